@@ -1,0 +1,35 @@
+import type { Queue } from 'bullmq';
+import { Router } from 'express';
+import type { RequestHandler } from 'express';
+
+/**
+ * Bull Board under `/admin/queues`, for reading only: its own retry, promote and add would start a second turn of a conversation.
+ * It is loaded when somebody first looks, since it is large and the relay is small.
+ */
+export function createDashboard(queues: Queue[]): Router {
+  let loading: Promise<RequestHandler> | undefined;
+  const router = Router();
+  router.get('/admin', (_request, response) => response.redirect(303, '/admin/queues'));
+  router.use('/admin/queues', async (request, response, next) => {
+    (await (loading ??= load(queues)))(request, response, next);
+  });
+  return router;
+}
+
+async function load(queues: Queue[]): Promise<RequestHandler> {
+  const [{ createBullBoard }, { BullMQAdapter }, { ExpressAdapter }] = await Promise.all([
+    import('@bull-board/api'),
+    import('@bull-board/api/bullMQAdapter'),
+    import('@bull-board/express'),
+  ]);
+  const serverAdapter = new ExpressAdapter();
+  serverAdapter.setBasePath('/admin/queues');
+  createBullBoard({
+    queues: queues.map((queue) => new BullMQAdapter(queue, { readOnlyMode: true })),
+    // Its class and its interface disagree only about optional parameters that may be undefined.
+    serverAdapter: serverAdapter as unknown as Parameters<typeof createBullBoard>[0]['serverAdapter'],
+    options: { uiConfig: { boardTitle: 'Sidepocket', pollingInterval: { forceInterval: 5 } } },
+  });
+  const handler: RequestHandler = serverAdapter.getRouter();
+  return handler;
+}

@@ -1,0 +1,57 @@
+import { keys } from '../shared/keys.ts';
+import type { Message } from '../shared/message.ts';
+import type { Turns } from '../shared/queues.ts';
+import type { Script } from '../shared/script.ts';
+
+/** A claimed MessageSid is remembered this long (seconds): 8 days. Twilio's signature has no date, so a webhook can be replayed for ever. */
+const claimLifetime = 8 * 24 * 3600;
+
+/**
+ * `new`: stored and its turn added. `duplicate`: known, and either answered or on its way. `stranded`: known and waiting, but no turn was
+ * going to take it up; one was added now.
+ */
+export type Acceptance = { outcome: 'new' | 'duplicate' | 'stranded'; turn: string };
+
+/**
+ * Claims the id and appends the message, in one step. The same transaction then adds a turn named after the message; a duplicate must
+ * not get one, and a transaction cannot branch, so for a duplicate the name is made to exist for a second: BullMQ adds no job whose id exists.
+ * A message of the control channel tells a running turn that there is more.
+ */
+const acceptScript: Script = {
+  name: 'sidepocketAccept',
+  keys: 5,
+  // KEYS: message, inbox, conversations, job, turn's deduplication. ARGV: lifetime, conversation, at, message as JSON, channel, id.
+  lua: `
+    if redis.call('HSETNX', KEYS[1], 'conversation', ARGV[2]) == 1 then
+      redis.call('HSET', KEYS[1], 'state', 'waiting', 'at', ARGV[3])
+      redis.call('EXPIRE', KEYS[1], ARGV[1])
+      redis.call('RPUSH', KEYS[2], ARGV[4])
+      redis.call('SADD', KEYS[3], ARGV[2])
+      redis.call('PUBLISH', ARGV[5], cjson.encode({ kind = 'message', conversation = ARGV[2], id = ARGV[6] }))
+      return 'new'
+    end
+    redis.call('SET', KEYS[4], '', 'PX', 1000, 'NX')
+    local state = redis.call('HGET', KEYS[1], 'state')
+    if (state == 'waiting' or state == 'working') and redis.call('EXISTS', KEYS[5]) == 0 then return 'stranded' end
+    return 'duplicate'`,
+};
+
+/** Takes a message in, in one atomic trip to Redis. Throws when Redis did not take it: then it must not be acknowledged. */
+export type Intake = (message: Message) => Promise<Acceptance>;
+
+export function createIntake(turns: Turns): Intake {
+  return async (message) => {
+    const { id, conversation, at } = message;
+    const { reply, job } = await turns.runAndAdd(
+      acceptScript,
+      [
+        keys.message(id), keys.inbox(conversation), keys.conversations, keys.job('turns', id), keys.deduplication('turns', conversation),
+        claimLifetime, conversation, at, JSON.stringify(message), keys.control, id,
+      ],
+      conversation,
+      id,
+    );
+    if (reply === 'stranded') return { outcome: 'stranded', turn: await turns.add(conversation) };
+    return { outcome: reply === 'new' ? 'new' : 'duplicate', turn: job };
+  };
+}

@@ -1,0 +1,19 @@
+import { explain } from '../shared/delivery.ts';
+import type { Ledger } from '../shared/ledger.ts';
+import type { Log } from '../shared/log.ts';
+import type { Outbox } from '../shared/outbox.ts';
+import { refusalAction } from '../shared/refusals.ts';
+import type { StatusReport } from './webhook.ts';
+
+/** Feeds a status callback to the ledger and sets going what it asks for. Safe to repeat. Throws when Redis is away. */
+export type Statuses = (report: StatusReport) => Promise<void>;
+
+export function createStatuses(ledger: Ledger, outbox: Outbox, log: Log): Statuses {
+  return async (report) => {
+    const action = refusalAction(report.code);
+    const outcome = await ledger.note(report.reply, report.conversation, report.sid, report.status, action, report.code);
+    log.info({ reply: report.reply, sid: report.sid, status: report.status, code: report.code, outcome }, 'status');
+    if (outcome === 'again') await outbox.deliver(report.conversation);
+    if (outcome === 'failed') await explain(outbox, ledger, report.reply, action);
+  };
+}

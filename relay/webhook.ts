@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import type { CarrierStatus } from '../shared/ledger.ts';
+import { MessageSid } from '../shared/message.ts';
+import type { Message } from '../shared/message.ts';
+import { PhoneNumber } from '../shared/phone-number.ts';
+import { BadRequest } from './form.ts';
+
+/** The longest list of files that is believed; Twilio sends at most 10 with a message. */
+const mostMedia = 10;
+
+/**
+ * Reads the parameters of an incoming message (twilio.com/docs/messaging/guides/webhook-request). Twilio adds parameters without
+ * notice, so unknown ones are ignored. Throws BadRequest 400 when it has no id or no sender.
+ */
+export function parseMessage(form: URLSearchParams, now: Date): Message {
+  const id = MessageSid.safeParse(form.get('MessageSid'));
+  if (!id.success) throw new BadRequest(400, 'no MessageSid');
+  const from = PhoneNumber.safeParse(form.get('From'));
+  if (!from.success) throw new BadRequest(400, 'no sender');
+  const location = parseLocation(form);
+  const choice = parseChoice(form);
+  const quoted = MessageSid.safeParse(form.get('OriginalRepliedMessageSid')).data;
+  const profileName = form.get('ProfileName');
+  return {
+    id: id.data,
+    conversation: from.data,
+    at: now.toISOString(),
+    text: form.get('Body') ?? '',
+    media: parseMedia(form),
+    ...(location ? { location } : {}),
+    ...(choice ? { choice } : {}),
+    ...(quoted ? { quoted } : {}),
+    ...(profileName ? { profileName } : {}),
+  };
+}
+
+function parseMedia(form: URLSearchParams): Message['media'] {
+  const count = Math.min(Number(form.get('NumMedia')) || 0, mostMedia);
+  return Array.from({ length: count }, (_, index) => ({
+    url: form.get(`MediaUrl${index}`) ?? '',
+    type: form.get(`MediaContentType${index}`) ?? 'application/octet-stream',
+  })).filter((file) => URL.canParse(file.url));
+}
+
+function parseLocation(form: URLSearchParams): Message['location'] {
+  const [latitude, longitude] = [form.get('Latitude'), form.get('Longitude')];
+  if (!latitude || !longitude || !Number.isFinite(Number(latitude)) || !Number.isFinite(Number(longitude))) return undefined;
+  const [label, address] = [form.get('Label'), form.get('Address')];
+  return { latitude: Number(latitude), longitude: Number(longitude), ...(label ? { label } : {}), ...(address ? { address } : {}) };
+}
+
+function parseChoice(form: URLSearchParams): Message['choice'] {
+  const id = form.get('ButtonPayload') ?? form.get('ListId');
+  const title = form.get('ButtonText') ?? form.get('ListTitle') ?? form.get('Body') ?? '';
+  return id ? { id, title } : undefined;
+}
+
+/** What a status callback says. `reply` and `conversation` come from the address we gave with the message. */
+export type StatusReport = { reply: string; conversation: string; sid: string; status: CarrierStatus; code: number | undefined };
+
+/** Twilio's states (twilio.com/docs/messaging/api/message-resource) as the ledger knows them. */
+const carrierStatuses: Record<string, CarrierStatus> = {
+  accepted: 'queued', scheduled: 'queued', queued: 'queued', sending: 'queued',
+  sent: 'sent', delivered: 'delivered', read: 'read',
+  failed: 'failed', undelivered: 'failed', canceled: 'failed',
+};
+
+/** Reads a status callback. Undefined when it is about nothing of ours or in a state that the ledger has no use for. Throws BadRequest 400 without a MessageSid. */
+export function parseStatus(form: URLSearchParams, query: URLSearchParams): StatusReport | undefined {
+  const sid = MessageSid.safeParse(form.get('MessageSid'));
+  if (!sid.success) throw new BadRequest(400, 'no MessageSid');
+  const reply = z.string().min(1).max(300).safeParse(query.get('reply'));
+  const conversation = PhoneNumber.safeParse(query.get('conversation'));
+  const status = carrierStatuses[form.get('MessageStatus') ?? ''];
+  if (!reply.success || !conversation.success || !status) return undefined;
+  const code = Number(form.get('ErrorCode'));
+  return { reply: reply.data, conversation: conversation.data, sid: sid.data, status, code: Number.isInteger(code) && code > 0 ? code : undefined };
+}

@@ -1,0 +1,95 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Log } from '../shared/log.ts';
+import type { Message } from '../shared/message.ts';
+import { BadRequest, readForm } from './form.ts';
+import type { Intake } from './intake.ts';
+import type { Verifier } from './signature.ts';
+import type { Statuses } from './statuses.ts';
+import { parseMessage, parseStatus } from './webhook.ts';
+
+export type WebhookParts = {
+  verify: Verifier;
+  isAllowed: (sender: string) => boolean;
+  accept: Intake;
+  noteStatus: Statuses;
+  /** Called after a message was stored and acknowledged; must not throw. */
+  onAccepted: (message: Message) => void;
+  log: Log;
+  now: () => Date;
+};
+
+/** Twilio reads an empty TwiML document as "no reply" (twilio.com/docs/messaging/twiml); text/plain would be sent to the person. */
+const nothingToSay = '<?xml version="1.0" encoding="UTF-8"?><Response/>';
+
+/** A message that Redis has not taken after this time (ms) is refused, so that Twilio, told 503, tries again. */
+const patience = 1700;
+
+/**
+ * Twilio's two webhooks, as a plain handler in front of Express, whose dispatch would cost more than all of this. Returns false
+ * when the request is for somebody else. The checks run in the order 415, 413, 403, 400; 200 comes only after Redis has the message.
+ */
+export function createWebhooks(parts: WebhookParts): (request: IncomingMessage, response: ServerResponse) => boolean {
+  const { verify, isAllowed, accept, noteStatus, log } = parts;
+
+  const takeMessage = async (form: URLSearchParams): Promise<void> => {
+    const message = parseMessage(form, parts.now());
+    if (!isAllowed(message.conversation)) {
+      log.warn({ from: message.conversation }, 'a sender who is not allowed');
+      return;
+    }
+    const { outcome, turn } = await within(patience, accept(message));
+    log.info({ turn, message: message.id, conversation: message.conversation, outcome }, 'accepted');
+    if (outcome !== 'duplicate') parts.onAccepted(message);
+  };
+
+  const takeStatus = async (form: URLSearchParams, query: URLSearchParams): Promise<void> => {
+    const report = parseStatus(form, query);
+    if (report) await within(patience, noteStatus(report));
+  };
+
+  const handle = async (request: IncomingMessage, url: string, path: string): Promise<void> => {
+    const form = await readForm(request);
+    const signature = request.headers['x-twilio-signature'];
+    if (typeof signature !== 'string' || !verify(url, form, signature)) throw new BadRequest(403, 'no valid signature');
+    await (path === '/webhook' ? takeMessage(form) : takeStatus(form, new URLSearchParams(url.slice(path.length))));
+  };
+
+  return (request, response) => {
+    const url = request.url ?? '';
+    const path = url.split('?', 1)[0] ?? '';
+    if (request.method !== 'POST' || (path !== '/webhook' && path !== '/webhook/status')) return false;
+    handle(request, url, path).then(
+      () => answer(response, 200, nothingToSay),
+      (error: unknown) => {
+        if (error instanceof BadRequest) {
+          log.warn({ path, status: error.status, reason: error.message }, 'refused');
+          // What was not read of a refused body is not read any more.
+          if (!request.complete) response.setHeader('Connection', 'close');
+          answer(response, error.status, '');
+        } else {
+          log.error({ path, err: error }, 'not stored');
+          answer(response, 503, '');
+        }
+      },
+    );
+    return true;
+  };
+}
+
+function answer(response: ServerResponse, status: number, body: string): void {
+  if (response.headersSent) return;
+  response.writeHead(status, { 'Content-Type': 'text/xml; charset=utf-8', 'Content-Length': Buffer.byteLength(body), ...(status === 503 ? { 'Retry-After': '1' } : {}) });
+  response.end(body);
+}
+
+/** The work's result, or an error after `ms`. The work goes on: what it still stores is harmless, since a repeated webhook is a duplicate. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const deadline = Promise.withResolvers<never>();
+  const timer = setTimeout(() => deadline.reject(new Error(`Redis took longer than ${ms} ms`)), ms);
+  try {
+    return await Promise.race([work, deadline.promise]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => undefined);
+  }
+}

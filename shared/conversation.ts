@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { FencedError } from './inbox.ts';
+import type { Fence } from './inbox.ts';
+import { keys } from './keys.ts';
+import { Message } from './message.ts';
+import type { Redis } from './redis.ts';
+import { runScript } from './script.ts';
+import type { Script } from './script.ts';
+
+/** What is remembered of a conversation between turns. */
+export const Conversation = z.object({
+  /** Claude Code's session that the next turn goes on with. */
+  session: z.string().optional(),
+  /** The messages of the last turn that was given up; `retry` brings them back. */
+  failed: z.preprocess((value) => (typeof value === 'string' ? JSON.parse(value) : value), z.array(Message).default([])),
+});
+export type Conversation = z.infer<typeof Conversation>;
+
+export type Conversations = {
+  read(conversation: string): Promise<Conversation>;
+  /** Stores what a turn has found out. Throws FencedError when another worker has the turn. */
+  write(conversation: string, fence: Fence, change: { session?: string; failed?: Message[] }): Promise<void>;
+};
+
+const writeScript: Script = {
+  name: 'sidepocketConversation',
+  keys: 2,
+  // KEYS: lock, conversation. ARGV: token, field, value, …
+  lua: `
+    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
+    for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+    return 'written'`,
+};
+
+export function createConversations(redis: Redis): Conversations {
+  return {
+    async read(conversation) {
+      return Conversation.parse(await redis.hgetall(keys.conversation(conversation)));
+    },
+    async write(conversation, fence, change) {
+      const fields = [...(change.session === undefined ? [] : ['session', change.session]), ...(change.failed ? ['failed', JSON.stringify(change.failed)] : [])];
+      const outcome = await runScript(redis, writeScript, [fence.lock, keys.conversation(conversation), fence.token, ...fields]);
+      if (outcome === 'fenced') throw new FencedError('another worker has this turn');
+    },
+  };
+}

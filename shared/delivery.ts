@@ -1,0 +1,106 @@
+import type { Fence } from './inbox.ts';
+import type { Ledger } from './ledger.ts';
+import type { Log } from './log.ts';
+import { SendFailure } from './messenger.ts';
+import type { Messenger, Outgoing } from './messenger.ts';
+import type { Outbox } from './outbox.ts';
+import type { Pace } from './pace.ts';
+import type { Reply } from './reply.ts';
+
+/**
+ * When an attempt of unknown outcome may be looked up: first after `firstMs`, and only after `lastMs` is its absence from
+ * Twilio's list believed and the reply sent again.
+ */
+export type Reconciling = { firstMs: number; lastMs: number };
+
+export type DeliveryParts = {
+  messenger: Messenger;
+  outbox: Outbox;
+  ledger: Ledger;
+  pace: Pace;
+  log: Log;
+  /** How the world reaches the relay; files and status callbacks live there. */
+  publicUrl: string;
+  reconciling: Reconciling;
+  now: () => number;
+};
+
+/** What became of the outbox's head: it left the outbox, or it stays and the next look is due in so many milliseconds. */
+export type DeliveryStep = { done: true } | { done: false; waitMs: number };
+
+/** After this time (ms) a reply that Twilio keeps putting off is given up: a day. */
+const patience = 24 * 3600_000;
+
+/** Delivers one reply, one step at a time. Everything it needs to know it reads from the ledger, so a new process can go on anywhere. */
+export function createDelivery(parts: DeliveryParts): (reply: Reply, fence?: Fence) => Promise<DeliveryStep> {
+  const { messenger, ledger, pace, reconciling, log } = parts;
+
+  const refused = async (reply: Reply, failure: SendFailure): Promise<DeliveryStep> => {
+    log.warn({ turn: reply.turn, reply: reply.id, code: failure.code, action: failure.action, reason: failure.message }, 'a send failed');
+    if (failure.action === 'reconcile') return { done: false, waitMs: reconciling.firstMs };
+    const action = parts.now() - Date.parse(reply.at) > patience ? 'give-up' : failure.action;
+    const outcome = await ledger.failed(reply, action, failure.code);
+    if (outcome === 'failed') await explain(parts.outbox, ledger, reply.id, action);
+    return outcome === 'again' ? { done: false, waitMs: 0 } : { done: true };
+  };
+
+  /** Looks an attempt of unknown outcome up. Returns undefined when it certainly did not arrive. */
+  const lookUp = async (reply: Reply): Promise<DeliveryStep | undefined> => {
+    const attemptedAt = Date.parse(reply.attemptedAt ?? reply.at);
+    const age = parts.now() - attemptedAt;
+    if (age < reconciling.firstMs) return { done: false, waitMs: reconciling.firstMs - age };
+    try {
+      // Twilio's dates are whole seconds, and clocks differ a little; the claim below keeps an older equal message out.
+      for (const sid of await messenger.find(describe(parts.publicUrl, reply), new Date(attemptedAt - 30_000))) {
+        if (await ledger.isClaimed(sid)) continue;
+        await ledger.accepted(reply, sid);
+        log.info({ turn: reply.turn, reply: reply.id, sid }, 'found at Twilio after an unclear send');
+        return { done: true };
+      }
+    } catch (error) {
+      if (!(error instanceof SendFailure)) throw error;
+      // As long as nobody can say whether it arrived, it is not sent again.
+      log.warn({ turn: reply.turn, reply: reply.id, code: error.code, reason: error.message }, 'a look-up failed');
+      return { done: false, waitMs: reconciling.lastMs };
+    }
+    return age < reconciling.lastMs ? { done: false, waitMs: reconciling.lastMs - age } : undefined;
+  };
+
+  return async (reply, fence) => {
+    try {
+      if (reply.status === 'posting') {
+        const found = await lookUp(reply);
+        if (found) return found;
+      }
+      const waitMs = Math.max(reply.notBefore - parts.now(), 0) || (await pace.reserve(reply.conversation, parts.now()));
+      if (waitMs > 0) return { done: false, waitMs };
+      await ledger.begin(fence, reply);
+      const { sid } = await messenger.send(describe(parts.publicUrl, reply));
+      await ledger.accepted(reply, sid);
+      log.info({ turn: reply.turn, reply: reply.id, sid }, 'sent');
+      return { done: true };
+    } catch (error) {
+      if (error instanceof SendFailure) return await refused(reply, error);
+      throw error;
+    }
+  };
+}
+
+/** The message to the carrier that a reply becomes. Its status callback names the reply, so that a callback finds it without the carrier's id. */
+function describe(publicUrl: string, reply: Reply): Outgoing {
+  return {
+    to: reply.conversation,
+    text: reply.text,
+    statusCallback: `${publicUrl}/webhook/status?${new URLSearchParams({ reply: reply.id, conversation: reply.conversation }).toString()}`,
+    ...(reply.file ? { mediaUrl: `${publicUrl}/media/${reply.file.token}` } : {}),
+  };
+}
+
+/** Tells the person of a reply that will never arrive, when another message can still reach them. Said once for each reply. */
+export async function explain(outbox: Outbox, ledger: Ledger, replyId: string, action: SendFailure['action']): Promise<void> {
+  if (action === 'unreachable' || replyId.endsWith('.failure')) return;
+  const reply = await ledger.find(replyId);
+  if (!reply) return;
+  const text = reply.file ? `I could not send you the file ${reply.file.name}: WhatsApp did not take it.` : 'One of my messages could not be delivered. Please ask me again.';
+  await outbox.put([{ id: `${reply.id}.failure`, conversation: reply.conversation, turn: reply.turn, text }]);
+}

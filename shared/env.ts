@@ -1,0 +1,62 @@
+import path from 'node:path';
+import { z } from 'zod';
+import { PhoneNumber } from './phone-number.ts';
+import { SetupError } from './errors.ts';
+
+/** An address without the slash at its end, so that a path can be appended. */
+const baseUrl = z.url({ protocol: /^https?$/, error: 'must be an http(s) address' }).transform((value) => value.replace(/\/+$/, ''));
+
+const port = z.coerce.number('must be a number').int('must be a whole number').min(0).max(65_535, 'must be a port from 0 to 65535');
+
+const seconds = z.coerce.number('must be a number of seconds').positive('must be more than 0');
+
+/**
+ * The form of every variable that the system reads. A process picks the ones it uses; a variable that is set but malformed is a
+ * problem for everybody, one that is missing only for who demands it.
+ */
+export const variables = {
+  PORT: port,
+  /** The address to listen on; without it every one of the machine's, IPv6 and IPv4. */
+  HOST: z.string().min(1),
+  PUBLIC_URL: baseUrl,
+  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// address' }),
+  TWILIO_ACCOUNT_SID: z.string().regex(/^AC[0-9a-fA-F]{32}$/, 'must be AC and 32 hexadecimal digits, as the Twilio console shows it'),
+  TWILIO_AUTH_TOKEN: z.string().min(1),
+  TWILIO_WHATSAPP_NUMBER: PhoneNumber,
+  TWILIO_API_URL: baseUrl,
+  ALLOWED_SENDERS: z
+    .string()
+    .transform((value) => value.split(',').map((entry) => entry.trim()).filter((entry) => entry !== ''))
+    .pipe(z.array(PhoneNumber).min(1, 'must name at least one number, such as +15551234567')),
+  ANTHROPIC_API_KEY: z.string().min(1),
+  CLAUDE_CODE_OAUTH_TOKEN: z.string().min(1),
+  ANTHROPIC_BASE_URL: baseUrl,
+  ANTHROPIC_MODEL: z.string().min(1),
+  GITHUB_TOKEN: z.string().min(1),
+  DATA_DIR: z.string().transform((value) => path.resolve(value)),
+  IMAGES_DIR: z.string().transform((value) => path.resolve(value)),
+  ADMIN_PASSWORD: z.string().min(1),
+  CHROMIUM_PATH: z.string().min(1),
+  /** Names a worker across its boots; two workers at the same time need different ones. */
+  WORKER_ID: z.string().regex(/^[\w.-]{1,64}$/, 'may have letters, digits, dots and dashes'),
+  STOP_SECONDS: seconds,
+  MODEL_PATIENCE_SECONDS: seconds,
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+} as const;
+
+export type Environment = Record<string, string | undefined>;
+
+/**
+ * Reads the environment by a schema. An empty variable counts as missing. Throws SetupError with every problem at once, one line
+ * each, beginning with the variable's name and never containing its value.
+ */
+export function parseEnvironment<Schema extends z.ZodType>(schema: Schema, environment: Environment): z.output<Schema> {
+  const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== ''));
+  const parsed = schema.safeParse(present);
+  if (parsed.success) return parsed.data;
+  const lines = parsed.error.issues.map((issue) => {
+    const name = String(issue.path[0] ?? 'environment');
+    return `  ${name}: ${name in present || issue.code === 'custom' ? issue.message : 'is missing'}`;
+  });
+  throw new SetupError(`The environment is not complete:\n${[...new Set(lines)].join('\n')}`);
+}

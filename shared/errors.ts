@@ -1,0 +1,17 @@
+/** The part of an error that may be logged or kept in a job: never the object itself, which can carry credentials or a message. */
+export type ErrorReport = { name: string; message: string; code?: string };
+
+/**
+ * Reduces anything thrown to its name, message and code. HTTP clients hang the request with its Authorization header on
+ * their errors, and Redis clients the whole command with the message text; neither passes this function.
+ */
+export function reportError(error: unknown): ErrorReport {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error).slice(0, 300) };
+  const code = 'code' in error && (typeof error.code === 'string' || typeof error.code === 'number') ? String(error.code) : undefined;
+  return { name: error.name, message: error.message.slice(0, 300), ...(code ? { code } : {}) };
+}
+
+/** A problem that the person who runs the system can mend; its message is the whole story, so it is printed without a stack. */
+export class SetupError extends Error {
+  override name = 'SetupError';
+}

@@ -1,0 +1,47 @@
+/**
+ * Every Redis key of the system, in one place. All share the hash tag `{sidepocket}`, so that a transaction over several
+ * of them also works on a Redis Cluster; BullMQ's keys carry it as their prefix.
+ */
+export const prefix = '{sidepocket}';
+
+export const keys = {
+  /** HASH: claim and state of an incoming message. Its existence is what makes a repeated webhook a duplicate. */
+  message: (id: string): string => `${prefix}:message:${id}`,
+  /** LIST of messages as JSON, oldest first. A message leaves it last, when it has its answer. */
+  inbox: (conversation: string): string => `${prefix}:inbox:${conversation}`,
+  /** SET of conversations that may have something in their inbox or outbox; the start-up sweep reads it. */
+  conversations: `${prefix}:conversations`,
+  /** HASH: what is known of a conversation (its session, when the person last wrote). */
+  conversation: (conversation: string): string => `${prefix}:conversation:${conversation}`,
+  /** LIST of reply ids, oldest first: what is still to be sent, in order. */
+  outbox: (conversation: string): string => `${prefix}:outbox:${conversation}`,
+  /** HASH: a reply and its delivery ledger. */
+  reply: (id: string): string => `${prefix}:reply:${id}`,
+  /** STRING: which reply a Twilio message is. */
+  sent: (sid: string): string => `${prefix}:sent:${sid}`,
+  /** LIST of reply ids that wait for the person to write again (Twilio's 63016). */
+  parked: (conversation: string): string => `${prefix}:parked:${conversation}`,
+  /** STRING: when the next message to this number may go out (ms since 1970). */
+  pace: (number: string): string => `${prefix}:pace:${number}`,
+  /** HASH about a stored file, and STRINGs with its pieces. */
+  file: (token: string): string => `${prefix}:file:${token}`,
+  filePiece: (token: string, index: number): string => `${prefix}:file:${token}:${index}`,
+  /** ZSET of stored files by expiry (ms since 1970), and HASH of their sizes (bytes): the cap on the total. */
+  files: `${prefix}:files`,
+  fileSizes: `${prefix}:file-sizes`,
+  /** STRING: the lease of a worker; its value names the boot that holds it. */
+  lease: (worker: string): string => `${prefix}:lease:${worker}`,
+  /** STRING: counts the boots of a worker. */
+  boots: (worker: string): string => `${prefix}:boots:${worker}`,
+  /** STRING: which worker boot holds the conversation's Claude Code process. */
+  live: (conversation: string): string => `${prefix}:live:${conversation}`,
+  /** Pub/sub channel on which workers hear of what concerns a running turn or a live session. */
+  control: `${prefix}:control`,
+  /** BullMQ's own keys that our scripts look at. */
+  job: (queue: string, id: string): string => `${prefix}:${queue}:${id}`,
+  jobLock: (queue: string, id: string): string => `${prefix}:${queue}:${id}:lock`,
+  deduplication: (queue: string, id: string): string => `${prefix}:${queue}:de:${id}`,
+  active: (queue: string): string => `${prefix}:${queue}:active`,
+  stalled: (queue: string): string => `${prefix}:${queue}:stalled`,
+  stalledCheck: (queue: string): string => `${prefix}:${queue}:stalled-check`,
+} as const;

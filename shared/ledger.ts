@@ -1,0 +1,170 @@
+import { keys } from './keys.ts';
+import { FencedError } from './inbox.ts';
+import type { Fence } from './inbox.ts';
+import { replyLifetime } from './outbox.ts';
+import type { Redis } from './redis.ts';
+import type { RefusalAction } from './refusals.ts';
+import { runScript } from './script.ts';
+import type { Script } from './script.ts';
+import { Reply } from './reply.ts';
+
+/** Twilio's message states as the ledger knows them; the initial ones all mean that Twilio has it. */
+export type CarrierStatus = 'queued' | 'sent' | 'delivered' | 'read' | 'failed';
+
+/** What a failure led to: the reply goes out again, waits for the person, or is given up. */
+export type FailureOutcome = 'again' | 'parked' | 'failed';
+
+/** What a status callback changed; `stale` when it told nothing new or was about an earlier attempt. */
+export type StatusOutcome = FailureOutcome | 'noted' | 'stale' | 'unknown';
+
+/** The fate of each reply, attempt by attempt. It never goes back: a late "sent" after "read" changes nothing. */
+export type Ledger = {
+  /** Notes that Twilio is about to be asked, so that a death in between is seen. Throws FencedError. */
+  begin(fence: Fence | undefined, reply: Reply): Promise<void>;
+  /** Notes that Twilio has it under this id, and takes it out of the outbox. */
+  accepted(reply: Reply, sid: string): Promise<void>;
+  /** Notes a refusal or a late failure and does what its action says. */
+  failed(reply: Reply, action: RefusalAction, code: number | undefined): Promise<FailureOutcome>;
+  /** Notes what a status callback says of the reply. */
+  note(replyId: string, conversation: string, sid: string, status: CarrierStatus, action: RefusalAction, code: number | undefined): Promise<StatusOutcome>;
+  /** Puts parked replies back at the head of the outbox, oldest first. Returns how many. */
+  unpark(conversation: string): Promise<number>;
+  /** A reply and what is known of its fate; undefined when it never was or is forgotten. */
+  find(replyId: string): Promise<Reply | undefined>;
+  /** Whether a Twilio message is known to belong to a reply. */
+  isClaimed(sid: string): Promise<boolean>;
+};
+
+const beginScript: Script = {
+  name: 'sidepocketBegin',
+  keys: 2,
+  // KEYS: lock, reply. ARGV: token or '', now.
+  lua: `
+    if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
+    redis.call('HSET', KEYS[2], 'status', 'posting', 'attemptedAt', ARGV[2])
+    redis.call('HINCRBY', KEYS[2], 'attempts', 1)
+    return 'begun'`,
+};
+
+const acceptedScript: Script = {
+  name: 'sidepocketAccepted',
+  keys: 3,
+  // KEYS: reply, sent, outbox. ARGV: id, sid, lifetime. A callback that came first has claimed the sid already: then it is right.
+  lua: `
+    if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[3]) then return 'known' end
+    if redis.call('EXISTS', KEYS[1]) == 0 then return 'gone' end
+    redis.call('HSET', KEYS[1], 'sid', ARGV[2])
+    if redis.call('HGET', KEYS[1], 'status') == 'posting' then redis.call('HSET', KEYS[1], 'status', 'queued') end
+    redis.call('LREM', KEYS[3], 1, ARGV[1])
+    return 'accepted'`,
+};
+
+/**
+ * What a failure does to a reply: shared by refusals at the POST and by late ones. The pause before the n-th repeat doubles from 1 s
+ * to a minute; when WhatsApp's limit for a person is reached it is Meta's 4^n seconds, to a quarter of an hour.
+ */
+const failureLua = `
+  local function fail(reply, outbox, parked, id, action, code, now)
+    redis.call('HSET', reply, 'code', code)
+    redis.call('LREM', outbox, 1, id)
+    if action == 'park' then
+      redis.call('HSET', reply, 'status', 'parked')
+      redis.call('HDEL', reply, 'sid')
+      redis.call('LREM', parked, 1, id)
+      redis.call('RPUSH', parked, id)
+      return 'parked'
+    end
+    local again = action == 'later' or action == 'slow' or action == 'reconcile'
+    if action == 'once-more' and tonumber(redis.call('HGET', reply, 'repeats') or '0') < 1 then again = true end
+    if again then
+      local repeats = redis.call('HINCRBY', reply, 'repeats', 1)
+      local pause = action == 'slow' and math.min(4 ^ repeats, 900) or math.min(2 ^ (repeats - 1), 60)
+      redis.call('HSET', reply, 'status', 'waiting', 'notBefore', string.format('%.0f', now + pause * 1000))
+      redis.call('HDEL', reply, 'sid')
+      redis.call('LPUSH', outbox, id)
+      return 'again'
+    end
+    redis.call('HSET', reply, 'status', 'failed')
+    return 'failed'
+  end`;
+
+const failedScript: Script = {
+  name: 'sidepocketFailed',
+  keys: 3,
+  // KEYS: reply, outbox, parked. ARGV: id, action, code, now (ms).
+  lua: `${failureLua}
+    return fail(KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]))`,
+};
+
+const noteScript: Script = {
+  name: 'sidepocketNote',
+  keys: 4,
+  // KEYS: reply, sent, outbox, parked. ARGV: id, sid, status, action, code, lifetime, now (ms).
+  lua: `${failureLua}
+    if redis.call('EXISTS', KEYS[1]) == 0 then return 'unknown' end
+    local status, known = redis.call('HGET', KEYS[1], 'status'), redis.call('HGET', KEYS[1], 'sid')
+    if known ~= ARGV[2] then
+      if known or status ~= 'posting' then return 'stale' end
+      if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[6]) then return 'stale' end
+      redis.call('HSET', KEYS[1], 'sid', ARGV[2])
+      redis.call('LREM', KEYS[3], 1, ARGV[1])
+    end
+    local rank = { waiting = 0, posting = 0, queued = 1, sent = 2, delivered = 3, read = 4, failed = 5, parked = 5 }
+    if ARGV[3] == 'failed' then
+      if rank[status] >= 3 then return 'stale' end
+      return fail(KEYS[1], KEYS[3], KEYS[4], ARGV[1], ARGV[4], ARGV[5], tonumber(ARGV[7]))
+    end
+    if rank[ARGV[3]] <= rank[status] then return 'stale' end
+    redis.call('HSET', KEYS[1], 'status', ARGV[3])
+    return 'noted'`,
+};
+
+const unparkScript: Script = {
+  name: 'sidepocketUnpark',
+  keys: 2,
+  // KEYS: parked, outbox. ARGV: prefix of the reply keys.
+  lua: `
+    local count = 0
+    for id in function() return redis.call('RPOP', KEYS[1]) or nil end do
+      if redis.call('EXISTS', ARGV[1] .. id) == 1 then
+        redis.call('HSET', ARGV[1] .. id, 'status', 'waiting')
+        redis.call('LPUSH', KEYS[2], id)
+        count = count + 1
+      end
+    end
+    return count`,
+};
+
+const failureOutcomes = new Set<unknown>(['again', 'parked', 'failed', 'noted', 'unknown']);
+
+export function createLedger(redis: Redis, now: () => Date = () => new Date()): Ledger {
+  const where = (reply: Reply): [string, string, string] => [keys.reply(reply.id), keys.outbox(reply.conversation), keys.parked(reply.conversation)];
+  return {
+    async begin(fence, reply) {
+      const outcome = await runScript(redis, beginScript, [fence?.lock ?? keys.reply(reply.id), keys.reply(reply.id), fence?.token ?? '', now().toISOString()]);
+      if (outcome === 'fenced') throw new FencedError('another worker has this delivery');
+    },
+    async accepted(reply, sid) {
+      await runScript(redis, acceptedScript, [keys.reply(reply.id), keys.sent(sid), keys.outbox(reply.conversation), reply.id, sid, replyLifetime]);
+    },
+    async failed(reply, action, code) {
+      const outcome = await runScript(redis, failedScript, [...where(reply), reply.id, action, code ?? '', now().getTime()]);
+      return outcome === 'again' || outcome === 'parked' ? outcome : 'failed';
+    },
+    async note(replyId, conversation, sid, status, action, code) {
+      const outcome = await runScript(redis, noteScript, [
+        keys.reply(replyId), keys.sent(sid), keys.outbox(conversation), keys.parked(conversation), replyId, sid, status, action, code ?? '', replyLifetime, now().getTime(),
+      ]);
+      return failureOutcomes.has(outcome) ? (outcome as StatusOutcome) : 'stale';
+    },
+    async unpark(conversation) {
+      return Number(await runScript(redis, unparkScript, [keys.parked(conversation), keys.outbox(conversation), keys.reply('')]));
+    },
+    async find(replyId) {
+      return Reply.safeParse(await redis.hgetall(keys.reply(replyId))).data;
+    },
+    async isClaimed(sid) {
+      return (await redis.exists(keys.sent(sid))) === 1;
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import type { Log } from './log.ts';
+import { SetupError, reportError } from './errors.ts';
+
+/** Something that runs until it is stopped. Stopping twice is fine and both calls end when it has stopped. */
+export type Running = { stop(): Promise<void> };
+
+/** Gives back what was opened, in reverse order. */
+export type Releasers = {
+  add(name: string, release: () => unknown): void;
+  run(): Promise<void>;
+};
+
+/**
+ * Collects what must be closed. `run` closes in reverse, goes on after a failure and closes each thing once; the caller
+ * also uses it when a start fails half-way.
+ */
+export function createReleasers(log: Log): Releasers {
+  const stack: { name: string; release: () => unknown }[] = [];
+  let running: Promise<void> | undefined;
+  const releaseAll = async (): Promise<void> => {
+    for (let entry = stack.pop(); entry; entry = stack.pop()) {
+      try {
+        await entry.release();
+      } catch (error) {
+        log.warn({ err: error, part: entry.name }, 'closing failed');
+      }
+    }
+  };
+  return {
+    add: (name, release) => stack.push({ name, release }),
+    run: () => (running ??= releaseAll()),
+  };
+}
+
+/**
+ * Starts a process's one lifetime and ends it by one policy: the first SIGTERM or SIGINT stops softly and exits 0, a
+ * second one exits at once (130). A start that fails prints why and exits 1.
+ */
+export async function runProcess(log: Log, start: () => Promise<Running>): Promise<void> {
+  let running: Running | undefined;
+  let signals = 0;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    signals += 1;
+    if (signals > 1) process.exit(130);
+    log.info({ signal }, 'stopping');
+    if (!running) process.exit(0);
+    running.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ err: error }, 'stopping failed');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  try {
+    running = await start();
+  } catch (error) {
+    if (error instanceof SetupError) process.stderr.write(`${error.message}\n`);
+    else log.fatal({ err: error, stack: error instanceof Error ? error.stack : undefined }, `could not start: ${reportError(error).message}`);
+    process.exit(1);
+  }
+}

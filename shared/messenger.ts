@@ -1,0 +1,34 @@
+import type { RefusalAction } from './refusals.ts';
+
+/** One message to a person. `to` is E.164; `mediaUrl` and `statusCallback` are addresses that the carrier can reach. */
+export type Outgoing = { to: string; text: string; mediaUrl?: string; statusCallback: string };
+
+/** An incoming message as the carrier remembers it, enough to take it in late. */
+export type Remembered = { id: string; from: string; to: string; text: string; at: Date; media: { url: string; type: string }[] };
+
+/**
+ * The channel to people. Contract: `send` either returns the carrier's id of an accepted message or throws SendFailure,
+ * whose action says what is known; nothing else leaves it. It never sends twice by itself.
+ */
+export interface Messenger {
+  send(message: Outgoing): Promise<{ sid: string }>;
+  /** Ids of messages equal to this one that the carrier accepted at or after `since`, oldest first. Throws SendFailure. */
+  find(message: Outgoing, since: Date): Promise<string[]>;
+  /** Shows "typing…" and marks the message as read. Never throws: it is a courtesy. */
+  showTyping(messageId: string): Promise<void>;
+  /** The messages that people sent since then, oldest first. Throws SendFailure. */
+  received(since: Date): Promise<Remembered[]>;
+}
+
+/** A send that did not end in an accepted message. Holds no request and no credentials, so it may be logged and kept. */
+export class SendFailure extends Error {
+  override name = 'SendFailure';
+  readonly action: RefusalAction;
+  readonly code: number | undefined;
+
+  constructor(action: RefusalAction, message: string, code?: number) {
+    super(message);
+    this.action = action;
+    this.code = code;
+  }
+}

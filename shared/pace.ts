@@ -1,0 +1,49 @@
+import { keys } from './keys.ts';
+import type { Redis } from './redis.ts';
+import { runScript } from './script.ts';
+import type { Script } from './script.ts';
+
+/** How fast one person may be written to: one message per `intervalMs` in the long run, up to `burst` at once. */
+export type PaceLimit = { intervalMs: number; burst: number };
+
+/** Twilio's sandbox number, the same for everybody (twilio.com/docs/whatsapp/sandbox). */
+const sandboxNumber = '+14155238886';
+
+/**
+ * The limit for a sender: the sandbox takes 1 message in 3 s; WhatsApp's pair rate is 1 in 6 s with a burst of about 45
+ * (Meta: "pair rate limits"; Twilio reports an excess as 63018).
+ */
+export function paceFor(sender: string): PaceLimit {
+  return sender === sandboxNumber ? { intervalMs: 3000, burst: 1 } : { intervalMs: 6000, burst: 45 };
+}
+
+/** Reserves the right to send one message now, across all processes, or says how long to wait. */
+export type Pace = {
+  /** Returns 0 when the message may go out now (and counts it), else the milliseconds to wait before asking again. */
+  reserve(number: string, now: number): Promise<number>;
+};
+
+/**
+ * The generic cell rate algorithm: the key holds the time at which all that was sent would be "paid off"; a message may go
+ * while that lies less than the burst ahead.
+ */
+const reserveScript: Script = {
+  name: 'sidepocketReserve',
+  keys: 1,
+  // KEYS: pace. ARGV: now (ms), interval (ms), burst.
+  lua: `
+    local now, interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+    local paid = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+    local wait = paid + interval - burst * interval - now
+    if wait > 0 then return math.ceil(wait) end
+    redis.call('SET', KEYS[1], paid + interval, 'PX', math.ceil(paid + interval - now) + 1000)
+    return 0`,
+};
+
+export function createPace(redis: Redis, limit: PaceLimit): Pace {
+  return {
+    async reserve(number, now) {
+      return Number(await runScript(redis, reserveScript, [keys.pace(number), now, limit.intervalMs, limit.burst]));
+    },
+  };
+}

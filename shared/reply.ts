@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+/**
+ * The stations of a reply, in the order they are reached. `posting` is noted before Twilio is asked, so that a process that
+ * dies in between leaves a trace; `parked` waits for the person's next message (Twilio's 63016).
+ */
+export const ReplyStatus = z.enum(['waiting', 'posting', 'parked', 'queued', 'sent', 'delivered', 'read', 'failed']);
+export type ReplyStatus = z.infer<typeof ReplyStatus>;
+
+/** A picture or document of a reply, kept by the file store; `name` is what the person sees, `size` is in bytes. */
+export const ReplyFile = z.object({ token: z.string(), type: z.string(), name: z.string(), size: z.number() });
+export type ReplyFile = z.infer<typeof ReplyFile>;
+
+/** What is to be said to a person. `id` is the same each time the same thing is said again after a crash. */
+export type NewReply = { id: string; conversation: string; turn: string; text: string; file?: ReplyFile };
+
+/** A reply as the ledger keeps it: a Redis hash, read back. Times are ISO 8601. */
+export const Reply = z.object({
+  id: z.string(),
+  conversation: z.string(),
+  turn: z.string(),
+  text: z.string(),
+  file: z.preprocess((value) => (typeof value === 'string' && value ? JSON.parse(value) : undefined), ReplyFile.optional()),
+  status: ReplyStatus,
+  sid: z.string().optional(),
+  attempts: z.coerce.number().default(0),
+  attemptedAt: z.string().optional(),
+  /** Late failures after which it was sent once more. */
+  repeats: z.coerce.number().default(0),
+  /** Not to be sent again before this time (ms since 1970). */
+  notBefore: z.coerce.number().default(0),
+  code: z.preprocess((value) => value || undefined, z.coerce.number().optional()),
+  at: z.string(),
+});
+export type Reply = z.infer<typeof Reply>;

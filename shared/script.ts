@@ -1,0 +1,20 @@
+import type { Redis } from './redis.ts';
+
+/**
+ * A Lua script with its number of keys. `name` is how ioredis registers it, so it must be unique in the system.
+ * Scripts run atomically in Redis: they are the system's only way to look and then act.
+ */
+export type Script = { name: string; keys: number; lua: string };
+
+/** Registers the script on a connection, so that it can also take part in a transaction by its name. */
+export function defineScript(redis: Redis, script: Script): void {
+  redis.defineCommand(script.name, { numberOfKeys: script.keys, lua: script.lua });
+}
+
+/** Runs the script and returns Redis's reply as it is. ioredis sends the digest, and the text when Redis does not know it. */
+export async function runScript(redis: Redis, script: Script, args: (string | number)[]): Promise<unknown> {
+  if (!(script.name in redis)) defineScript(redis, script);
+  const run: unknown = Reflect.get(redis, script.name);
+  if (typeof run !== 'function') throw new TypeError(`script ${script.name} is not registered`);
+  return await Reflect.apply(run, redis, args);
+}

@@ -1,0 +1,121 @@
+import type { Twilio } from 'twilio';
+import type { MessageInstance } from 'twilio/lib/rest/api/v2010/account/message.js';
+import type { Log } from './log.ts';
+import { SendFailure } from './messenger.ts';
+import type { Messenger, Outgoing, Remembered } from './messenger.ts';
+import { refusalAction } from './refusals.ts';
+import { reportError } from './errors.ts';
+
+export type TwilioAccount = {
+  accountSid: string;
+  authToken: string;
+  /** The product's number, E.164. */
+  number: string;
+  /** One base address that stands for api., messaging. and content.twilio.com. */
+  apiUrl?: string | undefined;
+};
+
+/** How long one request to Twilio may take (ms). Twilio answers in well under a second; after this the outcome is unknown. */
+const requestTimeout = 15_000;
+
+/** Node's codes for "never reached": the request was certainly not processed. */
+const unreached = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
+
+/** The Messenger that speaks Twilio's REST through its SDK. The SDK is loaded at the first use: it is large, and the relay rarely sends. */
+export function createTwilioMessenger(account: TwilioAccount, log: Log): Messenger {
+  let loading: Promise<Twilio> | undefined;
+  const client = (): Promise<Twilio> => (loading ??= connect(account));
+  const address = (number: string): string => `whatsapp:${number}`;
+
+  const guarded = async <T>(work: (twilio: Twilio) => Promise<T>): Promise<T> => {
+    try {
+      return await work(await client());
+    } catch (error) {
+      throw toSendFailure(error);
+    }
+  };
+
+  return {
+    send: (message) =>
+      guarded(async (twilio) => {
+        const { sid } = await twilio.messages.create({
+          from: address(account.number),
+          to: address(message.to),
+          statusCallback: message.statusCallback,
+          ...(message.text ? { body: message.text } : {}),
+          ...(message.mediaUrl ? { mediaUrl: [message.mediaUrl] } : {}),
+        });
+        if (!sid) throw new SyntaxError('Twilio answered without a message id');
+        return { sid };
+      }),
+
+    find: (message, since) =>
+      guarded(async (twilio) => {
+        // No date filter: Twilio filters by the time of sending, which a message that is still queued does not have.
+        const listed = await twilio.messages.list({ to: address(message.to), from: address(account.number), limit: 100 });
+        return listed.filter((entry) => isSame(entry, message, since)).map((entry) => entry.sid).toReversed();
+      }),
+
+    async showTyping(messageId) {
+      try {
+        await (await client()).messaging.v2.typingIndicator.create({ channel: 'whatsapp', messageId });
+      } catch (error) {
+        log.debug({ err: toSendFailure(error) }, 'no typing indicator');
+      }
+    },
+
+    received: (since) =>
+      guarded(async (twilio) => {
+        const listed = await twilio.messages.list({ to: address(account.number), dateSentAfter: since, limit: 1000 });
+        const inbound = listed.filter((entry) => entry.direction === 'inbound');
+        return await Promise.all(inbound.toReversed().map((entry) => remember(twilio, entry)));
+      }),
+  };
+}
+
+async function connect(account: TwilioAccount): Promise<Twilio> {
+  const { default: twilio } = await import('twilio');
+  const client = twilio(account.accountSid, account.authToken, { timeout: requestTimeout });
+  if (account.apiUrl) {
+    client.api.baseUrl = account.apiUrl;
+    client.messaging.baseUrl = account.apiUrl;
+    client.content.baseUrl = account.apiUrl;
+  }
+  return client;
+}
+
+function isSame(entry: MessageInstance, message: Outgoing, since: Date): boolean {
+  return (
+    entry.direction !== 'inbound' &&
+    (entry.body ?? '').trim() === message.text.trim() &&
+    Number(entry.numMedia) > 0 === (message.mediaUrl !== undefined) &&
+    entry.dateCreated.getTime() >= since.getTime()
+  );
+}
+
+async function remember(twilio: Twilio, entry: MessageInstance): Promise<Remembered> {
+  const media = Number(entry.numMedia) > 0 ? await twilio.messages(entry.sid).media.list({ limit: 10 }) : [];
+  return {
+    id: entry.sid,
+    from: entry.from,
+    to: entry.to,
+    text: entry.body ?? '',
+    at: entry.dateCreated,
+    media: media.map((file) => ({ url: new URL(file.uri.replace(/\.json$/, ''), twilio.api.baseUrl).href, type: file.contentType })),
+  };
+}
+
+/**
+ * Maps what the SDK throws. A refusal has Twilio's code or an HTTP status; no connection at all is certain; everything else
+ * (time-out, reset, an answer that is not JSON) leaves open whether the message went out (twilio.com/docs/api/errors/20500).
+ */
+function toSendFailure(error: unknown): SendFailure {
+  if (error instanceof SendFailure) return error;
+  const { message, code } = reportError(error);
+  const status = error instanceof Error && 'status' in error && typeof error.status === 'number' ? error.status : undefined;
+  if (status !== undefined) {
+    const twilioCode = code && /^\d+$/.test(code) ? Number(code) : undefined;
+    return new SendFailure(refusalAction(twilioCode, status), message, twilioCode);
+  }
+  return new SendFailure(code && unreached.has(code) ? 'later' : 'reconcile', code ? `${code}: ${message}` : message);
+}

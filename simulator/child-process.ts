@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import path from 'node:path';
+import type { Running } from '../shared/lifecycle.ts';
+
+/** One of the product's own processes, run as in production: its entry point, its environment and nothing else of ours. */
+export type Child = Running & {
+  process: ChildProcess;
+  /** Settles with how the process ended. */
+  exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+};
+
+export type ChildOptions = {
+  /** The entry point, such as `relay/main.ts`. */
+  entry: string;
+  /** The whole environment besides PATH. */
+  environment: Record<string, string>;
+  searchPath: string;
+  /** Where its output goes; it is appended. */
+  logFile: string;
+};
+
+/** Starts the process. It has a process group of its own, so that Ctrl-C in the terminal reaches it once, through `stop`. */
+export function startChild({ entry, environment, searchPath, logFile }: ChildOptions): Child {
+  const root = path.join(import.meta.dirname, '..');
+  const child = spawn(process.execPath, [path.join(root, entry)], {
+    cwd: root,
+    env: { PATH: searchPath, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const log = createWriteStream(logFile, { flags: 'a' });
+  child.stdout.pipe(log, { end: false });
+  child.stderr.pipe(log, { end: false });
+  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    child.once('close', (code, signal) => {
+      log.end();
+      resolve({ code, signal });
+    });
+  });
+  return {
+    process: child,
+    exited,
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+      await exited;
+    },
+  };
+}
+
+/** Waits until an address answers 200, or the process ends first. Throws with the log's place. */
+export async function untilReady(child: Child, url: string, logFile: string): Promise<void> {
+  let ended = false;
+  void child.exited.then(() => (ended = true));
+  const deadline = Date.now() + 30_000;
+  while (Date.now() < deadline && !ended) {
+    const response = await fetch(url).catch(() => undefined);
+    if (response?.ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`${url} does not answer${ended ? ': its process has ended' : ''}. See ${logFile}`);
+}

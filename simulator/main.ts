@@ -1,0 +1,41 @@
+import { rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { runProcess } from '../shared/lifecycle.ts';
+import { createLog } from '../shared/log.ts';
+import { runSimulator } from './simulator.ts';
+
+const dir = path.join(import.meta.dirname, '..', '.sidepocket');
+const runningFile = path.join(dir, 'running.json');
+const log = createLog('simulator', process.env['LOG_LEVEL'] || 'warn');
+
+/** What makes the real model be used instead of the scripted one. */
+const modelVariables = ['ANTHROPIC_API_KEY', 'CLAUDE_CODE_OAUTH_TOKEN', 'ANTHROPIC_BASE_URL', 'ANTHROPIC_MODEL'];
+
+function realModel(): Record<string, string> {
+  const present = modelVariables.flatMap((name): [string, string][] => (process.env[name] ? [[name, process.env[name]]] : []));
+  return present.some(([name]) => name === 'ANTHROPIC_API_KEY' || name === 'CLAUDE_CODE_OAUTH_TOKEN') ? Object.fromEntries(present) : {};
+}
+
+await runProcess(log, async () => {
+  console.log('Starting Sidepocket on this machine …');
+  const model = realModel();
+  const simulator = await runSimulator({ dir, model, searchPath: process.env['PATH'] ?? '', ports: { phone: 4040, relay: 8080, worker: 8081 }, log });
+  await writeFile(runningFile, JSON.stringify({ phoneUrl: simulator.phoneUrl, relayUrl: simulator.relayUrl, redisUrl: simulator.redisUrl, pid: process.pid }));
+  console.log(`
+  Phone       ${simulator.phoneUrl}
+  Dashboard   ${simulator.dashboardUrl}   (password: ${simulator.dashboardPassword})
+  Redis       ${simulator.redisUrl}
+  Logs        ${path.relative(process.cwd(), simulator.logsDir) || '.'}
+  Model       ${Object.keys(model).length > 0 ? 'the real one, by your key' : 'scripted, since no ANTHROPIC_API_KEY is set'}
+
+  From another terminal:  npm run send -- "take a screenshot of ${simulator.phoneUrl}"
+  Ctrl-C stops everything.
+`);
+  return {
+    async stop() {
+      console.log('Stopping …');
+      await rm(runningFile, { force: true });
+      await simulator.stop();
+    },
+  };
+});

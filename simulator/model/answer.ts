@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto';
+
+/** One block of what the scripted model says: words, or a call of a tool that Claude Code really executes. */
+export type AnswerBlock =
+  | { type: 'text'; text: string }
+  | { type: 'tool_use'; name: string; input: Record<string, unknown> };
+
+/** The content of one assistant message. It ends the turn unless it calls a tool. */
+export type Answer = AnswerBlock[];
+
+/** Token counts as the Messages API reports them. */
+export type Usage = {
+  input_tokens: number;
+  output_tokens: number;
+  cache_creation_input_tokens: number;
+  cache_read_input_tokens: number;
+};
+
+export type MessageBlock = { type: 'text'; text: string } | { type: 'tool_use'; id: string; name: string; input: Record<string, unknown> };
+
+/** An assistant message of the Messages API. */
+export type AssistantMessage = {
+  id: string;
+  type: 'message';
+  role: 'assistant';
+  model: string;
+  content: MessageBlock[];
+  stop_reason: 'end_turn' | 'tool_use';
+  stop_sequence: null;
+  usage: Usage;
+};
+
+/** An answer of words alone. */
+export function text(words: string): Answer {
+  return [{ type: 'text', text: words }];
+}
+
+/** An answer that calls one tool by its full name, for example `mcp__whatsapp__send_file`. */
+export function callTool(name: string, input: Record<string, unknown>): Answer {
+  return [{ type: 'tool_use', name, input }];
+}
+
+/** Whether the answer leaves the turn open because a tool result has to come back. */
+export function callsTool(answer: Answer): boolean {
+  return answer.some((block) => block.type === 'tool_use');
+}
+
+/** About how many tokens a text of this many characters is; Anthropic's rule of thumb is four characters a token. */
+export function countTokens(characters: number): number {
+  return Math.max(1, Math.ceil(characters / 4));
+}
+
+/**
+ * Wraps an answer as a Messages API message with fresh ids.
+ * @param model the model's name, echoed as the real API does
+ * @param requestCharacters length of the request's body, from which the input tokens are estimated
+ */
+export function createMessage(answer: Answer, model: string, requestCharacters: number): AssistantMessage {
+  return {
+    id: createId('msg'),
+    type: 'message',
+    role: 'assistant',
+    model,
+    content: answer.map((block) => (block.type === 'text' ? block : { ...block, id: createId('toolu') })),
+    stop_reason: callsTool(answer) ? 'tool_use' : 'end_turn',
+    stop_sequence: null,
+    usage: {
+      input_tokens: countTokens(requestCharacters),
+      output_tokens: countTokens(JSON.stringify(answer).length),
+      cache_creation_input_tokens: 0,
+      cache_read_input_tokens: 0,
+    },
+  };
+}
+
+function createId(prefix: 'msg' | 'toolu'): string {
+  return `${prefix}_${randomBytes(12).toString('hex')}`;
+}

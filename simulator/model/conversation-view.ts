@@ -1,0 +1,107 @@
+import { extractSteering, personText } from './person-text.ts';
+import { blocksOf, type MessagesRequest, type RequestBlock } from './messages-request.ts';
+
+/** A tool call of this turn together with what came back. */
+export type ToolResult = { name: string; input: Record<string, unknown>; text: string; isError: boolean };
+
+/** Something the person wrote. `steering` when it arrived while the turn was already running. */
+export type PersonText = { text: string; steering: boolean };
+
+/** What a story sees of a conversation: the current turn in detail, the past in outline. */
+export type ConversationView = {
+  /** The person's texts of this turn, in order. */
+  texts: PersonText[];
+  /** The tool results of this turn, in order. */
+  results: ToolResult[];
+  /** Pictures and documents in this turn, as content blocks of the request. */
+  media: { images: number; documents: number };
+  /** The texts of the turn before this one, when it was cut off by an interruption or a crash; otherwise empty. */
+  unfinished: string[];
+  /** Complete answers the model gave before this turn. */
+  answersBefore: number;
+  /** Claude Code's working directory as its prompt states it. */
+  cwd: string | null;
+};
+
+type ToolCall = Pick<ToolResult, 'name' | 'input'>;
+type Turn = Pick<ConversationView, 'texts' | 'results' | 'media'>;
+
+/** What Claude Code puts between an unfinished turn and the next prompt when it resumes a session. */
+const RESUME_FILLER = 'No response requested.';
+const INTERRUPTED = /^\[Request interrupted by user/;
+const WORKING_DIRECTORY = /(?:Primary working directory|Working directory|cwd): *(\/[^\n]*)/;
+
+/**
+ * Reads the conversation of a request as Claude Code sends it.
+ * A turn begins after the last complete answer (an assistant message without a tool call) or after an interruption.
+ */
+export function parseConversation(request: MessagesRequest): ConversationView {
+  let turn = emptyTurn();
+  let unfinished: string[] = [];
+  let answersBefore = 0;
+  const calls = new Map<string, ToolCall>();
+  const cutOff = () => {
+    unfinished = turn.texts.map(({ text }) => text);
+    turn = emptyTurn();
+  };
+  for (const message of request.messages) {
+    const blocks = blocksOf(message);
+    if (message.role === 'assistant') {
+      for (const { type, id, name, input } of blocks) if (type === 'tool_use' && id && name) calls.set(id, { name, input: input ?? {} });
+      if (blocks.some((block) => block.type === 'tool_use')) continue;
+      if (blocks.some((block) => block.text?.trim() === RESUME_FILLER)) {
+        cutOff();
+      } else {
+        answersBefore += 1;
+        unfinished = [];
+        turn = emptyTurn();
+      }
+      continue;
+    }
+    for (const block of blocks) {
+      if (INTERRUPTED.test(block.text ?? '')) cutOff();
+      else addBlock(turn, block, message.role, calls);
+    }
+  }
+  return { ...turn, unfinished, answersBefore, cwd: findWorkingDirectory(request) };
+}
+
+function emptyTurn(): Turn {
+  return { texts: [], results: [], media: { images: 0, documents: 0 } };
+}
+
+function addBlock(turn: Turn, block: RequestBlock, role: 'user' | 'system', calls: Map<string, ToolCall>): void {
+  if (block.type === 'image') turn.media.images += 1;
+  else if (block.type === 'document') turn.media.documents += 1;
+  else if (block.type === 'tool_result') {
+    const call = calls.get(block.tool_use_id ?? '') ?? { name: 'unknown', input: {} };
+    const text = resultText(block);
+    turn.results.push({ ...call, text: personText(text), isError: block.is_error ?? false });
+    addSteering(turn, text);
+  } else if (block.type === 'text' && block.text !== undefined) {
+    addSteering(turn, block.text);
+    if (role === 'system') return;
+    const text = personText(block.text);
+    if (text !== '') turn.texts.push({ text, steering: turn.results.length > 0 });
+  }
+}
+
+function addSteering(turn: Turn, text: string): void {
+  for (const steered of extractSteering(text)) turn.texts.push({ text: steered, steering: true });
+}
+
+function resultText({ content }: RequestBlock): string {
+  if (content === undefined || typeof content === 'string') return content ?? '';
+  return content.map((part) => part.text ?? '').join('\n').trim();
+}
+
+function findWorkingDirectory({ system, messages }: MessagesRequest): string | null {
+  const prompts = typeof system === 'string' ? [system] : system.map((part) => part.text ?? '');
+  const sent = messages.filter(({ role }) => role !== 'assistant');
+  const injected = sent.flatMap((message) => blocksOf(message).map((block) => block.text ?? ''));
+  for (const prompt of [...prompts, ...injected]) {
+    const found = WORKING_DIRECTORY.exec(prompt)?.[1]?.trim();
+    if (found) return found;
+  }
+  return null;
+}

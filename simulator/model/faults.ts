@@ -1,0 +1,85 @@
+import type { ApiError } from './api-error.ts';
+
+/**
+ * What goes wrong, set by a test at any time. The numbers count down with each request that they hit;
+ * `Infinity` means until further notice. Several may be set: the one that stands first here comes first.
+ */
+export type Faults = {
+  /** Connections are dropped without an answer, as when the API cannot be reached. */
+  down: boolean;
+  /** Requests that are read and never answered. */
+  hang: number;
+  /** 529 overloaded_error. */
+  overloaded: number;
+  /** 500 api_error. */
+  internalError: number;
+  /** 401 authentication_error. */
+  unauthorized: number;
+  /** 400 with the text of an empty account. */
+  creditTooLow: number;
+  /** 429 rate_limit_error; `rateLimitResetsAt` says until when. */
+  rateLimited: number;
+  /** Milliseconds since the epoch; null leaves the reset headers out, which Claude Code answers with retries. */
+  rateLimitResetsAt: number | null;
+  /** Streams that are cut in the middle. */
+  cut: number;
+  /** Milliseconds before each piece of a streamed answer. */
+  deltaMs: number;
+};
+
+const CREDIT_TOO_LOW =
+  'Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.';
+const RATE_LIMITED = "This request would exceed your account's rate limit. Please try again later.";
+
+/** What befalls one request. */
+export type Fault = { kind: 'drop' } | { kind: 'hang' } | { kind: 'cut' } | { kind: 'refuse'; error: ApiError };
+
+type Counted = 'hang' | 'overloaded' | 'internalError' | 'unauthorized' | 'creditTooLow' | 'rateLimited' | 'cut';
+
+/** A model without faults. */
+export function createFaults(): Faults {
+  return {
+    down: false,
+    hang: 0,
+    overloaded: 0,
+    internalError: 0,
+    unauthorized: 0,
+    creditTooLow: 0,
+    rateLimited: 0,
+    rateLimitResetsAt: null,
+    cut: 0,
+    deltaMs: 0,
+  };
+}
+
+/** Takes the fault that hits the next request and counts it down; null when the request is answered. */
+export function takeFault(faults: Faults): Fault | null {
+  const hit = (name: Counted): boolean => {
+    if (faults[name] <= 0) return false;
+    faults[name] -= 1;
+    return true;
+  };
+  if (faults.down) return { kind: 'drop' };
+  if (hit('hang')) return { kind: 'hang' };
+  if (hit('overloaded')) return refuse(529, 'overloaded_error', 'Overloaded');
+  if (hit('internalError')) return refuse(500, 'api_error', 'Internal server error');
+  if (hit('unauthorized')) return refuse(401, 'authentication_error', 'invalid x-api-key');
+  if (hit('creditTooLow')) return refuse(400, 'invalid_request_error', CREDIT_TOO_LOW);
+  if (hit('rateLimited')) return refuse(429, 'rate_limit_error', RATE_LIMITED, resetHeaders(faults.rateLimitResetsAt));
+  return hit('cut') ? { kind: 'cut' } : null;
+}
+
+function refuse(status: number, type: ApiError['type'], message: string, headers: Record<string, string> = {}): Fault {
+  return { kind: 'refuse', error: { status, type, message, headers } };
+}
+
+/** The headers with which the API names the end of a usage limit, in whole seconds. */
+function resetHeaders(resetsAt: number | null): Record<string, string> {
+  if (resetsAt === null) return {};
+  return {
+    'retry-after': String(Math.max(0, Math.ceil((resetsAt - Date.now()) / 1000))),
+    'anthropic-ratelimit-unified-status': 'rejected',
+    'anthropic-ratelimit-unified-reset': String(Math.ceil(resetsAt / 1000)),
+    'anthropic-ratelimit-unified-representative-claim': 'five_hour',
+  };
+}

@@ -1,0 +1,142 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { countTokens, createMessage, type Answer } from './answer.ts';
+import { writeStream } from './answer-stream.ts';
+import { formatApiError, type ApiError } from './api-error.ts';
+import { parseConversation, type ConversationView } from './conversation-view.ts';
+import { takeFault, type Fault, type Faults } from './faults.ts';
+import { BadRequest, parseMessagesRequest, type MessagesRequest } from './messages-request.ts';
+import { answerSideRequest } from './side-request.ts';
+import { tellStory } from './stories/stories.ts';
+import type { Story } from './stories/story.ts';
+
+/** One `POST /v1/messages` as it is remembered. */
+export type ModelRequest = {
+  /** ISO 8601. */
+  at: string;
+  model: string;
+  stream: boolean;
+  /** `turn` for the conversation itself, `side` for Claude Code's small requests beside it. */
+  kind: 'turn' | 'side';
+  /** Claude Code's session id, from its header; null when another client asks. */
+  session: string | null;
+  view: ConversationView;
+  /** What was answered; null when a fault came first. */
+  answer: Answer | null;
+  fault: Fault['kind'] | null;
+};
+
+/** What the API answers from; `requests` grows and `faults` is counted down while it runs. */
+export type MessagesApi = {
+  /** Think time before each answer, in milliseconds. */
+  delayMs: number;
+  stories: readonly Story[];
+  quiet: boolean;
+  requests: ModelRequest[];
+  faults: Faults;
+  log: Pick<Logger, 'info' | 'warn'> | undefined;
+};
+
+const REMEMBERED = 1_000;
+const LARGEST_BODY_BYTES = 64 * 1024 * 1024;
+const MODELS = ['claude-opus-5-5', 'claude-sonnet-5-5', 'claude-haiku-4-5'];
+
+/** The Messages API as a listener for Node's HTTP server. */
+export function createMessagesApi(api: MessagesApi): RequestListener {
+  return (request, response) => void serve(api, request, response);
+}
+
+/** Answers one HTTP request and never rejects: what goes wrong becomes an error of the API. */
+async function serve(api: MessagesApi, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const gone = new AbortController();
+  response.on('close', () => gone.abort());
+  try {
+    await route(api, request, response, gone.signal);
+  } catch (error) {
+    if (gone.signal.aborted) return;
+    const message = error instanceof Error ? error.message : String(error);
+    api.log?.warn({ error: message, path: request.url }, 'the scripted model could not answer');
+    if (response.headersSent) response.destroy();
+    else if (error instanceof BadRequest) sendError(response, { status: 400, type: 'invalid_request_error', message });
+    else sendError(response, { status: 500, type: 'api_error', message });
+  }
+}
+
+async function route(api: MessagesApi, request: IncomingMessage, response: ServerResponse, gone: AbortSignal): Promise<void> {
+  const path = new URL(request.url ?? '/', 'http://model').pathname;
+  const method = request.method === 'HEAD' ? 'GET' : request.method;
+  switch (`${method} ${path}`) {
+    case 'POST /v1/messages':
+      return answerMessages(api, request, response, gone);
+    case 'POST /v1/messages/count_tokens': {
+      const body = await readBody(request);
+      parseMessagesRequest(body);
+      return sendJson(response, { input_tokens: countTokens(body.length) });
+    }
+    case 'GET /v1/models':
+      return sendJson(response, { data: MODELS.map((id) => ({ type: 'model', id, display_name: id })), has_more: false });
+    case 'GET /':
+      return sendJson(response, { name: 'scripted model', speaks: 'Anthropic Messages API' });
+    default:
+      return sendError(response, { status: 404, type: 'not_found_error', message: `Not found: ${request.method} ${path}` });
+  }
+}
+
+async function answerMessages(api: MessagesApi, request: IncomingMessage, response: ServerResponse, gone: AbortSignal): Promise<void> {
+  const body = await readBody(request);
+  const asked = parseMessagesRequest(body);
+  const fault = takeFault(api.faults);
+  const answer = remember(api, asked, request, fault);
+  if (fault?.kind === 'drop') response.destroy();
+  if (fault?.kind === 'refuse') sendError(response, fault.error);
+  if (answer === null) return;
+  if (api.delayMs > 0) await sleep(api.delayMs, undefined, { signal: gone });
+  const message = createMessage(answer, asked.model, body.length);
+  if (asked.stream) await writeStream(response, message, { deltaMs: api.faults.deltaMs, cut: fault?.kind === 'cut', signal: gone });
+  else if (fault?.kind === 'cut') response.destroy();
+  else sendJson(response, message);
+}
+
+/** Decides the answer and keeps it in memory; null when a fault takes its place. */
+function remember(api: MessagesApi, asked: MessagesRequest, request: IncomingMessage, fault: Fault | null): Answer | null {
+  const view = parseConversation(asked);
+  const side = answerSideRequest(asked);
+  const answered = fault === null || fault.kind === 'cut';
+  const answer = answered ? (side ?? tellStory(view, { own: api.stories, quiet: api.quiet })) : null;
+  const kind = side ? 'side' : 'turn';
+  const session = request.headers['x-claude-code-session-id'];
+  api.requests.push({
+    at: new Date().toISOString(),
+    model: asked.model,
+    stream: asked.stream,
+    kind,
+    session: typeof session === 'string' ? session : null,
+    view,
+    answer,
+    fault: fault?.kind ?? null,
+  });
+  if (api.requests.length > REMEMBERED) api.requests.shift();
+  api.log?.info({ kind, fault: fault?.kind, texts: view.texts.length, results: view.results.length }, 'the scripted model was asked');
+  return answer;
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    const bytes = Buffer.from(chunk);
+    size += bytes.length;
+    if (size > LARGEST_BODY_BYTES) throw new BadRequest(`The request is larger than ${LARGEST_BODY_BYTES} bytes.`);
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function sendJson(response: ServerResponse, value: unknown): void {
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+}
+
+function sendError(response: ServerResponse, error: ApiError): void {
+  response.writeHead(error.status, { 'content-type': 'application/json', ...error.headers }).end(formatApiError(error));
+}

@@ -1,0 +1,64 @@
+import { createServer, type Server } from 'node:http';
+import type { Logger } from 'pino';
+import { createFaults, type Faults } from './faults.ts';
+import { createMessagesApi, type ModelRequest } from './messages-api.ts';
+import type { Story } from './stories/story.ts';
+
+export type ScriptedModel = {
+  /** The value for ANTHROPIC_BASE_URL. */
+  url: string;
+  /** What was asked, oldest first; the last thousand are kept. */
+  requests: ModelRequest[];
+  /** Set these to make the model fail; see Faults. */
+  faults: Faults;
+  /** Ends every open answer and frees the port; stopping twice is fine. */
+  stop(): Promise<void>;
+};
+
+export type ScriptedModelOptions = {
+  /** 0, the default, takes a free one. */
+  port?: number;
+  host?: string;
+  /** Think time before each answer, in milliseconds. */
+  delayMs?: number;
+  /** Stories that are asked before the standard ones. */
+  stories?: readonly Story[];
+  /** Leaves out the note that the first answer of a session comes from a script. */
+  quiet?: boolean;
+  log?: Pick<Logger, 'info' | 'warn'>;
+};
+
+/**
+ * Starts a server that speaks the Anthropic Messages API (https://docs.anthropic.com/en/api/messages) and answers from stories.
+ * The real Claude Code takes it for the model and really executes the tools that it calls.
+ * @throws Error when the port is taken or the host is not one of this machine
+ */
+export async function runScriptedModel(options: ScriptedModelOptions = {}): Promise<ScriptedModel> {
+  const { port = 0, host = '127.0.0.1', delayMs = 0, stories = [], quiet = false, log } = options;
+  const requests: ModelRequest[] = [];
+  const faults = createFaults();
+  const server = createServer(createMessagesApi({ delayMs, stories, quiet, requests, faults, log }));
+  const listeningOn = await listen(server, port, host);
+  let stopped: Promise<void> | undefined;
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  return {
+    url: `http://${host}:${listeningOn}`,
+    requests,
+    faults,
+    stop: () => (stopped ??= close()),
+  };
+}
+
+function listen(server: Server, port: number, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(new Error(`The scripted model cannot listen on ${host}:${port}: ${error.message}`)));
+    server.listen(port, host, () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address ? address.port : port);
+    });
+  });
+}

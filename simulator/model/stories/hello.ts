@@ -1,0 +1,27 @@
+import { text } from '../answer.ts';
+import type { Story } from './story.ts';
+
+/** What the scripted model can do, in the words the person would write. */
+export const ABILITIES = [
+  'take a screenshot of https://example.com',
+  'run: ls -la',
+  'write notes.txt with Buy milk',
+  'work for 30 seconds (write to me meanwhile)',
+  'ask me something',
+  'long answer',
+  'say anything',
+  'fail',
+];
+
+/** Anything that no other story knows. */
+export const hello: Story = {
+  matches: () => true,
+  next: () =>
+    text(
+      [
+        'Hello! I am a scripted model without an API key, so I only know a few stories. The shell and the browser I work with are real.',
+        'Try one of these:',
+        ABILITIES.map((ability) => `- ${ability}`).join('\n'),
+      ].join('\n\n'),
+    ),
+};

@@ -1,0 +1,16 @@
+import { text } from '../answer.ts';
+import type { Story } from './story.ts';
+
+const COMMAND = /^(?:please +)?(?:say|echo)(?::\s*|\s+)/gim;
+
+/** What `say X` or `echo X` asks to be said; several commands in one text give several lines. Null when it asks for nothing. */
+export function wordsToSay(command: string): string | null {
+  const [, ...words] = command.split(COMMAND);
+  return words.length === 0 ? null : words.map((part) => part.trim()).join('\n');
+}
+
+/** `say X`: answers exactly X, so that every distinct text has a distinct answer. */
+export const say: Story = {
+  matches: (command) => Boolean(wordsToSay(command)),
+  next: (_view, command) => text(wordsToSay(command) ?? command),
+};

@@ -1,0 +1,52 @@
+import { callsTool, text, type Answer } from '../answer.ts';
+import type { ConversationView, PersonText } from '../conversation-view.ts';
+import { command } from './command.ts';
+import { failure } from './failure.ts';
+import { hello } from './hello.ts';
+import { longAnswer } from './long-answer.ts';
+import { question } from './question.ts';
+import { receivedMedia } from './received-media.ts';
+import { say, wordsToSay } from './say.ts';
+import { screenshot } from './screenshot.ts';
+import type { Story } from './story.ts';
+import { work } from './work.ts';
+import { writeFile } from './write-file.ts';
+
+/** The standard stories; the first that matches a text tells the turn. */
+export const stories: readonly Story[] = [say, command, question, failure, work, screenshot, writeFile, longAnswer];
+
+const SCRIPTED_NOTE = '_(I am a scripted model: no API key is in use.)_';
+const CONTINUE = /\b(?:continue|carry on|go on|pick up|resume)\b/i;
+
+/**
+ * What the model says next: the story of the last text that opened the turn, and at the end a word on every other text.
+ * @param own stories that are asked before the standard ones
+ * @param quiet leaves out the note that the first answer of a session carries
+ */
+export function tellStory(view: ConversationView, { own = [], quiet = false }: { own?: readonly Story[]; quiet?: boolean } = {}): Answer {
+  const opening = Math.max(0, view.texts.findLastIndex(({ steering }) => !steering));
+  const { story, asked } = chooseStory(view, view.texts[opening]?.text ?? '', [...own, ...stories]);
+  const answer = story.next(view, asked);
+  if (callsTool(answer)) return answer;
+  const words = answer.map((block) => (block.type === 'text' ? block.text : '')).join('');
+  const spoken = [...view.texts.slice(0, opening).map(acknowledge), words, ...view.texts.slice(opening + 1).map(acknowledge)];
+  const whole = spoken.join(view.texts.every(({ text }) => say.matches(text)) ? '\n' : '\n\n');
+  const known = quiet || view.answersBefore > 0 || story === hello;
+  return text(known ? whole : `${whole}\n\n${SCRIPTED_NOTE}`);
+}
+
+/** The story for a text, and the text it is told for: a text that only asks to go on stands for the one that was cut off. */
+function chooseStory(view: ConversationView, asked: string, known: readonly Story[]): { story: Story; asked: string } {
+  const found = known.find((story) => story.matches(asked));
+  if (found) return { story: found, asked };
+  const before = CONTINUE.test(asked) ? (view.unfinished.at(-1) ?? '') : '';
+  const cutOff = known.find((story) => story.matches(before));
+  if (cutOff) return { story: cutOff, asked: before };
+  const hasMedia = view.media.images + view.media.documents > 0 || receivedMedia.matches(asked);
+  return { story: hasMedia ? receivedMedia : hello, asked };
+}
+
+/** What the answer says about a text that did not choose the story. */
+function acknowledge({ text }: PersonText): string {
+  return wordsToSay(text) ?? `You also said: “${text}”`;
+}

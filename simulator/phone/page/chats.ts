@@ -1,0 +1,62 @@
+import type { ChatEvent, ChatMessage } from '../../chat.ts';
+
+/** Every chat the page knows: what the server answered, brought up to date by events. */
+export class Chats {
+  readonly #messages = new Map<string, ChatMessage[]>();
+  readonly #typingUntil = new Map<string, number>();
+  #sinceReload: ChatEvent[] = [];
+
+  /** To be called before chats are read anew, so that events that overtake the answers are not lost. */
+  beginReload(): void {
+    this.#sinceReload = [];
+    this.#typingUntil.clear();
+  }
+
+  replace(phone: string, messages: ChatMessage[]): void {
+    this.#messages.set(phone, messages);
+    for (const event of this.#sinceReload) this.#change(event);
+  }
+
+  apply(event: ChatEvent): void {
+    this.#sinceReload.push(event);
+    this.#change(event);
+  }
+
+  messages(phone: string): ChatMessage[] {
+    return this.#messages.get(phone) ?? [];
+  }
+
+  knows(phone: string): boolean {
+    return this.#messages.has(phone);
+  }
+
+  /** When the typing indicator of this chat ends, in milliseconds since 1970; 0 when there is none. */
+  typingUntil(phone: string): number {
+    return this.#typingUntil.get(phone) ?? 0;
+  }
+
+  /** How many replies reached this phone and were not looked at. */
+  unread(phone: string): number {
+    return this.messages(phone).filter((message) => message.direction === 'outbound' && !SETTLED.has(message.status)).length;
+  }
+
+  #change(event: ChatEvent): void {
+    if (event.kind === 'message') this.#put(event.message);
+    else if (event.kind === 'status') this.#setStatus(event);
+    else if (event.kind === 'typing') this.#typingUntil.set(event.phone, event.until ? Date.parse(event.until) : 0);
+  }
+
+  #put(message: ChatMessage): void {
+    const known = this.messages(message.phone);
+    const at = known.findIndex((other) => other.sid === message.sid);
+    this.#messages.set(message.phone, at === -1 ? [...known, message] : known.with(at, message));
+    if (message.direction === 'outbound' && at === -1) this.#typingUntil.delete(message.phone);
+  }
+
+  #setStatus({ phone, sid, status, errorCode }: Extract<ChatEvent, { kind: 'status' }>): void {
+    const messages = this.messages(phone).map((message) => (message.sid === sid ? { ...message, status, errorCode } : message));
+    this.#messages.set(phone, messages);
+  }
+}
+
+const SETTLED = new Set(['read', 'failed', 'undelivered']);

@@ -1,0 +1,19 @@
+const KEY = 'phones';
+
+/** The system's phones followed by those a person added in this browser. */
+export function knownPhones(system: string[]): string[] {
+  return [...new Set([...system, ...added()])];
+}
+
+export function addPhone(phone: string): void {
+  localStorage.setItem(KEY, JSON.stringify([...new Set([...added(), phone])]));
+}
+
+function added(): string[] {
+  try {
+    const stored: unknown = JSON.parse(localStorage.getItem(KEY) ?? '[]');
+    return Array.isArray(stored) ? stored.filter((phone) => typeof phone === 'string') : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,155 @@
+import { enableAttaching } from './attaching.ts';
+import { showHeader } from './chat-header.ts';
+import { Composer } from './composer.ts';
+import { connect } from './connection.ts';
+import { readFile } from './draft-file.ts';
+import { find } from './element.ts';
+import { openForm } from './form-dialog.ts';
+import { drawIcons } from './icon.ts';
+import { addPhone } from './known-phones.ts';
+import { openList } from './list-dialog.ts';
+import { openLocationForm } from './location-form.ts';
+import { MessageLog } from './message-log.ts';
+import { createPhoneApi } from './phone-api.ts';
+import { showPhoneList } from './phone-list.ts';
+import { formatNumber, parseNumber } from './phone-number.ts';
+import { Scroller } from './scroller.ts';
+import { Session } from './session.ts';
+import { SCREENSHOT, showSuggestions } from './suggestions.ts';
+import { enableVoice } from './voice-button.ts';
+
+const api = createPhoneApi();
+const app = find('.app', HTMLElement);
+const session = new Session(api, () => show());
+const composer = new Composer((input) => session.send(input));
+const scroller = new Scroller(
+  find('#scroller', HTMLElement),
+  find('#content', HTMLElement),
+  find('#to-bottom', HTMLButtonElement),
+  find('#to-bottom-label', HTMLElement),
+);
+const log = new MessageLog(find('#rows', HTMLElement), scroller, {
+  reply: (message) => composer.quote(message),
+  jump: (sid) => log.jump(sid),
+  retry: (id) => session.retry(id),
+  choose: (message, { id, title }, kind) => session.send({ quoted: message.sid, choice: { id, title, kind } }),
+  openList: (message) => {
+    if (!message.list) return;
+    openList(message.list.button, message.list.items, ({ id, title }) => session.send({ quoted: message.sid, choice: { id, title, kind: 'list' } }));
+  },
+});
+
+/** Brings everything on the page in line with the session. */
+function show(): void {
+  const { phone, system } = session;
+  const messages = session.messages(phone);
+  const typing = session.isTyping(phone);
+  showHeader(system, typing, SCREENSHOT);
+  find('#lost', HTMLElement).hidden = session.connected;
+  find('#about', HTMLElement).textContent = phone ? `This is the simulated phone ${formatNumber(phone).replaceAll(' ', '\u00a0')}. No Twilio account is involved.` : '';
+  find('#empty', HTMLElement).hidden = !session.isLoaded(phone) || messages.length > 0;
+  log.show({ phone, messages, typing, failures: session.failures });
+  showPhones(phone);
+}
+
+function showPhones(selected: string): void {
+  const rows = session.phones().map((phone) => ({
+    phone,
+    last: session.messages(phone).at(-1) ?? null,
+    unread: session.unread(phone),
+    typing: session.isTyping(phone),
+    selected: phone === selected,
+  }));
+  showPhoneList(find('#phone-list', HTMLElement), rows, pick);
+  const unread = rows.reduce((sum, row) => sum + row.unread, 0);
+  const badge = find('#other-unread', HTMLElement);
+  badge.hidden = unread === 0;
+  badge.textContent = String(unread);
+  find('#show-phones', HTMLElement).setAttribute('aria-label', unread === 0 ? 'All phones' : `All phones, ${unread} unread`);
+  document.title = unread === 0 ? 'Sidepocket' : `(${unread}) Sidepocket`;
+}
+
+function pick(phone: string): void {
+  app.dataset['view'] = 'chat';
+  history.replaceState(null, '', `#${phone}`);
+  composer.switchTo(phone);
+  session.select(phone);
+  focusChat();
+}
+
+/** Where touch is the pointer, focus in the text would cover half the chat with a keyboard. */
+function focusChat(): void {
+  if (matchMedia('(pointer: fine)').matches) composer.focus();
+  else find('#scroller', HTMLElement).focus({ preventScroll: true });
+}
+
+function askForPhone(): void {
+  const hint = 'In international form. The number need not exist.';
+  openForm('Add a phone', [{ name: 'number', label: 'Number', value: '', type: 'tel', hint }], 'Add', (values) => {
+    const phone = parseNumber(values.get('number') ?? '');
+    if (!phone) return 'That is not a number in international form, such as +1 555 555 0103.';
+    addPhone(phone);
+    pick(phone);
+    return null;
+  });
+}
+
+function enableButtons(): void {
+  const menu = find('#menu', HTMLElement);
+  menu.addEventListener('click', () => menu.hidePopover());
+  find('#add-phone', HTMLElement).addEventListener('click', askForPhone);
+  find('#menu-add', HTMLElement).addEventListener('click', askForPhone);
+  find('#menu-window', HTMLElement).addEventListener('click', () => {
+    api.closeWindow(session.phone).catch((error: unknown) => composer.complain(error instanceof Error ? error.message : String(error)));
+  });
+  find('#show-phones', HTMLElement).addEventListener('click', () => {
+    app.dataset['view'] = 'phones';
+    find('#phone-list [aria-current="true"]', HTMLButtonElement).focus();
+  });
+  find('#scripted-try', HTMLElement).addEventListener('click', () => composer.fill(SCREENSHOT));
+  find('#attach-location', HTMLElement).addEventListener('click', () => {
+    find('#attach-menu', HTMLElement).hidePopover();
+    openLocationForm((location) => session.send({ location }));
+  });
+}
+
+async function start(): Promise<void> {
+  drawIcons(document);
+  enableButtons();
+  enableAttaching((file) => composer.attach(file));
+  enableVoice((file) => {
+    readFile(file).then(
+      (media) => session.send({ media }),
+      (error: Error) => composer.complain(error.message),
+    );
+  });
+  showSuggestions(find('#chips', HTMLElement), (text) => composer.fill(text));
+  document.addEventListener('visibilitychange', () => session.readSoon());
+  session.phone = parseNumber(decodeURIComponent(location.hash.slice(1))) ?? '';
+  connect({
+    onUp: () => void reload(),
+    onDown: () => setConnected(false),
+    onEvent: (event) => session.apply(event),
+  });
+}
+
+async function reload(): Promise<void> {
+  const before = session.phone;
+  const reached = await session.reload().then(
+    () => true,
+    () => false,
+  );
+  setConnected(reached);
+  if (before !== session.phone || !reloaded) composer.switchTo(session.phone);
+  if (!reloaded) focusChat();
+  reloaded = true;
+}
+
+let reloaded = false;
+
+function setConnected(connected: boolean): void {
+  session.connected = connected;
+  show();
+}
+
+await start();

@@ -1,0 +1,129 @@
+/** Text in WhatsApp's marks (WhatsApp help: "How to format your messages"), as a tree. */
+export type Inline =
+  | { kind: 'text'; text: string }
+  | { kind: 'code'; text: string }
+  | { kind: 'link'; text: string; href: string }
+  | { kind: 'bold' | 'italic' | 'strike'; children: Inline[] };
+
+export type Block =
+  | { kind: 'paragraph'; children: Inline[] }
+  | { kind: 'code'; text: string }
+  | { kind: 'quote'; children: Inline[] }
+  | { kind: 'list'; ordered: boolean; start: number; items: Inline[][] };
+
+const FENCE = /(?:^|\n)```\n?([\s\S]+?)\n?```(?=\n|$)\n?/g;
+const BULLET = /^\s*[*-] +(?=\S)/;
+const NUMBERED = /^\s*(\d{1,9})[.)] +(?=\S)/;
+const QUOTED = /^> ?/;
+
+/** Parses a message. Any text is valid: what is not a mark stays as it is written. */
+export function parseWhatsappText(text: string): Block[] {
+  const blocks: Block[] = [];
+  let from = 0;
+  for (const fence of text.matchAll(FENCE)) {
+    blocks.push(...parseLines(text.slice(from, fence.index)), { kind: 'code', text: fence[1] ?? '' });
+    from = fence.index + fence[0].length;
+  }
+  return [...blocks, ...parseLines(text.slice(from))];
+}
+
+function parseLines(text: string): Block[] {
+  const blocks: Block[] = [];
+  if (text.trim() === '') return blocks;
+  const lines = text.replace(/^\n+|\s+$/g, '').split('\n');
+  for (let at = 0; at < lines.length; ) {
+    const kind = lineKind(lines[at] ?? '');
+    const end = lines.findIndex((line, index) => index > at && lineKind(line) !== kind);
+    const run = lines.slice(at, end === -1 ? lines.length : end);
+    blocks.push(toBlock(kind, run));
+    at += run.length;
+  }
+  return blocks;
+}
+
+type LineKind = 'paragraph' | 'quote' | 'bullet' | 'numbered';
+
+function lineKind(line: string): LineKind {
+  if (QUOTED.test(line)) return 'quote';
+  if (BULLET.test(line)) return 'bullet';
+  return NUMBERED.test(line) ? 'numbered' : 'paragraph';
+}
+
+function toBlock(kind: LineKind, lines: string[]): Block {
+  if (kind === 'paragraph') return { kind, children: parseInline(lines.join('\n')) };
+  if (kind === 'quote') return { kind, children: parseInline(lines.map((line) => line.replace(QUOTED, '')).join('\n')) };
+  const mark = kind === 'bullet' ? BULLET : NUMBERED;
+  const start = Number(NUMBERED.exec(lines[0] ?? '')?.[1] ?? 1);
+  return { kind: 'list', ordered: kind === 'numbered', start, items: lines.map((line) => parseInline(line.replace(mark, ''))) };
+}
+
+const MARKS: Record<string, 'bold' | 'italic' | 'strike'> = { '*': 'bold', _: 'italic', '~': 'strike' };
+const LINK = /https?:\/\/[^\s<>"`]+/y;
+const CODE = /```([^\n]+?)```|`([^`\n]+)`/y;
+
+/** Parses the marks within a line. */
+export function parseInline(text: string): Inline[] {
+  const nodes: Inline[] = [];
+  let plain = '';
+  const push = (node: Inline) => {
+    if (plain) nodes.push({ kind: 'text', text: plain });
+    plain = '';
+    nodes.push(node);
+  };
+  const hopeless = new Map<string, number>();
+  for (let at = 0; at < text.length; ) {
+    const found = markAt(text, at, hopeless);
+    if (found) push(found.node);
+    else plain += text[at];
+    at += found?.length ?? 1;
+  }
+  if (plain) nodes.push({ kind: 'text', text: plain });
+  return nodes;
+}
+
+/** `hopeless` remembers up to where a mark does not close, so that a text full of open marks is read only once. */
+function markAt(text: string, at: number, hopeless: Map<string, number>): { node: Inline; length: number } | null {
+  const sign = text[at] ?? '';
+  if (sign === '`') return codeAt(text, at);
+  if (sign === 'h') return linkAt(text, at);
+  const kind = MARKS[sign];
+  if (!kind || at < (hopeless.get(sign) ?? 0) || isWord(text[at - 1]) || isBlank(text[at + 1])) return null;
+  const close = closing(text, at, sign);
+  if (close === -1) hopeless.set(sign, (text.indexOf('\n', at) + 1 || text.length + 1) - 1);
+  return close === -1 ? null : { node: { kind, children: parseInline(text.slice(at + 1, close)) }, length: close - at + 1 };
+}
+
+/** A mark closes on the same line, after something that is not blank and before the end of a word. */
+function closing(text: string, open: number, sign: string): number {
+  for (let at = open + 2; at < text.length && text[at] !== '\n'; at++) {
+    if (text[at] === sign && !isBlank(text[at - 1]) && !isWord(text[at + 1])) return at;
+  }
+  return -1;
+}
+
+function codeAt(text: string, at: number): { node: Inline; length: number } | null {
+  CODE.lastIndex = at;
+  const match = CODE.exec(text);
+  return match && { node: { kind: 'code', text: match[1] ?? match[2] ?? '' }, length: match[0].length };
+}
+
+function linkAt(text: string, at: number): { node: Inline; length: number } | null {
+  LINK.lastIndex = at;
+  const match = isWord(text[at - 1]) ? null : LINK.exec(text);
+  const found = match && trimLink(match[0]);
+  return found && URL.canParse(found) ? { node: { kind: 'link', text: found, href: found }, length: found.length } : null;
+}
+
+/** The end of a sentence is not part of its link, nor is a bracket that opened before it or a mark around it. */
+function trimLink(link: string): string {
+  const trimmed = link.replace(/[.,;:!?'*_~]+$/, '');
+  return trimmed.endsWith(')') && !trimmed.includes('(') ? trimLink(trimmed.slice(0, -1)) : trimmed;
+}
+
+function isWord(sign: string | undefined): boolean {
+  return sign !== undefined && /[\p{L}\p{N}]/u.test(sign);
+}
+
+function isBlank(sign: string | undefined): boolean {
+  return sign === undefined || /\s/.test(sign);
+}

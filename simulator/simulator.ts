@@ -1,0 +1,95 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { Redis } from 'ioredis';
+import { keys } from '../shared/keys.ts';
+import { createReleasers } from '../shared/lifecycle.ts';
+import type { Running } from '../shared/lifecycle.ts';
+import type { Log } from '../shared/log.ts';
+import type { SystemState } from './chat.ts';
+import { startChild, untilReady } from './child-process.ts';
+import { freePort } from './free-port.ts';
+import { runScriptedModel } from './model/scripted-model.ts';
+import { runPhone } from './phone/phone.ts';
+import { runRedisServer } from './redis-server.ts';
+import { runTwin } from './twilio/twin.ts';
+
+export type SimulatorOptions = {
+  /** Where data, logs and Redis live between runs. */
+  dir: string;
+  /** A key of the real model and what goes with it; empty runs the scripted model. */
+  model: Record<string, string>;
+  searchPath: string;
+  /** Further variables for both processes. */
+  environment?: Record<string, string>;
+  /** The preferred ports; one that is taken is replaced by any other. 0 takes any. */
+  ports: { phone: number; relay: number; worker: number };
+  log: Log;
+};
+
+export type Simulator = Running & {
+  phoneUrl: string;
+  relayUrl: string;
+  dashboardUrl: string;
+  dashboardPassword: string;
+  redisUrl: string;
+  logsDir: string;
+};
+
+/** Made up, like everything of this account. */
+const account = { accountSid: `AC${'5'.repeat(32)}`, authToken: 'simulated-auth-token', number: '+15550100000' };
+const phones = ['+15551230001', '+15551230002'];
+const dashboardPassword = 'sidepocket';
+
+/** Runs the whole system on this machine: the real relay and worker as processes, and a Twilio, a phone and (without a key) a model of ours around them. */
+export async function runSimulator({ dir, model, searchPath, environment: extra = {}, ports, log }: SimulatorOptions): Promise<Simulator> {
+  const releasers = createReleasers(log);
+  const logsDir = path.join(dir, 'logs');
+  try {
+    await mkdir(logsDir, { recursive: true });
+    const redisServer = await runRedisServer({ dir: path.join(dir, 'redis') });
+    releasers.add('Redis', () => redisServer.stop());
+    const scripted = Object.keys(model).length === 0 ? await runScriptedModel() : undefined;
+    if (scripted) releasers.add('model', () => scripted.stop());
+
+    const relayPort = await freePort(ports.relay);
+    const workerPort = await freePort(ports.worker);
+    const relayUrl = `http://127.0.0.1:${relayPort}`;
+    const twin = await runTwin({ ...account, phones, webhookUrl: `${relayUrl}/webhook#rc=3&rp=5xx,ct,rt` });
+    releasers.add('Twilio', () => twin.stop());
+
+    const environment = {
+      HOST: '127.0.0.1', PUBLIC_URL: relayUrl, REDIS_URL: redisServer.url, DATA_DIR: path.join(dir, 'data'), ADMIN_PASSWORD: dashboardPassword,
+      TWILIO_ACCOUNT_SID: account.accountSid, TWILIO_AUTH_TOKEN: account.authToken, TWILIO_WHATSAPP_NUMBER: account.number, TWILIO_API_URL: twin.url,
+      ALLOWED_SENDERS: phones.join(','),
+      ...(scripted ? { ANTHROPIC_API_KEY: 'scripted', ANTHROPIC_BASE_URL: scripted.url } : model),
+      ...extra,
+    };
+    const start = async (name: 'relay' | 'worker', port: number): Promise<void> => {
+      const logFile = path.join(logsDir, `${name}.log`);
+      const child = startChild({ entry: `${name}/main.ts`, environment: { ...environment, PORT: String(port) }, searchPath, logFile });
+      releasers.add(name, () => child.stop());
+      await untilReady(child, `http://127.0.0.1:${port}/health`, logFile);
+    };
+    await Promise.all([start('relay', relayPort), start('worker', workerPort)]);
+
+    const redis = new Redis(redisServer.url);
+    redis.on('error', (error: Error) => log.debug({ err: error }, 'Redis'));
+    releasers.add('Redis connection', () => redis.disconnect());
+    const dashboardUrl = `${relayUrl}/admin/queues`;
+    const system = (): SystemState => ({ number: account.number, phones, vm: 'awake', model: scripted ? 'scripted' : 'real', dashboardUrl });
+    const phone = await runPhone({ port: await freePort(ports.phone), chat: twin.chat, system, turnState: (sid) => turnState(redis, sid) });
+    releasers.add('phone', () => phone.stop());
+    return { phoneUrl: phone.url, relayUrl, dashboardUrl, dashboardPassword, redisUrl: redisServer.url, logsDir, stop: () => releasers.run() };
+  } catch (error) {
+    await releasers.run();
+    throw error;
+  }
+}
+
+/** How far a message has come: it is over when its answer has left the outbox too. */
+async function turnState(redis: Redis, sid: string): Promise<'waiting' | 'working' | 'answered' | 'failed'> {
+  const { state, conversation } = await redis.hgetall(keys.message(sid));
+  if (state === undefined || conversation === undefined || state === 'waiting') return 'waiting';
+  if (state === 'working' || (await redis.llen(keys.outbox(conversation))) > 0) return 'working';
+  return state === 'failed' ? 'failed' : 'answered';
+}

@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import type { ChatChoice } from '../chat.ts';
+import { Refusal } from './refusals.ts';
+
+/*
+ * The limits of https://www.twilio.com/docs/content/twilio-quick-reply and /twilio-list-picker for content that is
+ * used in the 24-hour session without WhatsApp's approval.
+ */
+const MAX_BODY = 1024;
+const MAX_BUTTONS = 3;
+const MAX_ITEMS = 10;
+const MAX_TITLE = 20;
+const MAX_ITEM = 24;
+const MAX_DESCRIPTION = 72;
+const MAX_ID = 200;
+
+const action = z.looseObject({
+  type: z.literal('QUICK_REPLY').optional(),
+  title: z.string().min(1).max(MAX_TITLE),
+  id: z.string().max(MAX_ID).optional(),
+});
+
+const item = z.looseObject({
+  item: z.string().min(1).max(MAX_ITEM),
+  id: z.string().min(1).max(MAX_ID),
+  description: z.string().max(MAX_DESCRIPTION).optional(),
+});
+
+const contentBody = z.string().min(1).max(MAX_BODY);
+
+/** The body of POST /v1/Content, with the kinds of content the twin can show. */
+const contentRequest = z.looseObject({
+  friendly_name: z.string().max(256).optional(),
+  language: z.string().min(2),
+  variables: z.record(z.string(), z.string()).optional(),
+  types: z
+    .strictObject({
+      'twilio/text': z.looseObject({ body: z.string().min(1).max(1600) }).optional(),
+      'twilio/media': z.looseObject({ body: z.string().optional(), media: z.array(z.string()).min(1).max(1) }).optional(),
+      'twilio/quick-reply': z.looseObject({ body: contentBody, actions: z.array(action).min(1).max(MAX_BUTTONS) }).optional(),
+      'twilio/list-picker': z
+        .looseObject({ body: contentBody, button: z.string().min(1).max(MAX_TITLE), items: z.array(item).min(1).max(MAX_ITEMS) })
+        .optional(),
+    })
+    .refine((types) => Object.keys(types).length > 0, 'at least one type is needed'),
+});
+
+/** A content template as the product wrote it. */
+export type ContentRequest = z.infer<typeof contentRequest>;
+
+/** What a content becomes in the chat; `failure` is the code a message with it ends with, or null. */
+export type RenderedContent = {
+  body: string;
+  buttons: ChatChoice[];
+  list: { button: string; items: ChatChoice[] } | null;
+  mediaUrl: string | null;
+  failure: number | null;
+};
+
+/** @param body the JSON of POST /v1/Content. @throws Refusal 20001 that says which field breaks which limit. */
+export function parseContent(body: unknown): ContentRequest {
+  const parsed = contentRequest.safeParse(body);
+  if (!parsed.success) {
+    const reasons = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`);
+    throw new Refusal(20001, reasons.join('; '));
+  }
+  return parsed.data;
+}
+
+/**
+ * Fills a content's placeholders, in bodies, titles and ids; the content's own variables are the defaults. WhatsApp
+ * shows the richest type: quick reply, list, media, then text. Filled-in values that break a limit fail with 63021.
+ * @throws Refusal 21656 when a placeholder has no value.
+ */
+export function renderContent(
+  content: Pick<ContentRequest, 'types' | 'variables'>,
+  given: Record<string, string>,
+): RenderedContent {
+  const values = { ...content.variables, ...given };
+  const fill = (text: string): string =>
+    text.replace(/\{\{\s*([\w.-]+)\s*\}\}/g, (_, name: string) => {
+      const value = values[name];
+      if (value === undefined) throw new Refusal(21656, `no value for {{${name}}}`);
+      return value;
+    });
+  const rendered = renderRichest(content.types, fill);
+  return { ...rendered, failure: isWithinLimits(rendered) ? null : 63_021 };
+}
+
+function renderRichest(types: ContentRequest['types'], fill: (text: string) => string): Omit<RenderedContent, 'failure'> {
+  const { 'twilio/quick-reply': reply, 'twilio/list-picker': picker, 'twilio/media': media, 'twilio/text': text } = types;
+  const plain = { buttons: [], list: null, mediaUrl: null };
+  if (reply) {
+    const buttons = reply.actions.map(({ id, title }) => ({ id: fill(id ?? title), title: fill(title) }));
+    return { ...plain, body: fill(reply.body), buttons };
+  }
+  if (picker) {
+    const items = picker.items.map(({ id, item: title, description }) => ({
+      id: fill(id),
+      title: fill(title),
+      ...(description === undefined ? {} : { description: fill(description) }),
+    }));
+    return { ...plain, body: fill(picker.body), list: { button: fill(picker.button), items } };
+  }
+  if (media) return { ...plain, body: fill(media.body ?? ''), mediaUrl: fill(media.media[0] ?? '') };
+  return { ...plain, body: fill(text?.body ?? '') };
+}
+
+function isWithinLimits({ body, buttons, list }: Omit<RenderedContent, 'failure'>): boolean {
+  const choices = list?.items ?? buttons;
+  if (choices.length > 0 && body.length > MAX_BODY) return false;
+  if (new Set(choices.map(({ id }) => id)).size !== choices.length) return false;
+  return choices.every(({ id, title, description = '' }) => {
+    return id.length <= MAX_ID && title.length <= (list ? MAX_ITEM : MAX_TITLE) && description.length <= MAX_DESCRIPTION;
+  });
+}

@@ -1,0 +1,122 @@
+import { Router, urlencoded, type Request, type Response } from 'express';
+import { whatsappAddress, type Account } from './account.ts';
+import { renderContent } from './content.ts';
+import type { Contents } from './contents.ts';
+import type { Delivery, Shipment } from './delivery.ts';
+import type { FaultName, Faults } from './faults.ts';
+import type { CreateAttempt, TwinMemory } from './memory.ts';
+import { pageMessages } from './message-page.ts';
+import { formatResource, type MessageRecord } from './message-record.ts';
+import { parseMessageRequest, readForm, readParams } from './message-request.ts';
+import type { Messages } from './messages.ts';
+import { Refusal, refuseMethod } from './refusals.ts';
+import { createSid } from './sid.ts';
+
+type Parts = { account: Account; messages: Messages; contents: Contents; delivery: Delivery; faults: Faults; memory: TwinMemory };
+
+const BEFORE = ['create-429', 'create-500-before', 'create-hang-before', 'create-reset-before'] as const;
+const AFTER = ['create-500-after', 'create-hang-after', 'create-reset-after', 'create-garbled-after'] as const;
+
+/**
+ * Messages: create, list, fetch, redact (POST with an empty Body) and delete.
+ * https://www.twilio.com/docs/messaging/api/message-resource
+ */
+export function createMessageRoutes(parts: Parts): Router {
+  const { account, messages, faults } = parts;
+  const routes = Router();
+  const base = `/2010-04-01/Accounts/${account.sid}`;
+  const form = urlencoded({ extended: false, limit: '64kb' });
+  routes
+    .route(`${base}/Messages.json`)
+    .get((req, res) => {
+      const query = new URL(req.originalUrl, 'http://twin').searchParams;
+      const lag = faults.take('list-lags', Object.fromEntries(query));
+      const youngest = Date.now() - (lag?.ms ?? 0);
+      const visible = messages.all().filter((record) => record.createdAt.getTime() <= youngest);
+      res.json(pageMessages(visible, query, `${base}/Messages.json`));
+    })
+    .post(form, (req, res) => createMessage(parts, req, res))
+    .all(refuseMethod);
+  routes
+    .route(`${base}/Messages/:file`)
+    .get((req, res) => void res.json(formatResource(findMessage(messages, req))))
+    .post(form, (req, res) => {
+      const record = findMessage(messages, req);
+      const { Body: body } = readParams(readForm(req.body));
+      if (body !== '') throw new Refusal(20001, 'only an empty Body, which redacts, can be set');
+      record.body = '';
+      res.json(formatResource(record));
+    })
+    .delete((req, res) => {
+      messages.remove(findMessage(messages, req).sid);
+      res.status(204).end();
+    })
+    .all(refuseMethod);
+  return routes;
+}
+
+async function createMessage(parts: Parts, req: Request, res: Response): Promise<void> {
+  const { faults, delivery, memory } = parts;
+  const params = readParams(readForm(req.body));
+  const attempt: CreateAttempt = { params, outcome: 'pending', sid: null, code: null, at: new Date().toISOString() };
+  memory.attempts.push(attempt);
+  const before = faults.takeFirst(BEFORE, params);
+  if (before !== null) return misbehave(before.name, attempt, req, res);
+  const { record, shipment } = accept(parts, req, attempt);
+  attempt.sid = record.sid;
+  // The answer shows the message as it was accepted, whatever happens to it before the answer is written.
+  const answer = formatResource(record);
+  if (faults.take('callback-before-answer', params) === null) delivery.start(record, shipment);
+  else await delivery.startWithCallback(record, shipment);
+  const after = faults.takeFirst(AFTER, params);
+  if (after !== null) return misbehave(after.name, attempt, req, res);
+  attempt.outcome = 'accepted';
+  res.status(201).json(answer);
+}
+
+function accept(parts: Parts, req: Request, attempt: CreateAttempt): { record: MessageRecord; shipment: Shipment } {
+  const { account, messages, contents } = parts;
+  try {
+    const request = parseMessageRequest(readForm(req.body), account);
+    const content = request.contentSid === null ? null : contents.find(request.contentSid);
+    if (content === undefined) throw new Refusal(21655, request.contentSid ?? '');
+    const rendered = content === null ? null : renderContent(content, request.contentVariables);
+    const mediaUrl = rendered?.mediaUrl ?? request.mediaUrl;
+    const record = messages.add({
+      sid: createSid(mediaUrl === null ? 'SM' : 'MM'),
+      accountSid: account.sid,
+      direction: 'outbound-api',
+      from: whatsappAddress(account.number),
+      to: whatsappAddress(request.phone),
+      phone: request.phone,
+      body: rendered?.body ?? request.body,
+      status: 'queued',
+      numMedia: mediaUrl === null ? 0 : 1,
+      buttons: rendered?.buttons ?? [],
+      list: rendered?.list ?? null,
+      statusCallback: request.statusCallback,
+    });
+    return { record, shipment: { mediaUrl, template: rendered !== null, failure: rendered?.failure ?? null } };
+  } catch (error) {
+    attempt.outcome = 'refused';
+    attempt.code = error instanceof Refusal ? error.code : null;
+    throw error;
+  }
+}
+
+/** Answers a create as its fault says. A hanging request stays open until the client or the twin's stop ends it. */
+function misbehave(name: FaultName, attempt: CreateAttempt, req: Request, res: Response): void {
+  attempt.outcome = name;
+  if (name === 'create-429') throw new Refusal(20429);
+  if (name.startsWith('create-500')) throw new Refusal(20500);
+  if (name.startsWith('create-reset')) req.socket.resetAndDestroy();
+  if (name.startsWith('create-garbled')) res.status(201).type('html').send('<html><body>Accepted</body></html>');
+}
+
+function findMessage(messages: Messages, req: Request): MessageRecord {
+  const { file } = req.params;
+  const sid = /^(.+)\.json$/.exec(typeof file === 'string' ? file : '')?.[1];
+  const record = sid === undefined ? undefined : messages.find(sid);
+  if (record === undefined) throw new Refusal(20404, req.path);
+  return record;
+}

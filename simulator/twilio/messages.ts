@@ -1,0 +1,113 @@
+import type { ChatEvent, ChatMessage, ChatStatus } from '../chat.ts';
+import { formatChatMessage, type MessageRecord } from './message-record.ts';
+
+/** What a new record must say; the rest starts empty. */
+export type NewMessage = Pick<MessageRecord, 'sid' | 'accountSid' | 'direction' | 'from' | 'to' | 'phone' | 'body' | 'status'> &
+  Partial<MessageRecord>;
+
+/**
+ * The twin's memory of messages, oldest first, and the source of what the phone is told.
+ * Contract: a message is told to listeners once, when it is shown; its later states only after that. A listener must
+ * not throw.
+ */
+export class Messages {
+  /** The twin's own address, in links to media. */
+  readonly #site: string;
+  readonly #records = new Map<string, MessageRecord>();
+  readonly #listeners = new Set<(event: ChatEvent) => void>();
+
+  constructor(site: string) {
+    this.#site = site;
+  }
+
+  /** Keeps a new message; the phone does not show it yet. */
+  add(fields: NewMessage): MessageRecord {
+    const now = new Date();
+    const record: MessageRecord = {
+      numMedia: 0,
+      media: [],
+      buttons: [],
+      list: null,
+      location: null,
+      quoted: null,
+      errorCode: null,
+      shown: false,
+      seen: false,
+      createdAt: now,
+      updatedAt: now,
+      sentAt: null,
+      statusCallback: null,
+      ...fields,
+    };
+    this.#records.set(record.sid, record);
+    return record;
+  }
+
+  find(sid: string): MessageRecord | undefined {
+    return this.#records.get(sid);
+  }
+
+  /** Every message, oldest first. */
+  all(): MessageRecord[] {
+    return [...this.#records.values()];
+  }
+
+  /** Forgets a message at Twilio's side. */
+  remove(sid: string): boolean {
+    return this.#records.delete(sid);
+  }
+
+  /** What one phone shows, oldest first. */
+  chat(phone: string): ChatMessage[] {
+    const shown = this.all().filter((record) => record.phone === phone && record.shown);
+    return shown.map((record) => formatChatMessage(record, this.#site));
+  }
+
+  chatMessage(sid: string): ChatMessage | null {
+    const record = this.find(sid);
+    return record?.shown === true ? formatChatMessage(record, this.#site) : null;
+  }
+
+  /** Puts a message on the phone's screen. */
+  show(record: MessageRecord): void {
+    if (record.shown) return;
+    record.shown = true;
+    this.emit({ kind: 'message', message: formatChatMessage(record, this.#site) });
+  }
+
+  /** Moves a message to a new state; `sent` and a failure fix the time it was sent. */
+  setStatus(record: MessageRecord, status: ChatStatus, errorCode: number | null = null): void {
+    record.status = status;
+    record.errorCode = errorCode;
+    record.updatedAt = new Date();
+    record.sentAt ??= record.updatedAt;
+    this.#emitStatus(record);
+  }
+
+  /** Marks an inbound message and all before it of the same phone as read by the product (blue ticks on the phone). */
+  markSeen(upTo: MessageRecord): void {
+    for (const record of this.all()) {
+      if (record.phone === upTo.phone && record.direction === 'inbound' && !record.seen) {
+        record.seen = true;
+        this.#emitStatus(record);
+      }
+      if (record === upTo) return;
+    }
+  }
+
+  /** @returns a function that ends the listening. */
+  on(listener: (event: ChatEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  emit(event: ChatEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  #emitStatus(record: MessageRecord): void {
+    if (!record.shown) return;
+    const { sid, phone, status, errorCode } = formatChatMessage(record, this.#site);
+    this.emit({ kind: 'status', sid, phone, status, errorCode });
+  }
+}

@@ -1,0 +1,143 @@
+import type { ChatEvent, ChatMessage, PhoneInput } from '../chat.ts';
+import { E164, whatsappAddress, type Account } from './account.ts';
+import type { Delivery } from './delivery.ts';
+import { formatInbound } from './inbound-params.ts';
+import type { MessageRecord, StoredMedia } from './message-record.ts';
+import type { Messages } from './messages.ts';
+import { MAX_MEDIA_BYTES } from './media-type.ts';
+import type { Sandbox } from './sandbox.ts';
+import type { SessionWindow } from './session-window.ts';
+import { createSid } from './sid.ts';
+import type { Webhooks } from './webhooks.ts';
+
+/** The people's side of the twin: what their phones show, and what they do on them. Numbers are E.164. */
+export type Chat = {
+  /** The numbers that exist: those given at the start and those that wrote or were written to. */
+  phones(): string[];
+  /** What this phone shows, oldest first. */
+  messages(phone: string): ChatMessage[];
+  message(sid: string): ChatMessage | null;
+  /** @returns a function that ends the listening. A listener must not throw. */
+  on(listener: (event: ChatEvent) => void): () => void;
+  /**
+   * A person sends something. Resolves when the product's webhook answered or Twilio gave up (`status` 0 for no answer).
+   * @throws RangeError with a sentence for a person when the input cannot be sent.
+   */
+  receive(phone: string, input: PhoneInput): Promise<{ sid: string; status: number }>;
+  /** The person opens the chat and sees what was delivered. */
+  markRead(phone: string): void;
+  /** Lets the 24-hour window of this phone lapse; its next message opens it again. */
+  closeWindow(phone: string): void;
+};
+
+type Parts = {
+  account: Account;
+  messages: Messages;
+  delivery: Delivery;
+  webhooks: Webhooks;
+  window: SessionWindow;
+  sandbox: Sandbox;
+  site: string;
+};
+
+/** @param known numbers that exist from the start. */
+export function createChat(parts: Parts, known: readonly string[]): Chat {
+  const { messages, delivery, window } = parts;
+  return {
+    phones: () => [...new Set([...known, ...messages.all().map(({ phone }) => phone)])],
+    messages: (phone) => messages.chat(phone),
+    message: (sid) => messages.chatMessage(sid),
+    on: (listener) => messages.on(listener),
+    receive: async (phone, input) => {
+      const record = createInbound(parts, phone, input);
+      return deliverInbound(parts, record, input.choice);
+    },
+    markRead: (phone) => delivery.markRead(phone),
+    closeWindow: (phone) => window.close(phone),
+  };
+}
+
+async function deliverInbound(
+  parts: Parts,
+  record: MessageRecord,
+  choice: PhoneInput['choice'],
+): Promise<{ sid: string; status: number }> {
+  const { messages, webhooks, window, sandbox, site } = parts;
+  window.open(record.phone);
+  messages.show(record);
+  const notice = sandbox.intercept(record.phone, record.body);
+  if (notice !== null) {
+    // Twilio answers these itself; the notice is shown although a phone that has not joined can get nothing else.
+    messages.show(createReply(parts, record.phone, notice, 'delivered'));
+    return { sid: record.sid, status: 0 };
+  }
+  const quotedFrom = record.quoted === null ? null : (messages.find(record.quoted)?.from ?? null);
+  const { status, replies } = await webhooks.deliver(formatInbound(record, choice, quotedFrom, site));
+  for (const text of replies) {
+    parts.delivery.start(createReply(parts, record.phone, text, 'queued'), { mediaUrl: null, template: false, failure: null });
+  }
+  return { sid: record.sid, status };
+}
+
+function createReply({ account, messages }: Parts, phone: string, text: string, status: 'queued' | 'delivered'): MessageRecord {
+  return messages.add({
+    sid: createSid('SM'),
+    accountSid: account.sid,
+    direction: 'outbound-reply',
+    from: whatsappAddress(account.number),
+    to: whatsappAddress(phone),
+    phone,
+    body: text,
+    status,
+  });
+}
+
+function createInbound({ account, messages }: Parts, phone: string, input: PhoneInput): MessageRecord {
+  checkInput(messages, phone, input);
+  const media = input.media === undefined ? [] : [readMedia(input.media)];
+  return messages.add({
+    sid: createSid(media.length > 0 ? 'MM' : 'SM'),
+    accountSid: account.sid,
+    direction: 'inbound',
+    from: whatsappAddress(phone),
+    to: whatsappAddress(account.number),
+    phone,
+    // A tap or a choice arrives with its title as text, and a place with no text at all.
+    body: input.choice?.title ?? (input.location ? '' : (input.text ?? '')),
+    status: 'received',
+    numMedia: media.length,
+    media,
+    location: input.location ?? null,
+    quoted: input.quoted ?? null,
+    sentAt: new Date(),
+  });
+}
+
+function checkInput(messages: Messages, phone: string, { text, media, location, quoted, choice }: PhoneInput): void {
+  if (!E164.test(phone)) throw new RangeError(`"${phone}" is not a phone number such as +15551230001.`);
+  const parts = [media, location, choice].filter((part) => part !== undefined);
+  if (parts.length > 1) throw new RangeError('Send a file, a place or a choice, not several at once.');
+  if (parts.length === 0 && (text ?? '').trim() === '') {
+    throw new RangeError('There is nothing to send: give a text, a file, a place or a choice.');
+  }
+  if (location && !(Math.abs(location.latitude) <= 90 && Math.abs(location.longitude) <= 180)) {
+    throw new RangeError('A place needs a latitude from -90 to 90 and a longitude from -180 to 180.');
+  }
+  if (quoted === undefined) return;
+  const original = messages.find(quoted);
+  if (original?.phone !== phone) throw new RangeError(`This chat has no message ${quoted} to answer.`);
+  const choices = choice?.kind === 'list' ? original.list?.items : original.buttons;
+  if (choice && !choices?.some(({ id }) => id === choice.id)) {
+    throw new RangeError(`The message ${quoted} offers no choice "${choice.title}".`);
+  }
+}
+
+function readMedia({ name, type, base64 }: NonNullable<PhoneInput['media']>): StoredMedia {
+  if (!/^[\w.+-]+\/[\w.+-]+(\s*;.*)?$/.test(type)) throw new RangeError(`"${type}" is not a media type such as image/png.`);
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) throw new RangeError(`The file ${name} is empty or is not base64.`);
+  const bytes = Buffer.from(base64, 'base64');
+  if (bytes.length > MAX_MEDIA_BYTES) throw new RangeError(`The file ${name} is larger than WhatsApp's 16 MB.`);
+  // WhatsApp tells the plain type: a recording's "audio/ogg; codecs=opus" arrives as audio/ogg.
+  const plain = type.split(';')[0]?.trim().toLowerCase() ?? type;
+  return { sid: createSid('ME'), type: plain, name, bytes, createdAt: new Date(), deleted: false };
+}

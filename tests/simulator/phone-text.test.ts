@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { parseInline, parseWhatsappText } from '../../simulator/phone/page/whatsapp-text.ts';
+import type { Inline } from '../../simulator/phone/page/whatsapp-text.ts';
+
+/** The tree in short: `bold(a)`. */
+function short(nodes: Inline[]): string {
+  return nodes.map((node) => ('children' in node ? `${node.kind}(${short(node.children)})` : node.kind === 'text' ? node.text : `${node.kind}(${node.text})`)).join('');
+}
+
+test.each([
+  ['a *b* c', 'a bold(b) c'],
+  ['_a_ ~b~ `c`', 'italic(a) strike(b) code(c)'],
+  ['*a _b_*', 'bold(a italic(b))'],
+  ['snake_case_name and 2*3*4', 'snake_case_name and 2*3*4'],
+  ['* a *', '* a *'],
+  ['*a\nb*', '*a\nb*'],
+  ['`*a*`', 'code(*a*)'],
+  ['**', '**'],
+  ['```x``` in a line', 'code(x) in a line'],
+  ['see https://a.example/b_c_d?e=f.', 'see link(https://a.example/b_c_d?e=f).'],
+  ['*https://a.example/x*', 'bold(link(https://a.example/x))'],
+  ['*a\n*b* c', '*a\nbold(b) c'],
+  ['(http://a.example/x)', '(link(http://a.example/x))'],
+  ['http://a.example/x_(y)', 'link(http://a.example/x_(y))'],
+  ['javascript:alert(1)', 'javascript:alert(1)'],
+  ['http://', 'http://'],
+  ['<b>*x*</b>', '<b>bold(x)</b>'],
+])('%s', (text, tree) => {
+  expect(short(parseInline(text))).toBe(tree);
+});
+
+test('blocks: paragraph, list, numbered list, quote, code', () => {
+  const blocks = parseWhatsappText('Hi\nthere\n- a\n* b\n3. c\n4. d\n> q\n> r\n```\n*x*\n  y\n```\nend');
+  expect(blocks.map((block) => block.kind)).toEqual(['paragraph', 'list', 'list', 'quote', 'code', 'paragraph']);
+  expect(blocks[1]).toMatchObject({ ordered: false, items: [[{ text: 'a' }], [{ text: 'b' }]] });
+  expect(blocks[2]).toMatchObject({ ordered: true, start: 3 });
+  expect(blocks[3]).toMatchObject({ children: [{ text: 'q\nr' }] });
+  expect(blocks[4]).toEqual({ kind: 'code', text: '*x*\n  y' });
+});
+
+test('an empty text has no blocks, an open fence stays as text', () => {
+  expect(parseWhatsappText('')).toEqual([]);
+  expect(parseWhatsappText('```a').map((block) => block.kind)).toEqual(['paragraph']);
+});
+
+test('a long text full of marks is parsed in reasonable time', () => {
+  const start = performance.now();
+  parseWhatsappText('*a _b ~c '.repeat(7000));
+  parseWhatsappText('`'.repeat(15_000));
+  parseWhatsappText('```\n'.repeat(4000));
+  expect(performance.now() - start).toBeLessThan(2000);
+});

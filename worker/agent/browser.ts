@@ -1,0 +1,35 @@
+import { accessSync, constants } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import type { McpStdioServerConfig } from '@anthropic-ai/claude-agent-sdk';
+
+const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+const applications = ['/Applications/Google Chrome.app/Contents/MacOS/Google Chrome', '/Applications/Chromium.app/Contents/MacOS/Chromium'];
+
+/** Finds a Chromium or Chrome: on the PATH or where macOS keeps it. Undefined leaves it to Playwright's own. */
+export function findChromium(searchPath: string): string | undefined {
+  const candidates = searchPath.split(path.delimiter).flatMap((directory) => names.map((name) => path.join(directory, name)));
+  return [...candidates, ...applications].find(isExecutable);
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The Playwright MCP server for one session: headless, forgetting everything at its end, with pictures going to `imagesDir`.
+ * Chromium's own sandbox is off: it needs privileges that a container's user lacks, and the VM is the boundary.
+ */
+export function browserServer(chromium: string | undefined, imagesDir: string): McpStdioServerConfig {
+  const cli = path.join(path.dirname(createRequire(import.meta.url).resolve('@playwright/mcp/package.json')), 'cli.js');
+  return {
+    type: 'stdio',
+    command: process.execPath,
+    args: [cli, '--headless', '--no-sandbox', '--isolated', '--output-dir', imagesDir, '--file-paths', 'absolute', ...(chromium ? ['--executable-path', chromium] : [])],
+  };
+}

@@ -1,0 +1,41 @@
+import path from 'node:path';
+import type { Environment } from '../../shared/env.ts';
+import { markVariable } from './processes.ts';
+
+/** Variables of the host that Claude Code and its tools may see. Everything else, the secrets first of all, stays out. */
+const passedOn = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TERM', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy', 'SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS', 'GIT_SSL_CAINFO', 'CURL_CA_BUNDLE'];
+
+/** What Claude Code needs to know. Values that are undefined are left out. */
+export type AgentSecrets = {
+  ANTHROPIC_API_KEY?: string | undefined;
+  CLAUDE_CODE_OAUTH_TOKEN?: string | undefined;
+  ANTHROPIC_BASE_URL?: string | undefined;
+  ANTHROPIC_MODEL?: string | undefined;
+  GITHUB_TOKEN?: string | undefined;
+};
+
+/** Where Claude Code keeps its transcripts and settings, below the data directory. */
+export function claudeDirectory(dataDir: string): string {
+  return path.join(dataDir, 'claude');
+}
+
+/**
+ * The whole environment of an agent's processes. `mark` names the session for the reaper. The home, the temporary directory and Claude
+ * Code's own are below the data directory, so that they survive a stop and belong to the agent alone.
+ */
+export function agentEnvironment(host: Environment, dataDir: string, secrets: AgentSecrets, mark: string, isRoot: boolean): Record<string, string> {
+  const environment: Record<string, string | undefined> = {
+    ...Object.fromEntries(passedOn.map((name) => [name, host[name]])),
+    ...secrets,
+    HOME: path.join(dataDir, 'home'),
+    TMPDIR: path.join(dataDir, 'tmp'),
+    CLAUDE_CONFIG_DIR: claudeDirectory(dataDir),
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+    DISABLE_AUTOUPDATER: '1',
+    CLAUDE_AGENT_SDK_CLIENT_APP: 'sidepocket',
+    // Claude Code refuses to skip its permission questions as root unless told that it is in a sandbox; the VM is one.
+    IS_SANDBOX: isRoot ? '1' : undefined,
+    [markVariable]: mark,
+  };
+  return Object.fromEntries(Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}

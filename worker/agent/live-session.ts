@@ -1,0 +1,92 @@
+import { query } from '@anthropic-ai/claude-agent-sdk';
+import type { Options, SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
+import type { UUID } from 'node:crypto';
+import { createChannel } from './channel.ts';
+import { killMarked } from './processes.ts';
+import type { ChatTools } from './agent.ts';
+
+/** Who listens to a live session during a turn. */
+export type Listener = {
+  onMessage(message: SDKMessage): void;
+  /** The process has ended; nothing more comes. */
+  onEnd(error: unknown): void;
+};
+
+/**
+ * One running Claude Code process with its session, open for many turns. It belongs to one conversation and has at most one
+ * listener, the turn at work.
+ */
+export type LiveSession = {
+  readonly id: string;
+  /** The prompts that were given to this process. */
+  readonly sent: ReadonlySet<string>;
+  readonly ended: boolean;
+  /** What this process has cost so far (US dollars). */
+  spentUsd: number;
+  /** The tools of the turn at work; the process's `whatsapp` server asks for them. */
+  tools: ChatTools | undefined;
+  listen(listener: Listener | undefined): void;
+  send(uuid: UUID, text: string): void;
+  /** Asks Claude Code to stop what it does, so that the transcript says so. Ends within a second whether it could or not. */
+  interrupt(): Promise<void>;
+  /** Ends the process and everything it has started. */
+  close(): Promise<void>;
+};
+
+/** How long an interruption may take before the processes are simply ended (ms). */
+const interruptPatience = 1000;
+
+/** Starts Claude Code. `mark` is the one in its environment; `id` the session's, new or to be resumed as `options` say. */
+export function startLiveSession(id: string, mark: string, createOptions: (tools: () => ChatTools | undefined) => Options): LiveSession {
+  const input = createChannel<SDKUserMessage>();
+  const sent = new Set<string>();
+  let listener: Listener | undefined;
+  let end: { error: unknown } | undefined;
+  let closing: Promise<void> | undefined;
+
+  const session: LiveSession = {
+    id,
+    sent,
+    spentUsd: 0,
+    tools: undefined,
+    get ended() {
+      return end !== undefined;
+    },
+    listen(next) {
+      listener = next;
+      if (next && end) next.onEnd(end.error);
+    },
+    send(uuid, text) {
+      sent.add(uuid);
+      input.push({ type: 'user', uuid, parent_tool_use_id: null, message: { role: 'user', content: text } });
+    },
+    async interrupt() {
+      const timer = Promise.withResolvers<void>();
+      const timeout = setTimeout(timer.resolve, interruptPatience);
+      await Promise.race([claude.interrupt().catch(() => undefined), timer.promise]);
+      clearTimeout(timeout);
+    },
+    close: () => (closing ??= close()),
+  };
+
+  const claude = query({ prompt: input, options: createOptions(() => session.tools) });
+
+  const close = async (): Promise<void> => {
+    input.close();
+    claude.close();
+    await killMarked((other) => other === mark);
+    await pumping;
+  };
+
+  const pump = async (): Promise<void> => {
+    try {
+      for await (const message of claude) listener?.onMessage(message);
+      end = { error: new Error('Claude Code ended') };
+    } catch (error) {
+      end = { error };
+    }
+    listener?.onEnd(end.error);
+  };
+  const pumping = pump();
+  return session;
+}

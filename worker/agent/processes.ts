@@ -1,0 +1,58 @@
+import { spawn } from 'node:child_process';
+import { readFile, readdir } from 'node:fs/promises';
+import type { SpawnOptions, SpawnedProcess } from '@anthropic-ai/claude-agent-sdk';
+
+/** The variable by which every process of an agent, down to Chromium's, is known as such: `WORKER_ID#boot/session`. */
+export const markVariable = 'SIDEPOCKET_AGENT';
+
+/** Starts Claude Code as the leader of a process group of its own, so that ending the group ends the tools it has running. */
+export function spawnAgent({ command, args, cwd, env }: SpawnOptions): SpawnedProcess {
+  const child = spawn(command, args, { cwd, env, stdio: ['pipe', 'pipe', 'ignore'], detached: true });
+  const { pid } = child;
+  const { kill } = child;
+  child.kill = (signal) => {
+    if (pid === undefined) return kill.call(child, signal);
+    return killGroup(pid, signal ?? 'SIGTERM');
+  };
+  return child;
+}
+
+function killGroup(pid: number, signal: NodeJS.Signals | number): boolean {
+  try {
+    return process.kill(-pid, signal);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Ends every process that carries a mark for which `matches` says yes, at once: what a killed Claude Code leaves behind (MCP servers,
+ * Chromium, commands). Returns how many were found. It reads `/proc`, so elsewhere than on Linux it finds none.
+ */
+export async function killMarked(matches: (mark: string) => boolean): Promise<number> {
+  let killed = 0;
+  for (const { pid, mark } of await findMarked()) {
+    if (!matches(mark)) continue;
+    try {
+      process.kill(pid, 'SIGKILL');
+      killed += 1;
+    } catch {
+      // It has ended by itself.
+    }
+  }
+  return killed;
+}
+
+/** Every living process with a mark. */
+export async function findMarked(): Promise<{ pid: number; mark: string }[]> {
+  const found: { pid: number; mark: string }[] = [];
+  const entries = await readdir('/proc').catch(() => []);
+  for (const entry of entries) {
+    const pid = Number(entry);
+    if (!Number.isInteger(pid) || pid === process.pid) continue;
+    const environment = await readFile(`/proc/${entry}/environ`, 'latin1').catch(() => '');
+    const mark = environment.split('\0').find((line) => line.startsWith(`${markVariable}=`));
+    if (mark) found.push({ pid, mark: mark.slice(markVariable.length + 1) });
+  }
+  return found;
+}

@@ -1,0 +1,116 @@
+import type { SDKMessage, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
+import { AgentFailure } from './agent.ts';
+import type { AgentEvent, FailureKind, Usage } from './agent.ts';
+import { joinBlocks } from './transcript.ts';
+
+/** What a message of the SDK means. Messages without a meaning here are signs of life. */
+export type Translation =
+  | AgentEvent
+  /** One answer of the model is complete. `uuids` are the prompts it consumed, as far as Claude Code says. */
+  | { kind: 'result'; id: string; text: string; uuids: string[]; usage: Usage; queued: number }
+  | { kind: 'interrupted' }
+  | { kind: 'failure'; failure: AgentFailure };
+
+/** What a Claude Code process has cost since it started. */
+export type Meter = { spentUsd: number };
+
+/** Turns the SDK's messages into what they mean, one at a time; it remembers the answer's blocks until the result. */
+export type Translator = (message: SDKMessage) => Translation[];
+
+export function createTranslator(meter: Meter): Translator {
+  let blocks: { id: string; text: string }[] = [];
+  let trouble: string | undefined;
+  let limit: { resetsAt: number | undefined } | undefined;
+
+  const onResult = (message: SDKResultMessage): Translation => {
+    const answer = blocks;
+    blocks = [];
+    if (message.subtype !== 'success') {
+      if (message.subtype === 'error_during_execution' && message.terminal_reason?.startsWith('aborted')) return { kind: 'interrupted' };
+      return { kind: 'failure', failure: new AgentFailure('broken', message.errors.join('; ').slice(0, 300) || message.subtype) };
+    }
+    if (message.is_error) {
+      const kind = limit ? 'usage-limit' : failureKind(trouble, message.api_error_status ?? undefined);
+      const resetsAt = limit?.resetsAt === undefined ? undefined : new Date(limit.resetsAt * 1000);
+      return { kind: 'failure', failure: new AgentFailure(kind, message.result.slice(0, 300), resetsAt) };
+    }
+    // `total_cost_usd` counts from the start of the process, a turn is the difference.
+    const costUsd = Math.max(message.total_cost_usd - meter.spentUsd, 0);
+    meter.spentUsd = message.total_cost_usd;
+    const text = joinBlocks(answer.map((block) => block.text)) || message.result.trim();
+    return {
+      kind: 'result',
+      id: answer.at(-1)?.id ?? message.uuid,
+      text,
+      uuids: message.user_message_uuids ?? (message.user_message_uuid ? [message.user_message_uuid] : []),
+      usage: { inputTokens: message.usage.input_tokens, outputTokens: message.usage.output_tokens, costUsd },
+      queued: message.queued_turn_count ?? 0,
+    };
+  };
+
+  return (message) => {
+    switch (message.type) {
+      case 'system':
+        if (message.subtype === 'init') return [{ kind: 'session', id: message.session_id }];
+        if (message.subtype === 'api_retry') return [{ kind: 'retrying', reason: message.error }];
+        return [{ kind: 'alive' }];
+      case 'assistant': {
+        if (message.parent_tool_use_id !== null) return [{ kind: 'alive' }];
+        if (message.error) {
+          trouble = message.error;
+          return [{ kind: 'alive' }];
+        }
+        trouble = undefined;
+        const events: Translation[] = [{ kind: 'alive' }];
+        for (const block of message.message.content) {
+          if (block.type === 'text' && block.text.trim() !== '') blocks.push({ id: message.uuid, text: block.text });
+          if (block.type === 'tool_use') events.push({ kind: 'tool', id: block.id, name: block.name, summary: summarise(block.input), timeoutMs: timeoutOf(block.input) });
+        }
+        return events;
+      }
+      case 'user': {
+        const ended = message.parent_tool_use_id === null ? toolResults(message.message.content) : [];
+        // What was said before a tool ran is not the answer.
+        if (ended.length > 0) blocks = [];
+        return ended.length > 0 ? ended : [{ kind: 'alive' }];
+      }
+      case 'rate_limit_event':
+        limit = message.rate_limit_info.status === 'rejected' ? { resetsAt: message.rate_limit_info.resetsAt } : undefined;
+        return [{ kind: 'alive' }];
+      case 'result':
+        return [onResult(message)];
+      default:
+        return [{ kind: 'alive' }];
+    }
+  };
+}
+
+function toolResults(content: unknown): Translation[] {
+  if (!Array.isArray(content)) return [];
+  return content.flatMap((block: unknown): Translation[] => {
+    if (typeof block !== 'object' || block === null || !('type' in block) || block.type !== 'tool_result' || !('tool_use_id' in block)) return [];
+    return [{ kind: 'tool-end', id: String(block.tool_use_id), failed: 'is_error' in block && block.is_error === true }];
+  });
+}
+
+/** The one input of a tool that tells most, for a log line: a command, a path, an address. */
+function summarise(input: unknown): string {
+  if (typeof input !== 'object' || input === null) return '';
+  const entries = new Map(Object.entries(input));
+  const telling = ['command', 'file_path', 'path', 'url', 'pattern', 'query', 'description', 'text'].map((name) => entries.get(name)).find((value) => typeof value === 'string');
+  return String(telling ?? '').replaceAll(/\s+/g, ' ').slice(0, 160);
+}
+
+function timeoutOf(input: unknown): number | undefined {
+  return typeof input === 'object' && input !== null && 'timeout' in input && typeof input.timeout === 'number' ? input.timeout : undefined;
+}
+
+/** Names a failure of the model's side from the SDK's word for it, or from the HTTP status. */
+export function failureKind(trouble: string | undefined, status: number | undefined): FailureKind {
+  if (trouble === 'authentication_failed' || trouble === 'oauth_org_not_allowed' || trouble === 'account_on_hold' || status === 401 || status === 403) return 'signed-out';
+  if (trouble === 'billing_error') return 'no-credit';
+  if (trouble === 'rate_limit' || status === 429) return 'usage-limit';
+  if (trouble === 'overloaded' || status === 529) return 'overloaded';
+  if (trouble === 'server_error' || trouble === 'unknown' || (status !== undefined && status >= 500)) return 'model-away';
+  return 'broken';
+}

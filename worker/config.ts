@@ -1,0 +1,46 @@
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+import { variables as v, parseEnvironment } from '../shared/env.ts';
+import type { Environment } from '../shared/env.ts';
+
+const schema = z
+  .object({
+    PORT: v.PORT.default(8081),
+    HOST: v.HOST.optional(),
+    PUBLIC_URL: v.PUBLIC_URL,
+    REDIS_URL: v.REDIS_URL,
+    TWILIO_ACCOUNT_SID: v.TWILIO_ACCOUNT_SID,
+    TWILIO_AUTH_TOKEN: v.TWILIO_AUTH_TOKEN,
+    TWILIO_WHATSAPP_NUMBER: v.TWILIO_WHATSAPP_NUMBER,
+    TWILIO_API_URL: v.TWILIO_API_URL.optional(),
+    ANTHROPIC_API_KEY: v.ANTHROPIC_API_KEY.optional(),
+    CLAUDE_CODE_OAUTH_TOKEN: v.CLAUDE_CODE_OAUTH_TOKEN.optional(),
+    ANTHROPIC_BASE_URL: v.ANTHROPIC_BASE_URL.optional(),
+    ANTHROPIC_MODEL: v.ANTHROPIC_MODEL.optional(),
+    GITHUB_TOKEN: v.GITHUB_TOKEN.optional(),
+    DATA_DIR: v.DATA_DIR.default('/data'),
+    IMAGES_DIR: v.IMAGES_DIR.optional(),
+    CHROMIUM_PATH: v.CHROMIUM_PATH.optional(),
+    LOG_LEVEL: v.LOG_LEVEL.default('info'),
+    WORKER_ID: v.WORKER_ID.optional(),
+    FLY_MACHINE_ID: v.WORKER_ID.optional(),
+    STOP_SECONDS: v.STOP_SECONDS.default(10),
+    MODEL_PATIENCE_SECONDS: v.MODEL_PATIENCE_SECONDS.default(120),
+  })
+  .refine((env) => env.ANTHROPIC_API_KEY !== undefined || env.CLAUDE_CODE_OAUTH_TOKEN !== undefined, {
+    path: ['ANTHROPIC_API_KEY'],
+    message: 'is missing (or CLAUDE_CODE_OAUTH_TOKEN)',
+  })
+  .transform((env) => ({
+    ...env,
+    IMAGES_DIR: env.IMAGES_DIR ?? path.join(env.DATA_DIR, 'images'),
+    WORKER_ID: env.WORKER_ID ?? env.FLY_MACHINE_ID ?? hostname(),
+  }));
+
+export type WorkerConfig = z.output<typeof schema>;
+
+/** The worker's configuration from the environment. Throws SetupError that names every problem. */
+export function parseWorkerConfig(environment: Environment): WorkerConfig {
+  return parseEnvironment(schema, environment);
+}

@@ -1,0 +1,99 @@
+import { keys, prefix } from '../shared/keys.ts';
+import type { Log } from '../shared/log.ts';
+import type { QueueName } from '../shared/queues.ts';
+import type { Redis } from '../shared/redis.ts';
+import { runScript } from '../shared/script.ts';
+import type { Script } from '../shared/script.ts';
+
+/** How often the lease is renewed and how long it holds (ms). The renewals of a day are most of what an idle worker sends to Redis. */
+const renewMs = 20_000;
+const holdMs = 60_000;
+
+const queueNames: QueueName[] = ['turns', 'deliveries'];
+
+/** A worker's sign of life in Redis, and its claim on the work of those that are gone. */
+export type Lease = {
+  /** `WORKER_ID#boot`. BullMQ writes it on every job that this worker takes. */
+  readonly owner: string;
+  /** Renews the lease and frees the jobs of workers that are gone: earlier boots of this one at once, others when their lease has run out. */
+  renew(): Promise<void>;
+  /** Begins to renew by itself. */
+  start(): void;
+  /** Ends the lease, so that another worker need not wait for it. */
+  stop(): Promise<void>;
+};
+
+/**
+ * Renews, unless a newer boot of the same worker exists: then this one is fenced off. A job is an orphan when the boot that took it is not
+ * the one that holds its worker's lease; its lock is removed and it is marked as stalled, which is where BullMQ's own recovery takes over.
+ */
+const renewScript: Script = {
+  name: 'sidepocketRenew',
+  keys: 2,
+  // KEYS: lease, boots. ARGV: worker, boot, hold (ms), prefix, queues…
+  lua: `
+    local newest = redis.call('GET', KEYS[2])
+    if newest and tonumber(newest) > tonumber(ARGV[2]) then return { 'fenced' } end
+    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+    local freed = {}
+    for i = 5, #ARGV do
+      local base, count = ARGV[4] .. ':' .. ARGV[i] .. ':', 0
+      for _, id in ipairs(redis.call('LRANGE', base .. 'active', 0, -1)) do
+        local worker, boot = string.match(redis.call('HGET', base .. id, 'pb') or '', '^(.*)#(%d+)$')
+        if worker and redis.call('GET', ARGV[4] .. ':lease:' .. worker) ~= boot then
+          redis.call('DEL', base .. id .. ':lock')
+          redis.call('SADD', base .. 'stalled', id)
+          count = count + 1
+        end
+      end
+      if count > 0 then redis.call('DEL', base .. 'stalled-check') end
+      freed[#freed + 1] = ARGV[i] .. '=' .. count
+    end
+    return freed`,
+};
+
+export type LeaseParts = {
+  redis: Redis;
+  worker: string;
+  /** Lets BullMQ put the jobs marked as stalled back to the head of the queue. */
+  recover: (queue: QueueName) => Promise<void>;
+  /** Called once, when a newer boot of this worker has taken over. */
+  onFenced: () => void;
+  log: Log;
+};
+
+/** Counts this boot. The lease itself is taken by the first `renew`. */
+export async function createLease({ redis, worker, recover, onFenced, log }: LeaseParts): Promise<Lease> {
+  const boot = await redis.incr(keys.boots(worker));
+  let timer: NodeJS.Timeout | undefined;
+  let fenced = false;
+
+  const renew = async (): Promise<void> => {
+    const freed = await runScript(redis, renewScript, [keys.lease(worker), keys.boots(worker), worker, boot, holdMs, prefix, ...queueNames]);
+    if (!Array.isArray(freed) || fenced) return;
+    if (freed[0] === 'fenced') {
+      fenced = true;
+      clearInterval(timer);
+      log.error({ worker, boot }, 'a newer boot of this worker has taken over');
+      onFenced();
+      return;
+    }
+    for (const name of queueNames) {
+      if (freed.includes(`${name}=0`)) continue;
+      log.warn({ queue: name }, 'taking up the work of a worker that is gone');
+      await recover(name);
+    }
+  };
+
+  return {
+    owner: `${worker}#${boot}`,
+    renew,
+    start() {
+      timer = setInterval(() => renew().catch((error: unknown) => log.warn({ err: error }, 'the lease was not renewed')), renewMs);
+    },
+    async stop() {
+      clearInterval(timer);
+      if (!fenced && redis.status === 'ready') await redis.del(keys.lease(worker));
+    },
+  };
+}

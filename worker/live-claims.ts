@@ -1,0 +1,79 @@
+import { z } from 'zod';
+import { keys, prefix } from '../shared/keys.ts';
+import type { Log } from '../shared/log.ts';
+import type { Redis } from '../shared/redis.ts';
+import { runScript } from '../shared/script.ts';
+import type { Script } from '../shared/script.ts';
+
+/** How long another worker may take to close a session's process before it is taken for lost (ms), and how often its answer is looked for. */
+const patienceMs = 10_000;
+const lookMs = 50;
+
+const Control = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('release'), conversation: z.string(), owner: z.string() }),
+  z.object({ kind: z.literal('message'), conversation: z.string(), id: z.string() }),
+]);
+
+/**
+ * One process at a time on a session, across workers that share a data directory: who wants to work a conversation claims it, and whoever holds a
+ * process for it closes that first.
+ */
+export type LiveClaims = {
+  /** Returns when no other living worker has a process for this conversation. */
+  claim(conversation: string): Promise<void>;
+  stop(): Promise<void>;
+};
+
+const claimScript: Script = {
+  name: 'sidepocketClaim',
+  keys: 1,
+  // KEYS: live. ARGV: owner, prefix, channel, conversation. An owner is WORKER_ID#boot; one whose lease is not its own is gone.
+  lua: `
+    local current = redis.call('GET', KEYS[1])
+    if current and current ~= ARGV[1] then
+      local worker, boot = string.match(current, '^(.*)#(%d+)$')
+      if worker and redis.call('GET', ARGV[2] .. ':lease:' .. worker) == boot then
+        redis.call('PUBLISH', ARGV[3], cjson.encode({ kind = 'release', conversation = ARGV[4], owner = current }))
+        return current
+      end
+    end
+    redis.call('SET', KEYS[1], ARGV[1], 'EX', 86400)
+    return 'claimed'`,
+};
+
+const yieldScript: Script = {
+  name: 'sidepocketYield',
+  keys: 1,
+  lua: `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 1`,
+};
+
+/** `release` closes what this worker holds for a conversation. */
+export async function createLiveClaims(redis: Redis, owner: string, release: (conversation: string) => Promise<void>, log: Log): Promise<LiveClaims> {
+  const subscriber = redis.duplicate();
+  subscriber.on('error', () => undefined);
+  subscriber.on('message', (_channel, raw) => {
+    const message = Control.safeParse(JSON.parse(raw)).data;
+    if (message?.kind !== 'release' || message.owner !== owner) return;
+    release(message.conversation)
+      .then(() => runScript(redis, yieldScript, [keys.live(message.conversation), owner]))
+      .catch((error: unknown) => log.warn({ err: error, conversation: message.conversation }, 'a session was not released'));
+  });
+  await subscriber.subscribe(keys.control);
+  return {
+    async claim(conversation) {
+      const deadline = Date.now() + patienceMs;
+      for (;;) {
+        const outcome = await runScript(redis, claimScript, [keys.live(conversation), owner, prefix, keys.control, conversation]);
+        if (outcome === 'claimed') return;
+        if (Date.now() > deadline) {
+          log.warn({ conversation, holder: String(outcome) }, 'another worker did not let a session go');
+          await redis.del(keys.live(conversation));
+        }
+        await new Promise((resolve) => setTimeout(resolve, lookMs));
+      }
+    },
+    stop: async () => {
+      subscriber.disconnect();
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import { createLog } from '../shared/log.ts';
+import { runProcess } from '../shared/lifecycle.ts';
+import { createTwilioMessenger } from '../shared/twilio-messenger.ts';
+import { paceFor } from '../shared/pace.ts';
+import { findChromium } from './agent/browser.ts';
+import { claudeDirectory } from './agent/environment.ts';
+import { killMarked } from './agent/processes.ts';
+import { parseWorkerConfig } from './config.ts';
+import { runWorker } from './worker.ts';
+
+const log = createLog('worker', process.env['LOG_LEVEL'] || 'info');
+
+await runProcess(log, async () => {
+  const config = parseWorkerConfig(process.env);
+  // The SDK reads transcripts in this process; it must look where Claude Code writes them.
+  process.env['CLAUDE_CONFIG_DIR'] = claudeDirectory(config.DATA_DIR);
+  const messenger = createTwilioMessenger(
+    { accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, number: config.TWILIO_WHATSAPP_NUMBER, apiUrl: config.TWILIO_API_URL },
+    log,
+  );
+  return await runWorker(
+    config,
+    {
+      messenger,
+      createAgent: async (owner) => {
+        const orphans = await killMarked((mark) => mark.startsWith(`${config.WORKER_ID}#`));
+        if (orphans > 0) log.warn({ orphans }, 'ended what an earlier boot left running');
+        const { createClaudeAgent } = await import('./agent/claude.ts');
+        return createClaudeAgent({
+          dataDir: config.DATA_DIR, imagesDir: config.IMAGES_DIR, owner, log,
+          chromium: config.CHROMIUM_PATH ?? findChromium(process.env['PATH'] ?? ''),
+          secrets: {
+            ANTHROPIC_API_KEY: config.ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN: config.CLAUDE_CODE_OAUTH_TOKEN,
+            ANTHROPIC_BASE_URL: config.ANTHROPIC_BASE_URL, ANTHROPIC_MODEL: config.ANTHROPIC_MODEL, GITHUB_TOKEN: config.GITHUB_TOKEN,
+          },
+          host: process.env, modelPatienceMs: config.MODEL_PATIENCE_SECONDS * 1000, maxLive: 3, idleMs: 10 * 60_000,
+        });
+      },
+      pace: paceFor(config.TWILIO_WHATSAPP_NUMBER),
+      reconciling: { firstMs: 2000, lastMs: 10_000 },
+      silence: { idleMs: 5 * 60_000, toolMs: 10 * 60_000 },
+      concurrency: { turns: 5, deliveries: 50 },
+      onFenced: () => process.kill(process.pid, 'SIGTERM'),
+    },
+    log,
+  );
+});
