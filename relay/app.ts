@@ -28,10 +28,19 @@ export function createApp(parts: AppParts): Express {
   for (const router of parts.admin ?? []) app.use(router);
   app.use((_request, response) => void response.status(404).type('text').send('There is nothing here.'));
   const onError: ErrorRequestHandler = (error: unknown, request, response, next) => {
-    parts.log.error({ err: error, path: request.path }, 'a request failed');
+    const status = statusOf(error);
+    if (status < 500) parts.log.warn({ err: error, path: request.path, status }, 'refused');
+    else parts.log.error({ err: error, path: request.path, status }, 'a request failed');
     if (response.headersSent) next(error);
+    else if (status < 500) response.status(status).type('text').send('That request is not understood.');
     else response.status(503).type('text').send('That did not work. Try again in a moment.');
   };
   app.use(onError);
   return app;
+}
+
+/** The status that Express and its parsers put on an error of the request's own making (a broken escape, a body too large); 503 for anything else. */
+function statusOf(error: unknown): number {
+  const status = error instanceof Error && 'status' in error ? Number(error.status) : 503;
+  return status >= 400 && status < 500 ? status : 503;
 }

@@ -22,7 +22,8 @@ export async function readForm(request: IncomingMessage): Promise<URLSearchParam
   const chunks: Buffer[] = [];
   let size = 0;
   try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
+    // A refused request is still answered, so leaving the loop early must not close its connection.
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       size += chunk.length;
       if (size > formLimit) throw new BadRequest(413, 'form too large');
       chunks.push(chunk);

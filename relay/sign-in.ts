@@ -10,7 +10,7 @@ const signInPath = '/admin/sign-in';
 const sessionLifetime = 30 * 24 * 3600_000;
 
 /**
- * Guards what is mounted behind it with one password: a form and a signed cookie for people, Basic auth (any user name) for scripts.
+ * Guards everything under `/admin` that is mounted behind it with one password: a form and a signed cookie for people, Basic auth (any user name) for scripts.
  * The password itself is not kept, only its scrypt hash. Wrong attempts are limited to 10 a minute for each address.
  */
 export function createSignIn(password: string, secure: boolean): Router {
@@ -18,6 +18,7 @@ export function createSignIn(password: string, secure: boolean): Router {
   const isRight = (attempt: string): boolean => timingSafeEqual(hash, scryptSync(attempt, 'sidepocket sign-in', 32));
   const router = Router();
   router.use(
+    '/admin',
     cookieSession({
       name: 'sidepocket',
       keys: [createHmac('sha256', hash).update('session').digest('hex')],
@@ -41,7 +42,7 @@ export function createSignIn(password: string, secure: boolean): Router {
     if (request.session) request.session['signedIn'] = true;
     response.redirect(303, '/admin/queues');
   });
-  router.use((request, response, next) => {
+  router.use('/admin', (request, response, next) => {
     if (request.session?.['signedIn'] === true) return next();
     const basic = basicPassword(request);
     if (basic === undefined) {

@@ -6,21 +6,34 @@ export type Verifier = (pathAndQuery: string, parameters: URLSearchParams, signa
 /**
  * Twilio's rule (twilio.com/docs/usage/security): base64(HMAC-SHA1(auth token, address + each name and value, sorted by name)).
  * A name that comes more than once counts with its distinct values, sorted, as Twilio's own library does it. The address is the
- * configured one, so no header of a request can change what is checked, and a wrong signature costs one HMAC for each token, like a right one.
+ * configured one, so no header of a request can change what is checked; its few spellings are worked out beforehand.
  */
 export function createVerifier(publicUrl: string, authTokens: string[]): Verifier {
-  const address = new URL(publicUrl);
-  address.username = '';
-  address.password = '';
-  const base = address.href.replace(/\/+$/, '');
+  const bases = spellings(publicUrl);
   return (pathAndQuery, parameters, signature) => {
     const given = Buffer.from(signature);
-    const signed = base + pathAndQuery + canonical(parameters);
-    return authTokens.some((token) => {
-      const expected = Buffer.from(createHmac('sha1', token).update(signed, 'utf8').digest('base64'));
-      return expected.length === given.length && timingSafeEqual(expected, given);
-    });
+    const rest = pathAndQuery + canonical(parameters);
+    return authTokens.some((token) =>
+      bases.some((base) => {
+        const expected = Buffer.from(createHmac('sha1', token).update(base + rest, 'utf8').digest('base64'));
+        return expected.length === given.length && timingSafeEqual(expected, given);
+      }),
+    );
   };
+}
+
+/**
+ * The address as configured and as a URL parser writes it, each without and with its port: Twilio signs the one its console has, and
+ * its own library takes all of these for the same. A user and password in it are never signed.
+ */
+function spellings(publicUrl: string): string[] {
+  const given = publicUrl.replace(/^(https?:\/\/)[^/]*@/i, '$1');
+  const found = [given, new URL(given).href].flatMap((address) => {
+    const [, scheme = '', host = '', port, path = ''] = /^(https?:\/\/)(\[[^\]]*\]|[^:/]*)(?::(\d+))?(.*)$/i.exec(address) ?? [];
+    const base = path.replace(/\/+$/, '');
+    return [`${scheme}${host}${base}`, `${scheme}${host}:${port ?? (scheme.toLowerCase() === 'https://' ? 443 : 80)}${base}`];
+  });
+  return [...new Set(found)];
 }
 
 function canonical(parameters: URLSearchParams): string {

@@ -1,4 +1,4 @@
-import { explain } from '../shared/delivery.ts';
+import { announceParked, explain } from '../shared/delivery.ts';
 import type { Ledger } from '../shared/ledger.ts';
 import type { Log } from '../shared/log.ts';
 import type { Outbox } from '../shared/outbox.ts';
@@ -8,12 +8,14 @@ import type { StatusReport } from './webhook.ts';
 /** Feeds a status callback to the ledger and sets going what it asks for. Safe to repeat. Throws when Redis is away. */
 export type Statuses = (report: StatusReport) => Promise<void>;
 
-export function createStatuses(ledger: Ledger, outbox: Outbox, log: Log): Statuses {
+/** `template` is the ContentSid of the template that says an answer is waiting. */
+export function createStatuses(ledger: Ledger, outbox: Outbox, template: string | undefined, log: Log): Statuses {
   return async (report) => {
     const action = refusalAction(report.code);
     const outcome = await ledger.note(report.reply, report.conversation, report.sid, report.status, action, report.code);
     log.info({ reply: report.reply, sid: report.sid, status: report.status, code: report.code, outcome }, 'status');
     if (outcome === 'again') await outbox.deliver(report.conversation);
+    if (outcome === 'parked') await announceParked(outbox, report.conversation, report.reply, template, new Date());
     if (outcome === 'failed') await explain(outbox, ledger, report.reply, action);
   };
 }

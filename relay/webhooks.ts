@@ -63,8 +63,8 @@ export function createWebhooks(parts: WebhookParts): (request: IncomingMessage, 
       (error: unknown) => {
         if (error instanceof BadRequest) {
           log.warn({ path, status: error.status, reason: error.message }, 'refused');
-          // What was not read of a refused body is not read any more.
-          if (!request.complete) response.setHeader('Connection', 'close');
+          // The rest of a refused body is read and dropped: closing over unread bytes would reset the connection before the answer arrives.
+          request.resume();
           answer(response, error.status, '');
         } else {
           log.error({ path, err: error }, 'not stored');

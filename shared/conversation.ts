@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import { keys } from './keys.ts';
-import { Message } from './message.ts';
 import type { Redis } from './redis.ts';
 import { runScript } from './script.ts';
 import type { Script } from './script.ts';
@@ -11,15 +10,13 @@ import type { Script } from './script.ts';
 export const Conversation = z.object({
   /** Claude Code's session that the next turn goes on with. */
   session: z.string().optional(),
-  /** The messages of the last turn that was given up; `retry` brings them back. */
-  failed: z.preprocess((value) => (typeof value === 'string' ? JSON.parse(value) : value), z.array(Message).default([])),
 });
 export type Conversation = z.infer<typeof Conversation>;
 
 export type Conversations = {
   read(conversation: string): Promise<Conversation>;
-  /** Stores what a turn has found out. Throws FencedError when another worker has the turn. */
-  write(conversation: string, fence: Fence, change: { session?: string; failed?: Message[] }): Promise<void>;
+  /** Stores what a turn has found out: its session, or the messages (as the inbox keeps them) that it gave up and `retry` brings back. Throws FencedError when another worker has the turn. */
+  write(conversation: string, fence: Fence, change: { session?: string; failed?: string[] }): Promise<void>;
 };
 
 const writeScript: Script = {

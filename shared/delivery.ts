@@ -92,6 +92,7 @@ function describe(publicUrl: string, reply: Reply): Outgoing {
     to: reply.conversation,
     text: reply.text,
     statusCallback: `${publicUrl}/webhook/status?${new URLSearchParams({ reply: reply.id, conversation: reply.conversation }).toString()}`,
+    ...(reply.template ? { template: reply.template } : {}),
     ...(reply.file ? { mediaUrl: `${publicUrl}/media/${reply.file.token}` } : {}),
   };
 }
@@ -100,7 +101,17 @@ function describe(publicUrl: string, reply: Reply): Outgoing {
 export async function explain(outbox: Outbox, ledger: Ledger, replyId: string, action: SendFailure['action']): Promise<void> {
   if (action === 'unreachable' || replyId.endsWith('.failure')) return;
   const reply = await ledger.find(replyId);
-  if (!reply) return;
+  // What only announces something else needs no explanation.
+  if (!reply || reply.template) return;
   const text = reply.file ? `I could not send you the file ${reply.file.name}: WhatsApp did not take it.` : 'One of my messages could not be delivered. Please ask me again.';
   await outbox.put([{ id: `${reply.id}.failure`, conversation: reply.conversation, turn: reply.turn, text }]);
+}
+
+/**
+ * Tells the person, by a template that WhatsApp lets through at any time, that an answer waits for them to write. Said at most once a day.
+ * Without a template nothing can be said.
+ */
+export async function announceParked(outbox: Outbox, conversation: string, turn: string, template: string | undefined, now: Date): Promise<void> {
+  if (template === undefined) return;
+  await outbox.put([{ id: `${conversation}.parked.${now.toISOString().slice(0, 10)}`, conversation, turn, text: 'An answer is waiting for you. Write anything to get it.', template }]);
 }

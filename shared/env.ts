@@ -24,6 +24,8 @@ export const variables = {
   TWILIO_AUTH_TOKEN: z.string().min(1),
   TWILIO_WHATSAPP_NUMBER: PhoneNumber,
   TWILIO_API_URL: baseUrl,
+  /** An approved template that says "an answer is waiting", for when WhatsApp's 24-hour window is closed. */
+  TWILIO_TEMPLATE_SID: z.string().regex(/^HX[0-9a-fA-F]{32}$/, 'must be HX and 32 hexadecimal digits'),
   ALLOWED_SENDERS: z
     .string()
     .transform((value) => value.split(',').map((entry) => entry.trim()).filter((entry) => entry !== ''))

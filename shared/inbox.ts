@@ -21,8 +21,11 @@ export type Inbox = {
   read(conversation: string): Promise<Message[]>;
   /** Notes that the turn has taken the messages up. Throws FencedError. */
   take(fence: Fence, ids: string[], turn: string): Promise<void>;
-  /** Puts messages back at the head of the inbox, in the given order, waiting again. Those that wait already are left alone. */
-  putBack(conversation: string, messages: Message[]): Promise<void>;
+  /**
+   * Brings the messages of the turn that was given up last back to the head of the inbox, and takes out the message that asked for it, in one
+   * atomic step. Returns how many came back; with 0 nothing has changed. Throws FencedError.
+   */
+  bringBack(fence: Fence, conversation: string, askedBy: string): Promise<number>;
 };
 
 const takeScript: Script = {
@@ -38,22 +41,25 @@ const takeScript: Script = {
     return 'taken'`,
 };
 
-const putBackScript: Script = {
-  name: 'sidepocketPutBack',
-  keys: 1,
-  // KEYS: inbox. ARGV: prefix, messages as JSON, last first.
+const bringBackScript: Script = {
+  name: 'sidepocketBringBack',
+  keys: 3,
+  // KEYS: lock, inbox, conversation. ARGV: token, prefix, id of the message that asked.
   lua: `
-    local waiting = {}
-    for _, raw in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do waiting[cjson.decode(raw).id] = true end
-    for i = 2, #ARGV do
-      local id = cjson.decode(ARGV[i]).id
-      if not waiting[id] then
-        redis.call('LPUSH', KEYS[1], ARGV[i])
-        local key = ARGV[1] .. ':message:' .. id
-        if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', 'waiting') end
-      end
+    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
+    local failed = cjson.decode(redis.call('HGET', KEYS[3], 'failed') or '[]')
+    if #failed == 0 then return 0 end
+    for _, raw in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
+      if cjson.decode(raw).id == ARGV[3] then redis.call('LREM', KEYS[2], 1, raw) end
     end
-    return 'back'`,
+    redis.call('HSET', ARGV[2] .. ':message:' .. ARGV[3], 'state', 'answered')
+    for i = #failed, 1, -1 do
+      redis.call('LPUSH', KEYS[2], failed[i])
+      local key = ARGV[2] .. ':message:' .. cjson.decode(failed[i]).id
+      if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', 'waiting') end
+    end
+    redis.call('HDEL', KEYS[3], 'failed')
+    return #failed`,
 };
 
 export function createInbox(redis: Redis): Inbox {
@@ -66,8 +72,10 @@ export function createInbox(redis: Redis): Inbox {
       const outcome = await runScript(redis, takeScript, [fence.lock, fence.token, prefix, turn, ...ids]);
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
     },
-    async putBack(conversation, messages) {
-      await runScript(redis, putBackScript, [keys.inbox(conversation), prefix, ...messages.toReversed().map((message) => JSON.stringify(message))]);
+    async bringBack(fence, conversation, askedBy) {
+      const outcome = await runScript(redis, bringBackScript, [fence.lock, keys.inbox(conversation), keys.conversation(conversation), fence.token, prefix, askedBy]);
+      if (outcome === 'fenced') throw new FencedError('another worker has this turn');
+      return Number(outcome);
     },
   };
 }

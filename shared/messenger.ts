@@ -1,7 +1,10 @@
 import type { RefusalAction } from './refusals.ts';
 
-/** One message to a person. `to` is E.164; `mediaUrl` and `statusCallback` are addresses that the carrier can reach. */
-export type Outgoing = { to: string; text: string; mediaUrl?: string; statusCallback: string };
+/**
+ * One message to a person. `to` is E.164; `mediaUrl` and `statusCallback` are addresses that the carrier can reach. With a `template` (a ContentSid)
+ * the carrier sends that, and the text only says what it will look like.
+ */
+export type Outgoing = { to: string; text: string; mediaUrl?: string; template?: string; statusCallback: string };
 
 /** An incoming message as the carrier remembers it, enough to take it in late. */
 export type Remembered = { id: string; from: string; to: string; text: string; at: Date; media: { url: string; type: string }[] };

@@ -45,7 +45,7 @@ const putScript: Script = {
     for _, reply in ipairs(cjson.decode(ARGV[6])) do
       local key = ARGV[2] .. ':reply:' .. reply.id
       if redis.call('HSETNX', key, 'id', reply.id) == 1 then
-        redis.call('HSET', key, 'conversation', ARGV[4], 'turn', reply.turn, 'text', reply.text, 'file', reply.file, 'at', ARGV[5], 'status', 'waiting')
+        redis.call('HSET', key, 'conversation', ARGV[4], 'turn', reply.turn, 'text', reply.text, 'file', reply.file, 'template', reply.template, 'at', ARGV[5], 'status', 'waiting')
         redis.call('EXPIRE', key, ARGV[3])
         redis.call('RPUSH', KEYS[2], reply.id)
         new = new + 1
@@ -74,7 +74,7 @@ export function createOutbox(redis: Redis, deliveries: Deliveries): Outbox {
       const args = [
         fence?.lock ?? keys.conversations, keys.outbox(conversation), keys.conversations, keys.inbox(conversation),
         fence?.token ?? '', prefix, replyLifetime, conversation, new Date().toISOString(),
-        JSON.stringify(replies.map(({ id, turn, text, file }) => ({ id, turn, text, file: file ? JSON.stringify(file) : '' }))),
+        JSON.stringify(replies.map(({ id, turn, text, file, template = '' }) => ({ id, turn, text, template, file: file ? JSON.stringify(file) : '' }))),
         JSON.stringify(settlement?.ids ?? []), settlement?.state ?? '',
       ];
       const outcome = replies.length > 0 ? (await deliveries.runAndAdd(putScript, args, conversation)).reply : await runScript(redis, putScript, args);

@@ -11,8 +11,8 @@ export type ReplyStatus = z.infer<typeof ReplyStatus>;
 export const ReplyFile = z.object({ token: z.string(), type: z.string(), name: z.string(), size: z.number() });
 export type ReplyFile = z.infer<typeof ReplyFile>;
 
-/** What is to be said to a person. `id` is the same each time the same thing is said again after a crash. */
-export type NewReply = { id: string; conversation: string; turn: string; text: string; file?: ReplyFile };
+/** What is to be said to a person. `template` is a ContentSid that is sent instead of the text. `id` is the same each time the same thing is said again after a crash. */
+export type NewReply = { id: string; conversation: string; turn: string; text: string; file?: ReplyFile; template?: string };
 
 /** A reply as the ledger keeps it: a Redis hash, read back. Times are ISO 8601. */
 export const Reply = z.object({
@@ -21,6 +21,7 @@ export const Reply = z.object({
   turn: z.string(),
   text: z.string(),
   file: z.preprocess((value) => (typeof value === 'string' && value ? JSON.parse(value) : undefined), ReplyFile.optional()),
+  template: z.preprocess((value) => value || undefined, z.string().optional()),
   status: ReplyStatus,
   sid: z.string().optional(),
   attempts: z.coerce.number().default(0),

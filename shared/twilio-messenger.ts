@@ -22,9 +22,9 @@ const requestTimeout = 15_000;
 const unreached = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
 
 /** The Messenger that speaks Twilio's REST through its SDK. The SDK is loaded at the first use: it is large, and the relay rarely sends. */
-export function createTwilioMessenger(account: TwilioAccount, log: Log): Messenger {
+export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutMs: number = requestTimeout): Messenger {
   let loading: Promise<Twilio> | undefined;
-  const client = (): Promise<Twilio> => (loading ??= connect(account));
+  const client = (): Promise<Twilio> => (loading ??= connect(account, timeoutMs));
   const address = (number: string): string => `whatsapp:${number}`;
 
   const guarded = async <T>(work: (twilio: Twilio) => Promise<T>): Promise<T> => {
@@ -42,8 +42,7 @@ export function createTwilioMessenger(account: TwilioAccount, log: Log): Messeng
           from: address(account.number),
           to: address(message.to),
           statusCallback: message.statusCallback,
-          ...(message.text ? { body: message.text } : {}),
-          ...(message.mediaUrl ? { mediaUrl: [message.mediaUrl] } : {}),
+          ...(message.template ? { contentSid: message.template } : bodyOf(message)),
         });
         if (!sid) throw new SyntaxError('Twilio answered without a message id');
         return { sid };
@@ -73,15 +72,20 @@ export function createTwilioMessenger(account: TwilioAccount, log: Log): Messeng
   };
 }
 
-async function connect(account: TwilioAccount): Promise<Twilio> {
+async function connect(account: TwilioAccount, timeout: number): Promise<Twilio> {
   const { default: twilio } = await import('twilio');
-  const client = twilio(account.accountSid, account.authToken, { timeout: requestTimeout });
+  const client = twilio(account.accountSid, account.authToken, { timeout });
   if (account.apiUrl) {
     client.api.baseUrl = account.apiUrl;
     client.messaging.baseUrl = account.apiUrl;
     client.content.baseUrl = account.apiUrl;
   }
   return client;
+}
+
+/** Twilio refuses a body or a file beside a template. */
+function bodyOf(message: Outgoing): { body?: string; mediaUrl?: string[] } {
+  return { ...(message.text ? { body: message.text } : {}), ...(message.mediaUrl ? { mediaUrl: [message.mediaUrl] } : {}) };
 }
 
 function isSame(entry: MessageInstance, message: Outgoing, since: Date): boolean {

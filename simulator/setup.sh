@@ -3,7 +3,7 @@
 # Only Node 20 or later and npm have to be there. It is quick and silent when nothing is missing, names what it installs before it
 # does, and ends with 0 when everything is there, otherwise with 1 and a sentence on what to do.
 set -u
-cd "${0%/*}/.." || exit 1
+cd "$(dirname "$0")/.." || exit 1
 failed=0
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -42,7 +42,7 @@ chromium_missing() {
 
 # Playwright starts only the revision that its release was built with, and marks a finished download with a file.
 playwright_chromium_present() {
-  revision=$(node -p '
+  revision=$(node --input-type=commonjs -p '
     const core = require.resolve("playwright-core/package.json", { paths: [require.resolve("playwright/package.json")] });
     require(core.replace("package.json", "browsers.json")).browsers.find(({ name }) => name === "chromium").revision
   ' 2>/dev/null) || return 1
@@ -63,33 +63,43 @@ may_be_root() {
 }
 
 # The lists are fetched once; a repository that cannot be reached does not matter when the package is found elsewhere.
+apt_update() {
+  [ -z "${apt_updated:-}" ] || return 0
+  apt_updated=1
+  as_root apt-get update -q || say 'Not every list of apt-get could be fetched; going on with those there are.'
+}
+
 apt_install() {
-  if [ -z "${apt_updated:-}" ]; then
-    as_root apt-get update -q || say 'Not every list of apt-get could be fetched; going on with those there are.'
-    apt_updated=1
+  apt_update
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$1"
+}
+
+# Decides how Redis can be installed here, before anything is: sets redis_by to apt-get or brew, or complains.
+plan_redis() {
+  redis_by=''
+  if [ "$(uname -s)" = Darwin ]; then
+    if has brew; then redis_by=brew; else complain 'Redis is missing: install Homebrew (https://brew.sh), then run again.'; fi
+  elif ! has apt-get; then
+    complain 'Redis is missing: install it with the package manager of this system (for example: dnf install redis), then run again.'
+  elif may_be_root; then
+    redis_by=apt-get
+  else
+    complain 'Redis is missing, and installing it needs root. Run in a terminal: sudo apt-get install redis-server. Then run again.'
   fi
-  [ -z "${1:-}" ] || as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$1"
 }
 
 install_redis() {
-  if [ "$(uname -s)" = Darwin ]; then
-    if has brew; then brew install redis; else complain 'Redis is missing: install Homebrew (https://brew.sh), then run again.' && return; fi
-  elif ! has apt-get; then
-    complain 'Redis is missing: install it with the package manager of this system (for example: dnf install redis), then run again.'
-    return
-  elif ! may_be_root; then
-    complain 'Redis is missing, and installing it needs root: run in a terminal: sudo apt-get install redis-server   Then run again.'
-    return
-  else
-    apt_install redis-server
-  fi
+  case $redis_by in
+    apt-get) apt_install redis-server ;;
+    brew) brew install redis ;;
+  esac
   has redis-server || complain 'Redis could not be installed, see above. Install it so that redis-server is on the PATH, then run again.'
 }
 
 # Ubuntu has Chromium only as a snap, which apt-get does not count as a candidate; Playwright's own is taken there.
 apt_has_chromium() {
   has apt-get && may_be_root || return 1
-  apt_install ''
+  apt_update
   case $(LC_ALL=C apt-cache policy chromium 2>/dev/null) in *'Candidate: '[0-9]*) return 0 ;; esac
   return 1
 }
@@ -106,15 +116,12 @@ if packages_missing; then install_packages; fi
 if [ -n "${CHROMIUM_PATH:-}" ] && [ ! -x "$CHROMIUM_PATH" ]; then
   complain "CHROMIUM_PATH is $CHROMIUM_PATH, which is not a program: correct it or leave it out, then run again."
 fi
-redis=''
+redis_by=''
 chromium=''
-has redis-server || redis='Redis'
-if chromium_missing; then chromium='Chromium'; fi
-if [ -n "$redis$chromium" ]; then
-  say "Missing: $redis${redis:+${chromium:+ and }}$chromium. What will be installed:"
-  if [ -n "$redis" ]; then say '- Redis: the package redis-server with apt-get, or redis with Homebrew'; fi
-  if [ -n "$chromium" ]; then say "- Chromium: the package chromium with apt-get, or Playwright's own where there is none, with the libraries it needs"; fi
-fi
-if [ -n "$redis" ]; then install_redis; fi
-if [ -n "$chromium" ]; then install_chromium; fi
+has redis-server || plan_redis
+if chromium_missing; then chromium=missing; fi
+[ -z "$redis_by" ] || say "Redis is missing. It will be installed with $redis_by."
+[ -z "$chromium" ] || say "Chromium is missing. It will be installed with apt-get, or Playwright's own where apt-get has none, with the libraries it needs."
+[ -z "$redis_by" ] || install_redis
+[ -z "$chromium" ] || install_chromium
 exit "$failed"

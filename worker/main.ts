@@ -28,7 +28,7 @@ await runProcess(log, async () => {
         const { createClaudeAgent } = await import('./agent/claude.ts');
         return createClaudeAgent({
           dataDir: config.DATA_DIR, imagesDir: config.IMAGES_DIR, owner, log,
-          chromium: config.CHROMIUM_PATH ?? findChromium(process.env['PATH'] ?? ''),
+          chromium: config.CHROMIUM_PATH ?? (await findChromium(process.env['PATH'] ?? '')),
           secrets: {
             ANTHROPIC_API_KEY: config.ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN: config.CLAUDE_CODE_OAUTH_TOKEN,
             ANTHROPIC_BASE_URL: config.ANTHROPIC_BASE_URL, ANTHROPIC_MODEL: config.ANTHROPIC_MODEL, GITHUB_TOKEN: config.GITHUB_TOKEN,

@@ -53,7 +53,7 @@ type Progress = { replies: number; usage: { inputTokens: number; outputTokens: n
  * a worker that was taken for dead from doing any of them. A message leaves the inbox in the same step that puts its answer into the outbox.
  */
 export function createTurnProcessor(parts: TurnParts): (job: Job<TurnData, TurnResult>, token: string, signal: AbortSignal) => Promise<TurnResult> {
-  const { inbox, outbox } = parts;
+  const { inbox, outbox, ledger } = parts;
 
   return async (job, token, signal) => {
     const { conversation } = job.data;
@@ -62,8 +62,8 @@ export function createTurnProcessor(parts: TurnParts): (job: Job<TurnData, TurnR
     const startedAt = Date.now();
     const log = parts.log.child({ turn });
     // The person has written, so Twilio's 24-hour window is open again.
-    if ((await parts.ledger.unpark(conversation)) > 0) await outbox.deliver(conversation);
-    const messages = await inbox.read(conversation);
+    if ((await ledger.unpark(conversation)) > 0) await outbox.deliver(conversation);
+    const messages = await readMessages(parts, fence, turn, conversation);
     const progress: Progress = { replies: 0, usage: { inputTokens: 0, outputTokens: 0, costUsd: 0 }, answered: 0 };
     const result = (): TurnResult => ({ messages: progress.answered, replies: progress.replies, durationMs: Date.now() - startedAt, ...progress.usage });
     if (messages.length === 0) return result();
@@ -83,6 +83,17 @@ export function createTurnProcessor(parts: TurnParts): (job: Job<TurnData, TurnR
       stopTyping();
     }
   };
+}
+
+/** Reads what there is to answer. A message that only says "retry" brings the last turn that was given up back instead of being answered. */
+async function readMessages({ inbox, outbox }: Pick<TurnParts, 'inbox' | 'outbox'>, fence: Fence, turn: string, conversation: string): Promise<Message[]> {
+  const messages = await inbox.read(conversation);
+  const [first] = messages;
+  if (!first || !/^\/?retry$/i.test(first.text.trim())) return messages;
+  if ((await inbox.bringBack(fence, conversation, first.id)) === 0) {
+    await outbox.put([{ id: `${first.id}.nothing`, conversation, turn, text: 'There is nothing to try again.' }], fence, { conversation, ids: [first.id], state: 'answered' });
+  }
+  return await readMessages({ inbox, outbox }, fence, turn, conversation);
 }
 
 function failuresOf(job: Job<TurnData, TurnResult>): number {
@@ -161,6 +172,7 @@ async function endBadly(parts: TurnParts, ending: Ending, error: unknown): Promi
   log.warn({ kind: failure.kind, reason: failure.message, failures: failuresOf(job) }, 'turn failed');
   await job.log(`${new Date().toISOString()} failed: ${failure.kind}: ${failure.message}`);
   if (!(error instanceof AgentFailure)) log.error({ err: error }, 'a defect');
+  if (failure.kind === 'usage-limit' && failure.resetsAt) return await waitForReset(parts, ending, failure.resetsAt);
   const worthAnother = failure.kind === 'died' || failure.kind === 'broken';
   if (worthAnother && failuresOf(job) + 1 < mostFailures) {
     await job.updateData({ ...job.data, failures: job.data.failures + 1 });
@@ -170,13 +182,20 @@ async function endBadly(parts: TurnParts, ending: Ending, error: unknown): Promi
   throw new UnrecoverableError(`${failure.kind}: ${failure.message}`);
 }
 
+/** Says until when the model's usage limit holds and puts the turn off until then. Waiting is no attempt. */
+async function waitForReset(parts: TurnParts, { job, token, turn, fence }: Ending, resetsAt: Date): Promise<never> {
+  const { conversation } = job.data;
+  await parts.outbox.put([{ id: `${turn}.limit.${resetsAt.getTime()}`, conversation, turn, text: failureSentence('usage-limit', resetsAt) }], fence);
+  return await delayJob(job, token, Math.max(resetsAt.getTime() - Date.now(), 1000));
+}
+
 /** Says in one sentence that there will be no answer; the messages can be brought back by `retry`. */
 async function giveUp(parts: TurnParts, { job, turn, fence }: Ending, failure: AgentFailure): Promise<void> {
   const { conversation, messages: taken } = job.data;
   const ids = new Set(taken.map((message) => message.id));
   const failed = (await parts.inbox.read(conversation)).filter((message) => ids.has(message.id));
   if (failed.length === 0) return;
-  await parts.conversations.write(conversation, fence, { failed });
+  await parts.conversations.write(conversation, fence, { failed: failed.map((message) => JSON.stringify(message)) });
   const text = failureSentence(failure.kind, failure.resetsAt);
   await parts.outbox.put([{ id: `${turn}.failed`, conversation, turn, text }], fence, { conversation, ids: failed.map((message) => message.id), state: 'failed' });
 }

@@ -21,6 +21,7 @@ import { createDeliveries, createTurns } from '../shared/queues.ts';
 import type { QueueName } from '../shared/queues.ts';
 import { connectRedis } from '../shared/redis.ts';
 import type { Redis } from '../shared/redis.ts';
+import { checkRedis } from '../shared/redis-check.ts';
 import { sweep } from '../shared/sweep.ts';
 import type { Agent } from './agent/agent.ts';
 import type { WorkerConfig } from './config.ts';
@@ -89,6 +90,7 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     releasers.add('lease', () => lease.stop());
     releasers.add('workers', () => Promise.all([...workers.values()].map((worker) => closeWorker(worker, config.STOP_SECONDS * 1000))));
 
+    await checkRedis(redis, log);
     await lease.renew();
     await sweep(redis, turns, deliveries, log);
     lease.start();

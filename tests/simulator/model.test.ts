@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { SDKAssistantMessage, SDKMessage } from '@anthropic-ai/claude-agent-sdk';
 import { expect, test } from 'vitest';
+import { findChromium } from '../../worker/agent/browser.ts';
 import { isResult, withClaude } from '../support/claude-bench.ts';
 import { PIXEL } from '../support/phone-bench.ts';
 
@@ -47,7 +48,8 @@ test('a page is opened in the real browser, and its picture sent', async () => {
   const address = page.address();
   const url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : ''}/`;
   const cli = join(dirname(createRequire(import.meta.url).resolve('@playwright/mcp/package.json')), 'cli.js');
-  const browser = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
+  const browser = process.env.CHROMIUM_PATH ?? await findChromium(process.env.PATH ?? '');
+  if (browser === undefined) throw new Error('There is no Chromium: run npm run setup, or set CHROMIUM_PATH.');
   await withClaude(async ({ open, home }) => {
     const flags = ['--headless', '--no-sandbox', '--isolated', '--executable-path', browser, '--output-dir', join(home, 'shots'), '--file-paths', 'absolute'];
     const claude = open({ mcpServers: { playwright: { type: 'stdio', command: process.execPath, args: [cli, ...flags] } } });

@@ -87,49 +87,22 @@ function openSession({ url, home, cwd, resume, mcpServers = {}, env = {}, answer
       },
     },
   });
-  const messages: SDKMessage[] = [];
-  const woken = new EventTarget();
-  let seen = 0;
-  let over = false;
-  const reading = (async () => {
-    try {
-      for await (const message of running) {
-        messages.push(message);
-        woken.dispatchEvent(new Event('change'));
-      }
-      return undefined;
-    } catch (error) {
-      return error;
-    } finally {
-      over = true;
-      woken.dispatchEvent(new Event('change'));
-    }
-  })();
-  const session: ClaudeSession = {
+  const { messages, next, finished } = collect(running);
+  return {
     query: running,
     messages,
     sent,
     kill: () => void child?.kill('SIGKILL'),
     send: input.push,
-    async next<Found extends SDKMessage>(matches: (message: SDKMessage) => message is Found) {
-      for (;;) {
-        while (seen < messages.length) {
-          const message = messages[seen];
-          seen += 1;
-          if (message && matches(message)) return message;
-        }
-        if (over) throw new Error(`The session ended first: ${String(await reading)}`);
-        await new Promise((resolve) => woken.addEventListener('change', resolve, { once: true }));
-      }
-    },
+    next,
     async ask(content) {
       input.push(content);
-      const result = await session.next(isResult);
+      const result = await next(isResult);
       return result.subtype === 'success' ? result.result : result.errors.join('\n');
     },
     async end() {
       input.close();
-      const failure = await reading;
+      const failure = await finished;
       if (child && child.exitCode === null && child.signalCode === null) {
         child.kill('SIGKILL');
         await once(child, 'exit');
@@ -137,7 +110,41 @@ function openSession({ url, home, cwd, resume, mcpServers = {}, env = {}, answer
       return failure;
     },
   };
-  return session;
+}
+
+/** Reads a session to its end; `finished` gives its failure, if any. */
+function collect(running: Query): Pick<ClaudeSession, 'messages' | 'next'> & { finished: Promise<unknown> } {
+  const messages: SDKMessage[] = [];
+  const changes = new EventTarget();
+  let seen = 0;
+  let over = false;
+  const read = async (): Promise<unknown> => {
+    try {
+      for await (const message of running) {
+        messages.push(message);
+        changes.dispatchEvent(new Event('change'));
+      }
+      return undefined;
+    } catch (error) {
+      return error;
+    } finally {
+      over = true;
+      changes.dispatchEvent(new Event('change'));
+    }
+  };
+  const finished = read();
+  async function next<Found extends SDKMessage>(matches: (message: SDKMessage) => message is Found): Promise<Found> {
+    for (;;) {
+      while (seen < messages.length) {
+        const message = messages[seen];
+        seen += 1;
+        if (message && matches(message)) return message;
+      }
+      if (over) throw new Error(`The session ended first: ${String(await finished)}`);
+      await new Promise((resolve) => changes.addEventListener('change', resolve, { once: true }));
+    }
+  }
+  return { messages, next, finished };
 }
 
 function childEnvironment(url: string, home: string): Record<string, string> {

@@ -6,10 +6,13 @@ import type { McpStdioServerConfig } from '@anthropic-ai/claude-agent-sdk';
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 const applications = ['/Applications/Google Chrome.app/Contents/MacOS/Google Chrome', '/Applications/Chromium.app/Contents/MacOS/Chromium'];
 
-/** Finds a Chromium or Chrome: on the PATH or where macOS keeps it. Undefined leaves it to Playwright's own. */
-export function findChromium(searchPath: string): string | undefined {
+/** Finds a Chromium or Chrome: on the PATH, where macOS keeps it, or Playwright's own. Undefined when there is none. */
+export async function findChromium(searchPath: string): Promise<string | undefined> {
   const candidates = searchPath.split(path.delimiter).flatMap((directory) => names.map((name) => path.join(directory, name)));
-  return [...candidates, ...applications].find(isExecutable);
+  const found = [...candidates, ...applications].find(isExecutable);
+  if (found) return found;
+  const { chromium } = await import('playwright');
+  return [chromium.executablePath()].find(isExecutable);
 }
 
 function isExecutable(file: string): boolean {

@@ -74,13 +74,14 @@ function pick(phone: string): void {
   history.replaceState(null, '', `#${phone}`);
   composer.switchTo(phone);
   session.select(phone);
-  focusChat();
+  if (!focusComposer()) find('#scroller', HTMLElement).focus({ preventScroll: true });
 }
 
-/** Where touch is the pointer, focus in the text would cover half the chat with a keyboard. */
-function focusChat(): void {
-  if (matchMedia('(pointer: fine)').matches) composer.focus();
-  else find('#scroller', HTMLElement).focus({ preventScroll: true });
+/** Puts the focus in the text, except where touch is the pointer: there a keyboard would cover half the chat. */
+function focusComposer(): boolean {
+  const fine = matchMedia('(pointer: fine)').matches;
+  if (fine) composer.focus();
+  return fine;
 }
 
 function askForPhone(): void {
@@ -141,7 +142,7 @@ async function reload(): Promise<void> {
   );
   setConnected(reached);
   if (before !== session.phone || !reloaded) composer.switchTo(session.phone);
-  if (!reloaded) focusChat();
+  if (!reloaded) focusComposer();
   reloaded = true;
 }
 

@@ -1,0 +1,152 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { getSessionMessages } from '@anthropic-ai/claude-agent-sdk';
+import { createLog } from '../../shared/log.ts';
+import { runScriptedModel } from '../../simulator/model/scripted-model.ts';
+import type { ScriptedModel, ScriptedModelOptions } from '../../simulator/model/scripted-model.ts';
+import type { Agent, AgentEvent, ChatTools, Prompt } from '../../worker/agent/agent.ts';
+import { createChannel } from '../../worker/agent/channel.ts';
+import { createClaudeAgent } from '../../worker/agent/claude.ts';
+import type { ClaudeOptions } from '../../worker/agent/claude.ts';
+import { claudeDirectory } from '../../worker/agent/environment.ts';
+import { findMarked } from '../../worker/agent/processes.ts';
+
+export type Answered = Extract<AgentEvent, { kind: 'answer' }>;
+
+/** What a turn is asked to do; a prompt given as a text gets an id of its own. */
+export type Asking = {
+  conversation?: string;
+  session?: string | undefined;
+  prompts?: (string | Prompt)[];
+  /** Leaves the prompts open for more. */
+  open?: boolean;
+};
+
+/** A turn at work: what it has said so far, and how to push and end it. */
+export type RunningTurn = {
+  events: AgentEvent[];
+  answers: () => Answered[];
+  /** The session as the turn named it; undefined before that. */
+  session: () => string | undefined;
+  push(prompt: string | Prompt): Prompt;
+  close(): void;
+  abort(reason: unknown): void;
+  /** Ends when the turn has ended; never rejects. Gives what the turn threw. */
+  ended: Promise<unknown>;
+};
+
+/** What went to the person's chat, in order. */
+export type Sent = { path: string; caption: string | undefined } | { text: string; callId: string };
+
+/** Starts a turn and reads its events to the end. */
+export function startTurn(agent: Agent, workspace: string, { conversation = '+15551230001', session, prompts = [], open = false }: Asking, sent: Sent[] = []): RunningTurn {
+  const events: AgentEvent[] = [];
+  const channel = createChannel<Prompt>();
+  const control = new AbortController();
+  const push = (prompt: string | Prompt): Prompt => {
+    const whole = typeof prompt === 'string' ? { id: `SM${crypto.randomUUID()}`, text: prompt } : prompt;
+    channel.push(whole);
+    return whole;
+  };
+  for (const prompt of prompts) push(prompt);
+  if (!open) channel.close();
+  const read = async (): Promise<unknown> => {
+    try {
+      const turn = { conversation, workspace, session, prompts: channel, tools: recordingTools(sent), signal: control.signal };
+      for await (const event of agent.work(turn)) events.push(event);
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  };
+  return {
+    events,
+    answers: () => events.filter((event) => event.kind === 'answer'),
+    session: () => events.find((event) => event.kind === 'session')?.id,
+    push,
+    close: channel.close,
+    abort: (reason) => control.abort(reason),
+    ended: read(),
+  };
+}
+
+function recordingTools(sent: Sent[]): ChatTools {
+  return {
+    async sendFile({ path, caption }) {
+      sent.push({ path, caption });
+      return 'Sent.';
+    },
+    async sendMessage({ text, callId }) {
+      sent.push({ text, callId });
+      return 'Sent.';
+    },
+  };
+}
+
+/** The real Claude Code behind the Agent interface, with a scripted model. */
+export type ClaudeAgentBench = {
+  agent: Agent;
+  model: ScriptedModel;
+  dataDir: string;
+  /** The first part of the mark on every process of this bench. */
+  owner: string;
+  /** A conversation's working directory; it is made when it is not there. */
+  workspace(name: string): Promise<string>;
+  /** The ids of the living processes. */
+  processes(): Promise<number[]>;
+  /** The texts of the user entries of a session's transcript. */
+  userTexts(session: string, workspace: string): Promise<string[]>;
+  /** Ends everything; processes that are left over are an error. */
+  stop(): Promise<void>;
+};
+
+export type ClaudeAgentBenchOptions = Partial<ClaudeOptions> & { model?: ScriptedModelOptions };
+
+/**
+ * Opens a scripted model and an agent in a directory of their own. One bench at a time in a process: the SDK's reader of transcripts
+ * looks where `CLAUDE_CONFIG_DIR` of this process says.
+ */
+export async function openClaudeAgent({ model: modelOptions, secrets, ...options }: ClaudeAgentBenchOptions = {}): Promise<ClaudeAgentBench> {
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'sidepocket-agent-'));
+  const model = await runScriptedModel({ quiet: true, ...modelOptions });
+  const owner = `test-${path.basename(dataDir)}#1`;
+  process.env['CLAUDE_CONFIG_DIR'] = claudeDirectory(dataDir);
+  const agent = createClaudeAgent({
+    dataDir,
+    imagesDir: path.join(dataDir, 'images'),
+    chromium: undefined,
+    secrets: { ANTHROPIC_API_KEY: 'scripted', ANTHROPIC_BASE_URL: model.url, ...secrets },
+    host: process.env,
+    owner,
+    modelPatienceMs: 30_000,
+    maxLive: 3,
+    idleMs: 60_000,
+    log: createLog('test', 'silent'),
+    ...options,
+  });
+  const processes = async (): Promise<number[]> => (await findMarked()).filter(({ mark }) => mark.startsWith(`${owner}/`)).map(({ pid }) => pid);
+  return {
+    agent,
+    model,
+    dataDir,
+    owner,
+    async workspace(name) {
+      const directory = path.join(dataDir, 'workspaces', name);
+      await mkdir(directory, { recursive: true });
+      return directory;
+    },
+    processes,
+    async userTexts(session, workspace) {
+      const messages = await getSessionMessages(session, { dir: workspace });
+      return messages.filter(({ type }) => type === 'user').map(({ message }) => JSON.stringify(message));
+    },
+    async stop() {
+      await agent.stop();
+      await model.stop();
+      const left = await processes();
+      await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
+      if (left.length > 0) throw new Error(`left running: ${left.join(', ')}`);
+    },
+  };
+}

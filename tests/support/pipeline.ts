@@ -1,0 +1,101 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Redis } from 'ioredis';
+import { createReleasers } from '../../shared/lifecycle.ts';
+import type { Log } from '../../shared/log.ts';
+import { createLog } from '../../shared/log.ts';
+import { createTwilioMessenger } from '../../shared/twilio-messenger.ts';
+import { parseRelayConfig } from '../../relay/config.ts';
+import { runRelay } from '../../relay/relay.ts';
+import { createFastAgent } from '../../simulator/fast-agent.ts';
+import type { FastAgentOptions } from '../../simulator/fast-agent.ts';
+import { freePort } from '../../simulator/free-port.ts';
+import { runRedisServer } from '../../simulator/redis-server.ts';
+import type { RedisServer } from '../../simulator/redis-server.ts';
+import { runTwin } from '../../simulator/twilio/twin.ts';
+import type { Twin } from '../../simulator/twilio/twin.ts';
+import type { ChatMessage } from '../../simulator/chat.ts';
+import { parseWorkerConfig } from '../../worker/config.ts';
+import { runWorker } from '../../worker/worker.ts';
+import type { WorkerParts } from '../../worker/worker.ts';
+
+export const phone = '+15551230001';
+export const otherPhone = '+15551230002';
+export const stranger = '+15559999999';
+export const password = 'open sesame';
+
+export type Pipeline = {
+  /** The variables that both processes would have. */
+  environment: Record<string, string>;
+  twin: Twin;
+  redis: Redis;
+  redisServer: RedisServer;
+  relayUrl: string;
+  dataDir: string;
+  log: Log;
+  /** Starts a worker in this process. Its agent answers `answer to <text>` unless told otherwise. */
+  startWorker(change?: Partial<WorkerParts> & { answer?: FastAgentOptions['answer']; environment?: Record<string, string> }): Promise<{ stop(): Promise<void>; url: string }>;
+  /** Sends a text from a phone; returns its sid. */
+  say(text: string, from?: string): Promise<string>;
+  /** What the phone has got so far, oldest first. */
+  replies(from?: string): ChatMessage[];
+};
+
+export type PipelineOptions = { environment?: Record<string, string>; relay?: boolean; twilioPace?: { sentMs: number; deliveredMs: number; readMs: number } };
+
+/**
+ * The real system around a Twilio twin: a Redis of its own, the relay in this process, and workers as a test starts them. Everything is stopped at the end,
+ * whatever the test did.
+ */
+export async function withPipeline(options: PipelineOptions, test: (pipeline: Pipeline) => Promise<void>): Promise<void> {
+  const log = createLog('test', process.env['LOG_LEVEL'] || 'silent');
+  const releasers = createReleasers(log);
+  try {
+    const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-test-'));
+    releasers.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
+    const redisServer = await runRedisServer({ dir: path.join(dir, 'redis') });
+    releasers.add('redis server', () => redisServer.stop());
+    const redis = new Redis(redisServer.url);
+    redis.on('error', () => undefined);
+    releasers.add('redis', () => redis.disconnect());
+    const port = await freePort(0);
+    const relayUrl = `http://127.0.0.1:${port}`;
+    const account = { accountSid: `AC${'1'.repeat(32)}`, authToken: 'test-auth-token', number: '+15550100000' };
+    const twin = await runTwin({
+      ...account, phones: [phone, otherPhone, stranger], webhookUrl: `${relayUrl}/webhook#rc=2&rp=5xx,ct,rt`,
+      pace: options.twilioPace ?? { sentMs: 5, deliveredMs: 10, readMs: 0 },
+    });
+    releasers.add('twin', () => twin.stop());
+    const environment: Record<string, string> = {
+      HOST: '127.0.0.1', PORT: String(port), PUBLIC_URL: relayUrl, REDIS_URL: redisServer.url, DATA_DIR: path.join(dir, 'data'), ADMIN_PASSWORD: password,
+      TWILIO_ACCOUNT_SID: account.accountSid, TWILIO_AUTH_TOKEN: account.authToken, TWILIO_WHATSAPP_NUMBER: account.number, TWILIO_API_URL: twin.url,
+      ALLOWED_SENDERS: `${phone},${otherPhone}`, ANTHROPIC_API_KEY: 'scripted', ...options.environment,
+    };
+    if (options.relay !== false) {
+      const relay = await runRelay(parseRelayConfig(environment), log);
+      releasers.add('relay', () => relay.stop());
+    }
+    const messenger = createTwilioMessenger({ ...account, apiUrl: twin.url }, log, 500);
+    await test({
+      environment, twin, redis, redisServer, relayUrl, log, dataDir: path.join(dir, 'data'),
+      async startWorker({ answer = async (text: string) => `answer to ${text}`, environment: extra = {}, ...change } = {}) {
+        const worker = await runWorker(
+          parseWorkerConfig({ ...environment, PORT: '0', ...extra }),
+          {
+            createAgent: async () => createFastAgent({ dir: path.join(dir, 'data', 'transcripts'), answer }),
+            messenger, pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: 400 }, silence: { idleMs: 10_000, toolMs: 10_000 },
+            concurrency: { turns: 5, deliveries: 50 }, onFenced: () => undefined, ...change,
+          },
+          log,
+        );
+        releasers.add('worker', () => worker.stop());
+        return worker;
+      },
+      say: async (text, from = phone) => (await twin.chat.receive(from, { text })).sid,
+      replies: (from = phone) => twin.chat.messages(from).filter((message) => message.direction === 'outbound'),
+    });
+  } finally {
+    await releasers.run();
+  }
+}

@@ -1,0 +1,125 @@
+import { describe, expect, test } from 'vitest';
+import { keys } from '../../shared/keys.ts';
+import type { FaultName, FaultSetting } from '../../simulator/twilio/faults.ts';
+import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
+import type { Pipeline } from '../support/pipeline.ts';
+import { until } from '../support/until.ts';
+
+/** Waits until everything that is to be sent was sent, and returns the texts that the phone got and still has. */
+async function settled({ redis, replies }: Pipeline, count: number, from = phone): Promise<string[]> {
+  const good = (): string[] => replies(from).filter((reply) => reply.status !== 'failed' && reply.status !== 'undelivered').map((reply) => reply.text);
+  await until(`${count} replies, nothing left to send`, async () => good().length >= count && (await redis.llen(keys.outbox(from))) === 0);
+  return good();
+}
+
+describe('one answer arrives once, whatever Twilio does to the POST', () => {
+  const faults: [FaultName, FaultSetting?][] = [
+    ['create-429'], ['create-500-before'], ['create-500-after'], ['create-hang-before'], ['create-hang-after'],
+    ['create-reset-before'], ['create-reset-after'], ['create-garbled-after'], ['callbacks-shuffled'], ['callback-before-answer'], ['callbacks-dropped'],
+  ];
+  for (const [name, setting] of faults) {
+    test.concurrent(name, async () => {
+      await withPipeline({}, async (pipeline) => {
+        pipeline.twin.faults.set(name, { times: 1, ...setting });
+        await pipeline.startWorker();
+        await pipeline.say('one');
+        await pipeline.say('two');
+        expect(await settled(pipeline, 2)).toEqual(['answer to one', 'answer to two']);
+      });
+    });
+  }
+
+  test('the list lags behind an unclear send', async () => {
+    await withPipeline({}, async (pipeline) => {
+      pipeline.twin.faults.set('create-reset-after', { times: 1 });
+      pipeline.twin.faults.set('list-lags', { ms: 250 });
+      await pipeline.startWorker();
+      await pipeline.say('one');
+      expect(await settled(pipeline, 1)).toEqual(['answer to one']);
+    });
+  });
+
+  test('two equal answers in a row are both sent when the first send was unclear', async () => {
+    await withPipeline({}, async (pipeline) => {
+      pipeline.twin.faults.set('create-500-after', { times: 2 });
+      await pipeline.startWorker({ answer: async () => 'the same' });
+      await pipeline.say('one');
+      await pipeline.say('two');
+      expect(await settled(pipeline, 2)).toEqual(['the same', 'the same']);
+    });
+  });
+
+  test('while nobody can look the message up it is not sent again', async () => {
+    await withPipeline({}, async (pipeline) => {
+      pipeline.twin.faults.set('create-reset-after', { times: 1 });
+      pipeline.twin.faults.set('callbacks-dropped');
+      await pipeline.startWorker();
+      await pipeline.say('one');
+      expect(await settled(pipeline, 1)).toEqual(['answer to one']);
+      expect(pipeline.twin.memory.attempts.filter((attempt) => attempt.sid !== null)).toHaveLength(1);
+    });
+  });
+});
+
+test('trouble with one person does not hold up another', async () => {
+  await withPipeline({}, async (pipeline) => {
+    pipeline.twin.faults.set('create-429', { when: (params) => params['To'] === `whatsapp:${phone}` });
+    await pipeline.startWorker();
+    await pipeline.say('one');
+    await pipeline.say('two', otherPhone);
+    expect(await settled(pipeline, 1, otherPhone)).toEqual(['answer to two']);
+    expect(pipeline.replies(phone)).toEqual([]);
+    pipeline.twin.faults.clear();
+    expect(await settled(pipeline, 1)).toEqual(['answer to one']);
+  });
+});
+
+describe('delivered, not just sent', () => {
+  test('the ledger follows the callbacks and never goes back', async () => {
+    await withPipeline({}, async (pipeline) => {
+      pipeline.twin.faults.set('callbacks-shuffled');
+      await pipeline.startWorker();
+      await pipeline.say('one');
+      const [reply] = await until('the reply', () => (pipeline.replies().length > 0 ? pipeline.replies() : undefined));
+      const id = await until('its ledger', () => pipeline.redis.get(keys.sent(reply?.sid ?? '')));
+      await until('delivered', async () => (await pipeline.redis.hget(keys.reply(id), 'status')) === 'delivered');
+      pipeline.twin.chat.markRead(phone);
+      await until('read', async () => (await pipeline.redis.hget(keys.reply(id), 'status')) === 'read');
+      await until('all callbacks', () => pipeline.twin.memory.callbacks.length >= 3);
+      expect(await pipeline.redis.hget(keys.reply(id), 'status')).toBe('read');
+    });
+  });
+
+  test('a passing late failure is sent once more, a second one is told to the person', async () => {
+    await withPipeline({}, async (pipeline) => {
+      pipeline.twin.faults.set('late-failure', { times: 1, code: 63_019 });
+      await pipeline.startWorker();
+      await pipeline.say('one');
+      expect(await settled(pipeline, 1)).toEqual(['answer to one']);
+      pipeline.twin.faults.set('late-failure', { times: 2, code: 63_019, when: (params) => params['Body'] === 'answer to two' });
+      await pipeline.say('two');
+      const sentence = 'One of my messages could not be delivered. Please ask me again.';
+      await until('the sentence', () => pipeline.replies().some((reply) => reply.text === sentence));
+      await until('the failures', async () => (await settled(pipeline, 2)).length === 2);
+      expect(await settled(pipeline, 2)).toEqual(['answer to one', sentence]);
+      expect(pipeline.twin.memory.attempts.filter((attempt) => attempt.params['Body'] === 'answer to two')).toHaveLength(2);
+    });
+  });
+
+  test('a closed window parks the answer until the person writes, and a template says so', async () => {
+    const template = `HX${'7'.repeat(32)}`;
+    await withPipeline({ environment: { TWILIO_TEMPLATE_SID: template } }, async (pipeline) => {
+      await pipeline.startWorker();
+      await pipeline.say('zero');
+      await settled(pipeline, 1);
+      let closed = (): void => pipeline.twin.chat.closeWindow(phone);
+      pipeline.twin.faults.set('create-429', { times: 1, when: () => (closed(), (closed = () => undefined), true) });
+      await pipeline.say('one');
+      await until('a parked reply', async () => (await pipeline.redis.llen(keys.parked(phone))) === 1);
+      await until('the template', () => pipeline.twin.memory.attempts.some((attempt) => attempt.params['ContentSid'] === template));
+      await pipeline.say('two');
+      expect(await settled(pipeline, 3)).toEqual(['answer to zero', 'answer to one', 'answer to two']);
+      expect(await pipeline.redis.llen(keys.parked(phone))).toBe(0);
+    });
+  });
+});
