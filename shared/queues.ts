@@ -2,7 +2,6 @@ import { Job, Queue } from 'bullmq';
 import { keys, prefix } from './keys.ts';
 import type { Redis } from './redis.ts';
 import type { Script } from './script.ts';
-import { defineScript, runScript } from './script.ts';
 
 /** How long finished jobs are kept to be read on the dashboard (seconds); about 30 days and 1,000 jobs a queue. */
 const kept = { age: 30 * 24 * 3600, count: 1000 };
@@ -53,20 +52,19 @@ export function createConversationQueue<Data extends { conversation: string }>(n
     queue,
     add,
     async runAndAdd(script, args, conversation, id) {
-      defineScript(redis, script);
       // BullMQ's own client, since on a plain ioredis transaction the failure of `addJob` would go unseen.
       const multi = (await queue.getBackend().client).multi();
-      multi.runCommand(script.name, args);
+      // The text, not its digest: a Redis that has forgotten the script would run BullMQ's part alone, and the job might end before there is anything to do.
+      multi.runCommand('eval', [script.lua, script.keys, ...args]);
       await createJob(conversation, id).addJob(multi);
       const replies = await multi.exec();
       if (!replies) throw new Error('Redis gave the transaction up');
       const [scriptReply, jobReply] = replies;
       if (!scriptReply) throw new Error('Redis gave no reply');
-      // Inside a transaction ioredis cannot answer NOSCRIPT by sending the text; a call of its own can.
-      if (scriptReply[0] && !scriptReply[0].message.includes('NOSCRIPT')) throw scriptReply[0];
-      const reply: unknown = scriptReply[0] ? await runScript(redis, script, args) : scriptReply[1];
+      if (scriptReply[0]) throw scriptReply[0];
+      // BullMQ sends a digest; on its own ioredis follows it up with the text.
       const job = jobReply && !jobReply[0] ? String(jobReply[1]) : await add(conversation, id);
-      return { reply, job };
+      return { reply: scriptReply[1], job };
     },
     close: () => queue.close(),
   };

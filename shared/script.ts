@@ -6,8 +6,8 @@ import type { Redis } from './redis.ts';
  */
 export type Script = { name: string; keys: number; lua: string };
 
-/** Registers the script on a connection, so that it can also take part in a transaction by its name. */
-export function defineScript(redis: Redis, script: Script): void {
+/** Registers the script on a connection. */
+function defineScript(redis: Redis, script: Script): void {
   redis.defineCommand(script.name, { numberOfKeys: script.keys, lua: script.lua });
 }
 

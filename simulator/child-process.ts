@@ -51,13 +51,12 @@ export function startChild({ entry, environment, searchPath, logFile }: ChildOpt
 
 /** Waits until an address answers 200, or the process ends first. Throws with the log's place. */
 export async function untilReady(child: Child, url: string, logFile: string): Promise<void> {
-  let ended = false;
-  void child.exited.then(() => (ended = true));
+  const hasEnded = (): boolean => child.process.exitCode !== null || child.process.signalCode !== null;
   const deadline = Date.now() + 30_000;
-  while (Date.now() < deadline && !ended) {
+  while (Date.now() < deadline && !hasEnded()) {
     const response = await fetch(url).catch(() => undefined);
     if (response?.ok) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`${url} does not answer${ended ? ': its process has ended' : ''}. See ${logFile}`);
+  throw new Error(`${url} does not answer${hasEnded() ? ': its process has ended' : ''}. See ${logFile}`);
 }

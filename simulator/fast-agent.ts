@@ -2,59 +2,80 @@ import { randomUUID } from 'node:crypto';
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import type { Agent, AgentTurn, Prompt } from '../worker/agent/agent.ts';
+import { AgentFailure } from '../worker/agent/agent.ts';
+import type { Agent, AgentEvent, AgentTurn, Prompt } from '../worker/agent/agent.ts';
 
 const Entry = z.union([z.object({ prompt: z.string() }), z.object({ answered: z.string(), id: z.string(), text: z.string() })]);
 type Entry = z.infer<typeof Entry>;
+type Answer = Extract<AgentEvent, { kind: 'answer' }>;
 
 export type FastAgentOptions = {
   /** Where its transcripts are, one file a session. */
   dir: string;
   /** What it answers to a text; may take its time. `tool` reports a step. */
   answer: (text: string, turn: AgentTurn, tool: (name: string) => void) => Promise<string>;
+  /** Called when an answer is in the transcript and nobody knows of it yet: crash tests die here. */
+  onAnswered?: (text: string) => void;
 };
 
 /**
  * An agent without a model, for tests of everything around it: it keeps a transcript on disk, so it can be killed and resumed like Claude
- * Code, and keeps the same contract.
+ * Code, and keeps the same contract. It has nothing that runs beside it, so going on with a prompt is answering it from the start.
  */
-export function createFastAgent({ dir, answer }: FastAgentOptions): Agent {
-  const fileOf = (session: string): string => path.join(dir, `${session}.jsonl`);
-  const read = async (session: string): Promise<Entry[]> => {
-    const text = await readFile(fileOf(session), 'utf8').catch(() => '');
-    // A line that a kill has cut short was not said.
-    return text.split('\n').flatMap((line) => parseLine(line));
-  };
+export function createFastAgent({ dir, answer, onAnswered }: FastAgentOptions): Agent {
+  const stopping = new AbortController();
+
+  async function* answerPrompt(file: string, prompt: Prompt, turn: AgentTurn, signal: AbortSignal): AsyncGenerator<AgentEvent> {
+    const entries = await readEntries(file);
+    const known = entries.find((entry) => 'answered' in entry && entry.answered === prompt.id);
+    if (known && 'answered' in known) {
+      yield createAnswer(prompt, known.id, known.text, 0);
+      return;
+    }
+    if (!entries.some((entry) => 'prompt' in entry && entry.prompt === prompt.id)) await appendFile(file, `${JSON.stringify({ prompt: prompt.id })}\n`);
+    const tools: string[] = [];
+    const text = await untilAborted(signal, answer(prompt.text, turn, (name) => void tools.push(name)));
+    for (const name of tools) {
+      const id = randomUUID();
+      yield { kind: 'tool', id, name, summary: '', timeoutMs: undefined };
+      yield { kind: 'tool-end', id, failed: false };
+    }
+    const id = randomUUID();
+    await appendFile(file, `${JSON.stringify({ answered: prompt.id, id, text })}\n`);
+    onAnswered?.(prompt.text);
+    yield createAnswer(prompt, id, text, 10);
+  }
+
   return {
     async *work(turn) {
       await mkdir(dir, { recursive: true });
       turn.signal.throwIfAborted();
+      const signal = AbortSignal.any([turn.signal, stopping.signal]);
       const session = turn.session ?? randomUUID();
       yield { kind: 'session', id: session };
-      for await (const prompt of turn.prompts) {
-        const known = (await read(session)).find((entry) => 'answered' in entry && entry.answered === prompt.id);
-        if (known && 'answered' in known) {
-          yield { kind: 'answer', id: known.id, text: known.text, prompts: [prompt.id], usage: noUsage };
-          continue;
-        }
-        await appendFile(fileOf(session), `${JSON.stringify({ prompt: prompt.id })}\n`);
-        const tools: string[] = [];
-        const text = await untilAborted(turn.signal, think(answer, prompt, turn, tools));
-        for (const name of tools) yield { kind: 'tool', id: randomUUID(), name, summary: '', timeoutMs: undefined };
-        const id = randomUUID();
-        await appendFile(fileOf(session), `${JSON.stringify({ answered: prompt.id, id, text })}\n`);
-        yield { kind: 'answer', id, text, prompts: [prompt.id], usage: { inputTokens: 10, outputTokens: 10, costUsd: 0.001 } };
+      const prompts = turn.prompts[Symbol.asyncIterator]();
+      for (;;) {
+        const next = await untilAborted(signal, prompts.next());
+        if (next.done) return;
+        yield* answerPrompt(path.join(dir, `${session}.jsonl`), next.value, turn, signal);
       }
     },
     release: async () => undefined,
-    stop: async () => undefined,
+    async stop() {
+      stopping.abort(new AgentFailure('died', 'the agent was stopped'));
+    },
   };
 }
 
-const noUsage = { inputTokens: 0, outputTokens: 0, costUsd: 0 };
+/** `tokens` and the price made of them are invented, so that sums can be checked. */
+function createAnswer(prompt: Prompt, id: string, text: string, tokens: number): Answer {
+  return { kind: 'answer', id, text, prompts: [prompt.id], usage: { inputTokens: tokens, outputTokens: tokens, costUsd: tokens / 10_000 } };
+}
 
-function think(answer: FastAgentOptions['answer'], prompt: Prompt, turn: AgentTurn, tools: string[]): Promise<string> {
-  return answer(prompt.text, turn, (name) => void tools.push(name));
+async function readEntries(file: string): Promise<Entry[]> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  // A line that a kill has cut short was not said.
+  return text.split('\n').flatMap((line) => parseLine(line));
 }
 
 function parseLine(line: string): Entry[] {
@@ -66,6 +87,7 @@ function parseLine(line: string): Entry[] {
   }
 }
 
+/** Waits for `work`, or rejects with the signal's reason; the work is then left to itself. */
 async function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   const aborted = Promise.withResolvers<never>();
   const onAbort = (): void => aborted.reject(signal.reason);

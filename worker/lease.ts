@@ -5,9 +5,11 @@ import type { Redis } from '../shared/redis.ts';
 import { runScript } from '../shared/script.ts';
 import type { Script } from '../shared/script.ts';
 
-/** How often the lease is renewed and how long it holds (ms). The renewals of a day are most of what an idle worker sends to Redis. */
-const renewMs = 20_000;
-const holdMs = 60_000;
+/** How often the lease is renewed and how long it holds (ms). */
+export type LeaseTimes = { renewMs: number; holdMs: number };
+
+/** A renewal in 20 s is 4,320 Redis commands a day, most of what an idle worker sends. */
+export const leaseTimes: LeaseTimes = { renewMs: 20_000, holdMs: 60_000 };
 
 const queueNames: QueueName[] = ['turns', 'deliveries'];
 
@@ -26,17 +28,19 @@ export type Lease = {
 /**
  * Renews, unless a newer boot of the same worker exists: then this one is fenced off. A job is an orphan when the boot that took it is not
  * the one that holds its worker's lease; its lock is removed and it is marked as stalled, which is where BullMQ's own recovery takes over.
+ * A worker that hangs with an open connection swallows the marker by which BullMQ wakes the others: at the first renewal it is fed one, and whenever
+ * jobs wait without a marker a new one is set.
  */
 const renewScript: Script = {
   name: 'sidepocketRenew',
   keys: 2,
-  // KEYS: lease, boots. ARGV: worker, boot, hold (ms), prefix, queues…
+  // KEYS: lease, boots. ARGV: worker, boot, hold (ms), prefix, now (ms), first or again, queues…
   lua: `
     local newest = redis.call('GET', KEYS[2])
     if newest and tonumber(newest) > tonumber(ARGV[2]) then return { 'fenced' } end
     redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
     local freed = {}
-    for i = 5, #ARGV do
+    for i = 7, #ARGV do
       local base, count = ARGV[4] .. ':' .. ARGV[i] .. ':', 0
       for _, id in ipairs(redis.call('LRANGE', base .. 'active', 0, -1)) do
         local worker, boot = string.match(redis.call('HGET', base .. id, 'pb') or '', '^(.*)#(%d+)$')
@@ -47,6 +51,9 @@ const renewScript: Script = {
         end
       end
       if count > 0 then redis.call('DEL', base .. 'stalled-check') end
+      local due = redis.call('ZRANGE', base .. 'delayed', 0, 0, 'WITHSCORES')[2]
+      local waits = redis.call('LLEN', base .. 'wait') > 0 or (due and tonumber(due) / 0x1000 <= tonumber(ARGV[5]))
+      if ARGV[6] == 'first' or (waits and redis.call('EXISTS', base .. 'marker') == 0) then redis.call('ZADD', base .. 'marker', 0, '0') end
       freed[#freed + 1] = ARGV[i] .. '=' .. count
     end
     return freed`,
@@ -55,6 +62,7 @@ const renewScript: Script = {
 export type LeaseParts = {
   redis: Redis;
   worker: string;
+  times: LeaseTimes;
   /** Lets BullMQ put the jobs marked as stalled back to the head of the queue. */
   recover: (queue: QueueName) => Promise<void>;
   /** Called once, when a newer boot of this worker has taken over. */
@@ -63,13 +71,15 @@ export type LeaseParts = {
 };
 
 /** Counts this boot. The lease itself is taken by the first `renew`. */
-export async function createLease({ redis, worker, recover, onFenced, log }: LeaseParts): Promise<Lease> {
+export async function createLease({ redis, worker, times, recover, onFenced, log }: LeaseParts): Promise<Lease> {
   const boot = await redis.incr(keys.boots(worker));
   let timer: NodeJS.Timeout | undefined;
   let fenced = false;
+  let first = true;
 
   const renew = async (): Promise<void> => {
-    const freed = await runScript(redis, renewScript, [keys.lease(worker), keys.boots(worker), worker, boot, holdMs, prefix, ...queueNames]);
+    const freed = await runScript(redis, renewScript, [keys.lease(worker), keys.boots(worker), worker, boot, times.holdMs, prefix, Date.now(), first ? 'first' : 'again', ...queueNames]);
+    first = false;
     if (!Array.isArray(freed) || fenced) return;
     if (freed[0] === 'fenced') {
       fenced = true;
@@ -89,7 +99,7 @@ export async function createLease({ redis, worker, recover, onFenced, log }: Lea
     owner: `${worker}#${boot}`,
     renew,
     start() {
-      timer = setInterval(() => renew().catch((error: unknown) => log.warn({ err: error }, 'the lease was not renewed')), renewMs);
+      timer = setInterval(() => renew().catch((error: unknown) => log.warn({ err: error }, 'the lease was not renewed')), times.renewMs);
     },
     async stop() {
       clearInterval(timer);

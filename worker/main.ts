@@ -6,6 +6,7 @@ import { findChromium } from './agent/browser.ts';
 import { claudeDirectory } from './agent/environment.ts';
 import { killMarked } from './agent/processes.ts';
 import { parseWorkerConfig } from './config.ts';
+import { leaseTimes } from './lease.ts';
 import { runWorker } from './worker.ts';
 
 const log = createLog('worker', process.env['LOG_LEVEL'] || 'info');
@@ -39,6 +40,7 @@ await runProcess(log, async () => {
       pace: paceFor(config.TWILIO_WHATSAPP_NUMBER),
       reconciling: { firstMs: 2000, lastMs: 10_000 },
       silence: { idleMs: 5 * 60_000, toolMs: 10 * 60_000 },
+      lease: leaseTimes,
       concurrency: { turns: 5, deliveries: 50 },
       onFenced: () => process.kill(process.pid, 'SIGTERM'),
     },

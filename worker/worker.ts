@@ -27,6 +27,7 @@ import type { Agent } from './agent/agent.ts';
 import type { WorkerConfig } from './config.ts';
 import { createDeliveryProcessor } from './deliveries.ts';
 import { createLease } from './lease.ts';
+import type { LeaseTimes } from './lease.ts';
 import { createLiveClaims } from './live-claims.ts';
 import { createTurnProcessor } from './turn.ts';
 import { createTyping } from './typing.ts';
@@ -40,6 +41,7 @@ export type WorkerParts = {
   pace: PaceLimit;
   reconciling: Reconciling;
   silence: Silence;
+  lease: LeaseTimes;
   /** How many conversations are worked at once, and how many are written to at once. */
   concurrency: { turns: number; deliveries: number };
   /** Called when a newer boot of this worker has taken over; this one stops. */
@@ -58,7 +60,7 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     releasers.add('queues', () => Promise.all([turns.close(), deliveries.close()]));
 
     const lease = await createLease({
-      redis, worker: config.WORKER_ID, log,
+      redis, worker: config.WORKER_ID, times: parts.lease, log,
       recover: async (name) => void (await workers.get(name)?.getBackend().moveStalledJobsToWait()),
       onFenced: parts.onFenced,
     });

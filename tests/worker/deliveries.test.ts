@@ -18,7 +18,7 @@ describe('one answer arrives once, whatever Twilio does to the POST', () => {
     ['create-reset-before'], ['create-reset-after'], ['create-garbled-after'], ['callbacks-shuffled'], ['callback-before-answer'], ['callbacks-dropped'],
   ];
   for (const [name, setting] of faults) {
-    test.concurrent(name, async () => {
+    test.concurrent(`after ${name}`, async () => {
       await withPipeline({}, async (pipeline) => {
         pipeline.twin.faults.set(name, { times: 1, ...setting });
         await pipeline.startWorker();

@@ -1,0 +1,34 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { startChild, untilReady } from '../../simulator/child-process.ts';
+import type { Child } from '../../simulator/child-process.ts';
+import { freePort } from '../../simulator/free-port.ts';
+import type { Pipeline } from './pipeline.ts';
+
+/** Ends a process as a crash or a power cut does, and waits until it is gone. */
+export async function crash(child: Child): Promise<void> {
+  child.process.kill('SIGKILL');
+  await child.exited;
+}
+
+/** Starts a worker as a process of its own, with the agent of worker-main.ts, and waits until it is ready. */
+export async function startWorkerProcess(pipeline: Pipeline, environment: Record<string, string> = {}): Promise<Child & { logFile: string }> {
+  await mkdir(pipeline.dataDir, { recursive: true });
+  const port = await freePort(0);
+  const logFile = path.join(pipeline.dataDir, `worker-${port}.log`);
+  const child = startChild({
+    entry: 'tests/support/worker-main.ts', logFile, searchPath: process.env['PATH'] ?? '',
+    environment: { ...pipeline.environment, PORT: String(port), WORKER_ID: 'vm', STOP_SECONDS: '4', ...environment },
+  });
+  await untilReady(child, `http://127.0.0.1:${port}/health`, logFile);
+  return { ...child, logFile };
+}
+
+/** Starts the relay as a process of its own, at the pipeline's address, and waits until it is ready. */
+export async function startRelayProcess(pipeline: Pipeline, environment: Record<string, string> = {}): Promise<Child> {
+  await mkdir(pipeline.dataDir, { recursive: true });
+  const logFile = path.join(pipeline.dataDir, 'relay.log');
+  const child = startChild({ entry: 'relay/main.ts', logFile, searchPath: process.env['PATH'] ?? '', environment: { ...pipeline.environment, ...environment } });
+  await untilReady(child, `${pipeline.relayUrl}/health`, logFile);
+  return child;
+}

@@ -1,0 +1,49 @@
+/**
+ * A worker process for crash tests: the real worker around an agent without a model. What it does with a text is in the text:
+ * `hang X` never ends the first time, `die X` kills the process the first time the answer is in the transcript, anything else is answered at once.
+ */
+import { existsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { createLog } from '../../shared/log.ts';
+import { runProcess } from '../../shared/lifecycle.ts';
+import { createTwilioMessenger } from '../../shared/twilio-messenger.ts';
+import { createFastAgent } from '../../simulator/fast-agent.ts';
+import { parseWorkerConfig } from '../../worker/config.ts';
+import { runWorker } from '../../worker/worker.ts';
+import { seenFile } from './seen-file.ts';
+
+const log = createLog('worker', 'info');
+
+await runProcess(log, async () => {
+  const config = parseWorkerConfig(process.env);
+  /** True the first time it is asked about a text, across processes. */
+  const isFirst = (text: string): boolean => {
+    const file = seenFile(config.DATA_DIR, text);
+    if (existsSync(file)) return false;
+    writeFileSync(file, '');
+    return true;
+  };
+  const agent = createFastAgent({
+    dir: path.join(config.DATA_DIR, 'transcripts'),
+    answer: async (text) => {
+      if (text.startsWith('hang') && isFirst(text)) await new Promise(() => undefined);
+      return `answer to ${text}`;
+    },
+    onAnswered: (text) => {
+      if (text.startsWith('die') && isFirst(text)) process.kill(process.pid, 'SIGKILL');
+    },
+  });
+  return await runWorker(
+    config,
+    {
+      createAgent: async () => agent,
+      messenger: createTwilioMessenger(
+        { accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, number: config.TWILIO_WHATSAPP_NUMBER, apiUrl: config.TWILIO_API_URL },
+        log,
+      ),
+      pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: 400 }, silence: { idleMs: 60_000, toolMs: 60_000 },
+      lease: { renewMs: 300, holdMs: 1500 }, concurrency: { turns: 5, deliveries: 50 }, onFenced: () => process.kill(process.pid, 'SIGTERM'),
+    },
+    log,
+  );
+});

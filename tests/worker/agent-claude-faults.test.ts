@@ -1,0 +1,135 @@
+import { access, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { text } from '../../simulator/model/answer.ts';
+import { createFaults } from '../../simulator/model/faults.ts';
+import type { Faults } from '../../simulator/model/faults.ts';
+import type { Story } from '../../simulator/model/stories/story.ts';
+import { AgentFailure } from '../../worker/agent/agent.ts';
+import type { FailureKind } from '../../worker/agent/agent.ts';
+import { openClaudeAgent, startTurn } from '../support/agent-bench.ts';
+import type { ClaudeAgentBench } from '../support/agent-bench.ts';
+import { gate } from '../support/gate-story.ts';
+import { until } from '../support/until.ts';
+
+const patienceMs = 2000;
+
+/** Says what it was told in the note that asks it to go on. */
+const goesOn: Story = { matches: (asked) => asked.includes('You were interrupted'), next: (_view, asked) => text(`gone on: ${asked}`) };
+
+let bench: ClaudeAgentBench;
+beforeAll(async () => {
+  bench = await openClaudeAgent({ modelPatienceMs: patienceMs, model: { stories: [goesOn] } });
+});
+afterAll(() => bench.stop());
+
+/** Breaks the model in a way, sees how the turn ends and after how long (ms), mends it, and sees that the conversation goes on. */
+async function breakAndMend(conversation: string, fault: Partial<Faults>): Promise<{ failure: AgentFailure; ms: number; again: string }> {
+  const workspace = await bench.workspace(conversation.slice(1));
+  const prompts = [{ id: `SM${crypto.randomUUID()}`, text: 'say what was asked' }];
+  Object.assign(bench.model.faults, fault);
+  const startedAt = Date.now();
+  const broken = startTurn(bench.agent, workspace, { conversation, prompts });
+  const failure = await broken.ended;
+  const ms = Date.now() - startedAt;
+  Object.assign(bench.model.faults, createFaults());
+  if (!(failure instanceof AgentFailure)) throw new Error(`the turn was expected to fail and gave ${String(failure)}`);
+  expect(broken.answers()).toEqual([]);
+  const mended = startTurn(bench.agent, workspace, { conversation, prompts, session: broken.session() });
+  expect(await mended.ended).toBeUndefined();
+  expect(mended.session()).toBe(broken.session());
+  expect(mended.answers().map((answer) => answer.prompts)).toEqual([[prompts[0]?.id]]);
+  const next = startTurn(bench.agent, workspace, { conversation, prompts: ['say and now'], session: broken.session() });
+  expect(await next.ended).toBeUndefined();
+  expect(next.answers().map((answer) => answer.text)).toEqual(['and now']);
+  await bench.agent.release(conversation);
+  return { failure, ms, again: mended.answers()[0]?.text ?? '' };
+}
+
+test.each<{ name: string; fault: Partial<Faults>; kind: FailureKind; patient: boolean }>([
+  { name: 'overloaded for ever', fault: { overloaded: Infinity }, kind: 'overloaded', patient: true },
+  { name: 'failing for ever', fault: { internalError: Infinity }, kind: 'model-away', patient: true },
+  { name: 'dropping every connection', fault: { down: true }, kind: 'model-away', patient: true },
+  { name: 'not accepting the sign-in', fault: { unauthorized: Infinity }, kind: 'signed-out', patient: false },
+  { name: 'without credit', fault: { creditTooLow: Infinity }, kind: 'no-credit', patient: false },
+])('a model that is $name ends the turn as $kind; the conversation goes on when it is mended', async ({ fault, kind, patient }) => {
+  const { failure, ms, again } = await breakAndMend(`+1555${kind.length}${Object.keys(fault)[0]?.length}`, fault);
+  expect(failure.kind).toBe(kind);
+  if (patient) expect(ms).toBeGreaterThanOrEqual(patienceMs);
+  expect(ms).toBeLessThan(patienceMs + 6000);
+  expect(again).toContain('gone on: [Sidepocket] You were interrupted while working on the person\'s last message');
+});
+
+test('a passing trouble is told as such and does not end the turn', async () => {
+  bench.model.faults.overloaded = 1;
+  const turn = startTurn(bench.agent, await bench.workspace('passing'), { conversation: '+15550000001', prompts: ['say it worked'] });
+  expect(await turn.ended).toBeUndefined();
+  expect(turn.events).toContainEqual({ kind: 'retrying', reason: 'overloaded' });
+  expect(turn.answers().map((answer) => answer.text)).toEqual(['it worked']);
+  await bench.agent.release('+15550000001');
+});
+
+test('a prompt that failed and was overtaken by another is not taken for answered', async () => {
+  const conversation = '+15550000002';
+  const workspace = await bench.workspace('overtaken');
+  const prompts = [{ id: `SM${crypto.randomUUID()}`, text: 'say the first thing' }];
+  bench.model.faults.creditTooLow = Infinity;
+  const failed = startTurn(bench.agent, workspace, { conversation, prompts });
+  expect(await failed.ended).toMatchObject({ kind: 'no-credit' });
+  bench.model.faults.creditTooLow = 0;
+  const other = startTurn(bench.agent, workspace, { conversation, prompts: ['say the second thing'], session: failed.session() });
+  expect(await other.ended).toBeUndefined();
+  const retried = startTurn(bench.agent, workspace, { conversation, prompts, session: failed.session() });
+  expect(await retried.ended).toBeUndefined();
+  expect(retried.answers()[0]?.id).not.toBe(other.answers()[0]?.id);
+  expect(retried.answers()[0]?.text).toContain('an earlier message of the person, which has no answer yet: “say the first thing”');
+  await bench.agent.release(conversation);
+});
+
+test('Claude Code killed in mid tool is a failure worth another attempt, which goes on', async () => {
+  const own = await openClaudeAgent({ model: { stories: [gate] } });
+  try {
+    const workspace = await own.workspace('killed');
+    const prompts = [{ id: `SM${crypto.randomUUID()}`, text: 'gate' }];
+    const turn = startTurn(own.agent, workspace, { prompts });
+    await until('the tool to run', async () => await access(path.join(workspace, 'begun')).then(() => true, () => false));
+    const [pid] = await own.leaders();
+    if (pid === undefined) throw new Error('there is no process');
+    // The transcript is written with a lag; what a power cut takes from it is another matter.
+    await until('the prompt in the transcript', async () => (await own.userTexts(turn.session() ?? '', workspace)).includes('gate'));
+    process.kill(pid, 'SIGKILL');
+    expect(await turn.ended).toMatchObject({ name: 'AgentFailure', kind: 'died', message: expect.stringContaining('SIGKILL') });
+    expect(await own.processes()).toEqual([]);
+    const again = startTurn(own.agent, workspace, { prompts, session: turn.session() });
+    await until('the note', async () => (await own.userTexts(turn.session() ?? '', workspace)).some((said) => said.startsWith('[Sidepocket]')));
+    await writeFile(path.join(workspace, 'gate'), '');
+    expect(await again.ended).toBeUndefined();
+    expect(again.session()).toBe(turn.session());
+    expect(again.answers()).toMatchObject([{ text: expect.stringContaining('through'), prompts: [prompts[0]?.id] }]);
+    expect((await own.userTexts(turn.session() ?? '', workspace)).filter((said) => said === 'gate')).toHaveLength(1);
+  } finally {
+    await own.stop();
+  }
+});
+
+test('a model that cannot be reached at all is away', async () => {
+  const own = await openClaudeAgent({ modelPatienceMs: 1000, secrets: { ANTHROPIC_BASE_URL: 'http://127.0.0.1:9' } });
+  try {
+    const turn = startTurn(own.agent, await own.workspace('refused'), { prompts: ['say anything'] });
+    expect(await turn.ended).toMatchObject({ name: 'AgentFailure', kind: 'model-away' });
+  } finally {
+    await own.stop();
+  }
+});
+
+test('the usage limit of a subscription says when it ends', async () => {
+  const own = await openClaudeAgent({ secrets: { ANTHROPIC_API_KEY: undefined, CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-oat01-scripted' } });
+  try {
+    const resetsAt = new Date(Math.ceil(Date.now() / 1000) * 1000 + 3_600_000);
+    Object.assign(own.model.faults, { rateLimited: Infinity, rateLimitResetsAt: resetsAt.getTime() });
+    const turn = startTurn(own.agent, await own.workspace('limited'), { prompts: ['say anything'] });
+    expect(await turn.ended).toMatchObject({ name: 'AgentFailure', kind: 'usage-limit', resetsAt });
+  } finally {
+    await own.stop();
+  }
+});
