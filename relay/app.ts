@@ -1,6 +1,7 @@
 import express from 'express';
 import type { ErrorRequestHandler, Express, Router } from 'express';
 import helmet from 'helmet';
+import type { Registry } from 'prom-client';
 import type { Log } from '../shared/log.ts';
 
 export type AppParts = {
@@ -9,7 +10,9 @@ export type AppParts = {
   isReady: () => Promise<boolean>;
   media: Router;
   /** The sign-in and what lies behind it; absent when there is no password. */
-  admin?: Router[];
+  signIn?: Router;
+  dashboard?: Router;
+  registry: Registry;
 };
 
 /** Everything that the relay serves besides Twilio's webhooks. */
@@ -24,8 +27,18 @@ export function createApp(parts: AppParts): Express {
     response.status(ready ? 200 : 503).json({ status: ready ? 'ok' : 'no Redis' });
   });
   app.use(parts.media);
-  app.use(helmet({ contentSecurityPolicy: { directives: { 'style-src': ["'self'", "'unsafe-inline'"], 'img-src': ["'self'", 'data:'], 'upgrade-insecure-requests': null } } }));
-  for (const router of parts.admin ?? []) app.use(router);
+  app.use(
+    helmet({
+      contentSecurityPolicy: { directives: { 'style-src': ["'self'", "'unsafe-inline'"], 'img-src': ["'self'", 'data:'], 'upgrade-insecure-requests': null } },
+      // With "no-referrer" browsers send `Origin: null` with our own sign-in form, which then looks like another site's.
+      referrerPolicy: { policy: 'same-origin' },
+    }),
+  );
+  if (parts.signIn && parts.dashboard) {
+    app.use(parts.signIn);
+    app.get('/metrics', async (_request, response) => void response.type(parts.registry.contentType).send(await parts.registry.metrics()));
+    app.use(parts.dashboard);
+  }
   app.use((_request, response) => void response.status(404).type('text').send('There is nothing here.'));
   const onError: ErrorRequestHandler = (error: unknown, request, response, next) => {
     const status = statusOf(error);

@@ -13,6 +13,8 @@ const schema = z.object({
   TWILIO_API_URL: v.TWILIO_API_URL.optional(),
   TWILIO_TEMPLATE_SID: v.TWILIO_TEMPLATE_SID.optional(),
   ALLOWED_SENDERS: v.ALLOWED_SENDERS,
+  WAKE_URL: v.WAKE_URL.optional(),
+  WAKE_SECRET: v.WAKE_SECRET.optional(),
   ADMIN_PASSWORD: v.ADMIN_PASSWORD.optional(),
   LOG_LEVEL: v.LOG_LEVEL.default('info'),
 });

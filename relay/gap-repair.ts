@@ -3,6 +3,7 @@ import type { Log } from '../shared/log.ts';
 import { Message } from '../shared/message.ts';
 import type { Messenger, Remembered } from '../shared/messenger.ts';
 import type { Intake } from './intake.ts';
+import type { StatusReport } from './webhook.ts';
 
 /** How far back Twilio is asked, and how often (ms): a day, every hour. */
 const lookBackMs = 24 * 3600_000;
@@ -15,32 +16,41 @@ export type GapRepairParts = {
   isAllowed: (sender: string) => boolean;
   accept: Intake;
   onAccepted: (message: Message) => void;
+  /** The reply that a Twilio message is, if it is one of ours. */
+  findReply: (sid: string) => Promise<string | null>;
+  noteStatus: (report: StatusReport) => Promise<void>;
   log: Log;
 };
 
 /**
- * Takes in what Twilio has and the relay never saw: messages that came while it was down, or whose webhook failed for good. Runs at the start
- * and hourly. `repair` returns how many messages were taken in; it throws when Twilio or Redis are away.
+ * Takes in what Twilio has and the relay never heard of: messages that came while it was down or whose webhook failed for good, and replies that failed
+ * late while nobody took the status callback. Runs at the start and hourly.
  */
-export function createGapRepair(parts: GapRepairParts): { repair: (now: Date) => Promise<number>; start: () => Running } {
-  const repair = async (now: Date): Promise<number> => {
-    let repaired = 0;
+export function createGapRepair(parts: GapRepairParts): { start: () => Running } {
+  const repairMessages = async (now: Date): Promise<void> => {
     for (const remembered of await parts.messenger.received(new Date(now.getTime() - lookBackMs))) {
       const message = toMessage(remembered, now);
       if (!message || !parts.isAllowed(message.conversation) || (await parts.isKnown(message.id))) continue;
       const { outcome, turn } = await parts.accept(message);
       if (outcome !== 'new') continue;
-      repaired += 1;
       parts.log.warn({ turn, message: message.id, conversation: message.conversation }, 'took in a message that its webhook did not bring');
       parts.onAccepted(message);
     }
-    return repaired;
+  };
+  const repairReplies = async (now: Date): Promise<void> => {
+    for (const { sid, to, code } of await parts.messenger.undelivered(new Date(now.getTime() - lookBackMs))) {
+      const reply = await parts.findReply(sid);
+      // The ledger knows what it has heard already, so telling it again changes nothing.
+      if (reply) await parts.noteStatus({ reply, conversation: to, sid, status: 'failed', code });
+    }
   };
   const run = (): void => {
-    repair(new Date()).catch((error: unknown) => parts.log.warn({ err: error }, 'could not ask Twilio for missed messages'));
+    const now = new Date();
+    repairMessages(now)
+      .then(() => repairReplies(now))
+      .catch((error: unknown) => parts.log.warn({ err: error }, 'could not ask Twilio for what was missed'));
   };
   return {
-    repair,
     start() {
       run();
       const timer = setInterval(run, everyMs);

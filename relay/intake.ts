@@ -13,9 +13,9 @@ const claimLifetime = 8 * 24 * 3600;
 export type Acceptance = { outcome: 'new' | 'duplicate' | 'stranded'; turn: string };
 
 /**
- * Claims the id and appends the message, in one step. The same transaction then adds a turn named after the message; a duplicate must
- * not get one, and a transaction cannot branch, so for a duplicate the name is made to exist for a second: BullMQ adds no job whose id exists.
- * A message of the control channel tells a running turn that there is more.
+ * Claims the id and appends the message, in one step. The same transaction then adds a turn named after the message. A duplicate must not get
+ * one, and a transaction cannot branch, so for a duplicate the job's key is made to exist (BullMQ adds no job whose id exists) until
+ * the end of the transaction. A message on the control channel tells a running turn that there is more.
  */
 const acceptScript: Script = {
   name: 'sidepocketAccept',
@@ -30,10 +30,16 @@ const acceptScript: Script = {
       redis.call('PUBLISH', ARGV[5], cjson.encode({ kind = 'message', conversation = ARGV[2], id = ARGV[6] }))
       return 'new'
     end
-    redis.call('SET', KEYS[4], '', 'PX', 1000, 'NX')
+    if redis.call('EXISTS', KEYS[4]) == 0 then redis.call('HSET', KEYS[4], 'placeholder', '1') end
     local state = redis.call('HGET', KEYS[1], 'state')
     if (state == 'waiting' or state == 'working') and redis.call('EXISTS', KEYS[5]) == 0 then return 'stranded' end
     return 'duplicate'`,
+};
+
+const clearPlaceholderScript: Script = {
+  name: 'sidepocketClearPlaceholder',
+  keys: 1,
+  lua: `if redis.call('HEXISTS', KEYS[1], 'placeholder') == 1 then return redis.call('DEL', KEYS[1]) end return 0`,
 };
 
 /** Takes a message in, in one atomic trip to Redis. Throws when Redis did not take it: then it must not be acknowledged. */
@@ -42,15 +48,17 @@ export type Intake = (message: Message) => Promise<Acceptance>;
 export function createIntake(turns: Turns): Intake {
   return async (message) => {
     const { id, conversation, at } = message;
-    const { reply, job } = await turns.runAndAdd(
-      acceptScript,
-      [
+    const step = {
+      id,
+      script: acceptScript,
+      args: [
         keys.message(id), keys.inbox(conversation), keys.conversations, keys.job('turns', id), keys.deduplication('turns', conversation),
         claimLifetime, conversation, at, JSON.stringify(message), keys.control, id,
       ],
-      conversation,
-      id,
-    );
+      wantsJob: (reply: unknown) => reply === 'new',
+      after: { script: clearPlaceholderScript, args: [keys.job('turns', id)] },
+    };
+    const { reply, job } = await turns.runAndAdd(step, conversation);
     if (reply === 'stranded') return { outcome: 'stranded', turn: await turns.add(conversation) };
     return { outcome: reply === 'new' ? 'new' : 'duplicate', turn: job };
   };

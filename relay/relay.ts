@@ -1,35 +1,49 @@
-import { createServer } from 'node:http';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createDelivery } from '../shared/delivery.ts';
 import { createFileStore } from '../shared/file-store.ts';
 import { keys } from '../shared/keys.ts';
 import { createLedger } from '../shared/ledger.ts';
 import { createReleasers } from '../shared/lifecycle.ts';
 import type { Running } from '../shared/lifecycle.ts';
 import type { Log } from '../shared/log.ts';
+import type { Messenger } from '../shared/messenger.ts';
 import { createOutbox } from '../shared/outbox.ts';
+import { createPace, paceFor } from '../shared/pace.ts';
 import { createDeliveries, createTurns } from '../shared/queues.ts';
+import { checkRedis } from '../shared/redis-check.ts';
 import { connectRedis } from '../shared/redis.ts';
 import type { Redis } from '../shared/redis.ts';
-import { checkRedis } from '../shared/redis-check.ts';
 import { sweep } from '../shared/sweep.ts';
 import { createTwilioMessenger } from '../shared/twilio-messenger.ts';
+import { createTyping } from '../shared/typing.ts';
 import { createApp } from './app.ts';
 import type { RelayConfig } from './config.ts';
 import { createDashboard } from './dashboard.ts';
 import { createGapRepair } from './gap-repair.ts';
 import { createIntake } from './intake.ts';
 import { createMedia } from './media.ts';
+import { createMetrics } from './metrics.ts';
+import { createNotices } from './notices.ts';
+import { runServer } from './server.ts';
 import { createSignIn } from './sign-in.ts';
 import { createVerifier } from './signature.ts';
 import { createStatuses } from './statuses.ts';
+import { createVmKeeper } from './vm-keeper.ts';
+import { wakerTimes } from './waker.ts';
+import type { WakerTimes } from './waker.ts';
+import type { StatusReport } from './webhook.ts';
 import { createWebhooks } from './webhooks.ts';
 
-/** How long requests under way may take at a stop (ms); Twilio itself gives up after 15 s. */
-const stopPatience = 5000;
+/** What a relay is made of besides its configuration; tests are more impatient. */
+export type RelayParts = { messenger: Messenger; times: WakerTimes };
+
+/** The composition that production runs. */
+export function relayParts(config: RelayConfig, log: Log): RelayParts {
+  const account = { accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, number: config.TWILIO_WHATSAPP_NUMBER, apiUrl: config.TWILIO_API_URL };
+  return { messenger: createTwilioMessenger(account, log), times: wakerTimes };
+}
 
 /** Runs the relay until it is stopped. Returns its address as this machine sees it. Throws when it cannot listen. */
-export async function runRelay(config: RelayConfig, log: Log): Promise<Running & { url: string }> {
+export async function runRelay(config: RelayConfig, log: Log, { messenger, times }: RelayParts = relayParts(config, log)): Promise<Running & { url: string }> {
   const releasers = createReleasers(log);
   try {
     const redis = connectRedis(config.REDIS_URL, 'fail-fast', log);
@@ -40,52 +54,67 @@ export async function runRelay(config: RelayConfig, log: Log): Promise<Running &
     releasers.add('deliveries', () => deliveries.close());
 
     const outbox = createOutbox(redis, deliveries);
-    const accept = createIntake(turns);
+    const ledger = createLedger(redis);
+    const pace = createPace(redis, paceFor(config.TWILIO_WHATSAPP_NUMBER));
+    const deliver = createDelivery({ messenger, outbox, ledger, pace, log, publicUrl: config.PUBLIC_URL, reconciling: { firstMs: 2000, lastMs: 10_000 }, now: Date.now });
+    const metrics = createMetrics();
+    const keeper = createVmKeeper({
+      redis, metrics, times, log,
+      wakeUrl: config.WAKE_URL, wakeSecret: config.WAKE_SECRET,
+      typing: createTyping(redis, messenger),
+      notices: createNotices(ledger, deliver, log),
+    });
+
     const allowed = new Set(config.ALLOWED_SENDERS);
-    const isAllowed = (sender: string): boolean => allowed.has(sender);
-    const onAccepted = (): void => undefined;
-    const webhooks = createWebhooks({
-      verify: createVerifier(config.PUBLIC_URL, [config.TWILIO_AUTH_TOKEN]),
-      isAllowed,
-      accept,
-      noteStatus: createStatuses(createLedger(redis), outbox, config.TWILIO_TEMPLATE_SID, log),
-      onAccepted,
+    const door = {
+      isAllowed: (sender: string): boolean => allowed.has(sender),
+      accept: createIntake(turns),
+      onAccepted: keeper.onAccepted,
       log,
+    };
+    const statuses = createStatuses(ledger, outbox, config.TWILIO_TEMPLATE_SID, log);
+    const noteStatus = async (report: StatusReport): Promise<void> => {
+      if (await statuses(report)) keeper.look();
+    };
+    const webhooks = createWebhooks({
+      ...door,
+      verify: createVerifier(config.PUBLIC_URL, [config.TWILIO_AUTH_TOKEN]),
+      noteStatus,
+      count: (outcome) => metrics.accepted.inc({ outcome }),
       now: () => new Date(),
     });
     const app = createApp({
-      log,
+      log, registry: metrics.registry,
       isReady: () => answers(redis),
       media: createMedia(createFileStore(redis), log),
       ...(config.ADMIN_PASSWORD
-        ? { admin: [createSignIn(config.ADMIN_PASSWORD, config.PUBLIC_URL.startsWith('https:')), createDashboard([turns.queue, deliveries.queue])] }
+        ? { signIn: createSignIn(config.ADMIN_PASSWORD, config.PUBLIC_URL.startsWith('https:')), dashboard: createDashboard([turns.queue, deliveries.queue]) }
         : {}),
     });
-    // Headers and bodies that trickle in are cut off: nothing that Twilio sends takes seconds.
-    const server = createServer({ requestTimeout: 10_000, headersTimeout: 8000, connectionsCheckingInterval: 2000, maxHeaderSize: 16 * 1024, keepAliveTimeout: 65_000 }, (request, response) => {
+    const server = await runServer(config.PORT, config.HOST, (request, response) => {
       if (!webhooks(request, response)) app(request, response);
     });
-    releasers.add('server', () => close(server));
-    const port = await listen(server, config.PORT, config.HOST);
+    releasers.add('server', () => server.stop());
+
     const gapRepair = createGapRepair({
-      messenger: createTwilioMessenger(
-        { accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, number: config.TWILIO_WHATSAPP_NUMBER, apiUrl: config.TWILIO_API_URL },
-        log,
-      ),
+      ...door, messenger, noteStatus,
       isKnown: async (id) => (await redis.exists(keys.message(id))) === 1,
-      isAllowed, accept, onAccepted, log,
+      findReply: (sid) => redis.get(keys.sent(sid)),
     });
-    // Redis may still be away: the relay answers all the same, and these begin when it is there.
-    const begin = (): void => {
-      void checkRedis(redis, log);
-      sweep(redis, turns, deliveries, log).catch((error: unknown) => log.warn({ err: error }, 'could not sweep'));
+    const begin = async (): Promise<void> => {
+      await checkRedis(redis, log);
+      await sweep(redis, turns, deliveries, log);
       const repairing = gapRepair.start();
       releasers.add('gap repair', () => repairing.stop());
+      const keeping = await keeper.start();
+      releasers.add('VM keeper', () => keeping.stop());
     };
-    if (redis.status === 'ready') begin();
-    else redis.once('ready', begin);
-    log.info({ port, publicUrl: config.PUBLIC_URL }, 'the relay listens');
-    return { url: `http://127.0.0.1:${port}`, stop: () => releasers.run() };
+    // Redis may still be away: the relay answers all the same, and the rest begins when it is there.
+    const beginSafely = (): void => void begin().catch((error: unknown) => log.error({ err: error }, 'the relay runs, but not all of it began'));
+    if (redis.status === 'ready') beginSafely();
+    else redis.once('ready', beginSafely);
+    log.info({ port: server.port, publicUrl: config.PUBLIC_URL }, 'the relay listens');
+    return { url: `http://127.0.0.1:${server.port}`, stop: () => releasers.run() };
   } catch (error) {
     await releasers.run();
     throw error;
@@ -98,22 +127,4 @@ async function answers(redis: Redis): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-async function listen(server: Server, port: number, host: string | undefined): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port, ...(host ? { host } : {}) }, resolve);
-  });
-  return (server.address() as AddressInfo).port;
-}
-
-/** Takes nothing new, lets what is under way end, and cuts off what has not ended in time. */
-async function close(server: Server): Promise<void> {
-  const timer = setTimeout(() => server.closeAllConnections(), stopPatience);
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
-  });
-  clearTimeout(timer);
 }

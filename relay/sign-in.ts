@@ -10,7 +10,7 @@ const signInPath = '/admin/sign-in';
 const sessionLifetime = 30 * 24 * 3600_000;
 
 /**
- * Guards everything under `/admin` that is mounted behind it with one password: a form and a signed cookie for people, Basic auth (any user name) for scripts.
+ * Guards everything under `/admin` and `/metrics` that is mounted behind it with one password: a form and a signed cookie for people, Basic auth (any user name) for scripts.
  * The password itself is not kept, only its scrypt hash. Wrong attempts are limited to 10 a minute for each address.
  */
 export function createSignIn(password: string, secure: boolean): Router {
@@ -42,7 +42,7 @@ export function createSignIn(password: string, secure: boolean): Router {
     if (request.session) request.session['signedIn'] = true;
     response.redirect(303, '/admin/queues');
   });
-  router.use('/admin', (request, response, next) => {
+  router.use(['/admin', '/metrics'], (request, response, next) => {
     if (request.session?.['signedIn'] === true) return next();
     const basic = basicPassword(request);
     if (basic === undefined) {
@@ -75,11 +75,11 @@ function basicPassword(request: Request): string | undefined {
 }
 
 function page(problem: string): string {
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Sidepocket: sign in</title>
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Sidepocket: sign in</title><link rel="icon" href="data:,">
 <style>
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { margin: 0; min-height: 100dvh; display: grid; place-items: center; background: light-dark(#f0f2f5, #111b21); color: light-dark(#111b21, #e9edef); }
-form { width: min(20rem, calc(100vw - 3rem)); padding: 2rem 1.75rem; border-radius: 16px; background: light-dark(#fff, #202c33); box-shadow: 0 8px 30px rgb(0 0 0 / .12); }
+form { box-sizing: border-box; width: min(23.5rem, calc(100vw - 3rem)); padding: 2rem 1.75rem; border-radius: 16px; background: light-dark(#fff, #202c33); box-shadow: 0 8px 30px rgb(0 0 0 / .12); }
 h1 { font-size: 1.25rem; margin: 0 0 1.25rem; } label { display: block; font-size: .875rem; margin-bottom: .375rem; }
 input, button { box-sizing: border-box; width: 100%; font: inherit; padding: .7rem .85rem; border-radius: 10px; }
 input { border: 1px solid light-dark(#c4cbd0, #3b4a54); background: light-dark(#fff, #111b21); color: inherit; }

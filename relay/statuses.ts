@@ -5,8 +5,8 @@ import type { Outbox } from '../shared/outbox.ts';
 import { refusalAction } from '../shared/refusals.ts';
 import type { StatusReport } from './webhook.ts';
 
-/** Feeds a status callback to the ledger and sets going what it asks for. Safe to repeat. Throws when Redis is away. */
-export type Statuses = (report: StatusReport) => Promise<void>;
+/** Feeds a status callback to the ledger and sets going what it asks for. Returns whether there is something to send now. Safe to repeat. Throws when Redis is away. */
+export type Statuses = (report: StatusReport) => Promise<boolean>;
 
 /** `template` is the ContentSid of the template that says an answer is waiting. */
 export function createStatuses(ledger: Ledger, outbox: Outbox, template: string | undefined, log: Log): Statuses {
@@ -17,5 +17,6 @@ export function createStatuses(ledger: Ledger, outbox: Outbox, template: string 
     if (outcome === 'again') await outbox.deliver(report.conversation);
     if (outcome === 'parked') await announceParked(outbox, report.conversation, report.reply, template, new Date());
     if (outcome === 'failed') await explain(outbox, ledger, report.reply, action);
+    return outcome === 'again' || outcome === 'parked' || outcome === 'failed';
   };
 }

@@ -59,11 +59,11 @@ function parseChoice(form: URLSearchParams): Message['choice'] {
 export type StatusReport = { reply: string; conversation: string; sid: string; status: CarrierStatus; code: number | undefined };
 
 /** Twilio's states (twilio.com/docs/messaging/api/message-resource) as the ledger knows them. */
-const carrierStatuses: Record<string, CarrierStatus> = {
-  accepted: 'queued', scheduled: 'queued', queued: 'queued', sending: 'queued',
-  sent: 'sent', delivered: 'delivered', read: 'read',
-  failed: 'failed', undelivered: 'failed', canceled: 'failed',
-};
+const carrierStatuses = new Map<string, CarrierStatus>([
+  ['accepted', 'queued'], ['scheduled', 'queued'], ['queued', 'queued'], ['sending', 'queued'],
+  ['sent', 'sent'], ['delivered', 'delivered'], ['read', 'read'],
+  ['failed', 'failed'], ['undelivered', 'failed'], ['canceled', 'failed'],
+]);
 
 /** Reads a status callback. Undefined when it is about nothing of ours or in a state that the ledger has no use for. Throws BadRequest 400 without a MessageSid. */
 export function parseStatus(form: URLSearchParams, query: URLSearchParams): StatusReport | undefined {
@@ -71,7 +71,7 @@ export function parseStatus(form: URLSearchParams, query: URLSearchParams): Stat
   if (!sid.success) throw new BadRequest(400, 'no MessageSid');
   const reply = z.string().min(1).max(300).safeParse(query.get('reply'));
   const conversation = PhoneNumber.safeParse(query.get('conversation'));
-  const status = carrierStatuses[form.get('MessageStatus') ?? ''];
+  const status = carrierStatuses.get(form.get('MessageStatus') ?? '');
   if (!reply.success || !conversation.success || !status) return undefined;
   const code = Number(form.get('ErrorCode'));
   return { reply: reply.data, conversation: conversation.data, sid: sid.data, status, code: Number.isInteger(code) && code > 0 ? code : undefined };

@@ -4,14 +4,16 @@ import type { Message } from '../shared/message.ts';
 import { BadRequest, readForm } from './form.ts';
 import type { Intake } from './intake.ts';
 import type { Verifier } from './signature.ts';
-import type { Statuses } from './statuses.ts';
 import { parseMessage, parseStatus } from './webhook.ts';
+import type { StatusReport } from './webhook.ts';
 
 export type WebhookParts = {
   verify: Verifier;
   isAllowed: (sender: string) => boolean;
   accept: Intake;
-  noteStatus: Statuses;
+  noteStatus: (report: StatusReport) => Promise<void>;
+  /** Counts what became of an incoming message. */
+  count: (outcome: string) => void;
   /** Called after a message was stored and acknowledged; must not throw. */
   onAccepted: (message: Message) => void;
   log: Log;
@@ -34,10 +36,12 @@ export function createWebhooks(parts: WebhookParts): (request: IncomingMessage, 
   const takeMessage = async (form: URLSearchParams): Promise<void> => {
     const message = parseMessage(form, parts.now());
     if (!isAllowed(message.conversation)) {
+      parts.count('not allowed');
       log.warn({ from: message.conversation }, 'a sender who is not allowed');
       return;
     }
     const { outcome, turn } = await within(patience, accept(message));
+    parts.count(outcome);
     log.info({ turn, message: message.id, conversation: message.conversation, outcome }, 'accepted');
     if (outcome !== 'duplicate') parts.onAccepted(message);
   };
@@ -67,6 +71,7 @@ export function createWebhooks(parts: WebhookParts): (request: IncomingMessage, 
           request.resume();
           answer(response, error.status, '');
         } else {
+          parts.count('not stored');
           log.error({ path, err: error }, 'not stored');
           answer(response, 503, '');
         }

@@ -41,6 +41,11 @@ export const variables = {
   CHROMIUM_PATH: z.string().min(1),
   /** Names a worker across its boots; two workers at the same time need different ones. */
   WORKER_ID: z.string().regex(/^[\w.-]{1,64}$/, 'may have letters, digits, dots and dashes'),
+  /** The worker ends itself after this time without work; unset, it never does. */
+  IDLE_MINUTES: z.coerce.number('must be a number of minutes').positive('must be more than 0'),
+  /** What the relay calls to wake the worker; unset, the worker is always on. */
+  WAKE_URL: baseUrl,
+  WAKE_SECRET: z.string().min(1),
   STOP_SECONDS: seconds,
   MODEL_PATIENCE_SECONDS: seconds,
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),

@@ -33,6 +33,16 @@ export const keys = {
   lease: (worker: string): string => `${prefix}:lease:${worker}`,
   /** STRING: counts the boots of a worker. */
   boots: (worker: string): string => `${prefix}:boots:${worker}`,
+  /** STRING that expires: the last sign of life of any worker. Without it the VM is asleep, dead or not there yet. */
+  heartbeat: `${prefix}:heartbeat`,
+  /** HASH: when the VM fell asleep and when its next delayed job is due. */
+  vm: `${prefix}:vm`,
+  /** STRING that expires: when the wake that is under way began (ms since 1970). */
+  waking: `${prefix}:waking`,
+  /** LIST: how long the last wakes took (ms), newest first. */
+  wakes: `${prefix}:wakes`,
+  /** STRING that expires: "typing…" was shown in this conversation a moment ago. */
+  typing: (conversation: string): string => `${prefix}:typing:${conversation}`,
   /** STRING: which worker boot holds the conversation's Claude Code process. */
   live: (conversation: string): string => `${prefix}:live:${conversation}`,
   /** Pub/sub channel on which workers hear of what concerns a running turn or a live session. */

@@ -7,6 +7,7 @@ import type { RefusalAction } from './refusals.ts';
 import { runScript } from './script.ts';
 import type { Script } from './script.ts';
 import { Reply } from './reply.ts';
+import type { NewReply } from './reply.ts';
 
 /** Twilio's message states as the ledger knows them; the initial ones all mean that Twilio has it. */
 export type CarrierStatus = 'queued' | 'sent' | 'delivered' | 'read' | 'failed';
@@ -19,6 +20,8 @@ export type StatusOutcome = FailureOutcome | 'noted' | 'stale' | 'unknown';
 
 /** The fate of each reply, attempt by attempt. It never goes back: a late "sent" after "read" changes nothing. */
 export type Ledger = {
+  /** Enters a notice, which is not in the outbox and is tried once only. Returns false when its id is known. */
+  addNotice(reply: NewReply): Promise<boolean>;
   /** Notes that Twilio is about to be asked, so that a death in between is seen. Throws FencedError. */
   begin(fence: Fence | undefined, reply: Reply): Promise<void>;
   /** Notes that Twilio has it under this id, and takes it out of the outbox. */
@@ -33,6 +36,16 @@ export type Ledger = {
   find(replyId: string): Promise<Reply | undefined>;
   /** Whether a Twilio message is known to belong to a reply. */
   isClaimed(sid: string): Promise<boolean>;
+};
+
+const noticeScript: Script = {
+  name: 'sidepocketNotice',
+  keys: 1,
+  // KEYS: reply. ARGV: lifetime, id, conversation, turn, text, now.
+  lua: `
+    if redis.call('HSETNX', KEYS[1], 'id', ARGV[2]) == 0 then return 0 end
+    redis.call('HSET', KEYS[1], 'notice', '1', 'conversation', ARGV[3], 'turn', ARGV[4], 'text', ARGV[5], 'at', ARGV[6], 'status', 'waiting')
+    return redis.call('EXPIRE', KEYS[1], ARGV[1])`,
 };
 
 const beginScript: Script = {
@@ -67,7 +80,7 @@ const failureLua = `
   local function fail(reply, outbox, parked, id, action, code, now)
     redis.call('HSET', reply, 'code', code)
     redis.call('LREM', outbox, 1, id)
-    if action == 'park' then
+    if action == 'park' and redis.call('HEXISTS', reply, 'notice') == 0 then
       redis.call('HSET', reply, 'status', 'parked')
       redis.call('HDEL', reply, 'sid')
       redis.call('LREM', parked, 1, id)
@@ -75,8 +88,9 @@ const failureLua = `
       return 'parked'
     end
     local again = action == 'later' or action == 'slow' or action == 'reconcile'
+    local notice = redis.call('HEXISTS', reply, 'notice') == 1
     if action == 'once-more' and tonumber(redis.call('HGET', reply, 'repeats') or '0') < 1 then again = true end
-    if again then
+    if again and not notice then
       local repeats = redis.call('HINCRBY', reply, 'repeats', 1)
       local pause = action == 'slow' and math.min(4 ^ repeats, 900) or math.min(2 ^ (repeats - 1), 60)
       redis.call('HSET', reply, 'status', 'waiting', 'notBefore', string.format('%.0f', now + pause * 1000))
@@ -140,6 +154,9 @@ const failureOutcomes = new Set<unknown>(['again', 'parked', 'failed', 'noted', 
 export function createLedger(redis: Redis, now: () => Date = () => new Date()): Ledger {
   const where = (reply: Reply): [string, string, string] => [keys.reply(reply.id), keys.outbox(reply.conversation), keys.parked(reply.conversation)];
   return {
+    async addNotice({ id, conversation, turn, text }) {
+      return (await runScript(redis, noticeScript, [keys.reply(id), replyLifetime, id, conversation, turn, text, now().toISOString()])) === 1;
+    },
     async begin(fence, reply) {
       const outcome = await runScript(redis, beginScript, [fence?.lock ?? keys.reply(reply.id), keys.reply(reply.id), fence?.token ?? '', now().toISOString()]);
       if (outcome === 'fenced') throw new FencedError('another worker has this delivery');

@@ -21,6 +21,8 @@ export interface Messenger {
   showTyping(messageId: string): Promise<void>;
   /** The messages that people sent since then, oldest first. Throws SendFailure. */
   received(since: Date): Promise<Remembered[]>;
+  /** Our messages since then that did not arrive after all, oldest first. Throws SendFailure. */
+  undelivered(since: Date): Promise<{ sid: string; to: string; code: number | undefined }[]>;
 }
 
 /** A send that did not end in an accepted message. Holds no request and no credentials, so it may be logged and kept. */

@@ -77,7 +77,7 @@ export function createOutbox(redis: Redis, deliveries: Deliveries): Outbox {
         JSON.stringify(replies.map(({ id, turn, text, file, template = '' }) => ({ id, turn, text, template, file: file ? JSON.stringify(file) : '' }))),
         JSON.stringify(settlement?.ids ?? []), settlement?.state ?? '',
       ];
-      const outcome = replies.length > 0 ? (await deliveries.runAndAdd(putScript, args, conversation)).reply : await runScript(redis, putScript, args);
+      const outcome = replies.length > 0 ? (await deliveries.runAndAdd({ script: putScript, args }, conversation)).reply : await runScript(redis, putScript, args);
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
       return Number(outcome);
     },

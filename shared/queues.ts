@@ -18,14 +18,26 @@ export type ConversationQueue<Data extends { conversation: string }> = {
   /** Adds the conversation's job unless one waits already. `id` names the job; it must never have been used before. */
   add(conversation: string, id?: string): Promise<string>;
   /**
-   * Runs a script and adds the conversation's job in one atomic trip. Redis does not roll back: when the script took effect but
-   * BullMQ's part did not, the job is added once more on its own. Returns the script's reply and the job's id. Throws when Redis is away or refuses.
+   * Runs a script and adds the conversation's job in one atomic trip. Redis does not roll back: where the script took effect and BullMQ's part did
+   * not, the job is added once more on its own. Returns the script's reply and the job's id. Throws when Redis is away or refuses.
    */
-  runAndAdd(script: Script, args: (string | number)[], conversation: string, id?: string): Promise<{ reply: unknown; job: string }>;
+  runAndAdd(step: Step, conversation: string): Promise<{ reply: unknown; job: string }>;
   close(): Promise<void>;
 };
 
-export type QueueName = 'turns' | 'deliveries';
+/** A script that goes with adding a job. */
+export type Step = {
+  script: Script;
+  args: (string | number)[];
+  /** Names the job. */
+  id?: string;
+  /** Whether the job is to be added after this reply of the script; a transaction cannot branch, so a script that says no must also see to it. Else it always is. */
+  wantsJob?: (reply: unknown) => boolean;
+  /** Undoes, after the job was added or not, what the script did to keep it from being added. */
+  after?: { script: Script; args: (string | number)[] };
+};
+
+export type QueueName = 'turns' | 'deliveries' | 'schedules';
 
 /** Makes the queue on a connection of the caller's, which stays the caller's to close. */
 export function createConversationQueue<Data extends { conversation: string }>(name: QueueName, redis: Redis, fresh: (conversation: string) => Data): ConversationQueue<Data> {
@@ -51,32 +63,32 @@ export function createConversationQueue<Data extends { conversation: string }>(n
     name,
     queue,
     add,
-    async runAndAdd(script, args, conversation, id) {
+    async runAndAdd({ script, args, id, wantsJob = () => true, after }, conversation) {
       // BullMQ's own client, since on a plain ioredis transaction the failure of `addJob` would go unseen.
       const multi = (await queue.getBackend().client).multi();
       // The text, not its digest: a Redis that has forgotten the script would run BullMQ's part alone, and the job might end before there is anything to do.
-      multi.runCommand('eval', [script.lua, script.keys, ...args]);
+      const run = (own: Script, ownArgs: (string | number)[]): void => void multi.runCommand('eval', [own.lua, own.keys, ...ownArgs]);
+      run(script, args);
       await createJob(conversation, id).addJob(multi);
+      if (after) run(after.script, after.args);
       const replies = await multi.exec();
-      if (!replies) throw new Error('Redis gave the transaction up');
-      const [scriptReply, jobReply] = replies;
-      if (!scriptReply) throw new Error('Redis gave no reply');
-      if (scriptReply[0]) throw scriptReply[0];
-      // BullMQ sends a digest; on its own ioredis follows it up with the text.
-      const job = jobReply && !jobReply[0] ? String(jobReply[1]) : await add(conversation, id);
-      return { reply: scriptReply[1], job };
+      const [scriptReply, jobReply, afterReply] = replies ?? [];
+      if (!scriptReply || !jobReply) throw new Error('Redis gave the transaction up');
+      const failure = scriptReply[0] ?? afterReply?.[0];
+      if (failure) throw failure;
+      const reply: unknown = scriptReply[1];
+      if (!jobReply[0]) return { reply, job: String(jobReply[1]) };
+      return { reply, job: wantsJob(reply) ? await add(conversation, id) : '' };
     },
     close: () => queue.close(),
   };
 }
 
+/** A message as its turn's job tells of it. `attempts` counts the times that a worker began with it; an attempt that was handed back is not one. */
+export type TurnMessage = { id: string; at: string; text: string; media: number; attempts: number };
+
 /** The job that makes the worker answer a conversation. `messages` are the ones it was handed, oldest first. */
-export type TurnData = {
-  conversation: string;
-  messages: { id: string; at: string; text: string; media: number }[];
-  /** Failures so far that count towards giving up; crashes are counted by BullMQ. */
-  failures: number;
-};
+export type TurnData = { conversation: string; messages: TurnMessage[] };
 
 /** What a finished turn says of itself. `durationMs` is Claude's working time, `costUsd` an estimate by Claude Code. */
 export type TurnResult = {
@@ -94,7 +106,7 @@ export type Turns = ConversationQueue<TurnData>;
 export type Deliveries = ConversationQueue<DeliveryData>;
 
 export function createTurns(redis: Redis): Turns {
-  return createConversationQueue<TurnData>('turns', redis, (conversation) => ({ conversation, messages: [], failures: 0 }));
+  return createConversationQueue<TurnData>('turns', redis, (conversation) => ({ conversation, messages: [] }));
 }
 
 export function createDeliveries(redis: Redis): Deliveries {

@@ -69,6 +69,15 @@ export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutM
         const inbound = listed.filter((entry) => entry.direction === 'inbound');
         return await Promise.all(inbound.toReversed().map((entry) => remember(twilio, entry)));
       }),
+
+    undelivered: (since) =>
+      guarded(async (twilio) => {
+        const listed = await twilio.messages.list({ from: address(account.number), limit: 1000 });
+        return listed
+          .filter((entry) => entry.direction !== 'inbound' && (entry.status === 'failed' || entry.status === 'undelivered') && entry.dateCreated >= since)
+          .map((entry) => ({ sid: entry.sid, to: entry.to.replace(/^whatsapp:/, ''), code: entry.errorCode || undefined }))
+          .toReversed();
+      }),
   };
 }
 

@@ -19,7 +19,7 @@ function realModel(): Record<string, string> {
 await runProcess(log, async () => {
   console.log('Starting Sidepocket on this machine …');
   const model = realModel();
-  const simulator = await runSimulator({ dir, model, searchPath: process.env['PATH'] ?? '', ports: { phone: 4040, relay: 8080, worker: 8081 }, log });
+  const simulator = await runSimulator({ dir, model, searchPath: process.env['PATH'] ?? '', idleMinutes: 1, ports: { phone: 4040, relay: 8080, worker: 8081 }, log });
   await writeFile(runningFile, JSON.stringify({ phoneUrl: simulator.phoneUrl, relayUrl: simulator.relayUrl, redisUrl: simulator.redisUrl, pid: process.pid }));
   console.log(`
   Phone       ${simulator.phoneUrl}

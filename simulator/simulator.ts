@@ -7,11 +7,13 @@ import type { Running } from '../shared/lifecycle.ts';
 import type { Log } from '../shared/log.ts';
 import type { SystemState } from './chat.ts';
 import { startChild, untilReady } from './child-process.ts';
+import type { Child } from './child-process.ts';
 import { freePort } from './free-port.ts';
 import { runScriptedModel } from './model/scripted-model.ts';
 import { runPhone } from './phone/phone.ts';
 import { runRedisServer } from './redis-server.ts';
 import { runTwin } from './twilio/twin.ts';
+import { runVm } from './vm.ts';
 
 export type SimulatorOptions = {
   /** Where data, logs and Redis live between runs. */
@@ -19,6 +21,8 @@ export type SimulatorOptions = {
   /** A key of the real model and what goes with it; empty runs the scripted model. */
   model: Record<string, string>;
   searchPath: string;
+  /** The worker stops itself after this time without work. */
+  idleMinutes: number;
   /** Further variables for both processes. */
   environment?: Record<string, string>;
   /** The preferred ports; one that is taken is replaced by any other. 0 takes any. */
@@ -39,9 +43,10 @@ export type Simulator = Running & {
 const account = { accountSid: `AC${'5'.repeat(32)}`, authToken: 'simulated-auth-token', number: '+15550100000' };
 const phones = ['+15551230001', '+15551230002'];
 const dashboardPassword = 'sidepocket';
+const wakeSecret = 'simulated-wake-secret';
 
 /** Runs the whole system on this machine: the real relay and worker as processes, and a Twilio, a phone and (without a key) a model of ours around them. */
-export async function runSimulator({ dir, model, searchPath, environment: extra = {}, ports, log }: SimulatorOptions): Promise<Simulator> {
+export async function runSimulator({ dir, model, searchPath, idleMinutes, environment: extra = {}, ports, log }: SimulatorOptions): Promise<Simulator> {
   const releasers = createReleasers(log);
   const logsDir = path.join(dir, 'logs');
   try {
@@ -60,25 +65,31 @@ export async function runSimulator({ dir, model, searchPath, environment: extra 
     const environment = {
       HOST: '127.0.0.1', PUBLIC_URL: relayUrl, REDIS_URL: redisServer.url, DATA_DIR: path.join(dir, 'data'), ADMIN_PASSWORD: dashboardPassword,
       TWILIO_ACCOUNT_SID: account.accountSid, TWILIO_AUTH_TOKEN: account.authToken, TWILIO_WHATSAPP_NUMBER: account.number, TWILIO_API_URL: twin.url,
+      WAKE_SECRET: wakeSecret,
       ALLOWED_SENDERS: phones.join(','),
       ...(scripted ? { ANTHROPIC_API_KEY: 'scripted', ANTHROPIC_BASE_URL: scripted.url } : model),
       ...extra,
     };
-    const start = async (name: 'relay' | 'worker', port: number): Promise<void> => {
+    const start = async (name: 'relay' | 'worker', port: number, own: Record<string, string>): Promise<Child> => {
       const logFile = path.join(logsDir, `${name}.log`);
-      const child = startChild({ entry: `${name}/main.ts`, environment: { ...environment, PORT: String(port) }, searchPath, logFile });
-      releasers.add(name, () => child.stop());
+      const child = startChild({ entry: `${name}/main.ts`, environment: { ...environment, ...own, PORT: String(port) }, searchPath, logFile });
       await untilReady(child, `http://127.0.0.1:${port}/health`, logFile);
+      return child;
     };
-    await Promise.all([start('relay', relayPort), start('worker', workerPort)]);
+    let announce = (): void => undefined;
+    const vm = await runVm({ secret: wakeSecret, onState: () => announce(), boot: () => start('worker', workerPort, { IDLE_MINUTES: String(idleMinutes) }) });
+    releasers.add('VM', () => vm.stop());
+    const relay = await start('relay', relayPort, { WAKE_URL: vm.url });
+    releasers.add('relay', () => relay.stop());
 
     const redis = new Redis(redisServer.url);
     redis.on('error', (error: Error) => log.debug({ err: error }, 'Redis'));
     releasers.add('Redis connection', () => redis.disconnect());
     const dashboardUrl = `${relayUrl}/admin/queues`;
-    const system = (): SystemState => ({ number: account.number, phones, vm: 'awake', model: scripted ? 'scripted' : 'real', dashboardUrl });
+    const system = (): SystemState => ({ number: account.number, phones, vm: vm.state(), model: scripted ? 'scripted' : 'real', dashboardUrl });
     const phone = await runPhone({ port: await freePort(ports.phone), chat: twin.chat, system, turnState: (sid) => turnState(redis, sid) });
     releasers.add('phone', () => phone.stop());
+    announce = () => phone.announce(system());
     return { phoneUrl: phone.url, relayUrl, dashboardUrl, dashboardPassword, redisUrl: redisServer.url, logsDir, stop: () => releasers.run() };
   } catch (error) {
     await releasers.run();

@@ -25,6 +25,8 @@ const schema = z
     LOG_LEVEL: v.LOG_LEVEL.default('info'),
     WORKER_ID: v.WORKER_ID.optional(),
     FLY_MACHINE_ID: v.WORKER_ID.optional(),
+    IDLE_MINUTES: v.IDLE_MINUTES.optional(),
+    WAKE_SECRET: v.WAKE_SECRET.optional(),
     STOP_SECONDS: v.STOP_SECONDS.default(10),
     MODEL_PATIENCE_SECONDS: v.MODEL_PATIENCE_SECONDS.default(120),
   })

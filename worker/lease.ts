@@ -1,6 +1,7 @@
 import { keys, prefix } from '../shared/keys.ts';
 import type { Log } from '../shared/log.ts';
 import type { QueueName } from '../shared/queues.ts';
+import { queueNames } from '../shared/vm-state.ts';
 import type { Redis } from '../shared/redis.ts';
 import { runScript } from '../shared/script.ts';
 import type { Script } from '../shared/script.ts';
@@ -11,16 +12,15 @@ export type LeaseTimes = { renewMs: number; holdMs: number };
 /** A renewal in 20 s is 4,320 Redis commands a day, most of what an idle worker sends. */
 export const leaseTimes: LeaseTimes = { renewMs: 20_000, holdMs: 60_000 };
 
-const queueNames: QueueName[] = ['turns', 'deliveries'];
-
 /** A worker's sign of life in Redis, and its claim on the work of those that are gone. */
 export type Lease = {
   /** `WORKER_ID#boot`. BullMQ writes it on every job that this worker takes. */
   readonly owner: string;
   /** Renews the lease and frees the jobs of workers that are gone: earlier boots of this one at once, others when their lease has run out. */
   renew(): Promise<void>;
-  /** Begins to renew by itself. */
+  /** Begins to renew by itself, or pauses it: a renewal after the decision to sleep would say that somebody is awake. */
   start(): void;
+  pause(): void;
   /** Ends the lease, so that another worker need not wait for it. */
   stop(): Promise<void>;
 };
@@ -33,12 +33,14 @@ export type Lease = {
  */
 const renewScript: Script = {
   name: 'sidepocketRenew',
-  keys: 2,
-  // KEYS: lease, boots. ARGV: worker, boot, hold (ms), prefix, now (ms), first or again, queues…
+  keys: 3,
+  // KEYS: lease, boots, heartbeat. ARGV: worker, boot, hold (ms), prefix, now (ms), control channel at the first renewal, queues…
   lua: `
     local newest = redis.call('GET', KEYS[2])
     if newest and tonumber(newest) > tonumber(ARGV[2]) then return { 'fenced' } end
     redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+    redis.call('SET', KEYS[3], ARGV[1] .. '#' .. ARGV[2], 'PX', ARGV[3])
+    if ARGV[6] ~= '' then redis.call('PUBLISH', ARGV[6], cjson.encode({ kind = 'awake' })) end
     local freed = {}
     for i = 7, #ARGV do
       local base, count = ARGV[4] .. ':' .. ARGV[i] .. ':', 0
@@ -53,7 +55,7 @@ const renewScript: Script = {
       if count > 0 then redis.call('DEL', base .. 'stalled-check') end
       local due = redis.call('ZRANGE', base .. 'delayed', 0, 0, 'WITHSCORES')[2]
       local waits = redis.call('LLEN', base .. 'wait') > 0 or (due and tonumber(due) / 0x1000 <= tonumber(ARGV[5]))
-      if ARGV[6] == 'first' or (waits and redis.call('EXISTS', base .. 'marker') == 0) then redis.call('ZADD', base .. 'marker', 0, '0') end
+      if ARGV[6] ~= '' or (waits and redis.call('EXISTS', base .. 'marker') == 0) then redis.call('ZADD', base .. 'marker', 0, '0') end
       freed[#freed + 1] = ARGV[i] .. '=' .. count
     end
     return freed`,
@@ -78,7 +80,7 @@ export async function createLease({ redis, worker, times, recover, onFenced, log
   let first = true;
 
   const renew = async (): Promise<void> => {
-    const freed = await runScript(redis, renewScript, [keys.lease(worker), keys.boots(worker), worker, boot, times.holdMs, prefix, Date.now(), first ? 'first' : 'again', ...queueNames]);
+    const freed = await runScript(redis, renewScript, [keys.lease(worker), keys.boots(worker), keys.heartbeat, worker, boot, times.holdMs, prefix, Date.now(), first ? keys.control : '', ...queueNames]);
     first = false;
     if (!Array.isArray(freed) || fenced) return;
     if (freed[0] === 'fenced') {
@@ -101,9 +103,12 @@ export async function createLease({ redis, worker, times, recover, onFenced, log
     start() {
       timer = setInterval(() => renew().catch((error: unknown) => log.warn({ err: error }, 'the lease was not renewed')), times.renewMs);
     },
+    pause: () => clearInterval(timer),
     async stop() {
       clearInterval(timer);
-      if (!fenced && redis.status === 'ready') await redis.del(keys.lease(worker));
+      if (fenced || redis.status !== 'ready') return;
+      await redis.del(keys.lease(worker));
+      if ((await redis.get(keys.heartbeat)) === `${worker}#${boot}`) await redis.del(keys.heartbeat);
     },
   };
 }

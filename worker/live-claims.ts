@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { Control } from '../shared/control.ts';
 import { keys, prefix } from '../shared/keys.ts';
 import type { Log } from '../shared/log.ts';
 import type { Redis } from '../shared/redis.ts';
@@ -9,11 +9,6 @@ import type { Script } from '../shared/script.ts';
 const patienceMs = 10_000;
 const lookMs = 50;
 
-const Control = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('release'), conversation: z.string(), owner: z.string() }),
-  z.object({ kind: z.literal('message'), conversation: z.string(), id: z.string() }),
-]);
-
 /**
  * One process at a time on a session, across workers that share a data directory: who wants to work a conversation claims it, and whoever holds a
  * process for it closes that first.
@@ -21,7 +16,8 @@ const Control = z.discriminatedUnion('kind', [
 export type LiveClaims = {
   /** Returns when no other living worker has a process for this conversation. */
   claim(conversation: string): Promise<void>;
-  stop(): Promise<void>;
+  /** Hears what others say on the control channel: a request to let a conversation go. */
+  onControl(control: Control): void;
 };
 
 const claimScript: Script = {
@@ -48,17 +44,7 @@ const yieldScript: Script = {
 };
 
 /** `release` closes what this worker holds for a conversation. */
-export async function createLiveClaims(redis: Redis, owner: string, release: (conversation: string) => Promise<void>, log: Log): Promise<LiveClaims> {
-  const subscriber = redis.duplicate();
-  subscriber.on('error', () => undefined);
-  subscriber.on('message', (_channel, raw) => {
-    const message = Control.safeParse(JSON.parse(raw)).data;
-    if (message?.kind !== 'release' || message.owner !== owner) return;
-    release(message.conversation)
-      .then(() => runScript(redis, yieldScript, [keys.live(message.conversation), owner]))
-      .catch((error: unknown) => log.warn({ err: error, conversation: message.conversation }, 'a session was not released'));
-  });
-  await subscriber.subscribe(keys.control);
+export function createLiveClaims(redis: Redis, owner: string, release: (conversation: string) => Promise<void>, log: Log): LiveClaims {
   return {
     async claim(conversation) {
       const deadline = Date.now() + patienceMs;
@@ -72,8 +58,11 @@ export async function createLiveClaims(redis: Redis, owner: string, release: (co
         await new Promise((resolve) => setTimeout(resolve, lookMs));
       }
     },
-    stop: async () => {
-      subscriber.disconnect();
+    onControl(control) {
+      if (control.kind !== 'release' || control.owner !== owner) return;
+      release(control.conversation)
+        .then(() => runScript(redis, yieldScript, [keys.live(control.conversation), owner]))
+        .catch((error: unknown) => log.warn({ err: error, conversation: control.conversation }, 'a session was not released'));
     },
   };
 }

@@ -42,7 +42,7 @@ await runProcess(log, async () => {
       silence: { idleMs: 5 * 60_000, toolMs: 10 * 60_000 },
       lease: leaseTimes,
       concurrency: { turns: 5, deliveries: 50 },
-      onFenced: () => process.kill(process.pid, 'SIGTERM'),
+      onAsleep: () => process.kill(process.pid, 'SIGTERM'), onFenced: () => process.kill(process.pid, 'SIGTERM'),
     },
     log,
   );

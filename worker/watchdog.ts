@@ -19,8 +19,10 @@ export function createWatchdog(silence: Silence, signal: AbortSignal): Watchdog 
   const silent = new AbortController();
   const running = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
   const rewind = (): void => {
     clearTimeout(timer);
+    if (stopped) return;
     const longest = Math.max(0, ...running.values());
     timer = setTimeout(() => silent.abort(new AgentFailure('silent', `no sign of life for ${Math.round((longest + silence.idleMs) / 1000)} s`)), longest + silence.idleMs);
   };
@@ -32,6 +34,9 @@ export function createWatchdog(silence: Silence, signal: AbortSignal): Watchdog 
       if (event.kind === 'tool-end') running.delete(event.id);
       rewind();
     },
-    stop: () => clearTimeout(timer),
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
   };
 }

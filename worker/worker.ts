@@ -1,14 +1,10 @@
-import { createServer } from 'node:http';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { Worker } from 'bullmq';
-import type { Job } from 'bullmq';
+import type { Worker } from 'bullmq';
+import { listenToControl } from '../shared/control.ts';
 import { createConversations } from '../shared/conversation.ts';
 import { createDelivery } from '../shared/delivery.ts';
 import type { Reconciling } from '../shared/delivery.ts';
 import { createFileStore } from '../shared/file-store.ts';
 import { createInbox } from '../shared/inbox.ts';
-import { prefix } from '../shared/keys.ts';
 import { createLedger } from '../shared/ledger.ts';
 import { createReleasers } from '../shared/lifecycle.ts';
 import type { Running } from '../shared/lifecycle.ts';
@@ -20,17 +16,21 @@ import type { PaceLimit } from '../shared/pace.ts';
 import { createDeliveries, createTurns } from '../shared/queues.ts';
 import type { QueueName } from '../shared/queues.ts';
 import { connectRedis } from '../shared/redis.ts';
-import type { Redis } from '../shared/redis.ts';
 import { checkRedis } from '../shared/redis-check.ts';
 import { sweep } from '../shared/sweep.ts';
+import { createTyping } from '../shared/typing.ts';
+import { createVmState } from '../shared/vm-state.ts';
 import type { Agent } from './agent/agent.ts';
 import type { WorkerConfig } from './config.ts';
 import { createDeliveryProcessor } from './deliveries.ts';
 import { createLease } from './lease.ts';
 import type { LeaseTimes } from './lease.ts';
 import { createLiveClaims } from './live-claims.ts';
+import { openDoor } from './door.ts';
+import { closeQueueWorker, createQueueWorker } from './queue-worker.ts';
+import type { Processor } from './queue-worker.ts';
+import { createSleep } from './sleep.ts';
 import { createTurnProcessor } from './turn.ts';
-import { createTyping } from './typing.ts';
 import type { Silence } from './watchdog.ts';
 
 /** What a worker is made of besides its configuration: another agent or messenger makes another composition. */
@@ -44,6 +44,8 @@ export type WorkerParts = {
   lease: LeaseTimes;
   /** How many conversations are worked at once, and how many are written to at once. */
   concurrency: { turns: number; deliveries: number };
+  /** Called when there is nothing to do and the worker has fallen asleep: end the process. */
+  onAsleep: () => void;
   /** Called when a newer boot of this worker has taken over; this one stops. */
   onFenced: () => void;
 };
@@ -66,8 +68,9 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     });
     const agent = await parts.createAgent(lease.owner);
     releasers.add('agent', () => agent.stop());
-    const claims = await createLiveClaims(redis, lease.owner, (conversation) => agent.release(conversation), log);
-    releasers.add('claims', () => claims.stop());
+    const claims = createLiveClaims(redis, lease.owner, (conversation) => agent.release(conversation), log);
+    const control = await listenToControl(redis, (said) => claims.onControl(said));
+    releasers.add('control', () => control.stop());
 
     const outbox = createOutbox(redis, deliveries);
     const ledger = createLedger(redis);
@@ -80,17 +83,34 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
       inbox: createInbox(redis), conversations: createConversations(redis), files: createFileStore(redis),
       dataDir: config.DATA_DIR, publicUrl: config.PUBLIC_URL, silence: parts.silence,
       claim: (conversation) => claims.claim(conversation),
-      showTyping: createTyping(parts.messenger),
+      typing: createTyping(redis, parts.messenger),
     });
     const processDelivery = createDeliveryProcessor(outbox, deliver);
 
-    const start = (name: QueueName, concurrency: number, process: (job: Job, token: string, signal: AbortSignal) => Promise<unknown>): void => {
-      workers.set(name, startWorker(name, redis, lease.owner, concurrency, process, log));
+    const vm = createVmState(redis);
+    const sleep = config.IDLE_MINUTES === undefined ? undefined : createSleep({
+      idleMs: config.IDLE_MINUTES * 60_000,
+      pause: async () => {
+        lease.pause();
+        await Promise.all([...workers.values()].map((worker) => worker.pause(true)));
+      },
+      resume: async () => {
+        lease.start();
+        await Promise.all([...workers.values()].map((worker) => worker.resume()));
+      },
+      fallAsleep: () => vm.fallAsleep(config.WORKER_ID, Date.now()),
+      onAsleep: parts.onAsleep, log,
+    });
+    releasers.add('sleep', () => sleep?.stop());
+
+    const start = (name: QueueName, concurrency: number, process: Processor): void => {
+      const awake: Processor = (job, token, signal) => (sleep ? sleep.during(() => process(job, token, signal)) : process(job, token, signal));
+      workers.set(name, createQueueWorker({ name, redis, owner: lease.owner, concurrency, process: awake, log }));
     };
     start('turns', parts.concurrency.turns, processTurn);
     start('deliveries', parts.concurrency.deliveries, processDelivery);
     releasers.add('lease', () => lease.stop());
-    releasers.add('workers', () => Promise.all([...workers.values()].map((worker) => closeWorker(worker, config.STOP_SECONDS * 1000))));
+    releasers.add('workers', () => Promise.all([...workers.values()].map((worker) => closeQueueWorker(worker, config.STOP_SECONDS * 1000))));
 
     await checkRedis(redis, log);
     await lease.renew();
@@ -98,57 +118,12 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     lease.start();
     for (const worker of workers.values()) void worker.run();
 
-    const server = createServer((request, response) => {
-      const known = request.method === 'GET' && request.url === '/health';
-      response.writeHead(known ? 200 : 404, { 'Content-Type': 'application/json' }).end(JSON.stringify({ status: known ? 'ok' : 'nothing here' }));
-    });
-    releasers.add('server', () => server.close());
-    const port = await listen(server, config.PORT, config.HOST);
-    log.info({ port, worker: lease.owner }, 'the worker is ready');
-    return { url: `http://127.0.0.1:${port}`, stop: () => releasers.run() };
+    const door = await openDoor({ port: config.PORT, host: config.HOST, secret: config.WAKE_SECRET, onWake: () => sleep?.stir() });
+    releasers.add('door', () => door.stop());
+    log.info({ url: door.url, worker: lease.owner }, 'the worker is ready');
+    return { url: door.url, stop: () => releasers.run() };
   } catch (error) {
     await releasers.run();
     throw error;
   }
-}
-
-/**
- * A BullMQ worker that does not start by itself. Its polling is slow on purpose: a new job wakes it at once, and each poll is a Redis command that
- * may be billed. Crashes are counted by the turn itself, so BullMQ's own limit is out of reach.
- */
-function startWorker(name: QueueName, redis: Redis, owner: string, concurrency: number, process: (job: Job, token: string, signal: AbortSignal) => Promise<unknown>, log: Log): Worker {
-  const worker = new Worker(name, async (job, token, signal) => await process(job, token ?? '', signal ?? new AbortController().signal), {
-    connection: redis, prefix, name: owner, concurrency, autorun: false,
-    lockDuration: 60_000, drainDelay: 300, stalledInterval: 300_000, maxStalledCount: 1_000_000,
-  });
-  // A lost connection is logged by the connection itself.
-  worker.on('error', (error) => log.debug({ err: error, queue: name }, 'BullMQ'));
-  worker.on('lockRenewalFailed', (ids) => {
-    for (const id of ids) worker.cancelJob(id, 'its lock was lost');
-  });
-  return worker;
-}
-
-/** What ending and handing back may take at most once the turns are interrupted (ms). */
-const handBackMs = 3000;
-
-/**
- * Takes nothing new and lets what runs go on until its deadline; then interrupts it, so that it is handed back to the next worker. All of it
- * ends within `ms` milliseconds.
- */
-async function closeWorker(worker: Worker, ms: number): Promise<void> {
-  const interrupt = setTimeout(() => worker.cancelAllJobs('the worker stops'), Math.max(ms - handBackMs, 0));
-  const deadline = Promise.withResolvers<void>();
-  const timer = setTimeout(deadline.resolve, ms);
-  await Promise.race([worker.close(), deadline.promise.then(() => worker.close(true))]);
-  clearTimeout(interrupt);
-  clearTimeout(timer);
-}
-
-async function listen(server: Server, port: number, host: string | undefined): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port, ...(host ? { host } : {}) }, resolve);
-  });
-  return (server.address() as AddressInfo).port;
 }

@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { getSessionMessages } from '@anthropic-ai/claude-agent-sdk';
+import { z } from 'zod';
 import { createLog } from '../../shared/log.ts';
 import { runScriptedModel } from '../../simulator/model/scripted-model.ts';
 import type { ScriptedModel, ScriptedModelOptions } from '../../simulator/model/scripted-model.ts';
@@ -84,6 +85,15 @@ function recordingTools(sent: Sent[]): ChatTools {
   };
 }
 
+/** The parent of a process, the second field after the name in brackets (proc_pid_stat(5)); undefined when the process is gone. */
+async function parentOf(pid: number): Promise<number | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  return stat === undefined ? undefined : Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+}
+
+/** A user entry whose content is a text and not a tool's result. */
+const Said = z.object({ content: z.string() });
+
 /** The real Claude Code behind the Agent interface, with a scripted model. */
 export type ClaudeAgentBench = {
   agent: Agent;
@@ -93,8 +103,10 @@ export type ClaudeAgentBench = {
   owner: string;
   /** A conversation's working directory; it is made when it is not there. */
   workspace(name: string): Promise<string>;
-  /** The ids of the living processes. */
-  processes(): Promise<number[]>;
+  /** The ids of the living processes, or of those of one session. */
+  processes(session?: string): Promise<number[]>;
+  /** The ids of the Claude Code processes themselves, without what they have started. */
+  leaders(): Promise<number[]>;
   /** The texts of the user entries of a session's transcript. */
   userTexts(session: string, workspace: string): Promise<string[]>;
   /** Ends everything; processes that are left over are an error. */
@@ -125,7 +137,7 @@ export async function openClaudeAgent({ model: modelOptions, secrets, ...options
     log: createLog('test', 'silent'),
     ...options,
   });
-  const processes = async (): Promise<number[]> => (await findMarked()).filter(({ mark }) => mark.startsWith(`${owner}/`)).map(({ pid }) => pid);
+  const processes = async (session = ''): Promise<number[]> => (await findMarked()).filter(({ mark }) => mark.startsWith(`${owner}/${session}`)).map(({ pid }) => pid);
   return {
     agent,
     model,
@@ -137,9 +149,14 @@ export async function openClaudeAgent({ model: modelOptions, secrets, ...options
       return directory;
     },
     processes,
+    async leaders() {
+      const pids = await processes();
+      const parents = await Promise.all(pids.map(parentOf));
+      return pids.filter((_, index) => parents[index] === process.pid);
+    },
     async userTexts(session, workspace) {
       const messages = await getSessionMessages(session, { dir: workspace });
-      return messages.filter(({ type }) => type === 'user').map(({ message }) => JSON.stringify(message));
+      return messages.filter(({ type }) => type === 'user').map(({ message }) => Said.safeParse(message).data?.content ?? '');
     },
     async stop() {
       await agent.stop();

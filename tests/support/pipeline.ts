@@ -85,7 +85,7 @@ export async function withPipeline(options: PipelineOptions, test: (pipeline: Pi
           {
             createAgent: async () => createFastAgent({ dir: path.join(dir, 'data', 'transcripts'), answer }),
             messenger, pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: 400 }, silence: { idleMs: 10_000, toolMs: 10_000 }, lease: { renewMs: 200, holdMs: 600 },
-            concurrency: { turns: 5, deliveries: 50 }, onFenced: () => undefined, ...change,
+            concurrency: { turns: 5, deliveries: 50 }, onAsleep: () => undefined, onFenced: () => undefined, ...change,
           },
           log,
         );

@@ -42,7 +42,7 @@ await runProcess(log, async () => {
         log,
       ),
       pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: 400 }, silence: { idleMs: 60_000, toolMs: 60_000 },
-      lease: { renewMs: 300, holdMs: 1500 }, concurrency: { turns: 5, deliveries: 50 }, onFenced: () => process.kill(process.pid, 'SIGTERM'),
+      lease: { renewMs: 300, holdMs: 1500 }, concurrency: { turns: 5, deliveries: 50 }, onAsleep: () => process.kill(process.pid, 'SIGTERM'), onFenced: () => process.kill(process.pid, 'SIGTERM'),
     },
     log,
   );

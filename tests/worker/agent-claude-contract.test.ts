@@ -12,7 +12,7 @@ checkAgentContract(async () => {
     asked: () => bench.model.requests.filter(({ kind }) => kind === 'turn').length,
     waiting: async (workspace) => await access(path.join(workspace, 'begun')).then(() => true, () => false),
     told: async (session, workspace, text) => (await bench.userTexts(session, workspace)).filter((said) => said === text).length,
-    processes: async () => (await bench.processes()).length,
+    processes: async (session) => (await bench.processes(session)).length,
     stop: bench.stop,
   };
 });

@@ -37,27 +37,27 @@ async function breakAndMend(conversation: string, fault: Partial<Faults>): Promi
   expect(broken.answers()).toEqual([]);
   const mended = startTurn(bench.agent, workspace, { conversation, prompts, session: broken.session() });
   expect(await mended.ended).toBeUndefined();
-  expect(mended.session()).toBe(broken.session());
   expect(mended.answers().map((answer) => answer.prompts)).toEqual([[prompts[0]?.id]]);
-  const next = startTurn(bench.agent, workspace, { conversation, prompts: ['say and now'], session: broken.session() });
+  const next = startTurn(bench.agent, workspace, { conversation, prompts: ['say and now'], session: mended.session() });
   expect(await next.ended).toBeUndefined();
   expect(next.answers().map((answer) => answer.text)).toEqual(['and now']);
   await bench.agent.release(conversation);
   return { failure, ms, again: mended.answers()[0]?.text ?? '' };
 }
 
-test.each<{ name: string; fault: Partial<Faults>; kind: FailureKind; patient: boolean }>([
-  { name: 'overloaded for ever', fault: { overloaded: Infinity }, kind: 'overloaded', patient: true },
-  { name: 'failing for ever', fault: { internalError: Infinity }, kind: 'model-away', patient: true },
-  { name: 'dropping every connection', fault: { down: true }, kind: 'model-away', patient: true },
-  { name: 'not accepting the sign-in', fault: { unauthorized: Infinity }, kind: 'signed-out', patient: false },
-  { name: 'without credit', fault: { creditTooLow: Infinity }, kind: 'no-credit', patient: false },
-])('a model that is $name ends the turn as $kind; the conversation goes on when it is mended', async ({ fault, kind, patient }) => {
+test.each<{ name: string; fault: Partial<Faults>; kind: FailureKind; afterMs: number }>([
+  { name: 'overloaded for ever', fault: { overloaded: Infinity }, kind: 'overloaded', afterMs: patienceMs },
+  { name: 'failing for ever', fault: { internalError: Infinity }, kind: 'model-away', afterMs: patienceMs },
+  { name: 'dropping every connection', fault: { down: true }, kind: 'model-away', afterMs: patienceMs },
+  { name: 'not accepting the sign-in', fault: { unauthorized: Infinity }, kind: 'signed-out', afterMs: 0 },
+  { name: 'without credit', fault: { creditTooLow: Infinity }, kind: 'no-credit', afterMs: 0 },
+])('a model that is $name ends the turn as $kind; the conversation goes on when it is mended', async ({ fault, kind, afterMs }) => {
   const { failure, ms, again } = await breakAndMend(`+1555${kind.length}${Object.keys(fault)[0]?.length}`, fault);
   expect(failure.kind).toBe(kind);
-  if (patient) expect(ms).toBeGreaterThanOrEqual(patienceMs);
-  expect(ms).toBeLessThan(patienceMs + 6000);
-  expect(again).toContain('gone on: [Sidepocket] You were interrupted while working on the person\'s last message');
+  expect(ms).toBeGreaterThanOrEqual(afterMs);
+  expect(ms).toBeLessThan(afterMs + 6000);
+  // What was told in the very moment of the failure may not be in the transcript; then it is told anew.
+  expect(again).toMatch(/^(gone on: \[Sidepocket\] You were interrupted while working on the person's last message|what was asked$)/);
 });
 
 test('a passing trouble is told as such and does not end the turn', async () => {

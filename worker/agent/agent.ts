@@ -14,7 +14,10 @@ export type Usage = { inputTokens: number; outputTokens: number; costUsd: number
 
 /** What happens while the agent works, in order. */
 export type AgentEvent =
-  /** The session has begun or was resumed; it must be stored before anything else is done. */
+  /**
+   * The session has begun or was resumed; it must be stored before anything else is done. It comes once more when the person has cleared the
+   * conversation, which begins another.
+   */
   | { kind: 'session'; id: string }
   | { kind: 'tool'; id: string; name: string; summary: string; timeoutMs: number | undefined }
   | { kind: 'tool-end'; id: string; failed: boolean }

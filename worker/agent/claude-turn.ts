@@ -1,29 +1,18 @@
-import { randomUUID } from 'node:crypto';
 import { AgentFailure } from './agent.ts';
 import type { AgentEvent, AgentTurn } from './agent.ts';
+import { createAsked } from './asked.ts';
 import { createChannel } from './channel.ts';
 import type { Channel } from './channel.ts';
-import { resumeNote } from './instructions.ts';
 import type { LiveSession } from './live-session.ts';
-import { promptId } from './prompt-id.ts';
-import { findPrompt, readTranscript } from './transcript.ts';
-import { createTranslator, failureKind } from './translate.ts';
+import { failureKind } from './translate.ts';
 import type { Translation } from './translate.ts';
 
-export type TurnOptions = {
-  /** The process was started on an existing session: what it knows is in the transcript. */
-  resumed: boolean;
-  modelPatienceMs: number;
-};
-
-const noUsage = { inputTokens: 0, outputTokens: 0, costUsd: 0 };
-
-/** Works one turn in a live session. Throws AgentFailure or the turn's abort reason; then the session must be closed. */
-export async function* workTurn(live: LiveSession, turn: AgentTurn, options: TurnOptions): AsyncGenerator<AgentEvent> {
+/** Works one turn in a live session; `modelPatienceMs` as the agent's. Throws AgentFailure or the turn's abort reason; then the session must be closed. */
+export async function* workTurn(live: LiveSession, turn: AgentTurn, modelPatienceMs: number): AsyncGenerator<AgentEvent> {
   const events = createChannel<AgentEvent>();
-  const patience = createPatience(options.modelPatienceMs, events);
-  const asked = createAsked(live, turn, options.resumed, events);
-  const translate = createTranslator(live);
+  const patience = createPatience(modelPatienceMs, events);
+  const asked = createAsked(live, turn, events);
+  let session = live.id;
 
   const onTranslation = (translation: Translation): void => {
     switch (translation.kind) {
@@ -37,8 +26,15 @@ export async function* workTurn(live: LiveSession, turn: AgentTurn, options: Tur
         return events.fail(translation.failure);
       case 'interrupted':
         return events.fail(new AgentFailure('died', 'Claude Code was interrupted'));
+      case 'taken':
+        return asked.take(translation.uuid);
+      case 'passed-over':
+        return asked.askAgain(translation.uuid);
       case 'session':
-        return events.push({ kind: 'alive' });
+        // Claude Code names its session at each prompt; only another one is news.
+        events.push(translation.id === session ? { kind: 'alive' } : translation);
+        session = translation.id;
+        return;
       default:
         return events.push(translation);
     }
@@ -49,14 +45,16 @@ export async function* workTurn(live: LiveSession, turn: AgentTurn, options: Tur
   };
   live.tools = turn.tools;
   live.listen({
-    onMessage: (message) => {
-      if (message.type === 'stream_event' || message.type === 'assistant') patience.regain();
-      for (const translation of translate(message)) onTranslation(translation);
+    onMessage: (translations, heard) => {
+      if (heard) patience.regain();
+      for (const translation of translations) onTranslation(translation);
     },
     onEnd: (error) => events.fail(new AgentFailure('died', error instanceof Error ? error.message : 'Claude Code ended')),
   });
   turn.signal.addEventListener('abort', onAbort, { once: true });
-  asked.feed().catch((error: unknown) => events.fail(error));
+  // An abort that came while the process was being started has no event any more.
+  if (turn.signal.aborted) onAbort();
+  else asked.feed().catch((error: unknown) => events.fail(error));
   try {
     yield* events;
   } finally {
@@ -78,64 +76,6 @@ function createPatience(ms: number, events: Channel<AgentEvent>): { lose(reason:
     regain() {
       clearTimeout(timer);
       timer = undefined;
-    },
-  };
-}
-
-type Asked = {
-  /** Gives every prompt to Claude Code that has not had it before. Ends when the turn's prompts are closed. */
-  feed(): Promise<void>;
-  answer(result: Extract<Translation, { kind: 'result' }>): void;
-};
-
-/** Keeps account of which prompts wait for an answer, and closes the events when the last one has it. */
-function createAsked(live: LiveSession, turn: AgentTurn, resumed: boolean, events: Channel<AgentEvent>): Asked {
-  /** What was given to Claude Code, by its uuid, and the prompts that this answers. */
-  const pending = new Map<string, string[]>();
-  let continuation: string[] | undefined;
-  let closed = false;
-  const finishIfDone = (): void => {
-    if (closed && pending.size === 0) events.close();
-  };
-
-  const goOn = (id: string): void => {
-    if (continuation) {
-      continuation.push(id);
-      return;
-    }
-    continuation = [id];
-    const uuid = randomUUID();
-    pending.set(uuid, continuation);
-    live.send(uuid, resumeNote);
-  };
-
-  return {
-    async feed() {
-      for await (const prompt of turn.prompts) {
-        const uuid = promptId(prompt.id);
-        const known = resumed || live.sent.has(uuid) ? findPrompt(await readTranscript(live.id, turn.workspace), uuid) : { state: 'absent' as const };
-        if (known.state === 'answered') {
-          events.push({ kind: 'answer', id: known.id, text: known.text, prompts: [prompt.id], usage: noUsage });
-        } else if (known.state === 'unanswered') {
-          goOn(prompt.id);
-        } else {
-          pending.set(uuid, [prompt.id]);
-          live.send(uuid, prompt.text);
-        }
-      }
-      closed = true;
-      finishIfDone();
-    },
-    answer({ id, text, uuids, usage }) {
-      const named = uuids.filter((uuid) => pending.has(uuid));
-      // Claude Code names what it consumed; where it does not, the answer is to all that was asked.
-      const consumed = named.length > 0 ? named : uuids.length > 0 ? [] : [...pending.keys()];
-      if (consumed.length === 0) return;
-      const prompts = consumed.flatMap((uuid) => pending.get(uuid) ?? []);
-      for (const uuid of consumed) pending.delete(uuid);
-      continuation = undefined;
-      events.push({ kind: 'answer', id, text, prompts, usage });
-      finishIfDone();
     },
   };
 }

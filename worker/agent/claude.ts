@@ -38,6 +38,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   /** Idle processes by conversation, least recently used first. */
   const idle = new Map<string, { live: LiveSession; timer: NodeJS.Timeout }>();
   const working = new Set<LiveSession>();
+  let stopped = false;
 
   const takeIdle = (conversation: string): LiveSession | undefined => {
     const entry = idle.get(conversation);
@@ -52,7 +53,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   };
 
   const keep = async (conversation: string, live: LiveSession): Promise<void> => {
-    if (live.ended) return await live.close();
+    if (live.ended || stopped) return await live.close();
     idle.set(conversation, { live, timer: setTimeout(() => void release(conversation), options.idleMs).unref() });
     for (const oldest of idle.keys()) {
       if (idle.size <= options.maxLive) break;
@@ -60,14 +61,14 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
     }
   };
 
-  const start = async (turn: AgentTurn): Promise<{ live: LiveSession; resumed: boolean }> => {
+  const start = async (turn: AgentTurn): Promise<LiveSession> => {
     const imagesDir = path.join(options.imagesDir, path.basename(turn.workspace));
     const { HOME: home = '', TMPDIR: temporary = '' } = agentEnvironment({}, options.dataDir, {}, '', false);
     await Promise.all([imagesDir, home, temporary].map((directory) => mkdir(directory, { recursive: true })));
     const resumed = turn.session !== undefined && (await readTranscript(turn.session, turn.workspace)).length > 0;
     const id = resumed && turn.session ? turn.session : randomUUID();
     const mark = `${options.owner}/${id}`;
-    const live = startLiveSession(id, mark, (tools): Options => ({
+    return startLiveSession({ id, mark, resumed }, (tools): Options => ({
       cwd: turn.workspace,
       ...(resumed ? { resume: id } : { sessionId: id }),
       env: agentEnvironment(options.host, options.dataDir, options.secrets, mark, process.getuid?.() === 0),
@@ -81,35 +82,39 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       includePartialMessages: true,
       spawnClaudeCodeProcess: spawnAgent,
     }));
-    return { live, resumed };
   };
 
   return {
     async *work(turn) {
       turn.signal.throwIfAborted();
       let live = takeIdle(turn.conversation);
-      let resumed = false;
       if (live && (live.ended || live.id !== turn.session)) {
         await live.close();
         live = undefined;
       }
-      if (!live) ({ live, resumed } = await start(turn));
+      live ??= await start(turn);
       working.add(live);
+      if (stopped) await live.close();
       let finished = false;
       try {
         yield { kind: 'session', id: live.id };
-        yield* workTurn(live, turn, { resumed, modelPatienceMs: options.modelPatienceMs });
+        yield* workTurn(live, turn, options.modelPatienceMs);
         finished = true;
       } finally {
         working.delete(live);
         live.listen(undefined);
         live.tools = undefined;
         if (finished) await keep(turn.conversation, live);
-        else await live.close();
+        else {
+          // Interrupted first, it brings its transcript up to date, by which the next turn knows what has arrived.
+          if (!live.ended) await live.interrupt();
+          await live.close();
+        }
       }
     },
     release,
     async stop() {
+      stopped = true;
       await Promise.all([...idle.keys()].map(release));
       await Promise.all([...working].map((live) => live.close()));
     },

@@ -6,5 +6,17 @@ export const instructions = `You are reached through Sidepocket: the person writ
 - The person cannot see this computer's screen or its files, and cannot open links to localhost.
 - Give the link when you have opened a pull request.`;
 
+const noteMark = '[Sidepocket]';
+
 /** What Claude is told when a turn goes on after an interruption; the person's text is in the transcript already. */
-export const resumeNote = `[Sidepocket] You were interrupted while working on the person's last message: the computer was restarted or your process ended. Check what is already done before you do anything again, then go on and answer.`;
+export const resumeNote = `${noteMark} You were interrupted while working on the person's last message: the computer was restarted or your process ended. Check what is already done before you do anything again, then go on and answer.`;
+
+/** The same for a message that was broken off and has been overtaken by others since; `text` says which, in its first words. */
+export function overtakenNote(text: string): string {
+  return `${noteMark} You were interrupted while working on an earlier message of the person, which has no answer yet: “${text.slice(0, 200)}”. Check what is already done before you do anything again, then go on and answer that one.`;
+}
+
+/** Whether a text in the transcript is a note of ours and not the person's. */
+export function isNote(text: string): boolean {
+  return text.startsWith(`${noteMark} You were interrupted`);
+}

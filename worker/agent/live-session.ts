@@ -1,13 +1,16 @@
 import { query } from '@anthropic-ai/claude-agent-sdk';
-import type { Options, SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
+import type { Options, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
 import type { UUID } from 'node:crypto';
 import { createChannel } from './channel.ts';
 import { killMarked } from './processes.ts';
 import type { ChatTools } from './agent.ts';
+import { createTranslator } from './translate.ts';
+import type { Translation } from './translate.ts';
 
 /** Who listens to a live session during a turn. */
 export type Listener = {
-  onMessage(message: SDKMessage): void;
+  /** `heard` when the model itself has spoken. */
+  onMessage(translations: Translation[], heard: boolean): void;
   /** The process has ended; nothing more comes. */
   onEnd(error: unknown): void;
 };
@@ -17,12 +20,13 @@ export type Listener = {
  * listener, the turn at work.
  */
 export type LiveSession = {
+  /** It becomes another when the person clears the conversation. */
   readonly id: string;
+  /** The process was started on an existing session: what it knows is in the transcript. */
+  readonly resumed: boolean;
   /** The prompts that were given to this process. */
   readonly sent: ReadonlySet<string>;
   readonly ended: boolean;
-  /** What this process has cost so far (US dollars). */
-  spentUsd: number;
   /** The tools of the turn at work; the process's `whatsapp` server asks for them. */
   tools: ChatTools | undefined;
   listen(listener: Listener | undefined): void;
@@ -36,18 +40,22 @@ export type LiveSession = {
 /** How long an interruption may take before the processes are simply ended (ms). */
 const interruptPatience = 1000;
 
-/** Starts Claude Code. `mark` is the one in its environment; `id` the session's, new or to be resumed as `options` say. */
-export function startLiveSession(id: string, mark: string, createOptions: (tools: () => ChatTools | undefined) => Options): LiveSession {
+/** Starts Claude Code. `mark` is the one in its environment; `id` the session's, new or resumed. */
+export function startLiveSession({ id, mark, resumed }: { id: string; mark: string; resumed: boolean }, createOptions: (tools: () => ChatTools | undefined) => Options): LiveSession {
   const input = createChannel<SDKUserMessage>();
   const sent = new Set<string>();
+  const translate = createTranslator(resumed);
+  let current = id;
   let listener: Listener | undefined;
   let end: { error: unknown } | undefined;
   let closing: Promise<void> | undefined;
 
   const session: LiveSession = {
-    id,
+    get id() {
+      return current;
+    },
+    resumed,
     sent,
-    spentUsd: 0,
     tools: undefined,
     get ended() {
       return end !== undefined;
@@ -80,7 +88,11 @@ export function startLiveSession(id: string, mark: string, createOptions: (tools
 
   const pump = async (): Promise<void> => {
     try {
-      for await (const message of claude) listener?.onMessage(message);
+      for await (const message of claude) {
+        const translations = translate(message);
+        for (const translation of translations) if (translation.kind === 'session') current = translation.id;
+        listener?.onMessage(translations, message.type === 'stream_event' || message.type === 'assistant');
+      }
       end = { error: new Error('Claude Code ended') };
     } catch (error) {
       end = { error };

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFile, readdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SpawnOptions, SpawnedProcess } from '@anthropic-ai/claude-agent-sdk';
 
 /** The variable by which every process of an agent, down to Chromium's, is known as such: `WORKER_ID#boot/session`. */
@@ -25,22 +26,33 @@ function killGroup(pid: number, signal: NodeJS.Signals | number): boolean {
   }
 }
 
+/** How long killed processes may take to be gone (ms). */
+const dyingMs = 2000;
+
 /**
- * Ends every process that carries a mark for which `matches` says yes, at once: what a killed Claude Code leaves behind (MCP servers,
- * Chromium, commands). Returns how many were found. It reads `/proc`, so elsewhere than on Linux it finds none.
+ * Ends every process that carries a mark for which `matches` says yes: what a killed Claude Code leaves behind (MCP servers, Chromium, commands).
+ * Looks again until none is left, since a process may start another while it is being ended. Returns how many there were. It reads `/proc`, so
+ * elsewhere than on Linux it finds none.
  */
 export async function killMarked(matches: (mark: string) => boolean): Promise<number> {
-  let killed = 0;
-  for (const { pid, mark } of await findMarked()) {
-    if (!matches(mark)) continue;
-    try {
-      process.kill(pid, 'SIGKILL');
-      killed += 1;
-    } catch {
-      // It has ended by itself.
+  const killed = new Set<number>();
+  for (const deadline = Date.now() + dyingMs; Date.now() < deadline; await sleep(10)) {
+    const found = (await findMarked()).filter(({ mark }) => matches(mark));
+    if (found.length === 0) break;
+    for (const { pid } of found) {
+      killed.add(pid);
+      kill(pid);
     }
   }
-  return killed;
+  return killed.size;
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
 }
 
 /** Every living process with a mark. */

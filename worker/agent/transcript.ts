@@ -1,46 +1,68 @@
 import { getSessionMessages } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
+import { isNote } from './instructions.ts';
 
-/** One entry of a transcript, as far as it matters here. */
-export type TranscriptEntry = { id: string; role: 'user' | 'assistant' | 'other'; text: string; final: boolean };
+/**
+ * One entry of a transcript, as far as it matters here. `answer` is a block of a complete answer; `break` is where Claude Code noted that it was
+ * interrupted or that the model failed; `note` is our own request to go on.
+ */
+export type TranscriptEntry = { id: string; kind: 'answer' | 'break' | 'note' | 'other'; text: string };
 
-/** What a transcript says about a prompt: never arrived, arrived without an answer, or answered. */
-export type PromptState = { state: 'absent' } | { state: 'unanswered' } | { state: 'answered'; id: string; text: string };
+/**
+ * What a transcript says about a prompt: never arrived, arrived without an answer, or answered. `overtaken` when something that came later was
+ * answered before it.
+ */
+export type PromptState = { state: 'absent' } | { state: 'unanswered'; overtaken: boolean } | { state: 'answered'; id: string; text: string };
 
-const AssistantMessage = z.object({
-  model: z.string().optional(),
-  stop_reason: z.string().nullish(),
-  content: z.union([z.string(), z.array(z.looseObject({ type: z.string(), text: z.string().optional() }))]),
-});
+const Content = z.union([z.string(), z.array(z.looseObject({ type: z.string(), text: z.string().optional() }))]);
+const TranscriptMessage = z.object({ model: z.string().optional(), stop_reason: z.string().nullish(), content: Content });
 
 /** Reads a session's transcript from Claude Code's directory; empty when there is none. */
 export async function readTranscript(session: string, workspace: string): Promise<TranscriptEntry[]> {
   const messages = await getSessionMessages(session, { dir: workspace });
-  return messages.map(({ uuid, type, message }): TranscriptEntry => {
-    if (type !== 'assistant') return { id: uuid, role: type === 'user' ? 'user' : 'other', text: '', final: false };
-    const parsed = AssistantMessage.safeParse(message);
-    if (!parsed.success) return { id: uuid, role: 'assistant', text: '', final: false };
-    const { content, model, stop_reason: stopReason } = parsed.data;
-    const text = typeof content === 'string' ? content : content.map((block) => (block.type === 'text' ? (block.text ?? '') : '')).join('');
-    // Claude Code writes entries of its own under the model "<synthetic>": errors, and fillers after an interruption.
-    return { id: uuid, role: 'assistant', text, final: stopReason === 'end_turn' && model !== '<synthetic>' };
-  });
+  return messages.map(({ uuid, type, message }) => ({ id: uuid, ...readEntry(type, message) }));
+}
+
+/** What an entry is, from its type and its message as the Messages API has it. An entry of an unknown form is `other`. */
+export function readEntry(type: string, message: unknown): Omit<TranscriptEntry, 'id'> {
+  const parsed = TranscriptMessage.safeParse(message);
+  if (!parsed.success) return { kind: 'other', text: '' };
+  const { content, model, stop_reason: stopReason } = parsed.data;
+  const text = typeof content === 'string' ? content : content.map((block) => (block.type === 'text' ? (block.text ?? '') : '')).join('');
+  if (type === 'user') return { kind: isNote(text) ? 'note' : text.startsWith('[Request interrupted by user') ? 'break' : 'other', text };
+  if (type !== 'assistant') return { kind: 'other', text };
+  // Claude Code writes entries of its own under the model "<synthetic>": errors, and fillers after an interruption.
+  if (model === '<synthetic>') return { kind: 'break', text };
+  return { kind: stopReason === 'end_turn' ? 'answer' : 'other', text };
 }
 
 /**
- * Finds out what became of a prompt. Its answer is the next final answer after it; Claude Code writes one entry for each block of an
- * answer, so the whole is the run of final entries, and its id is that of the last one with text.
+ * Finds out what became of a prompt. Its answer is the next complete one after it, unless the work on it was broken off: what follows then is the
+ * answer to something else, until a note takes the work up again. Claude Code writes one entry for each block of an answer, so the whole is the run
+ * of such entries, and its id is that of the last one with text.
  */
 export function findPrompt(transcript: TranscriptEntry[], promptId: string): PromptState {
   const at = transcript.findIndex((entry) => entry.id === promptId);
   if (at < 0) return { state: 'absent' };
-  const start = transcript.findIndex((entry, index) => index > at && entry.final);
-  if (start < 0) return { state: 'unanswered' };
-  const rest = transcript.slice(start);
-  const length = rest.findIndex((entry) => !entry.final);
-  const answer = (length < 0 ? rest : rest.slice(0, length)).filter((entry) => entry.text !== '');
-  const last = answer.at(-1) ?? rest[0];
-  return { state: 'answered', id: last?.id ?? promptId, text: joinBlocks(answer.map((entry) => entry.text)) };
+  let broken = false;
+  let overtaken = false;
+  for (let index = at + 1; index < transcript.length; index += 1) {
+    const kind = transcript[index]?.kind;
+    if (kind === 'break') broken = true;
+    if (kind === 'note') broken = false;
+    if (kind !== 'answer') continue;
+    if (!broken) return { state: 'answered', ...readAnswer(transcript.slice(index), promptId) };
+    overtaken = true;
+  }
+  return { state: 'unanswered', overtaken };
+}
+
+/** The answer at the beginning of `rest`; `fallbackId` is its id when there is none. */
+function readAnswer(rest: TranscriptEntry[], fallbackId: string): { id: string; text: string } {
+  const length = rest.findIndex((entry) => entry.kind !== 'answer');
+  const run = length < 0 ? rest : rest.slice(0, length);
+  const spoken = run.filter((entry) => entry.text.trim() !== '');
+  return { id: (spoken.at(-1) ?? run[0])?.id ?? fallbackId, text: joinBlocks(spoken.map((entry) => entry.text)) };
 }
 
 /** The text of an answer that came in several blocks. */

@@ -1,4 +1,5 @@
 import type { SDKMessage, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
+import { z } from 'zod';
 import { AgentFailure } from './agent.ts';
 import type { AgentEvent, FailureKind, Usage } from './agent.ts';
 import { joinBlocks } from './transcript.ts';
@@ -6,19 +7,25 @@ import { joinBlocks } from './transcript.ts';
 /** What a message of the SDK means. Messages without a meaning here are signs of life. */
 export type Translation =
   | AgentEvent
-  /** One answer of the model is complete. `uuids` are the prompts it consumed, as far as Claude Code says. */
-  | { kind: 'result'; id: string; text: string; uuids: string[]; usage: Usage; queued: number }
+  /** One answer of the model is complete. `uuids` are the prompts that it consumed; none when Claude Code began by itself, as it does when a background command ends. */
+  | { kind: 'result'; id: string; text: string; uuids: string[]; usage: Usage }
+  /** Claude Code has taken a prompt out of its queue and gives it to the model. */
+  | { kind: 'taken'; uuid: string }
+  /** Claude Code has dropped a prompt, as it does with a uuid that it had before: no result will come. */
+  | { kind: 'passed-over'; uuid: string }
   | { kind: 'interrupted' }
   | { kind: 'failure'; failure: AgentFailure };
 
-/** What a Claude Code process has cost since it started. */
-export type Meter = { spentUsd: number };
-
-/** Turns the SDK's messages into what they mean, one at a time; it remembers the answer's blocks until the result. */
+/** Turns the messages of one Claude Code process into what they mean, one at a time; it remembers the answer's blocks until the result. */
 export type Translator = (message: SDKMessage) => Translation[];
 
-export function createTranslator(meter: Meter): Translator {
+/** `resumed`: the process goes on with an earlier session, whose cost its first total holds too. */
+export function createTranslator(resumed: boolean): Translator {
   let blocks: { id: string; text: string }[] = [];
+  /** After a compaction Claude Code says earlier messages again. */
+  const said = new Set<string>();
+  const taken = new Set<string>();
+  let spentUsd = resumed ? undefined : 0;
   let trouble: string | undefined;
   let limit: { resetsAt: number | undefined } | undefined;
 
@@ -34,9 +41,9 @@ export function createTranslator(meter: Meter): Translator {
       const resetsAt = limit?.resetsAt === undefined ? undefined : new Date(limit.resetsAt * 1000);
       return { kind: 'failure', failure: new AgentFailure(kind, message.result.slice(0, 300), resetsAt) };
     }
-    // `total_cost_usd` counts from the start of the process, a turn is the difference.
-    const costUsd = Math.max(message.total_cost_usd - meter.spentUsd, 0);
-    meter.spentUsd = message.total_cost_usd;
+    // `total_cost_usd` is a running total, an answer is the difference; `/clear` starts it again.
+    const costUsd = spentUsd === undefined ? message.total_cost_usd * shareOfTokens(message) : Math.max(message.total_cost_usd - spentUsd, 0);
+    spentUsd = message.total_cost_usd;
     const text = joinBlocks(answer.map((block) => block.text)) || message.result.trim();
     return {
       kind: 'result',
@@ -44,18 +51,27 @@ export function createTranslator(meter: Meter): Translator {
       text,
       uuids: message.user_message_uuids ?? (message.user_message_uuid ? [message.user_message_uuid] : []),
       usage: { inputTokens: message.usage.input_tokens, outputTokens: message.usage.output_tokens, costUsd },
-      queued: message.queued_turn_count ?? 0,
     };
   };
 
+  const onLifecycle = (uuid: string, state: string): Translation[] => {
+    if (state === 'started') taken.add(uuid);
+    if (state === 'started') return [{ kind: 'taken', uuid }];
+    if (state === 'queued' || taken.delete(uuid)) return [{ kind: 'alive' }];
+    return [{ kind: 'passed-over', uuid }];
+  };
+
   return (message) => {
+    const lifecycle = Lifecycle.safeParse(message).data;
+    if (lifecycle) return onLifecycle(lifecycle.command_uuid, lifecycle.state);
     switch (message.type) {
       case 'system':
         if (message.subtype === 'init') return [{ kind: 'session', id: message.session_id }];
         if (message.subtype === 'api_retry') return [{ kind: 'retrying', reason: message.error }];
         return [{ kind: 'alive' }];
       case 'assistant': {
-        if (message.parent_tool_use_id !== null) return [{ kind: 'alive' }];
+        if (message.parent_tool_use_id !== null || said.has(message.uuid)) return [{ kind: 'alive' }];
+        said.add(message.uuid);
         if (message.error) {
           trouble = message.error;
           return [{ kind: 'alive' }];
@@ -84,6 +100,19 @@ export function createTranslator(meter: Meter): Translator {
     }
   };
 }
+
+/**
+ * Which part of all the tokens that a result's totals count went into its own answer (0 to 1). It stands for the part of the cost where the total
+ * before is not known: a resumed session goes on from the total that its transcript saved.
+ */
+function shareOfTokens({ usage, modelUsage }: SDKResultMessage): number {
+  const own = usage.input_tokens + usage.output_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens;
+  const all = Object.values(modelUsage).reduce((sum, model) => sum + model.inputTokens + model.outputTokens + model.cacheReadInputTokens + model.cacheCreationInputTokens, 0);
+  return all > 0 ? Math.min(own / all, 1) : 1;
+}
+
+/** Claude Code tells what becomes of each prompt in messages that the SDK passes on without a type of their own. */
+const Lifecycle = z.object({ type: z.literal('command_lifecycle'), command_uuid: z.string(), state: z.string() });
 
 function toolResults(content: unknown): Translation[] {
   if (!Array.isArray(content)) return [];

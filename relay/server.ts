@@ -1,0 +1,27 @@
+import { createServer } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Running } from '../shared/lifecycle.ts';
+
+/** How long requests under way may take at a stop (ms); Twilio itself gives up after 15 s. */
+const stopPatience = 5000;
+
+/** Serves until it is stopped. Headers and bodies that trickle in are cut off: nothing that Twilio sends takes seconds. Throws when the port is taken. */
+export async function runServer(port: number, host: string | undefined, listener: RequestListener): Promise<Running & { port: number }> {
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 8000, connectionsCheckingInterval: 2000, maxHeaderSize: 16 * 1024, keepAliveTimeout: 65_000 }, listener);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port, ...(host ? { host } : {}) }, resolve);
+  });
+  return { port: (server.address() as AddressInfo).port, stop: () => close(server) };
+}
+
+/** Takes nothing new, lets what is under way end, and cuts off what has not ended in time. */
+async function close(server: Server): Promise<void> {
+  const timer = setTimeout(() => server.closeAllConnections(), stopPatience);
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
+  clearTimeout(timer);
+}

@@ -1,0 +1,93 @@
+import { listenToControl } from '../shared/control.ts';
+import { keys } from '../shared/keys.ts';
+import type { Running } from '../shared/lifecycle.ts';
+import type { Log } from '../shared/log.ts';
+import type { Message } from '../shared/message.ts';
+import type { Redis } from '../shared/redis.ts';
+import type { Typing } from '../shared/typing.ts';
+import { createVmState } from '../shared/vm-state.ts';
+import type { Metrics } from './metrics.ts';
+import type { Notices } from './notices.ts';
+import { createWakeCall } from './wake-call.ts';
+import { createWaker } from './waker.ts';
+import type { WakerTimes } from './waker.ts';
+
+export type VmKeeperParts = {
+  redis: Redis;
+  /** Where the VM is woken; without it the worker is always on and nothing is done. */
+  wakeUrl: string | undefined;
+  wakeSecret: string | undefined;
+  typing: Typing;
+  notices: Notices;
+  metrics: Metrics;
+  times: WakerTimes;
+  log: Log;
+};
+
+/** Wakes the VM when it is needed, and tells those who wait the truth about it. */
+export type VmKeeper = {
+  /** A message was accepted: "typing…" shows, and the VM wakes. */
+  onAccepted(message: Message): void;
+  /** There may be something to do that is not a message. */
+  look(): void;
+  /** Begins to listen for what the worker says, and looks once: an earlier relay may have left a wake unfinished. */
+  start(): Promise<Running>;
+};
+
+/** A wake that nobody has ended is forgotten after this time (ms). */
+const longestWake = 3600_000;
+
+export function createVmKeeper({ redis, wakeUrl, wakeSecret, typing, notices, metrics, times, log }: VmKeeperParts): VmKeeper {
+  const vm = createVmState(redis);
+  /** The last message of each conversation, for its typing indicator. */
+  const lastMessages = new Map<string, string>();
+
+  const tellWaiting = (about: string, wake: number, text: string): void => {
+    vm.waiting()
+      .then((conversations) => Promise.all(conversations.map((conversation) => notices(`${about}.${wake}.${conversation}`, conversation, text))))
+      .catch((error: unknown) => log.warn({ err: error }, 'could not tell who waits'));
+  };
+  const waker = createWaker({
+    vm, times, log, now: Date.now,
+    call: wakeUrl ? createWakeCall(wakeUrl, wakeSecret, (outcome) => metrics.wakeCalls.inc({ outcome }), log) : async () => undefined,
+    begin: async (now) => {
+      await redis.set(keys.waking, now, 'PX', longestWake, 'NX');
+      return Number(await redis.get(keys.waking)) || now;
+    },
+    end: async () => {
+      const began = Number(await redis.getdel(keys.waking));
+      if (began) metrics.wakeSeconds.observe((Date.now() - began) / 1000);
+    },
+    tellWaking: (wake, usualMs) => tellWaiting('waking', wake, `Waking up your computer, about ${Math.max(Math.round((usualMs ?? 20_000) / 1000), 1)} s.`),
+    tellFailing: (wake) => tellWaiting('not-waking', wake, 'Your computer does not wake up. Your message is kept, and I keep trying.'),
+    onRound: () => {
+      for (const [conversation, message] of lastMessages) void typing.show(conversation, message);
+    },
+  });
+
+  return {
+    onAccepted({ conversation, id }) {
+      lastMessages.set(conversation, id);
+      void typing.show(conversation, id);
+      if (wakeUrl) waker.look();
+    },
+    look() {
+      if (wakeUrl) waker.look();
+    },
+    async start() {
+      if (!wakeUrl) return { stop: async () => undefined };
+      const control = await listenToControl(redis, (said) => {
+        // From here on the worker shows what it does by itself.
+        if (said.kind === 'awake') lastMessages.clear();
+        waker.onControl(said);
+      });
+      waker.look();
+      return {
+        async stop() {
+          waker.stop();
+          await control.stop();
+        },
+      };
+    },
+  };
+}

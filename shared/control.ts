@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { keys } from './keys.ts';
+import type { Running } from './lifecycle.ts';
+import type { Redis } from './redis.ts';
+
+/** What processes tell each other. Losing one is harmless: everything that matters is in a key as well. */
+export const Control = z.discriminatedUnion('kind', [
+  /** A message was accepted; a running turn may take it up. */
+  z.object({ kind: z.literal('message'), conversation: z.string(), id: z.string() }),
+  /** The owner is asked to close its process for a conversation. */
+  z.object({ kind: z.literal('release'), conversation: z.string(), owner: z.string() }),
+  /** The VM has fallen asleep; `nextDue` is the time of its next delayed job (ms since 1970) or 0. */
+  z.object({ kind: z.literal('asleep'), nextDue: z.number() }),
+  /** A worker is ready. */
+  z.object({ kind: z.literal('awake') }),
+]);
+export type Control = z.infer<typeof Control>;
+
+/** Listens on the control channel with a connection of its own, which costs no Redis command while nothing is said. */
+export async function listenToControl(redis: Redis, onControl: (control: Control) => void): Promise<Running> {
+  const subscriber = redis.duplicate({ commandTimeout: undefined, enableOfflineQueue: true, maxRetriesPerRequest: null });
+  // The connection it was made from logs the outage.
+  subscriber.on('error', () => undefined);
+  subscriber.on('message', (_channel, raw) => {
+    const control = Control.safeParse(JSON.parse(raw)).data;
+    if (control) onControl(control);
+  });
+  await subscriber.subscribe(keys.control);
+  return { stop: async () => subscriber.disconnect() };
+}

@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { keys, prefix } from './keys.ts';
+import type { Redis } from './redis.ts';
+import { runScript } from './script.ts';
+import type { Script } from './script.ts';
+
+/** The queues whose jobs keep the VM awake. */
+export const queueNames = ['turns', 'deliveries', 'schedules'] as const;
+
+/** A job that is due within this time (ms) keeps the VM awake: stopping and waking takes about as long. */
+const soonMs = 60_000;
+
+/**
+ * What there is for a VM to do. `heartbeatMs` is how long the last sign of life still counts (0: there is none); `nextDue` the time of the next
+ * delayed job in ms since 1970.
+ */
+export type Need = { work: boolean; heartbeatMs: number; nextDue: number | undefined };
+
+/** Whether the VM is awake, and whether it has to be. Nothing here polls. */
+export type VmState = {
+  need(now: number): Promise<Need>;
+  /**
+   * The decision to fall asleep, in one atomic step: with nothing to do the sign of life is withdrawn and `asleep` is written, else nothing changes. A message that is accepted
+   * before it keeps the worker; one that is accepted after it finds no sign of life and wakes.
+   */
+  fallAsleep(worker: string, now: number): Promise<boolean>;
+  /** Conversations with messages that wait for an answer. */
+  waiting(): Promise<string[]>;
+  /** Notes how long a wake took (ms); `usualWake` is the median of the last ones, undefined before the first. */
+  noteWake(ms: number): Promise<void>;
+  usualWake(): Promise<number | undefined>;
+};
+
+/** Looks at all queues. Sets `work` (something to do now or soon) and `nextDue` (ms, or nil). */
+const lookLua = `
+  local work, nextDue = false, nil
+  local function look(base, soon)
+    if redis.call('LLEN', base .. 'wait') + redis.call('LLEN', base .. 'active') + redis.call('ZCARD', base .. 'prioritized') > 0 then work = true end
+    local due = redis.call('ZRANGE', base .. 'delayed', 0, 0, 'WITHSCORES')[2]
+    if due then
+      due = math.floor(tonumber(due) / 0x1000)
+      if due <= soon then work = true end
+      if not nextDue or due < nextDue then nextDue = due end
+    end
+  end
+  local function lookAtBoxes(prefix, conversations)
+    for _, conversation in ipairs(redis.call('SMEMBERS', conversations)) do
+      if redis.call('LLEN', prefix .. ':inbox:' .. conversation) + redis.call('LLEN', prefix .. ':outbox:' .. conversation) > 0 then work = true end
+    end
+  end`;
+
+const needScript: Script = {
+  name: 'sidepocketNeed',
+  keys: 2,
+  // KEYS: heartbeat, conversations. ARGV: prefix, now (ms), queues…
+  lua: `${lookLua}
+    for i = 3, #ARGV do look(ARGV[1] .. ':' .. ARGV[i] .. ':', tonumber(ARGV[2])) end
+    lookAtBoxes(ARGV[1], KEYS[2])
+    return { work and 1 or 0, math.max(redis.call('PTTL', KEYS[1]), 0), nextDue and tostring(nextDue) or '' }`,
+};
+
+const fallAsleepScript: Script = {
+  name: 'sidepocketFallAsleep',
+  keys: 4,
+  // KEYS: heartbeat, conversations, vm, lease. ARGV: prefix, now (ms), soon (ms), channel, queues…
+  lua: `${lookLua}
+    for i = 5, #ARGV do look(ARGV[1] .. ':' .. ARGV[i] .. ':', tonumber(ARGV[2]) + tonumber(ARGV[3])) end
+    lookAtBoxes(ARGV[1], KEYS[2])
+    if work then return 0 end
+    redis.call('DEL', KEYS[1], KEYS[4])
+    redis.call('HSET', KEYS[3], 'state', 'asleep', 'since', ARGV[2], 'nextDue', nextDue and tostring(nextDue) or '')
+    redis.call('PUBLISH', ARGV[4], cjson.encode({ kind = 'asleep', nextDue = nextDue or 0 }))
+    return 1`,
+};
+
+const Waking = z.tuple([z.number(), z.number(), z.string()]);
+
+export function createVmState(redis: Redis): VmState {
+  return {
+    async need(now) {
+      const [work, heartbeatMs, nextDue] = Waking.parse(await runScript(redis, needScript, [keys.heartbeat, keys.conversations, prefix, now, ...queueNames]));
+      return { work: work === 1, heartbeatMs, nextDue: nextDue ? Number(nextDue) : undefined };
+    },
+    async fallAsleep(worker, now) {
+      return (await runScript(redis, fallAsleepScript, [keys.heartbeat, keys.conversations, keys.vm, keys.lease(worker), prefix, now, soonMs, keys.control, ...queueNames])) === 1;
+    },
+    async waiting() {
+      const conversations = await redis.smembers(keys.conversations);
+      const lengths = await Promise.all(conversations.map((conversation) => redis.llen(keys.inbox(conversation))));
+      return conversations.filter((_, index) => (lengths[index] ?? 0) > 0);
+    },
+    async noteWake(ms) {
+      await redis.multi().lpush(keys.wakes, Math.round(ms)).ltrim(keys.wakes, 0, 9).exec();
+    },
+    async usualWake() {
+      const wakes = (await redis.lrange(keys.wakes, 0, -1)).map(Number).toSorted((a, b) => a - b);
+      return wakes[Math.floor(wakes.length / 2)];
+    },
+  };
+}

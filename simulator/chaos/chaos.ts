@@ -1,0 +1,96 @@
+import { Redis } from 'ioredis';
+import type { Log } from '../../shared/log.ts';
+import { createErrand } from './errand.ts';
+import { killAll } from './killer.ts';
+import type { KillCount } from './killer.ts';
+import { createMoments } from './moments.ts';
+import type { Moment, Moments } from './moments.ts';
+import { createPlan } from './plan.ts';
+import type { Plan, PlanOptions } from './plan.ts';
+import { sendAll } from './sender.ts';
+import { readStates, received, settle } from './settling.ts';
+import { runChaosSystem } from './system.ts';
+import type { ChaosSystem } from './system.ts';
+import { failLate, makeTrouble } from './twilio-troubles.ts';
+import { judge } from './verdict.ts';
+import type { SentMessage, Verdict } from './verdict.ts';
+
+export type ChaosRun = PlanOptions & {
+  keep: boolean;
+  searchPath: string;
+  log: Log;
+  /** Told what goes on, in sentences. */
+  say: (line: string) => void;
+  /** Ends the run early; everything is cleaned up. */
+  signal: AbortSignal;
+};
+
+export type ChaosResult = {
+  digest: string;
+  verdict: Verdict;
+  kills: KillCount;
+  /** Second and later lives of the processes, and deaths that nobody caused. */
+  restarts: number;
+  ownDeaths: number;
+  /** What had not come to an end when the run gave up waiting. */
+  stuck: string[];
+  seconds: number;
+};
+
+/** When the late failures change their code (ms). */
+const lateRoundMs = 10_000;
+/** How long after the schedule's end the relay may need to take in what it refused (ms). */
+const acceptPatience = 60_000;
+
+/** Runs one schedule from its first message to the verdict. Throws when the system does not start. */
+export async function runChaos(run: ChaosRun): Promise<ChaosResult> {
+  const plan = createPlan(run);
+  const begun = Date.now();
+  run.say(`Schedule ${plan.digest}: ${plan.messages.length} messages from ${plan.conversations.length} phones, ${plan.kills.length} kills, in ${Math.round(plan.durationMs / 1000)} s.`);
+  let moments: Moments | undefined;
+  const note = (moment: Moment) => (): void => moments?.happened(moment);
+  const system = await runChaosSystem({
+    conversations: plan.conversations, claude: plan.claude, workers: run.workers, searchPath: run.searchPath, keep: run.keep, log: run.log,
+    stories: [createErrand(note('tool'), note('answered'))],
+  });
+  if (run.keep) run.say(`Logs and data are in ${system.dir}`);
+  const redis = new Redis(system.redisUrl, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
+  redis.on('error', () => undefined);
+  try {
+    moments = createMoments({ redisUrl: system.redisUrl, twin: system.twin, transcripts: system.transcripts });
+    const sent: SentMessage[] = [];
+    const kills = await playSchedule(run, plan, system, moments, sent);
+    run.say('Everything is sent. Waiting until everything is answered …');
+    const { stuck } = await settle({ redis, twin: system.twin, conversations: plan.conversations, signal: run.signal });
+    await readStates(redis, sent);
+    const members = [system.victims.relay, system.victims.redis, ...system.victims.workers];
+    return {
+      digest: plan.digest, verdict: judge(sent, received({ twin: system.twin, conversations: plan.conversations })), kills, stuck,
+      restarts: members.reduce((sum, member) => sum + member.restarts, 0), ownDeaths: members.reduce((sum, member) => sum + member.ownDeaths, 0),
+      seconds: Math.round((Date.now() - begun) / 1000),
+    };
+  } finally {
+    moments?.stop();
+    redis.disconnect();
+    await system.stop();
+  }
+}
+
+/** Sends, kills and troubles until the schedule is through and every message is accepted. Afterwards Twilio behaves. */
+async function playSchedule(run: ChaosRun, plan: Plan, system: ChaosSystem, moments: Moments, sent: SentMessage[]): Promise<KillCount> {
+  const { faults } = system.twin;
+  const startedAt = Date.now();
+  const deadline = AbortSignal.any([run.signal, AbortSignal.timeout(plan.durationMs + acceptPatience)]);
+  makeTrouble(faults, run.seed);
+  let round = 0;
+  const rounds = setInterval(() => failLate(faults, run.seed, (round += 1)), lateRoundMs);
+  try {
+    const sending = sendAll({ twin: system.twin, webhookUrl: system.webhookUrl, authToken: system.authToken, signal: deadline }, plan.messages, startedAt, sent);
+    const killing = killAll({ victims: system.victims, moments, faults, seed: run.seed }, plan.kills, startedAt, run.signal);
+    const [, kills] = await Promise.all([sending, killing]);
+    return kills;
+  } finally {
+    clearInterval(rounds);
+    faults.clear();
+  }
+}

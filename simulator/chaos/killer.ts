@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Faults } from '../twilio/faults.ts';
+import type { Member } from './member.ts';
+import type { Moments } from './moments.ts';
+import type { KillKind, PlannedKill } from './plan.ts';
+import { hangNextPost } from './twilio-troubles.ts';
+
+export type Victims = { relay: Member; redis: Member; workers: Member[] };
+
+/** What became of the planned kills; `missed` are those whose moment did not come or whose victim was down already. */
+export type KillCount = { done: Partial<Record<KillKind, number>>; missed: Partial<Record<KillKind, number>> };
+
+export type KillerParts = { victims: Victims; moments: Moments; faults: Faults; seed: number };
+
+/** How long a kill waits for its moment (ms). */
+const momentPatience = 8000;
+
+/** Carries one planned kill out, moment and all. Resolves true when somebody was killed, once it runs again. */
+export async function kill({ victims, moments, faults, seed }: KillerParts, plan: PlannedKill): Promise<boolean> {
+  const { relay, redis, workers } = victims;
+  const { delayMs, restartMs } = plan;
+  const chosen = plan.allWorkers ? workers : workers.slice(plan.worker, plan.worker + 1);
+  const crash = async (members: Member[]): Promise<boolean> => (await Promise.all(members.map((member) => member.crash(restartMs)))).includes(true);
+  const crashAfter = async (moment: Promise<boolean>, members: Member[]): Promise<boolean> => {
+    if (!(await moment)) return false;
+    if (delayMs > 0) await sleep(delayMs);
+    return await crash(members);
+  };
+  switch (plan.kind) {
+    case 'worker':
+      return await crash(chosen);
+    case 'relay':
+      return await crash([relay]);
+    case 'redis':
+      return await crash([redis]);
+    case 'relay-accepting':
+      return await crashAfter(moments.next('accepting', momentPatience), [relay]);
+    case 'redis-accepting':
+      return await crashAfter(moments.next('accepting', momentPatience), [redis]);
+    case 'worker-mid-tool':
+      return await crashAfter(moments.next('tool', momentPatience), workers);
+    case 'worker-last-token':
+      return await crashAfter(moments.next('answered', momentPatience), workers);
+    case 'worker-posted':
+      return await crashAfter(hangNextPost(faults, 'create-hang-after', seed, momentPatience), workers);
+    case 'worker-posting':
+      return await crashAfter(hangNextPost(faults, 'create-hang-before', seed, momentPatience), workers);
+    case 'worker-stopping':
+      return (await Promise.all(chosen.map((worker) => worker.crashWhileStopping(delayMs, restartMs)))).includes(true);
+    default:
+      return plan.kind satisfies never;
+  }
+}
+
+/** Carries the whole schedule out, each kill at its time whatever the others do. */
+export async function killAll(parts: KillerParts, kills: PlannedKill[], startedAt: number, signal: AbortSignal): Promise<KillCount> {
+  const count: KillCount = { done: {}, missed: {} };
+  await Promise.all(
+    kills.map(async (plan) => {
+      await sleep(Math.max(startedAt + plan.atMs - Date.now(), 0), undefined, { signal });
+      const tally = (await kill(parts, plan)) ? count.done : count.missed;
+      tally[plan.kind] = (tally[plan.kind] ?? 0) + 1;
+    }),
+  );
+  return count;
+}

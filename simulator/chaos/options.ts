@@ -1,0 +1,83 @@
+import { parseArgs } from 'node:util';
+
+/** What a chaos run is asked for. `minutes` is how long messages are sent and processes killed; settling comes on top. */
+export type ChaosOptions = {
+  messages: number;
+  conversations: number;
+  seed: number;
+  minutes: number;
+  workers: number;
+  /** How many of the conversations are answered by the real Claude Code. */
+  claude: number;
+  /** Where the whole result goes as JSON. */
+  json: string | undefined;
+  /** Leaves the directory with logs, Redis and transcripts behind. */
+  keep: boolean;
+};
+
+export const chaosHelp = `Runs the real relay, worker and Redis under a Twilio that misbehaves and a killer, and counts what became of every message.
+
+  npm run chaos -- [--messages 300] [--conversations 20] [--seed 7] [--minutes 3] [--workers 1] [--claude 2] [--json FILE] [--keep]
+
+  --messages N       how many messages are sent
+  --conversations N  from how many phones
+  --seed N           decides every message, fault and kill; the same seed gives the same schedule
+  --minutes N        how long messages are sent and processes killed
+  --workers N        1 or 2 workers on one queue
+  --claude N         how many of the conversations the real Claude Code answers, with a scripted model behind it
+  --json FILE        writes the result as JSON
+  --keep             leaves logs and data behind
+  --help             show this
+
+Exit codes: 0 nothing lost, doubled or out of order, 1 otherwise, 2 wrong usage, 130 interrupted.`;
+
+/** The command was called in a way it does not understand. */
+export class WrongUsage extends Error {
+  override name = 'WrongUsage';
+}
+
+const numbers = {
+  messages: { preset: 300, least: 1, most: 100_000, whole: true },
+  conversations: { preset: 20, least: 1, most: 200, whole: true },
+  seed: { preset: 7, least: 0, most: 4_294_967_295, whole: true },
+  minutes: { preset: 3, least: 0.05, most: 600, whole: false },
+  workers: { preset: 1, least: 1, most: 2, whole: true },
+  claude: { preset: 2, least: 0, most: 200, whole: true },
+} as const;
+
+/** Reads the command line. Throws WrongUsage with a sentence. */
+export function parseChaosOptions(args: string[]): ChaosOptions | 'help' {
+  const values = readArgs(args);
+  if (values['help'] === true) return 'help';
+  const number = (name: keyof typeof numbers): number => {
+    const { preset, least, most, whole } = numbers[name];
+    const given = values[name];
+    const value = given === undefined ? preset : Number(given);
+    if (given === '' || !(value >= least && value <= most) || (whole && !Number.isInteger(value))) {
+      throw new WrongUsage(`--${name} must be a ${whole ? 'whole ' : ''}number from ${least} to ${most}, not "${String(given)}".`);
+    }
+    return value;
+  };
+  const conversations = number('conversations');
+  const claude = number('claude');
+  if (claude > conversations) throw new WrongUsage(`--claude ${claude} is more than there are conversations (${conversations}).`);
+  const { json } = values;
+  return {
+    messages: number('messages'), conversations, seed: number('seed'), minutes: number('minutes'), workers: number('workers'), claude,
+    json: typeof json === 'string' ? json : undefined, keep: values['keep'] === true,
+  };
+}
+
+function readArgs(args: string[]): Record<string, string | boolean | undefined> {
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean' } as const;
+  try {
+    const { values } = parseArgs({
+      args,
+      options: { messages: text, conversations: text, seed: text, minutes: text, workers: text, claude: text, json: text, keep: flag, help: { ...flag, short: 'h' } },
+    });
+    return values;
+  } catch (error) {
+    throw new WrongUsage(error instanceof Error ? error.message : String(error));
+  }
+}

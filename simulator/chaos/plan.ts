@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { createSeededRandom } from '../twilio/seeded-random.ts';
+
+/**
+ * The moments at which a process is killed. Those without a name of their own are random; the others wait for what they name:
+ * `accepting` a message's way into Redis, `mid-tool` a running tool, `last-token` a complete answer that is not yet in the outbox, `posted`
+ * a reply that Twilio has and Redis does not know of, `posting` one that Twilio was asked for in vain, `stopping` a stop that has begun.
+ */
+export const killKinds = [
+  'worker', 'relay', 'redis', 'relay-accepting', 'redis-accepting', 'worker-mid-tool', 'worker-last-token', 'worker-posted', 'worker-posting', 'worker-stopping',
+] as const;
+export type KillKind = (typeof killKinds)[number];
+
+/** One message to be sent. Times are ms from the start; `lateCopyMs` after its sending the same webhook comes once more. */
+export type PlannedMessage = { atMs: number; conversation: string; label: string; text: string; lateCopyMs: number | undefined };
+
+/** One kill: not before `atMs`, `delayMs` after the moment it waits for, and the process is started again after `restartMs`. */
+export type PlannedKill = { atMs: number; kind: KillKind; worker: number; allWorkers: boolean; delayMs: number; restartMs: number };
+
+export type Plan = {
+  conversations: string[];
+  /** The conversations that Claude Code answers. */
+  claude: string[];
+  messages: PlannedMessage[];
+  kills: PlannedKill[];
+  /** When the last message and the last kill are due (ms). */
+  durationMs: number;
+  /** Names the schedule: equal digests, equal schedules. */
+  digest: string;
+};
+
+export type PlanOptions = { messages: number; conversations: number; claude: number; workers: number; minutes: number; seed: number };
+
+/** One kill in so many milliseconds, on average: a worker boots in about two seconds and gives a turn up after three deaths. */
+const killEveryMs = 6000;
+
+/** Kinds by weight: a round of every kind, and the worker's random death twice more, since it has most to lose. */
+const weighted: KillKind[] = [...killKinds, 'worker', 'worker'];
+
+/** Makes the whole schedule from the options alone. */
+export function createPlan(options: PlanOptions): Plan {
+  const random = createSeededRandom(options.seed);
+  const between = (least: number, most: number): number => Math.round(least + random() * (most - least));
+  const durationMs = Math.round(options.minutes * 60_000);
+  const conversations = Array.from({ length: options.conversations }, (_, index) => `+1555200${String(index).padStart(4, '0')}`);
+  const claude = conversations.slice(0, options.claude);
+  const messages = planMessages(options.messages, conversations, new Set(claude), durationMs, random, between);
+  const kills = planKills(durationMs, options.workers, random, between);
+  const digest = createHash('sha256').update(JSON.stringify([messages, kills])).digest('hex').slice(0, 12);
+  return { conversations, claude, messages, kills, durationMs, digest };
+}
+
+type Between = (least: number, most: number) => number;
+
+/** Spreads the messages; a third of them follow the one before within a moment, from the same phone. */
+function planMessages(count: number, conversations: string[], claude: Set<string>, durationMs: number, random: () => number, between: Between): PlannedMessage[] {
+  const drafts: { atMs: number; phone: number }[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const before = drafts.at(-1);
+    const follows = before !== undefined && random() < 0.33;
+    drafts.push(follows ? { atMs: before.atMs + between(0, 60), phone: before.phone } : { atMs: between(0, durationMs * 0.95), phone: between(0, conversations.length - 1) });
+  }
+  drafts.sort((one, other) => one.atMs - other.atMs);
+  return drafts.map(({ atMs, phone }, index) => {
+    const conversation = conversations[phone] ?? '';
+    const label = `${phone}-${String(index).padStart(4, '0')}`;
+    const manner = random();
+    const extra = manner < 0.2 ? ' with a note' : manner < 0.4 ? ' with a tool' : '';
+    const text = claude.has(conversation) ? `say answer to ${label}${extra}` : `${label}${extra}`;
+    return { atMs, conversation, label, text, lateCopyMs: random() < 0.3 ? between(50, 6000) : undefined };
+  });
+}
+
+/** Gives every kind its turn before one comes again, in an order of the seed's. */
+function planKills(durationMs: number, workers: number, random: () => number, between: Between): PlannedKill[] {
+  const kills: PlannedKill[] = [];
+  let round: KillKind[] = [];
+  for (let atMs = between(500, killEveryMs); atMs < durationMs; atMs += between(killEveryMs * 0.5, killEveryMs * 1.5)) {
+    if (round.length === 0) round = [...weighted];
+    const [kind] = round.splice(Math.floor(random() * round.length), 1);
+    if (kind === undefined) continue;
+    kills.push({ atMs, kind, worker: between(0, workers - 1), allWorkers: random() < 0.5, delayMs: delayOf(kind, between), restartMs: between(50, 1500) });
+  }
+  return kills;
+}
+
+function delayOf(kind: KillKind, between: Between): number {
+  if (kind === 'worker-mid-tool') return between(0, 400);
+  if (kind === 'worker-last-token') return between(0, 60);
+  if (kind === 'worker-stopping') return between(0, 2500);
+  if (kind === 'redis-accepting' || kind === 'relay-accepting') return between(0, 3);
+  return 0;
+}

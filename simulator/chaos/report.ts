@@ -1,0 +1,34 @@
+import type { ChaosResult } from './chaos.ts';
+import { killKinds } from './plan.ts';
+import type { Offence } from './verdict.ts';
+
+/** Whether the promise held: nothing lost, doubled or out of order, nothing refused to the end, and nothing stuck. */
+export function isClean({ verdict, stuck }: ChaosResult): boolean {
+  return verdict.lost.length + verdict.doubled.length + verdict.outOfOrder.length + verdict.notAccepted + stuck.length === 0;
+}
+
+/** The result as a table, and below it each message that broke the promise. */
+export function formatReport(result: ChaosResult): string {
+  const { verdict, kills } = result;
+  const rows: [string, string | number][] = [
+    ['accepted', verdict.accepted], ['answered', verdict.answered], ['failed with a sentence', verdict.failed],
+    ['undelivered, untold', verdict.undeliveredUntold.length], ['never accepted', verdict.notAccepted],
+    ['lost', verdict.lost.length], ['doubled', verdict.doubled.length], ['out of order', verdict.outOfOrder.length],
+    ['kills', Object.values(kills.done).reduce((sum, count) => sum + count, 0)],
+    ...killKinds.map((kind): [string, string] => [`  ${kind}`, `${kills.done[kind] ?? 0}${kills.missed[kind] ? ` (${kills.missed[kind]} missed)` : ''}`]),
+    ['restarts', result.restarts], ['deaths nobody caused', result.ownDeaths],
+    ['longest silence', `${(verdict.longestSilenceMs / 1000).toFixed(1)} s`], ['took', `${result.seconds} s`],
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return [
+    ...rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`),
+    ...formatOffences('Lost', verdict.lost), ...formatOffences('Doubled', verdict.doubled), ...formatOffences('Out of order', verdict.outOfOrder),
+    ...formatOffences('Undelivered, untold', verdict.undeliveredUntold),
+    ...(result.stuck.length > 0 ? ['', 'Stuck:', ...result.stuck.map((line) => `  ${line}`)] : []),
+  ].join('\n');
+}
+
+function formatOffences(title: string, offences: Offence[]): string[] {
+  if (offences.length === 0) return [];
+  return ['', `${title}:`, ...offences.map(({ label, conversation, sid, why }) => `  ${label} (${conversation}, ${sid}): ${why}`)];
+}

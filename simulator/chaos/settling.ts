@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { keys } from '../../shared/keys.ts';
+import type { Twin } from '../twilio/twin.ts';
+import type { ReceivedReply, SentMessage } from './verdict.ts';
+
+export type SettlingParts = { redis: Redis; twin: Twin; conversations: string[]; signal: AbortSignal };
+
+/** How the wait ended: everything is delivered, or nothing has moved for too long; `stuck` says where. */
+export type Settled = { quiet: boolean; stuck: string[] };
+
+/** So long nothing may move before it is taken for stuck, and so long everything must be quiet before it is believed (ms). */
+const noProgressMs = 60_000;
+const quietMs = 2000;
+const lookMs = 200;
+
+/** Waits until every inbox and outbox is empty and every reply has its final state. */
+export async function settle(parts: SettlingParts): Promise<Settled> {
+  let [before, movedAt, quietSince] = ['', Date.now(), Infinity];
+  for (;;) {
+    const waiting = await findWaiting(parts);
+    const state = JSON.stringify([waiting, received(parts).length]);
+    const now = Date.now();
+    if (state !== before) [before, movedAt] = [state, now];
+    quietSince = waiting.length > 0 ? Infinity : Math.min(quietSince, movedAt);
+    if (now - quietSince > quietMs) return { quiet: true, stuck: [] };
+    if (now - movedAt > noProgressMs || parts.signal.aborted) return { quiet: false, stuck: waiting };
+    await sleep(lookMs);
+  }
+}
+
+/** What is still on its way, one line each. */
+async function findWaiting({ redis, twin, conversations }: SettlingParts): Promise<string[]> {
+  const lines: string[] = [];
+  for (const conversation of conversations) {
+    const [messages, replies] = await Promise.all([redis.llen(keys.inbox(conversation)), redis.llen(keys.outbox(conversation))]);
+    if (messages > 0) lines.push(`${conversation}: ${messages} in the inbox`);
+    if (replies > 0) lines.push(`${conversation}: ${replies} in the outbox`);
+    const travelling = twin.chat.messages(conversation).filter(({ direction, status }) => direction === 'outbound' && (status === 'queued' || status === 'sent'));
+    if (travelling.length > 0) lines.push(`${conversation}: ${travelling.length} on their way from Twilio`);
+  }
+  return lines;
+}
+
+/** Everything Twilio took from the product, in its order within each conversation. */
+export function received({ twin, conversations }: Pick<SettlingParts, 'twin' | 'conversations'>): ReceivedReply[] {
+  const told = new Set(
+    twin.memory.callbacks
+      .filter(({ status, params }) => status === 200 && (params['MessageStatus'] === 'failed' || params['MessageStatus'] === 'undelivered'))
+      .map(({ params }) => params['MessageSid']),
+  );
+  return conversations.flatMap((conversation) =>
+    twin.chat
+      .messages(conversation)
+      .filter((message) => message.direction === 'outbound')
+      .map(({ sid, text, status, at }) => ({ sid, conversation, text, status, at: Date.parse(at), toldFailure: told.has(sid) })),
+  );
+}
+
+/** Adds to each message what Redis says of it. */
+export async function readStates(redis: Redis, sent: SentMessage[]): Promise<void> {
+  for (const message of sent) {
+    const { state, turn } = await redis.hgetall(keys.message(message.sid));
+    message.state = state;
+    message.turn = turn;
+  }
+}

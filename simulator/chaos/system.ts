@@ -1,0 +1,130 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createReleasers } from '../../shared/lifecycle.ts';
+import type { Running } from '../../shared/lifecycle.ts';
+import type { Log } from '../../shared/log.ts';
+import { findMarked, killMarked } from '../../worker/agent/processes.ts';
+import { startChild, untilReady } from '../child-process.ts';
+import type { ChildOptions } from '../child-process.ts';
+import { freePort } from '../free-port.ts';
+import { runScriptedModel } from '../model/scripted-model.ts';
+import type { Story } from '../model/stories/story.ts';
+import { runRedisServer } from '../redis-server.ts';
+import { runTwin } from '../twilio/twin.ts';
+import type { Twin } from '../twilio/twin.ts';
+import { keepRunning } from './member.ts';
+import type { Life, Member } from './member.ts';
+import type { Victims } from './killer.ts';
+
+export type SystemOptions = {
+  conversations: string[];
+  /** The conversations that Claude Code answers. */
+  claude: string[];
+  workers: number;
+  searchPath: string;
+  /** Stories of the scripted model. */
+  stories: Story[];
+  /** Leaves the directory behind. */
+  keep: boolean;
+  log: Log;
+};
+
+export type ChaosSystem = Running & {
+  dir: string;
+  twin: Twin;
+  redisUrl: string;
+  webhookUrl: string;
+  authToken: string;
+  /** Where the fast agent keeps its transcripts. */
+  transcripts: string;
+  victims: Victims;
+};
+
+const account = { accountSid: `AC${'7'.repeat(32)}`, authToken: 'chaos-auth-token', number: '+15550100000' };
+
+/** Runs the product's processes around a Twilio twin and, when somebody needs it, a scripted model. Leaves no process and no directory behind. */
+export async function runChaosSystem({ conversations, claude, workers, searchPath, stories, keep, log }: SystemOptions): Promise<ChaosSystem> {
+  const releasers = createReleasers(log);
+  try {
+    const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-chaos-'));
+    if (!keep) releasers.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
+    await mkdir(path.join(dir, 'logs'));
+    const mark = `chaos-${process.pid}-`;
+    releasers.add('orphans', () => reap(mark));
+
+    const [redisPort, relayPort] = [await freePort(0), await freePort(0)];
+    const redis = await keepRunning('redis', () => startRedis(path.join(dir, 'redis'), redisPort));
+    releasers.add('redis', () => redis.stop());
+    const webhookUrl = `http://127.0.0.1:${relayPort}/webhook#rc=3&rp=5xx,ct,rt`;
+    const twin = await runTwin({ ...account, phones: conversations, webhookUrl, pace: { sentMs: 20, deliveredMs: 50, readMs: 0 } });
+    releasers.add('Twilio', () => twin.stop());
+    const model = claude.length > 0 ? await runScriptedModel({ stories, quiet: true }) : undefined;
+    if (model) releasers.add('model', () => model.stop());
+
+    const redisUrl = `redis://127.0.0.1:${redisPort}`;
+    const dataDir = path.join(dir, 'data');
+    const environment = {
+      HOST: '127.0.0.1', PUBLIC_URL: `http://127.0.0.1:${relayPort}`, REDIS_URL: redisUrl, DATA_DIR: dataDir, STOP_SECONDS: '5',
+      TWILIO_API_URL: twin.url, TWILIO_ACCOUNT_SID: account.accountSid, TWILIO_AUTH_TOKEN: account.authToken, TWILIO_WHATSAPP_NUMBER: account.number,
+      ALLOWED_SENDERS: conversations.join(','), CHAOS_CLAUDE: claude.join(','), ANTHROPIC_API_KEY: 'scripted', ...(model ? { ANTHROPIC_BASE_URL: model.url } : {}),
+    };
+    const start = async (name: string, entry: string, port: number, more: Record<string, string>): Promise<Member> => {
+      const options = { entry, environment: { ...environment, ...more, PORT: String(port) }, searchPath, logFile: path.join(dir, 'logs', `${name}.log`) };
+      const member = await keepRunning(name, () => startProcess(options, port));
+      releasers.add(name, () => member.stop());
+      return member;
+    };
+    const relay = await start('relay', 'relay/main.ts', relayPort, {});
+    const crew: Member[] = [];
+    for (let number = 1; number <= workers; number += 1) {
+      crew.push(await start(`worker-${number}`, 'simulator/chaos/worker-main.ts', await freePort(0), { WORKER_ID: `${mark}${number}` }));
+    }
+    return {
+      dir, twin, redisUrl, webhookUrl, authToken: account.authToken, transcripts: path.join(dataDir, 'transcripts'),
+      victims: { redis, relay, workers: crew }, stop: () => releasers.run(),
+    };
+  } catch (error) {
+    await releasers.run();
+    throw error;
+  }
+}
+
+/** Starts one of the product's processes and waits until it answers. Throws when it does not, with the process ended. */
+async function startProcess(options: ChildOptions, port: number): Promise<Life> {
+  const child = startChild(options);
+  try {
+    await untilReady(child, `http://127.0.0.1:${port}/health`, options.logFile);
+  } catch (error) {
+    child.process.kill('SIGKILL');
+    await child.exited;
+    throw error;
+  }
+  return { pid: child.process.pid ?? 0, ended: child.exited, stop: () => child.stop() };
+}
+
+async function startRedis(dir: string, port: number): Promise<Life> {
+  const server = await runRedisServer({ dir, port });
+  return { pid: server.pid, ended: ended(server.pid), stop: () => server.stop() };
+}
+
+/** Settles when no process with this id is left. */
+async function ended(pid: number): Promise<void> {
+  for (;;) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return;
+    }
+    await new Promise((resolve) => void setTimeout(resolve, 10).unref());
+  }
+}
+
+/** Ends what a killed worker has left of its agents, until nothing is left. */
+async function reap(mark: string): Promise<void> {
+  const isOurs = (found: string): boolean => found.startsWith(mark);
+  for (let round = 0; round < 20 && (await findMarked()).some((found) => isOurs(found.mark)); round += 1) {
+    await killMarked(isOurs);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

@@ -1,0 +1,20 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastAgentOptions } from '../fast-agent.ts';
+
+/** How long the fast agent takes for a text (ms): looks random and is always the same. */
+export function thinkingTime(text: string): number {
+  const number = createHash('sha256').update(text).digest().readUInt16BE(0);
+  return text.endsWith(' with a tool') ? 300 + (number % 700) : number % 120;
+}
+
+/** Answers `answer to <text>`; a text that ends in `with a note` gets a message in the middle. */
+export const answerFast: FastAgentOptions['answer'] = async (text, turn, tool) => {
+  await sleep(thinkingTime(text), undefined, { signal: turn.signal });
+  if (text.endsWith(' with a note')) {
+    tool('send_message');
+    await turn.tools.sendMessage({ text: `note on ${text}`, callId: `note-${text.split(' ', 1)[0] ?? ''}` });
+    await sleep(100 + thinkingTime(text) * 3, undefined, { signal: turn.signal });
+  }
+  return `answer to ${text}`;
+};

@@ -1,0 +1,55 @@
+import path from 'node:path';
+import { runProcess } from '../../shared/lifecycle.ts';
+import type { Log } from '../../shared/log.ts';
+import { createLog } from '../../shared/log.ts';
+import { createTwilioMessenger } from '../../shared/twilio-messenger.ts';
+import type { Agent } from '../../worker/agent/agent.ts';
+import { claudeDirectory } from '../../worker/agent/environment.ts';
+import { killMarked } from '../../worker/agent/processes.ts';
+import { parseWorkerConfig } from '../../worker/config.ts';
+import type { WorkerConfig } from '../../worker/config.ts';
+import { runWorker } from '../../worker/worker.ts';
+import { createFastAgent } from '../fast-agent.ts';
+import { createSplitAgent } from './split-agent.ts';
+import { answerFast } from './thinking.ts';
+
+const log = createLog('worker', process.env['LOG_LEVEL'] || 'info');
+/** The numbers whose messages Claude Code answers; the fast agent has the rest. */
+const claudeNumbers = new Set((process.env['CHAOS_CLAUDE'] ?? '').split(',').filter((number) => number !== ''));
+
+await runProcess(log, async () => {
+  const config = parseWorkerConfig(process.env);
+  process.env['CLAUDE_CONFIG_DIR'] = claudeDirectory(config.DATA_DIR);
+  const messenger = createTwilioMessenger(
+    { accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, number: config.TWILIO_WHATSAPP_NUMBER, apiUrl: config.TWILIO_API_URL },
+    log,
+  );
+  return await runWorker(
+    config,
+    {
+      messenger,
+      createAgent: async (owner) => {
+        await killMarked((mark) => mark.startsWith(`${config.WORKER_ID}#`));
+        const fast = createFastAgent({ dir: path.join(config.DATA_DIR, 'transcripts'), answer: answerFast });
+        return claudeNumbers.size === 0 ? fast : createSplitAgent(await createClaude(config, owner, log), (number) => claudeNumbers.has(number), fast);
+      },
+      pace: { intervalMs: 20, burst: 100 },
+      reconciling: { firstMs: 300, lastMs: 1500 },
+      silence: { idleMs: 60_000, toolMs: 60_000 },
+      lease: { renewMs: 1000, holdMs: 4000 },
+      concurrency: { turns: 10, deliveries: 50 },
+      onAsleep: () => process.kill(process.pid, 'SIGTERM'),
+      onFenced: () => process.kill(process.pid, 'SIGTERM'),
+    },
+    log,
+  );
+});
+
+async function createClaude(config: WorkerConfig, owner: string, agentLog: Log): Promise<Agent> {
+  const { createClaudeAgent } = await import('../../worker/agent/claude.ts');
+  return createClaudeAgent({
+    dataDir: config.DATA_DIR, imagesDir: config.IMAGES_DIR, owner, log: agentLog, chromium: config.CHROMIUM_PATH,
+    secrets: { ANTHROPIC_API_KEY: config.ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL: config.ANTHROPIC_BASE_URL },
+    host: process.env, modelPatienceMs: config.MODEL_PATIENCE_SECONDS * 1000, maxLive: 3, idleMs: 10 * 60_000,
+  });
+}

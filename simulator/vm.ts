@@ -1,0 +1,73 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Running } from '../shared/lifecycle.ts';
+import type { Child } from './child-process.ts';
+import type { SystemState } from './chat.ts';
+
+export type VmOptions = {
+  /** Starts the worker; settles when it is ready. */
+  boot: () => Promise<Child>;
+  /** The bearer token that a wake must bring. */
+  secret: string;
+  onState: (state: SystemState['vm']) => void;
+};
+
+export type Vm = Running & {
+  /** The wake address. */
+  url: string;
+  state(): SystemState['vm'];
+};
+
+/**
+ * A machine that behaves like Fly's: it is stopped until its address is called, the caller waits while it boots, it stays off when its process
+ * exits 0, and boots again when it crashes.
+ */
+export async function runVm({ boot, secret, onState }: VmOptions): Promise<Vm> {
+  let state: SystemState['vm'] = 'asleep';
+  let booting: Promise<Child> | undefined;
+  let stopped = false;
+  const become = (next: SystemState['vm']): void => {
+    state = next;
+    onState(next);
+  };
+
+  const start = async (): Promise<Child> => {
+    become('waking');
+    try {
+      const child = await boot();
+      become('awake');
+      void child.exited.then(({ code }) => {
+        booting = undefined;
+        become('asleep');
+        if (code !== 0 && !stopped) wake().catch(() => undefined);
+      });
+      return child;
+    } catch (error) {
+      booting = undefined;
+      become('asleep');
+      throw error;
+    }
+  };
+  const wake = (): Promise<Child> => (booting ??= start());
+
+  const server = createServer((request, response) => {
+    const answer = (status: number): void => void response.writeHead(status).end();
+    if (request.method !== 'POST' || request.url !== '/wake') return answer(404);
+    if (request.headers.authorization !== `Bearer ${secret}`) return answer(401);
+    wake().then(() => answer(204), () => answer(503));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port: 0, host: '127.0.0.1' }, resolve);
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    state: () => state,
+    async stop() {
+      stopped = true;
+      server.close();
+      server.closeAllConnections();
+      await (await booting?.catch(() => undefined))?.stop();
+    },
+  };
+}

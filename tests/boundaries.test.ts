@@ -1,0 +1,116 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+
+const root = path.join(import.meta.dirname, '..');
+
+type Source = { file: string; text: string; imports: string[]; packages: string[]; /** Those imports that are there when the code runs. */ loads: string[] };
+
+/** Every source file of the folders, with what it imports: files by their path from the root, packages by name. */
+function readSources(...folders: string[]): Source[] {
+  return folders
+    .flatMap((folder) => readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => path.join(folder, name)))
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => {
+      const text = readFileSync(path.join(root, file), 'utf8');
+      const named = [...text.matchAll(/^\s*(?:import|export)\b[^;'"]*?from '([^'\n]+)'|\bimport\('([^'\n]+)'\)|^import '([^'\n]+)'/gm)];
+      const specifierOf = (match: RegExpExecArray): string => match[1] ?? match[2] ?? match[3] ?? '';
+      const specifiers = named.map(specifierOf);
+      const files = (names: string[]): string[] => names.filter((name) => name.startsWith('.')).map((name) => path.join(path.dirname(file), name));
+      return {
+        file,
+        text,
+        imports: files(specifiers),
+        loads: files(named.filter((match) => !/^\s*(import|export) type\b/.test(match[0])).map(specifierOf)),
+        packages: specifiers.filter((name) => !name.startsWith('.')).map(packageOf),
+      };
+    });
+}
+
+function packageOf(specifier: string): string {
+  return specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
+}
+
+const production = readSources('relay', 'worker', 'shared');
+const simulator = readSources('simulator');
+const everything = [...production, ...simulator, ...readSources('tests')];
+const code = everything.filter((source) => !source.file.startsWith('tests/'));
+
+/** The files of a folder that import something from one of the other folders. */
+function importers(from: string, ...to: string[]): string[] {
+  return everything
+    .filter((source) => source.file.startsWith(`${from}/`))
+    .flatMap((source) => source.imports.filter((target) => to.some((folder) => target.startsWith(`${folder}/`))).map((target) => `${source.file} → ${target}`));
+}
+
+/** The files outside the tests that import a package. */
+const usersOf = (name: string): string[] => code.filter((source) => source.packages.includes(name)).map((source) => source.file);
+
+test('the reader of imports sees static, dynamic and re-exported ones', () => {
+  const seen = new Map(everything.map((source) => [source.file, source]));
+  expect(seen.get('relay/relay.ts')?.imports).toContain('relay/app.ts');
+  expect(seen.get('relay/dashboard.ts')?.packages).toContain('@bull-board/api');
+  expect(seen.get('shared/redis.ts')?.packages).toContain('ioredis');
+  expect(everything.flatMap((source) => source.imports).filter((target) => target.endsWith('.ts') && !seen.has(target))).toEqual([]);
+});
+
+test('relay and worker never import each other', () => {
+  expect([...importers('relay', 'worker'), ...importers('worker', 'relay')]).toEqual([]);
+});
+
+test('shared imports neither relay nor worker', () => {
+  expect(importers('shared', 'relay', 'worker')).toEqual([]);
+});
+
+test('production code never imports the simulator or the tests', () => {
+  expect(['relay', 'worker', 'shared', 'simulator'].flatMap((folder) => importers(folder, ...(folder === 'simulator' ? ['tests'] : ['simulator', 'tests'])))).toEqual([]);
+});
+
+test('only entry points read the environment', () => {
+  const entry = /^(relay|worker)\/main\.ts$|^simulator\/(send|(.*[/-])?main)\.ts$/;
+  expect(code.filter((source) => /\bprocess\.env\b|\bprocess\['env'\]|\bimport \{[^}]*\benv\b[^}]*\} from 'node:process'/.test(source.text) && !entry.test(source.file)).map((source) => source.file)).toEqual([]);
+});
+
+test('each package has its owner', () => {
+  const outside = (name: string, owner: RegExp): string[] => usersOf(name).filter((file) => !owner.test(file));
+  expect(outside('twilio', /^(shared\/twilio-messenger\.ts|simulator\/.*)$/)).toEqual([]);
+  expect(outside('@anthropic-ai/claude-agent-sdk', /^worker\/agent\//)).toEqual([]);
+  expect(outside('ioredis', /^(shared\/redis\.ts|simulator\/.*)$/)).toEqual([]);
+  expect(outside('express', /^(relay|simulator)\//)).toEqual([]);
+  expect(['@bull-board/api', '@bull-board/express'].flatMap((name) => outside(name, /^relay\/dashboard\.ts$/))).toEqual([]);
+  expect(outside('vitest', /^$/)).toEqual([]);
+});
+
+test('every package that is imported is used by somebody, so that these rules say something', () => {
+  for (const name of ['twilio', '@anthropic-ai/claude-agent-sdk', 'ioredis', 'express', '@bull-board/api', '@bull-board/express']) expect(usersOf(name), `users of ${name}`).not.toEqual([]);
+});
+
+test('no test replaces a module', () => {
+  const replacing = new RegExp(['vi', String.raw`\.(do)?(un)?[mM]ock\b`].join(''));
+  expect(everything.filter((source) => replacing.test(source.text)).map((source) => source.file)).toEqual([]);
+});
+
+/** Every way from a file back to itself. */
+function findCycles(graph: Map<string, string[]>): string[] {
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const walk = (file: string, trail: string[]): void => {
+    if (trail.includes(file)) cycles.push([...trail.slice(trail.indexOf(file)), file].join(' → '));
+    if (done.has(file) || trail.includes(file)) return;
+    for (const target of graph.get(file) ?? []) walk(target, [...trail, file]);
+    done.add(file);
+  };
+  for (const file of graph.keys()) walk(file, []);
+  return cycles;
+}
+
+test('no file loads itself by way of others, and in production not even by way of types', () => {
+  expect(findCycles(new Map([['a', ['b']], ['b', ['c']], ['c', ['b']]]))).toEqual(['b → c → b']);
+  expect(findCycles(new Map(everything.map((source) => [source.file, source.loads])))).toEqual([]);
+  expect(findCycles(new Map(production.map((source) => [source.file, source.imports])))).toEqual([]);
+});
+
+test('no default exports, no file over 250 lines', () => {
+  expect(everything.filter((source) => /^export default\b/m.test(source.text)).map((source) => source.file)).toEqual([]);
+  expect(everything.filter((source) => source.text.split('\n').length > 251).map((source) => source.file)).toEqual([]);
+});

@@ -1,0 +1,165 @@
+import { expect, test } from 'vitest';
+import { createIntake } from '../../relay/intake.ts';
+import { keys, prefix } from '../../shared/keys.ts';
+import type { Message } from '../../shared/message.ts';
+import type { Redis } from '../../shared/redis.ts';
+import { createTurns } from '../../shared/queues.ts';
+import type { Turns } from '../../shared/queues.ts';
+import { phone } from '../support/pipeline.ts';
+import { withRedis } from '../support/redis.ts';
+import { messageForm, newSid, withRelay } from '../support/relay-bench.ts';
+import { until } from '../support/until.ts';
+
+const message = (change: Partial<Message> = {}): Message => ({ id: newSid(), conversation: phone, at: new Date().toISOString(), text: 'hello', media: [], ...change });
+
+/** An intake on a Redis of its own, for as long as `use` takes. */
+async function withIntake(use: (parts: { redis: Redis; turns: Turns; accept: ReturnType<typeof createIntake> }) => Promise<void>): Promise<void> {
+  await withRedis(async (redis) => {
+    const turns = createTurns(redis);
+    try {
+      await turns.queue.waitUntilReady();
+      await use({ redis, turns, accept: createIntake(turns) });
+    } finally {
+      await turns.close();
+    }
+  });
+}
+
+const waiting = (redis: Redis): Promise<string[]> => redis.lrange(`${prefix}:turns:wait`, 0, -1);
+
+test('messages taken in are in the inbox in order, and one turn waits for all of them', async () => {
+  await withIntake(async ({ redis, accept }) => {
+    const messages = [message(), message(), message()];
+    const outcomes = [];
+    for (const entry of messages) outcomes.push((await accept(entry)).outcome);
+    expect(outcomes).toEqual(['new', 'new', 'new']);
+    expect((await redis.lrange(keys.inbox(phone), 0, -1)).map((raw) => JSON.parse(raw))).toEqual(messages);
+    expect(await waiting(redis)).toEqual([messages[0]?.id]);
+    expect(await redis.smembers(keys.conversations)).toEqual([phone]);
+  });
+});
+
+test('conversations have turns of their own', async () => {
+  await withIntake(async ({ redis, accept }) => {
+    const [one, other] = [message(), message({ conversation: '+15551230002' })];
+    await Promise.all([accept(one), accept(other)]);
+    expect((await waiting(redis)).sort()).toEqual([one.id, other.id].sort());
+  });
+});
+
+test('a Redis that forgot its scripts between two messages still takes claim, inbox and turn', async () => {
+  await withIntake(async ({ redis, accept }) => {
+    await accept(message({ conversation: '+15551230002' }));
+    await redis.script('FLUSH');
+    const second = message();
+    expect((await accept(second)).outcome).toBe('new');
+    expect(await redis.hget(keys.message(second.id), 'state')).toBe('waiting');
+    expect(await redis.llen(keys.inbox(phone))).toBe(1);
+    expect(await waiting(redis)).toContain(second.id);
+    await redis.script('FLUSH');
+    expect((await accept(second)).outcome).toBe('duplicate');
+    expect(await redis.llen(keys.inbox(phone))).toBe(1);
+    expect(await waiting(redis)).toHaveLength(2);
+  });
+});
+
+test('a Redis that forgets its scripts all the time loses nothing and doubles nothing', async () => {
+  await withIntake(async ({ redis, accept }) => {
+    const flushing = redis.duplicate();
+    const stop = new AbortController();
+    const flusher = (async () => {
+      while (!stop.signal.aborted) await flushing.script('FLUSH');
+    })();
+    const messages = Array.from({ length: 100 }, (_, index) => message({ conversation: `+1555123${String(index).padStart(4, '0')}` }));
+    try {
+      await Promise.all(messages.map((entry) => accept(entry)));
+    } finally {
+      stop.abort();
+      await flusher;
+      flushing.disconnect();
+    }
+    expect((await waiting(redis)).sort()).toEqual(messages.map(({ id }) => id).sort());
+    for (const { conversation } of messages) expect(await redis.llen(keys.inbox(conversation))).toBe(1);
+  });
+});
+
+test('a duplicate whose message waits without a turn adds the turn', async () => {
+  await withIntake(async ({ redis, accept }) => {
+    const entry = message();
+    await accept(entry);
+    await redis.del(keys.job('turns', entry.id), keys.deduplication('turns', phone), `${prefix}:turns:wait`);
+    expect((await accept(entry)).outcome).toBe('stranded');
+    const jobs = await waiting(redis);
+    expect(jobs).toHaveLength(1);
+    expect(await redis.hget(keys.job('turns', jobs[0] ?? ''), 'name')).toBe('turns');
+    expect(await redis.llen(keys.inbox(phone))).toBe(1);
+    expect((await accept(entry)).outcome).toBe('duplicate');
+    expect(await waiting(redis)).toEqual(jobs);
+  });
+});
+
+test('a duplicate of a message whose turn waits or runs adds nothing, and no next turn', async () => {
+  await withIntake(async ({ redis, accept }) => {
+    const entry = message();
+    await accept(entry);
+    expect((await accept(entry)).outcome).toBe('duplicate');
+    expect(await waiting(redis)).toEqual([entry.id]);
+    await redis.lmove(`${prefix}:turns:wait`, keys.active('turns'), 'LEFT', 'RIGHT');
+    expect((await accept(entry)).outcome).toBe('duplicate');
+    expect(await waiting(redis)).toEqual([]);
+    expect(await redis.keys(`${prefix}:turns:dn:*`)).toEqual([]);
+  });
+});
+
+test('a new message while a turn runs makes one next turn, however many they are', async () => {
+  await withIntake(async ({ redis, accept }) => {
+    await accept(message());
+    await redis.lmove(`${prefix}:turns:wait`, keys.active('turns'), 'LEFT', 'RIGHT');
+    await accept(message());
+    await accept(message());
+    expect(await waiting(redis)).toEqual([]);
+    expect(await redis.keys(`${prefix}:turns:dn:*`)).toEqual([`${prefix}:turns:dn:${phone}`]);
+  });
+});
+
+test('a duplicate of an answered message wakes nothing, with the turn kept or forgotten', async () => {
+  await withRelay({}, async ({ post, redis, startWorker, replies }) => {
+    await startWorker();
+    const form = messageForm();
+    await post('/webhook', form);
+    await until('the end of the turn', async () => (await redis.zcard(`${prefix}:turns:completed`)) === 1 && replies().length === 1);
+    const counts = async (): Promise<number[]> =>
+      await Promise.all([
+        redis.llen(`${prefix}:turns:wait`), redis.llen(`${prefix}:turns:active`), redis.zcard(`${prefix}:turns:completed`), redis.llen(keys.inbox(phone)),
+        redis.keys(`${prefix}:turns:dn:*`).then((names) => names.length),
+      ]);
+    const before = await counts();
+    expect((await post('/webhook', form)).status).toBe(200);
+    expect(await counts()).toEqual(before);
+    const id = form['MessageSid'] ?? '';
+    await redis.del(keys.job('turns', id));
+    await redis.zrem(`${prefix}:turns:completed`, id);
+    expect((await post('/webhook', form)).status).toBe(200);
+    expect(await counts()).toEqual([0, 0, 0, 0, 0]);
+    expect(replies()).toHaveLength(1);
+  });
+});
+
+test('a message is taken in with one trip to Redis', async () => {
+  await withIntake(async ({ redis, accept }) => {
+    await accept(message({ conversation: '+15551230002' }));
+    const watcher = await redis.monitor();
+    try {
+      const commands: string[] = [];
+      watcher.on('monitor', (_time: string, args: string[], source: string) => {
+        if (source !== 'lua') commands.push(args[0]?.toUpperCase() ?? '');
+      });
+      await accept(message());
+      await redis.echo('done');
+      await until('the last command', () => commands.includes('ECHO'));
+      expect(commands).toEqual(['MULTI', 'EVAL', 'EVALSHA', 'EVAL', 'EXEC', 'ECHO']);
+    } finally {
+      watcher.disconnect();
+    }
+  });
+});

@@ -1,0 +1,145 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { phone, withPipeline } from '../support/pipeline.ts';
+import { freePort } from '../../simulator/free-port.ts';
+import { until } from '../support/until.ts';
+
+const root = path.join(import.meta.dirname, '..', '..');
+const entries = ['relay/main.ts', 'worker/main.ts'] as const;
+
+type Ran = { output: { stdout: string; stderr: string }; signal: (name: NodeJS.Signals) => void; exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }> };
+
+/** Runs an entry point with this environment and nothing else for as long as `use` takes; it is killed at the end. */
+async function withEntry(entry: string, environment: Record<string, string>, use: (ran: Ran) => Promise<void>): Promise<void> {
+  const child = spawn(process.execPath, [path.join(root, entry)], { cwd: root, env: { PATH: process.env['PATH'] ?? '', ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
+  const exited = once(child, 'close').then(([code, signal]: unknown[]) => ({ code: typeof code === 'number' ? code : null, signal: (signal ?? null) as NodeJS.Signals | null }));
+  try {
+    await use({ output, signal: (name) => void child.kill(name), exited });
+  } finally {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+    await exited;
+  }
+}
+
+const broken = {
+  PORT: '99999', PUBLIC_URL: 'relay.example.com', REDIS_URL: 'http://topsecret@redis', TWILIO_ACCOUNT_SID: 'topsecret-sid', TWILIO_AUTH_TOKEN: '  ',
+  TWILIO_WHATSAPP_NUMBER: '12 topsecret', TWILIO_API_URL: 'ftp://topsecret', LOG_LEVEL: 'loud',
+};
+
+test.each([
+  ['relay/main.ts', { ALLOWED_SENDERS: 'topsecret,+15551230001', TWILIO_TEMPLATE_SID: 'topsecret' }],
+  ['worker/main.ts', { STOP_SECONDS: 'topsecret', WORKER_ID: 'top secret' }],
+] as const)('%s names every problem of a broken environment at once, shows no value, and exits 1 before it listens', async (entry, own) => {
+  const environment = { ...broken, ...own };
+  await withEntry(entry, environment, async ({ output, exited }) => {
+    expect(await exited).toEqual({ code: 1, signal: null });
+    const named = output.stderr.split('\n').flatMap((line) => /^ {2}([A-Z_]+): \S/.exec(line)?.[1] ?? []);
+    expect(named.sort()).toEqual([...Object.keys(environment), ...(entry.startsWith('worker') ? ['ANTHROPIC_API_KEY'] : [])].sort());
+    expect(output.stderr).toContain('TWILIO_AUTH_TOKEN: is missing');
+    expect(output.stdout + output.stderr).not.toMatch(/top ?secret|listens|is ready/);
+  });
+});
+
+test.each(entries)('%s without any environment names what it demands and exits 1', async (entry) => {
+  await withEntry(entry, {}, async ({ output, exited }) => {
+    expect((await exited).code).toBe(1);
+    const own = entry === 'relay/main.ts' ? ['ALLOWED_SENDERS'] : ['ANTHROPIC_API_KEY'];
+    for (const name of ['PUBLIC_URL', 'REDIS_URL', 'TWILIO_ACCOUNT_SID', 'TWILIO_AUTH_TOKEN', 'TWILIO_WHATSAPP_NUMBER', ...own]) expect(output.stderr).toContain(`${name}: is missing`);
+    expect(output.stderr).not.toContain('    at ');
+  });
+});
+
+/** Every variable of the contract, for both processes alike. */
+function everything(environment: Record<string, string>, port: number): Record<string, string> {
+  return {
+    ...environment, PORT: String(port), ALLOWED_SENDERS: ` ${phone} , +15551230002,`, TWILIO_WHATSAPP_NUMBER: `whatsapp:${environment['TWILIO_WHATSAPP_NUMBER'] ?? ''}`,
+    ANTHROPIC_API_KEY: 'key', CLAUDE_CODE_OAUTH_TOKEN: 'token', ANTHROPIC_BASE_URL: 'http://127.0.0.1:1', ANTHROPIC_MODEL: 'model', GITHUB_TOKEN: 'token',
+    IMAGES_DIR: path.join(environment['DATA_DIR'] ?? '', 'images'), ADMIN_PASSWORD: 'word', CHROMIUM_PATH: '/usr/bin/chromium', LOG_LEVEL: 'info', HOME: environment['DATA_DIR'] ?? '',
+  };
+}
+
+const isHealthy = async (port: number): Promise<boolean> => (await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined))?.status === 200;
+
+test.each(entries)('%s takes the whole list of variables, runs, and exits 0 at SIGTERM', async (entry) => {
+  await withPipeline({ relay: false }, async ({ environment }) => {
+    const port = await freePort(0);
+    await withEntry(entry, everything(environment, port), async ({ output, signal, exited }) => {
+      await until(`${entry} is healthy: ${output.stderr}`, () => isHealthy(port), 20_000);
+      signal('SIGTERM');
+      expect(await exited, `after ${output.stdout}${output.stderr}`).toEqual({ code: 0, signal: null });
+      expect(output.stderr).toBe('');
+    });
+  });
+});
+
+test('the relay answers what it has begun before it goes, and a second signal ends it at once', async () => {
+  await withPipeline({ relay: false }, async ({ environment }) => {
+    const port = await freePort(0);
+    await withEntry('relay/main.ts', everything(environment, port), async ({ output, signal, exited }) => {
+      await until('the relay is healthy', () => isHealthy(port), 20_000);
+      const socket = connect(port, '127.0.0.1');
+      socket.on('error', () => undefined);
+      let answer = '';
+      socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+      socket.write('POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n');
+      await until('the relay reads the body', () => answer.includes('100 Continue'));
+      signal('SIGTERM');
+      await until('the relay stops', () => output.stdout.includes('"stopping"'));
+      await until('it takes no new connection', async () => !(await isHealthy(port)));
+      socket.write('a=1');
+      await until('the answer', () => answer.includes('403 Forbidden'));
+      socket.destroy();
+      expect((await exited).code).toBe(0);
+    });
+    await withEntry('relay/main.ts', everything(environment, port), async ({ output, signal, exited }) => {
+      await until('the relay is healthy', () => isHealthy(port), 20_000);
+      const socket = connect(port, '127.0.0.1');
+      socket.on('error', () => undefined);
+      socket.write('POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n');
+      await once(socket, 'data');
+      signal('SIGTERM');
+      await until('the relay stops', () => output.stdout.includes('"stopping"'));
+      const start = performance.now();
+      signal('SIGINT');
+      expect((await exited).code).toBe(130);
+      expect(performance.now() - start).toBeLessThan(1000);
+      socket.destroy();
+    });
+  });
+});
+
+test('a worker whose stop takes long, since Redis is frozen, ends at once at a second signal', async () => {
+  await withPipeline({ relay: false }, async ({ environment, redisServer }) => {
+    const port = await freePort(0);
+    await withEntry('worker/main.ts', everything(environment, port), async ({ output, signal, exited }) => {
+      await until('the worker is healthy', () => isHealthy(port), 20_000);
+      process.kill(redisServer.pid, 'SIGSTOP');
+      try {
+        signal('SIGTERM');
+        await until('the worker stops', () => output.stdout.includes('"stopping"'));
+        signal('SIGTERM');
+        expect((await exited).code).toBe(130);
+      } finally {
+        process.kill(redisServer.pid, 'SIGCONT');
+      }
+    });
+  });
+});
+
+test('the relay starts and answers while Redis is away', async () => {
+  await withPipeline({ relay: false }, async ({ environment }) => {
+    const [port, nobody] = [await freePort(0), await freePort(0)];
+    await withEntry('relay/main.ts', { ...everything(environment, port), REDIS_URL: `redis://127.0.0.1:${nobody}` }, async ({ output, signal, exited }) => {
+      await until(`the relay is healthy: ${output.stderr}`, () => isHealthy(port), 20_000);
+      expect((await fetch(`http://127.0.0.1:${port}/ready`)).status).toBe(503);
+      signal('SIGTERM');
+      expect((await exited).code, `after ${output.stdout}`).toBe(0);
+    });
+  });
+});

@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { FencedError, createInbox } from '../../shared/inbox.ts';
+import { keys } from '../../shared/keys.ts';
+import type { Message } from '../../shared/message.ts';
+import type { Redis } from '../../shared/redis.ts';
+import { withRedis } from '../support/redis.ts';
+
+const conversation = '+15551230001';
+const message = (text: string): Message => ({ id: `SM${randomBytes(16).toString('hex')}`, conversation, at: new Date().toISOString(), text, media: [] });
+
+const lock = keys.jobLock('turns', '1');
+const fence = { lock, token: 'mine' };
+
+/** Stores the messages of a turn that was given up. */
+async function giveUp(redis: Redis, messages: Message[]): Promise<void> {
+  await redis.hset(keys.conversation(conversation), 'failed', JSON.stringify(messages.map((entry) => JSON.stringify(entry))));
+}
+
+test('messages that are brought back come first, in their order, and wait again; who asked for it goes', async () => {
+  await withRedis(async (redis) => {
+    const inbox = createInbox(redis);
+    const [a, b, retry, d] = [message('a "quoted" ü 🎱 \u0000'), message('b'), message('retry'), message('d')];
+    await redis.set(lock, 'mine');
+    await giveUp(redis, [a, b]);
+    for (const entry of [a, retry, d]) await redis.hset(keys.message(entry.id), 'state', 'failed');
+    await redis.rpush(keys.inbox(conversation), JSON.stringify(retry), JSON.stringify(d));
+    expect(await inbox.bringBack(fence, conversation, retry.id)).toBe(2);
+    expect(await inbox.read(conversation)).toEqual([a, b, d]);
+    expect(await redis.hget(keys.message(a.id), 'state')).toBe('waiting');
+    expect(await redis.hget(keys.message(retry.id), 'state')).toBe('answered');
+    // Whose claim has expired does not get a new one that never would.
+    expect(await redis.exists(keys.message(b.id))).toBe(0);
+  });
+});
+
+test('bringing back a second time, or when nothing failed, changes nothing', async () => {
+  await withRedis(async (redis) => {
+    const inbox = createInbox(redis);
+    const [a, retry] = [message('a'), message('retry')];
+    await redis.set(lock, 'mine');
+    await giveUp(redis, [a]);
+    await inbox.bringBack(fence, conversation, retry.id);
+    await redis.rpush(keys.inbox(conversation), JSON.stringify(retry));
+    expect(await inbox.bringBack(fence, conversation, retry.id)).toBe(0);
+    expect(await inbox.read(conversation)).toEqual([a, retry]);
+  });
+});
+
+test('only who holds the lock may bring messages back', async () => {
+  await withRedis(async (redis) => {
+    const inbox = createInbox(redis);
+    await giveUp(redis, [message('a')]);
+    await redis.set(lock, 'other');
+    await expect(inbox.bringBack(fence, conversation, message('retry').id)).rejects.toThrow(FencedError);
+    expect(await inbox.read(conversation)).toEqual([]);
+    expect(await redis.hexists(keys.conversation(conversation), 'failed')).toBe(1);
+  });
+});
+
+test('only who holds the lock may take messages up', async () => {
+  await withRedis(async (redis) => {
+    const inbox = createInbox(redis);
+    const entry = message('a');
+    await redis.set(lock, 'mine');
+    await redis.hset(keys.message(entry.id), 'state', 'waiting');
+    await expect(inbox.take({ lock, token: 'other' }, [entry.id], '1')).rejects.toThrow(FencedError);
+    expect(await redis.hgetall(keys.message(entry.id))).toEqual({ state: 'waiting' });
+    await inbox.take(fence, [entry.id], '1');
+    expect(await redis.hgetall(keys.message(entry.id))).toEqual({ state: 'working', turn: '1' });
+    await redis.del(lock);
+    await expect(inbox.take(fence, [entry.id], '1')).rejects.toThrow(FencedError);
+  });
+});

@@ -1,0 +1,74 @@
+import { AxiosError, AxiosHeaders } from 'axios';
+import { Redis } from 'ioredis';
+import { expect, test } from 'vitest';
+import { reportError } from '../../shared/errors.ts';
+import { createLog } from '../../shared/log.ts';
+import { createTwilioMessenger } from '../../shared/twilio-messenger.ts';
+import { withRedis } from '../support/redis.ts';
+import { until } from '../support/until.ts';
+
+/** What logging something writes. */
+function written(fields: Record<string, unknown>): string {
+  let text = '';
+  createLog('test', 'trace', { write: (line) => void (text += line) }).error(fields, 'something went wrong');
+  return text;
+}
+
+test('an error of the HTTP client is logged without its request', () => {
+  const config = { headers: new AxiosHeaders({ Authorization: 'Basic c2VjcmV0' }), data: 'Body=private', url: 'https://api.twilio.com' };
+  const error = new AxiosError('socket hang up', 'ECONNRESET', config, { _header: 'Authorization: Basic c2VjcmV0' });
+  for (const name of ['err', 'error']) {
+    const text = written({ [name]: error });
+    expect(text).toContain('ECONNRESET');
+    expect(text).toContain('socket hang up');
+    expect(text).not.toMatch(/c2VjcmV0|Authorization|private/);
+  }
+});
+
+test('an error of Redis is logged without the command\'s arguments', async () => {
+  await withRedis(async (redis) => {
+    await redis.set('{sidepocket}:text', 'x');
+    const error: unknown = await redis.lpush('{sidepocket}:text', 'private words').catch((thrown: unknown) => thrown);
+    expect(JSON.stringify(error)).toContain('private words');
+    const text = written({ err: error });
+    expect(text).toContain('WRONGTYPE');
+    expect(text).not.toContain('private words');
+  });
+});
+
+test('a password in the address of Redis does not reach the log when it is away', async () => {
+  let reported: unknown;
+  const redis = new Redis('redis://user:topsecret@127.0.0.1:1', { lazyConnect: true, retryStrategy: () => null });
+  redis.on('error', (error) => (reported = error));
+  await redis.connect().catch(() => undefined);
+  expect(await until('the error', () => written({ err: reported }).includes('ECONNREFUSED'))).toBe(true);
+  expect(written({ err: reported })).not.toContain('topsecret');
+  redis.disconnect();
+});
+
+test('what the messenger throws holds neither the token nor the text', async () => {
+  const account = { accountSid: `AC${'1'.repeat(32)}`, authToken: 'topsecret', number: '+15550100000', apiUrl: 'http://127.0.0.1:1' };
+  const messenger = createTwilioMessenger(account, createLog('test', 'silent'));
+  const failure: unknown = await messenger.send({ to: '+15551230001', text: 'private words', statusCallback: 'http://127.0.0.1:1/' }).catch((thrown: unknown) => thrown);
+  expect(failure).toBeInstanceOf(Error);
+  const basic = Buffer.from(`${account.accountSid}:${account.authToken}`).toString('base64');
+  for (const text of [JSON.stringify(failure), String(failure), (failure as Error).stack ?? '', written({ err: failure, failure })]) {
+    expect(text).not.toContain('topsecret');
+    expect(text).not.toContain('private words');
+    expect(text).not.toContain(basic);
+  }
+});
+
+test('phone numbers are masked', () => {
+  const text = written({ conversation: '+15551230001', from: 'whatsapp:+15551230001', to: '+15551230001' });
+  expect(text).not.toContain('5551230001');
+  expect(JSON.parse(text)).toMatchObject({ conversation: '+1…01', from: '+1…01', to: '+1…01' });
+});
+
+test('anything thrown has a report, and it is short', () => {
+  expect(reportError(new TypeError('x'.repeat(1000)))).toEqual({ name: 'TypeError', message: 'x'.repeat(300) });
+  expect(reportError(Object.assign(new Error('x'), { code: 20003 }))).toEqual({ name: 'Error', message: 'x', code: '20003' });
+  expect(reportError('only words')).toEqual({ name: 'Error', message: 'only words' });
+  expect(reportError(undefined)).toEqual({ name: 'Error', message: 'undefined' });
+  expect(reportError({ secret: 'topsecret' }).message).not.toContain('topsecret');
+});

@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest';
+import type { AgentEvent, Prompt } from '../../worker/agent/agent.ts';
+import { createAsked } from '../../worker/agent/asked.ts';
+import { createChannel } from '../../worker/agent/channel.ts';
+import { resumeNote } from '../../worker/agent/instructions.ts';
+import type { LiveSession } from '../../worker/agent/live-session.ts';
+import { until } from '../support/until.ts';
+
+const usage = { inputTokens: 1, outputTokens: 1, costUsd: 0 };
+
+/** The account of one turn in a session that only writes down what it is given. */
+function openAccount(...texts: string[]) {
+  const given: { uuid: string; text: string }[] = [];
+  const sent = new Set<string>();
+  const live: LiveSession = {
+    id: 's', resumed: false, sent, ended: false, tools: undefined,
+    listen: () => undefined,
+    send(uuid, text) {
+      sent.add(uuid);
+      given.push({ uuid, text });
+    },
+    interrupt: async () => undefined,
+    close: async () => undefined,
+  };
+  const prompts = createChannel<Prompt>();
+  for (const text of texts) prompts.push({ id: text, text });
+  prompts.close();
+  const events = createChannel<AgentEvent>();
+  const noTools = { sendFile: async () => '', sendMessage: async () => '' };
+  const asked = createAsked(live, { conversation: '+15551230001', workspace: '/', session: undefined, prompts, tools: noTools, signal: new AbortController().signal }, events);
+  const fed = asked.feed();
+  const uuidOf = async (index: number): Promise<string> => (await until(`text ${index}`, () => given[index])).uuid;
+  const answers = async (): Promise<string[][]> => {
+    const all: string[][] = [];
+    for await (const event of events) if (event.kind === 'answer') all.push(event.prompts);
+    return all;
+  };
+  const answer = (...uuids: string[]): void => asked.answer({ kind: 'result', id: 'a', text: 'an answer', uuids, usage });
+  return { asked, given, fed, uuidOf, answers, answer };
+}
+
+test('no two texts ever wait in Claude Code\'s queue', async () => {
+  const { asked, given, fed, uuidOf, answers, answer } = openAccount('one', 'two', 'three');
+  const first = await uuidOf(0);
+  expect(given).toHaveLength(1);
+  asked.take('somebody else');
+  asked.take(first);
+  const second = await uuidOf(1);
+  expect(given).toHaveLength(2);
+  answer(first);
+  asked.take(second);
+  const third = await uuidOf(2);
+  asked.take(third);
+  await fed;
+  answer(second, third);
+  expect(await answers()).toEqual([['one'], ['two', 'three']]);
+  expect(given.map(({ text }) => text)).toEqual(['one', 'two', 'three']);
+});
+
+test('a prompt that Claude Code passes over is gone on with under a new uuid', async () => {
+  const { asked, given, uuidOf, answers, answer } = openAccount('one');
+  const first = await uuidOf(0);
+  asked.askAgain(first);
+  const note = await uuidOf(1);
+  expect(note).not.toBe(first);
+  expect(given[1]?.text).toBe(resumeNote);
+  asked.askAgain('somebody else');
+  answer(note);
+  expect(await answers()).toEqual([['one']]);
+});
+
+test('an answer to nobody, or to another, is no answer to what was asked', async () => {
+  const { asked, uuidOf, answers, answer } = openAccount('one');
+  const first = await uuidOf(0);
+  asked.take(first);
+  answer();
+  answer('somebody else');
+  answer(first);
+  expect(await answers()).toEqual([['one']]);
+});

@@ -1,0 +1,100 @@
+import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk';
+import { expect, test } from 'vitest';
+import { createTranslator, failureKind } from '../../worker/agent/translate.ts';
+import type { Translation } from '../../worker/agent/translate.ts';
+
+const usage = { input_tokens: 100, output_tokens: 10, cache_read_input_tokens: 0, cache_creation_input_tokens: 0 };
+
+/** A message as Claude Code 2.1.330 sends it, with the fields that matter here. */
+function message(fields: Record<string, unknown>): SDKMessage {
+  return { parent_tool_use_id: null, session_id: 's', uuid: 'u', ...fields } as unknown as SDKMessage;
+}
+
+const said = (uuid: string, ...content: object[]) => message({ type: 'assistant', uuid, message: { role: 'assistant', content } });
+const words = (text: string) => ({ type: 'text', text });
+const lifecycle = (uuid: string, state: string) => message({ type: 'command_lifecycle', command_uuid: uuid, state });
+const result = (fields: Record<string, unknown> = {}) =>
+  message({ type: 'result', subtype: 'success', is_error: false, uuid: 'r', result: '', total_cost_usd: 0.5, usage, modelUsage: {}, user_message_uuids: ['p'], ...fields });
+
+/** What a new process's messages mean, without the signs of life. */
+function translateAll(messages: SDKMessage[], resumed = false): Translation[] {
+  const translate = createTranslator(resumed);
+  return messages.flatMap(translate).filter(({ kind }) => kind !== 'alive');
+}
+
+test('an answer is made of the texts after the last tool', () => {
+  const translated = translateAll([
+    said('a', words('I will look.')),
+    said('b', { type: 'tool_use', id: 't', name: 'Bash', input: { command: 'echo\n  hi', timeout: 5000 } }),
+    message({ type: 'user', message: { role: 'user', content: [{ type: 'tool_result', tool_use_id: 't', is_error: true }] } }),
+    said('c', words('First.')),
+    said('d', words('Second.')),
+    result({ result: 'Second.' }),
+  ]);
+  expect(translated).toEqual([
+    { kind: 'tool', id: 't', name: 'Bash', summary: 'echo hi', timeoutMs: 5000 },
+    { kind: 'tool-end', id: 't', failed: true },
+    { kind: 'result', id: 'd', text: 'First.\n\nSecond.', uuids: ['p'], usage: { inputTokens: 100, outputTokens: 10, costUsd: 0.5 } },
+  ]);
+});
+
+test('what a helper of Claude says, and what is said a second time, is no part of the answer', () => {
+  const [first, second] = translateAll([
+    said('a', words('One.')),
+    result(),
+    message({ ...said('x', words('A helper.')), parent_tool_use_id: 'toolu_1' }),
+    said('a', words('One.')),
+    result({ uuid: 'r2' }),
+  ]);
+  expect(first).toMatchObject({ id: 'a', text: 'One.' });
+  expect(second).toMatchObject({ id: 'r2', text: '' });
+});
+
+test('costs are differences, counted anew after a clearing, and a share after a resume', () => {
+  const costs = (messages: SDKMessage[], resumed = false) => translateAll(messages, resumed).map((translation) => (translation.kind === 'result' ? translation.usage.costUsd : NaN));
+  expect(costs([0.25, 0.75, 0, 0.5].map((total) => result({ total_cost_usd: total })))).toEqual([0.25, 0.5, 0, 0.5]);
+  const modelUsage = { claude: { inputTokens: 400, outputTokens: 40, cacheReadInputTokens: 0, cacheCreationInputTokens: 0 } };
+  expect(costs([result({ total_cost_usd: 1, modelUsage }), result({ total_cost_usd: 1.5, modelUsage })], true)).toEqual([0.25, 0.5]);
+});
+
+test('an answer to nobody names no prompt', () => {
+  expect(translateAll([said('a', words('It is done.')), result({ user_message_uuids: undefined })])).toMatchObject([{ kind: 'result', uuids: [] }]);
+  expect(translateAll([result({ user_message_uuids: undefined, user_message_uuid: 'p1' })])).toMatchObject([{ uuids: ['p1'] }]);
+});
+
+test('a prompt is taken, or passed over', () => {
+  expect(translateAll([lifecycle('p', 'queued'), lifecycle('p', 'started'), lifecycle('p', 'completed')])).toEqual([{ kind: 'taken', uuid: 'p' }]);
+  expect(translateAll([lifecycle('p', 'queued'), lifecycle('p', 'completed')])).toEqual([{ kind: 'passed-over', uuid: 'p' }]);
+});
+
+test('a session is named, a retry told, an interruption seen', () => {
+  expect(translateAll([message({ type: 'system', subtype: 'init', session_id: 's1' })])).toEqual([{ kind: 'session', id: 's1' }]);
+  expect(translateAll([message({ type: 'system', subtype: 'api_retry', error: 'overloaded' })])).toEqual([{ kind: 'retrying', reason: 'overloaded' }]);
+  expect(translateAll([result({ subtype: 'error_during_execution', is_error: true, terminal_reason: 'aborted_tools', errors: [] })])).toEqual([{ kind: 'interrupted' }]);
+});
+
+test('a failed result is named by what Claude Code said before it', () => {
+  const failed = (...before: SDKMessage[]) => translateAll([...before, result({ is_error: true, api_error_status: 400, result: 'words' })]);
+  const trouble = (error: string) => message({ ...said('e', words('words')), error });
+  expect(failed(trouble('billing_error'))).toMatchObject([{ kind: 'failure', failure: { kind: 'no-credit', message: 'words' } }]);
+  expect(failed(trouble('authentication_failed'))).toMatchObject([{ failure: { kind: 'signed-out' } }]);
+  expect(failed()).toMatchObject([{ failure: { kind: 'broken' } }]);
+  const limit = message({ type: 'rate_limit_event', rate_limit_info: { status: 'rejected', resetsAt: 1_800_000_000 } });
+  expect(failed(limit, trouble('rate_limit'))).toMatchObject([{ failure: { kind: 'usage-limit', resetsAt: new Date(1_800_000_000_000) } }]);
+  expect(translateAll([result({ subtype: 'error_max_turns', errors: ['too many'] })])).toMatchObject([{ failure: { kind: 'broken', message: 'too many' } }]);
+});
+
+test('kinds of messages that are not known are signs of life', () => {
+  const translate = createTranslator(false);
+  for (const fields of [{ type: 'something_new' }, { type: 'system', subtype: 'something_new' }, { type: 'user', message: { content: 'text' } }, { type: 'user', message: { content: [null, 7, {}] } }]) {
+    expect(translate(message(fields))).toEqual([{ kind: 'alive' }]);
+  }
+});
+
+test.each([
+  ['overloaded', undefined, 'overloaded'], ['server_error', 529, 'overloaded'], ['server_error', 500, 'model-away'], ['unknown', undefined, 'model-away'],
+  [undefined, 401, 'signed-out'], [undefined, 403, 'signed-out'], ['rate_limit', undefined, 'usage-limit'], [undefined, 429, 'usage-limit'], [undefined, 503, 'model-away'],
+  ['billing_error', 400, 'no-credit'], ['invalid_request', 400, 'broken'], [undefined, undefined, 'broken'],
+])('trouble %s with status %s is %s', (trouble, status, kind) => {
+  expect(failureKind(trouble, status)).toBe(kind);
+});

@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import type { UUID } from 'node:crypto';
+import type { AgentEvent, AgentTurn, Prompt } from './agent.ts';
+import type { Channel } from './channel.ts';
+import { overtakenNote, resumeNote } from './instructions.ts';
+import type { LiveSession } from './live-session.ts';
+import { promptId } from './prompt-id.ts';
+import { findPrompt, readTranscript } from './transcript.ts';
+import type { PromptState } from './transcript.ts';
+import type { Translation } from './translate.ts';
+
+/** The account of which prompts of a turn wait for an answer. */
+export type Asked = {
+  /** Gives every prompt to Claude Code that has not had it before. Ends when the turn's prompts are closed and handed over. */
+  feed(): Promise<void>;
+  /** A prompt has left Claude Code's queue. */
+  take(uuid: string): void;
+  /** A prompt was dropped: Claude Code has had it, though the transcript did not say so. */
+  askAgain(uuid: string): void;
+  answer(result: Extract<Translation, { kind: 'result' }>): void;
+};
+
+const noUsage = { inputTokens: 0, outputTokens: 0, costUsd: 0 };
+
+/** Keeps the account, and closes the events when the last prompt is answered. */
+export function createAsked(live: LiveSession, turn: AgentTurn, events: Channel<AgentEvent>): Asked {
+  /** What was given to Claude Code, by its uuid, and the prompts that this answers. */
+  const pending = new Map<string, string[]>();
+  let continuation: string[] | undefined;
+  let queued: { uuid: string; gone: Promise<void>; leave: () => void } | undefined;
+  let closed = false;
+  const finishIfDone = (): void => {
+    if (closed && pending.size === 0) events.close();
+  };
+
+  /**
+   * Hands a text over once the one before has left Claude Code's queue. Of texts that wait there together the transcript keeps only the last one's uuid,
+   * and after a crash the others would be asked again; so no two ever wait.
+   */
+  const give = async (uuid: UUID, text: string, prompts: string[]): Promise<void> => {
+    await queued?.gone;
+    pending.set(uuid, prompts);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    queued = { uuid, gone: promise, leave: resolve };
+    live.send(uuid, text);
+  };
+
+  const lookUp = async (uuid: UUID): Promise<PromptState> => {
+    if (!live.resumed && !live.sent.has(uuid)) return { state: 'absent' };
+    return findPrompt(await readTranscript(live.id, turn.workspace), uuid);
+  };
+
+  const ask = async (prompt: Prompt): Promise<void> => {
+    const uuid = promptId(prompt.id);
+    const known = await lookUp(uuid);
+    if (known.state === 'absent') return await give(uuid, prompt.text, [prompt.id]);
+    if (known.state === 'answered') return events.push({ kind: 'answer', id: known.id, text: known.text, prompts: [prompt.id], usage: noUsage });
+    // Claude Code passes over a uuid that it has had, so going on is asked for under a new one.
+    if (known.overtaken) return await give(randomUUID(), overtakenNote(prompt.text), [prompt.id]);
+    if (continuation) return void continuation.push(prompt.id);
+    continuation = [prompt.id];
+    await give(randomUUID(), resumeNote, continuation);
+  };
+
+  return {
+    async feed() {
+      for await (const prompt of turn.prompts) await ask(prompt);
+      closed = true;
+      finishIfDone();
+    },
+    take(uuid) {
+      if (queued?.uuid === uuid) queued.leave();
+    },
+    askAgain(uuid) {
+      const prompts = pending.get(uuid);
+      if (!prompts) return;
+      if (queued?.uuid === uuid) queued.leave();
+      pending.delete(uuid);
+      void give(randomUUID(), resumeNote, prompts);
+    },
+    answer({ id, text, uuids, usage }) {
+      const consumed = uuids.filter((uuid) => pending.has(uuid));
+      // Not an answer to the person: Claude Code began by itself.
+      if (consumed.length === 0) return;
+      const prompts = consumed.flatMap((uuid) => pending.get(uuid) ?? []);
+      for (const uuid of consumed) {
+        if (pending.get(uuid) === continuation) continuation = undefined;
+        pending.delete(uuid);
+      }
+      events.push({ kind: 'answer', id, text, prompts, usage });
+      finishIfDone();
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import { Worker } from 'bullmq';
+import type { Job } from 'bullmq';
+import { prefix } from '../shared/keys.ts';
+import type { Log } from '../shared/log.ts';
+import type { QueueName } from '../shared/queues.ts';
+import type { Redis } from '../shared/redis.ts';
+
+/** Works a job. `token` is what BullMQ's lock on it holds; `signal` asks for an end. */
+export type Processor = (job: Job, token: string, signal: AbortSignal) => Promise<unknown>;
+
+export type QueueWorkerOptions = {
+  name: QueueName;
+  redis: Redis;
+  /** `WORKER_ID#boot`, which BullMQ writes on every job. */
+  owner: string;
+  concurrency: number;
+  process: Processor;
+  log: Log;
+};
+
+/**
+ * A BullMQ worker that does not start by itself. Its polling is slow on purpose: a new job wakes it at once, and each poll is a Redis command that
+ * may be billed. Crashes are counted by the turn itself, so BullMQ's own limit is out of reach.
+ */
+export function createQueueWorker({ name, redis, owner, concurrency, process, log }: QueueWorkerOptions): Worker {
+  // BullMQ gives a processor its signal only when it has three parameters.
+  const worker = new Worker(name, async (job, token, signal) => await process(job, token ?? '', signal ?? new AbortController().signal), {
+    connection: redis, prefix, name: owner, concurrency, autorun: false,
+    lockDuration: 60_000, drainDelay: 900, stalledInterval: 600_000, maxStalledCount: 1_000_000,
+  });
+  // A lost connection is logged by the connection itself.
+  worker.on('error', (error) => log.debug({ err: error, queue: name }, 'BullMQ'));
+  worker.on('lockRenewalFailed', (ids) => {
+    for (const id of ids) worker.cancelJob(id, 'its lock was lost');
+  });
+  return worker;
+}
+
+/** What ending and handing back may take at most once the turns are interrupted (ms). */
+const handBackMs = 3000;
+
+/**
+ * Takes nothing new and lets what runs go on until its deadline; then interrupts it, so that it is handed back to the next worker. All of it
+ * ends within `ms` milliseconds.
+ */
+export async function closeQueueWorker(worker: Worker, ms: number): Promise<void> {
+  const interrupt = setTimeout(() => worker.cancelAllJobs('the worker stops'), Math.max(ms - handBackMs, 0));
+  const deadline = Promise.withResolvers<void>();
+  const timer = setTimeout(deadline.resolve, ms);
+  await Promise.race([worker.close(), deadline.promise.then(() => worker.close(true))]);
+  clearTimeout(interrupt);
+  clearTimeout(timer);
+}

@@ -1,0 +1,81 @@
+import { UnrecoverableError } from 'bullmq';
+import type { Job } from 'bullmq';
+import type { Conversations } from '../shared/conversation.ts';
+import { reportError } from '../shared/errors.ts';
+import { FencedError } from '../shared/inbox.ts';
+import type { Fence, Inbox } from '../shared/inbox.ts';
+import type { Log } from '../shared/log.ts';
+import type { Message } from '../shared/message.ts';
+import type { Outbox } from '../shared/outbox.ts';
+import type { TurnData, TurnMessage, TurnResult } from '../shared/queues.ts';
+import { AgentFailure } from './agent/agent.ts';
+import { failureSentence } from './failure-sentence.ts';
+import { delayJob, handBack } from './job-moves.ts';
+
+/** After so many attempts that crashed or failed a message is given up. */
+const mostAttempts = 3;
+
+/** What ends a turn needs of the worker. */
+export type EndingParts = { inbox: Inbox; outbox: Outbox; conversations: Conversations };
+
+/** The turn that ends. */
+export type Ending = { job: Job<TurnData, TurnResult>; token: string; turn: string; fence: Fence; signal: AbortSignal; log: Log };
+
+/** The messages of an attempt that begins now, each with its count of attempts: one more than before. */
+export function countAttempts(before: TurnMessage[], messages: Message[]): TurnMessage[] {
+  const attempts = new Map(before.map((message) => [message.id, message.attempts]));
+  return messages.map(({ id, at, text, media }) => ({ id, at, text, media: media.length, attempts: (attempts.get(id) ?? 0) + 1 }));
+}
+
+/** Gives up what has crashed its worker too often, and returns the messages that are still to be worked. */
+export async function giveUpExhausted(parts: EndingParts, ending: Ending, messages: Message[]): Promise<Message[]> {
+  const exhausted = new Set(ending.job.data.messages.filter((message) => message.attempts > mostAttempts).map((message) => message.id));
+  const failed = messages.filter((message) => exhausted.has(message.id));
+  if (failed.length === 0) return messages;
+  await giveUp(parts, ending, new AgentFailure('died', 'it ended the worker each time'), failed);
+  return messages.filter((message) => !exhausted.has(message.id));
+}
+
+/** Decides what becomes of a turn that did not end well: handed back, put off, tried again, or given up with a sentence. Always throws. */
+export async function endBadly(parts: EndingParts, ending: Ending, error: unknown): Promise<never> {
+  const { job, token, turn, fence, signal, log } = ending;
+  if (error instanceof FencedError) throw error;
+  if (signal.aborted) {
+    log.info({ reason: String(signal.reason) }, 'turn interrupted');
+    await forgetAttempt(job);
+    return await handBack(job, token);
+  }
+  const failure = error instanceof AgentFailure ? error : new AgentFailure('broken', reportError(error).message);
+  log.warn({ kind: failure.kind, reason: failure.message }, 'turn failed');
+  if (!(error instanceof AgentFailure)) log.error({ err: error }, 'a defect');
+  await job.log(`${new Date().toISOString()} failed: ${failure.kind}: ${failure.message}`);
+  const { conversation } = job.data;
+  if (failure.kind === 'usage-limit' && failure.resetsAt) {
+    const waitMs = Math.max(failure.resetsAt.getTime() - Date.now(), 1000);
+    await parts.outbox.put([{ id: `${turn}.limit.${failure.resetsAt.getTime()}`, conversation, turn, text: failureSentence('usage-limit', failure.resetsAt) }], fence);
+    await forgetAttempt(job);
+    return await delayJob(job, token, waitMs);
+  }
+  const attempts = new Map(job.data.messages.map((message) => [message.id, message.attempts]));
+  const worthAnother = failure.kind === 'died' || failure.kind === 'broken';
+  const left = (await parts.inbox.read(conversation)).filter((message) => attempts.has(message.id));
+  const isOver = (message: Message): boolean => !worthAnother || (attempts.get(message.id) ?? 0) >= mostAttempts;
+  await giveUp(parts, ending, failure, left.filter(isOver));
+  if (left.every(isOver)) throw new UnrecoverableError(`${failure.kind}: ${failure.message}`);
+  return await delayJob(job, token, 1000 * 2 ** (Math.max(...attempts.values()) - 1));
+}
+
+/** An attempt that was ended from outside is none. */
+async function forgetAttempt(job: Job<TurnData, TurnResult>): Promise<void> {
+  await job.updateData({ ...job.data, messages: job.data.messages.map((message) => ({ ...message, attempts: message.attempts - 1 })) });
+}
+
+/** Says in one sentence that there will be no answer; the messages can be brought back by `retry`. */
+async function giveUp({ conversations, outbox }: EndingParts, { job, turn, fence }: Ending, failure: AgentFailure, failed: Message[]): Promise<void> {
+  const [first] = failed;
+  if (!first) return;
+  const { conversation } = job.data;
+  await conversations.write(conversation, fence, { failed: failed.map((message) => JSON.stringify(message)) });
+  const text = failureSentence(failure.kind, failure.resetsAt);
+  await outbox.put([{ id: `${turn}.failed.${first.id}`, conversation, turn, text }], fence, { conversation, ids: failed.map((message) => message.id), state: 'failed' });
+}
