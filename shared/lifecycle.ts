@@ -6,7 +6,8 @@ export type Running = { stop(): Promise<void> };
 
 /** Gives back what was opened, in reverse order. */
 export type Releasers = {
-  add(name: string, release: () => unknown): void;
+  /** `patienceMs` bounds how long the release may take: with Redis away some would never end. */
+  add(name: string, release: () => unknown, patienceMs?: number): void;
   run(): Promise<void>;
 };
 
@@ -15,21 +16,31 @@ export type Releasers = {
  * also uses it when a start fails half-way.
  */
 export function createReleasers(log: Log): Releasers {
-  const stack: { name: string; release: () => unknown }[] = [];
+  const stack: { name: string; release: () => unknown; patienceMs: number }[] = [];
   let running: Promise<void> | undefined;
   const releaseAll = async (): Promise<void> => {
     for (let entry = stack.pop(); entry; entry = stack.pop()) {
       try {
-        await entry.release();
+        await within(entry.patienceMs, entry.release());
       } catch (error) {
         log.warn({ err: error, part: entry.name }, 'closing failed');
       }
     }
   };
   return {
-    add: (name, release) => stack.push({ name, release }),
+    add: (name, release, patienceMs = 10_000) => stack.push({ name, release, patienceMs }),
     run: () => (running ??= releaseAll()),
   };
+}
+
+async function within(ms: number, work: unknown): Promise<void> {
+  const deadline = Promise.withResolvers<never>();
+  const timer = setTimeout(() => deadline.reject(new Error(`it took longer than ${ms} ms`)), ms);
+  try {
+    await Promise.race([work, deadline.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /**

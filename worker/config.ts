@@ -33,6 +33,8 @@ const schema = z
   .refine((env) => env.ANTHROPIC_API_KEY !== undefined || env.CLAUDE_CODE_OAUTH_TOKEN !== undefined, {
     path: ['ANTHROPIC_API_KEY'],
     message: 'is missing (or CLAUDE_CODE_OAUTH_TOKEN)',
+    // Said together with the other problems, not after them.
+    when: () => true,
   })
   .transform((env) => ({
     ...env,

@@ -47,7 +47,7 @@ export async function closeQueueWorker(worker: Worker, ms: number): Promise<void
   const interrupt = setTimeout(() => worker.cancelAllJobs('the worker stops'), Math.max(ms - handBackMs, 0));
   const deadline = Promise.withResolvers<void>();
   const timer = setTimeout(deadline.resolve, ms);
-  await Promise.race([worker.close(), deadline.promise.then(() => worker.close(true))]);
+  await Promise.race([worker.close(), deadline.promise]);
   clearTimeout(interrupt);
   clearTimeout(timer);
 }

@@ -59,7 +59,7 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     releasers.add('redis', () => redis.disconnect());
     const turns = createTurns(redis);
     const deliveries = createDeliveries(redis);
-    releasers.add('queues', () => Promise.all([turns.close(), deliveries.close()]));
+    releasers.add('queues', () => Promise.all([turns.close(), deliveries.close()]), 2000);
 
     const lease = await createLease({
       redis, worker: config.WORKER_ID, times: parts.lease, log,
@@ -110,7 +110,7 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     start('turns', parts.concurrency.turns, processTurn);
     start('deliveries', parts.concurrency.deliveries, processDelivery);
     releasers.add('lease', () => lease.stop());
-    releasers.add('workers', () => Promise.all([...workers.values()].map((worker) => closeQueueWorker(worker, config.STOP_SECONDS * 1000))));
+    releasers.add('workers', () => Promise.all([...workers.values()].map((worker) => closeQueueWorker(worker, config.STOP_SECONDS * 1000))), config.STOP_SECONDS * 1000 + 2000);
 
     await checkRedis(redis, log);
     await lease.renew();

@@ -29,10 +29,19 @@ export type Plan = {
   digest: string;
 };
 
-export type PlanOptions = { messages: number; conversations: number; claude: number; workers: number; minutes: number; seed: number };
+export type PlanOptions = {
+  messages: number;
+  conversations: number;
+  claude: number;
+  workers: number;
+  minutes: number;
+  seed: number;
+  /** One kill in so many milliseconds, on average. */
+  killEveryMs?: number;
+};
 
-/** One kill in so many milliseconds, on average: a worker boots in about two seconds and gives a turn up after three deaths. */
-const killEveryMs = 6000;
+/** A worker boots in about two seconds and gives a turn up after three deaths, so kills keep this distance (ms) unless told otherwise. */
+const usualKillEveryMs = 6000;
 
 /** Kinds by weight: a round of every kind, and the worker's random death twice more, since it has most to lose. */
 const weighted: KillKind[] = [...killKinds, 'worker', 'worker'];
@@ -45,7 +54,7 @@ export function createPlan(options: PlanOptions): Plan {
   const conversations = Array.from({ length: options.conversations }, (_, index) => `+1555200${String(index).padStart(4, '0')}`);
   const claude = conversations.slice(0, options.claude);
   const messages = planMessages(options.messages, conversations, new Set(claude), durationMs, random, between);
-  const kills = planKills(durationMs, options.workers, random, between);
+  const kills = planKills(durationMs, options.killEveryMs ?? usualKillEveryMs, options.workers, random, between);
   const digest = createHash('sha256').update(JSON.stringify([messages, kills])).digest('hex').slice(0, 12);
   return { conversations, claude, messages, kills, durationMs, digest };
 }
@@ -72,7 +81,7 @@ function planMessages(count: number, conversations: string[], claude: Set<string
 }
 
 /** Gives every kind its turn before one comes again, in an order of the seed's. */
-function planKills(durationMs: number, workers: number, random: () => number, between: Between): PlannedKill[] {
+function planKills(durationMs: number, killEveryMs: number, workers: number, random: () => number, between: Between): PlannedKill[] {
   const kills: PlannedKill[] = [];
   let round: KillKind[] = [];
   for (let atMs = between(500, killEveryMs); atMs < durationMs; atMs += between(killEveryMs * 0.5, killEveryMs * 1.5)) {

@@ -16,6 +16,8 @@ import { answerFast } from './thinking.ts';
 const log = createLog('worker', process.env['LOG_LEVEL'] || 'info');
 /** The numbers whose messages Claude Code answers; the fast agent has the rest. */
 const claudeNumbers = new Set((process.env['CHAOS_CLAUDE'] ?? '').split(',').filter((number) => number !== ''));
+/** A Twilio that does not answer is given up early (ms), since a run has little time; Twilio's own pace is not the question here. */
+const twilioTimeoutMs = 4000;
 
 await runProcess(log, async () => {
   const config = parseWorkerConfig(process.env);
@@ -23,6 +25,7 @@ await runProcess(log, async () => {
   const messenger = createTwilioMessenger(
     { accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, number: config.TWILIO_WHATSAPP_NUMBER, apiUrl: config.TWILIO_API_URL },
     log,
+    twilioTimeoutMs,
   );
   return await runWorker(
     config,
