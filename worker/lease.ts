@@ -25,28 +25,36 @@ export type Lease = {
   stop(): Promise<void>;
 };
 
+/** A job that is ours in Redis and unknown here for this time (ms) was given to us by a reply that never arrived. */
+const unheardMs = 2000;
+
 /**
  * Renews, unless a newer boot of the same worker exists: then this one is fenced off. A job is an orphan when the boot that took it is not
- * the one that holds its worker's lease; its lock is removed and it is marked as stalled, which is where BullMQ's own recovery takes over.
+ * the one that holds its worker's lease, or when it is this one and knows nothing of it (a connection can break between Redis's step and its reply); its lock is removed and it is marked as stalled, which is where BullMQ's own recovery takes over.
  * A worker that hangs with an open connection swallows the marker by which BullMQ wakes the others: at the first renewal it is fed one, and whenever
  * jobs wait without a marker a new one is set.
  */
 const renewScript: Script = {
   name: 'sidepocketRenew',
   keys: 3,
-  // KEYS: lease, boots, heartbeat. ARGV: worker, boot, hold (ms), prefix, now (ms), control channel at the first renewal, queues…
+  // KEYS: lease, boots, heartbeat. ARGV: worker, boot, hold (ms), prefix, now (ms), control channel at the first renewal, running jobs as JSON, unheard (ms), queues…
   lua: `
     local newest = redis.call('GET', KEYS[2])
     if newest and tonumber(newest) > tonumber(ARGV[2]) then return { 'fenced' } end
     redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
     redis.call('SET', KEYS[3], ARGV[1] .. '#' .. ARGV[2], 'PX', ARGV[3])
     if ARGV[6] ~= '' then redis.call('PUBLISH', ARGV[6], cjson.encode({ kind = 'awake' })) end
-    local freed = {}
-    for i = 7, #ARGV do
+    local freed, running = {}, {}
+    for _, id in ipairs(cjson.decode(ARGV[7])) do running[id] = true end
+    for i = 9, #ARGV do
       local base, count = ARGV[4] .. ':' .. ARGV[i] .. ':', 0
       for _, id in ipairs(redis.call('LRANGE', base .. 'active', 0, -1)) do
         local worker, boot = string.match(redis.call('HGET', base .. id, 'pb') or '', '^(.*)#(%d+)$')
-        if worker and redis.call('GET', ARGV[4] .. ':lease:' .. worker) ~= boot then
+        local orphan = worker and redis.call('GET', ARGV[4] .. ':lease:' .. worker) ~= boot
+        if worker == ARGV[1] and boot == ARGV[2] and not running[ARGV[i] .. ':' .. id] then
+          orphan = tonumber(redis.call('HGET', base .. id, 'processedOn') or ARGV[5]) < tonumber(ARGV[5]) - tonumber(ARGV[8])
+        end
+        if orphan then
           redis.call('DEL', base .. id .. ':lock')
           redis.call('SADD', base .. 'stalled', id)
           count = count + 1
@@ -65,6 +73,8 @@ export type LeaseParts = {
   redis: Redis;
   worker: string;
   times: LeaseTimes;
+  /** The jobs that this worker is working, each as `queue:id`. */
+  running: () => Iterable<string>;
   /** Lets BullMQ put the jobs marked as stalled back to the head of the queue. */
   recover: (queue: QueueName) => Promise<void>;
   /** Called once, when a newer boot of this worker has taken over. */
@@ -73,14 +83,14 @@ export type LeaseParts = {
 };
 
 /** Counts this boot. The lease itself is taken by the first `renew`. */
-export async function createLease({ redis, worker, times, recover, onFenced, log }: LeaseParts): Promise<Lease> {
+export async function createLease({ redis, worker, times, running, recover, onFenced, log }: LeaseParts): Promise<Lease> {
   const boot = await redis.incr(keys.boots(worker));
   let timer: NodeJS.Timeout | undefined;
   let fenced = false;
   let first = true;
 
   const renew = async (): Promise<void> => {
-    const freed = await runScript(redis, renewScript, [keys.lease(worker), keys.boots(worker), keys.heartbeat, worker, boot, times.holdMs, prefix, Date.now(), first ? keys.control : '', ...queueNames]);
+    const freed = await runScript(redis, renewScript, [keys.lease(worker), keys.boots(worker), keys.heartbeat, worker, boot, times.holdMs, prefix, Date.now(), first ? keys.control : '', JSON.stringify([...running()]), unheardMs, ...queueNames]);
     first = false;
     if (!Array.isArray(freed) || fenced) return;
     if (freed[0] === 'fenced') {
@@ -97,15 +107,27 @@ export async function createLease({ redis, worker, times, recover, onFenced, log
     }
   };
 
+  const renewSafely = (): void => void renew().catch((error: unknown) => log.warn({ err: error }, 'the lease was not renewed'));
+  // What a broken connection has swallowed is looked for as soon as it can be told from what is on its way.
+  const onReady = (): void => {
+    if (timer !== undefined) setTimeout(renewSafely, unheardMs + 200).unref();
+  };
+  redis.on('ready', onReady);
+
   return {
     owner: `${worker}#${boot}`,
     renew,
     start() {
-      timer = setInterval(() => renew().catch((error: unknown) => log.warn({ err: error }, 'the lease was not renewed')), times.renewMs);
+      timer = setInterval(renewSafely, times.renewMs);
     },
-    pause: () => clearInterval(timer),
-    async stop() {
+    pause() {
       clearInterval(timer);
+      timer = undefined;
+    },
+    async stop() {
+      redis.off('ready', onReady);
+      clearInterval(timer);
+      timer = undefined;
       if (fenced || redis.status !== 'ready') return;
       await redis.del(keys.lease(worker));
       if ((await redis.get(keys.heartbeat)) === `${worker}#${boot}`) await redis.del(keys.heartbeat);

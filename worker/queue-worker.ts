@@ -15,6 +15,8 @@ export type QueueWorkerOptions = {
   owner: string;
   concurrency: number;
   process: Processor;
+  /** Holds the jobs that are being worked, each as `queue:id`. */
+  running: Set<string>;
   log: Log;
 };
 
@@ -22,9 +24,18 @@ export type QueueWorkerOptions = {
  * A BullMQ worker that does not start by itself. Its polling is slow on purpose: a new job wakes it at once, and each poll is a Redis command that
  * may be billed. Crashes are counted by the turn itself, so BullMQ's own limit is out of reach.
  */
-export function createQueueWorker({ name, redis, owner, concurrency, process, log }: QueueWorkerOptions): Worker {
+export function createQueueWorker({ name, redis, owner, concurrency, process, running, log }: QueueWorkerOptions): Worker {
   // BullMQ gives a processor its signal only when it has three parameters.
-  const worker = new Worker(name, async (job, token, signal) => await process(job, token ?? '', signal ?? new AbortController().signal), {
+  const work = async (job: Job, token?: string, signal?: AbortSignal): Promise<unknown> => {
+    const id = `${name}:${job.id}`;
+    running.add(id);
+    try {
+      return await process(job, token ?? '', signal ?? new AbortController().signal);
+    } finally {
+      running.delete(id);
+    }
+  };
+  const worker = new Worker(name, async (job, token, signal) => await work(job, token, signal), {
     connection: redis, prefix, name: owner, concurrency, autorun: false,
     lockDuration: 60_000, drainDelay: 900, stalledInterval: 600_000, maxStalledCount: 1_000_000,
   });

@@ -54,6 +54,7 @@ export type WorkerParts = {
 export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: Log): Promise<Running & { url: string }> {
   const releasers = createReleasers(log);
   const workers = new Map<QueueName, Worker>();
+  const running = new Set<string>();
   try {
     const redis = connectRedis(config.REDIS_URL, 'patient', log);
     releasers.add('redis', () => redis.disconnect());
@@ -62,7 +63,7 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     releasers.add('queues', () => Promise.all([turns.close(), deliveries.close()]), 2000);
 
     const lease = await createLease({
-      redis, worker: config.WORKER_ID, times: parts.lease, log,
+      redis, worker: config.WORKER_ID, times: parts.lease, log, running: () => running,
       recover: async (name) => void (await workers.get(name)?.getBackend().moveStalledJobsToWait()),
       onFenced: parts.onFenced,
     });
@@ -105,7 +106,7 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
 
     const start = (name: QueueName, concurrency: number, process: Processor): void => {
       const awake: Processor = (job, token, signal) => (sleep ? sleep.during(() => process(job, token, signal)) : process(job, token, signal));
-      workers.set(name, createQueueWorker({ name, redis, owner: lease.owner, concurrency, process: awake, log }));
+      workers.set(name, createQueueWorker({ name, redis, owner: lease.owner, concurrency, process: awake, running, log }));
     };
     start('turns', parts.concurrency.turns, processTurn);
     start('deliveries', parts.concurrency.deliveries, processDelivery);

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { Worker } from 'bullmq';
 import { describe, expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
+import { keys, prefix } from '../../shared/keys.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { crash, startRelayProcess, startWorkerProcess } from '../support/processes.ts';
@@ -161,6 +162,20 @@ describe('several workers', () => {
       await expectTexts(pipeline, said.map((text) => `answer to ${text}`));
       await Promise.all(workers.map((worker) => worker.stop()));
     });
+  });
+});
+
+test('a job that Redis gave to the worker in a reply that never arrived is worked all the same', async () => {
+  await withPipeline({}, async (pipeline) => {
+    await pipeline.say('hello');
+    const connection = pipeline.redis.duplicate({ maxRetriesPerRequest: null });
+    const unheard = new Worker('turns', undefined, { connection, prefix, name: 'vm#1', autorun: false });
+    await unheard.getNextJob('a token that nobody knows');
+    expect(await pipeline.redis.llen(keys.active('turns'))).toBe(1);
+    await pipeline.startWorker({ environment: { WORKER_ID: 'vm' } });
+    await expectTexts(pipeline, ['answer to hello']);
+    await unheard.close();
+    connection.disconnect();
   });
 });
 
