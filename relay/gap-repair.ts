@@ -1,8 +1,8 @@
+import type { Intake } from '../shared/intake.ts';
 import type { Running } from '../shared/lifecycle.ts';
 import type { Log } from '../shared/log.ts';
 import { Message } from '../shared/message.ts';
 import type { Messenger, Remembered } from '../shared/messenger.ts';
-import type { Intake } from './intake.ts';
 import type { StatusReport } from './webhook.ts';
 
 /** How far back Twilio is asked, and how often (ms): a day, every hour. */

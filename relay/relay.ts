@@ -1,5 +1,6 @@
 import { createDelivery } from '../shared/delivery.ts';
 import { createFileStore } from '../shared/file-store.ts';
+import { createIntake } from '../shared/intake.ts';
 import { keys } from '../shared/keys.ts';
 import { createLedger } from '../shared/ledger.ts';
 import { createReleasers } from '../shared/lifecycle.ts';
@@ -19,7 +20,6 @@ import { createApp } from './app.ts';
 import type { RelayConfig } from './config.ts';
 import { createDashboard } from './dashboard.ts';
 import { createGapRepair } from './gap-repair.ts';
-import { createIntake } from './intake.ts';
 import { createMedia } from './media.ts';
 import { createMetrics } from './metrics.ts';
 import { createNotices } from './notices.ts';

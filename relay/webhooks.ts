@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Intake } from '../shared/intake.ts';
 import type { Log } from '../shared/log.ts';
 import type { Message } from '../shared/message.ts';
 import { BadRequest, readForm } from './form.ts';
-import type { Intake } from './intake.ts';
 import type { Verifier } from './signature.ts';
 import { parseMessage, parseStatus } from './webhook.ts';
 import type { StatusReport } from './webhook.ts';

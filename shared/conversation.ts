@@ -10,13 +10,18 @@ import type { Script } from './script.ts';
 export const Conversation = z.object({
   /** Claude Code's session that the next turn goes on with. */
   session: z.string().optional(),
+  /** The person's time zone (IANA name), once they have said it. */
+  timezone: z.string().optional(),
 });
 export type Conversation = z.infer<typeof Conversation>;
 
+/** What a turn can find out; `failed` are the messages (as the inbox keeps them) that it gave up and `retry` brings back. */
+export type Change = { session?: string; timezone?: string; failed?: string[] };
+
 export type Conversations = {
   read(conversation: string): Promise<Conversation>;
-  /** Stores what a turn has found out: its session, or the messages (as the inbox keeps them) that it gave up and `retry` brings back. Throws FencedError when another worker has the turn. */
-  write(conversation: string, fence: Fence, change: { session?: string; failed?: string[] }): Promise<void>;
+  /** Stores what a turn has found out. Throws FencedError when another worker has the turn. */
+  write(conversation: string, fence: Fence, change: Change): Promise<void>;
 };
 
 const writeScript: Script = {
@@ -35,7 +40,8 @@ export function createConversations(redis: Redis): Conversations {
       return Conversation.parse(await redis.hgetall(keys.conversation(conversation)));
     },
     async write(conversation, fence, change) {
-      const fields = [...(change.session === undefined ? [] : ['session', change.session]), ...(change.failed ? ['failed', JSON.stringify(change.failed)] : [])];
+      const { failed, ...plain } = change;
+      const fields = [...Object.entries(plain).flat(), ...(failed ? ['failed', JSON.stringify(failed)] : [])];
       const outcome = await runScript(redis, writeScript, [fence.lock, keys.conversation(conversation), fence.token, ...fields]);
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
     },

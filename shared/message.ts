@@ -4,12 +4,15 @@ import { PhoneNumber } from './phone-number.ts';
 /** Twilio's ids of messages: `SM` (text) or `MM` (media) and 32 hexadecimal digits. */
 export const MessageSid = z.string().regex(/^(SM|MM)[0-9a-fA-F]{32}$/);
 
+/** The ids of messages that a schedule wrote: the conversation's digits, the schedule's number, and when it was due (ms since 1970). */
+const ScheduledId = z.string().regex(/^schedule-\d+-\d+-\d+$/);
+
 /**
- * One incoming message as the inbox keeps it: what a person sent, free of Twilio's parameter names.
+ * One incoming message as the inbox keeps it: what a person sent, free of Twilio's parameter names, or what a schedule brings.
  * `conversation` is the person's number; `at` the time of acceptance (ISO 8601).
  */
 export const Message = z.object({
-  id: MessageSid,
+  id: z.union([MessageSid, ScheduledId]),
   conversation: PhoneNumber,
   at: z.iso.datetime(),
   text: z.string(),
@@ -24,6 +27,11 @@ export const Message = z.object({
   profileName: z.string().optional(),
 });
 export type Message = z.infer<typeof Message>;
+
+/** Whether a person wrote it. Only such a message opens WhatsApp's 24-hour window, and only to such a one "typing…" can be shown. */
+export function isFromPerson(message: Pick<Message, 'id'>): boolean {
+  return MessageSid.safeParse(message.id).success;
+}
 
 /** How far a message has come; kept in the hash that also claims its id. */
 export type MessageState = 'waiting' | 'working' | 'answered' | 'failed';

@@ -4,7 +4,7 @@ import type { Redis } from './redis.ts';
 import type { Script } from './script.ts';
 
 /** How long finished jobs are kept to be read on the dashboard (seconds); about 30 days and 1,000 jobs a queue. */
-const kept = { age: 30 * 24 * 3600, count: 1000 };
+export const kept = { age: 30 * 24 * 3600, count: 1000 };
 
 /**
  * A queue of one job per conversation at a time. The job carries no message: it is the sign that the conversation has

@@ -7,9 +7,6 @@ import type { Script } from './script.ts';
 /** The queues whose jobs keep the VM awake. */
 export const queueNames = ['turns', 'deliveries', 'schedules'] as const;
 
-/** A job that is due within this time (ms) keeps the VM awake: stopping and waking takes about as long. */
-const soonMs = 60_000;
-
 /**
  * What there is for a VM to do. `heartbeatMs` is how long the last sign of life still counts (0: there is none); `nextDue` the time of the next
  * delayed job in ms since 1970.
@@ -21,9 +18,9 @@ export type VmState = {
   need(now: number): Promise<Need>;
   /**
    * The decision to fall asleep, in one atomic step: with nothing to do the sign of life is withdrawn and `asleep` is written, else nothing changes. A message that is accepted
-   * before it keeps the worker; one that is accepted after it finds no sign of life and wakes.
+   * before it keeps the worker; one that is accepted after it finds no sign of life and wakes. A job that is due within `soonMs` is something to do.
    */
-  fallAsleep(worker: string, now: number): Promise<boolean>;
+  fallAsleep(worker: string, now: number, soonMs: number): Promise<boolean>;
   /** Conversations with messages that wait for an answer. */
   waiting(): Promise<string[]>;
   /** Notes how long a wake took (ms); `usualWake` is the median of the last ones, undefined before the first. */
@@ -81,7 +78,7 @@ export function createVmState(redis: Redis): VmState {
       const [work, heartbeatMs, nextDue] = Waking.parse(await runScript(redis, needScript, [keys.heartbeat, keys.conversations, prefix, now, ...queueNames]));
       return { work: work === 1, heartbeatMs, nextDue: nextDue ? Number(nextDue) : undefined };
     },
-    async fallAsleep(worker, now) {
+    async fallAsleep(worker, now, soonMs) {
       return (await runScript(redis, fallAsleepScript, [keys.heartbeat, keys.conversations, keys.vm, keys.lease(worker), prefix, now, soonMs, keys.control, ...queueNames])) === 1;
     },
     async waiting() {

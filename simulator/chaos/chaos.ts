@@ -51,7 +51,7 @@ export async function runChaos(run: ChaosRun): Promise<ChaosResult> {
   const note = (moment: Moment) => (): void => moments?.happened(moment);
   const system = await runChaosSystem({
     conversations: plan.conversations, claude: plan.claude, workers: run.workers, searchPath: run.searchPath, keep: run.keep, log: run.log,
-    stories: [createErrand(note('tool'), note('answered'))],
+    stories: [createErrand(note('claude-tool'), note('claude-answered'))],
   });
   if (run.keep) run.say(`Logs and data are in ${system.dir}`);
   const redis = new Redis(system.redisUrl, { maxRetriesPerRequest: null, retryStrategy: () => 50 });

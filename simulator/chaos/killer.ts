@@ -13,7 +13,7 @@ export type KillCount = { done: Partial<Record<KillKind, number>>; missed: Parti
 export type KillerParts = { victims: Victims; moments: Moments; faults: Faults; seed: number };
 
 /** How long a kill waits for its moment (ms). */
-const momentPatience = 8000;
+const momentPatience = 15_000;
 
 /** Carries one planned kill out, moment and all. Resolves true when somebody was killed, once it runs again. */
 export async function kill({ victims, moments, faults, seed }: KillerParts, plan: PlannedKill): Promise<boolean> {
@@ -38,9 +38,9 @@ export async function kill({ victims, moments, faults, seed }: KillerParts, plan
     case 'redis-accepting':
       return await crashAfter(moments.next('accepting', momentPatience), [redis]);
     case 'worker-mid-tool':
-      return await crashAfter(moments.next('tool', momentPatience), workers);
+      return await crashAfter(moments.next(plan.claude ? 'claude-tool' : 'tool', momentPatience), workers);
     case 'worker-last-token':
-      return await crashAfter(moments.next('answered', momentPatience), workers);
+      return await crashAfter(moments.next(plan.claude ? 'claude-answered' : 'answered', momentPatience), workers);
     case 'worker-posted':
       return await crashAfter(hangNextPost(faults, 'create-hang-after', seed, momentPatience), workers);
     case 'worker-posting':

@@ -6,8 +6,8 @@ import { Redis } from 'ioredis';
 import { keys } from '../../shared/keys.ts';
 import type { Twin } from '../twilio/twin.ts';
 
-/** `accepting`: a message has reached Redis. `tool`: a tool runs. `answered`: the agent has its whole answer. */
-export type Moment = 'accepting' | 'tool' | 'answered';
+/** `accepting`: a message has reached Redis. `tool`: a tool runs. `answered`: the agent has its whole answer. The last two are the fast agent's or Claude Code's. */
+export type Moment = 'accepting' | 'tool' | 'answered' | 'claude-tool' | 'claude-answered';
 
 /** Says when something happens inside processes that do not know that they are watched. */
 export type Moments = {

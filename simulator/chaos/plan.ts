@@ -14,8 +14,8 @@ export type KillKind = (typeof killKinds)[number];
 /** One message to be sent. Times are ms from the start; `lateCopyMs` after its sending the same webhook comes once more. */
 export type PlannedMessage = { atMs: number; conversation: string; label: string; text: string; lateCopyMs: number | undefined };
 
-/** One kill: not before `atMs`, `delayMs` after the moment it waits for, and the process is started again after `restartMs`. */
-export type PlannedKill = { atMs: number; kind: KillKind; worker: number; allWorkers: boolean; delayMs: number; restartMs: number };
+/** One kill: not before `atMs`, `delayMs` after the moment it waits for (Claude Code's own, if `claude`), and the process is started again after `restartMs`. */
+export type PlannedKill = { atMs: number; kind: KillKind; worker: number; allWorkers: boolean; claude: boolean; delayMs: number; restartMs: number };
 
 export type Plan = {
   conversations: string[];
@@ -54,7 +54,7 @@ export function createPlan(options: PlanOptions): Plan {
   const conversations = Array.from({ length: options.conversations }, (_, index) => `+1555200${String(index).padStart(4, '0')}`);
   const claude = conversations.slice(0, options.claude);
   const messages = planMessages(options.messages, conversations, new Set(claude), durationMs, random, between);
-  const kills = planKills(durationMs, options.killEveryMs ?? usualKillEveryMs, options.workers, random, between);
+  const kills = planKills(durationMs, options, random, between);
   const digest = createHash('sha256').update(JSON.stringify([messages, kills])).digest('hex').slice(0, 12);
   return { conversations, claude, messages, kills, durationMs, digest };
 }
@@ -74,21 +74,22 @@ function planMessages(count: number, conversations: string[], claude: Set<string
     const conversation = conversations[phone] ?? '';
     const label = `${phone}-${String(index).padStart(4, '0')}`;
     const manner = random();
-    const extra = manner < 0.2 ? ' with a note' : manner < 0.4 ? ' with a tool' : '';
+    // Only a tool makes a scripted model's turn long enough to be killed in the middle.
+    const extra = manner < 0.2 ? ' with a note' : manner < (claude.has(conversation) ? 0.7 : 0.4) ? ' with a tool' : '';
     const text = claude.has(conversation) ? `say answer to ${label}${extra}` : `${label}${extra}`;
     return { atMs, conversation, label, text, lateCopyMs: random() < 0.3 ? between(50, 6000) : undefined };
   });
 }
 
 /** Gives every kind its turn before one comes again, in an order of the seed's. */
-function planKills(durationMs: number, killEveryMs: number, workers: number, random: () => number, between: Between): PlannedKill[] {
+function planKills(durationMs: number, { killEveryMs = usualKillEveryMs, workers, claude }: PlanOptions, random: () => number, between: Between): PlannedKill[] {
   const kills: PlannedKill[] = [];
   let round: KillKind[] = [];
   for (let atMs = between(500, killEveryMs); atMs < durationMs; atMs += between(killEveryMs * 0.5, killEveryMs * 1.5)) {
     if (round.length === 0) round = [...weighted];
     const [kind] = round.splice(Math.floor(random() * round.length), 1);
     if (kind === undefined) continue;
-    kills.push({ atMs, kind, worker: between(0, workers - 1), allWorkers: random() < 0.5, delayMs: delayOf(kind, between), restartMs: between(50, 1500) });
+    kills.push({ atMs, kind, worker: between(0, workers - 1), allWorkers: random() < 0.5, claude: claude > 0 && random() < 0.6, delayMs: delayOf(kind, between), restartMs: between(50, 1500) });
   }
   return kills;
 }

@@ -1,6 +1,6 @@
 /**
  * A worker process for crash tests: the real worker around an agent without a model. What it does with a text is in the text:
- * `hang X` never ends the first time, `die X` kills the process the first time the answer is in the transcript, anything else is answered at once.
+ * `hang X` never ends the first time, `slow X` ends the first time after a second with an answer of its own, `die X` kills the process the first time the answer is in the transcript, anything else is answered at once.
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -27,6 +27,10 @@ await runProcess(log, async () => {
     dir: path.join(config.DATA_DIR, 'transcripts'),
     answer: async (text) => {
       if (text.startsWith('hang') && isFirst(text)) await new Promise(() => undefined);
+      if (text.startsWith('slow') && isFirst(text)) {
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+        return `late answer to ${text}`;
+      }
       return `answer to ${text}`;
     },
     onAnswered: (text) => {

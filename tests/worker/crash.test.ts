@@ -129,15 +129,15 @@ describe('several workers', () => {
   test('a newer boot of the same worker fences the old one off: what the old one still does changes nothing', async () => {
     await withPipeline({}, async (pipeline) => {
       const old = await startWorkerProcess(pipeline);
-      await pipeline.say('hang on');
-      await until('the work', () => isHanging(pipeline, 'hang on'));
+      await pipeline.say('slow one');
+      await until('the work', () => isHanging(pipeline, 'slow one'));
       old.process.kill('SIGSTOP');
       const fresh = await startWorkerProcess(pipeline);
-      await expectTexts(pipeline, ['answer to hang on']);
+      await expectTexts(pipeline, ['answer to slow one']);
       old.process.kill('SIGCONT');
       await old.exited;
       await pipeline.say('hello');
-      await expectTexts(pipeline, ['answer to hang on', 'answer to hello']);
+      await expectTexts(pipeline, ['answer to slow one', 'answer to hello']);
       await fresh.stop();
     });
   });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createIntake } from '../../relay/intake.ts';
+import { createIntake } from '../../shared/intake.ts';
 import { keys, prefix } from '../../shared/keys.ts';
 import type { Message } from '../../shared/message.ts';
 import type { Redis } from '../../shared/redis.ts';

@@ -1,9 +1,9 @@
-import { keys } from '../shared/keys.ts';
-import type { Message } from '../shared/message.ts';
-import type { Turns } from '../shared/queues.ts';
-import type { Script } from '../shared/script.ts';
+import { keys } from './keys.ts';
+import type { Message } from './message.ts';
+import type { Turns } from './queues.ts';
+import type { Script } from './script.ts';
 
-/** A claimed MessageSid is remembered this long (seconds): 8 days. Twilio's signature has no date, so a webhook can be replayed for ever. */
+/** A claimed id is remembered this long (seconds): 8 days. Twilio's signature has no date, so a webhook can be replayed for ever. */
 const claimLifetime = 8 * 24 * 3600;
 
 /**
