@@ -13,6 +13,7 @@ import { createDeliveries, createTurns } from '../shared/queues.ts';
 import { checkRedis } from '../shared/redis-check.ts';
 import { connectRedis } from '../shared/redis.ts';
 import type { Redis } from '../shared/redis.ts';
+import { createSchedules } from '../shared/schedules.ts';
 import { sweep } from '../shared/sweep.ts';
 import { createTwilioMessenger } from '../shared/twilio-messenger.ts';
 import { createTyping } from '../shared/typing.ts';
@@ -52,6 +53,8 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger, times
     releasers.add('turns', () => turns.close());
     const deliveries = createDeliveries(redis);
     releasers.add('deliveries', () => deliveries.close());
+    const schedules = createSchedules(redis);
+    releasers.add('schedules', () => schedules.close());
 
     const outbox = createOutbox(redis, deliveries);
     const ledger = createLedger(redis);
@@ -88,7 +91,7 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger, times
       isReady: () => answers(redis),
       media: createMedia(createFileStore(redis), log),
       ...(config.ADMIN_PASSWORD
-        ? { signIn: createSignIn(config.ADMIN_PASSWORD, config.PUBLIC_URL.startsWith('https:')), dashboard: createDashboard([turns.queue, deliveries.queue]) }
+        ? { signIn: createSignIn(config.ADMIN_PASSWORD, config.PUBLIC_URL.startsWith('https:')), dashboard: createDashboard([turns.queue, deliveries.queue, schedules.queue]) }
         : {}),
     });
     const server = await runServer(config.PORT, config.HOST, (request, response) => {

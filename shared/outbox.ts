@@ -45,7 +45,10 @@ const putScript: Script = {
     for _, reply in ipairs(cjson.decode(ARGV[6])) do
       local key = ARGV[2] .. ':reply:' .. reply.id
       if redis.call('HSETNX', key, 'id', reply.id) == 1 then
-        redis.call('HSET', key, 'conversation', ARGV[4], 'turn', reply.turn, 'text', reply.text, 'file', reply.file, 'template', reply.template, 'at', ARGV[5], 'status', 'waiting')
+        redis.call('HSET', key, 'conversation', ARGV[4], 'turn', reply.turn, 'text', reply.text, 'at', ARGV[5], 'status', 'waiting')
+        for _, field in ipairs({ 'file', 'template' }) do
+          if reply[field] ~= '' then redis.call('HSET', key, field, reply[field]) end
+        end
         redis.call('EXPIRE', key, ARGV[3])
         redis.call('RPUSH', KEYS[2], reply.id)
         new = new + 1

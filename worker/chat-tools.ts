@@ -7,7 +7,7 @@ import type { Fence } from '../shared/inbox.ts';
 import { FencedError } from '../shared/inbox.ts';
 import type { Outbox } from '../shared/outbox.ts';
 import { reportError } from '../shared/errors.ts';
-import type { ChatTools } from './agent/agent.ts';
+import type { SendTools } from './agent/agent.ts';
 import { describeFile } from './file-kind.ts';
 import { chunk } from './reply/chunk.ts';
 
@@ -28,8 +28,8 @@ export type ChatToolParts = {
 /** The largest file taken (bytes): WhatsApp's limit at Twilio. */
 const largestFile = 16 * 1024 * 1024;
 
-/** The tools that a turn gives to its agent. They answer the model in sentences; only being fenced off ends the turn. */
-export function createChatTools(parts: ChatToolParts): ChatTools {
+/** The tools by which a turn's agent sends something to the person. They answer the model in sentences; only being fenced off ends the turn. */
+export function createChatTools(parts: ChatToolParts): SendTools {
   const { outbox, files, turn, conversation, fence } = parts;
   const say = async (id: string, text: string, file?: { token: string; type: string; name: string; size: number }): Promise<boolean> => {
     const added = await outbox.put([{ id, conversation, turn, text, ...(file ? { file } : {}) }], fence);

@@ -7,16 +7,20 @@ import type { Fence, Inbox } from '../shared/inbox.ts';
 import { keys } from '../shared/keys.ts';
 import type { Ledger } from '../shared/ledger.ts';
 import type { Log } from '../shared/log.ts';
+import { isFromPerson } from '../shared/message.ts';
 import type { Message } from '../shared/message.ts';
 import type { Outbox } from '../shared/outbox.ts';
 import type { Typing } from '../shared/typing.ts';
 import type { TurnData, TurnResult } from '../shared/queues.ts';
+import type { Schedules } from '../shared/schedules.ts';
 import type { Agent, AgentEvent } from './agent/agent.ts';
 import { createChannel } from './agent/channel.ts';
 import type { Prompt } from './agent/agent.ts';
 import { createChatTools } from './chat-tools.ts';
+import { obeyCommands } from './commands.ts';
 import { toPrompt } from './prompt.ts';
 import { chunk } from './reply/chunk.ts';
+import { createScheduleTools } from './schedule-tools.ts';
 import { countAttempts, endBadly, giveUpExhausted } from './turn-ending.ts';
 import type { Ending } from './turn-ending.ts';
 import { createWatchdog } from './watchdog.ts';
@@ -28,6 +32,7 @@ export type TurnParts = {
   outbox: Outbox;
   ledger: Ledger;
   conversations: Conversations;
+  schedules: Schedules;
   files: FileStore;
   dataDir: string;
   publicUrl: string;
@@ -46,7 +51,7 @@ type Progress = { replies: number; usage: { inputTokens: number; outputTokens: n
  * a worker that was taken for dead from doing any of them. A message leaves the inbox in the same step that puts its answer into the outbox.
  */
 export function createTurnProcessor(parts: TurnParts): (job: Job<TurnData, TurnResult>, token: string, signal: AbortSignal) => Promise<TurnResult> {
-  const { inbox, outbox, ledger } = parts;
+  const { inbox } = parts;
 
   return async (job, token, signal) => {
     const { conversation } = job.data;
@@ -54,8 +59,6 @@ export function createTurnProcessor(parts: TurnParts): (job: Job<TurnData, TurnR
     const fence: Fence = { lock: keys.jobLock('turns', turn), token };
     const startedAt = Date.now();
     const log = parts.log.child({ turn });
-    // The person has written, so Twilio's 24-hour window is open again.
-    if ((await ledger.unpark(conversation)) > 0) await outbox.deliver(conversation);
     const messages = await readMessages(parts, fence, turn, conversation);
     const progress: Progress = { replies: 0, usage: { inputTokens: 0, outputTokens: 0, costUsd: 0 }, answered: 0 };
     const result = (): TurnResult => ({ messages: progress.answered, replies: progress.replies, durationMs: Date.now() - startedAt, ...progress.usage });
@@ -65,7 +68,8 @@ export function createTurnProcessor(parts: TurnParts): (job: Job<TurnData, TurnR
     await job.updateData({ conversation, messages: countAttempts(job.data.messages, messages) });
     log.info({ conversation, messages: messages.length, attempt: job.attemptsStarted }, 'turn');
     const ending: Ending = { job, token, turn, fence, signal, log };
-    const stopTyping = parts.typing.keep(conversation, messages.at(-1)?.id ?? '', () => !signal.aborted);
+    const lastSaid = messages.findLast(isFromPerson);
+    const stopTyping = lastSaid ? parts.typing.keep(conversation, lastSaid.id, () => !signal.aborted) : () => undefined;
     try {
       const fresh = await giveUpExhausted(parts, ending, messages);
       if (fresh.length > 0) await workMessages(parts, { job, messages: fresh, fence, turn, signal, progress, log });
@@ -79,15 +83,12 @@ export function createTurnProcessor(parts: TurnParts): (job: Job<TurnData, TurnR
   };
 }
 
-/** Reads what there is to answer. A message that only says "retry" brings the last turn that was given up back instead of being answered. */
-async function readMessages({ inbox, outbox }: Pick<TurnParts, 'inbox' | 'outbox'>, fence: Fence, turn: string, conversation: string): Promise<Message[]> {
-  const messages = await inbox.read(conversation);
-  const [first] = messages;
-  if (!first || !/^\/?retry$/i.test(first.text.trim())) return messages;
-  if ((await inbox.bringBack(fence, conversation, first.id)) === 0) {
-    await outbox.put([{ id: `${first.id}.nothing`, conversation, turn, text: 'There is nothing to try again.' }], fence, { conversation, ids: [first.id], state: 'answered' });
-  }
-  return await readMessages({ inbox, outbox }, fence, turn, conversation);
+/** Reads what there is for Claude to answer; commands are obeyed on the way. */
+async function readMessages(parts: TurnParts, fence: Fence, turn: string, conversation: string): Promise<Message[]> {
+  const messages = await parts.inbox.read(conversation);
+  // When the person has written, Twilio's 24-hour window is open again. What a schedule brings does not open it.
+  if (messages.some(isFromPerson) && (await parts.ledger.unpark(conversation)) > 0) await parts.outbox.deliver(conversation);
+  return await obeyCommands(parts, messages, turn, fence);
 }
 
 type Work = { job: Job<TurnData, TurnResult>; messages: Message[]; fence: Fence; turn: string; signal: AbortSignal; progress: Progress; log: Log };
@@ -103,13 +104,14 @@ async function workMessages(parts: TurnParts, { job, messages, fence, turn, sign
   for (const message of messages) prompts.push(toPrompt(message));
   prompts.close();
   let said = false;
-  const tools = createChatTools({
+  const chatTools = createChatTools({
     outbox: parts.outbox, files: parts.files, publicUrl: parts.publicUrl, turn, conversation, workspace, fence,
     onSent: () => {
       said = true;
       progress.replies += 1;
     },
   });
+  const tools = { ...chatTools, ...createScheduleTools({ schedules: parts.schedules, conversations: parts.conversations, conversation, fence, now: Date.now }) };
 
   const onEvent = async (event: AgentEvent): Promise<void> => {
     watchdog.note(event);

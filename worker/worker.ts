@@ -5,6 +5,7 @@ import { createDelivery } from '../shared/delivery.ts';
 import type { Reconciling } from '../shared/delivery.ts';
 import { createFileStore } from '../shared/file-store.ts';
 import { createInbox } from '../shared/inbox.ts';
+import { createIntake } from '../shared/intake.ts';
 import { createLedger } from '../shared/ledger.ts';
 import { createReleasers } from '../shared/lifecycle.ts';
 import type { Running } from '../shared/lifecycle.ts';
@@ -17,6 +18,7 @@ import { createDeliveries, createTurns } from '../shared/queues.ts';
 import type { QueueName } from '../shared/queues.ts';
 import { connectRedis } from '../shared/redis.ts';
 import { checkRedis } from '../shared/redis-check.ts';
+import { createSchedules } from '../shared/schedules.ts';
 import { sweep } from '../shared/sweep.ts';
 import { createTyping } from '../shared/typing.ts';
 import { createVmState } from '../shared/vm-state.ts';
@@ -29,6 +31,7 @@ import { createLiveClaims } from './live-claims.ts';
 import { openDoor } from './door.ts';
 import { closeQueueWorker, createQueueWorker } from './queue-worker.ts';
 import type { Processor } from './queue-worker.ts';
+import { createTickProcessor } from './schedule-ticks.ts';
 import { createSleep } from './sleep.ts';
 import { createTurnProcessor } from './turn.ts';
 import type { Silence } from './watchdog.ts';
@@ -50,6 +53,9 @@ export type WorkerParts = {
   onFenced: () => void;
 };
 
+/** A job that is due within the idle time, but at most this (ms), is waited for: stopping and waking takes about as long. */
+const longestSoonMs = 60_000;
+
 /** Runs the worker until it is stopped. Returns its address as this machine sees it. */
 export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: Log): Promise<Running & { url: string }> {
   const releasers = createReleasers(log);
@@ -60,7 +66,8 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     releasers.add('redis', () => redis.disconnect());
     const turns = createTurns(redis);
     const deliveries = createDeliveries(redis);
-    releasers.add('queues', () => Promise.all([turns.close(), deliveries.close()]), 2000);
+    const schedules = createSchedules(redis);
+    releasers.add('queues', () => Promise.all([turns.close(), deliveries.close(), schedules.close()]), 2000);
 
     const lease = await createLease({
       redis, worker: config.WORKER_ID, times: parts.lease, log, running: () => running,
@@ -80,7 +87,7 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
       pace: createPace(redis, parts.pace), reconciling: parts.reconciling, now: Date.now,
     });
     const processTurn = createTurnProcessor({
-      agent, outbox, ledger, log,
+      agent, outbox, ledger, schedules, log,
       inbox: createInbox(redis), conversations: createConversations(redis), files: createFileStore(redis),
       dataDir: config.DATA_DIR, publicUrl: config.PUBLIC_URL, silence: parts.silence,
       claim: (conversation) => claims.claim(conversation),
@@ -89,8 +96,9 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     const processDelivery = createDeliveryProcessor(outbox, deliver);
 
     const vm = createVmState(redis);
-    const sleep = config.IDLE_MINUTES === undefined ? undefined : createSleep({
-      idleMs: config.IDLE_MINUTES * 60_000,
+    const idleMs = config.IDLE_MINUTES === undefined ? undefined : config.IDLE_MINUTES * 60_000;
+    const sleep = idleMs === undefined ? undefined : createSleep({
+      idleMs,
       pause: async () => {
         lease.pause();
         await Promise.all([...workers.values()].map((worker) => worker.pause(true)));
@@ -99,7 +107,7 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
         lease.start();
         await Promise.all([...workers.values()].map((worker) => worker.resume()));
       },
-      fallAsleep: () => vm.fallAsleep(config.WORKER_ID, Date.now()),
+      fallAsleep: () => vm.fallAsleep(config.WORKER_ID, Date.now(), Math.min(idleMs, longestSoonMs)),
       onAsleep: parts.onAsleep, log,
     });
     releasers.add('sleep', () => sleep?.stop());
@@ -110,6 +118,7 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     };
     start('turns', parts.concurrency.turns, processTurn);
     start('deliveries', parts.concurrency.deliveries, processDelivery);
+    start('schedules', 1, createTickProcessor(createIntake(turns), log, Date.now));
     releasers.add('lease', () => lease.stop());
     releasers.add('workers', () => Promise.all([...workers.values()].map((worker) => closeQueueWorker(worker, config.STOP_SECONDS * 1000))), config.STOP_SECONDS * 1000 + 2000);
 

@@ -82,6 +82,9 @@ function recordingTools(sent: Sent[]): ChatTools {
       sent.push({ text, callId });
       return 'Sent.';
     },
+    scheduleTurn: async () => 'Scheduled.',
+    listSchedules: async () => 'Nothing is scheduled.',
+    cancelSchedule: async () => 'Cancelled.',
   };
 }
 

@@ -26,7 +26,7 @@ function openAccount(...texts: string[]) {
   for (const text of texts) prompts.push({ id: text, text });
   prompts.close();
   const events = createChannel<AgentEvent>();
-  const noTools = { sendFile: async () => '', sendMessage: async () => '' };
+  const noTools = { sendFile: async () => '', sendMessage: async () => '', scheduleTurn: async () => '', listSchedules: async () => '', cancelSchedule: async () => '' };
   const asked = createAsked(live, { conversation: '+15551230001', workspace: '/', session: undefined, prompts, tools: noTools, signal: new AbortController().signal }, events);
   const fed = asked.feed();
   const uuidOf = async (index: number): Promise<string> => (await until(`text ${index}`, () => given[index])).uuid;

@@ -1,13 +1,25 @@
 /** One message as the agent gets it. `id` is derived from the person's message, so that it is found again after a crash. */
 export type Prompt = { id: string; text: string };
 
-/** What the agent may do in the chat while it works. Each returns a sentence for the model and never throws. */
-export type ChatTools = {
+/** How the agent sends something to the person while it works. */
+export type SendTools = {
   /** `path` is absolute or relative to the workspace. */
   sendFile(input: { path: string; caption?: string | undefined }): Promise<string>;
   /** `callId` is the model's id of the call. */
   sendMessage(input: { text: string; callId: string }): Promise<string>;
 };
+
+/** How the agent plans turns that begin by themselves. */
+export type ScheduleTools = {
+  /** Exactly one of `when` (ISO 8601), `inMinutes` and `cron` (five fields); `timezone` is the person's, by its IANA name. */
+  scheduleTurn(input: { prompt: string; when?: string | undefined; inMinutes?: number | undefined; cron?: string | undefined; timezone?: string | undefined }): Promise<string>;
+  listSchedules(): Promise<string>;
+  /** `id` is the schedule's number. */
+  cancelSchedule(input: { id: string }): Promise<string>;
+};
+
+/** What the agent may do in the chat while it works. Each returns a sentence for the model and never throws. */
+export type ChatTools = SendTools & ScheduleTools;
 
 /** Token counts and the estimated price of what was asked for an answer. */
 export type Usage = { inputTokens: number; outputTokens: number; costUsd: number };

@@ -1,0 +1,66 @@
+import type { Conversations } from '../shared/conversation.ts';
+import { reportError } from '../shared/errors.ts';
+import { FencedError } from '../shared/inbox.ts';
+import type { Fence } from '../shared/inbox.ts';
+import type { Schedules } from '../shared/schedules.ts';
+import { formatMoment } from '../shared/time-zone.ts';
+import type { ScheduleTools } from './agent/agent.ts';
+import { readScheduleRequest } from './schedule-request.ts';
+import type { ScheduleRequest } from './schedule-request.ts';
+import { scheduleLine, scheduleWords } from './schedule-words.ts';
+
+export type ScheduleToolParts = {
+  schedules: Schedules;
+  conversations: Conversations;
+  conversation: string;
+  fence: Fence;
+  now: () => number;
+};
+
+/** The most schedules that a conversation may have at a time. */
+export const mostSchedules = 50;
+
+/** The tools by which Claude plans turns of its own. They answer the model in sentences. */
+export function createScheduleTools({ schedules, conversations, conversation, fence, now }: ScheduleToolParts): ScheduleTools {
+  const add = async (request: ScheduleRequest): Promise<string> => {
+    const { timezone: known } = await conversations.read(conversation);
+    const read = readScheduleRequest(request, known, now());
+    if ('problem' in read) return read.problem;
+    if (request.timezone !== undefined && request.timezone !== known) await conversations.write(conversation, fence, { timezone: request.timezone });
+    const present = await schedules.list(conversation);
+    const { prompt, cron, at, timezone } = read.schedule;
+    // A turn that goes on after a crash may ask for the same again.
+    const same = present.find((other) => other.prompt === prompt && other.cron === cron && other.at === at && other.timezone === timezone);
+    if (same) return `That is scheduled already, as number ${same.number}.`;
+    if (present.length >= mostSchedules) return `There are ${mostSchedules} schedules already, which is the most. Cancel one first.`;
+    const added = await schedules.add({ conversation, ...read.schedule }, fence);
+    return `Scheduled as number ${added.number}: ${scheduleWords(added)} (${timezone}). It comes next on ${formatMoment(read.next, timezone)}.`;
+  };
+
+  const list = async (): Promise<string> => {
+    const present = await schedules.list(conversation);
+    return present.length === 0 ? 'Nothing is scheduled.' : present.map(scheduleLine).join('\n');
+  };
+
+  const cancel = async (id: string): Promise<string> => {
+    const cancelled = await schedules.cancel(conversation, Number(id));
+    return cancelled ? `Cancelled: ${scheduleWords(cancelled)}.` : `There is no schedule ${id}. list_schedules shows which there are.`;
+  };
+
+  let last: Promise<unknown> = Promise.resolve();
+  /** One call after the other, so that the most is the most even when Claude calls several at once. */
+  const inTurn = async (work: () => Promise<string>): Promise<string> => {
+    const mine = last.then(work).catch((error: unknown) => {
+      if (error instanceof FencedError) return 'This turn was taken over by another worker. Stop working now.';
+      return `That did not work: ${reportError(error).message}`;
+    });
+    last = mine;
+    return await mine;
+  };
+
+  return {
+    scheduleTurn: (request) => inTurn(() => add(request)),
+    listSchedules: () => inTurn(list),
+    cancelSchedule: ({ id }) => inTurn(() => cancel(id)),
+  };
+}
