@@ -3,8 +3,7 @@ export function isTimeZone(name: string): boolean {
   // A bare offset such as +01:00 knows no summer time, so it is nobody's zone.
   if (!/^[A-Za-z]/.test(name)) return false;
   try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
   } catch {
     return false;
   }
