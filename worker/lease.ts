@@ -69,6 +69,17 @@ const renewScript: Script = {
     return freed`,
 };
 
+/** Takes back what is this boot's; a newer one may have begun while this one ended. */
+const endScript: Script = {
+  name: 'sidepocketEndLease',
+  keys: 2,
+  // KEYS: lease, heartbeat. ARGV: worker, boot.
+  lua: `
+    if redis.call('GET', KEYS[1]) == ARGV[2] then redis.call('DEL', KEYS[1]) end
+    if redis.call('GET', KEYS[2]) == ARGV[1] .. '#' .. ARGV[2] then redis.call('DEL', KEYS[2]) end
+    return 1`,
+};
+
 export type LeaseParts = {
   redis: Redis;
   worker: string;
@@ -88,8 +99,10 @@ export async function createLease({ redis, worker, times, running, recover, onFe
   let timer: NodeJS.Timeout | undefined;
   let fenced = false;
   let first = true;
+  let renewedAt = 0;
 
   const renew = async (): Promise<void> => {
+    renewedAt = Date.now();
     const freed = await runScript(redis, renewScript, [keys.lease(worker), keys.boots(worker), keys.heartbeat, worker, boot, times.holdMs, prefix, Date.now(), first ? keys.control : '', JSON.stringify([...running()]), unheardMs, ...queueNames]);
     first = false;
     if (!Array.isArray(freed) || fenced) return;
@@ -110,7 +123,9 @@ export async function createLease({ redis, worker, times, running, recover, onFe
   const renewSafely = (): void => void renew().catch((error: unknown) => log.warn({ err: error }, 'the lease was not renewed'));
   // What a broken connection has swallowed is looked for as soon as it can be told from what is on its way.
   const onReady = (): void => {
-    if (timer !== undefined) setTimeout(renewSafely, unheardMs + 200).unref();
+    setTimeout(() => {
+      if (timer !== undefined) renewSafely();
+    }, unheardMs + 200).unref();
   };
   redis.on('ready', onReady);
 
@@ -118,7 +133,9 @@ export async function createLease({ redis, worker, times, running, recover, onFe
     owner: `${worker}#${boot}`,
     renew,
     start() {
-      timer = setInterval(renewSafely, times.renewMs);
+      timer ??= setInterval(renewSafely, times.renewMs);
+      // Many short pauses in a row must not keep the interval from ever ending.
+      if (Date.now() - renewedAt >= times.renewMs) renewSafely();
     },
     pause() {
       clearInterval(timer);
@@ -129,8 +146,7 @@ export async function createLease({ redis, worker, times, running, recover, onFe
       clearInterval(timer);
       timer = undefined;
       if (fenced || redis.status !== 'ready') return;
-      await redis.del(keys.lease(worker));
-      if ((await redis.get(keys.heartbeat)) === `${worker}#${boot}`) await redis.del(keys.heartbeat);
+      await runScript(redis, endScript, [keys.lease(worker), keys.heartbeat, worker, boot]);
     },
   };
 }

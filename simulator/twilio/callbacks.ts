@@ -1,4 +1,4 @@
-import { deliverSigned, type DeliveryAttempt } from './signed-delivery.ts';
+import { deliverSigned, type CallbackAttempt } from './signed-delivery.ts';
 import type { Account } from './account.ts';
 import type { Background } from './background.ts';
 import type { Faults } from './faults.ts';
@@ -6,9 +6,6 @@ import { failureText } from './failures.ts';
 import type { TwinMemory } from './memory.ts';
 import type { MessageRecord } from './message-record.ts';
 import type { Sender } from './senders.ts';
-
-/** A status callback the twin made, or one that a fault dropped (then `status` is 0 and no request was made). */
-export type CallbackAttempt = DeliveryAttempt & { dropped: boolean };
 
 /**
  * The parameters of a status callback for the state a message has now, as captured from Twilio:

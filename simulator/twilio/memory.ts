@@ -1,5 +1,4 @@
-import type { CallbackAttempt } from './callbacks.ts';
-import type { DeliveryAttempt } from './signed-delivery.ts';
+import type { CallbackAttempt, DeliveryAttempt } from './signed-delivery.ts';
 
 /** One POST to Messages, whatever came of it. */
 export type CreateAttempt = {

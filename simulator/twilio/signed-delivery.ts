@@ -16,6 +16,9 @@ export type DeliveryAttempt = {
   at: string;
 };
 
+/** A status callback the twin made, or one that a fault dropped (then `status` is 0 and no request was made). */
+export type CallbackAttempt = DeliveryAttempt & { dropped: boolean };
+
 /**
  * Signs a form as Twilio does and posts it, again when the URL fragment's retry policy says so.
  * The idempotency token and the signature are the same on each try; retries follow each other at once and share the
