@@ -1,4 +1,4 @@
-import { deliverSigned, type CallbackAttempt } from './signed-delivery.ts';
+import { deliverSigned } from './signed-delivery.ts';
 import type { Account } from './account.ts';
 import type { Background } from './background.ts';
 import type { Faults } from './faults.ts';
