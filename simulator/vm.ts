@@ -36,17 +36,20 @@ export async function runVm({ boot, secret, onState }: VmOptions): Promise<Vm> {
     try {
       const child = await boot();
       become('awake');
-      void child.exited.then(({ code }) => {
-        booting = undefined;
-        become('asleep');
-        if (code !== 0 && !stopped) wake().catch(() => undefined);
-      });
+      void watch(child);
       return child;
     } catch (error) {
       booting = undefined;
       become('asleep');
       throw error;
     }
+  };
+  /** Off when the process exits 0; up again when it crashed. */
+  const watch = async (child: Child): Promise<void> => {
+    const { code } = await child.exited;
+    booting = undefined;
+    become('asleep');
+    if (code !== 0 && !stopped) await wake().catch(() => undefined);
   };
   const wake = (): Promise<Child> => (booting ??= start());
 

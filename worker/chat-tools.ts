@@ -10,6 +10,7 @@ import { reportError } from '../shared/errors.ts';
 import type { SendTools } from './agent/agent.ts';
 import { describeFile } from './file-kind.ts';
 import { chunk } from './reply/chunk.ts';
+import { format } from './reply/format.ts';
 
 export type ChatToolParts = {
   outbox: Outbox;
@@ -74,7 +75,7 @@ export function createChatTools(parts: ChatToolParts): SendTools {
     sendFile: (input) => guarded(() => sendFile(input)),
     sendMessage: ({ text, callId }) =>
       guarded(async () => {
-        const texts = chunk(text);
+        const texts = chunk(format(text));
         if (texts.length === 0) return 'The text is empty, so nothing was sent.';
         for (const [index, part] of texts.entries()) await say(`${turn}.${callId}.${index + 1}`, part);
         return 'Sent.';

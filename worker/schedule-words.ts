@@ -18,8 +18,8 @@ export function scheduleWords({ cron, at, timezone }: Pick<Schedule, 'cron' | 'a
  * when a tick is late, with the time that it was meant for.
  */
 export function tickText(schedule: Schedule, due: number, now: number): string {
-  const late = now - due > lateMs ? ` This was due at ${formatMoment(due, schedule.timezone)}; the computer was asleep or away. Tell the person that it is late.` : '';
-  return `[Scheduled: ${scheduleWords(schedule)}.${late}]\n${schedule.prompt}`;
+  const late = now - due > lateMs ? `. This was due on ${formatMoment(due, schedule.timezone)}; the computer was asleep or away. Tell the person that it is late.` : '';
+  return `[Scheduled: ${scheduleWords(schedule)}${late}]\n${schedule.prompt}`;
 }
 
 /** A line about a schedule: its number, when, what, and the next time. */

@@ -20,6 +20,7 @@ import { createChatTools } from './chat-tools.ts';
 import { obeyCommands } from './commands.ts';
 import { toPrompt } from './prompt.ts';
 import { chunk } from './reply/chunk.ts';
+import { format } from './reply/format.ts';
 import { createScheduleTools } from './schedule-tools.ts';
 import { countAttempts, endBadly, giveUpExhausted } from './turn-ending.ts';
 import type { Ending } from './turn-ending.ts';
@@ -130,7 +131,7 @@ async function workMessages(parts: TurnParts, { job, messages, fence, turn, sign
         return;
       case 'answer': {
         // A turn that has sent something needs no closing word; one that has not must not end in silence.
-        const texts = chunk(event.text || (said ? '' : 'Done.'));
+        const texts = chunk(format(event.text) || (said ? '' : 'Done.'));
         const replies = texts.map((text, index) => ({ id: `${event.id}.${index + 1}`, conversation, turn, text }));
         await parts.outbox.put(replies, fence, { conversation, ids: event.prompts, state: 'answered' });
         progress.replies += replies.length;
