@@ -16,6 +16,8 @@ const schema = z.object({
   WAKE_URL: v.WAKE_URL.optional(),
   WAKE_SECRET: v.WAKE_SECRET.optional(),
   ADMIN_PASSWORD: v.ADMIN_PASSWORD.optional(),
+  PACE_SECONDS: v.PACE_SECONDS.optional(),
+  PACE_BURST: v.PACE_BURST.optional(),
   LOG_LEVEL: v.LOG_LEVEL.default('info'),
 });
 

@@ -58,7 +58,7 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger, times
 
     const outbox = createOutbox(redis, deliveries);
     const ledger = createLedger(redis);
-    const pace = createPace(redis, paceFor(config.TWILIO_WHATSAPP_NUMBER));
+    const pace = createPace(redis, paceFor(config.TWILIO_WHATSAPP_NUMBER, config));
     const deliver = createDelivery({ messenger, outbox, ledger, pace, log, publicUrl: config.PUBLIC_URL, reconciling: { firstMs: 2000, lastMs: 10_000 }, now: Date.now });
     const metrics = createMetrics();
     const keeper = createVmKeeper({

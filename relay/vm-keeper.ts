@@ -47,6 +47,12 @@ export function createVmKeeper({ redis, wakeUrl, wakeSecret, typing, notices, me
       .then((conversations) => Promise.all(conversations.map((conversation) => notices(`${about}.${wake}.${conversation}`, conversation, text))))
       .catch((error: unknown) => log.warn({ err: error }, 'could not tell who waits'));
   };
+  const showTyping = async (): Promise<void> => {
+    for (const conversation of await vm.waiting()) {
+      const message = lastMessages.get(conversation);
+      if (message) void typing.show(conversation, message);
+    }
+  };
   const waker = createWaker({
     vm, times, log, now: Date.now,
     call: wakeUrl ? createWakeCall(wakeUrl, wakeSecret, (outcome) => metrics.wakeCalls.inc({ outcome }), log) : async () => undefined,
@@ -54,15 +60,13 @@ export function createVmKeeper({ redis, wakeUrl, wakeSecret, typing, notices, me
       await redis.set(keys.waking, now, 'PX', longestWake, 'NX');
       return Number(await redis.get(keys.waking)) || now;
     },
-    end: async () => {
-      const began = Number(await redis.getdel(keys.waking));
-      if (began) metrics.wakeSeconds.observe((Date.now() - began) / 1000);
+    end: async (began) => {
+      await redis.del(keys.waking);
+      metrics.wakeSeconds.observe((Date.now() - began) / 1000);
     },
     tellWaking: (wake, usualMs) => tellWaiting('waking', wake, `Waking up your computer, about ${Math.max(Math.round((usualMs ?? 20_000) / 1000), 1)} s.`),
     tellFailing: (wake) => tellWaiting('not-waking', wake, 'Your computer does not wake up. Your message is kept, and I keep trying.'),
-    onRound: () => {
-      for (const [conversation, message] of lastMessages) void typing.show(conversation, message);
-    },
+    onRound: () => void showTyping().catch((error: unknown) => log.debug({ err: error }, 'no typing indicator')),
   });
 
   return {

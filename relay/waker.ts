@@ -22,8 +22,8 @@ export type WakerParts = {
   times: WakerTimes;
   /** Names this wake across restarts of the relay: returns when it began (ms since 1970). */
   begin: (now: number) => Promise<number>;
-  /** The wake is over. */
-  end: () => Promise<void>;
+  /** The wake that began then is over. */
+  end: (began: number) => Promise<void>;
   /** Tells everybody who waits. Must not throw. */
   tellWaking: (wake: number, usualMs: number | undefined) => void;
   tellFailing: (wake: number) => void;
@@ -44,28 +44,36 @@ type Wake = {
 /** Calls the wake address again and again until there is a sign of life; tells those who wait once when it takes long, and once when it takes too long. */
 function startWake({ vm, call, times, begin, end, tellWaking, tellFailing, onRound, log, now }: WakerParts): Wake {
   let stopped = false;
-  let hurry: () => void = () => undefined;
+  let hurried = false;
+  let endPause: () => void = () => undefined;
+  const hurry = (): void => {
+    hurried = true;
+    endPause();
+  };
   const pause = async (ms: number): Promise<void> => {
     const over = Promise.withResolvers<void>();
-    hurry = over.resolve;
-    const timeout = setTimeout(over.resolve, ms);
+    endPause = over.resolve;
+    const timeout = setTimeout(over.resolve, hurried ? 0 : ms);
     await over.promise;
     clearTimeout(timeout);
+    hurried = false;
   };
   const run = async (): Promise<void> => {
     const began = await begin(now());
     let told = false;
     let failed = false;
+    /** How long until there is something to tell (ms). */
+    const untilNews = (): number => Math.min(...[times.tellMs, times.giveUpMs].map((ms) => began + ms - now()).filter((ms) => ms >= 0)) + 1;
     for (let pauseMs = times.firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, times.lastPauseMs)) {
       onRound();
       void call(began);
-      await pause(pauseMs);
+      await pause(Math.min(pauseMs, untilNews()));
       if (stopped) return;
       const elapsed = now() - began;
       if ((await vm.need(now())).heartbeatMs > 0) {
         log.info({ ms: elapsed }, 'the VM is awake');
         await vm.noteWake(elapsed);
-        return await end();
+        return await end(began);
       }
       if (elapsed > times.tellMs && !told) {
         told = true;
@@ -80,13 +88,16 @@ function startWake({ vm, call, times, begin, end, tellWaking, tellFailing, onRou
   };
   return {
     over: run(),
-    hurry: () => hurry(),
+    hurry,
     stop() {
       stopped = true;
       hurry();
     },
   };
 }
+
+/** How long after the last sign of life has run out the next look comes (ms). */
+const graceMs = 100;
 
 /** The longest time that a timer of Node's takes (ms). */
 const longestTimer = 2 ** 31 - 1;
@@ -107,14 +118,21 @@ export function createWaker(parts: WakerParts): Waker {
   let looking: Promise<void> | undefined;
   let lookAgain = false;
   let timer: NodeJS.Timeout | undefined;
-  /** Until when the last sign of life counts; before that nobody needs to look. */
+  /** When the timer ends; Infinity without one. */
+  let nextLook = Infinity;
+  /** Until when the last sign of life counts. */
   let aliveUntil = 0;
   let stopped = false;
   let wake: Wake | undefined;
 
   const lookIn = (ms: number): void => {
     clearTimeout(timer);
-    if (!stopped) timer = setTimeout(() => start(true), Math.min(Math.max(ms, 0), longestTimer));
+    if (stopped) return;
+    nextLook = now() + ms;
+    timer = setTimeout(() => {
+      nextLook = Infinity;
+      start(true);
+    }, Math.min(Math.max(ms, 0), longestTimer));
   };
 
   const lookOnce = async (): Promise<void> => {
@@ -126,7 +144,7 @@ export function createWaker(parts: WakerParts): Waker {
       wake = undefined;
       lookIn(0);
     } else if (need.work) {
-      lookIn(need.heartbeatMs + 100);
+      lookIn(need.heartbeatMs + graceMs);
     } else if (need.nextDue !== undefined) {
       lookIn(need.nextDue - now());
     }
@@ -138,7 +156,8 @@ export function createWaker(parts: WakerParts): Waker {
       lookAgain = true;
       return;
     }
-    if (!forced && now() < aliveUntil && timer !== undefined) return;
+    // Somebody is alive, and the look that finds out whether they still are comes by itself.
+    if (!forced && now() < aliveUntil && nextLook <= aliveUntil + graceMs) return;
     looking = lookOnce()
       .catch((error: unknown) => {
         log.warn({ err: error }, 'could not look after the VM');

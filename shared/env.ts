@@ -46,6 +46,9 @@ export const variables = {
   /** What the relay calls to wake the worker; unset, the worker is always on. */
   WAKE_URL: baseUrl,
   WAKE_SECRET: z.string().min(1),
+  /** How fast one person is written to, where Twilio's usual limits do not hold: a message in so many seconds, so many at once. */
+  PACE_SECONDS: seconds,
+  PACE_BURST: z.coerce.number('must be a number').int('must be a whole number').positive('must be more than 0'),
   STOP_SECONDS: seconds,
   MODEL_PATIENCE_SECONDS: seconds,
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),

@@ -11,10 +11,11 @@ const sandboxNumber = '+14155238886';
 
 /**
  * The limit for a sender: the sandbox takes 1 message in 3 s; WhatsApp's pair rate is 1 in 6 s with a burst of about 45
- * (Meta: "pair rate limits"; Twilio reports an excess as 63018).
+ * (Meta: "pair rate limits"; Twilio reports an excess as 63018). What the owner sets of their `own` goes before.
  */
-export function paceFor(sender: string): PaceLimit {
-  return sender === sandboxNumber ? { intervalMs: 3000, burst: 1 } : { intervalMs: 6000, burst: 45 };
+export function paceFor(sender: string, own: { PACE_SECONDS?: number | undefined; PACE_BURST?: number | undefined } = {}): PaceLimit {
+  const usual = sender === sandboxNumber ? { intervalMs: 3000, burst: 1 } : { intervalMs: 6000, burst: 45 };
+  return { intervalMs: own.PACE_SECONDS === undefined ? usual.intervalMs : own.PACE_SECONDS * 1000, burst: own.PACE_BURST ?? usual.burst };
 }
 
 /** Reserves the right to send one message now, across all processes, or says how long to wait. */

@@ -22,6 +22,8 @@ const schema = z
     DATA_DIR: v.DATA_DIR.default('/data'),
     IMAGES_DIR: v.IMAGES_DIR.optional(),
     CHROMIUM_PATH: v.CHROMIUM_PATH.optional(),
+    PACE_SECONDS: v.PACE_SECONDS.optional(),
+    PACE_BURST: v.PACE_BURST.optional(),
     LOG_LEVEL: v.LOG_LEVEL.default('info'),
     WORKER_ID: v.WORKER_ID.optional(),
     FLY_MACHINE_ID: v.WORKER_ID.optional(),

@@ -32,18 +32,21 @@ const unheardMs = 2000;
  * Renews, unless a newer boot of the same worker exists: then this one is fenced off. A job is an orphan when the boot that took it is not
  * the one that holds its worker's lease, or when it is this one and knows nothing of it (a connection can break between Redis's step and its reply); its lock is removed and it is marked as stalled, which is where BullMQ's own recovery takes over.
  * A worker that hangs with an open connection swallows the marker by which BullMQ wakes the others: at the first renewal it is fed one, and whenever
- * jobs wait without a marker a new one is set.
+ * jobs wait without a marker a new one is set. The first renewal also ends the wake that brought this worker about, should the relay have died over it.
  */
 const renewScript: Script = {
   name: 'sidepocketRenew',
-  keys: 3,
-  // KEYS: lease, boots, heartbeat. ARGV: worker, boot, hold (ms), prefix, now (ms), control channel at the first renewal, running jobs as JSON, unheard (ms), queues…
+  keys: 4,
+  // KEYS: lease, boots, heartbeat, waking. ARGV: worker, boot, hold (ms), prefix, now (ms), control channel at the first renewal, running jobs as JSON, unheard (ms), queues…
   lua: `
     local newest = redis.call('GET', KEYS[2])
     if newest and tonumber(newest) > tonumber(ARGV[2]) then return { 'fenced' } end
     redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
     redis.call('SET', KEYS[3], ARGV[1] .. '#' .. ARGV[2], 'PX', ARGV[3])
-    if ARGV[6] ~= '' then redis.call('PUBLISH', ARGV[6], cjson.encode({ kind = 'awake' })) end
+    if ARGV[6] ~= '' then
+      redis.call('DEL', KEYS[4])
+      redis.call('PUBLISH', ARGV[6], cjson.encode({ kind = 'awake' }))
+    end
     local freed, running = {}, {}
     for _, id in ipairs(cjson.decode(ARGV[7])) do running[id] = true end
     for i = 9, #ARGV do
@@ -103,7 +106,7 @@ export async function createLease({ redis, worker, times, running, recover, onFe
 
   const renew = async (): Promise<void> => {
     renewedAt = Date.now();
-    const freed = await runScript(redis, renewScript, [keys.lease(worker), keys.boots(worker), keys.heartbeat, worker, boot, times.holdMs, prefix, Date.now(), first ? keys.control : '', JSON.stringify([...running()]), unheardMs, ...queueNames]);
+    const freed = await runScript(redis, renewScript, [keys.lease(worker), keys.boots(worker), keys.heartbeat, keys.waking, worker, boot, times.holdMs, prefix, Date.now(), first ? keys.control : '', JSON.stringify([...running()]), unheardMs, ...queueNames]);
     first = false;
     if (!Array.isArray(freed) || fenced) return;
     if (freed[0] === 'fenced') {

@@ -37,7 +37,7 @@ await runProcess(log, async () => {
           host: process.env, modelPatienceMs: config.MODEL_PATIENCE_SECONDS * 1000, maxLive: 3, idleMs: 10 * 60_000,
         });
       },
-      pace: paceFor(config.TWILIO_WHATSAPP_NUMBER),
+      pace: paceFor(config.TWILIO_WHATSAPP_NUMBER, config),
       reconciling: { firstMs: 2000, lastMs: 10_000 },
       silence: { idleMs: 5 * 60_000, toolMs: 10 * 60_000 },
       lease: leaseTimes,

@@ -18,6 +18,7 @@ import { createChannel } from './agent/channel.ts';
 import type { Prompt } from './agent/agent.ts';
 import { createChatTools } from './chat-tools.ts';
 import { obeyCommands } from './commands.ts';
+import type { MediaFetch } from './media-fetch.ts';
 import { toPrompt } from './prompt.ts';
 import { chunk } from './reply/chunk.ts';
 import { format } from './reply/format.ts';
@@ -39,6 +40,7 @@ export type TurnParts = {
   publicUrl: string;
   /** Returns when no other worker has a process for this conversation. */
   claim: (conversation: string) => Promise<void>;
+  fetchMedia: MediaFetch;
   typing: Typing;
   silence: Silence;
   log: Log;
@@ -102,7 +104,7 @@ async function workMessages(parts: TurnParts, { job, messages, fence, turn, sign
   const { session } = await parts.conversations.read(conversation);
   const watchdog = createWatchdog(parts.silence, signal);
   const prompts = createChannel<Prompt>();
-  for (const message of messages) prompts.push(toPrompt(message));
+  for (const message of messages) prompts.push(await toPrompt(message, workspace, parts.fetchMedia));
   prompts.close();
   let said = false;
   const chatTools = createChatTools({

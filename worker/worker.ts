@@ -33,6 +33,7 @@ import { closeQueueWorker, createQueueWorker } from './queue-worker.ts';
 import type { Processor } from './queue-worker.ts';
 import { createTickProcessor } from './schedule-ticks.ts';
 import { createSleep } from './sleep.ts';
+import { createMediaFetch } from './media-fetch.ts';
 import { createTurnProcessor } from './turn.ts';
 import type { Silence } from './watchdog.ts';
 
@@ -92,6 +93,9 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
       dataDir: config.DATA_DIR, publicUrl: config.PUBLIC_URL, silence: parts.silence,
       claim: (conversation) => claims.claim(conversation),
       typing: createTyping(redis, parts.messenger),
+      fetchMedia: createMediaFetch({
+        accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, apiUrl: config.TWILIO_API_URL ?? 'https://api.twilio.com', pausesMs: [500, 2000],
+      }),
     });
     const processDelivery = createDeliveryProcessor(outbox, deliver);
 

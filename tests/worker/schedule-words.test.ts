@@ -34,7 +34,7 @@ test('a time without an offset is read by the person’s clock, also around its 
   expect(at('2026-07-31T09:00+05:30', 'America/New_York')).toBe('2026-07-31T03:30:00.000Z');
   expect(at('2026-03-29T02:30', 'Europe/Berlin')).toBe('2026-03-29T01:30:00.000Z');
   expect(at('2026-10-25T02:30', 'Europe/Berlin')).toBe('2026-10-25T00:30:00.000Z');
-  for (const wrong of ['tomorrow', '2026-02-30T09:00', '2026-01-01', '2026-01-01T25:00', '2026-13-01T09:00', '']) expect(parseMoment(wrong), wrong).toBeUndefined();
+  expect(['tomorrow', '2026-02-30T09:00', '2026-01-01', '2026-01-01T25:00', '2026-13-01T09:00', ''].filter((wrong) => parseMoment(wrong) !== undefined)).toEqual([]);
   expect(formatMoment(Date.parse('2026-01-05T08:00:00Z'), 'Europe/Berlin')).toBe('Mon 5 Jan 2026, 9:00');
   expect(formatMoment(Date.parse('2026-01-05T00:05:00Z'), 'UTC')).toBe('Mon 5 Jan 2026, 0:05 UTC');
   expect(['Europe/Berlin', 'UTC', 'America/Argentina/Buenos_Aires'].every(isTimeZone)).toBe(true);

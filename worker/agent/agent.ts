@@ -1,5 +1,8 @@
 /** One message as the agent gets it. `id` is derived from the person's message, so that it is found again after a crash. */
-export type Prompt = { id: string; text: string };
+export type Prompt = { id: string; text: string; attachments?: Attachment[] };
+
+/** Something to look at that came with a message. */
+export type Attachment = { kind: 'picture'; type: 'image/png' | 'image/jpeg' | 'image/gif' | 'image/webp'; base64: string } | { kind: 'pdf'; base64: string };
 
 /** How the agent sends something to the person while it works. */
 export type SendTools = {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { UUID } from 'node:crypto';
-import type { AgentEvent, AgentTurn, Prompt } from './agent.ts';
+import type { AgentEvent, AgentTurn, Attachment, Prompt } from './agent.ts';
 import type { Channel } from './channel.ts';
 import { overtakenNote, resumeNote } from './instructions.ts';
 import type { LiveSession } from './live-session.ts';
@@ -37,12 +37,12 @@ export function createAsked(live: LiveSession, turn: AgentTurn, events: Channel<
    * Hands a text over once the one before has left Claude Code's queue. Of texts that wait there together the transcript keeps only the last one's uuid,
    * and after a crash the others would be asked again; so no two ever wait.
    */
-  const give = async (uuid: UUID, text: string, prompts: string[]): Promise<void> => {
+  const give = async (uuid: UUID, text: string, prompts: string[], attachments?: Attachment[]): Promise<void> => {
     await queued?.gone;
     pending.set(uuid, prompts);
     const { promise, resolve } = Promise.withResolvers<void>();
     queued = { uuid, gone: promise, leave: resolve };
-    live.send(uuid, text);
+    live.send(uuid, text, attachments);
   };
 
   const lookUp = async (uuid: UUID): Promise<PromptState> => {
@@ -53,7 +53,7 @@ export function createAsked(live: LiveSession, turn: AgentTurn, events: Channel<
   const ask = async (prompt: Prompt): Promise<void> => {
     const uuid = promptId(prompt.id);
     const known = await lookUp(uuid);
-    if (known.state === 'absent') return await give(uuid, prompt.text, [prompt.id]);
+    if (known.state === 'absent') return await give(uuid, prompt.text, [prompt.id], prompt.attachments);
     if (known.state === 'answered') return events.push({ kind: 'answer', id: known.id, text: known.text, prompts: [prompt.id], usage: noUsage });
     // Claude Code passes over a uuid that it has had, so going on is asked for under a new one.
     if (known.overtaken) return await give(randomUUID(), overtakenNote(prompt.text), [prompt.id]);

@@ -13,7 +13,7 @@ import type { AgentSecrets } from './environment.ts';
 import { instructions } from './instructions.ts';
 import { startLiveSession } from './live-session.ts';
 import type { LiveSession } from './live-session.ts';
-import { spawnAgent } from './processes.ts';
+import { killMarked, spawnAgent } from './processes.ts';
 import { readTranscript } from './transcript.ts';
 
 export type ClaudeOptions = {
@@ -67,6 +67,8 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
     await Promise.all([imagesDir, home, temporary].map((directory) => mkdir(directory, { recursive: true })));
     const resumed = turn.session !== undefined && (await readTranscript(turn.session, turn.workspace)).length > 0;
     const id = resumed && turn.session ? turn.session : randomUUID();
+    // Another worker's process on this session may have outlived it; two must never work on one.
+    if (resumed) await killMarked((other) => other.endsWith(`/${id}`));
     const mark = `${options.owner}/${id}`;
     return startLiveSession({ id, mark, resumed }, (tools): Options => ({
       cwd: turn.workspace,

@@ -3,9 +3,11 @@ import type { Options, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
 import type { UUID } from 'node:crypto';
 import { createChannel } from './channel.ts';
 import { killMarked } from './processes.ts';
-import type { ChatTools } from './agent.ts';
+import type { Attachment, ChatTools } from './agent.ts';
 import { createTranslator } from './translate.ts';
 import type { Translation } from './translate.ts';
+
+type ContentBlock = Exclude<SDKUserMessage['message']['content'], string>[number];
 
 /** Who listens to a live session during a turn. */
 export type Listener = {
@@ -30,7 +32,7 @@ export type LiveSession = {
   /** The tools of the turn at work; the process's `whatsapp` server asks for them. */
   tools: ChatTools | undefined;
   listen(listener: Listener | undefined): void;
-  send(uuid: UUID, text: string): void;
+  send(uuid: UUID, text: string, attachments?: Attachment[]): void;
   /** Asks Claude Code to stop what it does, so that the transcript says so. Ends within a second whether it could or not. */
   interrupt(): Promise<void>;
   /** Ends the process and everything it has started. */
@@ -64,9 +66,9 @@ export function startLiveSession({ id, mark, resumed }: { id: string; mark: stri
       listener = next;
       if (next && end) next.onEnd(end.error);
     },
-    send(uuid, text) {
+    send(uuid, text, attachments = []) {
       sent.add(uuid);
-      input.push({ type: 'user', uuid, parent_tool_use_id: null, message: { role: 'user', content: text } });
+      input.push({ type: 'user', uuid, parent_tool_use_id: null, message: { role: 'user', content: attachments.length === 0 ? text : [...attachments.map(toBlock), { type: 'text', text }] } });
     },
     async interrupt() {
       const timer = Promise.withResolvers<void>();
@@ -101,4 +103,10 @@ export function startLiveSession({ id, mark, resumed }: { id: string; mark: stri
   };
   const pumping = pump();
   return session;
+}
+
+/** The content block of the Messages API for an attachment. */
+function toBlock(attachment: Attachment): ContentBlock {
+  if (attachment.kind === 'pdf') return { type: 'document', source: { type: 'base64', media_type: 'application/pdf', data: attachment.base64 } };
+  return { type: 'image', source: { type: 'base64', media_type: attachment.type, data: attachment.base64 } };
 }

@@ -1,0 +1,90 @@
+import type { ServerResponse } from 'node:http';
+import { parseRelayConfig } from '../../relay/config.ts';
+import { relayParts, runRelay } from '../../relay/relay.ts';
+import type { WakerTimes } from '../../relay/waker.ts';
+import { keys } from '../../shared/keys.ts';
+import { createLog } from '../../shared/log.ts';
+import { password, phone, withPipeline } from './pipeline.ts';
+import type { Pipeline } from './pipeline.ts';
+import { until } from './until.ts';
+import { accept, runWakeAddress } from './wake-address.ts';
+import type { WakeAddress } from './wake-address.ts';
+
+export const wakeSecret = 'wake-secret-of-this-test';
+
+/** Waking with a tenth of production's patience and less. */
+export const impatient: WakerTimes = { tellMs: 400, giveUpMs: 1500, firstPauseMs: 20, lastPauseMs: 100 };
+
+export type SleepBench = Pipeline & {
+  wake: WakeAddress;
+  /** What the relay logged, one object a line. */
+  logged(): Record<string, unknown>[];
+  /** Starts a worker in this process, unless one runs; it sleeps after `idleMinutes`. */
+  boot(): Promise<void>;
+  isAwake(): boolean;
+  stopRelay(): Promise<void>;
+  startRelay(): Promise<void>;
+  /** The value of a metric, with its labels as Prometheus writes them. */
+  metric(name: string): Promise<number>;
+  /** Waits until nothing is under way in a conversation. */
+  settled(from?: string): Promise<void>;
+};
+
+export type SleepOptions = {
+  times?: WakerTimes;
+  idleMinutes?: number;
+  /** Answers a call to the wake address; by default it boots the worker and then says so. */
+  onCall?: (bench: SleepBench, call: number, response: ServerResponse) => void | Promise<void>;
+  relay?: boolean;
+};
+
+/** A relay with a wake address, in front of a VM that is a worker in this process; at the beginning the VM is asleep. */
+export async function withSleep({ times = impatient, idleMinutes = 0.01, onCall = bootAndAccept, relay = true }: SleepOptions, test: (bench: SleepBench) => Promise<void>): Promise<void> {
+  await withPipeline({ relay: false }, async (pipeline) => {
+    const lines: string[] = [];
+    let worker: Promise<{ stop(): Promise<void> }> | undefined;
+    let running: { stop(): Promise<void> } | undefined;
+    const wake = await runWakeAddress((call, response) => onCall(bench, call, response));
+    Object.assign(pipeline.environment, { WAKE_URL: wake.url, WAKE_SECRET: wakeSecret });
+    const bench: SleepBench = {
+      ...pipeline,
+      wake,
+      logged: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
+      isAwake: () => worker !== undefined,
+      async boot() {
+        worker ??= pipeline.startWorker({
+          environment: { IDLE_MINUTES: String(idleMinutes) },
+          onAsleep: () => void worker?.then((awake) => awake.stop()).then(() => (worker = undefined)),
+        });
+        await worker;
+      },
+      async stopRelay() {
+        await running?.stop();
+      },
+      async startRelay() {
+        const config = parseRelayConfig(pipeline.environment);
+        const log = createLog('relay', 'info', { write: (line) => void lines.push(line) });
+        running = await runRelay(config, log, { ...relayParts(config, log), times });
+      },
+      metric: (name) => readMetric(pipeline.relayUrl, name),
+      settled: (from = phone) => until('nothing is under way', async () => (await pipeline.redis.llen(keys.inbox(from))) + (await pipeline.redis.llen(keys.outbox(from))) === 0).then(() => undefined),
+    };
+    try {
+      if (relay) await bench.startRelay();
+      await test(bench);
+    } finally {
+      await bench.stopRelay();
+      await wake.stop();
+    }
+  });
+}
+
+async function bootAndAccept(bench: SleepBench, _call: number, response: ServerResponse): Promise<void> {
+  await bench.boot();
+  accept(response);
+}
+
+async function readMetric(relayUrl: string, name: string): Promise<number> {
+  const text = await (await fetch(`${relayUrl}/metrics`, { headers: { Authorization: `Basic ${btoa(`admin:${password}`)}` } })).text();
+  return Number(text.split('\n').find((line) => line.startsWith(`${name} `))?.slice(name.length + 1) ?? Number.NaN);
+}

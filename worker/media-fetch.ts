@@ -1,0 +1,81 @@
+/** Why a file that a person sent could not be fetched; the message is a plain clause for Claude and the log. */
+export class MediaProblem extends Error {
+  override name = 'MediaProblem';
+}
+
+export type MediaFetchOptions = {
+  accountSid: string;
+  authToken: string;
+  /** Where Twilio's API is; the credentials go there and nowhere else. */
+  apiUrl: string;
+  /** Pauses between attempts (ms): a file can be a moment late. */
+  pausesMs: number[];
+};
+
+/** Fetches a file that a person sent. Throws MediaProblem. */
+export type MediaFetch = (url: string) => Promise<Buffer>;
+
+/** WhatsApp's limit at Twilio (twilio.com/docs/whatsapp/guidance-whatsapp-media-messages), in bytes. */
+const largest = 16 * 1024 * 1024;
+/** How long one request may take (ms). */
+const patience = 20_000;
+const mostRedirects = 3;
+/** Where Twilio's API sends those who ask for a file, as seen in production. */
+const storageHosts = ['twiliocdn.com', 's3-external-1.amazonaws.com'];
+
+/**
+ * Fetches by Twilio's rules: the first address must be the API's own, the credentials go with that request only, redirects are followed by hand and only
+ * to Twilio's known hosts, and no more than 16 MB are read. So a forged address reaches nothing else.
+ */
+export function createMediaFetch({ accountSid, authToken, apiUrl, pausesMs }: MediaFetchOptions): MediaFetch {
+  const api = new URL(apiUrl);
+  const authorization = `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}`;
+
+  const isKnown = (url: URL): boolean =>
+    url.host === api.host || (url.protocol === 'https:' && storageHosts.some((host) => url.hostname === host || url.hostname.endsWith(`.${host}`)));
+
+  const fetchOnce = async (first: string): Promise<Buffer> => {
+    let url = new URL(first);
+    // Where one address stands for Twilio's, it also stands for this one.
+    if (url.origin === 'https://api.twilio.com') url = new URL(`${apiUrl}${url.pathname}`);
+    if (url.origin !== api.origin) throw new MediaProblem('its address is not Twilio’s');
+    for (let redirects = 0; redirects <= mostRedirects; redirects += 1) {
+      const headers = redirects === 0 ? { Authorization: authorization } : undefined;
+      const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(patience), ...(headers ? { headers } : {}) });
+      const location = response.headers.get('location');
+      if (response.status < 300 || response.status >= 400 || !location) return await read(response);
+      await response.body?.cancel();
+      url = new URL(location, url);
+      if (!isKnown(url)) throw new MediaProblem('it was redirected to a host that is not Twilio’s');
+    }
+    throw new MediaProblem('it was redirected too often');
+  };
+
+  return async (url) => {
+    for (const pause of [...pausesMs, undefined]) {
+      try {
+        return await fetchOnce(url);
+      } catch (error) {
+        if (error instanceof MediaProblem || pause === undefined) throw error instanceof MediaProblem ? error : new MediaProblem('Twilio did not hand it out');
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    }
+    throw new MediaProblem('Twilio did not hand it out');
+  };
+}
+
+/** Reads an answer, up to the limit. Throws MediaProblem when it is too large, any other error when it is worth another attempt. */
+async function read(response: Response): Promise<Buffer> {
+  if (!response.ok || !response.body) {
+    await response.body?.cancel();
+    throw new Error(`HTTP ${response.status}`);
+  }
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body) {
+    size += chunk.byteLength;
+    if (size > largest) throw new MediaProblem('it has more than 16 MB');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
