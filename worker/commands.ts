@@ -13,10 +13,24 @@ export type CommandCall = { message: Message; turn: string; fence: Fence };
 /** A text that the worker itself obeys instead of Claude. `run` returns what to say to the person; undefined when the message is dealt with already. */
 type Command = {
   pattern: RegExp;
+  /** It counts without a slash also when something was said before it. */
+  anywhere?: boolean;
   run: (parts: CommandParts, call: CommandCall, argument: string) => Promise<string | undefined>;
 };
 
 const commands: Command[] = [
+  {
+    // A stop that meets a running turn never comes here; this one stops what has not begun.
+    pattern: /^\/?stop[.!]?$/i,
+    anywhere: true,
+    async run({ inbox, outbox }, { message, turn, fence }) {
+      const waiting = (await inbox.read(message.conversation)).map(({ id }) => id);
+      const before = waiting.slice(0, waiting.indexOf(message.id));
+      const text = before.length === 0 ? 'Nothing is running.' : 'Stopped before I began.';
+      await outbox.put([{ id: `${message.id}.stopped`, conversation: message.conversation, turn, text }], fence, { conversation: message.conversation, ids: [...before, message.id], state: 'answered' });
+      return undefined;
+    },
+  },
   {
     pattern: /^\/?retry$/i,
     async run({ inbox }, { message, fence }) {
@@ -47,9 +61,9 @@ const commands: Command[] = [
 export function findCommand(messages: Message[]): { message: Message; run: (parts: CommandParts, call: CommandCall) => Promise<string | undefined> } | undefined {
   for (const [index, message] of messages.entries()) {
     const text = message.text.trim();
-    for (const { pattern, run } of commands) {
+    for (const { pattern, anywhere = false, run } of commands) {
       const match = pattern.exec(text);
-      if (match && (index === 0 || text.startsWith('/'))) return { message, run: (parts, call) => run(parts, call, match[1] ?? '') };
+      if (match && (anywhere || index === 0 || text.startsWith('/'))) return { message, run: (parts, call) => run(parts, call, match[1] ?? '') };
     }
   }
   return undefined;

@@ -79,3 +79,14 @@ async function giveUp({ conversations, outbox }: EndingParts, { job, turn, fence
   const text = failureSentence(failure.kind, failure.resetsAt);
   await outbox.put([{ id: `${turn}.failed.${first.id}`, conversation, turn, text }], fence, { conversation, ids: failed.map((message) => message.id), state: 'failed' });
 }
+
+/** Ends a turn that the person has stopped: its messages and the stop are settled in the step that says so, and what was under way is named. */
+export async function settleStopped({ inbox, outbox }: EndingParts, { job, turn, fence, log }: Ending, by: Message): Promise<void> {
+  const { conversation } = job.data;
+  const taken = new Set(job.data.messages.map((message) => message.id));
+  const waiting = (await inbox.read(conversation)).map((message) => message.id);
+  const ids = [...waiting.slice(0, waiting.indexOf(by.id)), by.id].concat(waiting.filter((id) => taken.has(id)));
+  const doing = typeof job.progress === 'string' && job.progress !== '' ? ` I was at this: ${job.progress.slice(0, 200)}` : '';
+  await outbox.put([{ id: `${by.id}.stopped`, conversation, turn, text: `Stopped.${doing}` }], fence, { conversation, ids: [...new Set(ids)], state: 'answered' });
+  log.info({ conversation }, 'turn stopped by the person');
+}

@@ -16,6 +16,7 @@ import type { Schedules } from '../shared/schedules.ts';
 import type { Agent, AgentEvent } from './agent/agent.ts';
 import { createChannel } from './agent/channel.ts';
 import type { Prompt } from './agent/agent.ts';
+import type { Arrivals } from './arrivals.ts';
 import { createChatTools } from './chat-tools.ts';
 import { obeyCommands } from './commands.ts';
 import type { MediaFetch } from './media-fetch.ts';
@@ -23,7 +24,8 @@ import { toPrompt } from './prompt.ts';
 import { chunk } from './reply/chunk.ts';
 import { format } from './reply/format.ts';
 import { createScheduleTools } from './schedule-tools.ts';
-import { countAttempts, endBadly, giveUpExhausted } from './turn-ending.ts';
+import { StopRequest, watchForStop } from './stop-request.ts';
+import { countAttempts, endBadly, giveUpExhausted, settleStopped } from './turn-ending.ts';
 import type { Ending } from './turn-ending.ts';
 import { createWatchdog } from './watchdog.ts';
 import type { Silence } from './watchdog.ts';
@@ -41,6 +43,7 @@ export type TurnParts = {
   /** Returns when no other worker has a process for this conversation. */
   claim: (conversation: string) => Promise<void>;
   fetchMedia: MediaFetch;
+  arrivals: Arrivals;
   typing: Typing;
   silence: Silence;
   log: Log;
@@ -71,16 +74,22 @@ export function createTurnProcessor(parts: TurnParts): (job: Job<TurnData, TurnR
     await job.updateData({ conversation, messages: countAttempts(job.data.messages, messages) });
     log.info({ conversation, messages: messages.length, attempt: job.attemptsStarted }, 'turn');
     const ending: Ending = { job, token, turn, fence, signal, log };
+    const stop = watchForStop(inbox, parts.arrivals, conversation, log);
     const lastSaid = messages.findLast(isFromPerson);
     const stopTyping = lastSaid ? parts.typing.keep(conversation, lastSaid.id, () => !signal.aborted) : () => undefined;
     try {
       const fresh = await giveUpExhausted(parts, ending, messages);
-      if (fresh.length > 0) await workMessages(parts, { job, messages: fresh, fence, turn, signal, progress, log });
+      if (fresh.length > 0) await workMessages(parts, { job, messages: fresh, fence, turn, signal: AbortSignal.any([signal, stop.signal]), progress, log });
       log.info(result(), 'turn done');
       return result();
     } catch (error) {
+      if (error instanceof StopRequest && !signal.aborted) {
+        await settleStopped(parts, ending, error.by);
+        return result();
+      }
       return await endBadly(parts, ending, error);
     } finally {
+      stop.end();
       stopTyping();
     }
   };
@@ -123,6 +132,7 @@ async function workMessages(parts: TurnParts, { job, messages, fence, turn, sign
         return await parts.conversations.write(conversation, fence, { session: event.id });
       case 'tool':
         log.debug({ tool: event.name }, 'tool');
+        await job.updateProgress(`${event.name} ${event.summary}`.trimEnd());
         await job.log(`${new Date().toISOString()} ${event.name} ${event.summary}`.trimEnd());
         return;
       case 'tool-end':

@@ -15,19 +15,24 @@ import { createOutbox } from '../shared/outbox.ts';
 import { createPace } from '../shared/pace.ts';
 import type { PaceLimit } from '../shared/pace.ts';
 import { createDeliveries, createTurns } from '../shared/queues.ts';
-import type { QueueName } from '../shared/queues.ts';
+import type { Deliveries, QueueName, Turns } from '../shared/queues.ts';
 import { connectRedis } from '../shared/redis.ts';
+import type { Redis } from '../shared/redis.ts';
 import { checkRedis } from '../shared/redis-check.ts';
 import { createSchedules } from '../shared/schedules.ts';
+import type { Schedules } from '../shared/schedules.ts';
 import { sweep } from '../shared/sweep.ts';
 import { createTyping } from '../shared/typing.ts';
 import { createVmState } from '../shared/vm-state.ts';
 import type { Agent } from './agent/agent.ts';
 import type { WorkerConfig } from './config.ts';
+import { createArrivals } from './arrivals.ts';
+import type { Arrivals } from './arrivals.ts';
 import { createDeliveryProcessor } from './deliveries.ts';
 import { createLease } from './lease.ts';
 import type { LeaseTimes } from './lease.ts';
 import { createLiveClaims } from './live-claims.ts';
+import type { LiveClaims } from './live-claims.ts';
 import { openDoor } from './door.ts';
 import { closeQueueWorker, createQueueWorker } from './queue-worker.ts';
 import type { Processor } from './queue-worker.ts';
@@ -57,6 +62,9 @@ export type WorkerParts = {
 /** A job that is due within the idle time, but at most this (ms), is waited for: stopping and waking takes about as long. */
 const longestSoonMs = 60_000;
 
+/** How long after a failed job it is looked for what it left (ms). */
+const sweepMs = 5000;
+
 /** Runs the worker until it is stopped. Returns its address as this machine sees it. */
 export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: Log): Promise<Running & { url: string }> {
   const releasers = createReleasers(log);
@@ -78,26 +86,14 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     const agent = await parts.createAgent(lease.owner);
     releasers.add('agent', () => agent.stop());
     const claims = createLiveClaims(redis, lease.owner, (conversation) => agent.release(conversation), log);
-    const control = await listenToControl(redis, (said) => claims.onControl(said));
+    const arrivals = createArrivals();
+    const control = await listenToControl(redis, (said) => {
+      if (said.kind === 'message') arrivals.announce(said.conversation);
+      else claims.onControl(said);
+    });
     releasers.add('control', () => control.stop());
 
-    const outbox = createOutbox(redis, deliveries);
-    const ledger = createLedger(redis);
-    const deliver = createDelivery({
-      messenger: parts.messenger, outbox, ledger, log, publicUrl: config.PUBLIC_URL,
-      pace: createPace(redis, parts.pace), reconciling: parts.reconciling, now: Date.now,
-    });
-    const processTurn = createTurnProcessor({
-      agent, outbox, ledger, schedules, log,
-      inbox: createInbox(redis), conversations: createConversations(redis), files: createFileStore(redis),
-      dataDir: config.DATA_DIR, publicUrl: config.PUBLIC_URL, silence: parts.silence,
-      claim: (conversation) => claims.claim(conversation),
-      typing: createTyping(redis, parts.messenger),
-      fetchMedia: createMediaFetch({
-        accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, apiUrl: config.TWILIO_API_URL ?? 'https://api.twilio.com', pausesMs: [500, 2000],
-      }),
-    });
-    const processDelivery = createDeliveryProcessor(outbox, deliver);
+    const processors = createProcessors({ config, parts, redis, turns, deliveries, schedules, agent, claims, arrivals, log });
 
     const vm = createVmState(redis);
     const idleMs = config.IDLE_MINUTES === undefined ? undefined : config.IDLE_MINUTES * 60_000;
@@ -120,9 +116,12 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
       const awake: Processor = (job, token, signal) => (sleep ? sleep.during(() => process(job, token, signal)) : process(job, token, signal));
       workers.set(name, createQueueWorker({ name, redis, owner: lease.owner, concurrency, process: awake, running, log }));
     };
-    start('turns', parts.concurrency.turns, processTurn);
-    start('deliveries', parts.concurrency.deliveries, processDelivery);
-    start('schedules', 1, createTickProcessor(createIntake(turns), log, Date.now));
+    start('turns', parts.concurrency.turns, processors.turns);
+    start('deliveries', parts.concurrency.deliveries, processors.deliveries);
+    start('schedules', 1, processors.schedules);
+    // A job that failed by a defect or by Redis may leave something behind: whoever has it waiting gets a new one.
+    const sweepSoon = (): void => void setTimeout(() => sweep(redis, turns, deliveries, log).catch((error: unknown) => log.warn({ err: error }, 'could not sweep')), sweepMs).unref();
+    for (const worker of workers.values()) worker.on('failed', sweepSoon);
     releasers.add('lease', () => lease.stop());
     releasers.add('workers', () => Promise.all([...workers.values()].map((worker) => closeQueueWorker(worker, config.STOP_SECONDS * 1000))), config.STOP_SECONDS * 1000 + 2000);
 
@@ -140,4 +139,38 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     await releasers.run();
     throw error;
   }
+}
+
+type ProcessorParts = {
+  config: WorkerConfig;
+  parts: WorkerParts;
+  redis: Redis;
+  turns: Turns;
+  deliveries: Deliveries;
+  schedules: Schedules;
+  agent: Agent;
+  claims: LiveClaims;
+  arrivals: Arrivals;
+  log: Log;
+};
+
+/** What works each queue's jobs. */
+function createProcessors({ config, parts, redis, turns, deliveries, schedules, agent, claims, arrivals, log }: ProcessorParts): Record<QueueName, Processor> {
+  const outbox = createOutbox(redis, deliveries);
+  const ledger = createLedger(redis);
+  const deliver = createDelivery({
+    messenger: parts.messenger, outbox, ledger, log, publicUrl: config.PUBLIC_URL,
+    pace: createPace(redis, parts.pace), reconciling: parts.reconciling, now: Date.now,
+  });
+  const processTurn = createTurnProcessor({
+    agent, arrivals, outbox, ledger, schedules, log,
+    inbox: createInbox(redis), conversations: createConversations(redis), files: createFileStore(redis),
+    dataDir: config.DATA_DIR, publicUrl: config.PUBLIC_URL, silence: parts.silence,
+    claim: (conversation) => claims.claim(conversation),
+    typing: createTyping(redis, parts.messenger),
+    fetchMedia: createMediaFetch({
+      accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, apiUrl: config.TWILIO_API_URL ?? 'https://api.twilio.com', pausesMs: [500, 2000],
+    }),
+  });
+  return { turns: processTurn, deliveries: createDeliveryProcessor(outbox, deliver), schedules: createTickProcessor(createIntake(turns), log, Date.now) };
 }

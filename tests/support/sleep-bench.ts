@@ -54,6 +54,8 @@ export async function withSleep({ times = impatient, idleMinutes = 0.01, onCall 
       async boot() {
         worker ??= pipeline.startWorker({
           environment: { IDLE_MINUTES: String(idleMinutes) },
+          // The relay's interval: both count what they send in the same place.
+          pace: { intervalMs: 6000, burst: 1000 },
           onAsleep: () => void worker?.then((awake) => awake.stop()).then(() => (worker = undefined)),
         });
         await worker;

@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import { listenToControl } from '../../shared/control.ts';
+import { createIntake } from '../../shared/intake.ts';
+import { keys } from '../../shared/keys.ts';
+import { createLog } from '../../shared/log.ts';
+import { createTurns } from '../../shared/queues.ts';
+import type { Redis } from '../../shared/redis.ts';
+import { createVmState } from '../../shared/vm-state.ts';
+import { createWaker } from '../../relay/waker.ts';
+import { createRandom } from '../support/random.ts';
+import { withRedis } from '../support/redis.ts';
+import { createSleeper, moments } from '../support/sleeper.ts';
+import type { Moment, Sleeper } from '../support/sleeper.ts';
+import { until } from '../support/until.ts';
+
+const schedules = 1000;
+const log = createLog('race', 'silent');
+
+/** The messages of one schedule: at which decision and moment each arrives, and whether the sleeper waits for it. */
+type Arrival = { decision: number; moment: Moment; isWaitedFor: boolean };
+
+function planArrivals(seed: number): Arrival[] {
+  const random = createRandom(seed);
+  return Array.from({ length: 1 + random.below(3) }, () => ({ decision: random.below(2), moment: random.pick(moments), isWaitedFor: random.below(2) === 0 }));
+}
+
+test('whenever a message arrives around the decision to sleep, it is answered once', async () => {
+  await withRedis(async (redis: Redis) => {
+    // What is tried here is order; that writes reach the disk only costs time.
+    await redis.config('SET', 'appendfsync', 'no');
+    const turns = createTurns(redis);
+    const accept = createIntake(turns);
+    const vm = createVmState(redis);
+    let seed = 0;
+    let accepted: string[] = [];
+    let arrivals: Arrival[] = [];
+    let sleeper: Sleeper | undefined;
+    let clock = 1_800_000_000_000;
+    const send = async (): Promise<void> => {
+      const id = `SM${String(seed).padStart(16, '0')}${String(accepted.length).padStart(16, '0')}`;
+      accepted.push(id);
+      await accept({ id, conversation: '+15551230001', at: new Date(clock).toISOString(), text: 'x', media: [] });
+      clock += 1;
+      waker.look();
+    };
+    const at = async (decision: number, moment: Moment): Promise<void> => {
+      const now = arrivals.filter((arrival) => arrival.moment === moment && arrival.decision <= decision);
+      arrivals = arrivals.filter((arrival) => !now.includes(arrival));
+      for (const { isWaitedFor } of now) {
+        const sent = send();
+        if (isWaitedFor) await sent;
+      }
+    };
+    const waker = createWaker({
+      vm, log, now: () => clock, times: { tellMs: 1e9, giveUpMs: 1e9, firstPauseMs: 1, lastPauseMs: 2 },
+      call: async () => await sleeper?.wake(),
+      begin: async (now) => now, end: async () => undefined, tellWaking: () => undefined, tellFailing: () => undefined, onRound: () => undefined,
+    });
+    const control = await listenToControl(redis, (said) => {
+      sleeper?.onControl(said);
+      waker.onControl(said);
+    });
+    const met = new Map<Moment, number>();
+    try {
+      for (seed = 1; seed <= schedules; seed += 1) {
+        arrivals = planArrivals(seed);
+        const planned = arrivals;
+        accepted = [];
+        sleeper = createSleeper({ redis, vm, idleMs: 1 + (seed % 3), now: () => clock, at, log });
+        await send();
+        const own = sleeper;
+        await until(`schedule ${seed} is quiet: ${JSON.stringify(planned)}`, async () => own.isOff() && own.answered.length >= accepted.length && (await redis.exists(keys.heartbeat, keys.inbox('+15551230001'))) === 0, 3000);
+        expect({ seed, answered: own.answered.toSorted() }).toEqual({ seed, answered: accepted.toSorted() });
+        for (const arrival of planned) if (!arrivals.includes(arrival)) met.set(arrival.moment, (met.get(arrival.moment) ?? 0) + 1);
+        await own.stop();
+      }
+      // Every moment was met often enough to say something.
+      expect(moments.filter((moment) => (met.get(moment) ?? 0) < 50)).toEqual([]);
+    } finally {
+      waker.stop();
+      await control.stop();
+      await sleeper?.stop();
+      await turns.close();
+    }
+  });
+}, 60_000);

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { keys } from '../../shared/keys.ts';
+import { phone, withPipeline } from '../support/pipeline.ts';
+import type { Pipeline } from '../support/pipeline.ts';
+import { until } from '../support/until.ts';
+
+const texts = (pipeline: Pipeline): string[] => pipeline.replies().map((reply) => reply.text);
+const hang = async (text: string): Promise<string> => (text.startsWith('hang') ? await new Promise<string>(() => undefined) : `answer to ${text}`);
+
+test.each(['/stop', 'Stop', 'stop.'])('%s ends what is running at once; the conversation is free and nothing is asked again', async (stop) => {
+  await withPipeline({}, async (pipeline) => {
+    await pipeline.startWorker({ answer: hang });
+    const sid = await pipeline.say('hang on');
+    await until('the work', async () => (await pipeline.redis.hget(keys.message(sid), 'state')) === 'working');
+    await pipeline.say(stop);
+    await until('the stop', () => texts(pipeline).length === 1);
+    expect(texts(pipeline)[0]).toMatch(/^Stopped\./);
+    expect(await pipeline.redis.hget(keys.message(sid), 'state')).toBe('answered');
+    await pipeline.say('hello');
+    await until('the next answer', () => texts(pipeline).length === 2);
+    expect(texts(pipeline)[1]).toBe('answer to hello');
+    expect(await pipeline.redis.llen(keys.inbox(phone))).toBe(0);
+  });
+});
+
+test('a stop with nothing running says so', async () => {
+  await withPipeline({}, async (pipeline) => {
+    await pipeline.startWorker();
+    await pipeline.say('stop');
+    await until('the answer', () => texts(pipeline).length === 1);
+    expect(texts(pipeline)).toEqual(['Nothing is running.']);
+  });
+});
+
+test('a stop takes back what was said before it and has not begun, and nothing that was said after it', async () => {
+  await withPipeline({}, async (pipeline) => {
+    await pipeline.say('delete everything');
+    await pipeline.say('stop');
+    await pipeline.say('hello');
+    await pipeline.startWorker();
+    await until('both answers', () => texts(pipeline).length === 2);
+    expect(texts(pipeline)).toEqual(['Stopped before I began.', 'answer to hello']);
+  });
+});

@@ -1,0 +1,34 @@
+import type { Inbox } from '../shared/inbox.ts';
+import type { Log } from '../shared/log.ts';
+import type { Message } from '../shared/message.ts';
+import type { Arrivals } from './arrivals.ts';
+
+/** The reason with which a turn is aborted when the person says stop. */
+export class StopRequest extends Error {
+  override name = 'StopRequest';
+  /** The message that said it. */
+  readonly by: Message;
+
+  constructor(by: Message) {
+    super('the person said stop');
+    this.by = by;
+  }
+}
+
+/** Whether a message means: end what you are doing. */
+export function isStop(message: Message): boolean {
+  return /^\/?stop[.!]?$/i.test(message.text.trim());
+}
+
+export type StopWatch = { signal: AbortSignal; end(): void };
+
+/** Watches a conversation while its turn runs, and aborts with StopRequest as soon as a stop comes in: it never waits behind the work that it stops. */
+export function watchForStop(inbox: Inbox, arrivals: Arrivals, conversation: string, log: Log): StopWatch {
+  const stopping = new AbortController();
+  const look = async (): Promise<void> => {
+    const stop = (await inbox.read(conversation)).find(isStop);
+    if (stop) stopping.abort(new StopRequest(stop));
+  };
+  const end = arrivals.listen(conversation, () => void look().catch((error: unknown) => log.warn({ err: error }, 'could not look for a stop')));
+  return { signal: stopping.signal, end };
+}
