@@ -1,4 +1,4 @@
-import { createDelivery } from '../shared/delivery.ts';
+import { createDelivery, reconcilingTimes } from '../shared/delivery.ts';
 import { createFileStore } from '../shared/file-store.ts';
 import { createIntake } from '../shared/intake.ts';
 import { keys } from '../shared/keys.ts';
@@ -59,7 +59,7 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger, times
     const outbox = createOutbox(redis, deliveries);
     const ledger = createLedger(redis);
     const pace = createPace(redis, paceFor(config.TWILIO_WHATSAPP_NUMBER, config));
-    const deliver = createDelivery({ messenger, outbox, ledger, pace, log, publicUrl: config.PUBLIC_URL, reconciling: { firstMs: 2000, lastMs: 10_000 }, now: Date.now });
+    const deliver = createDelivery({ messenger, outbox, ledger, pace, log, publicUrl: config.PUBLIC_URL, reconciling: reconcilingTimes, now: Date.now });
     const metrics = createMetrics();
     const keeper = createVmKeeper({
       redis, metrics, times, log,

@@ -9,9 +9,12 @@ import type { Reply } from './reply.ts';
 
 /**
  * When an attempt of unknown outcome may be looked up: first after `firstMs`, and only after `lastMs` is its absence from
- * Twilio's list believed and the reply sent again.
+ * Twilio's list believed and the reply sent again; after `blindMs` when the list is refused for good.
  */
-export type Reconciling = { firstMs: number; lastMs: number };
+export type Reconciling = { firstMs: number; lastMs: number; blindMs: number };
+
+/** Twilio's list shows a message within seconds. */
+export const reconcilingTimes: Reconciling = { firstMs: 2000, lastMs: 10_000, blindMs: 60_000 };
 
 export type DeliveryParts = {
   messenger: Messenger;
@@ -59,9 +62,14 @@ export function createDelivery(parts: DeliveryParts): (reply: Reply, fence?: Fen
       }
     } catch (error) {
       if (!(error instanceof SendFailure)) throw error;
-      // As long as nobody can say whether it arrived, it is not sent again.
       log.warn({ turn: reply.turn, reply: reply.id, code: error.code, reason: error.message }, 'a look-up failed');
-      return { done: false, waitMs: reconciling.lastMs };
+      // An account that may not list its messages will never say more; a status callback would have by then.
+      const isFinal = error.action === 'give-up' || error.action === 'unreachable';
+      if (isFinal && age > reconciling.blindMs) return undefined;
+      // As long as nobody can say whether it arrived, it is not sent again; after a day nobody waits for it any more.
+      if (age <= patience) return { done: false, waitMs: reconciling.lastMs };
+      await ledger.failed(reply, 'give-up', error.code);
+      return { done: true };
     }
     return age < reconciling.lastMs ? { done: false, waitMs: reconciling.lastMs - age } : undefined;
   };

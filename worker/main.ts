@@ -1,4 +1,5 @@
 import { createLog } from '../shared/log.ts';
+import { reconcilingTimes } from '../shared/delivery.ts';
 import { runProcess } from '../shared/lifecycle.ts';
 import { createTwilioMessenger } from '../shared/twilio-messenger.ts';
 import { paceFor } from '../shared/pace.ts';
@@ -38,7 +39,7 @@ await runProcess(log, async () => {
         });
       },
       pace: paceFor(config.TWILIO_WHATSAPP_NUMBER, config),
-      reconciling: { firstMs: 2000, lastMs: 10_000 },
+      reconciling: reconcilingTimes,
       silence: { idleMs: 5 * 60_000, toolMs: 10 * 60_000 },
       lease: leaseTimes,
       concurrency: { turns: 5, deliveries: 50 },

@@ -37,7 +37,7 @@ await runProcess(log, async () => {
         return claudeNumbers.size === 0 ? fast : createSplitAgent(await createClaude(config, owner, log), (number) => claudeNumbers.has(number), fast);
       },
       pace: { intervalMs: 20, burst: 100 },
-      reconciling: { firstMs: 300, lastMs: 1500 },
+      reconciling: { firstMs: 300, lastMs: 1500, blindMs: 2000 },
       silence: { idleMs: 60_000, toolMs: 60_000 },
       lease: { renewMs: 1000, holdMs: 4000 },
       concurrency: { turns: 10, deliveries: 50 },

@@ -1,9 +1,11 @@
+import { Worker } from 'bullmq';
 import { expect, test } from 'vitest';
 import { listenToControl } from '../../shared/control.ts';
 import { createIntake } from '../../shared/intake.ts';
-import { keys } from '../../shared/keys.ts';
+import { keys, prefix } from '../../shared/keys.ts';
 import { createLog } from '../../shared/log.ts';
 import { createTurns } from '../../shared/queues.ts';
+import type { TurnData } from '../../shared/queues.ts';
 import type { Redis } from '../../shared/redis.ts';
 import { createVmState } from '../../shared/vm-state.ts';
 import { createWaker } from '../../relay/waker.ts';
@@ -31,6 +33,7 @@ test('whenever a message arrives around the decision to sleep, it is answered on
     const turns = createTurns(redis);
     const accept = createIntake(turns);
     const vm = createVmState(redis);
+    const queue = new Worker<TurnData>('turns', null, { connection: redis, prefix, autorun: false });
     let seed = 0;
     let accepted: string[] = [];
     let arrivals: Arrival[] = [];
@@ -66,20 +69,21 @@ test('whenever a message arrives around the decision to sleep, it is answered on
         arrivals = planArrivals(seed);
         const planned = arrivals;
         accepted = [];
-        sleeper = createSleeper({ redis, vm, idleMs: 1 + (seed % 3), now: () => clock, at, log });
+        sleeper = createSleeper({ redis, queue, vm, idleMs: 1 + (seed % 3), now: () => clock, at, log });
         await send();
         const own = sleeper;
         await until(`schedule ${seed} is quiet: ${JSON.stringify(planned)}`, async () => own.isOff() && own.answered.length >= accepted.length && (await redis.exists(keys.heartbeat, keys.inbox('+15551230001'))) === 0, 3000);
         expect({ seed, answered: own.answered.toSorted() }).toEqual({ seed, answered: accepted.toSorted() });
         for (const arrival of planned) if (!arrivals.includes(arrival)) met.set(arrival.moment, (met.get(arrival.moment) ?? 0) + 1);
-        await own.stop();
+        own.stop();
       }
       // Every moment was met often enough to say something.
       expect(moments.filter((moment) => (met.get(moment) ?? 0) < 50)).toEqual([]);
     } finally {
       waker.stop();
       await control.stop();
-      await sleeper?.stop();
+      sleeper?.stop();
+      await queue.close();
       await turns.close();
     }
   });

@@ -84,7 +84,7 @@ export async function withPipeline(options: PipelineOptions, test: (pipeline: Pi
           parseWorkerConfig({ ...environment, PORT: '0', ...extra }),
           {
             createAgent: async () => createFastAgent({ dir: path.join(dir, 'data', 'transcripts'), answer }),
-            messenger, pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: 400 }, silence: { idleMs: 10_000, toolMs: 10_000 }, lease: { renewMs: 200, holdMs: 600 },
+            messenger, pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: 400, blindMs: 2000 }, silence: { idleMs: 10_000, toolMs: 10_000 }, lease: { renewMs: 200, holdMs: 600 },
             concurrency: { turns: 5, deliveries: 50 }, onAsleep: () => undefined, onFenced: () => undefined, ...change,
           },
           log,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { Worker } from 'bullmq';
+import type { Worker } from 'bullmq';
 import type { Control } from '../../shared/control.ts';
-import { keys, prefix } from '../../shared/keys.ts';
+import { keys } from '../../shared/keys.ts';
 import type { Log } from '../../shared/log.ts';
 import type { TurnData } from '../../shared/queues.ts';
 import type { Redis } from '../../shared/redis.ts';
@@ -15,6 +15,8 @@ export type Moment = (typeof moments)[number];
 
 export type SleeperParts = {
   redis: Redis;
+  /** Without a processor: it takes a job only when it is asked to. */
+  queue: Worker<TurnData>;
   vm: VmState;
   idleMs: number;
   now: () => number;
@@ -31,12 +33,10 @@ export type Sleeper = {
   wake(): Promise<void>;
   isOff(): boolean;
   onControl(control: Control): void;
-  stop(): Promise<void>;
+  stop(): void;
 };
 
-export function createSleeper({ redis, vm, idleMs, now, at, log }: SleeperParts): Sleeper {
-  // Without a processor it takes a job only when it is asked to.
-  const queue = new Worker<TurnData>('turns', null, { connection: redis, prefix, autorun: false });
+export function createSleeper({ redis, queue, vm, idleMs, now, at, log }: SleeperParts): Sleeper {
   const answered: string[] = [];
   let machine: 'off' | 'booting' | 'on' | 'stopping' = 'off';
   let paused = false;
@@ -116,9 +116,6 @@ export function createSleeper({ redis, vm, idleMs, now, at, log }: SleeperParts)
     onControl(control) {
       if (control.kind === 'message') void take();
     },
-    async stop() {
-      sleep?.stop();
-      await queue.close();
-    },
+    stop: () => sleep?.stop(),
   };
 }

@@ -45,7 +45,7 @@ await runProcess(log, async () => {
         { accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, number: config.TWILIO_WHATSAPP_NUMBER, apiUrl: config.TWILIO_API_URL },
         log,
       ),
-      pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: 400 }, silence: { idleMs: 60_000, toolMs: 60_000 },
+      pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: 400, blindMs: 2000 }, silence: { idleMs: 60_000, toolMs: 60_000 },
       lease: { renewMs: 300, holdMs: 1500 }, concurrency: { turns: 5, deliveries: 50 }, onAsleep: () => process.kill(process.pid, 'SIGTERM'), onFenced: () => process.kill(process.pid, 'SIGTERM'),
     },
     log,

@@ -55,7 +55,8 @@ test.each<{ name: string; fault: Partial<Faults>; kind: FailureKind; afterMs: nu
   const { failure, ms, again } = await breakAndMend(`+1555${kind.length}${Object.keys(fault)[0]?.length}`, fault);
   expect(failure.kind).toBe(kind);
   expect(ms).toBeGreaterThanOrEqual(afterMs);
-  expect(ms).toBeLessThan(afterMs + 6000);
+  // Claude Code's own retries would take three minutes; the margin is for a busy machine.
+  expect(ms).toBeLessThan(afterMs + 20_000);
   // What was told in the very moment of the failure may not be in the transcript, or be there without Claude Code's filler behind it; then the model hears it anew.
   expect(again).toMatch(/^((what was asked\n\n)?gone on: \[Sidepocket\] You were interrupted while working on the person's last message|what was asked$)/);
 });
