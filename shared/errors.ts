@@ -8,7 +8,9 @@ export type ErrorReport = { name: string; message: string; code?: string };
 export function reportError(error: unknown): ErrorReport {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error).slice(0, 300) };
   const code = 'code' in error && (typeof error.code === 'string' || typeof error.code === 'number') ? String(error.code) : undefined;
-  return { name: error.name, message: error.message.slice(0, 300), ...(code ? { code } : {}) };
+  // A library may throw an Error without a message, whatever its type says.
+  const message: unknown = error.message;
+  return { name: error.name, message: typeof message === 'string' ? message.slice(0, 300) : error.name, ...(code ? { code } : {}) };
 }
 
 /** A problem that the person who runs the system can mend; its message is the whole story, so it is printed without a stack. */

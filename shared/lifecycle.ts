@@ -63,6 +63,8 @@ export async function runProcess(log: Log, start: () => Promise<Running>): Promi
       },
     );
   };
+  // A promise that nobody waited for is a defect, and no reason to drop what else is under way.
+  process.on('unhandledRejection', (error) => log.error({ err: error, stack: error instanceof Error ? error.stack : undefined }, 'a defect: an unhandled rejection'));
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   try {

@@ -121,7 +121,12 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     start('schedules', 1, processors.schedules);
     // A job that failed by a defect or by Redis may leave something behind: whoever has it waiting gets a new one.
     const sweepSoon = (): void => void setTimeout(() => sweep(redis, turns, deliveries, log).catch((error: unknown) => log.warn({ err: error }, 'could not sweep')), sweepMs).unref();
-    for (const worker of workers.values()) worker.on('failed', sweepSoon);
+    for (const [name, worker] of workers) {
+      worker.on('failed', (job, error) => {
+        log.error({ queue: name, turn: job?.id, err: error }, 'a job failed');
+        sweepSoon();
+      });
+    }
     releasers.add('lease', () => lease.stop());
     releasers.add('workers', () => Promise.all([...workers.values()].map((worker) => closeQueueWorker(worker, config.STOP_SECONDS * 1000))), config.STOP_SECONDS * 1000 + 2000);
 

@@ -72,7 +72,7 @@ test('whenever a message arrives around the decision to sleep, it is answered on
         sleeper = createSleeper({ redis, queue, vm, idleMs: 1 + (seed % 3), now: () => clock, at, log });
         await send();
         const own = sleeper;
-        await until(`schedule ${seed} is quiet: ${JSON.stringify(planned)}`, async () => own.isOff() && own.answered.length >= accepted.length && (await redis.exists(keys.heartbeat, keys.inbox('+15551230001'))) === 0, 3000);
+        await until(`schedule ${seed} is quiet: ${JSON.stringify(planned)}`, async () => own.isOff() && own.answered.length >= accepted.length && (await redis.exists(keys.heartbeat, keys.inbox('+15551230001'))) === 0, 3000, 1);
         expect({ seed, answered: own.answered.toSorted() }).toEqual({ seed, answered: accepted.toSorted() });
         for (const arrival of planned) if (!arrivals.includes(arrival)) met.set(arrival.moment, (met.get(arrival.moment) ?? 0) + 1);
         own.stop();

@@ -1,4 +1,8 @@
+import { createServer, request } from 'node:http';
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { createTwilioMessenger } from '../../shared/twilio-messenger.ts';
 import { keys } from '../../shared/keys.ts';
 import type { FaultName, FaultSetting } from '../../simulator/twilio/faults.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
@@ -123,3 +127,34 @@ describe('delivered, not just sent', () => {
     });
   });
 });
+
+test('a refusal without Twilio’s code and message is judged by its status, and harms nothing', async () => {
+  await withPipeline({}, async (pipeline) => {
+    let refusals = 2;
+    // A stand-in between the SDK and the twin: it refuses like a proxy that knows nothing of Twilio.
+    const proxy = createServer((incoming, response) => {
+      const isSend = incoming.method === 'POST' && incoming.url?.includes('/Messages.json');
+      if (incoming.url?.includes('/Indicators/')) return void response.writeHead(404, { 'Content-Type': 'application/problem+json' }).end('{"title":"x"}');
+      if (isSend && refusals > 0) {
+        refusals -= 1;
+        return void response.writeHead(429, { 'Content-Type': 'application/json' }).end('{"title":"nope"}');
+      }
+      return void incoming.pipe(forward(incoming, response, pipeline.twin.url));
+    });
+    await new Promise<void>((resolve) => void proxy.listen(0, '127.0.0.1', resolve));
+    const apiUrl = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const account = { accountSid: pipeline.environment['TWILIO_ACCOUNT_SID'] ?? '', authToken: pipeline.environment['TWILIO_AUTH_TOKEN'] ?? '', number: '+15550100000', apiUrl };
+    await pipeline.startWorker({ messenger: createTwilioMessenger(account, pipeline.log) });
+    await pipeline.say('one');
+    expect(await settled(pipeline, 1)).toEqual(['answer to one']);
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+});
+
+function forward(incoming: IncomingMessage, response: ServerResponse, target: string): ClientRequest {
+  return request(new URL(incoming.url ?? '/', target), { method: incoming.method ?? 'GET', headers: incoming.headers }, (answer) => {
+    response.writeHead(answer.statusCode ?? 502, answer.headers);
+    answer.pipe(response);
+  });
+}
