@@ -1,11 +1,14 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { z } from 'zod';
+import { SetupError } from '../shared/errors.ts';
 import { runProcess } from '../shared/lifecycle.ts';
 import { createLog } from '../shared/log.ts';
 import { runSimulator } from './simulator.ts';
 
 const dir = path.join(import.meta.dirname, '..', '.sidepocket');
 const runningFile = path.join(dir, 'running.json');
+const Running = z.object({ phoneUrl: z.url() });
 const log = createLog('simulator', process.env['LOG_LEVEL'] || 'warn');
 
 /** What makes the real model be used instead of the scripted one. */
@@ -16,7 +19,18 @@ function realModel(): Record<string, string> {
   return present.some(([name]) => name === 'ANTHROPIC_API_KEY' || name === 'CLAUDE_CODE_OAUTH_TOKEN') ? Object.fromEntries(present) : {};
 }
 
+/** The address of a system that already runs from this directory, whose data two cannot share. */
+async function findRunning(): Promise<string | undefined> {
+  const text = await readFile(runningFile, 'utf8').catch(() => '{}');
+  const running = Running.safeParse(JSON.parse(text)).data;
+  if (!running) return undefined;
+  const answers = await fetch(running.phoneUrl).then((response) => response.ok, () => false);
+  return answers ? running.phoneUrl : undefined;
+}
+
 await runProcess(log, async () => {
+  const other = await findRunning();
+  if (other) throw new SetupError(`Sidepocket is running here already: ${other}`);
   console.log('Starting Sidepocket on this machine …');
   const model = realModel();
   const simulator = await runSimulator({ dir, model, searchPath: process.env['PATH'] ?? '', idleMinutes: 1, ports: { phone: 4040, relay: 8080, worker: 8081 }, log });

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Redis } from 'ioredis';
 import { keys } from '../shared/keys.ts';
@@ -9,9 +9,11 @@ import type { SystemState } from './chat.ts';
 import { startChild, untilReady } from './child-process.ts';
 import type { Child } from './child-process.ts';
 import { freePort } from './free-port.ts';
+import type { ModelRequest } from './model/messages-api.ts';
 import { runScriptedModel } from './model/scripted-model.ts';
 import { runPhone } from './phone/phone.ts';
 import { runRedisServer } from './redis-server.ts';
+import type { Chat } from './twilio/phones.ts';
 import { runTwin } from './twilio/twin.ts';
 import { runVm } from './vm.ts';
 
@@ -37,6 +39,12 @@ export type Simulator = Running & {
   dashboardPassword: string;
   redisUrl: string;
   logsDir: string;
+  /** The phones, for those who need no page. */
+  chat: Chat;
+  /** What the page's frame shows of the system now. */
+  system(): SystemState;
+  /** What the scripted model was asked so far, oldest first. */
+  modelRequests(): readonly ModelRequest[];
 };
 
 /** Made up, like everything of this account. */
@@ -51,6 +59,8 @@ export async function runSimulator({ dir, model, searchPath, idleMinutes, enviro
   const logsDir = path.join(dir, 'logs');
   try {
     await mkdir(logsDir, { recursive: true });
+    // The twin forgets its chats when it stops; a Redis that remembered them would not fit together with it.
+    await rm(path.join(dir, 'redis'), { recursive: true, force: true });
     const redisServer = await runRedisServer({ dir: path.join(dir, 'redis') });
     releasers.add('Redis', () => redisServer.stop());
     const scripted = Object.keys(model).length === 0 ? await runScriptedModel() : undefined;
@@ -90,7 +100,7 @@ export async function runSimulator({ dir, model, searchPath, idleMinutes, enviro
     const phone = await runPhone({ port: await freePort(ports.phone), chat: twin.chat, system, turnState: (sid) => turnState(redis, sid) });
     releasers.add('phone', () => phone.stop());
     announce = () => phone.announce(system());
-    return { phoneUrl: phone.url, relayUrl, dashboardUrl, dashboardPassword, redisUrl: redisServer.url, logsDir, stop: () => releasers.run() };
+    return { phoneUrl: phone.url, relayUrl, dashboardUrl, dashboardPassword, redisUrl: redisServer.url, logsDir, chat: twin.chat, system, modelRequests: () => scripted?.requests ?? [], stop: () => releasers.run() };
   } catch (error) {
     await releasers.run();
     throw error;

@@ -57,7 +57,7 @@ export function createChatTools(parts: ChatToolParts): SendTools {
       await say(id, kind.captioned ? caption : '', stored);
       return 'Sent.';
     }
-    await say(id, [caption, `${kind.name}: ${parts.publicUrl}/media/${stored.token}`].filter(Boolean).join('\n'));
+    await say(id, [caption === kind.name ? '' : caption, `${kind.name}: ${parts.publicUrl}/media/${stored.token}`].filter(Boolean).join('\n'));
     return 'Sent as a link that works for a day, since WhatsApp does not carry this kind of file.';
   };
 

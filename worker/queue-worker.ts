@@ -20,6 +20,9 @@ export type QueueWorkerOptions = {
   log: Log;
 };
 
+/** How often BullMQ asks an empty queue for a job (s), and looks for stalled ones (ms). */
+export const slowPolls = { drainSeconds: 900, stalledMs: 600_000 };
+
 /**
  * A BullMQ worker that does not start by itself. Its polling is slow on purpose: a new job wakes it at once, and each poll is a Redis command that
  * may be billed. Crashes are counted by the turn itself, so BullMQ's own limit is out of reach.
@@ -37,7 +40,7 @@ export function createQueueWorker({ name, redis, owner, concurrency, process, ru
   };
   const worker = new Worker(name, async (job, token, signal) => await work(job, token, signal), {
     connection: redis, prefix, name: owner, concurrency, autorun: false,
-    lockDuration: 60_000, drainDelay: 900, stalledInterval: 600_000, maxStalledCount: 1_000_000,
+    lockDuration: 60_000, drainDelay: slowPolls.drainSeconds, stalledInterval: slowPolls.stalledMs, maxStalledCount: 1_000_000,
   });
   // A lost connection is logged by the connection itself.
   worker.on('error', (error) => log.debug({ err: error, queue: name }, 'BullMQ'));

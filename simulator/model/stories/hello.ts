@@ -8,6 +8,7 @@ export const ABILITIES = [
   'write notes.txt with Buy milk',
   'work for 30 seconds (write to me meanwhile)',
   'ask me something',
+  'remind me in 2 minutes to water the plants',
   'long answer',
   'say anything',
   'fail',

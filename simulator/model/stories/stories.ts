@@ -7,13 +7,14 @@ import { longAnswer } from './long-answer.ts';
 import { question } from './question.ts';
 import { receivedMedia } from './received-media.ts';
 import { say, wordsToSay } from './say.ts';
+import { schedule } from './schedule.ts';
 import { screenshot } from './screenshot.ts';
 import type { Story } from './story.ts';
 import { work } from './work.ts';
 import { writeFile } from './write-file.ts';
 
 /** The standard stories; the first that matches a text tells the turn. */
-export const stories: readonly Story[] = [say, command, question, failure, work, screenshot, writeFile, longAnswer];
+export const stories: readonly Story[] = [say, schedule, command, question, failure, work, screenshot, writeFile, longAnswer];
 
 const SCRIPTED_NOTE = '_(I am a scripted model: no API key is in use.)_';
 const CONTINUE = /\b(?:continue|carry on|go on|pick up|resume)\b/i;
