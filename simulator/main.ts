@@ -1,14 +1,13 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
 import { SetupError } from '../shared/errors.ts';
 import { runProcess } from '../shared/lifecycle.ts';
 import { createLog } from '../shared/log.ts';
+import { createPhoneClient, findPhoneUrl } from './phone/phone-client.ts';
 import { runSimulator } from './simulator.ts';
 
 const dir = path.join(import.meta.dirname, '..', '.sidepocket');
 const runningFile = path.join(dir, 'running.json');
-const Running = z.object({ phoneUrl: z.url() });
 const log = createLog('simulator', process.env['LOG_LEVEL'] || 'warn');
 
 /** What makes the real model be used instead of the scripted one. */
@@ -21,11 +20,13 @@ function realModel(): Record<string, string> {
 
 /** The address of a system that already runs from this directory, whose data two cannot share. */
 async function findRunning(): Promise<string | undefined> {
-  const text = await readFile(runningFile, 'utf8').catch(() => '{}');
-  const running = Running.safeParse(JSON.parse(text)).data;
-  if (!running) return undefined;
-  const answers = await fetch(running.phoneUrl).then((response) => response.ok, () => false);
-  return answers ? running.phoneUrl : undefined;
+  try {
+    const url = await findPhoneUrl(runningFile);
+    await createPhoneClient(url).system();
+    return url;
+  } catch {
+    return undefined;
+  }
 }
 
 await runProcess(log, async () => {
