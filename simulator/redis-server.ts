@@ -13,13 +13,13 @@ const startPatience = 15_000;
  * Starts a Redis of our own on 127.0.0.1 with its data in `dir`, set as in production: nothing is evicted, and every write is on disk before
  * it is acknowledged. `port` 0 takes any. Throws when it does not answer.
  */
-export async function runRedisServer({ dir, port = 0 }: { dir: string; port?: number }): Promise<RedisServer> {
+export async function runRedisServer({ dir, port = 0, environment }: { dir: string; port?: number; environment?: Record<string, string> }): Promise<RedisServer> {
   await mkdir(dir, { recursive: true });
   const own = port || (await freePort(0));
   const child = spawn(
     'redis-server',
     ['--port', String(own), '--bind', '127.0.0.1', '--dir', dir, '--appendonly', 'yes', '--appendfsync', 'always', '--save', '', '--maxmemory-policy', 'noeviction'],
-    { stdio: 'ignore', detached: true },
+    { stdio: 'ignore', detached: true, ...(environment ? { env: environment } : {}) },
   );
   const ended = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());

@@ -64,6 +64,7 @@ async function send(command: Command, input: PhoneInput): Promise<number> {
   const system = await client.system();
   const phone = command.from ?? system.phones[0];
   if (!phone) throw new WrongUsage('The running system has no phones. Name one with --from.');
+  if (!system.phones.includes(phone)) throw new WrongUsage(`${phone} is not one of this system's phones: ${system.phones.join(', ')}.`);
   const printer = new ReplyPrinter(await client.messages(phone), (line) => console.log(line));
   const { sid, status } = await client.send(phone, input);
   if (status < 200 || status > 299) {

@@ -5,6 +5,7 @@ import { keys } from '../shared/keys.ts';
 import { createReleasers } from '../shared/lifecycle.ts';
 import type { Running } from '../shared/lifecycle.ts';
 import type { Log } from '../shared/log.ts';
+import { killMarked } from '../worker/agent/processes.ts';
 import type { SystemState } from './chat.ts';
 import { startChild, untilReady } from './child-process.ts';
 import type { Child } from './child-process.ts';
@@ -51,6 +52,8 @@ export type Simulator = Running & {
 const account = { accountSid: `AC${'5'.repeat(32)}`, authToken: 'simulated-auth-token', number: '+15550100000' };
 const phones = ['+15551230001', '+15551230002'];
 const dashboardPassword = 'sidepocket';
+/** The variable by which the processes of a local system are known, should it be killed itself. */
+const localMark = 'SIDEPOCKET_LOCAL';
 const wakeSecret = 'simulated-wake-secret';
 
 /** Runs the whole system on this machine: the real relay and worker as processes, and a Twilio, a phone and (without a key) a model of ours around them. */
@@ -59,9 +62,11 @@ export async function runSimulator({ dir, model, searchPath, idleMinutes, enviro
   const logsDir = path.join(dir, 'logs');
   try {
     await mkdir(logsDir, { recursive: true });
+    const orphans = await killMarked((mark) => mark === dir, localMark);
+    if (orphans > 0) log.warn({ orphans }, 'ended what an earlier run, which was killed, had left running');
     // The twin forgets its chats when it stops; a Redis that remembered them would not fit together with it.
     await rm(path.join(dir, 'redis'), { recursive: true, force: true });
-    const redisServer = await runRedisServer({ dir: path.join(dir, 'redis') });
+    const redisServer = await runRedisServer({ dir: path.join(dir, 'redis'), environment: { PATH: searchPath, [localMark]: dir } });
     releasers.add('Redis', () => redisServer.stop());
     const scripted = Object.keys(model).length === 0 ? await runScriptedModel() : undefined;
     if (scripted) releasers.add('model', () => scripted.stop());
@@ -73,6 +78,7 @@ export async function runSimulator({ dir, model, searchPath, idleMinutes, enviro
     releasers.add('Twilio', () => twin.stop());
 
     const environment = {
+      [localMark]: dir,
       HOST: '127.0.0.1', PUBLIC_URL: relayUrl, REDIS_URL: redisServer.url, DATA_DIR: path.join(dir, 'data'), ADMIN_PASSWORD: dashboardPassword,
       TWILIO_ACCOUNT_SID: account.accountSid, TWILIO_AUTH_TOKEN: account.authToken, TWILIO_WHATSAPP_NUMBER: account.number, TWILIO_API_URL: twin.url,
       WAKE_SECRET: wakeSecret,

@@ -33,6 +33,9 @@ const daySeconds = 24 * 3600;
 /** What BullMQ sends a day for each queue that is empty: two commands to ask for a job, one to look for stalled ones. They are too rare to be seen in minutes. */
 const slowPollsPerDay = queueNames.length * ((daySeconds / slowPolls.drainSeconds) * 2 + daySeconds / (slowPolls.stalledMs / 1000));
 
+/** After a message the relay looks once more when the last sign of life would have run out, which takes a minute (ms). */
+const afterMessageMs = 65_000;
+
 /** How long nothing may be sent before a system counts as settled (ms). */
 const quietMs = 3000;
 
@@ -64,6 +67,11 @@ async function measureAwake(simulator: Simulator, count: CommandCount, { awakeSe
   await answer(simulator, signal);
   await untilQuiet(count, signal);
   const message = count.read();
+  say('Waiting until everything about the message is over …');
+  await sleep(afterMessageMs, undefined, { signal });
+  // The window begins right after a command, so that it holds whole intervals of whatever comes regularly.
+  const last = count.lastAt();
+  await poll('a sign of life', () => count.lastAt() > last, signal);
   say(`Counting for ${awakeSeconds} s while it is awake with nothing to do …`);
   count.reset();
   await sleep(awakeSeconds * 1000, undefined, { signal });

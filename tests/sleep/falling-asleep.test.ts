@@ -34,7 +34,7 @@ test.each<[string, (redis: Redis) => Promise<unknown>, boolean]>([
   ['an unsent reply', (redis) => redis.multi().sadd(keys.conversations, phone).rpush(keys.outbox(phone), 'x').exec(), false],
   ['a message without a turn', (redis) => redis.multi().sadd(keys.conversations, phone).rpush(keys.inbox(phone), '{}').exec(), false],
   ['a parked reply', (redis) => redis.multi().sadd(keys.conversations, phone).rpush(keys.parked(phone), 'x').exec(), true],
-])('with %s the decision is one step', async (what, prepare, isAsleep) => {
+])('with %s the decision is one step', async (_what, prepare, isAsleep) => {
   await withRedis(async (redis) => {
     await redis.set(keys.heartbeat, 'vm#1', 'PX', 60_000);
     await prepare(redis);
@@ -42,16 +42,22 @@ test.each<[string, (redis: Redis) => Promise<unknown>, boolean]>([
     expect(await vm.fallAsleep('vm', now, 60_000)).toBe(isAsleep);
     expect(await redis.exists(keys.heartbeat)).toBe(isAsleep ? 0 : 1);
     expect(await redis.hget(keys.vm, 'state')).toBe(isAsleep ? 'asleep' : null);
-    if (what === 'a job that is due later') {
-      expect(await redis.hget(keys.vm, 'nextDue')).toBe(String(soon + 1));
-      expect(await vm.need(now)).toEqual({ work: false, heartbeatMs: 0, nextDue: soon + 1 });
-      expect(await vm.need(soon + 1)).toMatchObject({ work: true });
-    }
   });
 });
 
 /** A worker process that may end by itself at any time. */
 type Alive = { lives(): boolean; stop(): Promise<void> };
+
+test('the decision tells when the next job is due, and what is due is work', async () => {
+  await withRedis(async (redis) => {
+    await redis.zadd(`${prefix}:schedules:delayed`, score(soon + 1), 'x');
+    const vm = createVmState(redis);
+    expect(await vm.fallAsleep('vm', now, 60_000)).toBe(true);
+    expect(await redis.hget(keys.vm, 'nextDue')).toBe(String(soon + 1));
+    expect(await vm.need(now)).toEqual({ work: false, heartbeatMs: 0, nextDue: soon + 1 });
+    expect(await vm.need(soon + 1)).toMatchObject({ work: true });
+  });
+});
 
 /** Runs `use` with a worker process that falls asleep soon; gives how long it lived after `use` had settled (ms) and how it ended. */
 async function untilAsleep(pipeline: Pipeline, use: (bench: Alive) => Promise<void>): Promise<{ ms: number; code: number | null; log: string }> {
@@ -150,6 +156,7 @@ test('a worker without IDLE_MINUTES stays', async () => {
   await withPipeline({}, async (pipeline) => {
     const worker = await startWorkerProcess(pipeline);
     await outstay({ lives: () => worker.process.exitCode === null });
+    expect(await pipeline.redis.exists(keys.heartbeat)).toBe(1);
     await worker.stop();
   });
 });

@@ -60,14 +60,15 @@ export function createSleeper({ redis, queue, vm, idleMs, now, at, log }: Sleepe
     });
     return true;
   };
+  const mayTake = (): boolean => machine === 'on' && !paused;
   const take = async (): Promise<void> => {
     isAsked = true;
     if (taking) return;
     taking = true;
     // Paused it finishes what it has and asks for nothing more, as BullMQ's worker does.
-    while (machine === 'on' && !paused && isAsked) {
+    while (mayTake() && isAsked) {
       isAsked = false;
-      while (machine === 'on' && !paused && (await workOne()));
+      while (mayTake() && (await workOne()));
     }
     taking = false;
   };

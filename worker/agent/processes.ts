@@ -34,10 +34,10 @@ const dyingMs = 2000;
  * Looks again until none is left, since a process may start another while it is being ended. Returns how many there were. It reads `/proc`, so
  * elsewhere than on Linux it finds none.
  */
-export async function killMarked(matches: (mark: string) => boolean): Promise<number> {
+export async function killMarked(matches: (mark: string) => boolean, variable: string = markVariable): Promise<number> {
   const killed = new Set<number>();
   for (const deadline = Date.now() + dyingMs; Date.now() < deadline; await sleep(10)) {
-    const found = (await findMarked()).filter(({ mark }) => matches(mark));
+    const found = (await findMarked(variable)).filter(({ mark }) => matches(mark));
     if (found.length === 0) break;
     for (const { pid } of found) {
       killed.add(pid);
@@ -55,16 +55,16 @@ function kill(pid: number): void {
   }
 }
 
-/** Every living process with a mark. */
-export async function findMarked(): Promise<{ pid: number; mark: string }[]> {
+/** Every living process with a mark: a variable of this name in its environment. */
+export async function findMarked(variable: string = markVariable): Promise<{ pid: number; mark: string }[]> {
   const found: { pid: number; mark: string }[] = [];
   const entries = await readdir('/proc').catch(() => []);
   for (const entry of entries) {
     const pid = Number(entry);
     if (!Number.isInteger(pid) || pid === process.pid) continue;
     const environment = await readFile(`/proc/${entry}/environ`, 'latin1').catch(() => '');
-    const mark = environment.split('\0').find((line) => line.startsWith(`${markVariable}=`));
-    if (mark) found.push({ pid, mark: mark.slice(markVariable.length + 1) });
+    const mark = environment.split('\0').find((line) => line.startsWith(`${variable}=`));
+    if (mark) found.push({ pid, mark: mark.slice(variable.length + 1) });
   }
   return found;
 }
