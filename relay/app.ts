@@ -42,8 +42,10 @@ export function createApp(parts: AppParts): Express {
   app.use((_request, response) => void response.status(404).type('text').send('There is nothing here.'));
   const onError: ErrorRequestHandler = (error: unknown, request, response, next) => {
     const status = statusOf(error);
-    if (status < 500) parts.log.warn({ err: error, path: request.path, status }, 'refused');
-    else parts.log.error({ err: error, path: request.path, status }, 'a request failed');
+    // No more of the path: behind /media/ stands a token that opens a file.
+    const path = `/${request.path.split('/')[1] ?? ''}`;
+    if (status < 500) parts.log.warn({ err: error, path, status }, 'refused');
+    else parts.log.error({ err: error, path, status }, 'a request failed');
     if (response.headersSent) next(error);
     else if (status < 500) response.status(status).type('text').send('That request is not understood.');
     else response.status(503).type('text').send('That did not work. Try again in a moment.');

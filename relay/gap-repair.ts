@@ -27,14 +27,21 @@ export type GapRepairParts = {
  * late while nobody took the status callback. Runs at the start and hourly.
  */
 export function createGapRepair(parts: GapRepairParts): { start: () => Running } {
-  const repairMessages = async (now: Date): Promise<void> => {
+  const repairMessage = async (remembered: Remembered): Promise<void> => {
+    if (await parts.isKnown(remembered.id)) return;
+    const message = Message.safeParse({ id: remembered.id, conversation: remembered.from, at: remembered.at.toISOString(), text: remembered.text, media: await remembered.media() }).data;
+    if (!message || !parts.isAllowed(message.conversation)) return;
+    const { outcome, turn } = await parts.accept(message);
+    if (outcome !== 'new') return;
+    parts.log.warn({ turn, message: message.id, conversation: message.conversation }, 'took in a message that its webhook did not bring');
+    parts.onAccepted(message);
+  };
+  const repairMessages = async (now: Date, youngestMs: number): Promise<void> => {
     for (const remembered of await parts.messenger.received(new Date(now.getTime() - lookBackMs))) {
-      const message = toMessage(remembered, now);
-      if (!message || !parts.isAllowed(message.conversation) || (await parts.isKnown(message.id))) continue;
-      const { outcome, turn } = await parts.accept(message);
-      if (outcome !== 'new') continue;
-      parts.log.warn({ turn, message: message.id, conversation: message.conversation }, 'took in a message that its webhook did not bring');
-      parts.onAccepted(message);
+      // A webhook that is on its way says more than Twilio's list does.
+      if (now.getTime() - remembered.at.getTime() < youngestMs) continue;
+      // One that cannot be taken in now must not hold up the others; the next round asks again.
+      await repairMessage(remembered).catch((error: unknown) => parts.log.warn({ err: error, message: remembered.id }, 'could not take in a missed message'));
     }
   };
   const repairReplies = async (now: Date): Promise<void> => {
@@ -44,22 +51,18 @@ export function createGapRepair(parts: GapRepairParts): { start: () => Running }
       if (reply) await parts.noteStatus({ reply, conversation: to, sid, status: 'failed', code });
     }
   };
-  const run = (): void => {
+  const run = (youngestMs: number): void => {
     const now = new Date();
-    repairMessages(now)
-      .then(() => repairReplies(now))
-      .catch((error: unknown) => parts.log.warn({ err: error }, 'could not ask Twilio for what was missed'));
+    const onError = (error: unknown): void => parts.log.warn({ err: error }, 'could not ask Twilio for what was missed');
+    repairMessages(now, youngestMs).catch(onError);
+    repairReplies(now).catch(onError);
   };
   return {
     start() {
-      run();
-      const timer = setInterval(run, everyMs);
+      // The relay was away: nothing that is in the list now is certain to come by itself.
+      run(0);
+      const timer = setInterval(() => run(60_000), everyMs);
       return { stop: async () => clearInterval(timer) };
     },
   };
-}
-
-function toMessage(remembered: Remembered, now: Date): Message | undefined {
-  const { id, from, text, media } = remembered;
-  return Message.safeParse({ id, conversation: from, at: now.toISOString(), text, media }).data;
 }

@@ -19,7 +19,7 @@ export function createNotices(ledger: Ledger, deliver: (reply: Reply) => Promise
         const step = await deliver(reply);
         if (step.done) return;
         if (Date.now() + step.waitMs > deadline) {
-          await ledger.failed(reply, 'give-up', undefined);
+          await ledger.failed(reply, reply.attempts, 'give-up', undefined);
           return;
         }
         await new Promise((resolve) => setTimeout(resolve, step.waitMs));

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createDelivery, reconcilingTimes } from '../shared/delivery.ts';
 import { createFileStore } from '../shared/file-store.ts';
 import { createIntake } from '../shared/intake.ts';
@@ -18,6 +19,7 @@ import { sweep } from '../shared/sweep.ts';
 import { createTwilioMessenger } from '../shared/twilio-messenger.ts';
 import { createTyping } from '../shared/typing.ts';
 import { createApp } from './app.ts';
+import { beginInOrder } from './beginning.ts';
 import type { RelayConfig } from './config.ts';
 import { createDashboard } from './dashboard.ts';
 import { createGapRepair } from './gap-repair.ts';
@@ -49,12 +51,8 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger, times
   try {
     const redis = connectRedis(config.REDIS_URL, 'fail-fast', log);
     releasers.add('redis', () => redis.disconnect());
-    const turns = createTurns(redis);
-    releasers.add('turns', () => turns.close());
-    const deliveries = createDeliveries(redis);
-    releasers.add('deliveries', () => deliveries.close());
-    const schedules = createSchedules(redis);
-    releasers.add('schedules', () => schedules.close());
+    const [turns, deliveries, schedules] = [createTurns(redis), createDeliveries(redis), createSchedules(redis)];
+    releasers.add('queues', () => Promise.all([turns.close(), deliveries.close(), schedules.close()]), 2000);
 
     const outbox = createOutbox(redis, deliveries);
     const ledger = createLedger(redis);
@@ -73,6 +71,7 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger, times
       isAllowed: (sender: string): boolean => allowed.has(sender),
       accept: createIntake(turns),
       onAccepted: keeper.onAccepted,
+      onUnclear: keeper.look,
       log,
     };
     const statuses = createStatuses(ledger, outbox, config.TWILIO_TEMPLATE_SID, log);
@@ -104,24 +103,34 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger, times
       isKnown: async (id) => (await redis.exists(keys.message(id))) === 1,
       findReply: (sid) => redis.get(keys.sent(sid)),
     });
-    const begin = async (): Promise<void> => {
-      await checkRedis(redis, log);
-      await sweep(redis, turns, deliveries, log);
-      const repairing = gapRepair.start();
-      releasers.add('gap repair', () => repairing.stop());
-      const keeping = await keeper.start();
-      releasers.add('VM keeper', () => keeping.stop());
-    };
-    // Redis may still be away: the relay answers all the same, and the rest begins when it is there.
-    const beginSafely = (): void => void begin().catch((error: unknown) => log.error({ err: error }, 'the relay runs, but not all of it began'));
-    if (redis.status === 'ready') beginSafely();
-    else redis.once('ready', beginSafely);
+    // Redis may still be away, or full: the relay answers all the same, and the rest begins when it can.
+    const beginning = beginInOrder(
+      [
+        () => untilReady(redis),
+        () => checkRedis(redis, log),
+        async () => void (await sweep(redis, turns, deliveries, log)),
+        async () => {
+          const keeping = await keeper.start();
+          releasers.add('VM keeper', () => keeping.stop());
+        },
+        async () => {
+          const repairing = gapRepair.start();
+          releasers.add('gap repair', () => repairing.stop());
+        },
+      ],
+      log,
+    );
+    releasers.add('beginning', () => beginning.stop());
     log.info({ port: server.port, publicUrl: config.PUBLIC_URL }, 'the relay listens');
     return { url: `http://127.0.0.1:${server.port}`, stop: () => releasers.run() };
   } catch (error) {
     await releasers.run();
     throw error;
   }
+}
+
+async function untilReady(redis: Redis): Promise<void> {
+  if (redis.status !== 'ready') await once(redis, 'ready');
 }
 
 async function answers(redis: Redis): Promise<boolean> {

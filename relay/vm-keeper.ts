@@ -1,4 +1,5 @@
 import { listenToControl } from '../shared/control.ts';
+import type { Control } from '../shared/control.ts';
 import { keys } from '../shared/keys.ts';
 import type { Running } from '../shared/lifecycle.ts';
 import type { Log } from '../shared/log.ts';
@@ -80,11 +81,13 @@ export function createVmKeeper({ redis, wakeUrl, wakeSecret, typing, notices, me
     },
     async start() {
       if (!wakeUrl) return { stop: async () => undefined };
-      const control = await listenToControl(redis, (said) => {
+      const onControl = (said: Control): void => {
         // From here on the worker shows what it does by itself.
         if (said.kind === 'awake') lastMessages.clear();
         waker.onControl(said);
-      });
+      };
+      // It may have fallen asleep unheard.
+      const control = await listenToControl(redis, onControl, () => waker.onControl({ kind: 'asleep', nextDue: 0 }));
       waker.look();
       return {
         async stop() {

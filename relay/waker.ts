@@ -125,17 +125,20 @@ export function createWaker(parts: WakerParts): Waker {
   let stopped = false;
   let wake: Wake | undefined;
 
-  const lookIn = (ms: number): void => {
+  const forgetNextLook = (): void => {
     clearTimeout(timer);
+    nextLook = Infinity;
+  };
+  const lookIn = (ms: number): void => {
+    forgetNextLook();
     if (stopped) return;
     nextLook = now() + ms;
-    timer = setTimeout(() => {
-      nextLook = Infinity;
-      start(true);
-    }, Math.min(Math.max(ms, 0), longestTimer));
+    timer = setTimeout(() => start(true), Math.min(Math.max(ms, 0), longestTimer));
   };
 
   const lookOnce = async (): Promise<void> => {
+    // What was planned with what was known before is planned anew, if there is still a reason.
+    forgetNextLook();
     const need = await vm.need(now());
     aliveUntil = now() + need.heartbeatMs;
     if (need.work && need.heartbeatMs === 0) {

@@ -14,8 +14,10 @@ export type WebhookParts = {
   noteStatus: (report: StatusReport) => Promise<void>;
   /** Counts what became of an incoming message. */
   count: (outcome: string) => void;
-  /** Called after a message was stored and acknowledged; must not throw. */
+  /** Called after a new message was stored; must not throw. */
   onAccepted: (message: Message) => void;
+  /** Called when a message may have been stored earlier, or by an attempt whose end is not known; must not throw. */
+  onUnclear: () => void;
   log: Log;
   now: () => Date;
 };
@@ -40,10 +42,14 @@ export function createWebhooks(parts: WebhookParts): (request: IncomingMessage, 
       log.warn({ from: message.conversation }, 'a sender who is not allowed');
       return;
     }
-    const { outcome, turn } = await within(patience, accept(message));
+    const { outcome, turn } = await within(patience, accept(message)).catch((error: unknown) => {
+      parts.onUnclear();
+      throw error;
+    });
     parts.count(outcome);
     log.info({ turn, message: message.id, conversation: message.conversation, outcome }, 'accepted');
-    if (outcome !== 'duplicate') parts.onAccepted(message);
+    if (outcome === 'duplicate') parts.onUnclear();
+    else parts.onAccepted(message);
   };
 
   const takeStatus = async (form: URLSearchParams, query: URLSearchParams): Promise<void> => {

@@ -16,15 +16,27 @@ export const Control = z.discriminatedUnion('kind', [
 ]);
 export type Control = z.infer<typeof Control>;
 
-/** Listens on the control channel with a connection of its own, which costs no Redis command while nothing is said. */
-export async function listenToControl(redis: Redis, onControl: (control: Control) => void): Promise<Running> {
+/**
+ * Listens on the control channel with a connection of its own, which costs no Redis command while nothing is said. `onMissed` is called whenever the
+ * connection was away and is back: something may have been said meanwhile.
+ */
+export async function listenToControl(redis: Redis, onControl: (control: Control) => void, onMissed: () => void): Promise<Running> {
   const subscriber = redis.duplicate({ commandTimeout: undefined, enableOfflineQueue: true, maxRetriesPerRequest: null });
   // The connection it was made from logs the outage.
   subscriber.on('error', () => undefined);
   subscriber.on('message', (_channel, raw) => {
-    const control = Control.safeParse(JSON.parse(raw)).data;
+    const control = parseControl(raw);
     if (control) onControl(control);
   });
   await subscriber.subscribe(keys.control);
+  subscriber.on('ready', onMissed);
   return { stop: async () => subscriber.disconnect() };
+}
+
+function parseControl(raw: string): Control | undefined {
+  try {
+    return Control.safeParse(JSON.parse(raw)).data;
+  } catch {
+    return undefined;
+  }
 }

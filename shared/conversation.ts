@@ -30,7 +30,19 @@ const writeScript: Script = {
   // KEYS: lock, conversation. ARGV: token, field, value, …
   lua: `
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
-    for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+    for i = 2, #ARGV, 2 do
+      local field, value = ARGV[i], ARGV[i + 1]
+      if field == 'failed' then
+        -- What was given up earlier and not brought back stays, each message once.
+        local all, known = cjson.decode(redis.call('HGET', KEYS[2], 'failed') or '[]'), {}
+        for _, raw in ipairs(all) do known[raw] = true end
+        for _, raw in ipairs(cjson.decode(value)) do
+          if not known[raw] then all[#all + 1] = raw end
+        end
+        value = cjson.encode(all)
+      end
+      redis.call('HSET', KEYS[2], field, value)
+    end
     return 'written'`,
 };
 

@@ -13,8 +13,8 @@ import type { Reply } from './reply.ts';
  */
 export type Reconciling = { firstMs: number; lastMs: number; blindMs: number };
 
-/** Twilio's list shows a message within seconds. */
-export const reconcilingTimes: Reconciling = { firstMs: 2000, lastMs: 10_000, blindMs: 60_000 };
+/** Twilio's list shows a message within seconds; a request may have taken 15 s before its end was unclear. */
+export const reconcilingTimes: Reconciling = { firstMs: 2000, lastMs: 25_000, blindMs: 60_000 };
 
 export type DeliveryParts = {
   messenger: Messenger;
@@ -38,12 +38,13 @@ const patience = 24 * 3600_000;
 export function createDelivery(parts: DeliveryParts): (reply: Reply, fence?: Fence) => Promise<DeliveryStep> {
   const { messenger, ledger, pace, reconciling, log } = parts;
 
-  const refused = async (reply: Reply, failure: SendFailure): Promise<DeliveryStep> => {
+  const refused = async (reply: Reply, attempt: number, failure: SendFailure): Promise<DeliveryStep> => {
     log.warn({ turn: reply.turn, reply: reply.id, code: failure.code, action: failure.action, reason: failure.message }, 'a send failed');
     if (failure.action === 'reconcile') return { done: false, waitMs: reconciling.firstMs };
     const action = parts.now() - Date.parse(reply.at) > patience ? 'give-up' : failure.action;
-    const outcome = await ledger.failed(reply, action, failure.code);
-    if (outcome === 'failed') await explain(parts.outbox, ledger, reply.id, action);
+    // Said before it is noted: after a death in between the refusal comes again, and the sentence only once.
+    if (isFinal(action, reply)) await explain(parts.outbox, ledger, reply.id, action);
+    const outcome = await ledger.failed(reply, attempt, action, failure.code);
     return outcome === 'again' ? { done: false, waitMs: 0 } : { done: true };
   };
 
@@ -56,7 +57,7 @@ export function createDelivery(parts: DeliveryParts): (reply: Reply, fence?: Fen
       // Twilio's dates are whole seconds, and clocks differ a little; the claim below keeps an older equal message out.
       for (const sid of await messenger.find(describe(parts.publicUrl, reply), new Date(attemptedAt - 30_000))) {
         if (await ledger.isClaimed(sid)) continue;
-        await ledger.accepted(reply, sid);
+        await ledger.accepted(reply, sid, reply.attempts);
         log.info({ turn: reply.turn, reply: reply.id, sid }, 'found at Twilio after an unclear send');
         return { done: true };
       }
@@ -64,34 +65,39 @@ export function createDelivery(parts: DeliveryParts): (reply: Reply, fence?: Fen
       if (!(error instanceof SendFailure)) throw error;
       log.warn({ turn: reply.turn, reply: reply.id, code: error.code, reason: error.message }, 'a look-up failed');
       // An account that may not list its messages will never say more; a status callback would have by then.
-      const isFinal = error.action === 'give-up' || error.action === 'unreachable';
-      if (isFinal && age > reconciling.blindMs) return undefined;
+      if (isFinal(error.action, reply) && age > reconciling.blindMs) return undefined;
       // As long as nobody can say whether it arrived, it is not sent again; after a day nobody waits for it any more.
       if (age <= patience) return { done: false, waitMs: reconciling.lastMs };
-      await ledger.failed(reply, 'give-up', error.code);
+      await ledger.failed(reply, reply.attempts, 'give-up', error.code);
       return { done: true };
     }
     return age < reconciling.lastMs ? { done: false, waitMs: reconciling.lastMs - age } : undefined;
   };
 
   return async (reply, fence) => {
+    if (reply.status === 'posting') {
+      const found = await lookUp(reply);
+      if (found) return found;
+    }
+    const waitMs = Math.max(reply.notBefore - parts.now(), 0) || (await pace.reserve(reply.conversation, parts.now()));
+    if (waitMs > 0) return { done: false, waitMs };
+    const attempt = await ledger.begin(fence, reply);
+    if (attempt === undefined) return { done: true };
     try {
-      if (reply.status === 'posting') {
-        const found = await lookUp(reply);
-        if (found) return found;
-      }
-      const waitMs = Math.max(reply.notBefore - parts.now(), 0) || (await pace.reserve(reply.conversation, parts.now()));
-      if (waitMs > 0) return { done: false, waitMs };
-      await ledger.begin(fence, reply);
       const { sid } = await messenger.send(describe(parts.publicUrl, reply));
-      await ledger.accepted(reply, sid);
+      await ledger.accepted(reply, sid, attempt);
       log.info({ turn: reply.turn, reply: reply.id, sid }, 'sent');
       return { done: true };
     } catch (error) {
-      if (error instanceof SendFailure) return await refused(reply, error);
+      if (error instanceof SendFailure) return await refused(reply, attempt, error);
       throw error;
     }
   };
+}
+
+/** Whether nothing more will be tried. */
+function isFinal(action: SendFailure['action'], reply: Reply): boolean {
+  return action === 'give-up' || action === 'unreachable' || (action === 'once-more' && reply.repeats > 0);
 }
 
 /** The message to the carrier that a reply becomes. Its status callback names the reply, so that a callback finds it without the carrier's id. */
@@ -110,7 +116,7 @@ export async function explain(outbox: Outbox, ledger: Ledger, replyId: string, a
   if (action === 'unreachable' || replyId.endsWith('.failure')) return;
   const reply = await ledger.find(replyId);
   // What only announces something else needs no explanation.
-  if (!reply || reply.template) return;
+  if (!reply || reply.template || reply.notice) return;
   const text = reply.file ? `I could not send you the file ${reply.file.name}: WhatsApp did not take it.` : 'One of my messages could not be delivered. Please ask me again.';
   await outbox.put([{ id: `${reply.id}.failure`, conversation: reply.conversation, turn: reply.turn, text }]);
 }

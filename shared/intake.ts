@@ -20,12 +20,23 @@ export type Acceptance = { outcome: 'new' | 'duplicate' | 'stranded'; turn: stri
 const acceptScript: Script = {
   name: 'sidepocketAccept',
   keys: 5,
-  // KEYS: message, inbox, conversations, job, turn's deduplication. ARGV: lifetime, conversation, at, message as JSON, channel, id.
+  // KEYS: message, inbox, conversations, job, turn's deduplication. ARGV: lifetime, conversation, at, message as JSON, channel, id, prefix of the message keys.
   lua: `
     if redis.call('HSETNX', KEYS[1], 'conversation', ARGV[2]) == 1 then
       redis.call('HSET', KEYS[1], 'state', 'waiting', 'at', ARGV[3])
       redis.call('EXPIRE', KEYS[1], ARGV[1])
-      redis.call('RPUSH', KEYS[2], ARGV[4])
+      local last, placed = redis.call('LINDEX', KEYS[2], -1), false
+      -- A message that comes late goes before those that were said after it and that nobody has begun with.
+      if last and cjson.decode(last).at > ARGV[3] then
+        for _, raw in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
+          local other = cjson.decode(raw)
+          if not placed and other.at > ARGV[3] and redis.call('HGET', ARGV[7] .. other.id, 'state') == 'waiting' then
+            redis.call('LINSERT', KEYS[2], 'BEFORE', raw, ARGV[4])
+            placed = true
+          end
+        end
+      end
+      if not placed then redis.call('RPUSH', KEYS[2], ARGV[4]) end
       redis.call('SADD', KEYS[3], ARGV[2])
       redis.call('PUBLISH', ARGV[5], cjson.encode({ kind = 'message', conversation = ARGV[2], id = ARGV[6] }))
       return 'new'
@@ -53,7 +64,7 @@ export function createIntake(turns: Turns): Intake {
       script: acceptScript,
       args: [
         keys.message(id), keys.inbox(conversation), keys.conversations, keys.job('turns', id), keys.deduplication('turns', conversation),
-        claimLifetime, conversation, at, JSON.stringify(message), keys.control, id,
+        claimLifetime, conversation, at, JSON.stringify(message), keys.control, id, keys.message(''),
       ],
       wantsJob: (reply: unknown) => reply === 'new',
       after: { script: clearPlaceholderScript, args: [keys.job('turns', id)] },

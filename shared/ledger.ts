@@ -22,15 +22,18 @@ export type StatusOutcome = FailureOutcome | 'noted' | 'stale' | 'unknown';
 export type Ledger = {
   /** Enters a notice, which is not in the outbox and is tried once only. Returns false when its id is known. */
   addNotice(reply: NewReply): Promise<boolean>;
-  /** Notes that Twilio is about to be asked, so that a death in between is seen. Throws FencedError. */
-  begin(fence: Fence | undefined, reply: Reply): Promise<void>;
-  /** Notes that Twilio has it under this id, and takes it out of the outbox. */
-  accepted(reply: Reply, sid: string): Promise<void>;
-  /** Notes a refusal or a late failure and does what its action says. */
-  failed(reply: Reply, action: RefusalAction, code: number | undefined): Promise<FailureOutcome>;
+  /**
+   * Notes that Twilio is about to be asked, so that a death in between is seen. Returns the number of this attempt, or undefined when a status callback has
+   * settled the reply meanwhile. Throws FencedError.
+   */
+  begin(fence: Fence | undefined, reply: Reply): Promise<number | undefined>;
+  /** Notes that Twilio has it under this id since that attempt, and takes it out of the outbox. A later attempt's word stands. */
+  accepted(reply: Reply, sid: string, attempt: number): Promise<void>;
+  /** Notes that the attempt was refused and does what the action says; undefined when a later word about the reply stands. */
+  failed(reply: Reply, attempt: number, action: RefusalAction, code: number | undefined): Promise<FailureOutcome | undefined>;
   /** Notes what a status callback says of the reply. */
   note(replyId: string, conversation: string, sid: string, status: CarrierStatus, action: RefusalAction, code: number | undefined): Promise<StatusOutcome>;
-  /** Puts parked replies back at the head of the outbox, oldest first. Returns how many. */
+  /** Puts parked replies back into their places in the outbox. Returns how many. */
   unpark(conversation: string): Promise<number>;
   /** A reply and what is known of its fate; undefined when it never was or is forgotten. */
   find(replyId: string): Promise<Reply | undefined>;
@@ -50,37 +53,56 @@ const noticeScript: Script = {
 
 const beginScript: Script = {
   name: 'sidepocketBegin',
-  keys: 2,
-  // KEYS: lock, reply. ARGV: token or '', now.
+  keys: 3,
+  // KEYS: lock, reply, outbox. ARGV: token or '', now, id. A callback that came meanwhile may have settled what was unclear.
   lua: `
     if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
+    local status = redis.call('HGET', KEYS[2], 'status')
+    if status ~= 'waiting' and (status ~= 'posting' or redis.call('HEXISTS', KEYS[2], 'sid') == 1) then
+      redis.call('LREM', KEYS[3], 1, ARGV[3])
+      return 'settled'
+    end
     redis.call('HSET', KEYS[2], 'status', 'posting', 'attemptedAt', ARGV[2])
-    redis.call('HINCRBY', KEYS[2], 'attempts', 1)
-    return 'begun'`,
+    return redis.call('HINCRBY', KEYS[2], 'attempts', 1)`,
 };
 
 const acceptedScript: Script = {
   name: 'sidepocketAccepted',
   keys: 3,
-  // KEYS: reply, sent, outbox. ARGV: id, sid, lifetime. A callback that came first has claimed the sid already: then it is right.
+  // KEYS: reply, sent, outbox. ARGV: id, sid, lifetime, attempt. A callback that came first has claimed the sid already: then it is right.
   lua: `
     if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[3]) then return 'known' end
-    if redis.call('EXISTS', KEYS[1]) == 0 then return 'gone' end
-    redis.call('HSET', KEYS[1], 'sid', ARGV[2])
-    if redis.call('HGET', KEYS[1], 'status') == 'posting' then redis.call('HSET', KEYS[1], 'status', 'queued') end
+    if redis.call('HGET', KEYS[1], 'status') ~= 'posting' or redis.call('HGET', KEYS[1], 'attempts') ~= ARGV[4] then return 'superseded' end
+    redis.call('HSET', KEYS[1], 'sid', ARGV[2], 'status', 'queued')
     redis.call('LREM', KEYS[3], 1, ARGV[1])
     return 'accepted'`,
 };
 
+/** Puts a reply that was out of the outbox back into its place: before the first that was said after it. */
+const insertLua = `
+  local function insert(outbox, replies, id)
+    local own = tonumber(redis.call('HGET', replies .. id, 'seq') or '0')
+    for _, other in ipairs(redis.call('LRANGE', outbox, 0, -1)) do
+      if tonumber(redis.call('HGET', replies .. other, 'seq') or '0') > own then
+        redis.call('LINSERT', outbox, 'BEFORE', other, id)
+        return
+      end
+    end
+    redis.call('RPUSH', outbox, id)
+  end`;
+
 /**
  * What a failure does to a reply: shared by refusals at the POST and by late ones. The pause before the n-th repeat doubles from 1 s
- * to a minute; when WhatsApp's limit for a person is reached it is Meta's 4^n seconds, to a quarter of an hour.
+ * to a minute; when WhatsApp's limit for a person is reached it is Meta's 4^n seconds, to a quarter of an hour. A notice is tried once only.
  */
-const failureLua = `
-  local function fail(reply, outbox, parked, id, action, code, now)
+const failureLua = `${insertLua}
+  local function fail(replies, outbox, parked, id, action, code, now)
+    local reply = replies .. id
+    local sid, notice = redis.call('HGET', reply, 'sid'), redis.call('HEXISTS', reply, 'notice') == 1
     redis.call('HSET', reply, 'code', code)
+    if sid then redis.call('HSET', reply, 'failedSid', sid) end
     redis.call('LREM', outbox, 1, id)
-    if action == 'park' and redis.call('HEXISTS', reply, 'notice') == 0 then
+    if action == 'park' and not notice then
       redis.call('HSET', reply, 'status', 'parked')
       redis.call('HDEL', reply, 'sid')
       redis.call('LREM', parked, 1, id)
@@ -88,14 +110,13 @@ const failureLua = `
       return 'parked'
     end
     local again = action == 'later' or action == 'slow' or action == 'reconcile'
-    local notice = redis.call('HEXISTS', reply, 'notice') == 1
     if action == 'once-more' and tonumber(redis.call('HGET', reply, 'repeats') or '0') < 1 then again = true end
     if again and not notice then
       local repeats = redis.call('HINCRBY', reply, 'repeats', 1)
       local pause = action == 'slow' and math.min(4 ^ repeats, 900) or math.min(2 ^ (repeats - 1), 60)
       redis.call('HSET', reply, 'status', 'waiting', 'notBefore', string.format('%.0f', now + pause * 1000))
       redis.call('HDEL', reply, 'sid')
-      redis.call('LPUSH', outbox, id)
+      insert(outbox, replies, id)
       return 'again'
     end
     redis.call('HSET', reply, 'status', 'failed')
@@ -105,18 +126,25 @@ const failureLua = `
 const failedScript: Script = {
   name: 'sidepocketFailed',
   keys: 3,
-  // KEYS: reply, outbox, parked. ARGV: id, action, code, now (ms).
+  // KEYS: reply, outbox, parked. ARGV: id, action, code, now (ms), attempt, prefix of the reply keys.
   lua: `${failureLua}
-    return fail(KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]))`,
+    local status = redis.call('HGET', KEYS[1], 'status')
+    if (status ~= 'posting' and status ~= 'waiting') or (redis.call('HGET', KEYS[1], 'attempts') or '0') ~= ARGV[5] then return 'superseded' end
+    return fail(ARGV[6], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]))`,
 };
 
 const noteScript: Script = {
   name: 'sidepocketNote',
   keys: 4,
-  // KEYS: reply, sent, outbox, parked. ARGV: id, sid, status, action, code, lifetime, now (ms).
+  // KEYS: reply, sent, outbox, parked. ARGV: id, sid, status, action, code, lifetime, now (ms), prefix of the reply keys.
   lua: `${failureLua}
     if redis.call('EXISTS', KEYS[1]) == 0 then return 'unknown' end
     local status, known = redis.call('HGET', KEYS[1], 'status'), redis.call('HGET', KEYS[1], 'sid')
+    if ARGV[3] == 'failed' and redis.call('HGET', KEYS[1], 'failedSid') == ARGV[2] then
+      -- Told before: whoever died before acting on it gets the same answer again.
+      local ledTo = { waiting = 'again', parked = 'parked', failed = 'failed' }
+      return ledTo[status] or 'stale'
+    end
     if known ~= ARGV[2] then
       if known or status ~= 'posting' then return 'stale' end
       if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[6]) then return 'stale' end
@@ -126,7 +154,7 @@ const noteScript: Script = {
     local rank = { waiting = 0, posting = 0, queued = 1, sent = 2, delivered = 3, read = 4, failed = 5, parked = 5 }
     if ARGV[3] == 'failed' then
       if rank[status] >= 3 then return 'stale' end
-      return fail(KEYS[1], KEYS[3], KEYS[4], ARGV[1], ARGV[4], ARGV[5], tonumber(ARGV[7]))
+      return fail(ARGV[8], KEYS[3], KEYS[4], ARGV[1], ARGV[4], ARGV[5], tonumber(ARGV[7]))
     end
     if rank[ARGV[3]] <= rank[status] then return 'stale' end
     redis.call('HSET', KEYS[1], 'status', ARGV[3])
@@ -136,13 +164,13 @@ const noteScript: Script = {
 const unparkScript: Script = {
   name: 'sidepocketUnpark',
   keys: 2,
-  // KEYS: parked, outbox. ARGV: prefix of the reply keys.
-  lua: `
+  // KEYS: parked, outbox. ARGV: prefix of the reply keys, now. The time parked does not count as waiting for Twilio.
+  lua: `${insertLua}
     local count = 0
-    for id in function() return redis.call('RPOP', KEYS[1]) or nil end do
+    for id in function() return redis.call('LPOP', KEYS[1]) or nil end do
       if redis.call('EXISTS', ARGV[1] .. id) == 1 then
-        redis.call('HSET', ARGV[1] .. id, 'status', 'waiting')
-        redis.call('LPUSH', KEYS[2], id)
+        redis.call('HSET', ARGV[1] .. id, 'status', 'waiting', 'at', ARGV[2])
+        insert(KEYS[2], ARGV[1], id)
         count = count + 1
       end
     end
@@ -158,24 +186,27 @@ export function createLedger(redis: Redis, now: () => Date = () => new Date()): 
       return (await runScript(redis, noticeScript, [keys.reply(id), replyLifetime, id, conversation, turn, text, now().toISOString()])) === 1;
     },
     async begin(fence, reply) {
-      const outcome = await runScript(redis, beginScript, [fence?.lock ?? keys.reply(reply.id), keys.reply(reply.id), fence?.token ?? '', now().toISOString()]);
+      const outcome = await runScript(redis, beginScript, [
+        fence?.lock ?? keys.reply(reply.id), keys.reply(reply.id), keys.outbox(reply.conversation), fence?.token ?? '', now().toISOString(), reply.id,
+      ]);
       if (outcome === 'fenced') throw new FencedError('another worker has this delivery');
+      return outcome === 'settled' ? undefined : Number(outcome);
     },
-    async accepted(reply, sid) {
-      await runScript(redis, acceptedScript, [keys.reply(reply.id), keys.sent(sid), keys.outbox(reply.conversation), reply.id, sid, replyLifetime]);
+    async accepted(reply, sid, attempt) {
+      await runScript(redis, acceptedScript, [keys.reply(reply.id), keys.sent(sid), keys.outbox(reply.conversation), reply.id, sid, replyLifetime, attempt]);
     },
-    async failed(reply, action, code) {
-      const outcome = await runScript(redis, failedScript, [...where(reply), reply.id, action, code ?? '', now().getTime()]);
-      return outcome === 'again' || outcome === 'parked' ? outcome : 'failed';
+    async failed(reply, attempt, action, code) {
+      const outcome = await runScript(redis, failedScript, [...where(reply), reply.id, action, code ?? '', now().getTime(), attempt, keys.reply('')]);
+      return outcome === 'again' || outcome === 'parked' || outcome === 'failed' ? outcome : undefined;
     },
     async note(replyId, conversation, sid, status, action, code) {
       const outcome = await runScript(redis, noteScript, [
-        keys.reply(replyId), keys.sent(sid), keys.outbox(conversation), keys.parked(conversation), replyId, sid, status, action, code ?? '', replyLifetime, now().getTime(),
+        keys.reply(replyId), keys.sent(sid), keys.outbox(conversation), keys.parked(conversation), replyId, sid, status, action, code ?? '', replyLifetime, now().getTime(), keys.reply(''),
       ]);
       return failureOutcomes.has(outcome) ? (outcome as StatusOutcome) : 'stale';
     },
     async unpark(conversation) {
-      return Number(await runScript(redis, unparkScript, [keys.parked(conversation), keys.outbox(conversation), keys.reply('')]));
+      return Number(await runScript(redis, unparkScript, [keys.parked(conversation), keys.outbox(conversation), keys.reply(''), now().toISOString()]));
     },
     async find(replyId) {
       return Reply.safeParse(await redis.hgetall(keys.reply(replyId))).data;

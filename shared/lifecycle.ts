@@ -43,32 +43,40 @@ async function within(ms: number, work: unknown): Promise<void> {
   }
 }
 
+/** How long a start may still take after the process was told to stop (ms); it may be waiting for Redis. */
+const startPatience = 10_000;
+
 /**
- * Starts a process's one lifetime and ends it by one policy: the first SIGTERM or SIGINT stops softly and exits 0, a
- * second one exits at once (130). A start that fails prints why and exits 1.
+ * Starts a process's one lifetime and ends it by one policy: the first SIGTERM or SIGINT stops softly and exits 0, a second one exits at once (130). One that comes
+ * during the start waits for it, so that what was opened is closed. `start` is given a way to end the process from inside, softly and without being a signal. A start that fails prints why and exits 1.
  */
-export async function runProcess(log: Log, start: () => Promise<Running>): Promise<void> {
-  let running: Running | undefined;
+export async function runProcess(log: Log, start: (quit: () => void) => Promise<Running>): Promise<void> {
+  const started = Promise.withResolvers<Running>();
   let signals = 0;
+  let ending: Promise<void> | undefined;
+  const end = async (): Promise<void> => {
+    try {
+      await within(startPatience, started.promise);
+      await (await started.promise).stop();
+      process.exit(0);
+    } catch (error) {
+      log.error({ err: error }, 'stopping failed');
+      process.exit(1);
+    }
+  };
+  const quit = (): void => void (ending ??= end());
   const onSignal = (signal: NodeJS.Signals): void => {
     signals += 1;
     if (signals > 1) process.exit(130);
     log.info({ signal }, 'stopping');
-    if (!running) process.exit(0);
-    running.stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        log.error({ err: error }, 'stopping failed');
-        process.exit(1);
-      },
-    );
+    quit();
   };
   // A promise that nobody waited for is a defect, and no reason to drop what else is under way.
   process.on('unhandledRejection', (error) => log.error({ err: error, stack: error instanceof Error ? error.stack : undefined }, 'a defect: an unhandled rejection'));
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   try {
-    running = await start();
+    started.resolve(await start(quit));
   } catch (error) {
     if (error instanceof SetupError) process.stderr.write(`${error.message}\n`);
     else log.fatal({ err: error, stack: error instanceof Error ? error.stack : undefined }, `could not start: ${reportError(error).message}`);

@@ -6,8 +6,8 @@ import type { RefusalAction } from './refusals.ts';
  */
 export type Outgoing = { to: string; text: string; mediaUrl?: string; template?: string; statusCallback: string };
 
-/** An incoming message as the carrier remembers it, enough to take it in late. */
-export type Remembered = { id: string; from: string; to: string; text: string; at: Date; media: { url: string; type: string }[] };
+/** An incoming message as the carrier remembers it, enough to take it in late; its files are asked for when they are wanted. */
+export type Remembered = { id: string; from: string; to: string; text: string; at: Date; media: () => Promise<{ url: string; type: string }[]> };
 
 /**
  * The channel to people. Contract: `send` either returns the carrier's id of an accepted message or throws SendFailure,

@@ -37,15 +37,15 @@ export type Outbox = {
 
 const putScript: Script = {
   name: 'sidepocketPut',
-  keys: 4,
-  // KEYS: lock, outbox, conversations, inbox. ARGV: token or '', prefix, lifetime, conversation, now, replies as JSON, settled ids as JSON, their state.
+  keys: 5,
+  // KEYS: lock, outbox, conversations, inbox, conversation. ARGV: token or '', prefix, lifetime, conversation, now, replies as JSON, settled ids as JSON, their state.
   lua: `
     if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
     local new = 0
     for _, reply in ipairs(cjson.decode(ARGV[6])) do
       local key = ARGV[2] .. ':reply:' .. reply.id
       if redis.call('HSETNX', key, 'id', reply.id) == 1 then
-        redis.call('HSET', key, 'conversation', ARGV[4], 'turn', reply.turn, 'text', reply.text, 'at', ARGV[5], 'status', 'waiting')
+        redis.call('HSET', key, 'conversation', ARGV[4], 'turn', reply.turn, 'text', reply.text, 'at', ARGV[5], 'status', 'waiting', 'seq', redis.call('HINCRBY', KEYS[5], 'said', 1))
         for _, field in ipairs({ 'file', 'template' }) do
           if reply[field] ~= '' then redis.call('HSET', key, field, reply[field]) end
         end
@@ -75,7 +75,7 @@ export function createOutbox(redis: Redis, deliveries: Deliveries): Outbox {
       const conversation = replies[0]?.conversation ?? settlement?.conversation;
       if (conversation === undefined) return 0;
       const args = [
-        fence?.lock ?? keys.conversations, keys.outbox(conversation), keys.conversations, keys.inbox(conversation),
+        fence?.lock ?? keys.conversations, keys.outbox(conversation), keys.conversations, keys.inbox(conversation), keys.conversation(conversation),
         fence?.token ?? '', prefix, replyLifetime, conversation, new Date().toISOString(),
         JSON.stringify(replies.map(({ id, turn, text, file, template = '' }) => ({ id, turn, text, template, file: file ? JSON.stringify(file) : '' }))),
         JSON.stringify(settlement?.ids ?? []), settlement?.state ?? '',

@@ -22,6 +22,8 @@ export type ConversationQueue<Data extends { conversation: string }> = {
    * not, the job is added once more on its own. Returns the script's reply and the job's id. Throws when Redis is away or refuses.
    */
   runAndAdd(step: Step, conversation: string): Promise<{ reply: unknown; job: string }>;
+  /** Brings the conversation's job forward if it is put off. */
+  promote(conversation: string): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -80,6 +82,11 @@ export function createConversationQueue<Data extends { conversation: string }>(n
       if (!jobReply[0]) return { reply, job: String(jobReply[1]) };
       return { reply, job: wantsJob(reply) ? await add(conversation, id) : '' };
     },
+    async promote(conversation) {
+      const id = await redis.get(keys.deduplication(name, conversation));
+      const job = id === null ? undefined : await queue.getJob(id);
+      if (await job?.isDelayed()) await job?.promote();
+    },
     close: () => queue.close(),
   };
 }
@@ -111,9 +118,4 @@ export function createTurns(redis: Redis): Turns {
 
 export function createDeliveries(redis: Redis): Deliveries {
   return createConversationQueue<DeliveryData>('deliveries', redis, (conversation) => ({ conversation }));
-}
-
-/** The keys of a job that a script needs to see whether the caller still works it. */
-export function jobKeys(queue: QueueName, id: string): { job: string; lock: string } {
-  return { job: keys.job(queue, id), lock: keys.jobLock(queue, id) };
 }

@@ -22,6 +22,8 @@ export const Reply = z.object({
   text: z.string(),
   file: z.preprocess((value) => (typeof value === 'string' && value ? JSON.parse(value) : undefined), ReplyFile.optional()),
   template: z.preprocess((value) => value || undefined, z.string().optional()),
+  /** A notice of the relay's: tried once, and not missed when it does not arrive. */
+  notice: z.string().optional(),
   status: ReplyStatus,
   sid: z.string().optional(),
   attempts: z.coerce.number().default(0),

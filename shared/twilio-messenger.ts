@@ -67,7 +67,7 @@ export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutM
       guarded(async (twilio) => {
         const listed = await twilio.messages.list({ to: address(account.number), dateSentAfter: since, limit: 1000 });
         const inbound = listed.filter((entry) => entry.direction === 'inbound');
-        return await Promise.all(inbound.toReversed().map((entry) => remember(twilio, entry)));
+        return inbound.toReversed().map((entry) => remember(entry, () => guarded(() => listMedia(twilio, entry))));
       }),
 
     undelivered: (since) =>
@@ -100,22 +100,20 @@ function bodyOf(message: Outgoing): { body?: string; mediaUrl?: string[] } {
 function isSame(entry: MessageInstance, message: Outgoing, since: Date): boolean {
   return (
     entry.direction !== 'inbound' &&
-    (entry.body ?? '').trim() === message.text.trim() &&
+    // What a template looks like is Twilio's to say.
+    (message.template !== undefined || (entry.body ?? '').trim() === message.text.trim()) &&
     Number(entry.numMedia) > 0 === (message.mediaUrl !== undefined) &&
     entry.dateCreated.getTime() >= since.getTime()
   );
 }
 
-async function remember(twilio: Twilio, entry: MessageInstance): Promise<Remembered> {
+function remember(entry: MessageInstance, media: Remembered['media']): Remembered {
+  return { id: entry.sid, from: entry.from, to: entry.to, text: entry.body ?? '', at: entry.dateCreated, media };
+}
+
+async function listMedia(twilio: Twilio, entry: MessageInstance): Promise<{ url: string; type: string }[]> {
   const media = Number(entry.numMedia) > 0 ? await twilio.messages(entry.sid).media.list({ limit: 10 }) : [];
-  return {
-    id: entry.sid,
-    from: entry.from,
-    to: entry.to,
-    text: entry.body ?? '',
-    at: entry.dateCreated,
-    media: media.map((file) => ({ url: new URL(file.uri.replace(/\.json$/, ''), twilio.api.baseUrl).href, type: file.contentType })),
-  };
+  return media.map((file) => ({ url: new URL(file.uri.replace(/\.json$/, ''), twilio.api.baseUrl).href, type: file.contentType }));
 }
 
 /**

@@ -40,9 +40,11 @@ const lookLua = `
       if not nextDue or due < nextDue then nextDue = due end
     end
   end
+  -- An inbox whose conversation has a turn is that queue's affair: a turn may be put off for hours.
   local function lookAtBoxes(prefix, conversations)
     for _, conversation in ipairs(redis.call('SMEMBERS', conversations)) do
-      if redis.call('LLEN', prefix .. ':inbox:' .. conversation) + redis.call('LLEN', prefix .. ':outbox:' .. conversation) > 0 then work = true end
+      local stranded = redis.call('LLEN', prefix .. ':inbox:' .. conversation) > 0 and redis.call('EXISTS', prefix .. ':turns:de:' .. conversation) == 0
+      if stranded or redis.call('LLEN', prefix .. ':outbox:' .. conversation) > 0 then work = true end
     end
   end`;
 

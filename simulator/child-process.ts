@@ -21,6 +21,18 @@ export type ChildOptions = {
   logFile: string;
 };
 
+/** What this process has started and still runs: none of it outlives a process that is told to exit at once. */
+const started = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of started) child.kill('SIGKILL');
+});
+
+/** Ends the child with this process, whatever ends this one short of SIGKILL. */
+export function endWithUs(child: ChildProcess): void {
+  started.add(child);
+  child.once('close', () => started.delete(child));
+}
+
 /** Starts the process. It has a process group of its own, so that Ctrl-C in the terminal reaches it once, through `stop`. */
 export function startChild({ entry, environment, searchPath, logFile }: ChildOptions): Child {
   const root = path.join(import.meta.dirname, '..');
@@ -30,6 +42,7 @@ export function startChild({ entry, environment, searchPath, logFile }: ChildOpt
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
+  endWithUs(child);
   const log = createWriteStream(logFile, { flags: 'a' });
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
@@ -49,7 +62,7 @@ export function startChild({ entry, environment, searchPath, logFile }: ChildOpt
   };
 }
 
-/** Waits until an address answers 200, or the process ends first. Throws with the log's place. */
+/** Waits until an address answers 200, or the process ends first. Throws with the log's place; the process is then ended. */
 export async function untilReady(child: Child, url: string, logFile: string): Promise<void> {
   const hasEnded = (): boolean => child.process.exitCode !== null || child.process.signalCode !== null;
   const deadline = Date.now() + 30_000;
@@ -58,5 +71,7 @@ export async function untilReady(child: Child, url: string, logFile: string): Pr
     if (response?.ok) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`${url} does not answer${hasEnded() ? ': its process has ended' : ''}. See ${logFile}`);
+  const ended = hasEnded();
+  child.process.kill('SIGKILL');
+  throw new Error(`${url} does not answer${ended ? ': its process has ended' : ''}. See ${logFile}`);
 }

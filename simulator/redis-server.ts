@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { Redis } from 'ioredis';
 import type { Running } from '../shared/lifecycle.ts';
+import { endWithUs } from './child-process.ts';
 import { freePort } from './free-port.ts';
 
 export type RedisServer = Running & { url: string; port: number; pid: number };
@@ -18,9 +19,10 @@ export async function runRedisServer({ dir, port = 0, environment }: { dir: stri
   const own = port || (await freePort(0));
   const child = spawn(
     'redis-server',
-    ['--port', String(own), '--bind', '127.0.0.1', '--dir', dir, '--appendonly', 'yes', '--appendfsync', 'always', '--save', '', '--maxmemory-policy', 'noeviction'],
+    ['--port', String(own), '--bind', '127.0.0.1', '--dir', dir, '--appendonly', 'yes', '--appendfsync', 'always', '--save', '', '--maxmemory-policy', 'noeviction', '--set-proc-title', 'no'],
     { stdio: 'ignore', detached: true, ...(environment ? { env: environment } : {}) },
   );
+  endWithUs(child);
   const ended = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
     child.once('error', () => resolve());

@@ -104,6 +104,15 @@ apt_has_chromium() {
   return 1
 }
 
+# Decides whether Chromium can be installed here: on Linux its libraries need root, also with Playwright's installer, which would ask for a password.
+plan_chromium() {
+  if [ "$(uname -s)" = Darwin ] || may_be_root; then
+    chromium=missing
+  else
+    complain 'Chromium is missing, and installing it needs root. Install Chromium or Google Chrome (for example: sudo apt-get install chromium), or set CHROMIUM_PATH to one, then run again.'
+  fi
+}
+
 install_chromium() {
   if apt_has_chromium; then apt_install chromium; else npx playwright install --with-deps chromium; fi
   chromium_missing || return 0
@@ -119,7 +128,7 @@ fi
 redis_by=''
 chromium=''
 has redis-server || plan_redis
-if chromium_missing; then chromium=missing; fi
+if chromium_missing; then plan_chromium; fi
 [ -z "$redis_by" ] || say "Redis is missing. It will be installed with $redis_by."
 [ -z "$chromium" ] || say "Chromium is missing. It will be installed with apt-get, or Playwright's own where apt-get has none, with the libraries it needs."
 [ -z "$redis_by" ] || install_redis

@@ -54,6 +54,8 @@ const phones = ['+15551230001', '+15551230002'];
 const dashboardPassword = 'sidepocket';
 /** The variable by which the processes of a local system are known, should it be killed itself. */
 const localMark = 'SIDEPOCKET_LOCAL';
+/** How long the worker may take to stop (ms): its STOP_SECONDS and what it closes. */
+const stopPatience = 25_000;
 const wakeSecret = 'simulated-wake-secret';
 
 /** Runs the whole system on this machine: the real relay and worker as processes, and a Twilio, a phone and (without a key) a model of ours around them. */
@@ -94,7 +96,7 @@ export async function runSimulator({ dir, model, searchPath, idleMinutes, enviro
     };
     let announce = (): void => undefined;
     const vm = await runVm({ secret: wakeSecret, onState: () => announce(), boot: () => start('worker', workerPort, { IDLE_MINUTES: String(idleMinutes) }) });
-    releasers.add('VM', () => vm.stop());
+    releasers.add('VM', () => vm.stop(), stopPatience);
     const relay = await start('relay', relayPort, { WAKE_URL: vm.url });
     releasers.add('relay', () => relay.stop());
 

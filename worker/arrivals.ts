@@ -1,6 +1,9 @@
 /** Tells a running turn that something came in for its conversation. */
 export type Arrivals = {
-  announce(conversation: string): void;
+  /** Returns whether a turn listens. */
+  announce(conversation: string): boolean;
+  /** Something may have come in anywhere. */
+  announceAll(): void;
   /** Calls back at each arrival until the returned function is called. A conversation has one turn, so it has one listener. */
   listen(conversation: string, onArrival: () => void): () => void;
 };
@@ -8,7 +11,14 @@ export type Arrivals = {
 export function createArrivals(): Arrivals {
   const listeners = new Map<string, () => void>();
   return {
-    announce: (conversation) => listeners.get(conversation)?.(),
+    announce(conversation) {
+      const listener = listeners.get(conversation);
+      listener?.();
+      return listener !== undefined;
+    },
+    announceAll() {
+      for (const listener of listeners.values()) listener();
+    },
     listen(conversation, onArrival) {
       listeners.set(conversation, onArrival);
       return () => {

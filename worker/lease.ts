@@ -44,7 +44,7 @@ const renewScript: Script = {
     redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
     redis.call('SET', KEYS[3], ARGV[1] .. '#' .. ARGV[2], 'PX', ARGV[3])
     if ARGV[6] ~= '' then
-      redis.call('DEL', KEYS[4])
+      redis.call('DEL', KEYS[4], ARGV[4] .. ':vm')
       redis.call('PUBLISH', ARGV[6], cjson.encode({ kind = 'awake' }))
     end
     local freed, running = {}, {}

@@ -12,7 +12,7 @@ import { runWorker } from './worker.ts';
 
 const log = createLog('worker', process.env['LOG_LEVEL'] || 'info');
 
-await runProcess(log, async () => {
+await runProcess(log, async (quit) => {
   const config = parseWorkerConfig(process.env);
   // The SDK reads transcripts in this process; it must look where Claude Code writes them.
   process.env['CLAUDE_CONFIG_DIR'] = claudeDirectory(config.DATA_DIR);
@@ -43,7 +43,7 @@ await runProcess(log, async () => {
       silence: { idleMs: 5 * 60_000, toolMs: 10 * 60_000 },
       lease: leaseTimes,
       concurrency: { turns: 5, deliveries: 50 },
-      onAsleep: () => process.kill(process.pid, 'SIGTERM'), onFenced: () => process.kill(process.pid, 'SIGTERM'),
+      onAsleep: quit, onFenced: quit,
     },
     log,
   );

@@ -12,8 +12,8 @@ export type MediaFetchOptions = {
   pausesMs: number[];
 };
 
-/** Fetches a file that a person sent. Throws MediaProblem. */
-export type MediaFetch = (url: string) => Promise<Buffer>;
+/** Fetches a file that a person sent. Throws MediaProblem, or the signal's reason. */
+export type MediaFetch = (url: string, signal: AbortSignal) => Promise<Buffer>;
 
 /** WhatsApp's limit at Twilio (twilio.com/docs/whatsapp/guidance-whatsapp-media-messages), in bytes. */
 const largest = 16 * 1024 * 1024;
@@ -34,14 +34,14 @@ export function createMediaFetch({ accountSid, authToken, apiUrl, pausesMs }: Me
   const isKnown = (url: URL): boolean =>
     url.host === api.host || (url.protocol === 'https:' && storageHosts.some((host) => url.hostname === host || url.hostname.endsWith(`.${host}`)));
 
-  const fetchOnce = async (first: string): Promise<Buffer> => {
+  const fetchOnce = async (first: string, ended: AbortSignal): Promise<Buffer> => {
     let url = new URL(first);
     // Where one address stands for Twilio's, it also stands for this one.
     if (url.origin === 'https://api.twilio.com') url = new URL(`${apiUrl}${url.pathname}`);
     if (url.origin !== api.origin) throw new MediaProblem('its address is not Twilio’s');
     for (let redirects = 0; redirects <= mostRedirects; redirects += 1) {
       const headers = redirects === 0 ? { Authorization: authorization } : undefined;
-      const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(patience), ...(headers ? { headers } : {}) });
+      const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.any([ended, AbortSignal.timeout(patience)]), ...(headers ? { headers } : {}) });
       const location = response.headers.get('location');
       if (response.status < 300 || response.status >= 400 || !location) return await read(response);
       await response.body?.cancel();
@@ -51,11 +51,12 @@ export function createMediaFetch({ accountSid, authToken, apiUrl, pausesMs }: Me
     throw new MediaProblem('it was redirected too often');
   };
 
-  return async (url) => {
+  return async (url, signal) => {
     for (const pause of [...pausesMs, undefined]) {
       try {
-        return await fetchOnce(url);
+        return await fetchOnce(url, signal);
       } catch (error) {
+        signal.throwIfAborted();
         if (error instanceof MediaProblem || pause === undefined) throw error instanceof MediaProblem ? error : new MediaProblem('Twilio did not hand it out');
         await new Promise((resolve) => setTimeout(resolve, pause));
       }

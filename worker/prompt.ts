@@ -15,12 +15,13 @@ const largestPicture = 5 * 1024 * 1024;
  * Writes a person's message as Claude gets it: the text as it is, pictures and PDFs to look at, every file also in the workspace with its path. What
  * could not be fetched is said in words, and never holds up the message.
  */
-export async function toPrompt(message: Message, workspace: string, fetchMedia: MediaFetch): Promise<Prompt> {
+export async function toPrompt(message: Message, workspace: string, fetchMedia: MediaFetch, signal: AbortSignal): Promise<Prompt> {
   const { location, media, choice } = message;
   const attachments: Attachment[] = [];
   const notes: string[] = [];
   for (const [index, file] of media.entries()) {
-    const { note, attachment } = await takeFile(file.url, file.type, path.join(workspace, 'inbox'), `${message.id.slice(-8)}-${index + 1}`, fetchMedia);
+    const { note, attachment } = await takeFile(file.url, file.type, path.join(workspace, 'inbox'), `${message.id.slice(-8)}-${index + 1}`, (url) => fetchMedia(url, signal));
+    signal.throwIfAborted();
     notes.push(note);
     if (attachment) attachments.push(attachment);
   }
@@ -29,7 +30,7 @@ export async function toPrompt(message: Message, workspace: string, fetchMedia: 
   return { id: message.id, text: text || '[The person sent an empty message.]', ...(attachments.length > 0 ? { attachments } : {}) };
 }
 
-async function takeFile(url: string, claimed: string, inbox: string, name: string, fetchMedia: MediaFetch): Promise<{ note: string; attachment?: Attachment }> {
+async function takeFile(url: string, claimed: string, inbox: string, name: string, fetchMedia: (url: string) => Promise<Buffer>): Promise<{ note: string; attachment?: Attachment }> {
   try {
     const bytes = await fetchMedia(url);
     const type = describeFile(`${name}${extensions.get(claimed.split(';')[0] ?? '') ?? ''}`, bytes).type;

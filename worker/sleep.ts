@@ -20,7 +20,7 @@ export type SleepParts = {
 export type Sleep = {
   /** Runs a piece of work; while one runs the worker stays awake. */
   during<T>(work: () => Promise<T>): Promise<T>;
-  /** Begins to count the idle time anew. */
+  /** Begins to count the idle time, or begins anew. */
   stir(): void;
   stop(): void;
 };
@@ -54,7 +54,6 @@ export function createSleep({ idleMs, pause, resume, fallAsleep, onAsleep, log }
     }, ms);
   };
 
-  arm(idleMs);
   return {
     async during(work) {
       running += 1;

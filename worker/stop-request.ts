@@ -29,6 +29,9 @@ export function watchForStop(inbox: Inbox, arrivals: Arrivals, conversation: str
     const stop = (await inbox.read(conversation)).find(isStop);
     if (stop) stopping.abort(new StopRequest(stop));
   };
-  const end = arrivals.listen(conversation, () => void look().catch((error: unknown) => log.warn({ err: error }, 'could not look for a stop')));
+  const lookSafely = (): void => void look().catch((error: unknown) => log.warn({ err: error }, 'could not look for a stop'));
+  const end = arrivals.listen(conversation, lookSafely);
+  // One may have come in just before.
+  lookSafely();
   return { signal: stopping.signal, end };
 }

@@ -52,7 +52,7 @@ export async function endBadly(parts: EndingParts, ending: Ending, error: unknow
   const { conversation } = job.data;
   if (failure.kind === 'usage-limit' && failure.resetsAt) {
     const waitMs = Math.max(failure.resetsAt.getTime() - Date.now(), 1000);
-    await parts.outbox.put([{ id: `${turn}.limit.${failure.resetsAt.getTime()}`, conversation, turn, text: failureSentence('usage-limit', failure.resetsAt) }], fence);
+    await parts.outbox.put([{ id: `${turn}.limit.${job.data.messages.at(-1)?.id ?? ''}`, conversation, turn, text: failureSentence('usage-limit', failure.resetsAt) }], fence);
     await forgetAttempt(job);
     return await delayJob(job, token, waitMs);
   }
@@ -77,7 +77,7 @@ async function giveUp({ conversations, outbox }: EndingParts, { job, turn, fence
   const { conversation } = job.data;
   await conversations.write(conversation, fence, { failed: failed.map((message) => JSON.stringify(message)) });
   const text = failureSentence(failure.kind, failure.resetsAt);
-  await outbox.put([{ id: `${turn}.failed.${first.id}`, conversation, turn, text }], fence, { conversation, ids: failed.map((message) => message.id), state: 'failed' });
+  await outbox.put([{ id: `${turn}.failed.${first.id}.${job.attemptsStarted}`, conversation, turn, text }], fence, { conversation, ids: failed.map((message) => message.id), state: 'failed' });
 }
 
 /** Ends a turn that the person has stopped: its messages and the stop are settled in the step that says so, and what was under way is named. */

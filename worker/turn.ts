@@ -113,7 +113,7 @@ async function workMessages(parts: TurnParts, { job, messages, fence, turn, sign
   const { session } = await parts.conversations.read(conversation);
   const watchdog = createWatchdog(parts.silence, signal);
   const prompts = createChannel<Prompt>();
-  for (const message of messages) prompts.push(await toPrompt(message, workspace, parts.fetchMedia));
+  for (const message of messages) prompts.push(await toPrompt(message, workspace, parts.fetchMedia, watchdog.signal));
   prompts.close();
   let said = false;
   const chatTools = createChatTools({

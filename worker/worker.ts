@@ -1,5 +1,6 @@
 import type { Worker } from 'bullmq';
 import { listenToControl } from '../shared/control.ts';
+import type { Control } from '../shared/control.ts';
 import { createConversations } from '../shared/conversation.ts';
 import { createDelivery } from '../shared/delivery.ts';
 import type { Reconciling } from '../shared/delivery.ts';
@@ -87,10 +88,12 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     releasers.add('agent', () => agent.stop());
     const claims = createLiveClaims(redis, lease.owner, (conversation) => agent.release(conversation), log);
     const arrivals = createArrivals();
-    const control = await listenToControl(redis, (said) => {
-      if (said.kind === 'message') arrivals.announce(said.conversation);
-      else claims.onControl(said);
-    });
+    const onControl = (said: Control): void => {
+      if (said.kind !== 'message') return claims.onControl(said);
+      // A turn that is put off, for a usage limit, looks at what has come in: it may be a command, or want a word.
+      if (!arrivals.announce(said.conversation)) turns.promote(said.conversation).catch((error: unknown) => log.warn({ err: error }, 'a turn that is put off was not told'));
+    };
+    const control = await listenToControl(redis, onControl, () => arrivals.announceAll());
     releasers.add('control', () => control.stop());
 
     const processors = createProcessors({ config, parts, redis, turns, deliveries, schedules, agent, claims, arrivals, log });
@@ -123,7 +126,7 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     const sweepSoon = (): void => void setTimeout(() => sweep(redis, turns, deliveries, log).catch((error: unknown) => log.warn({ err: error }, 'could not sweep')), sweepMs).unref();
     for (const [name, worker] of workers) {
       worker.on('failed', (job, error) => {
-        log.error({ queue: name, turn: job?.id, err: error }, 'a job failed');
+        log.error({ queue: name, job: job?.id, err: error }, 'a job failed');
         sweepSoon();
       });
     }
@@ -134,7 +137,8 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     await lease.renew();
     await sweep(redis, turns, deliveries, log);
     lease.start();
-    for (const worker of workers.values()) void worker.run();
+    for (const [name, worker] of workers) worker.run().catch((error: unknown) => log.error({ err: error, queue: name }, 'a queue is not worked'));
+    sleep?.stir();
 
     const door = await openDoor({ port: config.PORT, host: config.HOST, secret: config.WAKE_SECRET, onWake: () => sleep?.stir() });
     releasers.add('door', () => door.stop());

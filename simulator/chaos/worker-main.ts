@@ -19,7 +19,7 @@ const claudeNumbers = new Set((process.env['CHAOS_CLAUDE'] ?? '').split(',').fil
 /** A Twilio that does not answer is given up early (ms), since a run has little time; Twilio's own pace is not the question here. */
 const twilioTimeoutMs = 4000;
 
-await runProcess(log, async () => {
+await runProcess(log, async (quit) => {
   const config = parseWorkerConfig(process.env);
   process.env['CLAUDE_CONFIG_DIR'] = claudeDirectory(config.DATA_DIR);
   const messenger = createTwilioMessenger(
@@ -41,8 +41,8 @@ await runProcess(log, async () => {
       silence: { idleMs: 60_000, toolMs: 60_000 },
       lease: { renewMs: 1000, holdMs: 4000 },
       concurrency: { turns: 10, deliveries: 50 },
-      onAsleep: () => process.kill(process.pid, 'SIGTERM'),
-      onFenced: () => process.kill(process.pid, 'SIGTERM'),
+      onAsleep: quit,
+      onFenced: quit,
     },
     log,
   );

@@ -10,7 +10,7 @@ export type CommandCount = Running & {
   reset(): void;
   /** What was sent since the last reset. */
   read(): Counted;
-  /** When the last command came (ms since 1970); 0 before the first. */
+  /** When the last command came, or the counting began (ms since 1970). */
   lastAt(): number;
 };
 
@@ -23,7 +23,7 @@ export async function countCommands(url: string): Promise<CommandCount> {
   // Its own connection's greeting is over; from here on everything is somebody else's.
   redis.disconnect();
   let counts = new Map<string, number>();
-  let lastAt = 0;
+  let lastAt = Date.now();
   monitor.on('monitor', (_time: string, args: string[], source: string) => {
     if (source === 'lua') return;
     lastAt = Date.now();

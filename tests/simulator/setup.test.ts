@@ -171,6 +171,14 @@ describe('Chromium', () => {
     expect(await setUp({ CHROMIUM_PATH: '/no/such' })).toMatchObject({ code: 1, errors: expect.stringContaining('CHROMIUM_PATH is /no/such') });
   });
 
+  test('without root or sudo nothing is tried, and a sentence says what to do, beside the one for Redis', async () => {
+    await fakeApt();
+    await fake('id', 'echo 1000');
+    expect(await setUp()).toMatchObject({ code: 1, output: '', errors: expect.stringMatching(/^Chromium is missing, and installing it needs root[^\n]*\n$/), calls: [] });
+    await rm(join(bin, 'redis-server'));
+    expect(await setUp()).toMatchObject({ code: 1, output: '', errors: expect.stringMatching(/^Redis is missing[^\n]*\nChromium is missing[^\n]*\n$/), calls: [] });
+  });
+
   test('failing to get one ends with a sentence', async () => {
     expect(await setUp()).toMatchObject({ code: 1, errors: expect.stringContaining('set CHROMIUM_PATH'), calls: ['npx playwright install --with-deps chromium'] });
   });

@@ -62,7 +62,7 @@ test('whenever a message arrives around the decision to sleep, it is answered on
     const control = await listenToControl(redis, (said) => {
       sleeper?.onControl(said);
       waker.onControl(said);
-    });
+    }, () => undefined);
     const met = new Map<Moment, number>();
     try {
       for (seed = 1; seed <= schedules; seed += 1) {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/keys.ts';
 import { createVmState } from '../../shared/vm-state.ts';
+import { countCommands } from '../../simulator/idle-cost/command-count.ts';
 import { otherPhone, phone } from '../support/pipeline.ts';
 import { crash, startRelayProcess, startWorkerProcess } from '../support/processes.ts';
 import { wakeSecret, withSleep } from '../support/sleep-bench.ts';
@@ -215,5 +216,25 @@ test('a schedule that is due wakes the VM, also after the relay was restarted', 
     await until('the scheduled turn', () => texts(bench).some((text) => text.endsWith('the plants')));
     expect(texts(bench)).toHaveLength(2);
     expect(bench.wake.calls.length).toBeGreaterThanOrEqual(2);
+  });
+});
+
+test('asleep, nothing is asked of Redis, not even by a look that was planned while the VM was awake', async () => {
+  await withSleep({ idleMinutes: 0.003 }, async (bench) => {
+    await bench.say('hello');
+    await answered(bench, 'hello');
+    await asleep(bench);
+    await until('the message is read', () => bench.replies().at(-1)?.status === 'delivered');
+    const count = await countCommands(bench.redisServer.url);
+    try {
+      await until('the last is over', () => Date.now() - count.lastAt() > 300);
+      count.reset();
+      const start = Date.now();
+      // Longer than a sign of life lasts here.
+      await until('a while', () => Date.now() > start + 2500);
+      expect(count.read()).toEqual({ total: 0, commands: [] });
+    } finally {
+      await count.stop();
+    }
   });
 });

@@ -5,18 +5,6 @@ import type { Child } from '../../simulator/child-process.ts';
 import { freePort } from '../../simulator/free-port.ts';
 import type { Pipeline } from './pipeline.ts';
 
-/** What this test process has started: none of it outlives a test that failed or ran out of time. */
-const started = new Set<Child>();
-process.on('exit', () => {
-  for (const child of started) child.process.kill('SIGKILL');
-});
-
-function remember<C extends Child>(child: C): C {
-  started.add(child);
-  void child.exited.then(() => started.delete(child));
-  return child;
-}
-
 /** Ends a process as a crash or a power cut does, and waits until it is gone. */
 export async function crash(child: Child): Promise<void> {
   child.process.kill('SIGKILL');
@@ -28,10 +16,10 @@ export async function startWorkerProcess(pipeline: Pipeline, environment: Record
   await mkdir(pipeline.dataDir, { recursive: true });
   const port = await freePort(0);
   const logFile = path.join(pipeline.dataDir, `worker-${port}.log`);
-  const child = remember(startChild({
+  const child = startChild({
     entry: 'tests/support/worker-main.ts', logFile, searchPath: process.env['PATH'] ?? '',
     environment: { ...pipeline.environment, PORT: String(port), WORKER_ID: 'vm', STOP_SECONDS: '4', ...environment },
-  }));
+  });
   await untilReady(child, `http://127.0.0.1:${port}/health`, logFile);
   return { ...child, logFile };
 }
@@ -40,7 +28,7 @@ export async function startWorkerProcess(pipeline: Pipeline, environment: Record
 export async function startRelayProcess(pipeline: Pipeline, environment: Record<string, string> = {}): Promise<Child> {
   await mkdir(pipeline.dataDir, { recursive: true });
   const logFile = path.join(pipeline.dataDir, 'relay.log');
-  const child = remember(startChild({ entry: 'relay/main.ts', logFile, searchPath: process.env['PATH'] ?? '', environment: { ...pipeline.environment, ...environment } }));
+  const child = startChild({ entry: 'relay/main.ts', logFile, searchPath: process.env['PATH'] ?? '', environment: { ...pipeline.environment, ...environment } });
   await untilReady(child, `${pipeline.relayUrl}/health`, logFile);
   return child;
 }

@@ -56,6 +56,7 @@ export async function withSleep({ times = impatient, idleMinutes = 0.01, onCall 
           environment: { IDLE_MINUTES: String(idleMinutes) },
           // The relay's interval: both count what they send in the same place.
           pace: { intervalMs: 6000, burst: 1000 },
+          lease: { renewMs: 300, holdMs: 1500 },
           onAsleep: () => void worker?.then((awake) => awake.stop()).then(() => (worker = undefined)),
         });
         await worker;
@@ -67,6 +68,8 @@ export async function withSleep({ times = impatient, idleMinutes = 0.01, onCall 
         const config = parseRelayConfig(pipeline.environment);
         const log = createLog('relay', 'info', { write: (line) => void lines.push(line) });
         running = await runRelay(config, log, { ...relayParts(config, log), times });
+        // It listens for Twilio before all of it has begun.
+        await until('the relay hears the worker', async () => Number((await pipeline.redis.pubsub('NUMSUB', keys.control))[1]) > (worker ? 1 : 0));
       },
       metric: (name) => readMetric(pipeline.relayUrl, name),
       settled: (from = phone) => until('nothing is under way', async () => (await pipeline.redis.llen(keys.inbox(from))) + (await pipeline.redis.llen(keys.outbox(from))) === 0).then(() => undefined),

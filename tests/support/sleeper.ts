@@ -99,6 +99,7 @@ export function createSleeper({ redis, queue, vm, idleMs, now, at, log }: Sleepe
       },
       onAsleep: () => void exit(),
     });
+    sleep.stir();
     void take();
   };
   const exit = async (): Promise<void> => {

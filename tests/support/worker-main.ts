@@ -14,7 +14,7 @@ import { seenFile } from './seen-file.ts';
 
 const log = createLog('worker', 'info');
 
-await runProcess(log, async () => {
+await runProcess(log, async (quit) => {
   const config = parseWorkerConfig(process.env);
   /** True the first time it is asked about a text, across processes. */
   const isFirst = (text: string): boolean => {
@@ -46,7 +46,7 @@ await runProcess(log, async () => {
         log,
       ),
       pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: 400, blindMs: 2000 }, silence: { idleMs: 60_000, toolMs: 60_000 },
-      lease: { renewMs: 300, holdMs: 1500 }, concurrency: { turns: 5, deliveries: 50 }, onAsleep: () => process.kill(process.pid, 'SIGTERM'), onFenced: () => process.kill(process.pid, 'SIGTERM'),
+      lease: { renewMs: 300, holdMs: 1500 }, concurrency: { turns: 5, deliveries: 50 }, onAsleep: quit, onFenced: quit,
     },
     log,
   );

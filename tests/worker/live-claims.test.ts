@@ -13,7 +13,7 @@ async function openClaims({ redis }: Pipeline, worker: string): Promise<{ claim:
   const released: string[] = [];
   await redis.set(keys.lease(worker), '1');
   const claims = createLiveClaims(redis, `${worker}#1`, async (conversation) => void released.push(conversation), log);
-  const control = await listenToControl(redis, (said) => claims.onControl(said));
+  const control = await listenToControl(redis, (said) => claims.onControl(said), () => undefined);
   return { claim: () => claims.claim(phone), released, stop: () => control.stop() };
 }
 

@@ -54,8 +54,8 @@ test('an address that is not Twilio’s is not asked, and a redirect elsewhere i
   await new Promise<void>((resolve) => void api.listen(0, '127.0.0.1', resolve));
   const apiUrl = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
   const fetchMedia = createMediaFetch({ accountSid: 'AC1', authToken: 'token', apiUrl, pausesMs: [] });
-  await expect(fetchMedia(targetUrl)).rejects.toThrow('not Twilio');
-  await expect(fetchMedia(`${apiUrl}/Media/ME1`)).rejects.toThrow('redirected to a host');
+  await expect(fetchMedia(targetUrl, new AbortController().signal)).rejects.toThrow('not Twilio');
+  await expect(fetchMedia(`${apiUrl}/Media/ME1`, new AbortController().signal)).rejects.toThrow('redirected to a host');
   expect(asked).toBe(0);
   for (const server of [target, api]) server.close();
 });

@@ -16,8 +16,10 @@ export const question: Story = {
       const questions = /\b(?:two|2)\b/i.test(asked) ? [COLOUR, SIZE] : [COLOUR];
       return callTool('AskUserQuestion', { questions });
     }
+    // Where nobody can be asked by a tool, the question is put in words; the next message is its answer.
+    if (result.isError) return text(`${COLOUR.question} ${COLOUR.options.map(({ label }, index) => `${index + 1}. ${label}`).join('  ')}`);
     const chosen = [...result.text.matchAll(PAIR)].map(([, asking, answer]) => `${asking} You chose ${answer}.`);
-    if (result.isError || chosen.length === 0) return text('I got no answer to my question, so I leave it at that.');
+    if (chosen.length === 0) return text('I got no answer to my question, so I leave it at that.');
     return text(chosen.join('\n'));
   },
 };

@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest';
+import { keys } from '../../shared/keys.ts';
+import { createLedger } from '../../shared/ledger.ts';
+import type { Ledger } from '../../shared/ledger.ts';
+import { createOutbox } from '../../shared/outbox.ts';
+import type { Outbox } from '../../shared/outbox.ts';
+import { createDeliveries } from '../../shared/queues.ts';
+import type { Redis } from '../../shared/redis.ts';
+import type { Reply } from '../../shared/reply.ts';
+import { withRedis } from '../support/redis.ts';
+
+const conversation = '+15551230001';
+
+type Bench = { redis: Redis; ledger: Ledger; outbox: Outbox; say: (...ids: string[]) => Promise<void>; reply: (id: string) => Promise<Reply>; send: (id: string, sid: string) => Promise<void>; waiting: () => Promise<string[]> };
+
+async function withLedger(run: (bench: Bench) => Promise<void>): Promise<void> {
+  await withRedis(async (redis) => {
+    const deliveries = createDeliveries(redis);
+    const ledger = createLedger(redis);
+    const outbox = createOutbox(redis, deliveries);
+    const reply = async (id: string): Promise<Reply> => {
+      const found = await ledger.find(id);
+      if (!found) throw new Error(`no reply ${id}`);
+      return found;
+    };
+    await run({
+      redis, ledger, outbox, reply,
+      say: async (...ids) => void (await outbox.put(ids.map((id) => ({ id, conversation, turn: 'turn', text: id })))),
+      async send(id, sid) {
+        const attempt = await ledger.begin(undefined, await reply(id));
+        await ledger.accepted(await reply(id), sid, attempt ?? 0);
+      },
+      waiting: () => redis.lrange(keys.outbox(conversation), 0, -1),
+    });
+    await deliveries.close();
+  });
+}
+
+test('late failures come back in the order in which they were said, whatever order they are told in', async () => {
+  await withLedger(async ({ ledger, say, send, waiting }) => {
+    await say('r1', 'r2', 'r3', 'r4');
+    for (const id of ['r1', 'r2', 'r3']) await send(id, `sid-${id}`);
+    for (const id of ['r1', 'r3', 'r2']) expect(await ledger.note(id, conversation, `sid-${id}`, 'failed', 'slow', 63_018)).toBe('again');
+    expect(await waiting()).toEqual(['r1', 'r2', 'r3', 'r4']);
+  });
+});
+
+test('parked replies come back in the order in which they were said', async () => {
+  await withLedger(async ({ ledger, say, send, waiting }) => {
+    await say('p1', 'p2');
+    for (const id of ['p1', 'p2']) await send(id, `sid-${id}`);
+    for (const id of ['p2', 'p1']) expect(await ledger.note(id, conversation, `sid-${id}`, 'failed', 'park', 63_016)).toBe('parked');
+    await say('p3');
+    expect(await ledger.unpark(conversation)).toBe(2);
+    expect(await waiting()).toEqual(['p1', 'p2', 'p3']);
+  });
+});
+
+test('a status callback that settles an unclear send keeps it from being sent again', async () => {
+  await withLedger(async ({ ledger, say, reply, waiting }) => {
+    await say('r1');
+    await ledger.begin(undefined, await reply('r1'));
+    const unclear = await reply('r1');
+    expect(await ledger.note('r1', conversation, 'sid-1', 'sent', 'give-up', undefined)).toBe('noted');
+    expect(await ledger.begin(undefined, unclear)).toBeUndefined();
+    expect(await waiting()).toEqual([]);
+  });
+});
+
+test('the word of an attempt that another has overtaken changes nothing', async () => {
+  await withLedger(async ({ ledger, say, reply, waiting }) => {
+    await say('r1');
+    const cutOff = await ledger.begin(undefined, await reply('r1'));
+    const second = await ledger.begin(undefined, await reply('r1'));
+    await ledger.accepted(await reply('r1'), 'sid-1', second ?? 0);
+    await ledger.note('r1', conversation, 'sid-1', 'delivered', 'give-up', undefined);
+    expect(await ledger.failed(await reply('r1'), cutOff ?? 0, 'later', 20_429)).toBeUndefined();
+    expect(await waiting()).toEqual([]);
+    expect((await reply('r1')).status).toBe('delivered');
+  });
+});
+
+test('a failure that is told again leads to the same again, for whoever died before acting on it', async () => {
+  await withLedger(async ({ ledger, say, send }) => {
+    await say('r1', 'r2', 'r3');
+    for (const id of ['r1', 'r2', 'r3']) await send(id, `sid-${id}`);
+    for (let time = 0; time < 2; time += 1) {
+      expect(await ledger.note('r1', conversation, 'sid-r1', 'failed', 'give-up', 63_021)).toBe('failed');
+      expect(await ledger.note('r2', conversation, 'sid-r2', 'failed', 'park', 63_016)).toBe('parked');
+      expect(await ledger.note('r3', conversation, 'sid-r3', 'failed', 'later', 63_017)).toBe('again');
+    }
+  });
+});
