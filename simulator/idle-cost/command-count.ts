@@ -1,4 +1,6 @@
-import { Redis } from 'ioredis';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
 import type { Running } from '../../shared/lifecycle.ts';
 
 /** How many times each command was sent, the most frequent first. */
@@ -14,21 +16,28 @@ export type CommandCount = Running & {
   lastAt(): number;
 };
 
-/** Watches with Redis's MONITOR, which names the source of a script's commands `lua`. Throws when the Redis is not reached. */
+/** A line of MONITOR: the time, the database and the source in brackets, then the command's words in quotes. A script's commands have the source `lua`. */
+const monitorLine = /^\+[\d.]+ \[\d+ (\S+)\] "([^"]*)"/;
+
+/**
+ * Watches with Redis's MONITOR, on a bare connection: a client's own greeting and checks would be among what it counts. Throws when the Redis is not
+ * reached.
+ */
 export async function countCommands(url: string): Promise<CommandCount> {
-  const redis = new Redis(url);
-  redis.on('error', () => undefined);
-  const monitor = await redis.monitor();
-  monitor.on('error', () => undefined);
-  // Its own connection's greeting is over; from here on everything is somebody else's.
-  redis.disconnect();
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port) });
+  await once(socket, 'connect');
+  const lines = createInterface({ input: socket });
+  socket.on('error', () => undefined);
+  socket.write('MONITOR\r\n');
+  await once(lines, 'line');
   let counts = new Map<string, number>();
   let lastAt = Date.now();
-  monitor.on('monitor', (_time: string, args: string[], source: string) => {
-    if (source === 'lua') return;
+  lines.on('line', (line) => {
+    const [, source, name] = monitorLine.exec(line) ?? [];
+    if (source === undefined || source === 'lua' || name === undefined) return;
     lastAt = Date.now();
-    const name = (args[0] ?? '').toUpperCase();
-    counts.set(name, (counts.get(name) ?? 0) + 1);
+    counts.set(name.toUpperCase(), (counts.get(name.toUpperCase()) ?? 0) + 1);
   });
   return {
     reset: () => void (counts = new Map()),
@@ -37,6 +46,6 @@ export async function countCommands(url: string): Promise<CommandCount> {
       return { total: commands.reduce((sum, [, count]) => sum + count, 0), commands };
     },
     lastAt: () => lastAt,
-    stop: async () => monitor.disconnect(),
+    stop: async () => void socket.destroy(),
   };
 }

@@ -62,7 +62,7 @@ test('what the messenger throws holds neither the token nor the text', async () 
 test('phone numbers are masked', () => {
   const text = written({ conversation: '+15551230001', from: 'whatsapp:+15551230001', to: '+15551230001' });
   expect(text).not.toContain('5551230001');
-  expect(JSON.parse(text)).toMatchObject({ conversation: '+1…01', from: '+1…01', to: '+1…01' });
+  expect(JSON.parse(text)).toMatchObject({ conversation: '+1…01', from: 'whatsapp:+1…01', to: '+1…01' });
 });
 
 test('anything thrown has a report, and it is short', () => {
