@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { SetupError } from '../shared/errors.ts';
@@ -8,6 +9,7 @@ import { runSimulator } from './simulator.ts';
 
 const dir = path.join(import.meta.dirname, '..', '.sidepocket');
 const runningFile = path.join(dir, 'running.json');
+if (existsSync('.env')) process.loadEnvFile('.env');
 const log = createLog('simulator', process.env['LOG_LEVEL'] || 'warn');
 
 /** What makes the real model be used instead of the scripted one. */

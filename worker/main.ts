@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { createLog } from '../shared/log.ts';
 import { reconcilingTimes } from '../shared/delivery.ts';
 import { runProcess } from '../shared/lifecycle.ts';
@@ -9,6 +10,8 @@ import { killMarked } from './agent/processes.ts';
 import { parseWorkerConfig } from './config.ts';
 import { leaseTimes } from './lease.ts';
 import { runWorker } from './worker.ts';
+
+if (existsSync('.env')) process.loadEnvFile('.env');
 
 const log = createLog('worker', process.env['LOG_LEVEL'] || 'info');
 
