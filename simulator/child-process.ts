@@ -37,7 +37,8 @@ export function endWithUs(child: ChildProcess): void {
 export function startChild({ entry, environment, searchPath, logFile }: ChildOptions): Child {
   const root = path.join(import.meta.dirname, '..');
   const child = spawn(process.execPath, [path.join(root, entry)], {
-    cwd: root,
+    // Not the project's directory: a file .env there is the owner's, for the real thing.
+    cwd: path.dirname(logFile),
     env: { PATH: searchPath, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
