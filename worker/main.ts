@@ -6,7 +6,7 @@ import { createTwilioMessenger } from '../shared/twilio-messenger.ts';
 import { paceFor } from '../shared/pace.ts';
 import { findChromium } from './agent/browser.ts';
 import { claudeDirectory } from './agent/environment.ts';
-import { killMarked } from './agent/processes.ts';
+import { isOfWorker, killMarked } from './agent/processes.ts';
 import { parseWorkerConfig } from './config.ts';
 import { leaseTimes } from './lease.ts';
 import { runWorker } from './worker.ts';
@@ -28,7 +28,7 @@ await runProcess(log, async (quit) => {
     {
       messenger,
       createAgent: async (owner) => {
-        const orphans = await killMarked((mark) => mark.startsWith(`${config.WORKER_ID}#`));
+        const orphans = await killMarked((mark) => isOfWorker(mark, config.WORKER_ID, config.DATA_DIR));
         if (orphans > 0) log.warn({ orphans }, 'ended what an earlier boot left running');
         const { createClaudeAgent } = await import('./agent/claude.ts');
         return createClaudeAgent({

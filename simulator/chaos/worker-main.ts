@@ -5,7 +5,7 @@ import { createLog } from '../../shared/log.ts';
 import { createTwilioMessenger } from '../../shared/twilio-messenger.ts';
 import type { Agent } from '../../worker/agent/agent.ts';
 import { claudeDirectory } from '../../worker/agent/environment.ts';
-import { killMarked } from '../../worker/agent/processes.ts';
+import { isOfWorker, killMarked } from '../../worker/agent/processes.ts';
 import { parseWorkerConfig } from '../../worker/config.ts';
 import type { WorkerConfig } from '../../worker/config.ts';
 import { runWorker } from '../../worker/worker.ts';
@@ -32,7 +32,7 @@ await runProcess(log, async (quit) => {
     {
       messenger,
       createAgent: async (owner) => {
-        await killMarked((mark) => mark.startsWith(`${config.WORKER_ID}#`));
+        await killMarked((mark) => isOfWorker(mark, config.WORKER_ID, config.DATA_DIR));
         const fast = createFastAgent({ dir: path.join(config.DATA_DIR, 'transcripts'), answer: answerFast });
         return claudeNumbers.size === 0 ? fast : createSplitAgent(await createClaude(config, owner, log), (number) => claudeNumbers.has(number), fast);
       },

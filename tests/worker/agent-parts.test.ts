@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { browserServer, findChromium } from '../../worker/agent/browser.ts';
 import { agentEnvironment } from '../../worker/agent/environment.ts';
 import { overtakenNote, resumeNote } from '../../worker/agent/instructions.ts';
+import { createMark, isOfSession, isOfWorker } from '../../worker/agent/processes.ts';
 import { promptId } from '../../worker/agent/prompt-id.ts';
 import { findPrompt, joinBlocks, readEntry } from '../../worker/agent/transcript.ts';
 import type { TranscriptEntry } from '../../worker/agent/transcript.ts';
@@ -92,4 +93,13 @@ test('the browser\'s server runs without a window and keeps its pictures where i
   expect(command).toBe(process.execPath);
   expect(args.slice(1)).toEqual(['--headless', '--no-sandbox', '--isolated', '--output-dir', '/data/images/1', '--file-paths', 'absolute', '--executable-path', '/usr/bin/chromium']);
   expect(browserServer(undefined, '/data/images/1').args).not.toContain('--executable-path');
+});
+
+test('a worker ends what its own earlier boots left, and nothing of another system on the machine', () => {
+  const mark = createMark('vm#3', 'session-1', '/data');
+  expect(isOfWorker(mark, 'vm', '/data')).toBe(true);
+  expect(isOfWorker(mark, 'vm', '/elsewhere/data')).toBe(false);
+  expect(isOfWorker(mark, 'v', '/data')).toBe(false);
+  expect(isOfSession(createMark('other#1', 'session-1', '/data'), 'session-1', '/data')).toBe(true);
+  expect(isOfSession(mark, 'session-2', '/data')).toBe(false);
 });

@@ -13,7 +13,7 @@ import type { AgentSecrets } from './environment.ts';
 import { instructions } from './instructions.ts';
 import { startLiveSession } from './live-session.ts';
 import type { LiveSession } from './live-session.ts';
-import { killMarked, spawnAgent } from './processes.ts';
+import { createMark, isOfSession, killMarked, spawnAgent } from './processes.ts';
 import { readTranscript } from './transcript.ts';
 
 export type ClaudeOptions = {
@@ -23,7 +23,7 @@ export type ClaudeOptions = {
   secrets: AgentSecrets;
   /** The worker's own environment, of which the agent sees a few names. */
   host: Environment;
-  /** `WORKER_ID#boot`: the first part of the mark on every process. */
+  /** `WORKER_ID#boot`: a part of the mark on every process. */
   owner: string;
   /** How long the model's service may be in trouble before the turn is given up (ms). */
   modelPatienceMs: number;
@@ -68,8 +68,8 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
     const resumed = turn.session !== undefined && (await readTranscript(turn.session, turn.workspace)).length > 0;
     const id = resumed && turn.session ? turn.session : randomUUID();
     // Another worker's process on this session may have outlived it; two must never work on one.
-    if (resumed) await killMarked((other) => other.endsWith(`/${id}`));
-    const mark = `${options.owner}/${id}`;
+    if (resumed) await killMarked((other) => isOfSession(other, id, options.dataDir));
+    const mark = createMark(options.owner, id, options.dataDir);
     return startLiveSession({ id, mark, resumed }, (tools): Options => ({
       cwd: turn.workspace,
       ...(resumed ? { resume: id } : { sessionId: id }),

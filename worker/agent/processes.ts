@@ -3,8 +3,25 @@ import { readFile, readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SpawnOptions, SpawnedProcess } from '@anthropic-ai/claude-agent-sdk';
 
-/** The variable by which every process of an agent, down to Chromium's, is known as such: `WORKER_ID#boot/session`. */
+/** The variable by which every process of an agent, down to Chromium's, is known as such. */
 export const markVariable = 'SIDEPOCKET_AGENT';
+
+/**
+ * The mark of a session's processes: `WORKER_ID#boot/session@DATA_DIR`. The directory tells systems apart that run on one machine under one name.
+ */
+export function createMark(owner: string, session: string, dataDir: string): string {
+  return `${owner}/${session}@${dataDir}`;
+}
+
+/** Whether a mark is of some boot of this worker. */
+export function isOfWorker(mark: string, worker: string, dataDir: string): boolean {
+  return mark.startsWith(`${worker}#`) && mark.endsWith(`@${dataDir}`);
+}
+
+/** Whether a mark is of this session, whoever works it. */
+export function isOfSession(mark: string, session: string, dataDir: string): boolean {
+  return mark.endsWith(`/${session}@${dataDir}`);
+}
 
 /** Starts Claude Code as the leader of a process group of its own, so that ending the group ends the tools it has running. */
 export function spawnAgent({ command, args, cwd, env }: SpawnOptions): SpawnedProcess {
