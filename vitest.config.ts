@@ -5,7 +5,7 @@ export default defineConfig({
     include: ['tests/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    // The tests start real processes; two files at a time is what two cores carry.
-    maxWorkers: 2,
+    // The tests start real processes and wait for them a good deal; three files at a time keep two cores busy.
+    maxWorkers: 3,
   },
 });

@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
@@ -8,6 +10,9 @@ import type { Asking, ClaudeAgentBench, RunningTurn, Sent } from '../support/age
 import { until } from '../support/until.ts';
 
 const hostSecrets = { TWILIO_AUTH_TOKEN: 'host-secret-1', TWILIO_ACCOUNT_SID: 'host-secret-2', REDIS_URL: 'redis://host-secret-3', ADMIN_PASSWORD: 'host-secret-4' };
+
+/** The background command ends when this file is there. */
+const backgroundGate = path.join(tmpdir(), `sidepocket-gate-${process.pid}`);
 
 const stories: Story[] = [
   {
@@ -22,7 +27,7 @@ const stories: Story[] = [
   },
   {
     matches: (asked) => asked === 'in the background',
-    next: ({ results }) => (results.length > 0 ? text('Started.') : callTool('Bash', { command: 'echo ready', run_in_background: true, description: 'Work on' })),
+    next: ({ results }) => (results.length > 0 ? text('Started.') : callTool('Bash', { command: `until test -e ${backgroundGate}; do sleep 0.05; done; echo ready`, run_in_background: true, description: 'Work on' })),
   },
 ];
 
@@ -175,9 +180,11 @@ test('what ends in the background answers nobody', async () => {
   const { say, release } = await converse('+15551110010');
   expect(await say('in the background')).toBe('Started.');
   const asked = bench.model.requests.length;
+  await writeFile(backgroundGate, '');
   await until('Claude Code to be told of the end', () => bench.model.requests.length > asked);
   expect(await say('say I am heard')).toBe('I am heard');
   await release();
+  await rm(backgroundGate);
 });
 
 test('each answer costs its own part, also after a resume', async () => {
