@@ -5,8 +5,8 @@ import type { Redis } from './redis.ts';
 
 /** What processes tell each other. Losing one is harmless: everything that matters is in a key as well. */
 export const Control = z.discriminatedUnion('kind', [
-  /** A message was accepted; a running turn may take it up. */
-  z.object({ kind: z.literal('message'), conversation: z.string(), id: z.string() }),
+  /** A message was accepted, while the conversation's turn runs, waits, or is put off. */
+  z.object({ kind: z.literal('message'), conversation: z.string(), id: z.string(), putOff: z.boolean() }),
   /** The owner is asked to close its process for a conversation. */
   z.object({ kind: z.literal('release'), conversation: z.string(), owner: z.string() }),
   /** The VM has fallen asleep; `nextDue` is the time of its next delayed job (ms since 1970) or 0. */

@@ -15,12 +15,12 @@ export type Acceptance = { outcome: 'new' | 'duplicate' | 'stranded'; turn: stri
 /**
  * Claims the id and appends the message, in one step. The same transaction then adds a turn named after the message. A duplicate must not get
  * one, and a transaction cannot branch, so for a duplicate the job's key is made to exist (BullMQ adds no job whose id exists) until
- * the end of the transaction. A message on the control channel tells a running turn that there is more.
+ * the end of the transaction. A message on the control channel tells the worker that there is more.
  */
 const acceptScript: Script = {
   name: 'sidepocketAccept',
   keys: 5,
-  // KEYS: message, inbox, conversations, job, turn's deduplication. ARGV: lifetime, conversation, at, message as JSON, channel, id, prefix of the message keys.
+  // KEYS: message, inbox, conversations, job, turn's deduplication. ARGV: lifetime, conversation, at, message as JSON, channel, id, prefix of the message keys, turns that are put off.
   lua: `
     if redis.call('HSETNX', KEYS[1], 'conversation', ARGV[2]) == 1 then
       redis.call('HSET', KEYS[1], 'state', 'waiting', 'at', ARGV[3])
@@ -38,7 +38,9 @@ const acceptScript: Script = {
       end
       if not placed then redis.call('RPUSH', KEYS[2], ARGV[4]) end
       redis.call('SADD', KEYS[3], ARGV[2])
-      redis.call('PUBLISH', ARGV[5], cjson.encode({ kind = 'message', conversation = ARGV[2], id = ARGV[6] }))
+      local turn = redis.call('GET', KEYS[5])
+      local putOff = turn and redis.call('ZSCORE', ARGV[8], turn) and true or false
+      redis.call('PUBLISH', ARGV[5], cjson.encode({ kind = 'message', conversation = ARGV[2], id = ARGV[6], putOff = putOff }))
       return 'new'
     end
     if redis.call('EXISTS', KEYS[4]) == 0 then redis.call('HSET', KEYS[4], 'placeholder', '1') end
@@ -64,7 +66,7 @@ export function createIntake(turns: Turns): Intake {
       script: acceptScript,
       args: [
         keys.message(id), keys.inbox(conversation), keys.conversations, keys.job('turns', id), keys.deduplication('turns', conversation),
-        claimLifetime, conversation, at, JSON.stringify(message), keys.control, id, keys.message(''),
+        claimLifetime, conversation, at, JSON.stringify(message), keys.control, id, keys.message(''), keys.delayed('turns'),
       ],
       wantsJob: (reply: unknown) => reply === 'new',
       after: { script: clearPlaceholderScript, args: [keys.job('turns', id)] },

@@ -52,6 +52,7 @@ export const keys = {
   jobLock: (queue: string, id: string): string => `${prefix}:${queue}:${id}:lock`,
   deduplication: (queue: string, id: string): string => `${prefix}:${queue}:de:${id}`,
   active: (queue: string): string => `${prefix}:${queue}:active`,
+  delayed: (queue: string): string => `${prefix}:${queue}:delayed`,
   stalled: (queue: string): string => `${prefix}:${queue}:stalled`,
   stalledCheck: (queue: string): string => `${prefix}:${queue}:stalled-check`,
 } as const;

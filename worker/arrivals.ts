@@ -1,7 +1,6 @@
 /** Tells a running turn that something came in for its conversation. */
 export type Arrivals = {
-  /** Returns whether a turn listens. */
-  announce(conversation: string): boolean;
+  announce(conversation: string): void;
   /** Something may have come in anywhere. */
   announceAll(): void;
   /** Calls back at each arrival until the returned function is called. A conversation has one turn, so it has one listener. */
@@ -11,11 +10,7 @@ export type Arrivals = {
 export function createArrivals(): Arrivals {
   const listeners = new Map<string, () => void>();
   return {
-    announce(conversation) {
-      const listener = listeners.get(conversation);
-      listener?.();
-      return listener !== undefined;
-    },
+    announce: (conversation) => listeners.get(conversation)?.(),
     announceAll() {
       for (const listener of listeners.values()) listener();
     },

@@ -90,8 +90,9 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     const arrivals = createArrivals();
     const onControl = (said: Control): void => {
       if (said.kind !== 'message') return claims.onControl(said);
+      arrivals.announce(said.conversation);
       // A turn that is put off, for a usage limit, looks at what has come in: it may be a command, or want a word.
-      if (!arrivals.announce(said.conversation)) turns.promote(said.conversation).catch((error: unknown) => log.warn({ err: error }, 'a turn that is put off was not told'));
+      if (said.putOff) turns.promote(said.conversation).catch((error: unknown) => log.warn({ err: error }, 'a turn that is put off was not told'));
     };
     const control = await listenToControl(redis, onControl, () => arrivals.announceAll());
     releasers.add('control', () => control.stop());

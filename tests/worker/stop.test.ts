@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/keys.ts';
+import { AgentFailure } from '../../worker/agent/agent.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';
@@ -40,5 +41,26 @@ test('a stop takes back what was said before it and has not begun, and nothing t
     await pipeline.startWorker();
     await until('both answers', () => texts(pipeline).length === 2);
     expect(texts(pipeline)).toEqual(['Stopped before I began.', 'answer to hello']);
+  });
+});
+
+test('what comes in while a turn is put off for a usage limit is heard: a command is obeyed, and a stop takes the message back', async () => {
+  await withPipeline({}, async (pipeline) => {
+    await pipeline.startWorker({
+      answer: async (text) => {
+        if (text === 'limited') throw new AgentFailure('usage-limit', 'limit reached', new Date(Date.now() + 3_600_000));
+        return `answer to ${text}`;
+      },
+    });
+    await pipeline.say('limited');
+    await until('the sentence about the limit', () => texts(pipeline).length === 1);
+    expect(texts(pipeline)[0]).toContain('usage limit');
+    await until('a turn that is put off', async () => (await pipeline.redis.zcard(keys.delayed('turns'))) === 1);
+    await pipeline.say('/schedules');
+    await until('the list', () => texts(pipeline).some((text) => text.startsWith('Nothing is scheduled')));
+    await until('a turn that is put off again', async () => (await pipeline.redis.zcard(keys.delayed('turns'))) === 1);
+    await pipeline.say('stop');
+    await until('the stop', () => texts(pipeline).some((text) => text.startsWith('Stopped')));
+    expect(await pipeline.redis.llen(keys.inbox(phone))).toBe(0);
   });
 });
