@@ -141,9 +141,10 @@ test('a hundred messages at once are one wake, with one call at a time', async (
   await withSleep({ onCall }, async (bench) => {
     const all = Array.from({ length: 100 }, (_, index) => `number ${index}`);
     await Promise.all(all.map((text, index) => bench.say(text, index % 2 ? phone : otherPhone)));
-    await until('all answers', () => texts(bench).length + texts(bench, otherPhone).length >= all.length, 20_000);
-    const said = [...texts(bench), ...texts(bench, otherPhone)].filter((text) => text.startsWith('answer to '));
-    expect(said.toSorted()).toEqual(all.map((text) => `answer to ${text}`).toSorted());
+    // The sentence about waking comes, too, when that takes long.
+    const answers = (): string[] => [...texts(bench), ...texts(bench, otherPhone)].filter((text) => text.startsWith('answer to '));
+    await until('all answers', () => answers().length >= all.length, 20_000);
+    expect(answers().toSorted()).toEqual(all.map((text) => `answer to ${text}`).toSorted());
     expect(bench.wake.mostOpen()).toBe(1);
     expect(bench.wake.calls.length).toBeLessThanOrEqual(4);
     expect(await bench.metric('sidepocket_wake_seconds_count')).toBe(1);
