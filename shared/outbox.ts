@@ -46,7 +46,7 @@ const putScript: Script = {
       local key = ARGV[2] .. ':reply:' .. reply.id
       if redis.call('HSETNX', key, 'id', reply.id) == 1 then
         redis.call('HSET', key, 'conversation', ARGV[4], 'turn', reply.turn, 'text', reply.text, 'at', ARGV[5], 'status', 'waiting', 'seq', redis.call('HINCRBY', KEYS[5], 'said', 1))
-        for _, field in ipairs({ 'file', 'template' }) do
+        for _, field in ipairs({ 'file', 'template', 'choices', 'session' }) do
           if reply[field] ~= '' then redis.call('HSET', key, field, reply[field]) end
         end
         redis.call('EXPIRE', key, ARGV[3])
@@ -77,7 +77,7 @@ export function createOutbox(redis: Redis, deliveries: Deliveries): Outbox {
       const args = [
         fence?.lock ?? keys.conversations, keys.outbox(conversation), keys.conversations, keys.inbox(conversation), keys.conversation(conversation),
         fence?.token ?? '', prefix, replyLifetime, conversation, new Date().toISOString(),
-        JSON.stringify(replies.map(({ id, turn, text, file, template = '' }) => ({ id, turn, text, template, file: file ? JSON.stringify(file) : '' }))),
+        JSON.stringify(replies.map(({ id, turn, text, file, choices, template = '', session = '' }) => ({ id, turn, text, template, session, file: asJson(file), choices: asJson(choices) }))),
         JSON.stringify(settlement?.ids ?? []), settlement?.state ?? '',
       ];
       const outcome = replies.length > 0 ? (await deliveries.runAndAdd({ script: putScript, args }, conversation)).reply : await runScript(redis, putScript, args);
@@ -100,4 +100,8 @@ export function createOutbox(redis: Redis, deliveries: Deliveries): Outbox {
       await deliveries.add(conversation);
     },
   };
+}
+
+function asJson(value: object | undefined): string {
+  return value ? JSON.stringify(value) : '';
 }

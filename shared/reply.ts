@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Choices } from './choices.ts';
 
 /**
  * The stations of a reply, in the order they are reached. `posting` is noted before Twilio is asked, so that a process that
@@ -11,8 +12,11 @@ export type ReplyStatus = z.infer<typeof ReplyStatus>;
 export const ReplyFile = z.object({ token: z.string(), type: z.string(), name: z.string(), size: z.number() });
 export type ReplyFile = z.infer<typeof ReplyFile>;
 
-/** What is to be said to a person. `template` is a ContentSid that is sent instead of the text. `id` is the same each time the same thing is said again after a crash. */
-export type NewReply = { id: string; conversation: string; turn: string; text: string; file?: ReplyFile; template?: string };
+/**
+ * What is to be said to a person. `template` is a ContentSid that is sent instead of the text; `choices` are tapped under it; `session` is the one it was said in, for when it is
+ * quoted. `id` is the same each time the same thing is said again after a crash.
+ */
+export type NewReply = { id: string; conversation: string; turn: string; text: string; file?: ReplyFile; template?: string; choices?: Choices; session?: string };
 
 /** A reply as the ledger keeps it: a Redis hash, read back. Times are ISO 8601. */
 export const Reply = z.object({
@@ -22,6 +26,8 @@ export const Reply = z.object({
   text: z.string(),
   file: z.preprocess((value) => (typeof value === 'string' && value ? JSON.parse(value) : undefined), ReplyFile.optional()),
   template: z.preprocess((value) => value || undefined, z.string().optional()),
+  choices: z.preprocess((value) => (typeof value === 'string' && value ? JSON.parse(value) : undefined), Choices.optional()),
+  session: z.preprocess((value) => value || undefined, z.string().optional()),
   /** A notice of the relay's: tried once, and not missed when it does not arrive. */
   notice: z.string().optional(),
   status: ReplyStatus,

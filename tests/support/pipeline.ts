@@ -35,12 +35,15 @@ export type Pipeline = {
   dataDir: string;
   log: Log;
   /** Starts a worker in this process. Its agent answers `answer to <text>` unless told otherwise. */
-  startWorker(change?: Partial<WorkerParts> & { answer?: FastAgentOptions['answer']; environment?: Record<string, string> }): Promise<{ stop(): Promise<void>; url: string }>;
+  startWorker(change?: WorkerChange): Promise<{ stop(): Promise<void>; url: string }>;
   /** Sends a text from a phone; returns its sid. */
   say(text: string, from?: string): Promise<string>;
   /** What the phone has got so far, oldest first. */
   replies(from?: string): ChatMessage[];
 };
+
+/** What is different about a worker: other parts, what the fast agent answers, further variables. */
+export type WorkerChange = Partial<WorkerParts> & { answer?: FastAgentOptions['answer']; environment?: Record<string, string> };
 
 export type PipelineOptions = { environment?: Record<string, string>; relay?: boolean; twilioPace?: { sentMs: number; deliveredMs: number; readMs: number } };
 

@@ -2,23 +2,12 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import type { Job } from 'bullmq';
 import { expect, test } from 'vitest';
-import { createTurns } from '../../shared/queues.ts';
-import type { TurnData, TurnResult } from '../../shared/queues.ts';
 import { callTool, text } from '../../simulator/model/answer.ts';
-import { runScriptedModel } from '../../simulator/model/scripted-model.ts';
-import type { ScriptedModel } from '../../simulator/model/scripted-model.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
-import { findChromium } from '../../worker/agent/browser.ts';
-import { createClaudeAgent } from '../../worker/agent/claude.ts';
-import { claudeDirectory } from '../../worker/agent/environment.ts';
-import { findMarked } from '../../worker/agent/processes.ts';
-import { phone, withPipeline } from '../support/pipeline.ts';
-import type { Pipeline } from '../support/pipeline.ts';
+import { phone } from '../support/pipeline.ts';
+import { modelKey, withStory } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
-
-const key = 'sk-ant-key-of-this-test';
 
 /** A picture of one pixel. */
 const pixel = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
@@ -28,38 +17,6 @@ const sendTwice: Story = {
   matches: (asked) => asked === 'send it twice',
   next: ({ results }) => (results.length < 2 ? callTool('mcp__whatsapp__send_file', { path: 'picture.png' }) : text(results.map((result) => result.text).join(' '))),
 };
-
-type Whole = Pipeline & { model: ScriptedModel; jobs(state: 'completed' | 'failed'): Promise<Job<TurnData, TurnResult>[]>; logs(job: Job): Promise<string[]> };
-
-/** The pipeline with the real Claude Code, the real browser and a scripted model. */
-async function withWholePath(use: (whole: Whole) => Promise<void>): Promise<void> {
-  const model = await runScriptedModel({ quiet: true, stories: [sendTwice] });
-  const owners: string[] = [];
-  try {
-    await withPipeline({ environment: { ANTHROPIC_API_KEY: key } }, async (pipeline) => {
-      process.env['CLAUDE_CONFIG_DIR'] = claudeDirectory(pipeline.dataDir);
-      const chromium = await findChromium(process.env['PATH'] ?? '');
-      await pipeline.startWorker({
-        createAgent: async (owner) => {
-          owners.push(owner);
-          return createClaudeAgent({
-            dataDir: pipeline.dataDir, imagesDir: path.join(pipeline.dataDir, 'images'), chromium, owner, log: pipeline.log,
-            secrets: { ANTHROPIC_API_KEY: key, ANTHROPIC_BASE_URL: model.url }, host: process.env, modelPatienceMs: 30_000, maxLive: 3, idleMs: 60_000,
-          });
-        },
-      });
-      const turns = createTurns(pipeline.redis);
-      try {
-        await use({ ...pipeline, model, jobs: (state) => turns.queue.getJobs([state]), logs: async (job) => (await turns.queue.getJobLogs(job.id ?? '')).logs });
-      } finally {
-        await turns.close();
-      }
-    });
-  } finally {
-    await model.stop();
-  }
-  expect((await findMarked()).filter(({ mark }) => owners.some((owner) => mark.startsWith(`${owner}/`)))).toEqual([]);
-}
 
 /** A web page on this machine for as long as `use` takes. */
 async function withPage(html: string, use: (url: string) => Promise<void>): Promise<void> {
@@ -75,7 +32,7 @@ async function withPage(html: string, use: (url: string) => Promise<void>): Prom
 
 test('a page is opened and photographed, a file written and sent, and a picture never sent twice', async () => {
   await withPage('<title>The test page</title><h1>Hello from a page</h1>', (page) =>
-    withWholePath(async ({ say, replies, twin, jobs, logs, dataDir }) => {
+    withStory({ stories: [sendTwice] }, async ({ say, replies, twin, jobs, logs, dataDir }) => {
       const sid = await say(`take a screenshot of ${page}`);
       await until('the picture and the answer', () => replies().length >= 2, 25_000);
       const [picture, answer] = replies();
@@ -117,7 +74,7 @@ test('a page is opened and photographed, a file written and sent, and a picture 
 });
 
 test('a model that fails gives the person one plain sentence, and the job the details without a secret', async () => {
-  await withWholePath(async ({ say, replies, model, jobs, logs, environment }) => {
+  await withStory({ stories: [sendTwice] }, async ({ say, replies, model, jobs, logs, environment }) => {
     model.faults.creditTooLow = Infinity;
     await say('say something');
     const [failed] = await until('the failed job', async () => (await jobs('failed')).length > 0 && jobs('failed'));
@@ -126,7 +83,7 @@ test('a model that fails gives the person one plain sentence, and the job the de
     expect(failed.failedReason).toBe('no-credit: Credit balance is too low');
     expect((await logs(failed)).at(-1)).toContain('failed: no-credit: Credit balance is too low');
     const stored = JSON.stringify([failed.toJSON(), await logs(failed)]);
-    for (const secret of [key, environment['TWILIO_AUTH_TOKEN'] ?? '?', environment['ADMIN_PASSWORD'] ?? '?']) expect(stored).not.toContain(secret);
+    for (const secret of [modelKey, environment['TWILIO_AUTH_TOKEN'] ?? '?', environment['ADMIN_PASSWORD'] ?? '?']) expect(stored).not.toContain(secret);
 
     // A second message is answered once the model is mended, so nothing of the first came in between.
     model.faults.creditTooLow = 0;

@@ -1,0 +1,66 @@
+import path from 'node:path';
+import type { Job } from 'bullmq';
+import { expect } from 'vitest';
+import { createTurns } from '../../shared/queues.ts';
+import type { TurnData, TurnResult } from '../../shared/queues.ts';
+import { runScriptedModel } from '../../simulator/model/scripted-model.ts';
+import type { ScriptedModel } from '../../simulator/model/scripted-model.ts';
+import type { Story } from '../../simulator/model/stories/story.ts';
+import { findChromium } from '../../worker/agent/browser.ts';
+import { createClaudeAgent } from '../../worker/agent/claude.ts';
+import { claudeDirectory } from '../../worker/agent/environment.ts';
+import { findMarked } from '../../worker/agent/processes.ts';
+import { withPipeline } from './pipeline.ts';
+import type { Pipeline, WorkerChange } from './pipeline.ts';
+
+export const modelKey = 'sk-ant-key-of-this-test';
+
+/** The whole path, from a phone to the real Claude Code with its browser and back; only the model is scripted. */
+export type StoryBench = Pipeline & {
+  model: ScriptedModel;
+  jobs(state: 'completed' | 'failed' | 'active'): Promise<Job<TurnData, TurnResult>[]>;
+  logs(job: Job): Promise<string[]>;
+};
+
+export type StoryOptions = {
+  /** Stories that the model tells before its standard ones. */
+  stories?: readonly Story[];
+  /** Variables for relay and worker. */
+  environment?: Record<string, string>;
+  /** What is different about the worker. */
+  worker?: WorkerChange;
+};
+
+/** Runs the pipeline with the real Claude Code, the real browser and a scripted model; at the end no process of the agent is left. */
+export async function withStory({ stories = [], environment = {}, worker = {} }: StoryOptions, use: (bench: StoryBench) => Promise<void>): Promise<void> {
+  const model = await runScriptedModel({ quiet: true, stories });
+  const owners: string[] = [];
+  try {
+    await withPipeline({ environment: { ANTHROPIC_API_KEY: modelKey, ...environment } }, async (pipeline) => {
+      process.env['CLAUDE_CONFIG_DIR'] = claudeDirectory(pipeline.dataDir);
+      const chromium = await findChromium(process.env['PATH'] ?? '');
+      const startWorker = (change: WorkerChange = {}) =>
+        pipeline.startWorker({
+          createAgent: async (owner) => {
+            owners.push(owner);
+            return createClaudeAgent({
+              dataDir: pipeline.dataDir, imagesDir: path.join(pipeline.dataDir, 'images'), chromium, owner, log: pipeline.log,
+              secrets: { ANTHROPIC_API_KEY: modelKey, ANTHROPIC_BASE_URL: model.url }, host: process.env, modelPatienceMs: 30_000, maxLive: 3, idleMs: 60_000,
+            });
+          },
+          ...worker,
+          ...change,
+        });
+      await startWorker();
+      const turns = createTurns(pipeline.redis);
+      try {
+        await use({ ...pipeline, startWorker, model, jobs: (state) => turns.queue.getJobs([state]), logs: async (job) => (await turns.queue.getJobLogs(job.id ?? '')).logs });
+      } finally {
+        await turns.close();
+      }
+    });
+  } finally {
+    await model.stop();
+  }
+  expect((await findMarked()).filter(({ mark }) => owners.some((owner) => mark.startsWith(`${owner}/`)))).toEqual([]);
+}
