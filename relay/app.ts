@@ -1,32 +1,40 @@
 import express from 'express';
 import type { ErrorRequestHandler, Express, Router } from 'express';
 import helmet from 'helmet';
-import type { Registry } from 'prom-client';
 import type { Log } from '../shared/log.ts';
+import { keepDoor } from './doorkeeper.ts';
+import type { Doorkeeper } from './doorkeeper.ts';
+import type { Metrics } from './metrics.ts';
 
 export type AppParts = {
   log: Log;
   /** Whether Redis answers now. */
   isReady: () => Promise<boolean>;
+  doorkeeper: Doorkeeper;
+  /** How many proxies stand in front. */
+  proxies: number;
   media: Router;
-  /** The sign-in and what lies behind it; absent when there is no password. */
-  signIn?: Router;
-  dashboard?: Router;
-  registry: Registry;
+  /** Long answers as web pages. */
+  pages: Router;
+  /** The sign-in and what lies behind it, in this order; absent when there is no password. */
+  admin: { signIn: Router; pages: Router; dashboard: Router } | undefined;
+  metrics: Metrics;
 };
 
 /** Everything that the relay serves besides Twilio's webhooks. */
 export function createApp(parts: AppParts): Express {
   const app = express();
   app.disable('x-powered-by');
-  // One proxy stands in front (Fly's); its X-Forwarded-For is the client's address, for the sign-in throttle.
-  app.set('trust proxy', 1);
+  // For the scheme only, which a secure cookie asks for; addresses are read in one place of our own.
+  app.set('trust proxy', parts.proxies);
   app.get('/health', (_request, response) => void response.json({ status: 'ok' }));
   app.get('/ready', async (_request, response) => {
     const ready = await parts.isReady();
     response.status(ready ? 200 : 503).json({ status: ready ? 'ok' : 'no Redis' });
   });
-  app.use(parts.media);
+  const door = keepDoor(parts.doorkeeper);
+  app.use(['/media', '/page'], door);
+  app.use(parts.media, parts.pages);
   app.use(
     helmet({
       contentSecurityPolicy: { directives: { 'style-src': ["'self'", "'unsafe-inline'"], 'img-src': ["'self'", 'data:'], 'upgrade-insecure-requests': null } },
@@ -34,12 +42,16 @@ export function createApp(parts: AppParts): Express {
       referrerPolicy: { policy: 'same-origin' },
     }),
   );
-  if (parts.signIn && parts.dashboard) {
-    app.use(parts.signIn);
-    app.get('/metrics', async (_request, response) => void response.type(parts.registry.contentType).send(await parts.registry.metrics()));
-    app.use(parts.dashboard);
+  if (parts.admin) {
+    app.use(parts.admin.signIn);
+    app.get('/metrics', async (_request, response) => {
+      const { type, text } = await parts.metrics.scrape();
+      response.type(type).send(text);
+    });
+    app.use(parts.admin.pages);
+    app.use(parts.admin.dashboard);
   }
-  app.use((_request, response) => void response.status(404).type('text').send('There is nothing here.'));
+  app.use(door, (_request, response) => void response.status(404).type('text').send('There is nothing here.'));
   const onError: ErrorRequestHandler = (error: unknown, request, response, next) => {
     const status = statusOf(error);
     // No more of the path: behind /media/ stands a token that opens a file.

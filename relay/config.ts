@@ -1,25 +1,38 @@
 import { z } from 'zod';
 import { variables as v, parseEnvironment } from '../shared/env.ts';
 import type { Environment } from '../shared/env.ts';
+import { usualRetentionDays } from '../shared/retention.ts';
 
-const schema = z.object({
-  PORT: v.PORT.default(8080),
-  HOST: v.HOST.optional(),
-  PUBLIC_URL: v.PUBLIC_URL,
-  REDIS_URL: v.REDIS_URL,
-  TWILIO_ACCOUNT_SID: v.TWILIO_ACCOUNT_SID,
-  TWILIO_AUTH_TOKEN: v.TWILIO_AUTH_TOKEN,
-  TWILIO_WHATSAPP_NUMBER: v.TWILIO_WHATSAPP_NUMBER,
-  TWILIO_API_URL: v.TWILIO_API_URL.optional(),
-  TWILIO_TEMPLATE_SID: v.TWILIO_TEMPLATE_SID.optional(),
-  ALLOWED_SENDERS: v.ALLOWED_SENDERS,
-  WAKE_URL: v.WAKE_URL.optional(),
-  WAKE_SECRET: v.WAKE_SECRET.optional(),
-  ADMIN_PASSWORD: v.ADMIN_PASSWORD.optional(),
-  PACE_SECONDS: v.PACE_SECONDS.optional(),
-  PACE_BURST: v.PACE_BURST.optional(),
-  LOG_LEVEL: v.LOG_LEVEL.default('info'),
-});
+const schema = z
+  .object({
+    PORT: v.PORT.default(8080),
+    HOST: v.HOST.optional(),
+    PUBLIC_URL: v.PUBLIC_URL,
+    REDIS_URL: v.REDIS_URL,
+    TWILIO_ACCOUNT_SID: v.TWILIO_ACCOUNT_SID,
+    TWILIO_AUTH_TOKEN: v.TWILIO_AUTH_TOKEN,
+    TWILIO_AUTH_TOKEN_SECONDARY: v.TWILIO_AUTH_TOKEN_SECONDARY.optional(),
+    TWILIO_WHATSAPP_NUMBER: v.TWILIO_WHATSAPP_NUMBER,
+    TWILIO_API_URL: v.TWILIO_API_URL.optional(),
+    TWILIO_TEMPLATE_SID: v.TWILIO_TEMPLATE_SID.optional(),
+    ALLOWED_SENDERS: v.ALLOWED_SENDERS,
+    WAKE_URL: v.WAKE_URL.optional(),
+    WAKE_SECRET: v.WAKE_SECRET.optional(),
+    ADMIN_PASSWORD: v.ADMIN_PASSWORD.optional(),
+    ADMIN_WRITE: v.ADMIN_WRITE.default(false),
+    TRUST_PROXY: v.TRUST_PROXY.optional(),
+    // WhatsApp sends up to 100 pictures at once, each a message.
+    SENDER_LIMIT_PER_MINUTE: v.SENDER_LIMIT_PER_MINUTE.default(120),
+    RETENTION_DAYS: v.RETENTION_DAYS.default(usualRetentionDays),
+    PACE_SECONDS: v.PACE_SECONDS.optional(),
+    PACE_BURST: v.PACE_BURST.optional(),
+    OTEL_EXPORTER_OTLP_ENDPOINT: v.OTEL_EXPORTER_OTLP_ENDPOINT.optional(),
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: v.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT.optional(),
+    OTEL_SDK_DISABLED: v.OTEL_SDK_DISABLED.optional(),
+    LOG_LEVEL: v.LOG_LEVEL.default('info'),
+  })
+  // The relay itself speaks no TLS: where the world reaches it by https, a proxy stands in front.
+  .transform((env) => ({ ...env, TRUST_PROXY: env.TRUST_PROXY ?? (env.PUBLIC_URL.startsWith('https:') ? 1 : 0) }));
 
 export type RelayConfig = z.output<typeof schema>;
 

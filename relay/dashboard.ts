@@ -9,7 +9,6 @@ import type { RequestHandler } from 'express';
 export function createDashboard(queues: Queue[]): Router {
   let loading: Promise<RequestHandler> | undefined;
   const router = Router();
-  router.get('/admin', (_request, response) => response.redirect(303, '/admin/queues'));
   router.use('/admin/queues', async (request, response, next) => {
     (await (loading ??= load(queues)))(request, response, next);
   });

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 /** A request that is answered with this status and nothing else; `message` is for the log. */
 export class BadRequest extends Error {
   override name = 'BadRequest';
-  readonly status: 400 | 403 | 408 | 413 | 415;
+  readonly status: 400 | 403 | 413 | 415 | 429;
 
   constructor(status: BadRequest['status'], message: string) {
     super(message);

@@ -15,7 +15,7 @@ export function createMedia(files: FileStore, log: Log): Router {
     const { token } = request.params;
     const file = /^[\w-]{16,64}$/.test(token) ? await files.find(token) : undefined;
     if (!file) {
-      response.status(404).type('text/plain').send('This file is not here, or not any more.');
+      response.status(404).set('X-Content-Type-Options', 'nosniff').type('text/plain').send('This file is not here, or not any more.');
       return;
     }
     describe(response, file);
@@ -40,6 +40,7 @@ function describe(response: Response, file: StoredFile): void {
   response.setHeader('Content-Disposition', `inline; filename="${name}"`);
   response.setHeader('Cache-Control', 'private, max-age=3600');
   response.setHeader('X-Content-Type-Options', 'nosniff');
+  response.setHeader('Referrer-Policy', 'no-referrer');
   // A file that Claude wrote must not run as a page of this origin.
   response.setHeader('Content-Security-Policy', "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; media-src 'self'");
 }

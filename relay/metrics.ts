@@ -1,19 +1,53 @@
-import { Counter, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Standing } from './standing.ts';
 
 /** What the relay counts, for Prometheus. */
 export type Metrics = {
-  registry: Registry;
   accepted: Counter<'outcome'>;
+  /** How long Twilio waited (s). */
+  ackSeconds: Histogram<'path' | 'status'>;
   wakeCalls: Counter<'outcome'>;
   wakeSeconds: Histogram;
+  /** All of it as Prometheus reads it, with how things stand; without that while Redis is away. */
+  scrape(): Promise<{ type: string; text: string }>;
 };
 
-export function createMetrics(): Metrics {
+/** `standing` is read at each scrape and at no other time. */
+export function createMetrics(standing: () => Promise<Standing>): Metrics {
   const registry = new Registry();
+  const registers = [registry];
+  const resident: Gauge = new Gauge({ name: 'sidepocket_resident_bytes', help: "The relay's memory", registers, collect: () => resident.set(process.memoryUsage.rss()) });
   return {
-    registry,
-    accepted: new Counter({ name: 'sidepocket_webhooks_total', help: 'Incoming messages by what became of them', labelNames: ['outcome'], registers: [registry] }),
-    wakeCalls: new Counter({ name: 'sidepocket_wake_calls_total', help: 'Calls to the wake address by their outcome', labelNames: ['outcome'], registers: [registry] }),
-    wakeSeconds: new Histogram({ name: 'sidepocket_wake_seconds', help: 'Time from the first call to the first sign of life', buckets: [0.5, 1, 2, 4, 8, 16, 32, 64, 128], registers: [registry] }),
+    accepted: new Counter({ name: 'sidepocket_webhooks_total', help: 'Incoming messages by what became of them', labelNames: ['outcome'], registers }),
+    ackSeconds: new Histogram({
+      name: 'sidepocket_ack_seconds', help: 'Time until a webhook of Twilio was answered', labelNames: ['path', 'status'], buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2], registers,
+    }),
+    wakeCalls: new Counter({ name: 'sidepocket_wake_calls_total', help: 'Calls to the wake address by their outcome', labelNames: ['outcome'], registers }),
+    wakeSeconds: new Histogram({ name: 'sidepocket_wake_seconds', help: 'Time from the first call to the first sign of life', buckets: [0.5, 1, 2, 4, 8, 16, 32, 64, 128], registers }),
+    async scrape() {
+      const now = await standing().catch(() => undefined);
+      const parts = [registry, ...(now ? [toRegistry(now)] : [])];
+      return { type: registry.contentType, text: (await Promise.all(parts.map((part) => part.metrics()))).join('') };
+    },
   };
+}
+
+/** The metrics that stand in Redis, since the worker makes them, too. */
+function toRegistry(now: Standing): Registry {
+  const registry = new Registry();
+  const registers = [registry];
+  const turns = new Gauge({ name: 'sidepocket_turns', help: 'Turns by their state', labelNames: ['state'], registers });
+  const replies = new Counter({ name: 'sidepocket_replies_total', help: 'Replies by the status that they came to', labelNames: ['status'], registers });
+  const failures = new Counter({ name: 'sidepocket_delivery_failures_total', help: "Refused and failed sends by Twilio's code", labelNames: ['code'], registers });
+  const spend = new Gauge({ name: 'sidepocket_spend_dollars', help: "What Claude has cost by its own estimate, in UTC's day and month", labelNames: ['time'], registers });
+  const waiting = new Gauge({ name: 'sidepocket_messages_waiting', help: 'Messages that have no answer yet', registers });
+  const awake = new Gauge({ name: 'sidepocket_vm_awake', help: '1 while a worker shows signs of life', registers });
+  for (const [state, count] of Object.entries(now.turns)) turns.set({ state }, count);
+  for (const [status, count] of Object.entries(now.replies)) replies.inc({ status }, count);
+  for (const [code, count] of Object.entries(now.failures)) failures.inc({ code }, count);
+  spend.set({ time: 'day' }, now.spentToday);
+  spend.set({ time: 'month' }, now.spentThisMonth);
+  waiting.set(now.messagesWaiting);
+  awake.set(now.isAwake ? 1 : 0);
+  return registry;
 }

@@ -1,43 +1,58 @@
 import { once } from 'node:events';
+import type { RequestListener } from 'node:http';
 import { createDelivery, reconcilingTimes } from '../shared/delivery.ts';
-import { createFileStore } from '../shared/file-store.ts';
 import { createIntake } from '../shared/intake.ts';
 import { keys } from '../shared/keys.ts';
-import { createLedger } from '../shared/ledger.ts';
 import { createReleasers } from '../shared/lifecycle.ts';
-import type { Running } from '../shared/lifecycle.ts';
+import type { Releasers, Running } from '../shared/lifecycle.ts';
 import type { Log } from '../shared/log.ts';
 import type { Messenger } from '../shared/messenger.ts';
-import { createOutbox } from '../shared/outbox.ts';
 import { createPace, paceFor } from '../shared/pace.ts';
-import { createDeliveries, createTurns } from '../shared/queues.ts';
+import { createPageStore } from '../shared/page-store.ts';
 import { checkRedis } from '../shared/redis-check.ts';
 import { connectRedis } from '../shared/redis.ts';
-import type { Redis } from '../shared/redis.ts';
-import { createSchedules } from '../shared/schedules.ts';
 import { sweep } from '../shared/sweep.ts';
+import { traceMessenger } from '../shared/traced-messenger.ts';
+import { untraced } from '../shared/tracing.ts';
+import type { Tracing } from '../shared/tracing.ts';
 import { createTwilioMessenger } from '../shared/twilio-messenger.ts';
 import { createTyping } from '../shared/typing.ts';
+import { createAdminMount } from './admin/mount.ts';
 import { createApp } from './app.ts';
 import { beginInOrder } from './beginning.ts';
 import type { RelayConfig } from './config.ts';
-import { createDashboard } from './dashboard.ts';
+import { createDoorkeeper } from './doorkeeper.ts';
 import { createGapRepair } from './gap-repair.ts';
 import { createMedia } from './media.ts';
 import { createMetrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 import { createNotices } from './notices.ts';
+import type { Notices } from './notices.ts';
+import { createPages } from './page/pages.ts';
+import { createPageRenderer } from './page/renderer.ts';
+import type { PageRenderer } from './page/renderer.ts';
+import { createReadiness } from './readiness.ts';
+import { createSamples } from './samples.ts';
+import { createSenderLimit } from './sender-limit.ts';
 import { runServer } from './server.ts';
-import { createSignIn } from './sign-in.ts';
 import { createVerifier } from './signature.ts';
+import { readStanding } from './standing.ts';
 import { createStatuses } from './statuses.ts';
+import { createStores } from './stores.ts';
+import type { Stores } from './stores.ts';
+import { readVersions } from './versions.ts';
 import { createVmKeeper } from './vm-keeper.ts';
+import type { VmKeeper } from './vm-keeper.ts';
 import { wakerTimes } from './waker.ts';
 import type { WakerTimes } from './waker.ts';
-import type { StatusReport } from './webhook.ts';
 import { createWebhooks } from './webhooks.ts';
+import type { WebhookParts } from './webhooks.ts';
 
-/** What a relay is made of besides its configuration; tests are more impatient. */
-export type RelayParts = { messenger: Messenger; times: WakerTimes };
+/** What a relay is made of besides its configuration; tests are more impatient. The tracing is stopped with it. */
+export type RelayParts = { messenger: Messenger; times: WakerTimes; tracing?: Tracing };
+
+/** Of so many answers to Twilio the overview knows how long they took. */
+const mostAcks = 1000;
 
 /** The composition that production runs. */
 export function relayParts(config: RelayConfig, log: Log): RelayParts {
@@ -46,80 +61,29 @@ export function relayParts(config: RelayConfig, log: Log): RelayParts {
 }
 
 /** Runs the relay until it is stopped. Returns its address as this machine sees it. Throws when it cannot listen. */
-export async function runRelay(config: RelayConfig, log: Log, { messenger, times }: RelayParts = relayParts(config, log)): Promise<Running & { url: string }> {
+export async function runRelay(config: RelayConfig, log: Log, { messenger: carrier, times, tracing = untraced }: RelayParts = relayParts(config, log)): Promise<Running & { url: string }> {
   const releasers = createReleasers(log);
+  releasers.add('tracing', () => tracing.stop(), 3000);
+  const messenger = traceMessenger(carrier, tracing.trace);
   try {
     const redis = connectRedis(config.REDIS_URL, 'fail-fast', log);
     releasers.add('redis', () => redis.disconnect());
-    const [turns, deliveries, schedules] = [createTurns(redis), createDeliveries(redis), createSchedules(redis)];
-    releasers.add('queues', () => Promise.all([turns.close(), deliveries.close(), schedules.close()]), 2000);
+    const stores = createStores(redis, config.RETENTION_DAYS, tracing.queues);
+    releasers.add('queues', () => stores.close(), 2000);
+    const { turns, outbox, ledger, spend } = stores;
 
-    const outbox = createOutbox(redis, deliveries);
-    const ledger = createLedger(redis);
     const pace = createPace(redis, paceFor(config.TWILIO_WHATSAPP_NUMBER, config));
     const deliver = createDelivery({ messenger, outbox, ledger, pace, log, publicUrl: config.PUBLIC_URL, reconciling: reconcilingTimes, now: Date.now });
-    const metrics = createMetrics();
-    const keeper = createVmKeeper({
-      redis, metrics, times, log,
-      wakeUrl: config.WAKE_URL, wakeSecret: config.WAKE_SECRET,
-      typing: createTyping(redis, messenger),
-      notices: createNotices(ledger, deliver, log),
-    });
+    const notices = createNotices(ledger, deliver, log);
+    const metrics = createMetrics(() => readStanding(redis, turns, spend, Date.now()));
+    const keeper = createVmKeeper({ redis, metrics, times, log, notices, wakeUrl: config.WAKE_URL, wakeSecret: config.WAKE_SECRET, typing: createTyping(redis, messenger) });
+    const renderer = createPageRenderer();
+    releasers.add('page renderer', () => renderer.stop());
+    const relay: Parts = { config, stores, metrics, keeper, notices, renderer, tracing, messenger, intake: createRelayIntake(config, stores, keeper, log), log };
 
-    const allowed = new Set(config.ALLOWED_SENDERS);
-    const door = {
-      isAllowed: (sender: string): boolean => allowed.has(sender),
-      accept: createIntake(turns),
-      onAccepted: keeper.onAccepted,
-      onUnclear: keeper.look,
-      log,
-    };
-    const statuses = createStatuses(ledger, outbox, config.TWILIO_TEMPLATE_SID, log);
-    const noteStatus = async (report: StatusReport): Promise<void> => {
-      if (await statuses(report)) keeper.look();
-    };
-    const webhooks = createWebhooks({
-      ...door,
-      verify: createVerifier(config.PUBLIC_URL, [config.TWILIO_AUTH_TOKEN]),
-      noteStatus,
-      count: (outcome) => metrics.accepted.inc({ outcome }),
-      now: () => new Date(),
-    });
-    const app = createApp({
-      log, registry: metrics.registry,
-      isReady: () => answers(redis),
-      media: createMedia(createFileStore(redis), log),
-      ...(config.ADMIN_PASSWORD
-        ? { signIn: createSignIn(config.ADMIN_PASSWORD, config.PUBLIC_URL.startsWith('https:')), dashboard: createDashboard([turns.queue, deliveries.queue, schedules.queue]) }
-        : {}),
-    });
-    const server = await runServer(config.PORT, config.HOST, (request, response) => {
-      if (!webhooks(request, response)) app(request, response);
-    });
+    const server = await runServer(config.PORT, config.HOST, createListener(relay));
     releasers.add('server', () => server.stop());
-
-    const gapRepair = createGapRepair({
-      ...door, messenger, noteStatus,
-      isKnown: async (id) => (await redis.exists(keys.message(id))) === 1,
-      findReply: (sid) => redis.get(keys.sent(sid)),
-    });
-    // Redis may still be away, or full: the relay answers all the same, and the rest begins when it can.
-    const beginning = beginInOrder(
-      [
-        () => untilReady(redis),
-        () => checkRedis(redis, log),
-        async () => void (await sweep(redis, turns, deliveries, log)),
-        async () => {
-          const keeping = await keeper.start();
-          releasers.add('VM keeper', () => keeping.stop());
-        },
-        async () => {
-          const repairing = gapRepair.start();
-          releasers.add('gap repair', () => repairing.stop());
-        },
-      ],
-      log,
-    );
+    const beginning = begin(relay, releasers);
     releasers.add('beginning', () => beginning.stop());
     log.info({ port: server.port, publicUrl: config.PUBLIC_URL }, 'the relay listens');
     return { url: `http://127.0.0.1:${server.port}`, stop: () => releasers.run() };
@@ -129,14 +93,78 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger, times
   }
 }
 
-async function untilReady(redis: Redis): Promise<void> {
-  if (redis.status !== 'ready') await once(redis, 'ready');
+type Parts = { config: RelayConfig; stores: Stores; metrics: Metrics; keeper: VmKeeper; notices: Notices; renderer: PageRenderer; tracing: Tracing; messenger: Messenger; intake: RelayIntake; log: Log };
+
+/** How a message or a status comes in, by webhook or because Twilio was asked for what was missed. */
+type RelayIntake = Pick<WebhookParts, 'isAllowed' | 'accept' | 'onAccepted' | 'onUnclear' | 'noteStatus' | 'log'>;
+
+function createRelayIntake(config: RelayConfig, { turns, ledger, outbox }: Stores, keeper: VmKeeper, log: Log): RelayIntake {
+  const allowed = new Set(config.ALLOWED_SENDERS);
+  const statuses = createStatuses(ledger, outbox, config.TWILIO_TEMPLATE_SID, log);
+  return {
+    isAllowed: (sender) => allowed.has(sender),
+    accept: createIntake(turns, config.RETENTION_DAYS),
+    onAccepted: keeper.onAccepted,
+    onUnclear: keeper.look,
+    async noteStatus(report) {
+      if (await statuses(report)) keeper.look();
+    },
+    log,
+  };
 }
 
-async function answers(redis: Redis): Promise<boolean> {
-  try {
-    return (await redis.ping()) === 'PONG';
-  } catch {
-    return false;
-  }
+/** Everything that the relay serves: Twilio's webhooks first, then the rest. */
+function createListener({ config, stores, metrics, keeper, notices, renderer, tracing, intake, log }: Parts): RequestListener {
+  const acks = createSamples(mostAcks);
+  const doorkeeper = createDoorkeeper(config.TRUST_PROXY, log);
+  const webhooks = createWebhooks({
+    ...intake, doorkeeper,
+    verify: createVerifier(config.PUBLIC_URL, [config.TWILIO_AUTH_TOKEN, config.TWILIO_AUTH_TOKEN_SECONDARY].filter((token) => token !== undefined)),
+    senders: createSenderLimit(config.SENDER_LIMIT_PER_MINUTE, notices, log),
+    trace: tracing.trace,
+    count: (outcome) => metrics.accepted.inc({ outcome }),
+    onAnswered: (path, status, ms) => {
+      metrics.ackSeconds.observe({ path, status }, ms / 1000);
+      if (path === '/webhook' && status === 200) acks.note(ms);
+    },
+    now: () => new Date(),
+  });
+  const app = createApp({
+    log, metrics, doorkeeper,
+    proxies: config.TRUST_PROXY,
+    isReady: createReadiness(stores.redis),
+    media: createMedia(stores.files, log),
+    pages: createPages(createPageStore(stores.redis, config.RETENTION_DAYS), renderer, log),
+    admin: createAdminMount({ ...stores, config, acks, log, versions: readVersions(), onRetried: keeper.look }),
+  });
+  return (request, response) => {
+    if (!webhooks(request, response)) app(request, response);
+  };
+}
+
+/** What follows once Redis answers. It may still be away, or full: the relay answers all the same, and the rest begins when it can. */
+function begin({ stores: { redis, turns, deliveries }, keeper, messenger, intake, log }: Parts, releasers: Releasers): Running {
+  const gapRepair = createGapRepair({
+    ...intake, messenger,
+    isKnown: async (id) => (await redis.exists(keys.message(id))) === 1,
+    findReply: (sid) => redis.get(keys.sent(sid)),
+  });
+  return beginInOrder(
+    [
+      async () => {
+        if (redis.status !== 'ready') await once(redis, 'ready');
+      },
+      () => checkRedis(redis, log),
+      async () => void (await sweep(redis, turns, deliveries, log)),
+      async () => {
+        const keeping = await keeper.start();
+        releasers.add('VM keeper', () => keeping.stop());
+      },
+      async () => {
+        const repairing = gapRepair.start();
+        releasers.add('gap repair', () => repairing.stop());
+      },
+    ],
+    log,
+  );
 }

@@ -6,9 +6,21 @@ import type { Running } from '../shared/lifecycle.ts';
 /** How long requests under way may take at a stop (ms); Twilio itself gives up after 15 s. */
 const stopPatience = 5000;
 
-/** Serves until it is stopped. Headers and bodies that trickle in are cut off: nothing that Twilio sends takes seconds. Throws when the port is taken. */
+/**
+ * What one client may cost. Headers and bodies that trickle in are cut off, since nothing that Twilio sends takes seconds; a connection on which nothing
+ * moves is closed; and there are only so many connections, each of which takes memory. Times in ms.
+ */
+const limits = { requestTimeout: 10_000, headersTimeout: 8000, connectionsCheckingInterval: 2000, maxHeaderSize: 16 * 1024, keepAliveTimeout: 65_000 };
+const idleMs = 70_000;
+const mostHeaders = 100;
+const mostConnections = 2000;
+
+/** Serves until it is stopped. Throws when the port is taken. */
 export async function runServer(port: number, host: string | undefined, listener: RequestListener): Promise<Running & { port: number }> {
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 8000, connectionsCheckingInterval: 2000, maxHeaderSize: 16 * 1024, keepAliveTimeout: 65_000 }, listener);
+  const server = createServer(limits, listener);
+  server.setTimeout(idleMs);
+  server.maxHeadersCount = mostHeaders;
+  server.maxConnections = mostConnections;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ port, ...(host ? { host } : {}) }, resolve);

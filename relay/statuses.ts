@@ -13,7 +13,7 @@ export function createStatuses(ledger: Ledger, outbox: Outbox, template: string 
   return async (report) => {
     const action = refusalAction(report.code);
     const outcome = await ledger.note(report.reply, report.conversation, report.sid, report.status, action, report.code);
-    log.info({ reply: report.reply, sid: report.sid, status: report.status, code: report.code, outcome }, 'status');
+    log.info({ turn: report.turn, reply: report.reply, sid: report.sid, status: report.status, code: report.code, outcome }, 'status');
     if (outcome === 'again') await outbox.deliver(report.conversation);
     if (outcome === 'parked') await announceParked(outbox, report.conversation, report.reply, template, new Date());
     if (outcome === 'failed') await explain(outbox, ledger, report.reply, action);

@@ -55,8 +55,8 @@ function parseChoice(form: URLSearchParams): Message['choice'] {
   return id ? { id, title } : undefined;
 }
 
-/** What a status callback says. `reply` and `conversation` come from the address we gave with the message. */
-export type StatusReport = { reply: string; conversation: string; sid: string; status: CarrierStatus; code: number | undefined };
+/** What a status callback says. `reply`, its `conversation` and its `turn` come from the address we gave with the message. */
+export type StatusReport = { reply: string; conversation: string; sid: string; status: CarrierStatus; code: number | undefined; turn?: string | undefined };
 
 /** Twilio's states (twilio.com/docs/messaging/api/message-resource) as the ledger knows them. */
 const carrierStatuses = new Map<string, CarrierStatus>([
@@ -73,6 +73,7 @@ export function parseStatus(form: URLSearchParams, query: URLSearchParams): Stat
   const conversation = PhoneNumber.safeParse(query.get('conversation'));
   const status = carrierStatuses.get(form.get('MessageStatus') ?? '');
   if (!reply.success || !conversation.success || !status) return undefined;
+  const turn = z.string().min(1).max(300).safeParse(query.get('turn')).data;
   const code = Number(form.get('ErrorCode'));
-  return { reply: reply.data, conversation: conversation.data, sid: sid.data, status, code: Number.isInteger(code) && code > 0 ? code : undefined };
+  return { ...(turn === undefined ? {} : { turn }), reply: reply.data, conversation: conversation.data, sid: sid.data, status, code: Number.isInteger(code) && code > 0 ? code : undefined };
 }

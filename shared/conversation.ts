@@ -6,17 +6,29 @@ import type { Redis } from './redis.ts';
 import { runScript } from './script.ts';
 import type { Script } from './script.ts';
 
+/** A field of the hash; one that was emptied counts as missing. */
+const field = z.preprocess((value) => value || undefined, z.string().optional());
+
 /** What is remembered of a conversation between turns. */
 export const Conversation = z.object({
   /** Claude Code's session that the next turn goes on with. */
-  session: z.string().optional(),
+  session: field,
   /** The person's time zone (IANA name), once they have said it. */
-  timezone: z.string().optional(),
+  timezone: field,
+  /** The model that the person has chosen, and what needs their leave; else what the configuration says. */
+  model: field,
+  permissions: field,
+  /** Set when the person wants to see each step. */
+  verbose: field,
+  /** What the person has granted on top of the day's budget: the day (`YYYY-MM-DD`), a blank, and US dollars. */
+  granted: field,
+  /** What the running turn has asked the person, as JSON. */
+  questions: field,
 });
 export type Conversation = z.infer<typeof Conversation>;
 
-/** What a turn can find out; `failed` are the messages (as the inbox keeps them) that it gave up and `retry` brings back. */
-export type Change = { session?: string; timezone?: string; failed?: string[] };
+/** What a turn can find out; '' empties a field. `failed` are the messages (as the inbox keeps them) that it gave up and `retry` brings back. */
+export type Change = Partial<Record<keyof Conversation, string>> & { failed?: string[] };
 
 export type Conversations = {
   read(conversation: string): Promise<Conversation>;

@@ -97,6 +97,7 @@ export function createDelivery(parts: DeliveryParts): (reply: Reply, fence?: Fen
 
 /** Whether nothing more will be tried. */
 function isFinal(action: SendFailure['action'], reply: Reply): boolean {
+  if (action === 'as-text') return reply.choices === undefined || reply.asText !== undefined;
   return action === 'give-up' || action === 'unreachable' || (action === 'once-more' && reply.repeats > 0);
 }
 
@@ -105,8 +106,10 @@ function describe(publicUrl: string, reply: Reply): Outgoing {
   return {
     to: reply.conversation,
     text: reply.text,
-    statusCallback: `${publicUrl}/webhook/status?${new URLSearchParams({ reply: reply.id, conversation: reply.conversation }).toString()}`,
+    statusCallback: `${publicUrl}/webhook/status?${new URLSearchParams({ reply: reply.id, conversation: reply.conversation, turn: reply.turn }).toString()}`,
     ...(reply.template ? { template: reply.template } : {}),
+    ...(reply.choices ? { choices: reply.choices } : {}),
+    ...(reply.asText ? { asText: true } : {}),
     ...(reply.file ? { mediaUrl: `${publicUrl}/media/${reply.file.token}` } : {}),
   };
 }

@@ -22,6 +22,8 @@ export const variables = {
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// address' }),
   TWILIO_ACCOUNT_SID: z.string().regex(/^AC[0-9a-fA-F]{32}$/, 'must be AC and 32 hexadecimal digits, as the Twilio console shows it'),
   TWILIO_AUTH_TOKEN: z.string().min(1),
+  /** While the token is changed: webhooks that are signed with this one are taken, too. */
+  TWILIO_AUTH_TOKEN_SECONDARY: z.string().min(1),
   TWILIO_WHATSAPP_NUMBER: PhoneNumber,
   TWILIO_API_URL: baseUrl,
   /** An approved template that says "an answer is waiting", for when WhatsApp's 24-hour window is closed. */
@@ -34,10 +36,20 @@ export const variables = {
   CLAUDE_CODE_OAUTH_TOKEN: z.string().min(1),
   ANTHROPIC_BASE_URL: baseUrl,
   ANTHROPIC_MODEL: z.string().min(1),
-  GITHUB_TOKEN: z.string().min(1),
+  GITHUB_TOKEN: z.string().regex(/^[\w-]+$/, 'must be a token as GitHub shows it'),
+  /** The user that the agent's processes run as. */
+  AGENT_USER: z.string().min(1),
   DATA_DIR: z.string().transform((value) => path.resolve(value)),
   IMAGES_DIR: z.string().transform((value) => path.resolve(value)),
   ADMIN_PASSWORD: z.string().min(1),
+  /** With 1 the dashboard may try turns again and clear finished jobs; else it is for reading only. */
+  ADMIN_WRITE: z.enum(['0', '1'], 'must be 1 or 0').transform((value) => value === '1'),
+  /** How many proxies stand in front of the relay, each of which adds an address to X-Forwarded-For. */
+  TRUST_PROXY: z.coerce.number('must be a number').int('must be a whole number').min(0).max(10, 'must be a number of proxies from 0 to 10'),
+  /** How many messages of one person are taken in a minute. */
+  SENDER_LIMIT_PER_MINUTE: z.coerce.number('must be a number').int('must be a whole number').min(60, 'must be at least 60'),
+  /** How long messages, replies and finished jobs are kept. */
+  RETENTION_DAYS: z.coerce.number('must be a number of days').positive('must be more than 0').max(3650, 'must be at most 3650'),
   CHROMIUM_PATH: z.string().min(1),
   /** Names a worker across its boots; two workers at the same time need different ones. */
   WORKER_ID: z.string().regex(/^[\w.-]{1,64}$/, 'may have letters, digits, dots and dashes'),
@@ -49,8 +61,26 @@ export const variables = {
   /** How fast one person is written to, where Twilio's usual limits do not hold: a message in so many seconds, so many at once. */
   PACE_SECONDS: seconds,
   PACE_BURST: z.coerce.number('must be a number').int('must be a whole number').positive('must be more than 0'),
+  /** What needs the person's leave, until they choose otherwise in the chat. */
+  PERMISSIONS: z.enum(['ask', 'edits', 'all'], 'must be ask, edits or all'),
+  /** How long a question waits for the person's answer. */
+  ANSWER_MINUTES: z.coerce.number('must be a number of minutes').positive('must be more than 0').max(24 * 60, 'must be at most a day (1440)'),
+  /** What one turn, and a person's day, may cost before the person is asked. */
+  BUDGET_USD_PER_TURN: z.coerce.number('must be a number of dollars').positive('must be more than 0'),
+  BUDGET_USD_PER_DAY: z.coerce.number('must be a number of dollars').positive('must be more than 0'),
   STOP_SECONDS: seconds,
   MODEL_PATIENCE_SECONDS: seconds,
+  /** How many conversations are worked at once; unset, the machine's memory says. */
+  MAX_AGENTS: z.coerce.number('must be a number').int('must be a whole number').min(1, 'must be at least 1').max(100, 'must be at most 100'),
+  /** What writes voice messages down: a service as OpenAI's is, or a command on this machine. */
+  TRANSCRIBE_URL: baseUrl,
+  TRANSCRIBE_MODEL: z.string().min(1),
+  TRANSCRIBE_API_KEY: z.string().min(1),
+  TRANSCRIBE_COMMAND: z.string().min(1),
+  /** OpenTelemetry's usual variables; without an address nothing is sent. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: baseUrl,
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: baseUrl,
+  OTEL_SDK_DISABLED: z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
 } as const;
 

@@ -1,16 +1,20 @@
 /** The part of an error that may be logged or kept in a job: never the object itself, which can carry credentials or a message. */
 export type ErrorReport = { name: string; message: string; code?: string };
 
+/** Where an error's message quotes what it was about: a parser its input, Redis the arguments of a command that it does not know. */
+const quotations = [/(?:, )?(?:\.\.\.)?"[^]*"(?:\.\.\.)?(?= is not valid JSON)/, /, with args beginning with: [^]*/];
+
 /**
  * Reduces anything thrown to its name, message and code. HTTP clients hang the request with its Authorization header on
- * their errors, and Redis clients the whole command with the message text; neither passes this function.
+ * their errors, and Redis clients the whole command with the message text; neither passes this function, and what a message quotes does not either.
  */
 export function reportError(error: unknown): ErrorReport {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error).slice(0, 300) };
   const code = 'code' in error && (typeof error.code === 'string' || typeof error.code === 'number') ? String(error.code) : undefined;
   // A library may throw an Error without a message, whatever its type says.
   const message: unknown = error.message;
-  return { name: error.name, message: typeof message === 'string' ? message.slice(0, 300) : error.name, ...(code ? { code } : {}) };
+  const plain = typeof message === 'string' ? quotations.reduce((text, quotation) => text.replace(quotation, ''), message).slice(0, 300) : error.name;
+  return { name: error.name, message: plain, ...(code ? { code } : {}) };
 }
 
 /** A problem that the person who runs the system can mend; its message is the whole story, so it is printed without a stack. */

@@ -1,3 +1,4 @@
+import { bringBackLua } from './bring-back.ts';
 import { keys, prefix } from './keys.ts';
 import { Message } from './message.ts';
 import type { Redis } from './redis.ts';
@@ -45,21 +46,14 @@ const bringBackScript: Script = {
   name: 'sidepocketBringBack',
   keys: 3,
   // KEYS: lock, inbox, conversation. ARGV: token, prefix, id of the message that asked.
-  lua: `
+  lua: `${bringBackLua}
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
-    local failed = cjson.decode(redis.call('HGET', KEYS[3], 'failed') or '[]')
-    if #failed == 0 then return 0 end
+    if redis.call('HEXISTS', KEYS[3], 'failed') == 0 then return 0 end
     for _, raw in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
       if cjson.decode(raw).id == ARGV[3] then redis.call('LREM', KEYS[2], 1, raw) end
     end
     redis.call('HSET', ARGV[2] .. ':message:' .. ARGV[3], 'state', 'answered')
-    for i = #failed, 1, -1 do
-      redis.call('LPUSH', KEYS[2], failed[i])
-      local key = ARGV[2] .. ':message:' .. cjson.decode(failed[i]).id
-      if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', 'waiting') end
-    end
-    redis.call('HDEL', KEYS[3], 'failed')
-    return #failed`,
+    return bringBack(ARGV[2], KEYS[2], KEYS[3], nil)`,
 };
 
 export function createInbox(redis: Redis): Inbox {

@@ -1,10 +1,11 @@
 import { keys } from './keys.ts';
 import type { Message } from './message.ts';
 import type { Turns } from './queues.ts';
+import { retentionSeconds, usualRetentionDays } from './retention.ts';
 import type { Script } from './script.ts';
 
-/** A claimed id is remembered this long (seconds): 8 days. Twilio's signature has no date, so a webhook can be replayed for ever. */
-const claimLifetime = 8 * 24 * 3600;
+/** A claimed id is remembered at least this long (days). Twilio's signature has no date, so a webhook can be replayed for ever. */
+const leastClaimDays = 8;
 
 /**
  * `new`: stored and its turn added. `duplicate`: known, and either answered or on its way. `stranded`: known and waiting, but no turn was
@@ -58,7 +59,9 @@ const clearPlaceholderScript: Script = {
 /** Takes a message in, in one atomic trip to Redis. Throws when Redis did not take it: then it must not be acknowledged. */
 export type Intake = (message: Message) => Promise<Acceptance>;
 
-export function createIntake(turns: Turns): Intake {
+/** What is known of a message is kept for `retentionDays`. */
+export function createIntake(turns: Turns, retentionDays: number = usualRetentionDays): Intake {
+  const claimLifetime = retentionSeconds(Math.max(retentionDays, leastClaimDays));
   return async (message) => {
     const { id, conversation, at } = message;
     const step = {

@@ -13,14 +13,26 @@ export const keys = {
   conversations: `${prefix}:conversations`,
   /** HASH: what is known of a conversation (its session, when the person last wrote). */
   conversation: (conversation: string): string => `${prefix}:conversation:${conversation}`,
+  /** ZSET of a conversation's sessions by last use (ms since 1970), and HASH of their titles. */
+  sessions: (conversation: string): string => `${prefix}:sessions:${conversation}`,
+  sessionTitles: (conversation: string): string => `${prefix}:session-titles:${conversation}`,
   /** LIST of reply ids, oldest first: what is still to be sent, in order. */
   outbox: (conversation: string): string => `${prefix}:outbox:${conversation}`,
   /** HASH: a reply and its delivery ledger. */
   reply: (id: string): string => `${prefix}:reply:${id}`,
+  /** LIST of the ids of a turn's replies, in order. */
+  turnReplies: (turn: string): string => `${prefix}:turn-replies:${turn}`,
+  /** ZSET of the last replies that failed for good, by when that was known (ms since 1970). */
+  failures: `${prefix}:failures`,
+  /** HASH: how many replies reached each status, and how often Twilio gave each code, since the beginning. */
+  counts: `${prefix}:counts`,
   /** STRING: which reply a Twilio message is. */
   sent: (sid: string): string => `${prefix}:sent:${sid}`,
   /** LIST of reply ids that wait for the person to write again (Twilio's 63016). */
   parked: (conversation: string): string => `${prefix}:parked:${conversation}`,
+  /** STRINGs that expire: Twilio's content for a definition, and that it does not take one (or `every`). */
+  content: (digest: string): string => `${prefix}:content:${digest}`,
+  contentRefused: (digest: string): string => `${prefix}:content-refused:${digest}`,
   /** STRING: when the next message to this number may go out (ms since 1970). */
   pace: (number: string): string => `${prefix}:pace:${number}`,
   /** HASH about a stored file, and STRINGs with its pieces. */
@@ -29,10 +41,19 @@ export const keys = {
   /** ZSET of stored files by expiry (ms since 1970), and HASH of their sizes (bytes): the cap on the total. */
   files: `${prefix}:files`,
   fileSizes: `${prefix}:file-sizes`,
+  /** HASH: the Markdown of a page and when it was written and expires. STRING of random bytes: what the addresses of pages are signed with. */
+  page: (id: string): string => `${prefix}:page:${id}`,
+  pageSecret: `${prefix}:page-secret`,
+  /** ZSET of stored pages by expiry (ms since 1970), and HASH of their sizes (bytes): the cap on the total. */
+  pages: `${prefix}:pages`,
+  pageSizes: `${prefix}:page-sizes`,
   /** STRING: the lease of a worker; its value names the boot that holds it. */
   lease: (worker: string): string => `${prefix}:lease:${worker}`,
   /** STRING: counts the boots of a worker. */
   boots: (worker: string): string => `${prefix}:boots:${worker}`,
+  /** HASH: what each conversation has spent on a day (`YYYY-MM-DD`) or in a month (`YYYY-MM`). STRING that expires: this answer is counted. */
+  spend: (time: string): string => `${prefix}:spend:${time}`,
+  spendAnswer: (answer: string): string => `${prefix}:spend-answer:${answer}`,
   /** STRING that expires: the last sign of life of any worker. Without it the VM is asleep, dead or not there yet. */
   heartbeat: `${prefix}:heartbeat`,
   /** HASH: when the VM fell asleep and when its next delayed job is due. */

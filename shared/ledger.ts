@@ -1,13 +1,14 @@
 import { keys } from './keys.ts';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
-import { replyLifetime } from './outbox.ts';
 import type { Redis } from './redis.ts';
 import type { RefusalAction } from './refusals.ts';
 import { runScript } from './script.ts';
 import type { Script } from './script.ts';
 import { Reply } from './reply.ts';
 import type { NewReply } from './reply.ts';
+import { countLua } from './reply-counts.ts';
+import { retentionSeconds, usualRetentionDays } from './retention.ts';
 
 /** Twilio's message states as the ledger knows them; the initial ones all mean that Twilio has it. */
 export type CarrierStatus = 'queued' | 'sent' | 'delivered' | 'read' | 'failed';
@@ -37,6 +38,8 @@ export type Ledger = {
   unpark(conversation: string): Promise<number>;
   /** A reply and what is known of its fate; undefined when it never was or is forgotten. */
   find(replyId: string): Promise<Reply | undefined>;
+  /** The reply that a Twilio message is; undefined when it is none of ours, or forgotten. */
+  findSent(sid: string): Promise<Reply | undefined>;
   /** Whether a Twilio message is known to belong to a reply. */
   isClaimed(sid: string): Promise<boolean>;
 };
@@ -70,10 +73,11 @@ const acceptedScript: Script = {
   name: 'sidepocketAccepted',
   keys: 3,
   // KEYS: reply, sent, outbox. ARGV: id, sid, lifetime, attempt. A callback that came first has claimed the sid already: then it is right.
-  lua: `
+  lua: `${countLua}
     if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[3]) then return 'known' end
     if redis.call('HGET', KEYS[1], 'status') ~= 'posting' or redis.call('HGET', KEYS[1], 'attempts') ~= ARGV[4] then return 'superseded' end
     redis.call('HSET', KEYS[1], 'sid', ARGV[2], 'status', 'queued')
+    count('status:queued')
     redis.call('LREM', KEYS[3], 1, ARGV[1])
     return 'accepted'`,
 };
@@ -93,21 +97,31 @@ const insertLua = `
 
 /**
  * What a failure does to a reply: shared by refusals at the POST and by late ones. The pause before the n-th repeat doubles from 1 s
- * to a minute; when WhatsApp's limit for a person is reached it is Meta's 4^n seconds, to a quarter of an hour. A notice is tried once only.
+ * to a minute; when WhatsApp's limit for a person is reached it is Meta's 4^n seconds, to a quarter of an hour. A reply with choices goes out once more as
+ * text, at once. A notice is tried once only.
  */
 const failureLua = `${insertLua}
+  ${countLua}
   local function fail(replies, outbox, parked, id, action, code, now)
     local reply = replies .. id
     local sid, notice = redis.call('HGET', reply, 'sid'), redis.call('HEXISTS', reply, 'notice') == 1
     redis.call('HSET', reply, 'code', code)
+    if code ~= '' then count('code:' .. code) end
     if sid then redis.call('HSET', reply, 'failedSid', sid) end
     redis.call('LREM', outbox, 1, id)
     if action == 'park' and not notice then
       redis.call('HSET', reply, 'status', 'parked')
+      count('status:parked')
       redis.call('HDEL', reply, 'sid')
       redis.call('LREM', parked, 1, id)
       redis.call('RPUSH', parked, id)
       return 'parked'
+    end
+    if action == 'as-text' and redis.call('HEXISTS', reply, 'choices') == 1 and redis.call('HSETNX', reply, 'asText', '1') == 1 then
+      redis.call('HSET', reply, 'status', 'waiting', 'notBefore', '0')
+      redis.call('HDEL', reply, 'sid')
+      insert(outbox, replies, id)
+      return 'again'
     end
     local again = action == 'later' or action == 'slow' or action == 'reconcile'
     if action == 'once-more' and tonumber(redis.call('HGET', reply, 'repeats') or '0') < 1 then again = true end
@@ -120,6 +134,8 @@ const failureLua = `${insertLua}
       return 'again'
     end
     redis.call('HSET', reply, 'status', 'failed')
+    count('status:failed')
+    if not notice then rememberFailure(id, now) end
     return 'failed'
   end`;
 
@@ -158,6 +174,7 @@ const noteScript: Script = {
     end
     if rank[ARGV[3]] <= rank[status] then return 'stale' end
     redis.call('HSET', KEYS[1], 'status', ARGV[3])
+    count('status:' .. ARGV[3])
     return 'noted'`,
 };
 
@@ -179,7 +196,9 @@ const unparkScript: Script = {
 
 const failureOutcomes = new Set<unknown>(['again', 'parked', 'failed', 'noted', 'unknown']);
 
-export function createLedger(redis: Redis, now: () => Date = () => new Date()): Ledger {
+/** Replies are kept for `retentionDays`. */
+export function createLedger(redis: Redis, now: () => Date = () => new Date(), retentionDays: number = usualRetentionDays): Ledger {
+  const replyLifetime = retentionSeconds(retentionDays);
   const where = (reply: Reply): [string, string, string] => [keys.reply(reply.id), keys.outbox(reply.conversation), keys.parked(reply.conversation)];
   return {
     async addNotice({ id, conversation, turn, text }) {
@@ -210,6 +229,10 @@ export function createLedger(redis: Redis, now: () => Date = () => new Date()): 
     },
     async find(replyId) {
       return Reply.safeParse(await redis.hgetall(keys.reply(replyId))).data;
+    },
+    async findSent(sid) {
+      const id = await redis.get(keys.sent(sid));
+      return id === null ? undefined : Reply.safeParse(await redis.hgetall(keys.reply(id))).data;
     },
     async isClaimed(sid) {
       return (await redis.exists(keys.sent(sid))) === 1;

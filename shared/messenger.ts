@@ -1,21 +1,24 @@
+import type { Choices } from './choices.ts';
 import type { RefusalAction } from './refusals.ts';
 
 /**
  * One message to a person. `to` is E.164; `mediaUrl` and `statusCallback` are addresses that the carrier can reach. With a `template` (a ContentSid)
- * the carrier sends that, and the text only says what it will look like.
+ * the carrier sends that, and the text only says what it will look like. `choices` are tapped under the text, or written out in it with numbers: with
+ * `asText`, beside a file, and when the carrier does not take them otherwise.
  */
-export type Outgoing = { to: string; text: string; mediaUrl?: string; template?: string; statusCallback: string };
+export type Outgoing = { to: string; text: string; mediaUrl?: string; template?: string; choices?: Choices; asText?: boolean; statusCallback: string };
 
 /** An incoming message as the carrier remembers it, enough to take it in late; its files are asked for when they are wanted. */
 export type Remembered = { id: string; from: string; to: string; text: string; at: Date; media: () => Promise<{ url: string; type: string }[]> };
 
 /**
  * The channel to people. Contract: `send` either returns the carrier's id of an accepted message or throws SendFailure,
- * whose action says what is known; nothing else leaves it. It never sends twice by itself.
+ * whose action says what is known; nothing else leaves it. It never sends twice by itself: choices are written out when it is certain that the message
+ * did not go out with something to tap.
  */
 export interface Messenger {
   send(message: Outgoing): Promise<{ sid: string }>;
-  /** Ids of messages equal to this one that the carrier accepted at or after `since`, oldest first. Throws SendFailure. */
+  /** Ids of messages equal to this one, in either form, that the carrier accepted at or after `since`, oldest first. Throws SendFailure. */
   find(message: Outgoing, since: Date): Promise<string[]>;
   /** Shows "typing…" and marks the message as read. Never throws: it is a courtesy. */
   showTyping(messageId: string): Promise<void>;

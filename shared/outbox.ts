@@ -1,16 +1,14 @@
-import { keys, prefix } from './keys.ts';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
+import { keys, prefix } from './keys.ts';
 import type { MessageState } from './message.ts';
 import type { Deliveries } from './queues.ts';
 import type { Redis } from './redis.ts';
 import { Reply } from './reply.ts';
 import type { NewReply } from './reply.ts';
+import { retentionSeconds, usualRetentionDays } from './retention.ts';
 import { runScript } from './script.ts';
 import type { Script } from './script.ts';
-
-/** How long a reply and its ledger are kept (seconds): 30 days. */
-export const replyLifetime = 30 * 24 * 3600;
 
 /** Messages that get their final state in the same step as their reply is put. */
 export type Settlement = {
@@ -51,6 +49,9 @@ const putScript: Script = {
         end
         redis.call('EXPIRE', key, ARGV[3])
         redis.call('RPUSH', KEYS[2], reply.id)
+        local ofTurn = ARGV[2] .. ':turn-replies:' .. reply.turn
+        redis.call('RPUSH', ofTurn, reply.id)
+        redis.call('EXPIRE', ofTurn, ARGV[3])
         new = new + 1
       end
     end
@@ -69,14 +70,15 @@ const putScript: Script = {
     return new`,
 };
 
-export function createOutbox(redis: Redis, deliveries: Deliveries): Outbox {
+/** Replies and their ledgers are kept for `retentionDays`. */
+export function createOutbox(redis: Redis, deliveries: Deliveries, retentionDays: number = usualRetentionDays): Outbox {
   return {
     async put(replies, fence, settlement) {
       const conversation = replies[0]?.conversation ?? settlement?.conversation;
       if (conversation === undefined) return 0;
       const args = [
         fence?.lock ?? keys.conversations, keys.outbox(conversation), keys.conversations, keys.inbox(conversation), keys.conversation(conversation),
-        fence?.token ?? '', prefix, replyLifetime, conversation, new Date().toISOString(),
+        fence?.token ?? '', prefix, retentionSeconds(retentionDays), conversation, new Date().toISOString(),
         JSON.stringify(replies.map(({ id, turn, text, file, choices, template = '', session = '' }) => ({ id, turn, text, template, session, file: asJson(file), choices: asJson(choices) }))),
         JSON.stringify(settlement?.ids ?? []), settlement?.state ?? '',
       ];

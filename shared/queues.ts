@@ -1,10 +1,12 @@
-import { Job, Queue } from 'bullmq';
+import { Job, Queue, SpanKind } from 'bullmq';
+import type { Telemetry } from 'bullmq';
 import { keys, prefix } from './keys.ts';
 import type { Redis } from './redis.ts';
+import { keptJobs, usualRetentionDays } from './retention.ts';
 import type { Script } from './script.ts';
 
-/** How long finished jobs are kept to be read on the dashboard (seconds); about 30 days and 1,000 jobs a queue. */
-export const kept = { age: 30 * 24 * 3600, count: 1000 };
+/** How long finished jobs are kept to be read on the dashboard (days), and who is told of each step, if anybody. */
+export type QueueOptions = { retentionDays?: number; telemetry?: Telemetry | undefined };
 
 /**
  * A queue of one job per conversation at a time. The job carries no message: it is the sign that the conversation has
@@ -42,23 +44,32 @@ export type Step = {
 export type QueueName = 'turns' | 'deliveries' | 'schedules';
 
 /** Makes the queue on a connection of the caller's, which stays the caller's to close. */
-export function createConversationQueue<Data extends { conversation: string }>(name: QueueName, redis: Redis, fresh: (conversation: string) => Data): ConversationQueue<Data> {
+export function createConversationQueue<Data extends { conversation: string }>(
+  name: QueueName, redis: Redis, fresh: (conversation: string) => Data, { retentionDays = usualRetentionDays, telemetry }: QueueOptions = {},
+): ConversationQueue<Data> {
+  const kept = keptJobs(retentionDays);
   const queue: Queue<Data> = new Queue<Data>(name, {
     connection: redis,
     prefix,
     // BullMQ's event stream serves only those who watch; its default length would keep megabytes.
     streams: { events: { maxLen: 100 } },
     defaultJobOptions: { removeOnComplete: kept, removeOnFail: kept },
+    ...(telemetry ? { telemetry } : {}),
   });
   // BullMQ repeats the connection's errors here; the connection's own listener has logged them.
   queue.on('error', () => undefined);
 
-  const createJob = (conversation: string, id: string | undefined): Job<Data> =>
-    new Job(queue, name, fresh(conversation), { deduplication: { id: conversation, keepLastIfActive: true }, removeOnComplete: kept, removeOnFail: kept }, id);
+  /** Makes a job that carries the trace under way, as BullMQ's own `add` does, and hands it to `add`. */
+  const withJob = async <T>(conversation: string, id: string | undefined, add: (job: Job<Data>) => Promise<T>): Promise<T> =>
+    // BullMQ looks at the number of parameters: without the second it hands out no trace.
+    await queue.trace(SpanKind.PRODUCER, 'add', name, async (_span, metadata) => {
+      const options = { deduplication: { id: conversation, keepLastIfActive: true }, removeOnComplete: kept, removeOnFail: kept, ...(metadata ? { telemetry: { metadata } } : {}) };
+      return await add(new Job(queue, name, fresh(conversation), options, id));
+    });
 
   const add = async (conversation: string, id?: string): Promise<string> => {
     const client = await queue.getBackend().client;
-    return await createJob(conversation, id).addJob(client);
+    return await withJob(conversation, id, (job) => job.addJob(client));
   };
 
   return {
@@ -71,9 +82,11 @@ export function createConversationQueue<Data extends { conversation: string }>(n
       // The text, not its digest: a Redis that has forgotten the script would run BullMQ's part alone, and the job might end before there is anything to do.
       const run = (own: Script, ownArgs: (string | number)[]): void => void multi.runCommand('eval', [own.lua, own.keys, ...ownArgs]);
       run(script, args);
-      await createJob(conversation, id).addJob(multi);
-      if (after) run(after.script, after.args);
-      const replies = await multi.exec();
+      const replies = await withJob(conversation, id, async (job) => {
+        await job.addJob(multi);
+        if (after) run(after.script, after.args);
+        return await multi.exec();
+      });
       const [scriptReply, jobReply, afterReply] = replies ?? [];
       if (!scriptReply || !jobReply) throw new Error('Redis gave the transaction up');
       const failure = scriptReply[0] ?? afterReply?.[0];
@@ -95,7 +108,7 @@ export function createConversationQueue<Data extends { conversation: string }>(n
 export type TurnMessage = { id: string; at: string; text: string; media: number; attempts: number };
 
 /** The job that makes the worker answer a conversation. `messages` are the ones it was handed, oldest first. */
-export type TurnData = { conversation: string; messages: TurnMessage[] };
+export type TurnData = { conversation: string; messages: TurnMessage[]; /** How often it was put off for a usage limit. */ waits?: number };
 
 /** What a finished turn says of itself. `durationMs` is Claude's working time, `costUsd` an estimate by Claude Code. */
 export type TurnResult = {
@@ -112,10 +125,10 @@ export type DeliveryData = { conversation: string };
 export type Turns = ConversationQueue<TurnData>;
 export type Deliveries = ConversationQueue<DeliveryData>;
 
-export function createTurns(redis: Redis): Turns {
-  return createConversationQueue<TurnData>('turns', redis, (conversation) => ({ conversation, messages: [] }));
+export function createTurns(redis: Redis, options: QueueOptions = {}): Turns {
+  return createConversationQueue<TurnData>('turns', redis, (conversation) => ({ conversation, messages: [] }), options);
 }
 
-export function createDeliveries(redis: Redis): Deliveries {
-  return createConversationQueue<DeliveryData>('deliveries', redis, (conversation) => ({ conversation }));
+export function createDeliveries(redis: Redis, options: QueueOptions = {}): Deliveries {
+  return createConversationQueue<DeliveryData>('deliveries', redis, (conversation) => ({ conversation }), options);
 }

@@ -28,6 +28,8 @@ export const Reply = z.object({
   template: z.preprocess((value) => value || undefined, z.string().optional()),
   choices: z.preprocess((value) => (typeof value === 'string' && value ? JSON.parse(value) : undefined), Choices.optional()),
   session: z.preprocess((value) => value || undefined, z.string().optional()),
+  /** The choices are written out, since WhatsApp did not take them otherwise. */
+  asText: z.string().optional(),
   /** A notice of the relay's: tried once, and not missed when it does not arrive. */
   notice: z.string().optional(),
   status: ReplyStatus,

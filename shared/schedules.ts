@@ -4,8 +4,9 @@ import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import { keys, prefix } from './keys.ts';
 import { PhoneNumber } from './phone-number.ts';
-import { kept } from './queues.ts';
+import type { QueueOptions } from './queues.ts';
 import type { Redis } from './redis.ts';
+import { keptJobs, usualRetentionDays } from './retention.ts';
 import { runScript } from './script.ts';
 import type { Script } from './script.ts';
 
@@ -54,12 +55,12 @@ const numberScript: Script = {
 /** BullMQ's name for a schedule. */
 const idOf = ({ conversation, number }: Pick<Schedule, 'conversation' | 'number'>): string => `${conversation.slice(1)}-${number}`;
 
-/** A tick takes one step in Redis; should that fail, BullMQ tries it again, which is harmless since each tick is claimed. */
-const jobOptions = { removeOnComplete: kept, removeOnFail: kept, attempts: 10, backoff: { type: 'exponential', delay: 1000 } };
-
 /** Makes the schedules on a connection of the caller's, which stays the caller's to close. */
-export function createSchedules(redis: Redis): Schedules {
-  const queue = new Queue<Schedule>('schedules', { connection: redis, prefix, streams: { events: { maxLen: 100 } }, defaultJobOptions: jobOptions });
+export function createSchedules(redis: Redis, { retentionDays = usualRetentionDays, telemetry }: QueueOptions = {}): Schedules {
+  const kept = keptJobs(retentionDays);
+  // A tick takes one step in Redis; should that fail, BullMQ tries it again, which is harmless since each tick is claimed.
+  const jobOptions = { removeOnComplete: kept, removeOnFail: kept, attempts: 10, backoff: { type: 'exponential', delay: 1000 } };
+  const queue = new Queue<Schedule>('schedules', { connection: redis, prefix, streams: { events: { maxLen: 100 } }, defaultJobOptions: jobOptions, ...(telemetry ? { telemetry } : {}) });
   // BullMQ repeats the connection's errors here; the connection's own listener has logged them.
   queue.on('error', () => undefined);
 

@@ -1,5 +1,10 @@
 import type { Twilio } from 'twilio';
 import type { MessageInstance } from 'twilio/lib/rest/api/v2010/account/message.js';
+import { numberedText } from './choices.ts';
+import { defineContent } from './content-definition.ts';
+import { createContentSender } from './content-sender.ts';
+import { createMemoryContents } from './contents.ts';
+import type { Contents } from './contents.ts';
 import type { Log } from './log.ts';
 import { SendFailure } from './messenger.ts';
 import type { Messenger, Outgoing, Remembered } from './messenger.ts';
@@ -16,13 +21,16 @@ export type TwilioAccount = {
 };
 
 /** How long one request to Twilio may take (ms). Twilio answers in well under a second; after this the outcome is unknown. */
-const requestTimeout = 15_000;
+export const requestTimeoutMs = 15_000;
 
 /** Node's codes for "never reached": the request was certainly not processed. */
 const unreached = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
 
-/** The Messenger that speaks Twilio's REST through its SDK. The SDK is loaded at the first use: it is large, and the relay rarely sends. */
-export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutMs: number = requestTimeout): Messenger {
+/**
+ * The Messenger that speaks Twilio's REST through its SDK. The SDK is loaded at the first use: it is large, and the relay rarely sends. `contents` is what is
+ * known of the contents behind questions; unless given, this messenger alone remembers them.
+ */
+export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutMs: number = requestTimeoutMs, contents: Contents = createMemoryContents()): Messenger {
   let loading: Promise<Twilio> | undefined;
   const client = (): Promise<Twilio> => (loading ??= connect(account, timeoutMs));
   const address = (number: string): string => `whatsapp:${number}`;
@@ -35,17 +43,32 @@ export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutM
     }
   };
 
+  const post = (message: Outgoing, payload: Payload): Promise<{ sid: string }> =>
+    guarded(async (twilio) => {
+      const { sid } = await twilio.messages.create({ from: address(account.number), to: address(message.to), statusCallback: message.statusCallback, ...payload });
+      if (!sid) throw new SyntaxError('Twilio answered without a message id');
+      return { sid };
+    });
+  const ask = createContentSender({
+    contents, log,
+    create: (definition) =>
+      guarded(async (twilio) => {
+        // The SDK sends the keys as they are and types them otherwise.
+        const { sid } = await twilio.content.v1.contents.create(definition as never);
+        if (!sid) throw new SyntaxError('Twilio answered without a content id');
+        return sid;
+      }),
+  });
+
   return {
     send: (message) =>
-      guarded(async (twilio) => {
-        const { sid } = await twilio.messages.create({
-          from: address(account.number),
-          to: address(message.to),
-          statusCallback: message.statusCallback,
-          ...(message.template ? { contentSid: message.template } : bodyOf(message)),
-        });
-        if (!sid) throw new SyntaxError('Twilio answered without a message id');
-        return { sid };
+      guarded(async () => {
+        if (message.template) return await post(message, { contentSid: message.template });
+        const { choices, mediaUrl, asText, text } = message;
+        const form = choices && !mediaUrl && !asText ? defineContent(account.accountSid, text, choices) : undefined;
+        const plain = (): Promise<{ sid: string }> => post(message, bodyOf(message));
+        if (!form) return await plain();
+        return await ask(form, (contentSid) => post(message, { contentSid, contentVariables: JSON.stringify(form.values) }), plain);
       }),
 
     find: (message, since) =>
@@ -92,19 +115,27 @@ async function connect(account: TwilioAccount, timeout: number): Promise<Twilio>
   return client;
 }
 
-/** Twilio refuses a body or a file beside a template. */
-function bodyOf(message: Outgoing): { body?: string; mediaUrl?: string[] } {
-  return { ...(message.text ? { body: message.text } : {}), ...(message.mediaUrl ? { mediaUrl: [message.mediaUrl] } : {}) };
+/** Twilio refuses a body or a file beside a content. */
+type Payload = { contentSid: string; contentVariables?: string } | { body?: string; mediaUrl?: string[] };
+
+function bodyOf({ text, choices, mediaUrl }: Outgoing): Payload {
+  const body = choices ? numberedText(text, choices) : text;
+  return { ...(body ? { body } : {}), ...(mediaUrl ? { mediaUrl: [mediaUrl] } : {}) };
 }
 
 function isSame(entry: MessageInstance, message: Outgoing, since: Date): boolean {
   return (
     entry.direction !== 'inbound' &&
     // What a template looks like is Twilio's to say.
-    (message.template !== undefined || (entry.body ?? '').trim() === message.text.trim()) &&
+    (message.template !== undefined || textsOf(message).includes((entry.body ?? '').trim())) &&
     Number(entry.numMedia) > 0 === (message.mediaUrl !== undefined) &&
     entry.dateCreated.getTime() >= since.getTime()
   );
+}
+
+/** What Twilio's list may show as the message's text: that of a content is its body, filled in. */
+function textsOf({ text, choices }: Outgoing): string[] {
+  return [text, ...(choices ? [numberedText(text, choices)] : [])].map((form) => form.trim());
 }
 
 function remember(entry: MessageInstance, media: Remembered['media']): Remembered {

@@ -9,8 +9,8 @@ const renewMs = 20_000;
 export type Typing = {
   /** Shows it now, unless some process did so in the last 20 s. Never throws. */
   show(conversation: string, messageId: string): Promise<void>;
-  /** Shows it now and keeps it showing while `isAlive` says so. Returns how to end it. */
-  keep(conversation: string, messageId: string, isAlive: () => boolean): () => void;
+  /** Shows it at once when asked to, and again and again, under the message that `current` names; undefined: not now. */
+  keep(conversation: string, current: () => string | undefined): { showNow(): void; end(): void };
 };
 
 export function createTyping(redis: Redis, messenger: Messenger): Typing {
@@ -20,12 +20,13 @@ export function createTyping(redis: Redis, messenger: Messenger): Typing {
   };
   return {
     show,
-    keep(conversation, messageId, isAlive) {
-      void show(conversation, messageId);
-      const timer = setInterval(() => {
-        if (isAlive()) void show(conversation, messageId);
-      }, renewMs);
-      return () => clearInterval(timer);
+    keep(conversation, current) {
+      const showNow = (): void => {
+        const messageId = current();
+        if (messageId !== undefined) void show(conversation, messageId);
+      };
+      const timer = setInterval(showNow, renewMs);
+      return { showNow, end: () => clearInterval(timer) };
     },
   };
 }

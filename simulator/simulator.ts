@@ -1,7 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Redis } from 'ioredis';
-import { keys } from '../shared/keys.ts';
 import { createReleasers } from '../shared/lifecycle.ts';
 import type { Running } from '../shared/lifecycle.ts';
 import type { Log } from '../shared/log.ts';
@@ -14,6 +13,7 @@ import type { ModelRequest } from './model/messages-api.ts';
 import { runScriptedModel } from './model/scripted-model.ts';
 import { runPhone } from './phone/phone.ts';
 import { runRedisServer } from './redis-server.ts';
+import { readTurnState } from './turn-state.ts';
 import type { Chat } from './twilio/phones.ts';
 import { runTwin } from './twilio/twin.ts';
 import { runVm } from './vm.ts';
@@ -64,7 +64,7 @@ export async function runSimulator({ dir, model, searchPath, idleMinutes, enviro
   const logsDir = path.join(dir, 'logs');
   try {
     await mkdir(logsDir, { recursive: true });
-    const orphans = await killMarked((mark) => mark === dir, localMark);
+    const orphans = await killMarked((mark) => mark === dir, { variable: localMark });
     if (orphans > 0) log.warn({ orphans }, 'ended what an earlier run, which was killed, had left running');
     // The twin forgets its chats when it stops; a Redis that remembered them would not fit together with it.
     await rm(path.join(dir, 'redis'), { recursive: true, force: true });
@@ -105,7 +105,7 @@ export async function runSimulator({ dir, model, searchPath, idleMinutes, enviro
     releasers.add('Redis connection', () => redis.disconnect());
     const dashboardUrl = `${relayUrl}/admin/queues`;
     const system = (): SystemState => ({ number: account.number, phones, vm: vm.state(), model: scripted ? 'scripted' : 'real', dashboardUrl });
-    const phone = await runPhone({ port: await freePort(ports.phone), chat: twin.chat, system, turnState: (sid) => turnState(redis, sid) });
+    const phone = await runPhone({ port: await freePort(ports.phone), chat: twin.chat, system, turnState: (sid) => readTurnState(redis, sid) });
     releasers.add('phone', () => phone.stop());
     announce = () => phone.announce(system());
     return { phoneUrl: phone.url, relayUrl, dashboardUrl, dashboardPassword, redisUrl: redisServer.url, logsDir, chat: twin.chat, system, modelRequests: () => scripted?.requests ?? [], stop: () => releasers.run() };
@@ -113,12 +113,4 @@ export async function runSimulator({ dir, model, searchPath, idleMinutes, enviro
     await releasers.run();
     throw error;
   }
-}
-
-/** How far a message has come: it is over when its answer has left the outbox too. */
-async function turnState(redis: Redis, sid: string): Promise<'waiting' | 'working' | 'answered' | 'failed'> {
-  const { state, conversation } = await redis.hgetall(keys.message(sid));
-  if (state === undefined || conversation === undefined || state === 'waiting') return 'waiting';
-  if (state === 'working' || (await redis.llen(keys.outbox(conversation))) > 0) return 'working';
-  return state === 'failed' ? 'failed' : 'answered';
 }

@@ -31,7 +31,7 @@ function packageOf(specifier: string): string {
   return specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
 }
 
-const production = readSources('relay', 'worker', 'shared');
+const production = readSources('relay', 'worker', 'shared', 'deploy');
 const simulator = readSources('simulator');
 const everything = [...production, ...simulator, ...readSources('tests')];
 const code = everything.filter((source) => !source.file.startsWith('tests/'));
@@ -63,11 +63,15 @@ test('shared imports neither relay nor worker', () => {
 });
 
 test('production code never imports the simulator or the tests', () => {
-  expect(['relay', 'worker', 'shared', 'simulator'].flatMap((folder) => importers(folder, ...(folder === 'simulator' ? ['tests'] : ['simulator', 'tests'])))).toEqual([]);
+  expect(['relay', 'worker', 'shared', 'deploy', 'simulator'].flatMap((folder) => importers(folder, ...(folder === 'simulator' ? ['tests'] : ['simulator', 'tests'])))).toEqual([]);
+});
+
+test('what runs never imports what deploys it', () => {
+  expect(['relay', 'worker', 'shared', 'simulator'].flatMap((folder) => importers(folder, 'deploy'))).toEqual([]);
 });
 
 test('only entry points read the environment', () => {
-  const entry = /^(relay|worker)\/main\.ts$|^simulator\/(send|(.*[/-])?main)\.ts$/;
+  const entry = /^(relay|worker)\/main\.ts$|^deploy\/(\w+\/)?main\.ts$|^simulator\/(send|(.*[/-])?main)\.ts$/;
   expect(code.filter((source) => /\bprocess\.env\b|\bprocess\['env'\]|\bimport \{[^}]*\benv\b[^}]*\} from 'node:process'/.test(source.text) && !entry.test(source.file)).map((source) => source.file)).toEqual([]);
 });
 

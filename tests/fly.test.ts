@@ -80,12 +80,12 @@ test('the VM stops by itself, is started by its address, and is restarted only w
   expect(vm?.kill_timeout).toBeGreaterThan(Number(vm?.env['STOP_SECONDS']));
 });
 
-test('Redis keeps what it acknowledged, evicts nothing, and has a password and no public address', () => {
+test('Redis has no public address, and keeps its data on its volume', () => {
   expect(redis).not.toHaveProperty('http_service');
   expect(redis).not.toHaveProperty('services');
+  // How it is set up is the image's business: docker/redis.sh.
+  expect(redis?.processes).toEqual({});
   expect(redis?.mounts?.destination).toBe('/data');
-  const command = redis?.processes['app'] ?? '';
-  for (const part of ['exec docker-entrypoint.sh redis-server', '--dir /data', '--appendonly yes', '--appendfsync always', '--maxmemory-policy noeviction', '--requirepass "${REDIS_PASSWORD']) expect(command).toContain(part);
 });
 
 test('with the secrets beside it, what the files set is a whole configuration', () => {

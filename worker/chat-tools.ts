@@ -1,20 +1,25 @@
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { FileStoreFullError } from '../shared/file-store.ts';
-import type { FileStore } from '../shared/file-store.ts';
+import type { FileStore, StoredFile } from '../shared/file-store.ts';
 import type { Fence } from '../shared/inbox.ts';
 import { FencedError } from '../shared/inbox.ts';
 import type { Outbox } from '../shared/outbox.ts';
 import { reportError } from '../shared/errors.ts';
 import type { SendTools } from './agent/agent.ts';
-import { describeFile } from './file-kind.ts';
+import { FileProblem } from './agent/agent-files.ts';
+import type { AgentFiles } from './agent/agent-files.ts';
+import { PictureProblem } from './media/picture.ts';
+import { planSending } from './outgoing-file.ts';
+import type { Piece } from './outgoing-file.ts';
 import { chunk } from './reply/chunk.ts';
 import { format } from './reply/format.ts';
 
 export type ChatToolParts = {
   outbox: Outbox;
   files: FileStore;
+  /** What is sent is read with the agent's rights. */
+  agentFiles: AgentFiles;
   /** Where the relay hands files out, for those that WhatsApp does not carry. */
   publicUrl: string;
   /** The turn whose tools these are. */
@@ -26,39 +31,41 @@ export type ChatToolParts = {
   onSent: () => void;
 };
 
-/** The largest file taken (bytes): WhatsApp's limit at Twilio. */
-const largestFile = 16 * 1024 * 1024;
+/** The largest file taken (bytes): half of what the file store holds. Over 16 MB it goes as a link. */
+const largestFile = 32 * 1024 * 1024;
+
+const fileSentences: Record<FileProblem['kind'], (file: string) => string> = {
+  missing: (file) => `There is no file at ${file}.`,
+  forbidden: (file) => `The file at ${file} may not be read by you, so it was not sent.`,
+  large: () => 'That file has more than 32 MB, which cannot be sent, not even as a link: make it smaller or split it.',
+};
 
 /** The tools by which a turn's agent sends something to the person. They answer the model in sentences; only being fenced off ends the turn. */
 export function createChatTools(parts: ChatToolParts): SendTools {
   const { outbox, files, turn, conversation, fence } = parts;
-  const say = async (id: string, text: string, file?: { token: string; type: string; name: string; size: number }): Promise<boolean> => {
-    const added = await outbox.put([{ id, conversation, turn, text, ...(file ? { file } : {}) }], fence);
-    parts.onSent();
-    return added > 0;
+  const say = async (replies: { id: string; text: string; file?: StoredFile }[]): Promise<void> => {
+    await outbox.put(replies.map((reply) => ({ ...reply, conversation, turn })), fence);
+    for (const _ of replies) parts.onSent();
+  };
+
+  const toReply = async ({ text, media, link }: Piece, id: string): Promise<{ id: string; text: string; file?: StoredFile }> => {
+    const file = media && (await files.put(media.bytes, media));
+    const address = link && `${link.label}: ${parts.publicUrl}/media/${(await files.put(link.file.bytes, link.file)).token}`;
+    return { id, text: [text, address ?? ''].filter((line) => line !== '').join('\n'), ...(file ? { file } : {}) };
   };
 
   const sendFile = async (input: { path: string; caption?: string | undefined }): Promise<string> => {
     const file = path.resolve(parts.workspace, input.path);
-    const about = await stat(file).catch(() => undefined);
-    if (!about?.isFile()) return `There is no file at ${file}.`;
-    if (about.size === 0) return 'That file is empty, so it was not sent.';
-    if (about.size > largestFile) return `That file has ${Math.ceil(about.size / 1e6)} MB; WhatsApp takes 16 MB at most, so it was not sent.`;
-    const bytes = await readFile(file);
-    const kind = describeFile(path.basename(file), bytes);
+    const bytes = await parts.agentFiles.read(file, largestFile);
+    if (bytes.byteLength === 0) return 'That file is empty, so it was not sent.';
     // Named by its content: the same picture is not sent twice in one turn, however often it is asked for.
     const id = `${turn}.file.${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`;
     if (await outbox.has(id)) return 'That file was sent already.';
-    const stored = await files.put(bytes, { type: kind.type, name: kind.name });
-    const caption = (input.caption ?? '').trim().slice(0, 1000);
-    if (kind.carried) {
-      // WhatsApp shows a caption under pictures and films only (twilio.com/docs/whatsapp/guidance-whatsapp-media-messages).
-      if (caption && !kind.captioned) await say(`${id}.caption`, caption);
-      await say(id, kind.captioned ? caption : '', stored);
-      return 'Sent.';
-    }
-    await say(id, [caption === kind.name ? '' : caption, `${kind.name}: ${parts.publicUrl}/media/${stored.token}`].filter(Boolean).join('\n'));
-    return 'Sent as a link that works for a day, since WhatsApp does not carry this kind of file.';
+    const { pieces, told } = await planSending(path.basename(file), bytes, input.caption ?? '');
+    const replies = [];
+    for (const [index, piece] of pieces.entries()) replies.push(await toReply(piece, index === 0 ? id : `${id}.${index + 1}`));
+    await say(replies);
+    return told;
   };
 
   const guarded = async (work: () => Promise<string>): Promise<string> => {
@@ -66,6 +73,8 @@ export function createChatTools(parts: ChatToolParts): SendTools {
       return await work();
     } catch (error) {
       if (error instanceof FencedError) return 'This turn was taken over by another worker. Stop working now.';
+      if (error instanceof PictureProblem) return `That picture was not sent: ${error.message}.`;
+      if (error instanceof FileProblem) return fileSentences[error.kind](error.file);
       if (error instanceof FileStoreFullError) return 'Too many files are waiting to be fetched right now. Tell the person, and try again later.';
       return `It could not be sent: ${reportError(error).message}`;
     }
@@ -77,7 +86,7 @@ export function createChatTools(parts: ChatToolParts): SendTools {
       guarded(async () => {
         const texts = chunk(format(text));
         if (texts.length === 0) return 'The text is empty, so nothing was sent.';
-        for (const [index, part] of texts.entries()) await say(`${turn}.${callId}.${index + 1}`, part);
+        await say(texts.map((part, index) => ({ id: `${turn}.${callId}.${index + 1}`, text: part })));
         return 'Sent.';
       }),
   };

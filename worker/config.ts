@@ -3,6 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { variables as v, parseEnvironment } from '../shared/env.ts';
 import type { Environment } from '../shared/env.ts';
+import { usualRetentionDays } from '../shared/retention.ts';
 
 const schema = z
   .object({
@@ -19,18 +20,32 @@ const schema = z
     ANTHROPIC_BASE_URL: v.ANTHROPIC_BASE_URL.optional(),
     ANTHROPIC_MODEL: v.ANTHROPIC_MODEL.optional(),
     GITHUB_TOKEN: v.GITHUB_TOKEN.optional(),
+    AGENT_USER: v.AGENT_USER.optional(),
     DATA_DIR: v.DATA_DIR.default('/data'),
     IMAGES_DIR: v.IMAGES_DIR.optional(),
     CHROMIUM_PATH: v.CHROMIUM_PATH.optional(),
     PACE_SECONDS: v.PACE_SECONDS.optional(),
     PACE_BURST: v.PACE_BURST.optional(),
+    RETENTION_DAYS: v.RETENTION_DAYS.default(usualRetentionDays),
+    OTEL_EXPORTER_OTLP_ENDPOINT: v.OTEL_EXPORTER_OTLP_ENDPOINT.optional(),
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: v.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT.optional(),
+    OTEL_SDK_DISABLED: v.OTEL_SDK_DISABLED.optional(),
     LOG_LEVEL: v.LOG_LEVEL.default('info'),
     WORKER_ID: v.WORKER_ID.optional(),
     FLY_MACHINE_ID: v.WORKER_ID.optional(),
     IDLE_MINUTES: v.IDLE_MINUTES.optional(),
     WAKE_SECRET: v.WAKE_SECRET.optional(),
+    PERMISSIONS: v.PERMISSIONS.default('all'),
+    ANSWER_MINUTES: v.ANSWER_MINUTES.default(30),
+    BUDGET_USD_PER_TURN: v.BUDGET_USD_PER_TURN.optional(),
+    BUDGET_USD_PER_DAY: v.BUDGET_USD_PER_DAY.optional(),
     STOP_SECONDS: v.STOP_SECONDS.default(10),
     MODEL_PATIENCE_SECONDS: v.MODEL_PATIENCE_SECONDS.default(120),
+    MAX_AGENTS: v.MAX_AGENTS.optional(),
+    TRANSCRIBE_URL: v.TRANSCRIBE_URL.optional(),
+    TRANSCRIBE_MODEL: v.TRANSCRIBE_MODEL.default('whisper-1'),
+    TRANSCRIBE_API_KEY: v.TRANSCRIBE_API_KEY.optional(),
+    TRANSCRIBE_COMMAND: v.TRANSCRIBE_COMMAND.optional(),
   })
   .refine((env) => env.ANTHROPIC_API_KEY !== undefined || env.CLAUDE_CODE_OAUTH_TOKEN !== undefined, {
     path: ['ANTHROPIC_API_KEY'],
@@ -38,6 +53,7 @@ const schema = z
     // Said together with the other problems, not after them.
     when: () => true,
   })
+  .refine((env) => env.TRANSCRIBE_URL === undefined || env.TRANSCRIBE_COMMAND === undefined, { path: ['TRANSCRIBE_COMMAND'], message: 'cannot be set together with TRANSCRIBE_URL', when: () => true })
   .transform((env) => ({
     ...env,
     IMAGES_DIR: env.IMAGES_DIR ?? path.join(env.DATA_DIR, 'images'),

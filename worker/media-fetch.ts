@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 /** Why a file that a person sent could not be fetched; the message is a plain clause for Claude and the log. */
 export class MediaProblem extends Error {
   override name = 'MediaProblem';
@@ -32,7 +34,7 @@ export function createMediaFetch({ accountSid, authToken, apiUrl, pausesMs }: Me
   const authorization = `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}`;
 
   const isKnown = (url: URL): boolean =>
-    url.host === api.host || (url.protocol === 'https:' && storageHosts.some((host) => url.hostname === host || url.hostname.endsWith(`.${host}`)));
+    url.origin === api.origin || (url.protocol === 'https:' && storageHosts.some((host) => url.hostname === host || url.hostname.endsWith(`.${host}`)));
 
   const fetchOnce = async (first: string, ended: AbortSignal): Promise<Buffer> => {
     let url = new URL(first);
@@ -58,7 +60,7 @@ export function createMediaFetch({ accountSid, authToken, apiUrl, pausesMs }: Me
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof MediaProblem || pause === undefined) throw error instanceof MediaProblem ? error : new MediaProblem('Twilio did not hand it out');
-        await new Promise((resolve) => setTimeout(resolve, pause));
+        await sleep(pause, undefined, { signal }).catch(() => signal.throwIfAborted());
       }
     }
     throw new MediaProblem('Twilio did not hand it out');

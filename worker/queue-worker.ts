@@ -1,5 +1,5 @@
 import { Worker } from 'bullmq';
-import type { Job } from 'bullmq';
+import type { Job, Telemetry } from 'bullmq';
 import { prefix } from '../shared/keys.ts';
 import type { Log } from '../shared/log.ts';
 import type { QueueName } from '../shared/queues.ts';
@@ -17,6 +17,8 @@ export type QueueWorkerOptions = {
   process: Processor;
   /** Holds the jobs that are being worked, each as `queue:id`. */
   running: Set<string>;
+  /** Goes on with the trace that a job carries. */
+  telemetry?: Telemetry | undefined;
   log: Log;
 };
 
@@ -27,7 +29,7 @@ export const slowPolls = { drainSeconds: 900, stalledMs: 600_000 };
  * A BullMQ worker that does not start by itself. Its polling is slow on purpose: a new job wakes it at once, and each poll is a Redis command that
  * may be billed. Crashes are counted by the turn itself, so BullMQ's own limit is out of reach.
  */
-export function createQueueWorker({ name, redis, owner, concurrency, process, running, log }: QueueWorkerOptions): Worker {
+export function createQueueWorker({ name, redis, owner, concurrency, process, running, telemetry, log }: QueueWorkerOptions): Worker {
   // BullMQ gives a processor its signal only when it has three parameters.
   const work = async (job: Job, token?: string, signal?: AbortSignal): Promise<unknown> => {
     const id = `${name}:${job.id}`;
@@ -41,6 +43,7 @@ export function createQueueWorker({ name, redis, owner, concurrency, process, ru
   const worker = new Worker(name, async (job, token, signal) => await work(job, token, signal), {
     connection: redis, prefix, name: owner, concurrency, autorun: false,
     lockDuration: 60_000, drainDelay: slowPolls.drainSeconds, stalledInterval: slowPolls.stalledMs, maxStalledCount: 1_000_000,
+    ...(telemetry ? { telemetry } : {}),
   });
   // A lost connection is logged by the connection itself.
   worker.on('error', (error) => log.debug({ err: error, queue: name }, 'BullMQ'));

@@ -1,7 +1,6 @@
 import type { Inbox } from '../shared/inbox.ts';
 import type { Log } from '../shared/log.ts';
 import type { Message } from '../shared/message.ts';
-import type { Arrivals } from './arrivals.ts';
 
 /** The reason with which a turn is aborted when the person says stop. */
 export class StopRequest extends Error {
@@ -20,18 +19,14 @@ export function isStop(message: Message): boolean {
   return /^\/?stop[.!]?$/i.test(message.text.trim());
 }
 
-export type StopWatch = { signal: AbortSignal; end(): void };
+export type StopWatch = { signal: AbortSignal; look(): void };
 
-/** Watches a conversation while its turn runs, and aborts with StopRequest as soon as a stop comes in: it never waits behind the work that it stops. */
-export function watchForStop(inbox: Inbox, arrivals: Arrivals, conversation: string, log: Log): StopWatch {
+/** Looks for a stop in a conversation at work, and aborts with StopRequest: it never waits behind the work that it stops. */
+export function createStopWatch(inbox: Inbox, conversation: string, log: Log): StopWatch {
   const stopping = new AbortController();
   const look = async (): Promise<void> => {
     const stop = (await inbox.read(conversation)).find(isStop);
     if (stop) stopping.abort(new StopRequest(stop));
   };
-  const lookSafely = (): void => void look().catch((error: unknown) => log.warn({ err: error }, 'could not look for a stop'));
-  const end = arrivals.listen(conversation, lookSafely);
-  // One may have come in just before.
-  lookSafely();
-  return { signal: stopping.signal, end };
+  return { signal: stopping.signal, look: () => void look().catch((error: unknown) => log.warn({ err: error }, 'could not look for a stop')) };
 }

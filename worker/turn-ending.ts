@@ -3,14 +3,15 @@ import type { Job } from 'bullmq';
 import type { Conversations } from '../shared/conversation.ts';
 import { reportError } from '../shared/errors.ts';
 import { FencedError } from '../shared/inbox.ts';
-import type { Fence, Inbox } from '../shared/inbox.ts';
-import type { Log } from '../shared/log.ts';
+import type { Inbox } from '../shared/inbox.ts';
 import type { Message } from '../shared/message.ts';
 import type { Outbox } from '../shared/outbox.ts';
-import type { TurnData, TurnMessage, TurnResult } from '../shared/queues.ts';
+import type { TurnData, TurnResult } from '../shared/queues.ts';
 import { AgentFailure } from './agent/agent.ts';
 import { failureSentence } from './failure-sentence.ts';
 import { delayJob, handBack } from './job-moves.ts';
+import type { TurnContext } from './turn-context.ts';
+import { planWait } from './wait-plan.ts';
 
 /** After so many attempts that crashed or failed a message is given up. */
 const mostAttempts = 3;
@@ -18,31 +19,22 @@ const mostAttempts = 3;
 /** What ends a turn needs of the worker. */
 export type EndingParts = { inbox: Inbox; outbox: Outbox; conversations: Conversations };
 
-/** The turn that ends. */
-export type Ending = { job: Job<TurnData, TurnResult>; token: string; turn: string; fence: Fence; signal: AbortSignal; log: Log };
-
-/** The messages of an attempt that begins now, each with its count of attempts: one more than before. */
-export function countAttempts(before: TurnMessage[], messages: Message[]): TurnMessage[] {
-  const attempts = new Map(before.map((message) => [message.id, message.attempts]));
-  return messages.map(({ id, at, text, media }) => ({ id, at, text, media: media.length, attempts: (attempts.get(id) ?? 0) + 1 }));
-}
-
 /** Gives up what has crashed its worker too often, and returns the messages that are still to be worked. */
-export async function giveUpExhausted(parts: EndingParts, ending: Ending, messages: Message[]): Promise<Message[]> {
-  const exhausted = new Set(ending.job.data.messages.filter((message) => message.attempts > mostAttempts).map((message) => message.id));
+export async function giveUpExhausted(parts: EndingParts, context: TurnContext, messages: Message[]): Promise<Message[]> {
+  const exhausted = new Set(context.job.data.messages.filter((message) => message.attempts > mostAttempts).map((message) => message.id));
   const failed = messages.filter((message) => exhausted.has(message.id));
   if (failed.length === 0) return messages;
-  await giveUp(parts, ending, new AgentFailure('died', 'it ended the worker each time'), failed);
+  await giveUp(parts, context, new AgentFailure('died', 'it ended the worker each time'), failed);
   return messages.filter((message) => !exhausted.has(message.id));
 }
 
-/** Decides what becomes of a turn that did not end well: handed back, put off, tried again, or given up with a sentence. Always throws. */
-export async function endBadly(parts: EndingParts, ending: Ending, error: unknown): Promise<never> {
-  const { job, token, turn, fence, signal, log } = ending;
+/** Decides what becomes of a turn that did not end well: handed back, put off, tried again, or given up with a sentence. `hasBegun`: it has taken up its messages. Always throws. */
+export async function endBadly(parts: EndingParts, context: TurnContext, error: unknown, hasBegun: boolean): Promise<never> {
+  const { job, token, turn, fence, signal, log } = context;
   if (error instanceof FencedError) throw error;
   if (signal.aborted) {
     log.info({ reason: String(signal.reason) }, 'turn interrupted');
-    await forgetAttempt(job);
+    if (hasBegun) await forgetAttempt(job);
     return await handBack(job, token);
   }
   const failure = error instanceof AgentFailure ? error : new AgentFailure('broken', reportError(error).message);
@@ -50,17 +42,21 @@ export async function endBadly(parts: EndingParts, ending: Ending, error: unknow
   if (!(error instanceof AgentFailure)) log.error({ err: error }, 'a defect');
   await job.log(`${new Date().toISOString()} failed: ${failure.kind}: ${failure.message}`);
   const { conversation } = job.data;
-  if (failure.kind === 'usage-limit' && failure.resetsAt) {
-    const waitMs = Math.max(failure.resetsAt.getTime() - Date.now(), 1000);
-    await parts.outbox.put([{ id: `${turn}.limit.${job.data.messages.at(-1)?.id ?? ''}`, conversation, turn, text: failureSentence('usage-limit', failure.resetsAt) }], fence);
+  const { timezone } = await parts.conversations.read(conversation);
+  const { waits = 0 } = job.data;
+  const wait = planWait(failure, waits, Date.now(), timezone);
+  if (wait) {
+    // Said once for each message that waits, not again at each attempt.
+    await parts.outbox.put([{ id: `${turn}.limit.${job.data.messages.at(-1)?.id ?? ''}`, conversation, turn, text: wait.sentence }], fence);
+    await job.updateData({ ...job.data, waits: waits + 1 });
     await forgetAttempt(job);
-    return await delayJob(job, token, waitMs);
+    return await delayJob(job, token, wait.ms);
   }
   const attempts = new Map(job.data.messages.map((message) => [message.id, message.attempts]));
   const worthAnother = failure.kind === 'died' || failure.kind === 'broken';
   const left = (await parts.inbox.read(conversation)).filter((message) => attempts.has(message.id));
   const isOver = (message: Message): boolean => !worthAnother || (attempts.get(message.id) ?? 0) >= mostAttempts;
-  await giveUp(parts, ending, failure, left.filter(isOver));
+  await giveUp(parts, context, failure, left.filter(isOver));
   if (left.every(isOver)) throw new UnrecoverableError(`${failure.kind}: ${failure.message}`);
   return await delayJob(job, token, 1000 * 2 ** (Math.max(...attempts.values()) - 1));
 }
@@ -71,17 +67,18 @@ async function forgetAttempt(job: Job<TurnData, TurnResult>): Promise<void> {
 }
 
 /** Says in one sentence that there will be no answer; the messages can be brought back by `retry`. */
-async function giveUp({ conversations, outbox }: EndingParts, { job, turn, fence }: Ending, failure: AgentFailure, failed: Message[]): Promise<void> {
+async function giveUp({ conversations, outbox }: EndingParts, { job, turn, fence }: TurnContext, failure: AgentFailure, failed: Message[]): Promise<void> {
   const [first] = failed;
   if (!first) return;
   const { conversation } = job.data;
   await conversations.write(conversation, fence, { failed: failed.map((message) => JSON.stringify(message)) });
-  const text = failureSentence(failure.kind, failure.resetsAt);
+  const { timezone } = await conversations.read(conversation);
+  const text = failureSentence(failure.kind, failure.resetsAt, timezone);
   await outbox.put([{ id: `${turn}.failed.${first.id}.${job.attemptsStarted}`, conversation, turn, text }], fence, { conversation, ids: failed.map((message) => message.id), state: 'failed' });
 }
 
 /** Ends a turn that the person has stopped: its messages and the stop are settled in the step that says so, and what was under way is named. */
-export async function settleStopped({ inbox, outbox }: EndingParts, { job, turn, fence, log }: Ending, by: Message): Promise<void> {
+export async function settleStopped({ inbox, outbox }: EndingParts, { job, turn, fence, log }: TurnContext, by: Message): Promise<void> {
   const { conversation } = job.data;
   const taken = new Set(job.data.messages.map((message) => message.id));
   const waiting = (await inbox.read(conversation)).map((message) => message.id);

@@ -15,7 +15,8 @@ export type Watchdog = {
   stop(): void;
 };
 
-export function createWatchdog(silence: Silence, signal: AbortSignal): Watchdog {
+/** `isExcused`: the silence is the person's, who is being asked something. */
+export function createWatchdog(silence: Silence, signal: AbortSignal, isExcused: () => boolean = () => false): Watchdog {
   const silent = new AbortController();
   const running = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
@@ -24,7 +25,10 @@ export function createWatchdog(silence: Silence, signal: AbortSignal): Watchdog 
     clearTimeout(timer);
     if (stopped) return;
     const longest = Math.max(0, ...running.values());
-    timer = setTimeout(() => silent.abort(new AgentFailure('silent', `no sign of life for ${Math.round((longest + silence.idleMs) / 1000)} s`)), longest + silence.idleMs);
+    timer = setTimeout(() => {
+      if (isExcused()) rewind();
+      else silent.abort(new AgentFailure('silent', `no sign of life for ${Math.round((longest + silence.idleMs) / 1000)} s`));
+    }, longest + silence.idleMs);
   };
   rewind();
   return {

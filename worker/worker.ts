@@ -1,53 +1,54 @@
 import type { Worker } from 'bullmq';
 import { listenToControl } from '../shared/control.ts';
 import type { Control } from '../shared/control.ts';
-import { createConversations } from '../shared/conversation.ts';
-import { createDelivery } from '../shared/delivery.ts';
+import type { Contents } from '../shared/contents.ts';
 import type { Reconciling } from '../shared/delivery.ts';
-import { createFileStore } from '../shared/file-store.ts';
-import { createInbox } from '../shared/inbox.ts';
-import { createIntake } from '../shared/intake.ts';
-import { createLedger } from '../shared/ledger.ts';
 import { createReleasers } from '../shared/lifecycle.ts';
 import type { Running } from '../shared/lifecycle.ts';
 import type { Log } from '../shared/log.ts';
 import type { Messenger } from '../shared/messenger.ts';
-import { createOutbox } from '../shared/outbox.ts';
-import { createPace } from '../shared/pace.ts';
 import type { PaceLimit } from '../shared/pace.ts';
 import { createDeliveries, createTurns } from '../shared/queues.ts';
-import type { Deliveries, QueueName, Turns } from '../shared/queues.ts';
+import type { QueueName } from '../shared/queues.ts';
 import { connectRedis } from '../shared/redis.ts';
 import type { Redis } from '../shared/redis.ts';
 import { checkRedis } from '../shared/redis-check.ts';
 import { createSchedules } from '../shared/schedules.ts';
-import type { Schedules } from '../shared/schedules.ts';
+import type { Tracing } from '../shared/tracing.ts';
+import { untraced } from '../shared/tracing.ts';
 import { sweep } from '../shared/sweep.ts';
-import { createTyping } from '../shared/typing.ts';
 import { createVmState } from '../shared/vm-state.ts';
 import type { Agent } from './agent/agent.ts';
+import type { AgentUser } from './agent/agent-user.ts';
 import type { WorkerConfig } from './config.ts';
 import { createArrivals } from './arrivals.ts';
-import type { Arrivals } from './arrivals.ts';
-import { createDeliveryProcessor } from './deliveries.ts';
 import { createLease } from './lease.ts';
-import type { LeaseTimes } from './lease.ts';
+import type { Lease, LeaseTimes } from './lease.ts';
 import { createLiveClaims } from './live-claims.ts';
-import type { LiveClaims } from './live-claims.ts';
 import { openDoor } from './door.ts';
 import { closeQueueWorker, createQueueWorker } from './queue-worker.ts';
 import type { Processor } from './queue-worker.ts';
-import { createTickProcessor } from './schedule-ticks.ts';
 import { createSleep } from './sleep.ts';
-import { createMediaFetch } from './media-fetch.ts';
-import { createTurnProcessor } from './turn.ts';
+import type { Sleep } from './sleep.ts';
+import { createProcessors } from './processors.ts';
+import type { ProgressTimes } from './progress.ts';
+import type { Transcriber } from './media/transcribing.ts';
 import type { Silence } from './watchdog.ts';
 
 /** What a worker is made of besides its configuration: another agent or messenger makes another composition. */
 export type WorkerParts = {
   /** Makes the agent once the worker has its name, `WORKER_ID#boot`. */
   createAgent: (owner: string) => Promise<Agent>;
-  messenger: Messenger;
+  /** The user whose the agent's files are, where it is not the worker's own. */
+  user?: AgentUser | undefined;
+  /** Makes the messenger with what Redis knows of Twilio's contents. */
+  createMessenger: (contents: Contents) => Messenger;
+  /** Writes voice messages down; undefined or absent when nothing is set up for it. */
+  transcribe?: Transcriber | undefined;
+  /** When long work says what it does; else after a minute. */
+  progress?: ProgressTimes;
+  /** Where its steps are told of; stopped with the worker. Else nobody hears of them. */
+  tracing?: Tracing;
   pace: PaceLimit;
   reconciling: Reconciling;
   silence: Silence;
@@ -63,20 +64,24 @@ export type WorkerParts = {
 /** A job that is due within the idle time, but at most this (ms), is waited for: stopping and waking takes about as long. */
 const longestSoonMs = 60_000;
 
+/** How many turns may wait in the line for a place beside those at work. */
+const longestLine = 50;
+
 /** How long after a failed job it is looked for what it left (ms). */
 const sweepMs = 5000;
 
 /** Runs the worker until it is stopped. Returns its address as this machine sees it. */
 export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: Log): Promise<Running & { url: string }> {
   const releasers = createReleasers(log);
+  const { tracing = untraced } = parts;
+  releasers.add('tracing', () => tracing.stop(), 3000);
   const workers = new Map<QueueName, Worker>();
   const running = new Set<string>();
   try {
     const redis = connectRedis(config.REDIS_URL, 'patient', log);
     releasers.add('redis', () => redis.disconnect());
-    const turns = createTurns(redis);
-    const deliveries = createDeliveries(redis);
-    const schedules = createSchedules(redis);
+    const options = { retentionDays: config.RETENTION_DAYS, telemetry: tracing.queues };
+    const [turns, deliveries, schedules] = [createTurns(redis, options), createDeliveries(redis, options), createSchedules(redis, options)];
     releasers.add('queues', () => Promise.all([turns.close(), deliveries.close(), schedules.close()]), 2000);
 
     const lease = await createLease({
@@ -97,30 +102,17 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     const control = await listenToControl(redis, onControl, () => arrivals.announceAll());
     releasers.add('control', () => control.stop());
 
-    const processors = createProcessors({ config, parts, redis, turns, deliveries, schedules, agent, claims, arrivals, log });
+    const processors = createProcessors({ config, parts, redis, turns, deliveries, schedules, tracing, agent, claims, arrivals, log });
 
-    const vm = createVmState(redis);
-    const idleMs = config.IDLE_MINUTES === undefined ? undefined : config.IDLE_MINUTES * 60_000;
-    const sleep = idleMs === undefined ? undefined : createSleep({
-      idleMs,
-      pause: async () => {
-        lease.pause();
-        await Promise.all([...workers.values()].map((worker) => worker.pause(true)));
-      },
-      resume: async () => {
-        lease.start();
-        await Promise.all([...workers.values()].map((worker) => worker.resume()));
-      },
-      fallAsleep: () => vm.fallAsleep(config.WORKER_ID, Date.now(), Math.min(idleMs, longestSoonMs)),
-      onAsleep: parts.onAsleep, log,
-    });
+    const sleep = createSleepOf(config, parts, redis, lease, workers, log);
     releasers.add('sleep', () => sleep?.stop());
 
     const start = (name: QueueName, concurrency: number, process: Processor): void => {
       const awake: Processor = (job, token, signal) => (sleep ? sleep.during(() => process(job, token, signal)) : process(job, token, signal));
-      workers.set(name, createQueueWorker({ name, redis, owner: lease.owner, concurrency, process: awake, running, log }));
+      workers.set(name, createQueueWorker({ name, redis, owner: lease.owner, concurrency, process: awake, running, telemetry: tracing.queues, log }));
     };
-    start('turns', parts.concurrency.turns, processors.turns);
+    // More are taken than work at once: who waits in the line is told so, and can stop.
+    start('turns', parts.concurrency.turns + longestLine, processors.turns);
     start('deliveries', parts.concurrency.deliveries, processors.deliveries);
     start('schedules', 1, processors.schedules);
     // A job that failed by a defect or by Redis may leave something behind: whoever has it waiting gets a new one.
@@ -151,36 +143,21 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
   }
 }
 
-type ProcessorParts = {
-  config: WorkerConfig;
-  parts: WorkerParts;
-  redis: Redis;
-  turns: Turns;
-  deliveries: Deliveries;
-  schedules: Schedules;
-  agent: Agent;
-  claims: LiveClaims;
-  arrivals: Arrivals;
-  log: Log;
-};
-
-/** What works each queue's jobs. */
-function createProcessors({ config, parts, redis, turns, deliveries, schedules, agent, claims, arrivals, log }: ProcessorParts): Record<QueueName, Processor> {
-  const outbox = createOutbox(redis, deliveries);
-  const ledger = createLedger(redis);
-  const deliver = createDelivery({
-    messenger: parts.messenger, outbox, ledger, log, publicUrl: config.PUBLIC_URL,
-    pace: createPace(redis, parts.pace), reconciling: parts.reconciling, now: Date.now,
+/** How the worker falls asleep; undefined when it never does. */
+function createSleepOf(config: WorkerConfig, { onAsleep }: WorkerParts, redis: Redis, lease: Lease, workers: Map<QueueName, Worker>, log: Log): Sleep | undefined {
+  if (config.IDLE_MINUTES === undefined) return undefined;
+  const vm = createVmState(redis);
+  const idleMs = config.IDLE_MINUTES * 60_000;
+  return createSleep({
+    idleMs, onAsleep, log,
+    pause: async () => {
+      lease.pause();
+      await Promise.all([...workers.values()].map((worker) => worker.pause(true)));
+    },
+    resume: async () => {
+      lease.start();
+      await Promise.all([...workers.values()].map((worker) => worker.resume()));
+    },
+    fallAsleep: () => vm.fallAsleep(config.WORKER_ID, Date.now(), Math.min(idleMs, longestSoonMs)),
   });
-  const processTurn = createTurnProcessor({
-    agent, arrivals, outbox, ledger, schedules, log,
-    inbox: createInbox(redis), conversations: createConversations(redis), files: createFileStore(redis),
-    dataDir: config.DATA_DIR, publicUrl: config.PUBLIC_URL, silence: parts.silence,
-    claim: (conversation) => claims.claim(conversation),
-    typing: createTyping(redis, parts.messenger),
-    fetchMedia: createMediaFetch({
-      accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, apiUrl: config.TWILIO_API_URL ?? 'https://api.twilio.com', pausesMs: [500, 2000],
-    }),
-  });
-  return { turns: processTurn, deliveries: createDeliveryProcessor(outbox, deliver), schedules: createTickProcessor(createIntake(turns), log, Date.now) };
 }

@@ -22,15 +22,11 @@ const twilioTimeoutMs = 4000;
 await runProcess(log, async (quit) => {
   const config = parseWorkerConfig(process.env);
   process.env['CLAUDE_CONFIG_DIR'] = claudeDirectory(config.DATA_DIR);
-  const messenger = createTwilioMessenger(
-    { accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, number: config.TWILIO_WHATSAPP_NUMBER, apiUrl: config.TWILIO_API_URL },
-    log,
-    twilioTimeoutMs,
-  );
+  const account = { accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, number: config.TWILIO_WHATSAPP_NUMBER, apiUrl: config.TWILIO_API_URL };
   return await runWorker(
     config,
     {
-      messenger,
+      createMessenger: (contents) => createTwilioMessenger(account, log, twilioTimeoutMs, contents),
       createAgent: async (owner) => {
         await killMarked((mark) => isOfWorker(mark, config.WORKER_ID, config.DATA_DIR));
         const fast = createFastAgent({ dir: path.join(config.DATA_DIR, 'transcripts'), answer: answerFast });

@@ -3,6 +3,7 @@ export type ApiErrorType =
   | 'invalid_request_error'
   | 'authentication_error'
   | 'not_found_error'
+  | 'request_too_large'
   | 'rate_limit_error'
   | 'api_error'
   | 'overloaded_error';

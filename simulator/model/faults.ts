@@ -17,6 +17,12 @@ export type Faults = {
   unauthorized: number;
   /** 400 with the text of an empty account. */
   creditTooLow: number;
+  /** 404 not_found_error, as for a model that does not exist. */
+  noModel: number;
+  /** 400 with the text of a conversation that is longer than the model reads. */
+  promptTooLong: number;
+  /** 413 request_too_large. */
+  requestTooLarge: number;
   /** 429 rate_limit_error; `rateLimitResetsAt` says until when. */
   rateLimited: number;
   /** Milliseconds since the epoch; null leaves the reset headers out, which Claude Code answers with retries. */
@@ -34,7 +40,7 @@ const RATE_LIMITED = "This request would exceed your account's rate limit. Pleas
 /** What befalls one request. */
 export type Fault = { kind: 'drop' } | { kind: 'hang' } | { kind: 'cut' } | { kind: 'refuse'; error: ApiError };
 
-type Counted = 'hang' | 'overloaded' | 'internalError' | 'unauthorized' | 'creditTooLow' | 'rateLimited' | 'cut';
+type Counted = 'hang' | 'overloaded' | 'internalError' | 'unauthorized' | 'creditTooLow' | 'noModel' | 'promptTooLong' | 'requestTooLarge' | 'rateLimited' | 'cut';
 
 /** A model without faults. */
 export function createFaults(): Faults {
@@ -45,6 +51,9 @@ export function createFaults(): Faults {
     internalError: 0,
     unauthorized: 0,
     creditTooLow: 0,
+    noModel: 0,
+    promptTooLong: 0,
+    requestTooLarge: 0,
     rateLimited: 0,
     rateLimitResetsAt: null,
     cut: 0,
@@ -65,6 +74,9 @@ export function takeFault(faults: Faults): Fault | null {
   if (hit('internalError')) return refuse(500, 'api_error', 'Internal server error');
   if (hit('unauthorized')) return refuse(401, 'authentication_error', 'invalid x-api-key');
   if (hit('creditTooLow')) return refuse(400, 'invalid_request_error', CREDIT_TOO_LOW);
+  if (hit('noModel')) return refuse(404, 'not_found_error', 'model: claude-unknown');
+  if (hit('promptTooLong')) return refuse(400, 'invalid_request_error', 'prompt is too long: 250000 tokens > 200000 maximum');
+  if (hit('requestTooLarge')) return refuse(413, 'request_too_large', 'Request exceeds the maximum size');
   if (hit('rateLimited')) return refuse(429, 'rate_limit_error', RATE_LIMITED, resetHeaders(faults.rateLimitResetsAt));
   return hit('cut') ? { kind: 'cut' } : null;
 }

@@ -57,6 +57,12 @@ export type RenderedContent = {
   failure: number | null;
 };
 
+/**
+ * What a value may not hold (https://www.twilio.com/docs/api/errors/21656): line breaks, tabs, more than four blanks in a row. Apostrophes are refused as
+ * people have met it (https://github.com/twilio/twilio-node/issues/1082), in every field, which is the strictest reading.
+ */
+const UNSAFE_VALUE = /[\n\r\t']| {5}/;
+
 /** @param body the JSON of POST /v1/Content. @throws Refusal 20001 that says which field breaks which limit. */
 export function parseContent(body: unknown): ContentRequest {
   const parsed = contentRequest.safeParse(body);
@@ -70,7 +76,7 @@ export function parseContent(body: unknown): ContentRequest {
 /**
  * Fills a content's placeholders, in bodies, titles and ids; the content's own variables are the defaults. WhatsApp
  * shows the richest type: quick reply, list, media, then text. Filled-in values that break a limit fail with 63021.
- * @throws Refusal 21656 when a placeholder has no value.
+ * @throws Refusal 21656 when a placeholder has no value, or one that Twilio does not take.
  */
 export function renderContent(
   content: Pick<ContentRequest, 'types' | 'variables'>,
@@ -81,6 +87,7 @@ export function renderContent(
     text.replace(/\{\{\s*([\w.-]+)\s*\}\}/g, (_, name: string) => {
       const value = values[name];
       if (value === undefined) throw new Refusal(21656, `no value for {{${name}}}`);
+      if (UNSAFE_VALUE.test(value)) throw new Refusal(21656, `the value of {{${name}}} has a sign that is not allowed`);
       return value;
     });
   const rendered = renderRichest(content.types, fill);
@@ -110,6 +117,7 @@ function isWithinLimits({ body, buttons, list }: Omit<RenderedContent, 'failure'
   const choices = list?.items ?? buttons;
   if (choices.length > 0 && body.length > MAX_BODY) return false;
   if (new Set(choices.map(({ id }) => id)).size !== choices.length) return false;
+  if (new Set(buttons.map(({ title }) => title)).size !== buttons.length) return false;
   return choices.every(({ id, title, description = '' }) => {
     return id.length <= MAX_ID && title.length <= (list ? MAX_ITEM : MAX_TITLE) && description.length <= MAX_DESCRIPTION;
   });

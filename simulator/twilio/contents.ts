@@ -41,13 +41,14 @@ export class Contents {
   }
 }
 
-/** The Content API: create, list, fetch, delete under /v1/Content. The fault `content-refused` refuses any of them. */
+/** The Content API: create, list, fetch, delete under /v1/Content. The faults `content-refused`, `content-fails` and `content-hangs` concern all of them. */
 export function createContentRoutes(contents: Contents, account: Account, faults: Faults, site: string): Router {
   const routes = Router();
   const path = '/v1/Content';
   routes.use(path, (_req, _res, next) => {
     if (faults.take('content-refused') !== null) throw new Refusal(20403, 'this account cannot use the Content API');
-    next();
+    if (faults.take('content-fails') !== null) throw new Refusal(20500);
+    if (faults.take('content-hangs') === null) next();
   });
   routes
     .route(path)

@@ -15,7 +15,7 @@ export type Pace = { sentMs: number; deliveredMs: number; readMs: number };
 /** What a message still has to pass after it was accepted. */
 export type Shipment = {
   mediaUrl: string | null;
-  /** A content may be sent outside the 24-hour window; free text and media may not. */
+  /** A content that WhatsApp can approve may be sent outside the 24-hour window; free text, media, buttons and lists may not. */
   template: boolean;
   /** A failure that is known already, from rendering the content. */
   failure: number | null;

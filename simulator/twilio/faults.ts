@@ -18,6 +18,9 @@ export const FAULTS = {
   'typing-fails': 'The typing indicator answers 500 with code 20500.',
   'list-lags': 'Listing messages leaves out those younger than `ms` (default 2000).',
   'content-refused': 'The Content API answers 403 with code 20403, as for an account that may not use it.',
+  'content-fails': 'The Content API answers 500 with code 20500; nothing is made.',
+  'content-hangs': 'The Content API never answers; nothing is made.',
+  'content-unusable': 'POST Messages with a ContentSid answers 400 with code 21656.',
   'media-missing': 'Downloading the media of an inbound message answers 404.',
 } as const satisfies Record<string, string>;
 

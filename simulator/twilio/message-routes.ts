@@ -75,12 +75,15 @@ async function createMessage(parts: Parts, req: Request, res: Response): Promise
 }
 
 function accept(parts: Parts, req: Request, attempt: CreateAttempt): { record: MessageRecord; shipment: Shipment } {
-  const { account, messages, contents } = parts;
+  const { account, messages, contents, faults } = parts;
   try {
     const request = parseMessageRequest(readForm(req.body), account);
     const content = request.contentSid === null ? null : contents.find(request.contentSid);
     if (content === undefined) throw new Refusal(21655, request.contentSid ?? '');
+    if (content !== null && faults.take('content-unusable', readParams(readForm(req.body))) !== null) throw new Refusal(21656, 'this content cannot be used');
     const rendered = content === null ? null : renderContent(content, request.contentVariables);
+    // A list cannot have WhatsApp's approval, and buttons here never asked for it: both serve the 24-hour window only.
+    const template = rendered !== null && rendered.list === null && rendered.buttons.length === 0;
     const mediaUrl = rendered?.mediaUrl ?? request.mediaUrl;
     const record = messages.add({
       sid: createSid(mediaUrl === null ? 'SM' : 'MM'),
@@ -96,7 +99,7 @@ function accept(parts: Parts, req: Request, attempt: CreateAttempt): { record: M
       list: rendered?.list ?? null,
       statusCallback: request.statusCallback,
     });
-    return { record, shipment: { mediaUrl, template: rendered !== null, failure: rendered?.failure ?? null } };
+    return { record, shipment: { mediaUrl, template, failure: rendered?.failure ?? null } };
   } catch (error) {
     attempt.outcome = 'refused';
     attempt.code = error instanceof Refusal ? error.code : null;

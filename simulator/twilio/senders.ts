@@ -7,7 +7,7 @@ import { createSid } from './sid.ts';
 import { formatSinglePageMeta } from './single-page.ts';
 
 /** The WhatsApp sender's settings: where Twilio calls for inbound messages and for states; null for nowhere. */
-export type Sender = { sid: string; webhookUrl: string; fallbackUrl: string | null; statusUrl: string | null };
+export type Sender = { sid: string; webhookUrl: string | null; fallbackUrl: string | null; statusUrl: string | null };
 
 /** @throws RangeError when an address or its fragment is invalid. */
 export function createSender(addresses: { webhookUrl: string; fallbackUrl?: string; statusUrl?: string }): Sender {
@@ -27,15 +27,15 @@ const webAddress = z.string().check((context) => {
 const update = z.looseObject({
   webhook: z
     .looseObject({
-      callback_url: webAddress.optional(),
-      fallback_url: webAddress.or(z.literal('')).optional(),
-      status_callback_url: webAddress.or(z.literal('')).optional(),
+      callback_url: webAddress.or(z.literal('')).nullish(),
+      fallback_url: webAddress.or(z.literal('')).nullish(),
+      status_callback_url: webAddress.or(z.literal('')).nullish(),
     })
     .optional(),
 });
 
 /**
- * The Senders API: list, fetch, and update of the webhook addresses. An update takes effect at the next message.
+ * The Senders API: list, fetch, and update of the webhook addresses, which null or an empty text clears. An update takes effect at the next message.
  * https://www.twilio.com/docs/whatsapp/api/senders
  */
 export function createSenderRoutes(sender: Sender, account: Account, site: string): Router {
@@ -60,7 +60,7 @@ export function createSenderRoutes(sender: Sender, account: Account, site: strin
       const parsed = update.safeParse(req.body);
       if (!parsed.success) throw new Refusal(20001, z.prettifyError(parsed.error));
       const { callback_url: callback, fallback_url: fallback, status_callback_url: status } = parsed.data.webhook ?? {};
-      sender.webhookUrl = callback ?? sender.webhookUrl;
+      sender.webhookUrl = callback === undefined ? sender.webhookUrl : callback || null;
       sender.fallbackUrl = fallback === undefined ? sender.fallbackUrl : fallback || null;
       sender.statusUrl = status === undefined ? sender.statusUrl : status || null;
       res.status(202).json(formatSender(sender, account, site));
@@ -76,7 +76,7 @@ function formatSender(sender: Sender, account: Account, site: string): object {
     sender_id: whatsappAddress(account.number),
     configuration: { waba_id: '100000000000000' },
     webhook: {
-      callback_url: sender.webhookUrl,
+      callback_url: sender.webhookUrl ?? '',
       callback_method: 'POST',
       fallback_url: sender.fallbackUrl ?? '',
       fallback_method: 'POST',

@@ -32,6 +32,7 @@ export class Webhooks {
 
   async #deliverOnce(params: Record<string, string>): Promise<WebhookResult> {
     const { sender } = this.#parts;
+    if (sender.webhookUrl === null) return { status: 0, replies: [] };
     const url = sender.webhookUrl.split('#')[0] ?? '';
     const { status, answer } = await this.#post(sender.webhookUrl, params);
     if (answer.error === null || sender.fallbackUrl === null) return { status, replies: answer.replies };

@@ -62,6 +62,40 @@ test('a person signs in with the password and finds the finished turn, with noth
   });
 });
 
+test('the overview and a turn fit a phone and a desk, in light and dark, and a person finds the way in, through and out', async () => {
+  await withRelay({ ADMIN_WRITE: '1' }, async (bench) => {
+    await bench.startWorker();
+    const words = `a${'very'.repeat(60)}long word, and <b>more</b> of it`;
+    const sid = await bench.say(words);
+    await until('the end of the turn', async () => (await bench.redis.zcard(`${prefix}:turns:completed`)) === 1);
+    for (const [width, height, colorScheme] of [[390, 844, 'light'], [390, 844, 'dark'], [1280, 800, 'light'], [1280, 800, 'dark']] as const) {
+      const context = await browser.newContext({ viewport: { width, height }, colorScheme, javaScriptEnabled: false });
+      try {
+        const page = await context.newPage();
+        page.setDefaultTimeout(8000);
+        const fits = async (): Promise<void> => {
+          const { scrollWidth } = await page.locator('html').evaluate((element) => ({ scrollWidth: element.scrollWidth }));
+          expect(scrollWidth, `${new URL(page.url()).pathname} at ${width}`).toBeLessThanOrEqual(width);
+        };
+        await page.goto(`${bench.relayUrl}/admin`);
+        await signIn(page, password);
+        await page.waitForURL('**/admin');
+        await fits();
+        await page.getByRole('link', { name: words.slice(0, 40) }).first().click();
+        await page.waitForURL(`**/admin/turns/${sid}`);
+        await fits();
+        await page.getByText('answer to', { exact: false }).first().waitFor();
+        await page.getByRole('button', { name: 'Sign out' }).click();
+        await page.waitForURL('**/admin/sign-in');
+        await page.goto(`${bench.relayUrl}/admin`);
+        expect(new URL(page.url()).pathname).toBe('/admin/sign-in');
+      } finally {
+        await context.close();
+      }
+    }
+  });
+}, 60_000);
+
 test('what would change a queue is refused, whatever the page shows', async () => {
   await withRelay({}, async ({ relayUrl, redis, post }) => {
     const jobs = async (): Promise<string[]> => (await redis.keys(`${prefix}:turns:*`)).sort();
@@ -136,7 +170,7 @@ test('the session\'s cookie is for this path, this site and no script, and over 
 });
 
 test('after ten wrong passwords an address has to wait, with the form and with Basic auth, and another has not', async () => {
-  await withRelay({}, async ({ relayUrl }) => {
+  await withRelay({ TRUST_PROXY: '1' }, async ({ relayUrl }) => {
     const from = (address: string): Record<string, string> => ({ 'X-Forwarded-For': address });
     for (let attempt = 0; attempt < 5; attempt += 1) {
       expect((await postPassword(relayUrl, 'guess', from('203.0.113.1'))).status).toBe(401);

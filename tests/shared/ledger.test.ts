@@ -91,3 +91,19 @@ test('a failure that is told again leads to the same again, for whoever died bef
     }
   });
 });
+
+test('a question that WhatsApp does not take goes out once more as text, in its place; anything else is given up', async () => {
+  await withLedger(async ({ ledger, outbox, say, send, reply, waiting }) => {
+    await outbox.put([{ id: 'q1', conversation, turn: 'turn', text: 'Which?', choices: { kind: 'buttons', items: [{ id: 'q1.1', title: 'This' }] } }]);
+    await say('r1', 'r2');
+    for (const id of ['q1', 'r1']) await send(id, `sid-${id}`);
+    expect(await ledger.note('q1', conversation, 'sid-q1', 'failed', 'as-text', 63_013)).toBe('again');
+    expect(await ledger.note('q1', conversation, 'sid-q1', 'failed', 'as-text', 63_013)).toBe('again');
+    expect(await waiting()).toEqual(['q1', 'r2']);
+    expect(await reply('q1')).toMatchObject({ asText: '1', status: 'waiting', notBefore: 0, repeats: 0, choices: { kind: 'buttons' } });
+    await send('q1', 'sid-q1-text');
+    expect(await ledger.note('q1', conversation, 'sid-q1-text', 'failed', 'as-text', 63_013)).toBe('failed');
+    expect(await ledger.note('r1', conversation, 'sid-r1', 'failed', 'as-text', 63_013)).toBe('failed');
+    expect(await waiting()).toEqual(['r2']);
+  });
+});

@@ -72,3 +72,35 @@ test('anything thrown has a report, and it is short', () => {
   expect(reportError(undefined)).toEqual({ name: 'Error', message: 'undefined' });
   expect(reportError({ secret: 'topsecret' }).message).not.toContain('topsecret');
 });
+
+test('a number is masked wherever in the line it is', () => {
+  const text = written({ turn: 'schedule-15551230001-1-1', nested: { from: '+15551230001' }, list: ['whatsapp:+15551230001'], err: new Error('GET /webhook/status?conversation=%2B15551230001 in /data/workspaces/15551230001/x') });
+  expect(text).not.toContain('5551230001');
+  expect(JSON.parse(text)).toMatchObject({ turn: 'schedule-15…01-1-1', nested: { from: '+1…01' } });
+  let line = '';
+  createLog('test', 'trace', { write: (written) => void (line += written) }).child({ to: '+15551230001' }).info('for +15551230001');
+  expect(JSON.parse(line)).toMatchObject({ to: '+1…01', msg: 'for +1…01' });
+});
+
+test('what somebody said and what opens a door is left out, should it ever be logged', () => {
+  const text = written({ text: 'private words', message: { Body: 'private words', text: 'private words' }, request: { headers: { authorization: 'Basic c2VjcmV0' } }, password: 'topsecret' });
+  expect(text).not.toMatch(/private|c2VjcmV0|topsecret/);
+});
+
+test('an error of a parser or of Redis does not quote what it was given', async () => {
+  for (const input of ['private words', '{"a": private}', 'private']) {
+    let thrown: unknown;
+    try {
+      JSON.parse(input);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(written({ err: thrown })).toContain('is not valid JSON');
+    expect(written({ err: thrown })).not.toContain('private');
+  }
+  await withRedis(async (redis) => {
+    const error: unknown = await redis.call('nonsense', 'private words').catch((thrown: unknown) => thrown);
+    expect(String(error)).toContain('private words');
+    expect(written({ err: error })).not.toContain('private words');
+  });
+});

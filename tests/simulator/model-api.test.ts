@@ -116,6 +116,9 @@ describe('faults', () => {
     ['internalError', 500, 'api_error'],
     ['unauthorized', 401, 'authentication_error'],
     ['creditTooLow', 400, 'invalid_request_error'],
+    ['noModel', 404, 'not_found_error'],
+    ['promptTooLong', 400, 'invalid_request_error'],
+    ['requestTooLarge', 413, 'request_too_large'],
     ['rateLimited', 429, 'rate_limit_error'],
   ] as const)('%s is %i as often as asked', async (fault, status, type) => {
     model.faults[fault] = 2;

@@ -38,6 +38,12 @@ test('blocks: paragraph, list, numbered list, quote, code', () => {
   expect(blocks[4]).toEqual({ kind: 'code', text: '*x*\n  y' });
 });
 
+test('blank lines between blocks become space, those within a paragraph stay', () => {
+  const spaced = (text: string) => parseWhatsappText(text).map((block) => `${block.spaced ? '+' : ''}${block.kind}${'children' in block ? ` ${short(block.children)}` : ''}`);
+  expect(spaced('\na\n\nb\n\n1. c\n2. d\n\n\ne\n')).toEqual(['paragraph a\n\nb', '+list', '+paragraph e']);
+  expect(spaced('a:\n- b\nc\n```\nd\n```\ne\n\n```\nf\n```\n\n> g\n\n- h')).toEqual(['paragraph a:', 'list', 'paragraph c', 'code', 'paragraph e', '+code', '+quote g', '+list']);
+});
+
 test('an empty text has no blocks, an open fence stays as text', () => {
   expect(parseWhatsappText('')).toEqual([]);
   expect(parseWhatsappText('```a').map((block) => block.kind)).toEqual(['paragraph']);

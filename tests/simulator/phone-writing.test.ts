@@ -44,6 +44,19 @@ test('a tap on a button answers once; a list opens a sheet', () =>
     await expect.poll(() => chat.received[1]?.input, SOON).toEqual({ quoted: list.sid, choice: { id: '2', title: 'Later', kind: 'list' } });
   }));
 
+test('choices are part of their bubble, and an answer quotes the question in words', () =>
+  onPage(
+    async (page, { chat }) => {
+      const asked = chat.put(ANNA, { text: 'May I run\n```npm test```\n\n1. soon\n2. later', buttons: [{ id: 'a', title: 'Allow' }, { id: 'd', title: 'Deny' }] });
+      await page.getByRole('button', { name: 'Deny' }).click();
+      await page.locator('.quote-text', { hasText: 'May I run npm test soon later' }).waitFor();
+      const [bubble, ...choices] = await page.locator(`#m-${asked.sid}`).locator('.bubble, .choice').evaluateAll((parts) => parts.map((part) => part.getBoundingClientRect().toJSON() as DOMRect));
+      expect(choices.map(({ left, right }) => [left, right])).toEqual([1, 2].map(() => [bubble?.left, bubble?.right]));
+      expect(choices.at(-1)?.bottom).toBe(bubble?.bottom);
+    },
+    { viewport: { width: 390, height: 844 } },
+  ));
+
 test('a reply quotes; a click on the quote goes to the original', () =>
   onPage(async (page, { chat }) => {
     const original = chat.put(ANNA, { text: 'the original' });

@@ -36,8 +36,9 @@ test('contents are created, listed, fetched and deleted through the SDK', async 
   });
 });
 
-test('a message with content is rendered, variables in body, titles and ids included, and passes the closed window', async () => {
+test('a message with content is rendered, variables in body, titles and ids included', async () => {
   await withTwilio({}, async ({ client, twin }) => {
+    await twin.chat.receive(PHONE, { text: 'hello' });
     const { sid: contentSid } = await client.content.v1.contents.create(question as never);
     const variables = (extra: object) => JSON.stringify({ 2: 'job-7', 3: 'please', ...extra });
     const asked = await client.messages.create({ from: FROM, to: TO, contentSid, contentVariables: variables({}) });
@@ -57,6 +58,33 @@ test('a message with content is rendered, variables in body, titles and ids incl
     const shown = await until('the list', () => twin.chat.message(sid) ?? undefined);
     const items = [{ id: 'a:9', title: 'First', description: 'the first' }];
     expect(shown).toMatchObject({ text: 'Which?', buttons: [], list: { button: 'Choose', items } });
+  });
+});
+
+test('values that Twilio does not take are refused, and equal buttons fail', async () => {
+  await withTwilio({}, async ({ client, twin }) => {
+    await twin.chat.receive(PHONE, { text: 'hello' });
+    const { sid: contentSid } = await client.content.v1.contents.create(question as never);
+    const ask = (values: object) => client.messages.create({ from: FROM, to: TO, contentSid, contentVariables: JSON.stringify({ 2: 'job-7', 3: 'x', ...values }) });
+    for (const value of ['two\nlines', 'a\ttab', 'five     blanks', 'it’s ’ but not \'', '']) await expect(ask({ 1: value })).rejects.toMatchObject({ code: 21656 });
+    await ask({ 1: 'four    blanks “and” a \u201d \\ {' });
+    const alike = { 'twilio/quick-reply': { body: 'x', actions: [{ title: 'Same', id: 'a' }, { title: 'Same', id: 'b' }] } };
+    const content = await client.content.v1.contents.create({ language: 'en', types: alike } as never);
+    const { sid } = await client.messages.create({ from: FROM, to: TO, contentSid: content.sid });
+    await until('failure', () => twin.chat.message(sid)?.errorCode === 63_021);
+  });
+});
+
+test('outside the 24-hour window a text content arrives, and buttons and lists do not', async () => {
+  await withTwilio({}, async ({ client, twin }) => {
+    const send = async (types: object): Promise<string> => {
+      const { sid } = await client.content.v1.contents.create({ language: 'en', variables: { 1: 'a', 2: 'b', 3: 'c' }, types } as never);
+      return (await client.messages.create({ from: FROM, to: TO, contentSid: sid })).sid;
+    };
+    const text = await send({ 'twilio/text': { body: 'An answer is waiting.' } });
+    const end = (sid: string) => until('the end', () => /delivered|failed/.test(twin.chat.message(sid)?.status ?? '') && (twin.chat.message(sid)?.errorCode ?? 'delivered'));
+    expect(await end(text)).toBe('delivered');
+    for (const types of [question.types, picker.types]) expect(await end(await send(types))).toBe(63_016);
   });
 });
 

@@ -54,7 +54,7 @@ export function startTurn(agent: Agent, workspace: string, { conversation = '+15
   if (!open) channel.close();
   const read = async (): Promise<unknown> => {
     try {
-      const turn = { conversation, workspace, session, prompts: channel, tools: recordingTools(sent), signal: control.signal };
+      const turn = { conversation, workspace, session, prompts: channel, tools: recordingTools(sent), permissions: 'all' as const, model: undefined, signal: control.signal };
       for await (const event of agent.work(turn)) events.push(event);
       return undefined;
     } catch (error) {
@@ -85,6 +85,9 @@ function recordingTools(sent: Sent[]): ChatTools {
     scheduleTurn: async () => 'Scheduled.',
     listSchedules: async () => 'Nothing is scheduled.',
     cancelSchedule: async () => 'Cancelled.',
+    ask: async (questions) => questions.map(({ options }) => options[0]?.label ?? ''),
+    approve: async () => 'yes',
+    mayGoOn: async () => true,
   };
 }
 

@@ -45,14 +45,15 @@ export type Pipeline = {
 /** What is different about a worker: other parts, what the fast agent answers, further variables. */
 export type WorkerChange = Partial<WorkerParts> & { answer?: FastAgentOptions['answer']; environment?: Record<string, string> };
 
-export type PipelineOptions = { environment?: Record<string, string>; relay?: boolean; twilioPace?: { sentMs: number; deliveredMs: number; readMs: number } };
+/** `log` is where everything logs; by default what LOG_LEVEL says, or nothing. */
+export type PipelineOptions = { environment?: Record<string, string>; relay?: boolean; log?: Log; twilioPace?: { sentMs: number; deliveredMs: number; readMs: number } };
 
 /**
  * The real system around a Twilio twin: a Redis of its own, the relay in this process, and workers as a test starts them. Everything is stopped at the end,
  * whatever the test did.
  */
 export async function withPipeline(options: PipelineOptions, test: (pipeline: Pipeline) => Promise<void>): Promise<void> {
-  const log = createLog('test', process.env['LOG_LEVEL'] || 'silent');
+  const log = options.log ?? createLog('test', process.env['LOG_LEVEL'] || 'silent');
   const releasers = createReleasers(log);
   try {
     const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-test-'));
@@ -79,7 +80,6 @@ export async function withPipeline(options: PipelineOptions, test: (pipeline: Pi
       const relay = await runRelay(parseRelayConfig(environment), log);
       releasers.add('relay', () => relay.stop());
     }
-    const messenger = createTwilioMessenger({ ...account, apiUrl: twin.url }, log, 500);
     await test({
       environment, twin, redis, redisServer, relayUrl, log, dataDir: path.join(dir, 'data'),
       async startWorker({ answer = async (text: string) => `answer to ${text}`, environment: extra = {}, ...change } = {}) {
@@ -87,7 +87,7 @@ export async function withPipeline(options: PipelineOptions, test: (pipeline: Pi
           parseWorkerConfig({ ...environment, PORT: '0', ...extra }),
           {
             createAgent: async () => createFastAgent({ dir: path.join(dir, 'data', 'transcripts'), answer }),
-            messenger, pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: 400, blindMs: 2000 }, silence: { idleMs: 10_000, toolMs: 10_000 }, lease: { renewMs: 200, holdMs: 600 },
+            createMessenger: (contents) => createTwilioMessenger({ ...account, apiUrl: twin.url }, log, 500, contents), pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: 400, blindMs: 2000 }, silence: { idleMs: 10_000, toolMs: 10_000 }, lease: { renewMs: 200, holdMs: 600 },
             concurrency: { turns: 5, deliveries: 50 }, onAsleep: () => undefined, onFenced: () => undefined, ...change,
           },
           log,

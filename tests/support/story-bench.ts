@@ -18,6 +18,8 @@ export const modelKey = 'sk-ant-key-of-this-test';
 /** The whole path, from a phone to the real Claude Code with its browser and back; only the model is scripted. */
 export type StoryBench = Pipeline & {
   model: ScriptedModel;
+  /** Stops the worker as a restart does, and starts another. */
+  restartWorker(): Promise<void>;
   jobs(state: 'completed' | 'failed' | 'active'): Promise<Job<TurnData, TurnResult>[]>;
   logs(job: Job): Promise<string[]>;
 };
@@ -27,14 +29,16 @@ export type StoryOptions = {
   stories?: readonly Story[];
   /** Variables for relay and worker. */
   environment?: Record<string, string>;
+  /** Whether the agent asks about its cost. */
+  watchesCost?: boolean;
   /** What is different about the worker. */
   worker?: WorkerChange;
 };
 
 /** Runs the pipeline with the real Claude Code, the real browser and a scripted model; at the end no process of the agent is left. */
-export async function withStory({ stories = [], environment = {}, worker = {} }: StoryOptions, use: (bench: StoryBench) => Promise<void>): Promise<void> {
+export async function withStory({ stories = [], environment = {}, watchesCost = false, worker = {} }: StoryOptions, use: (bench: StoryBench) => Promise<void>): Promise<void> {
   const model = await runScriptedModel({ quiet: true, stories });
-  const owners: string[] = [];
+  const owners: { owner: string; dataDir: string }[] = [];
   try {
     await withPipeline({ environment: { ANTHROPIC_API_KEY: modelKey, ...environment } }, async (pipeline) => {
       process.env['CLAUDE_CONFIG_DIR'] = claudeDirectory(pipeline.dataDir);
@@ -42,19 +46,27 @@ export async function withStory({ stories = [], environment = {}, worker = {} }:
       const startWorker = (change: WorkerChange = {}) =>
         pipeline.startWorker({
           createAgent: async (owner) => {
-            owners.push(owner);
+            owners.push({ owner, dataDir: pipeline.dataDir });
             return createClaudeAgent({
               dataDir: pipeline.dataDir, imagesDir: path.join(pipeline.dataDir, 'images'), chromium, owner, log: pipeline.log,
-              secrets: { ANTHROPIC_API_KEY: modelKey, ANTHROPIC_BASE_URL: model.url }, host: process.env, modelPatienceMs: 30_000, maxLive: 3, idleMs: 60_000,
+              secrets: { ANTHROPIC_API_KEY: modelKey, ANTHROPIC_BASE_URL: model.url }, host: process.env, modelPatienceMs: 30_000, watchesCost, maxLive: 3, idleMs: 60_000,
             });
           },
           ...worker,
           ...change,
         });
-      await startWorker();
+      let running = await startWorker();
       const turns = createTurns(pipeline.redis);
       try {
-        await use({ ...pipeline, startWorker, model, jobs: (state) => turns.queue.getJobs([state]), logs: async (job) => (await turns.queue.getJobLogs(job.id ?? '')).logs });
+        await use({
+          ...pipeline, startWorker, model,
+          async restartWorker() {
+            await running.stop();
+            running = await startWorker();
+          },
+          jobs: (state) => turns.queue.getJobs([state]),
+          logs: async (job) => (await turns.queue.getJobLogs(job.id ?? '')).logs,
+        });
       } finally {
         await turns.close();
       }
@@ -62,5 +74,6 @@ export async function withStory({ stories = [], environment = {}, worker = {} }:
   } finally {
     await model.stop();
   }
-  expect((await findMarked()).filter(({ mark }) => owners.some((owner) => mark.startsWith(`${owner}/`)))).toEqual([]);
+  // Other tests on this machine have workers of the same name, in directories of their own.
+  expect((await findMarked()).filter(({ mark }) => owners.some(({ owner, dataDir }) => mark.startsWith(`${owner}/`) && mark.endsWith(`@${dataDir}`)))).toEqual([]);
 }

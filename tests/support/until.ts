@@ -1,5 +1,5 @@
 /** Waits until `look` returns something other than undefined, false or null, and returns it; looks again every `everyMs`. Throws with `what` after `ms` milliseconds. */
-export async function until<T>(what: string, look: () => T | Promise<T>, ms = 10_000, everyMs = 10): Promise<NonNullable<Exclude<T, false>>> {
+export async function until<T>(what: string, look: () => T | Promise<T>, ms = 20_000, everyMs = 10): Promise<NonNullable<Exclude<T, false>>> {
   const deadline = Date.now() + ms;
   for (;;) {
     const found = await look();

@@ -6,7 +6,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createLog } from '../../shared/log.ts';
 import { runProcess } from '../../shared/lifecycle.ts';
-import { createTwilioMessenger } from '../../shared/twilio-messenger.ts';
+import { createTwilioMessenger, requestTimeoutMs } from '../../shared/twilio-messenger.ts';
 import { createFastAgent } from '../../simulator/fast-agent.ts';
 import { parseWorkerConfig } from '../../worker/config.ts';
 import { runWorker } from '../../worker/worker.ts';
@@ -37,14 +37,12 @@ await runProcess(log, async (quit) => {
       if (text.startsWith('die') && isFirst(text)) process.kill(process.pid, 'SIGKILL');
     },
   });
+  const account = { accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, number: config.TWILIO_WHATSAPP_NUMBER, apiUrl: config.TWILIO_API_URL };
   return await runWorker(
     config,
     {
       createAgent: async () => agent,
-      messenger: createTwilioMessenger(
-        { accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, number: config.TWILIO_WHATSAPP_NUMBER, apiUrl: config.TWILIO_API_URL },
-        log,
-      ),
+      createMessenger: (contents) => createTwilioMessenger(account, log, requestTimeoutMs, contents),
       pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: 400, blindMs: 2000 }, silence: { idleMs: 60_000, toolMs: 60_000 },
       lease: { renewMs: 300, holdMs: 1500 }, concurrency: { turns: 5, deliveries: 50 }, onAsleep: quit, onFenced: quit,
     },

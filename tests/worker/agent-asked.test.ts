@@ -13,7 +13,7 @@ function openAccount(...texts: string[]) {
   const given: { uuid: string; text: string }[] = [];
   const sent = new Set<string>();
   const live: LiveSession = {
-    id: 's', resumed: false, sent, ended: false, tools: undefined,
+    id: 's', resumed: false, sent, ended: false, tools: undefined, costBefore: 0, cost: async () => undefined, configure: async () => undefined, transcript: async () => [],
     listen: () => undefined,
     send(uuid, text) {
       sent.add(uuid);
@@ -26,8 +26,8 @@ function openAccount(...texts: string[]) {
   for (const text of texts) prompts.push({ id: text, text });
   prompts.close();
   const events = createChannel<AgentEvent>();
-  const noTools = { sendFile: async () => '', sendMessage: async () => '', scheduleTurn: async () => '', listSchedules: async () => '', cancelSchedule: async () => '' };
-  const asked = createAsked(live, { conversation: '+15551230001', workspace: '/', session: undefined, prompts, tools: noTools, signal: new AbortController().signal }, events);
+  const noTools = { sendFile: async () => '', sendMessage: async () => '', scheduleTurn: async () => '', listSchedules: async () => '', cancelSchedule: async () => '', ask: async () => [], approve: async () => 'yes' as const, mayGoOn: async () => true };
+  const asked = createAsked(live, { conversation: '+15551230001', workspace: '/', session: undefined, prompts, tools: noTools, permissions: 'all', model: undefined, signal: new AbortController().signal }, events);
   const fed = asked.feed();
   const uuidOf = async (index: number): Promise<string> => (await until(`text ${index}`, () => given[index])).uuid;
   const answers = async (): Promise<string[][]> => {

@@ -51,6 +51,9 @@ test.each<{ name: string; fault: Partial<Faults>; kind: FailureKind; afterMs: nu
   { name: 'dropping every connection', fault: { down: true }, kind: 'model-away', afterMs: patienceMs },
   { name: 'not accepting the sign-in', fault: { unauthorized: Infinity }, kind: 'signed-out', afterMs: 0 },
   { name: 'without credit', fault: { creditTooLow: Infinity }, kind: 'no-credit', afterMs: 0 },
+  { name: 'not there by that name', fault: { noModel: Infinity }, kind: 'no-model', afterMs: 0 },
+  { name: 'given more than it can read', fault: { promptTooLong: Infinity }, kind: 'too-long', afterMs: 0 },
+  { name: 'given a request that is too large', fault: { requestTooLarge: Infinity }, kind: 'unreadable', afterMs: 0 },
 ])('a model that is $name ends the turn as $kind; the conversation goes on when it is mended', async ({ fault, kind, afterMs }) => {
   const { failure, ms, again } = await breakAndMend(`+1555${kind.length}${Object.keys(fault)[0]?.length}`, fault);
   expect(failure.kind).toBe(kind);
@@ -133,4 +136,20 @@ test('the usage limit of a subscription says when it ends', async () => {
   } finally {
     await own.stop();
   }
+});
+
+test('a conversation that was compacted says so, and goes on', async () => {
+  const conversation = '+15550000003';
+  const workspace = await bench.workspace('compacted');
+  const first = startTurn(bench.agent, workspace, { conversation, prompts: ['say one'] });
+  expect(await first.ended).toBeUndefined();
+  const compacting = startTurn(bench.agent, workspace, { conversation, prompts: ['/compact'], session: first.session() });
+  expect(await compacting.ended).toBeUndefined();
+  expect(compacting.events.filter(({ kind }) => kind === 'compacted')).toHaveLength(1);
+  const next = startTurn(bench.agent, workspace, { conversation, prompts: ['say two'], session: first.session() });
+  expect(await next.ended).toBeUndefined();
+  // The scripted model takes the summary for something that was said.
+  expect(next.answers()).toMatchObject([{ text: expect.stringMatching(/two$/) }]);
+  expect(next.events.filter(({ kind }) => kind === 'compacted')).toEqual([]);
+  await bench.agent.release(conversation);
 });

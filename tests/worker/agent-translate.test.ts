@@ -25,14 +25,14 @@ function translateAll(messages: SDKMessage[], resumed = false): Translation[] {
 test('an answer is made of the texts after the last tool', () => {
   const translated = translateAll([
     said('a', words('I will look.')),
-    said('b', { type: 'tool_use', id: 't', name: 'Bash', input: { command: 'echo\n  hi', timeout: 5000 } }),
+    said('b', { type: 'tool_use', id: 't', name: 'Bash', input: { command: 'echo\n  hi', timeout: 5000, description: ' Say\nhi ' } }),
     message({ type: 'user', message: { role: 'user', content: [{ type: 'tool_result', tool_use_id: 't', is_error: true }] } }),
     said('c', words('First.')),
     said('d', words('Second.')),
     result({ result: 'Second.' }),
   ]);
   expect(translated).toEqual([
-    { kind: 'tool', id: 't', name: 'Bash', summary: 'echo hi', timeoutMs: 5000 },
+    { kind: 'tool', id: 't', name: 'Bash', summary: 'echo hi', description: 'Say hi', timeoutMs: 5000 },
     { kind: 'tool-end', id: 't', failed: true },
     { kind: 'result', id: 'd', text: 'First.\n\nSecond.', uuids: ['p'], usage: { inputTokens: 100, outputTokens: 10, costUsd: 0.5 } },
   ]);
@@ -73,12 +73,25 @@ test('a session is named, a retry told, an interruption seen', () => {
   expect(translateAll([result({ subtype: 'error_during_execution', is_error: true, terminal_reason: 'aborted_tools', errors: [] })])).toEqual([{ kind: 'interrupted' }]);
 });
 
+test('a compaction is told, however much it has dropped', () => {
+  const boundary = { type: 'system', subtype: 'compact_boundary', compact_metadata: { trigger: 'auto', pre_tokens: 180_000, post_tokens: 2638, duration_ms: 24_000 } };
+  expect(translateAll([message({ type: 'system', subtype: 'status', status: 'compacting' }), message(boundary)])).toEqual([{ kind: 'compacted' }]);
+});
+
+test('what the model has read out of its cache is read as well', () => {
+  expect(translateAll([result({ usage: { ...usage, cache_read_input_tokens: 5000, cache_creation_input_tokens: 700 } })])).toMatchObject([{ usage: { inputTokens: 5800, outputTokens: 10 } }]);
+});
+
 test('a failed result is named by what Claude Code said before it', () => {
   const failed = (...before: SDKMessage[]) => translateAll([...before, result({ is_error: true, api_error_status: 400, result: 'words' })]);
   const trouble = (error: string) => message({ ...said('e', words('words')), error });
   expect(failed(trouble('billing_error'))).toMatchObject([{ kind: 'failure', failure: { kind: 'no-credit', message: 'words' } }]);
   expect(failed(trouble('authentication_failed'))).toMatchObject([{ failure: { kind: 'signed-out' } }]);
   expect(failed()).toMatchObject([{ failure: { kind: 'broken' } }]);
+  expect(failed(trouble('model_not_found'))).toMatchObject([{ failure: { kind: 'no-model' } }]);
+  for (const [reason, kind] of [['prompt_too_long', 'too-long'], ['image_error', 'unreadable'], ['api_error', 'broken']]) {
+    expect(translateAll([trouble('invalid_request'), result({ is_error: true, api_error_status: 400, terminal_reason: reason })])).toMatchObject([{ failure: { kind } }]);
+  }
   const limit = message({ type: 'rate_limit_event', rate_limit_info: { status: 'rejected', resetsAt: 1_800_000_000 } });
   expect(failed(limit, trouble('rate_limit'))).toMatchObject([{ failure: { kind: 'usage-limit', resetsAt: new Date(1_800_000_000_000) } }]);
   expect(translateAll([result({ subtype: 'error_max_turns', errors: ['too many'] })])).toMatchObject([{ failure: { kind: 'broken', message: 'too many' } }]);
@@ -94,7 +107,7 @@ test('kinds of messages that are not known are signs of life', () => {
 test.each([
   ['overloaded', undefined, 'overloaded'], ['server_error', 529, 'overloaded'], ['server_error', 500, 'model-away'], ['unknown', undefined, 'model-away'],
   [undefined, 401, 'signed-out'], [undefined, 403, 'signed-out'], ['rate_limit', undefined, 'usage-limit'], [undefined, 429, 'usage-limit'], [undefined, 503, 'model-away'],
-  ['billing_error', 400, 'no-credit'], ['invalid_request', 400, 'broken'], [undefined, undefined, 'broken'],
+  ['unknown', 400, 'broken'], ['unknown', 402, 'no-credit'], ['verification_required', 403, 'signed-out'], ['model_not_found', 404, 'no-model'], ['billing_error', 400, 'no-credit'], ['invalid_request', 400, 'broken'], [undefined, undefined, 'broken'],
 ])('trouble %s with status %s is %s', (trouble, status, kind) => {
   expect(failureKind(trouble, status)).toBe(kind);
 });

@@ -145,7 +145,7 @@ test('a refusal without Twilio’s code and message is judged by its status, and
     await new Promise<void>((resolve) => void proxy.listen(0, '127.0.0.1', resolve));
     const apiUrl = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
     const account = { accountSid: pipeline.environment['TWILIO_ACCOUNT_SID'] ?? '', authToken: pipeline.environment['TWILIO_AUTH_TOKEN'] ?? '', number: '+15550100000', apiUrl };
-    await pipeline.startWorker({ messenger: createTwilioMessenger(account, pipeline.log) });
+    await pipeline.startWorker({ createMessenger: () => createTwilioMessenger(account, pipeline.log) });
     await pipeline.say('one');
     expect(await settled(pipeline, 1)).toEqual(['answer to one']);
     proxy.closeAllConnections();

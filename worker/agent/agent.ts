@@ -1,5 +1,11 @@
 /** One message as the agent gets it. `id` is derived from the person's message, so that it is found again after a crash. */
-export type Prompt = { id: string; text: string; attachments?: Attachment[] };
+export type Prompt = {
+  id: string;
+  text: string;
+  attachments?: Attachment[];
+  /** What is told instead of the text when an interrupted turn has brought the prompt in already. */
+  recall?: string | undefined;
+};
 
 /** Something to look at that came with a message. */
 export type Attachment = { kind: 'picture'; type: 'image/png' | 'image/jpeg' | 'image/gif' | 'image/webp'; base64: string } | { kind: 'pdf'; base64: string };
@@ -21,8 +27,28 @@ export type ScheduleTools = {
   cancelSchedule(input: { id: string }): Promise<string>;
 };
 
-/** What the agent may do in the chat while it works. Each returns a sentence for the model and never throws. */
-export type ChatTools = SendTools & ScheduleTools;
+/** One question with its options; with `multiple` several may be chosen. */
+export type AgentQuestion = { question: string; options: { label: string; description?: string | undefined }[]; multiple: boolean };
+
+/** What the person is asked before a tool may run. `title` is the request in plain words, `detail` what exactly would run. */
+export type ApprovalRequest = { tool: string; title: string; detail: string };
+
+/** How the agent asks the person. Both wait for the answer, or for the time after which the default holds; they reject only with the signal's reason. */
+export type AskTools = {
+  /** The answer to each question, in order: labels, or the person's own words. */
+  ask(questions: AgentQuestion[], signal: AbortSignal): Promise<string[]>;
+  /** `always` allows the same from now on; `unanswered` is a no. */
+  approve(request: ApprovalRequest, signal: AbortSignal): Promise<'yes' | 'always' | 'no' | 'unanswered'>;
+  /** Whether the turn may go on, having cost so much (US dollars). Asked before each tool. */
+  mayGoOn(spentUsd: number, signal: AbortSignal): Promise<boolean>;
+};
+
+/** What the agent may do in the chat while it works. SendTools and ScheduleTools return a sentence for the model and never throw. */
+export type ChatTools = SendTools & ScheduleTools & AskTools;
+
+/** What needs the person's leave: every tool that could change something, everything but changes of files, or nothing. */
+export const permissionModes = ['ask', 'edits', 'all'] as const;
+export type PermissionMode = (typeof permissionModes)[number];
 
 /** Token counts and the estimated price of what was asked for an answer. */
 export type Usage = { inputTokens: number; outputTokens: number; costUsd: number };
@@ -34,10 +60,15 @@ export type AgentEvent =
    * conversation, which begins another.
    */
   | { kind: 'session'; id: string }
-  | { kind: 'tool'; id: string; name: string; summary: string; timeoutMs: number | undefined }
+  /** `description` is the model's own short account of the call, where the tool asks for one. */
+  | { kind: 'tool'; id: string; name: string; summary: string; description?: string; timeoutMs: number | undefined }
   | { kind: 'tool-end'; id: string; failed: boolean }
+  /** A page was photographed into this file (absolute). */
+  | { kind: 'picture'; path: string }
   /** A sign of life. */
   | { kind: 'alive' }
+  /** What was said before has grown too long and was replaced by a summary. */
+  | { kind: 'compacted' }
   /** The model's service is in trouble and is being asked again. */
   | { kind: 'retrying'; reason: string }
   /** The answer to these prompts. `id` is the same when the answer is read from the transcript after a crash. */
@@ -52,6 +83,9 @@ export type AgentTurn = {
   /** What to answer. It stays open while more may come; the turn ends when it is closed and everything is answered. */
   prompts: AsyncIterable<Prompt>;
   tools: ChatTools;
+  permissions: PermissionMode;
+  /** The model to use, by its id or an alias such as `opus`; undefined is Claude Code's own choice. */
+  model: string | undefined;
   /** Ends the turn at once: whatever runs is interrupted and its processes end. */
   signal: AbortSignal;
 };
@@ -72,9 +106,11 @@ export interface Agent {
  * Why an agent gave up.
  * - `died`: its process ended; worth another attempt.
  * - `silent`: no sign of life for too long.
+ * - `too-long`, `unreadable`: Claude cannot take the conversation as it is, or a picture or document in it.
+ * - `budget`: it has cost as much as it may.
  * - the others are troubles of the model's side that another attempt now would meet again.
  */
-export type FailureKind = 'died' | 'silent' | 'model-away' | 'overloaded' | 'signed-out' | 'no-credit' | 'usage-limit' | 'broken';
+export type FailureKind = 'died' | 'silent' | 'model-away' | 'overloaded' | 'signed-out' | 'no-credit' | 'usage-limit' | 'no-model' | 'too-long' | 'unreadable' | 'budget' | 'broken';
 
 export class AgentFailure extends Error {
   override name = 'AgentFailure';

@@ -5,7 +5,7 @@ import type { Channel } from './channel.ts';
 import { overtakenNote, resumeNote } from './instructions.ts';
 import type { LiveSession } from './live-session.ts';
 import { promptId } from './prompt-id.ts';
-import { findPrompt, readTranscript } from './transcript.ts';
+import { findPrompt } from './transcript.ts';
 import type { PromptState } from './transcript.ts';
 import type { Translation } from './translate.ts';
 
@@ -15,6 +15,8 @@ export type Asked = {
   feed(): Promise<void>;
   /** A prompt has left Claude Code's queue. */
   take(uuid: string): void;
+  /** A tool has begun, or ended. */
+  noteTool(id: string, isRunning: boolean): void;
   /** A prompt was dropped: Claude Code has had it, though the transcript did not say so. */
   askAgain(uuid: string): void;
   answer(result: Extract<Translation, { kind: 'result' }>): void;
@@ -27,27 +29,33 @@ export function createAsked(live: LiveSession, turn: AgentTurn, events: Channel<
   /** What was given to Claude Code, by its uuid, and the prompts that this answers. */
   const pending = new Map<string, string[]>();
   let continuation: string[] | undefined;
-  let queued: { uuid: string; gone: Promise<void>; leave: () => void } | undefined;
+  /** Given and not taken up yet. */
+  const queued = new Set<string>();
+  const tools = new Set<string>();
+  let change = Promise.withResolvers<void>();
+  const announce = (): void => {
+    change.resolve();
+    change = Promise.withResolvers();
+  };
   let closed = false;
   const finishIfDone = (): void => {
     if (closed && pending.size === 0) events.close();
   };
 
   /**
-   * Hands a text over once the one before has left Claude Code's queue. Of texts that wait there together the transcript keeps only the last one's uuid,
-   * and after a crash the others would be asked again; so no two ever wait.
+   * Hands a text over while a tool runs, at whose end the model gets all that waits, or once the one before has left Claude Code's queue. Of texts that wait
+   * together for the end of an answer the transcript keeps only the last one's uuid, and after a crash the others would be asked again; so no two do.
    */
   const give = async (uuid: UUID, text: string, prompts: string[], attachments?: Attachment[]): Promise<void> => {
-    await queued?.gone;
+    while (queued.size > 0 && tools.size === 0) await change.promise;
     pending.set(uuid, prompts);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    queued = { uuid, gone: promise, leave: resolve };
+    queued.add(uuid);
     live.send(uuid, text, attachments);
   };
 
   const lookUp = async (uuid: UUID): Promise<PromptState> => {
     if (!live.resumed && !live.sent.has(uuid)) return { state: 'absent' };
-    return findPrompt(await readTranscript(live.id, turn.workspace), uuid);
+    return findPrompt(await live.transcript(), uuid);
   };
 
   const ask = async (prompt: Prompt): Promise<void> => {
@@ -59,7 +67,7 @@ export function createAsked(live: LiveSession, turn: AgentTurn, events: Channel<
     if (known.overtaken) return await give(randomUUID(), overtakenNote(prompt.text), [prompt.id]);
     if (continuation) return void continuation.push(prompt.id);
     continuation = [prompt.id];
-    await give(randomUUID(), resumeNote, continuation);
+    await give(randomUUID(), [resumeNote, prompt.recall].filter(Boolean).join('\n'), continuation);
   };
 
   return {
@@ -69,12 +77,17 @@ export function createAsked(live: LiveSession, turn: AgentTurn, events: Channel<
       finishIfDone();
     },
     take(uuid) {
-      if (queued?.uuid === uuid) queued.leave();
+      if (queued.delete(uuid)) announce();
+    },
+    noteTool(id, isRunning) {
+      if (isRunning) tools.add(id);
+      else tools.delete(id);
+      announce();
     },
     askAgain(uuid) {
       const prompts = pending.get(uuid);
       if (!prompts) return;
-      if (queued?.uuid === uuid) queued.leave();
+      if (queued.delete(uuid)) announce();
       pending.delete(uuid);
       void give(randomUUID(), resumeNote, prompts);
     },

@@ -35,6 +35,10 @@ export async function* workTurn(live: LiveSession, turn: AgentTurn, modelPatienc
         events.push(translation.id === session ? { kind: 'alive' } : translation);
         session = translation.id;
         return;
+      case 'tool':
+      case 'tool-end':
+        asked.noteTool(translation.id, translation.kind === 'tool');
+        return events.push(translation);
       default:
         return events.push(translation);
     }

@@ -1,36 +1,31 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Options } from '@anthropic-ai/claude-agent-sdk';
-import type { Environment } from '../../shared/env.ts';
-import type { Log } from '../../shared/log.ts';
 import type { Agent, AgentTurn } from './agent.ts';
+import { createAgentHome } from './agent-home.ts';
+import type { AgentHomeOptions } from './agent-home.ts';
 import { browserServer } from './browser.ts';
 import { chatServer } from './chat-server.ts';
 import { workTurn } from './claude-turn.ts';
-import { agentEnvironment } from './environment.ts';
-import type { AgentSecrets } from './environment.ts';
+import { watchCost } from './cost-watch.ts';
 import { instructions } from './instructions.ts';
 import { startLiveSession } from './live-session.ts';
-import type { LiveSession } from './live-session.ts';
-import { createMark, isOfSession, killMarked, spawnAgent } from './processes.ts';
-import { readTranscript } from './transcript.ts';
+import type { LiveSession, Settings } from './live-session.ts';
+import { claudeModes, createCanUseTool } from './permissions.ts';
+import { createMark, createSpawn, isOfSession, killMarked } from './processes.ts';
 
-export type ClaudeOptions = {
-  dataDir: string;
+export type ClaudeOptions = AgentHomeOptions & {
   imagesDir: string;
   chromium: string | undefined;
-  secrets: AgentSecrets;
-  /** The worker's own environment, of which the agent sees a few names. */
-  host: Environment;
   /** `WORKER_ID#boot`: a part of the mark on every process. */
   owner: string;
   /** How long the model's service may be in trouble before the turn is given up (ms). */
   modelPatienceMs: number;
+  /** Whether a turn is asked, before each tool call, if it may go on at its cost. */
+  watchesCost?: boolean;
   /** How many idle processes are kept for the next message (about 200 MB each), and for how long (ms). */
   maxLive: number;
   idleMs: number;
-  log: Log;
 };
 
 /** The Agent that is Claude Code, by its SDK: one session a conversation, its process kept between turns. */
@@ -38,6 +33,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   /** Idle processes by conversation, least recently used first. */
   const idle = new Map<string, { live: LiveSession; timer: NodeJS.Timeout }>();
   const working = new Set<LiveSession>();
+  const home = createAgentHome(options);
   let stopped = false;
 
   const takeIdle = (conversation: string): LiveSession | undefined => {
@@ -47,6 +43,8 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
     idle.delete(conversation);
     return entry.live;
   };
+
+  const settingsOf = (turn: AgentTurn): Settings => ({ model: turn.model ?? options.secrets.ANTHROPIC_MODEL, permissions: claudeModes[turn.permissions] });
 
   const release = async (conversation: string): Promise<void> => {
     await takeIdle(conversation)?.close();
@@ -63,26 +61,29 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
 
   const start = async (turn: AgentTurn): Promise<LiveSession> => {
     const imagesDir = path.join(options.imagesDir, path.basename(turn.workspace));
-    const { HOME: home = '', TMPDIR: temporary = '' } = agentEnvironment({}, options.dataDir, {}, '', false);
-    await Promise.all([imagesDir, home, temporary].map((directory) => mkdir(directory, { recursive: true })));
-    const resumed = turn.session !== undefined && (await readTranscript(turn.session, turn.workspace)).length > 0;
+    const resumed = turn.session !== undefined && (await home.transcript(turn.session, turn.workspace)).length > 0;
     const id = resumed && turn.session ? turn.session : randomUUID();
     // Another worker's process on this session may have outlived it; two must never work on one.
-    if (resumed) await killMarked((other) => isOfSession(other, id, options.dataDir));
+    if (resumed) await killMarked((other) => isOfSession(other, id, options.dataDir), { user: options.user });
     const mark = createMark(options.owner, id, options.dataDir);
-    return startLiveSession({ id, mark, resumed }, (tools): Options => ({
+    const settings = settingsOf(turn);
+    const env = await home.furnish(mark, [imagesDir]);
+    return startLiveSession({ id, mark, user: options.user, resumed, settings, transcript: (session) => home.transcript(session, turn.workspace) }, (live): Options => ({
       cwd: turn.workspace,
       ...(resumed ? { resume: id } : { sessionId: id }),
-      env: agentEnvironment(options.host, options.dataDir, options.secrets, mark, process.getuid?.() === 0),
-      ...(options.secrets.ANTHROPIC_MODEL ? { model: options.secrets.ANTHROPIC_MODEL } : {}),
-      permissionMode: 'bypassPermissions',
+      env,
+      ...(settings.model ? { model: settings.model } : {}),
+      permissionMode: settings.permissions,
       allowDangerouslySkipPermissions: true,
+      allowedTools: ['mcp__whatsapp'],
+      canUseTool: createCanUseTool(() => live().tools),
+      ...(options.watchesCost ? { hooks: { PreToolUse: [watchCost(live)] } } : {}),
       systemPrompt: { type: 'preset', preset: 'claude_code', append: instructions, snapshot: true },
       settingSources: ['user', 'project', 'local'],
-      mcpServers: { playwright: browserServer(options.chromium, imagesDir), whatsapp: chatServer(tools) },
+      mcpServers: { playwright: browserServer(options.chromium, imagesDir), whatsapp: chatServer(() => live().tools) },
       mcpServersDelivery: 'initialize',
       includePartialMessages: true,
-      spawnClaudeCodeProcess: spawnAgent,
+      spawnClaudeCodeProcess: createSpawn(options.user),
     }));
   };
 
@@ -94,12 +95,15 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         await live.close();
         live = undefined;
       }
+      const isNew = live === undefined;
       live ??= await start(turn);
       working.add(live);
       if (stopped) await live.close();
       let finished = false;
       try {
         yield { kind: 'session', id: live.id };
+        if (!isNew) await live.configure(settingsOf(turn));
+        if (options.watchesCost) live.costBefore = (await live.cost()) ?? 0;
         yield* workTurn(live, turn, options.modelPatienceMs);
         finished = true;
       } finally {
@@ -119,6 +123,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       stopped = true;
       await Promise.all([...idle.keys()].map(release));
       await Promise.all([...working].map((live) => live.close()));
+      await home.close();
     },
   };
 }

@@ -20,13 +20,14 @@ export function claudeDirectory(dataDir: string): string {
 }
 
 /**
- * The whole environment of an agent's processes. `mark` names the session for the reaper. The home, the temporary directory and Claude
+ * The whole environment of an agent's processes. `given` is what it gets on top of the usual, `mark` names the session for the reaper. The home, the temporary directory and Claude
  * Code's own are below the data directory, so that they survive a stop and belong to the agent alone.
  */
-export function agentEnvironment(host: Environment, dataDir: string, secrets: AgentSecrets, mark: string, isRoot: boolean): Record<string, string> {
+export function agentEnvironment(host: Environment, dataDir: string, given: Environment, mark: string, isRoot: boolean): Record<string, string> {
   const environment: Record<string, string | undefined> = {
     ...Object.fromEntries(passedOn.map((name) => [name, host[name]])),
-    ...secrets,
+    ...given,
+    ...pastProxies(host),
     HOME: path.join(dataDir, 'home'),
     TMPDIR: path.join(dataDir, 'tmp'),
     CLAUDE_CONFIG_DIR: claudeDirectory(dataDir),
@@ -38,4 +39,11 @@ export function agentEnvironment(host: Environment, dataDir: string, secrets: Ag
     [markVariable]: mark,
   };
   return Object.fromEntries(Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+/** Where the host has a proxy for the internet, this machine's own addresses are still reached directly: the model's is one. */
+function pastProxies(host: Environment): Environment {
+  if (!['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'].some((name) => host[name])) return {};
+  const addresses = [host['NO_PROXY'] ?? host['no_proxy'], '127.0.0.1', 'localhost'].filter(Boolean).join(',');
+  return { NO_PROXY: addresses, no_proxy: addresses };
 }

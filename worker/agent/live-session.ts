@@ -1,9 +1,11 @@
 import { query } from '@anthropic-ai/claude-agent-sdk';
-import type { Options, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
+import type { Options, PermissionMode, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
 import type { UUID } from 'node:crypto';
+import type { AgentUser } from './agent-user.ts';
 import { createChannel } from './channel.ts';
 import { killMarked } from './processes.ts';
 import type { Attachment, ChatTools } from './agent.ts';
+import type { TranscriptEntry } from './transcript.ts';
 import { createTranslator } from './translate.ts';
 import type { Translation } from './translate.ts';
 
@@ -16,6 +18,9 @@ export type Listener = {
   /** The process has ended; nothing more comes. */
   onEnd(error: unknown): void;
 };
+
+/** `model` undefined is Claude Code's own choice. */
+export type Settings = { model: string | undefined; permissions: PermissionMode };
 
 /**
  * One running Claude Code process with its session, open for many turns. It belongs to one conversation and has at most one
@@ -31,6 +36,14 @@ export type LiveSession = {
   readonly ended: boolean;
   /** The tools of the turn at work; the process's `whatsapp` server asks for them. */
   tools: ChatTools | undefined;
+  /** Sets what the next prompt is worked with; what is so already costs nothing. Rejects when Claude Code refuses it. */
+  configure(settings: Settings): Promise<void>;
+  /** What the session has cost so far (US dollars), asked for by an experimental part of the SDK's interface; undefined when Claude Code does not tell. */
+  cost(): Promise<number | undefined>;
+  /** What it had cost before the turn at work. */
+  costBefore: number;
+  /** What Claude Code has written down of the session. */
+  transcript(): Promise<TranscriptEntry[]>;
   listen(listener: Listener | undefined): void;
   send(uuid: UUID, text: string, attachments?: Attachment[]): void;
   /** Asks Claude Code to stop what it does, so that the transcript says so. Ends within a second whether it could or not. */
@@ -42,12 +55,16 @@ export type LiveSession = {
 /** How long an interruption may take before the processes are simply ended (ms). */
 const interruptPatience = 1000;
 
-/** Starts Claude Code. `mark` is the one in its environment; `id` the session's, new or resumed. */
-export function startLiveSession({ id, mark, resumed }: { id: string; mark: string; resumed: boolean }, createOptions: (tools: () => ChatTools | undefined) => Options): LiveSession {
+/** What a session is started with: `id` is the session's, new or resumed, `mark` the one in the environment of its processes, `user` theirs where it is not the worker's own, `transcript` reads what is written down under an id. */
+export type SessionStart = { id: string; mark: string; user: AgentUser | undefined; resumed: boolean; settings: Settings; transcript: (id: string) => Promise<TranscriptEntry[]> };
+
+/** Starts Claude Code. */
+export function startLiveSession({ id, mark, user, resumed, settings, transcript }: SessionStart, createOptions: (live: () => LiveSession) => Options): LiveSession {
   const input = createChannel<SDKUserMessage>();
   const sent = new Set<string>();
   const translate = createTranslator(resumed);
   let current = id;
+  let configured = settings;
   let listener: Listener | undefined;
   let end: { error: unknown } | undefined;
   let closing: Promise<void> | undefined;
@@ -59,9 +76,20 @@ export function startLiveSession({ id, mark, resumed }: { id: string; mark: stri
     resumed,
     sent,
     tools: undefined,
+    costBefore: 0,
     get ended() {
       return end !== undefined;
     },
+    async configure(next) {
+      if (next.model !== configured.model) await claude.setModel(next.model);
+      if (next.permissions !== configured.permissions) await claude.setPermissionMode(next.permissions);
+      configured = next;
+    },
+    async cost() {
+      const usage = await claude.usage_EXPERIMENTAL_MAY_CHANGE_DO_NOT_RELY_ON_THIS_API_YET({ skipBehaviors: true }).catch(() => undefined);
+      return usage?.session.total_cost_usd;
+    },
+    transcript: () => transcript(current),
     listen(next) {
       listener = next;
       if (next && end) next.onEnd(end.error);
@@ -79,12 +107,12 @@ export function startLiveSession({ id, mark, resumed }: { id: string; mark: stri
     close: () => (closing ??= close()),
   };
 
-  const claude = query({ prompt: input, options: createOptions(() => session.tools) });
+  const claude = query({ prompt: input, options: createOptions(() => session) });
 
   const close = async (): Promise<void> => {
     input.close();
     claude.close();
-    await killMarked((other) => other === mark);
+    await killMarked((other) => other === mark, { user });
     await pumping;
   };
 

@@ -2,6 +2,9 @@ import { spawn } from 'node:child_process';
 import { readFile, readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SpawnOptions, SpawnedProcess } from '@anthropic-ai/claude-agent-sdk';
+import { runAsAgent } from './agent-shell.ts';
+import { asAgent } from './agent-user.ts';
+import type { AgentUser } from './agent-user.ts';
 
 /** The variable by which every process of an agent, down to Chromium's, is known as such. */
 export const markVariable = 'SIDEPOCKET_AGENT';
@@ -23,16 +26,19 @@ export function isOfSession(mark: string, session: string, dataDir: string): boo
   return mark.endsWith(`/${session}@${dataDir}`);
 }
 
-/** Starts Claude Code as the leader of a process group of its own, so that ending the group ends the tools it has running. */
-export function spawnAgent({ command, args, cwd, env }: SpawnOptions): SpawnedProcess {
-  const child = spawn(command, args, { cwd, env, stdio: ['pipe', 'pipe', 'ignore'], detached: true });
-  const { pid } = child;
-  const { kill } = child;
-  child.kill = (signal) => {
-    if (pid === undefined) return kill.call(child, signal);
-    return killGroup(pid, signal ?? 'SIGTERM');
+/** How to start Claude Code as the agent's user, or as the worker's own: as the leader of a process group, so that ending the group ends the tools it has running. */
+export function createSpawn(user: AgentUser | undefined): (options: SpawnOptions) => SpawnedProcess {
+  return ({ env, ...claude }) => {
+    const { command, args, cwd } = asAgent(user, claude);
+    const child = spawn(command, args, { cwd, env, stdio: ['pipe', 'pipe', 'ignore'], detached: true });
+    const { pid } = child;
+    const { kill } = child;
+    child.kill = (signal) => {
+      if (pid === undefined) return kill.call(child, signal);
+      return killGroup(pid, signal ?? 'SIGTERM');
+    };
+    return child;
   };
-  return child;
 }
 
 function killGroup(pid: number, signal: NodeJS.Signals | number): boolean {
@@ -46,15 +52,18 @@ function killGroup(pid: number, signal: NodeJS.Signals | number): boolean {
 /** How long killed processes may take to be gone (ms). */
 const dyingMs = 2000;
 
+/** Which processes are looked for: those with a variable of this name, and with a user only those of that user, which the worker itself may not look into. */
+export type Marked = { variable?: string; user?: AgentUser | undefined };
+
 /**
  * Ends every process that carries a mark for which `matches` says yes: what a killed Claude Code leaves behind (MCP servers, Chromium, commands).
  * Looks again until none is left, since a process may start another while it is being ended. Returns how many there were. It reads `/proc`, so
  * elsewhere than on Linux it finds none.
  */
-export async function killMarked(matches: (mark: string) => boolean, variable: string = markVariable): Promise<number> {
+export async function killMarked(matches: (mark: string) => boolean, marked: Marked = {}): Promise<number> {
   const killed = new Set<number>();
   for (const deadline = Date.now() + dyingMs; Date.now() < deadline; await sleep(10)) {
-    const found = (await findMarked(variable)).filter(({ mark }) => matches(mark));
+    const found = (await findMarked(marked)).filter(({ mark }) => matches(mark));
     if (found.length === 0) break;
     for (const { pid } of found) {
       killed.add(pid);
@@ -72,8 +81,12 @@ function kill(pid: number): void {
   }
 }
 
-/** Every living process with a mark: a variable of this name in its environment. */
-export async function findMarked(variable: string = markVariable): Promise<{ pid: number; mark: string }[]> {
+/** Every living process with a mark. */
+export async function findMarked({ variable = markVariable, user }: Marked = {}): Promise<{ pid: number; mark: string }[]> {
+  return user ? await findMarkedOf(user, variable) : await findReadable(variable);
+}
+
+async function findReadable(variable: string): Promise<{ pid: number; mark: string }[]> {
   const found: { pid: number; mark: string }[] = [];
   const entries = await readdir('/proc').catch(() => []);
   for (const entry of entries) {
@@ -84,4 +97,20 @@ export async function findMarked(variable: string = markVariable): Promise<{ pid
     if (mark) found.push({ pid, mark: mark.slice(variable.length + 1) });
   }
   return found;
+}
+
+/**
+ * An environment is shown to its own user only, so that user reads them here. It could tell any number, since what the agent runs may meddle with its other processes; what
+ * it tells is believed only of processes that are its own.
+ */
+async function findMarkedOf(user: AgentUser, variable: string): Promise<{ pid: number; mark: string }[]> {
+  const { output } = await runAsAgent(user, 'exec grep --null-data --no-messages --with-filename --only-matching --text "^$1=.*" /proc/[0-9]*/environ', [variable]);
+  const told = [...output.toString('latin1').matchAll(/\/proc\/(\d+)\/environ:\w+=([^\0]*)\0/g)].map((match) => ({ pid: Number(match[1]), mark: match[2] ?? '' }));
+  const own = await Promise.all(told.map(({ pid }) => isOf(pid, user)));
+  return told.filter((_, index) => own[index]);
+}
+
+async function isOf(pid: number, user: AgentUser): Promise<boolean> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return new RegExp(`^Uid:\\s+${user.uid}\\s+${user.uid}\\s`, 'm').test(status);
 }

@@ -1,4 +1,5 @@
 import { getSessionMessages } from '@anthropic-ai/claude-agent-sdk';
+import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
 import { isNote } from './instructions.ts';
 
@@ -17,9 +18,9 @@ export type PromptState = { state: 'absent' } | { state: 'unanswered'; overtaken
 const Content = z.union([z.string(), z.array(z.looseObject({ type: z.string(), text: z.string().optional() }))]);
 const TranscriptMessage = z.object({ model: z.string().optional(), stop_reason: z.string().nullish(), content: Content });
 
-/** Reads a session's transcript from Claude Code's directory; empty when there is none. */
-export async function readTranscript(session: string, workspace: string): Promise<TranscriptEntry[]> {
-  const messages = await getSessionMessages(session, { dir: workspace });
+/** Reads a session's transcript from Claude Code's directory (this process's CLAUDE_CONFIG_DIR), or from `store`; empty when there is none. */
+export async function readTranscript(session: string, workspace: string, store?: SessionStore): Promise<TranscriptEntry[]> {
+  const messages = await getSessionMessages(session, { dir: workspace, ...(store ? { sessionStore: store } : {}) });
   return messages.map(({ uuid, type, message }) => ({ id: uuid, ...readEntry(type, message) }));
 }
 

@@ -2,6 +2,7 @@ import type { SDKMessage, SDKResultMessage } from '@anthropic-ai/claude-agent-sd
 import { z } from 'zod';
 import { AgentFailure } from './agent.ts';
 import type { AgentEvent, FailureKind, Usage } from './agent.ts';
+import { savedPicture, takesPicture } from './saved-picture.ts';
 import { joinBlocks } from './transcript.ts';
 
 /** What a message of the SDK means. Messages without a meaning here are signs of life. */
@@ -25,6 +26,8 @@ export function createTranslator(resumed: boolean): Translator {
   /** After a compaction Claude Code says earlier messages again. */
   const said = new Set<string>();
   const taken = new Set<string>();
+  /** The calls under way that photograph the page. */
+  const photographing = new Set<string>();
   let spentUsd = resumed ? undefined : 0;
   let trouble: string | undefined;
   let limit: { resetsAt: number | undefined } | undefined;
@@ -34,10 +37,10 @@ export function createTranslator(resumed: boolean): Translator {
     blocks = [];
     if (message.subtype !== 'success') {
       if (message.subtype === 'error_during_execution' && message.terminal_reason?.startsWith('aborted')) return { kind: 'interrupted' };
-      return { kind: 'failure', failure: new AgentFailure('broken', message.errors.join('; ').slice(0, 300) || message.subtype) };
+      return { kind: 'failure', failure: new AgentFailure(kindOfEnd(message.terminal_reason) ?? 'broken', message.errors.join('; ').slice(0, 300) || message.subtype) };
     }
     if (message.is_error) {
-      const kind = limit ? 'usage-limit' : failureKind(trouble, message.api_error_status ?? undefined);
+      const kind = limit ? 'usage-limit' : (kindOfEnd(message.terminal_reason) ?? failureKind(trouble, message.api_error_status ?? undefined));
       const resetsAt = limit?.resetsAt === undefined ? undefined : new Date(limit.resetsAt * 1000);
       return { kind: 'failure', failure: new AgentFailure(kind, message.result.slice(0, 300), resetsAt) };
     }
@@ -50,7 +53,7 @@ export function createTranslator(resumed: boolean): Translator {
       id: answer.at(-1)?.id ?? message.uuid,
       text,
       uuids: message.user_message_uuids ?? (message.user_message_uuid ? [message.user_message_uuid] : []),
-      usage: { inputTokens: message.usage.input_tokens, outputTokens: message.usage.output_tokens, costUsd },
+      usage: { inputTokens: tokensRead(message), outputTokens: message.usage.output_tokens, costUsd },
     };
   };
 
@@ -67,6 +70,7 @@ export function createTranslator(resumed: boolean): Translator {
     switch (message.type) {
       case 'system':
         if (message.subtype === 'init') return [{ kind: 'session', id: message.session_id }];
+        if (message.subtype === 'compact_boundary') return [{ kind: 'compacted' }];
         if (message.subtype === 'api_retry') return [{ kind: 'retrying', reason: message.error }];
         return [{ kind: 'alive' }];
       case 'assistant': {
@@ -80,12 +84,13 @@ export function createTranslator(resumed: boolean): Translator {
         const events: Translation[] = [{ kind: 'alive' }];
         for (const block of message.message.content) {
           if (block.type === 'text' && block.text.trim() !== '') blocks.push({ id: message.uuid, text: block.text });
-          if (block.type === 'tool_use') events.push({ kind: 'tool', id: block.id, name: block.name, summary: summarise(block.input), timeoutMs: timeoutOf(block.input) });
+          if (block.type === 'tool_use' && takesPicture(block.name)) photographing.add(block.id);
+          if (block.type === 'tool_use') events.push({ kind: 'tool', id: block.id, name: block.name, summary: summarise(block.input), ...describe(block.input), timeoutMs: timeoutOf(block.input) });
         }
         return events;
       }
       case 'user': {
-        const ended = message.parent_tool_use_id === null ? toolResults(message.message.content) : [];
+        const ended = message.parent_tool_use_id === null ? toolResults(message.message.content, photographing) : [];
         // What was said before a tool ran is not the answer.
         if (ended.length > 0) blocks = [];
         return ended.length > 0 ? ended : [{ kind: 'alive' }];
@@ -106,19 +111,26 @@ export function createTranslator(resumed: boolean): Translator {
  * before is not known: a resumed session goes on from the total that its transcript saved.
  */
 function shareOfTokens({ usage, modelUsage }: SDKResultMessage): number {
-  const own = usage.input_tokens + usage.output_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens;
+  const own = tokensRead({ usage }) + usage.output_tokens;
   const all = Object.values(modelUsage).reduce((sum, model) => sum + model.inputTokens + model.outputTokens + model.cacheReadInputTokens + model.cacheCreationInputTokens, 0);
   return all > 0 ? Math.min(own / all, 1) : 1;
+}
+
+/** What the model has read for an answer, out of its cache or anew. */
+function tokensRead({ usage }: Pick<SDKResultMessage, 'usage'>): number {
+  return usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens;
 }
 
 /** Claude Code tells what becomes of each prompt in messages that the SDK passes on without a type of their own. */
 const Lifecycle = z.object({ type: z.literal('command_lifecycle'), command_uuid: z.string(), state: z.string() });
 
-function toolResults(content: unknown): Translation[] {
+function toolResults(content: unknown, photographing: Set<string>): Translation[] {
   if (!Array.isArray(content)) return [];
   return content.flatMap((block: unknown): Translation[] => {
     if (typeof block !== 'object' || block === null || !('type' in block) || block.type !== 'tool_result' || !('tool_use_id' in block)) return [];
-    return [{ kind: 'tool-end', id: String(block.tool_use_id), failed: 'is_error' in block && block.is_error === true }];
+    const id = String(block.tool_use_id);
+    const path = photographing.delete(id) && 'content' in block ? savedPicture(block.content) : undefined;
+    return [{ kind: 'tool-end', id, failed: 'is_error' in block && block.is_error === true }, ...(path === undefined ? [] : [{ kind: 'picture' as const, path }])];
   });
 }
 
@@ -130,16 +142,34 @@ function summarise(input: unknown): string {
   return String(telling ?? '').replaceAll(/\s+/g, ' ').slice(0, 160);
 }
 
+/** Bash and Task ask the model for a few words about the call, for people to read. */
+function describe(input: unknown): { description?: string } {
+  if (typeof input !== 'object' || input === null || !('description' in input) || typeof input.description !== 'string') return {};
+  const description = input.description.replaceAll(/\s+/g, ' ').trim().slice(0, 160);
+  return description === '' ? {} : { description };
+}
+
 function timeoutOf(input: unknown): number | undefined {
   return typeof input === 'object' && input !== null && 'timeout' in input && typeof input.timeout === 'number' ? input.timeout : undefined;
 }
 
+/** Failures that Claude Code tells apart by the way in which its work ended. It calls every picture, document or request that is too large or broken an `image_error`. */
+function kindOfEnd(reason: SDKResultMessage['terminal_reason']): FailureKind | undefined {
+  if (reason === 'prompt_too_long' || reason === 'blocking_limit' || reason === 'rapid_refill_breaker') return 'too-long';
+  return reason === 'image_error' ? 'unreadable' : undefined;
+}
+
+/** What Claude Code says when nobody is signed in, or not as it has to be. */
+const signedOut = new Set(['authentication_failed', 'oauth_org_not_allowed', 'account_on_hold', 'verification_required', 'cloud_credential_error']);
+
 /** Names a failure of the model's side from the SDK's word for it, or from the HTTP status. */
 export function failureKind(trouble: string | undefined, status: number | undefined): FailureKind {
-  if (trouble === 'authentication_failed' || trouble === 'oauth_org_not_allowed' || trouble === 'account_on_hold' || status === 401 || status === 403) return 'signed-out';
-  if (trouble === 'billing_error') return 'no-credit';
+  if ((trouble !== undefined && signedOut.has(trouble)) || status === 401 || status === 403) return 'signed-out';
+  if (trouble === 'billing_error' || status === 402) return 'no-credit';
   if (trouble === 'rate_limit' || status === 429) return 'usage-limit';
   if (trouble === 'overloaded' || status === 529) return 'overloaded';
-  if (trouble === 'server_error' || trouble === 'unknown' || (status !== undefined && status >= 500)) return 'model-away';
-  return 'broken';
+  if (trouble === 'model_not_found') return 'no-model';
+  if (trouble === 'server_error' || (status !== undefined && status >= 500)) return 'model-away';
+  // A request that is refused as it is has a status; without one nobody answered.
+  return trouble === 'unknown' && status === undefined ? 'model-away' : 'broken';
 }

@@ -1,48 +1,59 @@
-/** The longest text that one WhatsApp message takes at Twilio (twilio.com/docs/api/errors/21617). */
+import { findCut } from './cut.ts';
+import { fenceAfter } from './fence.ts';
+
+/**
+ * The longest text that one WhatsApp message takes at Twilio (twilio.com/docs/api/errors/21617). Twilio does not say what it counts as a
+ * character; UTF-16 units are never fewer than any other reading of the word.
+ */
 export const messageLimit = 1600;
 
 /**
- * Cuts a text into parts of at most `limit` characters, at the best place that leaves a part at least half full: between paragraphs, then lines,
- * sentences, words. A code fence that is cut is closed at the end of the part and opened again in the next.
+ * Cuts a text with WhatsApp's marks into parts of at most `limit` UTF-16 units: between paragraphs where that leaves a part at least half full, else
+ * between lines, sentences or words. A link, a marked span, a word or an emoji is cut only when it is longer than a whole part. A code fence
+ * that is cut is closed at the end of the part and opened again in the next; a quote goes on as a quote. No part is blank; nothing but blanks is lost.
  */
 export function chunk(text: string, limit: number = messageLimit): string[] {
   const parts: string[] = [];
   let rest = text.trim();
-  while (rest.length > limit) {
-    const cut = findCut(rest, limit - fenceReserve);
-    const head = rest.slice(0, cut).trimEnd();
-    const open = openFence(head);
-    parts.push(open === undefined ? head : `${head}\n\`\`\``);
-    const tail = rest.slice(cut).replace(/^\s*\n/, '');
-    rest = open === undefined ? tail.trimStart() : `${open}\n${tail}`;
+  let opening = '';
+  while (opening.length + rest.length > limit) {
+    const fence = opening.startsWith('```') ? opening.trim() : undefined;
+    const cut = findCut(rest, limit - opening.length - closing.length, fence);
+    const head = rest.slice(0, cut);
+    if (head.trim() === '') {
+      // An indentation that is wider than a part.
+      rest = rest.trimStart();
+      continue;
+    }
+    const open = fenceAfter(head, fence);
+    parts.push(opening + head.trimEnd() + (open === undefined ? '' : closing));
+    const next = open === undefined ? { opening: quoteAt(opening + head), rest: rest.slice(cut) } : reopen(open, rest.slice(cut));
+    opening = next.opening;
+    rest = isLineStart(head) || open !== undefined ? next.rest.replace(/^\s*\n/, '') : next.rest.trimStart();
   }
-  if (rest !== '') parts.push(rest);
+  if (rest !== '') parts.push((opening + rest).trimEnd());
   return parts;
 }
 
-/** Room for closing a fence at the end of a part. */
-const fenceReserve = 4;
+const closing = '\n```';
 
-const boundaries = [/\n\s*\n/g, /\n/g, /[.!?…:;]\s/g, /\s/g];
+/** The longest first line of a fence that is worth repeating, such as “```typescript”. */
+const longestOpening = 24;
 
-function findCut(text: string, limit: number): number {
-  const window = text.slice(0, limit);
-  for (const boundary of boundaries) {
-    const last = [...window.matchAll(boundary)].at(-1);
-    const end = last ? last.index + last[0].length : 0;
-    if (end >= limit / 2) return end;
-  }
-  // One endless word: between two characters, never inside one of two halves.
-  const code = window.charCodeAt(limit - 1);
-  return code >= 0xd800 && code <= 0xdbff ? limit - 1 : limit;
+function reopen(open: string, rest: string): { opening: string; rest: string } {
+  // What is left of the fence is its end only: it has been closed already.
+  const end = /^\s*```[^\S\n]*(?=\n|$)/.exec(rest);
+  if (end) return { opening: '', rest: rest.slice(end[0].length) };
+  return { opening: rest.trim() === '' ? '' : `${open.length > longestOpening ? '```' : open}\n`, rest };
 }
 
-/** The opening line of the fence that is still open at the text's end. */
-function openFence(text: string): string | undefined {
-  let open: string | undefined;
-  for (const line of text.split('\n')) {
-    if (!line.trimStart().startsWith('```')) continue;
-    open = open === undefined ? line.trim().slice(0, 24) : undefined;
-  }
-  return open;
+/** The marks that a text which ends within a quoted line goes on with. */
+function quoteAt(head: string): string {
+  if (isLineStart(head)) return '';
+  const marks = /^(?:> ?)+/.exec(head.slice(head.lastIndexOf('\n') + 1))?.[0] ?? '';
+  return marks.length > longestOpening ? '> ' : marks;
+}
+
+function isLineStart(head: string): boolean {
+  return head.endsWith('\n');
 }

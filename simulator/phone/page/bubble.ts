@@ -23,7 +23,7 @@ export type BubbleActions = {
 /** What a bubble shows besides its message. */
 export type BubbleContext = { quoted: ChatMessage | null; first: boolean };
 
-/** Builds the row of a message: its bubble, the reply button beside it, the choices under it. */
+/** Builds the row of a message: its bubble, with the choices at its lower end, and the reply button beside it. */
 export function viewMessage(message: ChatMessage, { quoted, first }: BubbleContext, actions: BubbleActions): HTMLElement {
   const mine = message.direction === 'inbound';
   const bare = message.text === '' && !message.location && message.media.length > 0;
@@ -38,10 +38,11 @@ export function viewMessage(message: ChatMessage, { quoted, first }: BubbleConte
     message.text && !message.location ? viewText(message.text) : null,
     element('span', { class: 'meta' }, element('time', { datetime: message.at }, formatTime(message.at)), element('span', { class: 'tick-slot' })),
     element('p', { class: 'failure', hidden: true }),
+    ...viewChoices(message, actions),
   );
   const row = element('article', { class: `message ${mine ? 'mine' : 'theirs'}`, id: `m-${message.sid}`, 'data-first': first, tabindex: '-1' });
   const canReply = !message.sid.startsWith('pending-');
-  row.append(element('div', { class: 'bubble-line' }, bubble, canReply ? replyButton(message, actions) : null), ...viewChoices(message, actions));
+  row.append(element('div', { class: 'bubble-line' }, bubble, canReply ? replyButton(message, actions) : null));
   if (canReply) enableSwipe(row, bubble, () => actions.reply(message));
   return row;
 }

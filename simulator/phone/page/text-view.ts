@@ -9,20 +9,22 @@ export function viewText(text: string): HTMLElement {
 
 /** The text without its marks on one line, for a snippet. */
 export function plainText(text: string): string {
-  return viewText(text).innerText.replace(/\s+/g, ' ').trim() || text.replace(/\s+/g, ' ').trim();
+  const blocks = [...viewText(text).querySelectorAll('p, blockquote, pre, li')].map((block) => block.textContent);
+  return blocks.join(' ').replace(/\s+/g, ' ').trim() || text.replace(/\s+/g, ' ').trim();
 }
 
 function viewBlock(block: Block): HTMLElement {
+  const spaced = { 'data-spaced': block.spaced ?? false };
   switch (block.kind) {
     case 'paragraph':
-      return element('p', {}, ...block.children.map(viewInline));
+      return element('p', spaced, ...block.children.map(viewInline));
     case 'quote':
-      return element('blockquote', {}, ...block.children.map(viewInline));
+      return element('blockquote', spaced, ...block.children.map(viewInline));
     case 'code':
-      return element('pre', { tabindex: '0', 'aria-label': 'Code' }, element('code', {}, block.text));
+      return element('pre', { tabindex: '0', 'aria-label': 'Code', ...spaced }, element('code', {}, block.text));
     case 'list': {
       const items = block.items.map((item) => element('li', {}, ...item.map(viewInline)));
-      return block.ordered ? element('ol', { start: String(block.start) }, ...items) : element('ul', {}, ...items);
+      return block.ordered ? element('ol', { start: String(block.start), ...spaced }, ...items) : element('ul', spaced, ...items);
     }
     default:
       return block satisfies never;

@@ -5,11 +5,13 @@ export type Inline =
   | { kind: 'link'; text: string; href: string }
   | { kind: 'bold' | 'italic' | 'strike'; children: Inline[] };
 
-export type Block =
+/** `spaced`: a blank line stands between it and the block before it. */
+export type Block = { spaced?: boolean } & (
   | { kind: 'paragraph'; children: Inline[] }
   | { kind: 'code'; text: string }
   | { kind: 'quote'; children: Inline[] }
-  | { kind: 'list'; ordered: boolean; start: number; items: Inline[][] };
+  | { kind: 'list'; ordered: boolean; start: number; items: Inline[][] }
+);
 
 const FENCE = /(?:^|\n)```\n?([\s\S]+?)\n?```(?=\n|$)\n?/g;
 const BULLET = /^\s*[*-] +(?=\S)/;
@@ -21,22 +23,30 @@ export function parseWhatsappText(text: string): Block[] {
   const blocks: Block[] = [];
   let from = 0;
   for (const fence of text.matchAll(FENCE)) {
-    blocks.push(...parseLines(text.slice(from, fence.index)), { kind: 'code', text: fence[1] ?? '' });
+    const before = text.slice(from, fence.index);
+    const spaced = /\n[^\S\n]*$/.test(before);
+    blocks.push(...parseLines(before, from > 0), { kind: 'code', text: fence[1] ?? '', ...(spaced ? { spaced } : {}) });
     from = fence.index + fence[0].length;
   }
-  return [...blocks, ...parseLines(text.slice(from))];
+  return [...blocks, ...parseLines(text.slice(from), from > 0)];
 }
 
-function parseLines(text: string): Block[] {
+/** Blank lines between blocks become the space before the next one; those within a paragraph stay. `follows`: something stands before the text. */
+function parseLines(text: string, follows: boolean): Block[] {
   const blocks: Block[] = [];
-  if (text.trim() === '') return blocks;
-  const lines = text.replace(/^\n+|\s+$/g, '').split('\n');
+  const lines = text.trimEnd().split('\n');
+  let spaced = false;
   for (let at = 0; at < lines.length; ) {
     const kind = lineKind(lines[at] ?? '');
     const end = lines.findIndex((line, index) => index > at && lineKind(line) !== kind);
     const run = lines.slice(at, end === -1 ? lines.length : end);
-    blocks.push(toBlock(kind, run));
     at += run.length;
+    const first = run.findIndex((line) => line.trim() !== '');
+    const last = run.findLastIndex((line) => line.trim() !== '');
+    spaced ||= first !== 0;
+    if (first === -1) continue;
+    blocks.push({ ...toBlock(kind, run.slice(first, last + 1)), ...(spaced && (follows || blocks.length > 0) ? { spaced } : {}) });
+    spaced = last < run.length - 1;
   }
   return blocks;
 }

@@ -1,0 +1,42 @@
+import type { DeployOptions } from './options.ts';
+import { prepare } from './preparation.ts';
+import type { DeployParts, Prepared } from './preparation.ts';
+import { runSteps, showSteps } from './step.ts';
+import { sandboxNumber, sandboxSettings, webhookAddresses } from './webhook-address.ts';
+
+/**
+ * Puts the system on Fly, or brings what is there up to date. It keeps no notes: every step looks whether it is done.
+ * @throws SetupError when something is missing, StepFailed when a step fails, WrongUsage.
+ */
+export async function deploy(options: DeployOptions, parts: DeployParts): Promise<void> {
+  const { say } = parts;
+  const prepared = await prepare(options, parts);
+  if (options.dryRun) {
+    say(`The plan for ${prepared.names.prefix}; nothing of it is done now.`);
+    await showSteps(prepared.steps, prepared.isKnown, say);
+    sayByHand(prepared, say);
+    return;
+  }
+  const done = await runWith(prepared, say);
+  // The relay is asked to wake the VM each time, which changes nothing.
+  say(done.length <= 1 ? '\nEverything was there already.' : '\nSidepocket is up.');
+  sayByHand(prepared, say);
+  say(`Now write to ${prepared.number ?? 'your number'} on WhatsApp.`);
+}
+
+/** Does the steps. A password that was made is shown once it is set, whatever fails after that: it cannot be read back. */
+async function runWith(prepared: Prepared, say: (line: string) => void): Promise<string[]> {
+  try {
+    return await runSteps(prepared.steps, say);
+  } finally {
+    const password = prepared.madePassword();
+    if (password !== undefined) say(`\nThe dashboard: ${prepared.publicUrl}/admin/queues\nIts password, shown only now: ${password}`);
+  }
+}
+
+/** What cannot be done by program. */
+function sayByHand({ number, publicUrl }: Prepared, say: (line: string) => void): void {
+  if (number !== sandboxNumber) return;
+  const { webhook, status } = webhookAddresses(publicUrl);
+  say(`\nTwilio’s sandbox is set by hand, at ${sandboxSettings}:\n  When a message comes in (POST): ${webhook}\n  Status callback URL (POST):     ${status}\n`);
+}

@@ -1,0 +1,86 @@
+import { once } from 'node:events';
+import type { Log } from '../../shared/log.ts';
+import { judgeRedis } from '../../shared/redis-check.ts';
+import { connectRedis } from '../../shared/redis.ts';
+import type { Redis } from '../../shared/redis.ts';
+import { judgeClock } from './clock.ts';
+import { ok, problem, unchecked } from './finding.ts';
+import type { Finding } from './finding.ts';
+
+const about = 'Redis';
+const patience = 5000;
+
+/** Looks whether Redis is there and fit to keep messages. Sends it a handful of commands and writes nothing. */
+export async function checkRedisAt(url: string, log: Log): Promise<Finding[]> {
+  const redis = connectRedis(url, 'fail-fast', log);
+  try {
+    await once(redis, 'ready', { signal: AbortSignal.timeout(patience) });
+    const info = await redis.info();
+    return [...judgeServer(info), ...judgeKeeping(info, await readFsync(redis)), ...(await compareClocks(redis))];
+  } catch (error) {
+    return [explainAbsence(url, error)];
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** @param info Redis's answer to INFO. */
+export function judgeServer(info: string): Finding[] {
+  const values = readInfo(info);
+  const version = values.get('redis_version') ?? '';
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const findings = major > 6 || (major === 6 && minor >= 2) ? [ok(about, `version ${version}`)] : [problem(about, `version ${version || 'unknown'} is too old`, 'Use Redis 6.2 or later.')];
+  if ((values.get('role') ?? 'master') !== 'master') findings.push(problem(about, 'it is a read-only replica', 'Put the address of the primary into REDIS_URL.'));
+  const [used, most] = [Number(values.get('used_memory') ?? 0), Number(values.get('maxmemory') ?? 0)];
+  if (most > 0 && used > 0.9 * most) findings.push(problem(about, `it is ${Math.floor((100 * used) / most)} % full; when it is full, messages wait at Twilio and are lost after a while`, 'Give it more memory (maxmemory), or take a larger plan.'));
+  if (values.get('aof_last_write_status') === 'err') findings.push(problem(about, 'it could not write to its disk', 'Look at its log and the space on its disk.'));
+  return findings;
+}
+
+/** @param fsync what `appendfsync` is set to; undefined when Redis does not say. */
+export function judgeKeeping(info: string, fsync: string | undefined): Finding[] {
+  const problems = judgeRedis(info).map((text) => {
+    const [detail = text, ...advice] = text.split(/(?<=\.) (?=Set )/);
+    return problem(about, detail.replace(/\.$/, ''), advice.join(' ') || 'See “Redis” in the README.');
+  });
+  const isAppending = readInfo(info).get('aof_enabled') === '1';
+  if (isAppending && fsync === 'everysec') problems.push(problem(about, 'a power cut loses up to two seconds of messages (appendfsync everysec)', 'Set appendfsync always.'));
+  if (isAppending && fsync === 'no') problems.push(problem(about, 'a power cut loses many seconds of messages (appendfsync no)', 'Set appendfsync always.'));
+  if (problems.length > 0) return problems;
+  return isAppending ? [ok(about, `throws nothing away and writes ${fsync === 'always' ? 'to disk before it answers' : 'an append-only file'}`)] : [unchecked(about, 'how it keeps its data is up to its provider and cannot be seen from here')];
+}
+
+/** A provider may refuse CONFIG. */
+async function readFsync(redis: Redis): Promise<string | undefined> {
+  try {
+    const answer: unknown = await redis.config('GET', 'appendfsync');
+    if (Array.isArray(answer)) return typeof answer[1] === 'string' ? answer[1] : undefined;
+    if (typeof answer === 'object' && answer !== null && 'appendfsync' in answer) return String(answer.appendfsync);
+    return undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function compareClocks(redis: Redis): Promise<Finding[]> {
+  const [seconds, micros] = await redis.time();
+  return [judgeClock('Redis', Date.now() - (Number(seconds) * 1000 + Number(micros) / 1000))];
+}
+
+function readInfo(info: string): Map<string, string> {
+  return new Map(info.split(/\r?\n/).map((line): [string, string] => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]));
+}
+
+/** The address without its password. */
+function placeOf(url: string): string {
+  const { hostname, port } = new URL(url);
+  return `${hostname}:${port || 6379}`;
+}
+
+function explainAbsence(url: string, error: unknown): Finding {
+  const text = error instanceof Error ? error.message : String(error);
+  if (/WRONGPASS|NOAUTH|invalid password/i.test(text)) return problem(about, `${placeOf(url)} does not accept the password`, 'Correct the password in REDIS_URL (redis://default:PASSWORD@HOST:6379).');
+  const reason = /ENOTFOUND|EAI_AGAIN/.test(text) ? 'its name is not known' : /ECONNREFUSED/.test(text) ? 'nobody listens there' : 'it does not answer';
+  const isPrivate = /\.(internal|flycast|upstash\.io)$/.test(new URL(url).hostname);
+  return problem(about, `${placeOf(url)} was not reached: ${reason}`, isPrivate ? 'That address works inside Fly’s network only; use “npm run doctor -- --fly” from here.' : 'Start Redis, or correct REDIS_URL. A rediss:// address is needed where it wants TLS.');
+}

@@ -1,0 +1,49 @@
+import { parseRelayConfig } from '../../relay/config.ts';
+import { variables } from '../../shared/env.ts';
+import type { Environment } from '../../shared/env.ts';
+import { SetupError } from '../../shared/errors.ts';
+import { parseWorkerConfig } from '../../worker/config.ts';
+import { settings } from '../settings.ts';
+import type { VariableName } from '../settings.ts';
+import { ok, problem } from './finding.ts';
+import type { Finding } from './finding.ts';
+
+/** Which of the two processes runs on this machine. */
+export type Part = 'relay' | 'worker';
+
+const parsers: Record<Part, (environment: Environment) => unknown> = { relay: parseRelayConfig, worker: parseWorkerConfig };
+
+/** The value of one variable as the processes read it; undefined when it is missing or malformed. */
+export function readVariable<Name extends VariableName>(name: Name, environment: Environment): ReturnType<(typeof variables)[Name]['parse']> | undefined {
+  const value = environment[name];
+  if (value === undefined || value.trim() === '') return undefined;
+  const parsed = variables[name].safeParse(value);
+  return parsed.success ? (parsed.data as ReturnType<(typeof variables)[Name]['parse']>) : undefined;
+}
+
+const meanings: Record<string, string> = {
+  PUBLIC_URL: 'how the world reaches the relay, such as https://pocket.example.com',
+  REDIS_URL: 'where Redis is, such as redis://127.0.0.1:6379',
+  ...Object.fromEntries(settings.map(({ name, question }) => [name, question.replace(/^./, (first) => first.toLowerCase())])),
+};
+
+function adviceFor(name: string): string {
+  const meaning = meanings[name];
+  return meaning ? `Set it in the environment or in .env: ${meaning}.` : 'Correct it in the environment or in .env; the README lists every variable.';
+}
+
+/** Lets each process read its configuration: a line for every variable that one of them would refuse to start with. */
+export function checkVariables(environment: Environment, parts: readonly Part[]): Finding[] {
+  const complaints = new Map<string, { text: string; by: Part[] }>();
+  for (const part of parts) {
+    try {
+      parsers[part](environment);
+    } catch (error) {
+      if (!(error instanceof SetupError)) throw error;
+      for (const [, name = '', text = ''] of error.message.matchAll(/^ {2}([A-Z_]+): (.+)$/gm)) complaints.set(name, { text, by: [...(complaints.get(name)?.by ?? []), part] });
+    }
+  }
+  const found = [...complaints].map(([name, { text, by }]) => problem(name, by.length < parts.length ? `${text}; the ${by.join(' and ')} needs it` : text, adviceFor(name)));
+  const set = Object.keys(variables).filter((name) => environment[name]?.trim() && !complaints.has(name));
+  return [...found, ...(set.length > 0 ? [ok('Variables', `${set.length} ${set.length === 1 ? 'is' : 'are'} set and well-formed`)] : [])];
+}

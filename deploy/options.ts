@@ -1,0 +1,66 @@
+import { parseArgs } from 'node:util';
+import type { ParseArgsOptionsConfig } from 'node:util';
+import { PhoneNumber } from '../shared/phone-number.ts';
+
+/** The command was called in a way it does not understand. */
+export class WrongUsage extends Error {
+  override name = 'WrongUsage';
+}
+
+export type DeployOptions = {
+  dryRun: boolean;
+  prefix: string | undefined;
+  region: string | undefined;
+  organization: string | undefined;
+  /** `own`, `upstash` or a redis:// address. */
+  redis: string | undefined;
+  /** The relay's address when it is not Fly's. */
+  url: string | undefined;
+  /** E.164. */
+  hello: string | undefined;
+  renew: string[];
+};
+
+export const deployHelp = `Puts Sidepocket on Fly, or brings what is there up to date. Safe to run again at any time; goes on where it was cut off.
+
+  npm run deploy -- [--dry-run] [--prefix NAME] [--region iad] [--org personal] [--redis own|upstash|URL] [--url URL] [--hello NUMBER] [--renew NAME]
+
+  --dry-run       show the plan and do nothing; works without fly and without an account
+  --prefix NAME   begins the names of the apps: NAME-relay, NAME-vm, NAME-redis. Without it the system that is there is taken,
+                  or a new name is made up
+  --region CODE   where it runs (fly platform regions)
+  --org NAME      whose apps they are (fly orgs list)
+  --redis WHICH   own: an app with Redis (the default); upstash: a database at Upstash; or an address of yours
+  --url URL       the relay's public address when it is a domain of yours (fly certs add); else https://NAME-relay.fly.dev
+  --hello NUMBER  send a first message to this phone at the end
+  --renew NAME    set this secret again, such as ANTHROPIC_API_KEY; can be given several times
+  --help          show this
+
+Values are taken from the environment and from a file .env; what is missing is asked for. Secrets go to Fly by standard input.
+Exit codes: 0 it runs, 1 something is missing or failed, 2 wrong usage, 130 interrupted.`;
+
+/** Reads the command line. @returns 'help' when that is wanted. @throws WrongUsage. */
+export function parseDeployOptions(args: string[]): DeployOptions | 'help' {
+  const values = readArgs(args, {
+    'dry-run': { type: 'boolean' }, prefix: { type: 'string' }, region: { type: 'string' }, org: { type: 'string' }, redis: { type: 'string' },
+    url: { type: 'string' }, hello: { type: 'string' }, renew: { type: 'string', multiple: true }, help: { type: 'boolean', short: 'h' },
+  });
+  if (values['help']) return 'help';
+  const one = (name: string): string | undefined => (typeof values[name] === 'string' ? values[name] : undefined);
+  const [redis, url, hello, renew] = [one('redis'), one('url'), one('hello'), values['renew']];
+  if (redis !== undefined && !['own', 'upstash'].includes(redis) && !/^rediss?:\/\//.test(redis)) throw new WrongUsage('--redis takes own, upstash, or a redis:// or rediss:// address.');
+  if (url !== undefined && !/^https?:\/\/[^/]+\/?$/.test(url)) throw new WrongUsage('--url takes an address without a path, such as https://pocket.example.com.');
+  if (hello !== undefined && !PhoneNumber.safeParse(hello).success) throw new WrongUsage('--hello takes a phone number such as +15551234567.');
+  const region = one('region');
+  if (region !== undefined && !/^[a-z]{3}$/.test(region)) throw new WrongUsage('--region takes three letters, such as iad; see “fly platform regions”.');
+  return { dryRun: values['dry-run'] === true, prefix: one('prefix'), region, organization: one('org'), redis, url: url?.replace(/\/$/, ''), hello, renew: Array.isArray(renew) ? renew.map(String) : [] };
+}
+
+/** Reads a command line that takes options only. @throws WrongUsage with what is wrong about it. */
+export function readArgs(args: string[], options: ParseArgsOptionsConfig): Record<string, unknown> {
+  try {
+    return parseArgs({ args, options, allowPositionals: false }).values;
+  } catch (error) {
+    throw new WrongUsage(error instanceof Error ? error.message : String(error));
+  }
+}

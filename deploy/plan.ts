@@ -1,0 +1,156 @@
+import type { Fly } from './fly.ts';
+import { formatCommand } from './fly.ts';
+import type { FlyAccount } from './fly-account.ts';
+import { isPublic } from './fly-account.ts';
+import type { Names, Role } from './names.ts';
+import { formatImport, fromUpstash } from './secret-plan.ts';
+import type { RedisChoice, SecretPlan } from './secret-plan.ts';
+import type { Step } from './step.ts';
+import { createUpstash } from './upstash.ts';
+
+export type FlyPlan = {
+  fly: Fly;
+  account: FlyAccount;
+  names: Names;
+  organization: string;
+  region: string;
+  redis: RedisChoice;
+  /** The tag that the image of each app should have. */
+  labels: Record<Role, string>;
+  secrets: SecretPlan;
+  /** The apps that exist; those that are created are added. */
+  existing: Set<string>;
+  /** The apps whose secrets this run has set, or tried to; they are added. */
+  touched: Set<Role>;
+};
+
+/** The volumes, as the fly.*.toml files mount them. */
+export const volumes = { redis: { name: 'redis', sizeGb: 1 }, vm: { name: 'data', sizeGb: 10 } } as const;
+
+/** Everything on Fly's side, from nothing to three running apps. */
+export function planFly(plan: FlyPlan): Step[] {
+  const parts: Role[] = plan.redis.kind === 'own' ? ['redis', 'relay', 'vm'] : ['relay', 'vm'];
+  return [
+    ...parts.map((role) => planApp(plan, role)),
+    ...(plan.redis.kind === 'upstash' ? [planUpstash(plan)] : []),
+    ...(plan.redis.kind === 'own' ? [planVolume(plan, 'redis')] : []),
+    planVolume(plan, 'vm'),
+    planPublicAddress(plan),
+    planFlycast(plan),
+    ...plan.secrets.order.filter((role) => parts.includes(role)).map((role) => planSecretsOf(plan, role)),
+    ...parts.map((role) => planDeploy(plan, role)),
+  ];
+}
+
+/** A step that is one command of fly, or several. */
+function flyStep(plan: FlyPlan, app: string, what: string, commands: () => string[][], isDone: () => Promise<boolean>): Step {
+  return {
+    what,
+    takes: commands().map(formatCommand),
+    isDone: async () => plan.existing.has(app) && (await isDone()),
+    async run() {
+      for (const command of commands()) await plan.fly.run(command);
+    },
+  };
+}
+
+function planApp(plan: FlyPlan, role: Role): Step {
+  const app = plan.names[role];
+  const create = ['apps', 'create', app, '--org', plan.organization];
+  return {
+    what: `the app ${app} exists`,
+    takes: [formatCommand(create)],
+    isDone: async () => plan.existing.has(app),
+    async run() {
+      try {
+        await plan.fly.run(create);
+      } catch (error) {
+        const text = error instanceof Error ? error.message : String(error);
+        throw /taken/i.test(text) ? new Error(`${text}\nNames on Fly are unique in the world. Choose another with --prefix NAME.`, { cause: error }) : error;
+      }
+      plan.existing.add(app);
+    },
+  };
+}
+
+function planUpstash(plan: FlyPlan): Step {
+  const upstash = createUpstash(plan.fly, plan.names.redis);
+  const create = upstash.createCommand(plan.organization, plan.region);
+  const isWanted = Object.values(plan.secrets.toSet).some((values) => Object.values(values).includes(fromUpstash));
+  return {
+    what: `the Redis database ${plan.names.redis} exists at Upstash`,
+    takes: [formatCommand(create)],
+    isDone: async () => !isWanted || (await upstash.url()) !== undefined,
+    run: async () => void (await plan.fly.run(create)),
+  };
+}
+
+function planVolume(plan: FlyPlan, role: 'redis' | 'vm'): Step {
+  const [app, { name, sizeGb }] = [plan.names[role], volumes[role]];
+  const create = ['volumes', 'create', name, '--app', app, '--region', plan.region, '--size', String(sizeGb), '--yes'];
+  return flyStep(plan, app, `${app} has its volume (${sizeGb} GB)`, () => [create], async () => (await plan.account.volumes(app)).some((volume) => volume.name === name));
+}
+
+function planPublicAddress(plan: FlyPlan): Step {
+  const app = plan.names.relay;
+  const [v6, v4] = [['ips', 'allocate-v6', '--app', app], ['ips', 'allocate-v4', '--shared', '--app', app]];
+  return {
+    ...flyStep(plan, app, `the world reaches ${app}`, () => [v6, v4], async () => (await missing()).length === 0),
+    async run() {
+      for (const command of await missing()) await plan.fly.run(command);
+    },
+  };
+  async function missing(): Promise<string[][]> {
+    const types = new Set((await plan.account.addresses(app)).filter(isPublic).map(({ type }) => type));
+    return [...(types.has('v6') ? [] : [v6]), ...(types.has('v4') || types.has('shared_v4') ? [] : [v4])];
+  }
+}
+
+function planFlycast(plan: FlyPlan): Step {
+  const app = plan.names.vm;
+  const allocate = ['ips', 'allocate-v6', '--private', '--app', app];
+  return flyStep(plan, app, `the relay reaches ${app} by Flycast`, () => [allocate], async () => (await plan.account.addresses(app)).some(({ type }) => type === 'private_v6'));
+}
+
+function planSecretsOf(plan: FlyPlan, role: Role): Step {
+  const [app, values] = [plan.names[role], plan.secrets.toSet[role]];
+  const command = ['secrets', 'import', '--app', app, '--stage'];
+  return {
+    what: `${app} has its secrets`,
+    takes: [`${formatCommand(command)}   (from standard input: ${Object.keys(values).join(' ')})`],
+    isDone: async () => Object.keys(values).length === 0,
+    async run() {
+      const resolved: Record<string, string> = {};
+      for (const [name, value] of Object.entries(values)) resolved[name] = typeof value === 'string' ? value : await urlAtUpstash(plan);
+      // Noted before: when fly fails on its way back, they may be set all the same.
+      plan.touched.add(role);
+      await plan.fly.run(command, { input: formatImport(resolved) });
+    },
+  };
+}
+
+async function urlAtUpstash(plan: FlyPlan): Promise<string> {
+  const url = await createUpstash(plan.fly, plan.names.redis).url();
+  if (!url) throw new Error(`The database ${plan.names.redis} at Upstash does not say its address. Look with: fly redis status ${plan.names.redis}`);
+  return url;
+}
+
+/** What the first deployment of each app may allocate by itself; the addresses are there by then. */
+const reach: Record<Role, readonly string[]> = { redis: ['--no-public-ips'], relay: [], vm: ['--flycast'] };
+
+function planDeploy(plan: FlyPlan, role: Role): Step {
+  const [app, label] = [plan.names[role], plan.labels[role]];
+  // Without --ha=false Fly makes two machines; these parts are made to be one each.
+  const deploy = ['deploy', '--config', `fly.${role}.toml`, '--app', app, '--ha=false', '--primary-region', plan.region, '--image-label', label, ...reach[role], '--yes'];
+  return {
+    what: `${app} runs this version (${label})`,
+    takes: [formatCommand(deploy)],
+    async isDone() {
+      if (!plan.existing.has(app) || plan.touched.has(role)) return false;
+      const machines = await plan.account.machines(app);
+      if (machines.length === 0 || machines.some((machine) => machine.tag !== label)) return false;
+      return !(await plan.account.secrets(app)).some((secret) => secret.staged);
+    },
+    run: async () => void (await plan.fly.run(deploy, { show: true })),
+  };
+}

@@ -1,0 +1,72 @@
+import { variables } from '../shared/env.ts';
+import type { Role } from './names.ts';
+
+export type VariableName = keyof typeof variables;
+
+/** A variable whose value the owner brings. */
+export type Setting = {
+  name: VariableName;
+  /** The apps that read it. */
+  apps: readonly Role[];
+  need: 'required' | 'optional';
+  /** Not shown while it is typed. */
+  hidden: boolean;
+  question: string;
+};
+
+const both = ['relay', 'vm'] as const;
+
+/** What the owner is asked for, or what is taken from the environment or `.env`. Of the model's two keys one is enough. */
+export const settings: readonly Setting[] = [
+  { name: 'TWILIO_ACCOUNT_SID', apps: both, need: 'required', hidden: false, question: 'Twilio’s account SID (console.twilio.com, begins with AC)' },
+  { name: 'TWILIO_AUTH_TOKEN', apps: both, need: 'required', hidden: true, question: 'Twilio’s auth token (beside the account SID)' },
+  { name: 'TWILIO_WHATSAPP_NUMBER', apps: both, need: 'required', hidden: false, question: 'The WhatsApp number at Twilio that you will write to (the sandbox is +14155238886)' },
+  { name: 'ALLOWED_SENDERS', apps: ['relay'], need: 'required', hidden: false, question: 'Your own phone number, such as +15551234567; several with commas. Nobody else gets in' },
+  { name: 'ANTHROPIC_API_KEY', apps: ['vm'], need: 'required', hidden: true, question: 'An API key of Anthropic (platform.claude.com)' },
+  { name: 'CLAUDE_CODE_OAUTH_TOKEN', apps: ['vm'], need: 'optional', hidden: true, question: 'A token of your Claude subscription (made by “claude setup-token”)' },
+  { name: 'GITHUB_TOKEN', apps: ['vm'], need: 'optional', hidden: true, question: 'A GitHub token for the repositories Claude may work on (empty for none)' },
+  { name: 'ADMIN_PASSWORD', apps: ['relay'], need: 'optional', hidden: true, question: 'A password for the dashboard' },
+];
+
+/** Variables that are passed on as they are when they are set, and never asked for. */
+export const passedOn: Partial<Record<VariableName, readonly Role[]>> = {
+  TWILIO_AUTH_TOKEN_SECONDARY: ['relay'],
+  TWILIO_TEMPLATE_SID: ['relay'],
+  ADMIN_WRITE: ['relay'],
+  SENDER_LIMIT_PER_MINUTE: ['relay'],
+  RETENTION_DAYS: both,
+  ANTHROPIC_BASE_URL: ['vm'],
+  ANTHROPIC_MODEL: ['vm'],
+  PERMISSIONS: ['vm'],
+  ANSWER_MINUTES: ['vm'],
+  BUDGET_USD_PER_TURN: ['vm'],
+  BUDGET_USD_PER_DAY: ['vm'],
+  MAX_AGENTS: ['vm'],
+  TRANSCRIBE_URL: ['vm'],
+  TRANSCRIBE_MODEL: ['vm'],
+  TRANSCRIBE_API_KEY: ['vm'],
+  PACE_SECONDS: both,
+  PACE_BURST: both,
+  MODEL_PATIENCE_SECONDS: ['vm'],
+  OTEL_EXPORTER_OTLP_ENDPOINT: both,
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: both,
+  OTEL_SDK_DISABLED: both,
+  LOG_LEVEL: both,
+};
+
+/** Variables that are made here, or that the fly.*.toml files or the images set: an owner's value is for another machine. */
+export const decided: readonly VariableName[] = [
+  'PORT', 'HOST', 'PUBLIC_URL', 'REDIS_URL', 'TWILIO_API_URL', 'DATA_DIR', 'IMAGES_DIR', 'CHROMIUM_PATH', 'WORKER_ID', 'IDLE_MINUTES', 'STOP_SECONDS', 'WAKE_URL', 'WAKE_SECRET',
+  'AGENT_USER', 'TRUST_PROXY', 'TRANSCRIBE_COMMAND',
+];
+
+/** The apps that read a variable which the owner brings; none for one that is decided here. */
+export function readersOf(name: VariableName): readonly Role[] {
+  return settings.find((setting) => setting.name === name)?.apps ?? passedOn[name] ?? [];
+}
+
+/** What is wrong with a value, in a short clause; undefined when nothing is. Never contains the value. */
+export function judgeValue(name: VariableName, value: string): string | undefined {
+  const parsed = variables[name].safeParse(value);
+  return parsed.success ? undefined : (parsed.error.issues[0]?.message ?? 'is not understood');
+}

@@ -1,0 +1,51 @@
+import type { Router } from 'express';
+import { createFailedMessages } from '../../shared/failed-messages.ts';
+import type { Log } from '../../shared/log.ts';
+import type { Deliveries, Turns } from '../../shared/queues.ts';
+import type { Redis } from '../../shared/redis.ts';
+import type { Schedules } from '../../shared/schedules.ts';
+import type { Spend } from '../../shared/spend.ts';
+import { createDashboard } from '../dashboard.ts';
+import type { Samples } from '../samples.ts';
+import { createAdmin } from './admin.ts';
+import { createCleaning } from './cleaning.ts';
+import { readOverview } from './overview.ts';
+import { createPassword } from './password.ts';
+import { createAdminSessions } from './session.ts';
+import { createSignIn } from './sign-in.ts';
+import { createTurnStories } from './turn-story.ts';
+
+export type AdminMountParts = {
+  config: { ADMIN_PASSWORD?: string | undefined; ADMIN_WRITE: boolean; PUBLIC_URL: string; TRUST_PROXY: number };
+  redis: Redis;
+  turns: Turns;
+  deliveries: Deliveries;
+  schedules: Schedules;
+  spend: Spend;
+  acks: Samples;
+  versions: [name: string, version: string][];
+  /** Called when there is something to do for the worker; must not throw. */
+  onRetried: () => void;
+  log: Log;
+};
+
+/** What is under `/admin`: the sign-in, and behind it our own pages and Bull Board. Undefined without a password. */
+export function createAdminMount(parts: AdminMountParts): { signIn: Router; pages: Router; dashboard: Router } | undefined {
+  const { config, redis, turns, deliveries, schedules, spend, acks, versions, onRetried, log } = parts;
+  if (config.ADMIN_PASSWORD === undefined) return undefined;
+  const password = createPassword(config.ADMIN_PASSWORD);
+  const sessions = createAdminSessions(password, config.PUBLIC_URL.startsWith('https:'));
+  const failed = createFailedMessages(redis, turns);
+  const queues = [turns.queue, deliveries.queue, schedules.queue];
+  return {
+    signIn: createSignIn({ password, sessions, publicUrl: config.PUBLIC_URL, proxies: config.TRUST_PROXY }),
+    pages: createAdmin({
+      sessions, failed, onRetried, log,
+      overview: () => readOverview({ redis, turns, spend, acks, versions }, Date.now()),
+      stories: createTurnStories(redis, turns, failed),
+      clean: createCleaning(redis, queues),
+      mayWrite: config.ADMIN_WRITE,
+    }),
+    dashboard: createDashboard(queues),
+  };
+}

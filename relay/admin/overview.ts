@@ -1,0 +1,106 @@
+import { parseFailed } from '../../shared/failed-messages.ts';
+import { keys } from '../../shared/keys.ts';
+import type { Message } from '../../shared/message.ts';
+import type { Turns } from '../../shared/queues.ts';
+import type { Redis } from '../../shared/redis.ts';
+import { Reply } from '../../shared/reply.ts';
+import { readFailures } from '../../shared/reply-counts.ts';
+import { dayOf } from '../../shared/spend.ts';
+import type { Spend, Spent } from '../../shared/spend.ts';
+import { spreadOf } from '../samples.ts';
+import type { Samples, Spread } from '../samples.ts';
+import { readTurnLines } from './turn-line.ts';
+import type { TurnLine } from './turn-line.ts';
+
+/** What the VM does. `since` and `nextDue` are ms since 1970; `wakes` are how long the last ones took (ms), newest first. */
+export type VmLine = { state: 'awake' | 'waking' | 'asleep' | 'away'; worker: string | undefined; since: number | undefined; nextDue: number | undefined; wakes: number[] };
+
+/** A conversation: how many messages wait for an answer, replies to be sent, replies for the person to write; and since when the oldest message waits. */
+export type ConversationLine = { number: string; waiting: number; sending: number; parked: number; waitingSince: number | undefined; costToday: number };
+
+/** Messages that a turn has given up, oldest first; the turn is unknown when it was long ago. */
+export type DeadTurn = { turn: string | undefined; messages: Message[] };
+
+/** Everything that the overview page says, as of one moment. */
+export type Overview = {
+  now: number;
+  vm: VmLine;
+  conversations: ConversationLine[];
+  turns: TurnLine[];
+  deadTurns: DeadTurn[];
+  failedReplies: Reply[];
+  spend: ({ day: string } & Spent)[];
+  monthUsd: number;
+  ack: Spread | undefined;
+  answer: Spread | undefined;
+  versions: [name: string, version: string][];
+};
+
+export type OverviewParts = {
+  redis: Redis;
+  turns: Turns;
+  spend: Spend;
+  /** How long Twilio waited for us (ms). */
+  acks: Samples;
+  /** What runs here, by name. */
+  versions: [name: string, version: string][];
+};
+
+/** How many of each kind are shown. */
+const mostShown = 30;
+
+/** Reads it all, in a handful of trips to Redis. Nothing is read before somebody asks. */
+export async function readOverview({ redis, turns, spend, acks, versions }: OverviewParts, now: number): Promise<Overview> {
+  const today = dayOf(now);
+  const [vm, numbers, lines, days, spending, failedReplies, redisVersion] = await Promise.all([
+    readVm(redis), redis.smembers(keys.conversations), readTurnLines(turns, mostShown), spend.days(today, 30), spend.read(today), readFailedReplies(redis), readRedisVersion(redis),
+  ]);
+  const boxes = await readBoxes(redis, numbers.toSorted());
+  return {
+    now, vm, failedReplies, versions: [...versions, ['Redis', redisVersion]],
+    conversations: boxes.map(({ line }) => ({ ...line, costToday: spending.today.get(line.number)?.costUsd ?? 0 })),
+    turns: lines,
+    deadTurns: await byTurn(redis, boxes.flatMap(({ dead }) => dead)),
+    spend: days,
+    monthUsd: [...spending.month.values()].reduce((sum, { costUsd }) => sum + costUsd, 0),
+    ack: spreadOf(acks.all()),
+    answer: spreadOf(lines.flatMap(({ state, tookMs }) => (state === 'done' && tookMs !== undefined ? [tookMs] : []))),
+  };
+}
+
+async function readVm(redis: Redis): Promise<VmLine> {
+  const [worker, vm, waking, wakes] = await Promise.all([redis.get(keys.heartbeat), redis.hgetall(keys.vm), redis.get(keys.waking), redis.lrange(keys.wakes, 0, -1)]);
+  const state = worker ? 'awake' : waking ? 'waking' : vm['state'] === 'asleep' ? 'asleep' : 'away';
+  const since = state === 'waking' ? waking : state === 'asleep' ? vm['since'] : undefined;
+  return { state, worker: worker ?? undefined, since: since ? Number(since) : undefined, nextDue: vm['nextDue'] ? Number(vm['nextDue']) : undefined, wakes: wakes.map(Number) };
+}
+
+async function readBoxes(redis: Redis, numbers: string[]): Promise<{ line: Omit<ConversationLine, 'costToday'>; dead: Message[] }[]> {
+  return await Promise.all(
+    numbers.map(async (number) => {
+      const [waiting, sending, parked, oldest, failed] = await Promise.all([
+        redis.llen(keys.inbox(number)), redis.llen(keys.outbox(number)), redis.llen(keys.parked(number)), redis.lindex(keys.inbox(number), 0), redis.hget(keys.conversation(number), 'failed'),
+      ]);
+      const at: unknown = oldest ? JSON.parse(oldest).at : undefined;
+      return { line: { number, waiting, sending, parked, waitingSince: typeof at === 'string' ? Date.parse(at) : undefined }, dead: parseFailed(failed) };
+    }),
+  );
+}
+
+/** Those that were given up last, the newest turn first. */
+async function byTurn(redis: Redis, dead: Message[]): Promise<DeadTurn[]> {
+  const newest = dead.toSorted((a, b) => Date.parse(b.at) - Date.parse(a.at)).slice(0, mostShown);
+  const named = await Promise.all(newest.map(async (message) => ({ message, turn: (await redis.hget(keys.message(message.id), 'turn')) ?? undefined })));
+  const groups = Map.groupBy(named, ({ message, turn }) => turn ?? message.conversation);
+  return [...groups.values()].map((group) => ({ turn: group[0]?.turn, messages: group.map(({ message }) => message).toReversed() }));
+}
+
+async function readFailedReplies(redis: Redis): Promise<Reply[]> {
+  const ids = await readFailures(redis, mostShown);
+  const hashes = await Promise.all(ids.map((id) => redis.hgetall(keys.reply(id))));
+  return hashes.flatMap((hash) => Reply.safeParse(hash).data ?? []);
+}
+
+async function readRedisVersion(redis: Redis): Promise<string> {
+  return /^redis_version:(\S+)/m.exec(await redis.info('server'))?.[1] ?? 'unknown';
+}

@@ -1,0 +1,71 @@
+import type { Job } from 'bullmq';
+import type { FailedMessages } from '../../shared/failed-messages.ts';
+import { keys } from '../../shared/keys.ts';
+import type { TurnData, TurnMessage, TurnResult, Turns } from '../../shared/queues.ts';
+import type { Redis } from '../../shared/redis.ts';
+import { Reply } from '../../shared/reply.ts';
+import { turnState } from './turn-line.ts';
+import type { TurnState } from './turn-line.ts';
+
+/** A line of the turn's log; `at` is ms since 1970. */
+export type Step = { at: number | undefined; text: string };
+
+/** A turn from its messages to the fate of its replies. Times are ms since 1970. */
+export type TurnStory = {
+  id: string;
+  conversation: string;
+  state: TurnState | undefined;
+  addedAt: number;
+  startedAt: number | undefined;
+  finishedAt: number | undefined;
+  attempts: number;
+  worker: string | undefined;
+  messages: (TurnMessage & { state: string | undefined })[];
+  steps: Step[];
+  replies: Reply[];
+  result: TurnResult | undefined;
+  failure: string | undefined;
+  /** Those of its messages that were given up and can be tried again. */
+  retryable: string[];
+};
+
+export type TurnStories = { read(id: string): Promise<TurnStory | undefined> };
+
+/** The newest lines of a turn's log that are shown. */
+const mostSteps = 500;
+
+export function createTurnStories(redis: Redis, turns: Turns, failed: FailedMessages): TurnStories {
+  const readReplies = async (turn: string): Promise<Reply[]> => {
+    const hashes = await Promise.all((await redis.lrange(keys.turnReplies(turn), 0, -1)).map((id) => redis.hgetall(keys.reply(id))));
+    return hashes.flatMap((hash) => Reply.safeParse(hash).data ?? []);
+  };
+  const tell = async (job: Job<TurnData, TurnResult>, id: string): Promise<TurnStory> => {
+    const { conversation, messages } = job.data;
+    const [type, { logs }, replies, dead, states] = await Promise.all([
+      job.getState(), turns.queue.getJobLogs(id, -mostSteps, -1, true), readReplies(id), failed.list(conversation),
+      Promise.all(messages.map((message) => redis.hget(keys.message(message.id), 'state'))),
+    ]);
+    const given = new Set(dead.map((message) => message.id));
+    return {
+      id, conversation, replies, state: turnState(type),
+      addedAt: job.timestamp, startedAt: job.processedOn, finishedAt: job.finishedOn, attempts: job.attemptsStarted, worker: job.processedBy,
+      messages: messages.map((message, index) => ({ ...message, state: states[index] ?? undefined })),
+      steps: logs.map((line) => parseStep(line)),
+      result: type === 'completed' ? job.returnvalue : undefined,
+      failure: job.failedReason,
+      retryable: messages.map((message) => message.id).filter((message) => given.has(message)),
+    };
+  };
+  return {
+    async read(id) {
+      const job: Job<TurnData, TurnResult> | undefined = await turns.queue.getJob(id);
+      return job ? await tell(job, id) : undefined;
+    },
+  };
+}
+
+/** A log line begins with its time. */
+export function parseStep(line: string): Step {
+  const [, at, text] = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) ([^]*)$/.exec(line) ?? [];
+  return at === undefined || text === undefined ? { at: undefined, text: line } : { at: Date.parse(at), text };
+}

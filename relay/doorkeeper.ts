@@ -1,0 +1,47 @@
+import type { IncomingMessage } from 'node:http';
+import type { NextFunction, Request, Response } from 'express';
+import type { Log } from '../shared/log.ts';
+import { originOf } from './address.ts';
+import { createAllowance } from './allowance.ts';
+
+/** So many requests a minute may come from an address without a right signature, to a file that is not there, or the like. Twilio makes none of them. */
+export const wrongPerMinute = 60;
+
+/** Keeps those out who only try handles. What Twilio has signed is never counted, so it passes whatever else comes from its address. */
+export type Doorkeeper = {
+  /** Whether the address has used its minute up; then the request is worth 429 and nothing else. */
+  turnsAway(request: IncomingMessage): boolean;
+  /** The request was wrong. */
+  noteWrong(request: IncomingMessage): void;
+  /** What was noted as wrong turned out to be right. */
+  forgive(request: IncomingMessage): void;
+};
+
+/** `proxies` is how many stand in front of the relay. */
+export function createDoorkeeper(proxies: number, log: Log, now: () => number = Date.now): Doorkeeper {
+  const wrong = createAllowance(wrongPerMinute, now);
+  return {
+    turnsAway: (request) => wrong.isUsedUp(originOf(request, proxies)),
+    noteWrong(request) {
+      const origin = originOf(request, proxies);
+      // Said once: a flood must not become a flood of lines.
+      if (wrong.take(origin) && wrong.isUsedUp(origin)) log.warn({ origin, perMinute: wrongPerMinute }, 'turned away for this minute: too many wrong requests');
+    },
+    forgive: (request) => wrong.giveBack(originOf(request, proxies)),
+  };
+}
+
+/** For Express: turns away, and counts what does not end well. It counts first, so that whoever hangs up early is counted, too. */
+export function keepDoor(doorkeeper: Doorkeeper): (request: Request, response: Response, next: NextFunction) => void {
+  return (request, response, next) => {
+    if (doorkeeper.turnsAway(request)) {
+      response.status(429).set('Retry-After', '60').type('text').send('Too many requests. Try again in a minute.');
+      return;
+    }
+    doorkeeper.noteWrong(request);
+    response.once('finish', () => {
+      if (response.statusCode < 400 || response.statusCode >= 500) doorkeeper.forgive(request);
+    });
+    next();
+  };
+}

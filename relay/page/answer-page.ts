@@ -1,0 +1,36 @@
+import type { Page } from '../../shared/page-store.ts';
+import { escapeHtml, writeDocument } from './document.ts';
+import type { Rendered } from './markdown-html.ts';
+
+/** The page of an answer. */
+export function answerPage({ written, expires }: Page, { title, body }: Rendered): string {
+  return writeDocument({
+    title: title || 'An answer',
+    about: `<time datetime="${written.toISOString()}">${day(written)}, ${clock(written)} UTC</time>`,
+    body,
+    footer: `Whoever has this page’s address can read it, until ${day(expires)}.`,
+  });
+}
+
+/** A text that could not be laid out, as it was written. */
+export function plainRendering(markdown: string): Rendered {
+  return { title: '', body: `<pre class="plain">${escapeHtml(markdown)}</pre>` };
+}
+
+/** What there is to see at an address that leads nowhere. */
+export function missingPage(): string {
+  return writeDocument({
+    title: 'Nothing here',
+    about: '',
+    body: '<h1>There is no page here</h1>\n<p>Its time may be over, or the address was not copied whole. Ask for the answer again in the chat.</p>',
+    footer: '',
+  });
+}
+
+function day(date: Date): string {
+  return new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' }).format(date);
+}
+
+function clock(date: Date): string {
+  return new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', timeZone: 'UTC' }).format(date);
+}

@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+
+const style = readFileSync(new URL('./page.css', import.meta.url), 'utf8').trim();
+
+/** A green square, as on our other pages. */
+const icon = `data:image/svg+xml,${encodeURIComponent('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect x="1" y="1" width="14" height="14" rx="4" fill="#008069"/></svg>')}`;
+
+/** The headers of every page: it runs nothing, loads nothing, is framed by nobody, found by no search engine, and the sites it links to do not learn its address. */
+export const documentHeaders = {
+  'Content-Type': 'text/html; charset=utf-8',
+  'Content-Security-Policy': `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'X-Robots-Tag': 'noindex, nofollow',
+};
+
+/** Writes a whole page. `title` is plain text; `about`, `body` and `footer` are HTML that is safe to show. */
+export function writeDocument({ title, about, body, footer }: { title: string; about: string; body: string; footer: string }): string {
+  return `<!doctype html>
+<html>
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${escapeHtml(title)}</title>
+<link rel="icon" href="${icon}">
+<style>${style}</style>
+</head>
+<body>
+<header class="about" lang="en"><span class="brand">Sidepocket</span>${about}</header>
+<main dir="auto">
+${body}
+</main>
+<footer class="about" lang="en">${footer}</footer>
+</body>
+</html>
+`;
+}
+
+/** Writes text so that HTML shows it as it is. */
+export function escapeHtml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;');
+}

@@ -1,0 +1,46 @@
+import { bringBackLua } from './bring-back.ts';
+import { keys, prefix } from './keys.ts';
+import { Message } from './message.ts';
+import type { Turns } from './queues.ts';
+import type { Redis } from './redis.ts';
+import type { Script } from './script.ts';
+
+/** The messages that were given up: the dead letters. */
+export type FailedMessages = {
+  list(conversation: string): Promise<Message[]>;
+  /**
+   * Brings some of them back and adds a turn for them, in one atomic step that is safe while a turn of the conversation runs: then they are worked after it. Returns how many
+   * came back; it is 0 when somebody else has brought them back before.
+   */
+  retry(conversation: string, ids: string[]): Promise<number>;
+};
+
+const retryScript: Script = {
+  name: 'sidepocketRetry',
+  keys: 2,
+  // KEYS: inbox, conversation. ARGV: prefix, ids as JSON.
+  lua: `${bringBackLua}
+    local wanted = {}
+    for _, id in ipairs(cjson.decode(ARGV[2])) do wanted[id] = true end
+    return bringBack(ARGV[1], KEYS[1], KEYS[2], wanted)`,
+};
+
+export function createFailedMessages(redis: Redis, turns: Turns): FailedMessages {
+  const list = async (conversation: string): Promise<Message[]> => parseFailed(await redis.hget(keys.conversation(conversation), 'failed'));
+  return {
+    list,
+    async retry(conversation, ids) {
+      const wanted = new Set(ids);
+      // The turn is added with the step, whatever the step finds; so nothing is begun that has nothing to do.
+      if (!(await list(conversation)).some((message) => wanted.has(message.id))) return 0;
+      const step = { script: retryScript, args: [keys.inbox(conversation), keys.conversation(conversation), prefix, JSON.stringify(ids)], wantsJob: (reply: unknown) => Number(reply) > 0 };
+      return Number((await turns.runAndAdd(step, conversation)).reply);
+    },
+  };
+}
+
+/** The messages in a conversation's field `failed`: a JSON list of what the inbox kept. */
+export function parseFailed(field: string | null | undefined): Message[] {
+  const entries: unknown = JSON.parse(field ?? '[]');
+  return Array.isArray(entries) ? entries.flatMap((raw) => Message.safeParse(JSON.parse(String(raw))).data ?? []) : [];
+}

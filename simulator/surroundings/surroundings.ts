@@ -1,0 +1,47 @@
+import { Redis } from 'ioredis';
+import type { Log } from '../../shared/log.ts';
+import { createReleasers } from '../../shared/lifecycle.ts';
+import type { Running } from '../../shared/lifecycle.ts';
+import type { SystemState } from '../chat.ts';
+import { runScriptedModel } from '../model/scripted-model.ts';
+import { runPhone } from '../phone/phone.ts';
+import { readTurnState } from '../turn-state.ts';
+import { runTwin } from '../twilio/twin.ts';
+
+export type SurroundingsOptions = {
+  /** The Twilio account and the number that the product is set up with. */
+  account: { accountSid: string; authToken: string; number: string };
+  phones: string[];
+  /** The relay, where the product takes messages. */
+  relayUrl: string;
+  redisUrl: string;
+  /** The name by which the product's processes reach this one, which is listened on. */
+  host: string;
+  ports: { twilio: number; model: number; phone: number };
+  /** The address that the phone page is served on. */
+  phoneHost: string;
+  log: Log;
+};
+
+export type Surroundings = Running & { twilioUrl: string; modelUrl: string; phoneUrl: string };
+
+/** Runs what surrounds the product on the internet, for one that runs somewhere else, such as in containers: a Twilio, a model and the phone page. */
+export async function runSurroundings({ account, phones, relayUrl, redisUrl, host, ports, phoneHost, log }: SurroundingsOptions): Promise<Surroundings> {
+  const releasers = createReleasers(log);
+  try {
+    const model = await runScriptedModel({ host, port: ports.model });
+    releasers.add('model', () => model.stop());
+    const twin = await runTwin({ ...account, phones, host, port: ports.twilio, webhookUrl: `${relayUrl}/webhook#ct=2000&rt=4000&rc=3&rp=5xx,ct,rt` });
+    releasers.add('Twilio', () => twin.stop());
+    const redis = new Redis(redisUrl);
+    redis.on('error', (error: Error) => log.debug({ err: error }, 'Redis'));
+    releasers.add('Redis connection', () => redis.disconnect());
+    const system = (): SystemState => ({ number: account.number, phones, vm: 'unknown', model: 'scripted', dashboardUrl: null });
+    const phone = await runPhone({ port: ports.phone, host: phoneHost, chat: twin.chat, system, turnState: (sid) => readTurnState(redis, sid) });
+    releasers.add('phone', () => phone.stop());
+    return { twilioUrl: twin.url, modelUrl: model.url, phoneUrl: phone.url, stop: () => releasers.run() };
+  } catch (error) {
+    await releasers.run();
+    throw error;
+  }
+}

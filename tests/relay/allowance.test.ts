@@ -1,0 +1,61 @@
+import type { IncomingMessage } from 'node:http';
+import { array, assert, boolean, integer, property } from 'fast-check';
+import { expect, test } from 'vitest';
+import { networkOf, originOf } from '../../relay/address.ts';
+import { createAllowance } from '../../relay/allowance.ts';
+
+test('a share is used up, each key has its own, and the next minute begins anew', () => {
+  let now = 120_000;
+  const allowance = createAllowance(3, () => now);
+  expect([1, 2, 3, 4].map(() => allowance.take('a'))).toEqual([true, true, true, false]);
+  expect([allowance.isUsedUp('a'), allowance.isUsedUp('b'), allowance.take('b')]).toEqual([true, false, true]);
+  now = 179_999;
+  expect(allowance.take('a')).toBe(false);
+  now = 180_000;
+  expect([allowance.isUsedUp('a'), allowance.take('a')]).toEqual([false, true]);
+});
+
+test('what is given back can be taken again, and no more than that', () => {
+  const allowance = createAllowance(2, () => 0);
+  allowance.giveBack('a');
+  expect([1, 2, 3].map(() => allowance.take('a'))).toEqual([true, true, false]);
+  allowance.giveBack('a');
+  expect([1, 2].map(() => allowance.take('a'))).toEqual([true, false]);
+});
+
+test('a hundred thousand keys take the memory of ten thousand, and known ones keep their count', () => {
+  const allowance = createAllowance(2, () => 0);
+  allowance.take('known');
+  const admitted = Array.from({ length: 100_000 }, (_, index) => allowance.take(`key ${index}`)).filter(Boolean).length;
+  // All but two of those beyond the ten thousand share one count.
+  expect(admitted).toBe(10_001);
+  expect([allowance.take('known'), allowance.take('known')]).toEqual([true, false]);
+});
+
+test('an address is counted by its network: IPv4 whole, IPv6 by the first 64 bits', () => {
+  expect(['203.0.113.9', '::ffff:203.0.113.9', '2001:db8:1:2:3:4:5:6', '2001:db8:1:2::1', '2001:0db8:0001:0002:ffff::', '2001:db8::1', '::1', 'fe80::1%eth0', '64:ff9b::203.0.113.9', '::', '1:2:3:4:5:6:7::', 'nonsense', '', '1.2.3'].map(networkOf)).toEqual([
+    '203.0.113.9', '203.0.113.9', '2001:db8:1:2::/64', '2001:db8:1:2::/64', '2001:db8:1:2::/64', '2001:db8:0:0::/64', '0:0:0:0::/64', 'fe80:0:0:0::/64', '64:ff9b:0:0::/64', '0:0:0:0::/64', '1:2:3:4::/64', 'unknown', 'unknown', 'unknown',
+  ]);
+});
+
+test('two IPv6 addresses have one count exactly when their first 64 bits are equal, however they are written', () => {
+  const groups = array(integer({ min: 0, max: 0xffff }), { minLength: 8, maxLength: 8 });
+  const write = (parts: number[]): string => new URL(`http://[${parts.map((part) => part.toString(16)).join(':')}]`).hostname.slice(1, -1);
+  assert(
+    property(groups, groups, boolean(), (one, other, same) => {
+      const second = same ? [...one.slice(0, 4), ...other.slice(4)] : other;
+      expect(networkOf(write(one))).toBe(networkOf(one.map((part) => part.toString(16).padStart(4, '0')).join(':')));
+      expect(networkOf(write(one)) === networkOf(write(second))).toBe(one.slice(0, 4).join() === second.slice(0, 4).join());
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('X-Forwarded-For is believed as far as proxies stand in front, and not a step further', () => {
+  const from = (forwarded: string | undefined): IncomingMessage => ({ headers: forwarded === undefined ? {} : { 'x-forwarded-for': forwarded }, socket: { remoteAddress: '10.0.0.1' } }) as unknown as IncomingMessage;
+  const [client, proxy] = ['203.0.113.1', '198.51.100.7'];
+  expect([0, 1, 2, 3].map((proxies) => originOf(from(`1.1.1.1, ${client}, ${proxy}`), proxies))).toEqual(['10.0.0.1', proxy, client, '1.1.1.1']);
+  expect([0, 1, 2].map((proxies) => originOf(from(client), proxies))).toEqual(['10.0.0.1', client, client]);
+  expect([0, 1].map((proxies) => originOf(from(undefined), proxies))).toEqual(['10.0.0.1', '10.0.0.1']);
+  expect(originOf(from(' , ,'), 1)).toBe('unknown');
+});

@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest';
+import { createContents, createMemoryContents } from '../../shared/contents.ts';
+import type { Contents } from '../../shared/contents.ts';
+import { keys } from '../../shared/keys.ts';
+import { withRedis } from '../support/redis.ts';
+
+/** Runs a test with a memory of contents, and with a way to let so many seconds go by. */
+type WithContents = (run: (contents: Contents, later: (seconds: number) => Promise<void>) => Promise<void>) => Promise<void>;
+
+const inRedis: WithContents = async (run) => {
+  await withRedis(async (redis) => {
+    await run(createContents(redis), async (seconds) => {
+      for (const key of await redis.keys(keys.contentRefused('*'))) await redis.pexpire(key, Math.max((await redis.pttl(key)) - seconds * 1000, 0));
+    });
+  });
+};
+
+const inMemory: WithContents = async (run) => {
+  let now = 0;
+  await run(createMemoryContents(() => now), async (seconds) => void (now += seconds * 1000));
+};
+
+describe.each([
+  ['in Redis', inRedis],
+  ['in memory', inMemory],
+])('%s', (_, withContents) => {
+  test('a content is found again, and a new one takes its place', async () => {
+    await withContents(async (contents) => {
+      expect(await contents.find('a')).toBeUndefined();
+      await contents.keep('a', 'HX1');
+      await contents.keep('b', 'HX2');
+      expect(await contents.find('a')).toEqual({ sid: 'HX1' });
+      await contents.keep('a', 'HX3');
+      expect(await contents.find('a')).toEqual({ sid: 'HX3' });
+      expect(await contents.find('b')).toEqual({ sid: 'HX2' });
+    });
+  });
+
+  test('a refusal of one definition or of all is believed for its time', async () => {
+    await withContents(async (contents, later) => {
+      await contents.keep('a', 'HX1');
+      await contents.refuse('a', 3600);
+      expect(await contents.find('a')).toBe('refused');
+      expect(await contents.find('b')).toBeUndefined();
+      await contents.refuse('every', 60);
+      expect(await contents.find('b')).toBe('refused');
+      await later(61);
+      expect(await contents.find('b')).toBeUndefined();
+      expect(await contents.find('a')).toBe('refused');
+      await later(3600);
+      expect(await contents.find('a')).toEqual({ sid: 'HX1' });
+    });
+  });
+});
+
+test('in Redis a content that is used stays, and one that is not is forgotten', async () => {
+  await withRedis(async (redis) => {
+    const contents = createContents(redis);
+    await contents.keep('a', 'HX1');
+    await redis.expire(keys.content('a'), 100);
+    await contents.find('a');
+    expect(await redis.ttl(keys.content('a'))).toBeGreaterThan(24 * 3600);
+  });
+});

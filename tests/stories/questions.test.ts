@@ -1,0 +1,140 @@
+import { expect, test } from 'vitest';
+import { keys } from '../../shared/keys.ts';
+import { callTool, text } from '../../simulator/model/answer.ts';
+import type { Story } from '../../simulator/model/stories/story.ts';
+import type { ChatMessage } from '../../simulator/chat.ts';
+import { phone } from '../support/pipeline.ts';
+import { withStory } from '../support/story-bench.ts';
+import type { StoryBench } from '../support/story-bench.ts';
+import { until } from '../support/until.ts';
+
+const texts = (bench: StoryBench): string[] => bench.replies().map((reply) => reply.text);
+const said = (bench: StoryBench, part: string): Promise<ChatMessage> => until(part, () => bench.replies().find((reply) => reply.text.includes(part)), 20_000);
+
+/** Taps a button under a message, as a phone does. */
+async function tap(bench: StoryBench, message: ChatMessage, title: string): Promise<string> {
+  const choice = [...message.buttons, ...(message.list?.items ?? [])].find((button) => button.title === title);
+  if (!choice) throw new Error(`no button “${title}” among ${message.buttons.map((button) => button.title).join(', ')}`);
+  return (await bench.twin.chat.receive(phone, { choice: { id: choice.id, title, kind: message.list ? 'list' : 'button' }, quoted: message.sid })).sid;
+}
+
+/** `four`: one question with four options, the most that Claude Code takes. */
+const four: Story = {
+  matches: (asked) => asked === 'four',
+  next({ results }) {
+    const options = ['One', 'Two', 'Three', 'Four'].map((label) => ({ label, description: `It is ${label.toLowerCase()}.` }));
+    const result = results.find(({ name }) => name === 'AskUserQuestion');
+    return result ? text(`You said ${/="([^"]*)"/.exec(result.text)?.[1]}`) : callTool('AskUserQuestion', { questions: [{ question: 'How many?', header: 'Number', multiSelect: false, options }] });
+  },
+};
+
+/** `touch X`: a command that needs leave in the mode `ask`; `edit X` writes a file. */
+const touch: Story = {
+  matches: (asked) => /^(?:touch|edit) /.test(asked),
+  next({ results }, asked) {
+    const [, verb, name] = /^(touch|edit) (\S+)/.exec(asked) ?? [];
+    const result = results.at(-1);
+    if (result) return text(result.isError ? `It was not allowed: ${result.text.slice(0, 60)}` : `Did ${verb} ${name}.`);
+    // In the mode `edits` Claude Code takes plain file commands such as touch for edits.
+    return verb === 'touch' ? callTool('Bash', { command: `node --version > ${name}`, description: 'Touch a file' }) : callTool('Write', { file_path: name, content: 'new' });
+  },
+};
+
+test('a question comes with buttons and a tap answers it, in the same turn; chatter does not', async () => {
+  await withStory({}, async (bench) => {
+    await bench.say('ask me something');
+    const question = await said(bench, 'Which colour');
+    expect(question.buttons.map(({ title }) => title)).toEqual(['Red', 'Green', 'Blue']);
+    await bench.say('well, yes, I do not know');
+    await said(bench, 'I pass that on.');
+    await tap(bench, question, 'Green');
+    await said(bench, 'You chose Green.');
+    await until('all is answered', async () => (await bench.redis.llen(keys.inbox(phone))) === 0);
+    expect(await until('the end of the turn', async () => (await bench.jobs('completed')).length > 0 && bench.jobs('completed'))).toHaveLength(1);
+  });
+});
+
+test('two questions are asked one after the other; a label and a number answer; more than three options are a list', async () => {
+  await withStory({ stories: [four] }, async (bench) => {
+    await bench.say('ask me two things');
+    await said(bench, 'Which colour');
+    await bench.say('blue');
+    await said(bench, 'Which size');
+    await bench.say('2');
+    const answer = await said(bench, 'You chose Blue.');
+    expect(answer.text).toContain('You chose Medium.');
+    await bench.say('four');
+    const question = await said(bench, 'How many?');
+    expect(question.list?.items.map(({ title }) => title)).toEqual(['One', 'Two', 'Three', 'Four']);
+    await tap(bench, question, 'Four');
+    await said(bench, 'You said Four');
+  });
+});
+
+test('a question of Claude’s is answered in the person’s own words by quoting it', async () => {
+  await withStory({}, async (bench) => {
+    await bench.say('ask me something');
+    const question = await said(bench, 'Which colour');
+    await bench.twin.chat.receive(phone, { text: 'a dark violet', quoted: question.sid });
+    expect((await said(bench, 'You chose')).text).toContain('You chose a dark violet.');
+  });
+});
+
+test('without an answer in time the stated default holds, and is said', async () => {
+  await withStory({ environment: { ANSWER_MINUTES: '0.03' } }, async (bench) => {
+    await bench.say('ask me something');
+    expect((await said(bench, 'Which colour')).text).toContain('Without an answer in 2 seconds: Red.');
+    await said(bench, 'No answer in 2 seconds, so: Red.');
+    await said(bench, 'You chose Red.');
+  });
+});
+
+test('where the account cannot have buttons the question comes with numbers', async () => {
+  await withStory({}, async (bench) => {
+    bench.twin.faults.set('content-refused');
+    await bench.say('ask me something');
+    const question = await said(bench, 'Which colour');
+    expect(question.buttons).toEqual([]);
+    expect(question.text).toMatch(/1\. Red[^]*2\. Green[^]*3\. Blue/);
+    await bench.say('3');
+    await said(bench, 'You chose Blue.');
+  });
+});
+
+test('a question survives a restart: it is not asked twice, and the old buttons answer it', async () => {
+  await withStory({ environment: { STOP_SECONDS: '1' } }, async (bench) => {
+    await bench.say('ask me something');
+    const question = await said(bench, 'Which colour');
+    await bench.restartWorker();
+    await tap(bench, question, 'Blue');
+    await said(bench, 'You chose Blue.');
+    expect(texts(bench).filter((words) => words.includes('Which colour') && !words.includes('You chose'))).toHaveLength(1);
+  });
+});
+
+test('with permissions “ask” a command waits for a yes; a no keeps it from running; “edits” lets files be changed; the chat changes the mode', async () => {
+  await withStory({ stories: [touch], environment: { PERMISSIONS: 'ask' } }, async (bench) => {
+    await bench.say('touch a.txt');
+    const question = await said(bench, 'May I run this command?');
+    expect(question.text).toContain('node --version > a.txt');
+    expect(question.buttons.map(({ title }) => title)).toEqual(['Yes', 'Yes, always', 'No']);
+    await bench.say('yes please go ahead');
+    await said(bench, 'I pass that on.');
+    expect(texts(bench).some((words) => words.startsWith('Did touch'))).toBe(false);
+    await tap(bench, question, 'No');
+    await said(bench, 'It was not allowed');
+    await bench.say('/permissions edits');
+    await said(bench, 'I change files by myself');
+    await bench.say('edit b.txt');
+    await said(bench, 'Did edit b.txt.');
+    await bench.say('touch c.txt');
+    await until('the second question', () => bench.replies().filter((reply) => reply.text.includes('May I run this command?')).length === 2);
+    await bench.say('1');
+    await said(bench, 'Did touch c.txt.');
+    await bench.say('/permissions all');
+    await said(bench, 'I work without asking');
+    await bench.say('touch d.txt');
+    await said(bench, 'Did touch d.txt.');
+    expect(bench.replies().filter((reply) => reply.text.includes('May I run this command?'))).toHaveLength(2);
+  });
+});

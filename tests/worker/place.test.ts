@@ -1,0 +1,116 @@
+import { expect, test } from 'vitest';
+import { createIntake } from '../../shared/intake.ts';
+import { keys } from '../../shared/keys.ts';
+import type { Message } from '../../shared/message.ts';
+import { createTurns } from '../../shared/queues.ts';
+import { placeWords } from '../../worker/waiting-line.ts';
+import { otherPhone, phone, stranger, withPipeline } from '../support/pipeline.ts';
+import type { Pipeline, WorkerChange } from '../support/pipeline.ts';
+import { until } from '../support/until.ts';
+
+const phones = [phone, otherPhone, stranger];
+const environment = { ALLOWED_SENDERS: phones.join(',') };
+
+/** A worker with so many places, whose agent works on `work` until the gate is opened. */
+async function withPlaces(max: number, pipeline: Pipeline, use: (bench: { open: () => void; busy: () => string[]; workspaces: Set<string>; texts: (from: string) => string[] }) => Promise<void>): Promise<void> {
+  const gate = Promise.withResolvers<void>();
+  const running = new Set<string>();
+  const workspaces = new Set<string>();
+  const answer: WorkerChange['answer'] = async (text, turn) => {
+    running.add(turn.conversation);
+    workspaces.add(turn.workspace);
+    if (text === 'work') await gate.promise;
+    running.delete(turn.conversation);
+    return `answer to ${text} in ${turn.session === undefined ? 'a new session' : turn.session}`;
+  };
+  try {
+    await pipeline.startWorker({ answer, concurrency: { turns: max, deliveries: 10 } });
+    await use({ open: gate.resolve, busy: () => [...running].toSorted(), workspaces, texts: (from) => pipeline.replies(from).map(({ text }) => text) });
+  } finally {
+    gate.resolve();
+  }
+}
+
+test('with one place the others are told theirs, once, and start by themselves', async () => {
+  await withPipeline({ environment }, (pipeline) =>
+    withPlaces(1, pipeline, async ({ open, busy, texts }) => {
+      await pipeline.say('work', phone);
+      await until('the first to be at work', () => busy().length === 1);
+      await pipeline.say('hello', otherPhone);
+      await until('the first place', () => texts(otherPhone).length === 1);
+      // Neither who is at work nor who knows their place hears anything.
+      await pipeline.say('more', phone);
+      await pipeline.say('again', otherPhone);
+      await pipeline.say('hello', stranger);
+      await until('the second place', () => texts(stranger).length === 1);
+      expect(phones.map(texts)).toEqual([[], ['All hands are busy. You are next; I start by myself.'], ['All hands are busy. You are number 2 in the line; I start by myself.']]);
+      open();
+      await until('all answers', () => phones.every((from) => texts(from).filter((text) => text.startsWith('answer to')).length === (from === stranger ? 1 : 2)), 20_000);
+      expect(phones.map((from) => texts(from).filter((text) => text.startsWith('All hands')).length)).toEqual([0, 1, 1]);
+    }),
+  );
+});
+
+test('with places enough three people are served side by side, each in a workspace of their own, and nobody hears of a line', async () => {
+  await withPipeline({ environment }, (pipeline) =>
+    withPlaces(3, pipeline, async ({ open, busy, workspaces, texts }) => {
+      for (const from of phones) await pipeline.say('work', from);
+      await until('all three to be at work', () => busy().length === 3);
+      open();
+      await until('all answers', () => phones.every((from) => texts(from).length === 1));
+      expect(phones.map((from) => texts(from)[0])).toEqual(phones.map(() => 'answer to work in a new session'));
+      expect(workspaces.size).toBe(3);
+      for (const from of phones) await pipeline.say('more', from);
+      await until('all answers', () => phones.every((from) => texts(from).length === 2));
+      const sessions = phones.map((from) => texts(from)[1]);
+      expect(new Set(sessions).size).toBe(3);
+      expect(sessions.join()).not.toContain('a new session');
+    }),
+  );
+});
+
+test('who waits in the line is obeyed at once: /status answers, and a stop takes the message back', async () => {
+  await withPipeline({ environment }, (pipeline) =>
+    withPlaces(1, pipeline, async ({ open, busy, texts }) => {
+      await pipeline.say('work', phone);
+      await until('the first to be at work', () => busy().length === 1);
+      await pipeline.say('hello', otherPhone);
+      await until('the place', () => texts(otherPhone).length === 1);
+      await pipeline.say('/status', otherPhone);
+      await until('the status', () => texts(otherPhone).some((text) => text.startsWith('Nothing is running for you.')));
+      await pipeline.say('stop', otherPhone);
+      await until('the stop', () => texts(otherPhone).includes('Stopped before I began.'));
+      open();
+      await until('the answer', () => texts(phone).length === 1);
+      await until('nothing is left', async () => (await pipeline.redis.llen(keys.inbox(otherPhone))) === 0);
+      expect(texts(otherPhone).filter((text) => text.startsWith('answer'))).toEqual([]);
+    }),
+  );
+});
+
+test('whoever wrote before the worker was ready is told too, but not somebody whom only a schedule has woken', async () => {
+  await withPipeline({ environment }, async (pipeline) => {
+    await createIntakeOf(pipeline, { id: 'schedule-15551230001-1-1760000000000', conversation: phone, at: new Date().toISOString(), text: 'hello', media: [] });
+    await pipeline.say('work', stranger);
+    await pipeline.say('hello', otherPhone);
+    await withPlaces(0, pipeline, async ({ texts }) => {
+      await until('both places', () => [stranger, otherPhone].every((from) => texts(from).length === 1));
+      expect(texts(phone)).toEqual([]);
+      expect([stranger, otherPhone].flatMap(texts).every((text) => text.startsWith('All hands are busy.'))).toBe(true);
+    });
+  });
+});
+
+/** Takes a message in as the relay does. */
+async function createIntakeOf({ redis }: Pipeline, message: Message): Promise<void> {
+  const turns = createTurns(redis);
+  try {
+    await createIntake(turns)(message);
+  } finally {
+    await turns.close();
+  }
+}
+
+test('number 1 is next', () => {
+  expect([1, 2].map(placeWords)).toEqual(['All hands are busy. You are next; I start by myself.', 'All hands are busy. You are number 2 in the line; I start by myself.']);
+});

@@ -1,0 +1,42 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import sharp from 'sharp';
+import { expect, test } from 'vitest';
+import { callTool, text } from '../../simulator/model/answer.ts';
+import type { Story } from '../../simulator/model/stories/story.ts';
+import { withStory } from '../support/story-bench.ts';
+import { until } from '../support/until.ts';
+
+const html = '<title>The test page</title><body style="margin:0;background:#c00"><h1>Hello</h1>';
+
+/** A model that photographs each page it is given, and never sends a picture itself. */
+const forgetful: Story = {
+  matches: (asked) => asked.includes('http://127.0.0.1'),
+  next({ results }, asked) {
+    const wanted = [...asked.matchAll(/http:\/\/\S+/g)].flatMap(([url]) => [callTool('mcp__playwright__browser_navigate', { url }), callTool('mcp__playwright__browser_take_screenshot', {})]);
+    return wanted[results.length] ?? text(`I have seen ${wanted.length / 2}.`);
+  },
+};
+
+test('a screenshot that was asked for arrives before the answer although the model never sends it, and one that was not asked for stays', async () => {
+  const server = createServer((request, response) => response.writeHead(200, { 'content-type': 'text/html' }).end(`${html}${request.url}`));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const page = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    await withStory({ stories: [forgetful] }, async ({ say, replies }) => {
+      const settled = () => replies().every(({ status }) => status === 'delivered');
+      await say(`check ${page}/quiet`);
+      await until('the first answer', () => replies().some((reply) => reply.text === 'I have seen 1.'), 25_000);
+
+      await say(`show me ${page}/one and ${page}/two`);
+      await until('two pictures and the answer', () => replies().length >= 4 && replies().some((reply) => reply.text === 'I have seen 2.') && settled(), 25_000);
+      expect(replies().map((reply) => [reply.text, ...reply.media.map(({ type }) => type)])).toEqual([['I have seen 1.'], ['', 'image/png'], ['', 'image/png'], ['I have seen 2.']]);
+      const shown = Buffer.from(await (await fetch(replies()[1]?.media[0]?.url ?? '')).arrayBuffer());
+      const { data } = await sharp(shown).extract({ left: 600, top: 400, width: 1, height: 1 }).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+      expect([...data]).toEqual([204, 0, 0]);
+    });
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});

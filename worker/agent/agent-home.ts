@@ -1,0 +1,57 @@
+import type { Environment } from '../../shared/env.ts';
+import type { Log } from '../../shared/log.ts';
+import { createAgentFiles } from './agent-files.ts';
+import type { AgentUser } from './agent-user.ts';
+import { agentEnvironment, claudeDirectory } from './environment.ts';
+import type { AgentSecrets } from './environment.ts';
+import { grantGithub } from './github-access.ts';
+import { runModelProxy } from './model-proxy.ts';
+import type { ModelProxy } from './model-proxy.ts';
+import { createSessionStore } from './session-store.ts';
+import { readTranscript } from './transcript.ts';
+import type { TranscriptEntry } from './transcript.ts';
+
+export type AgentHomeOptions = {
+  dataDir: string;
+  /** Whose processes the agent's are; undefined, they are the worker's own user's. */
+  user?: AgentUser | undefined;
+  secrets: AgentSecrets;
+  /** The worker's own environment, of which the agent sees a few names. */
+  host: Environment;
+  log: Log;
+};
+
+/** What the agent's processes find around them: their directories, what they may know, and the way to the model. */
+export type AgentHome = {
+  /**
+   * Makes what a session's processes need, with `directories` of its own, and returns their whole environment; `mark` names them. What is there
+   * already is left as it is. Throws when something could not be made.
+   */
+  furnish(mark: string, directories: string[]): Promise<Record<string, string>>;
+  /** A session's transcript; empty when there is none. */
+  transcript(session: string, workspace: string): Promise<TranscriptEntry[]>;
+  close(): Promise<void>;
+};
+
+export function createAgentHome({ dataDir, user, secrets, host, log }: AgentHomeOptions): AgentHome {
+  const { ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN, ANTHROPIC_BASE_URL, ANTHROPIC_MODEL, GITHUB_TOKEN } = secrets;
+  const files = createAgentFiles(user);
+  const store = user && createSessionStore(user, claudeDirectory(dataDir));
+  const isRoot = (user?.uid ?? process.getuid?.()) === 0;
+  let proxy: Promise<ModelProxy> | undefined;
+  let github: Promise<Record<string, string>> | undefined;
+
+  return {
+    async furnish(mark, directories) {
+      proxy ??= runModelProxy({ keys: { ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN }, baseUrl: ANTHROPIC_BASE_URL, host, log });
+      const { HOME: home = '', TMPDIR: temporary = '' } = agentEnvironment({}, dataDir, {}, mark, isRoot);
+      if (GITHUB_TOKEN) github ??= grantGithub(files, home, GITHUB_TOKEN);
+      const [model, git] = await Promise.all([proxy, github, ...[home, temporary, ...directories].map((directory) => files.makeDirectory(directory))]);
+      return agentEnvironment(host, dataDir, { ANTHROPIC_MODEL, ...model.environment, ...git }, mark, isRoot);
+    },
+    transcript: (session, workspace) => readTranscript(session, workspace, store),
+    async close() {
+      await (await proxy)?.stop();
+    },
+  };
+}

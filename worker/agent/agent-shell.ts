@@ -1,0 +1,30 @@
+import { spawn } from 'node:child_process';
+import { asAgent } from './agent-user.ts';
+import type { AgentUser } from './agent-user.ts';
+
+/** How long a line of shell may take (ms). Only a file that is no plain one, slipped in at the wrong moment, makes one take longer. */
+const patience = 30_000;
+
+/** How a line of shell ended (`null` when it was killed), what it wrote, and what it complained of. */
+export type ShellResult = { code: number | null; output: Buffer; said: string };
+
+/**
+ * Runs a line of shell with the rights of the agent's user and nothing in its environment. `parameters` are `$1` and so on, and are never read as
+ * shell. Throws when it could not be started, as where util-linux's `setpriv` is missing.
+ */
+export async function runAsAgent(user: AgentUser, script: string, parameters: string[], input?: Buffer): Promise<ShellResult> {
+  const { command, args } = asAgent(user, { command: 'sh', args: ['-c', script, 'sh', ...parameters] });
+  const child = spawn(command, args, { cwd: '/', env: { PATH: '/usr/local/bin:/usr/bin:/bin' }, stdio: 'pipe', timeout: patience, killSignal: 'SIGKILL' });
+  const output: Buffer[] = [];
+  const said: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => said.push(chunk));
+  // One that has ended already takes no input; how it ended tells why.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  return { code, output: Buffer.concat(output), said: Buffer.concat(said).toString('utf8').trim().slice(0, 300) };
+}

@@ -1,0 +1,58 @@
+import { isFromPerson } from '../../shared/message.ts';
+import type { Message } from '../../shared/message.ts';
+import { dayOf } from '../../shared/spend.ts';
+import { costWords, dollars } from '../cost-words.ts';
+import { permissionsOf } from './setting-commands.ts';
+import type { Command, CommandCall, CommandParts } from './command.ts';
+
+/** What the person asks about their computer. */
+export const reportCommands: Command[] = [
+  {
+    pattern: /^\/status$/i,
+    help: { usage: '/status', does: 'what runs, and what waits' },
+    anytime: true,
+    run: writeStatus,
+  },
+  {
+    pattern: /^\/cost$/i,
+    help: { usage: '/cost', does: 'what I have cost today and this month' },
+    anytime: true,
+    async run({ conversations, spend }, { message: { conversation } }) {
+      const day = dayOf(Date.now(), (await conversations.read(conversation)).timezone);
+      return costWords({ conversation, day, ...(await spend.read(day)) });
+    },
+  },
+];
+
+async function writeStatus({ inbox, conversations, spend, permissions, idleMinutes, places }: CommandParts, { message, context, busy }: CommandCall): Promise<string> {
+  const { conversation, job, startedAt } = context;
+  const [waiting, settings] = await Promise.all([inbox.read(conversation), conversations.read(conversation)]);
+  const lines: string[] = [];
+  if (busy) {
+    const first = waiting.find(({ id }) => job.data.messages.some((taken) => taken.id === id));
+    const step = typeof job.progress === 'string' && job.progress !== '' ? `, now: ${job.progress.slice(0, 120)}` : '';
+    lines.push(`Working for ${durationInWords(Date.now() - startedAt)}${first ? ` on ${quote(first)}` : ''}${step}.`);
+  } else lines.push('Nothing is running for you.');
+  const later = waiting.filter(({ id }) => id !== message.id && !job.data.messages.some((taken) => taken.id === id));
+  if (later.length > 0) lines.push(`Waiting: ${later.map(quote).join(', ')}.`);
+  const day = dayOf(Date.now(), settings.timezone);
+  lines.push(`Spent today: ${dollars(await spend.today(day, conversation))}.`);
+  const others = places.taken() - (busy ? 1 : 0);
+  if (others > 0) lines.push(`Also at work: ${others} of ${places.max} places for other people.`);
+  lines.push(idleMinutes === undefined ? 'The computer is awake and stays so.' : `The computer is awake; it sleeps after ${idleMinutes} min without work.`);
+  lines.push(`Model: ${settings.model ?? 'the usual one'}. Permissions: ${permissionsOf(settings.permissions, permissions)}.`);
+  return lines.join('\n');
+}
+
+function quote(message: Message): string {
+  const text = message.text.replace(/^\/queue\s+/i, '').replaceAll(/\s+/g, ' ').trim();
+  if (!isFromPerson(message)) return 'something scheduled';
+  if (text === '') return message.media.length > 0 ? 'a file' : 'a message';
+  return `“${text.length > 60 ? `${text.slice(0, 59).trimEnd()}…` : text}”`;
+}
+
+function durationInWords(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 1) return `${Math.max(Math.round(ms / 1000), 1)} s`;
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

@@ -1,0 +1,26 @@
+import { scheduleLine, scheduleWords } from '../schedule-words.ts';
+import type { Command } from './command.ts';
+
+export const scheduleCommands: Command[] = [
+  {
+    pattern: /^\/schedules$/i,
+    help: { usage: '/schedules', does: 'what is planned, and how to cancel it' },
+    anytime: true,
+    async run({ schedules }, { message }) {
+      const present = await schedules.list(message.conversation);
+      if (present.length === 0) return 'Nothing is scheduled. Ask me for something such as “every weekday at 9 look at the deploy log”.';
+      const [first] = present;
+      return `${present.map(scheduleLine).join('\n')}\n\nText “/schedules cancel ${first?.number ?? 1}” to cancel number ${first?.number ?? 1}.`;
+    },
+  },
+  {
+    pattern: /^\/schedules\s+(.+)$/is,
+    anytime: true,
+    async run({ schedules }, { message, argument }) {
+      const number = /^(?:cancel|delete|remove)\s+#?(\d{1,9})\.?$/i.exec(argument)?.[1];
+      if (number === undefined) return 'Text “/schedules” for the list, or “/schedules cancel 2” to cancel number 2.';
+      const cancelled = await schedules.cancel(message.conversation, Number(number));
+      return cancelled ? `Cancelled: ${scheduleWords(cancelled)}, “${cancelled.prompt.slice(0, 100)}”.` : `There is no schedule ${number}. Text “/schedules” for the list.`;
+    },
+  },
+];

@@ -1,0 +1,55 @@
+import type { Session } from '../../shared/sessions.ts';
+import { agoInWords } from '../ago.ts';
+import type { Command, CommandAnswer } from './command.ts';
+
+/** How many sessions are listed; a list in WhatsApp has ten lines. */
+const listed = 10;
+
+/** Beginning afresh, and going back. */
+export const sessionCommands: Command[] = [
+  {
+    pattern: /^\/new$/i,
+    help: { usage: '/new', does: 'a fresh conversation; the files stay' },
+    anytime: false,
+    async run({ conversations }, { message, context: { fence } }) {
+      const { session } = await conversations.read(message.conversation);
+      await conversations.write(message.conversation, fence, { session: '' });
+      return session === undefined ? 'This is a fresh conversation already.' : 'A fresh start. Your files are still here, and /sessions leads back.';
+    },
+  },
+  {
+    pattern: /^\/sessions$/i,
+    help: { usage: '/sessions', does: 'earlier conversations' },
+    anytime: true,
+    async run({ conversations, sessions }, { message: { conversation } }): Promise<CommandAnswer> {
+      const [{ session: current }, all] = await Promise.all([conversations.read(conversation), sessions.list(conversation, listed)]);
+      if (all.length === 0) return 'There are no earlier conversations yet.';
+      const lines = all.map((session, index) => `${index + 1}. ${shorten(session.title, 60)} (${session.id === current ? 'now' : agoInWords(session.usedAt, Date.now())})`);
+      const text = `${lines.join('\n')}\n\nText “/resume 2” to go back to number 2, or reply to one of my answers there.`;
+      return all.length === 1 ? text : { text, choices: { kind: 'list', button: 'Go back to', items: all.map(asItem) } };
+    },
+  },
+  {
+    pattern: /^\/resume(?:\s+(.+))?$/i,
+    help: { usage: '/resume 2', does: 'goes back to number 2 of them' },
+    anytime: false,
+    async run({ conversations, sessions }, { message: { conversation }, argument, context: { fence } }) {
+      const all = await sessions.list(conversation, listed);
+      const wanted = argument.replace(/^#/, '');
+      const found = all.find(({ id }) => id === wanted) ?? (/^\d{1,2}$/.test(wanted) ? all[Number(wanted) - 1] : undefined);
+      if (!found) return wanted === '' ? 'Which one? /sessions lists them.' : `There is no conversation ${wanted.slice(0, 40)}. /sessions lists them.`;
+      await conversations.write(conversation, fence, { session: found.id });
+      return `Back in “${shorten(found.title, 80)}”.`;
+    },
+  },
+];
+
+/** A tap says which session by its id, since numbers change. */
+function asItem({ id, title, usedAt }: Session): { id: string; title: string; description: string } {
+  return { id: `/resume ${id}`, title, description: agoInWords(usedAt, Date.now()) };
+}
+
+function shorten(text: string, most: number): string {
+  const line = text.replaceAll(/\s+/g, ' ').trim() || 'without a title';
+  return line.length > most ? `${line.slice(0, most - 1).trimEnd()}…` : line;
+}

@@ -1,0 +1,14 @@
+/** What one agent at work needs with its browser, and what everything else on the machine needs (bytes): Claude Code takes about 200 MB, Chromium with a page or two the rest. */
+const agentBytes = 700e6;
+const restBytes = 1e9;
+
+const mostAgents = 16;
+
+/**
+ * How many conversations a machine works at once, from its memory in bytes: at least 1, at most 16. `constrained` is what a container may use at most
+ * (Node's `process.constrainedMemory()`: 0 when there is no limit or none is known, or more than any machine has).
+ */
+export function maxAgents(total: number, constrained: number): number {
+  const bytes = constrained > 0 ? Math.min(total, constrained) : total;
+  return Math.min(Math.max(Math.floor((bytes - restBytes) / agentBytes), 1), mostAgents);
+}

@@ -1,0 +1,51 @@
+import type { Attachment } from '../agent/agent.ts';
+import { openPicture, PictureProblem, pictureProblem } from './picture.ts';
+import type { Picture } from './picture.ts';
+import { planCuts } from './picture-cuts.ts';
+import { encodePicture } from './picture-encoding.ts';
+
+type PictureAttachment = Extract<Attachment, { kind: 'picture' }>;
+
+/** What Claude can look at directly (platform.claude.com/docs/en/build-with-claude/vision). */
+const direct = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'] as const;
+/** The Messages API takes 5 MB a picture and counts them in base64, which is a third more than the bytes themselves. */
+const mostBytes = (5 * 1024 * 1024 * 3) / 4;
+/** The longest side (pixels) that is taken in a request with many pictures, which a long conversation becomes; with few it would be 8000 (the same page). */
+const longestSide = 2000;
+
+/**
+ * Makes a picture that Claude is sure to be able to look at: a picture that the API refuses would stay in the session and make every later request fail,
+ * too. A long and narrow one comes in up to three parts; `complete` is false when they do not reach its end. A file that was cut off is shown as far as it
+ * goes. `type` is one that `isPicture` knows. Throws PictureProblem.
+ */
+export async function toModelPicture(bytes: Buffer, type: string): Promise<{ pictures: PictureAttachment[]; complete: boolean }> {
+  try {
+    return await convert(await openPicture(bytes, type), bytes, type);
+  } catch (error) {
+    const problem = pictureProblem(error);
+    if (!problem.broken) throw problem;
+  }
+  try {
+    return await convert(await openPicture(bytes, type, { lenient: true }), undefined, type);
+  } catch (error) {
+    throw error instanceof PictureProblem ? error : pictureProblem(error);
+  }
+}
+
+/** `original` is handed on as it is when it fits. */
+async function convert(picture: Picture, original: Buffer | undefined, type: string): Promise<{ pictures: PictureAttachment[]; complete: boolean }> {
+  const { width, height, plain } = picture;
+  const { cuts, complete } = planCuts(width, height);
+  const same = direct.find((known) => known === type);
+  if (same && original && (plain || type === 'image/png') && cuts.length === 1 && Math.max(width, height) <= longestSide && original.byteLength <= mostBytes) {
+    await picture.pixels().stats();
+    return { pictures: [{ kind: 'picture', type: same, base64: original.toString('base64') }], complete };
+  }
+  const pictures: PictureAttachment[] = [];
+  for (const cut of cuts) {
+    const pixels = picture.pixels().extract(cut).resize({ width: longestSide, height: longestSide, fit: 'inside', withoutEnlargement: true });
+    const { bytes, type: encoded } = await encodePicture(pixels, picture, mostBytes);
+    pictures.push({ kind: 'picture', type: encoded, base64: bytes.toString('base64') });
+  }
+  return { pictures, complete };
+}

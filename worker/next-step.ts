@@ -1,0 +1,65 @@
+import { isFromPerson } from '../shared/message.ts';
+import type { Message } from '../shared/message.ts';
+import { commandText } from './commands/command.ts';
+import { findCommand } from './commands/find-command.ts';
+import type { FoundCommand } from './commands/find-command.ts';
+import { readAnswer } from './question.ts';
+import type { OpenQuestion } from './question.ts';
+import { isStop } from './stop-request.ts';
+
+/** What a turn knows when it decides what to do with the messages that wait. */
+export type Situation = {
+  /** Messages that this turn has taken up already. */
+  taken: ReadonlySet<string>;
+  /** Claude has been given something in this turn. */
+  busy: boolean;
+  question: OpenQuestion | undefined;
+  /** The session at work, or the one that would be gone on with. */
+  session: string | undefined;
+  /** What a message quotes, as far as it is one of ours: the reply's id and the session it was said in. */
+  quoted: (message: Message) => { id: string; session?: string | undefined } | undefined;
+};
+
+/** What to do next. `later`: the message waits for a turn of its own; after a `barrier` everything waits. */
+export type NextStep =
+  | { kind: 'command'; message: Message; found: FoundCommand }
+  | { kind: 'answer'; message: Message; words: string[] }
+  | { kind: 'prompt'; message: Message }
+  | { kind: 'barrier'; message: Message };
+
+const queued = /^\/queue\s+/i;
+
+/** The text of a message without the word that only says when to do it. */
+export function withoutQueue(message: Message): Message {
+  return queued.test(message.text) ? { ...message, text: message.text.replace(queued, '') } : message;
+}
+
+/** Decides what to do next with a conversation's waiting messages, oldest first; undefined when there is nothing to do now. */
+export function nextStep(messages: Message[], situation: Situation): NextStep | undefined {
+  const { taken, busy, question, session, quoted } = situation;
+  const stop = messages.find(isStop);
+  // What runs is ended by the stop itself, which also takes back what was said before it.
+  if (stop) return busy ? undefined : asCommand(stop, true);
+  for (const message of messages) {
+    if (taken.has(message.id)) continue;
+    const words = question ? readAnswer(question, message, quoted(message)?.id) : undefined;
+    if (words) return { kind: 'answer', message, words };
+    const command = asCommand(message, !busy && message === messages[0]);
+    if (command && (command.found.command.anytime || !busy)) return command;
+    const toOther = quoted(message)?.session;
+    if (command || (busy && toOther !== undefined && toOther !== session)) return { kind: 'barrier', message };
+    if (busy && wantsOwnTurn(message)) continue;
+    return { kind: 'prompt', message };
+  }
+  return undefined;
+}
+
+function asCommand(message: Message, isFirst: boolean): Extract<NextStep, { kind: 'command' }> | undefined {
+  const found = findCommand(message, isFirst);
+  return found && { kind: 'command', message, found };
+}
+
+/** What is queued by the person, planned by a schedule, or meant for Claude Code's own commands is not said into the middle of something else. */
+export function wantsOwnTurn(message: Message): boolean {
+  return !isFromPerson(message) || commandText(message).startsWith('/');
+}

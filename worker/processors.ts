@@ -1,0 +1,75 @@
+import { createContents } from '../shared/contents.ts';
+import { createConversations } from '../shared/conversation.ts';
+import { createDelivery } from '../shared/delivery.ts';
+import { createFileStore } from '../shared/file-store.ts';
+import { createInbox } from '../shared/inbox.ts';
+import { createIntake } from '../shared/intake.ts';
+import { createLedger } from '../shared/ledger.ts';
+import type { Log } from '../shared/log.ts';
+import { createOutbox } from '../shared/outbox.ts';
+import { createPace } from '../shared/pace.ts';
+import { createPageStore } from '../shared/page-store.ts';
+import type { Deliveries, QueueName, Turns } from '../shared/queues.ts';
+import type { Redis } from '../shared/redis.ts';
+import type { Schedules } from '../shared/schedules.ts';
+import { createSessions } from '../shared/sessions.ts';
+import { createSpend } from '../shared/spend.ts';
+import { traceMessenger } from '../shared/traced-messenger.ts';
+import type { Tracing } from '../shared/tracing.ts';
+import { createTyping } from '../shared/typing.ts';
+import type { Agent } from './agent/agent.ts';
+import { createAgentFiles } from './agent/agent-files.ts';
+import type { Arrivals } from './arrivals.ts';
+import type { WorkerConfig } from './config.ts';
+import { createDeliveryProcessor } from './deliveries.ts';
+import type { LiveClaims } from './live-claims.ts';
+import { createMediaFetch } from './media-fetch.ts';
+import { createPlaces } from './places.ts';
+import { progressTimes } from './progress.ts';
+import type { Processor } from './queue-worker.ts';
+import { createAnswerWriter } from './reply/answer.ts';
+import { createTickProcessor } from './schedule-ticks.ts';
+import { createTurnProcessor } from './turn.ts';
+import type { WorkerParts } from './worker.ts';
+
+export type ProcessorParts = {
+  config: WorkerConfig;
+  parts: WorkerParts;
+  redis: Redis;
+  turns: Turns;
+  deliveries: Deliveries;
+  schedules: Schedules;
+  tracing: Tracing;
+  agent: Agent;
+  claims: LiveClaims;
+  arrivals: Arrivals;
+  log: Log;
+};
+
+/** What works each queue's jobs. */
+export function createProcessors({ config, parts, redis, turns, deliveries, schedules, tracing, agent, claims, arrivals, log }: ProcessorParts): Record<QueueName, Processor> {
+  const days = config.RETENTION_DAYS;
+  const outbox = createOutbox(redis, deliveries, days);
+  const ledger = createLedger(redis, () => new Date(), days);
+  const messenger = traceMessenger(parts.createMessenger(createContents(redis)), tracing.trace);
+  const deliver = createDelivery({
+    messenger, outbox, ledger, log, publicUrl: config.PUBLIC_URL,
+    pace: createPace(redis, parts.pace), reconciling: parts.reconciling, now: Date.now,
+  });
+  const processTurn = createTurnProcessor({
+    agent, arrivals, outbox, ledger, schedules, log,
+    inbox: createInbox(redis), conversations: createConversations(redis), files: createFileStore(redis), agentFiles: createAgentFiles(parts.user), sessions: createSessions(redis), spend: createSpend(redis),
+    dataDir: config.DATA_DIR, publicUrl: config.PUBLIC_URL, silence: parts.silence,
+    permissions: config.PERMISSIONS, answerMs: config.ANSWER_MINUTES * 60_000, budgets: { turnUsd: config.BUDGET_USD_PER_TURN, dayUsd: config.BUDGET_USD_PER_DAY },
+    idleMinutes: config.IDLE_MINUTES, places: createPlaces(parts.concurrency.turns), now: Date.now,
+    addTurn: (conversation) => turns.add(conversation),
+    claim: (conversation) => claims.claim(conversation),
+    typing: createTyping(redis, messenger),
+    writeAnswer: createAnswerWriter({ pages: createPageStore(redis, days), publicUrl: config.PUBLIC_URL, log }),
+    transcribe: parts.transcribe, progress: parts.progress ?? progressTimes,
+    fetchMedia: createMediaFetch({
+      accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, apiUrl: config.TWILIO_API_URL ?? 'https://api.twilio.com', pausesMs: [500, 2000],
+    }),
+  });
+  return { turns: processTurn, deliveries: createDeliveryProcessor(outbox, deliver), schedules: createTickProcessor(createIntake(turns, days), log, Date.now) };
+}

@@ -1,0 +1,96 @@
+import { isFromPerson } from '../shared/message.ts';
+import type { Message } from '../shared/message.ts';
+import type { Outbox } from '../shared/outbox.ts';
+import type { TurnResult } from '../shared/queues.ts';
+import type { Reply } from '../shared/reply.ts';
+import type { Prompt } from './agent/agent.ts';
+import { createChannel } from './agent/channel.ts';
+import type { HandOver } from './hand-over.ts';
+import { withoutQueue } from './next-step.ts';
+import { toPrompt } from './prompt.ts';
+import type { PromptParts } from './prompt.ts';
+import type { TurnContext } from './turn-context.ts';
+
+export type FeedParts = Omit<PromptParts, 'before' | 'workspace'> & { outbox: Outbox };
+
+/** What Claude is given in a turn, from the first messages to the last that come in while it works. */
+export type PromptFeed = {
+  /** They end when everything is answered and nothing more is there. */
+  prompts: AsyncIterable<Prompt>;
+  /** Gives Claude the messages with which the turn begins. Returns false when there is nothing in them for it. */
+  begin(first: Message[]): Promise<boolean>;
+  /** Something may have come in. */
+  lookAgain(): void;
+  answered(ids: string[]): void;
+  /** What the person has said in messages that are not answered yet, in their own words. */
+  wordsOf(ids: string[]): string[];
+  /** The person's last message that Claude has got. */
+  newest(): Message | undefined;
+  /** Waits for what is under way. */
+  settle(): Promise<void>;
+};
+
+export type FeedTurn = { context: TurnContext; /** What Claude is told when it takes an interrupted turn up. */ recall: string | undefined; handOver: HandOver; workspace: string; result: TurnResult; signal: AbortSignal; onTrouble: (error: unknown) => void };
+
+/** One look at the inbox at a time, so that nothing is handed over twice or out of order. `onTrouble` gets what ends the turn. */
+export function createPromptFeed(parts: FeedParts, { context, recall, handOver, workspace, result, signal, onTrouble }: FeedTurn): PromptFeed {
+  const { conversation, turn, fence } = context;
+  const prompts = createChannel<Prompt>();
+  /** What Claude has been given and has not answered: the person's own words, by the message's id. */
+  const open = new Map<string, string>();
+  let newest: Message | undefined;
+  let looking: Promise<void> = Promise.resolve();
+
+  /** Answers a message that cannot be read; Claude does not hear of it. */
+  const sayInstead = async (id: string, text: string): Promise<void> => {
+    await parts.outbox.put([{ id: `${id}.unread`, conversation, turn, text }], fence, { conversation, ids: [id], state: 'answered' });
+    result.messages += 1;
+    result.replies += 1;
+  };
+  const hand = async (messages: Message[]): Promise<void> => {
+    for (const message of messages) {
+      const read = await toPrompt(withoutQueue(message), { ...parts, workspace, before: quotation(handOver.quoted(message)) }, signal);
+      if ('sentence' in read) {
+        await sayInstead(message.id, read.sentence);
+        continue;
+      }
+      open.set(message.id, read.said);
+      if (isFromPerson(message)) newest = message;
+      prompts.push({ ...read.prompt, recall });
+    }
+  };
+
+  const look = async (before: Promise<void>): Promise<void> => {
+    await before;
+    signal.throwIfAborted();
+    await hand(await handOver.look(true));
+    if (open.size === 0) prompts.close();
+  };
+
+  return {
+    prompts,
+    async begin(first) {
+      await hand(first);
+      return open.size > 0;
+    },
+    lookAgain() {
+      looking = look(looking).catch(onTrouble);
+    },
+    answered(ids) {
+      for (const id of ids) open.delete(id);
+      this.lookAgain();
+    },
+    wordsOf: (ids) => ids.map((id) => open.get(id) ?? ''),
+    newest: () => newest,
+    settle: () => looking,
+  };
+}
+
+/** The most of a quoted reply that Claude is told (characters). */
+const mostQuoted = 300;
+
+/** What the person quotes is told to Claude, who does not see the chat. */
+function quotation(reply: Reply | undefined): string | undefined {
+  const quoted = reply?.text.replaceAll(/\s+/g, ' ').trim();
+  return quoted ? `[In reply to your message: “${quoted.length > mostQuoted ? `${quoted.slice(0, mostQuoted - 1)}…` : quoted}”]` : undefined;
+}

@@ -1,0 +1,28 @@
+const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
+const words = new Intl.Segmenter('und', { granularity: 'word' });
+
+/** How far a character (a grapheme cluster) is looked at beyond the cut (UTF-16 units); the longest emoji families have about 30. */
+const lookahead = 64;
+
+/**
+ * Cuts a stretch without usable blanks that is longer than `room` (UTF-16 units): where a word of a language without blanks begins, else between two
+ * characters (grapheme clusters) outside of a link, else between any two. Only a single character that is longer than `room` is cut itself.
+ */
+export function cutWord(text: string, room: number): number {
+  const near = text.slice(0, room + lookahead);
+  const places = [...graphemes.segment(near)].map((segment) => segment.index).filter((index) => index > 0 && index <= room);
+  const links = [...near.matchAll(/https?:\/\/[\x21-\x7e]+/g)].map((match) => ({ from: match.index, to: match.index + match[0].length }));
+  const outside = places.filter((place) => !links.some((link) => link.from < place && place < link.to));
+  const starts = new Set([...words.segment(near)].map((segment) => segment.index));
+  const between = outside.filter((place) => starts.has(place) && !/^[\x21-\x7e]{2}$/.test(text.slice(place - 1, place + 1)));
+  for (const list of [between, outside]) {
+    const last = list.at(-1);
+    if (last !== undefined && last >= room / 2) return last;
+  }
+  return places.at(-1) ?? (isHighSurrogate(text, room - 1) && room > 1 ? room - 1 : room);
+}
+
+function isHighSurrogate(text: string, index: number): boolean {
+  const unit = text.charCodeAt(index);
+  return unit >= 0xd800 && unit <= 0xdbff;
+}

@@ -1,0 +1,86 @@
+import { cutWord } from './cut-word.ts';
+import { fenceAfterLine } from './fence.ts';
+
+/** Where a text may be cut (UTF-16 index of what comes after), each list ascending, from the best places to those within a marked span. */
+type Places = { paragraphs: number[]; lines: number[]; sentences: number[]; clauses: number[]; words: number[]; any: number[] };
+
+/**
+ * Finds the best place to cut a text that is longer than `room` (UTF-16 units, at least 1): the index where the next part begins, between 1 and `room`. `fence` is
+ * the first line of the code fence that is open where the text begins.
+ */
+export function findCut(text: string, room: number, fence?: string): number {
+  const places = findPlaces(text.slice(0, 2 * room + 2), fence);
+  for (const list of [places.paragraphs, places.lines, places.sentences, places.clauses]) {
+    const last = list.findLast((place) => place <= room);
+    if (last !== undefined && last >= room / 2) return last;
+  }
+  for (const list of [places.words, places.any]) {
+    const last = list.findLast((place) => place <= room);
+    const next = list.find((place) => place > room) ?? text.length;
+    // A part that is less than half full is better than a cut through something that fits the next part whole.
+    if (last !== undefined && (last >= room / 2 || next - last <= room)) return last;
+  }
+  return cutWord(text, room);
+}
+
+function findPlaces(text: string, fence: string | undefined): Places {
+  const places: Places = { paragraphs: [], lines: [], sentences: [], clauses: [], words: [], any: [] };
+  let open = fence;
+  let start = 0;
+  let said = '';
+  for (const line of text.split('\n')) {
+    const before = open;
+    open = fenceAfterLine(line, open);
+    addWithin(places, line, start, before !== undefined || open !== undefined);
+    start += line.length + 1;
+    if (line.trim() !== '') said = line;
+    // A fence that has just been opened is empty.
+    if (start > text.length || (before === undefined && open !== undefined)) continue;
+    places.any.push(start);
+    places.words.push(start);
+    if (open === undefined && leadsOn(said)) continue;
+    places.lines.push(start);
+    if (line.trim() === '' && open === undefined) places.paragraphs.push(start);
+  }
+  return places;
+}
+
+/** A heading, or a line such as “These files:”, belongs to what comes after it. */
+function leadsOn(line: string): boolean {
+  return line.length <= 400 && /^\s*\*[^*]{1,120}\*:?\s*$|:[*_~]?\s*$/.test(line);
+}
+
+const sentenceEnd = /[.!?…]+[)\]"'”’»*_~`]*[^\S\n]+|[。！？；…]+[」』”’）》]*[^\S\n]*/gu;
+const clauseEnd = /[,;:–—][)\]"'”’»*_~`]*[^\S\n]+|[，、：](?!\p{P})/gu;
+/** White space at which a line may break; what Unicode calls no-break is none. */
+const blank = /[^\S\n\u00a0\u2007\u202f\ufeff]+/gu;
+
+function addWithin(places: Places, line: string, start: number, fenced: boolean): void {
+  const spans = fenced ? [] : findSpans(line);
+  const isFree = (place: number): boolean => !spans.some((span) => span.from < place && place < span.to);
+  const ends = (pattern: RegExp): number[] =>
+    [...line.matchAll(pattern)].map((match) => match.index + match[0].length).filter((place) => place < line.length && line.slice(0, place).trim() !== '' && !joinsBlank.test(line.slice(place)));
+  const blanks = ends(blank);
+  places.any.push(...blanks.map((place) => start + place));
+  if (fenced) return void places.words.push(...blanks.map((place) => start + place));
+  const [sentences, clauses] = [ends(sentenceEnd).filter(isFree), ends(clauseEnd).filter(isFree)];
+  places.sentences.push(...sentences.map((place) => start + place));
+  places.clauses.push(...clauses.map((place) => start + place));
+  const words = new Set([...blanks.filter(isFree), ...sentences, ...clauses]);
+  places.words.push(...[...words].sort((one, other) => one - other).map((place) => start + place));
+}
+
+/** What makes one character (a grapheme cluster) with the blank before it (unicode.org/reports/tr29: Extend, SpacingMark, ZWJ). */
+const joinsBlank = /^(?:\p{Grapheme_Extend}|\p{M}|\p{Emoji_Modifier}|\u200d)/u;
+
+const spanPatterns = [
+  // The mark of a list item or quote, with the first word after it.
+  /^\s*(?:(?:>|[-*•◦▪☐☑]|\d{1,9}[.)])[^\S\n]+)+(?=\S)./gu,
+  /`[^`\n]+`/gu,
+  /(?<![\p{L}\p{N}])([*_~])(?=\S)[^\n]*?\S\1(?![\p{L}\p{N}])/gu,
+];
+
+/** The stretches of a line that belong together. */
+function findSpans(line: string): { from: number; to: number }[] {
+  return spanPatterns.flatMap((pattern) => [...line.matchAll(pattern)].map((match) => ({ from: match.index, to: match.index + match[0].length })));
+}

@@ -1,0 +1,74 @@
+import type { Token, Tokens } from 'marked';
+import { decodeEntities, readHtml } from './html-text.ts';
+
+/** Every mark that WhatsApp has within a line: as `open`, it makes plain text. */
+export const allMarks = '*_~`';
+
+/** Writes the spans of a line with WhatsApp's marks. WhatsApp nests none in itself: the marks in `open` are around it already, and are left out. */
+export function formatInline(tokens: Token[], open = ''): string {
+  return tokens.map((token, index) => formatSpan(token, `${open}${isInWord(tokens, index) ? '*_~' : ''}`, open)).join('');
+}
+
+/** A mark counts only right at the text; blanks go outside, and each line has marks of its own. */
+export function mark(sign: string, inner: string): string {
+  return inner
+    .split('\n')
+    .map((line) => {
+      const [, before = '', body = '', after = ''] = /^(\s*)(.*?)(\s*)$/.exec(line) ?? [];
+      return body === '' ? line : `${before}${sign}${body}${sign}${after}`;
+    })
+    .join('\n');
+}
+
+/** In the middle of a word WhatsApp reads no mark. */
+function isInWord(tokens: Token[], index: number): boolean {
+  return /[\p{L}\p{N}]$/u.test(tokens[index - 1]?.raw ?? '') || /^[\p{L}\p{N}]/u.test(tokens[index + 1]?.raw ?? '');
+}
+
+const signs: Record<string, string> = { strong: '*', em: '_', del: '~' };
+
+/** `closed` are the marks that cannot be used here; `open` those among them that are around the text. */
+function formatSpan(token: Token, closed: string, open: string): string {
+  const sign = signs[token.type];
+  if (sign !== undefined) return closed.includes(sign) ? formatInline(children(token), open) : mark(sign, formatInline(children(token), open + sign));
+  switch (token.type) {
+    case 'codespan':
+      return open.includes('`') ? text(token) : formatCode(text(token));
+    case 'br':
+      return '\n';
+    case 'checkbox':
+      return '';
+    case 'link':
+    case 'image':
+      return formatLink(token as Tokens.Link | Tokens.Image, open);
+    case 'escape':
+      return text(token);
+    case 'html':
+      return readHtml(token.raw);
+    case 'text':
+      return children(token).length > 0 ? formatInline(children(token), open) : decodeEntities(text(token));
+    default:
+      return token.raw;
+  }
+}
+
+function formatCode(code: string): string {
+  const sign = code.includes('`') ? '```' : '`';
+  return sign + code.replaceAll('```', "'''") + sign;
+}
+
+function formatLink(token: Tokens.Link | Tokens.Image, open: string): string {
+  const label = token.type === 'link' ? formatInline(token.tokens, open) : decodeEntities(token.text);
+  const address = token.href.replace(/^mailto:/, '');
+  // An address within the page it comes from leads nowhere in a chat.
+  if (address.startsWith('#') && label !== '') return label;
+  return label === '' || label === address || label === token.href ? address : `${label} (${address})`;
+}
+
+function children(token: Token): Token[] {
+  return 'tokens' in token && Array.isArray(token.tokens) ? token.tokens : [];
+}
+
+function text(token: Token): string {
+  return 'text' in token && typeof token.text === 'string' ? token.text : token.raw;
+}

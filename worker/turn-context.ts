@@ -1,0 +1,17 @@
+import type { Job } from 'bullmq';
+import type { Fence } from '../shared/inbox.ts';
+import type { Log } from '../shared/log.ts';
+import type { TurnData, TurnResult } from '../shared/queues.ts';
+
+/** The turn at work: its job, the proof that this worker has it, and the signal that asks for its end. Times are ms since 1970. */
+export type TurnContext = {
+  job: Job<TurnData, TurnResult>;
+  token: string;
+  /** The job's id, which names the turn everywhere. */
+  turn: string;
+  conversation: string;
+  fence: Fence;
+  signal: AbortSignal;
+  startedAt: number;
+  log: Log;
+};

@@ -1,0 +1,99 @@
+import type { Conversations } from '../shared/conversation.ts';
+import type { Outbox } from '../shared/outbox.ts';
+import type { TurnResult } from '../shared/queues.ts';
+import type { Sessions } from '../shared/sessions.ts';
+import { dayOf } from '../shared/spend.ts';
+import type { Spend } from '../shared/spend.ts';
+import type { AgentEvent } from './agent/agent.ts';
+import type { HandOver } from './hand-over.ts';
+import type { Questions } from './questions.ts';
+import type { AnswerWriter } from './reply/answer.ts';
+import type { Telling } from './telling.ts';
+import type { TurnContext } from './turn-context.ts';
+
+export type EventParts = { outbox: Outbox; conversations: Conversations; sessions: Sessions; spend: Spend; writeAnswer: AnswerWriter };
+
+/** The turn whose events these are. `title` is what a new session is called; `onAnswered` gets the messages of an answer once it is put. */
+export type EventTurn = {
+  context: TurnContext;
+  questions: Questions;
+  handOver: HandOver;
+  result: TurnResult;
+  telling: Telling | undefined;
+  title: string;
+  /** Sends what belongs before the answer to these messages. */
+  beforeAnswer: (ids: string[]) => Promise<void>;
+  onAnswered: (ids: string[]) => void;
+};
+
+/** What becomes of the agent's events: answers go to the outbox, the session is remembered, each step is in the job's log. */
+export type TurnEvents = {
+  onEvent(event: AgentEvent): Promise<void>;
+  /** Something has gone to the person. */
+  onSent(): void;
+};
+
+export function createTurnEvents(parts: EventParts, { context, questions, handOver, result, telling, title, beforeAnswer, onAnswered }: EventTurn): TurnEvents {
+  const { outbox, conversations, sessions, spend } = parts;
+  const { job, turn, conversation, fence, log } = context;
+  let said = false;
+  let compactions = 0;
+  const note = (text: string): Promise<number> => job.log(`${new Date().toISOString()} ${text}`.trimEnd());
+  const say = async (id: string, text: string): Promise<void> => void (await outbox.put([{ id: `${turn}.${id}`, conversation, turn, text, session: handOver.session() ?? '' }], fence));
+
+  const onSession = async (id: string): Promise<void> => {
+    const wanted = handOver.session();
+    await conversations.write(conversation, fence, { session: id });
+    await sessions.note(conversation, fence, { id, title: title.replaceAll(/\s+/g, ' ').trim().slice(0, 120), usedAt: Date.now() });
+    handOver.goOnWith(id);
+    if (wanted !== undefined && wanted !== id && result.messages === 0) await say('lost', 'I could not find our earlier conversation any more, so this is a fresh start. Your files are still here.');
+  };
+
+  const onAnswer = async (event: Extract<AgentEvent, { kind: 'answer' }>): Promise<void> => {
+    await telling?.flush();
+    await beforeAnswer(event.prompts);
+    // A turn that has sent something needs no closing word; one that has not must not end in silence.
+    const written = await parts.writeAnswer(event.id, event.text);
+    const texts = written.length > 0 || said ? written : ['Done.'];
+    const replies = texts.map((text, index) => ({ id: `${event.id}.${index + 1}`, conversation, turn, text, session: handOver.session() ?? '' }));
+    // Before the answer is put: one that is read from the transcript after a crash has no price any more.
+    const { timezone } = await conversations.read(conversation);
+    await spend.record({ conversation, answer: event.id, day: dayOf(Date.now(), timezone), usage: event.usage });
+    await outbox.put(replies, fence, { conversation, ids: [...event.prompts, ...questions.answerers()], state: 'answered' });
+    result.replies += replies.length;
+    result.messages += event.prompts.length;
+    result.inputTokens += event.usage.inputTokens;
+    result.outputTokens += event.usage.outputTokens;
+    result.costUsd += event.usage.costUsd;
+    onAnswered(event.prompts);
+  };
+
+  return {
+    onSent() {
+      said = true;
+      telling?.said();
+      result.replies += 1;
+    },
+    async onEvent(event) {
+      switch (event.kind) {
+        case 'session':
+          return await onSession(event.id);
+        case 'tool':
+          log.debug({ tool: event.name }, 'tool');
+          await job.updateProgress(`${event.name} ${event.summary}`.trimEnd());
+          return void (await note(`${event.name} ${event.summary}`));
+        case 'tool-end':
+          if (event.failed) await note('… failed');
+          return;
+        case 'compacted':
+          compactions += 1;
+          return await say(`compacted.${job.attemptsStarted}.${compactions}`, 'Our conversation had become long, so I summed its beginning up for myself. I may ask again about details.');
+        case 'retrying':
+          return void (await note(`the model's service is in trouble: ${event.reason}`));
+        case 'answer':
+          return await onAnswer(event);
+        default:
+      }
+    },
+  };
+}

@@ -1,0 +1,132 @@
+import path from 'node:path';
+import type { Conversation } from '../shared/conversation.ts';
+import type { FileStore } from '../shared/file-store.ts';
+import type { Log } from '../shared/log.ts';
+import type { Message } from '../shared/message.ts';
+import type { TurnResult } from '../shared/queues.ts';
+import type { Typing } from '../shared/typing.ts';
+import type { Agent } from './agent/agent.ts';
+import type { AgentFiles } from './agent/agent-files.ts';
+import type { Arrivals } from './arrivals.ts';
+import { createAskTools } from './ask-tools.ts';
+import { createBudget } from './budget.ts';
+import type { BudgetParts } from './budget.ts';
+import { createChatTools } from './chat-tools.ts';
+import { permissionsOf } from './commands/setting-commands.ts';
+import type { HandOver, HandOverParts } from './hand-over.ts';
+import { createProgress } from './progress.ts';
+import type { ProgressTimes } from './progress.ts';
+import { createPromptFeed } from './prompt-feed.ts';
+import type { FeedParts } from './prompt-feed.ts';
+import type { Questions } from './questions.ts';
+import { createScheduleTools } from './schedule-tools.ts';
+import { createScreenshots } from './screenshots.ts';
+import { createSteps, stepTimes } from './steps.ts';
+import { createStopWatch } from './stop-request.ts';
+import { startTelling } from './telling.ts';
+import type { Telling } from './telling.ts';
+import type { TurnContext } from './turn-context.ts';
+import { giveUpExhausted } from './turn-ending.ts';
+import { createTurnEvents } from './turn-events.ts';
+import type { EventParts } from './turn-events.ts';
+import { createWatchdog } from './watchdog.ts';
+import type { Silence } from './watchdog.ts';
+
+export type WorkParts = HandOverParts &
+  EventParts &
+  BudgetParts &
+  FeedParts & {
+    agent: Agent;
+    files: FileStore;
+    agentFiles: AgentFiles;
+    dataDir: string;
+    publicUrl: string;
+    /** Returns when no other worker has a process for this conversation. */
+    claim: (conversation: string) => Promise<void>;
+    arrivals: Arrivals;
+    typing: Typing;
+    silence: Silence;
+    progress: ProgressTimes;
+    log: Log;
+  };
+
+/** A turn that has something for Claude: `first` are the messages it begins with, and `result` is filled while it works. */
+export type TurnWork = {
+  context: TurnContext;
+  questions: Questions;
+  handOver: HandOver;
+  first: Message[];
+  result: TurnResult;
+  /** Told how to make the turn look through its inbox. */
+  onListening: (heard: () => void) => void;
+};
+
+export function emptyResult(): TurnResult {
+  return { messages: 0, replies: 0, durationMs: 0, inputTokens: 0, outputTokens: 0, costUsd: 0 };
+}
+
+/**
+ * Gives Claude the messages, and what comes in while it works, until everything is answered. Throws what ended it before: a StopRequest, an AgentFailure,
+ * FencedError, or the signal's reason.
+ */
+export async function workTurn(parts: WorkParts, { context, questions, handOver, first, result, onListening }: TurnWork): Promise<void> {
+  const { conversation, turn, fence, log } = context;
+  const fresh = await giveUpExhausted(parts, context, first);
+  const workspace = path.join(parts.dataDir, 'workspaces', conversation.replace('+', ''));
+  const stop = createStopWatch(parts.inbox, conversation, log);
+  const trouble = new AbortController();
+  const end = (error: unknown): void => trouble.abort(error);
+  const watchdog = createWatchdog(parts.silence, AbortSignal.any([context.signal, stop.signal, trouble.signal]), questions.isWaiting);
+  const { signal } = watchdog;
+  const feed = createPromptFeed(parts, { context, recall: questions.recall, handOver, workspace, result, signal, onTrouble: end });
+  const heard = (): void => {
+    stop.look();
+    feed.lookAgain();
+  };
+  const endListening = parts.arrivals.listen(conversation, heard);
+  onListening(heard);
+  const typing = parts.typing.keep(conversation, () => (questions.isWaiting() || signal.aborted ? undefined : feed.newest()?.id));
+  let telling: Telling | undefined;
+  try {
+    await parts.agentFiles.makeDirectory(workspace);
+    if (!(await feed.begin(fresh))) return;
+    typing.showNow();
+    // Something may have come in just before.
+    heard();
+    await parts.claim(conversation);
+    const settings = await parts.conversations.read(conversation);
+    telling = tell(parts, context, questions, settings);
+    const chatTools = createChatTools({ outbox: parts.outbox, files: parts.files, agentFiles: parts.agentFiles, publicUrl: parts.publicUrl, turn, conversation, workspace, fence, onSent: () => events.onSent() });
+    const screenshots = createScreenshots(chatTools);
+    const budget = createBudget(parts, context, questions, end);
+    const events = createTurnEvents(parts, {
+      context, questions, handOver, result, telling, title: fresh[0]?.text ?? '',
+      beforeAnswer: (ids) => screenshots.sendUnsent(feed.wordsOf(ids)),
+      onAnswered: (ids) => feed.answered(ids),
+    });
+    const tools = { ...chatTools, ...createScheduleTools({ schedules: parts.schedules, conversations: parts.conversations, conversation, fence, now: Date.now }), ...createAskTools(questions, budget) };
+    await budget.mayGoOn(0, signal);
+    const permissions = permissionsOf(settings.permissions, parts.permissions);
+    for await (const event of parts.agent.work({ conversation, workspace, prompts: feed.prompts, tools, session: handOver.session(), signal, permissions, model: settings.model })) {
+      watchdog.note(event);
+      telling.note(event);
+      screenshots.note(event);
+      await events.onEvent(event);
+    }
+  } finally {
+    watchdog.stop();
+    telling?.stop();
+    endListening();
+    typing.end();
+    await feed.settle();
+  }
+}
+
+/** Tells the person of long work: now and then a line, or each step when they want to see it. */
+function tell({ outbox, progress }: WorkParts, { job, turn, conversation, fence, startedAt, log }: TurnContext, questions: Questions, { verbose }: Conversation): Telling {
+  return startTelling({
+    narrator: verbose === undefined ? createProgress(progress, startedAt) : createSteps(stepTimes),
+    tell: ({ text, index }) => outbox.put([{ id: `${turn}.progress.${job.attemptsStarted}.${index}`, conversation, turn, text }], fence),
+    isWaiting: questions.isWaiting, log, now: Date.now,
+  });
+}

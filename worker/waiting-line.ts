@@ -1,0 +1,43 @@
+import { isFromPerson } from '../shared/message.ts';
+import type { Message } from '../shared/message.ts';
+import type { Outbox } from '../shared/outbox.ts';
+import type { Arrivals } from './arrivals.ts';
+import type { HandOver } from './hand-over.ts';
+import type { Place } from './places.ts';
+import type { TurnContext } from './turn-context.ts';
+
+/** A turn that begins within this time (ms) needs no word about its place. */
+const patienceMs = 1000;
+
+/**
+ * Waits until the turn may work, and returns what it begins with, not taken up yet; nothing when the person has taken it back. What comes in meanwhile is
+ * obeyed: a command, a stop. Who still waits after a moment is told their place, once for each turn. Throws the signal's reason.
+ */
+export async function waitInLine({ arrivals, outbox }: { arrivals: Arrivals; outbox: Outbox }, { conversation, turn, fence, signal }: TurnContext, handOver: HandOver, place: Place): Promise<Message[]> {
+  let change = Promise.withResolvers<undefined>();
+  const look = (): void => change.resolve(undefined);
+  const endListening = arrivals.listen(conversation, look);
+  signal.addEventListener('abort', look, { once: true });
+  const timer = setTimeout(look, patienceMs);
+  const tellAt = Date.now() + patienceMs;
+  try {
+    for (;;) {
+      change = Promise.withResolvers();
+      const first = await handOver.look(false, 'leave');
+      signal.throwIfAborted();
+      if (first.length === 0 || place.isGranted()) return first;
+      // One whom only a schedule has woken waits for nobody's answer.
+      if (Date.now() >= tellAt && first.some(isFromPerson)) await outbox.put([{ id: `${turn}.place`, conversation, turn, text: placeWords(place.position()) }], fence);
+      await Promise.race([place.granted, change.promise]);
+    }
+  } finally {
+    clearTimeout(timer);
+    endListening();
+    signal.removeEventListener('abort', look);
+  }
+}
+
+/** What somebody in the line is told; number 1 is next. */
+export function placeWords(number: number): string {
+  return number === 1 ? 'All hands are busy. You are next; I start by myself.' : `All hands are busy. You are number ${number} in the line; I start by myself.`;
+}
