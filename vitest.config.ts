@@ -5,7 +5,7 @@ export default defineConfig({
     include: ['tests/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // The tests start real processes and wait for them a good deal; three files at a time keep two cores busy.
-    maxWorkers: 3,
+    // The tests start real processes and wait for them a good deal; four files at a time keep two cores busy.
+    maxWorkers: 4,
   },
 });

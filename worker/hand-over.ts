@@ -95,7 +95,7 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
           if (busy && !messages.some(isStop)) await sayLater(messages.filter((message) => !known.has(message.id) && (step ? message === step.message : wantsOwnTurn(message))));
           break;
         }
-        if (step.kind === 'command') await obey(step, atWork);
+        if (step.kind === 'command') await obey(step, busy);
         else if (step.kind === 'answer') {
           await take([step.message]);
           await questions.answer(step.words, step.message);

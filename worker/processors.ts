@@ -30,7 +30,7 @@ import type { Processor } from './queue-worker.ts';
 import { createAnswerWriter } from './reply/answer.ts';
 import { createTickProcessor } from './schedule-ticks.ts';
 import { createTurnProcessor } from './turn.ts';
-import type { WorkerParts } from './worker.ts';
+import type { WorkerParts } from './worker-parts.ts';
 
 export type ProcessorParts = {
   config: WorkerConfig;

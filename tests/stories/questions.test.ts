@@ -36,7 +36,7 @@ const touch: Story = {
     const result = results.at(-1);
     if (result) return text(result.isError ? `It was not allowed: ${result.text.slice(0, 60)}` : `Did ${verb} ${name}.`);
     // In the mode `edits` Claude Code takes plain file commands such as touch for edits.
-    return verb === 'touch' ? callTool('Bash', { command: `node --version > ${name}`, description: 'Touch a file' }) : callTool('Write', { file_path: name, content: 'new' });
+    return verb === 'touch' ? callTool('Bash', { command: `sh -c 'touch ${name}'`, description: 'Touch a file' }) : callTool('Write', { file_path: name, content: 'new' });
   },
 };
 
@@ -50,7 +50,8 @@ test('a question comes with buttons and a tap answers it, in the same turn; chat
     await tap(bench, question, 'Green');
     await said(bench, 'You chose Green.');
     await until('all is answered', async () => (await bench.redis.llen(keys.inbox(phone))) === 0);
-    expect(await until('the end of the turn', async () => (await bench.jobs('completed')).length > 0 && bench.jobs('completed'))).toHaveLength(1);
+    const worked = async (): Promise<number> => (await bench.jobs('completed')).filter((job) => job.returnvalue.messages > 0).length;
+    expect(await until('the end of the turn', worked)).toBe(1);
   });
 });
 
@@ -116,7 +117,7 @@ test('with permissions “ask” a command waits for a yes; a no keeps it from r
   await withStory({ stories: [touch], environment: { PERMISSIONS: 'ask' } }, async (bench) => {
     await bench.say('touch a.txt');
     const question = await said(bench, 'May I run this command?');
-    expect(question.text).toContain('node --version > a.txt');
+    expect(question.text).toContain("sh -c 'touch a.txt'");
     expect(question.buttons.map(({ title }) => title)).toEqual(['Yes', 'Yes, always', 'No']);
     await bench.say('yes please go ahead');
     await said(bench, 'I pass that on.');

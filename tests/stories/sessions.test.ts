@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { text } from '../../simulator/model/answer.ts';
@@ -15,9 +15,16 @@ const said = (bench: StoryBench, part: string): Promise<ChatMessage> => until(pa
 
 /** `which NAME`: says how many answers the model sees before this one, by which the sessions are told apart. */
 const which: Story = {
-  matches: (asked) => /^(?:\[In reply[^\n]*\n)?which /.test(asked),
-  next: ({ answersBefore }, asked) => text(`${/which (\w+)/.exec(asked)?.[1]}: ${answersBefore} before${asked.startsWith('[In reply to your message: “') ? ', quoting' : ''}`),
+  matches: (asked) => asked.startsWith('which '),
+  next: ({ answersBefore }, asked) => text(`${asked.slice('which '.length)}: ${answersBefore} before`),
 };
+
+/** What Claude Code has written down of all sessions. */
+async function readTranscripts({ dataDir }: StoryBench): Promise<string> {
+  const projects = path.join(claudeDirectory(dataDir), 'projects');
+  const files = (await readdir(projects, { recursive: true })).filter((name) => name.endsWith('.jsonl'));
+  return (await Promise.all(files.map((name) => readFile(path.join(projects, name), 'utf8')))).join('\n');
+}
 
 test('/new begins afresh and keeps the files, /sessions lists what was, /resume and a quote go back', async () => {
   await withStory({ stories: [which] }, async (bench) => {
@@ -43,7 +50,8 @@ test('/new begins afresh and keeps the files, /sessions lists what was, /resume 
     await bench.say('/new');
     await until('the second fresh start', () => texts(bench).filter((words) => words.startsWith('A fresh start.')).length === 2);
     await bench.twin.chat.receive(phone, { text: 'which fifth', quoted: old.sid });
-    await said(bench, 'fifth: 3 before, quoting');
+    await said(bench, 'fifth: 3 before');
+    expect(await readTranscripts(bench)).toContain('[In reply to your message: “first: 0 before”]');
     await bench.say('which sixth');
     await said(bench, 'sixth: 4 before');
   });

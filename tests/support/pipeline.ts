@@ -18,7 +18,7 @@ import type { Twin } from '../../simulator/twilio/twin.ts';
 import type { ChatMessage } from '../../simulator/chat.ts';
 import { parseWorkerConfig } from '../../worker/config.ts';
 import { runWorker } from '../../worker/worker.ts';
-import type { WorkerParts } from '../../worker/worker.ts';
+import type { WorkerParts } from '../../worker/worker-parts.ts';
 
 export const phone = '+15551230001';
 export const otherPhone = '+15551230002';

@@ -9,7 +9,7 @@ import type { Pipeline, WorkerChange } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';
 
 const phones = [phone, otherPhone, stranger];
-const environment = { ALLOWED_SENDERS: phones.join(',') };
+const environment = { ALLOWED_SENDERS: phones.join(','), STOP_SECONDS: '1' };
 
 /** A worker with so many places, whose agent works on `work` until the gate is opened. */
 async function withPlaces(max: number, pipeline: Pipeline, use: (bench: { open: () => void; busy: () => string[]; workspaces: Set<string>; texts: (from: string) => string[] }) => Promise<void>): Promise<void> {

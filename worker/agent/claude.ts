@@ -8,6 +8,7 @@ import { browserServer } from './browser.ts';
 import { chatServer } from './chat-server.ts';
 import { workTurn } from './claude-turn.ts';
 import { watchCost } from './cost-watch.ts';
+import { createIdleSessions } from './idle-sessions.ts';
 import { instructions } from './instructions.ts';
 import { startLiveSession } from './live-session.ts';
 import type { LiveSession, Settings } from './live-session.ts';
@@ -30,34 +31,12 @@ export type ClaudeOptions = AgentHomeOptions & {
 
 /** The Agent that is Claude Code, by its SDK: one session a conversation, its process kept between turns. */
 export function createClaudeAgent(options: ClaudeOptions): Agent {
-  /** Idle processes by conversation, least recently used first. */
-  const idle = new Map<string, { live: LiveSession; timer: NodeJS.Timeout }>();
+  const idle = createIdleSessions(options);
   const working = new Set<LiveSession>();
   const home = createAgentHome(options);
   let stopped = false;
 
-  const takeIdle = (conversation: string): LiveSession | undefined => {
-    const entry = idle.get(conversation);
-    if (!entry) return undefined;
-    clearTimeout(entry.timer);
-    idle.delete(conversation);
-    return entry.live;
-  };
-
   const settingsOf = (turn: AgentTurn): Settings => ({ model: turn.model ?? options.secrets.ANTHROPIC_MODEL, permissions: claudeModes[turn.permissions] });
-
-  const release = async (conversation: string): Promise<void> => {
-    await takeIdle(conversation)?.close();
-  };
-
-  const keep = async (conversation: string, live: LiveSession): Promise<void> => {
-    if (live.ended || stopped) return await live.close();
-    idle.set(conversation, { live, timer: setTimeout(() => void release(conversation), options.idleMs).unref() });
-    for (const oldest of idle.keys()) {
-      if (idle.size <= options.maxLive) break;
-      await release(oldest);
-    }
-  };
 
   const start = async (turn: AgentTurn): Promise<LiveSession> => {
     const imagesDir = path.join(options.imagesDir, path.basename(turn.workspace));
@@ -90,7 +69,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   return {
     async *work(turn) {
       turn.signal.throwIfAborted();
-      let live = takeIdle(turn.conversation);
+      let live = idle.take(turn.conversation);
       if (live && (live.ended || live.id !== turn.session)) {
         await live.close();
         live = undefined;
@@ -110,7 +89,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         working.delete(live);
         live.listen(undefined);
         live.tools = undefined;
-        if (finished) await keep(turn.conversation, live);
+        if (finished) await idle.keep(turn.conversation, live);
         else {
           // Interrupted first, it brings its transcript up to date, by which the next turn knows what has arrived.
           if (!live.ended) await live.interrupt();
@@ -118,10 +97,10 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         }
       }
     },
-    release,
+    release: idle.release,
     async stop() {
       stopped = true;
-      await Promise.all([...idle.keys()].map(release));
+      await idle.stop();
       await Promise.all([...working].map((live) => live.close()));
       await home.close();
     },

@@ -1,0 +1,37 @@
+import type { Contents } from '../shared/contents.ts';
+import type { Reconciling } from '../shared/delivery.ts';
+import type { Messenger } from '../shared/messenger.ts';
+import type { PaceLimit } from '../shared/pace.ts';
+import type { Tracing } from '../shared/tracing.ts';
+import type { Agent } from './agent/agent.ts';
+import type { AgentUser } from './agent/agent-user.ts';
+import type { LeaseTimes } from './lease.ts';
+import type { ProgressTimes } from './progress.ts';
+import type { Transcriber } from './media/transcribing.ts';
+import type { Silence } from './watchdog.ts';
+
+/** What a worker is made of besides its configuration: another agent or messenger makes another composition. */
+export type WorkerParts = {
+  /** Makes the agent once the worker has its name, `WORKER_ID#boot`. */
+  createAgent: (owner: string) => Promise<Agent>;
+  /** The user whose the agent's files are, where it is not the worker's own. */
+  user?: AgentUser | undefined;
+  /** Makes the messenger with what Redis knows of Twilio's contents. */
+  createMessenger: (contents: Contents) => Messenger;
+  /** Writes voice messages down; undefined or absent when nothing is set up for it. */
+  transcribe?: Transcriber | undefined;
+  /** When long work says what it does; else after a minute. */
+  progress?: ProgressTimes;
+  /** Where its steps are told of; stopped with the worker. Else nobody hears of them. */
+  tracing?: Tracing;
+  pace: PaceLimit;
+  reconciling: Reconciling;
+  silence: Silence;
+  lease: LeaseTimes;
+  /** How many conversations are worked at once, and how many are written to at once. */
+  concurrency: { turns: number; deliveries: number };
+  /** Called when there is nothing to do and the worker has fallen asleep: end the process. */
+  onAsleep: () => void;
+  /** Called when a newer boot of this worker has taken over; this one stops. */
+  onFenced: () => void;
+};
