@@ -3,6 +3,7 @@ import { keys } from '../shared/keys.ts';
 import type { Message } from '../shared/message.ts';
 import type { TurnData, TurnResult } from '../shared/queues.ts';
 import { createHandOver } from './hand-over.ts';
+import type { Place } from './places.ts';
 import { createQuestions } from './questions.ts';
 import type { QuestionParts } from './questions.ts';
 import { StopRequest } from './stop-request.ts';
@@ -31,10 +32,11 @@ export function createTurnProcessor(parts: TurnParts): (job: Job<TurnData, TurnR
     const arrival = { heard: (): void => undefined };
     const questions = await createQuestions(parts, context, () => arrival.heard());
     const handOver = createHandOver(parts, context, questions, (await parts.conversations.read(conversation)).session);
-    const place = parts.places.enter();
+    let place: Place | undefined;
     let first: Message[] = [];
     try {
-      if ((await waitInLine(parts, context, handOver, place)).length > 0) first = await handOver.look(false);
+      place = await waitInLine(parts, context, handOver);
+      if (place) first = await handOver.look(false);
       if (first.length > 0) {
         context.log.info({ conversation, messages: first.length, attempt: job.attemptsStarted }, 'turn');
         await workTurn(parts, { context, questions, handOver, first, result, onListening: (heard) => (arrival.heard = heard) });
@@ -43,7 +45,7 @@ export function createTurnProcessor(parts: TurnParts): (job: Job<TurnData, TurnR
       if (!(error instanceof StopRequest) || signal.aborted) return await endBadly(parts, context, error, first.length > 0);
       await settleStopped(parts, context, error.by);
     } finally {
-      place.leave();
+      place?.leave();
     }
     // What waits for a turn of its own, such as something queued.
     if ((await parts.inbox.read(conversation)).length > 0) await parts.addTurn(conversation);

@@ -1,31 +1,35 @@
 import { isFromPerson } from '../shared/message.ts';
-import type { Message } from '../shared/message.ts';
 import type { Outbox } from '../shared/outbox.ts';
 import type { Arrivals } from './arrivals.ts';
 import type { HandOver } from './hand-over.ts';
-import type { Place } from './places.ts';
+import type { Place, Places } from './places.ts';
 import type { TurnContext } from './turn-context.ts';
 
 /** A turn that begins within this time (ms) needs no word about its place. */
 const patienceMs = 1000;
 
 /**
- * Waits until the turn may work, and returns what it begins with, not taken up yet; nothing when the person has taken it back. What comes in meanwhile is
+ * Waits until the turn may work, and returns its place; undefined when there is nothing to work, or the person has taken it back. What comes in meanwhile is
  * obeyed: a command, a stop. Who still waits after a moment is told their place, once for each turn. Throws the signal's reason.
  */
-export async function waitInLine({ arrivals, outbox }: { arrivals: Arrivals; outbox: Outbox }, { conversation, turn, fence, signal }: TurnContext, handOver: HandOver, place: Place): Promise<Message[]> {
+export async function waitInLine({ arrivals, outbox, places }: { arrivals: Arrivals; outbox: Outbox; places: Places }, { conversation, turn, fence, signal }: TurnContext, handOver: HandOver): Promise<Place | undefined> {
   let change = Promise.withResolvers<undefined>();
   const look = (): void => change.resolve(undefined);
   const endListening = arrivals.listen(conversation, look);
   signal.addEventListener('abort', look, { once: true });
   const timer = setTimeout(look, patienceMs);
   const tellAt = Date.now() + patienceMs;
+  let place: Place | undefined;
+  let isWorking = false;
   try {
     for (;;) {
       change = Promise.withResolvers();
       const first = await handOver.look(false, 'leave');
       signal.throwIfAborted();
-      if (first.length === 0 || place.isGranted()) return first;
+      if (first.length === 0) return undefined;
+      place ??= places.enter();
+      isWorking = place.isGranted();
+      if (isWorking) return place;
       // One whom only a schedule has woken waits for nobody's answer.
       if (Date.now() >= tellAt && first.some(isFromPerson)) await outbox.put([{ id: `${turn}.place`, conversation, turn, text: placeWords(place.position()) }], fence);
       await Promise.race([place.granted, change.promise]);
@@ -34,6 +38,7 @@ export async function waitInLine({ arrivals, outbox }: { arrivals: Arrivals; out
     clearTimeout(timer);
     endListening();
     signal.removeEventListener('abort', look);
+    if (!isWorking) place?.leave();
   }
 }
 

@@ -18,6 +18,7 @@ test('/help names every command; /status says what runs, also while it runs, and
     await bench.say('/status');
     const idle = await said(bench, 'Nothing is running for you.');
     expect(idle.text).toContain('it sleeps after 60 min without work');
+    expect(idle.text).not.toContain('I also work');
     await bench.say('gate');
     await until('it works', async () => (await bench.jobs('active')).some((job) => String(job.progress).startsWith('Bash')), 20_000);
     await bench.say('/queue say done');

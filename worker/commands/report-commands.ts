@@ -38,7 +38,7 @@ async function writeStatus({ inbox, conversations, spend, permissions, idleMinut
   const day = dayOf(Date.now(), settings.timezone);
   lines.push(`Spent today: ${dollars(await spend.today(day, conversation))}.`);
   const others = places.taken() - (busy ? 1 : 0);
-  if (others > 0) lines.push(`Also at work: ${others} of ${places.max} places for other people.`);
+  if (others > 0) lines.push(others === 1 ? 'I also work for somebody else.' : `I also work for ${others} other people.`);
   lines.push(idleMinutes === undefined ? 'The computer is awake and stays so.' : `The computer is awake; it sleeps after ${idleMinutes} min without work.`);
   lines.push(`Model: ${settings.model ?? 'the usual one'}. Permissions: ${permissionsOf(settings.permissions, permissions)}.`);
   return lines.join('\n');
