@@ -41,8 +41,7 @@ export function parseConversation(request: MessagesRequest): ConversationView {
   let answersBefore = 0;
   const calls = new Map<string, ToolCall>();
   const cutOff = () => {
-    // Claude Code may say twice that a turn was cut off.
-    if (turn.texts.length > 0) unfinished = turn.texts.map(({ text }) => text);
+    unfinished.push(...turn.texts.map(({ text }) => text));
     turn = emptyTurn();
   };
   for (const message of request.messages) {

@@ -40,9 +40,11 @@ export function tellStory(view: ConversationView, { own = [], quiet = false }: {
 function chooseStory(view: ConversationView, asked: string, known: readonly Story[]): { story: Story; asked: string } {
   const found = known.find((story) => story.matches(asked));
   if (found) return { story: found, asked };
-  const before = CONTINUE.test(asked) ? (view.unfinished.at(-1) ?? '') : '';
-  const cutOff = known.find((story) => story.matches(before));
-  if (cutOff) return { story: cutOff, asked: before };
+  // What was cut off more than once has texts in between that only asked to go on.
+  for (const before of CONTINUE.test(asked) ? view.unfinished.toReversed() : []) {
+    const cutOff = known.find((story) => story.matches(before));
+    if (cutOff) return { story: cutOff, asked: before };
+  }
   const hasMedia = view.media.images + view.media.documents > 0 || receivedMedia.matches(asked);
   return { story: hasMedia ? receivedMedia : hello, asked };
 }
