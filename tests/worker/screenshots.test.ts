@@ -72,7 +72,7 @@ describe('the screenshots of a turn', () => {
   test('are left to Claude once it has chosen one', async () => {
     expect(await sent('a screenshot please', ['/shots/1.png', '/shots/2.png', { chosen: '/shots/2.png' }])).toEqual([]);
     expect(await sent('a screenshot please', ['/shots/1.png', { chosen: 'shots/1.png' }, '/shots/2.png'])).toEqual(['/shots/2.png']);
-    expect(await sent('a screenshot and the log please', ['/shots/1.png', { chosen: '/work/build.log' }])).toEqual(['/shots/1.png']);
+    expect(await sent('a screenshot and the log please', ['/shots/1.png', { chosen: '/repo/build.log' }])).toEqual(['/shots/1.png']);
   });
 });
 
