@@ -1,18 +1,28 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 
-/** A port on 127.0.0.1 that nobody listens on: the preferred one if it is free, else any. */
+/**
+ * Ports from which any is taken: below those that systems give to outgoing connections (Linux from 32768, macOS from 49152), so that nobody else is given the
+ * port between the look and its use.
+ */
+const range = { from: 12_000, to: 32_000 };
+
+/** A port on 127.0.0.1 that nobody listens on: the preferred one if it is free, else any; 0 is any. Throws when none is found. */
 export async function freePort(preferred: number): Promise<number> {
-  const port = await tryPort(preferred);
-  return port ?? (await tryPort(0)) ?? preferred;
+  if (preferred !== 0 && (await isFree(preferred))) return preferred;
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const port = randomInt(range.from, range.to);
+    if (await isFree(port)) return port;
+  }
+  throw new Error('there is no free port on this machine');
 }
 
-async function tryPort(port: number): Promise<number | undefined> {
+async function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  const bound = await new Promise<number | undefined>((resolve) => {
-    server.once('error', () => resolve(undefined));
-    server.listen({ port, host: '127.0.0.1' }, () => resolve((server.address() as AddressInfo).port));
+  const isBound = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen({ port, host: '127.0.0.1' }, () => resolve(true));
   });
   await new Promise<void>((resolve) => void server.close(() => resolve()));
-  return bound;
+  return isBound;
 }

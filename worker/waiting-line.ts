@@ -17,8 +17,11 @@ export async function waitInLine({ arrivals, outbox, places }: { arrivals: Arriv
   const look = (): void => change.resolve(undefined);
   const endListening = arrivals.listen(conversation, look);
   signal.addEventListener('abort', look, { once: true });
-  const timer = setTimeout(look, patienceMs);
-  const tellAt = Date.now() + patienceMs;
+  let isLong = false;
+  const timer = setTimeout(() => {
+    isLong = true;
+    look();
+  }, patienceMs);
   let place: Place | undefined;
   let isWorking = false;
   try {
@@ -31,7 +34,7 @@ export async function waitInLine({ arrivals, outbox, places }: { arrivals: Arriv
       isWorking = place.isGranted();
       if (isWorking) return place;
       // One whom only a schedule has woken waits for nobody's answer.
-      if (Date.now() >= tellAt && first.some(isFromPerson)) await outbox.put([{ id: `${turn}.place`, conversation, turn, text: placeWords(place.position()) }], fence);
+      if (isLong && first.some(isFromPerson)) await outbox.put([{ id: `${turn}.place`, conversation, turn, text: placeWords(place.position()) }], fence);
       await Promise.race([place.granted, change.promise]);
     }
   } finally {

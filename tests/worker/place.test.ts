@@ -24,7 +24,7 @@ async function withPlaces(max: number, pipeline: Pipeline, use: (bench: { open: 
     return `answer to ${text} in ${turn.session === undefined ? 'a new session' : turn.session}`;
   };
   try {
-    await pipeline.startWorker({ answer, concurrency: { turns: max, deliveries: 10 } });
+    await pipeline.startWorker({ answer, concurrency: { turns: max, deliveries: 10 }, silence: { idleMs: 60_000, toolMs: 60_000 } });
     await use({ open: gate.resolve, busy: () => [...running].toSorted(), workspaces, texts: (from) => pipeline.replies(from).map(({ text }) => text) });
   } finally {
     gate.resolve();
