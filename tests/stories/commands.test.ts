@@ -1,14 +1,9 @@
 import { expect, test } from 'vitest';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
-import type { ChatMessage } from '../../simulator/chat.ts';
 import { gate } from '../support/gate-story.ts';
-import { withStory } from '../support/story-bench.ts';
-import type { StoryBench } from '../support/story-bench.ts';
+import { said, texts, withStory } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
-
-const texts = (bench: StoryBench): string[] => bench.replies().map((reply) => reply.text);
-const said = (bench: StoryBench, part: string): Promise<ChatMessage> => until(part, () => bench.replies().find((reply) => reply.text.includes(part)), 20_000);
 
 test('/help names every command; /status says what runs, also while it runs, and what waits', async () => {
   await withStory({ stories: [gate], environment: { IDLE_MINUTES: '60' } }, async (bench) => {

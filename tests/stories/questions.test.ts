@@ -4,12 +4,9 @@ import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
 import type { ChatMessage } from '../../simulator/chat.ts';
 import { phone } from '../support/pipeline.ts';
-import { withStory } from '../support/story-bench.ts';
+import { said, texts, withStory } from '../support/story-bench.ts';
 import type { StoryBench } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
-
-const texts = (bench: StoryBench): string[] => bench.replies().map((reply) => reply.text);
-const said = (bench: StoryBench, part: string): Promise<ChatMessage> => until(part, () => bench.replies().find((reply) => reply.text.includes(part)), 20_000);
 
 /** Taps a button under a message, as a phone does. */
 async function tap(bench: StoryBench, message: ChatMessage, title: string): Promise<string> {

@@ -3,15 +3,11 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
-import type { ChatMessage } from '../../simulator/chat.ts';
 import { claudeDirectory } from '../../worker/agent/environment.ts';
 import { phone } from '../support/pipeline.ts';
-import { withStory } from '../support/story-bench.ts';
+import { said, texts, withStory } from '../support/story-bench.ts';
 import type { StoryBench } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
-
-const texts = (bench: StoryBench): string[] => bench.replies().map((reply) => reply.text);
-const said = (bench: StoryBench, part: string): Promise<ChatMessage> => until(part, () => bench.replies().find((reply) => reply.text.includes(part)), 20_000);
 
 /** `which NAME`: says how many answers the model sees before this one, by which the sessions are told apart. */
 const which: Story = {

@@ -7,11 +7,10 @@ import type { TurnData, TurnResult } from '../../shared/queues.ts';
 import { findMarked } from '../../worker/agent/processes.ts';
 import { gate } from '../support/gate-story.ts';
 import { phone } from '../support/pipeline.ts';
-import { withStory } from '../support/story-bench.ts';
+import { texts, withStory } from '../support/story-bench.ts';
 import type { StoryBench } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
-const texts = (bench: StoryBench): string[] => bench.replies().map((reply) => reply.text);
 const inWorkspace = (bench: StoryBench, name: string): string => path.join(bench.dataDir, 'workspaces', phone.replace('+', ''), name);
 const stateOf = (bench: StoryBench, sid: string): Promise<string | null> => bench.redis.hget(keys.message(sid), 'state');
 

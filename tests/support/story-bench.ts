@@ -3,6 +3,7 @@ import type { Job } from 'bullmq';
 import { expect } from 'vitest';
 import { createTurns } from '../../shared/queues.ts';
 import type { TurnData, TurnResult } from '../../shared/queues.ts';
+import type { ChatMessage } from '../../simulator/chat.ts';
 import { runScriptedModel } from '../../simulator/model/scripted-model.ts';
 import type { ScriptedModel } from '../../simulator/model/scripted-model.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
@@ -12,6 +13,7 @@ import { claudeDirectory } from '../../worker/agent/environment.ts';
 import { findMarked } from '../../worker/agent/processes.ts';
 import { withPipeline } from './pipeline.ts';
 import type { Pipeline, WorkerChange } from './pipeline.ts';
+import { until } from './until.ts';
 
 export const modelKey = 'sk-ant-key-of-this-test';
 
@@ -34,6 +36,12 @@ export type StoryOptions = {
   /** What is different about the worker. */
   worker?: WorkerChange;
 };
+
+/** What the phone has got so far, in words, oldest first. */
+export const texts = (bench: Pipeline): string[] => bench.replies().map((reply) => reply.text);
+
+/** Waits for a reply that has this in its words. */
+export const said = (bench: Pipeline, part: string): Promise<ChatMessage> => until(part, () => bench.replies().find((reply) => reply.text.includes(part)));
 
 /** Runs the pipeline with the real Claude Code, the real browser and a scripted model; at the end no process of the agent is left. */
 export async function withStory({ stories = [], environment = {}, watchesCost = false, worker = {} }: StoryOptions, use: (bench: StoryBench) => Promise<void>): Promise<void> {

@@ -90,7 +90,7 @@ test('who waits in the line is obeyed at once: /status answers, and a stop takes
 
 test('whoever wrote before the worker was ready is told too, but not somebody whom only a schedule has woken', async () => {
   await withPipeline({ environment }, async (pipeline) => {
-    await createIntakeOf(pipeline, { id: 'schedule-15551230001-1-1760000000000', conversation: phone, at: new Date().toISOString(), text: 'hello', media: [] });
+    await takeIn(pipeline, { id: 'schedule-15551230001-1-1760000000000', conversation: phone, at: new Date().toISOString(), text: 'hello', media: [] });
     await pipeline.say('work', stranger);
     await pipeline.say('hello', otherPhone);
     await withPlaces(0, pipeline, async ({ texts }) => {
@@ -102,7 +102,7 @@ test('whoever wrote before the worker was ready is told too, but not somebody wh
 });
 
 /** Takes a message in as the relay does. */
-async function createIntakeOf({ redis }: Pipeline, message: Message): Promise<void> {
+async function takeIn({ redis }: Pipeline, message: Message): Promise<void> {
   const turns = createTurns(redis);
   try {
     await createIntake(turns)(message);
