@@ -33,7 +33,7 @@ function packageOf(specifier: string): string {
 
 const production = readSources('relay', 'worker', 'shared', 'deploy');
 const simulator = readSources('simulator');
-const everything = [...production, ...simulator, ...readSources('tests')];
+const everything = [...production, ...simulator, ...readSources('bench', 'tests')];
 const code = everything.filter((source) => !source.file.startsWith('tests/'));
 
 /** The files of a folder that import something from one of the other folders. */
@@ -62,25 +62,26 @@ test('shared imports neither relay nor worker', () => {
   expect(importers('shared', 'relay', 'worker')).toEqual([]);
 });
 
-test('production code never imports the simulator or the tests', () => {
-  expect(['relay', 'worker', 'shared', 'deploy', 'simulator'].flatMap((folder) => importers(folder, ...(folder === 'simulator' ? ['tests'] : ['simulator', 'tests'])))).toEqual([]);
+test('production code never imports the simulator, what measures it, or the tests', () => {
+  expect(['relay', 'worker', 'shared', 'deploy'].flatMap((folder) => importers(folder, 'simulator', 'bench', 'tests'))).toEqual([]);
+  expect([...importers('simulator', 'bench', 'tests'), ...importers('bench', 'tests')]).toEqual([]);
 });
 
 test('what runs never imports what deploys it', () => {
-  expect(['relay', 'worker', 'shared', 'simulator'].flatMap((folder) => importers(folder, 'deploy'))).toEqual([]);
+  expect(['relay', 'worker', 'shared', 'simulator', 'bench'].flatMap((folder) => importers(folder, 'deploy'))).toEqual([]);
 });
 
 test('only entry points read the environment', () => {
-  const entry = /^(relay|worker)\/main\.ts$|^deploy\/(\w+\/)?main\.ts$|^simulator\/(send|(.*[/-])?main)\.ts$/;
+  const entry = /^(relay|worker)\/main\.ts$|^deploy\/(\w+\/)?main\.ts$|^simulator\/(send|(.*[/-])?main)\.ts$|^bench\/(.*[/-])?main\.ts$|^bench\/peers\/[^/]+\.ts$/;
   expect(code.filter((source) => /\bprocess\.env\b|\bprocess\['env'\]|\bimport \{[^}]*\benv\b[^}]*\} from 'node:process'/.test(source.text) && !entry.test(source.file)).map((source) => source.file)).toEqual([]);
 });
 
 test('each package has its owner', () => {
   const outside = (name: string, owner: RegExp): string[] => usersOf(name).filter((file) => !owner.test(file));
-  expect(outside('twilio', /^(shared\/twilio-messenger\.ts|simulator\/.*)$/)).toEqual([]);
-  expect(outside('@anthropic-ai/claude-agent-sdk', /^worker\/agent\//)).toEqual([]);
-  expect(outside('ioredis', /^(shared\/redis\.ts|simulator\/.*)$/)).toEqual([]);
-  expect(outside('express', /^(relay|simulator)\//)).toEqual([]);
+  expect(outside('twilio', /^(shared\/twilio-messenger\.ts|simulator\/.*|bench\/.*)$/)).toEqual([]);
+  expect(outside('@anthropic-ai/claude-agent-sdk', /^(worker\/agent|bench\/peers)\//)).toEqual([]);
+  expect(outside('ioredis', /^(shared\/redis\.ts|simulator\/.*|bench\/.*)$/)).toEqual([]);
+  expect(outside('express', /^(relay|simulator|bench\/peers)\//)).toEqual([]);
   expect(['@bull-board/api', '@bull-board/express'].flatMap((name) => outside(name, /^relay\/dashboard\.ts$/))).toEqual([]);
   expect(outside('vitest', /^$/)).toEqual([]);
 });
