@@ -10,4 +10,4 @@ if [ -n "$(find "$data" -maxdepth 1 ! -user agent -print -quit)" ]; then chown -
 rights=+setuid,+setgid,+kill
 export HOME=/home/sidepocket
 exec setpriv --reuid sidepocket --regid sidepocket --clear-groups "--inh-caps=-all,$rights" "--ambient-caps=-all,$rights" "--bounding-set=-all,$rights" --no-new-privs -- \
-  tini -s -- node --disable-sigusr1 worker/main.ts
+  tini -s -- node --disable-sigusr1 --disable-warning=CLAUDE_SDK_CAN_USE_TOOL_SHADOWED worker/main.ts

@@ -103,7 +103,7 @@ export async function runSimulator({ dir, model, searchPath, idleMinutes, enviro
     const redis = new Redis(redisServer.url);
     redis.on('error', (error: Error) => log.debug({ err: error }, 'Redis'));
     releasers.add('Redis connection', () => redis.disconnect());
-    const dashboardUrl = `${relayUrl}/admin/queues`;
+    const dashboardUrl = `${relayUrl}/admin`;
     const system = (): SystemState => ({ number: account.number, phones, vm: vm.state(), model: scripted ? 'scripted' : 'real', dashboardUrl });
     const phone = await runPhone({ port: await freePort(ports.phone), chat: twin.chat, system, turnState: (sid) => readTurnState(redis, sid) });
     releasers.add('phone', () => phone.stop());

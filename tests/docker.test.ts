@@ -88,6 +88,9 @@ test('the VM gives the agent its tools and a user of its own, and starts the wor
   for (const set of ['inh', 'ambient', 'bounding']) expect(start).toMatch(new RegExp(`"--${set}-(caps|set)=-all,\\$rights"`));
   expect(start).toContain('--reuid sidepocket --regid sidepocket --clear-groups');
   expect(start).toContain('--no-new-privs');
+  // What is switched off by hand is switched off here: nothing else says why a warning may be passed over.
+  const [, flags = ''] = /"worker": "node ((?:--\S+ )*)worker\/main\.ts"/.exec(read('package.json')) ?? [];
+  for (const flag of flags.trim().split(' ')) expect(start).toContain(` ${flag} `);
 });
 
 test('compose gives each process every variable that it reads, and none of the other’s', () => {

@@ -1,70 +1,37 @@
 import { expect, test } from 'vitest';
 import { parseRelayConfig } from '../../relay/config.ts';
 import { relayParts, runRelay } from '../../relay/relay.ts';
-import { createDelivery } from '../../shared/delivery.ts';
 import { keys } from '../../shared/keys.ts';
-import { createLedger } from '../../shared/ledger.ts';
-import { createOutbox } from '../../shared/outbox.ts';
-import { createPace } from '../../shared/pace.ts';
-import { createDeliveries } from '../../shared/queues.ts';
-import { connectRedis } from '../../shared/redis.ts';
+import { createLog } from '../../shared/log.ts';
 import { startTracing } from '../../shared/telemetry.ts';
-import { traceMessenger } from '../../shared/traced-messenger.ts';
 import { untraced } from '../../shared/tracing.ts';
-import type { Tracing } from '../../shared/tracing.ts';
-import { createTwilioMessenger } from '../../shared/twilio-messenger.ts';
-import { createDeliveryProcessor } from '../../worker/deliveries.ts';
-import { closeQueueWorker, createQueueWorker } from '../../worker/queue-worker.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
-import type { Pipeline } from '../support/pipeline.ts';
 import { runTraceReceiver } from '../support/trace-receiver.ts';
 import { until } from '../support/until.ts';
 
-/** Works both queues as the worker does, with an answer of its own making. */
-async function withSmallWorker({ environment, log, redis }: Pipeline, tracing: Tracing, use: () => Promise<void>): Promise<void> {
-  const own = connectRedis(environment['REDIS_URL'] ?? '', 'patient', log);
-  const deliveries = createDeliveries(own, { telemetry: tracing.queues });
-  const outbox = createOutbox(own, deliveries);
-  const account = { accountSid: environment['TWILIO_ACCOUNT_SID'] ?? '', authToken: environment['TWILIO_AUTH_TOKEN'] ?? '', number: environment['TWILIO_WHATSAPP_NUMBER'] ?? '', apiUrl: environment['TWILIO_API_URL'] };
-  const deliver = createDelivery({
-    messenger: traceMessenger(createTwilioMessenger(account, log), tracing.trace), outbox, ledger: createLedger(own), log, pace: createPace(own, { intervalMs: 1, burst: 100 }),
-    publicUrl: environment['PUBLIC_URL'] ?? '', reconciling: { firstMs: 100, lastMs: 400, blindMs: 2000 }, now: Date.now,
-  });
-  const common = { redis: own, owner: 'small#1', concurrency: 1, running: new Set<string>(), telemetry: tracing.queues, log };
-  const workers = [
-    createQueueWorker({
-      ...common, name: 'turns',
-      process: async (job) => {
-        const messages = (await redis.lrange(keys.inbox(phone), 0, -1)).map((raw) => String(JSON.parse(raw).id));
-        await outbox.put([{ id: `${job.id}.1`, conversation: phone, turn: job.id ?? '', text: 'an answer' }], undefined, { conversation: phone, ids: messages, state: 'answered' });
-      },
-    }),
-    createQueueWorker({ ...common, name: 'deliveries', process: createDeliveryProcessor(outbox, deliver) }),
-  ];
-  for (const worker of workers) worker.run().catch(() => undefined);
-  try {
-    await use();
-  } finally {
-    await Promise.all(workers.map((worker) => closeQueueWorker(worker, 3000)));
-    await deliveries.close();
-    own.disconnect();
-  }
-}
+type Line = Record<string, unknown>;
 
-test('with an address for traces a message is one trace, from the webhook to its delivery, with nothing in it that somebody said', async () => {
+/** The log lines of a message's way, in their order: what happened, and of a status which one. */
+const trailOf = (lines: Line[], turn: string): string[] => lines.filter((line) => line['turn'] === turn).map(({ msg, status }) => (msg === 'status' ? `status ${String(status)}` : String(msg)));
+
+test('with an address for traces a message is one trace, from the webhook through the worker to its delivery, and one id in the log, with nothing in either that somebody said', async () => {
   const receiver = await runTraceReceiver();
+  const lines: Line[] = [];
+  const log = createLog('test', 'info', { write: (line) => void lines.push(JSON.parse(line) as Line) });
   try {
-    await withPipeline({ relay: false, environment: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url } }, async (pipeline) => {
+    await withPipeline({ relay: false, log, environment: { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url } }, async (pipeline) => {
       const config = parseRelayConfig(pipeline.environment);
       const tracing = await startTracing(config, 'sidepocket-test');
-      const relay = await runRelay(config, pipeline.log, { ...relayParts(config, pipeline.log), tracing });
+      const relay = await runRelay(config, log, { ...relayParts(config, log), tracing });
       let sid = '';
       try {
-        await withSmallWorker(pipeline, tracing, async () => {
-          sid = await pipeline.say('private words');
-          await until('the answer', () => pipeline.replies().length === 1);
-          await until('its delivery', async () => (await pipeline.redis.hget(keys.reply(`${sid}.1`), 'status')) === 'delivered');
-        });
+        // The two share one tracing here, which the relay ends.
+        const worker = await pipeline.startWorker({ tracing: { ...tracing, stop: async () => undefined }, answer: async () => 'an answer' });
+        sid = await pipeline.say('private words');
+        await until('the answer', () => pipeline.replies().length === 1);
+        await until('the line about its delivery', () => trailOf(lines, sid).includes('status delivered'));
+        await until('the end of the turn', () => trailOf(lines, sid).includes('turn done'));
+        await worker.stop();
       } finally {
         // What has not been sent is sent with the end.
         await relay.stop();
@@ -76,19 +43,19 @@ test('with an address for traces a message is one trace, from the webhook to its
       expect(root).toMatchObject({ kind: 2, parent: undefined, attributes: { 'sidepocket.message': sid, 'sidepocket.outcome': 'new' } });
       const trail = ['message', 'add turns', 'process turns', 'add deliveries', 'process deliveries', 'send'];
       for (const [index, name] of trail.entries()) {
-        const span = spans.find((candidate) => candidate.trace === root?.trace && candidate.name === name);
-        expect(span, `${name} of ${spans.map((other) => other.name).join()}`).toBeDefined();
-        const parent = spans.find(({ id }) => id === span?.parent);
-        expect(parent?.name).toBe(trail[index - 1]);
+        const found = spans.filter((span) => span.trace === root?.trace && span.name === name);
+        expect(found, `${name} of ${spans.map((other) => other.name).join()}`).toHaveLength(1);
+        expect(spans.find(({ id }) => id === found[0]?.parent)?.name).toBe(trail[index - 1]);
       }
       expect(spans.filter(({ name, attributes }) => name === 'status' && attributes['sidepocket.turn'] === sid && attributes['sidepocket.status'] === 'delivered')).toHaveLength(1);
-      const text = requests.map((request) => request.text).join('\n');
+      expect(trailOf(lines, sid).toSorted()).toEqual(['accepted', 'sent', 'status delivered', 'status sent', 'turn', 'turn done']);
+      const text = [...requests.map((request) => request.text), JSON.stringify(lines)].join('\n');
       for (const secret of ['private words', 'an answer', phone.slice(1), pipeline.environment['TWILIO_AUTH_TOKEN'] ?? '-']) expect(text).not.toContain(secret);
     });
   } finally {
     await receiver.stop();
   }
-}, 30_000);
+}, 60_000);
 
 test('without an address, or switched off, nothing is traced and a job carries nothing', async () => {
   expect(await startTracing({}, 'x')).toBe(untraced);
