@@ -15,7 +15,7 @@ export function createMedia(files: FileStore, log: Log): Router {
     const { token } = request.params;
     const file = /^[\w-]{16,64}$/.test(token) ? await files.find(token) : undefined;
     if (!file) {
-      response.status(404).set('X-Content-Type-Options', 'nosniff').type('text/plain').send('This file is not here, or not any more.');
+      response.status(404).set('X-Content-Type-Options', 'nosniff').type('text/plain').send('This file is not here, or not any more: such a link works for a day. Ask for the file again in the chat.');
       return;
     }
     describe(response, file);

@@ -5,11 +5,12 @@ export type ChoiceItem = z.infer<typeof Item>;
 
 /**
  * What a person may tap under a message: up to 3 buttons, or a list of up to 10 items that is opened by a button. Titles may have any length here,
- * and more items are kept, too: `toTappable` and `numberedText` make of them what WhatsApp takes. A tap comes back with the item's id.
+ * and more items are kept, too: `toTappable` and `numberedText` make of them what WhatsApp takes. A tap comes back with the item's id. `told`: the message
+ * asks nothing, and its text says already what to write instead of a tap.
  */
 export const Choices = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('buttons'), items: z.array(Item).min(1) }),
-  z.object({ kind: z.literal('list'), button: z.string(), items: z.array(Item).min(1) }),
+  z.object({ kind: z.literal('buttons'), items: z.array(Item).min(1), told: z.boolean().optional() }),
+  z.object({ kind: z.literal('list'), button: z.string(), items: z.array(Item).min(1), told: z.boolean().optional() }),
 ]);
 export type Choices = z.infer<typeof Choices>;
 
@@ -69,11 +70,12 @@ function cut(text: string, length: number): string {
 }
 
 /**
- * The question as plain text, for when it cannot be tapped: its text, the choices with numbers, and what to do. Never longer than Twilio's 1600
+ * The message as plain text, for when it cannot be tapped: its text, and for a question the choices with numbers, and what to do. Never longer than Twilio's 1600
  * characters: what does not fit is left out, first descriptions, then ends of titles, and of the text only what is over `roomForText`.
  */
 export function numberedText(text: string, choices: Choices): string {
   const body = text.trim();
+  if (choices.told && body !== '') return cutText(body, longestText);
   if (body === '') return tails(choices).find((tail) => tail.length <= longestText) ?? shortestTail(choices);
   const tail = tails(choices).find((tail) => body.length + 2 + tail.length <= longestText) ?? shortestTail(choices);
   return `${cutText(body, longestText - 2 - tail.length)}\n\n${tail}`;
@@ -81,7 +83,7 @@ export function numberedText(text: string, choices: Choices): string {
 
 /** How many characters of a question's text certainly arrive whole, also when its choices have to be written out under it. */
 export function roomForText(choices: Choices): number {
-  return longestText - 2 - shortestTail(choices).length;
+  return choices.told ? longestText : longestText - 2 - shortestTail(choices).length;
 }
 
 /** The choices written out, from the most telling way to the shortest. Under buttons WhatsApp shows no descriptions: the text has said what is to be said. */

@@ -17,7 +17,7 @@ export type Budget = {
 
 /** What the person grants at a time (US dollars). */
 const stepUsd = 1;
-const goOn = `Continue, +$${stepUsd}`;
+const goOn = `Continue? +$${stepUsd}`;
 
 /** `end` ends the turn. */
 export function createBudget({ budgets, conversations, spend }: BudgetParts, { conversation, fence }: TurnContext, questions: Questions, end: (failure: AgentFailure) => void): Budget {

@@ -10,6 +10,7 @@ import type { TurnData, TurnResult } from '../shared/queues.ts';
 import { AgentFailure } from './agent/agent.ts';
 import { failureSentence } from './failure-sentence.ts';
 import { delayJob, handBack } from './job-moves.ts';
+import { quoteMessage } from './message-words.ts';
 import type { TurnContext } from './turn-context.ts';
 import { planWait } from './wait-plan.ts';
 
@@ -24,12 +25,15 @@ export async function giveUpExhausted(parts: EndingParts, context: TurnContext, 
   const exhausted = new Set(context.job.data.messages.filter((message) => message.attempts > mostAttempts).map((message) => message.id));
   const failed = messages.filter((message) => exhausted.has(message.id));
   if (failed.length === 0) return messages;
-  await giveUp(parts, context, new AgentFailure('died', 'it ended the worker each time'), failed);
+  await giveUp(parts, context, new AgentFailure('died', 'it ended the worker each time'), failed, []);
   return messages.filter((message) => !exhausted.has(message.id));
 }
 
-/** Decides what becomes of a turn that did not end well: handed back, put off, tried again, or given up with a sentence. `hasBegun`: it has taken up its messages. Always throws. */
-export async function endBadly(parts: EndingParts, context: TurnContext, error: unknown, hasBegun: boolean): Promise<never> {
+/** How far a turn had come: `hasBegun` when it has taken up its messages; `answerers` are messages that have answered its questions. */
+export type TurnStand = { hasBegun: boolean; answerers: string[] };
+
+/** Decides what becomes of a turn that did not end well: handed back, put off, tried again, or given up with a sentence. Always throws. */
+export async function endBadly(parts: EndingParts, context: TurnContext, error: unknown, { hasBegun, answerers }: TurnStand): Promise<never> {
   const { job, token, turn, fence, signal, log } = context;
   if (error instanceof FencedError) throw error;
   if (signal.aborted) {
@@ -54,10 +58,12 @@ export async function endBadly(parts: EndingParts, context: TurnContext, error: 
   }
   const attempts = new Map(job.data.messages.map((message) => [message.id, message.attempts]));
   const worthAnother = failure.kind === 'died' || failure.kind === 'broken';
-  const left = (await parts.inbox.read(conversation)).filter((message) => attempts.has(message.id));
+  // What answered a question says nothing without the work that asked it: it goes when that work is given up.
+  const left = (await parts.inbox.read(conversation)).filter(({ id }) => attempts.has(id) && !answerers.includes(id));
   const isOver = (message: Message): boolean => !worthAnother || (attempts.get(message.id) ?? 0) >= mostAttempts;
-  await giveUp(parts, context, failure, left.filter(isOver));
-  if (left.every(isOver)) throw new UnrecoverableError(`${failure.kind}: ${failure.message}`);
+  const isAllOver = left.every(isOver);
+  await giveUp(parts, context, failure, left.filter(isOver), isAllOver ? answerers : []);
+  if (isAllOver) throw new UnrecoverableError(`${failure.kind}: ${failure.message}`);
   return await delayJob(job, token, 1000 * 2 ** (Math.max(...attempts.values()) - 1));
 }
 
@@ -66,24 +72,27 @@ async function forgetAttempt(job: Job<TurnData, TurnResult>): Promise<void> {
   await job.updateData({ ...job.data, messages: job.data.messages.map((message) => ({ ...message, attempts: message.attempts - 1 })) });
 }
 
-/** Says in one sentence that there will be no answer; the messages can be brought back by `retry`. */
-async function giveUp({ conversations, outbox }: EndingParts, { job, turn, fence }: TurnContext, failure: AgentFailure, failed: Message[]): Promise<void> {
+/** Says in one sentence that there will be no answer; the messages can be brought back by `retry`. `settled` leave the inbox with them, for good. */
+async function giveUp({ conversations, outbox }: EndingParts, { job, turn, fence }: TurnContext, failure: AgentFailure, failed: Message[], settled: string[]): Promise<void> {
   const [first] = failed;
   if (!first) return;
   const { conversation } = job.data;
   await conversations.write(conversation, fence, { failed: failed.map((message) => JSON.stringify(message)) });
   const { timezone } = await conversations.read(conversation);
   const text = failureSentence(failure.kind, failure.resetsAt, timezone);
-  await outbox.put([{ id: `${turn}.failed.${first.id}.${job.attemptsStarted}`, conversation, turn, text }], fence, { conversation, ids: failed.map((message) => message.id), state: 'failed' });
+  await outbox.put([{ id: `${turn}.failed.${first.id}.${job.attemptsStarted}`, conversation, turn, text }], fence, { conversation, ids: [...failed.map((message) => message.id), ...settled], state: 'failed' });
 }
 
-/** Ends a turn that the person has stopped: its messages and the stop are settled in the step that says so, and what was under way is named. */
-export async function settleStopped({ inbox, outbox }: EndingParts, { job, turn, fence, log }: TurnContext, by: Message): Promise<void> {
+/** Ends a turn that the person has stopped: its messages and the stop are settled in the step that says so, and what was under way or waited is named. `answerers` as in TurnStand. */
+export async function settleStopped({ inbox, outbox }: EndingParts, { job, turn, fence, log }: TurnContext, by: Message, answerers: string[]): Promise<void> {
   const { conversation } = job.data;
-  const taken = new Set(job.data.messages.map((message) => message.id));
-  const waiting = (await inbox.read(conversation)).map((message) => message.id);
-  const ids = [...waiting.slice(0, waiting.indexOf(by.id)), by.id].concat(waiting.filter((id) => taken.has(id)));
-  const doing = typeof job.progress === 'string' && job.progress !== '' ? ` I was at this: ${job.progress.slice(0, 200)}` : '';
-  await outbox.put([{ id: `${by.id}.stopped`, conversation, turn, text: `Stopped.${doing}` }], fence, { conversation, ids: [...new Set(ids)], state: 'answered' });
+  const taken = new Set([...job.data.messages.map((message) => message.id), ...answerers]);
+  const waiting = await inbox.read(conversation);
+  const before = waiting.slice(0, waiting.findIndex(({ id }) => id === by.id));
+  const ids = [...before, by, ...waiting.filter(({ id }) => taken.has(id))].map(({ id }) => id);
+  const doing = typeof job.progress === 'string' && job.progress !== '' ? ` I was at this: ${job.progress.slice(0, 200)}.` : '';
+  const dropped = before.filter((message) => !taken.has(message.id)).map(quoteMessage);
+  const also = dropped.length > 0 ? ` I leave this, too: ${dropped.join(', ')}.` : '';
+  await outbox.put([{ id: `${by.id}.stopped`, conversation, turn, text: `Stopped.${doing}${also}` }], fence, { conversation, ids: [...new Set(ids)], state: 'answered' });
   log.info({ conversation }, 'turn stopped by the person');
 }

@@ -115,6 +115,7 @@ describe('written out', () => {
     expect(numberedText('Claude wants to run `npm test`.', buttons('Allow', 'Deny'))).toBe('Claude wants to run `npm test`.\n\n1. Allow\n2. Deny\n\nAnswer with a number.');
     expect(numberedText('Which one?', list([{ title: 'First', description: 'the quick one' }, { title: 'Second' }]))).toBe('Which one?\n\n1. First: the quick one\n2. Second\n\nAnswer with a number.');
     expect(numberedText('The budget is used up.', buttons('Continue? +$1'))).toBe('The budget is used up.\n\n1. Continue? +$1\n\nAnswer with 1.');
+    expect(numberedText('Write “/resume 2”.', { ...buttons('One', 'Two'), told: true })).toBe('Write “/resume 2”.');
     expect(numberedText('', buttons('Allow', 'Deny'))).toBe('1. Allow\n2. Deny\n\nAnswer with a number.');
   });
 

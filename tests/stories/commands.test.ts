@@ -1,8 +1,6 @@
 import { expect, test } from 'vitest';
-import { callTool, text } from '../../simulator/model/answer.ts';
-import type { Story } from '../../simulator/model/stories/story.ts';
 import { gate } from '../support/gate-story.ts';
-import { said, texts, withStory } from '../support/story-bench.ts';
+import { said, withStory } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
 test('/help names every command; /status says what runs, also while it runs, and what waits', async () => {
@@ -15,13 +13,13 @@ test('/help names every command; /status says what runs, also while it runs, and
     expect(idle.text).toContain('it sleeps after 60 min without work');
     expect(idle.text).not.toContain('I also work');
     await bench.say('gate');
-    await until('it works', async () => (await bench.jobs('active')).some((job) => String(job.progress).startsWith('Bash')), 20_000);
+    await until('it works', async () => (await bench.jobs('active')).some((job) => job.progress === 'waiting at the gate'), 20_000);
     await bench.say('/queue say done');
     await bench.say('/status');
     const busy = await said(bench, 'Working for');
-    expect(busy.text).toMatch(/on “gate”, now: .*\.\nWaiting: “say done”\./);
+    expect(busy.text).toMatch(/on “gate”, now: waiting at the gate\.\nWaiting: “say done”\./);
     await bench.say('stop');
-    await said(bench, 'Stopped.');
+    expect((await said(bench, 'Stopped.')).text).toBe('Stopped. I was at this: waiting at the gate. I leave this, too: “say done”.');
   });
 });
 
@@ -45,51 +43,18 @@ test('/model changes the model that is asked from then on', async () => {
   });
 });
 
-test('/cost tells what was spent; each answer is counted once', async () => {
+test('what Claude has planned comes by itself; /schedules lists it and cancels it', async () => {
   await withStory({}, async (bench) => {
-    await bench.say('/cost');
-    await said(bench, 'Nothing has been spent this month.');
-    await bench.say('say one');
-    await said(bench, 'one');
-    await bench.say('/cost');
-    const cost = await said(bench, 'Today: ');
-    expect(cost.text).toMatch(/^Today: (?:\$\d|under \$0\.01).*\(1 answer\)/);
-  });
-});
-
-/** `spend`: two tools, one after the other. */
-const spend: Story = {
-  matches: (asked) => asked === 'spend' || asked.includes('You were interrupted'),
-  next: ({ results }) => (results.length < 2 ? callTool('Bash', { command: `echo step ${results.length}`, description: 'Spend money' }) : text('all spent')),
-};
-
-test('a budget stops the turn with a question; a yes goes on, a no ends it and says so', async () => {
-  await withStory({ stories: [spend], environment: { BUDGET_USD_PER_TURN: '0.000001' }, watchesCost: true }, async (bench) => {
-    await bench.say('spend');
-    const question = await said(bench, 'Shall I go on?');
-    expect(question.text).toMatch(/^This task has cost .*; its budget is /);
-    expect(question.buttons.map(({ title }) => title)).toEqual(['Continue, +$1', 'Stop here']);
-    await bench.say('1');
-    await said(bench, 'all spent');
-    await bench.say('/new');
-    await said(bench, 'A fresh start');
-    await bench.say('spend');
-    await until('the second question', () => texts(bench).filter((words) => words.includes('Shall I go on?')).length === 2, 20_000);
-    await bench.say('stop here');
-    await said(bench, 'the budget is used up');
-  });
-});
-
-test('the budget of a day is asked about before anything is spent, once for each dollar', async () => {
-  await withStory({ environment: { BUDGET_USD_PER_DAY: '0.000001' }, watchesCost: true }, async (bench) => {
-    await bench.say('say one');
-    await said(bench, 'one');
-    await bench.say('say two');
-    const question = await said(bench, 'Today has cost');
-    await bench.twin.chat.receive(question.phone, { choice: { id: question.buttons[0]?.id ?? '', title: 'Continue, +$1', kind: 'button' }, quoted: question.sid });
-    await said(bench, 'two');
-    await bench.say('say three');
-    await said(bench, 'three');
-    expect(texts(bench).filter((words) => words.includes('Shall I go on?'))).toHaveLength(1);
+    await bench.say('/schedules');
+    await said(bench, 'Nothing is scheduled.');
+    await bench.say('every weekday at 9 in Europe/Berlin say good morning');
+    await said(bench, 'Scheduled as number 1: every weekday at 9:00');
+    await bench.say('remind me in 0.02 minutes to drink water');
+    await said(bench, 'Reminder: drink water');
+    await bench.say('/schedules');
+    const list = await said(bench, 'to cancel number 1.');
+    expect(list.text).toMatch(/^1\. every weekday at 9:00: say good morning \(next: .*9:00\)\n\nText/);
+    await bench.say('/schedules cancel 1');
+    await said(bench, 'Cancelled: every weekday at 9:00, “say good morning”.');
   });
 });

@@ -3,19 +3,46 @@ import { keys } from '../../shared/keys.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';
 import { failureSentence, limitWithoutTime } from '../../worker/failure-sentence.ts';
 import { withPipeline } from '../support/pipeline.ts';
-import { withStory } from '../support/story-bench.ts';
+import { modelKey, said, texts, withStory } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
-test('a model that does not exist is said in one sentence, and “retry” goes on once there is one', async () => {
-  await withStory({}, async ({ say, replies, model }) => {
-    model.faults.noModel = Infinity;
-    await say('say something');
-    await until('the sentence', () => replies().length === 1, 25_000);
-    expect(replies()[0]?.text).toBe(failureSentence('no-model'));
-    model.faults.noModel = 0;
-    await say('retry');
-    await until('the answer', () => replies().length === 2, 25_000);
-    expect(replies()[1]?.text).toMatch(/something/);
+test('a passing overload is not felt; a lasting one, an expired sign-in, no credit and no such model are one sentence each, “retry” goes on, and no secret is kept', async () => {
+  await withStory({ agent: { modelPatienceMs: 3000 } }, async (bench) => {
+    bench.model.faults.overloaded = 1;
+    await bench.say('say all is well');
+    await until('the answer', () => texts(bench).length > 0, 25_000);
+    expect(texts(bench)).toEqual(['all is well']);
+    const troubles = [['overloaded', 'overloaded'], ['unauthorized', 'signed-out'], ['creditTooLow', 'no-credit'], ['noModel', 'no-model']] as const;
+    for (const [index, [fault, kind]] of troubles.entries()) {
+      bench.model.faults[fault] = Infinity;
+      await bench.say(`say number ${index}`);
+      await said(bench, failureSentence(kind));
+      bench.model.faults[fault] = 0;
+      await bench.say('retry');
+      await said(bench, `number ${index}`);
+      expect(texts(bench)).toHaveLength(3 + index * 2);
+    }
+    const failed = await bench.jobs('failed');
+    expect(failed.map(({ failedReason }) => failedReason)).toContain('no-credit: Credit balance is too low');
+    const stored = JSON.stringify([failed.map((job) => job.toJSON()), await Promise.all(failed.map(bench.logs))]);
+    expect(stored).toContain('failed: no-credit: Credit balance is too low');
+    for (const secret of [modelKey, bench.environment['TWILIO_AUTH_TOKEN'] ?? '?', bench.environment['ADMIN_PASSWORD'] ?? '?']) expect(stored).not.toContain(secret);
+  });
+}, 120_000);
+
+test('a usage limit is told with the time of its end, waited for, and the turn goes on by itself', async () => {
+  await withStory({ agent: { secrets: { ANTHROPIC_API_KEY: undefined, CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-oat01-scripted' } } }, async (bench) => {
+    await bench.say('say one');
+    await said(bench, 'one');
+    const resetsAt = Math.ceil(Date.now() / 1000) * 1000 + 6000;
+    Object.assign(bench.model.faults, { rateLimited: Infinity, rateLimitResetsAt: resetsAt });
+    await bench.say('say two');
+    const limit = await said(bench, 'usage limit');
+    expect(limit.text).toMatch(/^Claude's usage limit is reached until (?:.* )?\d{1,2}:\d\d UTC\. I go on by myself then\.$/);
+    bench.model.faults.rateLimited = 0;
+    await said(bench, 'two');
+    expect(Date.now()).toBeGreaterThanOrEqual(resetsAt);
+    expect(texts(bench)).toEqual(['one', limit.text, 'two']);
   });
 }, 90_000);
 

@@ -1,20 +1,13 @@
-import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { expect, test } from 'vitest';
-import { phone } from '../support/pipeline.ts';
-import { gate } from '../support/gate-story.ts';
-import { withStory } from '../support/story-bench.ts';
-import type { StoryBench } from '../support/story-bench.ts';
+import { gate, openGate } from '../support/gate-story.ts';
+import { said, texts, withStory, workspaceOf } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
-
-const texts = ({ replies }: StoryBench): string[] => replies().map(({ text }) => text);
-const openGate = ({ dataDir }: StoryBench): Promise<void> => writeFile(path.join(dataDir, 'workspaces', phone.slice(1), 'gate'), '');
 
 test('long work says now and then what it does, never the same twice, and the answer comes last', async () => {
   await withStory({ stories: [gate], worker: { progress: { firstMs: 300, everyMs: 300 } } }, async (bench) => {
     await bench.say('gate');
     await until('the line about the gate', () => texts(bench).includes('Waiting at the gate'), 25_000);
-    await openGate(bench);
+    await openGate(workspaceOf(bench));
     await until('the answer', () => texts(bench).includes('through'), 25_000);
     expect(texts(bench).at(-1)).toBe('through');
     expect(new Set(texts(bench)).size).toBe(texts(bench).length);
@@ -28,14 +21,20 @@ test('by itself a short turn says nothing but its answer; with /verbose each ste
     await bench.say('run: echo hello');
     await until('the answer', () => texts(bench).length > 0, 25_000);
     expect(texts(bench)).toEqual([expect.stringContaining('hello')]);
+    expect(bench.twin.memory.typing.map(({ status }) => status)).toContain(200);
     await bench.say('/verbose');
     await until('the word about it', () => texts(bench).length === 2);
     await bench.say('gate');
     await until('the step', () => texts(bench).includes('▸ Wait at the gate'), 25_000);
-    await openGate(bench);
+    await openGate(workspaceOf(bench));
     await until('the answer', () => texts(bench).includes('through'), 25_000);
     await bench.say('run: echo twice');
     await until('the second answer', () => texts(bench).some((text) => text.includes('twice')), 25_000);
     expect(texts(bench).slice(2)).toEqual(['▸ Wait at the gate', 'through', '▸ Run the command that was asked for', expect.stringContaining('twice')]);
+    await bench.say('/quiet');
+    await said(bench, 'Quiet again');
+    await bench.say('run: echo thrice');
+    await said(bench, 'thrice');
+    expect(texts(bench)).toHaveLength(8);
   });
 }, 90_000);

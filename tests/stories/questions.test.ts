@@ -1,19 +1,13 @@
+import path from 'node:path';
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/keys.ts';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
-import type { ChatMessage } from '../../simulator/chat.ts';
+import { failureSentence } from '../../worker/failure-sentence.ts';
+import { atGate } from '../support/gate-story.ts';
 import { phone } from '../support/pipeline.ts';
-import { said, texts, withStory } from '../support/story-bench.ts';
-import type { StoryBench } from '../support/story-bench.ts';
+import { said, tap, texts, withStory } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
-
-/** Taps a button under a message, as a phone does. */
-async function tap(bench: StoryBench, message: ChatMessage, title: string): Promise<string> {
-  const choice = [...message.buttons, ...(message.list?.items ?? [])].find((button) => button.title === title);
-  if (!choice) throw new Error(`no button “${title}” among ${message.buttons.map((button) => button.title).join(', ')}`);
-  return (await bench.twin.chat.receive(phone, { choice: { id: choice.id, title, kind: message.list ? 'list' : 'button' }, quoted: message.sid })).sid;
-}
 
 /** `four`: one question with four options, the most that Claude Code takes. */
 const four: Story = {
@@ -34,6 +28,16 @@ const touch: Story = {
     if (result) return text(result.isError ? `It was not allowed: ${result.text.slice(0, 60)}` : `Did ${verb} ${name}.`);
     // In the mode `edits` Claude Code takes plain file commands such as touch for edits.
     return verb === 'touch' ? callTool('Bash', { command: `sh -c 'touch ${name}'`, description: 'Touch a file' }) : callTool('Write', { file_path: name, content: 'new' });
+  },
+};
+
+/** `ask, then wait`: asks, and works for long once it is answered. */
+const askThenWait: Story = {
+  matches: (asked) => asked === 'ask, then wait',
+  next({ results }) {
+    const options = ['Yes', 'No'].map((label) => ({ label, description: label }));
+    const isAnswered = results.some(({ name }) => name === 'AskUserQuestion');
+    return isAnswered ? callTool('Bash', { command: 'touch begun; sleep 60', description: 'Wait' }) : callTool('AskUserQuestion', { questions: [{ question: 'Go on?', header: 'Going on', multiSelect: false, options }] });
   },
 };
 
@@ -96,6 +100,11 @@ test('where the account cannot have buttons the question comes with numbers', as
     expect(question.text).toMatch(/1\. Red[^]*2\. Green[^]*3\. Blue/);
     await bench.say('3');
     await said(bench, 'You chose Blue.');
+    // What asks nothing says by itself what to write.
+    await bench.say('/permissions');
+    const modes = await said(bench, '*/permissions ask*');
+    expect(modes.buttons).toEqual([]);
+    expect(modes.text).toMatch(/I work without asking \(now\)$/);
   });
 });
 
@@ -129,10 +138,30 @@ test('with permissions “ask” a command waits for a yes; a no keeps it from r
     await until('the second question', () => bench.replies().filter((reply) => reply.text.includes('May I run this command?')).length === 2);
     await bench.say('1');
     await said(bench, 'Did touch c.txt.');
-    await bench.say('/permissions all');
-    await said(bench, 'I work without asking');
+    await bench.say('/permissions');
+    await tap(bench, await said(bench, '*/permissions all*'), 'All');
+    await said(bench, 'From now on: I work without asking.');
     await bench.say('touch d.txt');
     await said(bench, 'Did touch d.txt.');
     expect(bench.replies().filter((reply) => reply.text.includes('May I run this command?'))).toHaveLength(2);
+  });
+});
+
+test('what answered a question goes with the work that asked it: it is neither said to Claude nor brought back by “retry”', async () => {
+  await withStory({ stories: [askThenWait], environment: { STOP_SECONDS: '1' } }, async (bench) => {
+    const workspace = path.join(bench.dataDir, 'workspaces', phone.replace('+', ''));
+    await bench.say('ask, then wait');
+    await tap(bench, await said(bench, 'Go on?'), 'Yes');
+    await atGate(workspace);
+    // The worker that goes on has not heard the answer itself.
+    bench.model.faults.creditTooLow = Infinity;
+    await bench.restartWorker();
+    await said(bench, failureSentence('no-credit'));
+    await until('nothing is left', async () => (await bench.redis.llen(keys.inbox(phone))) === 0);
+    bench.model.faults.creditTooLow = 0;
+    expect(JSON.parse((await bench.redis.hget(keys.conversation(phone), 'failed')) ?? '')).toHaveLength(1);
+    await bench.say('say it is quiet');
+    await said(bench, 'it is quiet');
+    expect(texts(bench)).toHaveLength(3);
   });
 });

@@ -5,7 +5,7 @@ import { text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
 import { claudeDirectory } from '../../worker/agent/environment.ts';
 import { phone } from '../support/pipeline.ts';
-import { said, texts, withStory } from '../support/story-bench.ts';
+import { said, tap, texts, withStory, workspaceOf } from '../support/story-bench.ts';
 import type { StoryBench } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
@@ -22,7 +22,7 @@ async function readTranscripts({ dataDir }: StoryBench): Promise<string> {
   return (await Promise.all(files.map((name) => readFile(path.join(projects, name), 'utf8')))).join('\n');
 }
 
-test('/new begins afresh and keeps the files, /sessions lists what was, /resume and a quote go back', async () => {
+test('/new begins afresh and keeps the files, /sessions lists what was; a tap in the list, /resume and a quote go back', async () => {
   await withStory({ stories: [which] }, async (bench) => {
     await bench.say('which first');
     const old = await said(bench, 'first: 0 before');
@@ -36,12 +36,14 @@ test('/new begins afresh and keeps the files, /sessions lists what was, /resume 
     await bench.say('/sessions');
     const list = await said(bench, '1. which third (now)');
     expect(list.text).toContain('2. which first');
-    await bench.say('/resume 2');
+    await tap(bench, list, 'which first');
     await said(bench, 'Back in “which first”.');
     await bench.say('which fourth');
     await said(bench, 'fourth: 2 before');
     await bench.say('/resume 9');
     await said(bench, 'There is no conversation 9.');
+    await bench.say('/resume 2');
+    await said(bench, 'Back in “which third”.');
 
     await bench.say('/new');
     await until('the second fresh start', () => texts(bench).filter((words) => words.startsWith('A fresh start.')).length === 2);
@@ -50,22 +52,6 @@ test('/new begins afresh and keeps the files, /sessions lists what was, /resume 
     expect(await readTranscripts(bench)).toContain('[In reply to your message: “first: 0 before”]');
     await bench.say('which sixth');
     await said(bench, 'sixth: 4 before');
-  });
-});
-
-test('a tap in the list of sessions goes back', async () => {
-  await withStory({ stories: [which] }, async (bench) => {
-    await bench.say('which first');
-    await said(bench, 'first: 0 before');
-    await bench.say('/new');
-    await said(bench, 'A fresh start.');
-    await bench.say('which second');
-    await said(bench, 'second: 0 before');
-    await bench.say('/sessions');
-    const list = await said(bench, '1. which second (now)');
-    const item = list.list?.items.find(({ title }) => title === 'which first');
-    await bench.twin.chat.receive(phone, { choice: { id: item?.id ?? '', title: 'which first', kind: 'list' }, quoted: list.sid });
-    expect((await said(bench, 'Back in')).text).toBe('Back in “which first”.');
   });
 });
 
@@ -81,12 +67,22 @@ test('a session that is not there any more is said, and the work goes on', async
   });
 });
 
-test('an unknown command goes to Claude Code, which knows the commands of the workspace', async () => {
+test('an unknown command goes to Claude Code: the workspace’s commands and skills work, and its own; that it has summed up is said', async () => {
   await withStory({ stories: [which] }, async (bench) => {
-    const commands = path.join(bench.dataDir, 'workspaces', phone.replace('+', ''), '.claude', 'commands');
-    await mkdir(commands, { recursive: true });
-    await writeFile(path.join(commands, 'greet.md'), 'say greetings to $ARGUMENTS');
+    const own = path.join(workspaceOf(bench), '.claude');
+    await mkdir(path.join(own, 'commands'), { recursive: true });
+    await writeFile(path.join(own, 'commands', 'greet.md'), 'say greetings to $ARGUMENTS');
+    await mkdir(path.join(own, 'skills', 'farewell'), { recursive: true });
+    await writeFile(path.join(own, 'skills', 'farewell', 'SKILL.md'), '---\nname: farewell\ndescription: Says goodbye\n---\nsay goodbye to $ARGUMENTS');
     await bench.say('/greet everybody');
     expect((await said(bench, 'greetings')).text).toBe('greetings to everybody');
+    await bench.say('/farewell all');
+    expect((await said(bench, 'goodbye')).text).toContain('goodbye to all');
+    await bench.say('/compact');
+    await said(bench, 'Our conversation had become long, so I summed its beginning up for myself.');
+    await bench.say('which last');
+    await said(bench, 'last: ');
+    // The first two answers are summed up; `/compact` itself has no words.
+    expect(texts(bench).slice(-2)).toEqual(['Done.', 'last: 1 before']);
   });
 });

@@ -1,36 +1,26 @@
-import { access, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import type { Job } from 'bullmq';
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/keys.ts';
 import type { TurnData, TurnResult } from '../../shared/queues.ts';
 import { findMarked } from '../../worker/agent/processes.ts';
-import { gate } from '../support/gate-story.ts';
+import { atGate, gate, openGate } from '../support/gate-story.ts';
 import { phone } from '../support/pipeline.ts';
-import { texts, withStory } from '../support/story-bench.ts';
+import { texts, withStory, workspaceOf } from '../support/story-bench.ts';
 import type { StoryBench } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
-const inWorkspace = (bench: StoryBench, name: string): string => path.join(bench.dataDir, 'workspaces', phone.replace('+', ''), name);
 const stateOf = (bench: StoryBench, sid: string): Promise<string | null> => bench.redis.hget(keys.message(sid), 'state');
-
-/** Waits until the work stands at the gate. */
-async function atGate(bench: StoryBench): Promise<void> {
-  await until('the work at the gate', () => access(inWorkspace(bench, 'begun')).then(() => true, () => false), 20_000);
-}
 
 /** The finished turns that had something to answer. */
 const worked = async (bench: StoryBench): Promise<Job<TurnData, TurnResult>[]> => (await bench.jobs('completed')).filter((job) => job.returnvalue.messages > 0);
 
-const openGate = (bench: StoryBench): Promise<void> => writeFile(inWorkspace(bench, 'gate'), '');
-
 test('what is said while Claude works is heard at the next tool boundary and answered in the same turn, several texts in one answer', async () => {
   await withStory({ stories: [gate] }, async (bench) => {
     await bench.say('gate');
-    await atGate(bench);
+    await atGate(workspaceOf(bench));
     const sids = [await bench.say('say one'), await bench.say('say two')];
     for (const sid of sids) await until('it is taken up', async () => (await stateOf(bench, sid)) === 'working');
-    await openGate(bench);
+    await openGate(workspaceOf(bench));
     await until('the answer', () => texts(bench).length > 0, 20_000);
     await until('nothing is left', async () => (await bench.redis.llen(keys.inbox(phone))) === 0);
     expect(texts(bench)).toEqual([expect.stringMatching(/^through\s+one\s+two$/)]);
@@ -45,12 +35,12 @@ test('what is said while Claude works is heard at the next tool boundary and ans
 test('/queue waits for the turn after, and says so; what is said later is heard before it', async () => {
   await withStory({ stories: [gate] }, async (bench) => {
     await bench.say('gate');
-    await atGate(bench);
+    await atGate(workspaceOf(bench));
     await bench.say('/queue say the queued one');
     await until('it is told', () => texts(bench).some((text) => text.startsWith('I do that as soon as this is done')));
     const now = await bench.say('say now');
     await until('it is taken up', async () => (await stateOf(bench, now)) === 'working');
-    await openGate(bench);
+    await openGate(workspaceOf(bench));
     await until('the queued one', () => texts(bench).includes('the queued one'), 20_000);
     expect(await worked(bench)).toHaveLength(2);
     const [, ...answers] = texts(bench);
@@ -62,15 +52,18 @@ test('/queue waits for the turn after, and says so; what is said later is heard 
 test('/stop ends the tool that runs with all of its processes, and says what was under way', async () => {
   await withStory({ stories: [gate] }, async (bench) => {
     await bench.say('gate');
-    await atGate(bench);
+    await atGate(workspaceOf(bench));
     expect(await findShell(bench)).toBeGreaterThan(0);
     await bench.say('Stop');
     await until('the stop', () => texts(bench).length > 0);
-    expect(texts(bench)).toEqual([expect.stringMatching(/^Stopped\. I was at this: /)]);
+    expect(texts(bench)).toEqual(['Stopped. I was at this: waiting at the gate.']);
     await until('no shell of it is left', async () => (await findShell(bench)) === 0);
     await bench.say('say hello again');
     await until('the next answer', () => texts(bench).includes('hello again'), 20_000);
     expect(texts(bench)).toHaveLength(2);
+    await bench.say('stop');
+    await until('the word about it', () => texts(bench).length === 3);
+    expect(texts(bench).at(-1)).toBe('Nothing is running.');
   });
 });
 

@@ -1,5 +1,8 @@
+import { access, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
+import { until } from './until.ts';
 
 /**
  * `gate`: runs a command that leaves the file `begun` and waits for the file `gate`, then says "through" and whatever was said meanwhile. A note
@@ -12,3 +15,10 @@ export const gate: Story = {
     return done ? text('through') : callTool('Bash', { command: 'touch begun; until test -e gate; do sleep 0.05; done; echo opened', description: 'Wait at the gate' });
   },
 };
+
+/** Waits until the work in this workspace stands at the gate. */
+export async function atGate(workspace: string): Promise<void> {
+  await until('the work at the gate', () => access(path.join(workspace, 'begun')).then(() => true, () => false), 25_000);
+}
+
+export const openGate = (workspace: string): Promise<void> => writeFile(path.join(workspace, 'gate'), '');

@@ -9,9 +9,10 @@ import type { ScriptedModel } from '../../simulator/model/scripted-model.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
 import { findChromium } from '../../worker/agent/browser.ts';
 import { createClaudeAgent } from '../../worker/agent/claude.ts';
+import type { ClaudeOptions } from '../../worker/agent/claude.ts';
 import { claudeDirectory } from '../../worker/agent/environment.ts';
 import { findMarked } from '../../worker/agent/processes.ts';
-import { withPipeline } from './pipeline.ts';
+import { phone, withPipeline } from './pipeline.ts';
 import type { Pipeline, WorkerChange } from './pipeline.ts';
 import { until } from './until.ts';
 
@@ -31,20 +32,30 @@ export type StoryOptions = {
   stories?: readonly Story[];
   /** Variables for relay and worker. */
   environment?: Record<string, string>;
-  /** Whether the agent asks about its cost. */
-  watchesCost?: boolean;
+  /** What is different about the agent. */
+  agent?: Partial<Pick<ClaudeOptions, 'secrets' | 'modelPatienceMs' | 'watchesCost'>>;
   /** What is different about the worker. */
   worker?: WorkerChange;
 };
 
-/** What the phone has got so far, in words, oldest first. */
-export const texts = (bench: Pipeline): string[] => bench.replies().map((reply) => reply.text);
+/** What a phone has got so far, in words, oldest first. */
+export const texts = (bench: Pipeline, from = phone): string[] => bench.replies(from).map((reply) => reply.text);
 
 /** Waits for a reply that has this in its words. */
-export const said = (bench: Pipeline, part: string): Promise<ChatMessage> => until(part, () => bench.replies().find((reply) => reply.text.includes(part)));
+export const said = (bench: Pipeline, part: string, from = phone): Promise<ChatMessage> => until(part, () => bench.replies(from).find((reply) => reply.text.includes(part)), 25_000);
+
+/** Taps a button or a line of a list under a message, as a phone does. */
+export async function tap(bench: Pipeline, message: ChatMessage, title: string): Promise<string> {
+  const choice = [...message.buttons, ...(message.list?.items ?? [])].find((button) => button.title === title);
+  if (!choice) throw new Error(`no button “${title}” among ${message.buttons.map((button) => button.title).join(', ')}`);
+  return (await bench.twin.chat.receive(message.phone, { choice: { id: choice.id, title, kind: message.list ? 'list' : 'button' }, quoted: message.sid })).sid;
+}
+
+/** Where Claude works for a phone. */
+export const workspaceOf = (bench: Pipeline, from = phone): string => path.join(bench.dataDir, 'workspaces', from.replace('+', ''));
 
 /** Runs the pipeline with the real Claude Code, the real browser and a scripted model; at the end no process of the agent is left. */
-export async function withStory({ stories = [], environment = {}, watchesCost = false, worker = {} }: StoryOptions, use: (bench: StoryBench) => Promise<void>): Promise<void> {
+export async function withStory({ stories = [], environment = {}, agent = {}, worker = {} }: StoryOptions, use: (bench: StoryBench) => Promise<void>): Promise<void> {
   const model = await runScriptedModel({ quiet: true, stories });
   const owners: { owner: string; dataDir: string }[] = [];
   try {
@@ -57,7 +68,8 @@ export async function withStory({ stories = [], environment = {}, watchesCost = 
             owners.push({ owner, dataDir: pipeline.dataDir });
             return createClaudeAgent({
               dataDir: pipeline.dataDir, imagesDir: path.join(pipeline.dataDir, 'images'), chromium, owner, log: pipeline.log,
-              secrets: { ANTHROPIC_API_KEY: modelKey, ANTHROPIC_BASE_URL: model.url }, host: process.env, modelPatienceMs: 30_000, watchesCost, maxLive: 3, idleMs: 60_000,
+              host: process.env, modelPatienceMs: 30_000, maxLive: 3, idleMs: 60_000, ...agent,
+              secrets: { ANTHROPIC_API_KEY: modelKey, ...agent.secrets, ANTHROPIC_BASE_URL: model.url },
             });
           },
           ...worker,

@@ -6,7 +6,9 @@ import { writeMarkdown } from '../../simulator/model/stories/long-answer.ts';
 import { createAnswerWriter } from '../../worker/reply/answer.ts';
 import { chunk, messageLimit } from '../../worker/reply/chunk.ts';
 import { format } from '../../worker/reply/format.ts';
+import { withPipeline } from '../support/pipeline.ts';
 import { withRedis } from '../support/redis.ts';
+import { until } from '../support/until.ts';
 
 const publicUrl = 'https://relay.example';
 const silent = createLog('test', 'silent');
@@ -60,4 +62,13 @@ test('when its page cannot be kept, an answer is sent in as many messages as it 
   const markdown = writeMarkdown(9000);
   expect(await createAnswerWriter({ pages: full, publicUrl, log })('answer', markdown)).toEqual(chunk(format(markdown)));
   expect(lines.filter((line) => line.includes('no room for a page'))).toHaveLength(1);
+});
+
+test('an answer that says nothing is still an answer', async () => {
+  await withPipeline({}, async ({ say, replies, startWorker }) => {
+    await startWorker({ answer: async () => ' \n' });
+    await say('do it');
+    await until('the answer', () => replies().length > 0);
+    expect(replies().map((reply) => reply.text)).toEqual(['Done.']);
+  });
 });

@@ -1,7 +1,6 @@
-import { isFromPerson } from '../../shared/message.ts';
-import type { Message } from '../../shared/message.ts';
 import { dayOf } from '../../shared/spend.ts';
 import { costWords, dollars } from '../cost-words.ts';
+import { quoteMessage } from '../message-words.ts';
 import { permissionsOf } from './setting-commands.ts';
 import type { Command, CommandCall, CommandParts } from './command.ts';
 
@@ -31,10 +30,10 @@ async function writeStatus({ inbox, conversations, spend, permissions, idleMinut
   if (busy) {
     const first = waiting.find(({ id }) => job.data.messages.some((taken) => taken.id === id));
     const step = typeof job.progress === 'string' && job.progress !== '' ? `, now: ${job.progress.slice(0, 120)}` : '';
-    lines.push(`Working for ${durationInWords(Date.now() - startedAt)}${first ? ` on ${quote(first)}` : ''}${step}.`);
+    lines.push(`Working for ${durationInWords(Date.now() - startedAt)}${first ? ` on ${quoteMessage(first)}` : ''}${step}.`);
   } else lines.push('Nothing is running for you.');
   const later = waiting.filter(({ id }) => id !== message.id && !job.data.messages.some((taken) => taken.id === id));
-  if (later.length > 0) lines.push(`Waiting: ${later.map(quote).join(', ')}.`);
+  if (later.length > 0) lines.push(`Waiting: ${later.map(quoteMessage).join(', ')}.`);
   const day = dayOf(Date.now(), settings.timezone);
   lines.push(`Spent today: ${dollars(await spend.today(day, conversation))}.`);
   const others = places.taken() - (busy ? 1 : 0);
@@ -42,13 +41,6 @@ async function writeStatus({ inbox, conversations, spend, permissions, idleMinut
   lines.push(idleMinutes === undefined ? 'The computer is awake and stays so.' : `The computer is awake; it sleeps after ${idleMinutes} min without work.`);
   lines.push(`Model: ${settings.model ?? 'the usual one'}. Permissions: ${permissionsOf(settings.permissions, permissions)}.`);
   return lines.join('\n');
-}
-
-function quote(message: Message): string {
-  const text = message.text.replace(/^\/queue\s+/i, '').replaceAll(/\s+/g, ' ').trim();
-  if (!isFromPerson(message)) return 'something scheduled';
-  if (text === '') return message.media.length > 0 ? 'a file' : 'a message';
-  return `“${text.length > 60 ? `${text.slice(0, 59).trimEnd()}…` : text}”`;
 }
 
 function durationInWords(ms: number): string {

@@ -26,7 +26,7 @@ export const sessionCommands: Command[] = [
       if (all.length === 0) return 'There are no earlier conversations yet.';
       const lines = all.map((session, index) => `${index + 1}. ${shorten(session.title, 60)} (${session.id === current ? 'now' : agoInWords(session.usedAt, Date.now())})`);
       const text = `${lines.join('\n')}\n\nText “/resume 2” to go back to number 2, or reply to one of my answers there.`;
-      return all.length === 1 ? text : { text, choices: { kind: 'list', button: 'Go back to', items: all.map(asItem) } };
+      return all.length === 1 ? text : { text, choices: { kind: 'list', button: 'Go back to', items: all.map(asItem), told: true } };
     },
   },
   {

@@ -1,6 +1,6 @@
 import { permissionModes } from '../agent/agent.ts';
 import type { PermissionMode } from '../agent/agent.ts';
-import type { Command } from './command.ts';
+import type { Command, CommandAnswer } from './command.ts';
 
 const modeWords: Record<PermissionMode, string> = {
   ask: 'I ask before I change anything or run a command',
@@ -8,15 +8,20 @@ const modeWords: Record<PermissionMode, string> = {
   all: 'I work without asking',
 };
 
+/** What a button says. */
+const modeTitles: Record<PermissionMode, string> = { ask: 'Ask', edits: 'Edits', all: 'All' };
+
+const modelHelp = '*/model opus*, */model sonnet* or */model haiku* changes it, and so does a model’s full name. */model default* leads back to the usual one.';
+
 /** The person's choices, which hold until they choose again. */
 export const settingCommands: Command[] = [
   {
     pattern: /^\/model(?:\s+(\S+))?$/i,
     help: { usage: '/model opus', does: 'the model I think with' },
     anytime: true,
-    async run({ conversations }, { message: { conversation }, argument, context: { fence }, busy }) {
+    async run({ conversations }, { message: { conversation }, argument, context: { fence }, busy }): Promise<CommandAnswer> {
       const { model } = await conversations.read(conversation);
-      if (argument === '') return `${model ? `The model is ${model}.` : 'The model is the usual one.'} Text “/model opus”, “/model sonnet”, “/model haiku” or a model's full name to change it; “/model default” for the usual one.`;
+      if (argument === '') return { text: `${model ? `The model is ${model}.` : 'The model is the usual one.'}\n\n${modelHelp}`, choices: { kind: 'buttons', items: ['Opus', 'Sonnet', 'Haiku'].map((title) => ({ id: `/model ${title.toLowerCase()}`, title })), told: true } };
       if (!/^[\w.:@/[\]-]{1,80}$/.test(argument)) return 'That is not a model’s name. Text for example “/model sonnet”.';
       const isDefault = argument.toLowerCase() === 'default';
       await conversations.write(conversation, fence, { model: isDefault ? '' : argument });
@@ -27,15 +32,15 @@ export const settingCommands: Command[] = [
     pattern: /^\/permissions(?:\s+(\S+))?$/i,
     help: { usage: '/permissions ask', does: 'what I may do without asking: ask, edits, all' },
     anytime: true,
-    async run({ conversations, permissions }, { message: { conversation }, argument, context: { fence }, busy }) {
+    async run({ conversations, permissions }, { message: { conversation }, argument, context: { fence }, busy }): Promise<CommandAnswer> {
       const wanted = permissionModes.find((mode) => mode === argument.toLowerCase());
       if (wanted) {
         await conversations.write(conversation, fence, { permissions: wanted });
         return `From ${busy ? 'the next task' : 'now'} on: ${modeWords[wanted]}.`;
       }
       const present = permissionsOf((await conversations.read(conversation)).permissions, permissions);
-      const lines = permissionModes.map((mode) => `“/permissions ${mode}”: ${modeWords[mode]}${mode === present ? ' (now)' : ''}`);
-      return lines.join('\n');
+      const lines = permissionModes.map((mode) => `*/permissions ${mode}*: ${modeWords[mode]}${mode === present ? ' (now)' : ''}`);
+      return { text: lines.join('\n'), choices: { kind: 'buttons', items: permissionModes.map((mode) => ({ id: `/permissions ${mode}`, title: modeTitles[mode] })), told: true } };
     },
   },
   {

@@ -1,0 +1,13 @@
+import { isFromPerson } from '../shared/message.ts';
+import type { Message } from '../shared/message.ts';
+
+/** Most of a text that is quoted (characters). */
+const longest = 60;
+
+/** What a message is called when the person is told of it: its beginning in quotation marks, or what it is. */
+export function quoteMessage(message: Message): string {
+  const text = message.text.replace(/^\/queue\s+/i, '').replaceAll(/\s+/g, ' ').trim();
+  if (!isFromPerson(message)) return 'something scheduled';
+  if (text === '') return message.media.length > 0 ? 'a file' : 'a message';
+  return `“${text.length > longest ? `${text.slice(0, longest - 1).trimEnd()}…` : text}”`;
+}
