@@ -42,6 +42,7 @@ export const passedOn: Partial<Record<VariableName, readonly Role[]>> = {
   BUDGET_USD_PER_TURN: ['vm'],
   BUDGET_USD_PER_DAY: ['vm'],
   MAX_AGENTS: ['vm'],
+  MAX_LIVE_AGENTS: ['vm'],
   TRANSCRIBE_URL: ['vm'],
   TRANSCRIBE_MODEL: ['vm'],
   TRANSCRIBE_API_KEY: ['vm'],

@@ -8,8 +8,6 @@ import type { Metrics } from './metrics.ts';
 
 export type AppParts = {
   log: Log;
-  /** Whether Redis answers now. */
-  isReady: () => Promise<boolean>;
   doorkeeper: Doorkeeper;
   /** How many proxies stand in front. */
   proxies: number;
@@ -21,17 +19,12 @@ export type AppParts = {
   metrics: Metrics;
 };
 
-/** Everything that the relay serves besides Twilio's webhooks. */
+/** Everything that the relay serves besides Twilio's webhooks and what asks whether it lives. */
 export function createApp(parts: AppParts): Express {
   const app = express();
   app.disable('x-powered-by');
   // For the scheme only, which a secure cookie asks for; addresses are read in one place of our own.
   app.set('trust proxy', parts.proxies);
-  app.get('/health', (_request, response) => void response.json({ status: 'ok' }));
-  app.get('/ready', async (_request, response) => {
-    const ready = await parts.isReady();
-    response.status(ready ? 200 : 503).json({ status: ready ? 'ok' : 'no Redis' });
-  });
   const door = keepDoor(parts.doorkeeper);
   app.use(['/media', '/page'], door);
   app.use(parts.media, parts.pages);

@@ -1,15 +1,14 @@
 import { existsSync } from 'node:fs';
-import { createLog } from '../shared/log.ts';
-import { runProcess } from '../shared/lifecycle.ts';
-import { startTracing } from '../shared/telemetry.ts';
-import { parseRelayConfig } from './config.ts';
-import { relayParts, runRelay } from './relay.ts';
+import { flushCompileCache } from 'node:module';
+import { keepCompiledCode } from '../shared/compile-cache.ts';
+import { keepHeapSmall } from './small-heap.ts';
 
+keepCompiledCode();
 if (existsSync('.env')) process.loadEnvFile('.env');
 
-const log = createLog('relay', process.env['LOG_LEVEL'] || 'info');
-
-await runProcess(log, async () => {
-  const config = parseRelayConfig(process.env);
-  return await runRelay(config, log, { ...relayParts(config, log), tracing: await startTracing(config, 'sidepocket-relay') });
-});
+// Loaded by now, so that the cache has it.
+const { runRelayProcess } = await import('./production.ts');
+// Code that is kept belongs to the engine's settings of that moment, so it is kept before they change.
+flushCompileCache();
+keepHeapSmall();
+await runRelayProcess(process.env);

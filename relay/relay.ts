@@ -8,7 +8,6 @@ import type { Releasers, Running } from '../shared/lifecycle.ts';
 import type { Log } from '../shared/log.ts';
 import type { Messenger } from '../shared/messenger.ts';
 import { createPace, paceFor } from '../shared/pace.ts';
-import { createPageStore } from '../shared/page-store.ts';
 import { checkRedis } from '../shared/redis-check.ts';
 import { connectRedis } from '../shared/redis.ts';
 import { sweep } from '../shared/sweep.ts';
@@ -17,20 +16,18 @@ import { untraced } from '../shared/tracing.ts';
 import type { Tracing } from '../shared/tracing.ts';
 import { createTwilioMessenger } from '../shared/twilio-messenger.ts';
 import { createTyping } from '../shared/typing.ts';
-import { createAdminMount } from './admin/mount.ts';
-import { createApp } from './app.ts';
 import { beginInOrder } from './beginning.ts';
 import type { RelayConfig } from './config.ts';
 import { createDoorkeeper } from './doorkeeper.ts';
 import { createGapRepair } from './gap-repair.ts';
-import { createMedia } from './media.ts';
+import { createLazySite } from './lazy-site.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
 import { createNotices } from './notices.ts';
 import type { Notices } from './notices.ts';
-import { createPages } from './page/pages.ts';
 import { createPageRenderer } from './page/renderer.ts';
 import type { PageRenderer } from './page/renderer.ts';
+import { createProbes } from './probes.ts';
 import { createReadiness } from './readiness.ts';
 import { createSamples } from './samples.ts';
 import { createSenderLimit } from './sender-limit.ts';
@@ -40,7 +37,6 @@ import { readStanding } from './standing.ts';
 import { createStatuses } from './statuses.ts';
 import { createStores } from './stores.ts';
 import type { Stores } from './stores.ts';
-import { readVersions } from './versions.ts';
 import { createVmKeeper } from './vm-keeper.ts';
 import type { VmKeeper } from './vm-keeper.ts';
 import { wakerTimes } from './waker.ts';
@@ -81,7 +77,8 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger: carri
     releasers.add('page renderer', () => renderer.stop());
     const relay: Parts = { config, stores, metrics, keeper, notices, renderer, tracing, messenger, intake: createRelayIntake(config, stores, keeper, log), log };
 
-    const server = await runServer(config.PORT, config.HOST, createListener(relay));
+    const listener = createListener(relay);
+    const server = await runServer(config.PORT, config.HOST, listener);
     releasers.add('server', () => server.stop());
     const beginning = begin(relay, releasers);
     releasers.add('beginning', () => beginning.stop());
@@ -113,7 +110,7 @@ function createRelayIntake(config: RelayConfig, { turns, ledger, outbox }: Store
   };
 }
 
-/** Everything that the relay serves: Twilio's webhooks first, then the rest. */
+/** Everything that the relay serves: Twilio's webhooks first, then whether it lives, then the rest. */
 function createListener({ config, stores, metrics, keeper, notices, renderer, tracing, intake, log }: Parts): RequestListener {
   const acks = createSamples(mostAcks);
   const doorkeeper = createDoorkeeper(config.TRUST_PROXY, log);
@@ -129,16 +126,10 @@ function createListener({ config, stores, metrics, keeper, notices, renderer, tr
     },
     now: () => new Date(),
   });
-  const app = createApp({
-    log, metrics, doorkeeper,
-    proxies: config.TRUST_PROXY,
-    isReady: createReadiness(stores.redis),
-    media: createMedia(stores.files, log),
-    pages: createPages(createPageStore(stores.redis, config.RETENTION_DAYS), renderer, log),
-    admin: createAdminMount({ ...stores, config, acks, log, versions: readVersions(), onRetried: keeper.look }),
-  });
+  const probes = createProbes(createReadiness(stores.redis));
+  const site = createLazySite(async () => (await import('./site.ts')).createSite({ config, stores, metrics, doorkeeper, renderer, acks, onRetried: keeper.look, log }), log);
   return (request, response) => {
-    if (!webhooks(request, response)) app(request, response);
+    if (!webhooks(request, response) && !probes(request, response)) site(request, response);
   };
 }
 

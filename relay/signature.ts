@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 
 /** Tells whether a signature was made by Twilio for this path (with its query) and these parameters. */
 export type Verifier = (pathAndQuery: string, parameters: URLSearchParams, signature: string) => boolean;
@@ -10,12 +10,13 @@ export type Verifier = (pathAndQuery: string, parameters: URLSearchParams, signa
  */
 export function createVerifier(publicUrl: string, authTokens: string[]): Verifier {
   const bases = spellings(publicUrl);
+  const secrets = authTokens.map((token) => createSecretKey(token, 'utf8'));
   return (pathAndQuery, parameters, signature) => {
     const given = Buffer.from(signature);
     const rest = pathAndQuery + canonical(parameters);
-    return authTokens.some((token) =>
+    return secrets.some((secret) =>
       bases.some((base) => {
-        const expected = Buffer.from(createHmac('sha1', token).update(base + rest, 'utf8').digest('base64'));
+        const expected = Buffer.from(createHmac('sha1', secret).update(base + rest, 'utf8').digest('base64'));
         return expected.length === given.length && timingSafeEqual(expected, given);
       }),
     );
@@ -37,16 +38,17 @@ function spellings(publicUrl: string): string[] {
 }
 
 function canonical(parameters: URLSearchParams): string {
-  const values = new Map<string, string[]>();
-  for (const [name, value] of parameters) {
-    const known = values.get(name);
-    if (!known) values.set(name, [value]);
-    else if (!known.includes(value)) known.push(value);
-  }
   let text = '';
-  for (const name of [...values.keys()].sort()) {
-    const own = values.get(name) ?? [];
-    for (const value of own.length > 1 ? own.sort() : own) text += name + value;
+  let [lastName, lastValue]: [string?, string?] = [];
+  for (const [name, value] of [...parameters].sort(byNameAndValue)) {
+    if (name === lastName && value === lastValue) continue;
+    text += name + value;
+    [lastName, lastValue] = [name, value];
   }
   return text;
+}
+
+function byNameAndValue([name, value]: [string, string], [otherName, otherValue]: [string, string]): number {
+  if (name === otherName) return value < otherValue ? -1 : Number(value > otherValue);
+  return name < otherName ? -1 : 1;
 }

@@ -4,6 +4,7 @@ import type { Redis } from '../shared/redis.ts';
 import { readReplyCounts } from '../shared/reply-counts.ts';
 import { dayOf, total } from '../shared/spend.ts';
 import type { Spend } from '../shared/spend.ts';
+import { createVmState } from '../shared/vm-state.ts';
 
 /** How things stand in Redis, in numbers: turns by state, replies by status and failures by Twilio's code since the beginning, and dollars. */
 export type Standing = {
@@ -18,17 +19,16 @@ export type Standing = {
 
 /** Reads it. Throws when Redis is away. */
 export async function readStanding(redis: Redis, turns: Turns, spend: Spend, now: number): Promise<Standing> {
-  const [states, counts, spending, numbers, awake] = await Promise.all([
-    turns.queue.getJobCounts('waiting', 'active', 'delayed', 'failed', 'completed'), readReplyCounts(redis), spend.read(dayOf(now)), redis.smembers(keys.conversations), redis.exists(keys.heartbeat),
+  const [states, counts, spending, waiting, awake] = await Promise.all([
+    turns.queue.getJobCounts('waiting', 'active', 'delayed', 'failed', 'completed'), readReplyCounts(redis), spend.read(dayOf(now)), createVmState(redis).waiting(), redis.exists(keys.heartbeat),
   ]);
-  const lengths = await Promise.all(numbers.map((number) => redis.llen(keys.inbox(number))));
   return {
     turns: states,
     replies: counts.statuses,
     failures: counts.codes,
     spentToday: total(spending.today).costUsd,
     spentThisMonth: total(spending.month).costUsd,
-    messagesWaiting: lengths.reduce((sum, length) => sum + length, 0),
+    messagesWaiting: waiting.messages,
     isAwake: awake === 1,
   };
 }

@@ -1,4 +1,4 @@
-import { listenToControl } from '../shared/control.ts';
+import { channels, listenToControl } from '../shared/control.ts';
 import type { Control } from '../shared/control.ts';
 import { keys } from '../shared/keys.ts';
 import type { Running } from '../shared/lifecycle.ts';
@@ -35,21 +35,38 @@ export type VmKeeper = {
   start(): Promise<Running>;
 };
 
+/** While the VM wakes, "typing…" is kept showing for so many who have written last: each costs a request to Twilio every 20 s. */
+const mostTyping = 50;
+
+/** So many are told something at the same time. */
+const toldAtOnce = 20;
+
 /** A wake that nobody has ended is forgotten after this time (ms). */
 const longestWake = 3600_000;
 
 export function createVmKeeper({ redis, wakeUrl, wakeSecret, typing, notices, metrics, times, log }: VmKeeperParts): VmKeeper {
   const vm = createVmState(redis);
-  /** The last message of each conversation, for its typing indicator. */
+  /** The last message of those who have written last, for their typing indicator. */
   const lastMessages = new Map<string, string>();
 
   const tellWaiting = (about: string, wake: number, text: string): void => {
-    vm.waiting()
-      .then((conversations) => Promise.all(conversations.map((conversation) => notices(`${about}.${wake}.${conversation}`, conversation, text))))
-      .catch((error: unknown) => log.warn({ err: error }, 'could not tell who waits'));
+    const tell = async (): Promise<void> => {
+      const { conversations } = await vm.waiting();
+      for (let index = 0; index < conversations.length; index += toldAtOnce) {
+        await Promise.all(conversations.slice(index, index + toldAtOnce).map((conversation) => notices(`${about}.${wake}.${conversation}`, conversation, text)));
+      }
+    };
+    tell().catch((error: unknown) => log.warn({ err: error }, 'could not tell who waits'));
+  };
+  const noteLast = (conversation: string, id: string): void => {
+    lastMessages.delete(conversation);
+    lastMessages.set(conversation, id);
+    const [oldest] = lastMessages.keys();
+    if (lastMessages.size > mostTyping && oldest !== undefined) lastMessages.delete(oldest);
   };
   const showTyping = async (): Promise<void> => {
-    for (const conversation of await vm.waiting()) {
+    if (lastMessages.size === 0) return;
+    for (const conversation of (await vm.waiting([...lastMessages.keys()])).conversations) {
       const message = lastMessages.get(conversation);
       if (message) void typing.show(conversation, message);
     }
@@ -72,7 +89,7 @@ export function createVmKeeper({ redis, wakeUrl, wakeSecret, typing, notices, me
 
   return {
     onAccepted({ conversation, id }) {
-      lastMessages.set(conversation, id);
+      noteLast(conversation, id);
       void typing.show(conversation, id);
       if (wakeUrl) waker.look();
     },
@@ -87,7 +104,7 @@ export function createVmKeeper({ redis, wakeUrl, wakeSecret, typing, notices, me
         waker.onControl(said);
       };
       // It may have fallen asleep unheard.
-      const control = await listenToControl(redis, onControl, () => waker.onControl({ kind: 'asleep', nextDue: 0 }));
+      const control = await listenToControl(redis, onControl, () => waker.onControl({ kind: 'asleep', nextDue: 0 }), channels.exceptMessages);
       waker.look();
       return {
         async stop() {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { CarrierStatus } from '../shared/ledger.ts';
-import { MessageSid } from '../shared/message.ts';
+import { isMessageSid } from '../shared/message.ts';
 import type { Message } from '../shared/message.ts';
 import { PhoneNumber } from '../shared/phone-number.ts';
 import { BadRequest } from './form.ts';
@@ -13,23 +13,23 @@ const mostMedia = 10;
  * notice, so unknown ones are ignored. Throws BadRequest 400 when it has no id or no sender.
  */
 export function parseMessage(form: URLSearchParams, now: Date): Message {
-  const id = MessageSid.safeParse(form.get('MessageSid'));
-  if (!id.success) throw new BadRequest(400, 'no MessageSid');
+  const id = form.get('MessageSid');
+  if (!isMessageSid(id)) throw new BadRequest(400, 'no MessageSid');
   const from = PhoneNumber.safeParse(form.get('From'));
   if (!from.success) throw new BadRequest(400, 'no sender');
   const location = parseLocation(form);
   const choice = parseChoice(form);
-  const quoted = MessageSid.safeParse(form.get('OriginalRepliedMessageSid')).data;
+  const quoted = form.get('OriginalRepliedMessageSid');
   const profileName = form.get('ProfileName');
   return {
-    id: id.data,
+    id,
     conversation: from.data,
     at: now.toISOString(),
     text: form.get('Body') ?? '',
     media: parseMedia(form),
     ...(location ? { location } : {}),
     ...(choice ? { choice } : {}),
-    ...(quoted ? { quoted } : {}),
+    ...(isMessageSid(quoted) ? { quoted } : {}),
     ...(profileName ? { profileName } : {}),
   };
 }
@@ -67,13 +67,13 @@ const carrierStatuses = new Map<string, CarrierStatus>([
 
 /** Reads a status callback. Undefined when it is about nothing of ours or in a state that the ledger has no use for. Throws BadRequest 400 without a MessageSid. */
 export function parseStatus(form: URLSearchParams, query: URLSearchParams): StatusReport | undefined {
-  const sid = MessageSid.safeParse(form.get('MessageSid'));
-  if (!sid.success) throw new BadRequest(400, 'no MessageSid');
+  const sid = form.get('MessageSid');
+  if (!isMessageSid(sid)) throw new BadRequest(400, 'no MessageSid');
   const reply = z.string().min(1).max(300).safeParse(query.get('reply'));
   const conversation = PhoneNumber.safeParse(query.get('conversation'));
   const status = carrierStatuses.get(form.get('MessageStatus') ?? '');
   if (!reply.success || !conversation.success || !status) return undefined;
   const turn = z.string().min(1).max(300).safeParse(query.get('turn')).data;
   const code = Number(form.get('ErrorCode'));
-  return { ...(turn === undefined ? {} : { turn }), reply: reply.data, conversation: conversation.data, sid: sid.data, status, code: Number.isInteger(code) && code > 0 ? code : undefined };
+  return { ...(turn === undefined ? {} : { turn }), reply: reply.data, conversation: conversation.data, sid, status, code: Number.isInteger(code) && code > 0 ? code : undefined };
 }

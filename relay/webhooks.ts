@@ -101,20 +101,23 @@ export function createWebhooks(parts: WebhookParts): (request: IncomingMessage, 
     const path = url.split('?', 1)[0] ?? '';
     if (request.method !== 'POST' || (path !== '/webhook' && path !== '/webhook/status')) return false;
     const start = performance.now();
-    response.once('finish', () => parts.onAnswered(path, response.statusCode, performance.now() - start));
+    const answer = (status: number, body: string): void => {
+      respond(response, status, body);
+      parts.onAnswered(path, status, performance.now() - start);
+    };
     handle(request, url, path).then(
-      () => answer(response, 200, nothingToSay),
+      () => answer(200, nothingToSay),
       (error: unknown) => {
         if (error instanceof BadRequest) {
           // The doorkeeper has said that this address is turned away.
           if (error.status !== 429) log.warn({ path, status: error.status, reason: error.message }, 'refused');
           // The rest of a refused body is read and dropped: closing over unread bytes would reset the connection before the answer arrives.
           request.resume();
-          answer(response, error.status, '');
+          answer(error.status, '');
         } else {
           parts.count('not stored');
           log.error({ path, err: error }, 'not stored');
-          answer(response, 503, '');
+          answer(503, '');
         }
       },
     );
@@ -122,7 +125,7 @@ export function createWebhooks(parts: WebhookParts): (request: IncomingMessage, 
   };
 }
 
-function answer(response: ServerResponse, status: number, body: string): void {
+function respond(response: ServerResponse, status: number, body: string): void {
   if (response.headersSent) return;
   response.writeHead(status, {
     'Content-Type': 'text/xml; charset=utf-8', 'Content-Length': Buffer.byteLength(body), 'X-Content-Type-Options': 'nosniff',

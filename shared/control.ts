@@ -16,11 +16,14 @@ export const Control = z.discriminatedUnion('kind', [
 ]);
 export type Control = z.infer<typeof Control>;
 
+/** Where everything is said, and where all but the arrival of messages is: that is much more than everything else. */
+export const channels = { everything: [keys.control, keys.arrivals], exceptMessages: [keys.control] };
+
 /**
- * Listens on the control channel with a connection of its own, which costs no Redis command while nothing is said. `onMissed` is called whenever the
+ * Listens to what processes tell each other, with a connection of its own, which costs no Redis command while nothing is said. `onMissed` is called whenever the
  * connection was away and is back: something may have been said meanwhile.
  */
-export async function listenToControl(redis: Redis, onControl: (control: Control) => void, onMissed: () => void): Promise<Running> {
+export async function listenToControl(redis: Redis, onControl: (control: Control) => void, onMissed: () => void, where: string[] = channels.everything): Promise<Running> {
   const subscriber = redis.duplicate({ commandTimeout: undefined, enableOfflineQueue: true, maxRetriesPerRequest: null });
   // The connection it was made from logs the outage.
   subscriber.on('error', () => undefined);
@@ -28,7 +31,7 @@ export async function listenToControl(redis: Redis, onControl: (control: Control
     const control = parseControl(raw);
     if (control) onControl(control);
   });
-  await subscriber.subscribe(keys.control);
+  await subscriber.subscribe(...where);
   subscriber.on('ready', onMissed);
   return { stop: async () => subscriber.disconnect() };
 }

@@ -28,14 +28,17 @@ export type DeliveryParts = {
   now: () => number;
 };
 
-/** What became of the outbox's head: it left the outbox, or it stays and the next look is due in so many milliseconds. */
-export type DeliveryStep = { done: true } | { done: false; waitMs: number };
+/** What became of the outbox's head: it left the outbox, where `left` others are if that is known, or it stays and the next look is due in so many milliseconds. */
+export type DeliveryStep = { done: true; left?: number } | { done: false; waitMs: number };
+
+/** Delivers one reply. `begun` is the number of the attempt where a departure has noted it already. */
+export type Deliver = (reply: Reply, fence?: Fence, begun?: number) => Promise<DeliveryStep>;
 
 /** After this time (ms) a reply that Twilio keeps putting off is given up: a day. */
 const patience = 24 * 3600_000;
 
 /** Delivers one reply, one step at a time. Everything it needs to know it reads from the ledger, so a new process can go on anywhere. */
-export function createDelivery(parts: DeliveryParts): (reply: Reply, fence?: Fence) => Promise<DeliveryStep> {
+export function createDelivery(parts: DeliveryParts): Deliver {
   const { messenger, ledger, pace, reconciling, log } = parts;
 
   const refused = async (reply: Reply, attempt: number, failure: SendFailure): Promise<DeliveryStep> => {
@@ -74,7 +77,20 @@ export function createDelivery(parts: DeliveryParts): (reply: Reply, fence?: Fen
     return age < reconciling.lastMs ? { done: false, waitMs: reconciling.lastMs - age } : undefined;
   };
 
-  return async (reply, fence) => {
+  const send = async (reply: Reply, attempt: number): Promise<DeliveryStep> => {
+    try {
+      const { sid } = await messenger.send(describe(parts.publicUrl, reply));
+      const left = await ledger.accepted(reply, sid, attempt);
+      log.info({ turn: reply.turn, reply: reply.id, sid }, 'sent');
+      return { done: true, left };
+    } catch (error) {
+      if (error instanceof SendFailure) return await refused(reply, attempt, error);
+      throw error;
+    }
+  };
+
+  return async (reply, fence, begun) => {
+    if (begun !== undefined) return await send(reply, begun);
     if (reply.status === 'posting') {
       const found = await lookUp(reply);
       if (found) return found;
@@ -82,16 +98,7 @@ export function createDelivery(parts: DeliveryParts): (reply: Reply, fence?: Fen
     const waitMs = Math.max(reply.notBefore - parts.now(), 0) || (await pace.reserve(reply.conversation, parts.now()));
     if (waitMs > 0) return { done: false, waitMs };
     const attempt = await ledger.begin(fence, reply);
-    if (attempt === undefined) return { done: true };
-    try {
-      const { sid } = await messenger.send(describe(parts.publicUrl, reply));
-      await ledger.accepted(reply, sid, attempt);
-      log.info({ turn: reply.turn, reply: reply.id, sid }, 'sent');
-      return { done: true };
-    } catch (error) {
-      if (error instanceof SendFailure) return await refused(reply, attempt, error);
-      throw error;
-    }
+    return attempt === undefined ? { done: true } : await send(reply, attempt);
   };
 }
 

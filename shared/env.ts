@@ -72,6 +72,8 @@ export const variables = {
   MODEL_PATIENCE_SECONDS: seconds,
   /** How many conversations are worked at once; unset, the machine's memory says. */
   MAX_AGENTS: z.coerce.number('must be a number').int('must be a whole number').min(1, 'must be at least 1').max(100, 'must be at most 100'),
+  /** How many processes of Claude may live at once, at work, idle and spare together; an open browser counts as one more. Unset, the machine's memory says. */
+  MAX_LIVE_AGENTS: z.coerce.number('must be a number').int('must be a whole number').min(1, 'must be at least 1').max(100, 'must be at most 100'),
   /** What writes voice messages down: a service as OpenAI's is, or a command on this machine. */
   TRANSCRIBE_URL: baseUrl,
   TRANSCRIBE_MODEL: z.string().min(1),

@@ -1,6 +1,7 @@
 import { bringBackLua } from './bring-back.ts';
 import { keys, prefix } from './keys.ts';
 import { Message } from './message.ts';
+import type { TurnData } from './queues.ts';
 import type { Redis } from './redis.ts';
 import { runScript } from './script.ts';
 import type { Script } from './script.ts';
@@ -20,8 +21,8 @@ export class FencedError extends Error {
 export type Inbox = {
   /** The waiting messages, oldest first. */
   read(conversation: string): Promise<Message[]>;
-  /** Notes that the turn has taken the messages up. Throws FencedError. */
-  take(fence: Fence, ids: string[], turn: string): Promise<void>;
+  /** Notes that the turn has taken the messages up, and in its job what it has taken up so far. Throws FencedError. */
+  take(fence: Fence, ids: string[], turn: string, data: TurnData): Promise<void>;
   /**
    * Brings the messages of the turn that was given up last back to the head of the inbox, and takes out the message that asked for it, in one
    * atomic step. Returns how many came back; with 0 nothing has changed. Throws FencedError.
@@ -31,11 +32,13 @@ export type Inbox = {
 
 const takeScript: Script = {
   name: 'sidepocketTake',
-  keys: 1,
-  // KEYS: lock. ARGV: token, prefix, turn, ids…
+  keys: 2,
+  // KEYS: lock, job. ARGV: token, prefix, turn, the job's data as JSON, ids…
   lua: `
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
-    for i = 4, #ARGV do
+    -- What BullMQ's own updateData does, which would be another trip.
+    if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('HSET', KEYS[2], 'data', ARGV[4]) end
+    for i = 5, #ARGV do
       local key = ARGV[2] .. ':message:' .. ARGV[i]
       if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', 'working', 'turn', ARGV[3]) end
     end
@@ -62,8 +65,8 @@ export function createInbox(redis: Redis): Inbox {
       const raw = await redis.lrange(keys.inbox(conversation), 0, -1);
       return raw.map((entry) => Message.parse(JSON.parse(entry)));
     },
-    async take(fence, ids, turn) {
-      const outcome = await runScript(redis, takeScript, [fence.lock, fence.token, prefix, turn, ...ids]);
+    async take(fence, ids, turn, data) {
+      const outcome = await runScript(redis, takeScript, [fence.lock, keys.job('turns', turn), fence.token, prefix, turn, JSON.stringify(data), ...ids]);
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
     },
     async bringBack(fence, conversation, askedBy) {

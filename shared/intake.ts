@@ -16,7 +16,7 @@ export type Acceptance = { outcome: 'new' | 'duplicate' | 'stranded'; turn: stri
 /**
  * Claims the id and appends the message, in one step. The same transaction then adds a turn named after the message. A duplicate must not get
  * one, and a transaction cannot branch, so for a duplicate the job's key is made to exist (BullMQ adds no job whose id exists) until
- * the end of the transaction. A message on the control channel tells the worker that there is more.
+ * the end of the transaction. A message on a channel of its own tells the workers that there is more.
  */
 const acceptScript: Script = {
   name: 'sidepocketAccept',
@@ -69,7 +69,7 @@ export function createIntake(turns: Turns, retentionDays: number = usualRetentio
       script: acceptScript,
       args: [
         keys.message(id), keys.inbox(conversation), keys.conversations, keys.job('turns', id), keys.deduplication('turns', conversation),
-        claimLifetime, conversation, at, JSON.stringify(message), keys.control, id, keys.message(''), keys.delayed('turns'),
+        claimLifetime, conversation, at, JSON.stringify(message), keys.arrivals, id, keys.message(''), keys.delayed('turns'),
       ],
       wantsJob: (reply: unknown) => reply === 'new',
       after: { script: clearPlaceholderScript, args: [keys.job('turns', id)] },

@@ -68,11 +68,14 @@ export const keys = {
   live: (conversation: string): string => `${prefix}:live:${conversation}`,
   /** Pub/sub channel on which workers hear of what concerns a running turn or a live session. */
   control: `${prefix}:control`,
+  /** Pub/sub channel on which the workers hear of each message that was accepted. The relay, which does not listen to it, is spared its own words. */
+  arrivals: `${prefix}:arrivals`,
   /** BullMQ's own keys that our scripts look at. */
   job: (queue: string, id: string): string => `${prefix}:${queue}:${id}`,
   jobLock: (queue: string, id: string): string => `${prefix}:${queue}:${id}:lock`,
   deduplication: (queue: string, id: string): string => `${prefix}:${queue}:de:${id}`,
   active: (queue: string): string => `${prefix}:${queue}:active`,
+  waitingJobs: (queue: string): string => `${prefix}:${queue}:wait`,
   delayed: (queue: string): string => `${prefix}:${queue}:delayed`,
   stalled: (queue: string): string => `${prefix}:${queue}:stalled`,
   stalledCheck: (queue: string): string => `${prefix}:${queue}:stalled-check`,

@@ -28,8 +28,8 @@ export type Ledger = {
    * settled the reply meanwhile. Throws FencedError.
    */
   begin(fence: Fence | undefined, reply: Reply): Promise<number | undefined>;
-  /** Notes that Twilio has it under this id since that attempt, and takes it out of the outbox. A later attempt's word stands. */
-  accepted(reply: Reply, sid: string, attempt: number): Promise<void>;
+  /** Notes that Twilio has it under this id since that attempt, and takes it out of the outbox. A later attempt's word stands. Returns how many replies the outbox still holds. */
+  accepted(reply: Reply, sid: string, attempt: number): Promise<number>;
   /** Notes that the attempt was refused and does what the action says; undefined when a later word about the reply stands. */
   failed(reply: Reply, attempt: number, action: RefusalAction, code: number | undefined): Promise<FailureOutcome | undefined>;
   /** Notes what a status callback says of the reply. */
@@ -74,12 +74,12 @@ const acceptedScript: Script = {
   keys: 3,
   // KEYS: reply, sent, outbox. ARGV: id, sid, lifetime, attempt. A callback that came first has claimed the sid already: then it is right.
   lua: `${countLua}
-    if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[3]) then return 'known' end
-    if redis.call('HGET', KEYS[1], 'status') ~= 'posting' or redis.call('HGET', KEYS[1], 'attempts') ~= ARGV[4] then return 'superseded' end
-    redis.call('HSET', KEYS[1], 'sid', ARGV[2], 'status', 'queued')
-    count('status:queued')
-    redis.call('LREM', KEYS[3], 1, ARGV[1])
-    return 'accepted'`,
+    if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[3]) and redis.call('HGET', KEYS[1], 'status') == 'posting' and redis.call('HGET', KEYS[1], 'attempts') == ARGV[4] then
+      redis.call('HSET', KEYS[1], 'sid', ARGV[2], 'status', 'queued')
+      count('status:queued')
+      redis.call('LREM', KEYS[3], 1, ARGV[1])
+    end
+    return redis.call('LLEN', KEYS[3])`,
 };
 
 /** Puts a reply that was out of the outbox back into its place: before the first that was said after it. */
@@ -212,7 +212,7 @@ export function createLedger(redis: Redis, now: () => Date = () => new Date(), r
       return outcome === 'settled' ? undefined : Number(outcome);
     },
     async accepted(reply, sid, attempt) {
-      await runScript(redis, acceptedScript, [keys.reply(reply.id), keys.sent(sid), keys.outbox(reply.conversation), reply.id, sid, replyLifetime, attempt]);
+      return Number(await runScript(redis, acceptedScript, [keys.reply(reply.id), keys.sent(sid), keys.outbox(reply.conversation), reply.id, sid, replyLifetime, attempt]));
     },
     async failed(reply, attempt, action, code) {
       const outcome = await runScript(redis, failedScript, [...where(reply), reply.id, action, code ?? '', now().getTime(), attempt, keys.reply('')]);

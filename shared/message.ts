@@ -1,8 +1,14 @@
 import { z } from 'zod';
 import { PhoneNumber } from './phone-number.ts';
 
+const messageSid = /^(SM|MM)[0-9a-fA-F]{32}$/;
+
 /** Twilio's ids of messages: `SM` (text) or `MM` (media) and 32 hexadecimal digits. */
-export const MessageSid = z.string().regex(/^(SM|MM)[0-9a-fA-F]{32}$/);
+export const MessageSid = z.string().regex(messageSid);
+
+export function isMessageSid(value: string | null): value is string {
+  return value !== null && messageSid.test(value);
+}
 
 /** The ids of messages that a schedule wrote: the conversation's digits, the schedule's number, and when it was due (ms since 1970). */
 const ScheduledId = z.string().regex(/^schedule-\d+-\d+-\d+$/);
@@ -30,7 +36,7 @@ export type Message = z.infer<typeof Message>;
 
 /** Whether a person wrote it. Only such a message opens WhatsApp's 24-hour window, and only to such a one "typing…" can be shown. */
 export function isFromPerson(message: Pick<Message, 'id'>): boolean {
-  return MessageSid.safeParse(message.id).success;
+  return isMessageSid(message.id);
 }
 
 /** How far a message has come; kept in the hash that also claims its id. */

@@ -17,6 +17,8 @@ export type Remembered = { id: string; from: string; to: string; text: string; a
  * did not go out with something to tap.
  */
 export interface Messenger {
+  /** Loads what sending needs, where that takes a while, so that the first message need not wait for it. Never throws. */
+  warmUp?(): Promise<void>;
   send(message: Outgoing): Promise<{ sid: string }>;
   /** Ids of messages equal to this one, in either form, that the carrier accepted at or after `since`, oldest first. Throws SendFailure. */
   find(message: Outgoing, since: Date): Promise<string[]>;

@@ -1,32 +1,37 @@
+import { z } from 'zod';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import { keys, prefix } from './keys.ts';
 import type { MessageState } from './message.ts';
 import type { Deliveries } from './queues.ts';
 import type { Redis } from './redis.ts';
-import { Reply } from './reply.ts';
 import type { NewReply } from './reply.ts';
 import { retentionSeconds, usualRetentionDays } from './retention.ts';
 import { runScript } from './script.ts';
 import type { Script } from './script.ts';
+import { priceOf, recordLua } from './spend.ts';
+import type { SpendEntry } from './spend.ts';
 
 /** Messages that get their final state in the same step as their reply is put. */
 export type Settlement = {
   conversation: string;
   ids: string[];
   state: Extract<MessageState, 'answered' | 'failed'>;
+  /** What the answer has cost; counted once, and also when the fence's holder is somebody else now: it is spent all the same. */
+  price?: SpendEntry;
 };
+
+/** How many replies were new, and how many messages the inbox still holds. */
+export type Put = { added: number; left: number };
 
 /** A conversation's replies on their way out, in order. */
 export type Outbox = {
   /**
    * Puts replies of one conversation at the end, in order, and makes sure that somebody delivers them. A reply whose id is known already is not put
    * again. With a settlement, the messages that they answer leave the inbox in the same atomic step, so a message is never
-   * answered twice and never left without its answer. Returns how many were new. Throws FencedError when the fence's holder is somebody else now.
+   * answered twice and never left without its answer. Throws FencedError when the fence's holder is somebody else now.
    */
-  put(replies: NewReply[], fence?: Fence, settlement?: Settlement): Promise<number>;
-  /** The reply to deliver next, with its ledger; undefined when nothing is left. */
-  head(conversation: string): Promise<Reply | undefined>;
+  put(replies: NewReply[], fence?: Fence, settlement?: Settlement): Promise<Put>;
   /** Whether a reply with this id was ever put. */
   has(id: string): Promise<boolean>;
   /** Makes sure that somebody delivers what is in the outbox. */
@@ -36,8 +41,9 @@ export type Outbox = {
 const putScript: Script = {
   name: 'sidepocketPut',
   keys: 5,
-  // KEYS: lock, outbox, conversations, inbox, conversation. ARGV: token or '', prefix, lifetime, conversation, now, replies as JSON, settled ids as JSON, their state.
-  lua: `
+  // KEYS: lock, outbox, conversations, inbox, conversation. ARGV: token or '', prefix, lifetime, conversation, now, replies as JSON, settled ids as JSON, their state, price or ''.
+  lua: `${recordLua}
+    if ARGV[9] ~= '' then record(ARGV[9]) end
     if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
     local new = 0
     for _, reply in ipairs(cjson.decode(ARGV[6])) do
@@ -67,33 +73,27 @@ const putScript: Script = {
         if settled[cjson.decode(raw).id] then redis.call('LREM', KEYS[4], 1, raw) end
       end
     end
-    return new`,
+    return { new, redis.call('LLEN', KEYS[4]) }`,
 };
+
+const Outcome = z.tuple([z.number(), z.number()]);
 
 /** Replies and their ledgers are kept for `retentionDays`. */
 export function createOutbox(redis: Redis, deliveries: Deliveries, retentionDays: number = usualRetentionDays): Outbox {
   return {
     async put(replies, fence, settlement) {
       const conversation = replies[0]?.conversation ?? settlement?.conversation;
-      if (conversation === undefined) return 0;
+      if (conversation === undefined) return { added: 0, left: 0 };
       const args = [
         fence?.lock ?? keys.conversations, keys.outbox(conversation), keys.conversations, keys.inbox(conversation), keys.conversation(conversation),
         fence?.token ?? '', prefix, retentionSeconds(retentionDays), conversation, new Date().toISOString(),
         JSON.stringify(replies.map(({ id, turn, text, file, choices, template = '', session = '' }) => ({ id, turn, text, template, session, file: asJson(file), choices: asJson(choices) }))),
-        JSON.stringify(settlement?.ids ?? []), settlement?.state ?? '',
+        JSON.stringify(settlement?.ids ?? []), settlement?.state ?? '', (settlement?.price && priceOf(settlement.price)) ?? '',
       ];
       const outcome = replies.length > 0 ? (await deliveries.runAndAdd({ script: putScript, args }, conversation)).reply : await runScript(redis, putScript, args);
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
-      return Number(outcome);
-    },
-    async head(conversation) {
-      for (let id = await redis.lindex(keys.outbox(conversation), 0); id; id = await redis.lindex(keys.outbox(conversation), 0)) {
-        const reply = Reply.safeParse(await redis.hgetall(keys.reply(id)));
-        if (reply.success) return reply.data;
-        // Forgotten after its lifetime, or not ours: it must not hold up what follows.
-        await redis.lrem(keys.outbox(conversation), 1, id);
-      }
-      return undefined;
+      const [added, left] = Outcome.parse(outcome);
+      return { added, left };
     },
     async has(id) {
       return (await redis.exists(keys.reply(id))) === 1;

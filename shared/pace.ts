@@ -25,20 +25,24 @@ export type Pace = {
 };
 
 /**
- * The generic cell rate algorithm: the key holds the time at which all that was sent would be "paid off"; a message may go
- * while that lies less than the burst ahead.
+ * The generic cell rate algorithm, in Lua: the key holds the time at which all that was sent would be "paid off"; a message may go
+ * while that lies less than the burst ahead. Returns 0, or how long to wait (ms).
  */
+export const reserveLua = `
+  local function reserve(key, now, interval, burst)
+    local paid = math.max(tonumber(redis.call('GET', key) or '0'), now)
+    local wait = paid + interval - burst * interval - now
+    if wait > 0 then return math.ceil(wait) end
+    redis.call('SET', key, paid + interval, 'PX', math.ceil(paid + interval - now) + 1000)
+    return 0
+  end`;
+
 const reserveScript: Script = {
   name: 'sidepocketReserve',
   keys: 1,
   // KEYS: pace. ARGV: now (ms), interval (ms), burst.
-  lua: `
-    local now, interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-    local paid = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
-    local wait = paid + interval - burst * interval - now
-    if wait > 0 then return math.ceil(wait) end
-    redis.call('SET', KEYS[1], paid + interval, 'PX', math.ceil(paid + interval - now) + 1000)
-    return 0`,
+  lua: `${reserveLua}
+    return reserve(KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]))`,
 };
 
 export function createPace(redis: Redis, limit: PaceLimit): Pace {

@@ -4,6 +4,7 @@ import { keys, prefix } from './keys.ts';
 import type { Redis } from './redis.ts';
 import { keptJobs, usualRetentionDays } from './retention.ts';
 import type { Script } from './script.ts';
+import { callScript, callsToAdd, runTransaction } from './transaction.ts';
 
 /** How long finished jobs are kept to be read on the dashboard (days), and who is told of each step, if anybody. */
 export type QueueOptions = { retentionDays?: number; telemetry?: Telemetry | undefined };
@@ -77,21 +78,14 @@ export function createConversationQueue<Data extends { conversation: string }>(
     queue,
     add,
     async runAndAdd({ script, args, id, wantsJob = () => true, after }, conversation) {
-      // BullMQ's own client, since on a plain ioredis transaction the failure of `addJob` would go unseen.
-      const multi = (await queue.getBackend().client).multi();
-      // The text, not its digest: a Redis that has forgotten the script would run BullMQ's part alone, and the job might end before there is anything to do.
-      const run = (own: Script, ownArgs: (string | number)[]): void => void multi.runCommand('eval', [own.lua, own.keys, ...ownArgs]);
-      run(script, args);
-      const replies = await withJob(conversation, id, async (job) => {
-        await job.addJob(multi);
-        if (after) run(after.script, after.args);
-        return await multi.exec();
-      });
-      const [scriptReply, jobReply, afterReply] = replies ?? [];
+      const client = await queue.getBackend().client;
+      const [scriptReply, jobReply, afterReply] = await withJob(conversation, id, async (job) =>
+        runTransaction(redis, client, [callScript(script, args), ...(await callsToAdd(job)), ...(after ? [callScript(after.script, after.args)] : [])]),
+      );
       if (!scriptReply || !jobReply) throw new Error('Redis gave the transaction up');
       const failure = scriptReply[0] ?? afterReply?.[0];
       if (failure) throw failure;
-      const reply: unknown = scriptReply[1];
+      const reply = scriptReply[1];
       if (!jobReply[0]) return { reply, job: String(jobReply[1]) };
       return { reply, job: wantsJob(reply) ? await add(conversation, id) : '' };
     },

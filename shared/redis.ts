@@ -10,8 +10,8 @@ export type { Redis } from 'ioredis';
  */
 export type RedisManner = 'fail-fast' | 'patient';
 
-const manners: Record<RedisManner, Pick<RedisOptions, 'enableOfflineQueue' | 'maxRetriesPerRequest' | 'commandTimeout' | 'connectTimeout'>> = {
-  'fail-fast': { enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: 1500, connectTimeout: 1500 },
+const manners: Record<RedisManner, Pick<RedisOptions, 'enableOfflineQueue' | 'autoResendUnfulfilledCommands' | 'maxRetriesPerRequest' | 'commandTimeout' | 'connectTimeout'>> = {
+  'fail-fast': { enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0, commandTimeout: 1500, connectTimeout: 1500 },
   patient: { maxRetriesPerRequest: null },
 };
 

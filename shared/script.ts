@@ -18,3 +18,10 @@ export async function runScript(redis: Redis, script: Script, args: (string | nu
   if (typeof run !== 'function') throw new TypeError(`script ${script.name} is not registered`);
   return await Reflect.apply(run, redis, args);
 }
+
+/** A hash as a script returns it, each field followed by its value. */
+export function fieldsOf(flat: string[]): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (let index = 0; index + 1 < flat.length; index += 2) fields[flat[index] ?? ''] = flat[index + 1] ?? '';
+  return fields;
+}

@@ -13,7 +13,7 @@ export type Session = { id: string; title: string; usedAt: number };
 
 /** The sessions of each conversation, to go back to. */
 export type Sessions = {
-  /** Notes that a session is used now; its title is what it was first called. Throws FencedError. */
+  /** Notes that a session is used now, and that the conversation goes on with it; its title is what it was first called. Throws FencedError. */
   note(conversation: string, fence: Fence, session: Session): Promise<void>;
   /** The last used ones, newest first. */
   list(conversation: string, most: number): Promise<Session[]>;
@@ -21,10 +21,11 @@ export type Sessions = {
 
 const noteScript: Script = {
   name: 'sidepocketSession',
-  keys: 3,
-  // KEYS: lock, sessions, titles. ARGV: token, id, title, used at (ms), most.
+  keys: 4,
+  // KEYS: lock, sessions, titles, conversation. ARGV: token, id, title, used at (ms), most.
   lua: `
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
+    redis.call('HSET', KEYS[4], 'session', ARGV[2])
     redis.call('ZADD', KEYS[2], ARGV[4], ARGV[2])
     redis.call('HSETNX', KEYS[3], ARGV[2], ARGV[3])
     for _, old in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1 - tonumber(ARGV[5]))) do
@@ -37,7 +38,7 @@ const noteScript: Script = {
 export function createSessions(redis: Redis): Sessions {
   return {
     async note(conversation, fence, { id, title, usedAt }) {
-      const outcome = await runScript(redis, noteScript, [fence.lock, keys.sessions(conversation), keys.sessionTitles(conversation), fence.token, id, title, usedAt, mostSessions]);
+      const outcome = await runScript(redis, noteScript, [fence.lock, keys.sessions(conversation), keys.sessionTitles(conversation), keys.conversation(conversation), fence.token, id, title, usedAt, mostSessions]);
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
     },
     async list(conversation, most) {

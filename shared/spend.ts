@@ -35,18 +35,33 @@ export type Spend = {
 const sumLifetime = 400 * 24 * 3600;
 const answerLifetime = 30 * 24 * 3600;
 
+/** Lua that adds a price, as `priceOf` writes it, once. Returns 1 when it was added. */
+export const recordLua = `
+  local function record(text)
+    local price = cjson.decode(text)
+    if not redis.call('SET', price.answer, price.conversation, 'NX', 'EX', ${answerLifetime}) then return 0 end
+    for _, sums in ipairs(price.sums) do
+      for field, amount in pairs(price.amounts) do redis.call('HINCRBY', sums, field .. ':' .. price.conversation, amount) end
+      redis.call('EXPIRE', sums, ${sumLifetime})
+    end
+    return 1
+  end`;
+
 const recordScript: Script = {
   name: 'sidepocketSpend',
-  keys: 3,
-  // KEYS: answer, day, month. ARGV: lifetime of the answer, of the sums (s), conversation, then field and amount in turn.
-  lua: `
-    if not redis.call('SET', KEYS[1], ARGV[3], 'NX', 'EX', ARGV[1]) then return 0 end
-    for i = 2, 3 do
-      for j = 4, #ARGV, 2 do redis.call('HINCRBY', KEYS[i], ARGV[j] .. ':' .. ARGV[3], ARGV[j + 1]) end
-      redis.call('EXPIRE', KEYS[i], ARGV[2])
-    end
-    return 1`,
+  keys: 1,
+  // KEYS: answer. ARGV: price.
+  lua: `${recordLua}
+    return record(ARGV[1])`,
 };
+
+/** An entry as the scripts take it; undefined for one that is not counted. */
+export function priceOf({ conversation, answer, day, usage }: SpendEntry): string | undefined {
+  const micros = Math.round(usage.costUsd * 1e6);
+  if (micros === 0 && usage.inputTokens === 0 && usage.outputTokens === 0) return undefined;
+  const amounts = { usd: `${micros}`, in: `${usage.inputTokens}`, out: `${usage.outputTokens}`, answers: '1' };
+  return JSON.stringify({ answer: keys.spendAnswer(answer), sums: [keys.spend(day), keys.spend(day.slice(0, 7))], conversation, amounts });
+}
 
 /** Reads several hashes in one trip. */
 const readScript: Script = {
@@ -67,11 +82,9 @@ const fields = { usd: 'costUsd', in: 'inputTokens', out: 'outputTokens', answers
 export function createSpend(redis: Redis): Spend {
   const readHashes = async (names: string[]): Promise<Map<string, Spent>[]> => Hashes.parse(await runScript(redis, readScript, names)).map(parseHash);
   return {
-    async record({ conversation, answer, day, usage }) {
-      const micros = Math.round(usage.costUsd * 1e6);
-      if (micros === 0 && usage.inputTokens === 0 && usage.outputTokens === 0) return false;
-      const amounts = ['usd', micros, 'in', usage.inputTokens, 'out', usage.outputTokens, 'answers', 1];
-      return (await runScript(redis, recordScript, [keys.spendAnswer(answer), keys.spend(day), keys.spend(day.slice(0, 7)), answerLifetime, sumLifetime, conversation, ...amounts])) === 1;
+    async record(entry) {
+      const price = priceOf(entry);
+      return price !== undefined && (await runScript(redis, recordScript, [keys.spendAnswer(entry.answer), price])) === 1;
     },
     async read(day) {
       const [today = new Map(), month = new Map()] = await readHashes([keys.spend(day), keys.spend(day.slice(0, 7))]);
@@ -119,6 +132,8 @@ export function total(spending: Spending): Spent {
 
 /** The day, `YYYY-MM-DD`, that a person's calendar shows at a moment (ms since 1970). Without their time zone (IANA name) it is the day in UTC. */
 export function dayOf(ms: number, timezone = 'UTC'): string {
+  // A format takes several milliseconds to make, on the way of every answer.
+  if (timezone === 'UTC') return new Date(ms).toISOString().slice(0, 10);
   const parts = new Intl.DateTimeFormat('en-GB', { timeZone: timezone, year: 'numeric', month: '2-digit', day: '2-digit' }).formatToParts(ms);
   const part = (type: string): string => parts.find((part) => part.type === type)?.value ?? '';
   return `${part('year')}-${part('month')}-${part('day')}`;

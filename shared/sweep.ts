@@ -1,20 +1,51 @@
-import { keys } from './keys.ts';
+import { z } from 'zod';
+import { keys, prefix } from './keys.ts';
 import type { Log } from './log.ts';
 import type { Deliveries, Turns } from './queues.ts';
 import type { Redis } from './redis.ts';
+import { runScript } from './script.ts';
+import type { Script } from './script.ts';
+
+/** So many conversations are looked at in one step: Redis serves nobody else meanwhile. */
+const batch = 500;
+
+/** A box with something in it and no job that would empty it. A job's name under the deduplication key counts only while the job is there. */
+const strandedScript: Script = {
+  name: 'sidepocketStranded',
+  keys: 0,
+  // ARGV: prefix, conversations… Returns those that want a turn, and those that want a delivery.
+  lua: `
+    local turns, deliveries = {}, {}
+    local function look(list, queue, box, conversation)
+      if redis.call('LLEN', ARGV[1] .. ':' .. box .. ':' .. conversation) == 0 then return end
+      local job = redis.call('GET', ARGV[1] .. ':' .. queue .. ':de:' .. conversation)
+      if not job or redis.call('EXISTS', ARGV[1] .. ':' .. queue .. ':' .. job) == 0 then list[#list + 1] = conversation end
+    end
+    for i = 2, #ARGV do
+      look(turns, 'turns', 'inbox', ARGV[i])
+      look(deliveries, 'deliveries', 'outbox', ARGV[i])
+    end
+    return { turns, deliveries }`,
+};
+
+const Stranded = z.tuple([z.array(z.string()), z.array(z.string())]);
 
 /**
- * Gives a turn to every inbox with messages and a delivery to every outbox with replies: what was stranded by a death between two
- * steps. Where one exists already nothing is added. Returns how many conversations had something waiting.
+ * Gives a turn to every inbox with messages and a delivery to every outbox with replies that has none: what was stranded by a death between two
+ * steps. Returns how many jobs it added.
  */
 export async function sweep(redis: Redis, turns: Turns, deliveries: Deliveries, log: Log): Promise<number> {
-  let waiting = 0;
-  for (const conversation of await redis.smembers(keys.conversations)) {
-    const [messages, replies] = await Promise.all([redis.llen(keys.inbox(conversation)), redis.llen(keys.outbox(conversation))]);
-    if (messages > 0) await turns.add(conversation);
-    if (replies > 0) await deliveries.add(conversation);
-    if (messages + replies > 0) waiting += 1;
-  }
-  if (waiting > 0) log.info({ waiting }, 'swept');
-  return waiting;
+  let added = 0;
+  let cursor = '0';
+  do {
+    const [next, conversations] = await redis.sscan(keys.conversations, cursor, 'COUNT', batch);
+    cursor = next;
+    if (conversations.length === 0) continue;
+    const [inboxes, outboxes] = Stranded.parse(await runScript(redis, strandedScript, [prefix, ...conversations]));
+    for (const conversation of inboxes) await turns.add(conversation);
+    for (const conversation of outboxes) await deliveries.add(conversation);
+    added += inboxes.length + outboxes.length;
+  } while (cursor !== '0');
+  if (added > 0) log.info({ added }, 'swept');
+  return added;
 }

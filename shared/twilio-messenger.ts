@@ -10,6 +10,8 @@ import { SendFailure } from './messenger.ts';
 import type { Messenger, Outgoing, Remembered } from './messenger.ts';
 import { refusalAction } from './refusals.ts';
 import { reportError } from './errors.ts';
+import { createTwilioRest, filterTime } from './twilio-rest.ts';
+import type { ListedMessage } from './twilio-rest.ts';
 
 export type TwilioAccount = {
   accountSid: string;
@@ -23,11 +25,14 @@ export type TwilioAccount = {
 /** How long one request to Twilio may take (ms). Twilio answers in well under a second; after this the outcome is unknown. */
 export const requestTimeoutMs = 15_000;
 
+/** So many messages are looked at when it is asked what was missed. */
+const mostListed = 1000;
+
 /** Node's codes for "never reached": the request was certainly not processed. */
 const unreached = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
 
 /**
- * The Messenger that speaks Twilio's REST through its SDK. The SDK is loaded at the first use: it is large, and the relay rarely sends. `contents` is what is
+ * The Messenger that speaks Twilio's REST through its SDK. The SDK is loaded when something is sent or looked up: it is large, and the relay, which shows “typing…” and asks for what was missed, rarely sends. `contents` is what is
  * known of the contents behind questions; unless given, this messenger alone remembers them.
  */
 export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutMs: number = requestTimeoutMs, contents: Contents = createMemoryContents()): Messenger {
@@ -35,13 +40,16 @@ export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutM
   const client = (): Promise<Twilio> => (loading ??= connect(account, timeoutMs));
   const address = (number: string): string => `whatsapp:${number}`;
 
-  const guarded = async <T>(work: (twilio: Twilio) => Promise<T>): Promise<T> => {
+  const rest = createTwilioRest(account, timeoutMs);
+
+  const asked = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
-      return await work(await client());
+      return await work();
     } catch (error) {
       throw toSendFailure(error);
     }
   };
+  const guarded = <T>(work: (twilio: Twilio) => Promise<T>): Promise<T> => asked(async () => await work(await client()));
 
   const post = (message: Outgoing, payload: Payload): Promise<{ sid: string }> =>
     guarded(async (twilio) => {
@@ -61,6 +69,8 @@ export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutM
   });
 
   return {
+    // Whoever sends meets the trouble again.
+    warmUp: () => client().then(() => undefined, () => undefined),
     send: (message) =>
       guarded(async () => {
         if (message.template) return await post(message, { contentSid: message.template });
@@ -80,25 +90,25 @@ export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutM
 
     async showTyping(messageId) {
       try {
-        await (await client()).messaging.v2.typingIndicator.create({ channel: 'whatsapp', messageId });
+        await rest.showTyping(messageId);
       } catch (error) {
         log.debug({ err: toSendFailure(error) }, 'no typing indicator');
       }
     },
 
     received: (since) =>
-      guarded(async (twilio) => {
-        const listed = await twilio.messages.list({ to: address(account.number), dateSentAfter: since, limit: 1000 });
+      asked(async () => {
+        const listed = await rest.list({ To: address(account.number), 'DateSent>': filterTime(since) }, mostListed);
         const inbound = listed.filter((entry) => entry.direction === 'inbound');
-        return inbound.toReversed().map((entry) => remember(entry, () => guarded(() => listMedia(twilio, entry))));
+        return inbound.toReversed().map((entry) => remember(entry, () => (entry.numMedia > 0 ? guarded((twilio) => listMedia(twilio, entry.sid)) : Promise.resolve([]))));
       }),
 
     undelivered: (since) =>
-      guarded(async (twilio) => {
-        const listed = await twilio.messages.list({ from: address(account.number), limit: 1000 });
+      asked(async () => {
+        const listed = await rest.list({ From: address(account.number) }, mostListed);
         return listed
           .filter((entry) => entry.direction !== 'inbound' && (entry.status === 'failed' || entry.status === 'undelivered') && entry.dateCreated >= since)
-          .map((entry) => ({ sid: entry.sid, to: entry.to.replace(/^whatsapp:/, ''), code: entry.errorCode || undefined }))
+          .map((entry) => ({ sid: entry.sid, to: entry.to.replace(/^whatsapp:/, ''), code: entry.errorCode }))
           .toReversed();
       }),
   };
@@ -138,12 +148,12 @@ function textsOf({ text, choices }: Outgoing): string[] {
   return [text, ...(choices ? [numberedText(text, choices)] : [])].map((form) => form.trim());
 }
 
-function remember(entry: MessageInstance, media: Remembered['media']): Remembered {
-  return { id: entry.sid, from: entry.from, to: entry.to, text: entry.body ?? '', at: entry.dateCreated, media };
+function remember(entry: ListedMessage, media: Remembered['media']): Remembered {
+  return { id: entry.sid, from: entry.from, to: entry.to, text: entry.body, at: entry.dateCreated, media };
 }
 
-async function listMedia(twilio: Twilio, entry: MessageInstance): Promise<{ url: string; type: string }[]> {
-  const media = Number(entry.numMedia) > 0 ? await twilio.messages(entry.sid).media.list({ limit: 10 }) : [];
+async function listMedia(twilio: Twilio, sid: string): Promise<{ url: string; type: string }[]> {
+  const media = await twilio.messages(sid).media.list({ limit: 10 });
   return media.map((file) => ({ url: new URL(file.uri.replace(/\.json$/, ''), twilio.api.baseUrl).href, type: file.contentType }));
 }
 

@@ -21,8 +21,8 @@ export type VmState = {
    * before it keeps the worker; one that is accepted after it finds no sign of life and wakes. A job that is due within `soonMs` is something to do.
    */
   fallAsleep(worker: string, now: number, soonMs: number): Promise<boolean>;
-  /** Conversations with messages that wait for an answer. */
-  waiting(): Promise<string[]>;
+  /** Conversations with messages that wait for an answer, all or those `among` these, and how many messages that are. */
+  waiting(among?: string[]): Promise<{ conversations: string[]; messages: number }>;
   /** Notes how long a wake took (ms); `usualWake` is the median of the last ones, undefined before the first. */
   noteWake(ms: number): Promise<void>;
   usualWake(): Promise<number | undefined>;
@@ -40,11 +40,15 @@ const lookLua = `
       if not nextDue or due < nextDue then nextDue = due end
     end
   end
-  -- An inbox whose conversation has a turn is that queue's affair: a turn may be put off for hours.
+  -- An inbox whose conversation has a turn is that queue's affair: a turn may be put off for hours. Where a queue has work, no box need be looked into.
   local function lookAtBoxes(prefix, conversations)
+    if work then return end
     for _, conversation in ipairs(redis.call('SMEMBERS', conversations)) do
       local stranded = redis.call('LLEN', prefix .. ':inbox:' .. conversation) > 0 and redis.call('EXISTS', prefix .. ':turns:de:' .. conversation) == 0
-      if stranded or redis.call('LLEN', prefix .. ':outbox:' .. conversation) > 0 then work = true end
+      if stranded or redis.call('LLEN', prefix .. ':outbox:' .. conversation) > 0 then
+        work = true
+        return
+      end
     end
   end`;
 
@@ -72,6 +76,22 @@ const fallAsleepScript: Script = {
     return 1`,
 };
 
+const waitingScript: Script = {
+  name: 'sidepocketWaiting',
+  keys: 1,
+  // KEYS: conversations. ARGV: prefix of the inboxes, '' or the conversations to look at as JSON.
+  lua: `
+    local waiting, messages = {}, 0
+    for _, conversation in ipairs(ARGV[2] == '' and redis.call('SMEMBERS', KEYS[1]) or cjson.decode(ARGV[2])) do
+      local length = redis.call('LLEN', ARGV[1] .. conversation)
+      if length > 0 then waiting[#waiting + 1] = conversation end
+      messages = messages + length
+    end
+    return { waiting, messages }`,
+};
+
+const Waiting = z.tuple([z.array(z.string()), z.number()]);
+
 const Waking = z.tuple([z.number(), z.number(), z.string()]);
 
 export function createVmState(redis: Redis): VmState {
@@ -83,10 +103,9 @@ export function createVmState(redis: Redis): VmState {
     async fallAsleep(worker, now, soonMs) {
       return (await runScript(redis, fallAsleepScript, [keys.heartbeat, keys.conversations, keys.vm, keys.lease(worker), prefix, now, soonMs, keys.control, ...queueNames])) === 1;
     },
-    async waiting() {
-      const conversations = await redis.smembers(keys.conversations);
-      const lengths = await Promise.all(conversations.map((conversation) => redis.llen(keys.inbox(conversation))));
-      return conversations.filter((_, index) => (lengths[index] ?? 0) > 0);
+    async waiting(among) {
+      const [conversations, messages] = Waiting.parse(await runScript(redis, waitingScript, [keys.conversations, keys.inbox(''), among ? JSON.stringify(among) : '']));
+      return { conversations, messages };
     },
     async noteWake(ms) {
       await redis.multi().lpush(keys.wakes, Math.round(ms)).ltrim(keys.wakes, 0, 9).exec();

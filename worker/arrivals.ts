@@ -1,23 +1,49 @@
 /** Tells a running turn that something came in for its conversation. */
 export type Arrivals = {
-  announce(conversation: string): void;
+  /** `message` is the id of what came in. */
+  announce(conversation: string, message: string): void;
   /** Something may have come in anywhere. */
   announceAll(): void;
-  /** Calls back at each arrival until the returned function is called. A conversation has one turn, so it has one listener. */
-  listen(conversation: string, onArrival: () => void): () => void;
+  /** Hears what comes in for a conversation from now on. A conversation has one turn, so it has one listener. */
+  listen(conversation: string): Hearing;
+};
+
+/** What a turn has heard. Nothing is lost while nobody asks: whoever is told next is told of it at once. */
+export type Hearing = {
+  /** Calls back at each arrival that is not known already, until the returned function is called. */
+  tell(onArrival: () => void, isKnown: (message: string) => boolean): () => void;
+  end(): void;
 };
 
 export function createArrivals(): Arrivals {
-  const listeners = new Map<string, () => void>();
+  const listeners = new Map<string, (message?: string) => void>();
   return {
-    announce: (conversation) => listeners.get(conversation)?.(),
+    announce: (conversation, message) => listeners.get(conversation)?.(message),
     announceAll() {
       for (const listener of listeners.values()) listener();
     },
-    listen(conversation, onArrival) {
-      listeners.set(conversation, onArrival);
-      return () => {
-        if (listeners.get(conversation) === onArrival) listeners.delete(conversation);
+    listen(conversation) {
+      let untold: (string | undefined)[] = [];
+      let told: ((message?: string) => void) | undefined;
+      const hear = (message?: string): void => (told ? told(message) : void untold.push(message));
+      listeners.set(conversation, hear);
+      return {
+        tell(onArrival, isKnown) {
+          const isNews = (message?: string): boolean => message === undefined || !isKnown(message);
+          const mine = (message?: string): void => {
+            if (isNews(message)) onArrival();
+          };
+          told = mine;
+          const missed = untold;
+          untold = [];
+          if (missed.some(isNews)) onArrival();
+          return () => {
+            if (told === mine) told = undefined;
+          };
+        },
+        end() {
+          if (listeners.get(conversation) === hear) listeners.delete(conversation);
+        },
       };
     },
   };

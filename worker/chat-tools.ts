@@ -12,8 +12,7 @@ import type { AgentFiles } from './agent/agent-files.ts';
 import { PictureProblem } from './media/picture.ts';
 import { planSending } from './outgoing-file.ts';
 import type { Piece } from './outgoing-file.ts';
-import { chunk } from './reply/chunk.ts';
-import { format } from './reply/format.ts';
+import { writeForChat } from './reply/writing.ts';
 
 export type ChatToolParts = {
   outbox: Outbox;
@@ -84,7 +83,7 @@ export function createChatTools(parts: ChatToolParts): SendTools {
     sendFile: (input) => guarded(() => sendFile(input)),
     sendMessage: ({ text, callId }) =>
       guarded(async () => {
-        const texts = chunk(format(text));
+        const { parts: texts } = await writeForChat(text);
         if (texts.length === 0) return 'The text is empty, so nothing was sent.';
         await say(texts.map((part, index) => ({ id: `${turn}.${callId}.${index + 1}`, text: part })));
         return 'Sent.';

@@ -42,6 +42,7 @@ const schema = z
     STOP_SECONDS: v.STOP_SECONDS.default(10),
     MODEL_PATIENCE_SECONDS: v.MODEL_PATIENCE_SECONDS.default(120),
     MAX_AGENTS: v.MAX_AGENTS.optional(),
+    MAX_LIVE_AGENTS: v.MAX_LIVE_AGENTS.optional(),
     TRANSCRIBE_URL: v.TRANSCRIBE_URL.optional(),
     TRANSCRIBE_MODEL: v.TRANSCRIBE_MODEL.default('whisper-1'),
     TRANSCRIBE_API_KEY: v.TRANSCRIBE_API_KEY.optional(),

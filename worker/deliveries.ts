@@ -1,26 +1,26 @@
 import type { Job } from 'bullmq';
-import type { DeliveryStep } from '../shared/delivery.ts';
+import type { Deliver } from '../shared/delivery.ts';
+import type { Departures } from '../shared/departures.ts';
 import type { Fence } from '../shared/inbox.ts';
 import { keys } from '../shared/keys.ts';
-import type { Outbox } from '../shared/outbox.ts';
 import type { DeliveryData } from '../shared/queues.ts';
-import type { Reply } from '../shared/reply.ts';
 import { delayJob, handBack } from './job-moves.ts';
 
 /** Empties a conversation's outbox, in order. A reply that must wait holds up its conversation only: the job is put off, not blocked. */
-export function createDeliveryProcessor(
-  outbox: Outbox,
-  deliver: (reply: Reply, fence: Fence) => Promise<DeliveryStep>,
-): (job: Job<DeliveryData, { sent: number }>, token: string, signal: AbortSignal) => Promise<{ sent: number }> {
+export function createDeliveryProcessor(departures: Departures, deliver: Deliver, now: () => number): (job: Job<DeliveryData, { sent: number }>, token: string, signal: AbortSignal) => Promise<{ sent: number }> {
   return async (job, token, signal) => {
+    const { conversation } = job.data;
     const fence: Fence = { lock: keys.jobLock('deliveries', job.id ?? ''), token };
-    let sent = 0;
-    for (let reply = await outbox.head(job.data.conversation); reply; reply = await outbox.head(job.data.conversation)) {
+    for (let sent = 0; ; ) {
       if (signal.aborted) return await handBack(job, token);
-      const step = await deliver(reply, fence);
+      const departure = await departures.next(conversation, fence, now());
+      if (departure.kind === 'none') return { sent };
+      if (departure.kind === 'wait') return await delayJob(job, token, departure.ms);
+      const { kind, reply } = departure;
+      const step = await deliver(reply, fence, kind === 'send' ? reply.attempts : undefined);
+      if (!step.done && step.waitMs > 0) return await delayJob(job, token, step.waitMs);
       if (step.done) sent += 1;
-      else if (step.waitMs > 0) return await delayJob(job, token, step.waitMs);
+      if (step.done && step.left === 0) return { sent };
     }
-    return { sent };
   };
 }

@@ -1,6 +1,8 @@
+import type { Conversation } from '../shared/conversation.ts';
 import { isFromPerson } from '../shared/message.ts';
 import type { Ledger } from '../shared/ledger.ts';
 import type { Message } from '../shared/message.ts';
+import type { Opening, ReadOpening } from '../shared/opening.ts';
 import type { TurnMessage } from '../shared/queues.ts';
 import type { Reply } from '../shared/reply.ts';
 import type { CommandParts } from './commands/command.ts';
@@ -11,7 +13,7 @@ import { chunk } from './reply/chunk.ts';
 import { isStop } from './stop-request.ts';
 import type { TurnContext } from './turn-context.ts';
 
-export type HandOverParts = CommandParts & { ledger: Ledger };
+export type HandOverParts = CommandParts & { ledger: Ledger; readOpening: ReadOpening };
 
 /** What a turn does with the messages that come in: commands are obeyed, answers reach their question, the rest is for Claude. */
 export type HandOver = {
@@ -23,38 +25,49 @@ export type HandOver = {
   session(): string | undefined;
   /** Notes the session at work. */
   goOnWith(session: string): void;
+  /** What is remembered of the conversation, as of the last look. */
+  known(): Conversation;
+  /** Whether a look has found this message, and how many the last one has found. */
+  hasSeen(id: string): boolean;
+  waiting(): number;
   /**
-   * Looks through the inbox, does what is to be done with it now, and returns what Claude is to get, taken up by this turn, oldest first.
-   * `busy`: Claude has got something already. With `leave` they are not taken up yet. Throws FencedError.
+   * Looks through the inbox, does what is to be done with it now, and returns what Claude is to get, oldest first.
+   * `busy`: Claude has got something already, and what it gets now is taken up; else that is for `take`. Throws FencedError.
    */
-  look(busy: boolean, leave?: 'leave'): Promise<Message[]>;
+  look(busy: boolean): Promise<Message[]>;
+  /** Takes messages up, each with its count of attempts: one more than before. Throws FencedError. */
+  take(messages: Message[]): Promise<void>;
 };
 
-/** `last` is the session that the conversation was in; `questions` are those of this turn. */
-export function createHandOver(parts: HandOverParts, context: TurnContext, questions: Questions, last: string | undefined): HandOver {
+/** `opening` is what the turn has read, and serves the first look; `questions` are those of this turn. */
+export function createHandOver(parts: HandOverParts, context: TurnContext, questions: Questions, opening: Opening): HandOver {
   const { inbox, outbox, ledger } = parts;
   const { job, turn, conversation, fence } = context;
   const attempts = new Map(job.data.messages.map((message) => [message.id, message.attempts]));
   const taken = new Map<string, TurnMessage>();
   const quotes = new Map<string, Reply | undefined>();
   const told = new Set<string>();
-  let session = last;
+  let known = opening.conversation;
+  let { session } = known;
+  let unread: Opening | undefined = opening;
+  let waiting = 0;
 
   const readInbox = async (): Promise<Message[]> => {
-    const messages = await inbox.read(conversation);
+    const { messages, parked, conversation: remembered } = unread ?? (await parts.readOpening(conversation));
+    unread = undefined;
+    known = remembered;
+    waiting = messages.length;
     const fresh = messages.filter(({ id }) => !quotes.has(id));
     for (const { id, quoted } of fresh) quotes.set(id, quoted === undefined ? undefined : await ledger.findSent(quoted));
     // When the person has written, Twilio's 24-hour window is open again. What a schedule brings does not open it.
-    const said = fresh.filter(isFromPerson).length;
-    if (said > 0 && (await ledger.unpark(conversation)) > 0) await outbox.deliver(conversation);
+    if (parked > 0 && fresh.some(isFromPerson) && (await ledger.unpark(conversation)) > 0) await outbox.deliver(conversation);
     return messages;
   };
 
-  /** Notes that this turn has the messages, each with its count of attempts: one more than before. */
   const take = async (messages: Message[]): Promise<void> => {
     for (const { id, at, text, media } of messages) taken.set(id, { id, at, text, media: media.length, attempts: (attempts.get(id) ?? 0) + 1 });
-    await inbox.take(fence, messages.map(({ id }) => id), turn);
-    await job.updateData({ ...job.data, messages: [...taken.values()] });
+    job.data = { ...job.data, messages: [...taken.values()] };
+    await inbox.take(fence, messages.map(({ id }) => id), turn, job.data);
   };
 
   const obey = async ({ message, found }: Extract<NextStep, { kind: 'command' }>, busy: boolean): Promise<void> => {
@@ -64,8 +77,6 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
     const texts = choices ? [text] : chunk(text);
     const replies = texts.map((part, index) => ({ id: `${message.id}.command.${index + 1}`, conversation, turn, text: part, ...(choices ? { choices } : {}) }));
     await outbox.put(replies, fence, { conversation, ids: [message.id], state: 'answered' });
-    // It may have led to another session.
-    if (!busy) session = (await parts.conversations.read(conversation)).session;
   };
 
   /** Says of what waits although Claude is at work that it does, once for each message. */
@@ -83,20 +94,28 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
     goOnWith(next) {
       session = next;
     },
-    async look(busy, leave) {
+    known: () => known,
+    hasSeen: (id) => quotes.has(id),
+    waiting: () => waiting,
+    take,
+    async look(busy) {
       const prompts: Message[] = [];
+      let messages = await readInbox();
       for (;;) {
-        const messages = await readInbox();
         // What answered a question in an earlier run of this turn is settled with the next answer.
-        const known = new Set([...taken.keys(), ...questions.answerers(), ...prompts.map(({ id }) => id)]);
+        const done = new Set([...taken.keys(), ...questions.answerers(), ...prompts.map(({ id }) => id)]);
         const atWork = busy || prompts.length > 0;
-        const step = nextStep(messages, { taken: known, busy: atWork, question: questions.open(), session, quoted: (message) => quotes.get(message.id) });
+        const step = nextStep(messages, { taken: done, busy: atWork, question: questions.open(), session, quoted: (message) => quotes.get(message.id) });
         if (step === undefined || step.kind === 'barrier') {
-          if (busy && !messages.some(isStop)) await sayLater(messages.filter((message) => !known.has(message.id) && (step ? message === step.message : wantsOwnTurn(message))));
+          if (busy && !messages.some(isStop)) await sayLater(messages.filter((message) => !done.has(message.id) && (step ? message === step.message : wantsOwnTurn(message))));
           break;
         }
-        if (step.kind === 'command') await obey(step, busy);
-        else if (step.kind === 'answer') {
+        if (step.kind === 'command') {
+          await obey(step, busy);
+          messages = await readInbox();
+          // It may have led to another session.
+          if (!busy) session = known.session;
+        } else if (step.kind === 'answer') {
           await take([step.message]);
           await questions.answer(step.words, step.message);
         } else {
@@ -105,7 +124,7 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
           prompts.push(step.message);
         }
       }
-      if (prompts.length > 0 && !leave) await take(prompts);
+      if (busy && prompts.length > 0) await take(prompts);
       return prompts;
     },
   };

@@ -72,20 +72,25 @@ const renewScript: Script = {
     return freed`,
 };
 
-/** Takes back what is this boot's; a newer one may have begun while this one ended. */
+/** Takes back what is this boot's; a newer one may have begun while this one ended. A relay that counts on the sign of life hears that it is gone. */
 const endScript: Script = {
   name: 'sidepocketEndLease',
   keys: 2,
-  // KEYS: lease, heartbeat. ARGV: worker, boot.
+  // KEYS: lease, heartbeat. ARGV: worker, boot, control channel.
   lua: `
     if redis.call('GET', KEYS[1]) == ARGV[2] then redis.call('DEL', KEYS[1]) end
-    if redis.call('GET', KEYS[2]) == ARGV[1] .. '#' .. ARGV[2] then redis.call('DEL', KEYS[2]) end
+    if redis.call('GET', KEYS[2]) == ARGV[1] .. '#' .. ARGV[2] then
+      redis.call('DEL', KEYS[2])
+      redis.call('PUBLISH', ARGV[3], cjson.encode({ kind = 'asleep', nextDue = 0 }))
+    end
     return 1`,
 };
 
 export type LeaseParts = {
   redis: Redis;
   worker: string;
+  /** Which boot of the worker this is. */
+  boot: number;
   times: LeaseTimes;
   /** The jobs that this worker is working, each as `queue:id`. */
   running: () => Iterable<string>;
@@ -96,9 +101,18 @@ export type LeaseParts = {
   log: Log;
 };
 
-/** Counts this boot. The lease itself is taken by the first `renew`. */
-export async function createLease({ redis, worker, times, running, recover, onFenced, log }: LeaseParts): Promise<Lease> {
-  const boot = await redis.incr(keys.boots(worker));
+/** Counts a boot of the worker, and returns its number. From then on every earlier boot is fenced off. */
+export async function countBoot(redis: Redis, worker: string): Promise<number> {
+  return await redis.incr(keys.boots(worker));
+}
+
+/** How a boot is called wherever it leaves its name. */
+export function ownerOf(worker: string, boot: number): string {
+  return `${worker}#${boot}`;
+}
+
+/** The lease of a boot that was counted. It is taken by the first `renew`. */
+export function createLease({ redis, worker, boot, times, running, recover, onFenced, log }: LeaseParts): Lease {
   let timer: NodeJS.Timeout | undefined;
   let fenced = false;
   let first = true;
@@ -133,7 +147,7 @@ export async function createLease({ redis, worker, times, running, recover, onFe
   redis.on('ready', onReady);
 
   return {
-    owner: `${worker}#${boot}`,
+    owner: ownerOf(worker, boot),
     renew,
     start() {
       timer ??= setInterval(renewSafely, times.renewMs);
@@ -149,7 +163,7 @@ export async function createLease({ redis, worker, times, running, recover, onFe
       clearInterval(timer);
       timer = undefined;
       if (fenced || redis.status !== 'ready') return;
-      await runScript(redis, endScript, [keys.lease(worker), keys.heartbeat, worker, boot]);
+      await runScript(redis, endScript, [keys.lease(worker), keys.heartbeat, worker, boot, keys.control]);
     },
   };
 }

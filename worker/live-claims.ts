@@ -14,8 +14,10 @@ const lookMs = 50;
  * process for it closes that first.
  */
 export type LiveClaims = {
-  /** Returns when no other living worker has a process for this conversation. */
+  /** Returns when no other living worker has a process for this conversation. What this one still kept for it from before another had it is let go, too. */
   claim(conversation: string): Promise<void>;
+  /** Claims it unless another living worker has it. */
+  claimIfFree(conversation: string): Promise<boolean>;
   /** Hears what others say on the control channel: a request to let a conversation go. */
   onControl(control: Control): void;
 };
@@ -23,18 +25,18 @@ export type LiveClaims = {
 const claimScript: Script = {
   name: 'sidepocketClaim',
   keys: 1,
-  // KEYS: live. ARGV: owner, prefix, channel, conversation. An owner is WORKER_ID#boot; one whose lease is not its own is gone.
+  // KEYS: live. ARGV: owner, prefix, channel to ask the holder on (or none), conversation. An owner is WORKER_ID#boot; one whose lease is not its own is gone.
   lua: `
     local current = redis.call('GET', KEYS[1])
     if current and current ~= ARGV[1] then
       local worker, boot = string.match(current, '^(.*)#(%d+)$')
       if worker and redis.call('GET', ARGV[2] .. ':lease:' .. worker) == boot then
-        redis.call('PUBLISH', ARGV[3], cjson.encode({ kind = 'release', conversation = ARGV[4], owner = current }))
+        if ARGV[3] ~= '' then redis.call('PUBLISH', ARGV[3], cjson.encode({ kind = 'release', conversation = ARGV[4], owner = current })) end
         return current
       end
     end
     redis.call('SET', KEYS[1], ARGV[1], 'EX', 86400)
-    return 'claimed'`,
+    return (current and current ~= ARGV[1]) and 'taken over' or 'claimed'`,
 };
 
 const yieldScript: Script = {
@@ -45,19 +47,23 @@ const yieldScript: Script = {
 
 /** `release` closes what this worker holds for a conversation. */
 export function createLiveClaims(redis: Redis, owner: string, release: (conversation: string) => Promise<void>, log: Log): LiveClaims {
+  const attempt = async (conversation: string, channel: string): Promise<string> => String(await runScript(redis, claimScript, [keys.live(conversation), owner, prefix, channel, conversation]));
+  const isOurs = (outcome: string): boolean => outcome === 'claimed' || outcome === 'taken over';
   return {
     async claim(conversation) {
       const deadline = Date.now() + patienceMs;
-      for (;;) {
-        const outcome = await runScript(redis, claimScript, [keys.live(conversation), owner, prefix, keys.control, conversation]);
-        if (outcome === 'claimed') return;
+      let outcome = await attempt(conversation, keys.control);
+      if (outcome === 'claimed') return;
+      for (; !isOurs(outcome); outcome = await attempt(conversation, keys.control)) {
         if (Date.now() > deadline) {
-          log.warn({ conversation, holder: String(outcome) }, 'another worker did not let a session go');
+          log.warn({ conversation, holder: outcome }, 'another worker did not let a session go');
           await redis.del(keys.live(conversation));
         }
         await new Promise((resolve) => setTimeout(resolve, lookMs));
       }
+      await release(conversation);
     },
+    claimIfFree: async (conversation) => isOurs(await attempt(conversation, '')),
     onControl(control) {
       if (control.kind !== 'release' || control.owner !== owner) return;
       release(control.conversation)

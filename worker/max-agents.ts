@@ -1,5 +1,7 @@
 /** What one agent at work needs with its browser, and what everything else on the machine needs (bytes): Claude Code takes about 200 MB, Chromium with a page or two the rest. */
 const agentBytes = 700e6;
+/** What one that lives takes, or its browser with a page. */
+const liveBytes = agentBytes / 2;
 const restBytes = 1e9;
 
 const mostAgents = 16;
@@ -9,6 +11,15 @@ const mostAgents = 16;
  * (Node's `process.constrainedMemory()`: 0 when there is no limit or none is known, or more than any machine has).
  */
 export function maxAgents(total: number, constrained: number): number {
+  return limit(total, constrained, agentBytes, mostAgents);
+}
+
+/** How many of their processes may live at once, at work, idle and spare together, where an open browser counts as one more; by the same figures. At least 1, at most 32. */
+export function maxLiveAgents(total: number, constrained: number): number {
+  return limit(total, constrained, liveBytes, 2 * mostAgents);
+}
+
+function limit(total: number, constrained: number, each: number, most: number): number {
   const bytes = constrained > 0 ? Math.min(total, constrained) : total;
-  return Math.min(Math.max(Math.floor((bytes - restBytes) / agentBytes), 1), mostAgents);
+  return Math.min(Math.max(Math.floor((bytes - restBytes) / each), 1), most);
 }

@@ -1,11 +1,13 @@
-import { createContents } from '../shared/contents.ts';
 import { createConversations } from '../shared/conversation.ts';
 import { createDelivery } from '../shared/delivery.ts';
+import { createDepartures } from '../shared/departures.ts';
 import { createFileStore } from '../shared/file-store.ts';
 import { createInbox } from '../shared/inbox.ts';
 import { createIntake } from '../shared/intake.ts';
 import { createLedger } from '../shared/ledger.ts';
 import type { Log } from '../shared/log.ts';
+import type { Messenger } from '../shared/messenger.ts';
+import { createReadOpening } from '../shared/opening.ts';
 import { createOutbox } from '../shared/outbox.ts';
 import { createPace } from '../shared/pace.ts';
 import { createPageStore } from '../shared/page-store.ts';
@@ -14,8 +16,6 @@ import type { Redis } from '../shared/redis.ts';
 import type { Schedules } from '../shared/schedules.ts';
 import { createSessions } from '../shared/sessions.ts';
 import { createSpend } from '../shared/spend.ts';
-import { traceMessenger } from '../shared/traced-messenger.ts';
-import type { Tracing } from '../shared/tracing.ts';
 import { createTyping } from '../shared/typing.ts';
 import type { Agent } from './agent/agent.ts';
 import { createAgentFiles } from './agent/agent-files.ts';
@@ -33,13 +33,13 @@ import { createTurnProcessor } from './turn.ts';
 import type { WorkerParts } from './worker-parts.ts';
 
 export type ProcessorParts = {
+  messenger: Messenger;
   config: WorkerConfig;
   parts: WorkerParts;
   redis: Redis;
   turns: Turns;
   deliveries: Deliveries;
   schedules: Schedules;
-  tracing: Tracing;
   agent: Agent;
   claims: LiveClaims;
   arrivals: Arrivals;
@@ -47,18 +47,17 @@ export type ProcessorParts = {
 };
 
 /** What works each queue's jobs. */
-export function createProcessors({ config, parts, redis, turns, deliveries, schedules, tracing, agent, claims, arrivals, log }: ProcessorParts): Record<QueueName, Processor> {
+export function createProcessors({ messenger, config, parts, redis, turns, deliveries, schedules, agent, claims, arrivals, log }: ProcessorParts): Record<QueueName, Processor> {
   const days = config.RETENTION_DAYS;
   const outbox = createOutbox(redis, deliveries, days);
   const ledger = createLedger(redis, () => new Date(), days);
-  const messenger = traceMessenger(parts.createMessenger(createContents(redis)), tracing.trace);
   const deliver = createDelivery({
     messenger, outbox, ledger, log, publicUrl: config.PUBLIC_URL,
     pace: createPace(redis, parts.pace), reconciling: parts.reconciling, now: Date.now,
   });
   const processTurn = createTurnProcessor({
     agent, arrivals, outbox, ledger, schedules, log,
-    inbox: createInbox(redis), conversations: createConversations(redis), files: createFileStore(redis), agentFiles: createAgentFiles(parts.user), sessions: createSessions(redis), spend: createSpend(redis),
+    readOpening: createReadOpening(redis), inbox: createInbox(redis), conversations: createConversations(redis), files: createFileStore(redis), agentFiles: createAgentFiles(parts.user), sessions: createSessions(redis), spend: createSpend(redis),
     dataDir: config.DATA_DIR, publicUrl: config.PUBLIC_URL, silence: parts.silence,
     permissions: config.PERMISSIONS, answerMs: config.ANSWER_MINUTES * 60_000, budgets: { turnUsd: config.BUDGET_USD_PER_TURN, dayUsd: config.BUDGET_USD_PER_DAY },
     idleMinutes: config.IDLE_MINUTES, places: createPlaces(parts.concurrency.turns), now: Date.now,
@@ -71,5 +70,5 @@ export function createProcessors({ config, parts, redis, turns, deliveries, sche
       accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, apiUrl: config.TWILIO_API_URL ?? 'https://api.twilio.com', pausesMs: [500, 2000],
     }),
   });
-  return { turns: processTurn, deliveries: createDeliveryProcessor(outbox, deliver), schedules: createTickProcessor(createIntake(turns, days), log, Date.now) };
+  return { turns: processTurn, deliveries: createDeliveryProcessor(createDepartures(redis, parts.pace), deliver, Date.now), schedules: createTickProcessor(createIntake(turns, days), log, Date.now) };
 }

@@ -21,7 +21,10 @@ export type PromptFeed = {
   begin(first: Message[]): Promise<boolean>;
   /** Something may have come in. */
   lookAgain(): void;
-  answered(ids: string[]): void;
+  /** These messages are answered, and the inbox still holds so many. */
+  answered(ids: string[], left: number): void;
+  /** How many messages the inbox held after the last answer; undefined when more has come in since. */
+  left(): number | undefined;
   /** What the person has said in messages that are not answered yet, in their own words. */
   wordsOf(ids: string[]): string[];
   /** The person's last message that Claude has got. */
@@ -39,6 +42,7 @@ export function createPromptFeed(parts: FeedParts, { context, recall, handOver, 
   /** What Claude has been given and has not answered: the person's own words, by the message's id. */
   const open = new Map<string, string>();
   let newest: Message | undefined;
+  let left: number | undefined;
   let looking: Promise<void> = Promise.resolve();
 
   /** Answers a message that cannot be read; Claude does not hear of it. */
@@ -60,11 +64,15 @@ export function createPromptFeed(parts: FeedParts, { context, recall, handOver, 
     }
   };
 
+  const finishIfDone = (): void => {
+    if (open.size === 0) prompts.close();
+  };
   const look = async (before: Promise<void>): Promise<void> => {
+    left = undefined;
     await before;
     signal.throwIfAborted();
     await hand(await handOver.look(true));
-    if (open.size === 0) prompts.close();
+    finishIfDone();
   };
 
   return {
@@ -76,10 +84,14 @@ export function createPromptFeed(parts: FeedParts, { context, recall, handOver, 
     lookAgain() {
       looking = look(looking).catch(onTrouble);
     },
-    answered(ids) {
+    answered(ids, inInbox) {
       for (const id of ids) open.delete(id);
-      this.lookAgain();
+      left = inInbox;
+      // An inbox that is empty need not be looked through; what comes in from here on is heard of.
+      if (inInbox > 0) this.lookAgain();
+      else looking = looking.then(finishIfDone);
     },
+    left: () => left,
     wordsOf: (ids) => ids.map((id) => open.get(id) ?? ''),
     newest: () => newest,
     settle: () => looking,

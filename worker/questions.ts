@@ -33,10 +33,10 @@ export type Questions = {
   remark(): Promise<void>;
 };
 
-/** `onOpen` is called when a question begins to wait: its answer may be there already. */
-export async function createQuestions({ conversations, outbox, answerMs, now }: QuestionParts, context: TurnContext, onOpen: () => void): Promise<Questions> {
+/** `kept` is what the conversation remembers of what was asked; `onOpen` is called when a question begins to wait: its answer may be there already. */
+export function createQuestions({ conversations, outbox, answerMs, now }: QuestionParts, context: TurnContext, kept: string | undefined, onOpen: () => void): Questions {
   const { turn, conversation, fence } = context;
-  const asked = parseAsked((await conversations.read(conversation)).questions, turn);
+  const asked = parseAsked(kept, turn);
   const recall = recallWords(asked);
   const times = new Map<string, number>();
   let waiting: { id: string; resolve: () => void } | undefined;

@@ -2,6 +2,7 @@ import type { Job } from 'bullmq';
 import type { Fence } from '../shared/inbox.ts';
 import type { Log } from '../shared/log.ts';
 import type { TurnData, TurnResult } from '../shared/queues.ts';
+import type { Hearing } from './arrivals.ts';
 
 /** The turn at work: its job, the proof that this worker has it, and the signal that asks for its end. Times are ms since 1970. */
 export type TurnContext = {
@@ -11,6 +12,8 @@ export type TurnContext = {
   turn: string;
   conversation: string;
   fence: Fence;
+  /** What comes in for the conversation while the turn runs. */
+  hearing: Hearing;
   signal: AbortSignal;
   startedAt: number;
   log: Log;

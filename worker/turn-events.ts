@@ -1,19 +1,19 @@
-import type { Conversations } from '../shared/conversation.ts';
 import type { Outbox } from '../shared/outbox.ts';
 import type { TurnResult } from '../shared/queues.ts';
 import type { Sessions } from '../shared/sessions.ts';
 import { dayOf } from '../shared/spend.ts';
-import type { Spend } from '../shared/spend.ts';
 import type { AgentEvent } from './agent/agent.ts';
 import type { HandOver } from './hand-over.ts';
 import type { Questions } from './questions.ts';
 import type { AnswerWriter } from './reply/answer.ts';
+import { describeStep } from './step-words.ts';
+import type { ToolEvent } from './step-words.ts';
 import type { Telling } from './telling.ts';
 import type { TurnContext } from './turn-context.ts';
 
-export type EventParts = { outbox: Outbox; conversations: Conversations; sessions: Sessions; spend: Spend; writeAnswer: AnswerWriter };
+export type EventParts = { outbox: Outbox; sessions: Sessions; writeAnswer: AnswerWriter };
 
-/** The turn whose events these are. `title` is what a new session is called; `onAnswered` gets the messages of an answer once it is put. */
+/** The turn whose events these are. `title` is what a new session is called; `onAnswered` gets the messages of an answer once it is put, and how many the inbox still holds. */
 export type EventTurn = {
   context: TurnContext;
   questions: Questions;
@@ -23,7 +23,7 @@ export type EventTurn = {
   title: string;
   /** Sends what belongs before the answer to these messages. */
   beforeAnswer: (ids: string[]) => Promise<void>;
-  onAnswered: (ids: string[]) => void;
+  onAnswered: (ids: string[], left: number) => void;
 };
 
 /** What becomes of the agent's events: answers go to the outbox, the session is remembered, each step is in the job's log. */
@@ -34,16 +34,20 @@ export type TurnEvents = {
 };
 
 export function createTurnEvents(parts: EventParts, { context, questions, handOver, result, telling, title, beforeAnswer, onAnswered }: EventTurn): TurnEvents {
-  const { outbox, conversations, sessions, spend } = parts;
+  const { outbox, sessions } = parts;
   const { job, turn, conversation, fence, log } = context;
   let said = false;
   let compactions = 0;
   const note = (text: string): Promise<number> => job.log(`${new Date().toISOString()} ${text}`.trimEnd());
+  /** What is under way in plain words, as `/status` and a stop tell it; what the person sees the effect of is no news. */
+  const noteDoing = async (event: ToolEvent): Promise<void> => {
+    const words = describeStep(event)?.doing;
+    if (words !== undefined) await job.updateProgress(`${words.charAt(0).toLowerCase()}${words.slice(1)}`);
+  };
   const say = async (id: string, text: string): Promise<void> => void (await outbox.put([{ id: `${turn}.${id}`, conversation, turn, text, session: handOver.session() ?? '' }], fence));
 
   const onSession = async (id: string): Promise<void> => {
     const wanted = handOver.session();
-    await conversations.write(conversation, fence, { session: id });
     await sessions.note(conversation, fence, { id, title: title.replaceAll(/\s+/g, ' ').trim().slice(0, 120), usedAt: Date.now() });
     handOver.goOnWith(id);
     if (wanted !== undefined && wanted !== id && result.messages === 0) await say('lost', 'I could not find our earlier conversation any more, so this is a fresh start. Your files are still here.');
@@ -56,16 +60,15 @@ export function createTurnEvents(parts: EventParts, { context, questions, handOv
     const written = await parts.writeAnswer(event.id, event.text);
     const texts = written.length > 0 || said ? written : ['Done.'];
     const replies = texts.map((text, index) => ({ id: `${event.id}.${index + 1}`, conversation, turn, text, session: handOver.session() ?? '' }));
-    // Before the answer is put: one that is read from the transcript after a crash has no price any more.
-    const { timezone } = await conversations.read(conversation);
-    await spend.record({ conversation, answer: event.id, day: dayOf(Date.now(), timezone), usage: event.usage });
-    await outbox.put(replies, fence, { conversation, ids: [...event.prompts, ...questions.answerers()], state: 'answered' });
+    // In the step that puts the answer: one that is read from the transcript after a crash has no price any more.
+    const price = { conversation, answer: event.id, day: dayOf(Date.now(), handOver.known().timezone), usage: event.usage };
+    const { left } = await outbox.put(replies, fence, { conversation, ids: [...event.prompts, ...questions.answerers()], state: 'answered', price });
     result.replies += replies.length;
     result.messages += event.prompts.length;
     result.inputTokens += event.usage.inputTokens;
     result.outputTokens += event.usage.outputTokens;
     result.costUsd += event.usage.costUsd;
-    onAnswered(event.prompts);
+    onAnswered(event.prompts, left);
   };
 
   return {
@@ -80,7 +83,7 @@ export function createTurnEvents(parts: EventParts, { context, questions, handOv
           return await onSession(event.id);
         case 'tool':
           log.debug({ tool: event.name }, 'tool');
-          await job.updateProgress(`${event.name} ${event.summary}`.trimEnd());
+          await noteDoing(event);
           return void (await note(`${event.name} ${event.summary}`));
         case 'tool-end':
           if (event.failed) await note('… failed');

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import type { Conversation } from '../shared/conversation.ts';
 import type { FileStore } from '../shared/file-store.ts';
 import type { Log } from '../shared/log.ts';
@@ -7,7 +6,6 @@ import type { TurnResult } from '../shared/queues.ts';
 import type { Typing } from '../shared/typing.ts';
 import type { Agent } from './agent/agent.ts';
 import type { AgentFiles } from './agent/agent-files.ts';
-import type { Arrivals } from './arrivals.ts';
 import { createAskTools } from './ask-tools.ts';
 import { createBudget } from './budget.ts';
 import type { BudgetParts } from './budget.ts';
@@ -31,6 +29,7 @@ import { createTurnEvents } from './turn-events.ts';
 import type { EventParts } from './turn-events.ts';
 import { createWatchdog } from './watchdog.ts';
 import type { Silence } from './watchdog.ts';
+import { workspaceOf } from './workspace.ts';
 
 export type WorkParts = HandOverParts &
   EventParts &
@@ -43,7 +42,6 @@ export type WorkParts = HandOverParts &
     publicUrl: string;
     /** Returns when no other worker has a process for this conversation. */
     claim: (conversation: string) => Promise<void>;
-    arrivals: Arrivals;
     typing: Typing;
     silence: Silence;
     progress: ProgressTimes;
@@ -66,13 +64,13 @@ export function emptyResult(): TurnResult {
 }
 
 /**
- * Gives Claude the messages, and what comes in while it works, until everything is answered. Throws what ended it before: a StopRequest, an AgentFailure,
- * FencedError, or the signal's reason.
+ * Gives Claude the messages, and what comes in while it works, until everything is answered. Returns how many messages the inbox still holds, undefined when that is
+ * not known. Throws what ended it before: a StopRequest, an AgentFailure, FencedError, or the signal's reason.
  */
-export async function workTurn(parts: WorkParts, { context, questions, handOver, first, result, onListening }: TurnWork): Promise<void> {
+export async function workTurn(parts: WorkParts, { context, questions, handOver, first, result, onListening }: TurnWork): Promise<number | undefined> {
   const { conversation, turn, fence, log } = context;
   const fresh = await giveUpExhausted(parts, context, first);
-  const workspace = path.join(parts.dataDir, 'workspaces', conversation.replace('+', ''));
+  const workspace = workspaceOf(parts.dataDir, conversation);
   const stop = createStopWatch(parts.inbox, conversation, log);
   const trouble = new AbortController();
   const end = (error: unknown): void => trouble.abort(error);
@@ -83,18 +81,20 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
     stop.look();
     feed.lookAgain();
   };
-  const endListening = parts.arrivals.listen(conversation, heard);
   onListening(heard);
-  const typing = parts.typing.keep(conversation, () => (questions.isWaiting() || signal.aborted ? undefined : feed.newest()?.id));
+  const typing = parts.typing.keep(conversation, () => (questions.isWaiting() || signal.aborted ? undefined : feed.newest()));
   let telling: Telling | undefined;
+  let endListening = (): void => undefined;
   try {
     await parts.agentFiles.makeDirectory(workspace);
-    if (!(await feed.begin(fresh))) return;
-    typing.showNow();
-    // Something may have come in just before.
-    heard();
+    if (!(await feed.begin(fresh))) return undefined;
+    typing.begin();
+    // Not before the first messages are handed over: what has come in meanwhile is told now.
+    endListening = context.hearing.tell(heard, handOver.hasSeen);
+    // What came with them and waits for a turn of its own wants a word.
+    if (handOver.waiting() > first.length) heard();
     await parts.claim(conversation);
-    const settings = await parts.conversations.read(conversation);
+    const settings = handOver.known();
     telling = tell(parts, context, questions, settings);
     const chatTools = createChatTools({ outbox: parts.outbox, files: parts.files, agentFiles: parts.agentFiles, publicUrl: parts.publicUrl, turn, conversation, workspace, fence, onSent: () => events.onSent() });
     const screenshots = createScreenshots(chatTools);
@@ -102,7 +102,7 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
     const events = createTurnEvents(parts, {
       context, questions, handOver, result, telling, title: fresh[0]?.text ?? '',
       beforeAnswer: (ids) => screenshots.sendUnsent(feed.wordsOf(ids)),
-      onAnswered: (ids) => feed.answered(ids),
+      onAnswered: (ids, left) => feed.answered(ids, left),
     });
     const tools = { ...chatTools, ...createScheduleTools({ schedules: parts.schedules, conversations: parts.conversations, conversation, fence, now: Date.now }), ...createAskTools(questions, budget) };
     await budget.mayGoOn(0, signal);
@@ -113,6 +113,7 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
       screenshots.note(event);
       await events.onEvent(event);
     }
+    return feed.left();
   } finally {
     watchdog.stop();
     telling?.stop();

@@ -1,7 +1,7 @@
 import type { Job } from 'bullmq';
 import { keys } from '../shared/keys.ts';
-import type { Message } from '../shared/message.ts';
 import type { TurnData, TurnResult } from '../shared/queues.ts';
+import type { Arrivals } from './arrivals.ts';
 import { createHandOver } from './hand-over.ts';
 import type { Place } from './places.ts';
 import { createQuestions } from './questions.ts';
@@ -15,6 +15,7 @@ import type { WorkParts } from './turn-work.ts';
 
 export type TurnParts = WorkParts &
   QuestionParts & {
+    arrivals: Arrivals;
     /** Gives the conversation another turn, for what this one leaves. */
     addTurn: (conversation: string) => Promise<unknown>;
   };
@@ -27,30 +28,46 @@ export function createTurnProcessor(parts: TurnParts): (job: Job<TurnData, TurnR
   return async (job, token, signal) => {
     const turn = job.id ?? '';
     const { conversation } = job.data;
-    const context: TurnContext = { job, token, turn, conversation, signal, fence: { lock: keys.jobLock('turns', turn), token }, startedAt: Date.now(), log: parts.log.child({ turn }) };
+    // Before anything is read: what comes in from here on is read, or heard of.
+    const hearing = parts.arrivals.listen(conversation);
+    const context: TurnContext = { job, token, turn, conversation, signal, hearing, fence: { lock: keys.jobLock('turns', turn), token }, startedAt: Date.now(), log: parts.log.child({ turn }) };
     const result = emptyResult();
-    const arrival = { heard: (): void => undefined };
-    const questions = await createQuestions(parts, context, () => arrival.heard());
-    const handOver = createHandOver(parts, context, questions, (await parts.conversations.read(conversation)).session);
-    let place: Place | undefined;
-    let first: Message[] = [];
     try {
-      place = await waitInLine(parts, context, handOver);
-      if (place) first = await handOver.look(false);
-      if (first.length > 0) {
-        context.log.info({ conversation, messages: first.length, attempt: job.attemptsStarted }, 'turn');
-        await workTurn(parts, { context, questions, handOver, first, result, onListening: (heard) => (arrival.heard = heard) });
-      }
-    } catch (error) {
-      if (!(error instanceof StopRequest) || signal.aborted) return await endBadly(parts, context, error, first.length > 0);
-      await settleStopped(parts, context, error.by);
+      const { hasBegun, left } = await workInbox(parts, context, result);
+      // What waits for a turn of its own, such as something queued.
+      if (left !== 0 && (await parts.inbox.read(conversation)).length > 0) await parts.addTurn(conversation);
+      result.durationMs = Date.now() - context.startedAt;
+      if (hasBegun) context.log.info(result, 'turn done');
+      return result;
     } finally {
-      place?.leave();
+      hearing.end();
     }
-    // What waits for a turn of its own, such as something queued.
-    if ((await parts.inbox.read(conversation)).length > 0) await parts.addTurn(conversation);
-    result.durationMs = Date.now() - context.startedAt;
-    if (first.length > 0) context.log.info(result, 'turn done');
-    return result;
   };
+}
+
+/** Works what waits, and fills the result. `left` is how many messages the inbox still holds, undefined when that is not known. */
+async function workInbox(parts: TurnParts, context: TurnContext, result: TurnResult): Promise<{ hasBegun: boolean; left: number | undefined }> {
+  const { conversation, job, log, signal } = context;
+  const opening = await parts.readOpening(conversation);
+  const arrival = { heard: (): void => undefined };
+  const questions = createQuestions(parts, context, opening.conversation.questions, () => arrival.heard());
+  const handOver = createHandOver(parts, context, questions, opening);
+  let place: Place | undefined;
+  let hasBegun = false;
+  try {
+    const begun = await waitInLine(parts, context, handOver);
+    if (!begun) return { hasBegun, left: handOver.waiting() };
+    place = begun.place;
+    hasBegun = true;
+    await handOver.take(begun.first);
+    log.info({ conversation, messages: begun.first.length, attempt: job.attemptsStarted }, 'turn');
+    const left = await workTurn(parts, { context, questions, handOver, first: begun.first, result, onListening: (heard) => (arrival.heard = heard) });
+    return { hasBegun, left };
+  } catch (error) {
+    if (!(error instanceof StopRequest) || signal.aborted) return await endBadly(parts, context, error, { hasBegun, answerers: questions.answerers() });
+    await settleStopped(parts, context, error.by, questions.answerers());
+    return { hasBegun, left: undefined };
+  } finally {
+    place?.leave();
+  }
 }

@@ -1,6 +1,6 @@
 import { isFromPerson } from '../shared/message.ts';
+import type { Message } from '../shared/message.ts';
 import type { Outbox } from '../shared/outbox.ts';
-import type { Arrivals } from './arrivals.ts';
 import type { HandOver } from './hand-over.ts';
 import type { Place, Places } from './places.ts';
 import type { TurnContext } from './turn-context.ts';
@@ -9,13 +9,13 @@ import type { TurnContext } from './turn-context.ts';
 const patienceMs = 1000;
 
 /**
- * Waits until the turn may work, and returns its place; undefined when there is nothing to work, or the person has taken it back. What comes in meanwhile is
+ * Waits until the turn may work, and returns its place with what it begins with; undefined when there is nothing to work, or the person has taken it back. What comes in meanwhile is
  * obeyed: a command, a stop. Who still waits after a moment is told their place, once for each turn. Throws the signal's reason.
  */
-export async function waitInLine({ arrivals, outbox, places }: { arrivals: Arrivals; outbox: Outbox; places: Places }, { conversation, turn, fence, signal }: TurnContext, handOver: HandOver): Promise<Place | undefined> {
+export async function waitInLine({ outbox, places }: { outbox: Outbox; places: Places }, { conversation, turn, fence, signal, hearing }: TurnContext, handOver: HandOver): Promise<{ place: Place; first: Message[] } | undefined> {
   let change = Promise.withResolvers<undefined>();
   const look = (): void => change.resolve(undefined);
-  const endListening = arrivals.listen(conversation, look);
+  const endListening = hearing.tell(look, handOver.hasSeen);
   signal.addEventListener('abort', look, { once: true });
   let isLong = false;
   const timer = setTimeout(() => {
@@ -27,12 +27,12 @@ export async function waitInLine({ arrivals, outbox, places }: { arrivals: Arriv
   try {
     for (;;) {
       change = Promise.withResolvers();
-      const first = await handOver.look(false, 'leave');
+      const first = await handOver.look(false);
       signal.throwIfAborted();
       if (first.length === 0) return undefined;
       place ??= places.enter();
       isWorking = place.isGranted();
-      if (isWorking) return place;
+      if (isWorking) return { place, first };
       // One whom only a schedule has woken waits for nobody's answer.
       if (isLong && first.some(isFromPerson)) await outbox.put([{ id: `${turn}.place`, conversation, turn, text: placeWords(place.position()) }], fence);
       await Promise.race([place.granted, change.promise]);

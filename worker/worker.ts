@@ -1,4 +1,5 @@
 import type { Worker } from 'bullmq';
+import { createContents } from '../shared/contents.ts';
 import { listenToControl } from '../shared/control.ts';
 import type { Control } from '../shared/control.ts';
 import { createReleasers } from '../shared/lifecycle.ts';
@@ -6,24 +7,26 @@ import type { Running } from '../shared/lifecycle.ts';
 import type { Log } from '../shared/log.ts';
 import { createDeliveries, createTurns } from '../shared/queues.ts';
 import type { QueueName } from '../shared/queues.ts';
-import { connectRedis } from '../shared/redis.ts';
 import type { Redis } from '../shared/redis.ts';
 import { checkRedis } from '../shared/redis-check.ts';
 import { createSchedules } from '../shared/schedules.ts';
+import { traceMessenger } from '../shared/traced-messenger.ts';
 import { untraced } from '../shared/tracing.ts';
 import { sweep } from '../shared/sweep.ts';
 import { createVmState } from '../shared/vm-state.ts';
 import type { WorkerConfig } from './config.ts';
+import { createLateAgent } from './agent/late-agent.ts';
 import { createArrivals } from './arrivals.ts';
+import { bootWorker } from './boot.ts';
+import type { Boot } from './boot.ts';
+import { createLateProcessors } from './late-processors.ts';
 import { createLease } from './lease.ts';
 import type { Lease } from './lease.ts';
-import { createLiveClaims } from './live-claims.ts';
 import { openDoor } from './door.ts';
 import { closeQueueWorker, createQueueWorker } from './queue-worker.ts';
 import type { Processor } from './queue-worker.ts';
 import { createSleep } from './sleep.ts';
 import type { Sleep } from './sleep.ts';
-import { createProcessors } from './processors.ts';
 import type { WorkerParts } from './worker-parts.ts';
 
 /** A job that is due within the idle time, but at most this (ms), is waited for: stopping and waking takes about as long. */
@@ -35,39 +38,39 @@ const longestLine = 50;
 /** How long after a failed job it is looked for what it left (ms). */
 const sweepMs = 5000;
 
-/** Runs the worker until it is stopped. Returns its address as this machine sees it. */
-export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: Log): Promise<Running & { url: string }> {
+/** Runs the worker until it is stopped. `begun` is its beginning where that was made already; it is this worker's from then on. Returns its address as this machine sees it. */
+export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: Log, begun?: Boot): Promise<Running & { url: string }> {
   const releasers = createReleasers(log);
   const { tracing = untraced } = parts;
   releasers.add('tracing', () => tracing.stop(), 3000);
   const workers = new Map<QueueName, Worker>();
   const running = new Set<string>();
   try {
-    const redis = connectRedis(config.REDIS_URL, 'patient', log);
+    const { redis, boot, agent: coming, claims } = begun ?? (await bootWorker(config, parts.createAgent, log));
     releasers.add('redis', () => redis.disconnect());
+    const agent = createLateAgent(coming);
+    releasers.add('agent', () => agent.stop());
     const options = { retentionDays: config.RETENTION_DAYS, telemetry: tracing.queues };
     const [turns, deliveries, schedules] = [createTurns(redis, options), createDeliveries(redis, options), createSchedules(redis, options)];
     releasers.add('queues', () => Promise.all([turns.close(), deliveries.close(), schedules.close()]), 2000);
 
-    const lease = await createLease({
-      redis, worker: config.WORKER_ID, times: parts.lease, log, running: () => running,
+    const lease = createLease({
+      redis, worker: config.WORKER_ID, boot, times: parts.lease, log, running: () => running,
       recover: async (name) => void (await workers.get(name)?.getBackend().moveStalledJobsToWait()),
       onFenced: parts.onFenced,
     });
-    const agent = await parts.createAgent(lease.owner);
-    releasers.add('agent', () => agent.stop());
-    const claims = createLiveClaims(redis, lease.owner, (conversation) => agent.release(conversation), log);
     const arrivals = createArrivals();
     const onControl = (said: Control): void => {
       if (said.kind !== 'message') return claims.onControl(said);
-      arrivals.announce(said.conversation);
+      arrivals.announce(said.conversation, said.id);
       // A turn that is put off, for a usage limit, looks at what has come in: it may be a command, or want a word.
       if (said.putOff) turns.promote(said.conversation).catch((error: unknown) => log.warn({ err: error }, 'a turn that is put off was not told'));
     };
-    const control = await listenToControl(redis, onControl, () => arrivals.announceAll());
-    releasers.add('control', () => control.stop());
+    const control = listenToControl(redis, onControl, () => arrivals.announceAll());
+    releasers.add('control', async () => (await control).stop());
 
-    const processors = createProcessors({ config, parts, redis, turns, deliveries, schedules, tracing, agent, claims, arrivals, log });
+    const messenger = traceMessenger(parts.createMessenger(createContents(redis)), tracing.trace);
+    const processors = createLateProcessors({ messenger, config, parts, redis, turns, deliveries, schedules, agent, claims, arrivals, log });
 
     const sleep = createSleepOf(config, parts, redis, lease, workers, log);
     releasers.add('sleep', () => sleep?.stop());
@@ -77,9 +80,9 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
       workers.set(name, createQueueWorker({ name, redis, owner: lease.owner, concurrency, process: awake, running, telemetry: tracing.queues, log }));
     };
     // More are taken than work at once: who waits in the line is told so, and can stop.
-    start('turns', parts.concurrency.turns + longestLine, processors.turns);
-    start('deliveries', parts.concurrency.deliveries, processors.deliveries);
-    start('schedules', 1, processors.schedules);
+    start('turns', parts.concurrency.turns + longestLine, processors.of('turns'));
+    start('deliveries', parts.concurrency.deliveries, processors.of('deliveries'));
+    start('schedules', 1, processors.of('schedules'));
     // A job that failed by a defect or by Redis may leave something behind: whoever has it waiting gets a new one.
     const sweepSoon = (): void => void setTimeout(() => sweep(redis, turns, deliveries, log).catch((error: unknown) => log.warn({ err: error }, 'could not sweep')), sweepMs).unref();
     for (const [name, worker] of workers) {
@@ -91,12 +94,16 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     releasers.add('lease', () => lease.stop());
     releasers.add('workers', () => Promise.all([...workers.values()].map((worker) => closeQueueWorker(worker, config.STOP_SECONDS * 1000))), config.STOP_SECONDS * 1000 + 2000);
 
-    await checkRedis(redis, log);
-    await lease.renew();
-    await sweep(redis, turns, deliveries, log);
+    void checkRedis(redis, log);
+    await Promise.all([control, lease.renew()]);
     lease.start();
     for (const [name, worker] of workers) worker.run().catch((error: unknown) => log.error({ err: error, queue: name }, 'a queue is not worked'));
     sleep?.stir();
+    await sweep(redis, turns, deliveries, log);
+    await processors.load();
+    void messenger.warmUp?.();
+    // A worker whose agent cannot be made is none.
+    await coming;
 
     const door = await openDoor({ port: config.PORT, host: config.HOST, secret: config.WAKE_SECRET, onWake: () => sleep?.stir() });
     releasers.add('door', () => door.stop());

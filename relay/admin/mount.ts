@@ -30,10 +30,10 @@ export type AdminMountParts = {
 };
 
 /** What is under `/admin`: the sign-in, and behind it our own pages and Bull Board. Undefined without a password. */
-export function createAdminMount(parts: AdminMountParts): { signIn: Router; pages: Router; dashboard: Router } | undefined {
+export async function createAdminMount(parts: AdminMountParts): Promise<{ signIn: Router; pages: Router; dashboard: Router } | undefined> {
   const { config, redis, turns, deliveries, schedules, spend, acks, versions, onRetried, log } = parts;
   if (config.ADMIN_PASSWORD === undefined) return undefined;
-  const password = createPassword(config.ADMIN_PASSWORD);
+  const password = await createPassword(config.ADMIN_PASSWORD);
   const sessions = createAdminSessions(password, config.PUBLIC_URL.startsWith('https:'));
   const failed = createFailedMessages(redis, turns);
   const queues = [turns.queue, deliveries.queue, schedules.queue];

@@ -1,4 +1,4 @@
-import { createHash, createHmac, scrypt, scryptSync, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 
 const salt = 'sidepocket sign-in';
@@ -12,15 +12,15 @@ export type Password = {
   key(purpose: string): string;
 };
 
-export function createPassword(password: string): Password {
-  const hash = scryptSync(password, salt, 32);
+/** The hash is slow on purpose, and made beside the event loop: webhooks must not wait for it. */
+export async function createPassword(password: string): Promise<Password> {
+  const hash = await scryptAsync(password, salt, 32);
   /** The digest of an attempt that was right: a script that asks often pays for the slow hash once. */
   let known: Buffer | undefined;
   return {
     async isRight(attempt) {
       const digest = createHash('sha256').update(hash).update(attempt).digest();
       if (known && timingSafeEqual(known, digest)) return true;
-      // Slow on purpose, and beside the event loop: webhooks must not wait for it.
       if (!timingSafeEqual(hash, await scryptAsync(attempt, salt, 32))) return false;
       known = digest;
       return true;

@@ -17,7 +17,7 @@ export type Moments = {
   stop(): void;
 };
 
-/** Watches Redis's control channel, the phones, and the transcripts in `transcripts`; who else sees a moment reports it by `happened`. */
+/** Watches the channel on which Redis tells of each message, the phones, and the transcripts in `transcripts`; who else sees a moment reports it by `happened`. */
 export function createMoments({ redisUrl, twin, transcripts }: { redisUrl: string; twin: Twin; transcripts: string }): Moments {
   const emitter = new EventEmitter();
   emitter.setMaxListeners(0);
@@ -28,7 +28,7 @@ export function createMoments({ redisUrl, twin, transcripts }: { redisUrl: strin
   subscriber.on('message', (_channel, raw) => {
     if (raw.includes('"message"')) happened('accepting');
   });
-  subscriber.subscribe(keys.control).catch(() => undefined);
+  subscriber.subscribe(keys.arrivals).catch(() => undefined);
 
   const unlisten = twin.chat.on((event) => {
     if (event.kind === 'message' && event.message.direction === 'outbound' && event.message.text.startsWith('note on ')) happened('tool');

@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { AxiosError, AxiosHeaders } from 'axios';
 import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
@@ -103,4 +104,20 @@ test('an error of a parser or of Redis does not quote what it was given', async 
     expect(String(error)).toContain('private words');
     expect(written({ err: error })).not.toContain('private words');
   });
+});
+
+test('what is logged right before the process exits is written, too', async () => {
+  const program = `const { createLog } = await import(${JSON.stringify(new URL('../../shared/log.ts', import.meta.url).href)}); const log = createLog('test', 'info'); log.info('first'); log.info('last'); process.exit(3);`;
+  const { code, output } = await new Promise<{ code: number | string | null | undefined; output: string }>((resolve) => {
+    execFile(process.execPath, ['--input-type=module', '--eval', program], (error, output) => resolve({ code: error?.code, output }));
+  });
+  expect(code).toBe(3);
+  expect(output.trimEnd().split('\n').map((line) => JSON.parse(line).msg)).toEqual(['first', 'last']);
+});
+
+test('fields that hold what somebody said or a secret are crossed out, at the top and one level below, and the object itself stays as it was', () => {
+  const fields = { turn: 'x', text: 'private words', of: { body: 'private words', kept: 1 }, password: 'topsecret' };
+  const text = written(fields);
+  expect(JSON.parse(text)).toMatchObject({ turn: 'x', text: '…', of: { body: '…', kept: 1 }, password: '…' });
+  expect(fields.of.body).toBe('private words');
 });

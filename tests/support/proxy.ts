@@ -4,7 +4,8 @@ import type { AddressInfo, Socket } from 'node:net';
 /** A TCP proxy in front of a server on this machine, which can hold the server's answers back. */
 export type Proxy = { port: number; hold(): void; stop(): Promise<void> };
 
-export async function runProxy(target: number): Promise<Proxy> {
+/** `onSent` is called with each piece that goes to the server. */
+export async function runProxy(target: number, onSent: (piece: Buffer) => void = () => undefined): Promise<Proxy> {
   const sockets = new Set<Socket>();
   let held = false;
   const server = createServer((near) => {
@@ -18,6 +19,7 @@ export async function runProxy(target: number): Promise<Proxy> {
         far.destroy();
       });
     }
+    near.on('data', onSent);
     near.pipe(far);
     far.on('data', (chunk: Buffer) => {
       if (!held) near.write(chunk);

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { browserServer, findChromium } from '../../worker/agent/browser.ts';
+import { browserCommand, findChromium } from '../../worker/agent/browser.ts';
 import { agentEnvironment } from '../../worker/agent/environment.ts';
 import { overtakenNote, resumeNote } from '../../worker/agent/instructions.ts';
 import { createMark, isOfSession, isOfWorker } from '../../worker/agent/processes.ts';
@@ -24,7 +24,7 @@ test.each<{ name: string; entries: TranscriptEntry[]; expected: object }>([
   { name: 'a tool was called', entries: transcript('A other', 't other'), expected: { state: 'unanswered', overtaken: false } },
   { name: 'it was answered', entries: transcript('A other', 't other', 'a answer hi', 'B other', 'b answer no'), expected: { state: 'answered', id: 'a', text: 'hi' } },
   { name: 'the answer has several blocks', entries: transcript('A other', 'a1 answer one', 'a2 answer two', 'a3 answer'), expected: { state: 'answered', id: 'a2', text: 'one\n\ntwo' } },
-  { name: 'the answer is empty', entries: transcript('A other', 'a answer'), expected: { state: 'answered', id: 'a', text: '' } },
+  { name: 'the answer is empty', entries: transcript('A other', 'a answer'), expected: { state: 'answered', id: 'A', text: '' } },
   { name: 'another was steered in', entries: transcript('A other', 't other', 'B other', 'a answer both'), expected: { state: 'answered', id: 'a', text: 'both' } },
   { name: 'the model failed', entries: transcript('A other', 'x break Overloaded'), expected: { state: 'unanswered', overtaken: false } },
   { name: 'it was broken off and another answered', entries: transcript('A other', 'x break', 'B other', 'b answer no'), expected: { state: 'unanswered', overtaken: true } },
@@ -65,12 +65,12 @@ test('a prompt\'s uuid is valid, the same each time, and another for another mes
 
 test('the environment holds what was named and nothing else', () => {
   const host = { PATH: '/bin', TZ: 'Europe/Berlin', TWILIO_AUTH_TOKEN: 'secret', REDIS_URL: 'redis://secret', ADMIN_PASSWORD: 'secret', HOME: '/root', NODE_OPTIONS: '--inspect' };
-  const environment = agentEnvironment(host, '/data', { ANTHROPIC_API_KEY: 'key', GITHUB_TOKEN: undefined }, 'vm#1/s', true);
+  const environment = agentEnvironment(host, '/data', { ANTHROPIC_API_KEY: 'key', GITHUB_TOKEN: undefined }, { mark: 'vm#1/s', name: '15551230001', isRoot: true });
   expect(environment).toEqual({
-    PATH: '/bin', TZ: 'Europe/Berlin', ANTHROPIC_API_KEY: 'key', HOME: '/data/home', TMPDIR: '/data/tmp', CLAUDE_CONFIG_DIR: '/data/claude', SIDEPOCKET_AGENT: 'vm#1/s', IS_SANDBOX: '1',
+    PATH: '/bin', TZ: 'Europe/Berlin', ANTHROPIC_API_KEY: 'key', HOME: '/data/home', TMPDIR: '/data/tmp/15551230001', CLAUDE_CONFIG_DIR: '/data/claude', SIDEPOCKET_AGENT: 'vm#1/s', IS_SANDBOX: '1',
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', DISABLE_AUTOUPDATER: '1', CLAUDE_AGENT_SDK_CLIENT_APP: 'sidepocket',
   });
-  expect(agentEnvironment(host, '/data', {}, 'vm#1/s', false)).not.toHaveProperty('IS_SANDBOX');
+  expect(agentEnvironment(host, '/data', {}, { mark: 'vm#1/s', name: '15551230001', isRoot: false })).not.toHaveProperty('IS_SANDBOX');
 });
 
 test('a Chromium is found on the PATH, the first directory first, and only one that can be run', async () => {
@@ -89,10 +89,10 @@ test('a Chromium is found on the PATH, the first directory first, and only one t
 });
 
 test('the browser\'s server runs without a window and keeps its pictures where it is told', () => {
-  const { command, args = [] } = browserServer('/usr/bin/chromium', '/data/images/1');
+  const { command, args } = browserCommand('/usr/bin/chromium', '/data/images/1');
   expect(command).toBe(process.execPath);
   expect(args.slice(1)).toEqual(['--headless', '--no-sandbox', '--isolated', '--output-dir', '/data/images/1', '--file-paths', 'absolute', '--executable-path', '/usr/bin/chromium']);
-  expect(browserServer(undefined, '/data/images/1').args).not.toContain('--executable-path');
+  expect(browserCommand(undefined, '/data/images/1').args).not.toContain('--executable-path');
 });
 
 test('a worker ends what its own earlier boots left, and nothing of another system on the machine', () => {

@@ -47,7 +47,7 @@ test('what a helper of Claude says, and what is said a second time, is no part o
     result({ uuid: 'r2' }),
   ]);
   expect(first).toMatchObject({ id: 'a', text: 'One.' });
-  expect(second).toMatchObject({ id: 'r2', text: '' });
+  expect(second).toMatchObject({ id: 'p', text: '' });
 });
 
 test('costs are differences, counted anew after a clearing, and a share after a resume', () => {

@@ -24,10 +24,10 @@ export type AgentHomeOptions = {
 /** What the agent's processes find around them: their directories, what they may know, and the way to the model. */
 export type AgentHome = {
   /**
-   * Makes what a session's processes need, with `directories` of its own, and returns their whole environment; `mark` names them. What is there
-   * already is left as it is. Throws when something could not be made.
+   * Makes what the processes of a session need, with `directories` of its own, and returns what gives their whole environment for a mark; `name` is theirs
+   * among directories. What is there already is left as it is. Throws when something could not be made.
    */
-  furnish(mark: string, directories: string[]): Promise<Record<string, string>>;
+  furnish(name: string, directories: string[]): Promise<(mark: string) => Record<string, string>>;
   /** A session's transcript; empty when there is none. */
   transcript(session: string, workspace: string): Promise<TranscriptEntry[]>;
   close(): Promise<void>;
@@ -42,12 +42,12 @@ export function createAgentHome({ dataDir, user, secrets, host, log }: AgentHome
   let github: Promise<Record<string, string>> | undefined;
 
   return {
-    async furnish(mark, directories) {
-      proxy ??= runModelProxy({ keys: { ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN }, baseUrl: ANTHROPIC_BASE_URL, host, log });
-      const { HOME: home = '', TMPDIR: temporary = '' } = agentEnvironment({}, dataDir, {}, mark, isRoot);
+    async furnish(name, directories) {
+      const { HOME: home = '', TMPDIR: temporary = '' } = agentEnvironment({}, dataDir, {}, { mark: '', name, isRoot });
       if (GITHUB_TOKEN) github ??= grantGithub(files, home, GITHUB_TOKEN);
+      proxy ??= runModelProxy({ keys: { ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN }, baseUrl: ANTHROPIC_BASE_URL, host, log });
       const [model, git] = await Promise.all([proxy, github, ...[home, temporary, ...directories].map((directory) => files.makeDirectory(directory))]);
-      return agentEnvironment(host, dataDir, { ANTHROPIC_MODEL, ...model.environment, ...git }, mark, isRoot);
+      return (mark) => agentEnvironment(host, dataDir, { ANTHROPIC_MODEL, ...model.environment, ...git }, { mark, name, isRoot });
     },
     transcript: (session, workspace) => readTranscript(session, workspace, store),
     async close() {

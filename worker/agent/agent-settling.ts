@@ -24,14 +24,15 @@ export type SettlingOptions = {
 export async function settleAgent({ wanted, dataDir, imagesDir, redisUrl, log }: SettlingOptions): Promise<AgentUser | undefined> {
   const [passwd, status] = await Promise.all(['/etc/passwd', '/proc/self/status'].map((file) => readFile(file, 'utf8').catch(() => '')));
   const { user, because } = chooseAgentUser(wanted, { passwd: passwd ?? '', status: status ?? '', uid: process.getuid?.() });
-  const problem = user ? await settle(user, dataDir, imagesDir) : because;
+  const environmentFile = path.resolve('.env');
+  const [problem, isExposed] = user ? await Promise.all([settle(user, dataDir, imagesDir), canRead(user, environmentFile).catch(() => false)]) : [because, false];
   if (problem !== undefined && user && wanted !== undefined) throw new SetupError(`The environment is not complete:\n  AGENT_USER: ${problem}`);
   if (problem !== undefined || !user) {
     log.warn({ because: problem }, 'the agent runs as the worker’s own user: what it runs could read the worker’s secrets. docs/security.md tells how to separate them');
     return undefined;
   }
   log.info({ user: user.name }, 'the agent runs as a user of its own');
-  if (await canRead(user, path.resolve('.env'))) log.error({ file: path.resolve('.env') }, 'the agent’s user can read this file, which may hold secrets: take it away from others (chmod 600)');
+  if (isExposed) log.error({ file: environmentFile }, 'the agent’s user can read this file, which may hold secrets: take it away from others (chmod 600)');
   if (new URL(redisUrl).password === '') log.warn('Redis asks for no password, so whatever the agent runs can read and change what is stored there');
   return user;
 }
@@ -42,12 +43,14 @@ async function settle(user: AgentUser, dataDir: string, imagesDir: string): Prom
   try {
     await give(user, dataDir);
     if (!imagesDir.startsWith(`${dataDir}${path.sep}`)) await give(user, imagesDir);
-    for (const directory of [dataDir, imagesDir]) {
-      await files.makeDirectory(directory);
-      if (!(await may(user, '-w', directory))) return `the user “${user.name}” cannot write in ${directory} (give it the directory: chown -R ${user.name} ${directory})`;
-    }
-    for (const file of [process.execPath, import.meta.filename]) if (!(await canRead(user, file))) return `the user “${user.name}” cannot read ${file}`;
-    return undefined;
+    const problems = await Promise.all([
+      ...[dataDir, imagesDir].map(async (directory) => {
+        await files.makeDirectory(directory);
+        return (await may(user, '-w', directory)) ? undefined : `the user “${user.name}” cannot write in ${directory} (give it the directory: chown -R ${user.name} ${directory})`;
+      }),
+      ...[process.execPath, import.meta.filename].map(async (file) => ((await canRead(user, file)) ? undefined : `the user “${user.name}” cannot read ${file}`)),
+    ]);
+    return problems.find((problem) => problem !== undefined);
   } catch (error) {
     return `the user “${user.name}” cannot work here: ${reportError(error).message}`;
   }

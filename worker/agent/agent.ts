@@ -90,6 +90,9 @@ export type AgentTurn = {
   signal: AbortSignal;
 };
 
+/** What is known of a turn before it begins. */
+export type ComingTurn = Pick<AgentTurn, 'conversation' | 'workspace' | 'session' | 'model' | 'permissions'>;
+
 /**
  * The one who answers. Contract of `work`: events come in order; each prompt is in exactly one `answer`; it ends after the last one.
  * A prompt that an earlier, interrupted turn brought in already is not asked again: its answer is found, or the work goes on. It throws AgentFailure,
@@ -97,6 +100,11 @@ export type AgentTurn = {
  */
 export interface Agent {
   work(turn: AgentTurn): AsyncIterable<AgentEvent>;
+  /**
+   * Makes ready what a turn that will come soon needs, so that it need not wait for it; settles when all of it is under way, and never rejects. The turn may turn
+   * out to be another, or never come.
+   */
+  prepare?(turn: ComingTurn): Promise<void>;
   /** Ends whatever is kept open for a conversation, for another worker to go on. */
   release(conversation: string): Promise<void>;
   stop(): Promise<void>;

@@ -1,7 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import type { McpStdioServerConfig } from '@anthropic-ai/claude-agent-sdk';
 
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 const applications = ['/Applications/Google Chrome.app/Contents/MacOS/Google Chrome', '/Applications/Chromium.app/Contents/MacOS/Chromium'];
@@ -25,13 +24,12 @@ function isExecutable(file: string): boolean {
 }
 
 /**
- * The Playwright MCP server for one session: headless, forgetting everything at its end, with pictures going to `imagesDir`.
+ * What runs the Playwright MCP server: headless, forgetting everything at its end, with pictures going to `imagesDir`.
  * Chromium's own sandbox is off: it needs privileges that a container's user lacks, and the VM is the boundary.
  */
-export function browserServer(chromium: string | undefined, imagesDir: string): McpStdioServerConfig {
+export function browserCommand(chromium: string | undefined, imagesDir: string): { command: string; args: string[] } {
   const cli = path.join(path.dirname(createRequire(import.meta.url).resolve('@playwright/mcp/package.json')), 'cli.js');
   return {
-    type: 'stdio',
     command: process.execPath,
     args: [cli, '--headless', '--no-sandbox', '--isolated', '--output-dir', imagesDir, '--file-paths', 'absolute', ...(chromium ? ['--executable-path', chromium] : [])],
   };

@@ -1,87 +1,77 @@
-import { randomUUID } from 'node:crypto';
-import path from 'node:path';
-import type { Options } from '@anthropic-ai/claude-agent-sdk';
-import type { Agent, AgentTurn } from './agent.ts';
+import type { Agent, AgentTurn, ComingTurn } from './agent.ts';
 import { createAgentHome } from './agent-home.ts';
 import type { AgentHomeOptions } from './agent-home.ts';
-import { browserServer } from './browser.ts';
-import { chatServer } from './chat-server.ts';
 import { workTurn } from './claude-turn.ts';
-import { watchCost } from './cost-watch.ts';
 import { createIdleSessions } from './idle-sessions.ts';
-import { instructions } from './instructions.ts';
-import { startLiveSession } from './live-session.ts';
-import type { LiveSession, Settings } from './live-session.ts';
-import { claudeModes, createCanUseTool } from './permissions.ts';
-import { createMark, createSpawn, isOfSession, killMarked } from './processes.ts';
+import { createLiveBudget } from './live-budget.ts';
+import type { LiveSession } from './live-session.ts';
+import type { SessionOptionParts } from './session-options.ts';
+import { settingsOf, startSession } from './session-start.ts';
+import type { SessionParts } from './session-start.ts';
+import { startSpare } from './spare.ts';
+import { createSpares } from './spares.ts';
+import type { Spares } from './spares.ts';
 
-export type ClaudeOptions = AgentHomeOptions & {
-  imagesDir: string;
-  chromium: string | undefined;
-  /** `WORKER_ID#boot`: a part of the mark on every process. */
-  owner: string;
-  /** How long the model's service may be in trouble before the turn is given up (ms). */
-  modelPatienceMs: number;
-  /** Whether a turn is asked, before each tool call, if it may go on at its cost. */
-  watchesCost?: boolean;
-  /** How many idle processes are kept for the next message (about 200 MB each), and for how long (ms). */
-  maxLive: number;
-  idleMs: number;
-};
+export type ClaudeOptions = AgentHomeOptions &
+  SessionOptionParts & {
+    /** `WORKER_ID#boot`: a part of the mark on every process. */
+    owner: string;
+    /** How long the model's service may be in trouble before the turn is given up (ms). */
+    modelPatienceMs: number;
+    /** How many processes may live at once, at work, idle and spare together; a browser counts as one more. Those at work are never ended for it. */
+    maxLive: number;
+    /** How long an idle process is kept for the next message (ms). */
+    idleMs: number;
+    /** How long nothing may have begun or ended before a spare process is started for the next new session (ms); undefined, none is. */
+    spareMs?: number | undefined;
+  };
 
-/** The Agent that is Claude Code, by its SDK: one session a conversation, its process kept between turns. */
+/** The Agent that is Claude Code, by its SDK: one session a conversation, its process kept between turns, and a spare for a new one. */
 export function createClaudeAgent(options: ClaudeOptions): Agent {
-  const idle = createIdleSessions(options);
+  const { log, secrets } = options;
+  const idle = createIdleSessions(options.idleMs);
   const working = new Set<LiveSession>();
+  const preparing = new Map<string, Promise<void>>();
   const home = createAgentHome(options);
+  const parts: SessionParts = { ...options, home, model: secrets.ANTHROPIC_MODEL };
+  const budget = createLiveBudget({ most: options.maxLive, idle, working, spares: () => spares });
+  const spares: Spares = createSpares({ start: (starting) => startSpare(parts, starting), calmMs: options.spareMs, hasRoom: budget.hasRoom, log });
   let stopped = false;
 
-  const settingsOf = (turn: AgentTurn): Settings => ({ model: turn.model ?? options.secrets.ANTHROPIC_MODEL, permissions: claudeModes[turn.permissions] });
-
-  const start = async (turn: AgentTurn): Promise<LiveSession> => {
-    const imagesDir = path.join(options.imagesDir, path.basename(turn.workspace));
-    const resumed = turn.session !== undefined && (await home.transcript(turn.session, turn.workspace)).length > 0;
-    const id = resumed && turn.session ? turn.session : randomUUID();
-    // Another worker's process on this session may have outlived it; two must never work on one.
-    if (resumed) await killMarked((other) => isOfSession(other, id, options.dataDir), { user: options.user });
-    const mark = createMark(options.owner, id, options.dataDir);
-    const settings = settingsOf(turn);
-    const env = await home.furnish(mark, [imagesDir]);
-    return startLiveSession({ id, mark, user: options.user, resumed, settings, transcript: (session) => home.transcript(session, turn.workspace) }, (live): Options => ({
-      cwd: turn.workspace,
-      ...(resumed ? { resume: id } : { sessionId: id }),
-      env,
-      ...(settings.model ? { model: settings.model } : {}),
-      permissionMode: settings.permissions,
-      allowDangerouslySkipPermissions: true,
-      allowedTools: ['mcp__whatsapp'],
-      canUseTool: createCanUseTool(() => live().tools),
-      ...(options.watchesCost ? { hooks: { PreToolUse: [watchCost(live)] } } : {}),
-      systemPrompt: { type: 'preset', preset: 'claude_code', append: instructions, snapshot: true },
-      settingSources: ['user', 'project', 'local'],
-      mcpServers: { playwright: browserServer(options.chromium, imagesDir), whatsapp: chatServer(() => live().tools) },
-      mcpServersDelivery: 'initialize',
-      includePartialMessages: true,
-      spawnClaudeCodeProcess: createSpawn(options.user),
-    }));
+  /** A process for the turn, of which nobody knows yet. */
+  const start = async (turn: ComingTurn): Promise<LiveSession> => {
+    const isSpared = turn.session === undefined && spares.count() > 0;
+    budget.makeRoom(isSpared ? 0 : 1);
+    return (isSpared ? await spares.claim(turn) : undefined) ?? (await startSession(parts, turn));
+  };
+  /** The process that is kept for the turn's session, if there is one. */
+  const takeKept = async (turn: AgentTurn): Promise<LiveSession | undefined> => {
+    await preparing.get(turn.conversation);
+    const live = await idle.take(turn.conversation);
+    if (live && serves(live, turn)) return live;
+    await live?.close();
+    return undefined;
   };
 
   return {
+    async prepare(turn) {
+      const prepared = start(turn)
+        .then((live) => idle.keep(turn.conversation, live))
+        .catch((error: unknown) => log.warn({ err: error, conversation: turn.conversation }, 'a session was not prepared'))
+        .finally(() => preparing.delete(turn.conversation));
+      preparing.set(turn.conversation, prepared);
+      await prepared;
+    },
     async *work(turn) {
       turn.signal.throwIfAborted();
-      let live = idle.take(turn.conversation);
-      if (live && (live.ended || live.id !== turn.session)) {
-        await live.close();
-        live = undefined;
-      }
-      const isNew = live === undefined;
-      live ??= await start(turn);
+      spares.stir();
+      const live = (await takeKept(turn)) ?? (await start(turn));
       working.add(live);
       if (stopped) await live.close();
       let finished = false;
       try {
         yield { kind: 'session', id: live.id };
-        if (!isNew) await live.configure(settingsOf(turn));
+        await live.configure(settingsOf(turn, parts.model));
         if (options.watchesCost) live.costBefore = (await live.cost()) ?? 0;
         yield* workTurn(live, turn, options.modelPatienceMs);
         finished = true;
@@ -95,14 +85,26 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
           if (!live.ended) await live.interrupt();
           await live.close();
         }
+        budget.makeRoom(0);
+        spares.stir();
       }
     },
-    release: idle.release,
+    release: async (conversation) => {
+      await preparing.get(conversation);
+      await idle.release(conversation);
+    },
     async stop() {
       stopped = true;
+      await Promise.all([spares.stop(), ...preparing.values()]);
       await idle.stop();
       await Promise.all([...working].map((live) => live.close()));
       await home.close();
     },
   };
+}
+
+/** Whether a process is in the turn's session; for a new one, that it has not been given anything. */
+function serves(live: LiveSession, { session }: AgentTurn): boolean {
+  if (live.ended) return false;
+  return session === undefined ? !live.resumed && live.sent.size === 0 : live.id === session;
 }

@@ -1,7 +1,7 @@
-import { query } from '@anthropic-ai/claude-agent-sdk';
-import type { Options, PermissionMode, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
+import type { PermissionMode, Query, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
 import type { UUID } from 'node:crypto';
 import type { AgentUser } from './agent-user.ts';
+import type { BrowserProcess } from './browser-process.ts';
 import { createChannel } from './channel.ts';
 import { killMarked } from './processes.ts';
 import type { Attachment, ChatTools } from './agent.ts';
@@ -29,11 +29,15 @@ export type Settings = { model: string | undefined; permissions: PermissionMode 
 export type LiveSession = {
   /** It becomes another when the person clears the conversation. */
   readonly id: string;
+  /** The directory that it works in. */
+  readonly workspace: string;
   /** The process was started on an existing session: what it knows is in the transcript. */
   readonly resumed: boolean;
   /** The prompts that were given to this process. */
   readonly sent: ReadonlySet<string>;
   readonly ended: boolean;
+  /** Its browser, once there was need of one. */
+  browser: BrowserProcess | undefined;
   /** The tools of the turn at work; the process's `whatsapp` server asks for them. */
   tools: ChatTools | undefined;
   /** Sets what the next prompt is worked with; what is so already costs nothing. Rejects when Claude Code refuses it. */
@@ -55,11 +59,14 @@ export type LiveSession = {
 /** How long an interruption may take before the processes are simply ended (ms). */
 const interruptPatience = 1000;
 
-/** What a session is started with: `id` is the session's, new or resumed, `mark` the one in the environment of its processes, `user` theirs where it is not the worker's own, `transcript` reads what is written down under an id. */
-export type SessionStart = { id: string; mark: string; user: AgentUser | undefined; resumed: boolean; settings: Settings; transcript: (id: string) => Promise<TranscriptEntry[]> };
+/**
+ * What a session is made of: `id` is the session's, new or resumed, `mark` the one in the environment of its processes, `user` theirs where it is not the worker's own,
+ * `transcript` reads what is written down under an id.
+ */
+export type SessionStart = { id: string; workspace: string; mark: string; user: AgentUser | undefined; resumed: boolean; settings: Settings; transcript: (id: string) => Promise<TranscriptEntry[]> };
 
-/** Starts Claude Code. */
-export function startLiveSession({ id, mark, user, resumed, settings, transcript }: SessionStart, createOptions: (live: () => LiveSession) => Options): LiveSession {
+/** The session of a Claude Code process, which `open` starts, or takes, with what it is to read its prompts from. Throws what `open` throws. */
+export function createLiveSession({ id, workspace, mark, user, resumed, settings, transcript }: SessionStart, open: (prompts: AsyncIterable<SDKUserMessage>) => Query): LiveSession {
   const input = createChannel<SDKUserMessage>();
   const sent = new Set<string>();
   const translate = createTranslator(resumed);
@@ -69,12 +76,16 @@ export function startLiveSession({ id, mark, user, resumed, settings, transcript
   let end: { error: unknown } | undefined;
   let closing: Promise<void> | undefined;
 
+  const claude = open(input);
+
   const session: LiveSession = {
     get id() {
       return current;
     },
+    workspace,
     resumed,
     sent,
+    browser: undefined,
     tools: undefined,
     costBefore: 0,
     get ended() {
@@ -106,8 +117,6 @@ export function startLiveSession({ id, mark, user, resumed, settings, transcript
     },
     close: () => (closing ??= close()),
   };
-
-  const claude = query({ prompt: input, options: createOptions(() => session) });
 
   const close = async (): Promise<void> => {
     input.close();

@@ -58,12 +58,12 @@ export function findPrompt(transcript: TranscriptEntry[], promptId: string): Pro
   return { state: 'unanswered', overtaken };
 }
 
-/** The answer at the beginning of `rest`; `fallbackId` is its id when there is none. */
+/** The answer at the beginning of `rest`; `fallbackId` is its id when it has no words. */
 function readAnswer(rest: TranscriptEntry[], fallbackId: string): { id: string; text: string } {
   const length = rest.findIndex((entry) => entry.kind !== 'answer');
   const run = length < 0 ? rest : rest.slice(0, length);
   const spoken = run.filter((entry) => entry.text.trim() !== '');
-  return { id: (spoken.at(-1) ?? run[0])?.id ?? fallbackId, text: joinBlocks(spoken.map((entry) => entry.text)) };
+  return { id: spoken.at(-1)?.id ?? fallbackId, text: joinBlocks(spoken.map((entry) => entry.text)) };
 }
 
 /** The text of an answer that came in several blocks. */

@@ -47,12 +47,14 @@ export function createTranslator(resumed: boolean): Translator {
     // `total_cost_usd` is a running total, an answer is the difference; `/clear` starts it again.
     const costUsd = spentUsd === undefined ? message.total_cost_usd * shareOfTokens(message) : Math.max(message.total_cost_usd - spentUsd, 0);
     spentUsd = message.total_cost_usd;
+    const uuids = message.user_message_uuids ?? (message.user_message_uuid ? [message.user_message_uuid] : []);
     const text = joinBlocks(answer.map((block) => block.text)) || message.result.trim();
     return {
       kind: 'result',
-      id: answer.at(-1)?.id ?? message.uuid,
+      // An answer without words is named after its prompt, as the transcript's reader does it.
+      id: answer.at(-1)?.id ?? uuids.at(-1) ?? message.uuid,
       text,
-      uuids: message.user_message_uuids ?? (message.user_message_uuid ? [message.user_message_uuid] : []),
+      uuids,
       usage: { inputTokens: tokensRead(message), outputTokens: message.usage.output_tokens, costUsd },
     };
   };

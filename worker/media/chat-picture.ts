@@ -36,7 +36,7 @@ export async function toChatPicture(bytes: Buffer, type: string): Promise<ChatPi
     for (const cut of cuts) {
       const scale = Math.min(1, shorterSide / Math.min(cut.width, cut.height));
       const size = { width: Math.max(1, Math.round(cut.width * scale)), height: Math.max(1, Math.round(cut.height * scale)) };
-      parts.push(await encodePicture(picture.pixels().extract(cut).resize({ ...size, fit: 'fill' }), picture, mostBytes));
+      parts.push(await encodePicture(() => picture.pixels().extract(cut).resize({ ...size, fit: 'fill' }), picture, mostBytes));
     }
     return { parts, lost };
   } catch (error) {

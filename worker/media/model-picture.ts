@@ -1,3 +1,4 @@
+import type { Sharp } from 'sharp';
 import type { Attachment } from '../agent/agent.ts';
 import { openPicture, PictureProblem, pictureProblem } from './picture.ts';
 import type { Picture } from './picture.ts';
@@ -43,7 +44,7 @@ async function convert(picture: Picture, original: Buffer | undefined, type: str
   }
   const pictures: PictureAttachment[] = [];
   for (const cut of cuts) {
-    const pixels = picture.pixels().extract(cut).resize({ width: longestSide, height: longestSide, fit: 'inside', withoutEnlargement: true });
+    const pixels = (): Sharp => picture.pixels().extract(cut).resize({ width: longestSide, height: longestSide, fit: 'inside', withoutEnlargement: true });
     const { bytes, type: encoded } = await encodePicture(pixels, picture, mostBytes);
     pictures.push({ kind: 'picture', type: encoded, base64: bytes.toString('base64') });
   }

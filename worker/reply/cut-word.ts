@@ -1,5 +1,5 @@
-const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
-const words = new Intl.Segmenter('und', { granularity: 'word' });
+/** Made when first needed: they take longer than all else that is loaded with this file. */
+let segmenters: { graphemes: Intl.Segmenter; words: Intl.Segmenter } | undefined;
 
 /** How far a character (a grapheme cluster) is looked at beyond the cut (UTF-16 units); the longest emoji families have about 30. */
 const lookahead = 64;
@@ -9,6 +9,8 @@ const lookahead = 64;
  * characters (grapheme clusters) outside of a link, else between any two. Only a single character that is longer than `room` is cut itself.
  */
 export function cutWord(text: string, room: number): number {
+  segmenters ??= { graphemes: new Intl.Segmenter('und', { granularity: 'grapheme' }), words: new Intl.Segmenter('und', { granularity: 'word' }) };
+  const { graphemes, words } = segmenters;
   const near = text.slice(0, room + lookahead);
   const places = [...graphemes.segment(near)].map((segment) => segment.index).filter((index) => index > 0 && index <= room);
   const links = [...near.matchAll(/https?:\/\/[\x21-\x7e]+/g)].map((match) => ({ from: match.index, to: match.index + match[0].length }));

@@ -1,0 +1,15 @@
+import type { Environment } from '../shared/env.ts';
+import { createLog } from '../shared/log.ts';
+import { runProcess } from '../shared/lifecycle.ts';
+import { startTracing } from '../shared/telemetry.ts';
+import { parseRelayConfig } from './config.ts';
+import { relayParts, runRelay } from './relay.ts';
+
+/** The relay as production runs it, until it is told to stop. `environment` is the process's own. */
+export async function runRelayProcess(environment: Environment): Promise<void> {
+  const log = createLog('relay', environment['LOG_LEVEL'] || 'info');
+  await runProcess(log, async () => {
+    const config = parseRelayConfig(environment);
+    return await runRelay(config, log, { ...relayParts(config, log), tracing: await startTracing(config, 'sidepocket-relay') });
+  });
+}

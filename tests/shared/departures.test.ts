@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest';
+import { createDepartures } from '../../shared/departures.ts';
+import type { Departures } from '../../shared/departures.ts';
+import { FencedError } from '../../shared/inbox.ts';
+import { keys } from '../../shared/keys.ts';
+import { createLedger } from '../../shared/ledger.ts';
+import type { Ledger } from '../../shared/ledger.ts';
+import { createOutbox } from '../../shared/outbox.ts';
+import { createDeliveries } from '../../shared/queues.ts';
+import type { Redis } from '../../shared/redis.ts';
+import { withRedis } from '../support/redis.ts';
+
+const conversation = '+15551230001';
+const lock = keys.jobLock('deliveries', '1');
+const fence = { lock, token: 'mine' };
+const now = Date.parse('2026-01-31T12:00:00Z');
+
+type Bench = { redis: Redis; ledger: Ledger; departures: Departures; say: (...ids: string[]) => Promise<void>; waiting: () => Promise<string[]> };
+
+/** Two messages may go at once, then one in three seconds; the fence holds. */
+async function withDepartures(run: (bench: Bench) => Promise<void>): Promise<void> {
+  await withRedis(async (redis) => {
+    const deliveries = createDeliveries(redis);
+    const outbox = createOutbox(redis, deliveries);
+    await redis.set(lock, 'mine');
+    await run({
+      redis, ledger: createLedger(redis), departures: createDepartures(redis, { intervalMs: 3000, burst: 2 }),
+      say: async (...ids) => void (await outbox.put(ids.map((id) => ({ id, conversation, turn: 'turn', text: `text of ${id}` })))),
+      waiting: () => redis.lrange(keys.outbox(conversation), 0, -1),
+    });
+    await deliveries.close();
+  });
+}
+
+test('replies leave in order, each with its attempt noted, as fast as the pace allows', async () => {
+  await withDepartures(async ({ departures, ledger, say, waiting }) => {
+    expect(await departures.next(conversation, fence, now)).toEqual({ kind: 'none' });
+    await say('a', 'b', 'c');
+    const left: number[] = [];
+    for (const id of ['a', 'b']) {
+      const departure = await departures.next(conversation, fence, now);
+      expect(departure).toMatchObject({ kind: 'send', reply: { id, text: `text of ${id}`, status: 'posting', attempts: 1, attemptedAt: new Date(now).toISOString() } });
+      if (departure.kind === 'send') left.push(await ledger.accepted(departure.reply, `sid-${id}`, departure.reply.attempts));
+    }
+    expect(left).toEqual([2, 1]);
+    expect(await departures.next(conversation, fence, now)).toEqual({ kind: 'wait', ms: 3000 });
+    expect(await waiting()).toEqual(['c']);
+    expect(await departures.next(conversation, fence, now + 3000)).toMatchObject({ kind: 'send', reply: { id: 'c' } });
+  });
+});
+
+test('an attempt of unknown end is looked up and not counted again; one that a callback has settled holds nothing up', async () => {
+  await withDepartures(async ({ departures, ledger, say, waiting }) => {
+    await say('a', 'b');
+    await departures.next(conversation, fence, now);
+    expect(await departures.next(conversation, fence, now)).toMatchObject({ kind: 'look-up', reply: { id: 'a', attempts: 1 } });
+    await ledger.note('a', conversation, 'sid-a', 'sent', 'give-up', undefined);
+    expect(await departures.next(conversation, fence, now)).toMatchObject({ kind: 'send', reply: { id: 'b' } });
+    expect(await waiting()).toEqual(['b']);
+  });
+});
+
+test('a reply that is put off waits for its time; what is forgotten or none of ours leaves the outbox', async () => {
+  await withDepartures(async ({ redis, departures, say, waiting }) => {
+    await say('a');
+    await redis.hset(keys.reply('a'), 'notBefore', String(now + 700));
+    await redis.lpush(keys.outbox(conversation), 'forgotten', 'strange');
+    await redis.hset(keys.reply('strange'), { id: 'strange', status: 'waiting' });
+    expect(await departures.next(conversation, fence, now)).toEqual({ kind: 'wait', ms: 700 });
+    expect(await waiting()).toEqual(['a']);
+  });
+});
+
+test('who does not hold the lock changes nothing', async () => {
+  await withDepartures(async ({ redis, departures, say }) => {
+    await say('a');
+    await expect(departures.next(conversation, { lock, token: 'other' }, now)).rejects.toThrow(FencedError);
+    expect(await redis.hget(keys.reply('a'), 'status')).toBe('waiting');
+    expect(await redis.exists(keys.pace(conversation))).toBe(0);
+  });
+});

@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import { keys } from '../../shared/keys.ts';
+import { createLog } from '../../shared/log.ts';
+import { createTurns } from '../../shared/queues.ts';
+import { connectRedis } from '../../shared/redis.ts';
+import type { Redis, RedisManner } from '../../shared/redis.ts';
+import { callScript, runTransaction } from '../../shared/transaction.ts';
+import type { Call, Outcome } from '../../shared/transaction.ts';
+import { withRedis } from '../support/redis.ts';
+import { until } from '../support/until.ts';
+
+type Run = (...calls: Call[]) => Promise<Outcome[]>;
+
+/** Runs transactions on a connection of either manner: the relay's, which sends each command by itself, and the worker's. */
+async function withTransactions(manner: RedisManner, test: (run: Run, own: Redis) => Promise<void>): Promise<void> {
+  await withRedis(async (redis) => {
+    const own = connectRedis(`redis://127.0.0.1:${redis.options.port ?? 0}`, manner, createLog('test', 'silent'));
+    const turns = createTurns(own);
+    try {
+      await until('the connection', () => own.status === 'ready');
+      const client = await turns.queue.getBackend().client;
+      await test((...calls) => runTransaction(own, client, calls), own);
+    } finally {
+      await turns.close();
+      own.disconnect();
+    }
+  });
+}
+
+const manners: RedisManner[] = ['fail-fast', 'patient'];
+
+test.each(manners)('each call has its outcome, in order, and one that fails stops no other (%s)', async (manner) => {
+  await withTransactions(manner, async (run) => {
+    const twice = { name: 'twice', keys: 0, lua: 'return ARGV[1] * 2' };
+    const outcomes = await run(['set', ['a', '1']], ['lpush', ['a', 'x']], callScript(twice, [21]), ['incr', ['a']]);
+    expect(outcomes.map(([error, reply]) => error?.message.split(' ', 1)[0] ?? reply)).toEqual(['OK', 'WRONGTYPE', 42, 2]);
+  });
+});
+
+test.each(manners)('what Redis does not take throws its reason, and nothing of it has happened (%s)', async (manner) => {
+  await withTransactions(manner, async (run, own) => {
+    await expect(run(['set', ['a', '1']], ['eval', ['return 1']])).rejects.toThrow(/wrong number of arguments|EXECABORT/);
+    expect(await own.get('a')).toBeNull();
+  });
+});
+
+test.each(manners)('a call that cannot even be made leaves no transaction open behind it (%s)', async (manner) => {
+  await withTransactions(manner, async (run, own) => {
+    await expect(run(['set', ['a', '1']], ['no such command', []])).rejects.toThrow(TypeError);
+    expect(await own.get('a')).toBeNull();
+    expect(await own.set('b', '2')).toBe('OK');
+    expect(await own.get('b')).toBe('2');
+  });
+});
+
+test('many at the same time do not mix', async () => {
+  await withTransactions('fail-fast', async (run, own) => {
+    const move = { name: 'move', keys: 2, lua: `return redis.call('INCR', KEYS[1]) == redis.call('INCR', KEYS[2]) and 'even' or 'odd'` };
+    const replies = await Promise.all(Array.from({ length: 200 }, () => run(['incr', [keys.boots('x')]], callScript(move, ['p', 'q']), ['decr', [keys.boots('x')]])));
+    expect(new Set(replies.map(([, moved]) => moved?.[1]))).toEqual(new Set(['even']));
+    expect(new Set(replies.map(([first, , last]) => `${String(first?.[1])} ${String(last?.[1])}`))).toEqual(new Set(['1 0']));
+    expect(await own.get('p')).toBe('200');
+  });
+});
+
+test('without Redis it fails at once, as the relay needs it', async () => {
+  await withTransactions('fail-fast', async (run, own) => {
+    own.disconnect();
+    await expect(run(['set', ['a', '1']])).rejects.toThrow(/closed|writeable/i);
+  });
+});

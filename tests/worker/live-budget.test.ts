@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import type { BrowserProcess } from '../../worker/agent/browser-process.ts';
+import { createLiveBudget } from '../../worker/agent/live-budget.ts';
+import type { LiveBudget } from '../../worker/agent/live-budget.ts';
+import type { LiveSession } from '../../worker/agent/live-session.ts';
+
+const session = (browser?: BrowserProcess): LiveSession => ({ browser }) as LiveSession;
+const browser = (ended: boolean): BrowserProcess => ({ ended, call: async () => ({}) });
+
+/** A budget over processes that are only counted; `closed` tells what it closed, in order. */
+function openBudget(most: number, { kept = {}, working = [], spare = false }: { kept?: Record<string, LiveSession>; working?: LiveSession[]; spare?: boolean }): LiveBudget & { closed: string[] } {
+  const closed: string[] = [];
+  const idle = new Map(Object.entries(kept));
+  let spares = spare ? 1 : 0;
+  const none = async (): Promise<undefined> => undefined;
+  const budget = createLiveBudget({
+    most, working: new Set(working),
+    idle: {
+      take: none, keep: none, release: none, stop: none, kept: () => [...idle.values()],
+      closeOldest() {
+        const [oldest] = idle.keys();
+        if (oldest === undefined) return false;
+        closed.push(oldest);
+        return idle.delete(oldest);
+      },
+    },
+    spares: () => ({
+      count: () => spares, claim: none, stir: () => undefined, stop: none,
+      drop() {
+        if (spares === 0) return false;
+        closed.push('spare');
+        spares = 0;
+        return true;
+      },
+    }),
+  });
+  return { ...budget, closed };
+}
+
+test.each([
+  { about: 'what fits stays', most: 4, open: { kept: { a: session(), b: session() }, spare: true }, more: 1, closed: [] },
+  { about: 'the spare goes first', most: 3, open: { kept: { a: session(), b: session() }, spare: true }, more: 1, closed: ['spare'] },
+  { about: 'then the one used least recently', most: 2, open: { kept: { a: session(), b: session() }, spare: true }, more: 1, closed: ['spare', 'a'] },
+  { about: 'those at work count, and stay', most: 1, open: { kept: { a: session() }, working: [session(), session()] }, more: 0, closed: ['a'] },
+  { about: 'an open browser counts as one more', most: 3, open: { kept: { a: session(), b: session(browser(false)) } }, more: 1, closed: ['a'] },
+  { about: 'one that has ended does not', most: 3, open: { kept: { a: session(), b: session(browser(true)) } }, more: 1, closed: [] },
+])('$about', ({ most, open, more, closed }) => {
+  const budget = openBudget(most, open);
+  budget.makeRoom(more);
+  expect(budget.closed).toEqual(closed);
+});
+
+test('there is room for a spare only below the limit', () => {
+  expect(openBudget(2, { kept: { a: session() } }).hasRoom()).toBe(true);
+  expect(openBudget(2, { kept: { a: session(browser(false)) } }).hasRoom()).toBe(false);
+  expect(openBudget(2, { working: [session(), session()] }).hasRoom()).toBe(false);
+});

@@ -1,0 +1,54 @@
+import path from 'node:path';
+import type { Options } from '@anthropic-ai/claude-agent-sdk';
+import type { AgentUser } from './agent-user.ts';
+import { browserCommand } from './browser.ts';
+import { startBrowserProcess } from './browser-process.ts';
+import type { BrowserProcess } from './browser-process.ts';
+import { browserServer } from './browser-server.ts';
+import { chatServer } from './chat-server.ts';
+import { watchCost } from './cost-watch.ts';
+import { instructions } from './instructions.ts';
+import type { LiveSession } from './live-session.ts';
+import { createCanUseTool } from './permissions.ts';
+import { createSpawn } from './processes.ts';
+
+export type SessionOptionParts = {
+  imagesDir: string;
+  chromium: string | undefined;
+  user?: AgentUser | undefined;
+  /** Whether a turn is asked, before each tool call, if it may go on at its cost. */
+  watchesCost?: boolean;
+};
+
+/** What a process finds around it. */
+export type Surroundings = {
+  /** Its whole environment. */
+  env: Record<string, string>;
+  /** Makes what its browser needs in a workspace, with a directory for the pictures, and returns the browser's whole environment. */
+  furnishBrowser(workspace: string, pictures: string): Promise<Record<string, string>>;
+  /** The session that it works for, asked for at each use; a spare has none yet. */
+  live(): LiveSession | undefined;
+};
+
+/** The part of Claude Code's options that is the same for every session. */
+export function createSessionOptions({ imagesDir, chromium, user, watchesCost }: SessionOptionParts, { env, furnishBrowser, live }: Surroundings): Options {
+  const startBrowser = async (): Promise<BrowserProcess> => {
+    const session = live();
+    if (!session) throw new Error('Nobody is at work.');
+    const pictures = path.join(imagesDir, path.basename(session.workspace));
+    const browserEnv = await furnishBrowser(session.workspace, pictures);
+    return (session.browser = startBrowserProcess({ command: browserCommand(chromium, pictures), workspace: session.workspace, env: browserEnv, user }));
+  };
+  return {
+    env,
+    allowDangerouslySkipPermissions: true,
+    allowedTools: ['mcp__whatsapp'],
+    canUseTool: createCanUseTool(() => live()?.tools),
+    ...(watchesCost ? { hooks: { PreToolUse: [watchCost(live)] } } : {}),
+    systemPrompt: { type: 'preset', preset: 'claude_code', append: instructions, snapshot: true },
+    settingSources: ['user', 'project', 'local'],
+    mcpServers: { playwright: browserServer(startBrowser), whatsapp: chatServer(() => live()?.tools) },
+    includePartialMessages: true,
+    spawnClaudeCodeProcess: createSpawn(user),
+  };
+}

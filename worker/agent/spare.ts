@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { prewarm } from '@anthropic-ai/claude-agent-sdk';
+import type { SpareProcess } from '@anthropic-ai/claude-agent-sdk';
+import { createLiveSession } from './live-session.ts';
+import type { LiveSession } from './live-session.ts';
+import { createMark, killMarked } from './processes.ts';
+import { createSessionOptions } from './session-options.ts';
+import { settingsOf, surround } from './session-start.ts';
+import type { SessionParts, Wanted } from './session-start.ts';
+
+/** A Claude Code process that has started and works for nobody yet; it serves one new session, at once. */
+export type Spare = {
+  /** Settles when its process has ended, whoever it worked for. */
+  readonly exited: Promise<void>;
+  /**
+   * Makes it the process of a new session. Rejects when it has died or may not serve this one, as in a directory whose own settings name a model or variables;
+   * then it is closed, nothing was asked of it, and the session is to be started the usual way.
+   */
+  claim(wanted: Wanted): Promise<LiveSession>;
+  close(): Promise<void>;
+};
+
+/** How long it may take to start, and to take a session (ms). Here they take 700 and 100. */
+const startMs = 30_000;
+const claimMs = 5000;
+
+/**
+ * Starts a spare in a directory of its own below the data directory. Its session's id is chosen now, so that its processes carry the mark of the session that it
+ * will serve; its temporary directory is its own, too. `starting` breaks the start off. Throws when it does not start.
+ */
+export async function startSpare(parts: SessionParts, starting: AbortController): Promise<Spare> {
+  const { home, user, dataDir, owner } = parts;
+  const id = randomUUID();
+  const mark = createMark(owner, id, dataDir);
+  const parked = path.join(dataDir, 'spare');
+  // Short, since sockets are made below it, whose paths may have 107 characters.
+  const environmentOf = await home.furnish(`spare-${id.slice(0, 8)}`, [parked]);
+  starting.signal.throwIfAborted();
+  let live: LiveSession | undefined;
+  const endProcesses = async (): Promise<void> => void (await killMarked((other) => other === mark, { user }));
+  const options = { ...createSessionOptions(parts, surround(home, mark, environmentOf, () => live)), cwd: parked, sessionId: id, abortController: starting, ...(parts.model ? { model: parts.model } : {}) };
+  const spare = await prewarm({ options, initializeTimeoutMs: startMs }).catch(async (error: unknown) => {
+    await endProcesses();
+    throw error;
+  });
+
+  return {
+    exited: spare.exited,
+    async claim(wanted) {
+      const { workspace } = wanted;
+      const settings = settingsOf(wanted, parts.model);
+      try {
+        await home.furnish(path.basename(workspace), [workspace]);
+        const start = { id, workspace, mark, user, resumed: false, settings, transcript: (other: string) => home.transcript(other, workspace) };
+        live = createLiveSession(start, (prompt) => spare.claim({ prompt, options: { cwd: workspace, permissionMode: settings.permissions, ...(settings.model === undefined || settings.model === parts.model ? {} : { model: settings.model }) } }));
+        await claimed(spare);
+        return live;
+      } catch (error) {
+        await live?.close();
+        await endProcesses();
+        throw error;
+      }
+    },
+    async close() {
+      spare.close();
+      await endProcesses();
+    },
+  };
+}
+
+async function claimed(spare: SpareProcess): Promise<void> {
+  const patience = new AbortController();
+  const tooLong = sleep(claimMs, undefined, { signal: patience.signal, ref: false }).then(() => Promise.reject(new Error(`it was not claimed within ${claimMs} ms`)), () => undefined);
+  try {
+    await Promise.race([spare.claimed, tooLong]);
+  } finally {
+    patience.abort();
+  }
+}

@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { Conversation } from '../shared/conversation.ts';
+import { keys, prefix } from '../shared/keys.ts';
+import type { Redis } from '../shared/redis.ts';
+import { fieldsOf, runScript } from '../shared/script.ts';
+import type { Script } from '../shared/script.ts';
+
+/** A conversation whose turn will come first, as far as can be seen before any is worked, and what is remembered of it. */
+export type Coming = { conversation: string; remembered: Conversation };
+
+const comingScript: Script = {
+  name: 'sidepocketComing',
+  keys: 2,
+  // KEYS: active and waiting turns. ARGV: prefix. BullMQ takes from the right. A turn is active when a worker died over it. A command of ours is not for Claude.
+  lua: `
+    for _, key in ipairs(KEYS) do
+      local id = redis.call('LINDEX', key, -1)
+      local data = id and redis.call('HGET', ARGV[1] .. ':turns:' .. id, 'data')
+      local conversation = data and cjson.decode(data).conversation
+      local first = conversation and redis.call('LINDEX', ARGV[1] .. ':inbox:' .. conversation, 0)
+      if first and string.sub(cjson.decode(first).text, 1, 1) ~= '/' then return { conversation, redis.call('HGETALL', ARGV[1] .. ':conversation:' .. conversation) } end
+    end
+    return { '', {} }`,
+};
+
+const Found = z.tuple([z.string(), z.array(z.string())]);
+
+/** Looks, in one trip to Redis, whose turn comes first; undefined when none is to be seen. It is a guess: only what is harmless when it is wrong may be done by it. */
+export async function readComing(redis: Redis): Promise<Coming | undefined> {
+  const [conversation, fields] = Found.parse(await runScript(redis, comingScript, [keys.active('turns'), keys.waitingJobs('turns'), prefix]));
+  return conversation === '' ? undefined : { conversation, remembered: Conversation.parse(fieldsOf(fields)) };
+}

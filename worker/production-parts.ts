@@ -1,0 +1,33 @@
+import { totalmem } from 'node:os';
+import type { Environment } from '../shared/env.ts';
+import type { Log } from '../shared/log.ts';
+import { reconcilingTimes } from '../shared/delivery.ts';
+import { paceFor } from '../shared/pace.ts';
+import { startTracing } from '../shared/telemetry.ts';
+import { createTwilioMessenger, requestTimeoutMs } from '../shared/twilio-messenger.ts';
+import type { AgentUser } from './agent/agent-user.ts';
+import type { WorkerConfig } from './config.ts';
+import { leaseTimes } from './lease.ts';
+import { createTranscriber } from './media/transcriber.ts';
+import { maxAgents } from './max-agents.ts';
+import type { WorkerParts } from './worker-parts.ts';
+
+/** `quit` ends the process softly. */
+export type ProductionParts = { config: WorkerConfig; environment: Environment; user: AgentUser | undefined; log: Log; quit: () => void };
+
+/** What a worker in production is made of, besides its agent. */
+export async function createProductionParts({ config, environment, user, log, quit }: ProductionParts): Promise<Omit<WorkerParts, 'createAgent'>> {
+  const account = { accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, number: config.TWILIO_WHATSAPP_NUMBER, apiUrl: config.TWILIO_API_URL };
+  return {
+    user,
+    tracing: await startTracing(config, 'sidepocket-worker'),
+    transcribe: createTranscriber(config, environment, user),
+    createMessenger: (contents) => createTwilioMessenger(account, log, requestTimeoutMs, contents),
+    pace: paceFor(config.TWILIO_WHATSAPP_NUMBER, config),
+    reconciling: reconcilingTimes,
+    silence: { idleMs: 5 * 60_000, toolMs: 10 * 60_000 },
+    lease: leaseTimes,
+    concurrency: { turns: config.MAX_AGENTS ?? maxAgents(totalmem(), process.constrainedMemory()), deliveries: 50 },
+    onAsleep: quit, onFenced: quit,
+  };
+}
