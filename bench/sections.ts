@@ -1,4 +1,16 @@
+import { ackSection } from './ack.ts';
+import { backlogSection } from './backlog.ts';
+import { boundsSection } from './bounds.ts';
+import { commandsSection } from './commands.ts';
+import { deliverySection } from './delivery.ts';
+import { firstRequestSection } from './first-request.ts';
+import { forgedSection } from './forged.ts';
+import { relayStartSection } from './relay-start.ts';
 import type { Section } from './section.ts';
+import { takeUpSection } from './take-up.ts';
+import { workerStartSection } from './worker-start.ts';
 
 /** Everything that is measured, in the order of the results. */
-export const sections: Section[] = [];
+export const sections: Section[] = [
+  ackSection, forgedSection, relayStartSection, workerStartSection, firstRequestSection, deliverySection, takeUpSection, commandsSection, backlogSection, boundsSection,
+];

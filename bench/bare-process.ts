@@ -1,0 +1,36 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { killMarked } from '../worker/agent/processes.ts';
+import { endWithUs } from '../simulator/child-process.ts';
+import type { Running } from '../shared/lifecycle.ts';
+import type { BareAsk, BareSetting } from './peers/bare-claude.ts';
+
+/** A process that runs Claude Code by the SDK alone. */
+export type BareProcess = Running & {
+  /** Has a prompt asked; returns the session. */
+  ask(asked: BareAsk): Promise<string>;
+  /** Settles when the process has ended by itself. */
+  ended: Promise<unknown>;
+};
+
+/** Starts it by the same Node, with the flags of the worker's own start. `setting.dataDir` is its own. */
+export function startBare(setting: BareSetting, searchPath: string): BareProcess {
+  const child = fork(path.join(import.meta.dirname, 'peers', 'bare-claude.ts'), [JSON.stringify(setting)], { env: { PATH: searchPath }, execPath: process.execPath, execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+  endWithUs(child);
+  const ended = once(child, 'exit');
+  return {
+    ended,
+    async ask(asked) {
+      const answered = once(child, 'message');
+      child.send(asked);
+      const [session] = await answered;
+      return String(session);
+    },
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+      await ended;
+      await killMarked((mark) => mark.endsWith(`@${setting.dataDir}`));
+    },
+  };
+}
