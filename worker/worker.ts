@@ -98,7 +98,6 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     await Promise.all([control, lease.renew()]);
     lease.start();
     for (const [name, worker] of workers) worker.run().catch((error: unknown) => log.error({ err: error, queue: name }, 'a queue is not worked'));
-    sleep?.stir();
     await sweep(redis, turns, deliveries, log);
     await processors.load();
     void messenger.warmUp?.();
@@ -107,6 +106,8 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
 
     const door = await openDoor({ port: config.PORT, host: config.HOST, secret: config.WAKE_SECRET, onWake: () => sleep?.stir() });
     releasers.add('door', () => door.stop());
+    // The idle time begins when all is there: a slow start is no rest.
+    sleep?.stir();
     log.info({ url: door.url, worker: lease.owner }, 'the worker is ready');
     return { url: door.url, stop: () => releasers.run() };
   } catch (error) {

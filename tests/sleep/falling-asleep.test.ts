@@ -139,7 +139,7 @@ test('a worker stays for a schedule that is due soon, and not for one that is du
       const fence = { lock: 'a lock', token: 'a token' };
       await schedules.add({ conversation: phone, prompt: 'much later', timezone: 'UTC', at: Date.now() + 600_000 }, fence);
       const { ms, code } = await untilAsleep(pipeline, async ({ lives }) => {
-        await schedules.add({ conversation: phone, prompt: 'soon', timezone: 'UTC', at: Date.now() + idleMs + 2000 }, fence);
+        await schedules.add({ conversation: phone, prompt: 'soon', timezone: 'UTC', at: Date.now() + idleMs + 500 }, fence);
         await until('it has come', () => replies().length > 0 || !lives());
         expect(lives()).toBe(true);
       });
