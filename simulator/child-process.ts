@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import path from 'node:path';
+import { compiledDirectory } from '../shared/compile-cache.ts';
 import type { Running } from '../shared/lifecycle.ts';
 
 /** One of the product's own processes, run as in production: its entry point, its environment and nothing else of ours. */
@@ -39,7 +40,8 @@ export function startChild({ entry, environment, searchPath, logFile }: ChildOpt
   const child = spawn(process.execPath, [path.join(root, entry)], {
     // Not the project's directory: a file .env there is the owner's, for the real thing.
     cwd: path.dirname(logFile),
-    env: { PATH: searchPath, ...environment },
+    // As in the image, what Node compiles is kept from the first line on.
+    env: { PATH: searchPath, NODE_COMPILE_CACHE: compiledDirectory, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { wrongPerMinute } from '../../relay/doorkeeper.ts';
 import { createFileStore } from '../../shared/file-store.ts';
 import { keys } from '../../shared/keys.ts';
+import { earlyInTheMinute } from '../support/minute.ts';
 import { otherPhone, phone } from '../support/pipeline.ts';
 import { messageForm, newSid, signatureFor, withRelay } from '../support/relay-bench.ts';
 import type { RelayBench } from '../support/relay-bench.ts';
@@ -10,12 +11,6 @@ import { until } from '../support/until.ts';
 
 const wrong = { 'X-Twilio-Signature': 'AAAAAAAAAAAAAAAAAAAAAAAAAAA=' };
 const from = (address: string): Record<string, string> => ({ 'X-Forwarded-For': address });
-
-/** Waits for the beginning of a minute if this one ends soon: the limits count by the clock's minutes. */
-async function early(): Promise<void> {
-  const left = 60_000 - (Date.now() % 60_000);
-  if (left < 15_000) await new Promise((resolve) => setTimeout(resolve, left + 50));
-}
 
 /** Posts without a signature. */
 async function unsigned({ relayUrl }: RelayBench, headers: Record<string, string> = {}, path = '/webhook'): Promise<number> {
@@ -38,7 +33,7 @@ function promise(port: number): Promise<string> {
 }
 
 test('an address that sends too much without a right signature gets 429, and what Twilio has signed passes from there all the same', async () => {
-  await early();
+  await earlyInTheMinute();
   await withRelay({}, async (bench) => {
     const { post, redis, logged } = bench;
     const statuses: number[] = [];
@@ -63,7 +58,7 @@ test('an address that sends too much without a right signature gets 429, and wha
 }, 40_000);
 
 test('with a proxy in front each address has its own count, and what a client writes before it changes nothing', async () => {
-  await early();
+  await earlyInTheMinute();
   await withRelay({ TRUST_PROXY: '1' }, async (bench) => {
     for (let round = 0; round < wrongPerMinute; round += 1) expect(await unsigned(bench, from(`192.0.2.${round}, 203.0.113.1`))).toBe(403);
     expect(await unsigned(bench, from('192.0.2.99, 203.0.113.1'))).toBe(429);
@@ -75,7 +70,7 @@ test('with a proxy in front each address has its own count, and what a client wr
 }, 40_000);
 
 test('without a proxy X-Forwarded-For is not believed, and with https there is one', async () => {
-  await early();
+  await earlyInTheMinute();
   await withRelay({}, async (bench) => {
     for (let round = 0; round < wrongPerMinute; round += 1) expect(await unsigned(bench, from(`203.0.113.${round}`))).toBe(403);
     expect(await unsigned(bench, from('198.51.100.1'))).toBe(429);
@@ -86,7 +81,7 @@ test('without a proxy X-Forwarded-For is not believed, and with https there is o
 }, 40_000);
 
 test('whoever guesses addresses of files is turned away, and costs no more Redis then; whoever has one is not', async () => {
-  await early();
+  await earlyInTheMinute();
   await withRelay({ TRUST_PROXY: '1' }, async ({ relayUrl, redis }) => {
     const { token } = await createFileStore(redis).put(Buffer.from('x'), { type: 'text/plain', name: 'x.txt' });
     const get = async (path: string, address: string): Promise<number> => (await fetch(relayUrl + path, { headers: from(address) })).status;
@@ -113,7 +108,7 @@ test('while the auth token is changed both are taken; Twilio is asked with the f
 });
 
 test('a person who sends more than is taken in a minute is told once; what was taken stays, others are not held up, a repeat counts nothing', async () => {
-  await early();
+  await earlyInTheMinute();
   await withRelay({ SENDER_LIMIT_PER_MINUTE: '60' }, async ({ post, redis, replies, logged }) => {
     const first = messageForm({ Body: 'number 0' });
     expect((await post('/webhook', first)).status).toBe(200);

@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { compiledDirectory } from '../../shared/compile-cache.ts';
 import { runTwin } from '../../simulator/twilio/twin.ts';
 import type { Twin, TwinOptions } from '../../simulator/twilio/twin.ts';
 import type { FlyState } from './fake-fly.ts';
@@ -64,7 +65,7 @@ export async function withFly(options: Partial<TwinOptions>, test: (bench: FlyBe
 
 /** Runs an entry point with no terminal, in a directory without a .env, until it ends. */
 export async function runEntry(entry: string, args: string[], directory: string, environment: Record<string, string>): Promise<{ code: number; output: string }> {
-  const child = spawn(process.execPath, [path.join(root, entry), ...args], { cwd: directory, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [path.join(root, entry), ...args], { cwd: directory, env: { NODE_COMPILE_CACHE: compiledDirectory, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const code = await new Promise<number | null>((resolve) => void child.once('close', resolve));
