@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createDelivery, reconcilingTimes } from '../shared/delivery.ts';
 import { createIntake } from '../shared/intake.ts';
 import { keys } from '../shared/keys.ts';
@@ -127,7 +128,12 @@ function createListener({ config, stores, metrics, keeper, notices, renderer, tr
     now: () => new Date(),
   });
   const probes = createProbes(createReadiness(stores.redis));
-  const site = createLazySite(async () => (await import('./site.ts')).createSite({ config, stores, metrics, doorkeeper, renderer, acks, onRetried: keeper.look, log }), log);
+  const site = createLazySite(async () => {
+    // Express alone is the larger half; what has come in meanwhile goes first.
+    await import('express');
+    await nextTurn();
+    return (await import('./site.ts')).createSite({ config, stores, metrics, doorkeeper, renderer, acks, onRetried: keeper.look, log });
+  }, log);
   return (request, response) => {
     if (!webhooks(request, response) && !probes(request, response)) site(request, response);
   };
