@@ -2,6 +2,8 @@ import type { Log } from '../shared/log.ts';
 import { connectRedis } from '../shared/redis.ts';
 import type { Redis } from '../shared/redis.ts';
 import type { Agent } from './agent/agent.ts';
+import { createLateAgent } from './agent/late-agent.ts';
+import type { LateAgent } from './agent/late-agent.ts';
 import { readComing } from './coming-turn.ts';
 import { permissionsOf } from './commands/setting-commands.ts';
 import type { WorkerConfig } from './config.ts';
@@ -10,25 +12,27 @@ import { createLiveClaims } from './live-claims.ts';
 import type { LiveClaims } from './live-claims.ts';
 import { workspaceOf } from './workspace.ts';
 
-/** The beginning of a worker: its connection, its name, and the agent, which may still be on its way. `ready` settles when all is under way that the first turn needs of the agent. */
-export type Boot = { redis: Redis; boot: number; agent: Promise<Agent>; claims: LiveClaims; ready: Promise<void> };
+/** The beginning of a worker: its connection, its name, and the agent, which is made already if a turn waits for it. `ready` settles when all is under way that this turn needs of the agent. */
+export type Boot = { redis: Redis; boot: number; agent: LateAgent; claims: LiveClaims; ready: Promise<void> };
 
 /**
  * Gives the worker its name and has the agent make ready for the turn that comes first, before the rest of the worker is there: Claude Code takes longer to start
- * than all else, and neither waits for the other. Throws when Redis refuses.
+ * than all else, and neither waits for the other. When no turn is to be seen, the queues come before the agent. Throws when Redis refuses.
  */
 export async function bootWorker(config: WorkerConfig, createAgent: (owner: string) => Promise<Agent>, log: Log): Promise<Boot> {
   const redis = connectRedis(config.REDIS_URL, 'patient', log);
   try {
     const [boot, coming] = await Promise.all([countBoot(redis, config.WORKER_ID), readComing(redis)]);
     const owner = ownerOf(config.WORKER_ID, boot);
-    const agent = createAgent(owner);
-    const claims = createLiveClaims(redis, owner, async (conversation) => (await agent).release(conversation), log);
+    const agent = createLateAgent(() => createAgent(owner));
+    const claims = createLiveClaims(redis, owner, (conversation) => agent.release(conversation), log);
     const prepare = async (): Promise<void> => {
-      if (!coming || !(await claims.claimIfFree(coming.conversation))) return;
+      if (!coming) return;
+      void agent.make();
+      if (!(await claims.claimIfFree(coming.conversation))) return;
       const { conversation, remembered } = coming;
       const turn = { conversation, workspace: workspaceOf(config.DATA_DIR, conversation), session: remembered.session, model: remembered.model, permissions: permissionsOf(remembered.permissions, config.PERMISSIONS) };
-      await (await agent).prepare?.(turn);
+      await agent.prepare?.(turn);
     };
     const ready = prepare().catch((error: unknown) => log.warn({ err: error }, 'nothing was made ready for the first turn'));
     return { redis, boot, agent, claims, ready };

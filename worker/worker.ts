@@ -15,7 +15,6 @@ import { untraced } from '../shared/tracing.ts';
 import { sweep } from '../shared/sweep.ts';
 import { createVmState } from '../shared/vm-state.ts';
 import type { WorkerConfig } from './config.ts';
-import { createLateAgent } from './agent/late-agent.ts';
 import { createArrivals } from './arrivals.ts';
 import { bootWorker } from './boot.ts';
 import type { Boot } from './boot.ts';
@@ -46,9 +45,8 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
   const workers = new Map<QueueName, Worker>();
   const running = new Set<string>();
   try {
-    const { redis, boot, agent: coming, claims } = begun ?? (await bootWorker(config, parts.createAgent, log));
+    const { redis, boot, agent, claims } = begun ?? (await bootWorker(config, parts.createAgent, log));
     releasers.add('redis', () => redis.disconnect());
-    const agent = createLateAgent(coming);
     releasers.add('agent', () => agent.stop());
     const options = { retentionDays: config.RETENTION_DAYS, telemetry: tracing.queues };
     const [turns, deliveries, schedules] = [createTurns(redis, options), createDeliveries(redis, options), createSchedules(redis, options)];
@@ -102,7 +100,7 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     await processors.load();
     void messenger.warmUp?.();
     // A worker whose agent cannot be made is none.
-    await coming;
+    await agent.make();
 
     const door = await openDoor({ port: config.PORT, host: config.HOST, secret: config.WAKE_SECRET, onWake: () => sleep?.stir() });
     releasers.add('door', () => door.stop());

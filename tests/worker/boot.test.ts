@@ -64,6 +64,25 @@ test('the agent is told of the first turn before the worker has its lease, and n
   });
 });
 
+test('where no turn is to be seen the queues come before the agent; one that nobody needed is not made to be stopped', async () => {
+  await withPipeline({}, async (pipeline) => {
+    const { say, environment, log } = pipeline;
+    let made = 0;
+    const boot = async (): Promise<void> => {
+      const begun = await bootWorker(parseWorkerConfig(environment), async () => ((made += 1), agentOf(pipeline)), log);
+      await begun.ready;
+      await begun.agent.stop();
+      begun.redis.disconnect();
+    };
+    await boot();
+    expect(made).toBe(0);
+    await say('hello');
+    await accepted(pipeline, 1);
+    await boot();
+    expect(made).toBe(1);
+  });
+});
+
 test('the queue is worked while the agent is still on its way', async () => {
   await withPipeline({}, async (pipeline) => {
     const { say, replies, startWorker, redis } = pipeline;

@@ -1,17 +1,31 @@
 import type { Agent } from './agent.ts';
 
-/** An agent that is still on its way: whoever wants something of it waits. Nothing is asked of it to stop it but that it came. */
-export function createLateAgent(coming: Promise<Agent>): Agent {
-  // Whoever waits for it learns of it.
-  coming.catch(() => undefined);
+/** An agent that is made when it is needed. */
+export type LateAgent = Agent & {
+  /** Makes it now, if nothing has done so. Rejects when it cannot be made. */
+  make(): Promise<Agent>;
+};
+
+/** Whoever asks something of it waits until it is there. One that nobody needed is not made to be stopped. */
+export function createLateAgent(create: () => Promise<Agent>): LateAgent {
+  let making: Promise<Agent> | undefined;
+  const make = (): Promise<Agent> => {
+    if (!making) {
+      making = create();
+      // Whoever waits for it learns of it.
+      making.catch(() => undefined);
+    }
+    return making;
+  };
   return {
+    make,
     async *work(turn) {
-      yield* (await coming).work(turn);
+      yield* (await make()).work(turn);
     },
-    prepare: async (turn) => await (await coming.catch(() => undefined))?.prepare?.(turn),
-    release: async (conversation) => (await coming).release(conversation),
+    prepare: async (turn) => await (await make().catch(() => undefined))?.prepare?.(turn),
+    release: async (conversation) => (await make()).release(conversation),
     async stop() {
-      const agent = await coming.catch(() => undefined);
+      const agent = await making?.catch(() => undefined);
       await agent?.stop();
     },
   };
