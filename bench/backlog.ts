@@ -14,13 +14,10 @@ import { cpuMicrosOf } from './cpu-time.ts';
 import type { BenchOptions, Plot, Row, Section, SectionResult } from './section.ts';
 import { formatNumber, median } from './statistics.ts';
 
-/** `block` messages are measured together: a hundredth of all. */
-type Size = { messages: number; conversations: number; block: number };
+/** `block` messages are measured together: a hundredth of all. `warmUp` messages come before anything is measured. */
+type Size = { messages: number; conversations: number; block: number; warmUp: number };
 
-const sizes: { full: Size; quick: Size } = { full: { messages: 100_000, conversations: 10_000, block: 1000 }, quick: { messages: 2000, conversations: 200, block: 100 } };
-
-/** So many messages are accepted before anything is measured. */
-const warmUp = 2000;
+const sizes: { full: Size; quick: Size } = { full: { messages: 100_000, conversations: 10_000, block: 1000, warmUp: 20_000 }, quick: { messages: 2000, conversations: 200, block: 100, warmUp: 2000 } };
 
 /** What accepting a message cost (µs of CPU) with so many waiting already. */
 type Cost = { waiting: number; relay: number; redis: number };
@@ -55,7 +52,7 @@ async function fill({ options: { say, signal, searchPath }, size, server, empty 
   const [redis, peerRedis] = [new Redis(server.url), new Redis(empty.url)];
   try {
     // A process is slow until it is warm, which is no matter of the backlog.
-    for (const each of [relay, peer]) await each.accept({ from: 0, to: warmUp, conversations: 100 });
+    for (const each of [relay, peer]) await each.accept({ from: 0, to: size.warmUp, conversations: 100 });
     await redis.flushall();
     const [costs, peers, looks]: [Cost[], Cost[], Looked[]] = [[], [], []];
     for (let from = 0; from < size.messages; from += 2 * size.block) {
@@ -63,7 +60,8 @@ async function fill({ options: { say, signal, searchPath }, size, server, empty 
       await relay.accept({ from, to: from + size.block, conversations: size.conversations });
       costs.push(await relay.cost(from + size.block, size.block, size.conversations));
       await peerRedis.flushall();
-      peers.push(await peer.cost(0, size.block, size.block / 10));
+      // The same messages, so that only what waits differs.
+      peers.push(await peer.cost(from + size.block, size.block, size.conversations));
       if (costs.length % 5 === 0) {
         looks.push(await relay.look());
         say(`${from + 2 * size.block} messages wait`);
