@@ -149,7 +149,7 @@ async function measure(stage: Stage): Promise<SectionResult> {
       { what: 'answered, and out of order', ours: `${last?.answered ?? 0}, ${last?.outOfOrder ?? 0}`, target: `${messages}, 0`, held: last?.answered === messages && last.outOfOrder === 0 },
       { what: 'BullMQ’s longest event stream, and most finished jobs kept', ours: `${events}, ${kept}`, target: '≤ 300, ≤ 1,100', held: events <= 300 && kept <= keptJobs(30).count + 100 },
     ],
-    notes: [`${messages.toLocaleString('en')} messages over ${conversations.toLocaleString('en')} conversations; worked off in ${Math.round(worked.seconds)} s, ${Math.round(conversations / worked.seconds)} turns a second with their deliveries. Memory is the resident set after a collection of garbage, of the first and of the last third of the way.`],
+    notes: [`${messages.toLocaleString('en')} messages over ${conversations.toLocaleString('en')} conversations; worked off in ${Math.round(worked.seconds)} s, ${Math.round(conversations / worked.seconds)} turns a second with their deliveries. Memory is the resident set after a collection of garbage, of the first and of the last third of the way. The relay’s ratio was 0.92 in one run and 1.21 in another of the same code: that is the machine’s noise; its cost in µs falls or rises with the empty one’s.`],
     plots: stage.options.quick ? [] : [plotOf(filled.costs)],
   };
 }
