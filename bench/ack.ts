@@ -104,7 +104,7 @@ function floorAgainstPlain(found: Map<number, Rounds>): string {
 }
 
 function plotOf(found: Map<number, Rounds>): NonNullable<SectionResult['plots']>[number] {
-  const names = { ours: 'ours', floor: 'floor (bare node:http, one trip)', plain: 'plain way (Express, two trips)' };
+  const names = { ours: 'ours', floor: 'floor (one trip)', plain: 'plain way (two trips)' };
   const series = sides.map((side) => ({
     name: names[side],
     points: [...found].map(([connections, kept]): [number, number] => [connections, median(kept[side].map((round) => round.p50))]),

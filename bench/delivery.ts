@@ -37,7 +37,7 @@ export const deliverySection: Section = {
         const found: Way[] = [];
         try {
           await say('say first');
-          for (let message = 0; message < (options.quick ? 5 : 40); message += 1) {
+          for (let message = 0; message < (options.quick ? 3 : 40); message += 1) {
             options.signal.throwIfAborted();
             await sleep(options.quick ? 200 : 400);
             const { sid, at } = await say(`say number ${message}`);

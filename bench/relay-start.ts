@@ -41,7 +41,7 @@ async function measure({ quick, rounds, say, signal }: BenchOptions, stage: Rela
     starts['minimal kept'].push(minimalKept);
   }
   say('memory under load …');
-  const seconds = quick ? 2 : 10;
+  const seconds = quick ? 1 : 10;
   const memory = { ours: await measureMemory(stage, 'ours', seconds), minimal: await measureMemory(stage, 'minimal', seconds) };
   const row = (what: string, part: keyof Start, ours: Start[], peer: Start[], hasTarget: boolean): Row => {
     const [own, other] = [ours.map((start) => start[part]), peer.map((start) => start[part])];
