@@ -13,14 +13,13 @@ const idleMs = 10 * 60_000;
 /** How long nothing may have begun or ended before a spare is started (ms). */
 const spareMs = 1500;
 
-/** `settling` is the agent's user, once it is known. */
-export type ProductionAgentParts = { config: WorkerConfig; environment: Environment; settling: Promise<AgentUser | undefined>; log: Log };
+export type ProductionAgentParts = { config: WorkerConfig; environment: Environment; user: AgentUser | undefined; log: Log };
 
-/** How production makes its agent, Claude Code, once the worker has its name: what an earlier boot left running is ended first. Rejects with what `settling` rejects with. */
-export function createProductionAgent({ config, environment, settling, log }: ProductionAgentParts): (owner: string) => Promise<Agent> {
+/** How production makes its agent, Claude Code, once the worker has its name: what an earlier boot left running is ended first. */
+export function createProductionAgent({ config, environment, user, log }: ProductionAgentParts): (owner: string) => Promise<Agent> {
   return async (owner) => {
-    const ended = settling.then((user) => killMarked((mark) => isOfWorker(mark, config.WORKER_ID, config.DATA_DIR), { user }));
-    const [{ createClaudeAgent }, user, orphans, chromium] = await Promise.all([import('./agent/claude.ts'), settling, ended, config.CHROMIUM_PATH ?? findChromium(environment['PATH'] ?? '')]);
+    const ended = killMarked((mark) => isOfWorker(mark, config.WORKER_ID, config.DATA_DIR), { user });
+    const [{ createClaudeAgent }, orphans, chromium] = await Promise.all([import('./agent/claude.ts'), ended, config.CHROMIUM_PATH ?? findChromium(environment['PATH'] ?? '')]);
     if (orphans > 0) log.warn({ orphans }, 'ended what an earlier boot left running');
     return createClaudeAgent({
       dataDir: config.DATA_DIR, imagesDir: config.IMAGES_DIR, user, owner, log, chromium,

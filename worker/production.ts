@@ -17,9 +17,10 @@ export async function runWorkerProcess(environment: Environment): Promise<void> 
     const config = parseWorkerConfig(environment);
     // The SDK reads transcripts in this process; it must look where Claude Code writes them.
     environment['CLAUDE_CONFIG_DIR'] = claudeDirectory(config.DATA_DIR);
-    const settling = settleAgent({ wanted: config.AGENT_USER, dataDir: config.DATA_DIR, imagesDir: config.IMAGES_DIR, redisUrl: config.REDIS_URL, log });
-    const createAgent = createProductionAgent({ config, environment, settling, log });
-    const [user, boot] = await Promise.all([settling, bootWorker(config, createAgent, log)]);
+    // Before the boot is counted, which fences off every earlier one: a worker that cannot work must not end one that does.
+    const user = await settleAgent({ wanted: config.AGENT_USER, dataDir: config.DATA_DIR, imagesDir: config.IMAGES_DIR, redisUrl: config.REDIS_URL, log });
+    const createAgent = createProductionAgent({ config, environment, user, log });
+    const boot = await bootWorker(config, createAgent, log);
     await boot.ready;
     const [{ createProductionParts }, { runWorker }] = await Promise.all([import('./production-parts.ts'), import('./worker.ts')]);
     const parts = await createProductionParts({ config, environment, user, log, quit });

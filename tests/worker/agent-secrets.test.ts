@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { keys } from '../../shared/keys.ts';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import { runScriptedModel } from '../../simulator/model/scripted-model.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
@@ -176,6 +177,8 @@ describe.skipIf(reason !== undefined)(`with an agent of another user${reason ? `
       await expect(house.start({ AGENT_USER: 'somebody-else' })).rejects.toThrow('AGENT_USER: there is no user “somebody-else” on this machine');
       await expect(house.start({ AGENT_USER: 'root' })).rejects.toThrow('AGENT_USER: the agent must not be root');
       await expect(house.start({ IMAGES_DIR: '/root/pictures' })).rejects.toThrow('AGENT_USER: the user “nobody” cannot work here: /root/pictures was not made');
+      // A boot that is counted fences off the earlier ones: none of these may end a worker that works.
+      expect(await house.redis.exists(keys.boots(house.environment['WORKER_ID'] ?? ''))).toBe(0);
     });
   });
 });
