@@ -1,13 +1,23 @@
 import { defineConfig } from 'vitest/config';
+import { measureSlowness } from './tests/support/measure-slowness.ts';
 
-export default defineConfig({
-  test: {
-    include: ['tests/**/*.test.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    // The tests start real processes and wait for them a good deal; four files at a time keep two cores busy.
-    maxWorkers: 4,
-    // Files of one worker share their modules: loading them anew for each would take a third of the time.
-    isolate: false,
-  },
+export default defineConfig(async () => {
+  const slowness = await measureSlowness();
+  return {
+    test: {
+      include: ['tests/**/*.test.ts'],
+      provide: { slowness },
+      // Only a test that fails takes that long: what each waits for has a deadline of its own.
+      testTimeout: 120_000 * slowness,
+      hookTimeout: 120_000 * slowness,
+      // Only the names of files, unless something fails.
+      slowTestThreshold: 60_000 * slowness,
+      // The tests start real processes and wait for them a good deal; four files at a time keep two cores busy.
+      maxWorkers: 4,
+      // Files of one worker share their modules: loading them anew for each would take a third of the time.
+      isolate: false,
+      // As the worker is started: in the mode `all` Claude asks nothing on purpose.
+      execArgv: ['--disable-warning=CLAUDE_SDK_CAN_USE_TOOL_SHADOWED'],
+    },
+  };
 });

@@ -3,9 +3,10 @@ import { expect, test } from 'vitest';
 import { createRandom } from '../support/random.ts';
 import type { Random } from '../support/random.ts';
 import { messageForm, signatureFor, withRelay } from '../support/relay-bench.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
 
-/** Sends bytes, ends its side, and returns all that came back. Throws when the relay keeps the connection open for 5 s. */
+/** Sends bytes, ends its side, and returns all that came back. Throws when the relay keeps the connection open for 10 s. */
 function exchange(port: number, bytes: Buffer, ending: 'end' | 'reset'): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1');
@@ -13,7 +14,7 @@ function exchange(port: number, bytes: Buffer, ending: 'end' | 'reset'): Promise
     const timer = setTimeout(() => {
       socket.destroy();
       reject(new Error(`no end to ${JSON.stringify(bytes.toString('latin1').slice(0, 300))}; so far ${answer}`));
-    }, 5000);
+    }, scaled(10_000));
     socket.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')));
     socket.on('error', () => undefined);
     socket.on('close', () => {

@@ -5,6 +5,7 @@ import { keys } from '../../shared/keys.ts';
 import { withPipeline } from '../support/pipeline.ts';
 import { runProxy } from '../support/proxy.ts';
 import { messageForm, signatureFor } from '../support/relay-bench.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
 
 test('what a webhook wants of Redis goes out in one piece, and the answer waits for nothing else', async () => {
@@ -22,7 +23,7 @@ test('what a webhook wants of Redis goes out in one piece, and the answer waits 
       expect(await post(messageForm())).toBe(200);
       await until('the relay has begun', async () => {
         const before = pieces.length;
-        await new Promise((resolve) => setTimeout(resolve, 400));
+        await new Promise((resolve) => setTimeout(resolve, scaled(400)));
         return pieces.length === before;
       });
       const quiet = pieces.length;

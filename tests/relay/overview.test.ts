@@ -7,6 +7,7 @@ import { signIn } from '../support/admin-client.ts';
 import { phone } from '../support/pipeline.ts';
 import { withRelay } from '../support/relay-bench.ts';
 import { settled } from '../support/settled.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
 
 const failing = new AgentFailure('no-credit', 'Your credit balance is too low');
@@ -75,9 +76,9 @@ test('when nobody looks the dashboard sends no Redis command', async () => {
     // What follows a start, too, is over when nothing has come for a while.
     const count = await countCommands(bench.redisServer.url);
     try {
-      await until('the start is over', () => Date.now() - count.lastAt() > 1500, 20_000);
+      await until('the start is over', () => Date.now() - count.lastAt() > scaled(1500));
       count.reset();
-      await new Promise((resolve) => setTimeout(resolve, 3000));
+      await new Promise((resolve) => setTimeout(resolve, scaled(3000)));
       expect(count.read()).toEqual({ total: 0, commands: [] });
       await admin.get('/admin');
       expect(count.read().total).toBeGreaterThan(5);

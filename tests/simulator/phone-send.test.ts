@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ANNA, BERT, PIXEL, withPhone } from '../support/phone-bench.ts';
 import type { PhoneBench } from '../support/phone-bench.ts';
+import { scaled } from '../support/machine-speed.ts';
 
 const SEND = join(import.meta.dirname, '../../simulator/send.ts');
 
@@ -101,7 +102,7 @@ test('after ten quiet seconds it says that it still waits; Ctrl-C exits 130', ()
   withPhone((bench) =>
     inProject(bench.phone.url, async (folder) => {
       const { child, run, done } = start(folder, ['hi']);
-      await expect.poll(() => run.err, { timeout: 15_000 }).toMatch(/Still waiting for its turn/);
+      await expect.poll(() => run.err, { timeout: scaled(20_000) }).toMatch(/Still waiting for its turn/);
       child.kill('SIGINT');
       expect((await done).code).toBe(130);
     }),

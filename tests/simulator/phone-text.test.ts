@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseInline, parseWhatsappText } from '../../simulator/phone/page/whatsapp-text.ts';
 import type { Inline } from '../../simulator/phone/page/whatsapp-text.ts';
+import { scaled } from '../support/machine-speed.ts';
 
 /** The tree in short: `bold(a)`. */
 function short(nodes: Inline[]): string {
@@ -54,5 +55,5 @@ test('a long text full of marks is parsed in reasonable time', () => {
   parseWhatsappText('*a _b ~c '.repeat(7000));
   parseWhatsappText('`'.repeat(15_000));
   parseWhatsappText('```\n'.repeat(4000));
-  expect(performance.now() - start).toBeLessThan(2000);
+  expect(performance.now() - start).toBeLessThan(scaled(2000));
 });

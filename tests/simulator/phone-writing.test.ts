@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ANNA, PIXEL, withPhone } from '../support/phone-bench.ts';
 import type { PhoneBench } from '../support/phone-bench.ts';
 import { SOON, bubbles, launchBrowser, messageText, withPage } from '../support/phone-page.ts';
+import { scaled } from '../support/machine-speed.ts';
 
 let browser: Browser;
 beforeAll(async () => {
@@ -126,7 +127,7 @@ test('a lost connection is told, nothing is lost, and the page comes back by its
     await page.getByRole('button', { name: 'Retry' }).waitFor();
     await withPhone(async ({ chat }) => {
       chat.put(ANNA, { text: 'after' });
-      await page.getByText('No connection to the simulator').waitFor({ state: 'hidden', timeout: 10_000 });
+      await page.getByText('No connection to the simulator').waitFor({ state: 'hidden', timeout: scaled(10_000) });
       await bubbles(page).getByText('after').waitFor();
       await page.getByRole('button', { name: 'Retry' }).click();
       await expect.poll(() => chat.received[0]?.input.text, SOON).toBe('into the void');

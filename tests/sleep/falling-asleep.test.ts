@@ -11,12 +11,13 @@ import type { Pipeline } from '../support/pipeline.ts';
 import { startWorkerProcess } from '../support/processes.ts';
 import { withRedis } from '../support/redis.ts';
 import { newSid } from '../support/relay-bench.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
 
-/** Three seconds, and a window in which to fall asleep (ms). */
+/** Three seconds, and a window in which to fall asleep (ms) on a machine of the usual speed. */
 const idle = { IDLE_MINUTES: '0.05' };
 const idleMs = 3000;
-const windowMs = 5000;
+const windowMs = scaled(5000);
 
 const now = 1_800_000_000_000;
 const soon = now + 60_000;
@@ -75,7 +76,7 @@ async function untilAsleep(pipeline: Pipeline, use: (bench: Alive) => Promise<vo
 /** Waits until a worker that has nothing to do would have gone. */
 async function outstay({ lives }: Pick<Alive, 'lives'>): Promise<void> {
   const start = Date.now();
-  await until('the idle time is over', () => Date.now() > start + idleMs + windowMs - 1000 || !lives(), idleMs + windowMs);
+  await until('the idle time is over', () => Date.now() > start + idleMs + windowMs - 1000 || !lives(), idleMs + 2 * windowMs);
   expect(lives()).toBe(true);
 }
 

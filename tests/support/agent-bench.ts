@@ -12,6 +12,7 @@ import { createClaudeAgent } from '../../worker/agent/claude.ts';
 import type { ClaudeOptions } from '../../worker/agent/claude.ts';
 import { claudeDirectory } from '../../worker/agent/environment.ts';
 import { findMarked } from '../../worker/agent/processes.ts';
+import { scaled } from './machine-speed.ts';
 
 export type Answered = Extract<AgentEvent, { kind: 'answer' }>;
 
@@ -137,7 +138,7 @@ export async function openClaudeAgent({ model: modelOptions, secrets, ...options
     secrets: { ANTHROPIC_API_KEY: 'scripted', ANTHROPIC_BASE_URL: model.url, ...secrets },
     host: process.env,
     owner,
-    modelPatienceMs: 30_000,
+    modelPatienceMs: scaled(30_000),
     maxLive: 3,
     idleMs: 60_000,
     log: createLog('test', 'silent'),

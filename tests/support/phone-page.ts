@@ -3,6 +3,7 @@ import { chromium } from 'playwright';
 import type { Browser, BrowserContextOptions, Page } from 'playwright';
 import { withPhone } from './phone-bench.ts';
 import type { PhoneBench } from './phone-bench.ts';
+import { scaled } from './machine-speed.ts';
 
 /** Starts the machine's Chromium with a microphone that is not real and always allowed. */
 export function launchBrowser(): Promise<Browser> {
@@ -18,7 +19,7 @@ export function withPage(browser: Browser, use: (page: Page, bench: PhoneBench) 
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce', locale: 'en-US', ...options });
     try {
       const page = await context.newPage();
-      page.setDefaultTimeout(5000);
+      page.setDefaultTimeout(scaled(10_000));
       const thrown: Error[] = [];
       page.on('pageerror', (error) => thrown.push(error));
       await page.goto(bench.phone.url);
@@ -32,7 +33,7 @@ export function withPage(browser: Browser, use: (page: Page, bench: PhoneBench) 
 }
 
 /** A condition is looked at again for this long: a busy machine may take a while. */
-export const SOON = { timeout: 5000 };
+export const SOON = { timeout: scaled(10_000) };
 
 export const messageText = (page: Page) => page.getByRole('textbox', { name: 'Message' });
 export const bubbles = (page: Page) => page.locator('.message:not(.typing)');

@@ -19,6 +19,7 @@ import type { ChatMessage } from '../../simulator/chat.ts';
 import { parseWorkerConfig } from '../../worker/config.ts';
 import { runWorker } from '../../worker/worker.ts';
 import type { WorkerParts } from '../../worker/worker-parts.ts';
+import { scaled } from './machine-speed.ts';
 
 export const phone = '+15551230001';
 export const otherPhone = '+15551230002';
@@ -87,7 +88,7 @@ export async function withPipeline(options: PipelineOptions, test: (pipeline: Pi
           parseWorkerConfig({ ...environment, PORT: '0', ...extra }),
           {
             createAgent: async () => createFastAgent({ dir: path.join(dir, 'data', 'transcripts'), answer }),
-            createMessenger: (contents) => createTwilioMessenger({ ...account, apiUrl: twin.url }, log, 500, contents), pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: 400, blindMs: 2000 }, silence: { idleMs: 10_000, toolMs: 10_000 }, lease: { renewMs: 200, holdMs: 600 },
+            createMessenger: (contents) => createTwilioMessenger({ ...account, apiUrl: twin.url }, log, 500, contents), pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: 400, blindMs: 2000 }, silence: { idleMs: scaled(10_000), toolMs: scaled(10_000) }, lease: { renewMs: 200, holdMs: scaled(600) },
             concurrency: { turns: 5, deliveries: 50 }, onAsleep: () => undefined, onFenced: () => undefined, ...change,
           },
           log,

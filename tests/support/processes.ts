@@ -3,6 +3,7 @@ import path from 'node:path';
 import { startChild, untilReady } from '../../simulator/child-process.ts';
 import type { Child } from '../../simulator/child-process.ts';
 import { freePort } from '../../simulator/free-port.ts';
+import { scaled } from './machine-speed.ts';
 import type { Pipeline } from './pipeline.ts';
 
 /** Ends a process as a crash or a power cut does, and waits until it is gone. */
@@ -18,7 +19,7 @@ export async function startWorkerProcess(pipeline: Pipeline, environment: Record
   const logFile = path.join(pipeline.dataDir, `worker-${port}.log`);
   const child = startChild({
     entry: 'tests/support/worker-main.ts', logFile, searchPath: process.env['PATH'] ?? '',
-    environment: { ...pipeline.environment, PORT: String(port), WORKER_ID: 'vm', STOP_SECONDS: '4', ...environment },
+    environment: { ...pipeline.environment, PORT: String(port), WORKER_ID: 'vm', STOP_SECONDS: '4', TEST_LEASE_MS: String(scaled(1500)), ...environment },
   });
   await untilReady(child, `http://127.0.0.1:${port}/health`, logFile);
   return { ...child, logFile };

@@ -10,6 +10,7 @@ import { createLog } from '../../shared/log.ts';
 import { runRedisServer } from '../../simulator/redis-server.ts';
 import { phone, withPipeline } from './pipeline.ts';
 import type { Pipeline } from './pipeline.ts';
+import { scaled } from './machine-speed.ts';
 import { until } from './until.ts';
 
 /** The relay of a pipeline, with what it logged. */
@@ -69,7 +70,7 @@ export function signatureFor(environment: Record<string, string>, where: string,
 
 async function postForm({ environment, relayUrl }: Pipeline, where: string, form: Form, headers: Record<string, string> = {}): Promise<Response> {
   return await fetch(relayUrl + where, {
-    method: 'POST', body: new URLSearchParams(form).toString(), redirect: 'manual', signal: AbortSignal.timeout(10_000),
+    method: 'POST', body: new URLSearchParams(form).toString(), redirect: 'manual', signal: AbortSignal.timeout(scaled(20_000)),
     headers: { 'Content-Type': 'application/x-www-form-urlencoded', 'X-Twilio-Signature': signatureFor(environment, where, form), ...headers },
   });
 }

@@ -6,14 +6,18 @@ import { keys } from '../../shared/keys.ts';
 import { createLog } from '../../shared/log.ts';
 import { password, phone, withPipeline } from './pipeline.ts';
 import type { Pipeline } from './pipeline.ts';
+import { scaled } from './machine-speed.ts';
 import { until } from './until.ts';
 import { accept, runWakeAddress } from './wake-address.ts';
 import type { WakeAddress } from './wake-address.ts';
 
 export const wakeSecret = 'wake-secret-of-this-test';
 
-/** Waking with a tenth of production's patience and less. */
+/** Waking with a tenth of production's patience and less, for what is told of a wake. */
 export const impatient: WakerTimes = { tellMs: 400, giveUpMs: 1500, firstPauseMs: 20, lastPauseMs: 100 };
+
+/** Waking of which nothing is told, however long it takes here. */
+const silent: WakerTimes = { ...impatient, tellMs: 3600_000, giveUpMs: 3600_000 };
 
 export type SleepBench = Pipeline & {
   wake: WakeAddress;
@@ -31,6 +35,7 @@ export type SleepBench = Pipeline & {
 };
 
 export type SleepOptions = {
+  /** By default nothing is told of a wake. */
   times?: WakerTimes;
   idleMinutes?: number;
   /** Answers a call to the wake address; by default it boots the worker and then says so. */
@@ -39,7 +44,7 @@ export type SleepOptions = {
 };
 
 /** A relay with a wake address, in front of a VM that is a worker in this process; at the beginning the VM is asleep. */
-export async function withSleep({ times = impatient, idleMinutes = 0.01, onCall = bootAndAccept, relay = true }: SleepOptions, test: (bench: SleepBench) => Promise<void>): Promise<void> {
+export async function withSleep({ times = silent, idleMinutes = 0.01, onCall = bootAndAccept, relay = true }: SleepOptions, test: (bench: SleepBench) => Promise<void>): Promise<void> {
   await withPipeline({ relay: false }, async (pipeline) => {
     const lines: string[] = [];
     let worker: Promise<{ stop(): Promise<void> }> | undefined;
@@ -56,7 +61,7 @@ export async function withSleep({ times = impatient, idleMinutes = 0.01, onCall 
           environment: { IDLE_MINUTES: String(idleMinutes) },
           // The relay's interval: both count what they send in the same place.
           pace: { intervalMs: 6000, burst: 1000 },
-          lease: { renewMs: 300, holdMs: 1500 },
+          lease: { renewMs: 300, holdMs: scaled(1500) },
           onAsleep: () => void worker?.then((awake) => awake.stop()).then(() => (worker = undefined)),
         });
         await worker;

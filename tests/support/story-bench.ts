@@ -14,6 +14,7 @@ import { claudeDirectory } from '../../worker/agent/environment.ts';
 import { findMarked } from '../../worker/agent/processes.ts';
 import { phone, withPipeline } from './pipeline.ts';
 import type { Pipeline, WorkerChange } from './pipeline.ts';
+import { scaled } from './machine-speed.ts';
 import { until } from './until.ts';
 
 export const modelKey = 'sk-ant-key-of-this-test';
@@ -68,7 +69,7 @@ export async function withStory({ stories = [], environment = {}, agent = {}, wo
             owners.push({ owner, dataDir: pipeline.dataDir });
             return createClaudeAgent({
               dataDir: pipeline.dataDir, imagesDir: path.join(pipeline.dataDir, 'images'), chromium, owner, log: pipeline.log,
-              host: process.env, modelPatienceMs: 30_000, maxLive: 3, idleMs: 60_000, ...agent,
+              host: process.env, modelPatienceMs: scaled(30_000), maxLive: 3, idleMs: 60_000, ...agent,
               secrets: { ANTHROPIC_API_KEY: modelKey, ...agent.secrets, ANTHROPIC_BASE_URL: model.url },
             });
           },

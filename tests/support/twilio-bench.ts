@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import twilio from 'twilio';
 import { runTwin, type Twin, type TwinOptions } from '../../simulator/twilio/twin.ts';
+import { scaled } from './machine-speed.ts';
 
 export const ACCOUNT = `AC${'0'.repeat(32)}`;
 export const TOKEN = 'test-auth-token';
@@ -56,7 +57,7 @@ export async function withTwilio(
 }
 
 /** The real SDK with its three domains pointed at a twin. */
-export function connectClient(url: string, token = TOKEN, timeout = 5000): twilio.Twilio {
+export function connectClient(url: string, token = TOKEN, timeout = scaled(5000)): twilio.Twilio {
   const client = twilio(ACCOUNT, token, { timeout });
   for (const domain of [client.api, client.messaging, client.content]) domain.baseUrl = url;
   return client;

@@ -10,6 +10,7 @@ import type { FailureKind } from '../../worker/agent/agent.ts';
 import { openClaudeAgent, startTurn } from '../support/agent-bench.ts';
 import type { ClaudeAgentBench } from '../support/agent-bench.ts';
 import { gate } from '../support/gate-story.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
 
 const patienceMs = 2000;
@@ -59,7 +60,7 @@ test.each<{ name: string; fault: Partial<Faults>; kind: FailureKind; afterMs: nu
   expect(failure.kind).toBe(kind);
   expect(ms).toBeGreaterThanOrEqual(afterMs);
   // Claude Code's own retries would take three minutes; the margin is for a busy machine.
-  expect(ms).toBeLessThan(afterMs + 20_000);
+  expect(ms).toBeLessThan(afterMs + scaled(20_000));
   // What was told in the very moment of the failure may not be in the transcript, or be there without Claude Code's filler behind it; then the model hears it anew.
   expect(again).toMatch(/^((what was asked\n\n)?gone on: \[Sidepocket\] You were interrupted while working on the person's last message|what was asked$)/);
 });

@@ -8,6 +8,7 @@ import type { Pipeline } from '../support/pipeline.ts';
 import { crash, startRelayProcess, startWorkerProcess } from '../support/processes.ts';
 import { runProxy } from '../support/proxy.ts';
 import { seenFile } from '../support/seen-file.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
 
 const texts = (pipeline: Pipeline): string[] => pipeline.replies().map((reply) => reply.text);
@@ -22,7 +23,7 @@ async function expectTexts(pipeline: Pipeline, expected: string[]): Promise<void
 }
 
 describe('a worker that is killed', () => {
-  test('in the middle of the work: the next boot goes on within 3 s of its start', async () => {
+  test('in the middle of the work: the next boot goes on at once', async () => {
     await withPipeline({}, async (pipeline) => {
       const first = await startWorkerProcess(pipeline);
       await pipeline.say('hang on');
@@ -31,7 +32,8 @@ describe('a worker that is killed', () => {
       const startedAt = Date.now();
       const second = await startWorkerProcess(pipeline);
       await expectTexts(pipeline, ['answer to hang on']);
-      expect(Date.now() - startedAt).toBeLessThan(3000);
+      // BullMQ alone would wait for its lock of 30 s to run out.
+      expect(Date.now() - startedAt).toBeLessThan(scaled(10_000));
       await second.stop();
     });
   });

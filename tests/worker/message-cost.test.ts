@@ -4,12 +4,13 @@ import type { CommandCount } from '../../simulator/idle-cost/command-count.ts';
 import { keys } from '../../shared/keys.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
 
 /** Waits until the answer is delivered, both queues are empty, and nothing has been sent to Redis for a moment. */
 async function isOver(pipeline: Pipeline, count: CommandCount, answers: number): Promise<void> {
   await until('the answer to be delivered', () => pipeline.replies().filter(({ status }) => status === 'delivered').length === answers);
-  await until('quiet', () => Date.now() - count.lastAt() > 700);
+  await until('quiet', () => Date.now() - count.lastAt() > scaled(700));
 }
 
 test('a message takes at most 40 Redis commands, from the webhook to its delivery', async () => {
