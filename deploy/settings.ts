@@ -39,6 +39,7 @@ export const passedOn: Partial<Record<VariableName, readonly Role[]>> = {
   ANTHROPIC_MODEL: ['vm'],
   PERMISSIONS: ['vm'],
   ANSWER_MINUTES: ['vm'],
+  MESSAGES_PER_TURN: ['vm'],
   BUDGET_USD_PER_TURN: ['vm'],
   BUDGET_USD_PER_DAY: ['vm'],
   MAX_AGENTS: ['vm'],

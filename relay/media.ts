@@ -4,6 +4,8 @@ import { Router } from 'express';
 import type { Response } from 'express';
 import type { FileStore, StoredFile } from '../shared/file-store.ts';
 import type { Log } from '../shared/log.ts';
+import { missingFile } from './page/answer-page.ts';
+import { documentHeaders } from './page/document.ts';
 
 /**
  * `GET /media/:token` (and HEAD): a file for Twilio or for a person with the link. The token is the only key: unguessable, expiring
@@ -15,7 +17,8 @@ export function createMedia(files: FileStore, log: Log): Router {
     const { token } = request.params;
     const file = /^[\w-]{16,64}$/.test(token) ? await files.find(token) : undefined;
     if (!file) {
-      response.status(404).set('X-Content-Type-Options', 'nosniff').type('text/plain').send('This file is not here, or not any more: such a link works for a day. Ask for the file again in the chat.');
+      response.status(404).set(documentHeaders).set('Cache-Control', 'private, no-store');
+      response.end(request.method === 'HEAD' ? undefined : missingFile());
       return;
     }
     describe(response, file);
@@ -25,6 +28,7 @@ export function createMedia(files: FileStore, log: Log): Router {
     }
     try {
       await pipeline(Readable.from(files.read(file)), response);
+      await files.noteFetched(token);
     } catch (error) {
       log.warn({ err: error }, 'a file was not fetched to its end');
       response.destroy();

@@ -7,22 +7,27 @@ import type { Script } from './script.ts';
 /** A stored file. `size` is in bytes. */
 export type StoredFile = { token: string; type: string; name: string; size: number };
 
-/** Thrown when the files already kept leave no room for another. */
+/** Thrown when a conversation's share leaves no room for another file. */
 export class FileStoreFullError extends Error {
   override name = 'FileStoreFullError';
 }
 
 /**
  * Files on their way to the person, kept in Redis so that the relay can hand them to Twilio while the worker sleeps. A token is 192
- * random bits; whoever knows it may read the file until it expires.
+ * random bits; with it the file can be read until it expires.
  */
 export type FileStore = {
-  /** Stores a file. Throws FileStoreFullError when the cap on the total is reached: Redis itself must never fill up. */
-  put(bytes: Uint8Array, about: { type: string; name: string }): Promise<StoredFile>;
-  /** What is known of a file; undefined when it never was or has expired. */
+  /**
+   * Stores a file of a conversation. Where its share is used up, files older than four hours make room: those that were fetched, its own before
+   * others', then its own that were not. Throws FileStoreFullError when that is not enough: Redis itself must never fill up.
+   */
+  put(bytes: Uint8Array, about: { type: string; name: string }, owner: string): Promise<StoredFile>;
+  /** What is known of a file; undefined when it never was, has expired or has made room for another. */
   find(token: string): Promise<StoredFile | undefined>;
   /** The file's bytes, piece by piece. Throws when a piece is missing. */
   read(file: StoredFile): AsyncIterable<Buffer>;
+  /** Notes that a file was fetched to its end: by Twilio, which has it from then on, or through a link. */
+  noteFetched(token: string): Promise<void>;
 };
 
 /** How much may wait in Redis to be fetched (bytes): room for hundreds of screenshots in a Redis of 256 MB. */
@@ -30,36 +35,81 @@ export const fileCap = 64 * 1024 * 1024;
 
 /** Upstash takes requests of up to 10 MB; small pieces keep both processes' memory flat. */
 const pieceBytes = 512 * 1024;
-/** WhatsApp's queue at Twilio holds a message up to 4 hours before it fetches the file; links in a chat want longer. Seconds. */
+/** Links in a chat work for a day as long as there is room. Seconds. */
 const lifetime = 24 * 3600;
+/** WhatsApp's queue at Twilio holds a message up to 4 hours before it fetches the file: nothing younger is dropped. Seconds. */
+const safeFor = 4 * 3600;
 
 const reserveScript: Script = {
   name: 'sidepocketReserveFile',
-  keys: 2,
-  // KEYS: files, sizes. ARGV: token, size, now (ms), expiry (ms), cap (bytes).
+  keys: 4,
+  // KEYS: files, sizes, owners, fetched. ARGV: token, size, now (ms), expiry (ms), cap (bytes), owner, expiry of what may be dropped (ms), prefix of the file keys, size of a piece.
+  // The keys of a file and of its pieces are derived from its token.
   lua: `
-    local gone = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[3])
-    for _, token in ipairs(gone) do
+    local sizes, owners, total, own = {}, {}, 0, 0
+    local function drop(token)
+      for index = 0, math.ceil((sizes[token] or 0) / tonumber(ARGV[9])) - 1 do redis.call('DEL', ARGV[8] .. token .. ':' .. index) end
+      redis.call('DEL', ARGV[8] .. token)
       redis.call('ZREM', KEYS[1], token)
-      redis.call('HDEL', KEYS[2], token)
+      for index = 2, 4 do redis.call('HDEL', KEYS[index], token) end
     end
-    local total = tonumber(ARGV[2])
-    for _, size in ipairs(redis.call('HVALS', KEYS[2])) do total = total + tonumber(size) end
-    if total > tonumber(ARGV[5]) then return 0 end
+    local kept = redis.call('HGETALL', KEYS[2])
+    for index = 1, #kept, 2 do sizes[kept[index]] = tonumber(kept[index + 1]) end
+    for _, token in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[3])) do
+      drop(token)
+      sizes[token] = nil
+    end
+    local owned = redis.call('HGETALL', KEYS[3])
+    for index = 1, #owned, 2 do owners[owned[index]] = owned[index + 1] end
+    for token, size in pairs(sizes) do
+      total = total + size
+      if owners[token] == ARGV[6] then own = own + size end
+    end
+    -- A conversation may hold two thirds of what the others leave, so there is always room for one that has little.
+    local function fits() return own + tonumber(ARGV[2]) <= (tonumber(ARGV[5]) - (total - own)) * 2 / 3 end
+    local classes, doomed = { {}, {}, {} }, {}
+    if not fits() then
+      for _, token in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[7])) do
+        local isOwn, isFetched = owners[token] == ARGV[6], redis.call('HEXISTS', KEYS[4], token) == 1
+        local class = isFetched and (isOwn and 1 or 2) or (isOwn and 3)
+        if class then table.insert(classes[class], token) end
+      end
+    end
+    for class, tokens in ipairs(classes) do
+      for _, token in ipairs(tokens) do
+        if fits() then break end
+        total = total - (sizes[token] or 0)
+        if class ~= 2 then own = own - (sizes[token] or 0) end
+        table.insert(doomed, token)
+      end
+    end
+    if not fits() then return 0 end
+    for _, token in ipairs(doomed) do drop(token) end
     redis.call('ZADD', KEYS[1], ARGV[4], ARGV[1])
     redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+    redis.call('HSET', KEYS[3], ARGV[1], ARGV[6])
     return 1`,
+};
+
+const fetchedScript: Script = {
+  name: 'sidepocketFileFetched',
+  keys: 2,
+  // KEYS: files, fetched. ARGV: token, now (ms).
+  lua: `if redis.call('ZSCORE', KEYS[1], ARGV[1]) then return redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[2]) end
+    return 0`,
 };
 
 /** `capBytes` bounds the total of all files kept. */
 export function createFileStore(redis: Redis, capBytes: number = fileCap, now: () => number = Date.now): FileStore {
   return {
-    async put(bytes, { type, name }) {
+    async put(bytes, { type, name }, owner) {
       const token = randomBytes(24).toString('base64url');
       const file = { token, type, name, size: bytes.byteLength };
       const expiry = now() + lifetime * 1000;
-      const reserved = await runScript(redis, reserveScript, [keys.files, keys.fileSizes, token, file.size, now(), expiry, capBytes]);
-      if (reserved !== 1) throw new FileStoreFullError(`the files waiting to be fetched are over ${Math.round(capBytes / 1e6)} MB`);
+      const reserved = await runScript(redis, reserveScript, [
+        keys.files, keys.fileSizes, keys.fileOwners, keys.filesFetched, token, file.size, now(), expiry, capBytes, owner, expiry - safeFor * 1000, keys.file(''), pieceBytes,
+      ]);
+      if (reserved !== 1) throw new FileStoreFullError(`the conversation's share of ${Math.round(capBytes / 1e6)} MB is used up`);
       for (let index = 0; index * pieceBytes < bytes.byteLength; index += 1) {
         const piece = bytes.subarray(index * pieceBytes, (index + 1) * pieceBytes);
         await redis.set(keys.filePiece(token, index), Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength), 'EX', lifetime);
@@ -78,6 +128,9 @@ export function createFileStore(redis: Redis, capBytes: number = fileCap, now: (
         if (!piece) throw new Error(`${prefix} file ${index} of ${Math.ceil(file.size / pieceBytes)} is missing`);
         yield piece;
       }
+    },
+    async noteFetched(token) {
+      await runScript(redis, fetchedScript, [keys.files, keys.filesFetched, token, now()]);
     },
   };
 }

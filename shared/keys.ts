@@ -41,9 +41,14 @@ export const keys = {
   /** ZSET of stored files by expiry (ms since 1970), and HASH of their sizes (bytes): the cap on the total. */
   files: `${prefix}:files`,
   fileSizes: `${prefix}:file-sizes`,
+  /** HASH: which conversation each stored file belongs to. HASH: when each was first fetched to its end (ms since 1970). */
+  fileOwners: `${prefix}:file-owners`,
+  filesFetched: `${prefix}:files-fetched`,
   /** HASH: the Markdown of a page and when it was written and expires. STRING of random bytes: what the addresses of pages are signed with. */
   page: (id: string): string => `${prefix}:page:${id}`,
   pageSecret: `${prefix}:page-secret`,
+  /** SET: what a page that grows holds already, by its ids. */
+  pageEntries: (id: string): string => `${prefix}:page-entries:${id}`,
   /** ZSET of stored pages by expiry (ms since 1970), and HASH of their sizes (bytes): the cap on the total. */
   pages: `${prefix}:pages`,
   pageSizes: `${prefix}:page-sizes`,

@@ -8,6 +8,7 @@ import type { Script } from './script.ts';
 import { Reply } from './reply.ts';
 import type { NewReply } from './reply.ts';
 import { countLua } from './reply-counts.ts';
+import { insertLua } from './outbox-order.ts';
 import { retentionSeconds, usualRetentionDays } from './retention.ts';
 
 /** Twilio's message states as the ledger knows them; the initial ones all mean that Twilio has it. */
@@ -82,19 +83,6 @@ const acceptedScript: Script = {
     return redis.call('LLEN', KEYS[3])`,
 };
 
-/** Puts a reply that was out of the outbox back into its place: before the first that was said after it. */
-const insertLua = `
-  local function insert(outbox, replies, id)
-    local own = tonumber(redis.call('HGET', replies .. id, 'seq') or '0')
-    for _, other in ipairs(redis.call('LRANGE', outbox, 0, -1)) do
-      if tonumber(redis.call('HGET', replies .. other, 'seq') or '0') > own then
-        redis.call('LINSERT', outbox, 'BEFORE', other, id)
-        return
-      end
-    end
-    redis.call('RPUSH', outbox, id)
-  end`;
-
 /**
  * What a failure does to a reply: shared by refusals at the POST and by late ones. The pause before the n-th repeat doubles from 1 s
  * to a minute; when WhatsApp's limit for a person is reached it is Meta's 4^n seconds, to a quarter of an hour. A reply with choices goes out once more as
@@ -167,7 +155,7 @@ const noteScript: Script = {
       redis.call('HSET', KEYS[1], 'sid', ARGV[2])
       redis.call('LREM', KEYS[3], 1, ARGV[1])
     end
-    local rank = { waiting = 0, posting = 0, queued = 1, sent = 2, delivered = 3, read = 4, failed = 5, parked = 5 }
+    local rank = { waiting = 0, posting = 0, queued = 1, sent = 2, delivered = 3, read = 4, failed = 5, parked = 5, withdrawn = 5 }
     if ARGV[3] == 'failed' then
       if rank[status] >= 3 then return 'stale' end
       return fail(ARGV[8], KEYS[3], KEYS[4], ARGV[1], ARGV[4], ARGV[5], tonumber(ARGV[7]))

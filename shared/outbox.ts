@@ -3,6 +3,7 @@ import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import { keys, prefix } from './keys.ts';
 import type { MessageState } from './message.ts';
+import { insertLua } from './outbox-order.ts';
 import type { Deliveries } from './queues.ts';
 import type { Redis } from './redis.ts';
 import type { NewReply } from './reply.ts';
@@ -34,6 +35,13 @@ export type Outbox = {
   put(replies: NewReply[], fence?: Fence, settlement?: Settlement): Promise<Put>;
   /** Whether a reply with this id was ever put. */
   has(id: string): Promise<boolean>;
+  /** How many replies a turn has put so far. */
+  countOf(turn: string): Promise<number>;
+  /**
+   * Takes back what was said aside and is not on its way yet: of one turn, or of all where `turn` is undefined. Safe to repeat.
+   * Returns how many replies that were. Throws FencedError.
+   */
+  withdraw(fence: Fence, conversation: string, turn?: string): Promise<number>;
   /** Makes sure that somebody delivers what is in the outbox. */
   deliver(conversation: string): Promise<void>;
 };
@@ -43,6 +51,7 @@ const putScript: Script = {
   keys: 5,
   // KEYS: lock, outbox, conversations, inbox, conversation. ARGV: token or '', prefix, lifetime, conversation, now, replies as JSON, settled ids as JSON, their state, price or ''.
   lua: `${recordLua}
+    ${insertLua}
     if ARGV[9] ~= '' then record(ARGV[9]) end
     if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
     local new = 0
@@ -50,11 +59,11 @@ const putScript: Script = {
       local key = ARGV[2] .. ':reply:' .. reply.id
       if redis.call('HSETNX', key, 'id', reply.id) == 1 then
         redis.call('HSET', key, 'conversation', ARGV[4], 'turn', reply.turn, 'text', reply.text, 'at', ARGV[5], 'status', 'waiting', 'seq', redis.call('HINCRBY', KEYS[5], 'said', 1))
-        for _, field in ipairs({ 'file', 'template', 'choices', 'session' }) do
+        for _, field in ipairs({ 'file', 'template', 'choices', 'session', 'urgent', 'aside' }) do
           if reply[field] ~= '' then redis.call('HSET', key, field, reply[field]) end
         end
         redis.call('EXPIRE', key, ARGV[3])
-        redis.call('RPUSH', KEYS[2], reply.id)
+        if reply.urgent == '' then redis.call('RPUSH', KEYS[2], reply.id) else insert(KEYS[2], ARGV[2] .. ':reply:', reply.id) end
         local ofTurn = ARGV[2] .. ':turn-replies:' .. reply.turn
         redis.call('RPUSH', ofTurn, reply.id)
         redis.call('EXPIRE', ofTurn, ARGV[3])
@@ -76,6 +85,24 @@ const putScript: Script = {
     return { new, redis.call('LLEN', KEYS[4]) }`,
 };
 
+const withdrawScript: Script = {
+  name: 'sidepocketWithdraw',
+  keys: 2,
+  // KEYS: lock, outbox. ARGV: token, prefix of the reply keys, turn or ''. What is being posted stays: Twilio may have it.
+  lua: `
+    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
+    local count = 0
+    for _, id in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
+      local status, aside, turn = unpack(redis.call('HMGET', ARGV[2] .. id, 'status', 'aside', 'turn'))
+      if status == 'waiting' and aside and (ARGV[3] == '' or turn == ARGV[3]) then
+        redis.call('LREM', KEYS[2], 1, id)
+        redis.call('HSET', ARGV[2] .. id, 'status', 'withdrawn')
+        count = count + 1
+      end
+    end
+    return count`,
+};
+
 const Outcome = z.tuple([z.number(), z.number()]);
 
 /** Replies and their ledgers are kept for `retentionDays`. */
@@ -87,7 +114,9 @@ export function createOutbox(redis: Redis, deliveries: Deliveries, retentionDays
       const args = [
         fence?.lock ?? keys.conversations, keys.outbox(conversation), keys.conversations, keys.inbox(conversation), keys.conversation(conversation),
         fence?.token ?? '', prefix, retentionSeconds(retentionDays), conversation, new Date().toISOString(),
-        JSON.stringify(replies.map(({ id, turn, text, file, choices, template = '', session = '' }) => ({ id, turn, text, template, session, file: asJson(file), choices: asJson(choices) }))),
+        JSON.stringify(replies.map(({ id, turn, text, file, choices, template = '', session = '', urgent, aside }) => ({
+          id, turn, text, template, session, file: asJson(file), choices: asJson(choices), urgent: urgent ? '1' : '', aside: aside ? '1' : '',
+        }))),
         JSON.stringify(settlement?.ids ?? []), settlement?.state ?? '', (settlement?.price && priceOf(settlement.price)) ?? '',
       ];
       const outcome = replies.length > 0 ? (await deliveries.runAndAdd({ script: putScript, args }, conversation)).reply : await runScript(redis, putScript, args);
@@ -97,6 +126,12 @@ export function createOutbox(redis: Redis, deliveries: Deliveries, retentionDays
     },
     async has(id) {
       return (await redis.exists(keys.reply(id))) === 1;
+    },
+    countOf: (turn) => redis.llen(keys.turnReplies(turn)),
+    async withdraw(fence, conversation, turn = '') {
+      const outcome = await runScript(redis, withdrawScript, [fence.lock, keys.outbox(conversation), fence.token, keys.reply(''), turn]);
+      if (outcome === 'fenced') throw new FencedError('another worker has this turn');
+      return Number(outcome);
     },
     async deliver(conversation) {
       await deliveries.add(conversation);

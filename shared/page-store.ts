@@ -6,8 +6,8 @@ import { retentionSeconds, usualRetentionDays } from './retention.ts';
 import { runScript } from './script.ts';
 import type { Script } from './script.ts';
 
-/** An answer that is read as a web page. */
-export type Page = { markdown: string; written: Date; expires: Date };
+/** An answer that is read as a web page. `grows`: more may be added to it, so no copy of it may be kept. */
+export type Page = { markdown: string; written: Date; expires: Date; grows?: true };
 
 /**
  * Long answers, kept in Redis so that the relay can show them while the worker sleeps. A page is read by a signed token, which nobody can guess and which expires
@@ -19,6 +19,11 @@ export type PageStore = {
    * first page of an answer stays as it is, and so does its token.
    */
   put(answer: string, markdown: string): Promise<string | undefined>;
+  /**
+   * Adds an entry to the page of `id`, which is made with the first one, and returns the page's token; undefined when the page, or all pages together,
+   * have no room for it. The same entry is added once, however often it is said.
+   */
+  append(id: string, entry: string, markdown: string): Promise<string | undefined>;
   /** The page; undefined when the token is not one of ours or has expired. */
   find(token: string): Promise<Page | undefined>;
 };
@@ -48,8 +53,41 @@ const putScript: Script = {
     return ARGV[5]`,
 };
 
+const appendScript: Script = {
+  name: 'sidepocketAppendToPage',
+  keys: 4,
+  // KEYS: page, pages, sizes, entries of the page. ARGV: id, entry, markdown, size, now (ms), expiry (ms), caps of a page and of the total (bytes). Returns the page's expiry, or false.
+  lua: `
+    local expires = redis.call('HGET', KEYS[1], 'expires')
+    if redis.call('SISMEMBER', KEYS[4], ARGV[2]) == 1 and expires then return expires end
+    local size = tonumber(redis.call('HGET', KEYS[3], ARGV[1]) or '0') + tonumber(ARGV[4])
+    if size > tonumber(ARGV[7]) then return false end
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[5])) do
+      redis.call('ZREM', KEYS[2], id)
+      redis.call('HDEL', KEYS[3], id)
+    end
+    local total = tonumber(ARGV[4])
+    for _, kept in ipairs(redis.call('HVALS', KEYS[3])) do total = total + tonumber(kept) end
+    if total > tonumber(ARGV[8]) then return false end
+    if not expires then
+      expires = ARGV[6]
+      redis.call('HSET', KEYS[1], 'markdown', '', 'written', ARGV[5], 'expires', expires, 'grows', '1')
+      redis.call('ZADD', KEYS[2], expires, ARGV[1])
+    end
+    redis.call('HSET', KEYS[1], 'markdown', redis.call('HGET', KEYS[1], 'markdown') .. ARGV[3])
+    redis.call('SADD', KEYS[4], ARGV[2])
+    redis.call('HSET', KEYS[3], ARGV[1], size)
+    redis.call('PEXPIREAT', KEYS[1], expires)
+    redis.call('PEXPIREAT', KEYS[4], expires)
+    return expires`,
+};
+
+/** Stands between two entries of a page that grows. */
+const separator = '\n\n---\n\n';
+
 /** Pages are kept for `retentionDays`. */
 export function createPageStore(redis: Redis, retentionDays: number = usualRetentionDays, caps: PageCaps = pageCaps, now: () => number = Date.now): PageStore {
+  const expiryFrom = (at: number): number => (Math.floor(at / 1000) + retentionSeconds(retentionDays)) * 1000;
   return {
     // Not fenced: a page is made of its answer alone, and nobody has its token until a fenced step puts it into the outbox.
     async put(answer, markdown) {
@@ -57,8 +95,16 @@ export function createPageStore(redis: Redis, retentionDays: number = usualReten
       if (size > caps.page) return undefined;
       const secret = await makeSecret(redis);
       const id = pageId(secret, answer);
-      const expiry = (Math.floor(now() / 1000) + retentionSeconds(retentionDays)) * 1000;
-      const kept = await runScript(redis, putScript, [keys.page(id), keys.pages, keys.pageSizes, id, markdown, size, now(), expiry, caps.total]);
+      const kept = await runScript(redis, putScript, [keys.page(id), keys.pages, keys.pageSizes, id, markdown, size, now(), expiryFrom(now()), caps.total]);
+      return typeof kept === 'string' ? signPageAddress(secret, { id, expires: Number(kept) }) : undefined;
+    },
+    async append(name, entry, markdown) {
+      const text = `${markdown}${separator}`;
+      const secret = await makeSecret(redis);
+      const id = pageId(secret, name);
+      const kept = await runScript(redis, appendScript, [
+        keys.page(id), keys.pages, keys.pageSizes, keys.pageEntries(id), id, entry, text, Buffer.byteLength(text), now(), expiryFrom(now()), caps.page, caps.total,
+      ]);
       return typeof kept === 'string' ? signPageAddress(secret, { id, expires: Number(kept) }) : undefined;
     },
     async find(token) {
@@ -66,8 +112,8 @@ export function createPageStore(redis: Redis, retentionDays: number = usualReten
       const secret = await redis.getBuffer(keys.pageSecret);
       const address = secret ? readPageAddress(secret, token, now()) : undefined;
       if (!address) return undefined;
-      const { markdown, written } = await redis.hgetall(keys.page(address.id));
-      return markdown === undefined ? undefined : { markdown, written: new Date(Number(written)), expires: new Date(address.expires) };
+      const { markdown, written, grows } = await redis.hgetall(keys.page(address.id));
+      return markdown === undefined ? undefined : { markdown, written: new Date(Number(written)), expires: new Date(address.expires), ...(grows === '1' ? { grows: true as const } : {}) };
     },
   };
 }

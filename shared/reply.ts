@@ -3,9 +3,9 @@ import { Choices } from './choices.ts';
 
 /**
  * The stations of a reply, in the order they are reached. `posting` is noted before Twilio is asked, so that a process that
- * dies in between leaves a trace; `parked` waits for the person's next message (Twilio's 63016).
+ * dies in between leaves a trace; `parked` waits for the person's next message (Twilio's 63016); `withdrawn` was taken back by a stop.
  */
-export const ReplyStatus = z.enum(['waiting', 'posting', 'parked', 'queued', 'sent', 'delivered', 'read', 'failed']);
+export const ReplyStatus = z.enum(['waiting', 'posting', 'parked', 'queued', 'sent', 'delivered', 'read', 'failed', 'withdrawn']);
 export type ReplyStatus = z.infer<typeof ReplyStatus>;
 
 /** A picture or document of a reply, kept by the file store; `name` is what the person sees, `size` is in bytes. */
@@ -14,9 +14,10 @@ export type ReplyFile = z.infer<typeof ReplyFile>;
 
 /**
  * What is to be said to a person. `template` is a ContentSid that is sent instead of the text; `choices` are tapped under it; `session` is the one it was said in, for when it is
- * quoted. `id` is the same each time the same thing is said again after a crash.
+ * quoted. `urgent` overtakes what waits in the outbox; `aside` is said beside an answer, so a stop may take it back while it waits.
+ * `id` is the same each time the same thing is said again after a crash.
  */
-export type NewReply = { id: string; conversation: string; turn: string; text: string; file?: ReplyFile; template?: string; choices?: Choices; session?: string };
+export type NewReply = { id: string; conversation: string; turn: string; text: string; file?: ReplyFile; template?: string; choices?: Choices; session?: string; urgent?: true; aside?: true };
 
 /** A reply as the ledger keeps it: a Redis hash, read back. Times are ISO 8601. */
 export const Reply = z.object({

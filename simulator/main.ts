@@ -16,7 +16,7 @@ const log = createLog('simulator', process.env['LOG_LEVEL'] || 'warn');
 const modelVariables = ['ANTHROPIC_API_KEY', 'CLAUDE_CODE_OAUTH_TOKEN', 'ANTHROPIC_BASE_URL', 'ANTHROPIC_MODEL'];
 
 /** Other choices that hold here, too. */
-const choices = ['PERMISSIONS', 'ANSWER_MINUTES', 'BUDGET_USD_PER_TURN', 'BUDGET_USD_PER_DAY', 'MAX_AGENTS', 'MAX_LIVE_AGENTS', 'TRANSCRIBE_URL', 'TRANSCRIBE_API_KEY', 'TRANSCRIBE_MODEL', 'TRANSCRIBE_COMMAND', 'ADMIN_WRITE', 'GITHUB_TOKEN'];
+const choices = ['PERMISSIONS', 'ANSWER_MINUTES', 'MESSAGES_PER_TURN', 'BUDGET_USD_PER_TURN', 'BUDGET_USD_PER_DAY', 'MAX_AGENTS', 'MAX_LIVE_AGENTS', 'TRANSCRIBE_URL', 'TRANSCRIBE_API_KEY', 'TRANSCRIBE_MODEL', 'TRANSCRIBE_COMMAND', 'ADMIN_WRITE', 'GITHUB_TOKEN'];
 
 function pick(names: string[]): [string, string][] {
   return names.flatMap((name): [string, string][] => (process.env[name] ? [[name, process.env[name]]] : []));

@@ -5,18 +5,24 @@ import type { FileStore, StoredFile } from '../shared/file-store.ts';
 import type { Fence } from '../shared/inbox.ts';
 import { FencedError } from '../shared/inbox.ts';
 import type { Outbox } from '../shared/outbox.ts';
+import type { PageStore } from '../shared/page-store.ts';
 import { reportError } from '../shared/errors.ts';
 import type { SendTools } from './agent/agent.ts';
 import { FileProblem } from './agent/agent-files.ts';
 import type { AgentFiles } from './agent/agent-files.ts';
 import { PictureProblem } from './media/picture.ts';
 import { planSending } from './outgoing-file.ts';
-import type { Piece } from './outgoing-file.ts';
+import type { NamedFile, Piece } from './outgoing-file.ts';
 import { writeForChat } from './reply/writing.ts';
+import type { SendQuota } from './send-quota.ts';
 
 export type ChatToolParts = {
   outbox: Outbox;
   files: FileStore;
+  /** Where the page of what the quota leaves over is kept. */
+  pages: PageStore;
+  /** How much the turn may still send. */
+  quota: SendQuota;
   /** What is sent is read with the agent's rights. */
   agentFiles: AgentFiles;
   /** Where the relay hands files out, for those that WhatsApp does not carry. */
@@ -26,7 +32,9 @@ export type ChatToolParts = {
   conversation: string;
   workspace: string;
   fence: Fence;
-  /** Called for everything that goes to the person. */
+  /** Aborts with the turn: what a tool would send from then on is not sent, so a stop takes back all there is. */
+  signal: AbortSignal;
+  /** Called for everything that goes to the person; what goes to the page counts as well. */
   onSent: () => void;
 };
 
@@ -43,13 +51,25 @@ const fileSentences: Record<FileProblem['kind'], (file: string) => string> = {
 export function createChatTools(parts: ChatToolParts): SendTools {
   const { outbox, files, turn, conversation, fence } = parts;
   const say = async (replies: { id: string; text: string; file?: StoredFile }[]): Promise<void> => {
-    await outbox.put(replies.map((reply) => ({ ...reply, conversation, turn })), fence);
+    parts.signal.throwIfAborted();
+    await outbox.put(replies.map((reply) => ({ ...reply, conversation, turn, aside: true as const })), fence);
     for (const _ of replies) parts.onSent();
   };
 
+  /** Puts what the quota leaves over onto the turn's page, whose address the person gets once. Returns what the model hears. */
+  const addToPage = async (entry: string, markdown: string): Promise<string> => {
+    const token = await parts.pages.append(`${turn}.rest`, entry, markdown);
+    if (token === undefined) return 'Not sent: this turn has sent too much already, and the page for the rest is full. Say what matters in your answer.';
+    const id = `${turn}.rest`;
+    if (!(await outbox.has(id))) await say([{ id, text: `That is a lot of messages. I collect the rest on one page, which grows while I work:\n${parts.publicUrl}/page/${token}` }]);
+    return 'This turn has sent as many messages as it may, so this went to a page that the person has a link to. Send nothing more; say what matters in your answer.';
+  };
+
+  const addressOf = async (file: NamedFile): Promise<string> => `${parts.publicUrl}/media/${(await files.put(file.bytes, file, conversation)).token}`;
+
   const toReply = async ({ text, media, link }: Piece, id: string): Promise<{ id: string; text: string; file?: StoredFile }> => {
-    const file = media && (await files.put(media.bytes, media));
-    const address = link && `${link.label}: ${parts.publicUrl}/media/${(await files.put(link.file.bytes, link.file)).token}`;
+    const file = media && (await files.put(media.bytes, media, conversation));
+    const address = link && `${link.label}: ${await addressOf(link.file)}`;
     return { id, text: [text, address ?? ''].filter((line) => line !== '').join('\n'), ...(file ? { file } : {}) };
   };
 
@@ -60,7 +80,12 @@ export function createChatTools(parts: ChatToolParts): SendTools {
     // Named by its content: the same picture is not sent twice in one turn, however often it is asked for.
     const id = `${turn}.file.${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`;
     if (await outbox.has(id)) return 'That file was sent already.';
-    const { pieces, told } = await planSending(path.basename(file), bytes, input.caption ?? '');
+    const name = path.basename(file);
+    const { pieces, told } = await planSending(name, bytes, input.caption ?? '');
+    if (!(await parts.quota.take(pieces.length))) {
+      const type = pieces.find(({ media }) => media)?.media?.type ?? pieces.find(({ link }) => link)?.link?.file.type ?? 'application/octet-stream';
+      return await addToPage(id, `${input.caption ?? ''}\n\n[${name.replaceAll(/[[\]\\]/g, '\\$&')}](${await addressOf({ bytes, name, type })})`);
+    }
     const replies = [];
     for (const [index, piece] of pieces.entries()) replies.push(await toReply(piece, index === 0 ? id : `${id}.${index + 1}`));
     await say(replies);
@@ -71,10 +96,11 @@ export function createChatTools(parts: ChatToolParts): SendTools {
     try {
       return await work();
     } catch (error) {
+      if (parts.signal.aborted) return 'This turn has ended, so nothing was sent.';
       if (error instanceof FencedError) return 'This turn was taken over by another worker. Stop working now.';
       if (error instanceof PictureProblem) return `That picture was not sent: ${error.message}.`;
       if (error instanceof FileProblem) return fileSentences[error.kind](error.file);
-      if (error instanceof FileStoreFullError) return 'Too many files are waiting to be fetched right now. Tell the person, and try again later.';
+      if (error instanceof FileStoreFullError) return 'Not sent: the room for this person’s files is used up. It is free again at most four hours after they were sent. Tell the person, or make the file smaller.';
       return `It could not be sent: ${reportError(error).message}`;
     }
   };
@@ -85,6 +111,7 @@ export function createChatTools(parts: ChatToolParts): SendTools {
       guarded(async () => {
         const { parts: texts } = await writeForChat(text);
         if (texts.length === 0) return 'The text is empty, so nothing was sent.';
+        if (!(await parts.quota.take(texts.length))) return await addToPage(`${turn}.${callId}`, text);
         await say(texts.map((part, index) => ({ id: `${turn}.${callId}.${index + 1}`, text: part })));
         return 'Sent.';
       }),

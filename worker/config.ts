@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { variables as v, parseEnvironment } from '../shared/env.ts';
 import type { Environment } from '../shared/env.ts';
 import { usualRetentionDays } from '../shared/retention.ts';
+import { usualMessagesPerTurn } from './send-quota.ts';
 
 const schema = z
   .object({
@@ -37,6 +38,7 @@ const schema = z
     WAKE_SECRET: v.WAKE_SECRET.optional(),
     PERMISSIONS: v.PERMISSIONS.default('all'),
     ANSWER_MINUTES: v.ANSWER_MINUTES.default(30),
+    MESSAGES_PER_TURN: v.MESSAGES_PER_TURN.default(usualMessagesPerTurn),
     BUDGET_USD_PER_TURN: v.BUDGET_USD_PER_TURN.optional(),
     BUDGET_USD_PER_DAY: v.BUDGET_USD_PER_DAY.optional(),
     STOP_SECONDS: v.STOP_SECONDS.default(10),

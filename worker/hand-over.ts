@@ -75,7 +75,7 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
     if (answer === undefined) return;
     const { text, choices } = typeof answer === 'string' ? { text: answer, choices: undefined } : answer;
     const texts = choices ? [text] : chunk(text);
-    const replies = texts.map((part, index) => ({ id: `${message.id}.command.${index + 1}`, conversation, turn, text: part, ...(choices ? { choices } : {}) }));
+    const replies = texts.map((part, index) => ({ id: `${message.id}.command.${index + 1}`, conversation, turn, text: part, ...(choices ? { choices } : {}), urgent: true as const }));
     await outbox.put(replies, fence, { conversation, ids: [message.id], state: 'answered' });
   };
 

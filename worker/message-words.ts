@@ -11,3 +11,9 @@ export function quoteMessage(message: Message): string {
   if (text === '') return message.media.length > 0 ? 'a file' : 'a message';
   return `“${text.length > longest ? `${text.slice(0, longest - 1).trimEnd()}…` : text}”`;
 }
+
+/** What a stop says of the messages that it took back, with a blank before it; empty where there were none. */
+export function withdrawnWords(count: number): string {
+  if (count === 0) return '';
+  return count === 1 ? ' One message that was still on its way is taken back.' : ` ${count} messages that were still on their way are taken back.`;
+}

@@ -51,6 +51,7 @@ export function createProcessors({ messenger, config, parts, redis, turns, deliv
   const days = config.RETENTION_DAYS;
   const outbox = createOutbox(redis, deliveries, days);
   const ledger = createLedger(redis, () => new Date(), days);
+  const pages = createPageStore(redis, days);
   const deliver = createDelivery({
     messenger, outbox, ledger, log, publicUrl: config.PUBLIC_URL,
     pace: createPace(redis, parts.pace), reconciling: parts.reconciling, now: Date.now,
@@ -64,7 +65,7 @@ export function createProcessors({ messenger, config, parts, redis, turns, deliv
     addTurn: (conversation) => turns.add(conversation),
     claim: (conversation) => claims.claim(conversation),
     typing: createTyping(redis, messenger),
-    writeAnswer: createAnswerWriter({ pages: createPageStore(redis, days), publicUrl: config.PUBLIC_URL, log }),
+    pages, messagesPerTurn: config.MESSAGES_PER_TURN, writeAnswer: createAnswerWriter({ pages, publicUrl: config.PUBLIC_URL, log }),
     transcribe: parts.transcribe, progress: parts.progress ?? progressTimes,
     fetchMedia: createMediaFetch({
       accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, apiUrl: config.TWILIO_API_URL ?? 'https://api.twilio.com', pausesMs: [500, 2000],

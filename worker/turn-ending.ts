@@ -10,7 +10,7 @@ import type { TurnData, TurnResult } from '../shared/queues.ts';
 import { AgentFailure } from './agent/agent.ts';
 import { failureSentence } from './failure-sentence.ts';
 import { delayJob, handBack } from './job-moves.ts';
-import { quoteMessage } from './message-words.ts';
+import { quoteMessage, withdrawnWords } from './message-words.ts';
 import type { TurnContext } from './turn-context.ts';
 import { planWait } from './wait-plan.ts';
 
@@ -93,6 +93,7 @@ export async function settleStopped({ inbox, outbox }: EndingParts, { job, turn,
   const doing = typeof job.progress === 'string' && job.progress !== '' ? ` I was at this: ${job.progress.slice(0, 200)}.` : '';
   const dropped = before.filter((message) => !taken.has(message.id)).map(quoteMessage);
   const also = dropped.length > 0 ? ` I leave this, too: ${dropped.join(', ')}.` : '';
-  await outbox.put([{ id: `${by.id}.stopped`, conversation, turn, text: `Stopped.${doing}${also}` }], fence, { conversation, ids: [...new Set(ids)], state: 'answered' });
+  const withdrawn = withdrawnWords(await outbox.withdraw(fence, conversation, turn));
+  await outbox.put([{ id: `${by.id}.stopped`, conversation, turn, text: `Stopped.${doing}${also}${withdrawn}`, urgent: true }], fence, { conversation, ids: [...new Set(ids)], state: 'answered' });
   log.info({ conversation }, 'turn stopped by the person');
 }

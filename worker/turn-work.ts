@@ -1,6 +1,7 @@
 import type { Conversation } from '../shared/conversation.ts';
 import type { FileStore } from '../shared/file-store.ts';
 import type { Log } from '../shared/log.ts';
+import type { PageStore } from '../shared/page-store.ts';
 import type { Message } from '../shared/message.ts';
 import type { TurnResult } from '../shared/queues.ts';
 import type { Typing } from '../shared/typing.ts';
@@ -19,6 +20,8 @@ import type { FeedParts } from './prompt-feed.ts';
 import type { Questions } from './questions.ts';
 import { createScheduleTools } from './schedule-tools.ts';
 import { createScreenshots } from './screenshots.ts';
+import { createSendQuota } from './send-quota.ts';
+import type { SendQuota } from './send-quota.ts';
 import { createSteps, stepTimes } from './steps.ts';
 import { createStopWatch } from './stop-request.ts';
 import { startTelling } from './telling.ts';
@@ -37,6 +40,9 @@ export type WorkParts = HandOverParts &
   FeedParts & {
     agent: Agent;
     files: FileStore;
+    pages: PageStore;
+    /** How many messages a turn sends before the rest goes to a page. */
+    messagesPerTurn: number;
     agentFiles: AgentFiles;
     dataDir: string;
     publicUrl: string;
@@ -95,8 +101,12 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
     if (handOver.waiting() > first.length) heard();
     await parts.claim(conversation);
     const settings = handOver.known();
-    telling = tell(parts, context, questions, settings);
-    const chatTools = createChatTools({ outbox: parts.outbox, files: parts.files, agentFiles: parts.agentFiles, publicUrl: parts.publicUrl, turn, conversation, workspace, fence, onSent: () => events.onSent() });
+    const quota = createSendQuota({ most: parts.messagesPerTurn, sentBefore: () => parts.outbox.countOf(turn), heard: () => handOver.taken().size });
+    telling = tell(parts, context, questions, settings, quota);
+    const chatTools = createChatTools({
+      outbox: parts.outbox, files: parts.files, pages: parts.pages, quota, agentFiles: parts.agentFiles, publicUrl: parts.publicUrl,
+      turn, conversation, workspace, fence, signal, onSent: () => events.onSent(),
+    });
     const screenshots = createScreenshots(chatTools);
     const budget = createBudget(parts, context, questions, end);
     const events = createTurnEvents(parts, {
@@ -124,10 +134,13 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
 }
 
 /** Tells the person of long work: now and then a line, or each step when they want to see it. */
-function tell({ outbox, progress }: WorkParts, { job, turn, conversation, fence, startedAt, log }: TurnContext, questions: Questions, { verbose }: Conversation): Telling {
+function tell({ outbox, progress }: WorkParts, { job, turn, conversation, fence, startedAt, log }: TurnContext, questions: Questions, { verbose }: Conversation, quota: SendQuota): Telling {
   return startTelling({
     narrator: verbose === undefined ? createProgress(progress, startedAt) : createSteps(stepTimes),
-    tell: ({ text, index }) => outbox.put([{ id: `${turn}.progress.${job.attemptsStarted}.${index}`, conversation, turn, text }], fence),
+    tell: async ({ text, index }) => {
+      if (!(await quota.takeProgress())) return;
+      await outbox.put([{ id: `${turn}.progress.${job.attemptsStarted}.${index}`, conversation, turn, text, aside: true }], fence);
+    },
     isWaiting: questions.isWaiting, log, now: Date.now,
   });
 }

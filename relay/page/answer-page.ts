@@ -17,6 +17,16 @@ export function plainRendering(markdown: string): Rendered {
   return { title: '', body: `<pre class="plain">${escapeHtml(markdown)}</pre>` };
 }
 
+/** What there is to see at the address of a file that has expired, made room for another or never was. */
+export function missingFile(): string {
+  return writeDocument({
+    title: 'File not available',
+    about: '',
+    body: '<h1>This file is not here any more</h1>\n<p>A link to a file works for a day, or a little less when many files are sent. Ask for the file again in the chat.</p>',
+    footer: '',
+  });
+}
+
 /** What there is to see at an address that leads nowhere. */
 export function missingPage(): string {
   return writeDocument({

@@ -5,7 +5,7 @@ import { answerPage, missingPage, plainRendering } from './answer-page.ts';
 import { documentHeaders } from './document.ts';
 import type { PageRenderer } from './renderer.ts';
 
-/** How long a browser may show a page without asking again (seconds); a page never changes. */
+/** How long a browser may show a page without asking again (seconds): a page never changes, but for one that grows while a turn works. */
 const freshSeconds = 3600;
 
 /** `GET /page/:token` (and HEAD): a long answer as a web page, for whoever has its signed and expiring address. Anything else is a page that says so, with 404. */
@@ -13,7 +13,7 @@ export function createPages(pages: PageStore, renderer: PageRenderer, log: Log, 
   const router = Router();
   router.get('/page/:token', async (request, response) => {
     const page = await pages.find(request.params.token);
-    const freshFor = page ? Math.min(Math.floor((page.expires.getTime() - now()) / 1000), freshSeconds) : 0;
+    const freshFor = page && !page.grows ? Math.min(Math.floor((page.expires.getTime() - now()) / 1000), freshSeconds) : 0;
     response.status(page ? 200 : 404).set(documentHeaders).set('Cache-Control', freshFor > 0 ? `private, max-age=${freshFor}` : 'private, no-store');
     if (request.method === 'HEAD') response.end();
     else response.end(page ? await write(page, renderer, log) : missingPage());

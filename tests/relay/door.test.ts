@@ -83,7 +83,7 @@ test('without a proxy X-Forwarded-For is not believed, and with https there is o
 test('whoever guesses addresses of files is turned away, and costs no more Redis then; whoever has one is not', async () => {
   await earlyInTheMinute();
   await withRelay({ TRUST_PROXY: '1' }, async ({ relayUrl, redis }) => {
-    const { token } = await createFileStore(redis).put(Buffer.from('x'), { type: 'text/plain', name: 'x.txt' });
+    const { token } = await createFileStore(redis).put(Buffer.from('x'), { type: 'text/plain', name: 'x.txt' }, '+15551230001');
     const get = async (path: string, address: string): Promise<number> => (await fetch(relayUrl + path, { headers: from(address) })).status;
     for (let round = 0; round < 2 * wrongPerMinute; round += 1) expect(await get(`/media/${token}`, '203.0.113.1')).toBe(200);
     for (let round = 0; round < wrongPerMinute; round += 1) expect(await get(round % 2 ? `/media/${newSid()}` : `/guess/${round}`, '203.0.113.1')).toBe(404);

@@ -59,7 +59,7 @@ test('who sends a header or a body byte by byte is cut off within seconds, many 
 
 test('a file that nobody takes does not stay in memory: its pieces are read as they are taken', async () => {
   await withRelay({}, async ({ environment, redis, post }) => {
-    const { token } = await createFileStore(redis).put(Buffer.alloc(16 * 1024 * 1024), { type: 'video/mp4', name: 'film.mp4' });
+    const { token } = await createFileStore(redis).put(Buffer.alloc(16 * 1024 * 1024), { type: 'video/mp4', name: 'film.mp4' }, '+15551230001');
     const before = process.memoryUsage().arrayBuffers;
     const sockets = Array.from({ length: 20 }, () => {
       const socket = connect(Number(environment['PORT']), '127.0.0.1');

@@ -6,6 +6,9 @@ import { keys } from '../../shared/keys.ts';
 import { withRedis } from '../support/redis.ts';
 
 const about = { type: 'image/png', name: 'picture.png' };
+const owner = '+15551230001';
+const other = '+15551230002';
+const hour = 3600_000;
 
 async function readAll(files: FileStore, file: StoredFile): Promise<Buffer> {
   const pieces: Buffer[] = [];
@@ -19,7 +22,7 @@ test('a file comes back as it was put, in pieces of at most 512 kB', async () =>
     for (const size of [0, 1, 512 * 1024, 512 * 1024 + 1, 1_500_000]) {
       const bytes = randomBytes(size);
       // A view into a larger buffer: only the view is the file.
-      const file = await files.put(new Uint8Array(Buffer.concat([randomBytes(7), bytes, randomBytes(7)])).subarray(7, 7 + size), about);
+      const file = await files.put(new Uint8Array(Buffer.concat([randomBytes(7), bytes, randomBytes(7)])).subarray(7, 7 + size), about, owner);
       expect(await files.find(file.token)).toEqual({ ...about, size, token: file.token });
       expect((await readAll(files, file)).equals(bytes), `${size} bytes`).toBe(true);
       for (let index = 0; index * 512 * 1024 < size; index += 1) expect(await redis.strlen(keys.filePiece(file.token, index))).toBeLessThanOrEqual(512 * 1024);
@@ -29,33 +32,122 @@ test('a file comes back as it was put, in pieces of at most 512 kB', async () =>
 
 test('files are kept at least 4 hours, and everything about them expires', async () => {
   await withRedis(async (redis) => {
-    const { token } = await createFileStore(redis).put(randomBytes(10), about);
+    const { token } = await createFileStore(redis).put(randomBytes(10), about, owner);
     expect(token).toMatch(/^[\w-]{32}$/);
     for (const key of [keys.file(token), keys.filePiece(token, 0)]) expect(await redis.ttl(key), `life of ${key}`).toBeGreaterThan(4 * 3600);
   });
 });
 
-test('over the cap a file is refused and nothing of it is stored; when an old one has expired there is room again', async () => {
+/** A store of 1,200 bytes with a clock of the test's own. */
+async function withSmallStore(run: (bench: { files: FileStore; pass: (ms: number) => void; put: (size: number, by?: string) => Promise<string>; isThere: (token: string) => Promise<boolean>; keyCount: () => Promise<number> }) => Promise<void>): Promise<void> {
   await withRedis(async (redis) => {
     let now = Date.now();
-    const files = createFileStore(redis, 1000, () => now);
-    await files.put(randomBytes(600), about);
-    const before = await redis.dbsize();
-    await expect(files.put(randomBytes(401), about)).rejects.toThrow(FileStoreFullError);
-    expect(await redis.dbsize()).toBe(before);
-    const fitting = await files.put(randomBytes(400), about);
-    await expect(files.put(randomBytes(1), about)).rejects.toThrow(FileStoreFullError);
-    expect((await readAll(files, fitting)).length).toBe(400);
-    now += 25 * 3600_000;
-    await files.put(randomBytes(1000), about);
-    await expect(files.put(randomBytes(1), about)).rejects.toThrow(FileStoreFullError);
+    const files = createFileStore(redis, 1200, () => now);
+    await run({
+      files,
+      pass: (ms) => (now += ms),
+      put: async (size, by = owner) => (await files.put(randomBytes(size), about, by)).token,
+      isThere: async (token) => (await files.find(token)) !== undefined,
+      keyCount: () => redis.dbsize(),
+    });
+  });
+}
+
+test('a conversation fills two thirds of what the others leave; more is refused and nothing of it is stored', async () => {
+  await withSmallStore(async ({ put, keyCount, pass }) => {
+    await put(600);
+    const before = await keyCount();
+    await expect(put(201)).rejects.toThrow(FileStoreFullError);
+    expect(await keyCount()).toBe(before);
+    await put(200);
+    await expect(put(1)).rejects.toThrow(FileStoreFullError);
+    // Others still have room, each less than the one before, and all together stay under the cap.
+    await put(266, other);
+    await expect(put(1, other)).rejects.toThrow(FileStoreFullError);
+    await put(89, '+15551230003');
+    await put(29, '+15551230004');
+    pass(25 * hour);
+    await put(800);
   });
 });
 
-test('files put at the same time do not exceed the cap together', async () => {
+test('nothing younger than four hours makes room, fetched or not', async () => {
+  await withSmallStore(async ({ files, put, isThere, pass }) => {
+    const kept = await put(800);
+    await files.noteFetched(kept);
+    pass(4 * hour - 1);
+    await expect(put(100)).rejects.toThrow(FileStoreFullError);
+    expect(await isThere(kept)).toBe(true);
+    pass(1);
+    await put(100);
+    expect(await isThere(kept)).toBe(false);
+  });
+});
+
+test('room is made by what was fetched, the own before others’, then by the own that was not, and never by more than it takes', async () => {
+  await withSmallStore(async ({ files, put, isThere, pass }) => {
+    const own: string[] = [];
+    for (let index = 0; index < 3; index += 1) {
+      own.push(await put(200));
+      pass(1);
+    }
+    const [unfetched = '', fetched = '', second = ''] = own;
+    const [theirs, theirsUnfetched] = [await put(100, other), await put(100, other)];
+    for (const token of [fetched, second, theirs]) await files.noteFetched(token);
+    pass(5 * hour);
+    const left = async (): Promise<string[]> => {
+      const all = { unfetched, fetched, second, theirs, theirsUnfetched };
+      const names: string[] = [];
+      for (const [name, token] of Object.entries(all)) if (await isThere(token)) names.push(name);
+      return names;
+    };
+    await put(200);
+    expect(await left()).toEqual(['unfetched', 'second', 'theirs', 'theirsUnfetched']);
+    await put(200);
+    expect(await left()).toEqual(['unfetched', 'theirs', 'theirsUnfetched']);
+    await put(120);
+    expect(await left()).toEqual(['unfetched', 'theirsUnfetched']);
+    await put(150);
+    expect(await left()).toEqual(['theirsUnfetched']);
+    await expect(put(200)).rejects.toThrow(FileStoreFullError);
+    expect(await left()).toEqual(['theirsUnfetched']);
+  });
+});
+
+test('a file that is dropped leaves nothing behind, and one that cannot be kept drops nothing', async () => {
   await withRedis(async (redis) => {
-    const files = createFileStore(redis, 1000);
-    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => files.put(randomBytes(100), about)));
+    let now = Date.now();
+    const files = createFileStore(redis, 3 * 1024 * 1024, () => now);
+    const { token } = await files.put(randomBytes(1_500_000), about, owner);
+    await files.noteFetched(token);
+    now += 5 * hour;
+    await expect(files.put(randomBytes(2_500_000), about, owner)).rejects.toThrow(FileStoreFullError);
+    expect(await files.find(token)).toBeDefined();
+    await files.put(randomBytes(1_600_000), about, owner);
+    expect(await redis.keys(`*${token}*`)).toEqual([]);
+    expect(await Promise.all([keys.fileSizes, keys.fileOwners, keys.filesFetched].map((key) => redis.hexists(key, token)))).toEqual([0, 0, 0]);
+    // A late word about a file that is gone leaves no trace.
+    await files.noteFetched(token);
+    expect(await redis.hexists(keys.filesFetched, token)).toBe(0);
+  });
+});
+
+test('files of the version before, which belong to no conversation, count and expire, and make room once they were fetched', async () => {
+  await withSmallStore(async ({ files, put, isThere, pass }) => {
+    const old = await put(300, '');
+    await expect(put(700)).rejects.toThrow(FileStoreFullError);
+    await put(600);
+    await files.noteFetched(old);
+    pass(5 * hour);
+    await put(100);
+    expect(await isThere(old)).toBe(false);
+  });
+});
+
+test('files put at the same time do not exceed the share together', async () => {
+  await withRedis(async (redis) => {
+    const files = createFileStore(redis, 1500);
+    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => files.put(randomBytes(100), about, owner)));
     expect(outcomes.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(10);
   });
 });

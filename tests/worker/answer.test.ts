@@ -56,7 +56,7 @@ test('an opening that breaks off within a sentence says so', async () => {
 });
 
 test('when its page cannot be kept, an answer is sent in as many messages as it takes', async () => {
-  const full: PageStore = { put: async () => undefined, find: async () => undefined };
+  const full: PageStore = { put: async () => undefined, append: async () => undefined, find: async () => undefined };
   const lines: string[] = [];
   const log = createLog('worker', 'info', { write: (line) => void lines.push(line) });
   const markdown = writeMarkdown(9000);

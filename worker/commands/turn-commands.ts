@@ -1,3 +1,4 @@
+import { withdrawnWords } from '../message-words.ts';
 import type { Command } from './command.ts';
 
 /** Ending what runs, trying again, and putting something in the line. */
@@ -10,8 +11,9 @@ export const turnCommands: Command[] = [
     async run({ inbox, outbox }, { message: { id, conversation }, context: { turn, fence } }) {
       const waiting = (await inbox.read(conversation)).map((message) => message.id);
       const before = waiting.slice(0, waiting.indexOf(id));
-      const text = before.length === 0 ? 'Nothing is running.' : 'Stopped before I began.';
-      await outbox.put([{ id: `${id}.stopped`, conversation, turn, text }], fence, { conversation, ids: [...before, id], state: 'answered' });
+      const withdrawn = withdrawnWords(await outbox.withdraw(fence, conversation));
+      const text = before.length > 0 ? `Stopped before I began.${withdrawn}` : withdrawn === '' ? 'Nothing is running.' : `Stopped.${withdrawn}`;
+      await outbox.put([{ id: `${id}.stopped`, conversation, turn, text, urgent: true }], fence, { conversation, ids: [...before, id], state: 'answered' });
       return undefined;
     },
   },
