@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { keepCompiledCode } from '../shared/compile-cache.ts';
+import { withdrawEnvironment } from '../shared/withdrawn-environment.ts';
 import { keepHeapSmall } from './small-heap.ts';
 
+withdrawEnvironment(process.env);
 keepCompiledCode();
 if (existsSync('.env')) process.loadEnvFile('.env');
 

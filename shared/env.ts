@@ -39,6 +39,8 @@ export const variables = {
   GITHUB_TOKEN: z.string().regex(/^[\w-]+$/, 'must be a token as GitHub shows it'),
   /** The user that the agent's processes run as. */
   AGENT_USER: z.string().min(1),
+  /** How many processes and threads the agent's user may have at once. Claude Code has up to 15, a browser about 100. */
+  AGENT_MAX_PROCESSES: z.coerce.number('must be a number').int('must be a whole number').min(100, 'must be at least 100'),
   DATA_DIR: z.string().transform((value) => path.resolve(value)),
   IMAGES_DIR: z.string().transform((value) => path.resolve(value)),
   ADMIN_PASSWORD: z.string().min(1),

@@ -22,6 +22,7 @@ const schema = z
     ANTHROPIC_MODEL: v.ANTHROPIC_MODEL.optional(),
     GITHUB_TOKEN: v.GITHUB_TOKEN.optional(),
     AGENT_USER: v.AGENT_USER.optional(),
+    AGENT_MAX_PROCESSES: v.AGENT_MAX_PROCESSES.default(2000),
     DATA_DIR: v.DATA_DIR.default('/data'),
     IMAGES_DIR: v.IMAGES_DIR.optional(),
     CHROMIUM_PATH: v.CHROMIUM_PATH.optional(),

@@ -9,6 +9,8 @@ export function failureSentence(kind: FailureKind, resetsAt?: Date, timezone = '
   const again = 'Text “retry” and I will try again.';
   const sentences: Record<FailureKind, string> = {
     died: `I could not finish this: Claude stopped several times in the middle of the work. ${again}`,
+    'no-memory': `I could not finish this: the computer ran out of memory, and the system ended Claude. ${again}`,
+    'no-processes': `I could not finish this: something I had started took all the processes that this computer allows. I have ended it. ${again}`,
     silent: `I stopped this, because Claude showed no sign of life for a long time. ${again}`,
     'model-away': `I could not finish this: Claude's servers did not answer. ${again}`,
     overloaded: `I could not finish this: Claude's servers are overloaded right now. ${again}`,

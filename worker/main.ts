@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { keepCompiledCode } from '../shared/compile-cache.ts';
+import { withdrawEnvironment } from '../shared/withdrawn-environment.ts';
 
+withdrawEnvironment(process.env);
 keepCompiledCode();
 if (existsSync('.env')) process.loadEnvFile('.env');
 

@@ -2,7 +2,9 @@ import type { Environment } from '../shared/env.ts';
 import { createLog } from '../shared/log.ts';
 import { runProcess } from '../shared/lifecycle.ts';
 import { settleAgent } from './agent/agent-settling.ts';
+import { findChromium } from './agent/browser.ts';
 import { claudeDirectory } from './agent/environment.ts';
+import { leaseGroups } from './agent/group-lease.ts';
 import { bootWorker } from './boot.ts';
 import { parseWorkerConfig } from './config.ts';
 import { createProductionAgent } from './production-agent.ts';
@@ -14,12 +16,19 @@ import { createProductionAgent } from './production-agent.ts';
 export async function runWorkerProcess(environment: Environment): Promise<void> {
   const log = createLog('worker', environment['LOG_LEVEL'] || 'info');
   await runProcess(log, async (quit) => {
-    const config = parseWorkerConfig(environment);
+    const asked = parseWorkerConfig(environment);
+    // Before the boot is counted, which fences off every earlier one: a worker that cannot work must not end one that does.
+    const chromium = asked.CHROMIUM_PATH ?? (await findChromium(environment['PATH'] ?? ''));
+    const settled = await settleAgent({
+      wanted: asked.AGENT_USER, dataDir: asked.DATA_DIR, imagesDir: asked.IMAGES_DIR, redisUrl: asked.REDIS_URL, programs: chromium === undefined ? [] : [chromium], log,
+    });
+    const config = { ...asked, DATA_DIR: settled.dataDir, IMAGES_DIR: settled.imagesDir };
     // The SDK reads transcripts in this process; it must look where Claude Code writes them.
     environment['CLAUDE_CONFIG_DIR'] = claudeDirectory(config.DATA_DIR);
-    // Before the boot is counted, which fences off every earlier one: a worker that cannot work must not end one that does.
-    const user = await settleAgent({ wanted: config.AGENT_USER, dataDir: config.DATA_DIR, imagesDir: config.IMAGES_DIR, redisUrl: config.REDIS_URL, log });
-    const createAgent = createProductionAgent({ config, environment, user, log });
+    const uid = settled.user?.uid ?? process.getuid?.();
+    const groups = uid === undefined ? undefined : leaseGroups(uid);
+    const user = settled.user && { ...settled.user, ...(groups ? { group: groups.own } : {}) };
+    const createAgent = createProductionAgent({ config, environment, user, groups, chromium, log });
     const boot = await bootWorker(config, createAgent, log);
     await boot.ready;
     const [{ createProductionParts }, { runWorker }] = await Promise.all([import('./production-parts.ts'), import('./worker.ts')]);

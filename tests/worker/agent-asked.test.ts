@@ -15,6 +15,8 @@ function openAccount(...texts: string[]) {
   const live: LiveSession = {
     id: 's', workspace: '/', resumed: false, sent, ended: false, browser: undefined, tools: undefined, costBefore: 0, cost: async () => undefined, configure: async () => undefined, transcript: async () => [],
     listen: () => undefined,
+    begin: () => undefined,
+    done: () => undefined,
     send(uuid, text) {
       sent.add(uuid);
       given.push({ uuid, text });

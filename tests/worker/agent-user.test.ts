@@ -13,7 +13,9 @@ test('the agent is the user that is named, else the one called “agent”, wher
 });
 
 test('where nobody was named and it cannot be, the reason is told', () => {
-  expect(chooseAgentUser(undefined, { passwd: '', status: may, uid: 0 })).toEqual({ user: undefined, because: 'there is no user “agent” on this machine' });
+  const because = 'there is no user “agent” on this machine';
+  expect(chooseAgentUser(undefined, { passwd: '', status: may, uid: 0 })).toEqual({ user: undefined, because, mayPick: true });
+  expect(chooseAgentUser(undefined, { passwd: '', status: mayNot, uid: 0 })).toEqual({ user: undefined, because });
   expect(chooseAgentUser(undefined, { passwd, status: mayNot, uid: 1001 }).because).toMatch(/^the worker may not change to the user “agent” .*kill, setgid, setuid/);
   expect(chooseAgentUser(undefined, { passwd, status: '', uid: undefined }).because).toMatch(/^the worker may not change/);
   expect(chooseAgentUser('sidepocket', { passwd, status: may, uid: 1001 })).toEqual({ user: undefined, because: '“sidepocket” is the worker’s own user' });

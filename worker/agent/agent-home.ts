@@ -1,7 +1,9 @@
 import type { Environment } from '../../shared/env.ts';
 import type { Log } from '../../shared/log.ts';
 import { createAgentFiles } from './agent-files.ts';
+import { usualName } from './agent-user.ts';
 import type { AgentUser } from './agent-user.ts';
+import { giveIdentity } from './git-identity.ts';
 import { agentEnvironment, claudeDirectory } from './environment.ts';
 import type { AgentSecrets } from './environment.ts';
 import { grantGithub } from './github-access.ts';
@@ -40,14 +42,16 @@ export function createAgentHome({ dataDir, user, secrets, host, log }: AgentHome
   const isRoot = (user?.uid ?? process.getuid?.()) === 0;
   let proxy: Promise<ModelProxy> | undefined;
   let github: Promise<Record<string, string>> | undefined;
+  let identity: Promise<void> | undefined;
 
   return {
     async furnish(name, directories) {
       const { HOME: home = '', TMPDIR: temporary = '' } = agentEnvironment({}, dataDir, {}, { mark: '', name, isRoot });
+      identity ??= giveIdentity(files, home);
       if (GITHUB_TOKEN) github ??= grantGithub(files, home, GITHUB_TOKEN);
       proxy ??= runModelProxy({ keys: { ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN }, baseUrl: ANTHROPIC_BASE_URL, host, log });
-      const [model, git] = await Promise.all([proxy, github, ...[home, temporary, ...directories].map((directory) => files.makeDirectory(directory))]);
-      return (mark) => agentEnvironment(host, dataDir, { ANTHROPIC_MODEL, ...model.environment, ...git }, { mark, name, isRoot });
+      const [model, git] = await Promise.all([proxy, github, identity, ...[home, temporary, ...directories].map((directory) => files.makeDirectory(directory))]);
+      return (mark) => agentEnvironment(host, dataDir, { ANTHROPIC_MODEL, ...model.environment, ...git }, { mark, name, isRoot, user: user?.isPicked ? usualName : user?.name });
     },
     transcript: (session, workspace) => readTranscript(session, workspace, store),
     async close() {

@@ -1,4 +1,4 @@
-import { chown, mkdir, readFile, readdir, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { SetupError, reportError } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log.ts';
@@ -6,6 +6,9 @@ import { createAgentFiles } from './agent-files.ts';
 import { runAsAgent } from './agent-shell.ts';
 import { chooseAgentUser } from './agent-user.ts';
 import type { AgentUser } from './agent-user.ts';
+import { give, reachData } from './data-place.ts';
+import { pickUser } from './picked-user.ts';
+import { reachPrograms } from './program-copy.ts';
 
 export type SettlingOptions = {
   /** The user that AGENT_USER names. */
@@ -13,32 +16,69 @@ export type SettlingOptions = {
   dataDir: string;
   imagesDir: string;
   redisUrl: string;
+  /** Further programs that the agent runs, by their absolute paths. */
+  programs?: string[];
   log: Log;
 };
 
+/** Who the agent is, and where its files really lie. Without a user it is the worker's own. */
+export type Settled = { user: AgentUser | undefined; dataDir: string; imagesDir: string };
+
 /**
- * Finds the agent's user and sees that it can work: that its directories are its own and that it can run what it needs. Says in the log what is out of the
- * agent's reach and what is not. Without a user of its own, or where the usual one cannot work, the agent is the worker's own user and undefined is returned; a user
- * that was asked for and cannot work is a SetupError.
+ * Finds the agent's user, or picks one where nobody was named and the worker may switch, and sees that it can work: that its directories are its own and
+ * that it can run what it needs. Says in the log what is out of the agent's reach and what is not. A worker that may not switch works as one user with its
+ * agent; one that may, and every root, has an agent of another user or throws a SetupError, but where AGENT_USER names root itself.
  */
-export async function settleAgent({ wanted, dataDir, imagesDir, redisUrl, log }: SettlingOptions): Promise<AgentUser | undefined> {
+export async function settleAgent({ wanted, dataDir, imagesDir, redisUrl, programs = [], log }: SettlingOptions): Promise<Settled> {
   const [passwd, status] = await Promise.all(['/etc/passwd', '/proc/self/status'].map((file) => readFile(file, 'utf8').catch(() => '')));
-  const { user, because } = chooseAgentUser(wanted, { passwd: passwd ?? '', status: status ?? '', uid: process.getuid?.() });
-  const environmentFile = path.resolve('.env');
-  const [problem, isExposed] = user ? await Promise.all([settle(user, dataDir, imagesDir), canRead(user, environmentFile).catch(() => false)]) : [because, false];
-  if (problem !== undefined && user && wanted !== undefined) throw new SetupError(`The environment is not complete:\n  AGENT_USER: ${problem}`);
-  if (problem !== undefined || !user) {
-    log.warn({ because: problem }, 'the agent runs as the worker’s own user: what it runs could read the worker’s secrets. docs/security.md tells how to separate them');
-    return undefined;
+  const choice = chooseAgentUser(wanted, { passwd: passwd ?? '', status: status ?? '', uid: process.getuid?.() });
+  if (!choice.user && !choice.mayPick) return settleAsOne(choice.because, wanted, { dataDir, imagesDir }, log);
+  try {
+    const user = choice.user ?? pickUser({ dataDir, passwd: passwd ?? '' });
+    const reached = await reachPrograms(user, programs);
+    const settled = { user: { ...user, programAt: reached.at }, ...(await reachDirectories(user, dataDir, imagesDir)) };
+    const problem = await settle(settled);
+    if (problem !== undefined) throw new Error(problem);
+    await sayHow(settled, { dataDir, place: reached.place, redisUrl }, log);
+    return settled;
+  } catch (error) {
+    if (error instanceof SetupError) throw error;
+    throw new SetupError(`The environment is not complete:\n  AGENT_USER: ${reportError(error).message}`, { cause: error });
   }
-  log.info({ user: user.name }, 'the agent runs as a user of its own');
-  if (isExposed) log.error({ file: environmentFile }, 'the agent’s user can read this file, which may hold secrets: take it away from others (chmod 600)');
+}
+
+/** Worker and agent are one user, which must not be root unless the owner says so. */
+function settleAsOne(because: string, wanted: string | undefined, places: Omit<Settled, 'user'>, log: Log): Settled {
+  if (process.getuid?.() !== 0) {
+    log.warn({ because }, 'the agent runs as the worker’s own user: what it runs could read the worker’s secrets. docs/security.md tells how to separate them');
+    return { user: undefined, ...places };
+  }
+  if (wanted === undefined) {
+    throw new SetupError(`The environment is not complete:\n  AGENT_USER: ${because}, and the worker is root without the right to be another user. The agent must not be root; set AGENT_USER=root if it shall be all the same`);
+  }
+  log.error('THE AGENT RUNS AS ROOT, as AGENT_USER says: whatever it runs may do anything on this machine and read every secret of the worker');
+  return { user: undefined, ...places };
+}
+
+async function reachDirectories(user: AgentUser, dataDir: string, imagesDir: string): Promise<Omit<Settled, 'user'>> {
+  const data = await reachData(dataDir, user);
+  const isWithin = imagesDir.startsWith(`${dataDir}${path.sep}`);
+  return { dataDir: data, imagesDir: isWithin ? path.join(data, path.relative(dataDir, imagesDir)) : await reachData(imagesDir, user) };
+}
+
+async function sayHow({ user, dataDir: real }: Settled, { dataDir, place, redisUrl }: { dataDir: string; place: string | undefined; redisUrl: string }, log: Log): Promise<void> {
+  if (!user) return;
+  const picked = user.isPicked ? { uid: user.uid, home: path.join(real, 'home') } : {};
+  log.info({ user: user.name, ...picked }, 'the agent runs as a user of its own');
+  if (real !== dataDir) log.warn({ user: user.name, dataDir, place: real }, 'the agent’s user may not enter DATA_DIR where it was: its files lie in another place now, to which DATA_DIR is a link');
+  if (place !== undefined) log.warn({ user: user.name, place }, 'the agent’s user may not enter the place of the programs: it runs them from a copy');
+  const environmentFile = path.resolve('.env');
+  if (await may(user, '-r', environmentFile).catch(() => false)) log.error({ file: environmentFile }, 'the agent’s user can read this file, which may hold secrets: take it away from others (chmod 600)');
   if (new URL(redisUrl).password === '') log.warn('Redis asks for no password, so whatever the agent runs can read and change what is stored there');
-  return user;
 }
 
 /** Makes the directories the agent's. Returns what stands in the way, as a clause. */
-async function settle(user: AgentUser, dataDir: string, imagesDir: string): Promise<string | undefined> {
+async function settle({ user, dataDir, imagesDir }: Settled & { user: AgentUser }): Promise<string | undefined> {
   const files = createAgentFiles(user);
   try {
     await give(user, dataDir);
@@ -48,23 +88,13 @@ async function settle(user: AgentUser, dataDir: string, imagesDir: string): Prom
         await files.makeDirectory(directory);
         return (await may(user, '-w', directory)) ? undefined : `the user “${user.name}” cannot write in ${directory} (give it the directory: chown -R ${user.name} ${directory})`;
       }),
-      ...[process.execPath, import.meta.filename].map(async (file) => ((await canRead(user, file)) ? undefined : `the user “${user.name}” cannot read ${file}`)),
+      ...[process.execPath, import.meta.filename].map(async (file) => ((await may(user, '-r', file)) ? undefined : `the user “${user.name}” cannot read ${file}`)),
     ]);
     return problems.find((problem) => problem !== undefined);
   } catch (error) {
     return `the user “${user.name}” cannot work here: ${reportError(error).message}`;
   }
 }
-
-/** As root, hands a new or empty directory over. What holds something already is left alone: it may be anything. Never for a directory inside the agent's: it could be a link. */
-async function give(user: AgentUser, directory: string): Promise<void> {
-  if (process.getuid?.() !== 0) return;
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const isEmpty = (await readdir(directory)).length === 0;
-  if (isEmpty && (await stat(directory)).uid !== user.uid) await chown(directory, user.uid, user.gid);
-}
-
-const canRead = (user: AgentUser, file: string): Promise<boolean> => may(user, '-r', file);
 
 async function may(user: AgentUser, right: '-r' | '-w', file: string): Promise<boolean> {
   return (await runAsAgent(user, `[ ${right} "$1" ]`, [file])).code === 0;

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { asAgent } from './agent-user.ts';
-import type { AgentUser } from './agent-user.ts';
+import type { AgentUser, Command } from './agent-user.ts';
 
 /** How long a line of shell may take (ms). Only a file that is no plain one, slipped in at the wrong moment, makes one take longer. */
 const patience = 30_000;
+/** One that goes through all files of the agent, once (ms). */
+const longPatience = 10 * 60_000;
 
 /** How a line of shell ended (`null` when it was killed), what it wrote, and what it complained of. */
 export type ShellResult = { code: number | null; output: Buffer; said: string };
@@ -13,8 +15,17 @@ export type ShellResult = { code: number | null; output: Buffer; said: string };
  * shell. Throws when it could not be started, as where util-linux's `setpriv` is missing.
  */
 export async function runAsAgent(user: AgentUser, script: string, parameters: string[], input?: Buffer): Promise<ShellResult> {
-  const { command, args } = asAgent(user, { command: 'sh', args: ['-c', script, 'sh', ...parameters] });
-  const child = spawn(command, args, { cwd: '/', env: { PATH: '/usr/local/bin:/usr/bin:/bin' }, stdio: 'pipe', timeout: patience, killSignal: 'SIGKILL' });
+  return await run(asAgent(user, { command: 'sh', args: ['-c', script, 'sh', ...parameters] }), input);
+}
+
+/** Runs a line of shell as the worker itself. Throws when it fails. */
+export async function runAsWorker(script: string, parameters: string[]): Promise<void> {
+  const { code, said } = await run({ command: 'sh', args: ['-c', script, 'sh', ...parameters] }, undefined, longPatience);
+  if (code !== 0) throw new Error(said);
+}
+
+async function run({ command, args }: Command, input?: Buffer, timeout = patience): Promise<ShellResult> {
+  const child = spawn(command, args, { cwd: '/', env: { PATH: '/usr/local/bin:/usr/bin:/bin' }, stdio: 'pipe', timeout, killSignal: 'SIGKILL' });
   const output: Buffer[] = [];
   const said: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => output.push(chunk));

@@ -113,12 +113,13 @@ export interface Agent {
 /**
  * Why an agent gave up.
  * - `died`: its process ended; worth another attempt.
+ * - `no-memory`, `no-processes`: it ended because the machine has no more of that.
  * - `silent`: no sign of life for too long.
  * - `too-long`, `unreadable`: Claude cannot take the conversation as it is, or a picture or document in it.
  * - `budget`: it has cost as much as it may.
  * - the others are troubles of the model's side that another attempt now would meet again.
  */
-export type FailureKind = 'died' | 'silent' | 'model-away' | 'overloaded' | 'signed-out' | 'no-credit' | 'usage-limit' | 'no-model' | 'too-long' | 'unreadable' | 'budget' | 'broken';
+export type FailureKind = 'died' | 'no-memory' | 'no-processes' | 'silent' | 'model-away' | 'overloaded' | 'signed-out' | 'no-credit' | 'usage-limit' | 'no-model' | 'too-long' | 'unreadable' | 'budget' | 'broken';
 
 export class AgentFailure extends Error {
   override name = 'AgentFailure';

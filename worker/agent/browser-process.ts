@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
-import { asAgent } from './agent-user.ts';
+import { asBoundAgent } from './agent-bounds.ts';
+import type { Bounds } from './agent-bounds.ts';
 import type { AgentUser, Command } from './agent-user.ts';
 import { createRpc } from './rpc.ts';
 import type { RpcResult } from './rpc.ts';
@@ -13,14 +14,14 @@ export type BrowserProcess = {
 };
 
 /** `env` is the whole environment, with the session's mark: by it the process and Chromium end with the session. `workspace` is where it may read files. */
-export type BrowserStart = { command: Command; workspace: string; env: Record<string, string>; user: AgentUser | undefined };
+export type BrowserStart = { command: Command; workspace: string; env: Record<string, string>; user: AgentUser | undefined; bounds?: Bounds };
 
 /** The version of MCP that is spoken (modelcontextprotocol.io/specification/2025-06-18). */
 const protocolVersion = '2025-06-18';
 
-/** Starts it as the agent's user. */
-export function startBrowserProcess({ command: asked, workspace, env, user }: BrowserStart): BrowserProcess {
-  const { command, args, cwd } = asAgent(user, { ...asked, cwd: workspace });
+/** Starts it as the agent's user, within its bounds. */
+export function startBrowserProcess({ command: asked, workspace, env, user, bounds = {} }: BrowserStart): BrowserProcess {
+  const { command, args, cwd } = asBoundAgent(user, bounds, { ...asked, cwd: workspace });
   const child = spawn(command, args, { cwd, env, stdio: ['pipe', 'pipe', 'ignore'], detached: true });
   // Playwright asks where it may read files from.
   const rpc = createRpc(child.stdin, child.stdout, (method) => (method === 'roots/list' ? { roots: [{ uri: pathToFileURL(workspace).href, name: 'workspace' }] } : method === 'ping' ? {} : undefined));

@@ -4,11 +4,12 @@ import { createAsked } from './asked.ts';
 import { createChannel } from './channel.ts';
 import type { Channel } from './channel.ts';
 import type { LiveSession } from './live-session.ts';
+import type { MachineWatch } from './machine-watch.ts';
 import { failureKind } from './translate.ts';
 import type { Translation } from './translate.ts';
 
 /** Works one turn in a live session; `modelPatienceMs` as the agent's. Throws AgentFailure or the turn's abort reason; then the session must be closed. */
-export async function* workTurn(live: LiveSession, turn: AgentTurn, modelPatienceMs: number): AsyncGenerator<AgentEvent> {
+export async function* workTurn(live: LiveSession, turn: AgentTurn, modelPatienceMs: number, machine: MachineWatch): AsyncGenerator<AgentEvent> {
   const events = createChannel<AgentEvent>();
   const patience = createPatience(modelPatienceMs, events);
   const asked = createAsked(live, turn, events);
@@ -38,6 +39,7 @@ export async function* workTurn(live: LiveSession, turn: AgentTurn, modelPatienc
       case 'tool':
       case 'tool-end':
         asked.noteTool(translation.id, translation.kind === 'tool');
+        if (translation.kind === 'tool-end' && translation.failed) void machine.tell(turn.tools, translation.id);
         return events.push(translation);
       default:
         return events.push(translation);
@@ -47,13 +49,17 @@ export async function* workTurn(live: LiveSession, turn: AgentTurn, modelPatienc
     live.listen(undefined);
     void live.interrupt().then(() => events.fail(turn.signal.reason));
   };
+  const onEnd = async (error: unknown): Promise<void> => {
+    const shortage = await machine.look();
+    events.fail(new AgentFailure(shortage ?? 'died', error instanceof Error ? error.message : 'Claude Code ended'));
+  };
   live.tools = turn.tools;
   live.listen({
     onMessage: (translations, heard) => {
       if (heard) patience.regain();
       for (const translation of translations) onTranslation(translation);
     },
-    onEnd: (error) => events.fail(new AgentFailure('died', error instanceof Error ? error.message : 'Claude Code ended')),
+    onEnd: (error) => void onEnd(error),
   });
   turn.signal.addEventListener('abort', onAbort, { once: true });
   // An abort that came while the process was being started has no event any more.

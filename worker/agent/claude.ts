@@ -2,20 +2,30 @@ import type { Agent, AgentTurn, ComingTurn } from './agent.ts';
 import { createAgentHome } from './agent-home.ts';
 import type { AgentHomeOptions } from './agent-home.ts';
 import { workTurn } from './claude-turn.ts';
+import { leaseGroups } from './group-lease.ts';
+import type { GroupLease } from './group-lease.ts';
 import { createIdleSessions } from './idle-sessions.ts';
 import { createLiveBudget } from './live-budget.ts';
 import type { LiveSession } from './live-session.ts';
+import { createMachineWatch } from './machine-watch.ts';
 import type { SessionOptionParts } from './session-options.ts';
 import { settingsOf, startSession } from './session-start.ts';
 import type { SessionParts } from './session-start.ts';
 import { startSpare } from './spare.ts';
 import { createSpares } from './spares.ts';
 import type { Spares } from './spares.ts';
+import { createWorkProcesses } from './work-processes.ts';
 
 export type ClaudeOptions = AgentHomeOptions &
   SessionOptionParts & {
     /** `WORKER_ID#boot`: a part of the mark on every process. */
     owner: string;
+    /** The groups that mark the processes, given back at the end; undefined, the agent takes some itself where it may. */
+    groups?: GroupLease | undefined;
+    /** How many processes and threads the agent's user may have at once; undefined, as many as the worker. */
+    maxProcesses?: number | undefined;
+    /** The file that counts what the system has ended for memory. */
+    memoryEvents?: string | undefined;
     /** How long the model's service may be in trouble before the turn is given up (ms). */
     modelPatienceMs: number;
     /** How many processes may live at once, at work, idle and spare together; a browser counts as one more. Those at work are never ended for it. */
@@ -33,7 +43,11 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   const working = new Set<LiveSession>();
   const preparing = new Map<string, Promise<void>>();
   const home = createAgentHome(options);
-  const parts: SessionParts = { ...options, home, model: secrets.ANTHROPIC_MODEL };
+  const uid = options.user?.uid ?? process.getuid?.();
+  const groups = options.groups ?? (uid === undefined ? undefined : leaseGroups(uid));
+  const processes = createWorkProcesses({ user: options.user, owner: options.owner, dataDir: options.dataDir, groups });
+  const machine = createMachineWatch({ uid, maxProcesses: options.maxProcesses, processes, memoryEvents: options.memoryEvents });
+  const parts: SessionParts = { ...options, home, processes, bounds: { maxProcesses: options.maxProcesses }, model: secrets.ANTHROPIC_MODEL };
   const budget = createLiveBudget({ most: options.maxLive, idle, working, spares: () => spares });
   const spares: Spares = createSpares({ start: (starting) => startSpare(parts, starting), calmMs: options.spareMs, hasRoom: budget.hasRoom, log });
   let stopped = false;
@@ -69,11 +83,13 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       working.add(live);
       if (stopped) await live.close();
       let finished = false;
+      live.begin();
       try {
         yield { kind: 'session', id: live.id };
         await live.configure(settingsOf(turn, parts.model));
         if (options.watchesCost) live.costBefore = (await live.cost()) ?? 0;
-        yield* workTurn(live, turn, options.modelPatienceMs);
+        yield* workTurn(live, turn, options.modelPatienceMs, machine);
+        live.done();
         finished = true;
       } finally {
         working.delete(live);
@@ -98,6 +114,8 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       await Promise.all([spares.stop(), ...preparing.values()]);
       await idle.stop();
       await Promise.all([...working].map((live) => live.close()));
+      await processes.endAll();
+      groups?.end();
       await home.close();
     },
   };

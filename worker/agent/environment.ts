@@ -19,19 +19,24 @@ export function claudeDirectory(dataDir: string): string {
   return path.join(dataDir, 'claude');
 }
 
-/** Whose environment it is: `mark` names the session for the reaper, `name` is the conversation's among directories, `isRoot` says whether its processes are root's. */
-export type EnvironmentOwner = { mark: string; name: string; isRoot: boolean };
+/**
+ * Whose environment it is: `mark` names the session for the reaper, `name` is the conversation's among directories, `isRoot` says whether its processes are
+ * root's. `user` is what they call their user, which may have no account to say it.
+ */
+export type EnvironmentOwner = { mark: string; name: string; isRoot: boolean; user?: string | undefined };
 
 /**
  * The whole environment of an agent's processes. `given` is what it gets on top of the usual. The home, the conversation's temporary directory and Claude
  * Code's own are below the data directory, so that they survive a stop and belong to the agent alone.
  */
-export function agentEnvironment(host: Environment, dataDir: string, given: Environment, { mark, name, isRoot }: EnvironmentOwner): Record<string, string> {
+export function agentEnvironment(host: Environment, dataDir: string, given: Environment, { mark, name, isRoot, user }: EnvironmentOwner): Record<string, string> {
   const environment: Record<string, string | undefined> = {
     ...Object.fromEntries(passedOn.map((name) => [name, host[name]])),
     ...given,
     ...pastProxies(host),
     HOME: path.join(dataDir, 'home'),
+    USER: user,
+    LOGNAME: user,
     TMPDIR: path.join(dataDir, 'tmp', name),
     CLAUDE_CONFIG_DIR: claudeDirectory(dataDir),
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',

@@ -1,13 +1,12 @@
 import type { PermissionMode, Query, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
 import type { UUID } from 'node:crypto';
-import type { AgentUser } from './agent-user.ts';
 import type { BrowserProcess } from './browser-process.ts';
 import { createChannel } from './channel.ts';
-import { killMarked } from './processes.ts';
 import type { Attachment, ChatTools } from './agent.ts';
 import type { TranscriptEntry } from './transcript.ts';
 import { createTranslator } from './translate.ts';
 import type { Translation } from './translate.ts';
+import type { SessionProcesses } from './work-processes.ts';
 
 type ContentBlock = Exclude<SDKUserMessage['message']['content'], string>[number];
 
@@ -49,10 +48,14 @@ export type LiveSession = {
   /** What Claude Code has written down of the session. */
   transcript(): Promise<TranscriptEntry[]>;
   listen(listener: Listener | undefined): void;
+  /** A piece of work begins in it: what it starts from now on ends with it when it is broken off. */
+  begin(): void;
+  /** The work was done; what it has left running stays when the process ends. */
+  done(): void;
   send(uuid: UUID, text: string, attachments?: Attachment[]): void;
   /** Asks Claude Code to stop what it does, so that the transcript says so. Ends within a second whether it could or not. */
   interrupt(): Promise<void>;
-  /** Ends the process and everything it has started. */
+  /** Ends the process with what it has under it, and with all that the work has started which was begun and not done. */
   close(): Promise<void>;
 };
 
@@ -60,13 +63,12 @@ export type LiveSession = {
 const interruptPatience = 1000;
 
 /**
- * What a session is made of: `id` is the session's, new or resumed, `mark` the one in the environment of its processes, `user` theirs where it is not the worker's own,
- * `transcript` reads what is written down under an id.
+ * What a session is made of: `id` is the session's, new or resumed, `processes` are those around it, `transcript` reads what is written down under an id.
  */
-export type SessionStart = { id: string; workspace: string; mark: string; user: AgentUser | undefined; resumed: boolean; settings: Settings; transcript: (id: string) => Promise<TranscriptEntry[]> };
+export type SessionStart = { id: string; workspace: string; processes: SessionProcesses; resumed: boolean; settings: Settings; transcript: (id: string) => Promise<TranscriptEntry[]> };
 
 /** The session of a Claude Code process, which `open` starts, or takes, with what it is to read its prompts from. Throws what `open` throws. */
-export function createLiveSession({ id, workspace, mark, user, resumed, settings, transcript }: SessionStart, open: (prompts: AsyncIterable<SDKUserMessage>) => Query): LiveSession {
+export function createLiveSession({ id, workspace, processes, resumed, settings, transcript }: SessionStart, open: (prompts: AsyncIterable<SDKUserMessage>) => Query): LiveSession {
   const input = createChannel<SDKUserMessage>();
   const sent = new Set<string>();
   const translate = createTranslator(resumed);
@@ -105,6 +107,8 @@ export function createLiveSession({ id, workspace, mark, user, resumed, settings
       listener = next;
       if (next && end) next.onEnd(end.error);
     },
+    begin: () => processes.begin(),
+    done: () => processes.done(),
     send(uuid, text, attachments = []) {
       sent.add(uuid);
       input.push({ type: 'user', uuid, parent_tool_use_id: null, message: { role: 'user', content: attachments.length === 0 ? text : [...attachments.map(toBlock), { type: 'text', text }] } });
@@ -121,7 +125,7 @@ export function createLiveSession({ id, workspace, mark, user, resumed, settings
   const close = async (): Promise<void> => {
     input.close();
     claude.close();
-    await killMarked((other) => other === mark, { user });
+    await processes.end();
     await pumping;
   };
 

@@ -3,8 +3,9 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SpawnOptions, SpawnedProcess } from '@anthropic-ai/claude-agent-sdk';
+import { asBoundAgent } from './agent-bounds.ts';
+import type { Bounds } from './agent-bounds.ts';
 import { runAsAgent } from './agent-shell.ts';
-import { asAgent } from './agent-user.ts';
 import type { AgentUser } from './agent-user.ts';
 
 /** The variable by which every process of an agent, down to Chromium's, is known as such. */
@@ -27,10 +28,10 @@ export function isOfSession(mark: string, session: string, dataDir: string): boo
   return mark.endsWith(`/${session}@${dataDir}`);
 }
 
-/** How to start Claude Code as the agent's user, or as the worker's own: as the leader of a process group, so that ending the group ends the tools it has running. */
-export function createSpawn(user: AgentUser | undefined): (options: SpawnOptions) => SpawnedProcess {
+/** How to start Claude Code as the agent's user, or as the worker's own, within its bounds: as the leader of a process group, so that ending the group ends what is in it. */
+export function createSpawn(user: AgentUser | undefined, bounds: Bounds = {}): (options: SpawnOptions) => SpawnedProcess {
   return ({ env, ...claude }) => {
-    const { command, args, cwd } = asAgent(user, claude);
+    const { command, args, cwd } = asBoundAgent(user, bounds, claude);
     const child = spawn(command, args, { cwd, env, stdio: ['pipe', 'pipe', 'ignore'], detached: true });
     const { pid } = child;
     const { kill } = child;

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Options } from '@anthropic-ai/claude-agent-sdk';
+import type { Bounds } from './agent-bounds.ts';
 import type { AgentUser } from './agent-user.ts';
 import { browserCommand } from './browser.ts';
 import { startBrowserProcess } from './browser-process.ts';
@@ -16,6 +17,8 @@ export type SessionOptionParts = {
   imagesDir: string;
   chromium: string | undefined;
   user?: AgentUser | undefined;
+  /** What bounds its processes and marks them. */
+  bounds?: Bounds;
   /** Whether a turn is asked, before each tool call, if it may go on at its cost. */
   watchesCost?: boolean;
 };
@@ -31,13 +34,13 @@ export type Surroundings = {
 };
 
 /** The part of Claude Code's options that is the same for every session. */
-export function createSessionOptions({ imagesDir, chromium, user, watchesCost }: SessionOptionParts, { env, furnishBrowser, live }: Surroundings): Options {
+export function createSessionOptions({ imagesDir, chromium, user, bounds, watchesCost }: SessionOptionParts, { env, furnishBrowser, live }: Surroundings): Options {
   const startBrowser = async (): Promise<BrowserProcess> => {
     const session = live();
     if (!session) throw new Error('Nobody is at work.');
     const pictures = path.join(imagesDir, path.basename(session.workspace));
     const browserEnv = await furnishBrowser(session.workspace, pictures);
-    return (session.browser = startBrowserProcess({ command: browserCommand(chromium, pictures), workspace: session.workspace, env: browserEnv, user }));
+    return (session.browser = startBrowserProcess({ command: browserCommand(chromium, pictures), workspace: session.workspace, env: browserEnv, user, ...(bounds ? { bounds } : {}) }));
   };
   return {
     env,
@@ -49,6 +52,6 @@ export function createSessionOptions({ imagesDir, chromium, user, watchesCost }:
     settingSources: ['user', 'project', 'local'],
     mcpServers: { playwright: browserServer(startBrowser), whatsapp: chatServer(() => live()?.tools) },
     includePartialMessages: true,
-    spawnClaudeCodeProcess: createSpawn(user),
+    spawnClaudeCodeProcess: createSpawn(user, bounds),
   };
 }

@@ -6,15 +6,14 @@ import type { AgentHome } from './agent-home.ts';
 import { createLiveSession } from './live-session.ts';
 import type { LiveSession, Settings } from './live-session.ts';
 import { claudeModes } from './permissions.ts';
-import { createMark, isOfSession, killMarked } from './processes.ts';
 import { createSessionOptions } from './session-options.ts';
 import type { SessionOptionParts, Surroundings } from './session-options.ts';
+import type { SessionProcesses, WorkProcesses } from './work-processes.ts';
 
 export type SessionParts = SessionOptionParts & {
   dataDir: string;
-  /** `WORKER_ID#boot`: a part of the mark on every process. */
-  owner: string;
   home: AgentHome;
+  processes: WorkProcesses;
   /** The model where none was chosen; undefined is Claude Code's own choice. */
   model: string | undefined;
 };
@@ -28,21 +27,25 @@ export function settingsOf({ model, permissions }: Wanted, usualModel: string | 
 
 /** Starts Claude Code in a session of its own, or in the one that it goes on with; one of which nothing is written down is begun anew. */
 export async function startSession(parts: SessionParts, wanted: Wanted): Promise<LiveSession> {
-  const { home, user, dataDir, owner } = parts;
+  const { home } = parts;
   const { workspace, session } = wanted;
-  // Another worker's process on this session may have outlived it; two must never work on one.
-  const endOthers = session === undefined ? 0 : killMarked((mark) => isOfSession(mark, session, dataDir), { user });
+  const endOthers = session === undefined ? undefined : parts.processes.endOthers(session);
   const [environmentOf, written] = await Promise.all([home.furnish(path.basename(workspace), [workspace]), session === undefined ? [] : home.transcript(session, workspace), endOthers]);
   const resumed = session !== undefined && written.length > 0;
   const id = resumed ? session : randomUUID();
-  const mark = createMark(owner, id, dataDir);
+  const processes = parts.processes.ofSession(id);
   const settings = settingsOf(wanted, parts.model);
   let live: LiveSession | undefined;
-  const options = createSessionOptions(parts, surround(home, mark, environmentOf, () => live));
-  live = createLiveSession({ id, workspace, mark, user, resumed, settings, transcript: (other) => home.transcript(other, workspace) }, (prompt) =>
+  const options = createSessionOptions(partsFor(parts, processes), surround(home, processes.mark, environmentOf, () => live));
+  live = createLiveSession({ id, workspace, processes, resumed, settings, transcript: (other) => home.transcript(other, workspace) }, (prompt) =>
     query({ prompt, options: { ...options, cwd: workspace, ...(resumed ? { resume: id } : { sessionId: id }), ...(settings.model ? { model: settings.model } : {}), permissionMode: settings.permissions } }),
   );
   return live;
+}
+
+/** The parts of a session whose processes these are. */
+export function partsFor(parts: SessionParts, { user, group }: SessionProcesses): SessionParts {
+  return { ...parts, user, bounds: { ...parts.bounds, group } };
 }
 
 /** What the process of a mark finds around it; `environmentOf` is of its own furnishing. The browser has the conversation's own temporary directory, also when it belongs to what was a spare. */

@@ -5,9 +5,8 @@ import { prewarm } from '@anthropic-ai/claude-agent-sdk';
 import type { SpareProcess } from '@anthropic-ai/claude-agent-sdk';
 import { createLiveSession } from './live-session.ts';
 import type { LiveSession } from './live-session.ts';
-import { createMark, killMarked } from './processes.ts';
 import { createSessionOptions } from './session-options.ts';
-import { settingsOf, surround } from './session-start.ts';
+import { partsFor, settingsOf, surround } from './session-start.ts';
 import type { SessionParts, Wanted } from './session-start.ts';
 
 /** A Claude Code process that has started and works for nobody yet; it serves one new session, at once. */
@@ -31,18 +30,17 @@ const claimMs = 5000;
  * will serve; its temporary directory is its own, too. `starting` breaks the start off. Throws when it does not start.
  */
 export async function startSpare(parts: SessionParts, starting: AbortController): Promise<Spare> {
-  const { home, user, dataDir, owner } = parts;
+  const { home, dataDir } = parts;
   const id = randomUUID();
-  const mark = createMark(owner, id, dataDir);
+  const processes = parts.processes.ofSession(id);
   const parked = path.join(dataDir, 'spare');
   // Short, since sockets are made below it, whose paths may have 107 characters.
   const environmentOf = await home.furnish(`spare-${id.slice(0, 8)}`, [parked]);
   starting.signal.throwIfAborted();
   let live: LiveSession | undefined;
-  const endProcesses = async (): Promise<void> => void (await killMarked((other) => other === mark, { user }));
-  const options = { ...createSessionOptions(parts, surround(home, mark, environmentOf, () => live)), cwd: parked, sessionId: id, abortController: starting, ...(parts.model ? { model: parts.model } : {}) };
+  const options = { ...createSessionOptions(partsFor(parts, processes), surround(home, processes.mark, environmentOf, () => live)), cwd: parked, sessionId: id, abortController: starting, ...(parts.model ? { model: parts.model } : {}) };
   const spare = await prewarm({ options, initializeTimeoutMs: startMs }).catch(async (error: unknown) => {
-    await endProcesses();
+    await processes.end();
     throw error;
   });
 
@@ -53,19 +51,19 @@ export async function startSpare(parts: SessionParts, starting: AbortController)
       const settings = settingsOf(wanted, parts.model);
       try {
         await home.furnish(path.basename(workspace), [workspace]);
-        const start = { id, workspace, mark, user, resumed: false, settings, transcript: (other: string) => home.transcript(other, workspace) };
+        const start = { id, workspace, processes, resumed: false, settings, transcript: (other: string) => home.transcript(other, workspace) };
         live = createLiveSession(start, (prompt) => spare.claim({ prompt, options: { cwd: workspace, permissionMode: settings.permissions, ...(settings.model === undefined || settings.model === parts.model ? {} : { model: settings.model }) } }));
         await claimed(spare);
         return live;
       } catch (error) {
         await live?.close();
-        await endProcesses();
+        await processes.end();
         throw error;
       }
     },
     async close() {
       spare.close();
-      await endProcesses();
+      await processes.end();
     },
   };
 }
