@@ -6,6 +6,7 @@ import { runProcess } from '../shared/lifecycle.ts';
 import { createLog } from '../shared/log.ts';
 import { createPhoneClient, findPhoneUrl } from './phone/phone-client.ts';
 import { runSimulator } from './simulator.ts';
+import type { Simulator } from './simulator.ts';
 
 const dir = path.join(import.meta.dirname, '..', '.sidepocket');
 const runningFile = path.join(dir, 'running.json');
@@ -16,7 +17,23 @@ const log = createLog('simulator', process.env['LOG_LEVEL'] || 'warn');
 const modelVariables = ['ANTHROPIC_API_KEY', 'CLAUDE_CODE_OAUTH_TOKEN', 'ANTHROPIC_BASE_URL', 'ANTHROPIC_MODEL'];
 
 /** Other choices that hold here, too. */
-const choices = ['PERMISSIONS', 'ANSWER_MINUTES', 'MESSAGES_PER_TURN', 'BUDGET_USD_PER_TURN', 'BUDGET_USD_PER_DAY', 'MAX_AGENTS', 'MAX_LIVE_AGENTS', 'TRANSCRIBE_URL', 'TRANSCRIBE_API_KEY', 'TRANSCRIBE_MODEL', 'TRANSCRIBE_COMMAND', 'ADMIN_WRITE', 'GITHUB_TOKEN'];
+const choices = [
+  'PERMISSIONS',
+  'ANSWER_MINUTES',
+  'MESSAGES_PER_TURN',
+  'BUDGET_USD_PER_TURN',
+  'BUDGET_USD_PER_DAY',
+  'MAX_AGENTS',
+  'MAX_LIVE_AGENTS',
+  'TRANSCRIBE_URL',
+  'TRANSCRIBE_API_KEY',
+  'TRANSCRIBE_MODEL',
+  'TRANSCRIBE_COMMAND',
+  'ADMIN_WRITE',
+  'GITHUB_TOKEN',
+  'AGENT_USER',
+  'AGENT_MAX_PROCESSES',
+];
 
 function pick(names: string[]): [string, string][] {
   return names.flatMap((name): [string, string][] => (process.env[name] ? [[name, process.env[name]]] : []));
@@ -38,6 +55,12 @@ async function findRunning(): Promise<string | undefined> {
   }
 }
 
+/** Whom Claude Code and its tools run as, and where their files lie. */
+function describeAgent({ user, dataDir, programs }: Simulator['agent']): string {
+  const own = process.getuid?.() === 0 ? 'root, as AGENT_USER says' : 'your own user';
+  return `${user === undefined ? own : `the user ${user}`}, with its files in ${dataDir}${programs === undefined ? '' : ` and copies of the programs in ${programs}`}`;
+}
+
 await runProcess(log, async () => {
   const other = await findRunning();
   if (other) throw new SetupError(`Sidepocket is running here already: ${other}`);
@@ -51,6 +74,8 @@ await runProcess(log, async () => {
   Redis       ${simulator.redisUrl}
   Logs        ${path.relative(process.cwd(), simulator.logsDir) || '.'}
   Model       ${Object.keys(model).length > 0 ? 'the real one, by your key' : 'scripted, since no ANTHROPIC_API_KEY is set'}
+
+  Agent       ${describeAgent(simulator.agent)}
 
   From another terminal:  npm run send -- "take a screenshot of ${simulator.phoneUrl}"
   Ctrl-C stops everything.

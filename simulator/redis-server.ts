@@ -15,7 +15,7 @@ const startPatience = 15_000;
  * it is acknowledged. `port` 0 takes any. Throws when it does not answer.
  */
 export async function runRedisServer({ dir, port = 0, environment }: { dir: string; port?: number; environment?: Record<string, string> }): Promise<RedisServer> {
-  await mkdir(dir, { recursive: true });
+  await mkdir(dir, { recursive: true, mode: 0o700 });
   const own = port || (await freePort(0));
   const child = spawn(
     'redis-server',

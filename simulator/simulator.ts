@@ -1,9 +1,10 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Redis } from 'ioredis';
 import { createReleasers } from '../shared/lifecycle.ts';
 import type { Running } from '../shared/lifecycle.ts';
 import type { Log } from '../shared/log.ts';
+import { settleAgent } from '../worker/agent/agent-settling.ts';
 import { killMarked } from '../worker/agent/processes.ts';
 import type { SystemState } from './chat.ts';
 import { startChild, untilReady } from './child-process.ts';
@@ -44,6 +45,8 @@ export type Simulator = Running & {
   chat: Chat;
   /** What the page's frame shows of the system now. */
   system(): SystemState;
+  /** Whom Claude Code runs as, undefined when that is the user of this process, where its files lie, and where it runs copies of the programs from, if it does. */
+  agent: { user: string | undefined; dataDir: string; programs: string | undefined };
   /** What the scripted model was asked so far, oldest first. */
   modelRequests(): readonly ModelRequest[];
 };
@@ -63,7 +66,11 @@ export async function runSimulator({ dir, model, searchPath, idleMinutes, enviro
   const releasers = createReleasers(log);
   const logsDir = path.join(dir, 'logs');
   try {
-    await mkdir(logsDir, { recursive: true });
+    await mkdir(logsDir, { recursive: true, mode: 0o700 });
+    // The agent of a root's worker is another user: it may go through here, and sees nothing but its own.
+    if (process.getuid?.() === 0) await chmod(dir, 0o711);
+    const dataDir = path.join(dir, 'data');
+    const agent = await settleAgent({ wanted: extra['AGENT_USER'], dataDir, imagesDir: path.join(dataDir, 'images'), redisUrl: 'redis://:none@here', log: log.child({}, { level: 'error' }) });
     const orphans = await killMarked((mark) => mark === dir, { variable: localMark });
     if (orphans > 0) log.warn({ orphans }, 'ended what an earlier run, which was killed, had left running');
     // The twin forgets its chats when it stops; a Redis that remembered them would not fit together with it.
@@ -81,7 +88,7 @@ export async function runSimulator({ dir, model, searchPath, idleMinutes, enviro
 
     const environment = {
       [localMark]: dir,
-      HOST: '127.0.0.1', PUBLIC_URL: relayUrl, REDIS_URL: redisServer.url, DATA_DIR: path.join(dir, 'data'), ADMIN_PASSWORD: dashboardPassword,
+      HOST: '127.0.0.1', PUBLIC_URL: relayUrl, REDIS_URL: redisServer.url, DATA_DIR: dataDir, ADMIN_PASSWORD: dashboardPassword,
       TWILIO_ACCOUNT_SID: account.accountSid, TWILIO_AUTH_TOKEN: account.authToken, TWILIO_WHATSAPP_NUMBER: account.number, TWILIO_API_URL: twin.url,
       WAKE_SECRET: wakeSecret,
       ALLOWED_SENDERS: phones.join(','),
@@ -108,7 +115,7 @@ export async function runSimulator({ dir, model, searchPath, idleMinutes, enviro
     const phone = await runPhone({ port: await freePort(ports.phone), chat: twin.chat, system, turnState: (sid) => readTurnState(redis, sid) });
     releasers.add('phone', () => phone.stop());
     announce = () => phone.announce(system());
-    return { phoneUrl: phone.url, relayUrl, dashboardUrl, dashboardPassword, redisUrl: redisServer.url, logsDir, chat: twin.chat, system, modelRequests: () => scripted?.requests ?? [], stop: () => releasers.run() };
+    return { phoneUrl: phone.url, relayUrl, dashboardUrl, dashboardPassword, redisUrl: redisServer.url, logsDir, chat: twin.chat, system, modelRequests: () => scripted?.requests ?? [], agent: { user: agent.user?.name, dataDir: agent.dataDir, programs: agent.programs }, stop: () => releasers.run() };
   } catch (error) {
     await releasers.run();
     throw error;

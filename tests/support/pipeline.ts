@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
@@ -58,6 +58,8 @@ export async function withPipeline(options: PipelineOptions, test: (pipeline: Pi
   const releasers = createReleasers(log);
   try {
     const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-test-'));
+    // A worker that is root has an agent of another user, whose files are below this.
+    await chmod(dir, 0o711);
     releasers.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
     const redisServer = await runRedisServer({ dir: path.join(dir, 'redis') });
     releasers.add('redis server', () => redisServer.stop());

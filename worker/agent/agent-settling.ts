@@ -21,8 +21,8 @@ export type SettlingOptions = {
   log: Log;
 };
 
-/** Who the agent is, and where its files really lie. Without a user it is the worker's own. */
-export type Settled = { user: AgentUser | undefined; dataDir: string; imagesDir: string };
+/** Who the agent is, where its files really lie, and where copies of the programs do if there are any. Without a user it is the worker's own. */
+export type Settled = { user: AgentUser | undefined; dataDir: string; imagesDir: string; programs?: string | undefined };
 
 /**
  * Finds the agent's user, or picks one where nobody was named and the worker may switch, and sees that it can work: that its directories are its own and
@@ -36,10 +36,10 @@ export async function settleAgent({ wanted, dataDir, imagesDir, redisUrl, progra
   try {
     const user = choice.user ?? pickUser({ dataDir, passwd: passwd ?? '' });
     const reached = await reachPrograms(user, programs);
-    const settled = { user: { ...user, programAt: reached.at }, ...(await reachDirectories(user, dataDir, imagesDir)) };
+    const settled = { user: { ...user, programAt: reached.at }, ...(await reachDirectories(user, dataDir, imagesDir)), programs: reached.place };
     const problem = await settle(settled);
     if (problem !== undefined) throw new Error(problem);
-    await sayHow(settled, { dataDir, place: reached.place, redisUrl }, log);
+    await sayHow(settled, { dataDir, redisUrl }, log);
     return settled;
   } catch (error) {
     if (error instanceof SetupError) throw error;
@@ -66,7 +66,7 @@ async function reachDirectories(user: AgentUser, dataDir: string, imagesDir: str
   return { dataDir: data, imagesDir: isWithin ? path.join(data, path.relative(dataDir, imagesDir)) : await reachData(imagesDir, user) };
 }
 
-async function sayHow({ user, dataDir: real }: Settled, { dataDir, place, redisUrl }: { dataDir: string; place: string | undefined; redisUrl: string }, log: Log): Promise<void> {
+async function sayHow({ user, dataDir: real, programs: place }: Settled, { dataDir, redisUrl }: Pick<SettlingOptions, 'dataDir' | 'redisUrl'>, log: Log): Promise<void> {
   if (!user) return;
   const picked = user.isPicked ? { uid: user.uid, home: path.join(real, 'home') } : {};
   log.info({ user: user.name, ...picked }, 'the agent runs as a user of its own');

@@ -84,6 +84,7 @@ export function leaseGroups(uid: number): GroupLease | undefined {
   const range = groupRange(readText('/proc/self/gid_map'));
   const mayMark = (BigInt(`0x${/^CapEff:\s*(\w+)$/m.exec(readText('/proc/self/status'))?.[1] ?? '0'}`) >> 6n) & 1n;
   if (!self || !range || !mayMark) return undefined;
+  dropDead(uid);
   for (let tries = 0; tries < 100; tries += 1) {
     const first = range.first + randomInt(range.blocks) * range.size;
     const holder: Holder = { pid: process.pid, startedAt: self.startedAt, boot: bootId(), uid, first, size: range.size };
@@ -100,6 +101,27 @@ function readText(file: string): string {
     return readFileSync(file, 'latin1');
   } catch {
     return '';
+  }
+}
+
+/** Takes the leases away that this user's workers have left, but those of which a process lives still. */
+function dropDead(agentUid: number): void {
+  const table = readProcessTable();
+  for (const directory of directories(process.getuid?.() ?? 0)) {
+    for (const name of list(directory)) {
+      const file = path.join(directory, name);
+      const holder = readHolder(file, agentUid);
+      if (holder && !isAlive(holder) && !table.some((entry) => isOfBlock(entry, holder))) drop(file);
+    }
+  }
+}
+
+/** A file that is left says nothing once its holder has ended. */
+function drop(file: string): void {
+  try {
+    unlinkSync(file);
+  } catch {
+    // It is gone, or another user's.
   }
 }
 
@@ -146,12 +168,6 @@ function createLease(holder: Holder, file: string): GroupLease {
       const isAlone = !others.some((other) => other.uid === agentUid);
       return table.filter((entry) => !isHeld(entry) && ((entry.uid === agentUid && entry.groups.some(isMark)) || (isAlone && uid !== undefined && entry.uid === uid)));
     },
-    end() {
-      try {
-        unlinkSync(file);
-      } catch {
-        // A file that is left says nothing once its holder has ended.
-      }
-    },
+    end: () => drop(file),
   };
 }
