@@ -65,9 +65,11 @@ export async function* workTurn(live: LiveSession, turn: AgentTurn, modelPatienc
   // An abort that came while the process was being started has no event any more.
   if (turn.signal.aborted) onAbort();
   else asked.feed().catch((error: unknown) => events.fail(error));
+  const endLooking = machine.during(turn.tools);
   try {
     yield* events;
   } finally {
+    endLooking();
     patience.regain();
     turn.signal.removeEventListener('abort', onAbort);
   }

@@ -13,6 +13,8 @@ export type MachineWatch = {
   look(): Promise<Shortage | undefined>;
   /** Looks, and tells the person. `callId` is the model's id of the call that failed. */
   tell(tools: SendTools, callId: string): Promise<void>;
+  /** Looks for a storm of processes during a turn, and tells the person of one that it has ended. Returns what ends the looking. */
+  during(tools: SendTools): () => void;
 };
 
 export type MachineWatchOptions = {
@@ -27,6 +29,9 @@ export type MachineWatchOptions = {
 /** From this share of its limit on a user counts as out of processes: what is turned away goes on trying. */
 const fullShare = 0.9;
 
+/** How often it is looked for a storm during a turn (ms); it takes some 5 ms. One is what is found twice in a row: a burst passes. */
+const lookMs = 2000;
+
 const words: Record<Shortage, string> = {
   'no-memory': 'The computer ran out of memory, so the system ended something that I had started. I may need a lighter way to do this.',
   'no-processes': 'Something that I had started kept starting more, until this computer allowed no more processes. I have ended it.',
@@ -34,22 +39,36 @@ const words: Record<Shortage, string> = {
 
 export function createMachineWatch({ uid, maxProcesses, processes, memoryEvents }: MachineWatchOptions): MachineWatch {
   let killed = countKilled(memoryEvents);
+  const isFull = (): boolean => {
+    if (uid === undefined || maxProcesses === undefined) return false;
+    const threads = readProcessTable().reduce((sum, entry) => sum + (entry.uid === uid ? entry.threads : 0), 0);
+    return threads >= maxProcesses * fullShare;
+  };
   const look = async (): Promise<Shortage | undefined> => {
     const now = countKilled(memoryEvents);
     const isMemory = now > killed;
     killed = now;
     if (isMemory) return 'no-memory';
-    if (uid === undefined || maxProcesses === undefined) return undefined;
-    const threads = readProcessTable().reduce((sum, entry) => sum + (entry.uid === uid ? entry.threads : 0), 0);
-    if (threads < maxProcesses * fullShare) return undefined;
+    if (!isFull()) return undefined;
     await processes.endStorm();
     return 'no-processes';
   };
+  const say = async (tools: SendTools, shortage: Shortage, callId: string): Promise<void> => void (await tools.sendMessage({ text: words[shortage], callId: `${callId}.${shortage}` }));
   return {
     look,
     async tell(tools, callId) {
       const shortage = await look();
-      if (shortage) await tools.sendMessage({ text: words[shortage], callId: `${callId}.${shortage}` });
+      if (shortage) await say(tools, shortage, callId);
+    },
+    during(tools) {
+      if (maxProcesses === undefined) return () => undefined;
+      let wasFull = false;
+      const timer = setInterval(() => {
+        const isNow = isFull();
+        if (isNow && wasFull) void processes.endStorm().then(() => say(tools, 'no-processes', crypto.randomUUID()));
+        wasFull = isNow && !wasFull;
+      }, lookMs).unref();
+      return () => clearInterval(timer);
     },
   };
 }
