@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { ParseArgsOptionsConfig } from 'node:util';
-import { PhoneNumber } from '../shared/phone-number.ts';
+import { PersonAddress } from '../shared/person-address.ts';
 
 /** The command was called in a way it does not understand. */
 export class WrongUsage extends Error {
@@ -16,7 +16,7 @@ export type DeployOptions = {
   redis: string | undefined;
   /** The relay's address when it is not Fly's. */
   url: string | undefined;
-  /** E.164. */
+  /** A number (E.164) or a user id of WhatsApp. */
   hello: string | undefined;
   renew: string[];
 };
@@ -50,10 +50,11 @@ export function parseDeployOptions(args: string[]): DeployOptions | 'help' {
   const [redis, url, hello, renew] = [one('redis'), one('url'), one('hello'), values['renew']];
   if (redis !== undefined && !['own', 'upstash'].includes(redis) && !/^rediss?:\/\//.test(redis)) throw new WrongUsage('--redis takes own, upstash, or a redis:// or rediss:// address.');
   if (url !== undefined && !/^https?:\/\/[^/]+\/?$/.test(url)) throw new WrongUsage('--url takes an address without a path, such as https://pocket.example.com.');
-  if (hello !== undefined && !PhoneNumber.safeParse(hello).success) throw new WrongUsage('--hello takes a phone number such as +15551234567.');
+  const greeted = hello === undefined ? undefined : PersonAddress.safeParse(hello).data;
+  if (hello !== undefined && greeted === undefined) throw new WrongUsage('--hello takes a phone number such as +15551234567, or a WhatsApp user id.');
   const region = one('region');
   if (region !== undefined && !/^[a-z]{3}$/.test(region)) throw new WrongUsage('--region takes three letters, such as iad; see “fly platform regions”.');
-  return { dryRun: values['dry-run'] === true, prefix: one('prefix'), region, organization: one('org'), redis, url: url?.replace(/\/$/, ''), hello, renew: Array.isArray(renew) ? renew.map(String) : [] };
+  return { dryRun: values['dry-run'] === true, prefix: one('prefix'), region, organization: one('org'), redis, url: url?.replace(/\/$/, ''), hello: greeted, renew: Array.isArray(renew) ? renew.map(String) : [] };
 }
 
 /** Reads a command line that takes options only. @throws WrongUsage with what is wrong about it. */

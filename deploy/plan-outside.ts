@@ -1,5 +1,5 @@
 import type { Messenger } from '../shared/messenger.ts';
-import { maskNumber } from '../shared/phone-number.ts';
+import { maskAddress } from '../shared/person-address.ts';
 import type { Fly } from './fly.ts';
 import { formatCommand } from './fly.ts';
 import type { Names } from './names.ts';
@@ -19,7 +19,7 @@ export type OutsidePlan = {
   number: string | undefined;
   twilio: TwilioAccount | undefined;
   messenger: Messenger | undefined;
-  /** Whom to say hello to (E.164). */
+  /** Whom to say hello to: a number (E.164) or a user id of WhatsApp. */
   hello: string | undefined;
   patience: Patience;
 };
@@ -98,7 +98,7 @@ const greeting = 'Hello! Your Sidepocket is up. Write me what you want done, for
 
 function planHello({ messenger, twilio, publicUrl, patience }: OutsidePlan, to: string): Step {
   return {
-    what: `a hello is on its way to ${maskNumber(to)}`,
+    what: `a hello is on its way to ${maskAddress(to)}`,
     takes: ['a WhatsApp message to that phone'],
     isDone: async () => false,
     async run() {

@@ -21,7 +21,7 @@ export const settings: readonly Setting[] = [
   { name: 'TWILIO_ACCOUNT_SID', apps: both, need: 'required', hidden: false, question: 'Twilio’s account SID (console.twilio.com, begins with AC)' },
   { name: 'TWILIO_AUTH_TOKEN', apps: both, need: 'required', hidden: true, question: 'Twilio’s auth token (beside the account SID)' },
   { name: 'TWILIO_WHATSAPP_NUMBER', apps: both, need: 'required', hidden: false, question: 'The WhatsApp number at Twilio that you will write to (the sandbox is +14155238886)' },
-  { name: 'ALLOWED_SENDERS', apps: ['relay'], need: 'required', hidden: false, question: 'Your own phone number, such as +15551234567; several with commas. Nobody else gets in' },
+  { name: 'ALLOWED_SENDERS', apps: ['relay'], need: 'required', hidden: false, question: 'Your own phone number, such as +15551234567; several with commas; a WhatsApp user id such as US.13491208655302741918 for a person whose user name hides the number. Nobody else gets in' },
   { name: 'ANTHROPIC_API_KEY', apps: ['vm'], need: 'required', hidden: true, question: 'An API key of Anthropic (platform.claude.com)' },
   { name: 'CLAUDE_CODE_OAUTH_TOKEN', apps: ['vm'], need: 'optional', hidden: true, question: 'A token of your Claude subscription (made by “claude setup-token”)' },
   { name: 'GITHUB_TOKEN', apps: ['vm'], need: 'optional', hidden: true, question: 'A GitHub token for the repositories Claude may work on (empty for none)' },

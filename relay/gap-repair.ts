@@ -1,8 +1,11 @@
-import type { Intake } from '../shared/intake.ts';
+import type { Reply } from '../shared/reply.ts';
 import type { Running } from '../shared/lifecycle.ts';
 import type { Log } from '../shared/log.ts';
 import { Message } from '../shared/message.ts';
 import type { Messenger, Remembered } from '../shared/messenger.ts';
+import type { JudgeParties } from './parties.ts';
+import type { People } from './people.ts';
+import type { Receive } from './reception.ts';
 import type { StatusReport } from './webhook.ts';
 
 /** How far back Twilio is asked, and how often (ms): a day, every hour. */
@@ -13,11 +16,14 @@ export type GapRepairParts = {
   messenger: Messenger;
   /** Whether a message was accepted before. */
   isKnown: (id: string) => Promise<boolean>;
-  isAllowed: (sender: string) => boolean;
-  accept: Intake;
+  /** Our account, which is the only one that is asked. */
+  accountSid: string;
+  judgeParties: JudgeParties;
+  people: People;
+  receive: Receive;
   onAccepted: (message: Message) => void;
   /** The reply that a Twilio message is, if it is one of ours. */
-  findReply: (sid: string) => Promise<string | null>;
+  findReply: (sid: string) => Promise<Reply | undefined>;
   noteStatus: (report: StatusReport) => Promise<void>;
   log: Log;
 };
@@ -29,9 +35,12 @@ export type GapRepairParts = {
 export function createGapRepair(parts: GapRepairParts): { start: () => Running } {
   const repairMessage = async (remembered: Remembered): Promise<void> => {
     if (await parts.isKnown(remembered.id)) return;
-    const message = Message.safeParse({ id: remembered.id, conversation: remembered.from, at: remembered.at.toISOString(), text: remembered.text, media: await remembered.media() }).data;
-    if (!message || !parts.isAllowed(message.conversation)) return;
-    const { outcome, turn } = await parts.accept(message);
+    const judgement = parts.judgeParties({ account: parts.accountSid, ours: remembered.to, theirs: remembered.from });
+    const sender = 'person' in judgement && judgement.person !== undefined ? await parts.people.identify([judgement.person]) : undefined;
+    if (!sender) return;
+    const { data } = Message.safeParse({ id: remembered.id, conversation: sender.conversation, at: remembered.at.toISOString(), text: remembered.text, media: await remembered.media() });
+    if (!data) return;
+    const { outcome, turn, message } = await parts.receive(data, sender);
     if (outcome !== 'new') return;
     parts.log.warn({ turn, message: message.id, conversation: message.conversation }, 'took in a message that its webhook did not bring');
     parts.onAccepted(message);
@@ -45,10 +54,10 @@ export function createGapRepair(parts: GapRepairParts): { start: () => Running }
     }
   };
   const repairReplies = async (now: Date): Promise<void> => {
-    for (const { sid, to, code } of await parts.messenger.undelivered(new Date(now.getTime() - lookBackMs))) {
+    for (const { sid, code } of await parts.messenger.undelivered(new Date(now.getTime() - lookBackMs))) {
       const reply = await parts.findReply(sid);
       // The ledger knows what it has heard already, so telling it again changes nothing.
-      if (reply) await parts.noteStatus({ reply, conversation: to, sid, status: 'failed', code });
+      if (reply) await parts.noteStatus({ reply: reply.id, conversation: reply.conversation, sid, status: 'failed', code });
     }
   };
   const run = (youngestMs: number): void => {

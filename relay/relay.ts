@@ -19,6 +19,7 @@ import { createTwilioMessenger } from '../shared/twilio-messenger.ts';
 import { createTyping } from '../shared/typing.ts';
 import { beginInOrder } from './beginning.ts';
 import type { RelayConfig } from './config.ts';
+import { createAliases } from './aliases.ts';
 import { createDoorkeeper } from './doorkeeper.ts';
 import { createGapRepair } from './gap-repair.ts';
 import { createLazySite } from './lazy-site.ts';
@@ -28,8 +29,11 @@ import { createNotices } from './notices.ts';
 import type { Notices } from './notices.ts';
 import { createPageRenderer } from './page/renderer.ts';
 import type { PageRenderer } from './page/renderer.ts';
+import { createJudgeParties } from './parties.ts';
+import { createPeople } from './people.ts';
 import { createProbes } from './probes.ts';
 import { createReadiness } from './readiness.ts';
+import { createReceive } from './reception.ts';
 import { createSamples } from './samples.ts';
 import { createSenderLimit } from './sender-limit.ts';
 import { runServer } from './server.ts';
@@ -94,14 +98,15 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger: carri
 type Parts = { config: RelayConfig; stores: Stores; metrics: Metrics; keeper: VmKeeper; notices: Notices; renderer: PageRenderer; tracing: Tracing; messenger: Messenger; intake: RelayIntake; log: Log };
 
 /** How a message or a status comes in, by webhook or because Twilio was asked for what was missed. */
-type RelayIntake = Pick<WebhookParts, 'isAllowed' | 'accept' | 'onAccepted' | 'onUnclear' | 'noteStatus' | 'log'>;
+type RelayIntake = Pick<WebhookParts, 'judgeParties' | 'people' | 'receive' | 'onAccepted' | 'onUnclear' | 'noteStatus' | 'log'>;
 
-function createRelayIntake(config: RelayConfig, { turns, ledger, outbox }: Stores, keeper: VmKeeper, log: Log): RelayIntake {
-  const allowed = new Set(config.ALLOWED_SENDERS);
+function createRelayIntake(config: RelayConfig, { redis, turns, ledger, outbox }: Stores, keeper: VmKeeper, log: Log): RelayIntake {
+  const people = createPeople(config.ALLOWED_SENDERS, createAliases(redis));
   const statuses = createStatuses(ledger, outbox, config.TWILIO_TEMPLATE_SID, log);
   return {
-    isAllowed: (sender) => allowed.has(sender),
-    accept: createIntake(turns, config.RETENTION_DAYS),
+    judgeParties: createJudgeParties(config.TWILIO_ACCOUNT_SID, config.TWILIO_WHATSAPP_NUMBER),
+    people,
+    receive: createReceive(createIntake(turns, config.RETENTION_DAYS), people),
     onAccepted: keeper.onAccepted,
     onUnclear: keeper.look,
     async noteStatus(report) {
@@ -140,11 +145,12 @@ function createListener({ config, stores, metrics, keeper, notices, renderer, tr
 }
 
 /** What follows once Redis answers. It may still be away, or full: the relay answers all the same, and the rest begins when it can. */
-function begin({ stores: { redis, turns, deliveries }, keeper, messenger, intake, log }: Parts, releasers: Releasers): Running {
+function begin({ config, stores: { redis, turns, deliveries, ledger }, keeper, messenger, intake, log }: Parts, releasers: Releasers): Running {
   const gapRepair = createGapRepair({
     ...intake, messenger,
+    accountSid: config.TWILIO_ACCOUNT_SID,
     isKnown: async (id) => (await redis.exists(keys.message(id))) === 1,
-    findReply: (sid) => redis.get(keys.sent(sid)),
+    findReply: (sid) => ledger.findSent(sid),
   });
   return beginInOrder(
     [

@@ -2,8 +2,10 @@ import { z } from 'zod';
 import type { CarrierStatus } from '../shared/ledger.ts';
 import { isMessageSid } from '../shared/message.ts';
 import type { Message } from '../shared/message.ts';
-import { PhoneNumber } from '../shared/phone-number.ts';
+import { PersonAddress, isPhoneNumber, parseWhatsappAddress } from '../shared/person-address.ts';
 import { BadRequest } from './form.ts';
+import { onlyValue } from './parties.ts';
+import type { Parties } from './parties.ts';
 
 /** The longest list of files that is believed; Twilio sends at most 10 with a message. */
 const mostMedia = 10;
@@ -13,17 +15,16 @@ const mostMedia = 10;
  * notice, so unknown ones are ignored. Throws BadRequest 400 when it has no id or no sender.
  */
 export function parseMessage(form: URLSearchParams, now: Date): Message {
-  const id = form.get('MessageSid');
-  if (!isMessageSid(id)) throw new BadRequest(400, 'no MessageSid');
-  const from = PhoneNumber.safeParse(form.get('From'));
-  if (!from.success) throw new BadRequest(400, 'no sender');
+  const id = requireSid(form);
+  const from = parseWhatsappAddress(onlyValue(form, 'From') ?? '');
+  if (from === undefined) throw new BadRequest(400, 'no sender: From is neither a number nor a user id of WhatsApp');
   const location = parseLocation(form);
   const choice = parseChoice(form);
   const quoted = form.get('OriginalRepliedMessageSid');
   const profileName = form.get('ProfileName');
   return {
     id,
-    conversation: from.data,
+    conversation: from,
     at: now.toISOString(),
     text: form.get('Body') ?? '',
     media: parseMedia(form),
@@ -32,6 +33,35 @@ export function parseMessage(form: URLSearchParams, now: Date): Message {
     ...(isMessageSid(quoted) ? { quoted } : {}),
     ...(profileName ? { profileName } : {}),
   };
+}
+
+/** The id of the message that a form is about. Throws BadRequest 400 when there is none. */
+export function requireSid(form: URLSearchParams): string {
+  const id = onlyValue(form, 'MessageSid') ?? null;
+  if (!isMessageSid(id)) throw new BadRequest(400, 'no MessageSid');
+  return id;
+}
+
+/** Whom an incoming message is between. Throws BadRequest 400 when no sender is named at all. */
+export function messageParties(form: URLSearchParams): Parties {
+  if (!form.get('From')) throw new BadRequest(400, 'no sender');
+  return { account: onlyValue(form, 'AccountSid'), ours: onlyValue(form, 'To'), theirs: onlyValue(form, 'From') };
+}
+
+/** Whom a message of ours, which a status callback tells of, is between. */
+export function statusParties(form: URLSearchParams): Parties {
+  return { account: onlyValue(form, 'AccountSid'), ours: onlyValue(form, 'From'), theirs: onlyValue(form, 'To') };
+}
+
+/**
+ * Every address of the sender that the form names, the one that wrote first. Beside a number Twilio may name the user id (`ExternalUserId`), beside a user id the
+ * number (`WaId`, without the plus). What is not understood of these two is left out.
+ */
+export function sendersAddresses(form: URLSearchParams, from: PersonAddress): PersonAddress[] {
+  const userId = parseWhatsappAddress(onlyValue(form, 'ExternalUserId') ?? '');
+  const number = `+${onlyValue(form, 'WaId') ?? ''}`;
+  const others = [userId !== undefined && !isPhoneNumber(userId) ? userId : undefined, !isPhoneNumber(from) && isPhoneNumber(number) ? number : undefined];
+  return [...new Set([from, ...others.filter((address) => address !== undefined)])];
 }
 
 function parseMedia(form: URLSearchParams): Message['media'] {
@@ -67,10 +97,9 @@ const carrierStatuses = new Map<string, CarrierStatus>([
 
 /** Reads a status callback. Undefined when it is about nothing of ours or in a state that the ledger has no use for. Throws BadRequest 400 without a MessageSid. */
 export function parseStatus(form: URLSearchParams, query: URLSearchParams): StatusReport | undefined {
-  const sid = form.get('MessageSid');
-  if (!isMessageSid(sid)) throw new BadRequest(400, 'no MessageSid');
+  const sid = requireSid(form);
   const reply = z.string().min(1).max(300).safeParse(query.get('reply'));
-  const conversation = PhoneNumber.safeParse(query.get('conversation'));
+  const conversation = PersonAddress.safeParse(query.get('conversation'));
   const status = carrierStatuses.get(form.get('MessageStatus') ?? '');
   if (!reply.success || !conversation.success || !status) return undefined;
   const turn = z.string().min(1).max(300).safeParse(query.get('turn')).data;

@@ -1,39 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Intake } from '../shared/intake.ts';
-import type { Log } from '../shared/log.ts';
-import type { SpanAttributes, Tracer } from '../shared/tracing.ts';
-import type { Message } from '../shared/message.ts';
+import type { Tracer } from '../shared/tracing.ts';
 import type { Doorkeeper } from './doorkeeper.ts';
 import { BadRequest, readForm } from './form.ts';
-import type { SenderLimit } from './sender-limit.ts';
 import type { Verifier } from './signature.ts';
-import { parseMessage, parseStatus } from './webhook.ts';
-import type { StatusReport } from './webhook.ts';
+import { createSignedForms } from './signed-forms.ts';
+import type { SignedFormParts } from './signed-forms.ts';
 
-export type WebhookParts = {
+export type WebhookParts = SignedFormParts & {
   verify: Verifier;
   doorkeeper: Doorkeeper;
-  senders: SenderLimit;
-  isAllowed: (sender: string) => boolean;
-  accept: Intake;
-  noteStatus: (report: StatusReport) => Promise<void>;
   trace: Tracer;
-  /** Counts what became of an incoming message, and how long Twilio waited for the answer (ms). */
-  count: (outcome: string) => void;
+  /** Tells how long Twilio waited for the answer (ms). */
   onAnswered: (path: string, status: number, ms: number) => void;
-  /** Called after a new message was stored; must not throw. */
-  onAccepted: (message: Message) => void;
-  /** Called when a message may have been stored earlier, or by an attempt whose end is not known; must not throw. */
-  onUnclear: () => void;
-  log: Log;
-  now: () => Date;
 };
 
 /** Twilio reads an empty TwiML document as "no reply" (twilio.com/docs/messaging/twiml); text/plain would be sent to the person. */
 const nothingToSay = '<?xml version="1.0" encoding="UTF-8"?><Response/>';
-
-/** A message that Redis has not taken after this time (ms) is refused, so that Twilio, told 503, tries again. */
-const patience = 1700;
 
 /**
  * Twilio's two webhooks, as a plain handler in front of Express, whose dispatch would cost more than all of this. Returns false
@@ -41,38 +23,8 @@ const patience = 1700;
  * without a right signature gets 429 instead of any of these, and without a signature at once.
  */
 export function createWebhooks(parts: WebhookParts): (request: IncomingMessage, response: ServerResponse) => boolean {
-  const { verify, doorkeeper, senders, isAllowed, accept, noteStatus, log } = parts;
-
-  type Note = (attributes: SpanAttributes) => void;
-  const takeMessage = async (form: URLSearchParams, note: Note): Promise<void> => {
-    const message = parseMessage(form, parts.now());
-    if (!isAllowed(message.conversation)) {
-      parts.count('not allowed');
-      log.warn({ from: message.conversation }, 'a sender who is not allowed');
-      return;
-    }
-    if (!senders.admit(message.conversation)) {
-      parts.count('over the limit');
-      return;
-    }
-    const { outcome, turn } = await within(patience, accept(message)).catch((error: unknown) => {
-      senders.giveBack(message.conversation);
-      parts.onUnclear();
-      throw error;
-    });
-    if (outcome !== 'new') senders.giveBack(message.conversation);
-    parts.count(outcome);
-    note({ turn, message: message.id, outcome });
-    log.info({ turn, message: message.id, conversation: message.conversation, outcome }, 'accepted');
-    if (outcome === 'duplicate') parts.onUnclear();
-    else parts.onAccepted(message);
-  };
-
-  const takeStatus = async (form: URLSearchParams, query: URLSearchParams, note: Note): Promise<void> => {
-    const report = parseStatus(form, query);
-    if (report) note({ turn: report.turn, reply: report.reply, status: report.status });
-    if (report) await within(patience, noteStatus(report));
-  };
+  const { verify, doorkeeper, log } = parts;
+  const { takeMessage, takeStatus } = createSignedForms(parts);
 
   /** Reads a form that Twilio has signed. Throws BadRequest. */
   const readSigned = async (request: IncomingMessage, url: string): Promise<URLSearchParams> => {
@@ -132,16 +84,4 @@ function respond(response: ServerResponse, status: number, body: string): void {
     ...(status === 503 ? { 'Retry-After': '1' } : {}), ...(status === 429 ? { 'Retry-After': '60' } : {}),
   });
   response.end(body);
-}
-
-/** The work's result, or an error after `ms`. The work goes on: what it still stores is harmless, since a repeated webhook is a duplicate. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const deadline = Promise.withResolvers<never>();
-  const timer = setTimeout(() => deadline.reject(new Error(`Redis took longer than ${ms} ms`)), ms);
-  try {
-    return await Promise.race([work, deadline.promise]);
-  } finally {
-    clearTimeout(timer);
-    work.catch(() => undefined);
-  }
 }

@@ -98,7 +98,9 @@ export function createDelivery(parts: DeliveryParts): Deliver {
     const waitMs = Math.max(reply.notBefore - parts.now(), 0) || (await pace.reserve(reply.conversation, parts.now()));
     if (waitMs > 0) return { done: false, waitMs };
     const attempt = await ledger.begin(fence, reply);
-    return attempt === undefined ? { done: true } : await send(reply, attempt);
+    if (attempt === undefined) return { done: true };
+    // Who wrote last, and so where it goes, was noted with the attempt.
+    return await send((await ledger.find(reply.id)) ?? reply, attempt);
   };
 }
 
@@ -111,7 +113,7 @@ function isFinal(action: SendFailure['action'], reply: Reply): boolean {
 /** The message to the carrier that a reply becomes. Its status callback names the reply, so that a callback finds it without the carrier's id. */
 function describe(publicUrl: string, reply: Reply): Outgoing {
   return {
-    to: reply.conversation,
+    to: reply.to ?? reply.conversation,
     text: reply.text,
     statusCallback: `${publicUrl}/webhook/status?${new URLSearchParams({ reply: reply.id, conversation: reply.conversation, turn: reply.turn }).toString()}`,
     ...(reply.template ? { template: reply.template } : {}),

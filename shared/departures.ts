@@ -5,7 +5,7 @@ import { keys } from './keys.ts';
 import type { PaceLimit } from './pace.ts';
 import { reserveLua } from './pace.ts';
 import type { Redis } from './redis.ts';
-import { Reply } from './reply.ts';
+import { Reply, addressLua } from './reply.ts';
 import { fieldsOf, runScript } from './script.ts';
 import type { Script } from './script.ts';
 
@@ -23,9 +23,10 @@ export type Departures = {
 
 const nextScript: Script = {
   name: 'sidepocketDeparture',
-  keys: 3,
-  // KEYS: lock, outbox, pace. ARGV: token, prefix of the reply keys, now (ms), now (ISO 8601), interval (ms), burst.
+  keys: 4,
+  // KEYS: lock, outbox, pace, conversation. ARGV: token, prefix of the reply keys, now (ms), now (ISO 8601), interval (ms), burst.
   lua: `${reserveLua}
+    ${addressLua}
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'fenced' } end
     local now = tonumber(ARGV[3])
     for id in function() return redis.call('LINDEX', KEYS[2], 0) or nil end do
@@ -38,6 +39,7 @@ const nextScript: Script = {
         if wait > 0 then return { 'wait', math.ceil(wait) } end
         redis.call('HSET', key, 'status', 'posting', 'attemptedAt', ARGV[4])
         redis.call('HINCRBY', key, 'attempts', 1)
+        address(KEYS[4], key)
         return { 'send', id, redis.call('HGETALL', key) }
       end
       -- Settled by a status callback, or forgotten after its lifetime: it must not hold up what follows.
@@ -56,7 +58,7 @@ const Found = z.union([
 /** `limit` is the pace at which one person is written to. */
 export function createDepartures(redis: Redis, limit: PaceLimit): Departures {
   const find = async (conversation: string, fence: Fence, now: number): Promise<z.infer<typeof Found>> =>
-    Found.parse(await runScript(redis, nextScript, [fence.lock, keys.outbox(conversation), keys.pace(conversation), fence.token, keys.reply(''), now, new Date(now).toISOString(), limit.intervalMs, limit.burst]));
+    Found.parse(await runScript(redis, nextScript, [fence.lock, keys.outbox(conversation), keys.pace(conversation), keys.conversation(conversation), fence.token, keys.reply(''), now, new Date(now).toISOString(), limit.intervalMs, limit.burst]));
   return {
     async next(conversation, fence, now) {
       for (;;) {

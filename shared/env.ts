@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
+import { PersonAddress } from './person-address.ts';
 import { PhoneNumber } from './phone-number.ts';
 import { SetupError } from './errors.ts';
 
@@ -31,7 +32,7 @@ export const variables = {
   ALLOWED_SENDERS: z
     .string()
     .transform((value) => value.split(',').map((entry) => entry.trim()).filter((entry) => entry !== ''))
-    .pipe(z.array(PhoneNumber).min(1, 'must name at least one number, such as +15551234567')),
+    .pipe(z.array(PersonAddress).min(1, 'must name at least one number, such as +15551234567')),
   ANTHROPIC_API_KEY: z.string().min(1),
   CLAUDE_CODE_OAUTH_TOKEN: z.string().min(1),
   ANTHROPIC_BASE_URL: baseUrl,

@@ -11,18 +11,44 @@ const leastClaimDays = 8;
  * `new`: stored and its turn added. `duplicate`: known, and either answered or on its way. `stranded`: known and waiting, but no turn was
  * going to take it up; one was added now.
  */
-export type Acceptance = { outcome: 'new' | 'duplicate' | 'stranded'; turn: string };
+export type Stored = { outcome: 'new' | 'duplicate' | 'stranded'; turn: string };
+
+/** `elsewhere`: nothing was done, since the sender belongs to another conversation. */
+export type Acceptance = Stored | { outcome: 'elsewhere'; conversation: string };
+
+/**
+ * Who sent a message: the `address` that wrote, which answers go to, and the `conversation` that it is thought to belong to. `proven` are other addresses that are certainly the
+ * same person's, and become aliases. `check` is the address whose alias must not lead elsewhere. `rivals` are conversations that come first if they exist and this one does not.
+ */
+export type Sender = { address: string; conversation: string; proven: string[]; rivals: string[]; check?: string };
 
 /**
  * Claims the id and appends the message, in one step. The same transaction then adds a turn named after the message. A duplicate must not get
  * one, and a transaction cannot branch, so for a duplicate the job's key is made to exist (BullMQ adds no job whose id exists) until
- * the end of the transaction. A message on a channel of its own tells the workers that there is more.
+ * the end of the transaction. The same keeps one away from a message whose sender belongs elsewhere. A message on a channel of its own tells the workers that there is more.
  */
 const acceptScript: Script = {
   name: 'sidepocketAccept',
-  keys: 5,
-  // KEYS: message, inbox, conversations, job, turn's deduplication. ARGV: lifetime, conversation, at, message as JSON, channel, id, prefix of the message keys, turns that are put off.
+  keys: 7,
+  // KEYS: message, inbox, conversations, job, turn's deduplication, conversation, aliases. ARGV: lifetime, conversation, at, message as JSON, channel, id, prefix of the message keys,
+  // turns that are put off, prefix of the conversation keys, the sender as JSON or ''.
   lua: `
+    local sender = ARGV[10] ~= '' and cjson.decode(ARGV[10])
+    local function keepJobAway()
+      if redis.call('EXISTS', KEYS[4]) == 0 then redis.call('HSET', KEYS[4], 'placeholder', '1') end
+    end
+    local function elsewhere()
+      local known = sender.check and redis.call('HGET', KEYS[7], sender.check)
+      if known and known ~= ARGV[2] then return known end
+      for _, rival in ipairs(sender.rivals) do
+        if redis.call('EXISTS', KEYS[6]) == 0 and redis.call('EXISTS', ARGV[9] .. rival) == 1 then return rival end
+      end
+    end
+    local other = sender and elsewhere()
+    if other then
+      keepJobAway()
+      return 'elsewhere ' .. other
+    end
     if redis.call('HSETNX', KEYS[1], 'conversation', ARGV[2]) == 1 then
       redis.call('HSET', KEYS[1], 'state', 'waiting', 'at', ARGV[3])
       redis.call('EXPIRE', KEYS[1], ARGV[1])
@@ -39,12 +65,20 @@ const acceptScript: Script = {
       end
       if not placed then redis.call('RPUSH', KEYS[2], ARGV[4]) end
       redis.call('SADD', KEYS[3], ARGV[2])
+      if sender then
+        for _, alias in ipairs(sender.proven) do redis.call('HSET', KEYS[7], alias, ARGV[2]) end
+        -- Answers go to the address that wrote last; a message that comes late was not the last.
+        local since = redis.call('HGET', KEYS[6], 'addressAt')
+        if since and since <= ARGV[3] or not since and sender.address ~= ARGV[2] then
+          redis.call('HSET', KEYS[6], 'address', sender.address, 'addressAt', ARGV[3])
+        end
+      end
       local turn = redis.call('GET', KEYS[5])
       local putOff = turn and redis.call('ZSCORE', ARGV[8], turn) and true or false
       redis.call('PUBLISH', ARGV[5], cjson.encode({ kind = 'message', conversation = ARGV[2], id = ARGV[6], putOff = putOff }))
       return 'new'
     end
-    if redis.call('EXISTS', KEYS[4]) == 0 then redis.call('HSET', KEYS[4], 'placeholder', '1') end
+    keepJobAway()
     local state = redis.call('HGET', KEYS[1], 'state')
     if (state == 'waiting' or state == 'working') and redis.call('EXISTS', KEYS[5]) == 0 then return 'stranded' end
     return 'duplicate'`,
@@ -56,26 +90,38 @@ const clearPlaceholderScript: Script = {
   lua: `if redis.call('HEXISTS', KEYS[1], 'placeholder') == 1 then return redis.call('DEL', KEYS[1]) end return 0`,
 };
 
-/** Takes a message in, in one atomic trip to Redis. Throws when Redis did not take it: then it must not be acknowledged. */
-export type Intake = (message: Message) => Promise<Acceptance>;
+/**
+ * Takes a message in, in one atomic trip to Redis, and with it what it tells of its sender, if a person sent it. Without a sender it is never `elsewhere`.
+ * Throws when Redis did not take it: then it must not be acknowledged.
+ */
+export type Intake = {
+  (message: Message): Promise<Stored>;
+  (message: Message, sender: Sender): Promise<Acceptance>;
+};
 
 /** What is known of a message is kept for `retentionDays`. */
 export function createIntake(turns: Turns, retentionDays: number = usualRetentionDays): Intake {
   const claimLifetime = retentionSeconds(Math.max(retentionDays, leastClaimDays));
-  return async (message) => {
+  const accept = async (message: Message, sender?: Sender): Promise<Acceptance> => {
     const { id, conversation, at } = message;
     const step = {
       id,
       script: acceptScript,
       args: [
-        keys.message(id), keys.inbox(conversation), keys.conversations, keys.job('turns', id), keys.deduplication('turns', conversation),
-        claimLifetime, conversation, at, JSON.stringify(message), keys.arrivals, id, keys.message(''), keys.delayed('turns'),
+        keys.message(id), keys.inbox(conversation), keys.conversations, keys.job('turns', id), keys.deduplication('turns', conversation), keys.conversation(conversation), keys.aliases,
+        claimLifetime, conversation, at, JSON.stringify(message), keys.arrivals, id, keys.message(''), keys.delayed('turns'), keys.conversation(''), sender ? JSON.stringify(sender) : '',
       ],
       wantsJob: (reply: unknown) => reply === 'new',
       after: { script: clearPlaceholderScript, args: [keys.job('turns', id)] },
     };
     const { reply, job } = await turns.runAndAdd(step, conversation);
+    if (typeof reply === 'string' && reply.startsWith(elsewhere)) return { outcome: 'elsewhere', conversation: reply.slice(elsewhere.length) };
     if (reply === 'stranded') return { outcome: 'stranded', turn: await turns.add(conversation) };
     return { outcome: reply === 'new' ? 'new' : 'duplicate', turn: job };
   };
+  // The script says `elsewhere` only of a sender.
+  return accept as Intake;
 }
+
+/** How the script begins when it names another conversation. */
+const elsewhere = 'elsewhere ';

@@ -11,7 +11,9 @@ export const keys = {
   inbox: (conversation: string): string => `${prefix}:inbox:${conversation}`,
   /** SET of conversations that may have something in their inbox or outbox; the start-up sweep reads it. */
   conversations: `${prefix}:conversations`,
-  /** HASH: what is known of a conversation (its session, when the person last wrote). */
+  /** HASH: which conversation an address belongs to that does not name it: a person's user id beside their number, or the other way round. */
+  aliases: `${prefix}:aliases`,
+  /** HASH: what is known of a conversation (its session; the address that wrote last, and when, where it is not the conversation's own). */
   conversation: (conversation: string): string => `${prefix}:conversation:${conversation}`,
   /** ZSET of a conversation's sessions by last use (ms since 1970), and HASH of their titles. */
   sessions: (conversation: string): string => `${prefix}:sessions:${conversation}`,

@@ -5,7 +5,7 @@ import type { Redis } from './redis.ts';
 import type { RefusalAction } from './refusals.ts';
 import { runScript } from './script.ts';
 import type { Script } from './script.ts';
-import { Reply } from './reply.ts';
+import { Reply, addressLua } from './reply.ts';
 import type { NewReply } from './reply.ts';
 import { countLua } from './reply-counts.ts';
 import { insertLua } from './outbox-order.ts';
@@ -57,9 +57,9 @@ const noticeScript: Script = {
 
 const beginScript: Script = {
   name: 'sidepocketBegin',
-  keys: 3,
-  // KEYS: lock, reply, outbox. ARGV: token or '', now, id. A callback that came meanwhile may have settled what was unclear.
-  lua: `
+  keys: 4,
+  // KEYS: lock, reply, outbox, conversation. ARGV: token or '', now, id. A callback that came meanwhile may have settled what was unclear.
+  lua: `${addressLua}
     if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
     local status = redis.call('HGET', KEYS[2], 'status')
     if status ~= 'waiting' and (status ~= 'posting' or redis.call('HEXISTS', KEYS[2], 'sid') == 1) then
@@ -67,6 +67,7 @@ const beginScript: Script = {
       return 'settled'
     end
     redis.call('HSET', KEYS[2], 'status', 'posting', 'attemptedAt', ARGV[2])
+    address(KEYS[4], KEYS[2])
     return redis.call('HINCRBY', KEYS[2], 'attempts', 1)`,
 };
 
@@ -194,7 +195,7 @@ export function createLedger(redis: Redis, now: () => Date = () => new Date(), r
     },
     async begin(fence, reply) {
       const outcome = await runScript(redis, beginScript, [
-        fence?.lock ?? keys.reply(reply.id), keys.reply(reply.id), keys.outbox(reply.conversation), fence?.token ?? '', now().toISOString(), reply.id,
+        fence?.lock ?? keys.reply(reply.id), keys.reply(reply.id), keys.outbox(reply.conversation), keys.conversation(reply.conversation), fence?.token ?? '', now().toISOString(), reply.id,
       ]);
       if (outcome === 'fenced') throw new FencedError('another worker has this delivery');
       return outcome === 'settled' ? undefined : Number(outcome);

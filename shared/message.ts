@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PhoneNumber } from './phone-number.ts';
+import { PersonAddress } from './person-address.ts';
 
 const messageSid = /^(SM|MM)[0-9a-fA-F]{32}$/;
 
@@ -10,16 +10,16 @@ export function isMessageSid(value: string | null): value is string {
   return value !== null && messageSid.test(value);
 }
 
-/** The ids of messages that a schedule wrote: the conversation's digits, the schedule's number, and when it was due (ms since 1970). */
-const ScheduledId = z.string().regex(/^schedule-\d+-\d+-\d+$/);
+/** The ids of messages that a schedule wrote: the conversation's digits or user id, the schedule's number, and when it was due (ms since 1970). */
+const ScheduledId = z.string().regex(/^schedule-(?:\d+|[A-Z]{2}\.[A-Za-z0-9.]+)-\d+-\d+$/);
 
 /**
  * One incoming message as the inbox keeps it: what a person sent, free of Twilio's parameter names, or what a schedule brings.
- * `conversation` is the person's number; `at` the time of acceptance (ISO 8601).
+ * `conversation` is the person's address; `at` the time of acceptance (ISO 8601).
  */
 export const Message = z.object({
   id: z.union([MessageSid, ScheduledId]),
-  conversation: PhoneNumber,
+  conversation: PersonAddress,
   at: z.iso.datetime(),
   text: z.string(),
   media: z.array(z.object({ url: z.url(), type: z.string() })),

@@ -2,7 +2,7 @@ import type { Choices } from './choices.ts';
 import type { RefusalAction } from './refusals.ts';
 
 /**
- * One message to a person. `to` is E.164; `mediaUrl` and `statusCallback` are addresses that the carrier can reach. With a `template` (a ContentSid)
+ * One message to a person. `to` is a person's address; `mediaUrl` and `statusCallback` are addresses that the carrier can reach. With a `template` (a ContentSid)
  * the carrier sends that, and the text only says what it will look like. `choices` are tapped under the text, or written out in it with numbers: with
  * `asText`, beside a file, and when the carrier does not take them otherwise.
  */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** A phone number as E.164: a plus and 7 to 15 digits (ITU-T E.164). Twilio writes WhatsApp's as `whatsapp:+…`. */
-const e164 = /^\+[1-9]\d{6,14}$/;
+export const e164 = /^\+[1-9]\d{6,14}$/;
 
 export const PhoneNumber = z
   .string()

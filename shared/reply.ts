@@ -19,10 +19,19 @@ export type ReplyFile = z.infer<typeof ReplyFile>;
  */
 export type NewReply = { id: string; conversation: string; turn: string; text: string; file?: ReplyFile; template?: string; choices?: Choices; session?: string; urgent?: true; aside?: true };
 
+/** Lua that notes in a reply which address it goes to now: the one that wrote last. */
+export const addressLua = `
+  local function address(conversation, reply)
+    local to = redis.call('HGET', conversation, 'address')
+    if to then redis.call('HSET', reply, 'to', to) else redis.call('HDEL', reply, 'to') end
+  end`;
+
 /** A reply as the ledger keeps it: a Redis hash, read back. Times are ISO 8601. */
 export const Reply = z.object({
   id: z.string(),
   conversation: z.string(),
+  /** The address that the last attempt goes to, where it is not the conversation's own. */
+  to: z.preprocess((value) => value || undefined, z.string().optional()),
   turn: z.string(),
   text: z.string(),
   file: z.preprocess((value) => (typeof value === 'string' && value ? JSON.parse(value) : undefined), ReplyFile.optional()),

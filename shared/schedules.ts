@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import { keys, prefix } from './keys.ts';
-import { PhoneNumber } from './phone-number.ts';
+import { PersonAddress } from './person-address.ts';
 import type { QueueOptions } from './queues.ts';
 import type { Redis } from './redis.ts';
 import { keptJobs, usualRetentionDays } from './retention.ts';
@@ -15,7 +15,7 @@ import type { Script } from './script.ts';
  * `number` names it within its conversation and is never used again.
  */
 export const Schedule = z.object({
-  conversation: PhoneNumber,
+  conversation: PersonAddress,
   number: z.number().int().positive(),
   prompt: z.string(),
   timezone: z.string(),
@@ -53,7 +53,7 @@ const numberScript: Script = {
 };
 
 /** BullMQ's name for a schedule. */
-const idOf = ({ conversation, number }: Pick<Schedule, 'conversation' | 'number'>): string => `${conversation.slice(1)}-${number}`;
+const idOf = ({ conversation, number }: Pick<Schedule, 'conversation' | 'number'>): string => `${conversation.replace('+', '')}-${number}`;
 
 /** Makes the schedules on a connection of the caller's, which stays the caller's to close. */
 export function createSchedules(redis: Redis, { retentionDays = usualRetentionDays, telemetry }: QueueOptions = {}): Schedules {

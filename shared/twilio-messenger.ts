@@ -8,6 +8,7 @@ import type { Contents } from './contents.ts';
 import type { Log } from './log.ts';
 import { SendFailure } from './messenger.ts';
 import type { Messenger, Outgoing, Remembered } from './messenger.ts';
+import { whatsappAddress } from './person-address.ts';
 import { refusalAction } from './refusals.ts';
 import { reportError } from './errors.ts';
 import { createTwilioRest, filterTime } from './twilio-rest.ts';
@@ -38,7 +39,6 @@ const unreached = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
 export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutMs: number = requestTimeoutMs, contents: Contents = createMemoryContents()): Messenger {
   let loading: Promise<Twilio> | undefined;
   const client = (): Promise<Twilio> => (loading ??= connect(account, timeoutMs));
-  const address = (number: string): string => `whatsapp:${number}`;
 
   const rest = createTwilioRest(account, timeoutMs);
 
@@ -53,7 +53,7 @@ export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutM
 
   const post = (message: Outgoing, payload: Payload): Promise<{ sid: string }> =>
     guarded(async (twilio) => {
-      const { sid } = await twilio.messages.create({ from: address(account.number), to: address(message.to), statusCallback: message.statusCallback, ...payload });
+      const { sid } = await twilio.messages.create({ from: whatsappAddress(account.number), to: whatsappAddress(message.to), statusCallback: message.statusCallback, ...payload });
       if (!sid) throw new SyntaxError('Twilio answered without a message id');
       return { sid };
     });
@@ -84,7 +84,7 @@ export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutM
     find: (message, since) =>
       guarded(async (twilio) => {
         // No date filter: Twilio filters by the time of sending, which a message that is still queued does not have.
-        const listed = await twilio.messages.list({ to: address(message.to), from: address(account.number), limit: 100 });
+        const listed = await twilio.messages.list({ to: whatsappAddress(message.to), from: whatsappAddress(account.number), limit: 100 });
         return listed.filter((entry) => isSame(entry, message, since)).map((entry) => entry.sid).toReversed();
       }),
 
@@ -98,14 +98,14 @@ export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutM
 
     received: (since) =>
       asked(async () => {
-        const listed = await rest.list({ To: address(account.number), 'DateSent>': filterTime(since) }, mostListed);
+        const listed = await rest.list({ To: whatsappAddress(account.number), 'DateSent>': filterTime(since) }, mostListed);
         const inbound = listed.filter((entry) => entry.direction === 'inbound');
         return inbound.toReversed().map((entry) => remember(entry, () => (entry.numMedia > 0 ? guarded((twilio) => listMedia(twilio, entry.sid)) : Promise.resolve([]))));
       }),
 
     undelivered: (since) =>
       asked(async () => {
-        const listed = await rest.list({ From: address(account.number) }, mostListed);
+        const listed = await rest.list({ From: whatsappAddress(account.number) }, mostListed);
         return listed
           .filter((entry) => entry.direction !== 'inbound' && (entry.status === 'failed' || entry.status === 'undelivered') && entry.dateCreated >= since)
           .map((entry) => ({ sid: entry.sid, to: entry.to.replace(/^whatsapp:/, ''), code: entry.errorCode }))

@@ -14,7 +14,7 @@ export type ChatStatus = 'received' | 'queued' | 'sent' | 'delivered' | 'read' |
 
 export type ChatMessage = {
   sid: string;
-  /** The person's number, E.164. */
+  /** The person's number (E.164), or user id when the phone has no number. */
   phone: string;
   direction: 'inbound' | 'outbound';
   text: string;

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import type { PhoneInput } from './chat.ts';
 import { NotRunning, PhoneRefused, createPhoneClient, findPhoneUrl } from './phone/phone-client.ts';
 import type { PhoneClient } from './phone/phone-client.ts';
-import { E164 } from './phone/phone-input.ts';
+import { isPhone } from './phone/phone-input.ts';
 import { readMediaFile } from './phone/media-file.ts';
 import { ReplyPrinter } from './phone/reply-printer.ts';
 
@@ -11,7 +11,7 @@ const HELP = `Sends a WhatsApp message to the Sidepocket that runs here, and pri
   npm run send -- "text" [--media FILE] [--from +15555550100] [--timeout SECONDS]
 
   --media FILE       attach a picture, document or voice note (at most 16 MB)
-  --from NUMBER      send as this phone; without it, as the first phone of the running system
+  --from PHONE       send as this phone, by its number or user id; without it, as the first phone of the running system
   --timeout SECONDS  give up when there is no answer after this time; without it, wait
   --help             show this
 
@@ -31,7 +31,7 @@ function parseCommand(args: string[]): Command | 'help' {
   if (values.help) return 'help';
   const text = positionals.join(' ').trim();
   if (!text && values.media === undefined) throw new WrongUsage('There is nothing to send. Give a text, or a file with --media.');
-  if (values.from !== undefined && !E164.test(values.from)) throw new WrongUsage(`"${values.from}" is not a phone number in international form, such as +15555550100.`);
+  if (values.from !== undefined && !isPhone(values.from)) throw new WrongUsage(`"${values.from}" is not a phone number in international form, such as +15555550100.`);
   const seconds = values.timeout === undefined ? Infinity : Number(values.timeout);
   if (!(seconds > 0)) throw new WrongUsage(`"${values.timeout}" is not a number of seconds.`);
   return { text, media: values.media ?? null, from: values.from ?? null, timeoutMs: seconds * 1000 };

@@ -61,5 +61,10 @@ export const TOO_LARGE = 'The file is larger than 16 MB, which is the most Whats
 /** An E.164 number: a plus sign and 7 to 15 digits, the first not zero (ITU-T E.164). */
 export const E164 = /^\+[1-9]\d{6,14}$/;
 
+/** A phone is named by its number, or by a WhatsApp user id such as US.13491208655302741918 when it has none. */
+export function isPhone(name: string): boolean {
+  return E164.test(name) || /^[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}$/.test(name);
+}
+
 /** A message sid as Twilio writes it. */
 export const MESSAGE_SID = /^(SM|MM)[0-9a-f]{32}$/i;

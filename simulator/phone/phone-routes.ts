@@ -3,7 +3,7 @@ import type { ErrorRequestHandler, RequestHandler } from 'express';
 import type { SystemState } from '../chat.ts';
 import type { ChatSource, TurnState } from './chat-source.ts';
 import type { EventStream } from './event-stream.ts';
-import { E164, MEDIA_BYTES_MAX, MESSAGE_SID, TOO_LARGE, parsePhoneInput } from './phone-input.ts';
+import { MEDIA_BYTES_MAX, MESSAGE_SID, TOO_LARGE, isPhone, parsePhoneInput } from './phone-input.ts';
 
 /** Base64 makes three bytes into four characters; the rest of the JSON needs little. */
 const BODY_BYTES_MAX = Math.ceil(MEDIA_BYTES_MAX / 3) * 4 + 512 * 1024;
@@ -16,7 +16,7 @@ type Sources = {
 };
 
 const checkPhone: RequestHandler<{ phone: string }> = (request, response, next) => {
-  if (E164.test(request.params.phone)) return next();
+  if (isPhone(request.params.phone)) return next();
   response.status(400).json({ error: `"${request.params.phone}" is not a phone number in international form, such as +15555550100.` });
 };
 

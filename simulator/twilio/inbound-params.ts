@@ -1,4 +1,5 @@
 import type { PhoneInput } from '../chat.ts';
+import type { SenderNames } from './addresses.ts';
 import type { MessageRecord } from './message-record.ts';
 
 /**
@@ -6,17 +7,16 @@ import type { MessageRecord } from './message-record.ts';
  * https://www.twilio.com/docs/messaging/guides/webhook-request
  * A list choice has ListId and ListTitle beside Body; no capture of one is published, so its further parameters follow
  * those of a button tap.
- * @param choice the tap or choice the message stands for. @param quotedFrom the address that sent the quoted message.
- * @param site the twin's own address, where MediaUrl points.
+ * Of a person whose user name hides the number there is no WaId.
+ * @param sender what the webhook says of who wrote. `choice` is the tap or choice the message stands for, `quotedFrom` the address that sent the quoted
+ * message, `site` the twin's own address, where MediaUrl points.
  */
 export function formatInbound(
   record: MessageRecord,
-  choice: PhoneInput['choice'],
-  quotedFrom: string | null,
-  site: string,
+  sender: SenderNames,
+  { choice, quotedFrom, site }: { choice: PhoneInput['choice']; quotedFrom: string | null; site: string },
 ): Record<string, string> {
-  const waId = record.phone.slice(1);
-  const profile = { ProfileName: `Phone ${waId.slice(-4)}`, WaId: waId };
+  const profile = { ProfileName: `Phone ${record.phone.slice(-4)}`, ...(sender.waId === null ? {} : { WaId: sender.waId }) };
   const tapped = choice === undefined ? {} : formatChoice(choice);
   const forwarded = { Forwarded: 'false', FrequentlyForwarded: 'false' };
   const context = choice?.kind === 'button' ? { ButtonText: choice.title, ...forwarded, ...profile } : profile;
@@ -34,7 +34,7 @@ export function formatInbound(
     SmsStatus: 'received',
     ApiVersion: '2010-04-01',
     ...profile,
-    ExternalUserId: `whatsapp:ID.${waId.padStart(16, '1')}`,
+    ExternalUserId: `whatsapp:${sender.userId}`,
     MessageType: messageType(record, choice),
     ChannelMetadata: JSON.stringify({ type: 'whatsapp', data: { context } }),
     ...formatMedia(record, site),

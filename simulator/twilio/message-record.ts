@@ -12,7 +12,7 @@ export type MessageRecord = {
   /** Twilio addresses, such as `whatsapp:+15551230001`. */
   from: string;
   to: string;
-  /** The person's number, E.164. */
+  /** The person's phone: its number (E.164), or its user id when it has no number. */
   phone: string;
   body: string;
   /** How many media the resource counts; the bytes of outbound media come later than the record. */

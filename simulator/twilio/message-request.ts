@@ -1,4 +1,4 @@
-import { E164, type Account } from './account.ts';
+import { E164, USER_ID, type Account } from './account.ts';
 import { parseConnectionOverride } from './connection-override.ts';
 import { Refusal } from './refusals.ts';
 
@@ -7,8 +7,8 @@ export type Form = Record<string, string | string[]>;
 
 /** A message the product may send. Exactly one of text with at most one media, or content, is what it carries. */
 export type MessageRequest = {
-  /** E.164. */
-  phone: string;
+  /** The address that it goes to: a number (E.164) or a user id. */
+  to: string;
   body: string;
   mediaUrl: string | null;
   contentSid: string | null;
@@ -43,13 +43,13 @@ export function readParams(form: Form): Record<string, string> {
  */
 export function parseMessageRequest(form: Form, account: Account): MessageRequest {
   const params = readParams(form);
-  const phone = parseAddresses(params, account);
+  const to = parseAddresses(params, account);
   const body = params['Body'] ?? '';
   const mediaUrls = [form['MediaUrl'] ?? []].flat().filter((address) => address !== '');
   const contentSid = params['ContentSid'] ?? null;
   checkContent(params, mediaUrls, contentSid);
   return {
-    phone,
+    to,
     body,
     mediaUrl: parseMediaUrls(mediaUrls),
     contentSid,
@@ -64,10 +64,12 @@ function parseAddresses(params: Record<string, string>, account: Account): strin
   if (from === '' && service !== undefined) throw new Refusal(21701, service);
   if (from === '') throw new Refusal(21603);
   const toWhatsapp = /^whatsapp:/i.test(to);
-  if (!E164.test(to.replace(/^whatsapp:/i, ''))) throw new Refusal(21211, to);
+  const plain = to.replace(/^whatsapp:/i, '');
+  // A user id is an address of WhatsApp alone.
+  if (!E164.test(plain) && !(toWhatsapp && USER_ID.test(plain))) throw new Refusal(21211, to);
   if (toWhatsapp !== /^whatsapp:/i.test(from)) throw new Refusal(21910, `From ${from}, To ${to}`);
   if (!toWhatsapp || from.slice('whatsapp:'.length) !== account.number) throw new Refusal(63007, from);
-  return to.slice('whatsapp:'.length);
+  return plain;
 }
 
 function checkContent(params: Record<string, string>, mediaUrls: string[], contentSid: string | null): void {

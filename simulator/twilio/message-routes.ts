@@ -1,5 +1,6 @@
 import { Router, urlencoded, type Request, type Response } from 'express';
 import { whatsappAddress, type Account } from './account.ts';
+import type { Addresses } from './addresses.ts';
 import { renderContent } from './content.ts';
 import type { Contents } from './contents.ts';
 import type { Delivery, Shipment } from './delivery.ts';
@@ -12,7 +13,7 @@ import type { Messages } from './messages.ts';
 import { Refusal, refuseMethod } from './refusals.ts';
 import { createSid } from './sid.ts';
 
-type Parts = { account: Account; messages: Messages; contents: Contents; delivery: Delivery; faults: Faults; memory: TwinMemory };
+type Parts = { account: Account; addresses: Addresses; messages: Messages; contents: Contents; delivery: Delivery; faults: Faults; memory: TwinMemory };
 
 const BEFORE = ['create-429', 'create-500-before', 'create-hang-before', 'create-reset-before'] as const;
 const AFTER = ['create-500-after', 'create-hang-after', 'create-reset-after', 'create-garbled-after'] as const;
@@ -75,7 +76,7 @@ async function createMessage(parts: Parts, req: Request, res: Response): Promise
 }
 
 function accept(parts: Parts, req: Request, attempt: CreateAttempt): { record: MessageRecord; shipment: Shipment } {
-  const { account, messages, contents, faults } = parts;
+  const { account, addresses, messages, contents, faults } = parts;
   try {
     const request = parseMessageRequest(readForm(req.body), account);
     const content = request.contentSid === null ? null : contents.find(request.contentSid);
@@ -90,8 +91,8 @@ function accept(parts: Parts, req: Request, attempt: CreateAttempt): { record: M
       accountSid: account.sid,
       direction: 'outbound-api',
       from: whatsappAddress(account.number),
-      to: whatsappAddress(request.phone),
-      phone: request.phone,
+      to: whatsappAddress(request.to),
+      phone: addresses.phoneOf(request.to),
       body: rendered?.body ?? request.body,
       status: 'queued',
       numMedia: mediaUrl === null ? 0 : 1,

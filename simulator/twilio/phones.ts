@@ -1,5 +1,6 @@
 import type { ChatEvent, ChatMessage, PhoneInput } from '../chat.ts';
-import { E164, whatsappAddress, type Account } from './account.ts';
+import { whatsappAddress, type Account } from './account.ts';
+import type { Addresses, WritesAs } from './addresses.ts';
 import type { Delivery } from './delivery.ts';
 import { formatInbound } from './inbound-params.ts';
 import type { MessageRecord, StoredMedia } from './message-record.ts';
@@ -10,7 +11,7 @@ import type { SessionWindow } from './session-window.ts';
 import { createSid } from './sid.ts';
 import type { Webhooks } from './webhooks.ts';
 
-/** The people's side of the twin: what their phones show, and what they do on them. Numbers are E.164. */
+/** The people's side of the twin: what their phones show, and what they do on them. A phone is its number (E.164), or its user id when it has no number. */
 export type Chat = {
   /** The numbers that exist: those given at the start and those that wrote or were written to. */
   phones(): string[];
@@ -26,12 +27,15 @@ export type Chat = {
   receive(phone: string, input: PhoneInput): Promise<{ sid: string; status: number }>;
   /** The person opens the chat and sees what was delivered. */
   markRead(phone: string): void;
+  /** How the phone's messages name it from now on: by number, unless said otherwise. @throws RangeError for a phone without a number. */
+  writeAs(phone: string, how: WritesAs): void;
   /** Lets the 24-hour window of this phone lapse; its next message opens it again. */
   closeWindow(phone: string): void;
 };
 
 type Parts = {
   account: Account;
+  addresses: Addresses;
   messages: Messages;
   delivery: Delivery;
   webhooks: Webhooks;
@@ -53,6 +57,7 @@ export function createChat(parts: Parts, known: readonly string[]): Chat {
       return deliverInbound(parts, record, input.choice);
     },
     markRead: (phone) => delivery.markRead(phone),
+    writeAs: (phone, how) => parts.addresses.writeAs(phone, how),
     closeWindow: (phone) => window.close(phone),
   };
 }
@@ -62,7 +67,7 @@ async function deliverInbound(
   record: MessageRecord,
   choice: PhoneInput['choice'],
 ): Promise<{ sid: string; status: number }> {
-  const { messages, webhooks, window, sandbox, site } = parts;
+  const { addresses, messages, webhooks, window, sandbox, site } = parts;
   window.open(record.phone);
   messages.show(record);
   const notice = sandbox.intercept(record.phone, record.body);
@@ -72,34 +77,35 @@ async function deliverInbound(
     return { sid: record.sid, status: 0 };
   }
   const quotedFrom = record.quoted === null ? null : (messages.find(record.quoted)?.from ?? null);
-  const { status, replies } = await webhooks.deliver(formatInbound(record, choice, quotedFrom, site));
+  const { status, replies } = await webhooks.deliver(formatInbound(record, addresses.sender(record.phone), { choice, quotedFrom, site }));
   for (const text of replies) {
     parts.delivery.start(createReply(parts, record.phone, text, 'queued'), { mediaUrl: null, template: false, failure: null });
   }
   return { sid: record.sid, status };
 }
 
-function createReply({ account, messages }: Parts, phone: string, text: string, status: 'queued' | 'delivered'): MessageRecord {
+function createReply({ account, addresses, messages }: Parts, phone: string, text: string, status: 'queued' | 'delivered'): MessageRecord {
   return messages.add({
     sid: createSid('SM'),
     accountSid: account.sid,
     direction: 'outbound-reply',
     from: whatsappAddress(account.number),
-    to: whatsappAddress(phone),
+    to: whatsappAddress(addresses.sender(phone).from),
     phone,
     body: text,
     status,
   });
 }
 
-function createInbound({ account, messages }: Parts, phone: string, input: PhoneInput): MessageRecord {
+function createInbound({ account, addresses, messages }: Parts, phone: string, input: PhoneInput): MessageRecord {
+  addresses.check(phone);
   checkInput(messages, phone, input);
   const media = input.media === undefined ? [] : [readMedia(input.media)];
   return messages.add({
     sid: createSid(media.length > 0 ? 'MM' : 'SM'),
     accountSid: account.sid,
     direction: 'inbound',
-    from: whatsappAddress(phone),
+    from: whatsappAddress(addresses.sender(phone).from),
     to: whatsappAddress(account.number),
     phone,
     // A tap or a choice arrives with its title as text, and a place with no text at all.
@@ -114,7 +120,6 @@ function createInbound({ account, messages }: Parts, phone: string, input: Phone
 }
 
 function checkInput(messages: Messages, phone: string, { text, media, location, quoted, choice }: PhoneInput): void {
-  if (!E164.test(phone)) throw new RangeError(`"${phone}" is not a phone number such as +15551230001.`);
   const parts = [media, location, choice].filter((part) => part !== undefined);
   if (parts.length > 1) throw new RangeError('Send a file, a place or a choice, not several at once.');
   if (parts.length === 0 && (text ?? '').trim() === '') {

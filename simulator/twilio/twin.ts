@@ -4,6 +4,7 @@ import express, { type Express } from 'express';
 import { requireAccess, requireAccount } from './access.ts';
 import { createAccountRoutes } from './account-routes.ts';
 import { E164, type Account } from './account.ts';
+import { Addresses } from './addresses.ts';
 import { Background } from './background.ts';
 import { Callbacks } from './callbacks.ts';
 import { Contents, createContentRoutes, type ContentResource } from './contents.ts';
@@ -40,7 +41,7 @@ export type TwinOptions = {
   fallbackUrl?: string;
   /** Where the states of a message without a StatusCallback of its own go. */
   statusUrl?: string;
-  /** Numbers that exist from the start; any other comes into being when it is used. */
+  /** Numbers, or user ids of phones without one, that exist from the start; any other comes into being when it is used. */
   phones?: readonly string[];
   /** How fast messages travel; by default 100, 300 and 0 ms. */
   pace?: Partial<Pace>;
@@ -68,9 +69,9 @@ export type Twin = {
  */
 export async function runTwin(options: TwinOptions): Promise<Twin> {
   const { host = '127.0.0.1', port = 0, log = silentLog, phones = [], pace } = options;
-  for (const number of [options.number, ...phones]) {
-    if (!E164.test(number)) throw new RangeError(`"${number}" is not a phone number in E.164, such as +15551230001.`);
-  }
+  if (!E164.test(options.number)) throw new RangeError(`"${options.number}" is not a phone number in E.164, such as +15551230001.`);
+  const addresses = new Addresses();
+  for (const phone of phones) addresses.check(phone);
   const { number, accountSid: sid, authToken, apiKeys = {} } = options;
   const account: Account = { sid, authToken, number, apiKeys };
   const sender = createSender(options);
@@ -87,8 +88,8 @@ export async function runTwin(options: TwinOptions): Promise<Twin> {
   const fullPace = { sentMs: 100, deliveredMs: 300, readMs: 0, ...pace };
   const delivery = new Delivery({ messages, callbacks, faults, memory, background, window, sandbox, pace: fullPace });
   const webhooks = new Webhooks({ account, sender, faults, memory, background, log });
-  const chat = createChat({ account, messages, delivery, webhooks, window, sandbox, site }, phones);
-  server.on('request', createApp({ account, sender, messages, contents, delivery, faults, memory, site, log }));
+  const chat = createChat({ account, addresses, messages, delivery, webhooks, window, sandbox, site }, phones);
+  server.on('request', createApp({ account, addresses, sender, messages, contents, delivery, faults, memory, site, log }));
   log.info({ url: site }, 'twilio twin is listening');
   return {
     url: site,
@@ -107,6 +108,7 @@ export async function runTwin(options: TwinOptions): Promise<Twin> {
 
 type AppParts = {
   account: Account;
+  addresses: Addresses;
   sender: Sender;
   messages: Messages;
   contents: Contents;
@@ -117,7 +119,7 @@ type AppParts = {
   log: TwinLog;
 };
 
-function createApp({ account, sender, messages, contents, delivery, faults, memory, site, log }: AppParts): Express {
+function createApp({ account, addresses, sender, messages, contents, delivery, faults, memory, site, log }: AppParts): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple');
   const seal = createMediaSeal();
@@ -128,7 +130,7 @@ function createApp({ account, sender, messages, contents, delivery, faults, memo
   app.use(createSenderRoutes(sender, account, site));
   app.use('/2010-04-01', requireAccount(account));
   app.use(createMediaRoutes({ messages, faults, memory, site }, seal));
-  app.use(createMessageRoutes({ account, messages, contents, delivery, faults, memory }));
+  app.use(createMessageRoutes({ account, addresses, messages, contents, delivery, faults, memory }));
   app.use(createAccountRoutes(account));
   app.use(refuseUnknown);
   app.use(answerRefusals(log));

@@ -5,7 +5,7 @@ import { createFileStore } from '../../shared/file-store.ts';
 import { keys } from '../../shared/keys.ts';
 import { earlyInTheMinute } from '../support/minute.ts';
 import { otherPhone, phone } from '../support/pipeline.ts';
-import { messageForm, newSid, signatureFor, withRelay } from '../support/relay-bench.ts';
+import { messageForm, newSid, signatureFor, statusForm, withRelay } from '../support/relay-bench.ts';
 import type { RelayBench } from '../support/relay-bench.ts';
 import { until } from '../support/until.ts';
 
@@ -48,7 +48,7 @@ test('an address that sends too much without a right signature gets 429, and wha
     expect(await unsigned(bench, {}, '/webhook/status')).toBe(429);
     const form = messageForm();
     expect((await post('/webhook', form)).status).toBe(200);
-    expect((await post('/webhook/status', { MessageSid: newSid(), MessageStatus: 'sent' })).status).toBe(200);
+    expect((await post('/webhook/status', statusForm({ MessageStatus: 'sent' }))).status).toBe(200);
     expect(await redis.llen(keys.inbox(phone))).toBe(1);
     expect((await fetch(`${bench.relayUrl}/health`)).status).toBe(200);
     // A flood is no flood of lines.
@@ -155,7 +155,7 @@ test('an old webhook that somebody recorded and plays again is a duplicate, and 
     for (let round = 0; round < 10; round += 1) {
       expect((await post('/webhook', form, signature)).status).toBe(200);
       const where = `/webhook/status?${new URLSearchParams({ reply, conversation: phone }).toString()}`;
-      expect((await post(where, { MessageSid: before['sid'] ?? '', MessageStatus: 'sent' })).status).toBe(200);
+      expect((await post(where, statusForm({ MessageSid: before['sid'] ?? '', MessageStatus: 'sent' }))).status).toBe(200);
     }
     expect(await redis.llen(keys.inbox(phone))).toBe(0);
     expect(replies()).toHaveLength(2);

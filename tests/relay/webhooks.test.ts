@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { keys, prefix } from '../../shared/keys.ts';
 import type { Redis } from '../../shared/redis.ts';
 import { phone, stranger } from '../support/pipeline.ts';
-import { messageForm, newSid, signatureFor, withRelay } from '../support/relay-bench.ts';
+import { messageForm, newSid, signatureFor, statusForm, withRelay } from '../support/relay-bench.ts';
 import type { RelayBench } from '../support/relay-bench.ts';
 import { until } from '../support/until.ts';
 
@@ -155,8 +155,9 @@ test('a status callback for nobody is acknowledged, and one without an id is ref
   await withRelay({}, async ({ post, redis }) => {
     const before = await stored(redis);
     const where = `/webhook/status?${new URLSearchParams({ reply: 'nobody', conversation: phone }).toString()}`;
+    expect((await post(where, statusForm())).status).toBe(200);
+    expect((await post('/webhook/status', statusForm())).status).toBe(200);
     expect((await post(where, { MessageSid: newSid(), MessageStatus: 'delivered' })).status).toBe(200);
-    expect((await post('/webhook/status', { MessageSid: newSid(), MessageStatus: 'delivered' })).status).toBe(200);
     expect((await post(where, { MessageStatus: 'delivered' })).status).toBe(400);
     expect(await stored(redis)).toEqual(before);
   });

@@ -60,6 +60,11 @@ export function messageForm(change: Form = {}): Form {
   };
 }
 
+/** A status callback's parameters, as Twilio posts them of a message of ours. */
+export function statusForm(change: Form = {}): Form {
+  return { MessageSid: newSid(), MessageStatus: 'delivered', AccountSid: `AC${'1'.repeat(32)}`, From: 'whatsapp:+15550100000', To: `whatsapp:${phone}`, ApiVersion: '2010-04-01', ...change };
+}
+
 /** A message id that was never used. */
 export const newSid = (): string => `SM${randomBytes(16).toString('hex')}`;
 

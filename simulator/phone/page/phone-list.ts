@@ -55,5 +55,5 @@ function formatMoment(iso: string): string {
 
 /** One of six colours, always the same for a number, and not the same for the next number. */
 function hueOf(phone: string): number {
-  return Number(phone.slice(-2)) % 6;
+  return (Number(phone.slice(-2)) || 0) % 6;
 }
