@@ -42,6 +42,8 @@ export const passedOn: Partial<Record<VariableName, readonly Role[]>> = {
   MESSAGES_PER_TURN: ['vm'],
   BUDGET_USD_PER_TURN: ['vm'],
   BUDGET_USD_PER_DAY: ['vm'],
+  SCHEDULE_MINUTES_APART: ['vm'],
+  SCHEDULE_RUNS_PER_DAY: ['vm'],
   MAX_AGENTS: ['vm'],
   MAX_LIVE_AGENTS: ['vm'],
   TRANSCRIBE_URL: ['vm'],

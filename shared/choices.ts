@@ -58,7 +58,7 @@ function distinctTitles(items: ChoiceItem[], length: number): string[] {
 }
 
 /** One line of at most `length` characters; what is longer ends with “…”, and no sign of several units is cut in two. */
-function cut(text: string, length: number): string {
+export function cut(text: string, length: number): string {
   const line = text.toWellFormed().replaceAll(/[\p{Cc}\s]+/gu, ' ').trim();
   if (line.length <= length) return line;
   let kept = '';

@@ -73,6 +73,9 @@ export const variables = {
   /** What one turn, and a person's day, may cost before the person is asked. */
   BUDGET_USD_PER_TURN: z.coerce.number('must be a number of dollars').positive('must be more than 0'),
   BUDGET_USD_PER_DAY: z.coerce.number('must be a number of dollars').positive('must be more than 0'),
+  /** The least time between two runs of a repeating schedule, and the most runs of one person's in a day. */
+  SCHEDULE_MINUTES_APART: z.coerce.number('must be a number of minutes').int('must be a whole number').min(1, 'must be at least 1').max(1440, 'must be at most a day (1440)'),
+  SCHEDULE_RUNS_PER_DAY: z.coerce.number('must be a number').int('must be a whole number').min(1, 'must be at least 1').max(1440, 'must be at most 1440'),
   STOP_SECONDS: seconds,
   MODEL_PATIENCE_SECONDS: seconds,
   /** How many conversations are worked at once; unset, the machine's memory says. */

@@ -11,6 +11,9 @@ export const keys = {
   inbox: (conversation: string): string => `${prefix}:inbox:${conversation}`,
   /** SET of conversations that may have something in their inbox or outbox; the start-up sweep reads it. */
   conversations: `${prefix}:conversations`,
+  /** SET of the schedules' runs that a person had on a day (`YYYY-MM-DD`), repeating ones and single ones apart; expires. HASH: what was settled about schedules that run too often. */
+  scheduleRuns: (conversation: string, day: string, kind: string): string => `${prefix}:schedule-runs:${conversation}:${day}:${kind}`,
+  scheduleChoices: (conversation: string): string => `${prefix}:schedule-choices:${conversation}`,
   /** HASH: which conversation an address belongs to that does not name it: a person's user id beside their number, or the other way round. */
   aliases: `${prefix}:aliases`,
   /** HASH: what is known of a conversation (its session; the address that wrote last, and when, where it is not the conversation's own). */

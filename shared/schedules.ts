@@ -39,6 +39,8 @@ export type Schedules = {
   add(schedule: Omit<Schedule, 'number'>, fence: Fence): Promise<Schedule>;
   /** Returns what was cancelled; undefined when there is no such schedule, or its only time has come already. */
   cancel(conversation: string, number: number): Promise<Schedule | undefined>;
+  /** The person wants it as it is, however often it runs. Returns it; undefined when there is no such schedule. */
+  keep(conversation: string, number: number): Promise<Schedule | undefined>;
   close(): Promise<void>;
 };
 
@@ -92,8 +94,14 @@ export function createSchedules(redis: Redis, { retentionDays = usualRetentionDa
       const schedule = (await list(conversation)).find((known) => known.number === number);
       if (!schedule) return undefined;
       const { next: _, ...known } = schedule;
+      await redis.hdel(keys.scheduleChoices(conversation), String(number));
       const removed = known.cron === undefined ? await queue.remove(idOf(known)) : await queue.removeJobScheduler(idOf(known));
       return removed ? known : undefined;
+    },
+    async keep(conversation, number) {
+      const schedule = (await list(conversation)).find((known) => known.number === number);
+      if (schedule) await redis.hset(keys.scheduleChoices(conversation), String(number), 'kept');
+      return schedule;
     },
     close: () => queue.close(),
   };

@@ -9,12 +9,35 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
+/** Tells the whole time on a zone's clocks. It takes about a millisecond to make. */
+function clockOf(zone: string): Intl.DateTimeFormat {
+  return new Intl.DateTimeFormat('en', { timeZone: zone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' });
+}
+
 /** How far a zone's clocks are ahead of UTC at a moment; both in ms. */
-function offsetAt(ms: number, zone: string): number {
-  const format = new Intl.DateTimeFormat('en', { timeZone: zone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' });
+function offsetAt(ms: number, zone: string, format: Intl.DateTimeFormat = clockOf(zone)): number {
   const part = Object.fromEntries(format.formatToParts(ms).map(({ type, value }) => [type, Number(value)]));
   const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part;
   return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(ms / 1000) * 1000;
+}
+
+/** The moments (ms since 1970, to the minute) between two others at which a zone's clocks are put forward. */
+export function forwardChanges(zone: string, from: number, to: number): number[] {
+  if (zone === 'UTC') return [];
+  const [format, week, minute] = [clockOf(zone), 7 * 24 * 3600_000, 60_000];
+  const found: number[] = [];
+  for (let start = from; start < to; start += week) {
+    let [before, after] = [start, start + week];
+    const offset = offsetAt(before, zone, format);
+    if (offsetAt(after, zone, format) <= offset) continue;
+    while (after - before > minute) {
+      const middle = (before + after) / 2;
+      if (offsetAt(middle, zone, format) > offset) after = middle;
+      else before = middle;
+    }
+    found.push(after);
+  }
+  return found;
 }
 
 /** A moment as a person or a model writes it: ISO 8601, `local` when it has no offset and so means somebody's clock. */

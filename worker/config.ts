@@ -42,6 +42,9 @@ const schema = z
     MESSAGES_PER_TURN: v.MESSAGES_PER_TURN.default(usualMessagesPerTurn),
     BUDGET_USD_PER_TURN: v.BUDGET_USD_PER_TURN.optional(),
     BUDGET_USD_PER_DAY: v.BUDGET_USD_PER_DAY.optional(),
+    SCHEDULE_MINUTES_APART: v.SCHEDULE_MINUTES_APART.default(15),
+    // A schedule every quarter of an hour, day and night, and a few others.
+    SCHEDULE_RUNS_PER_DAY: v.SCHEDULE_RUNS_PER_DAY.default(100),
     STOP_SECONDS: v.STOP_SECONDS.default(10),
     MODEL_PATIENCE_SECONDS: v.MODEL_PATIENCE_SECONDS.default(120),
     MAX_AGENTS: v.MAX_AGENTS.optional(),

@@ -14,6 +14,7 @@ import { createPageStore } from '../shared/page-store.ts';
 import type { Deliveries, QueueName, Turns } from '../shared/queues.ts';
 import type { Redis } from '../shared/redis.ts';
 import type { Schedules } from '../shared/schedules.ts';
+import { createScheduleRuns } from '../shared/schedule-runs.ts';
 import { createSessions } from '../shared/sessions.ts';
 import { createSpend } from '../shared/spend.ts';
 import { createTyping } from '../shared/typing.ts';
@@ -50,6 +51,7 @@ export type ProcessorParts = {
 export function createProcessors({ messenger, config, parts, redis, turns, deliveries, schedules, agent, claims, arrivals, log }: ProcessorParts): Record<QueueName, Processor> {
   const days = config.RETENTION_DAYS;
   const outbox = createOutbox(redis, deliveries, days);
+  const scheduleLimits = { minutesApart: config.SCHEDULE_MINUTES_APART, runsPerDay: config.SCHEDULE_RUNS_PER_DAY };
   const ledger = createLedger(redis, () => new Date(), days);
   const pages = createPageStore(redis, days);
   const deliver = createDelivery({
@@ -61,7 +63,7 @@ export function createProcessors({ messenger, config, parts, redis, turns, deliv
     readOpening: createReadOpening(redis), inbox: createInbox(redis), conversations: createConversations(redis), files: createFileStore(redis), agentFiles: createAgentFiles(parts.user), sessions: createSessions(redis), spend: createSpend(redis),
     dataDir: config.DATA_DIR, publicUrl: config.PUBLIC_URL, silence: parts.silence,
     permissions: config.PERMISSIONS, answerMs: config.ANSWER_MINUTES * 60_000, budgets: { turnUsd: config.BUDGET_USD_PER_TURN, dayUsd: config.BUDGET_USD_PER_DAY },
-    idleMinutes: config.IDLE_MINUTES, places: createPlaces(parts.concurrency.turns), now: Date.now,
+    scheduleLimits, idleMinutes: config.IDLE_MINUTES, places: createPlaces(parts.concurrency.turns), now: Date.now,
     addTurn: (conversation) => turns.add(conversation),
     claim: (conversation) => claims.claim(conversation),
     typing: createTyping(redis, messenger),
@@ -71,5 +73,5 @@ export function createProcessors({ messenger, config, parts, redis, turns, deliv
       accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, apiUrl: config.TWILIO_API_URL ?? 'https://api.twilio.com', pausesMs: [500, 2000],
     }),
   });
-  return { turns: processTurn, deliveries: createDeliveryProcessor(createDepartures(redis, parts.pace), deliver, Date.now), schedules: createTickProcessor(createIntake(turns, days), log, Date.now) };
+  return { turns: processTurn, deliveries: createDeliveryProcessor(createDepartures(redis, parts.pace), deliver, Date.now), schedules: createTickProcessor({ accept: createIntake(turns, days), runs: createScheduleRuns(redis), outbox, limits: scheduleLimits, log, now: Date.now }) };
 }

@@ -1,23 +1,60 @@
 import type { Job } from 'bullmq';
+import type { Choices } from '../shared/choices.ts';
 import type { Intake } from '../shared/intake.ts';
 import type { Log } from '../shared/log.ts';
 import type { Message } from '../shared/message.ts';
+import type { Outbox } from '../shared/outbox.ts';
+import type { ScheduleRuns } from '../shared/schedule-runs.ts';
 import { tickId } from '../shared/schedules.ts';
 import type { Schedule } from '../shared/schedules.ts';
-import { tickText } from './schedule-words.ts';
+import { dayOf } from '../shared/spend.ts';
+import { isTooDense } from './schedule-limits.ts';
+import type { ScheduleLimits } from './schedule-limits.ts';
+import { denseScheduleWords, fullDayWords, tickText } from './schedule-words.ts';
+
+export type TickParts = { accept: Intake; runs: ScheduleRuns; outbox: Outbox; limits: ScheduleLimits; log: Log; now: () => number };
 
 /**
  * Turns a schedule that is due into a message and a turn of its conversation, in one atomic step. The message's id is that of the tick, so a tick that is worked
- * twice, after a crash, is one message. BullMQ keeps one coming job for each cron: ticks that were missed while everything was down are one tick.
+ * twice, after a crash, is one message. BullMQ keeps one coming job for each cron: ticks that were missed while everything was down are one tick. Beyond the most runs
+ * of a person's day a tick is left out, and the person is told.
  */
-export function createTickProcessor(accept: Intake, log: Log, now: () => number): (job: Job<Schedule, { turn: string }>) => Promise<{ turn: string }> {
+export function createTickProcessor({ accept, runs, outbox, limits, log, now }: TickParts): (job: Job<Schedule, { turn: string }>) => Promise<{ turn: string }> {
+  const rhythms = new Map<string, boolean>();
+  const runsTooOften = (schedule: Schedule, at: number): boolean => {
+    const name = `${schedule.cron}|${schedule.timezone}`;
+    const known = rhythms.get(name) ?? isTooDense(schedule, limits, at);
+    rhythms.set(name, known);
+    return known;
+  };
+  const say = async (schedule: Schedule, id: string, text: string, choices?: Choices): Promise<void> =>
+    void (await outbox.put([{ id, conversation: schedule.conversation, turn: id, text, ...(choices ? { choices } : {}) }]));
+
+  /** Asks the person once about a schedule that was made when schedules could run more often. */
+  const ask = async (schedule: Schedule): Promise<void> => {
+    const { conversation, number } = schedule;
+    const items = [{ id: `/schedules keep ${number}`, title: 'Keep' }, { id: `/schedules cancel ${number}`, title: 'Cancel' }];
+    // Said before it is noted: after a death in between the same sentence is not put again.
+    await say(schedule, `schedule-often.${conversation}.${number}`, denseScheduleWords(schedule, limits.minutesApart, limits.runsPerDay), { kind: 'buttons', items, told: true });
+    await runs.noteAsked(conversation, number);
+  };
+
   return async (job) => {
     const schedule = job.data;
     const due = dueTime(job);
     const at = now();
+    const kind = schedule.cron === undefined ? 'once' : 'repeating';
+    const choice = kind === 'once' ? undefined : await runs.choice(schedule.conversation, schedule.number);
+    const day = dayOf(at, schedule.timezone);
+    if (choice !== 'kept' && !(await runs.admit(schedule.conversation, day, kind, tickId(schedule, due), limits.runsPerDay))) {
+      await say(schedule, `schedule-full.${schedule.conversation}.${day}.${kind}`, fullDayWords(limits.runsPerDay));
+      log.warn({ conversation: schedule.conversation, schedule: schedule.number, perDay: limits.runsPerDay }, 'a schedule is due, and the day’s runs are used up');
+      return { turn: '' };
+    }
     const message: Message = { id: tickId(schedule, due), conversation: schedule.conversation, at: new Date(at).toISOString(), text: tickText(schedule, due, at), media: [] };
     const { outcome, turn } = await accept(message);
     log.info({ conversation: schedule.conversation, schedule: schedule.number, lateMs: at - due, outcome, turn }, 'a schedule is due');
+    if (kind === 'repeating' && choice === undefined && runsTooOften(schedule, at)) await ask(schedule);
     return { turn };
   };
 }

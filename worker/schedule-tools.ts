@@ -2,16 +2,23 @@ import type { Conversations } from '../shared/conversation.ts';
 import { reportError } from '../shared/errors.ts';
 import { FencedError } from '../shared/inbox.ts';
 import type { Fence } from '../shared/inbox.ts';
-import type { Schedules } from '../shared/schedules.ts';
+import type { Outbox } from '../shared/outbox.ts';
+import type { Schedule, Schedules } from '../shared/schedules.ts';
 import { formatMoment } from '../shared/time-zone.ts';
 import type { ScheduleTools } from './agent/agent.ts';
 import { readScheduleRequest } from './schedule-request.ts';
 import type { ScheduleRequest } from './schedule-request.ts';
-import { scheduleLine, scheduleWords } from './schedule-words.ts';
+import { judgeRepeating } from './schedule-limits.ts';
+import type { ScheduleLimits } from './schedule-limits.ts';
+import { newScheduleWords, scheduleLine, scheduleWords } from './schedule-words.ts';
 
 export type ScheduleToolParts = {
   schedules: Schedules;
   conversations: Conversations;
+  outbox: Outbox;
+  limits: ScheduleLimits;
+  /** The turn that asks. */
+  turn: string;
   conversation: string;
   fence: Fence;
   now: () => number;
@@ -21,7 +28,12 @@ export type ScheduleToolParts = {
 export const mostSchedules = 50;
 
 /** The tools by which Claude plans turns of its own. They answer the model in sentences. */
-export function createScheduleTools({ schedules, conversations, conversation, fence, now }: ScheduleToolParts): ScheduleTools {
+export function createScheduleTools({ schedules, conversations, outbox, limits, turn, conversation, fence, now }: ScheduleToolParts): ScheduleTools {
+  /** Tells the person of a repeating schedule, whatever Claude says. Its id is the schedule's, so that it is told once. */
+  const tell = async (schedule: Schedule): Promise<void> => {
+    if (schedule.cron !== undefined) await outbox.put([{ id: `schedule-new.${conversation}.${schedule.number}`, conversation, turn, text: newScheduleWords(schedule) }], fence);
+  };
+
   const add = async (request: ScheduleRequest): Promise<string> => {
     const { timezone: known } = await conversations.read(conversation);
     const read = readScheduleRequest(request, known, now());
@@ -31,9 +43,15 @@ export function createScheduleTools({ schedules, conversations, conversation, fe
     const { prompt, cron, at, timezone } = read.schedule;
     // A turn that goes on after a crash may ask for the same again.
     const same = present.find((other) => other.prompt === prompt && other.cron === cron && other.at === at && other.timezone === timezone);
-    if (same) return `That is scheduled already, as number ${same.number}.`;
+    if (same) {
+      await tell(same);
+      return `That is scheduled already, as number ${same.number}.`;
+    }
     if (present.length >= mostSchedules) return `There are ${mostSchedules} schedules already, which is the most. Cancel one first.`;
+    const problem = judgeRepeating(read.schedule, present, limits, now());
+    if (problem !== undefined) return problem;
     const added = await schedules.add({ conversation, ...read.schedule }, fence);
+    await tell(added);
     return `Scheduled as number ${added.number}: ${scheduleWords(added)} (${timezone}). It comes next on ${formatMoment(read.next, timezone)}.`;
   };
 

@@ -1,5 +1,6 @@
 import { formatMoment } from '../shared/time-zone.ts';
 import type { PlannedSchedule, Schedule } from '../shared/schedules.ts';
+import { cut } from '../shared/choices.ts';
 import { cronWords } from './cron-words.ts';
 
 /** A tick that comes later than this (ms) says so. */
@@ -22,10 +23,30 @@ export function tickText(schedule: Schedule, due: number, now: number): string {
   return `[Scheduled: ${scheduleWords(schedule)}${late}]\n${schedule.prompt}`;
 }
 
+/** The beginning of a prompt, on one line. */
+function promptWords(prompt: string): string {
+  return cut(prompt, shownPrompt);
+}
+
+/** What the person is told of a new repeating schedule: what, when, and how to cancel it. */
+export function newScheduleWords(schedule: Schedule): string {
+  const { number, timezone, prompt } = schedule;
+  return `Scheduled as number ${number}: ${scheduleWords(schedule)} (${timezone}), “${promptWords(prompt)}”. Text “/schedules cancel ${number}” to end it.`;
+}
+
+/** What the person is asked about a schedule that runs more often than a new one may. */
+export function denseScheduleWords(schedule: Schedule, minutesApart: number, runsPerDay: number): string {
+  const { number, prompt } = schedule;
+  return `Number ${number} of your schedules, “${promptWords(prompt)}”, runs ${scheduleWords(schedule)}: more often than every ${minutesApart} minutes, which is the least for new ones. Text “/schedules keep ${number}” to keep it as it is, or “/schedules cancel ${number}” to end it. Until then it goes on, with at most ${runsPerDay} runs a day.`;
+}
+
+/** What the person is told when the day's runs are used up. */
+export function fullDayWords(runsPerDay: number): string {
+  return `Your schedules have run ${runsPerDay} times today, which is the most for a day, so they rest until tomorrow. Text “/schedules” to see them.`;
+}
+
 /** A line about a schedule: its number, when, what, and the next time. */
 export function scheduleLine({ next, ...schedule }: PlannedSchedule): string {
-  const prompt = schedule.prompt.replaceAll(/\s+/g, ' ');
-  const short = prompt.length > shownPrompt ? `${prompt.slice(0, shownPrompt - 1).trimEnd()}…` : prompt;
   const then = schedule.cron === undefined ? '' : ` (next: ${formatMoment(next, schedule.timezone)})`;
-  return `${schedule.number}. ${scheduleWords(schedule)}: ${short}${then}`;
+  return `${schedule.number}. ${scheduleWords(schedule)}: ${promptWords(schedule.prompt)}${then}`;
 }

@@ -18,6 +18,7 @@ import type { ProgressTimes } from './progress.ts';
 import { createPromptFeed } from './prompt-feed.ts';
 import type { FeedParts } from './prompt-feed.ts';
 import type { Questions } from './questions.ts';
+import type { ScheduleLimits } from './schedule-limits.ts';
 import { createScheduleTools } from './schedule-tools.ts';
 import { createScreenshots } from './screenshots.ts';
 import { createSendQuota } from './send-quota.ts';
@@ -51,6 +52,7 @@ export type WorkParts = HandOverParts &
     typing: Typing;
     silence: Silence;
     progress: ProgressTimes;
+    scheduleLimits: ScheduleLimits;
     log: Log;
   };
 
@@ -114,7 +116,7 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
       beforeAnswer: (ids) => screenshots.sendUnsent(feed.wordsOf(ids)),
       onAnswered: (ids, left) => feed.answered(ids, left),
     });
-    const tools = { ...chatTools, ...createScheduleTools({ schedules: parts.schedules, conversations: parts.conversations, conversation, fence, now: Date.now }), ...createAskTools(questions, budget) };
+    const tools = { ...chatTools, ...createScheduleTools({ schedules: parts.schedules, conversations: parts.conversations, outbox: parts.outbox, limits: parts.scheduleLimits, turn, conversation, fence, now: Date.now }), ...createAskTools(questions, budget) };
     await budget.mayGoOn(0, signal);
     const permissions = permissionsOf(settings.permissions, parts.permissions);
     for await (const event of parts.agent.work({ conversation, workspace, prompts: feed.prompts, tools, session: handOver.session(), signal, permissions, model: settings.model })) {

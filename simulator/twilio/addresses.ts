@@ -20,7 +20,7 @@ export class Addresses {
   /** @throws RangeError when the address is neither a number nor a user id. */
   check(address: string): void {
     if (E164.test(address) || USER_ID.test(address)) return;
-    throw new RangeError(`"${address}" is neither a phone number in E.164, such as +15551230001, nor a user id, such as US.13491208655302741918.`);
+    throw new RangeError(`"${address}" is not a phone number such as +15551230001, and no user id such as US.13491208655302741918.`);
   }
 
   /** From now on the phone's messages name it so. @throws RangeError for a phone without a number. */

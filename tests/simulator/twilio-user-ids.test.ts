@@ -45,8 +45,8 @@ test('addresses that are neither are refused as Twilio refuses them', async () =
     for (const to of ['whatsapp:us.1349', 'whatsapp:US.', 'whatsapp:US.a-b', `whatsapp:US.${'1'.repeat(129)}`, 'whatsapp:whatsapp:+15551230001', 'whatsapp:15551230001', userId, 'whatsapp:USA.1']) {
       await expect(client.messages.create({ from: FROM, to, body: 'x' }), `to ${to}`).rejects.toMatchObject({ code: 21_211, status: 400 });
     }
-    await expect(twin.chat.receive('us.1349', { text: 'x' })).rejects.toThrow('neither a phone number');
-    await expect(withTwilio({ phones: ['nobody'] }, async () => undefined)).rejects.toThrow('neither a phone number');
+    await expect(twin.chat.receive('us.1349', { text: 'x' })).rejects.toThrow('is not a phone number');
+    await expect(withTwilio({ phones: ['nobody'] }, async () => undefined)).rejects.toThrow('is not a phone number');
   });
 });
 

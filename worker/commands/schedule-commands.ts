@@ -18,6 +18,11 @@ export const scheduleCommands: Command[] = [
     anytime: true,
     async run({ schedules }, { message, argument }) {
       const number = /^(?:cancel|delete|remove)\s+#?(\d{1,9})\.?$/i.exec(argument)?.[1];
+      const kept = /^keep\s+#?(\d{1,9})\.?$/i.exec(argument)?.[1];
+      if (kept !== undefined) {
+        const schedule = await schedules.keep(message.conversation, Number(kept));
+        return schedule ? `Kept as it is: ${scheduleWords(schedule)}.` : `There is no schedule ${kept}. Text “/schedules” for the list.`;
+      }
       if (number === undefined) return 'Text “/schedules” for the list, or “/schedules cancel 2” to cancel number 2.';
       const cancelled = await schedules.cancel(message.conversation, Number(number));
       return cancelled ? `Cancelled: ${scheduleWords(cancelled)}, “${cancelled.prompt.slice(0, 100)}”.` : `There is no schedule ${number}. Text “/schedules” for the list.`;
