@@ -1,19 +1,42 @@
 import type { IncomingMessage } from 'node:http';
-import { isIP } from 'node:net';
+import { BlockList, isIP } from 'node:net';
+import { createRanges, isWithin, plainAddress } from '../shared/address-ranges.ts';
+import type { ProxyTrust } from '../shared/address-ranges.ts';
+
+/** Fly's private network between machines (fly.io/docs/networking/private-networking). Its proxy is not in it. */
+const neighboursOnFly = createRanges(['fdaa::/16']);
+
+/** Fly's proxy adds two addresses to X-Forwarded-For: the client's, and the app's own. */
+const hopsOnFly = 2;
+
+/** What proxies have added is at the end of the header (characters); clients may have written thousands of entries before it. */
+const forwardedEnd = 1000;
 
 /**
- * Whom a request comes from, as limits count it: an IPv4 address, or the /64 of an IPv6 one, since that is what one subscriber has. `proxies` is how
- * many stand in front: each adds the address that it heard from at the end of X-Forwarded-For, and what lies before that is whatever the client wrote.
+ * The client that a request comes from, as limits count it: an IPv4 address, or the /64 of an IPv6 one, since that is
+ * what one subscriber has. Headers count only where the machine that connects is a proxy: each proxy adds the address
+ * that it heard from at the end of X-Forwarded-For, and what stands before that was written by the client.
  */
-export function originOf(request: IncomingMessage, proxies: number): string {
+export function originOf(request: IncomingMessage, trust: ProxyTrust): string {
+  const peer = request.socket.remoteAddress ?? '';
+  if (!isProxy(peer, trust)) return networkOf(peer);
   const forwarded = request.headers['x-forwarded-for'];
-  const told = proxies > 0 && typeof forwarded === 'string' ? forwarded.split(',').slice(-proxies).toReversed() : [];
-  return networkOf([request.socket.remoteAddress ?? '', ...told].at(-1)?.trim() ?? '');
+  const told = typeof forwarded === 'string' ? forwarded.slice(-forwardedEnd).split(',').map((entry) => entry.trim()) : [];
+  if (trust instanceof BlockList) return networkOf([...told, peer].findLast((entry) => !isWithin(entry, trust)) ?? told[0] ?? peer);
+  const client = trust === 'fly' ? request.headers['fly-client-ip'] : undefined;
+  if (typeof client === 'string' && isIP(client) !== 0) return networkOf(client);
+  return networkOf([peer, ...told.slice(-(trust === 'fly' ? hopsOnFly : trust)).toReversed()].at(-1) ?? '');
+}
+
+/** Whether the machine at this address of a connection is a proxy whose headers count. */
+export function isProxy(peer: string, trust: ProxyTrust): boolean {
+  if (typeof trust === 'number') return trust > 0;
+  return trust === 'fly' ? !isWithin(peer, neighboursOnFly) : isWithin(peer, trust);
 }
 
 /** An address as it is counted; `unknown` when it is none. */
 export function networkOf(address: string): string {
-  const plain = address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.\d)/i, '');
+  const plain = plainAddress(address);
   const family = isIP(plain);
   if (family === 4) return plain;
   return family === 6 ? `${prefixOf(plain)}::/64` : 'unknown';

@@ -8,34 +8,40 @@ export type Allowance = {
   giveBack(key: string): void;
 };
 
-/** Beyond so many keys in a minute newcomers share one count: whoever has endless addresses must not fill the memory. */
+/**
+ * How many keys are counted in a minute. Beyond that the one that was counted first is forgotten: endless addresses must
+ * not fill the memory, nor use up the share of an address that has done nothing.
+ */
 const mostKeys = 10_000;
 
 /** `now` is in ms since 1970. Minutes are the clock's, so that all counts end together and nothing has to be swept. */
 export function createAllowance(perMinute: number, now: () => number = Date.now): Allowance {
   let minute = 0;
   const counts = new Map<string, number>();
-  const slotOf = (key: string): string => {
+  const countOf = (key: string): number => {
     const current = minuteOf(now());
     if (current !== minute) {
       minute = current;
       counts.clear();
     }
-    return counts.has(key) || counts.size < mostKeys ? key : '';
+    return counts.get(key) ?? 0;
+  };
+  const forgetFirst = (): void => {
+    for (const first of counts.keys()) return void counts.delete(first);
   };
   return {
-    isUsedUp: (key) => (counts.get(slotOf(key)) ?? 0) >= perMinute,
+    isUsedUp: (key) => countOf(key) >= perMinute,
     take(key) {
-      const slot = slotOf(key);
-      const count = counts.get(slot) ?? 0;
+      const count = countOf(key);
       if (count >= perMinute) return false;
-      counts.set(slot, count + 1);
+      if (count === 0 && counts.size >= mostKeys) forgetFirst();
+      counts.set(key, count + 1);
       return true;
     },
     giveBack(key) {
-      const slot = slotOf(key);
-      const count = counts.get(slot) ?? 0;
-      if (count > 0) counts.set(slot, count - 1);
+      const count = countOf(key);
+      if (count > 1) counts.set(key, count - 1);
+      else counts.delete(key);
     },
   };
 }

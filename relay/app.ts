@@ -2,6 +2,8 @@ import express from 'express';
 import type { ErrorRequestHandler, Express, Router } from 'express';
 import helmet from 'helmet';
 import type { Log } from '../shared/log.ts';
+import type { ProxyTrust } from '../shared/address-ranges.ts';
+import { isProxy } from './address.ts';
 import { keepDoor } from './doorkeeper.ts';
 import type { Doorkeeper } from './doorkeeper.ts';
 import type { Metrics } from './metrics.ts';
@@ -9,8 +11,8 @@ import type { Metrics } from './metrics.ts';
 export type AppParts = {
   log: Log;
   doorkeeper: Doorkeeper;
-  /** How many proxies stand in front. */
-  proxies: number;
+  /** Which machines that connect are proxies. */
+  proxies: ProxyTrust;
   media: Router;
   /** Long answers as web pages. */
   pages: Router;
@@ -24,7 +26,7 @@ export function createApp(parts: AppParts): Express {
   const app = express();
   app.disable('x-powered-by');
   // For the scheme only, which a secure cookie asks for; addresses are read in one place of our own.
-  app.set('trust proxy', parts.proxies);
+  app.set('trust proxy', (peer: string, hop: number) => hop === 0 && isProxy(peer, parts.proxies));
   const door = keepDoor(parts.doorkeeper);
   app.use(['/media', '/page'], door);
   app.use(parts.media, parts.pages);

@@ -31,6 +31,12 @@ const schema = z
     OTEL_SDK_DISABLED: v.OTEL_SDK_DISABLED.optional(),
     LOG_LEVEL: v.LOG_LEVEL.default('info'),
   })
+  .refine((env) => env.WAKE_URL === undefined || env.WAKE_SECRET !== undefined, {
+    path: ['WAKE_SECRET'],
+    message: 'is missing, and WAKE_URL is set: without it anything that reaches the worker could wake it. Make one with “openssl rand -hex 32” (or “node -p "crypto.randomBytes(32).toString(\'hex\')"”) and give the same to the relay and the worker',
+    // Said together with the other problems, not after them.
+    when: () => true,
+  })
   // The relay itself speaks no TLS: where the world reaches it by https, a proxy stands in front.
   .transform((env) => ({ ...env, TRUST_PROXY: env.TRUST_PROXY ?? (env.PUBLIC_URL.startsWith('https:') ? 1 : 0) }));
 

@@ -1,11 +1,19 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { NextFunction, Request, Response } from 'express';
+import type { ProxyTrust } from '../shared/address-ranges.ts';
 import type { Log } from '../shared/log.ts';
 import { originOf } from './address.ts';
 import { createAllowance } from './allowance.ts';
 
 /** So many requests a minute may come from an address without a right signature, to a file that is not there, or the like. Twilio makes none of them. */
 export const wrongPerMinute = 60;
+
+/** How long an address is believed after something with a right signature came from it (ms). */
+const trustMs = 3600_000;
+
+/** How many such addresses are remembered. Twilio's requests come from few, and behind a proxy from its own. */
+const mostTrusted = 1000;
 
 /** Keeps those out who only try handles. What Twilio has signed is never counted, so it passes whatever else comes from its address. */
 export type Doorkeeper = {
@@ -15,11 +23,19 @@ export type Doorkeeper = {
   noteWrong(request: IncomingMessage): void;
   /** What was noted as wrong turned out to be right. */
   forgive(request: IncomingMessage): void;
+  /** The request had a right signature. */
+  noteSigned(request: IncomingMessage): void;
+  /** Whether something with a right signature came from this address in the last hour. */
+  trusts(request: IncomingMessage): boolean;
+  /** Whether something with a right signature came by this connection. */
+  trustsConnection(socket: Socket): boolean;
 };
 
-/** `proxies` is how many stand in front of the relay. */
-export function createDoorkeeper(proxies: number, log: Log, now: () => number = Date.now): Doorkeeper {
+/** `proxies` says which machines that connect are proxies. */
+export function createDoorkeeper(proxies: ProxyTrust, log: Log, now: () => number = Date.now): Doorkeeper {
   const wrong = createAllowance(wrongPerMinute, now);
+  const signed = new Map<string, number>();
+  const connections = new WeakSet<Socket>();
   return {
     turnsAway: (request) => wrong.isUsedUp(originOf(request, proxies)),
     noteWrong(request) {
@@ -28,6 +44,14 @@ export function createDoorkeeper(proxies: number, log: Log, now: () => number = 
       if (wrong.take(origin) && wrong.isUsedUp(origin)) log.warn({ origin, perMinute: wrongPerMinute }, 'turned away for this minute: too many wrong requests');
     },
     forgive: (request) => wrong.giveBack(originOf(request, proxies)),
+    noteSigned(request) {
+      const origin = originOf(request, proxies);
+      connections.add(request.socket);
+      if (!signed.has(origin) && signed.size >= mostTrusted) signed.clear();
+      signed.set(origin, now());
+    },
+    trusts: (request) => now() - (signed.get(originOf(request, proxies)) ?? Number.NEGATIVE_INFINITY) < trustMs,
+    trustsConnection: (socket) => connections.has(socket),
   };
 }
 
@@ -35,7 +59,7 @@ export function createDoorkeeper(proxies: number, log: Log, now: () => number = 
 export function keepDoor(doorkeeper: Doorkeeper): (request: Request, response: Response, next: NextFunction) => void {
   return (request, response, next) => {
     if (doorkeeper.turnsAway(request)) {
-      response.status(429).set('Retry-After', '60').type('text').send('Too many requests. Try again in a minute.');
+      response.status(429).set('Retry-After', '60').set('Connection', 'close').type('text').send('Too many requests. Try again in a minute.');
       return;
     }
     doorkeeper.noteWrong(request);

@@ -21,6 +21,7 @@ import { beginInOrder } from './beginning.ts';
 import type { RelayConfig } from './config.ts';
 import { createAliases } from './aliases.ts';
 import { createDoorkeeper } from './doorkeeper.ts';
+import type { Doorkeeper } from './doorkeeper.ts';
 import { createGapRepair } from './gap-repair.ts';
 import { createLazySite } from './lazy-site.ts';
 import { createMetrics } from './metrics.ts';
@@ -82,8 +83,9 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger: carri
     releasers.add('page renderer', () => renderer.stop());
     const relay: Parts = { config, stores, metrics, keeper, notices, renderer, tracing, messenger, intake: createRelayIntake(config, stores, keeper, log), log };
 
-    const listener = createListener(relay);
-    const server = await runServer(config.PORT, config.HOST, listener);
+    const doorkeeper = createDoorkeeper(config.TRUST_PROXY, log);
+    const listener = createListener(relay, doorkeeper);
+    const server = await runServer({ port: config.PORT, host: config.HOST, listener, isTrusted: doorkeeper.trustsConnection });
     releasers.add('server', () => server.stop());
     const beginning = begin(relay, releasers);
     releasers.add('beginning', () => beginning.stop());
@@ -117,9 +119,8 @@ function createRelayIntake(config: RelayConfig, { redis, turns, ledger, outbox }
 }
 
 /** Everything that the relay serves: Twilio's webhooks first, then whether it lives, then the rest. */
-function createListener({ config, stores, metrics, keeper, notices, renderer, tracing, intake, log }: Parts): RequestListener {
+function createListener({ config, stores, metrics, keeper, notices, renderer, tracing, intake, log }: Parts, doorkeeper: Doorkeeper): RequestListener {
   const acks = createSamples(mostAcks);
-  const doorkeeper = createDoorkeeper(config.TRUST_PROXY, log);
   const webhooks = createWebhooks({
     ...intake, doorkeeper,
     verify: createVerifier(config.PUBLIC_URL, [config.TWILIO_AUTH_TOKEN, config.TWILIO_AUTH_TOKEN_SECONDARY].filter((token) => token !== undefined)),

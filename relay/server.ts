@@ -1,32 +1,103 @@
 import { createServer } from 'node:http';
-import type { RequestListener, Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Running } from '../shared/lifecycle.ts';
+import { createConnections, createRequestBound } from './connections.ts';
 
 /** How long requests under way may take at a stop (ms); Twilio itself gives up after 15 s. */
 const stopPatience = 5000;
 
 /**
- * What one client may cost. Headers and bodies that trickle in are cut off, since nothing that Twilio sends takes seconds; a connection on which nothing
- * moves is closed; and there are only so many connections, each of which takes memory. Times in ms.
+ * What one client may cost. Headers and bodies that trickle in are cut off, since nothing that Twilio sends takes seconds,
+ * and so is a connection on which nothing moves. Times in ms.
  */
-const limits = { requestTimeout: 10_000, headersTimeout: 8000, connectionsCheckingInterval: 2000, maxHeaderSize: 16 * 1024, keepAliveTimeout: 65_000 };
+const limits = { requestTimeout: 10_000, headersTimeout: 6000, connectionsCheckingInterval: 1000, maxHeaderSize: 16 * 1024, keepAliveTimeout: 65_000 };
 const idleMs = 70_000;
 const mostHeaders = 100;
-const mostConnections = 2000;
+
+/** How long a connection may take to send its first byte (ms). */
+const firstByteMs = 5000;
+
+/**
+ * How many connections may be open: each takes up to 30 kB. WhatsApp sends up to 100 pictures at once, each a webhook, and
+ * proxies use a connection for many requests.
+ */
+const mostConnections = 500;
+const mostAtOnce = 8;
+const mostUnanswered = 16;
+
+/** How much of a body is still read and dropped after the answer (bytes), so that a sender that goes on reads the answer. */
+const mostDropped = 1024 * 1024;
+
+export type ServerOptions = {
+  port: number;
+  /** The address to listen on; undefined: all of the machine's. */
+  host: string | undefined;
+  listener: RequestListener;
+  /** Whether a connection has brought something that Twilio has signed. */
+  isTrusted: (socket: Socket) => boolean;
+};
 
 /** Serves until it is stopped. Throws when the port is taken. */
-export async function runServer(port: number, host: string | undefined, listener: RequestListener): Promise<Running & { port: number }> {
-  const server = createServer(limits, listener);
+export async function runServer({ port, host, listener, isTrusted }: ServerOptions): Promise<Running & { port: number }> {
+  const connections = createConnections({ mostOpen: mostConnections, mostAtOnce, mostUnanswered, isTrusted });
+  const server = createServer({ ...limits, ...createRequestBound(connections) }, (request, response) => {
+    // Until now the connection had to send its first byte soon.
+    request.socket.setTimeout(idleMs);
+    connections.serve(request, response);
+    response.once('finish', () => limitRest(request));
+    listener(request, response);
+  });
   server.setTimeout(idleMs);
   server.maxHeadersCount = mostHeaders;
-  server.maxConnections = mostConnections;
+  server.on('connection', (socket: Socket) => {
+    socket.setTimeout(firstByteMs);
+    connections.admit(socket);
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ port, ...(host ? { host } : {}) }, resolve);
   });
   return { port: (server.address() as AddressInfo).port, stop: () => close(server) };
 }
+
+/** After the answer Node reads the rest of a body for as long as it comes. */
+function limitRest(request: IncomingMessage): void {
+  if (request.complete) return;
+  let dropped = 0;
+  request.on('data', (chunk: Buffer) => {
+    dropped += chunk.length;
+    if (dropped > mostDropped) request.socket.destroy();
+  });
+}
+
+/**
+ * Answers without a body and closes the connection, whose rest is read and dropped for a moment: a connection that is closed
+ * over bytes that nobody has read is reset, and the answer lost.
+ */
+export function answerAndClose(request: IncomingMessage, response: ServerResponse, status: number, headers: Record<string, string>): void {
+  response.writeHead(status, { ...headers, 'Content-Length': '0', Connection: 'close' });
+  if (request.complete || request.destroyed) {
+    response.end();
+    return;
+  }
+  response.flushHeaders();
+  let dropped = 0;
+  const end = (): void => {
+    clearTimeout(timer);
+    response.end();
+  };
+  const timer = setTimeout(end, lingerMs);
+  request.on('data', (chunk: Buffer) => {
+    dropped += chunk.length;
+    if (dropped > mostLingering) end();
+  });
+  request.once('end', end).once('close', end);
+}
+
+/** How long, and how much (bytes), a connection goes on that is closed after its answer. */
+const lingerMs = 1000;
+const mostLingering = 64 * 1024;
 
 /** Takes nothing new, lets what is under way end, and cuts off what has not ended in time. */
 async function close(server: Server): Promise<void> {

@@ -3,6 +3,11 @@ import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 /** Tells whether a signature was made by Twilio for this path (with its query) and these parameters. */
 export type Verifier = (pathAndQuery: string, parameters: URLSearchParams, signature: string) => boolean;
 
+/** A signature has the form of one: base64 of SHA-1's 20 bytes, as every encoder writes it. */
+export function looksSigned(signature: string | string[] | undefined): signature is string {
+  return typeof signature === 'string' && /^[A-Za-z0-9+/]{26}[AEIMQUYcgkosw048]=$/.test(signature);
+}
+
 /**
  * Twilio's rule (twilio.com/docs/usage/security): base64(HMAC-SHA1(auth token, address + each name and value, sorted by name)).
  * A name that comes more than once counts with its distinct values, sorted, as Twilio's own library does it. The address is the

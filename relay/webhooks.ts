@@ -1,12 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Tracer } from '../shared/tracing.ts';
+import { createAllowance } from './allowance.ts';
 import type { Doorkeeper } from './doorkeeper.ts';
-import { BadRequest, readForm } from './form.ts';
+import { BadRequest } from './form.ts';
+import { createFormHandlers } from './form-handlers.ts';
+import type { FormHandlerParts } from './form-handlers.ts';
+import { answerAndClose } from './server.ts';
 import type { Verifier } from './signature.ts';
-import { createSignedForms } from './signed-forms.ts';
-import type { SignedFormParts } from './signed-forms.ts';
+import { createSignedForms } from './signed-form.ts';
 
-export type WebhookParts = SignedFormParts & {
+export type WebhookParts = FormHandlerParts & {
   verify: Verifier;
   doorkeeper: Doorkeeper;
   trace: Tracer;
@@ -17,29 +20,21 @@ export type WebhookParts = SignedFormParts & {
 /** Twilio reads an empty TwiML document as "no reply" (twilio.com/docs/messaging/twiml); text/plain would be sent to the person. */
 const nothingToSay = '<?xml version="1.0" encoding="UTF-8"?><Response/>';
 
+/** How many refusals a minute the log tells of: a flood must not become a flood of lines. */
+const refusalsLogged = 600;
+
 /**
  * Twilio's two webhooks, as a plain handler in front of Express, whose dispatch would cost more than all of this. Returns false
- * when the request is for somebody else. The checks run in the order 415, 413, 403, 400; 200 comes only after Redis has the message. Whoever has sent too much
- * without a right signature gets 429 instead of any of these, and without a signature at once.
+ * when the request is for somebody else. The checks run in the order 415, 413, 403, 400; 200 comes only after Redis has the message. An address
+ * that has sent too much without a right signature gets 429 instead of any of these: at once where there is nothing in the
+ * form of a signature, else when it turns out to be wrong, since Twilio's own requests may come from there, too. A form
+ * that takes long to check waits its turn, so that a webhook of Twilio's waits for one such form at most.
  */
 export function createWebhooks(parts: WebhookParts): (request: IncomingMessage, response: ServerResponse) => boolean {
   const { verify, doorkeeper, log } = parts;
-  const { takeMessage, takeStatus } = createSignedForms(parts);
-
-  /** Reads a form that Twilio has signed. Throws BadRequest. */
-  const readSigned = async (request: IncomingMessage, url: string): Promise<URLSearchParams> => {
-    const signature = request.headers['x-twilio-signature'];
-    if (signature === undefined && doorkeeper.turnsAway(request)) throw new BadRequest(429, 'too many wrong requests');
-    try {
-      const form = await readForm(request);
-      if (typeof signature !== 'string' || !verify(url, form, signature)) throw new BadRequest(403, 'no valid signature');
-      return form;
-    } catch (error) {
-      if (doorkeeper.turnsAway(request)) throw new BadRequest(429, 'too many wrong requests');
-      doorkeeper.noteWrong(request);
-      throw error;
-    }
-  };
+  const { takeMessage, takeStatus } = createFormHandlers(parts);
+  const readSigned = createSignedForms(verify, doorkeeper);
+  const lines = createAllowance(refusalsLogged);
 
   const handle = async (request: IncomingMessage, url: string, path: string): Promise<void> => {
     const form = await readSigned(request, url);
@@ -57,31 +52,42 @@ export function createWebhooks(parts: WebhookParts): (request: IncomingMessage, 
       respond(response, status, body);
       parts.onAnswered(path, status, performance.now() - start);
     };
+    const refuse = ({ status, message }: BadRequest): void => {
+      // The doorkeeper has said that this address is turned away.
+      if (status !== 429 && lines.take('refused')) log.warn({ path, status, reason: message }, 'refused');
+      if (status === 429 || status === 503) {
+        turnAway(request, response, status);
+        parts.onAnswered(path, status, performance.now() - start);
+        return;
+      }
+      // The rest of a refused body is read and dropped: closing over unread bytes would reset the connection before the answer arrives.
+      request.resume();
+      answer(status, '');
+    };
     handle(request, url, path).then(
       () => answer(200, nothingToSay),
       (error: unknown) => {
-        if (error instanceof BadRequest) {
-          // The doorkeeper has said that this address is turned away.
-          if (error.status !== 429) log.warn({ path, status: error.status, reason: error.message }, 'refused');
-          // The rest of a refused body is read and dropped: closing over unread bytes would reset the connection before the answer arrives.
-          request.resume();
-          answer(error.status, '');
-        } else {
-          parts.count('not stored');
-          log.error({ path, err: error }, 'not stored');
-          answer(503, '');
-        }
+        if (error instanceof BadRequest) return refuse(error);
+        parts.count('not stored');
+        log.error({ path, err: error }, 'not stored');
+        answer(503, '');
       },
     );
     return true;
   };
 }
 
+/** The connection is closed as well: what it brings next would be answered in the same way. */
+function turnAway(request: IncomingMessage, response: ServerResponse, status: 429 | 503): void {
+  if (response.headersSent) return;
+  answerAndClose(request, response, status, { 'X-Content-Type-Options': 'nosniff', 'Retry-After': status === 429 ? '60' : '1' });
+}
+
 function respond(response: ServerResponse, status: number, body: string): void {
   if (response.headersSent) return;
   response.writeHead(status, {
     'Content-Type': 'text/xml; charset=utf-8', 'Content-Length': Buffer.byteLength(body), 'X-Content-Type-Options': 'nosniff',
-    ...(status === 503 ? { 'Retry-After': '1' } : {}), ...(status === 429 ? { 'Retry-After': '60' } : {}),
+    ...(status === 503 ? { 'Retry-After': '1' } : {}),
   });
   response.end(body);
 }

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { PersonAddress } from './person-address.ts';
+import { parseProxyTrust } from './address-ranges.ts';
 import { PhoneNumber } from './phone-number.ts';
 import { SetupError } from './errors.ts';
 
@@ -8,6 +9,19 @@ import { SetupError } from './errors.ts';
 const baseUrl = z.url({ protocol: /^https?$/, error: 'must be an http(s) address' }).transform((value) => value.replace(/\/+$/, ''));
 
 const port = z.coerce.number('must be a number').int('must be a whole number').min(0).max(65_535, 'must be a port from 0 to 65535');
+
+/** What a reader of ours makes of the text; the message of the RangeError that it throws is the problem. */
+function readAs<Value>(read: (text: string) => Value): (text: string, context: z.core.$RefinementCtx) => Value {
+  return (text, context) => {
+    try {
+      return read(text);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      context.addIssue(error.message);
+      return z.NEVER;
+    }
+  };
+}
 
 const seconds = z.coerce.number('must be a number of seconds').positive('must be more than 0');
 
@@ -47,8 +61,8 @@ export const variables = {
   ADMIN_PASSWORD: z.string().min(1),
   /** With 1 the dashboard may try turns again and clear finished jobs; else it is for reading only. */
   ADMIN_WRITE: z.enum(['0', '1'], 'must be 1 or 0').transform((value) => value === '1'),
-  /** How many proxies stand in front of the relay, each of which adds an address to X-Forwarded-For. */
-  TRUST_PROXY: z.coerce.number('must be a number').int('must be a whole number').min(0).max(10, 'must be a number of proxies from 0 to 10'),
+  /** The proxies in front of the relay, each of which adds an address to X-Forwarded-For: how many, or which. */
+  TRUST_PROXY: z.string().transform(readAs(parseProxyTrust)),
   /** How many messages of one person are taken in a minute. */
   SENDER_LIMIT_PER_MINUTE: z.coerce.number('must be a number').int('must be a whole number').min(60, 'must be at least 60'),
   /** How long messages, replies and finished jobs are kept. */

@@ -1,5 +1,6 @@
 import type { Router } from 'express';
 import { createFailedMessages } from '../../shared/failed-messages.ts';
+import type { ProxyTrust } from '../../shared/address-ranges.ts';
 import type { Log } from '../../shared/log.ts';
 import type { Deliveries, Turns } from '../../shared/queues.ts';
 import type { Redis } from '../../shared/redis.ts';
@@ -16,7 +17,7 @@ import { createSignIn } from './sign-in.ts';
 import { createTurnStories } from './turn-story.ts';
 
 export type AdminMountParts = {
-  config: { ADMIN_PASSWORD?: string | undefined; ADMIN_WRITE: boolean; PUBLIC_URL: string; TRUST_PROXY: number };
+  config: { ADMIN_PASSWORD?: string | undefined; ADMIN_WRITE: boolean; PUBLIC_URL: string; TRUST_PROXY: ProxyTrust };
   redis: Redis;
   turns: Turns;
   deliveries: Deliveries;

@@ -1,5 +1,6 @@
 import express, { Router } from 'express';
 import type { Request, RequestHandler, Response } from 'express';
+import type { ProxyTrust } from '../../shared/address-ranges.ts';
 import { originOf } from '../address.ts';
 import type { AdminSessions } from './session.ts';
 import { createAllowance } from '../allowance.ts';
@@ -19,8 +20,8 @@ export type SignInParts = {
   sessions: AdminSessions;
   /** How the world reaches the relay. */
   publicUrl: string;
-  /** How many proxies stand in front. */
-  proxies: number;
+  /** Which machines that connect are proxies. */
+  proxies: ProxyTrust;
 };
 
 /** Guards everything under `/admin` and `/metrics` that is mounted behind it: a form and a signed cookie for people, Basic auth (any user name) for scripts. */
@@ -52,7 +53,7 @@ export function createSignIn({ password, sessions, publicUrl, proxies }: SignInP
 type Outcome = 'right' | 'wrong' | 'too many';
 
 /** Tries a password; what turns out right does not count. */
-function createAttempts(password: Password, proxies: number): (request: Request, attempt: string) => Promise<Outcome> {
+function createAttempts(password: Password, proxies: ProxyTrust): (request: Request, attempt: string) => Promise<Outcome> {
   const [byAddress, inAll] = [createAllowance(wrongPerAddress), createAllowance(wrongInAll)];
   return async (request, attempt) => {
     const origin = originOf(request, proxies);

@@ -8,7 +8,7 @@ import type { SenderLimit } from './sender-limit.ts';
 import { messageParties, parseMessage, parseStatus, requireSid, sendersAddresses, statusParties } from './webhook.ts';
 import type { StatusReport } from './webhook.ts';
 
-export type SignedFormParts = {
+export type FormHandlerParts = {
   judgeParties: JudgeParties;
   people: People;
   senders: SenderLimit;
@@ -27,7 +27,7 @@ export type SignedFormParts = {
 type Note = (attributes: SpanAttributes) => void;
 
 /** What is done with the forms that Twilio has signed. Both throw BadRequest 400, or when Redis is away; else Twilio is told 200. */
-export type SignedForms = {
+export type FormHandlers = {
   takeMessage(form: URLSearchParams, note: Note): Promise<void>;
   takeStatus(form: URLSearchParams, query: URLSearchParams, note: Note): Promise<void>;
 };
@@ -35,7 +35,7 @@ export type SignedForms = {
 /** What Redis has not taken after this time (ms) is refused, so that Twilio, told 503, tries again. */
 const patience = 1700;
 
-export function createSignedForms(parts: SignedFormParts): SignedForms {
+export function createFormHandlers(parts: FormHandlerParts): FormHandlers {
   const { judgeParties, people, senders, log } = parts;
 
   const leave = (path: string, foreign: Foreign): void => {
