@@ -1,4 +1,4 @@
-import { variables } from '../shared/env.ts';
+import { judgePassword, variables } from '../shared/env.ts';
 import type { Role } from './names.ts';
 
 export type VariableName = keyof typeof variables;
@@ -72,5 +72,7 @@ export function readersOf(name: VariableName): readonly Role[] {
 /** What is wrong with a value, in a short clause; undefined when nothing is. Never contains the value. */
 export function judgeValue(name: VariableName, value: string): string | undefined {
   const parsed = variables[name].safeParse(value);
+  const weakness = name === 'ADMIN_PASSWORD' ? judgePassword(value) : undefined;
+  if (weakness) return `${weakness}; take a longer one, or none, and one is made`;
   return parsed.success ? undefined : (parsed.error.issues[0]?.message ?? 'is not understood');
 }

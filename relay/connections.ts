@@ -96,22 +96,41 @@ export function createConnections({ mostOpen, mostAtOnce, mostUnanswered, isTrus
   };
 }
 
+/** What decides whether a request is read any further than its header. */
+export type Bounds = Pick<Connections, 'mayBegin'> & { isSuspect: (request: IncomingMessage) => boolean };
+
 /**
- * Options for Node's server by which a connection which asks for too much at once is cut off there and then. One read of 64 kB can
- * bring 2,600 requests, for which Node makes two objects each before anybody can object: 50 to 130 ms of CPU. Only an
- * upgrade stops its parser in the middle of what was read, after which Node closes the connection, as there is no protocol
- * to upgrade to.
+ * Options for Node's server by which a connection is cut off in the middle of what was read from it. One read of 64 kB can
+ * bring 2,600 requests or a body in 10,000 chunks, for each of which Node makes objects before anybody can object: up to
+ * 130 ms of CPU. Only an upgrade stops its parser there and then; so what asks for too much at once, and a body in chunks
+ * from an address that is suspect, are taken for an upgrade, and the server's event of that name refuses it.
  */
-export function createRequestBound({ mayBegin }: Connections): { IncomingMessage: typeof IncomingMessage; shouldUpgradeCallback: (request: IncomingMessage) => boolean } {
-  const refused = new WeakSet<IncomingMessage>();
+export function createRequestBounds({ mayBegin, isSuspect }: Bounds): { IncomingMessage: typeof IncomingMessage; shouldUpgradeCallback: (request: IncomingMessage) => boolean } {
+  const flooding = new WeakSet<IncomingMessage>();
+  const judged = new WeakSet<IncomingMessage>();
+  const isChunked = ({ headers }: IncomingMessage): boolean => headers['transfer-encoding'] !== undefined;
+  /** Node's parser writes into `upgrade` what the header says, reads whether to ask, and writes and reads the answer. */
   class BoundedRequest extends IncomingMessage {
+    declare asked: unknown;
+
     constructor(socket: Socket) {
       super(socket);
-      if (mayBegin(socket)) return;
-      refused.add(this);
-      // Node's parser says here what the header says of an upgrade.
-      Object.defineProperty(this, 'upgrade', { get: () => true, set() {} });
+      if (!mayBegin(socket)) flooding.add(this);
+    }
+
+    get upgrade(): unknown {
+      return this.asked || (!judged.has(this) && (flooding.has(this) || isChunked(this)));
+    }
+
+    set upgrade(value: unknown) {
+      this.asked = value;
     }
   }
-  return { IncomingMessage: BoundedRequest, shouldUpgradeCallback: (request) => refused.has(request) };
+  return {
+    IncomingMessage: BoundedRequest,
+    shouldUpgradeCallback(request) {
+      judged.add(request);
+      return flooding.has(request) || (isChunked(request) && isSuspect(request));
+    },
+  };
 }

@@ -19,8 +19,8 @@ const mostTrusted = 1000;
 export type Doorkeeper = {
   /** Whether the address has used its minute up; then the request is worth 429 and nothing else. */
   turnsAway(request: IncomingMessage): boolean;
-  /** The request was wrong. */
-  noteWrong(request: IncomingMessage): void;
+  /** The request was wrong; `weight` is as how many it counts. */
+  noteWrong(request: IncomingMessage, weight?: number): void;
   /** What was noted as wrong turned out to be right. */
   forgive(request: IncomingMessage): void;
   /** The request had a right signature. */
@@ -38,10 +38,12 @@ export function createDoorkeeper(proxies: ProxyTrust, log: Log, now: () => numbe
   const connections = new WeakSet<Socket>();
   return {
     turnsAway: (request) => wrong.isUsedUp(originOf(request, proxies)),
-    noteWrong(request) {
+    noteWrong(request, weight = 1) {
       const origin = originOf(request, proxies);
-      // Said once: a flood must not become a flood of lines.
-      if (wrong.take(origin) && wrong.isUsedUp(origin)) log.warn({ origin, perMinute: wrongPerMinute }, 'turned away for this minute: too many wrong requests');
+      for (let left = weight; left > 0 && wrong.take(origin); left -= 1) {
+        // Said once: a flood must not become a flood of lines.
+        if (wrong.isUsedUp(origin)) log.warn({ origin, perMinute: wrongPerMinute }, 'turned away for this minute: too many wrong requests');
+      }
     },
     forgive: (request) => wrong.giveBack(originOf(request, proxies)),
     noteSigned(request) {

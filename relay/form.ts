@@ -90,9 +90,7 @@ export function createBodies(most: number = mostHeld): Bodies {
         clearTimeout(timer);
         resolve({ chunks, reading });
       });
-      request.on('close', () => {
-        if (!request.complete) reading.fail(new BadRequest(400, 'the request broke off'));
-      });
+      request.on('close', () => reading.fail(new BadRequest(400, 'the request broke off')));
     });
   return {
     async read(request, { keep, within }) {

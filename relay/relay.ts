@@ -9,6 +9,7 @@ import type { Releasers, Running } from '../shared/lifecycle.ts';
 import type { Log } from '../shared/log.ts';
 import type { Messenger } from '../shared/messenger.ts';
 import { createPace, paceFor } from '../shared/pace.ts';
+import { judgePassword } from '../shared/env.ts';
 import { checkRedis } from '../shared/redis-check.ts';
 import { connectRedis } from '../shared/redis.ts';
 import { sweep } from '../shared/sweep.ts';
@@ -85,11 +86,13 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger: carri
 
     const doorkeeper = createDoorkeeper(config.TRUST_PROXY, log);
     const listener = createListener(relay, doorkeeper);
-    const server = await runServer({ port: config.PORT, host: config.HOST, listener, isTrusted: doorkeeper.trustsConnection });
+    const server = await runServer({ port: config.PORT, host: config.HOST, listener, doorkeeper });
     releasers.add('server', () => server.stop());
     const beginning = begin(relay, releasers);
     releasers.add('beginning', () => beginning.stop());
     log.info({ port: server.port, publicUrl: config.PUBLIC_URL }, 'the relay listens');
+    const weakness = config.ADMIN_PASSWORD === undefined ? undefined : judgePassword(config.ADMIN_PASSWORD);
+    if (weakness) log.warn(`ADMIN_PASSWORD ${weakness}: whoever guesses it reads every message. “openssl rand -base64 18” makes a good one`);
     return { url: `http://127.0.0.1:${server.port}`, stop: () => releasers.run() };
   } catch (error) {
     await releasers.run();

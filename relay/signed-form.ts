@@ -27,8 +27,8 @@ export function createSignedForms(verify: Verifier, doorkeeper: Doorkeeper): Sig
   const readSigned = async (request: IncomingMessage, url: string): Promise<URLSearchParams> => {
     const signature = request.headers['x-twilio-signature'];
     const isSigned = looksSigned(signature);
-    const isSuspect = doorkeeper.turnsAway(request) && !doorkeeper.trusts(request);
-    const { body, release } = await bodies.read(request, { keep: isSigned, within: isSuspect ? suspectMs : undefined });
+    const within = doorkeeper.turnsAway(request) && !doorkeeper.trusts(request) ? suspectMs : undefined;
+    const { body, release } = await bodies.read(request, { keep: isSigned, within });
     try {
       if (!isSigned) throw new BadRequest(403, 'no valid signature');
       if (body.length > smallForm) await myTurn();

@@ -25,6 +25,14 @@ function readAs<Value>(read: (text: string) => Value): (text: string, context: z
 
 const seconds = z.coerce.number('must be a number of seconds').positive('must be more than 0');
 
+/** The dashboard's password should have at least this many characters: it is all that stands between the world and what was said. */
+export const shortestPassword = 12;
+
+/** What is wrong with a password for the dashboard, as a short clause; undefined when nothing is. */
+export function judgePassword(password: string): string | undefined {
+  return [...password].length < shortestPassword ? `has under ${shortestPassword} characters, so that it can be guessed` : undefined;
+}
+
 /**
  * The form of every variable that the system reads. A process picks the ones it uses; a variable that is set but malformed is a
  * problem for everybody, one that is missing only for who demands it.

@@ -76,6 +76,8 @@ export const keys = {
   typing: (conversation: string): string => `${prefix}:typing:${conversation}`,
   /** STRING: which worker boot holds the conversation's Claude Code process. */
   live: (conversation: string): string => `${prefix}:live:${conversation}`,
+  /** ZSET of the dashboard's sessions that were signed out, by when their cookies end (ms since 1970); each named by the digest of its id. */
+  endedSessions: `${prefix}:ended-sessions`,
   /** Pub/sub channel on which workers hear of what concerns a running turn or a live session. */
   control: `${prefix}:control`,
   /** Pub/sub channel on which the workers hear of each message that was accepted. The relay, which does not listen to it, is spared its own words. */

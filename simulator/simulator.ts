@@ -54,7 +54,7 @@ export type Simulator = Running & {
 /** Made up, like everything of this account. */
 const account = { accountSid: `AC${'5'.repeat(32)}`, authToken: 'simulated-auth-token', number: '+15550100000' };
 const phones = ['+15551230001', '+15551230002'];
-const dashboardPassword = 'sidepocket';
+const dashboardPassword = 'sidepocket-here';
 /** The variable by which the processes of a local system are known, should it be killed itself. */
 const localMark = 'SIDEPOCKET_LOCAL';
 /** How long the worker may take to stop (ms): its STOP_SECONDS and what it closes. */

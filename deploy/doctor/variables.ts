@@ -1,5 +1,5 @@
 import { parseRelayConfig } from '../../relay/config.ts';
-import { variables } from '../../shared/env.ts';
+import { judgePassword, variables } from '../../shared/env.ts';
 import type { Environment } from '../../shared/env.ts';
 import { SetupError } from '../../shared/errors.ts';
 import { parseWorkerConfig } from '../../worker/config.ts';
@@ -44,6 +44,9 @@ export function checkVariables(environment: Environment, parts: readonly Part[])
     }
   }
   const found = [...complaints].map(([name, { text, by }]) => problem(name, by.length < parts.length ? `${text}; the ${by.join(' and ')} needs it` : text, adviceFor(name)));
+  const password = parts.includes('relay') ? readVariable('ADMIN_PASSWORD', environment) : undefined;
+  const weakness = password === undefined ? undefined : judgePassword(password);
+  if (weakness) found.push(problem('ADMIN_PASSWORD', weakness, 'Set a longer one, such as the output of openssl rand -base64 18.'));
   const set = Object.keys(variables).filter((name) => environment[name]?.trim() && !complaints.has(name));
   return [...found, ...(set.length > 0 ? [ok('Variables', `${set.length} ${set.length === 1 ? 'is' : 'are'} set and well-formed`)] : [])];
 }

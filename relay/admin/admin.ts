@@ -23,6 +23,8 @@ export type AdminParts = {
   onRetried: () => void;
   /** Whether anything may be changed here. */
   mayWrite: boolean;
+  /** What the owner should mend about this dashboard, as a sentence; undefined when there is nothing. */
+  warning: string | undefined;
   log: Log;
 };
 
@@ -31,12 +33,12 @@ const turnId = /^(?:(?:SM|MM)[0-9a-fA-F]{32}|schedule-\d+-\d+-\d+|\d{1,16})$/;
 
 /** Our own pages under `/admin`, to be mounted behind the sign-in: the overview, each turn, and with `mayWrite` what can be done about them. */
 export function createAdmin(parts: AdminParts): Router {
-  const { sessions, overview, stories, failed, clean, mayWrite, log } = parts;
+  const { sessions, overview, stories, failed, clean, mayWrite, warning, log } = parts;
   const router = Router();
   const frame = (request: Request): { token: string; mayWrite: boolean; said: string } => ({ token: sessions.formToken(request), mayWrite, said: saidBy(request.query['done']) });
   const notHere = (request: Request): string => adminPage({ title: 'Not here', path: '', token: sessions.formToken(request) }, html`<section class="card"><h1>This turn is not here</h1><p class="soft">Either it never was, or it is no longer kept.</p></section>`);
 
-  router.get('/admin', async (request, response) => void response.set('Cache-Control', 'no-store').type('html').send(overviewPage(await overview(), frame(request))));
+  router.get('/admin', async (request, response) => void response.set('Cache-Control', 'no-store').type('html').send(overviewPage(await overview(), { ...frame(request), warning })));
   router.get('/admin/turns/:id', async (request, response) => {
     const { id } = request.params;
     const story = turnId.test(id) ? await stories.read(id) : undefined;

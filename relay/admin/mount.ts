@@ -1,5 +1,6 @@
 import type { Router } from 'express';
 import { createFailedMessages } from '../../shared/failed-messages.ts';
+import { judgePassword } from '../../shared/env.ts';
 import type { ProxyTrust } from '../../shared/address-ranges.ts';
 import type { Log } from '../../shared/log.ts';
 import type { Deliveries, Turns } from '../../shared/queues.ts';
@@ -34,8 +35,9 @@ export type AdminMountParts = {
 export async function createAdminMount(parts: AdminMountParts): Promise<{ signIn: Router; pages: Router; dashboard: Router } | undefined> {
   const { config, redis, turns, deliveries, schedules, spend, acks, versions, onRetried, log } = parts;
   if (config.ADMIN_PASSWORD === undefined) return undefined;
+  const weakness = judgePassword(config.ADMIN_PASSWORD);
   const password = await createPassword(config.ADMIN_PASSWORD);
-  const sessions = createAdminSessions(password, config.PUBLIC_URL.startsWith('https:'));
+  const sessions = createAdminSessions(password, config.PUBLIC_URL.startsWith('https:'), redis);
   const failed = createFailedMessages(redis, turns);
   const queues = [turns.queue, deliveries.queue, schedules.queue];
   return {
@@ -46,6 +48,7 @@ export async function createAdminMount(parts: AdminMountParts): Promise<{ signIn
       stories: createTurnStories(redis, turns, failed),
       clean: createCleaning(redis, queues),
       mayWrite: config.ADMIN_WRITE,
+      warning: weakness && `The password of this dashboard ${weakness}. Set a longer ADMIN_PASSWORD.`,
     }),
     dashboard: createDashboard(queues),
   };

@@ -9,13 +9,17 @@ import { spendPlot } from './spend-plot.ts';
 import type { TurnLine } from './turn-line.ts';
 import { tag } from './turn-page.ts';
 
-/** The overview as a page. `mayWrite`: there are buttons that change something; `said` is what the last one did. */
-export function overviewPage(overview: Overview, { token, mayWrite, said }: { token: string; mayWrite: boolean; said: string }): string {
+/** How the overview is shown. `mayWrite`: there are buttons that change something; `said` is what the last one did; `warning` is what the owner should mend. */
+export type OverviewFrame = { token: string; mayWrite: boolean; said: string; warning?: string | undefined };
+
+/** The overview as a page. */
+export function overviewPage(overview: Overview, { token, mayWrite, said, warning }: OverviewFrame): string {
   const { now, turns, conversations, spend, monthUsd } = overview;
   const total = spend.reduce((sum, { costUsd }) => sum + costUsd, 0);
   return adminPage(
     { title: 'Overview', path: '/admin', token },
     html`<div class="head"><h1>Overview</h1><span class="soft small">as of ${momentWords(now)} UTC, <a href="/admin">refresh</a></span></div>
+${warning !== undefined && html`<section class="card" role="alert"><p class="bad">${warning}</p></section>`}
 ${said && html`<p class="said" role="status">${said}</p>`}
 <div class="tiles">${tiles(overview)}</div>
 ${deadLetters(overview, token, mayWrite)}

@@ -1,30 +1,28 @@
-import { createHash, createHmac, scrypt, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 
 const salt = 'sidepocket sign-in';
 const scryptAsync = promisify<string, string, number, Buffer>(scrypt);
 
-/** A password of which only the scrypt hash is kept. */
+/** The dashboard's password, as digests. */
 export type Password = {
-  /** Compares in constant time. */
-  isRight(attempt: string): Promise<boolean>;
+  /** Compares in constant time. An attempt costs some microseconds, so guesses by the thousand take nothing from webhooks. */
+  isRight(attempt: string): boolean;
   /** A key for another purpose, the same as long as the password is the same. */
   key(purpose: string): string;
 };
 
-/** The hash is slow on purpose, and made beside the event loop: webhooks must not wait for it. */
+/**
+ * Only the keys are made by the slow hash, once, since what they sign leaves this process: a stolen cookie must not let
+ * anybody try passwords by the million. Attempts are limited by address, and compared by a digest that no other process knows.
+ */
 export async function createPassword(password: string): Promise<Password> {
   const hash = await scryptAsync(password, salt, 32);
-  /** The digest of an attempt that was right: a script that asks often pays for the slow hash once. */
-  let known: Buffer | undefined;
+  const ours = randomBytes(32);
+  const digestOf = (text: string): Buffer => createHmac('sha256', ours).update(text, 'utf8').digest();
+  const right = digestOf(password);
   return {
-    async isRight(attempt) {
-      const digest = createHash('sha256').update(hash).update(attempt).digest();
-      if (known && timingSafeEqual(known, digest)) return true;
-      if (!timingSafeEqual(hash, await scryptAsync(attempt, salt, 32))) return false;
-      known = digest;
-      return true;
-    },
+    isRight: (attempt) => timingSafeEqual(digestOf(attempt), right),
     key: (purpose) => createHmac('sha256', hash).update(purpose).digest('hex'),
   };
 }

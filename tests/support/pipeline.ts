@@ -24,7 +24,7 @@ import { scaled } from './machine-speed.ts';
 export const phone = '+15551230001';
 export const otherPhone = '+15551230002';
 export const stranger = '+15559999999';
-export const password = 'open sesame';
+export const password = 'open sesame, please';
 
 export type Pipeline = {
   /** The variables that both processes would have. */
