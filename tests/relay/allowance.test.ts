@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { parseProxyTrust } from '../../shared/address-ranges.ts';
 import { array, assert, boolean, integer, property } from 'fast-check';
 import { expect, test } from 'vitest';
 import { networkOf, originOf } from '../../relay/address.ts';
@@ -23,12 +24,12 @@ test('what is given back can be taken again, and no more than that', () => {
   expect([1, 2].map(() => allowance.take('a'))).toEqual([true, false]);
 });
 
-test('a hundred thousand keys take the memory of ten thousand, and a newcomer among them has a share of its own', () => {
+test('twenty thousand keys take the memory of ten thousand, and a newcomer among them has a share of its own', () => {
   const allowance = createAllowance(2, () => 0);
-  const taken = Array.from({ length: 100_000 }, (_, index) => allowance.take(`key ${index}`) && allowance.take(`key ${index}`));
+  const taken = Array.from({ length: 20_000 }, (_, index) => allowance.take(`key ${index}`) && allowance.take(`key ${index}`));
   expect(taken.every(Boolean)).toBe(true);
   // Those of the last ten thousand are counted still, the others are forgotten.
-  expect(['key 99999', 'key 90000', 'key 89999', 'newcomer'].map((key) => allowance.isUsedUp(key))).toEqual([true, true, false, false]);
+  expect(['key 19999', 'key 10000', 'key 9999', 'newcomer'].map((key) => allowance.isUsedUp(key))).toEqual([true, true, false, false]);
 });
 
 test('an address is counted by its network: IPv4 whole, IPv6 by the first 64 bits', () => {
@@ -57,4 +58,36 @@ test('X-Forwarded-For is believed as far as proxies stand in front, and not a st
   expect([0, 1, 2].map((proxies) => originOf(from(client), proxies))).toEqual(['10.0.0.1', client, client]);
   expect([0, 1].map((proxies) => originOf(from(undefined), proxies))).toEqual(['10.0.0.1', '10.0.0.1']);
   expect(originOf(from(' , ,'), 1)).toBe('unknown');
+});
+
+/** A request as it comes from a machine, with these headers. */
+const requestFrom = (remoteAddress: string, headers: Record<string, string>): IncomingMessage => ({ headers, socket: { remoteAddress } }) as unknown as IncomingMessage;
+
+test('named proxies are believed and their neighbours are not', () => {
+  const trust = parseProxyTrust('127.0.0.1, 10.0.0.0/8,fd00:1::/32');
+  const told = (peer: string, forwarded: string): string => originOf(requestFrom(peer, { 'x-forwarded-for': forwarded }), trust);
+  expect(told('10.0.0.5', '1.1.1.1, 203.0.113.1')).toBe('203.0.113.1');
+  expect(told('::ffff:10.0.0.5', '1.1.1.1, 203.0.113.1, 10.9.9.9')).toBe('203.0.113.1');
+  expect(told('fd00:1::7', '2001:db8::1')).toBe('2001:db8:0:0::/64');
+  // A neighbour writes what it likes and is counted itself.
+  expect(told('172.18.0.3', '203.0.113.1')).toBe('172.18.0.3');
+  expect(told('11.0.0.1', '203.0.113.1')).toBe('11.0.0.1');
+  expect(told('10.0.0.5', '10.0.0.6, 10.0.0.7')).toBe('10.0.0.6');
+  expect(originOf(requestFrom('10.0.0.5', {}), trust)).toBe('10.0.0.5');
+  expect(told('10.0.0.5', 'nonsense')).toBe('unknown');
+  expect(told('10.0.0.5', `${'9.9.9.9,'.repeat(4000)} 203.0.113.1`)).toBe('203.0.113.1');
+});
+
+test('on Fly the proxy is believed, and a machine of the private network is not', () => {
+  const headers = { 'fly-client-ip': '203.0.113.1', 'x-forwarded-for': '1.1.1.1, 203.0.113.2, 66.241.124.1' };
+  expect(originOf(requestFrom('172.16.5.226', headers), 'fly')).toBe('203.0.113.1');
+  expect(originOf(requestFrom('172.16.5.226', { 'x-forwarded-for': headers['x-forwarded-for'] }), 'fly')).toBe('203.0.113.2');
+  expect(originOf(requestFrom('172.16.5.226', { ...headers, 'fly-client-ip': 'nonsense' }), 'fly')).toBe('203.0.113.2');
+  expect(originOf(requestFrom('fdaa:0:1da8:a7b::2', headers), 'fly')).toBe('fdaa:0:1da8:a7b::/64');
+  expect(parseProxyTrust(' fly ')).toBe('fly');
+});
+
+test('TRUST_PROXY is a number, fly, or addresses and ranges', () => {
+  expect(['0', '1', ' 2 ', '10'].map(parseProxyTrust)).toEqual([0, 1, 2, 10]);
+  for (const wrong of ['11', '-1', '1.5', 'Fly', 'yes', '10.0.0.0/33', '10.0.0.0/', '10.0.0.0/8/8', '::1/129', '1.2.3', 'proxy.example', '10.0.0.1,', '10.0.0.1;10.0.0.2']) expect(() => parseProxyTrust(wrong), wrong).toThrow(RangeError);
 });
