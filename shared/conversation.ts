@@ -22,6 +22,8 @@ export const Conversation = z.object({
   verbose: field,
   /** What the person has granted on top of the day's budget: the day (`YYYY-MM-DD`), a blank, and US dollars. */
   granted: field,
+  /** What of the project's own programs the person has agreed to, as JSON: `yes`, `no`, `told` or `off` by the digest of what would run. */
+  trusted: field,
   /** What the running turn has asked the person, as JSON. */
   questions: field,
 });

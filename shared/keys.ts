@@ -16,7 +16,10 @@ export const keys = {
   scheduleChoices: (conversation: string): string => `${prefix}:schedule-choices:${conversation}`,
   /** HASH: which conversation an address belongs to that does not name it: a person's user id beside their number, or the other way round. */
   aliases: `${prefix}:aliases`,
-  /** HASH: what is known of a conversation (its session; the address that wrote last, and when, where it is not the conversation's own). */
+  /**
+   * HASH: what is known of a conversation (its session; the address that wrote last, and when, where it is not the conversation's own; which of the
+   * project's own programs may run).
+   */
   conversation: (conversation: string): string => `${prefix}:conversation:${conversation}`,
   /** ZSET of a conversation's sessions by last use (ms since 1970), and HASH of their titles. */
   sessions: (conversation: string): string => `${prefix}:sessions:${conversation}`,

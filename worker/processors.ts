@@ -20,6 +20,7 @@ import { createSpend } from '../shared/spend.ts';
 import { createTyping } from '../shared/typing.ts';
 import type { Agent } from './agent/agent.ts';
 import { createAgentFiles } from './agent/agent-files.ts';
+import { createWorkspaceReader } from './agent/workspace-reader.ts';
 import type { Arrivals } from './arrivals.ts';
 import type { WorkerConfig } from './config.ts';
 import { createDeliveryProcessor } from './deliveries.ts';
@@ -60,7 +61,7 @@ export function createProcessors({ messenger, config, parts, redis, turns, deliv
   });
   const processTurn = createTurnProcessor({
     agent, arrivals, outbox, ledger, schedules, log,
-    readOpening: createReadOpening(redis), inbox: createInbox(redis), conversations: createConversations(redis), files: createFileStore(redis), agentFiles: createAgentFiles(parts.user), sessions: createSessions(redis), spend: createSpend(redis),
+    readOpening: createReadOpening(redis), inbox: createInbox(redis), conversations: createConversations(redis), files: createFileStore(redis), agentFiles: createAgentFiles(parts.user), workspaces: createWorkspaceReader(parts.user), sessions: createSessions(redis), spend: createSpend(redis),
     dataDir: config.DATA_DIR, publicUrl: config.PUBLIC_URL, silence: parts.silence,
     permissions: config.PERMISSIONS, answerMs: config.ANSWER_MINUTES * 60_000, budgets: { turnUsd: config.BUDGET_USD_PER_TURN, dayUsd: config.BUDGET_USD_PER_DAY },
     scheduleLimits, idleMinutes: config.IDLE_MINUTES, places: createPlaces(parts.concurrency.turns), now: Date.now,

@@ -33,11 +33,14 @@ import { createTurnEvents } from './turn-events.ts';
 import type { EventParts } from './turn-events.ts';
 import { createWatchdog } from './watchdog.ts';
 import type { Silence } from './watchdog.ts';
+import { createWorkspaceTrust } from './workspace-trust.ts';
+import type { TrustParts } from './workspace-trust.ts';
 import { workspaceOf } from './workspace.ts';
 
 export type WorkParts = HandOverParts &
   EventParts &
   BudgetParts &
+  TrustParts &
   FeedParts & {
     agent: Agent;
     files: FileStore;
@@ -95,6 +98,7 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
   let endListening = (): void => undefined;
   try {
     await parts.agentFiles.makeDirectory(workspace);
+    const trust = createWorkspaceTrust(parts, context, questions, workspace);
     if (!(await feed.begin(fresh))) return undefined;
     typing.begin();
     // Not before the first messages are handed over: what has come in meanwhile is told now.
@@ -119,7 +123,8 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
     const tools = { ...chatTools, ...createScheduleTools({ schedules: parts.schedules, conversations: parts.conversations, outbox: parts.outbox, limits: parts.scheduleLimits, turn, conversation, fence, now: Date.now }), ...createAskTools(questions, budget) };
     await budget.mayGoOn(0, signal);
     const permissions = permissionsOf(settings.permissions, parts.permissions);
-    for await (const event of parts.agent.work({ conversation, workspace, prompts: feed.prompts, tools, session: handOver.session(), signal, permissions, model: settings.model })) {
+    const grants = await trust.settle(permissions, signal);
+    for await (const event of parts.agent.work({ conversation, workspace, prompts: feed.prompts, tools, session: handOver.session(), signal, permissions, model: settings.model, grants })) {
       watchdog.note(event);
       telling.note(event);
       screenshots.note(event);

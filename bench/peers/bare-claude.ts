@@ -8,8 +8,10 @@ import path from 'node:path';
 import { query } from '@anthropic-ai/claude-agent-sdk';
 import type { McpServerConfig, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
 import { browserCommand } from '../../worker/agent/browser.ts';
+import { createConfigRoots } from '../../worker/agent/config-root.ts';
 import { agentEnvironment } from '../../worker/agent/environment.ts';
 import { createSessionOptions } from '../../worker/agent/session-options.ts';
+import { noGrants } from '../../worker/agent/workspace-grants.ts';
 
 /** What the program is given: `usual` runs the browser's MCP server as a process of the session's own, as its page says; `text` is asked at once. */
 export type BareSetting = { dataDir: string; modelUrl: string; chromium: string | undefined; usual: boolean; text?: string };
@@ -23,8 +25,10 @@ const imagesDir = path.join(dataDir, 'images');
 const env = agentEnvironment(process.env, dataDir, { ANTHROPIC_BASE_URL: modelUrl, ANTHROPIC_API_KEY: 'scripted' }, { mark: `bench/${path.basename(dataDir)}@${dataDir}`, name: 'bench', isRoot: process.getuid?.() === 0 });
 for (const directory of [workspace, imagesDir, env['HOME'], env['TMPDIR']]) if (directory) mkdirSync(directory, { recursive: true });
 
+const root = await createConfigRoots(dataDir).of(workspace);
+
 async function ask({ text, session }: BareAsk): Promise<string> {
-  const options = createSessionOptions({ imagesDir, chromium }, { env, furnishBrowser: async () => env, live: () => undefined });
+  const options = createSessionOptions({ imagesDir, chromium }, { env, furnishBrowser: async () => env, root, project: { workspace, grants: noGrants }, live: () => undefined });
   const asProcess: Record<string, McpServerConfig> = usual ? { playwright: { type: 'stdio', ...browserCommand(chromium, imagesDir) } } : {};
   const id = session ?? randomUUID();
   const running = query({

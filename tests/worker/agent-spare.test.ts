@@ -57,8 +57,8 @@ test('a spare serves the next new session, in its own directory; then another is
 test('a spare that may not serve a directory, or has died, leaves the session to a process of its own', async () => {
   await withAgent({ spareMs: 50, maxLive: 2 }, async (bench, say) => {
     const settings = path.join(await bench.workspace(bob.slice(1)), '.claude');
-    await mkdir(settings, { recursive: true });
-    await writeFile(path.join(settings, 'settings.json'), JSON.stringify({ env: { COLOUR: 'blue' } }));
+    await mkdir(path.join(settings, 'agents'), { recursive: true });
+    await writeFile(path.join(settings, 'agents', 'painter.md'), '---\nname: painter\ndescription: Paints.\n---\nPaint.');
     await say(ann, 'say hi');
     await bench.agent.release(ann);
     const refused = await spareOf(bench);

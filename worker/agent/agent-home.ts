@@ -9,6 +9,9 @@ import type { AgentSecrets } from './environment.ts';
 import { grantGithub } from './github-access.ts';
 import { runModelProxy } from './model-proxy.ts';
 import type { ModelProxy } from './model-proxy.ts';
+import { createConfigRoots } from './config-root.ts';
+import type { ConfigRoots } from './config-root.ts';
+import { cleanGlobalConfig } from './global-config.ts';
 import { createSessionStore } from './session-store.ts';
 import { readTranscript } from './transcript.ts';
 import type { TranscriptEntry } from './transcript.ts';
@@ -30,6 +33,10 @@ export type AgentHome = {
    * among directories. What is there already is left as it is. Throws when something could not be made.
    */
   furnish(name: string, directories: string[]): Promise<(mark: string) => Record<string, string>>;
+  /** What Claude Code takes for a project's settings. */
+  roots: ConfigRoots;
+  /** Takes out of Claude Code's own settings what would change a process that starts now. Never rejects. */
+  clean(): Promise<void>;
   /** A session's transcript; empty when there is none. */
   transcript(session: string, workspace: string): Promise<TranscriptEntry[]>;
   close(): Promise<void>;
@@ -44,7 +51,11 @@ export function createAgentHome({ dataDir, user, secrets, host, log }: AgentHome
   let github: Promise<Record<string, string>> | undefined;
   let identity: Promise<void> | undefined;
 
+  const roots = createConfigRoots(dataDir);
+
   return {
+    roots,
+    clean: () => cleanGlobalConfig(files, claudeDirectory(dataDir), log),
     async furnish(name, directories) {
       const { HOME: home = '', TMPDIR: temporary = '' } = agentEnvironment({}, dataDir, {}, { mark: '', name, isRoot });
       identity ??= giveIdentity(files, home);
@@ -55,7 +66,7 @@ export function createAgentHome({ dataDir, user, secrets, host, log }: AgentHome
     },
     transcript: (session, workspace) => readTranscript(session, workspace, store),
     async close() {
-      await (await proxy)?.stop();
+      await Promise.all([(await proxy)?.stop(), roots.close()]);
     },
   };
 }

@@ -1,3 +1,5 @@
+import type { WorkspaceGrants } from './workspace-grants.ts';
+
 /** One message as the agent gets it. `id` is derived from the person's message, so that it is found again after a crash. */
 export type Prompt = {
   id: string;
@@ -86,12 +88,14 @@ export type AgentTurn = {
   permissions: PermissionMode;
   /** The model to use, by its id or an alias such as `opus`; undefined is Claude Code's own choice. */
   model: string | undefined;
+  /** What of the workspace's own may run; absent, nothing. */
+  grants?: WorkspaceGrants;
   /** Ends the turn at once: whatever runs is interrupted and its processes end. */
   signal: AbortSignal;
 };
 
 /** What is known of a turn before it begins. */
-export type ComingTurn = Pick<AgentTurn, 'conversation' | 'workspace' | 'session' | 'model' | 'permissions'>;
+export type ComingTurn = Pick<AgentTurn, 'conversation' | 'workspace' | 'session' | 'model' | 'permissions' | 'grants'>;
 
 /**
  * The one who answers. Contract of `work`: events come in order; each prompt is in exactly one `answer`; it ends after the last one.

@@ -11,6 +11,7 @@ import { createMachineWatch } from './machine-watch.ts';
 import type { SessionOptionParts } from './session-options.ts';
 import { settingsOf, startSession } from './session-start.ts';
 import type { SessionParts } from './session-start.ts';
+import { grantsKey, noGrants } from './workspace-grants.ts';
 import { startSpare } from './spare.ts';
 import { createSpares } from './spares.ts';
 import type { Spares } from './spares.ts';
@@ -54,7 +55,8 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
 
   /** A process for the turn, of which nobody knows yet. */
   const start = async (turn: ComingTurn): Promise<LiveSession> => {
-    const isSpared = turn.session === undefined && spares.count() > 0;
+    // A spare is started before it is known what its workspace brings.
+    const isSpared = turn.session === undefined && spares.count() > 0 && keyOf(turn) === '';
     budget.makeRoom(isSpared ? 0 : 1);
     return (isSpared ? await spares.claim(turn) : undefined) ?? (await startSession(parts, turn));
   };
@@ -121,8 +123,13 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   };
 }
 
-/** Whether a process is in the turn's session; for a new one, that it has not been given anything. */
-function serves(live: LiveSession, { session }: AgentTurn): boolean {
-  if (live.ended) return false;
+/** Whether a process is in the turn's session, with the same grants; for a new one, that it has not been given anything. */
+function serves(live: LiveSession, turn: AgentTurn): boolean {
+  const { session } = turn;
+  if (live.ended || live.grants !== keyOf(turn)) return false;
   return session === undefined ? !live.resumed && live.sent.size === 0 : live.id === session;
+}
+
+function keyOf({ grants = noGrants }: ComingTurn): string {
+  return grantsKey(grants);
 }

@@ -41,6 +41,8 @@ export function agentEnvironment(host: Environment, dataDir: string, given: Envi
     CLAUDE_CONFIG_DIR: claudeDirectory(dataDir),
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
     DISABLE_AUTOUPDATER: '1',
+    // No settings file, wherever it lies, changes where the model is, by which key, or through which proxy.
+    CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1',
     CLAUDE_AGENT_SDK_CLIENT_APP: 'sidepocket',
     // Claude Code refuses to skip its permission questions as root unless told that it is in a sandbox; the VM is one.
     IS_SANDBOX: isRoot ? '1' : undefined,

@@ -32,6 +32,8 @@ export type LiveSession = {
   readonly workspace: string;
   /** The process was started on an existing session: what it knows is in the transcript. */
   readonly resumed: boolean;
+  /** What of the workspace's own it runs with, as grantsKey names it. */
+  readonly grants: string;
   /** The prompts that were given to this process. */
   readonly sent: ReadonlySet<string>;
   readonly ended: boolean;
@@ -65,10 +67,19 @@ const interruptPatience = 1000;
 /**
  * What a session is made of: `id` is the session's, new or resumed, `processes` are those around it, `transcript` reads what is written down under an id.
  */
-export type SessionStart = { id: string; workspace: string; processes: SessionProcesses; resumed: boolean; settings: Settings; transcript: (id: string) => Promise<TranscriptEntry[]> };
+export type SessionStart = {
+  id: string;
+  workspace: string;
+  processes: SessionProcesses;
+  resumed: boolean;
+  settings: Settings;
+  grants: string;
+  transcript: (id: string) => Promise<TranscriptEntry[]>;
+};
 
 /** The session of a Claude Code process, which `open` starts, or takes, with what it is to read its prompts from. Throws what `open` throws. */
-export function createLiveSession({ id, workspace, processes, resumed, settings, transcript }: SessionStart, open: (prompts: AsyncIterable<SDKUserMessage>) => Query): LiveSession {
+export function createLiveSession(start: SessionStart, open: (prompts: AsyncIterable<SDKUserMessage>) => Query): LiveSession {
+  const { id, workspace, processes, resumed, settings, grants, transcript } = start;
   const input = createChannel<SDKUserMessage>();
   const sent = new Set<string>();
   const translate = createTranslator(resumed);
@@ -86,6 +97,7 @@ export function createLiveSession({ id, workspace, processes, resumed, settings,
     },
     workspace,
     resumed,
+    grants,
     sent,
     browser: undefined,
     tools: undefined,

@@ -12,6 +12,11 @@ import { instructions } from './instructions.ts';
 import type { LiveSession } from './live-session.ts';
 import { createCanUseTool } from './permissions.ts';
 import { createSpawn } from './processes.ts';
+import { projectHooks } from './project-hooks.ts';
+import { lockSession, serversOf, variablesOf } from './session-locks.ts';
+import { noGrants } from './workspace-grants.ts';
+import type { WorkspaceGrants } from './workspace-grants.ts';
+import { createWorkspaceReader } from './workspace-reader.ts';
 
 export type SessionOptionParts = {
   imagesDir: string;
@@ -29,12 +34,18 @@ export type Surroundings = {
   env: Record<string, string>;
   /** Makes what its browser needs in a workspace, with a directory for the pictures, and returns the browser's whole environment. */
   furnishBrowser(workspace: string, pictures: string): Promise<Record<string, string>>;
+  /** The worker's own directory that stands for the project's settings. */
+  root: string;
+  /** The workspace with what of its own may run there; undefined for a spare, which has none yet. */
+  project: { workspace: string; grants: WorkspaceGrants } | undefined;
   /** The session that it works for, asked for at each use; a spare has none yet. */
   live(): LiveSession | undefined;
 };
 
-/** The part of Claude Code's options that is the same for every session. */
-export function createSessionOptions({ imagesDir, chromium, user, bounds, watchesCost }: SessionOptionParts, { env, furnishBrowser, live }: Surroundings): Options {
+/** The part of Claude Code's options that is the same for every session, but for what a project brings. */
+export function createSessionOptions(parts: SessionOptionParts, { env, furnishBrowser, root, project, live }: Surroundings): Options {
+  const { imagesDir, chromium, user, bounds, watchesCost } = parts;
+  const grants = project?.grants ?? noGrants;
   const startBrowser = async (): Promise<BrowserProcess> => {
     const session = live();
     if (!session) throw new Error('Nobody is at work.');
@@ -42,15 +53,16 @@ export function createSessionOptions({ imagesDir, chromium, user, bounds, watche
     const browserEnv = await furnishBrowser(session.workspace, pictures);
     return (session.browser = startBrowserProcess({ command: browserCommand(chromium, pictures), workspace: session.workspace, env: browserEnv, user, ...(bounds ? { bounds } : {}) }));
   };
+  const variables = { ...variablesOf(grants), ...env };
+  const hooks = project ? projectHooks({ ...project, env: variables, user, reader: createWorkspaceReader(user), tools: () => live()?.tools }) : {};
   return {
     env,
     allowDangerouslySkipPermissions: true,
-    allowedTools: ['mcp__whatsapp'],
     canUseTool: createCanUseTool(() => live()?.tools),
-    ...(watchesCost ? { hooks: { PreToolUse: [watchCost(live)] } } : {}),
+    hooks: { ...hooks, PreToolUse: [...(watchesCost ? [watchCost(live)] : []), ...(hooks.PreToolUse ?? [])] },
     systemPrompt: { type: 'preset', preset: 'claude_code', append: instructions, snapshot: true },
-    settingSources: ['user', 'project', 'local'],
-    mcpServers: { playwright: browserServer(startBrowser), whatsapp: chatServer(() => live()?.tools) },
+    ...lockSession({ env, root, grants, workspace: project?.workspace }),
+    mcpServers: { ...serversOf(grants, variables), playwright: browserServer(startBrowser), whatsapp: chatServer(() => live()?.tools) },
     includePartialMessages: true,
     spawnClaudeCodeProcess: createSpawn(user, bounds),
   };

@@ -7,6 +7,7 @@ import { createLiveSession } from './live-session.ts';
 import type { LiveSession, Settings } from './live-session.ts';
 import { claudeModes } from './permissions.ts';
 import { createSessionOptions } from './session-options.ts';
+import { grantsKey, noGrants } from './workspace-grants.ts';
 import type { SessionOptionParts, Surroundings } from './session-options.ts';
 import type { SessionProcesses, WorkProcesses } from './work-processes.ts';
 
@@ -19,7 +20,7 @@ export type SessionParts = SessionOptionParts & {
 };
 
 /** What a turn needs its session for: where it works, what it goes on with, and by which settings. */
-export type Wanted = Pick<AgentTurn, 'workspace' | 'session' | 'model' | 'permissions'>;
+export type Wanted = Pick<AgentTurn, 'workspace' | 'session' | 'model' | 'permissions' | 'grants'>;
 
 export function settingsOf({ model, permissions }: Wanted, usualModel: string | undefined): Settings {
   return { model: model ?? usualModel, permissions: claudeModes[permissions] };
@@ -28,16 +29,19 @@ export function settingsOf({ model, permissions }: Wanted, usualModel: string | 
 /** Starts Claude Code in a session of its own, or in the one that it goes on with; one of which nothing is written down is begun anew. */
 export async function startSession(parts: SessionParts, wanted: Wanted): Promise<LiveSession> {
   const { home } = parts;
-  const { workspace, session } = wanted;
+  const { workspace, session, grants = noGrants } = wanted;
   const endOthers = session === undefined ? undefined : parts.processes.endOthers(session);
-  const [environmentOf, written] = await Promise.all([home.furnish(path.basename(workspace), [workspace]), session === undefined ? [] : home.transcript(session, workspace), endOthers]);
+  const [environmentOf, root, written] = await Promise.all([
+    home.furnish(path.basename(workspace), [workspace]), home.roots.of(workspace), session === undefined ? [] : home.transcript(session, workspace), home.clean(), endOthers,
+  ]);
   const resumed = session !== undefined && written.length > 0;
   const id = resumed ? session : randomUUID();
   const processes = parts.processes.ofSession(id);
   const settings = settingsOf(wanted, parts.model);
   let live: LiveSession | undefined;
-  const options = createSessionOptions(partsFor(parts, processes), surround(home, processes.mark, environmentOf, () => live));
-  live = createLiveSession({ id, workspace, processes, resumed, settings, transcript: (other) => home.transcript(other, workspace) }, (prompt) =>
+  const project = { workspace, grants };
+  const options = createSessionOptions(partsFor(parts, processes), { ...surround(home, processes.mark, environmentOf, () => live), root, project });
+  live = createLiveSession({ id, workspace, processes, resumed, settings, grants: grantsKey(grants), transcript: (other) => home.transcript(other, workspace) }, (prompt) =>
     query({ prompt, options: { ...options, cwd: workspace, ...(resumed ? { resume: id } : { sessionId: id }), ...(settings.model ? { model: settings.model } : {}), permissionMode: settings.permissions } }),
   );
   return live;
@@ -49,7 +53,7 @@ export function partsFor(parts: SessionParts, { user, group }: SessionProcesses)
 }
 
 /** What the process of a mark finds around it; `environmentOf` is of its own furnishing. The browser has the conversation's own temporary directory, also when it belongs to what was a spare. */
-export function surround(home: AgentHome, mark: string, environmentOf: (mark: string) => Record<string, string>, live: () => LiveSession | undefined): Surroundings {
+export function surround(home: AgentHome, mark: string, environmentOf: (mark: string) => Record<string, string>, live: () => LiveSession | undefined): Omit<Surroundings, 'root' | 'project'> {
   return {
     env: environmentOf(mark),
     furnishBrowser: async (workspace, pictures) => (await home.furnish(path.basename(workspace), [pictures]))(mark),

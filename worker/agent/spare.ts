@@ -14,7 +14,7 @@ export type Spare = {
   /** Settles when its process has ended, whoever it worked for. */
   readonly exited: Promise<void>;
   /**
-   * Makes it the process of a new session. Rejects when it has died or may not serve this one, as in a directory whose own settings name a model or variables;
+   * Makes it the process of a new session. Rejects when it has died or may not serve this one, as in a directory with agents of its own;
    * then it is closed, nothing was asked of it, and the session is to be started the usual way.
    */
   claim(wanted: Wanted): Promise<LiveSession>;
@@ -35,12 +35,20 @@ export async function startSpare(parts: SessionParts, starting: AbortController)
   const processes = parts.processes.ofSession(id);
   const parked = path.join(dataDir, 'spare');
   // Short, since sockets are made below it, whose paths may have 107 characters.
-  const environmentOf = await home.furnish(`spare-${id.slice(0, 8)}`, [parked]);
+  const [environmentOf, root] = await Promise.all([home.furnish(`spare-${id.slice(0, 8)}`, [parked]), home.roots.park(id), home.clean()]);
   starting.signal.throwIfAborted();
   let live: LiveSession | undefined;
-  const options = { ...createSessionOptions(partsFor(parts, processes), surround(home, processes.mark, environmentOf, () => live)), cwd: parked, sessionId: id, abortController: starting, ...(parts.model ? { model: parts.model } : {}) };
-  const spare = await prewarm({ options, initializeTimeoutMs: startMs }).catch(async (error: unknown) => {
+  const endProcesses = async (): Promise<void> => {
     await processes.end();
+    await home.roots.remove(root);
+  };
+  const surroundings = { ...surround(home, processes.mark, environmentOf, () => live), root, project: undefined };
+  const options = {
+    ...createSessionOptions(partsFor(parts, processes), surroundings), cwd: parked, sessionId: id, abortController: starting,
+    ...(parts.model ? { model: parts.model } : {}),
+  };
+  const spare = await prewarm({ options, initializeTimeoutMs: startMs }).catch(async (error: unknown) => {
+    await endProcesses();
     throw error;
   });
 
@@ -50,20 +58,20 @@ export async function startSpare(parts: SessionParts, starting: AbortController)
       const { workspace } = wanted;
       const settings = settingsOf(wanted, parts.model);
       try {
-        await home.furnish(path.basename(workspace), [workspace]);
-        const start = { id, workspace, processes, resumed: false, settings, transcript: (other: string) => home.transcript(other, workspace) };
+        await Promise.all([home.furnish(path.basename(workspace), [workspace]), home.roots.link(root, workspace)]);
+        const start = { id, workspace, processes, resumed: false, settings, grants: '', transcript: (other: string) => home.transcript(other, workspace) };
         live = createLiveSession(start, (prompt) => spare.claim({ prompt, options: { cwd: workspace, permissionMode: settings.permissions, ...(settings.model === undefined || settings.model === parts.model ? {} : { model: settings.model }) } }));
         await claimed(spare);
         return live;
       } catch (error) {
         await live?.close();
-        await processes.end();
+        await endProcesses();
         throw error;
       }
     },
     async close() {
       spare.close();
-      await processes.end();
+      await endProcesses();
     },
   };
 }

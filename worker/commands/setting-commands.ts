@@ -33,6 +33,10 @@ export const settingCommands: Command[] = [
     help: { usage: '/permissions ask', does: 'what I may do without asking: ask, edits, all' },
     anytime: true,
     async run({ conversations, permissions }, { message: { conversation }, argument, context: { fence }, busy }): Promise<CommandAnswer> {
+      if (argument.toLowerCase() === 'project') {
+        await conversations.write(conversation, fence, { trusted: '' });
+        return 'I have forgotten what you said about the project’s own programs, and ask again with your next message.';
+      }
       const wanted = permissionModes.find((mode) => mode === argument.toLowerCase());
       if (wanted) {
         await conversations.write(conversation, fence, { permissions: wanted });
