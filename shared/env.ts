@@ -4,6 +4,7 @@ import { PersonAddress } from './person-address.ts';
 import { parseProxyTrust } from './address-ranges.ts';
 import { PhoneNumber } from './phone-number.ts';
 import { SetupError } from './errors.ts';
+import { OwnPrices } from './model-prices.ts';
 
 /** An address without the slash at its end, so that a path can be appended. */
 const baseUrl = z.url({ protocol: /^https?$/, error: 'must be an http(s) address' }).transform((value) => value.replace(/\/+$/, ''));
@@ -98,6 +99,13 @@ export const variables = {
   /** The least time between two runs of a repeating schedule, and the most runs of one person's in a day. */
   SCHEDULE_MINUTES_APART: z.coerce.number('must be a number of minutes').int('must be a whole number').min(1, 'must be at least 1').max(1440, 'must be at most a day (1440)'),
   SCHEDULE_RUNS_PER_DAY: z.coerce.number('must be a number').int('must be a whole number').min(1, 'must be at least 1').max(1440, 'must be at most 1440'),
+  /** What models cost, as JSON; see docs/costs.md. */
+  MODEL_PRICES: z.string().transform((value, context) => {
+    const prices = OwnPrices.safeParse(parseJson(value)).data;
+    if (prices) return prices;
+    context.addIssue({ code: 'custom', message: 'must be JSON such as {"some-model":{"input":3,"output":15}}, in dollars for a million tokens' });
+    return z.NEVER;
+  }),
   STOP_SECONDS: seconds,
   MODEL_PATIENCE_SECONDS: seconds,
   /** How many conversations are worked at once; unset, the machine's memory says. */
@@ -131,4 +139,12 @@ export function parseEnvironment<Schema extends z.ZodType>(schema: Schema, envir
     return `  ${name}: ${name in present || issue.code === 'custom' ? issue.message : 'is missing'}`;
   });
   throw new SetupError(`The environment is not complete:\n${[...new Set(lines)].join('\n')}`);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

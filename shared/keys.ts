@@ -67,6 +67,10 @@ export const keys = {
   /** HASH: what each conversation has spent on a day (`YYYY-MM-DD`) or in a month (`YYYY-MM`). STRING that expires: this answer is counted. */
   spend: (time: string): string => `${prefix}:spend:${time}`,
   spendAnswer: (answer: string): string => `${prefix}:spend-answer:${answer}`,
+  /** HASH that expires: what a turn has spent, and what the person has granted it (millionths of a dollar). */
+  spendTurn: (turn: string): string => `${prefix}:spend-turn:${turn}`,
+  /** HASH of the requests to the model that are under way, by their id, as JSON. */
+  modelOpen: `${prefix}:model-open`,
   /** STRING that expires: the last sign of life of any worker. Without it the VM is asleep, dead or not there yet. */
   heartbeat: `${prefix}:heartbeat`,
   /** HASH: when the VM fell asleep and when its next delayed job is due. */

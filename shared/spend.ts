@@ -4,19 +4,29 @@ import type { Redis } from './redis.ts';
 import { runScript } from './script.ts';
 import type { Script } from './script.ts';
 
-/** What was spent: dollars by Claude Code's own estimate, tokens, and for how many answers. */
+/** What was spent: dollars by the table of prices, tokens (all that were read, and all that were written), and for how many answers. */
 export type Spent = { costUsd: number; inputTokens: number; outputTokens: number; answers: number };
 
-/** One answer's price. `answer` is its id; `day` is the person's day, `YYYY-MM-DD`. */
-export type SpendEntry = { conversation: string; answer: string; day: string; usage: { inputTokens: number; outputTokens: number; costUsd: number } };
+/**
+ * One answer's price. `answer` is its id; `day` is the person's day, `YYYY-MM-DD`. What is booked was counted request by request (`model-requests.ts`); then
+ * the answer itself is counted and its price is not.
+ */
+export type SpendEntry = { conversation: string; answer: string; day: string; usage: { inputTokens: number; outputTokens: number; costUsd: number; isBooked?: boolean } };
+
+/** What the model's requests have used, by the kinds of tokens that are priced apart. `requests` are those that were answered. */
+export type ModelUse = {
+  costUsd: number; requests: number; input: number; output: number; cacheWrite5m: number; cacheWrite1h: number; cacheRead: number; webSearches: number;
+  /** Requests of which the whole cost never became known, and what they are taken to have cost beyond what is in `costUsd`: only the budgets count it. */
+  unsettled: number; unsettledUsd: number;
+};
+
+/** Where a turn and a person's day stand with their budgets (US dollars); unsettled requests are included. */
+export type Standing = { turnUsd: number; turnGrantedUsd: number; dayUsd: number };
 
 /** What each conversation has spent in a time. */
 export type Spending = ReadonlyMap<string, Spent>;
 
-/**
- * What Claude has cost, by day and by conversation, kept for 400 days. It counts answers: what a turn used before it failed or was stopped is not in it, nor what
- * Claude Code did of itself after an answer, as when a background command ended.
- */
+/** What Claude has cost, by day and by conversation, kept for 400 days. The model proxy adds to it with each request; answers are counted beside it. */
 export type Spend = {
   /**
    * Adds an answer's price once, however often it is told. It needs no fence: a worker that was taken for dead has spent its money all the same. An answer that
@@ -29,11 +39,20 @@ export type Spend = {
   today(day: string, conversation?: string): Promise<number>;
   /** The sums of `count` days in a row (at least one), oldest first, ending with `last`. */
   days(last: string, count: number): Promise<({ day: string } & Spent)[]>;
+  /** What each conversation's requests to the model have used in a time: a day or a month. */
+  use(time: string): Promise<ReadonlyMap<string, ModelUse>>;
+  /** What a turn has used, all of its attempts together. */
+  turn(turn: string): Promise<ModelUse>;
+  standing(turn: string, conversation: string, day: string): Promise<Standing>;
+  /** Raises a turn's budget (US dollars). */
+  grantTurn(turn: string, usd: number): Promise<void>;
 };
 
 /** How long the sums are kept, and the ids of counted answers: as long as a reply is remembered (seconds). */
-const sumLifetime = 400 * 24 * 3600;
+export const sumLifetime = 400 * 24 * 3600;
 const answerLifetime = 30 * 24 * 3600;
+/** How long a turn's sums are kept (seconds). */
+export const turnLifetime = 30 * 24 * 3600;
 
 /** Lua that adds a price, as `priceOf` writes it, once. Returns 1 when it was added. */
 export const recordLua = `
@@ -58,9 +77,11 @@ const recordScript: Script = {
 /** An entry as the scripts take it; undefined for one that is not counted. */
 export function priceOf({ conversation, answer, day, usage }: SpendEntry): string | undefined {
   const micros = Math.round(usage.costUsd * 1e6);
+  const sums = [keys.spend(day), keys.spend(monthOf(day))];
+  if (usage.isBooked) return JSON.stringify({ answer: keys.spendAnswer(answer), sums, conversation, amounts: { answers: '1' } });
   if (micros === 0 && usage.inputTokens === 0 && usage.outputTokens === 0) return undefined;
   const amounts = { usd: `${micros}`, in: `${usage.inputTokens}`, out: `${usage.outputTokens}`, answers: '1' };
-  return JSON.stringify({ answer: keys.spendAnswer(answer), sums: [keys.spend(day), keys.spend(day.slice(0, 7))], conversation, amounts });
+  return JSON.stringify({ answer: keys.spendAnswer(answer), sums, conversation, amounts });
 }
 
 /** Reads several hashes in one trip. */
@@ -73,6 +94,21 @@ const readScript: Script = {
     for i, key in ipairs(ARGV) do all[i + 1] = redis.call('HGETALL', key) end
     return all`,
 };
+
+const standingScript: Script = {
+  name: 'sidepocketStanding',
+  keys: 2,
+  // KEYS: the turn's sums, the day's. ARGV: conversation. Returns as text, since Redis cuts what Lua calls a number.
+  lua: `
+    local function sum(key, ...)
+      local all = 0
+      for _, field in ipairs({ ... }) do all = all + tonumber(redis.call('HGET', key, field) or 0) end
+      return string.format('%.0f', all)
+    end
+    return { sum(KEYS[1], 'usd', 'held'), sum(KEYS[1], 'granted'), sum(KEYS[2], 'usd:' .. ARGV[1], 'held:' .. ARGV[1]) }`,
+};
+
+const Micros = z.array(z.string().transform((value) => Number(value) / 1e6));
 
 const Hashes = z.array(z.array(z.string()));
 
@@ -87,7 +123,7 @@ export function createSpend(redis: Redis): Spend {
       return price !== undefined && (await runScript(redis, recordScript, [keys.spendAnswer(entry.answer), price])) === 1;
     },
     async read(day) {
-      const [today = new Map(), month = new Map()] = await readHashes([keys.spend(day), keys.spend(day.slice(0, 7))]);
+      const [today = new Map(), month = new Map()] = await readHashes([keys.spend(day), keys.spend(monthOf(day))]);
       return { today, month };
     },
     async today(day, conversation) {
@@ -98,6 +134,23 @@ export function createSpend(redis: Redis): Spend {
       const days = Array.from({ length: count }, (_, index) => addDays(last, index - count + 1));
       const hashes = await readHashes(days.map((day) => keys.spend(day)));
       return days.map((day, index) => ({ day, ...total(hashes[index] ?? new Map()) }));
+    },
+    async use(time) {
+      const byConversation = new Map<string, Record<string, string>>();
+      for (const [name, value] of Object.entries(await redis.hgetall(keys.spend(time)))) {
+        const [field = '', conversation = ''] = name.split(':');
+        byConversation.set(conversation, { ...byConversation.get(conversation), [field]: value });
+      }
+      return new Map([...byConversation].map(([conversation, fields]) => [conversation, parseUse(fields)]));
+    },
+    turn: async (turn) => parseUse(await redis.hgetall(keys.spendTurn(turn))),
+    async standing(turn, conversation, day) {
+      const values = await runScript(redis, standingScript, [keys.spendTurn(turn), keys.spend(day), conversation]);
+      const [turnUsd = 0, turnGrantedUsd = 0, dayUsd = 0] = Micros.parse(values);
+      return { turnUsd, turnGrantedUsd, dayUsd };
+    },
+    async grantTurn(turn, usd) {
+      await redis.multi().hincrby(keys.spendTurn(turn), 'granted', Math.round(usd * 1e6)).expire(keys.spendTurn(turn), turnLifetime).exec();
     },
   };
 }
@@ -113,6 +166,15 @@ function parseHash(flat: string[]): Map<string, Spent> {
     spending.set(conversation, spent);
   }
   return spending;
+}
+
+/** The fields of a turn's hash, or of one conversation in a day's. */
+function parseUse(fields: Record<string, string>): ModelUse {
+  const get = (name: string): number => Number(fields[name] ?? 0);
+  return {
+    costUsd: get('usd') / 1e6, requests: get('requests'), input: get('fresh'), output: get('out'), cacheWrite5m: get('write5m'), cacheWrite1h: get('write1h'),
+    cacheRead: get('cached'), webSearches: get('searches'), unsettled: get('unsettled'), unsettledUsd: get('held') / 1e6,
+  };
 }
 
 const nothing: Readonly<Spent> = { costUsd: 0, inputTokens: 0, outputTokens: 0, answers: 0 };
@@ -137,6 +199,11 @@ export function dayOf(ms: number, timezone = 'UTC'): string {
   const parts = new Intl.DateTimeFormat('en-GB', { timeZone: timezone, year: 'numeric', month: '2-digit', day: '2-digit' }).formatToParts(ms);
   const part = (type: string): string => parts.find((part) => part.type === type)?.value ?? '';
   return `${part('year')}-${part('month')}-${part('day')}`;
+}
+
+/** The month of a day, `YYYY-MM`. */
+export function monthOf(day: string): string {
+  return day.slice(0, 7);
 }
 
 function addDays(day: string, count: number): string {

@@ -23,7 +23,7 @@ export function createAskTools(questions: Questions, budget: Budget): AskTools {
       if (!answered) return 'unanswered';
       return words[0] === 'Yes' ? 'yes' : words[0] === 'Yes, always' ? 'always' : 'no';
     },
-    mayGoOn: (spentUsd, signal) => budget.mayGoOn(spentUsd, signal),
+    mayGoOn: (signal) => budget.mayGoOn(signal),
   };
 }
 

@@ -19,12 +19,12 @@ export type Boot = { redis: Redis; boot: number; agent: LateAgent; claims: LiveC
  * Gives the worker its name and has the agent make ready for the turn that comes first, before the rest of the worker is there: Claude Code takes longer to start
  * than all else, and neither waits for the other. When no turn is to be seen, the queues come before the agent. Throws when Redis refuses.
  */
-export async function bootWorker(config: WorkerConfig, createAgent: (owner: string) => Promise<Agent>, log: Log): Promise<Boot> {
+export async function bootWorker(config: WorkerConfig, createAgent: (owner: string, redis: Redis) => Promise<Agent>, log: Log): Promise<Boot> {
   const redis = connectRedis(config.REDIS_URL, 'patient', log);
   try {
     const [boot, coming] = await Promise.all([countBoot(redis, config.WORKER_ID), readComing(redis)]);
     const owner = ownerOf(config.WORKER_ID, boot);
-    const agent = createLateAgent(() => createAgent(owner));
+    const agent = createLateAgent(() => createAgent(owner, redis));
     const claims = createLiveClaims(redis, owner, (conversation) => agent.release(conversation), log);
     const prepare = async (): Promise<void> => {
       if (!coming) return;

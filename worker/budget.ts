@@ -11,41 +11,38 @@ import type { TurnContext } from './turn-context.ts';
 export type BudgetParts = { budgets: { turnUsd: number | undefined; dayUsd: number | undefined }; conversations: Conversations; spend: Spend };
 
 export type Budget = {
-  /** Whether the turn may go on, having cost so much; asks the person when a limit is reached, and ends the turn when they say no. */
-  mayGoOn(spentUsd: number, signal: AbortSignal): Promise<boolean>;
+  /** Whether the turn may go on; asks the person when a limit is reached, and ends the turn when they say no. */
+  mayGoOn(signal: AbortSignal): Promise<boolean>;
 };
 
 /** What the person grants at a time (US dollars). */
 const stepUsd = 1;
 const goOn = `Continue? +$${stepUsd}`;
 
-/** `end` ends the turn. */
-export function createBudget({ budgets, conversations, spend }: BudgetParts, { conversation, fence }: TurnContext, questions: Questions, end: (failure: AgentFailure) => void): Budget {
-  let grantedToTurn = 0;
-
-  const readDay = async (): Promise<{ day: string; spent: number; granted: number }> => {
+/**
+ * Watches a turn's cost by the sums that the model proxy keeps, and raises by the person's leave what the proxy lets through. `end` ends the turn.
+ */
+export function createBudget({ budgets, conversations, spend }: BudgetParts, { conversation, turn, fence }: TurnContext, questions: Questions, end: (failure: AgentFailure) => void): Budget {
+  /** The first limit that is reached, in words, and what grants more. */
+  const findLimit = async (): Promise<{ words: string; grant: () => Promise<void> } | undefined> => {
+    if (budgets.turnUsd === undefined && budgets.dayUsd === undefined) return undefined;
     const { timezone, granted = '' } = await conversations.read(conversation);
     const day = dayOf(Date.now(), timezone);
-    const [grantedOn, amount] = granted.split(' ');
-    return { day, spent: await spend.today(day, conversation), granted: grantedOn === day ? Number(amount) : 0 };
-  };
-
-  /** The first limit that is reached, in words, and what grants more. */
-  const findLimit = async (spentUsd: number): Promise<{ words: string; grant: () => Promise<void> } | undefined> => {
-    if (budgets.turnUsd !== undefined && spentUsd >= budgets.turnUsd + grantedToTurn) {
-      const words = `This task has cost ${dollars(spentUsd)}; its budget is ${dollars(budgets.turnUsd + grantedToTurn)}.`;
-      return { words, grant: async () => void (grantedToTurn += stepUsd) };
+    const { turnUsd, turnGrantedUsd, dayUsd } = await spend.standing(turn, conversation, day);
+    if (budgets.turnUsd !== undefined && turnUsd >= budgets.turnUsd + turnGrantedUsd) {
+      const words = `This task has cost ${dollars(turnUsd)}; its budget is ${dollars(budgets.turnUsd + turnGrantedUsd)}.`;
+      return { words, grant: () => spend.grantTurn(turn, stepUsd) };
     }
-    if (budgets.dayUsd === undefined) return undefined;
-    const { day, spent, granted } = await readDay();
-    if (spent + spentUsd < budgets.dayUsd + granted) return undefined;
-    const words = `Today has cost ${dollars(spent + spentUsd)}; the day's budget is ${dollars(budgets.dayUsd + granted)}.`;
-    return { words, grant: () => conversations.write(conversation, fence, { granted: `${day} ${granted + stepUsd}` }) };
+    const [grantedOn, amount] = granted.split(' ');
+    const grantedToday = grantedOn === day ? Number(amount) : 0;
+    if (budgets.dayUsd === undefined || dayUsd < budgets.dayUsd + grantedToday) return undefined;
+    const words = `Today has cost ${dollars(dayUsd)}; the day's budget is ${dollars(budgets.dayUsd + grantedToday)}.`;
+    return { words, grant: () => conversations.write(conversation, fence, { granted: `${day} ${grantedToday + stepUsd}` }) };
   };
 
   return {
-    async mayGoOn(spentUsd, signal) {
-      for (let limit = await findLimit(spentUsd); limit; limit = await findLimit(spentUsd)) {
+    async mayGoOn(signal) {
+      for (let limit = await findLimit(); limit; limit = await findLimit()) {
         const question: Question = { kind: 'budget', text: `${limit.words} Shall I go on?`, options: [{ label: goOn }, { label: 'Stop here' }], multiple: false, fallback: 'Stop here' };
         const { words } = await questions.ask(question, signal);
         if (words[0] !== goOn) {

@@ -45,6 +45,7 @@ const schema = z
     SCHEDULE_MINUTES_APART: v.SCHEDULE_MINUTES_APART.default(15),
     // A schedule every quarter of an hour, day and night, and a few others.
     SCHEDULE_RUNS_PER_DAY: v.SCHEDULE_RUNS_PER_DAY.default(100),
+    MODEL_PRICES: v.MODEL_PRICES.optional(),
     STOP_SECONDS: v.STOP_SECONDS.default(10),
     MODEL_PATIENCE_SECONDS: v.MODEL_PATIENCE_SECONDS.default(120),
     MAX_AGENTS: v.MAX_AGENTS.optional(),

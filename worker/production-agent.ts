@@ -1,8 +1,12 @@
 import { totalmem } from 'node:os';
 import type { Environment } from '../shared/env.ts';
 import type { Log } from '../shared/log.ts';
+import { createModelPrices } from '../shared/model-prices.ts';
+import { createModelRequests } from '../shared/model-requests.ts';
+import type { Redis } from '../shared/redis.ts';
 import type { Agent } from './agent/agent.ts';
 import { usualName } from './agent/agent-user.ts';
+import type { AgentHomeOptions } from './agent/agent-home.ts';
 import type { AgentUser } from './agent/agent-user.ts';
 import { endProcesses } from './agent/ending.ts';
 import type { GroupLease } from './agent/group-lease.ts';
@@ -20,8 +24,8 @@ const spareMs = 1500;
 export type ProductionAgentParts = { config: WorkerConfig; environment: Environment; user: AgentUser | undefined; groups: GroupLease | undefined; chromium: string | undefined; log: Log };
 
 /** How production makes its agent, Claude Code, once the worker has its name: what an earlier boot left running is ended first. */
-export function createProductionAgent({ config, environment, user, groups, chromium, log }: ProductionAgentParts): (owner: string) => Promise<Agent> {
-  return async (owner) => {
+export function createProductionAgent({ config, environment, user, groups, chromium, log }: ProductionAgentParts): (owner: string, redis: Redis) => Promise<Agent> {
+  return async (owner, redis) => {
     const [{ createClaudeAgent }, orphans] = await Promise.all([import('./agent/claude.ts'), endLeft({ config, user, groups })]);
     if (orphans > 0) log.warn({ orphans }, 'ended what an earlier boot left running');
     return createClaudeAgent({
@@ -31,9 +35,18 @@ export function createProductionAgent({ config, environment, user, groups, chrom
         ANTHROPIC_BASE_URL: config.ANTHROPIC_BASE_URL, ANTHROPIC_MODEL: config.ANTHROPIC_MODEL, GITHUB_TOKEN: config.GITHUB_TOKEN,
       },
       maxProcesses: maxProcessesOf(config.AGENT_MAX_PROCESSES, user), memoryEvents: findMemoryEvents(),
-      host: environment, watchesCost: config.BUDGET_USD_PER_TURN !== undefined || config.BUDGET_USD_PER_DAY !== undefined, modelPatienceMs: config.MODEL_PATIENCE_SECONDS * 1000,
+      host: environment, accounting: accountingOf(config, redis), modelPatienceMs: config.MODEL_PATIENCE_SECONDS * 1000,
       maxLive: config.MAX_LIVE_AGENTS ?? maxLiveAgents(totalmem(), process.constrainedMemory()), idleMs, spareMs,
     });
+  };
+}
+
+/** Where the model's requests are counted, at which prices, and within which limits (millionths of a dollar). */
+export function accountingOf(config: WorkerConfig, redis: Redis): AgentHomeOptions['accounting'] {
+  const micros = (usd: number | undefined): number | undefined => (usd === undefined ? undefined : Math.round(usd * 1e6));
+  return {
+    requests: createModelRequests(redis), prices: createModelPrices(config.MODEL_PRICES),
+    limits: { turn: micros(config.BUDGET_USD_PER_TURN), day: micros(config.BUDGET_USD_PER_DAY) },
   };
 }
 

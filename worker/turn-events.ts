@@ -65,9 +65,12 @@ export function createTurnEvents(parts: EventParts, { context, questions, handOv
     const { left } = await outbox.put(replies, fence, { conversation, ids: [...event.prompts, ...questions.answerers()], state: 'answered', price });
     result.replies += replies.length;
     result.messages += event.prompts.length;
-    result.inputTokens += event.usage.inputTokens;
-    result.outputTokens += event.usage.outputTokens;
-    result.costUsd += event.usage.costUsd;
+    // What is booked is added at the turn's end, with what led to no answer.
+    if (!event.usage.isBooked) {
+      result.inputTokens += event.usage.inputTokens;
+      result.outputTokens += event.usage.outputTokens;
+      result.costUsd += event.usage.costUsd;
+    }
     onAnswered(event.prompts, left);
   };
 

@@ -120,11 +120,18 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
       beforeAnswer: (ids) => screenshots.sendUnsent(feed.wordsOf(ids)),
       onAnswered: (ids, left) => feed.answered(ids, left),
     });
-    const tools = { ...chatTools, ...createScheduleTools({ schedules: parts.schedules, conversations: parts.conversations, outbox: parts.outbox, limits: parts.scheduleLimits, turn, conversation, fence, now: Date.now }), ...createAskTools(questions, budget) };
-    await budget.mayGoOn(0, signal);
+    const scheduleTools = createScheduleTools({
+      schedules: parts.schedules, conversations: parts.conversations, outbox: parts.outbox, limits: parts.scheduleLimits, turn, conversation, fence, now: Date.now,
+    });
+    const tools = { ...chatTools, ...scheduleTools, ...createAskTools(questions, budget) };
+    await budget.mayGoOn(signal);
     const permissions = permissionsOf(settings.permissions, parts.permissions);
     const grants = await trust.settle(permissions, signal);
-    for await (const event of parts.agent.work({ conversation, workspace, prompts: feed.prompts, tools, session: handOver.session(), signal, permissions, model: settings.model, grants })) {
+    const work = parts.agent.work({
+      id: turn, timezone: settings.timezone, conversation, workspace, prompts: feed.prompts, tools, session: handOver.session(), signal, permissions,
+      model: settings.model, grants,
+    });
+    for await (const event of work) {
       watchdog.note(event);
       telling.note(event);
       screenshots.note(event);

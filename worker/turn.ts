@@ -1,6 +1,7 @@
 import type { Job } from 'bullmq';
 import { keys } from '../shared/keys.ts';
 import type { TurnData, TurnResult } from '../shared/queues.ts';
+import type { ModelUse } from '../shared/spend.ts';
 import type { Arrivals } from './arrivals.ts';
 import { createHandOver } from './hand-over.ts';
 import type { Place } from './places.ts';
@@ -37,12 +38,20 @@ export function createTurnProcessor(parts: TurnParts): (job: Job<TurnData, TurnR
       // What waits for a turn of its own, such as something queued.
       if (left !== 0 && (await parts.inbox.read(conversation)).length > 0) await parts.addTurn(conversation);
       result.durationMs = Date.now() - context.startedAt;
+      if (hasBegun) addUse(result, await parts.spend.turn(turn));
       if (hasBegun) context.log.info(result, 'turn done');
       return result;
     } finally {
       hearing.end();
     }
   };
+}
+
+/** Adds what the model proxy has counted for the turn, all of its attempts together. */
+function addUse(result: TurnResult, use: ModelUse): void {
+  result.inputTokens += use.input + use.cacheWrite5m + use.cacheWrite1h + use.cacheRead;
+  result.outputTokens += use.output;
+  result.costUsd += use.costUsd;
 }
 
 /** Works what waits, and fills the result. `left` is how many messages the inbox still holds, undefined when that is not known. */

@@ -2,6 +2,7 @@ import type { Contents } from '../shared/contents.ts';
 import type { Reconciling } from '../shared/delivery.ts';
 import type { Messenger } from '../shared/messenger.ts';
 import type { PaceLimit } from '../shared/pace.ts';
+import type { Redis } from '../shared/redis.ts';
 import type { Tracing } from '../shared/tracing.ts';
 import type { Agent } from './agent/agent.ts';
 import type { AgentUser } from './agent/agent-user.ts';
@@ -12,8 +13,8 @@ import type { Silence } from './watchdog.ts';
 
 /** What a worker is made of besides its configuration: another agent or messenger makes another composition. */
 export type WorkerParts = {
-  /** Makes the agent once the worker has its name, `WORKER_ID#boot`. */
-  createAgent: (owner: string) => Promise<Agent>;
+  /** Makes the agent once the worker has its name, `WORKER_ID#boot`. `redis` is the worker's own connection. */
+  createAgent: (owner: string, redis: Redis) => Promise<Agent>;
   /** The user whose the agent's files are, where it is not the worker's own. */
   user?: AgentUser | undefined;
   /** Makes the messenger with what Redis knows of Twilio's contents. */

@@ -1,13 +1,14 @@
 import path from 'node:path';
 import { runProcess } from '../../shared/lifecycle.ts';
-import type { Log } from '../../shared/log.ts';
 import { createLog } from '../../shared/log.ts';
+import type { Redis } from '../../shared/redis.ts';
 import { createTwilioMessenger } from '../../shared/twilio-messenger.ts';
 import type { Agent } from '../../worker/agent/agent.ts';
 import { claudeDirectory } from '../../worker/agent/environment.ts';
 import { isOfWorker, killMarked } from '../../worker/agent/processes.ts';
 import { parseWorkerConfig } from '../../worker/config.ts';
 import type { WorkerConfig } from '../../worker/config.ts';
+import { accountingOf } from '../../worker/production-agent.ts';
 import { runWorker } from '../../worker/worker.ts';
 import { createFastAgent } from '../fast-agent.ts';
 import { createSplitAgent } from './split-agent.ts';
@@ -27,10 +28,10 @@ await runProcess(log, async (quit) => {
     config,
     {
       createMessenger: (contents) => createTwilioMessenger(account, log, twilioTimeoutMs, contents),
-      createAgent: async (owner) => {
+      createAgent: async (owner, redis) => {
         await killMarked((mark) => isOfWorker(mark, config.WORKER_ID, config.DATA_DIR));
         const fast = createFastAgent({ dir: path.join(config.DATA_DIR, 'transcripts'), answer: answerFast });
-        return claudeNumbers.size === 0 ? fast : createSplitAgent(await createClaude(config, owner, log), (number) => claudeNumbers.has(number), fast);
+        return claudeNumbers.size === 0 ? fast : createSplitAgent(await createClaude(config, owner, redis), (number) => claudeNumbers.has(number), fast);
       },
       pace: { intervalMs: 20, burst: 100 },
       reconciling: { firstMs: 300, lastMs: 1500, blindMs: 2000 },
@@ -44,10 +45,10 @@ await runProcess(log, async (quit) => {
   );
 });
 
-async function createClaude(config: WorkerConfig, owner: string, agentLog: Log): Promise<Agent> {
+async function createClaude(config: WorkerConfig, owner: string, redis: Redis): Promise<Agent> {
   const { createClaudeAgent } = await import('../../worker/agent/claude.ts');
   return createClaudeAgent({
-    dataDir: config.DATA_DIR, imagesDir: config.IMAGES_DIR, owner, log: agentLog, chromium: config.CHROMIUM_PATH,
+    dataDir: config.DATA_DIR, imagesDir: config.IMAGES_DIR, owner, log, accounting: accountingOf(config, redis), chromium: config.CHROMIUM_PATH,
     secrets: { ANTHROPIC_API_KEY: config.ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL: config.ANTHROPIC_BASE_URL },
     host: process.env, modelPatienceMs: config.MODEL_PATIENCE_SECONDS * 1000, maxLive: 3, idleMs: 10 * 60_000,
   });

@@ -26,12 +26,13 @@ export function* streamEvents(message: AssistantMessage): Generator<StreamEvent>
  * Writes a streamed answer.
  * @param deltaMs milliseconds before each piece of content
  * @param cut closes the connection in the middle of the content
+ * @param onWritten gets each event once it is written
  * @throws AbortError when `signal` fires
  */
 export async function writeStream(
   response: ServerResponse,
   message: AssistantMessage,
-  { deltaMs, cut, signal }: { deltaMs: number; cut: boolean; signal: AbortSignal },
+  { deltaMs, cut, signal, onWritten }: { deltaMs: number; cut: boolean; signal: AbortSignal; onWritten?: (event: StreamEvent) => void },
 ): Promise<void> {
   response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' });
   for (const event of streamEvents(message)) {
@@ -42,6 +43,7 @@ export async function writeStream(
     }
     if (deltaMs > 0 && event.type === 'content_block_delta') await sleep(deltaMs, undefined, { signal });
     response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+    onWritten?.(event);
   }
   response.end();
 }

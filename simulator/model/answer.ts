@@ -14,6 +14,7 @@ export type Usage = {
   output_tokens: number;
   cache_creation_input_tokens: number;
   cache_read_input_tokens: number;
+  cache_creation?: { ephemeral_5m_input_tokens: number; ephemeral_1h_input_tokens: number };
 };
 
 export type MessageBlock = { type: 'text'; text: string } | { type: 'tool_use'; id: string; name: string; input: Record<string, unknown> };
@@ -54,8 +55,9 @@ export function countTokens(characters: number): number {
  * Wraps an answer as a Messages API message with fresh ids.
  * @param model the model's name, echoed as the real API does
  * @param requestCharacters length of the request's body, from which the input tokens are estimated
+ * @param withCache tells half of the input as read from the cache and a quarter as written to it, for both times
  */
-export function createMessage(answer: Answer, model: string, requestCharacters: number): AssistantMessage {
+export function createMessage(answer: Answer, model: string, requestCharacters: number, withCache = false): AssistantMessage {
   return {
     id: createId('msg'),
     type: 'message',
@@ -64,12 +66,16 @@ export function createMessage(answer: Answer, model: string, requestCharacters: 
     content: answer.map((block) => (block.type === 'text' ? block : { ...block, id: createId('toolu') })),
     stop_reason: callsTool(answer) ? 'tool_use' : 'end_turn',
     stop_sequence: null,
-    usage: {
-      input_tokens: countTokens(requestCharacters),
-      output_tokens: countTokens(JSON.stringify(answer).length),
-      cache_creation_input_tokens: 0,
-      cache_read_input_tokens: 0,
-    },
+    usage: { ...inputUsage(countTokens(requestCharacters), withCache), output_tokens: countTokens(JSON.stringify(answer).length) },
+  };
+}
+
+function inputUsage(tokens: number, withCache: boolean): Omit<Usage, 'output_tokens'> {
+  if (!withCache) return { input_tokens: tokens, cache_creation_input_tokens: 0, cache_read_input_tokens: 0 };
+  const [read, short, long] = [Math.floor(tokens / 2), Math.floor(tokens / 6), Math.floor(tokens / 12)];
+  return {
+    input_tokens: tokens - read - short - long, cache_creation_input_tokens: short + long, cache_read_input_tokens: read,
+    cache_creation: { ephemeral_5m_input_tokens: short, ephemeral_1h_input_tokens: long },
   };
 }
 

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { countTokens, createMessage, type Answer } from './answer.ts';
 import { writeStream } from './answer-stream.ts';
 import { formatApiError, type ApiError } from './api-error.ts';
+import { chargeStream, chargeWhole, type BillEntry } from './bill.ts';
 import { parseConversation, type ConversationView } from './conversation-view.ts';
 import { takeFault, type Fault, type Faults } from './faults.ts';
 import { BadRequest, parseMessagesRequest, type MessagesRequest } from './messages-request.ts';
@@ -35,6 +36,9 @@ export type MessagesApi = {
   quiet: boolean;
   requests: ModelRequest[];
   faults: Faults;
+  /** What was charged, oldest first. */
+  bill: BillEntry[];
+  withCache: boolean;
   log: Pick<Logger, 'info' | 'warn'> | undefined;
 };
 
@@ -92,10 +96,19 @@ async function answerMessages(api: MessagesApi, request: IncomingMessage, respon
   if (fault?.kind === 'refuse') sendError(response, fault.error);
   if (answer === null) return;
   if (api.delayMs > 0) await sleep(api.delayMs, undefined, { signal: gone });
-  const message = createMessage(answer, asked.model, body.length);
-  if (asked.stream) await writeStream(response, message, { deltaMs: api.faults.deltaMs, cut: fault?.kind === 'cut', signal: gone });
+  const message = createMessage(answer, asked.model, body.length, api.withCache);
+  const client = { session: sessionOf(request), model: asked.model };
+  if (asked.stream) await writeStream(response, message, { deltaMs: api.faults.deltaMs, cut: fault?.kind === 'cut', signal: gone, onWritten: chargeStream(api.bill, client) });
   else if (fault?.kind === 'cut') response.destroy();
-  else sendJson(response, message);
+  else {
+    chargeWhole(api.bill, client, message.usage);
+    sendJson(response, message);
+  }
+}
+
+function sessionOf(request: IncomingMessage): string | null {
+  const session = request.headers['x-claude-code-session-id'];
+  return typeof session === 'string' ? session : null;
 }
 
 /** Decides the answer and keeps it in memory; null when a fault takes its place. */
@@ -105,13 +118,12 @@ function remember(api: MessagesApi, asked: MessagesRequest, request: IncomingMes
   const answered = fault === null || fault.kind === 'cut';
   const answer = answered ? (side ?? tellStory(view, { own: api.stories, quiet: api.quiet })) : null;
   const kind = side ? 'side' : 'turn';
-  const session = request.headers['x-claude-code-session-id'];
   api.requests.push({
     at: new Date().toISOString(),
     model: asked.model,
     stream: asked.stream,
     kind,
-    session: typeof session === 'string' ? session : null,
+    session: sessionOf(request),
     view,
     answer,
     fault: fault?.kind ?? null,

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { Logger } from 'pino';
+import type { BillEntry } from './bill.ts';
 import { createFaults, type Faults } from './faults.ts';
 import { createMessagesApi, type ModelRequest } from './messages-api.ts';
 import type { Story } from './stories/story.ts';
@@ -11,6 +12,8 @@ export type ScriptedModel = {
   requests: ModelRequest[];
   /** Set these to make the model fail; see Faults. */
   faults: Faults;
+  /** What was charged, oldest first; it is never cut. */
+  bill: BillEntry[];
   /** Ends every open answer and frees the port; stopping twice is fine. */
   stop(): Promise<void>;
 };
@@ -25,6 +28,8 @@ export type ScriptedModelOptions = {
   stories?: readonly Story[];
   /** Leaves out the note that the first answer of a session comes from a script. */
   quiet?: boolean;
+  /** Tells a part of the input as cached, as the real API does for Claude Code. */
+  withCache?: boolean;
   log?: Pick<Logger, 'info' | 'warn'>;
 };
 
@@ -34,10 +39,11 @@ export type ScriptedModelOptions = {
  * @throws Error when the port is taken or the host is not one of this machine
  */
 export async function runScriptedModel(options: ScriptedModelOptions = {}): Promise<ScriptedModel> {
-  const { port = 0, host = '127.0.0.1', delayMs = 0, stories = [], quiet = false, log } = options;
+  const { port = 0, host = '127.0.0.1', delayMs = 0, stories = [], quiet = false, withCache = false, log } = options;
   const requests: ModelRequest[] = [];
   const faults = createFaults();
-  const server = createServer(createMessagesApi({ delayMs, stories, quiet, requests, faults, log }));
+  const bill: BillEntry[] = [];
+  const server = createServer(createMessagesApi({ delayMs, stories, quiet, requests, faults, bill, withCache, log }));
   const listeningOn = await listen(server, port, host);
   let stopped: Promise<void> | undefined;
   const close = () =>
@@ -49,6 +55,7 @@ export async function runScriptedModel(options: ScriptedModelOptions = {}): Prom
     url: `http://${host}:${listeningOn}`,
     requests,
     faults,
+    bill,
     stop: () => (stopped ??= close()),
   };
 }

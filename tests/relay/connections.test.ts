@@ -57,7 +57,7 @@ test('more silent connections than there may be keep no webhook out: the oldest 
 test('an answer that is on its way is not cut off for a newcomer, and slow senders make room before it', async () => {
   await withRelay({}, async ({ environment, post, redis }) => {
     const port = Number(environment['PORT']);
-    const { token } = await createFileStore(redis).put(Buffer.alloc(16 * 1024 * 1024), { type: 'video/mp4', name: 'film.mp4' });
+    const { token } = await createFileStore(redis).put(Buffer.alloc(16 * 1024 * 1024), { type: 'video/mp4', name: 'film.mp4' }, '+15551230001');
     const download = connect(port, '127.0.0.1');
     let received = 0;
     download.write(`GET /media/${token} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);

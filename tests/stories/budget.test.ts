@@ -11,7 +11,7 @@ const spend: Story = {
 };
 
 test('a budget stops the turn with a question; a tap goes on, a no ends it and says so', async () => {
-  await withStory({ stories: [spend], environment: { BUDGET_USD_PER_TURN: '0.000001' }, agent: { watchesCost: true } }, async (bench) => {
+  await withStory({ stories: [spend], environment: { BUDGET_USD_PER_TURN: '0.000001' } }, async (bench) => {
     await bench.say('spend');
     const question = await said(bench, 'Shall I go on?');
     expect(question.text).toMatch(/^This task has cost .*; its budget is /);
@@ -28,7 +28,7 @@ test('a budget stops the turn with a question; a tap goes on, a no ends it and s
 });
 
 test('the budget of a day is asked about before anything is spent, once for each dollar', async () => {
-  await withStory({ environment: { BUDGET_USD_PER_DAY: '0.000001' }, agent: { watchesCost: true } }, async (bench) => {
+  await withStory({ environment: { BUDGET_USD_PER_DAY: '0.000001' } }, async (bench) => {
     await bench.say('say one');
     await said(bench, 'one');
     await bench.say('say two');

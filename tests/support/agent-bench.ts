@@ -4,6 +4,10 @@ import path from 'node:path';
 import { getSessionMessages } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
 import { createLog } from '../../shared/log.ts';
+import { createModelPrices } from '../../shared/model-prices.ts';
+import { createModelRequests } from '../../shared/model-requests.ts';
+import { connectRedis } from '../../shared/redis.ts';
+import { runRedisServer } from '../../simulator/redis-server.ts';
 import { runScriptedModel } from '../../simulator/model/scripted-model.ts';
 import type { ScriptedModel, ScriptedModelOptions } from '../../simulator/model/scripted-model.ts';
 import type { Agent, AgentEvent, ChatTools, Prompt } from '../../worker/agent/agent.ts';
@@ -55,7 +59,7 @@ export function startTurn(agent: Agent, workspace: string, { conversation = '+15
   if (!open) channel.close();
   const read = async (): Promise<unknown> => {
     try {
-      const turn = { conversation, workspace, session, prompts: channel, tools: recordingTools(sent), permissions: 'all' as const, model: undefined, signal: control.signal };
+      const turn = { id: `turn-${crypto.randomUUID()}`, conversation, workspace, session, prompts: channel, tools: recordingTools(sent), permissions: 'all' as const, model: undefined, signal: control.signal };
       for await (const event of agent.work(turn)) events.push(event);
       return undefined;
     } catch (error) {
@@ -129,6 +133,8 @@ export type ClaudeAgentBenchOptions = Partial<ClaudeOptions> & { model?: Scripte
 export async function openClaudeAgent({ model: modelOptions, secrets, ...options }: ClaudeAgentBenchOptions = {}): Promise<ClaudeAgentBench> {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'sidepocket-agent-'));
   const model = await runScriptedModel({ quiet: true, ...modelOptions });
+  const redisServer = await runRedisServer({ dir: path.join(dataDir, 'redis') });
+  const redis = connectRedis(redisServer.url, 'patient', createLog('test', 'silent'));
   const owner = `test-${path.basename(dataDir)}#1`;
   process.env['CLAUDE_CONFIG_DIR'] = claudeDirectory(dataDir);
   const agent = createClaudeAgent({
@@ -137,6 +143,7 @@ export async function openClaudeAgent({ model: modelOptions, secrets, ...options
     chromium: undefined,
     secrets: { ANTHROPIC_API_KEY: 'scripted', ANTHROPIC_BASE_URL: model.url, ...secrets },
     host: process.env,
+    accounting: { requests: createModelRequests(redis), prices: createModelPrices(), limits: { turn: undefined, day: undefined } },
     owner,
     modelPatienceMs: scaled(30_000),
     maxLive: 3,
@@ -168,6 +175,8 @@ export async function openClaudeAgent({ model: modelOptions, secrets, ...options
     async stop() {
       await agent.stop();
       await model.stop();
+      redis.disconnect();
+      await redisServer.stop();
       const left = await processes();
       await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
       if (left.length > 0) throw new Error(`left running: ${left.join(', ')}`);

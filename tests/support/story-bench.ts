@@ -12,6 +12,8 @@ import { createClaudeAgent } from '../../worker/agent/claude.ts';
 import type { ClaudeOptions } from '../../worker/agent/claude.ts';
 import { claudeDirectory } from '../../worker/agent/environment.ts';
 import { findMarked } from '../../worker/agent/processes.ts';
+import { parseWorkerConfig } from '../../worker/config.ts';
+import { accountingOf } from '../../worker/production-agent.ts';
 import { phone, withPipeline } from './pipeline.ts';
 import type { Pipeline, WorkerChange } from './pipeline.ts';
 import { scaled } from './machine-speed.ts';
@@ -31,10 +33,12 @@ export type StoryBench = Pipeline & {
 export type StoryOptions = {
   /** Stories that the model tells before its standard ones. */
   stories?: readonly Story[];
+  /** Whether its answers name cached tokens, too. */
+  withCache?: boolean;
   /** Variables for relay and worker. */
   environment?: Record<string, string>;
   /** What is different about the agent. */
-  agent?: Partial<Pick<ClaudeOptions, 'secrets' | 'modelPatienceMs' | 'watchesCost'>>;
+  agent?: Partial<Pick<ClaudeOptions, 'secrets' | 'modelPatienceMs'>>;
   /** What is different about the worker. */
   worker?: WorkerChange;
 };
@@ -56,8 +60,8 @@ export async function tap(bench: Pipeline, message: ChatMessage, title: string):
 export const workspaceOf = (bench: Pipeline, from = phone): string => path.join(bench.dataDir, 'workspaces', from.replace('+', ''));
 
 /** Runs the pipeline with the real Claude Code, the real browser and a scripted model; at the end no process of the agent is left. */
-export async function withStory({ stories = [], environment = {}, agent = {}, worker = {} }: StoryOptions, use: (bench: StoryBench) => Promise<void>): Promise<void> {
-  const model = await runScriptedModel({ quiet: true, stories });
+export async function withStory({ stories = [], withCache = false, environment = {}, agent = {}, worker = {} }: StoryOptions, use: (bench: StoryBench) => Promise<void>): Promise<void> {
+  const model = await runScriptedModel({ quiet: true, stories, withCache });
   const owners: { owner: string; dataDir: string }[] = [];
   try {
     await withPipeline({ environment: { ANTHROPIC_API_KEY: modelKey, ...environment } }, async (pipeline) => {
@@ -65,10 +69,11 @@ export async function withStory({ stories = [], environment = {}, agent = {}, wo
       const chromium = await findChromium(process.env['PATH'] ?? '');
       const startWorker = (change: WorkerChange = {}) =>
         pipeline.startWorker({
-          createAgent: async (owner) => {
+          createAgent: async (owner, redis) => {
             owners.push({ owner, dataDir: pipeline.dataDir });
             return createClaudeAgent({
               dataDir: pipeline.dataDir, imagesDir: path.join(pipeline.dataDir, 'images'), chromium, owner, log: pipeline.log,
+              accounting: accountingOf(parseWorkerConfig({ ...pipeline.environment, PORT: '0' }), redis),
               host: process.env, modelPatienceMs: scaled(30_000), maxLive: 3, idleMs: 60_000, ...agent,
               secrets: { ANTHROPIC_API_KEY: modelKey, ...agent.secrets, ANTHROPIC_BASE_URL: model.url },
             });

@@ -4,16 +4,17 @@ import { createAsked } from '../../worker/agent/asked.ts';
 import { createChannel } from '../../worker/agent/channel.ts';
 import { resumeNote } from '../../worker/agent/instructions.ts';
 import type { LiveSession } from '../../worker/agent/live-session.ts';
+import { createLog } from '../../shared/log.ts';
+import { createModelSessions } from '../../worker/agent/model-sessions.ts';
 import { until } from '../support/until.ts';
-
-const usage = { inputTokens: 1, outputTokens: 1, costUsd: 0 };
 
 /** The account of one turn in a session that only writes down what it is given. */
 function openAccount(...texts: string[]) {
   const given: { uuid: string; text: string }[] = [];
   const sent = new Set<string>();
   const live: LiveSession = {
-    id: 's', workspace: '/', resumed: false, grants: '', sent, ended: false, browser: undefined, tools: undefined, costBefore: 0, cost: async () => undefined, configure: async () => undefined, transcript: async () => [],
+    id: 's', workspace: '/', resumed: false, grants: '', sent, ended: false, browser: undefined, tools: undefined,
+    model: createModelSessions({}, createLog('test', 'silent')).create(), configure: async () => undefined, transcript: async () => [],
     listen: () => undefined,
     begin: () => undefined,
     done: () => undefined,
@@ -29,7 +30,7 @@ function openAccount(...texts: string[]) {
   prompts.close();
   const events = createChannel<AgentEvent>();
   const noTools = { sendFile: async () => '', sendMessage: async () => '', scheduleTurn: async () => '', listSchedules: async () => '', cancelSchedule: async () => '', ask: async () => [], approve: async () => 'yes' as const, mayGoOn: async () => true };
-  const asked = createAsked(live, { conversation: '+15551230001', workspace: '/', session: undefined, prompts, tools: noTools, permissions: 'all', model: undefined, signal: new AbortController().signal }, events);
+  const asked = createAsked(live, { id: 't', conversation: '+15551230001', workspace: '/', session: undefined, prompts, tools: noTools, permissions: 'all', model: undefined, signal: new AbortController().signal }, events);
   const fed = asked.feed();
   const uuidOf = async (index: number): Promise<string> => (await until(`text ${index}`, () => given[index])).uuid;
   const answers = async (): Promise<string[][]> => {
@@ -37,7 +38,7 @@ function openAccount(...texts: string[]) {
     for await (const event of events) if (event.kind === 'answer') all.push(event.prompts);
     return all;
   };
-  const answer = (...uuids: string[]): void => asked.answer({ kind: 'result', id: 'a', text: 'an answer', uuids, usage });
+  const answer = (...uuids: string[]): void => asked.answer({ kind: 'result', id: 'a', text: 'an answer', uuids, toldUsd: undefined });
   return { asked, given, fed, uuidOf, answers, answer };
 }
 

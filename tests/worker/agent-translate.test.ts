@@ -17,8 +17,8 @@ const result = (fields: Record<string, unknown> = {}) =>
   message({ type: 'result', subtype: 'success', is_error: false, uuid: 'r', result: '', total_cost_usd: 0.5, usage, modelUsage: {}, user_message_uuids: ['p'], ...fields });
 
 /** What a new process's messages mean, without the signs of life. */
-function translateAll(messages: SDKMessage[], resumed = false): Translation[] {
-  const translate = createTranslator(resumed);
+function translateAll(messages: SDKMessage[]): Translation[] {
+  const translate = createTranslator();
   return messages.flatMap(translate).filter(({ kind }) => kind !== 'alive');
 }
 
@@ -34,7 +34,7 @@ test('an answer is made of the texts after the last tool', () => {
   expect(translated).toEqual([
     { kind: 'tool', id: 't', name: 'Bash', summary: 'echo hi', description: 'Say hi', timeoutMs: 5000 },
     { kind: 'tool-end', id: 't', failed: true },
-    { kind: 'result', id: 'd', text: 'First.\n\nSecond.', uuids: ['p'], usage: { inputTokens: 100, outputTokens: 10, costUsd: 0.5 } },
+    { kind: 'result', id: 'd', text: 'First.\n\nSecond.', uuids: ['p'], toldUsd: undefined },
   ]);
 });
 
@@ -50,11 +50,16 @@ test('what a helper of Claude says, and what is said a second time, is no part o
   expect(second).toMatchObject({ id: 'p', text: '' });
 });
 
-test('costs are differences, counted anew after a clearing, and a share after a resume', () => {
-  const costs = (messages: SDKMessage[], resumed = false) => translateAll(messages, resumed).map((translation) => (translation.kind === 'result' ? translation.usage.costUsd : NaN));
-  expect(costs([0.25, 0.75, 0, 0.5].map((total) => result({ total_cost_usd: total })))).toEqual([0.25, 0.5, 0, 0.5]);
-  const modelUsage = { claude: { inputTokens: 400, outputTokens: 40, cacheReadInputTokens: 0, cacheCreationInputTokens: 0 } };
-  expect(costs([result({ total_cost_usd: 1, modelUsage }), result({ total_cost_usd: 1.5, modelUsage })], true)).toEqual([0.25, 0.5]);
+test('what Claude Code says of its cost is the sum over its models since it last said so', () => {
+  const model_usage_since_last_result = { opus: { costUSD: 0.25, inputTokens: 1 }, haiku: { costUSD: 0.5 } };
+  expect(translateAll([result({ model_usage_since_last_result })])).toMatchObject([{ kind: 'result', toldUsd: 0.75 }]);
+  expect(translateAll([result({ model_usage_since_last_result: { opus: 'free' } })])).toMatchObject([{ kind: 'result', toldUsd: undefined }]);
+});
+
+test('a refusal of the model proxy is the budget’s, another 402 is the credit’s', () => {
+  const refused = (api_error_type: string) => translateAll([result({ is_error: true, api_error_status: 402, api_error_type, result: 'no more' })]);
+  expect(refused('budget_error')).toMatchObject([{ kind: 'failure', failure: { kind: 'budget', message: 'no more' } }]);
+  expect(refused('billing_error')).toMatchObject([{ kind: 'failure', failure: { kind: 'no-credit' } }]);
 });
 
 test('an answer to nobody names no prompt', () => {
@@ -98,7 +103,7 @@ test('a failed result is named by what Claude Code said before it', () => {
 });
 
 test('kinds of messages that are not known are signs of life', () => {
-  const translate = createTranslator(false);
+  const translate = createTranslator();
   for (const fields of [{ type: 'something_new' }, { type: 'system', subtype: 'something_new' }, { type: 'user', message: { content: 'text' } }, { type: 'user', message: { content: [null, 7, {}] } }]) {
     expect(translate(message(fields))).toEqual([{ kind: 'alive' }]);
   }

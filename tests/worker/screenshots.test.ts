@@ -29,7 +29,7 @@ describe('what a tool has saved', () => {
   });
 
   test('is told as an event after the tool’s end, of that tool alone', () => {
-    const translate = createTranslator(false);
+    const translate = createTranslator();
     const message = (fields: object): SDKMessage => ({ parent_tool_use_id: null, session_id: 's', uuid: crypto.randomUUID(), ...fields }) as unknown as SDKMessage;
     const call = (id: string, name: string) => message({ type: 'assistant', message: { role: 'assistant', content: [{ type: 'tool_use', id, name, input: {} }] } });
     const back = (id: string) => message({ type: 'user', message: { role: 'user', content: [{ type: 'tool_result', tool_use_id: id, content: result(`- [Screenshot of viewport](${shot})`) }] } });

@@ -12,6 +12,8 @@ import type { ModelProxy } from './model-proxy.ts';
 import { createConfigRoots } from './config-root.ts';
 import type { ConfigRoots } from './config-root.ts';
 import { cleanGlobalConfig } from './global-config.ts';
+import type { ModelAccountParts } from './model-account.ts';
+import type { ModelSession } from './model-sessions.ts';
 import { createSessionStore } from './session-store.ts';
 import { readTranscript } from './transcript.ts';
 import type { TranscriptEntry } from './transcript.ts';
@@ -24,15 +26,23 @@ export type AgentHomeOptions = {
   /** The worker's own environment, of which the agent sees a few names. */
   host: Environment;
   log: Log;
+  /** Where the model's requests are counted, at which prices, and within which limits. */
+  accounting: Pick<ModelAccountParts, 'requests' | 'prices' | 'limits'>;
+  /** `WORKER_ID#boot`: a part of the mark on every process, and whose requests to the model they are. */
+  owner: string;
 };
+
+export type EnvironmentOf = (mark: string, model: ModelSession) => Record<string, string>;
 
 /** What the agent's processes find around them: their directories, what they may know, and the way to the model. */
 export type AgentHome = {
+  /** Lets another session in at the model proxy; its placeholders are the processes' access to the model. */
+  admit(): Promise<ModelSession>;
   /**
-   * Makes what the processes of a session need, with `directories` of its own, and returns what gives their whole environment for a mark; `name` is theirs
-   * among directories. What is there already is left as it is. Throws when something could not be made.
+   * Makes what the processes of a session need, with `directories` of its own, and returns what gives their whole environment for a mark and the session's access
+   * to the model; `name` is theirs among directories. What is there already is left as it is. Throws when something could not be made.
    */
-  furnish(name: string, directories: string[]): Promise<(mark: string) => Record<string, string>>;
+  furnish(name: string, directories: string[]): Promise<EnvironmentOf>;
   /** What Claude Code takes for a project's settings. */
   roots: ConfigRoots;
   /** Takes out of Claude Code's own settings what would change a process that starts now. Never rejects. */
@@ -42,12 +52,14 @@ export type AgentHome = {
   close(): Promise<void>;
 };
 
-export function createAgentHome({ dataDir, user, secrets, host, log }: AgentHomeOptions): AgentHome {
+export function createAgentHome({ dataDir, user, secrets, host, log, accounting, owner }: AgentHomeOptions): AgentHome {
   const { ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN, ANTHROPIC_BASE_URL, ANTHROPIC_MODEL, GITHUB_TOKEN } = secrets;
   const files = createAgentFiles(user);
   const store = user && createSessionStore(user, claudeDirectory(dataDir));
   const isRoot = (user?.uid ?? process.getuid?.()) === 0;
   let proxy: Promise<ModelProxy> | undefined;
+  const reachModel = (): Promise<ModelProxy> =>
+    (proxy ??= runModelProxy({ ...accounting, keys: { ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN }, baseUrl: ANTHROPIC_BASE_URL, host, owner, log }));
   let github: Promise<Record<string, string>> | undefined;
   let identity: Promise<void> | undefined;
 
@@ -56,13 +68,17 @@ export function createAgentHome({ dataDir, user, secrets, host, log }: AgentHome
   return {
     roots,
     clean: () => cleanGlobalConfig(files, claudeDirectory(dataDir), log),
+    admit: async () => (await reachModel()).admit(),
     async furnish(name, directories) {
       const { HOME: home = '', TMPDIR: temporary = '' } = agentEnvironment({}, dataDir, {}, { mark: '', name, isRoot });
       identity ??= giveIdentity(files, home);
       if (GITHUB_TOKEN) github ??= grantGithub(files, home, GITHUB_TOKEN);
-      proxy ??= runModelProxy({ keys: { ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN }, baseUrl: ANTHROPIC_BASE_URL, host, log });
-      const [model, git] = await Promise.all([proxy, github, identity, ...[home, temporary, ...directories].map((directory) => files.makeDirectory(directory))]);
-      return (mark) => agentEnvironment(host, dataDir, { ANTHROPIC_MODEL, ...model.environment, ...git }, { mark, name, isRoot, user: user?.isPicked ? usualName : user?.name });
+      const [{ environment }, git] = await Promise.all([
+        reachModel(), github, identity, ...[home, temporary, ...directories].map((directory) => files.makeDirectory(directory)),
+      ]);
+      const known = user?.isPicked ? usualName : user?.name;
+      return (mark, model) =>
+        agentEnvironment(host, dataDir, { ANTHROPIC_MODEL, ...environment, ...model.placeholders, ...git }, { mark, name, isRoot, user: known });
     },
     transcript: (session, workspace) => readTranscript(session, workspace, store),
     async close() {

@@ -41,8 +41,8 @@ export type AskTools = {
   ask(questions: AgentQuestion[], signal: AbortSignal): Promise<string[]>;
   /** `always` allows the same from now on; `unanswered` is a no. */
   approve(request: ApprovalRequest, signal: AbortSignal): Promise<'yes' | 'always' | 'no' | 'unanswered'>;
-  /** Whether the turn may go on, having cost so much (US dollars). Asked before each tool. */
-  mayGoOn(spentUsd: number, signal: AbortSignal): Promise<boolean>;
+  /** Whether the budgets let the turn go on; the person is asked when one is used up. Asked before each tool, and when the model proxy has refused a request. */
+  mayGoOn(signal: AbortSignal): Promise<boolean>;
 };
 
 /** What the agent may do in the chat while it works. SendTools and ScheduleTools return a sentence for the model and never throw. */
@@ -52,8 +52,8 @@ export type ChatTools = SendTools & ScheduleTools & AskTools;
 export const permissionModes = ['ask', 'edits', 'all'] as const;
 export type PermissionMode = (typeof permissionModes)[number];
 
-/** Token counts and the estimated price of what was asked for an answer. */
-export type Usage = { inputTokens: number; outputTokens: number; costUsd: number };
+/** Token counts and the price of what was asked for an answer. What is booked is in the account already, request by request. */
+export type Usage = { inputTokens: number; outputTokens: number; costUsd: number; isBooked?: boolean };
 
 /** What happens while the agent works, in order. */
 export type AgentEvent =
@@ -77,7 +77,11 @@ export type AgentEvent =
   | { kind: 'answer'; id: string; text: string; prompts: string[]; usage: Usage };
 
 export type AgentTurn = {
+  /** Names the turn everywhere; its requests to the model are counted under it. */
+  id: string;
   conversation: string;
+  /** The person's (IANA name), once they have said it: whose day it is that money is spent on. */
+  timezone?: string | undefined;
   /** The directory that Claude works in (absolute, exists). */
   workspace: string;
   /** The session to go on with; undefined begins one. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { UUID } from 'node:crypto';
-import type { AgentEvent, AgentTurn, Attachment, Prompt } from './agent.ts';
+import type { AgentEvent, AgentTurn, Attachment, Prompt, Usage } from './agent.ts';
 import type { Channel } from './channel.ts';
-import { overtakenNote, resumeNote } from './instructions.ts';
+import { overtakenNote, raisedNote, resumeNote } from './instructions.ts';
 import type { LiveSession } from './live-session.ts';
 import { promptId } from './prompt-id.ts';
 import { findPrompt } from './transcript.ts';
@@ -19,10 +19,12 @@ export type Asked = {
   noteTool(id: string, isRunning: boolean): void;
   /** A prompt was dropped: Claude Code has had it, though the transcript did not say so. */
   askAgain(uuid: string): void;
+  /** What waits for an answer was refused for its cost and may go on now. */
+  goOn(): void;
   answer(result: Extract<Translation, { kind: 'result' }>): void;
 };
 
-const noUsage = { inputTokens: 0, outputTokens: 0, costUsd: 0 };
+const noUsage: Usage = { inputTokens: 0, outputTokens: 0, costUsd: 0, isBooked: true };
 
 /** Keeps the account, and closes the events when the last prompt is answered. */
 export function createAsked(live: LiveSession, turn: AgentTurn, events: Channel<AgentEvent>): Asked {
@@ -38,6 +40,18 @@ export function createAsked(live: LiveSession, turn: AgentTurn, events: Channel<
     change = Promise.withResolvers();
   };
   let closed = false;
+  /** What the session had used when it answered last. */
+  let counted = live.model.used();
+  const takeUsage = (): Usage => {
+    const before = counted;
+    counted = live.model.used();
+    const { costUsd, inputTokens, outputTokens } = counted;
+    return {
+      inputTokens: inputTokens - before.inputTokens, outputTokens: outputTokens - before.outputTokens, isBooked: true,
+      // Fractions of a dollar do not subtract exactly; millionths do.
+      costUsd: Math.round((costUsd - before.costUsd) * 1e6) / 1e6,
+    };
+  };
   const finishIfDone = (): void => {
     if (closed && pending.size === 0) events.close();
   };
@@ -91,7 +105,16 @@ export function createAsked(live: LiveSession, turn: AgentTurn, events: Channel<
       pending.delete(uuid);
       void give(randomUUID(), resumeNote, prompts);
     },
-    answer({ id, text, uuids, usage }) {
+    goOn() {
+      const prompts = [...pending.values()].flat();
+      pending.clear();
+      queued.clear();
+      continuation = undefined;
+      announce();
+      if (prompts.length > 0) void give(randomUUID(), raisedNote, prompts);
+      else finishIfDone();
+    },
+    answer({ id, text, uuids }) {
       const consumed = uuids.filter((uuid) => pending.has(uuid));
       // Not an answer to the person: Claude Code began by itself.
       if (consumed.length === 0) return;
@@ -100,7 +123,7 @@ export function createAsked(live: LiveSession, turn: AgentTurn, events: Channel<
         if (pending.get(uuid) === continuation) continuation = undefined;
         pending.delete(uuid);
       }
-      events.push({ kind: 'answer', id, text, prompts, usage });
+      events.push({ kind: 'answer', id, text, prompts, usage: takeUsage() });
       finishIfDone();
     },
   };

@@ -8,13 +8,32 @@ import type { MachineWatch } from './machine-watch.ts';
 import { failureKind } from './translate.ts';
 import type { Translation } from './translate.ts';
 
+/** How often in a row a turn may be refused for its cost and go on. */
+const mostRefusals = 3;
+
 /** Works one turn in a live session; `modelPatienceMs` as the agent's. Throws AgentFailure or the turn's abort reason; then the session must be closed. */
 export async function* workTurn(live: LiveSession, turn: AgentTurn, modelPatienceMs: number, machine: MachineWatch): AsyncGenerator<AgentEvent> {
   const events = createChannel<AgentEvent>();
   const patience = createPatience(modelPatienceMs, events);
   const asked = createAsked(live, turn, events);
   let session = live.id;
+  let [refusals, isAsking] = [0, false];
 
+  /** The model proxy has refused to go on; the person may raise the budget. */
+  const askForMore = async (failure: AgentFailure): Promise<void> => {
+    if (isAsking) return;
+    isAsking = true;
+    refusals += 1;
+    try {
+      // Refused again and again without an answer in between, the two counts differ, and asking does not help.
+      if (refusals <= mostRefusals && (await turn.tools.mayGoOn(turn.signal))) asked.goOn();
+      else events.fail(failure);
+    } catch (error) {
+      events.fail(error);
+    } finally {
+      isAsking = false;
+    }
+  };
   const onTranslation = (translation: Translation): void => {
     switch (translation.kind) {
       case 'retrying':
@@ -22,8 +41,10 @@ export async function* workTurn(live: LiveSession, turn: AgentTurn, modelPatienc
         return events.push(translation);
       case 'result':
         patience.regain();
+        refusals = 0;
         return asked.answer(translation);
       case 'failure':
+        if (translation.failure.kind === 'budget') return void askForMore(translation.failure);
         return events.fail(translation.failure);
       case 'interrupted':
         return events.fail(new AgentFailure('died', 'Claude Code was interrupted'));

@@ -18,9 +18,7 @@ import type { Spares } from './spares.ts';
 import { createWorkProcesses } from './work-processes.ts';
 
 export type ClaudeOptions = AgentHomeOptions &
-  SessionOptionParts & {
-    /** `WORKER_ID#boot`: a part of the mark on every process. */
-    owner: string;
+  Omit<SessionOptionParts, 'watchesCost'> & {
     /** The groups that mark the processes, given back at the end; undefined, the agent takes some itself where it may. */
     groups?: GroupLease | undefined;
     /** How many processes and threads the agent's user may have at once; undefined, as many as the worker. */
@@ -39,7 +37,7 @@ export type ClaudeOptions = AgentHomeOptions &
 
 /** The Agent that is Claude Code, by its SDK: one session a conversation, its process kept between turns, and a spare for a new one. */
 export function createClaudeAgent(options: ClaudeOptions): Agent {
-  const { log, secrets } = options;
+  const { log, secrets, accounting } = options;
   const idle = createIdleSessions(options.idleMs);
   const working = new Set<LiveSession>();
   const preparing = new Map<string, Promise<void>>();
@@ -48,7 +46,8 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   const groups = options.groups ?? (uid === undefined ? undefined : leaseGroups(uid));
   const processes = createWorkProcesses({ user: options.user, owner: options.owner, dataDir: options.dataDir, groups });
   const machine = createMachineWatch({ uid, maxProcesses: options.maxProcesses, processes, memoryEvents: options.memoryEvents });
-  const parts: SessionParts = { ...options, home, processes, bounds: { maxProcesses: options.maxProcesses }, model: secrets.ANTHROPIC_MODEL };
+  const watchesCost = accounting.limits.turn !== undefined || accounting.limits.day !== undefined;
+  const parts: SessionParts = { ...options, watchesCost, home, processes, bounds: { maxProcesses: options.maxProcesses }, model: secrets.ANTHROPIC_MODEL };
   const budget = createLiveBudget({ most: options.maxLive, idle, working, spares: () => spares });
   const spares: Spares = createSpares({ start: (starting) => startSpare(parts, starting), calmMs: options.spareMs, hasRoom: budget.hasRoom, log });
   let stopped = false;
@@ -89,7 +88,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       try {
         yield { kind: 'session', id: live.id };
         await live.configure(settingsOf(turn, parts.model));
-        if (options.watchesCost) live.costBefore = (await live.cost()) ?? 0;
+        live.model.begin(turn.id, turn.timezone);
         yield* workTurn(live, turn, options.modelPatienceMs, machine);
         live.done();
         finished = true;
@@ -103,6 +102,9 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
           if (!live.ended) await live.interrupt();
           await live.close();
         }
+        // What it has used is in the account before the turn tells of it; what runs on behind it is the conversation's.
+        live.model.end();
+        await live.model.settled();
         budget.makeRoom(0);
         spares.stir();
       }

@@ -2,6 +2,7 @@ import type { PermissionMode, Query, SDKUserMessage } from '@anthropic-ai/claude
 import type { UUID } from 'node:crypto';
 import type { BrowserProcess } from './browser-process.ts';
 import { createChannel } from './channel.ts';
+import type { ModelSession } from './model-sessions.ts';
 import type { Attachment, ChatTools } from './agent.ts';
 import type { TranscriptEntry } from './transcript.ts';
 import { createTranslator } from './translate.ts';
@@ -43,10 +44,8 @@ export type LiveSession = {
   tools: ChatTools | undefined;
   /** Sets what the next prompt is worked with; what is so already costs nothing. Rejects when Claude Code refuses it. */
   configure(settings: Settings): Promise<void>;
-  /** What the session has cost so far (US dollars), asked for by an experimental part of the SDK's interface; undefined when Claude Code does not tell. */
-  cost(): Promise<number | undefined>;
-  /** What it had cost before the turn at work. */
-  costBefore: number;
+  /** Its access to the model, where all that its processes ask is counted. */
+  readonly model: ModelSession;
   /** What Claude Code has written down of the session. */
   transcript(): Promise<TranscriptEntry[]>;
   listen(listener: Listener | undefined): void;
@@ -65,7 +64,9 @@ export type LiveSession = {
 const interruptPatience = 1000;
 
 /**
- * What a session is made of: `id` is the session's, new or resumed, `processes` are those around it, `transcript` reads what is written down under an id.
+/**
+ * What a session is made of: `id` is the session's, new or resumed, `processes` are those around it, `model` is its access to the model, `transcript`
+ * reads what is written down under an id.
  */
 export type SessionStart = {
   id: string;
@@ -74,15 +75,16 @@ export type SessionStart = {
   resumed: boolean;
   settings: Settings;
   grants: string;
+  model: ModelSession;
   transcript: (id: string) => Promise<TranscriptEntry[]>;
 };
 
 /** The session of a Claude Code process, which `open` starts, or takes, with what it is to read its prompts from. Throws what `open` throws. */
 export function createLiveSession(start: SessionStart, open: (prompts: AsyncIterable<SDKUserMessage>) => Query): LiveSession {
-  const { id, workspace, processes, resumed, settings, grants, transcript } = start;
+  const { id, workspace, processes, resumed, settings, grants, model, transcript } = start;
   const input = createChannel<SDKUserMessage>();
   const sent = new Set<string>();
-  const translate = createTranslator(resumed);
+  const translate = createTranslator();
   let current = id;
   let configured = settings;
   let listener: Listener | undefined;
@@ -101,7 +103,7 @@ export function createLiveSession(start: SessionStart, open: (prompts: AsyncIter
     sent,
     browser: undefined,
     tools: undefined,
-    costBefore: 0,
+    model,
     get ended() {
       return end !== undefined;
     },
@@ -109,10 +111,6 @@ export function createLiveSession(start: SessionStart, open: (prompts: AsyncIter
       if (next.model !== configured.model) await claude.setModel(next.model);
       if (next.permissions !== configured.permissions) await claude.setPermissionMode(next.permissions);
       configured = next;
-    },
-    async cost() {
-      const usage = await claude.usage_EXPERIMENTAL_MAY_CHANGE_DO_NOT_RELY_ON_THIS_API_YET({ skipBehaviors: true }).catch(() => undefined);
-      return usage?.session.total_cost_usd;
     },
     transcript: () => transcript(current),
     listen(next) {
@@ -138,6 +136,7 @@ export function createLiveSession(start: SessionStart, open: (prompts: AsyncIter
     input.close();
     claude.close();
     await processes.end();
+    model.close();
     await pumping;
   };
 
@@ -145,7 +144,10 @@ export function createLiveSession(start: SessionStart, open: (prompts: AsyncIter
     try {
       for await (const message of claude) {
         const translations = translate(message);
-        for (const translation of translations) if (translation.kind === 'session') current = translation.id;
+        for (const translation of translations) {
+          if (translation.kind === 'session') current = translation.id;
+          if (translation.kind === 'result' && translation.toldUsd !== undefined) model.compare(translation.toldUsd);
+        }
         listener?.onMessage(translations, message.type === 'stream_event' || message.type === 'assistant');
       }
       end = { error: new Error('Claude Code ended') };

@@ -1,72 +1,132 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { Agent as HttpAgent, createServer, request as httpRequest } from 'node:http';
-import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { Agent as HttpAgent, createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { pipeline } from 'node:stream';
 import type { Environment } from '../../shared/env.ts';
-import { reportError } from '../../shared/errors.ts';
 import type { Running } from '../../shared/lifecycle.ts';
 import type { Log } from '../../shared/log.ts';
+import { createModelAccount } from './model-account.ts';
+import type { ModelAccountParts } from './model-account.ts';
+import { forward, refuse } from './model-forward.ts';
+import { parseModelRoute } from './model-route.ts';
+import type { ModelRoute } from './model-route.ts';
+import { createModelSessions } from './model-sessions.ts';
+import type { Admitted, ModelKeys, ModelSession } from './model-sessions.ts';
+import { readOutline } from './request-outline.ts';
 
-/** What pays for the model: an API key, the token of a subscription, or both. */
-export type ModelKeys = { ANTHROPIC_API_KEY?: string | undefined; CLAUDE_CODE_OAUTH_TOKEN?: string | undefined };
-
-export type ModelProxyOptions = {
+export type ModelProxyOptions = ModelAccountParts & {
   keys: ModelKeys;
   /** Where the model's service is; undefined is Anthropic's. */
   baseUrl: string | undefined;
   /** The worker's own environment, for its HTTPS_PROXY and NO_PROXY. */
   host: Environment;
-  log: Log;
 };
 
 export type ModelProxy = Running & {
-  /** What Claude Code is given in place of the keys: variables of the same names with placeholders, and this proxy's address. */
-  environment: Record<string, string>;
+  /** This proxy's address, as the variable that Claude Code knows. */
+  environment: { ANTHROPIC_BASE_URL: string };
+  /** Lets another session of Claude Code in. */
+  admit(): ModelSession;
 };
-
-/** A key, what stands for it, and the header in which Claude Code sends it (as seen with 2.1.330, with and without ANTHROPIC_BASE_URL). */
-type Credential = { variable: keyof ModelKeys; header: 'x-api-key' | 'authorization'; sent: string; real: string; placeholder: string };
 
 /** How long a connection may be idle (ms): here longer than anybody waits between two requests, there short of what servers and gateways close by themselves. */
 const idleHereMs = 30 * 60_000;
 const idleThereMs = 30_000;
 
-const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'DELETE']);
+/** How long a request may take to arrive (ms). */
+const arrivalMs = 120_000;
 
-/** Headers that concern one connection and not the message (RFC 9110, 7.6.1). */
-const hopByHop: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade']);
+/** The largest request that the Messages API takes (bytes, docs.anthropic.com/en/api/errors), and how much of all requests is held at once. */
+const largestBody = 32 * 1024 * 1024;
+const mostHeld = 256 * 1024 * 1024;
+
+/** Methods that some server has a use for; a request by another, such as TRACE, which would show the key, is refused as one. */
+const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'DELETE', 'PUT', 'PATCH', 'OPTIONS']);
+
+/** An error in the Messages API's form. */
+type Refusal = readonly [status: number, type: string, message: string];
+
+/** What is answered when a request may not go out. Claude Code ends its work at once at a 402, with these words, and asks again at a 529 (seen with 2.1.330). */
+const refusals: Readonly<Record<'day' | 'turn' | 'busy' | 'away', Refusal>> = {
+  day: [402, 'budget_error', 'The budget of this day is used up. The person has to raise it before anything more is asked of the model.'],
+  turn: [402, 'budget_error', 'The budget of this task is used up. The person has to raise it before anything more is asked of the model.'],
+  busy: [529, 'overloaded_error', 'Too many requests of this session are under way.'],
+  away: [529, 'overloaded_error', 'The request could not be noted, and nothing goes to the model unnoted.'],
+};
 
 /**
- * Starts an HTTP server on 127.0.0.1 that stands between Claude Code and the model's service, so that the key never is on the agent's side: a request with the
- * placeholder goes on with the key in its place, and no other request goes on. Bodies stream both ways. Throws when it cannot listen.
+ * Starts an HTTP server on 127.0.0.1 that stands between Claude Code and the model's service. It is the one place that counts: a request goes on only with the
+ * placeholder of a living session, by one of three routes, and once it is noted in the account; what its answer says of tokens is booked as it passes. The key
+ * takes the placeholder's place here, so that it never is on the agent's side. Throws when it cannot listen.
  */
-export async function runModelProxy({ keys, baseUrl, host, log }: ModelProxyOptions): Promise<ModelProxy> {
-  const credentials = createCredentials(keys);
+export async function runModelProxy(options: ModelProxyOptions): Promise<ModelProxy> {
+  const { keys, baseUrl, host, log, requests, owner } = options;
+  const sessions = createModelSessions(keys, log);
+  const account = createModelAccount(options);
   const service = new URL(baseUrl ?? 'https://api.anthropic.com');
-  const agent = service.protocol === 'https:' ? new HttpsAgent({ keepAlive: true, timeout: idleThereMs, proxyEnv: host }) : new HttpAgent({ keepAlive: true, timeout: idleThereMs, proxyEnv: host });
+  const agentOptions = { keepAlive: true, timeout: idleThereMs, proxyEnv: host };
+  const agent = service.protocol === 'https:' ? new HttpsAgent(agentOptions) : new HttpAgent(agentOptions);
+  const complain = createComplaint(log);
+  let held = 0;
+
+  const serve = async (request: IncomingMessage, response: ServerResponse, route: ModelRoute, admitted: Admitted): Promise<void> => {
+    const { session, header, value } = admitted;
+    const { conversation } = session;
+    if (conversation === undefined) return refuse(response, 403, 'permission_error', 'This session works for nobody yet.');
+    const target = new URL(`${service.origin}${service.pathname.replace(/\/$/, '')}${route.target}`);
+    const onward = { request, response, target, agent, credential: { header, value }, log };
+    if (route.kind === 'models') return forward({ ...onward, body: undefined, entry: undefined });
+    let own = 0;
+    response.once('close', () => (held -= own));
+    const body = await readBody(request, (size) => {
+      own += size;
+      held += size;
+      return held <= mostHeld;
+    });
+    if ('refused' in body) return refuse(response, ...body.refused);
+    const { bytes } = body;
+    if (route.kind === 'count-tokens') return forward({ ...onward, body: bytes, entry: undefined });
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const { entry, refused } = await account.open(session, conversation, { ...readOutline(bytes), size: bytes.length }, gone.signal);
+    if (refused) return refused === 'gone' ? undefined : refuse(response, ...refusals[refused]);
+    // Its client gave up while it was being noted; nothing has gone out.
+    if (response.destroyed) return entry.settle(undefined, true);
+    forward({ ...onward, body: bytes, entry });
+  };
+
   const server = createServer((request, response) => {
-    const url = request.url?.startsWith('/v1/') ? URL.parse(request.url, 'http://proxy') : null;
-    const credential = credentials.find(({ header, sent }) => isEqual(String(request.headers[header]), sent));
-    if (!credential) return refuse(response, 401, 'authentication_error', 'This address serves Claude Code of this worker only.');
-    // TRACE would show the key to whoever asks for it.
+    const admitted = sessions.find(request.headers);
+    if (!admitted) {
+      complain('no placeholder of a living session');
+      return refuse(response, 401, 'authentication_error', 'This address serves Claude Code of this worker only.');
+    }
     if (!methods.has(request.method ?? '')) return refuse(response, 405, 'invalid_request_error', 'This method is not used here.');
-    if (!url?.pathname.startsWith('/v1/')) return refuse(response, 404, 'not_found_error', 'There is nothing here.');
-    const target = new URL(`${service.pathname.replace(/\/$/, '')}${url.pathname}${url.search}`, service);
-    forward({ request, response, target, agent, headers: { ...withoutHops(request.headers), host: service.host, [credential.header]: credential.real }, log });
+    const route = parseModelRoute(request.method, request.url);
+    if (!route) {
+      complain('another route than the three that are passed on');
+      return refuse(response, 404, 'not_found_error', 'There is nothing here.');
+    }
+    serve(request, response, route, admitted).catch((error: unknown) => {
+      // Its client has broken it off while it arrived.
+      if (request.destroyed && !request.complete) return;
+      log.error({ err: error }, 'a request to the model was not served');
+      refuse(response, 500, 'api_error', 'The request could not be passed on.');
+    });
   });
   server.keepAliveTimeout = idleHereMs;
-  server.requestTimeout = 0;
+  server.requestTimeout = arrivalMs;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ port: 0, host: '127.0.0.1' }, resolve);
   });
+  requests.settleOrphans(owner, Date.now()).then(
+    (orphans) => orphans > 0 && log.warn({ orphans }, 'requests to the model were under way when an earlier boot ended; what they cost beyond what is booked is not known'),
+    (error: unknown) => log.warn({ err: error }, 'requests of an earlier boot were not settled'),
+  );
   return {
-    environment: {
-      ANTHROPIC_BASE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      ...Object.fromEntries(credentials.map(({ variable, placeholder }) => [variable, placeholder])),
-    },
+    environment: { ANTHROPIC_BASE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` },
+    admit: () => sessions.create(),
     async stop() {
       server.close();
       server.closeAllConnections();
@@ -75,50 +135,27 @@ export async function runModelProxy({ keys, baseUrl, host, log }: ModelProxyOpti
   };
 }
 
-/** A placeholder has the form of what it stands for, and is good for as long as this process lives. */
-function createCredentials({ ANTHROPIC_API_KEY: key, CLAUDE_CODE_OAUTH_TOKEN: token }: ModelKeys): Credential[] {
-  const invent = (form: string): string => `${form}${randomBytes(32).toString('base64url')}`;
-  const [keyPlaceholder, tokenPlaceholder] = [invent('sk-ant-api03-'), invent('sk-ant-oat01-')];
-  return [
-    ...(key ? [{ variable: 'ANTHROPIC_API_KEY', header: 'x-api-key', sent: keyPlaceholder, real: key, placeholder: keyPlaceholder } as const] : []),
-    ...(token ? [{ variable: 'CLAUDE_CODE_OAUTH_TOKEN', header: 'authorization', sent: `Bearer ${tokenPlaceholder}`, real: `Bearer ${token}`, placeholder: tokenPlaceholder } as const] : []),
-  ];
+/** Reads a request's body whole: it goes on with a length of our own making, so that both sides agree where it ends. `hold` is asked for each piece. */
+async function readBody(request: IncomingMessage, hold: (size: number) => boolean): Promise<{ bytes: Buffer } | { refused: Refusal }> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    chunks.push(chunk);
+    if (!hold(chunk.length)) return { refused: [529, 'overloaded_error', 'Too much is under way.'] };
+    if (size > largestBody) return { refused: [413, 'request_too_large', 'A request has at most 32 MB.'] };
+  }
+  return { bytes: Buffer.concat(chunks, size) };
 }
 
-type Forwarding = { request: IncomingMessage; response: ServerResponse; target: URL; agent: HttpAgent; headers: OutgoingHttpHeaders; log: Log };
-
-/** Sends a request on and its answer back. When one side ends early, so does the other. */
-function forward({ request, response, target, agent, headers, log }: Forwarding): void {
-  const outgoing = (target.protocol === 'https:' ? httpsRequest : httpRequest)(target, { method: request.method, agent, headers });
-  outgoing.on('response', (answer) => {
-    response.writeHead(answer.statusCode ?? 502, withoutHops(answer.headers));
-    // An answer that breaks off is broken off here, too; that the person's side has gone is no error.
-    pipeline(answer, response, () => undefined);
-  });
-  outgoing.on('error', (error) => {
-    if (response.destroyed) return;
-    const { code, message } = reportError(error);
-    log.warn({ err: error }, 'the model’s service was not reached');
-    if (response.headersSent) response.destroy();
-    else refuse(response, 502, 'api_error', `The model’s service was not reached (${code ?? message}).`);
-  });
-  response.on('close', () => {
-    if (!response.writableFinished) outgoing.destroy();
-  });
-  request.pipe(outgoing);
-}
-
-function withoutHops(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
-  const named = new Set((headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase()));
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !hopByHop.has(name) && !named.has(name)));
-}
-
-/** Answers in the form of the Messages API's errors (docs.anthropic.com/en/api/errors). */
-function refuse(response: ServerResponse, status: number, type: string, message: string): void {
-  response.writeHead(status, { 'Content-Type': 'application/json', Connection: 'close' }).end(JSON.stringify({ type: 'error', error: { type, message } }));
-}
-
-function isEqual(given: string, expected: string): boolean {
-  const [one, other] = [Buffer.from(given), Buffer.from(expected)];
-  return one.length === other.length && timingSafeEqual(one, other);
+/** Logs what was refused, at most once in ten seconds for each reason, since a program of the agent's may try without end. */
+function createComplaint(log: Log): (reason: string) => void {
+  const counts = new Map<string, { count: number; saidAt: number }>();
+  return (reason) => {
+    const { count, saidAt } = counts.get(reason) ?? { count: 0, saidAt: -Infinity };
+    const now = performance.now();
+    const isDue = now - saidAt >= 10_000;
+    if (isDue) log.warn({ reason, count: count + 1 }, 'refused a request to the model proxy');
+    counts.set(reason, isDue ? { count: 0, saidAt: now } : { count: count + 1, saidAt });
+  };
 }

@@ -35,14 +35,17 @@ export async function startSpare(parts: SessionParts, starting: AbortController)
   const processes = parts.processes.ofSession(id);
   const parked = path.join(dataDir, 'spare');
   // Short, since sockets are made below it, whose paths may have 107 characters.
-  const [environmentOf, root] = await Promise.all([home.furnish(`spare-${id.slice(0, 8)}`, [parked]), home.roots.park(id), home.clean()]);
+  const [environmentOf, model, root] = await Promise.all([
+    home.furnish(`spare-${id.slice(0, 8)}`, [parked]), home.admit(), home.roots.park(id), home.clean(),
+  ]);
   starting.signal.throwIfAborted();
   let live: LiveSession | undefined;
   const endProcesses = async (): Promise<void> => {
     await processes.end();
+    model.close();
     await home.roots.remove(root);
   };
-  const surroundings = { ...surround(home, processes.mark, environmentOf, () => live), root, project: undefined };
+  const surroundings = { ...surround(home, { mark: processes.mark, model }, environmentOf, () => live), root, project: undefined };
   const options = {
     ...createSessionOptions(partsFor(parts, processes), surroundings), cwd: parked, sessionId: id, abortController: starting,
     ...(parts.model ? { model: parts.model } : {}),
@@ -55,11 +58,12 @@ export async function startSpare(parts: SessionParts, starting: AbortController)
   return {
     exited: spare.exited,
     async claim(wanted) {
-      const { workspace } = wanted;
+      const { conversation, workspace } = wanted;
       const settings = settingsOf(wanted, parts.model);
       try {
         await Promise.all([home.furnish(path.basename(workspace), [workspace]), home.roots.link(root, workspace)]);
-        const start = { id, workspace, processes, resumed: false, settings, grants: '', transcript: (other: string) => home.transcript(other, workspace) };
+        model.bind(conversation);
+        const start = { id, workspace, processes, resumed: false, settings, grants: '', model, transcript: (other: string) => home.transcript(other, workspace) };
         live = createLiveSession(start, (prompt) => spare.claim({ prompt, options: { cwd: workspace, permissionMode: settings.permissions, ...(settings.model === undefined || settings.model === parts.model ? {} : { model: settings.model }) } }));
         await claimed(spare);
         return live;

@@ -1,15 +1,18 @@
 import type { SDKMessage, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
 import { AgentFailure } from './agent.ts';
-import type { AgentEvent, FailureKind, Usage } from './agent.ts';
+import type { AgentEvent, FailureKind } from './agent.ts';
 import { savedPicture, takesPicture } from './saved-picture.ts';
 import { joinBlocks } from './transcript.ts';
 
 /** What a message of the SDK means. Messages without a meaning here are signs of life. */
 export type Translation =
   | AgentEvent
-  /** One answer of the model is complete. `uuids` are the prompts that it consumed; none when Claude Code began by itself, as it does when a background command ends. */
-  | { kind: 'result'; id: string; text: string; uuids: string[]; usage: Usage }
+  /**
+   * One answer of the model is complete. `uuids` are the prompts that it consumed; none when Claude Code began by itself, as it does when a background command ends.
+   * `toldUsd` is what Claude Code says that its work has cost since it last said so (US dollars).
+   */
+  | { kind: 'result'; id: string; text: string; uuids: string[]; toldUsd: number | undefined }
   /** Claude Code has taken a prompt out of its queue and gives it to the model. */
   | { kind: 'taken'; uuid: string }
   /** Claude Code has dropped a prompt, as it does with a uuid that it had before: no result will come. */
@@ -20,15 +23,13 @@ export type Translation =
 /** Turns the messages of one Claude Code process into what they mean, one at a time; it remembers the answer's blocks until the result. */
 export type Translator = (message: SDKMessage) => Translation[];
 
-/** `resumed`: the process goes on with an earlier session, whose cost its first total holds too. */
-export function createTranslator(resumed: boolean): Translator {
+export function createTranslator(): Translator {
   let blocks: { id: string; text: string }[] = [];
   /** After a compaction Claude Code says earlier messages again. */
   const said = new Set<string>();
   const taken = new Set<string>();
   /** The calls under way that photograph the page. */
   const photographing = new Set<string>();
-  let spentUsd = resumed ? undefined : 0;
   let trouble: string | undefined;
   let limit: { resetsAt: number | undefined } | undefined;
 
@@ -40,13 +41,11 @@ export function createTranslator(resumed: boolean): Translator {
       return { kind: 'failure', failure: new AgentFailure(kindOfEnd(message.terminal_reason) ?? 'broken', message.errors.join('; ').slice(0, 300) || message.subtype) };
     }
     if (message.is_error) {
+      if (Refused.safeParse(message).success) return { kind: 'failure', failure: new AgentFailure('budget', message.result.slice(0, 300)) };
       const kind = limit ? 'usage-limit' : (kindOfEnd(message.terminal_reason) ?? failureKind(trouble, message.api_error_status ?? undefined));
       const resetsAt = limit?.resetsAt === undefined ? undefined : new Date(limit.resetsAt * 1000);
       return { kind: 'failure', failure: new AgentFailure(kind, message.result.slice(0, 300), resetsAt) };
     }
-    // `total_cost_usd` is a running total, an answer is the difference; `/clear` starts it again.
-    const costUsd = spentUsd === undefined ? message.total_cost_usd * shareOfTokens(message) : Math.max(message.total_cost_usd - spentUsd, 0);
-    spentUsd = message.total_cost_usd;
     const uuids = message.user_message_uuids ?? (message.user_message_uuid ? [message.user_message_uuid] : []);
     const text = joinBlocks(answer.map((block) => block.text)) || message.result.trim();
     return {
@@ -55,7 +54,7 @@ export function createTranslator(resumed: boolean): Translator {
       id: answer.at(-1)?.id ?? uuids.at(-1) ?? message.uuid,
       text,
       uuids,
-      usage: { inputTokens: tokensRead(message), outputTokens: message.usage.output_tokens, costUsd },
+      toldUsd: toldUsd(message),
     };
   };
 
@@ -108,19 +107,15 @@ export function createTranslator(resumed: boolean): Translator {
   };
 }
 
-/**
- * Which part of all the tokens that a result's totals count went into its own answer (0 to 1). It stands for the part of the cost where the total
- * before is not known: a resumed session goes on from the total that its transcript saved.
- */
-function shareOfTokens({ usage, modelUsage }: SDKResultMessage): number {
-  const own = tokensRead({ usage }) + usage.output_tokens;
-  const all = Object.values(modelUsage).reduce((sum, model) => sum + model.inputTokens + model.outputTokens + model.cacheReadInputTokens + model.cacheCreationInputTokens, 0);
-  return all > 0 ? Math.min(own / all, 1) : 1;
-}
+/** The model proxy has refused a request, since a budget is used up. The SDK passes the API's own word for it on without a type. */
+const Refused = z.object({ api_error_status: z.literal(402), api_error_type: z.literal('budget_error') });
 
-/** What the model has read for an answer, out of its cache or anew. */
-function tokensRead({ usage }: Pick<SDKResultMessage, 'usage'>): number {
-  return usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens;
+/** What a result's work has cost, by model, sub-agents and work between two results included; another field that has no type. */
+const SinceLastResult = z.object({ model_usage_since_last_result: z.record(z.string(), z.object({ costUSD: z.number() })) });
+
+function toldUsd(message: SDKResultMessage): number | undefined {
+  const told = SinceLastResult.safeParse(message).data;
+  return told && Object.values(told.model_usage_since_last_result).reduce((sum, { costUSD }) => sum + costUSD, 0);
 }
 
 /** Claude Code tells what becomes of each prompt in messages that the SDK passes on without a type of their own. */

@@ -1,0 +1,154 @@
+import { randomUUID } from 'node:crypto';
+import type { Log } from '../../shared/log.ts';
+import { noTokens } from '../../shared/model-prices.ts';
+import type { ModelPrices } from '../../shared/model-prices.ts';
+import type { Booking, Limits, ModelRequests, OpenRequest, Opening } from '../../shared/model-requests.ts';
+import { dayOf } from '../../shared/spend.ts';
+import { addUse } from './model-sessions.ts';
+import type { SessionState } from './model-sessions.ts';
+import type { RequestOutline } from './request-outline.ts';
+import type { SeenUsage } from './usage-reader.ts';
+
+/** A request that has been noted and may go out. */
+export type Entry = {
+  /** Books what the answer has said so far. */
+  book(seen: SeenUsage): void;
+  /** Books the last of it, once; without `seen` it has cost nothing. `isKnown` false: the service may have charged more than was seen. */
+  settle(seen: SeenUsage | undefined, isKnown: boolean): void;
+};
+
+/**
+ * `day`, `turn`: that budget is used up. `busy`: too much is under way for the budget or for one session. `away`: Redis does not take the note, so that the request
+ * must not go out. `gone`: its client has given up.
+ */
+export type Admission = { entry: Entry; refused?: never } | { entry?: never; refused: 'day' | 'turn' | 'busy' | 'away' | 'gone' };
+
+export type ModelAccount = {
+  /** Notes a request of a conversation's session before it goes out; `size` is its body's (bytes), `gone` fires when its client gives up. Never rejects. */
+  open(session: SessionState, conversation: string, outline: RequestOutline & { size: number }, gone: AbortSignal): Promise<Admission>;
+};
+
+export type ModelAccountParts = {
+  requests: ModelRequests;
+  prices: ModelPrices;
+  limits: Limits;
+  /** `WORKER_ID#boot` */
+  owner: string;
+  log: Log;
+  /** How long Redis may take to note a request, and how long one waits for others to end before it is refused (ms). */
+  times?: { noteMs: number; waitMs: number };
+};
+
+/** Claude Code asks again after 0.5 s, ten times in three minutes (seen with 2.1.330), so that a short outage passes unseen. */
+const usualTimes = { noteMs: 5000, waitMs: 5 * 60_000 };
+
+/** How often one that waits asks again, since another worker may have made room (ms). */
+const askAgainMs = 1000;
+
+/** How many requests of one session may be under way; Claude Code with its sub-agents has about ten. */
+const mostUnderWay = 32;
+
+/** What the largest answer of a current model has (tokens), where a request does not say how much it wants. */
+const usualMaxTokens = 128_000;
+
+/** The largest context of a current model (tokens). */
+const largestContext = 1_000_000;
+
+const nothing: Booking = { tokens: { ...noTokens }, cost: 0 };
+
+export function createModelAccount({ requests, prices, limits, owner, log, times = usualTimes }: ModelAccountParts): ModelAccount {
+  /** Who waits for something of a conversation to end. */
+  const waiting = new Map<string, Set<() => void>>();
+  const unpriced = new Set<string>();
+
+  const priceOf = ({ model, tokens, serving }: SeenUsage, asked: string): Booking => {
+    const name = model ?? asked;
+    if (!prices.knows(name) && !unpriced.has(name) && unpriced.size < 100) {
+      unpriced.add(name);
+      log.warn({ model: name }, 'no price is known for this model; it is counted at the price of the dearest one');
+    }
+    return { tokens, cost: prices.cost(name, tokens, serving) };
+  };
+
+  const createEntry = (session: SessionState, request: OpenRequest): Entry => {
+    let booked = nothing;
+    let isSettled = false;
+    const send = (booking: Booking, write: () => Promise<void>): void => {
+      addUse(session, booked, booking);
+      booked = booking;
+      const writing = write()
+        .catch((error: unknown) => log.error({ err: error, conversation: request.conversation }, 'a request to the model was not booked'))
+        .finally(() => session.bookings.delete(writing));
+      session.bookings.add(writing);
+    };
+    session.underWay += 1;
+    return {
+      book(seen) {
+        if (isSettled) return;
+        const booking = priceOf(seen, request.model);
+        send(booking, () => requests.book(request, booking));
+      },
+      settle(seen, isKnown) {
+        if (isSettled) return;
+        isSettled = true;
+        session.underWay -= 1;
+        const booking = seen ? priceOf(seen, request.model) : booked;
+        send(booking, async () => {
+          await requests.settle(request, booking, isKnown);
+          for (const wake of waiting.get(request.conversation) ?? []) wake();
+        });
+      },
+    };
+  };
+
+  /** What Redis says within the time; a note that it makes later is taken back. */
+  const note = async (request: OpenRequest): Promise<Opening | 'away'> => {
+    const asked = requests.open(request, limits);
+    let isLate = false;
+    const late = new Promise<'away'>((resolve) => {
+      const timer = setTimeout(() => {
+        isLate = true;
+        resolve('away');
+      }, times.noteMs);
+      asked.then(() => clearTimeout(timer), () => clearTimeout(timer));
+    });
+    asked.then((said) => (isLate && said === 'open' ? requests.settle(request, nothing, true) : undefined)).catch(() => undefined);
+    return await Promise.race([asked, late]).catch((error: unknown) => {
+      log.warn({ err: error }, 'a request to the model could not be noted');
+      return 'away' as const;
+    });
+  };
+
+  const untilRoom = async (conversation: string, gone: AbortSignal): Promise<void> => {
+    const room = Promise.withResolvers<void>();
+    const all = waiting.get(conversation) ?? new Set();
+    waiting.set(conversation, all.add(room.resolve));
+    const timer = setTimeout(room.resolve, askAgainMs);
+    gone.addEventListener('abort', room.resolve as () => void, { once: true });
+    await room.promise;
+    clearTimeout(timer);
+    gone.removeEventListener('abort', room.resolve as () => void);
+    all.delete(room.resolve);
+    if (all.size === 0) waiting.delete(conversation);
+  };
+
+  return {
+    async open(session, conversation, { model = 'unknown', maxTokens = usualMaxTokens, size }, gone) {
+      if (session.underWay >= mostUnderWay) return { refused: 'busy' };
+      const { turn, timezone } = session;
+      const read = Math.min(Math.ceil(size / 4), largestContext);
+      const cost = (output: number): number => prices.cost(model, { ...noTokens, cacheWrite5m: read, output });
+      const request: OpenRequest = {
+        id: randomUUID(), owner, conversation, turn, model: model.slice(0, 100), at: Date.now(), day: dayOf(Date.now(), timezone),
+        most: cost(Math.min(maxTokens, usualMaxTokens)), likely: prices.cost(model, { ...noTokens, input: read }),
+      };
+      for (const until = request.at + times.waitMs; ; await untilRoom(conversation, gone)) {
+        const said = await note(request);
+        if (said === 'open') return { entry: createEntry(session, request) };
+        if (said !== 'wait') return { refused: said };
+        if (gone.aborted) return { refused: 'gone' };
+        if (Date.now() > until) return { refused: 'busy' };
+      }
+    },
+  };
+}
