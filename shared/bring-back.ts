@@ -1,19 +1,23 @@
+import { entryLua } from './entry-lua.ts';
+
 /**
  * Lua that brings messages that were given up back to the head of the inbox, the oldest first, and returns how many. `wanted` is a set of ids, or nil for all. A turn that runs
  * meanwhile takes its own messages out by their ids, so that others before them do it no harm.
  */
-export const bringBackLua = `
+export const bringBackLua = `${entryLua}
   local function bringBack(prefix, inbox, conversation, wanted)
     local back, left = {}, {}
-    for _, raw in ipairs(cjson.decode(redis.call('HGET', conversation, 'failed') or '[]')) do
-      local list = (not wanted or wanted[cjson.decode(raw).id]) and back or left
+    for _, raw in ipairs(decode(redis.call('HGET', conversation, 'failed') or '[]')) do
+      local id = textOf(raw) and idOf(raw)
+      local list = id and (not wanted or wanted[id]) and back or left
       list[#list + 1] = raw
     end
     for i = #back, 1, -1 do
       redis.call('LPUSH', inbox, back[i])
-      local key = prefix .. ':message:' .. cjson.decode(back[i]).id
+      local key = prefix .. ':message:' .. idOf(back[i])
       if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', 'waiting') end
     end
+    if #back == 0 then return 0 end
     if #left > 0 then redis.call('HSET', conversation, 'failed', cjson.encode(left)) else redis.call('HDEL', conversation, 'failed') end
     return #back
   end`;

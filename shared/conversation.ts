@@ -29,8 +29,8 @@ export const Conversation = z.object({
 });
 export type Conversation = z.infer<typeof Conversation>;
 
-/** What a turn can find out; '' empties a field. `failed` are the messages (as the inbox keeps them) that it gave up and `retry` brings back. */
-export type Change = Partial<Record<keyof Conversation, string>> & { failed?: string[] };
+/** What a turn can find out; '' empties a field. */
+export type Change = Partial<Record<keyof Conversation, string>>;
 
 export type Conversations = {
   read(conversation: string): Promise<Conversation>;
@@ -45,17 +45,7 @@ const writeScript: Script = {
   lua: `
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
     for i = 2, #ARGV, 2 do
-      local field, value = ARGV[i], ARGV[i + 1]
-      if field == 'failed' then
-        -- What was given up earlier and not brought back stays, each message once.
-        local all, known = cjson.decode(redis.call('HGET', KEYS[2], 'failed') or '[]'), {}
-        for _, raw in ipairs(all) do known[raw] = true end
-        for _, raw in ipairs(cjson.decode(value)) do
-          if not known[raw] then all[#all + 1] = raw end
-        end
-        value = cjson.encode(all)
-      end
-      redis.call('HSET', KEYS[2], field, value)
+      redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
     end
     return 'written'`,
 };
@@ -66,9 +56,7 @@ export function createConversations(redis: Redis): Conversations {
       return Conversation.parse(await redis.hgetall(keys.conversation(conversation)));
     },
     async write(conversation, fence, change) {
-      const { failed, ...plain } = change;
-      const fields = [...Object.entries(plain).flat(), ...(failed ? ['failed', JSON.stringify(failed)] : [])];
-      const outcome = await runScript(redis, writeScript, [fence.lock, keys.conversation(conversation), fence.token, ...fields]);
+      const outcome = await runScript(redis, writeScript, [fence.lock, keys.conversation(conversation), fence.token, ...Object.entries(change).flat()]);
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
     },
   };

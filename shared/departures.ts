@@ -1,17 +1,19 @@
 import { z } from 'zod';
+import { buryLua } from './dead-letters.ts';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import { keys } from './keys.ts';
 import type { PaceLimit } from './pace.ts';
 import { reserveLua } from './pace.ts';
 import type { Redis } from './redis.ts';
-import { Reply, addressLua } from './reply.ts';
+import { Reply, ReplyStatus, addressLua } from './reply.ts';
+import { retentionSeconds, usualRetentionDays } from './retention.ts';
 import { fieldsOf, runScript } from './script.ts';
 import type { Script } from './script.ts';
 
 /**
  * What is to be done about a conversation's outbox: nothing, since it is empty; to wait so many milliseconds; to send a reply, whose attempt is noted; or to look one up
- * whose last attempt has an unknown end.
+ * whose last attempt has an unknown end. What cannot be read goes to the dead list, and a sentence to its place.
  */
 export type Departure = { kind: 'none' } | { kind: 'wait'; ms: number } | { kind: 'send' | 'look-up'; reply: Reply };
 
@@ -25,13 +27,17 @@ const nextScript: Script = {
   name: 'sidepocketDeparture',
   keys: 4,
   // KEYS: lock, outbox, pace, conversation. ARGV: token, prefix of the reply keys, now (ms), now (ISO 8601), interval (ms), burst.
+  // A status that is not known was written by a later version.
   lua: `${reserveLua}
     ${addressLua}
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'fenced' } end
     local now = tonumber(ARGV[3])
+    local known = { ${ReplyStatus.options.map((status) => `${status} = true`).join(', ')} }
     for id in function() return redis.call('LINDEX', KEYS[2], 0) or nil end do
       local key = ARGV[2] .. id
+      if redis.call('TYPE', key)['ok'] ~= 'hash' and redis.call('EXISTS', key) == 1 then return { 'unreadable', id } end
       local status, sid, notBefore = unpack(redis.call('HMGET', key, 'status', 'sid', 'notBefore'))
+      if status and not known[status] then return { 'unreadable', id } end
       if status == 'posting' and not sid then return { 'look-up', id, redis.call('HGETALL', key) } end
       if status == 'waiting' then
         local wait = tonumber(notBefore or '0') - now
@@ -51,24 +57,57 @@ const nextScript: Script = {
 const Found = z.union([
   z.tuple([z.literal('fenced')]).transform(([kind]) => ({ kind })),
   z.tuple([z.literal('none')]).transform(([kind]) => ({ kind })),
+  z.tuple([z.literal('unreadable'), z.string()]).transform(([kind, id]) => ({ kind, id })),
   z.tuple([z.literal('wait'), z.number()]).transform(([kind, ms]) => ({ kind, ms })),
   z.tuple([z.enum(['send', 'look-up']), z.string(), z.array(z.string())]).transform(([kind, id, fields]) => ({ kind, id, reply: Reply.safeParse(fieldsOf(fields)).data })),
 ]);
 
-/** `limit` is the pace at which one person is written to. */
-export function createDepartures(redis: Redis, limit: PaceLimit): Departures {
+/** What a person is told of a reply that cannot be read. */
+export const unreadableReply = 'One of my answers is stored in a form that I cannot read, so it is missing here. Please ask me for it again.';
+
+const setAsideScript: Script = {
+  name: 'sidepocketSetAside',
+  keys: 6,
+  // KEYS: lock, outbox, conversation, dead, reply, its sentence. ARGV: token, id, conversation, now (ISO 8601), lifetime, text.
+  lua: `${buryLua}
+    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
+    if redis.call('LREM', KEYS[2], 1, ARGV[2]) == 0 then return 'gone' end
+    local fields = redis.pcall('HGETALL', KEYS[5])
+    if fields.err then fields = {} end
+    fields[#fields + 1] = 'id'
+    fields[#fields + 1] = ARGV[2]
+    bury(KEYS[4], ARGV[5], ARGV[4], 'outbox', ARGV[3], cjson.encode(fields))
+    if redis.call('HSETNX', KEYS[6], 'id', ARGV[2] .. '.unreadable') == 1 then
+      redis.call('HSET', KEYS[6], 'conversation', ARGV[3], 'turn', ARGV[2], 'text', ARGV[6], 'at', ARGV[4], 'status', 'waiting', 'seq', redis.call('HINCRBY', KEYS[3], 'said', 1))
+      redis.call('EXPIRE', KEYS[6], ARGV[5])
+      redis.call('LPUSH', KEYS[2], ARGV[2] .. '.unreadable')
+    end
+    return 'set aside'`,
+};
+
+/** `limit` is the pace at which one person is written to; a sentence is kept for `retentionDays`. */
+export function createDepartures(redis: Redis, limit: PaceLimit, retentionDays: number = usualRetentionDays): Departures {
   const find = async (conversation: string, fence: Fence, now: number): Promise<z.infer<typeof Found>> =>
-    Found.parse(await runScript(redis, nextScript, [fence.lock, keys.outbox(conversation), keys.pace(conversation), keys.conversation(conversation), fence.token, keys.reply(''), now, new Date(now).toISOString(), limit.intervalMs, limit.burst]));
+    Found.parse(
+      await runScript(redis, nextScript, [
+        fence.lock, keys.outbox(conversation), keys.pace(conversation), keys.conversation(conversation), fence.token, keys.reply(''),
+        now, new Date(now).toISOString(), limit.intervalMs, limit.burst,
+      ]),
+    );
+  /** It must not hold up what follows. */
+  const setAside = async (conversation: string, fence: Fence, now: number, id: string): Promise<void> => {
+    const where = [fence.lock, keys.outbox(conversation), keys.conversation(conversation), keys.dead, keys.reply(id), keys.reply(`${id}.unreadable`)];
+    const outcome = await runScript(redis, setAsideScript, [...where, fence.token, id, conversation, new Date(now).toISOString(), retentionSeconds(retentionDays), unreadableReply]);
+    if (outcome === 'fenced') throw new FencedError('another worker has this delivery');
+  };
   return {
     async next(conversation, fence, now) {
       for (;;) {
         const found = await find(conversation, fence, now);
         if (found.kind === 'fenced') throw new FencedError('another worker has this delivery');
         if (found.kind === 'none' || found.kind === 'wait') return found;
-        const { kind, id, reply } = found;
-        if (reply) return { kind, reply };
-        // Not ours: it must not hold up what follows either.
-        await redis.lrem(keys.outbox(conversation), 1, id);
+        if (found.kind !== 'unreadable' && found.reply) return { kind: found.kind, reply: found.reply };
+        await setAside(conversation, fence, now, found.id);
       }
     },
   };

@@ -1,6 +1,8 @@
 import { bringBackLua } from './bring-back.ts';
+import { parseJson } from './json.ts';
 import { keys, prefix } from './keys.ts';
-import { Message } from './message.ts';
+import { readMessage } from './message.ts';
+import type { Message } from './message.ts';
 import type { Turns } from './queues.ts';
 import type { Redis } from './redis.ts';
 import type { Script } from './script.ts';
@@ -39,8 +41,8 @@ export function createFailedMessages(redis: Redis, turns: Turns): FailedMessages
   };
 }
 
-/** The messages in a conversation's field `failed`: a JSON list of what the inbox kept. */
+/** The messages in a conversation's field `failed`: a JSON list of what the inbox kept. What cannot be read is left out. */
 export function parseFailed(field: string | null | undefined): Message[] {
-  const entries: unknown = JSON.parse(field ?? '[]');
-  return Array.isArray(entries) ? entries.flatMap((raw) => Message.safeParse(JSON.parse(String(raw))).data ?? []) : [];
+  const entries = parseJson(field ?? '[]');
+  return Array.isArray(entries) ? entries.flatMap((raw) => readMessage(String(raw)) ?? []) : [];
 }

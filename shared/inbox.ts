@@ -1,6 +1,7 @@
 import { bringBackLua } from './bring-back.ts';
 import { keys, prefix } from './keys.ts';
-import { Message } from './message.ts';
+import { readMessage } from './message.ts';
+import type { Message, MessageState } from './message.ts';
 import type { TurnData } from './queues.ts';
 import type { Redis } from './redis.ts';
 import { runScript } from './script.ts';
@@ -19,10 +20,16 @@ export class FencedError extends Error {
 
 /** A conversation's messages on their way to Claude. They leave it when their answer is put into the outbox, in the same step. */
 export type Inbox = {
-  /** The waiting messages, oldest first. */
+  /** The waiting messages, oldest first; what cannot be read is left out. */
   read(conversation: string): Promise<Message[]>;
-  /** Notes that the turn has taken the messages up, and in its job what it has taken up so far. Throws FencedError. */
-  take(fence: Fence, ids: string[], turn: string, data: TurnData): Promise<void>;
+  /** How many entries wait, those that cannot be read included. */
+  size(conversation: string): Promise<number>;
+  /**
+   * Notes that the turn has taken the messages up, `attempts` says how often with this time, and in its job what it has taken up so far. Throws FencedError.
+   */
+  take(fence: Fence, turn: string, data: TurnData, attempts: ReadonlyMap<string, number>): Promise<void>;
+  /** Notes in the job and with the messages how often each was begun with, for those whose attempt was none. Throws FencedError. */
+  recount(fence: Fence, turn: string, data: TurnData, attempts: ReadonlyMap<string, number>): Promise<void>;
   /**
    * Brings the messages of the turn that was given up last back to the head of the inbox, and takes out the message that asked for it, in one
    * atomic step. Returns how many came back; with 0 nothing has changed. Throws FencedError.
@@ -32,15 +39,16 @@ export type Inbox = {
 
 const takeScript: Script = {
   name: 'sidepocketTake',
-  keys: 2,
-  // KEYS: lock, job. ARGV: token, prefix, turn, the job's data as JSON, ids…
+  keys: 3,
+  // KEYS: lock, job, attempts. ARGV: token, prefix, turn, the job's data as JSON, the messages' state or '', id, attempts, …
   lua: `
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
     -- What BullMQ's own updateData does, which would be another trip.
     if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('HSET', KEYS[2], 'data', ARGV[4]) end
-    for i = 5, #ARGV do
+    for i = 6, #ARGV, 2 do
+      if ARGV[i + 1] == '0' then redis.call('HDEL', KEYS[3], ARGV[i]) else redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end
       local key = ARGV[2] .. ':message:' .. ARGV[i]
-      if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', 'working', 'turn', ARGV[3]) end
+      if ARGV[5] ~= '' and redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', ARGV[5], 'turn', ARGV[3]) end
     end
     return 'taken'`,
 };
@@ -53,22 +61,26 @@ const bringBackScript: Script = {
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
     if redis.call('HEXISTS', KEYS[3], 'failed') == 0 then return 0 end
     for _, raw in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
-      if cjson.decode(raw).id == ARGV[3] then redis.call('LREM', KEYS[2], 1, raw) end
+      if idOf(raw) == ARGV[3] then redis.call('LREM', KEYS[2], 1, raw) end
     end
     redis.call('HSET', ARGV[2] .. ':message:' .. ARGV[3], 'state', 'answered')
     return bringBack(ARGV[2], KEYS[2], KEYS[3], nil)`,
 };
 
 export function createInbox(redis: Redis): Inbox {
+  const note = async (fence: Fence, turn: string, data: TurnData, attempts: ReadonlyMap<string, number>, state: MessageState | ''): Promise<void> => {
+    const where = [fence.lock, keys.job('turns', turn), keys.attempts(data.conversation)];
+    const outcome = await runScript(redis, takeScript, [...where, fence.token, prefix, turn, JSON.stringify(data), state, ...[...attempts].flat()]);
+    if (outcome === 'fenced') throw new FencedError('another worker has this turn');
+  };
   return {
     async read(conversation) {
       const raw = await redis.lrange(keys.inbox(conversation), 0, -1);
-      return raw.map((entry) => Message.parse(JSON.parse(entry)));
+      return raw.flatMap((entry) => readMessage(entry) ?? []);
     },
-    async take(fence, ids, turn, data) {
-      const outcome = await runScript(redis, takeScript, [fence.lock, keys.job('turns', turn), fence.token, prefix, turn, JSON.stringify(data), ...ids]);
-      if (outcome === 'fenced') throw new FencedError('another worker has this turn');
-    },
+    size: (conversation) => redis.llen(keys.inbox(conversation)),
+    take: (fence, turn, data, attempts) => note(fence, turn, data, attempts, 'working'),
+    recount: (fence, turn, data, attempts) => note(fence, turn, data, attempts, ''),
     async bringBack(fence, conversation, askedBy) {
       const outcome = await runScript(redis, bringBackScript, [fence.lock, keys.inbox(conversation), keys.conversation(conversation), fence.token, prefix, askedBy]);
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');

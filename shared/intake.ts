@@ -1,3 +1,4 @@
+import { entryLua } from './entry-lua.ts';
 import { keys } from './keys.ts';
 import type { Message } from './message.ts';
 import type { Turns } from './queues.ts';
@@ -32,7 +33,7 @@ const acceptScript: Script = {
   keys: 7,
   // KEYS: message, inbox, conversations, job, turn's deduplication, conversation, aliases. ARGV: lifetime, conversation, at, message as JSON, channel, id, prefix of the message keys,
   // turns that are put off, prefix of the conversation keys, the sender as JSON or ''.
-  lua: `
+  lua: `${entryLua}
     local sender = ARGV[10] ~= '' and cjson.decode(ARGV[10])
     local function keepJobAway()
       if redis.call('EXISTS', KEYS[4]) == 0 then redis.call('HSET', KEYS[4], 'placeholder', '1') end
@@ -54,10 +55,10 @@ const acceptScript: Script = {
       redis.call('EXPIRE', KEYS[1], ARGV[1])
       local last, placed = redis.call('LINDEX', KEYS[2], -1), false
       -- A message that comes late goes before those that were said after it and that nobody has begun with.
-      if last and cjson.decode(last).at > ARGV[3] then
+      if last and (atOf(last) or '') > ARGV[3] then
         for _, raw in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
-          local other = cjson.decode(raw)
-          if not placed and other.at > ARGV[3] and redis.call('HGET', ARGV[7] .. other.id, 'state') == 'waiting' then
+          local id = idOf(raw)
+          if not placed and id and (atOf(raw) or '') > ARGV[3] and redis.call('HGET', ARGV[7] .. id, 'state') == 'waiting' then
             redis.call('LINSERT', KEYS[2], 'BEFORE', raw, ARGV[4])
             placed = true
           end

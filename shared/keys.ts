@@ -9,6 +9,16 @@ export const keys = {
   message: (id: string): string => `${prefix}:message:${id}`,
   /** LIST of messages as JSON, oldest first. A message leaves it last, when it has its answer. */
   inbox: (conversation: string): string => `${prefix}:inbox:${conversation}`,
+  /**
+   * HASH: how often a worker has begun with each message of the inbox, by the message's id; it goes with the message. `run` names the last pick-up, which is a turn, a colon and BullMQ's number of
+   * its run, and the message at the head that it counted.
+   */
+  attempts: (conversation: string): string => `${prefix}:attempts:${conversation}`,
+  /**
+   * LIST, newest first: stored entries that this version could not read, as JSON of `at`, `from` (inbox, outbox, failed, schedules), `conversation` and the `entry` as it was. At most 1,000; it
+   * expires when none has come for RETENTION_DAYS.
+   */
+  dead: `${prefix}:dead`,
   /** SET of conversations that may have something in their inbox or outbox; the start-up sweep reads it. */
   conversations: `${prefix}:conversations`,
   /** SET of the schedules' runs that a person had on a day (`YYYY-MM-DD`), repeating ones and single ones apart; expires. HASH: what was settled about schedules that run too often. */

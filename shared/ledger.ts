@@ -174,7 +174,10 @@ const unparkScript: Script = {
   lua: `${insertLua}
     local count = 0
     for id in function() return redis.call('LPOP', KEYS[1]) or nil end do
-      if redis.call('EXISTS', ARGV[1] .. id) == 1 then
+      -- One that cannot be read is told of when its turn comes to be sent.
+      local type = redis.call('TYPE', ARGV[1] .. id)['ok']
+      if type ~= 'hash' and type ~= 'none' then redis.call('RPUSH', KEYS[2], id) end
+      if type == 'hash' then
         redis.call('HSET', ARGV[1] .. id, 'status', 'waiting', 'at', ARGV[2])
         insert(KEYS[2], ARGV[1], id)
         count = count + 1

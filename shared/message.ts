@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseJson } from './json.ts';
 import { PersonAddress } from './person-address.ts';
 
 const messageSid = /^(SM|MM)[0-9a-fA-F]{32}$/;
@@ -31,8 +32,15 @@ export const Message = z.object({
   /** The id of the message that this one quotes (swipe to reply). */
   quoted: MessageSid.optional(),
   profileName: z.string().optional(),
+  /** What an entry of the inbox is. A later version may store other kinds there: one that is not known must not be taken for a message. */
+  kind: z.literal('message').optional(),
 });
 export type Message = z.infer<typeof Message>;
+
+/** The message that an entry of the inbox is; undefined when this version cannot read it. Fields that are not known do no harm. Never throws. */
+export function readMessage(entry: string): Message | undefined {
+  return Message.safeParse(parseJson(entry)).data;
+}
 
 /** Whether a person wrote it. Only such a message opens WhatsApp's 24-hour window, and only to such a one "typing…" can be shown. */
 export function isFromPerson(message: Pick<Message, 'id'>): boolean {

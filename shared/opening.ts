@@ -1,29 +1,72 @@
 import { z } from 'zod';
 import { Conversation } from './conversation.ts';
+import { entryLua } from './entry-lua.ts';
+import { FencedError } from './inbox.ts';
+import type { Fence } from './inbox.ts';
 import { keys } from './keys.ts';
-import { Message } from './message.ts';
+import { readMessage } from './message.ts';
+import type { Message } from './message.ts';
 import type { Redis } from './redis.ts';
-import { fieldsOf, runScript } from './script.ts';
+import { fieldsOf, runScriptForBytes } from './script.ts';
 import type { Script } from './script.ts';
 
-/** What a turn decides by, as of one moment: the waiting messages, oldest first, what is remembered of the conversation, and how many replies wait for the person to write. */
-export type Opening = { messages: Message[]; conversation: Conversation; parked: number };
+/**
+ * What a turn decides by, as of one moment: the waiting messages, oldest first, the entries that cannot be read, byte by byte as they are, what is remembered of the conversation, and how many
+ * replies wait for the person to write. `attempts` says how often a worker has begun with a message, this pick-up included for the one named `counted`.
+ */
+export type Opening = { messages: Message[]; unreadable: Buffer[]; conversation: Conversation; parked: number; attempts: ReadonlyMap<string, number>; counted: string | undefined };
 
-/** Reads a conversation's opening, in one trip to Redis: a turn begins with it, and looks again whenever something has come in. */
-export type ReadOpening = (conversation: string) => Promise<Opening>;
+/**
+ * Reads a conversation's opening, in one trip to Redis: a turn begins with it, and looks again whenever something has come in. `pickUp` names a run of the turn: the first read with it counts an
+ * attempt of the message at the head, in the same step, so that what ends the worker or throws afterwards is known by it; without one nothing is counted. Throws FencedError.
+ */
+export type ReadOpening = (conversation: string, fence: Fence, pickUp?: string) => Promise<Opening>;
 
 const openingScript: Script = {
   name: 'sidepocketOpening',
-  keys: 3,
-  // KEYS: inbox, conversation, parked.
-  lua: `return { redis.call('LRANGE', KEYS[1], 0, -1), redis.call('HGETALL', KEYS[2]), redis.call('LLEN', KEYS[3]) }`,
+  keys: 5,
+  // KEYS: lock, inbox, conversation, parked, attempts. ARGV: token, pick-up or ''. Run a second time, after a reply that was lost, it counts no second time.
+  lua: `${entryLua}
+    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'fenced' } end
+    local inbox = redis.call('LRANGE', KEYS[2], 0, -1)
+    local known = redis.call('HGET', KEYS[5], 'run') or ''
+    if ARGV[2] ~= '' and string.sub(known, 1, #ARGV[2] + 1) ~= ARGV[2] .. ' ' then
+      for _, raw in ipairs(inbox) do
+        local id = idOf(raw)
+        if id then
+          redis.call('HINCRBY', KEYS[5], id, 1)
+          redis.call('HSET', KEYS[5], 'run', ARGV[2] .. ' ' .. id)
+          break
+        end
+      end
+    end
+    return { 'open', inbox, redis.call('HGETALL', KEYS[3]), redis.call('LLEN', KEYS[4]), redis.call('HGETALL', KEYS[5]) }`,
 };
 
-const Found = z.tuple([z.array(z.string()), z.array(z.string()), z.number()]);
+const bytes = z.instanceof(Buffer);
+const text = bytes.transform(String);
+
+const Found = z.union([
+  z.tuple([text.pipe(z.literal('fenced'))]),
+  z.tuple([text.pipe(z.literal('open')), z.array(bytes), z.array(text), z.number(), z.array(text)]),
+]);
 
 export function createReadOpening(redis: Redis): ReadOpening {
-  return async (conversation) => {
-    const [inbox, fields, parked] = Found.parse(await runScript(redis, openingScript, [keys.inbox(conversation), keys.conversation(conversation), keys.parked(conversation)]));
-    return { messages: inbox.map((entry) => Message.parse(JSON.parse(entry))), conversation: Conversation.parse(fieldsOf(fields)), parked };
+  return async (conversation, fence, pickUp = '') => {
+    const where = [fence.lock, keys.inbox(conversation), keys.conversation(conversation), keys.parked(conversation), keys.attempts(conversation)];
+    const found = Found.parse(await runScriptForBytes(redis, openingScript, [...where, fence.token, pickUp]));
+    if (found[0] === 'fenced') throw new FencedError('another worker has this turn');
+    const [, inbox, fields, parked, counts] = found;
+    const read = inbox.map((entry) => ({ entry, message: readMessage(String(entry)) }));
+    const { run = '', ...attempts } = fieldsOf(counts);
+    const [by, counted] = run.split(' ');
+    return {
+      messages: read.flatMap(({ message }) => message ?? []),
+      unreadable: read.flatMap(({ entry, message }) => (message ? [] : entry)),
+      conversation: Conversation.parse(fieldsOf(fields)),
+      parked,
+      attempts: new Map(Object.entries(attempts).map(([id, count]) => [id, Number(count)])),
+      counted: pickUp !== '' && by === pickUp ? counted : undefined,
+    };
   };
 }

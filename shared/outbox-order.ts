@@ -8,7 +8,9 @@ export const insertLua = `
     local seq, urgent = unpack(redis.call('HMGET', replies .. id, 'seq', 'urgent'))
     local own = tonumber(seq or '0')
     for _, other in ipairs(redis.call('LRANGE', outbox, 0, -1)) do
-      local otherSeq, otherUrgent, status = unpack(redis.call('HMGET', replies .. other, 'seq', 'urgent', 'status'))
+      local fields = redis.pcall('HMGET', replies .. other, 'seq', 'urgent', 'status')
+      if fields.err then fields = {} end
+      local otherSeq, otherUrgent, status = unpack(fields, 1, 3)
       local goesBehind = tonumber(otherSeq or '0') > own
       if urgent and not otherUrgent then goesBehind = status ~= 'posting' end
       if otherUrgent and not urgent then goesBehind = false end

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { buryLua } from './dead-letters.ts';
+import { entryLua } from './entry-lua.ts';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import { keys, prefix } from './keys.ts';
@@ -18,6 +20,10 @@ export type Settlement = {
   conversation: string;
   ids: string[];
   state: Extract<MessageState, 'answered' | 'failed'>;
+  /** Those of the ids that `retry` can bring back. */
+  kept?: string[];
+  /** Entries of the inbox that cannot be read, as they are: they go to the dead list. */
+  unreadable?: Buffer[];
   /** What the answer has cost; counted once, and also when the fence's holder is somebody else now: it is spent all the same. */
   price?: SpendEntry;
 };
@@ -48,10 +54,24 @@ export type Outbox = {
 
 const putScript: Script = {
   name: 'sidepocketPut',
-  keys: 5,
-  // KEYS: lock, outbox, conversations, inbox, conversation. ARGV: token or '', prefix, lifetime, conversation, now, replies as JSON, settled ids as JSON, their state, price or ''.
+  keys: 7,
+  // KEYS: lock, outbox, conversations, inbox, conversation, attempts, dead. ARGV: token or '', prefix, lifetime, conversation, now, replies as JSON, settled ids as JSON, their state, price or '',
+  // ids that are kept for `retry` as JSON, unreadable entries…
   lua: `${recordLua}
     ${insertLua}
+    ${entryLua}
+    ${buryLua}
+    -- What was given up earlier and not brought back stays, each message once.
+    local function keep(entries)
+      local stored = redis.call('HGET', KEYS[5], 'failed')
+      local all, known = stored and decode(stored) or {}, {}
+      if stored and stored ~= '[]' and #all == 0 then bury(KEYS[7], ARGV[3], ARGV[5], 'failed', ARGV[4], stored) end
+      for _, raw in ipairs(all) do known[raw] = true end
+      for _, raw in ipairs(entries) do
+        if not known[raw] then all[#all + 1] = raw end
+      end
+      redis.call('HSET', KEYS[5], 'failed', cjson.encode(all))
+    end
     if ARGV[9] ~= '' then record(ARGV[9]) end
     if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
     local new = 0
@@ -76,13 +96,26 @@ const putScript: Script = {
       settled[id] = true
       local key = ARGV[2] .. ':message:' .. id
       if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', ARGV[8]) end
+      redis.call('HDEL', KEYS[6], id)
     end
+    local wanted, kept = {}, {}
+    for _, id in ipairs(cjson.decode(ARGV[10])) do wanted[id] = true end
     if next(settled) then
       for _, raw in ipairs(redis.call('LRANGE', KEYS[4], 0, -1)) do
-        if settled[cjson.decode(raw).id] then redis.call('LREM', KEYS[4], 1, raw) end
+        local id = idOf(raw)
+        if id and settled[id] then
+          redis.call('LREM', KEYS[4], 1, raw)
+          if wanted[id] then kept[#kept + 1] = raw end
+        end
       end
     end
-    return { new, redis.call('LLEN', KEYS[4]) }`,
+    if #kept > 0 then keep(kept) end
+    for i = 11, #ARGV do
+      if redis.call('LREM', KEYS[4], 1, ARGV[i]) > 0 then bury(KEYS[7], ARGV[3], ARGV[5], 'inbox', ARGV[4], ARGV[i]) end
+    end
+    local left = redis.call('LLEN', KEYS[4])
+    if left == 0 then redis.call('DEL', KEYS[6]) end
+    return { new, left }`,
 };
 
 const withdrawScript: Script = {
@@ -93,7 +126,9 @@ const withdrawScript: Script = {
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
     local count = 0
     for _, id in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
-      local status, aside, turn = unpack(redis.call('HMGET', ARGV[2] .. id, 'status', 'aside', 'turn'))
+      local fields = redis.pcall('HMGET', ARGV[2] .. id, 'status', 'aside', 'turn')
+      if fields.err then fields = {} end
+      local status, aside, turn = unpack(fields, 1, 3)
       if status == 'waiting' and aside and (ARGV[3] == '' or turn == ARGV[3]) then
         redis.call('LREM', KEYS[2], 1, id)
         redis.call('HSET', ARGV[2] .. id, 'status', 'withdrawn')
@@ -112,12 +147,13 @@ export function createOutbox(redis: Redis, deliveries: Deliveries, retentionDays
       const conversation = replies[0]?.conversation ?? settlement?.conversation;
       if (conversation === undefined) return { added: 0, left: 0 };
       const args = [
-        fence?.lock ?? keys.conversations, keys.outbox(conversation), keys.conversations, keys.inbox(conversation), keys.conversation(conversation),
+        fence?.lock ?? keys.conversations, keys.outbox(conversation), keys.conversations, keys.inbox(conversation), keys.conversation(conversation), keys.attempts(conversation), keys.dead,
         fence?.token ?? '', prefix, retentionSeconds(retentionDays), conversation, new Date().toISOString(),
         JSON.stringify(replies.map(({ id, turn, text, file, choices, template = '', session = '', urgent, aside }) => ({
-          id, turn, text, template, session, file: asJson(file), choices: asJson(choices), urgent: urgent ? '1' : '', aside: aside ? '1' : '',
+          id, turn, text: text.toWellFormed(), template, session, file: asJson(file), choices: asJson(choices), urgent: urgent ? '1' : '', aside: aside ? '1' : '',
         }))),
         JSON.stringify(settlement?.ids ?? []), settlement?.state ?? '', (settlement?.price && priceOf(settlement.price)) ?? '',
+        JSON.stringify(settlement?.kept ?? []), ...(settlement?.unreadable ?? []),
       ];
       const outcome = replies.length > 0 ? (await deliveries.runAndAdd({ script: putScript, args }, conversation)).reply : await runScript(redis, putScript, args);
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');

@@ -3,7 +3,7 @@ import type { Telemetry } from 'bullmq';
 import { keys, prefix } from './keys.ts';
 import type { Redis } from './redis.ts';
 import { keptJobs, usualRetentionDays } from './retention.ts';
-import type { Script } from './script.ts';
+import type { Script, ScriptArgument } from './script.ts';
 import { callScript, callsToAdd, runTransaction } from './transaction.ts';
 
 /** How long finished jobs are kept to be read on the dashboard (days), and who is told of each step, if anybody. */
@@ -33,13 +33,13 @@ export type ConversationQueue<Data extends { conversation: string }> = {
 /** A script that goes with adding a job. */
 export type Step = {
   script: Script;
-  args: (string | number)[];
+  args: ScriptArgument[];
   /** Names the job. */
   id?: string;
   /** Whether the job is to be added after this reply of the script; a transaction cannot branch, so a script that says no must also see to it. Else it always is. */
   wantsJob?: (reply: unknown) => boolean;
   /** Undoes, after the job was added or not, what the script did to keep it from being added. */
-  after?: { script: Script; args: (string | number)[] };
+  after?: { script: Script; args: ScriptArgument[] };
 };
 
 export type QueueName = 'turns' | 'deliveries' | 'schedules';

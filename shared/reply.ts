@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Choices } from './choices.ts';
+import { parseJson } from './json.ts';
 
 /**
  * The stations of a reply, in the order they are reached. `posting` is noted before Twilio is asked, so that a process that
@@ -26,6 +27,9 @@ export const addressLua = `
     if to then redis.call('HSET', reply, 'to', to) else redis.call('HDEL', reply, 'to') end
   end`;
 
+/** A field of JSON; null, which no field may be, when it cannot be read. */
+const readJson = (value: unknown): unknown => (typeof value === 'string' && value ? (parseJson(value) ?? null) : undefined);
+
 /** A reply as the ledger keeps it: a Redis hash, read back. Times are ISO 8601. */
 export const Reply = z.object({
   id: z.string(),
@@ -34,9 +38,9 @@ export const Reply = z.object({
   to: z.preprocess((value) => value || undefined, z.string().optional()),
   turn: z.string(),
   text: z.string(),
-  file: z.preprocess((value) => (typeof value === 'string' && value ? JSON.parse(value) : undefined), ReplyFile.optional()),
+  file: z.preprocess(readJson, ReplyFile.optional()),
   template: z.preprocess((value) => value || undefined, z.string().optional()),
-  choices: z.preprocess((value) => (typeof value === 'string' && value ? JSON.parse(value) : undefined), Choices.optional()),
+  choices: z.preprocess(readJson, Choices.optional()),
   session: z.preprocess((value) => value || undefined, z.string().optional()),
   /** The choices are written out, since WhatsApp did not take them otherwise. */
   asText: z.string().optional(),

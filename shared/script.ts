@@ -6,15 +6,27 @@ import type { Redis } from './redis.ts';
  */
 export type Script = { name: string; keys: number; lua: string };
 
+/** Bytes are for what was read as such and must be found again as it is. */
+export type ScriptArgument = string | number | Buffer;
+
 /** Registers the script on a connection. */
 function defineScript(redis: Redis, script: Script): void {
   redis.defineCommand(script.name, { numberOfKeys: script.keys, lua: script.lua });
 }
 
 /** Runs the script and returns Redis's reply as it is. ioredis sends the digest, and the text when Redis does not know it. */
-export async function runScript(redis: Redis, script: Script, args: (string | number)[]): Promise<unknown> {
+export async function runScript(redis: Redis, script: Script, args: ScriptArgument[]): Promise<unknown> {
+  return await run(redis, script, script.name, args);
+}
+
+/** The same with each string of the reply as its bytes, for what may be no text. */
+export async function runScriptForBytes(redis: Redis, script: Script, args: ScriptArgument[]): Promise<unknown> {
+  return await run(redis, script, `${script.name}Buffer`, args);
+}
+
+async function run(redis: Redis, script: Script, method: string, args: ScriptArgument[]): Promise<unknown> {
   if (!(script.name in redis)) defineScript(redis, script);
-  const run: unknown = Reflect.get(redis, script.name);
+  const run: unknown = Reflect.get(redis, method);
   if (typeof run !== 'function') throw new TypeError(`script ${script.name} is not registered`);
   return await Reflect.apply(run, redis, args);
 }

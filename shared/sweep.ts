@@ -41,11 +41,16 @@ export async function sweep(redis: Redis, turns: Turns, deliveries: Deliveries, 
     const [next, conversations] = await redis.sscan(keys.conversations, cursor, 'COUNT', batch);
     cursor = next;
     if (conversations.length === 0) continue;
-    const [inboxes, outboxes] = Stranded.parse(await runScript(redis, strandedScript, [prefix, ...conversations]));
-    for (const conversation of inboxes) await turns.add(conversation);
-    for (const conversation of outboxes) await deliveries.add(conversation);
-    added += inboxes.length + outboxes.length;
+    added += await sweepAmong(conversations, redis, turns, deliveries);
   } while (cursor !== '0');
   if (added > 0) log.info({ added }, 'swept');
   return added;
+}
+
+/** The same for some conversations alone. */
+export async function sweepAmong(conversations: string[], redis: Redis, turns: Turns, deliveries: Deliveries): Promise<number> {
+  const [inboxes, outboxes] = Stranded.parse(await runScript(redis, strandedScript, [prefix, ...conversations]));
+  for (const conversation of inboxes) await turns.add(conversation);
+  for (const conversation of outboxes) await deliveries.add(conversation);
+  return inboxes.length + outboxes.length;
 }

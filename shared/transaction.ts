@@ -1,6 +1,6 @@
 import type { IRedisClient, IRedisTransaction, Job } from 'bullmq';
 import type { Redis } from './redis.ts';
-import type { Script } from './script.ts';
+import type { Script, ScriptArgument } from './script.ts';
 
 /** A command, or a script of BullMQ's by its name, with its arguments. */
 export type Call = [name: string, args: unknown[]];
@@ -11,7 +11,7 @@ export type Outcome = [error: Error | null, reply: unknown];
 /**
  * A script as a call. It travels as text, not as a digest: a Redis that has forgotten the script would otherwise run the rest of the transaction alone.
  */
-export function callScript({ lua, keys }: Script, args: (string | number)[]): Call {
+export function callScript({ lua, keys }: Script, args: ScriptArgument[]): Call {
   return ['eval', [lua, keys, ...args]];
 }
 

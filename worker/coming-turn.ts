@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Conversation } from '../shared/conversation.ts';
+import { entryLua } from '../shared/entry-lua.ts';
 import { keys, prefix } from '../shared/keys.ts';
 import type { Redis } from '../shared/redis.ts';
 import { fieldsOf, runScript } from '../shared/script.ts';
@@ -12,13 +13,14 @@ const comingScript: Script = {
   name: 'sidepocketComing',
   keys: 2,
   // KEYS: active and waiting turns. ARGV: prefix. BullMQ takes from the right. A turn is active when a worker died over it. A command of ours is not for Claude.
-  lua: `
+  lua: `${entryLua}
     for _, key in ipairs(KEYS) do
       local id = redis.call('LINDEX', key, -1)
       local data = id and redis.call('HGET', ARGV[1] .. ':turns:' .. id, 'data')
-      local conversation = data and cjson.decode(data).conversation
+      local conversation = data and textOf(decode(data).conversation)
       local first = conversation and redis.call('LINDEX', ARGV[1] .. ':inbox:' .. conversation, 0)
-      if first and string.sub(cjson.decode(first).text, 1, 1) ~= '/' then return { conversation, redis.call('HGETALL', ARGV[1] .. ':conversation:' .. conversation) } end
+      local text = first and textOf(decode(first).text)
+      if text and string.sub(text, 1, 1) ~= '/' then return { conversation, redis.call('HGETALL', ARGV[1] .. ':conversation:' .. conversation) } end
     end
     return { '', {} }`,
 };

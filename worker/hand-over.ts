@@ -1,17 +1,23 @@
+import { createHash } from 'node:crypto';
 import type { Conversation } from '../shared/conversation.ts';
+import { unreadableSentence } from '../shared/dead-letters.ts';
+import { FencedError } from '../shared/inbox.ts';
 import { isFromPerson } from '../shared/message.ts';
 import type { Ledger } from '../shared/ledger.ts';
 import type { Message } from '../shared/message.ts';
 import type { Opening, ReadOpening } from '../shared/opening.ts';
-import type { TurnMessage } from '../shared/queues.ts';
+import type { Outbox } from '../shared/outbox.ts';
 import type { Reply } from '../shared/reply.ts';
-import type { CommandParts } from './commands/command.ts';
+import { AgentFailure } from './agent/agent.ts';
+import type { Attempts } from './attempts.ts';
+import type { CommandAnswer, CommandParts } from './commands/command.ts';
 import { nextStep, wantsOwnTurn } from './next-step.ts';
 import type { NextStep } from './next-step.ts';
 import type { Questions } from './questions.ts';
 import { chunk } from './reply/chunk.ts';
 import { isStop } from './stop-request.ts';
 import type { TurnContext } from './turn-context.ts';
+import { giveUp } from './turn-ending.ts';
 
 export type HandOverParts = CommandParts & { ledger: Ledger; readOpening: ReadOpening };
 
@@ -32,19 +38,16 @@ export type HandOver = {
   waiting(): number;
   /**
    * Looks through the inbox, does what is to be done with it now, and returns what Claude is to get, oldest first.
-   * `busy`: Claude has got something already, and what it gets now is taken up; else that is for `take`. Throws FencedError.
+   * `busy`: Claude has got something already, and what it gets now is taken up; else that is for the caller. Throws FencedError.
    */
   look(busy: boolean): Promise<Message[]>;
-  /** Takes messages up, each with its count of attempts: one more than before. Throws FencedError. */
-  take(messages: Message[]): Promise<void>;
 };
 
-/** `opening` is what the turn has read, and serves the first look; `questions` are those of this turn. */
-export function createHandOver(parts: HandOverParts, context: TurnContext, questions: Questions, opening: Opening): HandOver {
-  const { inbox, outbox, ledger } = parts;
-  const { job, turn, conversation, fence } = context;
-  const attempts = new Map(job.data.messages.map((message) => [message.id, message.attempts]));
-  const taken = new Map<string, TurnMessage>();
+/** `opening` is what the turn has read, and serves the first look; `questions` and `attempts` are those of this turn. */
+export function createHandOver(parts: HandOverParts, context: TurnContext, questions: Questions, attempts: Attempts, opening: Opening): HandOver {
+  const { outbox, ledger } = parts;
+  const { turn, conversation, fence } = context;
+  const { take } = attempts;
   const quotes = new Map<string, Reply | undefined>();
   const told = new Set<string>();
   let known = opening.conversation;
@@ -53,30 +56,16 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
   let waiting = 0;
 
   const readInbox = async (): Promise<Message[]> => {
-    const { messages, parked, conversation: remembered } = unread ?? (await parts.readOpening(conversation));
+    const { messages, unreadable, parked, conversation: remembered } = unread ?? (await parts.readOpening(conversation, fence));
     unread = undefined;
     known = remembered;
     waiting = messages.length;
+    if (unreadable.length > 0) await setAside(outbox, context, unreadable);
     const fresh = messages.filter(({ id }) => !quotes.has(id));
     for (const { id, quoted } of fresh) quotes.set(id, quoted === undefined ? undefined : await ledger.findSent(quoted));
     // When the person has written, Twilio's 24-hour window is open again. What a schedule brings does not open it.
     if (parked > 0 && fresh.some(isFromPerson) && (await ledger.unpark(conversation)) > 0) await outbox.deliver(conversation);
     return messages;
-  };
-
-  const take = async (messages: Message[]): Promise<void> => {
-    for (const { id, at, text, media } of messages) taken.set(id, { id, at, text, media: media.length, attempts: (attempts.get(id) ?? 0) + 1 });
-    job.data = { ...job.data, messages: [...taken.values()] };
-    await inbox.take(fence, messages.map(({ id }) => id), turn, job.data);
-  };
-
-  const obey = async ({ message, found }: Extract<NextStep, { kind: 'command' }>, busy: boolean): Promise<void> => {
-    const answer = await found.command.run(parts, { message, argument: found.argument, context, busy });
-    if (answer === undefined) return;
-    const { text, choices } = typeof answer === 'string' ? { text: answer, choices: undefined } : answer;
-    const texts = choices ? [text] : chunk(text);
-    const replies = texts.map((part, index) => ({ id: `${message.id}.command.${index + 1}`, conversation, turn, text: part, ...(choices ? { choices } : {}), urgent: true as const }));
-    await outbox.put(replies, fence, { conversation, ids: [message.id], state: 'answered' });
   };
 
   /** Says of what waits although Claude is at work that it does, once for each message. */
@@ -88,7 +77,7 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
   };
 
   return {
-    taken: () => new Set(taken.keys()),
+    taken: attempts.taken,
     quoted: (message) => quotes.get(message.id),
     session: () => session,
     goOnWith(next) {
@@ -97,13 +86,12 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
     known: () => known,
     hasSeen: (id) => quotes.has(id),
     waiting: () => waiting,
-    take,
     async look(busy) {
       const prompts: Message[] = [];
       let messages = await readInbox();
       for (;;) {
         // What answered a question in an earlier run of this turn is settled with the next answer.
-        const done = new Set([...taken.keys(), ...questions.answerers(), ...prompts.map(({ id }) => id)]);
+        const done = new Set([...attempts.taken(), ...questions.answerers(), ...prompts.map(({ id }) => id)]);
         const atWork = busy || prompts.length > 0;
         const step = nextStep(messages, { taken: done, busy: atWork, question: questions.open(), session, quoted: (message) => quotes.get(message.id) });
         if (step === undefined || step.kind === 'barrier') {
@@ -111,7 +99,7 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
           break;
         }
         if (step.kind === 'command') {
-          await obey(step, busy);
+          await obey(parts, context, step, busy);
           messages = await readInbox();
           // It may have led to another session.
           if (!busy) session = known.session;
@@ -128,4 +116,29 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
       return prompts;
     },
   };
+}
+
+async function obey(parts: HandOverParts, context: TurnContext, { message, found }: Extract<NextStep, { kind: 'command' }>, busy: boolean): Promise<void> {
+  const { turn, conversation, fence, signal, log } = context;
+  let answer: CommandAnswer | undefined;
+  try {
+    answer = await found.command.run(parts, { message, argument: found.argument, context, busy });
+  } catch (error) {
+    if (error instanceof FencedError || signal.aborted) throw error;
+    // What Claude works on meanwhile has no part in it.
+    log.error({ err: error }, 'a defect: a command failed');
+    return await giveUp(parts, context, new AgentFailure('broken', 'a command failed'), [message]);
+  }
+  if (answer === undefined) return;
+  const { text, choices } = typeof answer === 'string' ? { text: answer, choices: undefined } : answer;
+  const texts = choices ? [text] : chunk(text);
+  const replies = texts.map((part, index) => ({ id: `${message.id}.command.${index + 1}`, conversation, turn, text: part, ...(choices ? { choices } : {}), urgent: true as const }));
+  await parts.outbox.put(replies, fence, { conversation, ids: [message.id], state: 'answered' });
+}
+
+/** Entries that cannot be read leave the inbox in the step that says so: nothing behind them may wait for them. */
+async function setAside(outbox: Outbox, { conversation, turn, fence, log }: TurnContext, unreadable: Buffer[]): Promise<void> {
+  log.error({ conversation, entries: unreadable.length }, 'entries of the inbox cannot be read: they are on the dead list');
+  const id = `${turn}.unreadable.${createHash('sha256').update(Buffer.concat(unreadable)).digest('hex').slice(0, 12)}`;
+  await outbox.put([{ id, conversation, turn, text: unreadableSentence(unreadable.length) }], fence, { conversation, ids: [], state: 'failed', unreadable });
 }

@@ -1,4 +1,5 @@
 import { createConversations } from '../shared/conversation.ts';
+import { createDeadLetters } from '../shared/dead-letters.ts';
 import { createDelivery } from '../shared/delivery.ts';
 import { createDepartures } from '../shared/departures.ts';
 import { createFileStore } from '../shared/file-store.ts';
@@ -74,5 +75,11 @@ export function createProcessors({ messenger, config, parts, redis, turns, deliv
       accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, apiUrl: config.TWILIO_API_URL ?? 'https://api.twilio.com', pausesMs: [500, 2000],
     }),
   });
-  return { turns: processTurn, deliveries: createDeliveryProcessor(createDepartures(redis, parts.pace), deliver, Date.now), schedules: createTickProcessor({ accept: createIntake(turns, days), runs: createScheduleRuns(redis), outbox, limits: scheduleLimits, log, now: Date.now }) };
+  return {
+    turns: processTurn,
+    deliveries: createDeliveryProcessor(createDepartures(redis, parts.pace, days), deliver, Date.now),
+    schedules: createTickProcessor({
+      accept: createIntake(turns, days), dead: createDeadLetters(redis, days), runs: createScheduleRuns(redis), outbox, limits: scheduleLimits, log, now: Date.now,
+    }),
+  };
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Conversations } from '../shared/conversation.ts';
+import { parseJson } from '../shared/json.ts';
 import type { Message } from '../shared/message.ts';
 import type { Outbox } from '../shared/outbox.ts';
 import { OpenQuestion, minutesInWords, writeQuestion } from './question.ts';
@@ -118,6 +119,6 @@ function recallWords({ open, answers }: Asked): string | undefined {
 function parseAsked(text: string | undefined, turn: string): Asked {
   const none: Asked = { turn, answers: {} };
   if (text === undefined) return none;
-  const parsed = Asked.safeParse(JSON.parse(text));
+  const parsed = Asked.safeParse(parseJson(text));
   return parsed.success && parsed.data.turn === turn ? parsed.data : none;
 }

@@ -1,25 +1,27 @@
 import type { Job } from 'bullmq';
+import { z } from 'zod';
 import type { Choices } from '../shared/choices.ts';
+import type { DeadLetters } from '../shared/dead-letters.ts';
 import type { Intake } from '../shared/intake.ts';
 import type { Log } from '../shared/log.ts';
 import type { Message } from '../shared/message.ts';
 import type { Outbox } from '../shared/outbox.ts';
+import { PersonAddress } from '../shared/person-address.ts';
 import type { ScheduleRuns } from '../shared/schedule-runs.ts';
-import { tickId } from '../shared/schedules.ts';
-import type { Schedule } from '../shared/schedules.ts';
+import { Schedule, tickId } from '../shared/schedules.ts';
 import { dayOf } from '../shared/spend.ts';
 import { isTooDense } from './schedule-limits.ts';
 import type { ScheduleLimits } from './schedule-limits.ts';
 import { denseScheduleWords, fullDayWords, tickText } from './schedule-words.ts';
 
-export type TickParts = { accept: Intake; runs: ScheduleRuns; outbox: Outbox; limits: ScheduleLimits; log: Log; now: () => number };
+export type TickParts = { accept: Intake; dead: DeadLetters; runs: ScheduleRuns; outbox: Pick<Outbox, 'put'>; limits: ScheduleLimits; log: Log; now: () => number };
 
 /**
  * Turns a schedule that is due into a message and a turn of its conversation, in one atomic step. The message's id is that of the tick, so a tick that is worked
  * twice, after a crash, is one message. BullMQ keeps one coming job for each cron: ticks that were missed while everything was down are one tick. Beyond the most runs
  * of a person's day a tick is left out, and the person is told.
  */
-export function createTickProcessor({ accept, runs, outbox, limits, log, now }: TickParts): (job: Job<Schedule, { turn: string }>) => Promise<{ turn: string }> {
+export function createTickProcessor({ accept, dead, runs, outbox, limits, log, now }: TickParts): (job: Job<unknown, { turn: string }>) => Promise<{ turn: string }> {
   const rhythms = new Map<string, boolean>();
   const runsTooOften = (schedule: Schedule, at: number): boolean => {
     const name = `${schedule.cron}|${schedule.timezone}`;
@@ -39,9 +41,21 @@ export function createTickProcessor({ accept, runs, outbox, limits, log, now }: 
     await runs.noteAsked(conversation, number);
   };
 
+  /** It stays planned: the version that wrote it may come back. The person hears of it once for as long as the sentence is known. */
+  const setAside = async (job: Job<unknown>): Promise<void> => {
+    const conversation = z.object({ conversation: PersonAddress }).safeParse(job.data).data?.conversation ?? '';
+    log.error({ conversation, job: job.id }, 'a schedule cannot be read: it is on the dead list');
+    const turn = job.repeatJobKey ?? job.id ?? '';
+    if (conversation !== '') await outbox.put([{ id: `${turn}.unreadable`, conversation, turn, text: 'Something you had scheduled is due, but I cannot read what it was. Text “/schedules” for what I know of.' }]);
+    await dead.add('schedules', conversation, JSON.stringify(job.data));
+  };
   return async (job) => {
-    const schedule = job.data;
-    const due = dueTime(job);
+    const schedule = Schedule.safeParse(job.data).data;
+    if (!schedule) {
+      await setAside(job);
+      return { turn: '' };
+    }
+    const due = schedule.at ?? dueTime(job);
     const at = now();
     const kind = schedule.cron === undefined ? 'once' : 'repeating';
     const choice = kind === 'once' ? undefined : await runs.choice(schedule.conversation, schedule.number);
@@ -59,7 +73,7 @@ export function createTickProcessor({ accept, runs, outbox, limits, log, now }: 
   };
 }
 
-/** When the job was meant to run (ms since 1970): a job of a BullMQ job scheduler carries it at the end of its id, `repeat:<scheduler>:<time>`. */
-function dueTime(job: Job<Schedule>): number {
-  return job.data.at ?? Number(job.id?.split(':').at(-1));
+/** When a repeated job was meant to run (ms since 1970): a job of a BullMQ job scheduler carries it at the end of its id, `repeat:<scheduler>:<time>`. */
+function dueTime(job: Job<unknown>): number {
+  return Number(job.id?.split(':').at(-1));
 }

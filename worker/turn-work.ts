@@ -28,7 +28,6 @@ import { createStopWatch } from './stop-request.ts';
 import { startTelling } from './telling.ts';
 import type { Telling } from './telling.ts';
 import type { TurnContext } from './turn-context.ts';
-import { giveUpExhausted } from './turn-ending.ts';
 import { createTurnEvents } from './turn-events.ts';
 import type { EventParts } from './turn-events.ts';
 import { createWatchdog } from './watchdog.ts';
@@ -80,7 +79,6 @@ export function emptyResult(): TurnResult {
  */
 export async function workTurn(parts: WorkParts, { context, questions, handOver, first, result, onListening }: TurnWork): Promise<number | undefined> {
   const { conversation, turn, fence, log } = context;
-  const fresh = await giveUpExhausted(parts, context, first);
   const workspace = workspaceOf(parts.dataDir, conversation);
   const stop = createStopWatch(parts.inbox, conversation, log);
   const trouble = new AbortController();
@@ -99,7 +97,7 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
   try {
     await parts.agentFiles.makeDirectory(workspace);
     const trust = createWorkspaceTrust(parts, context, questions, workspace);
-    if (!(await feed.begin(fresh))) return undefined;
+    if (!(await feed.begin(first))) return undefined;
     typing.begin();
     // Not before the first messages are handed over: what has come in meanwhile is told now.
     endListening = context.hearing.tell(heard, handOver.hasSeen);
@@ -116,7 +114,7 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
     const screenshots = createScreenshots(chatTools);
     const budget = createBudget(parts, context, questions, end);
     const events = createTurnEvents(parts, {
-      context, questions, handOver, result, telling, title: fresh[0]?.text ?? '',
+      context, questions, handOver, result, telling, title: first[0]?.text ?? '',
       beforeAnswer: (ids) => screenshots.sendUnsent(feed.wordsOf(ids)),
       onAnswered: (ids, left) => feed.answered(ids, left),
     });

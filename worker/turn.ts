@@ -3,13 +3,15 @@ import { keys } from '../shared/keys.ts';
 import type { TurnData, TurnResult } from '../shared/queues.ts';
 import type { ModelUse } from '../shared/spend.ts';
 import type { Arrivals } from './arrivals.ts';
+import { createAttempts } from './attempts.ts';
 import { createHandOver } from './hand-over.ts';
 import type { Place } from './places.ts';
 import { createQuestions } from './questions.ts';
 import type { QuestionParts } from './questions.ts';
 import { StopRequest } from './stop-request.ts';
 import type { TurnContext } from './turn-context.ts';
-import { endBadly, settleStopped } from './turn-ending.ts';
+import { endBadly, giveUpExhausted, settleStopped } from './turn-ending.ts';
+import type { TurnStand } from './turn-ending.ts';
 import { waitInLine } from './waiting-line.ts';
 import { emptyResult, workTurn } from './turn-work.ts';
 import type { WorkParts } from './turn-work.ts';
@@ -36,7 +38,7 @@ export function createTurnProcessor(parts: TurnParts): (job: Job<TurnData, TurnR
     try {
       const { hasBegun, left } = await workInbox(parts, context, result);
       // What waits for a turn of its own, such as something queued.
-      if (left !== 0 && (await parts.inbox.read(conversation)).length > 0) await parts.addTurn(conversation);
+      if (left !== 0 && (await parts.inbox.size(conversation)) > 0) await parts.addTurn(conversation);
       result.durationMs = Date.now() - context.startedAt;
       if (hasBegun) addUse(result, await parts.spend.turn(turn));
       if (hasBegun) context.log.info(result, 'turn done');
@@ -56,25 +58,32 @@ function addUse(result: TurnResult, use: ModelUse): void {
 
 /** Works what waits, and fills the result. `left` is how many messages the inbox still holds, undefined when that is not known. */
 async function workInbox(parts: TurnParts, context: TurnContext, result: TurnResult): Promise<{ hasBegun: boolean; left: number | undefined }> {
-  const { conversation, job, log, signal } = context;
-  const opening = await parts.readOpening(conversation);
+  const { conversation, job, log, signal, turn, fence } = context;
+  const opening = await parts.readOpening(conversation, fence, `${turn}:${job.attemptsStarted}`);
   const arrival = { heard: (): void => undefined };
+  const attempts = createAttempts(parts.inbox, context, opening);
   const questions = createQuestions(parts, context, opening.conversation.questions, () => arrival.heard());
-  const handOver = createHandOver(parts, context, questions, opening);
+  const stand = (): TurnStand => ({ attempts, answerers: questions.answerers() });
   let place: Place | undefined;
   let hasBegun = false;
   try {
-    const begun = await waitInLine(parts, context, handOver);
-    if (!begun) return { hasBegun, left: handOver.waiting() };
+    const messages = await giveUpExhausted(parts, context, opening.messages, stand());
+    const handOver = createHandOver(parts, context, questions, attempts, { ...opening, messages });
+    const begun = await waitInLine(parts, context, handOver, () => attempts.giveBack());
+    if (!begun) {
+      // What waits for another turn was not begun with.
+      if (handOver.waiting() > 0) await attempts.giveBack();
+      return { hasBegun, left: handOver.waiting() };
+    }
     place = begun.place;
     hasBegun = true;
-    await handOver.take(begun.first);
+    await attempts.take(begun.first);
     log.info({ conversation, messages: begun.first.length, attempt: job.attemptsStarted }, 'turn');
     const left = await workTurn(parts, { context, questions, handOver, first: begun.first, result, onListening: (heard) => (arrival.heard = heard) });
     return { hasBegun, left };
   } catch (error) {
-    if (!(error instanceof StopRequest) || signal.aborted) return await endBadly(parts, context, error, { hasBegun, answerers: questions.answerers() });
-    await settleStopped(parts, context, error.by, questions.answerers());
+    if (!(error instanceof StopRequest) || signal.aborted) return await endBadly(parts, context, error, stand());
+    await settleStopped(parts, context, error.by, stand());
     return { hasBegun, left: undefined };
   } finally {
     place?.leave();

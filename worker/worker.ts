@@ -1,4 +1,5 @@
-import type { Worker } from 'bullmq';
+import type { Job, Worker } from 'bullmq';
+import { z } from 'zod';
 import { createContents } from '../shared/contents.ts';
 import { listenToControl } from '../shared/control.ts';
 import type { Control } from '../shared/control.ts';
@@ -12,7 +13,7 @@ import { checkRedis } from '../shared/redis-check.ts';
 import { createSchedules } from '../shared/schedules.ts';
 import { traceMessenger } from '../shared/traced-messenger.ts';
 import { untraced } from '../shared/tracing.ts';
-import { sweep } from '../shared/sweep.ts';
+import { sweep, sweepAmong } from '../shared/sweep.ts';
 import { createVmState } from '../shared/vm-state.ts';
 import type { WorkerConfig } from './config.ts';
 import { createArrivals } from './arrivals.ts';
@@ -22,6 +23,7 @@ import { createLateProcessors } from './late-processors.ts';
 import { createLease } from './lease.ts';
 import type { Lease } from './lease.ts';
 import { openDoor } from './door.ts';
+import { createResweep } from './resweep.ts';
 import { closeQueueWorker, createQueueWorker } from './queue-worker.ts';
 import type { Processor } from './queue-worker.ts';
 import { createSleep } from './sleep.ts';
@@ -33,9 +35,6 @@ const longestSoonMs = 60_000;
 
 /** How many turns may wait in the line for a place beside those at work. */
 const longestLine = 50;
-
-/** How long after a failed job it is looked for what it left (ms). */
-const sweepMs = 5000;
 
 /** Runs the worker until it is stopped. `begun` is its beginning where that was made already; it is this worker's from then on. Returns its address as this machine sees it. */
 export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: Log, begun?: Boot): Promise<Running & { url: string }> {
@@ -81,13 +80,14 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     start('turns', parts.concurrency.turns + longestLine, processors.of('turns'));
     start('deliveries', parts.concurrency.deliveries, processors.of('deliveries'));
     start('schedules', 1, processors.of('schedules'));
-    // A job that failed by a defect or by Redis may leave something behind: whoever has it waiting gets a new one.
-    const sweepSoon = (): void => void setTimeout(() => sweep(redis, turns, deliveries, log).catch((error: unknown) => log.warn({ err: error }, 'could not sweep')), sweepMs).unref();
+    const resweep = createResweep({ sweep: (conversation) => sweepAmong([conversation], redis, turns, deliveries), log });
+    releasers.add('sweep after failures', () => resweep.stop());
     for (const [name, worker] of workers) {
       worker.on('failed', (job, error) => {
         log.error({ queue: name, job: job?.id, err: error }, 'a job failed');
-        sweepSoon();
+        if (job) resweep.onFailed(conversationOf(job));
       });
+      worker.on('completed', (job) => resweep.onDone(conversationOf(job)));
     }
     releasers.add('lease', () => lease.stop());
     releasers.add('workers', () => Promise.all([...workers.values()].map((worker) => closeQueueWorker(worker, config.STOP_SECONDS * 1000))), config.STOP_SECONDS * 1000 + 2000);
@@ -112,6 +112,11 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     await releasers.run();
     throw error;
   }
+}
+
+/** Whose job it is; '' when its data, which another version may have written, does not tell. */
+function conversationOf(job: Job): string {
+  return z.object({ conversation: z.string() }).safeParse(job.data).data?.conversation ?? '';
 }
 
 /** How the worker falls asleep; undefined when it never does. */

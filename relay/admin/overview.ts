@@ -1,5 +1,6 @@
 import { parseFailed } from '../../shared/failed-messages.ts';
 import { keys } from '../../shared/keys.ts';
+import { readMessage } from '../../shared/message.ts';
 import type { Message } from '../../shared/message.ts';
 import type { Turns } from '../../shared/queues.ts';
 import type { Redis } from '../../shared/redis.ts';
@@ -81,8 +82,8 @@ async function readBoxes(redis: Redis, numbers: string[]): Promise<{ line: Omit<
       const [waiting, sending, parked, oldest, failed] = await Promise.all([
         redis.llen(keys.inbox(number)), redis.llen(keys.outbox(number)), redis.llen(keys.parked(number)), redis.lindex(keys.inbox(number), 0), redis.hget(keys.conversation(number), 'failed'),
       ]);
-      const at: unknown = oldest ? JSON.parse(oldest).at : undefined;
-      return { line: { number, waiting, sending, parked, waitingSince: typeof at === 'string' ? Date.parse(at) : undefined }, dead: parseFailed(failed) };
+      const since = Date.parse(readMessage(oldest ?? '')?.at ?? '');
+      return { line: { number, waiting, sending, parked, waitingSince: Number.isNaN(since) ? undefined : since }, dead: parseFailed(failed) };
     }),
   );
 }

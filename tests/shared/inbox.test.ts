@@ -67,14 +67,14 @@ test('only who holds the lock may take messages up', async () => {
     const job = keys.job('turns', '1');
     await redis.hset(job, 'data', 'before');
     const data = { conversation, messages: [{ id: entry.id, at: entry.at, text: 'a', media: 0, attempts: 1 }] };
-    await expect(inbox.take({ lock, token: 'other' }, [entry.id], '1', data)).rejects.toThrow(FencedError);
+    await expect(inbox.take({ lock, token: 'other' }, '1', data, new Map([[entry.id, 1]]))).rejects.toThrow(FencedError);
     expect(await redis.hgetall(keys.message(entry.id))).toEqual({ state: 'waiting' });
     expect(await redis.hget(job, 'data')).toBe('before');
-    await inbox.take(fence, [entry.id], '1', data);
+    await inbox.take(fence, '1', data, new Map([[entry.id, 1]]));
     expect(await redis.hgetall(keys.message(entry.id))).toEqual({ state: 'working', turn: '1' });
     expect(JSON.parse((await redis.hget(job, 'data')) ?? '')).toEqual(data);
     await redis.del(lock, job);
-    await expect(inbox.take(fence, [entry.id], '1', data)).rejects.toThrow(FencedError);
+    await expect(inbox.take(fence, '1', data, new Map([[entry.id, 1]]))).rejects.toThrow(FencedError);
     // A job that is gone does not come back as a piece of itself.
     expect(await redis.exists(job)).toBe(0);
   });

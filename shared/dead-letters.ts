@@ -1,0 +1,48 @@
+import { keys } from './keys.ts';
+import type { Redis } from './redis.ts';
+import { retentionSeconds, usualRetentionDays } from './retention.ts';
+import { runScript } from './script.ts';
+import type { Script } from './script.ts';
+
+/** The most entries that the dead list keeps. */
+const mostDead = 1000;
+
+/** Where a dead entry was found. */
+export type DeadOrigin = 'inbox' | 'outbox' | 'failed' | 'schedules';
+
+/** Lua that puts an entry that cannot be read on the dead list, and drops from its end what is older than `lifetime` (s). `now` is ISO 8601. */
+export const buryLua = `
+  local function bury(dead, lifetime, now, origin, conversation, raw)
+    redis.call('LPUSH', dead, cjson.encode({ at = now, from = origin, conversation = conversation, entry = raw }))
+    redis.call('LTRIM', dead, 0, ${mostDead - 1})
+    redis.call('EXPIRE', dead, lifetime)
+  end`;
+
+const buryScript: Script = {
+  name: 'sidepocketBury',
+  keys: 1,
+  // KEYS: dead. ARGV: lifetime (s), now (ISO 8601), origin, conversation or '', entry.
+  lua: `${buryLua}
+    bury(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5])
+    return 1`,
+};
+
+/** Stored entries that this version cannot read, kept aside for whoever looks into it. */
+export type DeadLetters = {
+  /** Keeps an entry; `conversation` is '' when it is not known. */
+  add(origin: DeadOrigin, conversation: string, entry: string): Promise<void>;
+};
+
+/** Entries are kept for `retentionDays` after the last one. */
+export function createDeadLetters(redis: Redis, retentionDays: number = usualRetentionDays): DeadLetters {
+  return {
+    async add(origin, conversation, entry) {
+      await runScript(redis, buryScript, [keys.dead, retentionSeconds(retentionDays), new Date().toISOString(), origin, conversation, entry]);
+    },
+  };
+}
+
+/** What a person is told of their messages that cannot be read. */
+export function unreadableSentence(count: number): string {
+  return count === 1 ? 'I could not read one of your messages, so I left it out. Please send it again.' : `I could not read ${count} of your messages, so I left them out. Please send them again.`;
+}

@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { url as inspectorUrl } from 'node:inspector';
+import path from 'node:path';
+import type { Log } from './log.ts';
+
+/** A tick of the guard (ms), and how many in a row without progress end the process. */
+export type GuardTimes = { tickMs: number; mostTicks: number };
+export const guardTimes: GuardTimes = { tickMs: 1000, mostTicks: 30 };
+
+/** After this time (ms) a guard that ended is started again. */
+const againMs = 10_000;
+
+const script = path.join(import.meta.dirname, 'event-loop-guard.sh');
+
+/**
+ * Ends this process by SIGKILL when its event loop has made no progress for `mostTicks` ticks, with a line in the log that says so. The guard is a bash of 2 MB: a thread of Node's would take
+ * 10 to 18 MB of the relay's memory. It does not count while this process is stopped or being debugged, and starts anew after the machine was suspended. `name` is the
+ * process's in the log; `tickMs` is at least 1000 where bash is older than version 4. Never throws: without a bash the process runs unguarded, and the log says so.
+ */
+export function guardEventLoop(name: string, log: Log, { tickMs, mostTicks }: GuardTimes = guardTimes): { stop(): void } {
+  let guard: ChildProcess | undefined;
+  let again: NodeJS.Timeout | undefined;
+  let stopped = false;
+  if (process.pid === 1) log.warn('this process has the pid 1, which its guard cannot end: run the container with an init (docker run --init)');
+
+  const beat = (): void => {
+    const input = guard?.stdin;
+    if (input?.writable && !input.writableNeedDrain) input.write(inspectorUrl() === undefined ? '+' : '-');
+  };
+  const start = (): void => {
+    const child = spawn('bash', [script, String(process.pid), String(tickMs / 1000), String(mostTicks), name], { stdio: ['pipe', 'inherit', 'ignore'], env: { LC_ALL: 'C' } });
+    guard = child;
+    const onEnd = (reason: string): void => {
+      if (stopped || guard !== child) return;
+      guard = undefined;
+      log.warn({ reason }, 'the guard of the event loop has ended');
+      again = setTimeout(start, againMs).unref();
+    };
+    child.on('error', (error) => onEnd(error.message));
+    child.on('exit', (code, signal) => onEnd(`it exited with ${signal ?? code}`));
+    // A guard that has ended is noticed by its exit.
+    child.stdin.on('error', () => undefined);
+    // Neither keeps the process running.
+    child.unref();
+    if ('unref' in child.stdin && typeof child.stdin.unref === 'function') child.stdin.unref();
+    beat();
+  };
+  start();
+  const beating = setInterval(beat, tickMs).unref();
+  return {
+    stop() {
+      stopped = true;
+      clearInterval(beating);
+      clearTimeout(again);
+      guard?.stdin?.end();
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import type { Log } from '../shared/log.ts';
+
+/** How long after a conversation's failed job it is looked for what the job left: this time (ms), doubled with each further failure up to the longest. */
+const firstPauseMs = 5000;
+const longestPauseMs = 600_000;
+
+/** Looks after conversations whose job failed by a defect or by Redis: who has something waiting without a job gets a new one, more and more seldom as long as that fails, too. */
+export type Resweep = {
+  onFailed(conversation: string): void;
+  /** A job of the conversation went well: the next failure is the first again. */
+  onDone(conversation: string): void;
+  stop(): void;
+};
+
+export type ResweepParts = {
+  /** Gives the conversation a job for what waits without one. */
+  sweep: (conversation: string) => Promise<unknown>;
+  /** Runs something after a time (ms); returns what takes it back. */
+  after?: (ms: number, run: () => void) => () => void;
+  log: Log;
+};
+
+export function createResweep({ sweep, after = afterTime, log }: ResweepParts): Resweep {
+  const failures = new Map<string, number>();
+  const pending = new Map<string, () => void>();
+
+  const onFailed = (conversation: string): void => {
+    const count = (failures.get(conversation) ?? 0) + 1;
+    failures.set(conversation, count);
+    // One look is enough for all that has failed until then.
+    if (pending.has(conversation)) return;
+    const pauseMs = Math.min(firstPauseMs * 2 ** (count - 1), longestPauseMs);
+    pending.set(conversation, after(pauseMs, () => {
+      pending.delete(conversation);
+      sweep(conversation).catch((error: unknown) => {
+        log.warn({ err: error, conversation }, 'could not sweep');
+        onFailed(conversation);
+      });
+    }));
+  };
+
+  return {
+    onFailed,
+    onDone: (conversation) => void failures.delete(conversation),
+    stop() {
+      for (const cancel of pending.values()) cancel();
+      pending.clear();
+    },
+  };
+}
+
+function afterTime(ms: number, run: () => void): () => void {
+  const timer = setTimeout(run, ms).unref();
+  return () => clearTimeout(timer);
+}
