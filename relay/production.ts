@@ -1,4 +1,5 @@
 import type { Environment } from '../shared/env.ts';
+import { guardEventLoop } from '../shared/event-loop-guard.ts';
 import { createLog } from '../shared/log.ts';
 import { runProcess } from '../shared/lifecycle.ts';
 import { startTracing } from '../shared/telemetry.ts';
@@ -10,6 +11,8 @@ export async function runRelayProcess(environment: Environment): Promise<void> {
   const log = createLog('relay', environment['LOG_LEVEL'] || 'info');
   await runProcess(log, async () => {
     const config = parseRelayConfig(environment);
-    return await runRelay(config, log, { ...relayParts(config, log), tracing: await startTracing(config, 'sidepocket-relay') });
+    const relay = await runRelay(config, log, { ...relayParts(config, log), tracing: await startTracing(config, 'sidepocket-relay') });
+    guardEventLoop('relay', log);
+    return relay;
   });
 }

@@ -10,7 +10,7 @@ const mostDead = 1000;
 /** Where a dead entry was found. */
 export type DeadOrigin = 'inbox' | 'outbox' | 'failed' | 'schedules';
 
-/** Lua that puts an entry that cannot be read on the dead list, and drops from its end what is older than `lifetime` (s). `now` is ISO 8601. */
+/** Lua that puts an entry on the dead list, which lives for `lifetime` seconds from now. `now` is ISO 8601. */
 export const buryLua = `
   local function bury(dead, lifetime, now, origin, conversation, raw)
     redis.call('LPUSH', dead, cjson.encode({ at = now, from = origin, conversation = conversation, entry = raw }))
@@ -27,7 +27,7 @@ const buryScript: Script = {
     return 1`,
 };
 
-/** Stored entries that this version cannot read, kept aside for whoever looks into it. */
+/** Stored entries that this version cannot read, kept for the owner to look at. */
 export type DeadLetters = {
   /** Keeps an entry; `conversation` is '' when it is not known. */
   add(origin: DeadOrigin, conversation: string, entry: string): Promise<void>;
@@ -37,12 +37,14 @@ export type DeadLetters = {
 export function createDeadLetters(redis: Redis, retentionDays: number = usualRetentionDays): DeadLetters {
   return {
     async add(origin, conversation, entry) {
-      await runScript(redis, buryScript, [keys.dead, retentionSeconds(retentionDays), new Date().toISOString(), origin, conversation, entry]);
+      const lifetime = retentionSeconds(retentionDays);
+      await runScript(redis, buryScript, [keys.dead, lifetime, new Date().toISOString(), origin, conversation, entry]);
     },
   };
 }
 
 /** What a person is told of their messages that cannot be read. */
 export function unreadableSentence(count: number): string {
-  return count === 1 ? 'I could not read one of your messages, so I left it out. Please send it again.' : `I could not read ${count} of your messages, so I left them out. Please send them again.`;
+  if (count === 1) return 'I could not read one of your messages, so I left it out. Please send it again.';
+  return `I could not read ${count} of your messages, so I left them out. Please send them again.`;
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Ends a process whose event loop makes no progress. Arguments: its pid, a tick in seconds, the ticks in a row that end it, and its name in the log.
-# Each byte on standard input is a sign of progress: `+`, or `-` while a debugger may hold the process. The end of the input is the end of the process.
+# Ends a process whose event loop makes no progress. Arguments: its pid, a tick in seconds, the ticks in a row that end
+# it, and its name in the log. Each byte on standard input is a sign of progress: `+`, or `-` while a debugger may hold
+# the process. The end of the input is the end of the process.
 trap '' HUP INT TERM
 pid=$1 tick=$2 most=$3 name=$4
 armed=- silent=0 last=0
@@ -24,8 +25,9 @@ is_stopped() {
 
 # The line may find a reader that hangs, so it is written beside the wait that gives it time.
 end_process() {
-  printf '{"level":"fatal","time":"%s","name":"%s","ticks":%d,"tickSeconds":%s,"msg":"the event loop made no progress: the process is ended"}\n' \
-    "$(date -u +%Y-%m-%dT%H:%M:%S.000Z)" "$name" "$most" "$tick" 2>/dev/null &
+  printf '{"level":"fatal","time":"%s","name":"%s","ticks":%d,"tickSeconds":%s,"msg":"%s"}\n' \
+    "$(date -u +%Y-%m-%dT%H:%M:%S.000Z)" "$name" "$most" "$tick" \
+    'the event loop made no progress: the process is ended' 2>/dev/null &
   IFS= read -r -n 1 -t 1 byte && return
   kill -KILL "$pid"
 }

@@ -10,22 +10,33 @@ import type { Redis } from './redis.ts';
 import { fieldsOf, runScriptForBytes } from './script.ts';
 import type { Script } from './script.ts';
 
-/**
- * What a turn decides by, as of one moment: the waiting messages, oldest first, the entries that cannot be read, byte by byte as they are, what is remembered of the conversation, and how many
- * replies wait for the person to write. `attempts` says how often a worker has begun with a message, this pick-up included for the one named `counted`.
- */
-export type Opening = { messages: Message[]; unreadable: Buffer[]; conversation: Conversation; parked: number; attempts: ReadonlyMap<string, number>; counted: string | undefined };
+/** What a turn decides by, as of one moment. */
+export type Opening = {
+  /** The waiting messages, oldest first. */
+  messages: Message[];
+  /** The entries of the inbox that cannot be read, byte by byte. */
+  unreadable: Buffer[];
+  /** What is remembered of the conversation. */
+  conversation: Conversation;
+  /** How many replies wait for the person to write. */
+  parked: number;
+  /** How often a worker has begun with each message, by its id; this pick-up included for the one named `counted`. */
+  attempts: ReadonlyMap<string, number>;
+  counted: string | undefined;
+};
 
 /**
- * Reads a conversation's opening, in one trip to Redis: a turn begins with it, and looks again whenever something has come in. `pickUp` names a run of the turn: the first read with it counts an
- * attempt of the message at the head, in the same step, so that what ends the worker or throws afterwards is known by it; without one nothing is counted. Throws FencedError.
+ * Reads a conversation's opening, in one trip to Redis: a turn begins with it, and looks again whenever something has
+ * come in. `pickUp` names a run of the turn: the first read with it counts an attempt of the message at the head, in
+ * the same step, before anything can throw. Without it nothing is counted. Throws FencedError.
  */
 export type ReadOpening = (conversation: string, fence: Fence, pickUp?: string) => Promise<Opening>;
 
 const openingScript: Script = {
   name: 'sidepocketOpening',
   keys: 5,
-  // KEYS: lock, inbox, conversation, parked, attempts. ARGV: token, pick-up or ''. Run a second time, after a reply that was lost, it counts no second time.
+  // KEYS: lock, inbox, conversation, parked, attempts. ARGV: token, pick-up or ''.
+  // Sent again after a reply that was lost it counts no second time.
   lua: `${entryLua}
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'fenced' } end
     local inbox = redis.call('LRANGE', KEYS[2], 0, -1)
@@ -40,7 +51,8 @@ const openingScript: Script = {
         end
       end
     end
-    return { 'open', inbox, redis.call('HGETALL', KEYS[3]), redis.call('LLEN', KEYS[4]), redis.call('HGETALL', KEYS[5]) }`,
+    local remembered, parked = redis.call('HGETALL', KEYS[3]), redis.call('LLEN', KEYS[4])
+    return { 'open', inbox, remembered, parked, redis.call('HGETALL', KEYS[5]) }`,
 };
 
 const bytes = z.instanceof(Buffer);
@@ -53,8 +65,9 @@ const Found = z.union([
 
 export function createReadOpening(redis: Redis): ReadOpening {
   return async (conversation, fence, pickUp = '') => {
-    const where = [fence.lock, keys.inbox(conversation), keys.conversation(conversation), keys.parked(conversation), keys.attempts(conversation)];
-    const found = Found.parse(await runScriptForBytes(redis, openingScript, [...where, fence.token, pickUp]));
+    const boxes = [keys.inbox(conversation), keys.conversation(conversation), keys.parked(conversation)];
+    const args = [fence.lock, ...boxes, keys.attempts(conversation), fence.token, pickUp];
+    const found = Found.parse(await runScriptForBytes(redis, openingScript, args));
     if (found[0] === 'fenced') throw new FencedError('another worker has this turn');
     const [, inbox, fields, parked, counts] = found;
     const read = inbox.map((entry) => ({ entry, message: readMessage(String(entry)) }));

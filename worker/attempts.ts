@@ -8,8 +8,9 @@ import type { TurnContext } from './turn-context.ts';
 export const mostAttempts = 3;
 
 /**
- * How often a worker has begun with the messages of a turn. Redis counts them: the message at the head when the turn is picked up, before anything of it is read, each other when it is taken up. An attempt that was ended
- * from outside (a stop, a usage limit, the line for a place) is given back.
+ * How often a worker has begun with the messages of a turn. Redis counts: the message at the head when the turn is
+ * picked up, before anything of it is read, each other when it is taken up. An attempt that was ended from outside
+ * (a stop, a usage limit, the line for a place) is given back.
  */
 export type Attempts = {
   /** Attempts at a message before this run of the turn. */
@@ -18,16 +19,21 @@ export type Attempts = {
   begun(): ReadonlyMap<string, number>;
   /** What this run has taken up. */
   taken(): ReadonlySet<string>;
-  /** Takes messages up, which counts those that are not counted yet, and writes them into the turn's job. Throws FencedError. */
+  /** Takes messages up: counts those that are not counted yet and writes all into the turn's job. Throws FencedError. */
   take(messages: Message[]): Promise<void>;
-  /** Gives the attempts of this run back; `waits` is how often the turn was put off, if that has changed. Throws FencedError. */
+  /** Gives back the attempts of this run. `waits`: how often the turn was put off, if changed. Throws FencedError. */
   giveBack(waits?: number): Promise<void>;
 };
 
-export function createAttempts(inbox: Inbox, { job, turn, fence }: Pick<TurnContext, 'job' | 'turn' | 'fence'>, opening: Pick<Opening, 'attempts' | 'counted'>): Attempts {
+export function createAttempts(
+  inbox: Inbox, { job, turn, fence }: Pick<TurnContext, 'job' | 'turn' | 'fence'>, opening: Pick<Opening, 'attempts' | 'counted'>,
+): Attempts {
   // A version before this one counted in the job alone.
   const inJob = new Map(messagesOf(job.data).map(({ id, attempts }) => [id, attempts]));
-  const before = (id: string): number => Math.max((opening.attempts.get(id) ?? 0) - (id === opening.counted ? 1 : 0), inJob.get(id) ?? 0);
+  const before = (id: string): number => {
+    const inRedis = (opening.attempts.get(id) ?? 0) - (id === opening.counted ? 1 : 0);
+    return Math.max(inRedis, inJob.get(id) ?? 0);
+  };
   const begun = new Map<string, number>();
   const taken = new Map<string, TurnMessage>();
   if (opening.counted !== undefined) begun.set(opening.counted, before(opening.counted) + 1);
@@ -47,7 +53,9 @@ export function createAttempts(inbox: Inbox, { job, turn, fence }: Pick<TurnCont
       await inbox.take(fence, turn, job.data, counts);
     },
     async giveBack(waits) {
-      const messages = messagesOf(job.data).map((message) => (begun.has(message.id) ? { ...message, attempts: before(message.id) } : message));
+      const messages = messagesOf(job.data).map((message) =>
+        begun.has(message.id) ? { ...message, attempts: before(message.id) } : message,
+      );
       job.data = { ...job.data, messages, ...(waits === undefined ? {} : { waits }) };
       const counts = new Map([...begun.keys()].map((id) => [id, before(id)]));
       begun.clear();

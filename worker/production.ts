@@ -1,4 +1,5 @@
 import type { Environment } from '../shared/env.ts';
+import { guardEventLoop } from '../shared/event-loop-guard.ts';
 import { createLog } from '../shared/log.ts';
 import { runProcess } from '../shared/lifecycle.ts';
 import { settleAgent } from './agent/agent-settling.ts';
@@ -17,6 +18,8 @@ export async function runWorkerProcess(environment: Environment): Promise<void> 
   const log = createLog('worker', environment['LOG_LEVEL'] || 'info');
   await runProcess(log, async (quit) => {
     const asked = parseWorkerConfig(environment);
+    // Before the first turn is looked at: what is in it may be what freezes the worker.
+    guardEventLoop('worker', log);
     // Before the boot is counted, which fences off every earlier one: a worker that cannot work must not end one that does.
     const chromium = asked.CHROMIUM_PATH ?? (await findChromium(environment['PATH'] ?? ''));
     const settled = await settleAgent({

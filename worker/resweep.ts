@@ -1,10 +1,10 @@
 import type { Log } from '../shared/log.ts';
 
-/** How long after a conversation's failed job it is looked for what the job left: this time (ms), doubled with each further failure up to the longest. */
+/** How long after a failed job its conversation is swept (ms): doubled with each failure in a row, up to the longest. */
 const firstPauseMs = 5000;
 const longestPauseMs = 600_000;
 
-/** Looks after conversations whose job failed by a defect or by Redis: who has something waiting without a job gets a new one, more and more seldom as long as that fails, too. */
+/** Sweeps conversations whose job failed, by a defect or by Redis, more and more seldom while the failures go on. */
 export type Resweep = {
   onFailed(conversation: string): void;
   /** A job of the conversation went well: the next failure is the first again. */

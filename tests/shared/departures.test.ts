@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createDepartures } from '../../shared/departures.ts';
+import { createDepartures, unreadableReply } from '../../shared/departures.ts';
 import type { Departures } from '../../shared/departures.ts';
 import { FencedError } from '../../shared/inbox.ts';
 import { keys } from '../../shared/keys.ts';
@@ -60,14 +60,32 @@ test('an attempt of unknown end is looked up and not counted again; one that a c
   });
 });
 
-test('a reply that is put off waits for its time; what is forgotten or none of ours leaves the outbox', async () => {
+test('a reply that is put off waits for its time; what is forgotten leaves the outbox', async () => {
   await withDepartures(async ({ redis, departures, say, waiting }) => {
     await say('a');
     await redis.hset(keys.reply('a'), 'notBefore', String(now + 700));
-    await redis.lpush(keys.outbox(conversation), 'forgotten', 'strange');
-    await redis.hset(keys.reply('strange'), { id: 'strange', status: 'waiting' });
+    await redis.lpush(keys.outbox(conversation), 'forgotten');
     expect(await departures.next(conversation, fence, now)).toEqual({ kind: 'wait', ms: 700 });
     expect(await waiting()).toEqual(['a']);
+  });
+});
+
+test.each([
+  ['that lacks what a reply has', { id: 'strange', status: 'waiting' }],
+  ['in a state of a later version', { id: 'strange', conversation, turn: 't', text: 'hello', at: '2026-11-29T10:00:00.000Z', status: 'translating' }],
+  ['whose buttons are no JSON', { id: 'strange', conversation, turn: 't', text: 'hello', at: '2026-11-29T10:00:00.000Z', status: 'waiting', choices: '{"kind":' }],
+  ['that is no hash', 'a string'],
+])('a reply %s goes to the dead list, a sentence takes its place, and what follows is sent', async (_what, stored) => {
+  await withDepartures(async ({ redis, departures, say, waiting }) => {
+    await say('a');
+    await redis.lpush(keys.outbox(conversation), 'strange');
+    await (typeof stored === 'string' ? redis.set(keys.reply('strange'), stored) : redis.hset(keys.reply('strange'), stored));
+    expect(await departures.next(conversation, fence, now)).toMatchObject({ kind: 'send', reply: { id: 'strange.unreadable', conversation, text: unreadableReply } });
+    expect(await waiting()).toEqual(['strange.unreadable', 'a']);
+    const [dead = ''] = await redis.lrange(keys.dead, 0, -1);
+    expect(JSON.parse(dead)).toMatchObject({ from: 'outbox', conversation });
+    expect(JSON.parse(dead).entry).toContain('strange');
+    expect(await redis.ttl(keys.dead)).toBeGreaterThan(0);
   });
 });
 

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { expect, test } from 'vitest';
@@ -11,7 +12,7 @@ import { until } from '../support/until.ts';
 const root = path.join(import.meta.dirname, '..', '..');
 const entries = ['relay/main.ts', 'worker/main.ts'] as const;
 
-type Ran = { output: { stdout: string; stderr: string }; signal: (name: NodeJS.Signals) => void; exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }> };
+type Ran = { pid: number; output: { stdout: string; stderr: string }; signal: (name: NodeJS.Signals) => void; exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }> };
 
 /** Runs an entry point with this environment and nothing else for as long as `use` takes; it is killed at the end. */
 async function withEntry(entry: string, environment: Record<string, string>, use: (ran: Ran) => Promise<void>): Promise<void> {
@@ -21,7 +22,7 @@ async function withEntry(entry: string, environment: Record<string, string>, use
   child.stderr.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
   const exited = once(child, 'close').then(([code, signal]: unknown[]) => ({ code: typeof code === 'number' ? code : null, signal: (signal ?? null) as NodeJS.Signals | null }));
   try {
-    await use({ output, signal: (name) => void child.kill(name), exited });
+    await use({ pid: child.pid ?? 0, output, signal: (name) => void child.kill(name), exited });
   } finally {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
     await exited;
@@ -67,11 +68,19 @@ function everything(environment: Record<string, string>, port: number): Record<s
 
 const isHealthy = async (port: number): Promise<boolean> => (await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined))?.status === 200;
 
+/** The command lines of a process's children. */
+function childrenOf(pid: number): string[] {
+  const ids = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  return ids.filter((id) => id !== '' && existsSync(`/proc/${id}`)).map((id) => readFileSync(`/proc/${id}/cmdline`, 'utf8'));
+}
+
 test.each(entries)('%s takes the whole list of variables, runs, and exits 0 at SIGTERM', async (entry) => {
   await withPipeline({ relay: false }, async ({ environment }) => {
     const port = await freePort(0);
-    await withEntry(entry, everything(environment, port), async ({ output, signal, exited }) => {
+    await withEntry(entry, everything(environment, port), async ({ pid, output, signal, exited }) => {
       await until(`${entry} is healthy: ${output.stderr}`, () => isHealthy(port), 20_000);
+      // Its children are to be seen on Linux only.
+      if (existsSync('/proc/self/task')) await until('its guard', () => childrenOf(pid).some((command) => command.includes('event-loop-guard.sh')));
       signal('SIGTERM');
       expect(await exited, `after ${output.stdout}${output.stderr}`).toEqual({ code: 0, signal: null });
       expect(output.stderr).toBe('');

@@ -145,6 +145,38 @@ test('a duplicate of an answered message wakes nothing, with the turn kept or fo
   });
 });
 
+test('a message that comes late goes before what was said after it and has not begun, also around what cannot be read', async () => {
+  await withIntake(async ({ redis, accept }) => {
+    const at = (minute: number): Partial<Message> => ({ at: `2026-11-29T12:0${minute}:00.000Z`, text: `at ${minute}` });
+    const [first, third, fourth] = [message(at(1)), message(at(3)), message({ ...at(4), text: 'half an emoji \ud83d' })];
+    for (const entry of [third, fourth]) await accept(entry);
+    await redis.lpush(keys.inbox(phone), '{"id":', 'null', JSON.stringify({ ...message(at(9)), id: { no: 'text' } }));
+    await accept(first);
+    const texts = async (): Promise<string[]> => (await redis.lrange(keys.inbox(phone), 3, -1)).map((raw) => JSON.parse(raw).text);
+    expect(await texts()).toEqual([first, third, fourth].map(({ text }) => text));
+    // What a turn works on keeps its place.
+    await redis.hset(keys.message(first.id), 'state', 'working');
+    const earliest = message(at(0));
+    await accept(earliest);
+    expect(await texts()).toEqual([first, earliest, third, fourth].map(({ text }) => text));
+    await redis.rpush(keys.inbox(phone), 'no JSON');
+    const last = message(at(5));
+    expect((await accept(last)).outcome).toBe('new');
+    expect(await redis.lindex(keys.inbox(phone), -1)).toBe(JSON.stringify(last));
+  });
+});
+
+test('a duplicate whose message is at work without a turn adds the turn', async () => {
+  await withIntake(async ({ redis, accept }) => {
+    const entry = message();
+    await accept(entry);
+    await redis.hset(keys.message(entry.id), 'state', 'working');
+    await redis.del(keys.job('turns', entry.id), keys.deduplication('turns', phone), `${prefix}:turns:wait`);
+    expect((await accept(entry)).outcome).toBe('stranded');
+    expect(await waiting(redis)).toHaveLength(1);
+  });
+});
+
 test('a message is taken in with one trip to Redis', async () => {
   await withIntake(async ({ redis, accept }) => {
     await accept(message({ conversation: '+15551230002' }));

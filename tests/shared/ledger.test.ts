@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { FencedError } from '../../shared/inbox.ts';
 import { keys } from '../../shared/keys.ts';
 import { createLedger } from '../../shared/ledger.ts';
 import type { Ledger } from '../../shared/ledger.ts';
@@ -77,6 +78,31 @@ test('the word of an attempt that another has overtaken changes nothing', async 
     expect(await ledger.failed(await reply('r1'), cutOff ?? 0, 'later', 20_429)).toBeUndefined();
     expect(await waiting()).toEqual([]);
     expect((await reply('r1')).status).toBe('delivered');
+  });
+});
+
+test('the word of an attempt that another has overtaken changes nothing while that one still posts', async () => {
+  await withLedger(async ({ ledger, say, reply, waiting }) => {
+    await say('r1');
+    const first = (await ledger.begin(undefined, await reply('r1'))) ?? 0;
+    const second = (await ledger.begin(undefined, await reply('r1'))) ?? 0;
+    expect([first, second]).toEqual([1, 2]);
+    expect(await ledger.failed(await reply('r1'), first, 'give-up', 21_211)).toBeUndefined();
+    expect(await reply('r1')).toMatchObject({ status: 'posting', attempts: 2 });
+    await ledger.accepted(await reply('r1'), 'sid-of-the-first', first);
+    expect((await reply('r1')).status).toBe('posting');
+    expect((await reply('r1')).sid).toBeUndefined();
+    expect(await waiting()).toEqual(['r1']);
+  });
+});
+
+test('only who holds the lock begins an attempt', async () => {
+  await withLedger(async ({ redis, ledger, say, reply }) => {
+    await say('r1');
+    const lock = keys.jobLock('deliveries', '1');
+    await redis.set(lock, 'other');
+    await expect(ledger.begin({ lock, token: 'mine' }, await reply('r1'))).rejects.toThrow(FencedError);
+    expect(await reply('r1')).toMatchObject({ status: 'waiting', attempts: 0 });
   });
 });
 

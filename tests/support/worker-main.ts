@@ -1,9 +1,10 @@
 /**
  * A worker process for crash tests: the real worker around an agent without a model. What it does with a text is in the text:
- * `hang X` never ends the first time, `slow X` ends the first time after a second with an answer of its own, `die X` kills the process the first time the answer is in the transcript, anything else is answered at once.
+ * `hang X` never ends the first time, `slow X` ends the first time after a second with an answer of its own, `freeze X` stops the event loop for good each time, `die X` kills the process the first time the answer is in the transcript, anything else is answered at once.
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { guardEventLoop, guardTimes } from '../../shared/event-loop-guard.ts';
 import { createLog } from '../../shared/log.ts';
 import { runProcess } from '../../shared/lifecycle.ts';
 import { createTwilioMessenger, requestTimeoutMs } from '../../shared/twilio-messenger.ts';
@@ -16,6 +17,9 @@ const log = createLog('worker', 'info');
 
 await runProcess(log, async (quit) => {
   const config = parseWorkerConfig(process.env);
+  // Thirty ticks as in production, each of this time (ms).
+  const tickMs = Number(process.env['GUARD_TICK_MS'] ?? 0);
+  if (tickMs > 0) guardEventLoop('worker', log, { tickMs, mostTicks: guardTimes.mostTicks });
   /** True the first time it is asked about a text, across processes. */
   const isFirst = (text: string): boolean => {
     const file = seenFile(config.DATA_DIR, text);
@@ -27,6 +31,7 @@ await runProcess(log, async (quit) => {
     dir: path.join(config.DATA_DIR, 'transcripts'),
     answer: async (text) => {
       if (text.startsWith('hang') && isFirst(text)) await new Promise(() => undefined);
+      if (text.startsWith('freeze')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
       if (text.startsWith('slow') && isFirst(text)) {
         await new Promise((resolve) => setTimeout(resolve, 1000));
         return `late answer to ${text}`;
