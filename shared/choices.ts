@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cut } from './cut.ts';
 
 const Item = z.object({ id: z.string(), title: z.string(), description: z.string().optional() });
 export type ChoiceItem = z.infer<typeof Item>;
@@ -55,18 +56,6 @@ function distinctTitles(items: ChoiceItem[], length: number): string[] {
     titles.push(title);
   }
   return titles;
-}
-
-/** One line of at most `length` characters; what is longer ends with “…”, and no sign of several units is cut in two. */
-export function cut(text: string, length: number): string {
-  const line = text.toWellFormed().replaceAll(/[\p{Cc}\s]+/gu, ' ').trim();
-  if (line.length <= length) return line;
-  let kept = '';
-  for (const { segment } of new Intl.Segmenter().segment(line)) {
-    if (kept.length + segment.length > length - 1) break;
-    kept += segment;
-  }
-  return `${kept.trimEnd()}…`;
 }
 
 /**

@@ -10,9 +10,9 @@ import { reportError } from '../shared/errors.ts';
 import type { SendTools } from './agent/agent.ts';
 import { FileProblem } from './agent/agent-files.ts';
 import type { AgentFiles } from './agent/agent-files.ts';
-import { PictureProblem } from './media/picture.ts';
 import { planSending } from './outgoing-file.ts';
 import type { NamedFile, Piece } from './outgoing-file.ts';
+import type { FileReader } from './reading/file-reader.ts';
 import { writeForChat } from './reply/writing.ts';
 import type { SendQuota } from './send-quota.ts';
 
@@ -25,6 +25,8 @@ export type ChatToolParts = {
   quota: SendQuota;
   /** What is sent is read with the agent's rights. */
   agentFiles: AgentFiles;
+  /** Looks into what is sent. */
+  reader: FileReader;
   /** Where the relay hands files out, for those that WhatsApp does not carry. */
   publicUrl: string;
   /** The turn whose tools these are. */
@@ -32,7 +34,7 @@ export type ChatToolParts = {
   conversation: string;
   workspace: string;
   fence: Fence;
-  /** Aborts with the turn: what a tool would send from then on is not sent, so a stop takes back all there is. */
+  /** Aborts with the turn: what is being looked into ends, and what a tool would send from then on is not sent, so a stop takes back all there is. */
   signal: AbortSignal;
   /** Called for everything that goes to the person; what goes to the page counts as well. */
   onSent: () => void;
@@ -81,7 +83,7 @@ export function createChatTools(parts: ChatToolParts): SendTools {
     const id = `${turn}.file.${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`;
     if (await outbox.has(id)) return 'That file was sent already.';
     const name = path.basename(file);
-    const { pieces, told } = await planSending(name, bytes, input.caption ?? '');
+    const { pieces, told } = await planSending(parts.reader, { name, bytes }, input.caption ?? '', parts.signal);
     if (!(await parts.quota.take(pieces.length))) {
       const type = pieces.find(({ media }) => media)?.media?.type ?? pieces.find(({ link }) => link)?.link?.file.type ?? 'application/octet-stream';
       return await addToPage(id, `${input.caption ?? ''}\n\n[${name.replaceAll(/[[\]\\]/g, '\\$&')}](${await addressOf({ bytes, name, type })})`);
@@ -98,7 +100,6 @@ export function createChatTools(parts: ChatToolParts): SendTools {
     } catch (error) {
       if (parts.signal.aborted) return 'This turn has ended, so nothing was sent.';
       if (error instanceof FencedError) return 'This turn was taken over by another worker. Stop working now.';
-      if (error instanceof PictureProblem) return `That picture was not sent: ${error.message}.`;
       if (error instanceof FileProblem) return fileSentences[error.kind](error.file);
       if (error instanceof FileStoreFullError) return 'Not sent: the room for this person’s files is used up. It is free again at most four hours after they were sent. Tell the person, or make the file smaller.';
       return `It could not be sent: ${reportError(error).message}`;

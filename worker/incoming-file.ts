@@ -4,19 +4,18 @@ import type { Attachment } from './agent/agent.ts';
 import type { AgentFiles } from './agent/agent-files.ts';
 import { MediaProblem } from './media-fetch.ts';
 import type { MediaFetch } from './media-fetch.ts';
-import { contactWords, parseContacts } from './media/contact-card.ts';
-import { extensionOf, fileType } from './media/file-type.ts';
-import { toModelPicture } from './media/model-picture.ts';
-import { inspectPdf } from './media/pdf.ts';
-import { isPicture, PictureProblem } from './media/picture.ts';
+import { extensionOf } from './media/file-type.ts';
+import { pictureFaults } from './media/picture-fault.ts';
 import { TranscribeProblem } from './media/transcribing.ts';
 import type { Transcriber } from './media/transcribing.ts';
+import type { FileReader, Reading } from './reading/file-reader.ts';
 
 export type IncomingParts = {
   /** Where the files of the conversation's messages are kept: Claude's working directory (absolute). */
   workspace: string;
   agentFiles: AgentFiles;
   fetchMedia: MediaFetch;
+  reader: FileReader;
   /** Undefined when none is set up. */
   transcribe: Transcriber | undefined;
 };
@@ -31,21 +30,22 @@ export type IncomingFile = { note: string; attachments?: Attachment[]; said?: st
 const mostPages = 100;
 const largestPdf = 10 * 1024 * 1024;
 
-/** A file as it was stored. */
-type Stored = { bytes: Buffer; type: string; file: string };
+/** A file as it was stored, and what was found out about it. */
+type Stored = { bytes: Buffer; file: string; reading: Reading };
 
 /**
  * Fetches one file of a message, keeps it in the workspace's `inbox/` under `name` with a fitting ending, and reads what can be read of it. Its type is told
- * from its bytes. Throws only the signal's reason: what is wrong with a file is said in words.
+ * from its bytes; a text is kept in UTF-8. Throws only the signal's reason: what is wrong with a file is said in words.
  */
 export async function takeFile(parts: IncomingParts, media: Message['media'][number], name: string, signal: AbortSignal): Promise<IncomingFile> {
   const claimed = (media.type.split(';')[0] ?? '').trim().toLowerCase();
   try {
     const bytes = await parts.fetchMedia(media.url, signal);
-    const type = fileType(bytes, claimed);
-    const file = path.join(parts.workspace, 'inbox', `${name}${extensionOf(type)}`);
-    await parts.agentFiles.write(file, bytes);
-    return await read(parts, { bytes, type, file }, signal);
+    const reading = await parts.reader.receive(bytes, claimed, signal);
+    const file = path.join(parts.workspace, 'inbox', `${name}${extensionOf(reading.seen.type)}`);
+    const asText = reading.view.kind === 'text' ? reading.blobs[0] : undefined;
+    await parts.agentFiles.write(file, asText ?? bytes);
+    return await describe(parts, { bytes, file, reading }, signal);
   } catch (error) {
     signal.throwIfAborted();
     const reason = error instanceof MediaProblem ? error.message : 'it could not be stored';
@@ -56,63 +56,93 @@ export async function takeFile(parts: IncomingParts, media: Message['media'][num
   }
 }
 
-async function read(parts: IncomingParts, stored: Stored, signal: AbortSignal): Promise<IncomingFile> {
-  const { bytes, type } = stored;
-  if (isPicture(type)) return await readPicture(stored);
-  if (type === 'application/pdf') return readPdf(stored);
-  if (type === 'text/vcard') return readContacts(stored);
-  if (type.startsWith('audio/')) return await readSound(parts, stored, signal);
-  return { note: noteOf(stored, bytes.byteLength === 0 ? 'It is empty.' : '') };
-}
-
-async function readPicture(stored: Stored): Promise<IncomingFile> {
-  try {
-    const { pictures, complete } = await toModelPicture(stored.bytes, stored.type);
-    const parts = pictures.length > 1 ? `It is shown in ${pictures.length} parts${complete ? '' : ', which do not reach its end'}.` : '';
-    return { note: noteOf(stored, parts), attachments: pictures };
-  } catch (error) {
-    if (!(error instanceof PictureProblem)) throw error;
-    const note = noteOf(stored, `It cannot be shown to you: ${error.message}.`);
-    return error.broken ? { note, unread: 'I could not open the picture that you sent: it is broken. Please send it again.' } : { note };
+async function describe(parts: IncomingParts, stored: Stored, signal: AbortSignal): Promise<IncomingFile> {
+  const { bytes, reading } = stored;
+  const { seen, view } = reading;
+  if (seen.type.startsWith('audio/')) return await readSound(parts, stored, signal);
+  switch (view.kind) {
+    case 'pictures':
+      return showPictures(stored, view);
+    case 'fault':
+      return tellFault(stored, view.fault);
+    case 'pdf':
+      return showPdf(stored, view);
+    case 'contacts':
+      return tellContacts(stored, view);
+    case 'unread':
+      return { note: noteOf(stored, notShown) };
+    case 'text':
+      return { note: noteOf(stored, `It was in ${encodingNames[seen.encoding ?? 'unknown']} and is in UTF-8 there.`) };
+    default:
+      return { note: noteOf(stored, bytes.byteLength === 0 ? 'It is empty.' : encodingNote(seen.encoding)) };
   }
 }
 
-function readPdf(stored: Stored): IncomingFile {
-  const { whole, locked, pages = mostPages + 1 } = inspectPdf(stored.bytes);
-  const readable = whole && !locked && pages <= mostPages && stored.bytes.byteLength <= largestPdf;
-  if (readable) return { note: noteOf(stored), attachments: [{ kind: 'pdf', base64: stored.bytes.toString('base64') }] };
-  return { note: noteOf(stored, locked ? 'It is protected by a password, so it cannot be shown to you.' : 'It is not shown to you here: read it with your tools.') };
+type View<Kind extends Reading['view']['kind']> = Extract<Reading['view'], { kind: Kind }>;
+
+const notShown = 'It is not shown to you here: read it with your tools.';
+
+const encodingNames = {
+  'utf-8': 'UTF-8', 'utf-16le': 'UTF-16 (little-endian)', 'utf-16be': 'UTF-16 (big-endian)', 'windows-1252': 'Windows-1252 (or Latin-1)', unknown: 'an unknown character set',
+} as const;
+
+/** What is to be said of a text that is kept as it came. */
+function encodingNote(encoding: Reading['seen']['encoding']): string {
+  return encoding === undefined || encoding === 'utf-8' ? '' : `It is in ${encodingNames[encoding]}, not in UTF-8.`;
 }
 
-function readContacts(stored: Stored): IncomingFile {
-  const contacts = parseContacts(stored.bytes.toString('utf8')).map(contactWords);
-  if (contacts.length === 0) return { note: noteOf(stored) };
-  if (contacts.length === 1) return { note: `[The person shared a contact: ${contacts[0]}; the card is at ${stored.file}]` };
-  return { note: `[The person shared ${contacts.length} contacts, as cards at ${stored.file}:\n${contacts.map((contact) => `- ${contact}`).join('\n')}]` };
+function showPictures(stored: Stored, { types, complete }: View<'pictures'>): IncomingFile {
+  const parts = types.length > 1 ? `It is shown in ${types.length} parts${complete ? '' : ', which do not reach its end'}.` : '';
+  return { note: noteOf(stored, parts), attachments: picturesOf(stored.reading) };
+}
+
+/** The pictures of a reading as Claude gets them. */
+function picturesOf({ view, blobs }: Reading): Attachment[] {
+  if (view.kind !== 'pictures') return [];
+  return view.types.flatMap((type, index) => (blobs[index] ? [{ kind: 'picture' as const, type, base64: blobs[index].toString('base64') }] : []));
+}
+
+function tellFault(stored: Stored, fault: keyof typeof pictureFaults): IncomingFile {
+  const { words, broken } = pictureFaults[fault];
+  const note = noteOf(stored, `It cannot be shown to you: ${words}.`);
+  // One that is only too large is for Claude's tools.
+  if (fault === 'pixels' || fault === 'memory') return { note };
+  return { note, unread: `I could not open the picture that you sent: ${words}.${broken ? ' Please send it again.' : ''}` };
+}
+
+function showPdf(stored: Stored, { whole, locked, pages = mostPages + 1 }: View<'pdf'>): IncomingFile {
+  const readable = whole && !locked && pages <= mostPages && stored.bytes.byteLength <= largestPdf;
+  if (readable) return { note: noteOf(stored), attachments: [{ kind: 'pdf', base64: stored.bytes.toString('base64') }] };
+  return { note: noteOf(stored, locked ? 'It is protected by a password, so it cannot be shown to you.' : notShown) };
+}
+
+function tellContacts(stored: Stored, { contacts, more }: View<'contacts'>): IncomingFile {
+  const [only] = contacts;
+  if (only === undefined) return { note: noteOf(stored) };
+  if (contacts.length === 1 && more === 0) return { note: `[The person shared a contact: ${only}; the card is at ${stored.file}]` };
+  const list = contacts.map((contact) => `- ${contact}`).join('\n');
+  const rest = more === 0 ? '' : `\n(${more} more are in the file)`;
+  return { note: `[The person shared ${contacts.length + more} contacts, as cards at ${stored.file}:\n${list}${rest}]` };
 }
 
 async function readSound({ transcribe }: IncomingParts, stored: Stored, signal: AbortSignal): Promise<IncomingFile> {
   try {
     if (!transcribe) throw new TranscribeProblem('no transcriber is set up');
-    const said = await transcribe({ bytes: stored.bytes, name: path.basename(stored.file), type: stored.type }, signal);
+    const said = await transcribe({ bytes: stored.bytes, name: path.basename(stored.file), type: stored.reading.seen.type }, signal);
     return { note: `[Voice message, transcribed by a machine; the recording is at ${stored.file}] ${said}`, said };
   } catch (error) {
     signal.throwIfAborted();
     const reason = error instanceof TranscribeProblem ? error.message : 'the transcriber failed';
     const note = noteOf(stored, `It could not be written down: ${reason}.`);
-    if (!isVoiceMessage(stored)) return { note };
+    // Other sound than WhatsApp records is a file that the person has.
+    if (!stored.reading.seen.voice) return { note };
     const unread = transcribe ? `I could not understand your voice message: ${reason}. Please write it, or say it again.` : 'I cannot listen to voice messages yet: no transcriber is set up. Please write it.';
     return { note, unread };
   }
 }
 
-/** WhatsApp records voice messages as Opus in Ogg, older phones as AMR; other sound is a file that the person has. */
-function isVoiceMessage({ bytes, type }: Stored): boolean {
-  return type === 'audio/amr' || type === 'audio/3gpp' || (type === 'audio/ogg' && bytes.includes('OpusHead'));
-}
-
-function noteOf({ type, file }: Stored, more = ''): string {
-  return `[The person sent a file of type ${type}; it is at ${file}]${more === '' ? '' : ` [${more}]`}`;
+function noteOf({ file, reading }: Stored, more = ''): string {
+  return `[The person sent a file of type ${reading.seen.type}; it is at ${file}]${more === '' ? '' : ` [${more}]`}`;
 }
 
 /** What a person calls a file of this type. */

@@ -1,7 +1,7 @@
 import path from 'node:path';
-import { describeFile, largestCarried } from './file-kind.ts';
-import { toChatPicture } from './media/chat-picture.ts';
-import type { ChatPicture } from './media/chat-picture.ts';
+import { largestCarried } from './largest-carried.ts';
+import { pictureFaults } from './media/picture-fault.ts';
+import type { FileReader, Reading } from './reading/file-reader.ts';
 import { chunk } from './reply/chunk.ts';
 import { format } from './reply/format.ts';
 
@@ -11,8 +11,8 @@ export type NamedFile = { bytes: Buffer; type: string; name: string };
 /** One message of those that a file becomes: with the file itself, or with an address of it after the label. */
 export type Piece = { text: string; media?: NamedFile; link?: { label: string; file: NamedFile } };
 
-/** How a file goes out, and what the model hears of it. */
-export type Sending = { pieces: [Piece, ...Piece[]]; told: string };
+/** How a file goes out, and what the model hears of it; no pieces when it does not. */
+export type Sending = { pieces: Piece[]; told: string };
 
 /** The longest caption (characters). Meta takes 1024 under a picture; an address may have to go with it. */
 const longestCaption = 700;
@@ -21,19 +21,31 @@ const extensions = { 'image/png': '.png', 'image/jpeg': '.jpg' } as const;
 
 /**
  * Decides how a file goes out: pictures made to fit, other kinds as they are where WhatsApp carries them, all else as a link. `name` is the file's own,
- * `caption` Markdown. Throws PictureProblem when a picture cannot be used.
+ * `caption` Markdown. A picture that cannot be used does not go. Throws the signal's reason.
  */
-export async function planSending(name: string, bytes: Buffer, caption: string): Promise<Sending> {
-  const kind = describeFile(name, bytes);
-  const original: NamedFile = { bytes, type: kind.type, name };
+export async function planSending(reader: FileReader, file: { name: string; bytes: Buffer }, caption: string, signal: AbortSignal): Promise<Sending> {
+  const { name, bytes } = file;
+  const { seen, view, blobs } = await reader.send(bytes, name, signal);
+  const original: NamedFile = { bytes, type: seen.type, name };
   const words = format(caption.trim());
+  // What cannot be opened may be wanted as a file all the same, as iPhones' photos are.
+  const asFile = view.kind === 'fault' && view.fault === 'heic';
+  if (view.kind === 'fault' && !asFile) return { pieces: [], told: `That picture was not sent: ${pictureFaults[view.fault].words}.` };
+  const isPicture = view.kind === 'chat';
   // A caption that says no more than the link does is none.
-  if (!kind.picture && !kind.carried) return asLink(original, words === name ? '' : words);
+  if (!isPicture && !seen.carried) return asLink(original, words === name ? '' : words);
   // WhatsApp shows a caption under pictures and films only (twilio.com/docs/whatsapp/guidance-whatsapp-media-messages).
-  const below = (kind.picture || kind.captioned) && words.length <= longestCaption ? words : '';
+  const below = (isPicture || seen.captioned) && words.length <= longestCaption ? words : '';
   const before: Piece[] = below === '' ? chunk(words).map((text) => ({ text })) : [];
-  if (kind.picture) return asPicture(original, await toChatPicture(bytes, kind.type), before, below);
-  return { pieces: joined(before, { text: below, media: original }), told: 'Sent.' };
+  if (isPicture) return asPicture(original, { parts: partsOf(view, blobs), lost: view.lost }, before, below);
+  return { pieces: [...before, { text: below, media: original }], told: 'Sent.' };
+}
+
+type ChatView = Extract<Reading['view'], { kind: 'chat' }>;
+type Finished = { bytes: Buffer; type: ChatView['types'][number] };
+
+function partsOf({ types }: ChatView, blobs: Buffer[]): Finished[] {
+  return types.flatMap((type, index) => (blobs[index] ? [{ type, bytes: blobs[index] }] : []));
 }
 
 function asLink(file: NamedFile, words: string): Sending {
@@ -42,7 +54,7 @@ function asLink(file: NamedFile, words: string): Sending {
   const last = texts.at(-1) ?? '';
   const together = last.length <= longestCaption;
   return {
-    pieces: joined((together ? texts.slice(0, -1) : texts).map((text) => ({ text })), { text: together ? last : '', link: { label: file.name, file } }),
+    pieces: [...(together ? texts.slice(0, -1) : texts).map((text) => ({ text })), { text: together ? last : '', link: { label: file.name, file } }],
     told: `Sent as a link that works for a day, since ${why}.`,
   };
 }
@@ -54,7 +66,7 @@ const losses = {
   'the drawing': { label: 'The drawing', told: 'Sent as a picture, with a link to the drawing itself that works for a day.' },
 } as const;
 
-function asPicture(original: NamedFile, { parts, lost }: ChatPicture, before: Piece[], below: string): Sending {
+function asPicture(original: NamedFile, { parts, lost }: { parts: Finished[]; lost: ChatView['lost'] }, before: Piece[], below: string): Sending {
   const stem = path.basename(original.name, path.extname(original.name));
   const loss = lost === undefined ? undefined : losses[lost];
   const pictures = parts.map(({ bytes, type }, index): Piece => {
@@ -64,10 +76,5 @@ function asPicture(original: NamedFile, { parts, lost }: ChatPicture, before: Pi
     return { text, media: { bytes, type, name }, ...(index === 0 && loss ? { link: { label: loss.label, file: original } } : {}) };
   });
   const cut = `Sent as ${parts.length} pictures, one after the other, since it is too long to be read in one.`;
-  return { pieces: joined(before, ...pictures), told: loss?.told ?? (parts.length > 1 ? cut : 'Sent.') };
-}
-
-function joined(...pieces: (Piece | Piece[])[]): [Piece, ...Piece[]] {
-  const [first = { text: '' }, ...rest] = pieces.flat();
-  return [first, ...rest];
+  return { pieces: [...before, ...pictures], told: loss?.told ?? (parts.length > 1 ? cut : 'Sent.') };
 }

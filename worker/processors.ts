@@ -30,6 +30,7 @@ import { createMediaFetch } from './media-fetch.ts';
 import { createPlaces } from './places.ts';
 import { progressTimes } from './progress.ts';
 import type { Processor } from './queue-worker.ts';
+import type { FileReader } from './reading/file-reader.ts';
 import { createAnswerWriter } from './reply/answer.ts';
 import { createTickProcessor } from './schedule-ticks.ts';
 import { createTurnProcessor } from './turn.ts';
@@ -46,11 +47,12 @@ export type ProcessorParts = {
   agent: Agent;
   claims: LiveClaims;
   arrivals: Arrivals;
+  reader: FileReader;
   log: Log;
 };
 
 /** What works each queue's jobs. */
-export function createProcessors({ messenger, config, parts, redis, turns, deliveries, schedules, agent, claims, arrivals, log }: ProcessorParts): Record<QueueName, Processor> {
+export function createProcessors({ messenger, config, parts, redis, turns, deliveries, schedules, agent, claims, arrivals, reader, log }: ProcessorParts): Record<QueueName, Processor> {
   const days = config.RETENTION_DAYS;
   const outbox = createOutbox(redis, deliveries, days);
   const scheduleLimits = { minutesApart: config.SCHEDULE_MINUTES_APART, runsPerDay: config.SCHEDULE_RUNS_PER_DAY };
@@ -61,8 +63,9 @@ export function createProcessors({ messenger, config, parts, redis, turns, deliv
     pace: createPace(redis, parts.pace), reconciling: parts.reconciling, now: Date.now,
   });
   const processTurn = createTurnProcessor({
-    agent, arrivals, outbox, ledger, schedules, log,
-    readOpening: createReadOpening(redis), inbox: createInbox(redis), conversations: createConversations(redis), files: createFileStore(redis), agentFiles: createAgentFiles(parts.user), workspaces: createWorkspaceReader(parts.user), sessions: createSessions(redis), spend: createSpend(redis),
+    agent, arrivals, outbox, ledger, schedules, reader, log,
+    readOpening: createReadOpening(redis), inbox: createInbox(redis), conversations: createConversations(redis), files: createFileStore(redis),
+    agentFiles: createAgentFiles(parts.user), workspaces: createWorkspaceReader(parts.user), sessions: createSessions(redis), spend: createSpend(redis),
     dataDir: config.DATA_DIR, publicUrl: config.PUBLIC_URL, silence: parts.silence,
     permissions: config.PERMISSIONS, answerMs: config.ANSWER_MINUTES * 60_000, budgets: { turnUsd: config.BUDGET_USD_PER_TURN, dayUsd: config.BUDGET_USD_PER_DAY },
     scheduleLimits, idleMinutes: config.IDLE_MINUTES, places: createPlaces(parts.concurrency.turns), now: Date.now,

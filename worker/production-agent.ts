@@ -13,6 +13,7 @@ import type { GroupLease } from './agent/group-lease.ts';
 import { findMemoryEvents } from './agent/machine-watch.ts';
 import { isOfWorker, killMarked } from './agent/processes.ts';
 import { maxProcessesOf } from './agent/process-limit.ts';
+import type { FileReader } from './reading/file-reader.ts';
 import type { WorkerConfig } from './config.ts';
 import { maxLiveAgents } from './max-agents.ts';
 
@@ -21,15 +22,15 @@ const idleMs = 10 * 60_000;
 /** How long nothing may have begun or ended before a spare is started (ms). */
 const spareMs = 1500;
 
-export type ProductionAgentParts = { config: WorkerConfig; environment: Environment; user: AgentUser | undefined; groups: GroupLease | undefined; chromium: string | undefined; log: Log };
+export type ProductionAgentParts = { config: WorkerConfig; environment: Environment; user: AgentUser | undefined; groups: GroupLease | undefined; chromium: string | undefined; reader: FileReader; log: Log };
 
 /** How production makes its agent, Claude Code, once the worker has its name: what an earlier boot left running is ended first. */
-export function createProductionAgent({ config, environment, user, groups, chromium, log }: ProductionAgentParts): (owner: string, redis: Redis) => Promise<Agent> {
+export function createProductionAgent({ config, environment, user, groups, chromium, reader, log }: ProductionAgentParts): (owner: string, redis: Redis) => Promise<Agent> {
   return async (owner, redis) => {
     const [{ createClaudeAgent }, orphans] = await Promise.all([import('./agent/claude.ts'), endLeft({ config, user, groups })]);
     if (orphans > 0) log.warn({ orphans }, 'ended what an earlier boot left running');
     return createClaudeAgent({
-      dataDir: config.DATA_DIR, imagesDir: config.IMAGES_DIR, user, groups, owner, log, chromium,
+      dataDir: config.DATA_DIR, imagesDir: config.IMAGES_DIR, user, groups, reader, owner, log, chromium,
       secrets: {
         ANTHROPIC_API_KEY: config.ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN: config.CLAUDE_CODE_OAUTH_TOKEN,
         ANTHROPIC_BASE_URL: config.ANTHROPIC_BASE_URL, ANTHROPIC_MODEL: config.ANTHROPIC_MODEL, GITHUB_TOKEN: config.GITHUB_TOKEN,

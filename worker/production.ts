@@ -9,6 +9,7 @@ import { leaseGroups } from './agent/group-lease.ts';
 import { bootWorker } from './boot.ts';
 import { parseWorkerConfig } from './config.ts';
 import { createProductionAgent } from './production-agent.ts';
+import { createFileReader } from './reading/file-reader.ts';
 
 /**
  * The worker as production runs it, until it is told to stop. `environment` is the process's own. What Claude Code's start needs is loaded and done first, and the
@@ -31,11 +32,12 @@ export async function runWorkerProcess(environment: Environment): Promise<void> 
     const uid = settled.user?.uid ?? process.getuid?.();
     const groups = uid === undefined ? undefined : leaseGroups(uid);
     const user = settled.user && { ...settled.user, ...(groups ? { group: groups.own } : {}) };
-    const createAgent = createProductionAgent({ config, environment, user, groups, chromium, log });
+    const reader = createFileReader({ user, log });
+    const createAgent = createProductionAgent({ config, environment, user, groups, chromium, reader, log });
     const boot = await bootWorker(config, createAgent, log);
     await boot.ready;
     const [{ createProductionParts }, { runWorker }] = await Promise.all([import('./production-parts.ts'), import('./worker.ts')]);
     const parts = await createProductionParts({ config, environment, user, log, quit });
-    return await runWorker(config, { ...parts, createAgent }, log, boot);
+    return await runWorker(config, { ...parts, createAgent, reader }, log, boot);
   });
 }

@@ -1,6 +1,6 @@
 import { formatMoment } from '../shared/time-zone.ts';
 import type { PlannedSchedule, Schedule } from '../shared/schedules.ts';
-import { cut } from '../shared/choices.ts';
+import { cut } from '../shared/cut.ts';
 import { cronWords } from './cron-words.ts';
 
 /** A tick that comes later than this (ms) says so. */

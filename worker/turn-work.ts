@@ -108,7 +108,7 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
     const quota = createSendQuota({ most: parts.messagesPerTurn, sentBefore: () => parts.outbox.countOf(turn), heard: () => handOver.taken().size });
     telling = tell(parts, context, questions, settings, quota);
     const chatTools = createChatTools({
-      outbox: parts.outbox, files: parts.files, pages: parts.pages, quota, agentFiles: parts.agentFiles, publicUrl: parts.publicUrl,
+      outbox: parts.outbox, files: parts.files, pages: parts.pages, quota, agentFiles: parts.agentFiles, reader: parts.reader, publicUrl: parts.publicUrl,
       turn, conversation, workspace, fence, signal, onSent: () => events.onSent(),
     });
     const screenshots = createScreenshots(chatTools);

@@ -9,6 +9,7 @@ import type { AgentUser } from './agent/agent-user.ts';
 import type { LeaseTimes } from './lease.ts';
 import type { ProgressTimes } from './progress.ts';
 import type { Transcriber } from './media/transcribing.ts';
+import type { FileReader } from './reading/file-reader.ts';
 import type { Silence } from './watchdog.ts';
 
 /** What a worker is made of besides its configuration: another agent or messenger makes another composition. */
@@ -21,6 +22,8 @@ export type WorkerParts = {
   createMessenger: (contents: Contents) => Messenger;
   /** Writes voice messages down; undefined or absent when nothing is set up for it. */
   transcribe?: Transcriber | undefined;
+  /** Looks into the files that people and the agent hand over; stopped with the worker. Else the worker makes its own. */
+  reader?: FileReader | undefined;
   /** When long work says what it does; else after a minute. */
   progress?: ProgressTimes;
   /** Where its steps are told of; stopped with the worker. Else nobody hears of them. */

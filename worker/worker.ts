@@ -26,6 +26,7 @@ import { openDoor } from './door.ts';
 import { createResweep } from './resweep.ts';
 import { closeQueueWorker, createQueueWorker } from './queue-worker.ts';
 import type { Processor } from './queue-worker.ts';
+import { createFileReader } from './reading/file-reader.ts';
 import { createSleep } from './sleep.ts';
 import type { Sleep } from './sleep.ts';
 import type { WorkerParts } from './worker-parts.ts';
@@ -35,6 +36,9 @@ const longestSoonMs = 60_000;
 
 /** How many turns may wait in the line for a place beside those at work. */
 const longestLine = 50;
+
+/** How long after its start the worker gets ready for the first file (ms). */
+const warmMs = 3000;
 
 /** Runs the worker until it is stopped. `begun` is its beginning where that was made already; it is this worker's from then on. Returns its address as this machine sees it. */
 export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: Log, begun?: Boot): Promise<Running & { url: string }> {
@@ -47,6 +51,8 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     const { redis, boot, agent, claims } = begun ?? (await bootWorker(config, parts.createAgent, log));
     releasers.add('redis', () => redis.disconnect());
     releasers.add('agent', () => agent.stop());
+    const reader = parts.reader ?? createFileReader({ user: parts.user, log });
+    releasers.add('reader', () => reader.stop());
     const options = { retentionDays: config.RETENTION_DAYS, telemetry: tracing.queues };
     const [turns, deliveries, schedules] = [createTurns(redis, options), createDeliveries(redis, options), createSchedules(redis, options)];
     releasers.add('queues', () => Promise.all([turns.close(), deliveries.close(), schedules.close()]), 2000);
@@ -67,7 +73,7 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     releasers.add('control', async () => (await control).stop());
 
     const messenger = traceMessenger(parts.createMessenger(createContents(redis)), tracing.trace);
-    const processors = createLateProcessors({ messenger, config, parts, redis, turns, deliveries, schedules, agent, claims, arrivals, log });
+    const processors = createLateProcessors({ messenger, config, parts, redis, turns, deliveries, schedules, agent, claims, arrivals, reader, log });
 
     const sleep = createSleepOf(config, parts, redis, lease, workers, log);
     releasers.add('sleep', () => sleep?.stop());
@@ -107,6 +113,9 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     // The idle time begins when all is there: a slow start is no rest.
     sleep?.stir();
     log.info({ url: door.url, worker: lease.owner }, 'the worker is ready');
+    // Not before: the first turn's Claude needs the machine more than the first file does.
+    const warming = setTimeout(() => void reader.warm(), warmMs).unref();
+    releasers.add('warming', () => clearTimeout(warming));
     return { url: door.url, stop: () => releasers.run() };
   } catch (error) {
     await releasers.run();

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { cut } from '../shared/choices.ts';
+import { cut } from '../shared/cut.ts';
 import type { Conversations } from '../shared/conversation.ts';
 import type { Outbox } from '../shared/outbox.ts';
 import { reportError } from '../shared/errors.ts';

@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { createLog } from '../../shared/log.ts';
 import { createFastAgent } from '../../simulator/fast-agent.ts';
 import type { PhoneInput } from '../../simulator/chat.ts';
 import type { Prompt } from '../../worker/agent/agent.ts';
 import { createAgentFiles } from '../../worker/agent/agent-files.ts';
+import { createFileReader } from '../../worker/reading/file-reader.ts';
 import { createServiceTranscriber } from '../../worker/media/transcriber-service.ts';
 import { toPrompt } from '../../worker/prompt.ts';
 import { noisePicture, plainPicture } from '../support/made-pictures.ts';
@@ -162,7 +164,8 @@ test('what cannot be read is said, and what follows is answered', async () => {
 
 test('a message of a kind that does not reach us is answered by a sentence; what it quotes changes nothing', async () => {
   const empty = { id: `SM${'0'.repeat(32)}`, conversation: phone, at: new Date().toISOString(), text: ' ', media: [] };
-  const parts = { workspace: '/nowhere', agentFiles: createAgentFiles(undefined), fetchMedia: async () => png, transcribe: undefined };
+  const reader = createFileReader({ log: createLog('test', 'silent') });
+  const parts = { workspace: '/nowhere', agentFiles: createAgentFiles(undefined), reader, fetchMedia: async () => png, transcribe: undefined };
   const signal = new AbortController().signal;
   expect(await toPrompt(empty, { ...parts, before: '[In reply to your message: “Here is the picture.”]' }, signal)).toEqual({ sentence: expect.stringContaining('Your message arrived empty.') });
   // The words by which it is decided whether a picture is wanted are the person's own.

@@ -1,6 +1,7 @@
 import type { Agent, AgentTurn, ComingTurn } from './agent.ts';
 import { createAgentHome } from './agent-home.ts';
 import type { AgentHomeOptions } from './agent-home.ts';
+import { createFileReader } from '../reading/file-reader.ts';
 import { workTurn } from './claude-turn.ts';
 import { leaseGroups } from './group-lease.ts';
 import type { GroupLease } from './group-lease.ts';
@@ -47,7 +48,9 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   const processes = createWorkProcesses({ user: options.user, owner: options.owner, dataDir: options.dataDir, groups });
   const machine = createMachineWatch({ uid, maxProcesses: options.maxProcesses, processes, memoryEvents: options.memoryEvents });
   const watchesCost = accounting.limits.turn !== undefined || accounting.limits.day !== undefined;
-  const parts: SessionParts = { ...options, watchesCost, home, processes, bounds: { maxProcesses: options.maxProcesses }, model: secrets.ANTHROPIC_MODEL };
+  const reader = options.reader ?? createFileReader({ user: options.user, log });
+  const bounds = { maxProcesses: options.maxProcesses };
+  const parts: SessionParts = { ...options, watchesCost, reader, home, processes, bounds, model: secrets.ANTHROPIC_MODEL };
   const budget = createLiveBudget({ most: options.maxLive, idle, working, spares: () => spares });
   const spares: Spares = createSpares({ start: (starting) => startSpare(parts, starting), calmMs: options.spareMs, hasRoom: budget.hasRoom, log });
   let stopped = false;
@@ -120,6 +123,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       await Promise.all([...working].map((live) => live.close()));
       await processes.endAll();
       groups?.end();
+      if (!options.reader) await reader.stop();
       await home.close();
     },
   };

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import type { HookCallback, HookInput, Options, SyncHookJSONOutput } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
-import { cut } from '../../shared/choices.ts';
+import { cut } from '../../shared/cut.ts';
 import type { SendTools } from './agent.ts';
 import { asAgent } from './agent-user.ts';
 import type { AgentUser } from './agent-user.ts';

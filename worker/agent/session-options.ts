@@ -12,8 +12,11 @@ import { instructions } from './instructions.ts';
 import type { LiveSession } from './live-session.ts';
 import { createCanUseTool } from './permissions.ts';
 import { createSpawn } from './processes.ts';
+import type { FileReader } from '../reading/file-reader.ts';
+import { createAgentFiles } from './agent-files.ts';
 import { projectHooks } from './project-hooks.ts';
 import { lockSession, serversOf, variablesOf } from './session-locks.ts';
+import { createToolPictures } from './tool-pictures.ts';
 import { noGrants } from './workspace-grants.ts';
 import type { WorkspaceGrants } from './workspace-grants.ts';
 import { createWorkspaceReader } from './workspace-reader.ts';
@@ -24,6 +27,8 @@ export type SessionOptionParts = {
   user?: AgentUser | undefined;
   /** What bounds its processes and marks them. */
   bounds?: Bounds;
+  /** Looks into the pictures that the browser makes; without it they come as Playwright gives them. */
+  reader?: FileReader | undefined;
   /** Whether a turn is asked, before each tool call, if it may go on at its cost. */
   watchesCost?: boolean;
 };
@@ -44,7 +49,7 @@ export type Surroundings = {
 
 /** The part of Claude Code's options that is the same for every session, but for what a project brings. */
 export function createSessionOptions(parts: SessionOptionParts, { env, furnishBrowser, root, project, live }: Surroundings): Options {
-  const { imagesDir, chromium, user, bounds, watchesCost } = parts;
+  const { imagesDir, chromium, user, bounds, reader, watchesCost } = parts;
   const grants = project?.grants ?? noGrants;
   const startBrowser = async (): Promise<BrowserProcess> => {
     const session = live();
@@ -55,6 +60,7 @@ export function createSessionOptions(parts: SessionOptionParts, { env, furnishBr
   };
   const variables = { ...variablesOf(grants), ...env };
   const hooks = project ? projectHooks({ ...project, env: variables, user, reader: createWorkspaceReader(user), tools: () => live()?.tools }) : {};
+  const refine = reader && createToolPictures({ reader, agentFiles: createAgentFiles(user) });
   return {
     env,
     allowDangerouslySkipPermissions: true,
@@ -62,7 +68,7 @@ export function createSessionOptions(parts: SessionOptionParts, { env, furnishBr
     hooks: { ...hooks, PreToolUse: [...(watchesCost ? [watchCost(live)] : []), ...(hooks.PreToolUse ?? [])] },
     systemPrompt: { type: 'preset', preset: 'claude_code', append: instructions, snapshot: true },
     ...lockSession({ env, root, grants, workspace: project?.workspace }),
-    mcpServers: { ...serversOf(grants, variables), playwright: browserServer(startBrowser), whatsapp: chatServer(() => live()?.tools) },
+    mcpServers: { ...serversOf(grants, variables), playwright: browserServer(startBrowser, refine), whatsapp: chatServer(() => live()?.tools) },
     includePartialMessages: true,
     spawnClaudeCodeProcess: createSpawn(user, bounds),
   };

@@ -1,83 +1,159 @@
-/** A shared contact, as far as a message needs it. The kinds are the card's own words in small letters, such as `cell` or `work`; empty when there is none. */
-export type Contact = { name: string; numbers: { number: string; kind: string }[]; mails: string[]; organisation: string; addresses: string[] };
+import { cut } from '../../shared/cut.ts';
+
+/**
+ * A shared contact, as far as a message needs it. The kinds are the card's own words in small letters, such as `cell` or `work`; empty when there is
+ * none. `more` counts the numbers, addresses and the like that were left out.
+ */
+export type Contact = {
+  name: string;
+  numbers: { number: string; kind: string }[];
+  mails: string[];
+  organisation: string;
+  addresses: string[];
+  more: number;
+};
 
 /** One line of a card: `item1.TEL;TYPE=cell:+44 …`. Parameters are in capital letters, with their values as they are. */
 type Property = { group: string; name: string; parameters: Map<string, string[]>; value: string };
 
-/** More than this nobody shares at once, and a value that is longer is no name or number. */
-const mostContacts = 50;
+/** More contacts than this nobody shares at once; of each, so many numbers, mail addresses and places are read; a longer value is no name or number. */
+const mostContacts = 1000;
+const mostOfAKind = 10;
 const longestValue = 200;
+const longestKind = 40;
+/** What a line is read by: the length of a property's name with its parameters, how many of those, and the length of its value before it is decoded (characters). */
+const longestHead = 2000;
+const mostParameters = 20;
+const longestRawValue = 4000;
 
 /**
  * Reads contact cards (vCard 2.1, RFC 2426 and RFC 6350) as phones share them, several in one file, too. It is lenient: what it does not know it leaves
- * out, and a card without an end ends with the file. Empty when there is no card.
+ * out, and a card without an end ends with the file. At most 1,000 contacts; empty when there is no card. The time grows with the length of the text.
  */
 export function parseContacts(text: string): Contact[] {
-  const cards: Property[][] = [];
-  let open: Property[] | undefined;
+  const contacts: Contact[] = [];
+  let card: Card | undefined;
+  const close = (): void => {
+    const contact = card && toContact(card);
+    if (contact && (contact.name !== '' || contact.numbers.length > 0 || contact.mails.length > 0)) contacts.push(contact);
+    card = undefined;
+  };
   for (const line of unfold(text)) {
     const property = parseProperty(line);
-    if (property?.name === 'BEGIN') cards.push((open = []));
-    else if (property?.name === 'END') open = undefined;
-    else if (property) open?.push(property);
+    if (property?.name === 'BEGIN') {
+      close();
+      if (contacts.length >= mostContacts) break;
+      card = { byName: new Map(), more: 0 };
+    } else if (property?.name === 'END') close();
+    else if (property && card) keep(card, property);
   }
-  return cards.slice(0, mostContacts).map(toContact).filter((contact) => contact.name !== '' || contact.numbers.length > 0 || contact.mails.length > 0);
+  if (contacts.length < mostContacts) close();
+  return contacts;
 }
 
 /** A contact in one line of words: “Ada Lovelace, +44 20 7946 0000 (cell), ada@example.com, Analytical Engines”. */
-export function contactWords({ name, numbers, mails, organisation, addresses }: Contact): string {
+export function contactWords({ name, numbers, mails, organisation, addresses, more }: Contact): string {
   const phones = numbers.map(({ number, kind }) => (kind === '' ? number : `${number} (${kind})`));
-  return [name || 'no name', ...phones, ...mails, organisation, ...addresses].filter((part) => part !== '').join(', ');
+  const rest = more === 0 ? '' : `and ${more} more entries`;
+  return [name || 'no name', ...phones, ...mails, organisation, ...addresses, rest].filter((part) => part !== '').join(', ');
 }
 
 /** Joins lines that were folded: by a blank at the beginning of the next, or in quoted-printable by an equals sign at their own end. */
-function unfold(text: string): string[] {
-  const lines: string[] = [];
+function* unfold(text: string): Iterable<string> {
+  let pieces: string[] = [];
+  let quoted = false;
   for (const line of text.replace(/^\uFEFF/, '').split(/\r\n|\r|\n/)) {
-    const before = lines.at(-1);
-    if (before !== undefined && /^[ \t]/.test(line)) lines[lines.length - 1] = before + line.slice(1);
-    else if (before !== undefined && before.endsWith('=') && /;(?:ENCODING=)?QUOTED-PRINTABLE[;:]/i.test(before)) lines[lines.length - 1] = before.slice(0, -1) + line;
-    else lines.push(line);
+    const last = pieces.at(-1);
+    if (last !== undefined && /^[ \t]/.test(line)) pieces.push(line.slice(1));
+    else if (last !== undefined && quoted && last.endsWith('=')) {
+      pieces[pieces.length - 1] = last.slice(0, -1);
+      pieces.push(line);
+    } else {
+      if (last !== undefined) yield pieces.join('');
+      pieces = [line];
+      quoted = /;(?:ENCODING=)?QUOTED-PRINTABLE[;:]/i.test(line.slice(0, longestHead));
+    }
   }
-  return lines;
+  yield pieces.join('');
 }
 
+/** What of a card is read. */
+const wanted = new Set(['BEGIN', 'END', 'N', 'FN', 'TEL', 'EMAIL', 'ORG', 'ADR', 'X-ABLABEL']);
+
 function parseProperty(line: string): Property | undefined {
-  // A colon between quotation marks belongs to a parameter.
-  const [head] = /^(?:"[^"]*"|[^":])*(?=:)/.exec(line) ?? [];
-  const [full = '', ...rest] = head?.match(/(?:"[^"]*"|[^;"])+/g) ?? [];
+  const head = splitHead(line);
+  if (!head) return undefined;
+  const [full = '', ...rest] = head.parts;
   const [name = '', group = ''] = full.toUpperCase().split('.').toReversed();
-  if (head === undefined || !/^[\w-]+$/.test(name)) return undefined;
+  if (!wanted.has(name)) return undefined;
   const parameters = new Map<string, string[]>();
-  for (const parameter of rest) {
+  for (const parameter of rest.slice(0, mostParameters)) {
     const at = parameter.indexOf('=');
     const value = parameter.slice(at + 1);
     // A value without a name, as vCard 2.1 writes it, is an encoding or a type.
     const key = at > 0 ? parameter.slice(0, at).toUpperCase() : /^(?:QUOTED-PRINTABLE|BASE64|[78]BIT)$/i.test(value) ? 'ENCODING' : 'TYPE';
-    parameters.set(key, [...(parameters.get(key) ?? []), ...value.replaceAll('"', '').split(',')]);
+    const values = value.replaceAll('"', '').split(',', mostParameters);
+    parameters.set(key, [...(parameters.get(key) ?? []), ...values]);
   }
-  return { group, name, parameters, value: line.slice(head.length + 1) };
+  return { group, name, parameters, value: line.slice(head.end + 1, head.end + 1 + longestRawValue) };
 }
 
-function toContact(card: Property[]): Contact {
-  const find = (name: string): Property[] => card.filter((property) => property.name === name);
+/**
+ * The name and the parameters before a line's first colon, and where that is. A colon or semicolon between quotation marks belongs to a parameter. Undefined when there is
+ * no colon within the longest head.
+ */
+function splitHead(line: string): { parts: string[]; end: number } | undefined {
+  const parts: string[] = [];
+  let start = 0;
+  let quoted = false;
+  for (let at = 0; at < Math.min(line.length, longestHead); at += 1) {
+    const sign = line[at];
+    if (sign === '"') quoted = !quoted;
+    if (quoted || (sign !== ';' && sign !== ':')) continue;
+    parts.push(line.slice(start, at));
+    start = at + 1;
+    if (sign === ':') return { parts: parts.filter((part, index) => index === 0 || part !== ''), end: at };
+  }
+  return undefined;
+}
+
+/** The properties of a card that are read, by their name; `more` are those that were left out. */
+type Card = { byName: Map<string, Property[]>; more: number };
+
+function keep(card: Card, property: Property): void {
+  const known = card.byName.get(property.name) ?? [];
+  if (known.length < (property.name === 'X-ABLABEL' ? 4 : 1) * mostOfAKind) card.byName.set(property.name, [...known, property]);
+  else if (counted.has(property.name)) card.more += 1;
+}
+
+/** What a contact may have several of; a second name is none. */
+const counted = new Set(['TEL', 'EMAIL', 'ADR']);
+
+function toContact({ byName, more }: Card): Contact {
+  const find = (name: string): Property[] => byName.get(name) ?? [];
+  const isWord = (value: string): boolean => value !== '';
+  const labels = new Map(find('X-ABLABEL').toReversed().map((label) => [label.group, label]));
   const [structured] = find('N').map((property) => parts(property));
   const [family = '', given = '', middle = ''] = structured ?? [];
-  const full = find('FN').map(read).find((value) => value !== '');
+  const full = find('FN').map(read).find(isWord);
   return {
-    name: full ?? [given, middle, family].filter((part) => part !== '').join(' '),
-    numbers: find('TEL').map((property) => ({ number: read(property).replace(/^tel:/i, ''), kind: kindOf(property, card) })).filter(({ number }) => number !== ''),
-    mails: find('EMAIL').map((property) => read(property).replace(/^mailto:/i, '')).filter((mail) => mail !== ''),
-    organisation: find('ORG').map((property) => parts(property).filter((part) => part !== '').join(', '))[0] ?? '',
-    addresses: find('ADR').map((property) => parts(property).filter((part) => part !== '').join(', ')).filter((address) => address !== ''),
+    name: full ?? [given, middle, family].filter(isWord).join(' '),
+    numbers: find('TEL')
+      .map((property) => ({ number: read(property).replace(/^tel:/i, ''), kind: kindOf(property, labels) }))
+      .filter(({ number }) => number !== ''),
+    mails: find('EMAIL').map((property) => read(property).replace(/^mailto:/i, '')).filter(isWord),
+    organisation: find('ORG').map((property) => parts(property).filter(isWord).join(', '))[0] ?? '',
+    addresses: find('ADR').map((property) => parts(property).filter(isWord).join(', ')).filter(isWord),
+    more,
   };
 }
 
 /** What a number is for: the label that Apple writes beside it, or its first type that says something. */
-function kindOf(property: Property, card: Property[]): string {
-  const label = card.find(({ name, group }) => name === 'X-ABLABEL' && group !== '' && group === property.group);
-  if (label) return read(label).replace(/^_\$!<(.*)>!\$_$/, '$1').toLowerCase();
-  return (property.parameters.get('TYPE') ?? []).map((type) => type.toLowerCase()).find((type) => !['voice', 'pref', 'internet', 'text'].includes(type)) ?? '';
+function kindOf(property: Property, labels: Map<string, Property>): string {
+  const label = property.group === '' ? undefined : labels.get(property.group);
+  if (label) return cut(read(label).replace(/^_\$!<(.*)>!\$_$/, '$1').toLowerCase(), longestKind);
+  const types = (property.parameters.get('TYPE') ?? []).map((type) => type.toLowerCase());
+  return cut(types.find((type) => !['voice', 'pref', 'internet', 'text'].includes(type)) ?? '', longestKind);
 }
 
 /** A property's value in plain words, on one line. */
@@ -87,11 +163,11 @@ function read(property: Property): string {
 
 /** The parts of a value that semicolons divide. */
 function parts(property: Property): string[] {
-  return decode(property).split(/(?<!\\);/).map(plain);
+  return decode(property).split(/(?<!\\);/, mostOfAKind).map(plain);
 }
 
 function plain(value: string): string {
-  return value.replaceAll(/\\[nN]/g, ' ').replaceAll(/\\(.)/g, '$1').replaceAll(/\s+/g, ' ').trim().slice(0, longestValue);
+  return cut(value.replaceAll(/\\[nN]/g, ' ').replaceAll(/\\(.)/g, '$1'), longestValue);
 }
 
 function decode({ parameters, value }: Property): string {

@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer';
+import { textEncoding, toUtf8 } from './text-encoding.ts';
 
 const starts = (bytes: Buffer, text: string, at = 0): boolean => bytes.subarray(at, at + text.length).toString('latin1') === text;
 
@@ -67,31 +67,69 @@ export function fileType(bytes: Buffer, claimed: string): string {
   const claim = (claimed.split(';')[0] ?? '').trim().toLowerCase();
   const known = signatures.find((signature) => signature.matches(bytes))?.type;
   if (known) return known;
-  if (starts(bytes, 'ftyp', 4)) return containerType(bytes.subarray(8, 64).toString('latin1'), claim);
+  if (starts(bytes, 'ftyp', 4)) return containerType(brandsOf(bytes), claim);
   if (starts(bytes, '\x1a\x45\xdf\xa3')) return claim === 'audio/webm' ? claim : 'video/webm';
   if (starts(bytes, 'PK\x03\x04')) return [...officeParts].find(([part]) => bytes.includes(part))?.[1] ?? 'application/zip';
   if (starts(bytes, '\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1')) return olderOffice.has(claim) ? claim : 'application/x-ole-storage';
-  return isText(bytes) ? textType(bytes, claim) : 'application/octet-stream';
+  const encoding = textEncoding(bytes, isTextType(claim));
+  return encoding ? textType(toUtf8(bytes.subarray(0, longestProlog), encoding).toString('utf8'), claim) : 'application/octet-stream';
 }
 
-/** The kinds of the ISO base media format (ISO 14496-12) by their brands. */
-function containerType(brands: string, claim: string): string {
+/** The kinds of the ISO base media format (ISO 14496-12) by their brands: the first is the main one. */
+function containerType(brands: string[], claim: string): string {
+  const [main = ''] = brands;
   const sound = claim.startsWith('audio/');
-  if (/^avi[fs]|^(?:mif1|msf1).*avi[fs]/s.test(brands)) return 'image/avif';
-  if (/^(?:he[iv]|mif1|msf1)/.test(brands)) return 'image/heic';
-  if (/^M4[AB]/.test(brands)) return 'audio/mp4';
-  if (/^3g[p2]/.test(brands)) return sound ? 'audio/3gpp' : 'video/3gpp';
-  if (brands.startsWith('qt')) return 'video/quicktime';
+  const isStill = stillBrands.has(main);
+  if (/^avi[fs]$/.test(main) || (isStill && brands.some((brand) => /^avi[fs]$/.test(brand)))) return 'image/avif';
+  if (isStill || /^he(?:i[cxms]|v[cxms])$/.test(main)) return 'image/heic';
+  if (/^M4[AB]/.test(main)) return 'audio/mp4';
+  if (/^3g[p2]/.test(main)) return sound ? 'audio/3gpp' : 'video/3gpp';
+  if (main.startsWith('qt')) return 'video/quicktime';
   return sound ? 'audio/mp4' : 'video/mp4';
 }
 
-function isText(bytes: Buffer): boolean {
-  return !bytes.includes(0) && isUtf8(bytes);
+/** Brands of pictures of any codec (ISO 23008-12: 10.2); without AV1 among the others it is HEVC's, which is HEIC. */
+const stillBrands = new Set(['mif1', 'mif2', 'msf1', 'miaf', 'MiHE', 'MiHB']);
+
+/** The brands of the first box: the main one at 8, then from 16 to its end those that it is compatible with, of which so many are looked at. */
+function brandsOf(bytes: Buffer): string[] {
+  const end = Math.min(Math.max(bytes.readUInt32BE(0), 16), bytes.byteLength, 16 + 4 * 64);
+  const places = [8, ...Array.from({ length: Math.max(0, Math.floor((end - 16) / 4)) }, (_, index) => 16 + 4 * index)];
+  return places.map((place) => bytes.subarray(place, place + 4).toString('latin1'));
 }
 
-function textType(bytes: Buffer, claim: string): string {
-  const beginning = bytes.subarray(0, 4096).toString('utf8');
-  if (/^\uFEFF?\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*|<!DOCTYPE svg[^>]*>\s*)*<svg[\s>]/s.test(beginning)) return 'image/svg+xml';
-  if (/^\uFEFF?\s*BEGIN:VCARD/i.test(beginning)) return 'text/vcard';
+/** Whether a type, as somebody claims it, is one of a text. */
+export function isTextType(type: string): boolean {
+  return type.startsWith('text/') || type === 'application/json' || type === 'image/svg+xml';
+}
+
+/** How far the beginning of a text is looked at (bytes): a drawing may have a licence before it. */
+const longestProlog = 16 * 1024;
+
+function textType(beginning: string, claim: string): string {
+  const start = skipBlanks(beginning, 0);
+  if (beginsDrawing(beginning, start)) return 'image/svg+xml';
+  if (/^BEGIN:VCARD/i.test(beginning.slice(start, start + 11))) return 'text/vcard';
   return claim.startsWith('text/') || claim === 'application/json' ? claim : 'text/plain';
+}
+
+/** What may come before the element of a drawing, by its beginning and its end. */
+const prologs = [['<?xml', '>'], ['<!--', '-->'], ['<!DOCTYPE svg', '>']] as const;
+
+/** Whether an SVG begins at `from`. It only goes forwards, so that its time is that of reading the text once. */
+function beginsDrawing(text: string, from: number): boolean {
+  for (let at = from; ; ) {
+    const prolog = prologs.find(([opening]) => text.startsWith(opening, at));
+    if (!prolog) return /^<svg[\s>]/.test(text.slice(at, at + 5));
+    const end = text.indexOf(prolog[1], at + prolog[0].length);
+    if (end < 0) return false;
+    at = skipBlanks(text, end + prolog[1].length);
+  }
+}
+
+/** The place of the next character that is neither a blank nor a byte order mark. */
+function skipBlanks(text: string, from: number): number {
+  let at = from;
+  while (at < text.length && /\s|\uFEFF/.test(text.charAt(at))) at += 1;
+  return at;
 }

@@ -7,6 +7,9 @@ import { encodePicture } from './picture-encoding.ts';
 
 type PictureAttachment = Extract<Attachment, { kind: 'picture' }>;
 
+/** What Claude gets to see of a picture, in order. */
+export type ModelPicture = { pictures: PictureAttachment[]; complete: boolean };
+
 /** What Claude can look at directly (platform.claude.com/docs/en/build-with-claude/vision). */
 const direct = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'] as const;
 /** The Messages API takes 5 MB a picture and counts them in base64, which is a third more than the bytes themselves. */
@@ -16,27 +19,27 @@ const longestSide = 2000;
 
 /**
  * Makes a picture that Claude is sure to be able to look at: a picture that the API refuses would stay in the session and make every later request fail,
- * too. A long and narrow one comes in up to three parts; `complete` is false when they do not reach its end. A file that was cut off is shown as far as it
+ * too. A long and narrow one comes in up to `mostParts` parts (three by default); `complete` is false when they do not reach its end. A file that was cut off is shown as far as it
  * goes. `type` is one that `isPicture` knows. Throws PictureProblem.
  */
-export async function toModelPicture(bytes: Buffer, type: string): Promise<{ pictures: PictureAttachment[]; complete: boolean }> {
+export async function toModelPicture(bytes: Buffer, type: string, mostParts?: number): Promise<ModelPicture> {
   try {
-    return await convert(await openPicture(bytes, type), bytes, type);
+    return await convert(await openPicture(bytes, type), bytes, type, mostParts);
   } catch (error) {
     const problem = pictureProblem(error);
     if (!problem.broken) throw problem;
   }
   try {
-    return await convert(await openPicture(bytes, type, { lenient: true }), undefined, type);
+    return await convert(await openPicture(bytes, type, { lenient: true }), undefined, type, mostParts);
   } catch (error) {
     throw error instanceof PictureProblem ? error : pictureProblem(error);
   }
 }
 
 /** `original` is handed on as it is when it fits. */
-async function convert(picture: Picture, original: Buffer | undefined, type: string): Promise<{ pictures: PictureAttachment[]; complete: boolean }> {
+async function convert(picture: Picture, original: Buffer | undefined, type: string, mostParts?: number): Promise<ModelPicture> {
   const { width, height, plain } = picture;
-  const { cuts, complete } = planCuts(width, height);
+  const { cuts, complete } = planCuts(width, height, mostParts);
   const same = direct.find((known) => known === type);
   if (same && original && (plain || type === 'image/png') && cuts.length === 1 && Math.max(width, height) <= longestSide && original.byteLength <= mostBytes) {
     await picture.pixels().stats();

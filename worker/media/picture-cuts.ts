@@ -4,13 +4,13 @@ export type Cut = { left: number; top: number; width: number; height: number };
 /** How many times as long as wide a picture may be and still be read on a phone: its screen is 2.2 times as long as wide, and a picture can be drawn larger by two fingers. */
 export const longestShape = 3.2;
 /** So many pictures in place of one are still welcome in a chat. */
-const mostParts = 3;
+const mostInChat = 3;
 
 /**
- * How a picture is to be shown: as it is, or, when it is too long and narrow to be read on a phone, in up to three parts one after the other, from the
- * top or from the left. `complete` is false when even three do not reach its end. Sizes are in pixels.
+ * How a picture is to be shown: as it is, or, when it is too long and narrow to be read on a phone, in up to `mostParts` parts (three by default) one
+ * after the other, from the top or from the left. `complete` is false when even these do not reach its end. Sizes are in pixels.
  */
-export function planCuts(width: number, height: number): { cuts: Cut[]; complete: boolean } {
+export function planCuts(width: number, height: number, mostParts: number = mostInChat): { cuts: Cut[]; complete: boolean } {
   const [long, short] = [Math.max(width, height), Math.min(width, height)];
   const needed = Math.ceil(long / (short * longestShape));
   const count = Math.min(needed, mostParts);

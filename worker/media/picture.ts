@@ -1,21 +1,27 @@
 import type sharp from 'sharp';
 import type { Sharp } from 'sharp';
 import { parseBitmap } from './bitmap.ts';
+import { mostPixels, pictureFaults } from './picture-fault.ts';
+import type { PictureFault } from './picture-fault.ts';
 
-/** Why a picture cannot be used; the message is a plain clause. `broken` when it is the picture's own fault, not its size. */
+/** Says why a picture cannot be used. */
 export class PictureProblem extends Error {
   override name = 'PictureProblem';
-  readonly broken: boolean;
+  readonly fault: PictureFault;
 
-  constructor(message: string, broken: boolean) {
-    super(message);
-    this.broken = broken;
+  constructor(fault: PictureFault) {
+    super(pictureFaults[fault].words);
+    this.fault = fault;
+  }
+
+  get broken(): boolean {
+    return pictureFaults[this.fault].broken;
   }
 }
 
-/** The types that can be opened. Apple's HEIC is none of them: its codec is not free. */
+/** The types that can be opened. Apple's HEIC is tried: its codec is not free, and only a libvips of one's own may have it. */
 const lossless = new Set(['image/png', 'image/gif', 'image/svg+xml', 'image/tiff', 'image/bmp']);
-const lossy = new Set(['image/jpeg', 'image/webp', 'image/avif']);
+const lossy = new Set(['image/jpeg', 'image/webp', 'image/avif', 'image/heic']);
 
 /** Whether a type is one of a picture that can be opened. */
 export function isPicture(type: string): boolean {
@@ -36,12 +42,12 @@ export type Picture = {
   pixels(): Sharp;
 };
 
-/** The most pixels that are unpacked: a page of 1280 pixels' width may be 78,000 long. A small file can hold far more. */
-const mostPixels = 100_000_000;
-/** How long one picture may be worked on (seconds). */
-const patience = 30;
+/** How long one picture may be worked on (seconds). It does not end what a drawing's filters do. */
+const patience = 15;
 /** A drawing without a size of its own is drawn this large (its longer side, pixels). */
 const drawnSize = 1280;
+/** One with a size of its own is drawn smaller when it has more pixels than this: its filters cost time and memory for each of them. */
+const mostDrawn = 8_000_000;
 
 /** sharp is large, and most turns have no picture: it is loaded with the first one. */
 let loading: Promise<typeof sharp> | undefined;
@@ -63,7 +69,7 @@ async function loadSharp(): Promise<typeof sharp> {
 export async function openPicture(bytes: Buffer, type: string, { lenient = false }: { lenient?: boolean } = {}): Promise<Picture> {
   const read = await loadSharp();
   const bitmap = type === 'image/bmp' ? parseBitmap(bytes, mostPixels) : undefined;
-  if (type === 'image/bmp' && !bitmap) throw new PictureProblem('it is broken, or a bitmap of a rare kind', true);
+  if (type === 'image/bmp' && !bitmap) throw new PictureProblem('bitmap');
   const open = (density?: number): Sharp =>
     read(bitmap ? bitmap.data : bytes, {
       limitInputPixels: mostPixels, failOn: lenient ? 'none' : 'error', autoOrient: true,
@@ -71,8 +77,7 @@ export async function openPicture(bytes: Buffer, type: string, { lenient = false
     }).timeout({ seconds: patience });
   try {
     const first = await open().metadata();
-    const longer = Math.max(first.autoOrient.width, first.autoOrient.height);
-    const density = type === 'image/svg+xml' && longer < drawnSize ? (72 * drawnSize) / longer : undefined;
+    const density = type === 'image/svg+xml' ? drawingDensity(first.autoOrient) : undefined;
     const { autoOrient, pages = 1, hasAlpha, orientation = 1, space, depth, exif, xmp, iptc, comments, tifftagPhotoshop } = density === undefined ? first : await open(density).metadata();
     const bare = [exif, xmp, iptc, comments, tifftagPhotoshop].every((extra) => extra === undefined);
     return {
@@ -85,11 +90,18 @@ export async function openPicture(bytes: Buffer, type: string, { lenient = false
   }
 }
 
-/** Says in plain words why sharp has given a picture up; libvips's own words are in English sentences (libvips `error.c`, sharp `pipeline.cc`). */
+/** How finely a drawing is drawn (dots an inch; 72 is its own size, which undefined stands for, too). */
+function drawingDensity({ width, height }: { width: number; height: number }): number | undefined {
+  const longer = Math.max(width, height);
+  if (longer < drawnSize) return (72 * drawnSize) / longer;
+  return width * height > mostDrawn ? Math.max(1, 72 * Math.sqrt(mostDrawn / (width * height))) : undefined;
+}
+
+/** Says why sharp has given a picture up; libvips's own words are in English sentences (libvips `error.c`, sharp `pipeline.cc`). */
 export function pictureProblem(error: unknown): PictureProblem {
   if (error instanceof PictureProblem) return error;
   const words = error instanceof Error ? error.message : '';
-  if (/pixel limit/.test(words)) return new PictureProblem(`it has more than ${mostPixels / 1e6} million pixels`, false);
-  if (/timeout/.test(words)) return new PictureProblem('it takes too long to unpack', false);
-  return new PictureProblem('it is broken', true);
+  if (/pixel limit/.test(words)) return new PictureProblem('pixels');
+  if (/timeout/.test(words)) return new PictureProblem('time');
+  return new PictureProblem(/out of memory|bad_alloc/.test(words) ? 'memory' : 'broken');
 }
