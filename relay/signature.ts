@@ -36,7 +36,7 @@ function spellings(publicUrl: string): string[] {
   const given = publicUrl.replace(/^(https?:\/\/)[^/]*@/i, '$1');
   const found = [given, new URL(given).href].flatMap((address) => {
     const [, scheme = '', host = '', port, path = ''] = /^(https?:\/\/)(\[[^\]]*\]|[^:/]*)(?::(\d+))?(.*)$/i.exec(address) ?? [];
-    const base = path.replace(/\/+$/, '');
+    const base = path.replace(/(?<!\/)\/+$/, '');
     return [`${scheme}${host}${base}`, `${scheme}${host}:${port ?? (scheme.toLowerCase() === 'https://' ? 443 : 80)}${base}`];
   });
   return [...new Set(found)];

@@ -7,7 +7,7 @@ import { SetupError } from './errors.ts';
 import { OwnPrices } from './model-prices.ts';
 
 /** An address without the slash at its end, so that a path can be appended. */
-const baseUrl = z.url({ protocol: /^https?$/, error: 'must be an http(s) address' }).transform((value) => value.replace(/\/+$/, ''));
+const baseUrl = z.url({ protocol: /^https?$/, error: 'must be an http(s) address' }).transform((value) => value.replace(/(?<!\/)\/+$/, ''));
 
 const port = z.coerce.number('must be a number').int('must be a whole number').min(0).max(65_535, 'must be a port from 0 to 65535');
 

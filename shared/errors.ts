@@ -1,8 +1,13 @@
 /** The part of an error that may be logged or kept in a job: never the object itself, which can carry credentials or a message. */
 export type ErrorReport = { name: string; message: string; code?: string };
 
-/** Where an error's message quotes what it was about: a parser its input, Redis the arguments of a command that it does not know. */
-const quotations = [/(?:, )?(?:\.\.\.)?"[^]*"(?:\.\.\.)?(?= is not valid JSON)/, /, with args beginning with: [^]*/];
+/** A message without what it quotes of what it was about: Redis tells the arguments of a command that it does not know, a parser its input. */
+function withoutQuotation(message: string): string {
+  const plain = message.replace(/, with args beginning with: [^]*/, '');
+  const end = plain.lastIndexOf(' is not valid JSON');
+  const start = plain.indexOf('"');
+  return start < 0 || end < start ? plain : `${plain.slice(0, start).replace(/(?:, )?(?:\.\.\.)?$/, '')}${plain.slice(end)}`;
+}
 
 /**
  * Reduces anything thrown to its name, message and code. HTTP clients hang the request with its Authorization header on
@@ -13,7 +18,7 @@ export function reportError(error: unknown): ErrorReport {
   const code = 'code' in error && (typeof error.code === 'string' || typeof error.code === 'number') ? String(error.code) : undefined;
   // A library may throw an Error without a message, whatever its type says.
   const message: unknown = error.message;
-  const plain = typeof message === 'string' ? quotations.reduce((text, quotation) => text.replace(quotation, ''), message).slice(0, 300) : error.name;
+  const plain = typeof message === 'string' ? withoutQuotation(message).slice(0, 300) : error.name;
   return { name: error.name, message: plain, ...(code ? { code } : {}) };
 }
 

@@ -68,7 +68,7 @@ export function readAnswer(open: OpenQuestion, message: Message, quoted: string 
 
 /** `2`, `#2`, `1, 3`, `1 and 3`; undefined when the text is anything else. */
 function readNumbers(text: string): number[] | undefined {
-  if (!/^#?\d{1,2}[.)]?(?:\s*(?:,|&|and|\s)\s*#?\d{1,2}[.)]?)*$/i.test(text)) return undefined;
+  if (!/^#?\d{1,2}[.)]?(?:(?:\s+(?:(?:,|&|and)\s*)?|(?:,|&|and)\s*)#?\d{1,2}[.)]?)*$/i.test(text)) return undefined;
   return [...text.matchAll(/\d+/g)].map(([digits]) => Number(digits));
 }
 

@@ -95,7 +95,7 @@ function tidy(text: string): string {
     .split(' ')
     .map((word) => (/^\W*[a-z]+:\/\//i.test(word) ? bareAddress(word) : word.includes('/') && word.split('/').length > 3 ? lastParts(word, 2) : withoutKeys(word)))
     .join(' ')
-    .replace(/[.\s]+$/, '');
+    .replace(/(?<![.\s])[.\s]+$/, '');
 }
 
 /** An address without name and password, query and fragment. */
@@ -108,7 +108,7 @@ function bareAddress(word: string): string {
 /** Leaves out what looks like a key or a token: long, with letters and digits, or told after a name as in `token=…`. */
 function withoutKeys(word: string): string {
   return word
-    .replace(/^(.*(?:key|token|secret|password|passwd|pwd|auth)\w*[=:]).+$/i, '$1…')
+    .replace(/^(.*(?:key|token|secret|password|passwd|pwd|auth)\w{0,40}[=:]).+$/i, '$1…')
     .replaceAll(/[\w+=-]{20,}/g, (run) => (/\d/.test(run) && /[a-z]/i.test(run) ? '…' : run));
 }
 

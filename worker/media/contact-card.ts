@@ -21,9 +21,9 @@ const mostContacts = 1000;
 const mostOfAKind = 10;
 const longestValue = 200;
 const longestKind = 40;
-/** What a line is read by: the length of a property's name with its parameters, how many of those, and the length of its value before it is decoded (characters). */
-const longestHead = 2000;
+/** Of a line so many parameters are read, each of them and its value no longer than this (characters, before a value is decoded). */
 const mostParameters = 20;
+const longestParameter = 200;
 const longestRawValue = 4000;
 
 /**
@@ -71,7 +71,7 @@ function* unfold(text: string): Iterable<string> {
     } else {
       if (last !== undefined) yield pieces.join('');
       pieces = [line];
-      quoted = /;(?:ENCODING=)?QUOTED-PRINTABLE[;:]/i.test(line.slice(0, longestHead));
+      quoted = /;(?:ENCODING=)?QUOTED-PRINTABLE[;:]/i.test(line.slice(0, longestRawValue));
     }
   }
   yield pieces.join('');
@@ -87,7 +87,7 @@ function parseProperty(line: string): Property | undefined {
   const [name = '', group = ''] = full.toUpperCase().split('.').toReversed();
   if (!wanted.has(name)) return undefined;
   const parameters = new Map<string, string[]>();
-  for (const parameter of rest.slice(0, mostParameters)) {
+  for (const parameter of rest) {
     const at = parameter.indexOf('=');
     const value = parameter.slice(at + 1);
     // A value without a name, as vCard 2.1 writes it, is an encoding or a type.
@@ -99,20 +99,20 @@ function parseProperty(line: string): Property | undefined {
 }
 
 /**
- * The name and the parameters before a line's first colon, and where that is. A colon or semicolon between quotation marks belongs to a parameter. Undefined when there is
- * no colon within the longest head.
+ * The name and the first parameters before a line's first colon, and where that is. A colon or semicolon between quotation marks belongs to a parameter. Undefined
+ * when there is no colon.
  */
 function splitHead(line: string): { parts: string[]; end: number } | undefined {
   const parts: string[] = [];
   let start = 0;
   let quoted = false;
-  for (let at = 0; at < Math.min(line.length, longestHead); at += 1) {
+  for (let at = 0; at < line.length; at += 1) {
     const sign = line[at];
     if (sign === '"') quoted = !quoted;
     if (quoted || (sign !== ';' && sign !== ':')) continue;
-    parts.push(line.slice(start, at));
+    if ((parts.length === 0 || at > start) && parts.length <= mostParameters) parts.push(line.slice(start, Math.min(at, start + longestParameter)));
     start = at + 1;
-    if (sign === ':') return { parts: parts.filter((part, index) => index === 0 || part !== ''), end: at };
+    if (sign === ':') return { parts, end: at };
   }
   return undefined;
 }

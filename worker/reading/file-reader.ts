@@ -6,7 +6,7 @@ import type { PictureFault } from '../media/picture-fault.ts';
 import { createPlaces } from '../places.ts';
 import type { Seen, Task, View } from './answer.ts';
 import { checkAnswer } from './check-answer.ts';
-import { startReadingChild } from './reading-child.ts';
+import { readingProgram, startReadingChild } from './reading-child.ts';
 import type { ReadingChild, ReadingEnd, ReadingLimits } from './reading-child.ts';
 
 /**
@@ -49,7 +49,7 @@ const memoryMb = 3072;
 const mostAnswer = (bytes: Buffer): number => Math.min(3 * bytes.byteLength + 16 * 2 ** 20, 40 * 2 ** 20);
 
 export function createFileReader({ user, log, most = Math.min(4, availableParallelism()), ...limits }: FileReaderOptions): FileReader {
-  const bounds: ReadingLimits = { patienceMs: limits.patienceMs ?? patienceMs, memoryMb: limits.memoryMb ?? memoryMb };
+  const bounds: ReadingLimits = { patienceMs, memoryMb, program: readingProgram, ...limits };
   const places = createPlaces(most);
   const living = new Set<ReadingChild>();
   let spare: ReadingChild | undefined;
@@ -68,10 +68,15 @@ export function createFileReader({ user, log, most = Math.min(4, availableParall
     if (!spare || spare.ended) spare = start();
     await spare.ready;
   };
-  const take = (): ReadingChild => {
-    const child = spare && !spare.ended ? spare : start();
+  const readOnce = async (task: Task, bytes: Buffer, signal: AbortSignal): Promise<ReadingEnd> => {
+    const waiting = spare;
     spare = undefined;
-    return child;
+    if (waiting && !waiting.ended) {
+      const end = await waiting.read(task, bytes, mostAnswer(bytes), signal);
+      // One that has waited may have ended without the file's doing, as when memory is short.
+      if (end.frames.length > 0 || end.how === 'time' || stopped) return end;
+    }
+    return await start().read(task, bytes, mostAnswer(bytes), signal);
   };
 
   const ask = async (task: Task, bytes: Buffer, signal: AbortSignal): Promise<ReadingEnd> => {
@@ -79,7 +84,7 @@ export function createFileReader({ user, log, most = Math.min(4, availableParall
     try {
       await grantedOrAborted(place.granted, signal);
       if (stopped) return { how: 'died', frames: [], said: '' };
-      return await take().read(task, bytes, mostAnswer(bytes), signal);
+      return await readOnce(task, bytes, signal);
     } finally {
       place.leave();
       if (keepsSpare) void warm();

@@ -13,6 +13,8 @@ export type ReadingLimits = {
   patienceMs: number;
   /** Its address space (MB), where the system can bound it. Node alone has 1,400 MB of it, and does not start below 1,600. */
   memoryMb: number;
+  /** Its code (a file). */
+  program: string;
 };
 
 /** How a child ended: it closed its output, it used up its time, or something else ended it. `frames` are those that were whole by then. */
@@ -31,7 +33,8 @@ export type ReadingChild = {
   kill(): void;
 };
 
-const program = path.join(import.meta.dirname, 'child.ts');
+/** What reads files. */
+export const readingProgram = path.join(import.meta.dirname, 'child.ts');
 
 /**
  * Bounds processor time (s) and address space (KB), and forbids files and core dumps, as far as the system can: what the shell cannot bound stays as it
@@ -45,7 +48,7 @@ const startSeconds = 5;
  * Starts a child, as the agent's user where there is one, with an environment that holds nothing. It loads what it needs and then waits for its file,
  * so that it can be started before there is one.
  */
-export function startReadingChild(user: AgentUser | undefined, { patienceMs, memoryMb }: ReadingLimits): ReadingChild {
+export function startReadingChild(user: AgentUser | undefined, { patienceMs, memoryMb, program }: ReadingLimits): ReadingChild {
   const seconds = Math.ceil(patienceMs / 1000) + startSeconds;
   const node = [process.execPath, '--disable-warning=ExperimentalWarning', program];
   const { command, args } = asAgent(user, { command: '/bin/sh', args: ['-c', bound, 'sh', String(seconds), String(memoryMb * 1024), ...node] });
@@ -92,6 +95,8 @@ export function startReadingChild(user: AgentUser | undefined, { patienceMs, mem
       signal.throwIfAborted();
       most = 1 + mostBytes;
       const timer = setTimeout(() => end('time'), patienceMs);
+      // Its time begins when it is ready; for that it has as much once more.
+      void ready.promise.then(() => timer.refresh());
       signal.addEventListener('abort', kill, { once: true });
       try {
         for (const piece of encodeFrame(task, [bytes])) child.stdin.write(piece);

@@ -50,7 +50,7 @@ function leadsOn(line: string): boolean {
   return line.length <= 400 && /^\s*\*[^*]{1,120}\*:?\s*$|:[*_~]?\s*$/.test(line);
 }
 
-const sentenceEnd = /[.!?…]+[)\]"'”’»*_~`]*[^\S\n]+|[。！？；…]+[」』”’）》]*[^\S\n]*/gu;
+const sentenceEnd = /(?<![.!?…])[.!?…]+[)\]"'”’»*_~`]*[^\S\n]+|[。！？；…]+[」』”’）》]*[^\S\n]*/gu;
 const clauseEnd = /[,;:–—][)\]"'”’»*_~`]*[^\S\n]+|[，、：](?!\p{P})/gu;
 /** White space at which a line may break; what Unicode calls no-break is none. */
 const blank = /[^\S\n\u00a0\u2007\u202f\ufeff]+/gu;
@@ -77,10 +77,32 @@ const spanPatterns = [
   // The mark of a list item or quote, with the first word after it.
   /^\s*(?:(?:>|[-*•◦▪☐☑]|\d{1,9}[.)])[^\S\n]+)+(?=\S)./gu,
   /`[^`\n]+`/gu,
-  /(?<![\p{L}\p{N}])([*_~])(?=\S)[^\n]*?\S\1(?![\p{L}\p{N}])/gu,
 ];
 
 /** The stretches of a line that belong together. */
 function findSpans(line: string): { from: number; to: number }[] {
-  return spanPatterns.flatMap((pattern) => [...line.matchAll(pattern)].map((match) => ({ from: match.index, to: match.index + match[0].length })));
+  const found = spanPatterns.flatMap((pattern) => [...line.matchAll(pattern)].map((match) => ({ from: match.index, to: match.index + match[0].length })));
+  return [...found, ...markedSpans(line)];
+}
+
+/** Where a span in bold, italics or struck out can begin, and where one can end. */
+const spanStart = /(?<![\p{L}\p{N}])[*_~](?=\S)/gu;
+const spanEnd = /(?<=\S)[*_~](?![\p{L}\p{N}])/gu;
+
+/** The spans between two marks of the same kind. Each mark is looked at once, so that a line full of them takes no longer than another. */
+function markedSpans(line: string): { from: number; to: number }[] {
+  const ends = new Map(['*', '_', '~'].map((sign): [string, number[]] => [sign, []]));
+  for (const { 0: sign, index } of line.matchAll(spanEnd)) ends.get(sign)?.push(index);
+  const passed = new Map<string, number>();
+  const spans: { from: number; to: number }[] = [];
+  for (const { 0: sign, index } of line.matchAll(spanStart)) {
+    if (index < (spans.at(-1)?.to ?? 0)) continue;
+    const places = ends.get(sign) ?? [];
+    let next = passed.get(sign) ?? 0;
+    while ((places[next] ?? Infinity) < index + 2) next += 1;
+    passed.set(sign, next);
+    const end = places[next];
+    if (end !== undefined) spans.push({ from: index, to: end + 1 });
+  }
+  return spans;
 }

@@ -14,8 +14,8 @@ export function mark(sign: string, inner: string): string {
   return inner
     .split('\n')
     .map((line) => {
-      const [, before = '', body = '', after = ''] = /^(\s*)(.*?)(\s*)$/.exec(line) ?? [];
-      return body === '' ? line : `${before}${sign}${body}${sign}${after}`;
+      const [from, to] = [line.length - line.trimStart().length, line.trimEnd().length];
+      return from >= to ? line : `${line.slice(0, from)}${sign}${line.slice(from, to)}${sign}${line.slice(to)}`;
     })
     .join('\n');
 }

@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { attacksOn, readExpressions, timeOf } from './support/expressions.ts';
+
+/** How often an attack repeats itself. The first numbers are small and near to each other, so that what backtracks exponentially is seen before it would take for ever. */
+const few = [8, 12, 16, 20, 24, 32, 48, 64, 128, 256];
+const [some, many] = [1500, 12_000];
+/** Under this (ms) a time says nothing. */
+const tellingMs = 12;
+/** A quadratic expression takes longer than this (ms) for the smaller of the two large attacks: it makes more than a million steps. */
+const shortestMs = 0.7;
+
+/** Eight times the text may take eight times as long; a quadratic expression takes 64 times. */
+const mostGrowth = 24;
+
+/** The least of three: what else the machine does only adds. */
+const leastOf = (expression: RegExp, text: string): number => Math.min(...[1, 2, 3].map(() => timeOf(expression, text)));
+
+/** An attack that takes more than a linear time, in words; undefined when none does. */
+function findWeakness(expression: RegExp): string | undefined {
+  for (const attack of attacksOn(expression)) {
+    const exploding = few.find((times) => timeOf(expression, attack(times)) > tellingMs && leastOf(expression, attack(times)) > tellingMs);
+    if (exploding !== undefined) return `${JSON.stringify(attack(8))} ${exploding} times`;
+    if (timeOf(expression, attack(some)) < shortestMs) continue;
+    const [less, more] = [leastOf(expression, attack(some)), leastOf(expression, attack(many))];
+    if (more > tellingMs && more > less * mostGrowth) return `${JSON.stringify(attack(8))}: ${less.toFixed(2)} → ${more.toFixed(1)} ms`;
+  }
+  return undefined;
+}
+
+test('the search finds what backtracks', () => {
+  expect(findWeakness(/^\s*(?:<!--.*?-->\s*)*<svg/s)).toBeDefined();
+  expect(findWeakness(/[.\s]+$/)).toBeDefined();
+  expect(findWeakness(/^(\s*)(.*?)(\s*)$/)).toBeDefined();
+  expect(findWeakness(/(?<!\/)\/+$/)).toBeUndefined();
+});
+
+test('no regular expression of the product takes more than a linear time', () => {
+  const expressions = readExpressions('worker', 'relay', 'shared');
+  // The reader sees them.
+  expect(expressions.length).toBeGreaterThan(150);
+  const weak = expressions.flatMap(({ file, line, expression }) => {
+    const weakness = findWeakness(expression);
+    return weakness === undefined ? [] : [`${file}:${line} ${expression.source} by ${weakness}`];
+  });
+  expect(weak).toEqual([]);
+});
