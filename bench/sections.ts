@@ -5,6 +5,7 @@ import { commandsSection } from './commands.ts';
 import { deliverySection } from './delivery.ts';
 import { firstRequestSection } from './first-request.ts';
 import { forgedSection } from './forged.ts';
+import { readingSection } from './reading.ts';
 import { relayStartSection } from './relay-start.ts';
 import type { Section } from './section.ts';
 import { takeUpSection } from './take-up.ts';
@@ -12,5 +13,5 @@ import { workerStartSection } from './worker-start.ts';
 
 /** Everything that is measured, in the order of the results. */
 export const sections: Section[] = [
-  ackSection, forgedSection, relayStartSection, workerStartSection, firstRequestSection, deliverySection, takeUpSection, commandsSection, backlogSection, boundsSection,
+  ackSection, forgedSection, relayStartSection, workerStartSection, firstRequestSection, deliverySection, takeUpSection, commandsSection, backlogSection, boundsSection, readingSection,
 ];

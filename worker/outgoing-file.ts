@@ -4,6 +4,7 @@ import { pictureFaults } from './media/picture-fault.ts';
 import type { FileReader, Reading } from './reading/file-reader.ts';
 import { chunk } from './reply/chunk.ts';
 import { format } from './reply/format.ts';
+import { isQuick } from './reply/writing.ts';
 
 /** A file's content under the name that the person sees. */
 export type NamedFile = { bytes: Buffer; type: string; name: string };
@@ -27,7 +28,7 @@ export async function planSending(reader: FileReader, file: { name: string; byte
   const { name, bytes } = file;
   const { seen, view, blobs } = await reader.send(bytes, name, signal);
   const original: NamedFile = { bytes, type: seen.type, name };
-  const words = format(caption.trim());
+  const words = isQuick(caption) ? format(caption.trim()) : caption.trim();
   // What cannot be opened may be wanted as a file all the same, as iPhones' photos are.
   const asFile = view.kind === 'fault' && view.fault === 'heic';
   if (view.kind === 'fault' && !asFile) return { pieces: [], told: `That picture was not sent: ${pictureFaults[view.fault].words}.` };

@@ -96,7 +96,8 @@ export function startReadingChild(user: AgentUser | undefined, { patienceMs, mem
       most = 1 + mostBytes;
       const timer = setTimeout(() => end('time'), patienceMs);
       // Its time begins when it is ready; for that it has as much once more.
-      void ready.promise.then(() => timer.refresh());
+      let isOver = false;
+      void ready.promise.then(() => isOver || timer.refresh());
       signal.addEventListener('abort', kill, { once: true });
       try {
         for (const piece of encodeFrame(task, [bytes])) child.stdin.write(piece);
@@ -108,6 +109,7 @@ export function startReadingChild(user: AgentUser | undefined, { patienceMs, mem
         if (frames.length < framesOfAnswer) await gone.promise;
         return { how: child.signalCode === 'SIGXCPU' ? 'time' : how, frames, said };
       } finally {
+        isOver = true;
         clearTimeout(timer);
         signal.removeEventListener('abort', kill);
         killGroup(child);

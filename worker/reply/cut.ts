@@ -56,10 +56,12 @@ const clauseEnd = /[,;:–—][)\]"'”’»*_~`]*[^\S\n]+|[，、：](?!\p{P})/
 const blank = /[^\S\n\u00a0\u2007\u202f\ufeff]+/gu;
 
 function addWithin(places: Places, line: string, start: number, fenced: boolean): void {
-  const spans = fenced ? [] : findSpans(line);
-  const isFree = (place: number): boolean => !spans.some((span) => span.from < place && place < span.to);
+  const within = new Uint8Array(line.length + 1);
+  for (const { from, to } of fenced ? [] : findSpans(line)) within.fill(1, from + 1, to);
+  const isFree = (place: number): boolean => within[place] !== 1;
+  const indentation = line.length - line.trimStart().length;
   const ends = (pattern: RegExp): number[] =>
-    [...line.matchAll(pattern)].map((match) => match.index + match[0].length).filter((place) => place < line.length && line.slice(0, place).trim() !== '' && !joinsBlank.test(line.slice(place)));
+    [...line.matchAll(pattern)].map((match) => match.index + match[0].length).filter((place) => place < line.length && place > indentation && !joinsBlank.test(line.slice(place)));
   const blanks = ends(blank);
   places.any.push(...blanks.map((place) => start + place));
   if (fenced) return void places.words.push(...blanks.map((place) => start + place));
