@@ -38,7 +38,9 @@ export function createGapRepair(parts: GapRepairParts): { start: () => Running }
     const judgement = parts.judgeParties({ account: parts.accountSid, ours: remembered.to, theirs: remembered.from });
     const sender = 'person' in judgement && judgement.person !== undefined ? await parts.people.identify([judgement.person]) : undefined;
     if (!sender) return;
-    const { data } = Message.safeParse({ id: remembered.id, conversation: sender.conversation, at: remembered.at.toISOString(), text: remembered.text, media: await remembered.media() });
+    const { data } = Message.safeParse({
+      id: remembered.id, conversation: sender.conversation, at: remembered.at.toISOString(), text: remembered.text, media: await remembered.media(), human: true,
+    });
     if (!data) return;
     const { outcome, turn, message } = await parts.receive(data, sender);
     if (outcome !== 'new') return;

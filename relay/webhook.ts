@@ -28,6 +28,7 @@ export function parseMessage(form: URLSearchParams, now: Date): Message {
     at: now.toISOString(),
     text: form.get('Body') ?? '',
     media: parseMedia(form),
+    human: true,
     ...(location ? { location } : {}),
     ...(choice ? { choice } : {}),
     ...(isMessageSid(quoted) ? { quoted } : {}),

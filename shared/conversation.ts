@@ -26,6 +26,9 @@ export const Conversation = z.object({
   trusted: field,
   /** What the running turn has asked the person, as JSON. */
   questions: field,
+  /** What became of the last questions, and what the person has allowed always, each as JSON. */
+  settled: field,
+  allowed: field,
 });
 export type Conversation = z.infer<typeof Conversation>;
 

@@ -34,6 +34,8 @@ export const Message = z.object({
   profileName: z.string().optional(),
   /** What an entry of the inbox is. A later version may store other kinds there: one that is not known must not be taken for a message. */
   kind: z.literal('message').optional(),
+  /** Whether a person wrote it. Set when the message is accepted; missing in messages that an earlier version stored. */
+  human: z.boolean().optional(),
 });
 export type Message = z.infer<typeof Message>;
 
@@ -42,9 +44,12 @@ export function readMessage(entry: string): Message | undefined {
   return Message.safeParse(parseJson(entry)).data;
 }
 
-/** Whether a person wrote it. Only such a message opens WhatsApp's 24-hour window, and only to such a one "typing…" can be shown. */
-export function isFromPerson(message: Pick<Message, 'id'>): boolean {
-  return isMessageSid(message.id);
+/**
+ * Whether a person wrote it. Only such a message can answer a question, approve, command or stop; only such a message opens WhatsApp's 24-hour window, and only to
+ * such a one "typing…" can be shown. A message without the stamp is from an earlier version, which stored nothing but webhooks under Twilio's ids.
+ */
+export function isFromPerson({ id, human }: Pick<Message, 'id' | 'human'>): boolean {
+  return human ?? isMessageSid(id);
 }
 
 /** How far a message has come; kept in the hash that also claims its id. */

@@ -1,13 +1,32 @@
-import type { ApprovalRequest, AskTools } from './agent/agent.ts';
+import type { ApprovalRequest, Approval, AskTools, PermissionMode } from './agent/agent.ts';
+import type { AlwaysAllowed } from './always-allowed.ts';
+import { writeApproval } from './approval-question.ts';
+import type { ApprovalPages } from './approval-question.ts';
 import type { Budget } from './budget.ts';
-import type { Question } from './question.ts';
+import { planLabels, writePlanQuestion } from './plan-question.ts';
 import type { Questions } from './questions.ts';
+import type { AnswerWriter } from './reply/answer.ts';
 
-/** The most of a command that a permission question shows (characters): it must fit one message with buttons. */
-const mostDetail = 700;
+/** What is needed beside questions: the turn's mode, what was allowed always, and where long things are shown. */
+export type AskParts = { mode: PermissionMode; allowed: AlwaysAllowed; show: ApprovalPages; writeAnswer: AnswerWriter };
 
 /** The tools by which a turn's agent asks the person. */
-export function createAskTools(questions: Questions, budget: Budget): AskTools {
+export function createAskTools(questions: Questions, budget: Budget, { mode, allowed, show, writeAnswer }: AskParts): AskTools {
+  const askLeave = async (request: ApprovalRequest, signal: AbortSignal): Promise<Approval> => {
+    const { always } = request;
+    if (always && (await allowed.has(always.key))) return 'yes';
+    const question = await writeApproval(request, show);
+    if (!question) return 'too-long';
+    const { words: [label, said], answered } = await questions.ask(question, signal);
+    if (!answered) return 'unanswered';
+    if (label === 'Yes, always' && always) {
+      await allowed.add(always.key, always.name);
+      return 'always';
+    }
+    if (label === 'Yes') return 'yes';
+    return said === undefined ? 'no' : { no: said };
+  };
+
   return {
     async ask(asked, signal) {
       const answers: string[] = [];
@@ -19,16 +38,18 @@ export function createAskTools(questions: Questions, budget: Budget): AskTools {
       return answers;
     },
     async approve(request, signal) {
-      const { words, answered } = await questions.ask(permissionQuestion(request), signal);
+      // In this mode Claude Code asks only while it plans, apart from what a person must decide.
+      if (mode === 'all' && !request.isGrave) return request.changesFile ? 'planning' : 'yes';
+      return await askLeave(request, signal);
+    },
+    async decidePlan(plan, signal) {
+      const { words: [label, said], answered } = await questions.ask(await writePlanQuestion(plan, mode, writeAnswer), signal);
       if (!answered) return 'unanswered';
-      return words[0] === 'Yes' ? 'yes' : words[0] === 'Yes, always' ? 'always' : 'no';
+      if (label === planLabels.go) return { go: { edits: false } };
+      // Where changes of files need no leave, Claude Code's own mode stays as it is.
+      if (label === planLabels.goUnasked) return { go: { edits: mode === 'ask' } };
+      return { keep: said };
     },
     mayGoOn: (signal) => budget.mayGoOn(signal),
   };
-}
-
-function permissionQuestion({ title, detail }: ApprovalRequest): Question {
-  const shown = detail.length > mostDetail ? `${detail.slice(0, mostDetail - 1)}…` : detail;
-  const text = shown === '' ? title : `${title}\n\`\`\`${shown.replaceAll('```', "'''")}\`\`\``;
-  return { kind: 'permission', text, options: [{ label: 'Yes' }, { label: 'Yes, always' }, { label: 'No' }], multiple: false, fallback: 'No' };
 }

@@ -43,7 +43,8 @@ export function createBudget({ budgets, conversations, spend }: BudgetParts, { c
   return {
     async mayGoOn(signal) {
       for (let limit = await findLimit(); limit; limit = await findLimit()) {
-        const question: Question = { kind: 'budget', text: `${limit.words} Shall I go on?`, options: [{ label: goOn }, { label: 'Stop here' }], multiple: false, fallback: 'Stop here' };
+        const options = [{ label: goOn }, { label: 'Stop here' }];
+        const question: Question = { kind: 'budget', text: `${limit.words} Shall I go on?`, options, multiple: false, fallback: 'Stop here', yes: goOn, no: 'Stop here' };
         const { words } = await questions.ask(question, signal);
         if (words[0] !== goOn) {
           end(new AgentFailure('budget', limit.words));

@@ -93,16 +93,16 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
         // What answered a question in an earlier run of this turn is settled with the next answer.
         const done = new Set([...attempts.taken(), ...questions.answerers(), ...prompts.map(({ id }) => id)]);
         const atWork = busy || prompts.length > 0;
-        const step = nextStep(messages, { taken: done, busy: atWork, question: questions.open(), session, quoted: (message) => quotes.get(message.id) });
+        const step = nextStep(messages, { taken: done, busy: atWork, question: questions.open(), session, quoted: ({ id }) => quotes.get(id), tapSentence: questions.tapSentence });
         if (step === undefined || step.kind === 'barrier') {
           if (busy && !messages.some(isStop)) await sayLater(messages.filter((message) => !done.has(message.id) && (step ? message === step.message : wantsOwnTurn(message))));
           break;
         }
-        if (step.kind === 'command') {
-          await obey(parts, context, step, busy);
+        if (step.kind === 'command' || step.kind === 'settled') {
+          await (step.kind === 'command' ? obey(parts, context, step, busy) : questions.sayOfTap(step.message, step.sentence));
           messages = await readInbox();
-          // It may have led to another session.
-          if (!busy) session = known.session;
+          // A command may have led to another session.
+          if (!busy && step.kind === 'command') session = known.session;
         } else if (step.kind === 'answer') {
           await take([step.message]);
           await questions.answer(step.words, step.message);

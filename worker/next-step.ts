@@ -18,12 +18,15 @@ export type Situation = {
   session: string | undefined;
   /** What a message quotes, as far as it is one of ours: the reply's id and the session it was said in. */
   quoted: (message: Message) => { id: string; session?: string | undefined } | undefined;
+  /** What a tap gets that belongs to a question and does not answer the open one. */
+  tapSentence: (message: Message) => string | undefined;
 };
 
 /** What to do next. `later`: the message waits for a turn of its own; after a `barrier` everything waits. */
 export type NextStep =
   | { kind: 'command'; message: Message; found: FoundCommand }
   | { kind: 'answer'; message: Message; words: string[] }
+  | { kind: 'settled'; message: Message; sentence: string }
   | { kind: 'prompt'; message: Message }
   | { kind: 'barrier'; message: Message };
 
@@ -36,10 +39,17 @@ export function withoutQueue(message: Message): Message {
 
 /** Decides what to do next with a conversation's waiting messages, oldest first; undefined when there is nothing to do now. */
 export function nextStep(messages: Message[], situation: Situation): NextStep | undefined {
-  const { taken, busy, question, session, quoted } = situation;
+  const { taken, busy, question, session, quoted, tapSentence } = situation;
   const stop = messages.find(isStop);
   // What runs is ended by the stop itself, which also takes back what was said before it.
   if (stop) return busy ? undefined : asCommand(stop, true);
+  // A tap is about its question, whatever was said before it.
+  for (const message of messages) {
+    const sentence = taken.has(message.id) ? undefined : tapSentence(message);
+    if (sentence === undefined) continue;
+    const words = question && readAnswer(question, message, quoted(message)?.id);
+    return words ? { kind: 'answer', message, words } : { kind: 'settled', message, sentence };
+  }
   for (const message of messages) {
     if (taken.has(message.id)) continue;
     const words = question ? readAnswer(question, message, quoted(message)?.id) : undefined;
@@ -54,8 +64,9 @@ export function nextStep(messages: Message[], situation: Situation): NextStep | 
   return undefined;
 }
 
+/** Only a person's message is a command. */
 function asCommand(message: Message, isFirst: boolean): Extract<NextStep, { kind: 'command' }> | undefined {
-  const found = findCommand(message, isFirst);
+  const found = isFromPerson(message) ? findCommand(message, isFirst) : undefined;
   return found && { kind: 'command', message, found };
 }
 

@@ -1,27 +1,40 @@
 import { z } from 'zod';
 import type { Choices } from '../shared/choices.ts';
+import { isFromPerson } from '../shared/message.ts';
 import type { Message } from '../shared/message.ts';
 
-/**
- * Something that the person is to decide. `fallback` is what holds when they do not; `choice` is a question of Claude's, which may also be answered in the
- * person's own words, by quoting it.
- */
+/** `choice` is a question of Claude's; the others ask for leave, and only their own answers count. */
+const kinds = ['choice', 'permission', 'budget', 'plan'] as const;
+
+/** Something that the person is to decide. */
 export type Question = {
-  kind: 'choice' | 'permission' | 'budget';
+  kind: (typeof kinds)[number];
   text: string;
   options: { label: string; description?: string | undefined }[];
   multiple: boolean;
+  /** What holds when the person does not answer. */
   fallback: string;
+  /** Messages that come before the question, each within WhatsApp's limit. */
+  before?: string[];
+  /** What exactly is asked about, where the text does not say all of it. An answer is for this alone. */
+  subject?: string;
+  /** The question in short, for Claude. */
+  summary?: string;
+  /** The label that a quoted “yes” stands for, and the one that a text beginning with a no stands for. */
+  yes?: string;
+  no?: string;
 };
 
 /** A question that waits for its answer. `deadline` is ms since 1970. */
 export const OpenQuestion = z.object({
   id: z.string(),
-  kind: z.enum(['choice', 'permission', 'budget']),
+  kind: z.enum(kinds),
   text: z.string(),
   labels: z.array(z.string()),
   multiple: z.boolean(),
   deadline: z.number(),
+  yes: z.string().optional(),
+  no: z.string().optional(),
 });
 export type OpenQuestion = z.infer<typeof OpenQuestion>;
 
@@ -43,18 +56,28 @@ export function writeQuestion(id: string, { text, options, multiple, fallback }:
 }
 
 /**
- * Reads a message as the answer to an open question: a tap, a number, or a label answers; the person's own words only when they quote a question of
- * Claude's. Undefined when it is something else. `quoted` is the id of the reply that the message quotes.
+ * Reads a person's message as the answer to an open question. A tap, a number or a label answers, and of a question of
+ * Claude's the person's own words when they quote it. Leave is given only by a tap, the very number, the very label, or
+ * a quoted “yes”; a text that begins with a no refuses, and the answer is the label and that text. Undefined when the
+ * message is something else. `quoted` is the id of the reply that the message quotes.
  */
 export function readAnswer(open: OpenQuestion, message: Message, quoted: string | undefined): string[] | undefined {
-  const { choice } = message;
+  const { choice, text, media, location } = message;
+  if (!isFromPerson(message)) return undefined;
   if (choice) {
-    const label = open.labels.find((_, index) => choice.id === `${open.id}.${index + 1}`);
-    if (label !== undefined) return [label];
     // A tap under something else is about that.
-    if (choice.id.includes('.ask.')) return undefined;
+    const label = open.labels.find((_, index) => choice.id === `${open.id}.${index + 1}`);
+    return label === undefined ? undefined : [label];
   }
-  const text = (message.text.trim() || choice?.title || '').trim();
+  // A file is not to be lost with the answer that came under it.
+  if (media.length > 0 || location) return undefined;
+  const quotesThis = quoted?.startsWith(`${open.id}.`) ?? false;
+  if (open.kind === 'choice') return readChoice(open, text.trim(), quotesThis);
+  // A quote of something else is about that.
+  return quotesThis || message.quoted === undefined ? readDecision(open, text, quotesThis) : undefined;
+}
+
+function readChoice(open: OpenQuestion, text: string, quotesThis: boolean): string[] | undefined {
   const numbers = readNumbers(text);
   if (numbers && (open.multiple || numbers.length === 1)) {
     const labels = numbers.map((number) => open.labels[number - 1]);
@@ -63,7 +86,34 @@ export function readAnswer(open: OpenQuestion, message: Message, quoted: string 
   const spoken = normalise(text);
   const label = open.labels.find((candidate) => spoken !== '' && normalise(candidate) === spoken);
   if (label !== undefined) return [label];
-  return open.kind === 'choice' && text !== '' && quoted?.startsWith(open.id) ? [text] : undefined;
+  return text !== '' && quotesThis ? [text] : undefined;
+}
+
+function readDecision({ kind, labels, yes, no }: OpenQuestion, text: string, quotesThis: boolean): string[] | undefined {
+  const said = fold(text);
+  const numbered = /^\d{1,2}$/.test(said) ? labels[Number(said) - 1] : undefined;
+  const label = numbered ?? labels.find((candidate) => fold(candidate) === said);
+  if (label !== undefined) return [label];
+  if (quotesThis && said === 'yes' && yes !== undefined) return [yes];
+  if (no === undefined || said === '') return undefined;
+  // What is written under a plan is what should be different about it.
+  return beginsWithNo(text) || (kind === 'plan' && quotesThis) ? [no, text.trim()] : undefined;
+}
+
+/** Letters' case and the number of blanks make no difference. */
+function fold(text: string): string {
+  return text.trim().replaceAll(/\s+/g, ' ').toLowerCase();
+}
+
+/** Words that begin a refusal, in the languages that are written most; in some of them no blank follows a word. */
+const noWords = [
+  "no|nope|nah|never|not|don['’]?t|do not", 'nein|nicht|nee|nej|nei', 'non|não|nao|nunca|jamais', 'нет|не|ні|ne|nie',
+  'hayır|hayir|yok', 'لا|نه|नहीं|मत', 'tidak|jangan|không|όχι|לא',
+].join('|');
+const noBeginnings = 'いいえ|いや|だめ|ダメ|やめて|不|别|別|아니|ไม่';
+
+function beginsWithNo(text: string): boolean {
+  return new RegExp(`^[\\s\\p{P}]*(?:(?:${noWords})(?![\\p{L}\\p{M}\\p{N}])|${noBeginnings}|👎)`, 'iu').test(text);
 }
 
 /** `2`, `#2`, `1, 3`, `1 and 3`; undefined when the text is anything else. */

@@ -65,7 +65,9 @@ export function createTickProcessor({ accept, dead, runs, outbox, limits, log, n
       log.warn({ conversation: schedule.conversation, schedule: schedule.number, perDay: limits.runsPerDay }, 'a schedule is due, and the day’s runs are used up');
       return { turn: '' };
     }
-    const message: Message = { id: tickId(schedule, due), conversation: schedule.conversation, at: new Date(at).toISOString(), text: tickText(schedule, due, at), media: [] };
+    const message: Message = {
+      id: tickId(schedule, due), conversation: schedule.conversation, at: new Date(at).toISOString(), text: tickText(schedule, due, at), media: [], human: false,
+    };
     const { outcome, turn } = await accept(message);
     log.info({ conversation: schedule.conversation, schedule: schedule.number, lateMs: at - due, outcome, turn }, 'a schedule is due');
     if (kind === 'repeating' && choice === undefined && runsTooOften(schedule, at)) await ask(schedule);

@@ -1,5 +1,6 @@
 import type { Inbox } from '../shared/inbox.ts';
 import type { Log } from '../shared/log.ts';
+import { isFromPerson } from '../shared/message.ts';
 import type { Message } from '../shared/message.ts';
 
 /** The reason with which a turn is aborted when the person says stop. */
@@ -14,9 +15,9 @@ export class StopRequest extends Error {
   }
 }
 
-/** Whether a message means: end what you are doing. */
+/** Whether a person's message means: end what you are doing. */
 export function isStop(message: Message): boolean {
-  return /^\/?stop[.!]?$/i.test(message.text.trim());
+  return isFromPerson(message) && /^\/?stop[.!]?$/i.test(message.text.trim());
 }
 
 export type StopWatch = { signal: AbortSignal; look(): void };

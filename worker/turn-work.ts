@@ -1,12 +1,13 @@
 import type { Conversation } from '../shared/conversation.ts';
 import type { FileStore } from '../shared/file-store.ts';
 import type { Log } from '../shared/log.ts';
-import type { PageStore } from '../shared/page-store.ts';
 import type { Message } from '../shared/message.ts';
+import type { PageStore } from '../shared/page-store.ts';
 import type { TurnResult } from '../shared/queues.ts';
 import type { Typing } from '../shared/typing.ts';
 import type { Agent } from './agent/agent.ts';
 import type { AgentFiles } from './agent/agent-files.ts';
+import { createAlwaysAllowed } from './always-allowed.ts';
 import { createAskTools } from './ask-tools.ts';
 import { createBudget } from './budget.ts';
 import type { BudgetParts } from './budget.ts';
@@ -121,9 +122,12 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
     const scheduleTools = createScheduleTools({
       schedules: parts.schedules, conversations: parts.conversations, outbox: parts.outbox, limits: parts.scheduleLimits, turn, conversation, fence, now: Date.now,
     });
-    const tools = { ...chatTools, ...scheduleTools, ...createAskTools(questions, budget) };
-    await budget.mayGoOn(signal);
     const permissions = permissionsOf(settings.permissions, parts.permissions);
+    const askTools = createAskTools(questions, budget, {
+      mode: permissions, allowed: createAlwaysAllowed(parts.conversations, context, handOver.session), show: parts, writeAnswer: parts.writeAnswer,
+    });
+    const tools = { ...chatTools, ...scheduleTools, ...askTools };
+    await budget.mayGoOn(signal);
     const grants = await trust.settle(permissions, signal);
     const work = parts.agent.work({
       id: turn, timezone: settings.timezone, conversation, workspace, prompts: feed.prompts, tools, session: handOver.session(), signal, permissions,

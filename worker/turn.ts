@@ -62,7 +62,7 @@ async function workInbox(parts: TurnParts, context: TurnContext, result: TurnRes
   const opening = await parts.readOpening(conversation, fence, `${turn}:${job.attemptsStarted}`);
   const arrival = { heard: (): void => undefined };
   const attempts = createAttempts(parts.inbox, context, opening);
-  const questions = createQuestions(parts, context, opening.conversation.questions, () => arrival.heard());
+  const questions = createQuestions(parts, context, opening.conversation, () => arrival.heard());
   const stand = (): TurnStand => ({ attempts, answerers: questions.answerers() });
   let place: Place | undefined;
   let hasBegun = false;

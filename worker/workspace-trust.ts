@@ -2,14 +2,17 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { cut } from '../shared/cut.ts';
 import type { Conversations } from '../shared/conversation.ts';
+import { parseJson } from '../shared/json.ts';
 import type { Outbox } from '../shared/outbox.ts';
 import { reportError } from '../shared/errors.ts';
 import type { PermissionMode } from './agent/agent.ts';
 import { grant, noGrants } from './agent/workspace-grants.ts';
 import type { WorkspaceGrants } from './agent/workspace-grants.ts';
 import type { DigestedProgram, WorkspaceLook, WorkspaceReader } from './agent/workspace-reader.ts';
+import type { Question } from './question.ts';
 import type { Questions } from './questions.ts';
 import { chunk } from './reply/chunk.ts';
+import { showLine, showText } from './shown-text.ts';
 import type { TurnContext } from './turn-context.ts';
 
 export type TrustParts = { workspaces: WorkspaceReader; conversations: Conversations; outbox: Outbox };
@@ -52,7 +55,11 @@ export function createWorkspaceTrust(parts: TrustParts, context: TurnContext, qu
     const names = cut(programs.map(({ name }) => name).join(', '), mostInQuestion);
     if (isLong) await say(short(shown), `This project wants to run programs of its own:\n\n${shown}`);
     const text = isLong ? `May the project's own programs shown above run? (${names})` : `This project wants to run programs of its own. May it?\n\n${shown}`;
-    const { words, answered } = await questions.ask({ kind: 'permission', text, options: [{ label: 'Yes' }, { label: 'No' }], multiple: false, fallback: 'No' }, signal);
+    const question: Question = {
+      kind: 'permission', text, options: [{ label: 'Yes' }, { label: 'No' }], multiple: false, fallback: 'No', yes: 'Yes', no: 'No',
+      subject: programs.map(({ digest }) => digest).join(' '),
+    };
+    const { words, answered } = await questions.ask(question, signal);
     if (answered && words[0] === 'Yes') return 'yes';
     await say(`${short(shown)}.no`, 'They stay off, and I do not ask again unless they change. Text “/permissions project” if you want to be asked.');
     return 'no';
@@ -85,12 +92,12 @@ export function createWorkspaceTrust(parts: TrustParts, context: TurnContext, qu
 
 /** A program with all that it would run. */
 function describe({ name, shown }: DigestedProgram): string {
-  return `*${name}*\n\`\`\`${shown.replaceAll('```', "'''")}\`\`\``;
+  return `*${showLine(name)}*\n\`\`\`${showText(shown)}\`\`\``;
 }
 
 function parseRemembered(text: string | undefined): Remembered {
   if (text === undefined) return {};
-  const parsed = Remembered.safeParse(JSON.parse(text));
+  const parsed = Remembered.safeParse(parseJson(text));
   return parsed.success ? parsed.data : {};
 }
 

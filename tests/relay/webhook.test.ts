@@ -27,7 +27,7 @@ function refusal(parse: () => unknown): number | undefined {
   }
 }
 
-const common = { conversation: '+15551230001', at: '2026-01-02T03:04:05.678Z', media: [] };
+const common = { conversation: '+15551230001', at: '2026-01-02T03:04:05.678Z', media: [], human: true };
 
 test('a text becomes a message', () => {
   expect(parseMessage(inbound('text'), now)).toEqual({ ...common, id: `SM${'1'.repeat(32)}`, text: 'This is the third message', profileName: 'Test User' });

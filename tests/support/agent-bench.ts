@@ -92,6 +92,7 @@ function recordingTools(sent: Sent[]): ChatTools {
     cancelSchedule: async () => 'Cancelled.',
     ask: async (questions) => questions.map(({ options }) => options[0]?.label ?? ''),
     approve: async () => 'yes',
+    decidePlan: async () => ({ go: { edits: false } }),
     mayGoOn: async () => true,
   };
 }

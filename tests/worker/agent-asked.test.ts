@@ -29,8 +29,14 @@ function openAccount(...texts: string[]) {
   for (const text of texts) prompts.push({ id: text, text });
   prompts.close();
   const events = createChannel<AgentEvent>();
-  const noTools = { sendFile: async () => '', sendMessage: async () => '', scheduleTurn: async () => '', listSchedules: async () => '', cancelSchedule: async () => '', ask: async () => [], approve: async () => 'yes' as const, mayGoOn: async () => true };
-  const asked = createAsked(live, { id: 't', conversation: '+15551230001', workspace: '/', session: undefined, prompts, tools: noTools, permissions: 'all', model: undefined, signal: new AbortController().signal }, events);
+  const noTools = {
+    sendFile: async () => '', sendMessage: async () => '', scheduleTurn: async () => '', listSchedules: async () => '', cancelSchedule: async () => '',
+    ask: async () => [], approve: async () => 'yes' as const, decidePlan: async () => 'unanswered' as const, mayGoOn: async () => true,
+  };
+  const asked = createAsked(live, {
+    id: 't', conversation: '+15551230001', workspace: '/', session: undefined, prompts, tools: noTools, permissions: 'all', model: undefined,
+    signal: new AbortController().signal,
+  }, events);
   const fed = asked.feed();
   const uuidOf = async (index: number): Promise<string> => (await until(`text ${index}`, () => given[index])).uuid;
   const answers = async (): Promise<string[][]> => {

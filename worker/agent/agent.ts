@@ -32,15 +32,47 @@ export type ScheduleTools = {
 /** One question with its options; with `multiple` several may be chosen. */
 export type AgentQuestion = { question: string; options: { label: string; description?: string | undefined }[]; multiple: boolean };
 
-/** What the person is asked before a tool may run. `title` is the request in plain words, `detail` what exactly would run. */
-export type ApprovalRequest = { tool: string; title: string; detail: string };
+/** What the person is asked before a tool may run. */
+export type ApprovalRequest = {
+  tool: string;
+  /** The request in plain words. */
+  title: string;
+  /** What exactly would run, or the first part of it. */
+  detail: string;
+  /** The further parts of the input, each under its label. */
+  more?: { label: string; text: string }[];
+  /** Names tool and input: the approval is for these. Made of what is shown unless given. */
+  digest?: string;
+  /** What “always” would allow: `key` names it exactly, `words` and `name` tell it. Missing, it is not offered. */
+  always?: { key: string; words: string; name: string };
+  /** A person must decide, also where nothing else needs their leave. */
+  isGrave?: boolean;
+  /** A stray tap or number must not approve. */
+  defaultToNo?: boolean;
+  /** The tool changes a file. */
+  changesFile?: boolean;
+};
 
-/** How the agent asks the person. Both wait for the answer, or for the time after which the default holds; they reject only with the signal's reason. */
+/**
+ * The person's decision. `always` holds for the same in this session; `unanswered` is a no; a no may come with the
+ * person's words. `too-long`: it cannot be shown whole, so it was not asked. `planning`: nothing is changed while Claude
+ * plans.
+ */
+export type Approval = 'yes' | 'always' | 'no' | 'unanswered' | 'too-long' | 'planning' | { no: string };
+
+/** What the person says to a plan: to carry it out, with `edits` unasked or not, or to go on planning, perhaps with words. */
+export type PlanDecision = { go: { edits: boolean } } | { keep: string | undefined } | 'unanswered';
+
+/**
+ * How the agent asks the person. Each method waits for the answer, or for the time after which the default holds, and
+ * rejects only with the signal's reason.
+ */
 export type AskTools = {
   /** The answer to each question, in order: labels, or the person's own words. */
   ask(questions: AgentQuestion[], signal: AbortSignal): Promise<string[]>;
-  /** `always` allows the same from now on; `unanswered` is a no. */
-  approve(request: ApprovalRequest, signal: AbortSignal): Promise<'yes' | 'always' | 'no' | 'unanswered'>;
+  approve(request: ApprovalRequest, signal: AbortSignal): Promise<Approval>;
+  /** Shows a plan (Markdown) and asks what to do with it; undefined is a plan that was not written down. */
+  decidePlan(plan: string | undefined, signal: AbortSignal): Promise<PlanDecision>;
   /** Whether the budgets let the turn go on; the person is asked when one is used up. Asked before each tool, and when the model proxy has refused a request. */
   mayGoOn(signal: AbortSignal): Promise<boolean>;
 };

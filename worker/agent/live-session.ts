@@ -87,6 +87,8 @@ export function createLiveSession(start: SessionStart, open: (prompts: AsyncIter
   const translate = createTranslator();
   let current = id;
   let configured = settings;
+  /** The mode that Claude Code says it is in; a plan changes it. */
+  let mode = settings.permissions;
   let listener: Listener | undefined;
   let end: { error: unknown } | undefined;
   let closing: Promise<void> | undefined;
@@ -109,7 +111,9 @@ export function createLiveSession(start: SessionStart, open: (prompts: AsyncIter
     },
     async configure(next) {
       if (next.model !== configured.model) await claude.setModel(next.model);
-      if (next.permissions !== configured.permissions) await claude.setPermissionMode(next.permissions);
+      // That files are changed unasked was allowed for the plan that was carried out. Planning goes on in the next turn.
+      const isLeftOver = mode === 'acceptEdits' && next.permissions === 'default';
+      if (next.permissions !== configured.permissions || isLeftOver) await claude.setPermissionMode(next.permissions);
       configured = next;
     },
     transcript: () => transcript(current),
@@ -143,6 +147,7 @@ export function createLiveSession(start: SessionStart, open: (prompts: AsyncIter
   const pump = async (): Promise<void> => {
     try {
       for await (const message of claude) {
+        if (message.type === 'system' && 'permissionMode' in message) mode = message.permissionMode ?? mode;
         const translations = translate(message);
         for (const translation of translations) {
           if (translation.kind === 'session') current = translation.id;

@@ -1,6 +1,7 @@
 import type { CanUseTool, PermissionMode as ClaudeMode, PermissionResult, PermissionUpdate } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
-import type { AgentQuestion, ApprovalRequest, ChatTools, PermissionMode } from './agent.ts';
+import type { AgentQuestion, ChatTools, PermissionMode } from './agent.ts';
+import { describeRequest } from './approval-request.ts';
 
 /** Claude Code's name for each mode. */
 export const claudeModes: Record<PermissionMode, ClaudeMode> = { ask: 'default', edits: 'acceptEdits', all: 'bypassPermissions' };
@@ -15,17 +16,47 @@ const AskInput = z.looseObject({
   ),
 });
 
-/** Answers Claude Code's questions by the tools of the turn at work: its own AskUserQuestion, and whether a tool may run. */
+const noWords = {
+  no: 'The person said no. Do not try it in another way; say what you would need, or go on without it.',
+  unanswered: 'The person did not answer in time, which means no. Go on without it.',
+  'too-long': 'This is too long to be shown to the person, so they were not asked. Make it shorter, or do it in several steps.',
+  planning: 'You are planning, so no file is changed yet. Finish the plan and call ExitPlanMode.',
+} as const;
+
+/**
+ * Answers Claude Code's questions by the tools of the turn at work: its own AskUserQuestion and ExitPlanMode, and
+ * whether a tool may run. Claude Code itself learns no rule from a yes: its rules would allow more than was shown.
+ */
 export function createCanUseTool(tools: () => ChatTools | undefined): CanUseTool {
-  return async (name, input, { signal, suggestions }) => {
+  return async (name, given, options) => {
     const present = tools();
     if (!present) return deny('Nobody can be asked right now.');
-    if (name === 'AskUserQuestion') return await ask(present, input, signal);
-    const answer = await present.approve(describeRequest(name, input), signal);
-    if (answer === 'yes') return { behavior: 'allow', updatedInput: input };
-    if (answer === 'always') return { behavior: 'allow', updatedInput: input, updatedPermissions: suggestions ?? allowAlways(name) };
-    return deny(answer === 'no' ? 'The person said no. Do not try it in another way; say what you would need, or go on without it.' : 'The person did not answer in time, which means no. Go on without it.');
+    // What is shown, approved and run is one and the same.
+    const input = structuredClone(given);
+    if (name === 'AskUserQuestion') return await ask(present, input, options.signal);
+    if (name === 'ExitPlanMode') return await decidePlan(present, input, options.signal);
+    const approval = await present.approve(describeRequest(name, input, options), options.signal);
+    if (approval === 'yes' || approval === 'always') return { behavior: 'allow', updatedInput: input };
+    if (typeof approval === 'string') return deny(noWords[approval]);
+    return deny(`The person said no, in these words: “${approval.no}”. Do what they say; do not try the same in another way.`);
   };
+}
+
+/** Claude Code hands over the plan as it is written down; without a file there is none. */
+async function decidePlan(tools: ChatTools, input: Record<string, unknown>, signal: AbortSignal): Promise<PermissionResult> {
+  const plan = typeof input['plan'] === 'string' && input['plan'].trim() !== '' ? input['plan'] : undefined;
+  const decision = await tools.decidePlan(plan, signal);
+  if (decision === 'unanswered') {
+    return deny('The person did not answer in time, so nothing is done yet. Say that your plan waits for them.');
+  }
+  if ('keep' in decision) {
+    const words = decision.keep === undefined ? 'Ask them what should be different.' : `They said: “${decision.keep}”.`;
+    return deny(`The person wants you to keep planning. ${words} Change the plan and call ExitPlanMode again.`);
+  }
+  const edits: PermissionUpdate[] = [{ type: 'setMode', mode: 'acceptEdits', destination: 'session' }];
+  // An older way to allow commands together with a plan; nobody has seen them.
+  const { allowedPrompts: _, ...shown } = input;
+  return { behavior: 'allow', updatedInput: shown, ...(decision.go.edits ? { updatedPermissions: edits } : {}) };
 }
 
 async function ask(tools: ChatTools, input: Record<string, unknown>, signal: AbortSignal): Promise<PermissionResult> {
@@ -38,19 +69,4 @@ async function ask(tools: ChatTools, input: Record<string, unknown>, signal: Abo
 
 function deny(message: string): PermissionResult {
   return { behavior: 'deny', message };
-}
-
-function allowAlways(toolName: string): PermissionUpdate[] {
-  return [{ type: 'addRules', rules: [{ toolName }], behavior: 'allow', destination: 'session' }];
-}
-
-/** A tool call in plain words. */
-export function describeRequest(tool: string, input: Record<string, unknown>): ApprovalRequest {
-  const value = (name: string): string => (typeof input[name] === 'string' ? input[name] : '');
-  if (tool === 'Bash') return { tool, title: 'May I run this command?', detail: value('command') };
-  if (['Edit', 'Write', 'MultiEdit', 'NotebookEdit'].includes(tool)) return { tool, title: 'May I change this file?', detail: value('file_path') || value('notebook_path') };
-  if (tool === 'WebFetch' || tool.endsWith('browser_navigate')) return { tool, title: 'May I open this page?', detail: value('url') };
-  const name = tool.replace(/^mcp__/, '').replaceAll('__', ': ').replaceAll('_', ' ');
-  const detail = JSON.stringify(input);
-  return { tool, title: `May I use “${name}”?`, detail: detail === '{}' ? '' : detail };
 }

@@ -1,5 +1,6 @@
 import { permissionModes } from '../agent/agent.ts';
 import type { PermissionMode } from '../agent/agent.ts';
+import { namesOfAllowed } from '../always-allowed.ts';
 import type { Command, CommandAnswer } from './command.ts';
 
 const modeWords: Record<PermissionMode, string> = {
@@ -39,12 +40,15 @@ export const settingCommands: Command[] = [
       }
       const wanted = permissionModes.find((mode) => mode === argument.toLowerCase());
       if (wanted) {
-        await conversations.write(conversation, fence, { permissions: wanted });
+        // What was allowed always is taken back, so that the sentence is true.
+        await conversations.write(conversation, fence, { permissions: wanted, allowed: '' });
         return `From ${busy ? 'the next task' : 'now'} on: ${modeWords[wanted]}.`;
       }
-      const present = permissionsOf((await conversations.read(conversation)).permissions, permissions);
+      const { permissions: chosen, allowed, session } = await conversations.read(conversation);
+      const present = permissionsOf(chosen, permissions);
       const lines = permissionModes.map((mode) => `*/permissions ${mode}*: ${modeWords[mode]}${mode === present ? ' (now)' : ''}`);
-      return { text: lines.join('\n'), choices: { kind: 'buttons', items: permissionModes.map((mode) => ({ id: `/permissions ${mode}`, title: modeTitles[mode] })), told: true } };
+      const text = [...lines, ...allowedWords(namesOfAllowed(allowed, session))].join('\n');
+      return { text, choices: { kind: 'buttons', items: permissionModes.map((mode) => ({ id: `/permissions ${mode}`, title: modeTitles[mode] })), told: true } };
     },
   },
   {
@@ -65,6 +69,16 @@ export const settingCommands: Command[] = [
     },
   },
 ];
+
+/** How many things that were allowed always are named. */
+const mostNamed = 5;
+
+function allowedWords(names: string[]): string[] {
+  if (names.length === 0) return [];
+  const named = names.slice(-mostNamed).map((name) => `- ${name}`);
+  const more = names.length > named.length ? [`- and ${names.length - named.length} more`] : [];
+  return ['', 'In this session I also do without asking, since you said always:', ...named, ...more, 'Choosing a mode takes that back.'];
+}
 
 /** The mode that holds: the person's choice, else the configuration's. */
 export function permissionsOf(chosen: string | undefined, usual: PermissionMode): PermissionMode {
