@@ -1,4 +1,4 @@
-/** One line of at most `length` characters; what is longer ends with “…”, and no sign of several units is cut in two. */
+/** One line of at most `length` UTF-16 units. What is longer ends with “…”; no grapheme cluster (an emoji) is halved. */
 export function cut(text: string, length: number): string {
   const line = text.toWellFormed().replaceAll(/[\p{Cc}\s]+/gu, ' ').trim();
   if (line.length <= length) return line;

@@ -45,8 +45,9 @@ export function readMessage(entry: string): Message | undefined {
 }
 
 /**
- * Whether a person wrote it. Only such a message can answer a question, approve, command or stop; only such a message opens WhatsApp's 24-hour window, and only to
- * such a one "typing…" can be shown. A message without the stamp is from an earlier version, which stored nothing but webhooks under Twilio's ids.
+ * Whether a person wrote it. Only such a message can answer a question, approve, command or stop; only such a message
+ * opens WhatsApp's 24-hour window, and only for such a one "typing…" can be shown. A message without the stamp was
+ * stored by an earlier version, which used Twilio's ids for people's messages alone.
  */
 export function isFromPerson({ id, human }: Pick<Message, 'id' | 'human'>): boolean {
   return human ?? isMessageSid(id);

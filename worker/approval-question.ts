@@ -21,8 +21,8 @@ const mostMessages = 4;
 /** The end that is shown in the question itself. */
 const endRoom = { characters: 300, lines: 8 };
 
-/** The longest request that a person is asked about at all (UTF-16 units): some forty pages of a book. */
-const longestRequest = 100_000;
+/** The longest request that a person is asked about (UTF-16 units): some twenty pages of a book, laid out in 0.2 s. */
+const longestRequest = 50_000;
 
 /** A part of the input, visible and fenced: `label` is ours, `text` the agent's. */
 type Part = { label: string; text: string };
@@ -31,10 +31,13 @@ type Part = { label: string; text: string };
  * The question whether a tool may run, with all of its input: in the question, in messages before it, or on a page, and
  * its end always in the question. Undefined when it is too long for all of these.
  */
-export async function writeApproval(request: ApprovalRequest, where: ApprovalPages | undefined): Promise<Question | undefined> {
+export async function writeApproval(
+  request: ApprovalRequest, where: ApprovalPages | undefined,
+): Promise<Question | undefined> {
   const raw = [{ label: '', text: request.detail }, ...(request.more ?? [])];
   if (raw.reduce((sum, { text }) => sum + text.length, 0) > longestRequest) return undefined;
-  const parts = raw.map(({ label, text }) => ({ label, text: showText(text) })).filter(({ label, text }) => label !== '' || text !== '');
+  const visible = raw.map(({ label, text }) => ({ label, text: showText(text) }));
+  const parts = visible.filter(({ label, text }) => label !== '' || text !== '');
   const title = cut(showLine(request.title), 120);
   const warnings = warningsAbout(raw.map(({ text }) => text).join('\n'));
   const always = request.always ? [`_Yes, always: ${request.always.words}, in this session._`] : [];
@@ -42,24 +45,35 @@ export async function writeApproval(request: ApprovalRequest, where: ApprovalPag
   if (!shown) return undefined;
   const labels = request.always ? ['Yes', 'Yes, always', 'No'] : request.defaultToNo ? ['No', 'Yes'] : ['Yes', 'No'];
   return {
-    kind: 'permission', ...shown, options: labels.map((label) => ({ label })), multiple: false, fallback: 'No', yes: 'Yes', no: 'No',
+    kind: 'permission',
+    ...shown,
+    options: labels.map((label) => ({ label })),
+    multiple: false,
+    fallback: 'No',
+    yes: 'Yes',
+    no: 'No',
     subject: request.digest ?? sha256(JSON.stringify([request.tool, request.title, raw])),
     summary: cut(`${title} ${parts.map(({ text }) => text).join(' ')}`, 300),
   };
 }
 
-async function show(title: string, parts: Part[], notes: string[], where: ApprovalPages | undefined): Promise<Pick<Question, 'text' | 'before'> | undefined> {
+async function show(
+  title: string, parts: Part[], notes: string[], where: ApprovalPages | undefined,
+): Promise<Pick<Question, 'text' | 'before'> | undefined> {
   const whole = [title, ...parts.map(writePart), ...notes].join('\n');
   if (whole.length <= questionRoom.characters && whole.split('\n').length <= questionRoom.lines) return { text: whole };
   const [first] = parts;
-  const name = first && parts.length > 1 && first.text.length <= 150 && !first.text.includes('\n') ? [writePart(first)] : [];
+  const isName = first && parts.length > 1 && first.text.length <= 150 && !first.text.includes('\n');
+  const name = isName ? [writePart(first)] : [];
   const end = endOf(parts.at(-1)?.text.trimEnd() ?? '', endRoom.characters, endRoom.lines);
   const ask = (how: string): string => [title, ...name, how, fence(end), ...notes].join('\n');
   const messages = packParts(parts);
   if (messages.length <= mostMessages) {
     const count = messages.length;
-    const before = messages.map((text, index) => `*To be allowed${count > 1 ? `, ${index + 1} of ${count}` : ''}:*\n${text}`);
-    return { before, text: ask(`All of it is in the ${count > 1 ? `${count} messages` : 'message'} before this one. It ends with:`) };
+    const place = (index: number): string => (count > 1 ? `, ${index + 1} of ${count}` : '');
+    const before = messages.map((text, index) => `*To be allowed${place(index)}:*\n${text}`);
+    const above = count > 1 ? `${count} messages` : 'message';
+    return { before, text: ask(`All of it is in the ${above} before this one. It ends with:`) };
   }
   const page = `# ${title}\n\n${parts.map(writePart).join('\n\n')}\n`;
   const token = await where?.pages.put(`approval.${sha256(page)}`, page);
@@ -85,7 +99,8 @@ function packParts(parts: Part[]): string[] {
     for (const [index, piece] of pieces.entries()) {
       const written = writePart({ label: index === 0 || label === '' ? label : `${label} (it goes on)`, text: piece });
       const last = messages.at(-1);
-      if (last !== undefined && last.length + 1 + written.length <= messageRoom) messages[messages.length - 1] = `${last}\n${written}`;
+      const both = `${last}\n${written}`;
+      if (last !== undefined && both.length <= messageRoom) messages[messages.length - 1] = both;
       else messages.push(written);
     }
   }

@@ -11,7 +11,8 @@ import type { AnswerWriter } from './reply/answer.ts';
 export type AskParts = { mode: PermissionMode; allowed: AlwaysAllowed; show: ApprovalPages; writeAnswer: AnswerWriter };
 
 /** The tools by which a turn's agent asks the person. */
-export function createAskTools(questions: Questions, budget: Budget, { mode, allowed, show, writeAnswer }: AskParts): AskTools {
+export function createAskTools(questions: Questions, budget: Budget, parts: AskParts): AskTools {
+  const { mode, allowed, show, writeAnswer } = parts;
   const askLeave = async (request: ApprovalRequest, signal: AbortSignal): Promise<Approval> => {
     const { always } = request;
     if (always && (await allowed.has(always.key))) return 'yes';
@@ -43,7 +44,8 @@ export function createAskTools(questions: Questions, budget: Budget, { mode, all
       return await askLeave(request, signal);
     },
     async decidePlan(plan, signal) {
-      const { words: [label, said], answered } = await questions.ask(await writePlanQuestion(plan, mode, writeAnswer), signal);
+      const question = await writePlanQuestion(plan, mode, writeAnswer);
+      const { words: [label, said], answered } = await questions.ask(question, signal);
       if (!answered) return 'unanswered';
       if (label === planLabels.go) return { go: { edits: false } };
       // Where changes of files need no leave, Claude Code's own mode stays as it is.

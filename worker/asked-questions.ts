@@ -12,7 +12,12 @@ import type { TurnContext } from './turn-context.ts';
  * An answer: `by` is the message that gave it. `used`: it has given leave for the one call that it is for, so the next
  * call like it is asked about anew.
  */
-const Answer = z.object({ text: z.string(), words: z.array(z.string()), by: z.string().optional(), used: z.boolean().optional() });
+const Answer = z.object({
+  text: z.string(),
+  words: z.array(z.string()),
+  by: z.string().optional(),
+  used: z.boolean().optional(),
+});
 type Answer = z.infer<typeof Answer>;
 
 /** What a turn has asked, as the conversation remembers it: a worker that takes the turn over goes on with it. */
@@ -26,7 +31,7 @@ export type AskedQuestions = {
   answerTo(id: string): Answer | undefined;
   /** Messages that have answered a question. */
   answerers(): string[];
-  /** The id of a question that is asked now: of the first like it that this run has not asked and that is not used up. */
+  /** The id of a question that is asked now: the first that this run has not asked and that is not used up. */
   nextId(question: Question): string;
   /** Opens a question, or finds it open already, with its own deadline. `deadline` is ms since 1970. */
   begin(id: string, question: Question, deadline: number): Promise<OpenQuestion>;
@@ -96,7 +101,8 @@ export function createAskedQuestions(
   };
 }
 
-function openQuestion(id: string, { kind, text, summary = text, options, multiple, yes, no }: Question, deadline: number): OpenQuestion {
+function openQuestion(id: string, question: Question, deadline: number): OpenQuestion {
+  const { kind, text, summary = text, options, multiple, yes, no } = question;
   const labels = options.map(({ label }) => label);
   return { id, kind, text: summary, labels, multiple, deadline, ...(yes ? { yes } : {}), ...(no ? { no } : {}) };
 }
@@ -112,8 +118,9 @@ function recallWords({ open, answers }: Asked): string | undefined {
     return `You had asked the person “${text}”, and the answer was “${words.join(', ')}”.${once}`;
   });
   const again = open?.kind === 'choice' ? 'ask in the same words' : 'make the very same call again';
-  const waiting = open && `You were waiting for the person's answer to “${open.text}”. If you still need it, ${again}: it is not sent twice.`;
-  return [...answered, ...(waiting ? [waiting] : [])].join('\n') || undefined;
+  const advice = `If you still need it, ${again}: it is not sent twice.`;
+  const waiting = open ? [`You were waiting for the person's answer to “${open.text}”. ${advice}`] : [];
+  return [...answered, ...waiting].join('\n') || undefined;
 }
 
 /** What this turn has asked. `abandoned` is the question of another turn, which has ended without an answer. */

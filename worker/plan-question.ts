@@ -28,10 +28,13 @@ const goWords: Record<PermissionMode, { go: string; goUnasked: string }> = {
  * The question what to do with a plan, which comes before it: in the chat, or as its opening and a page. Undefined is a
  * plan that was not written down.
  */
-export async function writePlanQuestion(plan: string | undefined, mode: PermissionMode, writeAnswer: AnswerWriter): Promise<Question> {
+export async function writePlanQuestion(
+  plan: string | undefined, mode: PermissionMode, writeAnswer: AnswerWriter,
+): Promise<Question> {
   const { go, goUnasked, keep } = planLabels;
   const words = goWords[mode];
-  const text = plan === undefined ? 'I am done planning, but wrote no plan down, so I cannot show you one. Shall I begin?' : 'That is my plan. Shall I begin?';
+  const shown = 'That is my plan. Shall I begin?';
+  const text = plan === undefined ? 'I wrote no plan down, so I cannot show you one. Shall I begin?' : shown;
   return {
     kind: 'plan', text, multiple: false, fallback: keep, yes: go, no: keep,
     ...(plan === undefined ? {} : { before: await showPlan(plan, writeAnswer) }),
@@ -51,7 +54,8 @@ async function showPlan(plan: string, writeAnswer: AnswerWriter): Promise<string
   const [first = '', ...rest] = await writeAnswer(id, shown);
   const written = [`*The plan*\n\n${first}`, ...rest].flatMap((part) => chunk(part));
   // Where the marks of the chat would swallow words, the plan is shown as it was written.
-  return rest.some((part) => part.includes('/page/')) || hasAllWords(shown, written.join('\n')) ? written : chunk(`*The plan*\n\n${shown}`);
+  const isWhole = rest.some((part) => part.includes('/page/')) || hasAllWords(shown, written.join('\n'));
+  return isWhole ? written : chunk(`*The plan*\n\n${shown}`);
 }
 
 /** Whether every word of a text stands in another, as often. */

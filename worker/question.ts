@@ -89,9 +89,10 @@ function readChoice(open: OpenQuestion, text: string, quotesThis: boolean): stri
   return text !== '' && quotesThis ? [text] : undefined;
 }
 
-function readDecision({ kind, labels, yes, no }: OpenQuestion, text: string, quotesThis: boolean): string[] | undefined {
+function readDecision(open: OpenQuestion, text: string, quotesThis: boolean): string[] | undefined {
+  const { kind, labels, yes, no } = open;
   const said = fold(text);
-  const numbered = /^\d{1,2}$/.test(said) ? labels[Number(said) - 1] : undefined;
+  const numbered = /^[1-9]\d?$/.test(said) ? labels[Number(said) - 1] : undefined;
   const label = numbered ?? labels.find((candidate) => fold(candidate) === said);
   if (label !== undefined) return [label];
   if (quotesThis && said === 'yes' && yes !== undefined) return [yes];

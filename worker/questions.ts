@@ -44,7 +44,7 @@ const howToAnswer: Record<Question['kind'], string> = {
   plan: 'My plan above still waits: tap an answer, or swipe it to the right and write what should be different.',
 };
 
-/** `kept` is what the conversation remembers; `onOpen` is called when a question begins to wait: its answer may be there. */
+/** `kept` is what the conversation remembers; `onOpen` is called when a question begins to wait, and may be answered. */
 export function createQuestions(
   parts: QuestionParts, context: TurnContext, kept: Pick<Conversation, 'questions' | 'settled'>, onOpen: () => void,
 ): Questions {

@@ -41,7 +41,7 @@ export function warningsAbout(text: string): string[] {
   const words = text.match(/[\p{L}\p{M}]+/gu) ?? [];
   const isMixed = words.some((word) => /\p{Script=Latin}/u.test(word) && latinLike.test(word));
   return [
-    ...(rightToLeft.test(text) ? ['Careful: parts of it run from right to left, so the order may look different.'] : []),
+    ...(rightToLeft.test(text) ? ['Careful: parts of it run from right to left, so their order may mislead.'] : []),
     ...(isMixed ? ['Careful: some of its letters only look like Latin ones.'] : []),
   ];
 }
@@ -89,5 +89,6 @@ function clusterAt(text: string, index: number): { start: number; end: number } 
   const from = Math.max(index - longestCluster, 0);
   const near = new Intl.Segmenter().segment(text.slice(from, index + longestCluster));
   const found = near.containing(index - from);
-  return found ? { start: from + found.index, end: from + found.index + found.segment.length } : { start: index, end: index };
+  if (!found) return { start: index, end: index };
+  return { start: from + found.index, end: from + found.index + found.segment.length };
 }

@@ -124,7 +124,10 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
     });
     const permissions = permissionsOf(settings.permissions, parts.permissions);
     const askTools = createAskTools(questions, budget, {
-      mode: permissions, allowed: createAlwaysAllowed(parts.conversations, context, handOver.session), show: parts, writeAnswer: parts.writeAnswer,
+      mode: permissions,
+      allowed: createAlwaysAllowed(parts.conversations, context, handOver.session),
+      show: parts,
+      writeAnswer: parts.writeAnswer,
     });
     const tools = { ...chatTools, ...scheduleTools, ...askTools };
     await budget.mayGoOn(signal);

@@ -21,6 +21,8 @@ export type ConversationView = {
   answersBefore: number;
   /** Claude Code's working directory as its prompt states it. */
   cwd: string | null;
+  /** The file for its plan that Claude Code names while it plans. */
+  planFile: string | null;
 };
 
 type ToolCall = Pick<ToolResult, 'name' | 'input'>;
@@ -29,6 +31,7 @@ type Turn = Pick<ConversationView, 'texts' | 'results' | 'media'>;
 /** What Claude Code puts between an unfinished turn and the next prompt when it resumes a session. */
 const RESUME_FILLER = 'No response requested.';
 const INTERRUPTED = /^\[Request interrupted by user/;
+const PLAN_FILE = /(?:create your plan at|A plan file already exists at) (\S+?)(?:\.? |\n|$)/;
 const WORKING_DIRECTORY = /(?:Primary working directory|Working directory|cwd): *(\/[^\n]*)/;
 
 /**
@@ -63,7 +66,8 @@ export function parseConversation(request: MessagesRequest): ConversationView {
       else addBlock(turn, block, message.role, calls);
     }
   }
-  return { ...turn, unfinished, answersBefore, cwd: findWorkingDirectory(request) };
+  const named = { cwd: findNamed(request, WORKING_DIRECTORY), planFile: findNamed(request, PLAN_FILE) };
+  return { ...turn, unfinished, answersBefore, ...named };
 }
 
 function emptyTurn(): Turn {
@@ -95,12 +99,13 @@ function resultText({ content }: RequestBlock): string {
   return content.map((part) => part.text ?? '').join('\n').trim();
 }
 
-function findWorkingDirectory({ system, messages }: MessagesRequest): string | null {
+/** What Claude Code names in its prompt or its reminders. */
+function findNamed({ system, messages }: MessagesRequest, pattern: RegExp): string | null {
   const prompts = typeof system === 'string' ? [system] : system.map((part) => part.text ?? '');
   const sent = messages.filter(({ role }) => role !== 'assistant');
   const injected = sent.flatMap((message) => blocksOf(message).map((block) => block.text ?? ''));
   for (const prompt of [...prompts, ...injected]) {
-    const found = WORKING_DIRECTORY.exec(prompt)?.[1]?.trim();
+    const found = pattern.exec(prompt)?.[1]?.trim();
     if (found) return found;
   }
   return null;

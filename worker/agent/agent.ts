@@ -54,13 +54,12 @@ export type ApprovalRequest = {
 };
 
 /**
- * The person's decision. `always` holds for the same in this session; `unanswered` is a no; a no may come with the
- * person's words. `too-long`: it cannot be shown whole, so it was not asked. `planning`: nothing is changed while Claude
- * plans.
+ * The person's decision. `always` holds for the same in this session; `unanswered` is a no; a no may come with words.
+ * `too-long`: it cannot be shown whole, so it was not asked. `planning`: no file is changed while Claude plans.
  */
 export type Approval = 'yes' | 'always' | 'no' | 'unanswered' | 'too-long' | 'planning' | { no: string };
 
-/** What the person says to a plan: to carry it out, with `edits` unasked or not, or to go on planning, perhaps with words. */
+/** What the person says to a plan: carry it out, with `edits` unasked or not, or keep planning, perhaps with words. */
 export type PlanDecision = { go: { edits: boolean } } | { keep: string | undefined } | 'unanswered';
 
 /**

@@ -88,8 +88,8 @@ const changes = new Map<string, { form: z.ZodType<Part[]>; names: string[] }>([
   }],
 ]);
 
-function describeEdit({ old_string: before, new_string: after, replace_all: everywhere }: z.infer<typeof Edit>): Part[] {
-  const label = everywhere ? 'Everywhere in it, this:' : 'This in it:';
+function describeEdit({ old_string: before, new_string: after, replace_all: isEverywhere }: z.infer<typeof Edit>) {
+  const label = isEverywhere ? 'Everywhere in it, this:' : 'This in it:';
   return [{ label, text: before }, { label: 'becomes this:', text: after }];
 }
 
@@ -116,7 +116,8 @@ function describeAlways(tool: string, input: Record<string, unknown>, reasons: R
   if (tool === 'Bash') {
     const { command } = input;
     if (typeof command !== 'string' || command.includes('*') || !suggestsRule(reasons, tool)) return undefined;
-    return { key: keyOf([tool, effectiveInput(tool, input)], reasons), words: 'this command and no other', name: command };
+    const key = keyOf([tool, effectiveInput(tool, input)], reasons);
+    return { key, words: 'this command and no other', name: command };
   }
   if (fileInput) {
     const file = input[fileInput];
@@ -130,7 +131,8 @@ function describeAlways(tool: string, input: Record<string, unknown>, reasons: R
 }
 
 function suggestsRule({ suggestions = [] }: Reasons, tool: string): boolean {
-  return suggestions.some(({ type, rules = [] }) => type === 'addRules' && rules.some(({ toolName }) => toolName === tool));
+  const rules = suggestions.flatMap((suggestion) => (suggestion.type === 'addRules' ? suggestion.rules ?? [] : []));
+  return rules.some(({ toolName }) => toolName === tool);
 }
 
 /** With Claude Code's own reason for asking, so that a file which leads elsewhere meanwhile is asked about again. */

@@ -111,7 +111,7 @@ export function createLiveSession(start: SessionStart, open: (prompts: AsyncIter
     },
     async configure(next) {
       if (next.model !== configured.model) await claude.setModel(next.model);
-      // That files are changed unasked was allowed for the plan that was carried out. Planning goes on in the next turn.
+      // Unasked edits were allowed for the plan that was carried out. Planning itself goes on in the next turn.
       const isLeftOver = mode === 'acceptEdits' && next.permissions === 'default';
       if (next.permissions !== configured.permissions || isLeftOver) await claude.setPermissionMode(next.permissions);
       configured = next;

@@ -19,7 +19,8 @@ const AskInput = z.looseObject({
 const noWords = {
   no: 'The person said no. Do not try it in another way; say what you would need, or go on without it.',
   unanswered: 'The person did not answer in time, which means no. Go on without it.',
-  'too-long': 'This is too long to be shown to the person, so they were not asked. Make it shorter, or do it in several steps.',
+  'too-long':
+    'This is too long to be shown to the person, so they were not asked. Make it shorter, or do it in several steps.',
   planning: 'You are planning, so no file is changed yet. Finish the plan and call ExitPlanMode.',
 } as const;
 
@@ -38,12 +39,14 @@ export function createCanUseTool(tools: () => ChatTools | undefined): CanUseTool
     const approval = await present.approve(describeRequest(name, input, options), options.signal);
     if (approval === 'yes' || approval === 'always') return { behavior: 'allow', updatedInput: input };
     if (typeof approval === 'string') return deny(noWords[approval]);
-    return deny(`The person said no, in these words: “${approval.no}”. Do what they say; do not try the same in another way.`);
+    return deny(`The person said no: “${approval.no}”. Do what they say; do not try the same in another way.`);
   };
 }
 
 /** Claude Code hands over the plan as it is written down; without a file there is none. */
-async function decidePlan(tools: ChatTools, input: Record<string, unknown>, signal: AbortSignal): Promise<PermissionResult> {
+async function decidePlan(
+  tools: ChatTools, input: Record<string, unknown>, signal: AbortSignal,
+): Promise<PermissionResult> {
   const plan = typeof input['plan'] === 'string' && input['plan'].trim() !== '' ? input['plan'] : undefined;
   const decision = await tools.decidePlan(plan, signal);
   if (decision === 'unanswered') {

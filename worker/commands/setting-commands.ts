@@ -77,7 +77,8 @@ function allowedWords(names: string[]): string[] {
   if (names.length === 0) return [];
   const named = names.slice(-mostNamed).map((name) => `- ${name}`);
   const more = names.length > named.length ? [`- and ${names.length - named.length} more`] : [];
-  return ['', 'In this session I also do without asking, since you said always:', ...named, ...more, 'Choosing a mode takes that back.'];
+  const intro = 'In this session I also do without asking, since you said always:';
+  return ['', intro, ...named, ...more, 'Choosing a mode takes that back.'];
 }
 
 /** The mode that holds: the person's choice, else the configuration's. */

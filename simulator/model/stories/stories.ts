@@ -4,6 +4,7 @@ import { command } from './command.ts';
 import { failure } from './failure.ts';
 import { hello } from './hello.ts';
 import { longAnswer } from './long-answer.ts';
+import { plan } from './plan.ts';
 import { question } from './question.ts';
 import { receivedMedia } from './received-media.ts';
 import { say, wordsToSay } from './say.ts';
@@ -14,7 +15,9 @@ import { work } from './work.ts';
 import { writeFile } from './write-file.ts';
 
 /** The standard stories; the first that matches a text tells the turn. */
-export const stories: readonly Story[] = [say, schedule, command, question, failure, work, screenshot, writeFile, longAnswer];
+export const stories: readonly Story[] = [
+  say, schedule, plan, command, question, failure, work, screenshot, writeFile, longAnswer,
+];
 
 const SCRIPTED_NOTE = '_(I am a scripted model: no API key is in use.)_';
 const CONTINUE = /\b(?:continue|carry on|go on|pick up|resume)\b/i;

@@ -1,0 +1,305 @@
+import { expect, test } from 'vitest';
+import { keys } from '../../shared/keys.ts';
+import { createSchedules } from '../../shared/schedules.ts';
+import type { ChatMessage } from '../../simulator/chat.ts';
+import type { Approval, AgentTurn } from '../../worker/agent/agent.ts';
+import { describeRequest } from '../../worker/agent/approval-request.ts';
+import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
+import type { Pipeline, PipelineOptions } from '../support/pipeline.ts';
+import { tap } from '../support/story-bench.ts';
+import { until } from '../support/until.ts';
+
+const suggestions = [{ type: 'addRules', rules: [{ toolName: 'Bash' }] }, { type: 'setMode', mode: 'acceptEdits' }];
+
+/**
+ * An agent that asks for leave: `run CMD`, each line of `all` another command, `write FILE TEXT`, `plan TEXT`, `colour`. It answers what it was told; anything else it
+ * calls a prompt.
+ */
+async function askLeave(text: string, { tools, signal }: AgentTurn): Promise<string> {
+  const [verb = '', rest = ''] = /^(\w+)\s+([^]*)$/.exec(text)?.slice(1) ?? [];
+  const run = async (command: string): Promise<string> => `${command.slice(0, 20)}: ${written(await tools.approve(describeRequest('Bash', { command }, { suggestions }), signal))}`;
+  if (verb === 'run') return await run(rest);
+  if (verb === 'all') return (await Promise.all(rest.split('\n').map(run))).join('\n');
+  if (verb === 'write') return written(await tools.approve(describeRequest('Write', { file_path: '/w/a.txt', content: rest }), signal));
+  if (verb === 'plan') return `plan: ${JSON.stringify(await tools.decidePlan(rest === 'none' ? undefined : rest, signal))}`;
+  if (verb === 'colour') return `colour: ${(await tools.ask([{ question: 'Which?', options: [{ label: 'Red' }, { label: 'Blue' }], multiple: false }], signal)).join()}`;
+  return `prompt ${text}`;
+}
+
+const written = (approval: Approval): string => (typeof approval === 'string' ? approval : `no, ${approval.no}`);
+
+type Bench = Pipeline & {
+  worker: { stop(): Promise<void> };
+  /** Waits for the reply after `from` that has this in it. */
+  said(part: string, from?: number): Promise<ChatMessage>;
+  texts(): string[];
+  quoteWith(message: ChatMessage, text: string): Promise<void>;
+};
+
+async function withLeave(use: (bench: Bench) => Promise<void>, options: PipelineOptions = {}): Promise<void> {
+  await withPipeline({ ...options, environment: { PERMISSIONS: 'ask', ...options.environment } }, async (pipeline) => {
+    const worker = await pipeline.startWorker({ answer: askLeave });
+    await use({
+      ...pipeline, worker,
+      said: (part, from = 0) => until(part, () => pipeline.replies().slice(from).find(({ text }) => text.includes(part))),
+      texts: () => pipeline.replies().map(({ text }) => text),
+      quoteWith: async ({ phone: from, sid }, text) => void (await pipeline.twin.chat.receive(from, { text, quoted: sid })),
+    });
+  });
+}
+
+const question = 'May I run this command?';
+
+test('“Yes, always” is for this very command in this session, and no longer than said', async () => {
+  await withLeave(async (bench) => {
+    const { say, said, replies, redis } = bench;
+    await say('run touch one.txt');
+    const asked = await said(question);
+    expect(asked.text).toContain('Yes, always: this command and no other, in this session.');
+    expect(asked.buttons.map(({ title }) => title)).toEqual(['Yes', 'Yes, always', 'No']);
+    await tap(bench, asked, 'Yes, always');
+    await said('touch one.txt: always');
+    await say('run touch one.txt');
+    await said('touch one.txt: yes');
+    const refuse = async (text: string): Promise<void> => {
+      const before = replies().length;
+      await say(text);
+      await said('May I ', before);
+      await say('no');
+      await said('no', before + 1);
+    };
+    for (const other of ['run touch two.txt', 'run touch one.txt && rm -rf x', 'run rm -rf x', 'run timeout 5 touch one.txt', 'write hello']) await refuse(other);
+    await say('/permissions');
+    const modes = await said('since you said always');
+    expect(modes.text).toMatch(/\(now\)[^]*\n- touch one\.txt\nChoosing a mode takes that back\./);
+    // Another session is asked in; the first remembers, also after a restart.
+    await say('/new');
+    await said('A fresh start');
+    await refuse('run touch one.txt');
+    await bench.worker.stop();
+    await bench.startWorker({ answer: askLeave });
+    const sessions = await redis.zrange(keys.sessions(phone), '0', '-1');
+    await say(`/resume ${sessions[0]}`);
+    await said('Back in');
+    const before = replies().length;
+    await say('run touch one.txt');
+    await said('touch one.txt: yes', before);
+    // Choosing a mode makes its words true again.
+    await say('/permissions ask');
+    await said('I ask before I change anything');
+    await refuse('run touch one.txt');
+  });
+}, 60_000);
+
+test('a tap answers its question once; every other tap hears what became of it, and none is a prompt', async () => {
+  await withLeave(async (bench) => {
+    const { say, said, texts, twin, replies } = bench;
+    await say('run ls');
+    const first = await said(question);
+    await tap(bench, first, 'Yes');
+    await said('ls: yes');
+    await tap(bench, first, 'Yes');
+    await said('That question is settled (Yes).');
+    const before = replies().length;
+    await tap(bench, first, 'No');
+    await said('That question is settled (Yes).', before);
+
+    // A stale tap does not answer another question; that one goes on waiting.
+    await say('run pwd');
+    const second = await until('the second question', () => replies().findLast(({ text }) => text.startsWith(question) && text.includes('pwd')));
+    const waiting = replies().length;
+    await tap(bench, first, 'Yes');
+    await said('That question is settled (Yes).', waiting);
+    // Two taps in the same moment.
+    await Promise.all([tap(bench, second, 'No'), tap(bench, second, 'Yes')]);
+    await said('pwd: ', waiting);
+    await said('That question is settled (', waiting + 1);
+
+    // One of another conversation, of an earlier version, and made up ones.
+    const button = second.buttons[0]?.id ?? '';
+    const elsewhere = replies(otherPhone).length;
+    await twin.chat.receive(otherPhone, { choice: { id: button, title: 'Yes', kind: 'button' } });
+    expect((await until('the other phone', () => replies(otherPhone)[elsewhere])).text).toBe('That question is settled.');
+    for (const id of [`SM${'a'.repeat(32)}.ask.0123456789ab.1.1`, `SM${'a'.repeat(32)}.ask.zz`, 'x.ask.']) {
+      const from = replies().length;
+      await twin.chat.receive(phone, { choice: { id, title: 'Yes', kind: 'list' } });
+      await said('That question is settled.', from);
+    }
+    // A text that equals a payload is a text.
+    await say(button);
+    await said(`prompt ${button}`);
+    expect(texts().filter((text) => text.startsWith('prompt '))).toHaveLength(1);
+  });
+}, 60_000);
+
+test('a question that its time, a stop or its turn has ended says so to a late tap', async () => {
+  await withLeave(async (bench) => {
+    const { say, said, texts, replies } = bench;
+    await say('run ls');
+    const late = await said(question);
+    await said('No answer in 2 seconds, so: No.');
+    await said('ls: unanswered');
+    await tap(bench, late, 'Yes');
+    await said('That question is settled (No, by itself).');
+    await say('colour x');
+    const stopped = await said('Which?');
+    await say('/stop');
+    await said('Stopped');
+    await tap(bench, stopped, 'Red');
+    await said('That question is settled (its work has ended).');
+    await say('run ls');
+    const before = replies().length;
+    await said(question, before);
+    await tap(bench, stopped, 'Blue');
+    await said('That question is settled (its work has ended).', before);
+    expect(texts().some((text) => text.startsWith('prompt'))).toBe(false);
+  }, { environment: { ANSWER_MINUTES: '0.03' } });
+}, 60_000);
+
+test('after a restart only the call that was approved runs unasked, once', async () => {
+  await withLeave(async (bench) => {
+    const { say, said, replies } = bench;
+    const asked = (): ChatMessage[] => replies().filter(({ text }) => text.startsWith(question));
+    const long = `echo ${'x'.repeat(900)}`;
+    await say(`run ${long}`);
+    const first = await until('the question', () => asked()[0]);
+    await bench.worker.stop();
+    await tap(bench, first, 'Yes');
+    // Claude begins with another command that only begins alike, then makes the call that was approved, then makes it again.
+    const commands = [`${long}; rm -rf /`, long, long];
+    await bench.startWorker({
+      answer: async (_text, { tools, signal }) => {
+        const answers: string[] = [];
+        for (const command of commands) answers.push(written(await tools.approve(describeRequest('Bash', { command }, { suggestions }), signal)));
+        return answers.join(' ');
+      },
+    });
+    const second = await until('the second question', () => asked()[1]);
+    expect(second.text).toContain('rm -rf /');
+    await tap(bench, second, 'No');
+    const third = await until('the third question', () => asked()[2]);
+    await tap(bench, third, 'No');
+    await said('no yes no');
+    expect(asked()).toHaveLength(3);
+  }, { environment: { STOP_SECONDS: '1' } });
+}, 60_000);
+
+test('a yes is for one call, a no may have words, a quoted yes gives leave, and any other text does not', async () => {
+  await withLeave(async (bench) => {
+    const { say, said, replies } = bench;
+    const nth = (index: number): Promise<ChatMessage> => until(`question ${index}`, () => replies().filter(({ text }) => text.startsWith(question))[index]);
+    // The same call twice at once, and another one.
+    await say('all make\nmake\nrm x');
+    await tap(bench, await nth(0), 'Yes');
+    await tap(bench, await nth(1), 'No');
+    await tap(bench, await nth(2), 'Yes');
+    await said('make: yes\nmake: no\nrm x: yes');
+    await say('run npm i');
+    await nth(3);
+    await say('no, use yarn instead');
+    await said('npm i: no, no, use yarn instead');
+    await say('run yarn');
+    const asked = await nth(4);
+    await say('sure, go on');
+    await said('I pass that on. My question above still waits');
+    await bench.quoteWith(await nth(0), 'Yes');
+    expect(replies().filter(({ text }) => text.startsWith('yarn: '))).toEqual([]);
+    await bench.quoteWith(asked, 'yes');
+    await said('yarn: yes');
+  });
+}, 60_000);
+
+test('a schedule neither answers nor commands nor stops, whatever it says', async () => {
+  await withLeave(async (bench) => {
+    const { say, said, redis, replies } = bench;
+    const schedules = createSchedules(redis);
+    await redis.set('a lock', 'a token');
+    try {
+      await say('run ls');
+      const asked = await said(question);
+      const words = ['Yes', '1', '/permissions all', 'stop', '/stop'];
+      for (const prompt of words) {
+        await schedules.add({ conversation: phone, prompt, timezone: 'UTC', at: Date.now() }, { lock: 'a lock', token: 'a token' });
+      }
+      await until('all of them', async () => (await redis.llen(keys.inbox(phone))) === 1 + words.length);
+      for (const raw of (await redis.lrange(keys.inbox(phone), 1, -1))) expect(JSON.parse(raw)).toMatchObject({ human: false });
+      expect(JSON.parse((await redis.lindex(keys.inbox(phone), 0)) ?? '')).toMatchObject({ human: true });
+      // It still waits, until the person speaks.
+      expect(replies().filter(({ text }) => text.startsWith('ls: '))).toEqual([]);
+      await tap(bench, asked, 'No');
+      await said('ls: no');
+      await until('all is done', async () => (await redis.llen(keys.inbox(phone))) === 0);
+      expect(await redis.hget(keys.conversation(phone), 'permissions')).toBe(null);
+    } finally {
+      await schedules.close();
+    }
+  });
+}, 60_000);
+
+test('a plan is shown whole before the question, and decided by its buttons or in the person’s own words', async () => {
+  await withLeave(async (bench) => {
+    const { say, said, replies, quoteWith } = bench;
+    await say('plan # Steps\n\n1. Read **everything**\n2. Delete <!-- the --> `old` branch\u202e');
+    const asked = await said('Shall I begin?');
+    const [shown] = replies();
+    expect(shown?.text).toMatch(/^\*The plan\*/);
+    for (const words of ['Steps', 'everything', '<!-- the -->', '⟨U+202E⟩']) expect(shown?.text).toContain(words);
+    expect(asked.buttons.map(({ title }) => title)).toEqual(['Go', 'Go, edits unasked', 'Keep planning']);
+    for (const { title } of asked.buttons) expect(asked.text).toContain(`*${title}*: `);
+    await tap(bench, asked, 'Go, edits unasked');
+    await said('plan: {"go":{"edits":true}}');
+    await tap(bench, asked, 'Keep planning');
+    await said('That question is settled (Go, edits unasked).');
+
+    await say('plan B');
+    const second = await until('the second plan', () => replies().filter(({ text }) => text.includes('Shall I begin?'))[1]);
+    await quoteWith(second, 'use postgres');
+    await said('plan: {"keep":"use postgres"}');
+    await say('plan none');
+    expect((await said('wrote no plan down')).buttons).toHaveLength(3);
+    await say('go');
+    await said('plan: {"go":{"edits":false}}');
+    // A long one is a page.
+    await say(`plan ${'A sentence of the plan that says what is to be done. '.repeat(150)}THE END`);
+    const link = /http:\S+\/page\/\S+/.exec((await said('/page/')).text)?.[0] ?? '';
+    expect(await (await fetch(link)).text()).toContain('THE END');
+    await until('the question', () => replies().filter(({ text }) => text.includes('Shall I begin?')).length === 4);
+    await say('/permissions all');
+    await said('From the next task on: I work without asking');
+    await say('no');
+    await said('plan: {"keep":"no"}');
+    // In this mode only the plan is asked about.
+    const before = replies().length;
+    await say('run rm x');
+    await said('rm x: yes', before);
+    await say('write x');
+    await said('planning', before);
+    await say('plan C');
+    const last = await said('Shall I begin?', before);
+    expect(last.text).toContain('*Go*: I carry it out without asking');
+    await tap(bench, last, 'Go, edits unasked');
+    await said('plan: {"go":{"edits":false}}', before);
+  });
+}, 60_000);
+
+test('a command that is too long for the chat is on a page, with its end in the question', async () => {
+  await withLeave(async (bench) => {
+    const { say, said, replies } = bench;
+    // A person cannot send so long a text: it is short here and grows in the agent.
+    await bench.worker.stop();
+    const command = `${'echo "a line of a long command"\n'.repeat(400)}rm -rf the-end`;
+    await bench.startWorker({
+      answer: async (text, { tools, signal }) => written(await tools.approve(describeRequest('Bash', { command: text === 'longer' ? command.repeat(9) : command }), signal)),
+    });
+    await say('long');
+    const asked = await said(question);
+    expect(asked.text).toMatch(/It ends with:\n```\n[^]*rm -rf the-end\n```/);
+    const page = await (await fetch(/http:\S+\/page\/\S+/.exec(asked.text)?.[0] ?? '')).text();
+    expect(page.match(/a line of a long command/g)).toHaveLength(400);
+    await tap(bench, asked, 'No');
+    await said('no', 2);
+    await say('longer');
+    await said('too-long');
+    expect(replies().filter(({ text }) => text.startsWith(question))).toHaveLength(1);
+  });
+}, 60_000);
