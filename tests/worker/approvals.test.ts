@@ -2,51 +2,11 @@ import { expect, test } from 'vitest';
 import { keys } from '../../shared/keys.ts';
 import { createSchedules } from '../../shared/schedules.ts';
 import type { ChatMessage } from '../../simulator/chat.ts';
-import type { Approval, AgentTurn } from '../../worker/agent/agent.ts';
 import { describeRequest } from '../../worker/agent/approval-request.ts';
-import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
-import type { Pipeline, PipelineOptions } from '../support/pipeline.ts';
+import { askLeave, suggestions, withLeave, written } from '../support/leave-bench.ts';
+import { otherPhone, phone } from '../support/pipeline.ts';
 import { tap } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
-
-const suggestions = [{ type: 'addRules', rules: [{ toolName: 'Bash' }] }, { type: 'setMode', mode: 'acceptEdits' }];
-
-/**
- * An agent that asks for leave: `run CMD`, each line of `all` another command, `write FILE TEXT`, `plan TEXT`, `colour`. It answers what it was told; anything else it
- * calls a prompt.
- */
-async function askLeave(text: string, { tools, signal }: AgentTurn): Promise<string> {
-  const [verb = '', rest = ''] = /^(\w+)\s+([^]*)$/.exec(text)?.slice(1) ?? [];
-  const run = async (command: string): Promise<string> => `${command.slice(0, 20)}: ${written(await tools.approve(describeRequest('Bash', { command }, { suggestions }), signal))}`;
-  if (verb === 'run') return await run(rest);
-  if (verb === 'all') return (await Promise.all(rest.split('\n').map(run))).join('\n');
-  if (verb === 'write') return written(await tools.approve(describeRequest('Write', { file_path: '/w/a.txt', content: rest }), signal));
-  if (verb === 'plan') return `plan: ${JSON.stringify(await tools.decidePlan(rest === 'none' ? undefined : rest, signal))}`;
-  if (verb === 'colour') return `colour: ${(await tools.ask([{ question: 'Which?', options: [{ label: 'Red' }, { label: 'Blue' }], multiple: false }], signal)).join()}`;
-  return `prompt ${text}`;
-}
-
-const written = (approval: Approval): string => (typeof approval === 'string' ? approval : `no, ${approval.no}`);
-
-type Bench = Pipeline & {
-  worker: { stop(): Promise<void> };
-  /** Waits for the reply after `from` that has this in it. */
-  said(part: string, from?: number): Promise<ChatMessage>;
-  texts(): string[];
-  quoteWith(message: ChatMessage, text: string): Promise<void>;
-};
-
-async function withLeave(use: (bench: Bench) => Promise<void>, options: PipelineOptions = {}): Promise<void> {
-  await withPipeline({ ...options, environment: { PERMISSIONS: 'ask', ...options.environment } }, async (pipeline) => {
-    const worker = await pipeline.startWorker({ answer: askLeave });
-    await use({
-      ...pipeline, worker,
-      said: (part, from = 0) => until(part, () => pipeline.replies().slice(from).find(({ text }) => text.includes(part))),
-      texts: () => pipeline.replies().map(({ text }) => text),
-      quoteWith: async ({ phone: from, sid }, text) => void (await pipeline.twin.chat.receive(from, { text, quoted: sid })),
-    });
-  });
-}
 
 const question = 'May I run this command?';
 
@@ -233,73 +193,5 @@ test('a schedule neither answers nor commands nor stops, whatever it says', asyn
     } finally {
       await schedules.close();
     }
-  });
-}, 60_000);
-
-test('a plan is shown whole before the question, and decided by its buttons or in the person’s own words', async () => {
-  await withLeave(async (bench) => {
-    const { say, said, replies, quoteWith } = bench;
-    await say('plan # Steps\n\n1. Read **everything**\n2. Delete <!-- the --> `old` branch\u202e');
-    const asked = await said('Shall I begin?');
-    const [shown] = replies();
-    expect(shown?.text).toMatch(/^\*The plan\*/);
-    for (const words of ['Steps', 'everything', '<!-- the -->', '⟨U+202E⟩']) expect(shown?.text).toContain(words);
-    expect(asked.buttons.map(({ title }) => title)).toEqual(['Go', 'Go, edits unasked', 'Keep planning']);
-    for (const { title } of asked.buttons) expect(asked.text).toContain(`*${title}*: `);
-    await tap(bench, asked, 'Go, edits unasked');
-    await said('plan: {"go":{"edits":true}}');
-    await tap(bench, asked, 'Keep planning');
-    await said('That question is settled (Go, edits unasked).');
-
-    await say('plan B');
-    const second = await until('the second plan', () => replies().filter(({ text }) => text.includes('Shall I begin?'))[1]);
-    await quoteWith(second, 'use postgres');
-    await said('plan: {"keep":"use postgres"}');
-    await say('plan none');
-    expect((await said('wrote no plan down')).buttons).toHaveLength(3);
-    await say('go');
-    await said('plan: {"go":{"edits":false}}');
-    // A long one is a page.
-    await say(`plan ${'A sentence of the plan that says what is to be done. '.repeat(150)}THE END`);
-    const link = /http:\S+\/page\/\S+/.exec((await said('/page/')).text)?.[0] ?? '';
-    expect(await (await fetch(link)).text()).toContain('THE END');
-    await until('the question', () => replies().filter(({ text }) => text.includes('Shall I begin?')).length === 4);
-    await say('/permissions all');
-    await said('From the next task on: I work without asking');
-    await say('no');
-    await said('plan: {"keep":"no"}');
-    // In this mode only the plan is asked about.
-    const before = replies().length;
-    await say('run rm x');
-    await said('rm x: yes', before);
-    await say('write x');
-    await said('planning', before);
-    await say('plan C');
-    const last = await said('Shall I begin?', before);
-    expect(last.text).toContain('*Go*: I carry it out without asking');
-    await tap(bench, last, 'Go, edits unasked');
-    await said('plan: {"go":{"edits":false}}', before);
-  });
-}, 60_000);
-
-test('a command that is too long for the chat is on a page, with its end in the question', async () => {
-  await withLeave(async (bench) => {
-    const { say, said, replies } = bench;
-    // A person cannot send so long a text: it is short here and grows in the agent.
-    await bench.worker.stop();
-    const command = `${'echo "a line of a long command"\n'.repeat(400)}rm -rf the-end`;
-    await bench.startWorker({
-      answer: async (text, { tools, signal }) => written(await tools.approve(describeRequest('Bash', { command: text === 'longer' ? command.repeat(9) : command }), signal)),
-    });
-    await say('long');
-    const asked = await said(question);
-    expect(asked.text).toMatch(/It ends with:\n```\n[^]*rm -rf the-end\n```/);
-    const page = await (await fetch(/http:\S+\/page\/\S+/.exec(asked.text)?.[0] ?? '')).text();
-    expect(page.match(/a line of a long command/g)).toHaveLength(400);
-    await tap(bench, asked, 'No');
-    await said('no', 2);
-    await say('longer');
-    await said('too-long');
-    expect(replies().filter(({ text }) => text.startsWith(question))).toHaveLength(1);
   });
 }, 60_000);
