@@ -6,7 +6,7 @@ import type { Question } from './question.ts';
 import { cutPieces, endOf, showLine, showText, warningsAbout } from './shown-text.ts';
 
 /** Where a request that is too long for the chat is shown. */
-export type ApprovalPages = { pages: PageStore; publicUrl: string };
+export type ApprovalPages = { pages: Pick<PageStore, 'put'>; publicUrl: string };
 
 /**
  * What a question holds by itself (UTF-16 units, lines). A phone hides the end of a message that is much longer, and
