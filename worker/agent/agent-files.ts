@@ -27,8 +27,8 @@ export type AgentFiles = {
   read(file: string, most: number): Promise<Buffer>;
   /** Writes a file, with the directories above it; `mode` are its permissions. Throws when it cannot be written. */
   write(file: string, bytes: Buffer, mode?: number): Promise<void>;
-  /** Makes a directory, with those above it; one that is there is left as it is. Throws when it cannot be made. */
-  makeDirectory(directory: string): Promise<void>;
+  /** Makes a directory, with those above it; one that is there is left as it is, but for its permissions where `mode` names them. Throws when it cannot be made. */
+  makeDirectory(directory: string, mode?: number): Promise<void>;
 };
 
 const usualMode = 0o644;
@@ -57,8 +57,9 @@ const ownFiles: AgentFiles = {
     await writeFile(file, bytes, { mode });
     await chmod(file, mode);
   },
-  async makeDirectory(directory) {
+  async makeDirectory(directory, mode) {
     await mkdir(directory, { recursive: true });
+    if (mode !== undefined) await chmod(directory, mode);
   },
 };
 
@@ -77,8 +78,9 @@ function filesOf(user: AgentUser): AgentFiles {
       const { code, said } = await runAsAgent(user, 'mkdir -p -- "$2" && umask 077 && cat > "$1" && chmod "$3" "$1"', [file, path.dirname(file), mode.toString(8)], bytes);
       if (code !== 0) throw new Error(`${file} was not written: ${said}`);
     },
-    async makeDirectory(directory) {
-      const { code, said } = await runAsAgent(user, 'mkdir -p -- "$1"', [directory]);
+    async makeDirectory(directory, mode) {
+      const change = mode === undefined ? '' : ' && chmod "$2" "$1"';
+      const { code, said } = await runAsAgent(user, `mkdir -p -- "$1"${change}`, [directory, (mode ?? 0).toString(8)]);
       if (code !== 0) throw new Error(`${directory} was not made: ${said}`);
     },
   };

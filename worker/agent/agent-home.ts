@@ -74,7 +74,9 @@ export function createAgentHome({ dataDir, user, secrets, host, log, accounting,
       identity ??= giveIdentity(files, home);
       if (GITHUB_TOKEN) github ??= grantGithub(files, home, GITHUB_TOKEN);
       const [{ environment }, git] = await Promise.all([
-        reachModel(), github, identity, ...[home, temporary, ...directories].map((directory) => files.makeDirectory(directory)),
+        reachModel(), github, identity,
+        ...[home, temporary].map((directory) => files.makeDirectory(directory, 0o700)),
+        ...directories.map((directory) => files.makeDirectory(directory)),
       ]);
       const known = user?.isPicked ? usualName : user?.name;
       return (mark, model) =>
