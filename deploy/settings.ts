@@ -46,6 +46,7 @@ export const passedOn: Partial<Record<VariableName, readonly Role[]>> = {
   SCHEDULE_RUNS_PER_DAY: ['vm'],
   MAX_AGENTS: ['vm'],
   MAX_LIVE_AGENTS: ['vm'],
+  AGENT_MAX_PROCESSES: ['vm'],
   TRANSCRIBE_URL: ['vm'],
   TRANSCRIBE_MODEL: ['vm'],
   TRANSCRIBE_API_KEY: ['vm'],

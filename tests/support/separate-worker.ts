@@ -65,7 +65,7 @@ export async function startSeparateWorker(environment: Record<string, string>, a
   await until('the worker', () => {
     if (child.exitCode !== null) throw new Error(`the worker has ended: ${output}`);
     return output.includes('the worker is ready');
-  }, 30_000);
+  }, 60_000);
   return {
     process: child, pid, output: () => output,
     async stop(signal = 'SIGTERM') {

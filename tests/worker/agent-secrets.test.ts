@@ -96,7 +96,7 @@ async function breakIn(user: 'worker' | 'agent', isTried: (attack: string) => bo
 describe.skipIf(reason !== undefined)(`with an agent of another user${reason ? ` (not here: ${reason})` : ''}`, () => {
   test('nothing that the agent runs gets at a secret of the worker, whatever way it tries', async () => {
     await breakIn('worker', () => true, async ({ loot, files, house, worker }) => {
-      expect(loot.get('its own environment')).toMatch(/^uid=65534\(nobody\) gid=65534\(nogroup\) groups=65534\(nogroup\)$/m);
+      expect(loot.get('its own environment')).toMatch(/^uid=65534\(nobody\) gid=65534\(nogroup\) groups=65534\(nogroup\),\d+$/m);
       expect(loot.get('its own environment')).toMatch(/^CapEff:\s+0+$/m);
       expect(loot.get('its own environment')).toMatch(/^NoNewPrivs:\s+1$/m);
       expect(loot.get('its own environment')).toMatch(/^ANTHROPIC_API_KEY=sk-ant-api03-/m);
@@ -128,12 +128,13 @@ describe.skipIf(reason !== undefined)(`with an agent of another user${reason ? `
     });
   }, 200_000);
 
-  test('the same burglar gets them all where worker and agent are one user, as the log says', async () => {
+  test('where worker and agent are one user, as the log says, no environment shows a secret either', async () => {
     await breakIn('agent', (attack) => attack === 'its own environment' || attack === 'every environment', async ({ loot, house, worker }) => {
       expect(worker.output()).toContain('the agent runs as the worker’s own user: what it runs could read the worker’s secrets');
       const all = loot.get('every environment') ?? '';
-      // The model's key is there, too, since it is in the worker's environment; the agent's own holds a placeholder all the same.
-      for (const [name, secret] of Object.entries(house.secrets)) expect(all.includes(secret) ? name : '').toBe(name);
+      // It does look into the worker's own.
+      expect(all).toContain('SIDEPOCKET_ENVIRONMENT_FD=');
+      expect(Object.entries(house.secrets).filter(([, secret]) => all.includes(secret)).map(([name]) => name)).toEqual([]);
       expect(loot.get('its own environment')).not.toContain(house.secrets['model']);
     });
   }, 200_000);

@@ -38,7 +38,7 @@ export function pickUser({ dataDir, passwd }: PickOptions): AgentUser {
   const owner = statSync(dataDir, { throwIfNoEntry: false })?.uid;
   const isOurs = (uid: number): boolean => uid >= range.first && uid < range.first + range.count && !accounts.has(uid);
   if (owner !== undefined && isOurs(owner)) return userOf(owner);
-  if (owner !== undefined && owner !== process.getuid?.()) throw new Error(`${dataDir} belongs to the user ${owner}. Set AGENT_USER to that user’s name, or give the directory to root or away`);
+  if (owner !== undefined && owner !== process.getuid?.()) throw new Error(`${dataDir} belongs to the user ${owner}. Set AGENT_USER to that user’s name, or give the directory to root (chown -R root ${dataDir}), from whom the agent gets it`);
   if (owner === undefined) mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   return userOf(agree(path.join(dataDir, noteName), findFree(dataDir, range, accounts), isOurs));
 }
