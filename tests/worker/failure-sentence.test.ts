@@ -16,7 +16,7 @@ test.each([
 });
 
 test('each failure has one sentence of its own that says what helps', () => {
-  const kinds: FailureKind[] = ['died', 'silent', 'model-away', 'overloaded', 'signed-out', 'no-credit', 'usage-limit', 'no-model', 'too-long', 'unreadable', 'broken'];
+  const kinds: FailureKind[] = ['died', 'no-memory', 'no-processes', 'silent', 'model-away', 'overloaded', 'signed-out', 'no-credit', 'usage-limit', 'no-model', 'too-long', 'unreadable', 'broken'];
   const sentences = kinds.map((kind) => failureSentence(kind));
   expect(new Set(sentences).size).toBe(kinds.length);
   for (const sentence of sentences) {
