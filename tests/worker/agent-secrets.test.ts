@@ -87,7 +87,7 @@ async function breakIn(user: 'worker' | 'agent', isTried: (attack: string) => bo
     })).filter(([name]) => isTried(name)));
     wanted = ['leak.txt', 'out.txt', `/proc/${worker.pid}/environ`, '/proc/self/environ', '/etc/shadow', '/root/.profile'];
     await house.say('break in');
-    await until('the burglar’s report', () => house.replies().some((reply) => reply.text.includes('/etc/shadow')), 150_000, 100);
+    await until('the burglar’s report', () => house.replies().some((reply) => reply.text.includes('/etc/shadow')), 400_000, 100);
     const files = await filesOf(house.dataDir);
     await use({ loot: new Map(Object.keys(plan).map((name, index) => [name, files.get(path.join(house.workspace, 'loot', String(index))) ?? ''])), files, house, worker });
   });
@@ -126,7 +126,7 @@ describe.skipIf(reason !== undefined)(`with an agent of another user${reason ? `
       expect(worker.output()).toContain('the agent runs as a user of its own');
       for (const secret of Object.values(house.secrets)) expect(worker.output()).not.toContain(secret);
     });
-  }, 200_000);
+  }, 450_000);
 
   test('where worker and agent are one user, as the log says, no environment shows a secret either', async () => {
     await breakIn('agent', (attack) => attack === 'its own environment' || attack === 'every environment', async ({ loot, house, worker }) => {
