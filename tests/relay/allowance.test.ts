@@ -89,5 +89,5 @@ test('on Fly the proxy is believed, and a machine of the private network is not'
 
 test('TRUST_PROXY is a number, fly, or addresses and ranges', () => {
   expect(['0', '1', ' 2 ', '10'].map(parseProxyTrust)).toEqual([0, 1, 2, 10]);
-  for (const wrong of ['11', '-1', '1.5', 'Fly', 'yes', '10.0.0.0/33', '10.0.0.0/', '10.0.0.0/8/8', '::1/129', '1.2.3', 'proxy.example', '10.0.0.1,', '10.0.0.1;10.0.0.2']) expect(() => parseProxyTrust(wrong), wrong).toThrow(RangeError);
+  for (const wrong of ['11', '-1', '1.5', 'Fly', 'yes', '10.0.0.0/33', '10.0.0.0/', '10.0.0.0/8/8', '::1/129', '1.2.3', 'proxy.example', '10.0.0.1,', '10.0.0.1;10.0.0.2']) expect(() => parseProxyTrust(wrong), `of ${wrong}`).toThrow(RangeError);
 });

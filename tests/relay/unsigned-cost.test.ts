@@ -98,7 +98,7 @@ const parameters = (count: number): string => Array.from({ length: count }, (_, 
 test('a form with too many parameters is refused before it is parsed, however they are separated, and one with 200 is looked at', async () => {
   await withDoor(async ({ checks, send }) => {
     for (const body of [parameters(mostParameters + 1), 'a&'.repeat(32_000), '&'.repeat(mostParameters), ';'.repeat(mostParameters), 'a=1;'.repeat(mostParameters), `${'x'.repeat(60_000)}${'&'.repeat(mostParameters)}`]) {
-      expect(await send(post({ body })), body.slice(0, 20)).toBe('413');
+      expect(await send(post({ body })), `with ${body.slice(0, 20)}`).toBe('413');
     }
     const pieces = Array.from({ length: 10 }, () => `${'&a'.repeat(30)}`).map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`).join('');
     expect(await send(`${post({ body: '' }).replace('Content-Length: 0', 'Transfer-Encoding: chunked')}${pieces}0\r\n\r\n`)).toBe('413');
@@ -114,7 +114,7 @@ test('what has not the form of one signature is never parsed or hashed', async (
   expect(forms.filter((text) => looksSigned(text))).toEqual([]);
   expect([looksSigned(undefined), looksSigned([formed]), looksSigned(formed)]).toEqual([false, false, true]);
   await withDoor(async ({ checks, send }) => {
-    for (const signatures of [[], [formed, formed], ...forms.map((text) => [text])]) expect(await send(post({ signatures, body: 'right=yes' })), JSON.stringify(signatures)).toBe('403');
+    for (const signatures of [[], [formed, formed], ...forms.map((text) => [text])]) expect(await send(post({ signatures, body: 'right=yes' })), `signed ${JSON.stringify(signatures)}`).toBe('403');
     expect(checks).toHaveLength(0);
   });
 });
@@ -207,7 +207,7 @@ test('all bodies together have so much room: the one that takes longest gives wa
       bodies.read(request, { keep: true }).then(
         ({ body, release }) => {
           release();
-          outcomes.push(`${name} ${body.length}`);
+          return outcomes.push(`${name} ${body.length}`);
         },
         (error: unknown) => outcomes.push(`${name} ${error instanceof BadRequest ? error.status : String(error)}`),
       ).finally(() => response.end());
