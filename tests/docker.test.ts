@@ -96,7 +96,7 @@ test('the VM gives the agent its tools and a user of its own, and starts the wor
 test('compose gives each process every variable that it reads, and none of the other’s', () => {
   const [relay, vm] = [environmentOf('relay'), environmentOf('vm')];
   // What the image or this file decides, and what only a VM that sleeps needs.
-  const given = new Set(['HOST', 'AGENT_USER', 'DATA_DIR', 'IMAGES_DIR', 'CHROMIUM_PATH', 'FLY_MACHINE_ID', 'IDLE_MINUTES', 'WAKE_URL', 'WAKE_SECRET']);
+  const given = new Set(['HOST', 'AGENT_USER', 'DATA_DIR', 'IMAGES_DIR', 'CHROMIUM_PATH', 'FLY_MACHINE_ID', 'IDLE_MINUTES']);
   expect(Object.keys(relay).toSorted()).toEqual(variablesOf('relay/config.ts').filter((name) => !given.has(name)).toSorted());
   expect(Object.keys(vm).toSorted()).toEqual(variablesOf('worker/config.ts').filter((name) => !given.has(name)).toSorted());
   for (const service of [relay, vm]) for (const [name, value] of Object.entries(service)) expect([name, value]).toEqual([name, expect.stringMatching(/^(\d+|vm|redis:\/\/default:\$\{REDIS_PASSWORD\}@redis:6379|\$\{[A-Z_]+(:-[\w]*|:\?[\w .]+)\})$/)]);
@@ -112,6 +112,23 @@ test('compose publishes the relay alone, and on this machine only; each service 
   expect(service('relay')).toMatch(/cap_drop: \[ALL\]\n(?!.*cap_add)/);
   expect(service('vm')).toContain('cap_drop: [ALL]\n    cap_add: [CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETPCAP, SETUID]');
   expect(service('redis')).toContain('${REDIS_PASSWORD:?');
+});
+
+test('in compose the VM shares no network with the relay, Redis leads nowhere, and what both need of the simulator is in the networks of both', () => {
+  const networksOf = (service: string): string[] => {
+    const listed = /^ {4}networks: \[(.*)\]$/m.exec(block(compose, 'services', service))?.[1];
+    return listed?.split(', ') ?? [...block(compose, 'services', service, 'networks').matchAll(/^ {6}([\w-]+):/gm)].map((match) => match[1] ?? '');
+  };
+  const [redis, relay, vm, simulator] = ['redis', 'relay', 'vm', 'simulator'].map(networksOf);
+  expect(relay?.filter((name) => vm?.includes(name))).toEqual([]);
+  expect(redis).toEqual(['relay-redis', 'vm-redis']);
+  for (const name of redis ?? []) expect(block(compose, 'networks')).toContain(`  ${name}: { internal: true }`);
+  for (const part of [relay, vm]) {
+    expect(part?.filter((name) => redis?.includes(name))).toHaveLength(1);
+    expect(part?.filter((name) => !redis?.includes(name) && simulator?.includes(name))).toHaveLength(1);
+  }
+  // Both reach it by the name that their addresses have.
+  for (const name of ['front', 'internet']) expect(block(compose, 'services', 'simulator', 'networks')).toContain(`${name}: { aliases: [twilio.simulator.localhost] }`);
 });
 
 /** Runs docker/redis.sh with an entry point that only shows what it is given. */

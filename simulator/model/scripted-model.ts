@@ -22,6 +22,8 @@ export type ScriptedModelOptions = {
   /** 0, the default, takes a free one. */
   port?: number;
   host?: string;
+  /** Listens on all of this machine's addresses; `host` is then only the name in its address. */
+  everywhere?: boolean;
   /** Think time before each answer, in milliseconds. */
   delayMs?: number;
   /** Stories that are asked before the standard ones. */
@@ -39,12 +41,12 @@ export type ScriptedModelOptions = {
  * @throws Error when the port is taken or the host is not one of this machine
  */
 export async function runScriptedModel(options: ScriptedModelOptions = {}): Promise<ScriptedModel> {
-  const { port = 0, host = '127.0.0.1', delayMs = 0, stories = [], quiet = false, withCache = false, log } = options;
+  const { port = 0, host = '127.0.0.1', everywhere = false, delayMs = 0, stories = [], quiet = false, withCache = false, log } = options;
   const requests: ModelRequest[] = [];
   const faults = createFaults();
   const bill: BillEntry[] = [];
   const server = createServer(createMessagesApi({ delayMs, stories, quiet, requests, faults, bill, withCache, log }));
-  const listeningOn = await listen(server, port, host);
+  const listeningOn = await listen(server, port, host, everywhere);
   let stopped: Promise<void> | undefined;
   const close = () =>
     new Promise<void>((resolve) => {
@@ -60,10 +62,10 @@ export async function runScriptedModel(options: ScriptedModelOptions = {}): Prom
   };
 }
 
-function listen(server: Server, port: number, host: string): Promise<number> {
+function listen(server: Server, port: number, host: string, everywhere: boolean): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(new Error(`The scripted model cannot listen on ${host}:${port}: ${error.message}`)));
-    server.listen(port, host, () => {
+    server.listen(port, everywhere ? undefined : host, () => {
       const address = server.address();
       resolve(typeof address === 'object' && address ? address.port : port);
     });

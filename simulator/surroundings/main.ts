@@ -19,7 +19,7 @@ await runProcess(log, async () => {
   const surroundings = await runSurroundings({
     account: { accountSid: env.TWILIO_ACCOUNT_SID, authToken: env.TWILIO_AUTH_TOKEN, number: env.TWILIO_WHATSAPP_NUMBER },
     phones: env.ALLOWED_SENDERS, relayUrl: env.PUBLIC_URL, redisUrl: env.REDIS_URL, log,
-    host: twilio.hostname, ports: { twilio: Number(twilio.port), model: Number(model.port), phone: 4040 }, phoneHost: '0.0.0.0',
+    host: twilio.hostname, everywhere: true, ports: { twilio: Number(twilio.port), model: Number(model.port), phone: 4040 }, phoneHost: '0.0.0.0',
   });
   // Where `npm run send` looks for the phone.
   await mkdir('.sidepocket', { recursive: true });

@@ -15,8 +15,10 @@ export type SurroundingsOptions = {
   /** The relay, where the product takes messages. */
   relayUrl: string;
   redisUrl: string;
-  /** The name by which the product's processes reach this one, which is listened on. */
+  /** The name by which the product's processes reach this one. */
   host: string;
+  /** Listens on all of this machine's addresses, since the processes are in different networks; else on what the name leads to. */
+  everywhere?: boolean;
   ports: { twilio: number; model: number; phone: number };
   /** The address that the phone page is served on. */
   phoneHost: string;
@@ -26,12 +28,12 @@ export type SurroundingsOptions = {
 export type Surroundings = Running & { twilioUrl: string; modelUrl: string; phoneUrl: string };
 
 /** Runs what surrounds the product on the internet, for one that runs somewhere else, such as in containers: a Twilio, a model and the phone page. */
-export async function runSurroundings({ account, phones, relayUrl, redisUrl, host, ports, phoneHost, log }: SurroundingsOptions): Promise<Surroundings> {
+export async function runSurroundings({ account, phones, relayUrl, redisUrl, host, everywhere = false, ports, phoneHost, log }: SurroundingsOptions): Promise<Surroundings> {
   const releasers = createReleasers(log);
   try {
-    const model = await runScriptedModel({ host, port: ports.model });
+    const model = await runScriptedModel({ host, everywhere, port: ports.model });
     releasers.add('model', () => model.stop());
-    const twin = await runTwin({ ...account, phones, host, port: ports.twilio, webhookUrl: `${relayUrl}/webhook#ct=2000&rt=4000&rc=3&rp=5xx,ct,rt` });
+    const twin = await runTwin({ ...account, phones, host, everywhere, port: ports.twilio, webhookUrl: `${relayUrl}/webhook#ct=2000&rt=4000&rc=3&rp=5xx,ct,rt` });
     releasers.add('Twilio', () => twin.stop());
     const redis = new Redis(redisUrl);
     redis.on('error', (error: Error) => log.debug({ err: error }, 'Redis'));

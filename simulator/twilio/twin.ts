@@ -29,6 +29,8 @@ export type TwinOptions = {
   port?: number;
   /** The address to listen on; 127.0.0.1 unless given. */
   host?: string;
+  /** Listens on all of this machine's addresses; `host` is then only the name in the addresses it gives out. */
+  everywhere?: boolean;
   accountSid: string;
   authToken: string;
   /** API keys (SK…) with their secrets that may call the REST API too. */
@@ -68,7 +70,7 @@ export type Twin = {
  * @throws RangeError for invalid options; Error when the port cannot be had.
  */
 export async function runTwin(options: TwinOptions): Promise<Twin> {
-  const { host = '127.0.0.1', port = 0, log = silentLog, phones = [], pace } = options;
+  const { host = '127.0.0.1', everywhere = false, port = 0, log = silentLog, phones = [], pace } = options;
   if (!E164.test(options.number)) throw new RangeError(`"${options.number}" is not a phone number in E.164, such as +15551230001.`);
   const addresses = new Addresses();
   for (const phone of phones) addresses.check(phone);
@@ -76,7 +78,7 @@ export async function runTwin(options: TwinOptions): Promise<Twin> {
   const account: Account = { sid, authToken, number, apiKeys };
   const sender = createSender(options);
   const server = createServer();
-  const site = await listen(server, port, host);
+  const site = await listen(server, port, host, everywhere);
   const background = new Background(log);
   const memory = new TwinMemory();
   const faults = new Faults();
@@ -137,10 +139,10 @@ function createApp({ account, addresses, sender, messages, contents, delivery, f
   return app;
 }
 
-function listen(server: Server, port: number, host: string): Promise<string> {
+function listen(server: Server, port: number, host: string, everywhere: boolean): Promise<string> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(new Error(`The Twilio twin cannot listen on ${host}:${port}: ${error.message}`)));
-    server.listen(port, host, () => {
+    server.listen(port, everywhere ? undefined : host, () => {
       const { port: taken } = server.address() as AddressInfo;
       resolve(`http://${host.includes(':') ? `[${host}]` : host}:${taken}`);
     });
