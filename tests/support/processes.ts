@@ -12,8 +12,10 @@ export async function crash(child: Child): Promise<void> {
   await child.exited;
 }
 
-/** Starts a worker as a process of its own, with the agent of worker-main.ts, and waits until it is ready. */
-export async function startWorkerProcess(pipeline: Pipeline, environment: Record<string, string> = {}): Promise<Child & { logFile: string }> {
+type WorkerProcess = Child & { logFile: string; url: string };
+
+/** Starts a worker as a process of its own, with the agent of worker-main.ts. It may have ended by now. */
+export async function beginWorkerProcess(pipeline: Pipeline, environment: Record<string, string> = {}): Promise<WorkerProcess> {
   await mkdir(pipeline.dataDir, { recursive: true });
   const port = await freePort(0);
   const logFile = path.join(pipeline.dataDir, `worker-${port}.log`);
@@ -21,8 +23,14 @@ export async function startWorkerProcess(pipeline: Pipeline, environment: Record
     entry: 'tests/support/worker-main.ts', logFile, searchPath: process.env['PATH'] ?? '',
     environment: { ...pipeline.environment, PORT: String(port), WORKER_ID: 'vm', STOP_SECONDS: '4', TEST_LEASE_MS: String(scaled(1500)), ...environment },
   });
-  await untilReady(child, `http://127.0.0.1:${port}/health`, logFile);
-  return { ...child, logFile };
+  return { ...child, logFile, url: `http://127.0.0.1:${port}` };
+}
+
+/** The same, and waits until it is ready. */
+export async function startWorkerProcess(pipeline: Pipeline, environment: Record<string, string> = {}): Promise<WorkerProcess> {
+  const worker = await beginWorkerProcess(pipeline, environment);
+  await untilReady(worker, `${worker.url}/health`, worker.logFile);
+  return worker;
 }
 
 /** Starts the relay as a process of its own, at the pipeline's address, and waits until it is ready. */

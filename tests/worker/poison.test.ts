@@ -4,7 +4,7 @@ import type { Message } from '../../shared/message.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
-import { startWorkerProcess } from '../support/processes.ts';
+import { beginWorkerProcess, startWorkerProcess } from '../support/processes.ts';
 import { newSid } from '../support/relay-bench.ts';
 import { until } from '../support/until.ts';
 
@@ -17,8 +17,9 @@ test('a message that freezes the worker is given up after three times, in a sent
     const guarded = { GUARD_TICK_MS: '100' };
     await pipeline.say('freeze it');
     for (let time = 1; time <= 3; time += 1) {
-      const worker = await startWorkerProcess(pipeline, guarded);
       if (time === 3) await pipeline.say('hello', otherPhone);
+      // It is frozen and ended, maybe before it is ready.
+      const worker = await beginWorkerProcess(pipeline, guarded);
       expect(await worker.exited).toEqual({ code: null, signal: 'SIGKILL' });
       expect(Object.values(await attemptsOf(pipeline))).toContain(String(time));
       expect(texts(pipeline)).toEqual([]);
