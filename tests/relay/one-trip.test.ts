@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { parseRelayConfig } from '../../relay/config.ts';
 import { runRelay } from '../../relay/relay.ts';
 import { keys } from '../../shared/keys.ts';
-import { withPipeline } from '../support/pipeline.ts';
+import { phone, withPipeline } from '../support/pipeline.ts';
 import { runProxy } from '../support/proxy.ts';
 import { messageForm, signatureFor } from '../support/relay-bench.ts';
 import { scaled } from '../support/machine-speed.ts';
@@ -34,6 +34,13 @@ test('what a webhook wants of Redis goes out in one piece, and the answer waits 
       expect(sent).toHaveLength(1);
       const commands = [...(sent[0] ?? '').matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g)].map(([, name]) => name);
       expect(commands).toEqual(['multi', 'eval', 'evalsha', 'eval', 'exec']);
+      // A person's other address, once a webhook has named both, costs no trip more.
+      const userId = 'whatsapp:US.13491208655302741918';
+      expect(await post(messageForm({ ExternalUserId: userId }))).toBe(200);
+      const [before, alone] = [pieces.length, messageForm({ From: userId, ExternalUserId: userId })];
+      expect(await post(alone)).toBe(200);
+      expect(pieces).toHaveLength(before + 1);
+      expect(await redis.hget(keys.message(alone['MessageSid'] ?? ''), 'conversation')).toBe(phone);
     } finally {
       await relay.stop();
       await proxy.stop();

@@ -195,3 +195,23 @@ test('a message is taken in with one trip to Redis', async () => {
     }
   });
 });
+
+test('answers go to the address that wrote last, also when an older message comes late; what a message proves is kept with it', async () => {
+  await withIntake(async ({ redis, accept }) => {
+    const send = async (address: string, at: string, sid: string, proven: string[] = []): Promise<string> =>
+      (await accept({ id: `SM${sid.repeat(32)}`, conversation: phone, at, text: 'x', media: [] }, { address, conversation: phone, proven, rivals: [] })).outcome;
+    const address = async (): Promise<string | null> => await redis.hget(keys.conversation(phone), 'address');
+    expect(await send(phone, '2026-01-01T00:00:00.000Z', '1')).toBe('new');
+    expect(await address()).toBeNull();
+    expect(await send('US.1349', '2026-01-01T00:00:02.000Z', '2', ['US.1349'])).toBe('new');
+    expect(await send(phone, '2026-01-01T00:00:01.000Z', '3')).toBe('new');
+    expect(await address()).toBe('US.1349');
+    expect(await redis.hgetall(keys.aliases)).toEqual({ 'US.1349': phone });
+    expect(await send(phone, '2026-01-01T00:00:03.000Z', '4')).toBe('new');
+    expect(await address()).toBe(phone);
+    // A sender who belongs elsewhere: nothing is stored, and no turn stays behind.
+    const elsewhere = { id: `SM${'5'.repeat(32)}`, conversation: 'US.1349', at: '2026-01-01T00:00:04.000Z', text: 'x', media: [] };
+    expect(await accept(elsewhere, { address: 'US.1349', conversation: 'US.1349', proven: [], rivals: [], check: 'US.1349' })).toEqual({ outcome: 'elsewhere', conversation: phone });
+    expect(await redis.exists(keys.message(elsewhere.id), keys.inbox('US.1349'), keys.job('turns', elsewhere.id))).toBe(0);
+  });
+});
