@@ -39,7 +39,9 @@ function toRegistry(now: Standing): Registry {
   const turns = new Gauge({ name: 'sidepocket_turns', help: 'Turns by their state', labelNames: ['state'], registers });
   const replies = new Counter({ name: 'sidepocket_replies_total', help: 'Replies by the status that they came to', labelNames: ['status'], registers });
   const failures = new Counter({ name: 'sidepocket_delivery_failures_total', help: "Refused and failed sends by Twilio's code", labelNames: ['code'], registers });
-  const spend = new Gauge({ name: 'sidepocket_spend_dollars', help: "What Claude has cost by its own estimate, in UTC's day and month", labelNames: ['time'], registers });
+  const spend = new Gauge({ name: 'sidepocket_spend_dollars', help: "What Claude has cost by the table of prices, in UTC's day and month", labelNames: ['time'], registers });
+  const tokens = new Gauge({ name: 'sidepocket_model_tokens', help: "Tokens in UTC's day by the kinds that are priced apart", labelNames: ['kind'], registers });
+  const requests = new Gauge({ name: 'sidepocket_model_requests', help: 'Requests to the model: answered in UTC’s day, of it not settled, and under way', labelNames: ['state'], registers });
   const waiting = new Gauge({ name: 'sidepocket_messages_waiting', help: 'Messages that have no answer yet', registers });
   const awake = new Gauge({ name: 'sidepocket_vm_awake', help: '1 while a worker shows signs of life', registers });
   for (const [state, count] of Object.entries(now.turns)) turns.set({ state }, count);
@@ -47,6 +49,12 @@ function toRegistry(now: Standing): Registry {
   for (const [code, count] of Object.entries(now.failures)) failures.inc({ code }, count);
   spend.set({ time: 'day' }, now.spentToday);
   spend.set({ time: 'month' }, now.spentThisMonth);
+  const { input, output, cacheWrite5m, cacheWrite1h, cacheRead } = now.use;
+  const kinds = { input, output, cache_write_5m: cacheWrite5m, cache_write_1h: cacheWrite1h, cache_read: cacheRead };
+  for (const [kind, count] of Object.entries(kinds)) tokens.set({ kind }, count);
+  requests.set({ state: 'answered' }, now.use.requests);
+  requests.set({ state: 'not settled' }, now.use.unsettled);
+  requests.set({ state: 'open' }, now.modelRequestsOpen);
   waiting.set(now.messagesWaiting);
   awake.set(now.isAwake ? 1 : 0);
   return registry;

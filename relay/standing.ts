@@ -2,8 +2,8 @@ import { keys } from '../shared/keys.ts';
 import type { Turns } from '../shared/queues.ts';
 import type { Redis } from '../shared/redis.ts';
 import { readReplyCounts } from '../shared/reply-counts.ts';
-import { dayOf, total } from '../shared/spend.ts';
-import type { Spend } from '../shared/spend.ts';
+import { dayOf, total, totalUse } from '../shared/spend.ts';
+import type { ModelUse, Spend } from '../shared/spend.ts';
 import { createVmState } from '../shared/vm-state.ts';
 
 /** How things stand in Redis, in numbers: turns by state, replies by status and failures by Twilio's code since the beginning, and dollars. */
@@ -13,14 +13,18 @@ export type Standing = {
   failures: Record<string, number>;
   spentToday: number;
   spentThisMonth: number;
+  /** What the model's requests have used today, over all conversations, and how many are under way. */
+  use: ModelUse;
+  modelRequestsOpen: number;
   messagesWaiting: number;
   isAwake: boolean;
 };
 
 /** Reads it. Throws when Redis is away. */
 export async function readStanding(redis: Redis, turns: Turns, spend: Spend, now: number): Promise<Standing> {
-  const [states, counts, spending, waiting, awake] = await Promise.all([
+  const [states, counts, spending, waiting, awake, use, open] = await Promise.all([
     turns.queue.getJobCounts('waiting', 'active', 'delayed', 'failed', 'completed'), readReplyCounts(redis), spend.read(dayOf(now)), createVmState(redis).waiting(), redis.exists(keys.heartbeat),
+    spend.use(dayOf(now)), redis.hlen(keys.modelOpen),
   ]);
   return {
     turns: states,
@@ -28,6 +32,7 @@ export async function readStanding(redis: Redis, turns: Turns, spend: Spend, now
     failures: counts.codes,
     spentToday: total(spending.today).costUsd,
     spentThisMonth: total(spending.month).costUsd,
+    use: totalUse(use), modelRequestsOpen: open,
     messagesWaiting: waiting.messages,
     isAwake: awake === 1,
   };

@@ -20,7 +20,7 @@ export type OpenRequest = {
   day: string;
   /** ms since 1970. */
   at: number;
-  /** What it may cost at most, held back from the budget while its cost is not known. */
+  /** What it may cost at most, held back from the budgets for as long as it is open; a later booking may know better. */
   most: number;
   /** What it is taken to have cost when that never becomes known. */
   likely: number;
@@ -113,7 +113,7 @@ const addLua = `
 const bookScript: Script = {
   name: 'sidepocketModelBook',
   keys: 4,
-  // KEYS: open requests, the day's sums, the month's, the turn's. ARGV: id, amounts up to now by field, 'open', 'settled' or 'unsettled'.
+  // KEYS: open requests, the day's sums, the month's, the turn's. ARGV: id, amounts up to now by field, 'open', 'settled' or 'unsettled', most.
   lua: `${addLua}
     local raw = redis.call('HGET', KEYS[1], ARGV[1])
     if not raw then return 0 end
@@ -123,7 +123,7 @@ const bookScript: Script = {
       note.booked[field] = amount
     end
     if ARGV[3] == 'open' then
-      note.held = math.max(note.most - (note.booked.usd or 0), 0)
+      note.held = math.max(tonumber(ARGV[4]) - note.booked.usd, 0)
       redis.call('HSET', KEYS[1], ARGV[1], cjson.encode(note))
       return 1
     end
@@ -162,9 +162,9 @@ const orphanScript: Script = {
 const Answer = z.enum(['open', 'day', 'turn', 'wait']);
 
 export function createModelRequests(redis: Redis): ModelRequests {
-  const book = async ({ id, day, turn }: OpenRequest, booking: Booking, state: string): Promise<void> => {
+  const book = async ({ id, day, turn, most }: OpenRequest, booking: Booking, state: string): Promise<void> => {
     await runScript(redis, bookScript, [
-      keys.modelOpen, keys.spend(day), keys.spend(monthOf(day)), keys.spendTurn(turn), id, JSON.stringify(amountsOf(booking)), state,
+      keys.modelOpen, keys.spend(day), keys.spend(monthOf(day)), keys.spendTurn(turn), id, JSON.stringify(amountsOf(booking)), state, most,
     ]);
   };
   return {

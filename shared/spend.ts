@@ -192,6 +192,14 @@ export function total(spending: Spending): Spent {
   return { ...sum, costUsd: Math.round(sum.costUsd * 1e6) / 1e6 };
 }
 
+/** The sum over all conversations. */
+export function totalUse(use: ReadonlyMap<string, ModelUse>): ModelUse {
+  const sum = parseUse({});
+  const names = Object.keys(sum) as (keyof ModelUse)[];
+  for (const one of use.values()) for (const name of names) sum[name] += one[name];
+  return sum;
+}
+
 /** The day, `YYYY-MM-DD`, that a person's calendar shows at a moment (ms since 1970). Without their time zone (IANA name) it is the day in UTC. */
 export function dayOf(ms: number, timezone = 'UTC'): string {
   // A format takes several milliseconds to make, on the way of every answer.

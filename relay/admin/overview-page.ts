@@ -14,7 +14,7 @@ export type OverviewFrame = { token: string; mayWrite: boolean; said: string; wa
 
 /** The overview as a page. */
 export function overviewPage(overview: Overview, { token, mayWrite, said, warning }: OverviewFrame): string {
-  const { now, turns, conversations, spend, monthUsd } = overview;
+  const { now, turns, conversations, spend, monthUsd, unsettled } = overview;
   const total = spend.reduce((sum, { costUsd }) => sum + costUsd, 0);
   return adminPage(
     { title: 'Overview', path: '/admin', token },
@@ -23,7 +23,7 @@ ${warning !== undefined && html`<section class="card" role="alert"><p class="bad
 ${said && html`<p class="said" role="status">${said}</p>`}
 <div class="tiles">${tiles(overview)}</div>
 ${deadLetters(overview, token, mayWrite)}
-<section class="card"><header><h2>Spent</h2><span class="soft small">${dollars(total)} in 30 days, ${dollars(monthUsd)} this month</span></header>${spendPlot(spend)}</section>
+<section class="card"><header><h2>Spent</h2><span class="soft small">${dollars(total)} in 30 days, ${dollars(monthUsd)} this month${unsettled.unsettled > 0 && html`, ${counted(unsettled.unsettled, 'request')} not settled (about ${dollars(unsettled.unsettledUsd)})`}</span></header>${spendPlot(spend)}</section>
 <div class="pair"><section class="card"><header><h2>Turns</h2><a class="small" href="/admin/queues/queue/turns">all</a></header><ul class="rows">${turns.slice(0, 12).map((turn) => turnRow(turn, now))}</ul>${turns.length === 0 && html`<p class="soft">None yet. Send a message to begin.</p>`}</section>
 <div class="stack"><section class="card"><header><h2>Conversations</h2></header><ul class="rows">${conversations.map((line) => conversationRow(line, now))}</ul>${conversations.length === 0 && html`<p class="soft">Nobody has written yet.</p>`}</section>
 <section class="card"><header><h2>Speed</h2></header>${speed(overview)}</section>

@@ -6,8 +6,8 @@ import type { Turns } from '../../shared/queues.ts';
 import type { Redis } from '../../shared/redis.ts';
 import { Reply } from '../../shared/reply.ts';
 import { readFailures } from '../../shared/reply-counts.ts';
-import { dayOf } from '../../shared/spend.ts';
-import type { Spend, Spent } from '../../shared/spend.ts';
+import { dayOf, monthOf, totalUse } from '../../shared/spend.ts';
+import type { ModelUse, Spend, Spent } from '../../shared/spend.ts';
 import { spreadOf } from '../samples.ts';
 import type { Samples, Spread } from '../samples.ts';
 import { readTurnLines } from './turn-line.ts';
@@ -32,6 +32,8 @@ export type Overview = {
   failedReplies: Reply[];
   spend: ({ day: string } & Spent)[];
   monthUsd: number;
+  /** Requests of this month of which the whole cost never became known. */
+  unsettled: Pick<ModelUse, 'unsettled' | 'unsettledUsd'>;
   ack: Spread | undefined;
   answer: Spread | undefined;
   versions: [name: string, version: string][];
@@ -53,8 +55,8 @@ const mostShown = 30;
 /** Reads it all, in a handful of trips to Redis. Nothing is read before somebody asks. */
 export async function readOverview({ redis, turns, spend, acks, versions }: OverviewParts, now: number): Promise<Overview> {
   const today = dayOf(now);
-  const [vm, numbers, lines, days, spending, failedReplies, redisVersion] = await Promise.all([
-    readVm(redis), redis.smembers(keys.conversations), readTurnLines(turns, mostShown), spend.days(today, 30), spend.read(today), readFailedReplies(redis), readRedisVersion(redis),
+  const [vm, numbers, lines, days, spending, use, failedReplies, redisVersion] = await Promise.all([
+    readVm(redis), redis.smembers(keys.conversations), readTurnLines(turns, mostShown), spend.days(today, 30), spend.read(today), spend.use(monthOf(today)), readFailedReplies(redis), readRedisVersion(redis),
   ]);
   const boxes = await readBoxes(redis, numbers.toSorted());
   return {
@@ -64,6 +66,7 @@ export async function readOverview({ redis, turns, spend, acks, versions }: Over
     deadTurns: await byTurn(redis, boxes.flatMap(({ dead }) => dead)),
     spend: days,
     monthUsd: [...spending.month.values()].reduce((sum, { costUsd }) => sum + costUsd, 0),
+    unsettled: totalUse(use),
     ack: spreadOf(acks.all()),
     answer: spreadOf(lines.flatMap(({ state, tookMs }) => (state === 'done' && tookMs !== undefined ? [tookMs] : []))),
   };

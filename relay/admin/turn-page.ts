@@ -32,15 +32,16 @@ ${mayWrite && retryable.length > 0 && html`<div class="actions">${actionButton(`
   );
 }
 
-function facts({ state, conversation, addedAt, startedAt, finishedAt, attempts, worker, result, messages }: TurnStory): Html {
+function facts({ state, conversation, addedAt, startedAt, finishedAt, attempts, worker, result, use, messages }: TurnStory): Html {
   const firstAt = messages[0] ? Date.parse(messages[0].at) : addedAt;
   const rows: [string, string | undefined][] = [
     ['With', conversation],
     ['First message', momentWords(firstAt)],
     [state === 'failed' ? 'Failed after' : 'Answered after', finishedAt === undefined ? undefined : durationWords(finishedAt - firstAt)],
     ['Claude worked', result && durationWords(result.durationMs)],
-    ['Cost', result && dollars(result.costUsd)],
+    ['Cost', result ? dollars(result.costUsd) : use.costUsd > 0 ? dollars(use.costUsd) : undefined],
     ['Tokens', result && `${result.inputTokens.toLocaleString('en')} in, ${result.outputTokens.toLocaleString('en')} out`],
+    ['Not settled', use.unsettled > 0 ? `${counted(use.unsettled, 'request')}, about ${dollars(use.unsettledUsd)}` : undefined],
     ['Began', startedAt === undefined ? undefined : momentWords(startedAt)],
     ['Attempts', String(attempts)],
     ['Worker', worker],

@@ -4,6 +4,8 @@ import { keys } from '../../shared/keys.ts';
 import type { TurnData, TurnMessage, TurnResult, Turns } from '../../shared/queues.ts';
 import type { Redis } from '../../shared/redis.ts';
 import { Reply } from '../../shared/reply.ts';
+import { createSpend } from '../../shared/spend.ts';
+import type { ModelUse } from '../../shared/spend.ts';
 import { turnState } from './turn-line.ts';
 import type { TurnState } from './turn-line.ts';
 
@@ -24,6 +26,8 @@ export type TurnStory = {
   steps: Step[];
   replies: Reply[];
   result: TurnResult | undefined;
+  /** What the turn has used by the account, all of its attempts together; it is there for one that failed, too. */
+  use: ModelUse;
   failure: string | undefined;
   /** Those of its messages that were given up and can be tried again. */
   retryable: string[];
@@ -41,13 +45,13 @@ export function createTurnStories(redis: Redis, turns: Turns, failed: FailedMess
   };
   const tell = async (job: Job<TurnData, TurnResult>, id: string): Promise<TurnStory> => {
     const { conversation, messages } = job.data;
-    const [type, { logs }, replies, dead, states] = await Promise.all([
-      job.getState(), turns.queue.getJobLogs(id, -mostSteps, -1, true), readReplies(id), failed.list(conversation),
+    const [type, { logs }, replies, dead, use, states] = await Promise.all([
+      job.getState(), turns.queue.getJobLogs(id, -mostSteps, -1, true), readReplies(id), failed.list(conversation), createSpend(redis).turn(id),
       Promise.all(messages.map((message) => redis.hget(keys.message(message.id), 'state'))),
     ]);
     const given = new Set(dead.map((message) => message.id));
     return {
-      id, conversation, replies, state: turnState(type),
+      id, conversation, replies, use, state: turnState(type),
       addedAt: job.timestamp, startedAt: job.processedOn, finishedAt: job.finishedOn, attempts: job.attemptsStarted, worker: job.processedBy,
       messages: messages.map((message, index) => ({ ...message, state: states[index] ?? undefined })),
       steps: logs.map((line) => parseStep(line)),

@@ -83,10 +83,6 @@ test('a compaction is told, however much it has dropped', () => {
   expect(translateAll([message({ type: 'system', subtype: 'status', status: 'compacting' }), message(boundary)])).toEqual([{ kind: 'compacted' }]);
 });
 
-test('what the model has read out of its cache is read as well', () => {
-  expect(translateAll([result({ usage: { ...usage, cache_read_input_tokens: 5000, cache_creation_input_tokens: 700 } })])).toMatchObject([{ usage: { inputTokens: 5800, outputTokens: 10 } }]);
-});
-
 test('a failed result is named by what Claude Code said before it', () => {
   const failed = (...before: SDKMessage[]) => translateAll([...before, result({ is_error: true, api_error_status: 400, result: 'words' })]);
   const trouble = (error: string) => message({ ...said('e', words('words')), error });

@@ -4,11 +4,12 @@ import { costWords, dollars } from '../../worker/cost-words.ts';
 
 const me = '+15551230001';
 const spent = (costUsd: number, answers = 1): Spent => ({ costUsd, inputTokens: 10_000, outputTokens: 500, answers });
-const words = (today: [string, Spent][], month: [string, Spent][]) => costWords({ conversation: me, day: '2026-11-23', today: new Map(today), month: new Map(month) });
+const words = (today: [string, Spent][], month: [string, Spent][], unsettled = { unsettled: 0, unsettledUsd: 0 }) =>
+  costWords({ conversation: me, day: '2026-11-23', today: new Map(today), month: new Map(month), unsettled });
 
 test('one who is alone hears of today and the month', () => {
   expect(words([[me, spent(0.421)]], [[me, spent(1234.5, 1200)]])).toBe(
-    ['Today: $0.42 (1 answer)', 'November: $1,234.50 (1,200 answers)', '', 'Tokens this month: 10,000 read, 500 written.', 'These are estimates. Work that was stopped or failed is not counted.'].join('\n'),
+    ['Today: $0.42 (1 answer)', 'November: $1,234.50 (1,200 answers)', '', 'Tokens this month: 10,000 read, 500 written.', 'These are estimates by the list prices. Work that was stopped or failed is counted, too.'].join('\n'),
   );
 });
 
@@ -24,6 +25,12 @@ test('of others only the end of the number is shown, the dearest first, and not 
 test('one who has spent nothing among others is named too, and a month without a cent is said to be one', () => {
   expect(words([], [['+15559999999', spent(1)]])).toContain('You: $0.00 today, $0.00 this month');
   expect(words([], [])).toBe('Nothing has been spent this month.');
+});
+
+test('what led to no answer has cost all the same, and what is not settled is said to be so', () => {
+  expect(words([], [[me, spent(0.5, 0)]])).toContain('Today: $0.00 (0 answers)\nNovember: $0.50 (0 answers)');
+  expect(words([], [], { unsettled: 1, unsettledUsd: 0.02 })).toContain('Not settled: 1 broken-off request, perhaps $0.02 more.');
+  expect(words([], [[me, spent(1)]], { unsettled: 2, unsettledUsd: 0 })).toContain('Not settled: 2 broken-off requests, perhaps $0.00 more.');
 });
 
 test.each([[0, '$0.00'], [0.004, 'under $0.01'], [0.006, '$0.01'], [12, '$12.00']])('%d dollars are %s', (usd, text) => {

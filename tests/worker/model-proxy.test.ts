@@ -1,132 +1,186 @@
-import { createServer, request as httpRequest } from 'node:http';
-import type { IncomingMessage, RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { request as httpRequest } from 'node:http';
+import type { RequestListener } from 'node:http';
+import { connect } from 'node:net';
 import { expect, test } from 'vitest';
-import { createLog } from '../../shared/log.ts';
-import { runModelProxy } from '../../worker/agent/model-proxy.ts';
-import type { ModelKeys } from '../../worker/agent/model-proxy.ts';
+import { ann, aRequest, key, keyOf, token, withProxy } from '../support/proxy-bench.ts';
+import type { ProxyBench } from '../support/proxy-bench.ts';
+import { withRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
-const log = createLog('test', 'silent');
-const key = 'sk-ant-api03-the-real-one';
-const token = 'sk-ant-oat01-the-real-one';
+const ok: RequestListener = (request, response) => void request.resume().on('end', () => response.end('{}'));
 
-type Bench = { url: string; environment: Record<string, string>; service: string; requests: IncomingMessage[] };
-
-/** A proxy before a service that answers as `answer` does. */
-async function withProxy(answer: RequestListener, use: (bench: Bench) => Promise<void>, { keys = { ANTHROPIC_API_KEY: key }, path = '' }: { keys?: ModelKeys; path?: string } = {}): Promise<void> {
-  const requests: IncomingMessage[] = [];
-  const server = createServer((request, response) => {
-    requests.push(request);
-    answer(request, response);
+/** Writes bytes to the proxy as they are and reads what comes back until the connection ends or `enough` of it is there. */
+async function talk({ port }: ProxyBench, bytes: string): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    let said = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
+    socket.setTimeout(3000, () => socket.destroy());
+    socket.on('data', (chunk) => (said += String(chunk))).on('error', reject).on('close', () => resolve(said));
   });
-  await new Promise<void>((resolve) => void server.listen({ port: 0, host: '127.0.0.1' }, resolve));
-  const service = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const proxy = await runModelProxy({ keys, baseUrl: `${service}${path}`, host: {}, log });
-  try {
-    await use({ url: proxy.environment['ANTHROPIC_BASE_URL'] ?? '', environment: proxy.environment, service, requests });
-  } finally {
-    await proxy.stop();
-    server.closeAllConnections();
-    await new Promise<void>((resolve) => void server.close(() => resolve()));
-  }
 }
 
-const ok: RequestListener = (_request, response) => void response.end('{}');
-
-test('the placeholder is replaced by the key in its own header, and everything else goes on as it came', async () => {
-  await withProxy(ok, async ({ url, environment, service, requests }) => {
-    const placeholder = environment['ANTHROPIC_API_KEY'] ?? '';
-    expect(placeholder).toMatch(/^sk-ant-api03-[\w-]{43}$/);
-    expect(environment['CLAUDE_CODE_OAUTH_TOKEN']).toMatch(/^sk-ant-oat01-[\w-]{43}$/);
-    await fetch(`${url}/v1/messages?beta=true`, { method: 'POST', headers: { 'x-api-key': placeholder, 'anthropic-beta': 'one,two', 'x-extra': 'yes' }, body: '{"a":1}' });
-    await fetch(`${url}/v1/models`, { headers: { authorization: `Bearer ${environment['CLAUDE_CODE_OAUTH_TOKEN']}`, 'anthropic-beta': 'oauth-2025-04-20' } });
-    expect(requests[0]).toMatchObject({ method: 'POST', url: '/v1/messages?beta=true', headers: { 'x-api-key': key, host: new URL(service).host, 'anthropic-beta': 'one,two', 'x-extra': 'yes', 'content-length': '7' } });
-    expect(requests[1]).toMatchObject({ method: 'GET', url: '/v1/models', headers: { authorization: `Bearer ${token}`, 'anthropic-beta': 'oauth-2025-04-20' } });
-    expect(requests[0]?.headers['authorization'] ?? requests[1]?.headers['x-api-key']).toBeUndefined();
-  }, { keys: { ANTHROPIC_API_KEY: key, CLAUDE_CODE_OAUTH_TOKEN: token } });
+test('a session’s placeholder is replaced by the key in its own header, and the rest of the request goes on', async () => {
+  await withRedis(async (redis) => {
+    await withProxy(redis, ok, async (bench) => {
+      const session = bench.session();
+      expect(keyOf(session)).toMatch(/^sk-ant-api03-[\w-]{43}$/);
+      expect(session.placeholders['CLAUDE_CODE_OAUTH_TOKEN']).toMatch(/^sk-ant-oat01-[\w-]{43}$/);
+      expect(keyOf(bench.session())).not.toBe(keyOf(session));
+      const theirs = {
+        'anthropic-beta': 'one,two', 'x-extra': 'yes', authorization: 'Bearer of-another', cookie: 'a=b', 'x-http-method-override': 'DELETE', 'x-original-url': '/v1/files',
+        'x-forwarded-host': 'evil.example', 'accept-encoding': 'gzip, br',
+      };
+      await bench.ask(session, { path: '/v1/messages?beta=true', headers: theirs });
+      await bench.ask(session, { method: 'GET', path: '/v1/models', headers: { 'x-api-key': 'another', authorization: `Bearer ${session.placeholders['CLAUDE_CODE_OAUTH_TOKEN']}` } });
+      const [first, second] = bench.requests;
+      expect(first).toMatchObject({ method: 'POST', url: '/v1/messages?beta=true', text: aRequest });
+      expect(first?.headers).toMatchObject({ 'x-api-key': key, 'anthropic-beta': 'one,two', 'x-extra': 'yes', 'content-length': String(aRequest.length), 'accept-encoding': 'identity' });
+      for (const name of ['authorization', 'cookie', 'x-http-method-override', 'x-original-url', 'x-forwarded-host', 'transfer-encoding']) expect(first?.headers[name]).toBeUndefined();
+      expect(second).toMatchObject({ method: 'GET', url: '/v1/models', headers: { authorization: `Bearer ${token}` } });
+      expect(second?.headers['x-api-key']).toBeUndefined();
+    }, { keys: { ANTHROPIC_API_KEY: key, CLAUDE_CODE_OAUTH_TOKEN: token } });
+  });
 });
 
 test('a gateway of one’s own keeps the path of its address', async () => {
-  await withProxy(ok, async ({ url, environment, requests }) => {
-    await fetch(`${url}/v1/messages`, { headers: { 'x-api-key': environment['ANTHROPIC_API_KEY'] ?? '' } });
-    expect(requests[0]?.url).toBe('/anthropic/v1/messages');
-  }, { path: '/anthropic' });
-});
-
-test('nothing goes on without the placeholder, beside /v1/, or by a method that could show the key', async () => {
-  await withProxy(ok, async ({ url, environment, requests }) => {
-    const mine = { 'x-api-key': environment['ANTHROPIC_API_KEY'] ?? '' };
-    const ask = async (path: string, headers: Record<string, string>, method = 'GET'): Promise<[number, unknown]> => {
-      const { port } = new URL(url);
-      return await new Promise((resolve, reject) => {
-        const outgoing = httpRequest({ host: '127.0.0.1', port, path, method, headers }, (response) => {
-          let body = '';
-          response.on('data', (chunk) => (body += String(chunk))).on('end', () => resolve([response.statusCode ?? 0, body === '' ? '' : JSON.parse(body).error.type]));
-        });
-        outgoing.on('error', reject).end();
-      });
-    };
-    expect(await ask('/v1/messages', {})).toEqual([401, 'authentication_error']);
-    expect(await ask('/v1/messages', { 'x-api-key': 'sk-ant-api03-guessed' })).toEqual([401, 'authentication_error']);
-    expect(await ask('/v1/messages', { authorization: `Bearer ${mine['x-api-key']}` })).toEqual([401, 'authentication_error']);
-    expect(await ask('/v1/messages', mine, 'TRACE')).toEqual([405, 'invalid_request_error']);
-    for (const path of ['/', '/v1', '/api/claude_code/settings', '/v1/../api/x', '/v1/%2e%2e/api/x', '//evil.example/v1/', 'http://evil.example/v1/', '//']) expect([path, ...(await ask(path, mine))]).toEqual([path, 404, 'not_found_error']);
-    expect(requests).toEqual([]);
+  await withRedis(async (redis) => {
+    await withProxy(redis, ok, async (bench) => {
+      await bench.ask(bench.session());
+      expect(bench.requests[0]?.url).toBe('/anthropic/v1/messages');
+    }, { path: '/anthropic' });
   });
 });
 
-test('an answer arrives piece by piece, and a large request whole', async () => {
-  const pieces = Promise.withResolvers<void>();
-  let received = 0;
-  const answer: RequestListener = async (request, response) => {
-    for await (const chunk of request) received += (chunk as Buffer).length;
-    response.writeHead(200, { 'content-type': 'text/event-stream', connection: 'x-private', 'x-private': 'of one connection' });
-    response.write('event: one\n\n');
-    await pieces.promise;
-    response.end('event: two\n\n');
-  };
-  await withProxy(answer, async ({ url, environment }) => {
-    const size = 64 * 1024 * 1024;
-    const response = await fetch(`${url}/v1/messages`, { method: 'POST', headers: { 'x-api-key': environment['ANTHROPIC_API_KEY'] ?? '' }, body: Buffer.alloc(size, 'x') });
-    expect(received).toBe(size);
-    expect([response.status, response.headers.get('content-type'), response.headers.get('x-private')]).toEqual([200, 'text/event-stream', null]);
-    const reader = response.body?.getReader();
-    const read = async (): Promise<string> => Buffer.from((await reader?.read())?.value ?? []).toString('utf8');
-    // The second piece has not been written yet when the first is here.
-    expect(await read()).toBe('event: one\n\n');
-    pieces.resolve();
-    expect(await read()).toBe('event: two\n\n');
+test('three routes go on and nothing else does: no other method, path, spelling or query', async () => {
+  await withRedis(async (redis) => {
+    await withProxy(redis, ok, async (bench) => {
+      const session = bench.session();
+      const { port } = bench;
+      const statusOf = async (method: string, path: string) => (await bench.ask(session, { method, path })).status;
+      const passed = [['POST', '/v1/messages'], ['POST', '/v1/messages?beta=true'], ['POST', '/v1/messages/count_tokens?beta=true'], ['GET', '/v1/models'], ['GET', '/v1/models?limit=1000'], ['GET', '/v1/models/claude-opus-5-5']] as const;
+      for (const [method, path] of passed) expect([method, path, await statusOf(method, path)]).toEqual([method, path, 200]);
+      expect(bench.requests).toHaveLength(passed.length);
+      const refused = [
+        ['GET', '/'], ['HEAD', '/'], ['GET', '/v1'], ['GET', '/v1/messages'], ['HEAD', '/v1/models'], ['DELETE', '/v1/messages'], ['PUT', '/v1/messages'], ['OPTIONS', '/v1/messages'], ['POST', '/v1/models'],
+        ['POST', '/v1/messages/batches'], ['GET', '/v1/messages/batches'], ['POST', '/v1/files'], ['DELETE', '/v1/files/x'], ['POST', '/v1/complete'], ['POST', '/v1/oauth/token'], ['GET', '/v1/organizations/me'], ['GET', '/api/claude_code/settings'],
+        ['POST', '/v1/messages/'], ['POST', '//v1/messages'], ['POST', '/v1//messages'], ['POST', '/V1/messages'], ['POST', '/v1/messages/../complete'], ['POST', '/v1/%6dessages'], ['POST', '/v1/messages%2fbatches'],
+        ['POST', '/v1/messages%00'], ['POST', '/v1/messages;x=1'], ['POST', '/v1/messages#x'], ['POST', '/v1/messages?beta=true&beta=true'], ['POST', '/v1/messages?x=1'], ['POST', '/v1/messages?beta=true?'], ['POST', '\\v1\\messages'],
+        ['GET', '/v1/models/..'], ['GET', '/v1/models/.'], ['GET', '/v1/models/../files'], ['GET', '/v1/models/%2e%2e'], ['GET', '/v1/models/a/b'], ['GET', '/v1/models/'], ['GET', '/v1/models?limit=1&url=http://x'], ['GET', '/v1/models?limit=1&'],
+        ['POST', `http://127.0.0.1:${port}/v1/messages`], ['GET', 'http://evil.example/v1/models'], ['GET', '//evil.example/v1/models'],
+      ] as const;
+      for (const [method, path] of refused) {
+        const { status, body } = await bench.ask(session, { method, path });
+        // What Node itself takes for no request is refused before us, without words.
+        expect([method, path, body === '' ? [400, 404].includes(status) : [status, JSON.parse(body).error.type]]).toEqual([method, path, body === '' ? true : [404, 'not_found_error']]);
+      }
+      expect((await bench.ask(session, { method: 'TRACE' })).status).toBe(405);
+      expect((await bench.ask(session, { method: 'GET', path: '/v1/messages', headers: { 'x-http-method-override': 'POST' } })).status).toBe(404);
+      expect(bench.requests).toHaveLength(passed.length);
+    });
+  });
+});
+
+test('only a living session’s own placeholder opens the way, and not before it works for somebody', async () => {
+  await withRedis(async (redis) => {
+    await withProxy(redis, ok, async (bench) => {
+      const [session, spare] = [bench.session(), bench.admit()];
+      const statusOf = async (headers: Record<string, string | string[]>) => {
+        const { status, body } = await bench.ask(session, { headers });
+        return [status, JSON.parse(body).error?.type];
+      };
+      for (const headers of [{ 'x-api-key': 'sk-ant-api03-guessed' }, { 'x-api-key': '' }, { 'x-api-key': key }, { 'x-api-key': 'x', authorization: `Bearer ${keyOf(session)}` }, { 'x-api-key': [keyOf(session), 'x'] }]) {
+        expect(await statusOf(headers)).toEqual([401, 'authentication_error']);
+      }
+      expect(await statusOf({ 'x-api-key': keyOf(spare) })).toEqual([403, 'permission_error']);
+      spare.bind(ann);
+      expect((await bench.ask(spare)).status).toBe(200);
+      session.close();
+      expect(await statusOf({})).toEqual([401, 'authentication_error']);
+      expect(bench.requests).toHaveLength(1);
+    });
+  });
+});
+
+test('two ways to say where a request ends are one request, or none', async () => {
+  await withRedis(async (redis) => {
+    await withProxy(redis, ok, async (bench) => {
+      const placeholder = keyOf(bench.session());
+      const smuggled = `POST /v1/files HTTP/1.1\r\nHost: x\r\nx-api-key: ${placeholder}\r\nContent-Length: 0\r\n\r\n`;
+      const head = (lines: string): string => `POST /v1/messages HTTP/1.1\r\nHost: x\r\nx-api-key: ${placeholder}\r\n${lines}\r\n`;
+      for (const lines of ['Content-Length: 4\r\nTransfer-Encoding: chunked\r\n', 'Transfer-Encoding: chunked\r\nContent-Length: 4\r\n', 'Content-Length: 4\r\nContent-Length: 5\r\n', 'Transfer-Encoding: xchunked\r\n', 'Content-Length : 4\r\n', 'Content-Length: +4\r\n']) {
+        expect([lines, (await talk(bench, `${head(lines)}0\r\n\r\n${smuggled}`)).slice(0, 12)]).toEqual([lines, 'HTTP/1.1 400']);
+      }
+      expect(bench.requests).toEqual([]);
+      // A body in pieces goes on with one length; what follows it is a request of its own.
+      expect(await talk(bench, `${head('Transfer-Encoding: chunked\r\n')}2\r\n{}\r\n0\r\n\r\n${smuggled}`)).toContain('HTTP/1.1 404');
+      expect(bench.requests.map(({ url, text, headers }) => [url, text, headers['content-length'], headers['transfer-encoding']])).toEqual([['/v1/messages', '{}', '2', undefined]]);
+    });
+  });
+});
+
+test('an answer arrives piece by piece; a large request whole, and one over 32 MB not at all', async () => {
+  await withRedis(async (redis) => {
+    const pieces = Promise.withResolvers<void>();
+    let received = 0;
+    const answer: RequestListener = async (request, response) => {
+      for await (const chunk of request) received += (chunk as Buffer).length;
+      response.writeHead(200, { 'content-type': 'text/event-stream', connection: 'x-private', 'x-private': 'of one connection' });
+      response.write('event: one\n\n');
+      await pieces.promise;
+      response.end('event: two\n\n');
+    };
+    await withProxy(redis, answer, async (bench) => {
+      const session = bench.session();
+      const headers = { 'x-api-key': keyOf(session) };
+      const size = 8 * 1024 * 1024;
+      const response = await fetch(`http://127.0.0.1:${bench.port}/v1/messages`, { method: 'POST', headers, body: Buffer.alloc(size, 'x') });
+      expect(received).toBe(size);
+      expect([response.status, response.headers.get('content-type'), response.headers.get('x-private')]).toEqual([200, 'text/event-stream', null]);
+      const reader = response.body?.getReader();
+      const read = async (): Promise<string> => Buffer.from((await reader?.read())?.value ?? []).toString('utf8');
+      // The second piece has not been written yet when the first is here.
+      expect(await read()).toBe('event: one\n\n');
+      pieces.resolve();
+      expect(await read()).toBe('event: two\n\n');
+      // Its client may still be writing when the answer comes.
+      const tooLarge = await bench.ask(session, { body: Buffer.alloc(33 * 1024 * 1024, 'x') }).then(({ status }) => String(status), (error: NodeJS.ErrnoException) => error.code);
+      expect(tooLarge).toMatch(/^(413|EPIPE|ECONNRESET)$/);
+      expect(bench.requests).toHaveLength(1);
+    });
   });
 });
 
 test('who goes away takes the request along; an answer that breaks off breaks off', async () => {
-  let gone = 0;
-  const answer: RequestListener = (request, response) => {
-    response.on('close', () => (gone += 1));
-    response.writeHead(200);
-    response.write('a beginning');
-    if (request.url?.endsWith('break')) setTimeout(() => response.destroy(), 50);
-  };
-  await withProxy(answer, async ({ url, environment }) => {
-    const headers = { 'x-api-key': environment['ANTHROPIC_API_KEY'] ?? '' };
-    const abort = new AbortController();
-    await fetch(`${url}/v1/messages`, { headers, signal: abort.signal });
-    abort.abort();
-    await until('the service to see that nobody listens', () => gone === 1);
-    const broken = await fetch(`${url}/v1/break`, { headers });
-    await expect(broken.text()).rejects.toThrow('terminated');
+  await withRedis(async (redis) => {
+    let gone = 0;
+    const answer: RequestListener = (request, response) => {
+      response.on('close', () => (gone += 1));
+      response.writeHead(200);
+      response.write('a beginning');
+      if (request.url?.includes('beta')) request.on('end', () => response.destroy()).resume();
+    };
+    await withProxy(redis, answer, async (bench) => {
+      const headers = { 'x-api-key': keyOf(bench.session()) };
+      const outgoing = httpRequest({ host: '127.0.0.1', port: bench.port, path: '/v1/messages', method: 'POST', headers }, (response) => response.once('data', () => outgoing.destroy()));
+      outgoing.on('error', () => undefined).end('{}');
+      await until('the service to see that nobody listens', () => gone === 1);
+      const broken = await fetch(`http://127.0.0.1:${bench.port}/v1/messages?beta=true`, { method: 'POST', headers, body: '{}' });
+      await expect(broken.text()).rejects.toThrow('terminated');
+    });
   });
 });
 
 test('a service that is not there, or hangs up, is an error of the API’s form, and the next request goes on', async () => {
-  let hangsUp = true;
-  const answer: RequestListener = (request, response) => void (hangsUp ? request.socket.destroy() : response.writeHead(529).end('{"type":"error"}'));
-  await withProxy(answer, async ({ url, environment }) => {
-    const headers = { 'x-api-key': environment['ANTHROPIC_API_KEY'] ?? '' };
-    const refused = await fetch(`${url}/v1/messages`, { method: 'POST', headers, body: '{}' });
-    expect([refused.status, await refused.json()]).toEqual([502, { type: 'error', error: { type: 'api_error', message: 'The model’s service was not reached (ECONNRESET).' } }]);
-    hangsUp = false;
-    expect((await fetch(`${url}/v1/messages`, { headers })).status).toBe(529);
+  await withRedis(async (redis) => {
+    let hangsUp = true;
+    const answer: RequestListener = (request, response) => void (hangsUp ? request.socket.destroy() : response.writeHead(529).end('{"type":"error"}'));
+    await withProxy(redis, answer, async (bench) => {
+      const session = bench.session();
+      const refused = await bench.ask(session);
+      expect([refused.status, JSON.parse(refused.body)]).toEqual([502, { type: 'error', error: { type: 'api_error', message: 'The model’s service was not reached (ECONNRESET).' } }]);
+      hangsUp = false;
+      expect((await bench.ask(session)).status).toBe(529);
+      expect(await bench.used()).toMatchObject({ requests: 0, costUsd: 0, unsettled: 0 });
+    });
   });
 });

@@ -40,18 +40,7 @@ export function createAsked(live: LiveSession, turn: AgentTurn, events: Channel<
     change = Promise.withResolvers();
   };
   let closed = false;
-  /** What the session had used when it answered last. */
-  let counted = live.model.used();
-  const takeUsage = (): Usage => {
-    const before = counted;
-    counted = live.model.used();
-    const { costUsd, inputTokens, outputTokens } = counted;
-    return {
-      inputTokens: inputTokens - before.inputTokens, outputTokens: outputTokens - before.outputTokens, isBooked: true,
-      // Fractions of a dollar do not subtract exactly; millionths do.
-      costUsd: Math.round((costUsd - before.costUsd) * 1e6) / 1e6,
-    };
-  };
+  const takeUsage = createUsageTaker(live);
   const finishIfDone = (): void => {
     if (closed && pending.size === 0) events.close();
   };
@@ -126,5 +115,20 @@ export function createAsked(live: LiveSession, turn: AgentTurn, events: Channel<
       events.push({ kind: 'answer', id, text, prompts, usage: takeUsage() });
       finishIfDone();
     },
+  };
+}
+
+/** Gives at each call what the session has used since the one before, or since it was made. */
+function createUsageTaker({ model }: LiveSession): () => Usage {
+  let counted = model.used();
+  return () => {
+    const before = counted;
+    counted = model.used();
+    const { costUsd, inputTokens, outputTokens } = counted;
+    return {
+      inputTokens: inputTokens - before.inputTokens, outputTokens: outputTokens - before.outputTokens, isBooked: true,
+      // Fractions of a dollar do not subtract exactly; millionths do.
+      costUsd: Math.round((costUsd - before.costUsd) * 1e6) / 1e6,
+    };
   };
 }

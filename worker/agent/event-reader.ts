@@ -27,7 +27,7 @@ export function createEventReader(onEvent: (event: Record<string, unknown>) => v
     const value = colon < 0 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1);
     if (field === 'event') name = value.slice(0, 100);
     if (field !== 'data') return;
-    size += value.length;
+    size += value.length + 1;
     if (size <= longest) data.push(value);
     else data = [];
   };

@@ -6,7 +6,6 @@ import type { Booking, Limits, ModelRequests, OpenRequest, Opening } from '../..
 import { dayOf } from '../../shared/spend.ts';
 import { addUse } from './model-sessions.ts';
 import type { SessionState } from './model-sessions.ts';
-import type { RequestOutline } from './request-outline.ts';
 import type { SeenUsage } from './usage-reader.ts';
 
 /** A request that has been noted and may go out. */
@@ -24,8 +23,8 @@ export type Entry = {
 export type Admission = { entry: Entry; refused?: never } | { entry?: never; refused: 'day' | 'turn' | 'busy' | 'away' | 'gone' };
 
 export type ModelAccount = {
-  /** Notes a request of a conversation's session before it goes out; `size` is its body's (bytes), `gone` fires when its client gives up. Never rejects. */
-  open(session: SessionState, conversation: string, outline: RequestOutline & { size: number }, gone: AbortSignal): Promise<Admission>;
+  /** Notes a request of a conversation's session before it goes out; `gone` fires when its client gives up. Never rejects. */
+  open(session: SessionState, conversation: string, body: Buffer, gone: AbortSignal): Promise<Admission>;
 };
 
 export type ModelAccountParts = {
@@ -48,8 +47,8 @@ const askAgainMs = 1000;
 /** How many requests of one session may be under way; Claude Code with its sub-agents has about ten. */
 const mostUnderWay = 32;
 
-/** What the largest answer of a current model has (tokens), where a request does not say how much it wants. */
-const usualMaxTokens = 128_000;
+/** The largest answer of a current model (tokens), which is what Claude Code asks for. */
+const largestAnswer = 128_000;
 
 /** The largest context of a current model (tokens). */
 const largestContext = 1_000_000;
@@ -57,8 +56,7 @@ const largestContext = 1_000_000;
 const nothing: Booking = { tokens: { ...noTokens }, cost: 0 };
 
 export function createModelAccount({ requests, prices, limits, owner, log, times = usualTimes }: ModelAccountParts): ModelAccount {
-  /** Who waits for something of a conversation to end. */
-  const waiting = new Map<string, Set<() => void>>();
+  const room = createRoom();
   const unpriced = new Set<string>();
 
   const priceOf = ({ model, tokens, serving }: SeenUsage, asked: string): Booking => {
@@ -86,7 +84,10 @@ export function createModelAccount({ requests, prices, limits, owner, log, times
       book(seen) {
         if (isSettled) return;
         const booking = priceOf(seen, request.model);
-        send(booking, () => requests.book(request, booking));
+        // The model that answers may be a dearer one than the request has named.
+        const { input, cacheRead, cacheWrite5m, cacheWrite1h } = seen.tokens;
+        const most = prices.cost(seen.model ?? request.model, { ...noTokens, cacheWrite5m: input + cacheRead + cacheWrite5m + cacheWrite1h, output: largestAnswer });
+        send(booking, () => requests.book({ ...request, most }, booking));
       },
       settle(seen, isKnown) {
         if (isSettled) return;
@@ -95,60 +96,80 @@ export function createModelAccount({ requests, prices, limits, owner, log, times
         const booking = seen ? priceOf(seen, request.model) : booked;
         send(booking, async () => {
           await requests.settle(request, booking, isKnown);
-          for (const wake of waiting.get(request.conversation) ?? []) wake();
+          room.announce(request.conversation);
         });
       },
     };
   };
 
-  /** What Redis says within the time; a note that it makes later is taken back. */
-  const note = async (request: OpenRequest): Promise<Opening | 'away'> => {
-    const asked = requests.open(request, limits);
-    let isLate = false;
-    const late = new Promise<'away'>((resolve) => {
-      const timer = setTimeout(() => {
-        isLate = true;
-        resolve('away');
-      }, times.noteMs);
-      asked.then(() => clearTimeout(timer), () => clearTimeout(timer));
-    });
-    asked.then((said) => (isLate && said === 'open' ? requests.settle(request, nothing, true) : undefined)).catch(() => undefined);
-    return await Promise.race([asked, late]).catch((error: unknown) => {
-      log.warn({ err: error }, 'a request to the model could not be noted');
-      return 'away' as const;
-    });
-  };
-
-  const untilRoom = async (conversation: string, gone: AbortSignal): Promise<void> => {
-    const room = Promise.withResolvers<void>();
-    const all = waiting.get(conversation) ?? new Set();
-    waiting.set(conversation, all.add(room.resolve));
-    const timer = setTimeout(room.resolve, askAgainMs);
-    gone.addEventListener('abort', room.resolve as () => void, { once: true });
-    await room.promise;
-    clearTimeout(timer);
-    gone.removeEventListener('abort', room.resolve as () => void);
-    all.delete(room.resolve);
-    if (all.size === 0) waiting.delete(conversation);
-  };
-
   return {
-    async open(session, conversation, { model = 'unknown', maxTokens = usualMaxTokens, size }, gone) {
+    async open(session, conversation, body, gone) {
       if (session.underWay >= mostUnderWay) return { refused: 'busy' };
       const { turn, timezone } = session;
-      const read = Math.min(Math.ceil(size / 4), largestContext);
-      const cost = (output: number): number => prices.cost(model, { ...noTokens, cacheWrite5m: read, output });
+      const model = askedModel(body);
+      const read = readAtMost(body);
       const request: OpenRequest = {
-        id: randomUUID(), owner, conversation, turn, model: model.slice(0, 100), at: Date.now(), day: dayOf(Date.now(), timezone),
-        most: cost(Math.min(maxTokens, usualMaxTokens)), likely: prices.cost(model, { ...noTokens, input: read }),
+        id: randomUUID(), owner, conversation, turn, model, at: Date.now(), day: dayOf(Date.now(), timezone),
+        most: prices.cost(model, { ...noTokens, cacheWrite5m: read, output: largestAnswer }), likely: prices.cost(model, { ...noTokens, input: read }),
       };
-      for (const until = request.at + times.waitMs; ; await untilRoom(conversation, gone)) {
-        const said = await note(request);
+      for (const until = request.at + times.waitMs; ; await room.wait(conversation, gone)) {
+        const said = await note(requests, request, { limits, noteMs: times.noteMs, log });
         if (said === 'open') return { entry: createEntry(session, request) };
         if (said !== 'wait') return { refused: said };
         if (gone.aborted) return { refused: 'gone' };
         if (Date.now() > until) return { refused: 'busy' };
       }
+    },
+  };
+}
+
+/** The model that a body names, which is the first that Claude Code says; another order is answered all the same, and held back for at the dearest price. */
+function askedModel(body: Buffer): string {
+  return /^\s*\{\s*"model"\s*:\s*"([\w.:@/[\]-]{1,100})"/.exec(body.toString('latin1', 0, 300))?.[1] ?? 'unknown';
+}
+
+/** How many tokens a body has at most, by four characters a token. */
+function readAtMost(body: Buffer): number {
+  return Math.min(Math.ceil(body.length / 4), largestContext);
+}
+
+/** What Redis says within the time; a note that it makes later is taken back. */
+async function note(
+  requests: ModelRequests, request: OpenRequest, { limits, noteMs, log }: { limits: Limits; noteMs: number; log: Log },
+): Promise<Opening | 'away'> {
+  const asked = requests.open(request, limits);
+  let isLate = false;
+  const late = new Promise<'away'>((resolve) => {
+    const timer = setTimeout(() => {
+      isLate = true;
+      resolve('away');
+    }, noteMs);
+    asked.then(() => clearTimeout(timer), () => clearTimeout(timer));
+  });
+  asked.then((said) => (isLate && said === 'open' ? requests.settle(request, nothing, true) : undefined)).catch(() => undefined);
+  return await Promise.race([asked, late]).catch((error: unknown) => {
+    log.warn({ err: error }, 'a request to the model could not be noted');
+    return 'away' as const;
+  });
+}
+
+/** Where requests of a conversation wait for one of it to end. */
+function createRoom(): { announce(conversation: string): void; wait(conversation: string, gone: AbortSignal): Promise<void> } {
+  const waiting = new Map<string, Set<() => void>>();
+  return {
+    announce: (conversation) => waiting.get(conversation)?.forEach((wake) => wake()),
+    async wait(conversation, gone) {
+      const free = Promise.withResolvers<void>();
+      const wake = (): void => free.resolve();
+      const all = waiting.get(conversation) ?? new Set();
+      waiting.set(conversation, all.add(wake));
+      const timer = setTimeout(wake, askAgainMs);
+      gone.addEventListener('abort', wake, { once: true });
+      await free.promise;
+      clearTimeout(timer);
+      gone.removeEventListener('abort', wake);
+      all.delete(wake);
+      if (all.size === 0) waiting.delete(conversation);
     },
   };
 }

@@ -130,8 +130,8 @@ function onward(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
   return Object.fromEntries(Object.entries(withoutHops(headers)).filter(([name]) => !kept.test(name)));
 }
 
-/** Answers in the form of the Messages API's errors (docs.anthropic.com/en/api/errors). */
+/** Answers in the form of the Messages API's errors (docs.anthropic.com/en/api/errors). What of the request has not arrived yet is read and dropped. */
 export function refuse(response: ServerResponse, status: number, type: string, message: string, headers: OutgoingHttpHeaders = {}): void {
   if (response.headersSent || response.destroyed) return;
-  response.writeHead(status, { 'Content-Type': 'application/json', Connection: 'close', ...headers }).end(JSON.stringify({ type: 'error', error: { type, message } }));
+  response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify({ type: 'error', error: { type, message } }));
 }

@@ -12,7 +12,6 @@ import { parseModelRoute } from './model-route.ts';
 import type { ModelRoute } from './model-route.ts';
 import { createModelSessions } from './model-sessions.ts';
 import type { Admitted, ModelKeys, ModelSession } from './model-sessions.ts';
-import { readOutline } from './request-outline.ts';
 
 export type ModelProxyOptions = ModelAccountParts & {
   keys: ModelKeys;
@@ -83,12 +82,15 @@ export async function runModelProxy(options: ModelProxyOptions): Promise<ModelPr
       held += size;
       return held <= mostHeld;
     });
-    if ('refused' in body) return refuse(response, ...body.refused);
+    if ('refused' in body) {
+      request.resume();
+      return refuse(response, ...body.refused, { Connection: 'close' });
+    }
     const { bytes } = body;
     if (route.kind === 'count-tokens') return forward({ ...onward, body: bytes, entry: undefined });
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    const { entry, refused } = await account.open(session, conversation, { ...readOutline(bytes), size: bytes.length }, gone.signal);
+    const { entry, refused } = await account.open(session, conversation, bytes, gone.signal);
     if (refused) return refused === 'gone' ? undefined : refuse(response, ...refusals[refused]);
     // Its client gave up while it was being noted; nothing has gone out.
     if (response.destroyed) return entry.settle(undefined, true);
@@ -139,7 +141,8 @@ export async function runModelProxy(options: ModelProxyOptions): Promise<ModelPr
 async function readBody(request: IncomingMessage, hold: (size: number) => boolean): Promise<{ bytes: Buffer } | { refused: Refusal }> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  const pieces: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
+  for await (const chunk of pieces) {
     size += chunk.length;
     chunks.push(chunk);
     if (!hold(chunk.length)) return { refused: [529, 'overloaded_error', 'Too much is under way.'] };

@@ -1,4 +1,4 @@
-import { dayOf } from '../../shared/spend.ts';
+import { dayOf, monthOf, totalUse } from '../../shared/spend.ts';
 import { costWords, dollars } from '../cost-words.ts';
 import { quoteMessage } from '../message-words.ts';
 import { permissionsOf } from './setting-commands.ts';
@@ -18,7 +18,8 @@ export const reportCommands: Command[] = [
     anytime: true,
     async run({ conversations, spend }, { message: { conversation } }) {
       const day = dayOf(Date.now(), (await conversations.read(conversation)).timezone);
-      return costWords({ conversation, day, ...(await spend.read(day)) });
+      const [spending, use] = await Promise.all([spend.read(day), spend.use(monthOf(day))]);
+      return costWords({ conversation, day, ...spending, unsettled: totalUse(use) });
     },
   },
 ];
