@@ -44,6 +44,7 @@ export const passedOn: Partial<Record<VariableName, readonly Role[]>> = {
   BUDGET_USD_PER_DAY: ['vm'],
   SCHEDULE_MINUTES_APART: ['vm'],
   SCHEDULE_RUNS_PER_DAY: ['vm'],
+  MODEL_PRICES: ['vm'],
   MAX_AGENTS: ['vm'],
   MAX_LIVE_AGENTS: ['vm'],
   AGENT_MAX_PROCESSES: ['vm'],

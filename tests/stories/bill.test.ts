@@ -27,8 +27,10 @@ const stories: Story[] = [
     next: ({ results }) => (results.length > 0 ? text('delegated') : callTool('Agent', { description: 'help', prompt: 'run: echo helped', subagent_type: 'general-purpose', run_in_background: false })),
   },
   { matches: (asked) => asked === 'long', next: () => text('word '.repeat(400)) },
-  { matches: (asked) => asked.includes('because the budget was used up'), next: () => text('went on') },
 ];
+
+/** A machine under load may take long to start a program; that is not the question here. */
+const silence = { idleMs: 60_000, toolMs: 100_000 };
 
 const kinds = ['input', 'output', 'cacheWrite5m', 'cacheWrite1h', 'cacheRead'] as const;
 const sumOf = (entries: Pick<BillEntry, (typeof kinds)[number]>[]): number[] =>
@@ -44,7 +46,7 @@ async function accountOf({ redis }: StoryBench): Promise<ReadonlyMap<string, Mod
 const sessionsOf = ({ redis }: StoryBench, from: string): Promise<string[]> => redis.zrange(keys.sessions(from), '0', '-1');
 
 test('the account is the model’s bill, token by token and person by person: with tools, helpers, retries, cut streams, a stop, a curl of the agent’s and another person', async () => {
-  await withStory({ stories, withCache: true }, async (bench) => {
+  await withStory({ stories, withCache: true, worker: { silence } }, async (bench) => {
     const { model } = bench;
     await Promise.all([bench.say('run: echo one'), bench.say('run: echo two', otherPhone)]);
     await Promise.all([said(bench, 'one'), said(bench, 'two', otherPhone)]);
@@ -83,7 +85,7 @@ test('the account is the model’s bill, token by token and person by person: wi
 }, 120_000);
 
 test('forty requests by curl: what goes beyond the budget is refused there and then, Claude Code stops at once, and goes on by the person’s leave', async () => {
-  await withStory({ stories, environment: { BUDGET_USD_PER_TURN: '0.06' } }, async (bench) => {
+  await withStory({ stories, environment: { BUDGET_USD_PER_TURN: '0.06' }, worker: { silence } }, async (bench) => {
     await bench.say('curl 40');
     // Forty programs are started one after the other.
     const question = await until('the question', () => bench.replies().find(({ text: words }) => words.includes('Shall I go on?')), 80_000);
@@ -97,6 +99,7 @@ test('forty requests by curl: what goes beyond the budget is refused there and t
     // Nothing of what was refused has reached the model.
     expect(model.requests).toHaveLength(1 + statuses.split('200').length - 1);
     await tap(bench, question, 'Continue? +$1');
-    await said(bench, 'went on');
+    // The note that it may go on comes behind the words of the question, whose answer is the statuses.
+    await until('the answer', () => bench.replies().find(({ text: words }) => words.startsWith('200 ')), 60_000);
   });
 }, 120_000);

@@ -3,6 +3,10 @@ import type { RequestListener, ServerResponse } from 'node:http';
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/keys.ts';
+import { noTokens } from '../../shared/model-prices.ts';
+import { createModelRequests } from '../../shared/model-requests.ts';
+import type { OpenRequest } from '../../shared/model-requests.ts';
+import { createSpend } from '../../shared/spend.ts';
 import { ann, aRequest, bob, day, keyOf, noUse, streamOf, withProxy } from '../support/proxy-bench.ts';
 import type { ProxyBench } from '../support/proxy-bench.ts';
 import { withRedis } from '../support/redis.ts';
@@ -197,5 +201,39 @@ test('a request to the model takes three Redis commands', async () => {
       await session.settled();
       expect((await count()) - before).toBe(3);
     });
+  });
+});
+
+test('what a dead boot has left open is counted as not settled, once; what a living worker has open is left alone', async () => {
+  await withRedis(async (redis) => {
+    const requests = createModelRequests(redis);
+    const now = Date.now();
+    const hour = 3600_000;
+    const open = async (id: string, owner: string, at: number, turn = ''): Promise<OpenRequest> => {
+      const request = { id, owner, conversation: ann, turn, model: 'm', day, at, most: 9000, likely: 500 };
+      expect(await requests.open(request, { turn: undefined, day: undefined })).toBe('open');
+      return request;
+    };
+    const begun = await open('begun', 'w#1', now, 't1');
+    await requests.book(begun, { tokens: { ...noTokens, input: 3 }, cost: 120 });
+    await open('unheard', 'w#1', now);
+    await open('gone', 'other#4', now - 2 * hour);
+    for (const [id, owner, at] of [['mine', 'w#2', now], ['young', 'other#4', now], ['leased', 'third#7', now - 2 * hour]] as const) await open(id, owner, at);
+    await redis.set(keys.lease('third'), '7');
+    expect(await requests.settleOrphans('w#2', now)).toBe(3);
+    expect(await requests.settleOrphans('w#2', now)).toBe(0);
+    expect((await redis.hkeys(keys.modelOpen)).toSorted()).toEqual(['leased', 'mine', 'young']);
+    const spend = createSpend(redis);
+    expect((await spend.use(day)).get(ann)).toMatchObject({ input: 3, costUsd: 0.00012, unsettled: 3, unsettledUsd: 0.00138, requests: 0 });
+    expect(await spend.turn('t1')).toMatchObject({ input: 3, unsettled: 1, unsettledUsd: 0.00038 });
+    // A booking that comes after all changes nothing more, nor does one that is repeated.
+    await requests.settle(begun, { tokens: { ...noTokens, input: 3, output: 9 }, cost: 900 }, true);
+    const mine = { ...begun, id: 'mine' };
+    for (let times = 0; times < 3; times += 1) await requests.book(mine, { tokens: { ...noTokens, output: 9 }, cost: 900 });
+    for (let times = 0; times < 3; times += 1) await requests.settle(mine, { tokens: { ...noTokens, output: 10 }, cost: 1000 }, true);
+    expect((await spend.use(day)).get(ann)).toMatchObject({ input: 3, output: 10, costUsd: 0.00112, unsettled: 3, requests: 1 });
+    // What is not settled counts against the budget all the same.
+    expect((await spend.standing('t1', ann, day)).dayUsd).toBeCloseTo(0.0025, 9);
+    expect(await requests.open({ ...begun, id: 'next' }, { turn: undefined, day: 2500 })).toBe('day');
   });
 });
