@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { keys } from '../../shared/keys.ts';
 import { createSchedules } from '../../shared/schedules.ts';
 import type { ChatMessage } from '../../simulator/chat.ts';
+import type { AgentTurn } from '../../worker/agent/agent.ts';
 import { describeRequest } from '../../worker/agent/approval-request.ts';
 import { askLeave, suggestions, withLeave, written } from '../support/leave-bench.ts';
 import { otherPhone, phone } from '../support/pipeline.ts';
@@ -118,28 +119,33 @@ test('a question that its time, a stop or its turn has ended says so to a late t
 
 test('after a restart only the call that was approved runs unasked, once', async () => {
   await withLeave(async (bench) => {
-    const { say, said, replies } = bench;
+    const { say, replies } = bench;
     const asked = (): ChatMessage[] => replies().filter(({ text }) => text.startsWith(question));
     const long = `echo ${'x'.repeat(900)}`;
     await say(`run ${long}`);
     const first = await until('the question', () => asked()[0]);
     await bench.worker.stop();
     await tap(bench, first, 'Yes');
-    // Claude begins with another command that only begins alike, then makes the call that was approved, then makes it again.
-    const commands = [`${long}; rm -rf /`, long, long];
-    await bench.startWorker({
-      answer: async (_text, { tools, signal }) => {
-        const answers: string[] = [];
-        for (const command of commands) answers.push(written(await tools.approve(describeRequest('Bash', { command }, { suggestions }), signal)));
-        return answers.join(' ');
+    const approve = async (command: string, { tools, signal }: AgentTurn): Promise<string> =>
+      written(await tools.approve(describeRequest('Bash', { command }, { suggestions }), signal));
+    const got: string[] = [];
+    // Claude makes another call that only begins alike, and then the one that was approved; the worker ends while that runs.
+    const second = await bench.startWorker({
+      async answer(_text, turn) {
+        got.push(await approve(`${long}; rm -rf /`, turn), await approve(long, turn));
+        return await new Promise(() => undefined);
       },
     });
-    const second = await until('the second question', () => asked()[1]);
-    expect(second.text).toContain('rm -rf /');
-    await tap(bench, second, 'No');
-    const third = await until('the third question', () => asked()[2]);
-    await tap(bench, third, 'No');
-    await said('no yes no');
+    const other = await until('the second question', () => asked()[1]);
+    expect(other.text).toContain('rm -rf /');
+    await tap(bench, other, 'No');
+    await until('both answers', () => got.length === 2);
+    expect(got).toEqual(['no', 'yes']);
+    expect(asked()).toHaveLength(2);
+    await second.stop();
+    await bench.startWorker({ answer: (_text, turn) => approve(long, turn) });
+    await tap(bench, await until('the third question', () => asked()[2]), 'No');
+    await until('the answer', () => replies().some(({ text }) => text === 'no'));
     expect(asked()).toHaveLength(3);
   }, { environment: { STOP_SECONDS: '1' } });
 }, 60_000);
