@@ -103,7 +103,7 @@ test.skipIf(!isRoot)(`nothing that carries a session’s group escapes its end, 
     expect(readProcessTable().filter((entry) => entry.uid === uid)).toEqual(alive(spared));
     expect(alive(spared)).toHaveLength(1);
   } finally {
-    await endProcesses((all) => all.filter(groups.isOurs));
+    await endProcesses((all) => all.filter((entry) => entry.uid === uid));
     groups.end();
   }
 }, 60_000);
