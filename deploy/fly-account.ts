@@ -6,7 +6,7 @@ export type Volume = { id: string; name: string; region: string; sizeGb: number 
 export type Address = { address: string; type: string };
 /** `staged`: set, but not yet given to every machine. */
 export type Secret = { name: string; staged: boolean };
-export type Machine = { id: string; state: string; region: string; tag: string };
+export type Machine = { id: string; state: string; region: string; tag: string; /** Its address in the private network; '' when fly does not say. */ privateIp: string };
 
 /** What exists in somebody's Fly account. Each method asks anew, and throws FlyFailure when fly does. */
 export type FlyAccount = {
@@ -28,7 +28,7 @@ const volumes = list(z.looseObject({ id: z.string(), name: z.string(), region: z
 const addresses = list(z.looseObject({ address: z.string(), type: z.string() }));
 const secrets = list(z.looseObject({ name: z.string(), status: z.string().optional() }));
 const certificates = list(z.looseObject({ hostname: z.string() }));
-const machines = list(z.looseObject({ id: z.string(), state: z.string(), region: z.string(), image_ref: z.looseObject({ tag: z.string().optional() }).optional() }));
+const machines = list(z.looseObject({ id: z.string(), state: z.string(), region: z.string(), image_ref: z.looseObject({ tag: z.string().optional() }).optional(), private_ip: z.string().optional() }));
 
 function lowerKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(lowerKeys);
@@ -59,7 +59,7 @@ export function createFlyAccount(fly: Fly): FlyAccount {
     machines: async (app) =>
       (await read(machines, 'machine', 'list', '--app', app))
         .filter((machine) => !/destroy/.test(machine.state))
-        .map((machine) => ({ id: machine.id, state: machine.state, region: machine.region, tag: machine.image_ref?.tag ?? '' })),
+        .map((machine) => ({ id: machine.id, state: machine.state, region: machine.region, tag: machine.image_ref?.tag ?? '', privateIp: machine.private_ip ?? '' })),
   };
 }
 

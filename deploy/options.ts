@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { ParseArgsOptionsConfig } from 'node:util';
 import { PersonAddress } from '../shared/person-address.ts';
+import type { NetworkChoice } from './networks.ts';
 
 /** The command was called in a way it does not understand. */
 export class WrongUsage extends Error {
@@ -18,12 +19,15 @@ export type DeployOptions = {
   url: string | undefined;
   /** A number (E.164) or a user id of WhatsApp. */
   hello: string | undefined;
+  /** Where what is missing is created, when it is not to be found out. */
+  network: NetworkChoice | undefined;
   renew: string[];
 };
 
 export const deployHelp = `Puts Sidepocket on Fly, or brings what is there up to date. Safe to run again at any time; goes on where it was cut off.
 
   npm run deploy -- [--dry-run] [--prefix NAME] [--region iad] [--org personal] [--redis own|upstash|URL] [--url URL] [--hello NUMBER] [--renew NAME]
+                        [--network own|organization]
 
   --dry-run       show the plan and do nothing; works without fly and without an account
   --prefix NAME   begins the names of the apps: NAME-relay, NAME-vm, NAME-redis. Without it the system that is there is taken,
@@ -33,6 +37,8 @@ export const deployHelp = `Puts Sidepocket on Fly, or brings what is there up to
   --redis WHICH   own: an app with Redis (the default); upstash: a database at Upstash; or an address of yours
   --url URL       the relay's public address when it is a domain of yours (fly certs add); else https://NAME-relay.fly.dev
   --hello NUMBER  send a first message to this phone at the end
+  --network WHICH the private network of apps that are created: own (the default of a new system, reached by nothing else of
+                  yours) or organization; see docs/operations.md
   --renew NAME    set this secret again, such as ANTHROPIC_API_KEY; can be given several times
   --help          show this
 
@@ -43,7 +49,7 @@ Exit codes: 0 it runs, 1 something is missing or failed, 2 wrong usage, 130 inte
 export function parseDeployOptions(args: string[]): DeployOptions | 'help' {
   const values = readArgs(args, {
     'dry-run': { type: 'boolean' }, prefix: { type: 'string' }, region: { type: 'string' }, org: { type: 'string' }, redis: { type: 'string' },
-    url: { type: 'string' }, hello: { type: 'string' }, renew: { type: 'string', multiple: true }, help: { type: 'boolean', short: 'h' },
+    url: { type: 'string' }, hello: { type: 'string' }, network: { type: 'string' }, renew: { type: 'string', multiple: true }, help: { type: 'boolean', short: 'h' },
   });
   if (values['help']) return 'help';
   const one = (name: string): string | undefined => (typeof values[name] === 'string' ? values[name] : undefined);
@@ -52,9 +58,14 @@ export function parseDeployOptions(args: string[]): DeployOptions | 'help' {
   if (url !== undefined && !/^https?:\/\/[^/]+\/?$/.test(url)) throw new WrongUsage('--url takes an address without a path, such as https://pocket.example.com.');
   const greeted = hello === undefined ? undefined : PersonAddress.safeParse(hello).data;
   if (hello !== undefined && greeted === undefined) throw new WrongUsage('--hello takes a phone number such as +15551234567, or a WhatsApp user id.');
+  const network = one('network');
+  if (network !== undefined && network !== 'own' && network !== 'organization') throw new WrongUsage('--network takes own or organization.');
   const region = one('region');
   if (region !== undefined && !/^[a-z]{3}$/.test(region)) throw new WrongUsage('--region takes three letters, such as iad; see “fly platform regions”.');
-  return { dryRun: values['dry-run'] === true, prefix: one('prefix'), region, organization: one('org'), redis, url: url?.replace(/\/$/, ''), hello: greeted, renew: Array.isArray(renew) ? renew.map(String) : [] };
+  return {
+    dryRun: values['dry-run'] === true, prefix: one('prefix'), region, organization: one('org'), redis, url: url?.replace(/\/$/, ''), hello: greeted, network,
+    renew: Array.isArray(renew) ? renew.map(String) : [],
+  };
 }
 
 /** Reads a command line that takes options only. @throws WrongUsage with what is wrong about it. */

@@ -13,6 +13,8 @@ export type FlyPlan = {
   account: FlyAccount;
   names: Names;
   organization: string;
+  /** The private network that missing apps are created in; undefined is the organization's. */
+  network: string | undefined;
   region: string;
   redis: RedisChoice;
   /** The tag that the image of each app should have. */
@@ -42,6 +44,9 @@ export function planFly(plan: FlyPlan): Step[] {
   ];
 }
 
+/** Without the flag both go into the organization's network (fly.io/docs/networking/custom-private-networks). */
+const inNetwork = ({ network }: FlyPlan): string[] => (network === undefined ? [] : ['--network', network]);
+
 /** A step that is one command of fly, or several. */
 function flyStep(plan: FlyPlan, app: string, what: string, commands: () => string[][], isDone: () => Promise<boolean>): Step {
   return {
@@ -56,7 +61,7 @@ function flyStep(plan: FlyPlan, app: string, what: string, commands: () => strin
 
 function planApp(plan: FlyPlan, role: Role): Step {
   const app = plan.names[role];
-  const create = ['apps', 'create', app, '--org', plan.organization];
+  const create = ['apps', 'create', app, '--org', plan.organization, ...inNetwork(plan)];
   return {
     what: `the app ${app} exists`,
     takes: [formatCommand(create)],
@@ -108,7 +113,7 @@ function planPublicAddress(plan: FlyPlan): Step {
 
 function planFlycast(plan: FlyPlan): Step {
   const app = plan.names.vm;
-  const allocate = ['ips', 'allocate-v6', '--private', '--app', app];
+  const allocate = ['ips', 'allocate-v6', '--private', '--app', app, ...inNetwork(plan)];
   return flyStep(plan, app, `the relay reaches ${app} by Flycast`, () => [allocate], async () => (await plan.account.addresses(app)).some(({ type }) => type === 'private_v6'));
 }
 

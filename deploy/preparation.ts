@@ -14,6 +14,8 @@ import { createFlyAccount } from './fly-account.ts';
 import type { FlyAccount } from './fly-account.ts';
 import { namesFor } from './names.ts';
 import type { Names, Role } from './names.ts';
+import { chooseNetwork, describeNetwork, findNetwork } from './networks.ts';
+import type { NetworkLook } from './networks.ts';
 import { WrongUsage } from './options.ts';
 import type { DeployOptions } from './options.ts';
 import { planFly } from './plan.ts';
@@ -73,6 +75,10 @@ export async function prepare(options: DeployOptions, parts: DeployParts): Promi
   const have = await findSecrets(names, existing, account);
   const renew = new Set(options.renew);
   const redis = chooseRedis(options.redis, names, existing, have);
+  const look: NetworkLook = existing.isKnown ? await findNetwork(account, names, existing.apps) : { state: 'none' };
+  const network = chooseNetwork(names.prefix, look, redis, options.network);
+  const aboutNetwork = describeNetwork(look);
+  if (aboutNetwork) parts.say(aboutNetwork);
   const answers = await takeAnswers({ environment: parts.environment, have, renew, asking }, options.dryRun, parts.say);
   const { twilio, messenger } = connectTwilio(answers, parts);
   if (twilio && !options.dryRun) await checkAnswers(answers, twilio, parts.say);
@@ -84,7 +90,7 @@ export async function prepare(options: DeployOptions, parts: DeployParts): Promi
   return {
     names, publicUrl, number, isKnown: existing.isKnown,
     steps: [
-      ...planFly({ fly: parts.fly, account, names, organization, region, redis, labels, secrets, touched, existing: new Set(existing.apps.keys()) }),
+      ...planFly({ fly: parts.fly, account, names, organization, network, region, redis, labels, secrets, touched, existing: new Set(existing.apps.keys()) }),
       ...planOutside({ fly: parts.fly, names, publicUrl, number, twilio, messenger, hello: options.hello, patience: parts.patience }),
     ],
     madePassword: () => (touched.has('relay') && !answers.ADMIN_PASSWORD ? passwordIn(secrets) : undefined),

@@ -47,7 +47,7 @@ async function examineFly(options: DoctorOptions, { environment, fly, labels }: 
     const names = findNames(options.prefix, existing);
     if (!names) return [problem('Fly', 'there is no Sidepocket in this account', 'Run “npm run deploy”; or, if its names begin otherwise, say how with --prefix.')];
     const publicUrl = await choosePublicUrl(options.url, names, existing, account);
-    const found = await checkFly({ account, names, existing: new Set(existing.apps.keys()), labels: await labels() });
+    const found = await checkFly({ account, names, existing: existing.apps, labels: await labels() });
     return [...found, ...(await guarded('Relay', checkRelay(publicUrl))), ...(await guarded('Twilio', lookAtTwilio(environment, publicUrl))), ...(await guarded('Claude', checkModel(environment)))];
   } catch (error) {
     if (error instanceof SetupError || error instanceof FlyFailure) return [problem('Fly', error.message.split('\n')[0] ?? '', 'Mend that, then run it again.')];

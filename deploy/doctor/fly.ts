@@ -1,6 +1,8 @@
 import { isPublic } from '../fly-account.ts';
 import type { FlyAccount, Machine } from '../fly-account.ts';
 import type { Names, Role } from '../names.ts';
+import { describeNetwork, findNetwork } from '../networks.ts';
+import type { NetworkLook } from '../networks.ts';
 import { volumes } from '../plan.ts';
 import { settings } from '../settings.ts';
 import { ok, problem, unchecked } from './finding.ts';
@@ -11,8 +13,8 @@ const again = 'Run “npm run deploy”; it makes what is missing.';
 export type FlyLook = {
   account: FlyAccount;
   names: Names;
-  /** The apps that exist. */
-  existing: ReadonlySet<string>;
+  /** The apps that exist, with their organization. */
+  existing: ReadonlyMap<string, string>;
   /** The tags that the images have when they are built from this checkout. */
   labels: Record<Role, string>;
 };
@@ -24,7 +26,15 @@ export async function checkFly(look: FlyLook): Promise<Finding[]> {
   const elsewhere = existing.has(names.redis) ? [] : [unchecked('Redis', `there is no app ${names.redis}, so it is elsewhere`)];
   const found: Finding[] = [...elsewhere];
   for (const role of roles) found.push(...(existing.has(names[role]) ? await checkApp(look, role) : [problem(names[role], 'there is no such app', again)]));
+  found.push(judgeNetwork(await findNetwork(look.account, names, existing)));
   return found;
+}
+
+/** An earlier version put the apps into the organization's network, where they stay until the owner moves them. */
+function judgeNetwork(look: NetworkLook): Finding {
+  const said = describeNetwork(look);
+  if (look.state === 'apart') return problem('Network', said ?? '', 'See “A network of its own” in docs/operations.md.');
+  return said === undefined ? ok('Network', 'nothing else of yours is in the apps’ private network') : unchecked('Network', said);
 }
 
 async function checkApp(look: FlyLook, role: Role): Promise<Finding[]> {

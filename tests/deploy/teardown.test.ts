@@ -53,7 +53,7 @@ test('one that fails at any step is completed by running it again', { timeout: 1
 
 test('a webhook that leads elsewhere, and other apps, are left alone; a database at Upstash goes, too', async () => {
   await withDeploy({}, async (bench) => {
-    bench.fly.apps['my-blog'] = { organization: 'personal', volumes: [], addresses: [], secrets: {}, machine: null, domains: [] };
+    bench.fly.apps['my-blog'] = { organization: 'personal', network: '', volumes: [], addresses: [], secrets: {}, machine: null, domains: [] };
     await bench.deploy(['--redis', 'upstash']);
     bench.fly.databases['another'] = 'redis://x';
     const twilio = bench.owner;

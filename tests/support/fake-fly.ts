@@ -9,6 +9,8 @@ export type FlyCallSeen = { argv: string[]; stdin: string; /** Names of the vari
 
 type FakeApp = {
   organization: string;
+  /** The private network that it is in: '' is the organization's. */
+  network: string;
   volumes: { id: string; name: string; region: string; size_gb: number }[];
   addresses: { address: string; type: string }[];
   secrets: Record<string, { value: string; at: number }>;
@@ -42,12 +44,12 @@ const commands: Record<string, Record<string, boolean>> = {
   'auth whoami': { json: false },
   'orgs list': { json: false },
   'apps list': { json: false, org: true },
-  'apps create': { org: true, json: false, yes: false },
+  'apps create': { org: true, network: true, json: false, yes: false },
   'apps destroy': { yes: false },
   'volumes list': { app: true, json: false },
   'volumes create': { app: true, region: true, size: true, yes: false, 'snapshot-id': true },
   'ips list': { app: true, json: false },
-  'ips allocate-v6': { app: true, private: false },
+  'ips allocate-v6': { app: true, private: false, network: true },
   'ips allocate-v4': { app: true, shared: false, yes: false },
   'secrets list': { app: true, json: false },
   'secrets import': { app: true, stage: false },
@@ -119,7 +121,7 @@ async function act(state: FlyState, { command, flags, rest }: Parsed, stdin: str
     case 'apps create':
       if (state.apps[name] || state.taken.includes(name)) throw new Refused('Error: Validation failed: Name has already been taken');
       if (!state.organizations.includes(String(flags['org']))) throw new Refused('Error: org flag must be specified when not running interactively');
-      state.apps[name] = { organization: String(flags['org']), volumes: [], addresses: [], secrets: {}, machine: null, domains: [] };
+      state.apps[name] = { organization: String(flags['org']), network: String(flags['network'] ?? ''), volumes: [], addresses: [], secrets: {}, machine: null, domains: [] };
       return `New app created: ${name}\n`;
     case 'apps destroy':
       if (!flags['yes']) throw new Refused('Error: yes flag must be specified when not running interactively');
@@ -132,7 +134,10 @@ async function act(state: FlyState, { command, flags, rest }: Parsed, stdin: str
       app().volumes.push({ id: `vol_${(state.clock += 1)}`, name, region: String(flags['region']), size_gb: Number(flags['size']) });
       return '';
     case 'ips list': return json(app().addresses.map(({ address, type }) => ({ ID: address, Address: address, Type: type, Region: 'global' })));
-    case 'ips allocate-v6': return void app().addresses.push({ address: `fdaa::${(state.clock += 1)}`, type: flags['private'] ? 'private_v6' : 'v6' }), '';
+    case 'ips allocate-v6': {
+      if (!flags['private']) return void app().addresses.push({ address: `2a09:8280:1::${(state.clock += 1)}`, type: 'v6' }), '';
+      return void app().addresses.push({ address: privateAddress(String(flags['network'] ?? ''), (state.clock += 1)), type: 'private_v6' }), '';
+    }
     case 'ips allocate-v4':
       if (!flags['shared'] && !flags['yes']) throw new Refused('Error: yes flag must be specified when not running interactively');
       return void app().addresses.push({ address: `66.241.${(state.clock += 1)}.1`, type: flags['shared'] ? 'shared_v4' : 'v4' }), '';
@@ -147,7 +152,7 @@ async function act(state: FlyState, { command, flags, rest }: Parsed, stdin: str
     case 'certs list': return json(app().domains.map((hostname) => ({ hostname, status: 'Ready' })));
     case 'machine list': {
       const machine = app().machine;
-      return machine ? json([{ id: machine.id, state: machine.state, region: machine.region, image_ref: { registry: 'registry.fly.io', repository: flags['app'], tag: machine.tag } }]) : 'null\n';
+      return machine ? json([{ id: machine.id, state: machine.state, region: machine.region, image_ref: { registry: 'registry.fly.io', repository: flags['app'], tag: machine.tag }, private_ip: privateAddress(app().network, machine.at) }]) : 'null\n';
     }
     case 'deploy': return deployApp(state, app(), flags, directory);
     case 'ssh console': return await runInside(state, app(), String(flags['command']), directory);
@@ -167,6 +172,9 @@ async function act(state: FlyState, { command, flags, rest }: Parsed, stdin: str
     default: throw new Refused(`Error: the fake has no ${command}`);
   }
 }
+
+/** An address in a private network, whose first three groups are the network's own. */
+const privateAddress = (network: string, number: number): string => `fdaa:0:${network === '' ? '1' : [...network].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 60_000, 7).toString(16)}:a7b:${number.toString(16)}::2`;
 
 const Config = z.looseObject({ env: z.record(z.string(), z.string()).default({}), mounts: z.looseObject({ source: z.string() }).optional(), http_service: z.looseObject({}).optional() });
 
