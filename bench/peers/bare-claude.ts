@@ -28,7 +28,7 @@ for (const directory of [workspace, imagesDir, env['HOME'], env['TMPDIR']]) if (
 const root = await createConfigRoots(dataDir).of(workspace);
 
 async function ask({ text, session }: BareAsk): Promise<string> {
-  const options = createSessionOptions({ imagesDir, chromium }, { env, furnishBrowser: async () => env, root, project: { workspace, grants: noGrants }, live: () => undefined });
+  const options = createSessionOptions({ imagesDir, chromium }, { env, furnishBrowser: async () => env, root, project: { workspace, grants: noGrants, isResumed: session !== undefined }, live: () => undefined });
   const asProcess: Record<string, McpServerConfig> = usual ? { playwright: { type: 'stdio', ...browserCommand(chromium, imagesDir) } } : {};
   const id = session ?? randomUUID();
   const running = query({

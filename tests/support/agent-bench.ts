@@ -10,13 +10,14 @@ import { connectRedis } from '../../shared/redis.ts';
 import { runRedisServer } from '../../simulator/redis-server.ts';
 import { runScriptedModel } from '../../simulator/model/scripted-model.ts';
 import type { ScriptedModel, ScriptedModelOptions } from '../../simulator/model/scripted-model.ts';
-import type { Agent, AgentEvent, ChatTools, Prompt } from '../../worker/agent/agent.ts';
+import type { Agent, AgentEvent, ChatTools, PermissionMode, Prompt } from '../../worker/agent/agent.ts';
 import { createChannel } from '../../worker/agent/channel.ts';
 import { createClaudeAgent } from '../../worker/agent/claude.ts';
 import type { ClaudeOptions } from '../../worker/agent/claude.ts';
 import { claudeDirectory } from '../../worker/agent/environment.ts';
 import { findMarked } from '../../worker/agent/processes.ts';
 import { scaled } from './machine-speed.ts';
+import type { WorkspaceGrants } from '../../worker/agent/workspace-grants.ts';
 
 export type Answered = Extract<AgentEvent, { kind: 'answer' }>;
 
@@ -25,6 +26,11 @@ export type Asking = {
   conversation?: string;
   session?: string | undefined;
   prompts?: (string | Prompt)[];
+  /** `all` unless said otherwise. */
+  permissions?: PermissionMode;
+  /** Answers what needs leave; yes unless said otherwise. */
+  approve?: ChatTools['approve'];
+  grants?: WorkspaceGrants;
   /** Leaves the prompts open for more. */
   open?: boolean;
 };
@@ -46,7 +52,7 @@ export type RunningTurn = {
 export type Sent = { path: string; caption: string | undefined } | { text: string; callId: string };
 
 /** Starts a turn and reads its events to the end. */
-export function startTurn(agent: Agent, workspace: string, { conversation = '+15551230001', session, prompts = [], open = false }: Asking, sent: Sent[] = []): RunningTurn {
+export function startTurn(agent: Agent, workspace: string, { conversation = '+15551230001', session, prompts = [], open = false, permissions = 'all', approve, grants }: Asking, sent: Sent[] = []): RunningTurn {
   const events: AgentEvent[] = [];
   const channel = createChannel<Prompt>();
   const control = new AbortController();
@@ -59,7 +65,11 @@ export function startTurn(agent: Agent, workspace: string, { conversation = '+15
   if (!open) channel.close();
   const read = async (): Promise<unknown> => {
     try {
-      const turn = { id: `turn-${crypto.randomUUID()}`, conversation, workspace, session, prompts: channel, tools: recordingTools(sent), permissions: 'all' as const, model: undefined, signal: control.signal };
+      const tools = { ...recordingTools(sent), ...(approve ? { approve } : {}) };
+      const turn = {
+        id: `turn-${crypto.randomUUID()}`, conversation, workspace, session, prompts: channel, tools, permissions, model: undefined, signal: control.signal,
+        ...(grants ? { grants } : {}),
+      };
       for await (const event of agent.work(turn)) events.push(event);
       return undefined;
     } catch (error) {

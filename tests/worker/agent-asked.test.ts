@@ -13,7 +13,7 @@ function openAccount(...texts: string[]) {
   const given: { uuid: string; text: string }[] = [];
   const sent = new Set<string>();
   const live: LiveSession = {
-    id: 's', workspace: '/', resumed: false, grants: '', sent, ended: false, browser: undefined, tools: undefined,
+    id: 's', workspace: '/', resumed: false, grants: '', sent, ended: false, browser: undefined, tools: undefined, tell: () => undefined,
     model: createModelSessions({}, createLog('test', 'silent')).create(), configure: async () => undefined, transcript: async () => [],
     listen: () => undefined,
     begin: () => undefined,

@@ -22,7 +22,7 @@ test('what would run is found and shown whole, by name', () => {
     ['hook for SessionStart (resume)', 'echo "$X"'],
     ['variables for commands', 'COLOUR=blue\nSIZE=3'],
   ]);
-  expect(programs[2]?.scripts).toContain('scripts/start.sh');
+  expect(programs[2]?.files).toContainEqual({ word: 'scripts/start.sh', runs: true });
 });
 
 test('a digest changes with each letter of what would run, and with the content of its files', () => {
@@ -35,22 +35,22 @@ test('a digest changes with each letter of what would run, and with the content 
 
 test('whatever redirects the model, runs a helper, brings plugins, or cannot be shown stays off with a sentence', () => {
   const helpers = ['apiKeyHelper', 'proxyAuthHelper', 'awsAuthRefresh', 'awsCredentialExport', 'gcpAuthRefresh', 'otelHeadersHelper', 'policyHelper', 'processWrapper', 'statusLine', 'subagentStatusLine', 'fileSuggestion'];
-  for (const key of helpers) expect(read({ settings: { [key]: 'touch x' } }), key).toMatchObject({ programs: [], off: [expect.stringContaining(`“${key}”`)] });
-  for (const key of ['enabledPlugins', 'extraKnownMarketplaces', 'additionalMarketplaces']) expect(read({ local: { [key]: { x: true } } }).off, key).toHaveLength(1);
+  for (const key of helpers) expect(read({ settings: { [key]: 'touch x' } })).toMatchObject({ programs: [], off: [expect.stringContaining(`“${key}”`)] });
+  for (const key of ['enabledPlugins', 'extraKnownMarketplaces', 'additionalMarketplaces']) expect(read({ local: { [key]: { x: true } } }).off).toHaveLength(1);
   const names = [
     'ANTHROPIC_BASE_URL', 'anthropic_api_key', 'CLAUDE_CONFIG_DIR', 'CLAUDE_CODE_USE_BEDROCK', 'PATH', 'HOME', 'TMPDIR', 'HTTPS_PROXY', 'all_proxy', 'NO_PROXY', 'npm_config_https_proxy',
     'NODE_EXTRA_CA_CERTS', 'NODE_TLS_REJECT_UNAUTHORIZED', 'SSL_CERT_FILE', 'AWS_PROFILE', 'IS_SANDBOX', 'SIDEPOCKET_AGENT', 'GITHUB_TOKEN', 'GIT_CONFIG_GLOBAL', 'DISABLE_AUTOUPDATER', 'OTEL_EXPORTER_OTLP_ENDPOINT',
   ];
-  for (const name of names) expect(read({ settings: { env: { [name]: 'x' } } }), name).toMatchObject({ programs: [], off: [expect.stringContaining(name)] });
+  for (const name of names) expect(read({ settings: { env: { [name]: 'x' } } })).toMatchObject({ programs: [], off: [expect.stringContaining(name)] });
   expect(read({ settings: { env: { LD_PRELOAD: 'x', NODE_OPTIONS: 'y', BASH_ENV: 'z' } } }).programs[0]?.shown).toBe('BASH_ENV=z\nLD_PRELOAD=x\nNODE_OPTIONS=y');
-  for (const id of ['whatsapp', 'Playwright', 'whatsapp__x', 'a b', '', 'ä', 'x'.repeat(61)]) expect(read({ mcp: { mcpServers: { [id]: { command: 'x' } } } }), id).toMatchObject({ programs: [], off: [expect.stringContaining('another name')] });
+  for (const id of ['whatsapp', 'Playwright', 'whatsapp__x', 'a b', '', 'ä', 'x'.repeat(61)]) expect(read({ mcp: { mcpServers: { [id]: { command: 'x' } } } })).toMatchObject({ programs: [], off: [expect.stringContaining('another name')] });
   for (const entry of [{ command: 'x', headersHelper: 'y' }, { type: 'ws', url: 'ws://x' }, { type: 'http', url: 'file:///x' }, { type: 'http', url: 'https://x', headersHelper: 'touch y' }, {}, null, 'x', []]) {
-    expect(read({ mcp: { mcpServers: { x: entry } } }), JSON.stringify(entry)).toMatchObject({ programs: [], off: [expect.stringContaining('“x”')] });
+    expect(read({ mcp: { mcpServers: { x: entry } } })).toMatchObject({ programs: [], off: [expect.stringContaining('“x”')] });
   }
   const unusual = [hook('x', { async: true }), hook('x', { if: 'Bash(y)' }), hook('x', { args: ['y'] }), hook('x', { once: true }), hook('x', { shell: 'bash' }), { hooks: [{ type: 'http', url: 'https://x' }] }, { hooks: [{ type: 'prompt', prompt: 'x' }] }, hook(3), hook(''), 'x', null];
-  for (const entry of unusual) expect(read({ settings: { hooks: { Stop: [entry] } } }), JSON.stringify(entry)).toMatchObject({ programs: [], off: [expect.stringContaining('Stop')] });
+  for (const entry of unusual) expect(read({ settings: { hooks: { Stop: [entry] } } })).toMatchObject({ programs: [], off: [expect.stringContaining('Stop')] });
   expect(read({ settings: { hooks: { PermissionRequest: [hook('x')] } } })).toMatchObject({ programs: [], off: [expect.stringContaining('PermissionRequest')] });
-  for (const hidden of ['a\u202eb', 'a\u0000b', 'a\u200bb', 'a\rb', 'a\u001b[2Jb']) expect(read({ settings: { hooks: { Stop: [hook(hidden)] } } }), JSON.stringify(hidden)).toMatchObject({ programs: [], off: [expect.stringContaining('cannot be seen')] });
+  for (const hidden of ['a\u202eb', 'a\u0000b', 'a\u200bb', 'a\rb', 'a\u001b[2Jb']) expect(read({ settings: { hooks: { Stop: [hook(hidden)] } } })).toMatchObject({ programs: [], off: [expect.stringContaining('cannot be seen')] });
   expect(read({ settings: { hooks: { Stop: [hook('x'.repeat(4001))] } } }).off[0]).toContain('too long');
   expect(read({ settings: { hooks: { Stop: Array.from({ length: 50 }, (_, index) => hook(`x${index}`)) } } }).programs).toHaveLength(40);
 });
@@ -61,7 +61,7 @@ test('the time of reading grows with the text, whatever it says', () => {
     const begun = process.cpuUsage();
     read({ settings, local: settings });
     // 480 kB; a machine under load counts no more of it.
-    expect(process.cpuUsage(begun).user, command.slice(0, 20)).toBeLessThan(2_000_000);
+    expect(process.cpuUsage(begun).user).toBeLessThan(2_000_000);
   }
   expect(read({ settings: { hooks: { Stop: [hook(Array.from({ length: 500 }, (_, index) => `f${index}`).join(' '))] } } }).off[0]).toContain('too many files');
 });
@@ -69,7 +69,7 @@ test('the time of reading grows with the text, whatever it says', () => {
 test('no text breaks the reading, and only rules that forbid or ask are taken', () => {
   const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
   for (const text of ['', '{', 'null', '[]', '3', '{"hooks":[],"env":[],"permissions":3,"mcpServers":[]}', '{"__proto__":{"env":{"A":"b"}}}', '{"hooks":{"Stop":{}}}', deep, `{"env":{"A":${deep}}}`]) {
-    expect(read({ mcp: text, settings: text, local: text }).programs, text.slice(0, 30)).toEqual([]);
+    expect(read({ mcp: text, settings: text, local: text }).programs).toEqual([]);
   }
   const permissions = { allow: ['Bash', 'Read(//etc/**)'], deny: ['Read(./.env)', 'Bash(rm *)', 3, 'x'.repeat(600), 'not a rule!', 'Edit(/secret)'], ask: ['WebFetch'], defaultMode: 'bypassPermissions', additionalDirectories: ['/'] };
   expect(read({ settings: { permissions } })).toEqual({ programs: [], off: [], rules: { deny: ['Read(./.env)', 'Bash(rm *)', 'Edit(/secret)'], ask: ['WebFetch'] } });
@@ -89,7 +89,7 @@ test('a hook can forbid, tell and end, by Claude Code’s protocol, and can allo
     { hookSpecificOutput: { hookEventName: 'PreToolUse', permissionDecision: 'allow', updatedInput: { command: 'rm -rf /' } } },
     { hookSpecificOutput: { hookEventName: 'PermissionRequest', decision: { behavior: 'allow', updatedPermissions: [] } } },
   ];
-  for (const output of allowing) expect(result('PreToolUse', output), JSON.stringify(output)).toEqual({});
+  for (const output of allowing) expect(result('PreToolUse', output)).toEqual({});
   expect(result('PreToolUse', '{"not json')).toEqual({});
 });
 

@@ -1,4 +1,5 @@
 import type { PermissionMode, Query, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
+import { randomUUID } from 'node:crypto';
 import type { UUID } from 'node:crypto';
 import type { BrowserProcess } from './browser-process.ts';
 import { createChannel } from './channel.ts';
@@ -42,6 +43,8 @@ export type LiveSession = {
   browser: BrowserProcess | undefined;
   /** The tools of the turn at work; the process's `whatsapp` server asks for them. */
   tools: ChatTools | undefined;
+  /** Says something in the chat: at once while a turn is at work, else with the next one. */
+  tell(text: string): void;
   /** Sets what the next prompt is worked with; what is so already costs nothing. Rejects when Claude Code refuses it. */
   configure(settings: Settings): Promise<void>;
   /** Its access to the model, where all that its processes ask is counted. */
@@ -92,6 +95,7 @@ export function createLiveSession(start: SessionStart, open: (prompts: AsyncIter
   let listener: Listener | undefined;
   let end: { error: unknown } | undefined;
   let closing: Promise<void> | undefined;
+  const chat = createChat();
 
   const claude = open(input);
 
@@ -104,7 +108,13 @@ export function createLiveSession(start: SessionStart, open: (prompts: AsyncIter
     grants,
     sent,
     browser: undefined,
-    tools: undefined,
+    get tools() {
+      return chat.tools();
+    },
+    set tools(tools) {
+      chat.use(tools);
+    },
+    tell: chat.tell,
     model,
     get ended() {
       return end !== undefined;
@@ -163,6 +173,24 @@ export function createLiveSession(start: SessionStart, open: (prompts: AsyncIter
   };
   const pumping = pump();
   return session;
+}
+
+/** The chat as a process reaches it, which outlasts the turns: what is told between two of them waits for the next. */
+function createChat(): Pick<LiveSession, 'tell'> & { tools(): ChatTools | undefined; use(tools: ChatTools | undefined): void } {
+  const untold: string[] = [];
+  let present: ChatTools | undefined;
+  const tell = (text: string): void => {
+    if (present) void present.sendMessage({ text, callId: `notice.${randomUUID()}` });
+    else untold.push(text);
+  };
+  return {
+    tell,
+    tools: () => present,
+    use(tools) {
+      present = tools;
+      if (tools) for (const text of untold.splice(0)) tell(text);
+    },
+  };
 }
 
 /** The content block of the Messages API for an attachment. */

@@ -1,9 +1,7 @@
 import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import type { HookCallback, HookInput, Options, SyncHookJSONOutput } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
 import { cut } from '../../shared/cut.ts';
-import type { SendTools } from './agent.ts';
 import { asAgent } from './agent-user.ts';
 import type { AgentUser } from './agent-user.ts';
 import type { WorkspaceGrants } from './workspace-grants.ts';
@@ -13,16 +11,20 @@ import type { WorkspaceReader } from './workspace-reader.ts';
 export type ProjectHookParts = {
   grants: WorkspaceGrants;
   workspace: string;
+  /** Whether the session goes on with an earlier one. */
+  isResumed: boolean;
   /** The whole environment of the hooks' commands. */
   env: Record<string, string>;
   user: AgentUser | undefined;
   reader: WorkspaceReader;
-  /** The chat, while a turn is at work. */
-  tools: () => SendTools | undefined;
+  /** Says something in the chat. */
+  tell: (text: string) => void;
 };
 
 /** The longest a hook may take (ms): under it stays what the settings say, and well under it what the watchdog takes for silence. */
 const longestMs = 60_000;
+/** How long Claude Code waits for ours, which end by themselves before (seconds). */
+const patienceS = longestMs / 1000 + 10;
 /** The most that is read of what a hook prints (bytes). */
 const mostOutput = 256 * 1024;
 
@@ -33,14 +35,37 @@ const mostOutput = 256 * 1024;
  */
 export function projectHooks(parts: ProjectHookParts): NonNullable<Options['hooks']> {
   const hooks: NonNullable<Options['hooks']> = {};
-  const teller = createTeller(parts.tools);
+  const tell = tellOnce(parts.tell);
+  const beginnings: HookCallback[] = [];
+  const source = parts.isResumed ? 'resume' : 'startup';
   for (const program of parts.grants.programs) {
     if (program.kind !== 'hook') continue;
     const { event, matcher, timeoutS } = program.hook;
     const ms = Math.min((timeoutS ?? longestMs / 1000) * 1000, longestMs);
-    (hooks[event] ??= []).push({ ...(matcher === undefined ? {} : { matcher }), timeout: longestMs / 1000 + 10, hooks: [createCallback(parts, program, ms, teller)] });
+    const callback = createCallback(parts, program, ms, tell);
+    (hooks[event] ??= []).push({ ...(matcher === undefined ? {} : { matcher }), timeout: patienceS, hooks: [callback] });
+    if (event === 'SessionStart' && isFor(matcher, source)) beginnings.push(callback);
   }
+  if (beginnings.length > 0) (hooks.UserPromptSubmit ??= []).unshift({ timeout: patienceS, hooks: [runFirst(beginnings, source)] });
   return hooks;
+}
+
+/** Whether a matcher of SessionStart, which names sources with bars between them, is for this one. */
+const isFor = (matcher: string | undefined, source: string): boolean => ['', '*', source].some((name) => (matcher ?? '').split('|').map((part) => part.trim()).includes(name));
+
+/** Claude Code has begun its session before it hears of callbacks for that, so what is to run then runs before the first prompt, which gets the words. */
+function runFirst(callbacks: HookCallback[], source: 'startup' | 'resume'): HookCallback {
+  let hasBegun = false;
+  return async (input, id, options) => {
+    if (hasBegun) return {};
+    hasBegun = true;
+    const { session_id, transcript_path, cwd } = input;
+    const results = await Promise.all(callbacks.map((run) => run({ session_id, transcript_path, cwd, hook_event_name: 'SessionStart', source }, id, options)));
+    const outputs = results.filter((result): result is SyncHookJSONOutput => !('async' in result));
+    const ending = outputs.find((output) => output.continue === false);
+    const words = outputs.flatMap(({ hookSpecificOutput }) => (hookSpecificOutput && 'additionalContext' in hookSpecificOutput ? (hookSpecificOutput.additionalContext ?? []) : []));
+    return ending ?? withContext('UserPromptSubmit', words.join('\n'));
+  };
 }
 
 type HookProgram = Extract<WorkspaceGrants['programs'][number], { kind: 'hook' }>;
@@ -162,16 +187,12 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Says each thing once in the chat: at once, or when a turn is at work again. */
-function createTeller(tools: () => SendTools | undefined): (text: string) => void {
+/** Says each thing once. */
+function tellOnce(tell: (text: string) => void): (text: string) => void {
   const told = new Set<string>();
-  const waiting: string[] = [];
   return (text) => {
-    if (told.has(text)) return;
+    if (!told.has(text)) tell(text);
     told.add(text);
-    waiting.push(text);
-    const present = tools();
-    for (let next = present && waiting.shift(); next !== undefined; next = waiting.shift()) void present?.sendMessage({ text: next, callId: `hook.${randomUUID()}` });
   };
 }
 

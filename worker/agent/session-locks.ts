@@ -48,15 +48,20 @@ export function variablesOf({ programs }: WorkspaceGrants): Record<string, strin
 }
 
 /** The MCP servers of the workspace that were agreed to; `${NAME}` and `${NAME:-else}` are filled from the variables. */
-export function serversOf({ programs }: WorkspaceGrants, variables: Record<string, string>): Record<string, McpServerConfig> {
+export function serversOf({ programs }: WorkspaceGrants, workspace: string, variables: Record<string, string>): Record<string, McpServerConfig> {
   const fill = (text: string): string => text.replaceAll(/\$\{(\w+)(?::-([^}]*))?\}/g, (whole, name: string, otherwise?: string) => (isSecret.test(name) ? undefined : variables[name]) ?? otherwise ?? whole);
   const fillAll = (values: Record<string, string>): Record<string, string> => Object.fromEntries(Object.entries(values).map(([name, value]) => [name, fill(value)]));
   return Object.fromEntries(
     programs.flatMap((program): [string, McpServerConfig][] => {
       if (program.kind !== 'server') return [];
       const { server } = program;
-      if (server.type === 'stdio') return [[program.id, { ...server, command: fill(server.command), args: server.args.map(fill), env: fillAll(server.env) }]];
+      if (server.type === 'stdio') return [[program.id, inWorkspace(workspace, [server.command, ...server.args].map(fill), fillAll(server.env))]];
       return [[program.id, { ...server, url: fill(server.url), headers: fillAll(server.headers) }]];
     }),
   );
+}
+
+/** Claude Code starts servers in the directory of the project's settings, which is not the workspace here. */
+function inWorkspace(workspace: string, command: string[], env: Record<string, string>): McpServerConfig {
+  return { type: 'stdio', command: 'sh', args: ['-c', 'cd "$1" && shift && exec "$@"', 'sh', workspace, ...command], env: { ...env, CLAUDE_PROJECT_DIR: workspace } };
 }

@@ -42,7 +42,7 @@ export type Surroundings = {
   /** The worker's own directory that stands for the project's settings. */
   root: string;
   /** The workspace with what of its own may run there; undefined for a spare, which has none yet. */
-  project: { workspace: string; grants: WorkspaceGrants } | undefined;
+  project: { workspace: string; grants: WorkspaceGrants; isResumed: boolean } | undefined;
   /** The session that it works for, asked for at each use; a spare has none yet. */
   live(): LiveSession | undefined;
 };
@@ -59,7 +59,8 @@ export function createSessionOptions(parts: SessionOptionParts, { env, furnishBr
     return (session.browser = startBrowserProcess({ command: browserCommand(chromium, pictures), workspace: session.workspace, env: browserEnv, user, ...(bounds ? { bounds } : {}) }));
   };
   const variables = { ...variablesOf(grants), ...env };
-  const hooks = project ? projectHooks({ ...project, env: variables, user, reader: createWorkspaceReader(user), tools: () => live()?.tools }) : {};
+  const reads = { user, reader: createWorkspaceReader(user) };
+  const hooks = project ? projectHooks({ ...project, ...reads, env: variables, tell: (text) => live()?.tell(text) }) : {};
   const refine = reader && createToolPictures({ reader, agentFiles: createAgentFiles(user) });
   return {
     env,
@@ -68,7 +69,11 @@ export function createSessionOptions(parts: SessionOptionParts, { env, furnishBr
     hooks: { ...hooks, PreToolUse: [...(watchesCost ? [watchCost(live)] : []), ...(hooks.PreToolUse ?? [])] },
     systemPrompt: { type: 'preset', preset: 'claude_code', append: instructions, snapshot: true },
     ...lockSession({ env, root, grants, workspace: project?.workspace }),
-    mcpServers: { ...serversOf(grants, variables), playwright: browserServer(startBrowser, refine), whatsapp: chatServer(() => live()?.tools) },
+    // Not on the command line, which others on the machine may read.
+    mcpServersDelivery: 'initialize',
+    mcpServers: {
+      ...(project ? serversOf(grants, project.workspace, variables) : {}), playwright: browserServer(startBrowser, refine), whatsapp: chatServer(() => live()?.tools),
+    },
     includePartialMessages: true,
     spawnClaudeCodeProcess: createSpawn(user, bounds),
   };

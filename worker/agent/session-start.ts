@@ -42,7 +42,7 @@ export async function startSession(parts: SessionParts, wanted: Wanted): Promise
   const processes = parts.processes.ofSession(id);
   const settings = settingsOf(wanted, parts.model);
   let live: LiveSession | undefined;
-  const project = { workspace, grants };
+  const project = { workspace, grants, isResumed: resumed };
   const around = surround(home, { mark: processes.mark, model }, environmentOf, () => live);
   const options = createSessionOptions(partsFor(parts, processes), { ...around, root, project });
   const transcript = (other: string): ReturnType<AgentHome['transcript']> => home.transcript(other, workspace);

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { findNamedFiles } from './named-files.ts';
+import type { NamedFile } from './named-files.ts';
 
 /** How a session is to start an MCP server of the workspace: the entry of `.mcp.json`, field by field. */
 export type WorkspaceServer =
@@ -11,9 +13,9 @@ export type WorkspaceHook = { event: WorkspaceHookEvent; matcher: string | undef
 
 /**
  * Something in the workspace that runs, or changes what runs. `name` is how people call it, `shown` everything that would run,
- * and `scripts` the words in it that may name a file of the workspace.
+ * and `files` what in it may name a file of the workspace.
  */
-export type WorkspaceProgram = Found & { scripts: string[] };
+export type WorkspaceProgram = Found & { files: NamedFile[] };
 type Found = { name: string; shown: string } & (
   | { kind: 'server'; id: string; server: WorkspaceServer }
   | { kind: 'hook'; hook: WorkspaceHook }
@@ -35,8 +37,6 @@ export type WorkspaceHookEvent = (typeof hookEvents)[number];
 const mostPrograms = 40;
 const longestShown = 4000;
 const mostRules = 200;
-/** How many words that may name a file one of them may have. */
-const mostWords = 400;
 
 /** Keys of settings that run a command or lead elsewhere for the model's access; the worker gives that itself. */
 const helpers = [
@@ -99,7 +99,7 @@ function readServers(text: string | undefined, finds: WorkspaceFinds): void {
     else if (stdio) {
       const { command, args = [], env = {} } = stdio;
       const shown = [[command, ...args].map(quote).join(' '), ...Object.entries(env).map(([key, value]) => `${key}=${value}`)].join('\n');
-      add(finds, { kind: 'server', id, name, shown, server: { type: 'stdio', command, args, env } }, [command, ...args, ...Object.values(env)]);
+      add(finds, { kind: 'server', id, name, shown, server: { type: 'stdio', command, args, env } }, [[command, ...args].join(' '), command, ...args, ...Object.values(env)]);
     } else if (remote) {
       const { type, url, headers = {} } = remote;
       add(finds, { kind: 'server', id, name, shown: [url, ...Object.entries(headers).map(([key, value]) => `${key}: ${value}`)].join('\n'), server: { type, url, headers } }, []);
@@ -149,9 +149,9 @@ function add(finds: WorkspaceFinds, program: Found, texts: string[]): void {
   else if (program.shown.length > longestShown) finds.off.push(`${program.name}: it is too long to be shown`);
   else if (hidden.test(program.shown)) finds.off.push(`${program.name}: it holds characters that cannot be seen`);
   else {
-    const scripts = texts.flatMap(wordsOf);
-    if (scripts.length > mostWords) finds.off.push(`${program.name}: it names too many files`);
-    else finds.programs.push({ ...program, scripts });
+    const files = texts.map(findNamedFiles);
+    if (files.includes(undefined)) finds.off.push(`${program.name}: it names too many files`);
+    else finds.programs.push({ ...program, files: files.flatMap((found) => found ?? []) });
   }
 }
 
@@ -169,20 +169,6 @@ function parseObject(text: string | undefined, file: string, finds: WorkspaceFin
 
 /** Characters that change how a text looks without being seen: what is approved must look like what runs. */
 const hidden = /(?![\n\t])[\p{Cc}\p{Cf}\u2028\u2029]/u;
-
-/**
- * The words of a command that may be the name of a file: as they stand, and below the directories that it goes to. What a shell makes of patterns and variables
- * other than CLAUDE_PROJECT_DIR is not known here.
- */
-function wordsOf(command: string): string[] {
-  const plainText = command.replaceAll(/\$\{?CLAUDE_PROJECT_DIR\}?/g, '.').replaceAll(/["'\\]/g, '');
-  const quoted = [...command.matchAll(/'([^']+)'|"([^"]+)"/g)].map(([, single, double]) => single ?? double ?? '');
-  const words = [...new Set([...plainText.split(/[\s`;|&()<>=,]+/), ...quoted, command])].filter((word) => word !== '' && word.length <= 500);
-  if (words.length > mostWords) return words;
-  const directories = [...new Set([...plainText.matchAll(/\b(?:cd|pushd|-C|--prefix|--cwd)[\s=]+([^\s;|&()<>]+)/g)].map(([, directory = '']) => directory))];
-    if (words.length * (directories.length + 1) > 4 * mostWords) return [...words, ...Array.from({ length: mostWords }, () => '')];
-  return [...new Set([...words, ...directories.flatMap((directory) => words.map((word) => `${directory}/${word}`))])];
-}
 
 const isFull = (value: unknown): boolean => typeof value === 'object' && value !== null && Object.keys(value).length > 0;
 const quote = (word: string): string => (/^[\w@%+=:,./$-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`);

@@ -4,6 +4,8 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { runAsAgent } from './agent-shell.ts';
 import type { AgentUser } from './agent-user.ts';
+import { isProgram } from './named-files.ts';
+import type { NamedFile } from './named-files.ts';
 import { digestOf, readWorkspacePrograms } from './workspace-programs.ts';
 import type { WorkspaceFinds, WorkspaceProgram } from './workspace-programs.ts';
 
@@ -39,13 +41,13 @@ export function createWorkspaceReader(user: AgentUser | undefined): WorkspaceRea
 
   /** The digests of programs, in order; undefined for one that names a file which cannot be read whole. */
   const digestAll = async (workspace: string, programs: WorkspaceProgram[]): Promise<(string | undefined)[]> => {
-    const names = [...new Set(programs.flatMap((program) => filesOf(program, workspace)))].slice(0, mostScripts);
+    const names = [...new Set(programs.flatMap((program) => [...filesOf(program, workspace).keys()]))].slice(0, mostScripts);
     const contents = names.length === 0 ? [] : await read(names, largestScript);
     const known = new Map(names.map((name, index) => [name, contents[index]]));
     return programs.map((program) => {
-      const files = filesOf(program, workspace);
-      if (files.some((file) => !known.has(file) || known.get(file) === null)) return undefined;
-      return digestOf(program, files.map((file) => fingerprint(known.get(file))));
+      const files = [...filesOf(program, workspace)].toSorted(([one], [other]) => (one < other ? -1 : 1));
+      if (files.some(([file]) => !known.has(file) || known.get(file) === null)) return undefined;
+      return digestOf(program, files.map(([file, named]) => fingerprint(named, known.get(file))));
     });
   };
 
@@ -66,13 +68,14 @@ export function createWorkspaceReader(user: AgentUser | undefined): WorkspaceRea
   };
 }
 
-/** The files of the workspace that a program may name, absolute. */
-function filesOf({ scripts }: WorkspaceProgram, workspace: string): string[] {
-  const files = scripts.filter((word) => !word.includes('\0')).map((word) => path.resolve(workspace, word));
-  return [...new Set(files.filter((file) => file.startsWith(`${workspace}${path.sep}`)))];
+/** The files of the workspace that a program may name, by absolute path. */
+function filesOf({ files }: WorkspaceProgram, workspace: string): Map<string, NamedFile> {
+  const named = files.filter(({ word }) => !word.includes('\0')).map((file): [string, NamedFile] => [path.resolve(workspace, file.word), file]);
+  // Named twice, it counts as what runs if it does so once.
+  return new Map(named.filter(([file]) => file.startsWith(`${workspace}${path.sep}`)).toSorted(([, one], [, other]) => Number(one.runs) - Number(other.runs)));
 }
 
-const fingerprint = (content: Content): string => (content ? createHash('sha256').update(content).digest('hex') : 'none');
+const fingerprint = (named: NamedFile, content: Content): string => (content && isProgram(named, content) ? createHash('sha256').update(content).digest('hex') : 'none');
 
 async function readOwn(files: string[], most: number): Promise<Content[]> {
   const contents: Content[] = [];
