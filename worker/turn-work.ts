@@ -95,9 +95,10 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
   const typing = parts.typing.keep(conversation, () => (questions.isWaiting() || signal.aborted ? undefined : feed.newest()));
   let telling: Telling | undefined;
   let endListening = (): void => undefined;
+  // It looks while the rest is made ready.
+  const trust = createWorkspaceTrust(parts, context, questions, workspace);
   try {
     await parts.agentFiles.makeDirectory(workspace);
-    const trust = createWorkspaceTrust(parts, context, questions, workspace);
     if (!(await feed.begin(first))) return undefined;
     typing.begin();
     // Not before the first messages are handed over: what has come in meanwhile is told now.

@@ -68,7 +68,7 @@ test('the environment holds what was named and nothing else', () => {
   const environment = agentEnvironment(host, '/data', { ANTHROPIC_API_KEY: 'key', GITHUB_TOKEN: undefined }, { mark: 'vm#1/s', name: '15551230001', isRoot: true });
   expect(environment).toEqual({
     PATH: '/bin', TZ: 'Europe/Berlin', ANTHROPIC_API_KEY: 'key', HOME: '/data/home', TMPDIR: '/data/tmp/15551230001', CLAUDE_CONFIG_DIR: '/data/claude', SIDEPOCKET_AGENT: 'vm#1/s', IS_SANDBOX: '1',
-    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', DISABLE_AUTOUPDATER: '1', CLAUDE_AGENT_SDK_CLIENT_APP: 'sidepocket',
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', DISABLE_AUTOUPDATER: '1', CLAUDE_AGENT_SDK_CLIENT_APP: 'sidepocket', CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1',
   });
   expect(agentEnvironment(host, '/data', {}, { mark: 'vm#1/s', name: '15551230001', isRoot: false })).not.toHaveProperty('IS_SANDBOX');
 });

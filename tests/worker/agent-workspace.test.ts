@@ -124,6 +124,10 @@ test('nothing in a workspace or in Claude Code’s own directory runs, widens or
     expect(printed).toContain('done');
     expect(printed).not.toMatch(/evil|COLOUR|LD_PRELOAD|NODE_OPTIONS|BASH_ENV/);
     expect(await say('/greet', 'all')).toContain('hello from the command');
+    // The hooks of a skill in use, and of an agent at work.
+    await say('use Skill painting', 'all');
+    await say('use Agent use Bash true', 'all');
+    await say('use Bash true', 'all');
     expect(await readdir(marks)).toEqual([]);
     expect((await readdir(workspace)).filter((name) => !name.startsWith('.')).toSorted()).toEqual(['CLAUDE.local.md', 'CLAUDE.md', 'greeted', 'sub']);
     expect(stranger.requests).toEqual([]);
