@@ -13,7 +13,7 @@ export type NetworkLook = { state: 'none' | 'unknown' | 'apart' } | { state: 'fo
 const mostLooked = 20;
 
 /** `existing` are the account's apps with their organization. Throws FlyFailure. */
-export async function findNetwork(account: FlyAccount, names: Names, existing: ReadonlyMap<string, string>): Promise<NetworkLook> {
+export async function findNetwork(account: Pick<FlyAccount, 'machines'>, names: Names, existing: ReadonlyMap<string, string>): Promise<NetworkLook> {
   const networkOf = async (app: string): Promise<string> => networkIn((await account.machines(app))[0]?.privateIp ?? '');
   const ours = roles.map((role) => names[role]).filter((app) => existing.has(app));
   const found = (await Promise.all(ours.map(networkOf))).filter((network) => network !== '');

@@ -1,45 +1,42 @@
 import { expect, test } from 'vitest';
-import { chooseNetwork, describeNetwork } from '../../deploy/networks.ts';
+import { chooseNetwork, describeNetwork, findNetwork } from '../../deploy/networks.ts';
+import type { NetworkLook } from '../../deploy/networks.ts';
 import { prefix, withDeploy } from '../support/deploy-bench.ts';
 
 const created = (calls: readonly { argv: string[] }[]): string[] => calls.map(({ argv }) => argv.join(' ')).filter((line) => /^apps create|^ips allocate-v6 --private/.test(line));
 
-test('a new system is alone in a network of its own, with the address by which its VM is woken', async () => {
+test('a new system is alone in a network of its own; one that an earlier version made keeps the organization’s, and both commands say so', { timeout: 180_000 }, async () => {
   await withDeploy({}, async (bench) => {
+    const vm = `${prefix}-vm`;
     bench.fly.apps['another'] = { organization: 'personal', network: '', volumes: [], addresses: [], secrets: {}, domains: [], machine: { id: 'm0', state: 'started', region: 'ams', tag: 'x', at: 1, config: 'x' } };
-    const { output, error } = await bench.deploy();
-    expect(error).toBeUndefined();
-    for (const line of created(bench.fly.calls)) expect(line).toContain(` --network ${prefix}`);
-    expect(created(bench.fly.calls)).toHaveLength(4);
-    expect(output).not.toContain('private network');
-    // What is missing later comes back into the same.
-    const [before, vm] = [bench.fly.calls.length, `${prefix}-vm`];
-    delete bench.fly.apps[vm];
-    expect((await bench.deploy()).error).toBeUndefined();
-    expect(created(bench.fly.calls.slice(before))).toEqual([`apps create ${vm} --org personal --network ${prefix}`, `ips allocate-v6 --private --app ${vm} --network ${prefix}`]);
-  });
-}, 60_000);
+    const first = await bench.deploy();
+    expect(first.error).toBeUndefined();
+    expect(created(bench.fly.calls)).toEqual([...['redis', 'relay', 'vm'].map((role) => `apps create ${prefix}-${role} --org personal --network ${prefix}`), `ips allocate-v6 --private --app ${vm} --network ${prefix}`]);
+    expect(first.output).not.toContain('private network');
 
-test('a system that an earlier version made keeps the organization’s network, and both commands say so', async () => {
-  await withDeploy({}, async (bench) => {
-    expect((await bench.deploy(['--network', 'organization'])).error).toBeUndefined();
-    expect(created(bench.fly.calls).filter((line) => line.includes('--network'))).toEqual([]);
-    bench.fly.apps['another'] = { organization: 'personal', network: '', volumes: [], addresses: [], secrets: {}, domains: [], machine: { id: 'm0', state: 'started', region: 'ams', tag: 'x', at: 1, config: 'x' } };
+    for (const app of Object.values(bench.fly.apps)) app.network = '';
+    delete bench.fly.apps[vm];
     const before = bench.fly.calls.length;
-    delete bench.fly.apps[`${prefix}-vm`];
-    const { output } = await bench.deploy();
-    expect(output).toMatch(/keep the private network .* share it with another/);
-    expect(created(bench.fly.calls.slice(before)).filter((line) => line.includes('--network'))).toEqual([]);
-    const doctor = async (): Promise<unknown[]> => {
-      const { output: found } = await bench.run('deploy/doctor/main.ts', ['--fly', '--json', '--url', bench.outside.url], bench.owner);
-      return (JSON.parse(found) as { about: string }[]).filter(({ about }) => about === 'Network');
-    };
-    expect(await doctor()).toMatchObject([{ status: 'unchecked', detail: expect.stringContaining('share it with another') }]);
-    const vm = bench.fly.apps[`${prefix}-vm`];
-    if (vm) vm.network = 'elsewhere';
-    expect(await doctor()).toMatchObject([{ status: 'problem', detail: expect.stringContaining('cannot reach each other') }]);
+    const second = await bench.deploy();
+    expect(second.error).toBeUndefined();
+    expect(second.output).toMatch(/keep the private network .* share it with another/);
+    expect(created(bench.fly.calls.slice(before))).toEqual([`apps create ${vm} --org personal`, `ips allocate-v6 --private --app ${vm}`]);
+    const { output } = await bench.run('deploy/doctor/main.ts', ['--fly', '--json', '--url', bench.outside.url], bench.owner);
+    expect((JSON.parse(output) as { about: string }[]).filter(({ about }) => about === 'Network')).toMatchObject([{ status: 'unchecked', detail: expect.stringContaining('share it with another') }]);
   });
-}, 60_000);
+});
+
+test('which network it is is read from the machines’ addresses', async () => {
+  const machines: Record<string, string> = { 'p-redis': 'fdaa:0:1:a7b:1::2', 'p-relay': 'fdaa:0:1:a7b:2::2', 'p-vm': '', other: 'fdaa:0:1:a7b:3::2', apart: 'fdaa:0:2:a7b:3::2', foreign: 'fdaa:0:1:a7b:4::2' };
+  const account = { machines: async (app: string) => [{ id: 'm', state: 'started', region: 'ams', tag: '', privateIp: machines[app] ?? '' }] };
+  const look = async (...apps: string[]): Promise<NetworkLook> => await findNetwork(account, { prefix: 'p', redis: 'p-redis', relay: 'p-relay', vm: 'p-vm' }, new Map(apps.map((app) => [app, app === 'foreign' ? 'company' : 'personal'])));
+  expect(await look('other')).toEqual({ state: 'none' });
+  expect(await look('p-vm', 'other')).toEqual({ state: 'unknown' });
+  expect(await look('p-redis', 'p-relay', 'p-vm', 'apart', 'foreign')).toEqual({ state: 'found', others: [] });
+  expect(await look('p-redis', 'p-vm', 'other', 'apart')).toEqual({ state: 'found', others: ['other'] });
+  machines['p-vm'] = 'fdaa:0:9:a7b:2::2';
+  expect(await look('p-redis', 'p-vm')).toEqual({ state: 'apart' });
+});
 
 test('where a missing part is created', () => {
   const own = { kind: 'own' } as const;
