@@ -52,7 +52,8 @@ test.skipIf(!isRoot)(`no secret is in what /proc shows of a worker or a relay, a
     await mkdir(plainDir);
     await chown(plainDir, uid, uid);
     const starts = [{ entry: 'worker/main.ts', user: 0 }, { entry: 'worker/main.ts', user: uid }, { entry: 'relay/main.ts', user: uid }];
-    await Promise.all(starts.map(async ({ entry, user }) => {
+    // All of them end before the test does, also when one fails.
+    const outcomes = await Promise.allSettled(starts.map(async ({ entry, user }) => {
       const port = await freePort(0);
       const env = { PATH: process.env['PATH'], HOME: '/', ...given, PORT: String(port), WORKER_ID: `w${user}`, DATA_DIR: user === 0 ? dataDir : plainDir };
       const child = spawn(process.execPath, [path.join(root, entry)], { cwd: '/', env, uid: user, gid: user, stdio: 'ignore' });
@@ -69,5 +70,6 @@ test.skipIf(!isRoot)(`no secret is in what /proc shows of a worker or a relay, a
         await ended;
       }
     }));
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([]);
   });
 }, 120_000);
