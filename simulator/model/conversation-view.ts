@@ -1,8 +1,8 @@
 import { extractSteering, personText } from './person-text.ts';
 import { blocksOf, type MessagesRequest, type RequestBlock } from './messages-request.ts';
 
-/** A tool call of this turn together with what came back. */
-export type ToolResult = { name: string; input: Record<string, unknown>; text: string; isError: boolean };
+/** A tool call of this turn together with what came back; `images` is how many pictures that had, absent when none. */
+export type ToolResult = { name: string; input: Record<string, unknown>; text: string; isError: boolean; images?: number };
 
 /** Something the person wrote. `steering` when it arrived while the turn was already running. */
 export type PersonText = { text: string; steering: boolean };
@@ -80,7 +80,8 @@ function addBlock(turn: Turn, block: RequestBlock, role: 'user' | 'system', call
   else if (block.type === 'tool_result') {
     const call = calls.get(block.tool_use_id ?? '') ?? { name: 'unknown', input: {} };
     const text = resultText(block);
-    turn.results.push({ ...call, text: personText(text), isError: block.is_error ?? false });
+    const images = Array.isArray(block.content) ? block.content.filter(({ type }) => type === 'image').length : 0;
+    turn.results.push({ ...call, text: personText(text), isError: block.is_error ?? false, ...(images > 0 ? { images } : {}) });
     addSteering(turn, text);
   } else if (block.type === 'text' && block.text !== undefined) {
     addSteering(turn, block.text);

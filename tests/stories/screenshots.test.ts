@@ -40,3 +40,30 @@ test('a screenshot that was asked for arrives before the answer although the mod
     await new Promise((resolve) => server.close(resolve));
   }
 });
+
+test('a page that is very long reaches the model in parts that it can read', async () => {
+  const server = createServer((_request, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<body style="margin:0"><div style="height:22000px;background:#08c"></div>'));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const page = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const whole: Story = {
+    matches: (asked) => asked.includes('http://127.0.0.1'),
+    next({ results }) {
+      if (results.length === 0) return callTool('mcp__playwright__browser_navigate', { url: page });
+      const last = results.at(-1);
+      // Playwright gives a picture five seconds, which a busy machine may not hold.
+      const isShown = last?.name.endsWith('screenshot') && !last.text.includes('TimeoutError');
+      return last && isShown ? text(`I was told: ${last.text}`) : callTool('mcp__playwright__browser_take_screenshot', { fullPage: true });
+    },
+  };
+  try {
+    await withStory({ stories: [whole] }, async ({ say, replies, model }) => {
+      await say(`look at ${page}`);
+      await until('the answer', () => replies().some((reply) => reply.text.startsWith('I was told')), 110_000);
+      expect(replies().at(-1)?.text).toMatch(/\[The picture is shown in 6 parts, one after the other\. It is at \/\S+\.png\.\]/);
+      expect(model.requests.at(-1)?.view.results.at(-1)?.images).toBe(6);
+    });
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}, 150_000);

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Options } from '@anthropic-ai/claude-agent-sdk';
+import type { FileReader } from '../reading/file-reader.ts';
 import type { Bounds } from './agent-bounds.ts';
 import type { AgentUser } from './agent-user.ts';
 import { browserCommand } from './browser.ts';
@@ -12,8 +13,6 @@ import { instructions } from './instructions.ts';
 import type { LiveSession } from './live-session.ts';
 import { createCanUseTool } from './permissions.ts';
 import { createSpawn } from './processes.ts';
-import type { FileReader } from '../reading/file-reader.ts';
-import { createAgentFiles } from './agent-files.ts';
 import { projectHooks } from './project-hooks.ts';
 import { lockSession, serversOf, variablesOf } from './session-locks.ts';
 import { createToolPictures } from './tool-pictures.ts';
@@ -61,7 +60,7 @@ export function createSessionOptions(parts: SessionOptionParts, { env, furnishBr
   const variables = { ...variablesOf(grants), ...env };
   const reads = { user, reader: createWorkspaceReader(user) };
   const hooks = project ? projectHooks({ ...project, ...reads, env: variables, tell: (text) => live()?.tell(text) }) : {};
-  const refine = reader && createToolPictures({ reader, agentFiles: createAgentFiles(user) });
+  const refine = reader && createToolPictures(reader);
   return {
     env,
     allowDangerouslySkipPermissions: true,

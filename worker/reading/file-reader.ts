@@ -11,9 +11,9 @@ import type { ReadingChild, ReadingEnd, ReadingLimits } from './reading-child.ts
 
 /**
  * What was found out about a file. `blobs` are what the view speaks of. A view `fault` is of a picture; `unread` is of any other file whose child gave no
- * answer.
+ * answer, and for what reason.
  */
-export type Reading = { seen: Seen; view: View | { kind: 'unread' }; blobs: Buffer[] };
+export type Reading = { seen: Seen; view: View | { kind: 'unread'; fault: PictureFault }; blobs: Buffer[] };
 
 /**
  * Reads what people and the agent hand over, each file in a process of its own that has none of this process's secrets and is ended when it takes too long.
@@ -126,7 +126,7 @@ async function grantedOrAborted(granted: Promise<void>, signal: AbortSignal): Pr
 }
 
 function withoutView({ type }: Seen, fault: PictureFault): Reading['view'] {
-  return type.startsWith('image/') ? { kind: 'fault', fault } : { kind: 'unread' };
+  return type.startsWith('image/') ? { kind: 'fault', fault } : { kind: 'unread', fault };
 }
 
 /** What is believed of a file that nobody could look into: what the person said, when it is a kind of file at all. */
