@@ -86,6 +86,24 @@ test('each package has its owner', () => {
   expect(outside('vitest', /^$/)).toEqual([]);
 });
 
+test('what parses foreign bytes is loaded by the reading child only', () => {
+  const loads = new Map(production.map((source) => [source.file, source.loads]));
+  const reached = new Set<string>();
+  const walk = (file: string): void => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const target of loads.get(file) ?? []) walk(target);
+  };
+  const parsers = ['picture', 'model-picture', 'chat-picture', 'bitmap', 'pdf', 'contact-card', 'text-encoding'].map((name) => `worker/media/${name}.ts`);
+  walk('worker/reading/child.ts');
+  expect(parsers.filter((parser) => !reached.has(parser))).toEqual([]);
+  reached.clear();
+  walk('worker/main.ts');
+  expect([...reached]).toContain('worker/incoming-file.ts');
+  expect(parsers.filter((parser) => reached.has(parser))).toEqual([]);
+  expect(production.filter(({ packages }) => packages.includes('sharp')).map(({ file }) => file).filter((file) => reached.has(file))).toEqual([]);
+});
+
 test('every package that is imported is used by somebody, so that these rules say something', () => {
   for (const name of ['twilio', '@anthropic-ai/claude-agent-sdk', 'ioredis', 'express', '@bull-board/api', '@bull-board/express']) expect(usersOf(name), `users of ${name}`).not.toEqual([]);
 });

@@ -1,8 +1,9 @@
 import path from 'node:path';
 import { largestCarried } from './largest-carried.ts';
 import { isPicture } from './media/picture.ts';
-import { fileType, isTextType, typeOfExtension } from './media/file-type.ts';
+import { fileType } from './media/file-type.ts';
 import { textEncoding } from './media/text-encoding.ts';
+import { isTextType, typeOfExtension } from './media/type-names.ts';
 
 /** What a file is, as far as WhatsApp cares. `carried` tells whether it goes as it is, `captioned` whether a text may go with it. A `picture` is made to fit before it goes. */
 export type FileKind = { type: string; name: string; picture: boolean; carried: boolean; captioned: boolean };

@@ -4,10 +4,10 @@ import type { Attachment } from './agent/agent.ts';
 import type { AgentFiles } from './agent/agent-files.ts';
 import { MediaProblem } from './media-fetch.ts';
 import type { MediaFetch } from './media-fetch.ts';
-import { extensionOf } from './media/file-type.ts';
 import { pictureFaults } from './media/picture-fault.ts';
 import { TranscribeProblem } from './media/transcribing.ts';
 import type { Transcriber } from './media/transcribing.ts';
+import { extensionOf } from './media/type-names.ts';
 import type { FileReader, Reading } from './reading/file-reader.ts';
 
 export type IncomingParts = {

@@ -1,4 +1,5 @@
 import { textEncoding, toUtf8 } from './text-encoding.ts';
+import { isTextType, office } from './type-names.ts';
 
 const starts = (bytes: Buffer, text: string, at = 0): boolean => bytes.subarray(at, at + text.length).toString('latin1') === text;
 
@@ -27,36 +28,10 @@ function isAudioFrame(bytes: Buffer, layer: number): boolean {
   return bytes[0] === 0xff && (second & 0xe0) === 0xe0 && ((second >> 1) & 3) === layer;
 }
 
-const office = 'application/vnd.openxmlformats-officedocument.';
 /** Office files are zip archives; the part by which each kind is known. */
 const officeParts = new Map([['word/document.xml', `${office}wordprocessingml.document`], ['xl/workbook.xml', `${office}spreadsheetml.sheet`], ['ppt/presentation.xml', `${office}presentationml.presentation`]]);
 /** The older office files share one container, so their own word is taken for which they are. */
 const olderOffice = new Set(['application/msword', 'application/vnd.ms-excel', 'application/vnd.ms-powerpoint']);
-
-/** Types by the ending of a name: what a text file is, and which of several kinds in one container. */
-const byExtension: Record<string, string> = {
-  '.txt': 'text/plain', '.md': 'text/plain', '.log': 'text/plain', '.diff': 'text/plain', '.patch': 'text/plain', '.csv': 'text/csv', '.json': 'application/json', '.html': 'text/html', '.htm': 'text/html',
-  '.vcf': 'text/vcard', '.zip': 'application/zip', '.m4a': 'audio/mp4', '.doc': 'application/msword', '.xls': 'application/vnd.ms-excel', '.ppt': 'application/vnd.ms-powerpoint',
-};
-
-/** The type that a file's name promises; it may be wrong. `extension` has its dot. */
-export function typeOfExtension(extension: string): string {
-  return byExtension[extension.toLowerCase()] ?? 'application/octet-stream';
-}
-
-const extensions = new Map([
-  ['image/png', '.png'], ['image/jpeg', '.jpg'], ['image/gif', '.gif'], ['image/webp', '.webp'], ['image/heic', '.heic'], ['image/avif', '.avif'], ['image/tiff', '.tiff'], ['image/bmp', '.bmp'], ['image/svg+xml', '.svg'],
-  ['video/mp4', '.mp4'], ['video/3gpp', '.3gp'], ['video/quicktime', '.mov'], ['video/webm', '.webm'],
-  ['audio/ogg', '.ogg'], ['audio/mpeg', '.mp3'], ['audio/amr', '.amr'], ['audio/mp4', '.m4a'], ['audio/3gpp', '.3gp'], ['audio/aac', '.aac'], ['audio/wav', '.wav'], ['audio/flac', '.flac'], ['audio/webm', '.webm'],
-  ['application/pdf', '.pdf'], ['application/json', '.json'], ['application/zip', '.zip'], ['application/gzip', '.gz'], ['application/rtf', '.rtf'], ['text/plain', '.txt'], ['text/csv', '.csv'], ['text/html', '.html'], ['text/vcard', '.vcf'],
-  ['application/msword', '.doc'], ['application/vnd.ms-excel', '.xls'], ['application/vnd.ms-powerpoint', '.ppt'],
-  [`${office}wordprocessingml.document`, '.docx'], [`${office}spreadsheetml.sheet`, '.xlsx'], [`${office}presentationml.presentation`, '.pptx'],
-]);
-
-/** The ending of a name that suits a type (without parameters), with its dot. */
-export function extensionOf(type: string): string {
-  return extensions.get(type) ?? '.bin';
-}
 
 /**
  * Tells a file's type (lower case, without parameters) from its bytes. `claimed` is what the sender or the name says; it only decides between kinds that
@@ -96,11 +71,6 @@ function brandsOf(bytes: Buffer): string[] {
   const end = Math.min(Math.max(bytes.readUInt32BE(0), 16), bytes.byteLength, 16 + 4 * 64);
   const places = [8, ...Array.from({ length: Math.max(0, Math.floor((end - 16) / 4)) }, (_, index) => 16 + 4 * index)];
   return places.map((place) => bytes.subarray(place, place + 4).toString('latin1'));
-}
-
-/** Whether a type, as somebody claims it, is one of a text. */
-export function isTextType(type: string): boolean {
-  return type.startsWith('text/') || type === 'application/json' || type === 'image/svg+xml';
 }
 
 /** How far the beginning of a text is looked at (bytes): a drawing may have a licence before it. */

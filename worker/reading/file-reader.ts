@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import type { Log } from '../../shared/log.ts';
 import type { AgentUser } from '../agent/agent-user.ts';
-import { extensionOf } from '../media/file-type.ts';
 import type { PictureFault } from '../media/picture-fault.ts';
+import { extensionOf } from '../media/type-names.ts';
 import { createPlaces } from '../places.ts';
 import type { Seen, Task, View } from './answer.ts';
 import { checkAnswer } from './check-answer.ts';

@@ -1,11 +1,12 @@
 import { describeFile } from '../file-kind.ts';
 import { toChatPicture } from '../media/chat-picture.ts';
 import { contactWords, parseContacts } from '../media/contact-card.ts';
-import { fileType, isTextType } from '../media/file-type.ts';
+import { fileType } from '../media/file-type.ts';
 import { toModelPicture } from '../media/model-picture.ts';
 import { inspectPdf } from '../media/pdf.ts';
 import { isPicture, pictureProblem } from '../media/picture.ts';
 import { textEncoding, toUtf8 } from '../media/text-encoding.ts';
+import { isTextType } from '../media/type-names.ts';
 import type { Seen, Task, View } from './answer.ts';
 import { longestText } from './frame.ts';
 

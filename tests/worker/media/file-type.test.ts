@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { describeFile } from '../../../worker/file-kind.ts';
-import { extensionOf, fileType } from '../../../worker/media/file-type.ts';
+import { fileType } from '../../../worker/media/file-type.ts';
+import { extensionOf } from '../../../worker/media/type-names.ts';
 import { movingPicture, plainPicture } from '../../support/made-pictures.ts';
 
 const latin = (text: string): Buffer => Buffer.from(text, 'latin1');
@@ -34,6 +35,17 @@ test.each([
   ['a table', latin('a,b\n1,2'), 'text/csv; charset=utf-8', 'text/csv'],
   ['a drawing', latin('<?xml version="1.0"?>\n<!-- made by hand -->\n<svg xmlns="…">'), 'text/plain', 'image/svg+xml'],
   ['a page with a drawing', latin('<!DOCTYPE html><svg>'), 'text/html', 'text/html'],
+  ['comments without a drawing after them', latin(`${'<!---->'.repeat(60)}x`), 'text/plain', 'text/plain'],
+  ['a drawing after many comments', latin(`${'<!-- a -->\n'.repeat(60)}<svg>`), 'text/plain', 'image/svg+xml'],
+  ['a table of Excel’s', Buffer.from('\uFEFFa;b\n1;2', 'utf16le'), 'text/csv', 'text/csv'],
+  ['one without its mark, from the other end', Buffer.from('a;b\n1;2', 'utf16le').swap16(), 'text/csv', 'text/csv'],
+  ['one in Latin-1', latin('Gr\xf6\xdfe;1'), 'text/csv', 'text/csv'],
+  ['the same, of which nobody says that it is a text', latin('Gr\xf6\xdfe;1'), 'application/octet-stream', 'text/plain'],
+  ['Russian in one byte a letter', latin('\xcf\xf0\xe8\xe2\xe5\xf2;1'), 'text/csv', 'text/csv'],
+  ['UTF-8 that was cut off', Buffer.from('größer und größer').subarray(0, 17), 'text/plain', 'text/plain'],
+  ['numbers of 16 bits', Buffer.from(new Int16Array([1, 500, 2, -7]).buffer), 'text/plain', 'application/octet-stream'],
+  ['an iPhone’s burst', box('hevc\0\0\0\0msf1hevc'), 'application/octet-stream', 'image/heic'],
+  ['a photo of many brands', latin(`\0\0\0\x20ftypmif1\0\0\0\0miafMiHBavif`), 'image/heic', 'image/avif'],
   ['bytes', Buffer.from([1, 2, 0, 255]), 'text/plain', 'application/octet-stream'],
 ])('%s', (_what, bytes, claimed, type) => {
   expect(fileType(bytes, claimed)).toBe(type);
