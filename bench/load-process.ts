@@ -28,10 +28,11 @@ async function run({ port, connections, count, signing, addresses, seconds }: Lo
     return requests[next++];
   };
   const one = async (): Promise<void> => {
-    const speak = await openConnection(port);
+    let speak = await openConnection(port);
     for (let request = take(); request; request = take()) {
       const start = performance.now();
       const status = await speak(request);
+      if (status === '429') speak = await openAnew(port, speak);
       milliseconds.push(performance.now() - start);
       statuses[status] = (statuses[status] ?? 0) + 1;
     }
@@ -42,6 +43,12 @@ async function run({ port, connections, count, signing, addresses, seconds }: Lo
 }
 
 type Speak = ((request: Buffer) => Promise<string>) & { close(): void };
+
+/** The relay closes a connection that it has turned away. */
+async function openAnew(port: number, speak: Speak): Promise<Speak> {
+  speak.close();
+  return await openConnection(port);
+}
 
 /** A keep-alive connection on bare TCP, so that the generator takes as little of the machine as it can. One request at a time; throws when it is closed in between. */
 async function openConnection(port: number): Promise<Speak> {

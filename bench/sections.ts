@@ -3,6 +3,7 @@ import { backlogSection } from './backlog.ts';
 import { boundsSection } from './bounds.ts';
 import { commandsSection } from './commands.ts';
 import { deliverySection } from './delivery.ts';
+import { doorSection } from './door.ts';
 import { firstRequestSection } from './first-request.ts';
 import { forgedSection } from './forged.ts';
 import { readingSection } from './reading.ts';
@@ -13,5 +14,6 @@ import { workerStartSection } from './worker-start.ts';
 
 /** Everything that is measured, in the order of the results. */
 export const sections: Section[] = [
-  ackSection, forgedSection, relayStartSection, workerStartSection, firstRequestSection, deliverySection, takeUpSection, commandsSection, backlogSection, boundsSection, readingSection,
+  ackSection, forgedSection, doorSection, relayStartSection, workerStartSection, firstRequestSection, deliverySection, takeUpSection, commandsSection,
+  backlogSection, boundsSection, readingSection,
 ];

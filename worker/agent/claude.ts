@@ -9,6 +9,7 @@ import { createIdleSessions } from './idle-sessions.ts';
 import { createLiveBudget } from './live-budget.ts';
 import type { LiveSession } from './live-session.ts';
 import { createMachineWatch } from './machine-watch.ts';
+import type { MachineWatch } from './machine-watch.ts';
 import type { SessionOptionParts } from './session-options.ts';
 import { settingsOf, startSession } from './session-start.ts';
 import type { SessionParts } from './session-start.ts';
@@ -17,6 +18,7 @@ import { startSpare } from './spare.ts';
 import { createSpares } from './spares.ts';
 import type { Spares } from './spares.ts';
 import { createWorkProcesses } from './work-processes.ts';
+import type { WorkProcesses } from './work-processes.ts';
 
 export type ClaudeOptions = AgentHomeOptions &
   Omit<SessionOptionParts, 'watchesCost'> & {
@@ -36,6 +38,14 @@ export type ClaudeOptions = AgentHomeOptions &
     spareMs?: number | undefined;
   };
 
+/** The agent's processes, by what they are known, and what watches over their number and memory. */
+function createProcesses({ user, owner, dataDir, maxProcesses, memoryEvents, groups: leased }: ClaudeOptions): { groups: GroupLease | undefined; processes: WorkProcesses; machine: MachineWatch } {
+  const uid = user?.uid ?? process.getuid?.();
+  const groups = leased ?? (uid === undefined ? undefined : leaseGroups(uid));
+  const processes = createWorkProcesses({ user, owner, dataDir, groups });
+  return { groups, processes, machine: createMachineWatch({ uid, maxProcesses, processes, memoryEvents }) };
+}
+
 /** The Agent that is Claude Code, by its SDK: one session a conversation, its process kept between turns, and a spare for a new one. */
 export function createClaudeAgent(options: ClaudeOptions): Agent {
   const { log, secrets, accounting } = options;
@@ -43,10 +53,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   const working = new Set<LiveSession>();
   const preparing = new Map<string, Promise<void>>();
   const home = createAgentHome(options);
-  const uid = options.user?.uid ?? process.getuid?.();
-  const groups = options.groups ?? (uid === undefined ? undefined : leaseGroups(uid));
-  const processes = createWorkProcesses({ user: options.user, owner: options.owner, dataDir: options.dataDir, groups });
-  const machine = createMachineWatch({ uid, maxProcesses: options.maxProcesses, processes, memoryEvents: options.memoryEvents });
+  const { groups, processes, machine } = createProcesses(options);
   const watchesCost = accounting.limits.turn !== undefined || accounting.limits.day !== undefined;
   const reader = options.reader ?? createFileReader({ user: options.user, log });
   const bounds = { maxProcesses: options.maxProcesses };

@@ -137,12 +137,7 @@ export function createLiveSession(start: SessionStart, open: (prompts: AsyncIter
       sent.add(uuid);
       input.push({ type: 'user', uuid, parent_tool_use_id: null, message: { role: 'user', content: attachments.length === 0 ? text : [...attachments.map(toBlock), { type: 'text', text }] } });
     },
-    async interrupt() {
-      const timer = Promise.withResolvers<void>();
-      const timeout = setTimeout(timer.resolve, interruptPatience);
-      await Promise.race([claude.interrupt().catch(() => undefined), timer.promise]);
-      clearTimeout(timeout);
-    },
+    interrupt: () => interruptSoon(claude),
     close: () => (closing ??= close()),
   };
 
@@ -173,6 +168,14 @@ export function createLiveSession(start: SessionStart, open: (prompts: AsyncIter
   };
   const pumping = pump();
   return session;
+}
+
+/** Interrupts what is under way; Claude Code may take a while to say so, and is not waited for that long. */
+async function interruptSoon(claude: Query): Promise<void> {
+  const timer = Promise.withResolvers<void>();
+  const timeout = setTimeout(timer.resolve, interruptPatience);
+  await Promise.race([claude.interrupt().catch(() => undefined), timer.promise]);
+  clearTimeout(timeout);
 }
 
 /** The chat as a process reaches it, which outlasts the turns: what is told between two of them waits for the next. */
