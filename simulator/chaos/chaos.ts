@@ -1,5 +1,7 @@
 import { Redis } from 'ioredis';
 import type { Log } from '../../shared/log.ts';
+import { readAccount } from './account.ts';
+import type { Account } from './account.ts';
 import { createErrand } from './errand.ts';
 import { killAll } from './killer.ts';
 import type { KillCount } from './killer.ts';
@@ -28,6 +30,7 @@ export type ChaosRun = PlanOptions & {
 export type ChaosResult = {
   digest: string;
   verdict: Verdict;
+  account: Account;
   kills: KillCount;
   /** Second and later lives of the processes, and deaths that nobody caused. */
   restarts: number;
@@ -63,9 +66,10 @@ export async function runChaos(run: ChaosRun): Promise<ChaosResult> {
     run.say('Everything is sent. Waiting until everything is answered …');
     const { stuck } = await settle({ redis, twin: system.twin, conversations: plan.conversations, signal: run.signal });
     await readStates(redis, sent);
+    const account = await readAccount(redis, system.bill, begun);
     const members = [system.victims.relay, system.victims.redis, ...system.victims.workers];
     return {
-      digest: plan.digest, verdict: judge(sent, received({ twin: system.twin, conversations: plan.conversations })), kills, stuck,
+      digest: plan.digest, verdict: judge(sent, received({ twin: system.twin, conversations: plan.conversations })), account, kills, stuck,
       restarts: members.reduce((sum, member) => sum + member.restarts, 0), ownDeaths: members.reduce((sum, member) => sum + member.ownDeaths, 0),
       seconds: Math.round((Date.now() - begun) / 1000),
     };

@@ -1,21 +1,24 @@
 import type { ChaosResult } from './chaos.ts';
+import { isBalanced } from './account.ts';
 import { killKinds } from './plan.ts';
 import type { Offence } from './verdict.ts';
 
-/** Whether the promise held: nothing lost, doubled or out of order, nothing refused to the end, and nothing stuck. */
-export function isClean({ verdict, stuck }: ChaosResult): boolean {
-  return verdict.lost.length + verdict.doubled.length + verdict.outOfOrder.length + verdict.notAccepted + stuck.length === 0;
+/** Whether the promise held: nothing lost, doubled or out of order, nothing refused to the end, nothing stuck, and the model's bill accounted for. */
+export function isClean({ verdict, account, stuck }: ChaosResult): boolean {
+  return isBalanced(account) && verdict.lost.length + verdict.doubled.length + verdict.outOfOrder.length + verdict.notAccepted + stuck.length === 0;
 }
 
 /** The result as a table, and below it each message that broke the promise. */
 export function formatReport(result: ChaosResult): string {
-  const { verdict, kills } = result;
+  const { verdict, account, kills } = result;
   const rows: [string, string | number][] = [
     ['accepted', verdict.accepted], ['answered', verdict.answered], ['failed with a sentence', verdict.failed],
     ['undelivered, untold', verdict.undeliveredUntold.length], ['never accepted', verdict.notAccepted],
     ['lost', verdict.lost.length], ['doubled', verdict.doubled.length], ['out of order', verdict.outOfOrder.length],
     ['kills', Object.values(kills.done).reduce((sum, count) => sum + count, 0)],
     ...killKinds.map((kind): [string, string] => [`  ${kind}`, `${kills.done[kind] ?? 0}${kills.missed[kind] ? ` (${kills.missed[kind]} missed)` : ''}`]),
+    ['requests billed', account.billed], ['  counted', account.counted], ['  not settled', account.unsettled],
+    ['tokens billed', account.billedTokens], ['  counted', account.countedTokens],
     ['restarts', result.restarts], ['deaths nobody caused', result.ownDeaths],
     ['longest silence', `${(verdict.longestSilenceMs / 1000).toFixed(1)} s`], ['took', `${result.seconds} s`],
   ];

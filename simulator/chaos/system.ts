@@ -8,6 +8,7 @@ import { findMarked, killMarked } from '../../worker/agent/processes.ts';
 import { startChild, untilReady } from '../child-process.ts';
 import type { ChildOptions } from '../child-process.ts';
 import { freePort } from '../free-port.ts';
+import type { BillEntry } from '../model/bill.ts';
 import { runScriptedModel } from '../model/scripted-model.ts';
 import type { Story } from '../model/stories/story.ts';
 import { runRedisServer } from '../redis-server.ts';
@@ -39,6 +40,8 @@ export type ChaosSystem = Running & {
   /** Where the fast agent keeps its transcripts. */
   transcripts: string;
   victims: Victims;
+  /** What the model has billed so far. */
+  bill: readonly BillEntry[];
 };
 
 const account = { accountSid: `AC${'7'.repeat(32)}`, authToken: 'chaos-auth-token', number: '+15550100000' };
@@ -82,7 +85,7 @@ export async function runChaosSystem({ conversations, claude, workers, searchPat
     }
     return {
       dir, twin, redisUrl, webhookUrl, authToken: account.authToken, transcripts: path.join(dataDir, 'transcripts'),
-      victims: { redis, relay, workers: crew }, stop: () => releasers.run(),
+      victims: { redis, relay, workers: crew }, bill: model?.bill ?? [], stop: () => releasers.run(),
     };
   } catch (error) {
     await releasers.run();

@@ -46,21 +46,25 @@ function createProcesses({ user, owner, dataDir, maxProcesses, memoryEvents, gro
   return { groups, processes, machine: createMachineWatch({ uid, maxProcesses, processes, memoryEvents }) };
 }
 
+function createSessionParts(options: ClaudeOptions, made: Pick<SessionParts, 'reader' | 'home' | 'processes'>): SessionParts {
+  const { accounting: { limits }, secrets, maxProcesses } = options;
+  const watchesCost = limits.turn !== undefined || limits.day !== undefined;
+  return { ...options, ...made, watchesCost, bounds: { maxProcesses }, model: secrets.ANTHROPIC_MODEL };
+}
+
 /** The Agent that is Claude Code, by its SDK: one session a conversation, its process kept between turns, and a spare for a new one. */
 export function createClaudeAgent(options: ClaudeOptions): Agent {
-  const { log, secrets, accounting } = options;
+  const { log } = options;
   const idle = createIdleSessions(options.idleMs);
   const working = new Set<LiveSession>();
   const preparing = new Map<string, Promise<void>>();
   const home = createAgentHome(options);
   const { groups, processes, machine } = createProcesses(options);
-  const watchesCost = accounting.limits.turn !== undefined || accounting.limits.day !== undefined;
   const reader = options.reader ?? createFileReader({ user: options.user, log });
-  const bounds = { maxProcesses: options.maxProcesses };
-  const parts: SessionParts = { ...options, watchesCost, reader, home, processes, bounds, model: secrets.ANTHROPIC_MODEL };
+  const parts = createSessionParts(options, { reader, home, processes });
   const budget = createLiveBudget({ most: options.maxLive, idle, working, spares: () => spares });
-  const spares: Spares = createSpares({ start: (starting) => startSpare(parts, starting), calmMs: options.spareMs, hasRoom: budget.hasRoom, log });
   let stopped = false;
+  const spares: Spares = createSpares({ start: (starting) => startSpare(parts, starting), calmMs: options.spareMs, hasRoom: budget.hasRoom, log });
 
   /** A process for the turn, of which nobody knows yet. */
   const start = async (turn: ComingTurn): Promise<LiveSession> => {

@@ -1,0 +1,42 @@
+import type { Redis } from 'ioredis';
+import { keys } from '../../shared/keys.ts';
+import { createSpend, dayOf, monthOf } from '../../shared/spend.ts';
+import type { BillEntry } from '../model/bill.ts';
+
+/** What the model has billed, beside what the product has counted: requests, and all of their tokens. */
+export type Account = {
+  billed: number;
+  counted: number;
+  /** Requests whose whole cost never became known, since a process was killed under them, and those that are open still. */
+  unsettled: number;
+  billedTokens: number;
+  countedTokens: number;
+};
+
+/** Reads the product's own account of the months that a run has touched, at the end of it. */
+export async function readAccount(redis: Redis, bill: readonly BillEntry[], begun: number): Promise<Account> {
+  const spend = createSpend(redis);
+  const months = new Set([begun, Date.now()].map((at) => monthOf(dayOf(at))));
+  const account: Account = {
+    billed: bill.length, counted: 0, unsettled: await redis.hlen(keys.modelOpen), countedTokens: 0,
+    billedTokens: bill.reduce((sum, entry) => sum + tokensOf(entry), 0),
+  };
+  for (const month of months) {
+    for (const use of (await spend.use(month)).values()) {
+      account.counted += use.requests;
+      account.unsettled += use.unsettled;
+      account.countedTokens += tokensOf(use);
+    }
+  }
+  return account;
+}
+
+/** Whether the two differ by no more requests than were open at a kill, and the product counts nothing that was not billed. */
+export function isBalanced({ billed, counted, unsettled, billedTokens, countedTokens }: Account): boolean {
+  const missing = billed - counted;
+  return missing >= 0 && missing <= unsettled && countedTokens <= billedTokens && (unsettled > 0 || countedTokens === billedTokens);
+}
+
+function tokensOf({ input, output, cacheWrite5m, cacheWrite1h, cacheRead }: Pick<BillEntry, 'input' | 'output' | 'cacheWrite5m' | 'cacheWrite1h' | 'cacheRead'>): number {
+  return input + output + cacheWrite5m + cacheWrite1h + cacheRead;
+}
