@@ -38,7 +38,7 @@ test('each option that a page names is one that the command explains', async () 
   });
   expect((await Promise.all(unknown)).flat()).toEqual([]);
   expect(named.get('deploy')).toContain('--dry-run');
-}, 60_000);
+});
 
 test('each file, link and heading that a page leads to is there', () => {
   const anchorOf = (heading: string): string => heading.toLowerCase().replaceAll(/[^\w\- ]/g, '').replaceAll(' ', '-');

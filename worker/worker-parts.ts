@@ -24,6 +24,8 @@ export type WorkerParts = {
   transcribe?: Transcriber | undefined;
   /** Looks into the files that people and the agent hand over; stopped with the worker. Else the worker makes its own. */
   reader?: FileReader | undefined;
+  /** How long after its start the worker gets ready for the first file (ms); else three seconds. */
+  warmMs?: number;
   /** When long work says what it does; else after a minute. */
   progress?: ProgressTimes;
   /** Where its steps are told of; stopped with the worker. Else nobody hears of them. */

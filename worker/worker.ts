@@ -114,7 +114,7 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     sleep?.stir();
     log.info({ url: door.url, worker: lease.owner }, 'the worker is ready');
     // Not before: the first turn's Claude needs the machine more than the first file does.
-    const warming = setTimeout(() => void reader.warm(), warmMs).unref();
+    const warming = setTimeout(() => void reader.warm(), parts.warmMs ?? warmMs).unref();
     releasers.add('warming', () => clearTimeout(warming));
     return { url: door.url, stop: () => releasers.run() };
   } catch (error) {

@@ -13,8 +13,11 @@ export type Account = {
   countedTokens: number;
 };
 
-/** Reads the product's own account of the months that a run has touched, at the end of it. */
-export async function readAccount(redis: Redis, bill: readonly BillEntry[], begun: number): Promise<Account> {
+/**
+ * Reads the product's own account of the months that a run has touched, at the end of it: of the conversations that Claude Code answered, since the others'
+ * costs are invented.
+ */
+export async function readAccount(redis: Redis, bill: readonly BillEntry[], begun: number, claude: readonly string[]): Promise<Account> {
   const spend = createSpend(redis);
   const months = new Set([begun, Date.now()].map((at) => monthOf(dayOf(at))));
   const account: Account = {
@@ -22,7 +25,8 @@ export async function readAccount(redis: Redis, bill: readonly BillEntry[], begu
     billedTokens: bill.reduce((sum, entry) => sum + tokensOf(entry), 0),
   };
   for (const month of months) {
-    for (const use of (await spend.use(month)).values()) {
+    for (const [conversation, use] of await spend.use(month)) {
+      if (!claude.includes(conversation)) continue;
       account.counted += use.requests;
       account.unsettled += use.unsettled;
       account.countedTokens += tokensOf(use);

@@ -66,7 +66,7 @@ export async function runChaos(run: ChaosRun): Promise<ChaosResult> {
     run.say('Everything is sent. Waiting until everything is answered …');
     const { stuck } = await settle({ redis, twin: system.twin, conversations: plan.conversations, signal: run.signal });
     await readStates(redis, sent);
-    const account = await readAccount(redis, system.bill, begun);
+    const account = await readAccount(redis, system.bill, begun, plan.claude);
     const members = [system.victims.relay, system.victims.redis, ...system.victims.workers];
     return {
       digest: plan.digest, verdict: judge(sent, received({ twin: system.twin, conversations: plan.conversations })), account, kills, stuck,

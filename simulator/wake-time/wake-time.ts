@@ -45,12 +45,14 @@ async function measureMessage(simulator: Simulator, text: string, signal: AbortS
   const phone = simulator.system().phones[0] ?? '';
   const replies = () => simulator.chat.messages(phone).filter(({ direction }) => direction === 'outbound');
   const [before, asked] = [replies().length, simulator.modelRequests().length];
+  // That the computer is waking up is said, too, where that takes long.
+  const answer = () => replies().slice(before).find((reply) => !/^Waking up your computer|^Your computer/.test(reply.text));
   const sent = Date.now();
   const { sid } = await simulator.chat.receive(phone, { text });
-  await poll('an answer', () => replies().length > before, signal);
+  await poll('an answer', () => answer() !== undefined, signal);
   const [relay, worker] = await Promise.all(['relay', 'worker'].map((name) => readLog(path.join(simulator.logsDir, `${name}.log`))));
   const first = simulator.modelRequests().slice(asked).find(({ kind }) => kind === 'turn');
-  const answered = Date.parse(replies()[before]?.at ?? '');
+  const answered = Date.parse(answer()?.at ?? '');
   return {
     sent,
     accepted: timeOf(relay, (line) => line.msg === 'accepted' && line.message === sid) ?? Number.NaN,

@@ -44,7 +44,7 @@ test('a dry run needs neither fly nor an account, shows the whole plan, and asks
   });
 });
 
-test('deployed, looked at and taken down by the real commands, with the values from a file .env', { timeout: 120_000 }, async () => {
+test('deployed, looked at and taken down by the real commands, with the values from a file .env', async () => {
   await withFly({}, async (bench) => {
     bench.fly.flycast[`http://${prefix}-vm.flycast`] = bench.outside.url;
     await writeFile(path.join(bench.environment['HOME'] ?? '', '.env'), Object.entries(bench.owner).map(([name, value]) => `${name}=${value}\n`).join(''));
@@ -83,7 +83,7 @@ async function runAtTerminal(command: string, directory: string, environment: Re
   return { code, screen };
 }
 
-test.skipIf(!hasTerminal)('at a real terminal a secret that is typed is not shown, and Ctrl-C ends it with 130', { timeout: 90_000 }, async () => {
+test.skipIf(!hasTerminal)('at a real terminal a secret that is typed is not shown, and Ctrl-C ends it with 130', async () => {
   await withFly({}, async (bench) => {
     const owner = Object.fromEntries(Object.entries(bench.owner).filter(([name]) => !['ANTHROPIC_API_KEY', 'GITHUB_TOKEN'].includes(name)));
     const command = `${process.execPath} ${path.join(root, 'deploy/main.ts')} --prefix ${prefix} --url ${bench.outside.url}`;
@@ -97,7 +97,7 @@ test.skipIf(!hasTerminal)('at a real terminal a secret that is typed is not show
   });
 });
 
-test.skipIf(!hasTerminal)('at a real terminal everything is asked for and deployed', { timeout: 90_000 }, async () => {
+test.skipIf(!hasTerminal)('at a real terminal everything is asked for and deployed', async () => {
   await withFly({}, async (bench) => {
     bench.fly.flycast[`http://${prefix}-vm.flycast`] = bench.outside.url;
     const { TWILIO_ACCOUNT_SID = '', TWILIO_AUTH_TOKEN = '', TWILIO_WHATSAPP_NUMBER = '', TWILIO_API_URL = '', ANTHROPIC_BASE_URL = '' } = bench.owner;

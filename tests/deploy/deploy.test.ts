@@ -130,7 +130,7 @@ async function expectComplete(bench: DeployBench, output: string): Promise<void>
   expect(output, 'the password of the dashboard was shown').toContain(bench.fly.apps[`${prefix}-relay`]?.secrets['ADMIN_PASSWORD']?.value);
 }
 
-test('a run that fails at any step says so; running again completes it', { timeout: 240_000 }, async () => {
+test('a run that fails at any step says so; running again completes it', async () => {
   for (const on of steps) {
     await withDeploy({}, async (bench) => {
       bench.fly.trouble = { on, when: 'before', times: 1 };
@@ -145,7 +145,7 @@ test('a run that fails at any step says so; running again completes it', { timeo
   }
 });
 
-test('one that fails at every step in turn, after fly has done its part, is completed in the end', { timeout: 240_000 }, async () => {
+test('one that fails at every step in turn, after fly has done its part, is completed in the end', async () => {
   await withDeploy({}, async (bench) => {
     let output = '';
     for (const on of steps) {
@@ -160,7 +160,7 @@ test('one that fails at every step in turn, after fly has done its part, is comp
   });
 });
 
-test('a run that fails at any look changes nothing by it; running again completes it', { timeout: 240_000 }, async () => {
+test('a run that fails at any look changes nothing by it; running again completes it', async () => {
   for (const on of ['auth whoami', 'apps list', 'orgs list', 'volumes list', 'ips list', 'secrets list', 'machine list']) {
     await withDeploy({}, async (bench) => {
       if (on === 'secrets list' || on === 'machine list') await bench.deploy(['--region', 'ams']);

@@ -5,7 +5,7 @@ import { prefix, withDeploy } from '../support/deploy-bench.ts';
 
 const created = (calls: readonly { argv: string[] }[]): string[] => calls.map(({ argv }) => argv.join(' ')).filter((line) => /^apps create|^ips allocate-v6 --private/.test(line));
 
-test('a new system is alone in a network of its own; one that an earlier version made keeps the organization’s, and both commands say so', { timeout: 180_000 }, async () => {
+test('a new system is alone in a network of its own; one that an earlier version made keeps the organization’s, and both commands say so', async () => {
   await withDeploy({}, async (bench) => {
     const vm = `${prefix}-vm`;
     bench.fly.apps['another'] = { organization: 'personal', network: '', volumes: [], addresses: [], secrets: {}, domains: [], machine: { id: 'm0', state: 'started', region: 'ams', tag: 'x', at: 1, config: 'x' } };

@@ -49,4 +49,4 @@ test('the commands of docs/operations.md show what it says they show', async () 
     await simulator.stop();
     await rm(dir, { recursive: true, force: true, maxRetries: 5 });
   }
-}, 150_000);
+});

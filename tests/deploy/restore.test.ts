@@ -22,7 +22,7 @@ async function commandsOf(name: 'backup' | 'restore'): Promise<string> {
 const run = async (commands: string, directory: string, env: Record<string, string>): Promise<unknown> =>
   await promisify(execFile)('sh', ['-euc', commands], { cwd: directory, env: { PATH: process.env['PATH'] ?? '', ...env } });
 
-test('a backup made while everything runs, put back on another machine: nothing is answered twice, and nothing is lost', { timeout: 120_000 }, async () => {
+test('a backup made while everything runs, put back on another machine: nothing is answered twice, and nothing is lost', async () => {
   await withPipeline({ relay: false }, async ({ environment, redis, redisServer, dataDir, log, say, replies, startWorker }) => {
     const elsewhere = path.join(path.dirname(dataDir), 'elsewhere');
     await mkdir(elsewhere);
@@ -31,7 +31,7 @@ test('a backup made while everything runs, put back on another machine: nothing 
     const relay = await runRelay(parseRelayConfig(environment), log);
     const worker = await startWorker();
     await say('one');
-    await until('the answer to one', () => replies().some(({ text }) => text === 'answer to one'), 30_000);
+    await until('the answer to one', () => replies().some(({ text }) => text === 'answer to one'));
     await worker.stop();
     await say('two');
     const second = Math.floor(Date.now() / 1000);

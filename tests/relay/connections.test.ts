@@ -46,13 +46,13 @@ test('more silent connections than there may be keep no webhook out: the oldest 
       await until('the answer on the old connection', () => answers.split('<Response/>').length === 3);
       expect(await redis.llen(keys.inbox(phone))).toBe(3);
       // In the end all of them are closed, for they say nothing.
-      await until('the end of the silent ones', () => silent.every((socket) => socket.destroyed), 20_000);
+      await until('the end of the silent ones', () => silent.every((socket) => socket.destroyed));
       expect(kept.destroyed).toBe(false);
     } finally {
       for (const socket of [...silent, kept]) socket.destroy();
     }
   });
-}, 60_000);
+});
 
 test('an answer that is on its way is not cut off for a newcomer, and slow senders make room before it', async () => {
   await withRelay({}, async ({ environment, post, redis }) => {
@@ -73,7 +73,7 @@ test('an answer that is on its way is not cut off for a newcomer, and slow sende
       for (const socket of [...slow, download]) socket.destroy();
     }
   });
-}, 60_000);
+});
 
 test('the network with the most connections gives up its own first', () => {
   const dropped: string[] = [];

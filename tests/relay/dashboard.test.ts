@@ -95,7 +95,7 @@ test('the overview and a turn fit a phone and a desk, in light and dark, and a p
       }
     }
   });
-}, 60_000);
+});
 
 test('what would change a queue is refused, whatever the page shows', async () => {
   await withRelay({}, async ({ relayUrl, redis, post }) => {

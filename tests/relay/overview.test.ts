@@ -86,4 +86,4 @@ test('when nobody looks the dashboard sends no Redis command', async () => {
       await count.stop();
     }
   });
-}, 40_000);
+});

@@ -55,7 +55,7 @@ test('with an address for traces a message is one trace, from the webhook throug
   } finally {
     await receiver.stop();
   }
-}, 60_000);
+});
 
 test('without an address, or switched off, nothing is traced and a job carries nothing', async () => {
   expect(await startTracing({}, 'x')).toBe(untraced);
@@ -80,4 +80,4 @@ test('a collector that is away holds nothing up', async () => {
       await relay.stop();
     }
   });
-}, 30_000);
+});

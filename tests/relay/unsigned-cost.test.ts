@@ -142,7 +142,7 @@ test('large forms are checked one in a turn of the event loop, and a small one d
     // At most the small one shares its turn with a large one.
     expect(new Set(checks).size).toBeGreaterThanOrEqual(40);
   });
-}, 30_000);
+});
 
 test('an address over its count hands its form over at once or is refused, and the connection is closed; what is signed passes', async () => {
   await withDoor(async ({ checks, send, open }) => {
@@ -165,7 +165,7 @@ test('an address over its count hands its form over at once or is refused, and t
     expect(await send(post({ body: 'right=yes' }))).toBe('200');
     expect(await send(post({ body: 'a=1', from: '192.0.2.2' }))).toBe('403');
   });
-}, 30_000);
+});
 
 test('one read of a connection may bring a few requests; with more it is closed before they cost anything', async () => {
   await withDoor(async ({ checks, open }) => {

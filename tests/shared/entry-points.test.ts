@@ -78,7 +78,7 @@ test.each(entries)('%s takes the whole list of variables, runs, and exits 0 at S
   await withPipeline({ relay: false }, async ({ environment }) => {
     const port = await freePort(0);
     await withEntry(entry, everything(environment, port), async ({ pid, output, signal, exited }) => {
-      await until(`${entry} is healthy: ${output.stderr}`, () => isHealthy(port), 20_000);
+      await until(`${entry} is healthy: ${output.stderr}`, () => isHealthy(port));
       // Its children are to be seen on Linux only.
       if (existsSync('/proc/self/task')) await until('its guard', () => childrenOf(pid).some((command) => command.includes('event-loop-guard.sh')));
       signal('SIGTERM');
@@ -92,7 +92,7 @@ test('the relay answers what it has begun before it goes, and a second signal en
   await withPipeline({ relay: false }, async ({ environment }) => {
     const port = await freePort(0);
     await withEntry('relay/main.ts', everything(environment, port), async ({ output, signal, exited }) => {
-      await until('the relay is healthy', () => isHealthy(port), 20_000);
+      await until('the relay is healthy', () => isHealthy(port));
       const socket = connect(port, '127.0.0.1');
       socket.on('error', () => undefined);
       let answer = '';
@@ -108,7 +108,7 @@ test('the relay answers what it has begun before it goes, and a second signal en
       expect((await exited).code).toBe(0);
     });
     await withEntry('relay/main.ts', everything(environment, port), async ({ output, signal, exited }) => {
-      await until('the relay is healthy', () => isHealthy(port), 20_000);
+      await until('the relay is healthy', () => isHealthy(port));
       const socket = connect(port, '127.0.0.1');
       socket.on('error', () => undefined);
       socket.write('POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n');
@@ -128,7 +128,7 @@ test('a worker whose stop takes long, since Redis is frozen, ends at once at a s
   await withPipeline({ relay: false }, async ({ environment, redisServer }) => {
     const port = await freePort(0);
     await withEntry('worker/main.ts', everything(environment, port), async ({ output, signal, exited }) => {
-      await until('the worker is healthy', () => isHealthy(port), 20_000);
+      await until('the worker is healthy', () => isHealthy(port));
       process.kill(redisServer.pid, 'SIGSTOP');
       try {
         signal('SIGTERM');
@@ -146,7 +146,7 @@ test('the relay starts and answers while Redis is away', async () => {
   await withPipeline({ relay: false }, async ({ environment }) => {
     const [port, nobody] = [await freePort(0), await freePort(0)];
     await withEntry('relay/main.ts', { ...everything(environment, port), REDIS_URL: `redis://127.0.0.1:${nobody}` }, async ({ output, signal, exited }) => {
-      await until(`the relay is healthy: ${output.stderr}`, () => isHealthy(port), 20_000);
+      await until(`the relay is healthy: ${output.stderr}`, () => isHealthy(port));
       expect((await fetch(`http://127.0.0.1:${port}/ready`)).status).toBe(503);
       signal('SIGTERM');
       expect((await exited).code, `after ${output.stdout}`).toBe(0);

@@ -120,7 +120,7 @@ describe('the same question as text with numbers', () => {
       twin.faults.set(fault, { times: 1 });
       expect(await shown(twin, await ask())).toMatchObject({ text: written, buttons: [] });
       expect(await contents.find('anything')).toBe('refused');
-    }, 500);
+    });
   });
 
   test('when it is too long to be tapped, stands beside a file, or is to be text', async () => {
@@ -158,7 +158,7 @@ describe('after an unclear end of the send', () => {
       await expect(messenger.send(outgoing(twin.url))).rejects.toMatchObject({ action: 'reconcile' });
       expect(forms(twin)).toEqual([`content ${fault}`]);
       expect(await messenger.find(outgoing(twin.url), since)).toEqual([posts(twin)[0]?.sid]);
-    }, 500);
+    });
   });
 
   test('it is found as text with numbers, too, and a message with other words is not', async () => {

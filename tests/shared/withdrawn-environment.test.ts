@@ -72,4 +72,4 @@ test.skipIf(!isRoot)(`no secret is in what /proc shows of a worker or a relay, a
     }));
     expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([]);
   });
-}, 120_000);
+});

@@ -10,7 +10,7 @@ test('asleep, the whole system sends Redis nothing; a message costs little', asy
   expect(cost.coldMessage.total).toBeLessThan(150);
   expect(isCheap(cost)).toBe(true);
   expect(formatIdleCost(cost, 10, undefined)).toMatch(/asleep, 10 s +0 {3}\(expected: 0\)\n +one message: wake, answer, sleep +\d+: EVALSHA \d+/);
-}, 120_000);
+});
 
 test('a system that sends something while it sleeps, or much while it is awake, is not cheap', () => {
   const nothing = { total: 0, commands: [] };

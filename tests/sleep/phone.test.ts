@@ -70,4 +70,4 @@ test('the phone page shows the machine asleep, a message wakes it, and it falls 
     await bubbles(page).filter({ hasText: 'Reminder: water the plants' }).waitFor();
     await page.getByText('asleep, wakes when you write').waitFor();
   });
-}, 120_000);
+});

@@ -87,4 +87,4 @@ test('whenever a message arrives around the decision to sleep, it is answered on
       await turns.close();
     }
   });
-}, 60_000);
+});

@@ -12,4 +12,4 @@ test('the way of a message is measured cold and warm, station by station', async
   expect(warm?.ready).toBeUndefined();
   expect((warm?.asked ?? 0) - (warm?.sent ?? 0)).toBeLessThan((cold?.asked ?? 0) - (cold?.sent ?? 0));
   expect(formatWakeTime(times)).toMatch(/until the worker is ready +\d+ +–\n/);
-}, 120_000);
+});

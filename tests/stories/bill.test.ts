@@ -14,7 +14,8 @@ import { until } from '../support/until.ts';
 
 /** Asks the model past Claude Code, with what the agent's own environment has, and prints the statuses. Each of these costs about half a cent. */
 const curl = (count: string): string =>
-  `for i in $(seq ${count}); do printf '{"model":"claude-opus-5-5","stream":true,"messages":[{"role":"user","content":"say %04000d"}]}' 7 | ` +
+  // Claude Code keeps it from its commands; whatever has the same user can read it all the same.
+  `ANTHROPIC_API_KEY=$(tr "\\0" "\\n" < /proc/$PPID/environ | sed -n s/^ANTHROPIC_API_KEY=//p); for i in $(seq ${count}); do printf '{"model":"claude-opus-5-5","stream":true,"messages":[{"role":"user","content":"say %04000d"}]}' 7 | ` +
   `curl -s -o /dev/null -w '%{http_code} ' "$ANTHROPIC_BASE_URL/v1/messages" -H "x-api-key: $ANTHROPIC_API_KEY" -d @- ; done | tee statuses`;
 
 const stories: Story[] = [
@@ -82,24 +83,24 @@ test('the account is the model’s bill, token by token and person by person: wi
     expect(turns.reduce((sum, { returnvalue }) => sum + returnvalue.inputTokens + returnvalue.outputTokens, 0)).toBe(reads);
     expect(turns.filter(({ returnvalue }) => returnvalue.messages === 0 && returnvalue.costUsd > 0)).toHaveLength(1);
   });
-}, 120_000);
+});
 
 test('forty requests by curl: what goes beyond the budget is refused there and then, Claude Code stops at once, and goes on by the person’s leave', async () => {
-  await withStory({ stories, environment: { BUDGET_USD_PER_TURN: '0.06' }, worker: { silence } }, async (bench) => {
+  await withStory({ stories, environment: { BUDGET_USD_PER_TURN: '0.1' }, worker: { silence } }, async (bench) => {
     await bench.say('curl 40');
     // Forty programs are started one after the other.
     const question = await until('the question', () => bench.replies().find(({ text: words }) => words.includes('Shall I go on?')), 80_000);
-    expect(question.text).toMatch(/^This task has cost \$0.0\d; its budget is \$0.06/);
+    expect(question.text).toMatch(/^This task has cost \$0\.1\d?; its budget is \$0\.10/);
     const statuses = await readFile(path.join(workspaceOf(bench), 'statuses'), 'utf8');
     expect(statuses).toMatch(/^(200 )+(402 )+$/);
     expect(statuses.split(' ').filter(Boolean)).toHaveLength(40);
     const { redis, model } = bench;
     const spent = (await createSpend(redis).use(dayOf(Date.now()))).get(phone)?.costUsd ?? 0;
-    expect([spent >= 0.06, spent < 0.07]).toEqual([true, true]);
+    expect([spent >= 0.1, spent < 0.11]).toEqual([true, true]);
     // Nothing of what was refused has reached the model.
     expect(model.requests).toHaveLength(1 + statuses.split('200').length - 1);
     await tap(bench, question, 'Continue? +$1');
     // The note that it may go on comes behind the words of the question, whose answer is the statuses.
     await until('the answer', () => bench.replies().find(({ text: words }) => words.startsWith('200 ')), 60_000);
   });
-}, 120_000);
+});

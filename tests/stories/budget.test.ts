@@ -21,7 +21,7 @@ test('a budget stops the turn with a question; a tap goes on, a no ends it and s
     await bench.say('/new');
     await said(bench, 'A fresh start');
     await bench.say('spend');
-    await until('the second question', () => texts(bench).filter((words) => words.includes('Shall I go on?')).length === 2, 20_000);
+    await until('the second question', () => texts(bench).filter((words) => words.includes('Shall I go on?')).length === 2);
     await bench.say('stop here');
     await said(bench, 'the budget is used up');
   });

@@ -13,7 +13,7 @@ test('/help names every command; /status says what runs, also while it runs, and
     expect(idle.text).toContain('it sleeps after 60 min without work');
     expect(idle.text).not.toContain('I also work');
     await bench.say('gate');
-    await until('it works', async () => (await bench.jobs('active')).some((job) => job.progress === 'waiting at the gate'), 20_000);
+    await until('it works', async () => (await bench.jobs('active')).some((job) => job.progress === 'waiting at the gate'));
     await bench.say('/queue say done');
     await bench.say('/status');
     const busy = await said(bench, 'Working for');

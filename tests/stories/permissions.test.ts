@@ -33,7 +33,7 @@ test('“Yes, always” for a command is leave for that command, and for nothing
     expect(await readdir(workspace)).toEqual(expect.arrayContaining(['one.txt']));
     for (const name of ['two.txt', 'notes.txt', '.claude']) expect(await exists(path.join(workspace, name))).toBe(false);
   });
-}, 240_000);
+});
 
 test('a plan is shown and decided in the mode “all”, where nothing else is asked; “Go, edits unasked” holds until it is done', async () => {
   await withStory({ environment: { PERMISSIONS: 'all' }, worker: patient }, async (bench) => {
@@ -64,4 +64,4 @@ test('a plan is shown and decided in the mode “all”, where nothing else is a
     await bench.say('no');
     await nth(bench, 'I could not write or send d.txt', 0);
   });
-}, 240_000);
+});

@@ -42,4 +42,4 @@ test('where changes of files need no leave, those that would change what needs l
       expect(texts(bench).slice(before).filter((words) => words.startsWith('May I '))).toHaveLength(1);
     }
   });
-}, 120_000);
+});

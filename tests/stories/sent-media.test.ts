@@ -43,7 +43,7 @@ test('a page is photographed, a file comes as a link that opens, a picture is ma
     withStory({ stories: [sendTwice, teller] }, async (bench) => {
       const { say, replies, twin, jobs, logs } = bench;
       const sid = await say(`take a screenshot of ${page}`);
-      await until('the picture and the answer', () => replies().length >= 2, 25_000);
+      await until('the picture and the answer', () => replies().length >= 2);
       const [picture, answer] = replies();
       expect(picture).toMatchObject({ text: 'The test page', media: [{ type: 'image/png' }] });
       expect(answer?.text).toBe(`Here is ${page}. The page's title is “The test page”.`);

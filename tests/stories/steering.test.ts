@@ -21,7 +21,7 @@ test('what is said while Claude works is heard at the next tool boundary and ans
     const sids = [await bench.say('say one'), await bench.say('say two')];
     for (const sid of sids) await until('it is taken up', async () => (await stateOf(bench, sid)) === 'working');
     await openGate(workspaceOf(bench));
-    await until('the answer', () => texts(bench).length > 0, 20_000);
+    await until('the answer', () => texts(bench).length > 0);
     await until('nothing is left', async () => (await bench.redis.llen(keys.inbox(phone))) === 0);
     expect(texts(bench)).toEqual([expect.stringMatching(/^through\s+one\s+two$/)]);
     // The turn that was added for what came in finds nothing to do.
@@ -41,7 +41,7 @@ test('/queue waits for the turn after, and says so; what is said later is heard 
     const now = await bench.say('say now');
     await until('it is taken up', async () => (await stateOf(bench, now)) === 'working');
     await openGate(workspaceOf(bench));
-    await until('the queued one', () => texts(bench).includes('the queued one'), 20_000);
+    await until('the queued one', () => texts(bench).includes('the queued one'));
     expect(await worked(bench)).toHaveLength(2);
     const [, ...answers] = texts(bench);
     expect(answers.at(-1)).toBe('the queued one');
@@ -59,7 +59,7 @@ test('/stop ends the tool that runs with all of its processes, and says what was
     expect(texts(bench)).toEqual(['Stopped. I was at this: waiting at the gate.']);
     await until('no shell of it is left', async () => (await findShell(bench)) === 0);
     await bench.say('say hello again');
-    await until('the next answer', () => texts(bench).includes('hello again'), 20_000);
+    await until('the next answer', () => texts(bench).includes('hello again'));
     expect(texts(bench)).toHaveLength(2);
     await bench.say('stop');
     await until('the word about it', () => texts(bench).length === 3);

@@ -31,7 +31,7 @@ async function layProject(bench: StoryBench): Promise<{ marks(): Promise<string[
 
 /** The messages after the first `from`, once one of them has buttons. */
 async function question(bench: StoryBench, from: number): Promise<ChatMessage> {
-  return await until('a question', () => bench.replies(phone).slice(from).find(({ buttons }) => buttons.length > 0), 25_000);
+  return await until('a question', () => bench.replies(phone).slice(from).find(({ buttons }) => buttons.length > 0));
 }
 
 test('in the mode ask a project’s own programs run after a yes, shown whole and by name, once for each content', async () => {
@@ -77,7 +77,7 @@ test('in the mode ask a project’s own programs run after a yes, shown whole an
     await until('the last answer', () => texts(bench).at(-1) === 'more', answerMs);
     expect(await marks()).not.toContain('changed');
   });
-}, 240_000);
+});
 
 test('in the mode all they run and the chat says so once; a hook that hangs or has changed is named', async () => {
   await withStory({ worker: { silence } }, async (bench) => {
@@ -103,4 +103,4 @@ test('in the mode all they run and the chat says so once; a hook that hangs or h
     expect(texts(bench).slice(count).filter((words) => words.includes('run from now on'))).toHaveLength(1);
     await until('the told hook', async () => (await marks()).includes('sneaked'));
   });
-}, 240_000);
+});

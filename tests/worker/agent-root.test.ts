@@ -51,7 +51,7 @@ test.skipIf(!isRoot)(`as root the agent is a user that was picked; two workers o
 
       // The stop of the one ends what it has started, and nothing of the other's: a conversation goes on there.
       await pipeline.say('stop', otherPhone);
-      await until('the stop', () => pipeline.replies(otherPhone).some(({ text }) => text.startsWith('Stopped')), 30_000);
+      await until('the stop', () => pipeline.replies(otherPhone).some(({ text }) => text.startsWith('Stopped')));
       expect(ofUser(uid)).toContain(daemon);
       await first.stop();
       expect(ofUser(uid)).not.toContain(daemon);
@@ -76,7 +76,7 @@ test.skipIf(!isRoot)(`as root the agent is a user that was picked; two workers o
     await Promise.all(workers.map((worker) => worker.stop()));
     await model.stop();
   }
-}, 200_000);
+});
 
 async function lines(uid: number): Promise<string[]> {
   return await Promise.all(ofUser(uid).map(async (pid) => (await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '')).replaceAll('\0', ' ').trim()));
@@ -112,7 +112,7 @@ test.skipIf(!isRoot)(`npm start works as root in a place that the agent’s user
     const made = [closed, ...(place ? [path.dirname(place)] : []), ...(programs ? [programs] : [])];
     await Promise.all(made.map((directory) => rm(directory, { recursive: true, force: true, maxRetries: 5 })));
   }
-}, 200_000);
+});
 
 test.skipIf(!isRoot)(`root without the right to be another user does not start, but where AGENT_USER says root${notHere}`, async () => {
   await withPipeline({ relay: false }, async ({ environment }) => {
@@ -135,4 +135,4 @@ test.skipIf(!isRoot)(`root without the right to be another user does not start, 
       await ended;
     }
   });
-}, 120_000);
+});

@@ -120,13 +120,13 @@ describe.skipIf(reason !== undefined)(`with an agent of another user${reason ? `
       // It has neither ended the worker nor taken its place: the next message is answered, and a file that comes in goes nowhere but where the agent may write.
       await house.twin.chat.receive('+15551230001', { text: 'what is in this picture?', media: { name: 'a.png', type: 'image/png', base64: Buffer.from('no picture').toString('base64') } });
       const before = house.replies().length;
-      await until('an answer', () => house.replies().length > before, 30_000);
+      await until('an answer', () => house.replies().length > before);
       expect((await readdir(path.dirname(house.dataDir))).toSorted()).toEqual(['data', 'redis']);
       expect(worker.process.exitCode).toBe(null);
       expect(worker.output()).toContain('the agent runs as a user of its own');
       for (const secret of Object.values(house.secrets)) expect(worker.output()).not.toContain(secret);
     });
-  }, 450_000);
+  });
 
   test('where worker and agent are one user, as the log says, no environment shows a secret either', async () => {
     await breakIn('agent', (attack) => attack === 'its own environment' || attack === 'every environment', async ({ loot, house, worker }) => {
@@ -137,7 +137,7 @@ describe.skipIf(reason !== undefined)(`with an agent of another user${reason ? `
       expect(Object.entries(house.secrets).filter(([, secret]) => all.includes(secret)).map(([name]) => name)).toEqual([]);
       expect(loot.get('its own environment')).not.toContain(house.secrets['model']);
     });
-  }, 200_000);
+  });
 
   test('a killed worker’s processes are ended by the next boot, which goes on with the session', async () => {
     await withHouse([], async (house) => {
@@ -145,33 +145,33 @@ describe.skipIf(reason !== undefined)(`with an agent of another user${reason ? `
       await house.say('run (setsid sleep 1000 > /dev/null 2>&1 &) ; echo $$ > shell.pid; sleep 500');
       const mark = `${house.environment['WORKER_ID'] ?? ''}#`;
       const running = async (): Promise<number> => (await findMarked()).filter((found) => found.mark.startsWith(mark)).length;
-      await until('the command', async () => (await readFile(path.join(house.workspace, 'shell.pid'), 'utf8').catch(() => '')) !== '', 30_000);
+      await until('the command', async () => (await readFile(path.join(house.workspace, 'shell.pid'), 'utf8').catch(() => '')) !== '');
       expect(await running()).toBeGreaterThan(2);
       await first.stop('SIGKILL');
 
       const second = await house.start();
       expect(second.output()).toContain('ended what an earlier boot left running');
       const resumed = (): boolean => house.told().includes('You were interrupted while working');
-      await until('the note that the work was interrupted, by which the transcript was read', resumed, 30_000);
+      await until('the note that the work was interrupted, by which the transcript was read', resumed);
       await house.say('stop');
-      await until('the answer to stop', () => house.replies().some((reply) => reply.text.startsWith('Stopped')), 30_000);
+      await until('the answer to stop', () => house.replies().some((reply) => reply.text.startsWith('Stopped')));
       await second.stop();
       expect(await running()).toBe(0);
     });
-  }, 120_000);
+  });
 
   test('git and gh are signed in to GitHub, other addresses get nothing', async () => {
     const ask = (host: string): string => `printf 'protocol=https\\nhost=${host}\\n\\n' | GIT_TERMINAL_PROMPT=0 git credential fill 2>&1`;
     await withHouse([], async (house) => {
       await house.start();
       await house.say(`run env | grep -c github_pat; ${ask('github.com')}; ${ask('example.com')}; stat -c '%a %U' ~/.config/gh/hosts.yml`);
-      const reply = await until('the answer', () => house.replies().find(({ text }) => text.includes('nobody')), 30_000);
+      const reply = await until('the answer', () => house.replies().find(({ text }) => text.includes('nobody')));
       expect(reply.text).toContain('username=x-access-token\npassword=github_pat_reachable');
       expect(reply.text).toContain("could not read Username for 'https://example.com'");
       expect(reply.text).toContain('600 nobody');
       expect(reply.text.split('\n').find((line) => /^\d+$/.test(line))).toBe('0');
     });
-  }, 60_000);
+  });
 
   test('a worker that cannot give the agent what it needs says so and does not start', async () => {
     await withHouse([], async (house) => {

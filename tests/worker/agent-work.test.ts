@@ -45,7 +45,7 @@ test.skipIf(!isRoot)(`a stop ends all of its own work, hidden or not; what an ea
     expect(sleeps(uid)).toEqual(['1001', '1002', '1003']);
 
     const second = startTurn(bench.agent, workspace, { prompts: ['run env -i setsid sleep 2001 > /dev/null 2>&1 & ( (env -i setsid sleep 2002 > /dev/null 2>&1 &) & ) ; sleep 2003'], session: first.session() });
-    await until('the second work', () => sleeps(uid).length === 6, 30_000);
+    await until('the second work', () => sleeps(uid).length === 6);
     second.abort(new Error('stop'));
     expect(await second.ended).toMatchObject({ message: 'stop' });
     expect(sleeps(uid)).toEqual(['1001', '1002', '1003']);
@@ -57,7 +57,7 @@ test.skipIf(!isRoot)(`a stop ends all of its own work, hidden or not; what an ea
     expect(sleeps(uid)).toEqual(['1001', '1002', '1003']);
   });
   expect(readProcessTable().filter((entry) => entry.uid === user)).toEqual([]);
-}, 120_000);
+});
 
 test.skipIf(!isRoot)(`a fork bomb ends at the limit, is ended, the person hears of it, and the work goes on${notHere}`, async () => {
   await withOwnUser({ maxProcesses: 100 }, async (bench, workspace, uid) => {
@@ -65,13 +65,13 @@ test.skipIf(!isRoot)(`a fork bomb ends at the limit, is ended, the person hears 
     const bomb = 'f() { while :; do f & done; }; f > /dev/null 2>&1';
     const turn = startTurn(bench.agent, workspace, { prompts: [`run ${bomb}`] }, sent);
     expect(await turn.ended).toBeUndefined();
-    await until('the sentence', () => sent.some((one) => 'text' in one && one.text.includes('no more processes')), 20_000);
+    await until('the sentence', () => sent.some((one) => 'text' in one && one.text.includes('no more processes')));
     expect(readProcessTable().filter((entry) => entry.uid === uid).reduce((sum, { threads }) => sum + threads, 0)).toBeLessThan(60);
     const next = startTurn(bench.agent, workspace, { prompts: ['run echo still $((40 + 2))'], session: turn.session() });
     expect(await next.ended).toBeUndefined();
     expect(next.answers()[0]?.text).toContain('still 42');
   });
-}, 120_000);
+});
 
 /** A cgroup of the test's own with little memory; undefined where none can be made. */
 function makeCgroup(bytes: number): { directory: string; remove(): void } | undefined {
@@ -96,12 +96,12 @@ test.skipIf(!cgroup)(`a command that the system ends for its memory is told of a
       // It takes 10 MB at a time, 200 at most, once it is in the group.
       const hog = `"${process.execPath}" --eval "const kept=[];while(!require('fs').existsSync('go')){};for(let i=0;i<20;i++)kept.push(Buffer.alloc(1e7,1))" memory-hog`;
       const turn = startTurn(bench.agent, workspace, { prompts: [`run ${hog}`] }, sent);
-      const found = await until('the hog', () => readProcessTable().find((entry) => entry.uid === uid && commandOf(entry).startsWith(process.execPath) && commandOf(entry).endsWith('memory-hog')), 30_000);
+      const found = await until('the hog', () => readProcessTable().find((entry) => entry.uid === uid && commandOf(entry).startsWith(process.execPath) && commandOf(entry).endsWith('memory-hog')));
       expect(readFileSync(`/proc/${found.pid}/oom_score_adj`, 'latin1').trim()).toBe('500');
       writeFileSync(path.join(group.directory, 'cgroup.procs'), String(found.pid));
       writeFileSync(path.join(workspace, 'go'), '');
       expect(await turn.ended).toBeUndefined();
-      await until('the sentence', () => sent.some((one) => 'text' in one && one.text.includes('ran out of memory')), 20_000);
+      await until('the sentence', () => sent.some((one) => 'text' in one && one.text.includes('ran out of memory')));
       const next = startTurn(bench.agent, workspace, { prompts: ['say still here'], session: turn.session() });
       expect(await next.ended).toBeUndefined();
       expect(next.answers()[0]?.text).toBe('still here');
@@ -109,4 +109,4 @@ test.skipIf(!cgroup)(`a command that the system ends for its memory is told of a
   } finally {
     group.remove();
   }
-}, 120_000);
+});

@@ -136,4 +136,4 @@ test('nothing in a workspace or in Claude Code’s own directory runs, widens or
     tee.stop();
     await Promise.all([model.stop(), stranger.stop()]);
   }
-}, 120_000);
+});

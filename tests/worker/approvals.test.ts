@@ -50,7 +50,7 @@ test('“Yes, always” is for this very command in this session, and no longer 
     await said('I ask before I change anything');
     await refuse('run touch one.txt');
   });
-}, 60_000);
+});
 
 test('a tap answers its question once; every other tap hears what became of it, and none is a prompt', async () => {
   await withLeave(async (bench) => {
@@ -91,7 +91,7 @@ test('a tap answers its question once; every other tap hears what became of it, 
     await said(`prompt ${button}`);
     expect(texts().filter((text) => text.startsWith('prompt '))).toHaveLength(1);
   });
-}, 60_000);
+});
 
 test('a question that its time, a stop or its turn has ended says so to a late tap', async () => {
   await withLeave(async (bench) => {
@@ -115,7 +115,7 @@ test('a question that its time, a stop or its turn has ended says so to a late t
     await said('That question is settled (its work has ended).', before);
     expect(texts().some((text) => text.startsWith('prompt'))).toBe(false);
   }, { environment: { ANSWER_MINUTES: '0.03' } });
-}, 60_000);
+});
 
 test('after a restart only the call that was approved runs unasked, once', async () => {
   await withLeave(async (bench) => {
@@ -148,7 +148,7 @@ test('after a restart only the call that was approved runs unasked, once', async
     await until('the answer', () => replies().some(({ text }) => text === 'no'));
     expect(asked()).toHaveLength(3);
   }, { environment: { STOP_SECONDS: '1' } });
-}, 60_000);
+});
 
 test('a yes is for one call, a no may have words, a quoted yes gives leave, and any other text does not', async () => {
   await withLeave(async (bench) => {
@@ -173,7 +173,7 @@ test('a yes is for one call, a no may have words, a quoted yes gives leave, and 
     await bench.quoteWith(asked, 'yes');
     await said('yarn: yes');
   });
-}, 60_000);
+});
 
 test('a schedule neither answers nor commands nor stops, whatever it says', async () => {
   await withLeave(async (bench) => {
@@ -200,4 +200,4 @@ test('a schedule neither answers nor commands nor stops, whatever it says', asyn
       await schedules.close();
     }
   });
-}, 60_000);
+});

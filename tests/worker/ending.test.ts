@@ -94,10 +94,10 @@ test.skipIf(!isRoot)(`nothing that carries a session’s group escapes its end, 
   try {
     start(spared, 'sleep 600');
     for (const script of Object.values(escapes)) start(doomed, script);
-    await until('those that try to get away', () => alive(doomed).length >= Object.keys(escapes).length && alive(spared).length === 1, 20_000);
+    await until('those that try to get away', () => alive(doomed).length >= Object.keys(escapes).length && alive(spared).length === 1);
     start(doomed, storm);
-    await until('a storm', () => readProcessTable().filter((entry) => entry.uid === uid).length > 40, 20_000);
-    expect(await endProcesses((all) => all.filter((entry) => entry.groups.includes(doomed)))).toBeGreaterThan(40);
+    await until('a storm', () => readProcessTable().filter((entry) => entry.uid === uid).length > 40);
+    expect(await endProcesses((all) => all.filter((entry) => entry.groups.includes(doomed)))).toBeGreaterThanOrEqual(40);
     expect(alive(doomed)).toEqual([]);
     // None has put its group off: all that is left of the user is the one that was to be spared.
     expect(readProcessTable().filter((entry) => entry.uid === uid)).toEqual(alive(spared));
@@ -106,7 +106,7 @@ test.skipIf(!isRoot)(`nothing that carries a session’s group escapes its end, 
     await endProcesses((all) => all.filter((entry) => entry.uid === uid));
     groups.end();
   }
-}, 60_000);
+});
 
 test.skipIf(!isRoot)(`a process is left by a worker that lives no more, and by none that lives${notHere}`, async () => {
   const uid = freeUid();

@@ -43,7 +43,7 @@ async function withMedia(worker: WorkerChange, use: (bench: Bench) => Promise<vo
         return pipeline.twin.chat.receive(phone, input);
       },
       async answers(count) {
-        await until(`${count} replies`, () => pipeline.replies().length >= count, 20_000);
+        await until(`${count} replies`, () => pipeline.replies().length >= count);
         return pipeline.replies().map((reply) => reply.text);
       },
     });

@@ -35,7 +35,7 @@ async function withSending(use: (bench: Bench) => Promise<void>): Promise<void> 
         await pipeline.say(`send ${name}`);
         // A picture is on the phone later than a text that was sent after it, but before it in the chat.
         const news = () => pipeline.replies().slice(before);
-        await until('the end', () => news().at(-1)?.text === 'the end' && news().length >= count + 1 && news().every(({ status }) => status === 'delivered'), 25_000);
+        await until('the end', () => news().at(-1)?.text === 'the end' && news().length >= count + 1 && news().every(({ status }) => status === 'delivered'));
         const replies = news().slice(0, -1);
         const got = replies.map(({ text, media }) => ({ text, media: media.map((file) => `${file.name} ${file.type}`) }));
         return { told, got };

@@ -46,4 +46,4 @@ test('what comes in right before and right after an answer is answered, though t
     await until('empty boxes', async () => (await pipeline.redis.llen(keys.inbox(phone))) + (await pipeline.redis.llen(keys.outbox(phone))) + (await pipeline.redis.llen(keys.active('turns'))) === 0);
     expect(pipeline.replies().map(({ text }) => text)).toEqual(said.map((text) => `answer to ${text}`));
   });
-}, 90_000);
+});

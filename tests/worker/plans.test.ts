@@ -50,7 +50,7 @@ test('a plan is shown whole before the question, and decided by its buttons or i
     await tap(bench, last, 'Go, edits unasked');
     await said('plan: {"go":{"edits":false}}', before);
   });
-}, 60_000);
+});
 
 test('a command that is too long for the chat is on a page, with its end in the question', async () => {
   await withLeave(async (bench) => {
@@ -72,4 +72,4 @@ test('a command that is too long for the chat is on a page, with its end in the 
     await said('too-long');
     expect(replies().filter(({ text }) => text.startsWith(question))).toHaveLength(1);
   });
-}, 60_000);
+});

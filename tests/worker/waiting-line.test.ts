@@ -45,7 +45,7 @@ test('with one place the others are told theirs, once, and start by themselves',
       await until('the second place', () => texts(stranger).length === 1);
       expect(phones.map(texts)).toEqual([[], ['All hands are busy. You are next; I start by myself.'], ['All hands are busy. You are number 2 in the line; I start by myself.']]);
       open();
-      await until('all answers', () => phones.every((from) => texts(from).filter((text) => text.startsWith('answer to')).length === (from === stranger ? 1 : 2)), 20_000);
+      await until('all answers', () => phones.every((from) => texts(from).filter((text) => text.startsWith('answer to')).length === (from === stranger ? 1 : 2)));
       expect(phones.map((from) => texts(from).filter((text) => text.startsWith('All hands')).length)).toEqual([0, 1, 1]);
     }),
   );

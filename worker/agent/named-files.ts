@@ -21,7 +21,7 @@ export function findNamedFiles(command: string): NamedFile[] | undefined {
   const simple = command.replaceAll(/\$\{?CLAUDE_PROJECT_DIR\}?/g, '.').replaceAll(/["'\\]/g, '');
   const quoted = [...command.matchAll(/'([^']+)'|"([^"]+)"/g)].map(([, single, double]) => single ?? double ?? '');
   // What is written to does not run; what is read from may.
-  const commands = simple.replaceAll(/\d*>+[&|]?\s*[^\s;|&()<>]*/g, ' ').replaceAll('<', ' ');
+  const commands = simple.replaceAll(/(?<!\d)\d*>+[&|]?\s*[^\s;|&()<>]*/g, ' ').replaceAll('<', ' ');
   const running = new Set(commands.split(/[;|&()`\n]+|\s-\w*c\s/).flatMap(runBy));
   const words = [...new Set([...simple.split(/[\s`;|&()<>=,]+/), ...quoted, command])].filter((word) => word !== '' && word.length <= longestWord);
   const directories = new Set([...simple.matchAll(/(?:\b(?:cd|pushd)|-C|--prefix|--cwd)[\s=]+([^\s;|&()<>]+)/g)].map(([, directory = '']) => directory));
