@@ -8,8 +8,8 @@ export default defineConfig(async () => {
       include: ['tests/**/*.test.ts'],
       provide: { slowness },
       // Only a test that fails takes that long: what each waits for has a deadline of its own.
-      testTimeout: 120_000 * slowness,
-      hookTimeout: 120_000 * slowness,
+      testTimeout: 300_000 * slowness,
+      hookTimeout: 300_000 * slowness,
       // Only the names of files, unless something fails.
       slowTestThreshold: 60_000 * slowness,
       // The tests start real processes and wait for them a good deal; four files at a time keep two cores busy.

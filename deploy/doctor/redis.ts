@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../shared/log.ts';
 import { judgeRedis } from '../../shared/redis-check.ts';
 import { connectRedis } from '../../shared/redis.ts';
@@ -8,20 +9,29 @@ import { ok, problem, unchecked } from './finding.ts';
 import type { Finding } from './finding.ts';
 
 const about = 'Redis';
-const patience = 5000;
+/** How long Redis may take to be reached, and then to answer (ms): a busy machine or a far one is no fault of Redis's. */
+const patience = 15_000;
 
 /** Looks whether Redis is there and fit to keep messages. Sends it a handful of commands and writes nothing. */
 export async function checkRedisAt(url: string, log: Log): Promise<Finding[]> {
-  const redis = connectRedis(url, 'fail-fast', log);
+  const redis = connectRedis(url, 'patient', log);
+  const late = new AbortController();
   try {
     await once(redis, 'ready', { signal: AbortSignal.timeout(patience) });
-    const info = await redis.info();
-    return [...judgeServer(info), ...judgeKeeping(info, await readFsync(redis)), ...(await compareClocks(redis))];
+    const tooLate = sleep(patience, undefined, { signal: late.signal }).then(() => Promise.reject(new Error('Redis did not answer in time')));
+    tooLate.catch(() => undefined);
+    return await Promise.race([look(redis), tooLate]);
   } catch (error) {
     return [explainAbsence(url, error)];
   } finally {
+    late.abort();
     redis.disconnect();
   }
+}
+
+async function look(redis: Redis): Promise<Finding[]> {
+  const info = await redis.info();
+  return [...judgeServer(info), ...judgeKeeping(info, await readFsync(redis)), ...(await compareClocks(redis))];
 }
 
 /** @param info Redis's answer to INFO. */

@@ -16,7 +16,7 @@ function trickle(port: number, beginning: string, byte: string): Promise<Slow> {
     const timer = setTimeout(() => {
       socket.destroy();
       reject(new Error('it was still open after 30 s'));
-    });
+    }, scaled(30_000));
     socket.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')));
     socket.on('error', () => undefined);
     socket.on('close', () => {

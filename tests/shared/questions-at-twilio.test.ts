@@ -89,7 +89,7 @@ describe('the same question as text with numbers', () => {
       expect(forms(twin)).toEqual(['text accepted', 'text accepted', 'text accepted']);
       expect(twin.contents()).toEqual([]);
       expect(await contents.find('anything')).toBe('refused');
-    });
+    }, 500);
   });
 
   test('when the message is refused with the content and taken without; only that shape is given up', async () => {
@@ -158,7 +158,7 @@ describe('after an unclear end of the send', () => {
       await expect(messenger.send(outgoing(twin.url))).rejects.toMatchObject({ action: 'reconcile' });
       expect(forms(twin)).toEqual([`content ${fault}`]);
       expect(await messenger.find(outgoing(twin.url), since)).toEqual([posts(twin)[0]?.sid]);
-    });
+    }, 500);
   });
 
   test('it is found as text with numbers, too, and a message with other words is not', async () => {

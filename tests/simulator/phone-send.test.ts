@@ -43,7 +43,7 @@ test('prints every reply of the turn and exits 0', () =>
       setTimeout(() => {
         bench.chat.put(phone, { text: 'second', media: [{ url: `${bench.phone.url}/a.png`, type: 'image/png', name: 'a.png', size: 1 }], buttons: [{ id: 'a', title: 'Go on' }] });
         bench.turns.set(sid, 'answered');
-      });
+      }, 700);
     };
     const run = await send(bench, 'hello', 'there');
     expect(run).toEqual({ code: 0, out: `first\nsecond\n${bench.phone.url}/a.png\n  [Go on]\n`, err: '' });

@@ -24,7 +24,7 @@ async function workOff(pipeline: Pipeline): Promise<{ mine: string[]; theirs: st
   await until('everything is worked off', async () => {
     const boxes = await Promise.all([phone, otherPhone].flatMap((from) => [redis.llen(keys.inbox(from)), redis.llen(keys.outbox(from)), redis.llen(keys.parked(from))]));
     return boxes.every((length) => length === 0) && [phone, otherPhone].every((from) => texts(pipeline, from).includes('answer to good morning'));
-  });
+  }, 40_000);
   return { mine: texts(pipeline), theirs: texts(pipeline, otherPhone) };
 }
 
