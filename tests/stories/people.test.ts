@@ -3,6 +3,7 @@ import { keys } from '../../shared/keys.ts';
 import { atGate, gate, openGate } from '../support/gate-story.ts';
 import { otherPhone, phone, stranger } from '../support/pipeline.ts';
 import { said, texts, withStory, workspaceOf } from '../support/story-bench.ts';
+import { until } from '../support/until.ts';
 
 const phones = [phone, otherPhone, stranger];
 
@@ -32,6 +33,8 @@ test('two people are served side by side, a third is told the place in the line 
     await said(bench, 'Scheduled as number 1', phone);
     await bench.say('/schedules', otherPhone);
     await said(bench, 'Nothing is scheduled.', otherPhone);
+    // What Claude did counts when its turn ends, which is after its tool has spoken.
+    await until('every turn done', async () => (await bench.jobs('completed')).length === 5);
     await bench.say('/cost', phone);
     const cost = (await said(bench, 'Today: ', phone)).text;
     expect(cost).toMatch(/^Today: \S+.* \(4 answers\)\n\w+: \S+.* \(4 answers\)\n\nYou: .* today, .* this month\n/);

@@ -56,7 +56,7 @@ export async function withFly(options: Partial<TwinOptions>, test: (bench: FlyBe
       run: async (entry, args, further = {}) => await runEntry(entry, args, dir, { ...environment, ...further }),
     });
   } finally {
-    program.stop();
+    await program.stop();
     await twin.stop();
     await stop();
     await rm(dir, { recursive: true, force: true, maxRetries: 3 });

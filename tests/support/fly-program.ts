@@ -1,27 +1,23 @@
-import { execFileSync } from 'node:child_process';
-import { constants, openSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { Socket } from 'node:net';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import path from 'node:path';
 import { answerFly, emptyFly } from './fake-fly.ts';
 import type { FlyState } from './fake-fly.ts';
 
 /**
- * The program: it leaves its call in a directory, says so by a pipe, waits for the answer and ends as that says. A shell does it, since a run makes
- * dozens of calls and a shell starts in milliseconds.
+ * The program: it hands its call over by a connection, waits for the answer and ends as that says. A run makes dozens of calls, so it is one process:
+ * all it does is built into bash. Each field ends with NUL; an empty one ends the call.
  */
-const script = (dir: string): string => `#!/bin/sh
-call='${dir}'/calls/$$
-mkdir "$call" && mkfifo "$call/code"
-printf '%s\\0' "$@" > "$call/argv"
-cat > "$call/stdin"
-env | sed -n 's/^\\([A-Za-z_][A-Za-z0-9_]*\\)=.*/\\1/p' > "$call/variables"
-pwd > "$call/directory"
-echo $$ > '${dir}'/requests
-read -r code < "$call/code"
-cat "$call/stdout"
-cat "$call/stderr" >&2
-rm -r "$call"
+const script = (port: number): string => `#!/bin/bash
+exec 3<>/dev/tcp/127.0.0.1/${port}
+IFS= read -r -d '' stdin
+printf '%s\\0' "$PWD" "$stdin" $# "$@" $(compgen -e) '' >&3
+IFS= read -r -d '' -u 3 code
+IFS= read -r -d '' -u 3 stdout
+IFS= read -r -d '' -u 3 stderr
+printf '%s' "$stdout"
+printf '%s' "$stderr" >&2
 exit "$code"
 `;
 
@@ -30,29 +26,35 @@ export type FlyProgram = {
   state: FlyState;
   /** The directory to put on the PATH. */
   directory: string;
-  stop(): void;
+  stop(): Promise<void>;
 };
 
 /** Puts a program `fly` into a directory of its own below `dir`, answered from an account in this process. */
 export async function runFlyProgram(dir: string): Promise<FlyProgram> {
   const [state, directory] = [emptyFly(), path.join(dir, 'bin')];
+  const server = createServer((socket) => void answer(state, socket));
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   await mkdir(directory, { recursive: true });
-  await mkdir(path.join(dir, 'calls'));
-  execFileSync('mkfifo', [path.join(dir, 'requests')]);
-  await writeFile(path.join(directory, 'fly'), script(dir), { mode: 0o755 });
-  // Opened for writing as well, the pipe never ends while programs come and go.
-  const requests = new Socket({ fd: openSync(path.join(dir, 'requests'), constants.O_RDWR | constants.O_NONBLOCK), readable: true, writable: false });
-  requests.on('data', (chunk: Buffer) => {
-    for (const call of chunk.toString().split('\n')) if (call) void answer(state, path.join(dir, 'calls', call));
-  });
-  return { state, directory, stop: () => void requests.destroy() };
+  await writeFile(path.join(directory, 'fly'), script((server.address() as AddressInfo).port), { mode: 0o755 });
+  return { state, directory, stop: async () => await new Promise<void>((resolve) => void server.close(() => resolve())) };
 }
 
-async function answer(state: FlyState, call: string): Promise<void> {
-  const read = async (name: string): Promise<string> => await readFile(path.join(call, name), 'utf8');
-  const argv = (await read('argv')).split('\0').slice(0, -1);
-  const { code, stdout, stderr } = await answerFly(state, argv, await read('stdin'), (await read('variables')).trim().split('\n'), (await read('directory')).trim());
-  await writeFile(path.join(call, 'stdout'), stdout);
-  await writeFile(path.join(call, 'stderr'), stderr);
-  await writeFile(path.join(call, 'code'), `${code}\n`);
+async function answer(state: FlyState, socket: Socket): Promise<void> {
+  const [directory = '', stdin = '', count = '', ...words] = await readCall(socket);
+  const argv = words.slice(0, Number(count));
+  const { code, stdout, stderr } = await answerFly(state, argv, stdin, words.slice(argv.length), directory);
+  socket.end([code, stdout, stderr, ''].join('\0'));
+}
+
+/** Reads the fields of a call: the directory, the standard input, how many arguments there are, those, and the variables' names. */
+async function readCall(socket: Socket): Promise<string[]> {
+  let text = '';
+  for await (const chunk of socket.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+    text += String(chunk);
+    const [, , count] = text.split('\0', 3);
+    const fields = text.split('\0');
+    // The last field of all is empty, and no variable is.
+    if (fields.at(-1) === '' && fields.at(-2) === '' && fields.length > 4 + Number(count)) return fields.slice(0, -2);
+  }
+  throw new Error('fly ended before its call was complete');
 }
