@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createLog } from '../shared/log.ts';
 import { runChaos } from '../simulator/chaos/chaos.ts';
 import { WrongUsage, parseChaosOptions } from '../simulator/chaos/options.ts';
-import { createPlan, killKinds } from '../simulator/chaos/plan.ts';
+import { allKinds, createPlan } from '../simulator/chaos/plan.ts';
 import { formatReport, isClean } from '../simulator/chaos/report.ts';
 import { judge } from '../simulator/chaos/verdict.ts';
 import type { ReceivedReply, SentMessage } from '../simulator/chaos/verdict.ts';
@@ -20,7 +20,7 @@ describe('the schedule', () => {
     const plan = createPlan(size);
     expect(new Set(plan.messages.map((message) => message.label)).size).toBe(size.messages);
     expect(plan.messages.every((message) => message.atMs >= 0 && message.atMs <= plan.durationMs)).toBe(true);
-    expect(new Set(plan.kills.map((kill) => kill.kind))).toEqual(new Set(killKinds));
+    expect(new Set(plan.kills.map((kill) => kill.kind))).toEqual(new Set(allKinds));
   });
 
   test('refuses options that mean nothing, with a sentence', () => {

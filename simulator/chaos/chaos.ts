@@ -64,12 +64,12 @@ export async function runChaos(run: ChaosRun): Promise<ChaosResult> {
     const sent: SentMessage[] = [];
     const kills = await playSchedule(run, plan, system, moments, sent);
     run.say('Everything is sent. Waiting until everything is answered …');
-    const { stuck } = await settle({ redis, twin: system.twin, conversations: plan.conversations, signal: run.signal });
+    const { stuck } = await settle({ redis, twin: system.twin, conversations: plan.conversations, sent, signal: run.signal });
     await readStates(redis, sent);
     const account = await readAccount(redis, system.bill, begun, plan.claude);
     const members = [system.victims.relay, system.victims.redis, ...system.victims.workers];
     return {
-      digest: plan.digest, verdict: judge(sent, received({ twin: system.twin, conversations: plan.conversations })), account, kills, stuck,
+      digest: plan.digest, verdict: judge(sent, received({ twin: system.twin, conversations: plan.conversations }), system.victims.store.forgotten), account, kills, stuck,
       restarts: members.reduce((sum, member) => sum + member.restarts, 0), ownDeaths: members.reduce((sum, member) => sum + member.ownDeaths, 0),
       seconds: Math.round((Date.now() - begun) / 1000),
     };

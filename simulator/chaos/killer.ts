@@ -3,9 +3,10 @@ import type { Faults } from '../twilio/faults.ts';
 import type { Member } from './member.ts';
 import type { Moments } from './moments.ts';
 import type { KillKind, PlannedKill } from './plan.ts';
+import type { RedisTroubles } from './redis-troubles.ts';
 import { hangNextPost } from './twilio-troubles.ts';
 
-export type Victims = { relay: Member; redis: Member; workers: Member[] };
+export type Victims = { relay: Member; redis: Member; workers: Member[]; store: RedisTroubles };
 
 /** What became of the planned kills; `missed` are those whose moment did not come or whose victim was down already. */
 export type KillCount = { done: Partial<Record<KillKind, number>>; missed: Partial<Record<KillKind, number>> };
@@ -14,13 +15,16 @@ export type KillerParts = { victims: Victims; moments: Moments; faults: Faults; 
 
 /** How long a kill waits for its moment (ms). */
 const momentPatience = 15_000;
+/** How long the guard of a stuck event loop has (ms); the run's workers give it five ticks of a second. */
+const guardPatience = 30_000;
 
 /** Carries one planned kill out, moment and all. Resolves true when somebody was killed, once it runs again. */
 export async function kill({ victims, moments, faults, seed }: KillerParts, plan: PlannedKill): Promise<boolean> {
-  const { relay, redis, workers } = victims;
-  const { delayMs, restartMs } = plan;
+  const { relay, redis, workers, store } = victims;
+  const { delayMs, restartMs, lengthMs } = plan;
   const chosen = plan.allWorkers ? workers : workers.slice(plan.worker, plan.worker + 1);
-  const crash = async (members: Member[]): Promise<boolean> => (await Promise.all(members.map((member) => member.crash(restartMs)))).includes(true);
+  const any = async (outcomes: Promise<boolean>[]): Promise<boolean> => (await Promise.all(outcomes)).includes(true);
+  const crash = async (members: Member[]): Promise<boolean> => await any(members.map((member) => member.crash(restartMs)));
   const crashAfter = async (moment: Promise<boolean>, members: Member[]): Promise<boolean> => {
     if (!(await moment)) return false;
     if (delayMs > 0) await sleep(delayMs);
@@ -46,7 +50,23 @@ export async function kill({ victims, moments, faults, seed }: KillerParts, plan
     case 'worker-posting':
       return await crashAfter(hangNextPost(faults, 'create-hang-before', seed, momentPatience), workers);
     case 'worker-stopping':
-      return (await Promise.all(chosen.map((worker) => worker.crashWhileStopping(delayMs, restartMs)))).includes(true);
+      return await any(chosen.map((worker) => worker.crashWhileStopping(delayMs, restartMs)));
+    case 'worker-frozen':
+      return await any(chosen.map((worker) => worker.freeze(lengthMs)));
+    case 'relay-frozen':
+      return await relay.freeze(lengthMs);
+    case 'redis-frozen':
+      return await redis.freeze(lengthMs);
+    case 'worker-stuck':
+      return await any(chosen.map((worker) => worker.provoke('SIGUSR2', guardPatience)));
+    case 'redis-full':
+      return await store.fill(lengthMs);
+    case 'redis-read-only':
+      return await store.demote(lengthMs);
+    case 'redis-restored':
+      return await store.restore(lengthMs, restartMs);
+    case 'connections-cut':
+      return await store.cut(lengthMs);
     default:
       return plan.kind satisfies never;
   }

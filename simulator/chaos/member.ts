@@ -6,14 +6,23 @@ export type Life = { pid: number; ended: Promise<unknown>; stop(): Promise<void>
 /** A process that is started again whenever it ends, as a platform does it. */
 export type Member = {
   readonly name: string;
+  /** Its process, as long as one runs. */
+  readonly pid: number | undefined;
   /** Lives after the first one. */
   readonly restarts: number;
   /** How often it ended without being asked to. */
   readonly ownDeaths: number;
-  /** Ends it with SIGKILL, when need be after waiting until it runs, and starts it again after `restartMs`. Resolves when it runs again; false when it could not be ended. */
-  crash(restartMs: number): Promise<boolean>;
+  /**
+   * Ends it with SIGKILL, when need be after waiting until it runs, and starts it again after `restartMs` and what `meanwhile` does. Resolves when it
+   * runs again; false when it could not be ended.
+   */
+  crash(restartMs: number, meanwhile?: () => Promise<void>): Promise<boolean>;
   /** The same, `graceMs` after a SIGTERM; it may have ended by then. */
   crashWhileStopping(graceMs: number, restartMs: number): Promise<boolean>;
+  /** Stops it by SIGSTOP for this time (ms) and lets it go on. False when it did not run. */
+  freeze(ms: number): Promise<boolean>;
+  /** Sends it a signal after which it should end without another; resolves true once it has ended and runs again, false when it did not end within `ms`. */
+  provoke(name: NodeJS.Signals, ms: number): Promise<boolean>;
   /** Ends it for good. */
   stop(): Promise<void>;
 };
@@ -62,12 +71,13 @@ export async function keepRunning(name: string, start: () => Promise<Life>): Pro
     }
   };
   const revive = (afterMs: number): Promise<void> => (reviving = reviveNow(afterMs));
-  const end = async (signals: (victim: Life) => Promise<void>, restartMs: number): Promise<boolean> => {
+  const end = async (signals: (victim: Life) => Promise<void>, restartMs: number, meanwhile?: () => Promise<void>): Promise<boolean> => {
     if (!life) await reviving;
     const victim = life;
     if (!victim || stopped) return false;
     life = undefined;
     await signals(victim);
+    await meanwhile?.();
     await revive(restartMs);
     return true;
   };
@@ -75,25 +85,48 @@ export async function keepRunning(name: string, start: () => Promise<Life>): Pro
   adopt(await start());
   return {
     name,
+    get pid() {
+      return life?.pid;
+    },
     get restarts() {
       return restarts;
     },
     get ownDeaths() {
       return ownDeaths;
     },
-    crash: (restartMs) => end(killNow, restartMs),
-    crashWhileStopping: (graceMs, restartMs) =>
-      end(async (victim) => {
-        signal(victim.pid, 'SIGTERM');
-        await Promise.race([sleep(graceMs), victim.ended]);
-        await killNow(victim);
-      }, restartMs),
+    crash: (restartMs, meanwhile) => end(killNow, restartMs, meanwhile),
+    crashWhileStopping: (graceMs, restartMs) => end(async (victim) => void (await endBy(victim, 'SIGTERM', graceMs)), restartMs),
+    async freeze(ms) {
+      if (!life) await reviving;
+      return life !== undefined && !stopped && (await stopFor(life, ms));
+    },
+    async provoke(name, ms) {
+      let ended = false;
+      const provoked = await end(async (victim) => void (ended = await endBy(victim, name, ms)), respawnMs);
+      return provoked && ended;
+    },
     async stop() {
       stopped = true;
       await reviving;
       await life?.stop();
     },
   };
+}
+
+/** Stops it and lets it go on after `ms`; what has ended in between stays ended. */
+async function stopFor(victim: Life, ms: number): Promise<true> {
+  signal(victim.pid, 'SIGSTOP');
+  await sleep(ms);
+  signal(victim.pid, 'SIGCONT');
+  return true;
+}
+
+/** Sends the signal and, when it has not ended within `ms`, SIGKILL. Resolves whether the first was enough. */
+async function endBy(victim: Life, name: NodeJS.Signals, ms: number): Promise<boolean> {
+  signal(victim.pid, name);
+  const ended = await Promise.race([victim.ended.then(() => true), sleep(ms, false, { ref: false })]);
+  if (!ended) await killNow(victim);
+  return ended;
 }
 
 async function killNow(victim: Life): Promise<void> {

@@ -9,13 +9,26 @@ import { createSeededRandom } from '../twilio/seeded-random.ts';
 export const killKinds = [
   'worker', 'relay', 'redis', 'relay-accepting', 'redis-accepting', 'worker-mid-tool', 'worker-last-token', 'worker-posted', 'worker-posting', 'worker-stopping',
 ] as const;
-export type KillKind = (typeof killKinds)[number];
+
+/**
+ * What else befalls a system: processes that are stopped for a while and go on (`frozen`), an event loop that stands still for good until the
+ * guard ends its process (`stuck`), a Redis without free memory, one that is demoted to a replica, one that comes back as it was some
+ * seconds ago, and connections to it that break between a command and its reply.
+ */
+export const troubleKinds = [
+  'worker-frozen', 'relay-frozen', 'redis-frozen', 'worker-stuck', 'redis-full', 'redis-read-only', 'redis-restored', 'connections-cut',
+] as const;
+export const allKinds = [...killKinds, ...troubleKinds] as const;
+export type KillKind = (typeof allKinds)[number];
 
 /** One message to be sent. Times are ms from the start; `lateCopyMs` after its sending the same webhook comes once more. */
 export type PlannedMessage = { atMs: number; conversation: string; label: string; text: string; lateCopyMs: number | undefined };
 
-/** One kill: not before `atMs`, `delayMs` after the moment it waits for (Claude Code's own, if `claude`), and the process is started again after `restartMs`. */
-export type PlannedKill = { atMs: number; kind: KillKind; worker: number; allWorkers: boolean; claude: boolean; delayMs: number; restartMs: number };
+/**
+ * One kill or trouble: not before `atMs`, `delayMs` after the moment it waits for (Claude Code's own, if `claude`). A killed process is started again
+ * after `restartMs`; a trouble ends after `lengthMs`.
+ */
+export type PlannedKill = { atMs: number; kind: KillKind; worker: number; allWorkers: boolean; claude: boolean; delayMs: number; restartMs: number; lengthMs: number };
 
 export type Plan = {
   conversations: string[];
@@ -38,13 +51,21 @@ export type PlanOptions = {
   seed: number;
   /** One kill in so many milliseconds, on average. */
   killEveryMs?: number;
+  /** The kinds that the run has; all of them unless given. */
+  kinds?: readonly KillKind[];
 };
 
 /** A worker boots in about two seconds and gives a turn up after three deaths, so kills keep this distance (ms) unless told otherwise. */
 const usualKillEveryMs = 6000;
 
 /** Kinds by weight: a round of every kind, and the worker's random death twice more, since it has most to lose. */
-const weighted: KillKind[] = [...killKinds, 'worker', 'worker'];
+const weighted: KillKind[] = [...allKinds, 'worker', 'worker'];
+
+/** Ends of texts that break what counts in bytes, UTF-16 units or lines, as phones send them. */
+const oddEndings = [
+  ' \u{1F469}\u{1F3FD}\u200D\u{1F680}\u{1F469}\u{1F3FD}\u200D\u{1F680}', ` ${'\u{1F600}'.repeat(60)}`, ' e\u0301\u0327\u0323'.repeat(20), ' \u05E9\u05DC\u05D5\u05DD \u202Eabc\u202C',
+  ' \\ud83d \\u0000 %s ${x} {{1}}', ' \u2028 \u2029 \uFEFF \uFFFF', ` ${'\u{20BB7}'.repeat(150)}`, ' */ ]]> "]}\' -- <b>&amp;',
+];
 
 /** Makes the whole schedule from the options alone. */
 export function createPlan(options: PlanOptions): Plan {
@@ -76,20 +97,22 @@ function planMessages(count: number, conversations: string[], claude: Set<string
     const manner = random();
     // Only a tool makes a scripted model's turn long enough to be killed in the middle.
     const extra = manner < 0.2 ? ' with a note' : manner < (claude.has(conversation) ? 0.7 : 0.4) ? ' with a tool' : '';
-    const text = claude.has(conversation) ? `say answer to ${label}${extra}` : `${label}${extra}`;
+    const odd = random() < 0.25 ? (oddEndings[between(0, oddEndings.length - 1)] ?? '') : '';
+    // The manner stands last, since that is where the agents look for it.
+    const text = `${claude.has(conversation) ? 'say answer to ' : ''}${label}${claude.has(conversation) ? '' : odd}${extra}`;
     return { atMs, conversation, label, text, lateCopyMs: random() < 0.3 ? between(50, 6000) : undefined };
   });
 }
 
 /** Gives every kind its turn before one comes again, in an order of the seed's. */
-function planKills(durationMs: number, { killEveryMs = usualKillEveryMs, workers, claude }: PlanOptions, random: () => number, between: Between): PlannedKill[] {
+function planKills(durationMs: number, { killEveryMs = usualKillEveryMs, kinds = allKinds, workers, claude }: PlanOptions, random: () => number, between: Between): PlannedKill[] {
   const kills: PlannedKill[] = [];
   let round: KillKind[] = [];
   for (let atMs = between(500, killEveryMs); atMs < durationMs; atMs += between(killEveryMs * 0.5, killEveryMs * 1.5)) {
-    if (round.length === 0) round = [...weighted];
+    if (round.length === 0) round = weighted.filter((kind) => kinds.includes(kind));
     const [kind] = round.splice(Math.floor(random() * round.length), 1);
     if (kind === undefined) continue;
-    kills.push({ atMs, kind, worker: between(0, workers - 1), allWorkers: random() < 0.5, claude: claude > 0 && random() < 0.6, delayMs: delayOf(kind, between), restartMs: between(50, 1500) });
+    kills.push({ atMs, kind, worker: between(0, workers - 1), allWorkers: random() < 0.5, claude: claude > 0 && random() < 0.6, delayMs: delayOf(kind, between), restartMs: between(50, 1500), lengthMs: lengthOf(kind, between) });
   }
   return kills;
 }
@@ -100,4 +123,12 @@ function delayOf(kind: KillKind, between: Between): number {
   if (kind === 'worker-stopping') return between(0, 2500);
   if (kind === 'redis-accepting' || kind === 'relay-accepting') return between(0, 3);
   return 0;
+}
+
+/** A worker's lease holds for 4 s here, so a frozen one has lost it when it goes on. */
+function lengthOf(kind: KillKind, between: Between): number {
+  if (kind === 'worker-frozen') return between(5000, 9000);
+  if (kind === 'relay-frozen') return between(500, 3000);
+  if (kind === 'redis-restored') return between(1000, 4000);
+  return between(1000, 3000);
 }

@@ -1,6 +1,6 @@
 import type { ChaosResult } from './chaos.ts';
 import { isBalanced } from './account.ts';
-import { killKinds } from './plan.ts';
+import { allKinds } from './plan.ts';
 import type { Offence } from './verdict.ts';
 
 /** Whether the promise held: nothing lost, doubled or out of order, nothing refused to the end, nothing stuck, and the model's bill accounted for. */
@@ -16,7 +16,7 @@ export function formatReport(result: ChaosResult): string {
     ['undelivered, untold', verdict.undeliveredUntold.length], ['never accepted', verdict.notAccepted],
     ['lost', verdict.lost.length], ['doubled', verdict.doubled.length], ['out of order', verdict.outOfOrder.length],
     ['kills', Object.values(kills.done).reduce((sum, count) => sum + count, 0)],
-    ...killKinds.map((kind): [string, string] => [`  ${kind}`, `${kills.done[kind] ?? 0}${kills.missed[kind] ? ` (${kills.missed[kind]} missed)` : ''}`]),
+    ...allKinds.map((kind): [string, string] => [`  ${kind}`, `${kills.done[kind] ?? 0}${kills.missed[kind] ? ` (${kills.missed[kind]} missed)` : ''}`]),
     ['requests billed', account.billed], ['  counted', account.counted], ['  not settled', account.unsettled],
     ['tokens billed', account.billedTokens], ['  counted', account.countedTokens],
     ['restarts', result.restarts], ['deaths nobody caused', result.ownDeaths],

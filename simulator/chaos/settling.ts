@@ -4,13 +4,16 @@ import { keys } from '../../shared/keys.ts';
 import type { Twin } from '../twilio/twin.ts';
 import type { ReceivedReply, SentMessage } from './verdict.ts';
 
-export type SettlingParts = { redis: Redis; twin: Twin; conversations: string[]; signal: AbortSignal };
+export type SettlingParts = { redis: Redis; twin: Twin; conversations: string[]; sent: readonly SentMessage[]; signal: AbortSignal };
 
 /** How the wait ended: everything is delivered, or nothing has moved for too long; `stuck` says where. */
 export type Settled = { quiet: boolean; stuck: string[] };
 
-/** So long nothing may move before it is taken for stuck, and so long everything must be quiet before it is believed (ms). */
-const noProgressMs = 60_000;
+/**
+ * So long nothing may move before it is taken for stuck, and so long everything must be quiet before it is believed (ms). The relay takes in what Redis has
+ * forgotten about a minute after it is back.
+ */
+const noProgressMs = 120_000;
 const quietMs = 2000;
 const lookMs = 200;
 
@@ -30,7 +33,7 @@ export async function settle(parts: SettlingParts): Promise<Settled> {
 }
 
 /** What is still on its way, one line each. */
-async function findWaiting({ redis, twin, conversations }: SettlingParts): Promise<string[]> {
+async function findWaiting({ redis, twin, conversations, sent }: SettlingParts): Promise<string[]> {
   const lines: string[] = [];
   for (const conversation of conversations) {
     const [messages, replies] = await Promise.all([redis.llen(keys.inbox(conversation)), redis.llen(keys.outbox(conversation))]);
@@ -39,7 +42,10 @@ async function findWaiting({ redis, twin, conversations }: SettlingParts): Promi
     const travelling = twin.chat.messages(conversation).filter(({ direction, status }) => direction === 'outbound' && (status === 'queued' || status === 'sent'));
     if (travelling.length > 0) lines.push(`${conversation}: ${travelling.length} on their way from Twilio`);
   }
-  return lines;
+  if (lines.length > 0) return lines;
+  const accepted = sent.filter(({ acceptedAt }) => acceptedAt !== undefined);
+  const known = await Promise.all(accepted.map(async ({ sid }) => await redis.exists(keys.message(sid))));
+  return accepted.filter((_message, index) => known[index] === 0).map(({ label, sid }) => `${label} (${sid}): Redis does not know of it`);
 }
 
 /** Everything Twilio took from the product, in its order within each conversation. */

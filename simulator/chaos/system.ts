@@ -17,6 +17,7 @@ import type { Twin } from '../twilio/twin.ts';
 import { keepRunning } from './member.ts';
 import type { Life, Member } from './member.ts';
 import type { Victims } from './killer.ts';
+import { createRedisTroubles } from './redis-troubles.ts';
 
 export type SystemOptions = {
   conversations: string[];
@@ -59,6 +60,8 @@ export async function runChaosSystem({ conversations, claude, workers, searchPat
     const [redisPort, relayPort] = [await freePort(0), await freePort(0)];
     const redis = await keepRunning('redis', () => startRedis(path.join(dir, 'redis'), redisPort));
     releasers.add('redis', () => redis.stop());
+    const store = createRedisTroubles(`redis://127.0.0.1:${redisPort}`, path.join(dir, 'redis'), () => redis);
+    releasers.add('troubles of Redis', async () => store.stop());
     const webhookUrl = `http://127.0.0.1:${relayPort}/webhook#rc=3&rp=5xx,ct,rt`;
     const twin = await runTwin({ ...account, phones: conversations, webhookUrl, pace: { sentMs: 20, deliveredMs: 50, readMs: 0 } });
     releasers.add('Twilio', () => twin.stop());
@@ -85,7 +88,7 @@ export async function runChaosSystem({ conversations, claude, workers, searchPat
     }
     return {
       dir, twin, redisUrl, webhookUrl, authToken: account.authToken, transcripts: path.join(dataDir, 'transcripts'),
-      victims: { redis, relay, workers: crew }, bill: model?.bill ?? [], stop: () => releasers.run(),
+      victims: { redis, relay, workers: crew, store }, bill: model?.bill ?? [], stop: () => releasers.run(),
     };
   } catch (error) {
     await releasers.run();

@@ -14,6 +14,9 @@ export type SentMessage = {
 /** Something that Twilio took from the product, in the order in which it took them. `toldFailure`: the product was told, and said 200, that it never arrived. */
 export type ReceivedReply = { sid: string; conversation: string; text: string; status: ChatStatus; at: number; toldFailure: boolean };
 
+/** A time (ms since 1970) of which Redis has forgotten everything. */
+export type Forgotten = { from: number; to: number };
+
 export type Offence = { label: string; conversation: string; sid: string; why: string };
 
 export type Verdict = {
@@ -33,15 +36,18 @@ export type Verdict = {
 
 const sentences = { turn: /^(I could not finish this|I stopped this|I cannot work right now|Claude's usage limit)/, reply: /could not be delivered\. Please ask me again/ };
 
-/** Judges a run from the phones' side: each accepted message has exactly one answer that arrived, or a sentence; answers come in the order of acceptance. */
-export function judge(sent: SentMessage[], replies: ReceivedReply[]): Verdict {
+/**
+ * Judges a run from the phones' side: each accepted message has exactly one answer that arrived, or a sentence; answers come in the order of acceptance. What
+ * was accepted in a time that Redis has `forgotten` is taken in again later, behind what came in between.
+ */
+export function judge(sent: SentMessage[], replies: ReceivedReply[], forgotten: readonly Forgotten[] = []): Verdict {
   const verdict: Verdict = { accepted: 0, answered: 0, failed: 0, undeliveredUntold: [], notAccepted: 0, lost: [], doubled: [], outOfOrder: [], longestSilenceMs: 0 };
   const byConversation = Map.groupBy(sent, (message) => message.conversation);
   for (const [conversation, messages] of byConversation) {
     const own = replies.filter((reply) => reply.conversation === conversation);
     for (const message of messages) judgeMessage(verdict, message, own);
     judgeSentences(verdict, messages, own);
-    judgeOrder(verdict, messages, own);
+    judgeOrder(verdict, messages, own, forgotten);
   }
   return verdict;
 }
@@ -95,13 +101,14 @@ function judgeSentences(verdict: Verdict, messages: SentMessage[], own: Received
  * One message came before another when its 200 was there before the other was sent; messages that were under way together have no order. The
  * place of an answer is its first acceptance by Twilio, whatever became of it.
  */
-function judgeOrder(verdict: Verdict, messages: SentMessage[], own: ReceivedReply[]): void {
+function judgeOrder(verdict: Verdict, messages: SentMessage[], own: ReceivedReply[], forgotten: readonly Forgotten[]): void {
+  const hasPlace = (acceptedAt: number): boolean => !forgotten.some(({ from, to }) => acceptedAt >= from && acceptedAt <= to);
   const placed = messages.flatMap((message) => {
     const place = own.findIndex((reply) => mentions(reply, 'answer to', message.label));
     return place < 0 || message.acceptedAt === undefined ? [] : [{ message, acceptedAt: message.acceptedAt, place }];
   });
   for (const later of placed) {
-    const before = placed.find((earlier) => earlier.acceptedAt < later.message.sentAt && earlier.place > later.place);
+    const before = placed.find((earlier) => hasPlace(earlier.acceptedAt) && earlier.acceptedAt < later.message.sentAt && earlier.place > later.place);
     if (before) {
       verdict.outOfOrder.push({ label: later.message.label, conversation: later.message.conversation, sid: later.message.sid, why: `answered before ${before.message.label}, which was accepted earlier` });
     }

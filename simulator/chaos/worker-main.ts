@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { guardEventLoop } from '../../shared/event-loop-guard.ts';
 import { runProcess } from '../../shared/lifecycle.ts';
 import { createLog } from '../../shared/log.ts';
 import type { Redis } from '../../shared/redis.ts';
@@ -19,6 +20,13 @@ const log = createLog('worker', process.env['LOG_LEVEL'] || 'info');
 const claudeNumbers = new Set((process.env['CHAOS_CLAUDE'] ?? '').split(',').filter((number) => number !== ''));
 /** A Twilio that does not answer is given up early (ms), since a run has little time; Twilio's own pace is not the question here. */
 const twilioTimeoutMs = 4000;
+
+// A run has little time: the guard ends a process that stands still after five seconds instead of thirty.
+guardEventLoop('worker', log, { tickMs: 1000, mostTicks: 5 });
+// How the run makes the event loop stand still.
+process.on('SIGUSR2', () => {
+  for (;;);
+});
 
 await runProcess(log, async (quit) => {
   const config = parseWorkerConfig(process.env);
