@@ -197,7 +197,7 @@ test('a body in crumbs is cut off, and after three of them its address sends not
 });
 
 test('all bodies together have so much room: the one that takes longest gives way, and a short one always fits', async () => {
-  const bodies = createBodies(100_000);
+  const bodies = createBodies(150_000);
   const outcomes: string[] = [];
   const doorkeeper = createDoorkeeper(0, log);
   const server = await runServer({
