@@ -32,7 +32,7 @@ const stores = createStores(redis, config.RETENTION_DAYS, undefined);
 const messenger = createSilentMessenger();
 const deliver = createDelivery({ messenger, outbox: stores.outbox, ledger: stores.ledger, pace: createPace(redis, paceFor(config.TWILIO_WHATSAPP_NUMBER)), log, publicUrl: config.PUBLIC_URL, reconciling: reconcilingTimes, now: Date.now });
 const notices = createNotices(stores.ledger, deliver, log);
-const keeper = createVmKeeper({ redis, metrics: createMetrics(async () => Promise.reject(new Error('nobody asks'))), times: { ...wakerTimes, tellMs: hour, giveUpMs: hour }, log, notices, wakeUrl: config.WAKE_URL, wakeSecret: config.WAKE_SECRET, typing: createTyping(redis, messenger) });
+const keeper = createVmKeeper({ redis, metrics: createMetrics(async () => Promise.reject(new Error('nobody asks'))), times: { ...wakerTimes, tellMs: hour, giveUpMs: hour }, log, notices, tellOwner: async () => undefined, wakeUrl: config.WAKE_URL, wakeSecret: config.WAKE_SECRET, typing: createTyping(redis, messenger) });
 const accept = createIntake(stores.turns, config.RETENTION_DAYS);
 const senders = createSenderLimit(config.SENDER_LIMIT_PER_MINUTE, notices, log);
 await keeper.start();

@@ -16,6 +16,7 @@ const schema = z
     TWILIO_API_URL: v.TWILIO_API_URL.optional(),
     TWILIO_TEMPLATE_SID: v.TWILIO_TEMPLATE_SID.optional(),
     ALLOWED_SENDERS: v.ALLOWED_SENDERS,
+    OWNER: v.OWNER.optional(),
     WAKE_URL: v.WAKE_URL.optional(),
     WAKE_SECRET: v.WAKE_SECRET.optional(),
     ADMIN_PASSWORD: v.ADMIN_PASSWORD.optional(),
@@ -37,8 +38,12 @@ const schema = z
     // Said together with the other problems, not after them.
     when: () => true,
   })
+  .refine(({ OWNER, ALLOWED_SENDERS }) => OWNER === undefined || ALLOWED_SENDERS?.includes(OWNER) !== false, {
+    path: ['OWNER'], message: 'must be one of ALLOWED_SENDERS, written as it is there',
+    when: () => true,
+  })
   // The relay itself speaks no TLS: where the world reaches it by https, a proxy stands in front.
-  .transform((env) => ({ ...env, TRUST_PROXY: env.TRUST_PROXY ?? (env.PUBLIC_URL.startsWith('https:') ? 1 : 0) }));
+  .transform((env) => ({ ...env, OWNER: env.OWNER ?? env.ALLOWED_SENDERS[0] ?? '', TRUST_PROXY: env.TRUST_PROXY ?? (env.PUBLIC_URL.startsWith('https:') ? 1 : 0) }));
 
 export type RelayConfig = z.output<typeof schema>;
 

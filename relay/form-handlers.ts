@@ -65,6 +65,7 @@ export function createFormHandlers(parts: FormHandlerParts): FormHandlers {
         throw error;
       });
       if (outcome !== 'new') senders.giveBack(sender.conversation);
+      if (outcome === 'refused') return refuse(parsed.conversation);
       parts.count(outcome);
       note({ turn, message: message.id, outcome });
       log.info({ turn, message: message.id, conversation: message.conversation, outcome }, 'accepted');

@@ -42,7 +42,7 @@ export function createGapRepair(parts: GapRepairParts): { start: () => Running }
       id: remembered.id, conversation: sender.conversation, at: remembered.at.toISOString(), text: remembered.text, media: await remembered.media(), human: true,
     });
     if (!data) return;
-    const { outcome, turn, message } = await parts.receive(data, sender);
+    const { outcome, turn, message } = await parts.receive(data, { ...sender, missed: true });
     if (outcome !== 'new') return;
     parts.log.warn({ turn, message: message.id, conversation: message.conversation }, 'took in a message that its webhook did not bring');
     parts.onAccepted(message);

@@ -1,4 +1,4 @@
-import type { DeliveryStep } from '../shared/delivery.ts';
+import type { Deliver, DeliveryStep } from '../shared/delivery.ts';
 import type { Ledger } from '../shared/ledger.ts';
 import type { Log } from '../shared/log.ts';
 import type { Reply } from '../shared/reply.ts';
@@ -8,6 +8,18 @@ const staleMs = 15_000;
 
 /** Says something to a person on the relay's own account, once for each id. Never throws: a notice that cannot be sent is dropped. */
 export type Notices = (id: string, conversation: string, text: string) => Promise<void>;
+
+/** Sends a reply of the outbox at once, for when no worker is there to do it. What cannot go now stays in the outbox. Throws when Redis is away. */
+export type SendNow = (reply: string) => Promise<void>;
+
+export function createSendNow(ledger: Ledger, deliver: Deliver): SendNow {
+  return async (id) => {
+    const reply = await ledger.find(id);
+    if (!reply) return;
+    const attempt = await ledger.begin(undefined, reply, 'waiting');
+    if (attempt !== undefined) await deliver((await ledger.find(id)) ?? reply, undefined, attempt);
+  };
+}
 
 /** Notices go by the same pacing and ledger as answers, but not through the outbox: whoever empties that may be asleep. */
 export function createNotices(ledger: Ledger, deliver: (reply: Reply) => Promise<DeliveryStep>, log: Log): Notices {

@@ -2,6 +2,7 @@ import type { Sender } from '../shared/intake.ts';
 import { canonicalNumber, isNearNumber } from '../shared/number-spelling.ts';
 import { isPhoneNumber } from '../shared/person-address.ts';
 import type { PersonAddress } from '../shared/person-address.ts';
+import type { AllowList } from './allow-list.ts';
 import type { Aliases } from './aliases.ts';
 
 /** The people who may write, and the conversation that each of their addresses belongs to. */
@@ -85,5 +86,24 @@ export function createPeople(allowed: readonly PersonAddress[], aliases: Aliases
       if (!isPhoneNumber(address)) return undefined;
       return allowed.find((number) => isPhoneNumber(number) && isNearNumber(canonical(number), canonical(address)));
     },
+  };
+}
+
+/** The people of a list that may change while the relay runs. Before a sender is refused, it is looked at again. */
+export function createListedPeople(list: AllowList, aliases: Aliases): People {
+  let listed = list.current();
+  let people = createPeople(listed, aliases);
+  const now = (): People => {
+    if (listed !== list.current()) {
+      listed = list.current();
+      people = createPeople(listed, aliases);
+    }
+    return people;
+  };
+  return {
+    identify: async (addresses) => (await now().identify(addresses)) ?? ((await list.refresh()) ? await now().identify(addresses) : undefined),
+    move: (sender, conversation) => now().move(sender, conversation),
+    note: (sender) => now().note(sender),
+    nearTo: (address) => now().nearTo(address),
   };
 }

@@ -8,6 +8,8 @@ import { createReleasers } from '../shared/lifecycle.ts';
 import type { Releasers, Running } from '../shared/lifecycle.ts';
 import type { Log } from '../shared/log.ts';
 import type { Messenger } from '../shared/messenger.ts';
+import { createTellOwner } from '../shared/owner.ts';
+import type { TellOwner } from '../shared/owner.ts';
 import { createPace, paceFor } from '../shared/pace.ts';
 import { judgePassword } from '../shared/env.ts';
 import { checkRedis } from '../shared/redis-check.ts';
@@ -20,19 +22,22 @@ import { createTwilioMessenger } from '../shared/twilio-messenger.ts';
 import { createTyping } from '../shared/typing.ts';
 import { beginInOrder } from './beginning.ts';
 import type { RelayConfig } from './config.ts';
+import { createAllowList } from './allow-list.ts';
+import type { AllowList } from './allow-list.ts';
 import { createAliases } from './aliases.ts';
 import { createDoorkeeper } from './doorkeeper.ts';
 import type { Doorkeeper } from './doorkeeper.ts';
 import { createGapRepair } from './gap-repair.ts';
 import { createLazySite } from './lazy-site.ts';
+import { createMembership } from './membership.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
-import { createNotices } from './notices.ts';
+import { createNotices, createSendNow } from './notices.ts';
 import type { Notices } from './notices.ts';
 import { createPageRenderer } from './page/renderer.ts';
 import type { PageRenderer } from './page/renderer.ts';
 import { createJudgeParties } from './parties.ts';
-import { createPeople } from './people.ts';
+import { createListedPeople } from './people.ts';
 import { createProbes } from './probes.ts';
 import { createReadiness } from './readiness.ts';
 import { createReceive } from './reception.ts';
@@ -78,11 +83,15 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger: carri
     const pace = createPace(redis, paceFor(config.TWILIO_WHATSAPP_NUMBER, config));
     const deliver = createDelivery({ messenger, outbox, ledger, pace, log, publicUrl: config.PUBLIC_URL, reconciling: reconcilingTimes, now: Date.now });
     const notices = createNotices(ledger, deliver, log);
+    const tellOwner = createTellOwner({ redis, outbox, log });
+    // The worker that would send it does not wake up.
+    const tellOwnerNow = createTellOwner({ redis, outbox, log, onPut: createSendNow(ledger, deliver) });
+    const list = createAllowList({ redis, allowed: config.ALLOWED_SENDERS, owner: config.OWNER, log });
     const metrics = createMetrics(() => readStanding(redis, turns, spend, Date.now()));
-    const keeper = createVmKeeper({ redis, metrics, times, log, notices, wakeUrl: config.WAKE_URL, wakeSecret: config.WAKE_SECRET, typing: createTyping(redis, messenger) });
+    const keeper = createVmKeeper({ redis, metrics, times, log, notices, tellOwner: tellOwnerNow, wakeUrl: config.WAKE_URL, wakeSecret: config.WAKE_SECRET, typing: createTyping(redis, messenger) });
     const renderer = createPageRenderer();
     releasers.add('page renderer', () => renderer.stop());
-    const relay: Parts = { config, stores, metrics, keeper, notices, renderer, tracing, messenger, intake: createRelayIntake(config, stores, keeper, log), log };
+    const relay: Parts = { config, stores, list, tellOwner, metrics, keeper, notices, renderer, tracing, messenger, intake: createRelayIntake(config, stores, list, keeper, log), log };
 
     const doorkeeper = createDoorkeeper(config.TRUST_PROXY, log);
     const listener = createListener(relay, doorkeeper);
@@ -100,18 +109,18 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger: carri
   }
 }
 
-type Parts = { config: RelayConfig; stores: Stores; metrics: Metrics; keeper: VmKeeper; notices: Notices; renderer: PageRenderer; tracing: Tracing; messenger: Messenger; intake: RelayIntake; log: Log };
+type Parts = { config: RelayConfig; stores: Stores; list: AllowList; tellOwner: TellOwner; metrics: Metrics; keeper: VmKeeper; notices: Notices; renderer: PageRenderer; tracing: Tracing; messenger: Messenger; intake: RelayIntake; log: Log };
 
 /** How a message or a status comes in, by webhook or because Twilio was asked for what was missed. */
 type RelayIntake = Pick<WebhookParts, 'judgeParties' | 'people' | 'receive' | 'onAccepted' | 'onUnclear' | 'noteStatus' | 'log'>;
 
-function createRelayIntake(config: RelayConfig, { redis, turns, ledger, outbox }: Stores, keeper: VmKeeper, log: Log): RelayIntake {
-  const people = createPeople(config.ALLOWED_SENDERS, createAliases(redis));
+function createRelayIntake(config: RelayConfig, { redis, turns, ledger, outbox }: Stores, list: AllowList, keeper: VmKeeper, log: Log): RelayIntake {
+  const people = createListedPeople(list, createAliases(redis));
   const statuses = createStatuses(ledger, outbox, config.TWILIO_TEMPLATE_SID, log);
   return {
     judgeParties: createJudgeParties(config.TWILIO_ACCOUNT_SID, config.TWILIO_WHATSAPP_NUMBER),
     people,
-    receive: createReceive(createIntake(turns, config.RETENTION_DAYS), people),
+    receive: createReceive(createIntake(turns, config.RETENTION_DAYS), people, () => list.publish()),
     onAccepted: keeper.onAccepted,
     onUnclear: keeper.look,
     async noteStatus(report) {
@@ -149,7 +158,10 @@ function createListener({ config, stores, metrics, keeper, notices, renderer, tr
 }
 
 /** What follows once Redis answers. It may still be away, or full: the relay answers all the same, and the rest begins when it can. */
-function begin({ config, stores: { redis, turns, deliveries, ledger }, keeper, messenger, intake, log }: Parts, releasers: Releasers): Running {
+function begin({ config, stores, list, tellOwner, keeper, messenger, intake, log }: Parts, releasers: Releasers): Running {
+  const { redis, turns, deliveries, ledger } = stores;
+  const settleMembership = createMembership({ ...stores, list, tellOwner, log });
+  const onReady = (): void => void settleMembership().catch((error: unknown) => log.warn({ err: error }, 'could not write who may write'));
   const gapRepair = createGapRepair({
     ...intake, messenger,
     accountSid: config.TWILIO_ACCOUNT_SID,
@@ -162,6 +174,16 @@ function begin({ config, stores: { redis, turns, deliveries, ledger }, keeper, m
         if (redis.status !== 'ready') await once(redis, 'ready');
       },
       () => checkRedis(redis, log),
+      async () => {
+        // Before anything is swept: what a removed person has waiting gets no turn. A Redis that is full holds up only this.
+        await settleMembership().catch(() => {
+          const settling = beginInOrder([settleMembership], log);
+          releasers.add('list of people', () => settling.stop());
+        });
+        // A Redis that comes back may be an older copy.
+        redis.on('ready', onReady);
+        releasers.add('list of people', () => redis.off('ready', onReady));
+      },
       async () => void (await sweep(redis, turns, deliveries, log)),
       async () => {
         const keeping = await keeper.start();

@@ -10,12 +10,14 @@ import type { Deliveries, Turns } from '../shared/queues.ts';
 import type { Redis } from '../shared/redis.ts';
 import { createSchedules } from '../shared/schedules.ts';
 import type { Schedules } from '../shared/schedules.ts';
+import { createSetAside } from '../shared/set-aside.ts';
+import type { SetAside } from '../shared/set-aside.ts';
 import { createSpend } from '../shared/spend.ts';
 import type { Spend } from '../shared/spend.ts';
 
 /** What the relay keeps in Redis and reads there. */
 export type Stores = {
-  redis: Redis; turns: Turns; deliveries: Deliveries; schedules: Schedules; outbox: Outbox; ledger: Ledger; files: FileStore; spend: Spend;
+  redis: Redis; turns: Turns; deliveries: Deliveries; schedules: Schedules; outbox: Outbox; ledger: Ledger; files: FileStore; spend: Spend; setAside: SetAside;
   close(): Promise<unknown>;
 };
 
@@ -29,6 +31,7 @@ export function createStores(redis: Redis, retentionDays: number, telemetry: Tel
     ledger: createLedger(redis, () => new Date(), retentionDays),
     files: createFileStore(redis),
     spend: createSpend(redis),
+    setAside: createSetAside(redis, turns, deliveries, schedules),
     close: () => Promise.all([turns.close(), deliveries.close(), schedules.close()]),
   };
 }

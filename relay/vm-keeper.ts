@@ -5,6 +5,7 @@ import type { Running } from '../shared/lifecycle.ts';
 import type { Log } from '../shared/log.ts';
 import type { Message } from '../shared/message.ts';
 import type { Redis } from '../shared/redis.ts';
+import type { TellOwner } from '../shared/owner.ts';
 import type { Typing } from '../shared/typing.ts';
 import { createVmState } from '../shared/vm-state.ts';
 import type { Metrics } from './metrics.ts';
@@ -20,6 +21,7 @@ export type VmKeeperParts = {
   wakeSecret: string | undefined;
   typing: Typing;
   notices: Notices;
+  tellOwner: TellOwner;
   metrics: Metrics;
   times: WakerTimes;
   log: Log;
@@ -44,7 +46,10 @@ const toldAtOnce = 20;
 /** A wake that nobody has ended is forgotten after this time (ms). */
 const longestWake = 3600_000;
 
-export function createVmKeeper({ redis, wakeUrl, wakeSecret, typing, notices, metrics, times, log }: VmKeeperParts): VmKeeper {
+/** What the owner is told when the VM does not wake up. */
+export const failedWakeWords = 'The computer does not wake up, so messages wait. Please look whether its machine can start and whether WAKE_URL leads to it. I keep trying.';
+
+export function createVmKeeper({ redis, wakeUrl, wakeSecret, typing, notices, tellOwner, metrics, times, log }: VmKeeperParts): VmKeeper {
   const vm = createVmState(redis);
   /** The last message of those who have written last, for their typing indicator. */
   const lastMessages = new Map<string, string>();
@@ -83,7 +88,10 @@ export function createVmKeeper({ redis, wakeUrl, wakeSecret, typing, notices, me
       metrics.wakeSeconds.observe((Date.now() - began) / 1000);
     },
     tellWaking: (wake, usualMs) => tellWaiting('waking', wake, `Waking up your computer, about ${Math.max(Math.round((usualMs ?? 20_000) / 1000), 1)} s.`),
-    tellFailing: (wake) => tellWaiting('not-waking', wake, 'Your computer does not wake up. Your message is kept, and I keep trying.'),
+    tellFailing(wake) {
+      tellWaiting('not-waking', wake, 'Your computer does not wake up. Your message is kept, and I keep trying.');
+      void tellOwner('wake', failedWakeWords);
+    },
     onRound: () => void showTyping().catch((error: unknown) => log.debug({ err: error }, 'no typing indicator')),
   });
 

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { allowedLua } from './allowed.ts';
 import { buryLua } from './dead-letters.ts';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
-import { keys } from './keys.ts';
+import { keys, prefix } from './keys.ts';
 import type { PaceLimit } from './pace.ts';
 import { reserveLua } from './pace.ts';
 import type { Redis } from './redis.ts';
@@ -10,10 +11,12 @@ import { Reply, ReplyStatus, addressLua } from './reply.ts';
 import { retentionSeconds, usualRetentionDays } from './retention.ts';
 import { fieldsOf, runScript } from './script.ts';
 import type { Script } from './script.ts';
+import { setAsideLua } from './set-aside.ts';
 
 /**
  * What is to be done about a conversation's outbox: nothing, since it is empty; to wait so many milliseconds; to send a reply, whose attempt is noted; or to look one up
- * whose last attempt has an unknown end. What cannot be read goes to the dead list, and a sentence to its place.
+ * whose last attempt has an unknown end. What cannot be read goes to the dead list, and a sentence to its place. What is for a person who may not write any
+ * more is set aside.
  */
 export type Departure = { kind: 'none' } | { kind: 'wait'; ms: number } | { kind: 'send' | 'look-up'; reply: Reply };
 
@@ -25,12 +28,18 @@ export type Departures = {
 
 const nextScript: Script = {
   name: 'sidepocketDeparture',
-  keys: 4,
-  // KEYS: lock, outbox, pace, conversation. ARGV: token, prefix of the reply keys, now (ms), now (ISO 8601), interval (ms), burst.
+  keys: 5,
+  // KEYS: lock, outbox, pace, conversation, allowed. ARGV: token, prefix of the reply keys, now (ms), now (ISO 8601), interval (ms), burst, prefix, conversation.
   // A status that is not known was written by a later version.
   lua: `${reserveLua}
     ${addressLua}
+    ${allowedLua}
+    ${setAsideLua}
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'fenced' } end
+    if not allowedSince(KEYS[5], ARGV[8]) then
+      setAside(ARGV[7], ARGV[8])
+      return { 'none' }
+    end
     local now = tonumber(ARGV[3])
     local known = { ${ReplyStatus.options.map((status) => `${status} = true`).join(', ')} }
     for id in function() return redis.call('LINDEX', KEYS[2], 0) or nil end do
@@ -90,8 +99,8 @@ export function createDepartures(redis: Redis, limit: PaceLimit, retentionDays: 
   const find = async (conversation: string, fence: Fence, now: number): Promise<z.infer<typeof Found>> =>
     Found.parse(
       await runScript(redis, nextScript, [
-        fence.lock, keys.outbox(conversation), keys.pace(conversation), keys.conversation(conversation), fence.token, keys.reply(''),
-        now, new Date(now).toISOString(), limit.intervalMs, limit.burst,
+        fence.lock, keys.outbox(conversation), keys.pace(conversation), keys.conversation(conversation), keys.allowed, fence.token, keys.reply(''),
+        now, new Date(now).toISOString(), limit.intervalMs, limit.burst, prefix, conversation,
       ]),
     );
   /** It must not hold up what follows. */

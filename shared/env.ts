@@ -56,6 +56,8 @@ export const variables = {
     .string()
     .transform((value) => value.split(',').map((entry) => entry.trim()).filter((entry) => entry !== ''))
     .pipe(z.array(PersonAddress).min(1, 'must name at least one number, such as +15551234567')),
+  /** Who hears of what needs a person; else the first of ALLOWED_SENDERS. */
+  OWNER: PersonAddress,
   ANTHROPIC_API_KEY: z.string().min(1),
   CLAUDE_CODE_OAUTH_TOKEN: z.string().min(1),
   ANTHROPIC_BASE_URL: baseUrl,

@@ -1,3 +1,4 @@
+import { allowedLua } from './allowed.ts';
 import { entryLua } from './entry-lua.ts';
 import { keys } from './keys.ts';
 import type { Message } from './message.ts';
@@ -10,18 +11,19 @@ const leastClaimDays = 8;
 
 /**
  * `new`: stored and its turn added. `duplicate`: known, and either answered or on its way. `stranded`: known and waiting, but no turn was
- * going to take it up; one was added now.
+ * going to take it up; one was added now. `refused`: nothing was done, since the conversation's person may not write, or not yet when the message was written.
  */
-export type Stored = { outcome: 'new' | 'duplicate' | 'stranded'; turn: string };
+export type Stored = { outcome: 'new' | 'duplicate' | 'stranded' | 'refused'; turn: string };
 
 /** `elsewhere`: nothing was done, since the sender belongs to another conversation. */
 export type Acceptance = Stored | { outcome: 'elsewhere'; conversation: string };
 
 /**
  * Who sent a message: the `address` that wrote, which answers go to, and the `conversation` that it is thought to belong to. `proven` are other addresses that are certainly the
- * same person's, and become aliases. `check` is the address whose alias must not lead elsewhere. `rivals` are conversations that come first if they exist and this one does not.
+ * same person's, and become aliases. `check` is the address whose alias must not lead elsewhere. `rivals` are conversations that come first if they exist and this one does not. `missed`: the message was
+ * asked for and may be old; it is taken only if the person was allowed to write when they wrote it.
  */
-export type Sender = { address: string; conversation: string; proven: string[]; rivals: string[]; check?: string };
+export type Sender = { address: string; conversation: string; proven: string[]; rivals: string[]; check?: string; missed?: true };
 
 /**
  * Claims the id and appends the message, in one step. The same transaction then adds a turn named after the message. A duplicate must not get
@@ -30,10 +32,11 @@ export type Sender = { address: string; conversation: string; proven: string[]; 
  */
 const acceptScript: Script = {
   name: 'sidepocketAccept',
-  keys: 7,
-  // KEYS: message, inbox, conversations, job, turn's deduplication, conversation, aliases. ARGV: lifetime, conversation, at, message as JSON, channel, id, prefix of the message keys,
+  keys: 8,
+  // KEYS: message, inbox, conversations, job, turn's deduplication, conversation, aliases, allowed. ARGV: lifetime, conversation, at, message as JSON, channel, id, prefix of the message keys,
   // turns that are put off, prefix of the conversation keys, the sender as JSON or ''.
   lua: `${entryLua}
+    ${allowedLua}
     local sender = ARGV[10] ~= '' and cjson.decode(ARGV[10])
     local function keepJobAway()
       if redis.call('EXISTS', KEYS[4]) == 0 then redis.call('HSET', KEYS[4], 'placeholder', '1') end
@@ -49,6 +52,11 @@ const acceptScript: Script = {
     if other then
       keepJobAway()
       return 'elsewhere ' .. other
+    end
+    local since = allowedSince(KEYS[8], ARGV[2])
+    if not since or sender and sender.missed and ARGV[3] < since then
+      keepJobAway()
+      return 'refused'
     end
     if redis.call('HSETNX', KEYS[1], 'conversation', ARGV[2]) == 1 then
       redis.call('HSET', KEYS[1], 'state', 'waiting', 'at', ARGV[3])
@@ -109,7 +117,7 @@ export function createIntake(turns: Turns, retentionDays: number = usualRetentio
       id,
       script: acceptScript,
       args: [
-        keys.message(id), keys.inbox(conversation), keys.conversations, keys.job('turns', id), keys.deduplication('turns', conversation), keys.conversation(conversation), keys.aliases,
+        keys.message(id), keys.inbox(conversation), keys.conversations, keys.job('turns', id), keys.deduplication('turns', conversation), keys.conversation(conversation), keys.aliases, keys.allowed,
         claimLifetime, conversation, at, JSON.stringify(message), keys.arrivals, id, keys.message(''), keys.delayed('turns'), keys.conversation(''), sender ? JSON.stringify(sender) : '',
       ],
       wantsJob: (reply: unknown) => reply === 'new',
@@ -118,6 +126,7 @@ export function createIntake(turns: Turns, retentionDays: number = usualRetentio
     const { reply, job } = await turns.runAndAdd(step, conversation);
     if (typeof reply === 'string' && reply.startsWith(elsewhere)) return { outcome: 'elsewhere', conversation: reply.slice(elsewhere.length) };
     if (reply === 'stranded') return { outcome: 'stranded', turn: await turns.add(conversation) };
+    if (reply === 'refused') return { outcome: 'refused', turn: '' };
     return { outcome: reply === 'new' ? 'new' : 'duplicate', turn: job };
   };
   // The script says `elsewhere` only of a sender.

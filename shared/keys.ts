@@ -7,6 +7,18 @@ export const prefix = '{sidepocket}';
 export const keys = {
   /** HASH: claim and state of an incoming message. Its existence is what makes a repeated webhook a duplicate. */
   message: (id: string): string => `${prefix}:message:${id}`,
+  /**
+   * HASH: who may write, in words. `list` says which relay wrote the list and when that one started, `owner` who hears of what needs a person; each other field is an address with
+   * `allowed since TIME, by …` or `removed TIME, by …`. Without `list` everybody whom the relay lets in may write.
+   */
+  allowed: `${prefix}:allowed`,
+  /** What a removed person had waiting: LIST of messages as in the inbox, LIST of reply ids, HASH of schedules as JSON by their number. All expire after a week. */
+  setAsideMessages: (conversation: string): string => `${prefix}:set-aside:messages:${conversation}`,
+  setAsideReplies: (conversation: string): string => `${prefix}:set-aside:replies:${conversation}`,
+  setAsideSchedules: (conversation: string): string => `${prefix}:set-aside:schedules:${conversation}`,
+  /** STRING that expires after an hour: the owner has heard of this cause; its value is the reply that says so. HASH: the last word about each cause and when it was said, as JSON; expires. */
+  ownerTold: (cause: string): string => `${prefix}:owner-told:${cause}`,
+  ownerWords: `${prefix}:owner-words`,
   /** LIST of messages as JSON, oldest first. A message leaves it last, when it has its answer. */
   inbox: (conversation: string): string => `${prefix}:inbox:${conversation}`,
   /**

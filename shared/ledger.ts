@@ -1,3 +1,4 @@
+import { allowedLua } from './allowed.ts';
 import { keys } from './keys.ts';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
@@ -26,9 +27,9 @@ export type Ledger = {
   addNotice(reply: NewReply): Promise<boolean>;
   /**
    * Notes that Twilio is about to be asked, so that a death in between is seen. Returns the number of this attempt, or undefined when a status callback has
-   * settled the reply meanwhile. Throws FencedError.
+   * settled the reply meanwhile or the person may not write any more. With `only` it is begun from that state alone: another process may be posting it. Throws FencedError.
    */
-  begin(fence: Fence | undefined, reply: Reply): Promise<number | undefined>;
+  begin(fence: Fence | undefined, reply: Reply, only?: 'waiting'): Promise<number | undefined>;
   /** Notes that Twilio has it under this id since that attempt, and takes it out of the outbox. A later attempt's word stands. Returns how many replies the outbox still holds. */
   accepted(reply: Reply, sid: string, attempt: number): Promise<number>;
   /** Notes that the attempt was refused and does what the action says; undefined when a later word about the reply stands. */
@@ -57,11 +58,15 @@ const noticeScript: Script = {
 
 const beginScript: Script = {
   name: 'sidepocketBegin',
-  keys: 4,
-  // KEYS: lock, reply, outbox, conversation. ARGV: token or '', now, id. A callback that came meanwhile may have settled what was unclear.
+  keys: 5,
+  // KEYS: lock, reply, outbox, conversation, allowed. ARGV: token or '', now, id, conversation, 'waiting' or ''. A callback that came meanwhile may have settled what was unclear.
   lua: `${addressLua}
+    ${allowedLua}
     if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
+    -- It stays where it is: the next look at the outbox sets all of it aside.
+    if not allowedSince(KEYS[5], ARGV[4]) then return 'settled' end
     local status = redis.call('HGET', KEYS[2], 'status')
+    if ARGV[5] == 'waiting' and status ~= 'waiting' then return 'settled' end
     if status ~= 'waiting' and (status ~= 'posting' or redis.call('HEXISTS', KEYS[2], 'sid') == 1) then
       redis.call('LREM', KEYS[3], 1, ARGV[3])
       return 'settled'
@@ -196,9 +201,10 @@ export function createLedger(redis: Redis, now: () => Date = () => new Date(), r
     async addNotice({ id, conversation, turn, text }) {
       return (await runScript(redis, noticeScript, [keys.reply(id), replyLifetime, id, conversation, turn, text, now().toISOString()])) === 1;
     },
-    async begin(fence, reply) {
+    async begin(fence, reply, only = undefined) {
       const outcome = await runScript(redis, beginScript, [
-        fence?.lock ?? keys.reply(reply.id), keys.reply(reply.id), keys.outbox(reply.conversation), keys.conversation(reply.conversation), fence?.token ?? '', now().toISOString(), reply.id,
+        fence?.lock ?? keys.reply(reply.id), keys.reply(reply.id), keys.outbox(reply.conversation), keys.conversation(reply.conversation), keys.allowed,
+        fence?.token ?? '', now().toISOString(), reply.id, reply.conversation, only ?? '',
       ]);
       if (outcome === 'fenced') throw new FencedError('another worker has this delivery');
       return outcome === 'settled' ? undefined : Number(outcome);

@@ -54,4 +54,4 @@ export function isFromPerson({ id, human }: Pick<Message, 'id' | 'human'>): bool
 }
 
 /** How far a message has come; kept in the hash that also claims its id. */
-export type MessageState = 'waiting' | 'working' | 'answered' | 'failed';
+export type MessageState = 'waiting' | 'working' | 'answered' | 'failed' | 'set aside';

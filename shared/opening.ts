@@ -1,14 +1,15 @@
 import { z } from 'zod';
+import { NotAllowedError, allowedLua } from './allowed.ts';
 import { Conversation } from './conversation.ts';
-import { entryLua } from './entry-lua.ts';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
-import { keys } from './keys.ts';
+import { keys, prefix } from './keys.ts';
 import { readMessage } from './message.ts';
 import type { Message } from './message.ts';
 import type { Redis } from './redis.ts';
 import { fieldsOf, runScriptForBytes } from './script.ts';
 import type { Script } from './script.ts';
+import { setAsideLua } from './set-aside.ts';
 
 /** What a turn decides by, as of one moment. */
 export type Opening = {
@@ -28,17 +29,23 @@ export type Opening = {
 /**
  * Reads a conversation's opening, in one trip to Redis: a turn begins with it, and looks again whenever something has
  * come in. `pickUp` names a run of the turn: the first read with it counts an attempt of the message at the head, in
- * the same step, before anything can throw. Without it nothing is counted. Throws FencedError.
+ * the same step, before anything can throw. Without it nothing is counted. What a person has waiting who may not write any
+ * more is set aside; then NotAllowedError is thrown. Throws FencedError.
  */
 export type ReadOpening = (conversation: string, fence: Fence, pickUp?: string) => Promise<Opening>;
 
 const openingScript: Script = {
   name: 'sidepocketOpening',
-  keys: 5,
-  // KEYS: lock, inbox, conversation, parked, attempts. ARGV: token, pick-up or ''.
+  keys: 6,
+  // KEYS: lock, inbox, conversation, parked, attempts, allowed. ARGV: token, pick-up or '', prefix, conversation.
   // Sent again after a reply that was lost it counts no second time.
-  lua: `${entryLua}
+  lua: `${setAsideLua}
+    ${allowedLua}
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'fenced' } end
+    if not allowedSince(KEYS[6], ARGV[4]) then
+      setAside(ARGV[3], ARGV[4])
+      return { 'not allowed' }
+    end
     local inbox = redis.call('LRANGE', KEYS[2], 0, -1)
     local known = redis.call('HGET', KEYS[5], 'run') or ''
     if ARGV[2] ~= '' and string.sub(known, 1, #ARGV[2] + 1) ~= ARGV[2] .. ' ' then
@@ -60,15 +67,17 @@ const text = bytes.transform(String);
 
 const Found = z.union([
   z.tuple([text.pipe(z.literal('fenced'))]),
+  z.tuple([text.pipe(z.literal('not allowed'))]),
   z.tuple([text.pipe(z.literal('open')), z.array(bytes), z.array(text), z.number(), z.array(text)]),
 ]);
 
 export function createReadOpening(redis: Redis): ReadOpening {
   return async (conversation, fence, pickUp = '') => {
     const boxes = [keys.inbox(conversation), keys.conversation(conversation), keys.parked(conversation)];
-    const args = [fence.lock, ...boxes, keys.attempts(conversation), fence.token, pickUp];
+    const args = [fence.lock, ...boxes, keys.attempts(conversation), keys.allowed, fence.token, pickUp, prefix, conversation];
     const found = Found.parse(await runScriptForBytes(redis, openingScript, args));
     if (found[0] === 'fenced') throw new FencedError('another worker has this turn');
+    if (found[0] === 'not allowed') throw new NotAllowedError('the person may not write any more');
     const [, inbox, fields, parked, counts] = found;
     const read = inbox.map((entry) => ({ entry, message: readMessage(String(entry)) }));
     const { run = '', ...attempts } = fieldsOf(counts);

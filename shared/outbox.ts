@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { NotAllowedError, allowedLua } from './allowed.ts';
 import { buryLua } from './dead-letters.ts';
 import { entryLua } from './entry-lua.ts';
 import { FencedError } from './inbox.ts';
@@ -36,7 +37,8 @@ export type Outbox = {
   /**
    * Puts replies of one conversation at the end, in order, and makes sure that somebody delivers them. A reply whose id is known already is not put
    * again. With a settlement, the messages that they answer leave the inbox in the same atomic step, so a message is never
-   * answered twice and never left without its answer. Throws FencedError when the fence's holder is somebody else now.
+   * answered twice and never left without its answer. Throws FencedError when the fence's holder is somebody else now, and NotAllowedError when a turn
+   * would answer a person who may not write any more.
    */
   put(replies: NewReply[], fence?: Fence, settlement?: Settlement): Promise<Put>;
   /** Whether a reply with this id was ever put. */
@@ -54,10 +56,11 @@ export type Outbox = {
 
 const putScript: Script = {
   name: 'sidepocketPut',
-  keys: 7,
-  // KEYS: lock, outbox, conversations, inbox, conversation, attempts, dead. ARGV: token or '', prefix, lifetime, conversation, now, replies as JSON, settled ids as JSON, their state, price or '',
+  keys: 8,
+  // KEYS: lock, outbox, conversations, inbox, conversation, attempts, dead, allowed. ARGV: token or '', prefix, lifetime, conversation, now, replies as JSON, settled ids as JSON, their state, price or '',
   // ids that are kept for `retry` as JSON, unreadable entries…
   lua: `${recordLua}
+    ${allowedLua}
     ${insertLua}
     ${entryLua}
     ${buryLua}
@@ -74,6 +77,7 @@ const putScript: Script = {
     end
     if ARGV[9] ~= '' then record(ARGV[9]) end
     if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
+    if ARGV[1] ~= '' and not allowedSince(KEYS[8], ARGV[4]) then return 'not allowed' end
     local new = 0
     for _, reply in ipairs(cjson.decode(ARGV[6])) do
       local key = ARGV[2] .. ':reply:' .. reply.id
@@ -147,7 +151,7 @@ export function createOutbox(redis: Redis, deliveries: Deliveries, retentionDays
       const conversation = replies[0]?.conversation ?? settlement?.conversation;
       if (conversation === undefined) return { added: 0, left: 0 };
       const args = [
-        fence?.lock ?? keys.conversations, keys.outbox(conversation), keys.conversations, keys.inbox(conversation), keys.conversation(conversation), keys.attempts(conversation), keys.dead,
+        fence?.lock ?? keys.conversations, keys.outbox(conversation), keys.conversations, keys.inbox(conversation), keys.conversation(conversation), keys.attempts(conversation), keys.dead, keys.allowed,
         fence?.token ?? '', prefix, retentionSeconds(retentionDays), conversation, new Date().toISOString(),
         JSON.stringify(replies.map(({ id, turn, text, file, choices, template = '', session = '', urgent, aside }) => ({
           id, turn, text: text.toWellFormed(), template, session, file: asJson(file), choices: asJson(choices), urgent: urgent ? '1' : '', aside: aside ? '1' : '',
@@ -157,6 +161,7 @@ export function createOutbox(redis: Redis, deliveries: Deliveries, retentionDays
       ];
       const outcome = replies.length > 0 ? (await deliveries.runAndAdd({ script: putScript, args }, conversation)).reply : await runScript(redis, putScript, args);
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
+      if (outcome === 'not allowed') throw new NotAllowedError('the person may not write any more');
       const [added, left] = Outcome.parse(outcome);
       return { added, left };
     },

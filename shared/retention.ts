@@ -3,6 +3,9 @@ export const usualRetentionDays = 30;
 
 const daySeconds = 24 * 3600;
 
+/** How long what a removed person had waiting is kept (seconds): a week. */
+export const setAsideSeconds = 7 * daySeconds;
+
 /** The same in seconds, as Redis's EXPIRE takes it. */
 export function retentionSeconds(days: number): number {
   return Math.ceil(days * daySeconds);

@@ -2,11 +2,12 @@ import { Queue } from 'bullmq';
 import { z } from 'zod';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
+import { parseJson } from './json.ts';
 import { keys, prefix } from './keys.ts';
 import { PersonAddress } from './person-address.ts';
 import type { QueueOptions } from './queues.ts';
 import type { Redis } from './redis.ts';
-import { keptJobs, usualRetentionDays } from './retention.ts';
+import { keptJobs, setAsideSeconds, usualRetentionDays } from './retention.ts';
 import { runScript } from './script.ts';
 import type { Script } from './script.ts';
 
@@ -41,6 +42,12 @@ export type Schedules = {
   cancel(conversation: string, number: number): Promise<Schedule | undefined>;
   /** The person wants it as it is, however often it runs. Returns it; undefined when there is no such schedule. */
   keep(conversation: string, number: number): Promise<Schedule | undefined>;
+  /** Takes a conversation's schedules out of the plan and keeps them for a week: those that are planned, and the one that is `due`. Returns how many are kept. */
+  setAside(conversation: string, due?: Schedule): Promise<number>;
+  /** Plans again what was set aside. Returns how many. */
+  bringBack(conversation: string): Promise<number>;
+  /** The conversations that have something planned. */
+  conversations(): Promise<string[]>;
   close(): Promise<void>;
 };
 
@@ -66,17 +73,23 @@ export function createSchedules(redis: Redis, { retentionDays = usualRetentionDa
   // BullMQ repeats the connection's errors here; the connection's own listener has logged them.
   queue.on('error', () => undefined);
 
-  const list = async (conversation: string): Promise<PlannedSchedule[]> => {
+  const listAll = async (): Promise<PlannedSchedule[]> => {
     const [repeated, delayed] = await Promise.all([queue.getJobSchedulers(0, -1, true), queue.getDelayed()]);
     const planned = [
       ...repeated.map(({ template, next }) => ({ ...template?.data, next })),
       ...delayed.filter((job) => job.repeatJobKey === undefined).map((job) => ({ ...job.data, next: job.data.at })),
     ];
-    return planned
-      .flatMap((entry) => Schedule.extend({ next: z.number() }).safeParse(entry).data ?? [])
-      .filter((schedule) => schedule.conversation === conversation)
-      .toSorted((a, b) => a.number - b.number);
+    return planned.flatMap((entry) => Schedule.extend({ next: z.number() }).safeParse(entry).data ?? []);
   };
+  const list = async (conversation: string): Promise<PlannedSchedule[]> =>
+    (await listAll()).filter((schedule) => schedule.conversation === conversation).toSorted((a, b) => a.number - b.number);
+  const plan = async (schedule: Schedule): Promise<void> => {
+    const id = idOf(schedule);
+    if (schedule.cron !== undefined) await queue.upsertJobScheduler(id, { pattern: schedule.cron, tz: schedule.timezone }, { name: 'schedule', data: schedule, opts: jobOptions });
+    else await queue.add('schedule', schedule, { jobId: id, delay: Math.max((schedule.at ?? 0) - Date.now(), 0) });
+  };
+  const unplan = async (schedule: Schedule): Promise<boolean> =>
+    schedule.cron === undefined ? (await queue.remove(idOf(schedule))) > 0 : await queue.removeJobScheduler(idOf(schedule));
 
   return {
     queue,
@@ -85,9 +98,7 @@ export function createSchedules(redis: Redis, { retentionDays = usualRetentionDa
       const number = await runScript(redis, numberScript, [fence.lock, keys.conversation(schedule.conversation), fence.token]);
       if (number === 'fenced') throw new FencedError('another worker has this turn');
       const whole: Schedule = { ...schedule, number: Number(number) };
-      const id = idOf(whole);
-      if (whole.cron !== undefined) await queue.upsertJobScheduler(id, { pattern: whole.cron, tz: whole.timezone }, { name: 'schedule', data: whole, opts: jobOptions });
-      else await queue.add('schedule', whole, { jobId: id, delay: Math.max((whole.at ?? 0) - Date.now(), 0) });
+      await plan(whole);
       return whole;
     },
     async cancel(conversation, number) {
@@ -95,13 +106,31 @@ export function createSchedules(redis: Redis, { retentionDays = usualRetentionDa
       if (!schedule) return undefined;
       const { next: _, ...known } = schedule;
       await redis.hdel(keys.scheduleChoices(conversation), String(number));
-      const removed = known.cron === undefined ? await queue.remove(idOf(known)) : await queue.removeJobScheduler(idOf(known));
-      return removed ? known : undefined;
+      return (await unplan(known)) ? known : undefined;
     },
     async keep(conversation, number) {
       const schedule = (await list(conversation)).find((known) => known.number === number);
       if (schedule) await redis.hset(keys.scheduleChoices(conversation), String(number), 'kept');
       return schedule;
+    },
+    async setAside(conversation, due) {
+      const kept = (await list(conversation)).map((planned) => Schedule.parse(planned));
+      if (due && !kept.some(({ number }) => number === due.number)) kept.push(due);
+      if (kept.length === 0) return 0;
+      // Kept before it is taken out: a death in between repeats both.
+      const key = keys.setAsideSchedules(conversation);
+      await redis.multi().hset(key, Object.fromEntries(kept.map((schedule) => [schedule.number, JSON.stringify(schedule)]))).expire(key, setAsideSeconds).exec();
+      for (const schedule of kept) await unplan(schedule);
+      return kept.length;
+    },
+    async bringBack(conversation) {
+      const kept = Object.values(await redis.hgetall(keys.setAsideSchedules(conversation))).flatMap((entry) => Schedule.safeParse(parseJson(entry)).data ?? []);
+      for (const schedule of kept) await plan(schedule);
+      await redis.del(keys.setAsideSchedules(conversation));
+      return kept.length;
+    },
+    async conversations() {
+      return [...new Set((await listAll()).map(({ conversation }) => conversation))];
     },
     close: () => queue.close(),
   };

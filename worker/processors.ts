@@ -1,3 +1,4 @@
+import { createAllowed } from '../shared/allowed.ts';
 import { createConversations } from '../shared/conversation.ts';
 import { createDeadLetters } from '../shared/dead-letters.ts';
 import { createDelivery } from '../shared/delivery.ts';
@@ -16,6 +17,8 @@ import type { Deliveries, QueueName, Turns } from '../shared/queues.ts';
 import type { Redis } from '../shared/redis.ts';
 import type { Schedules } from '../shared/schedules.ts';
 import { createScheduleRuns } from '../shared/schedule-runs.ts';
+import { createTellOwner } from '../shared/owner.ts';
+import { createSetAside, setAsideWords } from '../shared/set-aside.ts';
 import { createSessions } from '../shared/sessions.ts';
 import { createSpend } from '../shared/spend.ts';
 import { createTyping } from '../shared/typing.ts';
@@ -58,12 +61,19 @@ export function createProcessors({ messenger, config, parts, redis, turns, deliv
   const scheduleLimits = { minutesApart: config.SCHEDULE_MINUTES_APART, runsPerDay: config.SCHEDULE_RUNS_PER_DAY };
   const ledger = createLedger(redis, () => new Date(), days);
   const pages = createPageStore(redis, days);
+  const allowed = createAllowed(redis);
+  const setAside = createSetAside(redis, turns, deliveries, schedules);
+  const tellOwner = createTellOwner({ redis, outbox, log });
+  const onSetAside = async (conversation: string): Promise<void> => {
+    const words = setAsideWords(await setAside.counts(conversation));
+    if (words !== '') await tellOwner('removed', `${conversation} may not write any more. I set aside what waited: ${words}.`);
+  };
   const deliver = createDelivery({
     messenger, outbox, ledger, log, publicUrl: config.PUBLIC_URL,
     pace: createPace(redis, parts.pace), reconciling: parts.reconciling, now: Date.now,
   });
   const processTurn = createTurnProcessor({
-    agent, arrivals, outbox, ledger, schedules, reader, log,
+    agent, arrivals, allowed, setAside, onSetAside, outbox, ledger, schedules, reader, log,
     readOpening: createReadOpening(redis), inbox: createInbox(redis), conversations: createConversations(redis), files: createFileStore(redis),
     agentFiles: createAgentFiles(parts.user), workspaces: createWorkspaceReader(parts.user), sessions: createSessions(redis), spend: createSpend(redis),
     dataDir: config.DATA_DIR, publicUrl: config.PUBLIC_URL, silence: parts.silence,
@@ -82,7 +92,7 @@ export function createProcessors({ messenger, config, parts, redis, turns, deliv
     turns: processTurn,
     deliveries: createDeliveryProcessor(createDepartures(redis, parts.pace, days), deliver, Date.now),
     schedules: createTickProcessor({
-      accept: createIntake(turns, days), dead: createDeadLetters(redis, days), runs: createScheduleRuns(redis), outbox, limits: scheduleLimits, log, now: Date.now,
+      accept: createIntake(turns, days), allowed, schedules, onSetAside, dead: createDeadLetters(redis, days), runs: createScheduleRuns(redis), outbox, limits: scheduleLimits, log, now: Date.now,
     }),
   };
 }

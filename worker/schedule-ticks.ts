@@ -1,5 +1,6 @@
 import type { Job } from 'bullmq';
 import { z } from 'zod';
+import type { Allowed } from '../shared/allowed.ts';
 import type { Choices } from '../shared/choices.ts';
 import type { DeadLetters } from '../shared/dead-letters.ts';
 import type { Intake } from '../shared/intake.ts';
@@ -9,19 +10,22 @@ import type { Outbox } from '../shared/outbox.ts';
 import { PersonAddress } from '../shared/person-address.ts';
 import type { ScheduleRuns } from '../shared/schedule-runs.ts';
 import { Schedule, tickId } from '../shared/schedules.ts';
+import type { Schedules } from '../shared/schedules.ts';
 import { dayOf } from '../shared/spend.ts';
 import { isTooDense } from './schedule-limits.ts';
 import type { ScheduleLimits } from './schedule-limits.ts';
 import { denseScheduleWords, fullDayWords, tickText } from './schedule-words.ts';
 
-export type TickParts = { accept: Intake; dead: DeadLetters; runs: ScheduleRuns; outbox: Pick<Outbox, 'put'>; limits: ScheduleLimits; log: Log; now: () => number };
+export type TickParts = {
+  accept: Intake; allowed: Pick<Allowed, 'has'>; schedules: Pick<Schedules, 'setAside'>; onSetAside: (conversation: string) => Promise<void>; dead: DeadLetters; runs: ScheduleRuns; outbox: Pick<Outbox, 'put'>; limits: ScheduleLimits; log: Log; now: () => number;
+};
 
 /**
  * Turns a schedule that is due into a message and a turn of its conversation, in one atomic step. The message's id is that of the tick, so a tick that is worked
  * twice, after a crash, is one message. BullMQ keeps one coming job for each cron: ticks that were missed while everything was down are one tick. Beyond the most runs
- * of a person's day a tick is left out, and the person is told.
+ * of a person's day a tick is left out, and the person is told. A schedule of a person who may not write any more does not run: all of theirs are set aside.
  */
-export function createTickProcessor({ accept, dead, runs, outbox, limits, log, now }: TickParts): (job: Job<unknown, { turn: string }>) => Promise<{ turn: string }> {
+export function createTickProcessor({ accept, allowed, schedules, onSetAside, dead, runs, outbox, limits, log, now }: TickParts): (job: Job<unknown, { turn: string }>) => Promise<{ turn: string }> {
   const rhythms = new Map<string, boolean>();
   const runsTooOften = (schedule: Schedule, at: number): boolean => {
     const name = `${schedule.cron}|${schedule.timezone}`;
@@ -49,12 +53,19 @@ export function createTickProcessor({ accept, dead, runs, outbox, limits, log, n
     if (conversation !== '') await outbox.put([{ id: `${turn}.unreadable`, conversation, turn, text: 'Something you had scheduled is due, but I cannot read what it was. Text “/schedules” for what I know of.' }]);
     await dead.add('schedules', conversation, JSON.stringify(job.data));
   };
+  const stop = async (schedule: Schedule): Promise<{ turn: string }> => {
+    const count = await schedules.setAside(schedule.conversation, schedule);
+    log.warn({ conversation: schedule.conversation, schedules: count }, 'schedules of a person who may not write any more are set aside');
+    await onSetAside(schedule.conversation);
+    return { turn: '' };
+  };
   return async (job) => {
     const schedule = Schedule.safeParse(job.data).data;
     if (!schedule) {
       await setAside(job);
       return { turn: '' };
     }
+    if (!(await allowed.has(schedule.conversation))) return await stop(schedule);
     const due = schedule.at ?? dueTime(job);
     const at = now();
     const kind = schedule.cron === undefined ? 'once' : 'repeating';
@@ -69,6 +80,8 @@ export function createTickProcessor({ accept, dead, runs, outbox, limits, log, n
       id: tickId(schedule, due), conversation: schedule.conversation, at: new Date(at).toISOString(), text: tickText(schedule, due, at), media: [], human: false,
     };
     const { outcome, turn } = await accept(message);
+    // They were removed between the look and the step.
+    if (outcome === 'refused') return await stop(schedule);
     log.info({ conversation: schedule.conversation, schedule: schedule.number, lateMs: at - due, outcome, turn }, 'a schedule is due');
     if (kind === 'repeating' && choice === undefined && runsTooOften(schedule, at)) await ask(schedule);
     return { turn };

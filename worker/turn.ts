@@ -1,4 +1,5 @@
 import type { Job } from 'bullmq';
+import { NotAllowedError } from '../shared/allowed.ts';
 import { keys } from '../shared/keys.ts';
 import type { TurnData, TurnResult } from '../shared/queues.ts';
 import type { ModelUse } from '../shared/spend.ts';
@@ -21,6 +22,8 @@ export type TurnParts = WorkParts &
     arrivals: Arrivals;
     /** Gives the conversation another turn, for what this one leaves. */
     addTurn: (conversation: string) => Promise<unknown>;
+    /** Called when what a person had waiting was set aside, since they may not write any more. */
+    onSetAside: (conversation: string) => Promise<void>;
   };
 
 /**
@@ -42,6 +45,11 @@ export function createTurnProcessor(parts: TurnParts): (job: Job<TurnData, TurnR
       result.durationMs = Date.now() - context.startedAt;
       if (hasBegun) addUse(result, await parts.spend.turn(turn));
       if (hasBegun) context.log.info(result, 'turn done');
+      return result;
+    } catch (error) {
+      if (!(error instanceof NotAllowedError)) throw error;
+      context.log.warn({ conversation }, 'the person may not write any more: what waited is set aside');
+      await parts.onSetAside(conversation);
       return result;
     } finally {
       hearing.end();

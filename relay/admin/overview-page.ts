@@ -22,6 +22,7 @@ export function overviewPage(overview: Overview, { token, mayWrite, said, warnin
 ${warning !== undefined && html`<section class="card" role="alert"><p class="bad">${warning}</p></section>`}
 ${said && html`<p class="said" role="status">${said}</p>`}
 <div class="tiles">${tiles(overview)}</div>
+${ownerWords(overview)}
 ${deadLetters(overview, token, mayWrite)}
 <section class="card"><header><h2>Spent</h2><span class="soft small">${dollars(total)} in 30 days, ${dollars(monthUsd)} this month${unsettled.unsettled > 0 && html`, ${counted(unsettled.unsettled, 'request')} not settled (about ${dollars(unsettled.unsettledUsd)})`}</span></header>${spendPlot(spend)}</section>
 <div class="pair"><section class="card"><header><h2>Turns</h2><a class="small" href="/admin/queues/queue/turns">all</a></header><ul class="rows">${turns.slice(0, 12).map((turn) => turnRow(turn, now))}</ul>${turns.length === 0 && html`<p class="soft">None yet. Send a message to begin.</p>`}</section>
@@ -56,6 +57,11 @@ function vmWords({ state, since, worker, nextDue }: VmLine, now: number): string
   if (state === 'awake') return `worker ${worker ?? ''}`;
   if (state === 'away') return 'no worker, and none said that it sleeps';
   return `${since === undefined ? '' : `since ${durationWords(Math.max(now - since, 1000))}`}${due}`;
+}
+
+function ownerWords({ ownerWords: words, now }: Overview): Html | false {
+  return words.length > 0 && html`<section class="card"><header><h2 class="bad">Needs you</h2></header>
+<ul class="rows">${words.map(({ text, at }) => html`<li><span class="text">${text}</span><span class="soft small">${agoWords(Date.parse(at), now)}</span></li>`)}</ul></section>`;
 }
 
 function deadLetters({ deadTurns, failedReplies, now }: Overview, token: string, mayWrite: boolean): Html | false {

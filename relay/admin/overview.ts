@@ -2,6 +2,8 @@ import { parseFailed } from '../../shared/failed-messages.ts';
 import { keys } from '../../shared/keys.ts';
 import { readMessage } from '../../shared/message.ts';
 import type { Message } from '../../shared/message.ts';
+import { readOwnerWords } from '../../shared/owner.ts';
+import type { OwnerWord } from '../../shared/owner.ts';
 import type { Turns } from '../../shared/queues.ts';
 import type { Redis } from '../../shared/redis.ts';
 import { Reply } from '../../shared/reply.ts';
@@ -30,6 +32,8 @@ export type Overview = {
   turns: TurnLine[];
   deadTurns: DeadTurn[];
   failedReplies: Reply[];
+  /** What needs a person, the newest first. */
+  ownerWords: OwnerWord[];
   spend: ({ day: string } & Spent)[];
   monthUsd: number;
   /** Requests of this month of which the whole cost never became known. */
@@ -55,12 +59,12 @@ const mostShown = 30;
 /** Reads it all, in a handful of trips to Redis. Nothing is read before somebody asks. */
 export async function readOverview({ redis, turns, spend, acks, versions }: OverviewParts, now: number): Promise<Overview> {
   const today = dayOf(now);
-  const [vm, numbers, lines, days, spending, use, failedReplies, redisVersion] = await Promise.all([
-    readVm(redis), redis.smembers(keys.conversations), readTurnLines(turns, mostShown), spend.days(today, 30), spend.read(today), spend.use(monthOf(today)), readFailedReplies(redis), readRedisVersion(redis),
+  const [vm, numbers, lines, days, spending, use, failedReplies, ownerWords, redisVersion] = await Promise.all([
+    readVm(redis), redis.smembers(keys.conversations), readTurnLines(turns, mostShown), spend.days(today, 30), spend.read(today), spend.use(monthOf(today)), readFailedReplies(redis), readOwnerWords(redis), readRedisVersion(redis),
   ]);
   const boxes = await readBoxes(redis, numbers.toSorted());
   return {
-    now, vm, failedReplies, versions: [...versions, ['Redis', redisVersion]],
+    now, vm, failedReplies, ownerWords, versions: [...versions, ['Redis', redisVersion]],
     conversations: boxes.map(({ line }) => ({ ...line, costToday: spending.today.get(line.number)?.costUsd ?? 0 })),
     turns: lines,
     deadTurns: await byTurn(redis, boxes.flatMap(({ dead }) => dead)),

@@ -19,6 +19,7 @@ test('the overview tells of the VM, the turns, what was spent, the dead letters 
     expect((await admin.get('/admin')).text).toContain('None yet. Send a message to begin.');
     await createSpend(redis).record({ conversation: phone, answer: 'a', day: dayOf(Date.now()), usage: { inputTokens: 1, outputTokens: 1, costUsd: 1.25 } });
     await redis.rpush(keys.wakes, 2612);
+    await redis.hset(keys.ownerWords, 'memory', JSON.stringify({ at: new Date().toISOString(), text: 'Redis is <full>' }));
     await startWorker({
       answer: async (text) => {
         if (text.includes('fail')) throw failing;
@@ -33,7 +34,7 @@ test('the overview tells of the VM, the turns, what was spent, the dead letters 
     await settled(bench);
     const { text, status, headers } = await admin.get('/admin');
     expect([status, headers.get('cache-control')]).toEqual([200, 'no-store']);
-    for (const part of ['Awake', '$1.25', '&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;quotes&quot;', 'please fail', '1 message of +15551230001 given up', `/admin/turns/${sid}`, `/admin/turns/${failed}`, 'Typical answer', '2.6\u00a0s', 'Redis', process.versions.node, '<svg']) expect(text).toContain(part);
+    for (const part of ['Awake', '$1.25', '&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;quotes&quot;', 'please fail', '1 message of +15551230001 given up', `/admin/turns/${sid}`, `/admin/turns/${failed}`, 'Typical answer', 'Needs you', 'Redis is &lt;full&gt;', '2.6\u00a0s', 'Redis', process.versions.node, '<svg']) expect(text).toContain(part);
     expect(text).not.toContain('<script');
     // For reading only: nothing to press but the sign-out.
     expect([...text.matchAll(/<button[^>]*>([^<]*)/g)].map(([, label]) => label)).toEqual(['Sign out']);

@@ -1,3 +1,4 @@
+import type { Allowed } from '../../shared/allowed.ts';
 import type { Choices } from '../../shared/choices.ts';
 import type { Conversations } from '../../shared/conversation.ts';
 import type { Inbox } from '../../shared/inbox.ts';
@@ -5,6 +6,7 @@ import type { Message } from '../../shared/message.ts';
 import type { Outbox } from '../../shared/outbox.ts';
 import type { Schedules } from '../../shared/schedules.ts';
 import type { Sessions } from '../../shared/sessions.ts';
+import type { SetAside } from '../../shared/set-aside.ts';
 import type { Spend } from '../../shared/spend.ts';
 import type { PermissionMode } from '../agent/agent.ts';
 import type { Places } from '../places.ts';
@@ -18,6 +20,9 @@ export type CommandParts = {
   schedules: Schedules;
   sessions: Sessions;
   spend: Spend;
+  /** Who may write, and what those had waiting who may not. */
+  allowed: Allowed;
+  setAside: SetAside;
   /** The mode that holds until the person chooses another. */
   permissions: PermissionMode;
   /** The worker stops itself after this time without work (minutes); undefined: never. */

@@ -1,13 +1,14 @@
 import type { Message } from '../../shared/message.ts';
 import { commandText } from './command.ts';
 import type { Command } from './command.ts';
+import { peopleCommands } from './people-commands.ts';
 import { reportCommands } from './report-commands.ts';
 import { scheduleCommands } from './schedule-commands.ts';
 import { sessionCommands } from './session-commands.ts';
 import { settingCommands } from './setting-commands.ts';
 import { turnCommands } from './turn-commands.ts';
 
-const all: Command[] = [...turnCommands, ...sessionCommands, ...settingCommands, ...scheduleCommands, ...reportCommands];
+const all: Command[] = [...turnCommands, ...sessionCommands, ...settingCommands, ...scheduleCommands, ...peopleCommands, ...reportCommands];
 
 const help: Command = {
   pattern: /^\/help$/i,

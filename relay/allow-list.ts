@@ -1,0 +1,122 @@
+import { hostname } from 'node:os';
+import { z } from 'zod';
+import { keys, prefix } from '../shared/keys.ts';
+import type { Log } from '../shared/log.ts';
+import { otherSpelling } from '../shared/number-spelling.ts';
+import { isPhoneNumber } from '../shared/person-address.ts';
+import type { PersonAddress } from '../shared/person-address.ts';
+import type { Redis } from '../shared/redis.ts';
+import { runScript } from '../shared/script.ts';
+import type { Script } from '../shared/script.ts';
+import { setAsideLua } from '../shared/set-aside.ts';
+
+/** What writing the list has changed: who was taken out of it. `isOurs`: it is this relay's now, and not that of one that started later. */
+export type Published = { isOurs: boolean; removed: string[] };
+
+/** Who may write: what this relay's variable says until it has seen Redis, then what the relay that started last has said. */
+export type AllowList = {
+  current(): readonly PersonAddress[];
+  /** Writes the variable's list into Redis, unless that of a younger relay is there, which holds then. Safe to repeat. Throws when Redis is away. */
+  publish(): Promise<Published>;
+  /** Looks whether a younger relay has written another list, at most every few seconds. Returns whether the list has changed. Throws when Redis is away. */
+  refresh(): Promise<boolean>;
+};
+
+/** The pause between two looks into Redis for strangers (ms): each costs a trip. */
+const refreshMs = 5000;
+
+/** How a field begins that stands for an address as it is listed. */
+const listedPattern = /^allowed since [^,]+, by /;
+
+const publishScript: Script = {
+  name: 'sidepocketAllow',
+  keys: 1,
+  // KEYS: allowed. ARGV: prefix, when this relay started (ISO 8601), its words, owner, the list as JSON of addresses, each followed by its words or ''.
+  // Returns whether the list is this relay's, and who was taken out.
+  lua: `${setAsideLua}
+    local list = decode(ARGV[5])
+    if #list == 0 then return { 0 } end
+    if redis.call('TYPE', KEYS[1])['ok'] ~= 'hash' then redis.call('DEL', KEYS[1]) end
+    local known = redis.call('HGET', KEYS[1], 'list')
+    local start = known and string.match(known, 'started (%S+)')
+    if start and start > ARGV[2] then return { 0 } end
+    local since, present, result = known and ARGV[2] or 'the beginning', {}, { 1 }
+    for i = 1, #list, 2 do
+      local address, spelling = list[i], list[i + 1]
+      present[address] = true
+      local value = redis.call('HGET', KEYS[1], address) or ''
+      local held = string.match(value, '^allowed since ([^,]+)')
+      -- What came to the outbox meanwhile is of before, too.
+      if not held and string.match(value, '^removed') then setAside(ARGV[1], address) end
+      local words = spelling ~= '' and spelling or 'by ' .. ARGV[3]
+      if not held or (spelling ~= '') ~= (string.find(value, ', as ', 1, true) ~= nil) then
+        redis.call('HSET', KEYS[1], address, 'allowed since ' .. (held or since) .. ', ' .. words)
+      end
+    end
+    for _, address in ipairs(redis.call('HKEYS', KEYS[1])) do
+      local isAddress = address ~= 'list' and address ~= 'owner'
+      if isAddress and not present[address] and string.match(redis.call('HGET', KEYS[1], address), '^allowed') then
+        redis.call('HSET', KEYS[1], address, 'removed ' .. ARGV[2] .. ', by ' .. ARGV[3])
+        result[#result + 1] = address
+      end
+    end
+    redis.call('HSET', KEYS[1], 'list', 'written by ' .. ARGV[3], 'owner', ARGV[4])
+    return result`,
+};
+
+const Outcome = z.tuple([z.number()]).rest(z.string());
+
+export type AllowListParts = { redis: Redis; allowed: readonly PersonAddress[]; owner: PersonAddress; log: Log; /** How long this relay runs already (ms). */ uptimeMs?: () => number };
+
+/** The relay's start is told by Redis's clock, so that the clocks of two machines need not agree. */
+export function createAllowList({ redis, allowed, owner, log, uptimeMs = stopwatch() }: AllowListParts): AllowList {
+  let current = allowed;
+  let started: string | undefined;
+  let nextLook = 0;
+
+  const startOf = async (): Promise<string> => {
+    const [seconds, micros] = await redis.time();
+    return new Date(Number(seconds) * 1000 + Number(micros) / 1000 - uptimeMs()).toISOString();
+  };
+  const read = async (): Promise<boolean> => {
+    const fields = await redis.hgetall(keys.allowed);
+    const theirs = /started (\S+)/.exec(fields['list'] ?? '')?.[1];
+    const isTheirs = theirs !== undefined && started !== undefined && theirs > started;
+    const next = isTheirs ? Object.keys(fields).filter((address) => listedPattern.test(fields[address] ?? '')).toSorted() : allowed;
+    const hasChanged = next.length !== current.length || next.some((address) => !current.includes(address));
+    if (hasChanged) current = next;
+    return hasChanged;
+  };
+  return {
+    current: () => current,
+    async publish() {
+      started ??= await startOf();
+      const words = `ALLOWED_SENDERS of the relay on ${hostname()} that started ${started}`;
+      const [isOurs, ...removed] = Outcome.parse(await runScript(redis, publishScript, [keys.allowed, prefix, started, words, owner, JSON.stringify(withSpellings(allowed))]));
+      if (isOurs !== 1) log.warn('the list of a relay that started later stands: ALLOWED_SENDERS of this one is not used');
+      await read();
+      return { isOurs: isOurs === 1, removed };
+    },
+    async refresh() {
+      if (performance.now() < nextLook) return false;
+      nextLook = performance.now() + refreshMs;
+      started ??= await startOf();
+      return await read();
+    },
+  };
+}
+
+/** Each address as it is listed, and the other spelling that WhatsApp may write it in, each with the words that tell them apart. */
+function withSpellings(allowed: readonly PersonAddress[]): string[] {
+  const listed = new Set<string>(allowed);
+  const others = [...listed].flatMap((address) => {
+    const other = isPhoneNumber(address) ? otherSpelling(address) : undefined;
+    return other === undefined || listed.has(other) ? [] : [other, `as the other spelling of ${address}`];
+  });
+  return [...[...listed].flatMap((address) => [address, '']), ...others];
+}
+
+function stopwatch(): () => number {
+  const begin = performance.now();
+  return () => performance.now() - begin;
+}
