@@ -28,12 +28,14 @@ export function createMembership({ redis, list, setAside, schedules, outbox, tel
   /** Sets aside what people have waiting who may not write. Returns those who had something. */
   const sweep = async (): Promise<Set<string>> => {
     const moved = new Set<string>();
-    let cursor = '0';
-    do {
-      const [next, conversations] = await redis.sscan(keys.conversations, cursor, 'COUNT', batch);
-      cursor = next;
-      for (const conversation of await setAside.sweep(conversations)) moved.add(conversation);
-    } while (cursor !== '0');
+    for (const set of [keys.known, keys.conversations]) {
+      let cursor = '0';
+      do {
+        const [next, conversations] = await redis.sscan(set, cursor, 'COUNT', batch);
+        cursor = next;
+        for (const conversation of await setAside.sweep(conversations)) moved.add(conversation);
+      } while (cursor !== '0');
+    }
     for (const conversation of await schedules.conversations()) {
       if (await allowed.has(conversation)) continue;
       if ((await schedules.setAside(conversation)) > 0) moved.add(conversation);

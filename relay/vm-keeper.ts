@@ -47,7 +47,7 @@ const toldAtOnce = 20;
 const longestWake = 3600_000;
 
 /** What the owner is told when the VM does not wake up. */
-export const failedWakeWords = 'The computer does not wake up, so messages wait. Please look whether its machine can start and whether WAKE_URL leads to it. I keep trying.';
+const failedWakeWords = 'The computer does not wake up, so messages wait. Please look whether its machine can start and whether WAKE_URL leads to it. I keep trying.';
 
 export function createVmKeeper({ redis, wakeUrl, wakeSecret, typing, notices, tellOwner, metrics, times, log }: VmKeeperParts): VmKeeper {
   const vm = createVmState(redis);

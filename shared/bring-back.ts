@@ -1,3 +1,4 @@
+import { boxesLua } from './boxes.ts';
 import { entryLua } from './entry-lua.ts';
 
 /**
@@ -5,6 +6,7 @@ import { entryLua } from './entry-lua.ts';
  * meanwhile takes its own messages out by their ids, so that others before them do it no harm.
  */
 export const bringBackLua = `${entryLua}
+  ${boxesLua}
   local function bringBack(prefix, inbox, conversation, wanted)
     local back, left = {}, {}
     for _, raw in ipairs(decode(redis.call('HGET', conversation, 'failed') or '[]')) do
@@ -18,6 +20,11 @@ export const bringBackLua = `${entryLua}
       if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', 'waiting') end
     end
     if #back == 0 then return 0 end
-    if #left > 0 then redis.call('HSET', conversation, 'failed', cjson.encode(left)) else redis.call('HDEL', conversation, 'failed') end
+    join(inbox)
+    if #left > 0 then redis.call('HSET', conversation, 'failed', cjson.encode(left)) else
+      redis.call('HDEL', conversation, 'failed')
+      local tag, name = partsOf(inbox)
+      redis.call('SREM', tag .. ':given-up', name)
+    end
     return #back
   end`;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { allowedLua } from './allowed.ts';
+import { boxesLua } from './boxes.ts';
 import { buryLua } from './dead-letters.ts';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
@@ -35,6 +36,7 @@ const nextScript: Script = {
     ${addressLua}
     ${allowedLua}
     ${setAsideLua}
+    ${boxesLua}
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'fenced' } end
     if not allowedSince(KEYS[5], ARGV[8]) then
       setAside(ARGV[7], ARGV[8])
@@ -60,6 +62,7 @@ const nextScript: Script = {
       -- Settled by a status callback, or forgotten after its lifetime: it must not hold up what follows.
       redis.call('LREM', KEYS[2], 1, id)
     end
+    leave(KEYS[2])
     return { 'none' }`,
 };
 

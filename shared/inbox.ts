@@ -20,8 +20,8 @@ export class FencedError extends Error {
 
 /** A conversation's messages on their way to Claude. They leave it when their answer is put into the outbox, in the same step. */
 export type Inbox = {
-  /** The waiting messages, oldest first; what cannot be read is left out. */
-  read(conversation: string): Promise<Message[]>;
+  /** The waiting messages, oldest first, all or those whose entries match; what cannot be read is left out. */
+  read(conversation: string, matching?: RegExp): Promise<Message[]>;
   /** How many entries wait, those that cannot be read included. */
   size(conversation: string): Promise<number>;
   /**
@@ -74,9 +74,9 @@ export function createInbox(redis: Redis): Inbox {
     if (outcome === 'fenced') throw new FencedError('another worker has this turn');
   };
   return {
-    async read(conversation) {
+    async read(conversation, matching) {
       const raw = await redis.lrange(keys.inbox(conversation), 0, -1);
-      return raw.flatMap((entry) => readMessage(entry) ?? []);
+      return (matching ? raw.filter((entry) => matching.test(entry)) : raw).flatMap((entry) => readMessage(entry) ?? []);
     },
     size: (conversation) => redis.llen(keys.inbox(conversation)),
     take: (fence, turn, data, attempts) => note(fence, turn, data, attempts, 'working'),

@@ -31,8 +31,12 @@ export const keys = {
    * expires when none has come for RETENTION_DAYS.
    */
   dead: `${prefix}:dead`,
-  /** SET of conversations that may have something in their inbox or outbox; the start-up sweep reads it. */
+  /** SET of conversations that have something in their inbox or outbox; the scripts keep it, so that no look goes through all that ever were. SET of those that had something once. */
   conversations: `${prefix}:conversations`,
+  known: `${prefix}:known`,
+  /** SETs of conversations that have replies waiting for the person to write, and messages that were given up. */
+  parking: `${prefix}:parking`,
+  givenUp: `${prefix}:given-up`,
   /** SET of the schedules' runs that a person had on a day (`YYYY-MM-DD`), repeating ones and single ones apart; expires. HASH: what was settled about schedules that run too often. */
   scheduleRuns: (conversation: string, day: string, kind: string): string => `${prefix}:schedule-runs:${conversation}:${day}:${kind}`,
   scheduleChoices: (conversation: string): string => `${prefix}:schedule-choices:${conversation}`,

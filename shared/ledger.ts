@@ -3,6 +3,7 @@ import { keys } from './keys.ts';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import type { Redis } from './redis.ts';
+import { boxesLua } from './boxes.ts';
 import type { RefusalAction } from './refusals.ts';
 import { runScript } from './script.ts';
 import type { Script } from './script.ts';
@@ -81,12 +82,15 @@ const acceptedScript: Script = {
   keys: 3,
   // KEYS: reply, sent, outbox. ARGV: id, sid, lifetime, attempt. A callback that came first has claimed the sid already: then it is right.
   lua: `${countLua}
+    ${boxesLua}
     if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[3]) and redis.call('HGET', KEYS[1], 'status') == 'posting' and redis.call('HGET', KEYS[1], 'attempts') == ARGV[4] then
       redis.call('HSET', KEYS[1], 'sid', ARGV[2], 'status', 'queued')
       count('status:queued')
       redis.call('LREM', KEYS[3], 1, ARGV[1])
     end
-    return redis.call('LLEN', KEYS[3])`,
+    local left = redis.call('LLEN', KEYS[3])
+    if left == 0 then leave(KEYS[3]) end
+    return left`,
 };
 
 /**
@@ -109,6 +113,8 @@ const failureLua = `${insertLua}
       redis.call('HDEL', reply, 'sid')
       redis.call('LREM', parked, 1, id)
       redis.call('RPUSH', parked, id)
+      local tag, conversation = partsOf(parked)
+      redis.call('SADD', tag .. ':parking', conversation)
       return 'parked'
     end
     if action == 'as-text' and redis.call('HEXISTS', reply, 'choices') == 1 and redis.call('HSETNX', reply, 'asText', '1') == 1 then
@@ -188,6 +194,8 @@ const unparkScript: Script = {
         count = count + 1
       end
     end
+    local tag, conversation = partsOf(KEYS[1])
+    redis.call('SREM', tag .. ':parking', conversation)
     return count`,
 };
 

@@ -71,7 +71,19 @@ const Found = z.union([
   z.tuple([text.pipe(z.literal('open')), z.array(bytes), z.array(text), z.number(), z.array(text)]),
 ]);
 
+/** How many entries are remembered as they were read: a long inbox is looked through again and again. */
+const mostRemembered = 5000;
+
 export function createReadOpening(redis: Redis): ReadOpening {
+  const remembered = new Map<string, Message | undefined>();
+  const parse = (entry: string): Message | undefined => {
+    const known = remembered.get(entry);
+    if (known) return known;
+    if (remembered.size >= mostRemembered) remembered.clear();
+    const message = readMessage(entry);
+    remembered.set(entry, message);
+    return message;
+  };
   return async (conversation, fence, pickUp = '') => {
     const boxes = [keys.inbox(conversation), keys.conversation(conversation), keys.parked(conversation)];
     const args = [fence.lock, ...boxes, keys.attempts(conversation), keys.allowed, fence.token, pickUp, prefix, conversation];
@@ -79,7 +91,7 @@ export function createReadOpening(redis: Redis): ReadOpening {
     if (found[0] === 'fenced') throw new FencedError('another worker has this turn');
     if (found[0] === 'not allowed') throw new NotAllowedError('the person may not write any more');
     const [, inbox, fields, parked, counts] = found;
-    const read = inbox.map((entry) => ({ entry, message: readMessage(String(entry)) }));
+    const read = inbox.map((entry) => ({ entry, message: parse(String(entry)) }));
     const { run = '', ...attempts } = fieldsOf(counts);
     const [by, counted] = run.split(' ');
     return {

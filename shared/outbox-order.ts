@@ -1,12 +1,15 @@
+import { boxesLua } from './boxes.ts';
+
 /**
  * Puts a reply that is known into its place in an outbox. What is urgent, such as the answer to a command, goes before what is not,
  * but never before a reply that Twilio is being asked for; all else goes by when it was said (`seq`).
  * `replies` is the prefix of the reply keys, which are derived from the ids in the outbox.
  */
-export const insertLua = `
+export const insertLua = `${boxesLua}
   local function insert(outbox, replies, id)
     local seq, urgent = unpack(redis.call('HMGET', replies .. id, 'seq', 'urgent'))
     local own = tonumber(seq or '0')
+    join(outbox)
     for _, other in ipairs(redis.call('LRANGE', outbox, 0, -1)) do
       local fields = redis.pcall('HMGET', replies .. other, 'seq', 'urgent', 'status')
       if fields.err then fields = {} end

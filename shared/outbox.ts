@@ -74,6 +74,7 @@ const putScript: Script = {
         if not known[raw] then all[#all + 1] = raw end
       end
       redis.call('HSET', KEYS[5], 'failed', cjson.encode(all))
+      redis.call('SADD', ARGV[2] .. ':given-up', ARGV[4])
     end
     if ARGV[9] ~= '' then record(ARGV[9]) end
     if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
@@ -104,14 +105,20 @@ const putScript: Script = {
     end
     local wanted, kept = {}, {}
     for _, id in ipairs(cjson.decode(ARGV[10])) do wanted[id] = true end
-    if next(settled) then
-      for _, raw in ipairs(redis.call('LRANGE', KEYS[4], 0, -1)) do
+    -- From the head, where they nearly always are, no further than the last of them.
+    local from, missing = 0, 0
+    for _ in pairs(settled) do missing = missing + 1 end
+    while missing > 0 do
+      local entries, gone = redis.call('LRANGE', KEYS[4], from, from + 49), 0
+      for _, raw in ipairs(entries) do
         local id = idOf(raw)
-        if id and settled[id] then
-          redis.call('LREM', KEYS[4], 1, raw)
+        if id and settled[id] and redis.call('LREM', KEYS[4], 1, raw) > 0 then
+          gone, missing, settled[id] = gone + 1, missing - 1, nil
           if wanted[id] then kept[#kept + 1] = raw end
         end
       end
+      if #entries < 50 then break end
+      from = from + 50 - gone
     end
     if #kept > 0 then keep(kept) end
     for i = 11, #ARGV do

@@ -90,6 +90,7 @@ const bringBackScript: Script = {
         replies = replies + 1
       end
     end
+    if messages + replies > 0 then join(KEYS[4]) end
     return { messages, replies }`,
 };
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boxesLua } from './boxes.ts';
 import { keys, prefix } from './keys.ts';
 import type { Log } from './log.ts';
 import type { Deliveries, Turns } from './queues.ts';
@@ -13,8 +14,8 @@ const batch = 500;
 const strandedScript: Script = {
   name: 'sidepocketStranded',
   keys: 0,
-  // ARGV: prefix, conversations… Returns those that want a turn, and those that want a delivery.
-  lua: `
+  // ARGV: prefix, conversations… Returns those that want a turn, and those that want a delivery. An earlier version kept all conversations in one set, and no others.
+  lua: `${boxesLua}
     local turns, deliveries = {}, {}
     local function look(list, queue, box, conversation)
       if redis.call('LLEN', ARGV[1] .. ':' .. box .. ':' .. conversation) == 0 then return end
@@ -24,6 +25,9 @@ const strandedScript: Script = {
     for i = 2, #ARGV do
       look(turns, 'turns', 'inbox', ARGV[i])
       look(deliveries, 'deliveries', 'outbox', ARGV[i])
+      if redis.call('EXISTS', ARGV[1] .. ':parked:' .. ARGV[i]) == 1 then redis.call('SADD', ARGV[1] .. ':parking', ARGV[i]) end
+      if redis.call('HEXISTS', ARGV[1] .. ':conversation:' .. ARGV[i], 'failed') == 1 then redis.call('SADD', ARGV[1] .. ':given-up', ARGV[i]) end
+      leave(ARGV[1] .. ':inbox:' .. ARGV[i])
     end
     return { turns, deliveries }`,
 };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boxesLua } from './boxes.ts';
 import { keys, prefix } from './keys.ts';
 import type { Redis } from './redis.ts';
 import { runScript } from './script.ts';
@@ -29,7 +30,7 @@ export type VmState = {
 };
 
 /** Looks at all queues. Sets `work` (something to do now or soon) and `nextDue` (ms, or nil). */
-const lookLua = `
+const lookLua = `${boxesLua}
   local work, nextDue = false, nil
   local function look(base, soon)
     if redis.call('LLEN', base .. 'wait') + redis.call('LLEN', base .. 'active') + redis.call('ZCARD', base .. 'prioritized') > 0 then work = true end
@@ -44,8 +45,10 @@ const lookLua = `
   local function lookAtBoxes(prefix, conversations)
     if work then return end
     for _, conversation in ipairs(redis.call('SMEMBERS', conversations)) do
-      local stranded = redis.call('LLEN', prefix .. ':inbox:' .. conversation) > 0 and redis.call('EXISTS', prefix .. ':turns:de:' .. conversation) == 0
-      if stranded or redis.call('LLEN', prefix .. ':outbox:' .. conversation) > 0 then
+      local waits = redis.call('LLEN', prefix .. ':inbox:' .. conversation) > 0
+      local sends = redis.call('LLEN', prefix .. ':outbox:' .. conversation) > 0
+      if not waits and not sends then leave(prefix .. ':inbox:' .. conversation) end
+      if sends or waits and redis.call('EXISTS', prefix .. ':turns:de:' .. conversation) == 0 then
         work = true
         return
       end
@@ -80,11 +83,11 @@ const waitingScript: Script = {
   name: 'sidepocketWaiting',
   keys: 1,
   // KEYS: conversations. ARGV: prefix of the inboxes, '' or the conversations to look at as JSON.
-  lua: `
+  lua: `${boxesLua}
     local waiting, messages = {}, 0
     for _, conversation in ipairs(ARGV[2] == '' and redis.call('SMEMBERS', KEYS[1]) or cjson.decode(ARGV[2])) do
       local length = redis.call('LLEN', ARGV[1] .. conversation)
-      if length > 0 then waiting[#waiting + 1] = conversation end
+      if length > 0 then waiting[#waiting + 1] = conversation else leave(ARGV[1] .. conversation) end
       messages = messages + length
     end
     return { waiting, messages }`,

@@ -21,6 +21,9 @@ import { giveUp } from './turn-ending.ts';
 
 export type HandOverParts = CommandParts & { ledger: Ledger; readOpening: ReadOpening };
 
+/** The most messages that one turn takes up; what is beyond waits for the next turn, so that no job grows without an end. */
+const mostPerTurn = 200;
+
 /** What a turn does with the messages that come in: commands are obeyed, answers reach their question, the rest is for Claude. */
 export type HandOver = {
   /** What this turn has taken up. */
@@ -89,11 +92,22 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
     async look(busy) {
       const prompts: Message[] = [];
       let messages = await readInbox();
+      // What answered a question in an earlier run of this turn is settled with the next answer.
+      const takenUp = (): Set<string> => new Set([...attempts.taken(), ...questions.answerers(), ...prompts.map(({ id }) => id)]);
+      let done = takenUp();
+      let from = 0;
       for (;;) {
-        // What answered a question in an earlier run of this turn is settled with the next answer.
-        const done = new Set([...attempts.taken(), ...questions.answerers(), ...prompts.map(({ id }) => id)]);
         const atWork = busy || prompts.length > 0;
-        const step = nextStep(messages, { taken: done, busy: atWork, question: questions.open(), session, quoted: ({ id }) => quotes.get(id), tapSentence: questions.tapSentence });
+        const full = attempts.taken().size + prompts.length >= mostPerTurn;
+        const step = nextStep(messages, { taken: done, full, busy: atWork, question: questions.open(), session, quoted: ({ id }) => quotes.get(id), tapSentence: questions.tapSentence }, from);
+        if (step?.kind === 'prompt' && !(busy && questions.open())) {
+          if (!atWork) session = quotes.get(step.message.id)?.session ?? session;
+          prompts.push(step.message);
+          done.add(step.message.id);
+          from = messages.indexOf(step.message, from) + 1;
+          continue;
+        }
+        from = 0;
         if (step === undefined || step.kind === 'barrier') {
           if (busy && !messages.some(isStop)) await sayLater(messages.filter((message) => !done.has(message.id) && (step ? message === step.message : wantsOwnTurn(message))));
           break;
@@ -107,10 +121,10 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
           await take([step.message]);
           await questions.answer(step.words, step.message);
         } else {
-          if (!atWork) session = quotes.get(step.message.id)?.session ?? session;
-          if (busy && questions.open()) await questions.remark();
+          await questions.remark();
           prompts.push(step.message);
         }
+        done = takenUp();
       }
       if (busy && prompts.length > 0) await take(prompts);
       return prompts;

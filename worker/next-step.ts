@@ -11,6 +11,8 @@ import { isStop } from './stop-request.ts';
 export type Situation = {
   /** Messages that this turn has taken up already. */
   taken: ReadonlySet<string>;
+  /** The turn has as much as one turn may have: what is for Claude waits for the next. */
+  full?: boolean;
   /** Claude has been given something in this turn. */
   busy: boolean;
   question: OpenQuestion | undefined;
@@ -37,28 +39,42 @@ export function withoutQueue(message: Message): Message {
   return queued.test(message.text) ? { ...message, text: message.text.replace(queued, '') } : message;
 }
 
-/** Decides what to do next with a conversation's waiting messages, oldest first; undefined when there is nothing to do now. */
-export function nextStep(messages: Message[], situation: Situation): NextStep | undefined {
-  const { taken, busy, question, session, quoted, tapSentence } = situation;
+/**
+ * Decides what to do next with a conversation's waiting messages, oldest first; undefined when there is nothing to do now. `from` is where to go on when the step before
+ * was a prompt and nothing else has changed: what it left behind need not be looked at again.
+ */
+export function nextStep(messages: Message[], situation: Situation, from = 0): NextStep | undefined {
+  const first = from === 0 ? urgentStep(messages, situation) : undefined;
+  return first ? first.step : ordinaryStep(messages, situation, from);
+}
+
+/** What goes before everything that was said earlier: a stop, and a tap on a question. `step` is undefined when it is seen to elsewhere. */
+function urgentStep(messages: Message[], { taken, busy, question, quoted, tapSentence }: Situation): { step: NextStep | undefined } | undefined {
   const stop = messages.find(isStop);
   // What runs is ended by the stop itself, which also takes back what was said before it.
-  if (stop) return busy ? undefined : asCommand(stop, true);
+  if (stop) return { step: busy ? undefined : asCommand(stop, true) };
   // A tap is about its question, whatever was said before it.
   for (const message of messages) {
     const sentence = taken.has(message.id) ? undefined : tapSentence(message);
     if (sentence === undefined) continue;
     const words = question && readAnswer(question, message, quoted(message)?.id);
-    return words ? { kind: 'answer', message, words } : { kind: 'settled', message, sentence };
+    return { step: words ? { kind: 'answer', message, words } : { kind: 'settled', message, sentence } };
   }
-  for (const message of messages) {
-    if (taken.has(message.id)) continue;
+  return undefined;
+}
+
+function ordinaryStep(messages: Message[], situation: Situation, from: number): NextStep | undefined {
+  const { taken, full, busy, question, session, quoted } = situation;
+  for (let index = from; index < messages.length; index += 1) {
+    const message = messages[index];
+    if (!message || taken.has(message.id)) continue;
     const words = question ? readAnswer(question, message, quoted(message)?.id) : undefined;
     if (words) return { kind: 'answer', message, words };
     const command = asCommand(message, !busy && message === messages[0]);
     if (command && (command.found.command.anytime || !busy)) return command;
     const toOther = quoted(message)?.session;
     if (command || (busy && toOther !== undefined && toOther !== session)) return { kind: 'barrier', message };
-    if (busy && wantsOwnTurn(message)) continue;
+    if (full || busy && wantsOwnTurn(message)) continue;
     return { kind: 'prompt', message };
   }
   return undefined;

@@ -35,6 +35,9 @@ export type PromptFeed = {
 
 export type FeedTurn = { context: TurnContext; /** What Claude is told when it takes an interrupted turn up. */ recall: string | undefined; handOver: HandOver; workspace: string; result: TurnResult; signal: AbortSignal; onTrouble: (error: unknown) => void };
 
+/** An inbox of so many messages is looked through after each answer. */
+const shortInbox = 50;
+
 /** One look at the inbox at a time, so that nothing is handed over twice or out of order. `onTrouble` gets what ends the turn. */
 export function createPromptFeed(parts: FeedParts, { context, recall, handOver, workspace, result, signal, onTrouble }: FeedTurn): PromptFeed {
   const { conversation, turn, fence } = context;
@@ -44,6 +47,10 @@ export function createPromptFeed(parts: FeedParts, { context, recall, handOver, 
   let newest: Message | undefined;
   let left: number | undefined;
   let looking: Promise<void> = Promise.resolve();
+  /** A look is planned and has not begun: it sees what has come in until then. */
+  let isPlanned = false;
+  /** How many messages the inbox held at the last look, less those that were answered since. */
+  let expected = 0;
 
   /** Answers a message that cannot be read; Claude does not hear of it. */
   const sayInstead = async (id: string, text: string): Promise<void> => {
@@ -70,8 +77,11 @@ export function createPromptFeed(parts: FeedParts, { context, recall, handOver, 
   const look = async (before: Promise<void>): Promise<void> => {
     left = undefined;
     await before;
+    isPlanned = false;
     signal.throwIfAborted();
-    await hand(await handOver.look(true));
+    const messages = await handOver.look(true);
+    expected = handOver.waiting();
+    await hand(messages);
     finishIfDone();
   };
 
@@ -82,13 +92,16 @@ export function createPromptFeed(parts: FeedParts, { context, recall, handOver, 
       return open.size > 0;
     },
     lookAgain() {
+      if (isPlanned) return;
+      isPlanned = true;
       looking = look(looking).catch(onTrouble);
     },
     answered(ids, inInbox) {
       for (const id of ids) open.delete(id);
       left = inInbox;
-      // An inbox that is empty need not be looked through; what comes in from here on is heard of.
-      if (inInbox > 0) this.lookAgain();
+      expected -= ids.length;
+      // An inbox that is empty need not be looked through, nor a long one with nothing new; what comes in from here on is heard of.
+      if (inInbox > 0 && (inInbox <= shortInbox || inInbox !== expected)) this.lookAgain();
       else looking = looking.then(finishIfDone);
     },
     left: () => left,

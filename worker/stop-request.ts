@@ -25,9 +25,25 @@ export type StopWatch = { signal: AbortSignal; look(): void };
 /** Looks for a stop in a conversation at work, and aborts with StopRequest: it never waits behind the work that it stops. */
 export function createStopWatch(inbox: Inbox, conversation: string, log: Log): StopWatch {
   const stopping = new AbortController();
+  /** One look is under way; `again`: something has come in since it began. */
+  let looking = false;
+  let again = false;
   const look = async (): Promise<void> => {
-    const stop = (await inbox.read(conversation)).find(isStop);
-    if (stop) stopping.abort(new StopRequest(stop));
+    do {
+      again = false;
+      const stop = (await inbox.read(conversation, /stop/i)).find(isStop);
+      if (stop) stopping.abort(new StopRequest(stop));
+    } while (again);
   };
-  return { signal: stopping.signal, look: () => void look().catch((error: unknown) => log.warn({ err: error }, 'could not look for a stop')) };
+  return {
+    signal: stopping.signal,
+    look() {
+      again = true;
+      if (looking) return;
+      looking = true;
+      void look()
+        .catch((error: unknown) => log.warn({ err: error }, 'could not look for a stop'))
+        .finally(() => (looking = false));
+    },
+  };
 }

@@ -14,6 +14,9 @@ import { quoteMessage, withdrawnWords } from './message-words.ts';
 import type { TurnContext } from './turn-context.ts';
 import { planWait } from './wait-plan.ts';
 
+/** How many of the messages that a stop has taken back are quoted. */
+const mostQuoted = 10;
+
 /** What ends a turn needs of the worker. */
 export type EndingParts = { inbox: Inbox; outbox: Outbox; conversations: Conversations };
 
@@ -94,8 +97,9 @@ export async function settleStopped({ inbox, outbox }: EndingParts, { job, turn,
   const before = waiting.slice(0, waiting.findIndex(({ id }) => id === by.id));
   const ids = [...before, by, ...waiting.filter(({ id }) => taken.has(id))].map(({ id }) => id);
   const doing = typeof job.progress === 'string' && job.progress !== '' ? ` I was at this: ${job.progress.slice(0, 200)}.` : '';
-  const dropped = before.filter((message) => !taken.has(message.id)).map(quoteMessage);
-  const also = dropped.length > 0 ? ` I leave this, too: ${dropped.join(', ')}.` : '';
+  const dropped = before.filter((message) => !taken.has(message.id));
+  const more = dropped.length > mostQuoted ? ` and ${dropped.length - mostQuoted} more` : '';
+  const also = dropped.length > 0 ? ` I leave this, too: ${dropped.slice(0, mostQuoted).map(quoteMessage).join(', ')}${more}.` : '';
   const withdrawn = withdrawnWords(await outbox.withdraw(fence, conversation, turn));
   await outbox.put([{ id: `${by.id}.stopped`, conversation, turn, text: `Stopped.${doing}${also}${withdrawn}`, urgent: true }], fence, { conversation, ids: [...new Set(ids)], state: 'answered' });
   log.info({ conversation }, 'turn stopped by the person');

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { failedWakeWords } from '../../relay/vm-keeper.ts';
 import { keys } from '../../shared/keys.ts';
 import { createVmState } from '../../shared/vm-state.ts';
 import { countCommands } from '../../simulator/idle-cost/command-count.ts';
@@ -130,6 +129,7 @@ test('one that does not succeed in time is told once to each who waits, and goes
     broken = false;
     await answered(bench, 'hello');
     await answered(bench, 'me too', otherPhone);
+    const failedWakeWords = 'The computer does not wake up, so messages wait. Please look whether its machine can start and whether WAKE_URL leads to it. I keep trying.';
     const expected = ['Waking up your computer, about 20 s.', failing];
     // The first of the list is the owner, who hears of it at once, though no worker is there to send it.
     expect(texts(bench).filter((text) => text !== failedWakeWords)).toEqual([...expected, 'answer to hello']);

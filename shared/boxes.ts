@@ -1,0 +1,16 @@
+/**
+ * Lua that keeps the set of conversations with something in their inbox or outbox. Who puts something into a box says `join`, who may have emptied one says
+ * `leave`; the other keys are derived from the box's, `{TAG}:inbox:CONVERSATION` or `{TAG}:outbox:CONVERSATION`. A conversation that leaves is known for good.
+ * The looks that go through the set take out what should have left it, so that a forgotten `leave`, or a set of an earlier version, costs one look.
+ */
+export const boxesLua = `
+  local function partsOf(box) return string.match(box, '^({[^}]*}):%l+:(.+)$') end
+  local function join(box)
+    local tag, conversation = partsOf(box)
+    redis.call('SADD', tag .. ':conversations', conversation)
+  end
+  local function leave(box)
+    local tag, conversation = partsOf(box)
+    if redis.call('EXISTS', tag .. ':inbox:' .. conversation, tag .. ':outbox:' .. conversation) > 0 then return end
+    redis.call('SMOVE', tag .. ':conversations', tag .. ':known', conversation)
+  end`;
