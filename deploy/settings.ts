@@ -36,6 +36,7 @@ export const passedOn: Partial<Record<VariableName, readonly Role[]>> = {
   ADMIN_WRITE: ['relay'],
   SENDER_LIMIT_PER_MINUTE: ['relay'],
   RETENTION_DAYS: both,
+  KEEP_FILES_DAYS: ['vm'],
   ANTHROPIC_BASE_URL: ['vm'],
   ANTHROPIC_MODEL: ['vm'],
   PERMISSIONS: ['vm'],

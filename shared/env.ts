@@ -108,6 +108,8 @@ export const variables = {
     context.addIssue({ code: 'custom', message: 'must be JSON such as {"some-model":{"input":3,"output":15}}, in dollars for a million tokens' });
     return z.NEVER;
   }),
+  /** After so many days without use pictures, temporary files and what people have sent are removed. */
+  KEEP_FILES_DAYS: z.coerce.number('must be a number of days').min(1, 'must be at least 1').max(3650, 'must be at most 3650'),
   STOP_SECONDS: seconds,
   MODEL_PATIENCE_SECONDS: seconds,
   /** How many conversations are worked at once; unset, the machine's memory says. */

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import type { Job, Worker } from 'bullmq';
 import { z } from 'zod';
 import { createContents } from '../shared/contents.ts';
@@ -20,6 +21,7 @@ import { createArrivals } from './arrivals.ts';
 import { bootWorker } from './boot.ts';
 import type { Boot } from './boot.ts';
 import { createLateProcessors } from './late-processors.ts';
+import { createFileLifetimes } from './file-lifetimes.ts';
 import { createLease } from './lease.ts';
 import type { Lease } from './lease.ts';
 import { openDoor } from './door.ts';
@@ -30,6 +32,7 @@ import { createFileReader } from './reading/file-reader.ts';
 import { createSleep } from './sleep.ts';
 import type { Sleep } from './sleep.ts';
 import type { WorkerParts } from './worker-parts.ts';
+import { workspaceOf } from './workspace.ts';
 
 /** A job that is due within the idle time, but at most this (ms), is waited for: stopping and waking takes about as long. */
 const longestSoonMs = 60_000;
@@ -78,12 +81,14 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     const sleep = createSleepOf(config, parts, redis, lease, workers, log);
     releasers.add('sleep', () => sleep?.stop());
 
+    /** The directories of conversations in which a turn runs, by name. */
+    const atWork = new Set<string>();
     const start = (name: QueueName, concurrency: number, process: Processor): void => {
       const awake: Processor = (job, token, signal) => (sleep ? sleep.during(() => process(job, token, signal)) : process(job, token, signal));
       workers.set(name, createQueueWorker({ name, redis, owner: lease.owner, concurrency, process: awake, running, telemetry: tracing.queues, log }));
     };
     // More are taken than work at once: who waits in the line is told so, and can stop.
-    start('turns', parts.concurrency.turns + longestLine, processors.of('turns'));
+    start('turns', parts.concurrency.turns + longestLine, noting(atWork, config.DATA_DIR, processors.of('turns')));
     start('deliveries', parts.concurrency.deliveries, processors.of('deliveries'));
     start('schedules', 1, processors.of('schedules'));
     const resweep = createResweep({ sweep: (conversation) => sweepAmong([conversation], redis, turns, deliveries), log });
@@ -114,13 +119,26 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     sleep?.stir();
     log.info({ url: door.url, worker: lease.owner }, 'the worker is ready');
     // Not before: the first turn's Claude needs the machine more than the first file does.
-    const warming = setTimeout(() => void reader.warm(), parts.warmMs ?? warmMs).unref();
-    releasers.add('warming', () => clearTimeout(warming));
+    const lifetimes = createFileLifetimes({
+      dataDir: config.DATA_DIR, imagesDir: config.IMAGES_DIR, days: config.KEEP_FILES_DAYS, user: parts.user, isAtWork: (name) => atWork.has(name), log,
+    });
+    const warming = setTimeout(() => void Promise.all([reader.warm(), lifetimes.clean()]), parts.warmMs ?? warmMs).unref();
+    const daily = lifetimes.start();
+    releasers.add('warming', () => [clearTimeout(warming), daily.stop()]);
     return { url: door.url, stop: () => releasers.run() };
   } catch (error) {
     await releasers.run();
     throw error;
   }
+}
+
+/** Keeps the names of the directories in which a turn runs. */
+function noting(atWork: Set<string>, dataDir: string, process: Processor): Processor {
+  return async (job, token, signal) => {
+    const name = path.basename(workspaceOf(dataDir, conversationOf(job)));
+    atWork.add(name);
+    return await process(job, token, signal).finally(() => atWork.delete(name));
+  };
 }
 
 /** Whose job it is; '' when its data, which another version may have written, does not tell. */

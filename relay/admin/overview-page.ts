@@ -26,15 +26,14 @@ ${ownerWords(overview)}
 ${deadLetters(overview, token, mayWrite)}
 <section class="card"><header><h2>Spent</h2><span class="soft small">${dollars(total)} in 30 days, ${dollars(monthUsd)} this month${unsettled.unsettled > 0 && html`, ${counted(unsettled.unsettled, 'request')} not settled (about ${dollars(unsettled.unsettledUsd)})`}</span></header>${spendPlot(spend)}</section>
 <div class="pair"><section class="card"><header><h2>Turns</h2><a class="small" href="/admin/queues/queue/turns">all</a></header><ul class="rows">${turns.slice(0, 12).map((turn) => turnRow(turn, now))}</ul>${turns.length === 0 && html`<p class="soft">None yet. Send a message to begin.</p>`}</section>
-<div class="stack"><section class="card"><header><h2>Conversations</h2></header><ul class="rows">${conversations.map((line) => conversationRow(line, now))}</ul>${conversations.length === 0 && html`<p class="soft">Nobody has written yet.</p>`}</section>
+<div class="stack"><section class="card"><header><h2>Conversations</h2></header><ul class="rows">${conversations.map((line) => conversationRow(line, now))}</ul>${conversations.length === 0 && html`<p class="soft">Nobody has written yet.</p>`}${overview.unlisted > 0 && html`<p class="soft small">and about ${overview.unlisted} more</p>`}</section>
 <section class="card"><header><h2>Speed</h2></header>${speed(overview)}</section>
 <section class="card"><header><h2>Versions</h2></header><dl>${overview.versions.map(([name, version]) => html`<dt>${name}</dt><dd>${version}</dd>`)}</dl></section></div></div>
 ${mayWrite && html`<section class="card"><header><h2>Tidy up</h2></header><div class="actions">${actionButton('/admin/clean/completed', token, 'Remove turns finished over a week ago')}${actionButton('/admin/clean/failed', token, 'Forget failed turns and replies')}</div></section>`}`,
   );
 }
 
-function tiles({ vm, conversations, spend, answer, now }: Overview): Html[] {
-  const waiting = conversations.reduce((sum, line) => sum + line.waiting, 0);
+function tiles({ vm, conversations, messagesWaiting: waiting, spend, answer, now }: Overview): Html[] {
   const oldest = Math.min(...conversations.flatMap((line) => line.waitingSince ?? []));
   const today = spend.at(-1);
   return [

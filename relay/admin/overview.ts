@@ -10,6 +10,7 @@ import { Reply } from '../../shared/reply.ts';
 import { readFailures } from '../../shared/reply-counts.ts';
 import { dayOf, monthOf, totalUse } from '../../shared/spend.ts';
 import type { ModelUse, Spend, Spent } from '../../shared/spend.ts';
+import { createVmState } from '../../shared/vm-state.ts';
 import { spreadOf } from '../samples.ts';
 import type { Samples, Spread } from '../samples.ts';
 import { readTurnLines } from './turn-line.ts';
@@ -29,6 +30,9 @@ export type Overview = {
   now: number;
   vm: VmLine;
   conversations: ConversationLine[];
+  /** Messages that wait, also of conversations that are not listed; and how many conversations those are. */
+  messagesWaiting: number;
+  unlisted: number;
   turns: TurnLine[];
   deadTurns: DeadTurn[];
   failedReplies: Reply[];
@@ -53,19 +57,25 @@ export type OverviewParts = {
   versions: [name: string, version: string][];
 };
 
+/** How many conversations are listed: those first in which something waits. The page costs no more when there are many. */
+const mostConversations = 100;
+
 /** How many of each kind are shown. */
 const mostShown = 30;
 
 /** Reads it all, in a handful of trips to Redis. Nothing is read before somebody asks. */
 export async function readOverview({ redis, turns, spend, acks, versions }: OverviewParts, now: number): Promise<Overview> {
   const today = dayOf(now);
-  const [vm, numbers, lines, days, spending, use, failedReplies, ownerWords, redisVersion] = await Promise.all([
-    readVm(redis), redis.smembers(keys.conversations), readTurnLines(turns, mostShown), spend.days(today, 30), spend.read(today), spend.use(monthOf(today)), readFailedReplies(redis), readOwnerWords(redis), readRedisVersion(redis),
+  const [vm, waiting, present, lines, days, spending, use, failedReplies, ownerWords, redisVersion] = await Promise.all([
+    readVm(redis), createVmState(redis).waiting(), readConversations(redis), readTurnLines(turns, mostShown), spend.days(today, 30), spend.read(today), spend.use(monthOf(today)), readFailedReplies(redis), readOwnerWords(redis), readRedisVersion(redis),
   ]);
-  const boxes = await readBoxes(redis, numbers.toSorted());
+  const listed = [...new Set([...present.first, ...spending.today.keys(), ...present.others])].slice(0, mostConversations);
+  const boxes = await readBoxes(redis, listed.toSorted());
   return {
     now, vm, failedReplies, ownerWords, versions: [...versions, ['Redis', redisVersion]],
     conversations: boxes.map(({ line }) => ({ ...line, costToday: spending.today.get(line.number)?.costUsd ?? 0 })),
+    messagesWaiting: waiting.messages,
+    unlisted: Math.max(present.count - listed.length, 0),
     turns: lines,
     deadTurns: await byTurn(redis, boxes.flatMap(({ dead }) => dead)),
     spend: days,
@@ -81,6 +91,15 @@ async function readVm(redis: Redis): Promise<VmLine> {
   const state = worker ? 'awake' : waking ? 'waking' : vm['state'] === 'asleep' ? 'asleep' : 'away';
   const since = state === 'waking' ? waking : state === 'asleep' ? vm['since'] : undefined;
   return { state, worker: worker ?? undefined, since: since ? Number(since) : undefined, nextDue: vm['nextDue'] ? Number(vm['nextDue']) : undefined, wakes: wakes.map(Number) };
+}
+
+/** The conversations in which something waits, and some of the others; `count` is how many there are in all, those that are in both sets twice. */
+async function readConversations(redis: Redis): Promise<{ first: string[]; others: string[]; count: number }> {
+  const some = (set: string): Promise<string[]> => redis.srandmember(set, mostConversations);
+  const [busy, givenUp, parking, others, inBusy, inKnown] = await Promise.all([
+    some(keys.conversations), some(keys.givenUp), some(keys.parking), some(keys.known), redis.scard(keys.conversations), redis.scard(keys.known),
+  ]);
+  return { first: [...busy, ...givenUp, ...parking], others, count: inKnown <= mostConversations ? new Set([...busy, ...others]).size : inBusy + inKnown };
 }
 
 async function readBoxes(redis: Redis, numbers: string[]): Promise<{ line: Omit<ConversationLine, 'costToday'>; dead: Message[] }[]> {

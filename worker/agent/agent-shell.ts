@@ -18,6 +18,11 @@ export async function runAsAgent(user: AgentUser, script: string, parameters: st
   return await run(asAgent(user, { command: 'sh', args: ['-c', script, 'sh', ...parameters] }), input);
 }
 
+/** The same as the worker itself, for an agent that has no user of its own. */
+export async function runAsOwn(script: string, parameters: string[]): Promise<ShellResult> {
+  return await run({ command: 'sh', args: ['-c', script, 'sh', ...parameters] });
+}
+
 /** Runs a line of shell as the worker itself. Throws when it fails. */
 export async function runAsWorker(script: string, parameters: string[]): Promise<void> {
   const { code, said } = await run({ command: 'sh', args: ['-c', script, 'sh', ...parameters] }, undefined, longPatience);

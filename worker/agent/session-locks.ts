@@ -2,6 +2,9 @@ import path from 'node:path';
 import type { McpServerConfig, Options } from '@anthropic-ai/claude-agent-sdk';
 import type { WorkspaceGrants } from './workspace-grants.ts';
 
+/** After so many days without use Claude Code deletes a session's transcript, and `/resume` begins anew: a year, where its own default is 30 days. */
+const transcriptDays = 365;
+
 /** What keeps a session from what others have written into the workspace and into Claude Code's own directory. */
 export type LockParts = {
   /** The session's whole environment, which no settings may change. */
@@ -30,7 +33,7 @@ export function lockSession({ env, root, grants, workspace }: LockParts): Pick<O
     // What a skill brings along is read there without a question, as it is in the workspace.
     additionalDirectories: [path.join(root, '.claude')],
     strictMcpConfig: true,
-    settings: { env: { ...variablesOf(grants), ...variables } },
+    settings: { cleanupPeriodDays: transcriptDays, env: { ...variablesOf(grants), ...variables } },
     managedSettings: {
       allowManagedHooksOnly: true,
       allowManagedPermissionRulesOnly: true,

@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import type { Message } from '../../shared/message.ts';
+import { createIntake } from '../../shared/intake.ts';
+import { keys } from '../../shared/keys.ts';
+import { createTurns } from '../../shared/queues.ts';
+import { createHandOver } from '../../worker/hand-over.ts';
+import type { HandOverParts } from '../../worker/hand-over.ts';
+import type { Attempts } from '../../worker/attempts.ts';
+import type { Questions } from '../../worker/questions.ts';
+import type { TurnContext } from '../../worker/turn-context.ts';
+import { phone, withPipeline } from '../support/pipeline.ts';
+import { until } from '../support/until.ts';
+
+const messageOf = (index: number, text = `message ${index}`): Message => ({
+  id: `SM${String(index).padStart(32, '0')}`, conversation: phone, at: new Date(Date.now() + index).toISOString(), text, media: [], human: true,
+});
+
+test('a long inbox is looked through once, whatever is in it, and a turn takes up so many and no more', async () => {
+  for (const count of [100, 1000]) {
+    let looks = 0;
+    const messages = Array.from({ length: count }, (_, index) => messageOf(index));
+    const questions: Partial<Questions> = {
+      open: () => undefined,
+      answerers: () => [],
+      tapSentence: () => {
+        looks += 1;
+        return undefined;
+      },
+    };
+    const attempts: Partial<Attempts> = { taken: () => new Set(), take: async () => undefined };
+    // What is looked at is all in the opening.
+    const parts = { readOpening: undefined, outbox: undefined, ledger: undefined } as unknown as HandOverParts;
+    const context = { turn: 'turn', conversation: phone, fence: { lock: '', token: '' } } as TurnContext;
+    const opening = { messages, unreadable: [], conversation: {} as never, parked: 0, attempts: new Map(), counted: undefined };
+    const handOver = createHandOver(parts, context, questions as Questions, attempts as Attempts, opening);
+    const first = await handOver.look(false);
+    expect(first).toEqual(messages.slice(0, Math.min(count, 200)));
+    expect(looks).toBe(count);
+  }
+});
+
+test('what is more than one turn takes is answered by the next, in order; a command and a stop behind it are heard at once', async () => {
+  await withPipeline({}, async ({ redis, startWorker, say, replies }) => {
+    const turns = createTurns(redis);
+    const accept = createIntake(turns);
+    const gate = Promise.withResolvers<void>();
+    const asked: string[] = [];
+    const count = 210;
+    await Promise.all(Array.from({ length: count }, (_, index) => accept(messageOf(index))));
+    await startWorker({
+      answer: async (text) => {
+        asked.push(text);
+        if (asked.length === 1) await gate.promise;
+        return text;
+      },
+    });
+    await until('the first', () => asked.length === 1);
+    await say('/status');
+    await until('the status', () => replies().length === 1);
+    gate.resolve();
+    const all = Array.from({ length: count }, (_, index) => `message ${index}`);
+    await until('all are answered', async () => (await redis.llen(keys.inbox(phone))) === 0);
+    expect(asked).toEqual(all);
+    const jobs = (await turns.queue.getJobs(['completed', 'active'])).map((job) => job.data.messages.length);
+    expect(Math.max(...jobs)).toBeLessThanOrEqual(201);
+    expect(jobs.length).toBeGreaterThanOrEqual(2);
+    await turns.close();
+  });
+});
