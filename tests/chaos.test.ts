@@ -26,7 +26,7 @@ describe('the schedule', () => {
   test('refuses options that mean nothing, with a sentence', () => {
     expect(parseChaosOptions([])).toMatchObject({ messages: 300, conversations: 20, seed: 7, minutes: 3, workers: 1, claude: 2 });
     expect(parseChaosOptions(['--help'])).toBe('help');
-    for (const wrong of [['--messages', 'many'], ['--seed', '1.5'], ['--workers', '3'], ['--minutes', ''], ['--conversations', '1', '--claude', '2'], ['--unknown']]) {
+    for (const wrong of [['--messages', 'many'], ['--seed', '1.5'], ['--workers', '3'], ['--minutes', ''], ['--conversations', '1', '--claude', '2'], ['--unknown'], ['--kinds', 'worker,flood']]) {
       expect(() => parseChaosOptions(wrong)).toThrow(WrongUsage);
     }
   });
@@ -65,7 +65,7 @@ describe('the verdict', () => {
 
 test('nothing is lost, doubled or out of order while processes are killed and Twilio misbehaves', async () => {
   const result = await runChaos({
-    messages: 30, conversations: 4, claude: 0, workers: 1, minutes: 0.15, seed: 5, killEveryMs: 2000, keep: false,
+    messages: 30, conversations: 4, claude: 1, workers: 1, minutes: 0.15, seed: 5, killEveryMs: 2000, keep: false,
     searchPath: process.env['PATH'] ?? '', log: createLog('test', 'silent'), say: () => undefined, signal: new AbortController().signal,
   });
   if (!isClean(result)) throw new Error(formatReport(result));

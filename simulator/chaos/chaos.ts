@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Log } from '../../shared/log.ts';
 import { readAccount } from './account.ts';
@@ -14,6 +15,7 @@ import { readStates, received, settle } from './settling.ts';
 import { runChaosSystem } from './system.ts';
 import type { ChaosSystem } from './system.ts';
 import { failLate, makeTrouble } from './twilio-troubles.ts';
+import type { Twin } from '../twilio/twin.ts';
 import { judge } from './verdict.ts';
 import type { SentMessage, Verdict } from './verdict.ts';
 
@@ -32,6 +34,8 @@ export type ChaosResult = {
   verdict: Verdict;
   account: Account;
   kills: KillCount;
+  /** What the person still got who was taken from the list. */
+  afterRemoval: string[];
   /** Second and later lives of the processes, and deaths that nobody caused. */
   restarts: number;
   ownDeaths: number;
@@ -45,6 +49,9 @@ const lateRoundMs = 10_000;
 /** How long after the schedule's end the relay may need to take in what it refused (ms). */
 const acceptPatience = 60_000;
 
+/** What is on its way to Twilio when the list changes still arrives (ms). */
+const removalGraceMs = 5000;
+
 /** Runs one schedule from its first message to the verdict. Throws when the system does not start. */
 export async function runChaos(run: ChaosRun): Promise<ChaosResult> {
   const plan = createPlan(run);
@@ -53,7 +60,7 @@ export async function runChaos(run: ChaosRun): Promise<ChaosResult> {
   let moments: Moments | undefined;
   const note = (moment: Moment) => (): void => moments?.happened(moment);
   const system = await runChaosSystem({
-    conversations: plan.conversations, claude: plan.claude, workers: run.workers, searchPath: run.searchPath, keep: run.keep, log: run.log,
+    conversations: plan.conversations, leaver: plan.leaver.conversation, claude: plan.claude, workers: run.workers, searchPath: run.searchPath, keep: run.keep, log: run.log,
     stories: [createErrand(note('claude-tool'), note('claude-answered'))],
   });
   if (run.keep) run.say(`Logs and data are in ${system.dir}`);
@@ -62,7 +69,7 @@ export async function runChaos(run: ChaosRun): Promise<ChaosResult> {
   try {
     moments = createMoments({ redisUrl: system.redisUrl, twin: system.twin, transcripts: system.transcripts });
     const sent: SentMessage[] = [];
-    const kills = await playSchedule(run, plan, system, moments, sent);
+    const { kills, removedAt } = await playSchedule(run, plan, system, moments, sent);
     run.say('Everything is sent. Waiting until everything is answered …');
     const { stuck } = await settle({ redis, twin: system.twin, conversations: plan.conversations, sent, signal: run.signal });
     await readStates(redis, sent);
@@ -70,6 +77,7 @@ export async function runChaos(run: ChaosRun): Promise<ChaosResult> {
     const members = [system.victims.relay, system.victims.redis, ...system.victims.workers];
     return {
       digest: plan.digest, verdict: judge(sent, received({ twin: system.twin, conversations: plan.conversations }), system.victims.store.forgotten), account, kills, stuck,
+      afterRemoval: answersAfter(removedAt, plan.leaver.conversation, system.twin),
       restarts: members.reduce((sum, member) => sum + member.restarts, 0), ownDeaths: members.reduce((sum, member) => sum + member.ownDeaths, 0),
       seconds: Math.round((Date.now() - begun) / 1000),
     };
@@ -81,7 +89,7 @@ export async function runChaos(run: ChaosRun): Promise<ChaosResult> {
 }
 
 /** Sends, kills and troubles until the schedule is through and every message is accepted. Afterwards Twilio behaves. */
-async function playSchedule(run: ChaosRun, plan: Plan, system: ChaosSystem, moments: Moments, sent: SentMessage[]): Promise<KillCount> {
+async function playSchedule(run: ChaosRun, plan: Plan, system: ChaosSystem, moments: Moments, sent: SentMessage[]): Promise<{ kills: KillCount; removedAt: number }> {
   const { faults } = system.twin;
   const startedAt = Date.now();
   const deadline = AbortSignal.any([run.signal, AbortSignal.timeout(plan.durationMs + acceptPatience)]);
@@ -89,12 +97,27 @@ async function playSchedule(run: ChaosRun, plan: Plan, system: ChaosSystem, mome
   let round = 0;
   const rounds = setInterval(() => failLate(faults, run.seed, (round += 1)), lateRoundMs);
   try {
-    const sending = sendAll({ twin: system.twin, webhookUrl: system.webhookUrl, authToken: system.authToken, signal: deadline }, plan.messages, startedAt, sent);
+    const sender = { twin: system.twin, webhookUrl: system.webhookUrl, authToken: system.authToken, signal: deadline };
+    const sending = sendAll(sender, plan.messages, startedAt, sent);
+    // What becomes of the leaver's own messages is not judged with the others'.
+    const leaving = Promise.all([sendAll(sender, plan.leaver.messages, startedAt, []), removeAt(startedAt + plan.leaver.atMs, system, run.signal)]);
     const killing = killAll({ victims: system.victims, moments, faults, seed: run.seed }, plan.kills, startedAt, run.signal);
-    const [, kills] = await Promise.all([sending, killing]);
-    return kills;
+    const [, kills, [, removedAt]] = await Promise.all([sending, killing, leaving]);
+    return { kills, removedAt };
   } finally {
     clearInterval(rounds);
     faults.clear();
   }
+}
+
+/** Takes the leaver from the list at this time. When the list was in force (ms since 1970). */
+async function removeAt(at: number, system: ChaosSystem, signal: AbortSignal): Promise<number> {
+  await sleep(Math.max(at - Date.now(), 0), undefined, { signal });
+  await system.remove();
+  return Date.now();
+}
+
+/** The replies that somebody got later than so long after this time (ms since 1970). */
+function answersAfter(at: number, conversation: string, twin: Twin): string[] {
+  return received({ twin, conversations: [conversation] }).filter((reply) => reply.at > at + removalGraceMs).map(({ sid, at: when }) => `${sid} at ${new Date(when).toISOString()}`);
 }

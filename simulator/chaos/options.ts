@@ -1,4 +1,6 @@
 import { parseArgs } from 'node:util';
+import { allKinds } from './plan.ts';
+import type { KillKind } from './plan.ts';
 
 /** What a chaos run is asked for. `minutes` is how long messages are sent and processes killed; settling comes on top. */
 export type ChaosOptions = {
@@ -9,15 +11,28 @@ export type ChaosOptions = {
   workers: number;
   /** How many of the conversations are answered by the real Claude Code. */
   claude: number;
+  /** What befalls the processes. */
+  kinds: readonly KillKind[];
   /** Where the whole result goes as JSON. */
   json: string | undefined;
   /** Leaves the directory with logs, Redis and transcripts behind. */
   keep: boolean;
 };
 
+/** The words, in lines of at most about `width` characters. */
+function wrap(words: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + word.length < width) lines[lines.length - 1] = `${last},${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 export const chaosHelp = `Runs the real relay, worker and Redis under a Twilio that misbehaves and a killer, and counts what became of every message.
 
-  npm run chaos -- [--messages 300] [--conversations 20] [--seed 7] [--minutes 3] [--workers 1] [--claude 2] [--json FILE] [--keep]
+  npm run chaos -- [--messages 300] [--conversations 20] [--seed 7] [--minutes 3] [--workers 1] [--claude 2] [--kinds LIST] [--json FILE] [--keep]
 
   --messages N       how many messages are sent
   --conversations N  from how many phones
@@ -25,6 +40,8 @@ export const chaosHelp = `Runs the real relay, worker and Redis under a Twilio t
   --minutes N        how long messages are sent and processes killed
   --workers N        1 or 2 workers on one queue
   --claude N         how many of the conversations the real Claude Code answers, with a scripted model behind it
+  --kinds LIST       what befalls the processes, separated by commas; all of these unless given:
+${wrap(allKinds, 56).map((line) => `                     ${line}`).join('\n')}
   --json FILE        writes the result as JSON
   --keep             leaves logs and data behind
   --help             show this
@@ -61,11 +78,20 @@ export function parseChaosOptions(args: string[]): ChaosOptions | 'help' {
   const conversations = number('conversations');
   const claude = number('claude');
   if (claude > conversations) throw new WrongUsage(`--claude ${claude} is more than there are conversations (${conversations}).`);
-  const { json } = values;
+  const { json, kinds } = values;
   return {
     messages: number('messages'), conversations, seed: number('seed'), minutes: number('minutes'), workers: number('workers'), claude,
+    kinds: typeof kinds === 'string' ? parseKinds(kinds) : allKinds,
     json: typeof json === 'string' ? json : undefined, keep: values['keep'] === true,
   };
+}
+
+function parseKinds(given: string): KillKind[] {
+  return given.split(',').map((word) => {
+    const kind = allKinds.find((known) => known === word.trim());
+    if (!kind) throw new WrongUsage(`--kinds: there is no “${word.trim()}”. There are ${allKinds.join(', ')}.`);
+    return kind;
+  });
 }
 
 function readArgs(args: string[]): Record<string, string | boolean | undefined> {
@@ -74,7 +100,7 @@ function readArgs(args: string[]): Record<string, string | boolean | undefined> 
   try {
     const { values } = parseArgs({
       args,
-      options: { messages: text, conversations: text, seed: text, minutes: text, workers: text, claude: text, json: text, keep: flag, help: { ...flag, short: 'h' } },
+      options: { messages: text, conversations: text, seed: text, minutes: text, workers: text, claude: text, kinds: text, json: text, keep: flag, help: { ...flag, short: 'h' } },
     });
     return values;
   } catch (error) {

@@ -30,12 +30,16 @@ export type PlannedMessage = { atMs: number; conversation: string; label: string
  */
 export type PlannedKill = { atMs: number; kind: KillKind; worker: number; allWorkers: boolean; claude: boolean; delayMs: number; restartMs: number; lengthMs: number };
 
+/** Somebody who may not write any more from `atMs` on, and who writes before and after. */
+export type PlannedLeaver = { conversation: string; atMs: number; messages: PlannedMessage[] };
+
 export type Plan = {
   conversations: string[];
   /** The conversations that Claude Code answers. */
   claude: string[];
   messages: PlannedMessage[];
   kills: PlannedKill[];
+  leaver: PlannedLeaver;
   /** When the last message and the last kill are due (ms). */
   durationMs: number;
   /** Names the schedule: equal digests, equal schedules. */
@@ -76,8 +80,9 @@ export function createPlan(options: PlanOptions): Plan {
   const claude = conversations.slice(0, options.claude);
   const messages = planMessages(options.messages, conversations, new Set(claude), durationMs, random, between);
   const kills = planKills(durationMs, options, random, between);
-  const digest = createHash('sha256').update(JSON.stringify([messages, kills])).digest('hex').slice(0, 12);
-  return { conversations, claude, messages, kills, durationMs, digest };
+  const leaver = planLeaver(durationMs, between);
+  const digest = createHash('sha256').update(JSON.stringify([messages, kills, leaver])).digest('hex').slice(0, 12);
+  return { conversations, claude, messages, kills, leaver, durationMs, digest };
 }
 
 type Between = (least: number, most: number) => number;
@@ -102,6 +107,17 @@ function planMessages(count: number, conversations: string[], claude: Set<string
     const text = `${claude.has(conversation) ? 'say answer to ' : ''}${label}${claude.has(conversation) ? '' : odd}${extra}`;
     return { atMs, conversation, label, text, lateCopyMs: random() < 0.3 ? between(50, 6000) : undefined };
   });
+}
+
+/** Six messages around the moment at which their sender is taken from the list. */
+function planLeaver(durationMs: number, between: Between): PlannedLeaver {
+  const conversation = '+15552009999';
+  const atMs = between(durationMs * 0.3, durationMs * 0.7);
+  const messages = Array.from({ length: 6 }, (_, index): PlannedMessage => {
+    const label = `leaver-${index}`;
+    return { atMs: Math.max(atMs + between(-3000, 3000), 0), conversation, label, text: `${label} with a tool`, lateCopyMs: undefined };
+  });
+  return { conversation, atMs, messages };
 }
 
 /** Gives every kind its turn before one comes again, in an order of the seed's. */

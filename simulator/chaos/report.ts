@@ -4,8 +4,8 @@ import { allKinds } from './plan.ts';
 import type { Offence } from './verdict.ts';
 
 /** Whether the promise held: nothing lost, doubled or out of order, nothing refused to the end, nothing stuck, and the model's bill accounted for. */
-export function isClean({ verdict, account, stuck }: ChaosResult): boolean {
-  return isBalanced(account) && verdict.lost.length + verdict.doubled.length + verdict.outOfOrder.length + verdict.notAccepted + stuck.length === 0;
+export function isClean({ verdict, account, stuck, afterRemoval }: ChaosResult): boolean {
+  return isBalanced(account) && verdict.lost.length + verdict.doubled.length + verdict.outOfOrder.length + verdict.notAccepted + stuck.length + afterRemoval.length === 0;
 }
 
 /** The result as a table, and below it each message that broke the promise. */
@@ -14,7 +14,7 @@ export function formatReport(result: ChaosResult): string {
   const rows: [string, string | number][] = [
     ['accepted', verdict.accepted], ['answered', verdict.answered], ['failed with a sentence', verdict.failed],
     ['undelivered, untold', verdict.undeliveredUntold.length], ['never accepted', verdict.notAccepted],
-    ['lost', verdict.lost.length], ['doubled', verdict.doubled.length], ['out of order', verdict.outOfOrder.length],
+    ['lost', verdict.lost.length], ['doubled', verdict.doubled.length], ['out of order', verdict.outOfOrder.length], ['sent to a removed person', result.afterRemoval.length],
     ['kills', Object.values(kills.done).reduce((sum, count) => sum + count, 0)],
     ...allKinds.map((kind): [string, string] => [`  ${kind}`, `${kills.done[kind] ?? 0}${kills.missed[kind] ? ` (${kills.missed[kind]} missed)` : ''}`]),
     ['requests billed', account.billed], ['  counted', account.counted], ['  not settled', account.unsettled],

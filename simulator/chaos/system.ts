@@ -21,6 +21,8 @@ import { createRedisTroubles } from './redis-troubles.ts';
 
 export type SystemOptions = {
   conversations: string[];
+  /** Somebody else who may write until `remove`. */
+  leaver: string;
   /** The conversations that Claude Code answers. */
   claude: string[];
   workers: number;
@@ -41,6 +43,8 @@ export type ChaosSystem = Running & {
   /** Where the fast agent keeps its transcripts. */
   transcripts: string;
   victims: Victims;
+  /** Takes the leaver from the list, with a new start of the relay. Resolves when it runs with the new list. */
+  remove(): Promise<void>;
   /** What the model has billed so far. */
   bill: readonly BillEntry[];
 };
@@ -48,7 +52,7 @@ export type ChaosSystem = Running & {
 const account = { accountSid: `AC${'7'.repeat(32)}`, authToken: 'chaos-auth-token', number: '+15550100000' };
 
 /** Runs the product's processes around a Twilio twin and, when somebody needs it, a scripted model. Leaves no process and no directory behind. */
-export async function runChaosSystem({ conversations, claude, workers, searchPath, stories, keep, log }: SystemOptions): Promise<ChaosSystem> {
+export async function runChaosSystem({ conversations, leaver, claude, workers, searchPath, stories, keep, log }: SystemOptions): Promise<ChaosSystem> {
   const releasers = createReleasers(log);
   try {
     const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-chaos-'));
@@ -63,7 +67,7 @@ export async function runChaosSystem({ conversations, claude, workers, searchPat
     const store = createRedisTroubles(`redis://127.0.0.1:${redisPort}`, path.join(dir, 'redis'), () => redis);
     releasers.add('troubles of Redis', async () => store.stop());
     const webhookUrl = `http://127.0.0.1:${relayPort}/webhook#rc=3&rp=5xx,ct,rt`;
-    const twin = await runTwin({ ...account, phones: conversations, webhookUrl, pace: { sentMs: 20, deliveredMs: 50, readMs: 0 } });
+    const twin = await runTwin({ ...account, phones: [...conversations, leaver], webhookUrl, pace: { sentMs: 20, deliveredMs: 50, readMs: 0 } });
     releasers.add('Twilio', () => twin.stop());
     const model = claude.length > 0 ? await runScriptedModel({ stories, quiet: true }) : undefined;
     if (model) releasers.add('model', () => model.stop());
@@ -73,11 +77,13 @@ export async function runChaosSystem({ conversations, claude, workers, searchPat
     const environment = {
       HOST: '127.0.0.1', PUBLIC_URL: `http://127.0.0.1:${relayPort}`, REDIS_URL: redisUrl, DATA_DIR: dataDir, STOP_SECONDS: '5',
       TWILIO_API_URL: twin.url, TWILIO_ACCOUNT_SID: account.accountSid, TWILIO_AUTH_TOKEN: account.authToken, TWILIO_WHATSAPP_NUMBER: account.number,
-      ALLOWED_SENDERS: conversations.join(','), CHAOS_CLAUDE: claude.join(','), ANTHROPIC_API_KEY: 'scripted', ...(model ? { ANTHROPIC_BASE_URL: model.url } : {}),
+      CHAOS_CLAUDE: claude.join(','), ANTHROPIC_API_KEY: 'scripted', ...(model ? { ANTHROPIC_BASE_URL: model.url } : {}),
     };
+    let allowed = [...conversations, leaver];
     const start = async (name: string, entry: string, port: number, more: Record<string, string>): Promise<Member> => {
-      const options = { entry, environment: { ...environment, ...more, PORT: String(port) }, searchPath, logFile: path.join(dir, 'logs', `${name}.log`) };
-      const member = await keepRunning(name, () => startProcess(options, port));
+      const options = { entry, searchPath, logFile: path.join(dir, 'logs', `${name}.log`) };
+      const environmentNow = (): Record<string, string> => ({ ...environment, ...more, ALLOWED_SENDERS: allowed.join(','), PORT: String(port) });
+      const member = await keepRunning(name, () => startProcess({ ...options, environment: environmentNow() }, port));
       releasers.add(name, () => member.stop());
       return member;
     };
@@ -86,8 +92,12 @@ export async function runChaosSystem({ conversations, claude, workers, searchPat
     for (let number = 1; number <= workers; number += 1) {
       crew.push(await start(`worker-${number}`, 'simulator/chaos/worker-main.ts', await freePort(0), { WORKER_ID: `${mark}${number}` }));
     }
+    const remove = async (): Promise<void> => {
+      allowed = conversations;
+      while (!(await relay.crash(0))) await new Promise((resolve) => setTimeout(resolve, 50));
+    };
     return {
-      dir, twin, redisUrl, webhookUrl, authToken: account.authToken, transcripts: path.join(dataDir, 'transcripts'),
+      dir, twin, remove, redisUrl, webhookUrl, authToken: account.authToken, transcripts: path.join(dataDir, 'transcripts'),
       victims: { redis, relay, workers: crew, store }, bill: model?.bill ?? [], stop: () => releasers.run(),
     };
   } catch (error) {
