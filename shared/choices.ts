@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cut } from './cut.ts';
+import { cut, cutLines } from './cut.ts';
 
 const Item = z.object({ id: z.string(), title: z.string(), description: z.string().optional() });
 export type ChoiceItem = z.infer<typeof Item>;
@@ -64,10 +64,10 @@ function distinctTitles(items: ChoiceItem[], length: number): string[] {
  */
 export function numberedText(text: string, choices: Choices): string {
   const body = text.trim();
-  if (choices.told && body !== '') return cutText(body, longestText);
+  if (choices.told && body !== '') return cutLines(body, longestText);
   if (body === '') return tails(choices).find((tail) => tail.length <= longestText) ?? shortestTail(choices);
   const tail = tails(choices).find((tail) => body.length + 2 + tail.length <= longestText) ?? shortestTail(choices);
-  return `${cutText(body, longestText - 2 - tail.length)}\n\n${tail}`;
+  return `${cutLines(body, longestText - 2 - tail.length)}\n\n${tail}`;
 }
 
 /** How many characters of a question's text certainly arrive whole, also when its choices have to be written out under it. */
@@ -89,10 +89,5 @@ function tails({ kind, items }: Choices): string[] {
 
 /** At most half of a message. */
 function shortestTail(choices: Choices): string {
-  return cutText(tails(choices).at(-1) ?? '', longestText / 2);
-}
-
-/** Like `cut`, and keeps the lines. */
-function cutText(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, Math.max(length - 1, 0)).replace(/[\uD800-\uDBFF]$/, '').trimEnd()}…`;
+  return cutLines(tails(choices).at(-1) ?? '', longestText / 2);
 }

@@ -7,6 +7,8 @@
 export const entryLua = `
   local function decode(raw)
     local ok, value = pcall(cjson.decode, raw)
+    -- Half an emoji, as an earlier version stored it, reads as U+FFFD.
+    if not ok then ok, value = pcall(cjson.decode, (string.gsub(raw, '\\\\u[dD][89a-fA-F]%x%x', '\\\\ufffd'))) end
     return ok and type(value) == 'table' and value or {}
   end
   local function textOf(value) return type(value) == 'string' and value or nil end

@@ -1,3 +1,4 @@
+import { head } from './cut.ts';
 /** The part of an error that may be logged or kept in a job: never the object itself, which can carry credentials or a message. */
 export type ErrorReport = { name: string; message: string; code?: string };
 
@@ -14,11 +15,11 @@ function withoutQuotation(message: string): string {
  * their errors, and Redis clients the whole command with the message text; neither passes this function, and what a message quotes does not either.
  */
 export function reportError(error: unknown): ErrorReport {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error).slice(0, 300) };
+  if (!(error instanceof Error)) return { name: 'Error', message: head(String(error), 300) };
   const code = 'code' in error && (typeof error.code === 'string' || typeof error.code === 'number') ? String(error.code) : undefined;
   // A library may throw an Error without a message, whatever its type says.
   const message: unknown = error.message;
-  const plain = typeof message === 'string' ? withoutQuotation(message).slice(0, 300) : error.name;
+  const plain = typeof message === 'string' ? head(withoutQuotation(message), 300) : error.name;
   return { name: error.name, message: plain, ...(code ? { code } : {}) };
 }
 

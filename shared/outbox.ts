@@ -4,6 +4,7 @@ import { buryLua } from './dead-letters.ts';
 import { entryLua } from './entry-lua.ts';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
+import { toJson } from './json.ts';
 import { keys, prefix } from './keys.ts';
 import type { MessageState } from './message.ts';
 import { insertLua } from './outbox-order.ts';
@@ -188,5 +189,5 @@ export function createOutbox(redis: Redis, deliveries: Deliveries, retentionDays
 }
 
 function asJson(value: object | undefined): string {
-  return value ? JSON.stringify(value) : '';
+  return value ? toJson(value) : '';
 }

@@ -1,3 +1,4 @@
+import { parseJson, wellFormedJson } from './json.ts';
 import type { Redis } from './redis.ts';
 
 /**
@@ -28,7 +29,20 @@ async function run(redis: Redis, script: Script, method: string, args: ScriptArg
   if (!(script.name in redis)) defineScript(redis, script);
   const run: unknown = Reflect.get(redis, method);
   if (typeof run !== 'function') throw new TypeError(`script ${script.name} is not registered`);
-  return await Reflect.apply(run, redis, args);
+  return await Reflect.apply(run, redis, args.map(toLua));
+}
+
+/**
+ * An argument as Lua takes it, whatever it was made of: text is well formed, and so is each string within a JSON text.
+ * cjson refuses the escape of a half of a surrogate pair, and a script that throws stops its conversation. Every script
+ * gets its arguments through here, also within a transaction. Bytes stay as they are.
+ */
+export function toLua(argument: ScriptArgument): ScriptArgument {
+  if (typeof argument !== 'string') return argument;
+  const text = argument.toWellFormed();
+  const repaired = /^[[{"]/.test(text) ? wellFormedJson(text) : text;
+  // What only looks like JSON is text, where a backslash is a backslash.
+  return repaired === text || parseJson(text) === undefined ? text : repaired;
 }
 
 /** A hash as a script returns it, each field followed by its value. */

@@ -1,5 +1,6 @@
 import type { IRedisClient, IRedisTransaction, Job } from 'bullmq';
 import type { Redis } from './redis.ts';
+import { toLua } from './script.ts';
 import type { Script, ScriptArgument } from './script.ts';
 
 /** A command, or a script of BullMQ's by its name, with its arguments. */
@@ -12,7 +13,7 @@ export type Outcome = [error: Error | null, reply: unknown];
  * A script as a call. It travels as text, not as a digest: a Redis that has forgotten the script would otherwise run the rest of the transaction alone.
  */
 export function callScript({ lua, keys }: Script, args: ScriptArgument[]): Call {
-  return ['eval', [lua, keys, ...args]];
+  return ['eval', [lua, keys, ...args.map(toLua)]];
 }
 
 /** What BullMQ does to add the job, as calls: whatever it hands to a transaction is only written down. */

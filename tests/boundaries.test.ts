@@ -137,3 +137,13 @@ test('no default exports, no file over 250 lines', () => {
   expect(everything.filter((source) => /^export default\b/m.test(source.text)).map((source) => source.file)).toEqual([]);
   expect(everything.filter((source) => source.text.split('\n').length > 251).map((source) => source.file)).toEqual([]);
 });
+
+test('a text for people is shortened by shared/cut.ts alone, which halves no emoji', () => {
+  const cutters = new Set(['shared/cut.ts', 'worker/shown-text.ts', 'worker/reply/cut.ts', 'worker/reply/cut-word.ts']);
+  // Addresses have no emoji.
+  for (const file of ['shared/phone-number.ts', 'shared/person-address.ts', 'worker/cost-words.ts']) cutters.add(file);
+  const sources = production.filter(({ file }) => !cutters.has(file) && !file.startsWith('deploy/'));
+  const lines = sources.flatMap(({ file, text }) => text.split('\n').map((line) => `${file}: ${line.trim()}`));
+  expect(lines.filter((line) => /\.(?:slice|substring|substr)\(0.*…/.test(line))).toEqual([]);
+  expect(lines.filter((line) => /\b(?:text|words|title|prompt|said|result|progress|description|message)\.(?:slice|substring|substr)\(0, /.test(line))).toEqual([]);
+});

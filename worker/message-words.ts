@@ -1,3 +1,4 @@
+import { cut } from '../shared/cut.ts';
 import { isFromPerson } from '../shared/message.ts';
 import type { Message } from '../shared/message.ts';
 
@@ -6,10 +7,10 @@ const longest = 60;
 
 /** What a message is called when the person is told of it: its beginning in quotation marks, or what it is. */
 export function quoteMessage(message: Message): string {
-  const text = message.text.replace(/^\/queue\s+/i, '').replaceAll(/\s+/g, ' ').trim();
+  const text = cut(message.text.replace(/^\/queue\s+/i, ''), longest);
   if (!isFromPerson(message)) return 'something scheduled';
   if (text === '') return message.media.length > 0 ? 'a file' : 'a message';
-  return `“${text.length > longest ? `${text.slice(0, longest - 1).trimEnd()}…` : text}”`;
+  return `“${text}”`;
 }
 
 /** What a stop says of the messages that it took back, with a blank before it; empty where there were none. */

@@ -1,3 +1,4 @@
+import { cut } from '../shared/cut.ts';
 import { isFromPerson } from '../shared/message.ts';
 import type { Message } from '../shared/message.ts';
 import type { Outbox } from '../shared/outbox.ts';
@@ -116,6 +117,6 @@ const mostQuoted = 300;
 
 /** What the person quotes is told to Claude, who does not see the chat. */
 function quotation(reply: Reply | undefined): string | undefined {
-  const quoted = reply?.text.replaceAll(/\s+/g, ' ').trim();
-  return quoted ? `[In reply to your message: “${quoted.length > mostQuoted ? `${quoted.slice(0, mostQuoted - 1)}…` : quoted}”]` : undefined;
+  const quoted = cut(reply?.text ?? '', mostQuoted);
+  return quoted === '' ? undefined : `[In reply to your message: “${quoted}”]`;
 }

@@ -25,7 +25,7 @@ export type ReadRequest = { schedule: Pick<Schedule, 'prompt' | 'timezone' | 'cr
 
 /** Reads a request. `known` is the person's time zone if they have said it; `now` is in ms since 1970. */
 export function readScheduleRequest({ prompt, when, inMinutes, cron, timezone }: ScheduleRequest, known: string | undefined, now: number): ReadRequest {
-  const text = prompt.trim();
+  const text = prompt.toWellFormed().trim();
   if (text === '') return { problem: 'The prompt is empty. Say what is to be done then.' };
   if (text.length > longestPrompt) return { problem: `The prompt has ${text.length} characters; ${longestPrompt} are the most.` };
   if ([when, inMinutes, cron].filter((value) => value !== undefined).length !== 1) return { problem: 'Give exactly one of when, in_minutes and cron.' };

@@ -86,7 +86,9 @@ export function endOf(text: string, room: number, lines: number): string {
 
 /** The grapheme cluster that holds the unit at an index. */
 function clusterAt(text: string, index: number): { start: number; end: number } {
-  const from = Math.max(index - longestCluster, 0);
+  const edge = Math.max(index - longestCluster, 0);
+  // An excerpt that began with half a character would end there, too.
+  const from = edge > 0 && /[\uDC00-\uDFFF]/.test(text.charAt(edge)) ? edge - 1 : edge;
   const near = new Intl.Segmenter().segment(text.slice(from, index + longestCluster));
   const found = near.containing(index - from);
   if (!found) return { start: index, end: index };

@@ -1,3 +1,4 @@
+import { cutLines } from '../shared/cut.ts';
 import type { AgentEvent } from './agent/agent.ts';
 import { asInProgress } from './participle.ts';
 
@@ -113,5 +114,5 @@ function withoutKeys(word: string): string {
 }
 
 function shorten(text: string): string {
-  return text.length > longest ? `${text.slice(0, longest - 1).trimEnd()}…` : text;
+  return cutLines(text, longest);
 }

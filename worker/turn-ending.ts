@@ -1,5 +1,6 @@
 import { UnrecoverableError } from 'bullmq';
 import type { Conversations } from '../shared/conversation.ts';
+import { cut } from '../shared/cut.ts';
 import { reportError } from '../shared/errors.ts';
 import { FencedError } from '../shared/inbox.ts';
 import type { Inbox } from '../shared/inbox.ts';
@@ -96,7 +97,7 @@ export async function settleStopped({ inbox, outbox }: EndingParts, { job, turn,
   const waiting = await inbox.read(conversation);
   const before = waiting.slice(0, waiting.findIndex(({ id }) => id === by.id));
   const ids = [...before, by, ...waiting.filter(({ id }) => taken.has(id))].map(({ id }) => id);
-  const doing = typeof job.progress === 'string' && job.progress !== '' ? ` I was at this: ${job.progress.slice(0, 200)}.` : '';
+  const doing = typeof job.progress === 'string' && job.progress !== '' ? ` I was at this: ${cut(job.progress, 200)}.` : '';
   const dropped = before.filter((message) => !taken.has(message.id));
   const more = dropped.length > mostQuoted ? ` and ${dropped.length - mostQuoted} more` : '';
   const also = dropped.length > 0 ? ` I leave this, too: ${dropped.slice(0, mostQuoted).map(quoteMessage).join(', ')}${more}.` : '';

@@ -1,3 +1,4 @@
+import { cut } from '../shared/cut.ts';
 import type { Outbox } from '../shared/outbox.ts';
 import type { TurnResult } from '../shared/queues.ts';
 import type { Sessions } from '../shared/sessions.ts';
@@ -48,7 +49,7 @@ export function createTurnEvents(parts: EventParts, { context, questions, handOv
 
   const onSession = async (id: string): Promise<void> => {
     const wanted = handOver.session();
-    await sessions.note(conversation, fence, { id, title: title.replaceAll(/\s+/g, ' ').trim().slice(0, 120), usedAt: Date.now() });
+    await sessions.note(conversation, fence, { id, title: cut(title, 120), usedAt: Date.now() });
     handOver.goOnWith(id);
     if (wanted !== undefined && wanted !== id && result.messages === 0) await say('lost', 'I could not find our earlier conversation any more, so this is a fresh start. Your files are still here.');
   };

@@ -1,3 +1,4 @@
+import { cut } from '../../shared/cut.ts';
 import type { Reply } from '../../shared/reply.ts';
 import { actionButton, adminPage } from './page.ts';
 import { html } from './html.ts';
@@ -86,7 +87,7 @@ function turnRow({ id, text, conversation, messages, state, at, tookMs, costUsd 
 }
 
 function titleLink(turn: string | undefined, text: string): Html {
-  const title = text.replaceAll(/\s+/g, ' ').trim().slice(0, 200) || '(no text)';
+  const title = cut(text, 200) || '(no text)';
   return turn === undefined ? html`<span class="text">${title}</span>` : html`<a class="text" href="/admin/turns/${encodeURIComponent(turn)}">${title}</a>`;
 }
 

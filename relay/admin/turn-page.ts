@@ -1,3 +1,4 @@
+import { cut } from '../../shared/cut.ts';
 import type { Reply } from '../../shared/reply.ts';
 import { actionButton, adminPage } from './page.ts';
 import { html } from './html.ts';
@@ -19,7 +20,7 @@ export function turnPage(story: TurnStory, { token, mayWrite, said }: { token: s
   const { id, state, messages, steps, replies, failure, retryable } = story;
   return adminPage(
     { title: 'Turn', path: '', token },
-    html`<div class="head"><h1>${messages[0]?.text.slice(0, 80) || 'A turn'}</h1><span class="soft small">${id}</span></div>
+    html`<div class="head"><h1>${cut(messages[0]?.text ?? '', 80) || 'A turn'}</h1><span class="soft small">${id}</span></div>
 ${said && html`<p class="said" role="status">${said}</p>`}
 ${failure && html`<section class="card"><header><h2>Why it failed</h2></header><p class="bad whole">${failure}</p></section>`}
 ${mayWrite && retryable.length > 0 && html`<div class="actions">${actionButton(`/admin/turns/${encodeURIComponent(id)}/retry`, token, `Try ${counted(retryable.length, 'message')} again`, 'main')}</div>`}

@@ -1,4 +1,5 @@
 import { Marked } from 'marked';
+import { head } from '../../shared/cut.ts';
 import { escapeHtml } from './document.ts';
 import { highlight } from './highlight.ts';
 import { sanitize } from './sanitize.ts';
@@ -76,5 +77,5 @@ function writeHtml(html: string): string {
 function shorten(title: string): string {
   const line = title.replaceAll(/\s+/g, ' ').trim();
   if (line.length <= longestTitle) return line;
-  return `${line.slice(0, longestTitle).replace(/\s+\S*$|[\ud800-\udbff]$/, '')}…`;
+  return `${head(line, longestTitle).replace(/\s+\S*$/, '')}…`;
 }

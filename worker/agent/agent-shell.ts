@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { head } from '../../shared/cut.ts';
 import { asAgent } from './agent-user.ts';
 import type { AgentUser, Command } from './agent-user.ts';
 
@@ -42,5 +43,5 @@ async function run({ command, args }: Command, input?: Buffer, timeout = patienc
     child.once('error', reject);
     child.once('close', resolve);
   });
-  return { code, output: Buffer.concat(output), said: Buffer.concat(said).toString('utf8').trim().slice(0, 300) };
+  return { code, output: Buffer.concat(output), said: head(Buffer.concat(said).toString('utf8').trim(), 300) };
 }

@@ -1,3 +1,4 @@
+import { cutLines } from '../../shared/cut.ts';
 /** What Claude is told about where it is, on top of Claude Code's own instructions. */
 export const instructions = `You are reached through Sidepocket: the person writes to you on WhatsApp from a phone, and you work on their own cloud computer.
 - Your final answer is sent to the chat by itself. Write it for a phone: short, plain, no long code unless asked for.
@@ -17,7 +18,7 @@ export const raisedNote = `${noteMark} You were interrupted while working, becau
 
 /** The same for a message that was broken off and has been overtaken by others since; `text` says which, in its first words. */
 export function overtakenNote(text: string): string {
-  return `${noteMark} You were interrupted while working on an earlier message of the person, which has no answer yet: “${text.slice(0, 200)}”. Check what is already done before you do anything again, then go on and answer that one.`;
+  return `${noteMark} You were interrupted while working on an earlier message of the person, which has no answer yet: “${cutLines(text, 200)}”. Check what is already done before you do anything again, then go on and answer that one.`;
 }
 
 /** Whether a text in the transcript is a note of ours and not the person's. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { HookCallback, HookInput, Options, SyncHookJSONOutput } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
-import { cut } from '../../shared/cut.ts';
+import { cut, cutLines } from '../../shared/cut.ts';
 import { asAgent } from './agent-user.ts';
 import type { AgentUser } from './agent-user.ts';
 import type { WorkspaceGrants } from './workspace-grants.ts';
@@ -84,7 +84,7 @@ function createCallback({ workspace, env, user, reader }: ProjectHookParts, prog
       return {};
     }
     if (ran.kind === 'failed') {
-      tell(`${named} failed, and I went on: ${ran.said.slice(0, 200)}`);
+      tell(`${named} failed, and I went on: ${cutLines(ran.said, 200)}`);
       return {};
     }
     return readHookResult(event, named, ran);
@@ -157,7 +157,7 @@ const Printed = z.object({
 /** Claude Code's protocol: 2 forbids, another code but 0 is an error that changes nothing, and what is printed is JSON or, at two events, words for Claude. */
 export function readHookResult(event: WorkspaceHookEvent, named: string, { code, output, said }: { code: number | null; output: string; said: string }): SyncHookJSONOutput {
   if (code === 2) return forbid(event, `${named} stopped this: ${said || output || 'it did not say why'}`);
-  if (code !== 0) return { systemMessage: `${named} failed with code ${code ?? 'none'}: ${said.slice(0, 500)}` };
+  if (code !== 0) return { systemMessage: `${named} failed with code ${code ?? 'none'}: ${cutLines(said, 500)}` };
   const printed = output.startsWith('{') ? Printed.safeParse(parseJson(output)).data : undefined;
   if (!printed) return event === 'SessionStart' || event === 'UserPromptSubmit' ? withContext(event, output) : {};
   const { decision, reason, stopReason, systemMessage, hookSpecificOutput } = printed;

@@ -1,5 +1,6 @@
 import type { SDKMessage, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
+import { cut, cutLines } from '../../shared/cut.ts';
 import { AgentFailure } from './agent.ts';
 import type { AgentEvent, FailureKind } from './agent.ts';
 import { savedPicture, takesPicture } from './saved-picture.ts';
@@ -38,13 +39,13 @@ export function createTranslator(): Translator {
     blocks = [];
     if (message.subtype !== 'success') {
       if (message.subtype === 'error_during_execution' && message.terminal_reason?.startsWith('aborted')) return { kind: 'interrupted' };
-      return { kind: 'failure', failure: new AgentFailure(kindOfEnd(message.terminal_reason) ?? 'broken', message.errors.join('; ').slice(0, 300) || message.subtype) };
+      return { kind: 'failure', failure: new AgentFailure(kindOfEnd(message.terminal_reason) ?? 'broken', cutLines(message.errors.join('; '), 300) || message.subtype) };
     }
     if (message.is_error) {
-      if (Refused.safeParse(message).success) return { kind: 'failure', failure: new AgentFailure('budget', message.result.slice(0, 300)) };
+      if (Refused.safeParse(message).success) return { kind: 'failure', failure: new AgentFailure('budget', cutLines(message.result, 300)) };
       const kind = limit ? 'usage-limit' : (kindOfEnd(message.terminal_reason) ?? failureKind(trouble, message.api_error_status ?? undefined));
       const resetsAt = limit?.resetsAt === undefined ? undefined : new Date(limit.resetsAt * 1000);
-      return { kind: 'failure', failure: new AgentFailure(kind, message.result.slice(0, 300), resetsAt) };
+      return { kind: 'failure', failure: new AgentFailure(kind, cutLines(message.result, 300), resetsAt) };
     }
     const uuids = message.user_message_uuids ?? (message.user_message_uuid ? [message.user_message_uuid] : []);
     const text = joinBlocks(answer.map((block) => block.text)) || message.result.trim();
@@ -136,13 +137,13 @@ function summarise(input: unknown): string {
   if (typeof input !== 'object' || input === null) return '';
   const entries = new Map(Object.entries(input));
   const telling = ['command', 'file_path', 'path', 'url', 'pattern', 'query', 'description', 'text'].map((name) => entries.get(name)).find((value) => typeof value === 'string');
-  return String(telling ?? '').replaceAll(/\s+/g, ' ').slice(0, 160);
+  return cut(String(telling ?? ''), 160);
 }
 
 /** Bash and Task ask the model for a few words about the call, for people to read. */
 function describe(input: unknown): { description?: string } {
   if (typeof input !== 'object' || input === null || !('description' in input) || typeof input.description !== 'string') return {};
-  const description = input.description.replaceAll(/\s+/g, ' ').trim().slice(0, 160);
+  const description = cut(input.description, 160);
   return description === '' ? {} : { description };
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { head } from '../../shared/cut.ts';
 import { findNamedFiles } from './named-files.ts';
 import type { NamedFile } from './named-files.ts';
 
@@ -175,5 +176,5 @@ const quote = (word: string): string => (/^[\w@%+=:,./$-]+$/.test(word) ? word :
 
 /** A name out of a file for a sentence: without what marks or hides, and short. */
 function plain(name: string): string {
-  return [...name.replaceAll(/[\p{Cc}\p{Cf}“”*`~\s]+/gu, ' ')].slice(0, 60).join('');
+  return head(name.replaceAll(/[\p{Cc}\p{Cf}“”*`~\s]+/gu, ' '), 60);
 }

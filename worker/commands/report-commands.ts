@@ -1,3 +1,4 @@
+import { cut } from '../../shared/cut.ts';
 import { dayOf, monthOf, totalUse } from '../../shared/spend.ts';
 import { costWords, dollars } from '../cost-words.ts';
 import { quoteMessage } from '../message-words.ts';
@@ -30,7 +31,7 @@ async function writeStatus({ inbox, conversations, spend, permissions, idleMinut
   const lines: string[] = [];
   if (busy) {
     const first = waiting.find(({ id }) => job.data.messages.some((taken) => taken.id === id));
-    const step = typeof job.progress === 'string' && job.progress !== '' ? `, now: ${job.progress.slice(0, 120)}` : '';
+    const step = typeof job.progress === 'string' && job.progress !== '' ? `, now: ${cut(job.progress, 120)}` : '';
     lines.push(`Working for ${durationInWords(Date.now() - startedAt)}${first ? ` on ${quoteMessage(first)}` : ''}${step}.`);
   } else lines.push('Nothing is running for you.');
   const later = waiting.filter(({ id }) => id !== message.id && !job.data.messages.some((taken) => taken.id === id));

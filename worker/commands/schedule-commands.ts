@@ -1,3 +1,4 @@
+import { cut } from '../../shared/cut.ts';
 import { scheduleLine, scheduleWords } from '../schedule-words.ts';
 import type { Command } from './command.ts';
 
@@ -25,7 +26,7 @@ export const scheduleCommands: Command[] = [
       }
       if (number === undefined) return 'Text “/schedules” for the list, or “/schedules cancel 2” to cancel number 2.';
       const cancelled = await schedules.cancel(message.conversation, Number(number));
-      return cancelled ? `Cancelled: ${scheduleWords(cancelled)}, “${cancelled.prompt.slice(0, 100)}”.` : `There is no schedule ${number}. Text “/schedules” for the list.`;
+      return cancelled ? `Cancelled: ${scheduleWords(cancelled)}, “${cut(cancelled.prompt, 100)}”.` : `There is no schedule ${number}. Text “/schedules” for the list.`;
     },
   },
 ];

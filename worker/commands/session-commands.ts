@@ -1,3 +1,4 @@
+import { cut } from '../../shared/cut.ts';
 import type { Session } from '../../shared/sessions.ts';
 import { agoInWords } from '../ago.ts';
 import type { Command, CommandAnswer } from './command.ts';
@@ -37,7 +38,7 @@ export const sessionCommands: Command[] = [
       const all = await sessions.list(conversation, listed);
       const wanted = argument.replace(/^#/, '');
       const found = all.find(({ id }) => id === wanted) ?? (/^\d{1,2}$/.test(wanted) ? all[Number(wanted) - 1] : undefined);
-      if (!found) return wanted === '' ? 'Which one? /sessions lists them.' : `There is no conversation ${wanted.slice(0, 40)}. /sessions lists them.`;
+      if (!found) return wanted === '' ? 'Which one? /sessions lists them.' : `There is no conversation ${cut(wanted, 40)}. /sessions lists them.`;
       await conversations.write(conversation, fence, { session: found.id });
       return `Back in “${shorten(found.title, 80)}”.`;
     },
@@ -50,6 +51,5 @@ function asItem({ id, title, usedAt }: Session): { id: string; title: string; de
 }
 
 function shorten(text: string, most: number): string {
-  const line = text.replaceAll(/\s+/g, ' ').trim() || 'without a title';
-  return line.length > most ? `${line.slice(0, most - 1).trimEnd()}…` : line;
+  return cut(text, most) || 'without a title';
 }

@@ -1,3 +1,4 @@
+import { head } from '../../shared/cut.ts';
 /** A recording. `name` has the ending of its kind, `type` is its media type. */
 export type Sound = { bytes: Buffer; name: string; type: string };
 
@@ -19,7 +20,7 @@ const longestText = 100_000;
 
 /** The text as it goes on. Throws TranscribeProblem when there is none. */
 export function checkTranscript(text: string): string {
-  const plain = text.replaceAll(/\s+/g, ' ').trim().slice(0, longestText);
+  const plain = head(text.replaceAll(/\s+/g, ' ').trim(), longestText);
   // Whisper writes this where nobody speaks.
   if (plain === '' || plain === '[BLANK_AUDIO]') throw new TranscribeProblem('there are no words in it');
   return plain;

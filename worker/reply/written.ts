@@ -1,3 +1,5 @@
+import { head } from '../../shared/cut.ts';
+import { cutPieces } from '../shown-text.ts';
 import { chunk, messageLimit } from './chunk.ts';
 import { format } from './format.ts';
 
@@ -19,8 +21,8 @@ export function writeText(markdown: string): Written {
 
 /** The same without reading the Markdown: for a text that cannot be read in time. */
 export function writeAsItIs(markdown: string): Written {
-  const parts = Array.from({ length: Math.ceil(markdown.length / messageLimit) }, (_, index) => markdown.slice(index * messageLimit, (index + 1) * messageLimit)).filter((part) => part.trim() !== '');
-  return { parts, opening: `${markdown.slice(0, messageLimit - ellipsis.length)}${ellipsis}`, minutes: Math.max(Math.round(markdown.length / 6 / wordsAMinute), 1), asItIs: true };
+  const parts = cutPieces(markdown, messageLimit).filter((part) => part.trim() !== '');
+  return { parts, opening: `${head(markdown, messageLimit - ellipsis.length)}${ellipsis}`, minutes: Math.max(Math.round(markdown.length / 6 / wordsAMinute), 1), asItIs: true };
 }
 
 const ellipsis = ' …';
