@@ -44,6 +44,7 @@ function toRegistry(now: Standing): Registry {
   const requests = new Gauge({ name: 'sidepocket_model_requests', help: 'Requests to the model: answered in UTC’s day, of it not settled, and under way', labelNames: ['state'], registers });
   const waiting = new Gauge({ name: 'sidepocket_messages_waiting', help: 'Messages that have no answer yet', registers });
   const awake = new Gauge({ name: 'sidepocket_vm_awake', help: '1 while a worker shows signs of life', registers });
+  const memory = new Gauge({ name: 'sidepocket_redis_memory_bytes', help: "Redis's memory: used, and the most it may use (0: no limit)", labelNames: ['kind'], registers });
   for (const [state, count] of Object.entries(now.turns)) turns.set({ state }, count);
   for (const [status, count] of Object.entries(now.replies)) replies.inc({ status }, count);
   for (const [code, count] of Object.entries(now.failures)) failures.inc({ code }, count);
@@ -57,5 +58,9 @@ function toRegistry(now: Standing): Registry {
   requests.set({ state: 'open' }, now.modelRequestsOpen);
   waiting.set(now.messagesWaiting);
   awake.set(now.isAwake ? 1 : 0);
+  if (now.memory) {
+    memory.set({ kind: 'used' }, now.memory.usedBytes);
+    memory.set({ kind: 'most' }, now.memory.mostBytes);
+  }
   return registry;
 }

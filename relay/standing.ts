@@ -1,5 +1,6 @@
 import { keys } from '../shared/keys.ts';
 import type { Turns } from '../shared/queues.ts';
+import type { MemoryUse, RedisMemory } from '../shared/redis-memory.ts';
 import type { Redis } from '../shared/redis.ts';
 import { readReplyCounts } from '../shared/reply-counts.ts';
 import { dayOf, total, totalUse } from '../shared/spend.ts';
@@ -18,13 +19,17 @@ export type Standing = {
   modelRequestsOpen: number;
   messagesWaiting: number;
   isAwake: boolean;
+  /** Undefined when Redis does not tell. */
+  memory: MemoryUse | undefined;
 };
 
+export type StandingDeps = { redis: Redis; turns: Turns; spend: Spend; memory: RedisMemory };
+
 /** Reads it. Throws when Redis is away. */
-export async function readStanding(redis: Redis, turns: Turns, spend: Spend, now: number): Promise<Standing> {
-  const [states, counts, spending, waiting, awake, use, open] = await Promise.all([
+export async function readStanding({ redis, turns, spend, memory }: StandingDeps, now: number): Promise<Standing> {
+  const [states, counts, spending, waiting, awake, use, open, memoryUse] = await Promise.all([
     turns.queue.getJobCounts('waiting', 'active', 'delayed', 'failed', 'completed'), readReplyCounts(redis), spend.read(dayOf(now)), createVmState(redis).waiting(), redis.exists(keys.heartbeat),
-    spend.use(dayOf(now)), redis.hlen(keys.modelOpen),
+    spend.use(dayOf(now)), redis.hlen(keys.modelOpen), memory.read(),
   ]);
   return {
     turns: states,
@@ -35,5 +40,6 @@ export async function readStanding(redis: Redis, turns: Turns, spend: Spend, now
     use: totalUse(use), modelRequestsOpen: open,
     messagesWaiting: waiting.messages,
     isAwake: awake === 1,
+    memory: memoryUse,
   };
 }

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { keys, prefix } from './keys.ts';
+import { createRedisMemory } from './redis-memory.ts';
+import type { RedisMemory } from './redis-memory.ts';
 import type { Redis } from './redis.ts';
 import { runScript } from './script.ts';
 import type { Script } from './script.ts';
@@ -12,6 +14,11 @@ export class FileStoreFullError extends Error {
   override name = 'FileStoreFullError';
 }
 
+/** Thrown when Redis itself has no room for new files: what is left of it is for messages. */
+export class MemoryFullError extends Error {
+  override name = 'MemoryFullError';
+}
+
 /**
  * Files on their way to the person, kept in Redis so that the relay can hand them to Twilio while the worker sleeps. A token is 192
  * random bits; with it the file can be read until it expires.
@@ -19,7 +26,7 @@ export class FileStoreFullError extends Error {
 export type FileStore = {
   /**
    * Stores a file of a conversation. Where its share is used up, files older than four hours make room: those that were fetched, its own before
-   * others', then its own that were not. Throws FileStoreFullError when that is not enough: Redis itself must never fill up.
+   * others', then its own that were not. Throws FileStoreFullError when that is not enough, and MemoryFullError when Redis itself is 70 % full.
    */
   put(bytes: Uint8Array, about: { type: string; name: string }, owner: string): Promise<StoredFile>;
   /** What is known of a file; undefined when it never was, has expired or has made room for another. */
@@ -100,9 +107,10 @@ const fetchedScript: Script = {
 };
 
 /** `capBytes` bounds the total of all files kept. */
-export function createFileStore(redis: Redis, capBytes: number = fileCap, now: () => number = Date.now): FileStore {
+export function createFileStore(redis: Redis, capBytes: number = fileCap, now: () => number = Date.now, memory: RedisMemory = createRedisMemory(redis)): FileStore {
   return {
     async put(bytes, { type, name }, owner) {
+      if (!(await memory.hasRoom())) throw new MemoryFullError('Redis is nearly full: it takes no new files');
       const token = randomBytes(24).toString('base64url');
       const file = { token, type, name, size: bytes.byteLength };
       const expiry = now() + lifetime * 1000;

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { keys } from './keys.ts';
 import { isPageToken, pageId, readPageAddress, signPageAddress } from './page-address.ts';
+import { createRedisMemory } from './redis-memory.ts';
+import type { RedisMemory } from './redis-memory.ts';
 import type { Redis } from './redis.ts';
 import { retentionSeconds, usualRetentionDays } from './retention.ts';
 import { runScript } from './script.ts';
@@ -15,13 +17,13 @@ export type Page = { markdown: string; written: Date; expires: Date; grows?: tru
  */
 export type PageStore = {
   /**
-   * Keeps the page of an answer and returns its token; undefined when the page is too large, or when the pages kept leave no room for another. It may be said again: the
+   * Keeps the page of an answer and returns its token; undefined when the page is too large, when the pages kept leave no room for another, or when Redis is 70 % full. It may be said again: the
    * first page of an answer stays as it is, and so does its token.
    */
   put(answer: string, markdown: string): Promise<string | undefined>;
   /**
    * Adds an entry to the page of `id`, which is made with the first one, and returns the page's token; undefined when the page, or all pages together,
-   * have no room for it. The same entry is added once, however often it is said.
+   * or Redis as a whole, have no room for it. The same entry is added once, however often it is said.
    */
   append(id: string, entry: string, markdown: string): Promise<string | undefined>;
   /** The page; undefined when the token is not one of ours or has expired. */
@@ -86,7 +88,9 @@ const appendScript: Script = {
 const separator = '\n\n---\n\n';
 
 /** Pages are kept for `retentionDays`. */
-export function createPageStore(redis: Redis, retentionDays: number = usualRetentionDays, caps: PageCaps = pageCaps, now: () => number = Date.now): PageStore {
+export function createPageStore(redis: Redis, retentionDays: number = usualRetentionDays, caps: PageCaps = pageCaps, now: () => number = Date.now, memory: RedisMemory = createRedisMemory(redis)): PageStore {
+  /** A page that is kept already is not refused. */
+  const mayKeep = async (id: string): Promise<boolean> => (await memory.hasRoom()) || (await redis.exists(keys.page(id))) === 1;
   const expiryFrom = (at: number): number => (Math.floor(at / 1000) + retentionSeconds(retentionDays)) * 1000;
   return {
     // Not fenced: a page is made of its answer alone, and nobody has its token until a fenced step puts it into the outbox.
@@ -95,6 +99,7 @@ export function createPageStore(redis: Redis, retentionDays: number = usualReten
       if (size > caps.page) return undefined;
       const secret = await makeSecret(redis);
       const id = pageId(secret, answer);
+      if (!(await mayKeep(id))) return undefined;
       const kept = await runScript(redis, putScript, [keys.page(id), keys.pages, keys.pageSizes, id, markdown, size, now(), expiryFrom(now()), caps.total]);
       return typeof kept === 'string' ? signPageAddress(secret, { id, expires: Number(kept) }) : undefined;
     },
@@ -102,6 +107,7 @@ export function createPageStore(redis: Redis, retentionDays: number = usualReten
       const text = `${markdown}${separator}`;
       const secret = await makeSecret(redis);
       const id = pageId(secret, name);
+      if (!(await mayKeep(id))) return undefined;
       const kept = await runScript(redis, appendScript, [
         keys.page(id), keys.pages, keys.pageSizes, keys.pageEntries(id), id, entry, text, Buffer.byteLength(text), now(), expiryFrom(now()), caps.page, caps.total,
       ]);

@@ -10,21 +10,24 @@ import type { Script } from './script.ts';
 /** So many conversations are looked at in one step: Redis serves nobody else meanwhile. */
 const batch = 500;
 
-/** A box with something in it and no job that would empty it. A job's name under the deduplication key counts only while the job is there. */
+/** Lua that finds a box with something in it and no job that would empty it. A job's name under the deduplication key counts only while the job is there. */
+export const isStrandedLua = `
+  local function isStranded(prefix, queue, box, conversation)
+    if redis.call('LLEN', prefix .. ':' .. box .. ':' .. conversation) == 0 then return false end
+    local job = redis.call('GET', prefix .. ':' .. queue .. ':de:' .. conversation)
+    return not job or redis.call('EXISTS', prefix .. ':' .. queue .. ':' .. job) == 0
+  end`;
+
 const strandedScript: Script = {
   name: 'sidepocketStranded',
   keys: 0,
   // ARGV: prefix, conversations… Returns those that want a turn, and those that want a delivery. An earlier version kept all conversations in one set, and no others.
   lua: `${boxesLua}
+    ${isStrandedLua}
     local turns, deliveries = {}, {}
-    local function look(list, queue, box, conversation)
-      if redis.call('LLEN', ARGV[1] .. ':' .. box .. ':' .. conversation) == 0 then return end
-      local job = redis.call('GET', ARGV[1] .. ':' .. queue .. ':de:' .. conversation)
-      if not job or redis.call('EXISTS', ARGV[1] .. ':' .. queue .. ':' .. job) == 0 then list[#list + 1] = conversation end
-    end
     for i = 2, #ARGV do
-      look(turns, 'turns', 'inbox', ARGV[i])
-      look(deliveries, 'deliveries', 'outbox', ARGV[i])
+      if isStranded(ARGV[1], 'turns', 'inbox', ARGV[i]) then turns[#turns + 1] = ARGV[i] end
+      if isStranded(ARGV[1], 'deliveries', 'outbox', ARGV[i]) then deliveries[#deliveries + 1] = ARGV[i] end
       if redis.call('EXISTS', ARGV[1] .. ':parked:' .. ARGV[i]) == 1 then redis.call('SADD', ARGV[1] .. ':parking', ARGV[i]) end
       if redis.call('HEXISTS', ARGV[1] .. ':conversation:' .. ARGV[i], 'failed') == 1 then redis.call('SADD', ARGV[1] .. ':given-up', ARGV[i]) end
       leave(ARGV[1] .. ':inbox:' .. ARGV[i])

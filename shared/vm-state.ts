@@ -19,9 +19,10 @@ export type VmState = {
   need(now: number): Promise<Need>;
   /**
    * The decision to fall asleep, in one atomic step: with nothing to do the sign of life is withdrawn and `asleep` is written, else nothing changes. A message that is accepted
-   * before it keeps the worker; one that is accepted after it finds no sign of life and wakes. A job that is due within `soonMs` is something to do.
+   * before it keeps the worker; one that is accepted after it finds no sign of life and wakes. A job that is due within `soonMs` is something to do. What keeps it awake without
+   * a job, which no queue would ever work, is named to `onStranded`, as often as it is found.
    */
-  fallAsleep(worker: string, now: number, soonMs: number): Promise<boolean>;
+  fallAsleep(worker: string, now: number, soonMs: number, onStranded?: (conversations: string[]) => Promise<void>): Promise<boolean>;
   /** Conversations with messages that wait for an answer, all or those `among` these, and how many messages that are. */
   waiting(among?: string[]): Promise<{ conversations: string[]; messages: number }>;
   /** Notes how long a wake took (ms); `usualWake` is the median of the last ones, undefined before the first. */
@@ -41,6 +42,7 @@ const lookLua = `${boxesLua}
       if not nextDue or due < nextDue then nextDue = due end
     end
   end
+  local idle = {}
   -- An inbox whose conversation has a turn is that queue's affair: a turn may be put off for hours. Where a queue has work, no box need be looked into.
   local function lookAtBoxes(prefix, conversations)
     if work then return end
@@ -50,7 +52,8 @@ const lookLua = `${boxesLua}
       if not waits and not sends then leave(prefix .. ':inbox:' .. conversation) end
       if sends or waits and redis.call('EXISTS', prefix .. ':turns:de:' .. conversation) == 0 then
         work = true
-        return
+        idle[#idle + 1] = conversation
+        if #idle == 100 then return end
       end
     end
   end`;
@@ -72,11 +75,11 @@ const fallAsleepScript: Script = {
   lua: `${lookLua}
     for i = 5, #ARGV do look(ARGV[1] .. ':' .. ARGV[i] .. ':', tonumber(ARGV[2]) + tonumber(ARGV[3])) end
     lookAtBoxes(ARGV[1], KEYS[2])
-    if work then return 0 end
+    if work then return idle end
     redis.call('DEL', KEYS[1], KEYS[4])
     redis.call('HSET', KEYS[3], 'state', 'asleep', 'since', ARGV[2], 'nextDue', nextDue and tostring(nextDue) or '')
     redis.call('PUBLISH', ARGV[4], cjson.encode({ kind = 'asleep', nextDue = nextDue or 0 }))
-    return 1`,
+    return 'asleep'`,
 };
 
 const waitingScript: Script = {
@@ -103,8 +106,12 @@ export function createVmState(redis: Redis): VmState {
       const [work, heartbeatMs, nextDue] = Waking.parse(await runScript(redis, needScript, [keys.heartbeat, keys.conversations, prefix, now, ...queueNames]));
       return { work: work === 1, heartbeatMs, nextDue: nextDue ? Number(nextDue) : undefined };
     },
-    async fallAsleep(worker, now, soonMs) {
-      return (await runScript(redis, fallAsleepScript, [keys.heartbeat, keys.conversations, keys.vm, keys.lease(worker), prefix, now, soonMs, keys.control, ...queueNames])) === 1;
+    async fallAsleep(worker, now, soonMs, onStranded) {
+      const found = await runScript(redis, fallAsleepScript, [keys.heartbeat, keys.conversations, keys.vm, keys.lease(worker), prefix, now, soonMs, keys.control, ...queueNames]);
+      if (found === 'asleep') return true;
+      const idle = z.array(z.string()).parse(found);
+      if (idle.length > 0) await onStranded?.(idle);
+      return false;
     },
     async waiting(among) {
       const [conversations, messages] = Waiting.parse(await runScript(redis, waitingScript, [keys.conversations, keys.inbox(''), among ? JSON.stringify(among) : '']));

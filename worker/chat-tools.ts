@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { FileStoreFullError } from '../shared/file-store.ts';
+import { FileStoreFullError, MemoryFullError } from '../shared/file-store.ts';
 import type { FileStore, StoredFile } from '../shared/file-store.ts';
 import type { Fence } from '../shared/inbox.ts';
 import { FencedError } from '../shared/inbox.ts';
@@ -61,7 +61,7 @@ export function createChatTools(parts: ChatToolParts): SendTools {
   /** Puts what the quota leaves over onto the turn's page, whose address the person gets once. Returns what the model hears. */
   const addToPage = async (entry: string, markdown: string): Promise<string> => {
     const token = await parts.pages.append(`${turn}.rest`, entry, markdown);
-    if (token === undefined) return 'Not sent: this turn has sent too much already, and the page for the rest is full. Say what matters in your answer.';
+    if (token === undefined) return 'Not sent: this turn has sent too much already, and there is no room on a page for the rest. Say what matters in your answer.';
     const id = `${turn}.rest`;
     if (!(await outbox.has(id))) await say([{ id, text: `That is a lot of messages. I collect the rest on one page, which grows while I work:\n${parts.publicUrl}/page/${token}` }]);
     return 'This turn has sent as many messages as it may, so this went to a page that the person has a link to. Send nothing more; say what matters in your answer.';
@@ -102,6 +102,7 @@ export function createChatTools(parts: ChatToolParts): SendTools {
       if (error instanceof FencedError) return 'This turn was taken over by another worker. Stop working now.';
       if (error instanceof FileProblem) return fileSentences[error.kind](error.file);
       if (error instanceof FileStoreFullError) return 'Not sent: the room for this person’s files is used up. It is free again at most four hours after they were sent. Tell the person, or make the file smaller.';
+      if (error instanceof MemoryFullError) return 'Not sent: the memory for messages and files is nearly full, so no new file can be kept at the moment. Tell the person so; text still arrives.';
       return `It could not be sent: ${reportError(error).message}`;
     }
   };

@@ -1,10 +1,13 @@
+import { z } from 'zod';
 import { keys, prefix } from '../shared/keys.ts';
 import type { Log } from '../shared/log.ts';
 import type { QueueName } from '../shared/queues.ts';
 import { queueNames } from '../shared/vm-state.ts';
 import type { Redis } from '../shared/redis.ts';
+import type { MemoryUse } from '../shared/redis-memory.ts';
 import { runScript } from '../shared/script.ts';
 import type { Script } from '../shared/script.ts';
+import { isStrandedLua } from '../shared/sweep.ts';
 
 /** How often the lease is renewed and how long it holds (ms). */
 export type LeaseTimes = { renewMs: number; holdMs: number };
@@ -33,12 +36,14 @@ const unheardMs = 2000;
  * the one that holds its worker's lease, or when it is this one and knows nothing of it (a connection can break between Redis's step and its reply); its lock is removed and it is marked as stalled, which is where BullMQ's own recovery takes over.
  * A worker that hangs with an open connection swallows the marker by which BullMQ wakes the others: at the first renewal it is fed one, and whenever
  * jobs wait without a marker a new one is set. The first renewal also ends the wake that brought this worker about, should the relay have died over it.
+ * Each renewal looks at some conversations in turn, so that what waits without a job is found however it came about, and at Redis's memory, which some servers do not tell a script.
  */
 const renewScript: Script = {
   name: 'sidepocketRenew',
-  keys: 4,
-  // KEYS: lease, boots, heartbeat, waking. ARGV: worker, boot, hold (ms), prefix, now (ms), control channel at the first renewal, running jobs as JSON, unheard (ms), queues…
-  lua: `
+  keys: 5,
+  // KEYS: lease, boots, heartbeat, waking, conversations. ARGV: worker, boot, hold (ms), prefix, now (ms), control channel at the first renewal, running jobs as JSON, unheard (ms),
+  // where to go on among the conversations, how many to look at, queues…
+  lua: `${isStrandedLua}
     local newest = redis.call('GET', KEYS[2])
     if newest and tonumber(newest) > tonumber(ARGV[2]) then return { 'fenced' } end
     redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
@@ -49,7 +54,7 @@ const renewScript: Script = {
     end
     local freed, running = {}, {}
     for _, id in ipairs(cjson.decode(ARGV[7])) do running[id] = true end
-    for i = 9, #ARGV do
+    for i = 11, #ARGV do
       local base, count = ARGV[4] .. ':' .. ARGV[i] .. ':', 0
       for _, id in ipairs(redis.call('LRANGE', base .. 'active', 0, -1)) do
         local worker, boot = string.match(redis.call('HGET', base .. id, 'pb') or '', '^(.*)#(%d+)$')
@@ -67,10 +72,24 @@ const renewScript: Script = {
       local due = redis.call('ZRANGE', base .. 'delayed', 0, 0, 'WITHSCORES')[2]
       local waits = redis.call('LLEN', base .. 'wait') > 0 or (due and tonumber(due) / 0x1000 <= tonumber(ARGV[5]))
       if ARGV[6] ~= '' or (waits and redis.call('EXISTS', base .. 'marker') == 0) then redis.call('ZADD', base .. 'marker', 0, '0') end
-      freed[#freed + 1] = ARGV[i] .. '=' .. count
+      if count > 0 then freed[#freed + 1] = ARGV[i] end
     end
-    return freed`,
+    local told, info = pcall(redis.call, 'INFO', 'memory')
+    local used, most = string.match(told and info or '', 'used_memory:(%d+)'), string.match(told and info or '', '\\nmaxmemory:(%d+)')
+    local found, stranded = redis.call('SSCAN', KEYS[5], ARGV[9], 'COUNT', ARGV[10]), {}
+    for _, conversation in ipairs(found[2]) do
+      if isStranded(ARGV[4], 'turns', 'inbox', conversation) or isStranded(ARGV[4], 'deliveries', 'outbox', conversation) then stranded[#stranded + 1] = conversation end
+    end
+    return { 'renewed', freed, found[1], stranded, used or '', most or '0' }`,
 };
+
+const Renewal = z.union([
+  z.tuple([z.literal('fenced')]),
+  z.tuple([z.literal('renewed'), z.array(z.enum(queueNames)), z.string(), z.array(z.string()), z.string(), z.coerce.number()]),
+]);
+
+/** How many conversations a renewal looks at: with 20,000 of them all are seen in half an hour. */
+const lookedAt = 200;
 
 /** Takes back what is this boot's; a newer one may have begun while this one ended. A relay that counts on the sign of life hears that it is gone. */
 const endScript: Script = {
@@ -96,6 +115,10 @@ export type LeaseParts = {
   running: () => Iterable<string>;
   /** Lets BullMQ put the jobs marked as stalled back to the head of the queue. */
   recover: (queue: QueueName) => Promise<void>;
+  /** Gives jobs to conversations in which something waits without one. */
+  onStranded: (conversations: string[]) => Promise<void>;
+  /** Hears how much memory Redis uses. */
+  onMemory: (use: MemoryUse) => void;
   /** Called once, when a newer boot of this worker has taken over. */
   onFenced: () => void;
   log: Log;
@@ -112,29 +135,37 @@ export function ownerOf(worker: string, boot: number): string {
 }
 
 /** The lease of a boot that was counted. It is taken by the first `renew`. */
-export function createLease({ redis, worker, boot, times, running, recover, onFenced, log }: LeaseParts): Lease {
+export function createLease({ redis, worker, boot, times, running, recover, onStranded, onMemory, onFenced, log }: LeaseParts): Lease {
   let timer: NodeJS.Timeout | undefined;
   let fenced = false;
   let first = true;
   let renewedAt = 0;
+  let cursor = '0';
 
   const renew = async (): Promise<void> => {
     renewedAt = Date.now();
-    const freed = await runScript(redis, renewScript, [keys.lease(worker), keys.boots(worker), keys.heartbeat, keys.waking, worker, boot, times.holdMs, prefix, Date.now(), first ? keys.control : '', JSON.stringify([...running()]), unheardMs, ...queueNames]);
+    const where = [keys.lease(worker), keys.boots(worker), keys.heartbeat, keys.waking, keys.conversations];
+    const found = await runScript(redis, renewScript, [
+      ...where, worker, boot, times.holdMs, prefix, Date.now(), first ? keys.control : '', JSON.stringify([...running()]), unheardMs, cursor, lookedAt, ...queueNames,
+    ]);
+    const renewal = Renewal.parse(found);
     first = false;
-    if (!Array.isArray(freed) || fenced) return;
-    if (freed[0] === 'fenced') {
+    if (fenced) return;
+    if (renewal[0] === 'fenced') {
       fenced = true;
       clearInterval(timer);
       log.error({ worker, boot }, 'a newer boot of this worker has taken over');
       onFenced();
       return;
     }
-    for (const name of queueNames) {
-      if (freed.includes(`${name}=0`)) continue;
+    const [, freed, next, stranded, used, most] = renewal;
+    cursor = next;
+    if (used !== '') onMemory({ usedBytes: Number(used), mostBytes: most });
+    for (const name of freed) {
       log.warn({ queue: name }, 'taking up the work of a worker that is gone');
       await recover(name);
     }
+    if (stranded.length > 0) await onStranded(stranded);
   };
 
   const renewSafely = (): void => void renew().catch((error: unknown) => log.warn({ err: error }, 'the lease was not renewed'));

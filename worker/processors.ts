@@ -14,6 +14,7 @@ import { createOutbox } from '../shared/outbox.ts';
 import { createPace } from '../shared/pace.ts';
 import { createPageStore } from '../shared/page-store.ts';
 import type { Deliveries, QueueName, Turns } from '../shared/queues.ts';
+import type { RedisMemory } from '../shared/redis-memory.ts';
 import type { Redis } from '../shared/redis.ts';
 import type { Schedules } from '../shared/schedules.ts';
 import { createScheduleRuns } from '../shared/schedule-runs.ts';
@@ -44,6 +45,7 @@ export type ProcessorParts = {
   config: WorkerConfig;
   parts: WorkerParts;
   redis: Redis;
+  memory: RedisMemory;
   turns: Turns;
   deliveries: Deliveries;
   schedules: Schedules;
@@ -55,12 +57,12 @@ export type ProcessorParts = {
 };
 
 /** What works each queue's jobs. */
-export function createProcessors({ messenger, config, parts, redis, turns, deliveries, schedules, agent, claims, arrivals, reader, log }: ProcessorParts): Record<QueueName, Processor> {
+export function createProcessors({ messenger, config, parts, redis, memory, turns, deliveries, schedules, agent, claims, arrivals, reader, log }: ProcessorParts): Record<QueueName, Processor> {
   const days = config.RETENTION_DAYS;
   const outbox = createOutbox(redis, deliveries, days);
   const scheduleLimits = { minutesApart: config.SCHEDULE_MINUTES_APART, runsPerDay: config.SCHEDULE_RUNS_PER_DAY };
   const ledger = createLedger(redis, () => new Date(), days);
-  const pages = createPageStore(redis, days);
+  const pages = createPageStore(redis, days, undefined, undefined, memory);
   const allowed = createAllowed(redis);
   const setAside = createSetAside(redis, turns, deliveries, schedules);
   const tellOwner = createTellOwner({ redis, outbox, log });
@@ -74,7 +76,7 @@ export function createProcessors({ messenger, config, parts, redis, turns, deliv
   });
   const processTurn = createTurnProcessor({
     agent, arrivals, allowed, setAside, onSetAside, outbox, ledger, schedules, reader, log,
-    readOpening: createReadOpening(redis), inbox: createInbox(redis), conversations: createConversations(redis), files: createFileStore(redis),
+    readOpening: createReadOpening(redis), inbox: createInbox(redis), conversations: createConversations(redis), files: createFileStore(redis, undefined, undefined, memory),
     agentFiles: createAgentFiles(parts.user), workspaces: createWorkspaceReader(parts.user), sessions: createSessions(redis), spend: createSpend(redis),
     dataDir: config.DATA_DIR, publicUrl: config.PUBLIC_URL, silence: parts.silence,
     permissions: config.PERMISSIONS, answerMs: config.ANSWER_MINUTES * 60_000, budgets: { turnUsd: config.BUDGET_USD_PER_TURN, dayUsd: config.BUDGET_USD_PER_DAY },

@@ -9,6 +9,8 @@ export type Resweep = {
   onFailed(conversation: string): void;
   /** A job of the conversation went well: the next failure is the first again. */
   onDone(conversation: string): void;
+  /** Whether a sweep of it is due: until then it is left alone. */
+  isPending(conversation: string): boolean;
   stop(): void;
 };
 
@@ -42,6 +44,7 @@ export function createResweep({ sweep, after = afterTime, log }: ResweepParts): 
   return {
     onFailed,
     onDone: (conversation) => void failures.delete(conversation),
+    isPending: (conversation) => pending.has(conversation),
     stop() {
       for (const cancel of pending.values()) cancel();
       pending.clear();

@@ -11,6 +11,7 @@ import { createDeliveries, createTurns } from '../shared/queues.ts';
 import type { QueueName } from '../shared/queues.ts';
 import type { Redis } from '../shared/redis.ts';
 import { checkRedis } from '../shared/redis-check.ts';
+import { createRedisMemory, warnOfPressure } from '../shared/redis-memory.ts';
 import { createSchedules } from '../shared/schedules.ts';
 import { traceMessenger } from '../shared/traced-messenger.ts';
 import { untraced } from '../shared/tracing.ts';
@@ -60,10 +61,19 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     const [turns, deliveries, schedules] = [createTurns(redis, options), createDeliveries(redis, options), createSchedules(redis, options)];
     releasers.add('queues', () => Promise.all([turns.close(), deliveries.close(), schedules.close()]), 2000);
 
+    const memory = createRedisMemory(redis, parts.onPressure ?? warnOfPressure(log));
+    const resweep = createResweep({ sweep: (conversation) => sweepAmong([conversation], redis, turns, deliveries), log });
+    releasers.add('sweep after failures', () => resweep.stop());
+    /** Gives jobs to what waits without one; what has just failed waits for its own time. */
+    const onStranded = async (conversations: string[]): Promise<void> => {
+      const due = conversations.filter((conversation) => !resweep.isPending(conversation));
+      const added = due.length === 0 ? 0 : await sweepAmong(due, redis, turns, deliveries);
+      if (added > 0) log.warn({ added }, 'gave jobs to what waited without one');
+    };
     const lease = createLease({
       redis, worker: config.WORKER_ID, boot, times: parts.lease, log, running: () => running,
       recover: async (name) => void (await workers.get(name)?.getBackend().moveStalledJobsToWait()),
-      onFenced: parts.onFenced,
+      onStranded, onMemory: memory.note, onFenced: parts.onFenced,
     });
     const arrivals = createArrivals();
     const onControl = (said: Control): void => {
@@ -76,9 +86,9 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     releasers.add('control', async () => (await control).stop());
 
     const messenger = traceMessenger(parts.createMessenger(createContents(redis)), tracing.trace);
-    const processors = createLateProcessors({ messenger, config, parts, redis, turns, deliveries, schedules, agent, claims, arrivals, reader, log });
+    const processors = createLateProcessors({ messenger, config, parts, redis, memory, turns, deliveries, schedules, agent, claims, arrivals, reader, log });
 
-    const sleep = createSleepOf(config, parts, redis, lease, workers, log);
+    const sleep = createSleepOf({ config, parts, redis, lease, workers, onStranded, log });
     releasers.add('sleep', () => sleep?.stop());
 
     /** The directories of conversations in which a turn runs, by name. */
@@ -91,8 +101,6 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     start('turns', parts.concurrency.turns + longestLine, noting(atWork, config.DATA_DIR, processors.of('turns')));
     start('deliveries', parts.concurrency.deliveries, processors.of('deliveries'));
     start('schedules', 1, processors.of('schedules'));
-    const resweep = createResweep({ sweep: (conversation) => sweepAmong([conversation], redis, turns, deliveries), log });
-    releasers.add('sweep after failures', () => resweep.stop());
     for (const [name, worker] of workers) {
       worker.on('failed', (job, error) => {
         log.error({ queue: name, job: job?.id, err: error }, 'a job failed');
@@ -107,7 +115,8 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     await Promise.all([control, lease.renew()]);
     lease.start();
     for (const [name, worker] of workers) worker.run().catch((error: unknown) => log.error({ err: error, queue: name }, 'a queue is not worked'));
-    await sweep(redis, turns, deliveries, log);
+    // What a Redis without room refuses now is found again with each renewal of the lease.
+    await sweep(redis, turns, deliveries, log).catch((error: unknown) => log.warn({ err: error }, 'could not sweep at the start'));
     await processors.load();
     void messenger.warmUp?.();
     // A worker whose agent cannot be made is none.
@@ -146,8 +155,11 @@ function conversationOf(job: Job): string {
   return z.object({ conversation: z.string() }).safeParse(job.data).data?.conversation ?? '';
 }
 
+type SleepDeps = { config: WorkerConfig; parts: WorkerParts; redis: Redis; lease: Lease; workers: Map<QueueName, Worker>; onStranded: (conversations: string[]) => Promise<void>; log: Log };
+
 /** How the worker falls asleep; undefined when it never does. */
-function createSleepOf(config: WorkerConfig, { onAsleep }: WorkerParts, redis: Redis, lease: Lease, workers: Map<QueueName, Worker>, log: Log): Sleep | undefined {
+function createSleepOf({ config, parts, redis, lease, workers, onStranded, log }: SleepDeps): Sleep | undefined {
+  const { onAsleep } = parts;
   if (config.IDLE_MINUTES === undefined) return undefined;
   const vm = createVmState(redis);
   const idleMs = config.IDLE_MINUTES * 60_000;
@@ -161,6 +173,6 @@ function createSleepOf(config: WorkerConfig, { onAsleep }: WorkerParts, redis: R
       lease.start();
       await Promise.all([...workers.values()].map((worker) => worker.resume()));
     },
-    fallAsleep: () => vm.fallAsleep(config.WORKER_ID, Date.now(), Math.min(idleMs, longestSoonMs)),
+    fallAsleep: () => vm.fallAsleep(config.WORKER_ID, Date.now(), Math.min(idleMs, longestSoonMs), onStranded),
   });
 }

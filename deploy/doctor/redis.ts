@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../shared/log.ts';
 import { judgeRedis } from '../../shared/redis-check.ts';
+import { noFilesFrom, pressureFrom, shareOf } from '../../shared/redis-memory.ts';
+import type { MemoryUse } from '../../shared/redis-memory.ts';
 import { connectRedis } from '../../shared/redis.ts';
 import type { Redis } from '../../shared/redis.ts';
 import { judgeClock } from './clock.ts';
@@ -42,10 +44,22 @@ export function judgeServer(info: string): Finding[] {
   const findings = major > 6 || (major === 6 && minor >= 2) ? [ok(about, `version ${version}`)] : [problem(about, `version ${version || 'unknown'} is too old`, 'Use Redis 6.2 or later.')];
   if ((values.get('role') ?? 'master') !== 'master') findings.push(problem(about, 'it is a read-only replica', 'Put the address of the primary into REDIS_URL.'));
   const [used, most] = [Number(values.get('used_memory') ?? 0), Number(values.get('maxmemory') ?? 0)];
-  if (most > 0 && used > 0.9 * most) findings.push(problem(about, `it is ${Math.floor((100 * used) / most)} % full; when it is full, messages wait at Twilio and are lost after a while`, 'Give it more memory (maxmemory), or take a larger plan.'));
+  if (used > 0) findings.push(judgeMemory({ usedBytes: used, mostBytes: most }));
   if (values.get('aof_last_write_status') === 'err') findings.push(problem(about, 'it could not write to its disk', 'Look at its log and the space on its disk.'));
   return findings;
 }
+
+/** Whether there is room for files, and for messages. */
+function judgeMemory(use: MemoryUse): Finding {
+  const [share, percent] = [shareOf(use), `${Math.floor(shareOf(use) * 100)} %`];
+  const advice = 'Give it more memory (maxmemory), or take a larger plan.';
+  if (use.mostBytes === 0) return ok(about, `uses ${megabytes(use.usedBytes)} of memory and has no limit of its own`);
+  if (share >= pressureFrom) return problem(about, `it is ${percent} full; when it is full, messages wait at Twilio and are lost after a while`, advice);
+  if (share >= noFilesFrom) return problem(about, `it is ${percent} full; from 70 % on no new files and pages are kept`, advice);
+  return ok(about, `uses ${percent} of its ${megabytes(use.mostBytes)} of memory`);
+}
+
+const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MB`;
 
 /** @param fsync what `appendfsync` is set to; undefined when Redis does not say. */
 export function judgeKeeping(info: string, fsync: string | undefined): Finding[] {

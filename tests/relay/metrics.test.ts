@@ -38,6 +38,8 @@ test('what happened is in the metrics: messages, how long Twilio waited, turns, 
     expect((await post('/webhook', form)).status).toBe(200);
     await until('the refusal', async () => (await redis.hget(keys.counts, 'code:63016')) !== null);
     const text = await scrape(bench);
+    expect(valueOf(text, 'sidepocket_redis_memory_bytes{kind="used"}')).toBeGreaterThan(500_000);
+    expect(valueOf(text, 'sidepocket_redis_memory_bytes{kind="most"}')).toBe(0);
     expect(valueOf(text, 'sidepocket_webhooks_total{outcome="new"}')).toBe(2);
     expect(valueOf(text, 'sidepocket_ack_seconds_count{path="/webhook",status="200"}')).toBe(2);
     expect(valueOf(text, 'sidepocket_ack_seconds_count{path="/webhook",status="403"}')).toBe(1);
