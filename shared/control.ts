@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { keys } from './keys.ts';
 import type { Running } from './lifecycle.ts';
+import { demotedEvent } from './redis.ts';
 import type { Redis } from './redis.ts';
 
 /** What processes tell each other. Losing one is harmless: everything that matters is in a key as well. */
@@ -33,7 +34,15 @@ export async function listenToControl(redis: Redis, onControl: (control: Control
   });
   await subscriber.subscribe(...where);
   subscriber.on('ready', onMissed);
-  return { stop: async () => subscriber.disconnect() };
+  // A listener writes nothing, so it would stay with a Redis to which nobody speaks any more.
+  const follow = (): void => subscriber.disconnect(true);
+  redis.on(demotedEvent, follow);
+  return {
+    async stop() {
+      redis.off(demotedEvent, follow);
+      subscriber.disconnect();
+    },
+  };
 }
 
 function parseControl(raw: string): Control | undefined {

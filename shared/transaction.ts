@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import type { IRedisClient, IRedisTransaction, Job } from 'bullmq';
+import { isDemotion } from './redis.ts';
 import type { Redis } from './redis.ts';
 import { toLua } from './script.ts';
 import type { Script, ScriptArgument } from './script.ts';
@@ -32,9 +34,30 @@ export async function callsToAdd(job: Job): Promise<Call[]> {
 
 /** Runs the calls as one transaction, in one trip. `client` is BullMQ's view of the same connection, which knows its scripts. Throws when Redis did not run it. */
 export async function runTransaction(redis: Redis, client: IRedisClient, calls: Call[]): Promise<Outcome[]> {
-  const outcomes = redis.options.autoResendUnfulfilledCommands ? await inPipeline(client, calls) : await inOneWrite(redis, client, calls);
-  if (!outcomes) throw new Error('Redis gave the transaction up');
-  return outcomes;
+  const isPatient = redis.options.autoResendUnfulfilledCommands;
+  for (let attempt = 1; ; attempt += 1) {
+    const outcomes = isPatient ? await inPipeline(client, calls) : await inOneWrite(redis, client, calls);
+    if (!outcomes) throw new Error('Redis gave the transaction up');
+    const refusal = outcomes.find(([error]) => error && isDemotion(error))?.[0];
+    if (!refusal) return outcomes;
+    // What fails within a transaction is not seen by the connection. A Redis without writes has done nothing of it.
+    redis.options.reconnectOnError?.(refusal);
+    if (redis.status === 'ready') redis.disconnect(true);
+    // Twilio's repeats come at once, so a fail-over that is over is not theirs to bridge.
+    if (!isPatient && (attempt > 1 || !(await isReadyWithin(redis, bridgedMs)))) throw refusal;
+  }
+}
+
+/** How long a connection that never sends again may take to come to the new primary (ms): a webhook has two seconds in all. */
+const bridgedMs = 700;
+
+async function isReadyWithin(redis: Redis, ms: number): Promise<boolean> {
+  try {
+    await once(redis, 'ready', { signal: AbortSignal.timeout(ms) });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** ioredis's own transaction. A connection that sends again what had no answer needs it: should the connection break in the middle of the replies, it sends again all or nothing. */

@@ -91,6 +91,20 @@ const Renewal = z.union([
 /** How many conversations a renewal looks at: with 20,000 of them all are seen in half an hour. */
 const lookedAt = 200;
 
+/** 2025 began (ms since 1970). Boots are numbered by the seconds since then, so that a counter that has gone back is made good by the clock. */
+const countedFrom = Date.UTC(2025, 0, 1);
+
+const bootScript: Script = {
+  name: 'sidepocketBoot',
+  keys: 1,
+  // KEYS: boots. ARGV: the least number. A clock that was set back does not count.
+  lua: `
+    local boot = redis.call('INCR', KEYS[1])
+    if boot >= tonumber(ARGV[1]) then return boot end
+    redis.call('SET', KEYS[1], ARGV[1])
+    return tonumber(ARGV[1])`,
+};
+
 /** Takes back what is this boot's; a newer one may have begun while this one ended. A relay that counts on the sign of life hears that it is gone. */
 const endScript: Script = {
   name: 'sidepocketEndLease',
@@ -124,9 +138,9 @@ export type LeaseParts = {
   log: Log;
 };
 
-/** Counts a boot of the worker, and returns its number. From then on every earlier boot is fenced off. */
-export async function countBoot(redis: Redis, worker: string): Promise<number> {
-  return await redis.incr(keys.boots(worker));
+/** Counts a boot of the worker, and returns its number, which is larger than any before, also in a Redis restored from an older copy. From then on every earlier boot is fenced off. */
+export async function countBoot(redis: Redis, worker: string, now: number = Date.now()): Promise<number> {
+  return Number(await runScript(redis, bootScript, [keys.boots(worker), Math.floor((now - countedFrom) / 1000)]));
 }
 
 /** How a boot is called wherever it leaves its name. */

@@ -108,5 +108,6 @@ test('a message that has lost its turn is answered by a worker that runs, whethe
     await startWorker({ lease: { renewMs: 600_000, holdMs: 600_000 }, environment: { IDLE_MINUTES: '0.005' } });
     await strand('0002');
     await until('its answer', () => replies().some(({ text }) => text === 'answer to 0002'));
+    expect(replies().map(({ text }) => text)).toEqual(['answer to 0001', 'answer to 0002']);
   });
 });

@@ -171,7 +171,9 @@ test('a job that Redis gave to the worker in a reply that never arrived is worke
   await withPipeline({}, async (pipeline) => {
     await pipeline.say('hello');
     const connection = pipeline.redis.duplicate({ maxRetriesPerRequest: null });
-    const unheard = new Worker('turns', undefined, { connection, prefix, name: 'vm#1', autorun: false });
+    // The next boot has this number.
+    await pipeline.redis.set(keys.boots('vm'), 9_999_999_999);
+    const unheard = new Worker('turns', undefined, { connection, prefix, name: 'vm#10000000000', autorun: false });
     await unheard.getNextJob('a token that nobody knows');
     expect(await pipeline.redis.llen(keys.active('turns'))).toBe(1);
     await pipeline.startWorker({ environment: { WORKER_ID: 'vm' } });
