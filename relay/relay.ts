@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createDelivery, reconcilingTimes } from '../shared/delivery.ts';
+import { beginEpoch } from '../shared/epoch.ts';
 import { createIntake } from '../shared/intake.ts';
 import { keys } from '../shared/keys.ts';
 import { createReleasers } from '../shared/lifecycle.ts';
@@ -177,6 +178,7 @@ function begin({ config, stores, list, tellOwner, keeper, messenger, intake, log
         if (redis.status !== 'ready') await once(redis, 'ready');
       },
       () => checkRedis(redis, log),
+      async () => void (await beginEpoch(redis)),
       async () => {
         // Before anything is swept: what a removed person has waiting gets no turn. A Redis that is full holds up only this.
         await settleMembership().catch(() => {

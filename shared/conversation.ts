@@ -11,6 +11,8 @@ const field = z.preprocess((value) => value || undefined, z.string().optional())
 
 /** What is remembered of a conversation between turns. */
 export const Conversation = z.object({
+  /** The address that wrote last, where it is not the conversation's own. */
+  address: field,
   /** Claude Code's session that the next turn goes on with. */
   session: field,
   /** The person's time zone (IANA name), once they have said it. */

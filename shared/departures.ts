@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { allowedLua } from './allowed.ts';
 import { boxesLua } from './boxes.ts';
 import { buryLua } from './dead-letters.ts';
+import { epochLua, epochMemory } from './epoch.ts';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import { keys, prefix } from './keys.ts';
@@ -29,20 +30,22 @@ export type Departures = {
 
 const nextScript: Script = {
   name: 'sidepocketDeparture',
-  keys: 5,
-  // KEYS: lock, outbox, pace, conversation, allowed. ARGV: token, prefix of the reply keys, now (ms), now (ISO 8601), interval (ms), burst, prefix, conversation.
+  keys: 6,
+  // KEYS: lock, outbox, pace, conversation, allowed, epoch. ARGV: token, prefix of the reply keys, now (ms), now (ISO 8601), interval (ms), burst, prefix, conversation, highest
+  // count of the epoch that is known.
   // A status that is not known was written by a later version.
   lua: `${reserveLua}
     ${addressLua}
     ${allowedLua}
     ${setAsideLua}
     ${boxesLua}
+    ${epochLua}
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'fenced' } end
     if not allowedSince(KEYS[5], ARGV[8]) then
       setAside(ARGV[7], ARGV[8])
       return { 'none' }
     end
-    local now = tonumber(ARGV[3])
+    local now, since, count = tonumber(ARGV[3]), epochOf(KEYS[6], ARGV[4], ARGV[9])
     local known = { ${ReplyStatus.options.map((status) => `${status} = true`).join(', ')} }
     for id in function() return redis.call('LINDEX', KEYS[2], 0) or nil end do
       local key = ARGV[2] .. id
@@ -50,6 +53,14 @@ const nextScript: Script = {
       local status, sid, notBefore = unpack(redis.call('HMGET', key, 'status', 'sid', 'notBefore'))
       if status and not known[status] then return { 'unreadable', id } end
       if status == 'posting' and not sid then return { 'look-up', id, redis.call('HGETALL', key) } end
+      -- A reply that is older than the store as it is now may have been sent by what the store has lost.
+      local said, at, checked = unpack(redis.call('HMGET', key, 'saidAt', 'at', 'checked'))
+      said = said or at
+      if status == 'waiting' and since ~= '' and said and said < since and checked ~= since then
+        redis.call('HSET', key, 'status', 'posting', 'attemptedAt', said, 'checked', since)
+        redis.call('HSETNX', key, 'attempts', 0)
+        return { 'look-up', id, redis.call('HGETALL', key) }
+      end
       if status == 'waiting' then
         local wait = tonumber(notBefore or '0') - now
         if wait <= 0 then wait = reserve(KEYS[3], now, tonumber(ARGV[5]), tonumber(ARGV[6])) end
@@ -102,8 +113,8 @@ export function createDepartures(redis: Redis, limit: PaceLimit, retentionDays: 
   const find = async (conversation: string, fence: Fence, now: number): Promise<z.infer<typeof Found>> =>
     Found.parse(
       await runScript(redis, nextScript, [
-        fence.lock, keys.outbox(conversation), keys.pace(conversation), keys.conversation(conversation), keys.allowed, fence.token, keys.reply(''),
-        now, new Date(now).toISOString(), limit.intervalMs, limit.burst, prefix, conversation,
+        fence.lock, keys.outbox(conversation), keys.pace(conversation), keys.conversation(conversation), keys.allowed, keys.epoch, fence.token, keys.reply(''),
+        now, new Date(now).toISOString(), limit.intervalMs, limit.burst, prefix, conversation, epochMemory(redis).seen,
       ]),
     );
   /** It must not hold up what follows. */

@@ -93,6 +93,8 @@ export const keys = {
   /** HASH: what each conversation has spent on a day (`YYYY-MM-DD`) or in a month (`YYYY-MM`). STRING that expires: this answer is counted. */
   spend: (time: string): string => `${prefix}:spend:${time}`,
   spendAnswer: (answer: string): string => `${prefix}:spend-answer:${answer}`,
+  /** HASH: which Redis this is (`identity`), a `count` that never goes back, and `since` when it is (ISO 8601; empty when it has always been). */
+  epoch: `${prefix}:epoch`,
   /** STRING that expires: when the relay last tried whether Redis takes writes (ms since 1970). */
   ready: `${prefix}:ready`,
   /** HASH that expires: what a turn has spent, and what the person has granted it (millionths of a dollar). */

@@ -189,6 +189,8 @@ const unparkScript: Script = {
       local type = redis.call('TYPE', ARGV[1] .. id)['ok']
       if type ~= 'hash' and type ~= 'none' then redis.call('RPUSH', KEYS[2], id) end
       if type == 'hash' then
+        -- When it was said first still tells whether it may have been sent already.
+        redis.call('HSETNX', ARGV[1] .. id, 'saidAt', redis.call('HGET', ARGV[1] .. id, 'at') or ARGV[2])
         redis.call('HSET', ARGV[1] .. id, 'status', 'waiting', 'at', ARGV[2])
         insert(KEYS[2], ARGV[1], id)
         count = count + 1

@@ -26,6 +26,8 @@ export interface Messenger {
   showTyping(messageId: string): Promise<void>;
   /** The messages that people sent since then, oldest first. Throws SendFailure. */
   received(since: Date): Promise<Remembered[]>;
+  /** Our messages to this person that the carrier accepted at or after `since`, oldest first. Throws SendFailure. */
+  sentTo?(person: string, since: Date): Promise<{ sid: string; text: string; at: Date }[]>;
   /** Our messages since then that did not arrive after all, oldest first. Throws SendFailure. */
   undelivered(since: Date): Promise<{ sid: string; to: string; code: number | undefined }[]>;
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { NotAllowedError, allowedLua } from './allowed.ts';
 import { Conversation } from './conversation.ts';
+import { epochLua, epochMemory } from './epoch.ts';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import { keys, prefix } from './keys.ts';
@@ -21,6 +22,8 @@ export type Opening = {
   conversation: Conversation;
   /** How many replies wait for the person to write. */
   parked: number;
+  /** Since when the store is what it is (ISO 8601, or ''): what is older may have been answered by what it has lost. */
+  since: string;
   /** How often a worker has begun with each message, by its id; this pick-up included for the one named `counted`. */
   attempts: ReadonlyMap<string, number>;
   counted: string | undefined;
@@ -36,11 +39,12 @@ export type ReadOpening = (conversation: string, fence: Fence, pickUp?: string) 
 
 const openingScript: Script = {
   name: 'sidepocketOpening',
-  keys: 6,
-  // KEYS: lock, inbox, conversation, parked, attempts, allowed. ARGV: token, pick-up or '', prefix, conversation.
+  keys: 7,
+  // KEYS: lock, inbox, conversation, parked, attempts, allowed, epoch. ARGV: token, pick-up or '', prefix, conversation, now (ISO 8601), highest count of the epoch that is known.
   // Sent again after a reply that was lost it counts no second time.
   lua: `${setAsideLua}
     ${allowedLua}
+    ${epochLua}
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'fenced' } end
     if not allowedSince(KEYS[6], ARGV[4]) then
       setAside(ARGV[3], ARGV[4])
@@ -59,7 +63,8 @@ const openingScript: Script = {
       end
     end
     local remembered, parked = redis.call('HGETALL', KEYS[3]), redis.call('LLEN', KEYS[4])
-    return { 'open', inbox, remembered, parked, redis.call('HGETALL', KEYS[5]) }`,
+    local since, count = epochOf(KEYS[7], ARGV[5], ARGV[6])
+    return { 'open', inbox, remembered, parked, redis.call('HGETALL', KEYS[5]), since, count }`,
 };
 
 const bytes = z.instanceof(Buffer);
@@ -68,7 +73,7 @@ const text = bytes.transform(String);
 const Found = z.union([
   z.tuple([text.pipe(z.literal('fenced'))]),
   z.tuple([text.pipe(z.literal('not allowed'))]),
-  z.tuple([text.pipe(z.literal('open')), z.array(bytes), z.array(text), z.number(), z.array(text)]),
+  z.tuple([text.pipe(z.literal('open')), z.array(bytes), z.array(text), z.number(), z.array(text), text, z.number()]),
 ]);
 
 /** How many entries are remembered as they were read: a long inbox is looked through again and again. */
@@ -86,11 +91,14 @@ export function createReadOpening(redis: Redis): ReadOpening {
   };
   return async (conversation, fence, pickUp = '') => {
     const boxes = [keys.inbox(conversation), keys.conversation(conversation), keys.parked(conversation)];
-    const args = [fence.lock, ...boxes, keys.attempts(conversation), keys.allowed, fence.token, pickUp, prefix, conversation];
+    const epoch = epochMemory(redis);
+    const where = [fence.lock, ...boxes, keys.attempts(conversation), keys.allowed, keys.epoch];
+    const args = [...where, fence.token, pickUp, prefix, conversation, new Date().toISOString(), epoch.seen];
     const found = Found.parse(await runScriptForBytes(redis, openingScript, args));
     if (found[0] === 'fenced') throw new FencedError('another worker has this turn');
     if (found[0] === 'not allowed') throw new NotAllowedError('the person may not write any more');
-    const [, inbox, fields, parked, counts] = found;
+    const [, inbox, fields, parked, counts, since, count] = found;
+    epoch.seen = count;
     const read = inbox.map((entry) => ({ entry, message: parse(String(entry)) }));
     const { run = '', ...attempts } = fieldsOf(counts);
     const [by, counted] = run.split(' ');
@@ -99,6 +107,7 @@ export function createReadOpening(redis: Redis): ReadOpening {
       unreadable: read.flatMap(({ entry, message }) => (message ? [] : entry)),
       conversation: Conversation.parse(fieldsOf(fields)),
       parked,
+      since,
       attempts: new Map(Object.entries(attempts).map(([id, count]) => [id, Number(count)])),
       counted: pickUp !== '' && by === pickUp ? counted : undefined,
     };

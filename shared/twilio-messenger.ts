@@ -103,6 +103,13 @@ export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutM
         return inbound.toReversed().map((entry) => remember(entry, () => (entry.numMedia > 0 ? guarded((twilio) => listMedia(twilio, entry.sid)) : Promise.resolve([]))));
       }),
 
+    sentTo: (person, since) =>
+      asked(async () => {
+        const listed = await rest.list({ To: whatsappAddress(person), From: whatsappAddress(account.number) }, mostListed);
+        const outbound = listed.filter((entry) => entry.direction !== 'inbound' && entry.dateCreated >= since);
+        return outbound.map((entry) => ({ sid: entry.sid, text: entry.body, at: entry.dateCreated })).toReversed();
+      }),
+
     undelivered: (since) =>
       asked(async () => {
         const listed = await rest.list({ From: whatsappAddress(account.number) }, mostListed);

@@ -1,4 +1,5 @@
 import type { Log } from '../shared/log.ts';
+import { beginEpoch } from '../shared/epoch.ts';
 import { connectRedis } from '../shared/redis.ts';
 import type { Redis } from '../shared/redis.ts';
 import type { Agent } from './agent/agent.ts';
@@ -22,7 +23,7 @@ export type Boot = { redis: Redis; boot: number; agent: LateAgent; claims: LiveC
 export async function bootWorker(config: WorkerConfig, createAgent: (owner: string, redis: Redis) => Promise<Agent>, log: Log): Promise<Boot> {
   const redis = connectRedis(config.REDIS_URL, 'patient', log);
   try {
-    const [boot, coming] = await Promise.all([countBoot(redis, config.WORKER_ID), readComing(redis)]);
+    const [boot, coming] = await Promise.all([countBoot(redis, config.WORKER_ID), readComing(redis), beginEpoch(redis)]);
     const owner = ownerOf(config.WORKER_ID, boot);
     const agent = createLateAgent(() => createAgent(owner, redis));
     const claims = createLiveClaims(redis, owner, (conversation) => agent.release(conversation), log);

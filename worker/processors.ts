@@ -75,7 +75,7 @@ export function createProcessors({ messenger, config, parts, redis, memory, turn
     pace: createPace(redis, parts.pace), reconciling: parts.reconciling, now: Date.now,
   });
   const processTurn = createTurnProcessor({
-    agent, arrivals, allowed, setAside, onSetAside, outbox, ledger, schedules, reader, log,
+    agent, arrivals, allowed, setAside, onSetAside, outbox, ledger, messenger, schedules, reader, log,
     readOpening: createReadOpening(redis), inbox: createInbox(redis), conversations: createConversations(redis), files: createFileStore(redis, undefined, undefined, memory),
     agentFiles: createAgentFiles(parts.user), workspaces: createWorkspaceReader(parts.user), sessions: createSessions(redis), spend: createSpend(redis),
     dataDir: config.DATA_DIR, publicUrl: config.PUBLIC_URL, silence: parts.silence,

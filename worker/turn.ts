@@ -3,6 +3,8 @@ import { NotAllowedError } from '../shared/allowed.ts';
 import { keys } from '../shared/keys.ts';
 import type { TurnData, TurnResult } from '../shared/queues.ts';
 import type { ModelUse } from '../shared/spend.ts';
+import { leaveAnswered } from './answered-before.ts';
+import type { AnsweredBeforeDeps } from './answered-before.ts';
 import type { Arrivals } from './arrivals.ts';
 import { createAttempts } from './attempts.ts';
 import { createHandOver } from './hand-over.ts';
@@ -18,6 +20,7 @@ import { emptyResult, workTurn } from './turn-work.ts';
 import type { WorkParts } from './turn-work.ts';
 
 export type TurnParts = WorkParts &
+  AnsweredBeforeDeps &
   QuestionParts & {
     arrivals: Arrivals;
     /** Gives the conversation another turn, for what this one leaves. */
@@ -75,7 +78,8 @@ async function workInbox(parts: TurnParts, context: TurnContext, result: TurnRes
   let place: Place | undefined;
   let hasBegun = false;
   try {
-    const messages = await giveUpExhausted(parts, context, opening.messages, stand());
+    const unanswered = await leaveAnswered(parts, context, { ...opening, address: opening.conversation.address });
+    const messages = await giveUpExhausted(parts, context, unanswered, stand());
     const handOver = createHandOver(parts, context, questions, attempts, { ...opening, messages });
     const begun = await waitInLine(parts, context, handOver, () => attempts.giveBack());
     if (!begun) {

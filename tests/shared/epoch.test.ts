@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import { createDepartures } from '../../shared/departures.ts';
+import { beginEpoch, epochMemory } from '../../shared/epoch.ts';
+import { keys } from '../../shared/keys.ts';
+import { createReadOpening } from '../../shared/opening.ts';
+import { phone, withPipeline } from '../support/pipeline.ts';
+import { withRedis } from '../support/redis.ts';
+import { until } from '../support/until.ts';
+
+const fence = { lock: keys.jobLock('turns', 'held'), token: 'mine' };
+
+test('a store is what it was until Redis is another run or history of it, or its count goes back', async () => {
+  await withRedis(async (redis) => {
+    await redis.set(fence.lock, fence.token);
+    expect(await beginEpoch(redis)).toBe('');
+    const read = createReadOpening(redis);
+    const since = async (): Promise<string> => (await read(phone, fence)).since;
+    expect([await since(), await since()]).toEqual(['', '']);
+    expect(epochMemory(redis).seen).toBe(3);
+    await redis.hset(keys.epoch, 'count', 1);
+    const lost = await since();
+    expect(Date.parse(lost)).toBeGreaterThan(Date.now() - 10_000);
+    expect(await since()).toBe(lost);
+    // What the process knows is the count from which it goes on.
+    expect(Number(await redis.hget(keys.epoch, 'count'))).toBe(5);
+    await redis.hset(keys.epoch, 'identity', 'another run');
+    await until('another moment', () => new Date().toISOString() > lost);
+    expect((await since()) > lost).toBe(true);
+    await redis.del(keys.epoch);
+    await redis.sadd(keys.conversations, phone);
+    expect(await beginEpoch(redis)).not.toBe('');
+  });
+});
+
+test('a reply that is older than the store is looked up before it is sent, once; a parked one, too', async () => {
+  await withRedis(async (redis) => {
+    await redis.set(fence.lock, fence.token);
+    const departures = createDepartures(redis, { intervalMs: 1, burst: 100 });
+    const at = new Date(Date.now() - 60_000).toISOString();
+    await redis.hset(keys.reply('r'), { id: 'r', conversation: phone, turn: 't', text: 'hello', at: new Date().toISOString(), saidAt: at, status: 'waiting' });
+    await redis.rpush(keys.outbox(phone), 'r');
+    await redis.hset(keys.epoch, 'identity', 'another run');
+    expect(await departures.next(phone, fence, Date.now())).toMatchObject({ kind: 'look-up', reply: { attemptedAt: at, attempts: 0 } });
+    await redis.hset(keys.reply('r'), 'status', 'waiting');
+    expect(await departures.next(phone, fence, Date.now())).toMatchObject({ kind: 'send' });
+  });
+});
+
+test('after a lost tail nothing that was answered is answered again, and what was not is', async () => {
+  await withPipeline({}, async ({ redis, say, replies, startWorker }) => {
+    const texts = (): string[] => replies().map(({ text }) => text);
+    const worker = await startWorker();
+    await say('one');
+    await until('the first answer', () => texts().includes('answer to one'));
+    await worker.stop();
+    const second = await say('two');
+    await until('it is there', async () => (await redis.llen(keys.inbox(phone))) === 1);
+    const copies = await Promise.all((await redis.keys('*')).map(async (key): Promise<[string, Buffer]> => [key, await redis.dumpBuffer(key) ?? Buffer.alloc(0)]));
+    const again = await startWorker();
+    await until('the second answer', () => texts().includes('answer to two'));
+    await until('that it is settled', async () => (await redis.hget(keys.message(second), 'state')) === 'answered');
+    await again.stop();
+    // The store is that of before the second answer, on a Redis that says it is another one.
+    await redis.flushall();
+    for (const [key, dump] of copies) await redis.restore(key, 0, dump);
+    await redis.hset(keys.epoch, 'identity', 'the one before');
+    await startWorker();
+    await say('three');
+    await until('the third answer', () => texts().includes('answer to three'));
+    await until('an empty inbox', async () => (await redis.llen(keys.inbox(phone))) === 0);
+    expect(texts()).toEqual(['answer to one', 'answer to two', 'answer to three']);
+  });
+});
