@@ -4,6 +4,7 @@
  * The looks that go through the set take out what should have left it, so that a forgotten `leave`, or a set of an earlier version, costs one look.
  */
 export const boxesLua = `
+  -- derives conversations, known, inbox:*, outbox:*
   local function partsOf(box) return string.match(box, '^({[^}]*}):%l+:(.+)$') end
   local function join(box)
     local tag, conversation = partsOf(box)

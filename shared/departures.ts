@@ -34,7 +34,8 @@ const nextScript: Script = {
   // KEYS: lock, outbox, pace, conversation, allowed, epoch. ARGV: token, prefix of the reply keys, now (ms), now (ISO 8601), interval (ms), burst, prefix, conversation, highest
   // count of the epoch that is known.
   // A status that is not known was written by a later version.
-  lua: `${reserveLua}
+  lua: `-- derives reply:*
+    ${reserveLua}
     ${addressLua}
     ${allowedLua}
     ${setAsideLua}

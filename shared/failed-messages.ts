@@ -21,7 +21,8 @@ const retryScript: Script = {
   name: 'sidepocketRetry',
   keys: 2,
   // KEYS: inbox, conversation. ARGV: prefix, ids as JSON.
-  lua: `${bringBackLua}
+  lua: `-- derives message:*
+    ${bringBackLua}
     local wanted = {}
     for _, id in ipairs(cjson.decode(ARGV[2])) do wanted[id] = true end
     return bringBack(ARGV[1], KEYS[1], KEYS[2], wanted)`,

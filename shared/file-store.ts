@@ -53,6 +53,7 @@ const reserveScript: Script = {
   // KEYS: files, sizes, owners, fetched. ARGV: token, size, now (ms), expiry (ms), cap (bytes), owner, expiry of what may be dropped (ms), prefix of the file keys, size of a piece.
   // The keys of a file and of its pieces are derived from its token.
   lua: `
+    -- derives file:*
     local sizes, owners, total, own = {}, {}, 0, 0
     local function drop(token)
       for index = 0, math.ceil((sizes[token] or 0) / tonumber(ARGV[9])) - 1 do redis.call('DEL', ARGV[8] .. token .. ':' .. index) end

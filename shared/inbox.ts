@@ -42,6 +42,7 @@ const takeScript: Script = {
   keys: 3,
   // KEYS: lock, job, attempts. ARGV: token, prefix, turn, the job's data as JSON, the messages' state or '', id, attempts, …
   lua: `
+    -- derives message:*
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
     -- What BullMQ's own updateData does, which would be another trip.
     if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('HSET', KEYS[2], 'data', ARGV[4]) end
@@ -57,7 +58,8 @@ const bringBackScript: Script = {
   name: 'sidepocketBringBack',
   keys: 3,
   // KEYS: lock, inbox, conversation. ARGV: token, prefix, id of the message that asked.
-  lua: `${bringBackLua}
+  lua: `-- derives message:*
+    ${bringBackLua}
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
     if redis.call('HEXISTS', KEYS[3], 'failed') == 0 then return 0 end
     for _, raw in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do

@@ -35,7 +35,8 @@ const acceptScript: Script = {
   keys: 8,
   // KEYS: message, inbox, conversations, job, turn's deduplication, conversation, aliases, allowed. ARGV: lifetime, conversation, at, message as JSON, channel, id, prefix of the message keys,
   // turns that are put off, prefix of the conversation keys, the sender as JSON or ''.
-  lua: `${entryLua}
+  lua: `-- derives message:*, conversation:*, turns:delayed
+    ${entryLua}
     ${allowedLua}
     local sender = ARGV[10] ~= '' and cjson.decode(ARGV[10])
     local function keepJobAway()

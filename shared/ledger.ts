@@ -81,7 +81,8 @@ const acceptedScript: Script = {
   name: 'sidepocketAccepted',
   keys: 3,
   // KEYS: reply, sent, outbox. ARGV: id, sid, lifetime, attempt. A callback that came first has claimed the sid already: then it is right.
-  lua: `${countLua}
+  lua: `-- derives counts
+    ${countLua}
     ${boxesLua}
     if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[3]) and redis.call('HGET', KEYS[1], 'status') == 'posting' and redis.call('HGET', KEYS[1], 'attempts') == ARGV[4] then
       redis.call('HSET', KEYS[1], 'sid', ARGV[2], 'status', 'queued')
@@ -143,7 +144,8 @@ const failedScript: Script = {
   name: 'sidepocketFailed',
   keys: 3,
   // KEYS: reply, outbox, parked. ARGV: id, action, code, now (ms), attempt, prefix of the reply keys.
-  lua: `${failureLua}
+  lua: `-- derives reply:*, counts, failures
+    ${failureLua}
     local status = redis.call('HGET', KEYS[1], 'status')
     if (status ~= 'posting' and status ~= 'waiting') or (redis.call('HGET', KEYS[1], 'attempts') or '0') ~= ARGV[5] then return 'superseded' end
     return fail(ARGV[6], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]))`,
@@ -153,7 +155,8 @@ const noteScript: Script = {
   name: 'sidepocketNote',
   keys: 4,
   // KEYS: reply, sent, outbox, parked. ARGV: id, sid, status, action, code, lifetime, now (ms), prefix of the reply keys.
-  lua: `${failureLua}
+  lua: `-- derives reply:*, counts, failures
+    ${failureLua}
     if redis.call('EXISTS', KEYS[1]) == 0 then return 'unknown' end
     local status, known = redis.call('HGET', KEYS[1], 'status'), redis.call('HGET', KEYS[1], 'sid')
     if ARGV[3] == 'failed' and redis.call('HGET', KEYS[1], 'failedSid') == ARGV[2] then
@@ -182,7 +185,8 @@ const unparkScript: Script = {
   name: 'sidepocketUnpark',
   keys: 2,
   // KEYS: parked, outbox. ARGV: prefix of the reply keys, now. The time parked does not count as waiting for Twilio.
-  lua: `${insertLua}
+  lua: `-- derives reply:*
+    ${insertLua}
     local count = 0
     for id in function() return redis.call('LPOP', KEYS[1]) or nil end do
       -- One that cannot be read is told of when its turn comes to be sent.

@@ -140,7 +140,8 @@ const orphanScript: Script = {
   name: 'sidepocketModelOrphans',
   keys: 1,
   // KEYS: open requests; the keys of leases and sums are made of the prefix and what a note names. ARGV: prefix, worker, boot, now (ms), age (ms).
-  lua: `${addLua}
+  lua: `-- derives lease:*, spend:*, spend-turn:*
+    ${addLua}
     local all, found = redis.call('HGETALL', KEYS[1]), 0
     for i = 1, #all, 2 do
       local note = cjson.decode(all[i + 1])

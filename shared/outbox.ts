@@ -60,7 +60,8 @@ const putScript: Script = {
   keys: 8,
   // KEYS: lock, outbox, conversations, inbox, conversation, attempts, dead, allowed. ARGV: token or '', prefix, lifetime, conversation, now, replies as JSON, settled ids as JSON, their state, price or '',
   // ids that are kept for `retry` as JSON, unreadable entries…
-  lua: `${recordLua}
+  lua: `-- derives reply:*, turn-replies:*, message:*, spend:*, spend-answer:*
+    ${recordLua}
     ${allowedLua}
     ${insertLua}
     ${entryLua}
@@ -135,6 +136,7 @@ const withdrawScript: Script = {
   keys: 2,
   // KEYS: lock, outbox. ARGV: token, prefix of the reply keys, turn or ''. What is being posted stays: Twilio may have it.
   lua: `
+    -- derives reply:*
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
     local count = 0
     for _, id in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do

@@ -3,7 +3,8 @@ import type { Redis } from './redis.ts';
 
 /**
  * A Lua script with its number of keys. `name` is how ioredis registers it, so it must be unique in the system.
- * Scripts run atomically in Redis: they are the system's only way to look and then act.
+ * Scripts run atomically in Redis: they are the system's only way to look and then act. A key that is not in KEYS is made of the prefix and what a key in KEYS holds or an argument
+ * names; the line `-- derives …` in the script says which, after the prefix, and a test holds every script to it.
  */
 export type Script = { name: string; keys: number; lua: string };
 

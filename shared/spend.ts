@@ -70,7 +70,8 @@ const recordScript: Script = {
   name: 'sidepocketSpend',
   keys: 1,
   // KEYS: answer. ARGV: price.
-  lua: `${recordLua}
+  lua: `-- derives spend:*
+    ${recordLua}
     return record(ARGV[1])`,
 };
 
@@ -90,6 +91,7 @@ const readScript: Script = {
   keys: 1,
   // KEYS: the first hash. ARGV: the others.
   lua: `
+    -- derives spend:*
     local all = { redis.call('HGETALL', KEYS[1]) }
     for i, key in ipairs(ARGV) do all[i + 1] = redis.call('HGETALL', key) end
     return all`,

@@ -20,9 +20,10 @@ export const isStrandedLua = `
 
 const strandedScript: Script = {
   name: 'sidepocketStranded',
-  keys: 0,
-  // ARGV: prefix, conversations… Returns those that want a turn, and those that want a delivery. An earlier version kept all conversations in one set, and no others.
-  lua: `${boxesLua}
+  keys: 1,
+  // KEYS: conversations. ARGV: prefix, conversations… Returns those that want a turn, and those that want a delivery. An earlier version kept all conversations in one set, and no others.
+  lua: `-- derives inbox:*, outbox:*, turns:*, deliveries:*
+    ${boxesLua}
     ${isStrandedLua}
     local turns, deliveries = {}, {}
     for i = 2, #ARGV do
@@ -56,7 +57,7 @@ export async function sweep(redis: Redis, turns: Turns, deliveries: Deliveries, 
 
 /** The same for some conversations alone. */
 export async function sweepAmong(conversations: string[], redis: Redis, turns: Turns, deliveries: Deliveries): Promise<number> {
-  const [inboxes, outboxes] = Stranded.parse(await runScript(redis, strandedScript, [prefix, ...conversations]));
+  const [inboxes, outboxes] = Stranded.parse(await runScript(redis, strandedScript, [keys.conversations, prefix, ...conversations]));
   for (const conversation of inboxes) await turns.add(conversation);
   for (const conversation of outboxes) await deliveries.add(conversation);
   return inboxes.length + outboxes.length;

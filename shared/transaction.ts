@@ -14,8 +14,8 @@ export type Outcome = [error: Error | null, reply: unknown];
 /**
  * A script as a call. It travels as text, not as a digest: a Redis that has forgotten the script would otherwise run the rest of the transaction alone.
  */
-export function callScript({ lua, keys }: Script, args: ScriptArgument[]): Call {
-  return ['eval', [lua, keys, ...args.map(toLua)]];
+export function callScript({ name, lua, keys }: Script, args: ScriptArgument[]): Call {
+  return ['eval', [`-- ${name}\n${lua}`, keys, ...args.map(toLua)]];
 }
 
 /** What BullMQ does to add the job, as calls: whatever it hands to a transaction is only written down. */

@@ -62,7 +62,8 @@ const needScript: Script = {
   name: 'sidepocketNeed',
   keys: 2,
   // KEYS: heartbeat, conversations. ARGV: prefix, now (ms), queues…
-  lua: `${lookLua}
+  lua: `-- derives turns:*, deliveries:*, schedules:*, inbox:*, outbox:*
+    ${lookLua}
     for i = 3, #ARGV do look(ARGV[1] .. ':' .. ARGV[i] .. ':', tonumber(ARGV[2])) end
     lookAtBoxes(ARGV[1], KEYS[2])
     return { work and 1 or 0, math.max(redis.call('PTTL', KEYS[1]), 0), nextDue and tostring(nextDue) or '' }`,
@@ -72,7 +73,8 @@ const fallAsleepScript: Script = {
   name: 'sidepocketFallAsleep',
   keys: 4,
   // KEYS: heartbeat, conversations, vm, lease. ARGV: prefix, now (ms), soon (ms), channel, queues…
-  lua: `${lookLua}
+  lua: `-- derives turns:*, deliveries:*, schedules:*, inbox:*, outbox:*
+    ${lookLua}
     for i = 5, #ARGV do look(ARGV[1] .. ':' .. ARGV[i] .. ':', tonumber(ARGV[2]) + tonumber(ARGV[3])) end
     lookAtBoxes(ARGV[1], KEYS[2])
     if work then return idle end
@@ -86,7 +88,8 @@ const waitingScript: Script = {
   name: 'sidepocketWaiting',
   keys: 1,
   // KEYS: conversations. ARGV: prefix of the inboxes, '' or the conversations to look at as JSON.
-  lua: `${boxesLua}
+  lua: `-- derives inbox:*
+    ${boxesLua}
     local waiting, messages = {}, 0
     for _, conversation in ipairs(ARGV[2] == '' and redis.call('SMEMBERS', KEYS[1]) or cjson.decode(ARGV[2])) do
       local length = redis.call('LLEN', ARGV[1] .. conversation)

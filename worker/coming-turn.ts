@@ -13,7 +13,8 @@ const comingScript: Script = {
   name: 'sidepocketComing',
   keys: 2,
   // KEYS: active and waiting turns. ARGV: prefix. BullMQ takes from the right. A turn is active when a worker died over it. A command of ours is not for Claude.
-  lua: `${entryLua}
+  lua: `-- derives turns:*, inbox:*, conversation:*
+    ${entryLua}
     for _, key in ipairs(KEYS) do
       local id = redis.call('LINDEX', key, -1)
       local data = id and redis.call('HGET', ARGV[1] .. ':turns:' .. id, 'data')

@@ -43,7 +43,8 @@ const renewScript: Script = {
   keys: 5,
   // KEYS: lease, boots, heartbeat, waking, conversations. ARGV: worker, boot, hold (ms), prefix, now (ms), control channel at the first renewal, running jobs as JSON, unheard (ms),
   // where to go on among the conversations, how many to look at, queues…
-  lua: `${isStrandedLua}
+  lua: `-- derives turns:*, deliveries:*, schedules:*, inbox:*, outbox:*, lease:*, vm
+    ${isStrandedLua}
     local newest = redis.call('GET', KEYS[2])
     if newest and tonumber(newest) > tonumber(ARGV[2]) then return { 'fenced' } end
     redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])

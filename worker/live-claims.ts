@@ -27,6 +27,7 @@ const claimScript: Script = {
   keys: 1,
   // KEYS: live. ARGV: owner, prefix, channel to ask the holder on (or none), conversation. An owner is WORKER_ID#boot; one whose lease is not its own is gone.
   lua: `
+    -- derives lease:*
     local current = redis.call('GET', KEYS[1])
     if current and current ~= ARGV[1] then
       local worker, boot = string.match(current, '^(.*)#(%d+)$')
