@@ -15,7 +15,6 @@ import { createPace, paceFor } from '../shared/pace.ts';
 import { judgePassword } from '../shared/env.ts';
 import { checkRedis } from '../shared/redis-check.ts';
 import { createRedisMemory, warnOfPressure } from '../shared/redis-memory.ts';
-import type { OnPressure } from '../shared/redis-memory.ts';
 import { connectRedis } from '../shared/redis.ts';
 import { sweep } from '../shared/sweep.ts';
 import { traceMessenger } from '../shared/traced-messenger.ts';
@@ -60,7 +59,7 @@ import { createWebhooks } from './webhooks.ts';
 import type { WebhookParts } from './webhooks.ts';
 
 /** What a relay is made of besides its configuration; tests are more impatient. The tracing is stopped with it. */
-export type RelayParts = { messenger: Messenger; times: WakerTimes; tracing?: Tracing; /** Called while Redis is nearly full, as often as that is seen; else the log is told. */ onPressure?: OnPressure };
+export type RelayParts = { messenger: Messenger; times: WakerTimes; tracing?: Tracing };
 
 /** Of so many answers to Twilio the overview knows how long they took. */
 const mostAcks = 1000;
@@ -72,7 +71,7 @@ export function relayParts(config: RelayConfig, log: Log): RelayParts {
 }
 
 /** Runs the relay until it is stopped. Returns its address as this machine sees it. Throws when it cannot listen. */
-export async function runRelay(config: RelayConfig, log: Log, { messenger: carrier, times, tracing = untraced, onPressure = warnOfPressure(log) }: RelayParts = relayParts(config, log)): Promise<Running & { url: string }> {
+export async function runRelay(config: RelayConfig, log: Log, { messenger: carrier, times, tracing = untraced }: RelayParts = relayParts(config, log)): Promise<Running & { url: string }> {
   const releasers = createReleasers(log);
   releasers.add('tracing', () => tracing.stop(), 3000);
   const messenger = traceMessenger(carrier, tracing.trace);
@@ -90,7 +89,7 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger: carri
     // The worker that would send it does not wake up.
     const tellOwnerNow = createTellOwner({ redis, outbox, log, onPut: createSendNow(ledger, deliver) });
     const list = createAllowList({ redis, allowed: config.ALLOWED_SENDERS, owner: config.OWNER, log });
-    const memory = createRedisMemory(redis, onPressure);
+    const memory = createRedisMemory(redis, warnOfPressure(log, tellOwner));
     const metrics = createMetrics(() => readStanding({ redis, turns, spend, memory }, Date.now()));
     const keeper = createVmKeeper({ redis, metrics, times, log, notices, tellOwner: tellOwnerNow, wakeUrl: config.WAKE_URL, wakeSecret: config.WAKE_SECRET, typing: createTyping(redis, messenger) });
     const renderer = createPageRenderer();

@@ -1,4 +1,5 @@
 import type { Log } from './log.ts';
+import type { TellOwner } from './owner.ts';
 import type { Redis } from './redis.ts';
 
 /** How much memory Redis uses, and how much it may (bytes); `mostBytes` is 0 where it has no limit. */
@@ -10,8 +11,8 @@ export const pressureFrom = 0.85;
 
 /** How long an answer of Redis's counts (ms). */
 const believedMs = 5000;
-/** How often the log tells of a Redis that is nearly full (ms). */
-const warnEveryMs = 3600_000;
+/** How often a Redis that is nearly full is told of (ms). */
+const warnEveryMs = 600_000;
 
 /** What is done when Redis is nearly full. */
 export type OnPressure = (use: MemoryUse) => void;
@@ -43,13 +44,14 @@ export function pressureWords(use: MemoryUse): string {
   return `My memory for messages (Redis) is ${percent} % full. At 100 % I cannot take new messages any more. Give Redis more memory (maxmemory), or take a larger plan.`;
 }
 
-/** Warns in the log, at most once an hour. */
-export function warnOfPressure(log: Log, now: () => number = Date.now): OnPressure {
+/** Tells the log and the owner, at most every ten minutes; of those the owner hears one an hour. */
+export function warnOfPressure(log: Log, tellOwner: TellOwner, now: () => number = Date.now): OnPressure {
   let warnedAt = Number.NEGATIVE_INFINITY;
   return (use) => {
     if (now() - warnedAt < warnEveryMs) return;
     warnedAt = now();
     log.warn({ ...use, percent: Math.floor(shareOf(use) * 100) }, 'Redis is nearly full');
+    void tellOwner('memory', pressureWords(use));
   };
 }
 

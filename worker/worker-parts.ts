@@ -9,7 +9,6 @@ import type { AgentUser } from './agent/agent-user.ts';
 import type { LeaseTimes } from './lease.ts';
 import type { ProgressTimes } from './progress.ts';
 import type { Transcriber } from './media/transcribing.ts';
-import type { OnPressure } from '../shared/redis-memory.ts';
 import type { FileReader } from './reading/file-reader.ts';
 import type { Silence } from './watchdog.ts';
 
@@ -37,8 +36,6 @@ export type WorkerParts = {
   lease: LeaseTimes;
   /** How many conversations are worked at once, and how many are written to at once. */
   concurrency: { turns: number; deliveries: number };
-  /** Called while Redis is nearly full, as often as that is seen; else the log is told. */
-  onPressure?: OnPressure;
   /** Called when there is nothing to do and the worker has fallen asleep: end the process. */
   onAsleep: () => void;
   /** Called when a newer boot of this worker has taken over; this one stops. */

@@ -10,6 +10,8 @@ import type { Log } from '../shared/log.ts';
 import { createDeliveries, createTurns } from '../shared/queues.ts';
 import type { QueueName } from '../shared/queues.ts';
 import type { Redis } from '../shared/redis.ts';
+import { createOutbox } from '../shared/outbox.ts';
+import { createTellOwner } from '../shared/owner.ts';
 import { checkRedis } from '../shared/redis-check.ts';
 import { createRedisMemory, warnOfPressure } from '../shared/redis-memory.ts';
 import { createSchedules } from '../shared/schedules.ts';
@@ -27,6 +29,7 @@ import { createLease } from './lease.ts';
 import type { Lease } from './lease.ts';
 import { openDoor } from './door.ts';
 import { createResweep } from './resweep.ts';
+import type { Resweep } from './resweep.ts';
 import { closeQueueWorker, createQueueWorker } from './queue-worker.ts';
 import type { Processor } from './queue-worker.ts';
 import { createFileReader } from './reading/file-reader.ts';
@@ -60,11 +63,11 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     const options = { retentionDays: config.RETENTION_DAYS, telemetry: tracing.queues };
     const [turns, deliveries, schedules] = [createTurns(redis, options), createDeliveries(redis, options), createSchedules(redis, options)];
     releasers.add('queues', () => Promise.all([turns.close(), deliveries.close(), schedules.close()]), 2000);
-
-    const memory = createRedisMemory(redis, parts.onPressure ?? warnOfPressure(log));
+    const outbox = createOutbox(redis, deliveries, config.RETENTION_DAYS);
+    const memory = createRedisMemory(redis, warnOfPressure(log, createTellOwner({ redis, outbox, log })));
     const resweep = createResweep({ sweep: (conversation) => sweepAmong([conversation], redis, turns, deliveries), log });
     releasers.add('sweep after failures', () => resweep.stop());
-    /** Gives jobs to what waits without one; what has just failed waits for its own time. */
+    // What has just failed waits for its own time.
     const onStranded = async (conversations: string[]): Promise<void> => {
       const due = conversations.filter((conversation) => !resweep.isPending(conversation));
       const added = due.length === 0 ? 0 : await sweepAmong(due, redis, turns, deliveries);
@@ -90,8 +93,6 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
 
     const sleep = createSleepOf({ config, parts, redis, lease, workers, onStranded, log });
     releasers.add('sleep', () => sleep?.stop());
-
-    /** The directories of conversations in which a turn runs, by name. */
     const atWork = new Set<string>();
     const start = (name: QueueName, concurrency: number, process: Processor): void => {
       const awake: Processor = (job, token, signal) => (sleep ? sleep.during(() => process(job, token, signal)) : process(job, token, signal));
@@ -101,13 +102,7 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     start('turns', parts.concurrency.turns + longestLine, noting(atWork, config.DATA_DIR, processors.of('turns')));
     start('deliveries', parts.concurrency.deliveries, processors.of('deliveries'));
     start('schedules', 1, processors.of('schedules'));
-    for (const [name, worker] of workers) {
-      worker.on('failed', (job, error) => {
-        log.error({ queue: name, job: job?.id, err: error }, 'a job failed');
-        if (job) resweep.onFailed(conversationOf(job));
-      });
-      worker.on('completed', (job) => resweep.onDone(conversationOf(job)));
-    }
+    for (const [name, worker] of workers) sweepAfter(name, worker, resweep, log);
     releasers.add('lease', () => lease.stop());
     releasers.add('workers', () => Promise.all([...workers.values()].map((worker) => closeQueueWorker(worker, config.STOP_SECONDS * 1000))), config.STOP_SECONDS * 1000 + 2000);
 
@@ -119,9 +114,7 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     await sweep(redis, turns, deliveries, log).catch((error: unknown) => log.warn({ err: error }, 'could not sweep at the start'));
     await processors.load();
     void messenger.warmUp?.();
-    // A worker whose agent cannot be made is none.
     await agent.make();
-
     const door = await openDoor({ port: config.PORT, host: config.HOST, secret: config.WAKE_SECRET, onWake: () => sleep?.stir() });
     releasers.add('door', () => door.stop());
     // The idle time begins when all is there: a slow start is no rest.
@@ -141,7 +134,16 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
   }
 }
 
-/** Keeps the names of the directories in which a turn runs. */
+/** Looks again for what a failed job leaves behind. */
+function sweepAfter(queue: QueueName, worker: Worker, resweep: Resweep, log: Log): void {
+  worker.on('failed', (job, error) => {
+    log.error({ queue, job: job?.id, err: error }, 'a job failed');
+    if (job) resweep.onFailed(conversationOf(job));
+  });
+  worker.on('completed', (job) => resweep.onDone(conversationOf(job)));
+}
+
+/** Keeps the names of the conversations' directories in which a turn runs. */
 function noting(atWork: Set<string>, dataDir: string, process: Processor): Processor {
   return async (job, token, signal) => {
     const name = path.basename(workspaceOf(dataDir, conversationOf(job)));

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { MemoryFullError, createFileStore } from '../../shared/file-store.ts';
 import { keys } from '../../shared/keys.ts';
 import { createPageStore } from '../../shared/page-store.ts';
-import { createRedisMemory, parseMemory } from '../../shared/redis-memory.ts';
+import { createRedisMemory, parseMemory, warnOfPressure } from '../../shared/redis-memory.ts';
 import type { MemoryUse } from '../../shared/redis-memory.ts';
 import { createVmState } from '../../shared/vm-state.ts';
 import { createLog } from '../../shared/log.ts';
@@ -110,4 +110,17 @@ test('a message that has lost its turn is answered by a worker that runs, whethe
     await until('its answer', () => replies().some(({ text }) => text === 'answer to 0002'));
     expect(replies().map(({ text }) => text)).toEqual(['answer to 0001', 'answer to 0002']);
   });
+});
+
+test('a Redis that is nearly full is told to the owner, at most every ten minutes', () => {
+  let now = 0;
+  const told: string[][] = [];
+  const warn = warnOfPressure(createLog('test', 'silent'), async (...word) => void told.push(word), () => now);
+  warn({ usedBytes: 90, mostBytes: 100 });
+  now += 599_999;
+  warn({ usedBytes: 91, mostBytes: 100 });
+  expect(told).toEqual([['memory', expect.stringMatching(/^My memory for messages \(Redis\) is 90 % full\./)]]);
+  now += 1;
+  warn({ usedBytes: 92, mostBytes: 100 });
+  expect(told).toHaveLength(2);
 });
