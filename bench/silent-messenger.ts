@@ -7,7 +7,7 @@ export function createSilentMessenger(): Messenger {
     send: async () => ({ sid: `SM${randomBytes(16).toString('hex')}` }),
     find: async () => [],
     showTyping: async () => undefined,
-    received: async () => [],
-    undelivered: async () => [],
+    received: async function* () {},
+    undelivered: async function* () {},
   };
 }

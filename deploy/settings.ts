@@ -31,7 +31,7 @@ export const settings: readonly Setting[] = [
 /** Variables that are passed on as they are when they are set, and never asked for. */
 export const passedOn: Partial<Record<VariableName, readonly Role[]>> = {
   TWILIO_AUTH_TOKEN_SECONDARY: ['relay'],
-  TWILIO_TEMPLATE_SID: ['relay'],
+  TWILIO_TEMPLATE_SID: both,
   OWNER: ['relay'],
   ADMIN_WRITE: ['relay'],
   SENDER_LIMIT_PER_MINUTE: ['relay'],

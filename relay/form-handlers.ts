@@ -1,6 +1,7 @@
 import type { Log } from '../shared/log.ts';
 import type { Message } from '../shared/message.ts';
 import type { SpanAttributes } from '../shared/tracing.ts';
+import type { Claims } from './claims.ts';
 import type { Foreign, JudgeParties } from './parties.ts';
 import type { People } from './people.ts';
 import type { Receive } from './reception.ts';
@@ -13,6 +14,7 @@ export type FormHandlerParts = {
   people: People;
   senders: SenderLimit;
   receive: Receive;
+  claims: Claims;
   noteStatus: (report: StatusReport) => Promise<void>;
   /** Counts what became of an incoming message. */
   count: (outcome: string) => void;
@@ -58,7 +60,11 @@ export function createFormHandlers(parts: FormHandlerParts): FormHandlers {
       const deadline = performance.now() + patience;
       const sender = await within(deadline, people.identify(sendersAddresses(form, parsed.conversation)));
       if (!sender) return refuse(parsed.conversation);
-      if (!senders.admit(sender.conversation)) return parts.count('over the limit');
+      if (!senders.admit(sender.conversation)) {
+        // Noted before Twilio is told that all is well: else the next look through its list would take it in beside what is sent again.
+        await within(deadline, parts.claims.refuse({ ...parsed, conversation: sender.conversation }));
+        return parts.count('over the limit');
+      }
       const { outcome, turn, message } = await within(deadline, parts.receive(parsed, sender)).catch((error: unknown) => {
         senders.giveBack(sender.conversation);
         parts.onUnclear();

@@ -1,79 +1,140 @@
-import type { Reply } from '../shared/reply.ts';
 import type { Running } from '../shared/lifecycle.ts';
-import type { Log } from '../shared/log.ts';
-import { Message } from '../shared/message.ts';
-import type { Messenger, Remembered } from '../shared/messenger.ts';
-import type { JudgeParties } from './parties.ts';
-import type { People } from './people.ts';
-import type { Receive } from './reception.ts';
+import type { Reply } from '../shared/reply.ts';
+import { createTakeMissed } from './missed-messages.ts';
+import type { MissedMessageParts } from './missed-messages.ts';
 import type { StatusReport } from './webhook.ts';
 
-/** How far back Twilio is asked, and how often (ms): a day, every hour. */
-const lookBackMs = 24 * 3600_000;
-const everyMs = 3600_000;
+/**
+ * The times of a repair (ms). The carrier is asked for the last `lookBackMs` at first, then every `everyMs` for what came since the last round that left nothing, `overlapMs` of it twice. A message younger
+ * than `youngMs` may still come by webhook: Twilio's tries are over within half a minute. A round that left something is repeated after `youngMs`, one that failed then ever later.
+ */
+export type GapRepairTimes = { lookBackMs: number; everyMs: number; overlapMs: number; youngMs: number };
 
-export type GapRepairParts = {
-  messenger: Messenger;
-  /** Whether a message was accepted before. */
-  isKnown: (id: string) => Promise<boolean>;
-  /** Our account, which is the only one that is asked. */
-  accountSid: string;
-  judgeParties: JudgeParties;
-  people: People;
-  receive: Receive;
-  onAccepted: (message: Message) => void;
+export const gapRepairTimes: GapRepairTimes = { lookBackMs: 24 * 3600_000, everyMs: 3600_000, overlapMs: 3600_000, youngMs: 60_000 };
+
+export type GapRepairParts = MissedMessageParts & {
   /** The reply that a Twilio message is, if it is one of ours. */
   findReply: (sid: string) => Promise<Reply | undefined>;
   noteStatus: (report: StatusReport) => Promise<void>;
-  log: Log;
+  /** Gives a job to what waits in Redis without one. */
+  sweep: () => Promise<unknown>;
+  times: GapRepairTimes;
+  /** In ms since 1970. */
+  now: () => number;
+};
+
+/** Takes in what the relay never heard of: one round at a time, however often it is asked. */
+export type GapRepair = {
+  /** Begins with a round, and makes one every hour. */
+  start(): Running;
+  /** Redis is back: what its outage has cost is looked for now. */
+  redisIsBack(): void;
+  /** A webhook was not stored: it is looked for when it may not come any more. */
+  somethingWasRefused(): void;
 };
 
 /**
- * Takes in what Twilio has and the relay never heard of: messages that came while it was down or whose webhook failed for good, and replies that failed
- * late while nobody took the status callback. Runs at the start and hourly.
+ * Takes in messages that came while the relay or Redis was away or whose webhook failed for good, replies that failed late while nobody took the status callback, and what waits in Redis without a job.
  */
-export function createGapRepair(parts: GapRepairParts): { start: () => Running } {
-  const repairMessage = async (remembered: Remembered): Promise<void> => {
-    if (await parts.isKnown(remembered.id)) return;
-    const judgement = parts.judgeParties({ account: parts.accountSid, ours: remembered.to, theirs: remembered.from });
-    const sender = 'person' in judgement && judgement.person !== undefined ? await parts.people.identify([judgement.person]) : undefined;
-    if (!sender) return;
-    const { data } = Message.safeParse({
-      id: remembered.id, conversation: sender.conversation, at: remembered.at.toISOString(), text: remembered.text, media: await remembered.media(), human: true,
+export function createGapRepair(parts: GapRepairParts): GapRepair {
+  const { times, now } = parts;
+  const makeRound = createRound(parts);
+  let [isStarted, isStopped, isRunning, isAskedAgain] = [false, false, false, false];
+  let timer: NodeJS.Timeout | undefined;
+  let [due, lastBegan] = [Infinity, -Infinity];
+  /** When the last round began that left nothing. */
+  let complete: number | undefined;
+  let failures = 0;
+
+  const runIn = (ms: number): void => {
+    if (isStopped || !isStarted || now() + ms >= due) return;
+    clearTimeout(timer);
+    due = now() + ms;
+    timer = setTimeout(run, ms);
+  };
+  const round = async (): Promise<void> => {
+    const earliest = lastBegan - times.lookBackMs;
+    const since = complete === undefined ? earliest : Math.max(complete - times.overlapMs, earliest);
+    // The relay was away before its first round: nothing that is in the list then is certain to come by itself.
+    const outcome = await makeRound(new Date(lastBegan), new Date(since), new Date(earliest), complete === undefined ? 0 : times.youngMs);
+    failures = outcome === 'failed' ? failures + 1 : 0;
+    if (outcome !== 'failed') complete = lastBegan;
+    runIn(outcome === 'done' ? times.everyMs : times.youngMs * Math.min(2 ** Math.max(failures - 1, 0), mostPatience));
+  };
+  function run(): void {
+    if (isStopped || !isStarted) return;
+    if (isRunning) {
+      isAskedAgain = true;
+      return;
+    }
+    clearTimeout(timer);
+    [due, lastBegan, isRunning, isAskedAgain] = [Infinity, now(), true, false];
+    void round().finally(() => {
+      isRunning = false;
+      if (isAskedAgain) run();
     });
-    if (!data) return;
-    const { outcome, turn, message } = await parts.receive(data, { ...sender, missed: true });
-    if (outcome !== 'new') return;
-    parts.log.warn({ turn, message: message.id, conversation: message.conversation }, 'took in a message that its webhook did not bring');
-    parts.onAccepted(message);
-  };
-  const repairMessages = async (now: Date, youngestMs: number): Promise<void> => {
-    for (const remembered of await parts.messenger.received(new Date(now.getTime() - lookBackMs))) {
-      // A webhook that is on its way says more than Twilio's list does.
-      if (now.getTime() - remembered.at.getTime() < youngestMs) continue;
-      // One that cannot be taken in now must not hold up the others; the next round asks again.
-      await repairMessage(remembered).catch((error: unknown) => parts.log.warn({ err: error, message: remembered.id }, 'could not take in a missed message'));
-    }
-  };
-  const repairReplies = async (now: Date): Promise<void> => {
-    for (const { sid, code } of await parts.messenger.undelivered(new Date(now.getTime() - lookBackMs))) {
-      const reply = await parts.findReply(sid);
-      // The ledger knows what it has heard already, so telling it again changes nothing.
-      if (reply) await parts.noteStatus({ reply: reply.id, conversation: reply.conversation, sid, status: 'failed', code });
-    }
-  };
-  const run = (youngestMs: number): void => {
-    const now = new Date();
-    const onError = (error: unknown): void => parts.log.warn({ err: error }, 'could not ask Twilio for what was missed');
-    repairMessages(now, youngestMs).catch(onError);
-    repairReplies(now).catch(onError);
-  };
+  }
+
   return {
     start() {
-      // The relay was away: nothing that is in the list now is certain to come by itself.
-      run(0);
-      const timer = setInterval(() => run(60_000), everyMs);
-      return { stop: async () => clearInterval(timer) };
+      isStarted = true;
+      run();
+      return {
+        async stop() {
+          isStopped = true;
+          clearTimeout(timer);
+        },
+      };
     },
+    redisIsBack() {
+      // A connection that comes and goes must not ask the carrier each time.
+      if (now() - lastBegan < times.youngMs) runIn(times.youngMs);
+      else run();
+    },
+    somethingWasRefused: () => runIn(times.youngMs),
+  };
+}
+
+/** So many times `youngMs` lie between two rounds that fail, at most. */
+const mostPatience = 10;
+
+/** `young`: something may still come by webhook. `failed`: something could not be looked for, or not be taken in. Never throws. */
+type MakeRound = (now: Date, since: Date, earliest: Date, youngMs: number) => Promise<'done' | 'young' | 'failed'>;
+
+function createRound({ messenger, findReply, noteStatus, sweep, log, ...parts }: GapRepairParts): MakeRound {
+  const takeMissed = createTakeMissed({ ...parts, messenger, log });
+  /** What was told of earlier: a message of ours may fail long after it was sent, so that the whole day is looked through each time. */
+  let told = new Set<string>();
+
+  const repairReplies = async (earliest: Date): Promise<void> => {
+    const listed = new Set<string>();
+    for await (const { sid, code } of messenger.undelivered(earliest)) {
+      if (!told.has(sid)) {
+        const reply = await findReply(sid);
+        // The ledger knows what it has heard already, so telling it again changes nothing.
+        if (reply) await noteStatus({ reply: reply.id, conversation: reply.conversation, sid, status: 'failed', code });
+      }
+      listed.add(sid);
+    }
+    told = listed;
+  };
+
+  return async (now, since, earliest, youngMs) => {
+    const attempt = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
+      try {
+        return await work();
+      } catch (error) {
+        log.warn({ err: error }, 'could not look for what was missed');
+        return undefined;
+      }
+    };
+    const left = await attempt(() => takeMissed(now, since, youngMs));
+    const rest = await attempt(async () => {
+      await sweep();
+      await repairReplies(earliest);
+      return true;
+    });
+    if (!left || left.failed > 0 || !rest) return 'failed';
+    return left.young ? 'young' : 'done';
   };
 }

@@ -4,7 +4,6 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createDelivery, reconcilingTimes } from '../shared/delivery.ts';
 import { beginEpoch } from '../shared/epoch.ts';
 import { createIntake } from '../shared/intake.ts';
-import { keys } from '../shared/keys.ts';
 import { createReleasers } from '../shared/lifecycle.ts';
 import type { Releasers, Running } from '../shared/lifecycle.ts';
 import type { Log } from '../shared/log.ts';
@@ -29,7 +28,9 @@ import type { AllowList } from './allow-list.ts';
 import { createAliases } from './aliases.ts';
 import { createDoorkeeper } from './doorkeeper.ts';
 import type { Doorkeeper } from './doorkeeper.ts';
-import { createGapRepair } from './gap-repair.ts';
+import { createClaims } from './claims.ts';
+import { createGapRepair, gapRepairTimes } from './gap-repair.ts';
+import type { GapRepair, GapRepairTimes } from './gap-repair.ts';
 import { createLazySite } from './lazy-site.ts';
 import { createMembership } from './membership.ts';
 import { createMetrics } from './metrics.ts';
@@ -59,7 +60,7 @@ import { createWebhooks } from './webhooks.ts';
 import type { WebhookParts } from './webhooks.ts';
 
 /** What a relay is made of besides its configuration; tests are more impatient. The tracing is stopped with it. */
-export type RelayParts = { messenger: Messenger; times: WakerTimes; tracing?: Tracing };
+export type RelayParts = { messenger: Messenger; times: WakerTimes; repairTimes?: GapRepairTimes; tracing?: Tracing };
 
 /** Of so many answers to Twilio the overview knows how long they took. */
 const mostAcks = 1000;
@@ -71,7 +72,7 @@ export function relayParts(config: RelayConfig, log: Log): RelayParts {
 }
 
 /** Runs the relay until it is stopped. Returns its address as this machine sees it. Throws when it cannot listen. */
-export async function runRelay(config: RelayConfig, log: Log, { messenger: carrier, times, tracing = untraced }: RelayParts = relayParts(config, log)): Promise<Running & { url: string }> {
+export async function runRelay(config: RelayConfig, log: Log, { messenger: carrier, times, repairTimes = gapRepairTimes, tracing = untraced }: RelayParts = relayParts(config, log)): Promise<Running & { url: string }> {
   const releasers = createReleasers(log);
   releasers.add('tracing', () => tracing.stop(), 3000);
   const messenger = traceMessenger(carrier, tracing.trace);
@@ -83,7 +84,7 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger: carri
     const { turns, outbox, ledger, spend } = stores;
 
     const pace = createPace(redis, paceFor(config.TWILIO_WHATSAPP_NUMBER, config));
-    const deliver = createDelivery({ messenger, outbox, ledger, pace, log, publicUrl: config.PUBLIC_URL, reconciling: reconcilingTimes, now: Date.now });
+    const deliver = createDelivery({ messenger, template: config.TWILIO_TEMPLATE_SID, outbox, ledger, pace, log, publicUrl: config.PUBLIC_URL, reconciling: reconcilingTimes, now: Date.now });
     const notices = createNotices(ledger, deliver, log);
     const tellOwner = createTellOwner({ redis, outbox, log });
     // The worker that would send it does not wake up.
@@ -94,7 +95,9 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger: carri
     const keeper = createVmKeeper({ redis, metrics, times, log, notices, tellOwner: tellOwnerNow, wakeUrl: config.WAKE_URL, wakeSecret: config.WAKE_SECRET, typing: createTyping(redis, messenger) });
     const renderer = createPageRenderer();
     releasers.add('page renderer', () => renderer.stop());
-    const relay: Parts = { config, stores, list, tellOwner, metrics, keeper, notices, renderer, tracing, messenger, intake: createRelayIntake(config, stores, list, keeper, log), log };
+    const intake = createRelayIntake(config, stores, list, keeper, log);
+    const gapRepair = createRelayRepair(config, stores, { keeper, intake, messenger, times: repairTimes });
+    const relay: Parts = { config, stores, list, tellOwner, metrics, keeper, notices, renderer, tracing, gapRepair, intake, log };
 
     const doorkeeper = createDoorkeeper(config.TRUST_PROXY, log);
     const listener = createListener(relay, doorkeeper);
@@ -112,10 +115,10 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger: carri
   }
 }
 
-type Parts = { config: RelayConfig; stores: Stores; list: AllowList; tellOwner: TellOwner; metrics: Metrics; keeper: VmKeeper; notices: Notices; renderer: PageRenderer; tracing: Tracing; messenger: Messenger; intake: RelayIntake; log: Log };
+type Parts = { config: RelayConfig; stores: Stores; list: AllowList; tellOwner: TellOwner; metrics: Metrics; keeper: VmKeeper; notices: Notices; renderer: PageRenderer; tracing: Tracing; gapRepair: GapRepair; intake: RelayIntake; log: Log };
 
 /** How a message or a status comes in, by webhook or because Twilio was asked for what was missed. */
-type RelayIntake = Pick<WebhookParts, 'judgeParties' | 'people' | 'receive' | 'onAccepted' | 'onUnclear' | 'noteStatus' | 'log'>;
+type RelayIntake = Pick<WebhookParts, 'judgeParties' | 'people' | 'receive' | 'claims' | 'onAccepted' | 'onUnclear' | 'noteStatus' | 'log'>;
 
 function createRelayIntake(config: RelayConfig, { redis, turns, ledger, outbox }: Stores, list: AllowList, keeper: VmKeeper, log: Log): RelayIntake {
   const people = createListedPeople(list, createAliases(redis));
@@ -124,6 +127,7 @@ function createRelayIntake(config: RelayConfig, { redis, turns, ledger, outbox }
     judgeParties: createJudgeParties(config.TWILIO_ACCOUNT_SID, config.TWILIO_WHATSAPP_NUMBER),
     people,
     receive: createReceive(createIntake(turns, config.RETENTION_DAYS), people, () => list.publish()),
+    claims: createClaims(redis, config.RETENTION_DAYS),
     onAccepted: keeper.onAccepted,
     onUnclear: keeper.look,
     async noteStatus(report) {
@@ -134,7 +138,7 @@ function createRelayIntake(config: RelayConfig, { redis, turns, ledger, outbox }
 }
 
 /** Everything that the relay serves: Twilio's webhooks first, then whether it lives, then the rest. */
-function createListener({ config, stores, metrics, keeper, notices, renderer, tracing, intake, log }: Parts, doorkeeper: Doorkeeper): RequestListener {
+function createListener({ config, stores, metrics, keeper, notices, renderer, tracing, gapRepair, intake, log }: Parts, doorkeeper: Doorkeeper): RequestListener {
   const acks = createSamples(mostAcks);
   const webhooks = createWebhooks({
     ...intake, doorkeeper,
@@ -142,6 +146,7 @@ function createListener({ config, stores, metrics, keeper, notices, renderer, tr
     senders: createSenderLimit(config.SENDER_LIMIT_PER_MINUTE, notices, log),
     trace: tracing.trace,
     count: (outcome) => metrics.accepted.inc({ outcome }),
+    onNotStored: gapRepair.somethingWasRefused,
     onAnswered: (path, status, ms) => {
       metrics.ackSeconds.observe({ path, status }, ms / 1000);
       if (path === '/webhook' && status === 200) acks.note(ms);
@@ -160,17 +165,25 @@ function createListener({ config, stores, metrics, keeper, notices, renderer, tr
   };
 }
 
+function createRelayRepair(
+  config: RelayConfig, { redis, turns, deliveries, ledger }: Stores, { keeper, intake, messenger, times }: { keeper: VmKeeper; intake: RelayIntake; messenger: Messenger; times: GapRepairTimes },
+): GapRepair {
+  return createGapRepair({
+    ...intake, messenger, times,
+    accountSid: config.TWILIO_ACCOUNT_SID,
+    findReply: (sid) => ledger.findSent(sid),
+    async sweep() {
+      if ((await sweep(redis, turns, deliveries, intake.log)) > 0) keeper.look();
+    },
+    now: Date.now,
+  });
+}
+
 /** What follows once Redis answers. It may still be away, or full: the relay answers all the same, and the rest begins when it can. */
-function begin({ config, stores, list, tellOwner, keeper, messenger, intake, log }: Parts, releasers: Releasers): Running {
-  const { redis, turns, deliveries, ledger } = stores;
+function begin({ stores, list, tellOwner, keeper, gapRepair, log }: Parts, releasers: Releasers): Running {
+  const { redis, turns, deliveries } = stores;
   const settleMembership = createMembership({ ...stores, list, tellOwner, log });
   const onReady = (): void => void settleMembership().catch((error: unknown) => log.warn({ err: error }, 'could not write who may write'));
-  const gapRepair = createGapRepair({
-    ...intake, messenger,
-    accountSid: config.TWILIO_ACCOUNT_SID,
-    isKnown: async (id) => (await redis.exists(keys.message(id))) === 1,
-    findReply: (sid) => ledger.findSent(sid),
-  });
   return beginInOrder(
     [
       async () => {
@@ -195,6 +208,7 @@ function begin({ config, stores, list, tellOwner, keeper, messenger, intake, log
       },
       async () => {
         const repairing = gapRepair.start();
+        redis.on('ready', gapRepair.redisIsBack);
         releasers.add('gap repair', () => repairing.stop());
       },
     ],

@@ -28,7 +28,7 @@ export type StandingDeps = { redis: Redis; turns: Turns; spend: Spend; memory: R
 /** Reads it. Throws when Redis is away. */
 export async function readStanding({ redis, turns, spend, memory }: StandingDeps, now: number): Promise<Standing> {
   const [states, counts, spending, waiting, awake, use, open, memoryUse] = await Promise.all([
-    turns.queue.getJobCounts('waiting', 'active', 'delayed', 'failed', 'completed'), readReplyCounts(redis), spend.read(dayOf(now)), createVmState(redis).waiting(), redis.exists(keys.heartbeat),
+    turns.queue.getJobCounts('waiting', 'active', 'delayed', 'failed', 'completed'), readReplyCounts(redis), spend.read(dayOf(now)), createVmState(redis).waiting(now), redis.exists(keys.heartbeat),
     spend.use(dayOf(now)), redis.hlen(keys.modelOpen), memory.read(),
   ]);
   return {

@@ -56,7 +56,7 @@ export function createVmKeeper({ redis, wakeUrl, wakeSecret, typing, notices, te
 
   const tellWaiting = (about: string, wake: number, text: string): void => {
     const tell = async (): Promise<void> => {
-      const { conversations } = await vm.waiting();
+      const { conversations } = await vm.waiting(Date.now());
       for (let index = 0; index < conversations.length; index += toldAtOnce) {
         await Promise.all(conversations.slice(index, index + toldAtOnce).map((conversation) => notices(`${about}.${wake}.${conversation}`, conversation, text)));
       }
@@ -71,7 +71,7 @@ export function createVmKeeper({ redis, wakeUrl, wakeSecret, typing, notices, te
   };
   const showTyping = async (): Promise<void> => {
     if (lastMessages.size === 0) return;
-    for (const conversation of (await vm.waiting([...lastMessages.keys()])).conversations) {
+    for (const conversation of (await vm.waiting(Date.now(), [...lastMessages.keys()])).conversations) {
       const message = lastMessages.get(conversation);
       if (message) void typing.show(conversation, message);
     }

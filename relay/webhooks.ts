@@ -13,6 +13,8 @@ export type WebhookParts = FormHandlerParts & {
   verify: Verifier;
   doorkeeper: Doorkeeper;
   trace: Tracer;
+  /** Called when a webhook of Twilio's could not be stored; must not throw. */
+  onNotStored: () => void;
   /** Tells how long Twilio waited for the answer (ms). */
   onAnswered: (path: string, status: number, ms: number) => void;
 };
@@ -69,6 +71,7 @@ export function createWebhooks(parts: WebhookParts): (request: IncomingMessage, 
       (error: unknown) => {
         if (error instanceof BadRequest) return refuse(error);
         parts.count('not stored');
+        parts.onNotStored();
         log.error({ path, err: error }, 'not stored');
         answer(503, '');
       },

@@ -17,6 +17,8 @@ export const Conversation = z.object({
   session: field,
   /** The person's time zone (IANA name), once they have said it. */
   timezone: field,
+  /** When the person has written last (ISO 8601). */
+  wroteAt: field,
   /** The model that the person has chosen, and what needs their leave; else what the configuration says. */
   model: field,
   permissions: field,

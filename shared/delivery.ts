@@ -24,6 +24,8 @@ export type DeliveryParts = {
   log: Log;
   /** How the world reaches the relay; files and status callbacks live there. */
   publicUrl: string;
+  /** The ContentSid of the template that says an answer is waiting, if there is one. */
+  template?: string | undefined;
   reconciling: Reconciling;
   now: () => number;
 };
@@ -48,6 +50,7 @@ export function createDelivery(parts: DeliveryParts): Deliver {
     // Said before it is noted: after a death in between the refusal comes again, and the sentence only once.
     if (isFinal(action, reply)) await explain(parts.outbox, ledger, reply.id, action);
     const outcome = await ledger.failed(reply, attempt, action, failure.code);
+    if (outcome === 'parked') await announceParked(parts.outbox, reply.conversation, reply.id, parts.template, new Date(parts.now()));
     return outcome === 'again' ? { done: false, waitMs: 0 } : { done: true };
   };
 

@@ -101,9 +101,9 @@ const setAsideScript: Script = {
     fields[#fields + 1] = 'id'
     fields[#fields + 1] = ARGV[2]
     bury(KEYS[4], ARGV[5], ARGV[4], 'outbox', ARGV[3], cjson.encode(fields))
+    redis.call('EXPIRE', KEYS[5], ARGV[5])
     if redis.call('HSETNX', KEYS[6], 'id', ARGV[2] .. '.unreadable') == 1 then
       redis.call('HSET', KEYS[6], 'conversation', ARGV[3], 'turn', ARGV[2], 'text', ARGV[6], 'at', ARGV[4], 'status', 'waiting', 'seq', redis.call('HINCRBY', KEYS[3], 'said', 1))
-      redis.call('EXPIRE', KEYS[6], ARGV[5])
       redis.call('LPUSH', KEYS[2], ARGV[2] .. '.unreadable')
     end
     return 'set aside'`,

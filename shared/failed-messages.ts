@@ -23,9 +23,7 @@ const retryScript: Script = {
   // KEYS: inbox, conversation. ARGV: prefix, ids as JSON.
   lua: `-- derives message:*
     ${bringBackLua}
-    local wanted = {}
-    for _, id in ipairs(cjson.decode(ARGV[2])) do wanted[id] = true end
-    return bringBack(ARGV[1], KEYS[1], KEYS[2], wanted)`,
+    return bringBack(ARGV[1], KEYS[1], KEYS[2], ARGV[2])`,
 };
 
 export function createFailedMessages(redis: Redis, turns: Turns): FailedMessages {

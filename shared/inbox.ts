@@ -1,9 +1,12 @@
 import { bringBackLua } from './bring-back.ts';
+import { forgottenBefore, readGivenUp } from './given-up.ts';
+import type { GivenUp } from './given-up.ts';
 import { keys, prefix } from './keys.ts';
 import { readMessage } from './message.ts';
 import type { Message, MessageState } from './message.ts';
 import type { TurnData } from './queues.ts';
 import type { Redis } from './redis.ts';
+import { usualRetentionDays } from './retention.ts';
 import { runScript } from './script.ts';
 import type { Script } from './script.ts';
 
@@ -30,11 +33,13 @@ export type Inbox = {
   take(fence: Fence, turn: string, data: TurnData, attempts: ReadonlyMap<string, number>): Promise<void>;
   /** Notes in the job and with the messages how often each was begun with, for those whose attempt was none. Throws FencedError. */
   recount(fence: Fence, turn: string, data: TurnData, attempts: ReadonlyMap<string, number>): Promise<void>;
+  /** What the conversation's turns gave up and can be tried again, the last first. */
+  givenUp(conversation: string): Promise<GivenUp[]>;
   /**
-   * Brings the messages of the turn that was given up last back to the head of the inbox, and takes out the message that asked for it, in one
+   * Brings messages that were given up back to the head of the inbox, and takes out the message that asked for it, in one
    * atomic step. Returns how many came back; with 0 nothing has changed. Throws FencedError.
    */
-  bringBack(fence: Fence, conversation: string, askedBy: string): Promise<number>;
+  bringBack(fence: Fence, conversation: string, askedBy: string, ids: string[]): Promise<number>;
 };
 
 const takeScript: Script = {
@@ -57,19 +62,21 @@ const takeScript: Script = {
 const bringBackScript: Script = {
   name: 'sidepocketBringBack',
   keys: 3,
-  // KEYS: lock, inbox, conversation. ARGV: token, prefix, id of the message that asked.
+  // KEYS: lock, inbox, conversation. ARGV: token, prefix, id of the message that asked, ids that are wanted as JSON.
   lua: `-- derives message:*
     ${bringBackLua}
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
-    if redis.call('HEXISTS', KEYS[3], 'failed') == 0 then return 0 end
+    local count = bringBack(ARGV[2], KEYS[2], KEYS[3], ARGV[4])
+    if count == 0 then return 0 end
     for _, raw in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
       if idOf(raw) == ARGV[3] then redis.call('LREM', KEYS[2], 1, raw) end
     end
     redis.call('HSET', ARGV[2] .. ':message:' .. ARGV[3], 'state', 'answered')
-    return bringBack(ARGV[2], KEYS[2], KEYS[3], nil)`,
+    return count`,
 };
 
-export function createInbox(redis: Redis): Inbox {
+/** What was given up is kept for `retentionDays`. */
+export function createInbox(redis: Redis, retentionDays: number = usualRetentionDays): Inbox {
   const note = async (fence: Fence, turn: string, data: TurnData, attempts: ReadonlyMap<string, number>, state: MessageState | ''): Promise<void> => {
     const where = [fence.lock, keys.job('turns', turn), keys.attempts(data.conversation)];
     const outcome = await runScript(redis, takeScript, [...where, fence.token, prefix, turn, JSON.stringify(data), state, ...[...attempts].flat()]);
@@ -83,8 +90,9 @@ export function createInbox(redis: Redis): Inbox {
     size: (conversation) => redis.llen(keys.inbox(conversation)),
     take: (fence, turn, data, attempts) => note(fence, turn, data, attempts, 'working'),
     recount: (fence, turn, data, attempts) => note(fence, turn, data, attempts, ''),
-    async bringBack(fence, conversation, askedBy) {
-      const outcome = await runScript(redis, bringBackScript, [fence.lock, keys.inbox(conversation), keys.conversation(conversation), fence.token, prefix, askedBy]);
+    givenUp: (conversation) => readGivenUp(redis, conversation, forgottenBefore(Date.now(), retentionDays)),
+    async bringBack(fence, conversation, askedBy, ids) {
+      const outcome = await runScript(redis, bringBackScript, [fence.lock, keys.inbox(conversation), keys.conversation(conversation), fence.token, prefix, askedBy, JSON.stringify(ids)]);
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
       return Number(outcome);
     },

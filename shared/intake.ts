@@ -15,6 +15,18 @@ const leastClaimDays = 8;
  */
 export type Stored = { outcome: 'new' | 'duplicate' | 'stranded' | 'refused'; turn: string };
 
+/** How long the claim of an id is remembered (s), where what was said is kept for `retentionDays`. */
+export function claimSeconds(retentionDays: number): number {
+  return retentionSeconds(Math.max(retentionDays, leastClaimDays));
+}
+
+/** Lua that notes when the person has written last: WhatsApp's 24-hour window is open from then on. `at` is ISO 8601. */
+export const wroteLua = `
+  local function noteWord(conversation, at)
+    local last = redis.call('HGET', conversation, 'wroteAt')
+    if not last or last < at then redis.call('HSET', conversation, 'wroteAt', at) end
+  end`;
+
 /** `elsewhere`: nothing was done, since the sender belongs to another conversation. */
 export type Acceptance = Stored | { outcome: 'elsewhere'; conversation: string };
 
@@ -38,6 +50,7 @@ const acceptScript: Script = {
   lua: `-- derives message:*, conversation:*, turns:delayed
     ${entryLua}
     ${allowedLua}
+    ${wroteLua}
     local sender = ARGV[10] ~= '' and cjson.decode(ARGV[10])
     local function keepJobAway()
       if redis.call('EXISTS', KEYS[4]) == 0 then redis.call('HSET', KEYS[4], 'placeholder', '1') end
@@ -76,6 +89,7 @@ const acceptScript: Script = {
       if not placed then redis.call('RPUSH', KEYS[2], ARGV[4]) end
       redis.call('SADD', KEYS[3], ARGV[2])
       if sender then
+        noteWord(KEYS[6], ARGV[3])
         for _, alias in ipairs(sender.proven) do redis.call('HSET', KEYS[7], alias, ARGV[2]) end
         -- Answers go to the address that wrote last; a message that comes late was not the last.
         local since = redis.call('HGET', KEYS[6], 'addressAt')
@@ -111,7 +125,7 @@ export type Intake = {
 
 /** What is known of a message is kept for `retentionDays`. */
 export function createIntake(turns: Turns, retentionDays: number = usualRetentionDays): Intake {
-  const claimLifetime = retentionSeconds(Math.max(retentionDays, leastClaimDays));
+  const claimLifetime = claimSeconds(retentionDays);
   const accept = async (message: Message, sender?: Sender): Promise<Acceptance> => {
     const { id, conversation, at } = message;
     const step = {

@@ -5,7 +5,7 @@
 export const prefix = '{sidepocket}';
 
 export const keys = {
-  /** HASH: claim and state of an incoming message. Its existence is what makes a repeated webhook a duplicate. */
+  /** HASH: claim and state of an incoming message. Its existence is what makes a repeated webhook a duplicate, and keeps what was refused (`state refused`) from being taken in later. */
   message: (id: string): string => `${prefix}:message:${id}`,
   /**
    * HASH: who may write, in words. `list` says which relay wrote the list and when that one started, `owner` who hears of what needs a person; each other field is an address with
@@ -40,11 +40,18 @@ export const keys = {
   /** SET of the schedules' runs that a person had on a day (`YYYY-MM-DD`), repeating ones and single ones apart; expires. HASH: what was settled about schedules that run too often. */
   scheduleRuns: (conversation: string, day: string, kind: string): string => `${prefix}:schedule-runs:${conversation}:${day}:${kind}`,
   scheduleChoices: (conversation: string): string => `${prefix}:schedule-choices:${conversation}`,
+  /**
+   * HASH that expires: the runs of a schedule whose answers were parked since the person's last word (`since`). HASH of the schedules that are paused for it, as JSON by their number.
+   */
+  scheduleParked: (conversation: string, number: number): string => `${prefix}:schedule-parked:${conversation}:${number}`,
+  schedulesPaused: (conversation: string): string => `${prefix}:schedules-paused:${conversation}`,
+  /** HASH that expires: which schedule a call of a turn has made (`call:ID`), and a request in a run of it (`asked:DIGEST`: run, number). */
+  scheduleCalls: (turn: string): string => `${prefix}:schedule-calls:${turn}`,
   /** HASH: which conversation an address belongs to that does not name it: a person's user id beside their number, or the other way round. */
   aliases: `${prefix}:aliases`,
   /**
-   * HASH: what is known of a conversation (its session; the address that wrote last, and when, where it is not the conversation's own; which of the
-   * project's own programs may run).
+   * HASH: what is known of a conversation (its session; the address that wrote last, and when, where it is not the conversation's own; `wroteAt`, when the person has written last, which opens
+   * WhatsApp's 24-hour window; which of the project's own programs may run; `failed`, the messages that were given up, and `failedMeta`, when and in which turn each was).
    */
   conversation: (conversation: string): string => `${prefix}:conversation:${conversation}`,
   /** ZSET of a conversation's sessions by last use (ms since 1970), and HASH of their titles. */

@@ -11,6 +11,7 @@ import { Reply, addressLua } from './reply.ts';
 import type { NewReply } from './reply.ts';
 import { countLua } from './reply-counts.ts';
 import { insertLua } from './outbox-order.ts';
+import { parkLua, unparkScript, tooOldWords } from './parked.ts';
 import { retentionSeconds, usualRetentionDays } from './retention.ts';
 
 /** Twilio's message states as the ledger knows them; the initial ones all mean that Twilio has it. */
@@ -37,7 +38,7 @@ export type Ledger = {
   failed(reply: Reply, attempt: number, action: RefusalAction, code: number | undefined): Promise<FailureOutcome | undefined>;
   /** Notes what a status callback says of the reply. */
   note(replyId: string, conversation: string, sid: string, status: CarrierStatus, action: RefusalAction, code: number | undefined): Promise<StatusOutcome>;
-  /** Puts parked replies back into their places in the outbox. Returns how many. */
+  /** Puts parked replies back into their places in the outbox, with a sentence about those that were kept too long. Returns how many replies there are to send. */
   unpark(conversation: string): Promise<number>;
   /** A reply and what is known of its fate; undefined when it never was or is forgotten. */
   find(replyId: string): Promise<Reply | undefined>;
@@ -88,6 +89,7 @@ const acceptedScript: Script = {
       redis.call('HSET', KEYS[1], 'sid', ARGV[2], 'status', 'queued')
       count('status:queued')
       redis.call('LREM', KEYS[3], 1, ARGV[1])
+      redis.call('EXPIRE', KEYS[1], ARGV[3])
     end
     local left = redis.call('LLEN', KEYS[3])
     if left == 0 then leave(KEYS[3]) end
@@ -97,44 +99,40 @@ const acceptedScript: Script = {
 /**
  * What a failure does to a reply: shared by refusals at the POST and by late ones. The pause before the n-th repeat doubles from 1 s
  * to a minute; when WhatsApp's limit for a person is reached it is Meta's 4^n seconds, to a quarter of an hour. A reply with choices goes out once more as
- * text, at once. A notice is tried once only.
+ * text, at once. A notice is tried once only. A reply that is to go out lives until it has, any other for its lifetime from now.
  */
 const failureLua = `${insertLua}
   ${countLua}
-  local function fail(replies, outbox, parked, id, action, code, now)
+  ${parkLua}
+  local function fail(replies, outbox, parked, conversation, id, action, code, now, lifetime)
     local reply = replies .. id
+    local function again(notBefore)
+      redis.call('HSET', reply, 'status', 'waiting', 'notBefore', notBefore)
+      redis.call('HDEL', reply, 'sid')
+      redis.call('PERSIST', reply)
+      insert(outbox, replies, id)
+      return 'again'
+    end
     local sid, notice = redis.call('HGET', reply, 'sid'), redis.call('HEXISTS', reply, 'notice') == 1
     redis.call('HSET', reply, 'code', code)
     if code ~= '' then count('code:' .. code) end
     if sid then redis.call('HSET', reply, 'failedSid', sid) end
     redis.call('LREM', outbox, 1, id)
     if action == 'park' and not notice then
-      redis.call('HSET', reply, 'status', 'parked')
+      if hasWrittenSince(conversation, reply) then return again('0') end
       count('status:parked')
-      redis.call('HDEL', reply, 'sid')
-      redis.call('LREM', parked, 1, id)
-      redis.call('RPUSH', parked, id)
-      local tag, conversation = partsOf(parked)
-      redis.call('SADD', tag .. ':parking', conversation)
-      return 'parked'
+      return park(parked, conversation, reply, id, lifetime)
     end
-    if action == 'as-text' and redis.call('HEXISTS', reply, 'choices') == 1 and redis.call('HSETNX', reply, 'asText', '1') == 1 then
-      redis.call('HSET', reply, 'status', 'waiting', 'notBefore', '0')
-      redis.call('HDEL', reply, 'sid')
-      insert(outbox, replies, id)
-      return 'again'
-    end
-    local again = action == 'later' or action == 'slow' or action == 'reconcile'
-    if action == 'once-more' and tonumber(redis.call('HGET', reply, 'repeats') or '0') < 1 then again = true end
-    if again and not notice then
+    if action == 'as-text' and redis.call('HEXISTS', reply, 'choices') == 1 and redis.call('HSETNX', reply, 'asText', '1') == 1 then return again('0') end
+    local isPassing = action == 'later' or action == 'slow' or action == 'reconcile'
+    if action == 'once-more' and tonumber(redis.call('HGET', reply, 'repeats') or '0') < 1 then isPassing = true end
+    if isPassing and not notice then
       local repeats = redis.call('HINCRBY', reply, 'repeats', 1)
       local pause = action == 'slow' and math.min(4 ^ repeats, 900) or math.min(2 ^ (repeats - 1), 60)
-      redis.call('HSET', reply, 'status', 'waiting', 'notBefore', string.format('%.0f', now + pause * 1000))
-      redis.call('HDEL', reply, 'sid')
-      insert(outbox, replies, id)
-      return 'again'
+      return again(string.format('%.0f', now + pause * 1000))
     end
     redis.call('HSET', reply, 'status', 'failed')
+    redis.call('EXPIRE', reply, lifetime)
     count('status:failed')
     if not notice then rememberFailure(id, now) end
     return 'failed'
@@ -142,19 +140,19 @@ const failureLua = `${insertLua}
 
 const failedScript: Script = {
   name: 'sidepocketFailed',
-  keys: 3,
-  // KEYS: reply, outbox, parked. ARGV: id, action, code, now (ms), attempt, prefix of the reply keys.
+  keys: 4,
+  // KEYS: reply, outbox, parked, conversation. ARGV: id, action, code, now (ms), attempt, prefix of the reply keys, lifetime.
   lua: `-- derives reply:*, counts, failures
     ${failureLua}
     local status = redis.call('HGET', KEYS[1], 'status')
     if (status ~= 'posting' and status ~= 'waiting') or (redis.call('HGET', KEYS[1], 'attempts') or '0') ~= ARGV[5] then return 'superseded' end
-    return fail(ARGV[6], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]))`,
+    return fail(ARGV[6], KEYS[2], KEYS[3], KEYS[4], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[7])`,
 };
 
 const noteScript: Script = {
   name: 'sidepocketNote',
-  keys: 4,
-  // KEYS: reply, sent, outbox, parked. ARGV: id, sid, status, action, code, lifetime, now (ms), prefix of the reply keys.
+  keys: 5,
+  // KEYS: reply, sent, outbox, parked, conversation. ARGV: id, sid, status, action, code, lifetime, now (ms), prefix of the reply keys.
   lua: `-- derives reply:*, counts, failures
     ${failureLua}
     if redis.call('EXISTS', KEYS[1]) == 0 then return 'unknown' end
@@ -169,11 +167,12 @@ const noteScript: Script = {
       if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[6]) then return 'stale' end
       redis.call('HSET', KEYS[1], 'sid', ARGV[2])
       redis.call('LREM', KEYS[3], 1, ARGV[1])
+      redis.call('EXPIRE', KEYS[1], ARGV[6])
     end
     local rank = { waiting = 0, posting = 0, queued = 1, sent = 2, delivered = 3, read = 4, failed = 5, parked = 5, withdrawn = 5 }
     if ARGV[3] == 'failed' then
       if rank[status] >= 3 then return 'stale' end
-      return fail(ARGV[8], KEYS[3], KEYS[4], ARGV[1], ARGV[4], ARGV[5], tonumber(ARGV[7]))
+      return fail(ARGV[8], KEYS[3], KEYS[4], KEYS[5], ARGV[1], ARGV[4], ARGV[5], tonumber(ARGV[7]), ARGV[6])
     end
     if rank[ARGV[3]] <= rank[status] then return 'stale' end
     redis.call('HSET', KEYS[1], 'status', ARGV[3])
@@ -181,36 +180,12 @@ const noteScript: Script = {
     return 'noted'`,
 };
 
-const unparkScript: Script = {
-  name: 'sidepocketUnpark',
-  keys: 2,
-  // KEYS: parked, outbox. ARGV: prefix of the reply keys, now. The time parked does not count as waiting for Twilio.
-  lua: `-- derives reply:*
-    ${insertLua}
-    local count = 0
-    for id in function() return redis.call('LPOP', KEYS[1]) or nil end do
-      -- One that cannot be read is told of when its turn comes to be sent.
-      local type = redis.call('TYPE', ARGV[1] .. id)['ok']
-      if type ~= 'hash' and type ~= 'none' then redis.call('RPUSH', KEYS[2], id) end
-      if type == 'hash' then
-        -- When it was said first still tells whether it may have been sent already.
-        redis.call('HSETNX', ARGV[1] .. id, 'saidAt', redis.call('HGET', ARGV[1] .. id, 'at') or ARGV[2])
-        redis.call('HSET', ARGV[1] .. id, 'status', 'waiting', 'at', ARGV[2])
-        insert(KEYS[2], ARGV[1], id)
-        count = count + 1
-      end
-    end
-    local tag, conversation = partsOf(KEYS[1])
-    redis.call('SREM', tag .. ':parking', conversation)
-    return count`,
-};
-
 const failureOutcomes = new Set<unknown>(['again', 'parked', 'failed', 'noted', 'unknown']);
 
 /** Replies are kept for `retentionDays`. */
 export function createLedger(redis: Redis, now: () => Date = () => new Date(), retentionDays: number = usualRetentionDays): Ledger {
   const replyLifetime = retentionSeconds(retentionDays);
-  const where = (reply: Reply): [string, string, string] => [keys.reply(reply.id), keys.outbox(reply.conversation), keys.parked(reply.conversation)];
+  const where = ({ id, conversation }: Reply): string[] => [keys.reply(id), keys.outbox(conversation), keys.parked(conversation), keys.conversation(conversation)];
   return {
     async addNotice({ id, conversation, turn, text }) {
       return (await runScript(redis, noticeScript, [keys.reply(id), replyLifetime, id, conversation, turn, text, now().toISOString()])) === 1;
@@ -227,17 +202,18 @@ export function createLedger(redis: Redis, now: () => Date = () => new Date(), r
       return Number(await runScript(redis, acceptedScript, [keys.reply(reply.id), keys.sent(sid), keys.outbox(reply.conversation), reply.id, sid, replyLifetime, attempt]));
     },
     async failed(reply, attempt, action, code) {
-      const outcome = await runScript(redis, failedScript, [...where(reply), reply.id, action, code ?? '', now().getTime(), attempt, keys.reply('')]);
+      const outcome = await runScript(redis, failedScript, [...where(reply), reply.id, action, code ?? '', now().getTime(), attempt, keys.reply(''), replyLifetime]);
       return outcome === 'again' || outcome === 'parked' || outcome === 'failed' ? outcome : undefined;
     },
     async note(replyId, conversation, sid, status, action, code) {
       const outcome = await runScript(redis, noteScript, [
-        keys.reply(replyId), keys.sent(sid), keys.outbox(conversation), keys.parked(conversation), replyId, sid, status, action, code ?? '', replyLifetime, now().getTime(), keys.reply(''),
+        keys.reply(replyId), keys.sent(sid), keys.outbox(conversation), keys.parked(conversation), keys.conversation(conversation), replyId, sid, status, action, code ?? '', replyLifetime, now().getTime(), keys.reply(''),
       ]);
       return failureOutcomes.has(outcome) ? (outcome as StatusOutcome) : 'stale';
     },
     async unpark(conversation) {
-      return Number(await runScript(redis, unparkScript, [keys.parked(conversation), keys.outbox(conversation), keys.reply(''), now().toISOString()]));
+      const boxes = [keys.parked(conversation), keys.outbox(conversation), keys.conversation(conversation)];
+      return Number(await runScript(redis, unparkScript, [...boxes, keys.reply(''), now().toISOString(), conversation, tooOldWords(1), tooOldWords('N')]));
     },
     async find(replyId) {
       return Reply.safeParse(await redis.hgetall(keys.reply(replyId))).data;

@@ -14,6 +14,11 @@ export function isMessageSid(value: string | null): value is string {
 /** The ids of messages that a schedule wrote: the conversation's digits or user id, the schedule's number, and when it was due (ms since 1970). */
 const ScheduledId = z.string().regex(/^schedule-(?:\d+|[A-Z]{2}\.[A-Za-z0-9.]+)-\d+-\d+$/);
 
+/** Whether a schedule wrote the message of this id. */
+export function isScheduledId(id: string): boolean {
+  return ScheduledId.safeParse(id).success;
+}
+
 /**
  * One incoming message as the inbox keeps it: what a person sent, free of Twilio's parameter names, or what a schedule brings.
  * `conversation` is the person's address; `at` the time of acceptance (ISO 8601).
@@ -53,5 +58,7 @@ export function isFromPerson({ id, human }: Pick<Message, 'id' | 'human'>): bool
   return human ?? isMessageSid(id);
 }
 
-/** How far a message has come; kept in the hash that also claims its id. */
-export type MessageState = 'waiting' | 'working' | 'answered' | 'failed' | 'set aside';
+/**
+ * How far a message has come; kept in the hash that also claims its id. `refused`: the person had sent too much at once, and was asked to send it again.
+ */
+export type MessageState = 'waiting' | 'working' | 'answered' | 'failed' | 'set aside' | 'refused';

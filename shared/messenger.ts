@@ -8,8 +8,17 @@ import type { RefusalAction } from './refusals.ts';
  */
 export type Outgoing = { to: string; text: string; mediaUrl?: string; template?: string; choices?: Choices; asText?: boolean; statusCallback: string };
 
-/** An incoming message as the carrier remembers it, enough to take it in late; its files are asked for when they are wanted. */
+/**
+ * An incoming message as the carrier remembers it, enough to take it in late; its files are asked for when they are wanted. Twilio's list has neither the id of a tapped button (its title is the
+ * text) nor what was quoted, and of a place nothing at all (twilio.com/docs/messaging/api/message-resource).
+ */
 export type Remembered = { id: string; from: string; to: string; text: string; at: Date; media: () => Promise<{ url: string; type: string }[]> };
+
+/** Some of what the carrier remembers, oldest first. `again` reads the same page once more, so that it need not be kept. */
+export type RememberedPage = { messages: Remembered[]; again: () => Promise<Remembered[]> };
+
+/** A message of ours that did not arrive after all. */
+export type Undelivered = { sid: string; to: string; code: number | undefined };
 
 /**
  * The channel to people. Contract: `send` either returns the carrier's id of an accepted message or throws SendFailure,
@@ -24,12 +33,12 @@ export interface Messenger {
   find(message: Outgoing, since: Date): Promise<string[]>;
   /** Shows "typing…" and marks the message as read. Never throws: it is a courtesy. */
   showTyping(messageId: string): Promise<void>;
-  /** The messages that people sent since then, oldest first. Throws SendFailure. */
-  received(since: Date): Promise<Remembered[]>;
+  /** All messages that people sent since then, page by page, the newest page first. Throws SendFailure. */
+  received(since: Date): AsyncIterable<RememberedPage>;
   /** Our messages to this person that the carrier accepted at or after `since`, oldest first. Throws SendFailure. */
   sentTo?(person: string, since: Date): Promise<{ sid: string; text: string; at: Date }[]>;
-  /** Our messages since then that did not arrive after all, oldest first. Throws SendFailure. */
-  undelivered(since: Date): Promise<{ sid: string; to: string; code: number | undefined }[]>;
+  /** All of our messages since then that did not arrive after all, newest first. Throws SendFailure. */
+  undelivered(since: Date): AsyncIterable<Undelivered>;
 }
 
 /** A send that did not end in an accepted message. Holds no request and no credentials, so it may be logged and kept. */

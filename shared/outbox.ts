@@ -6,7 +6,9 @@ import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import { toJson } from './json.ts';
 import { keys, prefix } from './keys.ts';
+import { isScheduledId } from './message.ts';
 import type { MessageState } from './message.ts';
+import { forgottenBefore, keepLua } from './given-up.ts';
 import { insertLua } from './outbox-order.ts';
 import type { Deliveries } from './queues.ts';
 import type { Redis } from './redis.ts';
@@ -59,25 +61,14 @@ const putScript: Script = {
   name: 'sidepocketPut',
   keys: 8,
   // KEYS: lock, outbox, conversations, inbox, conversation, attempts, dead, allowed. ARGV: token or '', prefix, lifetime, conversation, now, replies as JSON, settled ids as JSON, their state, price or '',
-  // ids that are kept for `retry` as JSON, unreadable entries…
+  // ids that are kept for `retry` as JSON, the time before which what was given up is forgotten, unreadable entries…
   lua: `-- derives reply:*, turn-replies:*, message:*, spend:*, spend-answer:*
     ${recordLua}
     ${allowedLua}
     ${insertLua}
     ${entryLua}
     ${buryLua}
-    -- What was given up earlier and not brought back stays, each message once.
-    local function keep(entries)
-      local stored = redis.call('HGET', KEYS[5], 'failed')
-      local all, known = stored and decode(stored) or {}, {}
-      if stored and stored ~= '[]' and #all == 0 then bury(KEYS[7], ARGV[3], ARGV[5], 'failed', ARGV[4], stored) end
-      for _, raw in ipairs(all) do known[raw] = true end
-      for _, raw in ipairs(entries) do
-        if not known[raw] then all[#all + 1] = raw end
-      end
-      redis.call('HSET', KEYS[5], 'failed', cjson.encode(all))
-      redis.call('SADD', ARGV[2] .. ':given-up', ARGV[4])
-    end
+    ${keepLua}
     if ARGV[9] ~= '' then record(ARGV[9]) end
     if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
     if ARGV[1] ~= '' and not allowedSince(KEYS[8], ARGV[4]) then return 'not allowed' end
@@ -86,10 +77,10 @@ const putScript: Script = {
       local key = ARGV[2] .. ':reply:' .. reply.id
       if redis.call('HSETNX', key, 'id', reply.id) == 1 then
         redis.call('HSET', key, 'conversation', ARGV[4], 'turn', reply.turn, 'text', reply.text, 'at', ARGV[5], 'status', 'waiting', 'seq', redis.call('HINCRBY', KEYS[5], 'said', 1))
-        for _, field in ipairs({ 'file', 'template', 'choices', 'session', 'urgent', 'aside' }) do
+        for _, field in ipairs({ 'file', 'template', 'choices', 'session', 'urgent', 'aside', 'tick' }) do
           if reply[field] ~= '' then redis.call('HSET', key, field, reply[field]) end
         end
-        redis.call('EXPIRE', key, ARGV[3])
+        -- It lives until it is sent, and for its lifetime from then on.
         if reply.urgent == '' then redis.call('RPUSH', KEYS[2], reply.id) else insert(KEYS[2], ARGV[2] .. ':reply:', reply.id) end
         local ofTurn = ARGV[2] .. ':turn-replies:' .. reply.turn
         redis.call('RPUSH', ofTurn, reply.id)
@@ -122,8 +113,10 @@ const putScript: Script = {
       if #entries < 50 then break end
       from = from + 50 - gone
     end
-    if #kept > 0 then keep(kept) end
-    for i = 11, #ARGV do
+    if #kept > 0 or (next(settled) and redis.call('HEXISTS', KEYS[5], 'failed') == 1) then
+      keep(KEYS[5], KEYS[7], ARGV[4], kept, cjson.decode(ARGV[6])[1], ARGV[5], ARGV[11], ARGV[3])
+    end
+    for i = 12, #ARGV do
       if redis.call('LREM', KEYS[4], 1, ARGV[i]) > 0 then bury(KEYS[7], ARGV[3], ARGV[5], 'inbox', ARGV[4], ARGV[i]) end
     end
     local left = redis.call('LLEN', KEYS[4])
@@ -134,7 +127,7 @@ const putScript: Script = {
 const withdrawScript: Script = {
   name: 'sidepocketWithdraw',
   keys: 2,
-  // KEYS: lock, outbox. ARGV: token, prefix of the reply keys, turn or ''. What is being posted stays: Twilio may have it.
+  // KEYS: lock, outbox. ARGV: token, prefix of the reply keys, turn or '', lifetime. What is being posted stays: Twilio may have it.
   lua: `
     -- derives reply:*
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
@@ -146,6 +139,7 @@ const withdrawScript: Script = {
       if status == 'waiting' and aside and (ARGV[3] == '' or turn == ARGV[3]) then
         redis.call('LREM', KEYS[2], 1, id)
         redis.call('HSET', ARGV[2] .. id, 'status', 'withdrawn')
+        redis.call('EXPIRE', ARGV[2] .. id, ARGV[4])
         count = count + 1
       end
     end
@@ -164,10 +158,10 @@ export function createOutbox(redis: Redis, deliveries: Deliveries, retentionDays
         fence?.lock ?? keys.conversations, keys.outbox(conversation), keys.conversations, keys.inbox(conversation), keys.conversation(conversation), keys.attempts(conversation), keys.dead, keys.allowed,
         fence?.token ?? '', prefix, retentionSeconds(retentionDays), conversation, new Date().toISOString(),
         JSON.stringify(replies.map(({ id, turn, text, file, choices, template = '', session = '', urgent, aside }) => ({
-          id, turn, text: text.toWellFormed(), template, session, file: asJson(file), choices: asJson(choices), urgent: urgent ? '1' : '', aside: aside ? '1' : '',
+          id, turn, text: text.toWellFormed(), template, session, file: asJson(file), choices: asJson(choices), urgent: urgent ? '1' : '', aside: aside ? '1' : '', tick: tickOf(settlement),
         }))),
         JSON.stringify(settlement?.ids ?? []), settlement?.state ?? '', (settlement?.price && priceOf(settlement.price)) ?? '',
-        JSON.stringify(settlement?.kept ?? []), ...(settlement?.unreadable ?? []),
+        JSON.stringify(settlement?.kept ?? []), forgottenBefore(Date.now(), retentionDays), ...(settlement?.unreadable ?? []),
       ];
       const outcome = replies.length > 0 ? (await deliveries.runAndAdd({ script: putScript, args }, conversation)).reply : await runScript(redis, putScript, args);
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
@@ -180,7 +174,7 @@ export function createOutbox(redis: Redis, deliveries: Deliveries, retentionDays
     },
     countOf: (turn) => redis.llen(keys.turnReplies(turn)),
     async withdraw(fence, conversation, turn = '') {
-      const outcome = await runScript(redis, withdrawScript, [fence.lock, keys.outbox(conversation), fence.token, keys.reply(''), turn]);
+      const outcome = await runScript(redis, withdrawScript, [fence.lock, keys.outbox(conversation), fence.token, keys.reply(''), turn, retentionSeconds(retentionDays)]);
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
       return Number(outcome);
     },
@@ -188,6 +182,12 @@ export function createOutbox(redis: Redis, deliveries: Deliveries, retentionDays
       await deliveries.add(conversation);
     },
   };
+}
+
+/** The run of a schedule that an answer is to, if it is to nothing else. */
+function tickOf(settlement: Settlement | undefined): string {
+  const [id = '', ...others] = settlement?.ids ?? [];
+  return others.length === 0 && isScheduledId(id) ? id : '';
 }
 
 function asJson(value: object | undefined): string {

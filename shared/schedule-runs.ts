@@ -14,6 +14,8 @@ export type ScheduleRuns = {
   admit(conversation: string, day: string, kind: 'repeating' | 'once', tick: string, most: number): Promise<boolean>;
   /** Undefined while the person was not asked. */
   choice(conversation: string, number: number): Promise<ScheduleChoice | undefined>;
+  /** How many runs of the schedule had their answers parked since the person has written last. */
+  parked(conversation: string, number: number): Promise<number>;
   /** The person was asked; a choice that they have made stays. */
   noteAsked(conversation: string, number: number): Promise<void>;
 };
@@ -41,6 +43,11 @@ export function createScheduleRuns(redis: Redis): ScheduleRuns {
     async choice(conversation, number) {
       const choice = await redis.hget(keys.scheduleChoices(conversation), String(number));
       return choice === 'asked' || choice === 'kept' ? choice : undefined;
+    },
+    async parked(conversation, number) {
+      const runs = keys.scheduleParked(conversation, number);
+      const [since, fields, wroteAt] = await Promise.all([redis.hget(runs, 'since'), redis.hlen(runs), redis.hget(keys.conversation(conversation), 'wroteAt')]);
+      return since === (wroteAt ?? '') ? fields - 1 : 0;
     },
     async noteAsked(conversation, number) {
       await redis.hsetnx(keys.scheduleChoices(conversation), String(number), 'asked');

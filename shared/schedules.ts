@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { Queue } from 'bullmq';
+import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
@@ -25,8 +27,8 @@ export const Schedule = z.object({
 });
 export type Schedule = z.infer<typeof Schedule>;
 
-/** A schedule and when it is due next (ms since 1970). */
-export type PlannedSchedule = Schedule & { next: number };
+/** A schedule and when it is due next (ms since 1970); one that is paused is not due. */
+export type PlannedSchedule = Schedule & { next: number; paused?: true };
 
 /**
  * The schedules of all conversations. They are BullMQ's own: a job scheduler for each cron, a delayed job for each single time, so there is
@@ -36,8 +38,8 @@ export type Schedules = {
   queue: Queue<Schedule>;
   /** A conversation's schedules by their numbers. */
   list(conversation: string): Promise<PlannedSchedule[]>;
-  /** Adds one and returns it with its number. Throws FencedError when another worker has the turn that asks. */
-  add(schedule: Omit<Schedule, 'number'>, fence: Fence): Promise<Schedule>;
+  /** Adds one and returns it with its number, or what the call has planned already. Throws FencedError when another worker has the turn that asks. */
+  add(schedule: Omit<Schedule, 'number'>, fence: Fence, call?: ScheduleCall): Promise<Schedule>;
   /** Returns what was cancelled; undefined when there is no such schedule, or its only time has come already. */
   cancel(conversation: string, number: number): Promise<Schedule | undefined>;
   /** The person wants it as it is, however often it runs. Returns it; undefined when there is no such schedule. */
@@ -48,21 +50,76 @@ export type Schedules = {
   bringBack(conversation: string): Promise<number>;
   /** The conversations that have something planned. */
   conversations(): Promise<string[]>;
+  /** Ends the runs of a repeating schedule, which stays in the list. Safe to repeat. */
+  pause(schedule: Schedule): Promise<void>;
+  /** Starts a paused schedule again. Returns it; undefined when there is no such schedule. One that is not paused goes on. */
+  resume(conversation: string, number: number): Promise<Schedule | undefined>;
   close(): Promise<void>;
 };
 
-/** Counts the schedules that the conversation ever had. */
+/**
+ * The call that asks for a schedule: its `id`, the `request` in a form that is the same when it is asked again, the turn and which run of it this is. A turn that goes on after a crash makes
+ * another call for what it does not know to be planned.
+ */
+export type ScheduleCall = { id: string; request: string; turn: string; run: number };
+
+/** How long calls are remembered (s): a turn is over by then. */
+const callLifetime = 8 * 24 * 3600;
+
+/** Counts the schedules that the conversation ever had. A call that is made again, and a request that an earlier run of the turn has made, get the number that they had. */
 const numberScript: Script = {
   name: 'sidepocketScheduleNumber',
-  keys: 2,
-  // KEYS: lock, conversation. ARGV: token.
+  keys: 3,
+  // KEYS: lock, conversation, calls. ARGV: token, call, digest of the request, run, lifetime. Without a call each gets a new number.
   lua: `
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
-    return redis.call('HINCRBY', KEYS[2], 'schedules', 1)`,
+    if ARGV[2] == '' then return redis.call('HINCRBY', KEYS[2], 'schedules', 1) end
+    local call, asked = 'call:' .. ARGV[2], 'asked:' .. ARGV[3]
+    local number = redis.call('HGET', KEYS[3], call)
+    if number then return tonumber(number) end
+    local run, earlier = string.match(redis.call('HGET', KEYS[3], asked) or '', '^(%d+) (%d+)$')
+    number = run and run ~= ARGV[4] and earlier or redis.call('HINCRBY', KEYS[2], 'schedules', 1)
+    redis.call('HSET', KEYS[3], call, number, asked, ARGV[4] .. ' ' .. number)
+    redis.call('EXPIRE', KEYS[3], ARGV[5])
+    return tonumber(number)`,
 };
 
 /** BullMQ's name for a schedule. */
 const idOf = ({ conversation, number }: Pick<Schedule, 'conversation' | 'number'>): string => `${conversation.replace('+', '')}-${number}`;
+
+/** What is planned in BullMQ, and what is paused beside it. */
+function createPlan(redis: Redis, queue: Queue<Schedule>, jobOptions: JobsOptions) {
+  const listPaused = async (conversation: string): Promise<PlannedSchedule[]> => {
+    const stored = Object.values(await redis.hgetall(keys.schedulesPaused(conversation)));
+    return stored.flatMap((raw) => Schedule.safeParse(parseJson(raw)).data ?? []).map((schedule) => ({ ...schedule, next: 0, paused: true }));
+  };
+  const listAll = async (): Promise<PlannedSchedule[]> => {
+    const [repeated, delayed] = await Promise.all([queue.getJobSchedulers(0, -1, true), queue.getDelayed()]);
+    const planned = [
+      ...repeated.map(({ template, next }) => ({ ...template?.data, next })),
+      ...delayed.filter((job) => job.repeatJobKey === undefined).map((job) => ({ ...job.data, next: job.data.at })),
+    ];
+    return planned.flatMap((entry) => Schedule.extend({ next: z.number() }).safeParse(entry).data ?? []);
+  };
+  const list = async (conversation: string): Promise<PlannedSchedule[]> => {
+    const [planned, paused] = await Promise.all([listAll(), listPaused(conversation)]);
+    return planned
+      .filter((schedule) => schedule.conversation === conversation && !paused.some(({ number }) => number === schedule.number))
+      .concat(paused)
+      .toSorted((a, b) => a.number - b.number);
+  };
+  const plan = async (schedule: Schedule): Promise<void> => {
+    const id = idOf(schedule);
+    if (schedule.cron !== undefined) await queue.upsertJobScheduler(id, { pattern: schedule.cron, tz: schedule.timezone }, { name: 'schedule', data: schedule, opts: jobOptions });
+    else await queue.add('schedule', schedule, { jobId: id, delay: Math.max((schedule.at ?? 0) - Date.now(), 0) });
+  };
+  const unplan = async (schedule: Schedule): Promise<boolean> => {
+    const ended = await redis.hdel(keys.schedulesPaused(schedule.conversation), String(schedule.number));
+    const removed = schedule.cron === undefined ? (await queue.remove(idOf(schedule))) > 0 : await queue.removeJobScheduler(idOf(schedule));
+    return removed || ended > 0;
+  };
+  return { list, listAll, plan, unplan };
+}
 
 /** Makes the schedules on a connection of the caller's, which stays the caller's to close. */
 export function createSchedules(redis: Redis, { retentionDays = usualRetentionDays, telemetry }: QueueOptions = {}): Schedules {
@@ -73,38 +130,27 @@ export function createSchedules(redis: Redis, { retentionDays = usualRetentionDa
   // BullMQ repeats the connection's errors here; the connection's own listener has logged them.
   queue.on('error', () => undefined);
 
-  const listAll = async (): Promise<PlannedSchedule[]> => {
-    const [repeated, delayed] = await Promise.all([queue.getJobSchedulers(0, -1, true), queue.getDelayed()]);
-    const planned = [
-      ...repeated.map(({ template, next }) => ({ ...template?.data, next })),
-      ...delayed.filter((job) => job.repeatJobKey === undefined).map((job) => ({ ...job.data, next: job.data.at })),
-    ];
-    return planned.flatMap((entry) => Schedule.extend({ next: z.number() }).safeParse(entry).data ?? []);
-  };
-  const list = async (conversation: string): Promise<PlannedSchedule[]> =>
-    (await listAll()).filter((schedule) => schedule.conversation === conversation).toSorted((a, b) => a.number - b.number);
-  const plan = async (schedule: Schedule): Promise<void> => {
-    const id = idOf(schedule);
-    if (schedule.cron !== undefined) await queue.upsertJobScheduler(id, { pattern: schedule.cron, tz: schedule.timezone }, { name: 'schedule', data: schedule, opts: jobOptions });
-    else await queue.add('schedule', schedule, { jobId: id, delay: Math.max((schedule.at ?? 0) - Date.now(), 0) });
-  };
-  const unplan = async (schedule: Schedule): Promise<boolean> =>
-    schedule.cron === undefined ? (await queue.remove(idOf(schedule))) > 0 : await queue.removeJobScheduler(idOf(schedule));
+  const { list, listAll, plan, unplan } = createPlan(redis, queue, jobOptions);
 
   return {
     queue,
     list,
-    async add(schedule, fence) {
-      const number = await runScript(redis, numberScript, [fence.lock, keys.conversation(schedule.conversation), fence.token]);
+    async add(schedule, fence, call) {
+      const asked = call ? [call.id, createHash('sha256').update(call.request).digest('hex'), call.run, callLifetime] : [''];
+      const boxes = [fence.lock, keys.conversation(schedule.conversation), keys.scheduleCalls(call?.turn ?? '')];
+      const number = await runScript(redis, numberScript, [...boxes, fence.token, ...asked]);
       if (number === 'fenced') throw new FencedError('another worker has this turn');
       const whole: Schedule = { ...schedule, number: Number(number) };
       await plan(whole);
-      return whole;
+      if (whole.cron !== undefined) return whole;
+      // One of the same number that was there stays as it is, with the time it has.
+      const { data } = Schedule.safeParse((await queue.getJob(idOf(whole)))?.data);
+      return data ?? whole;
     },
     async cancel(conversation, number) {
       const schedule = (await list(conversation)).find((known) => known.number === number);
       if (!schedule) return undefined;
-      const { next: _, ...known } = schedule;
+      const { next: _, paused: __, ...known } = schedule;
       await redis.hdel(keys.scheduleChoices(conversation), String(number));
       return (await unplan(known)) ? known : undefined;
     },
@@ -131,6 +177,20 @@ export function createSchedules(redis: Redis, { retentionDays = usualRetentionDa
     },
     async conversations() {
       return [...new Set((await listAll()).map(({ conversation }) => conversation))];
+    },
+    async pause(schedule) {
+      // Noted first: between the two it is in both places, and counts as paused.
+      await redis.hset(keys.schedulesPaused(schedule.conversation), String(schedule.number), JSON.stringify(schedule));
+      await queue.removeJobScheduler(idOf(schedule));
+    },
+    async resume(conversation, number) {
+      const schedule = (await list(conversation)).find((known) => known.number === number);
+      if (!schedule?.paused || schedule.cron === undefined) return schedule;
+      const { next: _, paused: __, ...known } = schedule;
+      await redis.del(keys.scheduleParked(conversation, number));
+      await plan(known);
+      await redis.hdel(keys.schedulesPaused(conversation), String(number));
+      return known;
     },
     close: () => queue.close(),
   };

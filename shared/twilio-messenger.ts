@@ -12,7 +12,7 @@ import { whatsappAddress } from './person-address.ts';
 import { refusalAction } from './refusals.ts';
 import { reportError } from './errors.ts';
 import { createTwilioRest, filterTime } from './twilio-rest.ts';
-import type { ListedMessage } from './twilio-rest.ts';
+import type { ListedMessage, ListedPage, TwilioRest } from './twilio-rest.ts';
 
 export type TwilioAccount = {
   accountSid: string;
@@ -25,9 +25,6 @@ export type TwilioAccount = {
 
 /** How long one request to Twilio may take (ms). Twilio answers in well under a second; after this the outcome is unknown. */
 export const requestTimeoutMs = 15_000;
-
-/** So many messages are looked at when it is asked what was missed. */
-const mostListed = 1000;
 
 /** Node's codes for "never reached": the request was certainly not processed. */
 const unreached = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
@@ -96,28 +93,67 @@ export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutM
       }
     },
 
-    received: (since) =>
-      asked(async () => {
-        const listed = await rest.list({ To: whatsappAddress(account.number), 'DateSent>': filterTime(since) }, mostListed);
-        const inbound = listed.filter((entry) => entry.direction === 'inbound');
-        return inbound.toReversed().map((entry) => remember(entry, () => (entry.numMedia > 0 ? guarded((twilio) => listMedia(twilio, entry.sid)) : Promise.resolve([]))));
-      }),
+    ...createListings(account, rest, log, { asked, listMedia: (sid) => guarded((twilio) => listMedia(twilio, sid)) }),
+  };
+}
 
-    sentTo: (person, since) =>
-      asked(async () => {
-        const listed = await rest.list({ To: whatsappAddress(person), From: whatsappAddress(account.number) }, mostListed);
-        const outbound = listed.filter((entry) => entry.direction !== 'inbound' && entry.dateCreated >= since);
-        return outbound.map((entry) => ({ sid: entry.sid, text: entry.body, at: entry.dateCreated })).toReversed();
-      }),
+/** Whether a page ends before that time: what comes after it is older still. */
+function isOlder(messages: ListedMessage[], since: Date): boolean {
+  const oldest = messages.at(-1)?.dateCreated;
+  return oldest !== undefined && oldest < since;
+}
 
-    undelivered: (since) =>
-      asked(async () => {
-        const listed = await rest.list({ From: whatsappAddress(account.number) }, mostListed);
-        return listed
-          .filter((entry) => entry.direction !== 'inbound' && (entry.status === 'failed' || entry.status === 'undelivered') && entry.dateCreated >= since)
-          .map((entry) => ({ sid: entry.sid, to: entry.to.replace(/^whatsapp:/, ''), code: entry.errorCode }))
-          .toReversed();
-      }),
+/** What is asked of Twilio's list. `asked` maps what is thrown. */
+type ListingParts = { asked: <T>(work: () => Promise<T>) => Promise<T>; listMedia: (sid: string) => ReturnType<Remembered['media']> };
+
+function createListings({ number }: TwilioAccount, rest: TwilioRest, log: Log, { asked, listMedia }: ListingParts): Pick<Messenger, 'received' | 'sentTo' | 'undelivered'> {
+  /** The pages of Twilio's list, for as long as more are wanted. */
+  const pages = async function* (query: Record<string, string>): AsyncGenerator<ListedPage> {
+    const found = rest.pages(query);
+    for (;;) {
+      const { done, value } = await asked(() => found.next());
+      if (done) return;
+      if (value.unreadable > 0) log.warn({ unreadable: value.unreadable }, 'entries of Twilio’s list are in no known form');
+      yield value;
+    }
+  };
+
+  return {
+    async *received(since) {
+      const toRemembered = ({ messages }: ListedPage): Remembered[] =>
+        messages
+          .filter((entry) => entry.direction === 'inbound')
+          .toReversed()
+          .map((entry) => remember(entry, () => (entry.numMedia > 0 ? listMedia(entry.sid) : Promise.resolve([]))));
+      let isFirst = true;
+      for await (const page of pages({ To: whatsappAddress(number), 'DateSent>': filterTime(since) })) {
+        const messages = toRemembered(page);
+        // Asked for again, the first page begins with what has come meanwhile and no longer has its end.
+        yield { messages, again: isFirst ? async () => messages : () => asked(async () => toRemembered(await rest.page(page.uri))) };
+        isFirst = false;
+      }
+    },
+
+    async sentTo(person, since) {
+      const found: { sid: string; text: string; at: Date }[] = [];
+      for await (const { messages } of pages({ To: whatsappAddress(person), From: whatsappAddress(number) })) {
+        const outbound = messages.filter((entry) => entry.direction !== 'inbound' && entry.dateCreated >= since);
+        found.push(...outbound.map((entry) => ({ sid: entry.sid, text: entry.body, at: entry.dateCreated })));
+        if (isOlder(messages, since)) break;
+      }
+      return found.toReversed();
+    },
+
+    async *undelivered(since) {
+      // No date filter: Twilio filters by the time of sending, which a message that was never sent may not have.
+      for await (const { messages } of pages({ From: whatsappAddress(number) })) {
+        for (const entry of messages) {
+          const isLost = entry.direction !== 'inbound' && (entry.status === 'failed' || entry.status === 'undelivered');
+          if (isLost && entry.dateCreated >= since) yield { sid: entry.sid, to: entry.to.replace(/^whatsapp:/, ''), code: entry.errorCode };
+        }
+        if (isOlder(messages, since)) return;
+      }
+    },
   };
 }
 

@@ -8,15 +8,20 @@ const Listed = z
   .transform(({ num_media, date_created, error_code, body, ...plain }) => ({ ...plain, body: body ?? '', numMedia: Number(num_media), dateCreated: new Date(date_created), errorCode: error_code || undefined }));
 export type ListedMessage = z.output<typeof Listed>;
 
-const Page = z.object({ messages: z.array(Listed), next_page_uri: z.string().nullable().optional() });
+const Page = z.object({ messages: z.array(z.unknown()), next_page_uri: z.string().nullable().optional() });
+
+/** One page of a list. `unreadable` is how many of its entries are in no form that is known; `uri` asks for the same page again. */
+export type ListedPage = { uri: string; messages: ListedMessage[]; unreadable: number };
 
 /**
  * The two requests that a relay makes all the time, without Twilio's SDK: its loading takes 0.2 s and 20 MB. Both throw: TwilioRefusal, or
  * Node's error when there was no answer.
  */
 export type TwilioRest = {
-  /** The messages of the account that fit the query, as Twilio orders them: newest first, and at most `limit`. */
-  list(query: Record<string, string>, limit: number): Promise<ListedMessage[]>;
+  /** The messages of the account that fit the query, as Twilio orders them: newest first. The next page is asked for when it is wanted. */
+  pages(query: Record<string, string>): AsyncGenerator<ListedPage>;
+  /** A page that was read before, once more. */
+  page(uri: string): Promise<ListedPage>;
   showTyping(messageId: string): Promise<void>;
 };
 
@@ -33,8 +38,10 @@ export class TwilioRefusal extends Error {
   }
 }
 
-/** The largest page that Twilio gives. */
-const pageSize = 1000;
+/** The messages of a page: Twilio gives up to 1,000, but each may have 1,600 characters, and a webhook must not wait while they are read. */
+const pageSize = 200;
+
+type FoundPage = { page: ListedPage; next: string | null | undefined };
 
 /** `apiUrl` stands for api. and messaging.twilio.com; `timeoutMs` is for each request. */
 export function createTwilioRest({ accountSid, authToken, apiUrl }: { accountSid: string; authToken: string; apiUrl?: string | undefined }, timeoutMs: number): TwilioRest {
@@ -45,17 +52,21 @@ export function createTwilioRest({ accountSid, authToken, apiUrl }: { accountSid
     return JSON.parse(text);
   };
   const api = apiUrl ?? 'https://api.twilio.com';
+  const read = async (uri: string): Promise<FoundPage> => {
+    const { messages, next_page_uri: next } = Page.parse(await ask(api + uri));
+    const known = messages.flatMap((message) => Listed.safeParse(message).data ?? []);
+    return { page: { uri, messages: known, unreadable: messages.length - known.length }, next };
+  };
   return {
-    async list(query, limit) {
-      const found: ListedMessage[] = [];
-      let next: string | null | undefined = `/2010-04-01/Accounts/${accountSid}/Messages.json?${new URLSearchParams({ ...query, PageSize: String(Math.min(limit, pageSize)) }).toString()}`;
-      while (next && found.length < limit) {
-        const page: z.output<typeof Page> = Page.parse(await ask(api + next));
-        found.push(...page.messages);
-        next = page.next_page_uri;
+    async *pages(query) {
+      let next: string | null | undefined = `/2010-04-01/Accounts/${accountSid}/Messages.json?${new URLSearchParams({ ...query, PageSize: String(pageSize) }).toString()}`;
+      while (next) {
+        const found: FoundPage = await read(next);
+        yield found.page;
+        next = found.next;
       }
-      return found.slice(0, limit);
     },
+    page: async (uri) => (await read(uri)).page,
     async showTyping(messageId) {
       await ask(`${apiUrl ?? 'https://messaging.twilio.com'}/v2/Indicators/Typing.json`, { channel: 'whatsapp', messageId });
     },

@@ -23,8 +23,8 @@ export type VmState = {
    * a job, which no queue would ever work, is named to `onStranded`, as often as it is found.
    */
   fallAsleep(worker: string, now: number, soonMs: number, onStranded?: (conversations: string[]) => Promise<void>): Promise<boolean>;
-  /** Conversations with messages that wait for an answer, all or those `among` these, and how many messages that are. */
-  waiting(among?: string[]): Promise<{ conversations: string[]; messages: number }>;
+  /** Conversations with messages whose turn is due now, all or those `among` these; and how many messages wait for an answer, those of turns that are put off included. */
+  waiting(now: number, among?: string[]): Promise<{ conversations: string[]; messages: number }>;
   /** Notes how long a wake took (ms); `usualWake` is the median of the last ones, undefined before the first. */
   noteWake(ms: number): Promise<void>;
   usualWake(): Promise<number | undefined>;
@@ -87,13 +87,19 @@ const fallAsleepScript: Script = {
 const waitingScript: Script = {
   name: 'sidepocketWaiting',
   keys: 1,
-  // KEYS: conversations. ARGV: prefix of the inboxes, '' or the conversations to look at as JSON.
-  lua: `-- derives inbox:*
+  // KEYS: conversations. ARGV: prefix, '' or the conversations to look at as JSON, now (ms). A turn that is put off, for hours maybe, wakes nobody until it is due.
+  lua: `-- derives inbox:*, turns:de:*, turns:delayed
     ${boxesLua}
     local waiting, messages = {}, 0
+    local function isPutOff(conversation)
+      local turn = redis.call('GET', ARGV[1] .. ':turns:de:' .. conversation)
+      local due = turn and redis.call('ZSCORE', ARGV[1] .. ':turns:delayed', turn)
+      return due and math.floor(tonumber(due) / 0x1000) > tonumber(ARGV[3])
+    end
     for _, conversation in ipairs(ARGV[2] == '' and redis.call('SMEMBERS', KEYS[1]) or cjson.decode(ARGV[2])) do
-      local length = redis.call('LLEN', ARGV[1] .. conversation)
-      if length > 0 then waiting[#waiting + 1] = conversation else leave(ARGV[1] .. conversation) end
+      local inbox = ARGV[1] .. ':inbox:' .. conversation
+      local length = redis.call('LLEN', inbox)
+      if length == 0 then leave(inbox) elseif not isPutOff(conversation) then waiting[#waiting + 1] = conversation end
       messages = messages + length
     end
     return { waiting, messages }`,
@@ -116,8 +122,8 @@ export function createVmState(redis: Redis): VmState {
       if (idle.length > 0) await onStranded?.(idle);
       return false;
     },
-    async waiting(among) {
-      const [conversations, messages] = Waiting.parse(await runScript(redis, waitingScript, [keys.conversations, keys.inbox(''), among ? JSON.stringify(among) : '']));
+    async waiting(now, among) {
+      const [conversations, messages] = Waiting.parse(await runScript(redis, waitingScript, [keys.conversations, prefix, among ? JSON.stringify(among) : '', now]));
       return { conversations, messages };
     },
     async noteWake(ms) {

@@ -70,17 +70,18 @@ export function createProcessors({ messenger, config, parts, redis, memory, turn
     const words = setAsideWords(await setAside.counts(conversation));
     if (words !== '') await tellOwner('removed', `${conversation} may not write any more. I set aside what waited: ${words}.`);
   };
+  const template = config.TWILIO_TEMPLATE_SID;
   const deliver = createDelivery({
-    messenger, outbox, ledger, log, publicUrl: config.PUBLIC_URL,
+    messenger, template, outbox, ledger, log, publicUrl: config.PUBLIC_URL,
     pace: createPace(redis, parts.pace), reconciling: parts.reconciling, now: Date.now,
   });
   const processTurn = createTurnProcessor({
     agent, arrivals, allowed, setAside, onSetAside, outbox, ledger, messenger, schedules, reader, log,
-    readOpening: createReadOpening(redis), inbox: createInbox(redis), conversations: createConversations(redis), files: createFileStore(redis, undefined, undefined, memory),
+    readOpening: createReadOpening(redis), inbox: createInbox(redis, days), conversations: createConversations(redis), files: createFileStore(redis, undefined, undefined, memory),
     agentFiles: createAgentFiles(parts.user), workspaces: createWorkspaceReader(parts.user), sessions: createSessions(redis), spend: createSpend(redis),
     dataDir: config.DATA_DIR, publicUrl: config.PUBLIC_URL, silence: parts.silence,
     permissions: config.PERMISSIONS, answerMs: config.ANSWER_MINUTES * 60_000, budgets: { turnUsd: config.BUDGET_USD_PER_TURN, dayUsd: config.BUDGET_USD_PER_DAY },
-    scheduleLimits, idleMinutes: config.IDLE_MINUTES, places: createPlaces(parts.concurrency.turns), now: Date.now,
+    scheduleLimits, hasTemplate: template !== undefined, idleMinutes: config.IDLE_MINUTES, places: createPlaces(parts.concurrency.turns), now: Date.now,
     addTurn: (conversation) => turns.add(conversation),
     claim: (conversation) => claims.claim(conversation),
     typing: createTyping(redis, messenger),

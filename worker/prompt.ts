@@ -32,7 +32,7 @@ export async function toPrompt(message: Message, parts: PromptParts, signal: Abo
 }
 
 /** A message without anything in it is of a kind that WhatsApp or Twilio does not pass on. */
-const emptySentence = 'Your message arrived empty. Polls, view-once pictures and some other kinds do not reach me: please send it another way.';
+const emptySentence = 'Your message arrived empty. Polls, view-once pictures and some other kinds do not reach me, nor does a place that you sent while I was away. Please send it again or another way.';
 
 function locationNote({ location }: Message): string {
   if (!location) return '';

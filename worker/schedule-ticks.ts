@@ -14,16 +14,20 @@ import type { Schedules } from '../shared/schedules.ts';
 import { dayOf } from '../shared/spend.ts';
 import { isTooDense } from './schedule-limits.ts';
 import type { ScheduleLimits } from './schedule-limits.ts';
-import { denseScheduleWords, fullDayWords, tickText } from './schedule-words.ts';
+import { denseScheduleWords, fullDayWords, pausedScheduleWords, tickText } from './schedule-words.ts';
 
 export type TickParts = {
-  accept: Intake; allowed: Pick<Allowed, 'has'>; schedules: Pick<Schedules, 'setAside'>; onSetAside: (conversation: string) => Promise<void>; dead: DeadLetters; runs: ScheduleRuns; outbox: Pick<Outbox, 'put'>; limits: ScheduleLimits; log: Log; now: () => number;
+  accept: Intake; allowed: Pick<Allowed, 'has'>; schedules: Pick<Schedules, 'setAside' | 'pause'>; onSetAside: (conversation: string) => Promise<void>; dead: DeadLetters; runs: ScheduleRuns; outbox: Pick<Outbox, 'put'>; limits: ScheduleLimits; log: Log; now: () => number;
 };
+
+/** So many runs in a row whose answers wait for the person to write pause a schedule. */
+const mostParked = 7;
 
 /**
  * Turns a schedule that is due into a message and a turn of its conversation, in one atomic step. The message's id is that of the tick, so a tick that is worked
  * twice, after a crash, is one message. BullMQ keeps one coming job for each cron: ticks that were missed while everything was down are one tick. Beyond the most runs
- * of a person's day a tick is left out, and the person is told. A schedule of a person who may not write any more does not run: all of theirs are set aside.
+ * of a person's day a tick is left out, and the person is told. A repeating schedule whose answers all wait for the person to write is
+ * paused, and says so. A schedule of a person who may not write any more does not run: all of theirs are set aside.
  */
 export function createTickProcessor({ accept, allowed, schedules, onSetAside, dead, runs, outbox, limits, log, now }: TickParts): (job: Job<unknown, { turn: string }>) => Promise<{ turn: string }> {
   const rhythms = new Map<string, boolean>();
@@ -43,6 +47,15 @@ export function createTickProcessor({ accept, allowed, schedules, onSetAside, de
     // Said before it is noted: after a death in between the same sentence is not put again.
     await say(schedule, `schedule-often.${conversation}.${number}`, denseScheduleWords(schedule, limits.minutesApart, limits.runsPerDay), { kind: 'buttons', items, told: true });
     await runs.noteAsked(conversation, number);
+  };
+
+  /** Said before it is noted, as above. */
+  const pause = async (schedule: Schedule, due: number): Promise<void> => {
+    const { conversation, number } = schedule;
+    const items = [{ id: `/schedules resume ${number}`, title: 'Start again' }, { id: `/schedules cancel ${number}`, title: 'Cancel' }];
+    await say(schedule, `schedule-paused.${tickId(schedule, due)}`, pausedScheduleWords(schedule, mostParked), { kind: 'buttons', items, told: true });
+    await schedules.pause(schedule);
+    log.warn({ conversation, schedule: number, parked: mostParked }, 'a schedule is paused: its answers wait for the person to write');
   };
 
   /** It stays planned: the version that wrote it may come back. The person hears of it once for as long as the sentence is known. */
@@ -70,6 +83,10 @@ export function createTickProcessor({ accept, allowed, schedules, onSetAside, de
     const at = now();
     const kind = schedule.cron === undefined ? 'once' : 'repeating';
     const choice = kind === 'once' ? undefined : await runs.choice(schedule.conversation, schedule.number);
+    if (kind === 'repeating' && (await runs.parked(schedule.conversation, schedule.number)) >= mostParked) {
+      await pause(schedule, due);
+      return { turn: '' };
+    }
     const day = dayOf(at, schedule.timezone);
     if (choice !== 'kept' && !(await runs.admit(schedule.conversation, day, kind, tickId(schedule, due), limits.runsPerDay))) {
       await say(schedule, `schedule-full.${schedule.conversation}.${day}.${kind}`, fullDayWords(limits.runsPerDay));

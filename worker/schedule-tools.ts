@@ -10,6 +10,7 @@ import { readScheduleRequest } from './schedule-request.ts';
 import type { ScheduleRequest } from './schedule-request.ts';
 import { judgeRepeating } from './schedule-limits.ts';
 import type { ScheduleLimits } from './schedule-limits.ts';
+import { closedWindowWords, windowMs } from './window.ts';
 import { newScheduleWords, scheduleLine, scheduleWords } from './schedule-words.ts';
 
 export type ScheduleToolParts = {
@@ -17,8 +18,11 @@ export type ScheduleToolParts = {
   conversations: Conversations;
   outbox: Outbox;
   limits: ScheduleLimits;
-  /** The turn that asks. */
+  /** Whether there is a template that says an answer is waiting. */
+  hasTemplate: boolean;
+  /** The turn that asks, and which run of it this is. */
   turn: string;
+  run: number;
   conversation: string;
   fence: Fence;
   now: () => number;
@@ -28,13 +32,13 @@ export type ScheduleToolParts = {
 export const mostSchedules = 50;
 
 /** The tools by which Claude plans turns of its own. They answer the model in sentences. */
-export function createScheduleTools({ schedules, conversations, outbox, limits, turn, conversation, fence, now }: ScheduleToolParts): ScheduleTools {
+export function createScheduleTools({ schedules, conversations, outbox, limits, hasTemplate, turn, run, conversation, fence, now }: ScheduleToolParts): ScheduleTools {
   /** Tells the person of a repeating schedule, whatever Claude says. Its id is the schedule's, so that it is told once. */
   const tell = async (schedule: Schedule): Promise<void> => {
-    if (schedule.cron !== undefined) await outbox.put([{ id: `schedule-new.${conversation}.${schedule.number}`, conversation, turn, text: newScheduleWords(schedule) }], fence);
+    if (schedule.cron !== undefined) await outbox.put([{ id: `schedule-new.${conversation}.${schedule.number}`, conversation, turn, text: newScheduleWords(schedule, closedWindowWords(hasTemplate)) }], fence);
   };
 
-  const add = async (request: ScheduleRequest): Promise<string> => {
+  const add = async ({ callId, ...request }: ScheduleRequest & { callId?: string | undefined }): Promise<string> => {
     const { timezone: known } = await conversations.read(conversation);
     const read = readScheduleRequest(request, known, now());
     if ('problem' in read) return read.problem;
@@ -45,14 +49,18 @@ export function createScheduleTools({ schedules, conversations, outbox, limits, 
     const same = present.find((other) => other.prompt === prompt && other.cron === cron && other.at === at && other.timezone === timezone);
     if (same) {
       await tell(same);
-      return `That is scheduled already, as number ${same.number}.`;
+      const paused = same.paused ? ` It is paused, since the person did not write; “/schedules resume ${same.number}” from them starts it again.` : '';
+      return `That is scheduled already, as number ${same.number}.${paused}`;
     }
     if (present.length >= mostSchedules) return `There are ${mostSchedules} schedules already, which is the most. Cancel one first.`;
     const problem = judgeRepeating(read.schedule, present, limits, now());
     if (problem !== undefined) return problem;
-    const added = await schedules.add({ conversation, ...read.schedule }, fence);
+    const call = callId === undefined ? undefined : { id: callId, request: JSON.stringify(Object.entries(request).toSorted()), turn, run };
+    const added = await schedules.add({ conversation, ...read.schedule }, fence, call);
     await tell(added);
-    return `Scheduled as number ${added.number}: ${scheduleWords(added)} (${timezone}). It comes next on ${formatMoment(read.next, timezone)}.`;
+    const isFar = cron === undefined && read.next - now() > windowMs;
+    const far = isFar ? ` Tell the person: when they have not written for a day by then, ${closedWindowWords(hasTemplate)}.` : '';
+    return `Scheduled as number ${added.number}: ${scheduleWords(added)} (${timezone}). It comes next on ${formatMoment(read.next, timezone)}.${far}`;
   };
 
   const list = async (): Promise<string> => {

@@ -28,10 +28,10 @@ function promptWords(prompt: string): string {
   return cut(prompt, shownPrompt);
 }
 
-/** What the person is told of a new repeating schedule: what, when, and how to cancel it. */
-export function newScheduleWords(schedule: Schedule): string {
+/** What the person is told of a new repeating schedule: what, when, what becomes of its answers when they have not written for a day (`closed`), and how to cancel it. */
+export function newScheduleWords(schedule: Schedule, closed: string): string {
   const { number, timezone, prompt } = schedule;
-  return `Scheduled as number ${number}: ${scheduleWords(schedule)} (${timezone}), “${promptWords(prompt)}”. Text “/schedules cancel ${number}” to end it.`;
+  return `Scheduled as number ${number}: ${scheduleWords(schedule)} (${timezone}), “${promptWords(prompt)}”. When you have not written for a day by then, ${closed}. Text “/schedules cancel ${number}” to end it.`;
 }
 
 /** What the person is asked about a schedule that runs more often than a new one may. */
@@ -40,13 +40,19 @@ export function denseScheduleWords(schedule: Schedule, minutesApart: number, run
   return `Number ${number} of your schedules, “${promptWords(prompt)}”, runs ${scheduleWords(schedule)}: more often than every ${minutesApart} minutes, which is the least for new ones. Text “/schedules keep ${number}” to keep it as it is, or “/schedules cancel ${number}” to end it. Until then it goes on, with at most ${runsPerDay} runs a day.`;
 }
 
+/** What the person is told of a schedule that is paused since its last answers all waited for them. */
+export function pausedScheduleWords(schedule: Schedule, runs: number): string {
+  const { number, prompt } = schedule;
+  return `I paused number ${number} of your schedules, ${scheduleWords(schedule)}, “${promptWords(prompt)}”: its last ${runs} answers all waited for you to write. Text “/schedules resume ${number}” to start it again, or “/schedules cancel ${number}” to end it.`;
+}
+
 /** What the person is told when the day's runs are used up. */
 export function fullDayWords(runsPerDay: number): string {
   return `Your schedules have run ${runsPerDay} times today, which is the most for a day, so they rest until tomorrow. Text “/schedules” to see them.`;
 }
 
 /** A line about a schedule: its number, when, what, and the next time. */
-export function scheduleLine({ next, ...schedule }: PlannedSchedule): string {
-  const then = schedule.cron === undefined ? '' : ` (next: ${formatMoment(next, schedule.timezone)})`;
+export function scheduleLine({ next, paused, ...schedule }: PlannedSchedule): string {
+  const then = paused ? ' (paused)' : schedule.cron === undefined ? '' : ` (next: ${formatMoment(next, schedule.timezone)})`;
   return `${schedule.number}. ${scheduleWords(schedule)}: ${promptWords(schedule.prompt)}${then}`;
 }

@@ -35,12 +35,15 @@ import { createWatchdog } from './watchdog.ts';
 import type { Silence } from './watchdog.ts';
 import { createWorkspaceTrust } from './workspace-trust.ts';
 import type { TrustParts } from './workspace-trust.ts';
+import { watchWindow } from './window.ts';
+import type { WindowParts } from './window.ts';
 import { workspaceOf } from './workspace.ts';
 
 export type WorkParts = HandOverParts &
   EventParts &
   BudgetParts &
   TrustParts &
+  WindowParts &
   FeedParts & {
     agent: Agent;
     files: FileStore;
@@ -94,17 +97,24 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
   onListening(heard);
   const typing = parts.typing.keep(conversation, () => (questions.isWaiting() || signal.aborted ? undefined : feed.newest()));
   let telling: Telling | undefined;
-  let endListening = (): void => undefined;
+  let window: ReturnType<typeof watchWindow> | undefined;
+  // While the first messages' files are fetched and written down only a stop is heard; what else comes in is looked at afterwards.
+  let hasMissed = false;
+  let endListening = context.hearing.tell(() => {
+    hasMissed = true;
+    stop.look();
+  }, handOver.hasSeen);
   // It looks while the rest is made ready.
   const trust = createWorkspaceTrust(parts, context, questions, workspace);
   try {
     await parts.agentFiles.makeDirectory(workspace);
     if (!(await feed.begin(first))) return undefined;
     typing.begin();
-    // Not before the first messages are handed over: what has come in meanwhile is told now.
+    window = watchWindow(parts, context);
+    endListening();
     endListening = context.hearing.tell(heard, handOver.hasSeen);
     // What came with them and waits for a turn of its own wants a word.
-    if (handOver.waiting() > first.length) heard();
+    if (hasMissed || handOver.waiting() > first.length) heard();
     await parts.claim(conversation);
     const settings = handOver.known();
     const quota = createSendQuota({ most: parts.messagesPerTurn, sentBefore: () => parts.outbox.countOf(turn), heard: () => handOver.taken().size });
@@ -121,7 +131,7 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
       onAnswered: (ids, left) => feed.answered(ids, left),
     });
     const scheduleTools = createScheduleTools({
-      schedules: parts.schedules, conversations: parts.conversations, outbox: parts.outbox, limits: parts.scheduleLimits, turn, conversation, fence, now: Date.now,
+      schedules: parts.schedules, conversations: parts.conversations, outbox: parts.outbox, limits: parts.scheduleLimits, hasTemplate: parts.hasTemplate, run: context.job.attemptsStarted, turn, conversation, fence, now: Date.now,
     });
     const permissions = permissionsOf(settings.permissions, parts.permissions);
     const askTools = createAskTools(questions, budget, {
@@ -147,6 +157,7 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
   } finally {
     watchdog.stop();
     telling?.stop();
+    window?.stop();
     endListening();
     typing.end();
     await feed.settle();

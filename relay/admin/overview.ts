@@ -67,7 +67,7 @@ const mostShown = 30;
 export async function readOverview({ redis, turns, spend, acks, versions }: OverviewParts, now: number): Promise<Overview> {
   const today = dayOf(now);
   const [vm, waiting, present, lines, days, spending, use, failedReplies, ownerWords, redisVersion] = await Promise.all([
-    readVm(redis), createVmState(redis).waiting(), readConversations(redis), readTurnLines(turns, mostShown), spend.days(today, 30), spend.read(today), spend.use(monthOf(today)), readFailedReplies(redis), readOwnerWords(redis), readRedisVersion(redis),
+    readVm(redis), createVmState(redis).waiting(now), readConversations(redis), readTurnLines(turns, mostShown), spend.days(today, 30), spend.read(today), spend.use(monthOf(today)), readFailedReplies(redis), readOwnerWords(redis), readRedisVersion(redis),
   ]);
   const listed = [...new Set([...present.first, ...spending.today.keys(), ...present.others])].slice(0, mostConversations);
   const boxes = await readBoxes(redis, listed.toSorted());

@@ -117,6 +117,9 @@ test('a person who sends more than is taken in a minute is told once; what was t
     const statuses = await Promise.all(Array.from({ length: 79 }, async (_, index) => (await post('/webhook', messageForm({ Body: `number ${index + 1}` }))).status));
     expect(new Set(statuses)).toEqual(new Set([200]));
     expect(await redis.llen(keys.inbox(phone))).toBe(60);
+    // What was refused is known, so that it is not taken in later beside what is sent again.
+    const states = await Promise.all((await redis.keys(keys.message('*'))).map((key) => redis.hget(key, 'state')));
+    expect([states.length, states.filter((state) => state === 'refused').length]).toEqual([80, 20]);
     expect((await post('/webhook', messageForm({ From: `whatsapp:${otherPhone}` }))).status).toBe(200);
     expect(await redis.llen(keys.inbox(otherPhone))).toBe(1);
     await until('the notice', () => replies().length > 0);

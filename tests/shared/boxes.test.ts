@@ -73,7 +73,7 @@ test('a store of the version before, which knew one set of all conversations, is
     await redis.rpush(keys.parked(parked), 'a');
     await redis.hset(keys.conversation(failed), 'failed', '[]');
     const vm = createVmState(redis);
-    expect(await vm.waiting()).toEqual({ conversations: [stranded], messages: 1 });
+    expect(await vm.waiting(Date.now())).toEqual({ conversations: [stranded], messages: 1 });
     expect([await redis.smembers(keys.conversations), await redis.scard(keys.known)]).toEqual([[stranded], all.length - 1]);
     // The sweep does it in small steps, before anybody looks.
     await redis.del(keys.known);

@@ -215,3 +215,14 @@ test('answers go to the address that wrote last, also when an older message come
     expect(await redis.exists(keys.message(elsewhere.id), keys.inbox('US.1349'), keys.job('turns', elsewhere.id))).toBe(0);
   });
 });
+
+test('the id of a message is remembered for eight days at least, however short the retention: a webhook can be replayed', async () => {
+  await withIntake(async ({ redis, turns }) => {
+    const entry = message();
+    await createIntake(turns, 1)(entry);
+    expect(await redis.ttl(keys.message(entry.id))).toBeGreaterThan(8 * 24 * 3600 - 60);
+    const other = message();
+    await createIntake(turns, 20)(other);
+    expect(await redis.ttl(keys.message(other.id))).toBeGreaterThan(20 * 24 * 3600 - 60);
+  });
+});

@@ -94,7 +94,7 @@ function partsOn(redis: Redis) {
     turns, deliveries, schedules, outbox, fence, conversations,
     accept: createIntake(turns), inbox: createInbox(redis), failed: createFailedMessages(redis, turns), read: createReadOpening(redis), ledger: createLedger(redis),
     departures: createDepartures(redis, { intervalMs: 1, burst: 1000 }), sessions: createSessions(redis), dead: createDeadLetters(redis), pages: createPageStore(redis), files: createFileStore(redis),
-    tools: createScheduleTools({ schedules, conversations, outbox, limits: { minutesApart: 15, runsPerDay: 100 }, turn: 'held', conversation, fence, now: Date.now }),
+    tools: createScheduleTools({ hasTemplate: false, run: 1, schedules, conversations, outbox, limits: { minutesApart: 15, runsPerDay: 100 }, turn: 'held', conversation, fence, now: Date.now }),
   };
 }
 

@@ -2,11 +2,13 @@ import { createServer, request } from 'node:http';
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { SendFailure } from '../../shared/messenger.ts';
 import { createTwilioMessenger } from '../../shared/twilio-messenger.ts';
 import { keys } from '../../shared/keys.ts';
 import type { FaultName, FaultSetting } from '../../simulator/twilio/faults.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
+import { signatureFor } from '../support/relay-bench.ts';
 import { until } from '../support/until.ts';
 
 /** Waits until everything that is to be sent was sent, and returns the texts that the phone got and still has. */
@@ -37,15 +39,19 @@ describe('one answer arrives once, whatever Twilio does to the POST', () => {
     await withPipeline({}, async (pipeline) => {
       pipeline.twin.faults.set('create-reset-after', { times: 1 });
       pipeline.twin.faults.set('list-lags', { ms: 250 });
+      // Else the status callback settles it before anything is looked up.
+      pipeline.twin.faults.set('callbacks-dropped');
       await pipeline.startWorker();
       await pipeline.say('one');
       expect(await settled(pipeline, 1)).toEqual(['answer to one']);
+      expect(pipeline.twin.memory.attempts.filter((attempt) => attempt.sid !== null)).toHaveLength(1);
     });
   });
 
   test('two equal answers in a row are both sent when the first send was unclear', async () => {
     await withPipeline({}, async (pipeline) => {
       pipeline.twin.faults.set('create-500-after', { times: 2 });
+      pipeline.twin.faults.set('callbacks-dropped');
       await pipeline.startWorker({ answer: async () => 'the same' });
       await pipeline.say('one');
       await pipeline.say('two');
@@ -62,6 +68,32 @@ describe('one answer arrives once, whatever Twilio does to the POST', () => {
       expect(await settled(pipeline, 1)).toEqual(['answer to one']);
       expect(pipeline.twin.memory.attempts.filter((attempt) => attempt.sid !== null)).toHaveLength(1);
     });
+  });
+});
+
+test('a list that is refused for good is not believed before a late status callback may have come', async () => {
+  await withPipeline({}, async (pipeline) => {
+    pipeline.twin.faults.set('create-reset-after', { times: 1 });
+    pipeline.twin.faults.set('callbacks-dropped');
+    const account = { accountSid: pipeline.environment['TWILIO_ACCOUNT_SID'] ?? '', authToken: 'test-auth-token', number: '+15550100000', apiUrl: pipeline.twin.url };
+    const messenger = createTwilioMessenger(account, pipeline.log, 500);
+    let looks = 0;
+    const find = async (): Promise<string[]> => {
+      looks += 1;
+      throw new SendFailure('give-up', 'may not be listed', 20_003);
+    };
+    await pipeline.startWorker({ createMessenger: () => ({ ...messenger, find }), reconciling: { firstMs: 20, lastMs: 40, blindMs: 3_600_000 } });
+    await pipeline.say('one');
+    await until('some look-ups', () => looks >= 3);
+    const [attempt] = pipeline.twin.memory.attempts;
+    const [reply] = await pipeline.redis.lrange(keys.outbox(phone), 0, 0);
+    // The callback comes at last.
+    const form = { MessageSid: attempt?.sid ?? '', MessageStatus: 'delivered', AccountSid: account.accountSid, From: 'whatsapp:+15550100000', To: `whatsapp:${phone}` };
+    const where = `/webhook/status?${new URLSearchParams({ reply: reply ?? '', conversation: phone }).toString()}`;
+    const headers = { 'X-Twilio-Signature': signatureFor(pipeline.environment, where, form) };
+    expect((await fetch(pipeline.relayUrl + where, { method: 'POST', body: new URLSearchParams(form), headers })).status).toBe(200);
+    await until('an empty outbox', async () => (await pipeline.redis.llen(keys.outbox(phone))) === 0);
+    expect(pipeline.twin.memory.attempts.filter(({ sid }) => sid !== null)).toHaveLength(1);
   });
 });
 

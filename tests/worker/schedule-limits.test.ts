@@ -44,7 +44,7 @@ test('a repeating schedule that comes too often is refused, a single time may be
     expect(texts().filter((text) => !text.startsWith('tool:'))).toEqual([]);
 
     expect(await ask({ prompt: 'look at the deploy log', cron: '*/15 * * * *' })).toMatch(/^tool: Scheduled as number 2/);
-    const told = 'Scheduled as number 2: every 15 minutes (UTC), “look at the deploy log”. Text “/schedules cancel 2” to end it.';
+    const told = 'Scheduled as number 2: every 15 minutes (UTC), “look at the deploy log”. When you have not written for a day by then, the answer waits here until you write anything. Text “/schedules cancel 2” to end it.';
     expect(texts().at(-2)).toBe(told);
     expect(await ask({ prompt: 'look at the deploy log', cron: '*/15 * * * *' })).toMatch(/^tool: That is scheduled already/);
     expect(texts().filter((text) => text === told)).toHaveLength(1);

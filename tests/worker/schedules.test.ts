@@ -133,6 +133,8 @@ test('a schedule’s turn does not send what waits for the person to write', asy
     await until('it is parked', async () => (await redis.llen(keys.parked(phone))) === 1);
     await bench.schedules.add({ conversation: phone, prompt: 'second', timezone: 'UTC', at: Date.now() }, fence);
     await until('both are parked', async () => (await redis.llen(keys.parked(phone))) === 2);
+    // Each run counts for its schedule.
+    expect(Object.keys(await redis.hgetall(keys.scheduleParked(phone, 1))).toSorted()).toEqual([expect.stringMatching(/^schedule-15551230001-1-\d+$/), 'since']);
     const attempts = replies().length;
     expect(await ask('I am back')).toMatch(/first$/);
     await until('all three', () => replies().length === attempts + 3);
@@ -146,6 +148,8 @@ test('every tick comes once, whatever happens to the worker; what was missed com
     const schedules = createSchedules(redis);
     let worker = await startWorkerProcess(pipeline);
     try {
+      // Nobody's answers wait: a schedule whose answers do is paused.
+      await pipeline.say('hello');
       // Seconds are BullMQ's own; Claude is held to minutes.
       await schedules.add({ conversation: phone, prompt: 'tick', timezone: 'UTC', cron: '* * * * * *' }, await holdFence(pipeline));
       const ticks = async (): Promise<number[]> => (await redis.keys(keys.message('schedule-*'))).map((key) => Number(key.split('-').at(-1))).toSorted((a, b) => a - b);
@@ -163,7 +167,7 @@ test('every tick comes once, whatever happens to the worker; what was missed com
       await until('ticks again', async () => (await ticks()).length >= known + 3);
       await schedules.cancel(phone, 1);
       // Of a schedule that comes so often the person is asked once.
-      const answers = (): string[] => replies().map(({ text }) => text).filter((text) => !text.includes('/schedules keep'));
+      const answers = (): string[] => replies().map(({ text }) => text).filter((text) => !/\/schedules keep|hello/.test(text));
       await until('all are answered', async () => answers().length >= (await ticks()).length);
       const late = (await ticks()).slice(known);
       // One for all that were missed, and then those that come in time.
@@ -171,7 +175,7 @@ test('every tick comes once, whatever happens to the worker; what was missed com
       expect((await ticks()).every((tick) => tick % 1000 === 0)).toBe(true);
       await until('nothing is under way', async () => (await redis.llen(keys.inbox(phone))) === 0 && (await redis.llen(keys.outbox(phone))) === 0);
       expect(answers()).toHaveLength((await ticks()).length);
-      expect(replies()).toHaveLength(answers().length + 1);
+      expect(replies()).toHaveLength(answers().length + 2);
     } finally {
       await worker.stop();
       await schedules.close();

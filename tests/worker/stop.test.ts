@@ -64,3 +64,41 @@ test('what comes in while a turn is put off for a usage limit is heard: a comman
     expect(await pipeline.redis.llen(keys.inbox(phone))).toBe(0);
   });
 });
+
+test('a stop is heard while a voice message is fetched and written down, and what else came meanwhile is looked at', async () => {
+  await withPipeline({}, async (pipeline) => {
+    let aborted = 0;
+    const transcribe = async (_sound: unknown, signal: AbortSignal): Promise<string> =>
+      await new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          aborted += 1;
+          reject(signal.reason);
+        });
+      });
+    await pipeline.startWorker({ transcribe });
+    const sound = Buffer.from('OggS\0\u0002\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\u0001\u0013OpusHead\u0001\u0001');
+    const { sid } = await pipeline.twin.chat.receive(phone, { media: { name: 'voice.ogg', type: 'audio/ogg', base64: sound.toString('base64') } });
+    await until('the work', async () => (await pipeline.redis.hget(keys.message(sid), 'state')) === 'working');
+    await pipeline.say('and this');
+    await pipeline.say('stop');
+    await until('the stop', () => texts(pipeline).length === 1);
+    expect(texts(pipeline)[0]).toMatch(/^Stopped\..*“and this”/);
+    expect(aborted).toBeLessThanOrEqual(1);
+    await until('an empty inbox', async () => (await pipeline.redis.llen(keys.inbox(phone))) === 0);
+  });
+});
+
+test('what comes in while the first messages are read is worked in the same turn', async () => {
+  await withPipeline({}, async (pipeline) => {
+    const written = Promise.withResolvers<string>();
+    await pipeline.startWorker({ transcribe: () => written.promise });
+    const sound = Buffer.from('OggS\0\u0002\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\u0001\u0013OpusHead\u0001\u0001');
+    const { sid } = await pipeline.twin.chat.receive(phone, { media: { name: 'voice.ogg', type: 'audio/ogg', base64: sound.toString('base64') } });
+    await until('the work', async () => (await pipeline.redis.hget(keys.message(sid), 'state')) === 'working');
+    await pipeline.say('and this');
+    written.resolve('said');
+    await until('both answers', () => texts(pipeline).length === 2);
+    expect(texts(pipeline)[1]).toBe('answer to and this');
+    expect(await pipeline.redis.llen(keys.inbox(phone))).toBe(0);
+  });
+});

@@ -23,7 +23,7 @@ export type SendTools = {
 /** How the agent plans turns that begin by themselves. */
 export type ScheduleTools = {
   /** Exactly one of `when` (ISO 8601), `inMinutes` and `cron` (five fields); `timezone` is the person's, by its IANA name. */
-  scheduleTurn(input: { prompt: string; when?: string | undefined; inMinutes?: number | undefined; cron?: string | undefined; timezone?: string | undefined }): Promise<string>;
+  scheduleTurn(input: { prompt: string; when?: string | undefined; inMinutes?: number | undefined; cron?: string | undefined; timezone?: string | undefined; /** The id of the call: one that is made again is the same. */ callId?: string | undefined }): Promise<string>;
   listSchedules(): Promise<string>;
   /** `id` is the schedule's number. */
   cancelSchedule(input: { id: string }): Promise<string>;

@@ -9,6 +9,10 @@ type Say = (text: string) => { content: { type: 'text'; text: string }[] };
 /** Claude Code tells an MCP tool the id of the call that reached it. */
 const Extra = z.looseObject({ _meta: z.looseObject({ 'claudecode/toolUseId': z.string() }) });
 
+function callIdOf(extra: unknown): string {
+  return Extra.safeParse(extra).data?._meta['claudecode/toolUseId'] ?? crypto.randomUUID();
+}
+
 /**
  * The MCP server `whatsapp` of one session. `tools` is asked at each call, since a live session outlasts a turn and each
  * turn brings its own.
@@ -32,8 +36,7 @@ export function chatServer(tools: () => ChatTools | undefined): McpSdkServerConf
         'Sends a short text to the person at once, while you go on working. Your final answer is sent by itself: do not repeat it here.',
         { text: z.string() },
         async ({ text }, extra) => {
-          const callId = Extra.safeParse(extra).data?._meta['claudecode/toolUseId'] ?? crypto.randomUUID();
-          return say((await tools()?.sendMessage({ text, callId })) ?? away);
+          return say((await tools()?.sendMessage({ text, callId: callIdOf(extra) })) ?? away);
         },
       ),
       ...scheduleTools(tools, say, 'Nobody is waiting for an answer right now, so nothing was changed.'),
@@ -54,7 +57,7 @@ function scheduleTools(tools: () => ChatTools | undefined, say: Say, away: strin
         cron: z.string().optional().describe('again and again: minute, hour, day of month, month, day of week, by the person’s clock; such as 0 9 * * 1-5'),
         timezone: z.string().optional().describe('the person’s time zone as an IANA name. It is remembered: give it when the person has told it or it has changed; do not guess it'),
       },
-      async ({ in_minutes: inMinutes, ...input }) => say((await tools()?.scheduleTurn({ ...input, inMinutes })) ?? away),
+      async ({ in_minutes: inMinutes, ...input }, extra) => say((await tools()?.scheduleTurn({ ...input, inMinutes, callId: callIdOf(extra) })) ?? away),
     ),
     tool('list_schedules', 'Lists the turns that are planned in this chat, with their numbers.', {}, async () => say((await tools()?.listSchedules()) ?? away)),
     tool(

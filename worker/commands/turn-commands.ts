@@ -1,4 +1,7 @@
-import { withdrawnWords } from '../message-words.ts';
+import type { GivenUp } from '../../shared/given-up.ts';
+import type { Fence, Inbox } from '../../shared/inbox.ts';
+import { formatMoment } from '../../shared/time-zone.ts';
+import { quoteMessage, withdrawnWords } from '../message-words.ts';
 import type { Command } from './command.ts';
 
 /** Ending what runs, trying again, and putting something in the line. */
@@ -19,11 +22,25 @@ export const turnCommands: Command[] = [
   },
   {
     pattern: /^\/?retry[.!]?$/i,
-    help: { usage: '/retry', does: 'tries again what did not work' },
+    help: { usage: '/retry', does: 'tries again what did not work last' },
     anytime: false,
     firstOnly: true,
-    async run({ inbox }, { message, context: { fence } }) {
-      return (await inbox.bringBack(fence, message.conversation, message.id)) > 0 ? undefined : 'There is nothing to try again.';
+    async run({ inbox, conversations }, { message: { id, conversation }, context: { fence } }) {
+      const [last, ...older] = await inbox.givenUp(conversation);
+      if (!last || (await bringBack(inbox, fence, conversation, id, last)) === 0) return 'There is nothing to try again.';
+      if (older.length === 0) return undefined;
+      const { timezone } = await conversations.read(conversation);
+      return `I try the last one again. What I gave up before it stays as it is:\n${olderWords(older, timezone)}\nText “/retry 1” to try number 1 again, too.`;
+    },
+  },
+  {
+    pattern: /^\/retry\s+#?(\d{1,3})[.!]?$/i,
+    anytime: false,
+    firstOnly: true,
+    async run({ inbox }, { message: { id, conversation }, argument, context: { fence } }) {
+      const wanted = (await inbox.givenUp(conversation))[Number(argument) - 1];
+      if (!wanted || (await bringBack(inbox, fence, conversation, id, wanted)) === 0) return `There is no number ${argument} to try again.`;
+      return `I try this again: ${wanted.messages.map(quoteMessage).join(', ')}.`;
     },
   },
   {
@@ -33,3 +50,15 @@ export const turnCommands: Command[] = [
     run: async () => 'Write what comes next, such as “/queue fix the footer, too”. Without /queue I hear it at once.',
   },
 ];
+
+/** So many of the older ones are named. */
+const mostNamed = 10;
+
+const bringBack = (inbox: Inbox, fence: Fence, conversation: string, askedBy: string, { messages }: GivenUp): Promise<number> =>
+  inbox.bringBack(fence, conversation, askedBy, messages.map(({ id }) => id));
+
+/** What was given up earlier, a numbered line for each turn, the last first. */
+function olderWords(older: GivenUp[], timezone: string | undefined): string {
+  const lines = older.slice(0, mostNamed).map(({ at, messages }, index) => `${index + 1}. ${messages.map(quoteMessage).join(', ')} (${formatMoment(at, timezone ?? 'UTC')})`);
+  return [...lines, ...(older.length > mostNamed ? [`and ${older.length - mostNamed} more`] : [])].join('\n');
+}

@@ -1,0 +1,108 @@
+import type { Sender } from '../shared/intake.ts';
+import type { Log } from '../shared/log.ts';
+import { Message } from '../shared/message.ts';
+import { SendFailure } from '../shared/messenger.ts';
+import type { Messenger, Remembered } from '../shared/messenger.ts';
+import type { Claims } from './claims.ts';
+import type { JudgeParties } from './parties.ts';
+import type { People } from './people.ts';
+import type { Receive } from './reception.ts';
+
+export type MissedMessageParts = {
+  messenger: Messenger;
+  claims: Pick<Claims, 'unknown'>;
+  /** Our account, which is the only one that is asked. */
+  accountSid: string;
+  judgeParties: JudgeParties;
+  people: People;
+  receive: Receive;
+  onAccepted: (message: Message) => void;
+  log: Log;
+};
+
+/** What a look through the carrier's list has left: whether messages are too young yet, and how many could not be taken in. */
+export type LeftOver = { young: boolean; failed: number };
+
+/**
+ * Takes in what the carrier has since then and the relay never heard of, the oldest first. The list comes newest first, so the pages with something missing are read twice; only one is in memory at a
+ * time. A message younger than `youngMs` is left: a webhook that is on its way says more than the list does. Throws when the carrier or Redis is away.
+ */
+export type TakeMissed = (now: Date, since: Date, youngMs: number) => Promise<LeftOver>;
+
+export function createTakeMissed(parts: MissedMessageParts): TakeMissed {
+  const { messenger, claims, judgeParties, people, log } = parts;
+
+  return async (now, since, youngMs) => {
+    /** Whom an address belongs to: asked once a round, since strangers are known to nobody. */
+    const senders = new Map<string, Promise<Sender | undefined>>();
+    const identify = ({ to, from }: Remembered): Promise<Sender | undefined> => {
+      const judgement = judgeParties({ account: parts.accountSid, ours: to, theirs: from });
+      if (!('person' in judgement) || judgement.person === undefined) return Promise.resolve(undefined);
+      const sender = senders.get(from) ?? people.identify([judgement.person]);
+      senders.set(from, sender);
+      return sender;
+    };
+    const findMissing = async (messages: Remembered[]): Promise<{ remembered: Remembered; sender: Sender }[]> => {
+      const unknown = await claims.unknown(messages.map(({ id }) => id));
+      const missing = [];
+      for (const remembered of messages) {
+        const sender = unknown.has(remembered.id) ? await identify(remembered) : undefined;
+        if (sender) missing.push({ remembered, sender });
+      }
+      return missing;
+    };
+    const isYoung = ({ remembered: { at } }: { remembered: Remembered }): boolean => now.getTime() - at.getTime() < youngMs;
+
+    const pages: (() => Promise<Remembered[]>)[] = [];
+    const left: LeftOver = { young: false, failed: 0 };
+    for await (const { messages, again } of messenger.received(since)) {
+      const missing = await findMissing(messages);
+      left.young ||= missing.some(isYoung);
+      if (missing.some((message) => !isYoung(message))) pages.push(again);
+    }
+    /** The last message of each conversation: “typing…” shows once for all of them. */
+    const newest = new Map<string, Message>();
+    for (const again of pages.toReversed()) {
+      for (const missed of await findMissing(await again())) {
+        if (isYoung(missed)) continue;
+        try {
+          const taken = await takeIn(parts, missed.remembered, missed.sender);
+          if (taken) newest.set(taken.conversation, taken);
+        } catch (error) {
+          // It must not hold up the others; the next round asks again.
+          left.failed += 1;
+          log.warn({ err: error, message: missed.remembered.id }, 'could not take in a missed message');
+        }
+      }
+    }
+    for (const message of newest.values()) parts.onAccepted(message);
+    return left;
+  };
+}
+
+/** Returns the message when it was new. */
+async function takeIn({ receive, log }: MissedMessageParts, remembered: Remembered, sender: Sender): Promise<Message | undefined> {
+  const { data } = Message.safeParse({
+    id: remembered.id, conversation: sender.conversation, at: lateTime(remembered), text: remembered.text, media: await listMedia(remembered), human: true,
+  });
+  if (!data) return undefined;
+  const { outcome, turn, message } = await receive(data, { ...sender, missed: true });
+  if (outcome !== 'new') return undefined;
+  log.warn({ turn, message: message.id, conversation: message.conversation }, 'took in a message that its webhook did not bring');
+  return message;
+}
+
+/** The carrier tells whole seconds; what came by webhook has the moment it came, so that its predecessor of the same second would be overtaken. */
+function lateTime({ at }: Remembered): string {
+  return new Date(at.getTime() + 999 - at.getMilliseconds()).toISOString();
+}
+
+/** Files that the carrier does not have any more: the message is taken in without them. */
+async function listMedia({ media }: Remembered): Promise<Message['media']> {
+  try {
+    return await media();
+  } catch (error) {
+    if (error instanceof SendFailure && (error.action === 'give-up' || error.action === 'unreachable')) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { createIntake } from '../../shared/intake.ts';
+import { keys } from '../../shared/keys.ts';
+import { createTurns } from '../../shared/queues.ts';
+import { createVmState } from '../../shared/vm-state.ts';
+import { otherPhone, phone } from '../support/pipeline.ts';
+import { withRedis } from '../support/redis.ts';
+import { newSid } from '../support/relay-bench.ts';
+
+test('who waits for the computer are those whose turn is due; all messages count', async () => {
+  await withRedis(async (redis) => {
+    const turns = createTurns(redis);
+    const [accept, vm, now] = [createIntake(turns), createVmState(redis), Date.now()];
+    try {
+      const put = async (conversation: string): Promise<string> => (await accept({ id: newSid(), conversation, at: new Date().toISOString(), text: 'x', media: [] })).turn;
+      const [turn] = [await put(phone), await put(otherPhone)];
+      await redis.lrem(keys.waitingJobs('turns'), 1, turn);
+      // As BullMQ keeps what is put off: the time above twelve bits of a counter.
+      await redis.zadd(keys.delayed('turns'), (now + 3600_000) * 0x1000 + 5, turn);
+      expect(await vm.waiting(now)).toEqual({ conversations: [otherPhone], messages: 2 });
+      expect((await vm.waiting(now, [phone])).conversations).toEqual([]);
+      const due = await vm.waiting(now + 3600_000);
+      expect(due.conversations.toSorted()).toEqual([phone, otherPhone]);
+      // Without a turn at all it is due.
+      await redis.del(keys.deduplication('turns', phone));
+      expect((await vm.waiting(now, [phone])).conversations).toEqual([phone]);
+    } finally {
+      await turns.close();
+    }
+  });
+});
