@@ -93,6 +93,7 @@ export function createPromptFeed(parts: FeedParts, { context, recall, handOver, 
       return open.size > 0;
     },
     lookAgain() {
+      left = undefined;
       if (isPlanned) return;
       isPlanned = true;
       looking = look(looking).catch(onTrouble);
