@@ -4,7 +4,7 @@
  * The looks that go through the set take out what should have left it, so that a forgotten `leave`, or a set of an earlier version, costs one look.
  */
 export const boxesLua = `
-  -- derives conversations, known, inbox:*, outbox:*
+  -- derives conversations, known, parking, given-up, inbox:*, outbox:*, parked:*, conversation:*
   local function partsOf(box) return string.match(box, '^({[^}]*}):%l+:(.+)$') end
   local function join(box)
     local tag, conversation = partsOf(box)
@@ -13,5 +13,8 @@ export const boxesLua = `
   local function leave(box)
     local tag, conversation = partsOf(box)
     if redis.call('EXISTS', tag .. ':inbox:' .. conversation, tag .. ':outbox:' .. conversation) > 0 then return end
-    redis.call('SMOVE', tag .. ':conversations', tag .. ':known', conversation)
+    if redis.call('SMOVE', tag .. ':conversations', tag .. ':known', conversation) == 0 then return end
+    -- An earlier version did not note these.
+    if redis.call('EXISTS', tag .. ':parked:' .. conversation) == 1 then redis.call('SADD', tag .. ':parking', conversation) end
+    if redis.call('HEXISTS', tag .. ':conversation:' .. conversation, 'failed') == 1 then redis.call('SADD', tag .. ':given-up', conversation) end
   end`;

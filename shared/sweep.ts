@@ -29,8 +29,6 @@ const strandedScript: Script = {
     for i = 2, #ARGV do
       if isStranded(ARGV[1], 'turns', 'inbox', ARGV[i]) then turns[#turns + 1] = ARGV[i] end
       if isStranded(ARGV[1], 'deliveries', 'outbox', ARGV[i]) then deliveries[#deliveries + 1] = ARGV[i] end
-      if redis.call('EXISTS', ARGV[1] .. ':parked:' .. ARGV[i]) == 1 then redis.call('SADD', ARGV[1] .. ':parking', ARGV[i]) end
-      if redis.call('HEXISTS', ARGV[1] .. ':conversation:' .. ARGV[i], 'failed') == 1 then redis.call('SADD', ARGV[1] .. ':given-up', ARGV[i]) end
       leave(ARGV[1] .. ':inbox:' .. ARGV[i])
     end
     return { turns, deliveries }`,

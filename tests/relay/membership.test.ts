@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseRelayConfig } from '../../relay/config.ts';
 import { runRelay } from '../../relay/relay.ts';
-import { keys } from '../../shared/keys.ts';
+import { keys, prefix } from '../../shared/keys.ts';
 import { createSchedules } from '../../shared/schedules.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';
@@ -39,6 +39,8 @@ test('a person who is taken out of the list is worked for no more, not even in a
     expect(told.text).toContain(`No longer in ALLOWED_SENDERS: ${otherPhone} (2 messages and 1 schedule).`);
     expect(await redis.llen(keys.setAsideMessages(otherPhone))).toBe(2);
     await until('the turn is over', async () => (await redis.exists(keys.deduplication('turns', otherPhone))) === 0);
+    // It ended as it should: nothing is to be tried again.
+    expect(await redis.zcard(`${prefix}:turns:failed`)).toBe(0);
     await say('let me in', otherPhone);
     await say('hello');
     await until('the owner is answered', () => replies().length === 3);
