@@ -37,7 +37,7 @@ const tellScript: Script = {
   keys: 2,
   // KEYS: what was told of this cause, the last words. ARGV: now (ms), cause, pause (ms), prefix of the reply keys, word as JSON, lifetime.
   // Returns the id of the reply to put, or ''. A death between this and the put is mended by the next call: the reply is not there.
-  lua: `
+  lua: `-- derives reply:*
     redis.call('HSET', KEYS[2], ARGV[2], ARGV[5])
     redis.call('EXPIRE', KEYS[2], ARGV[6])
     local reply, at = unpack(redis.call('HMGET', KEYS[1], 'reply', 'at'))

@@ -15,6 +15,7 @@ import type { Schedules } from './schedules.ts';
  * many messages and replies those were. All of it expires a week after the last was moved. The keys are made of `prefix` and the conversation.
  */
 export const setAsideLua = `${entryLua}
+  -- derives inbox:*, outbox:*, parked:*, attempts:*, message:*, set-aside:*
   local function setAside(prefix, conversation)
     local counts = { messages = 0, replies = 0 }
     local function move(from, what, note)
@@ -70,7 +71,8 @@ const bringBackScript: Script = {
   name: 'sidepocketBringBackRemoved',
   keys: 5,
   // KEYS: allowed, messages and replies that are set aside, inbox, outbox. ARGV: prefix, conversation, now (ISO 8601).
-  lua: `${allowedLua}
+  lua: `-- derives message:*, reply:*
+    ${allowedLua}
     ${entryLua}
     ${insertLua}
     if not allowedSince(KEYS[1], ARGV[2]) then return { 0, 0 } end
