@@ -10,6 +10,10 @@ export const boxesLua = `
     local tag, conversation = partsOf(box)
     redis.call('SADD', tag .. ':conversations', conversation)
   end
+  local function notePark(parked, how)
+    local tag, conversation = partsOf(parked)
+    redis.call(how, tag .. ':parking', conversation)
+  end
   local function leave(box)
     local tag, conversation = partsOf(box)
     if redis.call('EXISTS', tag .. ':inbox:' .. conversation, tag .. ':outbox:' .. conversation) > 0 then return end
