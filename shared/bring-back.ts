@@ -7,7 +7,7 @@ import { entryLua } from './entry-lua.ts';
  */
 export const bringBackLua = `${entryLua}
   ${boxesLua}
-  -- derives given-up
+  -- derives message:*, given-up
   local function bringBack(prefix, inbox, conversation, ids)
     local wanted = {}
     for _, id in ipairs(cjson.decode(ids)) do wanted[id] = true end

@@ -62,7 +62,7 @@ const putScript: Script = {
   keys: 8,
   // KEYS: lock, outbox, conversations, inbox, conversation, attempts, dead, allowed. ARGV: token or '', prefix, lifetime, conversation, now, replies as JSON, settled ids as JSON, their state, price or '',
   // ids that are kept for `retry` as JSON, the time before which what was given up is forgotten, unreadable entries…
-  lua: `-- derives reply:*, turn-replies:*, message:*, spend:*, spend-answer:*
+  lua: `-- derives reply:*, turn-replies:*, message:*, given-up, spend:*, spend-answer:*
     ${recordLua}
     ${allowedLua}
     ${insertLua}

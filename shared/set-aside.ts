@@ -75,6 +75,7 @@ const bringBackScript: Script = {
     ${allowedLua}
     ${entryLua}
     ${insertLua}
+    -- derives message:*, reply:*
     if not allowedSince(KEYS[1], ARGV[2]) then return { 0, 0 } end
     local messages, replies = 0, 0
     for raw in function() return redis.call('RPOP', KEYS[2]) or nil end do

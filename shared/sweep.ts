@@ -22,7 +22,7 @@ const strandedScript: Script = {
   name: 'sidepocketStranded',
   keys: 1,
   // KEYS: conversations. ARGV: prefix, conversations… Returns those that want a turn, and those that want a delivery. An earlier version kept all conversations in one set, and no others.
-  lua: `-- derives inbox:*, outbox:*, turns:*, deliveries:*
+  lua: `-- derives inbox:*, outbox:*, turns:*, deliveries:*, parked:*, parking, conversation:*, given-up
     ${boxesLua}
     ${isStrandedLua}
     local turns, deliveries = {}, {}

@@ -8,7 +8,7 @@ import { createReleasers } from '../shared/lifecycle.ts';
 import type { Running } from '../shared/lifecycle.ts';
 import type { Log } from '../shared/log.ts';
 import { createDeliveries, createTurns } from '../shared/queues.ts';
-import type { QueueName } from '../shared/queues.ts';
+import type { Deliveries, QueueName, Turns } from '../shared/queues.ts';
 import type { Redis } from '../shared/redis.ts';
 import { createOutbox } from '../shared/outbox.ts';
 import { createTellOwner } from '../shared/owner.ts';
@@ -67,12 +67,7 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     const memory = createRedisMemory(redis, warnOfPressure(log, createTellOwner({ redis, outbox, log })));
     const resweep = createResweep({ sweep: (conversation) => sweepAmong([conversation], redis, turns, deliveries), log });
     releasers.add('sweep after failures', () => resweep.stop());
-    // What has just failed waits for its own time.
-    const onStranded = async (conversations: string[]): Promise<void> => {
-      const due = conversations.filter((conversation) => !resweep.isPending(conversation));
-      const added = due.length === 0 ? 0 : await sweepAmong(due, redis, turns, deliveries);
-      if (added > 0) log.warn({ added }, 'gave jobs to what waited without one');
-    };
+    const onStranded = createOnStranded({ resweep, redis, turns, deliveries, log });
     const lease = createLease({
       redis, worker: config.WORKER_ID, boot, times: parts.lease, log, running: () => running,
       recover: async (name) => void (await workers.get(name)?.getBackend().moveStalledJobsToWait()),
@@ -155,6 +150,17 @@ function noting(atWork: Set<string>, dataDir: string, process: Processor): Proce
 /** Whose job it is; '' when its data, which another version may have written, does not tell. */
 function conversationOf(job: Job): string {
   return z.object({ conversation: z.string() }).safeParse(job.data).data?.conversation ?? '';
+}
+
+type StrandedDeps = { resweep: Resweep; redis: Redis; turns: Turns; deliveries: Deliveries; log: Log };
+
+/** Gives jobs to what waits without one; what has just failed waits for its own time. */
+function createOnStranded({ resweep, redis, turns, deliveries, log }: StrandedDeps): (conversations: string[]) => Promise<void> {
+  return async (conversations) => {
+    const due = conversations.filter((conversation) => !resweep.isPending(conversation));
+    const added = due.length === 0 ? 0 : await sweepAmong(due, redis, turns, deliveries);
+    if (added > 0) log.warn({ added }, 'gave jobs to what waited without one');
+  };
 }
 
 type SleepDeps = { config: WorkerConfig; parts: WorkerParts; redis: Redis; lease: Lease; workers: Map<QueueName, Worker>; onStranded: (conversations: string[]) => Promise<void>; log: Log };

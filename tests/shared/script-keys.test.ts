@@ -1,0 +1,137 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { createConversations } from '../../shared/conversation.ts';
+import { createDeadLetters } from '../../shared/dead-letters.ts';
+import { createDepartures } from '../../shared/departures.ts';
+import { createFailedMessages } from '../../shared/failed-messages.ts';
+import { createFileStore } from '../../shared/file-store.ts';
+import { createInbox } from '../../shared/inbox.ts';
+import { keys } from '../../shared/keys.ts';
+import { createLedger } from '../../shared/ledger.ts';
+import { createModelRequests } from '../../shared/model-requests.ts';
+import { createOutbox } from '../../shared/outbox.ts';
+import { createTellOwner } from '../../shared/owner.ts';
+import { createPace } from '../../shared/pace.ts';
+import { createPageStore } from '../../shared/page-store.ts';
+import { createDeliveries, createTurns } from '../../shared/queues.ts';
+import type { Redis } from '../../shared/redis.ts';
+import { runScript } from '../../shared/script.ts';
+import { createScheduleRuns } from '../../shared/schedule-runs.ts';
+import { createSchedules } from '../../shared/schedules.ts';
+import { createSetAside } from '../../shared/set-aside.ts';
+import { createSpend, dayOf } from '../../shared/spend.ts';
+import { sweepAmong } from '../../shared/sweep.ts';
+import { createVmState } from '../../shared/vm-state.ts';
+import { createLog } from '../../shared/log.ts';
+import { createLiveClaims } from '../../worker/live-claims.ts';
+import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
+import { guardScripts } from '../support/guarded-scripts.ts';
+import { withRedis } from '../support/redis.ts';
+import { until } from '../support/until.ts';
+
+const guard = guardScripts();
+const fence = { lock: keys.jobLock('turns', 'held'), token: 'mine' };
+const newId = (): string => `SM${Math.random().toString(16).slice(2).padEnd(32, '0').slice(0, 32)}`;
+const message = (text: string) => ({ id: newId(), conversation: phone, at: new Date().toISOString(), text, media: [], human: true });
+
+/** The names of all scripts in the sources. */
+function namesOfScripts(): string[] {
+  const root = path.join(import.meta.dirname, '..', '..');
+  const files = ['shared', 'relay', 'worker'].flatMap((folder) => readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => path.join(root, folder, name)));
+  const texts = files.filter((file) => file.endsWith('.ts')).map((file) => readFileSync(file, 'utf8'));
+  return texts.flatMap((text) => [...text.matchAll(/\bname: '(sidepocket[A-Z]\w+)',\n\s+keys: \d/g)].map(([, name = '']) => name)).toSorted();
+}
+
+test('the guard refuses a key that no rule derives, and one of another slot', async () => {
+  await withRedis(async (redis) => {
+    const touch = (key: string) => ({ name: `sidepocketTest${key.replaceAll(/\W/g, '')}`, keys: 1, lua: `-- derives reply:*\n return redis.call('GET', '${key}')` });
+    expect(await runScript(redis, touch(keys.reply('a')), [keys.outbox(phone)])).toBeNull();
+    await expect(runScript(redis, touch(keys.boots('a')), [keys.outbox(phone)])).rejects.toThrow('not declared');
+    await expect(runScript(redis, touch('elsewhere'), [keys.outbox(phone)])).rejects.toThrow('another slot');
+    guard.refused.length = 0;
+  });
+});
+
+/** Runs what whole systems seldom do. */
+async function exercise(redis: Redis): Promise<void> {
+  const [turns, deliveries, schedules] = [createTurns(redis), createDeliveries(redis), createSchedules(redis)];
+  const [outbox, inbox, ledger, spend, requests] = [createOutbox(redis, deliveries), createInbox(redis), createLedger(redis), createSpend(redis), createModelRequests(redis)];
+  const day = dayOf(Date.now());
+  await redis.set(fence.lock, fence.token);
+  const failed = message('failed');
+  await redis.hset(keys.conversation(phone), 'failed', JSON.stringify([JSON.stringify(failed), JSON.stringify(message('stays'))]));
+  await redis.hset(keys.message(failed.id), 'state', 'failed');
+  await createFailedMessages(redis, turns).retry(phone, [failed.id]);
+  await inbox.bringBack(fence, phone, failed.id);
+  const id = newId();
+  await outbox.put([{ id, conversation: phone, turn: 'held', text: 'aside', aside: true }, { id: `${id}.2`, conversation: phone, turn: 'held', text: 'urgent', urgent: true }], fence, {
+    conversation: phone, ids: [failed.id], kept: [failed.id], state: 'failed', unreadable: [Buffer.from('x')], price: { conversation: phone, answer: 'a', day, usage: { inputTokens: 1, outputTokens: 1, costUsd: 1 } },
+  });
+  const departures = createDepartures(redis, { intervalMs: 1, burst: 100 });
+  const next = await departures.next(phone, fence, Date.now());
+  if (next.kind !== 'send') throw new Error(next.kind);
+  await ledger.failed(next.reply, next.reply.attempts, 'park', 63_016);
+  await ledger.unpark(phone);
+  await redis.lpush(keys.outbox(phone), 'unreadable');
+  await redis.set(keys.reply('unreadable'), 'x');
+  await departures.next(phone, fence, Date.now());
+  await ledger.note(id, phone, newId(), 'failed', 'once-more', 30_008);
+  await outbox.withdraw(fence, phone);
+  await ledger.addNotice({ id: 'notice', conversation: phone, turn: 'held', text: 'wait' });
+  await spend.record({ conversation: phone, answer: 'b', day, usage: { inputTokens: 1, outputTokens: 1, costUsd: 1 } });
+  await Promise.all([spend.read(day), spend.days(day, 3), spend.standing('held', phone, day)]);
+  const request = { id: 'r', conversation: phone, turn: 'held', day, model: 'm', owner: 'vm#1', at: 1, most: 10, likely: 5 };
+  await requests.open(request, { day: 1000, turn: 1000 });
+  const tokens = { input: 1, output: 1, cacheWrite5m: 0, cacheWrite1h: 0, cacheRead: 0, webSearches: 0 };
+  await requests.book(request, { tokens, cost: 1 });
+  await requests.settleOrphans('other#2', Date.now());
+  const files = createFileStore(redis, 3000);
+  const file = await files.put(Buffer.alloc(1000), { type: 'text/plain', name: 'x' }, phone);
+  await files.noteFetched(file.token);
+  await redis.zadd(keys.files, 1, file.token);
+  await files.put(Buffer.alloc(1000), { type: 'text/plain', name: 'x' }, otherPhone);
+  const pages = createPageStore(redis);
+  await pages.put('a', 'text');
+  await pages.append('b', 'entry', 'text');
+  await createScheduleRuns(redis).admit(phone, day, 'once', 'tick', 10);
+  const added = await schedules.add({ conversation: phone, prompt: 'p', timezone: 'UTC', at: Date.now() + 3600_000 }, fence);
+  await schedules.cancel(phone, added.number);
+  await createVmState(redis).waiting([phone]);
+  const [one, other] = ['one#1', 'other#1'].map((owner) => createLiveClaims(redis, owner, async () => undefined, createLog('test', 'silent')));
+  await one?.claim(phone);
+  await redis.set(keys.lease('one'), '1');
+  await other?.claimIfFree(phone);
+  one?.onControl({ kind: 'release', conversation: phone, owner: 'one#1' });
+  const setAside = createSetAside(redis, turns, deliveries, schedules);
+  await redis.hset(keys.allowed, 'list', 'started 2026-01-01T00:00:00.000Z', phone, 'removed 2026-01-01T00:00:00.000Z, by test');
+  await redis.rpush(keys.parked(phone), id);
+  await redis.rpush(keys.inbox(phone), JSON.stringify(failed));
+  expect(await setAside.sweep([phone])).toEqual([phone]);
+  await redis.hset(keys.allowed, phone, 'allowed since the beginning, by test', 'owner', phone);
+  expect((await setAside.bringBack(phone)).messages).toBeGreaterThan(0);
+  await ledger.begin(undefined, next.reply);
+  await createDeadLetters(redis).add('inbox', phone, 'x');
+  await createConversations(redis).write(phone, fence, { model: 'opus' });
+  await createVmState(redis).need(Date.now());
+  await createPace(redis, { intervalMs: 1, burst: 1 }).reserve(phone, Date.now());
+  await sweepAmong([phone, otherPhone], redis, turns, deliveries);
+  await createTellOwner({ redis, outbox, log: createLog('test', 'silent') })('memory', 'full');
+  await Promise.all([turns.close(), deliveries.close(), schedules.close()]);
+}
+
+test('each script touches only keys that it is given, or that a rule beside it derives, all in one slot', async () => {
+  await withPipeline({}, async ({ say, replies, startWorker, environment }) => {
+    const asleep = Promise.withResolvers<void>();
+    await startWorker({ environment: { IDLE_MINUTES: '0.02' }, onAsleep: () => asleep.resolve() });
+    for (const text of ['one', '/status', '/new', 'two', 'stop', '/retry']) await say(text);
+    await until('the answers', () => replies().length >= 5);
+    await asleep.promise;
+    await startWorker({ environment: { ALLOWED_SENDERS: environment['ALLOWED_SENDERS'] ?? '' } });
+    await say('three');
+    await until('the last answer', () => replies().some(({ text }) => text === 'answer to three'));
+  });
+  await withRedis(exercise);
+  expect(guard.refused).toEqual([]);
+  expect(namesOfScripts().filter((name) => !guard.run.has(name))).toEqual([]);
+});

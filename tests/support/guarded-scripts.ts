@@ -1,0 +1,71 @@
+import { Redis } from 'ioredis';
+import { prefix } from '../../shared/keys.ts';
+
+/** Commands whose arguments are all keys, those whose first two are, and those that have none. All others have one, in front. */
+const allKeys = ['DEL', 'EXISTS', 'UNLINK', 'TOUCH'];
+const twoKeys = ['RENAME', 'RENAMENX', 'SMOVE', 'LMOVE', 'RPOPLPUSH', 'COPY'];
+const noKeys = ['PUBLISH', 'INFO', 'TIME'];
+
+/** Lua in front of a script that makes it fail when it touches a key that is neither in KEYS nor derived by a rule of the script's, or that lies in another slot. */
+function guardOf(lua: string): string {
+  const rules = [...lua.matchAll(/-- derives ([^\n]+)/g)].flatMap(([, list = '']) => list.split(',').map((rule) => rule.trim()));
+  const list = (names: string[]): string => names.map((name) => `['${name}'] = true`).join(', ');
+  return `
+    local real = redis
+    local declared = {}
+    for _, key in ipairs(KEYS) do declared[key] = true end
+    local rules = { ${rules.map((rule) => `'${rule}'`).join(', ')} }
+    local all, two, none = { ${list(allKeys)} }, { ${list(twoKeys)} }, { ${list(noKeys)} }
+    local function isDerived(key)
+      for _, rule in ipairs(rules) do
+        local whole = '${prefix}:' .. rule
+        if key == whole then return true end
+        if string.sub(whole, -1) == '*' and string.sub(key, 1, #whole - 1) == string.sub(whole, 1, -2) then return true end
+      end
+      return false
+    end
+    local function check(name, ...)
+      local given, command = { ... }, string.upper(name)
+      local count = none[command] and 0 or all[command] and #given or two[command] and 2 or 1
+      for i = 1, count do
+        local key = tostring(given[i])
+        if string.sub(key, 1, ${prefix.length + 1}) ~= '${prefix}:' then error('a key of another slot: ' .. key) end
+        if not declared[key] and not isDerived(key) then error('a key that is not declared: ' .. key) end
+      end
+    end
+    local redis = setmetatable({
+      call = function(...) check(...) return real.call(...) end,
+      pcall = function(...) check(...) return real.pcall(...) end,
+    }, { __index = real })
+    ${lua}`;
+}
+
+/** What a script that travels as text begins with. */
+const named = /^-- (sidepocket\w+)\n/;
+
+/**
+ * Guards the scripts of every connection that this process makes from now on, and returns the names of those that are run
+ * and what they were refused for.
+ */
+export function guardScripts(): { run: Set<string>; refused: string[] } {
+  const run = new Set<string>();
+  const refused: string[] = [];
+  const { defineCommand, sendCommand } = Redis.prototype;
+  const note = (error: unknown): void => {
+    if (error instanceof Error && /not declared|another slot/.test(error.message)) refused.push(error.message);
+  };
+  Redis.prototype.defineCommand = function define(name, { lua, ...rest }) {
+    if (name.startsWith('sidepocket')) run.add(name);
+    defineCommand.call(this, name, { ...rest, lua: name.startsWith('sidepocket') ? guardOf(lua) : lua });
+  };
+  Redis.prototype.sendCommand = function send(command, ...rest) {
+    const text = command.name === 'eval' ? named.exec(String(command.args[0])) : null;
+    if (text) {
+      run.add(text[1] ?? '');
+      command.args[0] = guardOf(String(command.args[0]));
+    }
+    for (const name of ['evalsha', 'eval']) if (command.name === name) command.promise.catch(note);
+    return sendCommand.call(this, command, ...rest);
+  };
+  return { run, refused };
+}
