@@ -82,8 +82,7 @@ const acceptedScript: Script = {
   name: 'sidepocketAccepted',
   keys: 3,
   // KEYS: reply, sent, outbox. ARGV: id, sid, lifetime, attempt. A callback that came first has claimed the sid already: then it is right.
-  lua: `-- derives counts
-    ${countLua}
+  lua: `${countLua}
     ${boxesLua}
     if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[3]) and redis.call('HGET', KEYS[1], 'status') == 'posting' and redis.call('HGET', KEYS[1], 'attempts') == ARGV[4] then
       redis.call('HSET', KEYS[1], 'sid', ARGV[2], 'status', 'queued')

@@ -6,6 +6,7 @@ import { boxesLua } from './boxes.ts';
  * `replies` is the prefix of the reply keys, which are derived from the ids in the outbox.
  */
 export const insertLua = `${boxesLua}
+  -- derives reply:*
   local function insert(outbox, replies, id)
     local seq, urgent = unpack(redis.call('HMGET', replies .. id, 'seq', 'urgent'))
     local own = tonumber(seq or '0')

@@ -6,6 +6,7 @@ const mostFailures = 200;
 
 /** Lua for the ledger: counts that a reply has come to a status or that Twilio has given a code, and remembers the replies that failed for good. */
 export const countLua = `
+  -- derives counts, failures
   local function count(what) redis.call('HINCRBY', '${keys.counts}', what, 1) end
   local function rememberFailure(id, now)
     redis.call('ZADD', '${keys.failures}', now, id)
