@@ -16,6 +16,14 @@ export type Reconciling = { firstMs: number; lastMs: number; blindMs: number };
 /** Twilio's list shows a message within seconds; a request may have taken 15 s before its end was unclear. */
 export const reconcilingTimes: Reconciling = { firstMs: 2000, lastMs: 25_000, blindMs: 60_000 };
 
+/**
+ * How long after the note of an attempt its request may be written (ms). What is written by then is over, and in Twilio's list, before its
+ * absence is believed: a worker that was halted after its note, while another has taken over, comes later and sends nothing.
+ */
+export function latestWriteMs({ lastMs }: Reconciling): number {
+  return Math.min(10_000, lastMs * 0.8);
+}
+
 export type DeliveryParts = {
   messenger: Messenger;
   outbox: Outbox;
@@ -81,8 +89,9 @@ export function createDelivery(parts: DeliveryParts): Deliver {
   };
 
   const send = async (reply: Reply, attempt: number): Promise<DeliveryStep> => {
+    const notedAt = reply.attemptedAt === undefined ? parts.now() : Date.parse(reply.attemptedAt);
     try {
-      const { sid } = await messenger.send(describe(parts.publicUrl, reply));
+      const { sid } = await messenger.send(describe(parts.publicUrl, reply), notedAt + latestWriteMs(reconciling));
       const left = await ledger.accepted(reply, sid, attempt);
       log.info({ turn: reply.turn, reply: reply.id, sid }, 'sent');
       return { done: true, left };

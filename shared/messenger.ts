@@ -28,7 +28,11 @@ export type Undelivered = { sid: string; to: string; code: number | undefined };
 export interface Messenger {
   /** Loads what sending needs, where that takes a while, so that the first message need not wait for it. Never throws. */
   warmUp?(): Promise<void>;
-  send(message: Outgoing): Promise<{ sid: string }>;
+  /**
+   * `notAfter` (ms since 1970): later than that nothing leaves this machine any more, however long it was halted in between. The failure is
+   * `reconcile` then, since another worker may have sent the message meanwhile.
+   */
+  send(message: Outgoing, notAfter?: number): Promise<{ sid: string }>;
   /** Ids of messages equal to this one, in either form, that the carrier accepted at or after `since`, oldest first. Throws SendFailure. */
   find(message: Outgoing, since: Date): Promise<string[]>;
   /** Shows "typing…" and marks the message as read. Never throws: it is a courtesy. */

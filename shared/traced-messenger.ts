@@ -17,7 +17,7 @@ export function traceMessenger(messenger: Messenger, trace: Tracer): Messenger {
     });
   return {
     ...messenger,
-    send: (message) => traced('send', () => messenger.send(message), ({ sid }) => ({ sid })),
+    send: (message, notAfter) => traced('send', () => messenger.send(message, notAfter), ({ sid }) => ({ sid })),
     find: (message, since) => traced('find', () => messenger.find(message, since), () => ({})),
   };
 }

@@ -30,7 +30,7 @@ export const requestTimeoutMs = 15_000;
 const unreached = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
 
 /**
- * The Messenger that speaks Twilio's REST through its SDK. The SDK is loaded when something is sent or looked up: it is large, and the relay, which shows “typing…” and asks for what was missed, rarely sends. `contents` is what is
+ * The Messenger that speaks Twilio's REST: through its SDK, but for what twilio-rest.ts does. The SDK is loaded when a question is made or a message looked up: it is large, and the relay rarely does either. `contents` is what is
  * known of the contents behind questions; unless given, this messenger alone remembers them.
  */
 export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutMs: number = requestTimeoutMs, contents: Contents = createMemoryContents()): Messenger {
@@ -48,11 +48,10 @@ export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutM
   };
   const guarded = <T>(work: (twilio: Twilio) => Promise<T>): Promise<T> => asked(async () => await work(await client()));
 
-  const post = (message: Outgoing, payload: Payload): Promise<{ sid: string }> =>
-    guarded(async (twilio) => {
-      const { sid } = await twilio.messages.create({ from: whatsappAddress(account.number), to: whatsappAddress(message.to), statusCallback: message.statusCallback, ...payload });
-      if (!sid) throw new SyntaxError('Twilio answered without a message id');
-      return { sid };
+  const post = (message: Outgoing, payload: Payload, notAfter: number): Promise<{ sid: string }> =>
+    asked(async () => {
+      const [From, To] = [account.number, message.to].map(whatsappAddress) as [string, string];
+      return { sid: await rest.create({ From, To, StatusCallback: message.statusCallback, ...payload }, notAfter) };
     });
   const ask = createContentSender({
     contents, log,
@@ -68,14 +67,14 @@ export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutM
   return {
     // Whoever sends meets the trouble again.
     warmUp: () => client().then(() => undefined, () => undefined),
-    send: (message) =>
-      guarded(async () => {
-        if (message.template) return await post(message, { contentSid: message.template });
+    send: (message, notAfter = Infinity) =>
+      asked(async () => {
+        if (message.template) return await post(message, { ContentSid: message.template }, notAfter);
         const { choices, mediaUrl, asText, text } = message;
         const form = choices && !mediaUrl && !asText ? defineContent(account.accountSid, text, choices) : undefined;
-        const plain = (): Promise<{ sid: string }> => post(message, bodyOf(message));
+        const plain = (): Promise<{ sid: string }> => post(message, bodyOf(message), notAfter);
         if (!form) return await plain();
-        return await ask(form, (contentSid) => post(message, { contentSid, contentVariables: JSON.stringify(form.values) }), plain);
+        return await ask(form, (ContentSid) => post(message, { ContentSid, ContentVariables: JSON.stringify(form.values) }, notAfter), plain);
       }),
 
     find: (message, since) =>
@@ -169,11 +168,11 @@ async function connect(account: TwilioAccount, timeout: number): Promise<Twilio>
 }
 
 /** Twilio refuses a body or a file beside a content. */
-type Payload = { contentSid: string; contentVariables?: string } | { body?: string; mediaUrl?: string[] };
+type Payload = { ContentSid: string; ContentVariables?: string } | { Body?: string; MediaUrl?: string };
 
 function bodyOf({ text, choices, mediaUrl }: Outgoing): Payload {
   const body = choices ? numberedText(text, choices) : text;
-  return { ...(body ? { body } : {}), ...(mediaUrl ? { mediaUrl: [mediaUrl] } : {}) };
+  return { ...(body ? { Body: body } : {}), ...(mediaUrl ? { MediaUrl: mediaUrl } : {}) };
 }
 
 function isSame(entry: MessageInstance, message: Outgoing, since: Date): boolean {

@@ -13,11 +13,18 @@ const Page = z.object({ messages: z.array(z.unknown()), next_page_uri: z.string(
 /** One page of a list. `unreadable` is how many of its entries are in no form that is known; `uri` asks for the same page again. */
 export type ListedPage = { uri: string; messages: ListedMessage[]; unreadable: number };
 
+const Created = z.object({ sid: z.string().min(1) });
+
 /**
- * The two requests that a relay makes all the time, without Twilio's SDK: its loading takes 0.2 s and 20 MB. Both throw: TwilioRefusal, or
- * Node's error when there was no answer.
+ * The requests that are made all the time, without Twilio's SDK: its loading takes 0.2 s and 20 MB, and it does not tell when a request is
+ * written. Each throws: TwilioRefusal, or Node's error when there was no answer.
  */
 export type TwilioRest = {
+  /**
+   * Sends a message, its parameters as Twilio names them, and returns its id. After `notAfter` (ms since 1970) nothing is written to the
+   * connection any more: then it throws LateRequest.
+   */
+  create(message: Record<string, string>, notAfter: number): Promise<string>;
   /** The messages of the account that fit the query, as Twilio orders them: newest first. The next page is asked for when it is wanted. */
   pages(query: Record<string, string>): AsyncGenerator<ListedPage>;
   /** A page that was read before, once more. */
@@ -38,6 +45,15 @@ export class TwilioRefusal extends Error {
   }
 }
 
+/** A request that was not written in time, and so did not reach Twilio. */
+export class LateRequest extends Error {
+  override name = 'LateRequest';
+
+  constructor() {
+    super('the connection was ready too late for this request');
+  }
+}
+
 /** The messages of a page: Twilio gives up to 1,000, but each may have 1,600 characters, and a webhook must not wait while they are read. */
 const pageSize = 200;
 
@@ -46,8 +62,9 @@ type FoundPage = { page: ListedPage; next: string | null | undefined };
 /** `apiUrl` stands for api. and messaging.twilio.com; `timeoutMs` is for each request. */
 export function createTwilioRest({ accountSid, authToken, apiUrl }: { accountSid: string; authToken: string; apiUrl?: string | undefined }, timeoutMs: number): TwilioRest {
   const authorization = `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}`;
-  const ask = async (url: string, form?: Record<string, string>): Promise<unknown> => {
-    const { status, text } = await exchange(url, authorization, form && new URLSearchParams(form).toString(), timeoutMs);
+  const ask = async (url: string, form?: Record<string, string>, notAfter?: number): Promise<unknown> => {
+    const body = form && new URLSearchParams(form).toString();
+    const { status, text } = await exchange({ url, authorization, body, timeoutMs, notAfter });
     if (status < 200 || status > 299) throw new TwilioRefusal(status, codeOf(text));
     return JSON.parse(text);
   };
@@ -58,6 +75,9 @@ export function createTwilioRest({ accountSid, authToken, apiUrl }: { accountSid
     return { page: { uri, messages: known, unreadable: messages.length - known.length }, next };
   };
   return {
+    async create(message, notAfter) {
+      return Created.parse(await ask(`${api}/2010-04-01/Accounts/${accountSid}/Messages.json`, message, notAfter)).sid;
+    },
     async *pages(query) {
       let next: string | null | undefined = `/2010-04-01/Accounts/${accountSid}/Messages.json?${new URLSearchParams({ ...query, PageSize: String(pageSize) }).toString()}`;
       while (next) {
@@ -73,20 +93,35 @@ export function createTwilioRest({ accountSid, authToken, apiUrl }: { accountSid
   };
 }
 
-/** One request: a GET, or a POST of a form. By Node's own client, since `fetch` takes three times its CPU. Throws when there was no answer in time. */
-function exchange(url: string, authorization: string, form: string | undefined, timeoutMs: number): Promise<{ status: number; text: string }> {
+type Exchange = { url: string; authorization: string; body: string | undefined; timeoutMs: number; notAfter: number | undefined };
+
+/**
+ * One request: a GET, or a POST of a form. By Node's own client, since `fetch` takes three times its CPU. Throws when there was no answer in
+ * time. A process can be halted at any point (SIGSTOP, a suspended machine), so the deadline is looked at when the connection is ready, in
+ * the same step that writes the request: nothing waits between the two.
+ */
+function exchange({ url, authorization, body, timeoutMs, notAfter = Infinity }: Exchange): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
-    const headers = { Authorization: authorization, ...(form === undefined ? {} : { 'Content-Type': 'application/x-www-form-urlencoded', 'Content-Length': Buffer.byteLength(form) }) };
-    const send = url.startsWith('https:') ? requestSecurely : request;
-    const sent = send(url, { method: form === undefined ? 'GET' : 'POST', headers, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
+    const form = { 'Content-Type': 'application/x-www-form-urlencoded', 'Content-Length': Buffer.byteLength(body ?? '') };
+    const headers = { Authorization: authorization, ...(body === undefined ? {} : form) };
+    const isSecure = url.startsWith('https:');
+    const method = body === undefined ? 'GET' : 'POST';
+    const sent = (isSecure ? requestSecurely : request)(url, { method, headers, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (piece: string) => (text += piece));
       response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
       response.on('error', reject);
     });
+    const write = (): void => {
+      if (Date.now() > notAfter) sent.destroy(new LateRequest());
+      else sent.end(body);
+    };
     sent.on('error', reject);
-    sent.end(form);
+    sent.once('socket', (socket) => {
+      if (sent.reusedSocket) write();
+      else socket.once(isSecure ? 'secureConnect' : 'connect', write);
+    });
   });
 }
 

@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import { createServer as createConnections } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { createDelivery, latestWriteMs, reconcilingTimes } from '../../shared/delivery.ts';
+import type { DeliveryParts } from '../../shared/delivery.ts';
+import { createLog } from '../../shared/log.ts';
+import type { Messenger, SendFailure } from '../../shared/messenger.ts';
+import { Reply } from '../../shared/reply.ts';
+import { traceMessenger } from '../../shared/traced-messenger.ts';
+import { createTwilioMessenger } from '../../shared/twilio-messenger.ts';
+import { ACCOUNT, NUMBER, PHONE, TOKEN, withTwilio } from '../support/twilio-bench.ts';
+
+const log = createLog('test', 'silent');
+const messengerAt = (apiUrl: string): Messenger => createTwilioMessenger({ accountSid: ACCOUNT, authToken: TOKEN, number: NUMBER, apiUrl }, log);
+const outgoing = (text: string) => ({ to: PHONE, text, statusCallback: 'http://127.0.0.1:9/status' });
+
+/** Halts this process as a stop signal or a suspended machine would: nothing of it runs meanwhile. */
+const halt = (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+
+const failureOf = async (send: Promise<unknown>): Promise<SendFailure> => {
+  try {
+    await send;
+  } catch (error) {
+    return error as SendFailure;
+  }
+  throw new Error('it was sent');
+};
+
+test('a process that was halted before its request was written sends nothing any more', async () => {
+  await withTwilio({}, async ({ twin }) => {
+    await twin.chat.receive(PHONE, { text: 'hello' });
+    const messenger = messengerAt(twin.url);
+    const haltedSend = async (text: string): Promise<SendFailure> => {
+      const sending = failureOf(messenger.send(outgoing(text), Date.now() + 100));
+      halt(150);
+      return await sending;
+    };
+    // On a connection that is opened for it, and on one that is open already.
+    expect(await haltedSend('first')).toMatchObject({ name: 'SendFailure', action: 'reconcile' });
+    await messenger.send(outgoing('in between'), Date.now() + 60_000);
+    expect(await haltedSend('second')).toMatchObject({ action: 'reconcile' });
+    expect(twin.memory.attempts.map(({ params }) => params['Body'])).toEqual(['in between']);
+  });
+});
+
+test('a secure connection that takes too long to agree on its keys carries no request', async () => {
+  const pem = readFileSync(path.join(import.meta.dirname, '../fixtures/self-signed.pem'));
+  const requests: (string | undefined)[] = [];
+  const server = createServer({ key: pem, cert: pem }, (request, response) => {
+    requests.push(request.url);
+    response.writeHead(201).end('{"sid":"SM1"}');
+  });
+  // The connection is there at once; what is said on it comes later.
+  let delayMs = 200;
+  const slow = createConnections((socket) => void setTimeout(() => server.emit('connection', socket), delayMs));
+  await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
+  const messenger = messengerAt(`https://127.0.0.1:${(slow.address() as AddressInfo).port}`);
+  const trusting = process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+  process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
+  try {
+    expect(await failureOf(messenger.send(outgoing('x'), Date.now() + 100))).toMatchObject({ action: 'reconcile' });
+    expect(requests).toEqual([]);
+    delayMs = 0;
+    expect(await messenger.send(outgoing('x'), Date.now() + 60_000)).toEqual({ sid: 'SM1' });
+    expect(requests).toHaveLength(1);
+  } finally {
+    if (trusting === undefined) delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+    server.closeAllConnections();
+    slow.close();
+  }
+});
+
+test('the deadline counts from the note of the attempt, and ends well before its absence is believed', async () => {
+  const notAfter: (number | undefined)[] = [];
+  const noted = '2026-11-29T10:00:00.000Z';
+  const carrier = {
+    send: async (_: unknown, latest?: number) => {
+      notAfter.push(latest);
+      return { sid: 'SM1' };
+    },
+  } as unknown as Messenger;
+  const messenger = traceMessenger(carrier, (_name, _kind, run) => run(() => undefined));
+  const reply = Reply.parse({ id: 'r', conversation: PHONE, turn: 't', text: 'x', status: 'posting', at: noted, attemptedAt: noted, attempts: 1 });
+  const ledger = { accepted: async () => 0 } as unknown as DeliveryParts['ledger'];
+  const parts = { messenger, ledger, log, publicUrl: 'http://x', reconciling: reconcilingTimes, now: Date.now } as unknown as DeliveryParts;
+  await createDelivery(parts)(reply, undefined, 1);
+  expect(notAfter).toEqual([Date.parse(noted) + 10_000]);
+  expect(latestWriteMs(reconcilingTimes) + 15_000).toBeLessThanOrEqual(reconcilingTimes.lastMs);
+  expect(latestWriteMs({ firstMs: 1, lastMs: 400, blindMs: 1 })).toBeLessThan(400);
+});
