@@ -33,6 +33,8 @@ export type Inbox = {
   take(fence: Fence, turn: string, data: TurnData, attempts: ReadonlyMap<string, number>): Promise<void>;
   /** Notes in the job and with the messages how often each was begun with, for those whose attempt was none. Throws FencedError. */
   recount(fence: Fence, turn: string, data: TurnData, attempts: ReadonlyMap<string, number>): Promise<void>;
+  /** Adds a line to the turn's log, or notes what it is doing, for those who look at it. Throws FencedError. */
+  note(fence: Fence, turn: string, conversation: string, note: { log?: string; doing?: string }): Promise<void>;
   /** What the conversation's turns gave up and can be tried again, the last first. */
   givenUp(conversation: string): Promise<GivenUp[]>;
   /**
@@ -42,21 +44,29 @@ export type Inbox = {
   bringBack(fence: Fence, conversation: string, askedBy: string, ids: string[]): Promise<number>;
 };
 
-const takeScript: Script = {
-  name: 'sidepocketTake',
-  keys: 3,
-  // KEYS: lock, job, attempts. ARGV: token, prefix, turn, the job's data as JSON, the messages' state or '', id, attempts, …
+/** What is written to a turn's job. */
+type TurnWrite = { data?: TurnData; state?: MessageState; attempts?: ReadonlyMap<string, number>; log?: string; doing?: string };
+
+/** The one door to a turn's job beside BullMQ's own moves, which ask for the lock as well. It does what BullMQ's updateData, log and updateProgress do. */
+const turnScript: Script = {
+  name: 'sidepocketTurn',
+  keys: 4,
+  // KEYS: lock, job, attempts, the job's log. ARGV: token, prefix, turn, the job's data as JSON or '', the messages' state or '', a line of the log or '', what it is doing as JSON or '', id, attempts, …
   lua: `
     -- derives message:*
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
-    -- What BullMQ's own updateData does, which would be another trip.
-    if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('HSET', KEYS[2], 'data', ARGV[4]) end
-    for i = 6, #ARGV, 2 do
+    if redis.call('EXISTS', KEYS[2]) == 1 then
+      if ARGV[4] ~= '' then redis.call('HSET', KEYS[2], 'data', ARGV[4]) end
+      if ARGV[7] ~= '' then redis.call('HSET', KEYS[2], 'progress', ARGV[7]) end
+      -- A line begins with its time: the same once more is this call again, after a reply that was lost.
+      if ARGV[6] ~= '' and redis.call('LINDEX', KEYS[4], -1) ~= ARGV[6] then redis.call('RPUSH', KEYS[4], ARGV[6]) end
+    end
+    for i = 8, #ARGV, 2 do
       if ARGV[i + 1] == '0' then redis.call('HDEL', KEYS[3], ARGV[i]) else redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end
       local key = ARGV[2] .. ':message:' .. ARGV[i]
       if ARGV[5] ~= '' and redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', ARGV[5], 'turn', ARGV[3]) end
     end
-    return 'taken'`,
+    return 'written'`,
 };
 
 const bringBackScript: Script = {
@@ -77,9 +87,11 @@ const bringBackScript: Script = {
 
 /** What was given up is kept for `retentionDays`. */
 export function createInbox(redis: Redis, retentionDays: number = usualRetentionDays): Inbox {
-  const note = async (fence: Fence, turn: string, data: TurnData, attempts: ReadonlyMap<string, number>, state: MessageState | ''): Promise<void> => {
-    const where = [fence.lock, keys.job('turns', turn), keys.attempts(data.conversation)];
-    const outcome = await runScript(redis, takeScript, [...where, fence.token, prefix, turn, JSON.stringify(data), state, ...[...attempts].flat()]);
+  const write = async (fence: Fence, turn: string, conversation: string, { data, state, attempts = new Map(), log, doing }: TurnWrite): Promise<void> => {
+    const where = [fence.lock, keys.job('turns', turn), keys.attempts(conversation), keys.jobLog('turns', turn)];
+    const outcome = await runScript(redis, turnScript, [
+      ...where, fence.token, prefix, turn, data ? JSON.stringify(data) : '', state ?? '', log ?? '', doing === undefined ? '' : JSON.stringify(doing), ...[...attempts].flat(),
+    ]);
     if (outcome === 'fenced') throw new FencedError('another worker has this turn');
   };
   return {
@@ -88,8 +100,9 @@ export function createInbox(redis: Redis, retentionDays: number = usualRetention
       return (matching ? raw.filter((entry) => matching.test(entry)) : raw).flatMap((entry) => readMessage(entry) ?? []);
     },
     size: (conversation) => redis.llen(keys.inbox(conversation)),
-    take: (fence, turn, data, attempts) => note(fence, turn, data, attempts, 'working'),
-    recount: (fence, turn, data, attempts) => note(fence, turn, data, attempts, ''),
+    take: (fence, turn, data, attempts) => write(fence, turn, data.conversation, { data, attempts, state: 'working' }),
+    recount: (fence, turn, data, attempts) => write(fence, turn, data.conversation, { data, attempts }),
+    note: write,
     givenUp: (conversation) => readGivenUp(redis, conversation, forgottenBefore(Date.now(), retentionDays)),
     async bringBack(fence, conversation, askedBy, ids) {
       const outcome = await runScript(redis, bringBackScript, [fence.lock, keys.inbox(conversation), keys.conversation(conversation), fence.token, prefix, askedBy, JSON.stringify(ids)]);

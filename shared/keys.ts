@@ -128,6 +128,7 @@ export const keys = {
   arrivals: `${prefix}:arrivals`,
   /** BullMQ's own keys that our scripts look at. */
   job: (queue: string, id: string): string => `${prefix}:${queue}:${id}`,
+  jobLog: (queue: string, id: string): string => `${prefix}:${queue}:${id}:logs`,
   jobLock: (queue: string, id: string): string => `${prefix}:${queue}:${id}:lock`,
   deduplication: (queue: string, id: string): string => `${prefix}:${queue}:de:${id}`,
   active: (queue: string): string => `${prefix}:${queue}:active`,

@@ -8,6 +8,8 @@ import type { MemoryUse } from '../shared/redis-memory.ts';
 import { runScript } from '../shared/script.ts';
 import type { Script } from '../shared/script.ts';
 import { isStrandedLua } from '../shared/sweep.ts';
+import { lockMs } from './queue-worker.ts';
+import type { RunningJobs } from './running-jobs.ts';
 
 /** How often the lease is renewed and how long it holds (ms). */
 export type LeaseTimes = { renewMs: number; holdMs: number };
@@ -19,7 +21,10 @@ export const leaseTimes: LeaseTimes = { renewMs: 20_000, holdMs: 60_000 };
 export type Lease = {
   /** `WORKER_ID#boot`. BullMQ writes it on every job that this worker takes. */
   readonly owner: string;
-  /** Renews the lease and frees the jobs of workers that are gone: earlier boots of this one at once, others when their lease has run out. */
+  /**
+   * Renews the lease, ends the jobs that another worker has now, and frees those of workers that are gone: earlier boots of this one at once,
+   * others when their lease has run out.
+   */
   renew(): Promise<void>;
   /** Begins to renew by itself, or pauses it: a renewal after the decision to sleep would say that somebody is awake. */
   start(): void;
@@ -35,14 +40,15 @@ const unheardMs = 2000;
  * Renews, unless a newer boot of the same worker exists: then this one is fenced off. A job is an orphan when the boot that took it is not
  * the one that holds its worker's lease, or when it is this one and knows nothing of it (a connection can break between Redis's step and its reply); its lock is removed and it is marked as stalled, which is where BullMQ's own recovery takes over.
  * A worker that hangs with an open connection swallows the marker by which BullMQ wakes the others: at the first renewal it is fed one, and whenever
- * jobs wait without a marker a new one is set. The first renewal also ends the wake that brought this worker about, should the relay have died over it.
+ * jobs wait without a marker a new one is set. A job at work here whose lock is another's is named as lost; a lock that has run out while this worker was halted, and that no
+ * other has taken, is taken again. The first renewal also ends the wake that brought this worker about, should the relay have died over it.
  * Each renewal looks at some conversations in turn, so that what waits without a job is found however it came about, and at Redis's memory, which some servers do not tell a script.
  */
 const renewScript: Script = {
   name: 'sidepocketRenew',
   keys: 5,
-  // KEYS: lease, boots, heartbeat, waking, conversations. ARGV: worker, boot, hold (ms), prefix, now (ms), control channel at the first renewal, running jobs as JSON, unheard (ms),
-  // where to go on among the conversations, how many to look at, queues…
+  // KEYS: lease, boots, heartbeat, waking, conversations. ARGV: worker, boot, hold (ms), prefix, now (ms), control channel at the first renewal, running jobs (`queue:id=token`) as JSON, unheard (ms),
+  // where to go on among the conversations, how many to look at, how long a lock holds (ms), queues…
   lua: `-- derives turns:*, deliveries:*, schedules:*, inbox:*, outbox:*, lease:*, vm
     ${isStrandedLua}
     local newest = redis.call('GET', KEYS[2])
@@ -53,9 +59,21 @@ const renewScript: Script = {
       redis.call('DEL', KEYS[4], ARGV[4] .. ':vm')
       redis.call('PUBLISH', ARGV[6], cjson.encode({ kind = 'awake' }))
     end
-    local freed, running = {}, {}
-    for _, id in ipairs(cjson.decode(ARGV[7])) do running[id] = true end
-    for i = 11, #ARGV do
+    local freed, running, lost = {}, {}, {}
+    local function isLost(base, id, token)
+      local lock = redis.call('GET', base .. id .. ':lock')
+      if lock then return lock ~= token end
+      if redis.call('HGET', base .. id, 'pb') ~= ARGV[1] .. '#' .. ARGV[2] or not redis.call('LPOS', base .. 'active', id) then return true end
+      redis.call('SET', base .. id .. ':lock', token, 'PX', ARGV[11])
+      redis.call('SREM', base .. 'stalled', id)
+      return false
+    end
+    for _, name in ipairs(cjson.decode(ARGV[7])) do
+      local queue, id, token = string.match(name, '^(%a+):(.*)=([^=]*)$')
+      running[queue .. ':' .. id] = true
+      if isLost(ARGV[4] .. ':' .. queue .. ':', id, token) then lost[#lost + 1] = name end
+    end
+    for i = 12, #ARGV do
       local base, count = ARGV[4] .. ':' .. ARGV[i] .. ':', 0
       for _, id in ipairs(redis.call('LRANGE', base .. 'active', 0, -1)) do
         local worker, boot = string.match(redis.call('HGET', base .. id, 'pb') or '', '^(.*)#(%d+)$')
@@ -81,12 +99,12 @@ const renewScript: Script = {
     for _, conversation in ipairs(found[2]) do
       if isStranded(ARGV[4], 'turns', 'inbox', conversation) or isStranded(ARGV[4], 'deliveries', 'outbox', conversation) then stranded[#stranded + 1] = conversation end
     end
-    return { 'renewed', freed, found[1], stranded, used or '', most or '0' }`,
+    return { 'renewed', freed, found[1], stranded, used or '', most or '0', lost }`,
 };
 
 const Renewal = z.union([
   z.tuple([z.literal('fenced')]),
-  z.tuple([z.literal('renewed'), z.array(z.enum(queueNames)), z.string(), z.array(z.string()), z.string(), z.coerce.number()]),
+  z.tuple([z.literal('renewed'), z.array(z.enum(queueNames)), z.string(), z.array(z.string()), z.string(), z.coerce.number(), z.array(z.string())]),
 ]);
 
 /** How many conversations a renewal looks at: with 20,000 of them all are seen in half an hour. */
@@ -126,8 +144,8 @@ export type LeaseParts = {
   /** Which boot of the worker this is. */
   boot: number;
   times: LeaseTimes;
-  /** The jobs that this worker is working, each as `queue:id`. */
-  running: () => Iterable<string>;
+  /** The jobs that this worker is working. */
+  running: RunningJobs;
   /** Lets BullMQ put the jobs marked as stalled back to the head of the queue. */
   recover: (queue: QueueName) => Promise<void>;
   /** Gives jobs to conversations in which something waits without one. */
@@ -158,14 +176,17 @@ export function createLease({ redis, worker, boot, times, running, recover, onSt
   let cursor = '0';
 
   const renew = async (): Promise<void> => {
-    renewedAt = Date.now();
     const where = [keys.lease(worker), keys.boots(worker), keys.heartbeat, keys.waking, keys.conversations];
     const found = await runScript(redis, renewScript, [
-      ...where, worker, boot, times.holdMs, prefix, Date.now(), first ? keys.control : '', JSON.stringify([...running()]), unheardMs, cursor, lookedAt, ...queueNames,
+      ...where, worker, boot, times.holdMs, prefix, Date.now(), first ? keys.control : '', JSON.stringify(running.names()), unheardMs, cursor, lookedAt, lockMs, ...queueNames,
     ]);
     const renewal = Renewal.parse(found);
+    renewedAt = Date.now();
     first = false;
     if (fenced) return;
+    // Before anything else: what another has begun with must not run on here.
+    const ended = running.endLost(renewal[0] === 'fenced' ? running.names() : renewal[6]);
+    if (ended.length > 0) log.warn({ jobs: ended.length }, 'another worker has taken work over: ended it here');
     if (renewal[0] === 'fenced') {
       fenced = true;
       clearInterval(timer);
@@ -184,8 +205,9 @@ export function createLease({ redis, worker, boot, times, running, recover, onSt
   };
 
   const renewSafely = (): void => void renew().catch((error: unknown) => log.warn({ err: error }, 'the lease was not renewed'));
-  // What a broken connection has swallowed is looked for as soon as it can be told from what is on its way.
+  // While the connection was away another worker may have taken over. What a broken connection has swallowed is looked for as soon as it can be told from what is on its way.
   const onReady = (): void => {
+    if (timer !== undefined && Date.now() - renewedAt > times.renewMs) renewSafely();
     setTimeout(() => {
       if (timer !== undefined) renewSafely();
     }, unheardMs + 200).unref();

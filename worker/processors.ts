@@ -38,6 +38,7 @@ import type { FileReader } from './reading/file-reader.ts';
 import { createAnswerWriter } from './reply/answer.ts';
 import { createTickProcessor } from './schedule-ticks.ts';
 import { createTurnProcessor } from './turn.ts';
+import type { Thaw } from './thaw.ts';
 import type { WorkerParts } from './worker-parts.ts';
 
 export type ProcessorParts = {
@@ -53,11 +54,12 @@ export type ProcessorParts = {
   claims: LiveClaims;
   arrivals: Arrivals;
   reader: FileReader;
+  thaw: Pick<Thaw, 'settled'>;
   log: Log;
 };
 
 /** What works each queue's jobs. */
-export function createProcessors({ messenger, config, parts, redis, memory, turns, deliveries, schedules, agent, claims, arrivals, reader, log }: ProcessorParts): Record<QueueName, Processor> {
+export function createProcessors({ messenger, config, parts, redis, memory, turns, deliveries, schedules, agent, claims, arrivals, reader, thaw, log }: ProcessorParts): Record<QueueName, Processor> {
   const days = config.RETENTION_DAYS;
   const outbox = createOutbox(redis, deliveries, days);
   const scheduleLimits = { minutesApart: config.SCHEDULE_MINUTES_APART, runsPerDay: config.SCHEDULE_RUNS_PER_DAY };
@@ -76,7 +78,7 @@ export function createProcessors({ messenger, config, parts, redis, memory, turn
     pace: createPace(redis, parts.pace), reconciling: parts.reconciling, now: Date.now,
   });
   const processTurn = createTurnProcessor({
-    agent, arrivals, allowed, setAside, onSetAside, outbox, ledger, messenger, schedules, reader, log,
+    agent, arrivals, allowed, setAside, onSetAside, outbox, ledger, messenger, schedules, reader, thaw, log,
     readOpening: createReadOpening(redis), inbox: createInbox(redis, days), conversations: createConversations(redis), files: createFileStore(redis, undefined, undefined, memory),
     agentFiles: createAgentFiles(parts.user), workspaces: createWorkspaceReader(parts.user), sessions: createSessions(redis), spend: createSpend(redis),
     dataDir: config.DATA_DIR, publicUrl: config.PUBLIC_URL, silence: parts.silence,

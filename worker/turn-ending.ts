@@ -43,6 +43,7 @@ export async function giveUpExhausted(parts: EndingParts, context: TurnContext, 
 export async function endBadly(parts: EndingParts, context: TurnContext, error: unknown, { attempts, answerers }: TurnStand): Promise<never> {
   const { job, token, turn, fence, signal, log } = context;
   if (error instanceof FencedError) throw error;
+  if (signal.reason instanceof FencedError) throw signal.reason;
   if (signal.aborted) {
     log.info({ reason: String(signal.reason) }, 'turn interrupted');
     await attempts.giveBack();
@@ -51,8 +52,8 @@ export async function endBadly(parts: EndingParts, context: TurnContext, error: 
   const failure = error instanceof AgentFailure ? error : new AgentFailure('broken', reportError(error).message);
   log.warn({ kind: failure.kind, reason: failure.message }, 'turn failed');
   if (!(error instanceof AgentFailure)) log.error({ err: error }, 'a defect');
-  await job.log(`${new Date().toISOString()} failed: ${failure.kind}: ${failure.message}`);
   const { conversation } = job.data;
+  await parts.inbox.note(fence, turn, conversation, { log: `${new Date().toISOString()} failed: ${failure.kind}: ${failure.message}` });
   const { timezone } = await parts.conversations.read(conversation);
   const { waits = 0 } = job.data;
   const wait = planWait(failure, waits, Date.now(), timezone);

@@ -1,4 +1,5 @@
 import { cut } from '../shared/cut.ts';
+import type { Inbox } from '../shared/inbox.ts';
 import type { Outbox } from '../shared/outbox.ts';
 import type { TurnResult } from '../shared/queues.ts';
 import type { Sessions } from '../shared/sessions.ts';
@@ -12,7 +13,7 @@ import type { ToolEvent } from './step-words.ts';
 import type { Telling } from './telling.ts';
 import type { TurnContext } from './turn-context.ts';
 
-export type EventParts = { outbox: Outbox; sessions: Sessions; writeAnswer: AnswerWriter };
+export type EventParts = { inbox: Inbox; outbox: Outbox; sessions: Sessions; writeAnswer: AnswerWriter };
 
 /** The turn whose events these are. `title` is what a new session is called; `onAnswered` gets the messages of an answer once it is put, and how many the inbox still holds. */
 export type EventTurn = {
@@ -35,15 +36,16 @@ export type TurnEvents = {
 };
 
 export function createTurnEvents(parts: EventParts, { context, questions, handOver, result, telling, title, beforeAnswer, onAnswered }: EventTurn): TurnEvents {
-  const { outbox, sessions } = parts;
+  const { inbox, outbox, sessions } = parts;
   const { job, turn, conversation, fence, log } = context;
   let said = false;
   let compactions = 0;
-  const note = (text: string): Promise<number> => job.log(`${new Date().toISOString()} ${text}`.trimEnd());
+  const note = (text: string, doing?: string): Promise<void> =>
+    inbox.note(fence, turn, conversation, { log: `${new Date().toISOString()} ${text}`.trimEnd(), ...(doing === undefined ? {} : { doing }) });
   /** What is under way in plain words, as `/status` and a stop tell it; what the person sees the effect of is no news. */
-  const noteDoing = async (event: ToolEvent): Promise<void> => {
+  const wordsOf = (event: ToolEvent): string | undefined => {
     const words = describeStep(event)?.doing;
-    if (words !== undefined) await job.updateProgress(`${words.charAt(0).toLowerCase()}${words.slice(1)}`);
+    return words === undefined ? undefined : `${words.charAt(0).toLowerCase()}${words.slice(1)}`;
   };
   const say = async (id: string, text: string): Promise<void> => void (await outbox.put([{ id: `${turn}.${id}`, conversation, turn, text, session: handOver.session() ?? '' }], fence));
 
@@ -87,8 +89,9 @@ export function createTurnEvents(parts: EventParts, { context, questions, handOv
           return await onSession(event.id);
         case 'tool':
           log.debug({ tool: event.name }, 'tool');
-          await noteDoing(event);
-          return void (await note(`${event.name} ${event.summary}`));
+          await note(`${event.name} ${event.summary}`, wordsOf(event));
+          job.progress = wordsOf(event) ?? job.progress;
+          return;
         case 'tool-end':
           if (event.failed) await note('… failed');
           return;
@@ -96,7 +99,7 @@ export function createTurnEvents(parts: EventParts, { context, questions, handOv
           compactions += 1;
           return await say(`compacted.${job.attemptsStarted}.${compactions}`, 'Our conversation had become long, so I summed its beginning up for myself. I may ask again about details.');
         case 'retrying':
-          return void (await note(`the model's service is in trouble: ${event.reason}`));
+          return await note(`the model's service is in trouble: ${event.reason}`);
         case 'answer':
           return await onAnswer(event);
         default:

@@ -26,8 +26,10 @@ import { createSendQuota } from './send-quota.ts';
 import type { SendQuota } from './send-quota.ts';
 import { createSteps, stepTimes } from './steps.ts';
 import { createStopWatch } from './stop-request.ts';
+import { gateTools } from './tool-gate.ts';
 import { startTelling } from './telling.ts';
 import type { Telling } from './telling.ts';
+import type { Thaw } from './thaw.ts';
 import type { TurnContext } from './turn-context.ts';
 import { createTurnEvents } from './turn-events.ts';
 import type { EventParts } from './turn-events.ts';
@@ -59,6 +61,7 @@ export type WorkParts = HandOverParts &
     silence: Silence;
     progress: ProgressTimes;
     scheduleLimits: ScheduleLimits;
+    thaw: Pick<Thaw, 'settled'>;
     log: Log;
   };
 
@@ -140,7 +143,7 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
       show: parts,
       writeAnswer: parts.writeAnswer,
     });
-    const tools = { ...chatTools, ...scheduleTools, ...askTools };
+    const tools = gateTools({ ...chatTools, ...scheduleTools, ...askTools }, parts.thaw.settled, context.signal);
     await budget.mayGoOn(signal);
     const grants = await trust.settle(permissions, signal);
     const work = parts.agent.work({

@@ -33,8 +33,10 @@ import type { Resweep } from './resweep.ts';
 import { closeQueueWorker, createQueueWorker } from './queue-worker.ts';
 import type { Processor } from './queue-worker.ts';
 import { createFileReader } from './reading/file-reader.ts';
+import { createRunningJobs } from './running-jobs.ts';
 import { createSleep } from './sleep.ts';
 import type { Sleep } from './sleep.ts';
+import { watchThaw } from './thaw.ts';
 import type { WorkerParts } from './worker-parts.ts';
 import { workspaceOf } from './workspace.ts';
 
@@ -53,7 +55,7 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
   const { tracing = untraced } = parts;
   releasers.add('tracing', () => tracing.stop(), 3000);
   const workers = new Map<QueueName, Worker>();
-  const running = new Set<string>();
+  const running = createRunningJobs();
   try {
     const { redis, boot, agent, claims } = begun ?? (await bootWorker(config, parts.createAgent, log));
     releasers.add('redis', () => redis.disconnect());
@@ -69,10 +71,12 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     releasers.add('sweep after failures', () => resweep.stop());
     const onStranded = createOnStranded({ resweep, redis, turns, deliveries, log });
     const lease = createLease({
-      redis, worker: config.WORKER_ID, boot, times: parts.lease, log, running: () => running,
+      redis, worker: config.WORKER_ID, boot, times: parts.lease, log, running,
       recover: async (name) => void (await workers.get(name)?.getBackend().moveStalledJobsToWait()),
       onStranded, onMemory: memory.note, onFenced: parts.onFenced,
     });
+    const thaw = watchThaw({ longestMs: parts.lease.holdMs - parts.lease.renewMs, pause: () => agent.pause(), ask: () => lease.renew(), log });
+    releasers.add('thaw', () => thaw.stop());
     const arrivals = createArrivals();
     const onControl = (said: Control): void => {
       if (said.kind !== 'message') return claims.onControl(said);
@@ -84,14 +88,15 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     releasers.add('control', async () => (await control).stop());
 
     const messenger = traceMessenger(parts.createMessenger(createContents(redis)), tracing.trace);
-    const processors = createLateProcessors({ messenger, config, parts, redis, memory, turns, deliveries, schedules, agent, claims, arrivals, reader, log });
+    const processors = createLateProcessors({ messenger, config, parts, redis, memory, turns, deliveries, schedules, agent, claims, arrivals, reader, thaw, log });
 
     const sleep = createSleepOf({ config, parts, redis, lease, workers, onStranded, log });
     releasers.add('sleep', () => sleep?.stop());
     const atWork = new Set<string>();
+    const onLockLost = (): void => void lease.renew().catch((error: unknown) => log.warn({ err: error }, 'the lease was not renewed'));
     const start = (name: QueueName, concurrency: number, process: Processor): void => {
       const awake: Processor = (job, token, signal) => (sleep ? sleep.during(() => process(job, token, signal)) : process(job, token, signal));
-      workers.set(name, createQueueWorker({ name, redis, owner: lease.owner, concurrency, process: awake, running, telemetry: tracing.queues, log }));
+      workers.set(name, createQueueWorker({ name, redis, owner: lease.owner, concurrency, process: awake, running, onLockLost, telemetry: tracing.queues, log }));
     };
     // More are taken than work at once: who waits in the line is told so, and can stop.
     start('turns', parts.concurrency.turns + longestLine, noting(atWork, config.DATA_DIR, processors.of('turns')));

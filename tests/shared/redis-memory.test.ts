@@ -7,6 +7,7 @@ import type { MemoryUse } from '../../shared/redis-memory.ts';
 import { createVmState } from '../../shared/vm-state.ts';
 import { createLog } from '../../shared/log.ts';
 import { createLease } from '../../worker/lease.ts';
+import { createRunningJobs } from '../../worker/running-jobs.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import { withRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
@@ -63,7 +64,7 @@ test('each renewal of the lease tells of Redis’s memory and of what waits with
   await withRedis(async (redis) => {
     const [found, uses]: [string[][], MemoryUse[]] = [[], []];
     const lease = createLease({
-      redis, worker: 'vm', boot: 1, times: { renewMs: 1000, holdMs: 1000 }, running: () => [], recover: async () => undefined, onFenced: () => undefined, log: createLog('test', 'silent'),
+      redis, worker: 'vm', boot: 1, times: { renewMs: 1000, holdMs: 1000 }, running: createRunningJobs(), recover: async () => undefined, onFenced: () => undefined, log: createLog('test', 'silent'),
       onStranded: async (conversations) => void found.push(conversations), onMemory: (use) => void uses.push(use),
     });
     await redis.sadd(keys.conversations, phone, 'empty', ...Array.from({ length: 600 }, (_, index) => `other-${index}`));

@@ -125,7 +125,10 @@ export type AgentTurn = {
   model: string | undefined;
   /** What of the workspace's own may run; absent, nothing. */
   grants?: WorkspaceGrants;
-  /** Ends the turn at once: whatever runs is interrupted and its processes end. */
+  /**
+   * Ends the turn at once: whatever runs is interrupted and its processes end. With FencedError as its reason nothing more is said to them:
+   * another worker has the turn, so they are killed.
+   */
   signal: AbortSignal;
 };
 
@@ -144,6 +147,8 @@ export interface Agent {
    * out to be another, or never come.
    */
   prepare?(turn: ComingTurn): Promise<void>;
+  /** Halts every process of the agent, as far as that can be done, until the returned function is called. */
+  pause?(): Promise<() => void>;
   /** Ends whatever is kept open for a conversation, for another worker to go on. */
   release(conversation: string): Promise<void>;
   stop(): Promise<void>;

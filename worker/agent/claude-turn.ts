@@ -1,3 +1,4 @@
+import { FencedError } from '../../shared/inbox.ts';
 import { AgentFailure } from './agent.ts';
 import type { AgentEvent, AgentTurn } from './agent.ts';
 import { createAsked } from './asked.ts';
@@ -68,7 +69,9 @@ export async function* workTurn(live: LiveSession, turn: AgentTurn, modelPatienc
   };
   const onAbort = (): void => {
     live.listen(undefined);
-    void live.interrupt().then(() => events.fail(turn.signal.reason));
+    const fail = (): void => events.fail(turn.signal.reason);
+    if (isTakenAway(turn.signal)) fail();
+    else void live.interrupt().then(fail);
   };
   const onEnd = async (error: unknown): Promise<void> => {
     const shortage = await machine.look();
@@ -94,6 +97,11 @@ export async function* workTurn(live: LiveSession, turn: AgentTurn, modelPatienc
     patience.regain();
     turn.signal.removeEventListener('abort', onAbort);
   }
+}
+
+/** Whether a turn was aborted since another worker has it. */
+export function isTakenAway(signal: AbortSignal): boolean {
+  return signal.aborted && signal.reason instanceof FencedError;
 }
 
 /** Gives the model's service up when it has been in trouble for too long. */

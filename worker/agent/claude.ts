@@ -2,7 +2,7 @@ import type { Agent, AgentTurn, ComingTurn } from './agent.ts';
 import { createAgentHome } from './agent-home.ts';
 import type { AgentHomeOptions } from './agent-home.ts';
 import { createFileReader } from '../reading/file-reader.ts';
-import { workTurn } from './claude-turn.ts';
+import { isTakenAway, workTurn } from './claude-turn.ts';
 import { leaseGroups } from './group-lease.ts';
 import type { GroupLease } from './group-lease.ts';
 import { createIdleSessions } from './idle-sessions.ts';
@@ -112,8 +112,8 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         live.tools = undefined;
         if (finished) await idle.keep(turn.conversation, live);
         else {
-          // Interrupted first, it brings its transcript up to date, by which the next turn knows what has arrived.
-          if (!live.ended) await live.interrupt();
+          // Interrupted first, it brings its transcript up to date, by which the next turn knows what has arrived; unless another writes it now.
+          if (!live.ended && !isTakenAway(turn.signal)) await live.interrupt();
           await live.close();
         }
         // What it has used is in the account before the turn tells of it; what runs on behind it is the conversation's.
@@ -123,6 +123,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         spares.stir();
       }
     },
+    pause: () => processes.haltAll(),
     release: async (conversation) => {
       await preparing.get(conversation);
       await idle.release(conversation);

@@ -36,6 +36,25 @@ export async function endProcesses(select: (table: ProcessEntry[]) => ProcessEnt
   return ended.size;
 }
 
+/**
+ * Halts every process that `select` names, and looks again until none of them moves, or a storm of forks does not come to rest. The returned
+ * function lets those go on that it has halted and that live still.
+ */
+export async function haltProcesses(select: (table: ProcessEntry[]) => ProcessEntry[] | Promise<ProcessEntry[]>): Promise<() => void> {
+  const halted = new Set<string>();
+  for (let halts = 0; halts < mostHalts; halts += 1) {
+    const moving = (await select(readProcessTable())).filter((entry) => !halted.has(nameOf(entry)));
+    if (moving.length === 0) break;
+    for (const entry of moving) {
+      send(entry.pid, 'SIGSTOP');
+      halted.add(nameOf(entry));
+    }
+  }
+  return () => {
+    for (const entry of readProcessTable()) if (halted.has(nameOf(entry))) send(entry.pid, 'SIGCONT');
+  };
+}
+
 function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);

@@ -4,6 +4,8 @@ import type { Agent } from './agent.ts';
 export type LateAgent = Agent & {
   /** Makes it now, if nothing has done so. Rejects when it cannot be made. */
   make(): Promise<Agent>;
+  /** As the agent's own; one that was not made has nothing to pause. */
+  pause(): Promise<() => void>;
 };
 
 /** Whoever asks something of it waits until it is there. One that nobody needed is not made to be stopped. */
@@ -23,6 +25,7 @@ export function createLateAgent(create: () => Promise<Agent>): LateAgent {
       yield* (await make()).work(turn);
     },
     prepare: async (turn) => await (await make().catch(() => undefined))?.prepare?.(turn),
+    pause: async () => (await (await making?.catch(() => undefined))?.pause?.()) ?? ((): void => undefined),
     release: async (conversation) => (await make()).release(conversation),
     async stop() {
       const agent = await making?.catch(() => undefined);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { AgentUser } from './agent-user.ts';
-import { endProcesses, selectWork } from './ending.ts';
+import { endProcesses, haltProcesses, selectWork } from './ending.ts';
 import type { GroupLease } from './group-lease.ts';
 import { createMark, findMarked, isOfSession } from './processes.ts';
 import { processClock, readProcessTable } from './process-table.ts';
@@ -29,6 +29,8 @@ export type WorkProcesses = {
   endOthers(session: string): Promise<void>;
   /** Ends the commands of one session, the one that has the most threads; Claude Code itself and its MCP servers stay. */
   endStorm(): Promise<void>;
+  /** Halts every process that this worker's agent has started; the returned function lets them go on. */
+  haltAll(): Promise<() => void>;
   /** Ends every process that this worker's agent has started, whatever became of it. Returns how many there were. */
   endAll(): Promise<number>;
 };
@@ -49,6 +51,10 @@ export function createWorkProcesses({ user, owner, dataDir, groups }: WorkProces
     return new Set(found.filter(({ mark }) => matches(mark)).map(({ pid }) => pid));
   };
   const isOwn = (mark: string): boolean => mark.startsWith(`${owner}/`) && mark.endsWith(`@${dataDir}`);
+  const ofWorker = async (table: ProcessEntry[]): Promise<ProcessEntry[]> => {
+    const own = await marked(isOwn);
+    return table.filter((entry) => entry.pid !== process.pid && (own.has(entry.pid) || (groups?.isOurs(entry) ?? false)));
+  };
   const orphans = (table: ProcessEntry[]): ProcessEntry[] => groups?.orphans(table) ?? [];
 
   return {
@@ -89,12 +95,8 @@ export function createWorkProcesses({ user, owner, dataDir, groups }: WorkProces
       const [most] = [...counts].sort(([, one], [, other]) => other - one);
       if (most) await endProcesses((table) => table.filter((entry) => entry.groups.includes(most[0]) && entry.parent !== process.pid && !isServing(table, entry)));
     },
-    async endAll() {
-      return await endProcesses(async (table) => {
-        const own = await marked(isOwn);
-        return table.filter((entry) => entry.pid !== process.pid && (own.has(entry.pid) || (groups?.isOurs(entry) ?? false)));
-      });
-    },
+    haltAll: () => haltProcesses(ofWorker),
+    endAll: () => endProcesses(ofWorker),
   };
 }
 
