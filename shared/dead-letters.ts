@@ -13,7 +13,9 @@ export type DeadOrigin = 'inbox' | 'outbox' | 'failed' | 'schedules';
 /** Lua that puts an entry on the dead list, which lives for `lifetime` seconds from now. `now` is ISO 8601. */
 export const buryLua = `
   local function bury(dead, lifetime, now, origin, conversation, raw)
-    redis.call('LPUSH', dead, cjson.encode({ at = now, from = origin, conversation = conversation, entry = raw }))
+    local entry = cjson.encode({ at = now, from = origin, conversation = conversation, entry = raw })
+    -- The same at the same time is the same call again, after a reply that was lost.
+    if redis.call('LINDEX', dead, 0) ~= entry then redis.call('LPUSH', dead, entry) end
     redis.call('LTRIM', dead, 0, ${mostDead - 1})
     redis.call('EXPIRE', dead, lifetime)
   end`;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { allowedLua } from './allowed.ts';
 import { boxesLua } from './boxes.ts';
@@ -32,7 +33,7 @@ const nextScript: Script = {
   name: 'sidepocketDeparture',
   keys: 6,
   // KEYS: lock, outbox, pace, conversation, allowed, epoch. ARGV: token, prefix of the reply keys, now (ms), now (ISO 8601), interval (ms), burst, prefix, conversation, highest
-  // count of the epoch that is known.
+  // count of the epoch that is known, call.
   // A status that is not known was written by a later version.
   lua: `-- derives reply:*
     ${reserveLua}
@@ -53,6 +54,8 @@ const nextScript: Script = {
       if redis.call('TYPE', key)['ok'] ~= 'hash' and redis.call('EXISTS', key) == 1 then return { 'unreadable', id } end
       local status, sid, notBefore = unpack(redis.call('HMGET', key, 'status', 'sid', 'notBefore'))
       if status and not known[status] then return { 'unreadable', id } end
+      -- The very note of this call, whose reply was lost.
+      if status == 'posting' and redis.call('HGET', key, 'noted') == ARGV[10] then return { 'send', id, redis.call('HGETALL', key) } end
       if status == 'posting' and not sid then return { 'look-up', id, redis.call('HGETALL', key) } end
       -- A reply that is older than the store as it is now may have been sent by what the store has lost.
       local said, at, checked = unpack(redis.call('HMGET', key, 'saidAt', 'at', 'checked'))
@@ -66,7 +69,7 @@ const nextScript: Script = {
         local wait = tonumber(notBefore or '0') - now
         if wait <= 0 then wait = reserve(KEYS[3], now, tonumber(ARGV[5]), tonumber(ARGV[6])) end
         if wait > 0 then return { 'wait', math.ceil(wait) } end
-        redis.call('HSET', key, 'status', 'posting', 'attemptedAt', ARGV[4])
+        redis.call('HSET', key, 'status', 'posting', 'attemptedAt', ARGV[4], 'noted', ARGV[10])
         redis.call('HINCRBY', key, 'attempts', 1)
         address(KEYS[4], key)
         return { 'send', id, redis.call('HGETALL', key) }
@@ -115,7 +118,7 @@ export function createDepartures(redis: Redis, limit: PaceLimit, retentionDays: 
     Found.parse(
       await runScript(redis, nextScript, [
         fence.lock, keys.outbox(conversation), keys.pace(conversation), keys.conversation(conversation), keys.allowed, keys.epoch, fence.token, keys.reply(''),
-        now, new Date(now).toISOString(), limit.intervalMs, limit.burst, prefix, conversation, epochMemory(redis).seen,
+        now, new Date(now).toISOString(), limit.intervalMs, limit.burst, prefix, conversation, epochMemory(redis).seen, randomUUID(),
       ]),
     );
   /** It must not hold up what follows. */

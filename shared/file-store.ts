@@ -54,6 +54,7 @@ const reserveScript: Script = {
   // The keys of a file and of its pieces are derived from its token.
   lua: `
     -- derives file:*
+    if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then return 1 end
     local sizes, owners, total, own = {}, {}, 0, 0
     local function drop(token)
       for index = 0, math.ceil((sizes[token] or 0) / tonumber(ARGV[9])) - 1 do redis.call('DEL', ARGV[8] .. token .. ':' .. index) end

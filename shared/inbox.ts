@@ -4,6 +4,7 @@ import type { GivenUp } from './given-up.ts';
 import { keys, prefix } from './keys.ts';
 import { readMessage } from './message.ts';
 import type { Message, MessageState } from './message.ts';
+import { callKey, onceLua } from './once.ts';
 import type { TurnData } from './queues.ts';
 import type { Redis } from './redis.ts';
 import { usualRetentionDays } from './retention.ts';
@@ -71,18 +72,21 @@ const turnScript: Script = {
 
 const bringBackScript: Script = {
   name: 'sidepocketBringBack',
-  keys: 3,
-  // KEYS: lock, inbox, conversation. ARGV: token, prefix, id of the message that asked, ids that are wanted as JSON.
+  keys: 4,
+  // KEYS: lock, inbox, conversation, call. ARGV: token, prefix, id of the message that asked, ids that are wanted as JSON.
   lua: `-- derives message:*
     ${bringBackLua}
+    ${onceLua}
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
-    local count = bringBack(ARGV[2], KEYS[2], KEYS[3], ARGV[4])
-    if count == 0 then return 0 end
-    for _, raw in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
-      if idOf(raw) == ARGV[3] then redis.call('LREM', KEYS[2], 1, raw) end
-    end
-    redis.call('HSET', ARGV[2] .. ':message:' .. ARGV[3], 'state', 'answered')
-    return count`,
+    return once(KEYS[4], function()
+      local count = bringBack(ARGV[2], KEYS[2], KEYS[3], ARGV[4])
+      if count == 0 then return 0 end
+      for _, raw in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
+        if idOf(raw) == ARGV[3] then redis.call('LREM', KEYS[2], 1, raw) end
+      end
+      redis.call('HSET', ARGV[2] .. ':message:' .. ARGV[3], 'state', 'answered')
+      return count
+    end)`,
 };
 
 /** What was given up is kept for `retentionDays`. */
@@ -105,7 +109,7 @@ export function createInbox(redis: Redis, retentionDays: number = usualRetention
     note: write,
     givenUp: (conversation) => readGivenUp(redis, conversation, forgottenBefore(Date.now(), retentionDays)),
     async bringBack(fence, conversation, askedBy, ids) {
-      const outcome = await runScript(redis, bringBackScript, [fence.lock, keys.inbox(conversation), keys.conversation(conversation), fence.token, prefix, askedBy, JSON.stringify(ids)]);
+      const outcome = await runScript(redis, bringBackScript, [fence.lock, keys.inbox(conversation), keys.conversation(conversation), callKey(), fence.token, prefix, askedBy, JSON.stringify(ids)]);
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
       return Number(outcome);
     },

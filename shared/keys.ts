@@ -122,6 +122,8 @@ export const keys = {
   live: (conversation: string): string => `${prefix}:live:${conversation}`,
   /** ZSET of the dashboard's sessions that were signed out, by when their cookies end (ms since 1970); each named by the digest of its id. */
   endedSessions: `${prefix}:ended-sessions`,
+  /** STRING that expires: the reply to a script's call, for when the connection sends it again. */
+  call: (id: string): string => `${prefix}:call:${id}`,
   /** Pub/sub channel on which workers hear of what concerns a running turn or a live session. */
   control: `${prefix}:control`,
   /** Pub/sub channel on which the workers hear of each message that was accepted. The relay, which does not listen to it, is spared its own words. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { allowedLua } from './allowed.ts';
 import { keys } from './keys.ts';
 import { FencedError } from './inbox.ts';
@@ -10,6 +11,7 @@ import type { Script } from './script.ts';
 import { Reply, addressLua } from './reply.ts';
 import type { NewReply } from './reply.ts';
 import { countLua } from './reply-counts.ts';
+import { callKey } from './once.ts';
 import { insertLua } from './outbox-order.ts';
 import { parkLua, unparkScript, tooOldWords } from './parked.ts';
 import { retentionSeconds, usualRetentionDays } from './retention.ts';
@@ -61,19 +63,20 @@ const noticeScript: Script = {
 const beginScript: Script = {
   name: 'sidepocketBegin',
   keys: 5,
-  // KEYS: lock, reply, outbox, conversation, allowed. ARGV: token or '', now, id, conversation, 'waiting' or ''. A callback that came meanwhile may have settled what was unclear.
+  // KEYS: lock, reply, outbox, conversation, allowed. ARGV: token or '', now, id, conversation, 'waiting' or '', call. A callback that came meanwhile may have settled what was unclear.
   lua: `${addressLua}
     ${allowedLua}
     if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
     -- It stays where it is: the next look at the outbox sets all of it aside.
     if not allowedSince(KEYS[5], ARGV[4]) then return 'settled' end
     local status = redis.call('HGET', KEYS[2], 'status')
+    if status == 'posting' and redis.call('HGET', KEYS[2], 'noted') == ARGV[6] then return tonumber(redis.call('HGET', KEYS[2], 'attempts')) end
     if ARGV[5] == 'waiting' and status ~= 'waiting' then return 'settled' end
     if status ~= 'waiting' and (status ~= 'posting' or redis.call('HEXISTS', KEYS[2], 'sid') == 1) then
       redis.call('LREM', KEYS[3], 1, ARGV[3])
       return 'settled'
     end
-    redis.call('HSET', KEYS[2], 'status', 'posting', 'attemptedAt', ARGV[2])
+    redis.call('HSET', KEYS[2], 'status', 'posting', 'attemptedAt', ARGV[2], 'noted', ARGV[6])
     address(KEYS[4], KEYS[2])
     return redis.call('HINCRBY', KEYS[2], 'attempts', 1)`,
 };
@@ -144,8 +147,13 @@ const failedScript: Script = {
   lua: `-- derives reply:*, counts, failures
     ${failureLua}
     local status = redis.call('HGET', KEYS[1], 'status')
-    if (status ~= 'posting' and status ~= 'waiting') or (redis.call('HGET', KEYS[1], 'attempts') or '0') ~= ARGV[5] then return 'superseded' end
-    return fail(ARGV[6], KEYS[2], KEYS[3], KEYS[4], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[7])`,
+    if (redis.call('HGET', KEYS[1], 'attempts') or '0') ~= ARGV[5] then return 'superseded' end
+    -- Told before: an attempt fails once, and this call is the same again after a reply that was lost.
+    if redis.call('HGET', KEYS[1], 'failedAttempt') == ARGV[5] then return redis.call('HGET', KEYS[1], 'failedTo') end
+    if status ~= 'posting' and status ~= 'waiting' then return 'superseded' end
+    local outcome = fail(ARGV[6], KEYS[2], KEYS[3], KEYS[4], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[7])
+    redis.call('HSET', KEYS[1], 'failedAttempt', ARGV[5], 'failedTo', outcome)
+    return outcome`,
 };
 
 const noteScript: Script = {
@@ -192,7 +200,7 @@ export function createLedger(redis: Redis, now: () => Date = () => new Date(), r
     async begin(fence, reply, only = undefined) {
       const outcome = await runScript(redis, beginScript, [
         fence?.lock ?? keys.reply(reply.id), keys.reply(reply.id), keys.outbox(reply.conversation), keys.conversation(reply.conversation), keys.allowed,
-        fence?.token ?? '', now().toISOString(), reply.id, reply.conversation, only ?? '',
+        fence?.token ?? '', now().toISOString(), reply.id, reply.conversation, only ?? '', randomUUID(),
       ]);
       if (outcome === 'fenced') throw new FencedError('another worker has this delivery');
       return outcome === 'settled' ? undefined : Number(outcome);
@@ -211,7 +219,7 @@ export function createLedger(redis: Redis, now: () => Date = () => new Date(), r
       return failureOutcomes.has(outcome) ? (outcome as StatusOutcome) : 'stale';
     },
     async unpark(conversation) {
-      const boxes = [keys.parked(conversation), keys.outbox(conversation), keys.conversation(conversation)];
+      const boxes = [keys.parked(conversation), keys.outbox(conversation), keys.conversation(conversation), callKey()];
       return Number(await runScript(redis, unparkScript, [...boxes, keys.reply(''), now().toISOString(), conversation, tooOldWords(1), tooOldWords('N')]));
     },
     async find(replyId) {

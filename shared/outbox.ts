@@ -9,6 +9,7 @@ import { keys, prefix } from './keys.ts';
 import { isScheduledId } from './message.ts';
 import type { MessageState } from './message.ts';
 import { forgottenBefore, keepLua } from './given-up.ts';
+import { callKey, onceLua } from './once.ts';
 import { insertLua } from './outbox-order.ts';
 import type { Deliveries } from './queues.ts';
 import type { Redis } from './redis.ts';
@@ -126,24 +127,26 @@ const putScript: Script = {
 
 const withdrawScript: Script = {
   name: 'sidepocketWithdraw',
-  keys: 2,
-  // KEYS: lock, outbox. ARGV: token, prefix of the reply keys, turn or '', lifetime. What is being posted stays: Twilio may have it.
-  lua: `
-    -- derives reply:*
+  keys: 3,
+  // KEYS: lock, outbox, call. ARGV: token, prefix of the reply keys, turn or '', lifetime. What is being posted stays: Twilio may have it.
+  lua: `-- derives reply:*
+    ${onceLua}
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
-    local count = 0
-    for _, id in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
-      local fields = redis.pcall('HMGET', ARGV[2] .. id, 'status', 'aside', 'turn')
-      if fields.err then fields = {} end
-      local status, aside, turn = unpack(fields, 1, 3)
-      if status == 'waiting' and aside and (ARGV[3] == '' or turn == ARGV[3]) then
-        redis.call('LREM', KEYS[2], 1, id)
-        redis.call('HSET', ARGV[2] .. id, 'status', 'withdrawn')
-        redis.call('EXPIRE', ARGV[2] .. id, ARGV[4])
-        count = count + 1
+    return once(KEYS[3], function()
+      local count = 0
+      for _, id in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
+        local fields = redis.pcall('HMGET', ARGV[2] .. id, 'status', 'aside', 'turn')
+        if fields.err then fields = {} end
+        local status, aside, turn = unpack(fields, 1, 3)
+        if status == 'waiting' and aside and (ARGV[3] == '' or turn == ARGV[3]) then
+          redis.call('LREM', KEYS[2], 1, id)
+          redis.call('HSET', ARGV[2] .. id, 'status', 'withdrawn')
+          redis.call('EXPIRE', ARGV[2] .. id, ARGV[4])
+          count = count + 1
+        end
       end
-    end
-    return count`,
+      return count
+    end)`,
 };
 
 const Outcome = z.tuple([z.number(), z.number()]);
@@ -174,7 +177,7 @@ export function createOutbox(redis: Redis, deliveries: Deliveries, retentionDays
     },
     countOf: (turn) => redis.llen(keys.turnReplies(turn)),
     async withdraw(fence, conversation, turn = '') {
-      const outcome = await runScript(redis, withdrawScript, [fence.lock, keys.outbox(conversation), fence.token, keys.reply(''), turn, retentionSeconds(retentionDays)]);
+      const outcome = await runScript(redis, withdrawScript, [fence.lock, keys.outbox(conversation), callKey(), fence.token, keys.reply(''), turn, retentionSeconds(retentionDays)]);
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
       return Number(outcome);
     },

@@ -1,5 +1,6 @@
 import { insertLua } from './outbox-order.ts';
 import { prefix } from './keys.ts';
+import { onceLua } from './once.ts';
 import type { Script } from './script.ts';
 
 /**
@@ -42,35 +43,38 @@ export function tooOldWords(count: number | 'N'): string {
 
 export const unparkScript: Script = {
   name: 'sidepocketUnpark',
-  keys: 3,
-  // KEYS: parked, outbox, conversation. ARGV: prefix of the reply keys, now, conversation, what is said of one that is too old, and of several (N).
+  keys: 4,
+  // KEYS: parked, outbox, conversation, call. ARGV: prefix of the reply keys, now, conversation, what is said of one that is too old, and of several (N).
   // The time parked does not count as waiting for Twilio.
   lua: `-- derives reply:*, parking
     ${insertLua}
-    local count, gone = 0, 0
-    for id in function() return redis.call('LPOP', KEYS[1]) or nil end do
-      local key = ARGV[1] .. id
-      -- One that cannot be read is told of when its turn comes to be sent.
-      local type = redis.call('TYPE', key)['ok']
-      if type == 'none' then gone = gone + 1
-      elseif type ~= 'hash' then redis.call('RPUSH', KEYS[2], id)
-      else
-        -- When it was said first still tells whether it may have been sent already.
-        redis.call('HSETNX', key, 'saidAt', redis.call('HGET', key, 'at') or ARGV[2])
-        redis.call('HSET', key, 'status', 'waiting', 'at', ARGV[2])
-        redis.call('PERSIST', key)
-        insert(KEYS[2], ARGV[1], id)
-        count = count + 1
+    ${onceLua}
+    return once(KEYS[4], function()
+      local count, gone = 0, 0
+      for id in function() return redis.call('LPOP', KEYS[1]) or nil end do
+        local key = ARGV[1] .. id
+        -- One that cannot be read is told of when its turn comes to be sent.
+        local type = redis.call('TYPE', key)['ok']
+        if type == 'none' then gone = gone + 1
+        elseif type ~= 'hash' then redis.call('RPUSH', KEYS[2], id)
+        else
+          -- When it was said first still tells whether it may have been sent already.
+          redis.call('HSETNX', key, 'saidAt', redis.call('HGET', key, 'at') or ARGV[2])
+          redis.call('HSET', key, 'status', 'waiting', 'at', ARGV[2])
+          redis.call('PERSIST', key)
+          insert(KEYS[2], ARGV[1], id)
+          count = count + 1
+        end
       end
-    end
-    local tag = partsOf(KEYS[1])
-    redis.call('SREM', tag .. ':parking', ARGV[3])
-    if gone == 0 then return count end
-    join(KEYS[2])
-    local seq = redis.call('HINCRBY', KEYS[3], 'said', 1)
-    local id = ARGV[3] .. '.too-old.' .. seq
-    local text = gone == 1 and ARGV[4] or string.gsub(ARGV[5], 'N', tostring(gone), 1)
-    redis.call('HSET', ARGV[1] .. id, 'id', id, 'conversation', ARGV[3], 'turn', id, 'text', text, 'at', ARGV[2], 'status', 'waiting', 'seq', seq)
-    redis.call('RPUSH', KEYS[2], id)
-    return count + 1`,
+      local tag = partsOf(KEYS[1])
+      redis.call('SREM', tag .. ':parking', ARGV[3])
+      if gone == 0 then return count end
+      join(KEYS[2])
+      local seq = redis.call('HINCRBY', KEYS[3], 'said', 1)
+      local id = ARGV[3] .. '.too-old.' .. seq
+      local text = gone == 1 and ARGV[4] or string.gsub(ARGV[5], 'N', tostring(gone), 1)
+      redis.call('HSET', ARGV[1] .. id, 'id', id, 'conversation', ARGV[3], 'turn', id, 'text', text, 'at', ARGV[2], 'status', 'waiting', 'seq', seq)
+      redis.call('RPUSH', KEYS[2], id)
+      return count + 1
+    end)`,
 };

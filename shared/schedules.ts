@@ -6,6 +6,7 @@ import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import { parseJson } from './json.ts';
 import { keys, prefix } from './keys.ts';
+import { callKey, onceLua } from './once.ts';
 import { PersonAddress } from './person-address.ts';
 import type { QueueOptions } from './queues.ts';
 import type { Redis } from './redis.ts';
@@ -69,11 +70,11 @@ const callLifetime = 8 * 24 * 3600;
 /** Counts the schedules that the conversation ever had. A call that is made again, and a request that an earlier run of the turn has made, get the number that they had. */
 const numberScript: Script = {
   name: 'sidepocketScheduleNumber',
-  keys: 3,
-  // KEYS: lock, conversation, calls. ARGV: token, call, digest of the request, run, lifetime. Without a call each gets a new number.
-  lua: `
+  keys: 4,
+  // KEYS: lock, conversation, calls, call of the script. ARGV: token, call, digest of the request, run, lifetime. Without a call each gets a new number.
+  lua: `${onceLua}
     if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
-    if ARGV[2] == '' then return redis.call('HINCRBY', KEYS[2], 'schedules', 1) end
+    if ARGV[2] == '' then return once(KEYS[4], function() return redis.call('HINCRBY', KEYS[2], 'schedules', 1) end) end
     local call, asked = 'call:' .. ARGV[2], 'asked:' .. ARGV[3]
     local number = redis.call('HGET', KEYS[3], call)
     if number then return tonumber(number) end
@@ -137,7 +138,7 @@ export function createSchedules(redis: Redis, { retentionDays = usualRetentionDa
     list,
     async add(schedule, fence, call) {
       const asked = call ? [call.id, createHash('sha256').update(call.request).digest('hex'), call.run, callLifetime] : [''];
-      const boxes = [fence.lock, keys.conversation(schedule.conversation), keys.scheduleCalls(call?.turn ?? '')];
+      const boxes = [fence.lock, keys.conversation(schedule.conversation), keys.scheduleCalls(call?.turn ?? ''), callKey()];
       const number = await runScript(redis, numberScript, [...boxes, fence.token, ...asked]);
       if (number === 'fenced') throw new FencedError('another worker has this turn');
       const whole: Schedule = { ...schedule, number: Number(number) };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { keys } from './keys.ts';
+import { callKey, onceLua } from './once.ts';
 import type { Redis } from './redis.ts';
 import { runScript } from './script.ts';
 import type { Script } from './script.ts';
@@ -97,6 +98,17 @@ const readScript: Script = {
     return all`,
 };
 
+const grantScript: Script = {
+  name: 'sidepocketGrant',
+  keys: 2,
+  // KEYS: the turn's sums, call. ARGV: millionths of a dollar, lifetime (s).
+  lua: `${onceLua}
+    return once(KEYS[2], function()
+      redis.call('HINCRBY', KEYS[1], 'granted', ARGV[1])
+      return redis.call('EXPIRE', KEYS[1], ARGV[2])
+    end)`,
+};
+
 const standingScript: Script = {
   name: 'sidepocketStanding',
   keys: 2,
@@ -152,7 +164,7 @@ export function createSpend(redis: Redis): Spend {
       return { turnUsd, turnGrantedUsd, dayUsd };
     },
     async grantTurn(turn, usd) {
-      await redis.multi().hincrby(keys.spendTurn(turn), 'granted', Math.round(usd * 1e6)).expire(keys.spendTurn(turn), turnLifetime).exec();
+      await runScript(redis, grantScript, [keys.spendTurn(turn), callKey(), Math.round(usd * 1e6), turnLifetime]);
     },
   };
 }

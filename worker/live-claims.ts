@@ -1,6 +1,7 @@
 import type { Control } from '../shared/control.ts';
 import { keys, prefix } from '../shared/keys.ts';
 import type { Log } from '../shared/log.ts';
+import { callKey } from '../shared/once.ts';
 import type { Redis } from '../shared/redis.ts';
 import { runScript } from '../shared/script.ts';
 import type { Script } from '../shared/script.ts';
@@ -24,10 +25,11 @@ export type LiveClaims = {
 
 const claimScript: Script = {
   name: 'sidepocketClaim',
-  keys: 1,
-  // KEYS: live. ARGV: owner, prefix, channel to ask the holder on (or none), conversation. An owner is WORKER_ID#boot; one whose lease is not its own is gone.
+  keys: 2,
+  // KEYS: live, call. ARGV: owner, prefix, channel to ask the holder on (or none), conversation. An owner is WORKER_ID#boot; one whose lease is not its own is gone.
   lua: `
     -- derives lease:*
+    if redis.call('EXISTS', KEYS[2]) == 1 then return 'taken over' end
     local current = redis.call('GET', KEYS[1])
     if current and current ~= ARGV[1] then
       local worker, boot = string.match(current, '^(.*)#(%d+)$')
@@ -37,7 +39,10 @@ const claimScript: Script = {
       end
     end
     redis.call('SET', KEYS[1], ARGV[1], 'EX', 86400)
-    return (current and current ~= ARGV[1]) and 'taken over' or 'claimed'`,
+    if not current or current == ARGV[1] then return 'claimed' end
+    -- Sent again after a reply that was lost it says the same: what was kept from before must go.
+    redis.call('SET', KEYS[2], '1', 'EX', 3600)
+    return 'taken over'`,
 };
 
 const yieldScript: Script = {
@@ -48,7 +53,7 @@ const yieldScript: Script = {
 
 /** `release` closes what this worker holds for a conversation. */
 export function createLiveClaims(redis: Redis, owner: string, release: (conversation: string) => Promise<void>, log: Log): LiveClaims {
-  const attempt = async (conversation: string, channel: string): Promise<string> => String(await runScript(redis, claimScript, [keys.live(conversation), owner, prefix, channel, conversation]));
+  const attempt = async (conversation: string, channel: string): Promise<string> => String(await runScript(redis, claimScript, [keys.live(conversation), callKey(), owner, prefix, channel, conversation]));
   const isOurs = (outcome: string): boolean => outcome === 'claimed' || outcome === 'taken over';
   return {
     async claim(conversation) {

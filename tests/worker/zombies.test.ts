@@ -138,6 +138,7 @@ describe('after a halt of the process', () => {
     times[0] = 5000;
     asked.resolve(undefined);
     await until('it was seen', () => done.length === 3);
+    expect(done).toEqual(['pause', 'ask', 'resume']);
     thaw.stop();
   });
 
@@ -167,7 +168,7 @@ describe('after a halt of the process', () => {
       const resume = await haltProcesses((table) => table.filter(({ pid }) => pid === child.pid));
       await until('it stands still', () => state() === 'T');
       resume();
-      await until('it goes on', () => state() === 'S');
+      expect(await until('it goes on', () => state() === 'S' && 'S')).toBe('S');
     } finally {
       child.kill('SIGKILL');
     }

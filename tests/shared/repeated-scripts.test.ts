@@ -1,0 +1,276 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { createConversations } from '../../shared/conversation.ts';
+import { createDeadLetters } from '../../shared/dead-letters.ts';
+import { createDepartures } from '../../shared/departures.ts';
+import { createFailedMessages } from '../../shared/failed-messages.ts';
+import { createFileStore } from '../../shared/file-store.ts';
+import { FencedError, createInbox } from '../../shared/inbox.ts';
+import type { Fence } from '../../shared/inbox.ts';
+import { createIntake } from '../../shared/intake.ts';
+import { keys } from '../../shared/keys.ts';
+import { createLedger } from '../../shared/ledger.ts';
+import type { Message } from '../../shared/message.ts';
+import { createModelRequests } from '../../shared/model-requests.ts';
+import { createReadOpening } from '../../shared/opening.ts';
+import { createOutbox } from '../../shared/outbox.ts';
+import { createPace } from '../../shared/pace.ts';
+import { createPageStore } from '../../shared/page-store.ts';
+import { createDeliveries, createTurns } from '../../shared/queues.ts';
+import type { Redis } from '../../shared/redis.ts';
+import type { NewReply, Reply } from '../../shared/reply.ts';
+import { createScheduleRuns } from '../../shared/schedule-runs.ts';
+import { createSchedules } from '../../shared/schedules.ts';
+import { createSessions } from '../../shared/sessions.ts';
+import { createSpend } from '../../shared/spend.ts';
+import { sweepAmong } from '../../shared/sweep.ts';
+import { createVmState } from '../../shared/vm-state.ts';
+import { createLog } from '../../shared/log.ts';
+import { readComing } from '../../worker/coming-turn.ts';
+import { createLease } from '../../worker/lease.ts';
+import { createLiveClaims } from '../../worker/live-claims.ts';
+import { createRunningJobs } from '../../worker/running-jobs.ts';
+import { dumpRedis } from '../support/redis-dump.ts';
+import { withRedis } from '../support/redis.ts';
+import { until } from '../support/until.ts';
+
+const root = path.join(import.meta.dirname, '../..');
+const log = createLog('test', 'silent');
+const conversation = '+15551230001';
+const fence: Fence = { lock: keys.jobLock('turns', 'T'), token: 'mine' };
+const sid = (letter: string): string => `SM${letter.repeat(32)}`;
+const message = (letter: string): Message => ({ id: sid(letter), conversation, at: '2026-11-29T10:00:00.000Z', text: letter, media: [] });
+const reply = (id: string, change: Partial<NewReply> = {}): NewReply => ({ id, conversation, turn: 'T', text: id, ...change });
+const tokens = { input: 1, output: 1, cacheWrite5m: 0, cacheWrite1h: 0, cacheRead: 0, webSearches: 0 };
+
+/** What a script said and left behind when it was sent once more, as ioredis does after a connection that broke before the reply. */
+type Repetition = { name: string; replies: [unknown, unknown]; states: [unknown, unknown] };
+
+/** The same Redis, with each of our scripts sent twice with the same arguments. */
+function repeating(redis: Redis, seen: Repetition[]): Redis {
+  return new Proxy(redis, {
+    get(target, property) {
+      const value: unknown = Reflect.get(target, property);
+      if (typeof value !== 'function') return value;
+      if (typeof property !== 'string' || !property.startsWith('sidepocket')) return value.bind(target);
+      return async (...args: unknown[]) => {
+        const first: unknown = await Reflect.apply(value, target, args);
+        const before = await dumpRedis(target, isPace);
+        const second: unknown = await Reflect.apply(value, target, args);
+        seen.push({ name: property.replace(/Buffer$/, ''), replies: [first, second], states: [before, await dumpRedis(target, isPace)] });
+        return second;
+      };
+    },
+  });
+}
+
+/** Redis gives the fields of a hash, and Lua those of an object, in any order: it says nothing. */
+function isSame([first, second]: [unknown, unknown]): boolean {
+  const sorted = (_key: string, value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map((entry) => JSON.stringify(entry, sorted)).toSorted();
+    const json = typeof value === 'string' ? /^(?:[\w-]+: )?(\{".*\})$/s.exec(value)?.[1] : undefined;
+    return json ? Object.entries(JSON.parse(json) as object).map((entry) => JSON.stringify(entry, sorted)).toSorted() : value;
+  };
+  return JSON.stringify(first, sorted) === JSON.stringify(second, sorted);
+}
+
+/** Each store on one connection. */
+function openStores(redis: Redis) {
+  const [turns, deliveries] = [createTurns(redis), createDeliveries(redis)];
+  return {
+    turns, deliveries, inbox: createInbox(redis), outbox: createOutbox(redis, deliveries), ledger: createLedger(redis), intake: createIntake(turns),
+    departures: createDepartures(redis, { intervalMs: 1, burst: 1000 }), conversations: createConversations(redis), sessions: createSessions(redis),
+    schedules: createSchedules(redis), spend: createSpend(redis), readOpening: createReadOpening(redis),
+  };
+}
+
+async function withStores(run: (redis: Redis, stores: ReturnType<typeof openStores>) => Promise<void>): Promise<void> {
+  await withRedis(async (redis) => {
+    const stores = openStores(redis);
+    try {
+      await run(redis, stores);
+    } finally {
+      await Promise.all([stores.turns.close(), stores.deliveries.close(), stores.schedules.close()]);
+    }
+  });
+}
+
+/** Every script of the product, by the name that Redis knows it by. */
+function scriptNames(): string[] {
+  const files = ['shared', 'worker', 'relay'].flatMap((folder) => readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => path.join(root, folder, file)));
+  return files.filter((file) => file.endsWith('.ts')).flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/name: '(sidepocket[A-Z]\w+)'/g)].map((match) => match[1] ?? ''));
+}
+
+/** What may differ, and why. */
+const exceptions: Record<string, string> = {
+  sidepocketModelBook: 'reply: nothing reads it',
+  sidepocketModelOrphans: 'reply: only logged',
+  sidepocketFileFetched: 'reply: nothing reads it',
+  sidepocketSetAside: 'reply: only “fenced” is read',
+  sidepocketNote: 'reply: sent by the relay alone, whose connection never repeats; Twilio’s own repetition is stale',
+  sidepocketNotice: 'reply: sent by the relay alone, whose connection never repeats',
+  sidepocketSpend: 'reply: only tests read it',
+};
+
+/** The pace, whose key ends by itself: a message of it is lost when the reservation is repeated, which is a wait of some seconds. */
+const isPace = (key: string): boolean => key.startsWith(keys.pace(''));
+
+/** Sent within a transaction with BullMQ's own commands, so tried at the level of their functions below. */
+const inTransactions = new Set(['sidepocketAccept', 'sidepocketClearPlaceholder', 'sidepocketRetry']);
+
+test('every script that is sent twice says the same and leaves the same', async () => {
+  await withStores(async (redis, plain) => {
+    const seen: Repetition[] = [];
+    const twice = repeating(redis, seen);
+    const { inbox, outbox, ledger, departures, conversations, sessions, schedules, spend, readOpening } = openStores(twice);
+    await redis.set(fence.lock, fence.token);
+    const fill = async (...ids: string[]): Promise<void> => void (await redis.rpush(keys.inbox(conversation), ...ids.map((id) => JSON.stringify(message(id)))));
+    const posted = async (id: string, change: Partial<NewReply> = {}): Promise<Reply> => {
+      await plain.outbox.put([reply(id, change)]);
+      await redis.del(keys.outbox(conversation));
+      await redis.rpush(keys.outbox(conversation), id);
+      const next = await plain.departures.next(conversation, fence, Date.now());
+      if (next.kind !== 'send') throw new Error(next.kind);
+      return next.reply;
+    };
+
+    await fill('a', 'b', 'c');
+    await redis.hset(keys.job('turns', 'T'), 'data', '{}');
+    await readOpening(conversation, fence, 'T:1');
+    await inbox.take(fence, 'T', { conversation, messages: [] }, new Map([[sid('a'), 1]]));
+    await inbox.note(fence, 'T', conversation, { log: '2026-11-29T10:00:00.000Z Bash ls', doing: 'listing' });
+    await outbox.put([], fence, { conversation, ids: [sid('a')], kept: [sid('a')], state: 'failed', unreadable: [Buffer.from('nothing')], price: { conversation, answer: 'x', day: '2026-11-29', usage: { inputTokens: 1, outputTokens: 1, costUsd: 1 } } });
+    expect(await inbox.bringBack(fence, conversation, sid('c'))).toBe(1);
+    await plain.outbox.put([reply('aside', { aside: true }), reply('more', { aside: true })], fence);
+    expect(await outbox.withdraw(fence, conversation)).toBe(2);
+    await conversations.write(conversation, fence, { model: 'opus' });
+    await sessions.note(conversation, fence, { id: 's', title: 'a title', usedAt: 1 });
+    expect((await schedules.add({ conversation, prompt: 'x', timezone: 'UTC', at: Date.now() + 3600_000 }, fence)).number).toBe(1);
+
+    await plain.outbox.put([reply('first')]);
+    expect(await departures.next(conversation, fence, Date.now())).toMatchObject({ kind: 'send', reply: { id: 'first', attempts: 1 } });
+    const first = await plain.ledger.find('first');
+    if (!first) throw new Error('the reply is gone');
+    expect(await ledger.begin(fence, first)).toBe(2);
+    await ledger.accepted({ ...first, attempts: 2 }, 'SM-first', 2);
+    await ledger.note('first', conversation, 'SM-first', 'delivered', 'later', undefined);
+    await ledger.addNotice(reply('notice'));
+    const choices = { kind: 'buttons', items: [{ id: 'x.1', title: 'Yes' }] } as const;
+    expect(await ledger.failed(await posted('question', { choices: { ...choices, items: [...choices.items] } }), 1, 'as-text', 63_013)).toBe('again');
+    expect(await ledger.failed(await posted('trouble'), 1, 'once-more', 30_008)).toBe('again');
+    expect(await ledger.failed(await posted('put-off'), 1, 'later', 20_429)).toBe('again');
+    expect(await ledger.failed(await posted('hopeless'), 1, 'give-up', 63_020)).toBe('failed');
+    expect(await ledger.failed(await posted('closed'), 1, 'park', 63_016)).toBe('parked');
+    expect(await ledger.unpark(conversation)).toBe(1);
+    await redis.set(keys.reply('unreadable'), 'x');
+    await redis.lpush(keys.outbox(conversation), 'unreadable');
+    await departures.next(conversation, fence, Date.now());
+
+    await createPace(twice, { intervalMs: 1, burst: 1000 }).reserve(conversation, Date.now());
+    const files = createFileStore(twice, 100);
+    const file = await files.put(Buffer.alloc(60), { type: 'image/png', name: 'x.png' }, conversation);
+    await files.noteFetched(file.token);
+    const pages = createPageStore(twice);
+    await pages.put('page', 'text');
+    await pages.append('growing', 'entry', 'text');
+    await createDeadLetters(twice).add('inbox', conversation, 'x');
+    expect(await createScheduleRuns(twice).admit(conversation, '2026-11-29', 'once', 't1', 1)).toBe(true);
+    await spend.record({ conversation, answer: 'y', day: '2026-11-29', usage: { inputTokens: 1, outputTokens: 1, costUsd: 1 } });
+    await spend.grantTurn('T', 1);
+    await spend.today('2026-11-29');
+    expect(await spend.standing('T', conversation, '2026-11-29')).toMatchObject({ turnGrantedUsd: 1 });
+    const requests = createModelRequests(twice);
+    const request = { id: 'r', owner: 'w#1', conversation, turn: 'T', model: 'm', day: '2026-11-29', at: 1, most: 10, likely: 5 };
+    expect(await requests.open(request, { turn: 20_000_000, day: 20_000_000 })).toBe('open');
+    await requests.book(request, { tokens, cost: 5 });
+    await requests.settle(request, { tokens, cost: 7 }, false);
+    await redis.hset(keys.modelOpen, 'old', JSON.stringify({ ...request, id: 'old', held: 1, booked: { usd: 0 } }));
+    await requests.settleOrphans('w#2', Date.now());
+
+    const vm = createVmState(twice);
+    await vm.need(Date.now());
+    await vm.waiting();
+    await sweepAmong([conversation], twice, plain.turns, plain.deliveries);
+    await readComing(twice);
+    const lease = createLease({ redis: twice, worker: 'w', boot: 2, times: { renewMs: 1000, holdMs: 1000 }, running: createRunningJobs(), recover: async () => undefined, onFenced: () => undefined, log });
+    await lease.renew();
+    await redis.set(keys.lease('gone'), '2');
+    await redis.set(keys.live(conversation), 'gone#1');
+    const released: string[] = [];
+    const claims = createLiveClaims(twice, 'w#2', async (name) => void released.push(name), log);
+    await claims.claim(conversation);
+    // It was another's: what this worker has kept from before must go, also when the reply came late.
+    expect(released).toEqual([conversation]);
+    claims.onControl({ kind: 'release', conversation, owner: 'w#2' });
+    await until('it is given back', async () => (await redis.exists(keys.live(conversation))) === 0 && seen.some(({ name }) => name === 'sidepocketYield'));
+    await lease.stop();
+    await redis.flushall();
+    await vm.fallAsleep('w', Date.now(), 1);
+
+    const differing = seen.filter(({ replies, states }) => !isSame(replies) || !isSame(states));
+    expect([...new Set(differing.map(({ name }) => name))].filter((name) => exceptions[name] === undefined)).toEqual([]);
+    const withOtherState = seen.filter(({ states }) => !isSame(states)).map(({ name }) => name);
+    expect([...new Set(withOtherState)]).toEqual([]);
+    const tried = new Set(seen.map(({ name }) => name));
+    expect(scriptNames().filter((name) => !tried.has(name) && !inTransactions.has(name))).toEqual([]);
+  });
+});
+
+test('what is sent in a transaction and sent again leaves the same', async () => {
+  await withStores(async (redis, { intake, outbox, turns }) => {
+    const repeat = async (work: () => Promise<unknown>): Promise<[unknown, unknown]> => {
+      const first = await work();
+      const before = await dumpRedis(redis);
+      const second = await work();
+      const ours = (dump: Record<string, unknown>): unknown => Object.entries(dump).filter(([key]) => !/:(turns|deliveries):/.test(key));
+      expect(ours(await dumpRedis(redis))).toEqual(ours(before));
+      return [first, second];
+    };
+    expect(await repeat(() => intake(message('a')))).toMatchObject([{ outcome: 'new' }, { outcome: 'duplicate' }]);
+    await redis.set(fence.lock, fence.token);
+    const settlement = { conversation, ids: [sid('a')], kept: [sid('a')], state: 'failed' as const };
+    expect(await repeat(() => outbox.put([reply('one')], fence, settlement))).toEqual([{ added: 1, left: 0 }, { added: 0, left: 0 }]);
+    const failed = createFailedMessages(redis, turns);
+    expect(await repeat(() => failed.retry(conversation, [sid('a')]))).toEqual([1, 0]);
+    expect(await redis.llen(keys.inbox(conversation))).toBe(1);
+  });
+});
+
+test('a worker that has lost the lock changes nothing', async () => {
+  await withStores(async (redis, { inbox, outbox, ledger, departures, conversations, sessions, schedules, readOpening }) => {
+    await redis.set(fence.lock, 'of another');
+    await redis.rpush(keys.inbox(conversation), JSON.stringify(message('a')));
+    await redis.hset(keys.job('turns', 'T'), 'data', '{"mine":false}', 'progress', '"theirs"');
+    await redis.rpush(keys.jobLog('turns', 'T'), 'theirs');
+    await redis.hset(keys.attempts(conversation), sid('a'), 2);
+    await redis.hset(keys.conversation(conversation), 'failed', JSON.stringify([JSON.stringify(message('d'))]), 'schedules', 3);
+    await outbox.put([reply('aside', { aside: true })]);
+    const aside = await ledger.find('aside');
+    if (!aside) throw new Error('the reply is gone');
+    const before = await dumpRedis(redis);
+    const data = { conversation, messages: [] };
+    const writes: (() => Promise<unknown>)[] = [
+      () => readOpening(conversation, fence, 'T:2'),
+      () => inbox.take(fence, 'T', data, new Map([[sid('a'), 1]])),
+      () => inbox.recount(fence, 'T', data, new Map([[sid('a'), 0]])),
+      () => inbox.note(fence, 'T', conversation, { log: 'mine', doing: 'mine' }),
+      () => inbox.bringBack(fence, conversation, sid('a')),
+      () => outbox.put([], fence, { conversation, ids: [sid('a')], kept: [sid('a')], state: 'failed' }),
+      () => outbox.withdraw(fence, conversation),
+      () => conversations.write(conversation, fence, { model: 'mine' }),
+      () => sessions.note(conversation, fence, { id: 'mine', title: 'mine', usedAt: 1 }),
+      () => schedules.add({ conversation, prompt: 'mine', timezone: 'UTC', at: 1 }, fence),
+      () => departures.next(conversation, fence, Date.now()),
+      () => ledger.begin(fence, aside),
+    ];
+    for (const write of writes) await expect(write()).rejects.toThrow(FencedError);
+    expect(await dumpRedis(redis)).toEqual(before);
+  });
+});
+
+test('a turn’s job is written through the fenced script alone, and BullMQ’s own moves', () => {
+  const files = readdirSync(path.join(root, 'worker'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  const unfenced = /\bjob\??\.(log|updateData|updateProgress|update|clearLogs|remove|promote|retry|changeDelay|changePriority)\(/;
+  expect(files.filter((file) => unfenced.test(readFileSync(path.join(root, 'worker', file), 'utf8')))).toEqual([]);
+});
