@@ -9,8 +9,8 @@ export type Place = {
   leave(): void;
 };
 
-/** So many turns work at once, the others in the order in which they came. */
-export type Places = { max: number; taken(): number; enter(): Place };
+/** So many turns work at once, the others in the order in which they came; `goesFirst` is for one that was at work before. */
+export type Places = { max: number; taken(): number; enter(goesFirst?: boolean): Place };
 
 export function createPlaces(max: number): Places {
   const holders = new Set<symbol>();
@@ -26,10 +26,11 @@ export function createPlaces(max: number): Places {
   return {
     max,
     taken: () => holders.size,
-    enter() {
+    enter(goesFirst = false) {
       const id = Symbol('place');
       const { promise, resolve } = Promise.withResolvers<void>();
-      line.push({ id, grant: resolve });
+      if (goesFirst) line.unshift({ id, grant: resolve });
+      else line.push({ id, grant: resolve });
       admit();
       return {
         granted: promise,

@@ -3,6 +3,7 @@ import type { Message } from '../shared/message.ts';
 import type { Outbox } from '../shared/outbox.ts';
 import { createAskedQuestions } from './asked-questions.ts';
 import type { AskedParts } from './asked-questions.ts';
+import { placeWords } from './place-words.ts';
 import { minutesInWords, writeQuestion } from './question.ts';
 import type { OpenQuestion, Question } from './question.ts';
 import type { TurnContext } from './turn-context.ts';
@@ -49,7 +50,7 @@ export function createQuestions(
   parts: QuestionParts, context: TurnContext, kept: Pick<Conversation, 'questions' | 'settled'>, onOpen: () => void,
 ): Questions {
   const { outbox, answerMs, now } = parts;
-  const { turn, conversation, fence } = context;
+  const { turn, conversation, fence, slot } = context;
   const asked = createAskedQuestions(parts, context, kept);
   let waiting: { id: string; resolve: () => void } | undefined;
   let last: Promise<unknown> = Promise.resolve();
@@ -64,6 +65,8 @@ export function createQuestions(
     const timer = setTimeout(resolve, Math.max(deadline - now(), 0));
     const onAbort = (): void => resolve();
     signal.addEventListener('abort', onAbort, { once: true });
+    // Nobody works while the person thinks: another may have the place.
+    slot.giveBack();
     onOpen();
     await promise;
     clearTimeout(timer);
@@ -92,7 +95,7 @@ export function createQuestions(
   return {
     open: asked.open,
     recall: asked.recall,
-    isWaiting: () => waiting !== undefined,
+    isWaiting: () => waiting !== undefined || slot.isQueued(),
     answerers: asked.answerers,
     tapSentence: asked.tapSentence,
     async answer(words, by) {
@@ -107,6 +110,7 @@ export function createQuestions(
         const id = asked.nextId(question);
         await askOne(id, question, signal);
         await asked.useUp(id, question);
+        await slot.takeAgain(signal, (position) => say([{ id: `${id}.place`, text: placeWords(position) }]));
         return id;
       })();
       last = run;

@@ -3,6 +3,7 @@ import type { Fence } from '../shared/inbox.ts';
 import type { Log } from '../shared/log.ts';
 import type { TurnData, TurnResult } from '../shared/queues.ts';
 import type { Hearing } from './arrivals.ts';
+import type { TurnSlot } from './turn-slot.ts';
 
 /** The turn at work: its job, the proof that this worker has it, and the signal that asks for its end. Times are ms since 1970. */
 export type TurnContext = {
@@ -15,6 +16,8 @@ export type TurnContext = {
   /** What comes in for the conversation while the turn runs. */
   hearing: Hearing;
   signal: AbortSignal;
+  /** Its place among the turns that may work. */
+  slot: TurnSlot;
   startedAt: number;
   log: Log;
 };

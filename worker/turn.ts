@@ -8,11 +8,11 @@ import type { AnsweredBeforeDeps } from './answered-before.ts';
 import type { Arrivals } from './arrivals.ts';
 import { createAttempts } from './attempts.ts';
 import { createHandOver } from './hand-over.ts';
-import type { Place } from './places.ts';
 import { createQuestions } from './questions.ts';
 import type { QuestionParts } from './questions.ts';
 import { StopRequest } from './stop-request.ts';
 import type { TurnContext } from './turn-context.ts';
+import { createTurnSlot } from './turn-slot.ts';
 import { endBadly, giveUpExhausted, settleStopped } from './turn-ending.ts';
 import type { TurnStand } from './turn-ending.ts';
 import { waitInLine } from './waiting-line.ts';
@@ -39,7 +39,7 @@ export function createTurnProcessor(parts: TurnParts): (job: Job<TurnData, TurnR
     const { conversation } = job.data;
     // Before anything is read: what comes in from here on is read, or heard of.
     const hearing = parts.arrivals.listen(conversation);
-    const context: TurnContext = { job, token, turn, conversation, signal, hearing, fence: { lock: keys.jobLock('turns', turn), token }, startedAt: Date.now(), log: parts.log.child({ turn }) };
+    const context: TurnContext = { job, token, turn, conversation, signal, hearing, slot: createTurnSlot(parts.places), fence: { lock: keys.jobLock('turns', turn), token }, startedAt: Date.now(), log: parts.log.child({ turn }) };
     const result = emptyResult();
     try {
       const { hasBegun, left } = await workInbox(parts, context, result);
@@ -69,13 +69,12 @@ function addUse(result: TurnResult, use: ModelUse): void {
 
 /** Works what waits, and fills the result. `left` is how many messages the inbox still holds, undefined when that is not known. */
 async function workInbox(parts: TurnParts, context: TurnContext, result: TurnResult): Promise<{ hasBegun: boolean; left: number | undefined }> {
-  const { conversation, job, log, signal, turn, fence } = context;
+  const { conversation, job, log, signal, slot, turn, fence } = context;
   const opening = await parts.readOpening(conversation, fence, `${turn}:${job.attemptsStarted}`);
   const arrival = { heard: (): void => undefined };
   const attempts = createAttempts(parts.inbox, context, opening);
   const questions = createQuestions(parts, context, opening.conversation, () => arrival.heard());
   const stand = (): TurnStand => ({ attempts, answerers: questions.answerers() });
-  let place: Place | undefined;
   let hasBegun = false;
   try {
     const unanswered = await leaveAnswered(parts, context, { ...opening, address: opening.conversation.address });
@@ -87,7 +86,7 @@ async function workInbox(parts: TurnParts, context: TurnContext, result: TurnRes
       if (handOver.waiting() > 0) await attempts.giveBack();
       return { hasBegun, left: handOver.waiting() };
     }
-    place = begun.place;
+    slot.hold(begun.place);
     hasBegun = true;
     await attempts.take(begun.first);
     log.info({ conversation, messages: begun.first.length, attempt: job.attemptsStarted }, 'turn');
@@ -98,6 +97,6 @@ async function workInbox(parts: TurnParts, context: TurnContext, result: TurnRes
     await settleStopped(parts, context, error.by, stand());
     return { hasBegun, left: undefined };
   } finally {
-    place?.leave();
+    slot.leave();
   }
 }

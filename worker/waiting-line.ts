@@ -2,8 +2,11 @@ import { isFromPerson } from '../shared/message.ts';
 import type { Message } from '../shared/message.ts';
 import type { Outbox } from '../shared/outbox.ts';
 import type { HandOver } from './hand-over.ts';
+import { placeWords } from './place-words.ts';
 import type { Place, Places } from './places.ts';
 import type { TurnContext } from './turn-context.ts';
+
+export { placeWords };
 
 /** A turn that begins within this time (ms) needs no word about its place. */
 const patienceMs = 1000;
@@ -47,9 +50,4 @@ export async function waitInLine({ outbox, places }: { outbox: Outbox; places: P
     signal.removeEventListener('abort', look);
     if (!isWorking) place?.leave();
   }
-}
-
-/** What somebody in the line is told; number 1 is next. */
-export function placeWords(number: number): string {
-  return number === 1 ? 'All hands are busy. You are next; I start by myself.' : `All hands are busy. You are number ${number} in the line; I start by myself.`;
 }

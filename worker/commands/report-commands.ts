@@ -26,7 +26,7 @@ export const reportCommands: Command[] = [
 ];
 
 async function writeStatus({ inbox, conversations, spend, permissions, idleMinutes, places }: CommandParts, { message, context, busy }: CommandCall): Promise<string> {
-  const { conversation, job, startedAt } = context;
+  const { conversation, job, slot, startedAt } = context;
   const [waiting, settings] = await Promise.all([inbox.read(conversation), conversations.read(conversation)]);
   const lines: string[] = [];
   if (busy) {
@@ -38,7 +38,7 @@ async function writeStatus({ inbox, conversations, spend, permissions, idleMinut
   if (later.length > 0) lines.push(`Waiting: ${later.map(quoteMessage).join(', ')}.`);
   const day = dayOf(Date.now(), settings.timezone);
   lines.push(`Spent today: ${dollars(await spend.today(day, conversation))}.`);
-  const others = places.taken() - (busy ? 1 : 0);
+  const others = places.taken() - (slot.isHeld() ? 1 : 0);
   if (others > 0) lines.push(others === 1 ? 'I also work for somebody else.' : `I also work for ${others} other people.`);
   lines.push(idleMinutes === undefined ? 'The computer is awake and stays so.' : `The computer is awake; it sleeps after ${idleMinutes} min without work.`);
   lines.push(`Model: ${settings.model ?? 'the usual one'}. Permissions: ${permissionsOf(settings.permissions, permissions)}.`);
