@@ -92,6 +92,7 @@ export const variables = {
   /** What needs the person's leave, until they choose otherwise in the chat. */
   PERMISSIONS: z.enum(['ask', 'edits', 'all'], 'must be ask, edits or all'),
   /** How long a question waits for the person's answer. */
+  QUESTION_HOLD_MINUTES: z.coerce.number('must be a number of minutes').positive('must be more than 0').max(24 * 60, 'must be at most a day (1440)'),
   ANSWER_MINUTES: z.coerce.number('must be a number of minutes').positive('must be more than 0').max(24 * 60, 'must be at most a day (1440)'),
   /** How many messages a turn sends before the rest goes to a page. */
   MESSAGES_PER_TURN: z.coerce.number('must be a number').int('must be a whole number').min(5, 'must be at least 5').max(1000, 'must be at most 1000'),

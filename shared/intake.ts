@@ -46,7 +46,7 @@ const acceptScript: Script = {
   name: 'sidepocketAccept',
   keys: 8,
   // KEYS: message, inbox, conversations, job, turn's deduplication, conversation, aliases, allowed. ARGV: lifetime, conversation, at, message as JSON, channel, id, prefix of the message keys,
-  // turns that are put off, prefix of the conversation keys, the sender as JSON or ''.
+  // turns that are put off, prefix of the conversation keys, the sender as JSON or '', a score that is due.
   lua: `-- derives message:*, conversation:*, turns:delayed
     ${entryLua}
     ${allowedLua}
@@ -99,6 +99,8 @@ const acceptScript: Script = {
       end
       local turn = redis.call('GET', KEYS[5])
       local putOff = turn and redis.call('ZSCORE', ARGV[8], turn) and true or false
+      -- It looks at what has come in: at once where a worker is awake, and it wakes one where none is.
+      if putOff then redis.call('ZADD', ARGV[8], 'LT', ARGV[11], turn) end
       redis.call('PUBLISH', ARGV[5], cjson.encode({ kind = 'message', conversation = ARGV[2], id = ARGV[6], putOff = putOff }))
       return 'new'
     end
@@ -134,6 +136,7 @@ export function createIntake(turns: Turns, retentionDays: number = usualRetentio
       args: [
         keys.message(id), keys.inbox(conversation), keys.conversations, keys.job('turns', id), keys.deduplication('turns', conversation), keys.conversation(conversation), keys.aliases, keys.allowed,
         claimLifetime, conversation, at, JSON.stringify(message), keys.arrivals, id, keys.message(''), keys.delayed('turns'), keys.conversation(''), sender ? JSON.stringify(sender) : '',
+        Math.min(Date.parse(at), Date.now()) * 0x1000,
       ],
       wantsJob: (reply: unknown) => reply === 'new',
       after: { script: clearPlaceholderScript, args: [keys.job('turns', id)] },

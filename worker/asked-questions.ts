@@ -29,6 +29,8 @@ export type AskedQuestions = {
   /** The one that waits for an answer. */
   open(): OpenQuestion | undefined;
   answerTo(id: string): Answer | undefined;
+  /** Messages that have answered questions of a turn that is over. */
+  left: string[];
   /** Messages that have answered a question. */
   answerers(): string[];
   /** The id of a question that is asked now: the first that this run has not asked and that is not used up. */
@@ -51,7 +53,7 @@ export function createAskedQuestions(
   { turn, conversation, fence }: Pick<TurnContext, 'turn' | 'conversation' | 'fence'>,
   kept: Pick<Conversation, 'questions' | 'settled'>,
 ): AskedQuestions {
-  const { asked, abandoned } = parseAsked(kept.questions, turn);
+  const { asked, abandoned, left = [] } = parseAsked(kept.questions, turn);
   let settled = parseSettled(kept.settled);
   const note = (id: string, words: string): void => void (settled = addSettled(settled, id, words, now()));
   if (abandoned !== undefined) note(abandoned, 'its work has ended');
@@ -61,6 +63,7 @@ export function createAskedQuestions(
 
   return {
     open: () => asked.open,
+    left,
     answerTo: (id) => asked.answers[id],
     answerers: () => Object.values(asked.answers).flatMap(({ by }) => by ?? []),
     recall: recallWords(asked),
@@ -102,9 +105,9 @@ export function createAskedQuestions(
 }
 
 function openQuestion(id: string, question: Question, deadline: number): OpenQuestion {
-  const { kind, text, summary = text, options, multiple, yes, no } = question;
+  const { kind, text, summary = text, options, multiple, yes, no, fallback } = question;
   const labels = options.map(({ label }) => label);
-  return { id, kind, text: summary, labels, multiple, deadline, ...(yes ? { yes } : {}), ...(no ? { no } : {}) };
+  return { id, kind, text: summary, labels, multiple, deadline, fallback, ...(yes ? { yes } : {}), ...(no ? { no } : {}) };
 }
 
 function digestOf({ kind, text, options, subject }: Question): string {
@@ -123,11 +126,12 @@ function recallWords({ open, answers }: Asked): string | undefined {
   return [...answered, ...waiting].join('\n') || undefined;
 }
 
-/** What this turn has asked. `abandoned` is the question of another turn, which has ended without an answer. */
-function parseAsked(text: string | undefined, turn: string): { asked: Asked; abandoned?: string | undefined } {
+/** What this turn has asked. `abandoned` is the question of another turn, which has ended without an answer; `left` are the messages that answered its others. */
+function parseAsked(text: string | undefined, turn: string): { asked: Asked; abandoned?: string | undefined; left?: string[] } {
   const none: Asked = { turn, answers: {} };
   if (text === undefined) return { asked: none };
   const { data } = Asked.safeParse(parseJson(text));
   if (!data) return { asked: none };
-  return data.turn === turn ? { asked: data } : { asked: none, abandoned: data.open?.id };
+  if (data.turn === turn) return { asked: data };
+  return { asked: none, abandoned: data.open?.id, left: Object.values(data.answers).flatMap(({ by }) => by ?? []) };
 }

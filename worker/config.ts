@@ -41,6 +41,7 @@ const schema = z
     WAKE_SECRET: v.WAKE_SECRET.optional(),
     PERMISSIONS: v.PERMISSIONS.default('all'),
     ANSWER_MINUTES: v.ANSWER_MINUTES.default(30),
+    QUESTION_HOLD_MINUTES: v.QUESTION_HOLD_MINUTES.default(3),
     MESSAGES_PER_TURN: v.MESSAGES_PER_TURN.default(usualMessagesPerTurn),
     BUDGET_USD_PER_TURN: v.BUDGET_USD_PER_TURN.optional(),
     BUDGET_USD_PER_DAY: v.BUDGET_USD_PER_DAY.optional(),

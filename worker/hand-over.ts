@@ -99,7 +99,9 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
       for (;;) {
         const atWork = busy || prompts.length > 0;
         const full = attempts.taken().size + prompts.length >= mostPerTurn;
-        const step = nextStep(messages, { taken: done, full, busy: atWork, question: questions.open(), session, quoted: ({ id }) => quotes.get(id), tapSentence: questions.tapSentence }, from);
+        const question = questions.open();
+        const inTime = ({ at }: Message): boolean => question !== undefined && Date.parse(at) <= question.deadline;
+        const step = nextStep(messages, { taken: done, full, busy: atWork, question, inTime, session, quoted: ({ id }) => quotes.get(id), tapSentence: questions.tapSentence }, from);
         if (step?.kind === 'prompt' && !(busy && questions.open())) {
           if (!atWork) session = quotes.get(step.message.id)?.session ?? session;
           prompts.push(step.message);

@@ -16,6 +16,8 @@ export type Situation = {
   /** Claude has been given something in this turn. */
   busy: boolean;
   question: OpenQuestion | undefined;
+  /** Whether a message came before the question's deadline, however late it is looked at; without this, each did. */
+  inTime?: (message: Message) => boolean;
   /** The session at work, or the one that would be gone on with. */
   session: string | undefined;
   /** What a message quotes, as far as it is one of ours: the reply's id and the session it was said in. */
@@ -39,6 +41,11 @@ export function withoutQueue(message: Message): Message {
   return queued.test(message.text) ? { ...message, text: message.text.replace(queued, '') } : message;
 }
 
+/** The answer that a message gives to the open question. */
+function answerOf(message: Message, { question, inTime = () => true, quoted }: Situation): string[] | undefined {
+  return question && inTime(message) ? readAnswer(question, message, quoted(message)?.id) : undefined;
+}
+
 /**
  * Decides what to do next with a conversation's waiting messages, oldest first; undefined when there is nothing to do now. `from` is where to go on when the step before
  * was a prompt and nothing else has changed: what it left behind need not be looked at again.
@@ -49,7 +56,8 @@ export function nextStep(messages: Message[], situation: Situation, from = 0): N
 }
 
 /** What goes before everything that was said earlier: a stop, and a tap on a question. `step` is undefined when it is seen to elsewhere. */
-function urgentStep(messages: Message[], { taken, busy, question, quoted, tapSentence }: Situation): { step: NextStep | undefined } | undefined {
+function urgentStep(messages: Message[], situation: Situation): { step: NextStep | undefined } | undefined {
+  const { taken, busy, tapSentence } = situation;
   const stop = messages.find(isStop);
   // What runs is ended by the stop itself, which also takes back what was said before it.
   if (stop) return { step: busy ? undefined : asCommand(stop, true) };
@@ -57,18 +65,18 @@ function urgentStep(messages: Message[], { taken, busy, question, quoted, tapSen
   for (const message of messages) {
     const sentence = taken.has(message.id) ? undefined : tapSentence(message);
     if (sentence === undefined) continue;
-    const words = question && readAnswer(question, message, quoted(message)?.id);
+    const words = answerOf(message, situation);
     return { step: words ? { kind: 'answer', message, words } : { kind: 'settled', message, sentence } };
   }
   return undefined;
 }
 
 function ordinaryStep(messages: Message[], situation: Situation, from: number): NextStep | undefined {
-  const { taken, full, busy, question, session, quoted } = situation;
+  const { taken, full, busy, session, quoted } = situation;
   for (let index = from; index < messages.length; index += 1) {
     const message = messages[index];
     if (!message || taken.has(message.id)) continue;
-    const words = question ? readAnswer(question, message, quoted(message)?.id) : undefined;
+    const words = answerOf(message, situation);
     if (words) return { kind: 'answer', message, words };
     const command = asCommand(message, !busy && message === messages[0]);
     if (command && (command.found.command.anytime || !busy)) return command;

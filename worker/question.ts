@@ -35,6 +35,8 @@ export const OpenQuestion = z.object({
   deadline: z.number(),
   yes: z.string().optional(),
   no: z.string().optional(),
+  /** What holds at the deadline; missing in what an earlier version stored. */
+  fallback: z.string().optional(),
 });
 export type OpenQuestion = z.infer<typeof OpenQuestion>;
 

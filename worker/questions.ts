@@ -1,6 +1,8 @@
 import type { Conversation } from '../shared/conversation.ts';
 import type { Message } from '../shared/message.ts';
 import type { Outbox } from '../shared/outbox.ts';
+import { createAnswerWait } from './answer-wait.ts';
+import type { QuestionHooks } from './answer-wait.ts';
 import { createAskedQuestions } from './asked-questions.ts';
 import type { AskedParts } from './asked-questions.ts';
 import { placeWords } from './place-words.ts';
@@ -8,17 +10,24 @@ import { minutesInWords, writeQuestion } from './question.ts';
 import type { OpenQuestion, Question } from './question.ts';
 import type { TurnContext } from './turn-context.ts';
 
-export type QuestionParts = AskedParts & { outbox: Outbox; answerMs: number };
+/** `answerMs` is how long an answer is waited for, `holdMs` how long the agent is kept for it. */
+export type QuestionParts = AskedParts & { outbox: Outbox; answerMs: number; holdMs: number };
 
 /** The questions of one turn to its person, one at a time. */
 export type Questions = {
   /** The one that waits for an answer. */
   open(): OpenQuestion | undefined;
+  /** Takes out of the inbox what answered questions of a turn that is over: it says nothing by itself. Returns the other messages. Throws FencedError. */
+  withoutAnswers(messages: Message[]): Promise<Message[]>;
   /** Whether somebody waits for the answer right now. */
   isWaiting(): boolean;
   /** Messages that have answered a question; they are settled with the turn's next answer. */
   answerers(): string[];
   answer(words: string[], by: Message): Promise<void>;
+  /** Settles the open question with its default if its deadline has come, and says so. */
+  expire(): Promise<void>;
+  /** Whether the open question was handed to the outbox. */
+  wasSaid(): Promise<boolean>;
   /**
    * Asks, and waits for the answer or for the time after which the fallback holds. A question that this turn has asked
    * before it was interrupted is not sent again. Leave that was given serves one call; a call like it asks again.
@@ -45,39 +54,28 @@ const howToAnswer: Record<Question['kind'], string> = {
   plan: 'My plan above still waits: tap an answer, or swipe it to the right and write what should be different.',
 };
 
-/** `kept` is what the conversation remembers; `onOpen` is called when a question begins to wait, and may be answered. */
+/** `kept` is what the conversation remembers. */
 export function createQuestions(
-  parts: QuestionParts, context: TurnContext, kept: Pick<Conversation, 'questions' | 'settled'>, onOpen: () => void,
+  parts: QuestionParts, context: TurnContext, kept: Pick<Conversation, 'questions' | 'settled'>, hooks: QuestionHooks,
 ): Questions {
-  const { outbox, answerMs, now } = parts;
+  const { outbox, answerMs, holdMs, now } = parts;
   const { turn, conversation, fence, slot } = context;
   const asked = createAskedQuestions(parts, context, kept);
-  let waiting: { id: string; resolve: () => void } | undefined;
+  const answers = createAnswerWait({ slot, hooks, holdMs, now });
   let last: Promise<unknown> = Promise.resolve();
   const say = async (replies: { id: string; text: string }[]): Promise<void> =>
     void (await outbox.put(replies.map((reply) => ({ ...reply, conversation, turn, aside: true as const })), fence));
   const minutes = answerMs / 60_000;
 
-  /** Returns at the deadline, at the signal, or when the question is settled. */
-  const wait = async ({ id, deadline }: OpenQuestion, signal: AbortSignal): Promise<void> => {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    waiting = { id, resolve };
-    const timer = setTimeout(resolve, Math.max(deadline - now(), 0));
-    const onAbort = (): void => resolve();
-    signal.addEventListener('abort', onAbort, { once: true });
-    // Nobody works while the person thinks: another may have the place.
-    slot.giveBack();
-    onOpen();
-    await promise;
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
-    waiting = undefined;
-    signal.throwIfAborted();
-  };
-
   const settle = async (open: OpenQuestion, words: string[], by: string | undefined): Promise<void> => {
     await asked.settle(open, words, by);
-    if (waiting?.id === open.id) waiting.resolve();
+    answers.settle(open.id);
+  };
+
+  /** The deadline has come: says so, and settles with the default. */
+  const goOnWithout = async (open: OpenQuestion, fallback: string): Promise<void> => {
+    await say([{ id: `${open.id}.unanswered`, text: `No answer in ${minutesInWords(minutes)}, so: ${fallback}.` }]);
+    await settle(open, [fallback], undefined);
   };
 
   const askOne = async (id: string, question: Question, signal: AbortSignal): Promise<void> => {
@@ -86,21 +84,35 @@ export function createQuestions(
     const { text, choices } = writeQuestion(id, question, minutes);
     const before = (question.before ?? []).map((part, index) => ({ id: `${id}.before.${index + 1}`, text: part }));
     await say([...before, { id: `${id}.text`, text, ...(choices ? { choices } : {}) }]);
-    await wait(open, signal);
+    await answers.wait(open, signal);
     if (asked.answerTo(id)) return;
-    await say([{ id: `${id}.unanswered`, text: `No answer in ${minutesInWords(minutes)}, so: ${question.fallback}.` }]);
-    await settle(open, [question.fallback], undefined);
+    await goOnWithout(open, question.fallback);
   };
 
   return {
     open: asked.open,
+    async withoutAnswers(messages) {
+      const left = new Set(asked.left);
+      const ids = messages.map(({ id }) => id).filter((id) => left.has(id));
+      if (ids.length === 0) return messages;
+      await outbox.put([], fence, { conversation, ids, state: 'answered' });
+      return messages.filter(({ id }) => !left.has(id));
+    },
     recall: asked.recall,
-    isWaiting: () => waiting !== undefined || slot.isQueued(),
+    isWaiting: () => answers.isWaiting() || slot.isQueued(),
     answerers: asked.answerers,
     tapSentence: asked.tapSentence,
     async answer(words, by) {
       const open = asked.open();
       if (open) await settle(open, words, by.id);
+    },
+    async expire() {
+      const open = asked.open();
+      if (open && open.deadline <= now()) await goOnWithout(open, open.fallback ?? open.no ?? open.labels[0] ?? 'no answer');
+    },
+    async wasSaid() {
+      const open = asked.open();
+      return open !== undefined && (await outbox.has(`${open.id}.text`));
     },
     async ask(question, signal) {
       const before = last;
@@ -109,8 +121,8 @@ export function createQuestions(
         signal.throwIfAborted();
         const id = asked.nextId(question);
         await askOne(id, question, signal);
-        await asked.useUp(id, question);
         await slot.takeAgain(signal, (position) => say([{ id: `${id}.place`, text: placeWords(position) }]));
+        await asked.useUp(id, question);
         return id;
       })();
       last = run;

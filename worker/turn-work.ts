@@ -9,6 +9,7 @@ import type { Agent } from './agent/agent.ts';
 import type { AgentFiles } from './agent/agent-files.ts';
 import { createAlwaysAllowed } from './always-allowed.ts';
 import { createAskTools } from './ask-tools.ts';
+import type { AwaitingAnswer } from './answer-wait.ts';
 import { createBudget } from './budget.ts';
 import type { BudgetParts } from './budget.ts';
 import { createChatTools } from './chat-tools.ts';
@@ -72,8 +73,8 @@ export type TurnWork = {
   handOver: HandOver;
   first: Message[];
   result: TurnResult;
-  /** Told how to make the turn look through its inbox. */
-  onListening: (heard: () => void) => void;
+  /** Told how to make the turn look through its inbox, and how to let it go while it asks. */
+  onListening: (told: { heard: () => void; letGo: (reason: AwaitingAnswer) => boolean }) => void;
 };
 
 export function emptyResult(): TurnResult {
@@ -97,7 +98,15 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
     stop.look();
     feed.lookAgain();
   };
-  onListening(heard);
+  onListening({
+    heard,
+    letGo(reason) {
+      // The call that asks is a running tool itself; what runs beside it is not to be lost.
+      if (watchdog.running() > 1) return false;
+      end(reason);
+      return true;
+    },
+  });
   const typing = parts.typing.keep(conversation, () => (questions.isWaiting() || signal.aborted ? undefined : feed.newest()));
   let telling: Telling | undefined;
   let window: ReturnType<typeof watchWindow> | undefined;

@@ -3,10 +3,13 @@ import { NotAllowedError } from '../shared/allowed.ts';
 import { keys } from '../shared/keys.ts';
 import type { TurnData, TurnResult } from '../shared/queues.ts';
 import type { ModelUse } from '../shared/spend.ts';
+import { AwaitingAnswer } from './answer-wait.ts';
+import type { QuestionHooks } from './answer-wait.ts';
 import { leaveAnswered } from './answered-before.ts';
 import type { AnsweredBeforeDeps } from './answered-before.ts';
 import type { Arrivals } from './arrivals.ts';
 import { createAttempts } from './attempts.ts';
+import { putOffForAnswer, resumeQuestion } from './awaiting-answer.ts';
 import { createHandOver } from './hand-over.ts';
 import { createQuestions } from './questions.ts';
 import type { QuestionParts } from './questions.ts';
@@ -27,6 +30,8 @@ export type TurnParts = WorkParts &
     addTurn: (conversation: string) => Promise<unknown>;
     /** Called when what a person had waiting was set aside, since they may not write any more. */
     onSetAside: (conversation: string) => Promise<void>;
+    /** Brings the conversation's turn forward if it is put off. */
+    promoteTurn: (conversation: string) => Promise<void>;
   };
 
 /**
@@ -71,15 +76,17 @@ function addUse(result: TurnResult, use: ModelUse): void {
 async function workInbox(parts: TurnParts, context: TurnContext, result: TurnResult): Promise<{ hasBegun: boolean; left: number | undefined }> {
   const { conversation, job, log, signal, slot, turn, fence } = context;
   const opening = await parts.readOpening(conversation, fence, `${turn}:${job.attemptsStarted}`);
-  const arrival = { heard: (): void => undefined };
+  const hooks = { heard: (): void => undefined, letGo: undefined as QuestionHooks['letGo'] | undefined };
   const attempts = createAttempts(parts.inbox, context, opening);
-  const questions = createQuestions(parts, context, opening.conversation, () => arrival.heard());
+  const questions = createQuestions(parts, context, opening.conversation, { onOpen: () => hooks.heard(), letGo: (reason) => hooks.letGo?.(reason) ?? false });
   const stand = (): TurnStand => ({ attempts, answerers: questions.answerers() });
   let hasBegun = false;
   try {
-    const unanswered = await leaveAnswered(parts, context, { ...opening, address: opening.conversation.address });
+    const waiting = await questions.withoutAnswers(opening.messages);
+    const unanswered = await leaveAnswered(parts, context, { ...opening, messages: waiting, address: opening.conversation.address });
     const messages = await giveUpExhausted(parts, context, unanswered, stand());
     const handOver = createHandOver(parts, context, questions, attempts, { ...opening, messages });
+    await resumeQuestion(context, questions, handOver);
     const begun = await waitInLine(parts, context, handOver, () => attempts.giveBack());
     if (!begun) {
       // What waits for another turn was not begun with.
@@ -90,9 +97,10 @@ async function workInbox(parts: TurnParts, context: TurnContext, result: TurnRes
     hasBegun = true;
     await attempts.take(begun.first);
     log.info({ conversation, messages: begun.first.length, attempt: job.attemptsStarted }, 'turn');
-    const left = await workTurn(parts, { context, questions, handOver, first: begun.first, result, onListening: (heard) => (arrival.heard = heard) });
+    const left = await workTurn(parts, { context, questions, handOver, first: begun.first, result, onListening: (told) => Object.assign(hooks, told) });
     return { hasBegun, left };
   } catch (error) {
+    if (error instanceof AwaitingAnswer && !signal.aborted) return await putOffForAnswer(parts, context, error, attempts, questions);
     if (!(error instanceof StopRequest) || signal.aborted) return await endBadly(parts, context, error, stand());
     await settleStopped(parts, context, error.by, stand());
     return { hasBegun, left: undefined };

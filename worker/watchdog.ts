@@ -12,6 +12,8 @@ export type Watchdog = {
   signal: AbortSignal;
   /** Every event is a sign of life; the beginnings and ends of tools are accounted. */
   note(event: AgentEvent): void;
+  /** How many tools run. */
+  running(): number;
   stop(): void;
 };
 
@@ -38,6 +40,7 @@ export function createWatchdog(silence: Silence, signal: AbortSignal, isExcused:
       if (event.kind === 'tool-end') running.delete(event.id);
       rewind();
     },
+    running: () => running.size,
     stop() {
       stopped = true;
       clearTimeout(timer);

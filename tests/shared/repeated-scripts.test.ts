@@ -1,29 +1,16 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { createConversations } from '../../shared/conversation.ts';
 import { createDeadLetters } from '../../shared/dead-letters.ts';
-import { createDepartures } from '../../shared/departures.ts';
 import { createFailedMessages } from '../../shared/failed-messages.ts';
 import { createFileStore } from '../../shared/file-store.ts';
-import { FencedError, createInbox } from '../../shared/inbox.ts';
-import type { Fence } from '../../shared/inbox.ts';
-import { createIntake } from '../../shared/intake.ts';
 import { keys } from '../../shared/keys.ts';
-import { createLedger } from '../../shared/ledger.ts';
-import type { Message } from '../../shared/message.ts';
 import { createModelRequests } from '../../shared/model-requests.ts';
-import { createReadOpening } from '../../shared/opening.ts';
-import { createOutbox } from '../../shared/outbox.ts';
 import { createPace } from '../../shared/pace.ts';
 import { createPageStore } from '../../shared/page-store.ts';
-import { createDeliveries, createTurns } from '../../shared/queues.ts';
 import type { Redis } from '../../shared/redis.ts';
 import type { NewReply, Reply } from '../../shared/reply.ts';
 import { createScheduleRuns } from '../../shared/schedule-runs.ts';
-import { createSchedules } from '../../shared/schedules.ts';
-import { createSessions } from '../../shared/sessions.ts';
-import { createSpend } from '../../shared/spend.ts';
 import { sweepAmong } from '../../shared/sweep.ts';
 import { createVmState } from '../../shared/vm-state.ts';
 import { createLog } from '../../shared/log.ts';
@@ -32,16 +19,11 @@ import { createLease } from '../../worker/lease.ts';
 import { createLiveClaims } from '../../worker/live-claims.ts';
 import { createRunningJobs } from '../../worker/running-jobs.ts';
 import { dumpRedis } from '../support/redis-dump.ts';
-import { withRedis } from '../support/redis.ts';
+import { conversation, fence, message, openStores, reply, sid, withStores } from '../support/stores-bench.ts';
 import { until } from '../support/until.ts';
 
 const root = path.join(import.meta.dirname, '../..');
 const log = createLog('test', 'silent');
-const conversation = '+15551230001';
-const fence: Fence = { lock: keys.jobLock('turns', 'T'), token: 'mine' };
-const sid = (letter: string): string => `SM${letter.repeat(32)}`;
-const message = (letter: string): Message => ({ id: sid(letter), conversation, at: '2026-11-29T10:00:00.000Z', text: letter, media: [] });
-const reply = (id: string, change: Partial<NewReply> = {}): NewReply => ({ id, conversation, turn: 'T', text: id, ...change });
 const tokens = { input: 1, output: 1, cacheWrite5m: 0, cacheWrite1h: 0, cacheRead: 0, webSearches: 0 };
 
 /** What a script said and left behind when it was sent once more, as ioredis does after a connection that broke before the reply. */
@@ -73,27 +55,6 @@ function isSame([first, second]: [unknown, unknown]): boolean {
     return json ? Object.entries(JSON.parse(json) as object).map((entry) => JSON.stringify(entry, sorted)).toSorted() : value;
   };
   return JSON.stringify(first, sorted) === JSON.stringify(second, sorted);
-}
-
-/** Each store on one connection. */
-function openStores(redis: Redis) {
-  const [turns, deliveries] = [createTurns(redis), createDeliveries(redis)];
-  return {
-    turns, deliveries, inbox: createInbox(redis), outbox: createOutbox(redis, deliveries), ledger: createLedger(redis), intake: createIntake(turns),
-    departures: createDepartures(redis, { intervalMs: 1, burst: 1000 }), conversations: createConversations(redis), sessions: createSessions(redis),
-    schedules: createSchedules(redis), spend: createSpend(redis), readOpening: createReadOpening(redis),
-  };
-}
-
-async function withStores(run: (redis: Redis, stores: ReturnType<typeof openStores>) => Promise<void>): Promise<void> {
-  await withRedis(async (redis) => {
-    const stores = openStores(redis);
-    try {
-      await run(redis, stores);
-    } finally {
-      await Promise.all([stores.turns.close(), stores.deliveries.close(), stores.schedules.close()]);
-    }
-  });
 }
 
 /** Every script of the product, by the name that Redis knows it by. */
@@ -193,7 +154,7 @@ test('every script that is sent twice says the same and leaves the same', async 
     await vm.waiting();
     await sweepAmong([conversation], twice, plain.turns, plain.deliveries);
     await readComing(twice);
-    const lease = createLease({ redis: twice, worker: 'w', boot: 2, times: { renewMs: 1000, holdMs: 1000 }, running: createRunningJobs(), recover: async () => undefined, onFenced: () => undefined, log });
+    const lease = createLease({ redis: twice, worker: 'w', boot: 2, times: { renewMs: 1000, holdMs: 1000 }, running: createRunningJobs(), recover: async () => undefined, onStranded: async () => undefined, onMemory: () => undefined, onFenced: () => undefined, log });
     await lease.renew();
     await redis.set(keys.lease('gone'), '2');
     await redis.set(keys.live(conversation), 'gone#1');
@@ -235,42 +196,4 @@ test('what is sent in a transaction and sent again leaves the same', async () =>
     expect(await repeat(() => failed.retry(conversation, [sid('a')]))).toEqual([1, 0]);
     expect(await redis.llen(keys.inbox(conversation))).toBe(1);
   });
-});
-
-test('a worker that has lost the lock changes nothing', async () => {
-  await withStores(async (redis, { inbox, outbox, ledger, departures, conversations, sessions, schedules, readOpening }) => {
-    await redis.set(fence.lock, 'of another');
-    await redis.rpush(keys.inbox(conversation), JSON.stringify(message('a')));
-    await redis.hset(keys.job('turns', 'T'), 'data', '{"mine":false}', 'progress', '"theirs"');
-    await redis.rpush(keys.jobLog('turns', 'T'), 'theirs');
-    await redis.hset(keys.attempts(conversation), sid('a'), 2);
-    await redis.hset(keys.conversation(conversation), 'failed', JSON.stringify([JSON.stringify(message('d'))]), 'schedules', 3);
-    await outbox.put([reply('aside', { aside: true })]);
-    const aside = await ledger.find('aside');
-    if (!aside) throw new Error('the reply is gone');
-    const before = await dumpRedis(redis);
-    const data = { conversation, messages: [] };
-    const writes: (() => Promise<unknown>)[] = [
-      () => readOpening(conversation, fence, 'T:2'),
-      () => inbox.take(fence, 'T', data, new Map([[sid('a'), 1]])),
-      () => inbox.recount(fence, 'T', data, new Map([[sid('a'), 0]])),
-      () => inbox.note(fence, 'T', conversation, { log: 'mine', doing: 'mine' }),
-      () => inbox.bringBack(fence, conversation, sid('a')),
-      () => outbox.put([], fence, { conversation, ids: [sid('a')], kept: [sid('a')], state: 'failed' }),
-      () => outbox.withdraw(fence, conversation),
-      () => conversations.write(conversation, fence, { model: 'mine' }),
-      () => sessions.note(conversation, fence, { id: 'mine', title: 'mine', usedAt: 1 }),
-      () => schedules.add({ conversation, prompt: 'mine', timezone: 'UTC', at: 1 }, fence),
-      () => departures.next(conversation, fence, Date.now()),
-      () => ledger.begin(fence, aside),
-    ];
-    for (const write of writes) await expect(write()).rejects.toThrow(FencedError);
-    expect(await dumpRedis(redis)).toEqual(before);
-  });
-});
-
-test('a turn’s job is written through the fenced script alone, and BullMQ’s own moves', () => {
-  const files = readdirSync(path.join(root, 'worker'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
-  const unfenced = /\bjob\??\.(log|updateData|updateProgress|update|clearLogs|remove|promote|retry|changeDelay|changePriority)\(/;
-  expect(files.filter((file) => unfenced.test(readFileSync(path.join(root, 'worker', file), 'utf8')))).toEqual([]);
 });

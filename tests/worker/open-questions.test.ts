@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { keys } from '../../shared/keys.ts';
+import { createVmState } from '../../shared/vm-state.ts';
 import type { AgentTurn } from '../../worker/agent/agent.ts';
 import { otherPhone, phone, stranger, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline, WorkerChange } from '../support/pipeline.ts';
@@ -72,5 +74,91 @@ test('an answered question that waits for its place can be stopped', async () =>
     await pipeline.say('hello');
     await until('the next answer', () => texts(pipeline).includes('answer to hello'));
     expect(texts(pipeline).filter((text) => text.startsWith('run ls:'))).toEqual([]);
+  });
+});
+
+describe('after a while Claude’s process goes', () => {
+  const soon = { ...environment, QUESTION_HOLD_MINUTES: '0.001' };
+  const letGo = ({ redis }: Pipeline) => until('the turn is put off', async () => (await redis.zcard(keys.delayed('turns'))) === 1);
+
+  test('and an answer before the deadline resumes the turn, whose approved call runs unasked, once', async () => {
+    await withPipeline({ environment: soon }, async (pipeline) => {
+      const begun: string[] = [];
+      const ran = new Map<string, unknown>();
+      // What has run stands in Claude's transcript, and is not done again.
+      const answer: WorkerChange['answer'] = async (text, turn) => {
+        begun.push(text);
+        for (const command of ['ls', 'ls -l']) if (!ran.has(command)) ran.set(command, await approve(turn, command));
+        return JSON.stringify([...ran.values()]);
+      };
+      const worker = await pipeline.startWorker({ answer });
+      const id = await pipeline.say('list the files');
+      await asked(pipeline, 'ls');
+      await letGo(pipeline);
+      const due = await pipeline.redis.zrange(keys.delayed('turns'), '0', '0', 'WITHSCORES');
+      const { open } = JSON.parse((await pipeline.redis.hget(keys.conversation(phone), 'questions')) ?? '{}') as { open: { deadline: number } };
+      expect(Math.floor(Number(due[1]) / 0x1000)).toBe(open.deadline);
+      expect(await pipeline.redis.hget(keys.attempts(phone), id)).toBeNull();
+      // Another worker goes on with it; nothing of the question begins anew.
+      await worker.stop();
+      await pipeline.startWorker({ answer });
+      await tap(pipeline, 'ls', 'Yes');
+      // The very call is allowed; the one like it is asked about.
+      await tap(pipeline, 'ls -l', 'No');
+      await until('the answer', () => texts(pipeline).includes('["yes","no"]'));
+      expect(begun.filter((text) => /^(yes|no)$/i.test(text))).toEqual([]);
+      expect(texts(pipeline).filter((text) => text.includes('May I run this?') && !text.includes('ls -l'))).toHaveLength(1);
+      expect(await pipeline.redis.llen(keys.inbox(phone))).toBe(0);
+    });
+  });
+
+  test('and at the deadline, which a restart does not move, the default holds and is said once', async () => {
+    await withPipeline({ environment: { ...soon, ANSWER_MINUTES: '0.06' } }, async (pipeline) => {
+      const answer: WorkerChange['answer'] = async (_text, turn) => JSON.stringify(await approve(turn, 'ls'));
+      const worker = await pipeline.startWorker({ answer });
+      await pipeline.say('list the files');
+      await asked(pipeline, 'ls');
+      await letGo(pipeline);
+      const deadline = async (): Promise<unknown> => JSON.parse((await pipeline.redis.hget(keys.conversation(phone), 'questions')) ?? '{}').open?.deadline;
+      const before = await deadline();
+      await worker.stop();
+      await pipeline.startWorker({ answer });
+      expect(await deadline()).toBe(before);
+      await until('the answer', () => texts(pipeline).includes('"unanswered"'));
+      expect(texts(pipeline).filter((text) => text.startsWith('No answer in'))).toEqual(['No answer in 4 seconds, so: No.']);
+    });
+  });
+
+  test('and the VM sleeps; an answer wakes it although the turn is put off', async () => {
+    await withPipeline({ environment: { ...soon, IDLE_MINUTES: '0.005' } }, async (pipeline) => {
+      const answer: WorkerChange['answer'] = async (_text, turn) => JSON.stringify(await approve(turn, 'ls'));
+      const asleep = Promise.withResolvers<undefined>();
+      const worker = await pipeline.startWorker({ answer, onAsleep: () => asleep.resolve(undefined) });
+      await pipeline.say('list the files');
+      await asked(pipeline, 'ls');
+      await asleep.promise;
+      await worker.stop();
+      const vm = createVmState(pipeline.redis);
+      expect(await vm.need(Date.now())).toMatchObject({ work: false, heartbeatMs: 0 });
+      expect((await vm.need(Date.now())).nextDue).toBeGreaterThan(Date.now() + 60_000);
+      await tap(pipeline, 'ls', 'Yes');
+      expect(await vm.need(Date.now())).toMatchObject({ work: true });
+      await pipeline.startWorker({ answer });
+      await until('the answer', () => texts(pipeline).includes('"yes"'));
+    });
+  });
+});
+
+test('what answered a question of a turn that is gone never reaches Claude as a message', async () => {
+  await withPipeline({ environment }, async (pipeline) => {
+    const by = await pipeline.say('Yes');
+    const questions = { turn: 'gone', answers: { 'gone.ask.0123456789ab.1': { text: 'May I?', words: ['Yes'], by } } };
+    await pipeline.redis.hset(keys.conversation(phone), 'questions', JSON.stringify(questions));
+    const begun: string[] = [];
+    await pipeline.startWorker({ answer: agentWith(Promise.resolve(), begun) });
+    await until('it is settled', async () => (await pipeline.redis.llen(keys.inbox(phone))) === 0);
+    await pipeline.say('hello');
+    await until('the next answer', () => texts(pipeline).includes('answer to hello'));
+    expect(begun).toEqual(['hello']);
   });
 });
