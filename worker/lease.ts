@@ -26,6 +26,8 @@ export type Lease = {
    * others when their lease has run out.
    */
   renew(): Promise<void>;
+  /** The same, where nothing waits for it. */
+  renewSoon(): void;
   /** Begins to renew by itself, or pauses it: a renewal after the decision to sleep would say that somebody is awake. */
   start(): void;
   pause(): void;
@@ -217,6 +219,7 @@ export function createLease({ redis, worker, boot, times, running, recover, onSt
   return {
     owner: ownerOf(worker, boot),
     renew,
+    renewSoon: renewSafely,
     start() {
       timer ??= setInterval(renewSafely, times.renewMs);
       // Many short pauses in a row must not keep the interval from ever ending.

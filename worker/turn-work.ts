@@ -5,7 +5,7 @@ import type { Message } from '../shared/message.ts';
 import type { PageStore } from '../shared/page-store.ts';
 import type { TurnResult } from '../shared/queues.ts';
 import type { Typing } from '../shared/typing.ts';
-import type { Agent } from './agent/agent.ts';
+import type { Agent, ChatTools } from './agent/agent.ts';
 import type { AgentFiles } from './agent/agent-files.ts';
 import { createAlwaysAllowed } from './always-allowed.ts';
 import { createAskTools } from './ask-tools.ts';
@@ -142,17 +142,8 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
       beforeAnswer: (ids) => screenshots.sendUnsent(feed.wordsOf(ids)),
       onAnswered: (ids, left) => feed.answered(ids, left),
     });
-    const scheduleTools = createScheduleTools({
-      schedules: parts.schedules, conversations: parts.conversations, outbox: parts.outbox, limits: parts.scheduleLimits, hasTemplate: parts.hasTemplate, run: context.job.attemptsStarted, turn, conversation, fence, now: Date.now,
-    });
     const permissions = permissionsOf(settings.permissions, parts.permissions);
-    const askTools = createAskTools(questions, budget, {
-      mode: permissions,
-      allowed: createAlwaysAllowed(parts.conversations, context, handOver.session),
-      show: parts,
-      writeAnswer: parts.writeAnswer,
-    });
-    const tools = gateTools({ ...chatTools, ...scheduleTools, ...askTools }, parts.thaw.settled, context.signal);
+    const tools = createTools(parts, context, { questions, budget, permissions, chatTools, session: handOver.session });
     await budget.mayGoOn(signal);
     const grants = await trust.settle(permissions, signal);
     const work = parts.agent.work({
@@ -174,6 +165,19 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
     typing.end();
     await feed.settle();
   }
+}
+
+type ToolDeps = { questions: Questions; budget: ReturnType<typeof createBudget>; permissions: ReturnType<typeof permissionsOf>; chatTools: ReturnType<typeof createChatTools>; session: HandOver['session'] };
+
+/** What Claude may call beside its own tools. None begins before a worker that was halted knows what is still its own. */
+function createTools(parts: WorkParts, context: TurnContext, { questions, budget, permissions, chatTools, session }: ToolDeps): ChatTools {
+  const { conversation, turn, fence, job, signal } = context;
+  const { schedules, conversations, outbox, scheduleLimits: limits, hasTemplate } = parts;
+  const scheduleTools = createScheduleTools({ schedules, conversations, outbox, limits, hasTemplate, run: job.attemptsStarted, turn, conversation, fence, now: Date.now });
+  const askTools = createAskTools(questions, budget, {
+    mode: permissions, allowed: createAlwaysAllowed(conversations, context, session), show: parts, writeAnswer: parts.writeAnswer,
+  });
+  return gateTools({ ...chatTools, ...scheduleTools, ...askTools }, parts.thaw.settled, signal);
 }
 
 /** Tells the person of long work: now and then a line, or each step when they want to see it. */

@@ -93,10 +93,9 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
     const sleep = createSleepOf({ config, parts, redis, lease, workers, onStranded, log });
     releasers.add('sleep', () => sleep?.stop());
     const atWork = new Set<string>();
-    const onLockLost = (): void => void lease.renew().catch((error: unknown) => log.warn({ err: error }, 'the lease was not renewed'));
     const start = (name: QueueName, concurrency: number, process: Processor): void => {
       const awake: Processor = (job, token, signal) => (sleep ? sleep.during(() => process(job, token, signal)) : process(job, token, signal));
-      workers.set(name, createQueueWorker({ name, redis, owner: lease.owner, concurrency, process: awake, running, onLockLost, telemetry: tracing.queues, log }));
+      workers.set(name, createQueueWorker({ name, redis, owner: lease.owner, concurrency, process: awake, running, onLockLost: lease.renewSoon, telemetry: tracing.queues, log }));
     };
     // More are taken than work at once: who waits in the line is told so, and can stop.
     start('turns', parts.concurrency.turns + longestLine, noting(atWork, config.DATA_DIR, processors.of('turns')));
