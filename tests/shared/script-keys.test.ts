@@ -63,7 +63,7 @@ async function exercise(redis: Redis): Promise<void> {
   await redis.hset(keys.conversation(phone), 'failed', JSON.stringify([JSON.stringify(failed), JSON.stringify(message('stays'))]));
   await redis.hset(keys.message(failed.id), 'state', 'failed');
   await createFailedMessages(redis, turns).retry(phone, [failed.id]);
-  await inbox.bringBack(fence, phone, failed.id);
+  await inbox.bringBack(fence, phone, failed.id, [failed.id]);
   const id = newId();
   await outbox.put([{ id, conversation: phone, turn: 'held', text: 'aside', aside: true }, { id: `${id}.2`, conversation: phone, turn: 'held', text: 'urgent', urgent: true }], fence, {
     conversation: phone, ids: [failed.id], kept: [failed.id], state: 'failed', unreadable: [Buffer.from('x')], price: { conversation: phone, answer: 'a', day, usage: { inputTokens: 1, outputTokens: 1, costUsd: 1 } },
@@ -97,7 +97,7 @@ async function exercise(redis: Redis): Promise<void> {
   await createScheduleRuns(redis).admit(phone, day, 'once', 'tick', 10);
   const added = await schedules.add({ conversation: phone, prompt: 'p', timezone: 'UTC', at: Date.now() + 3600_000 }, fence);
   await schedules.cancel(phone, added.number);
-  await createVmState(redis).waiting([phone]);
+  await createVmState(redis).waiting(Date.now(), [phone]);
   const [one, other] = ['one#1', 'other#1'].map((owner) => createLiveClaims(redis, owner, async () => undefined, createLog('test', 'silent')));
   await one?.claim(phone);
   await redis.set(keys.lease('one'), '1');
