@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { createClaims } from '../../relay/claims.ts';
 import { createConversations } from '../../shared/conversation.ts';
 import { createDeadLetters } from '../../shared/dead-letters.ts';
 import { createDepartures } from '../../shared/departures.ts';
@@ -116,6 +117,9 @@ async function exercise(redis: Redis): Promise<void> {
   await createVmState(redis).need(Date.now());
   await createPace(redis, { intervalMs: 1, burst: 1 }).reserve(phone, Date.now());
   await sweepAmong([phone, otherPhone], redis, turns, deliveries);
+  const claims = createClaims(redis, 30);
+  await claims.refuse(message('refused'));
+  await claims.unknown([id]);
   await createTellOwner({ redis, outbox, log: createLog('test', 'silent') })('memory', 'full');
   await Promise.all([turns.close(), deliveries.close(), schedules.close()]);
 }
