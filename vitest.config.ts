@@ -2,10 +2,13 @@ import { defineConfig } from 'vitest/config';
 import { measureSlowness } from './tests/support/measure-slowness.ts';
 
 export default defineConfig(async () => {
-  const slowness = await measureSlowness();
+  // Whoever starts Vitest many times in a row has measured it once.
+  const slowness = Number(process.env['TEST_SLOWNESS'] ?? 0) || (await measureSlowness());
   return {
     test: {
       include: ['tests/**/*.test.ts'],
+      // What a test that fails has left running ends with its file.
+      setupFiles: ['tests/support/end-processes.ts'],
       provide: { slowness },
       // Only a test that fails takes that long: what each waits for has a deadline of its own.
       testTimeout: 300_000 * slowness,

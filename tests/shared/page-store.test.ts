@@ -76,6 +76,24 @@ test('pages put at the same time do not exceed the cap together', async () => {
   });
 });
 
+test('a page that grows takes each entry once, has a bound of its own and one with the others, and expires', async () => {
+  await withRedis(async (redis) => {
+    let now = Date.now();
+    const pages = createPageStore(redis, 30, { page: 300, total: 500 }, () => now);
+    const token = await pages.append('turn', 'one', 'x'.repeat(100));
+    expect(await pages.append('turn', 'one', 'x'.repeat(100))).toBe(token);
+    expect(await pages.append('turn', 'two', 'y'.repeat(100))).toBe(token);
+    expect((await pages.find(token ?? ''))?.markdown).toBe(`${'x'.repeat(100)}\n\n---\n\n${'y'.repeat(100)}\n\n---\n\n`);
+    expect(await pages.append('turn', 'three', 'z'.repeat(90))).toBeUndefined();
+    expect(await pages.append('other', 'one', 'z'.repeat(290))).toBeUndefined();
+    const [key = ''] = await redis.keys(keys.page('*'));
+    expect(await redis.pttl(key)).toBeGreaterThan(29 * day);
+    expect(await redis.pttl(key.replace(keys.page(''), keys.pageEntries('')))).toBeGreaterThan(29 * day);
+    now += 31 * day;
+    expect(await pages.append('other', 'one', 'z'.repeat(290))).toBeDefined();
+  });
+});
+
 test('an address is read only as it was signed: no bit changed, no other secret, not expired', () => {
   const [secret, other] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
   const address = { id: pageId(secret, 'answer'), expires: 1_800_000_000_000 };

@@ -37,6 +37,8 @@ export type Pipeline = {
   log: Log;
   /** Starts a worker in this process. Its agent answers `answer to <text>` unless told otherwise. */
   startWorker(change?: WorkerChange): Promise<{ stop(): Promise<void>; url: string }>;
+  /** Is called at the end, whatever the test did: while Redis, Twilio and the relay of this process still run. */
+  atEnd(stop: () => unknown): void;
   /** Sends a text from a phone; returns its sid. */
   say(text: string, from?: string): Promise<string>;
   /** What the phone has got so far, oldest first. */
@@ -98,6 +100,7 @@ export async function withPipeline(options: PipelineOptions, test: (pipeline: Pi
         releasers.add('worker', () => worker.stop());
         return worker;
       },
+      atEnd: (stop) => releasers.add('a part of the test', stop),
       say: async (text, from = phone) => (await twin.chat.receive(from, { text })).sid,
       replies: (from = phone) => twin.chat.messages(from).filter((message) => message.direction === 'outbound'),
     });

@@ -12,6 +12,9 @@ export async function crash(child: Child): Promise<void> {
   await child.exited;
 }
 
+/** The same at the pipeline's end, for one that still runs then: its test has failed. */
+const crashAtEnd = (pipeline: Pipeline, child: Child): void => pipeline.atEnd(() => crash(child));
+
 type WorkerProcess = Child & { logFile: string; url: string };
 
 /** Starts a worker as a process of its own, with the agent of worker-main.ts. It may have ended by now. */
@@ -23,6 +26,7 @@ export async function beginWorkerProcess(pipeline: Pipeline, environment: Record
     entry: 'tests/support/worker-main.ts', logFile, searchPath: process.env['PATH'] ?? '',
     environment: { ...pipeline.environment, PORT: String(port), WORKER_ID: 'vm', STOP_SECONDS: '4', TEST_LEASE_MS: String(scaled(1500)), ...environment },
   });
+  crashAtEnd(pipeline, child);
   return { ...child, logFile, url: `http://127.0.0.1:${port}` };
 }
 
@@ -38,6 +42,7 @@ export async function startRelayProcess(pipeline: Pipeline, environment: Record<
   await mkdir(pipeline.dataDir, { recursive: true });
   const logFile = path.join(pipeline.dataDir, 'relay.log');
   const child = startChild({ entry: 'relay/main.ts', logFile, searchPath: process.env['PATH'] ?? '', environment: { ...pipeline.environment, ...environment } });
+  crashAtEnd(pipeline, child);
   await untilReady(child, `${pipeline.relayUrl}/health`, logFile);
   return child;
 }

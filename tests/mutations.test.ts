@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { mutations } from './mutations/list/list.ts';
+import { mutate } from './mutations/mutation.ts';
+import { WrongUsage, choose, parseMutationOptions } from './mutations/options.ts';
+
+const root = path.join(import.meta.dirname, '..');
+
+test('each line of the list of mutations fits the code: its text is there once, the result is TypeScript, and its test is there', () => {
+  const wrong = mutations.flatMap((mutation) => {
+    try {
+      mutate(root, mutation);
+      return existsSync(path.join(root, mutation.test)) ? [] : [`${mutation.file}, ${mutation.guard}: no ${mutation.test}`];
+    } catch (error) {
+      return [`${mutation.file}, ${mutation.guard}: ${String(error)}`];
+    }
+  });
+  expect(wrong).toEqual([]);
+});
+
+test('the list has at least a hundred mutations, no two alike, of relay, worker and what they share', () => {
+  expect(mutations.length).toBeGreaterThanOrEqual(100);
+  expect(new Set(mutations.map(({ file, from, to }) => JSON.stringify([file, from, to]))).size).toBe(mutations.length);
+  expect(new Set(mutations.map(({ file, guard }) => JSON.stringify([file, guard]))).size).toBe(mutations.length);
+  expect(new Set(mutations.map(({ file }) => file.split('/')[0]))).toEqual(new Set(['relay', 'worker', 'shared']));
+});
+
+test('some of the mutations are chosen by a text or by their numbers', () => {
+  const list = ['a', 'b', 'c'].map((guard) => ({ guard, file: 'shared/x.ts', from: 'x', to: 'y', test: `tests/${guard}.test.ts` }));
+  const numbers = (only?: string): number[] => choose(list, only).map(({ number }) => number);
+  expect([numbers(), numbers('2'), numbers('2-3'), numbers('tests/c'), numbers('shared')]).toEqual([[1, 2, 3], [2], [2, 3], [3], [1, 2, 3]]);
+  expect(() => numbers('nothing')).toThrow(WrongUsage);
+  expect(() => parseMutationOptions(['--onyl', 'x'])).toThrow(WrongUsage);
+  expect(parseMutationOptions(['--only', 'x', '--list'])).toEqual({ only: 'x', isList: true, isVerbose: false });
+});

@@ -1,0 +1,7 @@
+import type { Mutation } from '../mutation.ts';
+import { boxes } from './shared-boxes.ts';
+import { keeping } from './shared-keeping.ts';
+import { sending } from './shared-sending.ts';
+
+/** Every guard of the core whose removal a test must notice. */
+export const mutations: readonly Mutation[] = [...boxes, ...sending, ...keeping];

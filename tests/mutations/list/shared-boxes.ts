@@ -1,0 +1,64 @@
+import { mutationsOf } from '../mutation.ts';
+
+const [intake, inbox, outbox, conversation] = ['tests/shared/intake.test.ts', 'tests/shared/inbox.test.ts', 'tests/shared/outbox.test.ts', 'tests/shared/conversation.test.ts'];
+
+/** Messages on their way in, and replies on their way into the outbox. */
+export const boxes = [
+  ...mutationsOf('shared/intake.ts', intake, [
+    ['a message is claimed once', `if redis.call('HSETNX', KEYS[1], 'conversation', ARGV[2]) == 1 then`, `redis.call('HSETNX', KEYS[1], 'conversation', ARGV[2]) if true then`],
+    ['a claimed id is remembered for eight days at least', 'Math.max(retentionDays, leastClaimDays)', 'retentionDays', { test: 'tests/shared/retention.test.ts' }],
+    ['a late message goes before what was said after it', `if last and (atOf(last) or '') > ARGV[3] then`, 'if false then'],
+    ['a late message does not go before what is being worked on', `redis.call('HGET', ARGV[7] .. id, 'state') == 'waiting' then`, 'true then'],
+    ['a late message is put in once', 'if not placed and id and', 'if id and'],
+    ['a late message does not go before one of the same time or older', `(atOf(raw) or '') > ARGV[3] and`, ''],
+    ['a message that waits without a turn is stranded', `if (state == 'waiting' or`, `if (state == 'none' or`],
+    ['a message at work without a turn is stranded', `or state == 'working')`, ')'],
+    ['a message whose turn is there is not stranded', `and redis.call('EXISTS', KEYS[5]) == 0 then return 'stranded'`, `then return 'stranded'`],
+    ['a duplicate gets no turn', `    keepJobAway()\n    local state`, '    local state'],
+    ['a duplicate leaves no placeholder behind', 'after: { script: clearPlaceholderScript', `after: { script: { ...clearPlaceholderScript, name: 'sidepocketNothing', lua: 'return 0' }`],
+    ['a message from elsewhere gets no turn here', `      keepJobAway()\n      return 'elsewhere`, `      return 'elsewhere`],
+    ['what a known address proves leads to its conversation', 'if known and known ~= ARGV[2] then return known end', ''],
+    ['answers go to the address that wrote last', 'if since and since <= ARGV[3] or', 'if since or'],
+    ['what a message proves of its sender is kept', `for _, alias in ipairs(sender.proven) do redis.call('HSET', KEYS[7], alias, ARGV[2]) end`, ''],
+    ['a message’s claim expires', `redis.call('EXPIRE', KEYS[1], ARGV[1])`, '', { test: 'tests/shared/retention.test.ts' }],
+  ]),
+  ...mutationsOf('shared/inbox.ts', inbox, [
+    ['fence of taking messages up', `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end\n    -- What`, '-- What'],
+    ['fence of bringing messages back', `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end\n    if redis.call('HEXISTS'`, `if redis.call('HEXISTS'`],
+    ['a job that is gone does not come back as a piece of itself', `if redis.call('EXISTS', KEYS[2]) == 1 then redis`, 'if true then redis'],
+    ['bringing back a second time changes nothing', `if redis.call('HEXISTS', KEYS[3], 'failed') == 0 then return 0 end`, ''],
+    ['who asked for messages back leaves the inbox', `if idOf(raw) == ARGV[3] then redis.call('LREM', KEYS[2], 1, raw) end`, ''],
+  ]),
+  ...mutationsOf('shared/bring-back.ts', inbox, [
+    ['what comes back comes in its order', 'for i = #back, 1, -1 do', 'for i = 1, #back do'],
+    ['an expired claim is not renewed without an end', `if redis.call('EXISTS', key) == 1 then redis`, 'if true then redis'],
+    ['what came back is not kept a second time', `redis.call('HDEL', conversation, 'failed')`, 'return #back'],
+  ]),
+  ...mutationsOf('shared/conversation.ts', conversation, [
+    ['fence of what a conversation remembers', `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end`, ''],
+  ]),
+  ...mutationsOf('shared/outbox.ts', outbox, [
+    ['fence of an answer', `if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end`, ''],
+    ['a reply is put once', `if redis.call('HSETNX', key, 'id', reply.id) == 1 then`, `redis.call('HSETNX', key, 'id', reply.id) if true then`],
+    ['an answered message leaves the inbox', `redis.call('LREM', KEYS[4], 1, raw)`, ''],
+    ['only answered messages leave the inbox', 'if id and settled[id] then', 'if id then'],
+    ['what was given up is kept', 'if #kept > 0 then keep(kept) end', ''],
+    ['what was given up is kept once', 'if not known[raw] then', 'if true then'],
+    ['an expired claim of an answered message is not renewed', `if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', ARGV[8]) end`, `redis.call('HSET', key, 'state', ARGV[8])`],
+    ['the attempts of an answered message are forgotten', `      redis.call('HDEL', KEYS[6], id)\n`, ''],
+    ['a reply expires', `redis.call('EXPIRE', key, ARGV[3])`, ''],
+    ['what cannot be read goes to the dead list', `then bury(KEYS[7], ARGV[3], ARGV[5], 'inbox'`, `then (function() end)(KEYS[7], ARGV[3], ARGV[5], 'inbox'`],
+    ['an answer’s price counts although another has the turn', `if ARGV[9] ~= '' then record(ARGV[9]) end\n    if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end`,
+      `if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end\n    if ARGV[9] ~= '' then record(ARGV[9]) end`],
+    ['fence of taking replies back', `    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end\n    local count`, '    local count'],
+    ['what is being posted is not taken back', `if status == 'waiting' and aside`, 'if aside'],
+    ['an answer is not taken back', 'and aside and (ARGV', 'and (ARGV'],
+    ['a stop takes back its own turn’s words only', `and (ARGV[3] == '' or turn == ARGV[3])`, ''],
+  ]),
+  ...mutationsOf('shared/outbox-order.ts', outbox, [
+    ['what is urgent goes first', `if urgent and not otherUrgent then goesBehind = status ~= 'posting' end`, ''],
+    ['what is urgent does not go before what is being posted', `goesBehind = status ~= 'posting' end`, 'goesBehind = true end'],
+    ['what failed late does not go before what is urgent', 'if otherUrgent and not urgent then goesBehind = false end', ''],
+    ['replies come back in the order in which they were said', `local goesBehind = tonumber(otherSeq or '0') > own`, 'local goesBehind = false', { test: 'tests/shared/ledger.test.ts' }],
+  ]),
+];

@@ -1,0 +1,90 @@
+import { mutationsOf } from '../mutation.ts';
+
+const [pages, files, sweep, queues] = ['tests/shared/page-store.test.ts', 'tests/shared/file-store.test.ts', 'tests/shared/sweep.test.ts', 'tests/shared/queues.test.ts'];
+
+/** The tests of falling asleep that need no process. */
+const decision = { named: 'the decision' };
+
+/** What is kept in Redis: its bounds, its repair, and what decides about it. */
+export const keeping = [
+  ...mutationsOf('shared/page-store.ts', pages, [
+    ['a page has a bound', 'if (size > caps.page) return undefined;', ''],
+    ['all pages together have a bound', 'if total > tonumber(ARGV[6]) then return false end', ''],
+    ['a page stays as it was first', 'if kept then return kept end', ''],
+    ['an expired page makes room', `redis.call('HDEL', KEYS[3], id)\n    end\n    local total = tonumber(ARGV[3])`, `end\n    local total = tonumber(ARGV[3])`],
+    ['a page expires', `redis.call('PEXPIREAT', KEYS[1], ARGV[5])`, ''],
+    ['an entry is added to a page once', `if redis.call('SISMEMBER', KEYS[4], ARGV[2]) == 1 and expires then return expires end`, ''],
+    ['a page that grows has a bound', 'if size > tonumber(ARGV[7]) then return false end', ''],
+    ['pages that grow have a bound together', 'if total > tonumber(ARGV[8]) then return false end', ''],
+    ['a page that grows expires', `redis.call('PEXPIREAT', KEYS[1], expires)`, ''],
+  ]),
+  ...mutationsOf('shared/page-address.ts', pages, [
+    ['a page’s address is signed', 'if (!timingSafeEqual(bytes.subarray(body.length), signatureOf(secret, body))) return undefined;', ''],
+    ['a page’s address expires', 'return expires > now ? {', 'return true ? {'],
+  ]),
+  ...mutationsOf('shared/file-store.ts', files, [
+    ['files have a bound', 'if not fits() then return 0 end', ''],
+    ['a conversation has a share', '* 2 / 3 end', 'end'],
+    ['a young file is not dropped', `redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[7])`, `redis.call('ZRANGE', KEYS[1], 0, -1)`],
+    ['another’s file that was not fetched is not dropped', 'or (isOwn and 3)', 'or 3'],
+    ['a file that was fetched goes first', 'local class = isFetched and (isOwn and 1 or 2)', 'local class = not isFetched and (isOwn and 1 or 2)'],
+    ['an expired file makes room', `      drop(token)\n      sizes[token] = nil`, ''],
+    ['a file is there when it is there whole', `if (!piece) throw new Error`, `if (!piece) return;\n        if (false) throw new Error`],
+    ['what is dropped leaves no pieces', `do redis.call('DEL', ARGV[8] .. token .. ':' .. index) end`, 'do end'],
+  ]),
+  ...mutationsOf('shared/sweep.ts', sweep, [
+    ['an empty box gets no job', `if redis.call('LLEN', ARGV[1] .. ':' .. box .. ':' .. conversation) == 0 then return end`, ''],
+    ['a box with a job gets no second one', `if not job or redis.call('EXISTS', ARGV[1] .. ':' .. queue .. ':' .. job) == 0 then`, 'if true then'],
+    ['the name of a job that is gone is no job', `or redis.call('EXISTS', ARGV[1] .. ':' .. queue .. ':' .. job) == 0 then`, 'then'],
+    ['a sweep looks at outboxes, too', `look(deliveries, 'deliveries', 'outbox', ARGV[i])`, ''],
+    ['a sweep goes through all', `while (cursor !== '0')`, 'while (false)'],
+  ]),
+  ...mutationsOf('shared/queues.ts', queues, [
+    ['one turn of a conversation runs and one waits', 'keepLastIfActive: true', 'keepLastIfActive: false', { test: 'tests/shared/intake.test.ts' }],
+    ['a job is added although BullMQ’s half failed', `wantsJob(reply) ? await add(conversation, id) : ''`, `''`],
+    ['a transaction that was given up is an error', 'if (failure) throw failure;', ''],
+  ]),
+  ...mutationsOf('shared/spend.ts', 'tests/shared/spend.test.ts', [
+    ['an answer’s price counts once', `if not redis.call('SET', price.answer, price.conversation, 'NX',`, `if not redis.call('SET', price.answer, price.conversation,`],
+    ['a person’s day is that of their clocks', `timeZone: timezone, year`, `timeZone: 'UTC', year`],
+    ['an answer that cost nothing leaves its id free', 'if (micros === 0 && usage.inputTokens === 0 && usage.outputTokens === 0) return undefined;', ''],
+    ['what was booked request by request is not counted again', `amounts: { answers: '1' } });`, 'amounts: { usd: `${micros}`, answers: `1` } });'],
+  ]),
+  ...mutationsOf('shared/vm-state.ts', 'tests/sleep/falling-asleep.test.ts', [
+    ['work keeps the worker awake', 'if work then return 0 end', '', decision],
+    ['a job that is due soon keeps the worker awake', 'if due <= soon then work = true end', '', decision],
+    ['a stranded inbox is work', `local stranded = redis.call('LLEN', prefix .. ':inbox:' .. conversation) > 0 and`, 'local stranded = false and', decision],
+    ['an inbox with a turn is that turn’s affair', `and redis.call('EXISTS', prefix .. ':turns:de:' .. conversation) == 0`, '', decision],
+    ['an outbox is work', `or redis.call('LLEN', prefix .. ':outbox:' .. conversation) > 0 then`, 'then', decision],
+    ['who falls asleep has no sign of life', `redis.call('DEL', KEYS[1], KEYS[4])`, '', decision],
+    ['the earliest job that is due decides', 'if not nextDue or due < nextDue then nextDue = due end', 'nextDue = due', decision],
+  ]),
+  ...mutationsOf('shared/dead-letters.ts', 'tests/shared/dead-letters.test.ts', [
+    ['the dead list has a bound', `redis.call('LTRIM', dead, 0, \${mostDead - 1})`, ''],
+    ['the dead list expires', `redis.call('EXPIRE', dead, lifetime)`, '', { test: 'tests/shared/departures.test.ts' }],
+  ]),
+  ...mutationsOf('shared/schedule-runs.ts', 'tests/shared/schedule-runs.test.ts', [
+    ['a day’s runs have a bound', `if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end`, ''],
+    ['a run that is worked twice counts once', `if redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 1 then return 1 end`, ''],
+    ['a choice that was made stays', 'redis.hsetnx(', 'redis.hset('],
+  ]),
+  ...mutationsOf('shared/schedules.ts', 'tests/worker/schedules.test.ts', [
+    ['fence of a new schedule', `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end`, ''],
+    ['a person sees their own schedules only', 'schedule.conversation === conversation', 'true'],
+  ]),
+  ...mutationsOf('shared/person-address.ts', 'tests/shared/person-address.test.ts', [
+    ['only WhatsApp’s addresses are people', 'return isOnWhatsapp(address) && (', 'return ('],
+    ['a user id has the form of one', '(?:ENT\\.)?[A-Za-z0-9]{1,128}$/', '.*$/'],
+    ['a log shows no whole number', ': maskNumber(plain)', ': plain'],
+  ]),
+  ...mutationsOf('shared/number-spelling.ts', 'tests/shared/number-spelling.test.ts', [
+    ['a Brazilian landline has one spelling', '9([6-9]\\d{7})$/, short', '9(\\d{8})$/, short'],
+    ['a Mexican number of two spellings is one', 'number.replace(double.long, \'$1$2\') : number;', 'number : number;'],
+    ['a near number differs by one digit', 'long.length === short.length + 1 &&', ''],
+  ]),
+  ...mutationsOf('shared/cut.ts', 'tests/shared/cut-line.test.ts', [
+    ['no half of an emoji', 'new Intl.Segmenter().segment(line)', '[...line].map((segment) => ({ segment }))'],
+    ['a cut text fits', 'length - 1) break;', 'length) break;'],
+    ['half an emoji from outside is made whole', 'text.toWellFormed()', 'text'],
+  ]),
+];

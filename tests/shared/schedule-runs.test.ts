@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import { keys } from '../../shared/keys.ts';
+import { createScheduleRuns } from '../../shared/schedule-runs.ts';
+import { withRedis } from '../support/redis.ts';
+
+const conversation = '+15551230001';
+const day = '2026-01-31';
+
+test('a day has so many runs of a kind, one that is worked twice counts once, and the count goes by itself', async () => {
+  await withRedis(async (redis) => {
+    const runs = createScheduleRuns(redis);
+    const admit = (tick: string, kind: 'repeating' | 'once' = 'repeating'): Promise<boolean> => runs.admit(conversation, day, kind, tick, 2);
+    expect([await admit('1'), await admit('1'), await admit('2'), await admit('3'), await admit('1')]).toEqual([true, true, true, false, true]);
+    expect(await admit('3', 'once')).toBe(true);
+    expect(await redis.ttl(keys.scheduleRuns(conversation, day, 'repeating'))).toBe(3 * 24 * 3600);
+  });
+});
+
+test('a person is asked once, and what they have chosen stays', async () => {
+  await withRedis(async (redis) => {
+    const runs = createScheduleRuns(redis);
+    expect(await runs.choice(conversation, 1)).toBeUndefined();
+    await runs.noteAsked(conversation, 1);
+    expect(await runs.choice(conversation, 1)).toBe('asked');
+    await redis.hset(keys.scheduleChoices(conversation), '1', 'kept');
+    await runs.noteAsked(conversation, 1);
+    expect(await runs.choice(conversation, 1)).toBe('kept');
+  });
+});
