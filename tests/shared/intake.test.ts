@@ -166,6 +166,14 @@ test('a message that comes late goes before what was said after it and has not b
   });
 });
 
+test('a message that comes late stays behind what was said before it or at the same time', async () => {
+  await withIntake(async ({ redis, accept }) => {
+    const at = (second: number, text: string): Message => message({ at: `2026-11-29T12:00:0${second}.000Z`, text });
+    for (const entry of [at(1, 'a'), at(2, 'b'), at(4, 'd'), at(2, 'c')]) await accept(entry);
+    expect((await redis.lrange(keys.inbox(phone), 0, -1)).map((raw) => JSON.parse(raw).text)).toEqual(['a', 'b', 'c', 'd']);
+  });
+});
+
 test('a duplicate whose message is at work without a turn adds the turn', async () => {
   await withIntake(async ({ redis, accept }) => {
     const entry = message();

@@ -1,30 +1,31 @@
 import { mutationsOf } from '../mutation.ts';
 
+const states = { test: 'tests/shared/ledger-states.test.ts' };
 const [ledger, delivery, departures] = ['tests/shared/ledger.test.ts', 'tests/worker/deliveries.test.ts', 'tests/shared/departures.test.ts'];
 
 /** Replies on their way out. */
 export const sending = [
   ...mutationsOf('shared/ledger.ts', ledger, [
     ['fence of an attempt', `if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end`, ''],
-    ['a reply that a callback has settled is not begun again', `and (status ~= 'posting' or redis.call('HEXISTS', KEYS[2], 'sid') == 1) then`, `and status ~= 'posting' then`],
-    ['a settled reply leaves the outbox', `redis.call('LREM', KEYS[3], 1, ARGV[3])`, ''],
+    ['a reply that a callback has settled is not begun again', `and (status ~= 'posting' or redis.call('HEXISTS', KEYS[2], 'sid') == 1) then`, `and status ~= 'posting' then`, states],
+    ['a settled reply leaves the outbox', `redis.call('LREM', KEYS[3], 1, ARGV[3])`, '', states],
     ['the number of an attempt that succeeded', `and redis.call('HGET', KEYS[1], 'attempts') == ARGV[4] then`, 'then'],
     ['the number of an attempt that failed', `or (redis.call('HGET', KEYS[1], 'attempts') or '0') ~= ARGV[5] then return 'superseded'`, `then return 'superseded'`],
-    ['a refusal of a reply that is delivered changes nothing', `if (status ~= 'posting' and status ~= 'waiting') or`, 'if'],
+    ['a refusal of a reply that is delivered changes nothing', `if (status ~= 'posting' and status ~= 'waiting') or`, 'if', states],
     ['a failure that is told again leads to the same', `if ARGV[3] == 'failed' and redis.call('HGET', KEYS[1], 'failedSid') == ARGV[2] then`, 'if false then'],
-    ['a callback of an earlier attempt changes nothing', `if known or status ~= 'posting' then return 'stale' end`, ''],
-    ['a failure after the delivery changes nothing', `if rank[status] >= 3 then return 'stale' end`, ''],
-    ['a state never goes back', `if rank[ARGV[3]] <= rank[status] then return 'stale' end`, ''],
+    ['a callback of an earlier attempt changes nothing', `if known or status ~= 'posting' then return 'stale' end`, '', states],
+    ['a failure after the delivery changes nothing', `if rank[status] >= 3 then return 'stale' end`, '', states],
+    ['a state never goes back', `if rank[ARGV[3]] <= rank[status] then return 'stale' end`, '', states],
     ['a question goes out as text once', `redis.call('HSETNX', reply, 'asText', '1') == 1 then`, `redis.call('HSET', reply, 'asText', '1') then`],
     ['only a question goes out as text', `if action == 'as-text' and redis.call('HEXISTS', reply, 'choices') == 1 and`, `if action == 'as-text' and`],
-    ['what is sent once more is sent once more only', `tonumber(redis.call('HGET', reply, 'repeats') or '0') < 1`, 'true'],
-    ['the pause before a repeat doubles', 'math.min(2 ^ (repeats - 1), 60)', '1'],
-    ['the pause before a repeat is a minute at most', 'math.min(2 ^ (repeats - 1), 60)', '2 ^ (repeats - 1)'],
-    ['a notice is not repeated', 'if again and not notice then', 'if again then'],
-    ['a notice is not parked', `if action == 'park' and not notice then`, `if action == 'park' then`],
-    ['a notice is entered once', `if redis.call('HSETNX', KEYS[1], 'id', ARGV[2]) == 0 then return 0 end`, `redis.call('HSETNX', KEYS[1], 'id', ARGV[2])`],
-    ['a reply is parked once', `redis.call('LREM', parked, 1, id)`, ''],
-    ['time parked does not count as waiting for Twilio', `'status', 'waiting', 'at', ARGV[2])`, `'status', 'waiting')`],
+    ['what is sent once more is sent once more only', `tonumber(redis.call('HGET', reply, 'repeats') or '0') < 1`, 'true', states],
+    ['the pause before a repeat doubles', 'math.min(2 ^ (repeats - 1), 60)', '1', states],
+    ['the pause before a repeat is a minute at most', 'math.min(2 ^ (repeats - 1), 60)', '2 ^ (repeats - 1)', states],
+    ['a notice is not repeated', 'if again and not notice then', 'if again then', states],
+    ['a notice is not parked', `if action == 'park' and not notice then`, `if action == 'park' then`, states],
+    ['a notice is entered once', `if redis.call('HSETNX', KEYS[1], 'id', ARGV[2]) == 0 then return 0 end`, `redis.call('HSETNX', KEYS[1], 'id', ARGV[2])`, states],
+    ['a reply is parked once', `redis.call('LREM', parked, 1, id)`, '', states],
+    ['time parked does not count as waiting for Twilio', `'status', 'waiting', 'at', ARGV[2])`, `'status', 'waiting')`, states],
   ]),
   ...mutationsOf('shared/delivery.ts', delivery, [
     ['absence from Twilio’s list is not believed at once', 'return age < reconciling.lastMs ? { done: false, waitMs: reconciling.lastMs - age } : undefined;', 'return undefined;'],
