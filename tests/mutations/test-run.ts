@@ -18,8 +18,8 @@ const Report = z.object({
   testResults: z.array(z.object({ message: z.string(), assertionResults: z.array(z.object({ status: z.string(), fullName: z.string(), failureMessages: z.array(z.string()) })) })),
 });
 
-/** What only code that is not code says, in TypeScript and in Lua. */
-const notLoaded = /SyntaxError|Transform failed|ReferenceError|Error compiling script|nonexistent global variable|attempt to (call|index|compare|perform)/;
+/** What only a change that makes no sense leads to, in TypeScript and in Lua. What cannot be parsed or loaded runs no test at all. */
+const makesNoSense = /ReferenceError|Error compiling script|nonexistent global variable|attempt to (call|index|compare|perform)/;
 
 /** Runs one test file in the copy and ends all that it has started. */
 export async function runTest(copy: ProjectCopy, { test, named, limitMs, slowness, searchPath, signal }: TestRun): Promise<TestEnd> {
@@ -69,7 +69,7 @@ function judge(isGreen: boolean, text: string, said: string): { kind: 'green' } 
   const failures = testResults.flatMap(({ assertionResults }) => assertionResults.filter(({ status }) => status === 'failed'));
   const reason = [...failures.flatMap(({ failureMessages }) => failureMessages), ...testResults.map(({ message }) => message)].find((words) => words !== '') ?? said.trim();
   if (isGreen) return numPassedTests > 0 ? { kind: 'green' } : { kind: 'broken', reason: 'no test ran' };
-  if (notLoaded.test(reason)) return { kind: 'broken', reason };
+  if (makesNoSense.test(reason)) return { kind: 'broken', reason };
   const ran = failures.length > 0 || numPassedTests > 0 || testResults.some(({ assertionResults }) => assertionResults.length > 0);
   return ran ? { kind: 'red', reason: `${failures[0]?.fullName ?? ''}: ${reason}` } : { kind: 'broken', reason };
 }

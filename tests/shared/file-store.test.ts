@@ -151,3 +151,15 @@ test('files put at the same time do not exceed the share together', async () => 
     expect(outcomes.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(10);
   });
 });
+
+test('what another has not fetched makes no room, however old it is', async () => {
+  await withRedis(async (redis) => {
+    let now = Date.now();
+    const files = createFileStore(redis, 900, () => now);
+    const theirs = await files.put(new Uint8Array(400), about, other);
+    now += 5 * hour;
+    await expect(files.put(new Uint8Array(334), about, owner)).rejects.toThrow(FileStoreFullError);
+    expect(await files.find(theirs.token)).toEqual(theirs);
+    expect(await files.put(new Uint8Array(333), about, owner)).toMatchObject({ size: 333 });
+  });
+});

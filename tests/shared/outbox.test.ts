@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { FencedError } from '../../shared/inbox.ts';
 import { keys } from '../../shared/keys.ts';
+import { createLedger } from '../../shared/ledger.ts';
 import { createOutbox } from '../../shared/outbox.ts';
 import type { Outbox, Settlement } from '../../shared/outbox.ts';
 import { createDeliveries } from '../../shared/queues.ts';
@@ -82,6 +83,11 @@ test('what is urgent goes before what is not, never before what Twilio is being 
     await outbox.put([reply('u1', { urgent: true })]);
     await outbox.put([reply('u2', { urgent: true })]);
     expect(await waiting()).toEqual(['r1', 'u1', 'u2', 'r2']);
+    // What comes back goes before what was said after it, and behind the urgent.
+    await redis.lrem(keys.outbox(conversation), 1, 'r1');
+    await redis.rpush(keys.parked(conversation), 'r1');
+    await createLedger(redis).unpark(conversation);
+    expect(await waiting()).toEqual(['u1', 'u2', 'r1', 'r2']);
   });
 });
 

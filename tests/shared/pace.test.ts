@@ -60,4 +60,5 @@ test('one number\'s pace does not slow another\'s, and asking costs nothing', as
 test('the sandbox\'s number has the sandbox\'s limit, any other WhatsApp\'s', () => {
   expect(paceFor('+14155238886')).toEqual({ intervalMs: 3000, burst: 1 });
   expect(paceFor('+15550100000')).toEqual({ intervalMs: 6000, burst: 45 });
+  expect(paceFor('+14155238886', { PACE_SECONDS: 0.5, PACE_BURST: 7 })).toEqual({ intervalMs: 500, burst: 7 });
 });

@@ -51,6 +51,14 @@ test('an answer without a price leaves its id to whoever knows the price', async
   });
 });
 
+test('an answer whose requests were booked one by one is counted, and its price is not', async () => {
+  await withRedis(async (redis) => {
+    const spend = createSpend(redis);
+    expect(await spend.record({ ...entry, usage: { ...usage, isBooked: true } })).toBe(true);
+    expect((await spend.read(entry.day)).today.get(me)).toEqual({ costUsd: 0, inputTokens: 0, outputTokens: 0, answers: 1 });
+  });
+});
+
 test('sums are kept for 400 days, and whole numbers in Redis', async () => {
   await withRedis(async (redis) => {
     await createSpend(redis).record(entry);

@@ -1,7 +1,8 @@
 import type { Mutation } from '../mutation.ts';
+import { relay } from './relay.ts';
 import { boxes } from './shared-boxes.ts';
 import { keeping } from './shared-keeping.ts';
 import { sending } from './shared-sending.ts';
 
 /** Every guard of the core whose removal a test must notice. */
-export const mutations: readonly Mutation[] = [...boxes, ...sending, ...keeping];
+export const mutations: readonly Mutation[] = [...relay, ...boxes, ...sending, ...keeping];

@@ -2,6 +2,7 @@ import { mutationsOf } from '../mutation.ts';
 
 const [pages, files, sweep, queues] = ['tests/shared/page-store.test.ts', 'tests/shared/file-store.test.ts', 'tests/shared/sweep.test.ts', 'tests/shared/queues.test.ts'];
 
+const added = { test: 'tests/shared/run-and-add.test.ts' };
 /** The tests of falling asleep that need no process. */
 const decision = { named: 'the decision' };
 
@@ -29,7 +30,7 @@ export const keeping = [
     ['another’s file that was not fetched is not dropped', 'or (isOwn and 3)', 'or 3'],
     ['a file that was fetched goes first', 'local class = isFetched and (isOwn and 1 or 2)', 'local class = not isFetched and (isOwn and 1 or 2)'],
     ['an expired file makes room', `      drop(token)\n      sizes[token] = nil`, ''],
-    ['a file is there when it is there whole', `if (!piece) throw new Error`, `if (!piece) return;\n        if (false) throw new Error`],
+    ['a file is there when it is there whole', `if (!piece) throw new Error`, `if (!piece) return;\n        if (false) throw new Error`, { test: 'tests/relay/media.test.ts', named: 'a piece is gone' }],
     ['what is dropped leaves no pieces', `do redis.call('DEL', ARGV[8] .. token .. ':' .. index) end`, 'do end'],
   ]),
   ...mutationsOf('shared/sweep.ts', sweep, [
@@ -41,8 +42,8 @@ export const keeping = [
   ]),
   ...mutationsOf('shared/queues.ts', queues, [
     ['one turn of a conversation runs and one waits', 'keepLastIfActive: true', 'keepLastIfActive: false', { test: 'tests/shared/intake.test.ts' }],
-    ['a job is added although BullMQ’s half failed', `wantsJob(reply) ? await add(conversation, id) : ''`, `''`],
-    ['a transaction that was given up is an error', 'if (failure) throw failure;', ''],
+    ['a job is added although BullMQ’s half failed', `wantsJob(reply) ? await add(conversation, id) : ''`, `''`, added],
+    ['a transaction that was given up is an error', 'if (failure) throw failure;', '', added],
   ]),
   ...mutationsOf('shared/spend.ts', 'tests/shared/spend.test.ts', [
     ['an answer’s price counts once', `if not redis.call('SET', price.answer, price.conversation, 'NX',`, `if not redis.call('SET', price.answer, price.conversation,`],

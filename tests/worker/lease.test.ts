@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import { keys, prefix } from '../../shared/keys.ts';
+import { createLog } from '../../shared/log.ts';
+import type { Redis } from '../../shared/redis.ts';
+import { countBoot, createLease } from '../../worker/lease.ts';
+import type { Lease } from '../../worker/lease.ts';
+import { withRedis } from '../support/redis.ts';
+
+const log = createLog('test', 'silent');
+const times = { renewMs: 3600_000, holdMs: 60_000 };
+
+type Boot = Lease & { boot: number; freed: string[]; isFenced: () => boolean };
+
+/** The next boot of a worker, with the queues whose jobs it took back. */
+async function boot(redis: Redis, worker: string, running: string[] = []): Promise<Boot> {
+  const number = await countBoot(redis, worker);
+  const freed: string[] = [];
+  let fenced = false;
+  const lease = createLease({ redis, worker, boot: number, times, running: () => running, recover: async (queue) => void freed.push(queue), onFenced: () => (fenced = true), log });
+  return { ...lease, boot: number, freed, isFenced: () => fenced };
+}
+
+const takeJob = async (redis: Redis, id: string, owner: string, processedOn = Date.now()): Promise<void> => {
+  await redis.rpush(keys.active('turns'), id);
+  await redis.hset(keys.job('turns', id), 'pb', owner, 'processedOn', processedOn);
+  await redis.set(keys.jobLock('turns', id), 'token');
+};
+const stalled = (redis: Redis): Promise<string[]> => redis.smembers(`${prefix}:turns:stalled`);
+
+test('an old boot that ends after the new one has begun takes neither its lease nor its sign of life, and says nothing', async () => {
+  await withRedis(async (redis) => {
+    const listener = redis.duplicate();
+    const said: string[] = [];
+    listener.on('message', (_channel, text: string) => said.push(text));
+    await listener.subscribe(keys.control);
+    const first = await boot(redis, 'vm');
+    await first.renew();
+    const second = await boot(redis, 'vm');
+    await second.renew();
+    await first.stop();
+    expect(await redis.get(keys.heartbeat)).toBe('vm#2');
+    expect(await redis.get(keys.lease('vm'))).toBe('2');
+    await second.stop();
+    expect(await redis.exists(keys.heartbeat, keys.lease('vm'))).toBe(0);
+    await redis.publish(keys.control, 'done');
+    while (!said.includes('done')) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(said.map((text) => /"kind":"(\w+)"/.exec(text)?.[1]).filter(Boolean)).toEqual(['awake', 'awake', 'asleep']);
+    listener.disconnect();
+  });
+});
+
+test('an old boot is fenced off by the next one, and renews nothing', async () => {
+  await withRedis(async (redis) => {
+    const first = await boot(redis, 'vm');
+    await first.renew();
+    await boot(redis, 'vm');
+    await redis.del(keys.heartbeat);
+    await first.renew();
+    expect(first.isFenced()).toBe(true);
+    expect(await redis.exists(keys.heartbeat)).toBe(0);
+    await first.stop();
+    expect(await redis.get(keys.lease('vm'))).toBe('1');
+  });
+});
+
+test('the jobs of an earlier boot and of a worker without a lease are taken back; those of a living one and one’s own are not', async () => {
+  await withRedis(async (redis) => {
+    const other = await boot(redis, 'other');
+    await other.renew();
+    await boot(redis, 'vm');
+    const own = await boot(redis, 'vm', ['turns:own']);
+    for (const [id, owner] of [['earlier', 'vm#1'], ['living', 'other#1'], ['gone', 'third#4'], ['own', 'vm#2'], ['on its way', 'vm#2']] as const) await takeJob(redis, id, owner);
+    await takeJob(redis, 'never arrived', 'vm#2', Date.now() - 60_000);
+    await own.renew();
+    expect((await stalled(redis)).toSorted()).toEqual(['earlier', 'gone', 'never arrived']);
+    expect(own.freed).toEqual(['turns']);
+    expect(await redis.exists(keys.jobLock('turns', 'earlier'))).toBe(0);
+    expect(await redis.exists(keys.jobLock('turns', 'own'))).toBe(1);
+  });
+});
+
+test('jobs that wait get the marker that wakes BullMQ, should a connection have swallowed it', async () => {
+  await withRedis(async (redis) => {
+    const own = await boot(redis, 'vm');
+    await own.renew();
+    const marker = `${prefix}:turns:marker`;
+    await redis.del(marker);
+    await own.renew();
+    expect(await redis.exists(marker)).toBe(0);
+    await redis.rpush(`${prefix}:turns:wait`, 'x');
+    await own.renew();
+    expect(await redis.exists(marker)).toBe(1);
+  });
+});
