@@ -34,6 +34,7 @@ test.each<[string, (redis: Redis) => Promise<unknown>, boolean]>([
   ['a job that is due later', (redis) => redis.zadd(`${prefix}:schedules:delayed`, score(soon + 1), 'x'), true],
   ['an unsent reply', (redis) => redis.multi().sadd(keys.conversations, phone).rpush(keys.outbox(phone), 'x').exec(), false],
   ['a message without a turn', (redis) => redis.multi().sadd(keys.conversations, phone).rpush(keys.inbox(phone), '{}').exec(), false],
+  ['a message whose turn is put off', (redis) => redis.multi().sadd(keys.conversations, phone).rpush(keys.inbox(phone), '{}').set(keys.deduplication('turns', phone), 'x').exec(), true],
   ['a parked reply', (redis) => redis.multi().sadd(keys.conversations, phone).rpush(keys.parked(phone), 'x').exec(), true],
 ])('with %s the decision is one step', async (_what, prepare, isAsleep) => {
   await withRedis(async (redis) => {
@@ -51,7 +52,8 @@ type Alive = { lives(): boolean; stop(): Promise<void> };
 
 test('the decision tells when the next job is due, and what is due is work', async () => {
   await withRedis(async (redis) => {
-    await redis.zadd(`${prefix}:schedules:delayed`, score(soon + 1), 'x');
+    await redis.zadd(`${prefix}:turns:delayed`, score(soon + 1), 'x');
+    await redis.zadd(`${prefix}:schedules:delayed`, score(soon + 5), 'x');
     const vm = createVmState(redis);
     expect(await vm.fallAsleep('vm', now, 60_000)).toBe(true);
     expect(await redis.hget(keys.vm, 'nextDue')).toBe(String(soon + 1));

@@ -3,6 +3,8 @@ import { relay } from './relay.ts';
 import { boxes } from './shared-boxes.ts';
 import { keeping } from './shared-keeping.ts';
 import { sending } from './shared-sending.ts';
+import { agent } from './worker-agent.ts';
+import { turns } from './worker-turns.ts';
 
 /** Every guard of the core whose removal a test must notice. */
-export const mutations: readonly Mutation[] = [...relay, ...boxes, ...sending, ...keeping];
+export const mutations: readonly Mutation[] = [...relay, ...boxes, ...sending, ...keeping, ...turns, ...agent];
