@@ -113,7 +113,7 @@ export const relay = [
   ...mutationsOf('relay/media.ts', 'tests/relay/media.test.ts', [
     ['a file of Claude’s does not run as a page of ours', `response.setHeader('Content-Security-Policy',`, `response.setHeader('X-Nothing',`, { named: 'cannot break out' }],
     ['a name cannot break out of its header', 'file.name.replaceAll(/[^\\w.-]+/g, \'-\')', 'file.name', { named: 'cannot break out' }],
-    ['a token has the form of one', '/^[\\w-]{16,64}$/.test(token) ? await files.find(token)', 'true ? await files.find(token)', { named: 'malformed', why: 'a key of that name does not exist either; this spares the look at Redis' }],
+    ['a token has the form of one', '/^[\\w-]{16,64}$/.test(token) ? await files.find(token)', 'true ? await files.find(token)', { named: 'malformed' }],
     ['a look at the headers is no fetch', `    if (request.method === 'HEAD') {\n      response.end();\n      return;\n    }`, '', { named: 'noted as fetched' }],
   ]),
   ...mutationsOf('relay/page/pages.ts', 'tests/relay/pages.test.ts', [
