@@ -76,6 +76,14 @@ test('what is given up is kept byte by byte, each message once; what cannot be r
   });
 });
 
+test('answered messages far behind others leave the inbox, too', async () => {
+  await withOutbox(async ({ redis, outbox, inbox }) => {
+    await redis.rpush(keys.inbox(conversation), ...Array.from({ length: 120 }, (_, index) => entryOf(`m${index}`)));
+    expect(await outbox.put([reply('r1')], fence, settle(['a', 'm60', 'm119']))).toEqual({ added: 1, left: 119 });
+    expect((await inbox()).filter((entry) => ['a', 'm60', 'm119'].includes(JSON.parse(entry).id))).toEqual([]);
+  });
+});
+
 test('what is urgent goes before what is not, never before what Twilio is being asked for, and stays before what comes back', async () => {
   await withOutbox(async ({ redis, outbox, waiting }) => {
     await outbox.put([reply('r1'), reply('r2')]);

@@ -148,13 +148,12 @@ test('forty requests against a budget of half a dollar: what goes beyond it is r
           // Somebody else's day is another, and so is another turn.
           expect((await bench.ask(bench.session(bob, 't2'))).status).toBe(200);
           expect((await bench.ask(bench.session(ann, 't3'))).status).toBe(limits.day === undefined ? 200 : 402);
+          // What was granted on another day is no part of this one, and what this task was granted is no part of the day.
+          await redis.hset(keys.conversation(ann), 'granted', '2026-01-01 1');
+          if (limits.turn === undefined) await bench.spend.grantTurn('t1', 1);
+          expect((await bench.ask(session)).status).toBe(402);
           if (limits.day === undefined) await bench.spend.grantTurn('t1', 1);
-          else {
-            // What was granted on another day is no part of this one.
-            await redis.hset(keys.conversation(ann), 'granted', '2026-01-01 1');
-            expect((await bench.ask(session)).status).toBe(402);
-            await redis.hset(keys.conversation(ann), 'granted', `${day} 1`);
-          }
+          else await redis.hset(keys.conversation(ann), 'granted', `${day} 1`);
           expect((await bench.ask(session)).status).toBe(200);
         }, { limits });
       });

@@ -2,6 +2,8 @@ import { mutationsOf } from '../mutation.ts';
 
 const [intake, inbox, outbox, conversation] = ['tests/shared/intake.test.ts', 'tests/shared/inbox.test.ts', 'tests/shared/outbox.test.ts', 'tests/shared/conversation.test.ts'];
 
+const removed = { test: 'tests/shared/removed-person.test.ts' };
+
 /** Messages on their way in, and replies on their way into the outbox. */
 export const boxes = [
   ...mutationsOf('shared/intake.ts', intake, [
@@ -20,6 +22,8 @@ export const boxes = [
     ['what a known address proves leads to its conversation', 'if known and known ~= ARGV[2] then return known end', ''],
     ['answers go to the address that wrote last', 'if since and since <= ARGV[3] or', 'if since or'],
     ['what a message proves of its sender is kept', `for _, alias in ipairs(sender.proven) do redis.call('HSET', KEYS[7], alias, ARGV[2]) end`, ''],
+    ['who may not write is not taken in', 'if not since or sender and', 'if sender and', removed],
+    ['what was written before its writer was allowed is not taken in', 'and sender.missed and ARGV[3] < since then', 'and false then', removed],
     ['a message’s claim expires', `redis.call('EXPIRE', KEYS[1], ARGV[1])`, '', { test: 'tests/shared/retention.test.ts' }],
   ]),
   ...mutationsOf('shared/inbox.ts', inbox, [
@@ -41,7 +45,9 @@ export const boxes = [
     ['fence of an answer', `if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end`, ''],
     ['a reply is put once', `if redis.call('HSETNX', key, 'id', reply.id) == 1 then`, `redis.call('HSETNX', key, 'id', reply.id) if true then`],
     ['an answered message leaves the inbox', `redis.call('LREM', KEYS[4], 1, raw)`, ''],
-    ['only answered messages leave the inbox', 'if id and settled[id] then', 'if id then'],
+    ['only answered messages leave the inbox', 'if id and settled[id] and redis', 'if id and redis'],
+    ['answered messages behind others leave the inbox', 'if #entries < 50 then break end', 'break'],
+    ['who may not write any more is not answered', `if ARGV[1] ~= '' and not allowedSince(KEYS[8], ARGV[4]) then return 'not allowed' end`, '', removed],
     ['what was given up is kept', 'if #kept > 0 then keep(kept) end', ''],
     ['what was given up is kept once', 'if not known[raw] then', 'if true then'],
     ['an expired claim of an answered message is not renewed', `if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', ARGV[8]) end`, `redis.call('HSET', key, 'state', ARGV[8])`],

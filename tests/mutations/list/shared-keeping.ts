@@ -54,9 +54,9 @@ export const keeping = [
   ...mutationsOf('shared/vm-state.ts', 'tests/sleep/falling-asleep.test.ts', [
     ['work keeps the worker awake', 'if work then return 0 end', '', decision],
     ['a job that is due soon keeps the worker awake', 'if due <= soon then work = true end', '', decision],
-    ['a stranded inbox is work', `local stranded = redis.call('LLEN', prefix .. ':inbox:' .. conversation) > 0 and`, 'local stranded = false and', decision],
+    ['a stranded inbox is work', `local waits = redis.call('LLEN', prefix .. ':inbox:' .. conversation) > 0`, 'local waits = false', decision],
     ['an inbox with a turn is that turn’s affair', `and redis.call('EXISTS', prefix .. ':turns:de:' .. conversation) == 0`, '', decision],
-    ['an outbox is work', `or redis.call('LLEN', prefix .. ':outbox:' .. conversation) > 0 then`, 'then', decision],
+    ['an outbox is work', `local sends = redis.call('LLEN', prefix .. ':outbox:' .. conversation) > 0`, 'local sends = false', decision],
     ['who falls asleep has no sign of life', `redis.call('DEL', KEYS[1], KEYS[4])`, '', decision],
     ['the earliest job that is due decides', 'if not nextDue or due < nextDue then nextDue = due end', 'nextDue = due', decision],
   ]),
