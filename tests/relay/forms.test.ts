@@ -1,5 +1,8 @@
+import type { IncomingMessage } from 'node:http';
+import { PassThrough } from 'node:stream';
 import { array, assert, asyncProperty, constantFrom, dictionary, oneof, record, string, webUrl } from 'fast-check';
 import { expect, test } from 'vitest';
+import { createBodies } from '../../relay/form.ts';
 import { keys } from '../../shared/keys.ts';
 import { Message } from '../../shared/message.ts';
 import { phone } from '../support/pipeline.ts';
@@ -70,4 +73,17 @@ test('of a thousand forged ones none is taken, whatever they sign with', async (
     );
     expect((await redis.keys('*')).toSorted()).toEqual(before);
   });
+});
+
+test('a form that breaks off is given up, and its memory with it', async () => {
+  const bodies = createBodies(64 * 1024);
+  for (let time = 0; time < 3; time += 1) {
+    const stream = new PassThrough();
+    const request = Object.assign(stream, { headers: { 'content-type': 'application/x-www-form-urlencoded' } }) as unknown as IncomingMessage;
+    const reading = bodies.read(request, { keep: true });
+    stream.write(Buffer.alloc(20_000, 'a'));
+    await new Promise((resolve) => setImmediate(resolve));
+    stream.destroy();
+    await expect(reading).rejects.toMatchObject({ status: 400 });
+  }
 });

@@ -15,7 +15,7 @@ export const relay = [
     ['413: a form of unknown length has a bound', `if (size > formLimit) return reading.fail(new BadRequest(413, 'form too large'));`, '', { test: webhooks, named: 'unknown length' }],
     ['413: a form has two hundred parameters at most', `if (separators >= mostParameters) return reading.fail(new BadRequest(413, 'too many parameters'));`, '', lateForm],
     ['a semicolon separates parameters, too', 'if (byte === ampersand || byte === semicolon)', 'if (byte === ampersand)', lateForm],
-    ['a form that breaks off is not taken', `request.on('close', () => reading.fail(`, `request.on('closed', () => reading.fail(`, { test: 'tests/relay/malformed.test.ts', named: 'breaks off' }],
+    ['a form that breaks off is not taken', `request.on('close', () => reading.fail(`, `request.on('closed', () => reading.fail(`, { test: 'tests/relay/forms.test.ts', named: 'breaks off' }],
     ['all bodies together have a bound', `oldest.fail(new BadRequest(503, 'no room for a form that takes so long'));`, 'void oldest;', { named: 'all bodies together' }],
     ['what is not signed is not kept', 'if (keep) append(reading, chunk);', 'append(reading, chunk);', { why: 'without it the bytes are dropped at the end of the request instead of at once' }],
   ]),

@@ -3,7 +3,7 @@ import { mutationsOf } from '../mutation.ts';
 const [lease, asked, budget, sleep] = ['tests/worker/lease.test.ts', 'tests/worker/asked-questions.test.ts', 'tests/worker/budget.test.ts', 'tests/worker/sleep.test.ts'];
 const [answers, poison, claims] = ['tests/worker/question-answers.test.ts', 'tests/worker/poison.test.ts', 'tests/worker/live-claims.test.ts'];
 const counted = { test: 'tests/worker/attempts.test.ts' };
-const [deploys, fails] = [{ named: 'three deploys' }, { named: 'what fails before' }];
+const [deploys, ended] = [{ named: 'three deploys' }, { test: 'tests/worker/turn-ending.test.ts' }];
 
 /** Who works, what a turn may do, and what ends it. */
 export const turns = [
@@ -19,17 +19,17 @@ export const turns = [
     ['a swallowed marker is set again', `or (waits and redis.call('EXISTS', base .. 'marker') == 0) then`, 'then'],
   ]),
   ...mutationsOf('worker/attempts.ts', poison, [
-    ['three attempts, and no more', 'export const mostAttempts = 3;', 'export const mostAttempts = 4;', fails],
+    ['three attempts, and no more', 'export const mostAttempts = 3;', 'export const mostAttempts = 4;', ended],
     ['an attempt counts', 'const attempts = before(id) + 1;', 'const attempts = before(id);', counted],
     ['an attempt that was ended from outside is given back', 'const counts = new Map([...begun.keys()].map((id) => [id, before(id)]));', 'const counts = new Map([...begun.keys()].map((id) => [id, before(id) + 1]));', counted],
     ['what the version before has counted counts on', 'return Math.max(inRedis, inJob.get(id) ?? 0);', 'return inRedis;', counted],
   ]),
   ...mutationsOf('worker/turn-ending.ts', poison, [
     ['a deploy is no attempt', `    await attempts.giveBack();\n    return await handBack`, '    return await handBack', deploys],
-    ['what ended its worker too often is given up', 'attempts.before(id) >= mostAttempts;', 'false;', fails],
+    ['what ended its worker too often is given up', 'attempts.before(id) >= mostAttempts;', 'false;', ended],
     ['waiting for a usage limit is no attempt', 'await attempts.giveBack(waits + 1);', '', deploys],
     ['a stop takes back what was said beside it', 'await outbox.withdraw(fence, conversation, turn)', '0', { test: 'tests/worker/send-limits.test.ts', named: 'a stop takes back' }],
-    ['a stop leaves what was said after it', 'waiting.slice(0, waiting.findIndex(({ id }) => id === by.id))', 'waiting', { test: 'tests/worker/stop.test.ts', named: 'takes back what was said before' }],
+    ['a stop leaves what was said after it', 'waiting.slice(0, waiting.findIndex(({ id }) => id === by.id))', 'waiting', ended],
   ]),
   ...mutationsOf('worker/live-claims.ts', claims, [
     ['a session has one process', `if worker and redis.call('GET', ARGV[2] .. ':lease:' .. worker) == boot then`, 'if false then'],
@@ -39,7 +39,7 @@ export const turns = [
   ]),
   ...mutationsOf('worker/stop-request.ts', answers, [
     ['only a person says stop', 'return isFromPerson(message) && /', 'return /'],
-    ['a stop is the word alone', '/^\\/?stop[.!]?$/i', '/^\\/?stop/i', { test: 'tests/worker/agent-parts.test.ts' }],
+    ['a stop is the word alone', '/^\\/?stop[.!]?$/i', '/^\\/?stop/i', ended],
   ]),
   ...mutationsOf('worker/places.ts', 'tests/worker/waiting-line.test.ts', [
     ['so many turns work at once', 'while (holders.size < max) {', 'while (true) {', { named: 'with one place' }],

@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import type { Message } from '../../shared/message.ts';
+import type { Settlement } from '../../shared/outbox.ts';
+import type { NewReply } from '../../shared/reply.ts';
+import { createLog } from '../../shared/log.ts';
+import { isStop } from '../../worker/stop-request.ts';
+import type { TurnContext } from '../../worker/turn-context.ts';
+import { giveUpExhausted, settleStopped } from '../../worker/turn-ending.ts';
+import type { EndingParts, TurnStand } from '../../worker/turn-ending.ts';
+
+const conversation = '+15551230001';
+const message = (id: string): Message => ({ id, conversation, at: '2026-01-31T12:00:00.000Z', text: `text of ${id}`, media: [], human: true });
+
+type Put = { replies: NewReply[]; settlement: Settlement | undefined };
+
+/** A turn with these messages in its inbox, of which some were begun with so often. */
+function bench(waiting: string[], before: Record<string, number> = {}, taken: string[] = [], answerers: string[] = []) {
+  const puts: Put[] = [];
+  const parts = {
+    inbox: { read: async () => waiting.map(message) },
+    conversations: { read: async () => ({}) },
+    outbox: { put: async (replies: NewReply[], _fence: unknown, settlement?: Settlement) => void puts.push({ replies, settlement }), withdraw: async () => 0 },
+  } as unknown as EndingParts;
+  const context = {
+    job: { data: { conversation }, progress: 'reading the log', attemptsStarted: 1 }, turn: 'turn', conversation, fence: { lock: 'lock', token: 'mine' }, log: createLog('test', 'silent'),
+  } as unknown as TurnContext;
+  const stand = { attempts: { before: (id: string) => before[id] ?? 0, taken: () => new Set(taken), take: async () => undefined }, answerers } as unknown as TurnStand;
+  return { parts, context, stand, puts };
+}
+
+test('at the fourth pick-up a message is given up before it is looked at, and only that one', async () => {
+  const { parts, context, stand, puts } = bench([], { a: 3, b: 2 });
+  const left = await giveUpExhausted(parts, context, ['a', 'b', 'c'].map(message), stand);
+  expect(left.map(({ id }) => id)).toEqual(['b', 'c']);
+  expect(puts).toMatchObject([{ replies: [{ text: expect.stringContaining('retry') }], settlement: { ids: ['a'], kept: ['a'], state: 'failed' } }]);
+  const none = bench([], { a: 2 });
+  expect(await giveUpExhausted(none.parts, none.context, [message('a')], none.stand)).toHaveLength(1);
+  expect(none.puts).toEqual([]);
+});
+
+test('what answered a question goes with the work that asked it, and not before', async () => {
+  const gone = bench([], { a: 3 }, [], ['answer']);
+  expect(await giveUpExhausted(gone.parts, gone.context, ['a', 'answer'].map(message), gone.stand)).toEqual([]);
+  expect(gone.puts[0]?.settlement).toMatchObject({ ids: ['a', 'answer'], kept: ['a'] });
+  const needed = bench([], { a: 3, b: 1 }, [], ['answer']);
+  expect((await giveUpExhausted(needed.parts, needed.context, ['a', 'b', 'answer'].map(message), needed.stand)).map(({ id }) => id)).toEqual(['b', 'answer']);
+});
+
+test('a stop takes what was said before it and what is at work, and leaves what was said after it', async () => {
+  const { parts, context, stand, puts } = bench(['a', 'b', 'stop', 'c', 'd'], {}, ['a', 'd']);
+  await settleStopped(parts, context, message('stop'), stand);
+  expect(puts[0]?.settlement).toMatchObject({ ids: ['a', 'b', 'stop', 'd'], state: 'answered' });
+  expect(puts[0]?.replies[0]?.text).toContain('text of b');
+  expect(puts[0]?.replies[0]?.text).not.toMatch(/text of [acd]/);
+});
+
+test('a stop is that word alone, of a person', () => {
+  const said = (text: string): Message => ({ ...message('a'), text });
+  expect(['stop', 'Stop.', ' /STOP! '].map((text) => isStop(said(text)))).toEqual([true, true, true]);
+  expect(['stop it', 'non-stop', 'stop the server, please', 'stopp', '//stop'].filter((text) => isStop(said(text)))).toEqual([]);
+  expect(isStop({ ...said('stop'), human: false })).toBe(false);
+});
