@@ -16,9 +16,10 @@ type Verdict = { fate: Fate; words: string; reason: string };
 
 export type MutationsOptions = { root: string; mutations: Numbered[]; isVerbose: boolean; searchPath: string; say: (line: string) => void; signal: AbortSignal };
 
-/** How long an unmutated test file may take (ms). A mutated one may take four times as long as it took unmutated, and ten seconds. */
+/** How long an unmutated test file may take (ms, on a machine of the usual speed). A mutated one may take three times as long as it took unmutated, and so much more. */
 const longest = 180_000;
-const timeFor = (unmutatedMs: number): number => unmutatedMs * 4 + 10_000;
+const times = 3;
+const more = 5000;
 
 /** Tries the mutations, one at a time, in a copy of the project. Ends early, with what it knows, when the signal aborts. */
 export async function runMutations({ root, mutations, isVerbose, searchPath, say, signal }: MutationsOptions): Promise<Record<Fate, number>> {
@@ -26,11 +27,11 @@ export async function runMutations({ root, mutations, isVerbose, searchPath, say
   const slowness = await measureSlowness();
   const copy = await copyProject(root);
   const unmutated = new Map<string, TestEnd>();
-  const run = ({ test, named }: Mutation, limitMs: number): Promise<TestEnd> => runTest(copy, { test, named, limitMs: limitMs * slowness, slowness, searchPath, signal });
+  const run = ({ test, named }: Mutation, limitMs: number): Promise<TestEnd> => runTest(copy, { test, named, limitMs, slowness, searchPath, signal });
 
   const runUnmutated = async (mutation: Mutation): Promise<TestEnd> => {
     const name = `${mutation.test} ${mutation.named}`;
-    const end = unmutated.get(name) ?? (await run(mutation, longest));
+    const end = unmutated.get(name) ?? (await run(mutation, longest * slowness));
     unmutated.set(name, end);
     return end;
   };
@@ -40,7 +41,7 @@ export async function runMutations({ root, mutations, isVerbose, searchPath, say
     const { original, mutated } = mutate(copy.root, mutation);
     await writeFile(path.join(copy.root, mutation.file), mutated);
     try {
-      return judge(mutation, await run(mutation, timeFor(before.ms)));
+      return judge(mutation, await run(mutation, before.ms * times + more * slowness));
     } finally {
       await writeFile(path.join(copy.root, mutation.file), original);
     }
