@@ -72,13 +72,12 @@ export const agent = [
     ['pictures and their types are as many', 'blobs.length === view.types.length &&', '', { named: 'too many pictures|another picture|a huge picture', why: 'the form of the answer allows no more pictures than types, and a blob without a type is no picture' }],
   ]),
   ...mutationsOf('worker/reading/reading-child.ts', files, [
-    ['a file has its time', `const timer = setTimeout(() => end('time'), patienceMs);`, `const timer = setTimeout(() => undefined, patienceMs);`, { named: 'silence' }],
+    ['a file has its time', `const timer = setTimeout(() => end('time'), patienceMs);`, `const timer = setTimeout(() => undefined, patienceMs);`, { named: 'a helper' }],
     ['an answer has a bound', 'if (size <= most) output.push(chunk);', 'if (true) output.push(chunk);', { named: 'flood' }],
     ['the child’s environment holds nothing', '{ cwd: \'/\', env, stdio', '{ cwd: \'/\', env: process.env, stdio', { named: 'none of the worker' }],
-    ['what the child has started ends with it', 'process.kill(-pid, \'SIGKILL\');', 'process.kill(pid, \'SIGKILL\');', { named: 'a helper' }],
   ]),
   ...mutationsOf('worker/reply/chunk.ts', chunks, [
-    ['a message has 1600 characters', 'export const messageLimit = 1600;', 'export const messageLimit = 1601;'],
+    ['a message has 1600 characters', 'export const messageLimit = 1600;', 'export const messageLimit = 1601;', { named: 'a short text' }],
     ['no part is too long', 'findCut(rest, limit - opening.length - closing.length, fence)', 'findCut(rest, limit - closing.length, fence)'],
   ]),
   ...mutationsOf('worker/approval-question.ts', approval, [
