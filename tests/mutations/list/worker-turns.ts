@@ -41,9 +41,9 @@ export const turns = [
     ['only a person says stop', 'return isFromPerson(message) && /', 'return /'],
     ['a stop is the word alone', '/^\\/?stop[.!]?$/i', '/^\\/?stop/i', ended],
   ]),
-  ...mutationsOf('worker/places.ts', 'tests/worker/waiting-line.test.ts', [
-    ['so many turns work at once', 'while (holders.size < max) {', 'while (true) {', { named: 'with one place' }],
-    ['a place is given to the next', 'if (holders.delete(id)) admit();', 'holders.delete(id);', { named: 'with one place' }],
+  ...mutationsOf('worker/places.ts', 'tests/worker/places.test.ts', [
+    ['so many turns work at once', 'while (holders.size < max) {', 'while (true) {'],
+    ['a place is given to the next', 'if (holders.delete(id)) admit();', 'holders.delete(id);'],
   ]),
   ...mutationsOf('worker/send-quota.ts', 'tests/worker/send-limits.test.ts', [
     ['a turn’s messages have a bound', 'if (isClosed || soFar + count > limit) return false;', '', { named: 'the quota' }],

@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import { createPlaces } from '../../worker/places.ts';
+
+test('so many work at once, the others in the order in which they came; who leaves the line makes way', async () => {
+  const places = createPlaces(2);
+  const [a, b, c, d, e] = [places.enter(), places.enter(), places.enter(), places.enter(), places.enter()];
+  expect([a, b, c, d, e].map((place) => place.isGranted())).toEqual([true, true, false, false, false]);
+  expect([b, c, d, e].map((place) => place.position())).toEqual([0, 1, 2, 3]);
+  d.leave();
+  expect([c, e].map((place) => place.position())).toEqual([1, 2]);
+  a.leave();
+  await c.granted;
+  expect([c.isGranted(), e.isGranted(), places.taken()]).toEqual([true, false, 2]);
+  a.leave();
+  expect(e.isGranted()).toBe(false);
+  b.leave();
+  await e.granted;
+  expect(places.taken()).toBe(2);
+});
