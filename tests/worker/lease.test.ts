@@ -16,7 +16,7 @@ async function boot(redis: Redis, worker: string, running: string[] = []): Promi
   const number = await countBoot(redis, worker);
   const freed: string[] = [];
   let fenced = false;
-  const lease = createLease({ redis, worker, boot: number, times, running: () => running, recover: async (queue) => void freed.push(queue), onFenced: () => (fenced = true), log });
+  const lease = createLease({ redis, worker, boot: number, times, running: () => running, recover: async (queue) => void freed.push(queue), onStranded: async () => undefined, onMemory: () => undefined, onFenced: () => (fenced = true), log });
   return { ...lease, boot: number, freed, isFenced: () => fenced };
 }
 
@@ -38,8 +38,8 @@ test('an old boot that ends after the new one has begun takes neither its lease 
     const second = await boot(redis, 'vm');
     await second.renew();
     await first.stop();
-    expect(await redis.get(keys.heartbeat)).toBe('vm#2');
-    expect(await redis.get(keys.lease('vm'))).toBe('2');
+    expect(await redis.get(keys.heartbeat)).toBe(`vm#${second.boot}`);
+    expect(await redis.get(keys.lease('vm'))).toBe(String(second.boot));
     await second.stop();
     expect(await redis.exists(keys.heartbeat, keys.lease('vm'))).toBe(0);
     await redis.publish(keys.control, 'done');
@@ -59,7 +59,7 @@ test('an old boot is fenced off by the next one, and renews nothing', async () =
     expect(first.isFenced()).toBe(true);
     expect(await redis.exists(keys.heartbeat)).toBe(0);
     await first.stop();
-    expect(await redis.get(keys.lease('vm'))).toBe('1');
+    expect(await redis.get(keys.lease('vm'))).toBe(String(first.boot));
   });
 });
 
@@ -67,10 +67,10 @@ test('the jobs of an earlier boot and of a worker without a lease are taken back
   await withRedis(async (redis) => {
     const other = await boot(redis, 'other');
     await other.renew();
-    await boot(redis, 'vm');
+    const earlier = await boot(redis, 'vm');
     const own = await boot(redis, 'vm', ['turns:own']);
-    for (const [id, owner] of [['earlier', 'vm#1'], ['living', 'other#1'], ['gone', 'third#4'], ['own', 'vm#2'], ['on its way', 'vm#2']] as const) await takeJob(redis, id, owner);
-    await takeJob(redis, 'never arrived', 'vm#2', Date.now() - 60_000);
+    for (const [id, owner] of [['earlier', `vm#${earlier.boot}`], ['living', `other#${other.boot}`], ['gone', 'third#4'], ['own', `vm#${own.boot}`], ['on its way', `vm#${own.boot}`]] as const) await takeJob(redis, id, owner);
+    await takeJob(redis, 'never arrived', `vm#${own.boot}`, Date.now() - 60_000);
     await own.renew();
     expect((await stalled(redis)).toSorted()).toEqual(['earlier', 'gone', 'never arrived']);
     expect(own.freed).toEqual(['turns']);
@@ -90,5 +90,14 @@ test('jobs that wait get the marker that wakes BullMQ, should a connection have 
     await redis.rpush(`${prefix}:turns:wait`, 'x');
     await own.renew();
     expect(await redis.exists(marker)).toBe(1);
+  });
+});
+
+test('a boot has a higher number than the one before, also after Redis came back as it was earlier', async () => {
+  await withRedis(async (redis) => {
+    const first = await countBoot(redis, 'vm');
+    expect(await countBoot(redis, 'vm')).toBeGreaterThan(first);
+    await redis.set(keys.boots('vm'), '3');
+    expect(await countBoot(redis, 'vm')).toBeGreaterThanOrEqual(first);
   });
 });

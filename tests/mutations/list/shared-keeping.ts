@@ -34,10 +34,10 @@ export const keeping = [
     ['what is dropped leaves no pieces', `do redis.call('DEL', ARGV[8] .. token .. ':' .. index) end`, 'do end'],
   ]),
   ...mutationsOf('shared/sweep.ts', sweep, [
-    ['an empty box gets no job', `if redis.call('LLEN', ARGV[1] .. ':' .. box .. ':' .. conversation) == 0 then return end`, ''],
-    ['a box with a job gets no second one', `if not job or redis.call('EXISTS', ARGV[1] .. ':' .. queue .. ':' .. job) == 0 then`, 'if true then'],
-    ['the name of a job that is gone is no job', `or redis.call('EXISTS', ARGV[1] .. ':' .. queue .. ':' .. job) == 0 then`, 'then'],
-    ['a sweep looks at outboxes, too', `look(deliveries, 'deliveries', 'outbox', ARGV[i])`, ''],
+    ['an empty box gets no job', `if redis.call('LLEN', prefix .. ':' .. box .. ':' .. conversation) == 0 then return false end`, ''],
+    ['a box with a job gets no second one', `return not job or redis.call('EXISTS', prefix .. ':' .. queue .. ':' .. job) == 0`, 'return true'],
+    ['the name of a job that is gone is no job', `return not job or redis.call('EXISTS', prefix .. ':' .. queue .. ':' .. job) == 0`, 'return not job'],
+    ['a sweep looks at outboxes, too', `if isStranded(ARGV[1], 'deliveries', 'outbox', ARGV[i]) then`, 'if false then'],
     ['a sweep goes through all', `while (cursor !== '0')`, 'while (false)'],
   ]),
   ...mutationsOf('shared/queues.ts', queues, [
@@ -52,7 +52,7 @@ export const keeping = [
     ['what was booked request by request is not counted again', `amounts: { answers: '1' } });`, 'amounts: { usd: `${micros}`, answers: `1` } });'],
   ]),
   ...mutationsOf('shared/vm-state.ts', 'tests/sleep/falling-asleep.test.ts', [
-    ['work keeps the worker awake', 'if work then return 0 end', '', decision],
+    ['work keeps the worker awake', 'if work then return idle end', '', decision],
     ['a job that is due soon keeps the worker awake', 'if due <= soon then work = true end', '', decision],
     ['a stranded inbox is work', `local waits = redis.call('LLEN', prefix .. ':inbox:' .. conversation) > 0`, 'local waits = false', decision],
     ['an inbox with a turn is that turn’s affair', `and redis.call('EXISTS', prefix .. ':turns:de:' .. conversation) == 0`, '', decision],
@@ -84,8 +84,8 @@ export const keeping = [
     ['a near number differs by one digit', 'long.length === short.length + 1 &&', '', { why: 'without one of its characters the longer one is as long as the shorter one in any case' }],
   ]),
   ...mutationsOf('shared/cut.ts', 'tests/shared/cut-line.test.ts', [
-    ['no half of an emoji', 'new Intl.Segmenter().segment(line)', '[...line].map((segment) => ({ segment }))'],
-    ['a cut text fits', 'length - 1) break;', 'length) break;'],
-    ['half an emoji from outside is made whole', 'text.toWellFormed()', 'text'],
+    ['no half of an emoji', 'const end = isWhole ? from + cluster.index : length;', 'const end = length;'],
+    ['a cut text fits', 'head(text, length - 1)', 'head(text, length)'],
+    ['half an emoji from outside is made whole', 'const line = text.toWellFormed()', 'const line = text'],
   ]),
 ];

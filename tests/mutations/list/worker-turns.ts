@@ -8,6 +8,7 @@ const [deploys, ended] = [{ named: 'three deploys' }, { test: 'tests/worker/turn
 /** Who works, what a turn may do, and what ends it. */
 export const turns = [
   ...mutationsOf('worker/lease.ts', lease, [
+    ['a boot’s number never goes back', 'if boot >= tonumber(ARGV[1]) then return boot end', 'if true then return boot end'],
     ['a newer boot fences an older one off', `if newest and tonumber(newest) > tonumber(ARGV[2]) then return { 'fenced' } end`, ''],
     ['an old boot does not end the new one’s lease', `if redis.call('GET', KEYS[1]) == ARGV[2] then redis.call('DEL', KEYS[1]) end`, `redis.call('DEL', KEYS[1])`],
     ['an old boot does not take the new one’s sign of life', `if redis.call('GET', KEYS[2]) == ARGV[1] .. '#' .. ARGV[2] then`, 'if true then'],
