@@ -34,7 +34,7 @@ export const agent = [
   ...mutationsOf('worker/agent/model-account.ts', account, [
     ['a session has so many requests under way', `if (session.underWay >= mostUnderWay) return { refused: 'busy' };`, '', { named: 'at most 32' }],
     ['a note that comes late is taken back', `isLate && said === 'open' ?`, 'false ?', { named: 'goes out unnoted' }],
-    ['a request is settled once', '        if (isSettled) return;\n        isSettled = true;', '        isSettled = true;', { named: 'a stream that is cut' }],
+    ['a request is settled once', '        if (isSettled) return;\n        isSettled = true;', '        isSettled = true;', { named: 'a stream that is cut', why: 'its callers settle once; a second time the script finds no note' }],
   ]),
   ...mutationsOf('worker/agent/agent-user.ts', user, [
     ['the agent is not root', `if (user.uid === 0) return without(wanted, 'the agent must not be root');`, ''],
