@@ -28,15 +28,15 @@ export const boxes = [
   ]),
   ...mutationsOf('shared/inbox.ts', inbox, [
     ['fence of taking messages up', `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end\n    -- What`, '-- What'],
-    ['fence of bringing messages back', `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end\n    if redis.call('HEXISTS'`, `if redis.call('HEXISTS'`],
+    ['fence of bringing messages back', `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end\n    local count`, 'local count'],
     ['a job that is gone does not come back as a piece of itself', `if redis.call('EXISTS', KEYS[2]) == 1 then redis`, 'if true then redis'],
-    ['bringing back a second time changes nothing', `if redis.call('HEXISTS', KEYS[3], 'failed') == 0 then return 0 end`, ''],
+    ['bringing back a second time changes nothing', 'if count == 0 then return 0 end', ''],
     ['who asked for messages back leaves the inbox', `if idOf(raw) == ARGV[3] then redis.call('LREM', KEYS[2], 1, raw) end`, ''],
   ]),
   ...mutationsOf('shared/bring-back.ts', inbox, [
     ['what comes back comes in its order', 'for i = #back, 1, -1 do', 'for i = 1, #back do'],
     ['an expired claim is not renewed without an end', `if redis.call('EXISTS', key) == 1 then redis`, 'if true then redis'],
-    ['what came back is not kept a second time', `redis.call('HDEL', conversation, 'failed')`, 'return #back'],
+    ['what came back is not kept a second time', `redis.call('HDEL', conversation, 'failed', 'failedMeta')`, ''],
   ]),
   ...mutationsOf('shared/conversation.ts', conversation, [
     ['fence of what a conversation remembers', `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end`, ''],
@@ -48,11 +48,8 @@ export const boxes = [
     ['only answered messages leave the inbox', 'if id and settled[id] and redis', 'if id and redis'],
     ['answered messages behind others leave the inbox', 'if #entries < 50 then break end', 'break'],
     ['who may not write any more is not answered', `if ARGV[1] ~= '' and not allowedSince(KEYS[8], ARGV[4]) then return 'not allowed' end`, '', removed],
-    ['what was given up is kept', 'if #kept > 0 then keep(kept) end', ''],
-    ['what was given up is kept once', 'if not known[raw] then', 'if true then'],
     ['an expired claim of an answered message is not renewed', `if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', ARGV[8]) end`, `redis.call('HSET', key, 'state', ARGV[8])`],
     ['the attempts of an answered message are forgotten', `      redis.call('HDEL', KEYS[6], id)\n`, ''],
-    ['a reply expires', `redis.call('EXPIRE', key, ARGV[3])`, ''],
     ['what cannot be read goes to the dead list', `then bury(KEYS[7], ARGV[3], ARGV[5], 'inbox'`, `then (function() end)(KEYS[7], ARGV[3], ARGV[5], 'inbox'`],
     ['an answer’s price counts although another has the turn', `if ARGV[9] ~= '' then record(ARGV[9]) end\n    if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end`,
       `if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end\n    if ARGV[9] ~= '' then record(ARGV[9]) end`],
@@ -60,6 +57,9 @@ export const boxes = [
     ['what is being posted is not taken back', `if status == 'waiting' and aside`, 'if aside'],
     ['an answer is not taken back', 'and aside and (ARGV', 'and (ARGV'],
     ['a stop takes back its own turn’s words only', `and (ARGV[3] == '' or turn == ARGV[3])`, ''],
+  ]),
+  ...mutationsOf('shared/given-up.ts', outbox, [
+    ['what was given up is kept once', 'if not known[raw] then all', 'if true then all'],
   ]),
   ...mutationsOf('shared/outbox-order.ts', outbox, [
     ['what is urgent goes first', `if urgent and not otherUrgent then goesBehind = status ~= 'posting' end`, ''],

@@ -21,11 +21,13 @@ export const sending = [
     ['what is sent once more is sent once more only', `tonumber(redis.call('HGET', reply, 'repeats') or '0') < 1`, 'true', states],
     ['the pause before a repeat doubles', 'math.min(2 ^ (repeats - 1), 60)', '1', states],
     ['the pause before a repeat is a minute at most', 'math.min(2 ^ (repeats - 1), 60)', '2 ^ (repeats - 1)', states],
-    ['a notice is not repeated', 'if again and not notice then', 'if again then', states],
+    ['a notice is not repeated', 'if isPassing and not notice then', 'if isPassing then', states],
     ['a notice is not parked', `if action == 'park' and not notice then`, `if action == 'park' then`, states],
     ['a notice is entered once', `if redis.call('HSETNX', KEYS[1], 'id', ARGV[2]) == 0 then return 0 end`, `redis.call('HSETNX', KEYS[1], 'id', ARGV[2])`, states],
-    ['a reply is parked once', `redis.call('LREM', parked, 1, id)`, '', states],
-    ['time parked does not count as waiting for Twilio', `'status', 'waiting', 'at', ARGV[2])`, `'status', 'waiting')`, states],
+  ]),
+  ...mutationsOf('shared/parked.ts', states.test, [
+    ['a reply is parked once', `redis.call('LREM', parked, 1, id)`, ''],
+    ['time parked does not count as waiting for Twilio', `redis.call('HSET', key, 'status', 'waiting', 'at', ARGV[2])`, `redis.call('HSET', key, 'status', 'waiting')`],
   ]),
   ...mutationsOf('shared/delivery.ts', delivery, [
     ['absence from Twilio’s list is not believed at once', 'return age < reconciling.lastMs ? { done: false, waitMs: reconciling.lastMs - age } : undefined;', 'return undefined;'],
