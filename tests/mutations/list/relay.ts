@@ -46,7 +46,6 @@ export const relay = [
     ['ten files of a message are believed at most', 'Math.min(Number(form.get(\'NumMedia\')) || 0, mostMedia)', 'Number(form.get(\'NumMedia\')) || 0'],
     ['a file has an address', '.filter((file) => URL.canParse(file.url))', ''],
     ['a place has numbers', '|| !Number.isFinite(Number(latitude)) ||', '||'],
-    ['an unknown state is none', `if (!reply.success || !conversation.success || !status) return undefined;`, `if (!reply.success || !conversation.success) return undefined;`],
   ]),
   ...mutationsOf('relay/form-handlers.ts', webhooks, [
     ['what is not for us is not taken', `if ('foreign' in judgement) return leave('/webhook', judgement.foreign);`, `if ('foreign' in judgement) void leave;`, { test: parties, named: 'signed and not for us' }],

@@ -73,7 +73,6 @@ export const agent = [
   ]),
   ...mutationsOf('worker/reading/reading-child.ts', files, [
     ['a file has its time', `const timer = setTimeout(() => end('time'), patienceMs);`, `const timer = setTimeout(() => undefined, patienceMs);`, { named: 'a helper' }],
-    ['an answer has a bound', 'if (size <= most) output.push(chunk);', 'if (true) output.push(chunk);', { named: 'flood' }],
     ['the child’s environment holds nothing', '{ cwd: \'/\', env, stdio', '{ cwd: \'/\', env: process.env, stdio', { named: 'none of the worker' }],
   ]),
   ...mutationsOf('worker/reply/chunk.ts', chunks, [
