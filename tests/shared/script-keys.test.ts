@@ -81,6 +81,7 @@ async function exercise(redis: Redis): Promise<void> {
   await outbox.withdraw(fence, phone);
   await ledger.addNotice({ id: 'notice', conversation: phone, turn: 'held', text: 'wait' });
   await spend.record({ conversation: phone, answer: 'b', day, usage: { inputTokens: 1, outputTokens: 1, costUsd: 1 } });
+  await spend.grantTurn('held', 1);
   await Promise.all([spend.read(day), spend.days(day, 3), spend.standing('held', phone, day)]);
   const request = { id: 'r', conversation: phone, turn: 'held', day, model: 'm', owner: 'vm#1', at: 1, most: 10, likely: 5 };
   await requests.open(request, { day: 1000, turn: 1000 });

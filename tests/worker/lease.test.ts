@@ -3,6 +3,7 @@ import { keys, prefix } from '../../shared/keys.ts';
 import { createLog } from '../../shared/log.ts';
 import type { Redis } from '../../shared/redis.ts';
 import { countBoot, createLease } from '../../worker/lease.ts';
+import { createRunningJobs } from '../../worker/running-jobs.ts';
 import type { Lease } from '../../worker/lease.ts';
 import { withRedis } from '../support/redis.ts';
 
@@ -14,9 +15,11 @@ type Boot = Lease & { boot: number; freed: string[]; isFenced: () => boolean };
 /** The next boot of a worker, with the queues whose jobs it took back. */
 async function boot(redis: Redis, worker: string, running: string[] = []): Promise<Boot> {
   const number = await countBoot(redis, worker);
+  const jobs = createRunningJobs();
+  for (const id of running) jobs.begin('turns', id, `${worker}#${number}:1`);
   const freed: string[] = [];
   let fenced = false;
-  const lease = createLease({ redis, worker, boot: number, times, running: () => running, recover: async (queue) => void freed.push(queue), onStranded: async () => undefined, onMemory: () => undefined, onFenced: () => (fenced = true), log });
+  const lease = createLease({ redis, worker, boot: number, times, running: jobs, recover: async (queue) => void freed.push(queue), onStranded: async () => undefined, onMemory: () => undefined, onFenced: () => (fenced = true), log });
   return { ...lease, boot: number, freed, isFenced: () => fenced };
 }
 
@@ -68,7 +71,7 @@ test('the jobs of an earlier boot and of a worker without a lease are taken back
     const other = await boot(redis, 'other');
     await other.renew();
     const earlier = await boot(redis, 'vm');
-    const own = await boot(redis, 'vm', ['turns:own']);
+    const own = await boot(redis, 'vm', ['own']);
     for (const [id, owner] of [['earlier', `vm#${earlier.boot}`], ['living', `other#${other.boot}`], ['gone', 'third#4'], ['own', `vm#${own.boot}`], ['on its way', `vm#${own.boot}`]] as const) await takeJob(redis, id, owner);
     await takeJob(redis, 'never arrived', `vm#${own.boot}`, Date.now() - 60_000);
     await own.renew();
