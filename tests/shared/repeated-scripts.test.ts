@@ -87,7 +87,7 @@ const isPace = (key: string): boolean => key.startsWith(keys.pace('')) || key ==
 const inTransactions = new Set(['sidepocketAccept', 'sidepocketClearPlaceholder', 'sidepocketRetry']);
 
 /** Not tried here yet: whether they are safe to repeat is not shown. */
-const untried = new Set(['AllowedSince', 'Owner', 'Epoch', 'TellOwner', 'SetAsideRemoved', 'BringBackRemoved', 'Boot', 'Allow'].map((name) => `sidepocket${name}`));
+const untried = new Set(['AllowedSince', 'Owner', 'Epoch', 'TellOwner', 'SetAsideRemoved', 'BringBackRemoved', 'Boot', 'Allow', 'Unknown', 'Refuse'].map((name) => `sidepocket${name}`));
 
 test('every script that is sent twice says the same and leaves the same', async () => {
   await withStores(async (redis, plain) => {

@@ -69,7 +69,7 @@ export const turns = [
     ['leave that was used is asked for again', 'if (asked.answers[id]?.used) continue;', ''],
     ['leave is used up before the call', '      answer.used = true;\n', ''],
     ['a no is not used up', '|| answer.words[0] === no) return;', ') return;'],
-    ['another turn’s question is not this one’s', 'return data.turn === turn ? { asked: data } :', 'return true ? { asked: data } :'],
+    ['another turn’s question is not this one’s', 'if (data.turn === turn) return', 'if (data.turn !== \'\') return'],
     ['leave is for the very call', 'subject === undefined ? [kind, text, options] : [kind, subject]', '[kind]'],
   ]),
   ...mutationsOf('worker/always-allowed.ts', asked, [
