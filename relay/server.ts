@@ -11,9 +11,9 @@ const stopPatience = 5000;
 
 /**
  * What one client may cost. Headers and bodies that trickle in are cut off, since nothing that Twilio sends takes seconds,
- * and so is a connection on which nothing moves. Times in ms. Twilio's headers and a browser's have 2 kB at most.
+ * and so is a connection on which nothing moves. Times in ms.
  */
-const limits = { requestTimeout: 10_000, headersTimeout: 6000, connectionsCheckingInterval: 1000, maxHeaderSize: 8 * 1024, keepAliveTimeout: 65_000 };
+const limits = { requestTimeout: 10_000, headersTimeout: 6000, connectionsCheckingInterval: 1000, maxHeaderSize: 16 * 1024, keepAliveTimeout: 65_000 };
 const idleMs = 70_000;
 const mostHeaders = 100;
 

@@ -2,10 +2,13 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Conversation, Conversations } from '../shared/conversation.ts';
 import { parseJson } from '../shared/json.ts';
+import { isFromPerson } from '../shared/message.ts';
 import type { Message } from '../shared/message.ts';
 import { OpenQuestion } from './question.ts';
 import type { Question } from './question.ts';
-import { addSettled, isQuestionButton, parseSettled, settledSentence } from './settled-questions.ts';
+import { addSettled, confirmedAnswer, isLeftAsItIs, isQuestionButton, lateAnswer, parseSettled, settledSentence, writeLateQuestion } from './settled-questions.ts';
+import type { Missed } from './settled-questions.ts';
+import type { Choices } from '../shared/choices.ts';
 import type { TurnContext } from './turn-context.ts';
 
 /**
@@ -19,6 +22,9 @@ const Answer = z.object({
   used: z.boolean().optional(),
 });
 type Answer = z.infer<typeof Answer>;
+
+/** Stands for the message that gave leave afterwards: that one is a prompt as well, and no answer by itself. */
+const afterwards = 'afterwards';
 
 /** What a turn has asked, as the conversation remembers it: a worker that takes the turn over goes on with it. */
 const Asked = z.object({ turn: z.string(), open: OpenQuestion.optional(), answers: z.record(z.string(), Answer) });
@@ -44,6 +50,10 @@ export type AskedQuestions = {
   /** As in Questions. */
   recall: string | undefined;
   tapSentence(message: Message): string | undefined;
+  /** The buttons that come with what a tap gets. */
+  tapChoices(message: Message): Choices | undefined;
+  /** Notes the leave that a person gives to a question which had no answer in time, when they stand by it: for the very call, once. */
+  confirm(message: Message): Promise<void>;
 };
 
 export type AskedParts = { conversations: Conversations; now: () => number };
@@ -55,7 +65,7 @@ export function createAskedQuestions(
 ): AskedQuestions {
   const { asked, abandoned, left = [] } = parseAsked(kept.questions, turn);
   let settled = parseSettled(kept.settled);
-  const note = (id: string, words: string): void => void (settled = addSettled(settled, id, words, now()));
+  const note = (id: string, words: string, missed?: Missed): void => void (settled = addSettled(settled, id, words, now(), missed));
   if (abandoned !== undefined) note(abandoned, 'its work has ended');
   const times = new Map<string, number>();
   const keep = (): Promise<void> =>
@@ -65,7 +75,7 @@ export function createAskedQuestions(
     open: () => asked.open,
     left,
     answerTo: (id) => asked.answers[id],
-    answerers: () => Object.values(asked.answers).flatMap(({ by }) => by ?? []),
+    answerers: () => Object.values(asked.answers).flatMap(({ by }) => (by === undefined || by === afterwards ? [] : by)),
     recall: recallWords(asked),
     nextId(question) {
       const digest = digestOf(question);
@@ -84,10 +94,11 @@ export function createAskedQuestions(
       await keep();
       return open;
     },
-    async settle({ id, text }, words, by) {
+    async settle({ id, kind, text, labels, fallback }, words, by) {
       asked.answers[id] = { text, words, ...(by === undefined ? {} : { by }) };
       delete asked.open;
-      note(id, by === undefined ? `${words.join(', ')}, by itself` : words.join(', '));
+      const missed = { kind, text, labels, digest: id.split('.').at(-2) ?? '', fallback: fallback ?? words.join(', ') };
+      note(id, by === undefined ? `${words.join(', ')}, by itself` : words.join(', '), by === undefined ? missed : undefined);
       await keep();
     },
     async useUp(id, { kind, no }) {
@@ -99,7 +110,22 @@ export function createAskedQuestions(
     tapSentence({ choice }) {
       if (choice === undefined || !isQuestionButton(choice.id)) return undefined;
       if (asked.open && choice.id.startsWith(`${asked.open.id}.`)) return 'That is none of the answers to my question.';
-      return settledSentence(settled, choice.id);
+      if (confirmedAnswer(settled, choice.id)) return undefined;
+      if (isLeftAsItIs(choice.id)) return 'All right, it stays as it is.';
+      const late = lateAnswer(settled, choice.id);
+      return late ? writeLateQuestion(late).text : settledSentence(settled, choice.id.replace(/^after\./, ''));
+    },
+    tapChoices({ choice }) {
+      const late = choice && lateAnswer(settled, choice.id);
+      return late && writeLateQuestion(late).choices;
+    },
+    async confirm(message) {
+      const confirmed = message.choice && isFromPerson(message) ? confirmedAnswer(settled, message.choice.id) : undefined;
+      if (!confirmed) return;
+      const { id, missed: { kind, text, digest }, label } = confirmed;
+      if (kind === 'permission' || kind === 'plan') asked.answers[`${turn}.ask.${digest}.1`] = { text, words: [label], by: afterwards };
+      note(id, `${label}, after all`);
+      await keep();
     },
   };
 }

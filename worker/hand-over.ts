@@ -91,11 +91,10 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
     waiting: () => waiting,
     async look(busy) {
       const prompts: Message[] = [];
-      let messages = await readInbox();
+      let [messages, from] = [await readInbox(), 0];
       // What answered a question in an earlier run of this turn is settled with the next answer.
       const takenUp = (): Set<string> => new Set([...attempts.taken(), ...questions.answerers(), ...prompts.map(({ id }) => id)]);
       let done = takenUp();
-      let from = 0;
       for (;;) {
         const atWork = busy || prompts.length > 0;
         const full = attempts.taken().size + prompts.length >= mostPerTurn;
@@ -128,6 +127,7 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
         }
         done = takenUp();
       }
+      for (const prompt of prompts) await questions.confirm(prompt);
       if (busy && prompts.length > 0) await take(prompts);
       return prompts;
     },

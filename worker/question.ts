@@ -4,11 +4,11 @@ import { isFromPerson } from '../shared/message.ts';
 import type { Message } from '../shared/message.ts';
 
 /** `choice` is a question of Claude's; the others ask for leave, and only their own answers count. */
-const kinds = ['choice', 'permission', 'budget', 'plan'] as const;
+export const questionKinds = ['choice', 'permission', 'budget', 'plan'] as const;
 
 /** Something that the person is to decide. */
 export type Question = {
-  kind: (typeof kinds)[number];
+  kind: (typeof questionKinds)[number];
   text: string;
   options: { label: string; description?: string | undefined }[];
   multiple: boolean;
@@ -28,7 +28,7 @@ export type Question = {
 /** A question that waits for its answer. `deadline` is ms since 1970. */
 export const OpenQuestion = z.object({
   id: z.string(),
-  kind: z.enum(kinds),
+  kind: z.enum(questionKinds),
   text: z.string(),
   labels: z.array(z.string()),
   multiple: z.boolean(),

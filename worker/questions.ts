@@ -40,9 +40,11 @@ export type Questions = {
   remark(): Promise<void>;
   /**
    * What a tap gets that belongs to a question and does not answer the open one; undefined for any other message. Such
-   * a tap is never a prompt.
+   * a tap is never a prompt; one by which a late answer is stood by is.
    */
   tapSentence(message: Message): string | undefined;
+  /** Notes the leave that a message gives to a question of earlier, before the message is a prompt. Throws FencedError. */
+  confirm(message: Message): Promise<void>;
   /** Says it, in the step that settles the tap. */
   sayOfTap(tap: Message, sentence: string): Promise<void>;
 };
@@ -101,7 +103,7 @@ export function createQuestions(
     recall: asked.recall,
     isWaiting: () => answers.isWaiting() || slot.isQueued(),
     answerers: asked.answerers,
-    tapSentence: asked.tapSentence,
+    tapSentence: asked.tapSentence, confirm: asked.confirm,
     async answer(words, by) {
       const open = asked.open();
       if (open) await settle(open, words, by.id);
@@ -129,9 +131,10 @@ export function createQuestions(
       const answer = asked.answerTo(await run);
       return { words: answer?.words ?? [question.fallback], answered: answer?.by !== undefined };
     },
-    async sayOfTap({ id }, text) {
-      const settlement = { conversation, ids: [id], state: 'answered' as const };
-      await outbox.put([{ id: `${id}.settled`, conversation, turn, text }], fence, settlement);
+    async sayOfTap(tap, text) {
+      const choices = asked.tapChoices(tap);
+      const reply = { id: `${tap.id}.settled`, conversation, turn, text, ...(choices ? { choices } : {}) };
+      await outbox.put([reply], fence, { conversation, ids: [tap.id], state: 'answered' });
     },
     async remark() {
       const open = asked.open();

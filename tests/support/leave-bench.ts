@@ -10,11 +10,13 @@ export const suggestions = [{ type: 'addRules', rules: [{ toolName: 'Bash' }] },
 
 /**
  * An agent that asks for leave: `run CMD`, each line of `all` another command, `write TEXT`, `plan TEXT`, `colour`. It
- * answers what it was told; anything else it calls a prompt.
+ * answers what it was told; anything else it calls a prompt. Told to do after all what it had asked, it runs it twice.
  */
 export async function askLeave(text: string, { tools, signal }: AgentTurn): Promise<string> {
   const [verb = '', rest = ''] = /^(\w+)\s+([^]*)$/.exec(text)?.slice(1) ?? [];
   const run = async (command: string): Promise<string> => `${command.slice(0, 20)}: ${written(await tools.approve(describeRequest('Bash', { command }, { suggestions }), signal))}`;
+  const after = /command\? ([^”]*)”[^]*Yes, do it$/.exec(text)?.[1];
+  if (after !== undefined) return `${await run(after)}, then ${await run(after)}`;
   if (verb === 'run') return await run(rest);
   if (verb === 'all') return (await Promise.all(rest.split('\n').map(run))).join('\n');
   if (verb === 'write') return written(await tools.approve(describeRequest('Write', { file_path: '/w/a.txt', content: rest }), signal));

@@ -100,7 +100,7 @@ test('a question that its time, a stop or its turn has ended says so to a late t
     const late = await said(question);
     await said('No answer in 2 seconds, so: No.');
     await said('ls: unanswered');
-    await tap(bench, late, 'Yes');
+    await tap(bench, late, 'No');
     await said('That question is settled (No, by itself).');
     await say('colour x');
     const stopped = await said('Which?');
@@ -114,6 +114,37 @@ test('a question that its time, a stop or its turn has ended says so to a late t
     await tap(bench, stopped, 'Blue');
     await said('That question is settled (its work has ended).', before);
     expect(texts().some((text) => text.startsWith('prompt'))).toBe(false);
+  }, { environment: { ANSWER_MINUTES: '0.03' } });
+});
+
+test('an answer that comes too late is asked about; stood by it gives leave for the very call, once', async () => {
+  await withLeave(async (bench) => {
+    const { say, said, texts, replies } = bench;
+    await say('run ls -la');
+    const late = await said(question);
+    await said('ls -la: unanswered');
+    await tap(bench, late, 'Yes');
+    const again = await said('I went on with No. Shall I do it after all?');
+    expect(again.text).toContain('“May I run this command? ls -la”');
+    expect(again.buttons.map(({ title }) => title)).toEqual(['Yes, do it', 'Leave it']);
+    await tap(bench, again, 'Leave it');
+    await said('All right, it stays as it is.');
+    const before = replies().length;
+    await tap(bench, again, 'Yes, do it');
+    // The call that comes again runs unasked; the next like it is asked about.
+    await said(question, before);
+    expect(texts().slice(before)).toHaveLength(1);
+    await said('ls -la: yes, then ls -la: unanswered');
+    await tap(bench, again, 'Yes, do it');
+    await said('That question is settled (Yes, after all).');
+    await say('colour x');
+    const which = await said('Which?');
+    await said('colour: Red');
+    const settled = replies().length;
+    await tap(bench, which, 'Blue');
+    const blue = await said('I went on with Red. Shall I take Blue after all?', settled);
+    await tap(bench, blue, 'Yes, take it');
+    expect((await said('prompt ')).text).toMatch(/I went on with Red[^]*Yes, take it$/);
   }, { environment: { ANSWER_MINUTES: '0.03' } });
 });
 
