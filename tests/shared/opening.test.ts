@@ -105,8 +105,9 @@ test.each(unreadable)('an entry that is %s goes to the dead list as it is, in th
     expect(await inbox.read(conversation)).toEqual([b]);
     expect(await inbox.size(conversation)).toBe(1);
     expect(await redis.lrange(keys.outbox(conversation), 0, -1)).toEqual(['r1', 'r2']);
+    // Equal entries are one there: the step may be sent twice by a connection that broke.
     const dead = await redis.lrangeBuffer(keys.dead, 0, -1);
-    expect(dead).toHaveLength(2);
+    expect(dead).toHaveLength(1);
     for (const line of dead) expect(JSON.parse(String(line))).toMatchObject({ from: 'inbox', conversation, entry: String(entry) });
     await outbox.put([], fence, { conversation, ids: [b.id], state: 'answered' });
     expect(await counts()).toEqual({});
