@@ -94,6 +94,8 @@ test('a message is taken only from a person who may write, and an old one only i
     expect(await redis.llen(keys.inbox(other))).toBe(1);
     await listOf([one, other]).publish();
     expect(await outcome(messageOf(other, 'old', longAgo), true)).toBe('refused');
+    const since = /since (\S+),/.exec((await redis.hget(keys.allowed, other)) ?? '')?.[1] ?? '';
+    expect(await outcome(messageOf(other, 'in the same second', new Date(since.replace(/\.\d+Z/, '.999Z'))), true)).toBe('refused');
     // A webhook comes now, whatever the clocks of two machines say.
     expect(await outcome(messageOf(other, 'a slow clock', longAgo))).toBe('new');
     expect(await outcome(messageOf(other, 'new', new Date(Date.now() + 1000)), true)).toBe('new');

@@ -23,7 +23,7 @@ export const boxes = [
     ['answers go to the address that wrote last', 'if since and since <= ARGV[3] or', 'if since or'],
     ['what a message proves of its sender is kept', `for _, alias in ipairs(sender.proven) do redis.call('HSET', KEYS[7], alias, ARGV[2]) end`, ''],
     ['who may not write is not taken in', 'if not since or sender and', 'if sender and', removed],
-    ['what was written before its writer was allowed is not taken in', 'and sender.missed and ARGV[3] < since then', 'and false then', removed],
+    ['what was written before its writer was allowed is not taken in', 'and sender.missed and string.sub(ARGV[3], 1, 19) < since then', 'and false then', removed],
     ['a message’s claim expires', `redis.call('EXPIRE', KEYS[1], ARGV[1])`, '', { test: 'tests/shared/retention.test.ts' }],
   ]),
   ...mutationsOf('shared/inbox.ts', inbox, [
