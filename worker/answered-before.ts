@@ -8,7 +8,7 @@ import type { TurnContext } from './turn-context.ts';
 export type AnsweredBeforeDeps = { outbox: Outbox; ledger: Ledger; messenger: Pick<Messenger, 'sentTo'> };
 
 /** What is sent beside answers: notices of the relay and lines about long work. They are no sign of an answer. */
-const beside = /^Waking up your computer|^Your computer does not wake|\d+ min(?: so far\))?$/;
+const beside = /^Waking up your computer|^Your computer does not wake|(?<!\d)\d+ min(?: so far\))?$/;
 
 /**
  * Leaves out messages that have their answer already, though the store does not know of it: it has lost the end of what was

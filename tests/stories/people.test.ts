@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/keys.ts';
+import { createSpend, dayOf } from '../../shared/spend.ts';
 import { atGate, gate, openGate } from '../support/gate-story.ts';
 import { otherPhone, phone, stranger } from '../support/pipeline.ts';
 import { said, texts, withStory, workspaceOf } from '../support/story-bench.ts';
@@ -34,7 +35,7 @@ test('two people are served side by side, a third is told the place in the line 
     await bench.say('/schedules', otherPhone);
     await said(bench, 'Nothing is scheduled.', otherPhone);
     // What Claude did counts when its turn ends, which is after its tool has spoken.
-    await until('every turn done', async () => (await bench.jobs('completed')).length === 5);
+    await until('four answers counted', async () => [...(await createSpend(bench.redis).read(dayOf(Date.now()))).today.values()].reduce((sum, { answers }) => sum + answers, 0) === 4);
     await bench.say('/cost', phone);
     const cost = (await said(bench, 'Today: ', phone)).text;
     expect(cost).toMatch(/^Today: \S+.* \(4 answers\)\n\w+: \S+.* \(4 answers\)\n\nYou: .* today, .* this month\n/);
