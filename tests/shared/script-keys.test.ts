@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { createClaims } from '../../relay/claims.ts';
 import { createConversations } from '../../shared/conversation.ts';
 import { createDeadLetters } from '../../shared/dead-letters.ts';
@@ -32,6 +32,7 @@ import { withRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
 const guard = guardScripts();
+afterAll(() => guard.stop());
 const fence = { lock: keys.jobLock('turns', 'held'), token: 'mine' };
 const newId = (): string => `SM${Math.random().toString(16).slice(2).padEnd(32, '0').slice(0, 32)}`;
 const message = (text: string) => ({ id: newId(), conversation: phone, at: new Date().toISOString(), text, media: [], human: true });

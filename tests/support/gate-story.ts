@@ -18,7 +18,7 @@ export const gate: Story = {
 
 /** Waits until the work in this workspace stands at the gate. */
 export async function atGate(workspace: string): Promise<void> {
-  await until('the work at the gate', () => access(path.join(workspace, 'begun')).then(() => true, () => false), 25_000);
+  await until('the work at the gate', () => access(path.join(workspace, 'begun')).then(() => true, () => false));
 }
 
 export const openGate = (workspace: string): Promise<void> => writeFile(path.join(workspace, 'gate'), '');

@@ -45,9 +45,9 @@ const named = /^-- (sidepocket\w+)\n/;
 
 /**
  * Guards the scripts of every connection that this process makes from now on, and returns the names of those that are run
- * and what they were refused for.
+ * and what they were refused for. Other test files share this process: `stop` ends it.
  */
-export function guardScripts(): { run: Set<string>; refused: string[] } {
+export function guardScripts(): { run: Set<string>; refused: string[]; stop: () => void } {
   const run = new Set<string>();
   const refused: string[] = [];
   const { defineCommand, sendCommand } = Redis.prototype;
@@ -67,5 +67,5 @@ export function guardScripts(): { run: Set<string>; refused: string[] } {
     for (const name of ['evalsha', 'eval']) if (command.name === name) command.promise.catch(note);
     return sendCommand.call(this, command, ...rest);
   };
-  return { run, refused };
+  return { run, refused, stop: () => void Object.assign(Redis.prototype, { defineCommand, sendCommand }) };
 }

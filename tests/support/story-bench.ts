@@ -47,7 +47,7 @@ export type StoryOptions = {
 export const texts = (bench: Pipeline, from = phone): string[] => bench.replies(from).map((reply) => reply.text);
 
 /** Waits for a reply that has this in its words. */
-export const said = (bench: Pipeline, part: string, from = phone): Promise<ChatMessage> => until(part, () => bench.replies(from).find((reply) => reply.text.includes(part)), 25_000);
+export const said = (bench: Pipeline, part: string, from = phone): Promise<ChatMessage> => until(part, () => bench.replies(from).find((reply) => reply.text.includes(part)));
 
 /** Taps a button or a line of a list under a message, as a phone does. */
 export async function tap(bench: Pipeline, message: ChatMessage, title: string): Promise<string> {
