@@ -82,6 +82,8 @@ describe('leave', () => {
       expect(readAnswer(question, message('yes', { quoted: quoting }), `${id}.text`)).toEqual([question.yes]);
       expect(readAnswer(question, message('Yes', { quoted: quoting }), `${id}.before.2`)).toEqual([question.yes]);
     }
+    // A plan and a budget have no label that is a yes: only quoted it is one.
+    for (const question of [plan, budget]) expect(readAnswer(question, message('yes'), undefined)).toBe(undefined);
     expect(readAnswer(plan, message('GO, edits  unasked'), undefined)).toEqual(['Go, edits unasked']);
     expect(readAnswer(budget, message('continue? +$1'), undefined)).toEqual(['Continue? +$1']);
     // Where “always” is not offered, nothing means it.

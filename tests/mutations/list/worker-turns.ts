@@ -83,6 +83,7 @@ export const turns = [
     ['a tap under something else is about that', 'choice.id === `${open.id}.${index + 1}`', 'choice.id.endsWith(`.${index + 1}`)'],
     ['a file is not lost with the answer', 'if (media.length > 0 || location) return undefined;', ''],
     ['a quote of something else gives no leave', 'return quotesThis || message.quoted === undefined ? readDecision', 'return true ? readDecision'],
+    ['a yes that quotes nothing gives no leave', `if (quotesThis && said === 'yes'`, `if (said === 'yes'`],
     ['a number that is part of a text is none', '/^[1-9]\\d?$/.test(said) ?', '/^[1-9]\\d?/.test(said) ?'],
   ]),
   ...mutationsOf('worker/resweep.ts', 'tests/worker/resweep.test.ts', [
