@@ -13,6 +13,15 @@ export function quoteMessage(message: Message): string {
   return `“${text}”`;
 }
 
+/** How many of several messages are named. */
+const mostQuoted = 10;
+
+/** What several messages are called: the first by their beginnings, the rest by their number. */
+export function quoteMessages(messages: Message[]): string {
+  const more = messages.length > mostQuoted ? ` and ${messages.length - mostQuoted} more` : '';
+  return `${messages.slice(0, mostQuoted).map(quoteMessage).join(', ')}${more}`;
+}
+
 /** What a stop says of the messages that it took back, with a blank before it; empty where there were none. */
 export function withdrawnWords(count: number): string {
   if (count === 0) return '';

@@ -11,12 +11,9 @@ import { mostAttempts } from './attempts.ts';
 import type { Attempts } from './attempts.ts';
 import { failureSentence } from './failure-sentence.ts';
 import { delayJob, handBack } from './job-moves.ts';
-import { quoteMessage, withdrawnWords } from './message-words.ts';
+import { quoteMessages, withdrawnWords } from './message-words.ts';
 import type { TurnContext } from './turn-context.ts';
 import { planWait } from './wait-plan.ts';
-
-/** How many of the messages that a stop has taken back are quoted. */
-const mostQuoted = 10;
 
 /** What ends a turn needs of the worker. */
 export type EndingParts = { inbox: Inbox; outbox: Outbox; conversations: Conversations };
@@ -100,8 +97,7 @@ export async function settleStopped({ inbox, outbox }: EndingParts, { job, turn,
   const ids = [...before, by, ...waiting.filter(({ id }) => taken.has(id))].map(({ id }) => id);
   const doing = typeof job.progress === 'string' && job.progress !== '' ? ` I was at this: ${cut(job.progress, 200)}.` : '';
   const dropped = before.filter((message) => !taken.has(message.id));
-  const more = dropped.length > mostQuoted ? ` and ${dropped.length - mostQuoted} more` : '';
-  const also = dropped.length > 0 ? ` I leave this, too: ${dropped.slice(0, mostQuoted).map(quoteMessage).join(', ')}${more}.` : '';
+  const also = dropped.length > 0 ? ` I leave this, too: ${quoteMessages(dropped)}.` : '';
   const withdrawn = withdrawnWords(await outbox.withdraw(fence, conversation, turn));
   await outbox.put([{ id: `${by.id}.stopped`, conversation, turn, text: `Stopped.${doing}${also}${withdrawn}`, urgent: true }], fence, { conversation, ids: [...new Set(ids)], state: 'answered' });
   log.info({ conversation }, 'turn stopped by the person');

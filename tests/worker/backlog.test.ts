@@ -22,6 +22,7 @@ test('a long inbox is looked through once, whatever is in it, and a turn takes u
     const questions: Partial<Questions> = {
       open: () => undefined,
       answerers: () => [],
+      confirm: async () => undefined,
       tapSentence: () => {
         looks += 1;
         return undefined;
@@ -54,9 +55,10 @@ test('with hundreds of messages waiting a command and a stop behind them are hea
     });
     await until('the first', () => asked.length === 1);
     await say('/status');
-    await until('the status', () => replies().length === 1);
+    await until('the status', () => replies().some(({ text }) => text.startsWith('Working for')));
     const [job] = await turns.queue.getActive();
     expect(job?.data.messages).toHaveLength(200);
+    expect(replies()[0]?.text).toMatch(/\nWaiting: “message 200”, .*“message 209” and 90 more\.\n/);
     await say('stop');
     const stopped = await until('the stop', () => replies().find(({ text }) => text.startsWith('Stopped')));
     expect(stopped.text).toMatch(/^Stopped\..* I leave this, too: “message 200”, .*“message 209” and 90 more\./);

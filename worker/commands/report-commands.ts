@@ -1,7 +1,7 @@
 import { cut } from '../../shared/cut.ts';
 import { dayOf, monthOf, totalUse } from '../../shared/spend.ts';
 import { costWords, dollars } from '../cost-words.ts';
-import { quoteMessage } from '../message-words.ts';
+import { quoteMessage, quoteMessages } from '../message-words.ts';
 import { permissionsOf } from './setting-commands.ts';
 import type { Command, CommandCall, CommandParts } from './command.ts';
 
@@ -35,7 +35,7 @@ async function writeStatus({ inbox, conversations, spend, permissions, idleMinut
     lines.push(`Working for ${durationInWords(Date.now() - startedAt)}${first ? ` on ${quoteMessage(first)}` : ''}${step}.`);
   } else lines.push('Nothing is running for you.');
   const later = waiting.filter(({ id }) => id !== message.id && !job.data.messages.some((taken) => taken.id === id));
-  if (later.length > 0) lines.push(`Waiting: ${later.map(quoteMessage).join(', ')}.`);
+  if (later.length > 0) lines.push(`Waiting: ${quoteMessages(later)}.`);
   const day = dayOf(Date.now(), settings.timezone);
   lines.push(`Spent today: ${dollars(await spend.today(day, conversation))}.`);
   const others = places.taken() - (slot.isHeld() ? 1 : 0);
