@@ -65,7 +65,8 @@ export function createDelivery(parts: DeliveryParts): Deliver {
   /** Looks an attempt of unknown outcome up. Returns undefined when it certainly did not arrive. */
   const lookUp = async (reply: Reply): Promise<DeliveryStep | undefined> => {
     const attemptedAt = Date.parse(reply.attemptedAt ?? reply.at);
-    const age = parts.now() - attemptedAt;
+    // What a lost end of the store has sent may have gone out just before the store changed, whenever the reply was said.
+    const age = parts.now() - Math.max(attemptedAt, Date.parse(reply.checked ?? reply.attemptedAt ?? reply.at));
     if (age < reconciling.firstMs) return { done: false, waitMs: reconciling.firstMs - age };
     try {
       // Twilio's dates are whole seconds, and clocks differ a little; the claim below keeps an older equal message out.

@@ -78,7 +78,7 @@ const putScript: Script = {
       local key = ARGV[2] .. ':reply:' .. reply.id
       if redis.call('HSETNX', key, 'id', reply.id) == 1 then
         redis.call('HSET', key, 'conversation', ARGV[4], 'turn', reply.turn, 'text', reply.text, 'at', ARGV[5], 'status', 'waiting', 'seq', redis.call('HINCRBY', KEYS[5], 'said', 1))
-        for _, field in ipairs({ 'file', 'template', 'choices', 'session', 'urgent', 'aside', 'tick' }) do
+        for _, field in ipairs({ 'file', 'template', 'choices', 'session', 'urgent', 'aside', 'tick', 'saidAt' }) do
           if reply[field] ~= '' then redis.call('HSET', key, field, reply[field]) end
         end
         -- It lives until it is sent, and for its lifetime from then on.
@@ -160,8 +160,8 @@ export function createOutbox(redis: Redis, deliveries: Deliveries, retentionDays
       const args = [
         fence?.lock ?? keys.conversations, keys.outbox(conversation), keys.conversations, keys.inbox(conversation), keys.conversation(conversation), keys.attempts(conversation), keys.dead, keys.allowed,
         fence?.token ?? '', prefix, retentionSeconds(retentionDays), conversation, new Date().toISOString(),
-        JSON.stringify(replies.map(({ id, turn, text, file, choices, template = '', session = '', urgent, aside }) => ({
-          id, turn, text: text.toWellFormed(), template, session, file: asJson(file), choices: asJson(choices), urgent: urgent ? '1' : '', aside: aside ? '1' : '', tick: tickOf(settlement),
+        JSON.stringify(replies.map(({ id, turn, text, file, choices, template = '', session = '', urgent, aside, saidAt = '' }) => ({
+          id, turn, text: text.toWellFormed(), template, session, file: asJson(file), choices: asJson(choices), urgent: urgent ? '1' : '', aside: aside ? '1' : '', tick: tickOf(settlement), saidAt,
         }))),
         JSON.stringify(settlement?.ids ?? []), settlement?.state ?? '', (settlement?.price && priceOf(settlement.price)) ?? '',
         JSON.stringify(settlement?.kept ?? []), forgottenBefore(Date.now(), retentionDays), ...(settlement?.unreadable ?? []),

@@ -18,7 +18,7 @@ export type ReplyFile = z.infer<typeof ReplyFile>;
  * quoted. `urgent` overtakes what waits in the outbox; `aside` is said beside an answer, so a stop may take it back while it waits.
  * `id` is the same each time the same thing is said again after a crash.
  */
-export type NewReply = { id: string; conversation: string; turn: string; text: string; file?: ReplyFile; template?: string; choices?: Choices; session?: string; urgent?: true; aside?: true };
+export type NewReply = { id: string; conversation: string; turn: string; text: string; file?: ReplyFile; template?: string; choices?: Choices; session?: string; urgent?: true; aside?: true; /** When it may have been said before, by what the store has lost (ISO 8601). */ saidAt?: string };
 
 /** Lua that notes in a reply which address it goes to now: the one that wrote last. */
 export const addressLua = `
@@ -50,6 +50,8 @@ export const Reply = z.object({
   sid: z.string().optional(),
   attempts: z.coerce.number().default(0),
   attemptedAt: z.string().optional(),
+  /** Since when the store is what it is now, where the reply may have been sent by what it has lost. */
+  checked: z.string().optional(),
   /** Late failures after which it was sent once more. */
   repeats: z.coerce.number().default(0),
   /** Not to be sent again before this time (ms since 1970). */

@@ -10,16 +10,39 @@ export type AnsweredBeforeDeps = { outbox: Outbox; ledger: Ledger; messenger: Pi
 /** What is sent beside answers: notices of the relay and lines about long work. They are no sign of an answer. */
 const beside = /^Waking up your computer|^Your computer does not wake|(?<!\d)\d+ min(?: so far\))?$/;
 
+/** For so long after the store has changed (ms) messages from before may still come in: they are looked for in Twilio's list. */
+const lateMs = 15 * 60_000;
+
+/**
+ * When the words of a turn may have been said before, by what the store has lost: when the oldest of its messages was written, or some minutes before the store changed,
+ * where such a message may still come (ISO 8601). Undefined when it is not so.
+ */
+export function mayHaveBeenSaid(messages: Message[], since: string, now: number): string | undefined {
+  if (since === '') return undefined;
+  const oldest = messages.map(({ at }) => at).filter((at) => at < since).toSorted()[0];
+  if (oldest !== undefined) return oldest;
+  return now - Date.parse(since) < lateMs ? new Date(Date.parse(since) - lateMs).toISOString() : undefined;
+}
+
+/**
+ * The same outbox for a turn with messages that are older than the store as it is now: what it says may have been said before, so each reply is looked
+ * up in Twilio's list before it is sent. `saidAt` is when the oldest of them was written (ISO 8601).
+ */
+export function lookUpFirst(outbox: Outbox, saidAt: string): Outbox {
+  return { ...outbox, put: (replies, ...rest) => outbox.put(replies.map((reply) => ({ ...reply, saidAt })), ...rest) };
+}
+
 /**
  * Leaves out messages that have their answer already, though the store does not know of it: it has lost the end of what was
  * written, or is a restored copy. Only what is older than the store as it is now is looked up: a message of ours to this
  * person that Twilio's list has and the ledger does not, said after theirs and before the store changed, is its answer.
+ * With a session it is not asked: there the agent's transcript knows exactly which messages have their answer, which is looked up then before it is sent.
  * Returns those that are to be worked. Throws what the list's refusal throws: nothing is worked before the look.
  */
-export async function leaveAnswered({ outbox, ledger, messenger }: AnsweredBeforeDeps, { fence, conversation, log }: TurnContext, { messages, since, address }: Pick<Opening, 'messages' | 'since'> & { address: string | undefined }): Promise<Message[]> {
+export async function leaveAnswered({ outbox, ledger, messenger }: AnsweredBeforeDeps, { fence, conversation, log }: TurnContext, { messages, since, conversation: { address, session } }: Pick<Opening, 'messages' | 'since' | 'conversation'>): Promise<Message[]> {
   const old = since === '' ? [] : messages.filter(({ at }) => at < since);
   const [first] = old.map(({ at }) => second(at)).toSorted((one, other) => one - other);
-  if (first === undefined || !messenger.sentTo) return messages;
+  if (first === undefined || session !== undefined || !messenger.sentTo) return messages;
   const forgotten: number[] = [];
   for (const { sid, text, at } of await messenger.sentTo(address ?? conversation, new Date(first))) {
     const isOld = at.getTime() < Date.parse(since);

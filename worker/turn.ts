@@ -5,7 +5,7 @@ import type { TurnData, TurnResult } from '../shared/queues.ts';
 import type { ModelUse } from '../shared/spend.ts';
 import { AwaitingAnswer } from './answer-wait.ts';
 import type { QuestionHooks } from './answer-wait.ts';
-import { leaveAnswered } from './answered-before.ts';
+import { leaveAnswered, lookUpFirst, mayHaveBeenSaid } from './answered-before.ts';
 import type { AnsweredBeforeDeps } from './answered-before.ts';
 import type { Arrivals } from './arrivals.ts';
 import { createAttempts } from './attempts.ts';
@@ -83,9 +83,11 @@ async function workInbox(parts: TurnParts, context: TurnContext, result: TurnRes
   let hasBegun = false;
   try {
     const waiting = await questions.withoutAnswers(opening.messages);
-    const unanswered = await leaveAnswered(parts, context, { ...opening, messages: waiting, address: opening.conversation.address });
+    const unanswered = await leaveAnswered(parts, context, { ...opening, messages: waiting });
     const messages = await giveUpExhausted(parts, context, unanswered, stand());
-    const handOver = createHandOver(parts, context, questions, attempts, { ...opening, messages });
+    const saidAt = mayHaveBeenSaid(messages, opening.since, Date.now());
+    const own = saidAt === undefined ? parts : { ...parts, outbox: lookUpFirst(parts.outbox, saidAt) };
+    const handOver = createHandOver(own, context, questions, attempts, { ...opening, messages });
     await resumeQuestion(context, questions, handOver);
     const begun = await waitInLine(parts, context, handOver, () => attempts.giveBack());
     if (!begun) {
@@ -97,7 +99,7 @@ async function workInbox(parts: TurnParts, context: TurnContext, result: TurnRes
     hasBegun = true;
     await attempts.take(begun.first);
     log.info({ conversation, messages: begun.first.length, attempt: job.attemptsStarted }, 'turn');
-    const left = await workTurn(parts, { context, questions, handOver, first: begun.first, result, onListening: (told) => Object.assign(hooks, told) });
+    const left = await workTurn(own, { context, questions, handOver, first: begun.first, result, onListening: (told) => Object.assign(hooks, told) });
     return { hasBegun, left };
   } catch (error) {
     if (error instanceof AwaitingAnswer && !signal.aborted) return await putOffForAnswer(parts, context, error, attempts, questions);
