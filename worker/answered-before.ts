@@ -13,6 +13,9 @@ const beside = /^Waking up your computer|^Your computer does not wake|(?<!\d)\d+
 /** For so long after the store has changed (ms) messages from before may still come in: they are looked for in Twilio's list. */
 const lateMs = 15 * 60_000;
 
+/** Not so just after the change (ms): a look would wait for the list, and what is said then is mostly new. */
+const freshMs = 30_000;
+
 /**
  * When the words of a turn may have been said before, by what the store has lost: when the oldest of its messages was written, or some minutes before the store changed,
  * where such a message may still come (ISO 8601). Undefined when it is not so.
@@ -21,7 +24,8 @@ export function mayHaveBeenSaid(messages: Message[], since: string, now: number)
   if (since === '') return undefined;
   const oldest = messages.map(({ at }) => at).filter((at) => at < since).toSorted()[0];
   if (oldest !== undefined) return oldest;
-  return now - Date.parse(since) < lateMs ? new Date(Date.parse(since) - lateMs).toISOString() : undefined;
+  const age = now - Date.parse(since);
+  return age > freshMs && age < lateMs ? new Date(Date.parse(since) - lateMs).toISOString() : undefined;
 }
 
 /**

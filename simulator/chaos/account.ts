@@ -35,9 +35,13 @@ export async function readAccount(redis: Redis, bill: readonly BillEntry[], begu
   return account;
 }
 
-/** Whether the two differ by no more requests than were open at a kill, and the product counts nothing that was not billed. */
-export function isBalanced({ billed, counted, unsettled, billedTokens, countedTokens }: Account): boolean {
+/**
+ * Whether the two differ by no more requests than were open at a kill, and the product counts nothing that was not billed. Where Redis has forgotten a time, what
+ * was counted then is missing.
+ */
+export function isBalanced({ billed, counted, unsettled, billedTokens, countedTokens }: Account, hasForgotten = false): boolean {
   const missing = billed - counted;
+  if (hasForgotten) return missing >= 0 && countedTokens <= billedTokens;
   return missing >= 0 && missing <= unsettled && countedTokens <= billedTokens && (unsettled > 0 || countedTokens === billedTokens);
 }
 

@@ -4,8 +4,8 @@ import { allKinds } from './plan.ts';
 import type { Offence } from './verdict.ts';
 
 /** Whether the promise held: nothing lost, doubled or out of order, nothing refused to the end, nothing stuck, and the model's bill accounted for. */
-export function isClean({ verdict, account, stuck, afterRemoval }: ChaosResult): boolean {
-  return isBalanced(account) && verdict.lost.length + verdict.doubled.length + verdict.outOfOrder.length + verdict.notAccepted + stuck.length + afterRemoval.length === 0;
+export function isClean({ verdict, account, stuck, afterRemoval, kills }: ChaosResult): boolean {
+  return isBalanced(account, kills.done['redis-restored'] !== undefined) && verdict.lost.length + verdict.doubled.length + verdict.outOfOrder.length + verdict.notAccepted + stuck.length + afterRemoval.length === 0;
 }
 
 /** The result as a table, and below it each message that broke the promise. */
