@@ -34,7 +34,7 @@ export type GapRepair = {
 };
 
 /**
- * Takes in messages that came while the relay or Redis was away or whose webhook failed for good, replies that failed late while nobody took the status callback, and what waits in Redis without a job.
+ * Takes in messages that came while the relay or Redis was away or whose webhook failed for good, replies whose late failure had no taker, and what waits in Redis without a job.
  */
 export function createGapRepair(parts: GapRepairParts): GapRepair {
   const { times, now } = parts;

@@ -41,7 +41,7 @@ test('from 70 % on Redis takes no new file and no new page; what is kept stays, 
   });
 });
 
-test('Redis is asked once in five seconds, however many want to know, and who waits for pressure hears from 85 % on', async () => {
+test('Redis is asked once in five seconds, however many want to know, and pressure is told from 85 % on', async () => {
   await withRedis(async (redis) => {
     let now = 0;
     const heard: MemoryUse[] = [];
