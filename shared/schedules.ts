@@ -88,6 +88,10 @@ const numberScript: Script = {
 /** BullMQ's name for a schedule. */
 const idOf = ({ conversation, number }: Pick<Schedule, 'conversation' | 'number'>): string => `${conversation.replace('+', '')}-${number}`;
 
+/** A schedule of a removed person as it is stored. */
+const SetAsideSchedule = Schedule.extend({ paused: z.literal(true).optional() });
+type SetAsideSchedule = z.infer<typeof SetAsideSchedule>;
+
 /** What is planned in BullMQ, and what is paused beside it. */
 function createPlan(redis: Redis, queue: Queue<Schedule>, jobOptions: JobsOptions) {
   const listPaused = async (conversation: string): Promise<PlannedSchedule[]> => {
@@ -119,7 +123,10 @@ function createPlan(redis: Redis, queue: Queue<Schedule>, jobOptions: JobsOption
     const removed = schedule.cron === undefined ? (await queue.remove(idOf(schedule))) > 0 : await queue.removeJobScheduler(idOf(schedule));
     return removed || ended > 0;
   };
-  return { list, listAll, plan, unplan };
+  const notePaused = async (schedule: Schedule): Promise<void> => {
+    await redis.hset(keys.schedulesPaused(schedule.conversation), String(schedule.number), JSON.stringify(schedule));
+  };
+  return { list, listAll, plan, unplan, notePaused };
 }
 
 /** Makes the schedules on a connection of the caller's, which stays the caller's to close. */
@@ -131,7 +138,7 @@ export function createSchedules(redis: Redis, { retentionDays = usualRetentionDa
   // BullMQ repeats the connection's errors here; the connection's own listener has logged them.
   queue.on('error', () => undefined);
 
-  const { list, listAll, plan, unplan } = createPlan(redis, queue, jobOptions);
+  const { list, listAll, plan, unplan, notePaused } = createPlan(redis, queue, jobOptions);
 
   return {
     queue,
@@ -161,7 +168,7 @@ export function createSchedules(redis: Redis, { retentionDays = usualRetentionDa
       return schedule;
     },
     async setAside(conversation, due) {
-      const kept = (await list(conversation)).map((planned) => Schedule.parse(planned));
+      const kept: SetAsideSchedule[] = (await list(conversation)).map((planned) => SetAsideSchedule.parse(planned));
       if (due && !kept.some(({ number }) => number === due.number)) kept.push(due);
       if (kept.length === 0) return 0;
       // Kept before it is taken out: a death in between repeats both.
@@ -171,8 +178,12 @@ export function createSchedules(redis: Redis, { retentionDays = usualRetentionDa
       return kept.length;
     },
     async bringBack(conversation) {
-      const kept = Object.values(await redis.hgetall(keys.setAsideSchedules(conversation))).flatMap((entry) => Schedule.safeParse(parseJson(entry)).data ?? []);
-      for (const schedule of kept) await plan(schedule);
+      const kept = Object.values(await redis.hgetall(keys.setAsideSchedules(conversation))).flatMap((entry) => SetAsideSchedule.safeParse(parseJson(entry)).data ?? []);
+      for (const { paused, ...schedule } of kept) {
+        // What was paused stays paused: its answers waited for the person to write, and they may still.
+        if (paused) await notePaused(schedule);
+        else await plan(schedule);
+      }
       await redis.del(keys.setAsideSchedules(conversation));
       return kept.length;
     },
@@ -181,7 +192,7 @@ export function createSchedules(redis: Redis, { retentionDays = usualRetentionDa
     },
     async pause(schedule) {
       // Noted first: between the two it is in both places, and counts as paused.
-      await redis.hset(keys.schedulesPaused(schedule.conversation), String(schedule.number), JSON.stringify(schedule));
+      await notePaused(schedule);
       await queue.removeJobScheduler(idOf(schedule));
     },
     async resume(conversation, number) {

@@ -14,9 +14,10 @@ import { delayJob, handBack } from './job-moves.ts';
 import { quoteMessages, withdrawnWords } from './message-words.ts';
 import type { TurnContext } from './turn-context.ts';
 import { planWait } from './wait-plan.ts';
+import { closingTime, closingWindowWords, mayOutlast } from './window.ts';
 
 /** What ends a turn needs of the worker. */
-export type EndingParts = { inbox: Inbox; outbox: Outbox; conversations: Conversations };
+export type EndingParts = { inbox: Inbox; outbox: Outbox; conversations: Conversations; hasTemplate: boolean };
 
 /** How far a turn had come: how often its messages were begun with; `answerers` are messages that have answered its questions. */
 export type TurnStand = { attempts: Attempts; answerers: string[] };
@@ -51,13 +52,13 @@ export async function endBadly(parts: EndingParts, context: TurnContext, error: 
   if (!(error instanceof AgentFailure)) log.error({ err: error }, 'a defect');
   const { conversation } = job.data;
   await parts.inbox.note(fence, turn, conversation, { log: `${new Date().toISOString()} failed: ${failure.kind}: ${failure.message}` });
-  const { timezone } = await parts.conversations.read(conversation);
+  const { timezone, wroteAt } = await parts.conversations.read(conversation);
   const { waits = 0 } = job.data;
   const wait = planWait(failure, waits, Date.now(), timezone);
   if (wait) {
     // Said once for each message that waits, not again at each attempt.
     const newest = [...attempts.begun().keys()].at(-1) ?? '';
-    await parts.outbox.put([{ id: `${turn}.limit.${newest}`, conversation, turn, text: wait.sentence }], fence);
+    await parts.outbox.put([{ id: `${turn}.limit.${newest}`, conversation, turn, text: `${wait.sentence}${windowWordsOf(parts, wait.ms, wroteAt, timezone)}` }], fence);
     await attempts.giveBack(waits + 1);
     return await delayJob(job, token, wait.ms);
   }
@@ -70,6 +71,12 @@ export async function endBadly(parts: EndingParts, context: TurnContext, error: 
   await giveUp(parts, context, failure, left.filter(isOver), isAllOver ? answerers : []);
   if (isAllOver) throw new UnrecoverableError(`${failure.kind}: ${failure.message}`);
   return await delayJob(job, token, 1000 * 2 ** (Math.max(...left.map(({ id }) => begun.get(id) ?? 1)) - 1));
+}
+
+/** A sentence about WhatsApp's window when it closes before work that is put off by `ms` can be done; else ''. */
+function windowWordsOf({ hasTemplate }: EndingParts, ms: number, wroteAt: string | undefined, timezone: string | undefined): string {
+  const closesAt = closingTime(wroteAt);
+  return mayOutlast(closesAt, Date.now() + ms) ? ` ${closingWindowWords(closesAt, timezone, hasTemplate)}` : '';
 }
 
 /**

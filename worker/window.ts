@@ -19,6 +19,16 @@ export function closingWindowWords(closesAt: number, timezone: string | undefine
   return `WhatsApp lets me write to you until ${formatMoment(closesAt, timezone ?? 'UTC')}, a day after your last message, and it may close before I am done. Then ${closedWindowWords(hasTemplate)}.`;
 }
 
+/** When the window closes (ms since 1970) after the person's last message (ISO 8601); NaN when no message is known. */
+export function closingTime(wroteAt: string | undefined): number {
+  return wroteAt === undefined ? NaN : Date.parse(wroteAt) + windowMs;
+}
+
+/** Whether work that begins or goes on at `at` (ms since 1970) may outlast a window that is open now. */
+export function mayOutlast(closesAt: number, at: number, now = Date.now()): boolean {
+  return closesAt > now && closesAt - at <= nearMs;
+}
+
 export type WindowParts = { conversations: Conversations; outbox: Outbox; hasTemplate: boolean; now: () => number };
 
 /** Tells the person, once for each closing, when work may outlast the window. Nothing is said once it is closed: it would not arrive. */
@@ -27,7 +37,7 @@ export function watchWindow({ conversations, outbox, hasTemplate, now }: WindowP
   let timer: NodeJS.Timeout | undefined;
   const look = async (): Promise<void> => {
     const { wroteAt, timezone } = await conversations.read(conversation);
-    const closesAt = wroteAt === undefined ? NaN : Date.parse(wroteAt) + windowMs;
+    const closesAt = closingTime(wroteAt);
     const left = closesAt - now();
     if (isStopped || !(left > 0)) return;
     if (left > nearMs) {

@@ -45,3 +45,19 @@ test('a schedule of a person who may not write any more does not run: all of the
     await Promise.all([turns.close(), deliveries.close(), schedules.close()]);
   });
 });
+
+test('of a person who may write again, what ran runs again and what was paused stays paused', async () => {
+  await withRedis(async (redis) => {
+    const schedules = createSchedules(redis);
+    await redis.set(fence.lock, fence.token);
+    const add = async (prompt: string) => await schedules.add({ conversation: removed, prompt, timezone: 'UTC', cron: '0 9 * * *' }, fence);
+    const [runs, paused] = [await add('look'), await add('rest')];
+    await schedules.pause(paused);
+    expect(await schedules.setAside(removed)).toBe(2);
+    expect(await schedules.list(removed)).toEqual([]);
+    expect(await schedules.bringBack(removed)).toBe(2);
+    expect((await schedules.list(removed)).map(({ number, paused: isPaused }) => [number, isPaused ?? false])).toEqual([[runs.number, false], [paused.number, true]]);
+    expect(await schedules.queue.getJobSchedulersCount()).toBe(1);
+    await schedules.close();
+  });
+});

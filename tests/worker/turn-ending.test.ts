@@ -1,11 +1,13 @@
+import { DelayedError } from 'bullmq';
 import { expect, test } from 'vitest';
 import type { Message } from '../../shared/message.ts';
 import type { Settlement } from '../../shared/outbox.ts';
 import type { NewReply } from '../../shared/reply.ts';
 import { createLog } from '../../shared/log.ts';
+import { AgentFailure } from '../../worker/agent/agent.ts';
 import { isStop } from '../../worker/stop-request.ts';
 import type { TurnContext } from '../../worker/turn-context.ts';
-import { giveUpExhausted, settleStopped } from '../../worker/turn-ending.ts';
+import { endBadly, giveUpExhausted, settleStopped } from '../../worker/turn-ending.ts';
 import type { EndingParts, TurnStand } from '../../worker/turn-ending.ts';
 
 const conversation = '+15551230001';
@@ -59,4 +61,23 @@ test('a stop is that word alone, of a person', () => {
   expect(['stop', 'Stop.', ' /STOP! '].map((text) => isStop(said(text)))).toEqual([true, true, true]);
   expect(['stop it', 'non-stop', 'stop the server, please', 'stopp', '//stop'].filter((text) => isStop(said(text)))).toEqual([]);
   expect(isStop({ ...said('stop'), human: false })).toBe(false);
+});
+
+test('a usage limit that outlasts the window says so with its end; one that does not says its end alone', async () => {
+  const sentence = async (hoursSinceWriting: number, limitHours: number): Promise<string | undefined> => {
+    const { context, puts, ...own } = bench(['a']);
+    const wroteAt = new Date(Date.now() - hoursSinceWriting * 3600_000).toISOString();
+    const parts = { ...own.parts, inbox: { note: async () => undefined }, conversations: { read: async () => ({ wroteAt }) }, hasTemplate: false } as unknown as EndingParts;
+    const job = { ...context.job, moveToDelayed: async () => undefined } as unknown as TurnContext['job'];
+    const attempts = { begun: () => new Map([['a', 1]]), giveBack: async () => undefined };
+    const stand = { attempts, answerers: [] } as unknown as TurnStand;
+    const signal = new AbortController().signal;
+    const failure = new AgentFailure('usage-limit', 'limit', new Date(Date.now() + limitHours * 3600_000));
+    await expect(endBadly(parts, { ...context, job, signal }, failure, stand)).rejects.toThrow(DelayedError);
+    return puts[0]?.replies[0]?.text;
+  };
+  expect(await sentence(22, 3)).toMatch(/I go on by myself then\. WhatsApp lets me write to you until .* Then the answer waits here until you write anything\.$/);
+  expect(await sentence(1, 3)).toMatch(/I go on by myself then\.$/);
+  // It is closed already: the sentence itself waits.
+  expect(await sentence(25, 3)).toMatch(/I go on by myself then\.$/);
 });
