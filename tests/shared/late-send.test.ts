@@ -3,6 +3,7 @@ import { createServer } from 'node:https';
 import { createServer as createConnections } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { expect, test } from 'vitest';
 import { createDelivery, latestWriteMs, reconcilingTimes } from '../../shared/delivery.ts';
 import type { DeliveryParts } from '../../shared/delivery.ts';
@@ -58,8 +59,8 @@ test('a secure connection that takes too long to agree on its keys carries no re
   const slow = createConnections((socket) => void setTimeout(() => server.emit('connection', socket), delayMs));
   await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
   const messenger = messengerAt(`https://127.0.0.1:${(slow.address() as AddressInfo).port}`);
-  const trusting = process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
-  process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
+  const trusted = getCACertificates('default');
+  setDefaultCACertificates([...trusted, pem.toString()]);
   try {
     expect(await failureOf(messenger.send(outgoing('x'), Date.now() + 100))).toMatchObject({ action: 'reconcile' });
     expect(requests).toEqual([]);
@@ -67,7 +68,7 @@ test('a secure connection that takes too long to agree on its keys carries no re
     expect(await messenger.send(outgoing('x'), Date.now() + 60_000)).toEqual({ sid: 'SM1' });
     expect(requests).toHaveLength(1);
   } finally {
-    if (trusting === undefined) delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+    setDefaultCACertificates(trusted);
     server.closeAllConnections();
     slow.close();
   }
