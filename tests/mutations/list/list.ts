@@ -1,5 +1,6 @@
 import type { Mutation } from '../mutation.ts';
 import { edges } from './edges.ts';
+import { recovery } from './recovery.ts';
 import { relay } from './relay.ts';
 import { boxes } from './shared-boxes.ts';
 import { keeping } from './shared-keeping.ts';
@@ -8,4 +9,4 @@ import { agent } from './worker-agent.ts';
 import { turns } from './worker-turns.ts';
 
 /** Every guard of the core whose removal a test must notice. */
-export const mutations: readonly Mutation[] = [...relay, ...boxes, ...sending, ...keeping, ...turns, ...agent, ...edges];
+export const mutations: readonly Mutation[] = [...relay, ...boxes, ...sending, ...keeping, ...turns, ...agent, ...edges, ...recovery];

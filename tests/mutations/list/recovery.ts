@@ -1,0 +1,81 @@
+import { mutationsOf } from '../mutation.ts';
+
+/** What brings back what an outage, a halt or a restored store has taken: backfill, leases, late requests, questions. */
+export const recovery = [
+  ...mutationsOf('relay/gap-repair.ts', 'tests/relay/gap-repair.test.ts', [
+    ['a refused webhook is looked for later', 'somethingWasRefused: () => runIn(times.youngMs)', 'somethingWasRefused: () => undefined', { named: 'could not be stored' }],
+    ['what waits without a job gets one in each round', 'await sweep();\n', ''],
+    ['a late failure is told once', 'told = listed;', '', { test: 'tests/relay/missed-messages.test.ts' }],
+    ['a round that left something young is repeated soon', `outcome === 'done' ? times.everyMs :`, 'true ? times.everyMs :', { test: 'tests/relay/missed-messages.test.ts' }],
+    ['a round that failed is not complete', `if (outcome !== 'failed') complete = lastBegan;`, 'complete = lastBegan;', { test: 'tests/relay/missed-messages.test.ts' }],
+    ['a connection that comes and goes asks the carrier once a minute', 'if (now() - lastBegan < times.youngMs) runIn(times.youngMs);\n      else run();', 'run();', { test: 'tests/relay/missed-messages.test.ts' }],
+  ]),
+  ...mutationsOf('relay/missed-messages.ts', 'tests/relay/missed-messages.test.ts', [
+    ['what is known is not taken in again', 'unknown.has(remembered.id) ? await identify(remembered) : undefined', 'await identify(remembered)'],
+    ['the oldest page comes first', 'pages.toReversed()', 'pages'],
+    ['a young message is left to its webhook', 'if (isYoung(missed)) continue;', ''],
+    ['one that cannot be taken in holds up no other', 'left.failed += 1;', 'throw error;'],
+    ['it is not overtaken within its second', 'at.getTime() + 999 - at.getMilliseconds()', 'at.getTime()'],
+    ['files that are gone do not stop their message', `error.action === 'give-up' || `, ''],
+  ]),
+  ...mutationsOf('worker/thaw.ts', 'tests/worker/zombies.test.ts', [
+    ['a halt is asked about', 'if (haltMs <= longestMs || settling) return;', 'if (haltMs >= 0) return;'],
+    ['what runs is paused before it is asked', 'const resume = await pause().catch(', 'const resume = await Promise.resolve(() => undefined).catch('],
+    ['what is left goes on', 'resume();\n', '\n'],
+  ]),
+  ...mutationsOf('worker/tool-gate.ts', 'tests/worker/zombies.test.ts', [
+    ['no tool begins before it is certain whose turn it is', 'await settled();', ''],
+    ['a question of a lost turn is not asked', 'signal.throwIfAborted();', ''],
+  ]),
+  ...mutationsOf('worker/running-jobs.ts', 'tests/worker/zombies.test.ts', [
+    ['a lost run is ended', `for (const name of alive) runs.get(name)?.abort(new FencedError('another worker has this job'));`, ''],
+  ]),
+  ...mutationsOf('shared/twilio-rest.ts', 'tests/shared/late-send.test.ts', [
+    ['nothing is written after its deadline', 'if (Date.now() > notAfter) sent.destroy(new LateRequest());\n      else sent.end(body);', 'sent.end(body);'],
+    ['a secure connection is waited for until its keys are there', `isSecure ? 'secureConnect' : 'connect'`, `isSecure ? 'connect' : 'connect'`],
+    ['the list is read to its end', 'next = found.next;', 'next = undefined;', { test: 'tests/relay/missed-messages.test.ts' }],
+  ]),
+  ...mutationsOf('shared/once.ts', 'tests/shared/repeated-scripts.test.ts', [
+    ['a repeated script gives its first reply', 'if known then return cjson.decode(known)[1] end', ''],
+  ]),
+  ...mutationsOf('shared/epoch.ts', 'tests/shared/epoch.test.ts', [
+    ['another Redis is another store', 'known ~= identity or tonumber(count or \'0\') < tonumber(seen)) then since = now', 'tonumber(count or \'0\') < tonumber(seen)) then since = now'],
+    ['a count that went back is another store', `if known and (known ~= identity or tonumber(count or '0') < tonumber(seen)) then`, 'if known and known ~= identity then'],
+    ['the count goes on', `redis.call('HINCRBY', key, 'count', 1)`, `redis.call('HINCRBY', key, 'count', 0)`],
+  ]),
+  ...mutationsOf('worker/answered-before.ts', 'tests/shared/epoch.test.ts', [
+    ['what was answered is not answered again', `await outbox.put([], fence, { conversation, ids: [...answered], state: 'answered' });\n  return messages.filter(({ id }) => !answered.has(id));`, 'return messages;'],
+    ['what the ledger knows is no forgotten answer', '&& !(await ledger.isClaimed(sid))', ''],
+  ]),
+  ...mutationsOf('worker/settled-questions.ts', 'tests/worker/question-answers.test.ts', [
+    ['a late answer that agrees with the default asks nothing', ' || label === found.missed.fallback', ''],
+    ['a conversation remembers thirty questions', '.slice(-most)', ''],
+  ]),
+  ...mutationsOf('worker/awaiting-answer.ts', 'tests/worker/open-questions.test.ts', [
+    ['an answer that came while the turn was put off brings it forward', 'if (!questions.open() || (await inbox.read(conversation)).some(isNew)) await promoteTurn(conversation);', ''],
+    ['a turn that was let go has made no attempt', 'await attempts.giveBack();', ''],
+  ]),
+  ...mutationsOf('worker/answer-wait.ts', 'tests/worker/open-questions.test.ts', [
+    ['a question takes no place', 'slot.giveBack();', ''],
+    ['the agent goes while the person thinks', 'if (deadline > now() && hooks.letGo(new AwaitingAnswer(deadline))) clearInterval(holding);', ''],
+  ]),
+  ...mutationsOf('worker/file-lifetimes.ts', 'tests/worker/file-lifetimes.test.ts', [
+    ['what a turn may use stays', 'if (!isAtWork(name)) await', 'await'],
+    ['what was read lately stays', String.raw`-mmin "+$2" -amin "+$2"`, String.raw`-mmin "+$2"`],
+  ]),
+  ...mutationsOf('worker/window.ts', 'tests/worker/turn-ending.test.ts', [
+    ['a closed window is not announced', 'closesAt > now && closesAt - at <= nearMs', 'closesAt - at <= nearMs'],
+    ['a window that stays open is not announced', 'closesAt > now && closesAt - at <= nearMs', 'closesAt > now'],
+  ]),
+  ...mutationsOf('shared/schedules.ts', 'tests/worker/removed-schedules.test.ts', [
+    ['what was paused stays paused', 'if (paused) await notePaused(schedule);\n        else await', 'await'],
+  ]),
+  ...mutationsOf('relay/membership.ts', 'tests/relay/membership.test.ts', [
+    ['schedules of a removed person are set aside', 'if ((await schedules.setAside(conversation)) > 0) moved.add(conversation);', ''],
+  ]),
+  ...mutationsOf('worker/lease.ts', 'tests/worker/lease.test.ts', [
+    ['an old boot is fenced off', 'if newest and tonumber(newest) > tonumber(ARGV[2]) then', 'if false then'],
+    ['the jobs of an earlier boot are taken back', `orphan = worker and redis.call('GET', ARGV[4] .. ':lease:' .. worker) ~= boot`, 'orphan = false'],
+    ['jobs that wait get a marker', `if ARGV[6] ~= '' or (waits and redis.call('EXISTS', base .. 'marker') == 0) then`, 'if false then'],
+  ]),
+];
