@@ -3,6 +3,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { scaled } from './support/machine-speed.ts';
 
 const run = promisify(execFile);
 const root = path.join(import.meta.dirname, '..');
@@ -33,7 +34,7 @@ test('each option that a page names is one that the command explains', async () 
   const named = new Map<string, Set<string>>();
   for (const { script, rest } of runs) named.set(script, new Set([...(named.get(script) ?? []), ...(rest.match(/(?<=^|\s)--[\w-]+/g) ?? [])]));
   const unknown = [...named].filter(([, options]) => options.size > 0).map(async ([script, options]) => {
-    const { stdout } = await run(process.execPath, ['--disable-warning=ExperimentalWarning', path.join(root, entryOf(script) ?? ''), '--help'], { cwd: root, timeout: 30_000 });
+    const { stdout } = await run(process.execPath, ['--disable-warning=ExperimentalWarning', path.join(root, entryOf(script) ?? ''), '--help'], { cwd: root, timeout: scaled(60_000) });
     return [...options].filter((option) => !new RegExp(`${option}(?![\\w-])`).test(stdout)).map((option) => `${script} ${option}`);
   });
   expect((await Promise.all(unknown)).flat()).toEqual([]);

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { createPageRenderer, renderTimes } from '../../relay/page/renderer.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { writeMarkdown } from '../../simulator/model/stories/long-answer.ts';
 
-const patient = { ...renderTimes, limitMs: 25_000 };
+const patient = { ...renderTimes, limitMs: scaled(60_000) };
 
 test('texts that come together are rendered one after the other, each its own', async () => {
   const renderer = createPageRenderer(patient);

@@ -32,7 +32,7 @@ async function expectRecovery(bench: RelayBench): Promise<void> {
   await until('its answer', () => bench.replies().some((reply) => reply.text.includes('recovered')));
 }
 
-const statusOf = async ({ relayUrl }: RelayBench, path: string): Promise<number> => (await fetch(relayUrl + path, { signal: AbortSignal.timeout(5000) })).status;
+const statusOf = async ({ relayUrl }: RelayBench, path: string): Promise<number> => (await fetch(relayUrl + path, { signal: AbortSignal.timeout(scaled(10_000)) })).status;
 
 test('with Redis stopped messages get 503, and are taken again once it is back', async () => {
   await withRelay({}, async (bench) => {

@@ -10,7 +10,9 @@ import type { Messenger, Outgoing } from '../../shared/messenger.ts';
 import { createTwilioMessenger } from '../../shared/twilio-messenger.ts';
 import type { CreateAttempt } from '../../simulator/twilio/memory.ts';
 import type { Twin } from '../../simulator/twilio/twin.ts';
-import { ACCOUNT, NUMBER, PHONE, TOKEN, connectClient, until, withTwilio } from '../support/twilio-bench.ts';
+import { scaled } from '../support/machine-speed.ts';
+import { ACCOUNT, NUMBER, PHONE, TOKEN, connectClient, withTwilio } from '../support/twilio-bench.ts';
+import { until } from '../support/until.ts';
 
 const choices: Choices = { kind: 'buttons', items: [{ id: 'turn.ask.1', title: 'Allow' }, { id: 'turn.ask.2', title: 'Deny' }] };
 const models: Choices = { kind: 'list', button: 'Models', items: ['Opus', 'Sonnet', 'Haiku', 'Another'].map((title, index) => ({ id: `m.${index}`, title, description: `number ${index}` })) };
@@ -89,7 +91,7 @@ describe('the same question as text with numbers', () => {
       expect(forms(twin)).toEqual(['text accepted', 'text accepted', 'text accepted']);
       expect(twin.contents()).toEqual([]);
       expect(await contents.find('anything')).toBe('refused');
-    }, 500);
+    }, scaled(1500));
   });
 
   test('when the message is refused with the content and taken without; only that shape is given up', async () => {
@@ -158,7 +160,7 @@ describe('after an unclear end of the send', () => {
       await expect(messenger.send(outgoing(twin.url))).rejects.toMatchObject({ action: 'reconcile' });
       expect(forms(twin)).toEqual([`content ${fault}`]);
       expect(await messenger.find(outgoing(twin.url), since)).toEqual([posts(twin)[0]?.sid]);
-    }, 500);
+    }, scaled(1500));
   });
 
   test('it is found as text with numbers, too, and a message with other words is not', async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ChatEvent } from '../../simulator/chat.ts';
-import { ACCOUNT, FROM, PHONE, TO, until, withTwilio } from '../support/twilio-bench.ts';
+import { ACCOUNT, FROM, PHONE, TO, withTwilio } from '../support/twilio-bench.ts';
+import { until } from '../support/until.ts';
 
 test('states come as signed callbacks with every captured parameter, read only after the phone is opened', async () => {
   await withTwilio({}, async ({ client, twin, receiver }) => {

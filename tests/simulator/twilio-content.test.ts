@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { FROM, PHONE, TO, refusalOf, until, withTwilio } from '../support/twilio-bench.ts';
+import { FROM, PHONE, TO, refusalOf, withTwilio } from '../support/twilio-bench.ts';
+import { until } from '../support/until.ts';
 
 const question = {
   friendly_name: 'question',

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { Faults, type FaultName } from '../../simulator/twilio/faults.ts';
-import { FROM, PHONE, TO, connectClient, refusalOf, until, withTwilio } from '../support/twilio-bench.ts';
+import { FROM, PHONE, TO, connectClient, refusalOf, withTwilio } from '../support/twilio-bench.ts';
+import { until } from '../support/until.ts';
 
 const message = { from: FROM, to: TO, body: 'hello' };
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { ACCOUNT, FROM, PHONE, TO, TOKEN, until, withTwilio, type Received } from '../support/twilio-bench.ts';
+import { ACCOUNT, FROM, PHONE, TO, TOKEN, withTwilio, type Received } from '../support/twilio-bench.ts';
+import { until } from '../support/until.ts';
 import type { ServerResponse } from 'node:http';
 
 const png = Buffer.from('89504e470d0a1a0a0102', 'hex');

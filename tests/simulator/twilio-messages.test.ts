@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { ACCOUNT, FROM, PHONE, TO, TOKEN, connectClient, refusalOf, until, withTwilio } from '../support/twilio-bench.ts';
+import { ACCOUNT, FROM, PHONE, TO, TOKEN, connectClient, refusalOf, withTwilio } from '../support/twilio-bench.ts';
+import { until } from '../support/until.ts';
 
 const basic = `Basic ${Buffer.from(`${ACCOUNT}:${TOKEN}`).toString('base64')}`;
 

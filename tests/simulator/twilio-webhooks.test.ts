@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { readWebhookAnswer } from '../../simulator/twilio/twiml.ts';
-import { ACCOUNT, FROM, PHONE, TO, until, withTwilio } from '../support/twilio-bench.ts';
+import { ACCOUNT, FROM, PHONE, TO, withTwilio } from '../support/twilio-bench.ts';
+import { until } from '../support/until.ts';
 
 const png = Buffer.from('89504e470d0a1a0a00', 'hex').toString('base64');
 const ogg = Buffer.from('OggS voice').toString('base64');

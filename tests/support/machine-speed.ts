@@ -1,3 +1,4 @@
+import { availableParallelism, loadavg } from 'node:os';
 import { inject } from 'vitest';
 
 declare module 'vitest' {
@@ -7,7 +8,11 @@ declare module 'vitest' {
   }
 }
 
-/** A deadline (ms) for this machine: as given where it is as fast as usual, longer where it is slower or busy. */
+/** Processes that want a core, per core, up to which a machine counts as free: the suite alone makes 2 to 3. */
+const usualLoad = 3;
+
+/** A deadline (ms) for this machine: as given where it is as fast as usual, longer where it was slow at the start or others keep it busy now. */
 export function scaled(ms: number): number {
-  return Math.ceil(ms * inject('slowness'));
+  const busy = (loadavg()[0] ?? 0) / availableParallelism() / usualLoad;
+  return Math.ceil(ms * Math.max(inject('slowness'), busy));
 }

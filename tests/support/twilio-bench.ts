@@ -1,6 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import twilio from 'twilio';
 import { runTwin, type Twin, type TwinOptions } from '../../simulator/twilio/twin.ts';
 import { scaled } from './machine-speed.ts';
@@ -72,15 +71,6 @@ export async function refusalOf(request: Promise<unknown>): Promise<Record<strin
     return { ...error, name: error.name, message: error.message };
   }
   throw new Error('the request was expected to be refused');
-}
-
-/** Polls until the probe gives something other than undefined or false; fails after 5 s with the name of what it waited for. */
-export async function until<T>(what: string, probe: () => T | undefined | false): Promise<T> {
-  for (const deadline = Date.now() + 5000; Date.now() < deadline; await sleep(5)) {
-    const found = probe();
-    if (found !== undefined && found !== false) return found;
-  }
-  throw new Error(`waited 5 s in vain for ${what}`);
 }
 
 async function openReceiver(): Promise<{ receiver: Receiver; stop: () => Promise<void> }> {

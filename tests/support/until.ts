@@ -8,11 +8,12 @@ const [later, now] = [setTimeout, Date.now];
  * machine of the usual speed: a deadline for what does not come, which nothing that comes depends on.
  */
 export async function until<T>(what: string, look: () => T | Promise<T>, ms = 60_000, everyMs = 10): Promise<NonNullable<Exclude<T, false>>> {
-  const deadline = now() + scaled(ms);
+  const start = now();
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== null && found !== false) return found as NonNullable<Exclude<T, false>>;
-    if (now() > deadline) throw new Error(`waited ${scaled(ms)} ms in vain for ${what}`);
+    // Asked anew each time: what slows the machine may have come after the wait began.
+    if (now() - start > scaled(ms)) throw new Error(`waited ${now() - start} ms in vain for ${what}`);
     await new Promise((resolve) => void later(resolve, everyMs));
   }
 }

@@ -10,6 +10,7 @@ import { startChild, untilReady } from '../../simulator/child-process.ts';
 import type { Child } from '../../simulator/child-process.ts';
 import { freePort } from '../../simulator/free-port.ts';
 import { readProcessTable } from '../../worker/agent/process-table.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';
 
@@ -101,7 +102,7 @@ test.skipIf(!isRoot)(`npm start works as root in a place that the agent’s user
       [, , place, programs] = told ?? [];
       expect(told?.[2]).toBe(await realpath(path.join(checkout, '.sidepocket', 'data')));
       const asked = 'run id -u; pwd; readlink /proc/$PPID/exe; ls ' + closed;
-      const { stdout } = await run(process.execPath, ['simulator/send.ts', asked], { cwd: checkout, timeout: 60_000 });
+      const { stdout } = await run(process.execPath, ['simulator/send.ts', asked], { cwd: checkout, timeout: scaled(60_000) });
       expect(stdout).toContain(`${told?.[1]}\n${place}/workspaces/15551230001\n${programs}/node_modules/@anthropic-ai/`);
       expect(stdout).toContain('Permission denied');
     } finally {

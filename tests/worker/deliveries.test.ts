@@ -6,6 +6,7 @@ import { SendFailure } from '../../shared/messenger.ts';
 import { createTwilioMessenger } from '../../shared/twilio-messenger.ts';
 import { keys } from '../../shared/keys.ts';
 import type { FaultName, FaultSetting } from '../../simulator/twilio/faults.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { signatureFor } from '../support/relay-bench.ts';
@@ -76,7 +77,7 @@ test('a list that is refused for good is not believed before a late status callb
     pipeline.twin.faults.set('create-reset-after', { times: 1 });
     pipeline.twin.faults.set('callbacks-dropped');
     const account = { accountSid: pipeline.environment['TWILIO_ACCOUNT_SID'] ?? '', authToken: 'test-auth-token', number: '+15550100000', apiUrl: pipeline.twin.url };
-    const messenger = createTwilioMessenger(account, pipeline.log, 500);
+    const messenger = createTwilioMessenger(account, pipeline.log, scaled(2000));
     let looks = 0;
     const find = async (): Promise<string[]> => {
       looks += 1;
@@ -85,10 +86,10 @@ test('a list that is refused for good is not believed before a late status callb
     await pipeline.startWorker({ createMessenger: () => ({ ...messenger, find }), reconciling: { firstMs: 20, lastMs: 40, blindMs: 3_600_000 } });
     await pipeline.say('one');
     await until('some look-ups', () => looks >= 3);
-    const [attempt] = pipeline.twin.memory.attempts;
+    const attempt = await until('the message at Twilio', () => pipeline.twin.memory.attempts.find(({ sid }) => sid !== null));
     const [reply] = await pipeline.redis.lrange(keys.outbox(phone), 0, 0);
     // The callback comes at last.
-    const form = { MessageSid: attempt?.sid ?? '', MessageStatus: 'delivered', AccountSid: account.accountSid, From: 'whatsapp:+15550100000', To: `whatsapp:${phone}` };
+    const form = { MessageSid: attempt.sid ?? '', MessageStatus: 'delivered', AccountSid: account.accountSid, From: 'whatsapp:+15550100000', To: `whatsapp:${phone}` };
     const where = `/webhook/status?${new URLSearchParams({ reply: reply ?? '', conversation: phone }).toString()}`;
     const headers = { 'X-Twilio-Signature': signatureFor(pipeline.environment, where, form) };
     expect((await fetch(pipeline.relayUrl + where, { method: 'POST', body: new URLSearchParams(form), headers })).status).toBe(200);

@@ -48,9 +48,11 @@ test('what the version before has stored is worked off: attempts at work, messag
 test('attempts that the version before has counted in the job count on: the fourth is none', async () => {
   await withPipeline({}, async (pipeline) => {
     const job = Object.keys(earlier).find((key) => earlier[key]?.type === 'hash' && 'data' in earlier[key].value && earlier[key].value['data']?.includes('hang on')) ?? '';
-    await restoreStored(pipeline.redis, earlier);
-    const data = JSON.parse((await pipeline.redis.hget(job, 'data')) ?? '');
-    await pipeline.redis.hset(job, 'data', JSON.stringify({ ...data, messages: data.messages.map((message: object) => ({ ...message, attempts: 3 })) }));
+    const entry = earlier[job];
+    if (entry?.type !== 'hash') throw new Error('no job has the message');
+    const data = JSON.parse(entry.value['data'] ?? '');
+    const tried = JSON.stringify({ ...data, messages: data.messages.map((message: object) => ({ ...message, attempts: 3 })) });
+    await restoreStored(pipeline.redis, { ...earlier, [job]: { ...entry, value: { ...entry.value, data: tried } } });
     const { mine } = await workOff(pipeline);
     expect(mine.filter((text) => text.includes('retry'))).toHaveLength(1);
     expect(mine).not.toContain('answer to hang on');
