@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { Faults, type FaultName } from '../../simulator/twilio/faults.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { FROM, PHONE, TO, connectClient, refusalOf, withTwilio } from '../support/twilio-bench.ts';
 import { until } from '../support/until.ts';
 
@@ -7,7 +8,8 @@ const message = { from: FROM, to: TO, body: 'hello' };
 
 test('creates that fail before or after the message was taken', async () => {
   await withTwilio({}, async ({ twin }) => {
-    const client = connectClient(twin.url, undefined, 150);
+    // Long enough for the twin to note what it then keeps waiting.
+    const client = connectClient(twin.url, undefined, scaled(600));
     await twin.chat.receive(PHONE, { text: 'hello' });
     const cases: [FaultName, object, boolean][] = [
       ['create-429', { status: 429, code: 20429 }, false],
