@@ -11,6 +11,8 @@ import { keys } from '../../shared/keys.ts';
 import { createLedger } from '../../shared/ledger.ts';
 import type { Ledger } from '../../shared/ledger.ts';
 import { createLog } from '../../shared/log.ts';
+import { SendFailure } from '../../shared/messenger.ts';
+import type { Remembered } from '../../shared/messenger.ts';
 import { createOutbox } from '../../shared/outbox.ts';
 import type { Outbox } from '../../shared/outbox.ts';
 import { createDeliveries, createTurns } from '../../shared/queues.ts';
@@ -35,8 +37,8 @@ type Bench = {
   /** How often Twilio’s list was asked, and the messages that “typing…” was shown for. */
   lists(): number;
   accepted: string[];
-  /** What stands before each look at the list: waits, or throws. */
-  gate: { pass: () => Promise<void> };
+  /** What stands before each look at the list: waits, or throws. `media` stands for the files of each message. */
+  gate: { pass: () => Promise<void>; media?: Remembered['media'] };
   /** How far the repair’s clock goes before this machine’s (ms). */
   clock: { ahead: number };
 };
@@ -63,7 +65,8 @@ async function withRepair(use: (bench: Bench) => Promise<void>): Promise<void> {
               async *received(since) {
                 lists += 1;
                 await gate.pass();
-                yield* messenger.received(since);
+                const change = (messages: Remembered[]) => messages.map((message) => ({ ...message, media: gate.media ?? message.media }));
+                for await (const { messages, again } of messenger.received(since)) yield { messages: change(messages), again: async () => change(await again()) };
               },
             },
             claims: createClaims(redis, 30), accountSid: account.accountSid, judgeParties: createJudgeParties(account.accountSid, account.number), people,
@@ -162,6 +165,42 @@ test('when Redis is back what was missed is taken in, the young a little later, 
     await until('the message', async () => (await texts()).length === 1);
     expect(lists()).toBe(3);
     expect(await texts()).toEqual(['young']);
+  });
+});
+
+test('a page with a young message and an older one gives the older one alone', async () => {
+  await withRepair(async ({ twin, repair, miss, texts, lists, accepted, clock }) => {
+    clock.ahead = -3600_000;
+    const repairing = repair({ youngMs: 60_000 });
+    repairing.start();
+    await until('the first look', () => lists() === 1);
+    const old = await miss('old');
+    // The list tells whole seconds.
+    const second = Math.floor(Date.parse(twin.messages()[0]?.date_created ?? '') / 1000) * 1000;
+    await until('the next second', () => Date.now() >= second + 1000);
+    await miss('young');
+    clock.ahead = second + 60_001 - Date.now();
+    repairing.redisIsBack();
+    await until('what was taken in', () => accepted.length > 0);
+    expect([accepted, await texts()]).toEqual([[old], ['old']]);
+    clock.ahead += 120_000;
+    repairing.redisIsBack();
+    await until('the young one', async () => (await texts()).length === 2);
+  });
+});
+
+test('a message that cannot be taken in holds up no other, and files that Twilio no longer has hold up none', async () => {
+  await withRepair(async ({ redis, repair, miss, texts, gate }) => {
+    await redis.set(keys.inbox(otherPhone), 'no list');
+    await miss('broken', otherPhone);
+    await miss('whole');
+    gate.media = async () => {
+      throw new SendFailure('give-up', 'gone', 20_404);
+    };
+    repair().start();
+    await until('the other', async () => (await texts()).length === 1);
+    // The list tells whole seconds: the end of its second, so that it overtakes nothing that came by webhook in it.
+    expect(JSON.parse((await redis.lindex(keys.inbox(phone), 0)) ?? '')).toMatchObject({ text: 'whole', media: [], at: expect.stringMatching(/\.999Z$/) });
   });
 });
 

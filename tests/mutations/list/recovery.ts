@@ -4,8 +4,8 @@ import { mutationsOf } from '../mutation.ts';
 export const recovery = [
   ...mutationsOf('relay/gap-repair.ts', 'tests/relay/gap-repair.test.ts', [
     ['a refused webhook is looked for later', 'somethingWasRefused: () => runIn(times.youngMs)', 'somethingWasRefused: () => undefined', { named: 'could not be stored' }],
-    ['what waits without a job gets one in each round', 'await sweep();\n', ''],
-    ['a late failure is told once', 'told = listed;', '', { test: 'tests/relay/missed-messages.test.ts' }],
+    ['what waits without a job gets one in each round', 'await sweep();\n', '', { test: 'tests/relay/missed-messages.test.ts', named: 'has no turn' }],
+    ['a late failure is told once', 'told = listed;', '', { test: 'tests/relay/missed-messages.test.ts', why: 'it saves commands only: the ledger takes the same report twice' }],
     ['a round that left something young is repeated soon', `outcome === 'done' ? times.everyMs :`, 'true ? times.everyMs :', { test: 'tests/relay/missed-messages.test.ts' }],
     ['a round that failed is not complete', `if (outcome !== 'failed') complete = lastBegan;`, 'complete = lastBegan;', { test: 'tests/relay/missed-messages.test.ts' }],
     ['a connection that comes and goes asks the carrier once a minute', 'if (now() - lastBegan < times.youngMs) runIn(times.youngMs);\n      else run();', 'run();', { test: 'tests/relay/missed-messages.test.ts' }],
@@ -13,10 +13,10 @@ export const recovery = [
   ...mutationsOf('relay/missed-messages.ts', 'tests/relay/missed-messages.test.ts', [
     ['what is known is not taken in again', 'unknown.has(remembered.id) ? await identify(remembered) : undefined', 'await identify(remembered)'],
     ['the oldest page comes first', 'pages.toReversed()', 'pages'],
-    ['a young message is left to its webhook', 'if (isYoung(missed)) continue;', ''],
-    ['one that cannot be taken in holds up no other', 'left.failed += 1;', 'throw error;'],
-    ['it is not overtaken within its second', 'at.getTime() + 999 - at.getMilliseconds()', 'at.getTime()'],
-    ['files that are gone do not stop their message', `error.action === 'give-up' || `, ''],
+    ['a young message is left to its webhook', 'if (isYoung(missed)) continue;', '', { named: 'gives the older one alone' }],
+    ['one that cannot be taken in holds up no other', 'left.failed += 1;', 'throw error;', { named: 'holds up no other' }],
+    ['it is not overtaken within its second', 'at.getTime() + 999 - at.getMilliseconds()', 'at.getTime()', { named: 'holds up no other' }],
+    ['files that are gone do not stop their message', `error.action === 'give-up' || `, '', { named: 'holds up no other' }],
   ]),
   ...mutationsOf('worker/thaw.ts', 'tests/worker/zombies.test.ts', [
     ['a halt is asked about', 'if (haltMs <= longestMs || settling) return;', 'if (haltMs >= 0) return;'],
@@ -47,7 +47,7 @@ export const recovery = [
     ['what was answered is not answered again', `await outbox.put([], fence, { conversation, ids: [...answered], state: 'answered' });\n  return messages.filter(({ id }) => !answered.has(id));`, 'return messages;'],
     ['what the ledger knows is no forgotten answer', '&& !(await ledger.isClaimed(sid))', ''],
   ]),
-  ...mutationsOf('worker/settled-questions.ts', 'tests/worker/question-answers.test.ts', [
+  ...mutationsOf('worker/settled-questions.ts', 'tests/worker/settled-questions.test.ts', [
     ['a late answer that agrees with the default asks nothing', ' || label === found.missed.fallback', ''],
     ['a conversation remembers thirty questions', '.slice(-most)', ''],
   ]),
