@@ -7,6 +7,8 @@ const longestPauseMs = 600_000;
 /** Sweeps conversations whose job failed, by a defect or by Redis, more and more seldom while the failures go on. */
 export type Resweep = {
   onFailed(conversation: string): void;
+  /** Counts a failure that wants no sweep, and returns how long the conversation is left alone after it (ms). */
+  pauseAfterFailure(conversation: string): number;
   /** A job of the conversation went well: the next failure is the first again. */
   onDone(conversation: string): void;
   /** Whether a sweep of it is due: until then it is left alone. */
@@ -26,12 +28,15 @@ export function createResweep({ sweep, after = afterTime, log }: ResweepParts): 
   const failures = new Map<string, number>();
   const pending = new Map<string, () => void>();
 
-  const onFailed = (conversation: string): void => {
+  const pauseAfterFailure = (conversation: string): number => {
     const count = (failures.get(conversation) ?? 0) + 1;
     failures.set(conversation, count);
+    return Math.min(firstPauseMs * 2 ** (count - 1), longestPauseMs);
+  };
+  const onFailed = (conversation: string): void => {
+    const pauseMs = pauseAfterFailure(conversation);
     // One look is enough for all that has failed until then.
     if (pending.has(conversation)) return;
-    const pauseMs = Math.min(firstPauseMs * 2 ** (count - 1), longestPauseMs);
     pending.set(conversation, after(pauseMs, () => {
       pending.delete(conversation);
       sweep(conversation).catch((error: unknown) => {
@@ -43,6 +48,7 @@ export function createResweep({ sweep, after = afterTime, log }: ResweepParts): 
 
   return {
     onFailed,
+    pauseAfterFailure,
     onDone: (conversation) => void failures.delete(conversation),
     isPending: (conversation) => pending.has(conversation),
     stop() {

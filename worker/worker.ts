@@ -25,6 +25,7 @@ import { bootWorker } from './boot.ts';
 import type { Boot } from './boot.ts';
 import { createLateProcessors } from './late-processors.ts';
 import { createFileLifetimes } from './file-lifetimes.ts';
+import { keepTurns } from './kept-turns.ts';
 import { createLease } from './lease.ts';
 import type { Lease } from './lease.ts';
 import { openDoor } from './door.ts';
@@ -98,7 +99,8 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
       workers.set(name, createQueueWorker({ name, redis, owner: lease.owner, concurrency, process: awake, running, onLockLost: lease.renewSoon, telemetry: tracing.queues, log }));
     };
     // More are taken than work at once: who waits in the line is told so, and can stop.
-    start('turns', parts.concurrency.turns + longestLine, noting(atWork, config.DATA_DIR, processors.of('turns')));
+    const keptTurns = keepTurns(processors.of('turns'), (job) => resweep.pauseAfterFailure(conversationOf(job)), log);
+    start('turns', parts.concurrency.turns + longestLine, noting(atWork, config.DATA_DIR, keptTurns));
     start('deliveries', parts.concurrency.deliveries, processors.of('deliveries'));
     start('schedules', 1, processors.of('schedules'));
     for (const [name, worker] of workers) sweepAfter(name, worker, resweep, log);

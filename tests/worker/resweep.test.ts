@@ -40,6 +40,16 @@ test('each failure of a conversation in a row is looked after later than the one
   expect(pending.map(({ ms }) => ms)).toEqual([5000, 5000]);
 });
 
+test('a failure that wants no sweep counts with the others', async () => {
+  const { resweep, pending } = createBench(async () => undefined);
+  expect([resweep.pauseAfterFailure('a'), resweep.pauseAfterFailure('a'), resweep.pauseAfterFailure('b')]).toEqual([5000, 10_000, 5000]);
+  expect([pending, resweep.isPending('a')]).toEqual([[], false]);
+  resweep.onFailed('a');
+  expect(pending.map(({ ms }) => ms)).toEqual([20_000]);
+  resweep.onDone('b');
+  expect(resweep.pauseAfterFailure('b')).toBe(5000);
+});
+
 test('several failures before the look are looked after once', async () => {
   const { resweep, pending } = createBench(async () => undefined);
   resweep.onFailed('a');

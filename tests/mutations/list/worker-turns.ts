@@ -93,6 +93,11 @@ export const turns = [
     ['a look that failed is repeated', '        onFailed(conversation);\n', ''],
     ['a success begins anew', 'onDone: (conversation) => void failures.delete(conversation),', 'onDone: () => undefined,'],
   ]),
+  ...mutationsOf('worker/kept-turns.ts', 'tests/worker/kept-turns.test.ts', [
+    ['a turn that breaks off keeps its name', 'return await delayJob(job, token, ms).catch(', 'throw error; await delayJob(job, token, ms).catch('],
+    ['a turn that cannot be put off is not marked as failed', 'throw new WaitingError();', 'throw error;'],
+    ['what becomes of a job is said once', 'if (settled.some((kind) => error instanceof kind)) throw error;', ''],
+  ]),
   ...mutationsOf('worker/watchdog.ts', 'tests/worker/watchdog.test.ts', [
     ['silence ends the turn', 'else silent.abort(new AgentFailure(', 'else void (new AgentFailure('],
     ['a tool may be silent for its time', 'const longest = Math.max(0, ...running.values());', 'const longest = 0;'],
