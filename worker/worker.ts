@@ -98,8 +98,8 @@ export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: L
       const awake: Processor = (job, token, signal) => (sleep ? sleep.during(() => process(job, token, signal)) : process(job, token, signal));
       workers.set(name, createQueueWorker({ name, redis, owner: lease.owner, concurrency, process: awake, running, onLockLost: lease.renewSoon, telemetry: tracing.queues, log }));
     };
-    // More are taken than work at once: who waits in the line is told so, and can stop.
     const keptTurns = keepTurns(processors.of('turns'), (job) => resweep.pauseAfterFailure(conversationOf(job)), log);
+    // More are taken than work at once: who waits in the line is told so, and can stop.
     start('turns', parts.concurrency.turns + longestLine, noting(atWork, config.DATA_DIR, keptTurns));
     start('deliveries', parts.concurrency.deliveries, processors.of('deliveries'));
     start('schedules', 1, processors.of('schedules'));
