@@ -9,7 +9,8 @@ test('a late tap is asked about when it says something else than what was gone o
   const settled = addSettled([], 'q.ask.1', 'Red, without an answer', 0, missed);
   expect(lateAnswer(settled, 'q.ask.1.2')).toEqual({ id: 'q.ask.1', missed, label: 'Blue' });
   expect(lateAnswer(settled, 'q.ask.1.1')).toBeUndefined();
-  for (const choice of ['q.ask.1.3', 'q.ask.1.0', 'q.ask.1.x', 'q.ask.11.2', 'q.ask.2.2', '']) expect(lateAnswer(settled, choice), choice).toBeUndefined();
+  const others = ['q.ask.1.3', 'q.ask.1.0', 'q.ask.1.x', 'q.ask.11.2', 'q.ask.2.2', ''];
+  expect(others.filter((choice) => lateAnswer(settled, choice) !== undefined)).toEqual([]);
   expect(confirmedAnswer(settled, 'after.q.ask.1.2')?.label).toBe('Blue');
   expect(confirmedAnswer(settled, 'q.ask.1.2')).toBeUndefined();
   expect([isLeftAsItIs('after.q.ask.1.0'), isLeftAsItIs('after.q.ask.1.2'), isLeftAsItIs('q.ask.1.0')]).toEqual([true, false, false]);
