@@ -3,6 +3,7 @@ import type { Messenger } from '../shared/messenger.ts';
 import type { Ledger } from '../shared/ledger.ts';
 import type { Opening } from '../shared/opening.ts';
 import type { Outbox } from '../shared/outbox.ts';
+import { quoteMessages } from './message-words.ts';
 import type { TurnContext } from './turn-context.ts';
 
 export type AnsweredBeforeDeps = { outbox: Outbox; ledger: Ledger; messenger: Pick<Messenger, 'sentTo'> };
@@ -39,11 +40,12 @@ export function lookUpFirst(outbox: Outbox, saidAt: string): Outbox {
 /**
  * Leaves out messages that have their answer already, though the store does not know of it: it has lost the end of what was
  * written, or is a restored copy. Only what is older than the store as it is now is looked up: a message of ours to this
- * person that Twilio's list has and the ledger does not, said after theirs and before the store changed, is its answer.
+ * person that Twilio's list has and the ledger does not, said after theirs and before the store changed, counts as its answer, and the person
+ * hears that it does.
  * With a session it is not asked: there the agent's transcript knows exactly which messages have their answer, which is looked up then before it is sent.
  * Returns those that are to be worked. Throws what the list's refusal throws: nothing is worked before the look.
  */
-export async function leaveAnswered({ outbox, ledger, messenger }: AnsweredBeforeDeps, { fence, conversation, log }: TurnContext, { messages, since, conversation: { address, session } }: Pick<Opening, 'messages' | 'since' | 'conversation'>): Promise<Message[]> {
+export async function leaveAnswered({ outbox, ledger, messenger }: AnsweredBeforeDeps, { fence, turn, conversation, log }: TurnContext, { messages, since, conversation: { address, session } }: Pick<Opening, 'messages' | 'since' | 'conversation'>): Promise<Message[]> {
   const old = since === '' ? [] : messages.filter(({ at }) => at < since);
   const [first] = old.map(({ at }) => second(at)).toSorted((one, other) => one - other);
   if (first === undefined || session !== undefined || !messenger.sentTo) return messages;
@@ -55,8 +57,14 @@ export async function leaveAnswered({ outbox, ledger, messenger }: AnsweredBefor
   const answered = new Set(old.filter(({ at }) => forgotten.some((time) => time >= second(at))).map(({ id }) => id));
   if (answered.size === 0) return messages;
   log.warn({ conversation, messages: answered.size }, 'answered before the store came back different: not answered again');
-  await outbox.put([], fence, { conversation, ids: [...answered], state: 'answered' });
+  const words = answeredBeforeWords(old.filter(({ id }) => answered.has(id)));
+  await outbox.put([{ id: `${turn}.answered-before`, conversation, turn, text: words }], fence, { conversation, ids: [...answered], state: 'answered' });
   return messages.filter(({ id }) => !answered.has(id));
+}
+
+/** Twilio's list says that something was said after these, not that it was their answer: the person knows better. */
+export function answeredBeforeWords(messages: Message[]): string {
+  return `I lost the last moments of my memory. I think I answered ${quoteMessages(messages)} already. If not, text it again.`;
 }
 
 /** Twilio tells times in whole seconds. */

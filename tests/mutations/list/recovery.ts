@@ -43,9 +43,13 @@ export const recovery = [
     ['a count that went back is another store', `if known and (known ~= identity or tonumber(count or '0') < tonumber(seen)) then`, 'if known and known ~= identity then'],
     ['the count goes on', `redis.call('HINCRBY', key, 'count', 1)`, `redis.call('HINCRBY', key, 'count', 0)`],
   ]),
-  ...mutationsOf('worker/answered-before.ts', 'tests/shared/epoch.test.ts', [
-    ['what was answered is not answered again', `await outbox.put([], fence, { conversation, ids: [...answered], state: 'answered' });\n  return messages.filter(({ id }) => !answered.has(id));`, 'return messages;'],
-    ['what the ledger knows is no forgotten answer', '&& !(await ledger.isClaimed(sid))', ''],
+  ...mutationsOf('worker/answered-before.ts', 'tests/worker/answered-before.test.ts', [
+    ['what was answered is not answered again', 'return messages.filter(({ id }) => !answered.has(id));', 'return messages;'],
+    ['what the ledger knows is no forgotten answer', ' && !(await ledger.isClaimed(sid))', ''],
+    ['what was said after the change is no forgotten answer', 'if (isOld && !beside', 'if (!beside'],
+    ['a line about long work is no answer', ' && !beside.test(text.trim())', ''],
+    ['the transcript knows better than the list', ' || session !== undefined', ''],
+    ['what comes in late is looked for', 'age > freshMs && age < lateMs', 'false'],
   ]),
   ...mutationsOf('worker/settled-questions.ts', 'tests/worker/settled-questions.test.ts', [
     ['a late answer that agrees with the default asks nothing', ' || label === found.missed.fallback', ''],
