@@ -92,7 +92,7 @@ export async function withPipeline(options: PipelineOptions, test: (pipeline: Pi
           parseWorkerConfig({ ...environment, PORT: '0', ...extra }),
           {
             createAgent: async () => createFastAgent({ dir: path.join(dir, 'data', 'transcripts'), answer }),
-            createMessenger: (contents) => createTwilioMessenger({ ...account, apiUrl: twin.url }, log, scaled(2000), contents), pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: scaled(400), blindMs: 2000 }, silence: { idleMs: scaled(10_000), toolMs: scaled(10_000) }, lease: { renewMs: 200, holdMs: scaled(600) },
+            createMessenger: (contents) => createTwilioMessenger({ ...account, apiUrl: twin.url }, log, scaled(800), contents), pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: scaled(400), blindMs: 2000 }, silence: { idleMs: scaled(10_000), toolMs: scaled(10_000) }, lease: { renewMs: 200, holdMs: scaled(600) },
             concurrency: { turns: 5, deliveries: 50 }, warmMs: 3600_000, onAsleep: () => undefined, onFenced: () => undefined, ...change,
           },
           log,
