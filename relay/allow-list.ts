@@ -6,8 +6,7 @@ import { otherSpelling } from '../shared/number-spelling.ts';
 import { isPhoneNumber } from '../shared/person-address.ts';
 import type { PersonAddress } from '../shared/person-address.ts';
 import type { Redis } from '../shared/redis.ts';
-import { runScript } from '../shared/script.ts';
-import type { Script } from '../shared/script.ts';
+import { defineScript, runScript } from '../shared/script.ts';
 import { setAsideLua } from '../shared/set-aside.ts';
 
 /** What writing the list has changed: who was taken out of it. `isOurs`: it is this relay's now, and not that of one that started later. */
@@ -28,41 +27,42 @@ const refreshMs = 5000;
 /** How a field begins that stands for an address as it is listed. */
 const listedPattern = /^allowed since [^,]+, by /;
 
-const publishScript: Script = {
+const publishScript = defineScript({
   name: 'sidepocketAllow',
-  keys: 1,
-  // KEYS: allowed. ARGV: prefix, when this relay started (ISO 8601), its words, owner, the list as JSON of addresses, each followed by its words or ''.
-  // Returns whether the list is this relay's, and who was taken out.
+  keys: ['allowed'],
+  args: ['prefix', 'started', 'relayWords', 'owner', 'listed'],
+  // `started` is when this relay did (ISO 8601), `relayWords` are its words; `listed` is JSON of addresses, each
+  // followed by its words or ''. Returns whether the list is this relay's, and who was taken out.
   lua: `${setAsideLua}
-    local list = decode(ARGV[5])
+    local list = decode(listed)
     if #list == 0 then return { 0 } end
-    if redis.call('TYPE', KEYS[1])['ok'] ~= 'hash' then redis.call('DEL', KEYS[1]) end
-    local known = redis.call('HGET', KEYS[1], 'list')
+    if redis.call('TYPE', allowed)['ok'] ~= 'hash' then redis.call('DEL', allowed) end
+    local known = redis.call('HGET', allowed, 'list')
     local start = known and string.match(known, 'started (%S+)')
-    if start and start > ARGV[2] then return { 0 } end
-    local since, present, result = known and ARGV[2] or 'the beginning', {}, { 1 }
+    if start and start > started then return { 0 } end
+    local since, present, result = known and started or 'the beginning', {}, { 1 }
     for i = 1, #list, 2 do
       local address, spelling = list[i], list[i + 1]
       present[address] = true
-      local value = redis.call('HGET', KEYS[1], address) or ''
+      local value = redis.call('HGET', allowed, address) or ''
       local held = string.match(value, '^allowed since ([^,]+)')
       -- What came to the outbox meanwhile is of before, too.
-      if not held and string.match(value, '^removed') then setAside(ARGV[1], address) end
-      local words = spelling ~= '' and spelling or 'by ' .. ARGV[3]
+      if not held and string.match(value, '^removed') then setAside(prefix, address) end
+      local words = spelling ~= '' and spelling or 'by ' .. relayWords
       if not held or (spelling ~= '') ~= (string.find(value, ', as ', 1, true) ~= nil) then
-        redis.call('HSET', KEYS[1], address, 'allowed since ' .. (held or since) .. ', ' .. words)
+        redis.call('HSET', allowed, address, 'allowed since ' .. (held or since) .. ', ' .. words)
       end
     end
-    for _, address in ipairs(redis.call('HKEYS', KEYS[1])) do
+    for _, address in ipairs(redis.call('HKEYS', allowed)) do
       local isAddress = address ~= 'list' and address ~= 'owner'
-      if isAddress and not present[address] and string.match(redis.call('HGET', KEYS[1], address), '^allowed') then
-        redis.call('HSET', KEYS[1], address, 'removed ' .. ARGV[2] .. ', by ' .. ARGV[3])
+      if isAddress and not present[address] and string.match(redis.call('HGET', allowed, address), '^allowed') then
+        redis.call('HSET', allowed, address, 'removed ' .. started .. ', by ' .. relayWords)
         result[#result + 1] = address
       end
     end
-    redis.call('HSET', KEYS[1], 'list', 'written by ' .. ARGV[3], 'owner', ARGV[4])
+    redis.call('HSET', allowed, 'list', 'written by ' .. relayWords, 'owner', owner)
     return result`,
-};
+});
 
 const Outcome = z.tuple([z.number()]).rest(z.string());
 
@@ -91,8 +91,12 @@ export function createAllowList({ redis, allowed, owner, log, uptimeMs = stopwat
     current: () => current,
     async publish() {
       started ??= await startOf();
-      const words = `ALLOWED_SENDERS of the relay on ${hostname()} that started ${started}`;
-      const [isOurs, ...removed] = Outcome.parse(await runScript(redis, publishScript, [keys.allowed, prefix, started, words, owner, JSON.stringify(withSpellings(allowed))]));
+      const relayWords = `ALLOWED_SENDERS of the relay on ${hostname()} that started ${started}`;
+      const outcome = await runScript(redis, publishScript, {
+        keys: { allowed: keys.allowed },
+        args: { prefix, started, relayWords, owner, listed: JSON.stringify(withSpellings(allowed)) },
+      });
+      const [isOurs, ...removed] = Outcome.parse(outcome);
       if (isOurs !== 1) log.warn('the list of a relay that started later stands: ALLOWED_SENDERS of this one is not used');
       await read();
       return { isOurs: isOurs === 1, removed };

@@ -3,8 +3,7 @@ import { claimSeconds, wroteLua } from '../shared/intake.ts';
 import { keys } from '../shared/keys.ts';
 import type { Message } from '../shared/message.ts';
 import type { Redis } from '../shared/redis.ts';
-import { runScript } from '../shared/script.ts';
-import type { Script } from '../shared/script.ts';
+import { defineScript, runScript } from '../shared/script.ts';
 
 /** Which incoming messages are known. */
 export type Claims = {
@@ -17,39 +16,44 @@ export type Claims = {
   refuse(message: Message): Promise<void>;
 };
 
-const unknownScript: Script = {
+const unknownScript = defineScript({
   name: 'sidepocketUnknown',
-  keys: 0,
-  // ARGV: prefix of the message keys, ids… Returns those without a claim.
+  args: ['messagePrefix'],
+  rest: 'ids',
+  // Returns those without a claim.
   lua: `-- derives message:*
     local unknown = {}
-    for i = 2, #ARGV do
-      if redis.call('EXISTS', ARGV[1] .. ARGV[i]) == 0 then unknown[#unknown + 1] = ARGV[i] end
+    for _, id in ipairs(ids) do
+      if redis.call('EXISTS', messagePrefix .. id) == 0 then unknown[#unknown + 1] = id end
     end
     return unknown`,
-};
+});
 
-const refuseScript: Script = {
+const refuseScript = defineScript({
   name: 'sidepocketRefuse',
-  keys: 2,
-  // KEYS: message, conversation. ARGV: lifetime, conversation, at.
+  keys: ['message', 'conversationKey'],
+  args: ['lifetimeSeconds', 'conversation', 'at'],
   lua: `${wroteLua}
-    if redis.call('HSETNX', KEYS[1], 'conversation', ARGV[2]) == 0 then return 0 end
-    redis.call('HSET', KEYS[1], 'state', 'refused', 'at', ARGV[3])
-    redis.call('EXPIRE', KEYS[1], ARGV[1])
-    noteWord(KEYS[2], ARGV[3])
+    if redis.call('HSETNX', message, 'conversation', conversation) == 0 then return 0 end
+    redis.call('HSET', message, 'state', 'refused', 'at', at)
+    redis.call('EXPIRE', message, lifetimeSeconds)
+    noteWord(conversationKey, at)
     return 1`,
-};
+});
 
 /** What is known of a message is kept for `retentionDays`. */
 export function createClaims(redis: Redis, retentionDays: number): Claims {
   return {
     async unknown(ids) {
       if (ids.length === 0) return new Set();
-      return new Set(z.array(z.string()).parse(await runScript(redis, unknownScript, [keys.message(''), ...ids])));
+      const unknown = await runScript(redis, unknownScript, { args: { messagePrefix: keys.message('') }, rest: ids });
+      return new Set(z.array(z.string()).parse(unknown));
     },
     async refuse({ id, conversation, at }) {
-      await runScript(redis, refuseScript, [keys.message(id), keys.conversation(conversation), claimSeconds(retentionDays), conversation, at]);
+      await runScript(redis, refuseScript, {
+        keys: { message: keys.message(id), conversationKey: keys.conversation(conversation) },
+        args: { lifetimeSeconds: claimSeconds(retentionDays), conversation, at },
+      });
     },
   };
 }

@@ -1,8 +1,7 @@
 import { FencedError } from './inbox.ts';
 import { keys } from './keys.ts';
 import type { Redis } from './redis.ts';
-import { runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, runScript } from './script.ts';
 
 /**
  * Lua that tells since when an address may write (ISO 8601; '' for from the beginning), nil when it may not. As long as no
@@ -29,28 +28,30 @@ export type Allowed = {
   owner(): Promise<string | undefined>;
 };
 
-const hasScript: Script = {
+const hasScript = defineScript({
   name: 'sidepocketAllowedSince',
-  keys: 1,
-  // KEYS: allowed. ARGV: address.
+  keys: ['allowed'],
+  args: ['address'],
   lua: `${allowedLua}
-    return allowedSince(KEYS[1], ARGV[1]) and 1 or 0`,
-};
+    return allowedSince(allowed, address) and 1 or 0`,
+});
 
-const ownerScript: Script = {
+const ownerScript = defineScript({
   name: 'sidepocketOwner',
-  keys: 1,
-  // KEYS: allowed.
+  keys: ['allowed'],
   lua: `${allowedLua}
-    local owner = redis.pcall('HGET', KEYS[1], 'owner')
-    return type(owner) == 'string' and allowedSince(KEYS[1], owner) and owner or ''`,
-};
+    local owner = redis.pcall('HGET', allowed, 'owner')
+    return type(owner) == 'string' and allowedSince(allowed, owner) and owner or ''`,
+});
 
 export function createAllowed(redis: Redis): Allowed {
   return {
-    has: async (conversation) => (await runScript(redis, hasScript, [keys.allowed, conversation])) === 1,
+    async has(conversation) {
+      const where = { allowed: keys.allowed };
+      return (await runScript(redis, hasScript, { keys: where, args: { address: conversation } })) === 1;
+    },
     async owner() {
-      const owner = await runScript(redis, ownerScript, [keys.allowed]);
+      const owner = await runScript(redis, ownerScript, { keys: { allowed: keys.allowed } });
       return typeof owner === 'string' && owner !== '' ? owner : undefined;
     },
   };

@@ -3,8 +3,7 @@ import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import { keys } from './keys.ts';
 import type { Redis } from './redis.ts';
-import { runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, runScript } from './script.ts';
 
 /** A field of the hash; one that was emptied counts as missing. */
 const field = z.preprocess((value) => value || undefined, z.string().optional());
@@ -45,17 +44,19 @@ export type Conversations = {
   write(conversation: string, fence: Fence, change: Change): Promise<void>;
 };
 
-const writeScript: Script = {
+const writeScript = defineScript({
   name: 'sidepocketConversation',
-  keys: 2,
-  // KEYS: lock, conversation. ARGV: token, field, value, …
+  keys: ['conversationKey'],
+  rest: 'fields',
+  fence: 'required',
+  // In `fields` each is followed by its value.
   lua: `
-    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
-    for i = 2, #ARGV, 2 do
-      redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
+    if isFenced() then return 'fenced' end
+    for i = 1, #fields, 2 do
+      redis.call('HSET', conversationKey, fields[i], fields[i + 1])
     end
     return 'written'`,
-};
+});
 
 export function createConversations(redis: Redis): Conversations {
   return {
@@ -63,7 +64,11 @@ export function createConversations(redis: Redis): Conversations {
       return Conversation.parse(await redis.hgetall(keys.conversation(conversation)));
     },
     async write(conversation, fence, change) {
-      const outcome = await runScript(redis, writeScript, [fence.lock, keys.conversation(conversation), fence.token, ...Object.entries(change).flat()]);
+      const outcome = await runScript(redis, writeScript, {
+        fence,
+        keys: { conversationKey: keys.conversation(conversation) },
+        rest: Object.entries(change).flat(),
+      });
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
     },
   };

@@ -1,8 +1,7 @@
 import { keys } from './keys.ts';
 import type { Redis } from './redis.ts';
 import { retentionSeconds, usualRetentionDays } from './retention.ts';
-import { runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, runScript } from './script.ts';
 
 /** The most entries that the dead list keeps. */
 const mostDead = 1000;
@@ -20,14 +19,14 @@ export const buryLua = `
     redis.call('EXPIRE', dead, lifetime)
   end`;
 
-const buryScript: Script = {
+const buryScript = defineScript({
   name: 'sidepocketBury',
-  keys: 1,
-  // KEYS: dead. ARGV: lifetime (s), now (ISO 8601), origin, conversation or '', entry.
+  keys: ['dead'],
+  args: ['lifetimeSeconds', 'now', 'origin', 'conversation', 'entry'],
   lua: `${buryLua}
-    bury(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5])
+    bury(dead, lifetimeSeconds, now, origin, conversation, entry)
     return 1`,
-};
+});
 
 /** Stored entries that this version cannot read, kept for the owner to look at. */
 export type DeadLetters = {
@@ -39,8 +38,9 @@ export type DeadLetters = {
 export function createDeadLetters(redis: Redis, retentionDays: number = usualRetentionDays): DeadLetters {
   return {
     async add(origin, conversation, entry) {
-      const lifetime = retentionSeconds(retentionDays);
-      await runScript(redis, buryScript, [keys.dead, lifetime, new Date().toISOString(), origin, conversation, entry]);
+      const lifetimeSeconds = retentionSeconds(retentionDays);
+      const args = { lifetimeSeconds, now: new Date().toISOString(), origin, conversation, entry };
+      await runScript(redis, buryScript, { keys: { dead: keys.dead }, args });
     },
   };
 }

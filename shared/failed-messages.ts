@@ -5,7 +5,7 @@ import { readMessage } from './message.ts';
 import type { Message } from './message.ts';
 import type { Turns } from './queues.ts';
 import type { Redis } from './redis.ts';
-import type { Script } from './script.ts';
+import { callOf, defineScript } from './script.ts';
 
 /** The messages that were given up: the dead letters. */
 export type FailedMessages = {
@@ -17,14 +17,15 @@ export type FailedMessages = {
   retry(conversation: string, ids: string[]): Promise<number>;
 };
 
-const retryScript: Script = {
+const retryScript = defineScript({
   name: 'sidepocketRetry',
-  keys: 2,
-  // KEYS: inbox, conversation. ARGV: prefix, ids as JSON.
+  keys: ['inbox', 'conversationKey'],
+  args: ['prefix', 'ids'],
+  // The `ids` are JSON.
   lua: `-- derives message:*
     ${bringBackLua}
-    return bringBack(ARGV[1], KEYS[1], KEYS[2], ARGV[2])`,
-};
+    return bringBack(prefix, inbox, conversationKey, ids)`,
+});
 
 export function createFailedMessages(redis: Redis, turns: Turns): FailedMessages {
   const list = async (conversation: string): Promise<Message[]> => parseFailed(await redis.hget(keys.conversation(conversation), 'failed'));
@@ -34,8 +35,11 @@ export function createFailedMessages(redis: Redis, turns: Turns): FailedMessages
       const wanted = new Set(ids);
       // The turn is added with the step, whatever the step finds; so nothing is begun that has nothing to do.
       if (!(await list(conversation)).some((message) => wanted.has(message.id))) return 0;
-      const step = { script: retryScript, args: [keys.inbox(conversation), keys.conversation(conversation), prefix, JSON.stringify(ids)], wantsJob: (reply: unknown) => Number(reply) > 0 };
-      return Number((await turns.runAndAdd(step, conversation)).reply);
+      const call = callOf(retryScript, {
+        keys: { inbox: keys.inbox(conversation), conversationKey: keys.conversation(conversation) },
+        args: { prefix, ids: JSON.stringify(ids) },
+      });
+      return Number((await turns.runAndAdd({ call, wantsJob: (reply) => Number(reply) > 0 }, conversation)).reply);
     },
   };
 }

@@ -3,8 +3,7 @@ import { keys, prefix } from './keys.ts';
 import { createRedisMemory } from './redis-memory.ts';
 import type { RedisMemory } from './redis-memory.ts';
 import type { Redis } from './redis.ts';
-import { runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, runScript } from './script.ts';
 
 /** A stored file. `size` is in bytes. */
 export type StoredFile = { token: string; type: string; name: string; size: number };
@@ -47,39 +46,43 @@ const lifetime = 24 * 3600;
 /** WhatsApp's queue at Twilio holds a message up to 4 hours before it fetches the file: nothing younger is dropped. Seconds. */
 const safeFor = 4 * 3600;
 
-const reserveScript: Script = {
+const reserveScript = defineScript({
   name: 'sidepocketReserveFile',
-  keys: 4,
-  // KEYS: files, sizes, owners, fetched. ARGV: token, size, now (ms), expiry (ms), cap (bytes), owner, expiry of what may be dropped (ms), prefix of the file keys, size of a piece.
-  // The keys of a file and of its pieces are derived from its token.
+  keys: ['files', 'fileSizes', 'fileOwners', 'fetched'],
+  args: [
+    'newToken', 'newSize', 'nowMs', 'expiryMs', 'capBytes', 'owner', 'droppableExpiryMs', 'filePrefix', 'pieceBytes',
+  ],
+  // A file's keys and those of its pieces are derived from its token. What expires by `droppableExpiryMs` may be
+  // dropped.
   lua: `
     -- derives file:*
-    if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then return 1 end
+    if redis.call('HEXISTS', fileSizes, newToken) == 1 then return 1 end
     local sizes, owners, total, own = {}, {}, 0, 0
     local function drop(token)
-      for index = 0, math.ceil((sizes[token] or 0) / tonumber(ARGV[9])) - 1 do redis.call('DEL', ARGV[8] .. token .. ':' .. index) end
-      redis.call('DEL', ARGV[8] .. token)
-      redis.call('ZREM', KEYS[1], token)
-      for index = 2, 4 do redis.call('HDEL', KEYS[index], token) end
+      local pieces = math.ceil((sizes[token] or 0) / tonumber(pieceBytes))
+      for index = 0, pieces - 1 do redis.call('DEL', filePrefix .. token .. ':' .. index) end
+      redis.call('DEL', filePrefix .. token)
+      redis.call('ZREM', files, token)
+      for _, hash in ipairs({ fileSizes, fileOwners, fetched }) do redis.call('HDEL', hash, token) end
     end
-    local kept = redis.call('HGETALL', KEYS[2])
+    local kept = redis.call('HGETALL', fileSizes)
     for index = 1, #kept, 2 do sizes[kept[index]] = tonumber(kept[index + 1]) end
-    for _, token in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[3])) do
+    for _, token in ipairs(redis.call('ZRANGEBYSCORE', files, '-inf', nowMs)) do
       drop(token)
       sizes[token] = nil
     end
-    local owned = redis.call('HGETALL', KEYS[3])
+    local owned = redis.call('HGETALL', fileOwners)
     for index = 1, #owned, 2 do owners[owned[index]] = owned[index + 1] end
     for token, size in pairs(sizes) do
       total = total + size
-      if owners[token] == ARGV[6] then own = own + size end
+      if owners[token] == owner then own = own + size end
     end
     -- A conversation may hold two thirds of what the others leave, so there is always room for one that has little.
-    local function fits() return own + tonumber(ARGV[2]) <= (tonumber(ARGV[5]) - (total - own)) * 2 / 3 end
+    local function fits() return own + tonumber(newSize) <= (tonumber(capBytes) - (total - own)) * 2 / 3 end
     local classes, doomed = { {}, {}, {} }, {}
     if not fits() then
-      for _, token in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[7])) do
-        local isOwn, isFetched = owners[token] == ARGV[6], redis.call('HEXISTS', KEYS[4], token) == 1
+      for _, token in ipairs(redis.call('ZRANGEBYSCORE', files, '-inf', droppableExpiryMs)) do
+        local isOwn, isFetched = owners[token] == owner, redis.call('HEXISTS', fetched, token) == 1
         local class = isFetched and (isOwn and 1 or 2) or (isOwn and 3)
         if class then table.insert(classes[class], token) end
       end
@@ -94,19 +97,19 @@ const reserveScript: Script = {
     end
     if not fits() then return 0 end
     for _, token in ipairs(doomed) do drop(token) end
-    redis.call('ZADD', KEYS[1], ARGV[4], ARGV[1])
-    redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-    redis.call('HSET', KEYS[3], ARGV[1], ARGV[6])
+    redis.call('ZADD', files, expiryMs, newToken)
+    redis.call('HSET', fileSizes, newToken, newSize)
+    redis.call('HSET', fileOwners, newToken, owner)
     return 1`,
-};
+});
 
-const fetchedScript: Script = {
+const fetchedScript = defineScript({
   name: 'sidepocketFileFetched',
-  keys: 2,
-  // KEYS: files, fetched. ARGV: token, now (ms).
-  lua: `if redis.call('ZSCORE', KEYS[1], ARGV[1]) then return redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[2]) end
+  keys: ['files', 'fetched'],
+  args: ['token', 'nowMs'],
+  lua: `if redis.call('ZSCORE', files, token) then return redis.call('HSETNX', fetched, token, nowMs) end
     return 0`,
-};
+});
 
 /** `capBytes` bounds the total of all files kept. */
 export function createFileStore(redis: Redis, capBytes: number = fileCap, now: () => number = Date.now, memory: RedisMemory = createRedisMemory(redis)): FileStore {
@@ -116,9 +119,13 @@ export function createFileStore(redis: Redis, capBytes: number = fileCap, now: (
       const token = randomBytes(24).toString('base64url');
       const file = { token, type, name, size: bytes.byteLength };
       const expiry = now() + lifetime * 1000;
-      const reserved = await runScript(redis, reserveScript, [
-        keys.files, keys.fileSizes, keys.fileOwners, keys.filesFetched, token, file.size, now(), expiry, capBytes, owner, expiry - safeFor * 1000, keys.file(''), pieceBytes,
-      ]);
+      const reserved = await runScript(redis, reserveScript, {
+        keys: { files: keys.files, fileSizes: keys.fileSizes, fileOwners: keys.fileOwners, fetched: keys.filesFetched },
+        args: {
+          newToken: token, newSize: file.size, nowMs: now(), expiryMs: expiry, capBytes, owner,
+          droppableExpiryMs: expiry - safeFor * 1000, filePrefix: keys.file(''), pieceBytes,
+        },
+      });
       if (reserved !== 1) throw new FileStoreFullError(`the conversation's share of ${Math.round(capBytes / 1e6)} MB is used up`);
       for (let index = 0; index * pieceBytes < bytes.byteLength; index += 1) {
         const piece = bytes.subarray(index * pieceBytes, (index + 1) * pieceBytes);
@@ -140,7 +147,8 @@ export function createFileStore(redis: Redis, capBytes: number = fileCap, now: (
       }
     },
     async noteFetched(token) {
-      await runScript(redis, fetchedScript, [keys.files, keys.filesFetched, token, now()]);
+      const where = { files: keys.files, fetched: keys.filesFetched };
+      await runScript(redis, fetchedScript, { keys: where, args: { token, nowMs: now() } });
     },
   };
 }

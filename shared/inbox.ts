@@ -8,8 +8,7 @@ import { callKey, onceLua } from './once.ts';
 import type { TurnData } from './queues.ts';
 import type { Redis } from './redis.ts';
 import { usualRetentionDays } from './retention.ts';
-import { runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, runScript } from './script.ts';
 
 /**
  * Proof that the caller still works a job: BullMQ's lock on it and the token that the lock must hold. A worker that was
@@ -49,53 +48,65 @@ export type Inbox = {
 type TurnWrite = { data?: TurnData; state?: MessageState; attempts?: ReadonlyMap<string, number>; log?: string; doing?: string };
 
 /** The one door to a turn's job beside BullMQ's own moves, which ask for the lock as well. It does what BullMQ's updateData, log and updateProgress do. */
-const turnScript: Script = {
+const turnScript = defineScript({
   name: 'sidepocketTurn',
-  keys: 4,
-  // KEYS: lock, job, attempts, the job's log. ARGV: token, prefix, turn, the job's data as JSON or '', the messages' state or '', a line of the log or '', what it is doing as JSON or '', id, attempts, …
+  keys: ['job', 'attempts', 'log'],
+  args: ['prefix', 'turn', 'data', 'state', 'line', 'progress'],
+  rest: 'counts',
+  fence: 'required',
+  // What is '' is not written: the job's data as JSON, the messages' state, a line of its log, what it is doing as
+  // JSON. In `counts` each message's id is followed by its attempts.
   lua: `
     -- derives message:*
-    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
-    if redis.call('EXISTS', KEYS[2]) == 1 then
-      if ARGV[4] ~= '' then redis.call('HSET', KEYS[2], 'data', ARGV[4]) end
-      if ARGV[7] ~= '' then redis.call('HSET', KEYS[2], 'progress', ARGV[7]) end
+    if isFenced() then return 'fenced' end
+    if redis.call('EXISTS', job) == 1 then
+      if data ~= '' then redis.call('HSET', job, 'data', data) end
+      if progress ~= '' then redis.call('HSET', job, 'progress', progress) end
       -- A line begins with its time: the same once more is this call again, after a reply that was lost.
-      if ARGV[6] ~= '' and redis.call('LINDEX', KEYS[4], -1) ~= ARGV[6] then redis.call('RPUSH', KEYS[4], ARGV[6]) end
+      if line ~= '' and redis.call('LINDEX', log, -1) ~= line then redis.call('RPUSH', log, line) end
     end
-    for i = 8, #ARGV, 2 do
-      if ARGV[i + 1] == '0' then redis.call('HDEL', KEYS[3], ARGV[i]) else redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end
-      local key = ARGV[2] .. ':message:' .. ARGV[i]
-      if ARGV[5] ~= '' and redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', ARGV[5], 'turn', ARGV[3]) end
+    for i = 1, #counts, 2 do
+      local id, count = counts[i], counts[i + 1]
+      if count == '0' then redis.call('HDEL', attempts, id) else redis.call('HSET', attempts, id, count) end
+      local key = prefix .. ':message:' .. id
+      if state ~= '' and redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', state, 'turn', turn) end
     end
     return 'written'`,
-};
+});
 
-const bringBackScript: Script = {
+const bringBackScript = defineScript({
   name: 'sidepocketBringBack',
-  keys: 4,
-  // KEYS: lock, inbox, conversation, call. ARGV: token, prefix, id of the message that asked, ids that are wanted as JSON.
+  keys: ['inbox', 'conversationKey', 'call'],
+  args: ['prefix', 'askedBy', 'ids'],
+  fence: 'required',
+  // The `ids` that are wanted are JSON; `askedBy` is the id of the message that asked.
   lua: `-- derives message:*
     ${bringBackLua}
     ${onceLua}
-    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
-    return once(KEYS[4], function()
-      local count = bringBack(ARGV[2], KEYS[2], KEYS[3], ARGV[4])
+    if isFenced() then return 'fenced' end
+    return once(call, function()
+      local count = bringBack(prefix, inbox, conversationKey, ids)
       if count == 0 then return 0 end
-      for _, raw in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
-        if idOf(raw) == ARGV[3] then redis.call('LREM', KEYS[2], 1, raw) end
+      for _, raw in ipairs(redis.call('LRANGE', inbox, 0, -1)) do
+        if idOf(raw) == askedBy then redis.call('LREM', inbox, 1, raw) end
       end
-      redis.call('HSET', ARGV[2] .. ':message:' .. ARGV[3], 'state', 'answered')
+      redis.call('HSET', prefix .. ':message:' .. askedBy, 'state', 'answered')
       return count
     end)`,
-};
+});
 
 /** What was given up is kept for `retentionDays`. */
 export function createInbox(redis: Redis, retentionDays: number = usualRetentionDays): Inbox {
   const write = async (fence: Fence, turn: string, conversation: string, { data, state, attempts = new Map(), log, doing }: TurnWrite): Promise<void> => {
-    const where = [fence.lock, keys.job('turns', turn), keys.attempts(conversation), keys.jobLog('turns', turn)];
-    const outcome = await runScript(redis, turnScript, [
-      ...where, fence.token, prefix, turn, data ? JSON.stringify(data) : '', state ?? '', log ?? '', doing === undefined ? '' : JSON.stringify(doing), ...[...attempts].flat(),
-    ]);
+    const outcome = await runScript(redis, turnScript, {
+      fence,
+      keys: { job: keys.job('turns', turn), attempts: keys.attempts(conversation), log: keys.jobLog('turns', turn) },
+      args: {
+        prefix, turn, data: data ? JSON.stringify(data) : '', state: state ?? '', line: log ?? '',
+        progress: doing === undefined ? '' : JSON.stringify(doing),
+      },
+      rest: [...attempts].flat(),
+    });
     if (outcome === 'fenced') throw new FencedError('another worker has this turn');
   };
   return {
@@ -109,7 +120,11 @@ export function createInbox(redis: Redis, retentionDays: number = usualRetention
     note: write,
     givenUp: (conversation) => readGivenUp(redis, conversation, forgottenBefore(Date.now(), retentionDays)),
     async bringBack(fence, conversation, askedBy, ids) {
-      const outcome = await runScript(redis, bringBackScript, [fence.lock, keys.inbox(conversation), keys.conversation(conversation), callKey(), fence.token, prefix, askedBy, JSON.stringify(ids)]);
+      const outcome = await runScript(redis, bringBackScript, {
+        fence,
+        keys: { inbox: keys.inbox(conversation), conversationKey: keys.conversation(conversation), call: callKey() },
+        args: { prefix, askedBy, ids: JSON.stringify(ids) },
+      });
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
       return Number(outcome);
     },

@@ -4,7 +4,7 @@ import { keys } from './keys.ts';
 import type { Message } from './message.ts';
 import type { Turns } from './queues.ts';
 import { retentionSeconds, usualRetentionDays } from './retention.ts';
-import type { Script } from './script.ts';
+import { callOf, defineScript } from './script.ts';
 
 /** A claimed id is remembered at least this long (days). Twilio's signature has no date, so a webhook can be replayed for ever. */
 const leastClaimDays = 8;
@@ -42,24 +42,30 @@ export type Sender = { address: string; conversation: string; proven: string[]; 
  * one, and a transaction cannot branch, so for a duplicate the job's key is made to exist (BullMQ adds no job whose id exists) until
  * the end of the transaction. The same keeps one away from a message whose sender belongs elsewhere. A message on a channel of its own tells the workers that there is more.
  */
-const acceptScript: Script = {
+const acceptScript = defineScript({
   name: 'sidepocketAccept',
-  keys: 8,
-  // KEYS: message, inbox, conversations, job, turn's deduplication, conversation, aliases, allowed. ARGV: lifetime, conversation, at, message as JSON, channel, id, prefix of the message keys,
-  // turns that are put off, prefix of the conversation keys, the sender as JSON or '', a score that is due.
+  keys: ['message', 'inbox', 'conversations', 'job', 'deduplication', 'conversationKey', 'aliases', 'allowed'],
+  args: [
+    'lifetimeSeconds', 'conversation', 'at', 'entry', 'channel', 'messageId', 'messagePrefix', 'delayedTurns',
+    'conversationPrefix', 'senderJson', 'dueScore',
+  ],
+  // `entry` is the message as JSON; `senderJson` is '' for what no person sent. `delayedTurns` is the set of the turns
+  // that are put off, where what has the `dueScore` is due.
   lua: `-- derives message:*, conversation:*, turns:delayed
     ${entryLua}
     ${allowedLua}
     ${wroteLua}
-    local sender = ARGV[10] ~= '' and cjson.decode(ARGV[10])
+    local sender = senderJson ~= '' and cjson.decode(senderJson)
     local function keepJobAway()
-      if redis.call('EXISTS', KEYS[4]) == 0 then redis.call('HSET', KEYS[4], 'placeholder', '1') end
+      if redis.call('EXISTS', job) == 0 then redis.call('HSET', job, 'placeholder', '1') end
     end
     local function elsewhere()
-      local known = sender.check and redis.call('HGET', KEYS[7], sender.check)
-      if known and known ~= ARGV[2] then return known end
+      local known = sender.check and redis.call('HGET', aliases, sender.check)
+      if known and known ~= conversation then return known end
       for _, rival in ipairs(sender.rivals) do
-        if redis.call('EXISTS', KEYS[6]) == 0 and redis.call('EXISTS', ARGV[9] .. rival) == 1 then return rival end
+        if redis.call('EXISTS', conversationKey) == 0 and redis.call('EXISTS', conversationPrefix .. rival) == 1 then
+          return rival
+        end
       end
     end
     local other = sender and elsewhere()
@@ -67,55 +73,58 @@ const acceptScript: Script = {
       keepJobAway()
       return 'elsewhere ' .. other
     end
-    local since = allowedSince(KEYS[8], ARGV[2])
+    local since = allowedSince(allowed, conversation)
     -- Twilio's list tells whole seconds: within the second of the change a message counts as earlier.
-    if not since or sender and sender.missed and string.sub(ARGV[3], 1, 19) < since then
+    if not since or sender and sender.missed and string.sub(at, 1, 19) < since then
       keepJobAway()
       return 'refused'
     end
-    if redis.call('HSETNX', KEYS[1], 'conversation', ARGV[2]) == 1 then
-      redis.call('HSET', KEYS[1], 'state', 'waiting', 'at', ARGV[3])
-      redis.call('EXPIRE', KEYS[1], ARGV[1])
-      local last, placed = redis.call('LINDEX', KEYS[2], -1), false
+    if redis.call('HSETNX', message, 'conversation', conversation) == 1 then
+      redis.call('HSET', message, 'state', 'waiting', 'at', at)
+      redis.call('EXPIRE', message, lifetimeSeconds)
+      local last, placed = redis.call('LINDEX', inbox, -1), false
       -- A message that comes late goes before those that were said after it and that nobody has begun with.
-      if last and (atOf(last) or '') > ARGV[3] then
-        for _, raw in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
+      if last and (atOf(last) or '') > at then
+        for _, raw in ipairs(redis.call('LRANGE', inbox, 0, -1)) do
           local id = idOf(raw)
-          if not placed and id and (atOf(raw) or '') > ARGV[3] and redis.call('HGET', ARGV[7] .. id, 'state') == 'waiting' then
-            redis.call('LINSERT', KEYS[2], 'BEFORE', raw, ARGV[4])
+          local isLater = id and (atOf(raw) or '') > at
+          if not placed and isLater and redis.call('HGET', messagePrefix .. id, 'state') == 'waiting' then
+            redis.call('LINSERT', inbox, 'BEFORE', raw, entry)
             placed = true
           end
         end
       end
-      if not placed then redis.call('RPUSH', KEYS[2], ARGV[4]) end
-      redis.call('SADD', KEYS[3], ARGV[2])
+      if not placed then redis.call('RPUSH', inbox, entry) end
+      redis.call('SADD', conversations, conversation)
       if sender then
-        noteWord(KEYS[6], ARGV[3])
-        for _, alias in ipairs(sender.proven) do redis.call('HSET', KEYS[7], alias, ARGV[2]) end
+        noteWord(conversationKey, at)
+        for _, alias in ipairs(sender.proven) do redis.call('HSET', aliases, alias, conversation) end
         -- Answers go to the address that wrote last; a message that comes late was not the last.
-        local since = redis.call('HGET', KEYS[6], 'addressAt')
-        if since and since <= ARGV[3] or not since and sender.address ~= ARGV[2] then
-          redis.call('HSET', KEYS[6], 'address', sender.address, 'addressAt', ARGV[3])
+        local since = redis.call('HGET', conversationKey, 'addressAt')
+        if since and since <= at or not since and sender.address ~= conversation then
+          redis.call('HSET', conversationKey, 'address', sender.address, 'addressAt', at)
         end
       end
-      local turn = redis.call('GET', KEYS[5])
-      local putOff = turn and redis.call('ZSCORE', ARGV[8], turn) and true or false
+      local turn = redis.call('GET', deduplication)
+      local putOff = turn and redis.call('ZSCORE', delayedTurns, turn) and true or false
       -- It looks at what has come in: at once where a worker is awake, and it wakes one where none is.
-      if putOff then redis.call('ZADD', ARGV[8], 'LT', ARGV[11], turn) end
-      redis.call('PUBLISH', ARGV[5], cjson.encode({ kind = 'message', conversation = ARGV[2], id = ARGV[6], putOff = putOff }))
+      if putOff then redis.call('ZADD', delayedTurns, 'LT', dueScore, turn) end
+      local word = { kind = 'message', conversation = conversation, id = messageId, putOff = putOff }
+      redis.call('PUBLISH', channel, cjson.encode(word))
       return 'new'
     end
     keepJobAway()
-    local state = redis.call('HGET', KEYS[1], 'state')
-    if (state == 'waiting' or state == 'working') and redis.call('EXISTS', KEYS[5]) == 0 then return 'stranded' end
+    local state = redis.call('HGET', message, 'state')
+    local isOpen = state == 'waiting' or state == 'working'
+    if isOpen and redis.call('EXISTS', deduplication) == 0 then return 'stranded' end
     return 'duplicate'`,
-};
+});
 
-const clearPlaceholderScript: Script = {
+const clearPlaceholderScript = defineScript({
   name: 'sidepocketClearPlaceholder',
-  keys: 1,
-  lua: `if redis.call('HEXISTS', KEYS[1], 'placeholder') == 1 then return redis.call('DEL', KEYS[1]) end return 0`,
-};
+  keys: ['job'],
+  lua: `if redis.call('HEXISTS', job, 'placeholder') == 1 then return redis.call('DEL', job) end return 0`,
+});
 
 /**
  * Takes a message in, in one atomic trip to Redis, and with it what it tells of its sender, if a person sent it. Without a sender it is never `elsewhere`.
@@ -133,14 +142,21 @@ export function createIntake(turns: Turns, retentionDays: number = usualRetentio
     const { id, conversation, at } = message;
     const step = {
       id,
-      script: acceptScript,
-      args: [
-        keys.message(id), keys.inbox(conversation), keys.conversations, keys.job('turns', id), keys.deduplication('turns', conversation), keys.conversation(conversation), keys.aliases, keys.allowed,
-        claimLifetime, conversation, at, JSON.stringify(message), keys.arrivals, id, keys.message(''), keys.delayed('turns'), keys.conversation(''), sender ? JSON.stringify(sender) : '',
-        Math.min(Date.parse(at), Date.now()) * 0x1000,
-      ],
+      call: callOf(acceptScript, {
+        keys: {
+          message: keys.message(id), inbox: keys.inbox(conversation), conversations: keys.conversations,
+          job: keys.job('turns', id), deduplication: keys.deduplication('turns', conversation),
+          conversationKey: keys.conversation(conversation), aliases: keys.aliases, allowed: keys.allowed,
+        },
+        args: {
+          lifetimeSeconds: claimLifetime, conversation, at, entry: JSON.stringify(message), channel: keys.arrivals,
+          messageId: id, messagePrefix: keys.message(''), delayedTurns: keys.delayed('turns'),
+          conversationPrefix: keys.conversation(''), senderJson: sender ? JSON.stringify(sender) : '',
+          dueScore: Math.min(Date.parse(at), Date.now()) * 0x1000,
+        },
+      }),
       wantsJob: (reply: unknown) => reply === 'new',
-      after: { script: clearPlaceholderScript, args: [keys.job('turns', id)] },
+      after: callOf(clearPlaceholderScript, { keys: { job: keys.job('turns', id) } }),
     };
     const { reply, job } = await turns.runAndAdd(step, conversation);
     if (typeof reply === 'string' && reply.startsWith(elsewhere)) return { outcome: 'elsewhere', conversation: reply.slice(elsewhere.length) };

@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { keys, prefix } from './keys.ts';
 import type { ModelTokens } from './model-prices.ts';
 import type { Redis } from './redis.ts';
-import { runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, runScript } from './script.ts';
 import { monthOf, sumLifetime, turnLifetime } from './spend.ts';
 
 /** A request to the model, as it is noted before it goes out. Money is in millionths of a dollar. */
@@ -55,19 +54,20 @@ export type ModelRequests = {
 /** How old a request of another worker without a lease must be before it is taken for an orphan (ms). */
 const orphanMs = 3600_000;
 
-const openScript: Script = {
+const openScript = defineScript({
   name: 'sidepocketModelOpen',
-  keys: 4,
-  // KEYS: open requests, the day's sums, the turn's sums, conversation. ARGV: id, note, conversation, turn or '', day, day's budget or '', turn's budget or ''.
+  keys: ['openRequests', 'daySums', 'turnSums', 'conversationKey'],
+  args: ['id', 'newNote', 'conversation', 'turn', 'day', 'dayLimit', 'turnLimit'],
+  // A budget is '' where there is none, the turn where none is at work.
   lua: `
-    if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return 'open' end
-    if ARGV[6] ~= '' or ARGV[7] ~= '' then
+    if redis.call('HEXISTS', openRequests, id) == 1 then return 'open' end
+    if dayLimit ~= '' or turnLimit ~= '' then
       local heldByDay, heldByTurn = 0, 0
-      for _, raw in ipairs(redis.call('HVALS', KEYS[1])) do
+      for _, raw in ipairs(redis.call('HVALS', openRequests)) do
         local note = cjson.decode(raw)
-        if note.conversation == ARGV[3] then
-          if note.day == ARGV[5] then heldByDay = heldByDay + note.held end
-          if note.turn == ARGV[4] then heldByTurn = heldByTurn + note.held end
+        if note.conversation == conversation then
+          if note.day == day then heldByDay = heldByDay + note.held end
+          if note.turn == turn then heldByTurn = heldByTurn + note.held end
         end
       end
       local function sum(key, ...)
@@ -76,24 +76,24 @@ const openScript: Script = {
         return all
       end
       local waits = false
-      if ARGV[6] ~= '' then
-        local spent = sum(KEYS[2], 'usd:' .. ARGV[3], 'held:' .. ARGV[3])
-        local on, dollars = string.match(redis.call('HGET', KEYS[4], 'granted') or '', '^(%S+) (%S+)$')
-        local limit = tonumber(ARGV[6]) + (on == ARGV[5] and tonumber(dollars) or 0) * 1000000
+      if dayLimit ~= '' then
+        local spent = sum(daySums, 'usd:' .. conversation, 'held:' .. conversation)
+        local on, dollars = string.match(redis.call('HGET', conversationKey, 'granted') or '', '^(%S+) (%S+)$')
+        local limit = tonumber(dayLimit) + (on == day and tonumber(dollars) or 0) * 1000000
         if spent >= limit then return 'day' end
         waits = waits or (heldByDay > 0 and spent + heldByDay >= limit)
       end
-      if ARGV[7] ~= '' and ARGV[4] ~= '' then
-        local spent = sum(KEYS[3], 'usd', 'held')
-        local limit = tonumber(ARGV[7]) + sum(KEYS[3], 'granted')
+      if turnLimit ~= '' and turn ~= '' then
+        local spent = sum(turnSums, 'usd', 'held')
+        local limit = tonumber(turnLimit) + sum(turnSums, 'granted')
         if spent >= limit then return 'turn' end
         waits = waits or (heldByTurn > 0 and spent + heldByTurn >= limit)
       end
       if waits then return 'wait' end
     end
-    redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+    redis.call('HSET', openRequests, id, newNote)
     return 'open'`,
-};
+});
 
 /** Lua that adds amounts to the sums of a day, its month and a turn; a turn's hash has no conversation in its fields. */
 const addLua = `
@@ -110,77 +110,95 @@ const addLua = `
     end
   end`;
 
-const bookScript: Script = {
+const bookScript = defineScript({
   name: 'sidepocketModelBook',
-  keys: 4,
-  // KEYS: open requests, the day's sums, the month's, the turn's. ARGV: id, amounts up to now by field, 'open', 'settled' or 'unsettled', most.
+  keys: ['openRequests', 'daySums', 'monthSums', 'turnSums'],
+  args: ['id', 'amounts', 'state', 'most'],
+  // The `amounts` up to now are JSON by their field; `state` is open, settled or unsettled.
   lua: `${addLua}
-    local raw = redis.call('HGET', KEYS[1], ARGV[1])
+    local raw = redis.call('HGET', openRequests, id)
     if not raw then return 0 end
     local note = cjson.decode(raw)
-    for field, amount in pairs(cjson.decode(ARGV[2])) do
-      add(note, field, amount - (note.booked[field] or 0), KEYS[2], KEYS[3], KEYS[4])
+    for field, amount in pairs(cjson.decode(amounts)) do
+      add(note, field, amount - (note.booked[field] or 0), daySums, monthSums, turnSums)
       note.booked[field] = amount
     end
-    if ARGV[3] == 'open' then
-      note.held = math.max(tonumber(ARGV[4]) - note.booked.usd, 0)
-      redis.call('HSET', KEYS[1], ARGV[1], cjson.encode(note))
+    if state == 'open' then
+      note.held = math.max(tonumber(most) - note.booked.usd, 0)
+      redis.call('HSET', openRequests, id, cjson.encode(note))
       return 1
     end
-    if ARGV[3] == 'unsettled' then
-      add(note, 'unsettled', 1, KEYS[2], KEYS[3], KEYS[4])
-      add(note, 'held', math.max(note.likely - (note.booked.usd or 0), 0), KEYS[2], KEYS[3], KEYS[4])
+    if state == 'unsettled' then
+      add(note, 'unsettled', 1, daySums, monthSums, turnSums)
+      add(note, 'held', math.max(note.likely - (note.booked.usd or 0), 0), daySums, monthSums, turnSums)
     end
-    if (note.booked.out or 0) > 0 or (note.booked['in'] or 0) > 0 then add(note, 'requests', 1, KEYS[2], KEYS[3], KEYS[4]) end
-    redis.call('HDEL', KEYS[1], ARGV[1])
+    if (note.booked.out or 0) > 0 or (note.booked['in'] or 0) > 0 then
+      add(note, 'requests', 1, daySums, monthSums, turnSums)
+    end
+    redis.call('HDEL', openRequests, id)
     return 1`,
-};
+});
 
-const orphanScript: Script = {
+const orphanScript = defineScript({
   name: 'sidepocketModelOrphans',
-  keys: 1,
-  // KEYS: open requests; the keys of leases and sums are made of the prefix and what a note names. ARGV: prefix, worker, boot, now (ms), age (ms).
+  keys: ['openRequests'],
+  args: ['prefix', 'ownWorker', 'ownBoot', 'nowMs', 'ageMs'],
+  // The keys of leases and sums are made of the prefix and what a note names.
   lua: `-- derives lease:*, spend:*, spend-turn:*
     ${addLua}
-    local all, found = redis.call('HGETALL', KEYS[1]), 0
+    local all, found = redis.call('HGETALL', openRequests), 0
     for i = 1, #all, 2 do
       local note = cjson.decode(all[i + 1])
       local worker, boot = string.match(note.owner, '^(.*)#(%d+)$')
-      local gone = worker == ARGV[2] and tonumber(boot) < tonumber(ARGV[3])
-      if worker ~= ARGV[2] and note.at < tonumber(ARGV[4]) - tonumber(ARGV[5]) then gone = redis.call('GET', ARGV[1] .. ':lease:' .. worker) ~= boot end
+      local gone = worker == ownWorker and tonumber(boot) < tonumber(ownBoot)
+      if worker ~= ownWorker and note.at < tonumber(nowMs) - tonumber(ageMs) then
+        gone = redis.call('GET', prefix .. ':lease:' .. worker) ~= boot
+      end
       if gone then
-        local spend = ARGV[1] .. ':spend:'
-        local day, month, turn = spend .. note.day, spend .. string.sub(note.day, 1, 7), ARGV[1] .. ':spend-turn:' .. note.turn
+        local spend = prefix .. ':spend:'
+        local day, month = spend .. note.day, spend .. string.sub(note.day, 1, 7)
+        local turn = prefix .. ':spend-turn:' .. note.turn
         add(note, 'unsettled', 1, day, month, turn)
         add(note, 'held', math.max(note.likely - (note.booked.usd or 0), 0), day, month, turn)
-        redis.call('HDEL', KEYS[1], all[i])
+        redis.call('HDEL', openRequests, all[i])
         found = found + 1
       end
     end
     return found`,
-};
+});
 
 const Answer = z.enum(['open', 'day', 'turn', 'wait']);
 
 export function createModelRequests(redis: Redis): ModelRequests {
   const book = async ({ id, day, turn, most }: OpenRequest, booking: Booking, state: string): Promise<void> => {
-    await runScript(redis, bookScript, [
-      keys.modelOpen, keys.spend(day), keys.spend(monthOf(day)), keys.spendTurn(turn), id, JSON.stringify(amountsOf(booking)), state, most,
-    ]);
+    await runScript(redis, bookScript, {
+      keys: {
+        openRequests: keys.modelOpen, daySums: keys.spend(day), monthSums: keys.spend(monthOf(day)),
+        turnSums: keys.spendTurn(turn),
+      },
+      args: { id, amounts: JSON.stringify(amountsOf(booking)), state, most },
+    });
   };
   return {
     async open(request, limits) {
       const { id, conversation, turn, day, most } = request;
       // An array or object without content would come back from Lua as the other.
-      const note = JSON.stringify({ ...request, held: most, booked: { usd: 0 } });
-      const args = [id, note, conversation, turn, day, limits.day ?? '', limits.turn ?? ''];
-      return Answer.parse(await runScript(redis, openScript, [keys.modelOpen, keys.spend(day), keys.spendTurn(turn), keys.conversation(conversation), ...args]));
+      const newNote = JSON.stringify({ ...request, held: most, booked: { usd: 0 } });
+      const answer = await runScript(redis, openScript, {
+        keys: {
+          openRequests: keys.modelOpen, daySums: keys.spend(day), turnSums: keys.spendTurn(turn),
+          conversationKey: keys.conversation(conversation),
+        },
+        args: { id, newNote, conversation, turn, day, dayLimit: limits.day ?? '', turnLimit: limits.turn ?? '' },
+      });
+      return Answer.parse(answer);
     },
     book: (request, booking) => book(request, booking, 'open'),
     settle: (request, booking, isKnown) => book(request, booking, isKnown ? 'settled' : 'unsettled'),
     async settleOrphans(owner, now) {
       const [worker = '', boot = ''] = owner.split(/#(?=\d+$)/);
-      return Number(await runScript(redis, orphanScript, [keys.modelOpen, prefix, worker, boot || 0, now, orphanMs]));
+      const args = { prefix, ownWorker: worker, ownBoot: boot || 0, nowMs: now, ageMs: orphanMs };
+      return Number(await runScript(redis, orphanScript, { keys: { openRequests: keys.modelOpen }, args }));
     },
     countOpen: () => redis.hlen(keys.modelOpen),
   };

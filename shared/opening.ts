@@ -8,8 +8,7 @@ import { keys, prefix } from './keys.ts';
 import { readMessage } from './message.ts';
 import type { Message } from './message.ts';
 import type { Redis } from './redis.ts';
-import { fieldsOf, runScriptForBytes } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, fieldsOf, runScriptForBytes } from './script.ts';
 import { setAsideLua } from './set-aside.ts';
 
 /** What a turn decides by, as of one moment. */
@@ -37,35 +36,36 @@ export type Opening = {
  */
 export type ReadOpening = (conversation: string, fence: Fence, pickUp?: string) => Promise<Opening>;
 
-const openingScript: Script = {
+const openingScript = defineScript({
   name: 'sidepocketOpening',
-  keys: 7,
-  // KEYS: lock, inbox, conversation, parked, attempts, allowed, epoch. ARGV: token, pick-up or '', prefix, conversation, now (ISO 8601), highest count of the epoch that is known.
-  // Sent again after a reply that was lost it counts no second time.
+  keys: ['inbox', 'conversationKey', 'parked', 'attempts', 'allowed', 'epoch'],
+  args: ['pickUp', 'prefix', 'conversation', 'now', 'seen'],
+  fence: 'required',
+  // `seen` is the highest count of the epoch that is known. Sent again after a lost reply it counts no second time.
   lua: `${setAsideLua}
     ${allowedLua}
     ${epochLua}
-    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'fenced' } end
-    if not allowedSince(KEYS[6], ARGV[4]) then
-      setAside(ARGV[3], ARGV[4])
+    if isFenced() then return { 'fenced' } end
+    if not allowedSince(allowed, conversation) then
+      setAside(prefix, conversation)
       return { 'not allowed' }
     end
-    local inbox = redis.call('LRANGE', KEYS[2], 0, -1)
-    local known = redis.call('HGET', KEYS[5], 'run') or ''
-    if ARGV[2] ~= '' and string.sub(known, 1, #ARGV[2] + 1) ~= ARGV[2] .. ' ' then
-      for _, raw in ipairs(inbox) do
+    local entries = redis.call('LRANGE', inbox, 0, -1)
+    local known = redis.call('HGET', attempts, 'run') or ''
+    if pickUp ~= '' and string.sub(known, 1, #pickUp + 1) ~= pickUp .. ' ' then
+      for _, raw in ipairs(entries) do
         local id = idOf(raw)
         if id then
-          redis.call('HINCRBY', KEYS[5], id, 1)
-          redis.call('HSET', KEYS[5], 'run', ARGV[2] .. ' ' .. id)
+          redis.call('HINCRBY', attempts, id, 1)
+          redis.call('HSET', attempts, 'run', pickUp .. ' ' .. id)
           break
         end
       end
     end
-    local remembered, parked = redis.call('HGETALL', KEYS[3]), redis.call('LLEN', KEYS[4])
-    local since, count = epochOf(KEYS[7], ARGV[5], ARGV[6])
-    return { 'open', inbox, remembered, parked, redis.call('HGETALL', KEYS[5]), since, count }`,
-};
+    local remembered, parkedCount = redis.call('HGETALL', conversationKey), redis.call('LLEN', parked)
+    local since, count = epochOf(epoch, now, seen)
+    return { 'open', entries, remembered, parkedCount, redis.call('HGETALL', attempts), since, count }`,
+});
 
 const bytes = z.instanceof(Buffer);
 const text = bytes.transform(String);
@@ -90,11 +90,17 @@ export function createReadOpening(redis: Redis): ReadOpening {
     return message;
   };
   return async (conversation, fence, pickUp = '') => {
-    const boxes = [keys.inbox(conversation), keys.conversation(conversation), keys.parked(conversation)];
     const epoch = epochMemory(redis);
-    const where = [fence.lock, ...boxes, keys.attempts(conversation), keys.allowed, keys.epoch];
-    const args = [...where, fence.token, pickUp, prefix, conversation, new Date().toISOString(), epoch.seen];
-    const found = Found.parse(await runScriptForBytes(redis, openingScript, args));
+    const reply = await runScriptForBytes(redis, openingScript, {
+      fence,
+      keys: {
+        inbox: keys.inbox(conversation), conversationKey: keys.conversation(conversation),
+        parked: keys.parked(conversation), attempts: keys.attempts(conversation), allowed: keys.allowed,
+        epoch: keys.epoch,
+      },
+      args: { pickUp, prefix, conversation, now: new Date().toISOString(), seen: epoch.seen },
+    });
+    const found = Found.parse(reply);
     if (found[0] === 'fenced') throw new FencedError('another worker has this turn');
     if (found[0] === 'not allowed') throw new NotAllowedError('the person may not write any more');
     const [, inbox, fields, parked, counts, since, count] = found;

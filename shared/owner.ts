@@ -5,8 +5,7 @@ import { keys } from './keys.ts';
 import type { Log } from './log.ts';
 import type { Outbox } from './outbox.ts';
 import type { Redis } from './redis.ts';
-import { runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, runScript } from './script.ts';
 
 /** How often the owner hears of one cause at most (ms): once an hour. */
 export const ownerPauseMs = 3600_000;
@@ -32,26 +31,26 @@ export type OwnerParts = {
   onPut?: (reply: string) => Promise<void>;
 };
 
-const tellScript: Script = {
+const tellScript = defineScript({
   name: 'sidepocketTellOwner',
-  keys: 2,
-  // KEYS: what was told of this cause, the last words. ARGV: now (ms), cause, pause (ms), prefix of the reply keys, word as JSON, lifetime.
+  keys: ['told', 'words'],
+  args: ['nowMs', 'cause', 'pauseMs', 'replyPrefix', 'word', 'lifetimeSeconds'],
   // Returns the id of the reply to put, or ''. A death between this and the put is mended by the next call: the reply is not there.
   lua: `-- derives reply:*
-    redis.call('HSET', KEYS[2], ARGV[2], ARGV[5])
-    redis.call('EXPIRE', KEYS[2], ARGV[6])
-    local reply, at = unpack(redis.call('HMGET', KEYS[1], 'reply', 'at'))
+    redis.call('HSET', words, cause, word)
+    redis.call('EXPIRE', words, lifetimeSeconds)
+    local reply, at = unpack(redis.call('HMGET', told, 'reply', 'at'))
     if reply then
-      local status = redis.call('HGET', ARGV[4] .. reply, 'status')
-      local isRecent = tonumber(ARGV[1]) - tonumber(at) < tonumber(ARGV[3])
+      local status = redis.call('HGET', replyPrefix .. reply, 'status')
+      local isRecent = tonumber(nowMs) - tonumber(at) < tonumber(pauseMs)
       if isRecent and not status then return reply end
       if isRecent or status == 'waiting' or status == 'posting' or status == 'parked' then return '' end
     end
-    local id = 'owner.' .. ARGV[2] .. '.' .. ARGV[1]
-    redis.call('HSET', KEYS[1], 'reply', id, 'at', ARGV[1])
-    redis.call('EXPIRE', KEYS[1], ARGV[6])
+    local id = 'owner.' .. cause .. '.' .. nowMs
+    redis.call('HSET', told, 'reply', id, 'at', nowMs)
+    redis.call('EXPIRE', told, lifetimeSeconds)
     return id`,
-};
+});
 
 export function createTellOwner({ redis, outbox, log, now = Date.now, onPut }: OwnerParts): TellOwner {
   const allowed = createAllowed(redis);
@@ -65,7 +64,13 @@ export function createTellOwner({ redis, outbox, log, now = Date.now, onPut }: O
         await redis.multi().hset(keys.ownerWords, cause, word).expire(keys.ownerWords, wordsSeconds).exec();
         return;
       }
-      const id = String(await runScript(redis, tellScript, [keys.ownerTold(cause), keys.ownerWords, at, cause, ownerPauseMs, keys.reply(''), word, wordsSeconds]));
+      const told = await runScript(redis, tellScript, {
+        keys: { told: keys.ownerTold(cause), words: keys.ownerWords },
+        args: {
+          nowMs: at, cause, pauseMs: ownerPauseMs, replyPrefix: keys.reply(''), word, lifetimeSeconds: wordsSeconds,
+        },
+      });
+      const id = String(told);
       if (id === '') return;
       await outbox.put([{ id, conversation: owner, turn: id, text }]);
       await onPut?.(id);

@@ -1,7 +1,6 @@
 import { keys } from './keys.ts';
 import type { Redis } from './redis.ts';
-import { runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, runScript } from './script.ts';
 
 /** How fast one person may be written to: one message per `intervalMs` in the long run, up to `burst` at once. */
 export type PaceLimit = { intervalMs: number; burst: number };
@@ -37,18 +36,23 @@ export const reserveLua = `
     return 0
   end`;
 
-const reserveScript: Script = {
+const reserveScript = defineScript({
   name: 'sidepocketReserve',
-  keys: 1,
-  // KEYS: pace. ARGV: now (ms), interval (ms), burst.
+  keys: ['pace'],
+  args: ['nowMs', 'intervalMs', 'burst'],
   lua: `${reserveLua}
-    return reserve(KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]))`,
-};
+    return reserve(pace, tonumber(nowMs), tonumber(intervalMs), tonumber(burst))`,
+});
 
 export function createPace(redis: Redis, limit: PaceLimit): Pace {
   return {
     async reserve(number, now) {
-      return Number(await runScript(redis, reserveScript, [keys.pace(number), now, limit.intervalMs, limit.burst]));
+      const { intervalMs, burst } = limit;
+      const waitMs = await runScript(redis, reserveScript, {
+        keys: { pace: keys.pace(number) },
+        args: { nowMs: now, intervalMs, burst },
+      });
+      return Number(waitMs);
     },
   };
 }

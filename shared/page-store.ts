@@ -5,8 +5,7 @@ import { createRedisMemory } from './redis-memory.ts';
 import type { RedisMemory } from './redis-memory.ts';
 import type { Redis } from './redis.ts';
 import { retentionSeconds, usualRetentionDays } from './retention.ts';
-import { runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, runScript } from './script.ts';
 
 /** An answer that is read as a web page. `grows`: more may be added to it, so no copy of it may be kept. */
 export type Page = { markdown: string; written: Date; expires: Date; grows?: true };
@@ -34,55 +33,57 @@ export type PageStore = {
 export type PageCaps = { page: number; total: number };
 export const pageCaps: PageCaps = { page: 400 * 1024, total: 32 * 1024 * 1024 };
 
-const putScript: Script = {
+const putScript = defineScript({
   name: 'sidepocketPutPage',
-  keys: 3,
-  // KEYS: page, pages, sizes. ARGV: id, markdown, size, now (ms), expiry (ms), cap of the total (bytes). Returns the expiry of what is kept, or false.
+  keys: ['page', 'pages', 'sizes'],
+  args: ['pageId', 'markdown', 'sizeBytes', 'nowMs', 'expiryMs', 'capBytes'],
+  // Returns the expiry of what is kept, or false.
   lua: `
-    local kept = redis.call('HGET', KEYS[1], 'expires')
+    local kept = redis.call('HGET', page, 'expires')
     if kept then return kept end
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[4])) do
-      redis.call('ZREM', KEYS[2], id)
-      redis.call('HDEL', KEYS[3], id)
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', pages, '-inf', nowMs)) do
+      redis.call('ZREM', pages, id)
+      redis.call('HDEL', sizes, id)
     end
-    local total = tonumber(ARGV[3])
-    for _, size in ipairs(redis.call('HVALS', KEYS[3])) do total = total + tonumber(size) end
-    if total > tonumber(ARGV[6]) then return false end
-    redis.call('HSET', KEYS[1], 'markdown', ARGV[2], 'written', ARGV[4], 'expires', ARGV[5])
-    redis.call('PEXPIREAT', KEYS[1], ARGV[5])
-    redis.call('ZADD', KEYS[2], ARGV[5], ARGV[1])
-    redis.call('HSET', KEYS[3], ARGV[1], ARGV[3])
-    return ARGV[5]`,
-};
+    local total = tonumber(sizeBytes)
+    for _, size in ipairs(redis.call('HVALS', sizes)) do total = total + tonumber(size) end
+    if total > tonumber(capBytes) then return false end
+    redis.call('HSET', page, 'markdown', markdown, 'written', nowMs, 'expires', expiryMs)
+    redis.call('PEXPIREAT', page, expiryMs)
+    redis.call('ZADD', pages, expiryMs, pageId)
+    redis.call('HSET', sizes, pageId, sizeBytes)
+    return expiryMs`,
+});
 
-const appendScript: Script = {
+const appendScript = defineScript({
   name: 'sidepocketAppendToPage',
-  keys: 4,
-  // KEYS: page, pages, sizes, entries of the page. ARGV: id, entry, markdown, size, now (ms), expiry (ms), caps of a page and of the total (bytes). Returns the page's expiry, or false.
+  keys: ['page', 'pages', 'sizes', 'entries'],
+  args: ['pageId', 'entry', 'markdown', 'sizeBytes', 'nowMs', 'expiryMs', 'pageCapBytes', 'totalCapBytes'],
+  // Returns the page's expiry, or false.
   lua: `
-    local expires = redis.call('HGET', KEYS[1], 'expires')
-    if redis.call('SISMEMBER', KEYS[4], ARGV[2]) == 1 and expires then return expires end
-    local size = tonumber(redis.call('HGET', KEYS[3], ARGV[1]) or '0') + tonumber(ARGV[4])
-    if size > tonumber(ARGV[7]) then return false end
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[5])) do
-      redis.call('ZREM', KEYS[2], id)
-      redis.call('HDEL', KEYS[3], id)
+    local expires = redis.call('HGET', page, 'expires')
+    if redis.call('SISMEMBER', entries, entry) == 1 and expires then return expires end
+    local size = tonumber(redis.call('HGET', sizes, pageId) or '0') + tonumber(sizeBytes)
+    if size > tonumber(pageCapBytes) then return false end
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', pages, '-inf', nowMs)) do
+      redis.call('ZREM', pages, id)
+      redis.call('HDEL', sizes, id)
     end
-    local total = tonumber(ARGV[4])
-    for _, kept in ipairs(redis.call('HVALS', KEYS[3])) do total = total + tonumber(kept) end
-    if total > tonumber(ARGV[8]) then return false end
+    local total = tonumber(sizeBytes)
+    for _, kept in ipairs(redis.call('HVALS', sizes)) do total = total + tonumber(kept) end
+    if total > tonumber(totalCapBytes) then return false end
     if not expires then
-      expires = ARGV[6]
-      redis.call('HSET', KEYS[1], 'markdown', '', 'written', ARGV[5], 'expires', expires, 'grows', '1')
-      redis.call('ZADD', KEYS[2], expires, ARGV[1])
+      expires = expiryMs
+      redis.call('HSET', page, 'markdown', '', 'written', nowMs, 'expires', expires, 'grows', '1')
+      redis.call('ZADD', pages, expires, pageId)
     end
-    redis.call('HSET', KEYS[1], 'markdown', redis.call('HGET', KEYS[1], 'markdown') .. ARGV[3])
-    redis.call('SADD', KEYS[4], ARGV[2])
-    redis.call('HSET', KEYS[3], ARGV[1], size)
-    redis.call('PEXPIREAT', KEYS[1], expires)
-    redis.call('PEXPIREAT', KEYS[4], expires)
+    redis.call('HSET', page, 'markdown', redis.call('HGET', page, 'markdown') .. markdown)
+    redis.call('SADD', entries, entry)
+    redis.call('HSET', sizes, pageId, size)
+    redis.call('PEXPIREAT', page, expires)
+    redis.call('PEXPIREAT', entries, expires)
     return expires`,
-};
+});
 
 /** Stands between two entries of a page that grows. */
 const separator = '\n\n---\n\n';
@@ -100,7 +101,12 @@ export function createPageStore(redis: Redis, retentionDays: number = usualReten
       const secret = await makeSecret(redis);
       const id = pageId(secret, answer);
       if (!(await mayKeep(id))) return undefined;
-      const kept = await runScript(redis, putScript, [keys.page(id), keys.pages, keys.pageSizes, id, markdown, size, now(), expiryFrom(now()), caps.total]);
+      const kept = await runScript(redis, putScript, {
+        keys: { page: keys.page(id), pages: keys.pages, sizes: keys.pageSizes },
+        args: {
+          pageId: id, markdown, sizeBytes: size, nowMs: now(), expiryMs: expiryFrom(now()), capBytes: caps.total,
+        },
+      });
       return typeof kept === 'string' ? signPageAddress(secret, { id, expires: Number(kept) }) : undefined;
     },
     async append(name, entry, markdown) {
@@ -108,9 +114,13 @@ export function createPageStore(redis: Redis, retentionDays: number = usualReten
       const secret = await makeSecret(redis);
       const id = pageId(secret, name);
       if (!(await mayKeep(id))) return undefined;
-      const kept = await runScript(redis, appendScript, [
-        keys.page(id), keys.pages, keys.pageSizes, keys.pageEntries(id), id, entry, text, Buffer.byteLength(text), now(), expiryFrom(now()), caps.page, caps.total,
-      ]);
+      const kept = await runScript(redis, appendScript, {
+        keys: { page: keys.page(id), pages: keys.pages, sizes: keys.pageSizes, entries: keys.pageEntries(id) },
+        args: {
+          pageId: id, entry, markdown: text, sizeBytes: Buffer.byteLength(text), nowMs: now(),
+          expiryMs: expiryFrom(now()), pageCapBytes: caps.page, totalCapBytes: caps.total,
+        },
+      });
       return typeof kept === 'string' ? signPageAddress(secret, { id, expires: Number(kept) }) : undefined;
     },
     async find(token) {

@@ -3,7 +3,8 @@ import type { Telemetry } from 'bullmq';
 import { keys, prefix } from './keys.ts';
 import type { Redis } from './redis.ts';
 import { keptJobs, usualRetentionDays } from './retention.ts';
-import type { Script, ScriptArgument } from './script.ts';
+import { callOf } from './script.ts';
+import type { Script, ScriptArgument, ScriptCall } from './script.ts';
 import { callScript, callsToAdd, runTransaction } from './transaction.ts';
 
 /** How long finished jobs are kept to be read on the dashboard (days), and who is told of each step, if anybody. */
@@ -32,14 +33,16 @@ export type ConversationQueue<Data extends { conversation: string }> = {
 
 /** A script that goes with adding a job. */
 export type Step = {
-  script: Script;
-  args: ScriptArgument[];
+  call?: ScriptCall;
+  /** The same of a script that still goes by place. */
+  script?: Script;
+  args?: ScriptArgument[];
   /** Names the job. */
   id?: string;
   /** Whether the job is to be added after this reply of the script; a transaction cannot branch, so a script that says no must also see to it. Else it always is. */
   wantsJob?: (reply: unknown) => boolean;
   /** Undoes, after the job was added or not, what the script did to keep it from being added. */
-  after?: { script: Script; args: ScriptArgument[] };
+  after?: ScriptCall;
 };
 
 export type QueueName = 'turns' | 'deliveries' | 'schedules';
@@ -77,10 +80,11 @@ export function createConversationQueue<Data extends { conversation: string }>(
     name,
     queue,
     add,
-    async runAndAdd({ script, args, id, wantsJob = () => true, after }, conversation) {
+    async runAndAdd({ script = { name: '', lua: '' }, args = [], call = callOf(script, args), id, wantsJob = () => true, after }, conversation) {
       const client = await queue.getBackend().client;
+      const ending = after ? [callScript(after)] : [];
       const [scriptReply, jobReply, afterReply] = await withJob(conversation, id, async (job) =>
-        runTransaction(redis, client, [callScript(script, args), ...(await callsToAdd(job)), ...(after ? [callScript(after.script, after.args)] : [])]),
+        runTransaction(redis, client, [callScript(call), ...(await callsToAdd(job)), ...ending]),
       );
       if (!scriptReply || !jobReply) throw new Error('Redis gave the transaction up');
       const failure = scriptReply[0] ?? afterReply?.[0];

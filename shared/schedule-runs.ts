@@ -1,7 +1,6 @@
 import { keys } from './keys.ts';
 import type { Redis } from './redis.ts';
-import { runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, runScript } from './script.ts';
 
 /** What a person was asked about a schedule that runs more often than a new one may, and what they chose. */
 export type ScheduleChoice = 'asked' | 'kept';
@@ -23,22 +22,26 @@ export type ScheduleRuns = {
 /** How long a day's runs are kept (seconds): any time zone's day is over by then. */
 const dayLifetime = 3 * 24 * 3600;
 
-const admitScript: Script = {
+const admitScript = defineScript({
   name: 'sidepocketScheduleRun',
-  keys: 1,
-  // KEYS: runs. ARGV: tick, most, lifetime.
+  keys: ['runs'],
+  args: ['tick', 'most', 'lifetimeSeconds'],
   lua: `
-    if redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 1 then return 1 end
-    if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
-    redis.call('SADD', KEYS[1], ARGV[1])
-    redis.call('EXPIRE', KEYS[1], ARGV[3])
+    if redis.call('SISMEMBER', runs, tick) == 1 then return 1 end
+    if redis.call('SCARD', runs) >= tonumber(most) then return 0 end
+    redis.call('SADD', runs, tick)
+    redis.call('EXPIRE', runs, lifetimeSeconds)
     return 1`,
-};
+});
 
 export function createScheduleRuns(redis: Redis): ScheduleRuns {
   return {
     async admit(conversation, day, kind, tick, most) {
-      return (await runScript(redis, admitScript, [keys.scheduleRuns(conversation, day, kind), tick, most, dayLifetime])) === 1;
+      const admitted = await runScript(redis, admitScript, {
+        keys: { runs: keys.scheduleRuns(conversation, day, kind) },
+        args: { tick, most, lifetimeSeconds: dayLifetime },
+      });
+      return admitted === 1;
     },
     async choice(conversation, number) {
       const choice = await redis.hget(keys.scheduleChoices(conversation), String(number));

@@ -11,8 +11,7 @@ import { PersonAddress } from './person-address.ts';
 import type { QueueOptions } from './queues.ts';
 import type { Redis } from './redis.ts';
 import { keptJobs, setAsideSeconds, usualRetentionDays } from './retention.ts';
-import { runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, runScript } from './script.ts';
 
 /**
  * A turn that begins by itself: once, `at` a time (ms since 1970), or again and again by `cron` (five fields, by the clocks of `timezone`, an IANA name).
@@ -68,22 +67,25 @@ export type ScheduleCall = { id: string; request: string; turn: string; run: num
 const callLifetime = 8 * 24 * 3600;
 
 /** Counts the schedules that the conversation ever had. A call that is made again, and a request that an earlier run of the turn has made, get the number that they had. */
-const numberScript: Script = {
+const numberScript = defineScript({
   name: 'sidepocketScheduleNumber',
-  keys: 4,
-  // KEYS: lock, conversation, calls, call of the script. ARGV: token, call, digest of the request, run, lifetime. Without a call each gets a new number.
+  keys: ['conversationKey', 'calls', 'call'],
+  args: ['callId', 'request', 'thisRun', 'lifetimeSeconds'],
+  fence: 'required',
+  // `request` is its digest. Without a call, whose id is '' then, each gets a new number.
   lua: `${onceLua}
-    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
-    if ARGV[2] == '' then return once(KEYS[4], function() return redis.call('HINCRBY', KEYS[2], 'schedules', 1) end) end
-    local call, asked = 'call:' .. ARGV[2], 'asked:' .. ARGV[3]
-    local number = redis.call('HGET', KEYS[3], call)
+    if isFenced() then return 'fenced' end
+    local function count() return redis.call('HINCRBY', conversationKey, 'schedules', 1) end
+    if callId == '' then return once(call, count) end
+    local called, asked = 'call:' .. callId, 'asked:' .. request
+    local number = redis.call('HGET', calls, called)
     if number then return tonumber(number) end
-    local run, earlier = string.match(redis.call('HGET', KEYS[3], asked) or '', '^(%d+) (%d+)$')
-    number = run and run ~= ARGV[4] and earlier or redis.call('HINCRBY', KEYS[2], 'schedules', 1)
-    redis.call('HSET', KEYS[3], call, number, asked, ARGV[4] .. ' ' .. number)
-    redis.call('EXPIRE', KEYS[3], ARGV[5])
+    local run, earlier = string.match(redis.call('HGET', calls, asked) or '', '^(%d+) (%d+)$')
+    number = run and run ~= thisRun and earlier or count()
+    redis.call('HSET', calls, called, number, asked, thisRun .. ' ' .. number)
+    redis.call('EXPIRE', calls, lifetimeSeconds)
     return tonumber(number)`,
-};
+});
 
 /** BullMQ's name for a schedule. */
 const idOf = ({ conversation, number }: Pick<Schedule, 'conversation' | 'number'>): string => `${conversation.replace('+', '')}-${number}`;
@@ -144,9 +146,17 @@ export function createSchedules(redis: Redis, { retentionDays = usualRetentionDa
     queue,
     list,
     async add(schedule, fence, call) {
-      const asked = call ? [call.id, createHash('sha256').update(call.request).digest('hex'), call.run, callLifetime] : [''];
-      const boxes = [fence.lock, keys.conversation(schedule.conversation), keys.scheduleCalls(call?.turn ?? ''), callKey()];
-      const number = await runScript(redis, numberScript, [...boxes, fence.token, ...asked]);
+      const number = await runScript(redis, numberScript, {
+        fence,
+        keys: {
+          conversationKey: keys.conversation(schedule.conversation), calls: keys.scheduleCalls(call?.turn ?? ''),
+          call: callKey(),
+        },
+        args: {
+          callId: call?.id ?? '', request: call ? createHash('sha256').update(call.request).digest('hex') : '',
+          thisRun: call?.run ?? '', lifetimeSeconds: callLifetime,
+        },
+      });
       if (number === 'fenced') throw new FencedError('another worker has this turn');
       const whole: Schedule = { ...schedule, number: Number(number) };
       await plan(whole);

@@ -2,8 +2,7 @@ import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import { keys } from './keys.ts';
 import type { Redis } from './redis.ts';
-import { runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, runScript } from './script.ts';
 
 /** How many sessions of a conversation are remembered; what Claude Code keeps of them on disk is not touched. */
 const mostSessions = 50;
@@ -19,26 +18,34 @@ export type Sessions = {
   list(conversation: string, most: number): Promise<Session[]>;
 };
 
-const noteScript: Script = {
+const noteScript = defineScript({
   name: 'sidepocketSession',
-  keys: 4,
-  // KEYS: lock, sessions, titles, conversation. ARGV: token, id, title, used at (ms), most.
+  keys: ['sessions', 'titles', 'conversationKey'],
+  args: ['id', 'title', 'usedAtMs', 'most'],
+  fence: 'required',
   lua: `
-    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
-    redis.call('HSET', KEYS[4], 'session', ARGV[2])
-    redis.call('ZADD', KEYS[2], ARGV[4], ARGV[2])
-    redis.call('HSETNX', KEYS[3], ARGV[2], ARGV[3])
-    for _, old in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1 - tonumber(ARGV[5]))) do
-      redis.call('ZREM', KEYS[2], old)
-      redis.call('HDEL', KEYS[3], old)
+    if isFenced() then return 'fenced' end
+    redis.call('HSET', conversationKey, 'session', id)
+    redis.call('ZADD', sessions, usedAtMs, id)
+    redis.call('HSETNX', titles, id, title)
+    for _, old in ipairs(redis.call('ZRANGE', sessions, 0, -1 - tonumber(most))) do
+      redis.call('ZREM', sessions, old)
+      redis.call('HDEL', titles, old)
     end
     return 'noted'`,
-};
+});
 
 export function createSessions(redis: Redis): Sessions {
   return {
     async note(conversation, fence, { id, title, usedAt }) {
-      const outcome = await runScript(redis, noteScript, [fence.lock, keys.sessions(conversation), keys.sessionTitles(conversation), keys.conversation(conversation), fence.token, id, title, usedAt, mostSessions]);
+      const outcome = await runScript(redis, noteScript, {
+        fence,
+        keys: {
+          sessions: keys.sessions(conversation), titles: keys.sessionTitles(conversation),
+          conversationKey: keys.conversation(conversation),
+        },
+        args: { id, title, usedAtMs: usedAt, most: mostSessions },
+      });
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
     },
     async list(conversation, most) {

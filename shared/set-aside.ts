@@ -6,8 +6,7 @@ import { insertLua } from './outbox-order.ts';
 import type { Deliveries, Turns } from './queues.ts';
 import type { Redis } from './redis.ts';
 import { setAsideSeconds } from './retention.ts';
-import { runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, runScript } from './script.ts';
 import type { Schedules } from './schedules.ts';
 
 /**
@@ -51,51 +50,52 @@ export type SetAside = {
   drop(conversation: string): Promise<SetAsideCounts>;
 };
 
-const sweepScript: Script = {
+const sweepScript = defineScript({
   name: 'sidepocketSetAsideRemoved',
-  keys: 1,
-  // KEYS: allowed. ARGV: prefix, conversations…
+  keys: ['allowed'],
+  args: ['prefix'],
+  rest: 'conversations',
   lua: `${allowedLua}
     ${setAsideLua}
     local moved = {}
-    for i = 2, #ARGV do
-      if not allowedSince(KEYS[1], ARGV[i]) then
-        local messages, replies = setAside(ARGV[1], ARGV[i])
-        if messages + replies > 0 then moved[#moved + 1] = ARGV[i] end
+    for _, conversation in ipairs(conversations) do
+      if not allowedSince(allowed, conversation) then
+        local messages, replies = setAside(prefix, conversation)
+        if messages + replies > 0 then moved[#moved + 1] = conversation end
       end
     end
     return moved`,
-};
+});
 
-const bringBackScript: Script = {
+const bringBackScript = defineScript({
   name: 'sidepocketBringBackRemoved',
-  keys: 5,
-  // KEYS: allowed, messages and replies that are set aside, inbox, outbox. ARGV: prefix, conversation, now (ISO 8601).
+  keys: ['allowed', 'asideMessages', 'asideReplies', 'inbox', 'outbox'],
+  args: ['prefix', 'conversation', 'now'],
   lua: `-- derives message:*, reply:*
     ${allowedLua}
     ${entryLua}
     ${insertLua}
     -- derives message:*, reply:*
-    if not allowedSince(KEYS[1], ARGV[2]) then return { 0, 0 } end
+    if not allowedSince(allowed, conversation) then return { 0, 0 } end
     local messages, replies = 0, 0
-    for raw in function() return redis.call('RPOP', KEYS[2]) or nil end do
-      redis.call('LPUSH', KEYS[4], raw)
-      local key = ARGV[1] .. ':message:' .. (idOf(raw) or '')
+    for raw in function() return redis.call('RPOP', asideMessages) or nil end do
+      redis.call('LPUSH', inbox, raw)
+      local key = prefix .. ':message:' .. (idOf(raw) or '')
       if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', 'waiting') end
       messages = messages + 1
     end
-    for id in function() return redis.call('LPOP', KEYS[3]) or nil end do
-      local key = ARGV[1] .. ':reply:' .. id
+    for id in function() return redis.call('LPOP', asideReplies) or nil end do
+      local key = prefix .. ':reply:' .. id
       local status = redis.pcall('HGET', key, 'status')
       if type(status) == 'string' then
-        if status == 'parked' then redis.call('HSET', key, 'status', 'waiting', 'at', ARGV[3]) end
-        insert(KEYS[5], ARGV[1] .. ':reply:', id)
+        if status == 'parked' then redis.call('HSET', key, 'status', 'waiting', 'at', now) end
+        insert(outbox, prefix .. ':reply:', id)
         replies = replies + 1
       end
     end
-    if messages + replies > 0 then join(KEYS[4]) end
+    if messages + replies > 0 then join(inbox) end
     return { messages, replies }`,
-};
+});
 
 const Moved = z.tuple([z.number(), z.number()]);
 
@@ -114,15 +114,23 @@ export function createSetAside(redis: Redis, turns: Pick<Turns, 'runAndAdd' | 'a
     async sweep(conversations) {
       const moved: string[] = [];
       for (let index = 0; index < conversations.length; index += batch) {
-        const some = await runScript(redis, sweepScript, [keys.allowed, prefix, ...conversations.slice(index, index + batch)]);
+        const rest = conversations.slice(index, index + batch);
+        const some = await runScript(redis, sweepScript, { keys: { allowed: keys.allowed }, args: { prefix }, rest });
         moved.push(...z.array(z.string()).parse(some));
       }
       return moved;
     },
     async bringBack(conversation) {
       if (!(await createAllowed(redis).has(conversation))) return { messages: 0, replies: 0, schedules: 0 };
-      const where = [keys.allowed, ...boxes(conversation), keys.inbox(conversation), keys.outbox(conversation)];
-      const [messages, replies] = Moved.parse(await runScript(redis, bringBackScript, [...where, prefix, conversation, new Date().toISOString()]));
+      const [asideMessages, asideReplies] = boxes(conversation);
+      const moved = await runScript(redis, bringBackScript, {
+        keys: {
+          allowed: keys.allowed, asideMessages, asideReplies, inbox: keys.inbox(conversation),
+          outbox: keys.outbox(conversation),
+        },
+        args: { prefix, conversation, now: new Date().toISOString() },
+      });
+      const [messages, replies] = Moved.parse(moved);
       // A death before these is mended by the sweep, and asking again brings the schedules.
       if (messages > 0) await turns.add(conversation);
       if (replies > 0) await deliveries.add(conversation);

@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { keys } from './keys.ts';
 import { callKey, onceLua } from './once.ts';
 import type { Redis } from './redis.ts';
-import { runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, runScript } from './script.ts';
 
 /** What was spent: dollars by the table of prices, tokens (all that were read, and all that were written), and for how many answers. */
 export type Spent = { costUsd: number; inputTokens: number; outputTokens: number; answers: number };
@@ -67,14 +66,14 @@ export const recordLua = `
     return 1
   end`;
 
-const recordScript: Script = {
+const recordScript = defineScript({
   name: 'sidepocketSpend',
-  keys: 1,
-  // KEYS: answer. ARGV: price.
+  keys: ['answer'],
+  args: ['price'],
   lua: `-- derives spend:*
     ${recordLua}
-    return record(ARGV[1])`,
-};
+    return record(price)`,
+});
 
 /** An entry as the scripts take it; undefined for one that is not counted. */
 export function priceOf({ conversation, answer, day, usage }: SpendEntry): string | undefined {
@@ -87,40 +86,42 @@ export function priceOf({ conversation, answer, day, usage }: SpendEntry): strin
 }
 
 /** Reads several hashes in one trip. */
-const readScript: Script = {
+const readScript = defineScript({
   name: 'sidepocketSpendRead',
-  keys: 1,
-  // KEYS: the first hash. ARGV: the others.
+  keys: ['first'],
+  rest: 'others',
   lua: `
     -- derives spend:*
-    local all = { redis.call('HGETALL', KEYS[1]) }
-    for i, key in ipairs(ARGV) do all[i + 1] = redis.call('HGETALL', key) end
+    local all = { redis.call('HGETALL', first) }
+    for i, key in ipairs(others) do all[i + 1] = redis.call('HGETALL', key) end
     return all`,
-};
+});
 
-const grantScript: Script = {
+const grantScript = defineScript({
   name: 'sidepocketGrant',
-  keys: 2,
-  // KEYS: the turn's sums, call. ARGV: millionths of a dollar, lifetime (s).
+  keys: ['turnSums', 'call'],
+  args: ['micros', 'lifetimeSeconds'],
   lua: `${onceLua}
-    return once(KEYS[2], function()
-      redis.call('HINCRBY', KEYS[1], 'granted', ARGV[1])
-      return redis.call('EXPIRE', KEYS[1], ARGV[2])
+    return once(call, function()
+      redis.call('HINCRBY', turnSums, 'granted', micros)
+      return redis.call('EXPIRE', turnSums, lifetimeSeconds)
     end)`,
-};
+});
 
-const standingScript: Script = {
+const standingScript = defineScript({
   name: 'sidepocketStanding',
-  keys: 2,
-  // KEYS: the turn's sums, the day's. ARGV: conversation. Returns as text, since Redis cuts what Lua calls a number.
+  keys: ['turnSums', 'daySums'],
+  args: ['conversation'],
+  // Returns as text, since Redis cuts what Lua calls a number.
   lua: `
     local function sum(key, ...)
       local all = 0
       for _, field in ipairs({ ... }) do all = all + tonumber(redis.call('HGET', key, field) or 0) end
       return string.format('%.0f', all)
     end
-    return { sum(KEYS[1], 'usd', 'held'), sum(KEYS[1], 'granted'), sum(KEYS[2], 'usd:' .. ARGV[1], 'held:' .. ARGV[1]) }`,
-};
+    local day = sum(daySums, 'usd:' .. conversation, 'held:' .. conversation)
+    return { sum(turnSums, 'usd', 'held'), sum(turnSums, 'granted'), day }`,
+});
 
 const Micros = z.array(z.string().transform((value) => Number(value) / 1e6));
 
@@ -130,11 +131,14 @@ const Hashes = z.array(z.array(z.string()));
 const fields = { usd: 'costUsd', in: 'inputTokens', out: 'outputTokens', answers: 'answers' } as const;
 
 export function createSpend(redis: Redis): Spend {
-  const readHashes = async (names: string[]): Promise<Map<string, Spent>[]> => Hashes.parse(await runScript(redis, readScript, names)).map(parseHash);
+  const readHashes = async ([first = '', ...rest]: string[]): Promise<Map<string, Spent>[]> =>
+    Hashes.parse(await runScript(redis, readScript, { keys: { first }, rest })).map(parseHash);
   return {
     async record(entry) {
       const price = priceOf(entry);
-      return price !== undefined && (await runScript(redis, recordScript, [keys.spendAnswer(entry.answer), price])) === 1;
+      if (price === undefined) return false;
+      const answer = keys.spendAnswer(entry.answer);
+      return (await runScript(redis, recordScript, { keys: { answer }, args: { price } })) === 1;
     },
     async read(day) {
       const [today = new Map(), month = new Map()] = await readHashes([keys.spend(day), keys.spend(monthOf(day))]);
@@ -159,12 +163,16 @@ export function createSpend(redis: Redis): Spend {
     },
     turn: async (turn) => parseUse(await redis.hgetall(keys.spendTurn(turn))),
     async standing(turn, conversation, day) {
-      const values = await runScript(redis, standingScript, [keys.spendTurn(turn), keys.spend(day), conversation]);
+      const sums = { turnSums: keys.spendTurn(turn), daySums: keys.spend(day) };
+      const values = await runScript(redis, standingScript, { keys: sums, args: { conversation } });
       const [turnUsd = 0, turnGrantedUsd = 0, dayUsd = 0] = Micros.parse(values);
       return { turnUsd, turnGrantedUsd, dayUsd };
     },
     async grantTurn(turn, usd) {
-      await runScript(redis, grantScript, [keys.spendTurn(turn), callKey(), Math.round(usd * 1e6), turnLifetime]);
+      await runScript(redis, grantScript, {
+        keys: { turnSums: keys.spendTurn(turn), call: callKey() },
+        args: { micros: Math.round(usd * 1e6), lifetimeSeconds: turnLifetime },
+      });
     },
   };
 }

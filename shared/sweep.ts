@@ -4,8 +4,7 @@ import { keys, prefix } from './keys.ts';
 import type { Log } from './log.ts';
 import type { Deliveries, Turns } from './queues.ts';
 import type { Redis } from './redis.ts';
-import { runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, runScript } from './script.ts';
 
 /** So many conversations are looked at in one step: Redis serves nobody else meanwhile. */
 const batch = 500;
@@ -18,21 +17,24 @@ export const isStrandedLua = `
     return not job or redis.call('EXISTS', prefix .. ':' .. queue .. ':' .. job) == 0
   end`;
 
-const strandedScript: Script = {
+const strandedScript = defineScript({
   name: 'sidepocketStranded',
-  keys: 1,
-  // KEYS: conversations. ARGV: prefix, conversations… Returns those that want a turn, and those that want a delivery. An earlier version kept all conversations in one set, and no others.
+  keys: ['conversations'],
+  args: ['prefix'],
+  rest: 'candidates',
+  // Returns those that want a turn, and those that want a delivery. An earlier version kept all conversations in one
+  // set, and no others.
   lua: `-- derives inbox:*, outbox:*, turns:*, deliveries:*, parked:*, parking, conversation:*, given-up
     ${boxesLua}
     ${isStrandedLua}
     local turns, deliveries = {}, {}
-    for i = 2, #ARGV do
-      if isStranded(ARGV[1], 'turns', 'inbox', ARGV[i]) then turns[#turns + 1] = ARGV[i] end
-      if isStranded(ARGV[1], 'deliveries', 'outbox', ARGV[i]) then deliveries[#deliveries + 1] = ARGV[i] end
-      leave(ARGV[1] .. ':inbox:' .. ARGV[i])
+    for _, conversation in ipairs(candidates) do
+      if isStranded(prefix, 'turns', 'inbox', conversation) then turns[#turns + 1] = conversation end
+      if isStranded(prefix, 'deliveries', 'outbox', conversation) then deliveries[#deliveries + 1] = conversation end
+      leave(prefix .. ':inbox:' .. conversation)
     end
     return { turns, deliveries }`,
-};
+});
 
 const Stranded = z.tuple([z.array(z.string()), z.array(z.string())]);
 
@@ -55,7 +57,9 @@ export async function sweep(redis: Redis, turns: Turns, deliveries: Deliveries, 
 
 /** The same for some conversations alone. */
 export async function sweepAmong(conversations: string[], redis: Redis, turns: Turns, deliveries: Deliveries): Promise<number> {
-  const [inboxes, outboxes] = Stranded.parse(await runScript(redis, strandedScript, [keys.conversations, prefix, ...conversations]));
+  const where = { conversations: keys.conversations };
+  const found = await runScript(redis, strandedScript, { keys: where, args: { prefix }, rest: conversations });
+  const [inboxes, outboxes] = Stranded.parse(found);
   for (const conversation of inboxes) await turns.add(conversation);
   for (const conversation of outboxes) await deliveries.add(conversation);
   return inboxes.length + outboxes.length;

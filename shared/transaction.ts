@@ -2,8 +2,7 @@ import { once } from 'node:events';
 import type { IRedisClient, IRedisTransaction, Job } from 'bullmq';
 import { isDemotion } from './redis.ts';
 import type { Redis } from './redis.ts';
-import { toLua } from './script.ts';
-import type { Script, ScriptArgument } from './script.ts';
+import type { ScriptCall } from './script.ts';
 
 /** A command, or a script of BullMQ's by its name, with its arguments. */
 export type Call = [name: string, args: unknown[]];
@@ -14,8 +13,8 @@ export type Outcome = [error: Error | null, reply: unknown];
 /**
  * A script as a call. It travels as text, not as a digest: a Redis that has forgotten the script would otherwise run the rest of the transaction alone.
  */
-export function callScript({ name, lua, keys }: Script, args: ScriptArgument[]): Call {
-  return ['eval', [`-- ${name}\n${lua}`, keys, ...args.map(toLua)]];
+export function callScript({ name, lua, keys, args }: ScriptCall): Call {
+  return ['eval', [`-- ${name}\n${lua}`, keys.length, ...keys, ...args]];
 }
 
 /** What BullMQ does to add the job, as calls: whatever it hands to a transaction is only written down. */

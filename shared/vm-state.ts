@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { boxesLua } from './boxes.ts';
 import { keys, prefix } from './keys.ts';
 import type { Redis } from './redis.ts';
-import { runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, runScript } from './script.ts';
 
 /** The queues whose jobs keep the VM awake. */
 export const queueNames = ['turns', 'deliveries', 'schedules'] as const;
@@ -58,52 +57,56 @@ const lookLua = `${boxesLua}
     end
   end`;
 
-const needScript: Script = {
+const needScript = defineScript({
   name: 'sidepocketNeed',
-  keys: 2,
-  // KEYS: heartbeat, conversations. ARGV: prefix, now (ms), queues…
+  keys: ['heartbeat', 'conversations'],
+  args: ['prefix', 'nowMs'],
+  rest: 'queues',
   lua: `-- derives turns:*, deliveries:*, schedules:*, inbox:*, outbox:*
     ${lookLua}
-    for i = 3, #ARGV do look(ARGV[1] .. ':' .. ARGV[i] .. ':', tonumber(ARGV[2])) end
-    lookAtBoxes(ARGV[1], KEYS[2])
-    return { work and 1 or 0, math.max(redis.call('PTTL', KEYS[1]), 0), nextDue and tostring(nextDue) or '' }`,
-};
+    for _, queue in ipairs(queues) do look(prefix .. ':' .. queue .. ':', tonumber(nowMs)) end
+    lookAtBoxes(prefix, conversations)
+    return { work and 1 or 0, math.max(redis.call('PTTL', heartbeat), 0), nextDue and tostring(nextDue) or '' }`,
+});
 
-const fallAsleepScript: Script = {
+const fallAsleepScript = defineScript({
   name: 'sidepocketFallAsleep',
-  keys: 4,
-  // KEYS: heartbeat, conversations, vm, lease. ARGV: prefix, now (ms), soon (ms), channel, queues…
+  keys: ['heartbeat', 'conversations', 'vm', 'lease'],
+  args: ['prefix', 'nowMs', 'soonMs', 'channel'],
+  rest: 'queues',
   lua: `-- derives turns:*, deliveries:*, schedules:*, inbox:*, outbox:*
     ${lookLua}
-    for i = 5, #ARGV do look(ARGV[1] .. ':' .. ARGV[i] .. ':', tonumber(ARGV[2]) + tonumber(ARGV[3])) end
-    lookAtBoxes(ARGV[1], KEYS[2])
+    for _, queue in ipairs(queues) do look(prefix .. ':' .. queue .. ':', tonumber(nowMs) + tonumber(soonMs)) end
+    lookAtBoxes(prefix, conversations)
     if work then return idle end
-    redis.call('DEL', KEYS[1], KEYS[4])
-    redis.call('HSET', KEYS[3], 'state', 'asleep', 'since', ARGV[2], 'nextDue', nextDue and tostring(nextDue) or '')
-    redis.call('PUBLISH', ARGV[4], cjson.encode({ kind = 'asleep', nextDue = nextDue or 0 }))
+    redis.call('DEL', heartbeat, lease)
+    redis.call('HSET', vm, 'state', 'asleep', 'since', nowMs, 'nextDue', nextDue and tostring(nextDue) or '')
+    redis.call('PUBLISH', channel, cjson.encode({ kind = 'asleep', nextDue = nextDue or 0 }))
     return 'asleep'`,
-};
+});
 
-const waitingScript: Script = {
+const waitingScript = defineScript({
   name: 'sidepocketWaiting',
-  keys: 1,
-  // KEYS: conversations. ARGV: prefix, '' or the conversations to look at as JSON, now (ms). A turn that is put off, for hours maybe, wakes nobody until it is due.
+  keys: ['conversations'],
+  args: ['prefix', 'among', 'nowMs'],
+  // `among` are the conversations to look at as JSON; '' is for all. A turn that is put off, for hours maybe, wakes
+  // nobody until it is due.
   lua: `-- derives inbox:*, turns:de:*, turns:delayed
     ${boxesLua}
     local waiting, messages = {}, 0
     local function isPutOff(conversation)
-      local turn = redis.call('GET', ARGV[1] .. ':turns:de:' .. conversation)
-      local due = turn and redis.call('ZSCORE', ARGV[1] .. ':turns:delayed', turn)
-      return due and math.floor(tonumber(due) / 0x1000) > tonumber(ARGV[3])
+      local turn = redis.call('GET', prefix .. ':turns:de:' .. conversation)
+      local due = turn and redis.call('ZSCORE', prefix .. ':turns:delayed', turn)
+      return due and math.floor(tonumber(due) / 0x1000) > tonumber(nowMs)
     end
-    for _, conversation in ipairs(ARGV[2] == '' and redis.call('SMEMBERS', KEYS[1]) or cjson.decode(ARGV[2])) do
-      local inbox = ARGV[1] .. ':inbox:' .. conversation
+    for _, conversation in ipairs(among == '' and redis.call('SMEMBERS', conversations) or cjson.decode(among)) do
+      local inbox = prefix .. ':inbox:' .. conversation
       local length = redis.call('LLEN', inbox)
       if length == 0 then leave(inbox) elseif not isPutOff(conversation) then waiting[#waiting + 1] = conversation end
       messages = messages + length
     end
     return { waiting, messages }`,
-};
+});
 
 const Waiting = z.tuple([z.array(z.string()), z.number()]);
 
@@ -112,18 +115,29 @@ const Waking = z.tuple([z.number(), z.number(), z.string()]);
 export function createVmState(redis: Redis): VmState {
   return {
     async need(now) {
-      const [work, heartbeatMs, nextDue] = Waking.parse(await runScript(redis, needScript, [keys.heartbeat, keys.conversations, prefix, now, ...queueNames]));
+      const found = await runScript(redis, needScript, {
+        keys: { heartbeat: keys.heartbeat, conversations: keys.conversations },
+        args: { prefix, nowMs: now },
+        rest: queueNames,
+      });
+      const [work, heartbeatMs, nextDue] = Waking.parse(found);
       return { work: work === 1, heartbeatMs, nextDue: nextDue ? Number(nextDue) : undefined };
     },
     async fallAsleep(worker, now, soonMs, onStranded) {
-      const found = await runScript(redis, fallAsleepScript, [keys.heartbeat, keys.conversations, keys.vm, keys.lease(worker), prefix, now, soonMs, keys.control, ...queueNames]);
+      const found = await runScript(redis, fallAsleepScript, {
+        keys: { heartbeat: keys.heartbeat, conversations: keys.conversations, vm: keys.vm, lease: keys.lease(worker) },
+        args: { prefix, nowMs: now, soonMs, channel: keys.control },
+        rest: queueNames,
+      });
       if (found === 'asleep') return true;
       const idle = z.array(z.string()).parse(found);
       if (idle.length > 0) await onStranded?.(idle);
       return false;
     },
     async waiting(now, among) {
-      const [conversations, messages] = Waiting.parse(await runScript(redis, waitingScript, [keys.conversations, prefix, among ? JSON.stringify(among) : '', now]));
+      const args = { prefix, among: among ? JSON.stringify(among) : '', nowMs: now };
+      const found = await runScript(redis, waitingScript, { keys: { conversations: keys.conversations }, args });
+      const [conversations, messages] = Waiting.parse(found);
       return { conversations, messages };
     },
     async noteWake(ms) {

@@ -5,9 +5,9 @@ import type { QueueName } from '../shared/queues.ts';
 import { queueNames } from '../shared/vm-state.ts';
 import type { Redis } from '../shared/redis.ts';
 import type { MemoryUse } from '../shared/redis-memory.ts';
-import { runScript } from '../shared/script.ts';
-import type { Script } from '../shared/script.ts';
+import { defineScript, runScript } from '../shared/script.ts';
 import { isStrandedLua } from '../shared/sweep.ts';
+import { ownerOf } from './boot-number.ts';
 import { lockMs } from './queue-worker.ts';
 import type { RunningJobs } from './running-jobs.ts';
 
@@ -46,42 +46,48 @@ const unheardMs = 2000;
  * other has taken, is taken again. The first renewal also ends the wake that brought this worker about, should the relay have died over it.
  * Each renewal looks at some conversations in turn, so that what waits without a job is found however it came about, and at Redis's memory, which some servers do not tell a script.
  */
-const renewScript: Script = {
+const renewScript = defineScript({
   name: 'sidepocketRenew',
-  keys: 5,
-  // KEYS: lease, boots, heartbeat, waking, conversations. ARGV: worker, boot, hold (ms), prefix, now (ms), control channel at the first renewal, running jobs (`queue:id=token`) as JSON, unheard (ms),
-  // where to go on among the conversations, how many to look at, how long a lock holds (ms), queues…
+  keys: ['lease', 'boots', 'heartbeat', 'waking', 'conversations'],
+  args: [
+    'ownWorker', 'ownBoot', 'holdMs', 'prefix', 'nowMs', 'channel', 'jobs', 'unheardMs', 'cursor', 'batch', 'lockMs',
+  ],
+  rest: 'queues',
+  // The channel is '' but at the first renewal; the running `jobs` are JSON of `queue:id=token`; the `cursor` tells
+  // where to go on among the conversations, of which a `batch` is looked at.
   lua: `-- derives turns:*, deliveries:*, schedules:*, inbox:*, outbox:*, lease:*, vm
     ${isStrandedLua}
-    local newest = redis.call('GET', KEYS[2])
-    if newest and tonumber(newest) > tonumber(ARGV[2]) then return { 'fenced' } end
-    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-    redis.call('SET', KEYS[3], ARGV[1] .. '#' .. ARGV[2], 'PX', ARGV[3])
-    if ARGV[6] ~= '' then
-      redis.call('DEL', KEYS[4], ARGV[4] .. ':vm')
-      redis.call('PUBLISH', ARGV[6], cjson.encode({ kind = 'awake' }))
+    local newest = redis.call('GET', boots)
+    if newest and tonumber(newest) > tonumber(ownBoot) then return { 'fenced' } end
+    redis.call('SET', lease, ownBoot, 'PX', holdMs)
+    redis.call('SET', heartbeat, ownWorker .. '#' .. ownBoot, 'PX', holdMs)
+    if channel ~= '' then
+      redis.call('DEL', waking, prefix .. ':vm')
+      redis.call('PUBLISH', channel, cjson.encode({ kind = 'awake' }))
     end
     local freed, running, lost = {}, {}, {}
     local function isLost(base, id, token)
       local lock = redis.call('GET', base .. id .. ':lock')
       if lock then return lock ~= token end
-      if redis.call('HGET', base .. id, 'pb') ~= ARGV[1] .. '#' .. ARGV[2] or not redis.call('LPOS', base .. 'active', id) then return true end
-      redis.call('SET', base .. id .. ':lock', token, 'PX', ARGV[11])
+      local isOurs = redis.call('HGET', base .. id, 'pb') == ownWorker .. '#' .. ownBoot
+      if not isOurs or not redis.call('LPOS', base .. 'active', id) then return true end
+      redis.call('SET', base .. id .. ':lock', token, 'PX', lockMs)
       redis.call('SREM', base .. 'stalled', id)
       return false
     end
-    for _, name in ipairs(cjson.decode(ARGV[7])) do
+    for _, name in ipairs(cjson.decode(jobs)) do
       local queue, id, token = string.match(name, '^(%a+):(.*)=([^=]*)$')
       running[queue .. ':' .. id] = true
-      if isLost(ARGV[4] .. ':' .. queue .. ':', id, token) then lost[#lost + 1] = name end
+      if isLost(prefix .. ':' .. queue .. ':', id, token) then lost[#lost + 1] = name end
     end
-    for i = 12, #ARGV do
-      local base, count = ARGV[4] .. ':' .. ARGV[i] .. ':', 0
+    for _, queue in ipairs(queues) do
+      local base, count = prefix .. ':' .. queue .. ':', 0
       for _, id in ipairs(redis.call('LRANGE', base .. 'active', 0, -1)) do
         local worker, boot = string.match(redis.call('HGET', base .. id, 'pb') or '', '^(.*)#(%d+)$')
-        local orphan = worker and redis.call('GET', ARGV[4] .. ':lease:' .. worker) ~= boot
-        if worker == ARGV[1] and boot == ARGV[2] and not running[ARGV[i] .. ':' .. id] then
-          orphan = tonumber(redis.call('HGET', base .. id, 'processedOn') or ARGV[5]) < tonumber(ARGV[5]) - tonumber(ARGV[8])
+        local orphan = worker and redis.call('GET', prefix .. ':lease:' .. worker) ~= boot
+        if worker == ownWorker and boot == ownBoot and not running[queue .. ':' .. id] then
+          local begun = tonumber(redis.call('HGET', base .. id, 'processedOn') or nowMs)
+          orphan = begun < tonumber(nowMs) - tonumber(unheardMs)
         end
         if orphan then
           redis.call('DEL', base .. id .. ':lock')
@@ -91,18 +97,23 @@ const renewScript: Script = {
       end
       if count > 0 then redis.call('DEL', base .. 'stalled-check') end
       local due = redis.call('ZRANGE', base .. 'delayed', 0, 0, 'WITHSCORES')[2]
-      local waits = redis.call('LLEN', base .. 'wait') > 0 or (due and tonumber(due) / 0x1000 <= tonumber(ARGV[5]))
-      if ARGV[6] ~= '' or (waits and redis.call('EXISTS', base .. 'marker') == 0) then redis.call('ZADD', base .. 'marker', 0, '0') end
-      if count > 0 then freed[#freed + 1] = ARGV[i] end
+      local waits = redis.call('LLEN', base .. 'wait') > 0 or (due and tonumber(due) / 0x1000 <= tonumber(nowMs))
+      if channel ~= '' or (waits and redis.call('EXISTS', base .. 'marker') == 0) then
+        redis.call('ZADD', base .. 'marker', 0, '0')
+      end
+      if count > 0 then freed[#freed + 1] = queue end
     end
     local told, info = pcall(redis.call, 'INFO', 'memory')
     local used, most = string.match(told and info or '', 'used_memory:(%d+)'), string.match(told and info or '', '\\nmaxmemory:(%d+)')
-    local found, stranded = redis.call('SSCAN', KEYS[5], ARGV[9], 'COUNT', ARGV[10]), {}
+    local found, stranded = redis.call('SSCAN', conversations, cursor, 'COUNT', batch), {}
     for _, conversation in ipairs(found[2]) do
-      if isStranded(ARGV[4], 'turns', 'inbox', conversation) or isStranded(ARGV[4], 'deliveries', 'outbox', conversation) then stranded[#stranded + 1] = conversation end
+      local wantsTurn = isStranded(prefix, 'turns', 'inbox', conversation)
+      if wantsTurn or isStranded(prefix, 'deliveries', 'outbox', conversation) then
+        stranded[#stranded + 1] = conversation
+      end
     end
     return { 'renewed', freed, found[1], stranded, used or '', most or '0', lost }`,
-};
+});
 
 const Renewal = z.union([
   z.tuple([z.literal('fenced')]),
@@ -112,33 +123,19 @@ const Renewal = z.union([
 /** How many conversations a renewal looks at: with 20,000 of them all are seen in half an hour. */
 const lookedAt = 200;
 
-/** 2025 began (ms since 1970). Boots are numbered by the seconds since then, so that a counter that has gone back is made good by the clock. */
-const countedFrom = Date.UTC(2025, 0, 1);
-
-const bootScript: Script = {
-  name: 'sidepocketBoot',
-  keys: 1,
-  // KEYS: boots. ARGV: the least number. A clock that was set back does not count.
-  lua: `
-    local boot = redis.call('INCR', KEYS[1])
-    if boot >= tonumber(ARGV[1]) then return boot end
-    redis.call('SET', KEYS[1], ARGV[1])
-    return tonumber(ARGV[1])`,
-};
-
 /** Takes back what is this boot's; a newer one may have begun while this one ended. A relay that counts on the sign of life hears that it is gone. */
-const endScript: Script = {
+const endScript = defineScript({
   name: 'sidepocketEndLease',
-  keys: 2,
-  // KEYS: lease, heartbeat. ARGV: worker, boot, control channel.
+  keys: ['lease', 'heartbeat'],
+  args: ['worker', 'boot', 'channel'],
   lua: `
-    if redis.call('GET', KEYS[1]) == ARGV[2] then redis.call('DEL', KEYS[1]) end
-    if redis.call('GET', KEYS[2]) == ARGV[1] .. '#' .. ARGV[2] then
-      redis.call('DEL', KEYS[2])
-      redis.call('PUBLISH', ARGV[3], cjson.encode({ kind = 'asleep', nextDue = 0 }))
+    if redis.call('GET', lease) == boot then redis.call('DEL', lease) end
+    if redis.call('GET', heartbeat) == worker .. '#' .. boot then
+      redis.call('DEL', heartbeat)
+      redis.call('PUBLISH', channel, cjson.encode({ kind = 'asleep', nextDue = 0 }))
     end
     return 1`,
-};
+});
 
 export type LeaseParts = {
   redis: Redis;
@@ -159,16 +156,6 @@ export type LeaseParts = {
   log: Log;
 };
 
-/** Counts a boot of the worker, and returns its number, which is larger than any before, also in a Redis restored from an older copy. From then on every earlier boot is fenced off. */
-export async function countBoot(redis: Redis, worker: string, now: number = Date.now()): Promise<number> {
-  return Number(await runScript(redis, bootScript, [keys.boots(worker), Math.floor((now - countedFrom) / 1000)]));
-}
-
-/** How a boot is called wherever it leaves its name. */
-export function ownerOf(worker: string, boot: number): string {
-  return `${worker}#${boot}`;
-}
-
 /** The lease of a boot that was counted. It is taken by the first `renew`. */
 export function createLease({ redis, worker, boot, times, running, recover, onStranded, onMemory, onFenced, log }: LeaseParts): Lease {
   let timer: NodeJS.Timeout | undefined;
@@ -178,10 +165,18 @@ export function createLease({ redis, worker, boot, times, running, recover, onSt
   let cursor = '0';
 
   const renew = async (): Promise<void> => {
-    const where = [keys.lease(worker), keys.boots(worker), keys.heartbeat, keys.waking, keys.conversations];
-    const found = await runScript(redis, renewScript, [
-      ...where, worker, boot, times.holdMs, prefix, Date.now(), first ? keys.control : '', JSON.stringify(running.names()), unheardMs, cursor, lookedAt, lockMs, ...queueNames,
-    ]);
+    const found = await runScript(redis, renewScript, {
+      keys: {
+        lease: keys.lease(worker), boots: keys.boots(worker), heartbeat: keys.heartbeat, waking: keys.waking,
+        conversations: keys.conversations,
+      },
+      args: {
+        ownWorker: worker, ownBoot: boot, holdMs: times.holdMs, prefix, nowMs: Date.now(),
+        channel: first ? keys.control : '', jobs: JSON.stringify(running.names()), unheardMs, cursor, batch: lookedAt,
+        lockMs,
+      },
+      rest: queueNames,
+    });
     const renewal = Renewal.parse(found);
     renewedAt = Date.now();
     first = false;
@@ -207,7 +202,8 @@ export function createLease({ redis, worker, boot, times, running, recover, onSt
   };
 
   const renewSafely = (): void => void renew().catch((error: unknown) => log.warn({ err: error }, 'the lease was not renewed'));
-  // While the connection was away another worker may have taken over. What a broken connection has swallowed is looked for as soon as it can be told from what is on its way.
+  // While the connection was away another worker may have taken over. What a broken connection has swallowed is looked
+  // for as soon as it can be told from what is on its way.
   const onReady = (): void => {
     if (timer !== undefined && Date.now() - renewedAt > times.renewMs) renewSafely();
     setTimeout(() => {
@@ -234,7 +230,10 @@ export function createLease({ redis, worker, boot, times, running, recover, onSt
       clearInterval(timer);
       timer = undefined;
       if (fenced || redis.status !== 'ready') return;
-      await runScript(redis, endScript, [keys.lease(worker), keys.heartbeat, worker, boot, keys.control]);
+      await runScript(redis, endScript, {
+        keys: { lease: keys.lease(worker), heartbeat: keys.heartbeat },
+        args: { worker, boot, channel: keys.control },
+      });
     },
   };
 }

@@ -3,8 +3,7 @@ import { keys, prefix } from '../shared/keys.ts';
 import type { Log } from '../shared/log.ts';
 import { callKey } from '../shared/once.ts';
 import type { Redis } from '../shared/redis.ts';
-import { runScript } from '../shared/script.ts';
-import type { Script } from '../shared/script.ts';
+import { defineScript, runScript } from '../shared/script.ts';
 
 /** How long another worker may take to close a session's process before it is taken for lost (ms), and how often its answer is looked for. */
 const patienceMs = 10_000;
@@ -23,37 +22,43 @@ export type LiveClaims = {
   onControl(control: Control): void;
 };
 
-const claimScript: Script = {
+const claimScript = defineScript({
   name: 'sidepocketClaim',
-  keys: 2,
-  // KEYS: live, call. ARGV: owner, prefix, channel to ask the holder on (or none), conversation. An owner is WORKER_ID#boot; one whose lease is not its own is gone.
+  keys: ['live', 'call'],
+  args: ['owner', 'prefix', 'channel', 'conversation'],
+  // The holder is asked on the channel, unless that is ''. An owner is WORKER_ID#boot; one without the lease is gone.
   lua: `
     -- derives lease:*
-    if redis.call('EXISTS', KEYS[2]) == 1 then return 'taken over' end
-    local current = redis.call('GET', KEYS[1])
-    if current and current ~= ARGV[1] then
+    if redis.call('EXISTS', call) == 1 then return 'taken over' end
+    local current = redis.call('GET', live)
+    if current and current ~= owner then
       local worker, boot = string.match(current, '^(.*)#(%d+)$')
-      if worker and redis.call('GET', ARGV[2] .. ':lease:' .. worker) == boot then
-        if ARGV[3] ~= '' then redis.call('PUBLISH', ARGV[3], cjson.encode({ kind = 'release', conversation = ARGV[4], owner = current })) end
+      if worker and redis.call('GET', prefix .. ':lease:' .. worker) == boot then
+        local word = { kind = 'release', conversation = conversation, owner = current }
+        if channel ~= '' then redis.call('PUBLISH', channel, cjson.encode(word)) end
         return current
       end
     end
-    redis.call('SET', KEYS[1], ARGV[1], 'EX', 86400)
-    if not current or current == ARGV[1] then return 'claimed' end
+    redis.call('SET', live, owner, 'EX', 86400)
+    if not current or current == owner then return 'claimed' end
     -- Sent again after a reply that was lost it says the same: what was kept from before must go.
-    redis.call('SET', KEYS[2], '1', 'EX', 3600)
+    redis.call('SET', call, '1', 'EX', 3600)
     return 'taken over'`,
-};
+});
 
-const yieldScript: Script = {
+const yieldScript = defineScript({
   name: 'sidepocketYield',
-  keys: 1,
-  lua: `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 1`,
-};
+  keys: ['live'],
+  args: ['owner'],
+  lua: `if redis.call('GET', live) == owner then redis.call('DEL', live) end return 1`,
+});
 
 /** `release` closes what this worker holds for a conversation. */
 export function createLiveClaims(redis: Redis, owner: string, release: (conversation: string) => Promise<void>, log: Log): LiveClaims {
-  const attempt = async (conversation: string, channel: string): Promise<string> => String(await runScript(redis, claimScript, [keys.live(conversation), callKey(), owner, prefix, channel, conversation]));
+  const attempt = async (conversation: string, channel: string): Promise<string> => {
+    const where = { live: keys.live(conversation), call: callKey() };
+    return String(await runScript(redis, claimScript, { keys: where, args: { owner, prefix, channel, conversation } }));
+  };
   const isOurs = (outcome: string): boolean => outcome === 'claimed' || outcome === 'taken over';
   return {
     async claim(conversation) {
@@ -73,7 +78,7 @@ export function createLiveClaims(redis: Redis, owner: string, release: (conversa
     onControl(control) {
       if (control.kind !== 'release' || control.owner !== owner) return;
       release(control.conversation)
-        .then(() => runScript(redis, yieldScript, [keys.live(control.conversation), owner]))
+        .then(() => runScript(redis, yieldScript, { keys: { live: keys.live(control.conversation) }, args: { owner } }))
         .catch((error: unknown) => log.warn({ err: error, conversation: control.conversation }, 'a session was not released'));
     },
   };

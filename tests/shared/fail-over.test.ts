@@ -9,9 +9,10 @@ import { createLog } from '../../shared/log.ts';
 import { keys } from '../../shared/keys.ts';
 import { connectRedis, isDemotion } from '../../shared/redis.ts';
 import { createTurns } from '../../shared/queues.ts';
+import { callOf, defineScript } from '../../shared/script.ts';
 import { runRedisServer } from '../../simulator/redis-server.ts';
 import type { RedisServer } from '../../simulator/redis-server.ts';
-import { countBoot } from '../../worker/lease.ts';
+import { countBoot } from '../../worker/boot-number.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import { withRedis } from '../support/redis.ts';
 import { openSwitch } from '../support/switch.ts';
@@ -83,8 +84,8 @@ test('a patient connection does at the new primary what the old one refused: a c
     try {
       await own.set('a', '1');
       await failOver();
-      const echo = { name: 'testWrite', keys: 1, lua: "return redis.call('INCR', KEYS[1])" };
-      const { reply } = await turns.runAndAdd({ script: echo, args: ['count'] }, phone);
+      const write = defineScript({ name: 'testWrite', keys: ['counter'], lua: "return redis.call('INCR', counter)" });
+      const { reply } = await turns.runAndAdd({ call: callOf(write, { keys: { counter: 'count' } }) }, phone);
       expect(reply).toBe(1);
       expect(await redis.replica.get('count')).toBe('1');
       expect(await redis.replica.exists(keys.deduplication('turns', phone))).toBe(1);

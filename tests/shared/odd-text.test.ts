@@ -19,7 +19,7 @@ import { createPageStore } from '../../shared/page-store.ts';
 import { createDeliveries, createTurns } from '../../shared/queues.ts';
 import type { Redis } from '../../shared/redis.ts';
 import { Schedule, createSchedules } from '../../shared/schedules.ts';
-import { runScript, runScriptForBytes, toLua } from '../../shared/script.ts';
+import { callOf, defineScript, runScript, runScriptForBytes, toLua } from '../../shared/script.ts';
 import { createSessions } from '../../shared/sessions.ts';
 import { createScheduleTools } from '../../worker/schedule-tools.ts';
 import { tickText } from '../../worker/schedule-words.ts';
@@ -148,12 +148,14 @@ test('any UTF-16 goes through the inbox, the outbox, schedules, sessions, files 
 });
 
 test('every way to a script makes text well formed, also within JSON', async () => {
-  const echo = { name: 'testEcho', keys: 0, lua: `return cjson.decode(ARGV[1]).text .. ARGV[2]` };
-  const args = [JSON.stringify({ text: 'a \ud83d' }), 'b \ude00'];
+  const lua = `return cjson.decode(json).text .. text .. others[1]`;
+  const echo = defineScript({ name: 'testEcho', args: ['json', 'text'], rest: 'others', lua });
+  const input = { args: { json: JSON.stringify({ text: 'a \ud83d' }), text: 'b \ude00' }, rest: ['\ud83d'] };
   await withParts(async ({ turns }, redis) => {
-    expect(await runScript(redis, echo, args)).toBe('a \ufffdb \ufffd');
-    expect(String(await runScriptForBytes(redis, echo, args))).toBe('a \ufffdb \ufffd');
-    expect((await turns.runAndAdd({ script: echo, args }, conversation)).reply).toBe('a \ufffdb \ufffd');
+    const said = 'a \ufffdb \ufffd\ufffd';
+    expect(await runScript(redis, echo, input)).toBe(said);
+    expect(String(await runScriptForBytes(redis, echo, input))).toBe(said);
+    expect((await turns.runAndAdd({ call: callOf(echo, input) }, conversation)).reply).toBe(said);
   });
 });
 

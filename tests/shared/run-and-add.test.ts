@@ -3,6 +3,7 @@ import { keys, prefix } from '../../shared/keys.ts';
 import { createTurns } from '../../shared/queues.ts';
 import type { Turns } from '../../shared/queues.ts';
 import type { Redis } from '../../shared/redis.ts';
+import { callOf, defineScript } from '../../shared/script.ts';
 import { withRedis } from '../support/redis.ts';
 
 const conversation = '+15551230001';
@@ -18,22 +19,22 @@ async function withTurns(run: (turns: Turns, redis: Redis) => Promise<void>): Pr
 
 test('where the script took effect and BullMQ’s half failed, the job is added on its own', async () => {
   await withTurns(async (turns, redis) => {
-    const script = { name: 'step', keys: 0, lua: `return 'done'` };
+    const call = callOf(defineScript({ name: 'step', lua: `return 'done'` }), {});
     await redis.script('FLUSH');
     // BullMQ's own script travels as a digest, which Redis does not know now.
-    expect(await turns.runAndAdd({ script, args: [], id: 'the-job' }, conversation)).toEqual({ reply: 'done', job: 'the-job' });
+    expect(await turns.runAndAdd({ call, id: 'the-job' }, conversation)).toEqual({ reply: 'done', job: 'the-job' });
     expect(await redis.lrange(`${prefix}:turns:wait`, 0, -1)).toEqual(['the-job']);
     expect(await redis.exists(keys.job('turns', 'the-job'))).toBe(1);
     // A script that wants no job gets none then, either.
     await redis.script('FLUSH');
-    expect((await turns.runAndAdd({ script, args: [], wantsJob: () => false }, '+15551230002')).job).toBe('');
+    expect((await turns.runAndAdd({ call, wantsJob: () => false }, '+15551230002')).job).toBe('');
     expect(await redis.llen(`${prefix}:turns:wait`)).toBe(1);
   });
 });
 
 test('a script that fails is an error', async () => {
   await withTurns(async (turns) => {
-    const script = { name: 'fail', keys: 0, lua: `return redis.error_reply('BROKEN on purpose')` };
-    await expect(turns.runAndAdd({ script, args: [] }, conversation)).rejects.toThrow('BROKEN');
+    const call = callOf(defineScript({ name: 'fail', lua: `return redis.error_reply('BROKEN on purpose')` }), {});
+    await expect(turns.runAndAdd({ call }, conversation)).rejects.toThrow('BROKEN');
   });
 });

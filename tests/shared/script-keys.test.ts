@@ -17,7 +17,7 @@ import { createPace } from '../../shared/pace.ts';
 import { createPageStore } from '../../shared/page-store.ts';
 import { createDeliveries, createTurns } from '../../shared/queues.ts';
 import type { Redis } from '../../shared/redis.ts';
-import { runScript } from '../../shared/script.ts';
+import { defineScript, runScript } from '../../shared/script.ts';
 import { createScheduleRuns } from '../../shared/schedule-runs.ts';
 import { createSchedules } from '../../shared/schedules.ts';
 import { createSetAside } from '../../shared/set-aside.ts';
@@ -42,15 +42,21 @@ function namesOfScripts(): string[] {
   const root = path.join(import.meta.dirname, '..', '..');
   const files = ['shared', 'relay', 'worker'].flatMap((folder) => readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => path.join(root, folder, name)));
   const texts = files.filter((file) => file.endsWith('.ts')).map((file) => readFileSync(file, 'utf8'));
-  return texts.flatMap((text) => [...text.matchAll(/\bname: '(sidepocket[A-Z]\w+)',\n\s+keys: \d/g)].map(([, name = '']) => name)).toSorted();
+  const defined = /\bname: '(sidepocket[A-Z]\w+)',\n/g;
+  return texts.flatMap((text) => [...text.matchAll(defined)].map(([, name = '']) => name)).toSorted();
 }
 
 test('the guard refuses a key that no rule derives, and one of another slot', async () => {
   await withRedis(async (redis) => {
-    const touch = (key: string) => ({ name: `sidepocketTest${key.replaceAll(/\W/g, '')}`, keys: 1, lua: `-- derives reply:*\n return redis.call('GET', '${key}')` });
-    expect(await runScript(redis, touch(keys.reply('a')), [keys.outbox(phone)])).toBeNull();
-    await expect(runScript(redis, touch(keys.boots('a')), [keys.outbox(phone)])).rejects.toThrow('not declared');
-    await expect(runScript(redis, touch('elsewhere'), [keys.outbox(phone)])).rejects.toThrow('another slot');
+    const touch = async (key: string) => {
+      const name = `sidepocketTest${key.replaceAll(/\W/g, '')}`;
+      const lua = `-- derives reply:*\n return redis.call('GET', '${key}')`;
+      const script = defineScript({ name, keys: ['outbox'], lua });
+      return await runScript(redis, script, { keys: { outbox: keys.outbox(phone) } });
+    };
+    expect(await touch(keys.reply('a'))).toBeNull();
+    await expect(touch(keys.boots('a'))).rejects.toThrow('not declared');
+    await expect(touch('elsewhere')).rejects.toThrow('another slot');
     guard.refused.length = 0;
   });
 });
@@ -126,7 +132,7 @@ async function exercise(redis: Redis): Promise<void> {
   await Promise.all([turns.close(), deliveries.close(), schedules.close()]);
 }
 
-test('each script touches only keys that it is given, or that a rule beside it derives, all in one slot', async () => {
+test('each script touches only keys that it is given or that its rules derive, each by one name', async () => {
   await withPipeline({}, async ({ say, replies, startWorker, environment }) => {
     const [held, asleep] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const answer = async (text: string) => {

@@ -4,6 +4,7 @@ import { createLog } from '../../shared/log.ts';
 import { createTurns } from '../../shared/queues.ts';
 import { connectRedis } from '../../shared/redis.ts';
 import type { Redis, RedisManner } from '../../shared/redis.ts';
+import { callOf, defineScript } from '../../shared/script.ts';
 import { callScript, runTransaction } from '../../shared/transaction.ts';
 import type { Call, Outcome } from '../../shared/transaction.ts';
 import { withRedis } from '../support/redis.ts';
@@ -31,8 +32,9 @@ const manners: RedisManner[] = ['fail-fast', 'patient'];
 
 test.each(manners)('each call has its outcome, in order, and one that fails stops no other (%s)', async (manner) => {
   await withTransactions(manner, async (run) => {
-    const twice = { name: 'twice', keys: 0, lua: 'return ARGV[1] * 2' };
-    const outcomes = await run(['set', ['a', '1']], ['lpush', ['a', 'x']], callScript(twice, [21]), ['incr', ['a']]);
+    const twice = defineScript({ name: 'twice', args: ['value'], lua: 'return value * 2' });
+    const script = callScript(callOf(twice, { args: { value: 21 } }));
+    const outcomes = await run(['set', ['a', '1']], ['lpush', ['a', 'x']], script, ['incr', ['a']]);
     expect(outcomes.map(([error, reply]) => error?.message.split(' ', 1)[0] ?? reply)).toEqual(['OK', 'WRONGTYPE', 42, 2]);
   });
 });
@@ -55,8 +57,12 @@ test.each(manners)('a call that cannot even be made leaves no transaction open b
 
 test('many at the same time do not mix', async () => {
   await withTransactions('fail-fast', async (run, own) => {
-    const move = { name: 'move', keys: 2, lua: `return redis.call('INCR', KEYS[1]) == redis.call('INCR', KEYS[2]) and 'even' or 'odd'` };
-    const replies = await Promise.all(Array.from({ length: 200 }, () => run(['incr', [keys.boots('x')]], callScript(move, ['p', 'q']), ['decr', [keys.boots('x')]])));
+    const lua = `return redis.call('INCR', one) == redis.call('INCR', other) and 'even' or 'odd'`;
+    const script = defineScript({ name: 'move', keys: ['one', 'other'], lua });
+    const move = callScript(callOf(script, { keys: { one: 'p', other: 'q' } }));
+    const boots = keys.boots('x');
+    const moves = Array.from({ length: 200 }, () => run(['incr', [boots]], move, ['decr', [boots]]));
+    const replies = await Promise.all(moves);
     expect(new Set(replies.map(([, moved]) => moved?.[1]))).toEqual(new Set(['even']));
     expect(new Set(replies.map(([first, , last]) => `${String(first?.[1])} ${String(last?.[1])}`))).toEqual(new Set(['1 0']));
     expect(await own.get('p')).toBe('200');

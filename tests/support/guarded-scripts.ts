@@ -44,24 +44,24 @@ function guardOf(lua: string): string {
 const named = /^-- (sidepocket\w+)\n/;
 
 /**
- * Guards the scripts of every connection that this process makes from now on, and returns the names of those that are run
- * and what they were refused for. Other test files share this process: `stop` ends it.
+ * Guards the scripts of every connection that this process makes from now on, and returns those that are run, by their
+ * names and as Redis gets them, and what they were refused for. Other test files share this process: `stop` ends it.
  */
-export function guardScripts(): { run: Set<string>; refused: string[]; stop: () => void } {
-  const run = new Set<string>();
+export function guardScripts(): { run: Map<string, string>; refused: string[]; stop: () => void } {
+  const run = new Map<string, string>();
   const refused: string[] = [];
   const { defineCommand, sendCommand } = Redis.prototype;
   const note = (error: unknown): void => {
     if (error instanceof Error && /not declared|another slot/.test(error.message)) refused.push(error.message);
   };
   Redis.prototype.defineCommand = function define(name, { lua, ...rest }) {
-    if (name.startsWith('sidepocket')) run.add(name);
+    if (name.startsWith('sidepocket')) run.set(name, lua);
     defineCommand.call(this, name, { ...rest, lua: name.startsWith('sidepocket') ? guardOf(lua) : lua });
   };
   Redis.prototype.sendCommand = function send(command, ...rest) {
     const text = command.name === 'eval' ? named.exec(String(command.args[0])) : null;
     if (text) {
-      run.add(text[1] ?? '');
+      run.set(text[1] ?? '', String(command.args[0]));
       command.args[0] = guardOf(String(command.args[0]));
     }
     for (const name of ['evalsha', 'eval']) if (command.name === name) command.promise.catch(note);

@@ -3,10 +3,12 @@ import { mutationsOf } from '../mutation.ts';
 /** What holds the promise at its edges: odd texts, a Redis that comes back different, halted workers, people who come and go. */
 export const edges = [
   ...mutationsOf('shared/script.ts', 'tests/shared/odd-text.test.ts', [
-    ['what goes to Lua is well formed', 'args.map(toLua)', 'args'],
+    ['what goes to Lua is well formed', 'allArgs.map(toLua)', 'allArgs'],
   ]),
-  ...mutationsOf('shared/transaction.ts', 'tests/shared/odd-text.test.ts', [
-    ['what goes to Lua in a transaction is well formed', '...args.map(toLua)', '...args'],
+  ...mutationsOf('shared/script.ts', 'tests/shared/script.test.ts', [
+    ['a fence asks for the lock', `redis.call('GET', lock) ~= token end`, 'false end'],
+    ['a call without a value is refused', 'if (value === undefined) throw', 'if (false) throw'],
+    ['what comes after the names is a list', 'ARGV[i] end`', 'nil end`'],
   ]),
   ...mutationsOf('shared/json.ts', 'tests/shared/odd-text.test.ts', [
     ['a stored half of a character can be read', 'JSON.parse(wellFormedJson(text))', 'JSON.parse(text)'],
@@ -34,10 +36,10 @@ export const edges = [
     ['without a list everybody may write whom the relay lets', `if type(list) ~= 'string' then return '' end`, `if type(list) ~= 'string' then return nil end`],
   ]),
   ...mutationsOf('shared/opening.ts', 'tests/relay/allow-list.test.ts', [
-    ['a turn of a removed person does not begin', 'if not allowedSince(KEYS[6], ARGV[4]) then', 'if false then'],
+    ['a turn of a removed person does not begin', 'if not allowedSince(allowed, conversation) then', 'if false then'],
   ]),
   ...mutationsOf('relay/allow-list.ts', 'tests/relay/allow-list.test.ts', [
-    ['an older relay changes nothing', 'if start and start > ARGV[2] then return { 0 } end', ''],
+    ['an older relay changes nothing', 'if start and start > started then return { 0 } end', ''],
     ['an empty list changes nothing', 'if #list == 0 then return { 0 } end', ''],
   ]),
   ...mutationsOf('worker/commands/people-commands.ts', 'tests/relay/membership.test.ts', [

@@ -10,14 +10,14 @@ const decision = { named: 'the decision' };
 export const keeping = [
   ...mutationsOf('shared/page-store.ts', pages, [
     ['a page has a bound', 'if (size > caps.page) return undefined;', ''],
-    ['all pages together have a bound', 'if total > tonumber(ARGV[6]) then return false end', ''],
+    ['all pages together have a bound', 'if total > tonumber(capBytes) then return false end', ''],
     ['a page stays as it was first', 'if kept then return kept end', ''],
-    ['an expired page makes room', `redis.call('HDEL', KEYS[3], id)\n    end\n    local total = tonumber(ARGV[3])`, `end\n    local total = tonumber(ARGV[3])`],
-    ['a page expires', `redis.call('PEXPIREAT', KEYS[1], ARGV[5])`, ''],
-    ['an entry is added to a page once', `if redis.call('SISMEMBER', KEYS[4], ARGV[2]) == 1 and expires then return expires end`, ''],
-    ['a page that grows has a bound', 'if size > tonumber(ARGV[7]) then return false end', ''],
-    ['pages that grow have a bound together', 'if total > tonumber(ARGV[8]) then return false end', ''],
-    ['a page that grows expires', `redis.call('PEXPIREAT', KEYS[1], expires)`, ''],
+    ['an expired page makes room', `      redis.call('HDEL', sizes, id)\n    end\n    local total = tonumber(sizeBytes)\n    for _, size`, `    end\n    local total = tonumber(sizeBytes)\n    for _, size`],
+    ['a page expires', `redis.call('PEXPIREAT', page, expiryMs)`, ''],
+    ['an entry is added to a page once', `if redis.call('SISMEMBER', entries, entry) == 1 and expires then return expires end`, ''],
+    ['a page that grows has a bound', 'if size > tonumber(pageCapBytes) then return false end', ''],
+    ['pages that grow have a bound together', 'if total > tonumber(totalCapBytes) then return false end', ''],
+    ['a page that grows expires', `redis.call('PEXPIREAT', page, expires)`, ''],
   ]),
   ...mutationsOf('shared/page-address.ts', pages, [
     ['a page’s address is signed', 'if (!timingSafeEqual(bytes.subarray(body.length), signatureOf(secret, body))) return undefined;', ''],
@@ -26,18 +26,18 @@ export const keeping = [
   ...mutationsOf('shared/file-store.ts', files, [
     ['files have a bound', 'if not fits() then return 0 end', ''],
     ['a conversation has a share', '* 2 / 3 end', 'end'],
-    ['a young file is not dropped', `redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[7])`, `redis.call('ZRANGE', KEYS[1], 0, -1)`],
+    ['a young file is not dropped', `redis.call('ZRANGEBYSCORE', files, '-inf', droppableExpiryMs)`, `redis.call('ZRANGE', files, 0, -1)`],
     ['another’s file that was not fetched is not dropped', 'or (isOwn and 3)', 'or 3'],
     ['a file that was fetched goes first', 'local class = isFetched and (isOwn and 1 or 2)', 'local class = not isFetched and (isOwn and 1 or 2)'],
     ['an expired file makes room', `      drop(token)\n      sizes[token] = nil`, ''],
     ['a file is there when it is there whole', `if (!piece) throw new Error`, `if (!piece) return;\n        if (false) throw new Error`, { test: 'tests/relay/media.test.ts', named: 'a piece is gone' }],
-    ['what is dropped leaves no pieces', `do redis.call('DEL', ARGV[8] .. token .. ':' .. index) end`, 'do end'],
+    ['what is dropped leaves no pieces', `do redis.call('DEL', filePrefix .. token .. ':' .. index) end`, 'do end'],
   ]),
   ...mutationsOf('shared/sweep.ts', sweep, [
     ['an empty box gets no job', `if redis.call('LLEN', prefix .. ':' .. box .. ':' .. conversation) == 0 then return false end`, ''],
     ['a box with a job gets no second one', `return not job or redis.call('EXISTS', prefix .. ':' .. queue .. ':' .. job) == 0`, 'return true'],
     ['the name of a job that is gone is no job', `return not job or redis.call('EXISTS', prefix .. ':' .. queue .. ':' .. job) == 0`, 'return not job'],
-    ['a sweep looks at outboxes, too', `if isStranded(ARGV[1], 'deliveries', 'outbox', ARGV[i]) then`, 'if false then'],
+    ['a sweep looks at outboxes, too', `if isStranded(prefix, 'deliveries', 'outbox', conversation) then`, 'if false then'],
     ['a sweep goes through all', `while (cursor !== '0')`, 'while (false)'],
   ]),
   ...mutationsOf('shared/queues.ts', queues, [
@@ -57,7 +57,7 @@ export const keeping = [
     ['a stranded inbox is work', `local waits = redis.call('LLEN', prefix .. ':inbox:' .. conversation) > 0`, 'local waits = false', decision],
     ['an inbox with a turn is that turn’s affair', `and redis.call('EXISTS', prefix .. ':turns:de:' .. conversation) == 0`, '', decision],
     ['an outbox is work', `local sends = redis.call('LLEN', prefix .. ':outbox:' .. conversation) > 0`, 'local sends = false', decision],
-    ['who falls asleep has no sign of life', `redis.call('DEL', KEYS[1], KEYS[4])`, '', decision],
+    ['who falls asleep has no sign of life', `redis.call('DEL', heartbeat, lease)`, '', decision],
     ['the earliest job that is due decides', 'if not nextDue or due < nextDue then nextDue = due end', 'nextDue = due', decision],
   ]),
   ...mutationsOf('shared/dead-letters.ts', 'tests/shared/dead-letters.test.ts', [
@@ -65,12 +65,12 @@ export const keeping = [
     ['the dead list expires', `redis.call('EXPIRE', dead, lifetime)`, '', { test: 'tests/shared/departures.test.ts' }],
   ]),
   ...mutationsOf('shared/schedule-runs.ts', 'tests/shared/schedule-runs.test.ts', [
-    ['a day’s runs have a bound', `if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end`, ''],
-    ['a run that is worked twice counts once', `if redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 1 then return 1 end`, ''],
+    ['a day’s runs have a bound', `if redis.call('SCARD', runs) >= tonumber(most) then return 0 end`, ''],
+    ['a run that is worked twice counts once', `if redis.call('SISMEMBER', runs, tick) == 1 then return 1 end`, ''],
     ['a choice that was made stays', 'redis.hsetnx(', 'redis.hset('],
   ]),
   ...mutationsOf('shared/schedules.ts', 'tests/worker/schedules.test.ts', [
-    ['fence of a new schedule', `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end`, ''],
+    ['fence of a new schedule', `if isFenced() then return 'fenced' end`, ''],
     ['a person sees their own schedules only', 'schedule.conversation === conversation', 'true'],
   ]),
   ...mutationsOf('shared/person-address.ts', 'tests/shared/person-address.test.ts', [

@@ -26,10 +26,10 @@ export const agent = [
     ['a day’s budget that is used up', `if spent >= limit then return 'day' end`, '', { named: 'forty requests|budget' }],
     ['a task’s budget that is used up', `if spent >= limit then return 'turn' end`, '', { named: 'forty requests|budget' }],
     ['what is open is held back', `if waits then return 'wait' end`, '', budgets],
-    ['a day’s grant counts on its day', `(on == ARGV[5] and tonumber(dollars) or 0)`, '(tonumber(dollars or 0))', budgets],
+    ['a day’s grant counts on its day', `(on == day and tonumber(dollars) or 0)`, '(tonumber(dollars or 0))', budgets],
     ['a step that is repeated books nothing twice', 'amount - (note.booked[field] or 0)', 'amount', { named: 'is noted before' }],
-    ['a request is booked as long as it is noted', `if not raw then return 0 end`, `if not raw then return redis.call('HINCRBY', KEYS[2], 'x', 1) end`, { named: 'goes out unnoted', why: 'what it would add is no field that is read; the guard keeps the script from failing' }],
-    ['what a living worker has open is left alone', 'tonumber(boot) < tonumber(ARGV[3])', 'true', { named: 'dead boot' }],
+    ['a request is booked as long as it is noted', `if not raw then return 0 end`, `if not raw then return redis.call('HINCRBY', daySums, 'x', 1) end`, { named: 'goes out unnoted', why: 'what it would add is no field that is read; the guard keeps the script from failing' }],
+    ['what a living worker has open is left alone', 'tonumber(boot) < tonumber(ownBoot)', 'true', { named: 'dead boot' }],
   ]),
   ...mutationsOf('worker/agent/model-account.ts', account, [
     ['a session has so many requests under way', `if (session.underWay >= mostUnderWay) return { refused: 'busy' };`, '', { named: 'at most 32' }],

@@ -7,15 +7,17 @@ const [deploys, ended] = [{ named: 'three deploys' }, { test: 'tests/worker/turn
 
 /** Who works, what a turn may do, and what ends it. */
 export const turns = [
+  ...mutationsOf('worker/boot-number.ts', lease, [
+    ['a boot’s number never goes back', 'if boot >= tonumber(least) then return boot end', 'if true then return boot end'],
+  ]),
   ...mutationsOf('worker/lease.ts', lease, [
-    ['a boot’s number never goes back', 'if boot >= tonumber(ARGV[1]) then return boot end', 'if true then return boot end'],
-    ['a newer boot fences an older one off', `if newest and tonumber(newest) > tonumber(ARGV[2]) then return { 'fenced' } end`, ''],
-    ['an old boot does not end the new one’s lease', `if redis.call('GET', KEYS[1]) == ARGV[2] then redis.call('DEL', KEYS[1]) end`, `redis.call('DEL', KEYS[1])`],
-    ['an old boot does not take the new one’s sign of life', `if redis.call('GET', KEYS[2]) == ARGV[1] .. '#' .. ARGV[2] then`, 'if true then'],
+    ['a newer boot fences an older one off', `if newest and tonumber(newest) > tonumber(ownBoot) then return { 'fenced' } end`, ''],
+    ['an old boot does not end the new one’s lease', `if redis.call('GET', lease) == boot then redis.call('DEL', lease) end`, `redis.call('DEL', lease)`],
+    ['an old boot does not take the new one’s sign of life', `if redis.call('GET', heartbeat) == worker .. '#' .. boot then`, 'if true then'],
     ['the jobs of who is gone are taken back', `redis.call('SADD', base .. 'stalled', id)`, ''],
-    ['the jobs of who lives are not', `local orphan = worker and redis.call('GET', ARGV[4] .. ':lease:' .. worker) ~= boot`, 'local orphan = worker'],
-    ['a job that never arrived is taken back', `orphan = tonumber(redis.call('HGET', base .. id, 'processedOn') or ARGV[5]) < tonumber(ARGV[5]) - tonumber(ARGV[8])`, 'orphan = false'],
-    ['a job on its way is not', `< tonumber(ARGV[5]) - tonumber(ARGV[8])`, '<= tonumber(ARGV[5])'],
+    ['the jobs of who lives are not', `local orphan = worker and redis.call('GET', prefix .. ':lease:' .. worker) ~= boot`, 'local orphan = worker'],
+    ['a job that never arrived is taken back', `orphan = begun < tonumber(nowMs) - tonumber(unheardMs)`, 'orphan = false'],
+    ['a job on its way is not', `< tonumber(nowMs) - tonumber(unheardMs)`, '<= tonumber(nowMs)'],
     ['a job that was taken back has no lock', `redis.call('DEL', base .. id .. ':lock')`, ''],
     ['a swallowed marker is set again', `or (waits and redis.call('EXISTS', base .. 'marker') == 0) then`, 'then'],
   ]),
@@ -33,8 +35,8 @@ export const turns = [
     ['a stop leaves what was said after it', 'waiting.slice(0, waiting.findIndex(({ id }) => id === by.id))', 'waiting', ended],
   ]),
   ...mutationsOf('worker/live-claims.ts', claims, [
-    ['a session has one process', `if worker and redis.call('GET', ARGV[2] .. ':lease:' .. worker) == boot then`, 'if false then'],
-    ['a worker that is gone holds nothing', `if worker and redis.call('GET', ARGV[2] .. ':lease:' .. worker) == boot then`, 'if worker then'],
+    ['a session has one process', `if worker and redis.call('GET', prefix .. ':lease:' .. worker) == boot then`, 'if false then'],
+    ['a worker that is gone holds nothing', `if worker and redis.call('GET', prefix .. ':lease:' .. worker) == boot then`, 'if worker then'],
     ['what was kept from before another had it is let go', '      await release(conversation);\n    },', '    },'],
     ['only who was asked lets go', `if (control.kind !== 'release' || control.owner !== owner) return;`, `if (control.kind !== 'release') return;`],
   ]),
