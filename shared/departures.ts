@@ -12,8 +12,7 @@ import { reserveLua } from './pace.ts';
 import type { Redis } from './redis.ts';
 import { Reply, ReplyStatus, addressLua } from './reply.ts';
 import { retentionSeconds, usualRetentionDays } from './retention.ts';
-import { fieldsOf, runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, fieldsOf, runScript } from './script.ts';
 import { setAsideLua } from './set-aside.ts';
 
 /**
@@ -29,12 +28,13 @@ export type Departures = {
   next(conversation: string, fence: Fence, now: number): Promise<Departure>;
 };
 
-const nextScript: Script = {
+const nextScript = defineScript({
   name: 'sidepocketDeparture',
-  keys: 6,
-  // KEYS: lock, outbox, pace, conversation, allowed, epoch. ARGV: token, prefix of the reply keys, now (ms), now (ISO 8601), interval (ms), burst, prefix, conversation, highest
-  // count of the epoch that is known, call.
-  // A status that is not known was written by a later version.
+  keys: ['outbox', 'pace', 'conversationKey', 'allowed', 'epoch'],
+  args: ['replyPrefix', 'nowMs', 'now', 'intervalMs', 'burst', 'prefix', 'conversation', 'seen', 'callId'],
+  fence: 'required',
+  // `seen` is the highest count of the epoch that is known; `callId` names this call. A status that is not known was
+  // written by a later version.
   lua: `-- derives reply:*
     ${reserveLua}
     ${addressLua}
@@ -42,20 +42,22 @@ const nextScript: Script = {
     ${setAsideLua}
     ${boxesLua}
     ${epochLua}
-    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'fenced' } end
-    if not allowedSince(KEYS[5], ARGV[8]) then
-      setAside(ARGV[7], ARGV[8])
+    if isFenced() then return { 'fenced' } end
+    if not allowedSince(allowed, conversation) then
+      setAside(prefix, conversation)
       return { 'none' }
     end
-    local now, since, count = tonumber(ARGV[3]), epochOf(KEYS[6], ARGV[4], ARGV[9])
+    local since, count = epochOf(epoch, now, seen)
     local known = { ${ReplyStatus.options.map((status) => `${status} = true`).join(', ')} }
-    for id in function() return redis.call('LINDEX', KEYS[2], 0) or nil end do
-      local key = ARGV[2] .. id
+    for id in function() return redis.call('LINDEX', outbox, 0) or nil end do
+      local key = replyPrefix .. id
       if redis.call('TYPE', key)['ok'] ~= 'hash' and redis.call('EXISTS', key) == 1 then return { 'unreadable', id } end
       local status, sid, notBefore = unpack(redis.call('HMGET', key, 'status', 'sid', 'notBefore'))
       if status and not known[status] then return { 'unreadable', id } end
       -- The very note of this call, whose reply was lost.
-      if status == 'posting' and redis.call('HGET', key, 'noted') == ARGV[10] then return { 'send', id, redis.call('HGETALL', key) } end
+      if status == 'posting' and redis.call('HGET', key, 'noted') == callId then
+        return { 'send', id, redis.call('HGETALL', key) }
+      end
       if status == 'posting' and not sid then return { 'look-up', id, redis.call('HGETALL', key) } end
       -- A reply that is older than the store as it is now may have been sent by what the store has lost.
       local said, at, checked = unpack(redis.call('HMGET', key, 'saidAt', 'at', 'checked'))
@@ -66,20 +68,20 @@ const nextScript: Script = {
         return { 'look-up', id, redis.call('HGETALL', key) }
       end
       if status == 'waiting' then
-        local wait = tonumber(notBefore or '0') - now
-        if wait <= 0 then wait = reserve(KEYS[3], now, tonumber(ARGV[5]), tonumber(ARGV[6])) end
+        local wait = tonumber(notBefore or '0') - tonumber(nowMs)
+        if wait <= 0 then wait = reserve(pace, tonumber(nowMs), tonumber(intervalMs), tonumber(burst)) end
         if wait > 0 then return { 'wait', math.ceil(wait) } end
-        redis.call('HSET', key, 'status', 'posting', 'attemptedAt', ARGV[4], 'noted', ARGV[10])
+        redis.call('HSET', key, 'status', 'posting', 'attemptedAt', now, 'noted', callId)
         redis.call('HINCRBY', key, 'attempts', 1)
-        address(KEYS[4], key)
+        address(conversationKey, key)
         return { 'send', id, redis.call('HGETALL', key) }
       end
       -- Settled by a status callback, or forgotten after its lifetime: it must not hold up what follows.
-      redis.call('LREM', KEYS[2], 1, id)
+      redis.call('LREM', outbox, 1, id)
     end
-    leave(KEYS[2])
+    leave(outbox)
     return { 'none' }`,
-};
+});
 
 const Found = z.union([
   z.tuple([z.literal('fenced')]).transform(([kind]) => ({ kind })),
@@ -92,39 +94,58 @@ const Found = z.union([
 /** What a person is told of a reply that cannot be read. */
 export const unreadableReply = 'One of my answers is stored in a form that I cannot read, so it is missing here. Please ask me for it again.';
 
-const setAsideScript: Script = {
+const setAsideScript = defineScript({
   name: 'sidepocketSetAside',
-  keys: 6,
-  // KEYS: lock, outbox, conversation, dead, reply, its sentence. ARGV: token, id, conversation, now (ISO 8601), lifetime, text.
+  keys: ['outbox', 'conversationKey', 'dead', 'reply', 'sentence'],
+  args: ['id', 'conversation', 'now', 'lifetimeSeconds', 'text'],
+  fence: 'required',
   lua: `${buryLua}
-    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
-    if redis.call('LREM', KEYS[2], 1, ARGV[2]) == 0 then return 'gone' end
-    local fields = redis.pcall('HGETALL', KEYS[5])
+    if isFenced() then return 'fenced' end
+    if redis.call('LREM', outbox, 1, id) == 0 then return 'gone' end
+    local fields = redis.pcall('HGETALL', reply)
     if fields.err then fields = {} end
     fields[#fields + 1] = 'id'
-    fields[#fields + 1] = ARGV[2]
-    bury(KEYS[4], ARGV[5], ARGV[4], 'outbox', ARGV[3], cjson.encode(fields))
-    redis.call('EXPIRE', KEYS[5], ARGV[5])
-    if redis.call('HSETNX', KEYS[6], 'id', ARGV[2] .. '.unreadable') == 1 then
-      redis.call('HSET', KEYS[6], 'conversation', ARGV[3], 'turn', ARGV[2], 'text', ARGV[6], 'at', ARGV[4], 'status', 'waiting', 'seq', redis.call('HINCRBY', KEYS[3], 'said', 1))
-      redis.call('LPUSH', KEYS[2], ARGV[2] .. '.unreadable')
+    fields[#fields + 1] = id
+    bury(dead, lifetimeSeconds, now, 'outbox', conversation, cjson.encode(fields))
+    redis.call('EXPIRE', reply, lifetimeSeconds)
+    if redis.call('HSETNX', sentence, 'id', id .. '.unreadable') == 1 then
+      local seq = redis.call('HINCRBY', conversationKey, 'said', 1)
+      redis.call('HSET', sentence, 'conversation', conversation, 'turn', id, 'text', text,
+        'at', now, 'status', 'waiting', 'seq', seq)
+      redis.call('LPUSH', outbox, id .. '.unreadable')
     end
     return 'set aside'`,
-};
+});
 
 /** `limit` is the pace at which one person is written to; a sentence is kept for `retentionDays`. */
 export function createDepartures(redis: Redis, limit: PaceLimit, retentionDays: number = usualRetentionDays): Departures {
   const find = async (conversation: string, fence: Fence, now: number): Promise<z.infer<typeof Found>> =>
     Found.parse(
-      await runScript(redis, nextScript, [
-        fence.lock, keys.outbox(conversation), keys.pace(conversation), keys.conversation(conversation), keys.allowed, keys.epoch, fence.token, keys.reply(''),
-        now, new Date(now).toISOString(), limit.intervalMs, limit.burst, prefix, conversation, epochMemory(redis).seen, randomUUID(),
-      ]),
+      await runScript(redis, nextScript, {
+        fence,
+        keys: {
+          outbox: keys.outbox(conversation), pace: keys.pace(conversation),
+          conversationKey: keys.conversation(conversation), allowed: keys.allowed, epoch: keys.epoch,
+        },
+        args: {
+          replyPrefix: keys.reply(''), nowMs: now, now: new Date(now).toISOString(), intervalMs: limit.intervalMs,
+          burst: limit.burst, prefix, conversation, seen: epochMemory(redis).seen, callId: randomUUID(),
+        },
+      }),
     );
   /** It must not hold up what follows. */
   const setAside = async (conversation: string, fence: Fence, now: number, id: string): Promise<void> => {
-    const where = [fence.lock, keys.outbox(conversation), keys.conversation(conversation), keys.dead, keys.reply(id), keys.reply(`${id}.unreadable`)];
-    const outcome = await runScript(redis, setAsideScript, [...where, fence.token, id, conversation, new Date(now).toISOString(), retentionSeconds(retentionDays), unreadableReply]);
+    const outcome = await runScript(redis, setAsideScript, {
+      fence,
+      keys: {
+        outbox: keys.outbox(conversation), conversationKey: keys.conversation(conversation), dead: keys.dead,
+        reply: keys.reply(id), sentence: keys.reply(`${id}.unreadable`),
+      },
+      args: {
+        id, conversation, now: new Date(now).toISOString(), lifetimeSeconds: retentionSeconds(retentionDays),
+        text: unreadableReply,
+      },
+    });
     if (outcome === 'fenced') throw new FencedError('another worker has this delivery');
   };
   return {

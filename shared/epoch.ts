@@ -1,7 +1,6 @@
 import { keys } from './keys.ts';
 import type { Redis } from './redis.ts';
-import { runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, runScript } from './script.ts';
 
 /**
  * Lua that tells since when the store is what it is now (ISO 8601; '' when it has always been): another run of Redis,
@@ -24,17 +23,19 @@ export const epochLua = `
     return since or '', redis.call('HINCRBY', key, 'count', 1)
   end`;
 
-const beginScript: Script = {
+const beginScript = defineScript({
   name: 'sidepocketEpoch',
-  keys: 3,
-  // KEYS: epoch, conversations, known. ARGV: now (ISO 8601). A store that has no epoch yet and is not empty was written by an earlier version, or comes from a copy of its data.
+  keys: ['epoch', 'conversations', 'known'],
+  args: ['now'],
+  // A store that has no epoch yet and is not empty was written by an earlier version, or comes from a copy of its data.
   lua: `${epochLua}
-    return epochOf(KEYS[1], ARGV[1], '0', redis.call('EXISTS', KEYS[2], KEYS[3]) > 0)`,
-};
+    return epochOf(epoch, now, '0', redis.call('EXISTS', conversations, known) > 0)`,
+});
 
 /** Notes which Redis this is, before anything is worked. Returns since when it is (ISO 8601), or ''. */
 export async function beginEpoch(redis: Redis, now: Date = new Date()): Promise<string> {
-  return String(await runScript(redis, beginScript, [keys.epoch, keys.conversations, keys.known, now.toISOString()]));
+  const where = { epoch: keys.epoch, conversations: keys.conversations, known: keys.known };
+  return String(await runScript(redis, beginScript, { keys: where, args: { now: now.toISOString() } }));
 }
 
 const memories = new WeakMap<Redis, { seen: number }>();

@@ -7,8 +7,7 @@ import type { Redis } from './redis.ts';
 import { boxesLua } from './boxes.ts';
 import { failureLua } from './failure-lua.ts';
 import type { RefusalAction } from './refusals.ts';
-import { runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { defineScript, runScript } from './script.ts';
 import { Reply, addressLua } from './reply.ts';
 import type { NewReply } from './reply.ts';
 import { countLua } from './reply-counts.ts';
@@ -50,135 +49,176 @@ export type Ledger = {
   isClaimed(sid: string): Promise<boolean>;
 };
 
-const noticeScript: Script = {
+const noticeScript = defineScript({
   name: 'sidepocketNotice',
-  keys: 1,
-  // KEYS: reply. ARGV: lifetime, id, conversation, turn, text, now.
+  keys: ['reply'],
+  args: ['lifetimeSeconds', 'id', 'conversation', 'turn', 'text', 'now'],
   lua: `
-    if redis.call('HSETNX', KEYS[1], 'id', ARGV[2]) == 0 then return 0 end
-    redis.call('HSET', KEYS[1], 'notice', '1', 'conversation', ARGV[3], 'turn', ARGV[4], 'text', ARGV[5], 'at', ARGV[6], 'status', 'waiting')
-    return redis.call('EXPIRE', KEYS[1], ARGV[1])`,
-};
+    if redis.call('HSETNX', reply, 'id', id) == 0 then return 0 end
+    redis.call('HSET', reply, 'notice', '1', 'conversation', conversation, 'turn', turn, 'text', text,
+      'at', now, 'status', 'waiting')
+    return redis.call('EXPIRE', reply, lifetimeSeconds)`,
+});
 
-const beginScript: Script = {
+const beginScript = defineScript({
   name: 'sidepocketBegin',
-  keys: 5,
-  // KEYS: lock, reply, outbox, conversation, allowed. ARGV: token or '', now, id, conversation, 'waiting' or '', call. A callback that came meanwhile may have settled what was unclear.
+  keys: ['reply', 'outbox', 'conversationKey', 'allowed'],
+  args: ['now', 'id', 'conversation', 'only', 'callId'],
+  fence: 'optional',
+  // `only` is waiting or ''. A callback that came meanwhile may have settled what was unclear.
   lua: `${addressLua}
     ${allowedLua}
-    if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
+    if isFenced() then return 'fenced' end
     -- It stays where it is: the next look at the outbox sets all of it aside.
-    if not allowedSince(KEYS[5], ARGV[4]) then return 'settled' end
-    local status = redis.call('HGET', KEYS[2], 'status')
-    if status == 'posting' and redis.call('HGET', KEYS[2], 'noted') == ARGV[6] then return tonumber(redis.call('HGET', KEYS[2], 'attempts')) end
-    if ARGV[5] == 'waiting' and status ~= 'waiting' then return 'settled' end
-    if status ~= 'waiting' and (status ~= 'posting' or redis.call('HEXISTS', KEYS[2], 'sid') == 1) then
-      redis.call('LREM', KEYS[3], 1, ARGV[3])
+    if not allowedSince(allowed, conversation) then return 'settled' end
+    local status = redis.call('HGET', reply, 'status')
+    if status == 'posting' and redis.call('HGET', reply, 'noted') == callId then
+      return tonumber(redis.call('HGET', reply, 'attempts'))
+    end
+    if only == 'waiting' and status ~= 'waiting' then return 'settled' end
+    if status ~= 'waiting' and (status ~= 'posting' or redis.call('HEXISTS', reply, 'sid') == 1) then
+      redis.call('LREM', outbox, 1, id)
       return 'settled'
     end
-    redis.call('HSET', KEYS[2], 'status', 'posting', 'attemptedAt', ARGV[2], 'noted', ARGV[6])
-    address(KEYS[4], KEYS[2])
-    return redis.call('HINCRBY', KEYS[2], 'attempts', 1)`,
-};
+    redis.call('HSET', reply, 'status', 'posting', 'attemptedAt', now, 'noted', callId)
+    address(conversationKey, reply)
+    return redis.call('HINCRBY', reply, 'attempts', 1)`,
+});
 
-const acceptedScript: Script = {
+const acceptedScript = defineScript({
   name: 'sidepocketAccepted',
-  keys: 3,
-  // KEYS: reply, sent, outbox. ARGV: id, sid, lifetime, attempt. A callback that came first has claimed the sid already: then it is right.
+  keys: ['reply', 'sent', 'outbox'],
+  args: ['id', 'sid', 'lifetimeSeconds', 'attempt'],
+  // A callback that came first has claimed the sid already: then it is right.
   lua: `${countLua}
     ${boxesLua}
-    if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[3]) and redis.call('HGET', KEYS[1], 'status') == 'posting' and redis.call('HGET', KEYS[1], 'attempts') == ARGV[4] then
-      redis.call('HSET', KEYS[1], 'sid', ARGV[2], 'status', 'queued')
+    local isFirst = redis.call('SET', sent, id, 'NX', 'EX', lifetimeSeconds)
+    local isPosting = isFirst and redis.call('HGET', reply, 'status') == 'posting'
+    if isPosting and redis.call('HGET', reply, 'attempts') == attempt then
+      redis.call('HSET', reply, 'sid', sid, 'status', 'queued')
       count('status:queued')
-      redis.call('LREM', KEYS[3], 1, ARGV[1])
-      redis.call('EXPIRE', KEYS[1], ARGV[3])
+      redis.call('LREM', outbox, 1, id)
+      redis.call('EXPIRE', reply, lifetimeSeconds)
     end
-    local left = redis.call('LLEN', KEYS[3])
-    if left == 0 then leave(KEYS[3]) end
+    local left = redis.call('LLEN', outbox)
+    if left == 0 then leave(outbox) end
     return left`,
-};
+});
 
-const failedScript: Script = {
+const failedScript = defineScript({
   name: 'sidepocketFailed',
-  keys: 4,
-  // KEYS: reply, outbox, parked, conversation. ARGV: id, action, code, now (ms), attempt, prefix of the reply keys, lifetime.
+  keys: ['reply', 'outbox', 'parked', 'conversationKey'],
+  args: ['id', 'action', 'code', 'nowMs', 'attempt', 'replyPrefix', 'lifetimeSeconds'],
   lua: `-- derives reply:*, counts, failures
     ${failureLua}
-    local status = redis.call('HGET', KEYS[1], 'status')
-    if (redis.call('HGET', KEYS[1], 'attempts') or '0') ~= ARGV[5] then return 'superseded' end
+    local status = redis.call('HGET', reply, 'status')
+    if (redis.call('HGET', reply, 'attempts') or '0') ~= attempt then return 'superseded' end
     -- Told before: an attempt fails once, and this call is the same again after a reply that was lost.
-    if redis.call('HGET', KEYS[1], 'failedAttempt') == ARGV[5] then return redis.call('HGET', KEYS[1], 'failedTo') end
+    if redis.call('HGET', reply, 'failedAttempt') == attempt then return redis.call('HGET', reply, 'failedTo') end
     if status ~= 'posting' and status ~= 'waiting' then return 'superseded' end
-    local outcome = fail(ARGV[6], KEYS[2], KEYS[3], KEYS[4], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[7])
-    redis.call('HSET', KEYS[1], 'failedAttempt', ARGV[5], 'failedTo', outcome)
+    local now = tonumber(nowMs)
+    local outcome = fail(replyPrefix, outbox, parked, conversationKey, id, action, code, now, lifetimeSeconds)
+    redis.call('HSET', reply, 'failedAttempt', attempt, 'failedTo', outcome)
     return outcome`,
-};
+});
 
-const noteScript: Script = {
+const noteScript = defineScript({
   name: 'sidepocketNote',
-  keys: 5,
-  // KEYS: reply, sent, outbox, parked, conversation. ARGV: id, sid, status, action, code, lifetime, now (ms), prefix of the reply keys.
+  keys: ['reply', 'sent', 'outbox', 'parked', 'conversationKey'],
+  args: ['id', 'sid', 'newStatus', 'action', 'code', 'lifetimeSeconds', 'nowMs', 'replyPrefix'],
   lua: `-- derives reply:*, counts, failures
     ${failureLua}
-    if redis.call('EXISTS', KEYS[1]) == 0 then return 'unknown' end
-    local status, known = redis.call('HGET', KEYS[1], 'status'), redis.call('HGET', KEYS[1], 'sid')
-    if ARGV[3] == 'failed' and redis.call('HGET', KEYS[1], 'failedSid') == ARGV[2] then
+    if redis.call('EXISTS', reply) == 0 then return 'unknown' end
+    local status, known = redis.call('HGET', reply, 'status'), redis.call('HGET', reply, 'sid')
+    if newStatus == 'failed' and redis.call('HGET', reply, 'failedSid') == sid then
       -- Told before: whoever died before acting on it gets the same answer again.
       local ledTo = { waiting = 'again', parked = 'parked', failed = 'failed' }
       return ledTo[status] or 'stale'
     end
-    if known ~= ARGV[2] then
+    if known ~= sid then
       if known or status ~= 'posting' then return 'stale' end
-      if not redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[6]) then return 'stale' end
-      redis.call('HSET', KEYS[1], 'sid', ARGV[2])
-      redis.call('LREM', KEYS[3], 1, ARGV[1])
-      redis.call('EXPIRE', KEYS[1], ARGV[6])
+      if not redis.call('SET', sent, id, 'NX', 'EX', lifetimeSeconds) then return 'stale' end
+      redis.call('HSET', reply, 'sid', sid)
+      redis.call('LREM', outbox, 1, id)
+      redis.call('EXPIRE', reply, lifetimeSeconds)
     end
     local rank = { waiting = 0, posting = 0, queued = 1, sent = 2, delivered = 3, read = 4, failed = 5, parked = 5, withdrawn = 5 }
-    if ARGV[3] == 'failed' then
+    if newStatus == 'failed' then
       if rank[status] >= 3 then return 'stale' end
-      return fail(ARGV[8], KEYS[3], KEYS[4], KEYS[5], ARGV[1], ARGV[4], ARGV[5], tonumber(ARGV[7]), ARGV[6])
+      return fail(replyPrefix, outbox, parked, conversationKey, id, action, code, tonumber(nowMs), lifetimeSeconds)
     end
-    if rank[ARGV[3]] <= rank[status] then return 'stale' end
-    redis.call('HSET', KEYS[1], 'status', ARGV[3])
-    count('status:' .. ARGV[3])
+    if rank[newStatus] <= rank[status] then return 'stale' end
+    redis.call('HSET', reply, 'status', newStatus)
+    count('status:' .. newStatus)
     return 'noted'`,
-};
+});
 
 const failureOutcomes = new Set<unknown>(['again', 'parked', 'failed', 'noted', 'unknown']);
 
 /** Replies are kept for `retentionDays`. */
 export function createLedger(redis: Redis, now: () => Date = () => new Date(), retentionDays: number = usualRetentionDays): Ledger {
   const replyLifetime = retentionSeconds(retentionDays);
-  const where = ({ id, conversation }: Reply): string[] => [keys.reply(id), keys.outbox(conversation), keys.parked(conversation), keys.conversation(conversation)];
+  const where = (id: string, conversation: string) => ({
+    reply: keys.reply(id), outbox: keys.outbox(conversation), parked: keys.parked(conversation),
+    conversationKey: keys.conversation(conversation),
+  });
   return {
     async addNotice({ id, conversation, turn, text }) {
-      return (await runScript(redis, noticeScript, [keys.reply(id), replyLifetime, id, conversation, turn, text, now().toISOString()])) === 1;
+      const args = { lifetimeSeconds: replyLifetime, id, conversation, turn, text, now: now().toISOString() };
+      return (await runScript(redis, noticeScript, { keys: { reply: keys.reply(id) }, args })) === 1;
     },
     async begin(fence, reply, only = undefined) {
-      const outcome = await runScript(redis, beginScript, [
-        fence?.lock ?? keys.reply(reply.id), keys.reply(reply.id), keys.outbox(reply.conversation), keys.conversation(reply.conversation), keys.allowed,
-        fence?.token ?? '', now().toISOString(), reply.id, reply.conversation, only ?? '', randomUUID(),
-      ]);
+      const { id, conversation } = reply;
+      const outcome = await runScript(redis, beginScript, {
+        fence,
+        keys: {
+          reply: keys.reply(id), outbox: keys.outbox(conversation), conversationKey: keys.conversation(conversation),
+          allowed: keys.allowed,
+        },
+        args: { now: now().toISOString(), id, conversation, only: only ?? '', callId: randomUUID() },
+      });
       if (outcome === 'fenced') throw new FencedError('another worker has this delivery');
       return outcome === 'settled' ? undefined : Number(outcome);
     },
     async accepted(reply, sid, attempt) {
-      return Number(await runScript(redis, acceptedScript, [keys.reply(reply.id), keys.sent(sid), keys.outbox(reply.conversation), reply.id, sid, replyLifetime, attempt]));
+      const left = await runScript(redis, acceptedScript, {
+        keys: { reply: keys.reply(reply.id), sent: keys.sent(sid), outbox: keys.outbox(reply.conversation) },
+        args: { id: reply.id, sid, lifetimeSeconds: replyLifetime, attempt },
+      });
+      return Number(left);
     },
     async failed(reply, attempt, action, code) {
-      const outcome = await runScript(redis, failedScript, [...where(reply), reply.id, action, code ?? '', now().getTime(), attempt, keys.reply(''), replyLifetime]);
+      const outcome = await runScript(redis, failedScript, {
+        keys: where(reply.id, reply.conversation),
+        args: {
+          id: reply.id, action, code: code ?? '', nowMs: now().getTime(), attempt, replyPrefix: keys.reply(''),
+          lifetimeSeconds: replyLifetime,
+        },
+      });
       return outcome === 'again' || outcome === 'parked' || outcome === 'failed' ? outcome : undefined;
     },
     async note(replyId, conversation, sid, status, action, code) {
-      const outcome = await runScript(redis, noteScript, [
-        keys.reply(replyId), keys.sent(sid), keys.outbox(conversation), keys.parked(conversation), keys.conversation(conversation), replyId, sid, status, action, code ?? '', replyLifetime, now().getTime(), keys.reply(''),
-      ]);
+      const outcome = await runScript(redis, noteScript, {
+        keys: { ...where(replyId, conversation), sent: keys.sent(sid) },
+        args: {
+          id: replyId, sid, newStatus: status, action, code: code ?? '', lifetimeSeconds: replyLifetime,
+          nowMs: now().getTime(), replyPrefix: keys.reply(''),
+        },
+      });
       return failureOutcomes.has(outcome) ? (outcome as StatusOutcome) : 'stale';
     },
     async unpark(conversation) {
-      const boxes = [keys.parked(conversation), keys.outbox(conversation), keys.conversation(conversation), callKey()];
-      return Number(await runScript(redis, unparkScript, [...boxes, keys.reply(''), now().toISOString(), conversation, tooOldWords(1), tooOldWords('N')]));
+      const count = await runScript(redis, unparkScript, {
+        keys: {
+          parked: keys.parked(conversation), outbox: keys.outbox(conversation),
+          conversationKey: keys.conversation(conversation), call: callKey(),
+        },
+        args: {
+          replyPrefix: keys.reply(''), now: now().toISOString(), conversation, oneTooOld: tooOldWords(1),
+          severalTooOld: tooOldWords('N'),
+        },
+      });
+      return Number(count);
     },
     async find(replyId) {
       return Reply.safeParse(await redis.hgetall(keys.reply(replyId))).data;

@@ -15,8 +15,8 @@ import type { Deliveries } from './queues.ts';
 import type { Redis } from './redis.ts';
 import type { NewReply } from './reply.ts';
 import { retentionSeconds, usualRetentionDays } from './retention.ts';
-import { runScript } from './script.ts';
-import type { Script } from './script.ts';
+import { callOf, defineScript, runScript } from './script.ts';
+import type { ScriptInput } from './script.ts';
 import { priceOf, recordLua } from './spend.ts';
 import type { SpendEntry } from './spend.ts';
 
@@ -58,11 +58,17 @@ export type Outbox = {
   deliver(conversation: string): Promise<void>;
 };
 
-const putScript: Script = {
+const putScript = defineScript({
   name: 'sidepocketPut',
-  keys: 8,
-  // KEYS: lock, outbox, conversations, inbox, conversation, attempts, dead, allowed. ARGV: token or '', prefix, lifetime, conversation, now, replies as JSON, settled ids as JSON, their state, price or '',
-  // ids that are kept for `retry` as JSON, the time before which what was given up is forgotten, unreadable entries…
+  keys: ['outbox', 'conversations', 'inbox', 'conversationKey', 'attempts', 'dead', 'allowed'],
+  args: [
+    'prefix', 'lifetimeSeconds', 'conversation', 'now', 'replies', 'settledIds', 'state', 'price', 'keptIds',
+    'forgottenBefore',
+  ],
+  rest: 'unreadable',
+  fence: 'optional',
+  // The replies and the ids are JSON; the `state` is that of the settled ids, of which `retry` can bring the `keptIds`
+  // back. What was given up before the time `forgottenBefore` is forgotten. The price may be ''.
   lua: `-- derives reply:*, turn-replies:*, message:*, given-up, spend:*, spend-answer:*
     ${recordLua}
     ${allowedLua}
@@ -70,43 +76,49 @@ const putScript: Script = {
     ${entryLua}
     ${buryLua}
     ${keepLua}
-    if ARGV[9] ~= '' then record(ARGV[9]) end
-    if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
-    if ARGV[1] ~= '' and not allowedSince(KEYS[8], ARGV[4]) then return 'not allowed' end
+    if price ~= '' then record(price) end
+    if isFenced() then return 'fenced' end
+    if token ~= '' and not allowedSince(allowed, conversation) then return 'not allowed' end
     local new = 0
-    for _, reply in ipairs(cjson.decode(ARGV[6])) do
-      local key = ARGV[2] .. ':reply:' .. reply.id
+    for _, reply in ipairs(cjson.decode(replies)) do
+      local key = prefix .. ':reply:' .. reply.id
       if redis.call('HSETNX', key, 'id', reply.id) == 1 then
-        redis.call('HSET', key, 'conversation', ARGV[4], 'turn', reply.turn, 'text', reply.text, 'at', ARGV[5], 'status', 'waiting', 'seq', redis.call('HINCRBY', KEYS[5], 'said', 1))
+        local seq = redis.call('HINCRBY', conversationKey, 'said', 1)
+        redis.call('HSET', key, 'conversation', conversation, 'turn', reply.turn, 'text', reply.text,
+          'at', now, 'status', 'waiting', 'seq', seq)
         for _, field in ipairs({ 'file', 'template', 'choices', 'session', 'urgent', 'aside', 'tick', 'saidAt' }) do
           if reply[field] ~= '' then redis.call('HSET', key, field, reply[field]) end
         end
         -- It lives until it is sent, and for its lifetime from then on.
-        if reply.urgent == '' then redis.call('RPUSH', KEYS[2], reply.id) else insert(KEYS[2], ARGV[2] .. ':reply:', reply.id) end
-        local ofTurn = ARGV[2] .. ':turn-replies:' .. reply.turn
+        if reply.urgent == '' then
+          redis.call('RPUSH', outbox, reply.id)
+        else
+          insert(outbox, prefix .. ':reply:', reply.id)
+        end
+        local ofTurn = prefix .. ':turn-replies:' .. reply.turn
         redis.call('RPUSH', ofTurn, reply.id)
-        redis.call('EXPIRE', ofTurn, ARGV[3])
+        redis.call('EXPIRE', ofTurn, lifetimeSeconds)
         new = new + 1
       end
     end
-    redis.call('SADD', KEYS[3], ARGV[4])
+    redis.call('SADD', conversations, conversation)
     local settled = {}
-    for _, id in ipairs(cjson.decode(ARGV[7])) do
+    for _, id in ipairs(cjson.decode(settledIds)) do
       settled[id] = true
-      local key = ARGV[2] .. ':message:' .. id
-      if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', ARGV[8]) end
-      redis.call('HDEL', KEYS[6], id)
+      local key = prefix .. ':message:' .. id
+      if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', state) end
+      redis.call('HDEL', attempts, id)
     end
     local wanted, kept = {}, {}
-    for _, id in ipairs(cjson.decode(ARGV[10])) do wanted[id] = true end
+    for _, id in ipairs(cjson.decode(keptIds)) do wanted[id] = true end
     -- From the head, where they nearly always are, no further than the last of them.
     local from, missing = 0, 0
     for _ in pairs(settled) do missing = missing + 1 end
     while missing > 0 do
-      local entries, gone = redis.call('LRANGE', KEYS[4], from, from + 49), 0
+      local entries, gone = redis.call('LRANGE', inbox, from, from + 49), 0
       for _, raw in ipairs(entries) do
         local id = idOf(raw)
-        if id and settled[id] and redis.call('LREM', KEYS[4], 1, raw) > 0 then
+        if id and settled[id] and redis.call('LREM', inbox, 1, raw) > 0 then
           gone, missing, settled[id] = gone + 1, missing - 1, nil
           if wanted[id] then kept[#kept + 1] = raw end
         end
@@ -114,40 +126,42 @@ const putScript: Script = {
       if #entries < 50 then break end
       from = from + 50 - gone
     end
-    if #kept > 0 or (next(settled) and redis.call('HEXISTS', KEYS[5], 'failed') == 1) then
-      keep(KEYS[5], KEYS[7], ARGV[4], kept, cjson.decode(ARGV[6])[1], ARGV[5], ARGV[11], ARGV[3])
+    if #kept > 0 or (next(settled) and redis.call('HEXISTS', conversationKey, 'failed') == 1) then
+      keep(conversationKey, dead, conversation, kept, cjson.decode(replies)[1], now, forgottenBefore, lifetimeSeconds)
     end
-    for i = 12, #ARGV do
-      if redis.call('LREM', KEYS[4], 1, ARGV[i]) > 0 then bury(KEYS[7], ARGV[3], ARGV[5], 'inbox', ARGV[4], ARGV[i]) end
+    for _, raw in ipairs(unreadable) do
+      if redis.call('LREM', inbox, 1, raw) > 0 then bury(dead, lifetimeSeconds, now, 'inbox', conversation, raw) end
     end
-    local left = redis.call('LLEN', KEYS[4])
-    if left == 0 then redis.call('DEL', KEYS[6]) end
+    local left = redis.call('LLEN', inbox)
+    if left == 0 then redis.call('DEL', attempts) end
     return { new, left }`,
-};
+});
 
-const withdrawScript: Script = {
+const withdrawScript = defineScript({
   name: 'sidepocketWithdraw',
-  keys: 3,
-  // KEYS: lock, outbox, call. ARGV: token, prefix of the reply keys, turn or '', lifetime. What is being posted stays: Twilio may have it.
+  keys: ['outbox', 'call'],
+  args: ['replyPrefix', 'onlyTurn', 'lifetimeSeconds'],
+  fence: 'required',
+  // Of all turns where `onlyTurn` is ''. What is being posted stays: Twilio may have it.
   lua: `-- derives reply:*
     ${onceLua}
-    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
-    return once(KEYS[3], function()
+    if isFenced() then return 'fenced' end
+    return once(call, function()
       local count = 0
-      for _, id in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
-        local fields = redis.pcall('HMGET', ARGV[2] .. id, 'status', 'aside', 'turn')
+      for _, id in ipairs(redis.call('LRANGE', outbox, 0, -1)) do
+        local fields = redis.pcall('HMGET', replyPrefix .. id, 'status', 'aside', 'turn')
         if fields.err then fields = {} end
         local status, aside, turn = unpack(fields, 1, 3)
-        if status == 'waiting' and aside and (ARGV[3] == '' or turn == ARGV[3]) then
-          redis.call('LREM', KEYS[2], 1, id)
-          redis.call('HSET', ARGV[2] .. id, 'status', 'withdrawn')
-          redis.call('EXPIRE', ARGV[2] .. id, ARGV[4])
+        if status == 'waiting' and aside and (onlyTurn == '' or turn == onlyTurn) then
+          redis.call('LREM', outbox, 1, id)
+          redis.call('HSET', replyPrefix .. id, 'status', 'withdrawn')
+          redis.call('EXPIRE', replyPrefix .. id, lifetimeSeconds)
           count = count + 1
         end
       end
       return count
     end)`,
-};
+});
 
 const Outcome = z.tuple([z.number(), z.number()]);
 
@@ -157,16 +171,25 @@ export function createOutbox(redis: Redis, deliveries: Deliveries, retentionDays
     async put(replies, fence, settlement) {
       const conversation = replies[0]?.conversation ?? settlement?.conversation;
       if (conversation === undefined) return { added: 0, left: 0 };
-      const args = [
-        fence?.lock ?? keys.conversations, keys.outbox(conversation), keys.conversations, keys.inbox(conversation), keys.conversation(conversation), keys.attempts(conversation), keys.dead, keys.allowed,
-        fence?.token ?? '', prefix, retentionSeconds(retentionDays), conversation, new Date().toISOString(),
-        JSON.stringify(replies.map(({ id, turn, text, file, choices, template = '', session = '', urgent, aside, saidAt = '' }) => ({
-          id, turn, text: text.toWellFormed(), template, session, file: asJson(file), choices: asJson(choices), urgent: urgent ? '1' : '', aside: aside ? '1' : '', tick: tickOf(settlement), saidAt,
-        }))),
-        JSON.stringify(settlement?.ids ?? []), settlement?.state ?? '', (settlement?.price && priceOf(settlement.price)) ?? '',
-        JSON.stringify(settlement?.kept ?? []), forgottenBefore(Date.now(), retentionDays), ...(settlement?.unreadable ?? []),
-      ];
-      const outcome = replies.length > 0 ? (await deliveries.runAndAdd({ script: putScript, args }, conversation)).reply : await runScript(redis, putScript, args);
+      const input: ScriptInput<typeof putScript> = {
+        fence,
+        keys: {
+          outbox: keys.outbox(conversation), conversations: keys.conversations, inbox: keys.inbox(conversation),
+          conversationKey: keys.conversation(conversation), attempts: keys.attempts(conversation), dead: keys.dead,
+          allowed: keys.allowed,
+        },
+        args: {
+          prefix, lifetimeSeconds: retentionSeconds(retentionDays), conversation, now: new Date().toISOString(),
+          replies: JSON.stringify(replies.map((reply) => storedForm(reply, tickOf(settlement)))),
+          settledIds: JSON.stringify(settlement?.ids ?? []), state: settlement?.state ?? '',
+          price: (settlement?.price && priceOf(settlement.price)) ?? '',
+          keptIds: JSON.stringify(settlement?.kept ?? []), forgottenBefore: forgottenBefore(Date.now(), retentionDays),
+        },
+        rest: settlement?.unreadable ?? [],
+      };
+      const outcome = replies.length > 0
+        ? (await deliveries.runAndAdd({ call: callOf(putScript, input) }, conversation)).reply
+        : await runScript(redis, putScript, input);
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
       if (outcome === 'not allowed') throw new NotAllowedError('the person may not write any more');
       const [added, left] = Outcome.parse(outcome);
@@ -177,13 +200,26 @@ export function createOutbox(redis: Redis, deliveries: Deliveries, retentionDays
     },
     countOf: (turn) => redis.llen(keys.turnReplies(turn)),
     async withdraw(fence, conversation, turn = '') {
-      const outcome = await runScript(redis, withdrawScript, [fence.lock, keys.outbox(conversation), callKey(), fence.token, keys.reply(''), turn, retentionSeconds(retentionDays)]);
+      const outcome = await runScript(redis, withdrawScript, {
+        fence,
+        keys: { outbox: keys.outbox(conversation), call: callKey() },
+        args: { replyPrefix: keys.reply(''), onlyTurn: turn, lifetimeSeconds: retentionSeconds(retentionDays) },
+      });
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
       return Number(outcome);
     },
     async deliver(conversation) {
       await deliveries.add(conversation);
     },
+  };
+}
+
+/** A reply as the script takes it: '' is for what it does not have. */
+function storedForm(reply: NewReply, tick: string): Record<string, string> {
+  const { id, turn, text, file, choices, template = '', session = '', urgent, aside, saidAt = '' } = reply;
+  return {
+    id, turn, text: text.toWellFormed(), template, session, file: asJson(file), choices: asJson(choices),
+    urgent: urgent ? '1' : '', aside: aside ? '1' : '', tick, saidAt,
   };
 }
 

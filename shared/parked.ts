@@ -1,7 +1,7 @@
 import { insertLua } from './outbox-order.ts';
 import { prefix } from './keys.ts';
 import { onceLua } from './once.ts';
-import type { Script } from './script.ts';
+import { defineScript } from './script.ts';
 
 /**
  * Lua for what waits for the person to write, since WhatsApp's 24-hour window is closed (Twilio's 63016). When the person has written after the attempt, the window is open and the reply goes
@@ -41,40 +41,41 @@ export function tooOldWords(count: number | 'N'): string {
   return `${count} answers from a while ago were too old to keep, so I do not have them any more. Please ask me again if you still need them.`;
 }
 
-export const unparkScript: Script = {
+export const unparkScript = defineScript({
   name: 'sidepocketUnpark',
-  keys: 4,
-  // KEYS: parked, outbox, conversation, call. ARGV: prefix of the reply keys, now, conversation, what is said of one that is too old, and of several (N).
-  // The time parked does not count as waiting for Twilio.
+  keys: ['parked', 'outbox', 'conversationKey', 'call'],
+  args: ['replyPrefix', 'now', 'conversation', 'oneTooOld', 'severalTooOld'],
+  // `severalTooOld` has N for the number of answers. The time parked does not count as waiting for Twilio.
   lua: `-- derives reply:*, parking
     ${insertLua}
     ${onceLua}
-    return once(KEYS[4], function()
+    return once(call, function()
       local count, gone = 0, 0
-      for id in function() return redis.call('LPOP', KEYS[1]) or nil end do
-        local key = ARGV[1] .. id
+      for id in function() return redis.call('LPOP', parked) or nil end do
+        local key = replyPrefix .. id
         -- One that cannot be read is told of when its turn comes to be sent.
         local type = redis.call('TYPE', key)['ok']
         if type == 'none' then gone = gone + 1
-        elseif type ~= 'hash' then redis.call('RPUSH', KEYS[2], id)
+        elseif type ~= 'hash' then redis.call('RPUSH', outbox, id)
         else
           -- When it was said first still tells whether it may have been sent already.
-          redis.call('HSETNX', key, 'saidAt', redis.call('HGET', key, 'at') or ARGV[2])
-          redis.call('HSET', key, 'status', 'waiting', 'at', ARGV[2])
+          redis.call('HSETNX', key, 'saidAt', redis.call('HGET', key, 'at') or now)
+          redis.call('HSET', key, 'status', 'waiting', 'at', now)
           redis.call('PERSIST', key)
-          insert(KEYS[2], ARGV[1], id)
+          insert(outbox, replyPrefix, id)
           count = count + 1
         end
       end
-      local tag = partsOf(KEYS[1])
-      redis.call('SREM', tag .. ':parking', ARGV[3])
+      local tag = partsOf(parked)
+      redis.call('SREM', tag .. ':parking', conversation)
       if gone == 0 then return count end
-      join(KEYS[2])
-      local seq = redis.call('HINCRBY', KEYS[3], 'said', 1)
-      local id = ARGV[3] .. '.too-old.' .. seq
-      local text = gone == 1 and ARGV[4] or string.gsub(ARGV[5], 'N', tostring(gone), 1)
-      redis.call('HSET', ARGV[1] .. id, 'id', id, 'conversation', ARGV[3], 'turn', id, 'text', text, 'at', ARGV[2], 'status', 'waiting', 'seq', seq)
-      redis.call('RPUSH', KEYS[2], id)
+      join(outbox)
+      local seq = redis.call('HINCRBY', conversationKey, 'said', 1)
+      local id = conversation .. '.too-old.' .. seq
+      local text = gone == 1 and oneTooOld or string.gsub(severalTooOld, 'N', tostring(gone), 1)
+      redis.call('HSET', replyPrefix .. id, 'id', id, 'conversation', conversation, 'turn', id, 'text', text,
+        'at', now, 'status', 'waiting', 'seq', seq)
+      redis.call('RPUSH', outbox, id)
       return count + 1
     end)`,
-};
+});

@@ -3,8 +3,7 @@ import type { Telemetry } from 'bullmq';
 import { keys, prefix } from './keys.ts';
 import type { Redis } from './redis.ts';
 import { keptJobs, usualRetentionDays } from './retention.ts';
-import { callOf } from './script.ts';
-import type { Script, ScriptArgument, ScriptCall } from './script.ts';
+import type { ScriptCall } from './script.ts';
 import { callScript, callsToAdd, runTransaction } from './transaction.ts';
 
 /** How long finished jobs are kept to be read on the dashboard (days), and who is told of each step, if anybody. */
@@ -33,10 +32,7 @@ export type ConversationQueue<Data extends { conversation: string }> = {
 
 /** A script that goes with adding a job. */
 export type Step = {
-  call?: ScriptCall;
-  /** The same of a script that still goes by place. */
-  script?: Script;
-  args?: ScriptArgument[];
+  call: ScriptCall;
   /** Names the job. */
   id?: string;
   /** Whether the job is to be added after this reply of the script; a transaction cannot branch, so a script that says no must also see to it. Else it always is. */
@@ -80,7 +76,7 @@ export function createConversationQueue<Data extends { conversation: string }>(
     name,
     queue,
     add,
-    async runAndAdd({ script = { name: '', lua: '' }, args = [], call = callOf(script, args), id, wantsJob = () => true, after }, conversation) {
+    async runAndAdd({ call, id, wantsJob = () => true, after }, conversation) {
       const client = await queue.getBackend().client;
       const ending = after ? [callScript(after)] : [];
       const [scriptReply, jobReply, afterReply] = await withJob(conversation, id, async (job) =>

@@ -10,8 +10,7 @@ import type { Redis } from './redis.ts';
  */
 export type Script = {
   name: string;
-  /** A number is for a script that still goes by place: so many of its arguments are keys. */
-  keys?: readonly string[] | number;
+  keys?: readonly string[];
   args?: readonly string[];
   /** Names the list of all further arguments. */
   rest?: string;
@@ -51,7 +50,6 @@ export function defineScript<const S extends Script>(script: S): S {
 }
 
 function headerOf({ keys = [], args = [], rest, fence }: Script): string {
-  if (typeof keys === 'number') return '';
   const [allKeys, allArgs] = fence ? [['lock', ...keys], ['token', ...args]] : [keys, args];
   const lines = [...namesOf(allKeys, 'KEYS'), ...namesOf(allArgs, 'ARGV')];
   // A loop, since Lua unpacks no list of some thousands.
@@ -70,10 +68,6 @@ function namesOf(names: readonly string[], list: 'KEYS' | 'ARGV'): string[] {
 /** The values in the order of the header, each as Lua takes it. */
 export function callOf<S extends Script>(script: S, input: ScriptInput<S>): ScriptCall {
   const { name, lua, keys = [], args = [], fence }: Script = script;
-  if (typeof keys === 'number') {
-    const places = input as ScriptArgument[];
-    return { name, lua, keys: places.slice(0, keys).map(String), args: places.slice(keys).map(toLua) };
-  }
   const given = input as AnyInput;
   const valueOf = <T>(values: Record<string, T> | undefined, of: string): T => {
     const value = values?.[of];

@@ -29,6 +29,7 @@ import { createLiveClaims } from '../../worker/live-claims.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import { guardScripts } from '../support/guarded-scripts.ts';
 import { withRedis } from '../support/redis.ts';
+import { misnamed } from '../support/script-names.ts';
 import { until } from '../support/until.ts';
 
 const guard = guardScripts();
@@ -162,4 +163,5 @@ test('each script touches only keys that it is given or that its rules derive, e
   await withRedis(exercise);
   expect(guard.refused).toEqual([]);
   expect(namesOfScripts().filter((name) => !guard.run.has(name))).toEqual([]);
+  expect([...guard.run].flatMap(([name, lua]) => misnamed(lua).map((wrong) => `${name}: ${wrong}`))).toEqual([]);
 });

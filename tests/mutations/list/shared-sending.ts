@@ -6,17 +6,17 @@ const [ledger, delivery, departures] = ['tests/shared/ledger.test.ts', 'tests/wo
 /** Replies on their way out. */
 export const sending = [
   ...mutationsOf('shared/ledger.ts', ledger, [
-    ['fence of an attempt', `if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end`, ''],
-    ['a reply that a callback has settled is not begun again', `and (status ~= 'posting' or redis.call('HEXISTS', KEYS[2], 'sid') == 1) then`, `and status ~= 'posting' then`, states],
-    ['a settled reply leaves the outbox', `redis.call('LREM', KEYS[3], 1, ARGV[3])`, '', states],
-    ['the number of an attempt that succeeded', `and redis.call('HGET', KEYS[1], 'attempts') == ARGV[4] then`, 'then'],
-    ['the number of an attempt that failed', `if (redis.call('HGET', KEYS[1], 'attempts') or '0') ~= ARGV[5] then return 'superseded' end`, ''],
+    ['fence of an attempt', `if isFenced() then return 'fenced' end`, ''],
+    ['a reply that a callback has settled is not begun again', `and (status ~= 'posting' or redis.call('HEXISTS', reply, 'sid') == 1) then`, `and status ~= 'posting' then`, states],
+    ['a settled reply leaves the outbox', `      redis.call('LREM', outbox, 1, id)\n      return 'settled'`, `      return 'settled'`, states],
+    ['the number of an attempt that succeeded', `isPosting and redis.call('HGET', reply, 'attempts') == attempt then`, 'isPosting then'],
+    ['the number of an attempt that failed', `if (redis.call('HGET', reply, 'attempts') or '0') ~= attempt then return 'superseded' end`, ''],
     ['a refusal of a reply that is delivered changes nothing', `if status ~= 'posting' and status ~= 'waiting' then return 'superseded' end`, '', states],
-    ['a failure that is told again leads to the same', `if ARGV[3] == 'failed' and redis.call('HGET', KEYS[1], 'failedSid') == ARGV[2] then`, 'if false then'],
+    ['a failure that is told again leads to the same', `if newStatus == 'failed' and redis.call('HGET', reply, 'failedSid') == sid then`, 'if false then'],
     ['a callback of an earlier attempt changes nothing', `if known or status ~= 'posting' then return 'stale' end`, '', states],
     ['a failure after the delivery changes nothing', `if rank[status] >= 3 then return 'stale' end`, '', states],
-    ['a state never goes back', `if rank[ARGV[3]] <= rank[status] then return 'stale' end`, '', states],
-    ['a notice is entered once', `if redis.call('HSETNX', KEYS[1], 'id', ARGV[2]) == 0 then return 0 end`, `redis.call('HSETNX', KEYS[1], 'id', ARGV[2])`, states],
+    ['a state never goes back', `if rank[newStatus] <= rank[status] then return 'stale' end`, '', states],
+    ['a notice is entered once', `if redis.call('HSETNX', reply, 'id', id) == 0 then return 0 end`, `redis.call('HSETNX', reply, 'id', id)`, states],
   ]),
   ...mutationsOf('shared/failure-lua.ts', states.test, [
     ['a question goes out as text once', `redis.call('HSETNX', reply, 'asText', '1') == 1 then`, `redis.call('HSET', reply, 'asText', '1') then`],
@@ -29,7 +29,7 @@ export const sending = [
   ]),
   ...mutationsOf('shared/parked.ts', states.test, [
     ['a reply is parked once', `redis.call('LREM', parked, 1, id)`, ''],
-    ['time parked does not count as waiting for Twilio', `redis.call('HSET', key, 'status', 'waiting', 'at', ARGV[2])`, `redis.call('HSET', key, 'status', 'waiting')`],
+    ['time parked does not count as waiting for Twilio', `redis.call('HSET', key, 'status', 'waiting', 'at', now)`, `redis.call('HSET', key, 'status', 'waiting')`],
   ]),
   ...mutationsOf('shared/delivery.ts', delivery, [
     ['absence from Twilio’s list is not believed at once', 'return age < reconciling.lastMs ? { done: false, waitMs: reconciling.lastMs - age } : undefined;', 'return undefined;'],
@@ -43,17 +43,17 @@ export const sending = [
     ['a refusal with an unclear outcome is not repeated unseen', `if (failure.action === 'reconcile') return { done: false, waitMs: reconciling.firstMs };`, ''],
   ]),
   ...mutationsOf('shared/departures.ts', departures, [
-    ['fence of a departure', `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'fenced' } end`, ''],
+    ['fence of a departure', `if isFenced() then return { 'fenced' } end`, ''],
     ['an attempt of unknown end is looked up', `if status == 'posting' and not sid then return`, 'if false then return'],
-    ['a reply that is put off waits', `local wait = tonumber(notBefore or '0') - now`, 'local wait = 0'],
+    ['a reply that is put off waits', `local wait = tonumber(notBefore or '0') - tonumber(nowMs)`, 'local wait = 0'],
     ['the pace holds a reply back', 'if wait <= 0 then wait = reserve(', 'if false then wait = reserve('],
-    ['what is settled does not hold up what follows', `redis.call('LREM', KEYS[2], 1, id)\n    end`, `return { 'none' }\n    end`],
-    ['who may not write any more is sent nothing', 'if not allowedSince(KEYS[5], ARGV[8]) then', 'if false then', { test: 'tests/shared/removed-person.test.ts' }],
-    ['an attempt is noted before the POST', `redis.call('HSET', key, 'status', 'posting', 'attemptedAt', ARGV[4], 'noted', ARGV[10])`, ''],
+    ['what is settled does not hold up what follows', `redis.call('LREM', outbox, 1, id)\n    end`, `return { 'none' }\n    end`],
+    ['who may not write any more is sent nothing', 'if not allowedSince(allowed, conversation) then', 'if false then', { test: 'tests/shared/removed-person.test.ts' }],
+    ['an attempt is noted before the POST', `redis.call('HSET', key, 'status', 'posting', 'attemptedAt', now, 'noted', callId)`, ''],
     ['an attempt has a number', `redis.call('HINCRBY', key, 'attempts', 1)`, ''],
     ['a state of a later version is not sent', `if status and not known[status] then return { 'unreadable', id } end`, ''],
     ['what is no hash does not hold up what follows', `if redis.call('TYPE', key)['ok'] ~= 'hash' and redis.call('EXISTS', key) == 1 then return`, 'if false then return'],
-    ['an unreadable reply goes to the dead list', `bury(KEYS[4], ARGV[5], ARGV[4], 'outbox', ARGV[3], cjson.encode(fields))`, ''],
+    ['an unreadable reply goes to the dead list', `bury(dead, lifetimeSeconds, now, 'outbox', conversation, cjson.encode(fields))`, ''],
   ]),
   ...mutationsOf('shared/pace.ts', 'tests/shared/pace.test.ts', [
     ['a burst ends', 'if wait > 0 then return math.ceil(wait) end', ''],
