@@ -14,6 +14,7 @@ import type { ConfigRoots } from './config-root.ts';
 import { cleanGlobalConfig } from './global-config.ts';
 import type { ModelAccountParts } from './model-account.ts';
 import type { ModelSession } from './model-sessions.ts';
+import { keepEnd } from './session-end.ts';
 import { createSessionStore } from './session-store.ts';
 import { readTranscript } from './transcript.ts';
 import type { TranscriptEntry } from './transcript.ts';
@@ -49,6 +50,8 @@ export type AgentHome = {
   clean(): Promise<void>;
   /** A session's transcript; empty when there is none. */
   transcript(session: string, workspace: string): Promise<TranscriptEntry[]>;
+  /** Makes Claude Code go on with a session at its transcript's end. No process may be in it. Throws when it could not. */
+  keepEnd(session: string): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -83,6 +86,10 @@ export function createAgentHome({ dataDir, user, secrets, host, log, accounting,
         agentEnvironment(host, dataDir, { ANTHROPIC_MODEL, ...environment, ...model.placeholders, ...git }, { mark, name, isRoot, user: known });
     },
     transcript: (session, workspace) => readTranscript(session, workspace, store),
+    async keepEnd(session) {
+      if (!(await keepEnd(session, claudeDirectory(dataDir), user))) return;
+      log.warn({ session }, 'Claude Code would have gone on in the middle of the session: it goes on at its end');
+    },
     async close() {
       await Promise.all([(await proxy)?.stop(), roots.close()]);
     },

@@ -31,10 +31,10 @@ export function settingsOf({ model, permissions }: Wanted, usualModel: string | 
 export async function startSession(parts: SessionParts, wanted: Wanted): Promise<LiveSession> {
   const { home } = parts;
   const { conversation, workspace, session, grants = noGrants } = wanted;
-  const endOthers = session === undefined ? undefined : parts.processes.endOthers(session);
+  const keep = session === undefined ? undefined : parts.processes.endOthers(session).then(() => home.keepEnd(session));
   const [environmentOf, model, root, written] = await Promise.all([
     home.furnish(path.basename(workspace), [workspace]), home.admit(), home.roots.of(workspace),
-    session === undefined ? [] : home.transcript(session, workspace), home.clean(), endOthers,
+    session === undefined ? [] : home.transcript(session, workspace), home.clean(), keep,
   ]);
   model.bind(conversation);
   const resumed = session !== undefined && written.length > 0;

@@ -3,6 +3,7 @@ import { mutationsOf } from '../mutation.ts';
 const [proxy, account, files, programs] = ['tests/worker/model-proxy.test.ts', 'tests/worker/model-account.test.ts', 'tests/worker/reading/file-reader.test.ts', 'tests/worker/workspace-programs.test.ts'];
 const [user, approval, chunks] = ['tests/worker/agent-user.test.ts', 'tests/worker/approval-question.test.ts', 'tests/worker/reply-chunk.test.ts'];
 const [routes, budgets] = [{ named: 'three routes' }, { named: 'forty requests' }];
+const [ends, endKept] = [{ named: 'where Claude Code' }, { named: 'kept once' }];
 
 /** What Claude and what it runs may do, and what foreign files may. */
 export const agent = [
@@ -47,6 +48,17 @@ export const agent = [
   ...mutationsOf('worker/agent/environment.ts', 'tests/worker/agent-parts.test.ts', [
     ['the agent’s environment holds what was named', '...Object.fromEntries(passedOn.map((name) => [name, host[name]])),', '...host,', { named: 'the environment holds' }],
     ['no settings file changes where the model is', `    CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1',\n`, '', { named: 'the environment holds' }],
+  ]),
+  ...mutationsOf('worker/agent/session-end.ts', 'tests/worker/session-end.test.ts', [
+    ['a session goes on at its end', 'if (end === undefined) return false;', 'return false;', endKept],
+    ['a note that was just written holds', 'if (end === undefined && line.leafUuid !== undefined)', 'if (false)', ends],
+    ['a note that was taken back is none', 'if (line.leafUuid === null) return undefined;', '', ends],
+    ['a note from before a summary is none', `if (line.subtype === 'compact_boundary' &&`, 'if (false &&', ends],
+    ['what a sub-agent said is not the session’s', 'line.isSidechain !== true && ', '', ends],
+    ['a line that was cut short stays its own', `[ -z "$(tail -c 1 -- "$file")" ] || echo`, ': || echo', endKept],
+  ]),
+  ...mutationsOf('worker/agent/session-start.ts', 'tests/worker/session-end.test.ts', [
+    ['a session is resumed at its end', '.then(() => home.keepEnd(session))', '', { named: 'also when Claude' }],
   ]),
   ...mutationsOf('worker/agent/ending.ts', 'tests/worker/ending.test.ts', [
     ['what an earlier work left goes on', 'return [...ours.values()].filter((entry) => !hasRoot(entry));', 'return [...ours.values()];', { named: 'with work that is broken off' }],
