@@ -4,6 +4,7 @@ import { Conversation } from './conversation.ts';
 import { epochLua, epochMemory } from './epoch.ts';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
+import { parseJson } from './json.ts';
 import { keys, prefix } from './keys.ts';
 import { readMessage } from './message.ts';
 import type { Message } from './message.ts';
@@ -19,6 +20,8 @@ export type Opening = {
   unreadable: Buffer[];
   /** What is remembered of the conversation. */
   conversation: Conversation;
+  /** What was given up and can be tried again, the last at the end. */
+  givenUp: Message[];
   /** How many replies wait for the person to write. */
   parked: number;
   /** Since when the store is what it is (ISO 8601, or ''): what is older may have been answered by what it has lost. */
@@ -80,13 +83,13 @@ const Found = z.union([
 const mostRemembered = 5000;
 
 export function createReadOpening(redis: Redis): ReadOpening {
-  const remembered = new Map<string, Message | undefined>();
+  const parsed = new Map<string, Message | undefined>();
   const parse = (entry: string): Message | undefined => {
-    const known = remembered.get(entry);
+    const known = parsed.get(entry);
     if (known) return known;
-    if (remembered.size >= mostRemembered) remembered.clear();
+    if (parsed.size >= mostRemembered) parsed.clear();
     const message = readMessage(entry);
-    remembered.set(entry, message);
+    parsed.set(entry, message);
     return message;
   };
   return async (conversation, fence, pickUp = '') => {
@@ -105,17 +108,25 @@ export function createReadOpening(redis: Redis): ReadOpening {
     if (found[0] === 'not allowed') throw new NotAllowedError('the person may not write any more');
     const [, inbox, fields, parked, counts, since, count] = found;
     epoch.seen = count;
+    const remembered = fieldsOf(fields);
     const read = inbox.map((entry) => ({ entry, message: parse(String(entry)) }));
     const { run = '', ...attempts } = fieldsOf(counts);
     const [by, counted] = run.split(' ');
     return {
       messages: read.flatMap(({ message }) => message ?? []),
       unreadable: read.flatMap(({ entry, message }) => (message ? [] : entry)),
-      conversation: Conversation.parse(fieldsOf(fields)),
+      conversation: Conversation.parse(remembered),
+      givenUp: entriesOf(remembered['failed']).flatMap((entry) => parse(entry) ?? []),
       parked,
       since,
       attempts: new Map(Object.entries(attempts).map(([id, count]) => [id, Number(count)])),
       counted: pickUp !== '' && by === pickUp ? counted : undefined,
     };
   };
+}
+
+/** The entries of a list that is kept as JSON. */
+function entriesOf(list: string | undefined): string[] {
+  const entries = parseJson(list ?? '[]');
+  return Array.isArray(entries) ? entries.map(String) : [];
 }

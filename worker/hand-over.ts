@@ -36,6 +36,8 @@ export type HandOver = {
   goOnWith(session: string): void;
   /** What is remembered of the conversation, as of the last look. */
   known(): Conversation;
+  /** What was given up and waits to be asked for again, as of the last look. */
+  givenUp(): Message[];
   /** Whether a look has found this message, and how many the last one has found. */
   hasSeen(id: string): boolean;
   waiting(): number;
@@ -53,15 +55,14 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
   const { take } = attempts;
   const quotes = new Map<string, Reply | undefined>();
   const told = new Set<string>();
-  let known = opening.conversation;
-  let { session } = known;
-  let unread: Opening | undefined = opening;
+  let [last, isRead] = [opening, false];
+  let { session } = opening.conversation;
   let waiting = 0;
 
   const readInbox = async (): Promise<Message[]> => {
-    const { messages, unreadable, parked, conversation: remembered } = unread ?? (await parts.readOpening(conversation, fence));
-    unread = undefined;
-    known = remembered;
+    if (isRead) last = await parts.readOpening(conversation, fence);
+    isRead = true;
+    const { messages, unreadable, parked } = last;
     waiting = messages.length;
     if (unreadable.length > 0) await setAside(outbox, context, unreadable);
     const fresh = messages.filter(({ id }) => !quotes.has(id));
@@ -86,7 +87,8 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
     goOnWith(next) {
       session = next;
     },
-    known: () => known,
+    known: () => last.conversation,
+    givenUp: () => last.givenUp,
     hasSeen: (id) => quotes.has(id),
     waiting: () => waiting,
     async look(busy) {
@@ -117,7 +119,7 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
           await (step.kind === 'command' ? obey(parts, context, step, busy) : questions.sayOfTap(step.message, step.sentence));
           messages = await readInbox();
           // A command may have led to another session.
-          if (!busy && step.kind === 'command') session = known.session;
+          if (!busy && step.kind === 'command') session = last.conversation.session;
         } else if (step.kind === 'answer') {
           await take([step.message]);
           await questions.answer(step.words, step.message);

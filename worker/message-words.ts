@@ -13,13 +13,25 @@ export function quoteMessage(message: Message): string {
   return `“${text}”`;
 }
 
-/** How many of several messages are named. */
+/** How many of several messages are named, to the person and to Claude. */
 const mostQuoted = 10;
+const mostRecalled = 30;
 
 /** What several messages are called: the first by their beginnings, the rest by their number. */
 export function quoteMessages(messages: Message[]): string {
   const more = messages.length > mostQuoted ? ` and ${messages.length - mostQuoted} more` : '';
   return `${messages.slice(0, mostQuoted).map(quoteMessage).join(', ')}${more}`;
+}
+
+/**
+ * What Claude is told of messages that were given up, when it goes on after an interruption: its conversation has them
+ * without an answer, and the person was told so. Undefined where there are none.
+ */
+export function givenUpNote(givenUp: Message[]): string | undefined {
+  if (givenUp.length === 0) return undefined;
+  const named = givenUp.slice(-mostRecalled).map(quoteMessage).join(', ');
+  const told = 'The person was told that there is no answer to these and can bring them back';
+  return `${told}, so leave them unless they ask again: ${named}.`;
 }
 
 /** What a stop says of the messages that it took back, with a blank before it; empty where there were none. */

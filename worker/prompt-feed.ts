@@ -7,6 +7,7 @@ import type { Reply } from '../shared/reply.ts';
 import type { Prompt } from './agent/agent.ts';
 import { createChannel } from './agent/channel.ts';
 import type { HandOver } from './hand-over.ts';
+import { givenUpNote } from './message-words.ts';
 import { withoutQueue } from './next-step.ts';
 import { toPrompt } from './prompt.ts';
 import type { PromptParts } from './prompt.ts';
@@ -68,7 +69,8 @@ export function createPromptFeed(parts: FeedParts, { context, recall, handOver, 
       }
       open.set(message.id, read.said);
       if (isFromPerson(message)) newest = message;
-      prompts.push({ ...read.prompt, recall });
+      const recalled = [recall, givenUpNote(handOver.givenUp())].filter((words) => words !== undefined);
+      prompts.push({ ...read.prompt, recall: recalled.join('\n') || undefined });
     }
   };
 

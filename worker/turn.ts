@@ -87,7 +87,8 @@ async function workInbox(parts: TurnParts, context: TurnContext, result: TurnRes
     const messages = await giveUpExhausted(parts, context, unanswered, stand());
     const saidAt = mayHaveBeenSaid(messages, opening.since, Date.now());
     const own = saidAt === undefined ? parts : { ...parts, outbox: lookUpFirst(parts.outbox, saidAt) };
-    const handOver = createHandOver(own, context, questions, attempts, { ...opening, messages });
+    const givenUp = [...opening.givenUp, ...unanswered.filter((message) => !messages.includes(message))];
+    const handOver = createHandOver(own, context, questions, attempts, { ...opening, messages, givenUp });
     await resumeQuestion(context, questions, handOver);
     const begun = await waitInLine(parts, context, handOver, () => attempts.giveBack());
     if (!begun) {

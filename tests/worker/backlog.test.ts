@@ -32,7 +32,7 @@ test('a long inbox is looked through once, whatever is in it, and a turn takes u
     // What is looked at is all in the opening.
     const parts = { readOpening: undefined, outbox: undefined, ledger: undefined } as unknown as HandOverParts;
     const context = { turn: 'turn', conversation: phone, fence: { lock: '', token: '' } } as TurnContext;
-    const opening = { messages, unreadable: [], conversation: {} as never, parked: 0, attempts: new Map(), since: '', counted: undefined };
+    const opening = { messages, unreadable: [], conversation: {} as never, givenUp: [], parked: 0, attempts: new Map(), since: '', counted: undefined };
     const handOver = createHandOver(parts, context, questions as Questions, attempts as Attempts, opening);
     const first = await handOver.look(false);
     expect(first).toEqual(messages.slice(0, Math.min(count, 200)));

@@ -77,9 +77,4 @@ export const recovery = [
   ...mutationsOf('relay/membership.ts', 'tests/relay/membership.test.ts', [
     ['schedules of a removed person are set aside', 'if ((await schedules.setAside(conversation)) > 0) moved.add(conversation);', ''],
   ]),
-  ...mutationsOf('worker/lease.ts', 'tests/worker/lease.test.ts', [
-    ['an old boot is fenced off', 'if newest and tonumber(newest) > tonumber(ARGV[2]) then', 'if false then'],
-    ['the jobs of an earlier boot are taken back', `orphan = worker and redis.call('GET', ARGV[4] .. ':lease:' .. worker) ~= boot`, 'orphan = false'],
-    ['jobs that wait get a marker', `if ARGV[6] ~= '' or (waits and redis.call('EXISTS', base .. 'marker') == 0) then`, 'if false then'],
-  ]),
 ];

@@ -2,6 +2,7 @@ import { mutationsOf } from '../mutation.ts';
 
 const [lease, asked, budget, sleep] = ['tests/worker/lease.test.ts', 'tests/worker/asked-questions.test.ts', 'tests/worker/budget.test.ts', 'tests/worker/sleep.test.ts'];
 const [answers, poison, claims] = ['tests/worker/question-answers.test.ts', 'tests/worker/poison.test.ts', 'tests/worker/live-claims.test.ts'];
+const givenUp = 'tests/worker/given-up-note.test.ts';
 const counted = { test: 'tests/worker/attempts.test.ts' };
 const [deploys, ended] = [{ named: 'three deploys' }, { test: 'tests/worker/turn-ending.test.ts' }];
 
@@ -9,6 +10,15 @@ const [deploys, ended] = [{ named: 'three deploys' }, { test: 'tests/worker/turn
 export const turns = [
   ...mutationsOf('worker/boot-number.ts', lease, [
     ['a boot’s number never goes back', 'if boot >= tonumber(least) then return boot end', 'if true then return boot end'],
+  ]),
+  ...mutationsOf('worker/prompt-feed.ts', givenUp, [
+    ['what was given up is left', 'givenUpNote(handOver.givenUp())', 'givenUpNote([])'],
+  ]),
+  ...mutationsOf('worker/turn.ts', givenUp, [
+    ['what is given up at the pick-up is left', '...unanswered.filter((message) => !messages.includes(message))', ''],
+  ]),
+  ...mutationsOf('worker/hand-over.ts', givenUp, [
+    ['what is brought back is not left', 'givenUp: () => last.givenUp', 'givenUp: () => opening.givenUp'],
   ]),
   ...mutationsOf('worker/lease.ts', lease, [
     ['a newer boot fences an older one off', `if newest and tonumber(newest) > tonumber(ownBoot) then return { 'fenced' } end`, ''],
