@@ -5,7 +5,7 @@ import twilio from 'twilio';
 import { z } from 'zod';
 import { parseRelayConfig } from '../../relay/config.ts';
 import { runRelay } from '../../relay/relay.ts';
-import { prefix } from '../../shared/keys.ts';
+import { keys, prefix } from '../../shared/keys.ts';
 import { createLog } from '../../shared/log.ts';
 import { runRedisServer } from '../../simulator/redis-server.ts';
 import { phone, withPipeline } from './pipeline.ts';
@@ -34,7 +34,7 @@ export async function withRelay(environment: Record<string, string>, test: (benc
       const relay = await runRelay(parseRelayConfig(pipeline.environment), createLog('relay', 'info', { write: (line) => void lines.push(line) }));
       try {
         // Until its queues are known to Redis the relay is still starting, and what it stores then is not of a test's making.
-        await until('the relay has started', async () => (await pipeline.redis.exists(`${prefix}:turns:meta`, `${prefix}:deliveries:meta`, `${prefix}:schedules:meta`)) === 3);
+        await until('the relay has started', async () => (await pipeline.redis.exists(`${prefix}:turns:meta`, `${prefix}:deliveries:meta`, `${prefix}:schedules:meta`, keys.epoch)) === 4);
         await test({
           ...pipeline,
           logged: () => lines.map((line) => z.record(z.string(), z.unknown()).parse(JSON.parse(line))),
