@@ -91,6 +91,24 @@ test('a prompt that failed and was overtaken by another is not taken for answere
   await bench.agent.release(conversation);
 });
 
+test('a prompt that failed and comes back behind another one is named, since it is not the last', async () => {
+  const conversation = '+15550000005';
+  const workspace = await bench.workspace('behind');
+  const failing = { id: `SM${crypto.randomUUID()}`, text: 'say the first thing' };
+  bench.model.faults.creditTooLow = Infinity;
+  const failed = startTurn(bench.agent, workspace, { conversation, prompts: [failing] });
+  expect(await failed.ended).toMatchObject({ kind: 'no-credit' });
+  bench.model.faults.creditTooLow = 0;
+  const prompts = ['say the second thing', failing];
+  const both = startTurn(bench.agent, workspace, { conversation, prompts, session: failed.session() });
+  expect(await both.ended).toBeUndefined();
+  const named = 'an earlier message of the person, which has no answer yet: “say the first thing”';
+  const texts = both.answers().map((answer) => answer.text);
+  expect(texts).toEqual([expect.stringMatching(/the second thing$/), expect.stringContaining(named)]);
+  expect(both.answers()[1]?.prompts).toEqual([failing.id]);
+  await bench.agent.release(conversation);
+});
+
 test('Claude Code killed in mid tool is a failure worth another attempt, which goes on', async () => {
   const own = await openClaudeAgent({ model: { stories: [gate] } });
   try {

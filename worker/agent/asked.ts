@@ -31,6 +31,8 @@ export function createAsked(live: LiveSession, turn: AgentTurn, events: Channel<
   /** What was given to Claude Code, by its uuid, and the prompts that this answers. */
   const pending = new Map<string, string[]>();
   let continuation: string[] | undefined;
+  /** `hasNewer`: something was given that Claude Code had not had before. */
+  let [closed, hasNewer] = [false, false];
   /** Given and not taken up yet. */
   const queued = new Set<string>();
   const tools = new Set<string>();
@@ -39,7 +41,6 @@ export function createAsked(live: LiveSession, turn: AgentTurn, events: Channel<
     change.resolve();
     change = Promise.withResolvers();
   };
-  let closed = false;
   const takeUsage = createUsageTaker(live);
   const finishIfDone = (): void => {
     if (closed && pending.size === 0) events.close();
@@ -64,10 +65,12 @@ export function createAsked(live: LiveSession, turn: AgentTurn, events: Channel<
   const ask = async (prompt: Prompt): Promise<void> => {
     const uuid = promptId(prompt.id);
     const known = await lookUp(uuid);
+    hasNewer ||= known.state === 'absent';
     if (known.state === 'absent') return await give(uuid, prompt.text, [prompt.id], prompt.attachments);
     if (known.state === 'answered') return events.push({ kind: 'answer', id: known.id, text: known.text, prompts: [prompt.id], usage: noUsage });
     // Claude Code passes over a uuid that it has had, so going on is asked for under a new one.
-    if (known.overtaken) return await give(randomUUID(), overtakenNote(prompt.text), [prompt.id]);
+    // What is not the last that was said is named, also before the answer to something newer is written down.
+    if (known.overtaken || (hasNewer && !continuation)) return await give(randomUUID(), overtakenNote(prompt.text), [prompt.id]);
     if (continuation) return void continuation.push(prompt.id);
     continuation = [prompt.id];
     await give(randomUUID(), [resumeNote, prompt.recall].filter(Boolean).join('\n'), continuation);

@@ -49,6 +49,9 @@ export const agent = [
     ['the agent’s environment holds what was named', '...Object.fromEntries(passedOn.map((name) => [name, host[name]])),', '...host,', { named: 'the environment holds' }],
     ['no settings file changes where the model is', `    CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1',\n`, '', { named: 'the environment holds' }],
   ]),
+  ...mutationsOf('worker/agent/asked.ts', 'tests/worker/agent-claude-faults.test.ts', [
+    ['what is not the last that was said is named', ' || (hasNewer && !continuation)', '', { named: 'comes back behind' }],
+  ]),
   ...mutationsOf('worker/agent/session-end.ts', 'tests/worker/session-end.test.ts', [
     ['a session goes on at its end', 'if (end === undefined) return false;', 'return false;', endKept],
     ['a note that was just written holds', 'if (end === undefined && line.leafUuid !== undefined)', 'if (false)', ends],
