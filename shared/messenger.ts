@@ -33,7 +33,10 @@ export interface Messenger {
    * `reconcile` then, since another worker may have sent the message meanwhile.
    */
   send(message: Outgoing, notAfter?: number): Promise<{ sid: string }>;
-  /** Ids of messages equal to this one, in either form, that the carrier accepted at or after `since`, oldest first. Throws SendFailure. */
+  /**
+   * Ids of messages equal to this one, in either form, that the carrier accepted at or after `since`: those that failed
+   * last, else the oldest first. Throws SendFailure.
+   */
   find(message: Outgoing, since: Date): Promise<string[]>;
   /** Shows "typing…" and marks the message as read. Never throws: it is a courtesy. */
   showTyping(messageId: string): Promise<void>;

@@ -81,7 +81,9 @@ export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutM
       guarded(async (twilio) => {
         // No date filter: Twilio filters by the time of sending, which a message that is still queued does not have.
         const listed = await twilio.messages.list({ to: whatsappAddress(message.to), from: whatsappAddress(account.number), limit: 100 });
-        return listed.filter((entry) => isSame(entry, message, since)).map((entry) => entry.sid).toReversed();
+        const same = listed.filter((entry) => isSame(entry, message, since)).toReversed();
+        // One that failed may have been sent again, which the store may have forgotten.
+        return [...same.filter((entry) => !hasFailed(entry)), ...same.filter(hasFailed)].map((entry) => entry.sid);
       }),
 
     async showTyping(messageId) {
@@ -173,6 +175,10 @@ type Payload = { ContentSid: string; ContentVariables?: string } | { Body?: stri
 function bodyOf({ text, choices, mediaUrl }: Outgoing): Payload {
   const body = choices ? numberedText(text, choices) : text;
   return { ...(body ? { Body: body } : {}), ...(mediaUrl ? { MediaUrl: mediaUrl } : {}) };
+}
+
+function hasFailed({ status }: MessageInstance): boolean {
+  return status === 'failed' || status === 'undelivered';
 }
 
 function isSame(entry: MessageInstance, message: Outgoing, since: Date): boolean {

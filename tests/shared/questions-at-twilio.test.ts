@@ -163,6 +163,17 @@ describe('after an unclear end of the send', () => {
     }, scaled(1500));
   });
 
+  test('one that has failed since is found last: another may have been sent for it', async () => {
+    await withMessenger(async ({ twin, messenger, ask }) => {
+      const since = new Date(Date.now() - 5000);
+      twin.faults.set('late-failure', { times: 1, code: 63_019 });
+      const failed = await ask();
+      await until('its failure', () => ['failed', 'undelivered'].includes(twin.chat.message(failed)?.status ?? '') || undefined);
+      const again = await ask();
+      expect(await messenger.find(outgoing(twin.url), since)).toEqual([again, failed]);
+    });
+  });
+
   test('it is found as text with numbers, too, and a message with other words is not', async () => {
     await withMessenger(async ({ twin, messenger, ask }) => {
       const since = new Date(Date.now() - 5000);

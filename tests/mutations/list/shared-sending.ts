@@ -5,6 +5,9 @@ const [ledger, delivery, departures] = ['tests/shared/ledger.test.ts', 'tests/wo
 
 /** Replies on their way out. */
 export const sending = [
+  ...mutationsOf('shared/twilio-messenger.ts', 'tests/shared/questions-at-twilio.test.ts', [
+    ['one that failed is found last', '...same.filter((entry) => !hasFailed(entry)), ...same.filter(hasFailed)', '...same', { named: 'failed since' }],
+  ]),
   ...mutationsOf('shared/ledger.ts', ledger, [
     ['fence of an attempt', `if isFenced() then return 'fenced' end`, ''],
     ['a reply that a callback has settled is not begun again', `and (status ~= 'posting' or redis.call('HEXISTS', reply, 'sid') == 1) then`, `and status ~= 'posting' then`, states],
