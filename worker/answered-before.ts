@@ -21,7 +21,7 @@ const freshMs = 30_000;
  * When the words of a turn may have been said before, by what the store has lost: when the oldest of its messages was written, or some minutes before the store changed,
  * where such a message may still come (ISO 8601). Undefined when it is not so.
  */
-export function mayHaveBeenSaid(messages: Message[], since: string, now: number): string | undefined {
+export function mayHaveBeenSaid({ messages, since }: Pick<Opening, 'messages' | 'since'>, now: number): string | undefined {
   if (since === '') return undefined;
   const oldest = messages.map(({ at }) => at).filter((at) => at < since).toSorted()[0];
   if (oldest !== undefined) return oldest;
@@ -30,11 +30,18 @@ export function mayHaveBeenSaid(messages: Message[], since: string, now: number)
 }
 
 /**
- * The same outbox for a turn with messages that are older than the store as it is now: what it says may have been said before, so each reply is looked
- * up in Twilio's list before it is sent. `saidAt` is when the oldest of them was written (ISO 8601).
+ * The same outbox for a turn that may have messages older than the store as it is now: what is said then may have been said
+ * before, so it is looked up in Twilio's list before it is sent. `saidAt` tells at each put when the oldest was written (ISO
+ * 8601), since old messages may come in while the turn runs; undefined, nothing may have been said.
  */
-export function lookUpFirst(outbox: Outbox, saidAt: string): Outbox {
-  return { ...outbox, put: (replies, ...rest) => outbox.put(replies.map((reply) => ({ ...reply, saidAt })), ...rest) };
+export function lookUpFirst(outbox: Outbox, saidAt: () => string | undefined): Outbox {
+  return {
+    ...outbox,
+    put(replies, ...rest) {
+      const at = saidAt();
+      return outbox.put(at === undefined ? replies : replies.map((reply) => ({ ...reply, saidAt: at })), ...rest);
+    },
+  };
 }
 
 /**

@@ -36,8 +36,8 @@ export type HandOver = {
   goOnWith(session: string): void;
   /** What is remembered of the conversation, as of the last look. */
   known(): Conversation;
-  /** What was given up and waits to be asked for again, as of the last look. */
-  givenUp(): Message[];
+  /** What the last look has found. */
+  opening(): Opening;
   /** Whether a look has found this message, and how many the last one has found. */
   hasSeen(id: string): boolean;
   waiting(): number;
@@ -88,7 +88,7 @@ export function createHandOver(parts: HandOverParts, context: TurnContext, quest
       session = next;
     },
     known: () => last.conversation,
-    givenUp: () => last.givenUp,
+    opening: () => last,
     hasSeen: (id) => quotes.has(id),
     waiting: () => waiting,
     async look(busy) {

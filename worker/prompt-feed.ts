@@ -69,7 +69,7 @@ export function createPromptFeed(parts: FeedParts, { context, recall, handOver, 
       }
       open.set(message.id, read.said);
       if (isFromPerson(message)) newest = message;
-      const recalled = [recall, givenUpNote(handOver.givenUp())].filter((words) => words !== undefined);
+      const recalled = [recall, givenUpNote(handOver.opening().givenUp)].filter((words) => words !== undefined);
       prompts.push({ ...read.prompt, recall: recalled.join('\n') || undefined });
     }
   };

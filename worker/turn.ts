@@ -1,6 +1,7 @@
 import type { Job } from 'bullmq';
 import { NotAllowedError } from '../shared/allowed.ts';
 import { keys } from '../shared/keys.ts';
+import type { Opening } from '../shared/opening.ts';
 import type { TurnData, TurnResult } from '../shared/queues.ts';
 import type { ModelUse } from '../shared/spend.ts';
 import { AwaitingAnswer } from './answer-wait.ts';
@@ -85,10 +86,13 @@ async function workInbox(parts: TurnParts, context: TurnContext, result: TurnRes
     const waiting = await questions.withoutAnswers(opening.messages);
     const unanswered = await leaveAnswered(parts, context, { ...opening, messages: waiting });
     const messages = await giveUpExhausted(parts, context, unanswered, stand());
-    const saidAt = mayHaveBeenSaid(messages, opening.since, Date.now());
-    const own = saidAt === undefined ? parts : { ...parts, outbox: lookUpFirst(parts.outbox, saidAt) };
     const givenUp = [...opening.givenUp, ...unanswered.filter((message) => !messages.includes(message))];
-    const handOver = createHandOver(own, context, questions, attempts, { ...opening, messages, givenUp });
+    const first: Opening = { ...opening, messages, givenUp };
+    let lastOpening = (): Opening => first;
+    const saidAt = (): string | undefined => mayHaveBeenSaid(lastOpening(), Date.now());
+    const own = { ...parts, outbox: lookUpFirst(parts.outbox, saidAt) };
+    const handOver = createHandOver(own, context, questions, attempts, first);
+    lastOpening = handOver.opening;
     await resumeQuestion(context, questions, handOver);
     const begun = await waitInLine(parts, context, handOver, () => attempts.giveBack());
     if (!begun) {

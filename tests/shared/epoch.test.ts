@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import { createDepartures } from '../../shared/departures.ts';
 import { beginEpoch, epochMemory } from '../../shared/epoch.ts';
-import { keys } from '../../shared/keys.ts';
+import { createIntake } from '../../shared/intake.ts';
+import { keys, prefix } from '../../shared/keys.ts';
 import { createReadOpening } from '../../shared/opening.ts';
+import { createTurns } from '../../shared/queues.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import { withRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
@@ -69,5 +71,37 @@ test('after a lost tail nothing that was answered is answered again, and what wa
     await until('the third answer', () => texts().includes('answer to three'));
     await until('an empty inbox', async () => (await redis.llen(keys.inbox(phone))) === 0);
     expect(texts()).toEqual(['answer to one', 'answer to two', 'answer to three']);
+  });
+});
+
+test('what was answered before the store changed is looked up, too, when it comes in while a turn works', async () => {
+  await withPipeline({}, async ({ redis, say, replies, startWorker }) => {
+    const texts = (): string[] => replies().map(({ text }) => text);
+    const go = Promise.withResolvers<void>();
+    const answer = async (text: string): Promise<string> => {
+      if (text === 'new') await go.promise;
+      return `answer to ${text}`;
+    };
+    const worker = await startWorker({ answer });
+    const old = await say('old');
+    await until('the first answer', () => texts().includes('answer to old'));
+    await until('that it is settled', async () => (await redis.hget(keys.message(old), 'state')) === 'answered');
+    const session = await redis.hget(keys.conversation(phone), 'session');
+    await worker.stop();
+    // The store has lost all of it but the session, and is another one.
+    await redis.flushall();
+    await redis.hset(keys.conversation(phone), 'session', session ?? '');
+    await redis.hset(keys.epoch, 'identity', 'the one before');
+    await startWorker({ answer });
+    await say('new');
+    await until('a turn at work', async () => (await redis.llen(`${prefix}:turns:active`)) === 1);
+    const message = { id: old, conversation: phone, at: new Date(Date.now() - 60_000).toISOString(), text: 'old', media: [] };
+    const turns = createTurns(redis);
+    await createIntake(turns)(message);
+    await turns.close();
+    go.resolve();
+    await until('an empty inbox', async () => (await redis.llen(keys.inbox(phone))) === 0);
+    await until('an empty outbox', async () => (await redis.llen(keys.outbox(phone))) === 0);
+    expect(texts()).toEqual(['answer to old', 'answer to new']);
   });
 });

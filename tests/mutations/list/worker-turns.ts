@@ -12,13 +12,14 @@ export const turns = [
     ['a boot’s number never goes back', 'if boot >= tonumber(least) then return boot end', 'if true then return boot end'],
   ]),
   ...mutationsOf('worker/prompt-feed.ts', givenUp, [
-    ['what was given up is left', 'givenUpNote(handOver.givenUp())', 'givenUpNote([])'],
+    ['what was given up is left', 'givenUpNote(handOver.opening().givenUp)', 'givenUpNote([])'],
   ]),
   ...mutationsOf('worker/turn.ts', givenUp, [
+    ['old messages that join a turn are looked up', 'lastOpening = handOver.opening;', '', { test: 'tests/shared/epoch.test.ts' }],
     ['what is given up at the pick-up is left', '...unanswered.filter((message) => !messages.includes(message))', ''],
   ]),
   ...mutationsOf('worker/hand-over.ts', givenUp, [
-    ['what is brought back is not left', 'givenUp: () => last.givenUp', 'givenUp: () => opening.givenUp'],
+    ['what is brought back is not left', 'opening: () => last', 'opening: () => opening'],
   ]),
   ...mutationsOf('worker/lease.ts', lease, [
     ['a newer boot fences an older one off', `if newest and tonumber(newest) > tonumber(ownBoot) then return { 'fenced' } end`, ''],
