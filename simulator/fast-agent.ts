@@ -29,7 +29,7 @@ export function createFastAgent({ dir, answer, onAnswered }: FastAgentOptions): 
     const entries = await readEntries(file);
     const known = entries.find((entry) => 'answered' in entry && entry.answered === prompt.id);
     if (known && 'answered' in known) {
-      yield createAnswer(prompt, known.id, known.text, 0);
+      yield { ...createAnswer(prompt, known.id, known.text, 0), remembered: true };
       return;
     }
     if (!entries.some((entry) => 'prompt' in entry && entry.prompt === prompt.id)) await appendFile(file, `${JSON.stringify({ prompt: prompt.id })}\n`);

@@ -30,6 +30,14 @@ export function mayHaveBeenSaid({ messages, since }: Pick<Opening, 'messages' | 
 }
 
 /**
+ * When an answer that the agent's transcript had already may have been said (ISO 8601): it is looked up where the store has
+ * changed since then, also right after the change. A copy of an answered message that comes in late looks like a new one.
+ */
+export function rememberedSaidAt(now: number): string {
+  return new Date(now - lateMs).toISOString();
+}
+
+/**
  * The same outbox for a turn that may have messages older than the store as it is now: what is said then may have been said
  * before, so it is looked up in Twilio's list before it is sent. `saidAt` tells at each put when the oldest was written (ISO
  * 8601), since old messages may come in while the turn runs; undefined, nothing may have been said.
@@ -39,7 +47,11 @@ export function lookUpFirst(outbox: Outbox, saidAt: () => string | undefined): O
     ...outbox,
     put(replies, ...rest) {
       const at = saidAt();
-      return outbox.put(at === undefined ? replies : replies.map((reply) => ({ ...reply, saidAt: at })), ...rest);
+      const dated = replies.map((reply) => {
+        const earliest = [reply.saidAt, at].filter((time) => time !== undefined).toSorted()[0];
+        return earliest === undefined ? reply : { ...reply, saidAt: earliest };
+      });
+      return outbox.put(dated, ...rest);
     },
   };
 }

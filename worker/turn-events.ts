@@ -6,6 +6,7 @@ import type { Sessions } from '../shared/sessions.ts';
 import { dayOf } from '../shared/spend.ts';
 import type { AgentEvent } from './agent/agent.ts';
 import type { HandOver } from './hand-over.ts';
+import { rememberedSaidAt } from './answered-before.ts';
 import type { Questions } from './questions.ts';
 import type { AnswerWriter } from './reply/answer.ts';
 import { describeStep } from './step-words.ts';
@@ -62,7 +63,7 @@ export function createTurnEvents(parts: EventParts, { context, questions, handOv
     // A turn that has sent something needs no closing word; one that has not must not end in silence.
     const written = await parts.writeAnswer(event.id, event.text);
     const texts = written.length > 0 || said ? written : ['Done.'];
-    const replies = texts.map((text, index) => ({ id: `${event.id}.${index + 1}`, conversation, turn, text, session: handOver.session() ?? '' }));
+    const replies = texts.map((text, index) => ({ id: `${event.id}.${index + 1}`, conversation, turn, text, session: handOver.session() ?? '', ...(event.remembered ? { saidAt: rememberedSaidAt(Date.now()) } : {}) }));
     // In the step that puts the answer: one that is read from the transcript after a crash has no price any more.
     const price = { conversation, answer: event.id, day: dayOf(Date.now(), handOver.known().timezone), usage: event.usage };
     const { left } = await outbox.put(replies, fence, { conversation, ids: [...event.prompts, ...questions.answerers()], state: 'answered', price });

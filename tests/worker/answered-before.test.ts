@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { createLog } from '../../shared/log.ts';
 import type { Message } from '../../shared/message.ts';
-import type { Settlement } from '../../shared/outbox.ts';
+import type { Outbox, Settlement } from '../../shared/outbox.ts';
 import type { NewReply } from '../../shared/reply.ts';
-import { answeredBeforeWords, leaveAnswered, mayHaveBeenSaid } from '../../worker/answered-before.ts';
+import { answeredBeforeWords, leaveAnswered, lookUpFirst, mayHaveBeenSaid, rememberedSaidAt } from '../../worker/answered-before.ts';
 import type { AnsweredBeforeDeps } from '../../worker/answered-before.ts';
 import type { TurnContext } from '../../worker/turn-context.ts';
 
@@ -58,9 +58,25 @@ test('Twilio is not asked while the store is what it always was, nor where the t
 
 test('words may have been said before since the oldest message, or shortly before the store changed', () => {
   const now = Date.parse(since);
-  expect(mayHaveBeenSaid([message('a', 10), message('b', 5)], since, now)).toBe(second(5));
-  expect(mayHaveBeenSaid([message('a', 10)], '', now)).toBeUndefined();
+  expect(mayHaveBeenSaid({ messages: [message('a', 10), message('b', 5)], since }, now)).toBe(second(5));
+  expect(mayHaveBeenSaid({ messages: [message('a', 10)], since: '' }, now)).toBeUndefined();
   // What comes in late from before the change is looked for a quarter of an hour long, but not at once.
   const late = [message('late', 40)];
-  expect([20_000, 60_000, 16 * 60_000].map((age) => mayHaveBeenSaid(late, since, now + age))).toEqual([undefined, new Date(now - 15 * 60_000).toISOString(), undefined]);
+  expect([20_000, 60_000, 16 * 60_000].map((age) => mayHaveBeenSaid({ messages: late, since }, now + age))).toEqual([undefined, new Date(now - 15 * 60_000).toISOString(), undefined]);
+});
+
+test('each reply is dated by the earliest time at which it may have been said', async () => {
+  const put: NewReply[][] = [];
+  const outbox = { put: async (replies: NewReply[]) => void put.push(replies) } as unknown as Outbox;
+  const reply = (id: string, saidAt?: string): NewReply => ({ id, conversation, turn: 'turn', text: id, ...(saidAt ? { saidAt } : {}) });
+  let at: string | undefined;
+  const dating = lookUpFirst(outbox, () => at);
+  const replies = [reply('plain'), reply('remembered', second(10))];
+  await dating.put(replies);
+  at = second(20);
+  await dating.put(replies);
+  at = second(5);
+  await dating.put(replies);
+  expect(put.map((some) => some.map(({ saidAt }) => saidAt))).toEqual([[undefined, second(10)], [second(20), second(10)], [second(5), second(5)]]);
+  expect(rememberedSaidAt(Date.parse(since))).toBe(new Date(Date.parse(since) - 15 * 60_000).toISOString());
 });

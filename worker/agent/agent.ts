@@ -104,8 +104,8 @@ export type AgentEvent =
   | { kind: 'compacted' }
   /** The model's service is in trouble and is being asked again. */
   | { kind: 'retrying'; reason: string }
-  /** The answer to these prompts. `id` is the same when the answer is read from the transcript after a crash. */
-  | { kind: 'answer'; id: string; text: string; prompts: string[]; usage: Usage };
+  /** The answer to these prompts. `id` is the same when the answer is read from the transcript after a crash, which `remembered` says. */
+  | { kind: 'answer'; id: string; text: string; prompts: string[]; usage: Usage; remembered?: true };
 
 export type AgentTurn = {
   /** Names the turn everywhere; its requests to the model are counted under it. */

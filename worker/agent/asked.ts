@@ -67,7 +67,7 @@ export function createAsked(live: LiveSession, turn: AgentTurn, events: Channel<
     const known = await lookUp(uuid);
     hasNewer ||= known.state === 'absent';
     if (known.state === 'absent') return await give(uuid, prompt.text, [prompt.id], prompt.attachments);
-    if (known.state === 'answered') return events.push({ kind: 'answer', id: known.id, text: known.text, prompts: [prompt.id], usage: noUsage });
+    if (known.state === 'answered') return events.push({ kind: 'answer', id: known.id, text: known.text, prompts: [prompt.id], usage: noUsage, remembered: true });
     // Claude Code passes over a uuid that it has had, so going on is asked for under a new one.
     // What is not the last that was said is named, also before the answer to something newer is written down.
     if (known.overtaken || (hasNewer && !continuation)) return await give(randomUUID(), overtakenNote(prompt.text), [prompt.id]);

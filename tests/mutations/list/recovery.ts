@@ -49,7 +49,11 @@ export const recovery = [
     ['what was said after the change is no forgotten answer', 'if (isOld && !beside', 'if (!beside'],
     ['a line about long work is no answer', ' && !beside.test(text.trim())', ''],
     ['the transcript knows better than the list', ' || session !== undefined', ''],
+    ['a reply keeps the earlier date', '.toSorted()[0];\n        return earliest', '.toSorted().at(-1);\n        return earliest'],
     ['what comes in late is looked for', 'age > freshMs && age < lateMs', 'false'],
+  ]),
+  ...mutationsOf('worker/turn-events.ts', 'tests/shared/epoch.test.ts', [
+    ['what the transcript remembers is looked up', '...(event.remembered ? { saidAt: rememberedSaidAt(Date.now()) } : {})', '', { named: 'has already' }],
   ]),
   ...mutationsOf('worker/settled-questions.ts', 'tests/worker/settled-questions.test.ts', [
     ['a late answer that agrees with the default asks nothing', ' || label === found.missed.fallback', ''],
