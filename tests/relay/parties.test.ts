@@ -1,6 +1,6 @@
 import twilio from 'twilio';
 import { expect, test } from 'vitest';
-import { createJudgeParties } from '../../relay/parties.ts';
+import { createJudgeParties, onlyValue } from '../../relay/parties.ts';
 import { keys } from '../../shared/keys.ts';
 import { phone } from '../support/pipeline.ts';
 import { messageForm, newSid, statusForm, withRelay } from '../support/relay-bench.ts';
@@ -25,6 +25,10 @@ test('the parties of a message are judged to the letter: account, our number in 
   // Of several wrong things the first is named.
   expect(judge({ account: '', ours: '', theirs: '' })).toEqual({ foreign: wrongAccount });
   expect(judge({ account, ours: '', theirs: '' })).toEqual({ foreign: wrongNumber });
+});
+
+test('a parameter that comes twice in different words has no value', () => {
+  expect(['a=1', 'a=1&a=1', 'a=1&a=2', 'a=1&b=2&a=', 'b=1'].map((form) => onlyValue(new URLSearchParams(form), 'a'))).toEqual(['1', '1', undefined, undefined, undefined]);
 });
 
 test('our own number counts in both spellings, where WhatsApp has two', () => {

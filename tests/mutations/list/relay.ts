@@ -38,7 +38,7 @@ export const relay = [
     ['another account’s webhook is not ours', `if (account !== accountSid) return { foreign: 'account' };`, '', judged],
     ['another number’s webhook is not ours', `if (!isOurs(ours)) return { foreign: 'our number' };`, '', judged],
     ['an SMS is not ours', '|| !isOnWhatsapp(theirs)) return', ') return', judged],
-    ['a parameter that comes twice in different words is no parameter', 'return others.every((other) => other === first) ? first : undefined;', 'return first;', judged],
+    ['a parameter that comes twice in different words is no parameter', 'return others.every((other) => other === first) ? first : undefined;', 'return first;', { test: parties, named: 'comes twice' }],
   ]),
   ...mutationsOf('relay/webhook.ts', webhook, [
     ['400: a message has an id', `if (!isMessageSid(id)) throw new BadRequest(400, 'no MessageSid');`, `if (id === null) throw new BadRequest(400, 'no MessageSid');`],
