@@ -160,9 +160,10 @@ test('an address over its count hands its form over at once or is refused, and t
     };
     // Without the form of a signature the body is not waited for, with it for a second.
     const order: string[] = [];
-    const formless = (signature: string) => closed(post({ signatures: [signature], length: 60_000 })).then((answer) => order.push(`${signature} ${answer}`));
-    await Promise.all([formless(formed), formless('x')]);
-    expect(order).toEqual(['x 429', `${formed} 429`]);
+    const asked = [formed, 'x'].map((signature) => open(post({ signatures: [signature], length: 60_000 })));
+    await Promise.all(asked.map(async (socket, index) => order.push(`${index === 0 ? 'signed' : 'unsigned'} ${await firstAnswer(socket)}`)));
+    expect(order).toEqual(['unsigned 429', 'signed 429']);
+    expect(await closed(post({ signatures: ['x'], length: 60_000 }))).toBe('429');
     expect(await closed(post({ body: '&'.repeat(300) }))).toBe('429');
     expect(await closed(post({ type: 'application/json', body: '{}' }))).toBe('429');
     expect(await closed(`${post({}).replace('Content-Length: 0', 'Transfer-Encoding: chunked')}1\r\na`)).toBe('429');
