@@ -80,7 +80,7 @@ export const relay = [
     ['who has a file’s address is not counted', 'if (response.statusCode < 400 || response.statusCode >= 500) doorkeeper.forgive(request);', '', { named: 'guesses addresses' }],
   ]),
   ...mutationsOf('relay/connections.ts', 'tests/relay/connections.test.ts', [
-    ['connections have a bound', 'if (open.size >= mostOpen) {', 'if (false) {', { named: 'more silent' }],
+    ['connections have a bound', 'if (open.size >= mostOpen) {', 'if (false) {', { named: 'network with the most' }],
     ['an answer on its way is not cut off', 'if (current?.request.complete && !current.response.writableFinished) continue;', '', { named: 'on its way' }],
     ['what Twilio has signed on stays', 'if (isTrusted(socket)) continue;', '', { named: 'more silent' }],
     ['the network with the most gives up its own first', 'if (network === crowd) return socket;', '', { named: 'the network' }],
