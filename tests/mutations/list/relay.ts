@@ -54,7 +54,7 @@ export const relay = [
     ['a person’s messages in a minute', 'if (!senders.admit(sender.conversation)) {', 'if (false) {', { test: door, named: 'told once' }],
     ['a repeat does not count for the limit', `if (outcome !== 'new') senders.giveBack(sender.conversation);`, '', { test: door, named: 'told once' }],
     ['400 comes before everything that Twilio has signed and is not for us', '      requireSid(form);\n      const judgement', '      const judgement', { named: 'of two faults' }],
-    ['Redis has a deadline', `const timer = setTimeout(() => late.reject(`, `const timer = setTimeout(() => void (`, { test: 'tests/relay/redis-trouble.test.ts', named: 'with Redis frozen' }],
+    ['Redis has a deadline', `const timer = setTimeout(() => late.reject(`, `const timer = setTimeout(() => void (`, { test: 'tests/relay/form-handlers.test.ts' }],
   ]),
   ...mutationsOf('relay/people.ts', people, [
     ['an alias counts only while its person may write', 'return target === undefined ? undefined : ownOf(target)?.conversation;', 'return target;'],
