@@ -1,5 +1,3 @@
-import { access } from 'node:fs/promises';
-import path from 'node:path';
 import { checkAgentContract } from '../contracts/agent.contract.ts';
 import { openClaudeAgent } from '../support/agent-bench.ts';
 import { gate } from '../support/gate-story.ts';
@@ -10,7 +8,6 @@ checkAgentContract(async () => {
     agent: bench.agent,
     workspace: bench.workspace,
     asked: () => bench.model.requests.filter(({ kind }) => kind === 'turn').length,
-    waiting: async (workspace) => await access(path.join(workspace, 'begun')).then(() => true, () => false),
     told: async (session, workspace, text) => (await bench.userTexts(session, workspace)).filter((said) => said === text).length,
     processes: async (session) => (await bench.processes(session)).length,
     stop: bench.stop,

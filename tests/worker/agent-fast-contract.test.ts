@@ -1,4 +1,4 @@
-import { access, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,14 +7,13 @@ import { checkAgentContract } from '../contracts/agent.contract.ts';
 
 checkAgentContract(async () => {
   const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-fast-'));
-  const begun = new Set<string>();
   let asked = 0;
   const agent = createFastAgent({
     dir: path.join(dir, 'transcripts'),
     async answer(text, { workspace, signal }) {
       asked += 1;
       if (text !== 'gate') return text.replace('say ', '');
-      begun.add(workspace);
+      await writeFile(path.join(workspace, 'begun'), '');
       while (!(await exists(path.join(workspace, 'gate')))) await sleep(5, undefined, { signal });
       return 'through';
     },
@@ -27,7 +26,6 @@ checkAgentContract(async () => {
       return workspace;
     },
     asked: () => asked,
-    waiting: async (workspace) => begun.has(workspace),
     told: async (session) => (await readFile(path.join(dir, 'transcripts', `${session}.jsonl`), 'utf8')).split('\n').filter((line) => line.startsWith('{"prompt"')).length,
     processes: async () => 0,
     async stop() {
