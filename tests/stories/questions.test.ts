@@ -1,12 +1,13 @@
-import path from 'node:path';
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/keys.ts';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
 import { failureSentence } from '../../worker/failure-sentence.ts';
 import { atGate } from '../support/gate-story.ts';
+import { holdOpen } from '../support/hold-open.ts';
 import { phone } from '../support/pipeline.ts';
-import { said, tap, texts, withStory } from '../support/story-bench.ts';
+import { fromHere, said, tap, texts, withStory, workspaceOf } from '../support/story-bench.ts';
+import type { StoryBench } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
 /** `four`: one question with four options, the most that Claude Code takes. */
@@ -41,45 +42,119 @@ const askThenWait: Story = {
   },
 };
 
+/** One conversation for all of them, in the order in which they stand here. */
+const open = holdOpen<StoryBench>((use) => withStory({ stories: [four, touch, askThenWait], environment: { STOP_SECONDS: '1' } }, use));
+
 test('a question comes with buttons and a tap answers it, in the same turn; chatter does not', async () => {
-  await withStory({}, async (bench) => {
-    await bench.say('ask me something');
-    const question = await said(bench, 'Which colour');
-    expect(question.buttons.map(({ title }) => title)).toEqual(['Red', 'Green', 'Blue']);
-    await bench.say('well, yes, I do not know');
-    await said(bench, 'I pass that on.');
-    await tap(bench, question, 'Green');
-    await said(bench, 'You chose Green.');
-    await until('all is answered', async () => (await bench.redis.llen(keys.inbox(phone))) === 0);
-    const worked = async (): Promise<number> => (await bench.jobs('completed')).filter((job) => job.returnvalue.messages > 0).length;
-    expect(await until('the end of the turn', worked)).toBe(1);
-  });
+  const bench = fromHere(open());
+  await bench.say('ask me something');
+  const question = await said(bench, 'Which colour');
+  expect(question.buttons.map(({ title }) => title)).toEqual(['Red', 'Green', 'Blue']);
+  await bench.say('well, yes, I do not know');
+  await said(bench, 'I pass that on.');
+  await tap(bench, question, 'Green');
+  await said(bench, 'You chose Green.');
+  await until('all is answered', async () => (await bench.redis.llen(keys.inbox(phone))) === 0);
+  const worked = async (): Promise<number> => (await bench.jobs('completed')).filter((job) => job.returnvalue.messages > 0).length;
+  expect(await until('the end of the turn', worked)).toBe(1);
 });
 
 test('two questions are asked one after the other; a label and a number answer; more than three options are a list', async () => {
-  await withStory({ stories: [four] }, async (bench) => {
-    await bench.say('ask me two things');
-    await said(bench, 'Which colour');
-    await bench.say('blue');
-    await said(bench, 'Which size');
-    await bench.say('2');
-    const answer = await said(bench, 'You chose Blue.');
-    expect(answer.text).toContain('You chose Medium.');
-    await bench.say('four');
-    const question = await said(bench, 'How many?');
-    expect(question.list?.items.map(({ title }) => title)).toEqual(['One', 'Two', 'Three', 'Four']);
-    await tap(bench, question, 'Four');
-    await said(bench, 'You said Four');
-  });
+  const bench = fromHere(open());
+  await bench.say('ask me two things');
+  await said(bench, 'Which colour');
+  await bench.say('blue');
+  await said(bench, 'Which size');
+  await bench.say('2');
+  const answer = await said(bench, 'You chose Blue.');
+  expect(answer.text).toContain('You chose Medium.');
+  await bench.say('four');
+  const question = await said(bench, 'How many?');
+  expect(question.list?.items.map(({ title }) => title)).toEqual(['One', 'Two', 'Three', 'Four']);
+  await tap(bench, question, 'Four');
+  await said(bench, 'You said Four');
 });
 
 test('a question of Claude’s is answered in the person’s own words by quoting it', async () => {
-  await withStory({}, async (bench) => {
-    await bench.say('ask me something');
-    const question = await said(bench, 'Which colour');
-    await bench.twin.chat.receive(phone, { text: 'a dark violet', quoted: question.sid });
-    expect((await said(bench, 'You chose')).text).toContain('You chose a dark violet.');
-  });
+  const bench = fromHere(open());
+  await bench.say('ask me something');
+  const question = await said(bench, 'Which colour');
+  await bench.twin.chat.receive(phone, { text: 'a dark violet', quoted: question.sid });
+  expect((await said(bench, 'You chose')).text).toContain('You chose a dark violet.');
+});
+
+test('a question survives a restart: it is not asked twice, and the old buttons answer it', async () => {
+  const bench = fromHere(open());
+  await bench.say('ask me something');
+  const question = await said(bench, 'Which colour');
+  await bench.restartWorker();
+  await tap(bench, question, 'Blue');
+  await said(bench, 'You chose Blue.');
+  expect(texts(bench).filter((words) => words.includes('Which colour') && !words.includes('You chose'))).toHaveLength(1);
+});
+
+test('what answered a question goes with the work that asked it: it is neither said to Claude nor brought back by “retry”', async () => {
+  const bench = fromHere(open());
+  await bench.say('ask, then wait');
+  await tap(bench, await said(bench, 'Go on?'), 'Yes');
+  await atGate(workspaceOf(bench));
+  // The worker that goes on has not heard the answer itself.
+  bench.model.faults.creditTooLow = Infinity;
+  await bench.restartWorker();
+  await said(bench, failureSentence('no-credit'));
+  await until('nothing is left', async () => (await bench.redis.llen(keys.inbox(phone))) === 0);
+  bench.model.faults.creditTooLow = 0;
+  expect(JSON.parse((await bench.redis.hget(keys.conversation(phone), 'failed')) ?? '')).toHaveLength(1);
+  await bench.say('say it is quiet');
+  await said(bench, 'it is quiet');
+  expect(texts(bench)).toHaveLength(3);
+});
+
+test('with permissions “ask” a command waits for a yes; a no keeps it from running; “edits” lets files be changed; the chat changes the mode', async () => {
+  const bench = fromHere(open());
+  await bench.say('/permissions ask');
+  await said(bench, 'I ask before');
+  await bench.say('touch a.txt');
+  const question = await said(bench, 'May I run this command?');
+  expect(question.text).toContain("sh -c 'touch a.txt'");
+  expect(question.buttons.map(({ title }) => title)).toEqual(['Yes', 'Yes, always', 'No']);
+  await bench.say('yes please go ahead');
+  await said(bench, 'I pass that on.');
+  expect(texts(bench).some((words) => words.startsWith('Did touch'))).toBe(false);
+  await tap(bench, question, 'No');
+  await said(bench, 'It was not allowed');
+  await bench.say('/permissions edits');
+  await said(bench, 'I change files by myself');
+  await bench.say('edit b.txt');
+  await said(bench, 'Did edit b.txt.');
+  await bench.say('touch c.txt');
+  await until('the second question', () => bench.replies().filter((reply) => reply.text.includes('May I run this command?')).length === 2);
+  await bench.say('1');
+  await said(bench, 'Did touch c.txt.');
+  await bench.say('/permissions');
+  await tap(bench, await said(bench, '*/permissions all*'), 'All');
+  await said(bench, 'From now on: I work without asking.');
+  await bench.say('touch d.txt');
+  await said(bench, 'Did touch d.txt.');
+  expect(bench.replies().filter((reply) => reply.text.includes('May I run this command?'))).toHaveLength(2);
+});
+
+test('where the account cannot have buttons the question comes with numbers', async () => {
+  const bench = fromHere(open());
+  // What was made while it could is forgotten.
+  await bench.redis.del(await bench.redis.keys(keys.content('*')));
+  bench.twin.faults.set('content-refused');
+  await bench.say('ask me something');
+  const question = await said(bench, 'Which colour');
+  expect(question.buttons).toEqual([]);
+  expect(question.text).toMatch(/1\. Red[^]*2\. Green[^]*3\. Blue/);
+  await bench.say('3');
+  await said(bench, 'You chose Blue.');
+  // What asks nothing says by itself what to write.
+  await bench.say('/permissions');
+  const modes = await said(bench, '*/permissions ask*');
+  expect(modes.buttons).toEqual([]);
+  expect(modes.text).toMatch(/I work without asking \(now\)$/);
 });
 
 test('without an answer in time the stated default holds, and is said', async () => {
@@ -88,80 +163,5 @@ test('without an answer in time the stated default holds, and is said', async ()
     expect((await said(bench, 'Which colour')).text).toContain('Without an answer in 2 seconds: Red.');
     await said(bench, 'No answer in 2 seconds, so: Red.');
     await said(bench, 'You chose Red.');
-  });
-});
-
-test('where the account cannot have buttons the question comes with numbers', async () => {
-  await withStory({}, async (bench) => {
-    bench.twin.faults.set('content-refused');
-    await bench.say('ask me something');
-    const question = await said(bench, 'Which colour');
-    expect(question.buttons).toEqual([]);
-    expect(question.text).toMatch(/1\. Red[^]*2\. Green[^]*3\. Blue/);
-    await bench.say('3');
-    await said(bench, 'You chose Blue.');
-    // What asks nothing says by itself what to write.
-    await bench.say('/permissions');
-    const modes = await said(bench, '*/permissions ask*');
-    expect(modes.buttons).toEqual([]);
-    expect(modes.text).toMatch(/I work without asking \(now\)$/);
-  });
-});
-
-test('a question survives a restart: it is not asked twice, and the old buttons answer it', async () => {
-  await withStory({ environment: { STOP_SECONDS: '1' } }, async (bench) => {
-    await bench.say('ask me something');
-    const question = await said(bench, 'Which colour');
-    await bench.restartWorker();
-    await tap(bench, question, 'Blue');
-    await said(bench, 'You chose Blue.');
-    expect(texts(bench).filter((words) => words.includes('Which colour') && !words.includes('You chose'))).toHaveLength(1);
-  });
-});
-
-test('with permissions “ask” a command waits for a yes; a no keeps it from running; “edits” lets files be changed; the chat changes the mode', async () => {
-  await withStory({ stories: [touch], environment: { PERMISSIONS: 'ask' } }, async (bench) => {
-    await bench.say('touch a.txt');
-    const question = await said(bench, 'May I run this command?');
-    expect(question.text).toContain("sh -c 'touch a.txt'");
-    expect(question.buttons.map(({ title }) => title)).toEqual(['Yes', 'Yes, always', 'No']);
-    await bench.say('yes please go ahead');
-    await said(bench, 'I pass that on.');
-    expect(texts(bench).some((words) => words.startsWith('Did touch'))).toBe(false);
-    await tap(bench, question, 'No');
-    await said(bench, 'It was not allowed');
-    await bench.say('/permissions edits');
-    await said(bench, 'I change files by myself');
-    await bench.say('edit b.txt');
-    await said(bench, 'Did edit b.txt.');
-    await bench.say('touch c.txt');
-    await until('the second question', () => bench.replies().filter((reply) => reply.text.includes('May I run this command?')).length === 2);
-    await bench.say('1');
-    await said(bench, 'Did touch c.txt.');
-    await bench.say('/permissions');
-    await tap(bench, await said(bench, '*/permissions all*'), 'All');
-    await said(bench, 'From now on: I work without asking.');
-    await bench.say('touch d.txt');
-    await said(bench, 'Did touch d.txt.');
-    expect(bench.replies().filter((reply) => reply.text.includes('May I run this command?'))).toHaveLength(2);
-  });
-});
-
-test('what answered a question goes with the work that asked it: it is neither said to Claude nor brought back by “retry”', async () => {
-  await withStory({ stories: [askThenWait], environment: { STOP_SECONDS: '1' } }, async (bench) => {
-    const workspace = path.join(bench.dataDir, 'workspaces', phone.replace('+', ''));
-    await bench.say('ask, then wait');
-    await tap(bench, await said(bench, 'Go on?'), 'Yes');
-    await atGate(workspace);
-    // The worker that goes on has not heard the answer itself.
-    bench.model.faults.creditTooLow = Infinity;
-    await bench.restartWorker();
-    await said(bench, failureSentence('no-credit'));
-    await until('nothing is left', async () => (await bench.redis.llen(keys.inbox(phone))) === 0);
-    bench.model.faults.creditTooLow = 0;
-    expect(JSON.parse((await bench.redis.hget(keys.conversation(phone), 'failed')) ?? '')).toHaveLength(1);
-    await bench.say('say it is quiet');
-    await said(bench, 'it is quiet');
-    expect(texts(bench)).toHaveLength(3);
   });
 });

@@ -14,7 +14,7 @@ import { claudeDirectory } from '../../worker/agent/environment.ts';
 import { findMarked } from '../../worker/agent/processes.ts';
 import { parseWorkerConfig } from '../../worker/config.ts';
 import { accountingOf } from '../../worker/production-agent.ts';
-import { phone, withPipeline } from './pipeline.ts';
+import { otherPhone, phone, withPipeline } from './pipeline.ts';
 import type { Pipeline, WorkerChange } from './pipeline.ts';
 import { scaled } from './machine-speed.ts';
 import { until } from './until.ts';
@@ -54,6 +54,12 @@ export async function tap(bench: Pipeline, message: ChatMessage, title: string):
   const choice = [...message.buttons, ...(message.list?.items ?? [])].find((button) => button.title === title);
   if (!choice) throw new Error(`no button “${title}” among ${message.buttons.map((button) => button.title).join(', ')}`);
   return (await bench.twin.chat.receive(message.phone, { choice: { id: choice.id, title, kind: message.list ? 'list' : 'button' }, quoted: message.sid })).sid;
+}
+
+/** The same bench from here on: what a phone has got before is not among its replies, so that one conversation can serve one story after the other. */
+export function fromHere(bench: StoryBench): StoryBench {
+  const got = new Map([phone, otherPhone].map((of) => [of, bench.replies(of).length]));
+  return { ...bench, replies: (from = phone) => bench.replies(from).slice(got.get(from)) };
 }
 
 /** Where Claude works for a phone. */
