@@ -25,7 +25,10 @@ export type AgentUnderTest = {
   stop(): Promise<void>;
 };
 
-/** A conversation, which goes on from turn to turn and from test to test: a process of Claude Code of its own for each test would take most of the time. */
+/**
+ * A conversation, which goes on from turn to turn and from test to test: a process of Claude Code of its own for each test
+ * would take most of the time.
+ */
 type Conversation = {
   /** Starts a turn, in the session of the one before unless another is asked for. */
   start(asking: Omit<Asking, 'conversation'>): RunningTurn;

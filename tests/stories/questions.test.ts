@@ -7,7 +7,7 @@ import { atGate } from '../support/gate-story.ts';
 import { holdOpen } from '../support/hold-open.ts';
 import { phone } from '../support/pipeline.ts';
 import { fromHere, said, tap, texts, withStory, workspaceOf } from '../support/story-bench.ts';
-import type { StoryBench } from '../support/story-bench.ts';
+import type { StoryBench, StoryOptions } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
 /** `four`: one question with four options, the most that Claude Code takes. */
@@ -43,7 +43,8 @@ const askThenWait: Story = {
 };
 
 /** One conversation for all of them, in the order in which they stand here. */
-const open = holdOpen<StoryBench>((use) => withStory({ stories: [four, touch, askThenWait], environment: { STOP_SECONDS: '1' } }, use));
+const options: StoryOptions = { stories: [four, touch, askThenWait], environment: { STOP_SECONDS: '1' } };
+const open = holdOpen<StoryBench>((use) => withStory(options, use));
 
 test('a question comes with buttons and a tap answers it, in the same turn; chatter does not', async () => {
   const bench = fromHere(open());

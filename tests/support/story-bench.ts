@@ -56,7 +56,10 @@ export async function tap(bench: Pipeline, message: ChatMessage, title: string):
   return (await bench.twin.chat.receive(message.phone, { choice: { id: choice.id, title, kind: message.list ? 'list' : 'button' }, quoted: message.sid })).sid;
 }
 
-/** The same bench from here on: what a phone has got before is not among its replies, so that one conversation can serve one story after the other. */
+/**
+ * The same bench from here on: what a phone has got before is not among its replies, so that one conversation can serve one
+ * story after the other.
+ */
 export function fromHere(bench: StoryBench): StoryBench {
   const got = new Map([phone, otherPhone].map((of) => [of, bench.replies(of).length]));
   return { ...bench, replies: (from = phone) => bench.replies(from).slice(got.get(from)) };

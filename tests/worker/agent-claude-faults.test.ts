@@ -14,7 +14,10 @@ import { until } from '../support/until.ts';
 const patienceMs = 2000;
 
 /** Says what it was told in the note that asks it to go on; work at the gate goes on there. */
-const goesOn: Story = { matches: (asked) => asked.includes('You were interrupted') && !isAtGate, next: (_view, asked) => text(`gone on: ${asked}`) };
+const goesOn: Story = {
+  matches: (asked) => asked.includes('You were interrupted') && !isAtGate,
+  next: (_view, asked) => text(`gone on: ${asked}`),
+};
 let isAtGate = false;
 
 let bench: ClaudeAgentBench;
@@ -26,7 +29,10 @@ beforeAll(async () => {
 });
 afterAll(() => bench.stop());
 
-/** The next turn of the one conversation that all this befalls: each failure ends a process, and a conversation of its own for each would begin one more. */
+/**
+ * The next turn of the one conversation that all this befalls: each failure ends a process, and a conversation of its own for
+ * each would begin one more.
+ */
 function goOn(...prompts: (string | Prompt)[]): RunningTurn {
   last = startTurn(bench.agent, workspace, { prompts, session: last?.session() });
   return last;
@@ -113,7 +119,8 @@ test('a prompt that failed and comes back behind another one is named, since it 
 
 test('Claude Code killed in mid tool is a failure worth another attempt, which goes on', async () => {
   const userTexts = async (): Promise<string[]> => await bench.userTexts(last?.session() ?? '', workspace);
-  const notes = async (): Promise<number> => (await userTexts()).filter((said) => said.startsWith('[Sidepocket]')).length;
+  const isNote = (said: string): boolean => said.startsWith('[Sidepocket]');
+  const notes = async (): Promise<number> => (await userTexts()).filter(isNote).length;
   const prompt = { id: `SM${crypto.randomUUID()}`, text: 'gate' };
   isAtGate = true;
   const turn = goOn(prompt);

@@ -28,11 +28,16 @@ const burglar = (burglary: Burglary): Story => ({
   next({ results }) {
     const { attacks: tried, files } = burglary;
     const first = results.length * atOnce;
-    const lines = tried.slice(first, first + atOnce).map(([, line], index) => `( ${line}\n) > loot/${first + index} 2>&1`);
-    if (lines.length > 0) return callTool('Bash', { command: ['mkdir -p loot', ...lines, 'wc -c loot/*'].join('\n'), description: 'look around', timeout: 300_000 });
+    const now = tried.slice(first, first + atOnce);
+    if (now.length > 0) {
+      const lines = now.map(([, line], index) => `( ${line}\n) > loot/${first + index} 2>&1`);
+      const command = ['mkdir -p loot', ...lines, 'wc -c loot/*'].join('\n');
+      return callTool('Bash', { command, description: 'look around', timeout: 300_000 });
+    }
     const asked = Math.ceil(tried.length / atOnce);
     const file = files[results.length - asked];
-    return file === undefined ? text(['That was all.', ...results.slice(asked).map((result) => result.text)].join('\n')) : callTool('mcp__whatsapp__send_file', { path: file });
+    if (file !== undefined) return callTool('mcp__whatsapp__send_file', { path: file });
+    return text(['That was all.', ...results.slice(asked).map((result) => result.text)].join('\n'));
   },
 });
 
@@ -70,7 +75,11 @@ async function withHouse(use: (house: House) => Promise<void>): Promise<void> {
         workers.push(worker);
         return worker;
       };
-      await use({ ...pipeline, environment, secrets, burglary, start, worker: async () => workers.at(-1) ?? (await start()), told: () => JSON.stringify(model.requests) });
+      await use({
+        ...pipeline, environment, secrets, burglary, start,
+        worker: async () => workers.at(-1) ?? (await start()),
+        told: () => JSON.stringify(model.requests),
+      });
       await Promise.all(workers.map((worker) => worker.stop()));
       expect((await findMarked()).filter(({ mark }) => mark.startsWith(`${environment.WORKER_ID}#`))).toEqual([]);
     });
@@ -95,17 +104,23 @@ async function filesSent({ replies }: House): Promise<string[]> {
 
 const doorOf = (worker: SeparateWorker): string => /"url":"([^"]+)"[^\n]*the worker is ready/.exec(worker.output())?.[1] ?? '';
 
+type Aim = { isTried?: (attack: string) => boolean; wanted?: string[] };
+type Got = { loot: Map<string, string>; files: Map<string, string> };
+
 /** Sends the burglar in, with the attacks that are to be tried, and tells what was got: what each attack printed, by its name, and all files of the agent. */
-async function breakIn(house: House, worker: SeparateWorker, { isTried = () => true, wanted = [] }: { isTried?: (attack: string) => boolean; wanted?: string[] }): Promise<{ loot: Map<string, string>; files: Map<string, string> }> {
+async function breakIn(house: House, worker: SeparateWorker, { isTried = () => true, wanted = [] }: Aim): Promise<Got> {
   const tried = Object.entries(attacks({
-    workerPid: worker.pid, doorUrl: doorOf(worker), relayUrl: house.relayUrl, redisPort: house.redisServer.port, twilioUrl: house.twin.url, codeDir: path.join(import.meta.dirname, '..', '..'), outerDir: path.dirname(house.dataDir),
+    workerPid: worker.pid, doorUrl: doorOf(worker), relayUrl: house.relayUrl, redisPort: house.redisServer.port,
+    twilioUrl: house.twin.url, codeDir: path.join(import.meta.dirname, '..', '..'), outerDir: path.dirname(house.dataDir),
   })).filter(([name]) => isTried(name));
   Object.assign(house.burglary, { attacks: tried, files: wanted });
   await house.say('break in');
-  await until('the burglar’s report', () => house.replies().some((reply) => reply.text.includes('That was all.')), 400_000, 100);
+  const isReport = (reply: { text: string }): boolean => reply.text.includes('That was all.');
+  await until('the burglar’s report', () => house.replies().some(isReport), 400_000, 100);
   const files = await filesOf(house.dataDir);
   const loot = path.join(house.dataDir, 'workspaces', phone.slice(1), 'loot');
-  return { loot: new Map(tried.map(([name], index) => [name, files.get(path.join(loot, String(index))) ?? ''])), files };
+  const printed = (index: number): string => files.get(path.join(loot, String(index))) ?? '';
+  return { loot: new Map(tried.map(([name], index) => [name, printed(index)])), files };
 }
 
 describe.skipIf(reason !== undefined)(`with an agent of another user${reason ? ` (not here: ${reason})` : ''}`, () => {
@@ -115,7 +130,8 @@ describe.skipIf(reason !== undefined)(`with an agent of another user${reason ? `
     const { worker, say, replies } = house();
     const ask = (host: string): string => `printf 'protocol=https\\nhost=${host}\\n\\n' | GIT_TERMINAL_PROMPT=0 git credential fill 2>&1`;
     await worker();
-    await say(`run env | grep -c github_pat; ${ask('github.com')}; ${ask('example.com')}; stat -c '%a %U' ~/.config/gh/hosts.yml`);
+    const look = "stat -c '%a %U' ~/.config/gh/hosts.yml";
+    await say(`run env | grep -c github_pat; ${ask('github.com')}; ${ask('example.com')}; ${look}`);
     const reply = await until('the answer', () => replies().find(({ text }) => text.includes('nobody')));
     expect(reply.text).toContain('username=x-access-token\npassword=github_pat_reachable');
     expect(reply.text).toContain("could not read Username for 'https://example.com'");
@@ -126,7 +142,9 @@ describe.skipIf(reason !== undefined)(`with an agent of another user${reason ? `
   test('nothing that the agent runs gets at a secret of the worker, whatever way it tries', async () => {
     const worker = await house().worker();
     const { dataDir, secrets, replies, told, twin } = house();
-    const { loot, files } = await breakIn(house(), worker, { wanted: ['leak.txt', 'out.txt', `/proc/${worker.pid}/environ`, '/proc/self/environ', '/etc/shadow', '/root/.profile'] });
+    const environments = [`/proc/${worker.pid}/environ`, '/proc/self/environ'];
+    const wanted = ['leak.txt', 'out.txt', ...environments, '/etc/shadow', '/root/.profile'];
+    const { loot, files } = await breakIn(house(), worker, { wanted });
     expect(loot.get('its own environment')).toMatch(/^uid=65534\(nobody\) gid=65534\(nogroup\) groups=65534\(nogroup\),\d+$/m);
     expect(loot.get('its own environment')).toMatch(/^CapEff:\s+0+$/m);
     expect(loot.get('its own environment')).toMatch(/^NoNewPrivs:\s+1$/m);
@@ -150,7 +168,8 @@ describe.skipIf(reason !== undefined)(`with an agent of another user${reason ? `
 
     // It has neither ended the worker nor taken its place: the next message is answered, and a file that comes in goes nowhere but where the agent may write.
     const before = replies().length;
-    await twin.chat.receive(phone, { text: 'what is in this picture?', media: { name: 'a.png', type: 'image/png', base64: Buffer.from('no picture').toString('base64') } });
+    const media = { name: 'a.png', type: 'image/png', base64: Buffer.from('no picture').toString('base64') };
+    await twin.chat.receive(phone, { text: 'what is in this picture?', media });
     await until('an answer', () => replies().length > before);
     expect((await readdir(path.dirname(dataDir))).toSorted()).toEqual(['data', 'redis']);
     expect(worker.process.exitCode).toBe(null);
@@ -164,13 +183,15 @@ describe.skipIf(reason !== undefined)(`with an agent of another user${reason ? `
     await say('run (setsid sleep 1000 > /dev/null 2>&1 &) ; echo $$ > shell.pid; sleep 500');
     const mark = `${environment['WORKER_ID'] ?? ''}#`;
     const running = async (): Promise<number> => (await findMarked()).filter((found) => found.mark.startsWith(mark)).length;
-    await until('the command', async () => (await readFile(path.join(dataDir, 'workspaces', phone.slice(1), 'shell.pid'), 'utf8').catch(() => '')) !== '');
+    const begun = path.join(dataDir, 'workspaces', phone.slice(1), 'shell.pid');
+    await until('the command', async () => (await readFile(begun, 'utf8').catch(() => '')) !== '');
     expect(await running()).toBeGreaterThan(2);
     await first.stop('SIGKILL');
 
     const second = await start();
     expect(second.output()).toContain('ended what an earlier boot left running');
-    await until('the note that the work was interrupted, by which the transcript was read', () => told().includes('You were interrupted while working'));
+    // By this note the transcript was read.
+    await until('the note that the work was interrupted', () => told().includes('You were interrupted while working'));
     await say('stop');
     await until('the answer to stop', () => replies().some((reply) => reply.text.startsWith('Stopped')));
     await second.stop();
@@ -178,14 +199,16 @@ describe.skipIf(reason !== undefined)(`with an agent of another user${reason ? `
   });
 });
 
-describe.skipIf(reason !== undefined)(`where not everything is as it should be${reason ? ` (not here: ${reason})` : ''}`, () => {
+describe.skipIf(reason !== undefined)(`with less than it should have${reason ? ` (not here: ${reason})` : ''}`, () => {
   const house = holdOpen(withHouse);
 
   test('a worker that cannot give the agent what it needs says so and does not start', async () => {
     const { start, redis, environment } = house();
-    await expect(start({ AGENT_USER: 'somebody-else' })).rejects.toThrow('AGENT_USER: there is no user “somebody-else” on this machine');
+    const nobody = 'AGENT_USER: there is no user “somebody-else” on this machine';
+    await expect(start({ AGENT_USER: 'somebody-else' })).rejects.toThrow(nobody);
     await expect(start({ AGENT_USER: 'root' })).rejects.toThrow('AGENT_USER: the agent must not be root');
-    await expect(start({ IMAGES_DIR: '/root/pictures' })).rejects.toThrow('AGENT_USER: the user “nobody” cannot work here: /root/pictures was not made');
+    const notMade = 'AGENT_USER: the user “nobody” cannot work here: /root/pictures was not made';
+    await expect(start({ IMAGES_DIR: '/root/pictures' })).rejects.toThrow(notMade);
     // A boot that is counted fences off the earlier ones: none of these may end a worker that works.
     expect(await redis.exists(keys.boots(environment['WORKER_ID'] ?? ''))).toBe(0);
   });
@@ -193,7 +216,8 @@ describe.skipIf(reason !== undefined)(`where not everything is as it should be${
   test('where worker and agent are one user, as the log says, no environment shows a secret either', async () => {
     const { start, secrets } = house();
     const worker = await start({}, 'agent');
-    const { loot } = await breakIn(house(), worker, { isTried: (attack) => attack === 'its own environment' || attack === 'every environment' });
+    const isTried = (attack: string): boolean => attack === 'its own environment' || attack === 'every environment';
+    const { loot } = await breakIn(house(), worker, { isTried });
     expect(worker.output()).toContain('the agent runs as the worker’s own user: what it runs could read the worker’s secrets');
     const all = loot.get('every environment') ?? '';
     // It does look into the worker's own.
