@@ -35,13 +35,18 @@ const stories: Story[] = [
   },
 ];
 
+type Conversation = Awaited<ReturnType<typeof converse>>;
+
 let bench: ClaudeAgentBench;
+/** The conversation of most tests, with its process: one of its own for each would take most of the time. */
+let main: Conversation;
 beforeAll(async () => {
   bench = await openClaudeAgent({ host: { ...process.env, ...hostSecrets }, model: { stories }, maxLive: 2 });
+  main = await converse('+15551110001');
 });
 afterAll(() => bench.stop());
 
-/** A conversation that goes on from turn to turn. */
+/** A conversation that goes on from turn to turn, and from test to test. */
 async function converse(conversation: string, own: ClaudeAgentBench = bench) {
   const workspace = await own.workspace(conversation.slice(1));
   const sent: Sent[] = [];
@@ -53,11 +58,125 @@ async function converse(conversation: string, own: ClaudeAgentBench = bench) {
     return running;
   };
   const say = async (words: string): Promise<string> => (await turn({ prompts: [words] })).answers().map((answer) => answer.text).join('\n');
-  return { workspace, sent, turn, say, release: () => own.agent.release(conversation) };
+  return { conversation, workspace, sent, turn, say, release: () => own.agent.release(conversation) };
 }
 
+test('each answer costs its own part, also after a resume', async () => {
+  const { turn, release } = main;
+  const costs: number[] = [];
+  for (const words of ['say 1', 'say 2', 'say 3']) costs.push((await turn({ prompts: [words] })).answers()[0]?.usage.costUsd ?? 0);
+  await release();
+  expect(await bench.processes()).toEqual([]);
+  costs.push((await turn({ prompts: ['say 4'] })).answers()[0]?.usage.costUsd ?? 0);
+  costs.push((await turn({ prompts: ['say 5'] })).answers()[0]?.usage.costUsd ?? 0);
+  expect(Math.min(...costs)).toBeGreaterThan(0);
+  expect(Math.max(...costs)).toBeLessThan(1.5 * Math.min(...costs));
+});
+
+test('nothing of the host\'s secrets is to be seen by Claude Code, its commands and its servers', async () => {
+  const { say } = main;
+  const printed = await say('run: env');
+  expect(printed).toContain('SIDEPOCKET_AGENT=');
+  expect(printed).not.toMatch(/host-secret|TWILIO_|REDIS_URL|ADMIN_PASSWORD/);
+  // The browser's server is started by the first call, with or without a browser on this machine.
+  expect(await bench.processes()).toHaveLength(1);
+  expect(await say('look at the tabs')).toBe('Looked.');
+  const pids = await bench.processes();
+  expect(pids.length).toBeGreaterThanOrEqual(2);
+  for (const pid of pids) {
+    const [environment, command] = await Promise.all(['environ', 'cmdline'].map((file) => readFile(`/proc/${pid}/${file}`, 'latin1')));
+    expect(environment).not.toContain('host-secret');
+    expect(command).not.toContain('scripted');
+  }
+});
+
+test('what it sends on the way carries the id of the call', async () => {
+  const { say, sent } = main;
+  expect(await say('write to me')).toBe('Written.');
+  expect(sent).toEqual([{ text: 'a note in between', callId: expect.stringMatching(/^toolu_/) }]);
+});
+
+test('commands of Claude Code get an answer of their own each, and the conversation goes on', async () => {
+  const { turn, say } = main;
+  await say('say first');
+  const cost = await turn({ prompts: ['/cost'] });
+  expect(cost.answers()[0]?.text).toContain('cost');
+  const compact = await turn({ prompts: ['/compact'] });
+  expect(compact.answers()).toHaveLength(1);
+  expect(compact.answers()[0]?.id).not.toBe(cost.answers()[0]?.id);
+  expect(compact.answers()[0]?.text).not.toContain('cost');
+  expect((await turn({ prompts: ['/no-such-command'] })).answers()).toHaveLength(1);
+  expect(await say('-x say with a dash')).toBeTruthy();
+});
+
+test('what ends in the background answers nobody', async () => {
+  const { say } = main;
+  expect(await say('in the background')).toBe('Started.');
+  const asked = bench.model.requests.length;
+  await writeFile(backgroundGate, '');
+  await until('Claude Code to be told of the end', () => bench.model.requests.length > asked);
+  expect(await say('say I am heard')).toBe('I am heard');
+  await rm(backgroundGate);
+});
+
+test('an answer is what comes after the last tool, with all its blocks, live and from the transcript', async () => {
+  const { turn, release } = main;
+  const prompts = ['look', 'two blocks', 'nothing', 'fail'].map((words) => ({ id: `SM${crypto.randomUUID()}`, text: words }));
+  const live = [];
+  for (const prompt of prompts) live.push(await turn({ prompts: [prompt] }));
+  const [looked, blocks, nothing, failed] = live;
+  expect(looked?.answers().map((answer) => answer.text)).toEqual(['Seen.']);
+  const tool = looked?.events.find((event) => event.kind === 'tool');
+  expect(tool).toMatchObject({ name: 'Bash', summary: 'echo hi', timeoutMs: undefined });
+  expect(looked?.events).toContainEqual({ kind: 'tool-end', id: tool?.id, failed: false });
+  expect(blocks?.answers()[0]?.text).toMatch(/^The first block\.\s*The second block\.$/);
+  // Claude Code asks the model once more by itself; the person gets one answer.
+  expect(nothing?.answers()).toHaveLength(1);
+  expect(failed?.events).toContainEqual({ kind: 'tool-end', id: expect.any(String), failed: true });
+  await release();
+  const again = await turn({ prompts });
+  const outline = (turn: RunningTurn) => turn.answers().map((answer) => [answer.id, answer.text]);
+  expect(outline(again)).toEqual(live.flatMap(outline));
+});
+
+test('a process that died between two turns is replaced, and its session goes on', async () => {
+  const { conversation, turn, workspace } = main;
+  const before = await turn({ prompts: ['say before'] });
+  const answers = bench.model.requests.at(-1)?.view.answersBefore ?? NaN;
+  const [pid] = await bench.leaders();
+  if (pid === undefined) throw new Error('there is no process');
+  process.kill(pid, 'SIGKILL');
+  await until('its end', async () => !(await bench.leaders()).includes(pid));
+  const prompt = { id: `SM${crypto.randomUUID()}`, text: 'say after' };
+  const asking = { conversation, session: before.session(), prompts: [prompt] };
+  // In the moment of its death a turn may still be given to it; that turn fails as one that is worth another attempt.
+  const after = await until('a turn that works', async () => {
+    const attempt = startTurn(bench.agent, workspace, asking);
+    const failure = await attempt.ended;
+    return failure === undefined ? attempt : (failure as AgentFailure).kind !== 'died' && attempt;
+  });
+  expect(after.session()).toBe(before.session());
+  expect(after.answers().map((answer) => answer.text)).toEqual(['after']);
+  expect(bench.model.requests.at(-1)?.view.answersBefore).toBe(answers + 1);
+});
+
+test('clearing the conversation begins another session, which is told and gone on with', async () => {
+  const { turn, release } = main;
+  await turn({ prompts: ['say first'] });
+  const cleared = await turn({ prompts: ['/clear'] });
+  const sessions = cleared.events.flatMap((event) => (event.kind === 'session' ? [event.id] : []));
+  expect(sessions).toHaveLength(2);
+  const prompt = { id: `SM${crypto.randomUUID()}`, text: 'say fresh' };
+  const fresh = await turn({ prompts: [prompt] });
+  expect(fresh.session()).toBe(sessions[1]);
+  expect(bench.model.requests.at(-1)?.view.answersBefore).toBe(0);
+  await release();
+  const again = await turn({ prompts: [prompt] });
+  expect(again.answers().map(({ id, text: words }) => [id, words])).toEqual(fresh.answers().map(({ id, text: words }) => [id, words]));
+});
+
 test('a process is kept for the next turn; the one used least recently is closed when there are too many', async () => {
-  const [one, two, three] = [await converse('+15551110001'), await converse('+15551110002'), await converse('+15551110003')];
+  const [one, two, three] = [main, await converse('+15551110002'), await converse('+15551110003')];
   await one.say('say 1');
   const [first] = await bench.leaders();
   await one.say('say again');
@@ -78,7 +197,7 @@ test('a process is kept for the next turn; the one used least recently is closed
 test('a process that nobody needs for a while is closed', async () => {
   const own = await openClaudeAgent({ idleMs: 200 });
   try {
-    const { say } = await converse('+15551110001', own);
+    const { say } = await converse('+15551110004', own);
     expect(await say('say something')).toBe('something');
     await until('no process', async () => (await own.processes()).length === 0);
     expect(await say('say something else')).toBe('something else');
@@ -86,123 +205,4 @@ test('a process that nobody needs for a while is closed', async () => {
     await own.stop();
     process.env['CLAUDE_CONFIG_DIR'] = `${bench.dataDir}/claude`;
   }
-});
-
-test('a process that died between two turns is replaced, and its session goes on', async () => {
-  const { turn, workspace, release } = await converse('+15551110004');
-  const before = await turn({ prompts: ['say before'] });
-  const [pid] = await bench.leaders();
-  if (pid === undefined) throw new Error('there is no process');
-  process.kill(pid, 'SIGKILL');
-  await until('its end', async () => !(await bench.leaders()).includes(pid));
-  const asking = { conversation: '+15551110004', session: before.session(), prompts: [{ id: `SM${crypto.randomUUID()}`, text: 'say after' }] };
-  // In the moment of its death a turn may still be given to it; that turn fails as one that is worth another attempt.
-  const after = await until('a turn that works', async () => {
-    const attempt = startTurn(bench.agent, workspace, asking);
-    const failure = await attempt.ended;
-    return failure === undefined ? attempt : (failure as AgentFailure).kind !== 'died' && attempt;
-  });
-  expect(after.session()).toBe(before.session());
-  expect(after.answers().map((answer) => answer.text)).toEqual(['after']);
-  expect(bench.model.requests.at(-1)?.view.answersBefore).toBe(1);
-  await release();
-});
-
-test('nothing of the host\'s secrets is to be seen by Claude Code, its commands and its servers', async () => {
-  const { say, release } = await converse('+15551110005');
-  const printed = await say('run: env');
-  expect(printed).toContain('SIDEPOCKET_AGENT=');
-  expect(printed).not.toMatch(/host-secret|TWILIO_|REDIS_URL|ADMIN_PASSWORD/);
-  // The browser's server is started by the first call, with or without a browser on this machine.
-  expect(await bench.processes()).toHaveLength(1);
-  expect(await say('look at the tabs')).toBe('Looked.');
-  const pids = await bench.processes();
-  expect(pids.length).toBeGreaterThanOrEqual(2);
-  for (const pid of pids) {
-    const [environment, command] = await Promise.all(['environ', 'cmdline'].map((file) => readFile(`/proc/${pid}/${file}`, 'latin1')));
-    expect(environment).not.toContain('host-secret');
-    expect(command).not.toContain('scripted');
-  }
-  await release();
-});
-
-test('an answer is what comes after the last tool, with all its blocks, live and from the transcript', async () => {
-  const { turn, release } = await converse('+15551110006');
-  const prompts = ['look', 'two blocks', 'nothing', 'fail'].map((words) => ({ id: `SM${crypto.randomUUID()}`, text: words }));
-  const live = [];
-  for (const prompt of prompts) live.push(await turn({ prompts: [prompt] }));
-  const [looked, blocks, nothing, failed] = live;
-  expect(looked?.answers().map((answer) => answer.text)).toEqual(['Seen.']);
-  const tool = looked?.events.find((event) => event.kind === 'tool');
-  expect(tool).toMatchObject({ name: 'Bash', summary: 'echo hi', timeoutMs: undefined });
-  expect(looked?.events).toContainEqual({ kind: 'tool-end', id: tool?.id, failed: false });
-  expect(blocks?.answers()[0]?.text).toMatch(/^The first block\.\s*The second block\.$/);
-  // Claude Code asks the model once more by itself; the person gets one answer.
-  expect(nothing?.answers()).toHaveLength(1);
-  expect(failed?.events).toContainEqual({ kind: 'tool-end', id: expect.any(String), failed: true });
-  await release();
-  const again = await turn({ prompts });
-  const outline = (turn: RunningTurn) => turn.answers().map((answer) => [answer.id, answer.text]);
-  expect(outline(again)).toEqual(live.flatMap(outline));
-  await release();
-});
-
-test('what it sends on the way carries the id of the call', async () => {
-  const { say, sent, release } = await converse('+15551110007');
-  expect(await say('write to me')).toBe('Written.');
-  expect(sent).toEqual([{ text: 'a note in between', callId: expect.stringMatching(/^toolu_/) }]);
-  await release();
-});
-
-test('commands of Claude Code get an answer of their own each, and the conversation goes on', async () => {
-  const { turn, say, release } = await converse('+15551110008');
-  await say('say first');
-  const cost = await turn({ prompts: ['/cost'] });
-  expect(cost.answers()[0]?.text).toContain('cost');
-  const compact = await turn({ prompts: ['/compact'] });
-  expect(compact.answers()).toHaveLength(1);
-  expect(compact.answers()[0]?.id).not.toBe(cost.answers()[0]?.id);
-  expect(compact.answers()[0]?.text).not.toContain('cost');
-  expect((await turn({ prompts: ['/no-such-command'] })).answers()).toHaveLength(1);
-  expect(await say('-x say with a dash')).toBeTruthy();
-  await release();
-});
-
-test('clearing the conversation begins another session, which is told and gone on with', async () => {
-  const { turn, release } = await converse('+15551110009');
-  await turn({ prompts: ['say first'] });
-  const cleared = await turn({ prompts: ['/clear'] });
-  const sessions = cleared.events.flatMap((event) => (event.kind === 'session' ? [event.id] : []));
-  expect(sessions).toHaveLength(2);
-  const prompt = { id: `SM${crypto.randomUUID()}`, text: 'say fresh' };
-  const fresh = await turn({ prompts: [prompt] });
-  expect(fresh.session()).toBe(sessions[1]);
-  expect(bench.model.requests.at(-1)?.view.answersBefore).toBe(0);
-  await release();
-  const again = await turn({ prompts: [prompt] });
-  expect(again.answers().map(({ id, text: words }) => [id, words])).toEqual(fresh.answers().map(({ id, text: words }) => [id, words]));
-  await release();
-});
-
-test('what ends in the background answers nobody', async () => {
-  const { say, release } = await converse('+15551110010');
-  expect(await say('in the background')).toBe('Started.');
-  const asked = bench.model.requests.length;
-  await writeFile(backgroundGate, '');
-  await until('Claude Code to be told of the end', () => bench.model.requests.length > asked);
-  expect(await say('say I am heard')).toBe('I am heard');
-  await release();
-  await rm(backgroundGate);
-});
-
-test('each answer costs its own part, also after a resume', async () => {
-  const { turn, release } = await converse('+15551110011');
-  const costs: number[] = [];
-  for (const words of ['say 1', 'say 2', 'say 3']) costs.push((await turn({ prompts: [words] })).answers()[0]?.usage.costUsd ?? 0);
-  await release();
-  costs.push((await turn({ prompts: ['say 4'] })).answers()[0]?.usage.costUsd ?? 0);
-  costs.push((await turn({ prompts: ['say 5'] })).answers()[0]?.usage.costUsd ?? 0);
-  expect(Math.min(...costs)).toBeGreaterThan(0);
-  expect(Math.max(...costs)).toBeLessThan(1.5 * Math.min(...costs));
-  await release();
 });
