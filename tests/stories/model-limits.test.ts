@@ -1,18 +1,19 @@
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/keys.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';
+import type { FailureKind } from '../../worker/agent/agent.ts';
 import { failureSentence, limitWithoutTime } from '../../worker/failure-sentence.ts';
 import { withPipeline } from '../support/pipeline.ts';
 import { modelKey, said, texts, withStory } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
-test('a passing overload is not felt; a lasting one, an expired sign-in, no credit and no such model are one sentence each, “retry” goes on, and no secret is kept', async () => {
-  await withStory({ agent: { modelPatienceMs: 3000 } }, async (bench) => {
+test('a passing overload is not felt; other trouble is a sentence, “retry” goes on, no secret is kept', async () => {
+  await withStory({}, async (bench) => {
     bench.model.faults.overloaded = 1;
     await bench.say('say all is well');
     await until('the answer', () => texts(bench).length > 0);
     expect(texts(bench)).toEqual(['all is well']);
-    const troubles = [['overloaded', 'overloaded'], ['unauthorized', 'signed-out'], ['creditTooLow', 'no-credit'], ['noModel', 'no-model']] as const;
+    const troubles = [['unauthorized', 'signed-out'], ['creditTooLow', 'no-credit']] as const;
     for (const [index, [fault, kind]] of troubles.entries()) {
       bench.model.faults[fault] = Infinity;
       await bench.say(`say number ${index}`);
@@ -27,6 +28,28 @@ test('a passing overload is not felt; a lasting one, an expired sign-in, no cred
     const stored = JSON.stringify([failed.map((job) => job.toJSON()), await Promise.all(failed.map(bench.logs))]);
     expect(stored).toContain('failed: no-credit: Credit balance is too low');
     for (const secret of [modelKey, bench.environment['TWILIO_AUTH_TOKEN'] ?? '?', bench.environment['ADMIN_PASSWORD'] ?? '?']) expect(stored).not.toContain(secret);
+  });
+});
+
+// That Claude Code fails in these ways is shown in tests/worker/agent-claude-faults.test.ts.
+test('so are a lasting overload and no such model', async () => {
+  await withPipeline({}, async (bench) => {
+    let trouble: FailureKind | undefined;
+    await bench.startWorker({
+      answer: async (text) => {
+        if (trouble !== undefined) throw new AgentFailure(trouble, 'not now');
+        return text;
+      },
+    });
+    for (const [index, kind] of (['overloaded', 'no-model'] as const).entries()) {
+      trouble = kind;
+      await bench.say(`number ${index}`);
+      await said(bench, failureSentence(kind));
+      trouble = undefined;
+      await bench.say('retry');
+      await said(bench, `number ${index}`);
+      expect(texts(bench)).toHaveLength(2 + index * 2);
+    }
   });
 });
 
