@@ -140,8 +140,8 @@ test('a relay with a domain of its own is not pointed elsewhere by a run that fo
   await withDeploy({}, async (bench) => {
     await bench.deploy();
     bench.fly.apps[`${prefix}-relay`]?.domains.push('pocket.example.com');
-    const { code, output } = await bench.run('deploy/main.ts', ['--prefix', prefix], bench.owner);
-    expect(code).toBe(1);
-    expect(output).toContain(`--url https://pocket.example.com or --url https://${prefix}-relay.fly.dev`);
+    const { error } = await bench.deploy([], { ownUrl: true });
+    expect(error).toBeInstanceOf(SetupError);
+    expect(error?.message).toContain(`--url https://pocket.example.com or --url https://${prefix}-relay.fly.dev`);
   });
 });

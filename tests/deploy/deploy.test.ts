@@ -32,8 +32,12 @@ function expectAgreement(bench: DeployBench): void {
   expect(wake[0]).toMatch(/^[\w-]{32}$/);
 }
 
-test('from nothing to three running apps that Twilio calls; a second run changes nothing', async () => {
+test('from nothing to three apps that Twilio calls; a dry run before and a second run change nothing', async () => {
   await withDeploy({}, async (bench) => {
+    const plan = await bench.deploy(['--dry-run']);
+    expect(plan.error).toBeUndefined();
+    expect(plan.output).toContain('(from standard input: TWILIO_ACCOUNT_SID TWILIO_AUTH_TOKEN');
+    expect(bench.fly.apps).toEqual({});
     const first = await bench.deploy(['--region', 'ams']);
     expect(first.error).toBeUndefined();
     expect(shapeOf(bench.fly)).toEqual(complete);
@@ -55,22 +59,17 @@ test('from nothing to three running apps that Twilio calls; a second run changes
   });
 });
 
-test('no secret is in a command line, in the environment of fly, or on the screen', async () => {
+test('no secret is in a command line or on the screen, and no variable of ours in the environment of fly', async () => {
   await withDeploy({}, async (bench) => {
-    const { output } = await bench.deploy();
+    Object.assign(bench.environment, bench.owner, { FLY_API_TOKEN: 'of fly itself' });
+    const { output, error } = await bench.deploy([], { byProgram: true });
+    expect(error).toBeUndefined();
     const values = Object.values(bench.fly.apps).flatMap((app) => Object.entries(app.secrets));
     const secrets = values.filter(([name]) => /TOKEN|KEY|SECRET|PASSWORD|REDIS_URL/.test(name)).map(([, { value }]) => value);
     expect(new Set(secrets).size).toBe(7);
     for (const secret of secrets) expect(bench.fly.calls.flatMap(({ argv }) => argv).join('\n')).not.toContain(secret);
     for (const secret of secrets.filter((value) => value !== bench.fly.apps[`${prefix}-relay`]?.secrets['ADMIN_PASSWORD']?.value)) expect(output).not.toContain(secret);
     expect(bench.fly.calls.filter(({ stdin }) => stdin !== '').map(({ argv }) => argv.slice(0, 2).join(' '))).toEqual(Array(3).fill('secrets import'));
-  });
-});
-
-test('fly is run without any variable of ours', async () => {
-  await withDeploy({}, async (bench) => {
-    Object.assign(bench.environment, bench.owner, { FLY_API_TOKEN: 'of fly itself' });
-    expect((await bench.deploy()).error).toBeUndefined();
     const variables = new Set(bench.fly.calls.flatMap((call) => call.variables));
     expect(variables).toContain('FLY_API_TOKEN');
     expect(Object.keys(bench.owner).filter((name) => variables.has(name))).toEqual([]);

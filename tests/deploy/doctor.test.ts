@@ -1,11 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Redis } from 'ioredis';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { judgeClock } from '../../deploy/doctor/clock.ts';
+import { examine } from '../../deploy/doctor/doctor.ts';
 import type { Finding } from '../../deploy/doctor/finding.ts';
+import { parseDoctorOptions } from '../../deploy/doctor/options.ts';
 import { judgeKeeping, judgeServer } from '../../deploy/doctor/redis.ts';
 import { judgeWebhook } from '../../deploy/doctor/twilio.ts';
+import { createLog } from '../../shared/log.ts';
+import { runRedisServer } from '../../simulator/redis-server.ts';
 import { findChromium } from '../../worker/agent/browser.ts';
 import { prefix, withDeploy } from '../support/deploy-bench.ts';
 import { runEntry } from '../support/fly-bench.ts';
@@ -15,14 +20,28 @@ import type { Pipeline } from '../support/pipeline.ts';
 const chromium = await findChromium(process.env['PATH'] ?? '');
 
 /** Runs the doctor as a person would, with this environment and nothing else. */
-async function consult(environment: Record<string, string>, ...args: string[]): Promise<{ code: number; findings: Finding[]; text: string }> {
+async function consult(own: Record<string, string>): Promise<{ code: number; findings: Finding[]; text: string }> {
   const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-doctor-'));
   try {
-    const { code, output } = await runEntry('deploy/doctor/main.ts', ['--json', ...args], dir, { PATH: process.env['PATH'] ?? '', HOME: dir, ...environment });
+    const environment = { PATH: process.env['PATH'] ?? '', HOME: dir, ...own };
+    const { code, output } = await runEntry('deploy/doctor/main.ts', ['--json'], dir, environment);
     return { code, findings: JSON.parse(output) as Finding[], text: output };
   } finally {
     await rm(dir, { recursive: true, force: true, maxRetries: 3 });
   }
+}
+
+/** What it finds, without a process of its own. */
+async function look(own: Record<string, string>, ...args: string[]): Promise<{ findings: Finding[]; text: string }> {
+  const options = parseDoctorOptions(args);
+  if (options === 'help') throw new Error('the test asks for help');
+  const unasked = (): never => {
+    throw new Error('fly was asked');
+  };
+  const environment = { PATH: process.env['PATH'] ?? '', ...own };
+  const log = createLog('doctor', 'silent');
+  const findings = await examine(options, { environment, fly: { run: unasked }, labels: unasked, log });
+  return { findings, text: JSON.stringify(findings) };
 }
 
 const problems = (findings: Finding[]): string[] => findings.filter(({ status }) => status === 'problem').map(({ about }) => about);
@@ -35,7 +54,7 @@ async function point({ twin, environment, relayUrl }: Pipeline, fragment = '#ct=
   await fetch(`${twin.url}/v2/Channels/Senders/${senders[0]?.sid}`, { method: 'POST', headers, body: JSON.stringify({ webhook: { callback_url: `${relayUrl}/webhook${fragment}`, status_callback_url: `${relayUrl}/webhook/status` } }) });
 }
 
-test('a system that is well: nothing is wrong, and no secret is shown', async () => {
+test('where all is well nothing is wrong, where it is not every problem is found; no secret is shown', async () => {
   await withPipeline({ environment: { CLAUDE_CODE_OAUTH_TOKEN: `sk-ant-oat01-${'s'.repeat(40)}`, ANTHROPIC_API_KEY: '' } }, async (pipeline) => {
     await point(pipeline);
     const { code, findings, text } = await consult(pipeline.environment);
@@ -45,45 +64,58 @@ test('a system that is well: nothing is wrong, and no secret is shown', async ()
     expect(about(findings, 'Claude')).toMatchObject([{ status: 'unchecked' }]);
     expect(about(findings, 'Chromium')).toMatchObject([{ status: chromium ? 'ok' : 'problem' }]);
     for (const name of ['TWILIO_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN', 'ADMIN_PASSWORD']) expect(text).not.toContain(pipeline.environment[name]);
+    await expectIll(pipeline);
   });
 });
 
-test('a system that is ill: every problem is found at once, each with what to do', async () => {
-  await withPipeline({}, async (pipeline) => {
-    // BullMQ says it on the console, too.
-    const said = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
-    onTestFinished(() => said.mockRestore());
-    await pipeline.redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
-    await pipeline.redis.config('SET', 'appendfsync', 'everysec');
-    const broken = { ...pipeline.environment, PUBLIC_URL: 'http://127.0.0.1:1', TWILIO_AUTH_TOKEN: 'a-wrong-token', ANTHROPIC_BASE_URL: 'http://127.0.0.1:1', CHROMIUM_PATH: '/bin/false', DATA_DIR: '/proc/nowhere', ALLOWED_SENDERS: 'me', PACE_SECONDS: 'soon' };
-    const { code, findings, text } = await consult(broken);
-    expect(code).toBe(1);
-    expect(new Set(problems(findings))).toEqual(new Set(['ALLOWED_SENDERS', 'PACE_SECONDS', 'Redis', 'Twilio', 'Relay', 'Claude', 'Chromium', 'Disk']));
-    expect(about(findings, 'Redis').filter(({ status }) => status === 'problem')).toMatchObject([{ advice: 'Set it to noeviction.' }, { advice: 'Set appendfsync always.' }]);
-    expect(findings.filter((finding) => finding.status === 'problem' && finding.advice.length < 10)).toEqual([]);
-    expect(text).not.toContain('a-wrong-token');
-  });
-});
+async function expectIll({ redis, environment }: Pipeline): Promise<void> {
+  // BullMQ says it on the console, too.
+  const said = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+  onTestFinished(() => said.mockRestore());
+  await redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
+  await redis.config('SET', 'appendfsync', 'everysec');
+  const broken = {
+    ...environment, PUBLIC_URL: 'http://127.0.0.1:1', TWILIO_AUTH_TOKEN: 'a-wrong-token',
+    CLAUDE_CODE_OAUTH_TOKEN: '', ANTHROPIC_API_KEY: 'scripted', ANTHROPIC_BASE_URL: 'http://127.0.0.1:1',
+    CHROMIUM_PATH: '/bin/false', DATA_DIR: '/proc/nowhere', ALLOWED_SENDERS: 'me', PACE_SECONDS: 'soon',
+  };
+  const { code, findings, text } = await consult(broken);
+  expect(code).toBe(1);
+  const all = ['ALLOWED_SENDERS', 'PACE_SECONDS', 'Redis', 'Twilio', 'Relay', 'Claude', 'Chromium', 'Disk'];
+  expect(new Set(problems(findings))).toEqual(new Set(all));
+  const ofRedis = about(findings, 'Redis').filter(({ status }) => status === 'problem');
+  expect(ofRedis).toMatchObject([{ advice: 'Set it to noeviction.' }, { advice: 'Set appendfsync always.' }]);
+  expect(findings.filter((finding) => finding.status === 'problem' && finding.advice.length < 10)).toEqual([]);
+  expect(text).not.toContain('a-wrong-token');
+}
 
 test.each([
   ['no Redis at all', (port: number) => `redis://127.0.0.1:${port}`, 'nobody listens there', 'Start Redis'],
   ['a name that is not known', () => 'redis://redis.invalid:6379', 'was not reached', 'Start Redis'],
   ['an address inside Fly’s network', () => 'redis://default:top-secret@sidepocket-redis.internal:6379', 'was not reached', '--fly'],
 ] as const)('%s is told apart', async (_what, url, detail, advice) => {
-  const { findings, text } = await consult({ REDIS_URL: url(1) }, '--for', 'relay');
+  const { findings, text } = await look({ REDIS_URL: url(1) }, '--for', 'relay');
   expect(about(findings, 'Redis')).toMatchObject([{ status: 'problem', detail: expect.stringContaining(detail), advice: expect.stringContaining(advice) }]);
   expect(text).not.toContain('top-secret');
 });
 
 test('a wrong password of Redis is told apart', async () => {
-  await withPipeline({ relay: false }, async ({ redis, redisServer }) => {
+  const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-doctor-'));
+  const server = await runRedisServer({ dir });
+  const redis = new Redis(server.url);
+  try {
     await redis.config('SET', 'requirepass', 'the-right-one');
     for (const user of ['default:a-wrong-one@', '']) {
-      const { findings, text } = await consult({ REDIS_URL: redisServer.url.replace('redis://', `redis://${user}`) }, '--for', 'relay');
+      const url = server.url.replace('redis://', `redis://${user}`);
+      const { findings, text } = await look({ REDIS_URL: url }, '--for', 'relay');
       expect(about(findings, 'Redis')).toMatchObject([{ status: 'problem', detail: expect.stringContaining('does not accept the password') }]);
       expect(text).not.toContain('a-wrong-one');
     }
-  });
+  } finally {
+    redis.disconnect();
+    await server.stop();
+    await rm(dir, { recursive: true, force: true, maxRetries: 3 });
+  }
 });
 
 test('Redis is judged by what it says of itself', () => {
@@ -108,15 +140,10 @@ test('clocks and webhooks are judged', () => {
 
 test('on Fly: what the deployment made is well, and each thing that is taken away is found', async () => {
   await withDeploy({}, async (bench) => {
-    const look = async (...args: string[]): Promise<{ code: number; findings: Finding[] }> => {
-      const { code, output } = await bench.run('deploy/doctor/main.ts', ['--fly', '--json', '--url', bench.outside.url, ...args], bench.owner);
-      return { code, findings: JSON.parse(output) as Finding[] };
-    };
-    expect((await look()).findings).toMatchObject([{ about: 'Fly', status: 'problem', detail: 'there is no Sidepocket in this account' }]);
+    const detail = 'there is no Sidepocket in this account';
+    expect(await bench.examine()).toMatchObject([{ about: 'Fly', status: 'problem', detail }]);
     await bench.deploy();
-    const well = await look();
-    expect(problems(well.findings)).toEqual([]);
-    expect(well.code).toBe(0);
+    expect(problems(await bench.examine())).toEqual([]);
 
     const { apps } = bench.fly;
     const [redis, relay, vm] = [apps[`${prefix}-redis`], apps[`${prefix}-relay`], apps[`${prefix}-vm`]];
@@ -129,16 +156,16 @@ test('on Fly: what the deployment made is well, and each thing that is taken awa
     vm.addresses = [{ address: '66.241.0.1', type: 'v4' }];
     vm.secrets['LOG_LEVEL'] = { value: 'debug', at: (bench.fly.clock += 1) };
     bench.outside.relay.ready = false;
-    const ill = await look();
-    expect(ill.code).toBe(1);
-    expect(problems(ill.findings)).toEqual([
+    const ill = await bench.examine();
+    expect(problems(ill)).toEqual([
       `${prefix}-redis`, `${prefix}-redis’s volume`, `${prefix}-relay’s secrets`, `${prefix}-relay’s address`, `${prefix}-vm’s secrets`, `${prefix}-vm’s address`, 'Flycast', 'Relay',
     ]);
-    expect(about(ill.findings, `${prefix}-vm`)).toMatchObject([{ status: 'ok', detail: expect.stringContaining('is asleep') }]);
-    expect(about(ill.findings, `${prefix}-vm’s address`)).toMatchObject([{ advice: `fly ips release 66.241.0.1 --app ${prefix}-vm` }]);
+    expect(about(ill, `${prefix}-vm`)).toMatchObject([{ status: 'ok', detail: expect.stringContaining('is asleep') }]);
+    const advice = `fly ips release 66.241.0.1 --app ${prefix}-vm`;
+    expect(about(ill, `${prefix}-vm’s address`)).toMatchObject([{ advice }]);
     delete apps[`${prefix}-vm`];
-    expect(problems((await look('--prefix', prefix)).findings)).toContain(`${prefix}-vm`);
+    expect(problems(await bench.examine('--prefix', prefix))).toContain(`${prefix}-vm`);
     bench.fly.signedIn = false;
-    expect((await look()).findings).toMatchObject([{ about: 'Fly', detail: expect.stringContaining('fly auth login') }]);
+    expect(await bench.examine()).toMatchObject([{ about: 'Fly', detail: expect.stringContaining('fly auth login') }]);
   });
 });

@@ -21,8 +21,8 @@ test('a new system is alone in a network of its own; one that an earlier version
     expect(second.error).toBeUndefined();
     expect(second.output).toMatch(/keep the private network .* share it with another/);
     expect(created(bench.fly.calls.slice(before))).toEqual([`apps create ${vm} --org personal`, `ips allocate-v6 --private --app ${vm}`]);
-    const { output } = await bench.run('deploy/doctor/main.ts', ['--fly', '--json', '--url', bench.outside.url], bench.owner);
-    expect((JSON.parse(output) as { about: string }[]).filter(({ about }) => about === 'Network')).toMatchObject([{ status: 'unchecked', detail: expect.stringContaining('share it with another') }]);
+    const found = (await bench.examine()).filter(({ about }) => about === 'Network');
+    expect(found).toMatchObject([{ status: 'unchecked', detail: expect.stringContaining('share it with another') }]);
   });
 });
 

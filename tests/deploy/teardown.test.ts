@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { createFly } from '../../deploy/fly.ts';
 import { parseTeardownOptions } from '../../deploy/teardown/options.ts';
 import { tearDown } from '../../deploy/teardown/teardown.ts';
 import { prefix, withDeploy } from '../support/deploy-bench.ts';
@@ -9,7 +8,9 @@ async function takeDown(bench: DeployBench, args: string[], environment = bench.
   let output = '';
   const options = parseTeardownOptions(['--url', bench.outside.url, ...args]);
   if (options === 'help') throw new Error('the test asks for help');
-  const error = await tearDown(options, { fly: createFly(bench.environment, bench.sources, () => undefined), environment, asking: undefined, say: (line) => void (output += `${line}\n`) }).then(() => undefined, (thrown: Error) => thrown);
+  const say = (line: string): void => void (output += `${line}\n`);
+  const parts = { fly: bench.account, environment, asking: undefined, say };
+  const error = await tearDown(options, parts).then(() => undefined, (thrown: Error) => thrown);
   return { output, error };
 }
 
