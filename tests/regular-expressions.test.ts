@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { attacksOn, readExpressions, timeOf } from './support/expressions.ts';
+import { attacksOn, readExpressions, takesOver, timeOf } from './support/expressions.ts';
 
 /** How often an attack repeats itself. The first numbers are small and near to each other, so that what backtracks exponentially is seen before it would take for ever. */
 const few = [8, 12, 16, 20, 24, 32, 48, 64, 128, 256];
@@ -18,9 +18,11 @@ const leastOf = (expression: RegExp, text: string): number => Math.min(...[1, 2,
 /** An attack that takes more than a linear time, in words; undefined when none does. */
 function findWeakness(expression: RegExp): string | undefined {
   for (const attack of attacksOn(expression)) {
-    const exploding = few.find((times) => timeOf(expression, attack(times)) > tellingMs && leastOf(expression, attack(times)) > tellingMs);
+    const explodes = (text: string): boolean =>
+      takesOver(tellingMs, expression, text) && leastOf(expression, text) > tellingMs;
+    const exploding = few.find((times) => explodes(attack(times)));
     if (exploding !== undefined) return `${JSON.stringify(attack(8))} ${exploding} times`;
-    if (timeOf(expression, attack(some)) < shortestMs) continue;
+    if (!takesOver(shortestMs, expression, attack(some))) continue;
     const [less, more] = [leastOf(expression, attack(some)), leastOf(expression, attack(many))];
     if (more > tellingMs && more > less * mostGrowth) return `${JSON.stringify(attack(8))}: ${less.toFixed(2)} → ${more.toFixed(1)} ms`;
   }
