@@ -5,8 +5,10 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { SDKAssistantMessage, SDKMessage } from '@anthropic-ai/claude-agent-sdk';
 import { expect, test } from 'vitest';
+import type { ScriptedModel } from '../../simulator/model/scripted-model.ts';
 import { findChromium } from '../../worker/agent/browser.ts';
 import { isResult, withClaude } from '../support/claude-bench.ts';
+import type { ClaudeSession } from '../support/claude-bench.ts';
 import { PIXEL } from '../support/phone-bench.ts';
 
 const callsTool = (message: SDKMessage): message is SDKAssistantMessage =>
@@ -22,9 +24,10 @@ async function readTranscript(home: string, session: string): Promise<string> {
   return file === undefined ? '' : readFile(join(projects, file), 'utf8');
 }
 
-test('the real Claude Code tells the stories and executes their tools', () =>
+test('the real Claude Code passes on what is said while a tool runs, tells the stories and executes their tools', () =>
   withClaude(async ({ open, cwd, model }) => {
     const claude = open({ answers: 'Green' });
+    await expectSteering(claude, model);
     expect(await claude.ask('hello')).toContain('scripted model');
     expect(await claude.ask('say Grüße 👋')).toBe('Grüße 👋');
     expect(await claude.ask('run: pwd')).toBe(`\`\`\`\n${cwd}\n\`\`\``);
@@ -61,23 +64,22 @@ test('a page is opened in the real browser, and its picture sent', async () => {
   }).finally(() => page.close());
 });
 
-test('a text sent while a tool runs reaches the model and is acknowledged', () =>
-  withClaude(async ({ open, model }) => {
-    const claude = open();
-    claude.send('work for 3 seconds');
-    await claude.next(callsTool);
-    claude.send('use blue\nplease');
-    claude.send([{ type: 'text', text: 'and this' }, { type: 'image', source: { type: 'base64', media_type: 'image/png', data: PIXEL.toString('base64') } }]);
-    const result = await claude.next(isResult);
-    const answer = result.subtype === 'success' ? result.result : '';
-    expect(answer).toContain('Done: I worked for 3 seconds');
-    expect(answer).toContain('You also said: “use blue\nplease”');
-    expect(answer).toContain('You also said: “and this”');
-    const last = model.requests.at(-1)?.view;
-    expect(last?.texts.map(({ steering }) => steering)).toEqual([false, true, true]);
-    expect(last?.results).toHaveLength(2);
-    expect(last?.media.images).toBe(1);
-  }));
+async function expectSteering(claude: ClaudeSession, model: ScriptedModel): Promise<void> {
+  claude.send('work for 3 seconds');
+  await claude.next(callsTool);
+  claude.send('use blue\nplease');
+  const source = { type: 'base64' as const, media_type: 'image/png' as const, data: PIXEL.toString('base64') };
+  claude.send([{ type: 'text', text: 'and this' }, { type: 'image', source }]);
+  const result = await claude.next(isResult);
+  const answer = result.subtype === 'success' ? result.result : '';
+  expect(answer).toContain('Done: I worked for 3 seconds');
+  expect(answer).toContain('You also said: “use blue\nplease”');
+  expect(answer).toContain('You also said: “and this”');
+  const last = model.requests.at(-1)?.view;
+  expect(last?.texts.map(({ steering }) => steering)).toEqual([false, true, true]);
+  expect(last?.results).toHaveLength(2);
+  expect(last?.media.images).toBe(1);
+}
 
 test('texts that wait for the end of a turn are answered together', () =>
   withClaude(async ({ open }) => {

@@ -34,7 +34,8 @@ function start(folder: string, args: string[]) {
 
 const send = (bench: PhoneBench | null, ...args: string[]) => inProject(bench?.phone.url ?? null, (folder) => start(folder, args).done);
 
-test('prints every reply of the turn and exits 0', () =>
+// Most of them wait for a process, one for ten seconds: they do it together.
+test.concurrent('prints every reply of the turn and exits 0', () =>
   withPhone(async (bench) => {
     bench.chat.put(ANNA, { text: 'from before' });
     bench.chat.onReceive = (phone, _input, sid) => {
@@ -50,7 +51,7 @@ test('prints every reply of the turn and exits 0', () =>
     expect(bench.chat.received).toMatchObject([{ phone: ANNA, input: { text: 'hello there' } }]);
   }));
 
-test('sends a file as another phone; a failed turn exits 1', () =>
+test.concurrent('sends a file as another phone; a failed turn exits 1', () =>
   withPhone((bench) =>
     inProject(bench.phone.url, async (folder) => {
       await writeFile(join(folder, 'pixel.png'), PIXEL);
@@ -64,14 +65,7 @@ test('sends a file as another phone; a failed turn exits 1', () =>
     }),
   ));
 
-test('without a running system it says how to start one', async () => {
-  const sentence = 'Sidepocket is not running here. Start it with: npm start\n';
-  expect(await send(null, 'hi')).toEqual({ code: 1, out: '', err: sentence });
-  const gone = await withPhone(async (bench) => bench);
-  expect(await send(gone, 'hi')).toEqual({ code: 1, out: '', err: sentence });
-});
-
-test.each([
+test.concurrent.each([
   [[], /nothing to send/],
   [['hi', '--from', '555'], /not a phone number/],
   [['hi', '--media', 'missing.png'], /missing\.png cannot be read/],
@@ -83,13 +77,13 @@ test.each([
   expect(run.err).toMatch(sentence);
 });
 
-test('--help explains and exits 0', async () => {
+test.concurrent('--help explains and exits 0', async () => {
   const run = await send(null, '--help');
   expect([run.code, run.err]).toEqual([0, '']);
   expect(run.out).toMatch(/npm run send -- "text"/);
 });
 
-test('a refused webhook and a time that runs out exit 1', () =>
+test.concurrent('a refused webhook and a time that runs out exit 1', () =>
   withPhone(async (bench) => {
     const late = await send(bench, 'hi', '--timeout', '0.5');
     expect([late.code, late.err]).toEqual([1, expect.stringMatching(/^No answer within 0\.5 s/)]);
@@ -98,7 +92,7 @@ test('a refused webhook and a time that runs out exit 1', () =>
     expect([refused.code, refused.err]).toEqual([1, 'Sidepocket refused the message: its webhook answered 503.\n']);
   }));
 
-test('after ten quiet seconds it says that it still waits; Ctrl-C exits 130', () =>
+test.concurrent('after ten quiet seconds it says that it still waits; Ctrl-C exits 130', () =>
   withPhone((bench) =>
     inProject(bench.phone.url, async (folder) => {
       const { child, run, done } = start(folder, ['hi']);
@@ -107,3 +101,11 @@ test('after ten quiet seconds it says that it still waits; Ctrl-C exits 130', ()
       expect((await done).code).toBe(130);
     }),
   ));
+
+// Alone: nothing else may be given the address that has gone.
+test('without a running system it says how to start one', async () => {
+  const sentence = 'Sidepocket is not running here. Start it with: npm start\n';
+  expect(await send(null, 'hi')).toEqual({ code: 1, out: '', err: sentence });
+  const gone = await withPhone(async (bench) => bench);
+  expect(await send(gone, 'hi')).toEqual({ code: 1, out: '', err: sentence });
+});
