@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Worker } from 'bullmq';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { keys, prefix } from '../../shared/keys.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
@@ -22,148 +22,116 @@ async function expectTexts(pipeline: Pipeline, expected: string[]): Promise<void
   expect(texts(pipeline)).toEqual(expected);
 }
 
-describe('a worker that is killed', () => {
-  test('in the middle of the work: the next boot goes on at once', async () => {
-    await withPipeline({}, async (pipeline) => {
-      const first = await startWorkerProcess(pipeline);
-      await pipeline.say('hang on');
-      await until('the work', () => isHanging(pipeline, 'hang on'));
-      await crash(first);
-      const startedAt = Date.now();
-      const second = await startWorkerProcess(pipeline);
-      await expectTexts(pipeline, ['answer to hang on']);
-      // BullMQ alone would wait for its lock of 30 s to run out.
-      expect(Date.now() - startedAt).toBeLessThan(scaled(10_000));
-      await second.stop();
-    });
-  });
+/**
+ * Every way in which a process ends and the next goes on, one after the other: the process that goes on in one story
+ * is the one that ends in the next. The answers so far are in `expected`.
+ */
+test('killed at any moment, or told to stop: the next worker goes on, and all is answered once', async () => {
+  await withPipeline({}, async (pipeline) => {
+    const expected: string[] = [];
+    let worker = await startWorkerProcess(pipeline);
+    const next = async (...answers: string[]): Promise<void> => {
+      worker = await startWorkerProcess(pipeline);
+      expected.push(...answers);
+      await expectTexts(pipeline, expected);
+    };
+    const begin = async (text: string): Promise<string> => {
+      const sid = await pipeline.say(text);
+      await until('the work', () => isHanging(pipeline, text));
+      return sid;
+    };
 
-  test('after the last token, before the answer is stored: it is found in the transcript and sent once', async () => {
-    await withPipeline({}, async (pipeline) => {
-      const first = await startWorkerProcess(pipeline);
-      await pipeline.say('die now');
-      await first.exited;
-      const second = await startWorkerProcess(pipeline);
-      await expectTexts(pipeline, ['answer to die now']);
-      await second.stop();
-    });
-  });
+    // In the middle of the work: at once, where BullMQ alone would wait for its lock of 30 s to run out.
+    await begin('hang on');
+    await crash(worker);
+    const startedAt = Date.now();
+    await next('answer to hang on');
+    expect(Date.now() - startedAt).toBeLessThan(scaled(10_000));
 
-  test('between the POST and its note: it is found at Twilio and not sent again', async () => {
-    await withPipeline({}, async (pipeline) => {
-      pipeline.twin.faults.set('create-hang-after', { times: 1 });
-      pipeline.twin.faults.set('callbacks-dropped');
-      const first = await startWorkerProcess(pipeline);
-      await pipeline.say('hello');
-      await until('the message at Twilio', () => texts(pipeline).length === 1);
-      await crash(first);
-      const second = await startWorkerProcess(pipeline);
-      await expectTexts(pipeline, ['answer to hello']);
-      await second.stop();
-    });
-  });
+    // After the last token, before the answer is stored: it is found in the transcript and sent once.
+    await pipeline.say('die now');
+    await worker.exited;
+    await next('answer to die now');
 
-  test('during a stop: nothing is lost', async () => {
-    await withPipeline({}, async (pipeline) => {
-      const first = await startWorkerProcess(pipeline);
-      await pipeline.say('hang on');
-      await until('the work', () => isHanging(pipeline, 'hang on'));
-      first.process.kill('SIGTERM');
-      await until('the stop', async () => (await readFile(first.logFile, 'utf8')).includes('stopping'));
-      await crash(first);
-      const second = await startWorkerProcess(pipeline);
-      await expectTexts(pipeline, ['answer to hang on']);
-      await second.stop();
-    });
-  });
+    // During a stop.
+    await begin('hang during the stop');
+    worker.process.kill('SIGTERM');
+    await until('the stop', async () => (await readFile(worker.logFile, 'utf8')).includes('stopping'));
+    await crash(worker);
+    await next('answer to hang during the stop');
 
-  test('three times by the same message: one sentence, the next message is answered, and retry brings the first back', async () => {
-    await withPipeline({}, async (pipeline) => {
-      await pipeline.say('hang a');
-      for (let kills = 0; kills < 3; kills += 1) {
-        const worker = await startWorkerProcess(pipeline, { DATA_DIR: `${pipeline.dataDir}/${kills}` });
-        await until('the work', () => existsSync(seenFile(`${pipeline.dataDir}/${kills}`, 'hang a')));
-        await crash(worker);
-      }
-      const last = await startWorkerProcess(pipeline, { DATA_DIR: `${pipeline.dataDir}/2` });
-      await until('the sentence', () => texts(pipeline).length === 1);
-      expect(texts(pipeline)[0]).toContain('retry');
-      await pipeline.say('hello');
-      await until('the next answer', () => texts(pipeline).length === 2);
-      await pipeline.say('retry');
-      await expectTexts(pipeline, [texts(pipeline)[0] ?? '', 'answer to hello', 'answer to hang a']);
-      await last.stop();
-    });
+    // Told to stop: it hands its turn back without counting an attempt and exits 0; the next one resumes the session.
+    const sid = await begin('hang until the stop');
+    const session = await until('the session', () => pipeline.redis.hget(keys.conversation(phone), 'session'));
+    worker.process.kill('SIGTERM');
+    expect(await worker.exited).toEqual({ code: 0, signal: null });
+    expect(await pipeline.redis.hmget(keys.job('turns', sid), 'stc')).toEqual([null]);
+    await next('answer to hang until the stop');
+    expect(await pipeline.redis.hget(keys.conversation(phone), 'session')).toBe(session);
+
+    // A newer boot of the same worker fences the old one off: what the old one still does changes nothing.
+    const old = worker;
+    await begin('slow one');
+    old.process.kill('SIGSTOP');
+    await next('answer to slow one');
+    old.process.kill('SIGCONT');
+    await old.exited;
+    await pipeline.say('hello');
+    expected.push('answer to hello');
+    await expectTexts(pipeline, expected);
+
+    // Between the POST and its note: it is found at Twilio and not sent again.
+    pipeline.twin.faults.set('create-hang-after', { times: 1 });
+    pipeline.twin.faults.set('callbacks-dropped');
+    await pipeline.say('and now');
+    await until('the message at Twilio', () => texts(pipeline).length === expected.length + 1);
+    await crash(worker);
+    await next('answer to and now');
+    await worker.stop();
   });
 });
 
-describe('a worker that is told to stop', () => {
-  test('hands its turn back without counting an attempt and exits 0; the next one resumes the session', async () => {
-    await withPipeline({}, async (pipeline) => {
-      const first = await startWorkerProcess(pipeline);
-      const sid = await pipeline.say('hang on');
-      await until('the work', () => isHanging(pipeline, 'hang on'));
-      const session = await until('the session', () => pipeline.redis.hget(keys.conversation(phone), 'session'));
-      first.process.kill('SIGTERM');
-      expect(await first.exited).toEqual({ code: 0, signal: null });
-      expect(await pipeline.redis.hmget(keys.job('turns', sid), 'stc')).toEqual([null]);
-      const second = await startWorkerProcess(pipeline);
-      await expectTexts(pipeline, ['answer to hang on']);
-      expect(await pipeline.redis.hget(keys.conversation(phone), 'session')).toBe(session);
-      await second.stop();
-    });
-  });
+test('killed three times by a message: one sentence, and retry; a second signal ends it at once', async () => {
+  await withPipeline({}, async (pipeline) => {
+    await pipeline.say('hang a');
+    for (let kills = 0; kills < 3; kills += 1) {
+      const worker = await startWorkerProcess(pipeline, { DATA_DIR: `${pipeline.dataDir}/${kills}` });
+      await until('the work', () => existsSync(seenFile(`${pipeline.dataDir}/${kills}`, 'hang a')));
+      await crash(worker);
+    }
+    const last = await startWorkerProcess(pipeline, { DATA_DIR: `${pipeline.dataDir}/2`, STOP_SECONDS: '60' });
+    await until('the sentence', () => texts(pipeline).length === 1);
+    expect(texts(pipeline)[0]).toContain('retry');
+    await pipeline.say('hello');
+    await until('the next answer', () => texts(pipeline).length === 2);
+    await pipeline.say('retry');
+    await expectTexts(pipeline, [texts(pipeline)[0] ?? '', 'answer to hello', 'answer to hang a']);
 
-  test('exits at once on a second signal', async () => {
-    await withPipeline({}, async (pipeline) => {
-      const worker = await startWorkerProcess(pipeline, { STOP_SECONDS: '60' });
-      await pipeline.say('hang on');
-      await until('the work', () => isHanging(pipeline, 'hang on'));
-      worker.process.kill('SIGTERM');
-      await until('the stop', async () => (await readFile(worker.logFile, 'utf8')).includes('stopping'));
-      worker.process.kill('SIGTERM');
-      expect((await worker.exited).code).toBe(130);
-    });
+    await pipeline.say('hang on');
+    await until('the work', () => existsSync(seenFile(`${pipeline.dataDir}/2`, 'hang on')));
+    last.process.kill('SIGTERM');
+    await until('the stop', async () => (await readFile(last.logFile, 'utf8')).includes('stopping'));
+    last.process.kill('SIGTERM');
+    expect((await last.exited).code).toBe(130);
   });
 });
 
-describe('several workers', () => {
-  test('a newer boot of the same worker fences the old one off: what the old one still does changes nothing', async () => {
-    await withPipeline({}, async (pipeline) => {
-      const old = await startWorkerProcess(pipeline);
-      await pipeline.say('slow one');
-      await until('the work', () => isHanging(pipeline, 'slow one'));
-      old.process.kill('SIGSTOP');
-      const fresh = await startWorkerProcess(pipeline);
-      await expectTexts(pipeline, ['answer to slow one']);
-      old.process.kill('SIGCONT');
-      await old.exited;
-      await pipeline.say('hello');
-      await expectTexts(pipeline, ['answer to slow one', 'answer to hello']);
-      await fresh.stop();
-    });
-  });
+test("two workers share the work in order, and one takes up the other's turn when its lease has run out", async () => {
+  await withPipeline({}, async (pipeline) => {
+    const startOther = (): ReturnType<Pipeline['startWorker']> =>
+      pipeline.startWorker({ environment: { WORKER_ID: 'b' } });
+    const [lost, other] = await Promise.all([startWorkerProcess(pipeline, { WORKER_ID: 'a' }), startOther()]);
+    const said = Array.from({ length: 12 }, (_, index) => `number ${index}`);
+    for (const text of said) await pipeline.say(text);
+    const expected = said.map((text) => `answer to ${text}`);
+    await expectTexts(pipeline, expected);
+    await other.stop();
 
-  test("another worker's turn is taken up when its lease has run out", async () => {
-    await withPipeline({}, async (pipeline) => {
-      const lost = await startWorkerProcess(pipeline, { WORKER_ID: 'a' });
-      await pipeline.say('hang on');
-      await until('the work', () => isHanging(pipeline, 'hang on'));
-      const other = await startWorkerProcess(pipeline, { WORKER_ID: 'b' });
-      await crash(lost);
-      await expectTexts(pipeline, ['answer to hang on']);
-      await other.stop();
-    });
-  });
-
-  test('two workers share the work, each conversation in order', async () => {
-    await withPipeline({}, async (pipeline) => {
-      const workers = await Promise.all(['a', 'b'].map((id) => startWorkerProcess(pipeline, { WORKER_ID: id })));
-      const said = Array.from({ length: 12 }, (_, index) => `number ${index}`);
-      for (const text of said) await pipeline.say(text);
-      await expectTexts(pipeline, said.map((text) => `answer to ${text}`));
-      await Promise.all(workers.map((worker) => worker.stop()));
-    });
+    await pipeline.say('hang on');
+    await until('the work', () => isHanging(pipeline, 'hang on'));
+    await startOther();
+    await crash(lost);
+    await expectTexts(pipeline, [...expected, 'answer to hang on']);
   });
 });
 
