@@ -65,7 +65,7 @@ describe('the verdict', () => {
 
 test('nothing is lost, doubled or out of order while processes are killed and Twilio misbehaves', async () => {
   const result = await runChaos({
-    messages: 30, conversations: 4, claude: 1, workers: 1, minutes: 0.15, seed: 5, killEveryMs: 2000, keep: false,
+    messages: 30, conversations: 4, claude: 1, workers: 1, minutes: 0.1, seed: 5, killEveryMs: 2000, keep: false,
     searchPath: process.env['PATH'] ?? '', log: createLog('test', 'silent'), say: () => undefined, signal: new AbortController().signal,
   });
   if (!isClean(result)) throw new Error(formatReport(result));
