@@ -4,7 +4,9 @@ import { expect, test } from 'vitest';
 import { createFastAgent } from '../../simulator/fast-agent.ts';
 import type { AgentTurn } from '../../worker/agent/agent.ts';
 import { createFileReader } from '../../worker/reading/file-reader.ts';
+import type { FileReader } from '../../worker/reading/file-reader.ts';
 import { endlessDrawing, hostileFiles } from '../support/hostile-files.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';
 
@@ -22,8 +24,22 @@ test('hostile files hold up neither the worker nor anybody else, whoever hands t
       told.push(await tools.sendFile({ path: file.name }));
       return `sent ${file.name}`;
     };
-    const reader = createFileReader({ log, patienceMs: 6000 });
-    const worker = await startWorker({ reader, createAgent: async () => createFastAgent({ dir: path.join(dataDir, 'transcripts'), answer }) });
+    const [reader, impatient] = [createFileReader({ log }), createFileReader({ log, patienceMs: scaled(2500) })];
+    const isSeen = Promise.withResolvers<void>();
+    const ofDrawings: FileReader = {
+      ...reader,
+      async receive(bytes, claimed, signal) {
+        if (!bytes.equals(endlessDrawing)) return await reader.receive(bytes, claimed, signal);
+        const [reading] = await Promise.all([impatient.receive(bytes, claimed, signal), isSeen.promise]);
+        return reading;
+      },
+      async send(bytes, name, signal) {
+        return await (bytes.equals(endlessDrawing) ? impatient : reader).send(bytes, name, signal);
+      },
+      stop: async () => void (await Promise.all([reader.stop(), impatient.stop()])),
+    };
+    const agent = createFastAgent({ dir: path.join(dataDir, 'transcripts'), answer });
+    const worker = await startWorker({ reader: ofDrawings, createAgent: async () => agent });
     const texts = (from = phone): string[] => replies(from).map((reply) => reply.text);
     const send = async (bytes: Buffer, type: string, text?: string): Promise<unknown> =>
       await twin.chat.receive(phone, { media: { name: 'file', type, base64: bytes.toString('base64') }, ...(text === undefined ? {} : { text }) });
@@ -34,6 +50,7 @@ test('hostile files hold up neither the worker nor anybody else, whoever hands t
     await until('the other person’s answer', () => texts(otherPhone).length === 1);
     expect((await fetch(`${worker.url}/health`)).status).toBe(200);
     expect(texts()).toEqual([]);
+    isSeen.resolve();
     await until('the sentence', () => texts().length === 1);
     expect(texts()).toEqual(['I could not open the picture that you sent: it takes too long to unpack.']);
 

@@ -153,7 +153,7 @@ test('every tick comes once, whatever happens to the worker; what was missed com
       // Seconds are BullMQ's own; Claude is held to minutes.
       await schedules.add({ conversation: phone, prompt: 'tick', timezone: 'UTC', cron: '* * * * * *' }, await holdFence(pipeline));
       const ticks = async (): Promise<number[]> => (await redis.keys(keys.message('schedule-*'))).map((key) => Number(key.split('-').at(-1))).toSorted((a, b) => a - b);
-      for (let round = 1; round <= 3; round += 1) {
+      for (let round = 1; round <= 2; round += 1) {
         const before = (await ticks()).length;
         await until('two more ticks', async () => (await ticks()).length >= before + 2);
         await crash(worker);
@@ -163,7 +163,7 @@ test('every tick comes once, whatever happens to the worker; what was missed com
       const stoppedAt = Date.now();
       const known = (await ticks()).length;
       await until('some ticks are missed', () => Date.now() > stoppedAt + 3500);
-      worker = await startWorkerProcess(pipeline);
+      await pipeline.startWorker({ environment: { WORKER_ID: 'vm' } });
       await until('ticks again', async () => (await ticks()).length >= known + 3);
       await schedules.cancel(phone, 1);
       // Of a schedule that comes so often the person is asked once.
