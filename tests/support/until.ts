@@ -6,7 +6,8 @@ const [later, now] = [setTimeout, Date.now];
 /**
  * Waits until `look` returns something other than undefined, false or null, and returns it; looks again every
  * `everyMs`, without which the pauses grow from 10 to 50 ms: what comes is seen at once, and a long wait costs the
- * machine little. Throws with `what` after `ms` milliseconds of a machine of the usual speed: a deadline for what does not come, which nothing that comes depends on.
+ * machine little. Throws with `what` after `ms` milliseconds of a machine of the usual speed: a deadline for what does
+ * not come, which nothing that comes depends on.
  */
 export async function until<T>(
   what: string, look: () => T | Promise<T>, ms = 60_000, everyMs?: number,
