@@ -122,18 +122,23 @@ test('the chat stays at the end, unless the reader scrolled up', () =>
     await expect.poll(fromEnd, SOON).toBeLessThan(2);
   }));
 
-test.each([320, 390, 768, 1280])('nothing is wider than the window at %i px', (width) =>
-  onPage(
-    async (page, { chat, phone, system }) => {
-      phone.announce({ ...system, model: 'scripted', dashboardUrl: phone.url });
-      expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
-      chat.put(ANNA, { text: `${'w'.repeat(300)} https://a.example/${'x'.repeat(200)}\n\`\`\`\n${'code '.repeat(60)}\n\`\`\`` });
-      chat.put(ANNA, { text: 'Choose', media: [picture], buttons: [{ id: 'a', title: 'A title of 20 signs' }] });
-      chat.put(ANNA, { media: [{ url: phone.url, type: 'application/pdf', name: `${'name'.repeat(30)}.pdf`, size: 1 }] });
-      chat.put(ANNA, { media: [{ url: phone.url, type: 'audio/ogg', name: 'a.ogg', size: 1 }] });
-      await bubbles(page).nth(3).waitFor();
+test('nothing is wider than the window, however narrow that is', () =>
+  onPage(async (page, { chat, phone, system }) => {
+    const widths = [1280, 768, 390, 320];
+    phone.announce({ ...system, model: 'scripted', dashboardUrl: phone.url });
+    for (const width of widths) {
+      await page.setViewportSize({ width, height: 700 });
+      const fits = await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+      expect(fits, `at ${width} px`).toBe(true);
+    }
+    chat.put(ANNA, { text: `${'w'.repeat(300)} https://a.example/${'x'.repeat(200)}\n\`\`\`\n${'code '.repeat(60)}\n\`\`\`` });
+    chat.put(ANNA, { text: 'Choose', media: [picture], buttons: [{ id: 'a', title: 'A title of 20 signs' }] });
+    chat.put(ANNA, { media: [{ url: phone.url, type: 'application/pdf', name: `${'name'.repeat(30)}.pdf`, size: 1 }] });
+    chat.put(ANNA, { media: [{ url: phone.url, type: 'audio/ogg', name: 'a.ogg', size: 1 }] });
+    await bubbles(page).nth(3).waitFor({ state: 'attached' });
+    for (const width of widths) {
+      await page.setViewportSize({ width, height: 700 });
       const tooWide = await page.evaluate(() => [...document.querySelectorAll('.bubble, .choices, .bar, .composer, #scroller, html')].filter((part) => part.getBoundingClientRect().right > innerWidth + 1 || part.scrollWidth > part.clientWidth + 1).map((part) => part.className || part.tagName));
-      expect(tooWide).toEqual([]);
-    },
-    { viewport: { width, height: 700 } },
-  ));
+      expect(tooWide, `at ${width} px`).toEqual([]);
+    }
+  }));
