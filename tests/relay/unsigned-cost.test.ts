@@ -14,7 +14,7 @@ const log = createLog('test', 'silent');
 
 type Door = {
   port: number;
-  /** The turn of the event loop in which each form was parsed and hashed. */
+  /** The turn of the event loop in which each form was parsed and hashed; 0 where turns are not counted. */
   checks: number[];
   /** Sends bytes on a connection of its own and returns the status of the first answer, '' when it is closed without one. */
   send: (bytes: string) => Promise<string>;
@@ -23,15 +23,16 @@ type Door = {
 };
 
 /** The relay's way to a signed form, behind its server; the signature of nothing is right but of a form that says so. */
-async function withDoor(use: (door: Door) => Promise<void>): Promise<void> {
+async function withDoor(use: (door: Door) => Promise<void>, { turns = false } = {}): Promise<void> {
   const checks: number[] = [];
   let turn = 0;
-  let counting = true;
+  // To count them keeps a processor busy.
+  let counting = turns;
   const count = (): void => {
     turn += 1;
     if (counting) setImmediate(count);
   };
-  count();
+  if (counting) count();
   const doorkeeper = createDoorkeeper(1, log);
   const read = createSignedForms((_url, form) => {
     checks.push(turn);
@@ -144,7 +145,7 @@ test('large forms are checked one in a turn of the event loop, and a small one d
     expect(checks).toHaveLength(42);
     // At most the small one shares its turn with a large one.
     expect(new Set(checks).size).toBeGreaterThanOrEqual(40);
-  });
+  }, { turns: true });
 });
 
 test('an address over its count hands its form over at once or is refused, and the connection is closed; what is signed passes', async () => {
