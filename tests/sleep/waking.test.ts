@@ -159,7 +159,8 @@ test('a hundred messages at once are one wake, with one call at a time', async (
   });
 });
 
-test('a relay killed while it wakes the VM goes on when it is back', async () => {
+// These wait for seconds, so they do it together.
+test.concurrent('a relay killed while it wakes the VM goes on when it is back', async () => {
   let isBack = false;
   const onCall = async (bench: SleepBench, _call: number, response: Parameters<typeof refuse>[0]): Promise<void> => {
     if (!isBack) return refuse(response);
@@ -174,17 +175,16 @@ test('a relay killed while it wakes the VM goes on when it is back', async () =>
     expect(await bench.redis.exists(keys.waking)).toBe(1);
     const calls = bench.wake.calls.length;
     isBack = true;
-    const again = await startRelayProcess(bench);
+    await bench.startRelay();
     await answered(bench, 'hello');
     expect(bench.wake.calls.length).toBeGreaterThan(calls);
     await until('the wake is over', async () => (await bench.redis.exists(keys.waking)) === 0);
-    await again.stop();
     // That the computer is waking up is said, too, where that takes long.
     expect(texts(bench).filter((text) => text.startsWith('answer'))).toEqual(['answer to hello']);
   });
 });
 
-test('a worker that crashed is woken when its sign of life has run out, in the middle of a turn and at rest', async () => {
+test.concurrent('a worker that crashed is woken when its sign of life has run out, in the middle of a turn and at rest', async () => {
   await withSleep({ onCall: async (bench, _call, response) => bench.boot().then(() => accept(response)) }, async (bench) => {
     // It runs already, so nothing has to be woken at first.
     const worker = await startWorkerProcess(bench);
@@ -208,7 +208,7 @@ test('a worker that crashed is woken when its sign of life has run out, in the m
   });
 });
 
-test('a schedule that is due wakes the VM, also after the relay was restarted', async () => {
+test.concurrent('a schedule that is due wakes the VM, also after the relay was restarted', async () => {
   const plan = async (text: string, turn: { tools: { scheduleTurn(input: { prompt: string; inMinutes: number }): Promise<string> } }): Promise<string> =>
     text.startsWith('plan') ? await turn.tools.scheduleTurn({ prompt: 'the plants', inMinutes: 0.06 }) : `did ${text}`;
   let booted: { stop(): Promise<void> } | undefined;
@@ -229,7 +229,7 @@ test('a schedule that is due wakes the VM, also after the relay was restarted', 
   });
 });
 
-test('asleep, nothing is asked of Redis, not even by a look that was planned while the VM was awake', async () => {
+test.concurrent('asleep, nothing is asked of Redis, not even by a look that was planned while the VM was awake', async () => {
   await withSleep({ idleMinutes: 0.003 }, async (bench) => {
     await bench.say('hello');
     await answered(bench, 'hello');
