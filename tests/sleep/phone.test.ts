@@ -7,6 +7,7 @@ import { createLog } from '../../shared/log.ts';
 import { runSimulator } from '../../simulator/simulator.ts';
 import type { Simulator } from '../../simulator/simulator.ts';
 import { bubbles, launchBrowser, messageText } from '../support/phone-page.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
 
 /** What `npm start` runs, with a worker that sleeps after three seconds, and its phone page in a browser. */
@@ -52,9 +53,10 @@ test('the phone page shows the machine asleep, a message wakes it, and it falls 
   await withPhonePage(async (page, { system, chat }) => {
     await page.getByText('asleep, wakes when you write').waitFor();
     const header = await watchHeader(page);
-    await say(page, 'say good morning');
+    // Time enough for it to fall asleep before.
+    await say(page, `remind me in ${Math.ceil(scaled(15_000) / 1000)} seconds to water the plants`);
     await page.getByText('waking up…').or(page.getByText('typing…')).first().waitFor();
-    await bubbles(page).filter({ hasText: /good morning/ }).nth(1).waitFor();
+    await bubbles(page).filter({ hasText: 'Scheduled as number 1' }).waitFor();
     expect(system().vm).toBe('awake');
     await page.getByText('asleep, wakes when you write').waitFor();
     expect(system().vm).toBe('asleep');
@@ -62,11 +64,8 @@ test('the phone page shows the machine asleep, a message wakes it, and it falls 
     expect([shown.at(0), shown.at(-1)]).toEqual(['asleep, wakes when you write', 'asleep, wakes when you write']);
     expect(shown.some((text) => text === 'typing…' || text === 'waking up…')).toBe(true);
 
-    await say(page, 'remind me in 24 seconds to water the plants');
-    await bubbles(page).filter({ hasText: 'Scheduled as number 1' }).waitFor();
-    await page.getByText('asleep, wakes when you write').waitFor();
     expect(chat.messages(system().phones[0] ?? '').some(({ text }) => text.startsWith('Reminder'))).toBe(false);
-    await until('it is awake again', () => system().vm === 'awake', 40_000);
+    await until('it is awake again', () => system().vm === 'awake', 60_000);
     await bubbles(page).filter({ hasText: 'Reminder: water the plants' }).waitFor();
     await page.getByText('asleep, wakes when you write').waitFor();
   });
