@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { mutations } from './mutations/list/list.ts';
@@ -7,11 +7,12 @@ import { WrongUsage, choose, parseMutationOptions } from './mutations/options.ts
 
 const root = path.join(import.meta.dirname, '..');
 
-test('each line of the list of mutations fits the code: its text is there once, the result is TypeScript, and its test is there', () => {
+test('each line of the list of mutations fits the code: its text is there once, the result is TypeScript, and its test is there by its name', () => {
   const wrong = mutations.flatMap((mutation) => {
     try {
       mutate(root, mutation);
-      return existsSync(path.join(root, mutation.test)) ? [] : [`${mutation.file}, ${mutation.guard}: no ${mutation.test}`];
+      const test = readFileSync(path.join(root, mutation.test), 'utf8');
+      return new RegExp(mutation.named ?? '').test(test) ? [] : [`${mutation.file}, ${mutation.guard}: no test “${mutation.named}” in ${mutation.test}`];
     } catch (error) {
       return [`${mutation.file}, ${mutation.guard}: ${String(error)}`];
     }
