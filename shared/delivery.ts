@@ -71,7 +71,7 @@ export function createDelivery(parts: DeliveryParts): Deliver {
     try {
       // Twilio's dates are whole seconds, and clocks differ a little; the claim below keeps an older equal message out.
       for (const sid of await messenger.find(describe(parts.publicUrl, reply), new Date(attemptedAt - 30_000))) {
-        if (await ledger.isClaimed(sid)) continue;
+        if (await ledger.isClaimed(sid, reply)) continue;
         await ledger.accepted(reply, sid, reply.attempts);
         log.info({ turn: reply.turn, reply: reply.id, sid }, 'found at Twilio after an unclear send');
         return { done: true };

@@ -45,8 +45,11 @@ export type Ledger = {
   find(replyId: string): Promise<Reply | undefined>;
   /** The reply that a Twilio message is; undefined when it is none of ours, or forgotten. */
   findSent(sid: string): Promise<Reply | undefined>;
-  /** Whether a Twilio message is known to belong to a reply. */
-  isClaimed(sid: string): Promise<boolean>;
+  /**
+   * Whether a Twilio message is known to belong to a reply; with `reply`, to another one or to an attempt of its own. One
+   * that was never attempted may have claimed it while the store did not have it.
+   */
+  isClaimed(sid: string, reply?: Pick<Reply, 'id' | 'attempts'>): Promise<boolean>;
 };
 
 const noticeScript = defineScript({
@@ -89,11 +92,13 @@ const acceptedScript = defineScript({
   name: 'sidepocketAccepted',
   keys: ['reply', 'sent', 'outbox'],
   args: ['id', 'sid', 'lifetimeSeconds', 'attempt'],
-  // A callback that came first has claimed the sid already: then it is right.
+  // A callback that came first has claimed the sid already: then it is right. A reply that was never attempted takes
+  // what was claimed for it while the store did not have it.
   lua: `${countLua}
     ${boxesLua}
     local isFirst = redis.call('SET', sent, id, 'NX', 'EX', lifetimeSeconds)
-    local isPosting = isFirst and redis.call('HGET', reply, 'status') == 'posting'
+    local isOwn = isFirst or (attempt == '0' and redis.call('GET', sent) == id)
+    local isPosting = isOwn and redis.call('HGET', reply, 'status') == 'posting'
     if isPosting and redis.call('HGET', reply, 'attempts') == attempt then
       redis.call('HSET', reply, 'sid', sid, 'status', 'queued')
       count('status:queued')
@@ -227,8 +232,9 @@ export function createLedger(redis: Redis, now: () => Date = () => new Date(), r
       const id = await redis.get(keys.sent(sid));
       return id === null ? undefined : Reply.safeParse(await redis.hgetall(keys.reply(id))).data;
     },
-    async isClaimed(sid) {
-      return (await redis.exists(keys.sent(sid))) === 1;
+    async isClaimed(sid, reply) {
+      const owner = await redis.get(keys.sent(sid));
+      return owner !== null && !(owner === reply?.id && reply.attempts === 0);
     },
   };
 }

@@ -98,3 +98,24 @@ test('a parked reply waits once, however often its failure is told, and its time
     expect(await reply()).toMatchObject({ status: 'waiting', at: new Date(now).toISOString() });
   });
 });
+
+test('a reply that comes back into the store takes the message that was claimed for it while it was gone', async () => {
+  await withReply(async ({ redis, ledger, reply, waiting }) => {
+    const sent = await reply();
+    await ledger.begin(undefined, sent);
+    // Twilio has it, and the store loses the reply: what the worker notes then is the claim alone.
+    await redis.del(keys.reply('r1'), keys.outbox(conversation));
+    await ledger.accepted({ ...sent, attempts: 1 }, 'sid-1', 1);
+    expect(await ledger.find('r1')).toBeUndefined();
+    const deliveries = createDeliveries(redis);
+    await createOutbox(redis, deliveries).put([{ id: 'r1', conversation, turn: 'turn', text: 'hello' }]);
+    await deliveries.close();
+    await redis.hset(keys.reply('r1'), 'status', 'posting', 'attempts', '0');
+    const back = await reply();
+    expect([await ledger.isClaimed('sid-1', back), await ledger.isClaimed('sid-1'), await ledger.isClaimed('sid-1', { id: 'r2', attempts: 0 })]).toEqual([false, true, true]);
+    // A message of an attempt that is known is not its next one.
+    expect(await ledger.isClaimed('sid-1', { ...back, attempts: 1 })).toBe(true);
+    await ledger.accepted(back, 'sid-1', 0);
+    expect([await reply(), await waiting()]).toMatchObject([{ status: 'queued', sid: 'sid-1' }, []]);
+  });
+});

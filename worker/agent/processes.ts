@@ -33,8 +33,9 @@ export function createSpawn(user: AgentUser | undefined, bounds: Bounds = {}): (
   return ({ env, ...claude }) => {
     const { command, args, cwd } = asBoundAgent(user, bounds, claude);
     const child = spawn(command, args, { cwd, env, stdio: ['pipe', 'pipe', 'ignore'], detached: true });
-    const { pid } = child;
-    const { kill } = child;
+    const { pid, kill } = child;
+    // The SDK waits for the exit in several places at once, each with two listeners.
+    child.setMaxListeners(50);
     child.kill = (signal) => {
       if (pid === undefined) return kill.call(child, signal);
       return killGroup(pid, signal ?? 'SIGTERM');

@@ -52,6 +52,10 @@ export const recovery = [
     ['a reply keeps the earlier date', '.toSorted()[0];\n        return earliest', '.toSorted().at(-1);\n        return earliest'],
     ['what comes in late is looked for', 'age > freshMs && age < lateMs', 'false'],
   ]),
+  ...mutationsOf('shared/ledger.ts', 'tests/shared/ledger-states.test.ts', [
+    ['what was claimed while the reply was gone is its own', 'owner !== null && !(owner === reply?.id && reply.attempts === 0)', 'owner !== null', { named: 'while it was gone' }],
+    ['it is noted as sent', `local isOwn = isFirst or (attempt == '0' and redis.call('GET', sent) == id)`, 'local isOwn = isFirst', { named: 'while it was gone' }],
+  ]),
   ...mutationsOf('worker/turn-events.ts', 'tests/shared/epoch.test.ts', [
     ['what the transcript remembers is looked up', '...(event.remembered ? { saidAt: rememberedSaidAt(Date.now()) } : {})', '', { named: 'has already' }],
   ]),

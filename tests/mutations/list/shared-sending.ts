@@ -36,7 +36,7 @@ export const sending = [
   ]),
   ...mutationsOf('shared/delivery.ts', delivery, [
     ['absence from Twilio’s list is not believed at once', 'return age < reconciling.lastMs ? { done: false, waitMs: reconciling.lastMs - age } : undefined;', 'return undefined;'],
-    ['a Twilio message of another reply is not taken for this one', 'if (await ledger.isClaimed(sid)) continue;', ''],
+    ['a Twilio message of another reply is not taken for this one', 'if (await ledger.isClaimed(sid, reply)) continue;', ''],
     ['an unclear send is looked up before it is repeated', `if (reply.status === 'posting') {`, 'if (false) {'],
     ['a refused list settles nothing before its time', '&& age > reconciling.blindMs) return undefined;', ') return undefined;'],
     ['as long as the list cannot be read nothing is sent again', 'if (age <= patience) return { done: false, waitMs: reconciling.lastMs };', 'if (age <= patience) return undefined;'],
