@@ -35,11 +35,14 @@ end_process() {
 read_clock
 while :; do
   last=$micros
-  if IFS= read -r -n 1 -t "$tick" byte; then
+  # A byte may come in the very moment in which the time is up: then it is there, although bash says that it is not.
+  byte='' outcome=0
+  IFS= read -r -n 1 -t "$tick" byte || outcome=$?
+  if [[ -n $byte ]]; then
     armed=$byte silent=0
     read_clock
     continue
-  elif (($? <= 128)); then
+  elif ((outcome <= 128)); then
     exit 0
   fi
   read_clock

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ANNA, BERT, PIXEL, withPhone } from '../support/phone-bench.ts';
 import type { PhoneBench } from '../support/phone-bench.ts';
-import { scaled } from '../support/machine-speed.ts';
+import { until } from '../support/until.ts';
 
 const SEND = join(import.meta.dirname, '../../simulator/send.ts');
 
@@ -96,7 +96,7 @@ test.concurrent('after ten quiet seconds it says that it still waits; Ctrl-C exi
   withPhone((bench) =>
     inProject(bench.phone.url, async (folder) => {
       const { child, run, done } = start(folder, ['hi']);
-      await expect.poll(() => run.err, { timeout: scaled(20_000) }).toMatch(/Still waiting for its turn/);
+      await until('that it waits', () => run.err.includes('Still waiting for its turn'));
       child.kill('SIGINT');
       expect((await done).code).toBe(130);
     }),

@@ -60,7 +60,7 @@ test('hostile files are read or given up in time, while the event loop is free a
   expect(kinds.get('names of object streams')).toMatchObject({ kind: 'pdf', whole: true });
   expect(['pictures', 'fault']).toContain(kinds.get('a small file of very many pixels')?.kind);
   // What a busy machine does to it is not ours: a file in this process held it up for as long as it took.
-  expect(delay.max / 1e6).toBeLessThan(2000);
+  expect(delay.max / 1e6).toBeLessThan(scaled(3000));
   expect(process.memoryUsage().rss - before).toBeLessThan(64 * 2 ** 20);
 });
 
