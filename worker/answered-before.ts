@@ -77,7 +77,7 @@ export async function leaveAnswered({ outbox, ledger, messenger }: AnsweredBefor
   if (answered.size === 0) return messages;
   log.warn({ conversation, messages: answered.size }, 'answered before the store came back different: not answered again');
   const words = answeredBeforeWords(old.filter(({ id }) => answered.has(id)));
-  await outbox.put([{ id: `${turn}.answered-before`, conversation, turn, text: words }], fence, { conversation, ids: [...answered], state: 'answered' });
+  await outbox.put([{ id: `${turn}.answered-before.${[...answered][0]}`, conversation, turn, text: words }], fence, { conversation, ids: [...answered], state: 'answered' });
   return messages.filter(({ id }) => !answered.has(id));
 }
 

@@ -36,7 +36,7 @@ async function look(messages: Message[], sent: Sent[], { known = [], session, ep
 test('a message that Twilio says was answered before the store changed is not answered again, and the person hears so', async () => {
   const { left, puts } = await look([message('a', 10), message('b', 20), message('new', 40)], [{ sid: 'SM1', text: 'an answer', at: 12 }]);
   expect(left).toEqual(['b', 'new']);
-  expect(puts).toMatchObject([{ replies: [{ id: 'turn.answered-before', text: answeredBeforeWords([message('a', 10)]) }], settlement: { ids: ['a'], state: 'answered' } }]);
+  expect(puts).toMatchObject([{ replies: [{ id: 'turn.answered-before.a', text: answeredBeforeWords([message('a', 10)]) }], settlement: { ids: ['a'], state: 'answered' } }]);
 });
 
 test('what the ledger knows, lines beside answers, and what was said later are no forgotten answers', async () => {

@@ -68,7 +68,9 @@ function parseLine(line: string): Line {
   }
 }
 
-const read = 'for file in "$1"/projects/*/"$2".jsonl; do [ -f "$file" ] && exec cat -- "$file"; done';
+/** How much of a transcript's end is read (bytes): the agent may write what it likes, and a note stands in every 64 kB. */
+const mostRead = 16 * 1024 * 1024;
+const read = `for file in "$1"/projects/*/"$2".jsonl; do [ -f "$file" ] && exec tail -c ${mostRead} -- "$file"; done`;
 /** A line that was cut short stays a line of its own. */
 const append = `for file in "$1"/projects/*/"$2".jsonl; do
   if [ -f "$file" ]; then
