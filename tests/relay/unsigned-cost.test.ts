@@ -200,6 +200,13 @@ test('a body in crumbs is cut off, and after three of them its address sends not
     expect(checks).toHaveLength(0);
     expect(await send(`${chunked.replace('192.0.2.1', '192.0.2.2')}9\r\nright=yes\r\n0\r\n\r\n`)).toBe('200');
     expect(await send(post({ body: 'right=yes' }))).toBe('200');
+    // Thirty of them in a minute, wherever they come from, and a body in chunks is refused from any address.
+    for (let round = 3; round < 30; round += 1) {
+      const socket = open(crumbs.replace('192.0.2.1', `198.51.100.${round}`));
+      await new Promise((resolve) => socket.once('close', resolve));
+    }
+    expect(await send(`${chunked.replace('192.0.2.1', '203.0.113.1')}9\r\nright=yes\r\n0\r\n\r\n`)).toBe('429');
+    expect(await send(post({ body: 'right=yes', from: '203.0.113.1' }))).toBe('200');
   });
 });
 
