@@ -68,7 +68,10 @@ export function createBodies(most: number = mostHeld): Bodies {
       reading.bytes.copy(block, 0, 0, reading.size);
       Object.assign(reading, { bytes: block, hasBlock: true });
       blocks += 1;
-      for (const oldest of unfinished) if (oldest.hasBlock && blocks * formLimit > most) oldest.fail(new BadRequest(503, 'no room for a form that takes so long'));
+      for (const oldest of unfinished) {
+        const isOverFull = oldest.hasBlock && blocks * formLimit > most;
+        if (isOverFull) oldest.fail(new BadRequest(503, 'no room for a form that takes so long'));
+      }
       if (!unfinished.has(reading)) return;
     }
     if (reading.hasBlock) chunk.copy(reading.bytes, reading.size);

@@ -34,7 +34,8 @@ export type GapRepair = {
 };
 
 /**
- * Takes in messages that came while the relay or Redis was away or whose webhook failed for good, replies whose late failure had no taker, and what waits in Redis without a job.
+ * Backfills messages that came while the relay or Redis was away, or whose webhook failed for good. Notes late failures
+ * of replies whose status callback was lost, and adds a job for what waits in Redis without one.
  */
 export function createGapRepair(parts: GapRepairParts): GapRepair {
   const { times, now } = parts;

@@ -65,7 +65,7 @@ export function createDelivery(parts: DeliveryParts): Deliver {
   /** Looks an attempt of unknown outcome up. Returns undefined when it certainly did not arrive. */
   const lookUp = async (reply: Reply): Promise<DeliveryStep | undefined> => {
     const attemptedAt = Date.parse(reply.attemptedAt ?? reply.at);
-    // What a lost end of the store has sent may have gone out just before the store changed, whenever the reply was said.
+    // A send that the store has lost may have gone out until the moment the store changed.
     const age = parts.now() - Math.max(attemptedAt, Date.parse(reply.checked ?? reply.attemptedAt ?? reply.at));
     if (age < reconciling.firstMs) return { done: false, waitMs: reconciling.firstMs - age };
     try {

@@ -46,8 +46,8 @@ export type Ledger = {
   /** The reply that a Twilio message is; undefined when it is none of ours, or forgotten. */
   findSent(sid: string): Promise<Reply | undefined>;
   /**
-   * Whether a Twilio message is known to belong to a reply; with `reply`, to another one or to an attempt of its own. One
-   * that was never attempted may have claimed it while the store did not have it.
+   * Whether a Twilio message belongs to a known reply. A claim for `reply` itself does not count while it has no attempt:
+   * the worker noted that claim when the store did not have the reply.
    */
   isClaimed(sid: string, reply?: Pick<Reply, 'id' | 'attempts'>): Promise<boolean>;
 };

@@ -58,7 +58,7 @@ const openScript = defineScript({
   name: 'sidepocketModelOpen',
   keys: ['openRequests', 'daySums', 'turnSums', 'conversationKey'],
   args: ['id', 'newNote', 'conversation', 'turn', 'day', 'dayLimit', 'turnLimit'],
-  // A budget is '' where there is none, the turn where none is at work.
+  // `dayLimit` and `turnLimit` are '' without a budget; `turn` is '' outside a turn.
   lua: `
     if redis.call('HEXISTS', openRequests, id) == 1 then return 'open' end
     if dayLimit ~= '' or turnLimit ~= '' then

@@ -18,7 +18,20 @@ export type ReplyFile = z.infer<typeof ReplyFile>;
  * quoted. `urgent` overtakes what waits in the outbox; `aside` is said beside an answer, so a stop may take it back while it waits.
  * `id` is the same each time the same thing is said again after a crash.
  */
-export type NewReply = { id: string; conversation: string; turn: string; text: string; file?: ReplyFile; template?: string; choices?: Choices; session?: string; urgent?: true; aside?: true; /** When it may have been said before, by what the store has lost (ISO 8601). */ saidAt?: string };
+export type NewReply = {
+  id: string;
+  conversation: string;
+  turn: string;
+  text: string;
+  file?: ReplyFile;
+  template?: string;
+  choices?: Choices;
+  session?: string;
+  urgent?: true;
+  aside?: true;
+  /** The earliest time at which it may have been sent already, by a send that the store has lost (ISO 8601). */
+  saidAt?: string;
+};
 
 /** Lua that notes in a reply which address it goes to now: the one that wrote last. */
 export const addressLua = `

@@ -89,8 +89,8 @@ const waitingScript = defineScript({
   name: 'sidepocketWaiting',
   keys: ['conversations'],
   args: ['prefix', 'among', 'nowMs'],
-  // `among` are the conversations to look at as JSON; '' is for all. A turn that is put off, for hours maybe, wakes
-  // nobody until it is due.
+  // `among` lists the conversations to look at, as JSON; '' means all of them. A delayed turn, which may wait for
+  // hours, does not wake the VM before it is due.
   lua: `-- derives inbox:*, turns:de:*, turns:delayed
     ${boxesLua}
     local waiting, messages = {}, 0

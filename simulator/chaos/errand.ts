@@ -14,7 +14,7 @@ const wanted = /\banswer to \S+.*$/gm;
 
 /**
  * The chaos run's story: `say answer to LABEL`, `… with a note` (a message in between) and `… with a tool` (a command of about a second).
- * Asked to go on, it goes on with everything in the conversation that has no answer, but for what it is told to leave.
+ * When asked to go on, it answers every open request of the conversation, except those that the note tells it to leave.
  * @param onTool called when a tool call goes out. @param onAnswer called when the last words go out.
  */
 export function createErrand(onTool: () => void, onAnswer: () => void): Story {

@@ -187,7 +187,7 @@ test('a page with a young message and an older one gives the older one alone', a
   });
 });
 
-test('a message that cannot be taken in holds up no other, and files that Twilio no longer has hold up none', async () => {
+test('a message that cannot be stored does not block the others, nor do files that Twilio no longer has', async () => {
   await withRepair(async ({ redis, repair, miss, texts, gate }) => {
     await redis.set(keys.inbox(otherPhone), 'no list');
     await miss('broken', otherPhone);

@@ -6,6 +6,7 @@ import { keys, prefix } from '../../shared/keys.ts';
 import { createReadOpening } from '../../shared/opening.ts';
 import { createTurns } from '../../shared/queues.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
+import type { Pipeline } from '../support/pipeline.ts';
 import { withRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
@@ -74,8 +75,22 @@ test('after a lost tail nothing that was answered is answered again, and what wa
   });
 });
 
+/** Has “old” answered, and then the store loses all of it but the session and is another one. Returns the message's id. */
+async function loseAnswered({ redis, say, replies }: Pipeline, worker: { stop(): Promise<void> }): Promise<string> {
+  const old = await say('old');
+  await until('the first answer', () => replies().some(({ text }) => text === 'answer to old'));
+  await until('that it is settled', async () => (await redis.hget(keys.message(old), 'state')) === 'answered');
+  const session = await redis.hget(keys.conversation(phone), 'session');
+  await worker.stop();
+  await redis.flushall();
+  await redis.hset(keys.conversation(phone), 'session', session ?? '');
+  await redis.hset(keys.epoch, 'identity', 'the one before');
+  return old;
+}
+
 test('what was answered before the store changed is looked up, too, when it comes in while a turn works', async () => {
-  await withPipeline({}, async ({ redis, say, replies, startWorker }) => {
+  await withPipeline({}, async (pipeline) => {
+    const { redis, say, replies, startWorker } = pipeline;
     const texts = (): string[] => replies().map(({ text }) => text);
     const go = Promise.withResolvers<void>();
     const answer = async (text: string): Promise<string> => {
@@ -83,15 +98,7 @@ test('what was answered before the store changed is looked up, too, when it come
       return `answer to ${text}`;
     };
     const worker = await startWorker({ answer });
-    const old = await say('old');
-    await until('the first answer', () => texts().includes('answer to old'));
-    await until('that it is settled', async () => (await redis.hget(keys.message(old), 'state')) === 'answered');
-    const session = await redis.hget(keys.conversation(phone), 'session');
-    await worker.stop();
-    // The store has lost all of it but the session, and is another one.
-    await redis.flushall();
-    await redis.hset(keys.conversation(phone), 'session', session ?? '');
-    await redis.hset(keys.epoch, 'identity', 'the one before');
+    const old = await loseAnswered(pipeline, worker);
     await startWorker({ answer });
     await say('new');
     await until('a turn at work', async () => (await redis.llen(`${prefix}:turns:active`)) === 1);
@@ -107,17 +114,11 @@ test('what was answered before the store changed is looked up, too, when it come
 });
 
 test('an answer that the transcript has already is looked up right after the store has changed, though its message looks new', async () => {
-  await withPipeline({}, async ({ redis, say, replies, startWorker }) => {
+  await withPipeline({}, async (pipeline) => {
+    const { redis, say, replies, startWorker } = pipeline;
     const texts = (): string[] => replies().map(({ text }) => text);
     const worker = await startWorker();
-    const old = await say('old');
-    await until('the first answer', () => texts().includes('answer to old'));
-    await until('that it is settled', async () => (await redis.hget(keys.message(old), 'state')) === 'answered');
-    const session = await redis.hget(keys.conversation(phone), 'session');
-    await worker.stop();
-    await redis.flushall();
-    await redis.hset(keys.conversation(phone), 'session', session ?? '');
-    await redis.hset(keys.epoch, 'identity', 'the one before');
+    const old = await loseAnswered(pipeline, worker);
     await startWorker();
     await until('the change is noted', async () => (await redis.hget(keys.epoch, 'since')) !== null);
     // A webhook's copy that comes late: the store does not know it, and takes it for a word of now.

@@ -5,7 +5,7 @@ export const recovery = [
   ...mutationsOf('relay/gap-repair.ts', 'tests/relay/gap-repair.test.ts', [
     ['a refused webhook is looked for later', 'somethingWasRefused: () => runIn(times.youngMs)', 'somethingWasRefused: () => undefined', { named: 'could not be stored' }],
     ['what waits without a job gets one in each round', 'await sweep();\n', '', { test: 'tests/relay/missed-messages.test.ts', named: 'has no turn' }],
-    ['a late failure is told once', 'told = listed;', '', { test: 'tests/relay/missed-messages.test.ts', why: 'it saves commands only: the ledger takes the same report twice' }],
+    ['a late failure is reported once', 'told = listed;', '', { test: 'tests/relay/missed-messages.test.ts', why: 'it saves commands only: the ledger takes the same report twice' }],
     ['a round that left something young is repeated soon', `outcome === 'done' ? times.everyMs :`, 'true ? times.everyMs :', { test: 'tests/relay/missed-messages.test.ts' }],
     ['a round that failed is not complete', `if (outcome !== 'failed') complete = lastBegan;`, 'complete = lastBegan;', { test: 'tests/relay/missed-messages.test.ts' }],
     ['a connection that comes and goes asks the carrier once a minute', 'if (now() - lastBegan < times.youngMs) runIn(times.youngMs);\n      else run();', 'run();', { test: 'tests/relay/missed-messages.test.ts' }],
@@ -14,9 +14,9 @@ export const recovery = [
     ['what is known is not taken in again', 'unknown.has(remembered.id) ? await identify(remembered) : undefined', 'await identify(remembered)'],
     ['the oldest page comes first', 'pages.toReversed()', 'pages'],
     ['a young message is left to its webhook', 'if (isYoung(missed)) continue;', '', { named: 'gives the older one alone' }],
-    ['one that cannot be taken in holds up no other', 'left.failed += 1;', 'throw error;', { named: 'holds up no other' }],
-    ['it is not overtaken within its second', 'at.getTime() + 999 - at.getMilliseconds()', 'at.getTime()', { named: 'holds up no other' }],
-    ['files that are gone do not stop their message', `error.action === 'give-up' || `, '', { named: 'holds up no other' }],
+    ['a message that cannot be stored does not block the others', 'left.failed += 1;', 'throw error;', { named: 'does not block the others' }],
+    ['it is not overtaken within its second', 'at.getTime() + 999 - at.getMilliseconds()', 'at.getTime()', { named: 'does not block the others' }],
+    ['files that are gone do not stop their message', `error.action === 'give-up' || `, '', { named: 'does not block the others' }],
   ]),
   ...mutationsOf('worker/thaw.ts', 'tests/worker/zombies.test.ts', [
     ['a halt is asked about', 'if (haltMs <= longestMs || settling) return;', 'if (haltMs >= 0) return;'],

@@ -6,7 +6,7 @@ const [ledger, delivery, departures] = ['tests/shared/ledger.test.ts', 'tests/wo
 /** Replies on their way out. */
 export const sending = [
   ...mutationsOf('shared/twilio-messenger.ts', 'tests/shared/questions-at-twilio.test.ts', [
-    ['one that failed is found last', '...same.filter((entry) => !hasFailed(entry)), ...same.filter(hasFailed)', '...same', { named: 'failed since' }],
+    ['a failed send is found last', '...same.filter((entry) => !hasFailed(entry)), ...same.filter(hasFailed)', '...same', { named: 'failed since' }],
   ]),
   ...mutationsOf('shared/ledger.ts', ledger, [
     ['fence of an attempt', `if isFenced() then return 'fenced' end`, ''],
@@ -15,7 +15,7 @@ export const sending = [
     ['the number of an attempt that succeeded', `isPosting and redis.call('HGET', reply, 'attempts') == attempt then`, 'isPosting then'],
     ['the number of an attempt that failed', `if (redis.call('HGET', reply, 'attempts') or '0') ~= attempt then return 'superseded' end`, ''],
     ['a refusal of a reply that is delivered changes nothing', `if status ~= 'posting' and status ~= 'waiting' then return 'superseded' end`, '', states],
-    ['a failure that is told again leads to the same', `if newStatus == 'failed' and redis.call('HGET', reply, 'failedSid') == sid then`, 'if false then'],
+    ['a repeated failure report has the same outcome', `if newStatus == 'failed' and redis.call('HGET', reply, 'failedSid') == sid then`, 'if false then'],
     ['a callback of an earlier attempt changes nothing', `if known or status ~= 'posting' then return 'stale' end`, '', states],
     ['a failure after the delivery changes nothing', `if rank[status] >= 3 then return 'stale' end`, '', states],
     ['a state never goes back', `if rank[newStatus] <= rank[status] then return 'stale' end`, '', states],

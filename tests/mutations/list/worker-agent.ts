@@ -55,7 +55,7 @@ export const agent = [
   ...mutationsOf('worker/agent/session-end.ts', 'tests/worker/session-end.test.ts', [
     ['a session goes on at its end', 'if (end === undefined) return false;', 'return false;', endKept],
     ['a note that was just written holds', 'if (end === undefined && line.leafUuid !== undefined)', 'if (false)', ends],
-    ['a note that was taken back is none', 'if (line.leafUuid === null) return undefined;', '', ends],
+    ['a note without an entry counts as no note', 'if (line.leafUuid === null) return undefined;', '', ends],
     ['a note from before a summary is none', `if (line.subtype === 'compact_boundary' &&`, 'if (false &&', ends],
     ['what a sub-agent said is not the session’s', 'line.isSidechain !== true && ', '', ends],
     ['a line that was cut short stays its own', `[ -z "$(tail -c 1 -- "$file")" ] || echo`, ': || echo', endKept],
