@@ -13,6 +13,9 @@ export const endlessDrawing = Buffer.from(
     `<rect width="4000" height="4000" filter="url(#f)"/></svg>`,
 );
 
+/** What a reader that is to give such a drawing up may use of the processor (s): other than a time, it is not used up by what else the machine does. */
+export const drawingSeconds = 4;
+
 /** A black PNG of so many pixels a side, whose rows are told in seven passes: it is small, and is unpacked as a whole. */
 export function interlacedPng(side: number): Buffer {
   // First column and row of each pass, and how far to the next (www.w3.org/TR/png: 8.2).

@@ -46,7 +46,12 @@ export type Pipeline = {
 };
 
 /** What is different about a worker: other parts, what the fast agent answers, further variables. */
-export type WorkerChange = Partial<WorkerParts> & { answer?: FastAgentOptions['answer']; environment?: Record<string, string> };
+export type WorkerChange = Partial<WorkerParts> & {
+  answer?: FastAgentOptions['answer'];
+  environment?: Record<string, string>;
+  /** How long a request to Twilio may take (ms): short only where Twilio never answers, since on a busy machine an answer takes its time. */
+  twilioTimeoutMs?: number;
+};
 
 /** `log` is where everything logs; by default what LOG_LEVEL says, or nothing. */
 export type PipelineOptions = { environment?: Record<string, string>; relay?: boolean; log?: Log; twilioPace?: { sentMs: number; deliveredMs: number; readMs: number } };
@@ -87,12 +92,13 @@ export async function withPipeline(options: PipelineOptions, test: (pipeline: Pi
     }
     await test({
       environment, twin, redis, redisServer, relayUrl, log, dataDir: path.join(dir, 'data'),
-      async startWorker({ answer = async (text: string) => `answer to ${text}`, environment: extra = {}, ...change } = {}) {
+      async startWorker({ answer = async (text: string) => `answer to ${text}`, environment: extra = {}, twilioTimeoutMs = scaled(10_000), ...change } = {}) {
         const worker = await runWorker(
           parseWorkerConfig({ ...environment, PORT: '0', ...extra }),
           {
             createAgent: async () => createFastAgent({ dir: path.join(dir, 'data', 'transcripts'), answer }),
-            createMessenger: (contents) => createTwilioMessenger({ ...account, apiUrl: twin.url }, log, scaled(800), contents), pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: scaled(400), blindMs: 2000 }, silence: { idleMs: scaled(10_000), toolMs: scaled(10_000) }, lease: { renewMs: 200, holdMs: scaled(600) },
+            createMessenger: (contents) => createTwilioMessenger({ ...account, apiUrl: twin.url }, log, twilioTimeoutMs, contents),
+            pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: scaled(400), blindMs: 2000 }, silence: { idleMs: scaled(10_000), toolMs: scaled(10_000) }, lease: { renewMs: 200, holdMs: scaled(600) },
             concurrency: { turns: 5, deliveries: 50 }, warmMs: 3600_000, onAsleep: () => undefined, onFenced: () => undefined, ...change,
           },
           log,

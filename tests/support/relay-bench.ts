@@ -34,7 +34,7 @@ export async function withRelay(environment: Record<string, string>, test: (benc
       const relay = await runRelay(parseRelayConfig(pipeline.environment), createLog('relay', 'info', { write: (line) => void lines.push(line) }));
       try {
         // Until its queues are known to Redis the relay is still starting, and what it stores then is not of a test's making.
-        await until('the relay has started', async () => (await pipeline.redis.exists(`${prefix}:turns:meta`, `${prefix}:deliveries:meta`, `${prefix}:schedules:meta`, keys.epoch)) === 4);
+        await until('the relay has started', async () => (await pipeline.redis.exists(`${prefix}:turns:meta`, `${prefix}:deliveries:meta`, `${prefix}:schedules:meta`, keys.epoch, keys.allowed)) === 5);
         await test({
           ...pipeline,
           logged: () => lines.map((line) => z.record(z.string(), z.unknown()).parse(JSON.parse(line))),

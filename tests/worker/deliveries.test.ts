@@ -26,7 +26,7 @@ describe('one answer arrives once, whatever Twilio does to the POST', () => {
   ];
   test('after each of its faults', async () => {
     await withPipeline({}, async (pipeline) => {
-      await pipeline.startWorker();
+      await pipeline.startWorker({ twilioTimeoutMs: scaled(1500) });
       const expected: string[] = [];
       for (const [name, setting] of faults) {
         pipeline.twin.faults.set(name, { times: 1, ...setting });
@@ -82,7 +82,7 @@ test('a list that is refused for good is not believed before a late status callb
     pipeline.twin.faults.set('create-reset-after', { times: 1 });
     pipeline.twin.faults.set('callbacks-dropped');
     const account = { accountSid: pipeline.environment['TWILIO_ACCOUNT_SID'] ?? '', authToken: 'test-auth-token', number: '+15550100000', apiUrl: pipeline.twin.url };
-    const messenger = createTwilioMessenger(account, pipeline.log, scaled(2000));
+    const messenger = createTwilioMessenger(account, pipeline.log);
     let looks = 0;
     const find = async (): Promise<string[]> => {
       looks += 1;

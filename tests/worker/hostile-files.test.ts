@@ -5,8 +5,7 @@ import { createFastAgent } from '../../simulator/fast-agent.ts';
 import type { AgentTurn } from '../../worker/agent/agent.ts';
 import { createFileReader } from '../../worker/reading/file-reader.ts';
 import type { FileReader } from '../../worker/reading/file-reader.ts';
-import { endlessDrawing, hostileFiles } from '../support/hostile-files.ts';
-import { scaled } from '../support/machine-speed.ts';
+import { drawingSeconds, endlessDrawing, hostileFiles } from '../support/hostile-files.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';
 
@@ -24,7 +23,7 @@ test('hostile files hold up neither the worker nor anybody else, whoever hands t
       told.push(await tools.sendFile({ path: file.name }));
       return `sent ${file.name}`;
     };
-    const [reader, impatient] = [createFileReader({ log }), createFileReader({ log, patienceMs: scaled(2500) })];
+    const [reader, impatient] = [createFileReader({ log }), createFileReader({ log, processorSeconds: drawingSeconds })];
     const isSeen = Promise.withResolvers<void>();
     const ofDrawings: FileReader = {
       ...reader,

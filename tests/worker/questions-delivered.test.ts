@@ -7,6 +7,7 @@ import { createDeliveries } from '../../shared/queues.ts';
 import type { ChatMessage } from '../../simulator/chat.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
 
 const choices: Choices = { kind: 'buttons', items: [{ id: 'turn.ask.1', title: 'Allow' }, { id: 'turn.ask.2', title: 'Deny' }] };
@@ -20,7 +21,7 @@ async function withQuestions(run: (bench: Bench) => Promise<void>): Promise<void
   await withPipeline({}, async (pipeline) => {
     const deliveries = createDeliveries(pipeline.redis);
     const outbox = createOutbox(pipeline.redis, deliveries);
-    await pipeline.startWorker();
+    await pipeline.startWorker({ twilioTimeoutMs: scaled(3000) });
     await pipeline.say('hello');
     await until('the first answer', () => pipeline.replies().length === 1);
     const message = { conversation: phone, turn: 'turn' };

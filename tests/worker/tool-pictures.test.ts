@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import { createLog } from '../../shared/log.ts';
 import { createToolPictures } from '../../worker/agent/tool-pictures.ts';
 import { createFileReader } from '../../worker/reading/file-reader.ts';
-import { endlessDrawing } from '../support/hostile-files.ts';
+import { drawingSeconds, endlessDrawing } from '../support/hostile-files.ts';
 import { pixelOf, stripes } from '../support/made-pictures.ts';
 
 type Block = { type: string; text?: string; data?: string };
 
 test('a long page is shown to the model in parts that it can read, and what cannot be opened is a sentence', async () => {
-  const reader = createFileReader({ log: createLog('test', 'silent'), patienceMs: 5000 });
+  const reader = createFileReader({ log: createLog('test', 'silent'), processorSeconds: drawingSeconds });
   const slow = createFileReader({ log: createLog('test', 'silent') });
   const tool = 'browser_take_screenshot';
   const signal = new AbortController().signal;

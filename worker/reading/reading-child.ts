@@ -11,6 +11,8 @@ import type { Frame } from './frame.ts';
 export type ReadingLimits = {
   /** How long it may work on a file (ms). */
   patienceMs: number;
+  /** What it may use of the processor (s), its start included, where the system can bound it; by default 5 more than its time. */
+  processorSeconds?: number;
   /** Its address space (MB), where the system can bound it. Node alone has 1,400 MB of it, and does not start below 1,600. */
   memoryMb: number;
   /** Its code (a file). */
@@ -38,9 +40,10 @@ export const readingProgram = path.join(import.meta.dirname, 'child.ts');
 
 /**
  * Bounds processor time (s) and address space (KB), and forbids files and core dumps, as far as the system can: what the shell cannot bound stays as it
- * was (macOS bounds no address space). Then the program takes the shell's place.
+ * was (macOS bounds no address space). The first bound of the time is SIGXCPU, which says why; at the second the system kills. Then the program takes
+ * the shell's place.
  */
-const bound = '{ ulimit -c 0; ulimit -f 0; ulimit -t "$1"; ulimit -v "$2"; } 2>/dev/null; shift 2; exec "$@"';
+const bound = '{ ulimit -c 0; ulimit -f 0; ulimit -S -t "$1"; ulimit -H -t "$(($1 + 1))"; ulimit -v "$2"; } 2>/dev/null; shift 2; exec "$@"';
 /** What a start takes of the processor (s), on a slow machine. */
 const startSeconds = 5;
 
@@ -48,8 +51,8 @@ const startSeconds = 5;
  * Starts a child, as the agent's user where there is one, with an environment that holds nothing. It loads what it needs and then waits for its file,
  * so that it can be started before there is one.
  */
-export function startReadingChild(user: AgentUser | undefined, { patienceMs, memoryMb, program }: ReadingLimits): ReadingChild {
-  const seconds = Math.ceil(patienceMs / 1000) + startSeconds;
+export function startReadingChild(user: AgentUser | undefined, { patienceMs, memoryMb, program, processorSeconds }: ReadingLimits): ReadingChild {
+  const seconds = processorSeconds ?? Math.ceil(patienceMs / 1000) + startSeconds;
   const node = [process.execPath, '--disable-warning=ExperimentalWarning', program];
   const { command, args } = asAgent(user, { command: '/bin/sh', args: ['-c', bound, 'sh', String(seconds), String(memoryMb * 1024), ...node] });
   const env = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8' };

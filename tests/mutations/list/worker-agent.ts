@@ -88,6 +88,7 @@ export const agent = [
   ]),
   ...mutationsOf('worker/reading/reading-child.ts', files, [
     ['a file has its time', `const timer = setTimeout(() => end('time'), patienceMs);`, `const timer = setTimeout(() => undefined, patienceMs);`, { named: 'a helper' }],
+    ['a child hears that its time is up before it is killed', 'ulimit -S -t "$1"; ulimit -H -t "$(($1 + 1))"', 'ulimit -t "$1"', { named: 'in time' }],
     ['the child’s environment holds nothing', '{ cwd: \'/\', env, stdio', '{ cwd: \'/\', env: process.env, stdio', { named: 'none of the worker' }],
   ]),
   ...mutationsOf('worker/reply/chunk.ts', chunks, [

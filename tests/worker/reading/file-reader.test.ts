@@ -8,7 +8,7 @@ import type { FileReader, FileReaderOptions } from '../../../worker/reading/file
 import type { Seen, View } from '../../../worker/reading/answer.ts';
 import { readFile } from '../../../worker/reading/work.ts';
 import type { Emit } from '../../../worker/reading/work.ts';
-import { endlessDrawing, hostileFiles } from '../../support/hostile-files.ts';
+import { drawingSeconds, endlessDrawing, hostileFiles } from '../../support/hostile-files.ts';
 import { scaled } from '../../support/machine-speed.ts';
 import { noisePicture, plainPicture } from '../../support/made-pictures.ts';
 import { until } from '../../support/until.ts';
@@ -44,7 +44,7 @@ afterEach(async () => {
 });
 
 test('hostile files are read or given up in time, while the event loop is free and the memory stays', async () => {
-  const [reader, impatient] = [open(), open({ patienceMs: scaled(2000) })];
+  const [reader, impatient] = [open(), open({ processorSeconds: drawingSeconds })];
   const files = hostileFiles.map((file) => ({ ...file, bytes: file.bytes() }));
   globalThis.gc?.();
   const [before, delay] = [process.memoryUsage().rss, monitorEventLoopDelay({ resolution: 5 })];
@@ -65,7 +65,7 @@ test('hostile files are read or given up in time, while the event loop is free a
 });
 
 test('the same files are sent, or not, in time', async () => {
-  const [reader, impatient] = [open(), open({ patienceMs: scaled(2500) })];
+  const [reader, impatient] = [open(), open({ processorSeconds: drawingSeconds })];
   const wanted = hostileFiles.filter(({ name }) => ['notes.txt', 'drawing.svg', 'many.vcf', 'streams.pdf'].includes(name));
   const readings = await Promise.all(wanted.map(({ bytes, name, type }) => (type === 'image/svg+xml' ? impatient : reader).send(bytes(), name, signal)));
   expect(readings.map(({ seen, view }) => [seen.type, view.kind])).toEqual([
@@ -89,7 +89,7 @@ describe.runIf(linux)('a child', () => {
     const { env, limits } = JSON.parse(view.kind === 'contacts' ? (view.contacts[0] ?? '') : '{}') as { env: string[]; limits: string };
     // The shell adds its directory.
     expect(env.filter((name) => name !== 'PWD')).toEqual(['LANG', 'PATH']);
-    expect(limits).toMatch(/^Max cpu time +25 +25 +seconds/m);
+    expect(limits).toMatch(/^Max cpu time +25 +26 +seconds/m);
     expect(limits).toMatch(new RegExp(`^Max address space +${3072 * 2 ** 20} +${3072 * 2 ** 20} +bytes`, 'm'));
     expect(limits).toMatch(/^Max file size +0 +0 +bytes/m);
     expect(limits).toMatch(/^Max core file size +0 +0 +bytes/m);
