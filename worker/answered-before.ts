@@ -14,19 +14,17 @@ const beside = /^Waking up your computer|^Your computer does not wake|(?<!\d)\d+
 /** For so long after the store has changed (ms) messages from before may still come in: they are looked for in Twilio's list. */
 const lateMs = 15 * 60_000;
 
-/** Not so just after the change (ms): a look would wait for the list, and what is said then is mostly new. */
-const freshMs = 30_000;
-
 /**
- * When the words of a turn may have been said before, by what the store has lost: when the oldest of its messages was written, or some minutes before the store changed,
- * where such a message may still come (ISO 8601). Undefined when it is not so.
+ * When the words of a turn may have been said before, by what the store has lost (ISO 8601): when the oldest of its
+ * messages was written, or some minutes before the store changed, where such a message may still come. Twilio posts an
+ * answered message anew when its acknowledgement went with the store, and the relay takes it for a new one of that
+ * moment: for a quarter of an hour each answer waits for a look into the list. Undefined when nothing may have been said.
  */
 export function mayHaveBeenSaid({ messages, since }: Pick<Opening, 'messages' | 'since'>, now: number): string | undefined {
   if (since === '') return undefined;
   const oldest = messages.map(({ at }) => at).filter((at) => at < since).toSorted()[0];
   if (oldest !== undefined) return oldest;
-  const age = now - Date.parse(since);
-  return age > freshMs && age < lateMs ? new Date(Date.parse(since) - lateMs).toISOString() : undefined;
+  return now - Date.parse(since) < lateMs ? new Date(Date.parse(since) - lateMs).toISOString() : undefined;
 }
 
 /**
@@ -61,13 +59,18 @@ export function lookUpFirst(outbox: Outbox, saidAt: () => string | undefined): O
  * written, or is a restored copy. Only what is older than the store as it is now is looked up: a message of ours to this
  * person that Twilio's list has and the ledger does not, said after theirs and before the store changed, counts as its answer, and the person
  * hears that it does.
- * With a session it is not asked: there the agent's transcript knows exactly which messages have their answer, which is looked up then before it is sent.
+ * With a session it is not asked: there the agent's transcript knows exactly which messages have their answer, which is
+ * looked up then before it is sent. What `isExhausted` is asked all the same: the agent does not see it again.
  * Returns those that are to be worked. Throws what the list's refusal throws: nothing is worked before the look.
  */
-export async function leaveAnswered({ outbox, ledger, messenger }: AnsweredBeforeDeps, { fence, turn, conversation, log }: TurnContext, { messages, since, conversation: { address, session } }: Pick<Opening, 'messages' | 'since' | 'conversation'>): Promise<Message[]> {
-  const old = since === '' ? [] : messages.filter(({ at }) => at < since);
+export async function leaveAnswered(
+  { outbox, ledger, messenger }: AnsweredBeforeDeps, { fence, turn, conversation, log }: TurnContext,
+  { messages, since, conversation: { address, session } }: Pick<Opening, 'messages' | 'since' | 'conversation'>,
+  isExhausted: (message: Message) => boolean,
+): Promise<Message[]> {
+  const old = since === '' ? [] : messages.filter((message) => message.at < since && (session === undefined || isExhausted(message)));
   const [first] = old.map(({ at }) => second(at)).toSorted((one, other) => one - other);
-  if (first === undefined || session !== undefined || !messenger.sentTo) return messages;
+  if (first === undefined || !messenger.sentTo) return messages;
   const forgotten: number[] = [];
   for (const { sid, text, at } of await messenger.sentTo(address ?? conversation, new Date(first))) {
     const isOld = at.getTime() < Date.parse(since);

@@ -22,15 +22,19 @@ export type EndingParts = { inbox: Inbox; outbox: Outbox; conversations: Convers
 /** How far a turn had come: how often its messages were begun with; `answerers` are messages that have answered its questions. */
 export type TurnStand = { attempts: Attempts; answerers: string[] };
 
+/** Whether a message has ended its worker too often to be begun with once more. */
+export function isExhausted({ id }: Message, attempts: Attempts): boolean {
+  return attempts.before(id) >= mostAttempts;
+}
+
 /** Gives up what has ended its worker too often, before anything of it is looked at again, and returns the messages that are still to be worked. Throws FencedError. */
 export async function giveUpExhausted(parts: EndingParts, context: TurnContext, messages: Message[], { attempts, answerers }: TurnStand): Promise<Message[]> {
-  const isExhausted = ({ id }: Message): boolean => attempts.before(id) >= mostAttempts;
-  const exhausted = messages.filter(isExhausted);
+  const exhausted = messages.filter((message) => isExhausted(message, attempts));
   if (exhausted.length === 0) return messages;
   const answered = new Set(answerers);
   const failed = exhausted.filter(({ id }) => !answered.has(id));
   // What answered a question goes with the work that asked it; other work that was begun may still need it.
-  const isAllOver = messages.every((message) => isExhausted(message) || answered.has(message.id) || attempts.before(message.id) === 0);
+  const isAllOver = messages.every((message) => isExhausted(message, attempts) || answered.has(message.id) || attempts.before(message.id) === 0);
   await attempts.take(failed);
   await giveUp(parts, context, new AgentFailure('died', 'it ended the worker each time'), failed, isAllOver ? answerers : []);
   const gone = new Set([...failed.map(({ id }) => id), ...(isAllOver ? answerers : [])]);

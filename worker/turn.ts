@@ -17,7 +17,7 @@ import type { QuestionParts } from './questions.ts';
 import { StopRequest } from './stop-request.ts';
 import type { TurnContext } from './turn-context.ts';
 import { createTurnSlot } from './turn-slot.ts';
-import { endBadly, giveUpExhausted, settleStopped } from './turn-ending.ts';
+import { endBadly, giveUpExhausted, isExhausted, settleStopped } from './turn-ending.ts';
 import type { TurnStand } from './turn-ending.ts';
 import { waitInLine } from './waiting-line.ts';
 import { emptyResult, workTurn } from './turn-work.ts';
@@ -84,7 +84,7 @@ async function workInbox(parts: TurnParts, context: TurnContext, result: TurnRes
   let hasBegun = false;
   try {
     const waiting = await questions.withoutAnswers(opening.messages);
-    const unanswered = await leaveAnswered(parts, context, { ...opening, messages: waiting });
+    const unanswered = await leaveAnswered(parts, context, { ...opening, messages: waiting }, (message) => isExhausted(message, attempts));
     const messages = await giveUpExhausted(parts, context, unanswered, stand());
     const givenUp = [...opening.givenUp, ...unanswered.filter((message) => !messages.includes(message))];
     const first: Opening = { ...opening, messages, givenUp };

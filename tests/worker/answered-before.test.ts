@@ -15,7 +15,7 @@ const since = second(30);
 type Sent = { sid: string; text: string; at: number };
 
 /** Looks at these messages, beside what Twilio says that we have sent; `known` are the ids that the ledger has. */
-async function look(messages: Message[], sent: Sent[], { known = [], session, epoch = since }: { known?: string[]; session?: string; epoch?: string } = {}) {
+async function look(messages: Message[], sent: Sent[], { known = [], session, epoch = since, exhausted = [] }: { known?: string[]; session?: string; epoch?: string; exhausted?: string[] } = {}) {
   const puts: { replies: NewReply[]; settlement: Settlement | undefined }[] = [];
   let asked = 0;
   const deps = {
@@ -29,7 +29,7 @@ async function look(messages: Message[], sent: Sent[], { known = [], session, ep
     },
   } as unknown as AnsweredBeforeDeps;
   const context = { fence: { lock: 'lock', token: 'mine' }, turn: 'turn', conversation, log: createLog('test', 'silent') } as unknown as TurnContext;
-  const left = await leaveAnswered(deps, context, { messages, since: epoch, conversation: { session } as never });
+  const left = await leaveAnswered(deps, context, { messages, since: epoch, conversation: { session } as never }, ({ id }) => exhausted.includes(id));
   return { left: left.map(({ id }) => id), puts, asked };
 }
 
@@ -56,13 +56,18 @@ test('Twilio is not asked while the store is what it always was, nor where the t
   expect(await look([message('a', 40)], [answer])).toMatchObject({ left: ['a'], asked: 0 });
 });
 
+test('what has ended its worker too often is looked up beside a session as well, and nothing else', async () => {
+  const { left, asked } = await look([message('a', 10), message('b', 11)], [{ sid: 'SM1', text: 'an answer', at: 12 }], { session: 'known', exhausted: ['a'] });
+  expect({ left, asked }).toEqual({ left: ['b'], asked: 1 });
+});
+
 test('words may have been said before since the oldest message, or shortly before the store changed', () => {
   const now = Date.parse(since);
   expect(mayHaveBeenSaid({ messages: [message('a', 10), message('b', 5)], since }, now)).toBe(second(5));
   expect(mayHaveBeenSaid({ messages: [message('a', 10)], since: '' }, now)).toBeUndefined();
-  // What comes in late from before the change is looked for a quarter of an hour long, but not at once.
+  // What comes in late from before the change is looked for a quarter of an hour long.
   const late = [message('late', 40)];
-  expect([20_000, 60_000, 16 * 60_000].map((age) => mayHaveBeenSaid({ messages: late, since }, now + age))).toEqual([undefined, new Date(now - 15 * 60_000).toISOString(), undefined]);
+  expect([0, 60_000, 16 * 60_000].map((age) => mayHaveBeenSaid({ messages: late, since }, now + age))).toEqual([new Date(now - 15 * 60_000).toISOString(), new Date(now - 15 * 60_000).toISOString(), undefined]);
 });
 
 test('each reply is dated by the earliest time at which it may have been said', async () => {

@@ -48,9 +48,10 @@ export const recovery = [
     ['what the ledger knows is no forgotten answer', ' && !(await ledger.isClaimed(sid))', ''],
     ['what was said after the change is no forgotten answer', 'if (isOld && !beside', 'if (!beside'],
     ['a line about long work is no answer', ' && !beside.test(text.trim())', ''],
-    ['the transcript knows better than the list', ' || session !== undefined', ''],
+    ['the transcript knows better than the list', '(session === undefined || isExhausted(message))', 'true'],
+    ['what the agent does not see again is asked of the list', '(session === undefined || isExhausted(message))', 'session === undefined'],
     ['a reply keeps the earlier date', '.toSorted()[0];\n        return earliest', '.toSorted().at(-1);\n        return earliest'],
-    ['what comes in late is looked for', 'age > freshMs && age < lateMs', 'false'],
+    ['what comes in late is looked for', 'now - Date.parse(since) < lateMs', 'false'],
   ]),
   ...mutationsOf('shared/ledger.ts', 'tests/shared/ledger-states.test.ts', [
     ['what was claimed while the reply was gone is its own', 'owner !== null && !(owner === reply?.id && reply.attempts === 0)', 'owner !== null', { named: 'while it was gone' }],
