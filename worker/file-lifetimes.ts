@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Running } from '../shared/lifecycle.ts';
 import type { Log } from '../shared/log.ts';
-import { runAsAgent, runAsOwn } from './agent/agent-shell.ts';
+import { runAsAgentOrOwn } from './agent/agent-shell.ts';
 import type { AgentUser } from './agent/agent-user.ts';
 
 export type FileLifetimeParts = {
@@ -36,7 +36,7 @@ export function createFileLifetimes({ dataDir, imagesDir, days, user, isAtWork, 
 
   const cleanDirectory = async (directory: string): Promise<void> => {
     const parameters = [directory, minutes];
-    const { code, said } = await (user ? runAsAgent(user, script, parameters) : runAsOwn(script, parameters));
+    const { code, said } = await runAsAgentOrOwn(user, script, parameters);
     if (code !== 0) log.warn({ reason: said }, 'unused files were not all removed');
   };
   const clean = async (): Promise<void> => {

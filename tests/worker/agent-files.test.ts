@@ -5,6 +5,8 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createAgentFiles } from '../../worker/agent/agent-files.ts';
 import type { AgentFiles } from '../../worker/agent/agent-files.ts';
+import { runAsAgent } from '../../worker/agent/agent-shell.ts';
+import { createSessionFile } from '../../worker/agent/session-file.ts';
 import { createSessionStore } from '../../worker/agent/session-store.ts';
 import { readTranscript } from '../../worker/agent/transcript.ts';
 import { createTranscriber } from '../../worker/media/transcriber.ts';
@@ -86,6 +88,17 @@ describe.skipIf(reason !== undefined)(`the files of an agent of another user${re
     });
   });
 
+  test('of a transcript that the agent has filled only the end is read, and no line of shell brings more than 64 MB', async () => {
+    await withDirectory(async (dir) => {
+      const project = path.join(dir, 'projects', '-data-workspaces-1');
+      const files = createAgentFiles(agentUser());
+      await files.write(path.join(project, `${session}.jsonl`), Buffer.concat([Buffer.alloc(40 * 2 ** 20, 'x'), Buffer.from('\n{"end":true}\n')]), 0o600);
+      const read = await createSessionFile(agentUser(), dir).read(session);
+      expect([read.length, read.endsWith('\n{"end":true}\n')]).toEqual([32 * 2 ** 20, true]);
+      await expect(runAsAgent(agentUser(), 'exec head -c 100000000 /dev/zero', [])).rejects.toThrow('more than 64 MB');
+    });
+  });
+
   test('a transcript that only the agent may read is read as the SDK reads its own', async () => {
     await withDirectory(async (dir) => {
       const project = path.join(dir, 'projects', '-data-workspaces-1');
@@ -94,7 +107,7 @@ describe.skipIf(reason !== undefined)(`the files of an agent of another user${re
       const lines = [entry('1', null, 'user', 'a question'), entry('2', '1', 'assistant', 'an answer'), entry('3', '2', 'user', 'another “one”'), '{"type":"user","uuid":"4","mess'];
       const files = createAgentFiles(agentUser());
       await files.write(path.join(project, `${session}.jsonl`), Buffer.from(lines.join('\n')), 0o600);
-      const store = createSessionStore(agentUser(), dir);
+      const store = createSessionStore(createSessionFile(agentUser(), dir));
       process.env['CLAUDE_CONFIG_DIR'] = dir;
       const read = await readTranscript(session, '/data/workspaces/1', store);
       expect(read).toEqual(await readTranscript(session, '/data/workspaces/1'));

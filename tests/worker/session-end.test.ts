@@ -7,6 +7,7 @@ import { createFaults } from '../../simulator/model/faults.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
 import { claudeDirectory } from '../../worker/agent/environment.ts';
 import { findLostEnd, keepEnd } from '../../worker/agent/session-end.ts';
+import { createSessionFile } from '../../worker/agent/session-file.ts';
 import { openClaudeAgent, startTurn } from '../support/agent-bench.ts';
 import type { ClaudeAgentBench } from '../support/agent-bench.ts';
 import { agentUser, whyNotSeparate } from '../support/separate-worker.ts';
@@ -65,11 +66,12 @@ test.each([
     const before = transcript('a<, e<a system, @e, b<a assistant, c<b…');
     await writeFile(file, before, { mode: 0o600 });
     if (user) for (const place of [dir, path.dirname(project), project, file]) await chown(place, user.uid, user.gid);
-    expect(await keepEnd('session-1', dir, user)).toBe(true);
+    const sessionFile = createSessionFile(user, dir);
+    expect(await keepEnd('session-1', sessionFile)).toBe(true);
     const note = JSON.stringify({ type: 'last-prompt', leafUuid: 'b', sessionId: 'session-1' });
     expect(await readFile(file, 'utf8')).toBe(`${before}\n${note}\n`);
-    expect(await keepEnd('session-1', dir, user)).toBe(false);
-    expect(await keepEnd('session-2', dir, user)).toBe(false);
+    expect(await keepEnd('session-1', sessionFile)).toBe(false);
+    expect(await keepEnd('session-2', sessionFile)).toBe(false);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

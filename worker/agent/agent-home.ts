@@ -15,6 +15,7 @@ import { cleanGlobalConfig } from './global-config.ts';
 import type { ModelAccountParts } from './model-account.ts';
 import type { ModelSession } from './model-sessions.ts';
 import { keepEnd } from './session-end.ts';
+import { createSessionFile } from './session-file.ts';
 import { createSessionStore } from './session-store.ts';
 import { readTranscript } from './transcript.ts';
 import type { TranscriptEntry } from './transcript.ts';
@@ -58,7 +59,8 @@ export type AgentHome = {
 export function createAgentHome({ dataDir, user, secrets, host, log, accounting, owner }: AgentHomeOptions): AgentHome {
   const { ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN, ANTHROPIC_BASE_URL, ANTHROPIC_MODEL, GITHUB_TOKEN } = secrets;
   const files = createAgentFiles(user);
-  const store = user && createSessionStore(user, claudeDirectory(dataDir));
+  const sessionFile = createSessionFile(user, claudeDirectory(dataDir));
+  const store = createSessionStore(sessionFile);
   const isRoot = (user?.uid ?? process.getuid?.()) === 0;
   let proxy: Promise<ModelProxy> | undefined;
   const reachModel = (): Promise<ModelProxy> =>
@@ -87,7 +89,7 @@ export function createAgentHome({ dataDir, user, secrets, host, log, accounting,
     },
     transcript: (session, workspace) => readTranscript(session, workspace, store),
     async keepEnd(session) {
-      if (!(await keepEnd(session, claudeDirectory(dataDir), user))) return;
+      if (!(await keepEnd(session, sessionFile))) return;
       log.warn({ session }, 'Claude Code would have gone on in the middle of the session: it goes on at its end');
     },
     async close() {

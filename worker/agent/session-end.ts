@@ -1,6 +1,4 @@
-import { runAsAgent, runAsOwn } from './agent-shell.ts';
-import type { ShellResult } from './agent-shell.ts';
-import type { AgentUser } from './agent-user.ts';
+import type { SessionFile } from './session-file.ts';
 
 /**
  * A line of a transcript, as far as its order matters: what was said and done (`uuid`), and Claude Code's note where
@@ -68,32 +66,14 @@ function parseLine(line: string): Line {
   }
 }
 
-/** How much of a transcript's end is read (bytes): the agent may write what it likes, and a note stands in every 64 kB. */
-const mostRead = 16 * 1024 * 1024;
-const read = `for file in "$1"/projects/*/"$2".jsonl; do [ -f "$file" ] && exec tail -c ${mostRead} -- "$file"; done`;
-/** A line that was cut short stays a line of its own. */
-const append = `for file in "$1"/projects/*/"$2".jsonl; do
-  if [ -f "$file" ]; then
-    [ -z "$(tail -c 1 -- "$file")" ] || echo >> "$file" || exit 1
-    printf '%s\\n' "$3" >> "$file"
-    exit
-  fi
-done`;
-
 /**
- * Sees to it that a session is resumed at its end, with the rights of the agent's user. No process may work in it.
+ * Sees to it that a session is resumed at its end. No process may work in it.
  * Returns whether something had to be done. Throws when it could not be: Claude would answer what is long answered, and
  * not what was asked.
  */
-export async function keepEnd(session: string, claudeDir: string, user: AgentUser | undefined): Promise<boolean> {
-  const run = async (script: string, ...more: string[]): Promise<ShellResult> => {
-    const parameters = [claudeDir, session, ...more];
-    const result = user ? await runAsAgent(user, script, parameters) : await runAsOwn(script, parameters);
-    if (result.code !== 0 && result.said !== '') throw new Error(`the end of a session was not kept: ${result.said}`);
-    return result;
-  };
-  const end = findLostEnd((await run(read)).output.toString('utf8'));
+export async function keepEnd(session: string, file: SessionFile): Promise<boolean> {
+  const end = findLostEnd(await file.read(session));
   if (end === undefined) return false;
-  await run(append, JSON.stringify({ type: 'last-prompt', leafUuid: end, sessionId: session }));
+  await file.append(session, JSON.stringify({ type: 'last-prompt', leafUuid: end, sessionId: session }));
   return true;
 }

@@ -58,7 +58,13 @@ export const agent = [
     ['a note without an entry counts as no note', 'if (line.leafUuid === null) return undefined;', '', ends],
     ['a note from before a summary is none', `if (line.subtype === 'compact_boundary' &&`, 'if (false &&', ends],
     ['what a sub-agent said is not the session’s', 'line.isSidechain !== true && ', '', ends],
+  ]),
+  ...mutationsOf('worker/agent/session-file.ts', 'tests/worker/session-end.test.ts', [
     ['a line that was cut short stays its own', `[ -z "$(tail -c 1 -- "$file")" ] || echo`, ': || echo', endKept],
+    ['only the end of a transcript is read', 'exec tail -c ${mostRead} -- "$file"', 'exec cat -- "$file"', { test: 'tests/worker/agent-files.test.ts', named: 'only the end is read' }],
+  ]),
+  ...mutationsOf('worker/agent/agent-shell.ts', 'tests/worker/agent-files.test.ts', [
+    ['a line of shell brings a bounded answer', 'if (size > mostOutput) throw', 'if (false) throw', { named: 'only the end is read' }],
   ]),
   ...mutationsOf('worker/agent/session-start.ts', 'tests/worker/session-end.test.ts', [
     ['a session is resumed at its end', '.then(() => home.keepEnd(session))', '', { named: 'also when Claude' }],
