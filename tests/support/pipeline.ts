@@ -98,7 +98,7 @@ export async function withPipeline(options: PipelineOptions, test: (pipeline: Pi
           {
             createAgent: async () => createFastAgent({ dir: path.join(dir, 'data', 'transcripts'), answer }),
             createMessenger: (contents) => createTwilioMessenger({ ...account, apiUrl: twin.url }, log, twilioTimeoutMs, contents),
-            pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: scaled(400), blindMs: 2000 }, silence: { idleMs: scaled(10_000), toolMs: scaled(10_000) }, lease: { renewMs: 200, holdMs: scaled(600) },
+            pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: scaled(1500), blindMs: 2000 }, silence: { idleMs: scaled(10_000), toolMs: scaled(10_000) }, lease: { renewMs: 200, holdMs: scaled(600) },
             concurrency: { turns: 5, deliveries: 50 }, warmMs: 3600_000, onAsleep: () => undefined, onFenced: () => undefined, ...change,
           },
           log,

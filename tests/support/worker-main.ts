@@ -48,7 +48,7 @@ await runProcess(log, async (quit) => {
     {
       createAgent: async () => agent,
       createMessenger: (contents) => createTwilioMessenger(account, log, requestTimeoutMs, contents),
-      pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: 400, blindMs: 2000 }, silence: { idleMs: 60_000, toolMs: 60_000 },
+      pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: 1500, blindMs: 2000 }, silence: { idleMs: 60_000, toolMs: 60_000 },
       lease: { renewMs: 300, holdMs: Number(process.env['TEST_LEASE_MS'] ?? 1500) }, concurrency: { turns: 5, deliveries: 50 }, onAsleep: quit, onFenced: quit,
     },
     log,

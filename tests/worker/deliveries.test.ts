@@ -88,9 +88,9 @@ test('a list that is refused for good is not believed before a late status callb
       looks += 1;
       throw new SendFailure('give-up', 'may not be listed', 20_003);
     };
-    await pipeline.startWorker({ createMessenger: () => ({ ...messenger, find }), reconciling: { firstMs: 20, lastMs: 40, blindMs: 3_600_000 } });
+    await pipeline.startWorker({ createMessenger: () => ({ ...messenger, find }), reconciling: { firstMs: 20, lastMs: scaled(2000), blindMs: 3_600_000 } });
     await pipeline.say('one');
-    await until('some look-ups', () => looks >= 3);
+    await until('some look-ups', () => looks >= 2);
     const attempt = await until('the message at Twilio', () => pipeline.twin.memory.attempts.find(({ sid }) => sid !== null));
     const [reply] = await pipeline.redis.lrange(keys.outbox(phone), 0, 0);
     // The callback comes at last.
