@@ -15,9 +15,11 @@ export default defineConfig(async () => {
       hookTimeout: 300_000 * slowness,
       // Only the names of files, unless something fails.
       slowTestThreshold: 60_000 * slowness,
-      // The tests start real processes and wait for them a good deal; four files at a time keep two cores busy.
+      // The tests start real processes and wait for them a good deal; four files at a time keep two
+      // cores busy.
       maxWorkers: 4,
-      // Files of one worker share their modules: loading them anew for each would take a third of the time.
+      // Files of one worker share their modules: loading them anew for each would take a third of
+      // the time.
       isolate: false,
       // As the worker is started: in the mode `all` Claude asks nothing on purpose.
       execArgv: ['--disable-warning=CLAUDE_SDK_CAN_USE_TOOL_SHADOWED'],

@@ -10,10 +10,21 @@ const sides = ['ours', 'floor', 'plain'] as const satisfies Side[];
 type Compared = (typeof sides)[number];
 
 /** How many requests a round has, by the number of connections. */
-const requests = new Map([[1, 800], [10, 3000], [50, 4000]]);
-const quickRequests = new Map([[1, 150], [10, 600], [50, 600]]);
+const requests = new Map([
+  [1, 800],
+  [10, 3000],
+  [50, 4000],
+]);
+const quickRequests = new Map([
+  [1, 150],
+  [10, 600],
+  [50, 600],
+]);
 
-/** What one round found: CPU time a request (µs), and how long half of the answers and 99 of 100 took at most (ms). */
+/**
+ * What one round found: CPU time a request (µs), and how long half of the answers and 99 of 100
+ * took at most (ms).
+ */
 type Round = { cpu: number; p50: number; p99: number };
 
 /** The rounds of each side. */
@@ -22,7 +33,10 @@ type Rounds = Record<Compared, Round[]>;
 /** What may not be exceeded, as a multiple. */
 const targets = { floor: 1.5, plain: 0.75, p99: 2 };
 
-/** Why a target against the plain way is missed where it is, from CPU profiles of 8,000 webhooks over 10 connections. */
+/**
+ * Why a target against the plain way is missed where it is, from CPU profiles of 8,000 webhooks
+ * over 10 connections.
+ */
 const notes =
   'Half of the answers over 10 connections came after 1.15, 1.29, 1.68 and 1.79 times the floor’s time in four runs, while 1 and 50 connections held in each: at this load the lines of the log and the writes of ten requests are gathered, which waits for a turn of the event loop. Where the plain way is not undercut by a quarter: on Node 24 Express, its router and its form parser take about 65 µs of a webhook (on Node 20 they took 240), and two plain commands to Redis are cheaper for ioredis than one transaction of five (19 against 31 µs). A profile of ours gives, of about 250 µs: 42 the system call that answers, 14 the one that speaks to Redis, 31 ioredis, 17 the HMAC, 15 BullMQ and its packing of the job, 14 garbage collection, 12 the parsing of the form, 25 Node’s HTTP, 9 the log (14 since pino redacts it), 2 the metrics, and about 35 all code of our own; so without the log ours takes about as much CPU as the plain way, which logs nothing, and without limits, metrics and what keeps a duplicate from adding a turn, too, a webhook in one such transaction measured 0.6 to 0.85 of it. Tried and dropped: a transaction by ioredis’s `multi()` (65 µs more: an object with BullMQ’s 60 scripts as methods, each time), leaving out the third command of the transaction, shorter scripts and no time-out on the commands (nothing that could be measured). With a network between relay and Redis the second trip of the plain way decides: see the last line.';
 
@@ -34,7 +48,10 @@ export const ackSection: Section = {
   run: (options) => withRelayStage(options, (stage) => measure(options, stage)),
 };
 
-async function measure({ quick, rounds, say, signal }: BenchOptions, stage: RelayStage): Promise<SectionResult> {
+async function measure(
+  { quick, rounds, say, signal }: BenchOptions,
+  stage: RelayStage,
+): Promise<SectionResult> {
   const load = startLoad();
   try {
     const relays = new Map<Compared, RelayProcess>();
@@ -56,26 +73,56 @@ async function measure({ quick, rounds, say, signal }: BenchOptions, stage: Rela
       if (round > 0) say(`round ${round} of ${rounds}`);
     }
     const trips = await countTrips(stage, load, quick);
-    return { rows: [...[...found].flatMap(([connections, kept]) => rowsOf(connections, kept)), ...trips], notes: [floorAgainstPlain(found), notes], plots: [plotOf(found)] };
+    return {
+      rows: [...[...found].flatMap(([connections, kept]) => rowsOf(connections, kept)), ...trips],
+      notes: [floorAgainstPlain(found), notes],
+      plots: [plotOf(found)],
+    };
   } finally {
     await load.stop();
   }
 }
 
-/** A process's code is at its fastest after some ten thousand requests only; until then the compiler is measured. */
-async function warmUp(stage: RelayStage, load: Load, relays: Map<Compared, RelayProcess>, requests: number): Promise<void> {
+/**
+ * A process's code is at its fastest after some ten thousand requests only; until then the compiler
+ * is measured.
+ */
+async function warmUp(
+  stage: RelayStage,
+  load: Load,
+  relays: Map<Compared, RelayProcess>,
+  requests: number,
+): Promise<void> {
   for (const relay of relays.values()) {
     for (let sent = 0; sent < requests; sent += 4000) {
-      await load.run({ port: relay.port, connections: 25, count: Math.min(requests, 4000), signing: 'right', addresses: 'one' }, '200');
+      await load.run(
+        {
+          port: relay.port,
+          connections: 25,
+          count: Math.min(requests, 4000),
+          signing: 'right',
+          addresses: 'one',
+        },
+        '200',
+      );
       await stage.empty();
     }
   }
 }
 
-async function measureRound(stage: RelayStage, load: Load, relay: RelayProcess, connections: number, count: number): Promise<Round> {
+async function measureRound(
+  stage: RelayStage,
+  load: Load,
+  relay: RelayProcess,
+  connections: number,
+  count: number,
+): Promise<Round> {
   await stage.empty();
   const before = relay.cpuMicros();
-  const { milliseconds } = await load.run({ port: relay.port, connections, count, signing: 'right', addresses: 'one' }, '200');
+  const { milliseconds } = await load.run(
+    { port: relay.port, connections, count, signing: 'right', addresses: 'one' },
+    '200',
+  );
   const cpu = (relay.cpuMicros() - before) / count;
   const stored = await stage.empty();
   if (stored !== count) throw new Error(`${stored} of ${count} messages were stored`);
@@ -84,9 +131,23 @@ async function measureRound(stage: RelayStage, load: Load, relay: RelayProcess, 
 
 function rowsOf(connections: number, { ours, floor, plain }: Rounds): Row[] {
   const at = `${connections} connection${connections === 1 ? '' : 's'}`;
-  const row = (what: string, unit: string, part: keyof Round, peer: Round[], peerName: string, most: number): Row => {
+  const row = (
+    what: string,
+    unit: string,
+    part: keyof Round,
+    peer: Round[],
+    peerName: string,
+    most: number,
+  ): Row => {
     const [own, other] = [ours.map((round) => round[part]), peer.map((round) => round[part])];
-    return { what: `${what}, ${at}`, ours: formatSpread(own, unit), peer: `${peerName} ${formatSpread(other, unit)}`, ratio: formatRatio(own, other), target: `≤ ${most}×`, held: medianRatio(own, other) <= most };
+    return {
+      what: `${what}, ${at}`,
+      ours: formatSpread(own, unit),
+      peer: `${peerName} ${formatSpread(other, unit)}`,
+      ratio: formatRatio(own, other),
+      target: `≤ ${most}×`,
+      held: medianRatio(own, other) <= most,
+    };
   };
   return [
     row('CPU a webhook', 'µs', 'cpu', floor, 'floor', targets.floor),
@@ -97,9 +158,18 @@ function rowsOf(connections: number, { ours, floor, plain }: Rounds): Row[] {
   ];
 }
 
-/** What storing a message costs by itself: no way to have a floor's guarantees can undercut the plain way by more. */
+/**
+ * What storing a message costs by itself: no way to have a floor's guarantees can undercut the
+ * plain way by more.
+ */
 function floorAgainstPlain(found: Map<number, Rounds>): string {
-  const ratios = [...found].map(([connections, { floor, plain }]) => `${formatRatio(floor.map(({ cpu }) => cpu), plain.map(({ cpu }) => cpu))} at ${connections}`);
+  const ratios = [...found].map(
+    ([connections, { floor, plain }]) =>
+      `${formatRatio(
+        floor.map(({ cpu }) => cpu),
+        plain.map(({ cpu }) => cpu),
+      )} at ${connections}`,
+  );
   return `The floor itself, which is bare \`node:http\` and has no Express to save, takes of the plain way’s CPU: ${ratios.join(', ')} connections. The plain way stores less: one claim and one job; the others store the message in its inbox, too, and keep a second turn of a conversation from being added.`;
 }
 
@@ -107,7 +177,16 @@ function plotOf(found: Map<number, Rounds>): NonNullable<SectionResult['plots']>
   const names = { ours: 'ours', floor: 'floor (one trip)', plain: 'plain way (two trips)' };
   const series = sides.map((side) => ({
     name: names[side],
-    points: [...found].map(([connections, kept]): [number, number] => [connections, median(kept[side].map((round) => round.p50))]),
+    points: [...found].map(([connections, kept]): [number, number] => [
+      connections,
+      median(kept[side].map((round) => round.p50)),
+    ]),
   }));
-  return { file: 'ack.svg', title: 'Half of the webhooks are answered within', x: 'connections', y: 'ms', series };
+  return {
+    file: 'ack.svg',
+    title: 'Half of the webhooks are answered within',
+    x: 'connections',
+    y: 'ms',
+    series,
+  };
 }

@@ -15,13 +15,25 @@ export type BacklogChild = Running & {
 };
 
 /** `variables` are its configuration. */
-export function startBacklogChild(entry: string, variables: Record<string, string>, searchPath: string): BacklogChild {
-  const child = fork(path.join(import.meta.dirname, '..', entry), [JSON.stringify(variables)], { cwd: '/', env: { PATH: searchPath, NODE_ENV: 'production' }, execArgv: ['--expose-gc'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+export function startBacklogChild(
+  entry: string,
+  variables: Record<string, string>,
+  searchPath: string,
+): BacklogChild {
+  const child = fork(path.join(import.meta.dirname, '..', entry), [JSON.stringify(variables)], {
+    cwd: '/',
+    env: { PATH: searchPath, NODE_ENV: 'production' },
+    execArgv: ['--expose-gc'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
   endWithUs(child);
   const ended = once(child, 'exit');
   const ask = async (job: BacklogJob): Promise<BacklogReply> => {
     child.send(job);
-    const [reply]: BacklogReply[] = await Promise.race([once(child, 'message'), ended.then(() => [])]);
+    const [reply]: BacklogReply[] = await Promise.race([
+      once(child, 'message'),
+      ended.then(() => []),
+    ]);
     if (!reply) throw new Error(`${entry} has ended`);
     if (reply.kind === 'failed') throw new Error(`${entry}: ${reply.message}`);
     return reply;

@@ -23,30 +23,62 @@ const atOnce = 50;
 /** Telling ten thousand people that the VM does not wake would be another measurement (ms). */
 const hour = 3600_000;
 
-/** What the relay does with a message once its signature is right, in a process of its own: the limit, the intake, "typing…", and a waker whose VM does not wake. */
+/**
+ * What the relay does with a message once its signature is right, in a process of its own: the
+ * limit, the intake, "typing…", and a waker whose VM does not wake.
+ */
 const config = parseRelayConfig(JSON.parse(process.argv[2] ?? '{}') as Record<string, string>);
 const log = createLog('relay', 'silent');
 const redis = connectRedis(config.REDIS_URL, 'fail-fast', log);
 await once(redis, 'ready');
 const stores = createStores(redis, config.RETENTION_DAYS, undefined);
 const messenger = createSilentMessenger();
-const deliver = createDelivery({ messenger, outbox: stores.outbox, ledger: stores.ledger, pace: createPace(redis, paceFor(config.TWILIO_WHATSAPP_NUMBER)), log, publicUrl: config.PUBLIC_URL, reconciling: reconcilingTimes, now: Date.now });
+const deliver = createDelivery({
+  messenger,
+  outbox: stores.outbox,
+  ledger: stores.ledger,
+  pace: createPace(redis, paceFor(config.TWILIO_WHATSAPP_NUMBER)),
+  log,
+  publicUrl: config.PUBLIC_URL,
+  reconciling: reconcilingTimes,
+  now: Date.now,
+});
 const notices = createNotices(stores.ledger, deliver, log);
-const keeper = createVmKeeper({ redis, metrics: createMetrics(async () => Promise.reject(new Error('nobody asks'))), times: { ...wakerTimes, tellMs: hour, giveUpMs: hour }, log, notices, tellOwner: async () => undefined, wakeUrl: config.WAKE_URL, wakeSecret: config.WAKE_SECRET, typing: createTyping(redis, messenger) });
+const keeper = createVmKeeper({
+  redis,
+  metrics: createMetrics(async () => Promise.reject(new Error('nobody asks'))),
+  times: { ...wakerTimes, tellMs: hour, giveUpMs: hour },
+  log,
+  notices,
+  tellOwner: async () => undefined,
+  wakeUrl: config.WAKE_URL,
+  wakeSecret: config.WAKE_SECRET,
+  typing: createTyping(redis, messenger),
+});
 const accept = createIntake(stores.turns, config.RETENTION_DAYS);
 const senders = createSenderLimit(config.SENDER_LIMIT_PER_MINUTE, notices, log);
 await keeper.start();
 
 async function acceptOne(index: number, conversations: number): Promise<void> {
   const conversation = phoneOf(index % conversations);
-  const message: Message = { id: `SM${index.toString(16).padStart(32, '0')}`, conversation, at: new Date().toISOString(), text: `message ${Math.floor(index / conversations)}`, media: [] };
+  const message: Message = {
+    id: `SM${index.toString(16).padStart(32, '0')}`,
+    conversation,
+    at: new Date().toISOString(),
+    text: `message ${Math.floor(index / conversations)}`,
+    media: [],
+  };
   if (!senders.admit(conversation)) throw new Error('over the limit');
   const { outcome } = await accept(message);
   if (outcome !== 'new') throw new Error(`a message was taken for a ${outcome}`);
   keeper.onAccepted(message);
 }
 
-async function acceptAll({ from, to, conversations }: Extract<BacklogJob, { kind: 'accept' }>): Promise<BacklogReply> {
+async function acceptAll({
+  from,
+  to,
+  conversations,
+}: Extract<BacklogJob, { kind: 'accept' }>): Promise<BacklogReply> {
   const before = process.cpuUsage();
   let next = from;
   const one = async (): Promise<void> => {
@@ -58,6 +90,19 @@ async function acceptAll({ from, to, conversations }: Extract<BacklogJob, { kind
 }
 
 process.on('message', (job: BacklogJob) => {
-  const work = job.kind === 'accept' ? acceptAll(job) : Promise.resolve<BacklogReply>({ kind: 'looked', ...measureMemory(), answered: 0, outOfOrder: 0 });
-  work.catch((error: unknown): BacklogReply => ({ kind: 'failed', message: String(error) })).then((reply) => process.send?.(reply), () => undefined);
+  const work =
+    job.kind === 'accept'
+      ? acceptAll(job)
+      : Promise.resolve<BacklogReply>({
+          kind: 'looked',
+          ...measureMemory(),
+          answered: 0,
+          outOfOrder: 0,
+        });
+  work
+    .catch((error: unknown): BacklogReply => ({ kind: 'failed', message: String(error) }))
+    .then(
+      (reply) => process.send?.(reply),
+      () => undefined,
+    );
 });

@@ -8,7 +8,10 @@ import { measureMemory } from './backlog-message.ts';
 import type { BacklogJob, BacklogReply } from './backlog-message.ts';
 import { createSilentMessenger } from './silent-messenger.ts';
 
-/** The whole worker around an agent that answers at once: all that a conversation has said, in one answer. */
+/**
+ * The whole worker around an agent that answers at once: all that a conversation has said, in one
+ * answer.
+ */
 const config = parseWorkerConfig(JSON.parse(process.argv[2] ?? '{}') as Record<string, string>);
 const log = createLog('worker', 'silent');
 let answered = 0;
@@ -17,10 +20,16 @@ let outOfOrder = 0;
 const expected = new Map<string, number>();
 
 /** The prompts that are there by now. */
-async function takeAll(prompts: AsyncIterator<Prompt>, first: Prompt): Promise<{ taken: Prompt[]; next: Promise<IteratorResult<Prompt>> }> {
+async function takeAll(
+  prompts: AsyncIterator<Prompt>,
+  first: Prompt,
+): Promise<{ taken: Prompt[]; next: Promise<IteratorResult<Prompt>> }> {
   const taken = [first];
   for (let next = prompts.next(); ; next = prompts.next()) {
-    const result = await Promise.race([next, new Promise<undefined>((resolve) => setImmediate(resolve, undefined))]);
+    const result = await Promise.race([
+      next,
+      new Promise<undefined>((resolve) => setImmediate(resolve, undefined)),
+    ]);
     if (result === undefined || result.done) return { taken, next };
     taken.push(result.value);
   }
@@ -39,13 +48,19 @@ const agent: Agent = {
   async *work(turn): AsyncGenerator<AgentEvent> {
     yield { kind: 'session', id: turn.session ?? randomUUID() };
     const prompts = turn.prompts[Symbol.asyncIterator]();
-    for (let next = prompts.next(); ; ) {
+    for (let next = prompts.next(); ;) {
       const first = await next;
       if (first.done) return;
       const all = await takeAll(prompts, first.value);
       next = all.next;
       check(turn.conversation, all.taken);
-      yield { kind: 'answer', id: randomUUID(), text: `answer to ${all.taken.length}`, prompts: all.taken.map(({ id }) => id), usage: { inputTokens: 10, outputTokens: 10, costUsd: 0.001 } };
+      yield {
+        kind: 'answer',
+        id: randomUUID(),
+        text: `answer to ${all.taken.length}`,
+        prompts: all.taken.map(({ id }) => id),
+        usage: { inputTokens: 10, outputTokens: 10, costUsd: 0.001 },
+      };
     }
   },
   release: async () => undefined,
@@ -55,9 +70,23 @@ const agent: Agent = {
 await runWorker(
   config,
   {
-    createAgent: async () => agent, createMessenger: createSilentMessenger, pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 2000, lastMs: 25_000, blindMs: 60_000 },
-    silence: { idleMs: 60_000, toolMs: 60_000 }, lease: leaseTimes, concurrency: { turns: 16, deliveries: 50 }, onAsleep: () => undefined, onFenced: () => undefined,
+    createAgent: async () => agent,
+    createMessenger: createSilentMessenger,
+    pace: { intervalMs: 1, burst: 1000 },
+    reconciling: { firstMs: 2000, lastMs: 25_000, blindMs: 60_000 },
+    silence: { idleMs: 60_000, toolMs: 60_000 },
+    lease: leaseTimes,
+    concurrency: { turns: 16, deliveries: 50 },
+    onAsleep: () => undefined,
+    onFenced: () => undefined,
   },
   log,
 );
-process.on('message', (_job: BacklogJob) => process.send?.({ kind: 'looked', ...measureMemory(), answered, outOfOrder } satisfies BacklogReply));
+process.on('message', (_job: BacklogJob) =>
+  process.send?.({
+    kind: 'looked',
+    ...measureMemory(),
+    answered,
+    outOfOrder,
+  } satisfies BacklogReply),
+);

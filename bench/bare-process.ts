@@ -14,9 +14,21 @@ export type BareProcess = Running & {
   ended: Promise<unknown>;
 };
 
-/** Starts it by the same Node, with the flags of the worker's own start. `setting.dataDir` is its own. */
+/**
+ * Starts it by the same Node, with the flags of the worker's own start. `setting.dataDir` is its
+ * own.
+ */
 export function startBare(setting: BareSetting, searchPath: string): BareProcess {
-  const child = fork(path.join(import.meta.dirname, 'peers', 'bare-claude.ts'), [JSON.stringify(setting)], { env: { PATH: searchPath }, execPath: process.execPath, execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+  const child = fork(
+    path.join(import.meta.dirname, 'peers', 'bare-claude.ts'),
+    [JSON.stringify(setting)],
+    {
+      env: { PATH: searchPath },
+      execPath: process.execPath,
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    },
+  );
   endWithUs(child);
   const ended = once(child, 'exit');
   return {

@@ -18,18 +18,31 @@ const phone = '+15551230001';
 
 const Line = z.object({ at: z.number(), maxMs: z.number(), residentBytes: z.number() });
 
-/** What was seen of a process in a stretch of time: the longest that its event loop was held up (ms), and its memory at the beginning and at most (bytes). */
+/**
+ * What was seen of a process in a stretch of time: the longest that its event loop was held up
+ * (ms), and its memory at the beginning and at most (bytes).
+ */
 export type Watched = { longestMs: number; fromBytes: number; mostBytes: number };
 
-/** Relay and worker as production runs them, each with a watch on its event loop, around a Twilio twin and a scripted model. */
+/**
+ * Relay and worker as production runs them, each with a watch on its event loop, around a Twilio
+ * twin and a scripted model.
+ */
 export type BoundsStage = {
   /** Where the conversation's files are. */
   workspace: string;
-  /** Does something from the phone, waits for so many messages that come back, and reads their pages; says what was seen of both processes meanwhile. */
+  /**
+   * Does something from the phone, waits for so many messages that come back, and reads their
+   * pages; says what was seen of both processes meanwhile.
+   */
   watch(input: PhoneInput, replies: number): Promise<{ relay: Watched; worker: Watched }>;
 };
 
-export async function withBoundsStage<T>({ searchPath, log, signal }: BenchOptions, stories: readonly Story[], use: (stage: BoundsStage) => Promise<T>): Promise<T> {
+export async function withBoundsStage<T>(
+  { searchPath, log, signal }: BenchOptions,
+  stories: readonly Story[],
+  use: (stage: BoundsStage) => Promise<T>,
+): Promise<T> {
   const releasers = createReleasers(log);
   try {
     const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-bench-'));
@@ -39,17 +52,42 @@ export async function withBoundsStage<T>({ searchPath, log, signal }: BenchOptio
     const model = await runScriptedModel({ quiet: true, stories });
     releasers.add('model', () => model.stop());
     const [relayPort, workerPort] = [await freePort(0), await freePort(0)];
-    const account = { accountSid: `AC${'7'.repeat(32)}`, authToken: 'token-of-the-bench', number: '+15550100000' };
-    const twin = await runTwin({ ...account, phones: [phone], webhookUrl: `http://127.0.0.1:${relayPort}/webhook#rc=3&rp=5xx,ct,rt`, pace: { sentMs: 5, deliveredMs: 10, readMs: 0 } });
+    const account = {
+      accountSid: `AC${'7'.repeat(32)}`,
+      authToken: 'token-of-the-bench',
+      number: '+15550100000',
+    };
+    const twin = await runTwin({
+      ...account,
+      phones: [phone],
+      webhookUrl: `http://127.0.0.1:${relayPort}/webhook#rc=3&rp=5xx,ct,rt`,
+      pace: { sentMs: 5, deliveredMs: 10, readMs: 0 },
+    });
     releasers.add('twin', () => twin.stop());
     const dataDir = path.join(dir, 'data');
     const start = (name: 'relay' | 'worker', port: number): void => {
       const file = path.join(dir, `${name}.watch`);
       const started = startMeasured({
-        entry: `${name}/main.ts`, args: [`--watch-file=${file}`], flags: ['--import', path.join(import.meta.dirname, 'peers', 'loop-watch.ts')], searchPath, logFile: path.join(dir, `${name}.log`),
+        entry: `${name}/main.ts`,
+        args: [`--watch-file=${file}`],
+        flags: ['--import', path.join(import.meta.dirname, 'peers', 'loop-watch.ts')],
+        searchPath,
+        logFile: path.join(dir, `${name}.log`),
         environment: {
-          HOST: '127.0.0.1', PORT: String(port), PUBLIC_URL: `http://127.0.0.1:${relayPort}`, REDIS_URL: redis.url, DATA_DIR: dataDir, WORKER_ID: 'vm', TWILIO_ACCOUNT_SID: account.accountSid, TWILIO_AUTH_TOKEN: account.authToken,
-          TWILIO_WHATSAPP_NUMBER: account.number, TWILIO_API_URL: twin.url, ALLOWED_SENDERS: phone, ANTHROPIC_API_KEY: 'scripted', ANTHROPIC_BASE_URL: model.url, NODE_ENV: 'production',
+          HOST: '127.0.0.1',
+          PORT: String(port),
+          PUBLIC_URL: `http://127.0.0.1:${relayPort}`,
+          REDIS_URL: redis.url,
+          DATA_DIR: dataDir,
+          WORKER_ID: 'vm',
+          TWILIO_ACCOUNT_SID: account.accountSid,
+          TWILIO_AUTH_TOKEN: account.authToken,
+          TWILIO_WHATSAPP_NUMBER: account.number,
+          TWILIO_API_URL: twin.url,
+          ALLOWED_SENDERS: phone,
+          ANTHROPIC_API_KEY: 'scripted',
+          ANTHROPIC_BASE_URL: model.url,
+          NODE_ENV: 'production',
         },
       });
       releasers.add(name, () => started.stop());
@@ -57,21 +95,43 @@ export async function withBoundsStage<T>({ searchPath, log, signal }: BenchOptio
     start('relay', relayPort);
     start('worker', workerPort);
     for (const port of [relayPort, workerPort]) await untilHealthy(port, signal);
-    const replies = (): ChatMessage[] => twin.chat.messages(phone).filter(({ direction }) => direction === 'outbound');
+    const replies = (): ChatMessage[] =>
+      twin.chat.messages(phone).filter(({ direction }) => direction === 'outbound');
     return await use({
       workspace: path.join(dataDir, 'workspaces', phone.slice(1)),
       async watch(input, count) {
         const [from, before] = [Date.now(), replies().length];
         await twin.chat.receive(phone, input);
-        for (const deadline = Date.now() + 120_000; replies().slice(before).filter(({ status }) => status === 'delivered').length < count; await sleep(50, undefined, { signal })) {
-          if (Date.now() > deadline) throw new Error(`waited two minutes in vain for ${count} messages; there are ${replies().length - before}`);
+        for (
+          const deadline = Date.now() + 120_000;
+          replies()
+            .slice(before)
+            .filter(({ status }) => status === 'delivered').length < count;
+          await sleep(50, undefined, { signal })
+        ) {
+          if (Date.now() > deadline)
+            throw new Error(
+              `waited two minutes in vain for ${count} messages; there are ${replies().length - before}`,
+            );
         }
-        const pages = [...replies().slice(before).map((message) => message.text).join('\n').matchAll(/https?:\S+\/page\/\S+/g)];
+        const pages = [
+          ...replies()
+            .slice(before)
+            .map((message) => message.text)
+            .join('\n')
+            .matchAll(/https?:\S+\/page\/\S+/g),
+        ];
         for (const [page] of pages) await (await fetch(page)).arrayBuffer();
         // The line about the last moment is still to be written.
         await sleep(300, undefined, { signal });
-        const [relay, worker] = ['relay', 'worker'].map((name) => watchedSince(path.join(dir, `${name}.watch`), from));
-        const nothing: Watched = { longestMs: Number.NaN, fromBytes: Number.NaN, mostBytes: Number.NaN };
+        const [relay, worker] = ['relay', 'worker'].map((name) =>
+          watchedSince(path.join(dir, `${name}.watch`), from),
+        );
+        const nothing: Watched = {
+          longestMs: Number.NaN,
+          fromBytes: Number.NaN,
+          mostBytes: Number.NaN,
+        };
         return { relay: relay ?? nothing, worker: worker ?? nothing };
       },
     });
@@ -81,13 +141,24 @@ export async function withBoundsStage<T>({ searchPath, log, signal }: BenchOptio
 }
 
 function watchedSince(file: string, from: number): Watched {
-  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean).map((line) => Line.parse(JSON.parse(line)));
+  const lines = readFileSync(file, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => Line.parse(JSON.parse(line)));
   const during = lines.filter(({ at }) => at >= from);
-  return { longestMs: Math.max(...during.map(({ maxMs }) => maxMs)), fromBytes: during[0]?.residentBytes ?? Number.NaN, mostBytes: Math.max(...during.map(({ residentBytes }) => residentBytes)) };
+  return {
+    longestMs: Math.max(...during.map(({ maxMs }) => maxMs)),
+    fromBytes: during[0]?.residentBytes ?? Number.NaN,
+    mostBytes: Math.max(...during.map(({ residentBytes }) => residentBytes)),
+  };
 }
 
 async function untilHealthy(port: number, signal: AbortSignal): Promise<void> {
-  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await sleep(30, undefined, { signal })) {
+  for (
+    const deadline = Date.now() + 30_000;
+    Date.now() < deadline;
+    await sleep(30, undefined, { signal })
+  ) {
     const response = await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined);
     await response?.arrayBuffer();
     if (response?.ok) return;

@@ -12,7 +12,10 @@ import type { Row, Section } from './section.ts';
 import { formatNumber, median } from './statistics.ts';
 
 const mostMs = 50;
-/** The most that the worker's memory may grow by over what it had before (bytes): ten times the largest file that WhatsApp carries, for its bytes, its pixels and what is made of them. */
+/**
+ * The most that the worker's memory may grow by over what it had before (bytes): ten times the
+ * largest file that WhatsApp carries, for its bytes, its pixels and what is made of them.
+ */
 const mostGrowth = 10 * 16 * 2 ** 20;
 
 const printed = 50_000_000;
@@ -21,12 +24,19 @@ const file = 'large.png';
 const stories: Story[] = [
   {
     matches: (asked) => asked === 'print',
-    next: ({ results }) => (results.length === 0 ? callTool('Bash', { command: `yes 'a line of what a tool prints' | head -c ${printed}`, description: 'Print 50 MB' }) : text('Printed.')),
+    next: ({ results }) =>
+      results.length === 0
+        ? callTool('Bash', {
+            command: `yes 'a line of what a tool prints' | head -c ${printed}`,
+            description: 'Print 50 MB',
+          })
+        : text('Printed.'),
   },
   { matches: (asked) => asked === 'write', next: () => text(writeMarkdown(100_000)) },
   {
     matches: (asked) => asked === 'show',
-    next: ({ results }) => (results.length === 0 ? callTool('mcp__whatsapp__send_file', { path: file }) : text('Shown.')),
+    next: ({ results }) =>
+      results.length === 0 ? callTool('mcp__whatsapp__send_file', { path: file }) : text('Shown.'),
   },
   { matches: (asked) => asked.startsWith('look'), next: () => text('Seen.') },
 ];
@@ -34,15 +44,25 @@ const stories: Story[] = [
 /** A picture of noise, which does not get smaller: about 16 MB as PNG. */
 async function largePicture(): Promise<Buffer> {
   const [width, height] = [2600, 2040];
-  return await sharp(randomBytes(width * height * 3), { raw: { width, height, channels: 3 } }).png({ compressionLevel: 0 }).toBuffer();
+  return await sharp(randomBytes(width * height * 3), { raw: { width, height, channels: 3 } })
+    .png({ compressionLevel: 0 })
+    .toBuffer();
 }
 
-const mediaInput = (picture: Buffer): PhoneInput => ({ text: 'look at this', media: { name: 'picture.png', type: 'image/png', base64: picture.toString('base64') } });
+const mediaInput = (picture: Buffer): PhoneInput => ({
+  text: 'look at this',
+  media: { name: 'picture.png', type: 'image/png', base64: picture.toString('base64') },
+});
 
 type Case = { what: string; input: PhoneInput; replies: number };
 type Seen = { relay: Watched[]; worker: Watched[] };
 
-async function watchAll(stage: BoundsStage, cases: Case[], rounds: number, say: (line: string) => void): Promise<Map<string, Seen>> {
+async function watchAll(
+  stage: BoundsStage,
+  cases: Case[],
+  rounds: number,
+  say: (line: string) => void,
+): Promise<Map<string, Seen>> {
   const seen = new Map<string, Seen>(cases.map(({ what }) => [what, { relay: [], worker: [] }]));
   for (let round = 0; round < rounds; round += 1) {
     for (const { what, input, replies } of cases) {
@@ -58,13 +78,29 @@ async function watchAll(stage: BoundsStage, cases: Case[], rounds: number, say: 
 const megabytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MB`;
 
 function rowsOf(what: string, { relay, worker }: Seen, isPeer: boolean): Row[] {
-  const longest = { relay: median(relay.map(({ longestMs }) => longestMs)), worker: median(worker.map(({ longestMs }) => longestMs)) };
-  const [from, most] = [median(worker.map(({ fromBytes }) => fromBytes)), median(worker.map(({ mostBytes }) => mostBytes))];
+  const longest = {
+    relay: median(relay.map(({ longestMs }) => longestMs)),
+    worker: median(worker.map(({ longestMs }) => longestMs)),
+  };
+  const [from, most] = [
+    median(worker.map(({ fromBytes }) => fromBytes)),
+    median(worker.map(({ mostBytes }) => mostBytes)),
+  ];
   const delays = `worker ${formatNumber(longest.worker)} ms, relay ${formatNumber(longest.relay)} ms`;
   if (isPeer) return [{ what: `${what}: longest hold-up of the event loop`, ours: delays }];
   return [
-    { what: `${what}: longest hold-up of the event loop`, ours: delays, target: `≤ ${mostMs} ms`, held: Math.max(longest.relay, longest.worker) <= mostMs },
-    { what: `${what}: the worker’s memory before → at most`, ours: `${megabytes(from)} → ${megabytes(most)}`, target: `≤ ${megabytes(mostGrowth)} more`, held: most - from <= mostGrowth },
+    {
+      what: `${what}: longest hold-up of the event loop`,
+      ours: delays,
+      target: `≤ ${mostMs} ms`,
+      held: Math.max(longest.relay, longest.worker) <= mostMs,
+    },
+    {
+      what: `${what}: the worker’s memory before → at most`,
+      ours: `${megabytes(from)} → ${megabytes(most)}`,
+      target: `≤ ${megabytes(mostGrowth)} more`,
+      held: most - from <= mostGrowth,
+    },
   ];
 }
 
@@ -79,16 +115,41 @@ export const boundsSection: Section = {
       const hello: Case = { what: 'two words', input: { text: 'say hello' }, replies: 1 };
       await stage.watch(hello.input, 1);
       // What is loaded with the first picture is no matter of its size.
-      await stage.watch(mediaInput(await sharp({ create: { width: 9, height: 9, channels: 3, background: 'red' } }).png().toBuffer()), 1);
+      await stage.watch(
+        mediaInput(
+          await sharp({ create: { width: 9, height: 9, channels: 3, background: 'red' } })
+            .png()
+            .toBuffer(),
+        ),
+        1,
+      );
       await writeFile(path.join(stage.workspace, file), picture);
       const cases: Case[] = [
         hello,
         { what: 'a tool prints 50 MB', input: { text: 'print' }, replies: 1 },
         { what: 'an answer of 100,000 characters', input: { text: 'write' }, replies: 2 },
-        { what: `a picture of ${megabytes(picture.byteLength)} comes in`, input: mediaInput(picture), replies: 1 },
-        { what: `a picture of ${megabytes(picture.byteLength)} goes out`, input: { text: 'show' }, replies: 2 },
+        {
+          what: `a picture of ${megabytes(picture.byteLength)} comes in`,
+          input: mediaInput(picture),
+          replies: 1,
+        },
+        {
+          what: `a picture of ${megabytes(picture.byteLength)} goes out`,
+          input: { text: 'show' },
+          replies: 2,
+        },
       ];
-      const seen = await watchAll(stage, cases, options.quick ? 1 : Math.min(options.rounds, 5), options.say);
-      return { rows: [...seen].flatMap(([what, watched]) => rowsOf(what, watched, what === hello.what)), notes: ['The first page that a relay shows after its start loads Express and the pages, once: that held its event loop up for 78 ms (169 ms before it was done in two pieces). The median of the rounds does not show it.'] };
+      const seen = await watchAll(
+        stage,
+        cases,
+        options.quick ? 1 : Math.min(options.rounds, 5),
+        options.say,
+      );
+      return {
+        rows: [...seen].flatMap(([what, watched]) => rowsOf(what, watched, what === hello.what)),
+        notes: [
+          'The first page that a relay shows after its start loads Express and the pages, once: that held its event loop up for 78 ms (169 ms before it was done in two pieces). The median of the rounds does not show it.',
+        ],
+      };
     }),
 };

@@ -10,7 +10,10 @@ import { withSystem } from './system-stage.ts';
 /** The most commands that one message may take, from the webhook to "delivered". */
 export const mostForMessage = 40;
 
-/** How long nothing may be sent before a message counts as over (ms): its status callbacks come within 0.4 s. */
+/**
+ * How long nothing may be sent before a message counts as over (ms): its status callbacks come
+ * within 0.4 s.
+ */
 const quietMs = 900;
 
 async function untilQuiet(count: CommandCount, signal: AbortSignal): Promise<void> {
@@ -39,11 +42,24 @@ async function countMessages(options: BenchOptions, messages: number): Promise<C
 }
 
 async function countIdle({ searchPath, log, say, signal }: BenchOptions): Promise<Row[]> {
-  const { asleep, awake } = await measureIdleCost({ seconds: 20, awakeSeconds: 60, searchPath, log, say, signal });
+  const { asleep, awake } = await measureIdleCost({
+    seconds: 20,
+    awakeSeconds: 60,
+    searchPath,
+    log,
+    say,
+    signal,
+  });
   const perDay = awake?.perDay ?? Number.NaN;
   return [
     { what: 'asleep, 20 s', ours: String(asleep.total), target: '0', held: asleep.total === 0 },
-    { what: 'awake with nothing to do, a day', ours: perDay.toLocaleString('en'), peer: 'three BullMQ workers as they are 112,000', target: `≤ ${mostPerDay.toLocaleString('en')}`, held: perDay <= mostPerDay },
+    {
+      what: 'awake with nothing to do, a day',
+      ours: perDay.toLocaleString('en'),
+      peer: 'three BullMQ workers as they are 112,000',
+      target: `≤ ${mostPerDay.toLocaleString('en')}`,
+      held: perDay <= mostPerDay,
+    },
   ];
 }
 
@@ -58,8 +74,20 @@ export const commandsSection: Section = {
     const total = median(counted.map((one) => one.total));
     const first = counted[0];
     return {
-      rows: [{ what: 'one message', ours: String(total), target: `≤ ${mostForMessage}`, held: total <= mostForMessage }, ...(options.quick ? [] : await countIdle(options))],
-      notes: first ? [`One message: ${first.commands.map(([name, times]) => `${name} ${times}`).join(', ')}. Accepting takes 5 of them (MULTI, two scripts around BullMQ’s, EXEC), “typing…” 1, BullMQ’s workers 6 for the turn and 6 for the delivery, the turn 4 (opening, take-up, claim, session), answer and its delivery job 4, the delivery 2, callbacks 2.`] : [],
+      rows: [
+        {
+          what: 'one message',
+          ours: String(total),
+          target: `≤ ${mostForMessage}`,
+          held: total <= mostForMessage,
+        },
+        ...(options.quick ? [] : await countIdle(options)),
+      ],
+      notes: first
+        ? [
+            `One message: ${first.commands.map(([name, times]) => `${name} ${times}`).join(', ')}. Accepting takes 5 of them (MULTI, two scripts around BullMQ’s, EXEC), “typing…” 1, BullMQ’s workers 6 for the turn and 6 for the delivery, the turn 4 (opening, take-up, claim, session), answer and its delivery job 4, the delivery 2, callbacks 2.`,
+          ]
+        : [],
     };
   },
 };

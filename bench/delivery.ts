@@ -9,15 +9,25 @@ import { withSystem } from './system-stage.ts';
 
 const mostMs = 20;
 
-/** Where the time went between the model's last token and the POST (ms): Claude Code and the way to the outbox, the way to the delivery, the carrier's SDK. */
+/**
+ * Where the time went between the model's last token and the POST (ms): Claude Code and the way to
+ * the outbox, the way to the delivery, the carrier's SDK.
+ */
 type Way = { total: number; put: number; departure: number; post: number };
 
-/** When a reply was put into the outbox and its attempt noted (ms since 1970). The reply's name is written when Twilio has answered. */
-async function readReply(redis: Redis, sid: string): Promise<{ putAt: number; attemptedAt: number }> {
+/**
+ * When a reply was put into the outbox and its attempt noted (ms since 1970). The reply's name is
+ * written when Twilio has answered.
+ */
+async function readReply(
+  redis: Redis,
+  sid: string,
+): Promise<{ putAt: number; attemptedAt: number }> {
   for (const deadline = Date.now() + 10_000; Date.now() < deadline; await sleep(5)) {
     const id = await redis.get(keys.sent(sid));
     const { at, attemptedAt } = id === null ? {} : await redis.hgetall(keys.reply(id));
-    if (at !== undefined && attemptedAt !== undefined) return { putAt: Date.parse(at), attemptedAt: Date.parse(attemptedAt) };
+    if (at !== undefined && attemptedAt !== undefined)
+      return { putAt: Date.parse(at), attemptedAt: Date.parse(attemptedAt) };
   }
   throw new Error('the reply is not known');
 }
@@ -30,31 +40,52 @@ export const deliverySection: Section = {
   async run(options): Promise<SectionResult> {
     const model = await runScriptedModel({ quiet: true });
     let lastToken = Number.NaN;
-    const toModel = await runNotingProxy(model.url, { onAnswered: ({ path, answeredAt }) => void (lastToken = path === '/v1/messages' ? answeredAt : lastToken) });
+    const toModel = await runNotingProxy(model.url, {
+      onAnswered: ({ path, answeredAt }) =>
+        void (lastToken = path === '/v1/messages' ? answeredAt : lastToken),
+    });
     try {
-      const ways = await withSystem(options, { ANTHROPIC_BASE_URL: toModel.url, LOG_LEVEL: 'info' }, async ({ simulator, say }) => {
-        const redis = new Redis(simulator.redisUrl);
-        const found: Way[] = [];
-        try {
-          await say('say first');
-          for (let message = 0; message < (options.quick ? 3 : 40); message += 1) {
-            options.signal.throwIfAborted();
-            await sleep(options.quick ? 200 : 400);
-            const { sid, at } = await say(`say number ${message}`);
-            const postedAt = Date.parse(at);
-            const { putAt, attemptedAt } = await readReply(redis, sid);
-            found.push({ total: postedAt - lastToken, put: putAt - lastToken, departure: attemptedAt - putAt, post: postedAt - attemptedAt });
+      const ways = await withSystem(
+        options,
+        { ANTHROPIC_BASE_URL: toModel.url, LOG_LEVEL: 'info' },
+        async ({ simulator, say }) => {
+          const redis = new Redis(simulator.redisUrl);
+          const found: Way[] = [];
+          try {
+            await say('say first');
+            for (let message = 0; message < (options.quick ? 3 : 40); message += 1) {
+              options.signal.throwIfAborted();
+              await sleep(options.quick ? 200 : 400);
+              const { sid, at } = await say(`say number ${message}`);
+              const postedAt = Date.parse(at);
+              const { putAt, attemptedAt } = await readReply(redis, sid);
+              found.push({
+                total: postedAt - lastToken,
+                put: putAt - lastToken,
+                departure: attemptedAt - putAt,
+                post: postedAt - attemptedAt,
+              });
+            }
+          } finally {
+            redis.disconnect();
           }
-        } finally {
-          redis.disconnect();
-        }
-        return found;
-      });
+          return found;
+        },
+      );
       const of = (part: keyof Way): number[] => ways.map((way) => way[part]);
       const p50 = percentile(of('total'), 0.5);
       return {
-        rows: [{ what: 'last token to POST, p50', ours: formatSpread(of('total'), 'ms'), target: `≤ ${mostMs} ms`, held: p50 <= mostMs }],
-        notes: [`Of it, by the middle: ${formatSpread(of('put'), 'ms')} until the answer is on its way into the outbox (Claude Code’s own end of a turn, the SDK, the writing), ${formatSpread(of('departure'), 'ms')} until the delivery notes the attempt, ${formatSpread(of('post'), 'ms')} until the request is at Twilio.`],
+        rows: [
+          {
+            what: 'last token to POST, p50',
+            ours: formatSpread(of('total'), 'ms'),
+            target: `≤ ${mostMs} ms`,
+            held: p50 <= mostMs,
+          },
+        ],
+        notes: [
+          `Of it, by the middle: ${formatSpread(of('put'), 'ms')} until the answer is on its way into the outbox (Claude Code’s own end of a turn, the SDK, the writing), ${formatSpread(of('departure'), 'ms')} until the delivery notes the attempt, ${formatSpread(of('post'), 'ms')} until the request is at Twilio.`,
+        ],
       };
     } finally {
       await toModel.stop();

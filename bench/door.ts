@@ -8,14 +8,19 @@ import type { BenchOptions, Row, Section, SectionResult } from './section.ts';
 import { formatNumber, percentile } from './statistics.ts';
 import { makeRequests } from './webhook-requests.ts';
 
-/** What a webhook may take under each attack (ms), and the relay's memory (MB of 2^20 bytes): 50 connections, or 2,000 silent ones. */
+/**
+ * What a webhook may take under each attack (ms), and the relay's memory (MB of 2^20 bytes): 50
+ * connections, or 2,000 silent ones.
+ */
 const targets = { webhookMs: 1000, memory: 120, memorySilent: 150 };
 const [few, many] = [50, 2000];
 
 /** How long each attack lasts (ms), and how long it goes on before anything is measured. */
 const [lastsMs, quickMs, beforeMs] = [5000, 1500, 500];
 
-/** The most that a webhook waits for its answer before it counts as lost (ms): Twilio gives up then. */
+/**
+ * The most that a webhook waits for its answer before it counts as lost (ms): Twilio gives up then.
+ */
 const lostMs = 15_000;
 
 export const doorSection: Section = {
@@ -34,23 +39,41 @@ async function measure(options: BenchOptions, stage: RelayStage): Promise<Sectio
     options.say(name);
     rows.push(...(await measureAttack(options, stage, name)));
   }
-  return { rows, notes: ['One address is believed to be many, as if a proxy stood in front, where it says so. What a refused request costs is in the part on forged signatures.'] };
+  return {
+    rows,
+    notes: [
+      'One address is believed to be many, as if a proxy stood in front, where it says so. What a refused request costs is in the part on forged signatures.',
+    ],
+  };
 }
 
-/** Lets a relay load all that it may ever load: the image holds that compiled, and compiling takes 20 MB. */
+/**
+ * Lets a relay load all that it may ever load: the image holds that compiled, and compiling takes
+ * 20 MB.
+ */
 async function compile(stage: RelayStage): Promise<void> {
   const relay = await stage.start('ours');
   await stage.untilReady(relay);
-  for (const page of ['/admin', '/p/none', '/media/none']) await fetch(`http://127.0.0.1:${relay.port}${page}`).then((response) => response.arrayBuffer());
+  for (const page of ['/admin', '/p/none', '/media/none'])
+    await fetch(`http://127.0.0.1:${relay.port}${page}`).then((response) => response.arrayBuffer());
   await relay.stop();
 }
 
-async function measureAttack({ quick, searchPath }: BenchOptions, stage: RelayStage, name: string): Promise<Row[]> {
+async function measureAttack(
+  { quick, searchPath }: BenchOptions,
+  stage: RelayStage,
+  name: string,
+): Promise<Row[]> {
   const isSilent = name === 'nothing';
   const relay = await stage.start('ours');
   await stage.untilReady(relay);
   const quiet = await send(relay.port, 500);
-  const attacker = startMeasured({ entry: 'bench/flood-process.ts', args: [String(relay.port), String(isSilent ? many : few), name], environment: {}, searchPath });
+  const attacker = startMeasured({
+    entry: 'bench/flood-process.ts',
+    args: [String(relay.port), String(isSilent ? many : few), name],
+    environment: {},
+    searchPath,
+  });
   try {
     await sleep(beforeMs);
     const attacked = await send(relay.port, quick ? quickMs : lastsMs);
@@ -58,8 +81,20 @@ async function measureAttack({ quick, searchPath }: BenchOptions, stage: RelaySt
     const most = isSilent ? targets.memorySilent : targets.memory;
     const what = isSilent ? `${many} silent connections` : name;
     return [
-      { what: `p99 of ${attacked.length} webhooks, ${what}`, ours: `${formatNumber(p99)} ms`, peer: `quiet ${formatNumber(percentile(quiet, 0.99))} ms`, ratio: `${(p99 / percentile(quiet, 0.99)).toFixed(1)}×`, target: `≤ ${targets.webhookMs} ms`, held: p99 <= targets.webhookMs },
-      { what: `most memory, ${what}`, ours: `${memory.toFixed(0)} MB`, target: `≤ ${most} MB`, held: memory <= most },
+      {
+        what: `p99 of ${attacked.length} webhooks, ${what}`,
+        ours: `${formatNumber(p99)} ms`,
+        peer: `quiet ${formatNumber(percentile(quiet, 0.99))} ms`,
+        ratio: `${(p99 / percentile(quiet, 0.99)).toFixed(1)}×`,
+        target: `≤ ${targets.webhookMs} ms`,
+        held: p99 <= targets.webhookMs,
+      },
+      {
+        what: `most memory, ${what}`,
+        ours: `${memory.toFixed(0)} MB`,
+        target: `≤ ${most} MB`,
+        held: memory <= most,
+      },
     ];
   } finally {
     await attacker.stop();
@@ -68,7 +103,10 @@ async function measureAttack({ quick, searchPath }: BenchOptions, stage: RelaySt
   }
 }
 
-/** Sends webhooks one after the other for so long. How long each took (ms). Throws when one is not answered with 200. */
+/**
+ * Sends webhooks one after the other for so long. How long each took (ms). Throws when one is not
+ * answered with 200.
+ */
 async function send(port: number, ms: number): Promise<number[]> {
   const took: number[] = [];
   for (const end = performance.now() + ms; performance.now() < end; await sleep(5)) {
@@ -81,7 +119,10 @@ async function send(port: number, ms: number): Promise<number[]> {
 function sendOne(port: number, request: Buffer): Promise<number> {
   const start = performance.now();
   return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => void socket.write(request));
+    const socket = connect(
+      { port, host: '127.0.0.1', noDelay: true },
+      () => void socket.write(request),
+    );
     socket.setTimeout(lostMs, () => socket.destroy(new Error('a webhook had no answer in time')));
     socket.on('error', reject);
     socket.on('data', (chunk: Buffer) => {

@@ -13,9 +13,15 @@ import type { BareProcess } from './bare-process.ts';
 import type { BareSetting } from './peers/bare-claude.ts';
 import type { BenchOptions } from './section.ts';
 
-/** The whole system with the real Claude Code, and bare ones beside it; the models are scripted and answer at once. */
+/**
+ * The whole system with the real Claude Code, and bare ones beside it; the models are scripted and
+ * answer at once.
+ */
 export type FirstRequestStage = {
-  /** Sends a message and returns how long it took until the model was asked (ms); ends when the answer has come. */
+  /**
+   * Sends a message and returns how long it took until the model was asked (ms); ends when the
+   * answer has come.
+   */
   say(text: string): Promise<number>;
   /** Ends the worker, if it runs, as after its idle time. */
   sendToSleep(): Promise<void>;
@@ -25,21 +31,37 @@ export type FirstRequestStage = {
   untilSpare(): Promise<void>;
   /** Starts a process with Claude Code and nothing else; it is stopped at the end. */
   startBare(name: string, change: Pick<BareSetting, 'usual' | 'text'>): BareProcess;
-  /** How long it took from `since` (ms since 1970) until a bare one asked the model with this text in its prompt. */
+  /**
+   * How long it took from `since` (ms since 1970) until a bare one asked the model with this text
+   * in its prompt.
+   */
   askedBare(text: string, since: number): Promise<number>;
 };
 
-/** A spare is taken for started so long after its process is there (ms): it shows itself in no other way. */
+/**
+ * A spare is taken for started so long after its process is there (ms): it shows itself in no other
+ * way.
+ */
 const spareMs = 1500;
 
 /** One phone gets more answers here than WhatsApp would take; none waits for the pace. */
 const unpaced = { PACE_SECONDS: '0.01', PACE_BURST: '1000' };
 
 /** Sets the stage for as long as `play` takes. */
-export async function withFirstRequestStage<T>({ searchPath, log, signal }: BenchOptions, play: (stage: FirstRequestStage) => Promise<T>): Promise<T> {
+export async function withFirstRequestStage<T>(
+  { searchPath, log, signal }: BenchOptions,
+  play: (stage: FirstRequestStage) => Promise<T>,
+): Promise<T> {
   const releasers = createReleasers(log);
-  const poll = async <Found>(what: string, look: () => Found | undefined | Promise<Found | undefined>): Promise<Found> => {
-    for (const deadline = Date.now() + 60_000; Date.now() < deadline; await sleep(10, undefined, { signal })) {
+  const poll = async <Found>(
+    what: string,
+    look: () => Found | undefined | Promise<Found | undefined>,
+  ): Promise<Found> => {
+    for (
+      const deadline = Date.now() + 60_000;
+      Date.now() < deadline;
+      await sleep(10, undefined, { signal })
+    ) {
       const found = await look();
       if (found !== undefined) return found;
     }
@@ -48,7 +70,15 @@ export async function withFirstRequestStage<T>({ searchPath, log, signal }: Benc
   try {
     const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-bench-'));
     releasers.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
-    const simulator = await runSimulator({ dir, model: {}, searchPath, idleMinutes: 30, environment: unpaced, ports: { phone: 0, relay: 0, worker: 0 }, log });
+    const simulator = await runSimulator({
+      dir,
+      model: {},
+      searchPath,
+      idleMinutes: 30,
+      environment: unpaced,
+      ports: { phone: 0, relay: 0, worker: 0 },
+      log,
+    });
     releasers.add('system', () => simulator.stop(), 30_000);
     const model = await runScriptedModel({ quiet: true });
     releasers.add('model', () => model.stop());
@@ -57,8 +87,14 @@ export async function withFirstRequestStage<T>({ searchPath, log, signal }: Benc
     const dataDir = path.join(dir, 'data');
     let last = '';
     const processes = async (): Promise<{ pid: number; session: string }[]> =>
-      (await findMarked()).filter(({ mark }) => mark.endsWith(`@${dataDir}`)).map(({ pid, mark }) => ({ pid, session: mark.slice(mark.indexOf('/') + 1, mark.indexOf('@')) }));
-    const answers = (): number => simulator.chat.messages(phone).filter(({ direction }) => direction === 'outbound').length;
+      (await findMarked())
+        .filter(({ mark }) => mark.endsWith(`@${dataDir}`))
+        .map(({ pid, mark }) => ({
+          pid,
+          session: mark.slice(mark.indexOf('/') + 1, mark.indexOf('@')),
+        }));
+    const answers = (): number =>
+      simulator.chat.messages(phone).filter(({ direction }) => direction === 'outbound').length;
     return await play({
       async say(text) {
         const before = answers();
@@ -66,33 +102,61 @@ export async function withFirstRequestStage<T>({ searchPath, log, signal }: Benc
         const sent = Date.now();
         await simulator.chat.receive(phone, { text });
         await poll('an answer', () => (answers() > before ? true : undefined));
-        const first = simulator.modelRequests().slice(known).find(({ kind }) => kind === 'turn');
+        const first = simulator
+          .modelRequests()
+          .slice(known)
+          .find(({ kind }) => kind === 'turn');
         last = first?.session ?? last;
         return timeOf(first) - sent;
       },
       async sendToSleep() {
         if (simulator.system().vm === 'asleep') return;
         const own = await findMarked({ variable: 'SIDEPOCKET_LOCAL' });
-        const commands = await Promise.all(own.filter(({ mark }) => mark === dir).map(async ({ pid }) => ({ pid, command: await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '') })));
-        for (const { pid, command } of commands) if (command.includes('worker/main.ts')) process.kill(pid, 'SIGTERM');
-        await poll('the worker to end', () => (simulator.system().vm === 'asleep' ? true : undefined));
+        const commands = await Promise.all(
+          own
+            .filter(({ mark }) => mark === dir)
+            .map(async ({ pid }) => ({
+              pid,
+              command: await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''),
+            })),
+        );
+        for (const { pid, command } of commands)
+          if (command.includes('worker/main.ts')) process.kill(pid, 'SIGTERM');
+        await poll('the worker to end', () =>
+          simulator.system().vm === 'asleep' ? true : undefined,
+        );
       },
       async endLive() {
-        for (const { pid, session } of await processes()) if (session === last) process.kill(pid, 'SIGKILL');
-        await poll('its end', async () => ((await processes()).every(({ session }) => session !== last) ? true : undefined));
+        for (const { pid, session } of await processes())
+          if (session === last) process.kill(pid, 'SIGKILL');
+        await poll('its end', async () =>
+          (await processes()).every(({ session }) => session !== last) ? true : undefined,
+        );
         // The worker has read of it by then.
         await sleep(300, undefined, { signal });
       },
       async untilSpare() {
-        await poll('a spare', async () => ((await processes()).some(({ session }) => session !== last) ? true : undefined));
+        await poll('a spare', async () =>
+          (await processes()).some(({ session }) => session !== last) ? true : undefined,
+        );
         await sleep(spareMs, undefined, { signal });
       },
       startBare(name, change) {
-        const bare = startBare({ dataDir: path.join(dir, name), modelUrl: model.url, chromium, ...change }, searchPath);
+        const bare = startBare(
+          { dataDir: path.join(dir, name), modelUrl: model.url, chromium, ...change },
+          searchPath,
+        );
         releasers.add(name, () => bare.stop());
         return bare;
       },
-      askedBare: async (text, since) => timeOf(await poll('the model to be asked', () => model.requests.findLast(({ kind, view }) => kind === 'turn' && view.texts.at(-1)?.text === text))) - since,
+      askedBare: async (text, since) =>
+        timeOf(
+          await poll('the model to be asked', () =>
+            model.requests.findLast(
+              ({ kind, view }) => kind === 'turn' && view.texts.at(-1)?.text === text,
+            ),
+          ),
+        ) - since,
     });
   } finally {
     await releasers.run();

@@ -7,8 +7,14 @@ import { formatRatio, formatSpread, median, medianRatio, percentile } from './st
 /** How many messages are sent into a live session in a round. */
 const warmMessages = { quick: 5, full: 20 };
 
-/** What was measured (ms), a value for each round; of warm messages each one. `usual` has the browser's server as a process of the session's own. */
-type Times = Record<'warm' | 'fresh' | 'resumed' | 'resumedBare' | 'resumedUsual' | 'cold' | 'coldBare' | 'coldUsual', number[]>;
+/**
+ * What was measured (ms), a value for each round; of warm messages each one. `usual` has the
+ * browser's server as a process of the session's own.
+ */
+type Times = Record<
+  'warm' | 'fresh' | 'resumed' | 'resumedBare' | 'resumedUsual' | 'cold' | 'coldBare' | 'coldUsual',
+  number[]
+>;
 
 export const firstRequestSection: Section = {
   name: 'first-request',
@@ -20,15 +26,30 @@ export const firstRequestSection: Section = {
     'as a process of its own, which each session then waits for.',
   ].join(' '),
   async run(options) {
-    return await withFirstRequestStage(options, async (stage) => report(await measure(options, stage)));
+    return await withFirstRequestStage(options, async (stage) =>
+      report(await measure(options, stage)),
+    );
   },
 };
 
 /** One look at each, `usual` only in the long form. */
-async function measure({ quick, rounds, say, signal }: BenchOptions, stage: FirstRequestStage): Promise<Times> {
-  const times: Times = { warm: [], fresh: [], resumed: [], resumedBare: [], resumedUsual: [], cold: [], coldBare: [], coldUsual: [] };
+async function measure(
+  { quick, rounds, say, signal }: BenchOptions,
+  stage: FirstRequestStage,
+): Promise<Times> {
+  const times: Times = {
+    warm: [],
+    fresh: [],
+    resumed: [],
+    resumedBare: [],
+    resumedUsual: [],
+    cold: [],
+    coldBare: [],
+    coldUsual: [],
+  };
   const [bare, usual] = [createPeer(stage, 'bare', false), createPeer(stage, 'usual', true)];
-  // What a first run of all makes, such as compiled code and directories, is none of what is compared.
+  // What a first run of all makes, such as compiled code and directories, is none of what is
+  // compared.
   if (!quick) await stage.say('say first');
   for (let round = 1; round <= rounds && !signal.aborted; round += 1) {
     say(`round ${round} of ${rounds}`);
@@ -36,7 +57,8 @@ async function measure({ quick, rounds, say, signal }: BenchOptions, stage: Firs
     times.cold.push(await stage.say(`say cold ${round}`));
     times.coldBare.push(await bare.start(round));
     if (!quick) times.coldUsual.push(await usual.start(round));
-    for (let count = 0; count < (quick ? warmMessages.quick : warmMessages.full); count += 1) times.warm.push(await stage.say(`say warm ${round} ${count}`));
+    for (let count = 0; count < (quick ? warmMessages.quick : warmMessages.full); count += 1)
+      times.warm.push(await stage.say(`say warm ${round} ${count}`));
     await bare.begin();
     if (!quick) await usual.begin();
     await stage.endLive();
@@ -50,8 +72,19 @@ async function measure({ quick, rounds, say, signal }: BenchOptions, stage: Firs
   return times;
 }
 
-/** A bare Claude Code: started with its process, or resumed in one that runs. Both give how long it took until the model was asked (ms). */
-function createPeer(stage: FirstRequestStage, name: string, usual: boolean): { start(round: number): Promise<number>; begin(): Promise<void>; resume(round: number): Promise<number> } {
+/**
+ * A bare Claude Code: started with its process, or resumed in one that runs. Both give how long it
+ * took until the model was asked (ms).
+ */
+function createPeer(
+  stage: FirstRequestStage,
+  name: string,
+  usual: boolean,
+): {
+  start(round: number): Promise<number>;
+  begin(): Promise<void>;
+  resume(round: number): Promise<number>;
+} {
   let running: BareProcess | undefined;
   let session: string | undefined;
   return {
@@ -77,18 +110,51 @@ function createPeer(stage: FirstRequestStage, name: string, usual: boolean): { s
 }
 
 function report(times: Times): SectionResult {
-  const [half, most, fresh] = [median(times.warm), percentile(times.warm, 0.95), median(times.fresh)];
+  const [half, most, fresh] = [
+    median(times.warm),
+    percentile(times.warm, 0.95),
+    median(times.fresh),
+  ];
   const resumed = medianRatio(times.resumed, times.resumedBare);
   const cold = medianRatio(times.cold, times.coldBare);
-  const against = (what: string, ours: number[], peer: number[]): Row[] => (peer.length === 0 ? [] : [{ what, ours: formatSpread(ours, 'ms'), peer: formatSpread(peer, 'ms'), ratio: formatRatio(ours, peer) }]);
+  const against = (what: string, ours: number[], peer: number[]): Row[] =>
+    peer.length === 0
+      ? []
+      : [
+          {
+            what,
+            ours: formatSpread(ours, 'ms'),
+            peer: formatSpread(peer, 'ms'),
+            ratio: formatRatio(ours, peer),
+          },
+        ];
   return {
     rows: [
-      { what: 'warm, half of the messages', ours: formatSpread(times.warm, 'ms'), target: '≤ 100 ms', held: half <= 100 },
-      { what: 'warm, 95 % of the messages', ours: `${most.toFixed(0)} ms`, target: '≤ 200 ms', held: most <= 200 },
-      { what: 'new session, worker up', ours: formatSpread(times.fresh, 'ms'), target: '≤ 400 ms', held: fresh <= 400 },
-      ...against('resumed session, against a bare resume', times.resumed, times.resumedBare).map((row) => ({ ...row, target: '≤ 1.1×', held: resumed <= 1.1 })),
+      {
+        what: 'warm, half of the messages',
+        ours: formatSpread(times.warm, 'ms'),
+        target: '≤ 100 ms',
+        held: half <= 100,
+      },
+      {
+        what: 'warm, 95 % of the messages',
+        ours: `${most.toFixed(0)} ms`,
+        target: '≤ 200 ms',
+        held: most <= 200,
+      },
+      {
+        what: 'new session, worker up',
+        ours: formatSpread(times.fresh, 'ms'),
+        target: '≤ 400 ms',
+        held: fresh <= 400,
+      },
+      ...against('resumed session, against a bare resume', times.resumed, times.resumedBare).map(
+        (row) => ({ ...row, target: '≤ 1.1×', held: resumed <= 1.1 }),
+      ),
       ...against('resumed session, against the usual way', times.resumed, times.resumedUsual),
-      ...against('cold, against Node’s start and a bare session’s', times.cold, times.coldBare).map((row) => ({ ...row, target: '≤ 1.2×', held: cold <= 1.2 })),
+      ...against('cold, against Node’s start and a bare session’s', times.cold, times.coldBare).map(
+        (row) => ({ ...row, target: '≤ 1.2×', held: cold <= 1.2 }),
+      ),
       ...against('cold, against the usual way', times.cold, times.coldUsual),
     ],
     notes: [],

@@ -2,8 +2,9 @@ import { connect } from 'node:net';
 import { attacks } from './flood-attacks.ts';
 
 /**
- * Attacks a relay over so many connections until it is ended: `flood-process.ts PORT CONNECTIONS ATTACK`. A connection that
- * is closed is opened again, and each sends its next when it has an answer.
+ * Attacks a relay over so many connections until it is ended: `flood-process.ts PORT CONNECTIONS
+ * ATTACK`. A connection that is closed is opened again, and each sends its next when it has an
+ * answer.
  */
 const [port, connections, name = ''] = process.argv.slice(2);
 const attack = attacks[name];

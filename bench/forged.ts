@@ -19,7 +19,10 @@ const kinds = {
   forged: { signing: 'wrong', addresses: 'many', status: '403' },
   'turned away': { signing: 'wrong', addresses: 'one', status: '429' },
   unsigned: { signing: 'none', addresses: 'one', status: '429' },
-} as const satisfies Record<string, { signing: Signing; addresses: 'one' | 'many'; status: string }>;
+} as const satisfies Record<
+  string,
+  { signing: Signing; addresses: 'one' | 'many'; status: string }
+>;
 type Kind = keyof typeof kinds;
 
 export const forgedSection: Section = {
@@ -30,7 +33,10 @@ export const forgedSection: Section = {
   run: (options) => withRelayStage(options, (stage) => measure(options, stage)),
 };
 
-async function measure({ quick, rounds, signal }: BenchOptions, stage: RelayStage): Promise<SectionResult> {
+async function measure(
+  { quick, rounds, signal }: BenchOptions,
+  stage: RelayStage,
+): Promise<SectionResult> {
   const load = startLoad();
   const found: Record<Kind, number[]> = { right: [], forged: [], 'turned away': [], unsigned: [] };
   try {
@@ -48,12 +54,28 @@ async function measure({ quick, rounds, signal }: BenchOptions, stage: RelayStag
     await load.stop();
   }
   const { right, ...wrong } = found;
-  const whole = Object.entries(wrong).map(([kind, cpu]) => rowOf(`CPU a request, ${kind}`, cpu, right));
-  const { what, ours, peer, ratio } = rowOf('the check alone, forged', ...checkAlone(Math.max(rounds, 3), quick ? 4000 : 20_000));
-  return { rows: [...whole, { what, ours, peer, ratio }], notes: ['A forged signature costs a second HMAC, since Twilio signs the address with its port or without, and less than a right one all the same, since nothing is stored.'] };
+  const whole = Object.entries(wrong).map(([kind, cpu]) =>
+    rowOf(`CPU a request, ${kind}`, cpu, right),
+  );
+  const { what, ours, peer, ratio } = rowOf(
+    'the check alone, forged',
+    ...checkAlone(Math.max(rounds, 3), quick ? 4000 : 20_000),
+  );
+  return {
+    rows: [...whole, { what, ours, peer, ratio }],
+    notes: [
+      'A forged signature costs a second HMAC, since Twilio signs the address with its port or without, and less than a right one all the same, since nothing is stored.',
+    ],
+  };
 }
 
-async function measureKind(stage: RelayStage, load: Load, relay: RelayProcess, kind: Kind, count: number): Promise<number> {
+async function measureKind(
+  stage: RelayStage,
+  load: Load,
+  relay: RelayProcess,
+  kind: Kind,
+  count: number,
+): Promise<number> {
   const { signing, addresses, status } = kinds[kind];
   const job = { port: relay.port, connections, signing, addresses };
   // So many wrong ones are answered otherwise, in each minute.
@@ -70,13 +92,21 @@ function checkAlone(rounds: number, count: number): [forged: number[], right: nu
   const posts = phones.map((phone, index) => {
     const form = messageForm(phone, index);
     const signed = (token: string): string => sign(`${twilioSide.publicUrl}/webhook`, form, token);
-    return { body: new URLSearchParams(form).toString(), right: signed(twilioSide.authToken), forged: signed('another token') };
+    return {
+      body: new URLSearchParams(form).toString(),
+      right: signed(twilioSide.authToken),
+      forged: signed('another token'),
+    };
   });
   const measureOnce = (which: 'right' | 'forged'): number => {
     const before = process.cpuUsage();
     for (let index = 0; index < count; index += 1) {
       const post = posts[index % posts.length];
-      if (post && verify('/webhook', new URLSearchParams(post.body), post[which]) !== (which === 'right')) throw new Error(`a ${which} signature was taken for the other`);
+      if (
+        post &&
+        verify('/webhook', new URLSearchParams(post.body), post[which]) !== (which === 'right')
+      )
+        throw new Error(`a ${which} signature was taken for the other`);
     }
     const { user, system } = process.cpuUsage(before);
     return (user + system) / count;
@@ -92,5 +122,12 @@ function checkAlone(rounds: number, count: number): [forged: number[], right: nu
 }
 
 function rowOf(what: string, ours: number[], right: number[]): Required<Row> {
-  return { what, ours: formatSpread(ours, 'µs'), peer: `right ${formatSpread(right, 'µs')}`, ratio: formatRatio(ours, right), target: `≤ ${most}×`, held: medianRatio(ours, right) <= most };
+  return {
+    what,
+    ours: formatSpread(ours, 'µs'),
+    peer: `right ${formatSpread(right, 'µs')}`,
+    ratio: formatRatio(ours, right),
+    target: `≤ ${most}×`,
+    held: medianRatio(ours, right) <= most,
+  };
 }

@@ -3,7 +3,10 @@ import { connect } from 'node:net';
 import type { LoadJob, LoadResult } from './load.ts';
 import { makeRequests } from './webhook-requests.ts';
 
-/** Requests are made once and sent again after the store was emptied: making them must not be part of what is measured. */
+/**
+ * Requests are made once and sent again after the store was emptied: making them must not be part
+ * of what is measured.
+ */
 const made = new Map<string, Buffer[]>();
 
 process.on('message', (job: LoadJob) => {
@@ -13,7 +16,14 @@ process.on('message', (job: LoadJob) => {
   );
 });
 
-async function run({ port, connections, count, signing, addresses, seconds }: LoadJob): Promise<LoadResult> {
+async function run({
+  port,
+  connections,
+  count,
+  signing,
+  addresses,
+  seconds,
+}: LoadJob): Promise<LoadResult> {
   const key = `${count} ${signing} ${addresses}`;
   const requests = made.get(key) ?? makeRequests(count, signing, addresses);
   // Those from many addresses come from others the next time.
@@ -50,7 +60,10 @@ async function openAnew(port: number, speak: Speak): Promise<Speak> {
   return await openConnection(port);
 }
 
-/** A keep-alive connection on bare TCP, so that the generator takes as little of the machine as it can. One request at a time; throws when it is closed in between. */
+/**
+ * A keep-alive connection on bare TCP, so that the generator takes as little of the machine as it
+ * can. One request at a time; throws when it is closed in between.
+ */
 async function openConnection(port: number): Promise<Speak> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   let answered: ((status: string) => void) | undefined;
@@ -59,7 +72,11 @@ async function openConnection(port: number): Promise<Speak> {
   socket.on('data', (chunk: Buffer) => {
     received += chunk.toString('latin1');
     const head = received.indexOf('\r\n\r\n');
-    if (head === -1 || received.length < head + 4 + Number(/content-length: (\d+)/i.exec(received)?.[1] ?? 0)) return;
+    if (
+      head === -1 ||
+      received.length < head + 4 + Number(/content-length: (\d+)/i.exec(received)?.[1] ?? 0)
+    )
+      return;
     const status = received.slice(9, 12);
     received = '';
     answered?.(status);

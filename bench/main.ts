@@ -20,14 +20,22 @@ Exits 1 when a target is missed.`;
 class UsageError extends Error {}
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string' }, rounds: { type: 'string' }, help: { type: 'boolean', default: false } } });
+  const { values } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      rounds: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
   if (values.help) {
     console.log(help);
     return 0;
   }
   const { quick } = values;
   const rounds = values.rounds ?? (quick ? '1' : '5');
-  if (!/^[1-9]\d?$/.test(rounds)) throw new UsageError('The rounds must be a whole number from 1 to 99.');
+  if (!/^[1-9]\d?$/.test(rounds))
+    throw new UsageError('The rounds must be a whole number from 1 to 99.');
   const names = values.only?.split(',').map((name) => name.trim());
   const unknown = names?.find((name) => !sections.some((section) => section.name === name));
   if (unknown !== undefined) throw new UsageError(`There is no part “${unknown}”.`);
@@ -35,7 +43,14 @@ async function main(): Promise<number> {
 
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort()).once('SIGTERM', () => interrupted.abort());
-  const options = { quick, rounds: Number(rounds), searchPath: process.env['PATH'] ?? '', log: createLog('bench', process.env['LOG_LEVEL'] || 'error'), say: (line: string) => console.log(`    ${line}`), signal: interrupted.signal };
+  const options = {
+    quick,
+    rounds: Number(rounds),
+    searchPath: process.env['PATH'] ?? '',
+    log: createLog('bench', process.env['LOG_LEVEL'] || 'error'),
+    say: (line: string) => console.log(`    ${line}`),
+    signal: interrupted.signal,
+  };
   const measured: Measured[] = [];
   try {
     for (const section of wanted) {
@@ -55,9 +70,18 @@ async function main(): Promise<number> {
 async function write(measured: Measured[], rounds: number): Promise<void> {
   const directory = import.meta.dirname;
   await mkdir(directory, { recursive: true });
-  const machine = { cores: cpus().length, model: cpus()[0]?.model ?? 'unknown', memoryBytes: totalmem(), node: process.versions.node };
-  await writeFile(path.join(directory, 'results.md'), formatResults(measured, machine, rounds, new Date().toISOString().slice(0, 10)));
-  for (const plot of measured.flatMap(({ result }) => result.plots ?? [])) await writeFile(path.join(directory, plot.file), drawPlot(plot));
+  const machine = {
+    cores: cpus().length,
+    model: cpus()[0]?.model ?? 'unknown',
+    memoryBytes: totalmem(),
+    node: process.versions.node,
+  };
+  await writeFile(
+    path.join(directory, 'results.md'),
+    formatResults(measured, machine, rounds, new Date().toISOString().slice(0, 10)),
+  );
+  for (const plot of measured.flatMap(({ result }) => result.plots ?? []))
+    await writeFile(path.join(directory, plot.file), drawPlot(plot));
   console.log(`\nWritten to ${path.relative(process.cwd(), path.join(directory, 'results.md'))}`);
 }
 
@@ -65,7 +89,11 @@ try {
   process.exitCode = await main();
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
-  const isUsage = error instanceof UsageError || (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
+  const isUsage =
+    error instanceof UsageError ||
+    (error instanceof TypeError &&
+      'code' in error &&
+      String(error.code).startsWith('ERR_PARSE_ARGS'));
   if (isUsage) console.error(`\n${help}`);
   process.exitCode = isUsage ? 2 : 1;
 }

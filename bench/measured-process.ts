@@ -29,15 +29,31 @@ export type MeasuredProcess = Running & {
 };
 
 /** Starts one of our processes or of the peers by the same Node. */
-export function startMeasured({ entry, args = [], flags = [], environment, searchPath, logFile = '/dev/null' }: MeasuredOptions): MeasuredProcess {
+export function startMeasured({
+  entry,
+  args = [],
+  flags = [],
+  environment,
+  searchPath,
+  logFile = '/dev/null',
+}: MeasuredOptions): MeasuredProcess {
   const output = openSync(logFile, 'a');
   // Not the project's directory: a file .env there is the owner's, for the real thing.
-  const child = spawn(process.execPath, [...flags, path.join(import.meta.dirname, '..', entry), ...args], { cwd: '/', env: { PATH: searchPath, ...environment }, stdio: ['ignore', output, output] });
+  const child = spawn(
+    process.execPath,
+    [...flags, path.join(import.meta.dirname, '..', entry), ...args],
+    { cwd: '/', env: { PATH: searchPath, ...environment }, stdio: ['ignore', output, output] },
+  );
   closeSync(output);
   endWithUs(child);
   const ended = once(child, 'exit');
   const pid = child.pid ?? 0;
-  const status = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? Number.NaN) * 1024;
+  const status = (name: string): number =>
+    Number(
+      new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(
+        readFileSync(`/proc/${pid}/status`, 'utf8'),
+      )?.[1] ?? Number.NaN,
+    ) * 1024;
   return {
     pid,
     cpuMicros: () => cpuMicrosOf(pid),

@@ -3,26 +3,44 @@ import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Running } from '../shared/lifecycle.ts';
 
-/** What came by: the request's method and path, when it had arrived whole and when its answer had been handed on whole (ms since 1970). */
+/**
+ * What came by: the request's method and path, when it had arrived whole and when its answer had
+ * been handed on whole (ms since 1970).
+ */
 export type Noted = { method: string; path: string; requestedAt: number; answeredAt: number };
 
-/** Hands everything on to a server of this machine and notes when. `onRequest` and `onAnswered` are called at these moments. */
-export async function runNotingProxy(target: string, noted: { onRequest?: (seen: Noted) => void; onAnswered?: (seen: Noted) => void }): Promise<Running & { url: string }> {
+/**
+ * Hands everything on to a server of this machine and notes when. `onRequest` and `onAnswered` are
+ * called at these moments.
+ */
+export async function runNotingProxy(
+  target: string,
+  noted: { onRequest?: (seen: Noted) => void; onAnswered?: (seen: Noted) => void },
+): Promise<Running & { url: string }> {
   const server = createServer((near, response) => {
-    const seen: Noted = { method: near.method ?? '', path: new URL(near.url ?? '/', target).pathname, requestedAt: Number.NaN, answeredAt: Number.NaN };
+    const seen: Noted = {
+      method: near.method ?? '',
+      path: new URL(near.url ?? '/', target).pathname,
+      requestedAt: Number.NaN,
+      answeredAt: Number.NaN,
+    };
     near.on('end', () => {
       seen.requestedAt = now();
       noted.onRequest?.(seen);
     });
-    const far = ask(new URL(near.url ?? '/', target), { method: near.method ?? 'GET', headers: near.headers }, (answer: IncomingMessage) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      // Each piece goes on as it comes; the end is noted before it does.
-      answer.on('end', () => {
-        seen.answeredAt = now();
-        noted.onAnswered?.(seen);
-      });
-      answer.pipe(response);
-    });
+    const far = ask(
+      new URL(near.url ?? '/', target),
+      { method: near.method ?? 'GET', headers: near.headers },
+      (answer: IncomingMessage) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        // Each piece goes on as it comes; the end is noted before it does.
+        answer.on('end', () => {
+          seen.answeredAt = now();
+          noted.onAnswered?.(seen);
+        });
+        answer.pipe(response);
+      },
+    );
     far.on('error', () => response.destroy());
     response.on('close', () => far.destroy());
     near.pipe(far);

@@ -19,7 +19,13 @@ export function drawPlot({ title, x, y, series }: Plot): string {
     grid: { left: 64, right: 28, top: 64, bottom: 84 },
     xAxis: { type: 'category', name: x, nameLocation: 'middle', nameGap: 30, data: axisOf(series) },
     yAxis: { type: 'value', name: y, nameTextStyle: { align: 'left' } },
-    series: series.map(({ name, points }) => ({ name, type: 'line', symbolSize: 7, data: axisOf(series).map((at) => points.find(([own]) => String(own) === at)?.[1] ?? null), connectNulls: true })),
+    series: series.map(({ name, points }) => ({
+      name,
+      type: 'line',
+      symbolSize: 7,
+      data: axisOf(series).map((at) => points.find(([own]) => String(own) === at)?.[1] ?? null),
+      connectNulls: true,
+    })),
   });
   const svg = chart.renderToSVGString();
   chart.dispose();
@@ -28,5 +34,7 @@ export function drawPlot({ title, x, y, series }: Plot): string {
 
 /** All places on the axis, in order. */
 function axisOf(series: Plot['series']): string[] {
-  return [...new Set(series.flatMap(({ points }) => points.map(([at]) => at)))].toSorted((a, b) => a - b).map(String);
+  return [...new Set(series.flatMap(({ points }) => points.map(([at]) => at)))]
+    .toSorted((a, b) => a - b)
+    .map(String);
 }

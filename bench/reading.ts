@@ -7,10 +7,16 @@ import { formatRatio, formatSpread, medianRatio } from './statistics.ts';
 
 const mostRatio = 1.6;
 
-/** A photo of 2048×1536 pixels and about 2.4 MB: noise of a coarse grain, as fine as a camera's picture. */
+/**
+ * A photo of 2048×1536 pixels and about 2.4 MB: noise of a coarse grain, as fine as a camera's
+ * picture.
+ */
 async function makePhoto(): Promise<Buffer> {
   const [width, height] = [512, 384];
-  return await sharp(randomBytes(width * height * 3), { raw: { width, height, channels: 3 } }).resize(2048, 1536).jpeg({ quality: 97 }).toBuffer();
+  return await sharp(randomBytes(width * height * 3), { raw: { width, height, channels: 3 } })
+    .resize(2048, 1536)
+    .jpeg({ quality: 97 })
+    .toBuffer();
 }
 
 export const readingSection: Section = {
@@ -45,8 +51,19 @@ export const readingSection: Section = {
     const held = medianRatio(ours, peer) <= mostRatio;
     return {
       rows: [
-        { what: `a photo of ${(photo.byteLength / 1e6).toFixed(1)} MB`, ours: formatSpread(ours, 'ms'), peer: `in process ${formatSpread(peer, 'ms')}`, ratio: formatRatio(ours, peer), target: `≤ ${mostRatio}×`, held },
-        { what: 'the same by a cold process', ours: formatSpread(cold, 'ms'), ratio: formatRatio(cold, peer) },
+        {
+          what: `a photo of ${(photo.byteLength / 1e6).toFixed(1)} MB`,
+          ours: formatSpread(ours, 'ms'),
+          peer: `in process ${formatSpread(peer, 'ms')}`,
+          ratio: formatRatio(ours, peer),
+          target: `≤ ${mostRatio}×`,
+          held,
+        },
+        {
+          what: 'the same by a cold process',
+          ours: formatSpread(cold, 'ms'),
+          ratio: formatRatio(cold, peer),
+        },
       ],
       notes: ['The process that waits holds some 65 MB.'],
     };

@@ -18,27 +18,44 @@ export type Side = 'ours' | 'floor' | 'plain' | 'minimal';
 
 export type RelayProcess = MeasuredProcess & { port: number };
 
-/** What relays are measured on: a Redis as in production, a Twilio that says yes to everything, and a worker's sign of life. */
+/**
+ * What relays are measured on: a Redis as in production, a Twilio that says yes to everything, and
+ * a worker's sign of life.
+ */
 export type RelayStage = {
   redis: Redis;
   redisPort: number;
   /** A directory for as long as the stage stands. */
   dir: string;
   /** Starts a relay; `redisUrl` is the stage's own unless given. It is stopped at the end. */
-  start(side: Side, change?: { redisUrl?: string; environment?: Record<string, string> }): Promise<RelayProcess>;
+  start(
+    side: Side,
+    change?: { redisUrl?: string; environment?: Record<string, string> },
+  ): Promise<RelayProcess>;
   /** Waits until the relay says that it is ready; `everyMs` is how often it is asked. */
   untilReady(relay: RelayProcess, everyMs?: number): Promise<void>;
   /** Takes away every message and job, and returns how many messages had been claimed. */
   empty(): Promise<number>;
 };
 
-const entries = { ours: 'relay/main.ts', floor: 'bench/peers/floor-relay.ts', plain: 'bench/peers/plain-relay.ts', minimal: 'bench/peers/minimal-relay.ts' };
+const entries = {
+  ours: 'relay/main.ts',
+  floor: 'bench/peers/floor-relay.ts',
+  plain: 'bench/peers/plain-relay.ts',
+  minimal: 'bench/peers/minimal-relay.ts',
+};
 
 /**
- * Options for Node: for ours those of the image. The other settings that ours makes by itself are given to the floor and the plain way, too; the minimal relay is run as people run one.
+ * Options for Node: for ours those of the image. The other settings that ours makes by itself are
+ * given to the floor and the plain way, too; the minimal relay is run as people run one.
  */
 const ofImage = ['--max-semi-space-size=4'];
-const flagsOf = { ours: ofImage, floor: [...ofImage, ...heapSettings], plain: [...ofImage, ...heapSettings], minimal: [] };
+const flagsOf = {
+  ours: ofImage,
+  floor: [...ofImage, ...heapSettings],
+  plain: [...ofImage, ...heapSettings],
+  minimal: [],
+};
 
 /** A worker renews its sign of life every 20 s, for 60 s. */
 const heartbeat = { everyMs: 20_000, holdMs: 60_000 };
@@ -53,7 +70,10 @@ const emptyLua = `
   return messages`;
 
 /** Sets the stage for as long as `play` takes. */
-export async function withRelayStage<T>({ searchPath, log }: BenchOptions, play: (stage: RelayStage) => Promise<T>): Promise<T> {
+export async function withRelayStage<T>(
+  { searchPath, log }: BenchOptions,
+  play: (stage: RelayStage) => Promise<T>,
+): Promise<T> {
   const releasers = createReleasers(log);
   try {
     const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-bench-'));
@@ -63,18 +83,37 @@ export async function withRelayStage<T>({ searchPath, log }: BenchOptions, play:
     const redis = new Redis(server.url);
     redis.on('error', () => undefined);
     releasers.add('redis', () => redis.disconnect());
-    const live = (): void => void redis.set(keys.heartbeat, 'bench#1', 'PX', heartbeat.holdMs).catch(() => undefined);
+    const live = (): void =>
+      void redis.set(keys.heartbeat, 'bench#1', 'PX', heartbeat.holdMs).catch(() => undefined);
     live();
     const beating = setInterval(live, heartbeat.everyMs);
     releasers.add('heartbeat', () => clearInterval(beating));
     const twilio = await runAgreeableTwilio();
     releasers.add('twilio', () => twilio.stop());
-    const start: RelayStage['start'] = async (side, { redisUrl = server.url, environment = {} } = {}) => {
+    const start: RelayStage['start'] = async (
+      side,
+      { redisUrl = server.url, environment = {} } = {},
+    ) => {
       const port = await freePort(0);
       const relay = startMeasured({
-        entry: entries[side], flags: flagsOf[side], searchPath,
-        args: [JSON.stringify({ port, redisUrl, publicUrl: twilioSide.publicUrl, authToken: twilioSide.authToken })],
-        environment: { ...(side === 'ours' ? production(port, redisUrl, twilio.url, path.join(dir, 'compiled')) : {}), NODE_ENV: 'production', ...environment },
+        entry: entries[side],
+        flags: flagsOf[side],
+        searchPath,
+        args: [
+          JSON.stringify({
+            port,
+            redisUrl,
+            publicUrl: twilioSide.publicUrl,
+            authToken: twilioSide.authToken,
+          }),
+        ],
+        environment: {
+          ...(side === 'ours'
+            ? production(port, redisUrl, twilio.url, path.join(dir, 'compiled'))
+            : {}),
+          NODE_ENV: 'production',
+          ...environment,
+        },
       });
       releasers.add(side, () => relay.stop());
       return { ...relay, port };
@@ -84,7 +123,10 @@ export async function withRelayStage<T>({ searchPath, log }: BenchOptions, play:
     await untilReady(first.port, 20);
     await first.stop();
     return await play({
-      redis, redisPort: server.port, dir, start,
+      redis,
+      redisPort: server.port,
+      dir,
+      start,
       untilReady: (relay, everyMs = 20) => untilReady(relay.port, everyMs),
       empty: async () => Number(await redis.eval(emptyLua, 0, keys.heartbeat)),
     });
@@ -93,19 +135,41 @@ export async function withRelayStage<T>({ searchPath, log }: BenchOptions, play:
   }
 }
 
-/** The relay's whole environment, as in the image. One phone may send as much as a round takes; the limit is looked at all the same. */
-function production(port: number, redisUrl: string, twilioUrl: string, compiled: string): Record<string, string> {
+/**
+ * The relay's whole environment, as in the image. One phone may send as much as a round takes; the
+ * limit is looked at all the same.
+ */
+function production(
+  port: number,
+  redisUrl: string,
+  twilioUrl: string,
+  compiled: string,
+): Record<string, string> {
   return {
-    PORT: String(port), HOST: '127.0.0.1', PUBLIC_URL: twilioSide.publicUrl, REDIS_URL: redisUrl, TWILIO_ACCOUNT_SID: twilioSide.accountSid, TWILIO_AUTH_TOKEN: twilioSide.authToken,
-    TWILIO_WHATSAPP_NUMBER: twilioSide.number, TWILIO_API_URL: twilioUrl, ALLOWED_SENDERS: phones.join(','), ADMIN_PASSWORD: 'bench', WAKE_URL: 'http://127.0.0.1:9', WAKE_SECRET: 'bench',
-    SENDER_LIMIT_PER_MINUTE: '1000000', MALLOC_ARENA_MAX: '1', NODE_COMPILE_CACHE: compiled,
+    PORT: String(port),
+    HOST: '127.0.0.1',
+    PUBLIC_URL: twilioSide.publicUrl,
+    REDIS_URL: redisUrl,
+    TWILIO_ACCOUNT_SID: twilioSide.accountSid,
+    TWILIO_AUTH_TOKEN: twilioSide.authToken,
+    TWILIO_WHATSAPP_NUMBER: twilioSide.number,
+    TWILIO_API_URL: twilioUrl,
+    ALLOWED_SENDERS: phones.join(','),
+    ADMIN_PASSWORD: 'bench',
+    WAKE_URL: 'http://127.0.0.1:9',
+    WAKE_SECRET: 'bench',
+    SENDER_LIMIT_PER_MINUTE: '1000000',
+    MALLOC_ARENA_MAX: '1',
+    NODE_COMPILE_CACHE: compiled,
   };
 }
 
 async function runAgreeableTwilio(): Promise<{ url: string; stop(): void }> {
   const server = createServer((request, response) => {
     request.resume();
-    response.setHeader('Content-Type', 'application/json').end(JSON.stringify({ messages: [], success: true }));
+    response
+      .setHeader('Content-Type', 'application/json')
+      .end(JSON.stringify({ messages: [], success: true }));
   });
   await new Promise<void>((resolve) => void server.listen({ port: 0, host: '127.0.0.1' }, resolve));
   return {

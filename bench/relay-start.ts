@@ -24,8 +24,16 @@ export const relayStartSection: Section = {
   run: (options) => withRelayStage(options, (stage) => measure(options, stage)),
 };
 
-async function measure({ quick, rounds, say, signal }: BenchOptions, stage: RelayStage): Promise<SectionResult> {
-  const starts: Record<'kept' | 'anew' | 'minimal' | 'minimal kept', Start[]> = { kept: [], anew: [], minimal: [], 'minimal kept': [] };
+async function measure(
+  { quick, rounds, say, signal }: BenchOptions,
+  stage: RelayStage,
+): Promise<SectionResult> {
+  const starts: Record<'kept' | 'anew' | 'minimal' | 'minimal kept', Start[]> = {
+    kept: [],
+    anew: [],
+    minimal: [],
+    'minimal kept': [],
+  };
   const cache = path.join(stage.dir, 'compiled-minimal');
   for (let round = 0; round <= rounds; round += 1) {
     signal.throwIfAborted();
@@ -42,24 +50,55 @@ async function measure({ quick, rounds, say, signal }: BenchOptions, stage: Rela
   }
   say('memory under load …');
   const seconds = quick ? 1 : 10;
-  const memory = { ours: await measureMemory(stage, 'ours', seconds), minimal: await measureMemory(stage, 'minimal', seconds) };
-  const row = (what: string, part: keyof Start, ours: Start[], peer: Start[], hasTarget: boolean): Row => {
+  const memory = {
+    ours: await measureMemory(stage, 'ours', seconds),
+    minimal: await measureMemory(stage, 'minimal', seconds),
+  };
+  const row = (
+    what: string,
+    part: keyof Start,
+    ours: Start[],
+    peer: Start[],
+    hasTarget: boolean,
+  ): Row => {
     const [own, other] = [ours.map((start) => start[part]), peer.map((start) => start[part])];
-    return { what, ours: formatSpread(own, 'ms'), peer: `minimal ${formatSpread(other, 'ms')}`, ratio: formatRatio(own, other), ...(hasTarget ? { target: `≤ ${target}×`, held: medianRatio(own, other) <= target } : {}) };
+    return {
+      what,
+      ours: formatSpread(own, 'ms'),
+      peer: `minimal ${formatSpread(other, 'ms')}`,
+      ratio: formatRatio(own, other),
+      ...(hasTarget ? { target: `≤ ${target}×`, held: medianRatio(own, other) <= target } : {}),
+    };
   };
   return {
     rows: [
       row('start to ready', 'ms', starts.kept, starts.minimal, true),
       row('CPU until then', 'cpu', starts.kept, starts.minimal, false),
       row('start to ready, with nothing kept', 'ms', starts.anew, starts.minimal, false),
-      row('start to ready, the minimal relay with a cache, too', 'ms', starts.kept, starts['minimal kept'], false),
-      { what: `most memory in ${seconds} s of load`, ours: `${memory.ours.toFixed(0)} MB`, peer: `minimal ${memory.minimal.toFixed(0)} MB`, target: `≤ ${mostMemory} MB`, held: memory.ours <= mostMemory },
+      row(
+        'start to ready, the minimal relay with a cache, too',
+        'ms',
+        starts.kept,
+        starts['minimal kept'],
+        false,
+      ),
+      {
+        what: `most memory in ${seconds} s of load`,
+        ours: `${memory.ours.toFixed(0)} MB`,
+        peer: `minimal ${memory.minimal.toFixed(0)} MB`,
+        target: `≤ ${mostMemory} MB`,
+        held: memory.ours <= mostMemory,
+      },
     ],
     notes: [],
   };
 }
 
-async function measureStart(stage: RelayStage, side: Side, environment: Record<string, string>): Promise<Start> {
+async function measureStart(
+  stage: RelayStage,
+  side: Side,
+  environment: Record<string, string>,
+): Promise<Start> {
   const began = performance.now();
   const relay = await stage.start(side, { environment });
   await stage.untilReady(relay, askMs);
@@ -77,7 +116,17 @@ async function measureMemory(stage: RelayStage, side: Side, seconds: number): Pr
     const requests = 5000;
     const end = performance.now() + seconds * 1000;
     while (end - performance.now() > 100) {
-      await load.run({ port: relay.port, connections: 10, count: requests, signing: 'right', addresses: 'one', seconds: (end - performance.now()) / 1000 }, '200');
+      await load.run(
+        {
+          port: relay.port,
+          connections: 10,
+          count: requests,
+          signing: 'right',
+          addresses: 'one',
+          seconds: (end - performance.now()) / 1000,
+        },
+        '200',
+      );
       await stage.empty();
     }
     const peak = relay.peakBytes() / 2 ** 20;

@@ -6,7 +6,12 @@ export type Measured = { section: Section; result: SectionResult };
 export type Machine = { cores: number; model: string; memoryBytes: number; node: string };
 
 /** All results as a Markdown page. */
-export function formatResults(measured: Measured[], machine: Machine, rounds: number, date: string): string {
+export function formatResults(
+  measured: Measured[],
+  machine: Machine,
+  rounds: number,
+  date: string,
+): string {
   const missed = measured.flatMap(({ result }) => result.rows).filter(({ held }) => held === false);
   const held = measured.flatMap(({ result }) => result.rows).filter((row) => row.held === true);
   return [
@@ -16,14 +21,34 @@ export function formatResults(measured: Measured[], machine: Machine, rounds: nu
     'the ratios within each round. Only ratios can be compared with another machine. Made by `npm run bench`.',
     '',
     `${held.length} targets held, ${missed.length} missed${missed.length === 0 ? '.' : `: ${missed.map(({ what }) => what).join('; ')}.`}`,
-    ...measured.flatMap(({ section, result }) => ['', `## ${section.title}`, '', section.method, '', ...formatTable(result), ...result.notes.flatMap((note) => ['', note]), ...formatPlots(result)]),
+    ...measured.flatMap(({ section, result }) => [
+      '',
+      `## ${section.title}`,
+      '',
+      section.method,
+      '',
+      ...formatTable(result),
+      ...result.notes.flatMap((note) => ['', note]),
+      ...formatPlots(result),
+    ]),
     '',
   ].join('\n');
 }
 
 function formatTable({ rows }: SectionResult): string[] {
-  const cells = rows.map(({ what, ours, peer = '', ratio = '', target = '', held }) => [what, ours, peer, ratio, target, held === undefined ? '' : held ? 'held' : '**missed**']);
-  return ['| | ours | floor or peer | ratio | target | |', '|---|---|---|---|---|---|', ...cells.map((row) => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`)];
+  const cells = rows.map(({ what, ours, peer = '', ratio = '', target = '', held }) => [
+    what,
+    ours,
+    peer,
+    ratio,
+    target,
+    held === undefined ? '' : held ? 'held' : '**missed**',
+  ]);
+  return [
+    '| | ours | floor or peer | ratio | target | |',
+    '|---|---|---|---|---|---|',
+    ...cells.map((row) => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`),
+  ];
 }
 
 function formatPlots({ plots = [] }: SectionResult): string[] {

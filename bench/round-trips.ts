@@ -9,7 +9,8 @@ import { percentile } from './statistics.ts';
 const delayMs = 20;
 
 /**
- * How many times an ack waits for Redis: by how much longer it takes when each answer of Redis's takes 20 ms longer.
+ * How many times an ack waits for Redis: by how much longer it takes when each answer of Redis's
+ * takes 20 ms longer.
  */
 export async function countTrips(stage: RelayStage, load: Load, quick: boolean): Promise<Row[]> {
   const proxy = await runDelayingProxy(stage.redisPort);
@@ -21,7 +22,15 @@ export async function countTrips(stage: RelayStage, load: Load, quick: boolean):
       await stage.untilReady(relay);
       const p50 = async (count: number): Promise<number> => {
         await stage.empty();
-        return percentile((await load.run({ port: relay.port, connections: 1, count, signing: 'right', addresses: 'one' }, '200')).milliseconds, 0.5);
+        return percentile(
+          (
+            await load.run(
+              { port: relay.port, connections: 1, count, signing: 'right', addresses: 'one' },
+              '200',
+            )
+          ).milliseconds,
+          0.5,
+        );
       };
       await p50(quick ? 40 : 100);
       const near = await p50(quick ? 40 : 100);
@@ -32,19 +41,35 @@ export async function countTrips(stage: RelayStage, load: Load, quick: boolean):
   } finally {
     await proxy.stop();
   }
-  const [ours = Number.NaN, plain = Number.NaN] = [trips.ours, trips.plain].map((more) => (more ?? Number.NaN) / delayMs);
-  return [{ what: `Redis round trips for an ack (how much later it comes when Redis’s answers come ${delayMs} ms later)`, ours: ours.toFixed(2), peer: `plain ${plain.toFixed(2)}`, target: '1', held: Math.abs(ours - 1) < 0.25 }];
+  const [ours = Number.NaN, plain = Number.NaN] = [trips.ours, trips.plain].map(
+    (more) => (more ?? Number.NaN) / delayMs,
+  );
+  return [
+    {
+      what: `Redis round trips for an ack (how much later it comes when Redis’s answers come ${delayMs} ms later)`,
+      ours: ours.toFixed(2),
+      peer: `plain ${plain.toFixed(2)}`,
+      target: '1',
+      held: Math.abs(ours - 1) < 0.25,
+    },
+  ];
 }
 
 type DelayingProxy = { port: number; delay(ms: number): void; stop(): Promise<void> };
 
-/** A TCP proxy in front of a server of this machine that holds each piece of its answers back for a while, in order. */
+/**
+ * A TCP proxy in front of a server of this machine that holds each piece of its answers back for a
+ * while, in order.
+ */
 async function runDelayingProxy(target: number): Promise<DelayingProxy> {
   const sockets = new Set<Socket>();
   let delayMs = 0;
   const server = createServer({ noDelay: true }, (near) => {
     const far = connect({ port: target, host: '127.0.0.1', noDelay: true });
-    for (const [socket, other] of [[near, far], [far, near]] as const) {
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
       sockets.add(socket);
       socket.on('error', () => undefined);
       socket.on('close', () => {

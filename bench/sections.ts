@@ -14,6 +14,16 @@ import { workerStartSection } from './worker-start.ts';
 
 /** Everything that is measured, in the order of the results. */
 export const sections: Section[] = [
-  ackSection, forgedSection, doorSection, relayStartSection, workerStartSection, firstRequestSection, deliverySection, takeUpSection, commandsSection,
-  backlogSection, boundsSection, readingSection,
+  ackSection,
+  forgedSection,
+  doorSection,
+  relayStartSection,
+  workerStartSection,
+  firstRequestSection,
+  deliverySection,
+  takeUpSection,
+  commandsSection,
+  backlogSection,
+  boundsSection,
+  readingSection,
 ];

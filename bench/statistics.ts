@@ -4,14 +4,20 @@ export type Spread = { median: number; low: number; high: number };
 /** What the given part (0 to 1) of the values does not exceed; NaN without values. */
 export function percentile(values: number[], part: number): number {
   const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(Math.max(Math.ceil(sorted.length * part) - 1, 0), sorted.length - 1)] ?? Number.NaN;
+  return (
+    sorted[Math.min(Math.max(Math.ceil(sorted.length * part) - 1, 0), sorted.length - 1)] ??
+    Number.NaN
+  );
 }
 
 /** NaN without values; of an even number of values the mean of the two in the middle. */
 export function median(values: number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length / 2;
-  const [low = Number.NaN, high = Number.NaN] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
+  const [low = Number.NaN, high = Number.NaN] = [
+    sorted[Math.ceil(middle) - 1],
+    sorted[Math.floor(middle)],
+  ];
   return (low + high) / 2;
 }
 
@@ -31,10 +37,16 @@ export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return '–';
   const size = Math.abs(value);
   const digits = size >= 100 || value === 0 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
-  return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return value.toLocaleString('en', {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
 }
 
-/** Such as `1.32×`. Ratios are taken within a round, where both sides met the same machine, and then their median. */
+/**
+ * Such as `1.32×`. Ratios are taken within a round, where both sides met the same machine, and then
+ * their median.
+ */
 export function formatRatio(ours: number[], peer: number[]): string {
   return `${medianRatio(ours, peer).toFixed(2)}×`;
 }

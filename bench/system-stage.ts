@@ -15,19 +15,36 @@ export type SystemStage = {
 };
 
 /** `environment` are further variables for relay and worker. */
-export async function withSystem<T>({ searchPath, log, signal }: BenchOptions, environment: Record<string, string>, use: (stage: SystemStage) => Promise<T>): Promise<T> {
+export async function withSystem<T>(
+  { searchPath, log, signal }: BenchOptions,
+  environment: Record<string, string>,
+  use: (stage: SystemStage) => Promise<T>,
+): Promise<T> {
   const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-bench-'));
   try {
-    const simulator = await runSimulator({ dir, model: {}, searchPath, idleMinutes: 60, environment, ports: { phone: 0, relay: 0, worker: 0 }, log });
+    const simulator = await runSimulator({
+      dir,
+      model: {},
+      searchPath,
+      idleMinutes: 60,
+      environment,
+      ports: { phone: 0, relay: 0, worker: 0 },
+      log,
+    });
     try {
       const phone = simulator.system().phones[0] ?? '';
-      const replies = (): ChatMessage[] => simulator.chat.messages(phone).filter(({ direction }) => direction === 'outbound');
+      const replies = (): ChatMessage[] =>
+        simulator.chat.messages(phone).filter(({ direction }) => direction === 'outbound');
       return await use({
         simulator,
         async say(text) {
           const before = replies().length;
           await simulator.chat.receive(phone, { text });
-          for (const deadline = Date.now() + 60_000; Date.now() < deadline; await sleep(5, undefined, { signal })) {
+          for (
+            const deadline = Date.now() + 60_000;
+            Date.now() < deadline;
+            await sleep(5, undefined, { signal })
+          ) {
             const answer = replies()[before];
             if (answer) return answer;
           }

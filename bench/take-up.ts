@@ -15,7 +15,10 @@ async function turnBegan(worker: WorkerProcess, turn: string): Promise<number> {
   throw new Error('the turn was not taken up in half a minute');
 }
 
-/** Kills a worker in the middle of a turn, and starts another at once. Returns how long after its spawn that one was at work on the turn (ms). */
+/**
+ * Kills a worker in the middle of a turn, and starts another at once. Returns how long after its
+ * spawn that one was at work on the turn (ms).
+ */
 async function measureTakeUp(stage: WorkerStage): Promise<number> {
   await stage.empty();
   const turn = await stage.accept('work for 30 seconds');
@@ -43,6 +46,17 @@ export const takeUpSection: Section = {
         options.say(`round ${round + 1} …`);
         took.push(await measureTakeUp(stage));
       }
-      return { rows: [{ what: 'spawn of the next worker to its work on the turn', ours: formatSpread(took, 'ms'), peer: 'BullMQ alone 30,000 ms', target: `≤ ${mostMs / 1000} s`, held: median(took) <= mostMs }], notes: [] };
+      return {
+        rows: [
+          {
+            what: 'spawn of the next worker to its work on the turn',
+            ours: formatSpread(took, 'ms'),
+            peer: 'BullMQ alone 30,000 ms',
+            target: `≤ ${mostMs / 1000} s`,
+            held: median(took) <= mostMs,
+          },
+        ],
+        notes: [],
+      };
     }),
 };

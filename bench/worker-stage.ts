@@ -26,16 +26,28 @@ export const phone = '+15551230001';
 /** `logged` are the lines of its log so far, `startedAt` when it was spawned (ms since 1970). */
 export type WorkerProcess = MeasuredProcess & { startedAt: number; logged(): LogLine[] };
 
-/** What workers are measured on: a Redis as in production and a scripted model; what is sent goes nowhere. */
+/**
+ * What workers are measured on: a Redis as in production and a scripted model; what is sent goes
+ * nowhere.
+ */
 export type WorkerStage = {
   redis: Redis;
-  /** Accepts a text as the relay does, from one phone. Returns the id of the message, which is that of its turn. */
+  /**
+   * Accepts a text as the relay does, from one phone. Returns the id of the message, which is that
+   * of its turn.
+   */
   accept(text: string): Promise<string>;
   /** Puts a reply into the outbox, and returns the id of the delivery. */
   putReply(text: string): Promise<string>;
   /** Starts the worker as production runs it, or the smallest one on that queue. */
-  start(side: 'ours' | 'minimal' | 'minimal, cached', queue: 'turns' | 'deliveries'): Promise<WorkerProcess>;
-  /** When a worker took the job (ms since 1970): right before its processor begins. Throws after half a minute. */
+  start(
+    side: 'ours' | 'minimal' | 'minimal, cached',
+    queue: 'turns' | 'deliveries',
+  ): Promise<WorkerProcess>;
+  /**
+   * When a worker took the job (ms since 1970): right before its processor begins. Throws after
+   * half a minute.
+   */
   takenAt(queue: 'turns' | 'deliveries', job: string): Promise<number>;
   /** Waits until Claude Code runs a tool in this turn. */
   untilTool(turn: string): Promise<void>;
@@ -43,7 +55,10 @@ export type WorkerStage = {
   empty(): Promise<void>;
 };
 
-export async function withWorkerStage<T>({ searchPath, log, signal }: BenchOptions, play: (stage: WorkerStage) => Promise<T>): Promise<T> {
+export async function withWorkerStage<T>(
+  { searchPath, log, signal }: BenchOptions,
+  play: (stage: WorkerStage) => Promise<T>,
+): Promise<T> {
   const releasers = createReleasers(log);
   try {
     const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-bench-'));
@@ -67,30 +82,46 @@ export async function withWorkerStage<T>({ searchPath, log, signal }: BenchOptio
         return id;
       },
       async putReply(text) {
-        await outbox.put([{ id: randomBytes(8).toString('hex'), conversation: phone, turn: 'bench', text }]);
+        await outbox.put([
+          { id: randomBytes(8).toString('hex'), conversation: phone, turn: 'bench', text },
+        ]);
         return (await redis.lindex(keys.waitingJobs('deliveries'), 0)) ?? '';
       },
       async start(side, queue) {
         const logFile = path.join(dir, `${side}-${(started += 1)}.log`);
-        const own = side === 'ours' ? production(await freePort(0), server.url, model.url, path.join(dir, 'data')) : {};
+        const own =
+          side === 'ours'
+            ? production(await freePort(0), server.url, model.url, path.join(dir, 'data'))
+            : {};
         const cache = side === 'minimal' ? {} : { NODE_COMPILE_CACHE: path.join(dir, 'compiled') };
         const startedAt = Date.now();
         const worker = startMeasured({
-          entry: side === 'ours' ? 'worker/main.ts' : 'bench/peers/minimal-worker.ts', args: [JSON.stringify({ redisUrl: server.url, queue, prefix })],
-          environment: { ...own, ...cache, NODE_ENV: 'production' }, searchPath, logFile,
+          entry: side === 'ours' ? 'worker/main.ts' : 'bench/peers/minimal-worker.ts',
+          args: [JSON.stringify({ redisUrl: server.url, queue, prefix })],
+          environment: { ...own, ...cache, NODE_ENV: 'production' },
+          searchPath,
+          logFile,
         });
         releasers.add(side, () => worker.stop());
         return { ...worker, startedAt, logged: () => readLog(logFile) };
       },
       async takenAt(queue, job) {
-        for (const deadline = Date.now() + 30_000; Date.now() < deadline; await sleep(3, undefined, { signal })) {
+        for (
+          const deadline = Date.now() + 30_000;
+          Date.now() < deadline;
+          await sleep(3, undefined, { signal })
+        ) {
           const at = await redis.hget(keys.job(queue, job), 'processedOn');
           if (at !== null) return Number(at);
         }
         throw new Error('no worker took the job in half a minute');
       },
       async untilTool(turn) {
-        for (const deadline = Date.now() + 30_000; Date.now() < deadline; await sleep(20, undefined, { signal })) {
+        for (
+          const deadline = Date.now() + 30_000;
+          Date.now() < deadline;
+          await sleep(20, undefined, { signal })
+        ) {
           if ((await redis.hget(keys.job('turns', turn), 'progress')) !== null) return;
         }
         throw new Error('no tool ran in half a minute');
@@ -106,15 +137,36 @@ export async function withWorkerStage<T>({ searchPath, log, signal }: BenchOptio
   }
 }
 
-function production(port: number, redisUrl: string, modelUrl: string, dataDir: string): Record<string, string> {
+function production(
+  port: number,
+  redisUrl: string,
+  modelUrl: string,
+  dataDir: string,
+): Record<string, string> {
   return {
-    HOST: '127.0.0.1', PORT: String(port), PUBLIC_URL: 'https://relay.example.com', REDIS_URL: redisUrl, DATA_DIR: dataDir, WORKER_ID: 'vm', STOP_SECONDS: '1', TWILIO_ACCOUNT_SID: `AC${'7'.repeat(32)}`,
-    TWILIO_AUTH_TOKEN: 'token-of-the-bench', TWILIO_WHATSAPP_NUMBER: '+15550100000', TWILIO_API_URL: 'http://127.0.0.1:9', ANTHROPIC_API_KEY: 'scripted', ANTHROPIC_BASE_URL: modelUrl,
+    HOST: '127.0.0.1',
+    PORT: String(port),
+    PUBLIC_URL: 'https://relay.example.com',
+    REDIS_URL: redisUrl,
+    DATA_DIR: dataDir,
+    WORKER_ID: 'vm',
+    STOP_SECONDS: '1',
+    TWILIO_ACCOUNT_SID: `AC${'7'.repeat(32)}`,
+    TWILIO_AUTH_TOKEN: 'token-of-the-bench',
+    TWILIO_WHATSAPP_NUMBER: '+15550100000',
+    TWILIO_API_URL: 'http://127.0.0.1:9',
+    ANTHROPIC_API_KEY: 'scripted',
+    ANTHROPIC_BASE_URL: modelUrl,
   };
 }
 
 /** The lines that are there; the last one may be half written. */
 export function readLog(file: string): LogLine[] {
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  return text.split('\n').slice(0, -1).flatMap((line) => (line.startsWith('{') ? (LogLine.safeParse(JSON.parse(line)).data ?? []) : []));
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .flatMap((line) =>
+      line.startsWith('{') ? (LogLine.safeParse(JSON.parse(line)).data ?? []) : [],
+    );
 }

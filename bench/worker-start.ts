@@ -6,14 +6,25 @@ import type { WorkerStage } from './worker-stage.ts';
 
 const most = 1.2;
 
-type Sides = { ours: number[]; minimal: number[]; cached: number[]; oursCpu: number[]; minimalCpu: number[] };
+type Sides = {
+  ours: number[];
+  minimal: number[];
+  cached: number[];
+  oursCpu: number[];
+  minimalCpu: number[];
+};
 
 /** What is known of a start: spawn to first job (ms), and the CPU time until then (ms). */
 type Start = { ms: number; cpuMs: number };
 
-async function measureStart(stage: WorkerStage, side: 'ours' | 'minimal' | 'minimal, cached', queue: 'turns' | 'deliveries'): Promise<Start> {
+async function measureStart(
+  stage: WorkerStage,
+  side: 'ours' | 'minimal' | 'minimal, cached',
+  queue: 'turns' | 'deliveries',
+): Promise<Start> {
   await stage.empty();
-  const job = queue === 'turns' ? await stage.accept('say something') : await stage.putReply('an answer');
+  const job =
+    queue === 'turns' ? await stage.accept('say something') : await stage.putReply('an answer');
   const worker = await stage.start(side, queue);
   const takenAt = await stage.takenAt(queue, job);
   const cpuMs = worker.cpuMicros() / 1000;
@@ -23,7 +34,11 @@ async function measureStart(stage: WorkerStage, side: 'ours' | 'minimal' | 'mini
   return { ms: takenAt - worker.startedAt, cpuMs };
 }
 
-async function measureQueue(stage: WorkerStage, queue: 'turns' | 'deliveries', { rounds, signal }: BenchOptions): Promise<Sides> {
+async function measureQueue(
+  stage: WorkerStage,
+  queue: 'turns' | 'deliveries',
+  { rounds, signal }: BenchOptions,
+): Promise<Sides> {
   const sides: Sides = { ours: [], minimal: [], cached: [], oursCpu: [], minimalCpu: [] };
   // What is compiled is kept from the first start on.
   for (const side of ['ours', 'minimal, cached'] as const) await measureStart(stage, side, queue);
@@ -40,12 +55,34 @@ async function measureQueue(stage: WorkerStage, queue: 'turns' | 'deliveries', {
   return sides;
 }
 
-function rowsOf(what: string, { ours, minimal, cached, oursCpu, minimalCpu }: Sides, hasTarget: boolean): Row[] {
-  const target = hasTarget ? { target: `≤ ${most}×`, held: medianRatio(ours, minimal) <= most } : {};
+function rowsOf(
+  what: string,
+  { ours, minimal, cached, oursCpu, minimalCpu }: Sides,
+  hasTarget: boolean,
+): Row[] {
+  const target = hasTarget
+    ? { target: `≤ ${most}×`, held: medianRatio(ours, minimal) <= most }
+    : {};
   return [
-    { what: `spawn to first job, ${what}`, ours: formatSpread(ours, 'ms'), peer: formatSpread(minimal, 'ms'), ratio: formatRatio(ours, minimal), ...target },
-    { what: 'the same, CPU until then', ours: formatSpread(oursCpu, 'ms'), peer: formatSpread(minimalCpu, 'ms'), ratio: formatRatio(oursCpu, minimalCpu) },
-    { what: 'the same, the peer with a compile cache, too', ours: formatSpread(ours, 'ms'), peer: formatSpread(cached, 'ms'), ratio: formatRatio(ours, cached) },
+    {
+      what: `spawn to first job, ${what}`,
+      ours: formatSpread(ours, 'ms'),
+      peer: formatSpread(minimal, 'ms'),
+      ratio: formatRatio(ours, minimal),
+      ...target,
+    },
+    {
+      what: 'the same, CPU until then',
+      ours: formatSpread(oursCpu, 'ms'),
+      peer: formatSpread(minimalCpu, 'ms'),
+      ratio: formatRatio(oursCpu, minimalCpu),
+    },
+    {
+      what: 'the same, the peer with a compile cache, too',
+      ours: formatSpread(ours, 'ms'),
+      peer: formatSpread(cached, 'ms'),
+      ratio: formatRatio(ours, cached),
+    },
   ];
 }
 
@@ -61,7 +98,10 @@ export const workerStartSection: Section = {
       options.say('a turn that waits …');
       const turns = options.quick ? undefined : await measureQueue(stage, 'turns', options);
       return {
-        rows: [...rowsOf('a reply to deliver', deliveries, true), ...(turns ? rowsOf('a turn for Claude', turns, true) : [])],
+        rows: [
+          ...rowsOf('a reply to deliver', deliveries, true),
+          ...(turns ? rowsOf('a turn for Claude', turns, true) : []),
+        ],
         notes: [
           'Where the time goes, module by module from the cache: Node 30 ms, zod 35 and the schemas of the configuration 9, pino 8, ioredis 35, BullMQ 65, the worker’s own files up to its queues 50; the minimal worker has Node, ioredis and BullMQ of these. When a turn waits, Claude’s SDK (85 ms) and the spawn of Claude Code come before BullMQ on purpose: Claude’s own start takes longer than all else and begins with the SDK, as the part “cold” shows. When only a reply waits, they come after the queues.',
           'What helped: Node’s compile cache (690 → 350 ms to load the worker’s code), kept from before the first line (`NODE_COMPILE_CACHE`; else TypeScript’s stripper itself costs 50 ms), the processors and Twilio’s SDK loaded after the queues run, one trip to Redis instead of four before they do, and the agent made after them where no turn waits (1.7 → 1.3 times the peer). What did not: a larger young generation (no change). A bundle would, and there is no build step.',

@@ -1,12 +1,21 @@
 import { cancel, confirm, password, select, text } from '@clack/prompts';
 import { SetupError } from '../shared/errors.ts';
 
-/** Puts questions to the person at the terminal. Contract: an answer has passed `judge`; giving up throws GivenUp. */
+/**
+ * Puts questions to the person at the terminal. Contract: an answer has passed `judge`; giving up
+ * throws GivenUp.
+ */
 export type Asking = {
-  text(question: string, options: { judge: (value: string) => string | undefined; preset?: string }): Promise<string>;
+  text(
+    question: string,
+    options: { judge: (value: string) => string | undefined; preset?: string },
+  ): Promise<string>;
   /** What is typed is not shown. */
   secret(question: string, judge: (value: string) => string | undefined): Promise<string>;
-  choose<Value extends string>(question: string, choices: readonly { value: Value; label: string }[]): Promise<Value>;
+  choose<Value extends string>(
+    question: string,
+    choices: readonly { value: Value; label: string }[],
+  ): Promise<Value>;
   confirm(question: string): Promise<boolean>;
 };
 
@@ -28,8 +37,15 @@ export function createAsking(): Asking {
   };
   return {
     text: async (message, { judge, preset }) =>
-      answered(await text({ message, validate: (value) => judged(judge)(value || preset), ...(preset === undefined ? {} : { placeholder: preset, defaultValue: preset }) })).trim(),
-    secret: async (message, judge) => answered(await password({ message, validate: judged(judge) })).trim(),
+      answered(
+        await text({
+          message,
+          validate: (value) => judged(judge)(value || preset),
+          ...(preset === undefined ? {} : { placeholder: preset, defaultValue: preset }),
+        }),
+      ).trim(),
+    secret: async (message, judge) =>
+      answered(await password({ message, validate: judged(judge) })).trim(),
     async choose(message, choices) {
       const labels = choices.map(({ value, label }) => ({ value: value as string, label }));
       const chosen = answered(await select({ message, options: labels }));

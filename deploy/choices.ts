@@ -7,7 +7,10 @@ import type { Names, Role } from './names.ts';
 import { WrongUsage } from './options.ts';
 import type { RedisChoice } from './secret-plan.ts';
 
-/** What exists in the account: app names with their organization; nothing when there is nobody to ask. */
+/**
+ * What exists in the account: app names with their organization; nothing when there is nobody to
+ * ask.
+ */
 export type Existing = { apps: ReadonlyMap<string, string>; isKnown: boolean };
 
 /** @throws SetupError when the person is not signed in; FlyMissing when there is no fly. */
@@ -16,15 +19,26 @@ export async function findExisting(account: FlyAccount): Promise<Existing> {
     await account.whoami();
   } catch (error) {
     if (error instanceof SetupError) throw error;
-    throw new SetupError(`You are not signed in to Fly. Run “fly auth login”, then this again.\n(${error instanceof Error ? error.message : String(error)})`);
+    throw new SetupError(
+      `You are not signed in to Fly. Run “fly auth login”, then this again.\n(${error instanceof Error ? error.message : String(error)})`,
+    );
   }
-  return { apps: new Map((await account.apps()).map(({ name, organization }) => [name, organization])), isKnown: true };
+  return {
+    apps: new Map((await account.apps()).map(({ name, organization }) => [name, organization])),
+    isKnown: true,
+  };
 }
 
-/** The prefix that is given, else that of the one system that is there. @throws WrongUsage for one that Fly would refuse; SetupError when there are several systems. */
+/**
+ * The prefix that is given, else that of the one system that is there. @throws WrongUsage for one
+ * that Fly would refuse; SetupError when there are several systems.
+ */
 export function findNames(given: string | undefined, existing: Existing): Names | undefined {
   const prefixes = given === undefined ? findPrefixes([...existing.apps.keys()]) : [given];
-  if (prefixes.length > 1) throw new SetupError(`There are several systems: ${prefixes.join(', ')}. Name one with --prefix.`);
+  if (prefixes.length > 1)
+    throw new SetupError(
+      `There are several systems: ${prefixes.join(', ')}. Name one with --prefix.`,
+    );
   const [prefix] = prefixes;
   if (prefix === undefined) return undefined;
   try {
@@ -41,50 +55,98 @@ export async function chooseNames(asking: Asking | undefined): Promise<Names> {
   const judge = (value: string): string | undefined => {
     try {
       namesFor(value);
-      return value.startsWith('sidepocket') ? undefined : 'must begin with sidepocket, so that it is found again';
+      return value.startsWith('sidepocket')
+        ? undefined
+        : 'must begin with sidepocket, so that it is found again';
     } catch {
       return 'must be 3 to 56 lower-case letters, digits and dashes';
     }
   };
-  return namesFor(await asking.text('What shall the apps’ names on Fly begin with?', { judge, preset }));
+  return namesFor(
+    await asking.text('What shall the apps’ names on Fly begin with?', { judge, preset }),
+  );
 }
 
-/** Whose apps they are to be. @throws SetupError when there are several organizations and nobody can be asked. */
-export async function chooseOrganization(given: string | undefined, names: Names, existing: Existing, account: FlyAccount, asking: Asking | undefined): Promise<string> {
-  const present = existing.apps.get(names.relay) ?? existing.apps.get(names.vm) ?? existing.apps.get(names.redis);
+/**
+ * Whose apps they are to be. @throws SetupError when there are several organizations and nobody can
+ * be asked.
+ */
+export async function chooseOrganization(
+  given: string | undefined,
+  names: Names,
+  existing: Existing,
+  account: FlyAccount,
+  asking: Asking | undefined,
+): Promise<string> {
+  const present =
+    existing.apps.get(names.relay) ?? existing.apps.get(names.vm) ?? existing.apps.get(names.redis);
   if (given ?? present) return given ?? present ?? '';
   const organizations = await account.organizations();
   const [only] = organizations;
   if (organizations.length === 1 && only !== undefined) return only;
-  if (!asking) throw new SetupError(`You belong to several organizations on Fly: ${organizations.join(', ')}. Name one with --org.`);
-  return await asking.choose('Which organization on Fly shall own the apps?', organizations.map((slug) => ({ value: slug, label: slug })));
+  if (!asking)
+    throw new SetupError(
+      `You belong to several organizations on Fly: ${organizations.join(', ')}. Name one with --org.`,
+    );
+  return await asking.choose(
+    'Which organization on Fly shall own the apps?',
+    organizations.map((slug) => ({ value: slug, label: slug })),
+  );
 }
 
 /** Where it runs: as given, else where the VM's volume is, else as the person says. */
-export async function chooseRegion(given: string | undefined, names: Names, existing: Existing, account: FlyAccount, asking: Asking | undefined): Promise<string> {
+export async function chooseRegion(
+  given: string | undefined,
+  names: Names,
+  existing: Existing,
+  account: FlyAccount,
+  asking: Asking | undefined,
+): Promise<string> {
   if (given) return given;
   for (const app of [names.vm, names.redis]) {
     const [volume] = existing.apps.has(app) ? await account.volumes(app) : [];
     if (volume) return volume.region;
   }
-  const judge = (value: string): string | undefined => (/^[a-z]{3}$/.test(value) ? undefined : 'must be three letters; see “fly platform regions”');
-  return asking ? await asking.text('Where shall it run? Three letters from “fly platform regions”, best near you', { judge, preset: 'iad' }) : 'iad';
+  const judge = (value: string): string | undefined =>
+    /^[a-z]{3}$/.test(value) ? undefined : 'must be three letters; see “fly platform regions”';
+  return asking
+    ? await asking.text(
+        'Where shall it run? Three letters from “fly platform regions”, best near you',
+        { judge, preset: 'iad' },
+      )
+    : 'iad';
 }
 
 /** As given, else what is there already, else a Redis of one's own. */
-export function chooseRedis(given: string | undefined, names: Names, existing: Existing, have: Record<Role, ReadonlySet<string>>): RedisChoice {
+export function chooseRedis(
+  given: string | undefined,
+  names: Names,
+  existing: Existing,
+  have: Record<Role, ReadonlySet<string>>,
+): RedisChoice {
   if (given === 'own') return { kind: 'own' };
   if (given === 'upstash') return { kind: 'upstash' };
   if (given) return { kind: 'url', url: given };
-  const isElsewhere = !existing.apps.has(names.redis) && have.relay.has('REDIS_URL') && have.vm.has('REDIS_URL');
+  const isElsewhere =
+    !existing.apps.has(names.redis) && have.relay.has('REDIS_URL') && have.vm.has('REDIS_URL');
   return { kind: isElsewhere ? 'kept' : 'own' };
 }
 
-/** The relay's public address. @throws SetupError when it has a domain of its own and nobody says whether that is it. */
-export async function choosePublicUrl(given: string | undefined, names: Names, existing: Existing, account: FlyAccount): Promise<string> {
+/**
+ * The relay's public address. @throws SetupError when it has a domain of its own and nobody says
+ * whether that is it.
+ */
+export async function choosePublicUrl(
+  given: string | undefined,
+  names: Names,
+  existing: Existing,
+  account: FlyAccount,
+): Promise<string> {
   const usual = `https://${names.relay}.fly.dev`;
   if (given) return given;
   const domains = existing.apps.has(names.relay) ? await account.domains(names.relay) : [];
   if (domains.length === 0) return usual;
-  throw new SetupError(`${names.relay} has a domain of its own. Say which address is the relay’s: --url https://${domains[0]} or --url ${usual}`);
+  throw new SetupError(
+    `${names.relay} has a domain of its own. Say which address is the relay’s: --url https://${domains[0]} or --url ${usual}`,
+  );
 }

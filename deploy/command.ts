@@ -5,8 +5,15 @@ import { WrongUsage } from './options.ts';
 import { StepFailed } from './step.ts';
 import { TwilioRefused } from './twilio-account.ts';
 
-/** Runs a command for a person at a terminal: what they can mend is said in plain words, without a stack. @returns the exit code. */
-export async function runCommand(name: string, complain: (line: string) => void, work: () => Promise<void>): Promise<number> {
+/**
+ * Runs a command for a person at a terminal: what they can mend is said in plain words, without a
+ * stack. @returns the exit code.
+ */
+export async function runCommand(
+  name: string,
+  complain: (line: string) => void,
+  work: () => Promise<void>,
+): Promise<number> {
   try {
     await work();
     return 0;
@@ -17,10 +24,16 @@ export async function runCommand(name: string, complain: (line: string) => void,
       return 2;
     }
     if (error instanceof StepFailed) {
-      complain(`\n${error.message}\n\nWhat is done stays done. When this is mended, run the same command again: it goes on from here.`);
+      complain(
+        `\n${error.message}\n\nWhat is done stays done. When this is mended, run the same command again: it goes on from here.`,
+      );
       return 1;
     }
-    if (error instanceof SetupError || error instanceof FlyFailure || error instanceof TwilioRefused) {
+    if (
+      error instanceof SetupError ||
+      error instanceof FlyFailure ||
+      error instanceof TwilioRefused
+    ) {
       complain(error.message);
       return 1;
     }

@@ -5,7 +5,8 @@ import { runSteps, showSteps } from './step.ts';
 import { sandboxNumber, sandboxSettings, webhookAddresses } from './webhook-address.ts';
 
 /**
- * Puts the system on Fly, or brings what is there up to date. It keeps no notes: every step looks whether it is done.
+ * Puts the system on Fly, or brings what is there up to date. It keeps no notes: every step looks
+ * whether it is done.
  * @throws SetupError when something is missing, StepFailed when a step fails, WrongUsage.
  */
 export async function deploy(options: DeployOptions, parts: DeployParts): Promise<void> {
@@ -24,13 +25,19 @@ export async function deploy(options: DeployOptions, parts: DeployParts): Promis
   say(`Now write to ${prepared.number ?? 'your number'} on WhatsApp.`);
 }
 
-/** Does the steps. A password that was made is shown once it is set, whatever fails after that: it cannot be read back. */
+/**
+ * Does the steps. A password that was made is shown once it is set, whatever fails after that: it
+ * cannot be read back.
+ */
 async function runWith(prepared: Prepared, say: (line: string) => void): Promise<string[]> {
   try {
     return await runSteps(prepared.steps, say);
   } finally {
     const password = prepared.madePassword();
-    if (password !== undefined) say(`\nThe dashboard: ${prepared.publicUrl}/admin/queues\nIts password, shown only now: ${password}`);
+    if (password !== undefined)
+      say(
+        `\nThe dashboard: ${prepared.publicUrl}/admin/queues\nIts password, shown only now: ${password}`,
+      );
   }
 }
 
@@ -38,5 +45,7 @@ async function runWith(prepared: Prepared, say: (line: string) => void): Promise
 function sayByHand({ number, publicUrl }: Prepared, say: (line: string) => void): void {
   if (number !== sandboxNumber) return;
   const { webhook, status } = webhookAddresses(publicUrl);
-  say(`\nTwilio’s sandbox is set by hand, at ${sandboxSettings}:\n  When a message comes in (POST): ${webhook}\n  Status callback URL (POST):     ${status}\n`);
+  say(
+    `\nTwilio’s sandbox is set by hand, at ${sandboxSettings}:\n  When a message comes in (POST): ${webhook}\n  Status callback URL (POST):     ${status}\n`,
+  );
 }

@@ -10,10 +10,16 @@ export type FlyCall = {
   show?: boolean;
 };
 
-/** Fly's command line. Contract: `run` returns standard output or throws FlyFailure, or SetupError when there is no fly. */
+/**
+ * Fly's command line. Contract: `run` returns standard output or throws FlyFailure, or SetupError
+ * when there is no fly.
+ */
 export type Fly = { run(args: string[], call?: FlyCall): Promise<string> };
 
-/** A command of fly that ended badly; its message is what fly said, which never has a secret of ours in it. */
+/**
+ * A command of fly that ended badly; its message is what fly said, which never has a secret of ours
+ * in it.
+ */
 export class FlyFailure extends Error {
   override name = 'FlyFailure';
 }
@@ -23,16 +29,25 @@ export class FlyMissing extends SetupError {
   override name = 'FlyMissing';
 }
 
-const install = 'Fly’s command line is not installed: see https://fly.io/docs/flyctl/install/ (macOS: brew install flyctl; Linux: curl -L https://fly.io/install.sh | sh), then run again.';
+const install =
+  'Fly’s command line is not installed: see https://fly.io/docs/flyctl/install/ (macOS: brew install flyctl; Linux: curl -L https://fly.io/install.sh | sh), then run again.';
 
 /**
- * @param environment what fly runs with; our own variables are left out, so that no secret is in another process's environment.
+ * @param environment what fly runs with; our own variables are left out, so that no secret is in
+ * another process's environment.
  * @param directory where it runs: the images are built from there.
  * @param write takes what a call with `show` passes on.
  */
-export function createFly(environment: Record<string, string | undefined>, directory: string, write: (text: string) => void): Fly {
+export function createFly(
+  environment: Record<string, string | undefined>,
+  directory: string,
+  write: (text: string) => void,
+): Fly {
   const own = new Set(Object.keys(variables));
-  const env = { ...Object.fromEntries(Object.entries(environment).filter(([name]) => !own.has(name))), NO_COLOR: '1' };
+  const env = {
+    ...Object.fromEntries(Object.entries(environment).filter(([name]) => !own.has(name))),
+    NO_COLOR: '1',
+  };
   const attempt = async (command: string, args: string[], call: FlyCall): Promise<string> => {
     const child = spawn(command, args, { cwd: directory, env, stdio: ['pipe', 'pipe', 'pipe'] });
     return await collect(child, args, call, write);
@@ -51,7 +66,12 @@ export function createFly(environment: Record<string, string | undefined>, direc
   };
 }
 
-async function collect(child: ChildProcess, args: string[], call: FlyCall, write: (text: string) => void): Promise<string> {
+async function collect(
+  child: ChildProcess,
+  args: string[],
+  call: FlyCall,
+  write: (text: string) => void,
+): Promise<string> {
   const text = { out: '', err: '' };
   const take = (which: 'out' | 'err') => (chunk: Buffer) => {
     text[which] += chunk.toString();
@@ -59,7 +79,8 @@ async function collect(child: ChildProcess, args: string[], call: FlyCall, write
   };
   child.stdout?.on('data', take('out'));
   child.stderr?.on('data', take('err'));
-  // A fly that ends without reading its input closes the pipe; what it says is the reason, not the pipe.
+  // A fly that ends without reading its input closes the pipe; what it says is the reason, not the
+  // pipe.
   child.stdin?.on('error', () => undefined);
   child.stdin?.end(call.input ?? '');
   const code = await new Promise<number | null>((resolve, reject) => {
@@ -67,7 +88,9 @@ async function collect(child: ChildProcess, args: string[], call: FlyCall, write
     child.once('close', resolve);
   });
   if (code === 0) return text.out;
-  throw new FlyFailure(`${formatCommand(args)} failed: ${lastLines(text.err || text.out) || `it ended with ${code ?? 'a signal'}`}`);
+  throw new FlyFailure(
+    `${formatCommand(args)} failed: ${lastLines(text.err || text.out) || `it ended with ${code ?? 'a signal'}`}`,
+  );
 }
 
 function lastLines(text: string): string {
@@ -76,5 +99,10 @@ function lastLines(text: string): string {
 
 /** A command of fly as one would type it. */
 export function formatCommand(args: readonly string[]): string {
-  return ['fly', ...args.map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", String.raw`'\''`)}'`))].join(' ');
+  return [
+    'fly',
+    ...args.map((arg) =>
+      /^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", String.raw`'\''`)}'`,
+    ),
+  ].join(' ');
 }

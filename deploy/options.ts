@@ -48,22 +48,47 @@ Exit codes: 0 it runs, 1 something is missing or failed, 2 wrong usage, 130 inte
 /** Reads the command line. @returns 'help' when that is wanted. @throws WrongUsage. */
 export function parseDeployOptions(args: string[]): DeployOptions | 'help' {
   const values = readArgs(args, {
-    'dry-run': { type: 'boolean' }, prefix: { type: 'string' }, region: { type: 'string' }, org: { type: 'string' }, redis: { type: 'string' },
-    url: { type: 'string' }, hello: { type: 'string' }, network: { type: 'string' }, renew: { type: 'string', multiple: true }, help: { type: 'boolean', short: 'h' },
+    'dry-run': { type: 'boolean' },
+    prefix: { type: 'string' },
+    region: { type: 'string' },
+    org: { type: 'string' },
+    redis: { type: 'string' },
+    url: { type: 'string' },
+    hello: { type: 'string' },
+    network: { type: 'string' },
+    renew: { type: 'string', multiple: true },
+    help: { type: 'boolean', short: 'h' },
   });
   if (values['help']) return 'help';
-  const one = (name: string): string | undefined => (typeof values[name] === 'string' ? values[name] : undefined);
+  const one = (name: string): string | undefined =>
+    typeof values[name] === 'string' ? values[name] : undefined;
   const [redis, url, hello, renew] = [one('redis'), one('url'), one('hello'), values['renew']];
-  if (redis !== undefined && !['own', 'upstash'].includes(redis) && !/^rediss?:\/\//.test(redis)) throw new WrongUsage('--redis takes own, upstash, or a redis:// or rediss:// address.');
-  if (url !== undefined && !/^https?:\/\/[^/]+\/?$/.test(url)) throw new WrongUsage('--url takes an address without a path, such as https://pocket.example.com.');
+  if (redis !== undefined && !['own', 'upstash'].includes(redis) && !/^rediss?:\/\//.test(redis))
+    throw new WrongUsage('--redis takes own, upstash, or a redis:// or rediss:// address.');
+  if (url !== undefined && !/^https?:\/\/[^/]+\/?$/.test(url))
+    throw new WrongUsage(
+      '--url takes an address without a path, such as https://pocket.example.com.',
+    );
   const greeted = hello === undefined ? undefined : PersonAddress.safeParse(hello).data;
-  if (hello !== undefined && greeted === undefined) throw new WrongUsage('--hello takes a phone number such as +15551234567, or a WhatsApp user id.');
+  if (hello !== undefined && greeted === undefined)
+    throw new WrongUsage(
+      '--hello takes a phone number such as +15551234567, or a WhatsApp user id.',
+    );
   const network = one('network');
-  if (network !== undefined && network !== 'own' && network !== 'organization') throw new WrongUsage('--network takes own or organization.');
+  if (network !== undefined && network !== 'own' && network !== 'organization')
+    throw new WrongUsage('--network takes own or organization.');
   const region = one('region');
-  if (region !== undefined && !/^[a-z]{3}$/.test(region)) throw new WrongUsage('--region takes three letters, such as iad; see “fly platform regions”.');
+  if (region !== undefined && !/^[a-z]{3}$/.test(region))
+    throw new WrongUsage('--region takes three letters, such as iad; see “fly platform regions”.');
   return {
-    dryRun: values['dry-run'] === true, prefix: one('prefix'), region, organization: one('org'), redis, url: url?.replace(/\/$/, ''), hello: greeted, network,
+    dryRun: values['dry-run'] === true,
+    prefix: one('prefix'),
+    region,
+    organization: one('org'),
+    redis,
+    url: url?.replace(/\/$/, ''),
+    hello: greeted,
+    network,
     renew: Array.isArray(renew) ? renew.map(String) : [],
   };
 }

@@ -24,7 +24,9 @@ export type OutsidePlan = {
   patience: Patience;
 };
 
-/** What is to be so beyond Fly's side once the apps run: they answer, wake, and Twilio calls them. */
+/**
+ * What is to be so beyond Fly's side once the apps run: they answer, wake, and Twilio calls them.
+ */
 export function planOutside(plan: OutsidePlan): Step[] {
   return [
     planRelayAnswers(plan),
@@ -41,30 +43,54 @@ function planRelayAnswers({ publicUrl, names, patience }: OutsidePlan): Step {
     isDone: async () => (await probeRelay(publicUrl)).state === 'ok',
     async run() {
       await untilRelayAnswers(publicUrl, patience).catch((error: unknown) => {
-        throw new Error(`${error instanceof Error ? error.message : String(error)} See: fly logs --app ${names.relay}`, { cause: error });
+        throw new Error(
+          `${error instanceof Error ? error.message : String(error)} See: fly logs --app ${names.relay}`,
+          { cause: error },
+        );
       });
     },
   };
 }
 
-/** Runs in the relay's machine, so it takes the way that a message takes: the wake address, Fly's proxy, the secret. */
+/**
+ * Runs in the relay's machine, so it takes the way that a message takes: the wake address, Fly's
+ * proxy, the secret.
+ */
 const wakeProgram =
   "import('node:process').then(({env})=>fetch(env.WAKE_URL+'/wake',{method:'POST',headers:{authorization:'Bearer '+env.WAKE_SECRET}}))" +
   '.then(r=>{console.log(r.status);process.exit(r.ok?0:1)},e=>{console.error(e.cause?e.cause.message:e.message);process.exit(1)})';
 
 function planWake({ fly, names, patience }: OutsidePlan): Step {
-  const command = ['ssh', 'console', '--app', names.relay, '--quiet', '--command', `node -e "${wakeProgram}"`];
+  const command = [
+    'ssh',
+    'console',
+    '--app',
+    names.relay,
+    '--quiet',
+    '--command',
+    `node -e "${wakeProgram}"`,
+  ];
   return {
     what: `the relay wakes ${names.vm}`,
-    takes: [`POST http://${names.vm}.flycast/wake, from the relay’s machine (fly ssh console --app ${names.relay})`],
+    takes: [
+      `POST http://${names.vm}.flycast/wake, from the relay’s machine (fly ssh console --app ${names.relay})`,
+    ],
     isDone: async () => false,
     async run() {
-      for (const deadline = Date.now() + patience.patienceMs; ; await new Promise((resolve) => setTimeout(resolve, patience.everyMs))) {
+      for (
+        const deadline = Date.now() + patience.patienceMs;
+        ;
+        await new Promise((resolve) => setTimeout(resolve, patience.everyMs))
+      ) {
         try {
           await fly.run(command);
           return;
         } catch (error) {
-          if (Date.now() > deadline) throw new Error(`${error instanceof Error ? error.message.replace(formatCommand(command), 'the call') : String(error)}\nSee: fly logs --app ${names.vm}`, { cause: error });
+          if (Date.now() > deadline)
+            throw new Error(
+              `${error instanceof Error ? error.message.replace(formatCommand(command), 'the call') : String(error)}\nSee: fly logs --app ${names.vm}`,
+              { cause: error },
+            );
         }
       }
     },
@@ -73,28 +99,45 @@ function planWake({ fly, names, patience }: OutsidePlan): Step {
 
 function planWebhook({ twilio, number, publicUrl, patience }: OutsidePlan): Step {
   const wanted = webhookAddresses(publicUrl);
-  const look = async (): Promise<WhatsappSender | undefined> => (twilio && number ? await twilio.findSender(number) : undefined);
-  const isSet = (sender: WhatsappSender | undefined): boolean => sender?.webhook === wanted.webhook && sender.status_callback === wanted.status;
+  const look = async (): Promise<WhatsappSender | undefined> =>
+    twilio && number ? await twilio.findSender(number) : undefined;
+  const isSet = (sender: WhatsappSender | undefined): boolean =>
+    sender?.webhook === wanted.webhook && sender.status_callback === wanted.status;
   return {
     what: 'Twilio calls the relay',
-    takes: [`the WhatsApp sender’s webhook: ${wanted.webhook}`, `its status address:          ${wanted.status}`],
+    takes: [
+      `the WhatsApp sender’s webhook: ${wanted.webhook}`,
+      `its status address:          ${wanted.status}`,
+    ],
     isDone: async () => isSet(await look()),
     async run() {
       const sender = await look();
-      if (!twilio || !sender) throw new Error('This Twilio account has no WhatsApp sender with that number. See https://console.twilio.com/us1/develop/sms/senders/whatsapp-senders');
+      if (!twilio || !sender)
+        throw new Error(
+          'This Twilio account has no WhatsApp sender with that number. See https://console.twilio.com/us1/develop/sms/senders/whatsapp-senders',
+        );
       await twilio.point(sender, wanted);
-      for (const deadline = Date.now() + patience.patienceMs; ; await new Promise((resolve) => setTimeout(resolve, patience.everyMs))) {
+      for (
+        const deadline = Date.now() + patience.patienceMs;
+        ;
+        await new Promise((resolve) => setTimeout(resolve, patience.everyMs))
+      ) {
         const now = await look();
         if (isSet(now)) return;
         if (Date.now() <= deadline) continue;
-        const half = leadsTo(now?.webhook ?? '', publicUrl) ? 'It leads to the relay, but without the part after the #.' : 'Twilio has not taken it over.';
-        throw new Error(`${half} Set it by hand in the Twilio console, WhatsApp senders, to\n${wanted.webhook}`);
+        const half = leadsTo(now?.webhook ?? '', publicUrl)
+          ? 'It leads to the relay, but without the part after the #.'
+          : 'Twilio has not taken it over.';
+        throw new Error(
+          `${half} Set it by hand in the Twilio console, WhatsApp senders, to\n${wanted.webhook}`,
+        );
       }
     },
   };
 }
 
-const greeting = 'Hello! Your Sidepocket is up. Write me what you want done, for example “take a screenshot of https://example.com”.';
+const greeting =
+  'Hello! Your Sidepocket is up. Write me what you want done, for example “take a screenshot of https://example.com”.';
 
 function planHello({ messenger, twilio, publicUrl, patience }: OutsidePlan, to: string): Step {
   return {
@@ -103,8 +146,16 @@ function planHello({ messenger, twilio, publicUrl, patience }: OutsidePlan, to: 
     isDone: async () => false,
     async run() {
       if (!messenger || !twilio) throw new Error('Twilio’s credentials are missing.');
-      const { sid } = await messenger.send({ to, text: greeting, statusCallback: webhookAddresses(publicUrl).status });
-      for (const deadline = Date.now() + Math.min(patience.patienceMs, 15_000); Date.now() < deadline; await new Promise((resolve) => setTimeout(resolve, patience.everyMs))) {
+      const { sid } = await messenger.send({
+        to,
+        text: greeting,
+        statusCallback: webhookAddresses(publicUrl).status,
+      });
+      for (
+        const deadline = Date.now() + Math.min(patience.patienceMs, 15_000);
+        Date.now() < deadline;
+        await new Promise((resolve) => setTimeout(resolve, patience.everyMs))
+      ) {
         const { state, code } = await twilio.messageState(sid);
         if (state === 'delivered' || state === 'read') return;
         if (state === 'failed' || state === 'undelivered') throw new Error(explainRefusal(code));
@@ -114,7 +165,9 @@ function planHello({ messenger, twilio, publicUrl, patience }: OutsidePlan, to: 
 }
 
 function explainRefusal(code: number | null): string {
-  if (code === 63_016) return 'WhatsApp lets a business number write first only within 24 hours of your last message. Write to it from your phone; it will answer.';
-  if (code === 63_015) return 'That phone has not joined Twilio’s sandbox: send it the “join …” text from the console first.';
+  if (code === 63_016)
+    return 'WhatsApp lets a business number write first only within 24 hours of your last message. Write to it from your phone; it will answer.';
+  if (code === 63_015)
+    return 'That phone has not joined Twilio’s sandbox: send it the “join …” text from the console first.';
   return `Twilio could not deliver it (${code ?? 'no code given'}). Write to the number from your phone; it will answer.`;
 }

@@ -27,7 +27,10 @@ export type FlyPlan = {
 };
 
 /** The volumes, as the fly.*.toml files mount them. */
-export const volumes = { redis: { name: 'redis', sizeGb: 1 }, vm: { name: 'data', sizeGb: 10 } } as const;
+export const volumes = {
+  redis: { name: 'redis', sizeGb: 1 },
+  vm: { name: 'data', sizeGb: 10 },
+} as const;
 
 /** Everything on Fly's side, from nothing to three running apps. */
 export function planFly(plan: FlyPlan): Step[] {
@@ -39,16 +42,28 @@ export function planFly(plan: FlyPlan): Step[] {
     planVolume(plan, 'vm'),
     planPublicAddress(plan),
     planFlycast(plan),
-    ...plan.secrets.order.filter((role) => parts.includes(role)).map((role) => planSecretsOf(plan, role)),
+    ...plan.secrets.order
+      .filter((role) => parts.includes(role))
+      .map((role) => planSecretsOf(plan, role)),
     ...parts.map((role) => planDeploy(plan, role)),
   ];
 }
 
-/** Without the flag both go into the organization's network (fly.io/docs/networking/custom-private-networks). */
-const inNetwork = ({ network }: FlyPlan): string[] => (network === undefined ? [] : ['--network', network]);
+/**
+ * Without the flag both go into the organization's network
+ * (fly.io/docs/networking/custom-private-networks).
+ */
+const inNetwork = ({ network }: FlyPlan): string[] =>
+  network === undefined ? [] : ['--network', network];
 
 /** A step that is one command of fly, or several. */
-function flyStep(plan: FlyPlan, app: string, what: string, commands: () => string[][], isDone: () => Promise<boolean>): Step {
+function flyStep(
+  plan: FlyPlan,
+  app: string,
+  what: string,
+  commands: () => string[][],
+  isDone: () => Promise<boolean>,
+): Step {
   return {
     what,
     takes: commands().map(formatCommand),
@@ -71,7 +86,12 @@ function planApp(plan: FlyPlan, role: Role): Step {
         await plan.fly.run(create);
       } catch (error) {
         const text = error instanceof Error ? error.message : String(error);
-        throw /taken/i.test(text) ? new Error(`${text}\nNames on Fly are unique in the world. Choose another with --prefix NAME.`, { cause: error }) : error;
+        throw /taken/i.test(text)
+          ? new Error(
+              `${text}\nNames on Fly are unique in the world. Choose another with --prefix NAME.`,
+              { cause: error },
+            )
+          : error;
       }
       plan.existing.add(app);
     },
@@ -81,7 +101,9 @@ function planApp(plan: FlyPlan, role: Role): Step {
 function planUpstash(plan: FlyPlan): Step {
   const upstash = createUpstash(plan.fly, plan.names.redis);
   const create = upstash.createCommand(plan.organization, plan.region);
-  const isWanted = Object.values(plan.secrets.toSet).some((values) => Object.values(values).includes(fromUpstash));
+  const isWanted = Object.values(plan.secrets.toSet).some((values) =>
+    Object.values(values).includes(fromUpstash),
+  );
   return {
     what: `the Redis database ${plan.names.redis} exists at Upstash`,
     takes: [formatCommand(create)],
@@ -92,29 +114,66 @@ function planUpstash(plan: FlyPlan): Step {
 
 function planVolume(plan: FlyPlan, role: 'redis' | 'vm'): Step {
   const [app, { name, sizeGb }] = [plan.names[role], volumes[role]];
-  const create = ['volumes', 'create', name, '--app', app, '--region', plan.region, '--size', String(sizeGb), '--yes'];
-  return flyStep(plan, app, `${app} has its volume (${sizeGb} GB)`, () => [create], async () => (await plan.account.volumes(app)).some((volume) => volume.name === name));
+  const create = [
+    'volumes',
+    'create',
+    name,
+    '--app',
+    app,
+    '--region',
+    plan.region,
+    '--size',
+    String(sizeGb),
+    '--yes',
+  ];
+  return flyStep(
+    plan,
+    app,
+    `${app} has its volume (${sizeGb} GB)`,
+    () => [create],
+    async () => (await plan.account.volumes(app)).some((volume) => volume.name === name),
+  );
 }
 
 function planPublicAddress(plan: FlyPlan): Step {
   const app = plan.names.relay;
-  const [v6, v4] = [['ips', 'allocate-v6', '--app', app], ['ips', 'allocate-v4', '--shared', '--app', app]];
+  const [v6, v4] = [
+    ['ips', 'allocate-v6', '--app', app],
+    ['ips', 'allocate-v4', '--shared', '--app', app],
+  ];
   return {
-    ...flyStep(plan, app, `the world reaches ${app}`, () => [v6, v4], async () => (await missing()).length === 0),
+    ...flyStep(
+      plan,
+      app,
+      `the world reaches ${app}`,
+      () => [v6, v4],
+      async () => (await missing()).length === 0,
+    ),
     async run() {
       for (const command of await missing()) await plan.fly.run(command);
     },
   };
   async function missing(): Promise<string[][]> {
-    const types = new Set((await plan.account.addresses(app)).filter(isPublic).map(({ type }) => type));
-    return [...(types.has('v6') ? [] : [v6]), ...(types.has('v4') || types.has('shared_v4') ? [] : [v4])];
+    const types = new Set(
+      (await plan.account.addresses(app)).filter(isPublic).map(({ type }) => type),
+    );
+    return [
+      ...(types.has('v6') ? [] : [v6]),
+      ...(types.has('v4') || types.has('shared_v4') ? [] : [v4]),
+    ];
   }
 }
 
 function planFlycast(plan: FlyPlan): Step {
   const app = plan.names.vm;
   const allocate = ['ips', 'allocate-v6', '--private', '--app', app, ...inNetwork(plan)];
-  return flyStep(plan, app, `the relay reaches ${app} by Flycast`, () => [allocate], async () => (await plan.account.addresses(app)).some(({ type }) => type === 'private_v6'));
+  return flyStep(
+    plan,
+    app,
+    `the relay reaches ${app} by Flycast`,
+    () => [allocate],
+    async () => (await plan.account.addresses(app)).some(({ type }) => type === 'private_v6'),
+  );
 }
 
 function planSecretsOf(plan: FlyPlan, role: Role): Step {
@@ -126,7 +185,8 @@ function planSecretsOf(plan: FlyPlan, role: Role): Step {
     isDone: async () => Object.keys(values).length === 0,
     async run() {
       const resolved: Record<string, string> = {};
-      for (const [name, value] of Object.entries(values)) resolved[name] = typeof value === 'string' ? value : await urlAtUpstash(plan);
+      for (const [name, value] of Object.entries(values))
+        resolved[name] = typeof value === 'string' ? value : await urlAtUpstash(plan);
       // Noted before: when fly fails on its way back, they may be set all the same.
       plan.touched.add(role);
       await plan.fly.run(command, { input: formatImport(resolved) });
@@ -136,17 +196,39 @@ function planSecretsOf(plan: FlyPlan, role: Role): Step {
 
 async function urlAtUpstash(plan: FlyPlan): Promise<string> {
   const url = await createUpstash(plan.fly, plan.names.redis).url();
-  if (!url) throw new Error(`The database ${plan.names.redis} at Upstash does not say its address. Look with: fly redis status ${plan.names.redis}`);
+  if (!url)
+    throw new Error(
+      `The database ${plan.names.redis} at Upstash does not say its address. Look with: fly redis status ${plan.names.redis}`,
+    );
   return url;
 }
 
-/** What the first deployment of each app may allocate by itself; the addresses are there by then. */
-const reach: Record<Role, readonly string[]> = { redis: ['--no-public-ips'], relay: [], vm: ['--flycast'] };
+/**
+ * What the first deployment of each app may allocate by itself; the addresses are there by then.
+ */
+const reach: Record<Role, readonly string[]> = {
+  redis: ['--no-public-ips'],
+  relay: [],
+  vm: ['--flycast'],
+};
 
 function planDeploy(plan: FlyPlan, role: Role): Step {
   const [app, label] = [plan.names[role], plan.labels[role]];
   // Without --ha=false Fly makes two machines; these parts are made to be one each.
-  const deploy = ['deploy', '--config', `fly.${role}.toml`, '--app', app, '--ha=false', '--primary-region', plan.region, '--image-label', label, ...reach[role], '--yes'];
+  const deploy = [
+    'deploy',
+    '--config',
+    `fly.${role}.toml`,
+    '--app',
+    app,
+    '--ha=false',
+    '--primary-region',
+    plan.region,
+    '--image-label',
+    label,
+    ...reach[role],
+    '--yes',
+  ];
   return {
     what: `${app} runs this version (${label})`,
     takes: [formatCommand(deploy)],

@@ -7,7 +7,15 @@ import type { Asking } from './asking.ts';
 import { checkAnswers } from './answer-check.ts';
 import { findMissing, gatherAnswers, readEnvironment } from './answers.ts';
 import type { AnswerNeeds, Answers } from './answers.ts';
-import { choosePublicUrl, chooseNames, chooseOrganization, chooseRedis, chooseRegion, findExisting, findNames } from './choices.ts';
+import {
+  choosePublicUrl,
+  chooseNames,
+  chooseOrganization,
+  chooseRedis,
+  chooseRegion,
+  findExisting,
+  findNames,
+} from './choices.ts';
 import type { Existing } from './choices.ts';
 import type { Fly } from './fly.ts';
 import { createFlyAccount } from './fly-account.ts';
@@ -54,7 +62,14 @@ export type Prepared = {
   madePassword(): string | undefined;
 };
 
-const renewable = new Set<string>([...settings.map(({ name }) => name), ...Object.keys(passedOn), 'PUBLIC_URL', 'WAKE_URL', 'WAKE_SECRET', 'REDIS_URL']);
+const renewable = new Set<string>([
+  ...settings.map(({ name }) => name),
+  ...Object.keys(passedOn),
+  'PUBLIC_URL',
+  'WAKE_URL',
+  'WAKE_SECRET',
+  'REDIS_URL',
+]);
 
 /**
  * Looks at what exists, asks for what is missing, checks the answers and makes the plan.
@@ -62,43 +77,85 @@ const renewable = new Set<string>([...settings.map(({ name }) => name), ...Objec
  */
 export async function prepare(options: DeployOptions, parts: DeployParts): Promise<Prepared> {
   const unknown = options.renew.find((name) => !renewable.has(name));
-  if (unknown !== undefined) throw new WrongUsage(`--renew knows no ${unknown}. It takes: ${[...renewable].join(', ')}.`);
+  if (unknown !== undefined)
+    throw new WrongUsage(`--renew knows no ${unknown}. It takes: ${[...renewable].join(', ')}.`);
   const account = createFlyAccount(parts.fly);
   // A dry run asks nothing: its plan shows what would be chosen without an answer.
   const asking = options.dryRun ? undefined : parts.asking;
   const existing = await lookAround(account, options.dryRun, parts.say);
-  const names = findNames(options.prefix, existing) ?? (options.dryRun ? standIn(parts.say) : await chooseNames(asking));
-  const organization = existing.isKnown ? await chooseOrganization(options.organization, names, existing, account, asking) : (options.organization ?? 'personal');
+  const names =
+    findNames(options.prefix, existing) ??
+    (options.dryRun ? standIn(parts.say) : await chooseNames(asking));
+  const organization = existing.isKnown
+    ? await chooseOrganization(options.organization, names, existing, account, asking)
+    : (options.organization ?? 'personal');
   const region = await chooseRegion(options.region, names, existing, account, asking);
   const publicUrl = await choosePublicUrl(options.url, names, existing, account);
 
   const have = await findSecrets(names, existing, account);
   const renew = new Set(options.renew);
   const redis = chooseRedis(options.redis, names, existing, have);
-  const look: NetworkLook = existing.isKnown ? await findNetwork(account, names, existing.apps) : { state: 'none' };
+  const look: NetworkLook = existing.isKnown
+    ? await findNetwork(account, names, existing.apps)
+    : { state: 'none' };
   const network = chooseNetwork(names.prefix, look, redis, options.network);
   const aboutNetwork = describeNetwork(look);
   if (aboutNetwork) parts.say(aboutNetwork);
-  const answers = await takeAnswers({ environment: parts.environment, have, renew, asking }, options.dryRun, parts.say);
+  const answers = await takeAnswers(
+    { environment: parts.environment, have, renew, asking },
+    options.dryRun,
+    parts.say,
+  );
   const { twilio, messenger } = connectTwilio(answers, parts);
   if (twilio && !options.dryRun) await checkAnswers(answers, twilio, parts.say);
 
   const secrets = planSecrets({ names, publicUrl, redis, have, values: answers, renew });
-  const labels = { redis: await labelSources(parts.root, 'redis'), relay: await labelSources(parts.root, 'relay'), vm: await labelSources(parts.root, 'vm') };
+  const labels = {
+    redis: await labelSources(parts.root, 'redis'),
+    relay: await labelSources(parts.root, 'relay'),
+    vm: await labelSources(parts.root, 'vm'),
+  };
   const touched = new Set<Role>();
   const number = PhoneNumber.safeParse(answers.TWILIO_WHATSAPP_NUMBER).data;
   return {
-    names, publicUrl, number, isKnown: existing.isKnown,
+    names,
+    publicUrl,
+    number,
+    isKnown: existing.isKnown,
     steps: [
-      ...planFly({ fly: parts.fly, account, names, organization, network, region, redis, labels, secrets, touched, existing: new Set(existing.apps.keys()) }),
-      ...planOutside({ fly: parts.fly, names, publicUrl, number, twilio, messenger, hello: options.hello, patience: parts.patience }),
+      ...planFly({
+        fly: parts.fly,
+        account,
+        names,
+        organization,
+        network,
+        region,
+        redis,
+        labels,
+        secrets,
+        touched,
+        existing: new Set(existing.apps.keys()),
+      }),
+      ...planOutside({
+        fly: parts.fly,
+        names,
+        publicUrl,
+        number,
+        twilio,
+        messenger,
+        hello: options.hello,
+        patience: parts.patience,
+      }),
     ],
-    madePassword: () => (touched.has('relay') && !answers.ADMIN_PASSWORD ? passwordIn(secrets) : undefined),
+    madePassword: () =>
+      touched.has('relay') && !answers.ADMIN_PASSWORD ? passwordIn(secrets) : undefined,
   };
 }
 
 function standIn(say: (line: string) => void): Names {
-  say('Names on Fly are unique in the world, so a real run gives the apps a prefix of your own; see --prefix.\n');
+  say(
+    'Names on Fly are unique in the world, so a real run gives the apps a prefix of your own; see --prefix.\n',
+  );
   return namesFor('sidepocket');
 }
 
@@ -107,36 +164,66 @@ function passwordIn({ toSet }: SecretPlan): string | undefined {
   return typeof password === 'string' ? password : undefined;
 }
 
-async function lookAround(account: FlyAccount, isDryRun: boolean, say: (line: string) => void): Promise<Existing> {
+async function lookAround(
+  account: FlyAccount,
+  isDryRun: boolean,
+  say: (line: string) => void,
+): Promise<Existing> {
   try {
     return await findExisting(account);
   } catch (error) {
     if (!isDryRun) throw error;
-    say(`${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}\nSo the plan is for an account with nothing in it.\n`);
+    say(
+      `${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}\nSo the plan is for an account with nothing in it.\n`,
+    );
     return { apps: new Map(), isKnown: false };
   }
 }
 
-async function findSecrets(names: Names, existing: Existing, account: FlyAccount): Promise<Record<Role, ReadonlySet<string>>> {
-  const of = async (role: Role): Promise<ReadonlySet<string>> => new Set(existing.apps.has(names[role]) ? (await account.secrets(names[role])).map(({ name }) => name) : []);
+async function findSecrets(
+  names: Names,
+  existing: Existing,
+  account: FlyAccount,
+): Promise<Record<Role, ReadonlySet<string>>> {
+  const of = async (role: Role): Promise<ReadonlySet<string>> =>
+    new Set(
+      existing.apps.has(names[role])
+        ? (await account.secrets(names[role])).map(({ name }) => name)
+        : [],
+    );
   return { redis: await of('redis'), relay: await of('relay'), vm: await of('vm') };
 }
 
-async function takeAnswers(needs: AnswerNeeds, isDryRun: boolean, say: (line: string) => void): Promise<Answers> {
+async function takeAnswers(
+  needs: AnswerNeeds,
+  isDryRun: boolean,
+  say: (line: string) => void,
+): Promise<Answers> {
   if (!isDryRun) return await gatherAnswers(needs);
   const { answers, problems } = readEnvironment(needs.environment);
   const missing = findMissing(needs, answers).map(({ name }) => name);
   if (problems.length > 0) say(`To be corrected first:\n${problems.join('\n')}\n`);
-  if (missing.length > 0) say(`It would ask for ${missing.join(', ')}, or take them from the environment or a file .env.\n`);
+  if (missing.length > 0)
+    say(
+      `It would ask for ${missing.join(', ')}, or take them from the environment or a file .env.\n`,
+    );
   // Stand-ins, so that the plan names every secret that would be set.
   return { ...Object.fromEntries(missing.map((name) => [name, ''])), ...answers };
 }
 
 function connectTwilio(answers: Answers, { environment, log }: DeployParts) {
-  const { TWILIO_ACCOUNT_SID: accountSid, TWILIO_AUTH_TOKEN: authToken, TWILIO_WHATSAPP_NUMBER: number } = answers;
+  const {
+    TWILIO_ACCOUNT_SID: accountSid,
+    TWILIO_AUTH_TOKEN: authToken,
+    TWILIO_WHATSAPP_NUMBER: number,
+  } = answers;
   if (!accountSid || !authToken || !number) return { twilio: undefined, messenger: undefined };
   const apiUrl = environment['TWILIO_API_URL']?.replace(/\/+$/, '') || undefined;
   const parsed = PhoneNumber.safeParse(number).data;
-  if (parsed === undefined) throw new SetupError('TWILIO_WHATSAPP_NUMBER must be a phone number such as +15551234567.');
-  return { twilio: createTwilioAccount({ accountSid, authToken, apiUrl }), messenger: createTwilioMessenger({ accountSid, authToken, number: parsed, apiUrl }, log) };
+  if (parsed === undefined)
+    throw new SetupError('TWILIO_WHATSAPP_NUMBER must be a phone number such as +15551234567.');
+  return {
+    twilio: createTwilioAccount({ accountSid, authToken, apiUrl }),
+    messenger: createTwilioMessenger({ accountSid, authToken, number: parsed, apiUrl }, log),
+  };
 }

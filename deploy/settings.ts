@@ -16,16 +16,68 @@ export type Setting = {
 
 const both = ['relay', 'vm'] as const;
 
-/** What the owner is asked for, or what is taken from the environment or `.env`. Of the model's two keys one is enough. */
+/**
+ * What the owner is asked for, or what is taken from the environment or `.env`. Of the model's two
+ * keys one is enough.
+ */
 export const settings: readonly Setting[] = [
-  { name: 'TWILIO_ACCOUNT_SID', apps: both, need: 'required', hidden: false, question: 'Twilio’s account SID (console.twilio.com, begins with AC)' },
-  { name: 'TWILIO_AUTH_TOKEN', apps: both, need: 'required', hidden: true, question: 'Twilio’s auth token (beside the account SID)' },
-  { name: 'TWILIO_WHATSAPP_NUMBER', apps: both, need: 'required', hidden: false, question: 'The WhatsApp number at Twilio that you will write to (the sandbox is +14155238886)' },
-  { name: 'ALLOWED_SENDERS', apps: ['relay'], need: 'required', hidden: false, question: 'Your own phone number, such as +15551234567; several with commas; a WhatsApp user id such as US.13491208655302741918 for a person whose user name hides the number. Nobody else gets in' },
-  { name: 'ANTHROPIC_API_KEY', apps: ['vm'], need: 'required', hidden: true, question: 'An API key of Anthropic (platform.claude.com)' },
-  { name: 'CLAUDE_CODE_OAUTH_TOKEN', apps: ['vm'], need: 'optional', hidden: true, question: 'A token of your Claude subscription (made by “claude setup-token”)' },
-  { name: 'GITHUB_TOKEN', apps: ['vm'], need: 'optional', hidden: true, question: 'A GitHub token for the repositories Claude may work on (empty for none)' },
-  { name: 'ADMIN_PASSWORD', apps: ['relay'], need: 'optional', hidden: true, question: 'A password for the dashboard' },
+  {
+    name: 'TWILIO_ACCOUNT_SID',
+    apps: both,
+    need: 'required',
+    hidden: false,
+    question: 'Twilio’s account SID (console.twilio.com, begins with AC)',
+  },
+  {
+    name: 'TWILIO_AUTH_TOKEN',
+    apps: both,
+    need: 'required',
+    hidden: true,
+    question: 'Twilio’s auth token (beside the account SID)',
+  },
+  {
+    name: 'TWILIO_WHATSAPP_NUMBER',
+    apps: both,
+    need: 'required',
+    hidden: false,
+    question: 'The WhatsApp number at Twilio that you will write to (the sandbox is +14155238886)',
+  },
+  {
+    name: 'ALLOWED_SENDERS',
+    apps: ['relay'],
+    need: 'required',
+    hidden: false,
+    question:
+      'Your own phone number, such as +15551234567; several with commas; a WhatsApp user id such as US.13491208655302741918 for a person whose user name hides the number. Nobody else gets in',
+  },
+  {
+    name: 'ANTHROPIC_API_KEY',
+    apps: ['vm'],
+    need: 'required',
+    hidden: true,
+    question: 'An API key of Anthropic (platform.claude.com)',
+  },
+  {
+    name: 'CLAUDE_CODE_OAUTH_TOKEN',
+    apps: ['vm'],
+    need: 'optional',
+    hidden: true,
+    question: 'A token of your Claude subscription (made by “claude setup-token”)',
+  },
+  {
+    name: 'GITHUB_TOKEN',
+    apps: ['vm'],
+    need: 'optional',
+    hidden: true,
+    question: 'A GitHub token for the repositories Claude may work on (empty for none)',
+  },
+  {
+    name: 'ADMIN_PASSWORD',
+    apps: ['relay'],
+    need: 'optional',
+    hidden: true,
+    question: 'A password for the dashboard',
+  },
 ];
 
 /** Variables that are passed on as they are when they are set, and never asked for. */
@@ -63,10 +115,27 @@ export const passedOn: Partial<Record<VariableName, readonly Role[]>> = {
   LOG_LEVEL: both,
 };
 
-/** Variables that are made here, or that the fly.*.toml files or the images set: an owner's value is for another machine. */
+/**
+ * Variables that are made here, or that the fly.*.toml files or the images set: an owner's value is
+ * for another machine.
+ */
 export const decided: readonly VariableName[] = [
-  'PORT', 'HOST', 'PUBLIC_URL', 'REDIS_URL', 'TWILIO_API_URL', 'DATA_DIR', 'IMAGES_DIR', 'CHROMIUM_PATH', 'WORKER_ID', 'IDLE_MINUTES', 'STOP_SECONDS', 'WAKE_URL', 'WAKE_SECRET',
-  'AGENT_USER', 'TRUST_PROXY', 'TRANSCRIBE_COMMAND',
+  'PORT',
+  'HOST',
+  'PUBLIC_URL',
+  'REDIS_URL',
+  'TWILIO_API_URL',
+  'DATA_DIR',
+  'IMAGES_DIR',
+  'CHROMIUM_PATH',
+  'WORKER_ID',
+  'IDLE_MINUTES',
+  'STOP_SECONDS',
+  'WAKE_URL',
+  'WAKE_SECRET',
+  'AGENT_USER',
+  'TRUST_PROXY',
+  'TRANSCRIBE_COMMAND',
 ];
 
 /** The apps that read a variable which the owner brings; none for one that is decided here. */
@@ -74,7 +143,10 @@ export function readersOf(name: VariableName): readonly Role[] {
   return settings.find((setting) => setting.name === name)?.apps ?? passedOn[name] ?? [];
 }
 
-/** What is wrong with a value, in a short clause; undefined when nothing is. Never contains the value. */
+/**
+ * What is wrong with a value, in a short clause; undefined when nothing is. Never contains the
+ * value.
+ */
 export function judgeValue(name: VariableName, value: string): string | undefined {
   const parsed = variables[name].safeParse(value);
   const weakness = name === 'ADMIN_PASSWORD' ? judgePassword(value) : undefined;

@@ -1,21 +1,38 @@
 import { z } from 'zod';
 
 /** A WhatsApp sender as Twilio's Senders API shows it; an address that is not set is empty. */
-export type WhatsappSender = { sid: string; status: string; webhook: string; status_callback: string };
+export type WhatsappSender = {
+  sid: string;
+  status: string;
+  webhook: string;
+  status_callback: string;
+};
 
-/** What set-up and check need of somebody's Twilio account. Every method throws TwilioRefused when Twilio does not do it. */
+/**
+ * What set-up and check need of somebody's Twilio account. Every method throws TwilioRefused when
+ * Twilio does not do it.
+ */
 export type TwilioAccount = {
-  /** The account's state (`active`, `suspended`, `closed`), and by how many milliseconds this machine's clock is ahead of Twilio's. */
+  /**
+   * The account's state (`active`, `suspended`, `closed`), and by how many milliseconds this
+   * machine's clock is ahead of Twilio's.
+   */
   look(): Promise<{ state: string; aheadMs: number }>;
   /** The sender with this number (E.164); undefined when the account has none. */
   findSender(number: string): Promise<WhatsappSender | undefined>;
   /** Sets where the sender calls for messages and for their states; null clears both. */
-  point(sender: WhatsappSender, addresses: { webhook: string; status: string } | null): Promise<void>;
+  point(
+    sender: WhatsappSender,
+    addresses: { webhook: string; status: string } | null,
+  ): Promise<void>;
   /** How far a message has come, with Twilio's error code when it failed. */
   messageState(sid: string): Promise<{ state: string; code: number | null }>;
 };
 
-/** Twilio's refusal, or the failure to reach it; without the request and so without credentials. `status` is 0 when there was no answer. */
+/**
+ * Twilio's refusal, or the failure to reach it; without the request and so without credentials.
+ * `status` is 0 when there was no answer.
+ */
 export class TwilioRefused extends Error {
   override name = 'TwilioRefused';
   readonly status: number;
@@ -28,43 +45,79 @@ export class TwilioRefused extends Error {
 
 const patience = 15_000;
 const Account = z.looseObject({ status: z.string() });
-const address = z.string().nullish().transform((value) => value ?? '');
+const address = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? '');
 const Sender = z.looseObject({
   sid: z.string(),
-  status: z.string().nullish().transform((value) => value ?? ''),
+  status: z
+    .string()
+    .nullish()
+    .transform((value) => value ?? ''),
   sender_id: z.string(),
   webhook: z.looseObject({ callback_url: address, status_callback_url: address }).nullish(),
 });
-const Page = z.looseObject({ senders: z.array(Sender), meta: z.looseObject({ next_page_url: z.string().nullish() }) });
+const Page = z.looseObject({
+  senders: z.array(Sender),
+  meta: z.looseObject({ next_page_url: z.string().nullish() }),
+});
 const Message = z.looseObject({ status: z.string(), error_code: z.number().nullish() });
 const Refusal = z.looseObject({ message: z.string().optional(), code: z.number().optional() });
 
 /**
- * Speaks Twilio's REST itself, not by the SDK: the SDK sends the names of a sender's fields as they are typed there, in camel case, and Twilio passes over them.
+ * Speaks Twilio's REST itself, not by the SDK: the SDK sends the names of a sender's fields as they
+ * are typed there, in camel case, and Twilio passes over them.
  * @param apiUrl one base address that stands for Twilio's hosts.
  */
-export function createTwilioAccount({ accountSid, authToken, apiUrl }: { accountSid: string; authToken: string; apiUrl?: string | undefined }): TwilioAccount {
+export function createTwilioAccount({
+  accountSid,
+  authToken,
+  apiUrl,
+}: {
+  accountSid: string;
+  authToken: string;
+  apiUrl?: string | undefined;
+}): TwilioAccount {
   const api = apiUrl ?? 'https://api.twilio.com';
   const senders = `${apiUrl ?? 'https://messaging.twilio.com'}/v2/Channels/Senders`;
   const authorization = `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}`;
   const account = `${api}/2010-04-01/Accounts/${accountSid}`;
 
-  const ask = async <Schema extends z.ZodType>(schema: Schema, url: string, body?: object): Promise<{ data: z.output<Schema>; date: string | null }> => {
+  const ask = async <Schema extends z.ZodType>(
+    schema: Schema,
+    url: string,
+    body?: object,
+  ): Promise<{ data: z.output<Schema>; date: string | null }> => {
     const response = await fetch(url, {
       method: body ? 'POST' : 'GET',
-      headers: { authorization, accept: 'application/json', ...(body ? { 'content-type': 'application/json' } : {}) },
+      headers: {
+        authorization,
+        accept: 'application/json',
+        ...(body ? { 'content-type': 'application/json' } : {}),
+      },
       ...(body ? { body: JSON.stringify(body) } : {}),
       signal: AbortSignal.timeout(patience),
     }).catch((error: unknown) => {
-      throw new TwilioRefused(0, `Twilio was not reached at ${new URL(url).host}: ${reasonOf(error)}`);
+      throw new TwilioRefused(
+        0,
+        `Twilio was not reached at ${new URL(url).host}: ${reasonOf(error)}`,
+      );
     });
     const answer: unknown = await response.json().catch(() => undefined);
     if (!response.ok) {
       const refusal = Refusal.safeParse(answer).data;
-      throw new TwilioRefused(response.status, `Twilio answered ${response.status}${refusal?.code ? ` (${refusal.code})` : ''}: ${refusal?.message ?? 'no reason given'}`);
+      throw new TwilioRefused(
+        response.status,
+        `Twilio answered ${response.status}${refusal?.code ? ` (${refusal.code})` : ''}: ${refusal?.message ?? 'no reason given'}`,
+      );
     }
     const parsed = schema.safeParse(answer);
-    if (!parsed.success) throw new TwilioRefused(response.status, `Twilio's answer from ${new URL(url).pathname} is not understood.`);
+    if (!parsed.success)
+      throw new TwilioRefused(
+        response.status,
+        `Twilio's answer from ${new URL(url).pathname} is not understood.`,
+      );
     return { data: parsed.data, date: response.headers.get('date') };
   };
 
@@ -79,16 +132,28 @@ export function createTwilioAccount({ accountSid, authToken, apiUrl }: { account
       while (next) {
         const { data }: { data: z.output<typeof Page> } = await ask(Page, next);
         const found = data.senders.find((sender) => sender.sender_id === `whatsapp:${number}`);
-        if (found) return { sid: found.sid, status: found.status, webhook: found.webhook?.callback_url ?? '', status_callback: found.webhook?.status_callback_url ?? '' };
+        if (found)
+          return {
+            sid: found.sid,
+            status: found.status,
+            webhook: found.webhook?.callback_url ?? '',
+            status_callback: found.webhook?.status_callback_url ?? '',
+          };
         const following: string | null = data.meta.next_page_url ?? null;
         // The credentials go to the host that they are for and to no other.
-        next = following && new URL(following).origin === new URL(senders).origin ? following : null;
+        next =
+          following && new URL(following).origin === new URL(senders).origin ? following : null;
       }
       return undefined;
     },
 
     async point(sender, addresses) {
-      const webhook = { callback_url: addresses?.webhook ?? null, callback_method: 'POST', status_callback_url: addresses?.status ?? null, status_callback_method: 'POST' };
+      const webhook = {
+        callback_url: addresses?.webhook ?? null,
+        callback_method: 'POST',
+        status_callback_url: addresses?.status ?? null,
+        status_callback_method: 'POST',
+      };
       await ask(z.unknown(), `${senders}/${sender.sid}`, { webhook });
     },
 

@@ -11,7 +11,19 @@ export type Upstash = {
 export function createUpstash(fly: Fly, name: string): Upstash {
   return {
     // Every question that the command would ask is answered: it has no --yes.
-    createCommand: (organization, region) => ['redis', 'create', '--name', name, '--org', organization, '--region', region, '--no-replicas', '--disable-eviction', '--enable-prodpack=false'],
+    createCommand: (organization, region) => [
+      'redis',
+      'create',
+      '--name',
+      name,
+      '--org',
+      organization,
+      '--region',
+      region,
+      '--no-replicas',
+      '--disable-eviction',
+      '--enable-prodpack=false',
+    ],
     async url() {
       try {
         return /rediss?:\/\/[^\s│|]+/.exec(await fly.run(['redis', 'status', name]))?.[0];

@@ -1,7 +1,10 @@
 import { keys } from '../shared/keys.ts';
 import type { Redis } from '../shared/redis.ts';
 
-/** Which conversation an address is known to belong to besides the one that it names: a person's user id beside their number, or the other way round. */
+/**
+ * Which conversation an address is known to belong to besides the one that it names: a person's
+ * user id beside their number, or the other way round.
+ */
 export type Aliases = {
   /** What this process has learned already. */
   known(address: string): string | undefined;

@@ -9,15 +9,27 @@ import type { Redis } from '../shared/redis.ts';
 import { defineScript, runScript } from '../shared/script.ts';
 import { setAsideLua } from '../shared/set-aside.ts';
 
-/** What writing the list has changed: who was taken out of it. `isOurs`: it is this relay's now, and not that of one that started later. */
+/**
+ * What writing the list has changed: who was taken out of it. `isOurs`: it is this relay's now, and
+ * not that of one that started later.
+ */
 export type Published = { isOurs: boolean; removed: string[] };
 
-/** Who may write: what this relay's variable says until it has seen Redis, then what the relay that started last has said. */
+/**
+ * Who may write: what this relay's variable says until it has seen Redis, then what the relay that
+ * started last has said.
+ */
 export type AllowList = {
   current(): readonly PersonAddress[];
-  /** Writes the variable's list into Redis, unless that of a younger relay is there, which holds then. Safe to repeat. Throws when Redis is away. */
+  /**
+   * Writes the variable's list into Redis, unless that of a younger relay is there, which holds
+   * then. Safe to repeat. Throws when Redis is away.
+   */
   publish(): Promise<Published>;
-  /** Looks whether a younger relay has written another list, at most every few seconds. Returns whether the list has changed. Throws when Redis is away. */
+  /**
+   * Looks whether a younger relay has written another list, at most every few seconds. Returns
+   * whether the list has changed. Throws when Redis is away.
+   */
   refresh(): Promise<boolean>;
 };
 
@@ -31,8 +43,9 @@ const publishScript = defineScript({
   name: 'sidepocketAllow',
   keys: ['allowed'],
   args: ['prefix', 'started', 'relayWords', 'owner', 'listed'],
-  // `started` is when this relay did (ISO 8601), `relayWords` are its words; `listed` is JSON of addresses, each
-  // followed by its words or ''. Returns whether the list is this relay's, and who was taken out.
+  // `started` is when this relay did (ISO 8601), `relayWords` are its words; `listed` is JSON of
+  // addresses, each followed by its words or ''. Returns whether the list is this relay's, and who
+  // was taken out.
   lua: `${setAsideLua}
     local list = decode(listed)
     if #list == 0 then return { 0 } end
@@ -66,10 +79,24 @@ const publishScript = defineScript({
 
 const Outcome = z.tuple([z.number()]).rest(z.string());
 
-export type AllowListParts = { redis: Redis; allowed: readonly PersonAddress[]; owner: PersonAddress; log: Log; /** How long this relay runs already (ms). */ uptimeMs?: () => number };
+export type AllowListParts = {
+  redis: Redis;
+  allowed: readonly PersonAddress[];
+  owner: PersonAddress;
+  log: Log;
+  /** How long this relay runs already (ms). */ uptimeMs?: () => number;
+};
 
-/** The relay's start is told by Redis's clock, so that the clocks of two machines need not agree. */
-export function createAllowList({ redis, allowed, owner, log, uptimeMs = stopwatch() }: AllowListParts): AllowList {
+/**
+ * The relay's start is told by Redis's clock, so that the clocks of two machines need not agree.
+ */
+export function createAllowList({
+  redis,
+  allowed,
+  owner,
+  log,
+  uptimeMs = stopwatch(),
+}: AllowListParts): AllowList {
   let current = allowed;
   let started: string | undefined;
   let nextLook = 0;
@@ -82,8 +109,13 @@ export function createAllowList({ redis, allowed, owner, log, uptimeMs = stopwat
     const fields = await redis.hgetall(keys.allowed);
     const theirs = /started (\S+)/.exec(fields['list'] ?? '')?.[1];
     const isTheirs = theirs !== undefined && started !== undefined && theirs > started;
-    const next = isTheirs ? Object.keys(fields).filter((address) => listedPattern.test(fields[address] ?? '')).toSorted() : allowed;
-    const hasChanged = next.length !== current.length || next.some((address) => !current.includes(address));
+    const next = isTheirs
+      ? Object.keys(fields)
+          .filter((address) => listedPattern.test(fields[address] ?? ''))
+          .toSorted()
+      : allowed;
+    const hasChanged =
+      next.length !== current.length || next.some((address) => !current.includes(address));
     if (hasChanged) current = next;
     return hasChanged;
   };
@@ -94,10 +126,19 @@ export function createAllowList({ redis, allowed, owner, log, uptimeMs = stopwat
       const relayWords = `ALLOWED_SENDERS of the relay on ${hostname()} that started ${started}`;
       const outcome = await runScript(redis, publishScript, {
         keys: { allowed: keys.allowed },
-        args: { prefix, started, relayWords, owner, listed: JSON.stringify(withSpellings(allowed)) },
+        args: {
+          prefix,
+          started,
+          relayWords,
+          owner,
+          listed: JSON.stringify(withSpellings(allowed)),
+        },
       });
       const [isOurs, ...removed] = Outcome.parse(outcome);
-      if (isOurs !== 1) log.warn('the list of a relay that started later stands: ALLOWED_SENDERS of this one is not used');
+      if (isOurs !== 1)
+        log.warn(
+          'the list of a relay that started later stands: ALLOWED_SENDERS of this one is not used',
+        );
       await read();
       return { isOurs: isOurs === 1, removed };
     },
@@ -110,12 +151,17 @@ export function createAllowList({ redis, allowed, owner, log, uptimeMs = stopwat
   };
 }
 
-/** Each address as it is listed, and the other spelling that WhatsApp may write it in, each with the words that tell them apart. */
+/**
+ * Each address as it is listed, and the other spelling that WhatsApp may write it in, each with the
+ * words that tell them apart.
+ */
 function withSpellings(allowed: readonly PersonAddress[]): string[] {
   const listed = new Set<string>(allowed);
   const others = [...listed].flatMap((address) => {
     const other = isPhoneNumber(address) ? otherSpelling(address) : undefined;
-    return other === undefined || listed.has(other) ? [] : [other, `as the other spelling of ${address}`];
+    return other === undefined || listed.has(other)
+      ? []
+      : [other, `as the other spelling of ${address}`];
   });
   return [...[...listed].flatMap((address) => [address, '']), ...others];
 }

@@ -1,4 +1,7 @@
-/** How often something may happen in a minute, counted by key, in this process's memory: it costs no Redis command, and a restart forgives. */
+/**
+ * How often something may happen in a minute, counted by key, in this process's memory: it costs no
+ * Redis command, and a restart forgives.
+ */
 export type Allowance = {
   /** Whether the key's share of this minute is used up. */
   isUsedUp(key: string): boolean;
@@ -9,12 +12,16 @@ export type Allowance = {
 };
 
 /**
- * How many keys are counted in a minute. Beyond that the one that was counted first is forgotten: endless addresses must
- * not fill the memory, nor use up the share of an address that has done nothing.
+ * How many keys are counted in a minute. Beyond that the one that was counted first is forgotten:
+ * endless addresses must not fill the memory, nor use up the share of an address that has done
+ * nothing.
  */
 const mostKeys = 10_000;
 
-/** `now` is in ms since 1970. Minutes are the clock's, so that all counts end together and nothing has to be swept. */
+/**
+ * `now` is in ms since 1970. Minutes are the clock's, so that all counts end together and nothing
+ * has to be swept.
+ */
 export function createAllowance(perMinute: number, now: () => number = Date.now): Allowance {
   let minute = 0;
   const counts = new Map<string, number>();

@@ -25,15 +25,23 @@ export type AppParts = {
 export function createApp(parts: AppParts): Express {
   const app = express();
   app.disable('x-powered-by');
-  // For the scheme only, which a secure cookie asks for; addresses are read in one place of our own.
+  // For the scheme only, which a secure cookie asks for; addresses are read in one place of our
+  // own.
   app.set('trust proxy', (peer: string, hop: number) => hop === 0 && isProxy(peer, parts.proxies));
   const door = keepDoor(parts.doorkeeper);
   app.use(['/media', '/page'], door);
   app.use(parts.media, parts.pages);
   app.use(
     helmet({
-      contentSecurityPolicy: { directives: { 'style-src': ["'self'", "'unsafe-inline'"], 'img-src': ["'self'", 'data:'], 'upgrade-insecure-requests': null } },
-      // With "no-referrer" browsers send `Origin: null` with our own sign-in form, which then looks like another site's.
+      contentSecurityPolicy: {
+        directives: {
+          'style-src': ["'self'", "'unsafe-inline'"],
+          'img-src': ["'self'", 'data:'],
+          'upgrade-insecure-requests': null,
+        },
+      },
+      // With "no-referrer" browsers send `Origin: null` with our own sign-in form, which then looks
+      // like another site's.
       referrerPolicy: { policy: 'same-origin' },
     }),
   );
@@ -46,7 +54,10 @@ export function createApp(parts: AppParts): Express {
     app.use(parts.admin.pages);
     app.use(parts.admin.dashboard);
   }
-  app.use(door, (_request, response) => void response.status(404).type('text').send('There is nothing here.'));
+  app.use(
+    door,
+    (_request, response) => void response.status(404).type('text').send('There is nothing here.'),
+  );
   const onError: ErrorRequestHandler = (error: unknown, request, response, next) => {
     const status = statusOf(error);
     // No more of the path: behind /media/ stands a token that opens a file.
@@ -54,14 +65,18 @@ export function createApp(parts: AppParts): Express {
     if (status < 500) parts.log.warn({ err: error, path, status }, 'refused');
     else parts.log.error({ err: error, path, status }, 'a request failed');
     if (response.headersSent) next(error);
-    else if (status < 500) response.status(status).type('text').send('That request is not understood.');
+    else if (status < 500)
+      response.status(status).type('text').send('That request is not understood.');
     else response.status(503).type('text').send('That did not work. Try again in a moment.');
   };
   app.use(onError);
   return app;
 }
 
-/** The status that Express and its parsers put on an error of the request's own making (a broken escape, a body too large); 503 for anything else. */
+/**
+ * The status that Express and its parsers put on an error of the request's own making (a broken
+ * escape, a body too large); 503 for anything else.
+ */
 function statusOf(error: unknown): number {
   const status = error instanceof Error && 'status' in error ? Number(error.status) : 503;
   return status >= 400 && status < 500 ? status : 503;

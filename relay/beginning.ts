@@ -4,7 +4,10 @@ import type { Log } from '../shared/log.ts';
 /** How long after a step that failed it is tried again (ms). */
 const againMs = 2000;
 
-/** Runs the steps one after the other, each until it has succeeded: nothing of it needs a restart by hand. */
+/**
+ * Runs the steps one after the other, each until it has succeeded: nothing of it needs a restart by
+ * hand.
+ */
 export function beginInOrder(steps: (() => Promise<void>)[], log: Log): Running {
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
@@ -14,7 +17,10 @@ export function beginInOrder(steps: (() => Promise<void>)[], log: Log): Running 
     try {
       await step();
     } catch (error) {
-      log.warn({ err: error, step: index + 1, of: steps.length }, 'a part of the relay could not begin yet');
+      log.warn(
+        { err: error, step: index + 1, of: steps.length },
+        'a part of the relay could not begin yet',
+      );
       if (!stopped) timer = setTimeout(() => void run(index), againMs);
       return;
     }

@@ -10,8 +10,9 @@ export type Claims = {
   /** Those of the ids that were never heard of, in one trip to Redis. */
   unknown(ids: readonly string[]): Promise<Set<string>>;
   /**
-   * Notes that a message is not taken in since its sender was over the limit, and was told so: nothing takes it in later, since the person sends it again. One that was taken in
-   * before stays so. Throws when Redis did not take it.
+   * Notes that a message is not taken in since its sender was over the limit, and was told so:
+   * nothing takes it in later, since the person sends it again. One that was taken in before stays
+   * so. Throws when Redis did not take it.
    */
   refuse(message: Message): Promise<void>;
 };
@@ -46,7 +47,10 @@ export function createClaims(redis: Redis, retentionDays: number): Claims {
   return {
     async unknown(ids) {
       if (ids.length === 0) return new Set();
-      const unknown = await runScript(redis, unknownScript, { args: { messagePrefix: keys.message('') }, rest: ids });
+      const unknown = await runScript(redis, unknownScript, {
+        args: { messagePrefix: keys.message('') },
+        rest: ids,
+      });
       return new Set(z.array(z.string()).parse(unknown));
     },
     async refuse({ id, conversation, at }) {

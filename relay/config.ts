@@ -34,16 +34,26 @@ const schema = z
   })
   .refine((env) => env.WAKE_URL === undefined || env.WAKE_SECRET !== undefined, {
     path: ['WAKE_SECRET'],
-    message: 'is missing, and WAKE_URL is set: without it anything that reaches the worker could wake it. Make one with “openssl rand -hex 32” (or “node -p "crypto.randomBytes(32).toString(\'hex\')"”) and give the same to the relay and the worker',
+    message:
+      'is missing, and WAKE_URL is set: without it anything that reaches the worker could wake it. Make one with “openssl rand -hex 32” (or “node -p "crypto.randomBytes(32).toString(\'hex\')"”) and give the same to the relay and the worker',
     // Said together with the other problems, not after them.
     when: () => true,
   })
-  .refine(({ OWNER, ALLOWED_SENDERS }) => OWNER === undefined || ALLOWED_SENDERS?.includes(OWNER) !== false, {
-    path: ['OWNER'], message: 'must be one of ALLOWED_SENDERS, written as it is there',
-    when: () => true,
-  })
+  .refine(
+    ({ OWNER, ALLOWED_SENDERS }) =>
+      OWNER === undefined || ALLOWED_SENDERS?.includes(OWNER) !== false,
+    {
+      path: ['OWNER'],
+      message: 'must be one of ALLOWED_SENDERS, written as it is there',
+      when: () => true,
+    },
+  )
   // The relay itself speaks no TLS: where the world reaches it by https, a proxy stands in front.
-  .transform((env) => ({ ...env, OWNER: env.OWNER ?? env.ALLOWED_SENDERS[0] ?? '', TRUST_PROXY: env.TRUST_PROXY ?? (env.PUBLIC_URL.startsWith('https:') ? 1 : 0) }));
+  .transform((env) => ({
+    ...env,
+    OWNER: env.OWNER ?? env.ALLOWED_SENDERS[0] ?? '',
+    TRUST_PROXY: env.TRUST_PROXY ?? (env.PUBLIC_URL.startsWith('https:') ? 1 : 0),
+  }));
 
 export type RelayConfig = z.output<typeof schema>;
 

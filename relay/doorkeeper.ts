@@ -6,16 +6,25 @@ import type { Log } from '../shared/log.ts';
 import { originOf } from './address.ts';
 import { createAllowance } from './allowance.ts';
 
-/** So many requests a minute may come from an address without a right signature, to a file that is not there, or the like. Twilio makes none of them. */
+/**
+ * So many requests a minute may come from an address without a right signature, to a file that is
+ * not there, or the like. Twilio makes none of them.
+ */
 export const wrongPerMinute = 60;
 
 /** How long an address is believed after something with a right signature came from it (ms). */
 const trustMs = 3600_000;
 
-/** How many such addresses are remembered. Twilio's requests come from few, and behind a proxy from its own. */
+/**
+ * How many such addresses are remembered. Twilio's requests come from few, and behind a proxy from
+ * its own.
+ */
 const mostTrusted = 1000;
 
-/** Keeps those out who only try handles. What Twilio has signed is never counted, so it passes whatever else comes from its address. */
+/**
+ * Keeps those out who only try handles. What Twilio has signed is never counted, so it passes
+ * whatever else comes from its address.
+ */
 export type Doorkeeper = {
   /** Whether the address has used its minute up; then the request is worth 429 and nothing else. */
   turnsAway(request: IncomingMessage): boolean;
@@ -32,7 +41,11 @@ export type Doorkeeper = {
 };
 
 /** `proxies` says which machines that connect are proxies. */
-export function createDoorkeeper(proxies: ProxyTrust, log: Log, now: () => number = Date.now): Doorkeeper {
+export function createDoorkeeper(
+  proxies: ProxyTrust,
+  log: Log,
+  now: () => number = Date.now,
+): Doorkeeper {
   const wrong = createAllowance(wrongPerMinute, now);
   const signed = new Map<string, number>();
   const connections = new WeakSet<Socket>();
@@ -42,7 +55,11 @@ export function createDoorkeeper(proxies: ProxyTrust, log: Log, now: () => numbe
       const origin = originOf(request, proxies);
       for (let left = weight; left > 0 && wrong.take(origin); left -= 1) {
         // Said once: a flood must not become a flood of lines.
-        if (wrong.isUsedUp(origin)) log.warn({ origin, perMinute: wrongPerMinute }, 'turned away for this minute: too many wrong requests');
+        if (wrong.isUsedUp(origin))
+          log.warn(
+            { origin, perMinute: wrongPerMinute },
+            'turned away for this minute: too many wrong requests',
+          );
       }
     },
     forgive: (request) => wrong.giveBack(originOf(request, proxies)),
@@ -52,16 +69,27 @@ export function createDoorkeeper(proxies: ProxyTrust, log: Log, now: () => numbe
       if (!signed.has(origin) && signed.size >= mostTrusted) signed.clear();
       signed.set(origin, now());
     },
-    trusts: (request) => now() - (signed.get(originOf(request, proxies)) ?? Number.NEGATIVE_INFINITY) < trustMs,
+    trusts: (request) =>
+      now() - (signed.get(originOf(request, proxies)) ?? Number.NEGATIVE_INFINITY) < trustMs,
     trustsConnection: (socket) => connections.has(socket),
   };
 }
 
-/** For Express: turns away, and counts what does not end well. It counts first, so that whoever hangs up early is counted, too. */
-export function keepDoor(doorkeeper: Doorkeeper): (request: Request, response: Response, next: NextFunction) => void {
+/**
+ * For Express: turns away, and counts what does not end well. It counts first, so that whoever
+ * hangs up early is counted, too.
+ */
+export function keepDoor(
+  doorkeeper: Doorkeeper,
+): (request: Request, response: Response, next: NextFunction) => void {
   return (request, response, next) => {
     if (doorkeeper.turnsAway(request)) {
-      response.status(429).set('Retry-After', '60').set('Connection', 'close').type('text').send('Too many requests. Try again in a minute.');
+      response
+        .status(429)
+        .set('Retry-After', '60')
+        .set('Connection', 'close')
+        .type('text')
+        .send('Too many requests. Try again in a minute.');
       return;
     }
     doorkeeper.noteWrong(request);

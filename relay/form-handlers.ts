@@ -6,7 +6,14 @@ import type { Foreign, JudgeParties } from './parties.ts';
 import type { People } from './people.ts';
 import type { Receive } from './reception.ts';
 import type { SenderLimit } from './sender-limit.ts';
-import { messageParties, parseMessage, parseStatus, requireSid, sendersAddresses, statusParties } from './webhook.ts';
+import {
+  messageParties,
+  parseMessage,
+  parseStatus,
+  requireSid,
+  sendersAddresses,
+  statusParties,
+} from './webhook.ts';
 import type { StatusReport } from './webhook.ts';
 
 export type FormHandlerParts = {
@@ -20,7 +27,10 @@ export type FormHandlerParts = {
   count: (outcome: string) => void;
   /** Called after a new message was stored; must not throw. */
   onAccepted: (message: Message) => void;
-  /** Called when a message may have been stored earlier, or by an attempt whose end is not known; must not throw. */
+  /**
+   * Called when a message may have been stored earlier, or by an attempt whose end is not known;
+   * must not throw.
+   */
   onUnclear: () => void;
   log: Log;
   now: () => Date;
@@ -28,13 +38,18 @@ export type FormHandlerParts = {
 
 type Note = (attributes: SpanAttributes) => void;
 
-/** What is done with the forms that Twilio has signed. Both throw BadRequest 400, or when Redis is away; else Twilio is told 200. */
+/**
+ * What is done with the forms that Twilio has signed. Both throw BadRequest 400, or when Redis is
+ * away; else Twilio is told 200.
+ */
 export type FormHandlers = {
   takeMessage(form: URLSearchParams, note: Note): Promise<void>;
   takeStatus(form: URLSearchParams, query: URLSearchParams, note: Note): Promise<void>;
 };
 
-/** What Redis has not taken after this time (ms) is refused, so that Twilio, told 503, tries again. */
+/**
+ * What Redis has not taken after this time (ms) is refused, so that Twilio, told 503, tries again.
+ */
 const patience = 1700;
 
 export function createFormHandlers(parts: FormHandlerParts): FormHandlers {
@@ -48,7 +63,11 @@ export function createFormHandlers(parts: FormHandlerParts): FormHandlers {
     parts.count('not allowed');
     const near = people.nearTo(from);
     if (near === undefined) log.warn({ from }, 'a sender who is not allowed');
-    else log.warn({ from, near }, 'a sender who is not allowed, and is one spelling away from an allowed sender');
+    else
+      log.warn(
+        { from, near },
+        'a sender who is not allowed, and is one spelling away from an allowed sender',
+      );
   };
 
   return {
@@ -58,14 +77,24 @@ export function createFormHandlers(parts: FormHandlerParts): FormHandlers {
       if ('foreign' in judgement) return leave('/webhook', judgement.foreign);
       const parsed = parseMessage(form, parts.now());
       const deadline = performance.now() + patience;
-      const sender = await within(deadline, people.identify(sendersAddresses(form, parsed.conversation)));
+      const sender = await within(
+        deadline,
+        people.identify(sendersAddresses(form, parsed.conversation)),
+      );
       if (!sender) return refuse(parsed.conversation);
       if (!senders.admit(sender.conversation)) {
-        // Noted before Twilio is told that all is well: else the next look through its list would take it in beside what is sent again.
-        await within(deadline, parts.claims.refuse({ ...parsed, conversation: sender.conversation }));
+        // Noted before Twilio is told that all is well: else the next look through its list would
+        // take it in beside what is sent again.
+        await within(
+          deadline,
+          parts.claims.refuse({ ...parsed, conversation: sender.conversation }),
+        );
         return parts.count('over the limit');
       }
-      const { outcome, turn, message } = await within(deadline, parts.receive(parsed, sender)).catch((error: unknown) => {
+      const { outcome, turn, message } = await within(
+        deadline,
+        parts.receive(parsed, sender),
+      ).catch((error: unknown) => {
         senders.giveBack(sender.conversation);
         parts.onUnclear();
         throw error;
@@ -74,7 +103,10 @@ export function createFormHandlers(parts: FormHandlerParts): FormHandlers {
       if (outcome === 'refused') return refuse(parsed.conversation);
       parts.count(outcome);
       note({ turn, message: message.id, outcome });
-      log.info({ turn, message: message.id, conversation: message.conversation, outcome }, 'accepted');
+      log.info(
+        { turn, message: message.id, conversation: message.conversation, outcome },
+        'accepted',
+      );
       if (outcome === 'duplicate') parts.onUnclear();
       else parts.onAccepted(message);
     },
@@ -89,10 +121,16 @@ export function createFormHandlers(parts: FormHandlerParts): FormHandlers {
   };
 }
 
-/** The work's result, or an error at the deadline (ms, as `performance.now()` counts). The work goes on: what it still stores is harmless, since a repeated webhook is a duplicate. */
+/**
+ * The work's result, or an error at the deadline (ms, as `performance.now()` counts). The work goes
+ * on: what it still stores is harmless, since a repeated webhook is a duplicate.
+ */
 async function within<T>(deadline: number, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error('Redis took too long')), deadline - performance.now());
+  const timer = setTimeout(
+    () => late.reject(new Error('Redis took too long')),
+    deadline - performance.now(),
+  );
   try {
     return await Promise.race([work, late.promise]);
   } finally {

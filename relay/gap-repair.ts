@@ -5,12 +5,24 @@ import type { MissedMessageParts } from './missed-messages.ts';
 import type { StatusReport } from './webhook.ts';
 
 /**
- * The times of a repair (ms). The carrier is asked for the last `lookBackMs` at first, then every `everyMs` for what came since the last round that left nothing, `overlapMs` of it twice. A message younger
- * than `youngMs` may still come by webhook: Twilio's tries are over within half a minute. A round that left something is repeated after `youngMs`, one that failed then ever later.
+ * The times of a repair (ms). The carrier is asked for the last `lookBackMs` at first, then every
+ * `everyMs` for what came since the last round that left nothing, `overlapMs` of it twice. A
+ * message younger than `youngMs` may still come by webhook: Twilio's tries are over within half a
+ * minute. A round that left something is repeated after `youngMs`, one that failed then ever later.
  */
-export type GapRepairTimes = { lookBackMs: number; everyMs: number; overlapMs: number; youngMs: number };
+export type GapRepairTimes = {
+  lookBackMs: number;
+  everyMs: number;
+  overlapMs: number;
+  youngMs: number;
+};
 
-export const gapRepairTimes: GapRepairTimes = { lookBackMs: 24 * 3600_000, everyMs: 3600_000, overlapMs: 3600_000, youngMs: 60_000 };
+export const gapRepairTimes: GapRepairTimes = {
+  lookBackMs: 24 * 3600_000,
+  everyMs: 3600_000,
+  overlapMs: 3600_000,
+  youngMs: 60_000,
+};
 
 export type GapRepairParts = MissedMessageParts & {
   /** The reply that a Twilio message is, if it is one of ours. */
@@ -34,8 +46,9 @@ export type GapRepair = {
 };
 
 /**
- * Backfills messages that came while the relay or Redis was away, or whose webhook failed for good. Notes late failures
- * of replies whose status callback was lost, and adds a job for what waits in Redis without one.
+ * Backfills messages that came while the relay or Redis was away, or whose webhook failed for good.
+ * Notes late failures of replies whose status callback was lost, and adds a job for what waits in
+ * Redis without one.
  */
 export function createGapRepair(parts: GapRepairParts): GapRepair {
   const { times, now } = parts;
@@ -55,12 +68,23 @@ export function createGapRepair(parts: GapRepairParts): GapRepair {
   };
   const round = async (): Promise<void> => {
     const earliest = lastBegan - times.lookBackMs;
-    const since = complete === undefined ? earliest : Math.max(complete - times.overlapMs, earliest);
-    // The relay was away before its first round: nothing that is in the list then is certain to come by itself.
-    const outcome = await makeRound(new Date(lastBegan), new Date(since), new Date(earliest), complete === undefined ? 0 : times.youngMs);
+    const since =
+      complete === undefined ? earliest : Math.max(complete - times.overlapMs, earliest);
+    // The relay was away before its first round: nothing that is in the list then is certain to
+    // come by itself.
+    const outcome = await makeRound(
+      new Date(lastBegan),
+      new Date(since),
+      new Date(earliest),
+      complete === undefined ? 0 : times.youngMs,
+    );
     failures = outcome === 'failed' ? failures + 1 : 0;
     if (outcome !== 'failed') complete = lastBegan;
-    runIn(outcome === 'done' ? times.everyMs : times.youngMs * Math.min(2 ** Math.max(failures - 1, 0), mostPatience));
+    runIn(
+      outcome === 'done'
+        ? times.everyMs
+        : times.youngMs * Math.min(2 ** Math.max(failures - 1, 0), mostPatience),
+    );
   };
   function run(): void {
     if (isStopped || !isStarted) return;
@@ -99,12 +123,30 @@ export function createGapRepair(parts: GapRepairParts): GapRepair {
 /** So many times `youngMs` lie between two rounds that fail, at most. */
 const mostPatience = 10;
 
-/** `young`: something may still come by webhook. `failed`: something could not be looked for, or not be taken in. Never throws. */
-type MakeRound = (now: Date, since: Date, earliest: Date, youngMs: number) => Promise<'done' | 'young' | 'failed'>;
+/**
+ * `young`: something may still come by webhook. `failed`: something could not be looked for, or not
+ * be taken in. Never throws.
+ */
+type MakeRound = (
+  now: Date,
+  since: Date,
+  earliest: Date,
+  youngMs: number,
+) => Promise<'done' | 'young' | 'failed'>;
 
-function createRound({ messenger, findReply, noteStatus, sweep, log, ...parts }: GapRepairParts): MakeRound {
+function createRound({
+  messenger,
+  findReply,
+  noteStatus,
+  sweep,
+  log,
+  ...parts
+}: GapRepairParts): MakeRound {
   const takeMissed = createTakeMissed({ ...parts, messenger, log });
-  /** What was told of earlier: a message of ours may fail long after it was sent, so that the whole day is looked through each time. */
+  /**
+   * What was told of earlier: a message of ours may fail long after it was sent, so that the whole
+   * day is looked through each time.
+   */
   let told = new Set<string>();
 
   const repairReplies = async (earliest: Date): Promise<void> => {
@@ -113,7 +155,14 @@ function createRound({ messenger, findReply, noteStatus, sweep, log, ...parts }:
       if (!told.has(sid)) {
         const reply = await findReply(sid);
         // The ledger knows what it has heard already, so telling it again changes nothing.
-        if (reply) await noteStatus({ reply: reply.id, conversation: reply.conversation, sid, status: 'failed', code });
+        if (reply)
+          await noteStatus({
+            reply: reply.id,
+            conversation: reply.conversation,
+            sid,
+            status: 'failed',
+            code,
+          });
       }
       listed.add(sid);
     }

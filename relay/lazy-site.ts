@@ -2,8 +2,9 @@ import type { RequestListener } from 'node:http';
 import type { Log } from '../shared/log.ts';
 
 /**
- * Serves by what `create` loads, from the first request on. Express and all that hangs on it is most of what a relay could load, and Twilio's webhooks need none of it. Where it cannot
- * be loaded the next request tries again.
+ * Serves by what `create` loads, from the first request on. Express and all that hangs on it is
+ * most of what a relay could load, and Twilio's webhooks need none of it. Where it cannot be loaded
+ * the next request tries again.
  */
 export function createLazySite(create: () => Promise<RequestListener>, log: Log): RequestListener {
   let loading: Promise<RequestListener> | undefined;
@@ -22,7 +23,9 @@ export function createLazySite(create: () => Promise<RequestListener>, log: Log)
       (loaded) => void loaded(request, response),
       (error: unknown) => {
         log.error({ err: error }, 'a part of the relay could not be loaded');
-        response.writeHead(503, { 'Content-Type': 'text/plain; charset=utf-8', 'Retry-After': '1' }).end('That did not work. Try again in a moment.');
+        response
+          .writeHead(503, { 'Content-Type': 'text/plain; charset=utf-8', 'Retry-After': '1' })
+          .end('That did not work. Try again in a moment.');
       },
     );
   };

@@ -10,7 +10,8 @@ if (existsSync('.env')) process.loadEnvFile('.env');
 
 // Loaded by now, so that the cache has it.
 const { runRelayProcess } = await import('./production.ts');
-// Code that is kept belongs to the engine's settings of that moment, so it is kept before they change.
+// Code that is kept belongs to the engine's settings of that moment, so it is kept before they
+// change.
 flushCompileCache();
 keepHeapSmall();
 await runRelayProcess(process.env);

@@ -8,8 +8,9 @@ import { missingFile } from './page/answer-page.ts';
 import { documentHeaders } from './page/document.ts';
 
 /**
- * `GET /media/:token` (and HEAD): a file for Twilio or for a person with the link. The token is the only key: unguessable, expiring
- * with the file, never listed. Type and length are exact, as Twilio checks them (twilio.com/docs/whatsapp/guidance-whatsapp-media-messages).
+ * `GET /media/:token` (and HEAD): a file for Twilio or for a person with the link. The token is the
+ * only key: unguessable, expiring with the file, never listed. Type and length are exact, as Twilio
+ * checks them (twilio.com/docs/whatsapp/guidance-whatsapp-media-messages).
  */
 export function createMedia(files: FileStore, log: Log): Router {
   const router = Router();
@@ -46,5 +47,8 @@ function describe(response: Response, file: StoredFile): void {
   response.setHeader('X-Content-Type-Options', 'nosniff');
   response.setHeader('Referrer-Policy', 'no-referrer');
   // A file that Claude wrote must not run as a page of this origin.
-  response.setHeader('Content-Security-Policy', "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; media-src 'self'");
+  response.setHeader(
+    'Content-Security-Policy',
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; media-src 'self'",
+  );
 }

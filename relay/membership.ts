@@ -11,18 +11,37 @@ import { setAsideWords } from '../shared/set-aside.ts';
 import type { SetAside, SetAsideCounts } from '../shared/set-aside.ts';
 import type { AllowList } from './allow-list.ts';
 
-export type MembershipParts = { redis: Redis; list: AllowList; setAside: SetAside; schedules: Schedules; outbox: Pick<Outbox, 'put'>; tellOwner: TellOwner; log: Log };
+export type MembershipParts = {
+  redis: Redis;
+  list: AllowList;
+  setAside: SetAside;
+  schedules: Schedules;
+  outbox: Pick<Outbox, 'put'>;
+  tellOwner: TellOwner;
+  log: Log;
+};
 
 /** So many conversations are looked at in one step. */
 const batch = 500;
 
-const isSomething = ({ messages, replies, schedules }: SetAsideCounts): boolean => messages + replies + schedules > 0;
+const isSomething = ({ messages, replies, schedules }: SetAsideCounts): boolean =>
+  messages + replies + schedules > 0;
 
 /**
- * Writes who may write, and sees to those who came and went: what people who may not write any more have waiting is set aside, and the owner hears of it; of those
- * who are back the owner is asked. All of it is found by looking, not by what has just changed, so that a death in between does no harm. Throws when Redis is away.
+ * Writes who may write, and sees to those who came and went: what people who may not write any more
+ * have waiting is set aside, and the owner hears of it; of those who are back the owner is asked.
+ * All of it is found by looking, not by what has just changed, so that a death in between does no
+ * harm. Throws when Redis is away.
  */
-export function createMembership({ redis, list, setAside, schedules, outbox, tellOwner, log }: MembershipParts): () => Promise<void> {
+export function createMembership({
+  redis,
+  list,
+  setAside,
+  schedules,
+  outbox,
+  tellOwner,
+  log,
+}: MembershipParts): () => Promise<void> {
   const allowed = createAllowed(redis);
 
   /** Sets aside what people have waiting who may not write. Returns those who had something. */
@@ -45,9 +64,13 @@ export function createMembership({ redis, list, setAside, schedules, outbox, tel
 
   const tellOfRemoved = async (moved: Set<string>): Promise<void> => {
     const lines: string[] = [];
-    for (const conversation of moved) lines.push(`${conversation} (${setAsideWords(await setAside.counts(conversation))})`);
+    for (const conversation of moved)
+      lines.push(`${conversation} (${setAsideWords(await setAside.counts(conversation))})`);
     if (lines.length === 0) return;
-    log.warn({ people: lines.length }, 'what people have waiting who may not write any more is set aside');
+    log.warn(
+      { people: lines.length },
+      'what people have waiting who may not write any more is set aside',
+    );
     await tellOwner('removed', removedWords(lines));
   };
 
@@ -56,12 +79,27 @@ export function createMembership({ redis, list, setAside, schedules, outbox, tel
     for (const address of list.current()) {
       const counts = await setAside.counts(address);
       if (!isSomething(counts)) continue;
-      log.warn({ conversation: address, ...counts }, 'a person is back, and what they had waiting is still set aside');
+      log.warn(
+        { conversation: address, ...counts },
+        'a person is back, and what they had waiting is still set aside',
+      );
       if (owner === undefined) continue;
-      const since = /^allowed since ([^,]+)/.exec((await redis.hget(keys.allowed, address)) ?? '')?.[1] ?? '';
+      const since =
+        /^allowed since ([^,]+)/.exec((await redis.hget(keys.allowed, address)) ?? '')?.[1] ?? '';
       const id = `returned.${address}.${Date.parse(since) || 0}`;
-      const items = [{ id: `/people do ${address}`, title: 'Do it' }, { id: `/people drop ${address}`, title: 'Drop it' }];
-      await outbox.put([{ id, conversation: owner, turn: id, text: returnedWords(address, counts), choices: { kind: 'buttons', items, told: true } }]);
+      const items = [
+        { id: `/people do ${address}`, title: 'Do it' },
+        { id: `/people drop ${address}`, title: 'Drop it' },
+      ];
+      await outbox.put([
+        {
+          id,
+          conversation: owner,
+          turn: id,
+          text: returnedWords(address, counts),
+          choices: { kind: 'buttons', items, told: true },
+        },
+      ]);
     }
   };
 
@@ -71,7 +109,8 @@ export function createMembership({ redis, list, setAside, schedules, outbox, tel
     await tellOfRemoved(await sweep());
     for (const conversation of removed) {
       log.warn({ conversation }, 'a person may not write any more');
-      // A turn of theirs looks at its inbox, and ends. Not before the owner is told, or the worker would tell half of it.
+      // A turn of theirs looks at its inbox, and ends. Not before the owner is told, or the worker
+      // would tell half of it.
       const said: Control = { kind: 'message', conversation, id: 'removed', putOff: false };
       await redis.publish(keys.arrivals, JSON.stringify(said));
     }

@@ -16,18 +16,45 @@ export type Metrics = {
 export function createMetrics(standing: () => Promise<Standing>): Metrics {
   const registry = new Registry();
   const registers = [registry];
-  const resident: Gauge = new Gauge({ name: 'sidepocket_resident_bytes', help: "The relay's memory", registers, collect: () => resident.set(process.memoryUsage.rss()) });
+  const resident: Gauge = new Gauge({
+    name: 'sidepocket_resident_bytes',
+    help: "The relay's memory",
+    registers,
+    collect: () => resident.set(process.memoryUsage.rss()),
+  });
   return {
-    accepted: new Counter({ name: 'sidepocket_webhooks_total', help: 'Incoming messages by what became of them', labelNames: ['outcome'], registers }),
-    ackSeconds: new Histogram({
-      name: 'sidepocket_ack_seconds', help: 'Time until a webhook of Twilio was answered', labelNames: ['path', 'status'], buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2], registers,
+    accepted: new Counter({
+      name: 'sidepocket_webhooks_total',
+      help: 'Incoming messages by what became of them',
+      labelNames: ['outcome'],
+      registers,
     }),
-    wakeCalls: new Counter({ name: 'sidepocket_wake_calls_total', help: 'Calls to the wake address by their outcome', labelNames: ['outcome'], registers }),
-    wakeSeconds: new Histogram({ name: 'sidepocket_wake_seconds', help: 'Time from the first call to the first sign of life', buckets: [0.5, 1, 2, 4, 8, 16, 32, 64, 128], registers }),
+    ackSeconds: new Histogram({
+      name: 'sidepocket_ack_seconds',
+      help: 'Time until a webhook of Twilio was answered',
+      labelNames: ['path', 'status'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2],
+      registers,
+    }),
+    wakeCalls: new Counter({
+      name: 'sidepocket_wake_calls_total',
+      help: 'Calls to the wake address by their outcome',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    wakeSeconds: new Histogram({
+      name: 'sidepocket_wake_seconds',
+      help: 'Time from the first call to the first sign of life',
+      buckets: [0.5, 1, 2, 4, 8, 16, 32, 64, 128],
+      registers,
+    }),
     async scrape() {
       const now = await standing().catch(() => undefined);
       const parts = [registry, ...(now ? [toRegistry(now)] : [])];
-      return { type: registry.contentType, text: (await Promise.all(parts.map((part) => part.metrics()))).join('') };
+      return {
+        type: registry.contentType,
+        text: (await Promise.all(parts.map((part) => part.metrics()))).join(''),
+      };
     },
   };
 }
@@ -36,22 +63,71 @@ export function createMetrics(standing: () => Promise<Standing>): Metrics {
 function toRegistry(now: Standing): Registry {
   const registry = new Registry();
   const registers = [registry];
-  const turns = new Gauge({ name: 'sidepocket_turns', help: 'Turns by their state', labelNames: ['state'], registers });
-  const replies = new Counter({ name: 'sidepocket_replies_total', help: 'Replies by the status that they came to', labelNames: ['status'], registers });
-  const failures = new Counter({ name: 'sidepocket_delivery_failures_total', help: "Refused and failed sends by Twilio's code", labelNames: ['code'], registers });
-  const spend = new Gauge({ name: 'sidepocket_spend_dollars', help: "What Claude has cost by the table of prices, in UTC's day and month", labelNames: ['time'], registers });
-  const tokens = new Gauge({ name: 'sidepocket_model_tokens', help: "Tokens in UTC's day by the kinds that are priced apart", labelNames: ['kind'], registers });
-  const requests = new Gauge({ name: 'sidepocket_model_requests', help: 'Requests to the model: answered in UTC’s day, of it not settled, and under way', labelNames: ['state'], registers });
-  const waiting = new Gauge({ name: 'sidepocket_messages_waiting', help: 'Messages that have no answer yet', registers });
-  const awake = new Gauge({ name: 'sidepocket_vm_awake', help: '1 while a worker shows signs of life', registers });
-  const memory = new Gauge({ name: 'sidepocket_redis_memory_bytes', help: "Redis's memory: used, and the most it may use (0: no limit)", labelNames: ['kind'], registers });
+  const turns = new Gauge({
+    name: 'sidepocket_turns',
+    help: 'Turns by their state',
+    labelNames: ['state'],
+    registers,
+  });
+  const replies = new Counter({
+    name: 'sidepocket_replies_total',
+    help: 'Replies by the status that they came to',
+    labelNames: ['status'],
+    registers,
+  });
+  const failures = new Counter({
+    name: 'sidepocket_delivery_failures_total',
+    help: "Refused and failed sends by Twilio's code",
+    labelNames: ['code'],
+    registers,
+  });
+  const spend = new Gauge({
+    name: 'sidepocket_spend_dollars',
+    help: "What Claude has cost by the table of prices, in UTC's day and month",
+    labelNames: ['time'],
+    registers,
+  });
+  const tokens = new Gauge({
+    name: 'sidepocket_model_tokens',
+    help: "Tokens in UTC's day by the kinds that are priced apart",
+    labelNames: ['kind'],
+    registers,
+  });
+  const requests = new Gauge({
+    name: 'sidepocket_model_requests',
+    help: 'Requests to the model: answered in UTC’s day, of it not settled, and under way',
+    labelNames: ['state'],
+    registers,
+  });
+  const waiting = new Gauge({
+    name: 'sidepocket_messages_waiting',
+    help: 'Messages that have no answer yet',
+    registers,
+  });
+  const awake = new Gauge({
+    name: 'sidepocket_vm_awake',
+    help: '1 while a worker shows signs of life',
+    registers,
+  });
+  const memory = new Gauge({
+    name: 'sidepocket_redis_memory_bytes',
+    help: "Redis's memory: used, and the most it may use (0: no limit)",
+    labelNames: ['kind'],
+    registers,
+  });
   for (const [state, count] of Object.entries(now.turns)) turns.set({ state }, count);
   for (const [status, count] of Object.entries(now.replies)) replies.inc({ status }, count);
   for (const [code, count] of Object.entries(now.failures)) failures.inc({ code }, count);
   spend.set({ time: 'day' }, now.spentToday);
   spend.set({ time: 'month' }, now.spentThisMonth);
   const { input, output, cacheWrite5m, cacheWrite1h, cacheRead } = now.use;
-  const kinds = { input, output, cache_write_5m: cacheWrite5m, cache_write_1h: cacheWrite1h, cache_read: cacheRead };
+  const kinds = {
+    input,
+    output,
+    cache_write_5m: cacheWrite5m,
+    cache_write_1h: cacheWrite1h,
+    cache_read: cacheRead,
+  };
   for (const [kind, count] of Object.entries(kinds)) tokens.set({ kind }, count);
   requests.set({ state: 'answered' }, now.use.requests);
   requests.set({ state: 'not settled' }, now.use.unsettled);

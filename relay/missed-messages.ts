@@ -20,12 +20,17 @@ export type MissedMessageParts = {
   log: Log;
 };
 
-/** What a look through the carrier's list has left: whether messages are too young yet, and how many could not be taken in. */
+/**
+ * What a look through the carrier's list has left: whether messages are too young yet, and how many
+ * could not be taken in.
+ */
 export type LeftOver = { young: boolean; failed: number };
 
 /**
- * Takes in what the carrier has since then and the relay never heard of, the oldest first. The list comes newest first, so the pages with something missing are read twice; only one is in memory at a
- * time. A message younger than `youngMs` is left: a webhook that is on its way says more than the list does. Throws when the carrier or Redis is away.
+ * Takes in what the carrier has since then and the relay never heard of, the oldest first. The list
+ * comes newest first, so the pages with something missing are read twice; only one is in memory at
+ * a time. A message younger than `youngMs` is left: a webhook that is on its way says more than the
+ * list does. Throws when the carrier or Redis is away.
  */
 export type TakeMissed = (now: Date, since: Date, youngMs: number) => Promise<LeftOver>;
 
@@ -37,12 +42,15 @@ export function createTakeMissed(parts: MissedMessageParts): TakeMissed {
     const senders = new Map<string, Promise<Sender | undefined>>();
     const identify = ({ to, from }: Remembered): Promise<Sender | undefined> => {
       const judgement = judgeParties({ account: parts.accountSid, ours: to, theirs: from });
-      if (!('person' in judgement) || judgement.person === undefined) return Promise.resolve(undefined);
+      if (!('person' in judgement) || judgement.person === undefined)
+        return Promise.resolve(undefined);
       const sender = senders.get(from) ?? people.identify([judgement.person]);
       senders.set(from, sender);
       return sender;
     };
-    const findMissing = async (messages: Remembered[]): Promise<{ remembered: Remembered; sender: Sender }[]> => {
+    const findMissing = async (
+      messages: Remembered[],
+    ): Promise<{ remembered: Remembered; sender: Sender }[]> => {
       const unknown = await claims.unknown(messages.map(({ id }) => id));
       const missing = [];
       for (const remembered of messages) {
@@ -51,7 +59,8 @@ export function createTakeMissed(parts: MissedMessageParts): TakeMissed {
       }
       return missing;
     };
-    const isYoung = ({ remembered: { at } }: { remembered: Remembered }): boolean => now.getTime() - at.getTime() < youngMs;
+    const isYoung = ({ remembered: { at } }: { remembered: Remembered }): boolean =>
+      now.getTime() - at.getTime() < youngMs;
 
     const pages: (() => Promise<Remembered[]>)[] = [];
     const left: LeftOver = { young: false, failed: 0 };
@@ -71,7 +80,10 @@ export function createTakeMissed(parts: MissedMessageParts): TakeMissed {
         } catch (error) {
           // It must not hold up the others; the next round asks again.
           left.failed += 1;
-          log.warn({ err: error, message: missed.remembered.id }, 'could not take in a missed message');
+          log.warn(
+            { err: error, message: missed.remembered.id },
+            'could not take in a missed message',
+          );
         }
       }
     }
@@ -81,18 +93,33 @@ export function createTakeMissed(parts: MissedMessageParts): TakeMissed {
 }
 
 /** Returns the message when it was new. */
-async function takeIn({ receive, log }: MissedMessageParts, remembered: Remembered, sender: Sender): Promise<Message | undefined> {
+async function takeIn(
+  { receive, log }: MissedMessageParts,
+  remembered: Remembered,
+  sender: Sender,
+): Promise<Message | undefined> {
   const { data } = Message.safeParse({
-    id: remembered.id, conversation: sender.conversation, at: lateTime(remembered), text: remembered.text, media: await listMedia(remembered), human: true,
+    id: remembered.id,
+    conversation: sender.conversation,
+    at: lateTime(remembered),
+    text: remembered.text,
+    media: await listMedia(remembered),
+    human: true,
   });
   if (!data) return undefined;
   const { outcome, turn, message } = await receive(data, { ...sender, missed: true });
   if (outcome !== 'new') return undefined;
-  log.warn({ turn, message: message.id, conversation: message.conversation }, 'took in a message that its webhook did not bring');
+  log.warn(
+    { turn, message: message.id, conversation: message.conversation },
+    'took in a message that its webhook did not bring',
+  );
   return message;
 }
 
-/** The carrier tells whole seconds; what came by webhook has the moment it came, so that its predecessor of the same second would be overtaken. */
+/**
+ * The carrier tells whole seconds; what came by webhook has the moment it came, so that its
+ * predecessor of the same second would be overtaken.
+ */
 function lateTime({ at }: Remembered): string {
   return new Date(at.getTime() + 999 - at.getMilliseconds()).toISOString();
 }
@@ -102,7 +129,11 @@ async function listMedia({ media }: Remembered): Promise<Message['media']> {
   try {
     return await media();
   } catch (error) {
-    if (error instanceof SendFailure && (error.action === 'give-up' || error.action === 'unreachable')) return [];
+    if (
+      error instanceof SendFailure &&
+      (error.action === 'give-up' || error.action === 'unreachable')
+    )
+      return [];
     throw error;
   }
 }

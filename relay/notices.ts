@@ -6,10 +6,16 @@ import type { Reply } from '../shared/reply.ts';
 /** The longest time a notice may wait for its turn (ms); later it would tell nothing new. */
 const staleMs = 15_000;
 
-/** Says something to a person on the relay's own account, once for each id. Never throws: a notice that cannot be sent is dropped. */
+/**
+ * Says something to a person on the relay's own account, once for each id. Never throws: a notice
+ * that cannot be sent is dropped.
+ */
 export type Notices = (id: string, conversation: string, text: string) => Promise<void>;
 
-/** Sends a reply of the outbox at once, for when no worker is there to do it. What cannot go now stays in the outbox. Throws when Redis is away. */
+/**
+ * Sends a reply of the outbox at once, for when no worker is there to do it. What cannot go now
+ * stays in the outbox. Throws when Redis is away.
+ */
 export type SendNow = (reply: string) => Promise<void>;
 
 export function createSendNow(ledger: Ledger, deliver: Deliver): SendNow {
@@ -21,8 +27,15 @@ export function createSendNow(ledger: Ledger, deliver: Deliver): SendNow {
   };
 }
 
-/** Notices go by the same pacing and ledger as answers, but not through the outbox: whoever empties that may be asleep. */
-export function createNotices(ledger: Ledger, deliver: (reply: Reply) => Promise<DeliveryStep>, log: Log): Notices {
+/**
+ * Notices go by the same pacing and ledger as answers, but not through the outbox: whoever empties
+ * that may be asleep.
+ */
+export function createNotices(
+  ledger: Ledger,
+  deliver: (reply: Reply) => Promise<DeliveryStep>,
+  log: Log,
+): Notices {
   return async (id, conversation, text) => {
     try {
       if (!(await ledger.addNotice({ id, conversation, turn: id, text }))) return;

@@ -1,16 +1,27 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /**
- * `GET /health` (the process lives) and `GET /ready` (Redis answers now, too), as a plain handler in front of Express, since they are asked before anything else and all the time.
- * Returns false when the request is for somebody else.
+ * `GET /health` (the process lives) and `GET /ready` (Redis answers now, too), as a plain handler
+ * in front of Express, since they are asked before anything else and all the time. Returns false
+ * when the request is for somebody else.
  */
-export function createProbes(isReady: () => Promise<boolean>): (request: IncomingMessage, response: ServerResponse) => boolean {
+export function createProbes(
+  isReady: () => Promise<boolean>,
+): (request: IncomingMessage, response: ServerResponse) => boolean {
   return (request, response) => {
     const path = request.url?.split('?', 1)[0];
-    if ((request.method !== 'GET' && request.method !== 'HEAD') || (path !== '/health' && path !== '/ready')) return false;
+    if (
+      (request.method !== 'GET' && request.method !== 'HEAD') ||
+      (path !== '/health' && path !== '/ready')
+    )
+      return false;
     const answer = (isWell: boolean): void => {
       const body = JSON.stringify({ status: isWell ? 'ok' : 'no Redis' });
-      response.writeHead(isWell ? 200 : 503, { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': Buffer.byteLength(body), 'X-Content-Type-Options': 'nosniff' });
+      response.writeHead(isWell ? 200 : 503, {
+        'Content-Type': 'application/json; charset=utf-8',
+        'Content-Length': Buffer.byteLength(body),
+        'X-Content-Type-Options': 'nosniff',
+      });
       // Node sends no body in answer to HEAD.
       response.end(body);
     };

@@ -6,12 +6,17 @@ import { startTracing } from '../shared/telemetry.ts';
 import { parseRelayConfig } from './config.ts';
 import { relayParts, runRelay } from './relay.ts';
 
-/** The relay as production runs it, until it is told to stop. `environment` is the process's own. */
+/**
+ * The relay as production runs it, until it is told to stop. `environment` is the process's own.
+ */
 export async function runRelayProcess(environment: Environment): Promise<void> {
   const log = createLog('relay', environment['LOG_LEVEL'] || 'info');
   await runProcess(log, async () => {
     const config = parseRelayConfig(environment);
-    const relay = await runRelay(config, log, { ...relayParts(config, log), tracing: await startTracing(config, 'sidepocket-relay') });
+    const relay = await runRelay(config, log, {
+      ...relayParts(config, log),
+      tracing: await startTracing(config, 'sidepocket-relay'),
+    });
     guardEventLoop('relay', log);
     return relay;
   });

@@ -2,17 +2,25 @@ import type { Intake, Sender, Stored } from '../shared/intake.ts';
 import type { Message } from '../shared/message.ts';
 import type { People } from './people.ts';
 
-/** What became of a message, and the message as it was stored: its conversation may be another than was thought. */
+/**
+ * What became of a message, and the message as it was stored: its conversation may be another than
+ * was thought.
+ */
 export type Reception = Stored & { message: Message };
 
 /**
- * Takes a person's message into the conversation of the person: in one trip to Redis, or in two when Redis knows better than this process which conversation that is.
- * Throws when Redis did not take it.
- * What Redis refuses although this process lets the sender in is tried once more after `publish`: Redis may not know of them yet.
+ * Takes a person's message into the conversation of the person: in one trip to Redis, or in two
+ * when Redis knows better than this process which conversation that is. Throws when Redis did not
+ * take it. What Redis refuses although this process lets the sender in is tried once more after
+ * `publish`: Redis may not know of them yet.
  */
 export type Receive = (message: Message, sender: Sender) => Promise<Reception>;
 
-export function createReceive(accept: Intake, people: People, publish: () => Promise<unknown>): Receive {
+export function createReceive(
+  accept: Intake,
+  people: People,
+  publish: () => Promise<unknown>,
+): Receive {
   return async (message, sender) => {
     let present = sender;
     let published = sender.missed;

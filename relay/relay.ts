@@ -59,20 +59,45 @@ import type { WakerTimes } from './waker.ts';
 import { createWebhooks } from './webhooks.ts';
 import type { WebhookParts } from './webhooks.ts';
 
-/** What a relay is made of besides its configuration; tests are more impatient. The tracing is stopped with it. */
-export type RelayParts = { messenger: Messenger; times: WakerTimes; repairTimes?: GapRepairTimes; tracing?: Tracing };
+/**
+ * What a relay is made of besides its configuration; tests are more impatient. The tracing is
+ * stopped with it.
+ */
+export type RelayParts = {
+  messenger: Messenger;
+  times: WakerTimes;
+  repairTimes?: GapRepairTimes;
+  tracing?: Tracing;
+};
 
 /** Of so many answers to Twilio the overview knows how long they took. */
 const mostAcks = 1000;
 
 /** The composition that production runs. */
 export function relayParts(config: RelayConfig, log: Log): RelayParts {
-  const account = { accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, number: config.TWILIO_WHATSAPP_NUMBER, apiUrl: config.TWILIO_API_URL };
+  const account = {
+    accountSid: config.TWILIO_ACCOUNT_SID,
+    authToken: config.TWILIO_AUTH_TOKEN,
+    number: config.TWILIO_WHATSAPP_NUMBER,
+    apiUrl: config.TWILIO_API_URL,
+  };
   return { messenger: createTwilioMessenger(account, log), times: wakerTimes };
 }
 
-/** Runs the relay until it is stopped. Returns its address as this machine sees it. Throws when it cannot listen. */
-export async function runRelay(config: RelayConfig, log: Log, { messenger: carrier, times, repairTimes = gapRepairTimes, tracing = untraced }: RelayParts = relayParts(config, log)): Promise<Running & { url: string }> {
+/**
+ * Runs the relay until it is stopped. Returns its address as this machine sees it. Throws when it
+ * cannot listen.
+ */
+export async function runRelay(
+  config: RelayConfig,
+  log: Log,
+  {
+    messenger: carrier,
+    times,
+    repairTimes = gapRepairTimes,
+    tracing = untraced,
+  }: RelayParts = relayParts(config, log),
+): Promise<Running & { url: string }> {
   const releasers = createReleasers(log);
   releasers.add('tracing', () => tracing.stop(), 3000);
   const messenger = traceMessenger(carrier, tracing.trace);
@@ -84,20 +109,68 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger: carri
     const { turns, outbox, ledger, spend } = stores;
 
     const pace = createPace(redis, paceFor(config.TWILIO_WHATSAPP_NUMBER, config));
-    const deliver = createDelivery({ messenger, template: config.TWILIO_TEMPLATE_SID, outbox, ledger, pace, log, publicUrl: config.PUBLIC_URL, reconciling: reconcilingTimes, now: Date.now });
+    const deliver = createDelivery({
+      messenger,
+      template: config.TWILIO_TEMPLATE_SID,
+      outbox,
+      ledger,
+      pace,
+      log,
+      publicUrl: config.PUBLIC_URL,
+      reconciling: reconcilingTimes,
+      now: Date.now,
+    });
     const notices = createNotices(ledger, deliver, log);
     const tellOwner = createTellOwner({ redis, outbox, log });
     // The worker that would send it does not wake up.
-    const tellOwnerNow = createTellOwner({ redis, outbox, log, onPut: createSendNow(ledger, deliver) });
-    const list = createAllowList({ redis, allowed: config.ALLOWED_SENDERS, owner: config.OWNER, log });
+    const tellOwnerNow = createTellOwner({
+      redis,
+      outbox,
+      log,
+      onPut: createSendNow(ledger, deliver),
+    });
+    const list = createAllowList({
+      redis,
+      allowed: config.ALLOWED_SENDERS,
+      owner: config.OWNER,
+      log,
+    });
     const memory = createRedisMemory(redis, warnOfPressure(log, tellOwner));
     const metrics = createMetrics(() => readStanding({ redis, turns, spend, memory }, Date.now()));
-    const keeper = createVmKeeper({ redis, metrics, times, log, notices, tellOwner: tellOwnerNow, wakeUrl: config.WAKE_URL, wakeSecret: config.WAKE_SECRET, typing: createTyping(redis, messenger) });
+    const keeper = createVmKeeper({
+      redis,
+      metrics,
+      times,
+      log,
+      notices,
+      tellOwner: tellOwnerNow,
+      wakeUrl: config.WAKE_URL,
+      wakeSecret: config.WAKE_SECRET,
+      typing: createTyping(redis, messenger),
+    });
     const renderer = createPageRenderer();
     releasers.add('page renderer', () => renderer.stop());
     const intake = createRelayIntake(config, stores, list, keeper, log);
-    const gapRepair = createRelayRepair(config, stores, { keeper, intake, messenger, times: repairTimes });
-    const relay: Parts = { config, stores, list, tellOwner, metrics, keeper, notices, renderer, tracing, gapRepair, intake, log };
+    const gapRepair = createRelayRepair(config, stores, {
+      keeper,
+      intake,
+      messenger,
+      times: repairTimes,
+    });
+    const relay: Parts = {
+      config,
+      stores,
+      list,
+      tellOwner,
+      metrics,
+      keeper,
+      notices,
+      renderer,
+      tracing,
+      gapRepair,
+      intake,
+      log,
+    };
 
     const doorkeeper = createDoorkeeper(config.TRUST_PROXY, log);
     const listener = createListener(relay, doorkeeper);
@@ -106,8 +179,12 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger: carri
     const beginning = begin(relay, releasers);
     releasers.add('beginning', () => beginning.stop());
     log.info({ port: server.port, publicUrl: config.PUBLIC_URL }, 'the relay listens');
-    const weakness = config.ADMIN_PASSWORD === undefined ? undefined : judgePassword(config.ADMIN_PASSWORD);
-    if (weakness) log.warn(`ADMIN_PASSWORD ${weakness}: whoever guesses it reads every message. “openssl rand -base64 18” makes a good one`);
+    const weakness =
+      config.ADMIN_PASSWORD === undefined ? undefined : judgePassword(config.ADMIN_PASSWORD);
+    if (weakness)
+      log.warn(
+        `ADMIN_PASSWORD ${weakness}: whoever guesses it reads every message. “openssl rand -base64 18” makes a good one`,
+      );
     return { url: `http://127.0.0.1:${server.port}`, stop: () => releasers.run() };
   } catch (error) {
     await releasers.run();
@@ -115,18 +192,51 @@ export async function runRelay(config: RelayConfig, log: Log, { messenger: carri
   }
 }
 
-type Parts = { config: RelayConfig; stores: Stores; list: AllowList; tellOwner: TellOwner; metrics: Metrics; keeper: VmKeeper; notices: Notices; renderer: PageRenderer; tracing: Tracing; gapRepair: GapRepair; intake: RelayIntake; log: Log };
+type Parts = {
+  config: RelayConfig;
+  stores: Stores;
+  list: AllowList;
+  tellOwner: TellOwner;
+  metrics: Metrics;
+  keeper: VmKeeper;
+  notices: Notices;
+  renderer: PageRenderer;
+  tracing: Tracing;
+  gapRepair: GapRepair;
+  intake: RelayIntake;
+  log: Log;
+};
 
-/** How a message or a status comes in, by webhook or because Twilio was asked for what was missed. */
-type RelayIntake = Pick<WebhookParts, 'judgeParties' | 'people' | 'receive' | 'claims' | 'onAccepted' | 'onUnclear' | 'noteStatus' | 'log'>;
+/**
+ * How a message or a status comes in, by webhook or because Twilio was asked for what was missed.
+ */
+type RelayIntake = Pick<
+  WebhookParts,
+  | 'judgeParties'
+  | 'people'
+  | 'receive'
+  | 'claims'
+  | 'onAccepted'
+  | 'onUnclear'
+  | 'noteStatus'
+  | 'log'
+>;
 
-function createRelayIntake(config: RelayConfig, { redis, turns, ledger, outbox }: Stores, list: AllowList, keeper: VmKeeper, log: Log): RelayIntake {
+function createRelayIntake(
+  config: RelayConfig,
+  { redis, turns, ledger, outbox }: Stores,
+  list: AllowList,
+  keeper: VmKeeper,
+  log: Log,
+): RelayIntake {
   const people = createListedPeople(list, createAliases(redis));
   const statuses = createStatuses(ledger, outbox, config.TWILIO_TEMPLATE_SID, log);
   return {
     judgeParties: createJudgeParties(config.TWILIO_ACCOUNT_SID, config.TWILIO_WHATSAPP_NUMBER),
     people,
-    receive: createReceive(createIntake(turns, config.RETENTION_DAYS), people, () => list.publish()),
+    receive: createReceive(createIntake(turns, config.RETENTION_DAYS), people, () =>
+      list.publish(),
+    ),
     claims: createClaims(redis, config.RETENTION_DAYS),
     onAccepted: keeper.onAccepted,
     onUnclear: keeper.look,
@@ -137,12 +247,23 @@ function createRelayIntake(config: RelayConfig, { redis, turns, ledger, outbox }
   };
 }
 
-/** Everything that the relay serves: Twilio's webhooks first, then whether it lives, then the rest. */
-function createListener({ config, stores, metrics, keeper, notices, renderer, tracing, gapRepair, intake, log }: Parts, doorkeeper: Doorkeeper): RequestListener {
+/**
+ * Everything that the relay serves: Twilio's webhooks first, then whether it lives, then the rest.
+ */
+function createListener(
+  { config, stores, metrics, keeper, notices, renderer, tracing, gapRepair, intake, log }: Parts,
+  doorkeeper: Doorkeeper,
+): RequestListener {
   const acks = createSamples(mostAcks);
   const webhooks = createWebhooks({
-    ...intake, doorkeeper,
-    verify: createVerifier(config.PUBLIC_URL, [config.TWILIO_AUTH_TOKEN, config.TWILIO_AUTH_TOKEN_SECONDARY].filter((token) => token !== undefined)),
+    ...intake,
+    doorkeeper,
+    verify: createVerifier(
+      config.PUBLIC_URL,
+      [config.TWILIO_AUTH_TOKEN, config.TWILIO_AUTH_TOKEN_SECONDARY].filter(
+        (token) => token !== undefined,
+      ),
+    ),
     senders: createSenderLimit(config.SENDER_LIMIT_PER_MINUTE, notices, log),
     trace: tracing.trace,
     count: (outcome) => metrics.accepted.inc({ outcome }),
@@ -158,7 +279,16 @@ function createListener({ config, stores, metrics, keeper, notices, renderer, tr
     // Express alone is the larger half; what has come in meanwhile goes first.
     await import('express');
     await nextTurn();
-    return (await import('./site.ts')).createSite({ config, stores, metrics, doorkeeper, renderer, acks, onRetried: keeper.look, log });
+    return (await import('./site.ts')).createSite({
+      config,
+      stores,
+      metrics,
+      doorkeeper,
+      renderer,
+      acks,
+      onRetried: keeper.look,
+      log,
+    });
   }, log);
   return (request, response) => {
     if (!webhooks(request, response) && !probes(request, response)) site(request, response);
@@ -166,10 +296,19 @@ function createListener({ config, stores, metrics, keeper, notices, renderer, tr
 }
 
 function createRelayRepair(
-  config: RelayConfig, { redis, turns, deliveries, ledger }: Stores, { keeper, intake, messenger, times }: { keeper: VmKeeper; intake: RelayIntake; messenger: Messenger; times: GapRepairTimes },
+  config: RelayConfig,
+  { redis, turns, deliveries, ledger }: Stores,
+  {
+    keeper,
+    intake,
+    messenger,
+    times,
+  }: { keeper: VmKeeper; intake: RelayIntake; messenger: Messenger; times: GapRepairTimes },
 ): GapRepair {
   return createGapRepair({
-    ...intake, messenger, times,
+    ...intake,
+    messenger,
+    times,
     accountSid: config.TWILIO_ACCOUNT_SID,
     findReply: (sid) => ledger.findSent(sid),
     async sweep() {
@@ -179,11 +318,20 @@ function createRelayRepair(
   });
 }
 
-/** What follows once Redis answers. It may still be away, or full: the relay answers all the same, and the rest begins when it can. */
-function begin({ stores, list, tellOwner, keeper, gapRepair, log }: Parts, releasers: Releasers): Running {
+/**
+ * What follows once Redis answers. It may still be away, or full: the relay answers all the same,
+ * and the rest begins when it can.
+ */
+function begin(
+  { stores, list, tellOwner, keeper, gapRepair, log }: Parts,
+  releasers: Releasers,
+): Running {
   const { redis, turns, deliveries } = stores;
   const settleMembership = createMembership({ ...stores, list, tellOwner, log });
-  const onReady = (): void => void settleMembership().catch((error: unknown) => log.warn({ err: error }, 'could not write who may write'));
+  const onReady = (): void =>
+    void settleMembership().catch((error: unknown) =>
+      log.warn({ err: error }, 'could not write who may write'),
+    );
   return beginInOrder(
     [
       async () => {
@@ -192,7 +340,8 @@ function begin({ stores, list, tellOwner, keeper, gapRepair, log }: Parts, relea
       () => checkRedis(redis, log),
       async () => void (await beginEpoch(redis)),
       async () => {
-        // Before anything is swept: what a removed person has waiting gets no turn. A Redis that is full holds up only this.
+        // Before anything is swept: what a removed person has waiting gets no turn. A Redis that is
+        // full holds up only this.
         await settleMembership().catch(() => {
           const settling = beginInOrder([settleMembership], log);
           releasers.add('list of people', () => settling.stop());

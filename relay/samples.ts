@@ -19,6 +19,7 @@ export type Spread = { p50: number; p95: number; count: number };
 /** Undefined without values. */
 export function spreadOf(values: number[]): Spread | undefined {
   const sorted = values.toSorted((a, b) => a - b);
-  const at = (part: number): number => sorted[Math.min(Math.ceil(sorted.length * part), sorted.length) - 1] ?? 0;
+  const at = (part: number): number =>
+    sorted[Math.min(Math.ceil(sorted.length * part), sorted.length) - 1] ?? 0;
   return sorted.length === 0 ? undefined : { p50: at(0.5), p95: at(0.95), count: sorted.length };
 }

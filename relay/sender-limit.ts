@@ -4,13 +4,21 @@ import type { Notices } from './notices.ts';
 
 /** How many messages of one person are taken in a minute. */
 export type SenderLimit = {
-  /** Whether one more may be taken in now; counts it. The person is told of the first that may not, once a minute. */
+  /**
+   * Whether one more may be taken in now; counts it. The person is told of the first that may not,
+   * once a minute.
+   */
   admit(sender: string): boolean;
   /** The message was no new one, or could not be stored: it does not count. */
   giveBack(sender: string): void;
 };
 
-export function createSenderLimit(perMinute: number, notices: Notices, log: Log, now: () => number = Date.now): SenderLimit {
+export function createSenderLimit(
+  perMinute: number,
+  notices: Notices,
+  log: Log,
+  now: () => number = Date.now,
+): SenderLimit {
   const taken = createAllowance(perMinute, now);
   const told = createAllowance(1, now);
   return {

@@ -10,10 +10,16 @@ import { createConnections, createRequestBounds } from './connections.ts';
 const stopPatience = 5000;
 
 /**
- * What one client may cost. Headers and bodies that trickle in are cut off, since nothing that Twilio sends takes seconds,
- * and so is a connection on which nothing moves. Times in ms.
+ * What one client may cost. Headers and bodies that trickle in are cut off, since nothing that
+ * Twilio sends takes seconds, and so is a connection on which nothing moves. Times in ms.
  */
-const limits = { requestTimeout: 10_000, headersTimeout: 6000, connectionsCheckingInterval: 1000, maxHeaderSize: 16 * 1024, keepAliveTimeout: 65_000 };
+const limits = {
+  requestTimeout: 10_000,
+  headersTimeout: 6000,
+  connectionsCheckingInterval: 1000,
+  maxHeaderSize: 16 * 1024,
+  keepAliveTimeout: 65_000,
+};
 const idleMs = 70_000;
 const mostHeaders = 100;
 
@@ -21,23 +27,27 @@ const mostHeaders = 100;
 const firstByteMs = 5000;
 
 /**
- * How many connections may be open: each takes up to 30 kB. WhatsApp sends up to 100 pictures at once, each a webhook, and
- * proxies use a connection for many requests.
+ * How many connections may be open: each takes up to 30 kB. WhatsApp sends up to 100 pictures at
+ * once, each a webhook, and proxies use a connection for many requests.
  */
 const mostConnections = 500;
 const mostAtOnce = 8;
 const mostUnanswered = 16;
 
 /** What is said to a request that is cut off at its header. */
-const refusal = 'HTTP/1.1 429 Too Many Requests\r\nRetry-After: 60\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
+const refusal =
+  'HTTP/1.1 429 Too Many Requests\r\nRetry-After: 60\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
 
-/** How much of a body is still read and dropped after the answer (bytes), so that a sender that goes on reads the answer. */
+/**
+ * How much of a body is still read and dropped after the answer (bytes), so that a sender that goes
+ * on reads the answer.
+ */
 const mostDropped = 1024 * 1024;
 
 /**
- * The most chunks of a body: a form of 64 kB in packets of 1,460 bytes has 45. One read can bring 10,000, which take Node 6 ms,
- * as much as 20 wrong requests. After some such in a minute chunks are taken from those only who have sent something signed;
- * Twilio says how long its forms are.
+ * The most chunks of a body: a form of 64 kB in packets of 1,460 bytes has 45. One read can bring
+ * 10,000, which take Node 6 ms, as much as 20 wrong requests. After some such in a minute chunks
+ * are taken from those only who have sent something signed; Twilio says how long its forms are.
  */
 const mostPieces = 500;
 const crumbsWeigh = 20;
@@ -52,23 +62,37 @@ export type ServerOptions = {
 };
 
 /** Serves until it is stopped. Throws when the port is taken. */
-export async function runServer({ port, host, listener, doorkeeper }: ServerOptions): Promise<Running & { port: number }> {
-  const connections = createConnections({ mostOpen: mostConnections, mostAtOnce, mostUnanswered, isTrusted: doorkeeper.trustsConnection });
-  const crumbled = createAllowance(mostCrumbled);
-  const isSuspect = (request: IncomingMessage): boolean => (doorkeeper.turnsAway(request) || crumbled.isUsedUp('all')) && !doorkeeper.trusts(request);
-  const server = createServer({ ...limits, ...createRequestBounds({ mayBegin: connections.mayBegin, isSuspect }) }, (request, response) => {
-    // Until now the connection had to send its first byte soon.
-    request.socket.setTimeout(idleMs);
-    connections.serve(request, response);
-    if (request.headers['transfer-encoding'] !== undefined) {
-      limitPieces(request, () => {
-        crumbled.take('all');
-        doorkeeper.noteWrong(request, crumbsWeigh);
-      });
-    }
-    response.once('finish', () => limitRest(request));
-    listener(request, response);
+export async function runServer({
+  port,
+  host,
+  listener,
+  doorkeeper,
+}: ServerOptions): Promise<Running & { port: number }> {
+  const connections = createConnections({
+    mostOpen: mostConnections,
+    mostAtOnce,
+    mostUnanswered,
+    isTrusted: doorkeeper.trustsConnection,
   });
+  const crumbled = createAllowance(mostCrumbled);
+  const isSuspect = (request: IncomingMessage): boolean =>
+    (doorkeeper.turnsAway(request) || crumbled.isUsedUp('all')) && !doorkeeper.trusts(request);
+  const server = createServer(
+    { ...limits, ...createRequestBounds({ mayBegin: connections.mayBegin, isSuspect }) },
+    (request, response) => {
+      // Until now the connection had to send its first byte soon.
+      request.socket.setTimeout(idleMs);
+      connections.serve(request, response);
+      if (request.headers['transfer-encoding'] !== undefined) {
+        limitPieces(request, () => {
+          crumbled.take('all');
+          doorkeeper.noteWrong(request, crumbsWeigh);
+        });
+      }
+      response.once('finish', () => limitRest(request));
+      listener(request, response);
+    },
+  );
   server.setTimeout(idleMs);
   server.maxHeadersCount = mostHeaders;
   server.on('upgrade', (_request, socket) => {
@@ -114,10 +138,15 @@ function limitRest(request: IncomingMessage): void {
 }
 
 /**
- * Answers without a body and closes the connection, whose rest is read and dropped for a moment: a connection that is closed
- * over bytes that nobody has read is reset, and the answer lost.
+ * Answers without a body and closes the connection, whose rest is read and dropped for a moment: a
+ * connection that is closed over bytes that nobody has read is reset, and the answer lost.
  */
-export function answerAndClose(request: IncomingMessage, response: ServerResponse, status: number, headers: Record<string, string>): void {
+export function answerAndClose(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  headers: Record<string, string>,
+): void {
   response.writeHead(status, { ...headers, 'Content-Length': '0', Connection: 'close' });
   if (request.complete || request.destroyed) {
     response.end();

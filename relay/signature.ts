@@ -1,7 +1,13 @@
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 
-/** Tells whether a signature was made by Twilio for this path (with its query) and these parameters. */
-export type Verifier = (pathAndQuery: string, parameters: URLSearchParams, signature: string) => boolean;
+/**
+ * Tells whether a signature was made by Twilio for this path (with its query) and these parameters.
+ */
+export type Verifier = (
+  pathAndQuery: string,
+  parameters: URLSearchParams,
+  signature: string,
+) => boolean;
 
 /** A signature has the form of one: base64 of SHA-1's 20 bytes, as every encoder writes it. */
 export function looksSigned(signature: string | string[] | undefined): signature is string {
@@ -9,9 +15,10 @@ export function looksSigned(signature: string | string[] | undefined): signature
 }
 
 /**
- * Twilio's rule (twilio.com/docs/usage/security): base64(HMAC-SHA1(auth token, address + each name and value, sorted by name)).
- * A name that comes more than once counts with its distinct values, sorted, as Twilio's own library does it. The address is the
- * configured one, so no header of a request can change what is checked; its few spellings are worked out beforehand.
+ * Twilio's rule (twilio.com/docs/usage/security): base64(HMAC-SHA1(auth token, address + each name
+ * and value, sorted by name)). A name that comes more than once counts with its distinct values,
+ * sorted, as Twilio's own library does it. The address is the configured one, so no header of a
+ * request can change what is checked; its few spellings are worked out beforehand.
  */
 export function createVerifier(publicUrl: string, authTokens: string[]): Verifier {
   const bases = spellings(publicUrl);
@@ -21,7 +28,11 @@ export function createVerifier(publicUrl: string, authTokens: string[]): Verifie
     const rest = pathAndQuery + canonical(parameters);
     return secrets.some((secret) =>
       bases.some((base) => {
-        const expected = Buffer.from(createHmac('sha1', secret).update(base + rest, 'utf8').digest('base64'));
+        const expected = Buffer.from(
+          createHmac('sha1', secret)
+            .update(base + rest, 'utf8')
+            .digest('base64'),
+        );
         return expected.length === given.length && timingSafeEqual(expected, given);
       }),
     );
@@ -29,15 +40,20 @@ export function createVerifier(publicUrl: string, authTokens: string[]): Verifie
 }
 
 /**
- * The address as configured and as a URL parser writes it, each without and with its port: Twilio signs the one its console has, and
- * its own library takes all of these for the same. A user and password in it are never signed.
+ * The address as configured and as a URL parser writes it, each without and with its port: Twilio
+ * signs the one its console has, and its own library takes all of these for the same. A user and
+ * password in it are never signed.
  */
 function spellings(publicUrl: string): string[] {
   const given = publicUrl.replace(/^(https?:\/\/)[^/]*@/i, '$1');
   const found = [given, new URL(given).href].flatMap((address) => {
-    const [, scheme = '', host = '', port, path = ''] = /^(https?:\/\/)(\[[^\]]*\]|[^:/]*)(?::(\d+))?(.*)$/i.exec(address) ?? [];
+    const [, scheme = '', host = '', port, path = ''] =
+      /^(https?:\/\/)(\[[^\]]*\]|[^:/]*)(?::(\d+))?(.*)$/i.exec(address) ?? [];
     const base = path.replace(/(?<!\/)\/+$/, '');
-    return [`${scheme}${host}${base}`, `${scheme}${host}:${port ?? (scheme.toLowerCase() === 'https://' ? 443 : 80)}${base}`];
+    return [
+      `${scheme}${host}${base}`,
+      `${scheme}${host}:${port ?? (scheme.toLowerCase() === 'https://' ? 443 : 80)}${base}`,
+    ];
   });
   return [...new Set(found)];
 }
@@ -53,7 +69,10 @@ function canonical(parameters: URLSearchParams): string {
   return text;
 }
 
-function byNameAndValue([name, value]: [string, string], [otherName, otherValue]: [string, string]): number {
+function byNameAndValue(
+  [name, value]: [string, string],
+  [otherName, otherValue]: [string, string],
+): number {
   if (name === otherName) return value < otherValue ? -1 : Number(value > otherValue);
   return name < otherName ? -1 : 1;
 }

@@ -26,12 +26,30 @@ export type SiteParts = {
 };
 
 /** What the relay serves by Express: files, pages, the dashboard and the metrics. */
-export async function createSite({ config, stores, metrics, doorkeeper, renderer, acks, onRetried, log }: SiteParts): Promise<RequestListener> {
+export async function createSite({
+  config,
+  stores,
+  metrics,
+  doorkeeper,
+  renderer,
+  acks,
+  onRetried,
+  log,
+}: SiteParts): Promise<RequestListener> {
   return createApp({
-    log, metrics, doorkeeper,
+    log,
+    metrics,
+    doorkeeper,
     proxies: config.TRUST_PROXY,
     media: createMedia(stores.files, log),
     pages: createPages(createPageStore(stores.redis, config.RETENTION_DAYS), renderer, log),
-    admin: await createAdminMount({ ...stores, config, acks, log, versions: readVersions(), onRetried }),
+    admin: await createAdminMount({
+      ...stores,
+      config,
+      acks,
+      log,
+      versions: readVersions(),
+      onRetried,
+    }),
   });
 }

@@ -17,16 +17,38 @@ import type { Spend } from '../shared/spend.ts';
 
 /** What the relay keeps in Redis and reads there. */
 export type Stores = {
-  redis: Redis; turns: Turns; deliveries: Deliveries; schedules: Schedules; outbox: Outbox; ledger: Ledger; files: FileStore; spend: Spend; setAside: SetAside;
+  redis: Redis;
+  turns: Turns;
+  deliveries: Deliveries;
+  schedules: Schedules;
+  outbox: Outbox;
+  ledger: Ledger;
+  files: FileStore;
+  spend: Spend;
+  setAside: SetAside;
   close(): Promise<unknown>;
 };
 
-/** Makes them on a connection of the caller's, which stays the caller's to close. What was said is kept for `retentionDays`. */
-export function createStores(redis: Redis, retentionDays: number, telemetry: Telemetry | undefined): Stores {
+/**
+ * Makes them on a connection of the caller's, which stays the caller's to close. What was said is
+ * kept for `retentionDays`.
+ */
+export function createStores(
+  redis: Redis,
+  retentionDays: number,
+  telemetry: Telemetry | undefined,
+): Stores {
   const options = { retentionDays, telemetry };
-  const [turns, deliveries, schedules] = [createTurns(redis, options), createDeliveries(redis, options), createSchedules(redis, options)];
+  const [turns, deliveries, schedules] = [
+    createTurns(redis, options),
+    createDeliveries(redis, options),
+    createSchedules(redis, options),
+  ];
   return {
-    redis, turns, deliveries, schedules,
+    redis,
+    turns,
+    deliveries,
+    schedules,
     outbox: createOutbox(redis, deliveries, retentionDays),
     ledger: createLedger(redis, () => new Date(), retentionDays),
     files: createFileStore(redis),

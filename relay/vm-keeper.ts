@@ -33,11 +33,17 @@ export type VmKeeper = {
   onAccepted(message: Message): void;
   /** There may be something to do that is not a message. */
   look(): void;
-  /** Begins to listen for what the worker says, and looks once: an earlier relay may have left a wake unfinished. */
+  /**
+   * Begins to listen for what the worker says, and looks once: an earlier relay may have left a
+   * wake unfinished.
+   */
   start(): Promise<Running>;
 };
 
-/** While the VM wakes, "typing…" is kept showing for so many who have written last: each costs a request to Twilio every 20 s. */
+/**
+ * While the VM wakes, "typing…" is kept showing for so many who have written last: each costs a
+ * request to Twilio every 20 s.
+ */
 const mostTyping = 50;
 
 /** So many are told something at the same time. */
@@ -47,9 +53,20 @@ const toldAtOnce = 20;
 const longestWake = 3600_000;
 
 /** What the owner is told when the VM does not wake up. */
-const failedWakeWords = 'The computer does not wake up, so messages wait. Please look whether its machine can start and whether WAKE_URL leads to it. I keep trying.';
+const failedWakeWords =
+  'The computer does not wake up, so messages wait. Please look whether its machine can start and whether WAKE_URL leads to it. I keep trying.';
 
-export function createVmKeeper({ redis, wakeUrl, wakeSecret, typing, notices, tellOwner, metrics, times, log }: VmKeeperParts): VmKeeper {
+export function createVmKeeper({
+  redis,
+  wakeUrl,
+  wakeSecret,
+  typing,
+  notices,
+  tellOwner,
+  metrics,
+  times,
+  log,
+}: VmKeeperParts): VmKeeper {
   const vm = createVmState(redis);
   /** The last message of those who have written last, for their typing indicator. */
   const lastMessages = new Map<string, string>();
@@ -58,7 +75,11 @@ export function createVmKeeper({ redis, wakeUrl, wakeSecret, typing, notices, te
     const tell = async (): Promise<void> => {
       const { conversations } = await vm.waiting(Date.now());
       for (let index = 0; index < conversations.length; index += toldAtOnce) {
-        await Promise.all(conversations.slice(index, index + toldAtOnce).map((conversation) => notices(`${about}.${wake}.${conversation}`, conversation, text)));
+        await Promise.all(
+          conversations
+            .slice(index, index + toldAtOnce)
+            .map((conversation) => notices(`${about}.${wake}.${conversation}`, conversation, text)),
+        );
       }
     };
     tell().catch((error: unknown) => log.warn({ err: error }, 'could not tell who waits'));
@@ -71,14 +92,20 @@ export function createVmKeeper({ redis, wakeUrl, wakeSecret, typing, notices, te
   };
   const showTyping = async (): Promise<void> => {
     if (lastMessages.size === 0) return;
-    for (const conversation of (await vm.waiting(Date.now(), [...lastMessages.keys()])).conversations) {
+    for (const conversation of (await vm.waiting(Date.now(), [...lastMessages.keys()]))
+      .conversations) {
       const message = lastMessages.get(conversation);
       if (message) void typing.show(conversation, message);
     }
   };
   const waker = createWaker({
-    vm, times, log, now: Date.now,
-    call: wakeUrl ? createWakeCall(wakeUrl, wakeSecret, (outcome) => metrics.wakeCalls.inc({ outcome }), log) : async () => undefined,
+    vm,
+    times,
+    log,
+    now: Date.now,
+    call: wakeUrl
+      ? createWakeCall(wakeUrl, wakeSecret, (outcome) => metrics.wakeCalls.inc({ outcome }), log)
+      : async () => undefined,
     begin: async (now) => {
       await redis.set(keys.waking, now, 'PX', longestWake, 'NX');
       return Number(await redis.get(keys.waking)) || now;
@@ -87,12 +114,22 @@ export function createVmKeeper({ redis, wakeUrl, wakeSecret, typing, notices, te
       await redis.del(keys.waking);
       metrics.wakeSeconds.observe((Date.now() - began) / 1000);
     },
-    tellWaking: (wake, usualMs) => tellWaiting('waking', wake, `Waking up your computer, about ${Math.max(Math.round((usualMs ?? 20_000) / 1000), 1)} s.`),
+    tellWaking: (wake, usualMs) =>
+      tellWaiting(
+        'waking',
+        wake,
+        `Waking up your computer, about ${Math.max(Math.round((usualMs ?? 20_000) / 1000), 1)} s.`,
+      ),
     tellFailing(wake) {
-      tellWaiting('not-waking', wake, 'Your computer does not wake up. Your message is kept, and I keep trying.');
+      tellWaiting(
+        'not-waking',
+        wake,
+        'Your computer does not wake up. Your message is kept, and I keep trying.',
+      );
       void tellOwner('wake', failedWakeWords);
     },
-    onRound: () => void showTyping().catch((error: unknown) => log.debug({ err: error }, 'no typing indicator')),
+    onRound: () =>
+      void showTyping().catch((error: unknown) => log.debug({ err: error }, 'no typing indicator')),
   });
 
   return {
@@ -112,7 +149,12 @@ export function createVmKeeper({ redis, wakeUrl, wakeSecret, typing, notices, te
         waker.onControl(said);
       };
       // It may have fallen asleep unheard.
-      const control = await listenToControl(redis, onControl, () => waker.onControl({ kind: 'asleep', nextDue: 0 }), channels.exceptMessages);
+      const control = await listenToControl(
+        redis,
+        onControl,
+        () => waker.onControl({ kind: 'asleep', nextDue: 0 }),
+        channels.exceptMessages,
+      );
       waker.look();
       return {
         async stop() {

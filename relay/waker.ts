@@ -14,7 +14,12 @@ export type WakerTimes = {
   lastPauseMs: number;
 };
 
-export const wakerTimes: WakerTimes = { tellMs: 6000, giveUpMs: 90_000, firstPauseMs: 250, lastPauseMs: 10_000 };
+export const wakerTimes: WakerTimes = {
+  tellMs: 6000,
+  giveUpMs: 90_000,
+  firstPauseMs: 250,
+  lastPauseMs: 10_000,
+};
 
 export type WakerParts = {
   vm: VmState;
@@ -41,8 +46,22 @@ type Wake = {
   stop(): void;
 };
 
-/** Calls the wake address again and again until there is a sign of life; tells those who wait once when it takes long, and once when it takes too long. */
-function startWake({ vm, call, times, begin, end, tellWaking, tellFailing, onRound, log, now }: WakerParts): Wake {
+/**
+ * Calls the wake address again and again until there is a sign of life; tells those who wait once
+ * when it takes long, and once when it takes too long.
+ */
+function startWake({
+  vm,
+  call,
+  times,
+  begin,
+  end,
+  tellWaking,
+  tellFailing,
+  onRound,
+  log,
+  now,
+}: WakerParts): Wake {
   let stopped = false;
   let hurried = false;
   let endPause: () => void = () => undefined;
@@ -63,7 +82,10 @@ function startWake({ vm, call, times, begin, end, tellWaking, tellFailing, onRou
     let told = false;
     let failed = false;
     /** How long until there is something to tell (ms). */
-    const untilNews = (): number => Math.min(...[times.tellMs, times.giveUpMs].map((ms) => began + ms - now()).filter((ms) => ms >= 0)) + 1;
+    const untilNews = (): number =>
+      Math.min(
+        ...[times.tellMs, times.giveUpMs].map((ms) => began + ms - now()).filter((ms) => ms >= 0),
+      ) + 1;
     for (let pauseMs = times.firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, times.lastPauseMs)) {
       onRound();
       void call(began);
@@ -103,8 +125,10 @@ const graceMs = 100;
 const longestTimer = 2 ** 31 - 1;
 
 /**
- * Keeps the VM awake while there is something to do for it. Single-flight: however often it is asked, one wake is under way at most. What it knows is in Redis, so a relay that
- * restarts goes on. It never polls a sleeping VM: it looks when something happened, when the last sign of life runs out, and when a delayed job is due.
+ * Keeps the VM awake while there is something to do for it. Single-flight: however often it is
+ * asked, one wake is under way at most. What it knows is in Redis, so a relay that restarts goes
+ * on. It never polls a sleeping VM: it looks when something happened, when the last sign of life
+ * runs out, and when a delayed job is due.
  */
 export type Waker = {
   /** Something may be waiting: look, and wake the VM when it must be. Never throws. */

@@ -11,13 +11,15 @@ import type { Parties } from './parties.ts';
 const mostMedia = 10;
 
 /**
- * Reads the parameters of an incoming message (twilio.com/docs/messaging/guides/webhook-request). Twilio adds parameters without
- * notice, so unknown ones are ignored. Throws BadRequest 400 when it has no id or no sender.
+ * Reads the parameters of an incoming message (twilio.com/docs/messaging/guides/webhook-request).
+ * Twilio adds parameters without notice, so unknown ones are ignored. Throws BadRequest 400 when it
+ * has no id or no sender.
  */
 export function parseMessage(form: URLSearchParams, now: Date): Message {
   const id = requireSid(form);
   const from = parseWhatsappAddress(onlyValue(form, 'From') ?? '');
-  if (from === undefined) throw new BadRequest(400, 'no sender: From is neither a number nor a user id of WhatsApp');
+  if (from === undefined)
+    throw new BadRequest(400, 'no sender: From is neither a number nor a user id of WhatsApp');
   const location = parseLocation(form);
   const choice = parseChoice(form);
   const quoted = form.get('OriginalRepliedMessageSid');
@@ -46,22 +48,34 @@ export function requireSid(form: URLSearchParams): string {
 /** Whom an incoming message is between. Throws BadRequest 400 when no sender is named at all. */
 export function messageParties(form: URLSearchParams): Parties {
   if (!form.get('From')) throw new BadRequest(400, 'no sender');
-  return { account: onlyValue(form, 'AccountSid'), ours: onlyValue(form, 'To'), theirs: onlyValue(form, 'From') };
+  return {
+    account: onlyValue(form, 'AccountSid'),
+    ours: onlyValue(form, 'To'),
+    theirs: onlyValue(form, 'From'),
+  };
 }
 
 /** Whom a message of ours, which a status callback tells of, is between. */
 export function statusParties(form: URLSearchParams): Parties {
-  return { account: onlyValue(form, 'AccountSid'), ours: onlyValue(form, 'From'), theirs: onlyValue(form, 'To') };
+  return {
+    account: onlyValue(form, 'AccountSid'),
+    ours: onlyValue(form, 'From'),
+    theirs: onlyValue(form, 'To'),
+  };
 }
 
 /**
- * Every address of the sender that the form names, the one that wrote first. Beside a number Twilio may name the user id (`ExternalUserId`), beside a user id the
- * number (`WaId`, without the plus). What is not understood of these two is left out.
+ * Every address of the sender that the form names, the one that wrote first. Beside a number Twilio
+ * may name the user id (`ExternalUserId`), beside a user id the number (`WaId`, without the plus).
+ * What is not understood of these two is left out.
  */
 export function sendersAddresses(form: URLSearchParams, from: PersonAddress): PersonAddress[] {
   const userId = parseWhatsappAddress(onlyValue(form, 'ExternalUserId') ?? '');
   const number = `+${onlyValue(form, 'WaId') ?? ''}`;
-  const others = [userId !== undefined && !isPhoneNumber(userId) ? userId : undefined, !isPhoneNumber(from) && isPhoneNumber(number) ? number : undefined];
+  const others = [
+    userId !== undefined && !isPhoneNumber(userId) ? userId : undefined,
+    !isPhoneNumber(from) && isPhoneNumber(number) ? number : undefined,
+  ];
   return [...new Set([from, ...others.filter((address) => address !== undefined)])];
 }
 
@@ -75,9 +89,20 @@ function parseMedia(form: URLSearchParams): Message['media'] {
 
 function parseLocation(form: URLSearchParams): Message['location'] {
   const [latitude, longitude] = [form.get('Latitude'), form.get('Longitude')];
-  if (!latitude || !longitude || !Number.isFinite(Number(latitude)) || !Number.isFinite(Number(longitude))) return undefined;
+  if (
+    !latitude ||
+    !longitude ||
+    !Number.isFinite(Number(latitude)) ||
+    !Number.isFinite(Number(longitude))
+  )
+    return undefined;
   const [label, address] = [form.get('Label'), form.get('Address')];
-  return { latitude: Number(latitude), longitude: Number(longitude), ...(label ? { label } : {}), ...(address ? { address } : {}) };
+  return {
+    latitude: Number(latitude),
+    longitude: Number(longitude),
+    ...(label ? { label } : {}),
+    ...(address ? { address } : {}),
+  };
 }
 
 function parseChoice(form: URLSearchParams): Message['choice'] {
@@ -86,18 +111,41 @@ function parseChoice(form: URLSearchParams): Message['choice'] {
   return id ? { id, title } : undefined;
 }
 
-/** What a status callback says. `reply`, its `conversation` and its `turn` come from the address we gave with the message. */
-export type StatusReport = { reply: string; conversation: string; sid: string; status: CarrierStatus; code: number | undefined; turn?: string | undefined };
+/**
+ * What a status callback says. `reply`, its `conversation` and its `turn` come from the address we
+ * gave with the message.
+ */
+export type StatusReport = {
+  reply: string;
+  conversation: string;
+  sid: string;
+  status: CarrierStatus;
+  code: number | undefined;
+  turn?: string | undefined;
+};
 
 /** Twilio's states (twilio.com/docs/messaging/api/message-resource) as the ledger knows them. */
 const carrierStatuses = new Map<string, CarrierStatus>([
-  ['accepted', 'queued'], ['scheduled', 'queued'], ['queued', 'queued'], ['sending', 'queued'],
-  ['sent', 'sent'], ['delivered', 'delivered'], ['read', 'read'],
-  ['failed', 'failed'], ['undelivered', 'failed'], ['canceled', 'failed'],
+  ['accepted', 'queued'],
+  ['scheduled', 'queued'],
+  ['queued', 'queued'],
+  ['sending', 'queued'],
+  ['sent', 'sent'],
+  ['delivered', 'delivered'],
+  ['read', 'read'],
+  ['failed', 'failed'],
+  ['undelivered', 'failed'],
+  ['canceled', 'failed'],
 ]);
 
-/** Reads a status callback. Undefined when it is about nothing of ours or in a state that the ledger has no use for. Throws BadRequest 400 without a MessageSid. */
-export function parseStatus(form: URLSearchParams, query: URLSearchParams): StatusReport | undefined {
+/**
+ * Reads a status callback. Undefined when it is about nothing of ours or in a state that the ledger
+ * has no use for. Throws BadRequest 400 without a MessageSid.
+ */
+export function parseStatus(
+  form: URLSearchParams,
+  query: URLSearchParams,
+): StatusReport | undefined {
   const sid = requireSid(form);
   const reply = z.string().min(1).max(300).safeParse(query.get('reply'));
   const conversation = PersonAddress.safeParse(query.get('conversation'));
@@ -105,5 +153,12 @@ export function parseStatus(form: URLSearchParams, query: URLSearchParams): Stat
   if (!reply.success || !conversation.success || !status) return undefined;
   const turn = z.string().min(1).max(300).safeParse(query.get('turn')).data;
   const code = Number(form.get('ErrorCode'));
-  return { ...(turn === undefined ? {} : { turn }), reply: reply.data, conversation: conversation.data, sid, status, code: Number.isInteger(code) && code > 0 ? code : undefined };
+  return {
+    ...(turn === undefined ? {} : { turn }),
+    reply: reply.data,
+    conversation: conversation.data,
+    sid,
+    status,
+    code: Number.isInteger(code) && code > 0 ? code : undefined,
+  };
 }

@@ -4,8 +4,9 @@ import type { Redis } from './redis.ts';
 import { defineScript, runScript } from './script.ts';
 
 /**
- * Lua that tells since when an address may write (ISO 8601; '' for from the beginning), nil when it may not. As long as no
- * relay has written the list, or where it cannot be read, each address may write: the relay's own list decides then.
+ * Lua that tells since when an address may write (ISO 8601; '' for from the beginning), nil when it
+ * may not. As long as no relay has written the list, or where it cannot be read, each address may
+ * write: the relay's own list decides then.
  */
 export const allowedLua = `
   local function allowedSince(allowed, address)
@@ -15,7 +16,10 @@ export const allowedLua = `
     return since == 'the beginning' and '' or since
   end`;
 
-/** Thrown when a step would work for a person who may not write any more. What they had waiting is set aside; the caller stops without a word to them. */
+/**
+ * Thrown when a step would work for a person who may not write any more. What they had waiting is
+ * set aside; the caller stops without a word to them.
+ */
 export class NotAllowedError extends FencedError {
   override name = 'NotAllowedError';
 }
@@ -24,7 +28,10 @@ export class NotAllowedError extends FencedError {
 export type Allowed = {
   /** Whether this conversation's person may write. */
   has(conversation: string): Promise<boolean>;
-  /** The conversation of the owner; undefined when no relay has named one, or when they may not write. */
+  /**
+   * The conversation of the owner; undefined when no relay has named one, or when they may not
+   * write.
+   */
   owner(): Promise<string | undefined>;
 };
 
@@ -48,7 +55,9 @@ export function createAllowed(redis: Redis): Allowed {
   return {
     async has(conversation) {
       const where = { allowed: keys.allowed };
-      return (await runScript(redis, hasScript, { keys: where, args: { address: conversation } })) === 1;
+      return (
+        (await runScript(redis, hasScript, { keys: where, args: { address: conversation } })) === 1
+      );
     },
     async owner() {
       const owner = await runScript(redis, ownerScript, { keys: { allowed: keys.allowed } });

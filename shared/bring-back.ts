@@ -2,8 +2,9 @@ import { boxesLua } from './boxes.ts';
 import { entryLua } from './entry-lua.ts';
 
 /**
- * Lua that brings messages that were given up back to the head of the inbox, the oldest first, and returns how many. `ids` are those that are wanted, as JSON. A turn that runs
- * meanwhile takes its own messages out by their ids, so that others before them do it no harm.
+ * Lua that brings messages that were given up back to the head of the inbox, the oldest first, and
+ * returns how many. `ids` are those that are wanted, as JSON. A turn that runs meanwhile takes its
+ * own messages out by their ids, so that others before them do it no harm.
  */
 export const bringBackLua = `${entryLua}
   ${boxesLua}

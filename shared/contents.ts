@@ -3,7 +3,10 @@ import type { Redis } from './redis.ts';
 
 /** What is known of Twilio's contents, by the digest of their definition. */
 export type Contents = {
-  /** The content's id; `refused` when Twilio did not take it, or any content, a while ago; undefined when it is to be made. */
+  /**
+   * The content's id; `refused` when Twilio did not take it, or any content, a while ago; undefined
+   * when it is to be made.
+   */
   find(digest: string): Promise<{ sid: string } | 'refused' | undefined>;
   /** Remembers the content that was made for a definition, in place of an earlier one. */
   keep(digest: string, sid: string): Promise<void>;
@@ -11,14 +14,18 @@ export type Contents = {
   refuse(digest: string | 'every', seconds: number): Promise<void>;
 };
 
-/** A content that nobody has used for so long (seconds) is forgotten here and made anew when it is wanted: 60 days. */
+/**
+ * A content that nobody has used for so long (seconds) is forgotten here and made anew when it is
+ * wanted: 60 days.
+ */
 const lifetime = 60 * 24 * 3600;
 
 /** Remembered in Redis, so that a content is made once, whichever process sends first. */
 export function createContents(redis: Redis): Contents {
   return {
     async find(digest) {
-      if ((await redis.exists(keys.contentRefused('every'), keys.contentRefused(digest))) > 0) return 'refused';
+      if ((await redis.exists(keys.contentRefused('every'), keys.contentRefused(digest))) > 0)
+        return 'refused';
       const sid = await redis.getex(keys.content(digest), 'EX', lifetime);
       return sid ? { sid } : undefined;
     },

@@ -18,14 +18,23 @@ export const Conversation = z.object({
   timezone: field,
   /** When the person has written last (ISO 8601). */
   wroteAt: field,
-  /** The model that the person has chosen, and what needs their leave; else what the configuration says. */
+  /**
+   * The model that the person has chosen, and what needs their leave; else what the configuration
+   * says.
+   */
   model: field,
   permissions: field,
   /** Set when the person wants to see each step. */
   verbose: field,
-  /** What the person has granted on top of the day's budget: the day (`YYYY-MM-DD`), a blank, and US dollars. */
+  /**
+   * What the person has granted on top of the day's budget: the day (`YYYY-MM-DD`), a blank, and US
+   * dollars.
+   */
   granted: field,
-  /** What of the project's own programs the person has agreed to, as JSON: `yes`, `no`, `told` or `off` by the digest of what would run. */
+  /**
+   * What of the project's own programs the person has agreed to, as JSON: `yes`, `no`, `told` or
+   * `off` by the digest of what would run.
+   */
   trusted: field,
   /** What the running turn has asked the person, as JSON. */
   questions: field,

@@ -9,7 +9,10 @@ const mostDead = 1000;
 /** Where a dead entry was found. */
 export type DeadOrigin = 'inbox' | 'outbox' | 'failed' | 'schedules';
 
-/** Lua that puts an entry on the dead list, which lives for `lifetime` seconds from now. `now` is ISO 8601. */
+/**
+ * Lua that puts an entry on the dead list, which lives for `lifetime` seconds from now. `now` is
+ * ISO 8601.
+ */
 export const buryLua = `
   local function bury(dead, lifetime, now, origin, conversation, raw)
     local entry = cjson.encode({ at = now, from = origin, conversation = conversation, entry = raw })
@@ -35,7 +38,10 @@ export type DeadLetters = {
 };
 
 /** Entries are kept for `retentionDays` after the last one. */
-export function createDeadLetters(redis: Redis, retentionDays: number = usualRetentionDays): DeadLetters {
+export function createDeadLetters(
+  redis: Redis,
+  retentionDays: number = usualRetentionDays,
+): DeadLetters {
   return {
     async add(origin, conversation, entry) {
       const lifetimeSeconds = retentionSeconds(retentionDays);
@@ -47,6 +53,7 @@ export function createDeadLetters(redis: Redis, retentionDays: number = usualRet
 
 /** What a person is told of their messages that cannot be read. */
 export function unreadableSentence(count: number): string {
-  if (count === 1) return 'I could not read one of your messages, so I left it out. Please send it again.';
+  if (count === 1)
+    return 'I could not read one of your messages, so I left it out. Please send it again.';
   return `I could not read ${count} of your messages, so I left them out. Please send them again.`;
 }

@@ -16,13 +16,18 @@ import { defineScript, fieldsOf, runScript } from './script.ts';
 import { setAsideLua } from './set-aside.ts';
 
 /**
- * What is to be done about a conversation's outbox: nothing, since it is empty; to wait so many milliseconds; to send a reply, whose attempt is noted; or to look one up
- * whose last attempt has an unknown end. What cannot be read goes to the dead list, and a sentence to its place. What is for a person who may not write any
- * more is set aside.
+ * What is to be done about a conversation's outbox: nothing, since it is empty; to wait so many
+ * milliseconds; to send a reply, whose attempt is noted; or to look one up whose last attempt has
+ * an unknown end. What cannot be read goes to the dead list, and a sentence to its place. What is
+ * for a person who may not write any more is set aside.
  */
-export type Departure = { kind: 'none' } | { kind: 'wait'; ms: number } | { kind: 'send' | 'look-up'; reply: Reply };
+export type Departure =
+  { kind: 'none' } | { kind: 'wait'; ms: number } | { kind: 'send' | 'look-up'; reply: Reply };
 
-/** Finds the reply that goes next, holds it back as the pace demands, and notes that Twilio is about to be asked: all in one trip to Redis. */
+/**
+ * Finds the reply that goes next, holds it back as the pace demands, and notes that Twilio is about
+ * to be asked: all in one trip to Redis.
+ */
 export type Departures = {
   /** `now` is in ms since 1970. Throws FencedError. */
   next(conversation: string, fence: Fence, now: number): Promise<Departure>;
@@ -31,10 +36,20 @@ export type Departures = {
 const nextScript = defineScript({
   name: 'sidepocketDeparture',
   keys: ['outbox', 'pace', 'conversationKey', 'allowed', 'epoch'],
-  args: ['replyPrefix', 'nowMs', 'now', 'intervalMs', 'burst', 'prefix', 'conversation', 'seen', 'callId'],
+  args: [
+    'replyPrefix',
+    'nowMs',
+    'now',
+    'intervalMs',
+    'burst',
+    'prefix',
+    'conversation',
+    'seen',
+    'callId',
+  ],
   fence: 'required',
-  // `seen` is the highest count of the epoch that is known; `callId` names this call. A status that is not known was
-  // written by a later version.
+  // `seen` is the highest count of the epoch that is known; `callId` names this call. A status that
+  // is not known was written by a later version.
   lua: `-- derives reply:*
     ${reserveLua}
     ${addressLua}
@@ -88,11 +103,18 @@ const Found = z.union([
   z.tuple([z.literal('none')]).transform(([kind]) => ({ kind })),
   z.tuple([z.literal('unreadable'), z.string()]).transform(([kind, id]) => ({ kind, id })),
   z.tuple([z.literal('wait'), z.number()]).transform(([kind, ms]) => ({ kind, ms })),
-  z.tuple([z.enum(['send', 'look-up']), z.string(), z.array(z.string())]).transform(([kind, id, fields]) => ({ kind, id, reply: Reply.safeParse(fieldsOf(fields)).data })),
+  z
+    .tuple([z.enum(['send', 'look-up']), z.string(), z.array(z.string())])
+    .transform(([kind, id, fields]) => ({
+      kind,
+      id,
+      reply: Reply.safeParse(fieldsOf(fields)).data,
+    })),
 ]);
 
 /** What a person is told of a reply that cannot be read. */
-export const unreadableReply = 'One of my answers is stored in a form that I cannot read, so it is missing here. Please ask me for it again.';
+export const unreadableReply =
+  'One of my answers is stored in a form that I cannot read, so it is missing here. Please ask me for it again.';
 
 const setAsideScript = defineScript({
   name: 'sidepocketSetAside',
@@ -117,32 +139,63 @@ const setAsideScript = defineScript({
     return 'set aside'`,
 });
 
-/** `limit` is the pace at which one person is written to; a sentence is kept for `retentionDays`. */
-export function createDepartures(redis: Redis, limit: PaceLimit, retentionDays: number = usualRetentionDays): Departures {
-  const find = async (conversation: string, fence: Fence, now: number): Promise<z.infer<typeof Found>> =>
+/**
+ * `limit` is the pace at which one person is written to; a sentence is kept for `retentionDays`.
+ */
+export function createDepartures(
+  redis: Redis,
+  limit: PaceLimit,
+  retentionDays: number = usualRetentionDays,
+): Departures {
+  const find = async (
+    conversation: string,
+    fence: Fence,
+    now: number,
+  ): Promise<z.infer<typeof Found>> =>
     Found.parse(
       await runScript(redis, nextScript, {
         fence,
         keys: {
-          outbox: keys.outbox(conversation), pace: keys.pace(conversation),
-          conversationKey: keys.conversation(conversation), allowed: keys.allowed, epoch: keys.epoch,
+          outbox: keys.outbox(conversation),
+          pace: keys.pace(conversation),
+          conversationKey: keys.conversation(conversation),
+          allowed: keys.allowed,
+          epoch: keys.epoch,
         },
         args: {
-          replyPrefix: keys.reply(''), nowMs: now, now: new Date(now).toISOString(), intervalMs: limit.intervalMs,
-          burst: limit.burst, prefix, conversation, seen: epochMemory(redis).seen, callId: randomUUID(),
+          replyPrefix: keys.reply(''),
+          nowMs: now,
+          now: new Date(now).toISOString(),
+          intervalMs: limit.intervalMs,
+          burst: limit.burst,
+          prefix,
+          conversation,
+          seen: epochMemory(redis).seen,
+          callId: randomUUID(),
         },
       }),
     );
   /** It must not hold up what follows. */
-  const setAside = async (conversation: string, fence: Fence, now: number, id: string): Promise<void> => {
+  const setAside = async (
+    conversation: string,
+    fence: Fence,
+    now: number,
+    id: string,
+  ): Promise<void> => {
     const outcome = await runScript(redis, setAsideScript, {
       fence,
       keys: {
-        outbox: keys.outbox(conversation), conversationKey: keys.conversation(conversation), dead: keys.dead,
-        reply: keys.reply(id), sentence: keys.reply(`${id}.unreadable`),
+        outbox: keys.outbox(conversation),
+        conversationKey: keys.conversation(conversation),
+        dead: keys.dead,
+        reply: keys.reply(id),
+        sentence: keys.reply(`${id}.unreadable`),
       },
       args: {
-        id, conversation, now: new Date(now).toISOString(), lifetimeSeconds: retentionSeconds(retentionDays),
+        id,
+        conversation,
+        now: new Date(now).toISOString(),
+        lifetimeSeconds: retentionSeconds(retentionDays),
         text: unreadableReply,
       },
     });
@@ -154,7 +207,8 @@ export function createDepartures(redis: Redis, limit: PaceLimit, retentionDays: 
         const found = await find(conversation, fence, now);
         if (found.kind === 'fenced') throw new FencedError('another worker has this delivery');
         if (found.kind === 'none' || found.kind === 'wait') return found;
-        if (found.kind !== 'unreadable' && found.reply) return { kind: found.kind, reply: found.reply };
+        if (found.kind !== 'unreadable' && found.reply)
+          return { kind: found.kind, reply: found.reply };
         await setAside(conversation, fence, now, found.id);
       }
     },

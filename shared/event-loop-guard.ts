@@ -16,25 +16,37 @@ const againMs = 10_000;
 const script = path.join(import.meta.dirname, 'event-loop-guard.sh');
 
 /**
- * Ends this process by SIGKILL when its event loop has made no progress for `mostTicks` ticks, with a line in the log
- * that says so. The guard is a bash with 0.3 MB of its own: a thread of Node's takes 10 MB of this process (measured).
- * It does not count while this process is stopped or being debugged, and starts anew after the machine was suspended.
- * `name` is the process's in the log; `tickMs` is a multiple of 1000 where bash is older than version 4 (macOS). Never
- * throws: without a bash the process runs unguarded, and the log says so.
+ * Ends this process by SIGKILL when its event loop has made no progress for `mostTicks` ticks, with
+ * a line in the log that says so. The guard is a bash with 0.3 MB of its own: a thread of Node's
+ * takes 10 MB of this process (measured). It does not count while this process is stopped or being
+ * debugged, and starts anew after the machine was suspended. `name` is the process's in the log;
+ * `tickMs` is a multiple of 1000 where bash is older than version 4 (macOS). Never throws: without
+ * a bash the process runs unguarded, and the log says so.
  */
-export function guardEventLoop(name: string, log: Log, { tickMs, mostTicks }: GuardTimes = guardTimes): Guard {
+export function guardEventLoop(
+  name: string,
+  log: Log,
+  { tickMs, mostTicks }: GuardTimes = guardTimes,
+): Guard {
   let guard: ChildProcess | undefined;
   let again: NodeJS.Timeout | undefined;
   let stopped = false;
-  if (process.pid === 1) log.warn('the guard cannot end a process with the pid 1: run the container with an init (docker run --init)');
+  if (process.pid === 1)
+    log.warn(
+      'the guard cannot end a process with the pid 1: run the container with an init (docker run --init)',
+    );
 
   const beat = (): void => {
     const input = guard?.stdin;
-    if (input?.writable && !input.writableNeedDrain) input.write(inspectorUrl() === undefined ? '+' : '-');
+    if (input?.writable && !input.writableNeedDrain)
+      input.write(inspectorUrl() === undefined ? '+' : '-');
   };
   const start = (): void => {
     const args = [script, process.pid, tickMs / 1000, mostTicks, name].map(String);
-    const child = spawn('bash', args, { stdio: ['pipe', 'inherit', 'ignore'], env: { LC_ALL: 'C' } });
+    const child = spawn('bash', args, {
+      stdio: ['pipe', 'inherit', 'ignore'],
+      env: { LC_ALL: 'C' },
+    });
     guard = child;
     const onEnd = (reason: string): void => {
       if (stopped || guard !== child) return;

@@ -19,41 +19,61 @@ export class MemoryFullError extends Error {
 }
 
 /**
- * Files on their way to the person, kept in Redis so that the relay can hand them to Twilio while the worker sleeps. A token is 192
- * random bits; with it the file can be read until it expires.
+ * Files on their way to the person, kept in Redis so that the relay can hand them to Twilio while
+ * the worker sleeps. A token is 192 random bits; with it the file can be read until it expires.
  */
 export type FileStore = {
   /**
-   * Stores a file of a conversation. Where its share is used up, files older than four hours make room: those that were fetched, its own before
-   * others', then its own that were not. Throws FileStoreFullError when that is not enough, and MemoryFullError when Redis itself is 70 % full.
+   * Stores a file of a conversation. Where its share is used up, files older than four hours make
+   * room: those that were fetched, its own before others', then its own that were not. Throws
+   * FileStoreFullError when that is not enough, and MemoryFullError when Redis itself is 70 % full.
    */
   put(bytes: Uint8Array, about: { type: string; name: string }, owner: string): Promise<StoredFile>;
-  /** What is known of a file; undefined when it never was, has expired or has made room for another. */
+  /**
+   * What is known of a file; undefined when it never was, has expired or has made room for another.
+   */
   find(token: string): Promise<StoredFile | undefined>;
   /** The file's bytes, piece by piece. Throws when a piece is missing. */
   read(file: StoredFile): AsyncIterable<Buffer>;
-  /** Notes that a file was fetched to its end: by Twilio, which has it from then on, or through a link. */
+  /**
+   * Notes that a file was fetched to its end: by Twilio, which has it from then on, or through a
+   * link.
+   */
   noteFetched(token: string): Promise<void>;
 };
 
-/** How much may wait in Redis to be fetched (bytes): room for hundreds of screenshots in a Redis of 256 MB. */
+/**
+ * How much may wait in Redis to be fetched (bytes): room for hundreds of screenshots in a Redis of
+ * 256 MB.
+ */
 export const fileCap = 64 * 1024 * 1024;
 
 /** Upstash takes requests of up to 10 MB; small pieces keep both processes' memory flat. */
 const pieceBytes = 512 * 1024;
 /** Links in a chat work for a day as long as there is room. Seconds. */
 const lifetime = 24 * 3600;
-/** WhatsApp's queue at Twilio holds a message up to 4 hours before it fetches the file: nothing younger is dropped. Seconds. */
+/**
+ * WhatsApp's queue at Twilio holds a message up to 4 hours before it fetches the file: nothing
+ * younger is dropped. Seconds.
+ */
 const safeFor = 4 * 3600;
 
 const reserveScript = defineScript({
   name: 'sidepocketReserveFile',
   keys: ['files', 'fileSizes', 'fileOwners', 'fetched'],
   args: [
-    'newToken', 'newSize', 'nowMs', 'expiryMs', 'capBytes', 'owner', 'droppableExpiryMs', 'filePrefix', 'pieceBytes',
+    'newToken',
+    'newSize',
+    'nowMs',
+    'expiryMs',
+    'capBytes',
+    'owner',
+    'droppableExpiryMs',
+    'filePrefix',
+    'pieceBytes',
   ],
-  // A file's keys and those of its pieces are derived from its token. What expires by `droppableExpiryMs` may be
-  // dropped.
+  // A file's keys and those of its pieces are derived from its token. What expires by
+  // `droppableExpiryMs` may be dropped.
   lua: `
     -- derives file:*
     if redis.call('HEXISTS', fileSizes, newToken) == 1 then return 1 end
@@ -112,37 +132,72 @@ const fetchedScript = defineScript({
 });
 
 /** `capBytes` bounds the total of all files kept. */
-export function createFileStore(redis: Redis, capBytes: number = fileCap, now: () => number = Date.now, memory: RedisMemory = createRedisMemory(redis)): FileStore {
+export function createFileStore(
+  redis: Redis,
+  capBytes: number = fileCap,
+  now: () => number = Date.now,
+  memory: RedisMemory = createRedisMemory(redis),
+): FileStore {
   return {
     async put(bytes, { type, name }, owner) {
-      if (!(await memory.hasRoom())) throw new MemoryFullError('Redis is nearly full: it takes no new files');
+      if (!(await memory.hasRoom()))
+        throw new MemoryFullError('Redis is nearly full: it takes no new files');
       const token = randomBytes(24).toString('base64url');
       const file = { token, type, name, size: bytes.byteLength };
       const expiry = now() + lifetime * 1000;
       const reserved = await runScript(redis, reserveScript, {
-        keys: { files: keys.files, fileSizes: keys.fileSizes, fileOwners: keys.fileOwners, fetched: keys.filesFetched },
+        keys: {
+          files: keys.files,
+          fileSizes: keys.fileSizes,
+          fileOwners: keys.fileOwners,
+          fetched: keys.filesFetched,
+        },
         args: {
-          newToken: token, newSize: file.size, nowMs: now(), expiryMs: expiry, capBytes, owner,
-          droppableExpiryMs: expiry - safeFor * 1000, filePrefix: keys.file(''), pieceBytes,
+          newToken: token,
+          newSize: file.size,
+          nowMs: now(),
+          expiryMs: expiry,
+          capBytes,
+          owner,
+          droppableExpiryMs: expiry - safeFor * 1000,
+          filePrefix: keys.file(''),
+          pieceBytes,
         },
       });
-      if (reserved !== 1) throw new FileStoreFullError(`the conversation's share of ${Math.round(capBytes / 1e6)} MB is used up`);
+      if (reserved !== 1)
+        throw new FileStoreFullError(
+          `the conversation's share of ${Math.round(capBytes / 1e6)} MB is used up`,
+        );
       for (let index = 0; index * pieceBytes < bytes.byteLength; index += 1) {
         const piece = bytes.subarray(index * pieceBytes, (index + 1) * pieceBytes);
-        await redis.set(keys.filePiece(token, index), Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength), 'EX', lifetime);
+        await redis.set(
+          keys.filePiece(token, index),
+          Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength),
+          'EX',
+          lifetime,
+        );
       }
       // The description comes last: a file is there when it is there whole.
-      await redis.multi().hset(keys.file(token), { type, name, size: file.size }).expire(keys.file(token), lifetime).exec();
+      await redis
+        .multi()
+        .hset(keys.file(token), { type, name, size: file.size })
+        .expire(keys.file(token), lifetime)
+        .exec();
       return file;
     },
     async find(token) {
       const { type, name, size } = await redis.hgetall(keys.file(token));
-      return type === undefined || name === undefined ? undefined : { token, type, name, size: Number(size) };
+      return type === undefined || name === undefined
+        ? undefined
+        : { token, type, name, size: Number(size) };
     },
     async *read(file) {
       for (let index = 0; index * pieceBytes < file.size; index += 1) {
         const piece = await redis.getBuffer(keys.filePiece(file.token, index));
-        if (!piece) throw new Error(`${prefix} file ${index} of ${Math.ceil(file.size / pieceBytes)} is missing`);
+        if (!piece)
+          throw new Error(
+            `${prefix} file ${index} of ${Math.ceil(file.size / pieceBytes)} is missing`,
+          );
         yield piece;
       }
     },

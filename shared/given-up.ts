@@ -14,8 +14,10 @@ export function forgottenBefore(now: number, retentionDays: number): string {
 }
 
 /**
- * Lua that keeps messages which were given up, each once and byte by byte as it was, in the conversation's `failed`; `failedMeta` has the time and the turn of each by its id. Those of an earlier version
- * have neither: they get a time now, so that they are forgotten as well. Wants `entryLua` and `buryLua`.
+ * Lua that keeps messages which were given up, each once and byte by byte as it was, in the
+ * conversation's `failed`; `failedMeta` has the time and the turn of each by its id. Those of an
+ * earlier version have neither: they get a time now, so that they are forgotten as well. Wants
+ * `entryLua` and `buryLua`.
  */
 export const keepLua = `
   -- derives given-up
@@ -52,13 +54,26 @@ export const keepLua = `
 /** The messages that a turn gave up together; `at` is when, in ms since 1970. */
 export type GivenUp = { turn: string; at: number; messages: Message[] };
 
-const Meta = z.record(z.string(), z.object({ at: z.string().optional(), turn: z.string().optional() }).catch({}));
+const Meta = z.record(
+  z.string(),
+  z.object({ at: z.string().optional(), turn: z.string().optional() }).catch({}),
+);
 
 /** What a conversation's turns gave up and can be tried again, the last first. */
-export async function readGivenUp(redis: Redis, conversation: string, before: string): Promise<GivenUp[]> {
-  const [failed, stored] = await redis.hmget(keys.conversation(conversation), 'failed', 'failedMeta');
+export async function readGivenUp(
+  redis: Redis,
+  conversation: string,
+  before: string,
+): Promise<GivenUp[]> {
+  const [failed, stored] = await redis.hmget(
+    keys.conversation(conversation),
+    'failed',
+    'failedMeta',
+  );
   const entries = parseJson(failed ?? '[]');
-  const messages = Array.isArray(entries) ? entries.flatMap((raw) => readMessage(String(raw)) ?? []) : [];
+  const messages = Array.isArray(entries)
+    ? entries.flatMap((raw) => readMessage(String(raw)) ?? [])
+    : [];
   const meta = Meta.safeParse(parseJson(stored ?? '{}')).data ?? {};
   const groups = new Map<string, GivenUp>();
   for (const message of messages) {
@@ -68,7 +83,11 @@ export async function readGivenUp(redis: Redis, conversation: string, before: st
     const turn = noted ?? (await redis.hget(keys.message(message.id), 'turn')) ?? message.id;
     const group = groups.get(turn);
     groups.delete(turn);
-    groups.set(turn, { turn, at: Date.parse(at ?? message.at), messages: [...(group?.messages ?? []), message] });
+    groups.set(turn, {
+      turn,
+      at: Date.parse(at ?? message.at),
+      messages: [...(group?.messages ?? []), message],
+    });
   }
   return [...groups.values()].toReversed();
 }

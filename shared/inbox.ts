@@ -11,51 +11,93 @@ import { usualRetentionDays } from './retention.ts';
 import { defineScript, runScript } from './script.ts';
 
 /**
- * Proof that the caller still works a job: BullMQ's lock on it and the token that the lock must hold. A worker that was
- * declared dead and another that took its job over have different tokens, so only one of them can change anything.
+ * Proof that the caller still works a job: BullMQ's lock on it and the token that the lock must
+ * hold. A worker that was declared dead and another that took its job over have different tokens,
+ * so only one of them can change anything.
  */
 export type Fence = { lock: string; token: string };
 
-/** Thrown when a fenced step found that another worker has the job now. The caller stops without a trace. */
+/**
+ * Thrown when a fenced step found that another worker has the job now. The caller stops without a
+ * trace.
+ */
 export class FencedError extends Error {
   override name = 'FencedError';
 }
 
-/** A conversation's messages on their way to Claude. They leave it when their answer is put into the outbox, in the same step. */
+/**
+ * A conversation's messages on their way to Claude. They leave it when their answer is put into the
+ * outbox, in the same step.
+ */
 export type Inbox = {
-  /** The waiting messages, oldest first, all or those whose entries match; what cannot be read is left out. */
+  /**
+   * The waiting messages, oldest first, all or those whose entries match; what cannot be read is
+   * left out.
+   */
   read(conversation: string, matching?: RegExp): Promise<Message[]>;
   /** How many entries wait, those that cannot be read included. */
   size(conversation: string): Promise<number>;
   /**
-   * Notes that the turn has taken the messages up, `attempts` says how often with this time, and in its job what it has taken up so far. Throws FencedError.
+   * Notes that the turn has taken the messages up, `attempts` says how often with this time, and in
+   * its job what it has taken up so far. Throws FencedError.
    */
-  take(fence: Fence, turn: string, data: TurnData, attempts: ReadonlyMap<string, number>): Promise<void>;
-  /** Notes in the job and with the messages how often each was begun with, for those whose attempt was none. Throws FencedError. */
-  recount(fence: Fence, turn: string, data: TurnData, attempts: ReadonlyMap<string, number>): Promise<void>;
-  /** Adds a line to the turn's log, or notes what it is doing, for those who look at it. Throws FencedError. */
-  note(fence: Fence, turn: string, conversation: string, note: { log?: string; doing?: string }): Promise<void>;
+  take(
+    fence: Fence,
+    turn: string,
+    data: TurnData,
+    attempts: ReadonlyMap<string, number>,
+  ): Promise<void>;
+  /**
+   * Notes in the job and with the messages how often each was begun with, for those whose attempt
+   * was none. Throws FencedError.
+   */
+  recount(
+    fence: Fence,
+    turn: string,
+    data: TurnData,
+    attempts: ReadonlyMap<string, number>,
+  ): Promise<void>;
+  /**
+   * Adds a line to the turn's log, or notes what it is doing, for those who look at it. Throws
+   * FencedError.
+   */
+  note(
+    fence: Fence,
+    turn: string,
+    conversation: string,
+    note: { log?: string; doing?: string },
+  ): Promise<void>;
   /** What the conversation's turns gave up and can be tried again, the last first. */
   givenUp(conversation: string): Promise<GivenUp[]>;
   /**
-   * Brings messages that were given up back to the head of the inbox, and takes out the message that asked for it, in one
-   * atomic step. Returns how many came back; with 0 nothing has changed. Throws FencedError.
+   * Brings messages that were given up back to the head of the inbox, and takes out the message
+   * that asked for it, in one atomic step. Returns how many came back; with 0 nothing has changed.
+   * Throws FencedError.
    */
   bringBack(fence: Fence, conversation: string, askedBy: string, ids: string[]): Promise<number>;
 };
 
 /** What is written to a turn's job. */
-type TurnWrite = { data?: TurnData; state?: MessageState; attempts?: ReadonlyMap<string, number>; log?: string; doing?: string };
+type TurnWrite = {
+  data?: TurnData;
+  state?: MessageState;
+  attempts?: ReadonlyMap<string, number>;
+  log?: string;
+  doing?: string;
+};
 
-/** The one door to a turn's job beside BullMQ's own moves, which ask for the lock as well. It does what BullMQ's updateData, log and updateProgress do. */
+/**
+ * The one door to a turn's job beside BullMQ's own moves, which ask for the lock as well. It does
+ * what BullMQ's updateData, log and updateProgress do.
+ */
 const turnScript = defineScript({
   name: 'sidepocketTurn',
   keys: ['job', 'attempts', 'log'],
   args: ['prefix', 'turn', 'data', 'state', 'line', 'progress'],
   rest: 'counts',
   fence: 'required',
-  // What is '' is not written: the job's data as JSON, the messages' state, a line of its log, what it is doing as
-  // JSON. In `counts` each message's id is followed by its attempts.
+  // What is '' is not written: the job's data as JSON, the messages' state, a line of its log, what
+  // it is doing as JSON. In `counts` each message's id is followed by its attempts.
   lua: `
     -- derives message:*
     if isFenced() then return 'fenced' end
@@ -97,12 +139,25 @@ const bringBackScript = defineScript({
 
 /** What was given up is kept for `retentionDays`. */
 export function createInbox(redis: Redis, retentionDays: number = usualRetentionDays): Inbox {
-  const write = async (fence: Fence, turn: string, conversation: string, { data, state, attempts = new Map(), log, doing }: TurnWrite): Promise<void> => {
+  const write = async (
+    fence: Fence,
+    turn: string,
+    conversation: string,
+    { data, state, attempts = new Map(), log, doing }: TurnWrite,
+  ): Promise<void> => {
     const outcome = await runScript(redis, turnScript, {
       fence,
-      keys: { job: keys.job('turns', turn), attempts: keys.attempts(conversation), log: keys.jobLog('turns', turn) },
+      keys: {
+        job: keys.job('turns', turn),
+        attempts: keys.attempts(conversation),
+        log: keys.jobLog('turns', turn),
+      },
       args: {
-        prefix, turn, data: data ? JSON.stringify(data) : '', state: state ?? '', line: log ?? '',
+        prefix,
+        turn,
+        data: data ? JSON.stringify(data) : '',
+        state: state ?? '',
+        line: log ?? '',
         progress: doing === undefined ? '' : JSON.stringify(doing),
       },
       rest: [...attempts].flat(),
@@ -112,17 +167,26 @@ export function createInbox(redis: Redis, retentionDays: number = usualRetention
   return {
     async read(conversation, matching) {
       const raw = await redis.lrange(keys.inbox(conversation), 0, -1);
-      return (matching ? raw.filter((entry) => matching.test(entry)) : raw).flatMap((entry) => readMessage(entry) ?? []);
+      return (matching ? raw.filter((entry) => matching.test(entry)) : raw).flatMap(
+        (entry) => readMessage(entry) ?? [],
+      );
     },
     size: (conversation) => redis.llen(keys.inbox(conversation)),
-    take: (fence, turn, data, attempts) => write(fence, turn, data.conversation, { data, attempts, state: 'working' }),
-    recount: (fence, turn, data, attempts) => write(fence, turn, data.conversation, { data, attempts }),
+    take: (fence, turn, data, attempts) =>
+      write(fence, turn, data.conversation, { data, attempts, state: 'working' }),
+    recount: (fence, turn, data, attempts) =>
+      write(fence, turn, data.conversation, { data, attempts }),
     note: write,
-    givenUp: (conversation) => readGivenUp(redis, conversation, forgottenBefore(Date.now(), retentionDays)),
+    givenUp: (conversation) =>
+      readGivenUp(redis, conversation, forgottenBefore(Date.now(), retentionDays)),
     async bringBack(fence, conversation, askedBy, ids) {
       const outcome = await runScript(redis, bringBackScript, {
         fence,
-        keys: { inbox: keys.inbox(conversation), conversationKey: keys.conversation(conversation), call: callKey() },
+        keys: {
+          inbox: keys.inbox(conversation),
+          conversationKey: keys.conversation(conversation),
+          call: callKey(),
+        },
         args: { prefix, askedBy, ids: JSON.stringify(ids) },
       });
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');

@@ -6,21 +6,31 @@ import type { Turns } from './queues.ts';
 import { retentionSeconds, usualRetentionDays } from './retention.ts';
 import { callOf, defineScript } from './script.ts';
 
-/** A claimed id is remembered at least this long (days). Twilio's signature has no date, so a webhook can be replayed for ever. */
+/**
+ * A claimed id is remembered at least this long (days). Twilio's signature has no date, so a
+ * webhook can be replayed for ever.
+ */
 const leastClaimDays = 8;
 
 /**
- * `new`: stored and its turn added. `duplicate`: known, and either answered or on its way. `stranded`: known and waiting, but no turn was
- * going to take it up; one was added now. `refused`: nothing was done, since the conversation's person may not write, or not yet when the message was written.
+ * `new`: stored and its turn added. `duplicate`: known, and either answered or on its way.
+ * `stranded`: known and waiting, but no turn was going to take it up; one was added now. `refused`:
+ * nothing was done, since the conversation's person may not write, or not yet when the message was
+ * written.
  */
 export type Stored = { outcome: 'new' | 'duplicate' | 'stranded' | 'refused'; turn: string };
 
-/** How long the claim of an id is remembered (s), where what was said is kept for `retentionDays`. */
+/**
+ * How long the claim of an id is remembered (s), where what was said is kept for `retentionDays`.
+ */
 export function claimSeconds(retentionDays: number): number {
   return retentionSeconds(Math.max(retentionDays, leastClaimDays));
 }
 
-/** Lua that notes when the person has written last: WhatsApp's 24-hour window is open from then on. `at` is ISO 8601. */
+/**
+ * Lua that notes when the person has written last: WhatsApp's 24-hour window is open from then on.
+ * `at` is ISO 8601.
+ */
 export const wroteLua = `
   local function noteWord(conversation, at)
     local last = redis.call('HGET', conversation, 'wroteAt')
@@ -31,26 +41,55 @@ export const wroteLua = `
 export type Acceptance = Stored | { outcome: 'elsewhere'; conversation: string };
 
 /**
- * Who sent a message: the `address` that wrote, which answers go to, and the `conversation` that it is thought to belong to. `proven` are other addresses that are certainly the
- * same person's, and become aliases. `check` is the address whose alias must not lead elsewhere. `rivals` are conversations that come first if they exist and this one does not. `missed`: the message was
+ * Who sent a message: the `address` that wrote, which answers go to, and the `conversation` that it
+ * is thought to belong to. `proven` are other addresses that are certainly the same person's, and
+ * become aliases. `check` is the address whose alias must not lead elsewhere. `rivals` are
+ * conversations that come first if they exist and this one does not. `missed`: the message was
  * asked for and may be old; it is taken only if the person was allowed to write when they wrote it.
  */
-export type Sender = { address: string; conversation: string; proven: string[]; rivals: string[]; check?: string; missed?: true };
+export type Sender = {
+  address: string;
+  conversation: string;
+  proven: string[];
+  rivals: string[];
+  check?: string;
+  missed?: true;
+};
 
 /**
- * Claims the id and appends the message, in one step. The same transaction then adds a turn named after the message. A duplicate must not get
- * one, and a transaction cannot branch, so for a duplicate the job's key is made to exist (BullMQ adds no job whose id exists) until
- * the end of the transaction. The same keeps one away from a message whose sender belongs elsewhere. A message on a channel of its own tells the workers that there is more.
+ * Claims the id and appends the message, in one step. The same transaction then adds a turn named
+ * after the message. A duplicate must not get one, and a transaction cannot branch, so for a
+ * duplicate the job's key is made to exist (BullMQ adds no job whose id exists) until the end of
+ * the transaction. The same keeps one away from a message whose sender belongs elsewhere. A message
+ * on a channel of its own tells the workers that there is more.
  */
 const acceptScript = defineScript({
   name: 'sidepocketAccept',
-  keys: ['message', 'inbox', 'conversations', 'job', 'deduplication', 'conversationKey', 'aliases', 'allowed'],
-  args: [
-    'lifetimeSeconds', 'conversation', 'at', 'entry', 'channel', 'messageId', 'messagePrefix', 'delayedTurns',
-    'conversationPrefix', 'senderJson', 'dueScore',
+  keys: [
+    'message',
+    'inbox',
+    'conversations',
+    'job',
+    'deduplication',
+    'conversationKey',
+    'aliases',
+    'allowed',
   ],
-  // `entry` is the message as JSON; `senderJson` is '' for what no person sent. `delayedTurns` is the set of the turns
-  // that are put off, where what has the `dueScore` is due.
+  args: [
+    'lifetimeSeconds',
+    'conversation',
+    'at',
+    'entry',
+    'channel',
+    'messageId',
+    'messagePrefix',
+    'delayedTurns',
+    'conversationPrefix',
+    'senderJson',
+    'dueScore',
+  ],
+  // `entry` is the message as JSON; `senderJson` is '' for what no person sent. `delayedTurns` is
+  // the set of the turns that are put off, where what has the `dueScore` is due.
   lua: `-- derives message:*, conversation:*, turns:delayed
     ${entryLua}
     ${allowedLua}
@@ -127,8 +166,9 @@ const clearPlaceholderScript = defineScript({
 });
 
 /**
- * Takes a message in, in one atomic trip to Redis, and with it what it tells of its sender, if a person sent it. Without a sender it is never `elsewhere`.
- * Throws when Redis did not take it: then it must not be acknowledged.
+ * Takes a message in, in one atomic trip to Redis, and with it what it tells of its sender, if a
+ * person sent it. Without a sender it is never `elsewhere`. Throws when Redis did not take it: then
+ * it must not be acknowledged.
  */
 export type Intake = {
   (message: Message): Promise<Stored>;
@@ -144,14 +184,26 @@ export function createIntake(turns: Turns, retentionDays: number = usualRetentio
       id,
       call: callOf(acceptScript, {
         keys: {
-          message: keys.message(id), inbox: keys.inbox(conversation), conversations: keys.conversations,
-          job: keys.job('turns', id), deduplication: keys.deduplication('turns', conversation),
-          conversationKey: keys.conversation(conversation), aliases: keys.aliases, allowed: keys.allowed,
+          message: keys.message(id),
+          inbox: keys.inbox(conversation),
+          conversations: keys.conversations,
+          job: keys.job('turns', id),
+          deduplication: keys.deduplication('turns', conversation),
+          conversationKey: keys.conversation(conversation),
+          aliases: keys.aliases,
+          allowed: keys.allowed,
         },
         args: {
-          lifetimeSeconds: claimLifetime, conversation, at, entry: JSON.stringify(message), channel: keys.arrivals,
-          messageId: id, messagePrefix: keys.message(''), delayedTurns: keys.delayed('turns'),
-          conversationPrefix: keys.conversation(''), senderJson: sender ? JSON.stringify(sender) : '',
+          lifetimeSeconds: claimLifetime,
+          conversation,
+          at,
+          entry: JSON.stringify(message),
+          channel: keys.arrivals,
+          messageId: id,
+          messagePrefix: keys.message(''),
+          delayedTurns: keys.delayed('turns'),
+          conversationPrefix: keys.conversation(''),
+          senderJson: sender ? JSON.stringify(sender) : '',
           dueScore: Math.min(Date.parse(at), Date.now()) * 0x1000,
         },
       }),
@@ -159,7 +211,8 @@ export function createIntake(turns: Turns, retentionDays: number = usualRetentio
       after: callOf(clearPlaceholderScript, { keys: { job: keys.job('turns', id) } }),
     };
     const { reply, job } = await turns.runAndAdd(step, conversation);
-    if (typeof reply === 'string' && reply.startsWith(elsewhere)) return { outcome: 'elsewhere', conversation: reply.slice(elsewhere.length) };
+    if (typeof reply === 'string' && reply.startsWith(elsewhere))
+      return { outcome: 'elsewhere', conversation: reply.slice(elsewhere.length) };
     if (reply === 'stranded') return { outcome: 'stranded', turn: await turns.add(conversation) };
     if (reply === 'refused') return { outcome: 'refused', turn: '' };
     return { outcome: reply === 'new' ? 'new' : 'duplicate', turn: job };

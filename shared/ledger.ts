@@ -15,39 +15,72 @@ import { callKey } from './once.ts';
 import { tooOldWords, unparkScript } from './parked.ts';
 import { retentionSeconds, usualRetentionDays } from './retention.ts';
 
-/** Twilio's message states as the ledger knows them; the initial ones all mean that Twilio has it. */
+/**
+ * Twilio's message states as the ledger knows them; the initial ones all mean that Twilio has it.
+ */
 export type CarrierStatus = 'queued' | 'sent' | 'delivered' | 'read' | 'failed';
 
 /** What a failure led to: the reply goes out again, waits for the person, or is given up. */
 export type FailureOutcome = 'again' | 'parked' | 'failed';
 
-/** What a status callback changed; `stale` when it told nothing new or was about an earlier attempt. */
+/**
+ * What a status callback changed; `stale` when it told nothing new or was about an earlier attempt.
+ */
 export type StatusOutcome = FailureOutcome | 'noted' | 'stale' | 'unknown';
 
-/** The fate of each reply, attempt by attempt. It never goes back: a late "sent" after "read" changes nothing. */
+/**
+ * The fate of each reply, attempt by attempt. It never goes back: a late "sent" after "read"
+ * changes nothing.
+ */
 export type Ledger = {
-  /** Enters a notice, which is not in the outbox and is tried once only. Returns false when its id is known. */
+  /**
+   * Enters a notice, which is not in the outbox and is tried once only. Returns false when its id
+   * is known.
+   */
   addNotice(reply: NewReply): Promise<boolean>;
   /**
-   * Notes that Twilio is about to be asked, so that a death in between is seen. Returns the number of this attempt, or undefined when a status callback has
-   * settled the reply meanwhile or the person may not write any more. With `only` it is begun from that state alone: another process may be posting it. Throws FencedError.
+   * Notes that Twilio is about to be asked, so that a death in between is seen. Returns the number
+   * of this attempt, or undefined when a status callback has settled the reply meanwhile or the
+   * person may not write any more. With `only` it is begun from that state alone: another process
+   * may be posting it. Throws FencedError.
    */
   begin(fence: Fence | undefined, reply: Reply, only?: 'waiting'): Promise<number | undefined>;
-  /** Notes that Twilio has it under this id since that attempt, and takes it out of the outbox. A later attempt's word stands. Returns how many replies the outbox still holds. */
+  /**
+   * Notes that Twilio has it under this id since that attempt, and takes it out of the outbox. A
+   * later attempt's word stands. Returns how many replies the outbox still holds.
+   */
   accepted(reply: Reply, sid: string, attempt: number): Promise<number>;
-  /** Notes that the attempt was refused and does what the action says; undefined when a later word about the reply stands. */
-  failed(reply: Reply, attempt: number, action: RefusalAction, code: number | undefined): Promise<FailureOutcome | undefined>;
+  /**
+   * Notes that the attempt was refused and does what the action says; undefined when a later word
+   * about the reply stands.
+   */
+  failed(
+    reply: Reply,
+    attempt: number,
+    action: RefusalAction,
+    code: number | undefined,
+  ): Promise<FailureOutcome | undefined>;
   /** Notes what a status callback says of the reply. */
-  note(replyId: string, conversation: string, sid: string, status: CarrierStatus, action: RefusalAction, code: number | undefined): Promise<StatusOutcome>;
-  /** Puts parked replies back into their places in the outbox, with a sentence about those that were kept too long. Returns how many replies there are to send. */
+  note(
+    replyId: string,
+    conversation: string,
+    sid: string,
+    status: CarrierStatus,
+    action: RefusalAction,
+    code: number | undefined,
+  ): Promise<StatusOutcome>;
+  /**
+   * Puts parked replies back into their places in the outbox, with a sentence about those that were
+   * kept too long. Returns how many replies there are to send.
+   */
   unpark(conversation: string): Promise<number>;
   /** A reply and what is known of its fate; undefined when it never was or is forgotten. */
   find(replyId: string): Promise<Reply | undefined>;
   /** The reply that a Twilio message is; undefined when it is none of ours, or forgotten. */
   findSent(sid: string): Promise<Reply | undefined>;
   /**
-   * Whether a Twilio message belongs to a known reply. A claim for `reply` itself does not count while it has no attempt:
-   * the worker noted that claim when the store did not have the reply.
+   * Whether a Twilio message belongs to a known reply. A claim for `reply` itself does not count
+   * while it has no attempt: the worker noted that claim when the store did not have the reply.
    */
   isClaimed(sid: string, reply?: Pick<Reply, 'id' | 'attempts'>): Promise<boolean>;
 };
@@ -92,8 +125,8 @@ const acceptedScript = defineScript({
   name: 'sidepocketAccepted',
   keys: ['reply', 'sent', 'outbox'],
   args: ['id', 'sid', 'lifetimeSeconds', 'attempt'],
-  // A callback that came first has claimed the sid already: then it is right. A reply that was never attempted takes
-  // what was claimed for it while the store did not have it.
+  // A callback that came first has claimed the sid already: then it is right. A reply that was
+  // never attempted takes what was claimed for it while the store did not have it.
   lua: `${countLua}
     ${boxesLua}
     local isFirst = redis.call('SET', sent, id, 'NX', 'EX', lifetimeSeconds)
@@ -161,33 +194,60 @@ const noteScript = defineScript({
 const failureOutcomes = new Set<unknown>(['again', 'parked', 'failed', 'noted', 'unknown']);
 
 /** Replies are kept for `retentionDays`. */
-export function createLedger(redis: Redis, now: () => Date = () => new Date(), retentionDays: number = usualRetentionDays): Ledger {
+export function createLedger(
+  redis: Redis,
+  now: () => Date = () => new Date(),
+  retentionDays: number = usualRetentionDays,
+): Ledger {
   const replyLifetime = retentionSeconds(retentionDays);
   const where = (id: string, conversation: string) => ({
-    reply: keys.reply(id), outbox: keys.outbox(conversation), parked: keys.parked(conversation),
+    reply: keys.reply(id),
+    outbox: keys.outbox(conversation),
+    parked: keys.parked(conversation),
     conversationKey: keys.conversation(conversation),
   });
   return {
     async addNotice({ id, conversation, turn, text }) {
-      const args = { lifetimeSeconds: replyLifetime, id, conversation, turn, text, now: now().toISOString() };
-      return (await runScript(redis, noticeScript, { keys: { reply: keys.reply(id) }, args })) === 1;
+      const args = {
+        lifetimeSeconds: replyLifetime,
+        id,
+        conversation,
+        turn,
+        text,
+        now: now().toISOString(),
+      };
+      return (
+        (await runScript(redis, noticeScript, { keys: { reply: keys.reply(id) }, args })) === 1
+      );
     },
     async begin(fence, reply, only = undefined) {
       const { id, conversation } = reply;
       const outcome = await runScript(redis, beginScript, {
         fence,
         keys: {
-          reply: keys.reply(id), outbox: keys.outbox(conversation), conversationKey: keys.conversation(conversation),
+          reply: keys.reply(id),
+          outbox: keys.outbox(conversation),
+          conversationKey: keys.conversation(conversation),
           allowed: keys.allowed,
         },
-        args: { now: now().toISOString(), id, conversation, only: only ?? '', callId: randomUUID() },
+        args: {
+          now: now().toISOString(),
+          id,
+          conversation,
+          only: only ?? '',
+          callId: randomUUID(),
+        },
       });
       if (outcome === 'fenced') throw new FencedError('another worker has this delivery');
       return outcome === 'settled' ? undefined : Number(outcome);
     },
     async accepted(reply, sid, attempt) {
       const left = await runScript(redis, acceptedScript, {
-        keys: { reply: keys.reply(reply.id), sent: keys.sent(sid), outbox: keys.outbox(reply.conversation) },
+        keys: {
+          reply: keys.reply(reply.id),
+          sent: keys.sent(sid),
+          outbox: keys.outbox(reply.conversation),
+        },
         args: { id: reply.id, sid, lifetimeSeconds: replyLifetime, attempt },
       });
       return Number(left);
@@ -196,18 +256,31 @@ export function createLedger(redis: Redis, now: () => Date = () => new Date(), r
       const outcome = await runScript(redis, failedScript, {
         keys: where(reply.id, reply.conversation),
         args: {
-          id: reply.id, action, code: code ?? '', nowMs: now().getTime(), attempt, replyPrefix: keys.reply(''),
+          id: reply.id,
+          action,
+          code: code ?? '',
+          nowMs: now().getTime(),
+          attempt,
+          replyPrefix: keys.reply(''),
           lifetimeSeconds: replyLifetime,
         },
       });
-      return outcome === 'again' || outcome === 'parked' || outcome === 'failed' ? outcome : undefined;
+      return outcome === 'again' || outcome === 'parked' || outcome === 'failed'
+        ? outcome
+        : undefined;
     },
     async note(replyId, conversation, sid, status, action, code) {
       const outcome = await runScript(redis, noteScript, {
         keys: { ...where(replyId, conversation), sent: keys.sent(sid) },
         args: {
-          id: replyId, sid, newStatus: status, action, code: code ?? '', lifetimeSeconds: replyLifetime,
-          nowMs: now().getTime(), replyPrefix: keys.reply(''),
+          id: replyId,
+          sid,
+          newStatus: status,
+          action,
+          code: code ?? '',
+          lifetimeSeconds: replyLifetime,
+          nowMs: now().getTime(),
+          replyPrefix: keys.reply(''),
         },
       });
       return failureOutcomes.has(outcome) ? (outcome as StatusOutcome) : 'stale';
@@ -215,11 +288,16 @@ export function createLedger(redis: Redis, now: () => Date = () => new Date(), r
     async unpark(conversation) {
       const count = await runScript(redis, unparkScript, {
         keys: {
-          parked: keys.parked(conversation), outbox: keys.outbox(conversation),
-          conversationKey: keys.conversation(conversation), call: callKey(),
+          parked: keys.parked(conversation),
+          outbox: keys.outbox(conversation),
+          conversationKey: keys.conversation(conversation),
+          call: callKey(),
         },
         args: {
-          replyPrefix: keys.reply(''), now: now().toISOString(), conversation, oneTooOld: tooOldWords(1),
+          replyPrefix: keys.reply(''),
+          now: now().toISOString(),
+          conversation,
+          oneTooOld: tooOldWords(1),
           severalTooOld: tooOldWords('N'),
         },
       });

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 
-/** Tokens of one or many requests by the kinds that are priced apart, and searches on the web. All are whole numbers. */
+/**
+ * Tokens of one or many requests by the kinds that are priced apart, and searches on the web. All
+ * are whole numbers.
+ */
 export type ModelTokens = {
   /** Read anew. */
   input: number;
@@ -14,19 +17,36 @@ export type ModelTokens = {
 };
 
 export const noTokens: Readonly<ModelTokens> = {
-  input: 0, output: 0, cacheWrite5m: 0, cacheWrite1h: 0, cacheRead: 0, webSearches: 0,
+  input: 0,
+  output: 0,
+  cacheWrite5m: 0,
+  cacheWrite1h: 0,
+  cacheRead: 0,
+  webSearches: 0,
 };
 
 /** US dollars for a million tokens. */
-export type ModelPrice = Record<'input' | 'output' | 'cacheWrite5m' | 'cacheWrite1h' | 'cacheRead', number>;
+export type ModelPrice = Record<
+  'input' | 'output' | 'cacheWrite5m' | 'cacheWrite1h' | 'cacheRead',
+  number
+>;
 
-/** How a request was served, as the answer's usage says: in fast mode, and bound to the United States. */
+/**
+ * How a request was served, as the answer's usage says: in fast mode, and bound to the United
+ * States.
+ */
 export type Serving = { isFast: boolean; isInUs: boolean };
 
-/** Where the prices are from: the catalogue of models in Claude Code 2.1.330, which is Anthropic's list price in US dollars. */
+/**
+ * Where the prices are from: the catalogue of models in Claude Code 2.1.330, which is Anthropic's
+ * list price in US dollars.
+ */
 export const pricesAsOf = '2026-11-29';
 
-/** Writing to the cache costs 1.25 times the input for five minutes, and 2 times for an hour, in every row of the list. */
+/**
+ * Writing to the cache costs 1.25 times the input for five minutes, and 2 times for an hour, in
+ * every row of the list.
+ */
 function price(input: number, output: number, cacheRead: number = input / 10): ModelPrice {
   return { input, output, cacheWrite5m: input * 1.25, cacheWrite1h: input * 2, cacheRead };
 }
@@ -67,16 +87,25 @@ const table: Readonly<Record<string, Row>> = {
   'claude-mythos-5-2': { usual: price(8, 40, 0.2), fast: price(16, 80, 0.4) },
 };
 
-/** Dollars for one search on the web, and the factor for a request that is bound to the United States. */
+/**
+ * Dollars for one search on the web, and the factor for a request that is bound to the United
+ * States.
+ */
 const webSearchUsd = 0.01;
 const inUsFactor = 1.1;
 
-/** Prices of one's own by the model's id, as the variable MODEL_PRICES has them; they come before the table. */
+/**
+ * Prices of one's own by the model's id, as the variable MODEL_PRICES has them; they come before
+ * the table.
+ */
 export const OwnPrices = z.record(
   z.string().min(1),
   z.strictObject({
-    input: z.number().nonnegative(), output: z.number().nonnegative(), cache_write_5m: z.number().nonnegative().optional(),
-    cache_write_1h: z.number().nonnegative().optional(), cache_read: z.number().nonnegative().optional(),
+    input: z.number().nonnegative(),
+    output: z.number().nonnegative(),
+    cache_write_5m: z.number().nonnegative().optional(),
+    cache_write_1h: z.number().nonnegative().optional(),
+    cache_read: z.number().nonnegative().optional(),
   }),
 );
 export type OwnPrices = z.infer<typeof OwnPrices>;
@@ -92,16 +121,31 @@ export type ModelPrices = {
 export function createModelPrices(own: OwnPrices = {}): ModelPrices {
   const rows = new Map(Object.entries(table));
   for (const [model, row] of Object.entries(own)) {
-    const { input, output, cache_write_5m: write5m, cache_write_1h: write1h, cache_read: read } = row;
+    const {
+      input,
+      output,
+      cache_write_5m: write5m,
+      cache_write_1h: write1h,
+      cache_read: read,
+    } = row;
     const usual = price(input, output, read);
-    rows.set(idOf(model), { usual: { ...usual, cacheWrite5m: write5m ?? usual.cacheWrite5m, cacheWrite1h: write1h ?? usual.cacheWrite1h } });
+    rows.set(idOf(model), {
+      usual: {
+        ...usual,
+        cacheWrite5m: write5m ?? usual.cacheWrite5m,
+        cacheWrite1h: write1h ?? usual.cacheWrite1h,
+      },
+    });
   }
   const known = [...rows.values()].map(({ usual }) => usual);
   const highest = (kind: keyof ModelPrice): number => Math.max(...known.map((row) => row[kind]));
   const dearest: Row = {
     usual: {
-      input: highest('input'), output: highest('output'), cacheRead: highest('cacheRead'),
-      cacheWrite5m: highest('cacheWrite5m'), cacheWrite1h: highest('cacheWrite1h'),
+      input: highest('input'),
+      output: highest('output'),
+      cacheRead: highest('cacheRead'),
+      cacheWrite5m: highest('cacheWrite5m'),
+      cacheWrite1h: highest('cacheWrite1h'),
     },
   };
   return {
@@ -112,15 +156,23 @@ export function createModelPrices(own: OwnPrices = {}): ModelPrices {
       const usual = row.long && read > row.long.above ? row.long.price : row.usual;
       const rate = isFast ? (row.fast ?? usual) : usual;
       const micros =
-        tokens.input * rate.input + tokens.output * rate.output + tokens.cacheRead * rate.cacheRead +
-        tokens.cacheWrite5m * rate.cacheWrite5m + tokens.cacheWrite1h * rate.cacheWrite1h;
+        tokens.input * rate.input +
+        tokens.output * rate.output +
+        tokens.cacheRead * rate.cacheRead +
+        tokens.cacheWrite5m * rate.cacheWrite5m +
+        tokens.cacheWrite1h * rate.cacheWrite1h;
       // Sums of fractions are a hair above whole numbers that they stand for.
-      return Math.ceil(micros * (isInUs ? inUsFactor : 1) + tokens.webSearches * webSearchUsd * 1e6 - 1e-6);
+      return Math.ceil(
+        micros * (isInUs ? inUsFactor : 1) + tokens.webSearches * webSearchUsd * 1e6 - 1e-6,
+      );
     },
   };
 }
 
-/** The id of a model without what names its release, its provider or its context: `us.anthropic.claude-opus-4-5-20251101-v1:0` is `claude-opus-4-5`. */
+/**
+ * The id of a model without what names its release, its provider or its context:
+ * `us.anthropic.claude-opus-4-5-20251101-v1:0` is `claude-opus-4-5`.
+ */
 function idOf(model: string): string {
   return model
     .slice(0, 200)

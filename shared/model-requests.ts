@@ -5,7 +5,9 @@ import type { Redis } from './redis.ts';
 import { defineScript, runScript } from './script.ts';
 import { monthOf, sumLifetime, turnLifetime } from './spend.ts';
 
-/** A request to the model, as it is noted before it goes out. Money is in millionths of a dollar. */
+/**
+ * A request to the model, as it is noted before it goes out. Money is in millionths of a dollar.
+ */
 export type OpenRequest = {
   /** Never used before. */
   id: string;
@@ -19,39 +21,57 @@ export type OpenRequest = {
   day: string;
   /** ms since 1970. */
   at: number;
-  /** What it may cost at most, held back from the budgets for as long as it is open; a later booking may know better. */
+  /**
+   * What it may cost at most, held back from the budgets for as long as it is open; a later booking
+   * may know better.
+   */
   most: number;
   /** What it is taken to have cost when that never becomes known. */
   likely: number;
 };
 
-/** The budgets of a turn and of a person's day in millionths of a dollar, without what was granted; undefined: none. */
+/**
+ * The budgets of a turn and of a person's day in millionths of a dollar, without what was granted;
+ * undefined: none.
+ */
 export type Limits = { turn: number | undefined; day: number | undefined };
 
 /**
- * `open`: it is noted and may go out. `day`, `turn`: this budget is used up. `wait`: together with what is under way it could go beyond a budget; to be asked
- * again when something of it has ended.
+ * `open`: it is noted and may go out. `day`, `turn`: this budget is used up. `wait`: together with
+ * what is under way it could go beyond a budget; to be asked again when something of it has ended.
  */
 export type Opening = 'open' | 'day' | 'turn' | 'wait';
 
 /** What a request has used up to now, its cost in millionths of a dollar. */
 export type Booking = { tokens: ModelTokens; cost: number };
 
-/** The account of the requests to the model, in Redis. Every step may be repeated; each is one script. */
+/**
+ * The account of the requests to the model, in Redis. Every step may be repeated; each is one
+ * script.
+ */
 export type ModelRequests = {
   /** Notes a request as open, unless a budget is used up. */
   open(request: OpenRequest, limits: Limits): Promise<Opening>;
   /** Adds to the sums what an open request has used that is not in them yet. */
   book(request: OpenRequest, booking: Booking): Promise<void>;
-  /** The same for the last time: it is open no more. `isKnown` false: the service may have charged more than it has said, which is counted as not settled. */
+  /**
+   * The same for the last time: it is open no more. `isKnown` false: the service may have charged
+   * more than it has said, which is counted as not settled.
+   */
   settle(request: OpenRequest, booking: Booking, isKnown: boolean): Promise<void>;
-  /** Counts as not settled what earlier boots of this worker have left open, and what is older than an hour and whose worker is gone. Returns how many. */
+  /**
+   * Counts as not settled what earlier boots of this worker have left open, and what is older than
+   * an hour and whose worker is gone. Returns how many.
+   */
   settleOrphans(owner: string, now: number): Promise<number>;
   /** How many requests are under way, those of dead workers that are not settled yet included. */
   countOpen(): Promise<number>;
 };
 
-/** How old a request of another worker without a lease must be before it is taken for an orphan (ms). */
+/**
+ * How old a request of another worker without a lease must be before it is taken for an orphan
+ * (ms).
+ */
 const orphanMs = 3600_000;
 
 const openScript = defineScript({
@@ -95,7 +115,10 @@ const openScript = defineScript({
     return 'open'`,
 });
 
-/** Lua that adds amounts to the sums of a day, its month and a turn; a turn's hash has no conversation in its fields. */
+/**
+ * Lua that adds amounts to the sums of a day, its month and a turn; a turn's hash has no
+ * conversation in its fields.
+ */
 const addLua = `
   local function add(note, field, amount, day, month, turn)
     if amount == 0 then return end
@@ -170,10 +193,16 @@ const orphanScript = defineScript({
 const Answer = z.enum(['open', 'day', 'turn', 'wait']);
 
 export function createModelRequests(redis: Redis): ModelRequests {
-  const book = async ({ id, day, turn, most }: OpenRequest, booking: Booking, state: string): Promise<void> => {
+  const book = async (
+    { id, day, turn, most }: OpenRequest,
+    booking: Booking,
+    state: string,
+  ): Promise<void> => {
     await runScript(redis, bookScript, {
       keys: {
-        openRequests: keys.modelOpen, daySums: keys.spend(day), monthSums: keys.spend(monthOf(day)),
+        openRequests: keys.modelOpen,
+        daySums: keys.spend(day),
+        monthSums: keys.spend(monthOf(day)),
         turnSums: keys.spendTurn(turn),
       },
       args: { id, amounts: JSON.stringify(amountsOf(booking)), state, most },
@@ -186,29 +215,50 @@ export function createModelRequests(redis: Redis): ModelRequests {
       const newNote = JSON.stringify({ ...request, held: most, booked: { usd: 0 } });
       const answer = await runScript(redis, openScript, {
         keys: {
-          openRequests: keys.modelOpen, daySums: keys.spend(day), turnSums: keys.spendTurn(turn),
+          openRequests: keys.modelOpen,
+          daySums: keys.spend(day),
+          turnSums: keys.spendTurn(turn),
           conversationKey: keys.conversation(conversation),
         },
-        args: { id, newNote, conversation, turn, day, dayLimit: limits.day ?? '', turnLimit: limits.turn ?? '' },
+        args: {
+          id,
+          newNote,
+          conversation,
+          turn,
+          day,
+          dayLimit: limits.day ?? '',
+          turnLimit: limits.turn ?? '',
+        },
       });
       return Answer.parse(answer);
     },
     book: (request, booking) => book(request, booking, 'open'),
-    settle: (request, booking, isKnown) => book(request, booking, isKnown ? 'settled' : 'unsettled'),
+    settle: (request, booking, isKnown) =>
+      book(request, booking, isKnown ? 'settled' : 'unsettled'),
     async settleOrphans(owner, now) {
       const [worker = '', boot = ''] = owner.split(/#(?=\d+$)/);
       const args = { prefix, ownWorker: worker, ownBoot: boot || 0, nowMs: now, ageMs: orphanMs };
-      return Number(await runScript(redis, orphanScript, { keys: { openRequests: keys.modelOpen }, args }));
+      return Number(
+        await runScript(redis, orphanScript, { keys: { openRequests: keys.modelOpen }, args }),
+      );
     },
     countOpen: () => redis.hlen(keys.modelOpen),
   };
 }
 
-/** The fields of the sums. `in` is all that was read, as it was before the kinds were counted apart. */
+/**
+ * The fields of the sums. `in` is all that was read, as it was before the kinds were counted apart.
+ */
 function amountsOf({ tokens, cost }: Booking): Record<string, number> {
   const { input, output, cacheWrite5m, cacheWrite1h, cacheRead, webSearches } = tokens;
   return {
-    usd: cost, in: input + cacheWrite5m + cacheWrite1h + cacheRead, out: output,
-    fresh: input, write5m: cacheWrite5m, write1h: cacheWrite1h, cached: cacheRead, searches: webSearches,
+    usd: cost,
+    in: input + cacheWrite5m + cacheWrite1h + cacheRead,
+    out: output,
+    fresh: input,
+    write5m: cacheWrite5m,
+    write1h: cacheWrite1h,
+    cached: cacheRead,
+    searches: webSearches,
   };
 }

@@ -24,18 +24,25 @@ export type Opening = {
   givenUp: Message[];
   /** How many replies wait for the person to write. */
   parked: number;
-  /** Since when the store is what it is (ISO 8601, or ''): what is older may have been answered by what it has lost. */
+  /**
+   * Since when the store is what it is (ISO 8601, or ''): what is older may have been answered by
+   * what it has lost.
+   */
   since: string;
-  /** How often a worker has begun with each message, by its id; this pick-up included for the one named `counted`. */
+  /**
+   * How often a worker has begun with each message, by its id; this pick-up included for the one
+   * named `counted`.
+   */
   attempts: ReadonlyMap<string, number>;
   counted: string | undefined;
 };
 
 /**
- * Reads a conversation's opening, in one trip to Redis: a turn begins with it, and looks again whenever something has
- * come in. `pickUp` names a run of the turn: the first read with it counts an attempt of the message at the head, in
- * the same step, before anything can throw. Without it nothing is counted. What a person has waiting who may not write any
- * more is set aside; then NotAllowedError is thrown. Throws FencedError.
+ * Reads a conversation's opening, in one trip to Redis: a turn begins with it, and looks again
+ * whenever something has come in. `pickUp` names a run of the turn: the first read with it counts
+ * an attempt of the message at the head, in the same step, before anything can throw. Without it
+ * nothing is counted. What a person has waiting who may not write any more is set aside; then
+ * NotAllowedError is thrown. Throws FencedError.
  */
 export type ReadOpening = (conversation: string, fence: Fence, pickUp?: string) => Promise<Opening>;
 
@@ -44,7 +51,8 @@ const openingScript = defineScript({
   keys: ['inbox', 'conversationKey', 'parked', 'attempts', 'allowed', 'epoch'],
   args: ['pickUp', 'prefix', 'conversation', 'now', 'seen'],
   fence: 'required',
-  // `seen` is the highest count of the epoch that is known. Sent again after a lost reply it counts no second time.
+  // `seen` is the highest count of the epoch that is known. Sent again after a lost reply it counts
+  // no second time.
   lua: `${setAsideLua}
     ${allowedLua}
     ${epochLua}
@@ -76,10 +84,21 @@ const text = bytes.transform(String);
 const Found = z.union([
   z.tuple([text.pipe(z.literal('fenced'))]),
   z.tuple([text.pipe(z.literal('not allowed'))]),
-  z.tuple([text.pipe(z.literal('open')), z.array(bytes), z.array(text), z.number(), z.array(text), text, z.number()]),
+  z.tuple([
+    text.pipe(z.literal('open')),
+    z.array(bytes),
+    z.array(text),
+    z.number(),
+    z.array(text),
+    text,
+    z.number(),
+  ]),
 ]);
 
-/** How many entries are remembered as they were read: a long inbox is looked through again and again. */
+/**
+ * How many entries are remembered as they were read: a long inbox is looked through again and
+ * again.
+ */
 const mostRemembered = 5000;
 
 export function createReadOpening(redis: Redis): ReadOpening {
@@ -97,8 +116,11 @@ export function createReadOpening(redis: Redis): ReadOpening {
     const reply = await runScriptForBytes(redis, openingScript, {
       fence,
       keys: {
-        inbox: keys.inbox(conversation), conversationKey: keys.conversation(conversation),
-        parked: keys.parked(conversation), attempts: keys.attempts(conversation), allowed: keys.allowed,
+        inbox: keys.inbox(conversation),
+        conversationKey: keys.conversation(conversation),
+        parked: keys.parked(conversation),
+        attempts: keys.attempts(conversation),
+        allowed: keys.allowed,
         epoch: keys.epoch,
       },
       args: { pickUp, prefix, conversation, now: new Date().toISOString(), seen: epoch.seen },

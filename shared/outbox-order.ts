@@ -1,9 +1,10 @@
 import { boxesLua } from './boxes.ts';
 
 /**
- * Puts a reply that is known into its place in an outbox. What is urgent, such as the answer to a command, goes before what is not,
- * but never before a reply that Twilio is being asked for; all else goes by when it was said (`seq`).
- * `replies` is the prefix of the reply keys, which are derived from the ids in the outbox.
+ * Puts a reply that is known into its place in an outbox. What is urgent, such as the answer to a
+ * command, goes before what is not, but never before a reply that Twilio is being asked for; all
+ * else goes by when it was said (`seq`). `replies` is the prefix of the reply keys, which are
+ * derived from the ids in the outbox.
  */
 export const insertLua = `${boxesLua}
   -- derives reply:*

@@ -29,7 +29,10 @@ export type Settlement = {
   kept?: string[];
   /** Entries of the inbox that cannot be read, as they are: they go to the dead list. */
   unreadable?: Buffer[];
-  /** What the answer has cost; counted once, and also when the fence's holder is somebody else now: it is spent all the same. */
+  /**
+   * What the answer has cost; counted once, and also when the fence's holder is somebody else now:
+   * it is spent all the same.
+   */
   price?: SpendEntry;
 };
 
@@ -39,10 +42,11 @@ export type Put = { added: number; left: number };
 /** A conversation's replies on their way out, in order. */
 export type Outbox = {
   /**
-   * Puts replies of one conversation at the end, in order, and makes sure that somebody delivers them. A reply whose id is known already is not put
-   * again. With a settlement, the messages that they answer leave the inbox in the same atomic step, so a message is never
-   * answered twice and never left without its answer. Throws FencedError when the fence's holder is somebody else now, and NotAllowedError when a turn
-   * would answer a person who may not write any more.
+   * Puts replies of one conversation at the end, in order, and makes sure that somebody delivers
+   * them. A reply whose id is known already is not put again. With a settlement, the messages that
+   * they answer leave the inbox in the same atomic step, so a message is never answered twice and
+   * never left without its answer. Throws FencedError when the fence's holder is somebody else now,
+   * and NotAllowedError when a turn would answer a person who may not write any more.
    */
   put(replies: NewReply[], fence?: Fence, settlement?: Settlement): Promise<Put>;
   /** Whether a reply with this id was ever put. */
@@ -50,8 +54,8 @@ export type Outbox = {
   /** How many replies a turn has put so far. */
   countOf(turn: string): Promise<number>;
   /**
-   * Takes back what was said aside and is not on its way yet: of one turn, or of all where `turn` is undefined. Safe to repeat.
-   * Returns how many replies that were. Throws FencedError.
+   * Takes back what was said aside and is not on its way yet: of one turn, or of all where `turn`
+   * is undefined. Safe to repeat. Returns how many replies that were. Throws FencedError.
    */
   withdraw(fence: Fence, conversation: string, turn?: string): Promise<number>;
   /** Makes sure that somebody delivers what is in the outbox. */
@@ -62,13 +66,22 @@ const putScript = defineScript({
   name: 'sidepocketPut',
   keys: ['outbox', 'conversations', 'inbox', 'conversationKey', 'attempts', 'dead', 'allowed'],
   args: [
-    'prefix', 'lifetimeSeconds', 'conversation', 'now', 'replies', 'settledIds', 'state', 'price', 'keptIds',
+    'prefix',
+    'lifetimeSeconds',
+    'conversation',
+    'now',
+    'replies',
+    'settledIds',
+    'state',
+    'price',
+    'keptIds',
     'forgottenBefore',
   ],
   rest: 'unreadable',
   fence: 'optional',
-  // The replies and the ids are JSON; the `state` is that of the settled ids, of which `retry` can bring the `keptIds`
-  // back. What was given up before the time `forgottenBefore` is forgotten. The price may be ''.
+  // The replies and the ids are JSON; the `state` is that of the settled ids, of which `retry` can
+  // bring the `keptIds` back. What was given up before the time `forgottenBefore` is forgotten. The
+  // price may be ''.
   lua: `-- derives reply:*, turn-replies:*, message:*, given-up, spend:*, spend-answer:*
     ${recordLua}
     ${allowedLua}
@@ -166,7 +179,11 @@ const withdrawScript = defineScript({
 const Outcome = z.tuple([z.number(), z.number()]);
 
 /** Replies and their ledgers are kept for `retentionDays`. */
-export function createOutbox(redis: Redis, deliveries: Deliveries, retentionDays: number = usualRetentionDays): Outbox {
+export function createOutbox(
+  redis: Redis,
+  deliveries: Deliveries,
+  retentionDays: number = usualRetentionDays,
+): Outbox {
   return {
     async put(replies, fence, settlement) {
       const conversation = replies[0]?.conversation ?? settlement?.conversation;
@@ -174,22 +191,32 @@ export function createOutbox(redis: Redis, deliveries: Deliveries, retentionDays
       const input: ScriptInput<typeof putScript> = {
         fence,
         keys: {
-          outbox: keys.outbox(conversation), conversations: keys.conversations, inbox: keys.inbox(conversation),
-          conversationKey: keys.conversation(conversation), attempts: keys.attempts(conversation), dead: keys.dead,
+          outbox: keys.outbox(conversation),
+          conversations: keys.conversations,
+          inbox: keys.inbox(conversation),
+          conversationKey: keys.conversation(conversation),
+          attempts: keys.attempts(conversation),
+          dead: keys.dead,
           allowed: keys.allowed,
         },
         args: {
-          prefix, lifetimeSeconds: retentionSeconds(retentionDays), conversation, now: new Date().toISOString(),
+          prefix,
+          lifetimeSeconds: retentionSeconds(retentionDays),
+          conversation,
+          now: new Date().toISOString(),
           replies: JSON.stringify(replies.map((reply) => storedForm(reply, tickOf(settlement)))),
-          settledIds: JSON.stringify(settlement?.ids ?? []), state: settlement?.state ?? '',
+          settledIds: JSON.stringify(settlement?.ids ?? []),
+          state: settlement?.state ?? '',
           price: (settlement?.price && priceOf(settlement.price)) ?? '',
-          keptIds: JSON.stringify(settlement?.kept ?? []), forgottenBefore: forgottenBefore(Date.now(), retentionDays),
+          keptIds: JSON.stringify(settlement?.kept ?? []),
+          forgottenBefore: forgottenBefore(Date.now(), retentionDays),
         },
         rest: settlement?.unreadable ?? [],
       };
-      const outcome = replies.length > 0
-        ? (await deliveries.runAndAdd({ call: callOf(putScript, input) }, conversation)).reply
-        : await runScript(redis, putScript, input);
+      const outcome =
+        replies.length > 0
+          ? (await deliveries.runAndAdd({ call: callOf(putScript, input) }, conversation)).reply
+          : await runScript(redis, putScript, input);
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
       if (outcome === 'not allowed') throw new NotAllowedError('the person may not write any more');
       const [added, left] = Outcome.parse(outcome);
@@ -203,7 +230,11 @@ export function createOutbox(redis: Redis, deliveries: Deliveries, retentionDays
       const outcome = await runScript(redis, withdrawScript, {
         fence,
         keys: { outbox: keys.outbox(conversation), call: callKey() },
-        args: { replyPrefix: keys.reply(''), onlyTurn: turn, lifetimeSeconds: retentionSeconds(retentionDays) },
+        args: {
+          replyPrefix: keys.reply(''),
+          onlyTurn: turn,
+          lifetimeSeconds: retentionSeconds(retentionDays),
+        },
       });
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
       return Number(outcome);
@@ -216,10 +247,30 @@ export function createOutbox(redis: Redis, deliveries: Deliveries, retentionDays
 
 /** A reply as the script takes it: '' is for what it does not have. */
 function storedForm(reply: NewReply, tick: string): Record<string, string> {
-  const { id, turn, text, file, choices, template = '', session = '', urgent, aside, saidAt = '' } = reply;
+  const {
+    id,
+    turn,
+    text,
+    file,
+    choices,
+    template = '',
+    session = '',
+    urgent,
+    aside,
+    saidAt = '',
+  } = reply;
   return {
-    id, turn, text: text.toWellFormed(), template, session, file: asJson(file), choices: asJson(choices),
-    urgent: urgent ? '1' : '', aside: aside ? '1' : '', tick, saidAt,
+    id,
+    turn,
+    text: text.toWellFormed(),
+    template,
+    session,
+    file: asJson(file),
+    choices: asJson(choices),
+    urgent: urgent ? '1' : '',
+    aside: aside ? '1' : '',
+    tick,
+    saidAt,
   };
 }
 

@@ -10,12 +10,16 @@ import { defineScript, runScript } from './script.ts';
 /** How often the owner hears of one cause at most (ms): once an hour. */
 export const ownerPauseMs = 3600_000;
 
-/** How long the last word about a cause is shown on the dashboard, and the pause is remembered (seconds): a week. */
+/**
+ * How long the last word about a cause is shown on the dashboard, and the pause is remembered
+ * (seconds): a week.
+ */
 const wordsSeconds = 7 * 24 * 3600;
 
 /**
- * Tells the owner in the chat that something needs a person. `cause` names the kind of it, such as `memory`: of each the owner hears once an hour at most, and
- * not again while the last word waits for WhatsApp's window. The log and the dashboard have it in any case. Never throws.
+ * Tells the owner in the chat that something needs a person. `cause` names the kind of it, such as
+ * `memory`: of each the owner hears once an hour at most, and not again while the last word waits
+ * for WhatsApp's window. The log and the dashboard have it in any case. Never throws.
  */
 export type TellOwner = (cause: string, text: string) => Promise<void>;
 
@@ -35,7 +39,8 @@ const tellScript = defineScript({
   name: 'sidepocketTellOwner',
   keys: ['told', 'words'],
   args: ['nowMs', 'cause', 'pauseMs', 'replyPrefix', 'word', 'lifetimeSeconds'],
-  // Returns the id of the reply to put, or ''. A death between this and the put is mended by the next call: the reply is not there.
+  // Returns the id of the reply to put, or ''. A death between this and the put is mended by the
+  // next call: the reply is not there.
   lua: `-- derives reply:*
     redis.call('HSET', words, cause, word)
     redis.call('EXPIRE', words, lifetimeSeconds)
@@ -52,7 +57,13 @@ const tellScript = defineScript({
     return id`,
 });
 
-export function createTellOwner({ redis, outbox, log, now = Date.now, onPut }: OwnerParts): TellOwner {
+export function createTellOwner({
+  redis,
+  outbox,
+  log,
+  now = Date.now,
+  onPut,
+}: OwnerParts): TellOwner {
   const allowed = createAllowed(redis);
   return async (cause, text) => {
     try {
@@ -61,13 +72,22 @@ export function createTellOwner({ redis, outbox, log, now = Date.now, onPut }: O
       log.warn({ cause, owner }, 'something needs a person');
       const word = JSON.stringify({ at: new Date(at).toISOString(), text: text.toWellFormed() });
       if (owner === undefined) {
-        await redis.multi().hset(keys.ownerWords, cause, word).expire(keys.ownerWords, wordsSeconds).exec();
+        await redis
+          .multi()
+          .hset(keys.ownerWords, cause, word)
+          .expire(keys.ownerWords, wordsSeconds)
+          .exec();
         return;
       }
       const told = await runScript(redis, tellScript, {
         keys: { told: keys.ownerTold(cause), words: keys.ownerWords },
         args: {
-          nowMs: at, cause, pauseMs: ownerPauseMs, replyPrefix: keys.reply(''), word, lifetimeSeconds: wordsSeconds,
+          nowMs: at,
+          cause,
+          pauseMs: ownerPauseMs,
+          replyPrefix: keys.reply(''),
+          word,
+          lifetimeSeconds: wordsSeconds,
         },
       });
       const id = String(told);

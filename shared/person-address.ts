@@ -2,8 +2,10 @@ import { z } from 'zod';
 import { e164, maskNumber } from './phone-number.ts';
 
 /**
- * WhatsApp's business-scoped user id, which stands in for the number of a person with a user name: ISO country, a dot and up to 128 letters and digits, with `ENT.` between them where
- * several businesses share it (developers.facebook.com, "Business-scoped user IDs"), such as `US.13491208655302741918`.
+ * WhatsApp's business-scoped user id, which stands in for the number of a person with a user name:
+ * ISO country, a dot and up to 128 letters and digits, with `ENT.` between them where several
+ * businesses share it (developers.facebook.com, "Business-scoped user IDs"), such as
+ * `US.13491208655302741918`.
  */
 const userId = /^[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}$/;
 
@@ -11,14 +13,20 @@ const userId = /^[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}$/;
 const channelPrefix = 'whatsapp:';
 
 /**
- * A person as an address of WhatsApp: a phone number (E.164) or a business-scoped user id. Conversations are named by it. Read with or without Twilio's `whatsapp:`;
- * what comes out has no prefix.
+ * A person as an address of WhatsApp: a phone number (E.164) or a business-scoped user id.
+ * Conversations are named by it. Read with or without Twilio's `whatsapp:`; what comes out has no
+ * prefix.
  */
 export const PersonAddress = z
   .string()
   .trim()
-  .transform((value) => (value.startsWith(channelPrefix) ? value.slice(channelPrefix.length) : value))
-  .refine((value) => e164.test(value) || userId.test(value), 'must be a phone number such as +15551234567 or a WhatsApp user id such as US.13491208655302741918');
+  .transform((value) =>
+    value.startsWith(channelPrefix) ? value.slice(channelPrefix.length) : value,
+  )
+  .refine(
+    (value) => e164.test(value) || userId.test(value),
+    'must be a phone number such as +15551234567 or a WhatsApp user id such as US.13491208655302741918',
+  );
 export type PersonAddress = z.infer<typeof PersonAddress>;
 
 /** Whether an address is a phone number, and not a user id. */
@@ -31,7 +39,10 @@ export function isOnWhatsapp(address: string): boolean {
   return address.startsWith(channelPrefix);
 }
 
-/** The person behind an address as Twilio's webhooks write it, to the letter; undefined when it is no address of WhatsApp. */
+/**
+ * The person behind an address as Twilio's webhooks write it, to the letter; undefined when it is
+ * no address of WhatsApp.
+ */
 export function parseWhatsappAddress(address: string): PersonAddress | undefined {
   const rest = address.slice(channelPrefix.length);
   return isOnWhatsapp(address) && (e164.test(rest) || userId.test(rest)) ? rest : undefined;
@@ -42,7 +53,10 @@ export function whatsappAddress(address: string): string {
   return channelPrefix + address;
 }
 
-/** The address as logs may show it: `+15551230001` becomes `+1…01`, `US.13491208655302741918` becomes `US.…18`. */
+/**
+ * The address as logs may show it: `+15551230001` becomes `+1…01`, `US.13491208655302741918`
+ * becomes `US.…18`.
+ */
 export function maskAddress(address: string): string {
   const plain = address.startsWith(channelPrefix) ? address.slice(channelPrefix.length) : address;
   return /^[A-Z]{2}\./.test(plain) ? `${plain.slice(0, 3)}…${plain.slice(-2)}` : maskNumber(plain);

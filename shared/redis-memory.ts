@@ -2,10 +2,15 @@ import type { Log } from './log.ts';
 import type { TellOwner } from './owner.ts';
 import type { Redis } from './redis.ts';
 
-/** How much memory Redis uses, and how much it may (bytes); `mostBytes` is 0 where it has no limit. */
+/**
+ * How much memory Redis uses, and how much it may (bytes); `mostBytes` is 0 where it has no limit.
+ */
 export type MemoryUse = { usedBytes: number; mostBytes: number };
 
-/** From this share on new files and pages are refused, and from the next the owner is told. Messages are taken until Redis refuses them. */
+/**
+ * From this share on new files and pages are refused, and from the next the owner is told. Messages
+ * are taken until Redis refuses them.
+ */
 export const noFilesFrom = 0.7;
 export const pressureFrom = 0.85;
 
@@ -19,7 +24,10 @@ export type OnPressure = (use: MemoryUse) => void;
 
 /** Redis's memory as one process sees it. Nothing here asks by itself. */
 export type RedisMemory = {
-  /** At most one command in five seconds, however many ask; undefined when Redis does not tell. Never throws. */
+  /**
+   * At most one command in five seconds, however many ask; undefined when Redis does not tell.
+   * Never throws.
+   */
   read(): Promise<MemoryUse | undefined>;
   /** Whether a new file or page may be kept. */
   hasRoom(): Promise<boolean>;
@@ -35,7 +43,9 @@ export function shareOf({ usedBytes, mostBytes }: MemoryUse): number {
 /** What INFO's part about memory says; undefined when it does not tell. */
 export function parseMemory(info: string): MemoryUse | undefined {
   const used = /^used_memory:(\d+)/m.exec(info)?.[1];
-  return used === undefined ? undefined : { usedBytes: Number(used), mostBytes: Number(/^maxmemory:(\d+)/m.exec(info)?.[1] ?? 0) };
+  return used === undefined
+    ? undefined
+    : { usedBytes: Number(used), mostBytes: Number(/^maxmemory:(\d+)/m.exec(info)?.[1] ?? 0) };
 }
 
 /** What the owner hears of a Redis that is nearly full. */
@@ -45,7 +55,11 @@ export function pressureWords(use: MemoryUse): string {
 }
 
 /** Tells the log and the owner, at most every ten minutes; of those the owner hears one an hour. */
-export function warnOfPressure(log: Log, tellOwner: TellOwner, now: () => number = Date.now): OnPressure {
+export function warnOfPressure(
+  log: Log,
+  tellOwner: TellOwner,
+  now: () => number = Date.now,
+): OnPressure {
   let warnedAt = Number.NEGATIVE_INFINITY;
   return (use) => {
     if (now() - warnedAt < warnEveryMs) return;
@@ -56,7 +70,11 @@ export function warnOfPressure(log: Log, tellOwner: TellOwner, now: () => number
 }
 
 /** `onPressure` is called with every reading from 85 % on. */
-export function createRedisMemory(redis: Redis, onPressure: OnPressure = () => undefined, now: () => number = Date.now): RedisMemory {
+export function createRedisMemory(
+  redis: Redis,
+  onPressure: OnPressure = () => undefined,
+  now: () => number = Date.now,
+): RedisMemory {
   let askedAt = Number.NEGATIVE_INFINITY;
   let answer: Promise<MemoryUse | undefined> = Promise.resolve(undefined);
   const note = (use: MemoryUse): void => {

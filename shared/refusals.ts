@@ -1,19 +1,24 @@
 /**
- * What to do about a Twilio error code, whether Twilio answers with it or reports it later by status callback:
+ * What to do about a Twilio error code, whether Twilio answers with it or reports it later by
+ * status callback:
  * - `later`: it was not processed; send it again after a while.
- * - `slow`: WhatsApp's limit for this person is reached; wait longer each time (Meta advises 4^n seconds).
+ * - `slow`: WhatsApp's limit for this person is reached; wait longer each time (Meta advises 4^n
+ *   seconds).
  * - `once-more`: a passing trouble; send it once more, then give up.
  * - `reconcile`: it may have gone out; look it up before sending again.
  * - `park`: the 24-hour window is closed; keep it until the person writes.
- * - `as-text`: WhatsApp does not take it in this form; what can be tapped is written out and sent once more, anything else is given up.
+ * - `as-text`: WhatsApp does not take it in this form; what can be tapped is written out and sent
+ *   once more, anything else is given up.
  * - `give-up`: it will never work, but the person can still be told.
  * - `unreachable`: it will never work, and neither will anything else we say to this person now.
  */
-export type RefusalAction = 'later' | 'slow' | 'once-more' | 'reconcile' | 'park' | 'as-text' | 'give-up' | 'unreachable';
+export type RefusalAction =
+  'later' | 'slow' | 'once-more' | 'reconcile' | 'park' | 'as-text' | 'give-up' | 'unreachable';
 
 /**
- * The one table of Twilio's error codes (twilio.com/docs/api/errors) to actions. 20003 and 20005 are troubles of the account,
- * mended by its owner: the reply is kept and tried again, so that a token being rotated loses nothing.
+ * The one table of Twilio's error codes (twilio.com/docs/api/errors) to actions. 20003 and 20005
+ * are troubles of the account, mended by its owner: the reply is kept and tried again, so that a
+ * token being rotated loses nothing.
  */
 const actions: Record<RefusalAction, number[]> = {
   later: [20003, 20005, 20429, 20503, 21611, 30001, 63017, 63038],
@@ -21,21 +26,28 @@ const actions: Record<RefusalAction, number[]> = {
   'once-more': [30008, 30500, 63009, 63010, 63011, 63012, 63019, 63023, 63037],
   reconcile: [20500],
   park: [63016],
-  'as-text': [21655, 21656, 21658, 63005, 63013, 63021, 63027, 63028, 63029, 63030, 63040, 63041, 63042],
+  'as-text': [
+    21655, 21656, 21658, 63005, 63013, 63021, 63027, 63028, 63029, 63030, 63040, 63041, 63042,
+  ],
   'give-up': [11751, 21617, 21620, 21623, 63006, 63020, 63022, 63034],
   unreachable: [
-    20001, 20004, 20006, 20008, 20010, 20403, 20404, 20422, 21201, 21211, 21212, 21408, 21601, 21602, 21603, 21604, 21606, 21608, 21610, 21612, 21614, 21701,
-    21703, 21910, 30002, 30003, 30004, 30005, 30006, 30007, 63001, 63002, 63003, 63007, 63008, 63014, 63015, 63024, 63031, 63032, 63033, 63051,
+    20001, 20004, 20006, 20008, 20010, 20403, 20404, 20422, 21201, 21211, 21212, 21408, 21601,
+    21602, 21603, 21604, 21606, 21608, 21610, 21612, 21614, 21701, 21703, 21910, 30002, 30003,
+    30004, 30005, 30006, 30007, 63001, 63002, 63003, 63007, 63008, 63014, 63015, 63024, 63031,
+    63032, 63033, 63051,
   ],
 };
 
 const byCode = new Map<number, RefusalAction>(
-  Object.entries(actions).flatMap(([action, codes]) => codes.map((code): [number, RefusalAction] => [code, action as RefusalAction])),
+  Object.entries(actions).flatMap(([action, codes]) =>
+    codes.map((code): [number, RefusalAction] => [code, action as RefusalAction]),
+  ),
 );
 
 /**
- * The action for a refusal. `status` is the HTTP status of the answer, undefined for a status callback. An unknown code is
- * judged by its status: 429 was not processed, 5xx may have been, anything else is final.
+ * The action for a refusal. `status` is the HTTP status of the answer, undefined for a status
+ * callback. An unknown code is judged by its status: 429 was not processed, 5xx may have been,
+ * anything else is final.
  */
 export function refusalAction(code: number | undefined, status?: number): RefusalAction {
   if (status === 429) return 'later';

@@ -3,20 +3,40 @@ import { Choices } from './choices.ts';
 import { parseJson } from './json.ts';
 
 /**
- * The stations of a reply, in the order they are reached. `posting` is noted before Twilio is asked, so that a process that
- * dies in between leaves a trace; `parked` waits for the person's next message (Twilio's 63016); `withdrawn` was taken back by a stop.
+ * The stations of a reply, in the order they are reached. `posting` is noted before Twilio is
+ * asked, so that a process that dies in between leaves a trace; `parked` waits for the person's
+ * next message (Twilio's 63016); `withdrawn` was taken back by a stop.
  */
-export const ReplyStatus = z.enum(['waiting', 'posting', 'parked', 'queued', 'sent', 'delivered', 'read', 'failed', 'withdrawn']);
+export const ReplyStatus = z.enum([
+  'waiting',
+  'posting',
+  'parked',
+  'queued',
+  'sent',
+  'delivered',
+  'read',
+  'failed',
+  'withdrawn',
+]);
 export type ReplyStatus = z.infer<typeof ReplyStatus>;
 
-/** A picture or document of a reply, kept by the file store; `name` is what the person sees, `size` is in bytes. */
-export const ReplyFile = z.object({ token: z.string(), type: z.string(), name: z.string(), size: z.number() });
+/**
+ * A picture or document of a reply, kept by the file store; `name` is what the person sees, `size`
+ * is in bytes.
+ */
+export const ReplyFile = z.object({
+  token: z.string(),
+  type: z.string(),
+  name: z.string(),
+  size: z.number(),
+});
 export type ReplyFile = z.infer<typeof ReplyFile>;
 
 /**
- * What is to be said to a person. `template` is a ContentSid that is sent instead of the text; `choices` are tapped under it; `session` is the one it was said in, for when it is
- * quoted. `urgent` overtakes what waits in the outbox; `aside` is said beside an answer, so a stop may take it back while it waits.
- * `id` is the same each time the same thing is said again after a crash.
+ * What is to be said to a person. `template` is a ContentSid that is sent instead of the text;
+ * `choices` are tapped under it; `session` is the one it was said in, for when it is quoted.
+ * `urgent` overtakes what waits in the outbox; `aside` is said beside an answer, so a stop may take
+ * it back while it waits. `id` is the same each time the same thing is said again after a crash.
  */
 export type NewReply = {
   id: string;
@@ -29,7 +49,10 @@ export type NewReply = {
   session?: string;
   urgent?: true;
   aside?: true;
-  /** The earliest time at which it may have been sent already, by a send that the store has lost (ISO 8601). */
+  /**
+   * The earliest time at which it may have been sent already, by a send that the store has lost
+   * (ISO 8601).
+   */
   saidAt?: string;
 };
 
@@ -41,7 +64,8 @@ export const addressLua = `
   end`;
 
 /** A field of JSON; null, which no field may be, when it cannot be read. */
-const readJson = (value: unknown): unknown => (typeof value === 'string' && value ? (parseJson(value) ?? null) : undefined);
+const readJson = (value: unknown): unknown =>
+  typeof value === 'string' && value ? (parseJson(value) ?? null) : undefined;
 
 /** A reply as the ledger keeps it: a Redis hash, read back. Times are ISO 8601. */
 export const Reply = z.object({
@@ -63,7 +87,9 @@ export const Reply = z.object({
   sid: z.string().optional(),
   attempts: z.coerce.number().default(0),
   attemptedAt: z.string().optional(),
-  /** Since when the store is what it is now, where the reply may have been sent by what it has lost. */
+  /**
+   * Since when the store is what it is now, where the reply may have been sent by what it has lost.
+   */
   checked: z.string().optional(),
   /** Late failures after which it was sent once more. */
   repeats: z.coerce.number().default(0),

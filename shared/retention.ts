@@ -11,7 +11,10 @@ export function retentionSeconds(days: number): number {
   return Math.ceil(days * daySeconds);
 }
 
-/** How long finished jobs are kept, for BullMQ: so many days (`age` in seconds), and at most 1,000 a queue, which is about 10 MB with their logs. */
+/**
+ * How long finished jobs are kept, for BullMQ: so many days (`age` in seconds), and at most 1,000 a
+ * queue, which is about 10 MB with their logs.
+ */
 export function keptJobs(days: number): { age: number; count: number } {
   return { age: retentionSeconds(days), count: 1000 };
 }

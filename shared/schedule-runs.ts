@@ -2,15 +2,28 @@ import { keys } from './keys.ts';
 import type { Redis } from './redis.ts';
 import { defineScript, runScript } from './script.ts';
 
-/** What a person was asked about a schedule that runs more often than a new one may, and what they chose. */
+/**
+ * What a person was asked about a schedule that runs more often than a new one may, and what they
+ * chose.
+ */
 export type ScheduleChoice = 'asked' | 'kept';
 
-/** The runs of schedules as people's days count them, and what was settled about schedules that run too often. */
+/**
+ * The runs of schedules as people's days count them, and what was settled about schedules that run
+ * too often.
+ */
 export type ScheduleRuns = {
   /**
-   * Counts a run of this `kind` on the person's `day` (`YYYY-MM-DD`), unless `most` were counted already; false then. `tick` names the run: one that is worked twice counts once.
+   * Counts a run of this `kind` on the person's `day` (`YYYY-MM-DD`), unless `most` were counted
+   * already; false then. `tick` names the run: one that is worked twice counts once.
    */
-  admit(conversation: string, day: string, kind: 'repeating' | 'once', tick: string, most: number): Promise<boolean>;
+  admit(
+    conversation: string,
+    day: string,
+    kind: 'repeating' | 'once',
+    tick: string,
+    most: number,
+  ): Promise<boolean>;
   /** Undefined while the person was not asked. */
   choice(conversation: string, number: number): Promise<ScheduleChoice | undefined>;
   /** How many runs of the schedule had their answers parked since the person has written last. */
@@ -49,7 +62,11 @@ export function createScheduleRuns(redis: Redis): ScheduleRuns {
     },
     async parked(conversation, number) {
       const runs = keys.scheduleParked(conversation, number);
-      const [since, fields, wroteAt] = await Promise.all([redis.hget(runs, 'since'), redis.hlen(runs), redis.hget(keys.conversation(conversation), 'wroteAt')]);
+      const [since, fields, wroteAt] = await Promise.all([
+        redis.hget(runs, 'since'),
+        redis.hlen(runs),
+        redis.hget(keys.conversation(conversation), 'wroteAt'),
+      ]);
       return since === (wroteAt ?? '') ? fields - 1 : 0;
     },
     async noteAsked(conversation, number) {

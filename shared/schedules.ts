@@ -14,8 +14,9 @@ import { keptJobs, setAsideSeconds, usualRetentionDays } from './retention.ts';
 import { defineScript, runScript } from './script.ts';
 
 /**
- * A turn that begins by itself: once, `at` a time (ms since 1970), or again and again by `cron` (five fields, by the clocks of `timezone`, an IANA name).
- * `number` names it within its conversation and is never used again.
+ * A turn that begins by itself: once, `at` a time (ms since 1970), or again and again by `cron`
+ * (five fields, by the clocks of `timezone`, an IANA name). `number` names it within its
+ * conversation and is never used again.
  */
 export const Schedule = z.object({
   conversation: PersonAddress,
@@ -31,20 +32,33 @@ export type Schedule = z.infer<typeof Schedule>;
 export type PlannedSchedule = Schedule & { next: number; paused?: true };
 
 /**
- * The schedules of all conversations. They are BullMQ's own: a job scheduler for each cron, a delayed job for each single time, so there is
- * no second list that could disagree. They fire only while a worker runs; the relay wakes the VM for them.
+ * The schedules of all conversations. They are BullMQ's own: a job scheduler for each cron, a
+ * delayed job for each single time, so there is no second list that could disagree. They fire only
+ * while a worker runs; the relay wakes the VM for them.
  */
 export type Schedules = {
   queue: Queue<Schedule>;
   /** A conversation's schedules by their numbers. */
   list(conversation: string): Promise<PlannedSchedule[]>;
-  /** Adds one and returns it with its number, or what the call has planned already. Throws FencedError when another worker has the turn that asks. */
+  /**
+   * Adds one and returns it with its number, or what the call has planned already. Throws
+   * FencedError when another worker has the turn that asks.
+   */
   add(schedule: Omit<Schedule, 'number'>, fence: Fence, call?: ScheduleCall): Promise<Schedule>;
-  /** Returns what was cancelled; undefined when there is no such schedule, or its only time has come already. */
+  /**
+   * Returns what was cancelled; undefined when there is no such schedule, or its only time has come
+   * already.
+   */
   cancel(conversation: string, number: number): Promise<Schedule | undefined>;
-  /** The person wants it as it is, however often it runs. Returns it; undefined when there is no such schedule. */
+  /**
+   * The person wants it as it is, however often it runs. Returns it; undefined when there is no
+   * such schedule.
+   */
   keep(conversation: string, number: number): Promise<Schedule | undefined>;
-  /** Takes a conversation's schedules out of the plan and keeps them for a week: those that are planned, and the one that is `due`. Returns how many are kept. */
+  /**
+   * Takes a conversation's schedules out of the plan and keeps them for a week: those that are
+   * planned, and the one that is `due`. Returns how many are kept.
+   */
   setAside(conversation: string, due?: Schedule): Promise<number>;
   /** Plans again what was set aside. Returns how many. */
   bringBack(conversation: string): Promise<number>;
@@ -52,13 +66,17 @@ export type Schedules = {
   conversations(): Promise<string[]>;
   /** Ends the runs of a repeating schedule, which stays in the list. Safe to repeat. */
   pause(schedule: Schedule): Promise<void>;
-  /** Starts a paused schedule again. Returns it; undefined when there is no such schedule. One that is not paused goes on. */
+  /**
+   * Starts a paused schedule again. Returns it; undefined when there is no such schedule. One that
+   * is not paused goes on.
+   */
   resume(conversation: string, number: number): Promise<Schedule | undefined>;
   close(): Promise<void>;
 };
 
 /**
- * The call that asks for a schedule: its `id`, the `request` in a form that is the same when it is asked again, the turn and which run of it this is. A turn that goes on after a crash makes
+ * The call that asks for a schedule: its `id`, the `request` in a form that is the same when it is
+ * asked again, the turn and which run of it this is. A turn that goes on after a crash makes
  * another call for what it does not know to be planned.
  */
 export type ScheduleCall = { id: string; request: string; turn: string; run: number };
@@ -66,7 +84,10 @@ export type ScheduleCall = { id: string; request: string; turn: string; run: num
 /** How long calls are remembered (s): a turn is over by then. */
 const callLifetime = 8 * 24 * 3600;
 
-/** Counts the schedules that the conversation ever had. A call that is made again, and a request that an earlier run of the turn has made, get the number that they had. */
+/**
+ * Counts the schedules that the conversation ever had. A call that is made again, and a request
+ * that an earlier run of the turn has made, get the number that they had.
+ */
 const numberScript = defineScript({
   name: 'sidepocketScheduleNumber',
   keys: ['conversationKey', 'calls', 'call'],
@@ -88,7 +109,8 @@ const numberScript = defineScript({
 });
 
 /** BullMQ's name for a schedule. */
-const idOf = ({ conversation, number }: Pick<Schedule, 'conversation' | 'number'>): string => `${conversation.replace('+', '')}-${number}`;
+const idOf = ({ conversation, number }: Pick<Schedule, 'conversation' | 'number'>): string =>
+  `${conversation.replace('+', '')}-${number}`;
 
 /** A schedule of a removed person as it is stored. */
 const SetAsideSchedule = Schedule.extend({ paused: z.literal(true).optional() });
@@ -98,45 +120,92 @@ type SetAsideSchedule = z.infer<typeof SetAsideSchedule>;
 function createPlan(redis: Redis, queue: Queue<Schedule>, jobOptions: JobsOptions) {
   const listPaused = async (conversation: string): Promise<PlannedSchedule[]> => {
     const stored = Object.values(await redis.hgetall(keys.schedulesPaused(conversation)));
-    return stored.flatMap((raw) => Schedule.safeParse(parseJson(raw)).data ?? []).map((schedule) => ({ ...schedule, next: 0, paused: true }));
+    return stored
+      .flatMap((raw) => Schedule.safeParse(parseJson(raw)).data ?? [])
+      .map((schedule) => ({ ...schedule, next: 0, paused: true }));
   };
   const listAll = async (): Promise<PlannedSchedule[]> => {
-    const [repeated, delayed] = await Promise.all([queue.getJobSchedulers(0, -1, true), queue.getDelayed()]);
+    const [repeated, delayed] = await Promise.all([
+      queue.getJobSchedulers(0, -1, true),
+      queue.getDelayed(),
+    ]);
     const planned = [
       ...repeated.map(({ template, next }) => ({ ...template?.data, next })),
-      ...delayed.filter((job) => job.repeatJobKey === undefined).map((job) => ({ ...job.data, next: job.data.at })),
+      ...delayed
+        .filter((job) => job.repeatJobKey === undefined)
+        .map((job) => ({ ...job.data, next: job.data.at })),
     ];
-    return planned.flatMap((entry) => Schedule.extend({ next: z.number() }).safeParse(entry).data ?? []);
+    return planned.flatMap(
+      (entry) => Schedule.extend({ next: z.number() }).safeParse(entry).data ?? [],
+    );
   };
   const list = async (conversation: string): Promise<PlannedSchedule[]> => {
     const [planned, paused] = await Promise.all([listAll(), listPaused(conversation)]);
     return planned
-      .filter((schedule) => schedule.conversation === conversation && !paused.some(({ number }) => number === schedule.number))
+      .filter(
+        (schedule) =>
+          schedule.conversation === conversation &&
+          !paused.some(({ number }) => number === schedule.number),
+      )
       .concat(paused)
       .toSorted((a, b) => a.number - b.number);
   };
   const plan = async (schedule: Schedule): Promise<void> => {
     const id = idOf(schedule);
-    if (schedule.cron !== undefined) await queue.upsertJobScheduler(id, { pattern: schedule.cron, tz: schedule.timezone }, { name: 'schedule', data: schedule, opts: jobOptions });
-    else await queue.add('schedule', schedule, { jobId: id, delay: Math.max((schedule.at ?? 0) - Date.now(), 0) });
+    if (schedule.cron !== undefined)
+      await queue.upsertJobScheduler(
+        id,
+        { pattern: schedule.cron, tz: schedule.timezone },
+        { name: 'schedule', data: schedule, opts: jobOptions },
+      );
+    else
+      await queue.add('schedule', schedule, {
+        jobId: id,
+        delay: Math.max((schedule.at ?? 0) - Date.now(), 0),
+      });
   };
   const unplan = async (schedule: Schedule): Promise<boolean> => {
-    const ended = await redis.hdel(keys.schedulesPaused(schedule.conversation), String(schedule.number));
-    const removed = schedule.cron === undefined ? (await queue.remove(idOf(schedule))) > 0 : await queue.removeJobScheduler(idOf(schedule));
+    const ended = await redis.hdel(
+      keys.schedulesPaused(schedule.conversation),
+      String(schedule.number),
+    );
+    const removed =
+      schedule.cron === undefined
+        ? (await queue.remove(idOf(schedule))) > 0
+        : await queue.removeJobScheduler(idOf(schedule));
     return removed || ended > 0;
   };
   const notePaused = async (schedule: Schedule): Promise<void> => {
-    await redis.hset(keys.schedulesPaused(schedule.conversation), String(schedule.number), JSON.stringify(schedule));
+    await redis.hset(
+      keys.schedulesPaused(schedule.conversation),
+      String(schedule.number),
+      JSON.stringify(schedule),
+    );
   };
   return { list, listAll, plan, unplan, notePaused };
 }
 
 /** Makes the schedules on a connection of the caller's, which stays the caller's to close. */
-export function createSchedules(redis: Redis, { retentionDays = usualRetentionDays, telemetry }: QueueOptions = {}): Schedules {
+export function createSchedules(
+  redis: Redis,
+  { retentionDays = usualRetentionDays, telemetry }: QueueOptions = {},
+): Schedules {
   const kept = keptJobs(retentionDays);
-  // A tick takes one step in Redis; should that fail, BullMQ tries it again, which is harmless since each tick is claimed.
-  const jobOptions = { removeOnComplete: kept, removeOnFail: kept, attempts: 10, backoff: { type: 'exponential', delay: 1000 } };
-  const queue = new Queue<Schedule>('schedules', { connection: redis, prefix, streams: { events: { maxLen: 100 } }, defaultJobOptions: jobOptions, ...(telemetry ? { telemetry } : {}) });
+  // A tick takes one step in Redis; should that fail, BullMQ tries it again, which is harmless
+  // since each tick is claimed.
+  const jobOptions = {
+    removeOnComplete: kept,
+    removeOnFail: kept,
+    attempts: 10,
+    backoff: { type: 'exponential', delay: 1000 },
+  };
+  const queue = new Queue<Schedule>('schedules', {
+    connection: redis,
+    prefix,
+    streams: { events: { maxLen: 100 } },
+    defaultJobOptions: jobOptions,
+    ...(telemetry ? { telemetry } : {}),
+  });
   // BullMQ repeats the connection's errors here; the connection's own listener has logged them.
   queue.on('error', () => undefined);
 
@@ -149,12 +218,15 @@ export function createSchedules(redis: Redis, { retentionDays = usualRetentionDa
       const number = await runScript(redis, numberScript, {
         fence,
         keys: {
-          conversationKey: keys.conversation(schedule.conversation), calls: keys.scheduleCalls(call?.turn ?? ''),
+          conversationKey: keys.conversation(schedule.conversation),
+          calls: keys.scheduleCalls(call?.turn ?? ''),
           call: callKey(),
         },
         args: {
-          callId: call?.id ?? '', request: call ? createHash('sha256').update(call.request).digest('hex') : '',
-          thisRun: call?.run ?? '', lifetimeSeconds: callLifetime,
+          callId: call?.id ?? '',
+          request: call ? createHash('sha256').update(call.request).digest('hex') : '',
+          thisRun: call?.run ?? '',
+          lifetimeSeconds: callLifetime,
         },
       });
       if (number === 'fenced') throw new FencedError('another worker has this turn');
@@ -178,19 +250,31 @@ export function createSchedules(redis: Redis, { retentionDays = usualRetentionDa
       return schedule;
     },
     async setAside(conversation, due) {
-      const kept: SetAsideSchedule[] = (await list(conversation)).map((planned) => SetAsideSchedule.parse(planned));
+      const kept: SetAsideSchedule[] = (await list(conversation)).map((planned) =>
+        SetAsideSchedule.parse(planned),
+      );
       if (due && !kept.some(({ number }) => number === due.number)) kept.push(due);
       if (kept.length === 0) return 0;
       // Kept before it is taken out: a death in between repeats both.
       const key = keys.setAsideSchedules(conversation);
-      await redis.multi().hset(key, Object.fromEntries(kept.map((schedule) => [schedule.number, JSON.stringify(schedule)]))).expire(key, setAsideSeconds).exec();
+      await redis
+        .multi()
+        .hset(
+          key,
+          Object.fromEntries(kept.map((schedule) => [schedule.number, JSON.stringify(schedule)])),
+        )
+        .expire(key, setAsideSeconds)
+        .exec();
       for (const schedule of kept) await unplan(schedule);
       return kept.length;
     },
     async bringBack(conversation) {
-      const kept = Object.values(await redis.hgetall(keys.setAsideSchedules(conversation))).flatMap((entry) => SetAsideSchedule.safeParse(parseJson(entry)).data ?? []);
+      const kept = Object.values(await redis.hgetall(keys.setAsideSchedules(conversation))).flatMap(
+        (entry) => SetAsideSchedule.safeParse(parseJson(entry)).data ?? [],
+      );
       for (const { paused, ...schedule } of kept) {
-        // What was paused stays paused: its answers waited for the person to write, and they may still.
+        // What was paused stays paused: its answers waited for the person to write, and they may
+        // still.
         if (paused) await notePaused(schedule);
         else await plan(schedule);
       }
@@ -218,7 +302,10 @@ export function createSchedules(redis: Redis, { retentionDays = usualRetentionDa
   };
 }
 
-/** The id of the message that a schedule writes at one of its times: whoever writes it a second time is told that it is known. */
+/**
+ * The id of the message that a schedule writes at one of its times: whoever writes it a second time
+ * is told that it is known.
+ */
 export function tickId(schedule: Schedule, due: number): string {
   return `schedule-${idOf(schedule)}-${due}`;
 }

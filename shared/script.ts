@@ -2,11 +2,12 @@ import { parseJson, wellFormedJson } from './json.ts';
 import type { Redis } from './redis.ts';
 
 /**
- * A Lua script, which speaks of what it is given by name: a header that `defineScript` writes takes the names from KEYS
- * and ARGV, and a call gives each its value. `name` is how ioredis registers it, so it must be unique in the system.
- * Scripts run atomically in Redis: they are the system's only way to look and then act. A key that is not in KEYS is
- * made of the prefix and what a key in KEYS holds or an argument names; the line `-- derives …` in the script says which,
- * after the prefix, and a test holds every script to it.
+ * A Lua script, which speaks of what it is given by name: a header that `defineScript` writes takes
+ * the names from KEYS and ARGV, and a call gives each its value. `name` is how ioredis registers
+ * it, so it must be unique in the system. Scripts run atomically in Redis: they are the system's
+ * only way to look and then act. A key that is not in KEYS is made of the prefix and what a key in
+ * KEYS holds or an argument names; the line `-- derives …` in the script says which, after the
+ * prefix, and a test holds every script to it.
  */
 export type Script = {
   name: string;
@@ -14,7 +15,10 @@ export type Script = {
   args?: readonly string[];
   /** Names the list of all further arguments. */
   rest?: string;
-  /** The script asks `isFenced()` whether another works the caller's job now; `optional`: a call may have no job. */
+  /**
+   * The script asks `isFenced()` whether another works the caller's job now; `optional`: a call may
+   * have no job.
+   */
   fence?: 'required' | 'optional';
   lua: string;
 };
@@ -26,12 +30,17 @@ export type ScriptArgument = string | number | Buffer;
 type Lock = { lock: string; token: string };
 
 /** A value for each name of the script's, and for no other. */
-export type ScriptInput<S extends Script> =
-  & (S extends { keys: readonly (infer Key extends string)[] } ? { keys: Record<Key, string> } : unknown)
-  & (S extends { args: readonly (infer Arg extends string)[] } ? { args: Record<Arg, ScriptArgument> } : unknown)
-  & (S extends { rest: string } ? { rest: readonly ScriptArgument[] } : unknown)
-  & (S extends { fence: 'required' } ? { fence: Lock } : unknown)
-  & (S extends { fence: 'optional' } ? { fence: Lock | undefined } : unknown);
+export type ScriptInput<S extends Script> = (S extends {
+  keys: readonly (infer Key extends string)[];
+}
+  ? { keys: Record<Key, string> }
+  : unknown) &
+  (S extends { args: readonly (infer Arg extends string)[] }
+    ? { args: Record<Arg, ScriptArgument> }
+    : unknown) &
+  (S extends { rest: string } ? { rest: readonly ScriptArgument[] } : unknown) &
+  (S extends { fence: 'required' } ? { fence: Lock } : unknown) &
+  (S extends { fence: 'optional' } ? { fence: Lock | undefined } : unknown);
 
 /** The same for any script. */
 type AnyInput = {
@@ -44,19 +53,32 @@ type AnyInput = {
 /** A script with what it is run with, as Redis takes it. */
 export type ScriptCall = { name: string; lua: string; keys: string[]; args: ScriptArgument[] };
 
-/** Puts the header before the script. Its names are locals of the script, which must not call anything else by them. */
+/**
+ * Puts the header before the script. Its names are locals of the script, which must not call
+ * anything else by them.
+ */
 export function defineScript<const S extends Script>(script: S): S {
   return { ...script, lua: `${headerOf(script)}${script.lua}` };
 }
 
 function headerOf({ keys = [], args = [], rest, fence }: Script): string {
-  const [allKeys, allArgs] = fence ? [['lock', ...keys], ['token', ...args]] : [keys, args];
+  const [allKeys, allArgs] = fence
+    ? [
+        ['lock', ...keys],
+        ['token', ...args],
+      ]
+    : [keys, args];
   const lines = [...namesOf(allKeys, 'KEYS'), ...namesOf(allArgs, 'ARGV')];
   // A loop, since Lua unpacks no list of some thousands.
   const count = allArgs.length;
-  if (rest) lines.push(`local ${rest} = {}`, `for i = ${count + 1}, #ARGV do ${rest}[i - ${count}] = ARGV[i] end`);
+  if (rest)
+    lines.push(
+      `local ${rest} = {}`,
+      `for i = ${count + 1}, #ARGV do ${rest}[i - ${count}] = ARGV[i] end`,
+    );
   const hasJob = fence === 'optional' ? `token ~= '' and ` : '';
-  if (fence) lines.push(`local function isFenced() return ${hasJob}redis.call('GET', lock) ~= token end`);
+  if (fence)
+    lines.push(`local function isFenced() return ${hasJob}redis.call('GET', lock) ~= token end`);
   return lines.map((line) => `${line}\n`).join('');
 }
 
@@ -84,19 +106,32 @@ export function callOf<S extends Script>(script: S, input: ScriptInput<S>): Scri
   return { name, lua, keys: allKeys.map((key) => key.toWellFormed()), args: allArgs.map(toLua) };
 }
 
-/** Runs the script and returns Redis's reply as it is. ioredis sends the digest, and the text when Redis does not know it. */
-export async function runScript<S extends Script>(redis: Redis, script: S, input: ScriptInput<S>): Promise<unknown> {
+/**
+ * Runs the script and returns Redis's reply as it is. ioredis sends the digest, and the text when
+ * Redis does not know it.
+ */
+export async function runScript<S extends Script>(
+  redis: Redis,
+  script: S,
+  input: ScriptInput<S>,
+): Promise<unknown> {
   return await run(redis, callOf(script, input), script.name);
 }
 
 /** The same with each string of the reply as its bytes, for what may be no text. */
 export async function runScriptForBytes<S extends Script>(
-  redis: Redis, script: S, input: ScriptInput<S>,
+  redis: Redis,
+  script: S,
+  input: ScriptInput<S>,
 ): Promise<unknown> {
   return await run(redis, callOf(script, input), `${script.name}Buffer`);
 }
 
-async function run(redis: Redis, { name, lua, keys, args }: ScriptCall, method: string): Promise<unknown> {
+async function run(
+  redis: Redis,
+  { name, lua, keys, args }: ScriptCall,
+  method: string,
+): Promise<unknown> {
   if (!(name in redis)) redis.defineCommand(name, { numberOfKeys: keys.length, lua });
   const run: unknown = Reflect.get(redis, method);
   if (typeof run !== 'function') throw new TypeError(`script ${name} is not registered`);
@@ -104,9 +139,10 @@ async function run(redis: Redis, { name, lua, keys, args }: ScriptCall, method: 
 }
 
 /**
- * An argument as Lua takes it, whatever it was made of: text is well formed, and so is each string within a JSON text.
- * cjson refuses the escape of a half of a surrogate pair, and a script that throws stops its conversation. Every script
- * gets its arguments through here, also within a transaction. Bytes stay as they are.
+ * An argument as Lua takes it, whatever it was made of: text is well formed, and so is each string
+ * within a JSON text. cjson refuses the escape of a half of a surrogate pair, and a script that
+ * throws stops its conversation. Every script gets its arguments through here, also within a
+ * transaction. Bytes stay as they are.
  */
 export function toLua(argument: ScriptArgument): ScriptArgument {
   if (typeof argument !== 'string') return argument;
@@ -119,6 +155,7 @@ export function toLua(argument: ScriptArgument): ScriptArgument {
 /** A hash as a script returns it, each field followed by its value. */
 export function fieldsOf(flat: string[]): Record<string, string> {
   const fields: Record<string, string> = {};
-  for (let index = 0; index + 1 < flat.length; index += 2) fields[flat[index] ?? ''] = flat[index + 1] ?? '';
+  for (let index = 0; index + 1 < flat.length; index += 2)
+    fields[flat[index] ?? ''] = flat[index + 1] ?? '';
   return fields;
 }

@@ -4,7 +4,10 @@ import { keys } from './keys.ts';
 import type { Redis } from './redis.ts';
 import { defineScript, runScript } from './script.ts';
 
-/** How many sessions of a conversation are remembered; what Claude Code keeps of them on disk is not touched. */
+/**
+ * How many sessions of a conversation are remembered; what Claude Code keeps of them on disk is not
+ * touched.
+ */
 const mostSessions = 50;
 
 /** A session of Claude Code as the person sees it. `usedAt` is ms since 1970. */
@@ -12,7 +15,10 @@ export type Session = { id: string; title: string; usedAt: number };
 
 /** The sessions of each conversation, to go back to. */
 export type Sessions = {
-  /** Notes that a session is used now, and that the conversation goes on with it; its title is what it was first called. Throws FencedError. */
+  /**
+   * Notes that a session is used now, and that the conversation goes on with it; its title is what
+   * it was first called. Throws FencedError.
+   */
   note(conversation: string, fence: Fence, session: Session): Promise<void>;
   /** The last used ones, newest first. */
   list(conversation: string, most: number): Promise<Session[]>;
@@ -41,7 +47,8 @@ export function createSessions(redis: Redis): Sessions {
       const outcome = await runScript(redis, noteScript, {
         fence,
         keys: {
-          sessions: keys.sessions(conversation), titles: keys.sessionTitles(conversation),
+          sessions: keys.sessions(conversation),
+          titles: keys.sessionTitles(conversation),
           conversationKey: keys.conversation(conversation),
         },
         args: { id, title, usedAtMs: usedAt, most: mostSessions },
@@ -53,7 +60,11 @@ export function createSessions(redis: Redis): Sessions {
       const ids = used.filter((_, index) => index % 2 === 0);
       if (ids.length === 0) return [];
       const titles = await redis.hmget(keys.sessionTitles(conversation), ...ids);
-      return ids.map((id, index) => ({ id, title: titles[index] ?? '', usedAt: Number(used[index * 2 + 1]) }));
+      return ids.map((id, index) => ({
+        id,
+        title: titles[index] ?? '',
+        usedAt: Number(used[index * 2 + 1]),
+      }));
     },
   };
 }

@@ -10,8 +10,9 @@ import { defineScript, runScript } from './script.ts';
 import type { Schedules } from './schedules.ts';
 
 /**
- * Lua that moves what a conversation has waiting (inbox, outbox, parked replies) out of everybody's way, and returns how
- * many messages and replies those were. All of it expires a week after the last was moved. The keys are made of `prefix` and the conversation.
+ * Lua that moves what a conversation has waiting (inbox, outbox, parked replies) out of everybody's
+ * way, and returns how many messages and replies those were. All of it expires a week after the
+ * last was moved. The keys are made of `prefix` and the conversation.
  */
 export const setAsideLua = `${entryLua}
   -- derives inbox:*, outbox:*, parked:*, attempts:*, message:*, set-aside:*
@@ -42,9 +43,15 @@ export type SetAsideCounts = { messages: number; replies: number; schedules: num
 /** What people had waiting who may not write any more. */
 export type SetAside = {
   counts(conversation: string): Promise<SetAsideCounts>;
-  /** Sets aside what conversations of people who may not write have waiting; leaves the others alone. Returns those that had something. */
+  /**
+   * Sets aside what conversations of people who may not write have waiting; leaves the others
+   * alone. Returns those that had something.
+   */
   sweep(conversations: string[]): Promise<string[]>;
-  /** The person may write again and the owner wants it done: everything goes back to where it was. Returns how much that is; nothing happens while the person may not write. */
+  /**
+   * The person may write again and the owner wants it done: everything goes back to where it was.
+   * Returns how much that is; nothing happens while the person may not write.
+   */
   bringBack(conversation: string): Promise<SetAsideCounts>;
   /** Deletes it. Returns how much that was. */
   drop(conversation: string): Promise<SetAsideCounts>;
@@ -102,11 +109,23 @@ const Moved = z.tuple([z.number(), z.number()]);
 /** How many conversations are looked at in one step: Redis serves nobody else meanwhile. */
 const batch = 500;
 
-export function createSetAside(redis: Redis, turns: Pick<Turns, 'runAndAdd' | 'add'>, deliveries: Pick<Deliveries, 'add'>, schedules: Schedules): SetAside {
-  const boxes = (conversation: string): [string, string] => [keys.setAsideMessages(conversation), keys.setAsideReplies(conversation)];
+export function createSetAside(
+  redis: Redis,
+  turns: Pick<Turns, 'runAndAdd' | 'add'>,
+  deliveries: Pick<Deliveries, 'add'>,
+  schedules: Schedules,
+): SetAside {
+  const boxes = (conversation: string): [string, string] => [
+    keys.setAsideMessages(conversation),
+    keys.setAsideReplies(conversation),
+  ];
   const counts = async (conversation: string): Promise<SetAsideCounts> => {
     const [messages, replies] = boxes(conversation);
-    const [inMessages, inReplies, inSchedules] = await Promise.all([redis.llen(messages), redis.llen(replies), redis.hlen(keys.setAsideSchedules(conversation))]);
+    const [inMessages, inReplies, inSchedules] = await Promise.all([
+      redis.llen(messages),
+      redis.llen(replies),
+      redis.hlen(keys.setAsideSchedules(conversation)),
+    ]);
     return { messages: inMessages, replies: inReplies, schedules: inSchedules };
   };
   return {
@@ -115,17 +134,25 @@ export function createSetAside(redis: Redis, turns: Pick<Turns, 'runAndAdd' | 'a
       const moved: string[] = [];
       for (let index = 0; index < conversations.length; index += batch) {
         const rest = conversations.slice(index, index + batch);
-        const some = await runScript(redis, sweepScript, { keys: { allowed: keys.allowed }, args: { prefix }, rest });
+        const some = await runScript(redis, sweepScript, {
+          keys: { allowed: keys.allowed },
+          args: { prefix },
+          rest,
+        });
         moved.push(...z.array(z.string()).parse(some));
       }
       return moved;
     },
     async bringBack(conversation) {
-      if (!(await createAllowed(redis).has(conversation))) return { messages: 0, replies: 0, schedules: 0 };
+      if (!(await createAllowed(redis).has(conversation)))
+        return { messages: 0, replies: 0, schedules: 0 };
       const [asideMessages, asideReplies] = boxes(conversation);
       const moved = await runScript(redis, bringBackScript, {
         keys: {
-          allowed: keys.allowed, asideMessages, asideReplies, inbox: keys.inbox(conversation),
+          allowed: keys.allowed,
+          asideMessages,
+          asideReplies,
+          inbox: keys.inbox(conversation),
           outbox: keys.outbox(conversation),
         },
         args: { prefix, conversation, now: new Date().toISOString() },
@@ -144,10 +171,17 @@ export function createSetAside(redis: Redis, turns: Pick<Turns, 'runAndAdd' | 'a
   };
 }
 
-/** What is set aside, as a person reads it: `2 messages, 1 reply and 1 schedule`; '' for nothing. */
+/**
+ * What is set aside, as a person reads it: `2 messages, 1 reply and 1 schedule`; '' for nothing.
+ */
 export function setAsideWords({ messages, replies, schedules }: SetAsideCounts): string {
-  const counted = ([count, one, many]: [number, string, string]): string[] => (count === 0 ? [] : [`${count} ${count === 1 ? one : many}`]);
-  const kinds: [number, string, string][] = [[messages, 'message', 'messages'], [replies, 'reply', 'replies'], [schedules, 'schedule', 'schedules']];
+  const counted = ([count, one, many]: [number, string, string]): string[] =>
+    count === 0 ? [] : [`${count} ${count === 1 ? one : many}`];
+  const kinds: [number, string, string][] = [
+    [messages, 'message', 'messages'],
+    [replies, 'reply', 'replies'],
+    [schedules, 'schedule', 'schedules'],
+  ];
   const parts = kinds.flatMap(counted);
   return parts.length < 2 ? parts.join('') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`;
 }

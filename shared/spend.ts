@@ -4,33 +4,64 @@ import { callKey, onceLua } from './once.ts';
 import type { Redis } from './redis.ts';
 import { defineScript, runScript } from './script.ts';
 
-/** What was spent: dollars by the table of prices, tokens (all that were read, and all that were written), and for how many answers. */
+/**
+ * What was spent: dollars by the table of prices, tokens (all that were read, and all that were
+ * written), and for how many answers.
+ */
 export type Spent = { costUsd: number; inputTokens: number; outputTokens: number; answers: number };
 
 /**
- * One answer's price. `answer` is its id; `day` is the person's day, `YYYY-MM-DD`. What is booked was counted request by request (`model-requests.ts`); then
- * the answer itself is counted and its price is not.
+ * One answer's price. `answer` is its id; `day` is the person's day, `YYYY-MM-DD`. What is booked
+ * was counted request by request (`model-requests.ts`); then the answer itself is counted and its
+ * price is not.
  */
-export type SpendEntry = { conversation: string; answer: string; day: string; usage: { inputTokens: number; outputTokens: number; costUsd: number; isBooked?: boolean } };
-
-/** What the model's requests have used, by the kinds of tokens that are priced apart. `requests` are those that were answered. */
-export type ModelUse = {
-  costUsd: number; requests: number; input: number; output: number; cacheWrite5m: number; cacheWrite1h: number; cacheRead: number; webSearches: number;
-  /** Requests of which the whole cost never became known, and what they are taken to have cost beyond what is in `costUsd`: only the budgets count it. */
-  unsettled: number; unsettledUsd: number;
+export type SpendEntry = {
+  conversation: string;
+  answer: string;
+  day: string;
+  usage: { inputTokens: number; outputTokens: number; costUsd: number; isBooked?: boolean };
 };
 
-/** Where a turn and a person's day stand with their budgets (US dollars); unsettled requests are included. */
+/**
+ * What the model's requests have used, by the kinds of tokens that are priced apart. `requests` are
+ * those that were answered.
+ */
+export type ModelUse = {
+  costUsd: number;
+  requests: number;
+  input: number;
+  output: number;
+  cacheWrite5m: number;
+  cacheWrite1h: number;
+  cacheRead: number;
+  webSearches: number;
+  /**
+   * Requests of which the whole cost never became known, and what they are taken to have cost
+   * beyond what is in `costUsd`: only the budgets count it.
+   */
+  unsettled: number;
+  unsettledUsd: number;
+};
+
+/**
+ * Where a turn and a person's day stand with their budgets (US dollars); unsettled requests are
+ * included.
+ */
 export type Standing = { turnUsd: number; turnGrantedUsd: number; dayUsd: number };
 
 /** What each conversation has spent in a time. */
 export type Spending = ReadonlyMap<string, Spent>;
 
-/** What Claude has cost, by day and by conversation, kept for 400 days. The model proxy adds to it with each request; answers are counted beside it. */
+/**
+ * What Claude has cost, by day and by conversation, kept for 400 days. The model proxy adds to it
+ * with each request; answers are counted beside it.
+ */
 export type Spend = {
   /**
-   * Adds an answer's price once, however often it is told. It needs no fence: a worker that was taken for dead has spent its money all the same. An answer that
-   * cost nothing, as one that was found in the transcript, is not counted and leaves its id free for whoever knows the price. Returns whether it was added.
+   * Adds an answer's price once, however often it is told. It needs no fence: a worker that was
+   * taken for dead has spent its money all the same. An answer that cost nothing, as one that was
+   * found in the transcript, is not counted and leaves its id free for whoever knows the price.
+   * Returns whether it was added.
    */
   record(entry: SpendEntry): Promise<boolean>;
   /** What each conversation has spent on a day, and in the month of that day. */
@@ -48,7 +79,10 @@ export type Spend = {
   grantTurn(turn: string, usd: number): Promise<void>;
 };
 
-/** How long the sums are kept, and the ids of counted answers: as long as a reply is remembered (seconds). */
+/**
+ * How long the sums are kept, and the ids of counted answers: as long as a reply is remembered
+ * (seconds).
+ */
 export const sumLifetime = 400 * 24 * 3600;
 const answerLifetime = 30 * 24 * 3600;
 /** How long a turn's sums are kept (seconds). */
@@ -79,9 +113,20 @@ const recordScript = defineScript({
 export function priceOf({ conversation, answer, day, usage }: SpendEntry): string | undefined {
   const micros = Math.round(usage.costUsd * 1e6);
   const sums = [keys.spend(day), keys.spend(monthOf(day))];
-  if (usage.isBooked) return JSON.stringify({ answer: keys.spendAnswer(answer), sums, conversation, amounts: { answers: '1' } });
+  if (usage.isBooked)
+    return JSON.stringify({
+      answer: keys.spendAnswer(answer),
+      sums,
+      conversation,
+      amounts: { answers: '1' },
+    });
   if (micros === 0 && usage.inputTokens === 0 && usage.outputTokens === 0) return undefined;
-  const amounts = { usd: `${micros}`, in: `${usage.inputTokens}`, out: `${usage.outputTokens}`, answers: '1' };
+  const amounts = {
+    usd: `${micros}`,
+    in: `${usage.inputTokens}`,
+    out: `${usage.outputTokens}`,
+    answers: '1',
+  };
   return JSON.stringify({ answer: keys.spendAnswer(answer), sums, conversation, amounts });
 }
 
@@ -127,8 +172,16 @@ const Micros = z.array(z.string().transform((value) => Number(value) / 1e6));
 
 const Hashes = z.array(z.array(z.string()));
 
-/** The hash's fields, each followed by the conversation: millionths of a dollar, which are whole numbers, tokens in and out, and answers. */
-const fields = { usd: 'costUsd', in: 'inputTokens', out: 'outputTokens', answers: 'answers' } as const;
+/**
+ * The hash's fields, each followed by the conversation: millionths of a dollar, which are whole
+ * numbers, tokens in and out, and answers.
+ */
+const fields = {
+  usd: 'costUsd',
+  in: 'inputTokens',
+  out: 'outputTokens',
+  answers: 'answers',
+} as const;
 
 export function createSpend(redis: Redis): Spend {
   const readHashes = async ([first = '', ...rest]: string[]): Promise<Map<string, Spent>[]> =>
@@ -141,12 +194,17 @@ export function createSpend(redis: Redis): Spend {
       return (await runScript(redis, recordScript, { keys: { answer }, args: { price } })) === 1;
     },
     async read(day) {
-      const [today = new Map(), month = new Map()] = await readHashes([keys.spend(day), keys.spend(monthOf(day))]);
+      const [today = new Map(), month = new Map()] = await readHashes([
+        keys.spend(day),
+        keys.spend(monthOf(day)),
+      ]);
       return { today, month };
     },
     async today(day, conversation) {
       const [spending = new Map<string, Spent>()] = await readHashes([keys.spend(day)]);
-      return conversation === undefined ? total(spending).costUsd : (spending.get(conversation)?.costUsd ?? 0);
+      return conversation === undefined
+        ? total(spending).costUsd
+        : (spending.get(conversation)?.costUsd ?? 0);
     },
     async days(last, count) {
       const days = Array.from({ length: count }, (_, index) => addDays(last, index - count + 1));
@@ -159,7 +217,9 @@ export function createSpend(redis: Redis): Spend {
         const [field = '', conversation = ''] = name.split(':');
         byConversation.set(conversation, { ...byConversation.get(conversation), [field]: value });
       }
-      return new Map([...byConversation].map(([conversation, fields]) => [conversation, parseUse(fields)]));
+      return new Map(
+        [...byConversation].map(([conversation, fields]) => [conversation, parseUse(fields)]),
+      );
     },
     turn: async (turn) => parseUse(await redis.hgetall(keys.spendTurn(turn))),
     async standing(turn, conversation, day) {
@@ -194,8 +254,16 @@ function parseHash(flat: string[]): Map<string, Spent> {
 function parseUse(fields: Record<string, string>): ModelUse {
   const get = (name: string): number => Number(fields[name] ?? 0);
   return {
-    costUsd: get('usd') / 1e6, requests: get('requests'), input: get('fresh'), output: get('out'), cacheWrite5m: get('write5m'), cacheWrite1h: get('write1h'),
-    cacheRead: get('cached'), webSearches: get('searches'), unsettled: get('unsettled'), unsettledUsd: get('held') / 1e6,
+    costUsd: get('usd') / 1e6,
+    requests: get('requests'),
+    input: get('fresh'),
+    output: get('out'),
+    cacheWrite5m: get('write5m'),
+    cacheWrite1h: get('write1h'),
+    cacheRead: get('cached'),
+    webSearches: get('searches'),
+    unsettled: get('unsettled'),
+    unsettledUsd: get('held') / 1e6,
   };
 }
 
@@ -222,11 +290,19 @@ export function totalUse(use: ReadonlyMap<string, ModelUse>): ModelUse {
   return sum;
 }
 
-/** The day, `YYYY-MM-DD`, that a person's calendar shows at a moment (ms since 1970). Without their time zone (IANA name) it is the day in UTC. */
+/**
+ * The day, `YYYY-MM-DD`, that a person's calendar shows at a moment (ms since 1970). Without their
+ * time zone (IANA name) it is the day in UTC.
+ */
 export function dayOf(ms: number, timezone = 'UTC'): string {
   // A format takes several milliseconds to make, on the way of every answer.
   if (timezone === 'UTC') return new Date(ms).toISOString().slice(0, 10);
-  const parts = new Intl.DateTimeFormat('en-GB', { timeZone: timezone, year: 'numeric', month: '2-digit', day: '2-digit' }).formatToParts(ms);
+  const parts = new Intl.DateTimeFormat('en-GB', {
+    timeZone: timezone,
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+  }).formatToParts(ms);
   const part = (type: string): string => parts.find((part) => part.type === type)?.value ?? '';
   return `${part('year')}-${part('month')}-${part('day')}`;
 }
@@ -237,5 +313,7 @@ export function monthOf(day: string): string {
 }
 
 function addDays(day: string, count: number): string {
-  return new Date(Date.parse(`${day}T00:00:00Z`) + count * 24 * 3600_000).toISOString().slice(0, 10);
+  return new Date(Date.parse(`${day}T00:00:00Z`) + count * 24 * 3600_000)
+    .toISOString()
+    .slice(0, 10);
 }

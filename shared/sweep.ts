@@ -9,7 +9,10 @@ import { defineScript, runScript } from './script.ts';
 /** So many conversations are looked at in one step: Redis serves nobody else meanwhile. */
 const batch = 500;
 
-/** Lua that finds a box with something in it and no job that would empty it. A job's name under the deduplication key counts only while the job is there. */
+/**
+ * Lua that finds a box with something in it and no job that would empty it. A job's name under the
+ * deduplication key counts only while the job is there.
+ */
 export const isStrandedLua = `
   local function isStranded(prefix, queue, box, conversation)
     if redis.call('LLEN', prefix .. ':' .. box .. ':' .. conversation) == 0 then return false end
@@ -22,8 +25,8 @@ const strandedScript = defineScript({
   keys: ['conversations'],
   args: ['prefix'],
   rest: 'candidates',
-  // Returns those that want a turn, and those that want a delivery. An earlier version kept all conversations in one
-  // set, and no others.
+  // Returns those that want a turn, and those that want a delivery. An earlier version kept all
+  // conversations in one set, and no others.
   lua: `-- derives inbox:*, outbox:*, turns:*, deliveries:*, parked:*, parking, conversation:*, given-up
     ${boxesLua}
     ${isStrandedLua}
@@ -39,10 +42,15 @@ const strandedScript = defineScript({
 const Stranded = z.tuple([z.array(z.string()), z.array(z.string())]);
 
 /**
- * Gives a turn to every inbox with messages and a delivery to every outbox with replies that has none: what was stranded by a death between two
- * steps. Returns how many jobs it added.
+ * Gives a turn to every inbox with messages and a delivery to every outbox with replies that has
+ * none: what was stranded by a death between two steps. Returns how many jobs it added.
  */
-export async function sweep(redis: Redis, turns: Turns, deliveries: Deliveries, log: Log): Promise<number> {
+export async function sweep(
+  redis: Redis,
+  turns: Turns,
+  deliveries: Deliveries,
+  log: Log,
+): Promise<number> {
   let added = 0;
   let cursor = '0';
   do {
@@ -56,9 +64,18 @@ export async function sweep(redis: Redis, turns: Turns, deliveries: Deliveries, 
 }
 
 /** The same for some conversations alone. */
-export async function sweepAmong(conversations: string[], redis: Redis, turns: Turns, deliveries: Deliveries): Promise<number> {
+export async function sweepAmong(
+  conversations: string[],
+  redis: Redis,
+  turns: Turns,
+  deliveries: Deliveries,
+): Promise<number> {
   const where = { conversations: keys.conversations };
-  const found = await runScript(redis, strandedScript, { keys: where, args: { prefix }, rest: conversations });
+  const found = await runScript(redis, strandedScript, {
+    keys: where,
+    args: { prefix },
+    rest: conversations,
+  });
   const [inboxes, outboxes] = Stranded.parse(found);
   for (const conversation of inboxes) await turns.add(conversation);
   for (const conversation of outboxes) await deliveries.add(conversation);

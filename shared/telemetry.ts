@@ -3,24 +3,44 @@ import type { SpanAttributes, Tracer, Tracing } from './tracing.ts';
 import { untraced } from './tracing.ts';
 
 /**
- * OpenTelemetry's usual variables that decide whether and where traces go (opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables). Its packages read the others, such as
- * OTEL_EXPORTER_OTLP_HEADERS and OTEL_TRACES_SAMPLER, by themselves.
+ * OpenTelemetry's usual variables that decide whether and where traces go
+ * (opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables). Its packages read the
+ * others, such as OTEL_EXPORTER_OTLP_HEADERS and OTEL_TRACES_SAMPLER, by themselves.
  */
-export type TelemetryConfig = { OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined; OTEL_EXPORTER_OTLP_TRACES_ENDPOINT?: string | undefined; OTEL_SDK_DISABLED?: boolean | undefined };
+export type TelemetryConfig = {
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT?: string | undefined;
+  OTEL_SDK_DISABLED?: boolean | undefined;
+};
 
 /**
- * Begins to send traces by OTLP over HTTP, as JSON, when an address for them is set; else nothing is loaded. `service` names the process unless OTEL_SERVICE_NAME does. A process can have
- * one at a time, since the place where OpenTelemetry's packages meet is global.
+ * Begins to send traces by OTLP over HTTP, as JSON, when an address for them is set; else nothing
+ * is loaded. `service` names the process unless OTEL_SERVICE_NAME does. A process can have one at a
+ * time, since the place where OpenTelemetry's packages meet is global.
  */
 export async function startTracing(config: TelemetryConfig, service: string): Promise<Tracing> {
-  const url = config.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? (config.OTEL_EXPORTER_OTLP_ENDPOINT && `${config.OTEL_EXPORTER_OTLP_ENDPOINT}/v1/traces`);
+  const url =
+    config.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ??
+    (config.OTEL_EXPORTER_OTLP_ENDPOINT && `${config.OTEL_EXPORTER_OTLP_ENDPOINT}/v1/traces`);
   if (!url || config.OTEL_SDK_DISABLED) return untraced;
-  const [api, { NodeTracerProvider, BatchSpanProcessor }, { OTLPTraceExporter }, resources, { BullMQOtel }] = await Promise.all([
-    import('@opentelemetry/api'), import('@opentelemetry/sdk-trace-node'), import('@opentelemetry/exporter-trace-otlp-http'), import('@opentelemetry/resources'), import('bullmq-otel'),
+  const [
+    api,
+    { NodeTracerProvider, BatchSpanProcessor },
+    { OTLPTraceExporter },
+    resources,
+    { BullMQOtel },
+  ] = await Promise.all([
+    import('@opentelemetry/api'),
+    import('@opentelemetry/sdk-trace-node'),
+    import('@opentelemetry/exporter-trace-otlp-http'),
+    import('@opentelemetry/resources'),
+    import('bullmq-otel'),
   ]);
   const { defaultResource, resourceFromAttributes, detectResources, envDetector } = resources;
   const provider = new NodeTracerProvider({
-    resource: defaultResource().merge(resourceFromAttributes({ 'service.name': service })).merge(detectResources({ detectors: [envDetector] })),
+    resource: defaultResource()
+      .merge(resourceFromAttributes({ 'service.name': service }))
+      .merge(detectResources({ detectors: [envDetector] })),
     spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter({ url }))],
   });
   provider.register();
@@ -32,7 +52,10 @@ export async function startTracing(config: TelemetryConfig, service: string): Pr
         return await work((attributes) => void span.setAttributes(said(attributes)));
       } catch (error) {
         // Its name only: a message can hold what no trace should.
-        span.setStatus({ code: api.SpanStatusCode.ERROR, message: error instanceof Error ? error.name : 'Error' });
+        span.setStatus({
+          code: api.SpanStatusCode.ERROR,
+          message: error instanceof Error ? error.name : 'Error',
+        });
         throw error;
       } finally {
         span.end();
@@ -45,9 +68,15 @@ export async function startTracing(config: TelemetryConfig, service: string): Pr
     api.context.disable();
     api.propagation.disable();
   };
-  return { trace, queues: new BullMQOtel({ tracerName: 'sidepocket' }), stop: () => (stopping ??= stop()) };
+  return {
+    trace,
+    queues: new BullMQOtel({ tracerName: 'sidepocket' }),
+    stop: () => (stopping ??= stop()),
+  };
 }
 
 function said(attributes: SpanAttributes): Attributes {
-  return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [`sidepocket.${name}`, value]));
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, value]) => [`sidepocket.${name}`, value]),
+  );
 }

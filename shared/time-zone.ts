@@ -11,17 +11,31 @@ export function isTimeZone(name: string): boolean {
 
 /** Tells the whole time on a zone's clocks. It takes about a millisecond to make. */
 function clockOf(zone: string): Intl.DateTimeFormat {
-  return new Intl.DateTimeFormat('en', { timeZone: zone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' });
+  return new Intl.DateTimeFormat('en', {
+    timeZone: zone,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: 'numeric',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: 'numeric',
+    second: 'numeric',
+  });
 }
 
 /** How far a zone's clocks are ahead of UTC at a moment; both in ms. */
 function offsetAt(ms: number, zone: string, format: Intl.DateTimeFormat = clockOf(zone)): number {
-  const part = Object.fromEntries(format.formatToParts(ms).map(({ type, value }) => [type, Number(value)]));
+  const part = Object.fromEntries(
+    format.formatToParts(ms).map(({ type, value }) => [type, Number(value)]),
+  );
   const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part;
   return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(ms / 1000) * 1000;
 }
 
-/** The moments (ms since 1970, to the minute) between two others at which a zone's clocks are put forward. */
+/**
+ * The moments (ms since 1970, to the minute) between two others at which a zone's clocks are put
+ * forward.
+ */
 export function forwardChanges(zone: string, from: number, to: number): number[] {
   if (zone === 'UTC') return [];
   const [format, week, minute] = [clockOf(zone), 7 * 24 * 3600_000, 60_000];
@@ -40,38 +54,87 @@ export function forwardChanges(zone: string, from: number, to: number): number[]
   return found;
 }
 
-/** A moment as a person or a model writes it: ISO 8601, `local` when it has no offset and so means somebody's clock. */
-export type WrittenMoment = { year: number; month: number; day: number; hour: number; minute: number; second: number; offsetMinutes: number | undefined };
+/**
+ * A moment as a person or a model writes it: ISO 8601, `local` when it has no offset and so means
+ * somebody's clock.
+ */
+export type WrittenMoment = {
+  year: number;
+  month: number;
+  day: number;
+  hour: number;
+  minute: number;
+  second: number;
+  offsetMinutes: number | undefined;
+};
 
-/** Reads `2026-01-05T09:00`, with seconds, `Z` or an offset if it has them. Undefined when it is something else or a day that does not exist. */
+/**
+ * Reads `2026-01-05T09:00`, with seconds, `Z` or an offset if it has them. Undefined when it is
+ * something else or a day that does not exist.
+ */
 export function parseMoment(text: string): WrittenMoment | undefined {
-  const match = /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?(?:(Z)|([+-])(\d\d):?(\d\d))?$/i.exec(text.trim());
+  const match =
+    /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?(?:(Z)|([+-])(\d\d):?(\d\d))?$/i.exec(
+      text.trim(),
+    );
   if (!match) return undefined;
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1, 7).map((digits) => Number(digits ?? 0));
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match
+    .slice(1, 7)
+    .map((digits) => Number(digits ?? 0));
   const date = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
-  const isReal = date.getUTCMonth() === month - 1 && date.getUTCDate() === day && hour < 24 && minute < 60 && second < 60;
+  const isReal =
+    date.getUTCMonth() === month - 1 &&
+    date.getUTCDate() === day &&
+    hour < 24 &&
+    minute < 60 &&
+    second < 60;
   if (!isReal) return undefined;
   const sign = match[8] === '-' ? -1 : 1;
-  const offsetMinutes = match[7] ? 0 : match[8] ? sign * (Number(match[9]) * 60 + Number(match[10])) : undefined;
+  const offsetMinutes = match[7]
+    ? 0
+    : match[8]
+      ? sign * (Number(match[9]) * 60 + Number(match[10]))
+      : undefined;
   return { year, month, day, hour, minute, second, offsetMinutes };
 }
 
 /**
- * The time in ms since 1970; `zone` is whose clock a moment without an offset means. A time that the clocks skip in spring is the one an hour later; of one
- * that comes twice in autumn it is the first.
+ * The time in ms since 1970; `zone` is whose clock a moment without an offset means. A time that
+ * the clocks skip in spring is the one an hour later; of one that comes twice in autumn it is the
+ * first.
  */
-export function momentTime({ year, month, day, hour, minute, second, offsetMinutes }: WrittenMoment, zone: string): number {
+export function momentTime(
+  { year, month, day, hour, minute, second, offsetMinutes }: WrittenMoment,
+  zone: string,
+): number {
   const asUtc = Date.UTC(year, month - 1, day, hour, minute, second);
   if (offsetMinutes !== undefined) return asUtc - offsetMinutes * 60_000;
   // The offsets a day before and after are the two that can hold.
-  const [before, after] = [offsetAt(asUtc - 24 * 3600_000, zone), offsetAt(asUtc + 24 * 3600_000, zone)];
+  const [before, after] = [
+    offsetAt(asUtc - 24 * 3600_000, zone),
+    offsetAt(asUtc + 24 * 3600_000, zone),
+  ];
   const fits = [asUtc - before, asUtc - after].filter((ms) => ms + offsetAt(ms, zone) === asUtc);
   return fits.length > 0 ? Math.min(...fits) : asUtc - before;
 }
 
-/** A time for people, such as `Mon 5 Jan 2026, 9:00`; the zone is named when it is UTC, which is nobody's own. */
+/**
+ * A time for people, such as `Mon 5 Jan 2026, 9:00`; the zone is named when it is UTC, which is
+ * nobody's own.
+ */
 export function formatMoment(ms: number, zone: string): string {
-  const format = new Intl.DateTimeFormat('en-GB', { timeZone: zone, hourCycle: 'h23', weekday: 'short', year: 'numeric', month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit' });
-  const { weekday, day, month, year, hour, minute } = Object.fromEntries(format.formatToParts(ms).map(({ type, value }) => [type, value]));
+  const format = new Intl.DateTimeFormat('en-GB', {
+    timeZone: zone,
+    hourCycle: 'h23',
+    weekday: 'short',
+    year: 'numeric',
+    month: 'short',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: '2-digit',
+  });
+  const { weekday, day, month, year, hour, minute } = Object.fromEntries(
+    format.formatToParts(ms).map(({ type, value }) => [type, value]),
+  );
   return `${weekday} ${day} ${month} ${year}, ${Number(hour)}:${minute}${zone === 'UTC' ? ' UTC' : ''}`;
 }

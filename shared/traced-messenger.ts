@@ -4,7 +4,11 @@ import type { Tracer } from './tracing.ts';
 
 /** The same messenger, whose requests to the carrier are steps of the trace. */
 export function traceMessenger(messenger: Messenger, trace: Tracer): Messenger {
-  const traced = <T>(name: string, ask: () => Promise<T>, about: (result: T) => { sid?: string }): Promise<T> =>
+  const traced = <T>(
+    name: string,
+    ask: () => Promise<T>,
+    about: (result: T) => { sid?: string },
+  ): Promise<T> =>
     trace(name, 'client', async (note) => {
       try {
         const result = await ask();
@@ -17,7 +21,17 @@ export function traceMessenger(messenger: Messenger, trace: Tracer): Messenger {
     });
   return {
     ...messenger,
-    send: (message, notAfter) => traced('send', () => messenger.send(message, notAfter), ({ sid }) => ({ sid })),
-    find: (message, since) => traced('find', () => messenger.find(message, since), () => ({})),
+    send: (message, notAfter) =>
+      traced(
+        'send',
+        () => messenger.send(message, notAfter),
+        ({ sid }) => ({ sid }),
+      ),
+    find: (message, since) =>
+      traced(
+        'find',
+        () => messenger.find(message, since),
+        () => ({}),
+      ),
   };
 }

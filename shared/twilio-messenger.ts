@@ -23,17 +23,27 @@ export type TwilioAccount = {
   apiUrl?: string | undefined;
 };
 
-/** How long one request to Twilio may take (ms). Twilio answers in well under a second; after this the outcome is unknown. */
+/**
+ * How long one request to Twilio may take (ms). Twilio answers in well under a second; after this
+ * the outcome is unknown.
+ */
 export const requestTimeoutMs = 15_000;
 
 /** Node's codes for "never reached": the request was certainly not processed. */
 const unreached = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
 
 /**
- * The Messenger that speaks Twilio's REST: through its SDK, but for what twilio-rest.ts does. The SDK is loaded when a question is made or a message looked up: it is large, and the relay rarely does either. `contents` is what is
- * known of the contents behind questions; unless given, this messenger alone remembers them.
+ * The Messenger that speaks Twilio's REST: through its SDK, but for what twilio-rest.ts does. The
+ * SDK is loaded when a question is made or a message looked up: it is large, and the relay rarely
+ * does either. `contents` is what is known of the contents behind questions; unless given, this
+ * messenger alone remembers them.
  */
-export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutMs: number = requestTimeoutMs, contents: Contents = createMemoryContents()): Messenger {
+export function createTwilioMessenger(
+  account: TwilioAccount,
+  log: Log,
+  timeoutMs: number = requestTimeoutMs,
+  contents: Contents = createMemoryContents(),
+): Messenger {
   let loading: Promise<Twilio> | undefined;
   const client = (): Promise<Twilio> => (loading ??= connect(account, timeoutMs));
 
@@ -46,15 +56,22 @@ export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutM
       throw toSendFailure(error);
     }
   };
-  const guarded = <T>(work: (twilio: Twilio) => Promise<T>): Promise<T> => asked(async () => await work(await client()));
+  const guarded = <T>(work: (twilio: Twilio) => Promise<T>): Promise<T> =>
+    asked(async () => await work(await client()));
 
   const post = (message: Outgoing, payload: Payload, notAfter: number): Promise<{ sid: string }> =>
     asked(async () => {
       const [From, To] = [account.number, message.to].map(whatsappAddress) as [string, string];
-      return { sid: await rest.create({ From, To, StatusCallback: message.statusCallback, ...payload }, notAfter) };
+      return {
+        sid: await rest.create(
+          { From, To, StatusCallback: message.statusCallback, ...payload },
+          notAfter,
+        ),
+      };
     });
   const ask = createContentSender({
-    contents, log,
+    contents,
+    log,
     create: (definition) =>
       guarded(async (twilio) => {
         // The SDK sends the keys as they are and types them otherwise.
@@ -66,24 +83,44 @@ export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutM
 
   return {
     // Whoever sends meets the trouble again.
-    warmUp: () => client().then(() => undefined, () => undefined),
+    warmUp: () =>
+      client().then(
+        () => undefined,
+        () => undefined,
+      ),
     send: (message, notAfter = Infinity) =>
       asked(async () => {
-        if (message.template) return await post(message, { ContentSid: message.template }, notAfter);
+        if (message.template)
+          return await post(message, { ContentSid: message.template }, notAfter);
         const { choices, mediaUrl, asText, text } = message;
-        const form = choices && !mediaUrl && !asText ? defineContent(account.accountSid, text, choices) : undefined;
+        const form =
+          choices && !mediaUrl && !asText
+            ? defineContent(account.accountSid, text, choices)
+            : undefined;
         const plain = (): Promise<{ sid: string }> => post(message, bodyOf(message), notAfter);
         if (!form) return await plain();
-        return await ask(form, (ContentSid) => post(message, { ContentSid, ContentVariables: JSON.stringify(form.values) }, notAfter), plain);
+        return await ask(
+          form,
+          (ContentSid) =>
+            post(message, { ContentSid, ContentVariables: JSON.stringify(form.values) }, notAfter),
+          plain,
+        );
       }),
 
     find: (message, since) =>
       guarded(async (twilio) => {
-        // No date filter: Twilio filters by the time of sending, which a message that is still queued does not have.
-        const listed = await twilio.messages.list({ to: whatsappAddress(message.to), from: whatsappAddress(account.number), limit: 100 });
+        // No date filter: Twilio filters by the time of sending, which a message that is still
+        // queued does not have.
+        const listed = await twilio.messages.list({
+          to: whatsappAddress(message.to),
+          from: whatsappAddress(account.number),
+          limit: 100,
+        });
         const same = listed.filter((entry) => isSame(entry, message, since)).toReversed();
         // One that failed may have been sent again, which the store may have forgotten.
-        return [...same.filter((entry) => !hasFailed(entry)), ...same.filter(hasFailed)].map((entry) => entry.sid);
+        return [...same.filter((entry) => !hasFailed(entry)), ...same.filter(hasFailed)].map(
+          (entry) => entry.sid,
+        );
       }),
 
     async showTyping(messageId) {
@@ -94,7 +131,10 @@ export function createTwilioMessenger(account: TwilioAccount, log: Log, timeoutM
       }
     },
 
-    ...createListings(account, rest, log, { asked, listMedia: (sid) => guarded((twilio) => listMedia(twilio, sid)) }),
+    ...createListings(account, rest, log, {
+      asked,
+      listMedia: (sid) => guarded((twilio) => listMedia(twilio, sid)),
+    }),
   };
 }
 
@@ -105,16 +145,25 @@ function isOlder(messages: ListedMessage[], since: Date): boolean {
 }
 
 /** What is asked of Twilio's list. `asked` maps what is thrown. */
-type ListingParts = { asked: <T>(work: () => Promise<T>) => Promise<T>; listMedia: (sid: string) => ReturnType<Remembered['media']> };
+type ListingParts = {
+  asked: <T>(work: () => Promise<T>) => Promise<T>;
+  listMedia: (sid: string) => ReturnType<Remembered['media']>;
+};
 
-function createListings({ number }: TwilioAccount, rest: TwilioRest, log: Log, { asked, listMedia }: ListingParts): Pick<Messenger, 'received' | 'sentTo' | 'undelivered'> {
+function createListings(
+  { number }: TwilioAccount,
+  rest: TwilioRest,
+  log: Log,
+  { asked, listMedia }: ListingParts,
+): Pick<Messenger, 'received' | 'sentTo' | 'undelivered'> {
   /** The pages of Twilio's list, for as long as more are wanted. */
   const pages = async function* (query: Record<string, string>): AsyncGenerator<ListedPage> {
     const found = rest.pages(query);
     for (;;) {
       const { done, value } = await asked(() => found.next());
       if (done) return;
-      if (value.unreadable > 0) log.warn({ unreadable: value.unreadable }, 'entries of Twilio’s list are in no known form');
+      if (value.unreadable > 0)
+        log.warn({ unreadable: value.unreadable }, 'entries of Twilio’s list are in no known form');
       yield value;
     }
   };
@@ -125,32 +174,56 @@ function createListings({ number }: TwilioAccount, rest: TwilioRest, log: Log, {
         messages
           .filter((entry) => entry.direction === 'inbound')
           .toReversed()
-          .map((entry) => remember(entry, () => (entry.numMedia > 0 ? listMedia(entry.sid) : Promise.resolve([]))));
+          .map((entry) =>
+            remember(entry, () =>
+              entry.numMedia > 0 ? listMedia(entry.sid) : Promise.resolve([]),
+            ),
+          );
       let isFirst = true;
-      for await (const page of pages({ To: whatsappAddress(number), 'DateSent>': filterTime(since) })) {
+      for await (const page of pages({
+        To: whatsappAddress(number),
+        'DateSent>': filterTime(since),
+      })) {
         const messages = toRemembered(page);
-        // Asked for again, the first page begins with what has come meanwhile and no longer has its end.
-        yield { messages, again: isFirst ? async () => messages : () => asked(async () => toRemembered(await rest.page(page.uri))) };
+        // Asked for again, the first page begins with what has come meanwhile and no longer has its
+        // end.
+        yield {
+          messages,
+          again: isFirst
+            ? async () => messages
+            : () => asked(async () => toRemembered(await rest.page(page.uri))),
+        };
         isFirst = false;
       }
     },
 
     async sentTo(person, since) {
       const found: { sid: string; text: string; at: Date }[] = [];
-      for await (const { messages } of pages({ To: whatsappAddress(person), From: whatsappAddress(number) })) {
-        const outbound = messages.filter((entry) => entry.direction !== 'inbound' && entry.dateCreated >= since);
-        found.push(...outbound.map((entry) => ({ sid: entry.sid, text: entry.body, at: entry.dateCreated })));
+      for await (const { messages } of pages({
+        To: whatsappAddress(person),
+        From: whatsappAddress(number),
+      })) {
+        const outbound = messages.filter(
+          (entry) => entry.direction !== 'inbound' && entry.dateCreated >= since,
+        );
+        found.push(
+          ...outbound.map((entry) => ({ sid: entry.sid, text: entry.body, at: entry.dateCreated })),
+        );
         if (isOlder(messages, since)) break;
       }
       return found.toReversed();
     },
 
     async *undelivered(since) {
-      // No date filter: Twilio filters by the time of sending, which a message that was never sent may not have.
+      // No date filter: Twilio filters by the time of sending, which a message that was never sent
+      // may not have.
       for await (const { messages } of pages({ From: whatsappAddress(number) })) {
         for (const entry of messages) {
-          const isLost = entry.direction !== 'inbound' && (entry.status === 'failed' || entry.status === 'undelivered');
-          if (isLost && entry.dateCreated >= since) yield { sid: entry.sid, to: entry.to.replace(/^whatsapp:/, ''), code: entry.errorCode };
+          const isLost =
+            entry.direction !== 'inbound' &&
+            (entry.status === 'failed' || entry.status === 'undelivered');
+          if (isLost && entry.dateCreated >= since)
+            yield { sid: entry.sid, to: entry.to.replace(/^whatsapp:/, ''), code: entry.errorCode };
         }
         if (isOlder(messages, since)) return;
       }
@@ -170,7 +243,8 @@ async function connect(account: TwilioAccount, timeout: number): Promise<Twilio>
 }
 
 /** Twilio refuses a body or a file beside a content. */
-type Payload = { ContentSid: string; ContentVariables?: string } | { Body?: string; MediaUrl?: string };
+type Payload =
+  { ContentSid: string; ContentVariables?: string } | { Body?: string; MediaUrl?: string };
 
 function bodyOf({ text, choices, mediaUrl }: Outgoing): Payload {
   const body = choices ? numberedText(text, choices) : text;
@@ -197,25 +271,42 @@ function textsOf({ text, choices }: Outgoing): string[] {
 }
 
 function remember(entry: ListedMessage, media: Remembered['media']): Remembered {
-  return { id: entry.sid, from: entry.from, to: entry.to, text: entry.body, at: entry.dateCreated, media };
+  return {
+    id: entry.sid,
+    from: entry.from,
+    to: entry.to,
+    text: entry.body,
+    at: entry.dateCreated,
+    media,
+  };
 }
 
 async function listMedia(twilio: Twilio, sid: string): Promise<{ url: string; type: string }[]> {
   const media = await twilio.messages(sid).media.list({ limit: 10 });
-  return media.map((file) => ({ url: new URL(file.uri.replace(/\.json$/, ''), twilio.api.baseUrl).href, type: file.contentType }));
+  return media.map((file) => ({
+    url: new URL(file.uri.replace(/\.json$/, ''), twilio.api.baseUrl).href,
+    type: file.contentType,
+  }));
 }
 
 /**
- * Maps what the SDK throws. A refusal has Twilio's code or an HTTP status; no connection at all is certain; everything else
- * (time-out, reset, an answer that is not JSON) leaves open whether the message went out (twilio.com/docs/api/errors/20500).
+ * Maps what the SDK throws. A refusal has Twilio's code or an HTTP status; no connection at all is
+ * certain; everything else (time-out, reset, an answer that is not JSON) leaves open whether the
+ * message went out (twilio.com/docs/api/errors/20500).
  */
 function toSendFailure(error: unknown): SendFailure {
   if (error instanceof SendFailure) return error;
   const { message, code } = reportError(error);
-  const status = error instanceof Error && 'status' in error && typeof error.status === 'number' ? error.status : undefined;
+  const status =
+    error instanceof Error && 'status' in error && typeof error.status === 'number'
+      ? error.status
+      : undefined;
   if (status !== undefined) {
     const twilioCode = code && /^\d+$/.test(code) ? Number(code) : undefined;
     return new SendFailure(refusalAction(twilioCode, status), message, twilioCode);
   }
-  return new SendFailure(code && unreached.has(code) ? 'later' : 'reconcile', code ? `${code}: ${message}` : message);
+  return new SendFailure(
+    code && unreached.has(code) ? 'later' : 'reconcile',
+    code ? `${code}: ${message}` : message,
+  );
 }

@@ -2,30 +2,59 @@ import { request } from 'node:http';
 import { request as requestSecurely } from 'node:https';
 import { z } from 'zod';
 
-/** A message as Twilio lists it, in what is read of it here (twilio.com/docs/messaging/api/message-resource). */
+/**
+ * A message as Twilio lists it, in what is read of it here
+ * (twilio.com/docs/messaging/api/message-resource).
+ */
 const Listed = z
-  .object({ sid: z.string(), from: z.string(), to: z.string(), body: z.string().nullable(), direction: z.string(), status: z.string(), num_media: z.string(), date_created: z.string(), error_code: z.coerce.number().nullable() })
-  .transform(({ num_media, date_created, error_code, body, ...plain }) => ({ ...plain, body: body ?? '', numMedia: Number(num_media), dateCreated: new Date(date_created), errorCode: error_code || undefined }));
+  .object({
+    sid: z.string(),
+    from: z.string(),
+    to: z.string(),
+    body: z.string().nullable(),
+    direction: z.string(),
+    status: z.string(),
+    num_media: z.string(),
+    date_created: z.string(),
+    error_code: z.coerce.number().nullable(),
+  })
+  .transform(({ num_media, date_created, error_code, body, ...plain }) => ({
+    ...plain,
+    body: body ?? '',
+    numMedia: Number(num_media),
+    dateCreated: new Date(date_created),
+    errorCode: error_code || undefined,
+  }));
 export type ListedMessage = z.output<typeof Listed>;
 
-const Page = z.object({ messages: z.array(z.unknown()), next_page_uri: z.string().nullable().optional() });
+const Page = z.object({
+  messages: z.array(z.unknown()),
+  next_page_uri: z.string().nullable().optional(),
+});
 
-/** One page of a list. `unreadable` is how many of its entries are in no form that is known; `uri` asks for the same page again. */
+/**
+ * One page of a list. `unreadable` is how many of its entries are in no form that is known; `uri`
+ * asks for the same page again.
+ */
 export type ListedPage = { uri: string; messages: ListedMessage[]; unreadable: number };
 
 const Created = z.object({ sid: z.string().min(1) });
 
 /**
- * The requests that are made all the time, without Twilio's SDK: its loading takes 0.2 s and 20 MB, and it does not tell when a request is
- * written. Each throws: TwilioRefusal, or Node's error when there was no answer.
+ * The requests that are made all the time, without Twilio's SDK: its loading takes 0.2 s and 20 MB,
+ * and it does not tell when a request is written. Each throws: TwilioRefusal, or Node's error when
+ * there was no answer.
  */
 export type TwilioRest = {
   /**
-   * Sends a message, its parameters as Twilio names them, and returns its id. After `notAfter` (ms since 1970) nothing is written to the
-   * connection any more: then it throws LateRequest.
+   * Sends a message, its parameters as Twilio names them, and returns its id. After `notAfter` (ms
+   * since 1970) nothing is written to the connection any more: then it throws LateRequest.
    */
   create(message: Record<string, string>, notAfter: number): Promise<string>;
-  /** The messages of the account that fit the query, as Twilio orders them: newest first. The next page is asked for when it is wanted. */
+  /**
+   * The messages of the account that fit the query, as Twilio orders them: newest first. The next
+   * page is asked for when it is wanted.
+   */
   pages(query: Record<string, string>): AsyncGenerator<ListedPage>;
   /** A page that was read before, once more. */
   page(uri: string): Promise<ListedPage>;
@@ -54,15 +83,29 @@ export class LateRequest extends Error {
   }
 }
 
-/** The messages of a page: Twilio gives up to 1,000, but each may have 1,600 characters, and a webhook must not wait while they are read. */
+/**
+ * The messages of a page: Twilio gives up to 1,000, but each may have 1,600 characters, and a
+ * webhook must not wait while they are read.
+ */
 const pageSize = 200;
 
 type FoundPage = { page: ListedPage; next: string | null | undefined };
 
 /** `apiUrl` stands for api. and messaging.twilio.com; `timeoutMs` is for each request. */
-export function createTwilioRest({ accountSid, authToken, apiUrl }: { accountSid: string; authToken: string; apiUrl?: string | undefined }, timeoutMs: number): TwilioRest {
+export function createTwilioRest(
+  {
+    accountSid,
+    authToken,
+    apiUrl,
+  }: { accountSid: string; authToken: string; apiUrl?: string | undefined },
+  timeoutMs: number,
+): TwilioRest {
   const authorization = `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}`;
-  const ask = async (url: string, form?: Record<string, string>, notAfter?: number): Promise<unknown> => {
+  const ask = async (
+    url: string,
+    form?: Record<string, string>,
+    notAfter?: number,
+  ): Promise<unknown> => {
     const body = form && new URLSearchParams(form).toString();
     const { status, text } = await exchange({ url, authorization, body, timeoutMs, notAfter });
     if (status < 200 || status > 299) throw new TwilioRefusal(status, codeOf(text));
@@ -76,10 +119,13 @@ export function createTwilioRest({ accountSid, authToken, apiUrl }: { accountSid
   };
   return {
     async create(message, notAfter) {
-      return Created.parse(await ask(`${api}/2010-04-01/Accounts/${accountSid}/Messages.json`, message, notAfter)).sid;
+      return Created.parse(
+        await ask(`${api}/2010-04-01/Accounts/${accountSid}/Messages.json`, message, notAfter),
+      ).sid;
     },
     async *pages(query) {
-      let next: string | null | undefined = `/2010-04-01/Accounts/${accountSid}/Messages.json?${new URLSearchParams({ ...query, PageSize: String(pageSize) }).toString()}`;
+      let next: string | null | undefined =
+        `/2010-04-01/Accounts/${accountSid}/Messages.json?${new URLSearchParams({ ...query, PageSize: String(pageSize) }).toString()}`;
       while (next) {
         const found: FoundPage = await read(next);
         yield found.page;
@@ -88,31 +134,54 @@ export function createTwilioRest({ accountSid, authToken, apiUrl }: { accountSid
     },
     page: async (uri) => (await read(uri)).page,
     async showTyping(messageId) {
-      await ask(`${apiUrl ?? 'https://messaging.twilio.com'}/v2/Indicators/Typing.json`, { channel: 'whatsapp', messageId });
+      await ask(`${apiUrl ?? 'https://messaging.twilio.com'}/v2/Indicators/Typing.json`, {
+        channel: 'whatsapp',
+        messageId,
+      });
     },
   };
 }
 
-type Exchange = { url: string; authorization: string; body: string | undefined; timeoutMs: number; notAfter: number | undefined };
+type Exchange = {
+  url: string;
+  authorization: string;
+  body: string | undefined;
+  timeoutMs: number;
+  notAfter: number | undefined;
+};
 
 /**
- * One request: a GET, or a POST of a form. By Node's own client, since `fetch` takes three times its CPU. Throws when there was no answer in
- * time. A process can be halted at any point (SIGSTOP, a suspended machine), so the deadline is looked at when the connection is ready, in
- * the same step that writes the request: nothing waits between the two.
+ * One request: a GET, or a POST of a form. By Node's own client, since `fetch` takes three times
+ * its CPU. Throws when there was no answer in time. A process can be halted at any point (SIGSTOP,
+ * a suspended machine), so the deadline is looked at when the connection is ready, in the same step
+ * that writes the request: nothing waits between the two.
  */
-function exchange({ url, authorization, body, timeoutMs, notAfter = Infinity }: Exchange): Promise<{ status: number; text: string }> {
+function exchange({
+  url,
+  authorization,
+  body,
+  timeoutMs,
+  notAfter = Infinity,
+}: Exchange): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
-    const form = { 'Content-Type': 'application/x-www-form-urlencoded', 'Content-Length': Buffer.byteLength(body ?? '') };
+    const form = {
+      'Content-Type': 'application/x-www-form-urlencoded',
+      'Content-Length': Buffer.byteLength(body ?? ''),
+    };
     const headers = { Authorization: authorization, ...(body === undefined ? {} : form) };
     const isSecure = url.startsWith('https:');
     const method = body === undefined ? 'GET' : 'POST';
-    const sent = (isSecure ? requestSecurely : request)(url, { method, headers, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (piece: string) => (text += piece));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
-      response.on('error', reject);
-    });
+    const sent = (isSecure ? requestSecurely : request)(
+      url,
+      { method, headers, signal: AbortSignal.timeout(timeoutMs) },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (piece: string) => (text += piece));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+        response.on('error', reject);
+      },
+    );
     const write = (): void => {
       if (Date.now() > notAfter) sent.destroy(new LateRequest());
       else sent.end(body);
@@ -125,7 +194,10 @@ function exchange({ url, authorization, body, timeoutMs, notAfter = Infinity }: 
   });
 }
 
-/** The code in the body of a refusal (twilio.com/docs/usage/twilios-response#response-formats-exceptions). */
+/**
+ * The code in the body of a refusal
+ * (twilio.com/docs/usage/twilios-response#response-formats-exceptions).
+ */
 function codeOf(text: string): number | undefined {
   try {
     return z.object({ code: z.number() }).safeParse(JSON.parse(text)).data?.code;

@@ -8,8 +8,8 @@ import { defineScript, runScript } from './script.ts';
 export const queueNames = ['turns', 'deliveries', 'schedules'] as const;
 
 /**
- * What there is for a VM to do. `heartbeatMs` is how long the last sign of life still counts (0: there is none); `nextDue` the time of the next
- * delayed job in ms since 1970.
+ * What there is for a VM to do. `heartbeatMs` is how long the last sign of life still counts (0:
+ * there is none); `nextDue` the time of the next delayed job in ms since 1970.
  */
 export type Need = { work: boolean; heartbeatMs: number; nextDue: number | undefined };
 
@@ -17,14 +17,27 @@ export type Need = { work: boolean; heartbeatMs: number; nextDue: number | undef
 export type VmState = {
   need(now: number): Promise<Need>;
   /**
-   * The decision to fall asleep, in one atomic step: with nothing to do the sign of life is withdrawn and `asleep` is written, else nothing changes. A message that is accepted
-   * before it keeps the worker; one that is accepted after it finds no sign of life and wakes. A job that is due within `soonMs` is something to do. What keeps it awake without
-   * a job, which no queue would ever work, is named to `onStranded`, as often as it is found.
+   * The decision to fall asleep, in one atomic step: with nothing to do the sign of life is
+   * withdrawn and `asleep` is written, else nothing changes. A message that is accepted before it
+   * keeps the worker; one that is accepted after it finds no sign of life and wakes. A job that is
+   * due within `soonMs` is something to do. What keeps it awake without a job, which no queue would
+   * ever work, is named to `onStranded`, as often as it is found.
    */
-  fallAsleep(worker: string, now: number, soonMs: number, onStranded?: (conversations: string[]) => Promise<void>): Promise<boolean>;
-  /** Conversations with messages whose turn is due now, all or those `among` these; and how many messages wait for an answer, those of turns that are put off included. */
+  fallAsleep(
+    worker: string,
+    now: number,
+    soonMs: number,
+    onStranded?: (conversations: string[]) => Promise<void>,
+  ): Promise<boolean>;
+  /**
+   * Conversations with messages whose turn is due now, all or those `among` these; and how many
+   * messages wait for an answer, those of turns that are put off included.
+   */
   waiting(now: number, among?: string[]): Promise<{ conversations: string[]; messages: number }>;
-  /** Notes how long a wake took (ms); `usualWake` is the median of the last ones, undefined before the first. */
+  /**
+   * Notes how long a wake took (ms); `usualWake` is the median of the last ones, undefined before
+   * the first.
+   */
   noteWake(ms: number): Promise<void>;
   usualWake(): Promise<number | undefined>;
 };
@@ -89,8 +102,8 @@ const waitingScript = defineScript({
   name: 'sidepocketWaiting',
   keys: ['conversations'],
   args: ['prefix', 'among', 'nowMs'],
-  // `among` lists the conversations to look at, as JSON; '' means all of them. A delayed turn, which may wait for
-  // hours, does not wake the VM before it is due.
+  // `among` lists the conversations to look at, as JSON; '' means all of them. A delayed turn,
+  // which may wait for hours, does not wake the VM before it is due.
   lua: `-- derives inbox:*, turns:de:*, turns:delayed
     ${boxesLua}
     local waiting, messages = {}, 0
@@ -125,7 +138,12 @@ export function createVmState(redis: Redis): VmState {
     },
     async fallAsleep(worker, now, soonMs, onStranded) {
       const found = await runScript(redis, fallAsleepScript, {
-        keys: { heartbeat: keys.heartbeat, conversations: keys.conversations, vm: keys.vm, lease: keys.lease(worker) },
+        keys: {
+          heartbeat: keys.heartbeat,
+          conversations: keys.conversations,
+          vm: keys.vm,
+          lease: keys.lease(worker),
+        },
         args: { prefix, nowMs: now, soonMs, channel: keys.control },
         rest: queueNames,
       });
@@ -136,7 +154,10 @@ export function createVmState(redis: Redis): VmState {
     },
     async waiting(now, among) {
       const args = { prefix, among: among ? JSON.stringify(among) : '', nowMs: now };
-      const found = await runScript(redis, waitingScript, { keys: { conversations: keys.conversations }, args });
+      const found = await runScript(redis, waitingScript, {
+        keys: { conversations: keys.conversations },
+        args,
+      });
       const [conversations, messages] = Waiting.parse(found);
       return { conversations, messages };
     },

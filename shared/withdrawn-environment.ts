@@ -2,8 +2,9 @@ import { closeSync, existsSync, readFileSync } from 'node:fs';
 import type { Environment } from './env.ts';
 
 /**
- * Names that Node, its libraries and the programs around it read from the environment before any code of ours runs, and names of no
- * consequence. They stay where every process of the same user reads them.
+ * Names that Node, its libraries and the programs around it read from the environment before any
+ * code of ours runs, and names of no consequence. They stay where every process of the same user
+ * reads them.
  */
 const systemNames = new RegExp(
   String.raw`^(PATH|HOME|PWD|OLDPWD|SHLVL|USER|LOGNAME|SHELL|HOSTNAME|LANG|LANGUAGE|LC_\w+|TZ|TERM|COLORTERM|TMPDIR|TMP|TEMP|_` +
@@ -15,7 +16,10 @@ const secretNames = /TOKEN|SECRET|PASSW|_KEY|APIKEY|AUTH|CREDENTIAL|COOKIE|HEADE
 const withCredentials = /:\/\/[^/\s@]*@/;
 const proxyNames = /^(https?|no)_proxy$/i;
 
-/** The variable that says where the others come from, and the descriptor: one digit, since dash has no more, and beyond those that a supervisor hands over. */
+/**
+ * The variable that says where the others come from, and the descriptor: one digit, since dash has
+ * no more, and beyond those that a supervisor hands over.
+ */
 const marker = 'SIDEPOCKET_ENVIRONMENT_FD';
 const descriptor = 9;
 const pieceBytes = 64 * 1024;
@@ -24,18 +28,29 @@ function isSecret(name: string, value: string): boolean {
   return !proxyNames.test(name) && (secretNames.test(name) || withCredentials.test(value));
 }
 
-/** What of an environment goes out of sight: nothing where there is no secret, else all but what has to stay. */
+/**
+ * What of an environment goes out of sight: nothing where there is no secret, else all but what has
+ * to stay.
+ */
 export function chooseWithdrawn(environment: Environment): Record<string, string> {
-  const present = Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const present = Object.entries(environment).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
   if (!present.some(([name, value]) => isSecret(name, value))) return {};
-  return Object.fromEntries(present.filter(([name, value]) => name !== marker && (isSecret(name, value) || !systemNames.test(name))));
+  return Object.fromEntries(
+    present.filter(
+      ([name, value]) => name !== marker && (isSecret(name, value) || !systemNames.test(name)),
+    ),
+  );
 }
 
 /**
- * Takes the secrets out of what `/proc/PID/environ` shows to every process of the same user. Linux shows the environment that a program
- * was started with, whatever the program removes from it later; so the process starts itself anew, in place, and gets them by a pipe.
- * `environment` is the process's own, and whole afterwards. To be called before anything else; where there is a secret it does not return
- * the first time. Does nothing elsewhere than on Linux, and for a process that talks to its parent by Node's own channel, which would be lost.
+ * Takes the secrets out of what `/proc/PID/environ` shows to every process of the same user. Linux
+ * shows the environment that a program was started with, whatever the program removes from it
+ * later; so the process starts itself anew, in place, and gets them by a pipe. `environment` is the
+ * process's own, and whole afterwards. To be called before anything else; where there is a secret
+ * it does not return the first time. Does nothing elsewhere than on Linux, and for a process that
+ * talks to its parent by Node's own channel, which would be lost.
  */
 export function withdrawEnvironment(environment: Environment): void {
   if (environment[marker] !== undefined) {
@@ -45,23 +60,42 @@ export function withdrawEnvironment(environment: Environment): void {
     return;
   }
   const withdrawn = chooseWithdrawn(environment);
-  if (Object.keys(withdrawn).length === 0 || process.platform !== 'linux' || process.connected || !process.execve || !existsSync('/bin/sh')) return;
+  if (
+    Object.keys(withdrawn).length === 0 ||
+    process.platform !== 'linux' ||
+    process.connected ||
+    !process.execve ||
+    !existsSync('/bin/sh')
+  )
+    return;
   startAnew(environment, withdrawn);
 }
 
 /**
- * Goes by way of a shell, which passes a here-document on as descriptor 9: Node closes every descriptor of its own when it is replaced.
- * A variable may have 128 KiB, hence the pieces.
+ * Goes by way of a shell, which passes a here-document on as descriptor 9: Node closes every
+ * descriptor of its own when it is replaced. A variable may have 128 KiB, hence the pieces.
  */
 function startAnew(environment: Environment, withdrawn: Record<string, string>): void {
-  const text = JSON.stringify(withdrawn).replaceAll(/[\u0080-\uFFFF]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
-  const pieces = Array.from({ length: Math.ceil(text.length / pieceBytes) }, (_, index) => text.slice(index * pieceBytes, (index + 1) * pieceBytes));
+  const text = JSON.stringify(withdrawn).replaceAll(
+    /[\u0080-\uFFFF]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  const pieces = Array.from({ length: Math.ceil(text.length / pieceBytes) }, (_, index) =>
+    text.slice(index * pieceBytes, (index + 1) * pieceBytes),
+  );
   const names = pieces.map((_, index) => `SIDEPOCKET_PIECE_${index}`);
-  const kept = Object.fromEntries(Object.entries(environment).filter(([name]) => withdrawn[name] === undefined));
+  const kept = Object.fromEntries(
+    Object.entries(environment).filter(([name]) => withdrawn[name] === undefined),
+  );
   const script = `exec ${descriptor}<<END\n${names.map((name) => `$${name}`).join('')}\nEND\nunset ${names.join(' ')}; ${marker}=${descriptor} exec "$@"`;
   // Node's warning that this is experimental would be the first line of every log.
   process.removeAllListeners('warning');
-  process.execve?.('/bin/sh', ['sh', '-c', script, 'sh', process.execPath, ...process.execArgv, ...process.argv.slice(1)], {
-    ...kept, ...Object.fromEntries(pieces.map((piece, index) => [names[index] ?? '', piece])),
-  });
+  process.execve?.(
+    '/bin/sh',
+    ['sh', '-c', script, 'sh', process.execPath, ...process.execArgv, ...process.argv.slice(1)],
+    {
+      ...kept,
+      ...Object.fromEntries(pieces.map((piece, index) => [names[index] ?? '', piece])),
+    },
+  );
 }

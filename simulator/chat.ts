@@ -1,6 +1,7 @@
 /**
- * What the simulated phone shows: the language between the Twilio twin, the phone page and `npm run send`.
- * Directions are Twilio's: `inbound` goes from the person's phone to the product, `outbound` comes back.
+ * What the simulated phone shows: the language between the Twilio twin, the phone page and `npm run
+ * send`. Directions are Twilio's: `inbound` goes from the person's phone to the product, `outbound`
+ * comes back.
  */
 
 /** A picture or file of a message; `url` opens in a browser, `size` is in bytes. */
@@ -10,7 +11,8 @@ export type ChatMedia = { url: string; type: string; name: string; size: number 
 export type ChatChoice = { id: string; title: string; description?: string };
 
 /** Twilio's message states that a phone can show as ticks. */
-export type ChatStatus = 'received' | 'queued' | 'sent' | 'delivered' | 'read' | 'failed' | 'undelivered';
+export type ChatStatus =
+  'received' | 'queued' | 'sent' | 'delivered' | 'read' | 'failed' | 'undelivered';
 
 export type ChatMessage = {
   sid: string;

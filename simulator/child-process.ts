@@ -5,7 +5,10 @@ import path from 'node:path';
 import { compiledDirectory } from '../shared/compile-cache.ts';
 import type { Running } from '../shared/lifecycle.ts';
 
-/** One of the product's own processes, run as in production: its entry point, its environment and nothing else of ours. */
+/**
+ * One of the product's own processes, run as in production: its entry point, its environment and
+ * nothing else of ours.
+ */
 export type Child = Running & {
   process: ChildProcess;
   /** Settles with how the process ended. */
@@ -22,7 +25,10 @@ export type ChildOptions = {
   logFile: string;
 };
 
-/** What this process has started and still runs: none of it outlives a process that is told to exit at once. */
+/**
+ * What this process has started and still runs: none of it outlives a process that is told to exit
+ * at once.
+ */
 const started = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of started) child.kill('SIGKILL');
@@ -34,7 +40,10 @@ export function endWithUs(child: ChildProcess): void {
   child.once('close', () => started.delete(child));
 }
 
-/** Starts the process. It has a process group of its own, so that Ctrl-C in the terminal reaches it once, through `stop`. */
+/**
+ * Starts the process. It has a process group of its own, so that Ctrl-C in the terminal reaches it
+ * once, through `stop`.
+ */
 export function startChild({ entry, environment, searchPath, logFile }: ChildOptions): Child {
   const root = path.join(import.meta.dirname, '..');
   const child = spawn(process.execPath, [path.join(root, entry)], {
@@ -65,9 +74,13 @@ export function startChild({ entry, environment, searchPath, logFile }: ChildOpt
   };
 }
 
-/** Waits until an address answers 200, or the process ends first. Throws with the log's place; the process is then ended. */
+/**
+ * Waits until an address answers 200, or the process ends first. Throws with the log's place; the
+ * process is then ended.
+ */
 export async function untilReady(child: Child, url: string, logFile: string): Promise<void> {
-  const hasEnded = (): boolean => child.process.exitCode !== null || child.process.signalCode !== null;
+  const hasEnded = (): boolean =>
+    child.process.exitCode !== null || child.process.signalCode !== null;
   const deadline = Date.now() + 30_000;
   while (Date.now() < deadline && !hasEnded()) {
     const response = await fetch(url).catch(() => undefined);
@@ -76,5 +89,7 @@ export async function untilReady(child: Child, url: string, logFile: string): Pr
   }
   const ended = hasEnded();
   child.process.kill('SIGKILL');
-  throw new Error(`${url} does not answer${ended ? ': its process has ended' : ''}. See ${logFile}`);
+  throw new Error(
+    `${url} does not answer${ended ? ': its process has ended' : ''}. See ${logFile}`,
+  );
 }

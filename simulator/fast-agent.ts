@@ -5,7 +5,10 @@ import { z } from 'zod';
 import { AgentFailure } from '../worker/agent/agent.ts';
 import type { Agent, AgentEvent, AgentTurn, Prompt } from '../worker/agent/agent.ts';
 
-const Entry = z.union([z.object({ prompt: z.string() }), z.object({ answered: z.string(), id: z.string(), text: z.string() })]);
+const Entry = z.union([
+  z.object({ prompt: z.string() }),
+  z.object({ answered: z.string(), id: z.string(), text: z.string() }),
+]);
 type Entry = z.infer<typeof Entry>;
 type Answer = Extract<AgentEvent, { kind: 'answer' }>;
 
@@ -14,27 +17,39 @@ export type FastAgentOptions = {
   dir: string;
   /** What it answers to a text; may take its time. `tool` reports a step. */
   answer: (text: string, turn: AgentTurn, tool: (name: string) => void) => Promise<string>;
-  /** Called when an answer is in the transcript and nobody knows of it yet: crash tests die here. */
+  /**
+   * Called when an answer is in the transcript and nobody knows of it yet: crash tests die here.
+   */
   onAnswered?: (text: string) => void;
 };
 
 /**
- * An agent without a model, for tests of everything around it: it keeps a transcript on disk, so it can be killed and resumed like Claude
- * Code, and keeps the same contract. It has nothing that runs beside it, so going on with a prompt is answering it from the start.
+ * An agent without a model, for tests of everything around it: it keeps a transcript on disk, so it
+ * can be killed and resumed like Claude Code, and keeps the same contract. It has nothing that runs
+ * beside it, so going on with a prompt is answering it from the start.
  */
 export function createFastAgent({ dir, answer, onAnswered }: FastAgentOptions): Agent {
   const stopping = new AbortController();
 
-  async function* answerPrompt(file: string, prompt: Prompt, turn: AgentTurn, signal: AbortSignal): AsyncGenerator<AgentEvent> {
+  async function* answerPrompt(
+    file: string,
+    prompt: Prompt,
+    turn: AgentTurn,
+    signal: AbortSignal,
+  ): AsyncGenerator<AgentEvent> {
     const entries = await readEntries(file);
     const known = entries.find((entry) => 'answered' in entry && entry.answered === prompt.id);
     if (known && 'answered' in known) {
       yield { ...createAnswer(prompt, known.id, known.text, 0), remembered: true };
       return;
     }
-    if (!entries.some((entry) => 'prompt' in entry && entry.prompt === prompt.id)) await appendFile(file, `${JSON.stringify({ prompt: prompt.id })}\n`);
+    if (!entries.some((entry) => 'prompt' in entry && entry.prompt === prompt.id))
+      await appendFile(file, `${JSON.stringify({ prompt: prompt.id })}\n`);
     const tools: string[] = [];
-    const text = await untilAborted(signal, answer(prompt.text, turn, (name) => void tools.push(name)));
+    const text = await untilAborted(
+      signal,
+      answer(prompt.text, turn, (name) => void tools.push(name)),
+    );
     for (const name of tools) {
       const id = randomUUID();
       yield { kind: 'tool', id, name, summary: '', timeoutMs: undefined };
@@ -69,7 +84,13 @@ export function createFastAgent({ dir, answer, onAnswered }: FastAgentOptions): 
 
 /** `tokens` and the price made of them are invented, so that sums can be checked. */
 function createAnswer(prompt: Prompt, id: string, text: string, tokens: number): Answer {
-  return { kind: 'answer', id, text, prompts: [prompt.id], usage: { inputTokens: tokens, outputTokens: tokens, costUsd: tokens / 10_000 } };
+  return {
+    kind: 'answer',
+    id,
+    text,
+    prompts: [prompt.id],
+    usage: { inputTokens: tokens, outputTokens: tokens, costUsd: tokens / 10_000 },
+  };
 }
 
 async function readEntries(file: string): Promise<Entry[]> {

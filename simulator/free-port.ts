@@ -2,12 +2,15 @@ import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 /**
- * Ports from which any is taken: below those that systems give to outgoing connections (Linux from 32768, macOS from 49152), so that nobody else is given the
- * port between the look and its use.
+ * Ports from which any is taken: below those that systems give to outgoing connections (Linux from
+ * 32768, macOS from 49152), so that nobody else is given the port between the look and its use.
  */
 const range = { from: 12_000, to: 32_000 };
 
-/** A port on 127.0.0.1 that nobody listens on: the preferred one if it is free, else any; 0 is any. Throws when none is found. */
+/**
+ * A port on 127.0.0.1 that nobody listens on: the preferred one if it is free, else any; 0 is any.
+ * Throws when none is found.
+ */
 export async function freePort(preferred: number): Promise<number> {
   if (preferred !== 0 && (await isFree(preferred))) return preferred;
   for (let attempt = 0; attempt < 100; attempt += 1) {

@@ -14,7 +14,12 @@ if (existsSync('.env')) process.loadEnvFile('.env');
 const log = createLog('simulator', process.env['LOG_LEVEL'] || 'warn');
 
 /** What makes the real model be used instead of the scripted one. */
-const modelVariables = ['ANTHROPIC_API_KEY', 'CLAUDE_CODE_OAUTH_TOKEN', 'ANTHROPIC_BASE_URL', 'ANTHROPIC_MODEL'];
+const modelVariables = [
+  'ANTHROPIC_API_KEY',
+  'CLAUDE_CODE_OAUTH_TOKEN',
+  'ANTHROPIC_BASE_URL',
+  'ANTHROPIC_MODEL',
+];
 
 /** Other choices that hold here, too. */
 const choices = [
@@ -37,12 +42,18 @@ const choices = [
 ];
 
 function pick(names: string[]): [string, string][] {
-  return names.flatMap((name): [string, string][] => (process.env[name] ? [[name, process.env[name]]] : []));
+  return names.flatMap((name): [string, string][] =>
+    process.env[name] ? [[name, process.env[name]]] : [],
+  );
 }
 
 function realModel(): Record<string, string> {
   const present = pick(modelVariables);
-  return present.some(([name]) => name === 'ANTHROPIC_API_KEY' || name === 'CLAUDE_CODE_OAUTH_TOKEN') ? Object.fromEntries(present) : {};
+  return present.some(
+    ([name]) => name === 'ANTHROPIC_API_KEY' || name === 'CLAUDE_CODE_OAUTH_TOKEN',
+  )
+    ? Object.fromEntries(present)
+    : {};
 }
 
 /** The address of a system that already runs from this directory, whose data two cannot share. */
@@ -67,8 +78,24 @@ await runProcess(log, async () => {
   if (other) throw new SetupError(`Sidepocket is running here already: ${other}`);
   console.log('Starting Sidepocket on this machine …');
   const model = realModel();
-  const simulator = await runSimulator({ dir, model, searchPath: process.env['PATH'] ?? '', idleMinutes: 1, environment: Object.fromEntries(pick(choices)), ports: { phone: 4040, relay: 8080, worker: 8081 }, log });
-  await writeFile(runningFile, JSON.stringify({ phoneUrl: simulator.phoneUrl, relayUrl: simulator.relayUrl, redisUrl: simulator.redisUrl, pid: process.pid }));
+  const simulator = await runSimulator({
+    dir,
+    model,
+    searchPath: process.env['PATH'] ?? '',
+    idleMinutes: 1,
+    environment: Object.fromEntries(pick(choices)),
+    ports: { phone: 4040, relay: 8080, worker: 8081 },
+    log,
+  });
+  await writeFile(
+    runningFile,
+    JSON.stringify({
+      phoneUrl: simulator.phoneUrl,
+      relayUrl: simulator.relayUrl,
+      redisUrl: simulator.redisUrl,
+      pid: process.pid,
+    }),
+  );
   console.log(`
   Phone       ${simulator.phoneUrl}
   Dashboard   ${simulator.dashboardUrl}   (password: ${simulator.dashboardPassword})

@@ -7,19 +7,47 @@ import { freePort } from './free-port.ts';
 
 export type RedisServer = Running & { url: string; port: number; pid: number };
 
-/** How long a Redis may take to answer after its start (ms): it reads its append-only file first. */
+/**
+ * How long a Redis may take to answer after its start (ms): it reads its append-only file first.
+ */
 const startPatience = 15_000;
 
 /**
- * Starts a Redis of our own on 127.0.0.1 with its data in `dir`, set as in production: nothing is evicted, and every write is on disk before
- * it is acknowledged. `port` 0 takes any. Throws when it does not answer.
+ * Starts a Redis of our own on 127.0.0.1 with its data in `dir`, set as in production: nothing is
+ * evicted, and every write is on disk before it is acknowledged. `port` 0 takes any. Throws when it
+ * does not answer.
  */
-export async function runRedisServer({ dir, port = 0, environment }: { dir: string; port?: number; environment?: Record<string, string> }): Promise<RedisServer> {
+export async function runRedisServer({
+  dir,
+  port = 0,
+  environment,
+}: {
+  dir: string;
+  port?: number;
+  environment?: Record<string, string>;
+}): Promise<RedisServer> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const own = port || (await freePort(0));
   const child = spawn(
     'redis-server',
-    ['--port', String(own), '--bind', '127.0.0.1', '--dir', dir, '--appendonly', 'yes', '--appendfsync', 'always', '--save', '', '--maxmemory-policy', 'noeviction', '--set-proc-title', 'no'],
+    [
+      '--port',
+      String(own),
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      dir,
+      '--appendonly',
+      'yes',
+      '--appendfsync',
+      'always',
+      '--save',
+      '',
+      '--maxmemory-policy',
+      'noeviction',
+      '--set-proc-title',
+      'no',
+    ],
     { stdio: 'ignore', detached: true, ...(environment ? { env: environment } : {}) },
   );
   endWithUs(child);
@@ -41,7 +69,11 @@ export async function runRedisServer({ dir, port = 0, environment }: { dir: stri
 }
 
 async function answers(url: string): Promise<boolean> {
-  const redis = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 25, lazyConnect: true });
+  const redis = new Redis(url, {
+    maxRetriesPerRequest: null,
+    retryStrategy: () => 25,
+    lazyConnect: true,
+  });
   redis.on('error', () => undefined);
   const timer = setTimeout(() => redis.disconnect(), startPatience);
   try {

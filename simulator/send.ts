@@ -30,11 +30,20 @@ function parseCommand(args: string[]): Command | 'help' {
   const { values, positionals } = readArgs(args);
   if (values.help) return 'help';
   const text = positionals.join(' ').trim();
-  if (!text && values.media === undefined) throw new WrongUsage('There is nothing to send. Give a text, or a file with --media.');
-  if (values.from !== undefined && !isPhone(values.from)) throw new WrongUsage(`"${values.from}" is not a phone number in international form, such as +15555550100.`);
+  if (!text && values.media === undefined)
+    throw new WrongUsage('There is nothing to send. Give a text, or a file with --media.');
+  if (values.from !== undefined && !isPhone(values.from))
+    throw new WrongUsage(
+      `"${values.from}" is not a phone number in international form, such as +15555550100.`,
+    );
   const seconds = values.timeout === undefined ? Infinity : Number(values.timeout);
   if (!(seconds > 0)) throw new WrongUsage(`"${values.timeout}" is not a number of seconds.`);
-  return { text, media: values.media ?? null, from: values.from ?? null, timeoutMs: seconds * 1000 };
+  return {
+    text,
+    media: values.media ?? null,
+    from: values.from ?? null,
+    timeoutMs: seconds * 1000,
+  };
 }
 
 function readArgs(args: string[]) {
@@ -42,7 +51,12 @@ function readArgs(args: string[]) {
     return parseArgs({
       args,
       allowPositionals: true,
-      options: { media: { type: 'string' }, from: { type: 'string' }, timeout: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+      options: {
+        media: { type: 'string' },
+        from: { type: 'string' },
+        timeout: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
     });
   } catch (error) {
     throw new WrongUsage(error instanceof Error ? error.message : String(error));
@@ -52,7 +66,9 @@ function readArgs(args: string[]) {
 async function toInput({ text, media }: Command): Promise<PhoneInput> {
   if (!media) return { text };
   const file = await readMediaFile(media).catch((error: unknown) => {
-    throw new WrongUsage(`${media} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new WrongUsage(
+      `${media} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    );
   });
   if (!file.base64) throw new WrongUsage(`${media} is empty.`);
   return { ...(text ? { text } : {}), media: file };
@@ -64,19 +80,41 @@ async function send(command: Command, input: PhoneInput): Promise<number> {
   const system = await client.system();
   const phone = command.from ?? system.phones[0];
   if (!phone) throw new WrongUsage('The running system has no phones. Name one with --from.');
-  if (!system.phones.includes(phone)) throw new WrongUsage(`${phone} is not one of this system's phones: ${system.phones.join(', ')}.`);
+  if (!system.phones.includes(phone))
+    throw new WrongUsage(
+      `${phone} is not one of this system's phones: ${system.phones.join(', ')}.`,
+    );
   const printer = new ReplyPrinter(await client.messages(phone), (line) => console.log(line));
   const { sid, status } = await client.send(phone, input);
   if (status < 200 || status > 299) {
-    console.error(status === 0 ? 'Sidepocket did not answer the webhook.' : `Sidepocket refused the message: its webhook answered ${status}.`);
+    console.error(
+      status === 0
+        ? 'Sidepocket did not answer the webhook.'
+        : `Sidepocket refused the message: its webhook answered ${status}.`,
+    );
     return 1;
   }
-  return follow(client, { phone, sid, printer, timeoutMs: command.timeoutMs, dashboardUrl: system.dashboardUrl });
+  return follow(client, {
+    phone,
+    sid,
+    printer,
+    timeoutMs: command.timeoutMs,
+    dashboardUrl: system.dashboardUrl,
+  });
 }
 
-type Followed = { phone: string; sid: string; printer: ReplyPrinter; timeoutMs: number; dashboardUrl: string | null };
+type Followed = {
+  phone: string;
+  sid: string;
+  printer: ReplyPrinter;
+  timeoutMs: number;
+  dashboardUrl: string | null;
+};
 
-async function follow(client: PhoneClient, { phone, sid, printer, timeoutMs, dashboardUrl }: Followed): Promise<number> {
+async function follow(
+  client: PhoneClient,
+  { phone, sid, printer, timeoutMs, dashboardUrl }: Followed,
+): Promise<number> {
   const start = performance.now();
   let lastSign = start;
   let hinted = false;
@@ -90,13 +128,17 @@ async function follow(client: PhoneClient, { phone, sid, printer, timeoutMs, das
       return 1;
     }
     if (performance.now() - start > timeoutMs) {
-      console.error(`No answer within ${timeoutMs / 1000} s. The message is not lost: the reply will be in the chat.`);
+      console.error(
+        `No answer within ${timeoutMs / 1000} s. The message is not lost: the reply will be in the chat.`,
+      );
       return 1;
     }
     if (!hinted && performance.now() - lastSign > HINT_AFTER_MS) {
       hinted = true;
       const where = dashboardUrl ? ` See ${dashboardUrl}` : '';
-      console.error(`Still ${state === 'waiting' ? 'waiting for its turn' : 'working on it'}; Ctrl-C stops waiting, not the work.${where}`);
+      console.error(
+        `Still ${state === 'waiting' ? 'waiting for its turn' : 'working on it'}; Ctrl-C stops waiting, not the work.${where}`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }

@@ -45,14 +45,21 @@ export type Simulator = Running & {
   chat: Chat;
   /** What the page's frame shows of the system now. */
   system(): SystemState;
-  /** Whom Claude Code runs as, undefined when that is the user of this process, where its files lie, and where it runs copies of the programs from, if it does. */
+  /**
+   * Whom Claude Code runs as, undefined when that is the user of this process, where its files lie,
+   * and where it runs copies of the programs from, if it does.
+   */
   agent: { user: string | undefined; dataDir: string; programs: string | undefined };
   /** What the scripted model was asked so far, oldest first. */
   modelRequests(): readonly ModelRequest[];
 };
 
 /** Made up, like everything of this account. */
-const account = { accountSid: `AC${'5'.repeat(32)}`, authToken: 'simulated-auth-token', number: '+15550100000' };
+const account = {
+  accountSid: `AC${'5'.repeat(32)}`,
+  authToken: 'simulated-auth-token',
+  number: '+15550100000',
+};
 const phones = ['+15551230001', '+15551230002'];
 const dashboardPassword = 'sidepocket-here';
 /** The variable by which the processes of a local system are known, should it be killed itself. */
@@ -61,21 +68,44 @@ const localMark = 'SIDEPOCKET_LOCAL';
 const stopPatience = 25_000;
 const wakeSecret = 'simulated-wake-secret';
 
-/** Runs the whole system on this machine: the real relay and worker as processes, and a Twilio, a phone and (without a key) a model of ours around them. */
-export async function runSimulator({ dir, model, searchPath, idleMinutes, environment: extra = {}, ports, log }: SimulatorOptions): Promise<Simulator> {
+/**
+ * Runs the whole system on this machine: the real relay and worker as processes, and a Twilio, a
+ * phone and (without a key) a model of ours around them.
+ */
+export async function runSimulator({
+  dir,
+  model,
+  searchPath,
+  idleMinutes,
+  environment: extra = {},
+  ports,
+  log,
+}: SimulatorOptions): Promise<Simulator> {
   const releasers = createReleasers(log);
   const logsDir = path.join(dir, 'logs');
   try {
     await mkdir(logsDir, { recursive: true, mode: 0o700 });
-    // The agent of a root's worker is another user: it may go through here, and sees nothing but its own.
+    // The agent of a root's worker is another user: it may go through here, and sees nothing but
+    // its own.
     if (process.getuid?.() === 0) await chmod(dir, 0o711);
     const dataDir = path.join(dir, 'data');
-    const agent = await settleAgent({ wanted: extra['AGENT_USER'], dataDir, imagesDir: path.join(dataDir, 'images'), redisUrl: 'redis://:none@here', log: log.child({}, { level: 'error' }) });
+    const agent = await settleAgent({
+      wanted: extra['AGENT_USER'],
+      dataDir,
+      imagesDir: path.join(dataDir, 'images'),
+      redisUrl: 'redis://:none@here',
+      log: log.child({}, { level: 'error' }),
+    });
     const orphans = await killMarked((mark) => mark === dir, { variable: localMark });
-    if (orphans > 0) log.warn({ orphans }, 'ended what an earlier run, which was killed, had left running');
-    // The twin forgets its chats when it stops; a Redis that remembered them would not fit together with it.
+    if (orphans > 0)
+      log.warn({ orphans }, 'ended what an earlier run, which was killed, had left running');
+    // The twin forgets its chats when it stops; a Redis that remembered them would not fit together
+    // with it.
     await rm(path.join(dir, 'redis'), { recursive: true, force: true });
-    const redisServer = await runRedisServer({ dir: path.join(dir, 'redis'), environment: { PATH: searchPath, [localMark]: dir } });
+    const redisServer = await runRedisServer({
+      dir: path.join(dir, 'redis'),
+      environment: { PATH: searchPath, [localMark]: dir },
+    });
     releasers.add('Redis', () => redisServer.stop());
     const scripted = Object.keys(model).length === 0 ? await runScriptedModel() : undefined;
     if (scripted) releasers.add('model', () => scripted.stop());
@@ -83,26 +113,50 @@ export async function runSimulator({ dir, model, searchPath, idleMinutes, enviro
     const relayPort = await freePort(ports.relay);
     const workerPort = await freePort(ports.worker);
     const relayUrl = `http://127.0.0.1:${relayPort}`;
-    const twin = await runTwin({ ...account, phones, webhookUrl: `${relayUrl}/webhook#rc=3&rp=5xx,ct,rt` });
+    const twin = await runTwin({
+      ...account,
+      phones,
+      webhookUrl: `${relayUrl}/webhook#rc=3&rp=5xx,ct,rt`,
+    });
     releasers.add('Twilio', () => twin.stop());
 
     const environment = {
       [localMark]: dir,
-      HOST: '127.0.0.1', PUBLIC_URL: relayUrl, REDIS_URL: redisServer.url, DATA_DIR: dataDir, ADMIN_PASSWORD: dashboardPassword,
-      TWILIO_ACCOUNT_SID: account.accountSid, TWILIO_AUTH_TOKEN: account.authToken, TWILIO_WHATSAPP_NUMBER: account.number, TWILIO_API_URL: twin.url,
+      HOST: '127.0.0.1',
+      PUBLIC_URL: relayUrl,
+      REDIS_URL: redisServer.url,
+      DATA_DIR: dataDir,
+      ADMIN_PASSWORD: dashboardPassword,
+      TWILIO_ACCOUNT_SID: account.accountSid,
+      TWILIO_AUTH_TOKEN: account.authToken,
+      TWILIO_WHATSAPP_NUMBER: account.number,
+      TWILIO_API_URL: twin.url,
       WAKE_SECRET: wakeSecret,
       ALLOWED_SENDERS: phones.join(','),
       ...(scripted ? { ANTHROPIC_API_KEY: 'scripted', ANTHROPIC_BASE_URL: scripted.url } : model),
       ...extra,
     };
-    const start = async (name: 'relay' | 'worker', port: number, own: Record<string, string>): Promise<Child> => {
+    const start = async (
+      name: 'relay' | 'worker',
+      port: number,
+      own: Record<string, string>,
+    ): Promise<Child> => {
       const logFile = path.join(logsDir, `${name}.log`);
-      const child = startChild({ entry: `${name}/main.ts`, environment: { ...environment, ...own, PORT: String(port) }, searchPath, logFile });
+      const child = startChild({
+        entry: `${name}/main.ts`,
+        environment: { ...environment, ...own, PORT: String(port) },
+        searchPath,
+        logFile,
+      });
       await untilReady(child, `http://127.0.0.1:${port}/health`, logFile);
       return child;
     };
     let announce = (): void => undefined;
-    const vm = await runVm({ secret: wakeSecret, onState: () => announce(), boot: () => start('worker', workerPort, { IDLE_MINUTES: String(idleMinutes) }) });
+    const vm = await runVm({
+      secret: wakeSecret,
+      onState: () => announce(),
+      boot: () => start('worker', workerPort, { IDLE_MINUTES: String(idleMinutes) }),
+    });
     releasers.add('VM', () => vm.stop(), stopPatience);
     const relay = await start('relay', relayPort, { WAKE_URL: vm.url });
     releasers.add('relay', () => relay.stop());
@@ -111,11 +165,34 @@ export async function runSimulator({ dir, model, searchPath, idleMinutes, enviro
     redis.on('error', (error: Error) => log.debug({ err: error }, 'Redis'));
     releasers.add('Redis connection', () => redis.disconnect());
     const dashboardUrl = `${relayUrl}/admin`;
-    const system = (): SystemState => ({ number: account.number, phones, vm: vm.state(), model: scripted ? 'scripted' : 'real', dashboardUrl });
-    const phone = await runPhone({ port: await freePort(ports.phone), chat: twin.chat, system, turnState: (sid) => readTurnState(redis, sid) });
+    const system = (): SystemState => ({
+      number: account.number,
+      phones,
+      vm: vm.state(),
+      model: scripted ? 'scripted' : 'real',
+      dashboardUrl,
+    });
+    const phone = await runPhone({
+      port: await freePort(ports.phone),
+      chat: twin.chat,
+      system,
+      turnState: (sid) => readTurnState(redis, sid),
+    });
     releasers.add('phone', () => phone.stop());
     announce = () => phone.announce(system());
-    return { phoneUrl: phone.url, relayUrl, dashboardUrl, dashboardPassword, redisUrl: redisServer.url, logsDir, chat: twin.chat, system, modelRequests: () => scripted?.requests ?? [], agent: { user: agent.user?.name, dataDir: agent.dataDir, programs: agent.programs }, stop: () => releasers.run() };
+    return {
+      phoneUrl: phone.url,
+      relayUrl,
+      dashboardUrl,
+      dashboardPassword,
+      redisUrl: redisServer.url,
+      logsDir,
+      chat: twin.chat,
+      system,
+      modelRequests: () => scripted?.requests ?? [],
+      agent: { user: agent.user?.name, dataDir: agent.dataDir, programs: agent.programs },
+      stop: () => releasers.run(),
+    };
   } catch (error) {
     await releasers.run();
     throw error;

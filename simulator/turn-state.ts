@@ -2,7 +2,10 @@ import type { Redis } from 'ioredis';
 import { keys } from '../shared/keys.ts';
 import type { TurnState } from './phone/chat-source.ts';
 
-/** How far a message has come, from the product's Redis: it is over when its answer has left the outbox too. */
+/**
+ * How far a message has come, from the product's Redis: it is over when its answer has left the
+ * outbox too.
+ */
 export async function readTurnState(redis: Redis, sid: string): Promise<TurnState> {
   const { state, conversation } = await redis.hgetall(keys.message(sid));
   if (state === undefined || conversation === undefined || state === 'waiting') return 'waiting';

@@ -19,8 +19,8 @@ export type Vm = Running & {
 };
 
 /**
- * A machine that behaves like Fly's: it is stopped until its address is called, the caller waits while it boots, it stays off when its process
- * exits 0, and boots again when it crashes.
+ * A machine that behaves like Fly's: it is stopped until its address is called, the caller waits
+ * while it boots, it stays off when its process exits 0, and boots again when it crashes.
  */
 export async function runVm({ boot, secret, onState }: VmOptions): Promise<Vm> {
   let state: SystemState['vm'] = 'asleep';
@@ -57,7 +57,10 @@ export async function runVm({ boot, secret, onState }: VmOptions): Promise<Vm> {
     const answer = (status: number): void => void response.writeHead(status).end();
     if (request.method !== 'POST' || request.url !== '/wake') return answer(404);
     if (request.headers.authorization !== `Bearer ${secret}`) return answer(401);
-    wake().then(() => answer(204), () => answer(503));
+    wake().then(
+      () => answer(204),
+      () => answer(503),
+    );
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

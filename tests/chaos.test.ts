@@ -19,14 +19,31 @@ describe('the schedule', () => {
   test('has every message once, in time, and every kind of kill', () => {
     const plan = createPlan(size);
     expect(new Set(plan.messages.map((message) => message.label)).size).toBe(size.messages);
-    expect(plan.messages.every((message) => message.atMs >= 0 && message.atMs <= plan.durationMs)).toBe(true);
+    expect(
+      plan.messages.every((message) => message.atMs >= 0 && message.atMs <= plan.durationMs),
+    ).toBe(true);
     expect(new Set(plan.kills.map((kill) => kill.kind))).toEqual(new Set(allKinds));
   });
 
   test('refuses options that mean nothing, with a sentence', () => {
-    expect(parseChaosOptions([])).toMatchObject({ messages: 300, conversations: 20, seed: 7, minutes: 3, workers: 1, claude: 2 });
+    expect(parseChaosOptions([])).toMatchObject({
+      messages: 300,
+      conversations: 20,
+      seed: 7,
+      minutes: 3,
+      workers: 1,
+      claude: 2,
+    });
     expect(parseChaosOptions(['--help'])).toBe('help');
-    for (const wrong of [['--messages', 'many'], ['--seed', '1.5'], ['--workers', '3'], ['--minutes', ''], ['--conversations', '1', '--claude', '2'], ['--unknown'], ['--kinds', 'worker,flood']]) {
+    for (const wrong of [
+      ['--messages', 'many'],
+      ['--seed', '1.5'],
+      ['--workers', '3'],
+      ['--minutes', ''],
+      ['--conversations', '1', '--claude', '2'],
+      ['--unknown'],
+      ['--kinds', 'worker,flood'],
+    ]) {
       expect(() => parseChaosOptions(wrong)).toThrow(WrongUsage);
     }
   });
@@ -34,42 +51,110 @@ describe('the schedule', () => {
 
 describe('the verdict', () => {
   const phone = '+15552000001';
-  const sent = (label: string, sentAt: number, acceptedAt: number | undefined, more: Partial<SentMessage> = {}): SentMessage => ({ label, conversation: phone, sid: `SM${label}`, sentAt, acceptedAt, state: 'answered', turn: 'T', ...more });
-  const reply = (text: string, at: number, more: Partial<ReceivedReply> = {}): ReceivedReply => ({ sid: `SM${at}`, conversation: phone, text, status: 'delivered', at, toldFailure: false, ...more });
+  const sent = (
+    label: string,
+    sentAt: number,
+    acceptedAt: number | undefined,
+    more: Partial<SentMessage> = {},
+  ): SentMessage => ({
+    label,
+    conversation: phone,
+    sid: `SM${label}`,
+    sentAt,
+    acceptedAt,
+    state: 'answered',
+    turn: 'T',
+    ...more,
+  });
+  const reply = (text: string, at: number, more: Partial<ReceivedReply> = {}): ReceivedReply => ({
+    sid: `SM${at}`,
+    conversation: phone,
+    text,
+    status: 'delivered',
+    at,
+    toldFailure: false,
+    ...more,
+  });
 
   test('finds nothing wrong with one answer each, in order', () => {
-    const verdict = judge([sent('1', 0, 10), sent('2', 20, 30)], [reply('answer to 1', 40), reply('answer to 2 with a note', 50)]);
-    expect(verdict).toMatchObject({ accepted: 2, answered: 2, failed: 0, lost: [], doubled: [], outOfOrder: [], longestSilenceMs: 30 });
+    const verdict = judge(
+      [sent('1', 0, 10), sent('2', 20, 30)],
+      [reply('answer to 1', 40), reply('answer to 2 with a note', 50)],
+    );
+    expect(verdict).toMatchObject({
+      accepted: 2,
+      answered: 2,
+      failed: 0,
+      lost: [],
+      doubled: [],
+      outOfOrder: [],
+      longestSilenceMs: 30,
+    });
   });
 
   test('finds what was lost, doubled and out of order', () => {
     expect(judge([sent('1', 0, 10)], []).lost).toHaveLength(1);
-    expect(judge([sent('1', 0, 10)], [reply('answer to 1', 40), reply('answer to 1', 50)]).doubled).toHaveLength(1);
-    expect(judge([sent('1', 0, 10), sent('2', 20, 30)], [reply('answer to 2', 40), reply('answer to 1', 50)]).outOfOrder).toHaveLength(1);
+    expect(
+      judge([sent('1', 0, 10)], [reply('answer to 1', 40), reply('answer to 1', 50)]).doubled,
+    ).toHaveLength(1);
+    expect(
+      judge(
+        [sent('1', 0, 10), sent('2', 20, 30)],
+        [reply('answer to 2', 40), reply('answer to 1', 50)],
+      ).outOfOrder,
+    ).toHaveLength(1);
   });
 
   test('knows no order among messages that were under way together', () => {
-    expect(judge([sent('1', 0, 25), sent('2', 20, 30)], [reply('answer to 2', 40), reply('answer to 1', 50)]).outOfOrder).toEqual([]);
+    expect(
+      judge(
+        [sent('1', 0, 25), sent('2', 20, 30)],
+        [reply('answer to 2', 40), reply('answer to 1', 50)],
+      ).outOfOrder,
+    ).toEqual([]);
   });
 
   test('takes a failure for told only when its sentence is there', () => {
     const givenUp = [sent('1', 0, 10, { state: 'failed' })];
     expect(judge(givenUp, []).lost).toHaveLength(1);
-    expect(judge(givenUp, [reply('I could not finish this: Claude stopped several times.', 40)])).toMatchObject({ failed: 1, lost: [] });
+    expect(
+      judge(givenUp, [reply('I could not finish this: Claude stopped several times.', 40)]),
+    ).toMatchObject({ failed: 1, lost: [] });
     const refused = reply('answer to 1', 40, { status: 'undelivered', toldFailure: true });
     expect(judge([sent('1', 0, 10)], [refused]).lost).toHaveLength(1);
-    expect(judge([sent('1', 0, 10)], [refused, reply('One of my messages could not be delivered. Please ask me again.', 50)])).toMatchObject({ failed: 1, lost: [] });
-    expect(judge([sent('1', 0, 10)], [refused, reply('answer to 1', 50)])).toMatchObject({ answered: 1, failed: 0, doubled: [] });
+    expect(
+      judge(
+        [sent('1', 0, 10)],
+        [refused, reply('One of my messages could not be delivered. Please ask me again.', 50)],
+      ),
+    ).toMatchObject({ failed: 1, lost: [] });
+    expect(judge([sent('1', 0, 10)], [refused, reply('answer to 1', 50)])).toMatchObject({
+      answered: 1,
+      failed: 0,
+      doubled: [],
+    });
   });
 });
 
 test('nothing is lost, doubled or out of order while processes are killed and Twilio misbehaves', async () => {
   const result = await runChaos({
-    messages: 30, conversations: 4, claude: 1, workers: 1, minutes: 0.1, seed: 5, killEveryMs: 2000, keep: false,
-    searchPath: process.env['PATH'] ?? '', log: createLog('test', 'silent'), say: () => undefined, signal: new AbortController().signal,
+    messages: 30,
+    conversations: 4,
+    claude: 1,
+    workers: 1,
+    minutes: 0.1,
+    seed: 5,
+    killEveryMs: 2000,
+    keep: false,
+    searchPath: process.env['PATH'] ?? '',
+    log: createLog('test', 'silent'),
+    say: () => undefined,
+    signal: new AbortController().signal,
   });
   if (!isClean(result)) throw new Error(formatReport(result));
   expect(result.verdict.accepted).toBe(30);
   expect(result.restarts).toBeGreaterThan(0);
-  expect((await findMarked()).filter(({ mark }) => mark.startsWith(`chaos-${process.pid}-`))).toEqual([]);
+  expect(
+    (await findMarked()).filter(({ mark }) => mark.startsWith(`chaos-${process.pid}-`)),
+  ).toEqual([]);
 });

@@ -11,11 +11,17 @@ const run = promisify(execFile);
 const root = path.join(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
 
-/** The stages of the Dockerfile by name: what each is made from, and its instructions with continued lines joined. */
+/**
+ * The stages of the Dockerfile by name: what each is made from, and its instructions with continued
+ * lines joined.
+ */
 function readStages(text: string): Map<string, { from: string; lines: string[] }> {
   const stages = new Map<string, { from: string; lines: string[] }>();
   let lines: string[] = [];
-  for (const line of text.replaceAll('\\\n', ' ').split('\n').map((line) => line.trim())) {
+  for (const line of text
+    .replaceAll('\\\n', ' ')
+    .split('\n')
+    .map((line) => line.trim())) {
     const [, from, name] = /^FROM (\S+) AS (\S+)$/.exec(line) ?? [];
     if (from && name) stages.set(name, { from, lines: (lines = []) });
     else if (line !== '' && !line.startsWith('#')) lines.push(line.replaceAll(/\s+/g, ' '));
@@ -26,42 +32,76 @@ function readStages(text: string): Map<string, { from: string; lines: string[] }
 const stages = readStages(read('Dockerfile'));
 const linesOf = (name: string): string[] => stages.get(name)?.lines ?? [];
 /** What is in an image in the end, of the stages that it is made from. */
-const wholeOf = (name: string): string[] => (stages.has(name) ? [...wholeOf(stages.get(name)?.from ?? ''), ...linesOf(name)] : []);
+const wholeOf = (name: string): string[] =>
+  stages.has(name) ? [...wholeOf(stages.get(name)?.from ?? ''), ...linesOf(name)] : [];
 
-/** A block of the compose file, by the names of the blocks around it; what is below a name is indented by two more. */
+/**
+ * A block of the compose file, by the names of the blocks around it; what is below a name is
+ * indented by two more.
+ */
 function block(text: string, ...names: string[]): string {
   return names.reduce((rest, name, depth) => {
     const indent = '  '.repeat(depth);
-    return new RegExp(`^${indent}${name}:\\n((?:${indent}  .*\\n|\\s*\\n)*)`, 'm').exec(rest)?.[1] ?? '';
+    return (
+      new RegExp(`^${indent}${name}:\\n((?:${indent}  .*\\n|\\s*\\n)*)`, 'm').exec(rest)?.[1] ?? ''
+    );
   }, text);
 }
 
 const compose = read('docker-compose.yml');
 const environmentOf = (service: string): Record<string, string> =>
-  Object.fromEntries([...block(compose, 'services', service, 'environment').matchAll(/^ {6}([A-Z_]+): (.*)$/gm)].map((match) => [match[1] ?? '', match[2] ?? '']));
+  Object.fromEntries(
+    [...block(compose, 'services', service, 'environment').matchAll(/^ {6}([A-Z_]+): (.*)$/gm)].map(
+      (match) => [match[1] ?? '', match[2] ?? ''],
+    ),
+  );
 /** The variables that a process's configuration names. */
-const variablesOf = (config: string): string[] => [...read(config).matchAll(/^ {4}([A-Z][A-Z_]+): v\./gm)].map((match) => match[1] ?? '');
+const variablesOf = (config: string): string[] =>
+  [...read(config).matchAll(/^ {4}([A-Z][A-Z_]+): v\./gm)].map((match) => match[1] ?? '');
 
 test('the images are made of three base images and nothing else from outside, and of the targets that Fly asks for', () => {
   const names = [...stages.keys()];
-  const bases = [...stages.values()].map(({ from }) => from).filter((from) => !names.includes(from));
-  expect(new Set(bases)).toEqual(new Set(['debian:bookworm-slim', 'node:24-bookworm-slim', 'redis:7-bookworm']));
+  const bases = [...stages.values()]
+    .map(({ from }) => from)
+    .filter((from) => !names.includes(from));
+  expect(new Set(bases)).toEqual(
+    new Set(['debian:bookworm-slim', 'node:24-bookworm-slim', 'redis:7-bookworm']),
+  );
   expect(names).toEqual(expect.arrayContaining(['relay', 'vm', 'redis', 'simulator']));
   expect(read('Dockerfile')).not.toMatch(/https?:\/\/(?!127\.0\.0\.1)|^ADD |curl .*\|/m);
-  for (const name of ['relay', 'vm', 'redis', 'simulator']) expect(linesOf(name).filter((line) => line.startsWith('HEALTHCHECK'))).toHaveLength(1);
+  for (const name of ['relay', 'vm', 'redis', 'simulator'])
+    expect(linesOf(name).filter((line) => line.startsWith('HEALTHCHECK'))).toHaveLength(1);
 });
 
 test('the relay is nobody special, and holds neither the worker nor Claude Code', async () => {
   const lines = wholeOf('relay');
   expect(lines).toContain('USER sidepocket');
-  expect(lines.filter((line) => line.startsWith('COPY ') && !line.includes('--from'))).toEqual(['COPY shared ./shared', 'COPY relay ./relay']);
-  const [, left = ''] = /npm uninstall (?:--\S+ )*([^&]+) &&/.exec(linesOf('relay-packages').join('\n')) ?? [];
+  expect(lines.filter((line) => line.startsWith('COPY ') && !line.includes('--from'))).toEqual([
+    'COPY shared ./shared',
+    'COPY relay ./relay',
+  ]);
+  const [, left = ''] =
+    /npm uninstall (?:--\S+ )*([^&]+) &&/.exec(linesOf('relay-packages').join('\n')) ?? [];
   const leftOut = left.trim().split(' ');
   expect(leftOut).toContain('@anthropic-ai/claude-agent-sdk');
-  const folders = await Promise.all(['relay', 'shared', 'simulator'].map((folder) => readdir(path.join(root, folder), { recursive: true, withFileTypes: true })));
-  const files = folders.flat().filter((entry) => entry.isFile() && entry.name.endsWith('.ts')).map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)));
-  const imports = (file: string): string[] => [...read(file).matchAll(/(?:from|import\() ?'([^']+)'/g)].map((match) => match[1] ?? '');
-  const missing = files.filter((file) => /^(relay|shared)\//.test(file)).flatMap((file) => imports(file).filter((name) => leftOut.some((gone) => name === gone || name.startsWith(`${gone}/`))).map((name) => `${file} needs ${name}`));
+  const folders = await Promise.all(
+    ['relay', 'shared', 'simulator'].map((folder) =>
+      readdir(path.join(root, folder), { recursive: true, withFileTypes: true }),
+    ),
+  );
+  const files = folders
+    .flat()
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)));
+  const imports = (file: string): string[] =>
+    [...read(file).matchAll(/(?:from|import\() ?'([^']+)'/g)].map((match) => match[1] ?? '');
+  const missing = files
+    .filter((file) => /^(relay|shared)\//.test(file))
+    .flatMap((file) =>
+      imports(file)
+        .filter((name) => leftOut.some((gone) => name === gone || name.startsWith(`${gone}/`)))
+        .map((name) => `${file} needs ${name}`),
+    );
   expect(missing).toEqual([]);
 });
 
@@ -72,63 +112,127 @@ test('what changes with the code comes last, and a .env gets into no image', () 
     expect(copies.slice(own).every((line) => !line.includes('--from'))).toBe(true);
     expect(wholeOf(name).findIndex((line) => line.startsWith('RUN npm'))).toBe(-1);
   }
-  const ignored = read('.dockerignore').split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const ignored = read('.dockerignore')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
   expect(ignored[0]).toBe('*');
   expect(ignored.slice(1).every((line) => /^![\w.-]+$/.test(line))).toBe(true);
-  const copied = [...stages.keys()].flatMap(linesOf).filter((line) => /^COPY (?!--from)/.test(line)).flatMap((line) => line.split(' ').slice(1, -1));
+  const copied = [...stages.keys()]
+    .flatMap(linesOf)
+    .filter((line) => /^COPY (?!--from)/.test(line))
+    .flatMap((line) => line.split(' ').slice(1, -1));
   for (const name of copied) expect(ignored).toContain(`!${name.split('/')[0]}`);
 });
 
 test('the VM gives the agent its tools and a user of its own, and starts the worker with three rights', () => {
   const lines = wholeOf('vm').join('\n');
-  for (const tool of ['chromium', 'git', 'gh', 'ripgrep', 'python3', 'make', 'g++', 'jq', 'curl', 'openssh-client', 'procps', 'util-linux', 'tini']) expect(lines).toContain(` ${tool} `);
+  for (const tool of [
+    'chromium',
+    'git',
+    'gh',
+    'ripgrep',
+    'python3',
+    'make',
+    'g++',
+    'jq',
+    'curl',
+    'openssh-client',
+    'procps',
+    'util-linux',
+    'tini',
+  ])
+    expect(lines).toContain(` ${tool} `);
   expect(lines).toMatch(/ENV .*AGENT_USER=agent/);
   const start = read('docker/vm.sh');
   expect(start).toContain('rights=+setuid,+setgid,+kill\n');
-  for (const set of ['inh', 'ambient', 'bounding']) expect(start).toMatch(new RegExp(`"--${set}-(caps|set)=-all,\\$rights"`));
+  for (const set of ['inh', 'ambient', 'bounding'])
+    expect(start).toMatch(new RegExp(`"--${set}-(caps|set)=-all,\\$rights"`));
   expect(start).toContain('--reuid sidepocket --regid sidepocket --clear-groups');
   expect(start).toContain('--no-new-privs');
-  // What is switched off by hand is switched off here: nothing else says why a warning may be passed over.
-  const [, flags = ''] = /"worker": "node ((?:--\S+ )*)worker\/main\.ts"/.exec(read('package.json')) ?? [];
+  // What is switched off by hand is switched off here: nothing else says why a warning may be
+  // passed over.
+  const [, flags = ''] =
+    /"worker": "node ((?:--\S+ )*)worker\/main\.ts"/.exec(read('package.json')) ?? [];
   for (const flag of flags.trim().split(' ')) expect(start).toContain(` ${flag} `);
 });
 
 test('compose gives each process every variable that it reads, and none of the other’s', () => {
   const [relay, vm] = [environmentOf('relay'), environmentOf('vm')];
   // What the image or this file decides, and what only a VM that sleeps needs.
-  const given = new Set(['HOST', 'AGENT_USER', 'DATA_DIR', 'IMAGES_DIR', 'CHROMIUM_PATH', 'FLY_MACHINE_ID', 'IDLE_MINUTES']);
-  expect(Object.keys(relay).toSorted()).toEqual(variablesOf('relay/config.ts').filter((name) => !given.has(name)).toSorted());
-  expect(Object.keys(vm).toSorted()).toEqual(variablesOf('worker/config.ts').filter((name) => !given.has(name)).toSorted());
-  for (const service of [relay, vm]) for (const [name, value] of Object.entries(service)) expect([name, value]).toEqual([name, expect.stringMatching(/^(\d+|vm|redis:\/\/default:\$\{REDIS_PASSWORD\}@redis:6379|\$\{[A-Z_]+(:-[\w]*|:\?[\w .]+)\})$/)]);
-  expect(Object.entries({ ...relay, ...vm }).filter(([name, value]) => value.startsWith('${') && !value.slice(2).startsWith(name))).toEqual([]);
+  const given = new Set([
+    'HOST',
+    'AGENT_USER',
+    'DATA_DIR',
+    'IMAGES_DIR',
+    'CHROMIUM_PATH',
+    'FLY_MACHINE_ID',
+    'IDLE_MINUTES',
+  ]);
+  expect(Object.keys(relay).toSorted()).toEqual(
+    variablesOf('relay/config.ts')
+      .filter((name) => !given.has(name))
+      .toSorted(),
+  );
+  expect(Object.keys(vm).toSorted()).toEqual(
+    variablesOf('worker/config.ts')
+      .filter((name) => !given.has(name))
+      .toSorted(),
+  );
+  for (const service of [relay, vm])
+    for (const [name, value] of Object.entries(service))
+      expect([name, value]).toEqual([
+        name,
+        expect.stringMatching(
+          /^(\d+|vm|redis:\/\/default:\$\{REDIS_PASSWORD\}@redis:6379|\$\{[A-Z_]+(:-[\w]*|:\?[\w .]+)\})$/,
+        ),
+      ]);
+  expect(
+    Object.entries({ ...relay, ...vm }).filter(
+      ([name, value]) => value.startsWith('${') && !value.slice(2).startsWith(name),
+    ),
+  ).toEqual([]);
 });
 
 test('compose publishes the relay alone, and on this machine only; each service starts again and has the rights it needs', () => {
   const service = (name: string): string => block(compose, 'services', name);
   for (const name of ['redis', 'vm']) expect(service(name)).not.toContain('ports:');
   expect(service('relay')).toContain('- ${RELAY_ADDRESS:-127.0.0.1:8080}:8080');
-  for (const name of ['redis', 'relay', 'vm']) expect(service(name)).toContain('restart: unless-stopped');
+  for (const name of ['redis', 'relay', 'vm'])
+    expect(service(name)).toContain('restart: unless-stopped');
   expect(service('simulator')).toContain('profiles: [try]');
   expect(service('relay')).toMatch(/cap_drop: \[ALL\]\n(?!.*cap_add)/);
-  expect(service('vm')).toContain('cap_drop: [ALL]\n    cap_add: [CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETPCAP, SETUID]');
+  expect(service('vm')).toContain(
+    'cap_drop: [ALL]\n    cap_add: [CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETPCAP, SETUID]',
+  );
   expect(service('redis')).toContain('${REDIS_PASSWORD:?');
 });
 
 test('in compose the VM shares no network with the relay, Redis leads nowhere, and what both need of the simulator is in the networks of both', () => {
   const networksOf = (service: string): string[] => {
     const listed = /^ {4}networks: \[(.*)\]$/m.exec(block(compose, 'services', service))?.[1];
-    return listed?.split(', ') ?? [...block(compose, 'services', service, 'networks').matchAll(/^ {6}([\w-]+):/gm)].map((match) => match[1] ?? '');
+    return (
+      listed?.split(', ') ??
+      [...block(compose, 'services', service, 'networks').matchAll(/^ {6}([\w-]+):/gm)].map(
+        (match) => match[1] ?? '',
+      )
+    );
   };
   const [redis, relay, vm, simulator] = ['redis', 'relay', 'vm', 'simulator'].map(networksOf);
   expect(relay?.filter((name) => vm?.includes(name))).toEqual([]);
   expect(redis).toEqual(['relay-redis', 'vm-redis']);
-  for (const name of redis ?? []) expect(block(compose, 'networks')).toContain(`  ${name}: { internal: true }`);
+  for (const name of redis ?? [])
+    expect(block(compose, 'networks')).toContain(`  ${name}: { internal: true }`);
   for (const part of [relay, vm]) {
     expect(part?.filter((name) => redis?.includes(name))).toHaveLength(1);
-    expect(part?.filter((name) => !redis?.includes(name) && simulator?.includes(name))).toHaveLength(1);
+    expect(
+      part?.filter((name) => !redis?.includes(name) && simulator?.includes(name)),
+    ).toHaveLength(1);
   }
   // Both reach it by the name that their addresses have.
-  for (const name of ['front', 'internet']) expect(block(compose, 'services', 'simulator', 'networks')).toContain(`${name}: { aliases: [twilio.simulator.localhost] }`);
+  for (const name of ['front', 'internet'])
+    expect(block(compose, 'services', 'simulator', 'networks')).toContain(
+      `${name}: { aliases: [twilio.simulator.localhost] }`,
+    );
 });
 
 /** Runs docker/redis.sh with an entry point that only shows what it is given. */
@@ -137,30 +241,63 @@ async function startRedisScript(environment: Record<string, string>): Promise<st
   try {
     await writeFile(path.join(dir, 'docker-entrypoint.sh'), '#!/bin/sh\necho "$@"\ncat\n');
     await chmod(path.join(dir, 'docker-entrypoint.sh'), 0o755);
-    return (await run('sh', [path.join(root, 'docker', 'redis.sh')], { env: { PATH: `${dir}:${process.env['PATH']}`, ...environment } })).stdout;
+    return (
+      await run('sh', [path.join(root, 'docker', 'redis.sh')], {
+        env: { PATH: `${dir}:${process.env['PATH']}`, ...environment },
+      })
+    ).stdout;
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
 }
 
 test('Redis gets its password and its rules by its standard input, and not without a password', async () => {
-  const [command, ...lines] = (await startRedisScript({ REDIS_PASSWORD: 'a-Secret_1.2~3' })).trim().split('\n');
+  const [command, ...lines] = (await startRedisScript({ REDIS_PASSWORD: 'a-Secret_1.2~3' }))
+    .trim()
+    .split('\n');
   expect(command).toBe('redis-server -');
-  const settings = new Map(lines.map((line): [string, string] => [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)]));
+  const settings = new Map(
+    lines.map((line): [string, string] => [
+      line.slice(0, line.indexOf(' ')),
+      line.slice(line.indexOf(' ') + 1),
+    ]),
+  );
   expect(Object.fromEntries(settings)).toEqual({
-    bind: '* -::*', 'protected-mode': 'yes', requirepass: 'a-Secret_1.2~3', dir: '/data', appendonly: 'yes', appendfsync: 'always', save: '""', maxmemory: '180mb', 'maxmemory-policy': 'noeviction',
+    bind: '* -::*',
+    'protected-mode': 'yes',
+    requirepass: 'a-Secret_1.2~3',
+    dir: '/data',
+    appendonly: 'yes',
+    appendfsync: 'always',
+    save: '""',
+    maxmemory: '180mb',
+    'maxmemory-policy': 'noeviction',
   });
-  expect(judgeRedis(`maxmemory_policy:${settings.get('maxmemory-policy')}\r\naof_enabled:1`)).toEqual([]);
+  expect(
+    judgeRedis(`maxmemory_policy:${settings.get('maxmemory-policy')}\r\naof_enabled:1`),
+  ).toEqual([]);
   await expect(startRedisScript({})).rejects.toThrow('REDIS_PASSWORD');
-  await expect(startRedisScript({ REDIS_PASSWORD: 'two\nlines' })).rejects.toThrow('may have letters, digits');
+  await expect(startRedisScript({ REDIS_PASSWORD: 'two\nlines' })).rejects.toThrow(
+    'may have letters, digits',
+  );
 });
 
 test('the try file is a whole configuration with nothing real in it', async () => {
-  const values = Object.fromEntries((await readFile(path.join(root, 'docker', 'try.env'), 'utf8')).split('\n').filter((line) => /^\w+=/.test(line)).map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+  const values = Object.fromEntries(
+    (await readFile(path.join(root, 'docker', 'try.env'), 'utf8'))
+      .split('\n')
+      .filter((line) => /^\w+=/.test(line))
+      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  );
   const demanded = [...compose.matchAll(/\$\{([A-Z_]+):\?/g)].map((match) => match[1] ?? '');
   for (const name of demanded) expect(Object.keys(values)).toContain(name);
-  const [twilio, model] = [new URL(values['TWILIO_API_URL'] ?? ''), new URL(values['ANTHROPIC_BASE_URL'] ?? '')];
+  const [twilio, model] = [
+    new URL(values['TWILIO_API_URL'] ?? ''),
+    new URL(values['ANTHROPIC_BASE_URL'] ?? ''),
+  ];
   expect(block(compose, 'services', 'simulator')).toContain(`aliases: [${twilio.hostname}]`);
-  expect(block(compose, 'services', 'simulator')).toContain(`127.0.0.1:${twilio.port}:${twilio.port}`);
+  expect(block(compose, 'services', 'simulator')).toContain(
+    `127.0.0.1:${twilio.port}:${twilio.port}`,
+  );
   expect(model.hostname).toBe(twilio.hostname);
 });

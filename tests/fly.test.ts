@@ -7,29 +7,43 @@ import { parseRelayConfig } from '../relay/config.ts';
 import { variables } from '../shared/env.ts';
 import { parseWorkerConfig } from '../worker/config.ts';
 
-/** The keys that flyctl's own structs know (fly.io/docs/reference/configuration), as far as they are used here: it passes over any other without a word. */
+/**
+ * The keys that flyctl's own structs know (fly.io/docs/reference/configuration), as far as they are
+ * used here: it passes over any other without a word.
+ */
 const known = {
   '': 'app primary_region kill_signal kill_timeout swap_size_mb console_command experimental build deploy env processes mounts http_service services checks files host_dedication_id machine_checks restart vm statics metrics',
-  build: 'builder args buildpacks image settings builtin dockerfile ignorefile build-target compression compression_level',
-  deploy: 'strategy max_unavailable wait_timeout release_command release_command_timeout release_command_vm seed_command',
-  mounts: 'source destination initial_size snapshot_retention scheduled_snapshots auto_extend_size_threshold auto_extend_size_increment auto_extend_size_limit processes',
-  http_service: 'internal_port force_https auto_stop_machines auto_start_machines min_machines_running processes concurrency tls_options http_options checks machine_checks',
-  'http_service.checks': 'interval timeout grace_period method path protocol tls_skip_verify tls_server_name headers',
-  'checks.redis': 'port type interval timeout grace_period method path protocol tls_skip_verify tls_server_name headers processes',
+  build:
+    'builder args buildpacks image settings builtin dockerfile ignorefile build-target compression compression_level',
+  deploy:
+    'strategy max_unavailable wait_timeout release_command release_command_timeout release_command_vm seed_command',
+  mounts:
+    'source destination initial_size snapshot_retention scheduled_snapshots auto_extend_size_threshold auto_extend_size_increment auto_extend_size_limit processes',
+  http_service:
+    'internal_port force_https auto_stop_machines auto_start_machines min_machines_running processes concurrency tls_options http_options checks machine_checks',
+  'http_service.checks':
+    'interval timeout grace_period method path protocol tls_skip_verify tls_server_name headers',
+  'checks.redis':
+    'port type interval timeout grace_period method path protocol tls_skip_verify tls_server_name headers processes',
   restart: 'policy retries processes',
   vm: 'size memory cpu_kind cpus memory_mb max_memory_mb gpus gpu_kind host_dedication_id persist_rootfs kernel_args processes',
 } as const;
 
 const Table = z.record(z.string(), z.unknown());
 
-/** Every key that a table and the tables in it have and flyctl does not know. The names in `env`, `processes` and `checks` are the user's own. */
+/**
+ * Every key that a table and the tables in it have and flyctl does not know. The names in `env`,
+ * `processes` and `checks` are the user's own.
+ */
 function unknownKeys(table: Record<string, unknown>, section = ''): string[] {
   const allowed = section in known ? known[section as keyof typeof known].split(' ') : undefined;
   return Object.entries(table).flatMap(([key, value]) => {
     const place = section ? `${section}.${key}` : key;
     if (allowed && !allowed.includes(key)) return [place];
     if (place === 'env' || place === 'processes') return [];
-    return (Array.isArray(value) ? value : [value]).flatMap((entry) => (Table.safeParse(entry).success ? unknownKeys(Table.parse(entry), place) : []));
+    return (Array.isArray(value) ? value : [value]).flatMap((entry) =>
+      Table.safeParse(entry).success ? unknownKeys(Table.parse(entry), place) : [],
+    );
   });
 }
 
@@ -40,38 +54,78 @@ const Fly = z.looseObject({
   build: z.looseObject({ 'build-target': z.string() }),
   env: z.record(z.string(), z.string()).default({}),
   processes: z.record(z.string(), z.string()).default({}),
-  http_service: z.looseObject({ internal_port: z.number(), force_https: z.boolean(), auto_stop_machines: z.string(), auto_start_machines: z.boolean(), min_machines_running: z.number(), checks: z.array(z.looseObject({ path: z.string() })) }).optional(),
+  http_service: z
+    .looseObject({
+      internal_port: z.number(),
+      force_https: z.boolean(),
+      auto_stop_machines: z.string(),
+      auto_start_machines: z.boolean(),
+      min_machines_running: z.number(),
+      checks: z.array(z.looseObject({ path: z.string() })),
+    })
+    .optional(),
   restart: z.array(z.looseObject({ policy: z.string() })),
   mounts: z.looseObject({ source: z.string(), destination: z.string() }).optional(),
   vm: z.array(z.looseObject({ size: z.string(), memory: z.string() })),
 });
 
-const read = (name: string): Record<string, unknown> => Table.parse(parse(readFileSync(path.join(import.meta.dirname, '..', `fly.${name}.toml`), 'utf8')));
+const read = (name: string): Record<string, unknown> =>
+  Table.parse(
+    parse(readFileSync(path.join(import.meta.dirname, '..', `fly.${name}.toml`), 'utf8')),
+  );
 const files = ['relay', 'vm', 'redis'] as const;
 const [relay, vm, redis] = files.map((name) => Fly.parse(read(name)));
 
 test('the reader of keys finds what flyctl would pass over', () => {
-  expect(unknownKeys({ app: 'x', auto_stop: true, build: { target: 'x' }, vm: [{ size: 'x' }, { cores: 1 }], env: { ANY: 'x' }, checks: { redis: { portt: 1 } } })).toEqual(['auto_stop', 'build.target', 'vm.cores', 'checks.redis.portt']);
+  expect(
+    unknownKeys({
+      app: 'x',
+      auto_stop: true,
+      build: { target: 'x' },
+      vm: [{ size: 'x' }, { cores: 1 }],
+      env: { ANY: 'x' },
+      checks: { redis: { portt: 1 } },
+    }),
+  ).toEqual(['auto_stop', 'build.target', 'vm.cores', 'checks.redis.portt']);
 });
 
-test.each(files)('fly.%s.toml has only keys that flyctl knows, and builds its own target', (name) => {
-  expect(unknownKeys(read(name))).toEqual([]);
-  const file = Fly.parse(read(name));
-  expect(file).toMatchObject({ build: { dockerfile: 'Dockerfile', 'build-target': name }, kill_signal: 'SIGTERM', app: `sidepocket-${name}` });
-  expect(file.kill_timeout).toBeLessThanOrEqual(300);
-  // A mistyped variable would be no problem of anybody's until it is missed.
-  for (const variable of Object.keys(file.env)) expect(Object.keys(variables)).toContain(variable);
-});
+test.each(files)(
+  'fly.%s.toml has only keys that flyctl knows, and builds its own target',
+  (name) => {
+    expect(unknownKeys(read(name))).toEqual([]);
+    const file = Fly.parse(read(name));
+    expect(file).toMatchObject({
+      build: { dockerfile: 'Dockerfile', 'build-target': name },
+      kill_signal: 'SIGTERM',
+      app: `sidepocket-${name}`,
+    });
+    expect(file.kill_timeout).toBeLessThanOrEqual(300);
+    // A mistyped variable would be no problem of anybody's until it is missed.
+    for (const variable of Object.keys(file.env))
+      expect(Object.keys(variables)).toContain(variable);
+  },
+);
 
 test('the relay is always on, public and small, and its check costs no Redis command', () => {
-  expect(relay?.http_service).toMatchObject({ internal_port: Number(relay?.env['PORT']), force_https: true, auto_stop_machines: 'off', min_machines_running: 1 });
+  expect(relay?.http_service).toMatchObject({
+    internal_port: Number(relay?.env['PORT']),
+    force_https: true,
+    auto_stop_machines: 'off',
+    min_machines_running: 1,
+  });
   expect(relay?.http_service?.checks.map((check) => check.path)).toEqual(['/health']);
   expect(relay?.vm).toEqual([{ size: 'shared-cpu-1x', memory: '256mb' }]);
   expect(relay?.env['WAKE_URL']).toBe(`http://${vm?.app}.flycast`);
 });
 
 test('the VM stops by itself, is started by its address, and is restarted only when it failed', () => {
-  expect(vm?.http_service).toMatchObject({ internal_port: Number(vm?.env['PORT']), force_https: false, auto_stop_machines: 'off', auto_start_machines: true, min_machines_running: 0 });
+  expect(vm?.http_service).toMatchObject({
+    internal_port: Number(vm?.env['PORT']),
+    force_https: false,
+    auto_stop_machines: 'off',
+    auto_start_machines: true,
+    min_machines_running: 0,
+  });
   expect(vm?.http_service?.checks.map((check) => check.path)).toEqual(['/health']);
   expect(vm?.restart).toMatchObject([{ policy: 'on-failure' }]);
   expect(vm?.mounts).toMatchObject({ destination: '/data' });
@@ -90,9 +144,25 @@ test('Redis has no public address, and keeps its data on its volume', () => {
 
 test('with the secrets beside it, what the files set is a whole configuration', () => {
   const secrets = {
-    PUBLIC_URL: 'https://sidepocket-relay.fly.dev', REDIS_URL: `redis://default:secret@${redis?.app}.internal:6379`, TWILIO_ACCOUNT_SID: `AC${'0'.repeat(32)}`, TWILIO_AUTH_TOKEN: 'token',
-    TWILIO_WHATSAPP_NUMBER: '+14155238886', ALLOWED_SENDERS: '+15551230001', ANTHROPIC_API_KEY: 'key', WAKE_SECRET: 'secret', FLY_MACHINE_ID: '148ed123',
+    PUBLIC_URL: 'https://sidepocket-relay.fly.dev',
+    REDIS_URL: `redis://default:secret@${redis?.app}.internal:6379`,
+    TWILIO_ACCOUNT_SID: `AC${'0'.repeat(32)}`,
+    TWILIO_AUTH_TOKEN: 'token',
+    TWILIO_WHATSAPP_NUMBER: '+14155238886',
+    ALLOWED_SENDERS: '+15551230001',
+    ANTHROPIC_API_KEY: 'key',
+    WAKE_SECRET: 'secret',
+    FLY_MACHINE_ID: '148ed123',
   };
-  expect(parseRelayConfig({ ...relay?.env, ...secrets })).toMatchObject({ PORT: 8080, WAKE_URL: 'http://sidepocket-vm.flycast' });
-  expect(parseWorkerConfig({ ...vm?.env, ...secrets })).toMatchObject({ PORT: 8081, IDLE_MINUTES: 60, STOP_SECONDS: 45, DATA_DIR: '/data', WORKER_ID: '148ed123' });
+  expect(parseRelayConfig({ ...relay?.env, ...secrets })).toMatchObject({
+    PORT: 8080,
+    WAKE_URL: 'http://sidepocket-vm.flycast',
+  });
+  expect(parseWorkerConfig({ ...vm?.env, ...secrets })).toMatchObject({
+    PORT: 8081,
+    IDLE_MINUTES: 60,
+    STOP_SECONDS: 45,
+    DATA_DIR: '/data',
+    WORKER_ID: '148ed123',
+  });
 });

@@ -12,7 +12,9 @@ test('each line of the list of mutations fits the code: its text is there once, 
     try {
       mutate(root, mutation);
       const test = readFileSync(path.join(root, mutation.test), 'utf8');
-      return new RegExp(mutation.named ?? '').test(test) ? [] : [`${mutation.file}, ${mutation.guard}: no test “${mutation.named}” in ${mutation.test}`];
+      return new RegExp(mutation.named ?? '').test(test)
+        ? []
+        : [`${mutation.file}, ${mutation.guard}: no test “${mutation.named}” in ${mutation.test}`];
     } catch (error) {
       return [`${mutation.file}, ${mutation.guard}: ${String(error)}`];
     }
@@ -22,16 +24,38 @@ test('each line of the list of mutations fits the code: its text is there once, 
 
 test('the list has at least a hundred mutations, no two alike, of relay, worker and what they share', () => {
   expect(mutations.length).toBeGreaterThanOrEqual(100);
-  expect(new Set(mutations.map(({ file, from, to }) => JSON.stringify([file, from, to]))).size).toBe(mutations.length);
-  expect(new Set(mutations.map(({ file, guard }) => JSON.stringify([file, guard]))).size).toBe(mutations.length);
-  expect(new Set(mutations.map(({ file }) => file.split('/')[0]))).toEqual(new Set(['relay', 'worker', 'shared']));
+  expect(
+    new Set(mutations.map(({ file, from, to }) => JSON.stringify([file, from, to]))).size,
+  ).toBe(mutations.length);
+  expect(new Set(mutations.map(({ file, guard }) => JSON.stringify([file, guard]))).size).toBe(
+    mutations.length,
+  );
+  expect(new Set(mutations.map(({ file }) => file.split('/')[0]))).toEqual(
+    new Set(['relay', 'worker', 'shared']),
+  );
 });
 
 test('some of the mutations are chosen by a text or by their numbers', () => {
-  const list = ['a', 'b', 'c'].map((guard) => ({ guard, file: 'shared/x.ts', from: 'x', to: 'y', test: `tests/${guard}.test.ts` }));
+  const list = ['a', 'b', 'c'].map((guard) => ({
+    guard,
+    file: 'shared/x.ts',
+    from: 'x',
+    to: 'y',
+    test: `tests/${guard}.test.ts`,
+  }));
   const numbers = (only?: string): number[] => choose(list, only).map(({ number }) => number);
-  expect([numbers(), numbers('2'), numbers('2-3'), numbers('tests/c'), numbers('shared')]).toEqual([[1, 2, 3], [2], [2, 3], [3], [1, 2, 3]]);
+  expect([numbers(), numbers('2'), numbers('2-3'), numbers('tests/c'), numbers('shared')]).toEqual([
+    [1, 2, 3],
+    [2],
+    [2, 3],
+    [3],
+    [1, 2, 3],
+  ]);
   expect(() => numbers('nothing')).toThrow(WrongUsage);
   expect(() => parseMutationOptions(['--onyl', 'x'])).toThrow(WrongUsage);
-  expect(parseMutationOptions(['--only', 'x', '--list'])).toEqual({ only: 'x', isList: true, isVerbose: false });
+  expect(parseMutationOptions(['--only', 'x', '--list'])).toEqual({
+    only: 'x',
+    isList: true,
+    isVerbose: false,
+  });
 });

@@ -1,19 +1,26 @@
 import { expect, test } from 'vitest';
 import { attacksOn, readExpressions, takesOver, timeOf } from './support/expressions.ts';
 
-/** How often an attack repeats itself. The first numbers are small and near to each other, so that what backtracks exponentially is seen before it would take for ever. */
+/**
+ * How often an attack repeats itself. The first numbers are small and near to each other, so that
+ * what backtracks exponentially is seen before it would take for ever.
+ */
 const few = [8, 12, 16, 20, 24, 32, 48, 64, 128, 256];
 const [some, many] = [1500, 12_000];
 /** Under this (ms) a time says nothing. */
 const tellingMs = 12;
-/** A quadratic expression takes longer than this (ms) for the smaller of the two large attacks: it makes more than a million steps. */
+/**
+ * A quadratic expression takes longer than this (ms) for the smaller of the two large attacks: it
+ * makes more than a million steps.
+ */
 const shortestMs = 0.35;
 
 /** Eight times the text may take eight times as long; a quadratic expression takes 64 times. */
 const mostGrowth = 24;
 
 /** The least of three: what else the machine does only adds. */
-const leastOf = (expression: RegExp, text: string): number => Math.min(...[1, 2, 3].map(() => timeOf(expression, text)));
+const leastOf = (expression: RegExp, text: string): number =>
+  Math.min(...[1, 2, 3].map(() => timeOf(expression, text)));
 
 /** An attack that takes more than a linear time, in words; undefined when none does. */
 function findWeakness(expression: RegExp): string | undefined {
@@ -28,7 +35,8 @@ function findWeakness(expression: RegExp): string | undefined {
       return more > tellingMs && more > less * mostGrowth;
     };
     // What is slow by chance is not so five times.
-    if ([1, 2, 3, 4, 5].every(grows)) return `${JSON.stringify(attack(8))} ${some} and ${many} times`;
+    if ([1, 2, 3, 4, 5].every(grows))
+      return `${JSON.stringify(attack(8))} ${some} and ${many} times`;
   }
   return undefined;
 }

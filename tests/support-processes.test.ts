@@ -12,7 +12,10 @@ const lives = (pid: number | undefined): boolean => {
 };
 
 test('what a test has started and left running is ended, with its group', async () => {
-  const stubborn = spawn('sh', ['-c', 'sleep 600 & echo $!; wait'], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
+  const stubborn = spawn('sh', ['-c', 'sleep 600 & echo $!; wait'], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   let said = '';
   stubborn.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
   const inner = Number(await until('its child', () => said.includes('\n') && said));

@@ -1,4 +1,7 @@
-/** How long ago something was, for people; both times are ms since 1970. Such as `just now`, `5 min ago`, `3 h ago`, `2 days ago`. */
+/**
+ * How long ago something was, for people; both times are ms since 1970. Such as `just now`, `5 min
+ * ago`, `3 h ago`, `2 days ago`.
+ */
 export function agoInWords(then: number, now: number): string {
   const minutes = Math.floor((now - then) / 60_000);
   if (minutes < 1) return 'just now';

@@ -14,8 +14,9 @@ const most = 100;
 const longest = 80;
 
 /**
- * What the person has allowed always: in this session, also after a restart, until they choose a permission mode. It is
- * kept here and not as rules of Claude Code, which allow more than the very call (`timeout 5 X`, `X && ls` for `X`).
+ * What the person has allowed always: in this session, also after a restart, until they choose a
+ * permission mode. It is kept here and not as rules of Claude Code, which allow more than the very
+ * call (`timeout 5 X`, `X && ls` for `X`).
  */
 export type AlwaysAllowed = {
   has(key: string): Promise<boolean>;
@@ -29,7 +30,8 @@ export function createAlwaysAllowed(
   { conversation, fence }: Pick<TurnContext, 'conversation' | 'fence'>,
   session: () => string | undefined,
 ): AlwaysAllowed {
-  const read = async (): Promise<Allowed> => parseAllowed((await conversations.read(conversation)).allowed);
+  const read = async (): Promise<Allowed> =>
+    parseAllowed((await conversations.read(conversation)).allowed);
   return {
     async has(key) {
       return (await read()).some((entry) => entry.key === key && entry.session === session());
@@ -37,8 +39,13 @@ export function createAlwaysAllowed(
     async add(key, name) {
       const present = session();
       if (present === undefined) return;
-      const others = (await read()).filter((entry) => entry.key !== key || entry.session !== present);
-      const allowed = [...others, { session: present, key, name: cut(showLine(name), longest) }].slice(-most);
+      const others = (await read()).filter(
+        (entry) => entry.key !== key || entry.session !== present,
+      );
+      const allowed = [
+        ...others,
+        { session: present, key, name: cut(showLine(name), longest) },
+      ].slice(-most);
       await conversations.write(conversation, fence, { allowed: JSON.stringify(allowed) });
     },
   };
@@ -46,7 +53,9 @@ export function createAlwaysAllowed(
 
 /** The names of what is allowed in a session, from what its conversation has stored. */
 export function namesOfAllowed(stored: string | undefined, session: string | undefined): string[] {
-  return parseAllowed(stored).filter((entry) => entry.session === session).map(({ name }) => name);
+  return parseAllowed(stored)
+    .filter((entry) => entry.session === session)
+    .map(({ name }) => name);
 }
 
 function parseAllowed(stored: string | undefined): Allowed {

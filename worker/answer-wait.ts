@@ -1,7 +1,10 @@
 import type { OpenQuestion } from './question.ts';
 import type { TurnSlot } from './turn-slot.ts';
 
-/** The reason with which a turn is let go while its person thinks. `deadline`: when the question's default holds (ms since 1970). */
+/**
+ * The reason with which a turn is let go while its person thinks. `deadline`: when the question's
+ * default holds (ms since 1970).
+ */
 export class AwaitingAnswer extends Error {
   override name = 'AwaitingAnswer';
   readonly deadline: number;
@@ -13,13 +16,18 @@ export class AwaitingAnswer extends Error {
 }
 
 /**
- * What a turn does while it asks: `onOpen` is told when a question begins to wait, and may be answered; `letGo` ends the turn until the answer, and
- * says whether it could.
+ * What a turn does while it asks: `onOpen` is told when a question begins to wait, and may be
+ * answered; `letGo` ends the turn until the answer, and says whether it could.
  */
 export type QuestionHooks = { onOpen: () => void; letGo: (reason: AwaitingAnswer) => boolean };
 
 /** `holdMs` is how long the agent is kept for an answer. */
-export type AnswerWaitParts = { slot: TurnSlot; hooks: QuestionHooks; holdMs: number; now: () => number };
+export type AnswerWaitParts = {
+  slot: TurnSlot;
+  hooks: QuestionHooks;
+  holdMs: number;
+  now: () => number;
+};
 
 /** The wait for the answer to the one question that is open. */
 export type AnswerWait = {

@@ -4,13 +4,21 @@ export type Arrivals = {
   announce(conversation: string, message: string): void;
   /** Something may have come in anywhere. */
   announceAll(): void;
-  /** Hears what comes in for a conversation from now on. A conversation has one turn, so it has one listener. */
+  /**
+   * Hears what comes in for a conversation from now on. A conversation has one turn, so it has one
+   * listener.
+   */
   listen(conversation: string): Hearing;
 };
 
-/** What a turn has heard. Nothing is lost while nobody asks: whoever is told next is told of it at once. */
+/**
+ * What a turn has heard. Nothing is lost while nobody asks: whoever is told next is told of it at
+ * once.
+ */
 export type Hearing = {
-  /** Calls back at each arrival that is not known already, until the returned function is called. */
+  /**
+   * Calls back at each arrival that is not known already, until the returned function is called.
+   */
   tell(onArrival: () => void, isKnown: (message: string) => boolean): () => void;
   end(): void;
 };

@@ -7,8 +7,16 @@ import { planLabels, writePlanQuestion } from './plan-question.ts';
 import type { Questions } from './questions.ts';
 import type { AnswerWriter } from './reply/answer.ts';
 
-/** What is needed beside questions: the turn's mode, what was allowed always, and where long things are shown. */
-export type AskParts = { mode: PermissionMode; allowed: AlwaysAllowed; show: ApprovalPages; writeAnswer: AnswerWriter };
+/**
+ * What is needed beside questions: the turn's mode, what was allowed always, and where long things
+ * are shown.
+ */
+export type AskParts = {
+  mode: PermissionMode;
+  allowed: AlwaysAllowed;
+  show: ApprovalPages;
+  writeAnswer: AnswerWriter;
+};
 
 /** The tools by which a turn's agent asks the person. */
 export function createAskTools(questions: Questions, budget: Budget, parts: AskParts): AskTools {
@@ -18,7 +26,10 @@ export function createAskTools(questions: Questions, budget: Budget, parts: AskP
     if (always && (await allowed.has(always.key))) return 'yes';
     const question = await writeApproval(request, show);
     if (!question) return 'too-long';
-    const { words: [label, said], answered } = await questions.ask(question, signal);
+    const {
+      words: [label, said],
+      answered,
+    } = await questions.ask(question, signal);
     if (!answered) return 'unanswered';
     if (label === 'Yes, always' && always) {
       await allowed.add(always.key, always.name);
@@ -33,7 +44,10 @@ export function createAskTools(questions: Questions, budget: Budget, parts: AskP
       const answers: string[] = [];
       for (const { question, options, multiple } of asked) {
         const fallback = options[0]?.label ?? 'no answer';
-        const { words } = await questions.ask({ kind: 'choice', text: question, options, multiple, fallback }, signal);
+        const { words } = await questions.ask(
+          { kind: 'choice', text: question, options, multiple, fallback },
+          signal,
+        );
         answers.push(words.join(', '));
       }
       return answers;
@@ -45,7 +59,10 @@ export function createAskTools(questions: Questions, budget: Budget, parts: AskP
     },
     async decidePlan(plan, signal) {
       const question = await writePlanQuestion(plan, mode, writeAnswer);
-      const { words: [label, said], answered } = await questions.ask(question, signal);
+      const {
+        words: [label, said],
+        answered,
+      } = await questions.ask(question, signal);
       if (!answered) return 'unanswered';
       if (label === planLabels.go) return { go: { edits: false } };
       // Where changes of files need no leave, Claude Code's own mode stays as it is.

@@ -8,9 +8,9 @@ import type { TurnContext } from './turn-context.ts';
 export const mostAttempts = 3;
 
 /**
- * How often a worker has begun with the messages of a turn. Redis counts: the message at the head when the turn is
- * picked up, before anything of it is read, each other when it is taken up. An attempt that was ended from outside
- * (a stop, a usage limit, the line for a place) is given back.
+ * How often a worker has begun with the messages of a turn. Redis counts: the message at the head
+ * when the turn is picked up, before anything of it is read, each other when it is taken up. An
+ * attempt that was ended from outside (a stop, a usage limit, the line for a place) is given back.
  */
 export type Attempts = {
   /** Attempts at a message before this run of the turn. */
@@ -19,14 +19,22 @@ export type Attempts = {
   begun(): ReadonlyMap<string, number>;
   /** What this run has taken up. */
   taken(): ReadonlySet<string>;
-  /** Takes messages up: counts those that are not counted yet and writes all into the turn's job. Throws FencedError. */
+  /**
+   * Takes messages up: counts those that are not counted yet and writes all into the turn's job.
+   * Throws FencedError.
+   */
   take(messages: Message[]): Promise<void>;
-  /** Gives back the attempts of this run. `waits`: how often the turn was put off, if changed. Throws FencedError. */
+  /**
+   * Gives back the attempts of this run. `waits`: how often the turn was put off, if changed.
+   * Throws FencedError.
+   */
   giveBack(waits?: number): Promise<void>;
 };
 
 export function createAttempts(
-  inbox: Inbox, { job, turn, fence }: Pick<TurnContext, 'job' | 'turn' | 'fence'>, opening: Pick<Opening, 'attempts' | 'counted'>,
+  inbox: Inbox,
+  { job, turn, fence }: Pick<TurnContext, 'job' | 'turn' | 'fence'>,
+  opening: Pick<Opening, 'attempts' | 'counted'>,
 ): Attempts {
   // A version before this one counted in the job alone.
   const inJob = new Map(messagesOf(job.data).map(({ id, attempts }) => [id, attempts]));

@@ -5,14 +5,18 @@ import { keys, prefix } from '../shared/keys.ts';
 import type { Redis } from '../shared/redis.ts';
 import { defineScript, fieldsOf, runScript } from '../shared/script.ts';
 
-/** A conversation whose turn will come first, as far as can be seen before any is worked, and what is remembered of it. */
+/**
+ * A conversation whose turn will come first, as far as can be seen before any is worked, and what
+ * is remembered of it.
+ */
 export type Coming = { conversation: string; remembered: Conversation };
 
 const comingScript = defineScript({
   name: 'sidepocketComing',
   keys: ['active', 'waiting'],
   args: ['prefix'],
-  // BullMQ takes from the right. A turn is active when a worker died over it. A command of ours is not for Claude.
+  // BullMQ takes from the right. A turn is active when a worker died over it. A command of ours is
+  // not for Claude.
   lua: `-- derives turns:*, inbox:*, conversation:*
     ${entryLua}
     for _, turns in ipairs({ active, waiting }) do
@@ -30,9 +34,16 @@ const comingScript = defineScript({
 
 const Found = z.tuple([z.string(), z.array(z.string())]);
 
-/** Looks, in one trip to Redis, whose turn comes first; undefined when none is to be seen. It is a guess: only what is harmless when it is wrong may be done by it. */
+/**
+ * Looks, in one trip to Redis, whose turn comes first; undefined when none is to be seen. It is a
+ * guess: only what is harmless when it is wrong may be done by it.
+ */
 export async function readComing(redis: Redis): Promise<Coming | undefined> {
   const turns = { active: keys.active('turns'), waiting: keys.waitingJobs('turns') };
-  const [conversation, fields] = Found.parse(await runScript(redis, comingScript, { keys: turns, args: { prefix } }));
-  return conversation === '' ? undefined : { conversation, remembered: Conversation.parse(fieldsOf(fields)) };
+  const [conversation, fields] = Found.parse(
+    await runScript(redis, comingScript, { keys: turns, args: { prefix } }),
+  );
+  return conversation === ''
+    ? undefined
+    : { conversation, remembered: Conversation.parse(fieldsOf(fields)) };
 }

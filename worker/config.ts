@@ -58,13 +58,20 @@ const schema = z
     TRANSCRIBE_API_KEY: v.TRANSCRIBE_API_KEY.optional(),
     TRANSCRIBE_COMMAND: v.TRANSCRIBE_COMMAND.optional(),
   })
-  .refine((env) => env.ANTHROPIC_API_KEY !== undefined || env.CLAUDE_CODE_OAUTH_TOKEN !== undefined, {
-    path: ['ANTHROPIC_API_KEY'],
-    message: 'is missing (or CLAUDE_CODE_OAUTH_TOKEN)',
-    // Said together with the other problems, not after them.
+  .refine(
+    (env) => env.ANTHROPIC_API_KEY !== undefined || env.CLAUDE_CODE_OAUTH_TOKEN !== undefined,
+    {
+      path: ['ANTHROPIC_API_KEY'],
+      message: 'is missing (or CLAUDE_CODE_OAUTH_TOKEN)',
+      // Said together with the other problems, not after them.
+      when: () => true,
+    },
+  )
+  .refine((env) => env.TRANSCRIBE_URL === undefined || env.TRANSCRIBE_COMMAND === undefined, {
+    path: ['TRANSCRIBE_COMMAND'],
+    message: 'cannot be set together with TRANSCRIBE_URL',
     when: () => true,
   })
-  .refine((env) => env.TRANSCRIBE_URL === undefined || env.TRANSCRIBE_COMMAND === undefined, { path: ['TRANSCRIBE_COMMAND'], message: 'cannot be set together with TRANSCRIBE_URL', when: () => true })
   .transform((env) => ({
     ...env,
     IMAGES_DIR: env.IMAGES_DIR ?? path.join(env.DATA_DIR, 'images'),

@@ -1,10 +1,30 @@
 const days = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
-const months = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December'];
+const months = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+];
 
-/** Says in words when a cron of five fields fires, such as "every weekday at 9:00". What has no short name is said as the cron it is. */
+/**
+ * Says in words when a cron of five fields fires, such as "every weekday at 9:00". What has no
+ * short name is said as the cron it is.
+ */
 export function cronWords(cron: string): string {
   const [minute = '', hour = '', day = '', month = '', weekday = ''] = cron.trim().split(/\s+/);
-  return (isAny(day) && isAny(month) && isAny(weekday) ? withinDay(minute, hour) : undefined) ?? atTime(minute, hour, day, month, weekday) ?? `at cron times ${cron.trim()}`;
+  return (
+    (isAny(day) && isAny(month) && isAny(weekday) ? withinDay(minute, hour) : undefined) ??
+    atTime(minute, hour, day, month, weekday) ??
+    `at cron times ${cron.trim()}`
+  );
 }
 
 const isAny = (field: string): boolean => field === '*' || field === '?';
@@ -19,11 +39,20 @@ function withinDay(minute: string, hour: string): string | undefined {
   return isNumber(minute) ? `every hour at :${minute.padStart(2, '0')}` : undefined;
 }
 
-function atTime(minute: string, hour: string, day: string, month: string, weekday: string): string | undefined {
+function atTime(
+  minute: string,
+  hour: string,
+  day: string,
+  month: string,
+  weekday: string,
+): string | undefined {
   const hours = hour.split(',');
   if (!isNumber(minute) || !hours.every(isNumber)) return undefined;
   const which = dayWords(day, month, weekday);
-  return which && `${which} at ${join(hours.map((value) => `${Number(value)}:${minute.padStart(2, '0')}`))}`;
+  return (
+    which &&
+    `${which} at ${join(hours.map((value) => `${Number(value)}:${minute.padStart(2, '0')}`))}`
+  );
 }
 
 function dayWords(day: string, month: string, weekday: string): string | undefined {
@@ -38,7 +67,13 @@ function weekdayWords(weekday: string): string | undefined {
   if (isAny(weekday)) return 'every day';
   if (/^(1-5|mon-fri)$/i.test(weekday)) return 'every weekday';
   // A Sunday is 0 or 7.
-  const names = weekday.split(',').map((entry) => (isNumber(entry) ? days[Number(entry) % 7] : days.find((name) => name.slice(0, 3).toLowerCase() === entry.toLowerCase())));
+  const names = weekday
+    .split(',')
+    .map((entry) =>
+      isNumber(entry)
+        ? days[Number(entry) % 7]
+        : days.find((name) => name.slice(0, 3).toLowerCase() === entry.toLowerCase()),
+    );
   return names.every((name) => name !== undefined) ? `every ${join(names)}` : undefined;
 }
 

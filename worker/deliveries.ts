@@ -6,12 +6,23 @@ import { keys } from '../shared/keys.ts';
 import type { DeliveryData } from '../shared/queues.ts';
 import { delayJob, handBack } from './job-moves.ts';
 
-/** Empties a conversation's outbox, in order. A reply that must wait holds up its conversation only: the job is put off, not blocked. */
-export function createDeliveryProcessor(departures: Departures, deliver: Deliver, now: () => number): (job: Job<DeliveryData, { sent: number }>, token: string, signal: AbortSignal) => Promise<{ sent: number }> {
+/**
+ * Empties a conversation's outbox, in order. A reply that must wait holds up its conversation only:
+ * the job is put off, not blocked.
+ */
+export function createDeliveryProcessor(
+  departures: Departures,
+  deliver: Deliver,
+  now: () => number,
+): (
+  job: Job<DeliveryData, { sent: number }>,
+  token: string,
+  signal: AbortSignal,
+) => Promise<{ sent: number }> {
   return async (job, token, signal) => {
     const { conversation } = job.data;
     const fence: Fence = { lock: keys.jobLock('deliveries', job.id ?? ''), token };
-    for (let sent = 0; ; ) {
+    for (let sent = 0; ;) {
       if (signal.aborted) return await handBack(job, token);
       const departure = await departures.next(conversation, fence, now());
       if (departure.kind === 'none') return { sent };

@@ -12,12 +12,22 @@ export type DoorOptions = {
   onWake: () => void;
 };
 
-/** The worker's small HTTP server: `GET /health`, and `POST /wake`, which is what starts a stopped machine on Fly. */
-export async function openDoor({ port, host, secret, onWake }: DoorOptions): Promise<Running & { url: string }> {
+/**
+ * The worker's small HTTP server: `GET /health`, and `POST /wake`, which is what starts a stopped
+ * machine on Fly.
+ */
+export async function openDoor({
+  port,
+  host,
+  secret,
+  onWake,
+}: DoorOptions): Promise<Running & { url: string }> {
   const server = createServer((request, response) => {
     const status = answer(request, secret);
     if (status === 204) onWake();
-    response.writeHead(status, { 'Content-Type': 'application/json' }).end(status === 200 ? '{"status":"ok"}' : '');
+    response
+      .writeHead(status, { 'Content-Type': 'application/json' })
+      .end(status === 200 ? '{"status":"ok"}' : '');
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -35,7 +45,9 @@ export async function openDoor({ port, host, secret, onWake }: DoorOptions): Pro
 function answer(request: IncomingMessage, secret: string | undefined): 200 | 204 | 401 | 404 {
   if (request.method === 'GET' && request.url === '/health') return 200;
   if (request.method !== 'POST' || request.url !== '/wake') return 404;
-  return secret === undefined || isEqual(request.headers.authorization ?? '', `Bearer ${secret}`) ? 204 : 401;
+  return secret === undefined || isEqual(request.headers.authorization ?? '', `Bearer ${secret}`)
+    ? 204
+    : 401;
 }
 
 function isEqual(given: string, expected: string): boolean {

@@ -16,7 +16,10 @@ export type FileLifetimeParts = {
   log: Log;
 };
 
-/** Removes what has lain unused: pictures, temporary files, and what people have sent (the workspace's `inbox/`). All else in a workspace is the person's. */
+/**
+ * Removes what has lain unused: pictures, temporary files, and what people have sent (the
+ * workspace's `inbox/`). All else in a workspace is the person's.
+ */
 export type FileLifetimes = {
   /** Looks once; never rejects. */
   clean(): Promise<void>;
@@ -26,12 +29,23 @@ export type FileLifetimes = {
 
 const dayMs = 24 * 3600_000;
 
-/** `find` follows no link that the agent may have laid, and runs with its rights. An empty directory goes with its files. */
+/**
+ * `find` follows no link that the agent may have laid, and runs with its rights. An empty directory
+ * goes with its files.
+ */
 const script = `[ -d "$1" ] || exit 0
 exec find "$1" -xdev -depth -mindepth 1 \\( ! -type d -mmin "+$2" -amin "+$2" -o -type d -empty -mmin "+$2" \\) -delete`;
 
-export function createFileLifetimes({ dataDir, imagesDir, days, user, isAtWork, log }: FileLifetimeParts): FileLifetimes {
-  const namesIn = async (directory: string): Promise<string[]> => await readdir(directory).catch(() => []);
+export function createFileLifetimes({
+  dataDir,
+  imagesDir,
+  days,
+  user,
+  isAtWork,
+  log,
+}: FileLifetimeParts): FileLifetimes {
+  const namesIn = async (directory: string): Promise<string[]> =>
+    await readdir(directory).catch(() => []);
   const minutes = String(Math.ceil(days * 24 * 60));
 
   const cleanDirectory = async (directory: string): Promise<void> => {
@@ -40,7 +54,11 @@ export function createFileLifetimes({ dataDir, imagesDir, days, user, isAtWork, 
     if (code !== 0) log.warn({ reason: said }, 'unused files were not all removed');
   };
   const clean = async (): Promise<void> => {
-    const places = [{ within: imagesDir, inside: '' }, { within: path.join(dataDir, 'tmp'), inside: '' }, { within: path.join(dataDir, 'workspaces'), inside: 'inbox' }];
+    const places = [
+      { within: imagesDir, inside: '' },
+      { within: path.join(dataDir, 'tmp'), inside: '' },
+      { within: path.join(dataDir, 'workspaces'), inside: 'inbox' },
+    ];
     for (const { within, inside } of places) {
       for (const name of await namesIn(within)) {
         // A turn may use what it has not touched for long; the next look finds it.
@@ -48,7 +66,10 @@ export function createFileLifetimes({ dataDir, imagesDir, days, user, isAtWork, 
       }
     }
   };
-  const cleanAll = async (): Promise<void> => await clean().catch((error: unknown) => log.warn({ err: error }, 'unused files were not removed'));
+  const cleanAll = async (): Promise<void> =>
+    await clean().catch((error: unknown) =>
+      log.warn({ err: error }, 'unused files were not removed'),
+    );
   return {
     clean: cleanAll,
     start() {

@@ -11,7 +11,9 @@ import { extensionOf } from './media/type-names.ts';
 import type { FileReader, Reading } from './reading/file-reader.ts';
 
 export type IncomingParts = {
-  /** Where the files of the conversation's messages are kept: Claude's working directory (absolute). */
+  /**
+   * Where the files of the conversation's messages are kept: Claude's working directory (absolute).
+   */
   workspace: string;
   agentFiles: AgentFiles;
   fetchMedia: MediaFetch;
@@ -21,12 +23,22 @@ export type IncomingParts = {
 };
 
 /**
- * What a file that a person sent is to Claude: `note` says what it is and where, `attachments` are to be looked at, `said` are the person's own words in it.
- * `unread` is for the person, when nothing of it can be read.
+ * What a file that a person sent is to Claude: `note` says what it is and where, `attachments` are
+ * to be looked at, `said` are the person's own words in it. `unread` is for the person, when
+ * nothing of it can be read.
  */
-export type IncomingFile = { note: string; attachments?: Attachment[]; said?: string; unread?: string };
+export type IncomingFile = {
+  note: string;
+  attachments?: Attachment[];
+  said?: string;
+  unread?: string;
+};
 
-/** What a request of the Messages API takes as a PDF (platform.claude.com/docs/en/build-with-claude/pdf-support): 100 pages. Of its 32 MB two of this size (bytes) leave room for the rest. */
+/**
+ * What a request of the Messages API takes as a PDF
+ * (platform.claude.com/docs/en/build-with-claude/pdf-support): 100 pages. Of its 32 MB two of this
+ * size (bytes) leave room for the rest.
+ */
 const mostPages = 100;
 const largestPdf = 10 * 1024 * 1024;
 
@@ -34,10 +46,16 @@ const largestPdf = 10 * 1024 * 1024;
 type Stored = { bytes: Buffer; file: string; reading: Reading };
 
 /**
- * Fetches one file of a message, keeps it in the workspace's `inbox/` under `name` with a fitting ending, and reads what can be read of it. Its type is told
- * from its bytes; a text is kept in UTF-8. Throws only the signal's reason: what is wrong with a file is said in words.
+ * Fetches one file of a message, keeps it in the workspace's `inbox/` under `name` with a fitting
+ * ending, and reads what can be read of it. Its type is told from its bytes; a text is kept in
+ * UTF-8. Throws only the signal's reason: what is wrong with a file is said in words.
  */
-export async function takeFile(parts: IncomingParts, media: Message['media'][number], name: string, signal: AbortSignal): Promise<IncomingFile> {
+export async function takeFile(
+  parts: IncomingParts,
+  media: Message['media'][number],
+  name: string,
+  signal: AbortSignal,
+): Promise<IncomingFile> {
   const claimed = (media.type.split(';')[0] ?? '').trim().toLowerCase();
   try {
     const bytes = await parts.fetchMedia(media.url, signal);
@@ -56,7 +74,11 @@ export async function takeFile(parts: IncomingParts, media: Message['media'][num
   }
 }
 
-async function describe(parts: IncomingParts, stored: Stored, signal: AbortSignal): Promise<IncomingFile> {
+async function describe(
+  parts: IncomingParts,
+  stored: Stored,
+  signal: AbortSignal,
+): Promise<IncomingFile> {
   const { bytes, reading } = stored;
   const { seen, view } = reading;
   if (seen.type.startsWith('audio/')) return await readSound(parts, stored, signal);
@@ -72,9 +94,16 @@ async function describe(parts: IncomingParts, stored: Stored, signal: AbortSigna
     case 'unread':
       return { note: noteOf(stored, notShown) };
     case 'text':
-      return { note: noteOf(stored, `It was in ${encodingNames[seen.encoding ?? 'unknown']} and is in UTF-8 there.`) };
+      return {
+        note: noteOf(
+          stored,
+          `It was in ${encodingNames[seen.encoding ?? 'unknown']} and is in UTF-8 there.`,
+        ),
+      };
     default:
-      return { note: noteOf(stored, bytes.byteLength === 0 ? 'It is empty.' : encodingNote(seen.encoding)) };
+      return {
+        note: noteOf(stored, bytes.byteLength === 0 ? 'It is empty.' : encodingNote(seen.encoding)),
+      };
   }
 }
 
@@ -83,23 +112,36 @@ type View<Kind extends Reading['view']['kind']> = Extract<Reading['view'], { kin
 const notShown = 'It is not shown to you here: read it with your tools.';
 
 const encodingNames = {
-  'utf-8': 'UTF-8', 'utf-16le': 'UTF-16 (little-endian)', 'utf-16be': 'UTF-16 (big-endian)', 'windows-1252': 'Windows-1252 (or Latin-1)', unknown: 'an unknown character set',
+  'utf-8': 'UTF-8',
+  'utf-16le': 'UTF-16 (little-endian)',
+  'utf-16be': 'UTF-16 (big-endian)',
+  'windows-1252': 'Windows-1252 (or Latin-1)',
+  unknown: 'an unknown character set',
 } as const;
 
 /** What is to be said of a text that is kept as it came. */
 function encodingNote(encoding: Reading['seen']['encoding']): string {
-  return encoding === undefined || encoding === 'utf-8' ? '' : `It is in ${encodingNames[encoding]}, not in UTF-8.`;
+  return encoding === undefined || encoding === 'utf-8'
+    ? ''
+    : `It is in ${encodingNames[encoding]}, not in UTF-8.`;
 }
 
 function showPictures(stored: Stored, { types, complete }: View<'pictures'>): IncomingFile {
-  const parts = types.length > 1 ? `It is shown in ${types.length} parts${complete ? '' : ', which do not reach its end'}.` : '';
+  const parts =
+    types.length > 1
+      ? `It is shown in ${types.length} parts${complete ? '' : ', which do not reach its end'}.`
+      : '';
   return { note: noteOf(stored, parts), attachments: picturesOf(stored.reading) };
 }
 
 /** The pictures of a reading as Claude gets them. */
 function picturesOf({ view, blobs }: Reading): Attachment[] {
   if (view.kind !== 'pictures') return [];
-  return view.types.flatMap((type, index) => (blobs[index] ? [{ kind: 'picture' as const, type, base64: blobs[index].toString('base64') }] : []));
+  return view.types.flatMap((type, index) =>
+    blobs[index]
+      ? [{ kind: 'picture' as const, type, base64: blobs[index].toString('base64') }]
+      : [],
+  );
 }
 
 function tellFault(stored: Stored, fault: keyof typeof pictureFaults): IncomingFile {
@@ -107,36 +149,66 @@ function tellFault(stored: Stored, fault: keyof typeof pictureFaults): IncomingF
   const note = noteOf(stored, `It cannot be shown to you: ${words}.`);
   // One that is only too large is for Claude's tools.
   if (fault === 'pixels' || fault === 'memory') return { note };
-  return { note, unread: `I could not open the picture that you sent: ${words}.${broken ? ' Please send it again.' : ''}` };
+  return {
+    note,
+    unread: `I could not open the picture that you sent: ${words}.${broken ? ' Please send it again.' : ''}`,
+  };
 }
 
-function showPdf(stored: Stored, { whole, locked, pages = mostPages + 1 }: View<'pdf'>): IncomingFile {
+function showPdf(
+  stored: Stored,
+  { whole, locked, pages = mostPages + 1 }: View<'pdf'>,
+): IncomingFile {
   const readable = whole && !locked && pages <= mostPages && stored.bytes.byteLength <= largestPdf;
-  if (readable) return { note: noteOf(stored), attachments: [{ kind: 'pdf', base64: stored.bytes.toString('base64') }] };
-  return { note: noteOf(stored, locked ? 'It is protected by a password, so it cannot be shown to you.' : notShown) };
+  if (readable)
+    return {
+      note: noteOf(stored),
+      attachments: [{ kind: 'pdf', base64: stored.bytes.toString('base64') }],
+    };
+  return {
+    note: noteOf(
+      stored,
+      locked ? 'It is protected by a password, so it cannot be shown to you.' : notShown,
+    ),
+  };
 }
 
 function tellContacts(stored: Stored, { contacts, more }: View<'contacts'>): IncomingFile {
   const [only] = contacts;
   if (only === undefined) return { note: noteOf(stored) };
-  if (contacts.length === 1 && more === 0) return { note: `[The person shared a contact: ${only}; the card is at ${stored.file}]` };
+  if (contacts.length === 1 && more === 0)
+    return { note: `[The person shared a contact: ${only}; the card is at ${stored.file}]` };
   const list = contacts.map((contact) => `- ${contact}`).join('\n');
   const rest = more === 0 ? '' : `\n(${more} more are in the file)`;
-  return { note: `[The person shared ${contacts.length + more} contacts, as cards at ${stored.file}:\n${list}${rest}]` };
+  return {
+    note: `[The person shared ${contacts.length + more} contacts, as cards at ${stored.file}:\n${list}${rest}]`,
+  };
 }
 
-async function readSound({ transcribe }: IncomingParts, stored: Stored, signal: AbortSignal): Promise<IncomingFile> {
+async function readSound(
+  { transcribe }: IncomingParts,
+  stored: Stored,
+  signal: AbortSignal,
+): Promise<IncomingFile> {
   try {
     if (!transcribe) throw new TranscribeProblem('no transcriber is set up');
-    const said = await transcribe({ bytes: stored.bytes, name: path.basename(stored.file), type: stored.reading.seen.type }, signal);
-    return { note: `[Voice message, transcribed by a machine; the recording is at ${stored.file}] ${said}`, said };
+    const said = await transcribe(
+      { bytes: stored.bytes, name: path.basename(stored.file), type: stored.reading.seen.type },
+      signal,
+    );
+    return {
+      note: `[Voice message, transcribed by a machine; the recording is at ${stored.file}] ${said}`,
+      said,
+    };
   } catch (error) {
     signal.throwIfAborted();
     const reason = error instanceof TranscribeProblem ? error.message : 'the transcriber failed';
     const note = noteOf(stored, `It could not be written down: ${reason}.`);
     // Other sound than WhatsApp records is a file that the person has.
     if (!stored.reading.seen.voice) return { note };
-    const unread = transcribe ? `I could not understand your voice message: ${reason}. Please write it, or say it again.` : 'I cannot listen to voice messages yet: no transcriber is set up. Please write it.';
+    const unread = transcribe
+      ? `I could not understand your voice message: ${reason}. Please write it, or say it again.`
+      : 'I cannot listen to voice messages yet: no transcriber is set up. Please write it.';
     return { note, unread };
   }
 }
@@ -148,7 +220,11 @@ function noteOf({ file, reading }: Stored, more = ''): string {
 /** What a person calls a file of this type. */
 function kindWord(type: string): string {
   const [kind = ''] = type.split('/');
-  const words = new Map([['image', 'picture'], ['audio', 'voice message'], ['video', 'video']]);
+  const words = new Map([
+    ['image', 'picture'],
+    ['audio', 'voice message'],
+    ['video', 'video'],
+  ]);
   if (type === 'text/vcard' || type === 'text/x-vcard') return 'contact';
   return words.get(kind) ?? 'file';
 }

@@ -9,10 +9,11 @@ import type { Processor } from './queue-worker.ts';
 const settled = [DelayedError, WaitingError, UnrecoverableError, FencedError];
 
 /**
- * Keeps a turn under its name when a defect or a refusal of Redis ends it: it is put off by `pauseMs`. As a failed job it
- * would leave its messages to a turn of another name, and what a turn says, sends and asks on the way is named after the
- * turn: the next one would do all of it a second time. Where it cannot even be put off it stays with this worker without
- * being worked, and the lease brings it back.
+ * Keeps a turn under its name when a defect or a refusal of Redis ends it: it is put off by
+ * `pauseMs`. As a failed job it would leave its messages to a turn of another name, and what a turn
+ * says, sends and asks on the way is named after the turn: the next one would do all of it a second
+ * time. Where it cannot even be put off it stays with this worker without being worked, and the
+ * lease brings it back.
  */
 export function keepTurns(process: Processor, pauseMs: (job: Job) => number, log: Log): Processor {
   return async (job, token, signal) => {

@@ -2,7 +2,10 @@ import type { QueueName } from '../shared/queues.ts';
 import type { ProcessorParts } from './processors.ts';
 import type { Processor } from './queue-worker.ts';
 
-/** The processors, which are loaded beside the way to the first job: they are most of the worker's code. */
+/**
+ * The processors, which are loaded beside the way to the first job: they are most of the worker's
+ * code.
+ */
 export type LateProcessors = {
   /** What works this queue's jobs; the first of them waits until it is loaded. */
   of(queue: QueueName): Processor;
@@ -11,7 +14,8 @@ export type LateProcessors = {
 };
 
 export function createLateProcessors(parts: ProcessorParts): LateProcessors {
-  const make = async (): Promise<Record<QueueName, Processor>> => (await import('./processors.ts')).createProcessors(parts);
+  const make = async (): Promise<Record<QueueName, Processor>> =>
+    (await import('./processors.ts')).createProcessors(parts);
   let made: ReturnType<typeof make> | undefined;
   const get = (): ReturnType<typeof make> => (made ??= make());
   return {

@@ -22,39 +22,60 @@ export type Lease = {
   /** `WORKER_ID#boot`. BullMQ writes it on every job that this worker takes. */
   readonly owner: string;
   /**
-   * Renews the lease, ends the jobs that another worker has now, and frees those of workers that are gone: earlier boots of this one at once,
-   * others when their lease has run out.
+   * Renews the lease, ends the jobs that another worker has now, and frees those of workers that
+   * are gone: earlier boots of this one at once, others when their lease has run out.
    */
   renew(): Promise<void>;
   /** The same, where nothing waits for it. */
   renewSoon(): void;
-  /** Begins to renew by itself, or pauses it: a renewal after the decision to sleep would say that somebody is awake. */
+  /**
+   * Begins to renew by itself, or pauses it: a renewal after the decision to sleep would say that
+   * somebody is awake.
+   */
   start(): void;
   pause(): void;
   /** Ends the lease, so that another worker need not wait for it. */
   stop(): Promise<void>;
 };
 
-/** A job that is ours in Redis and unknown here for this time (ms) was given to us by a reply that never arrived. */
+/**
+ * A job that is ours in Redis and unknown here for this time (ms) was given to us by a reply that
+ * never arrived.
+ */
 const unheardMs = 2000;
 
 /**
- * Renews, unless a newer boot of the same worker exists: then this one is fenced off. A job is an orphan when the boot that took it is not
- * the one that holds its worker's lease, or when it is this one and knows nothing of it (a connection can break between Redis's step and its reply); its lock is removed and it is marked as stalled, which is where BullMQ's own recovery takes over.
- * A worker that hangs with an open connection swallows the marker by which BullMQ wakes the others: at the first renewal it is fed one, and whenever
- * jobs wait without a marker a new one is set. A job at work here whose lock is another's is named as lost; a lock that has run out while this worker was halted, and that no
- * other has taken, is taken again. The first renewal also ends the wake that brought this worker about, should the relay have died over it.
- * Each renewal looks at some conversations in turn, so that what waits without a job is found however it came about, and at Redis's memory, which some servers do not tell a script.
+ * Renews, unless a newer boot of the same worker exists: then this one is fenced off. A job is an
+ * orphan when the boot that took it is not the one that holds its worker's lease, or when it is
+ * this one and knows nothing of it (a connection can break between Redis's step and its reply); its
+ * lock is removed and it is marked as stalled, which is where BullMQ's own recovery takes over. A
+ * worker that hangs with an open connection swallows the marker by which BullMQ wakes the others:
+ * at the first renewal it is fed one, and whenever jobs wait without a marker a new one is set. A
+ * job at work here whose lock is another's is named as lost; a lock that has run out while this
+ * worker was halted, and that no other has taken, is taken again. The first renewal also ends the
+ * wake that brought this worker about, should the relay have died over it. Each renewal looks at
+ * some conversations in turn, so that what waits without a job is found however it came about, and
+ * at Redis's memory, which some servers do not tell a script.
  */
 const renewScript = defineScript({
   name: 'sidepocketRenew',
   keys: ['lease', 'boots', 'heartbeat', 'waking', 'conversations'],
   args: [
-    'ownWorker', 'ownBoot', 'holdMs', 'prefix', 'nowMs', 'channel', 'jobs', 'unheardMs', 'cursor', 'batch', 'lockMs',
+    'ownWorker',
+    'ownBoot',
+    'holdMs',
+    'prefix',
+    'nowMs',
+    'channel',
+    'jobs',
+    'unheardMs',
+    'cursor',
+    'batch',
+    'lockMs',
   ],
   rest: 'queues',
-  // The channel is '' but at the first renewal; the running `jobs` are JSON of `queue:id=token`; the `cursor` tells
-  // where to go on among the conversations, of which a `batch` is looked at.
+  // The channel is '' but at the first renewal; the running `jobs` are JSON of `queue:id=token`;
+  // the `cursor` tells where to go on among the conversations, of which a `batch` is looked at.
   lua: `-- derives turns:*, deliveries:*, schedules:*, inbox:*, outbox:*, lease:*, vm
     ${isStrandedLua}
     local newest = redis.call('GET', boots)
@@ -117,13 +138,24 @@ const renewScript = defineScript({
 
 const Renewal = z.union([
   z.tuple([z.literal('fenced')]),
-  z.tuple([z.literal('renewed'), z.array(z.enum(queueNames)), z.string(), z.array(z.string()), z.string(), z.coerce.number(), z.array(z.string())]),
+  z.tuple([
+    z.literal('renewed'),
+    z.array(z.enum(queueNames)),
+    z.string(),
+    z.array(z.string()),
+    z.string(),
+    z.coerce.number(),
+    z.array(z.string()),
+  ]),
 ]);
 
 /** How many conversations a renewal looks at: with 20,000 of them all are seen in half an hour. */
 const lookedAt = 200;
 
-/** Takes back what is this boot's; a newer one may have begun while this one ended. A relay that counts on the sign of life hears that it is gone. */
+/**
+ * Takes back what is this boot's; a newer one may have begun while this one ended. A relay that
+ * counts on the sign of life hears that it is gone.
+ */
 const endScript = defineScript({
   name: 'sidepocketEndLease',
   keys: ['lease', 'heartbeat'],
@@ -157,7 +189,18 @@ export type LeaseParts = {
 };
 
 /** The lease of a boot that was counted. It is taken by the first `renew`. */
-export function createLease({ redis, worker, boot, times, running, recover, onStranded, onMemory, onFenced, log }: LeaseParts): Lease {
+export function createLease({
+  redis,
+  worker,
+  boot,
+  times,
+  running,
+  recover,
+  onStranded,
+  onMemory,
+  onFenced,
+  log,
+}: LeaseParts): Lease {
   let timer: NodeJS.Timeout | undefined;
   let fenced = false;
   let first = true;
@@ -167,12 +210,23 @@ export function createLease({ redis, worker, boot, times, running, recover, onSt
   const renew = async (): Promise<void> => {
     const found = await runScript(redis, renewScript, {
       keys: {
-        lease: keys.lease(worker), boots: keys.boots(worker), heartbeat: keys.heartbeat, waking: keys.waking,
+        lease: keys.lease(worker),
+        boots: keys.boots(worker),
+        heartbeat: keys.heartbeat,
+        waking: keys.waking,
         conversations: keys.conversations,
       },
       args: {
-        ownWorker: worker, ownBoot: boot, holdMs: times.holdMs, prefix, nowMs: Date.now(),
-        channel: first ? keys.control : '', jobs: JSON.stringify(running.names()), unheardMs, cursor, batch: lookedAt,
+        ownWorker: worker,
+        ownBoot: boot,
+        holdMs: times.holdMs,
+        prefix,
+        nowMs: Date.now(),
+        channel: first ? keys.control : '',
+        jobs: JSON.stringify(running.names()),
+        unheardMs,
+        cursor,
+        batch: lookedAt,
         lockMs,
       },
       rest: queueNames,
@@ -183,7 +237,8 @@ export function createLease({ redis, worker, boot, times, running, recover, onSt
     if (fenced) return;
     // Before anything else: what another has begun with must not run on here.
     const ended = running.endLost(renewal[0] === 'fenced' ? running.names() : renewal[6]);
-    if (ended.length > 0) log.warn({ jobs: ended.length }, 'another worker has taken work over: ended it here');
+    if (ended.length > 0)
+      log.warn({ jobs: ended.length }, 'another worker has taken work over: ended it here');
     if (renewal[0] === 'fenced') {
       fenced = true;
       clearInterval(timer);
@@ -201,9 +256,10 @@ export function createLease({ redis, worker, boot, times, running, recover, onSt
     if (stranded.length > 0) await onStranded(stranded);
   };
 
-  const renewSafely = (): void => void renew().catch((error: unknown) => log.warn({ err: error }, 'the lease was not renewed'));
-  // While the connection was away another worker may have taken over. What a broken connection has swallowed is looked
-  // for as soon as it can be told from what is on its way.
+  const renewSafely = (): void =>
+    void renew().catch((error: unknown) => log.warn({ err: error }, 'the lease was not renewed'));
+  // While the connection was away another worker may have taken over. What a broken connection has
+  // swallowed is looked for as soon as it can be told from what is on its way.
   const onReady = (): void => {
     if (timer !== undefined && Date.now() - renewedAt > times.renewMs) renewSafely();
     setTimeout(() => {

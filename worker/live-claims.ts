@@ -5,16 +5,22 @@ import { callKey } from '../shared/once.ts';
 import type { Redis } from '../shared/redis.ts';
 import { defineScript, runScript } from '../shared/script.ts';
 
-/** How long another worker may take to close a session's process before it is taken for lost (ms), and how often its answer is looked for. */
+/**
+ * How long another worker may take to close a session's process before it is taken for lost (ms),
+ * and how often its answer is looked for.
+ */
 const patienceMs = 10_000;
 const lookMs = 50;
 
 /**
- * One process at a time on a session, across workers that share a data directory: who wants to work a conversation claims it, and whoever holds a
- * process for it closes that first.
+ * One process at a time on a session, across workers that share a data directory: who wants to work
+ * a conversation claims it, and whoever holds a process for it closes that first.
  */
 export type LiveClaims = {
-  /** Returns when no other living worker has a process for this conversation. What this one still kept for it from before another had it is let go, too. */
+  /**
+   * Returns when no other living worker has a process for this conversation. What this one still
+   * kept for it from before another had it is let go, too.
+   */
   claim(conversation: string): Promise<void>;
   /** Claims it unless another living worker has it. */
   claimIfFree(conversation: string): Promise<boolean>;
@@ -26,7 +32,8 @@ const claimScript = defineScript({
   name: 'sidepocketClaim',
   keys: ['live', 'call'],
   args: ['owner', 'prefix', 'channel', 'conversation'],
-  // The holder is asked on the channel, unless that is ''. An owner is WORKER_ID#boot; one without the lease is gone.
+  // The holder is asked on the channel, unless that is ''. An owner is WORKER_ID#boot; one without
+  // the lease is gone.
   lua: `
     -- derives lease:*
     if redis.call('EXISTS', call) == 1 then return 'taken over' end
@@ -54,10 +61,20 @@ const yieldScript = defineScript({
 });
 
 /** `release` closes what this worker holds for a conversation. */
-export function createLiveClaims(redis: Redis, owner: string, release: (conversation: string) => Promise<void>, log: Log): LiveClaims {
+export function createLiveClaims(
+  redis: Redis,
+  owner: string,
+  release: (conversation: string) => Promise<void>,
+  log: Log,
+): LiveClaims {
   const attempt = async (conversation: string, channel: string): Promise<string> => {
     const where = { live: keys.live(conversation), call: callKey() };
-    return String(await runScript(redis, claimScript, { keys: where, args: { owner, prefix, channel, conversation } }));
+    return String(
+      await runScript(redis, claimScript, {
+        keys: where,
+        args: { owner, prefix, channel, conversation },
+      }),
+    );
   };
   const isOurs = (outcome: string): boolean => outcome === 'claimed' || outcome === 'taken over';
   return {
@@ -78,8 +95,18 @@ export function createLiveClaims(redis: Redis, owner: string, release: (conversa
     onControl(control) {
       if (control.kind !== 'release' || control.owner !== owner) return;
       release(control.conversation)
-        .then(() => runScript(redis, yieldScript, { keys: { live: keys.live(control.conversation) }, args: { owner } }))
-        .catch((error: unknown) => log.warn({ err: error, conversation: control.conversation }, 'a session was not released'));
+        .then(() =>
+          runScript(redis, yieldScript, {
+            keys: { live: keys.live(control.conversation) },
+            args: { owner },
+          }),
+        )
+        .catch((error: unknown) =>
+          log.warn(
+            { err: error, conversation: control.conversation },
+            'a session was not released',
+          ),
+        );
     },
   };
 }

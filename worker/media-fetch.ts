@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Why a file that a person sent could not be fetched; the message is a plain clause for Claude and the log. */
+/**
+ * Why a file that a person sent could not be fetched; the message is a plain clause for Claude and
+ * the log.
+ */
 export class MediaProblem extends Error {
   override name = 'MediaProblem';
 }
@@ -17,7 +20,9 @@ export type MediaFetchOptions = {
 /** Fetches a file that a person sent. Throws MediaProblem, or the signal's reason. */
 export type MediaFetch = (url: string, signal: AbortSignal) => Promise<Buffer>;
 
-/** WhatsApp's limit at Twilio (twilio.com/docs/whatsapp/guidance-whatsapp-media-messages), in bytes. */
+/**
+ * WhatsApp's limit at Twilio (twilio.com/docs/whatsapp/guidance-whatsapp-media-messages), in bytes.
+ */
 const largest = 16 * 1024 * 1024;
 /** How long one request may take (ms). */
 const patience = 20_000;
@@ -26,15 +31,23 @@ const mostRedirects = 3;
 const storageHosts = ['twiliocdn.com', 's3-external-1.amazonaws.com'];
 
 /**
- * Fetches by Twilio's rules: the first address must be the API's own, the credentials go with that request only, redirects are followed by hand and only
- * to Twilio's known hosts, and no more than 16 MB are read. So a forged address reaches nothing else.
+ * Fetches by Twilio's rules: the first address must be the API's own, the credentials go with that
+ * request only, redirects are followed by hand and only to Twilio's known hosts, and no more than
+ * 16 MB are read. So a forged address reaches nothing else.
  */
-export function createMediaFetch({ accountSid, authToken, apiUrl, pausesMs }: MediaFetchOptions): MediaFetch {
+export function createMediaFetch({
+  accountSid,
+  authToken,
+  apiUrl,
+  pausesMs,
+}: MediaFetchOptions): MediaFetch {
   const api = new URL(apiUrl);
   const authorization = `Basic ${Buffer.from(`${accountSid}:${authToken}`).toString('base64')}`;
 
   const isKnown = (url: URL): boolean =>
-    url.origin === api.origin || (url.protocol === 'https:' && storageHosts.some((host) => url.hostname === host || url.hostname.endsWith(`.${host}`)));
+    url.origin === api.origin ||
+    (url.protocol === 'https:' &&
+      storageHosts.some((host) => url.hostname === host || url.hostname.endsWith(`.${host}`)));
 
   const fetchOnce = async (first: string, ended: AbortSignal): Promise<Buffer> => {
     let url = new URL(first);
@@ -43,7 +56,11 @@ export function createMediaFetch({ accountSid, authToken, apiUrl, pausesMs }: Me
     if (url.origin !== api.origin) throw new MediaProblem('its address is not Twilio’s');
     for (let redirects = 0; redirects <= mostRedirects; redirects += 1) {
       const headers = redirects === 0 ? { Authorization: authorization } : undefined;
-      const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.any([ended, AbortSignal.timeout(patience)]), ...(headers ? { headers } : {}) });
+      const response = await fetch(url, {
+        redirect: 'manual',
+        signal: AbortSignal.any([ended, AbortSignal.timeout(patience)]),
+        ...(headers ? { headers } : {}),
+      });
       const location = response.headers.get('location');
       if (response.status < 300 || response.status >= 400 || !location) return await read(response);
       await response.body?.cancel();
@@ -59,7 +76,10 @@ export function createMediaFetch({ accountSid, authToken, apiUrl, pausesMs }: Me
         return await fetchOnce(url, signal);
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof MediaProblem || pause === undefined) throw error instanceof MediaProblem ? error : new MediaProblem('Twilio did not hand it out');
+        if (error instanceof MediaProblem || pause === undefined)
+          throw error instanceof MediaProblem
+            ? error
+            : new MediaProblem('Twilio did not hand it out');
         await sleep(pause, undefined, { signal }).catch(() => signal.throwIfAborted());
       }
     }
@@ -67,7 +87,10 @@ export function createMediaFetch({ accountSid, authToken, apiUrl, pausesMs }: Me
   };
 }
 
-/** Reads an answer, up to the limit. Throws MediaProblem when it is too large, any other error when it is worth another attempt. */
+/**
+ * Reads an answer, up to the limit. Throws MediaProblem when it is too large, any other error when
+ * it is worth another attempt.
+ */
 async function read(response: Response): Promise<Buffer> {
   if (!response.ok || !response.body) {
     await response.body?.cancel();

@@ -5,7 +5,10 @@ import type { Message } from '../shared/message.ts';
 /** Most of a text that is quoted (characters). */
 const longest = 60;
 
-/** What a message is called when the person is told of it: its beginning in quotation marks, or what it is. */
+/**
+ * What a message is called when the person is told of it: its beginning in quotation marks, or what
+ * it is.
+ */
 export function quoteMessage(message: Message): string {
   const text = cut(message.text.replace(/^\/queue\s+/i, ''), longest);
   if (!isFromPerson(message)) return 'something scheduled';
@@ -24,8 +27,9 @@ export function quoteMessages(messages: Message[]): string {
 }
 
 /**
- * What Claude is told of messages that were given up, when it goes on after an interruption: its conversation has them
- * without an answer, and the person was told so. Undefined where there are none.
+ * What Claude is told of messages that were given up, when it goes on after an interruption: its
+ * conversation has them without an answer, and the person was told so. Undefined where there are
+ * none.
  */
 export function givenUpNote(givenUp: Message[]): string | undefined {
   if (givenUp.length === 0) return undefined;
@@ -34,8 +38,13 @@ export function givenUpNote(givenUp: Message[]): string | undefined {
   return `${told}, so leave them unless they ask again: ${named}.`;
 }
 
-/** What a stop says of the messages that it took back, with a blank before it; empty where there were none. */
+/**
+ * What a stop says of the messages that it took back, with a blank before it; empty where there
+ * were none.
+ */
 export function withdrawnWords(count: number): string {
   if (count === 0) return '';
-  return count === 1 ? ' One message that was still on its way is taken back.' : ` ${count} messages that were still on their way are taken back.`;
+  return count === 1
+    ? ' One message that was still on its way is taken back.'
+    : ` ${count} messages that were still on their way are taken back.`;
 }

@@ -9,7 +9,10 @@ export type Place = {
   leave(): void;
 };
 
-/** So many turns work at once, the others in the order in which they came; `goesFirst` is for one that was at work before. */
+/**
+ * So many turns work at once, the others in the order in which they came; `goesFirst` is for one
+ * that was at work before.
+ */
 export type Places = { max: number; taken(): number; enter(goesFirst?: boolean): Place };
 
 export function createPlaces(max: number): Places {

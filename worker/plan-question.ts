@@ -25,23 +25,35 @@ const goWords: Record<PermissionMode, { go: string; goUnasked: string }> = {
 };
 
 /**
- * The question what to do with a plan, which comes before it: in the chat, or as its opening and a page. Undefined is a
- * plan that was not written down.
+ * The question what to do with a plan, which comes before it: in the chat, or as its opening and a
+ * page. Undefined is a plan that was not written down.
  */
 export async function writePlanQuestion(
-  plan: string | undefined, mode: PermissionMode, writeAnswer: AnswerWriter,
+  plan: string | undefined,
+  mode: PermissionMode,
+  writeAnswer: AnswerWriter,
 ): Promise<Question> {
   const { go, goUnasked, keep } = planLabels;
   const words = goWords[mode];
   const shown = 'That is my plan. Shall I begin?';
-  const text = plan === undefined ? 'I wrote no plan down, so I cannot show you one. Shall I begin?' : shown;
+  const text =
+    plan === undefined ? 'I wrote no plan down, so I cannot show you one. Shall I begin?' : shown;
   return {
-    kind: 'plan', text, multiple: false, fallback: keep, yes: go, no: keep,
+    kind: 'plan',
+    text,
+    multiple: false,
+    fallback: keep,
+    yes: go,
+    no: keep,
     ...(plan === undefined ? {} : { before: await showPlan(plan, writeAnswer) }),
     options: [
       { label: go, description: words.go },
       { label: goUnasked, description: words.goUnasked },
-      { label: keep, description: 'I change nothing yet. Swipe this to the right and write what should be different' },
+      {
+        label: keep,
+        description:
+          'I change nothing yet. Swipe this to the right and write what should be different',
+      },
     ],
     subject: plan ?? '',
     summary: plan === undefined ? text : 'Here is my plan. Shall I begin?',
@@ -54,14 +66,16 @@ async function showPlan(plan: string, writeAnswer: AnswerWriter): Promise<string
   const [first = '', ...rest] = await writeAnswer(id, shown);
   const written = [`*The plan*\n\n${first}`, ...rest].flatMap((part) => chunk(part));
   // Where the marks of the chat would swallow words, the plan is shown as it was written.
-  const isWhole = rest.some((part) => part.includes('/page/')) || hasAllWords(shown, written.join('\n'));
+  const isWhole =
+    rest.some((part) => part.includes('/page/')) || hasAllWords(shown, written.join('\n'));
   return isWhole ? written : chunk(`*The plan*\n\n${shown}`);
 }
 
 /** Whether every word of a text stands in another, as often. */
 function hasAllWords(text: string, other: string): boolean {
   const count = new Map<string, number>();
-  for (const word of other.match(/[\p{L}\p{N}]+/gu) ?? []) count.set(word, (count.get(word) ?? 0) + 1);
+  for (const word of other.match(/[\p{L}\p{N}]+/gu) ?? [])
+    count.set(word, (count.get(word) ?? 0) + 1);
   return (text.match(/[\p{L}\p{N}]+/gu) ?? []).every((word) => {
     const left = (count.get(word) ?? 0) - 1;
     count.set(word, left);

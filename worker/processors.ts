@@ -59,10 +59,28 @@ export type ProcessorParts = {
 };
 
 /** What works each queue's jobs. */
-export function createProcessors({ messenger, config, parts, redis, memory, turns, deliveries, schedules, agent, claims, arrivals, reader, thaw, log }: ProcessorParts): Record<QueueName, Processor> {
+export function createProcessors({
+  messenger,
+  config,
+  parts,
+  redis,
+  memory,
+  turns,
+  deliveries,
+  schedules,
+  agent,
+  claims,
+  arrivals,
+  reader,
+  thaw,
+  log,
+}: ProcessorParts): Record<QueueName, Processor> {
   const days = config.RETENTION_DAYS;
   const outbox = createOutbox(redis, deliveries, days);
-  const scheduleLimits = { minutesApart: config.SCHEDULE_MINUTES_APART, runsPerDay: config.SCHEDULE_RUNS_PER_DAY };
+  const scheduleLimits = {
+    minutesApart: config.SCHEDULE_MINUTES_APART,
+    runsPerDay: config.SCHEDULE_RUNS_PER_DAY,
+  };
   const ledger = createLedger(redis, () => new Date(), days);
   const pages = createPageStore(redis, days, undefined, undefined, memory);
   const allowed = createAllowed(redis);
@@ -70,34 +88,91 @@ export function createProcessors({ messenger, config, parts, redis, memory, turn
   const tellOwner = createTellOwner({ redis, outbox, log });
   const onSetAside = async (conversation: string): Promise<void> => {
     const words = setAsideWords(await setAside.counts(conversation));
-    if (words !== '') await tellOwner('removed', `${conversation} may not write any more. I set aside what waited: ${words}.`);
+    if (words !== '')
+      await tellOwner(
+        'removed',
+        `${conversation} may not write any more. I set aside what waited: ${words}.`,
+      );
   };
   const template = config.TWILIO_TEMPLATE_SID;
   const deliver = createDelivery({
-    messenger, template, outbox, ledger, log, publicUrl: config.PUBLIC_URL,
-    pace: createPace(redis, parts.pace), reconciling: parts.reconciling, now: Date.now,
+    messenger,
+    template,
+    outbox,
+    ledger,
+    log,
+    publicUrl: config.PUBLIC_URL,
+    pace: createPace(redis, parts.pace),
+    reconciling: parts.reconciling,
+    now: Date.now,
   });
   const processTurn = createTurnProcessor({
-    agent, arrivals, allowed, setAside, onSetAside, outbox, ledger, messenger, schedules, reader, thaw, log,
-    readOpening: createReadOpening(redis), inbox: createInbox(redis, days), conversations: createConversations(redis), files: createFileStore(redis, undefined, undefined, memory),
-    agentFiles: createAgentFiles(parts.user), workspaces: createWorkspaceReader(parts.user), sessions: createSessions(redis), spend: createSpend(redis),
-    dataDir: config.DATA_DIR, publicUrl: config.PUBLIC_URL, silence: parts.silence,
-    permissions: config.PERMISSIONS, answerMs: config.ANSWER_MINUTES * 60_000, holdMs: config.QUESTION_HOLD_MINUTES * 60_000, budgets: { turnUsd: config.BUDGET_USD_PER_TURN, dayUsd: config.BUDGET_USD_PER_DAY },
-    scheduleLimits, hasTemplate: template !== undefined, idleMinutes: config.IDLE_MINUTES, places: createPlaces(parts.concurrency.turns), now: Date.now,
-    addTurn: (conversation) => turns.add(conversation), promoteTurn: (conversation) => turns.promote(conversation),
+    agent,
+    arrivals,
+    allowed,
+    setAside,
+    onSetAside,
+    outbox,
+    ledger,
+    messenger,
+    schedules,
+    reader,
+    thaw,
+    log,
+    readOpening: createReadOpening(redis),
+    inbox: createInbox(redis, days),
+    conversations: createConversations(redis),
+    files: createFileStore(redis, undefined, undefined, memory),
+    agentFiles: createAgentFiles(parts.user),
+    workspaces: createWorkspaceReader(parts.user),
+    sessions: createSessions(redis),
+    spend: createSpend(redis),
+    dataDir: config.DATA_DIR,
+    publicUrl: config.PUBLIC_URL,
+    silence: parts.silence,
+    permissions: config.PERMISSIONS,
+    answerMs: config.ANSWER_MINUTES * 60_000,
+    holdMs: config.QUESTION_HOLD_MINUTES * 60_000,
+    budgets: { turnUsd: config.BUDGET_USD_PER_TURN, dayUsd: config.BUDGET_USD_PER_DAY },
+    scheduleLimits,
+    hasTemplate: template !== undefined,
+    idleMinutes: config.IDLE_MINUTES,
+    places: createPlaces(parts.concurrency.turns),
+    now: Date.now,
+    addTurn: (conversation) => turns.add(conversation),
+    promoteTurn: (conversation) => turns.promote(conversation),
     claim: (conversation) => claims.claim(conversation),
     typing: createTyping(redis, messenger),
-    pages, messagesPerTurn: config.MESSAGES_PER_TURN, writeAnswer: createAnswerWriter({ pages, publicUrl: config.PUBLIC_URL, log }),
-    transcribe: parts.transcribe, progress: parts.progress ?? progressTimes,
+    pages,
+    messagesPerTurn: config.MESSAGES_PER_TURN,
+    writeAnswer: createAnswerWriter({ pages, publicUrl: config.PUBLIC_URL, log }),
+    transcribe: parts.transcribe,
+    progress: parts.progress ?? progressTimes,
     fetchMedia: createMediaFetch({
-      accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, apiUrl: config.TWILIO_API_URL ?? 'https://api.twilio.com', pausesMs: [500, 2000],
+      accountSid: config.TWILIO_ACCOUNT_SID,
+      authToken: config.TWILIO_AUTH_TOKEN,
+      apiUrl: config.TWILIO_API_URL ?? 'https://api.twilio.com',
+      pausesMs: [500, 2000],
     }),
   });
   return {
     turns: processTurn,
-    deliveries: createDeliveryProcessor(createDepartures(redis, parts.pace, days), deliver, Date.now),
+    deliveries: createDeliveryProcessor(
+      createDepartures(redis, parts.pace, days),
+      deliver,
+      Date.now,
+    ),
     schedules: createTickProcessor({
-      accept: createIntake(turns, days), allowed, schedules, onSetAside, dead: createDeadLetters(redis, days), runs: createScheduleRuns(redis), outbox, limits: scheduleLimits, log, now: Date.now,
+      accept: createIntake(turns, days),
+      allowed,
+      schedules,
+      onSetAside,
+      dead: createDeadLetters(redis, days),
+      runs: createScheduleRuns(redis),
+      outbox,
+      limits: scheduleLimits,
+      log,
+      now: Date.now,
     }),
   };
 }

@@ -22,41 +22,95 @@ const idleMs = 10 * 60_000;
 /** How long nothing may have begun or ended before a spare is started (ms). */
 const spareMs = 1500;
 
-export type ProductionAgentParts = { config: WorkerConfig; environment: Environment; user: AgentUser | undefined; groups: GroupLease | undefined; chromium: string | undefined; reader: FileReader; log: Log };
+export type ProductionAgentParts = {
+  config: WorkerConfig;
+  environment: Environment;
+  user: AgentUser | undefined;
+  groups: GroupLease | undefined;
+  chromium: string | undefined;
+  reader: FileReader;
+  log: Log;
+};
 
-/** How production makes its agent, Claude Code, once the worker has its name: what an earlier boot left running is ended first. */
-export function createProductionAgent({ config, environment, user, groups, chromium, reader, log }: ProductionAgentParts): (owner: string, redis: Redis) => Promise<Agent> {
+/**
+ * How production makes its agent, Claude Code, once the worker has its name: what an earlier boot
+ * left running is ended first.
+ */
+export function createProductionAgent({
+  config,
+  environment,
+  user,
+  groups,
+  chromium,
+  reader,
+  log,
+}: ProductionAgentParts): (owner: string, redis: Redis) => Promise<Agent> {
   return async (owner, redis) => {
-    const [{ createClaudeAgent }, orphans] = await Promise.all([import('./agent/claude.ts'), endLeft({ config, user, groups })]);
+    const [{ createClaudeAgent }, orphans] = await Promise.all([
+      import('./agent/claude.ts'),
+      endLeft({ config, user, groups }),
+    ]);
     if (orphans > 0) log.warn({ orphans }, 'ended what an earlier boot left running');
     return createClaudeAgent({
-      dataDir: config.DATA_DIR, imagesDir: config.IMAGES_DIR, user, groups, reader, owner, log, chromium,
+      dataDir: config.DATA_DIR,
+      imagesDir: config.IMAGES_DIR,
+      user,
+      groups,
+      reader,
+      owner,
+      log,
+      chromium,
       secrets: {
-        ANTHROPIC_API_KEY: config.ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN: config.CLAUDE_CODE_OAUTH_TOKEN,
-        ANTHROPIC_BASE_URL: config.ANTHROPIC_BASE_URL, ANTHROPIC_MODEL: config.ANTHROPIC_MODEL, GITHUB_TOKEN: config.GITHUB_TOKEN,
+        ANTHROPIC_API_KEY: config.ANTHROPIC_API_KEY,
+        CLAUDE_CODE_OAUTH_TOKEN: config.CLAUDE_CODE_OAUTH_TOKEN,
+        ANTHROPIC_BASE_URL: config.ANTHROPIC_BASE_URL,
+        ANTHROPIC_MODEL: config.ANTHROPIC_MODEL,
+        GITHUB_TOKEN: config.GITHUB_TOKEN,
       },
-      maxProcesses: maxProcessesOf(config.AGENT_MAX_PROCESSES, user), memoryEvents: findMemoryEvents(),
-      host: environment, accounting: accountingOf(config, redis), modelPatienceMs: config.MODEL_PATIENCE_SECONDS * 1000,
-      maxLive: config.MAX_LIVE_AGENTS ?? maxLiveAgents(totalmem(), process.constrainedMemory()), idleMs, spareMs,
+      maxProcesses: maxProcessesOf(config.AGENT_MAX_PROCESSES, user),
+      memoryEvents: findMemoryEvents(),
+      host: environment,
+      accounting: accountingOf(config, redis),
+      modelPatienceMs: config.MODEL_PATIENCE_SECONDS * 1000,
+      maxLive: config.MAX_LIVE_AGENTS ?? maxLiveAgents(totalmem(), process.constrainedMemory()),
+      idleMs,
+      spareMs,
     });
   };
 }
 
-/** Where the model's requests are counted, at which prices, and within which limits (millionths of a dollar). */
+/**
+ * Where the model's requests are counted, at which prices, and within which limits (millionths of a
+ * dollar).
+ */
 export function accountingOf(config: WorkerConfig, redis: Redis): AgentHomeOptions['accounting'] {
-  const micros = (usd: number | undefined): number | undefined => (usd === undefined ? undefined : Math.round(usd * 1e6));
+  const micros = (usd: number | undefined): number | undefined =>
+    usd === undefined ? undefined : Math.round(usd * 1e6);
   return {
-    requests: createModelRequests(redis), prices: createModelPrices(config.MODEL_PRICES),
+    requests: createModelRequests(redis),
+    prices: createModelPrices(config.MODEL_PRICES),
     limits: { turn: micros(config.BUDGET_USD_PER_TURN), day: micros(config.BUDGET_USD_PER_DAY) },
   };
 }
 
 /**
- * Ends what earlier boots have left running: what is marked as theirs, and whatever else is of an agent whose worker lives no more. By its user everything
- * ends only where that user is the agent's alone, and no other worker on this machine has an agent of that user.
+ * Ends what earlier boots have left running: what is marked as theirs, and whatever else is of an
+ * agent whose worker lives no more. By its user everything ends only where that user is the agent's
+ * alone, and no other worker on this machine has an agent of that user.
  */
-async function endLeft({ config, user, groups }: Pick<ProductionAgentParts, 'config' | 'user' | 'groups'>): Promise<number> {
-  const marked = await killMarked((mark) => isOfWorker(mark, config.WORKER_ID, config.DATA_DIR), { user });
+async function endLeft({
+  config,
+  user,
+  groups,
+}: Pick<ProductionAgentParts, 'config' | 'user' | 'groups'>): Promise<number> {
+  const marked = await killMarked((mark) => isOfWorker(mark, config.WORKER_ID, config.DATA_DIR), {
+    user,
+  });
   const isAgentsAlone = user !== undefined && (user.isPicked === true || user.name === usualName);
-  return marked + (groups ? await endProcesses((table) => groups.orphans(table, isAgentsAlone ? user.uid : undefined)) : 0);
+  return (
+    marked +
+    (groups
+      ? await endProcesses((table) => groups.orphans(table, isAgentsAlone ? user.uid : undefined))
+      : 0)
+  );
 }

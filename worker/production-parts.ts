@@ -13,11 +13,28 @@ import { maxAgents } from './max-agents.ts';
 import type { WorkerParts } from './worker-parts.ts';
 
 /** `quit` ends the process softly. */
-export type ProductionParts = { config: WorkerConfig; environment: Environment; user: AgentUser | undefined; log: Log; quit: () => void };
+export type ProductionParts = {
+  config: WorkerConfig;
+  environment: Environment;
+  user: AgentUser | undefined;
+  log: Log;
+  quit: () => void;
+};
 
 /** What a worker in production is made of, besides its agent. */
-export async function createProductionParts({ config, environment, user, log, quit }: ProductionParts): Promise<Omit<WorkerParts, 'createAgent'>> {
-  const account = { accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, number: config.TWILIO_WHATSAPP_NUMBER, apiUrl: config.TWILIO_API_URL };
+export async function createProductionParts({
+  config,
+  environment,
+  user,
+  log,
+  quit,
+}: ProductionParts): Promise<Omit<WorkerParts, 'createAgent'>> {
+  const account = {
+    accountSid: config.TWILIO_ACCOUNT_SID,
+    authToken: config.TWILIO_AUTH_TOKEN,
+    number: config.TWILIO_WHATSAPP_NUMBER,
+    apiUrl: config.TWILIO_API_URL,
+  };
   return {
     user,
     tracing: await startTracing(config, 'sidepocket-worker'),
@@ -27,7 +44,11 @@ export async function createProductionParts({ config, environment, user, log, qu
     reconciling: reconcilingTimes,
     silence: { idleMs: 5 * 60_000, toolMs: 10 * 60_000 },
     lease: leaseTimes,
-    concurrency: { turns: config.MAX_AGENTS ?? maxAgents(totalmem(), process.constrainedMemory()), deliveries: 50 },
-    onAsleep: quit, onFenced: quit,
+    concurrency: {
+      turns: config.MAX_AGENTS ?? maxAgents(totalmem(), process.constrainedMemory()),
+      deliveries: 50,
+    },
+    onAsleep: quit,
+    onFenced: quit,
   };
 }

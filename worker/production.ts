@@ -12,8 +12,8 @@ import { createProductionAgent } from './production-agent.ts';
 import { createFileReader } from './reading/file-reader.ts';
 
 /**
- * The worker as production runs it, until it is told to stop. `environment` is the process's own. What Claude Code's start needs is loaded and done first, and the
- * rest is loaded while it starts.
+ * The worker as production runs it, until it is told to stop. `environment` is the process's own.
+ * What Claude Code's start needs is loaded and done first, and the rest is loaded while it starts.
  */
 export async function runWorkerProcess(environment: Environment): Promise<void> {
   const log = createLog('worker', environment['LOG_LEVEL'] || 'info');
@@ -21,10 +21,16 @@ export async function runWorkerProcess(environment: Environment): Promise<void> 
     const asked = parseWorkerConfig(environment);
     // Before the first turn is looked at: what is in it may be what freezes the worker.
     guardEventLoop('worker', log);
-    // Before the boot is counted, which fences off every earlier one: a worker that cannot work must not end one that does.
+    // Before the boot is counted, which fences off every earlier one: a worker that cannot work
+    // must not end one that does.
     const chromium = asked.CHROMIUM_PATH ?? (await findChromium(environment['PATH'] ?? ''));
     const settled = await settleAgent({
-      wanted: asked.AGENT_USER, dataDir: asked.DATA_DIR, imagesDir: asked.IMAGES_DIR, redisUrl: asked.REDIS_URL, programs: chromium === undefined ? [] : [chromium], log,
+      wanted: asked.AGENT_USER,
+      dataDir: asked.DATA_DIR,
+      imagesDir: asked.IMAGES_DIR,
+      redisUrl: asked.REDIS_URL,
+      programs: chromium === undefined ? [] : [chromium],
+      log,
     });
     const config = { ...asked, DATA_DIR: settled.dataDir, IMAGES_DIR: settled.imagesDir };
     // The SDK reads transcripts in this process; it must look where Claude Code writes them.
@@ -33,10 +39,21 @@ export async function runWorkerProcess(environment: Environment): Promise<void> 
     const groups = uid === undefined ? undefined : leaseGroups(uid);
     const user = settled.user && { ...settled.user, ...(groups ? { group: groups.own } : {}) };
     const reader = createFileReader({ user, log });
-    const createAgent = createProductionAgent({ config, environment, user, groups, chromium, reader, log });
+    const createAgent = createProductionAgent({
+      config,
+      environment,
+      user,
+      groups,
+      chromium,
+      reader,
+      log,
+    });
     const boot = await bootWorker(config, createAgent, log);
     await boot.ready;
-    const [{ createProductionParts }, { runWorker }] = await Promise.all([import('./production-parts.ts'), import('./worker.ts')]);
+    const [{ createProductionParts }, { runWorker }] = await Promise.all([
+      import('./production-parts.ts'),
+      import('./worker.ts'),
+    ]);
     const parts = await createProductionParts({ config, environment, user, log, quit });
     return await runWorker(config, { ...parts, createAgent, reader }, log, boot);
   });

@@ -5,7 +5,8 @@ import { describeStep } from './step-words.ts';
 export type Told = { text: string; index: number };
 
 /**
- * Tells the person of a turn while it works. It has no clock of its own: times are ms since 1970, and the caller asks again when `nextDue` (ms from now) is over.
+ * Tells the person of a turn while it works. It has no clock of its own: times are ms since 1970,
+ * and the caller asks again when `nextDue` (ms from now) is over.
  */
 export type Narrator = {
   note(event: AgentEvent, now: number): void;
@@ -21,20 +22,27 @@ export type Narrator = {
   rest(now: number): Told | undefined;
 };
 
-/** The first line comes so long after the turn began or the person last got something (ms), the next ones at least so far apart. Neither may be under a minute. */
+/**
+ * The first line comes so long after the turn began or the person last got something (ms), the next
+ * ones at least so far apart. Neither may be under a minute.
+ */
 export type ProgressTimes = { firstMs: number; everyMs: number };
 
 export const progressTimes: ProgressTimes = { firstMs: 60_000, everyMs: 90_000 };
 
-/** Work of hours is told more rarely: the next line comes after at least this part of the time so far. */
+/**
+ * Work of hours is told more rarely: the next line comes after at least this part of the time so
+ * far.
+ */
 const spacing = 5;
 
 /** What is going on, and since when (ms since 1970). */
 type Phase = { doing: string; since: number };
 
 /**
- * Says now and then what a long turn does: “Running the tests, 3 min” for a step that takes long, “Reading src/login.ts (5 min so far)” for one of many. It says
- * nothing in the first minute, nothing soon after the person got something, and no text twice in a turn.
+ * Says now and then what a long turn does: “Running the tests, 3 min” for a step that takes long,
+ * “Reading src/login.ts (5 min so far)” for one of many. It says nothing in the first minute,
+ * nothing soon after the person got something, and no text twice in a turn.
  */
 export function createProgress({ firstMs, everyMs }: ProgressTimes, startedAt: number): Narrator {
   /** The tools at work, the last one begun at the end. */
@@ -58,13 +66,15 @@ export function createProgress({ firstMs, everyMs }: ProgressTimes, startedAt: n
 
   return {
     note(event, now) {
-      if (event.kind === 'retrying') retrying ??= { doing: "Waiting for Claude's servers", since: now };
+      if (event.kind === 'retrying')
+        retrying ??= { doing: "Waiting for Claude's servers", since: now };
       else retrying = undefined;
       if (event.kind === 'tool') {
         const doing = describeStep(event)?.doing;
         if (doing) tools.set(event.id, { doing, since: now });
       }
-      if (event.kind === 'tool-end' && tools.delete(event.id)) thinking = { doing: 'Thinking', since: now };
+      if (event.kind === 'tool-end' && tools.delete(event.id))
+        thinking = { doing: 'Thinking', since: now };
       if (event.kind === 'answer') {
         begunAt = now;
         thinking = { doing: 'Thinking', since: now };

@@ -15,17 +15,24 @@ import type { TurnContext } from './turn-context.ts';
 
 export type FeedParts = Omit<PromptParts, 'before' | 'workspace'> & { outbox: Outbox };
 
-/** What Claude is given in a turn, from the first messages to the last that come in while it works. */
+/**
+ * What Claude is given in a turn, from the first messages to the last that come in while it works.
+ */
 export type PromptFeed = {
   /** They end when everything is answered and nothing more is there. */
   prompts: AsyncIterable<Prompt>;
-  /** Gives Claude the messages with which the turn begins. Returns false when there is nothing in them for it. */
+  /**
+   * Gives Claude the messages with which the turn begins. Returns false when there is nothing in
+   * them for it.
+   */
   begin(first: Message[]): Promise<boolean>;
   /** Something may have come in. */
   lookAgain(): void;
   /** These messages are answered, and the inbox still holds so many. */
   answered(ids: string[], left: number): void;
-  /** How many messages the inbox held after the last answer; undefined when more has come in since. */
+  /**
+   * How many messages the inbox held after the last answer; undefined when more has come in since.
+   */
   left(): number | undefined;
   /** What the person has said in messages that are not answered yet, in their own words. */
   wordsOf(ids: string[]): string[];
@@ -35,16 +42,32 @@ export type PromptFeed = {
   settle(): Promise<void>;
 };
 
-export type FeedTurn = { context: TurnContext; /** What Claude is told when it takes an interrupted turn up. */ recall: string | undefined; handOver: HandOver; workspace: string; result: TurnResult; signal: AbortSignal; onTrouble: (error: unknown) => void };
+export type FeedTurn = {
+  context: TurnContext;
+  /** What Claude is told when it takes an interrupted turn up. */ recall: string | undefined;
+  handOver: HandOver;
+  workspace: string;
+  result: TurnResult;
+  signal: AbortSignal;
+  onTrouble: (error: unknown) => void;
+};
 
 /** An inbox of so many messages is looked through after each answer. */
 const shortInbox = 50;
 
-/** One look at the inbox at a time, so that nothing is handed over twice or out of order. `onTrouble` gets what ends the turn. */
-export function createPromptFeed(parts: FeedParts, { context, recall, handOver, workspace, result, signal, onTrouble }: FeedTurn): PromptFeed {
+/**
+ * One look at the inbox at a time, so that nothing is handed over twice or out of order.
+ * `onTrouble` gets what ends the turn.
+ */
+export function createPromptFeed(
+  parts: FeedParts,
+  { context, recall, handOver, workspace, result, signal, onTrouble }: FeedTurn,
+): PromptFeed {
   const { conversation, turn, fence } = context;
   const prompts = createChannel<Prompt>();
-  /** What Claude has been given and has not answered: the person's own words, by the message's id. */
+  /**
+   * What Claude has been given and has not answered: the person's own words, by the message's id.
+   */
   const open = new Map<string, string>();
   let newest: Message | undefined;
   let left: number | undefined;
@@ -56,20 +79,30 @@ export function createPromptFeed(parts: FeedParts, { context, recall, handOver, 
 
   /** Answers a message that cannot be read; Claude does not hear of it. */
   const sayInstead = async (id: string, text: string): Promise<void> => {
-    await parts.outbox.put([{ id: `${id}.unread`, conversation, turn, text }], fence, { conversation, ids: [id], state: 'answered' });
+    await parts.outbox.put([{ id: `${id}.unread`, conversation, turn, text }], fence, {
+      conversation,
+      ids: [id],
+      state: 'answered',
+    });
     result.messages += 1;
     result.replies += 1;
   };
   const hand = async (messages: Message[]): Promise<void> => {
     for (const message of messages) {
-      const read = await toPrompt(withoutQueue(message), { ...parts, workspace, before: quotation(handOver.quoted(message)) }, signal);
+      const read = await toPrompt(
+        withoutQueue(message),
+        { ...parts, workspace, before: quotation(handOver.quoted(message)) },
+        signal,
+      );
       if ('sentence' in read) {
         await sayInstead(message.id, read.sentence);
         continue;
       }
       open.set(message.id, read.said);
       if (isFromPerson(message)) newest = message;
-      const recalled = [recall, givenUpNote(handOver.opening().givenUp)].filter((words) => words !== undefined);
+      const recalled = [recall, givenUpNote(handOver.opening().givenUp)].filter(
+        (words) => words !== undefined,
+      );
       prompts.push({ ...read.prompt, recall: recalled.join('\n') || undefined });
     }
   };
@@ -104,7 +137,8 @@ export function createPromptFeed(parts: FeedParts, { context, recall, handOver, 
       for (const id of ids) open.delete(id);
       left = inInbox;
       expected -= ids.length;
-      // An inbox that is empty need not be looked through, nor a long one with nothing new; what comes in from here on is heard of.
+      // An inbox that is empty need not be looked through, nor a long one with nothing new; what
+      // comes in from here on is heard of.
       if (inInbox > 0 && (inInbox <= shortInbox || inInbox !== expected)) this.lookAgain();
       else looking = looking.then(finishIfDone);
     },

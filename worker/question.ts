@@ -3,7 +3,9 @@ import type { Choices } from '../shared/choices.ts';
 import { isFromPerson } from '../shared/message.ts';
 import type { Message } from '../shared/message.ts';
 
-/** `choice` is a question of Claude's; the others ask for leave, and only their own answers count. */
+/**
+ * `choice` is a question of Claude's; the others ask for leave, and only their own answers count.
+ */
 export const questionKinds = ['choice', 'permission', 'budget', 'plan'] as const;
 
 /** Something that the person is to decide. */
@@ -16,11 +18,17 @@ export type Question = {
   fallback: string;
   /** Messages that come before the question, each within WhatsApp's limit. */
   before?: string[];
-  /** What exactly is asked about, where the text does not say all of it. An answer is for this alone. */
+  /**
+   * What exactly is asked about, where the text does not say all of it. An answer is for this
+   * alone.
+   */
   subject?: string;
   /** The question in short, for Claude. */
   summary?: string;
-  /** The label that a quoted “yes” stands for, and the one that a text beginning with a no stands for. */
+  /**
+   * The label that a quoted “yes” stands for, and the one that a text beginning with a no stands
+   * for.
+   */
   yes?: string;
   no?: string;
 };
@@ -40,30 +48,64 @@ export const OpenQuestion = z.object({
 });
 export type OpenQuestion = z.infer<typeof OpenQuestion>;
 
-/** Where buttons end and a list begins (twilio.com/docs/content/twilio-quick-reply), and where a list ends. */
+/**
+ * Where buttons end and a list begins (twilio.com/docs/content/twilio-quick-reply), and where a
+ * list ends.
+ */
 const mostButtons = 3;
 const mostItems = 10;
 
-/** What is said to the person, with something to tap. Of several that may be chosen, numbers are asked for. */
-export function writeQuestion(id: string, { text, options, multiple, fallback }: Question, minutes: number): { text: string; choices?: Choices } {
-  const items = options.map(({ label, description }, index) => ({ id: `${id}.${index + 1}`, title: label, ...(description ? { description } : {}) }));
+/**
+ * What is said to the person, with something to tap. Of several that may be chosen, numbers are
+ * asked for.
+ */
+export function writeQuestion(
+  id: string,
+  { text, options, multiple, fallback }: Question,
+  minutes: number,
+): { text: string; choices?: Choices } {
+  const items = options.map(({ label, description }, index) => ({
+    id: `${id}.${index + 1}`,
+    title: label,
+    ...(description ? { description } : {}),
+  }));
   const without = `_Without an answer in ${minutesInWords(minutes)}: ${fallback}._`;
   if (multiple || items.length === 0 || items.length > mostItems) {
-    const lines = options.map(({ label, description }, index) => `${index + 1}. ${label}${description ? `: ${description}` : ''}`);
-    return { text: [text, lines.join('\n'), multiple ? 'Answer with one or more numbers, such as “1, 2”.' : 'Answer with a number.', without].filter(Boolean).join('\n\n') };
+    const lines = options.map(
+      ({ label, description }, index) =>
+        `${index + 1}. ${label}${description ? `: ${description}` : ''}`,
+    );
+    return {
+      text: [
+        text,
+        lines.join('\n'),
+        multiple ? 'Answer with one or more numbers, such as “1, 2”.' : 'Answer with a number.',
+        without,
+      ]
+        .filter(Boolean)
+        .join('\n\n'),
+    };
   }
-  if (items.length > mostButtons) return { text: `${text}\n\n${without}`, choices: { kind: 'list', button: 'Choose', items } };
-  const explained = options.some(({ description }) => description) ? `\n\n${options.map(({ label, description }) => `*${label}*${description ? `: ${description}` : ''}`).join('\n')}` : '';
+  if (items.length > mostButtons)
+    return { text: `${text}\n\n${without}`, choices: { kind: 'list', button: 'Choose', items } };
+  const explained = options.some(({ description }) => description)
+    ? `\n\n${options.map(({ label, description }) => `*${label}*${description ? `: ${description}` : ''}`).join('\n')}`
+    : '';
   return { text: `${text}${explained}\n\n${without}`, choices: { kind: 'buttons', items } };
 }
 
 /**
- * Reads a person's message as the answer to an open question. A tap, a number or a label answers, and of a question of
- * Claude's the person's own words when they quote it. Leave is given only by a tap, the very number, the very label, or
- * a quoted “yes”; a text that begins with a no refuses, and the answer is the label and that text. Undefined when the
- * message is something else. `quoted` is the id of the reply that the message quotes.
+ * Reads a person's message as the answer to an open question. A tap, a number or a label answers,
+ * and of a question of Claude's the person's own words when they quote it. Leave is given only by a
+ * tap, the very number, the very label, or a quoted “yes”; a text that begins with a no refuses,
+ * and the answer is the label and that text. Undefined when the message is something else. `quoted`
+ * is the id of the reply that the message quotes.
  */
-export function readAnswer(open: OpenQuestion, message: Message, quoted: string | undefined): string[] | undefined {
+export function readAnswer(
+  open: OpenQuestion,
+  message: Message,
+  quoted: string | undefined,
+): string[] | undefined {
   const { choice, text, media, location } = message;
   if (!isFromPerson(message)) return undefined;
   if (choice) {
@@ -76,7 +118,9 @@ export function readAnswer(open: OpenQuestion, message: Message, quoted: string 
   const quotesThis = quoted?.startsWith(`${open.id}.`) ?? false;
   if (open.kind === 'choice') return readChoice(open, text.trim(), quotesThis);
   // A quote of something else is about that.
-  return quotesThis || message.quoted === undefined ? readDecision(open, text, quotesThis) : undefined;
+  return quotesThis || message.quoted === undefined
+    ? readDecision(open, text, quotesThis)
+    : undefined;
 }
 
 function readChoice(open: OpenQuestion, text: string, quotesThis: boolean): string[] | undefined {
@@ -108,25 +152,40 @@ function fold(text: string): string {
   return text.trim().replaceAll(/\s+/g, ' ').toLowerCase();
 }
 
-/** Words that begin a refusal, in the languages that are written most; in some of them no blank follows a word. */
+/**
+ * Words that begin a refusal, in the languages that are written most; in some of them no blank
+ * follows a word.
+ */
 const noWords = [
-  "no|nope|nah|never|not|don['’]?t|do not", 'nein|nicht|nee|nej|nei', 'non|não|nao|nunca|jamais', 'нет|не|ні|ne|nie',
-  'hayır|hayir|yok', 'لا|نه|नहीं|मत', 'tidak|jangan|không|όχι|לא',
+  "no|nope|nah|never|not|don['’]?t|do not",
+  'nein|nicht|nee|nej|nei',
+  'non|não|nao|nunca|jamais',
+  'нет|не|ні|ne|nie',
+  'hayır|hayir|yok',
+  'لا|نه|नहीं|मत',
+  'tidak|jangan|không|όχι|לא',
 ].join('|');
 const noBeginnings = 'いいえ|いや|だめ|ダメ|やめて|不|别|別|아니|ไม่';
 
 function beginsWithNo(text: string): boolean {
-  return new RegExp(`^[\\s\\p{P}]*(?:(?:${noWords})(?![\\p{L}\\p{M}\\p{N}])|${noBeginnings}|👎)`, 'iu').test(text);
+  return new RegExp(
+    `^[\\s\\p{P}]*(?:(?:${noWords})(?![\\p{L}\\p{M}\\p{N}])|${noBeginnings}|👎)`,
+    'iu',
+  ).test(text);
 }
 
 /** `2`, `#2`, `1, 3`, `1 and 3`; undefined when the text is anything else. */
 function readNumbers(text: string): number[] | undefined {
-  if (!/^#?\d{1,2}[.)]?(?:(?:\s+(?:(?:,|&|and)\s*)?|(?:,|&|and)\s*)#?\d{1,2}[.)]?)*$/i.test(text)) return undefined;
+  if (!/^#?\d{1,2}[.)]?(?:(?:\s+(?:(?:,|&|and)\s*)?|(?:,|&|and)\s*)#?\d{1,2}[.)]?)*$/i.test(text))
+    return undefined;
   return [...text.matchAll(/\d+/g)].map(([digits]) => Number(digits));
 }
 
 function normalise(text: string): string {
-  return text.toLowerCase().replaceAll(/[\p{P}\p{S}\s]+/gu, ' ').trim();
+  return text
+    .toLowerCase()
+    .replaceAll(/[\p{P}\p{S}\s]+/gu, ' ')
+    .trim();
 }
 
 /** A number of minutes for people, such as `30 minutes` or `2 hours`. */

@@ -17,7 +17,10 @@ export type QuestionParts = AskedParts & { outbox: Outbox; answerMs: number; hol
 export type Questions = {
   /** The one that waits for an answer. */
   open(): OpenQuestion | undefined;
-  /** Takes out of the inbox what answered questions of a turn that is over: it says nothing by itself. Returns the other messages. Throws FencedError. */
+  /**
+   * Takes out of the inbox what answered questions of a turn that is over: it says nothing by
+   * itself. Returns the other messages. Throws FencedError.
+   */
   withoutAnswers(messages: Message[]): Promise<Message[]>;
   /** Whether somebody waits for the answer right now. */
   isWaiting(): boolean;
@@ -29,28 +32,35 @@ export type Questions = {
   /** Whether the open question was handed to the outbox. */
   wasSaid(): Promise<boolean>;
   /**
-   * Asks, and waits for the answer or for the time after which the fallback holds. A question that this turn has asked
-   * before it was interrupted is not sent again. Leave that was given serves one call; a call like it asks again.
-   * Rejects with the signal's reason.
+   * Asks, and waits for the answer or for the time after which the fallback holds. A question that
+   * this turn has asked before it was interrupted is not sent again. Leave that was given serves
+   * one call; a call like it asks again. Rejects with the signal's reason.
    */
   ask(question: Question, signal: AbortSignal): Promise<{ words: string[]; answered: boolean }>;
-  /** What Claude is told of this turn's questions when it takes up a turn that was interrupted; undefined when nothing was asked before. */
+  /**
+   * What Claude is told of this turn's questions when it takes up a turn that was interrupted;
+   * undefined when nothing was asked before.
+   */
   recall: string | undefined;
   /** Says once that words do not answer the open question. */
   remark(): Promise<void>;
   /**
-   * What a tap gets that belongs to a question and does not answer the open one; undefined for any other message. Such
-   * a tap is never a prompt; one by which a late answer is stood by is.
+   * What a tap gets that belongs to a question and does not answer the open one; undefined for any
+   * other message. Such a tap is never a prompt; one by which a late answer is stood by is.
    */
   tapSentence(message: Message): string | undefined;
-  /** Notes the leave that a message gives to a question of earlier, before the message is a prompt. Throws FencedError. */
+  /**
+   * Notes the leave that a message gives to a question of earlier, before the message is a prompt.
+   * Throws FencedError.
+   */
   confirm(message: Message): Promise<void>;
   /** Says it, in the step that settles the tap. */
   sayOfTap(tap: Message, sentence: string): Promise<void>;
 };
 
 const howToAnswer: Record<Question['kind'], string> = {
-  choice: 'To answer my question above, tap a choice, send its number, or swipe it to the right and write.',
+  choice:
+    'To answer my question above, tap a choice, send its number, or swipe it to the right and write.',
   permission: 'My question above still waits: tap an answer or send its number.',
   budget: 'My question above still waits: tap an answer or send its number.',
   plan: 'My plan above still waits: tap an answer, or swipe it to the right and write what should be different.',
@@ -58,7 +68,10 @@ const howToAnswer: Record<Question['kind'], string> = {
 
 /** `kept` is what the conversation remembers. */
 export function createQuestions(
-  parts: QuestionParts, context: TurnContext, kept: Pick<Conversation, 'questions' | 'settled'>, hooks: QuestionHooks,
+  parts: QuestionParts,
+  context: TurnContext,
+  kept: Pick<Conversation, 'questions' | 'settled'>,
+  hooks: QuestionHooks,
 ): Questions {
   const { outbox, answerMs, holdMs, now } = parts;
   const { turn, conversation, fence, slot } = context;
@@ -66,17 +79,29 @@ export function createQuestions(
   const answers = createAnswerWait({ slot, hooks, holdMs, now });
   let last: Promise<unknown> = Promise.resolve();
   const say = async (replies: { id: string; text: string }[]): Promise<void> =>
-    void (await outbox.put(replies.map((reply) => ({ ...reply, conversation, turn, aside: true as const })), fence));
+    void (await outbox.put(
+      replies.map((reply) => ({ ...reply, conversation, turn, aside: true as const })),
+      fence,
+    ));
   const minutes = answerMs / 60_000;
 
-  const settle = async (open: OpenQuestion, words: string[], by: string | undefined): Promise<void> => {
+  const settle = async (
+    open: OpenQuestion,
+    words: string[],
+    by: string | undefined,
+  ): Promise<void> => {
     await asked.settle(open, words, by);
     answers.settle(open.id);
   };
 
   /** The deadline has come: says so, and settles with the default. */
   const goOnWithout = async (open: OpenQuestion, fallback: string): Promise<void> => {
-    await say([{ id: `${open.id}.unanswered`, text: `No answer in ${minutesInWords(minutes)}, so: ${fallback}.` }]);
+    await say([
+      {
+        id: `${open.id}.unanswered`,
+        text: `No answer in ${minutesInWords(minutes)}, so: ${fallback}.`,
+      },
+    ]);
     await settle(open, [fallback], undefined);
   };
 
@@ -84,7 +109,10 @@ export function createQuestions(
     if (asked.answerTo(id)) return;
     const open = await asked.begin(id, question, now() + answerMs);
     const { text, choices } = writeQuestion(id, question, minutes);
-    const before = (question.before ?? []).map((part, index) => ({ id: `${id}.before.${index + 1}`, text: part }));
+    const before = (question.before ?? []).map((part, index) => ({
+      id: `${id}.before.${index + 1}`,
+      text: part,
+    }));
     await say([...before, { id: `${id}.text`, text, ...(choices ? { choices } : {}) }]);
     await answers.wait(open, signal);
     if (asked.answerTo(id)) return;
@@ -103,14 +131,16 @@ export function createQuestions(
     recall: asked.recall,
     isWaiting: () => answers.isWaiting() || slot.isQueued(),
     answerers: asked.answerers,
-    tapSentence: asked.tapSentence, confirm: asked.confirm,
+    tapSentence: asked.tapSentence,
+    confirm: asked.confirm,
     async answer(words, by) {
       const open = asked.open();
       if (open) await settle(open, words, by.id);
     },
     async expire() {
       const open = asked.open();
-      if (open && open.deadline <= now()) await goOnWithout(open, open.fallback ?? open.no ?? open.labels[0] ?? 'no answer');
+      if (open && open.deadline <= now())
+        await goOnWithout(open, open.fallback ?? open.no ?? open.labels[0] ?? 'no answer');
     },
     async wasSaid() {
       const open = asked.open();
@@ -123,7 +153,9 @@ export function createQuestions(
         signal.throwIfAborted();
         const id = asked.nextId(question);
         await askOne(id, question, signal);
-        await slot.takeAgain(signal, (position) => say([{ id: `${id}.place`, text: placeWords(position) }]));
+        await slot.takeAgain(signal, (position) =>
+          say([{ id: `${id}.place`, text: placeWords(position) }]),
+        );
         await asked.useUp(id, question);
         return id;
       })();
@@ -133,12 +165,19 @@ export function createQuestions(
     },
     async sayOfTap(tap, text) {
       const choices = asked.tapChoices(tap);
-      const reply = { id: `${tap.id}.settled`, conversation, turn, text, ...(choices ? { choices } : {}) };
+      const reply = {
+        id: `${tap.id}.settled`,
+        conversation,
+        turn,
+        text,
+        ...(choices ? { choices } : {}),
+      };
       await outbox.put([reply], fence, { conversation, ids: [tap.id], state: 'answered' });
     },
     async remark() {
       const open = asked.open();
-      if (open) await say([{ id: `${open.id}.remark`, text: `I pass that on. ${howToAnswer[open.kind]}` }]);
+      if (open)
+        await say([{ id: `${open.id}.remark`, text: `I pass that on. ${howToAnswer[open.kind]}` }]);
     },
   };
 }

@@ -32,10 +32,21 @@ export const lockMs = 60_000;
 export const slowPolls = { drainSeconds: 900, stalledMs: 600_000 };
 
 /**
- * A BullMQ worker that does not start by itself. Its polling is slow on purpose: a new job wakes it at once, and each poll is a Redis command that
- * may be billed. Crashes are counted by the turn itself, so BullMQ's own limit is out of reach.
+ * A BullMQ worker that does not start by itself. Its polling is slow on purpose: a new job wakes it
+ * at once, and each poll is a Redis command that may be billed. Crashes are counted by the turn
+ * itself, so BullMQ's own limit is out of reach.
  */
-export function createQueueWorker({ name, redis, owner, concurrency, process, running, onLockLost, telemetry, log }: QueueWorkerOptions): Worker {
+export function createQueueWorker({
+  name,
+  redis,
+  owner,
+  concurrency,
+  process,
+  running,
+  onLockLost,
+  telemetry,
+  log,
+}: QueueWorkerOptions): Worker {
   // BullMQ gives a processor its signal only when it has three parameters.
   const work = async (job: Job, token = '', signal?: AbortSignal): Promise<unknown> => {
     const run = running.begin(name, job.id ?? '', token);
@@ -46,8 +57,15 @@ export function createQueueWorker({ name, redis, owner, concurrency, process, ru
     }
   };
   const worker = new Worker(name, async (job, token, signal) => await work(job, token, signal), {
-    connection: redis, prefix, name: owner, concurrency, autorun: false,
-    lockDuration: lockMs, drainDelay: slowPolls.drainSeconds, stalledInterval: slowPolls.stalledMs, maxStalledCount: 1_000_000,
+    connection: redis,
+    prefix,
+    name: owner,
+    concurrency,
+    autorun: false,
+    lockDuration: lockMs,
+    drainDelay: slowPolls.drainSeconds,
+    stalledInterval: slowPolls.stalledMs,
+    maxStalledCount: 1_000_000,
     ...(telemetry ? { telemetry } : {}),
   });
   // A lost connection is logged by the connection itself.
@@ -60,11 +78,14 @@ export function createQueueWorker({ name, redis, owner, concurrency, process, ru
 const handBackMs = 3000;
 
 /**
- * Takes nothing new and lets what runs go on until its deadline; then interrupts it, so that it is handed back to the next worker. All of it
- * ends within `ms` milliseconds.
+ * Takes nothing new and lets what runs go on until its deadline; then interrupts it, so that it is
+ * handed back to the next worker. All of it ends within `ms` milliseconds.
  */
 export async function closeQueueWorker(worker: Worker, ms: number): Promise<void> {
-  const interrupt = setTimeout(() => worker.cancelAllJobs('the worker stops'), Math.max(ms - handBackMs, 0));
+  const interrupt = setTimeout(
+    () => worker.cancelAllJobs('the worker stops'),
+    Math.max(ms - handBackMs, 0),
+  );
   const deadline = Promise.withResolvers<void>();
   const timer = setTimeout(deadline.resolve, ms);
   await Promise.race([worker.close(), deadline.promise]);

@@ -1,13 +1,22 @@
 import type { Log } from '../shared/log.ts';
 
-/** How long after a failed job its conversation is swept (ms): doubled with each failure in a row, up to the longest. */
+/**
+ * How long after a failed job its conversation is swept (ms): doubled with each failure in a row,
+ * up to the longest.
+ */
 const firstPauseMs = 5000;
 const longestPauseMs = 600_000;
 
-/** Sweeps conversations whose job failed, by a defect or by Redis, more and more seldom while the failures go on. */
+/**
+ * Sweeps conversations whose job failed, by a defect or by Redis, more and more seldom while the
+ * failures go on.
+ */
 export type Resweep = {
   onFailed(conversation: string): void;
-  /** Counts a failure that wants no sweep, and returns how long the conversation is left alone after it (ms). */
+  /**
+   * Counts a failure that wants no sweep, and returns how long the conversation is left alone after
+   * it (ms).
+   */
   pauseAfterFailure(conversation: string): number;
   /** A job of the conversation went well: the next failure is the first again. */
   onDone(conversation: string): void;
@@ -37,13 +46,16 @@ export function createResweep({ sweep, after = afterTime, log }: ResweepParts): 
     const pauseMs = pauseAfterFailure(conversation);
     // One look is enough for all that has failed until then.
     if (pending.has(conversation)) return;
-    pending.set(conversation, after(pauseMs, () => {
-      pending.delete(conversation);
-      sweep(conversation).catch((error: unknown) => {
-        log.warn({ err: error, conversation }, 'could not sweep');
-        onFailed(conversation);
-      });
-    }));
+    pending.set(
+      conversation,
+      after(pauseMs, () => {
+        pending.delete(conversation);
+        sweep(conversation).catch((error: unknown) => {
+          log.warn({ err: error, conversation }, 'could not sweep');
+          onFailed(conversation);
+        });
+      }),
+    );
   };
 
   return {

@@ -1,14 +1,22 @@
 import { FencedError } from '../shared/inbox.ts';
 import type { QueueName } from '../shared/queues.ts';
 
-/** One run of a job: its signal, which aborts with FencedError once another worker has the job, and its end. */
+/**
+ * One run of a job: its signal, which aborts with FencedError once another worker has the job, and
+ * its end.
+ */
 export type JobRun = { signal: AbortSignal; done(): void };
 
-/** The jobs that this worker works at the moment, each run by a name of its own: `queue:id=token`. */
+/**
+ * The jobs that this worker works at the moment, each run by a name of its own: `queue:id=token`.
+ */
 export type RunningJobs = {
   begin(queue: QueueName, id: string, token: string): JobRun;
   names(): string[];
-  /** Ends these runs at once. Those that have ended by themselves meanwhile are passed over; returns the names of the others. */
+  /**
+   * Ends these runs at once. Those that have ended by themselves meanwhile are passed over; returns
+   * the names of the others.
+   */
   endLost(names: string[]): string[];
 };
 
@@ -29,7 +37,8 @@ export function createRunningJobs(): RunningJobs {
     names: () => [...runs.keys()],
     endLost(names) {
       const alive = names.filter((name) => runs.has(name));
-      for (const name of alive) runs.get(name)?.abort(new FencedError('another worker has this job'));
+      for (const name of alive)
+        runs.get(name)?.abort(new FencedError('another worker has this job'));
       return alive;
     },
   };

@@ -1,12 +1,20 @@
 import type { Schedule } from '../shared/schedules.ts';
 import { cronGapMs, cronRunsPerDay } from './cron-gap.ts';
 
-/** How often schedules may run: the least minutes between two runs of a repeating one, and the most runs of one person's in a day. */
+/**
+ * How often schedules may run: the least minutes between two runs of a repeating one, and the most
+ * runs of one person's in a day.
+ */
 export type ScheduleLimits = { minutesApart: number; runsPerDay: number };
 
-/** The smallest time (ms) between two runs of a schedule; Infinity for one that comes once, and for a cron that cannot be read any more. */
+/**
+ * The smallest time (ms) between two runs of a schedule; Infinity for one that comes once, and for
+ * a cron that cannot be read any more.
+ */
 function gapOf({ cron, timezone }: Pick<Schedule, 'cron' | 'timezone'>, now: number): number {
-  return (cron === undefined ? undefined : attempt(() => cronGapMs(cron, timezone, now))) ?? Infinity;
+  return (
+    (cron === undefined ? undefined : attempt(() => cronGapMs(cron, timezone, now))) ?? Infinity
+  );
 }
 
 function runsPerDayOf({ cron }: Pick<Schedule, 'cron'>): number {
@@ -22,12 +30,24 @@ function attempt<T>(work: () => T): T | undefined {
 }
 
 /** Whether a schedule runs more often than a new one may. */
-export function isTooDense(schedule: Pick<Schedule, 'cron' | 'timezone'>, { minutesApart }: ScheduleLimits, now: number): boolean {
+export function isTooDense(
+  schedule: Pick<Schedule, 'cron' | 'timezone'>,
+  { minutesApart }: ScheduleLimits,
+  now: number,
+): boolean {
   return gapOf(schedule, now) < minutesApart * 60_000;
 }
 
-/** Why a new repeating schedule may not be, in a sentence for the model; undefined when it may. `present` are the person's others. */
-export function judgeRepeating(schedule: Pick<Schedule, 'cron' | 'timezone'>, present: readonly Schedule[], limits: ScheduleLimits, now: number): string | undefined {
+/**
+ * Why a new repeating schedule may not be, in a sentence for the model; undefined when it may.
+ * `present` are the person's others.
+ */
+export function judgeRepeating(
+  schedule: Pick<Schedule, 'cron' | 'timezone'>,
+  present: readonly Schedule[],
+  limits: ScheduleLimits,
+  now: number,
+): string | undefined {
   if (schedule.cron === undefined) return undefined;
   if (isTooDense(schedule, limits, now)) {
     return `Repeating schedules are at least ${limits.minutesApart} minutes apart, and “${schedule.cron}” comes twice within ${gapWords(gapOf(schedule, now))}. Tell the person, and choose times that are further apart; a single time can be as soon as you like.`;

@@ -1,23 +1,40 @@
 /** How many messages a turn sends until the rest goes to a page, where nothing else is set. */
 export const usualMessagesPerTurn = 30;
 
-/** What is kept free for the answer, which is at most three messages, and for the link to the page. */
+/**
+ * What is kept free for the answer, which is at most three messages, and for the link to the page.
+ */
 const reserved = 4;
 
 /** Counts what a turn sends beside its answer. */
 export type SendQuota = {
-  /** Whether `count` further messages fit; they are counted if they do. After the first that did not, none fits: the order of what is said stays. */
+  /**
+   * Whether `count` further messages fit; they are counted if they do. After the first that did
+   * not, none fits: the order of what is said stays.
+   */
   take(count: number): Promise<boolean>;
-  /** Whether a line of progress fits: progress leaves half of the quota to what Claude sends. It is counted if it does. */
+  /**
+   * Whether a line of progress fits: progress leaves half of the quota to what Claude sends. It is
+   * counted if it does.
+   */
   takeProgress(): Promise<boolean>;
 };
 
 /**
- * A turn sends at most `most` messages, of which an answer and a link to the page of the rest always fit. `sentBefore` says how many replies the
- * turn has put in an earlier attempt; it is asked once, at the first message. `heard` is how many messages of the person the turn has taken up:
- * with each further one the quota begins anew, since somebody reads along.
+ * A turn sends at most `most` messages, of which an answer and a link to the page of the rest
+ * always fit. `sentBefore` says how many replies the turn has put in an earlier attempt; it is
+ * asked once, at the first message. `heard` is how many messages of the person the turn has taken
+ * up: with each further one the quota begins anew, since somebody reads along.
  */
-export function createSendQuota({ most, sentBefore, heard }: { most: number; sentBefore: () => Promise<number>; heard: () => number }): SendQuota {
+export function createSendQuota({
+  most,
+  sentBefore,
+  heard,
+}: {
+  most: number;
+  sentBefore: () => Promise<number>;
+  heard: () => number;
+}): SendQuota {
   const allowed = Math.max(1, most - reserved);
   let before: Promise<number> | undefined;
   let used = 0;

@@ -1,18 +1,27 @@
 /**
- * Characters that a person could not see or could take for another: control and format characters (bidirectional
- * overrides, zero-width ones, ANSI's escape), unusual blanks, characters without a glyph, lone surrogates, and the
- * signs that `showText` itself writes.
+ * Characters that a person could not see or could take for another: control and format characters
+ * (bidirectional overrides, zero-width ones, ANSI's escape), unusual blanks, characters without a
+ * glyph, lone surrogates, and the signs that `showText` itself writes.
  */
-const unseen = /[[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u{2800}\u{27E8}\u{27E9}\u{21E5}]--[\n\u{20}]]/v.source;
-/** Marks without a letter, or more on one letter than any script uses, can cover what stands beside them. */
+const unseen =
+  /[[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u{2800}\u{27E8}\u{27E9}\u{21E5}]--[\n\u{20}]]/v
+    .source;
+/**
+ * Marks without a letter, or more on one letter than any script uses, can cover what stands beside
+ * them.
+ */
 const strayMarks = '(?<![\\p{L}\\p{M}])\\p{M}|\\p{M}{6,}';
-const special = new RegExp(`\\p{RGI_Emoji}|\\t|\\n{4,}| {24,}|\`{3,}|${strayMarks}|${unseen}`, 'gv');
+const special = new RegExp(
+  `\\p{RGI_Emoji}|\\t|\\n{4,}| {24,}|\`{3,}|${strayMarks}|${unseen}`,
+  'gv',
+);
 const emoji = /^\p{RGI_Emoji}$/v;
 
 /**
- * Makes every character of a text visible, so that what is read is what runs: a hidden character becomes ⟨U+202E⟩, a
- * tab ⇥, four or more line breaks ⟨5 line breaks⟩, 24 or more blanks ⟨30 blanks⟩, and backticks that would end a code
- * fence ⟨U+0060⟩. Emoji and the letters of every script stay. Different texts always give different results.
+ * Makes every character of a text visible, so that what is read is what runs: a hidden character
+ * becomes ⟨U+202E⟩, a tab ⇥, four or more line breaks ⟨5 line breaks⟩, 24 or more blanks ⟨30
+ * blanks⟩, and backticks that would end a code fence ⟨U+0060⟩. Emoji and the letters of every
+ * script stay. Different texts always give different results.
  */
 export function showText(text: string): string {
   return text.replaceAll(special, (found) => {
@@ -33,7 +42,8 @@ function formatCodePoint(character: string): string {
   return `⟨U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}⟩`;
 }
 
-const rightToLeft = /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
+const rightToLeft =
+  /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
 const latinLike = /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Cherokee}\p{Script=Armenian}]/u;
 
 /** Sentences about a text whose characters are all visible and can mislead nevertheless. */
@@ -41,21 +51,27 @@ export function warningsAbout(text: string): string[] {
   const words = text.match(/[\p{L}\p{M}]+/gu) ?? [];
   const isMixed = words.some((word) => /\p{Script=Latin}/u.test(word) && latinLike.test(word));
   return [
-    ...(rightToLeft.test(text) ? ['Careful: parts of it run from right to left, so their order may mislead.'] : []),
+    ...(rightToLeft.test(text)
+      ? ['Careful: parts of it run from right to left, so their order may mislead.']
+      : []),
     ...(isMixed ? ['Careful: some of its letters only look like Latin ones.'] : []),
   ];
 }
 
-/** The longest grapheme cluster that `showText` leaves whole has about 40 UTF-16 units, a family of emoji. */
+/**
+ * The longest grapheme cluster that `showText` leaves whole has about 40 UTF-16 units, a family of
+ * emoji.
+ */
 const longestCluster = 64;
 
 /**
- * Cuts a text into pieces of at most `room` UTF-16 units (more than 128), which give the text again when joined: after
- * a line break or a blank in the second half of a piece where there is one, else between two grapheme clusters.
+ * Cuts a text into pieces of at most `room` UTF-16 units (more than 128), which give the text again
+ * when joined: after a line break or a blank in the second half of a piece where there is one, else
+ * between two grapheme clusters.
  */
 export function cutPieces(text: string, room: number): string[] {
   const pieces: string[] = [];
-  for (let rest = text; rest !== ''; ) {
+  for (let rest = text; rest !== '';) {
     const end = findEnd(rest, room);
     pieces.push(rest.slice(0, end));
     rest = rest.slice(end);
@@ -73,7 +89,10 @@ function findEnd(text: string, room: number): number {
   return clusterAt(text, room).start || room;
 }
 
-/** The end of a text: at most `room` UTF-16 units and `lines` lines of it, beginning with a whole grapheme cluster. */
+/**
+ * The end of a text: at most `room` UTF-16 units and `lines` lines of it, beginning with a whole
+ * grapheme cluster.
+ */
 export function endOf(text: string, room: number, lines: number): string {
   let from = Math.max(text.length - room, 0);
   if (from > 0) {

@@ -1,6 +1,8 @@
 import type { Log } from '../shared/log.ts';
 
-/** After a refusal to sleep, and for what keeps it awake, the next look comes after this time (ms). */
+/**
+ * After a refusal to sleep, and for what keeps it awake, the next look comes after this time (ms).
+ */
 const againMs = 4000;
 
 export type SleepParts = {
@@ -25,7 +27,14 @@ export type Sleep = {
   stop(): void;
 };
 
-export function createSleep({ idleMs, pause, resume, fallAsleep, onAsleep, log }: SleepParts): Sleep {
+export function createSleep({
+  idleMs,
+  pause,
+  resume,
+  fallAsleep,
+  onAsleep,
+  log,
+}: SleepParts): Sleep {
   let running = 0;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;

@@ -2,7 +2,9 @@ import type { AgentEvent } from './agent/agent.ts';
 import type { Narrator, Told } from './progress.ts';
 import { describeStep } from './step-words.ts';
 
-/** How long steps are gathered into one message (ms), and how far two messages are apart at least. */
+/**
+ * How long steps are gathered into one message (ms), and how far two messages are apart at least.
+ */
 export type StepTimes = { gatherMs: number; everyMs: number };
 
 /** WhatsApp takes a message to one person in 6 s over time (Twilio's error 63018). */
@@ -11,7 +13,10 @@ export const stepTimes: StepTimes = { gatherMs: 3000, everyMs: 6000 };
 /** Most that one message holds (characters), well under Twilio's 1600. */
 const longest = 1400;
 
-/** Tells every step as a short line, each once and in order, several of them in one message. The steps that are left at the end come before the answer. */
+/**
+ * Tells every step as a short line, each once and in order, several of them in one message. The
+ * steps that are left at the end come before the answer.
+ */
 export function createSteps({ gatherMs, everyMs }: StepTimes): Narrator {
   const seen = new Set<string>();
   const waiting: string[] = [];
@@ -30,7 +35,11 @@ export function createSteps({ gatherMs, everyMs }: StepTimes): Narrator {
   const take = (now: number): Told | undefined => {
     let text = waiting.shift();
     if (text === undefined) return undefined;
-    for (let next = waiting[0]; next !== undefined && text.length + next.length < longest; next = waiting[0]) {
+    for (
+      let next = waiting[0];
+      next !== undefined && text.length + next.length < longest;
+      next = waiting[0]
+    ) {
       text = `${text}\n${next}`;
       waiting.shift();
     }

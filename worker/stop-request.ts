@@ -22,7 +22,10 @@ export function isStop(message: Message): boolean {
 
 export type StopWatch = { signal: AbortSignal; look(): void };
 
-/** Looks for a stop in a conversation at work, and aborts with StopRequest: it never waits behind the work that it stops. */
+/**
+ * Looks for a stop in a conversation at work, and aborts with StopRequest: it never waits behind
+ * the work that it stops.
+ */
 export function createStopWatch(inbox: Inbox, conversation: string, log: Log): StopWatch {
   const stopping = new AbortController();
   /** One look is under way; `again`: something has come in since it began. */

@@ -25,8 +25,8 @@ export type TellingParts = {
 };
 
 /**
- * Asks the narrator at the right times and hands what it says to `tell`, one after the other. A line that cannot be told is dropped: that the turn was taken over, the
- * turn finds out itself.
+ * Asks the narrator at the right times and hands what it says to `tell`, one after the other. A
+ * line that cannot be told is dropped: that the turn was taken over, the turn finds out itself.
  */
 export function startTelling({ narrator, tell, isWaiting, log, now }: TellingParts): Telling {
   let timer: NodeJS.Timeout | undefined;
@@ -34,18 +34,23 @@ export function startTelling({ narrator, tell, isWaiting, log, now }: TellingPar
   let telling: Promise<unknown> = Promise.resolve();
 
   const hand = (told: Told): void => {
-    telling = telling.then(() => tell(told)).catch((error: unknown) => log.debug({ err: error }, 'a line of progress was not told'));
+    telling = telling
+      .then(() => tell(told))
+      .catch((error: unknown) => log.debug({ err: error }, 'a line of progress was not told'));
   };
   const rewind = (): void => {
     clearTimeout(timer);
     const ms = stopped ? undefined : narrator.nextDue(now());
     if (ms === undefined) return;
-    timer = setTimeout(() => {
-      if (isWaiting()) narrator.idle(now());
-      const told = narrator.due(now());
-      if (told) hand(told);
-      rewind();
-    }, Math.max(ms, 1));
+    timer = setTimeout(
+      () => {
+        if (isWaiting()) narrator.idle(now());
+        const told = narrator.due(now());
+        if (told) hand(told);
+        rewind();
+      },
+      Math.max(ms, 1),
+    );
   };
   rewind();
 

@@ -1,11 +1,17 @@
 import type { AskTools, ChatTools } from './agent/agent.ts';
 
 /**
- * The same tools behind a gate: none of them, and so none that needs leave, begins before `settled` has resolved. By then `signal` has aborted if
- * the turn is another worker's; the tools that ask reject with its reason, and the others are kept from any effect by the turn's fence.
+ * The same tools behind a gate: none of them, and so none that needs leave, begins before `settled`
+ * has resolved. By then `signal` has aborted if the turn is another worker's; the tools that ask
+ * reject with its reason, and the others are kept from any effect by the turn's fence.
  */
-export function gateTools(tools: ChatTools, settled: () => Promise<void>, signal: AbortSignal): ChatTools {
-  const gate = <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>
+export function gateTools(
+  tools: ChatTools,
+  settled: () => Promise<void>,
+  signal: AbortSignal,
+): ChatTools {
+  const gate =
+    <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>
     async (...args: Args): Promise<Result> => {
       await settled();
       return await call(...args);

@@ -5,7 +5,10 @@ import type { TurnData, TurnResult } from '../shared/queues.ts';
 import type { Hearing } from './arrivals.ts';
 import type { TurnSlot } from './turn-slot.ts';
 
-/** The turn at work: its job, the proof that this worker has it, and the signal that asks for its end. Times are ms since 1970. */
+/**
+ * The turn at work: its job, the proof that this worker has it, and the signal that asks for its
+ * end. Times are ms since 1970.
+ */
 export type TurnContext = {
   job: Job<TurnData, TurnResult>;
   token: string;

@@ -1,8 +1,8 @@
 import type { Place, Places } from './places.ts';
 
 /**
- * A turn's place among those that may work. While the turn waits for its person the place is another's; when the answer comes the turn takes one
- * again, before those that have not begun.
+ * A turn's place among those that may work. While the turn waits for its person the place is
+ * another's; when the answer comes the turn takes one again, before those that have not begun.
  */
 export type TurnSlot = {
   hold(place: Place): void;
@@ -10,7 +10,10 @@ export type TurnSlot = {
   /** Whether the turn waits to get a place again. */
   isQueued(): boolean;
   giveBack(): void;
-  /** Returns when the turn may work again. `onLong` is told the place in the line when that takes longer than a moment. Rejects with the signal's reason. */
+  /**
+   * Returns when the turn may work again. `onLong` is told the place in the line when that takes
+   * longer than a moment. Rejects with the signal's reason.
+   */
   takeAgain(signal: AbortSignal, onLong: (position: number) => Promise<void>): Promise<void>;
   leave(): void;
 };
@@ -43,7 +46,10 @@ export function createTurnSlot(places: Places): TurnSlot {
       if (signal.aborted) onAbort();
       else signal.addEventListener('abort', onAbort, { once: true });
       aborted.catch(() => undefined);
-      const timer = setTimeout(() => void onLong(queued.position()).catch(() => undefined), patienceMs);
+      const timer = setTimeout(
+        () => void onLong(queued.position()).catch(() => undefined),
+        patienceMs,
+      );
       try {
         await Promise.race([aborted, queued.granted]);
       } finally {

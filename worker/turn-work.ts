@@ -66,7 +66,10 @@ export type WorkParts = HandOverParts &
     log: Log;
   };
 
-/** A turn that has something for Claude: `first` are the messages it begins with, and `result` is filled while it works. */
+/**
+ * A turn that has something for Claude: `first` are the messages it begins with, and `result` is
+ * filled while it works.
+ */
 export type TurnWork = {
   context: TurnContext;
   questions: Questions;
@@ -82,18 +85,34 @@ export function emptyResult(): TurnResult {
 }
 
 /**
- * Gives Claude the messages, and what comes in while it works, until everything is answered. Returns how many messages the inbox still holds, undefined when that is
- * not known. Throws what ended it before: a StopRequest, an AgentFailure, FencedError, or the signal's reason.
+ * Gives Claude the messages, and what comes in while it works, until everything is answered.
+ * Returns how many messages the inbox still holds, undefined when that is not known. Throws what
+ * ended it before: a StopRequest, an AgentFailure, FencedError, or the signal's reason.
  */
-export async function workTurn(parts: WorkParts, { context, questions, handOver, first, result, onListening }: TurnWork): Promise<number | undefined> {
+export async function workTurn(
+  parts: WorkParts,
+  { context, questions, handOver, first, result, onListening }: TurnWork,
+): Promise<number | undefined> {
   const { conversation, turn, fence, log } = context;
   const workspace = workspaceOf(parts.dataDir, conversation);
   const stop = createStopWatch(parts.inbox, conversation, log);
   const trouble = new AbortController();
   const end = (error: unknown): void => trouble.abort(error);
-  const watchdog = createWatchdog(parts.silence, AbortSignal.any([context.signal, stop.signal, trouble.signal]), questions.isWaiting);
+  const watchdog = createWatchdog(
+    parts.silence,
+    AbortSignal.any([context.signal, stop.signal, trouble.signal]),
+    questions.isWaiting,
+  );
   const { signal } = watchdog;
-  const feed = createPromptFeed(parts, { context, recall: questions.recall, handOver, workspace, result, signal, onTrouble: end });
+  const feed = createPromptFeed(parts, {
+    context,
+    recall: questions.recall,
+    handOver,
+    workspace,
+    result,
+    signal,
+    onTrouble: end,
+  });
   const heard = (): void => {
     stop.look();
     feed.lookAgain();
@@ -107,10 +126,13 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
       return true;
     },
   });
-  const typing = parts.typing.keep(conversation, () => (questions.isWaiting() || signal.aborted ? undefined : feed.newest()));
+  const typing = parts.typing.keep(conversation, () =>
+    questions.isWaiting() || signal.aborted ? undefined : feed.newest(),
+  );
   let telling: Telling | undefined;
   let window: ReturnType<typeof watchWindow> | undefined;
-  // While the first messages' files are fetched and written down only a stop is heard; what else comes in is looked at afterwards.
+  // While the first messages' files are fetched and written down only a stop is heard; what else
+  // comes in is looked at afterwards.
   let hasMissed = false;
   let endListening = context.hearing.tell(() => {
     hasMissed = true;
@@ -129,26 +151,61 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
     if (hasMissed || handOver.waiting() > first.length) heard();
     await parts.claim(conversation);
     const settings = handOver.known();
-    const quota = createSendQuota({ most: parts.messagesPerTurn, sentBefore: () => parts.outbox.countOf(turn), heard: () => handOver.taken().size });
+    const quota = createSendQuota({
+      most: parts.messagesPerTurn,
+      sentBefore: () => parts.outbox.countOf(turn),
+      heard: () => handOver.taken().size,
+    });
     telling = tell(parts, context, questions, settings, quota);
     const chatTools = createChatTools({
-      outbox: parts.outbox, files: parts.files, pages: parts.pages, quota, agentFiles: parts.agentFiles, reader: parts.reader, publicUrl: parts.publicUrl,
-      turn, conversation, workspace, fence, signal, onSent: () => events.onSent(),
+      outbox: parts.outbox,
+      files: parts.files,
+      pages: parts.pages,
+      quota,
+      agentFiles: parts.agentFiles,
+      reader: parts.reader,
+      publicUrl: parts.publicUrl,
+      turn,
+      conversation,
+      workspace,
+      fence,
+      signal,
+      onSent: () => events.onSent(),
     });
     const screenshots = createScreenshots(chatTools);
     const budget = createBudget(parts, context, questions, end);
     const events = createTurnEvents(parts, {
-      context, questions, handOver, result, telling, title: first[0]?.text ?? '',
+      context,
+      questions,
+      handOver,
+      result,
+      telling,
+      title: first[0]?.text ?? '',
       beforeAnswer: (ids) => screenshots.sendUnsent(feed.wordsOf(ids)),
       onAnswered: (ids, left) => feed.answered(ids, left),
     });
     const permissions = permissionsOf(settings.permissions, parts.permissions);
-    const tools = createTools(parts, context, { questions, budget, permissions, chatTools, session: handOver.session });
+    const tools = createTools(parts, context, {
+      questions,
+      budget,
+      permissions,
+      chatTools,
+      session: handOver.session,
+    });
     await budget.mayGoOn(signal);
     const grants = await trust.settle(permissions, signal);
     const work = parts.agent.work({
-      id: turn, timezone: settings.timezone, conversation, workspace, prompts: feed.prompts, tools, session: handOver.session(), signal, permissions,
-      model: settings.model, grants,
+      id: turn,
+      timezone: settings.timezone,
+      conversation,
+      workspace,
+      prompts: feed.prompts,
+      tools,
+      session: handOver.session(),
+      signal,
+      permissions,
+      model: settings.model,
+      grants,
     });
     for await (const event of work) {
       watchdog.note(event);
@@ -167,27 +224,73 @@ export async function workTurn(parts: WorkParts, { context, questions, handOver,
   }
 }
 
-type ToolDeps = { questions: Questions; budget: ReturnType<typeof createBudget>; permissions: ReturnType<typeof permissionsOf>; chatTools: ReturnType<typeof createChatTools>; session: HandOver['session'] };
+type ToolDeps = {
+  questions: Questions;
+  budget: ReturnType<typeof createBudget>;
+  permissions: ReturnType<typeof permissionsOf>;
+  chatTools: ReturnType<typeof createChatTools>;
+  session: HandOver['session'];
+};
 
-/** What Claude may call beside its own tools. None begins before a worker that was halted knows what is still its own. */
-function createTools(parts: WorkParts, context: TurnContext, { questions, budget, permissions, chatTools, session }: ToolDeps): ChatTools {
+/**
+ * What Claude may call beside its own tools. None begins before a worker that was halted knows what
+ * is still its own.
+ */
+function createTools(
+  parts: WorkParts,
+  context: TurnContext,
+  { questions, budget, permissions, chatTools, session }: ToolDeps,
+): ChatTools {
   const { conversation, turn, fence, job, signal } = context;
   const { schedules, conversations, outbox, scheduleLimits: limits, hasTemplate } = parts;
-  const scheduleTools = createScheduleTools({ schedules, conversations, outbox, limits, hasTemplate, run: job.attemptsStarted, turn, conversation, fence, now: Date.now });
+  const scheduleTools = createScheduleTools({
+    schedules,
+    conversations,
+    outbox,
+    limits,
+    hasTemplate,
+    run: job.attemptsStarted,
+    turn,
+    conversation,
+    fence,
+    now: Date.now,
+  });
   const askTools = createAskTools(questions, budget, {
-    mode: permissions, allowed: createAlwaysAllowed(conversations, context, session), show: parts, writeAnswer: parts.writeAnswer,
+    mode: permissions,
+    allowed: createAlwaysAllowed(conversations, context, session),
+    show: parts,
+    writeAnswer: parts.writeAnswer,
   });
   return gateTools({ ...chatTools, ...scheduleTools, ...askTools }, parts.thaw.settled, signal);
 }
 
 /** Tells the person of long work: now and then a line, or each step when they want to see it. */
-function tell({ outbox, progress }: WorkParts, { job, turn, conversation, fence, startedAt, log }: TurnContext, questions: Questions, { verbose }: Conversation, quota: SendQuota): Telling {
+function tell(
+  { outbox, progress }: WorkParts,
+  { job, turn, conversation, fence, startedAt, log }: TurnContext,
+  questions: Questions,
+  { verbose }: Conversation,
+  quota: SendQuota,
+): Telling {
   return startTelling({
     narrator: verbose === undefined ? createProgress(progress, startedAt) : createSteps(stepTimes),
     tell: async ({ text, index }) => {
       if (!(await quota.takeProgress())) return;
-      await outbox.put([{ id: `${turn}.progress.${job.attemptsStarted}.${index}`, conversation, turn, text, aside: true }], fence);
+      await outbox.put(
+        [
+          {
+            id: `${turn}.progress.${job.attemptsStarted}.${index}`,
+            conversation,
+            turn,
+            text,
+            aside: true,
+          },
+        ],
+        fence,
+      );
     },
-    isWaiting: questions.isWaiting, log, now: Date.now,
+    isWaiting: questions.isWaiting,
+    log,
+    now: Date.now,
   });
 }

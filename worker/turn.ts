@@ -36,28 +36,46 @@ export type TurnParts = WorkParts &
   };
 
 /**
- * Works one turn of a conversation: inbox → agent → outbox. Every step is safe to repeat, and the fence (BullMQ's lock on the job) keeps
- * a worker that was taken for dead from doing any of them. A message leaves the inbox in the same step that puts its answer into the outbox.
+ * Works one turn of a conversation: inbox → agent → outbox. Every step is safe to repeat, and the
+ * fence (BullMQ's lock on the job) keeps a worker that was taken for dead from doing any of them. A
+ * message leaves the inbox in the same step that puts its answer into the outbox.
  */
-export function createTurnProcessor(parts: TurnParts): (job: Job<TurnData, TurnResult>, token: string, signal: AbortSignal) => Promise<TurnResult> {
+export function createTurnProcessor(
+  parts: TurnParts,
+): (job: Job<TurnData, TurnResult>, token: string, signal: AbortSignal) => Promise<TurnResult> {
   return async (job, token, signal) => {
     const turn = job.id ?? '';
     const { conversation } = job.data;
     // Before anything is read: what comes in from here on is read, or heard of.
     const hearing = parts.arrivals.listen(conversation);
-    const context: TurnContext = { job, token, turn, conversation, signal, hearing, slot: createTurnSlot(parts.places), fence: { lock: keys.jobLock('turns', turn), token }, startedAt: Date.now(), log: parts.log.child({ turn }) };
+    const context: TurnContext = {
+      job,
+      token,
+      turn,
+      conversation,
+      signal,
+      hearing,
+      slot: createTurnSlot(parts.places),
+      fence: { lock: keys.jobLock('turns', turn), token },
+      startedAt: Date.now(),
+      log: parts.log.child({ turn }),
+    };
     const result = emptyResult();
     try {
       const { hasBegun, left } = await workInbox(parts, context, result);
       // What waits for a turn of its own, such as something queued.
-      if (left !== 0 && (await parts.inbox.size(conversation)) > 0) await parts.addTurn(conversation);
+      if (left !== 0 && (await parts.inbox.size(conversation)) > 0)
+        await parts.addTurn(conversation);
       result.durationMs = Date.now() - context.startedAt;
       if (hasBegun) addUse(result, await parts.spend.turn(turn));
       if (hasBegun) context.log.info(result, 'turn done');
       return result;
     } catch (error) {
       if (!(error instanceof NotAllowedError)) throw error;
-      context.log.warn({ conversation }, 'the person may not write any more: what waited is set aside');
+      context.log.warn(
+        { conversation },
+        'the person may not write any more: what waited is set aside',
+      );
       await parts.onSetAside(conversation);
       return result;
     } finally {
@@ -73,20 +91,41 @@ function addUse(result: TurnResult, use: ModelUse): void {
   result.costUsd += use.costUsd;
 }
 
-/** Works what waits, and fills the result. `left` is how many messages the inbox still holds, undefined when that is not known. */
-async function workInbox(parts: TurnParts, context: TurnContext, result: TurnResult): Promise<{ hasBegun: boolean; left: number | undefined }> {
+/**
+ * Works what waits, and fills the result. `left` is how many messages the inbox still holds,
+ * undefined when that is not known.
+ */
+async function workInbox(
+  parts: TurnParts,
+  context: TurnContext,
+  result: TurnResult,
+): Promise<{ hasBegun: boolean; left: number | undefined }> {
   const { conversation, job, log, signal, slot, turn, fence } = context;
   const opening = await parts.readOpening(conversation, fence, `${turn}:${job.attemptsStarted}`);
-  const hooks = { heard: (): void => undefined, letGo: undefined as QuestionHooks['letGo'] | undefined };
+  const hooks = {
+    heard: (): void => undefined,
+    letGo: undefined as QuestionHooks['letGo'] | undefined,
+  };
   const attempts = createAttempts(parts.inbox, context, opening);
-  const questions = createQuestions(parts, context, opening.conversation, { onOpen: () => hooks.heard(), letGo: (reason) => hooks.letGo?.(reason) ?? false });
+  const questions = createQuestions(parts, context, opening.conversation, {
+    onOpen: () => hooks.heard(),
+    letGo: (reason) => hooks.letGo?.(reason) ?? false,
+  });
   const stand = (): TurnStand => ({ attempts, answerers: questions.answerers() });
   let hasBegun = false;
   try {
     const waiting = await questions.withoutAnswers(opening.messages);
-    const unanswered = await leaveAnswered(parts, context, { ...opening, messages: waiting }, (message) => isExhausted(message, attempts));
+    const unanswered = await leaveAnswered(
+      parts,
+      context,
+      { ...opening, messages: waiting },
+      (message) => isExhausted(message, attempts),
+    );
     const messages = await giveUpExhausted(parts, context, unanswered, stand());
-    const givenUp = [...opening.givenUp, ...unanswered.filter((message) => !messages.includes(message))];
+    const givenUp = [
+      ...opening.givenUp,
+      ...unanswered.filter((message) => !messages.includes(message)),
+    ];
     const first: Opening = { ...opening, messages, givenUp };
     let lastOpening = (): Opening => first;
     const saidAt = (): string | undefined => mayHaveBeenSaid(lastOpening(), Date.now());
@@ -104,11 +143,20 @@ async function workInbox(parts: TurnParts, context: TurnContext, result: TurnRes
     hasBegun = true;
     await attempts.take(begun.first);
     log.info({ conversation, messages: begun.first.length, attempt: job.attemptsStarted }, 'turn');
-    const left = await workTurn(own, { context, questions, handOver, first: begun.first, result, onListening: (told) => Object.assign(hooks, told) });
+    const left = await workTurn(own, {
+      context,
+      questions,
+      handOver,
+      first: begun.first,
+      result,
+      onListening: (told) => Object.assign(hooks, told),
+    });
     return { hasBegun, left };
   } catch (error) {
-    if (error instanceof AwaitingAnswer && !signal.aborted) return await putOffForAnswer(parts, context, error, attempts, questions);
-    if (!(error instanceof StopRequest) || signal.aborted) return await endBadly(parts, context, error, stand());
+    if (error instanceof AwaitingAnswer && !signal.aborted)
+      return await putOffForAnswer(parts, context, error, attempts, questions);
+    if (!(error instanceof StopRequest) || signal.aborted)
+      return await endBadly(parts, context, error, stand());
     await settleStopped(parts, context, error.by, stand());
     return { hasBegun, left: undefined };
   } finally {

@@ -12,10 +12,17 @@ export { placeWords };
 const patienceMs = 1000;
 
 /**
- * Waits until the turn may work, and returns its place with what it begins with; undefined when there is nothing to work, or the person has taken it back. What comes in meanwhile is
- * obeyed: a command, a stop. Who still waits after a moment is told their place, once for each turn. `onWait` is called once, before it waits. Throws the signal's reason.
+ * Waits until the turn may work, and returns its place with what it begins with; undefined when
+ * there is nothing to work, or the person has taken it back. What comes in meanwhile is obeyed: a
+ * command, a stop. Who still waits after a moment is told their place, once for each turn. `onWait`
+ * is called once, before it waits. Throws the signal's reason.
  */
-export async function waitInLine({ outbox, places }: { outbox: Outbox; places: Places }, { conversation, turn, fence, signal, hearing }: TurnContext, handOver: HandOver, onWait: () => Promise<void>): Promise<{ place: Place; first: Message[] } | undefined> {
+export async function waitInLine(
+  { outbox, places }: { outbox: Outbox; places: Places },
+  { conversation, turn, fence, signal, hearing }: TurnContext,
+  handOver: HandOver,
+  onWait: () => Promise<void>,
+): Promise<{ place: Place; first: Message[] } | undefined> {
   let change = Promise.withResolvers<undefined>();
   const look = (): void => change.resolve(undefined);
   const endListening = hearing.tell(look, handOver.hasSeen);
@@ -37,11 +44,16 @@ export async function waitInLine({ outbox, places }: { outbox: Outbox; places: P
       place ??= places.enter();
       isWorking = place.isGranted();
       if (isWorking) return { place, first };
-      // Nothing has begun for it yet, so that a crash of somebody else's work is no attempt of its own.
+      // Nothing has begun for it yet, so that a crash of somebody else's work is no attempt of its
+      // own.
       if (!hasWaited) await onWait();
       hasWaited = true;
       // One whom only a schedule has woken waits for nobody's answer.
-      if (isLong && first.some(isFromPerson)) await outbox.put([{ id: `${turn}.place`, conversation, turn, text: placeWords(place.position()) }], fence);
+      if (isLong && first.some(isFromPerson))
+        await outbox.put(
+          [{ id: `${turn}.place`, conversation, turn, text: placeWords(place.position()) }],
+          fence,
+        );
       await Promise.race([place.granted, change.promise]);
     }
   } finally {

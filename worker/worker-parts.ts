@@ -12,9 +12,15 @@ import type { Transcriber } from './media/transcribing.ts';
 import type { FileReader } from './reading/file-reader.ts';
 import type { Silence } from './watchdog.ts';
 
-/** What a worker is made of besides its configuration: another agent or messenger makes another composition. */
+/**
+ * What a worker is made of besides its configuration: another agent or messenger makes another
+ * composition.
+ */
 export type WorkerParts = {
-  /** Makes the agent once the worker has its name, `WORKER_ID#boot`. `redis` is the worker's own connection. */
+  /**
+   * Makes the agent once the worker has its name, `WORKER_ID#boot`. `redis` is the worker's own
+   * connection.
+   */
   createAgent: (owner: string, redis: Redis) => Promise<Agent>;
   /** The user whose the agent's files are, where it is not the worker's own. */
   user?: AgentUser | undefined;
@@ -22,7 +28,10 @@ export type WorkerParts = {
   createMessenger: (contents: Contents) => Messenger;
   /** Writes voice messages down; undefined or absent when nothing is set up for it. */
   transcribe?: Transcriber | undefined;
-  /** Looks into the files that people and the agent hand over; stopped with the worker. Else the worker makes its own. */
+  /**
+   * Looks into the files that people and the agent hand over; stopped with the worker. Else the
+   * worker makes its own.
+   */
   reader?: FileReader | undefined;
   /** How long after its start the worker gets ready for the first file (ms); else three seconds. */
   warmMs?: number;

@@ -41,7 +41,10 @@ import { watchThaw } from './thaw.ts';
 import type { WorkerParts } from './worker-parts.ts';
 import { workspaceOf } from './workspace.ts';
 
-/** A job that is due within the idle time, but at most this (ms), is waited for: stopping and waking takes about as long. */
+/**
+ * A job that is due within the idle time, but at most this (ms), is waited for: stopping and waking
+ * takes about as long.
+ */
 const longestSoonMs = 60_000;
 
 /** How many turns may wait in the line for a place beside those at work. */
@@ -50,82 +53,187 @@ const longestLine = 50;
 /** How long after its start the worker gets ready for the first file (ms). */
 const warmMs = 3000;
 
-/** Runs the worker until it is stopped. `begun` is its beginning where that was made already; it is this worker's from then on. Returns its address as this machine sees it. */
-export async function runWorker(config: WorkerConfig, parts: WorkerParts, log: Log, begun?: Boot): Promise<Running & { url: string }> {
+/**
+ * Runs the worker until it is stopped. `begun` is its beginning where that was made already; it is
+ * this worker's from then on. Returns its address as this machine sees it.
+ */
+export async function runWorker(
+  config: WorkerConfig,
+  parts: WorkerParts,
+  log: Log,
+  begun?: Boot,
+): Promise<Running & { url: string }> {
   const releasers = createReleasers(log);
   const { tracing = untraced } = parts;
   releasers.add('tracing', () => tracing.stop(), 3000);
   const workers = new Map<QueueName, Worker>();
   const running = createRunningJobs();
   try {
-    const { redis, boot, agent, claims } = begun ?? (await bootWorker(config, parts.createAgent, log));
+    const { redis, boot, agent, claims } =
+      begun ?? (await bootWorker(config, parts.createAgent, log));
     releasers.add('redis', () => redis.disconnect());
     releasers.add('agent', () => agent.stop());
     const reader = parts.reader ?? createFileReader({ user: parts.user, log });
     releasers.add('reader', () => reader.stop());
     const options = { retentionDays: config.RETENTION_DAYS, telemetry: tracing.queues };
-    const [turns, deliveries, schedules] = [createTurns(redis, options), createDeliveries(redis, options), createSchedules(redis, options)];
-    releasers.add('queues', () => Promise.all([turns.close(), deliveries.close(), schedules.close()]), 2000);
+    const [turns, deliveries, schedules] = [
+      createTurns(redis, options),
+      createDeliveries(redis, options),
+      createSchedules(redis, options),
+    ];
+    releasers.add(
+      'queues',
+      () => Promise.all([turns.close(), deliveries.close(), schedules.close()]),
+      2000,
+    );
     const outbox = createOutbox(redis, deliveries, config.RETENTION_DAYS);
-    const memory = createRedisMemory(redis, warnOfPressure(log, createTellOwner({ redis, outbox, log })));
-    const resweep = createResweep({ sweep: (conversation) => sweepAmong([conversation], redis, turns, deliveries), log });
+    const memory = createRedisMemory(
+      redis,
+      warnOfPressure(log, createTellOwner({ redis, outbox, log })),
+    );
+    const resweep = createResweep({
+      sweep: (conversation) => sweepAmong([conversation], redis, turns, deliveries),
+      log,
+    });
     releasers.add('sweep after failures', () => resweep.stop());
     const onStranded = createOnStranded({ resweep, redis, turns, deliveries, log });
     const lease = createLease({
-      redis, worker: config.WORKER_ID, boot, times: parts.lease, log, running,
+      redis,
+      worker: config.WORKER_ID,
+      boot,
+      times: parts.lease,
+      log,
+      running,
       recover: async (name) => void (await workers.get(name)?.getBackend().moveStalledJobsToWait()),
-      onStranded, onMemory: memory.note, onFenced: parts.onFenced,
+      onStranded,
+      onMemory: memory.note,
+      onFenced: parts.onFenced,
     });
-    const thaw = watchThaw({ longestMs: parts.lease.holdMs - parts.lease.renewMs, pause: () => agent.pause(), ask: () => lease.renew(), log });
+    const thaw = watchThaw({
+      longestMs: parts.lease.holdMs - parts.lease.renewMs,
+      pause: () => agent.pause(),
+      ask: () => lease.renew(),
+      log,
+    });
     releasers.add('thaw', () => thaw.stop());
     const arrivals = createArrivals();
     const onControl = (said: Control): void => {
       if (said.kind !== 'message') return claims.onControl(said);
       arrivals.announce(said.conversation, said.id);
-      // A turn that is put off, for a usage limit, looks at what has come in: it may be a command, or want a word.
-      if (said.putOff) turns.promote(said.conversation).catch((error: unknown) => log.warn({ err: error }, 'a turn that is put off was not told'));
+      // A turn that is put off, for a usage limit, looks at what has come in: it may be a command,
+      // or want a word.
+      if (said.putOff)
+        turns
+          .promote(said.conversation)
+          .catch((error: unknown) =>
+            log.warn({ err: error }, 'a turn that is put off was not told'),
+          );
     };
     const control = listenToControl(redis, onControl, () => arrivals.announceAll());
     releasers.add('control', async () => (await control).stop());
 
     const messenger = traceMessenger(parts.createMessenger(createContents(redis)), tracing.trace);
-    const processors = createLateProcessors({ messenger, config, parts, redis, memory, turns, deliveries, schedules, agent, claims, arrivals, reader, thaw, log });
+    const processors = createLateProcessors({
+      messenger,
+      config,
+      parts,
+      redis,
+      memory,
+      turns,
+      deliveries,
+      schedules,
+      agent,
+      claims,
+      arrivals,
+      reader,
+      thaw,
+      log,
+    });
 
     const sleep = createSleepOf({ config, parts, redis, lease, workers, onStranded, log });
     releasers.add('sleep', () => sleep?.stop());
     const atWork = new Set<string>();
     const start = (name: QueueName, concurrency: number, process: Processor): void => {
-      const awake: Processor = (job, token, signal) => (sleep ? sleep.during(() => process(job, token, signal)) : process(job, token, signal));
-      workers.set(name, createQueueWorker({ name, redis, owner: lease.owner, concurrency, process: awake, running, onLockLost: lease.renewSoon, telemetry: tracing.queues, log }));
+      const awake: Processor = (job, token, signal) =>
+        sleep ? sleep.during(() => process(job, token, signal)) : process(job, token, signal);
+      workers.set(
+        name,
+        createQueueWorker({
+          name,
+          redis,
+          owner: lease.owner,
+          concurrency,
+          process: awake,
+          running,
+          onLockLost: lease.renewSoon,
+          telemetry: tracing.queues,
+          log,
+        }),
+      );
     };
-    const keptTurns = keepTurns(processors.of('turns'), (job) => resweep.pauseAfterFailure(conversationOf(job)), log);
+    const keptTurns = keepTurns(
+      processors.of('turns'),
+      (job) => resweep.pauseAfterFailure(conversationOf(job)),
+      log,
+    );
     // More are taken than work at once: who waits in the line is told so, and can stop.
-    start('turns', parts.concurrency.turns + longestLine, noting(atWork, config.DATA_DIR, keptTurns));
+    start(
+      'turns',
+      parts.concurrency.turns + longestLine,
+      noting(atWork, config.DATA_DIR, keptTurns),
+    );
     start('deliveries', parts.concurrency.deliveries, processors.of('deliveries'));
     start('schedules', 1, processors.of('schedules'));
     for (const [name, worker] of workers) sweepAfter(name, worker, resweep, log);
     releasers.add('lease', () => lease.stop());
-    releasers.add('workers', () => Promise.all([...workers.values()].map((worker) => closeQueueWorker(worker, config.STOP_SECONDS * 1000))), config.STOP_SECONDS * 1000 + 2000);
+    releasers.add(
+      'workers',
+      () =>
+        Promise.all(
+          [...workers.values()].map((worker) =>
+            closeQueueWorker(worker, config.STOP_SECONDS * 1000),
+          ),
+        ),
+      config.STOP_SECONDS * 1000 + 2000,
+    );
 
     void checkRedis(redis, log);
     await Promise.all([control, lease.renew()]);
     lease.start();
-    for (const [name, worker] of workers) worker.run().catch((error: unknown) => log.error({ err: error, queue: name }, 'a queue is not worked'));
+    for (const [name, worker] of workers)
+      worker
+        .run()
+        .catch((error: unknown) => log.error({ err: error, queue: name }, 'a queue is not worked'));
     // What a Redis without room refuses now is found again with each renewal of the lease.
-    await sweep(redis, turns, deliveries, log).catch((error: unknown) => log.warn({ err: error }, 'could not sweep at the start'));
+    await sweep(redis, turns, deliveries, log).catch((error: unknown) =>
+      log.warn({ err: error }, 'could not sweep at the start'),
+    );
     await processors.load();
     void messenger.warmUp?.();
     await agent.make();
-    const door = await openDoor({ port: config.PORT, host: config.HOST, secret: config.WAKE_SECRET, onWake: () => sleep?.stir() });
+    const door = await openDoor({
+      port: config.PORT,
+      host: config.HOST,
+      secret: config.WAKE_SECRET,
+      onWake: () => sleep?.stir(),
+    });
     releasers.add('door', () => door.stop());
     // The idle time begins when all is there: a slow start is no rest.
     sleep?.stir();
     log.info({ url: door.url, worker: lease.owner }, 'the worker is ready');
     // Not before: the first turn's Claude needs the machine more than the first file does.
     const lifetimes = createFileLifetimes({
-      dataDir: config.DATA_DIR, imagesDir: config.IMAGES_DIR, days: config.KEEP_FILES_DAYS, user: parts.user, isAtWork: (name) => atWork.has(name), log,
+      dataDir: config.DATA_DIR,
+      imagesDir: config.IMAGES_DIR,
+      days: config.KEEP_FILES_DAYS,
+      user: parts.user,
+      isAtWork: (name) => atWork.has(name),
+      log,
     });
-    const warming = setTimeout(() => void Promise.all([reader.warm(), lifetimes.clean()]), parts.warmMs ?? warmMs).unref();
+    const warming = setTimeout(
+      () => void Promise.all([reader.warm(), lifetimes.clean()]),
+      parts.warmMs ?? warmMs,
+    ).unref();
     const daily = lifetimes.start();
     releasers.add('warming', () => [clearTimeout(warming), daily.stop()]);
     return { url: door.url, stop: () => releasers.run() };
@@ -158,10 +266,22 @@ function conversationOf(job: Job): string {
   return z.object({ conversation: z.string() }).safeParse(job.data).data?.conversation ?? '';
 }
 
-type StrandedDeps = { resweep: Resweep; redis: Redis; turns: Turns; deliveries: Deliveries; log: Log };
+type StrandedDeps = {
+  resweep: Resweep;
+  redis: Redis;
+  turns: Turns;
+  deliveries: Deliveries;
+  log: Log;
+};
 
 /** Gives jobs to what waits without one; what has just failed waits for its own time. */
-function createOnStranded({ resweep, redis, turns, deliveries, log }: StrandedDeps): (conversations: string[]) => Promise<void> {
+function createOnStranded({
+  resweep,
+  redis,
+  turns,
+  deliveries,
+  log,
+}: StrandedDeps): (conversations: string[]) => Promise<void> {
   return async (conversations) => {
     const due = conversations.filter((conversation) => !resweep.isPending(conversation));
     const added = due.length === 0 ? 0 : await sweepAmong(due, redis, turns, deliveries);
@@ -169,16 +289,34 @@ function createOnStranded({ resweep, redis, turns, deliveries, log }: StrandedDe
   };
 }
 
-type SleepDeps = { config: WorkerConfig; parts: WorkerParts; redis: Redis; lease: Lease; workers: Map<QueueName, Worker>; onStranded: (conversations: string[]) => Promise<void>; log: Log };
+type SleepDeps = {
+  config: WorkerConfig;
+  parts: WorkerParts;
+  redis: Redis;
+  lease: Lease;
+  workers: Map<QueueName, Worker>;
+  onStranded: (conversations: string[]) => Promise<void>;
+  log: Log;
+};
 
 /** How the worker falls asleep; undefined when it never does. */
-function createSleepOf({ config, parts, redis, lease, workers, onStranded, log }: SleepDeps): Sleep | undefined {
+function createSleepOf({
+  config,
+  parts,
+  redis,
+  lease,
+  workers,
+  onStranded,
+  log,
+}: SleepDeps): Sleep | undefined {
   const { onAsleep } = parts;
   if (config.IDLE_MINUTES === undefined) return undefined;
   const vm = createVmState(redis);
   const idleMs = config.IDLE_MINUTES * 60_000;
   return createSleep({
-    idleMs, onAsleep, log,
+    idleMs,
+    onAsleep,
+    log,
     pause: async () => {
       lease.pause();
       await Promise.all([...workers.values()].map((worker) => worker.pause(true)));
@@ -187,6 +325,7 @@ function createSleepOf({ config, parts, redis, lease, workers, onStranded, log }
       lease.start();
       await Promise.all([...workers.values()].map((worker) => worker.resume()));
     },
-    fallAsleep: () => vm.fallAsleep(config.WORKER_ID, Date.now(), Math.min(idleMs, longestSoonMs), onStranded),
+    fallAsleep: () =>
+      vm.fallAsleep(config.WORKER_ID, Date.now(), Math.min(idleMs, longestSoonMs), onStranded),
   });
 }

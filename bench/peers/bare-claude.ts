@@ -1,6 +1,8 @@
 /**
- * Claude Code by the SDK and nothing else, with the options that the worker gives it. As a program it starts a session at once, the floor for a worker that does not run; told so by
- * its parent it starts one for each message, the floor for a session that is not live. What is asked goes to the model at the address given.
+ * Claude Code by the SDK and nothing else, with the options that the worker gives it. As a program
+ * it starts a session at once, the floor for a worker that does not run; told so by its parent it
+ * starts one for each message, the floor for a session that is not live. What is asked goes to the
+ * model at the address given.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
@@ -13,34 +15,78 @@ import { agentEnvironment } from '../../worker/agent/environment.ts';
 import { createSessionOptions } from '../../worker/agent/session-options.ts';
 import { noGrants } from '../../worker/agent/workspace-grants.ts';
 
-/** What the program is given: `usual` runs the browser's MCP server as a process of the session's own, as its page says; `text` is asked at once. */
-export type BareSetting = { dataDir: string; modelUrl: string; chromium: string | undefined; usual: boolean; text?: string };
-/** What its parent asks: a prompt, in the session that it names or a new one. Answered with the session's id. */
+/**
+ * What the program is given: `usual` runs the browser's MCP server as a process of the session's
+ * own, as its page says; `text` is asked at once.
+ */
+export type BareSetting = {
+  dataDir: string;
+  modelUrl: string;
+  chromium: string | undefined;
+  usual: boolean;
+  text?: string;
+};
+/**
+ * What its parent asks: a prompt, in the session that it names or a new one. Answered with the
+ * session's id.
+ */
 export type BareAsk = { text: string; session?: string };
 
 const setting: BareSetting = JSON.parse(process.argv[2] ?? '{}');
 const { dataDir, modelUrl, chromium, usual } = setting;
 const workspace = path.join(dataDir, 'work');
 const imagesDir = path.join(dataDir, 'images');
-const env = agentEnvironment(process.env, dataDir, { ANTHROPIC_BASE_URL: modelUrl, ANTHROPIC_API_KEY: 'scripted' }, { mark: `bench/${path.basename(dataDir)}@${dataDir}`, name: 'bench', isRoot: process.getuid?.() === 0 });
-for (const directory of [workspace, imagesDir, env['HOME'], env['TMPDIR']]) if (directory) mkdirSync(directory, { recursive: true });
+const env = agentEnvironment(
+  process.env,
+  dataDir,
+  { ANTHROPIC_BASE_URL: modelUrl, ANTHROPIC_API_KEY: 'scripted' },
+  {
+    mark: `bench/${path.basename(dataDir)}@${dataDir}`,
+    name: 'bench',
+    isRoot: process.getuid?.() === 0,
+  },
+);
+for (const directory of [workspace, imagesDir, env['HOME'], env['TMPDIR']])
+  if (directory) mkdirSync(directory, { recursive: true });
 
 const root = await createConfigRoots(dataDir).of(workspace);
 
 async function ask({ text, session }: BareAsk): Promise<string> {
-  const options = createSessionOptions({ imagesDir, chromium }, { env, furnishBrowser: async () => env, root, project: { workspace, grants: noGrants, isResumed: session !== undefined }, live: () => undefined });
-  const asProcess: Record<string, McpServerConfig> = usual ? { playwright: { type: 'stdio', ...browserCommand(chromium, imagesDir) } } : {};
+  const options = createSessionOptions(
+    { imagesDir, chromium },
+    {
+      env,
+      furnishBrowser: async () => env,
+      root,
+      project: { workspace, grants: noGrants, isResumed: session !== undefined },
+      live: () => undefined,
+    },
+  );
+  const asProcess: Record<string, McpServerConfig> = usual
+    ? { playwright: { type: 'stdio', ...browserCommand(chromium, imagesDir) } }
+    : {};
   const id = session ?? randomUUID();
   const running = query({
     prompt: say(text),
-    options: { ...options, mcpServers: { ...options.mcpServers, ...asProcess }, cwd: workspace, permissionMode: 'bypassPermissions', ...(session === undefined ? { sessionId: id } : { resume: id }) },
+    options: {
+      ...options,
+      mcpServers: { ...options.mcpServers, ...asProcess },
+      cwd: workspace,
+      permissionMode: 'bypassPermissions',
+      ...(session === undefined ? { sessionId: id } : { resume: id }),
+    },
   });
   for await (const message of running) if (message.type === 'result') break;
   return id;
 }
 
 async function* say(text: string): AsyncGenerator<SDKUserMessage> {
-  yield { type: 'user', uuid: randomUUID(), parent_tool_use_id: null, message: { role: 'user', content: text } };
+  yield {
+    type: 'user',
+    uuid: randomUUID(),
+    parent_tool_use_id: null,
+    message: { role: 'user', content: text },
+  };
 }
 
 process.on('message', (asked: BareAsk) => void ask(asked).then((id) => process.send?.(id)));

@@ -6,13 +6,17 @@ import { Redis } from 'ioredis';
 import { peerOptions } from './peer-options.ts';
 
 /**
- * The floor of an ack: bare node:http, one HMAC, and claim, inbox and turn in one transaction. It is what the work itself costs, without a log, limits, metrics or any care for
- * what can go wrong.
+ * The floor of an ack: bare node:http, one HMAC, and claim, inbox and turn in one transaction. It
+ * is what the work itself costs, without a log, limits, metrics or any care for what can go wrong.
  */
 const { port, redisUrl, publicUrl, authToken } = peerOptions();
 
 const redis = new Redis(redisUrl);
-const queue = new Queue<{ conversation: string }>('turns', { connection: redis, prefix: '{floor}', streams: { events: { maxLen: 100 } } });
+const queue = new Queue<{ conversation: string }>('turns', {
+  connection: redis,
+  prefix: '{floor}',
+  streams: { events: { maxLen: 100 } },
+});
 
 const acceptLua = `
   if redis.call('SET', KEYS[1], ARGV[2], 'NX', 'EX', ARGV[1]) then
@@ -34,16 +38,38 @@ function isSigned(request: IncomingMessage, form: URLSearchParams): boolean {
 async function accept(form: URLSearchParams): Promise<void> {
   const id = form.get('MessageSid') ?? '';
   const conversation = form.get('From') ?? '';
-  const message = JSON.stringify({ id, conversation, at: new Date().toISOString(), text: form.get('Body') });
+  const message = JSON.stringify({
+    id,
+    conversation,
+    at: new Date().toISOString(),
+    text: form.get('Body'),
+  });
   const multi = (await queue.getBackend().client).multi();
-  multi.runCommand('eval', [acceptLua, 2, `{floor}:message:${id}`, `{floor}:inbox:${conversation}`, 30 * 86_400, conversation, message]);
-  await new Job(queue, 'turns', { conversation }, { deduplication: { id: conversation, keepLastIfActive: true } }, id).addJob(multi);
+  multi.runCommand('eval', [
+    acceptLua,
+    2,
+    `{floor}:message:${id}`,
+    `{floor}:inbox:${conversation}`,
+    30 * 86_400,
+    conversation,
+    message,
+  ]);
+  await new Job(
+    queue,
+    'turns',
+    { conversation },
+    { deduplication: { id: conversation, keepLastIfActive: true } },
+    id,
+  ).addJob(multi);
   for (const [error] of (await multi.exec()) ?? []) if (error) throw error;
 }
 
 const server = createServer((request, response) => {
   if (request.method === 'GET') {
-    redis.ping().then(() => response.end('ok'), () => response.writeHead(503).end());
+    redis.ping().then(
+      () => response.end('ok'),
+      () => response.writeHead(503).end(),
+    );
     return;
   }
   const chunks: Buffer[] = [];
@@ -55,7 +81,13 @@ const server = createServer((request, response) => {
       return;
     }
     accept(form).then(
-      () => response.writeHead(200, { 'Content-Type': 'text/xml; charset=utf-8', 'Content-Length': twiml.length }).end(twiml),
+      () =>
+        response
+          .writeHead(200, {
+            'Content-Type': 'text/xml; charset=utf-8',
+            'Content-Length': twiml.length,
+          })
+          .end(twiml),
       () => response.writeHead(503).end(),
     );
   });

@@ -3,10 +3,14 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { isMainThread } from 'node:worker_threads';
 
 /**
- * Loaded into a process of ours by `--import`, it writes every 100 ms how long the event loop was held up at most since the last line (ms), and what the process has of the memory (bytes), into
- * the file that `--watch-file=` among the arguments names. Threads inherit `--import`; they are not watched.
+ * Loaded into a process of ours by `--import`, it writes every 100 ms how long the event loop was
+ * held up at most since the last line (ms), and what the process has of the memory (bytes), into
+ * the file that `--watch-file=` among the arguments names. Threads inherit `--import`; they are not
+ * watched.
  */
-const file = process.argv.find((argument) => argument.startsWith('--watch-file='))?.slice('--watch-file='.length);
+const file = process.argv
+  .find((argument) => argument.startsWith('--watch-file='))
+  ?.slice('--watch-file='.length);
 
 const resolutionMs = 5;
 if (isMainThread && file) watch(file);
@@ -15,7 +19,11 @@ function watch(to: string): void {
   const delay = monitorEventLoopDelay({ resolution: resolutionMs });
   delay.enable();
   setInterval(() => {
-    const line = { at: Date.now(), maxMs: Math.max(delay.max / 1e6 - resolutionMs, 0), residentBytes: process.memoryUsage.rss() };
+    const line = {
+      at: Date.now(),
+      maxMs: Math.max(delay.max / 1e6 - resolutionMs, 0),
+      residentBytes: process.memoryUsage.rss(),
+    };
     delay.reset();
     appendFileSync(to, `${JSON.stringify(line)}\n`);
   }, 100).unref();

@@ -1,21 +1,36 @@
 import { Queue } from 'bullmq';
 import express from 'express';
 import { Redis } from 'ioredis';
-// Twilio's check of signatures alone: the whole SDK would take longer to load than everything else together.
+// Twilio's check of signatures alone: the whole SDK would take longer to load than everything else
+// together.
 import { validateRequest } from 'twilio/lib/webhooks/webhooks.js';
 import { peerOptions } from './peer-options.ts';
 
-/** The smallest relay on Express and BullMQ, to compare starts and memory with: no log, no dashboard, no metrics, and nothing of Twilio's but the check of signatures. */
+/**
+ * The smallest relay on Express and BullMQ, to compare starts and memory with: no log, no
+ * dashboard, no metrics, and nothing of Twilio's but the check of signatures.
+ */
 const { port, redisUrl, publicUrl, authToken } = peerOptions();
 
 const redis = new Redis(redisUrl);
-const queue = new Queue('messages', { connection: redis, prefix: '{minimal}', streams: { events: { maxLen: 100 } } });
+const queue = new Queue('messages', {
+  connection: redis,
+  prefix: '{minimal}',
+  streams: { events: { maxLen: 100 } },
+});
 
 const app = express();
 app.get('/ready', async (_request, response) => void response.send(await redis.ping()));
 app.post('/webhook', express.urlencoded({ extended: false }), async (request, response) => {
   const form = request.body as Record<string, string>;
-  if (!validateRequest(authToken, request.get('X-Twilio-Signature') ?? '', publicUrl + request.originalUrl, form)) {
+  if (
+    !validateRequest(
+      authToken,
+      request.get('X-Twilio-Signature') ?? '',
+      publicUrl + request.originalUrl,
+      form,
+    )
+  ) {
     response.sendStatus(403);
     return;
   }

@@ -4,11 +4,18 @@ import { Redis } from 'ioredis';
 import twilio from 'twilio';
 import { peerOptions } from './peer-options.ts';
 
-/** The plain way to a webhook that feeds a queue: Express, its parser for forms, Twilio's own check of the signature, a claim in Redis, and then a job. */
+/**
+ * The plain way to a webhook that feeds a queue: Express, its parser for forms, Twilio's own check
+ * of the signature, a claim in Redis, and then a job.
+ */
 const { port, redisUrl, publicUrl, authToken } = peerOptions();
 
 const redis = new Redis(redisUrl);
-const queue = new Queue('messages', { connection: redis, prefix: '{plain}', streams: { events: { maxLen: 100 } } });
+const queue = new Queue('messages', {
+  connection: redis,
+  prefix: '{plain}',
+  streams: { events: { maxLen: 100 } },
+});
 
 const app = express();
 app.disable('x-powered-by');

@@ -5,13 +5,28 @@ import type { Finding } from './finding.ts';
 const about = 'Chromium';
 const patience = 30_000;
 
-/** Starts the browser that the agent would use, without a window, opens an empty page and ends it. @param given CHROMIUM_PATH. */
-export async function checkChromium(given: string | undefined, searchPath: string): Promise<Finding> {
+/**
+ * Starts the browser that the agent would use, without a window, opens an empty page and ends it.
+ * @param given CHROMIUM_PATH.
+ */
+export async function checkChromium(
+  given: string | undefined,
+  searchPath: string,
+): Promise<Finding> {
   const executable = given ?? (await findChromium(searchPath));
-  if (!executable) return problem(about, 'there is none', 'Install it (Debian: apt-get install chromium; else: npx playwright install --with-deps chromium), or set CHROMIUM_PATH.');
+  if (!executable)
+    return problem(
+      about,
+      'there is none',
+      'Install it (Debian: apt-get install chromium; else: npx playwright install --with-deps chromium), or set CHROMIUM_PATH.',
+    );
   const { chromium } = await import('playwright');
   try {
-    const browser = await chromium.launch({ executablePath: executable, headless: true, timeout: patience });
+    const browser = await chromium.launch({
+      executablePath: executable,
+      headless: true,
+      timeout: patience,
+    });
     try {
       await (await browser.newPage()).goto('about:blank');
       return ok(about, `version ${browser.version()} starts`);
@@ -20,6 +35,10 @@ export async function checkChromium(given: string | undefined, searchPath: strin
     }
   } catch (error) {
     const reason = (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
-    return problem(about, `${executable} does not start: ${reason}`, 'Run it by hand with --headless --no-sandbox --dump-dom about:blank; libraries that are missing come with: npx playwright install-deps chromium');
+    return problem(
+      about,
+      `${executable} does not start: ${reason}`,
+      'Run it by hand with --headless --no-sandbox --dump-dom about:blank; libraries that are missing come with: npx playwright install-deps chromium',
+    );
   }
 }

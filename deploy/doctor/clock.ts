@@ -1,12 +1,28 @@
 import { ok, problem } from './finding.ts';
 import type { Finding } from './finding.ts';
 
-/** From this on, Redis's and our idea of leases and due times drift apart, and TLS and signatures begin to fail (ms). */
+/**
+ * From this on, Redis's and our idea of leases and due times drift apart, and TLS and signatures
+ * begin to fail (ms).
+ */
 const most = 60_000;
 
-/** @param reference whose clock it is compared with. @param aheadMs by how much this machine's clock is ahead of it. */
+/**
+ * @param reference whose clock it is compared with. @param aheadMs by how much this machine's clock
+ * is ahead of it.
+ */
 export function judgeClock(reference: string, aheadMs: number): Finding {
   const seconds = Math.round(Math.abs(aheadMs) / 1000);
-  if (Math.abs(aheadMs) <= most) return ok('Clock', seconds < 2 ? `agrees with ${reference}’s` : `${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} ${reference}’s`);
-  return problem('Clock', `${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} ${reference}’s`, 'Let the machine set its clock by the network (for example: timedatectl set-ntp true).');
+  if (Math.abs(aheadMs) <= most)
+    return ok(
+      'Clock',
+      seconds < 2
+        ? `agrees with ${reference}’s`
+        : `${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} ${reference}’s`,
+    );
+  return problem(
+    'Clock',
+    `${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} ${reference}’s`,
+    'Let the machine set its clock by the network (for example: timedatectl set-ntp true).',
+  );
 }

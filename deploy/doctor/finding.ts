@@ -5,14 +5,28 @@ export type Finding =
   | { about: string; status: 'unchecked'; detail: string };
 
 export const ok = (about: string, detail: string): Finding => ({ about, status: 'ok', detail });
-export const problem = (about: string, detail: string, advice: string): Finding => ({ about, status: 'problem', detail, advice });
-export const unchecked = (about: string, detail: string): Finding => ({ about, status: 'unchecked', detail });
+export const problem = (about: string, detail: string, advice: string): Finding => ({
+  about,
+  status: 'problem',
+  detail,
+  advice,
+});
+export const unchecked = (about: string, detail: string): Finding => ({
+  about,
+  status: 'unchecked',
+  detail,
+});
 
 const signs = { ok: '✓', problem: '✗', unchecked: '–' } as const;
 
 /** One line for each finding, and below a problem's what to do. */
 export function formatFindings(findings: readonly Finding[]): string {
-  return findings.flatMap((finding) => [`${signs[finding.status]} ${finding.about}: ${finding.detail}`, ...(finding.status === 'problem' ? [`    → ${finding.advice}`] : [])]).join('\n');
+  return findings
+    .flatMap((finding) => [
+      `${signs[finding.status]} ${finding.about}: ${finding.detail}`,
+      ...(finding.status === 'problem' ? [`    → ${finding.advice}`] : []),
+    ])
+    .join('\n');
 }
 
 /** What it comes to, in a sentence. */

@@ -23,18 +23,31 @@ export type FlyLook = {
 export async function checkFly(look: FlyLook): Promise<Finding[]> {
   const { existing, names } = look;
   const roles: Role[] = existing.has(names.redis) ? ['redis', 'relay', 'vm'] : ['relay', 'vm'];
-  const elsewhere = existing.has(names.redis) ? [] : [unchecked('Redis', `there is no app ${names.redis}, so it is elsewhere`)];
+  const elsewhere = existing.has(names.redis)
+    ? []
+    : [unchecked('Redis', `there is no app ${names.redis}, so it is elsewhere`)];
   const found: Finding[] = [...elsewhere];
-  for (const role of roles) found.push(...(existing.has(names[role]) ? await checkApp(look, role) : [problem(names[role], 'there is no such app', again)]));
+  for (const role of roles)
+    found.push(
+      ...(existing.has(names[role])
+        ? await checkApp(look, role)
+        : [problem(names[role], 'there is no such app', again)]),
+    );
   found.push(judgeNetwork(await findNetwork(look.account, names, existing)));
   return found;
 }
 
-/** An earlier version put the apps into the organization's network, where they stay until the owner moves them. */
+/**
+ * An earlier version put the apps into the organization's network, where they stay until the owner
+ * moves them.
+ */
 function judgeNetwork(look: NetworkLook): Finding {
   const said = describeNetwork(look);
-  if (look.state === 'apart') return problem('Network', said ?? '', 'See “A network of its own” in docs/operations.md.');
-  return said === undefined ? ok('Network', 'nothing else of yours is in the apps’ private network') : unchecked('Network', said);
+  if (look.state === 'apart')
+    return problem('Network', said ?? '', 'See “A network of its own” in docs/operations.md.');
+  return said === undefined
+    ? ok('Network', 'nothing else of yours is in the apps’ private network')
+    : unchecked('Network', said);
 }
 
 async function checkApp(look: FlyLook, role: Role): Promise<Finding[]> {
@@ -48,46 +61,101 @@ async function checkApp(look: FlyLook, role: Role): Promise<Finding[]> {
   ];
 }
 
-function judgeMachines(app: string, role: Role, machines: readonly Machine[], label: string): Finding {
+function judgeMachines(
+  app: string,
+  role: Role,
+  machines: readonly Machine[],
+  label: string,
+): Finding {
   const [machine] = machines;
   if (!machine) return problem(app, 'it has no machine', again);
-  if (machines.length > 1) return problem(app, `it has ${machines.length} machines and is made to be one`, `fly scale count 1 --app ${app}`);
+  if (machines.length > 1)
+    return problem(
+      app,
+      `it has ${machines.length} machines and is made to be one`,
+      `fly scale count 1 --app ${app}`,
+    );
   const isAsleep = role === 'vm' && machine.state === 'stopped';
-  if (machine.state !== 'started' && !isAsleep) return problem(app, `its machine is ${machine.state}`, `fly logs --app ${app} says why; fly machine start ${machine.id} --app ${app} starts it.`);
-  const version = machine.tag === label ? `this version (${machine.tag})` : `${machine.tag}, which is not what this checkout makes; “npm run deploy” brings it up to date`;
+  if (machine.state !== 'started' && !isAsleep)
+    return problem(
+      app,
+      `its machine is ${machine.state}`,
+      `fly logs --app ${app} says why; fly machine start ${machine.id} --app ${app} starts it.`,
+    );
+  const version =
+    machine.tag === label
+      ? `this version (${machine.tag})`
+      : `${machine.tag}, which is not what this checkout makes; “npm run deploy” brings it up to date`;
   return ok(app, isAsleep ? `is asleep; it has ${version}` : `runs ${version}`);
 }
 
 async function checkVolume({ account, names }: FlyLook, role: 'redis' | 'vm'): Promise<Finding> {
   const [app, { name }] = [names[role], volumes[role]];
   const found = (await account.volumes(app)).filter((volume) => volume.name === name);
-  if (found.length === 0) return problem(`${app}’s volume`, 'there is none, so nothing is kept', again);
+  if (found.length === 0)
+    return problem(`${app}’s volume`, 'there is none, so nothing is kept', again);
   const [volume] = found;
-  return ok(`${app}’s volume`, `${volume?.sizeGb} GB in ${volume?.region}${found.length > 1 ? ` (and ${found.length - 1} more, which cost, too: fly volumes list --app ${app})` : ''}`);
+  return ok(
+    `${app}’s volume`,
+    `${volume?.sizeGb} GB in ${volume?.region}${found.length > 1 ? ` (and ${found.length - 1} more, which cost, too: fly volumes list --app ${app})` : ''}`,
+  );
 }
 
 /** What each app must have been given; of the model's two keys one is enough. */
-const made: Record<Role, readonly string[]> = { redis: ['REDIS_PASSWORD'], relay: ['PUBLIC_URL', 'REDIS_URL', 'WAKE_URL', 'WAKE_SECRET'], vm: ['PUBLIC_URL', 'REDIS_URL', 'WAKE_SECRET'] };
+const made: Record<Role, readonly string[]> = {
+  redis: ['REDIS_PASSWORD'],
+  relay: ['PUBLIC_URL', 'REDIS_URL', 'WAKE_URL', 'WAKE_SECRET'],
+  vm: ['PUBLIC_URL', 'REDIS_URL', 'WAKE_SECRET'],
+};
 
-async function checkSecrets(account: FlyAccount, app: string, role: Role, isDeployed: boolean): Promise<Finding> {
+async function checkSecrets(
+  account: FlyAccount,
+  app: string,
+  role: Role,
+  isDeployed: boolean,
+): Promise<Finding> {
   const about = `${app}’s secrets`;
   const secrets = await account.secrets(app);
   const names = new Set(secrets.map(({ name }) => name));
-  const owners = settings.filter((setting) => setting.need === 'required' && setting.apps.includes(role)).map(({ name }) => name);
-  const isMissing = (name: string): boolean => !names.has(name) && !(name === 'ANTHROPIC_API_KEY' && names.has('CLAUDE_CODE_OAUTH_TOKEN'));
+  const owners = settings
+    .filter((setting) => setting.need === 'required' && setting.apps.includes(role))
+    .map(({ name }) => name);
+  const isMissing = (name: string): boolean =>
+    !names.has(name) && !(name === 'ANTHROPIC_API_KEY' && names.has('CLAUDE_CODE_OAUTH_TOKEN'));
   const missing = [...made[role], ...owners].filter(isMissing);
   if (missing.length > 0) return problem(about, `missing: ${missing.join(', ')}`, again);
   // Before the first deployment none is in force.
   const staged = secrets.filter((secret) => secret.staged && isDeployed).map(({ name }) => name);
-  if (staged.length > 0) return problem(about, `set, but not in force yet: ${staged.join(', ')}`, `fly secrets deploy --app ${app}`);
+  if (staged.length > 0)
+    return problem(
+      about,
+      `set, but not in force yet: ${staged.join(', ')}`,
+      `fly secrets deploy --app ${app}`,
+    );
   return ok(about, `${names.size} are set`);
 }
 
 async function checkAddresses(account: FlyAccount, app: string, role: Role): Promise<Finding[]> {
   const addresses = await account.addresses(app);
   const open = addresses.filter(isPublic);
-  if (role === 'relay') return [open.length > 0 ? ok(`${app}’s address`, 'the world reaches it') : problem(`${app}’s address`, 'the world cannot reach it', again)];
-  const found: Finding[] = open.map(({ address }) => problem(`${app}’s address`, `the world can reach it at ${address}, and nobody outside should`, `fly ips release ${address} --app ${app}`));
-  if (role === 'vm') found.push(addresses.some(({ type }) => type === 'private_v6') ? ok('Flycast', `the relay reaches ${app} at http://${app}.flycast`) : problem('Flycast', `${app} has no Flycast address, so the relay cannot wake it`, again));
+  if (role === 'relay')
+    return [
+      open.length > 0
+        ? ok(`${app}’s address`, 'the world reaches it')
+        : problem(`${app}’s address`, 'the world cannot reach it', again),
+    ];
+  const found: Finding[] = open.map(({ address }) =>
+    problem(
+      `${app}’s address`,
+      `the world can reach it at ${address}, and nobody outside should`,
+      `fly ips release ${address} --app ${app}`,
+    ),
+  );
+  if (role === 'vm')
+    found.push(
+      addresses.some(({ type }) => type === 'private_v6')
+        ? ok('Flycast', `the relay reaches ${app} at http://${app}.flycast`)
+        : problem('Flycast', `${app} has no Flycast address, so the relay cannot wake it`, again),
+    );
   return found;
 }

@@ -27,12 +27,30 @@ Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage.`;
 
 /** Reads the command line. @returns 'help' when that is wanted. @throws WrongUsage. */
 export function parseDoctorOptions(args: string[]): DoctorOptions | 'help' {
-  const values = readArgs(args, { for: { type: 'string' }, fly: { type: 'boolean' }, prefix: { type: 'string' }, url: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } });
+  const values = readArgs(args, {
+    for: { type: 'string' },
+    fly: { type: 'boolean' },
+    prefix: { type: 'string' },
+    url: { type: 'string' },
+    json: { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+  });
   if (values['help']) return 'help';
   const [part, prefix, url] = [values['for'], values['prefix'], values['url']];
-  if (part !== undefined && part !== 'relay' && part !== 'worker') throw new WrongUsage('--for takes relay or worker.');
+  if (part !== undefined && part !== 'relay' && part !== 'worker')
+    throw new WrongUsage('--for takes relay or worker.');
   const fly = values['fly'] === true;
-  if (!fly && (prefix !== undefined || url !== undefined)) throw new WrongUsage('--prefix and --url go with --fly.');
-  if (typeof url === 'string' && !/^https?:\/\/[^/]+\/?$/.test(url)) throw new WrongUsage('--url takes an address without a path, such as https://pocket.example.com.');
-  return { fly, json: values['json'] === true, parts: part ? [part] : ['relay', 'worker'], prefix: typeof prefix === 'string' ? prefix : undefined, url: typeof url === 'string' ? url.replace(/\/$/, '') : undefined };
+  if (!fly && (prefix !== undefined || url !== undefined))
+    throw new WrongUsage('--prefix and --url go with --fly.');
+  if (typeof url === 'string' && !/^https?:\/\/[^/]+\/?$/.test(url))
+    throw new WrongUsage(
+      '--url takes an address without a path, such as https://pocket.example.com.',
+    );
+  return {
+    fly,
+    json: values['json'] === true,
+    parts: part ? [part] : ['relay', 'worker'],
+    prefix: typeof prefix === 'string' ? prefix : undefined,
+    url: typeof url === 'string' ? url.replace(/\/$/, '') : undefined,
+  };
 }

@@ -9,14 +9,18 @@ import { tearDown } from './teardown.ts';
 const root = path.join(import.meta.dirname, '..', '..');
 if (existsSync('.env')) process.loadEnvFile('.env');
 
-process.exitCode = await runCommand('teardown', (line) => console.error(line), async () => {
-  const options = parseTeardownOptions(process.argv.slice(2));
-  if (options === 'help') return console.log(teardownHelp);
-  const isAtTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
-  await tearDown(options, {
-    fly: createFly(process.env, root, (text) => process.stdout.write(text)),
-    environment: process.env,
-    asking: isAtTerminal ? createAsking() : undefined,
-    say: (line) => console.log(line),
-  });
-});
+process.exitCode = await runCommand(
+  'teardown',
+  (line) => console.error(line),
+  async () => {
+    const options = parseTeardownOptions(process.argv.slice(2));
+    if (options === 'help') return console.log(teardownHelp);
+    const isAtTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
+    await tearDown(options, {
+      fly: createFly(process.env, root, (text) => process.stdout.write(text)),
+      environment: process.env,
+      asking: isAtTerminal ? createAsking() : undefined,
+      say: (line) => console.log(line),
+    });
+  },
+);

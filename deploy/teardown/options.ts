@@ -1,6 +1,11 @@
 import { WrongUsage, readArgs } from '../options.ts';
 
-export type TeardownOptions = { dryRun: boolean; prefix: string | undefined; url: string | undefined; yes: boolean };
+export type TeardownOptions = {
+  dryRun: boolean;
+  prefix: string | undefined;
+  url: string | undefined;
+  yes: boolean;
+};
 
 export const teardownHelp = `Takes Sidepocket off Fly: Twilio calls it no more, and its apps, volumes and Redis are destroyed with everything on them.
 
@@ -16,9 +21,23 @@ Exit codes: 0 it is gone, 1 something failed, 2 wrong usage, 130 interrupted.`;
 
 /** Reads the command line. @returns 'help' when that is wanted. @throws WrongUsage. */
 export function parseTeardownOptions(args: string[]): TeardownOptions | 'help' {
-  const values = readArgs(args, { 'dry-run': { type: 'boolean' }, prefix: { type: 'string' }, url: { type: 'string' }, yes: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } });
+  const values = readArgs(args, {
+    'dry-run': { type: 'boolean' },
+    prefix: { type: 'string' },
+    url: { type: 'string' },
+    yes: { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+  });
   if (values['help']) return 'help';
   const [prefix, url] = [values['prefix'], values['url']];
-  if (typeof url === 'string' && !/^https?:\/\/[^/]+\/?$/.test(url)) throw new WrongUsage('--url takes an address without a path, such as https://pocket.example.com.');
-  return { dryRun: values['dry-run'] === true, yes: values['yes'] === true, prefix: typeof prefix === 'string' ? prefix : undefined, url: typeof url === 'string' ? url.replace(/\/$/, '') : undefined };
+  if (typeof url === 'string' && !/^https?:\/\/[^/]+\/?$/.test(url))
+    throw new WrongUsage(
+      '--url takes an address without a path, such as https://pocket.example.com.',
+    );
+  return {
+    dryRun: values['dry-run'] === true,
+    yes: values['yes'] === true,
+    prefix: typeof prefix === 'string' ? prefix : undefined,
+    url: typeof url === 'string' ? url.replace(/\/$/, '') : undefined,
+  };
 }

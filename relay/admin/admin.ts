@@ -23,7 +23,10 @@ export type AdminParts = {
   onRetried: () => void;
   /** Whether anything may be changed here. */
   mayWrite: boolean;
-  /** What the owner should mend about this dashboard, as a sentence; undefined when there is nothing. */
+  /**
+   * What the owner should mend about this dashboard, as a sentence; undefined when there is
+   * nothing.
+   */
   warning: string | undefined;
   log: Log;
 };
@@ -31,27 +34,59 @@ export type AdminParts = {
 /** The ids of turns: of the message that a turn was made for, or a number of BullMQ's. */
 const turnId = /^(?:(?:SM|MM)[0-9a-fA-F]{32}|schedule-\d+-\d+-\d+|\d{1,16})$/;
 
-/** Our own pages under `/admin`, to be mounted behind the sign-in: the overview, each turn, and with `mayWrite` what can be done about them. */
+/**
+ * Our own pages under `/admin`, to be mounted behind the sign-in: the overview, each turn, and with
+ * `mayWrite` what can be done about them.
+ */
 export function createAdmin(parts: AdminParts): Router {
   const { sessions, overview, stories, failed, clean, mayWrite, warning, log } = parts;
   const router = Router();
-  const frame = (request: Request): { token: string; mayWrite: boolean; said: string } => ({ token: sessions.formToken(request), mayWrite, said: saidBy(request.query['done']) });
-  const notHere = (request: Request): string => adminPage({ title: 'Not here', path: '', token: sessions.formToken(request) }, html`<section class="card"><h1>This turn is not here</h1><p class="soft">Either it never was, or it is no longer kept.</p></section>`);
+  const frame = (request: Request): { token: string; mayWrite: boolean; said: string } => ({
+    token: sessions.formToken(request),
+    mayWrite,
+    said: saidBy(request.query['done']),
+  });
+  const notHere = (request: Request): string =>
+    adminPage(
+      { title: 'Not here', path: '', token: sessions.formToken(request) },
+      html`<section class="card">
+        <h1>This turn is not here</h1>
+        <p class="soft">Either it never was, or it is no longer kept.</p>
+      </section>`,
+    );
 
-  router.get('/admin', async (request, response) => void response.set('Cache-Control', 'no-store').type('html').send(overviewPage(await overview(), { ...frame(request), warning })));
+  router.get(
+    '/admin',
+    async (request, response) =>
+      void response
+        .set('Cache-Control', 'no-store')
+        .type('html')
+        .send(overviewPage(await overview(), { ...frame(request), warning })),
+  );
   router.get('/admin/turns/:id', async (request, response) => {
     const { id } = request.params;
     const story = turnId.test(id) ? await stories.read(id) : undefined;
-    response.status(story ? 200 : 404).set('Cache-Control', 'no-store').type('html').send(story ? turnPage(story, frame(request)) : notHere(request));
+    response
+      .status(story ? 200 : 404)
+      .set('Cache-Control', 'no-store')
+      .type('html')
+      .send(story ? turnPage(story, frame(request)) : notHere(request));
   });
 
-  router.use(['/admin/turns', '/admin/clean'], express.urlencoded({ extended: false, limit: '4kb' }), onlyOurForms(sessions, mayWrite));
+  router.use(
+    ['/admin/turns', '/admin/clean'],
+    express.urlencoded({ extended: false, limit: '4kb' }),
+    onlyOurForms(sessions, mayWrite),
+  );
   router.post('/admin/turns/:id/retry', async (request, response, next) => {
     const { id } = request.params;
     const story = turnId.test(id) ? await stories.read(id) : undefined;
     if (!story) return next();
     const count = await failed.retry(story.conversation, story.retryable);
-    log.info({ turn: id, conversation: story.conversation, messages: count }, 'tried again by the owner');
+    log.info(
+      { turn: id, conversation: story.conversation, messages: count },
+      'tried again by the owner',
+    );
     if (count > 0) parts.onRetried();
     response.redirect(303, `/admin/turns/${id}?done=retried-${count}`);
   });
@@ -69,17 +104,31 @@ export function createAdmin(parts: AdminParts): Router {
 function onlyOurForms(sessions: AdminSessions, mayWrite: boolean): RequestHandler {
   return (request, response, next) => {
     if (request.method === 'GET' || request.method === 'HEAD') return next();
-    if (!mayWrite) response.status(403).type('text').send('This dashboard is for reading. Set ADMIN_WRITE=1 for the relay to change something here.');
+    if (!mayWrite)
+      response
+        .status(403)
+        .type('text')
+        .send(
+          'This dashboard is for reading. Set ADMIN_WRITE=1 for the relay to change something here.',
+        );
     else if (sessions.isOurForm(request, fieldOf(request, 'token'))) next();
-    else response.status(403).type('text').send('This form is too old. Load the page again and repeat it.');
+    else
+      response
+        .status(403)
+        .type('text')
+        .send('This form is too old. Load the page again and repeat it.');
   };
 }
 
 /** What the last action did, in words; '' when the address names none. */
 function saidBy(done: unknown): string {
-  const [, what, number] = /^(retried|removed)-(\d{1,6})$/.exec(typeof done === 'string' ? done : '') ?? [];
+  const [, what, number] =
+    /^(retried|removed)-(\d{1,6})$/.exec(typeof done === 'string' ? done : '') ?? [];
   const count = Number(number);
   if (what === 'removed') return `${counted(count, 'job')} removed.`;
-  if (what === 'retried') return count === 0 ? 'There was nothing left to try again.' : `${counted(count, 'message')} back in line. Claude takes ${count === 1 ? 'it' : 'them'} up now.`;
+  if (what === 'retried')
+    return count === 0
+      ? 'There was nothing left to try again.'
+      : `${counted(count, 'message')} back in line. Claude takes ${count === 1 ? 'it' : 'them'} up now.`;
   return '';
 }

@@ -5,7 +5,10 @@ import type { Password } from './password.ts';
 /** Wrong passwords a minute from one address, after which it has to wait. */
 const wrongPerAddress = 10;
 
-/** Wrong passwords a minute from all addresses together, after which the answer to a wrong one is late: this long (ms). */
+/**
+ * Wrong passwords a minute from all addresses together, after which the answer to a wrong one is
+ * late: this long (ms).
+ */
 const wrongInAll = 100;
 const lateMs = 1000;
 
@@ -18,8 +21,15 @@ export type Outcome = 'right' | 'wrong' | 'too many';
 export type Attempts = (address: string, attempt: string) => Promise<Outcome>;
 
 /** `now` is in ms since 1970; `delay` waits for so many ms. */
-export function createAttempts(password: Password, now: () => number = Date.now, delay: (ms: number) => Promise<unknown> = wait): Attempts {
-  const [byAddress, inAll] = [createAllowance(wrongPerAddress, now), createAllowance(wrongInAll, now)];
+export function createAttempts(
+  password: Password,
+  now: () => number = Date.now,
+  delay: (ms: number) => Promise<unknown> = wait,
+): Attempts {
+  const [byAddress, inAll] = [
+    createAllowance(wrongPerAddress, now),
+    createAllowance(wrongInAll, now),
+  ];
   let late = 0;
   return async (address, attempt) => {
     if (byAddress.isUsedUp(address)) return 'too many';

@@ -12,15 +12,16 @@ const keptMs = 7 * 24 * 3600_000;
 const most = 10_000;
 
 /**
- * Removes finished jobs and returns how many. With `failed` the list of failed replies is emptied, too. Messages are in no job: those that were given up stay and can
- * still be tried again.
+ * Removes finished jobs and returns how many. With `failed` the list of failed replies is emptied,
+ * too. Messages are in no job: those that were given up stay and can still be tried again.
  */
 export type Cleaning = (what: Untidy) => Promise<number>;
 
 export function createCleaning(redis: Redis, queues: Queue[]): Cleaning {
   return async (what) => {
     let removed = 0;
-    for (const queue of queues) removed += (await queue.clean(what === 'failed' ? 0 : keptMs, most, what)).length;
+    for (const queue of queues)
+      removed += (await queue.clean(what === 'failed' ? 0 : keptMs, most, what)).length;
     if (what === 'failed') await redis.del(keys.failures);
     return removed;
   };

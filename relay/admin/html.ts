@@ -7,12 +7,17 @@ export class Html {
   }
 }
 
-/** What may stand in a template: text and numbers are escaped, pieces of HTML and lists of them are not; undefined, null and false say nothing. */
+/**
+ * What may stand in a template: text and numbers are escaped, pieces of HTML and lists of them are
+ * not; undefined, null and false say nothing.
+ */
 export type HtmlValue = Html | string | number | undefined | null | false | readonly Html[];
 
 /** Makes HTML of a template. Whatever comes from outside is escaped unless it is HTML already. */
 export function html(pieces: TemplateStringsArray, ...values: HtmlValue[]): Html {
-  return new Html(pieces.reduce((whole, piece, index) => whole + render(values[index - 1]) + piece));
+  return new Html(
+    pieces.reduce((whole, piece, index) => whole + render(values[index - 1]) + piece),
+  );
 }
 
 function render(value: HtmlValue): string {
@@ -23,5 +28,10 @@ function render(value: HtmlValue): string {
 }
 
 function escape(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;');
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;');
 }

@@ -29,9 +29,13 @@ export function dollars(amount: number): string {
   return `$${amount !== 0 && amount < 0.1 ? amount.toFixed(4) : amount.toFixed(2)}`;
 }
 
-/** A moment by the clock of UTC, to the second: `23 Nov, 14:05:09`. Nothing is kept for a year, so the year goes without saying. */
+/**
+ * A moment by the clock of UTC, to the second: `23 Nov, 14:05:09`. Nothing is kept for a year, so
+ * the year goes without saying.
+ */
 export function momentWords(ms: number): string {
-  const [, date = '', time = ''] = /^\w+, (\d+ \w+) \d+ (\S+) GMT$/.exec(new Date(ms).toUTCString()) ?? [];
+  const [, date = '', time = ''] =
+    /^\w+, (\d+ \w+) \d+ (\S+) GMT$/.exec(new Date(ms).toUTCString()) ?? [];
   return `${Number.parseInt(date, 10)}${bound}${date.slice(3)}, ${time}`;
 }
 

@@ -18,7 +18,12 @@ import { createSignIn } from './sign-in.ts';
 import { createTurnStories } from './turn-story.ts';
 
 export type AdminMountParts = {
-  config: { ADMIN_PASSWORD?: string | undefined; ADMIN_WRITE: boolean; PUBLIC_URL: string; TRUST_PROXY: ProxyTrust };
+  config: {
+    ADMIN_PASSWORD?: string | undefined;
+    ADMIN_WRITE: boolean;
+    PUBLIC_URL: string;
+    TRUST_PROXY: ProxyTrust;
+  };
   redis: Redis;
   turns: Turns;
   deliveries: Deliveries;
@@ -31,9 +36,15 @@ export type AdminMountParts = {
   log: Log;
 };
 
-/** What is under `/admin`: the sign-in, and behind it our own pages and Bull Board. Undefined without a password. */
-export async function createAdminMount(parts: AdminMountParts): Promise<{ signIn: Router; pages: Router; dashboard: Router } | undefined> {
-  const { config, redis, turns, deliveries, schedules, spend, acks, versions, onRetried, log } = parts;
+/**
+ * What is under `/admin`: the sign-in, and behind it our own pages and Bull Board. Undefined
+ * without a password.
+ */
+export async function createAdminMount(
+  parts: AdminMountParts,
+): Promise<{ signIn: Router; pages: Router; dashboard: Router } | undefined> {
+  const { config, redis, turns, deliveries, schedules, spend, acks, versions, onRetried, log } =
+    parts;
   if (config.ADMIN_PASSWORD === undefined) return undefined;
   const weakness = judgePassword(config.ADMIN_PASSWORD);
   const password = await createPassword(config.ADMIN_PASSWORD);
@@ -41,14 +52,23 @@ export async function createAdminMount(parts: AdminMountParts): Promise<{ signIn
   const failed = createFailedMessages(redis, turns);
   const queues = [turns.queue, deliveries.queue, schedules.queue];
   return {
-    signIn: createSignIn({ password, sessions, publicUrl: config.PUBLIC_URL, proxies: config.TRUST_PROXY }),
+    signIn: createSignIn({
+      password,
+      sessions,
+      publicUrl: config.PUBLIC_URL,
+      proxies: config.TRUST_PROXY,
+    }),
     pages: createAdmin({
-      sessions, failed, onRetried, log,
+      sessions,
+      failed,
+      onRetried,
+      log,
       overview: () => readOverview({ redis, turns, spend, acks, versions }, Date.now()),
       stories: createTurnStories(redis, turns, failed),
       clean: createCleaning(redis, queues),
       mayWrite: config.ADMIN_WRITE,
-      warning: weakness && `The password of this dashboard ${weakness}. Set a longer ADMIN_PASSWORD.`,
+      warning:
+        weakness && `The password of this dashboard ${weakness}. Set a longer ADMIN_PASSWORD.`,
     }),
     dashboard: createDashboard(queues),
   };

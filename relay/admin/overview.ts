@@ -16,11 +16,30 @@ import type { Samples, Spread } from '../samples.ts';
 import { readTurnLines } from './turn-line.ts';
 import type { TurnLine } from './turn-line.ts';
 
-/** What the VM does. `since` and `nextDue` are ms since 1970; `wakes` are how long the last ones took (ms), newest first. */
-export type VmLine = { state: 'awake' | 'waking' | 'asleep' | 'away'; worker: string | undefined; since: number | undefined; nextDue: number | undefined; wakes: number[] };
+/**
+ * What the VM does. `since` and `nextDue` are ms since 1970; `wakes` are how long the last ones
+ * took (ms), newest first.
+ */
+export type VmLine = {
+  state: 'awake' | 'waking' | 'asleep' | 'away';
+  worker: string | undefined;
+  since: number | undefined;
+  nextDue: number | undefined;
+  wakes: number[];
+};
 
-/** A conversation: how many messages wait for an answer, replies to be sent, replies for the person to write; and since when the oldest message waits. */
-export type ConversationLine = { number: string; waiting: number; sending: number; parked: number; waitingSince: number | undefined; costToday: number };
+/**
+ * A conversation: how many messages wait for an answer, replies to be sent, replies for the person
+ * to write; and since when the oldest message waits.
+ */
+export type ConversationLine = {
+  number: string;
+  waiting: number;
+  sending: number;
+  parked: number;
+  waitingSince: number | undefined;
+  costToday: number;
+};
 
 /** Messages that a turn has given up, oldest first; the turn is unknown when it was long ago. */
 export type DeadTurn = { turn: string | undefined; messages: Message[] };
@@ -30,7 +49,10 @@ export type Overview = {
   now: number;
   vm: VmLine;
   conversations: ConversationLine[];
-  /** Messages that wait, also of conversations that are not listed; and how many conversations those are. */
+  /**
+   * Messages that wait, also of conversations that are not listed; and how many conversations those
+   * are.
+   */
   messagesWaiting: number;
   unlisted: number;
   turns: TurnLine[];
@@ -57,59 +79,142 @@ export type OverviewParts = {
   versions: [name: string, version: string][];
 };
 
-/** How many conversations are listed: those first in which something waits. The page costs no more when there are many. */
+/**
+ * How many conversations are listed: those first in which something waits. The page costs no more
+ * when there are many.
+ */
 const mostConversations = 100;
 
 /** How many of each kind are shown. */
 const mostShown = 30;
 
 /** Reads it all, in a handful of trips to Redis. Nothing is read before somebody asks. */
-export async function readOverview({ redis, turns, spend, acks, versions }: OverviewParts, now: number): Promise<Overview> {
+export async function readOverview(
+  { redis, turns, spend, acks, versions }: OverviewParts,
+  now: number,
+): Promise<Overview> {
   const today = dayOf(now);
-  const [vm, waiting, present, lines, days, spending, use, failedReplies, ownerWords, redisVersion] = await Promise.all([
-    readVm(redis), createVmState(redis).waiting(now), readConversations(redis), readTurnLines(turns, mostShown), spend.days(today, 30), spend.read(today), spend.use(monthOf(today)), readFailedReplies(redis), readOwnerWords(redis), readRedisVersion(redis),
+  const [
+    vm,
+    waiting,
+    present,
+    lines,
+    days,
+    spending,
+    use,
+    failedReplies,
+    ownerWords,
+    redisVersion,
+  ] = await Promise.all([
+    readVm(redis),
+    createVmState(redis).waiting(now),
+    readConversations(redis),
+    readTurnLines(turns, mostShown),
+    spend.days(today, 30),
+    spend.read(today),
+    spend.use(monthOf(today)),
+    readFailedReplies(redis),
+    readOwnerWords(redis),
+    readRedisVersion(redis),
   ]);
-  const listed = [...new Set([...present.first, ...spending.today.keys(), ...present.others])].slice(0, mostConversations);
+  const listed = [
+    ...new Set([...present.first, ...spending.today.keys(), ...present.others]),
+  ].slice(0, mostConversations);
   const boxes = await readBoxes(redis, listed.toSorted());
   return {
-    now, vm, failedReplies, ownerWords, versions: [...versions, ['Redis', redisVersion]],
-    conversations: boxes.map(({ line }) => ({ ...line, costToday: spending.today.get(line.number)?.costUsd ?? 0 })),
+    now,
+    vm,
+    failedReplies,
+    ownerWords,
+    versions: [...versions, ['Redis', redisVersion]],
+    conversations: boxes.map(({ line }) => ({
+      ...line,
+      costToday: spending.today.get(line.number)?.costUsd ?? 0,
+    })),
     messagesWaiting: waiting.messages,
     unlisted: Math.max(present.count - listed.length, 0),
     turns: lines,
-    deadTurns: await byTurn(redis, boxes.flatMap(({ dead }) => dead)),
+    deadTurns: await byTurn(
+      redis,
+      boxes.flatMap(({ dead }) => dead),
+    ),
     spend: days,
     monthUsd: [...spending.month.values()].reduce((sum, { costUsd }) => sum + costUsd, 0),
     unsettled: totalUse(use),
     ack: spreadOf(acks.all()),
-    answer: spreadOf(lines.flatMap(({ state, tookMs }) => (state === 'done' && tookMs !== undefined ? [tookMs] : []))),
+    answer: spreadOf(
+      lines.flatMap(({ state, tookMs }) =>
+        state === 'done' && tookMs !== undefined ? [tookMs] : [],
+      ),
+    ),
   };
 }
 
 async function readVm(redis: Redis): Promise<VmLine> {
-  const [worker, vm, waking, wakes] = await Promise.all([redis.get(keys.heartbeat), redis.hgetall(keys.vm), redis.get(keys.waking), redis.lrange(keys.wakes, 0, -1)]);
+  const [worker, vm, waking, wakes] = await Promise.all([
+    redis.get(keys.heartbeat),
+    redis.hgetall(keys.vm),
+    redis.get(keys.waking),
+    redis.lrange(keys.wakes, 0, -1),
+  ]);
   const state = worker ? 'awake' : waking ? 'waking' : vm['state'] === 'asleep' ? 'asleep' : 'away';
   const since = state === 'waking' ? waking : state === 'asleep' ? vm['since'] : undefined;
-  return { state, worker: worker ?? undefined, since: since ? Number(since) : undefined, nextDue: vm['nextDue'] ? Number(vm['nextDue']) : undefined, wakes: wakes.map(Number) };
+  return {
+    state,
+    worker: worker ?? undefined,
+    since: since ? Number(since) : undefined,
+    nextDue: vm['nextDue'] ? Number(vm['nextDue']) : undefined,
+    wakes: wakes.map(Number),
+  };
 }
 
-/** The conversations in which something waits, and some of the others; `count` is how many there are in all, those that are in both sets twice. */
-async function readConversations(redis: Redis): Promise<{ first: string[]; others: string[]; count: number }> {
+/**
+ * The conversations in which something waits, and some of the others; `count` is how many there are
+ * in all, those that are in both sets twice.
+ */
+async function readConversations(
+  redis: Redis,
+): Promise<{ first: string[]; others: string[]; count: number }> {
   const some = (set: string): Promise<string[]> => redis.srandmember(set, mostConversations);
   const [busy, givenUp, parking, others, inBusy, inKnown] = await Promise.all([
-    some(keys.conversations), some(keys.givenUp), some(keys.parking), some(keys.known), redis.scard(keys.conversations), redis.scard(keys.known),
+    some(keys.conversations),
+    some(keys.givenUp),
+    some(keys.parking),
+    some(keys.known),
+    redis.scard(keys.conversations),
+    redis.scard(keys.known),
   ]);
-  return { first: [...busy, ...givenUp, ...parking], others, count: inKnown <= mostConversations ? new Set([...busy, ...others]).size : inBusy + inKnown };
+  return {
+    first: [...busy, ...givenUp, ...parking],
+    others,
+    count: inKnown <= mostConversations ? new Set([...busy, ...others]).size : inBusy + inKnown,
+  };
 }
 
-async function readBoxes(redis: Redis, numbers: string[]): Promise<{ line: Omit<ConversationLine, 'costToday'>; dead: Message[] }[]> {
+async function readBoxes(
+  redis: Redis,
+  numbers: string[],
+): Promise<{ line: Omit<ConversationLine, 'costToday'>; dead: Message[] }[]> {
   return await Promise.all(
     numbers.map(async (number) => {
       const [waiting, sending, parked, oldest, failed] = await Promise.all([
-        redis.llen(keys.inbox(number)), redis.llen(keys.outbox(number)), redis.llen(keys.parked(number)), redis.lindex(keys.inbox(number), 0), redis.hget(keys.conversation(number), 'failed'),
+        redis.llen(keys.inbox(number)),
+        redis.llen(keys.outbox(number)),
+        redis.llen(keys.parked(number)),
+        redis.lindex(keys.inbox(number), 0),
+        redis.hget(keys.conversation(number), 'failed'),
       ]);
       const since = Date.parse(readMessage(oldest ?? '')?.at ?? '');
-      return { line: { number, waiting, sending, parked, waitingSince: Number.isNaN(since) ? undefined : since }, dead: parseFailed(failed) };
+      return {
+        line: {
+          number,
+          waiting,
+          sending,
+          parked,
+          waitingSince: Number.isNaN(since) ? undefined : since,
+        },
+        dead: parseFailed(failed),
+      };
     }),
   );
 }
@@ -117,9 +222,17 @@ async function readBoxes(redis: Redis, numbers: string[]): Promise<{ line: Omit<
 /** Those that were given up last, the newest turn first. */
 async function byTurn(redis: Redis, dead: Message[]): Promise<DeadTurn[]> {
   const newest = dead.toSorted((a, b) => Date.parse(b.at) - Date.parse(a.at)).slice(0, mostShown);
-  const named = await Promise.all(newest.map(async (message) => ({ message, turn: (await redis.hget(keys.message(message.id), 'turn')) ?? undefined })));
+  const named = await Promise.all(
+    newest.map(async (message) => ({
+      message,
+      turn: (await redis.hget(keys.message(message.id), 'turn')) ?? undefined,
+    })),
+  );
   const groups = Map.groupBy(named, ({ message, turn }) => turn ?? message.conversation);
-  return [...groups.values()].map((group) => ({ turn: group[0]?.turn, messages: group.map(({ message }) => message).toReversed() }));
+  return [...groups.values()].map((group) => ({
+    turn: group[0]?.turn,
+    messages: group.map(({ message }) => message).toReversed(),
+  }));
 }
 
 async function readFailedReplies(redis: Redis): Promise<Reply[]> {

@@ -12,7 +12,10 @@ import { signInPage } from './sign-in-page.ts';
 /** Where the form is; everything else under `/admin` asks for it. */
 const signInPath = '/admin/sign-in';
 
-/** The longest header that is looked through for what kind of answer is wanted (characters); browsers send about 150. */
+/**
+ * The longest header that is looked through for what kind of answer is wanted (characters);
+ * browsers send about 150.
+ */
 const longestAccept = 1000;
 
 /** Reads a form of ours. Nothing is unpacked: no browser sends a form in gzip. */
@@ -27,10 +30,14 @@ export type SignInParts = {
   proxies: ProxyTrust;
 };
 
-/** Guards everything under `/admin` and `/metrics` that is mounted behind it: a form and a signed cookie for people, Basic auth (any user name) for scripts. */
+/**
+ * Guards everything under `/admin` and `/metrics` that is mounted behind it: a form and a signed
+ * cookie for people, Basic auth (any user name) for scripts.
+ */
 export function createSignIn({ password, sessions, publicUrl, proxies }: SignInParts): Router {
   const attempts = createAttempts(password);
-  const attempt = (request: Request, word: string): Promise<Outcome> => attempts(originOf(request, proxies), word);
+  const attempt = (request: Request, word: string): Promise<Outcome> =>
+    attempts(originOf(request, proxies), word);
   const router = Router();
   router.use('/admin', refuseOtherOrigins(publicUrl), sessions.cookie);
 
@@ -41,50 +48,88 @@ export function createSignIn({ password, sessions, publicUrl, proxies }: SignInP
   router.post(signInPath, smallForm, async (request, response) => {
     const outcome = await attempt(request, fieldOf(request, 'password'));
     if (outcome === 'wrong') return show(response, 401, 'That is not the password.');
-    if (outcome === 'too many') return show(response.set('Retry-After', '60'), 429, 'Too many attempts. Try again in a minute.');
+    if (outcome === 'too many')
+      return show(
+        response.set('Retry-After', '60'),
+        429,
+        'Too many attempts. Try again in a minute.',
+      );
     sessions.begin(request);
     response.redirect(303, wanted(request));
   });
   router.post('/admin/sign-out', smallForm, async (request, response) => {
     // Only our own page may sign somebody out; without a session there is nothing to do.
-    if ((await sessions.isSignedIn(request)) && sessions.isOurForm(request, fieldOf(request, 'token'))) await sessions.end(request);
+    if (
+      (await sessions.isSignedIn(request)) &&
+      sessions.isOurForm(request, fieldOf(request, 'token'))
+    )
+      await sessions.end(request);
     response.redirect(303, signInPath);
   });
   router.use(['/admin', '/metrics'], guard(sessions, attempt));
   return router;
 }
 
-function guard(sessions: AdminSessions, attempt: (request: Request, password: string) => Promise<Outcome>): RequestHandler {
+function guard(
+  sessions: AdminSessions,
+  attempt: (request: Request, password: string) => Promise<Outcome>,
+): RequestHandler {
   return async (request, response, next) => {
     if (await sessions.isSignedIn(request)) return next();
     const basic = basicPassword(request);
     if (basic === undefined) {
-      if (wantsPage(request)) response.redirect(303, `${signInPath}?${new URLSearchParams({ to: request.method === 'GET' ? request.originalUrl : '/admin' }).toString()}`);
-      else response.status(401).set('WWW-Authenticate', 'Basic realm="Sidepocket"').json({ error: 'sign in' });
+      if (wantsPage(request))
+        response.redirect(
+          303,
+          `${signInPath}?${new URLSearchParams({ to: request.method === 'GET' ? request.originalUrl : '/admin' }).toString()}`,
+        );
+      else
+        response
+          .status(401)
+          .set('WWW-Authenticate', 'Basic realm="Sidepocket"')
+          .json({ error: 'sign in' });
       return;
     }
     const outcome = await attempt(request, basic);
     if (outcome === 'right') next();
-    else if (outcome === 'too many') response.status(429).set('Retry-After', '60').type('text').send('Too many attempts. Try again in a minute.');
-    else response.status(401).set('WWW-Authenticate', 'Basic realm="Sidepocket"').type('text').send('That is not the password.');
+    else if (outcome === 'too many')
+      response
+        .status(429)
+        .set('Retry-After', '60')
+        .type('text')
+        .send('Too many attempts. Try again in a minute.');
+    else
+      response
+        .status(401)
+        .set('WWW-Authenticate', 'Basic realm="Sidepocket"')
+        .type('text')
+        .send('That is not the password.');
   };
 }
 
 /** Whether a page is wanted, as by a browser; else what asks is a program. */
 function wantsPage(request: Request): boolean {
-  return (request.headers.accept ?? '').length <= longestAccept && request.accepts(['html', 'json']) === 'html';
+  return (
+    (request.headers.accept ?? '').length <= longestAccept &&
+    request.accepts(['html', 'json']) === 'html'
+  );
 }
 
 /** Where a sign-in leads: to the page that was asked for, if it is one of ours. */
 function wanted(request: Request): string {
   const { to } = request.query;
-  return typeof to === 'string' && /^\/admin(?:[/?][\w./?=&%+-]*)?$/.test(to) && !to.startsWith(signInPath) ? to : '/admin';
+  return typeof to === 'string' &&
+    /^\/admin(?:[/?][\w./?=&%+-]*)?$/.test(to) &&
+    !to.startsWith(signInPath)
+    ? to
+    : '/admin';
 }
 
 /** A field of a posted form; '' when it is missing or comes twice. */
 export function fieldOf(request: Request, name: string): string {
   const body: unknown = request.body;
-  const value: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, name) : undefined;
+  const value: unknown =
+    typeof body === 'object' && body !== null ? Reflect.get(body, name) : undefined;
   return typeof value === 'string' ? value : '';
 }
 

@@ -7,18 +7,41 @@ export type DaySpend = { day: string; costUsd: number };
 /** The plot's own measure; the page stretches it. */
 const [barWidth, step, height, least] = [7, 10, 100, 1.5];
 
-/** A bar for each day, oldest first, the highest as high as the plot. Each tells its day and sum when it is pointed at; the whole has a sentence for those who do not see it. */
+/**
+ * A bar for each day, oldest first, the highest as high as the plot. Each tells its day and sum
+ * when it is pointed at; the whole has a sentence for those who do not see it.
+ */
 export function spendPlot(days: DaySpend[]): Html {
   const highest = Math.max(...days.map(({ costUsd }) => costUsd), 0);
   const total = days.reduce((sum, { costUsd }) => sum + costUsd, 0);
   const bars = days.map(({ day, costUsd }, index) => {
     const size = costUsd > 0 ? Math.max((costUsd / highest) * height, least) : least;
-    return html`<rect x="${index * step}" y="${round(height - size)}" width="${barWidth}" height="${round(size)}"${costUsd === 0 && new Html(' class="none"')}><title>${dayWords(day)}: ${dollars(costUsd)}</title></rect>`;
+    return html`<rect
+      x="${index * step}"
+      y="${round(height - size)}"
+      width="${barWidth}"
+      height="${round(size)}"
+      ${costUsd === 0 && new Html(' class="none"')}
+      ><title>${dayWords(day)}: ${dollars(costUsd)}</title></rect
+    >`;
   });
   const label = `${dollars(total)} in ${days.length} days, at most ${dollars(highest)} on one day`;
   const [first, last] = [days[0], days.at(-1)];
-  return html`<div class="plot"><svg viewBox="0 0 ${days.length * step - (step - barWidth)} ${height}" preserveAspectRatio="none" role="img" aria-label="${label}">${bars}</svg>
-<div class="axis"><span>${first && dayWords(first.day)}</span><span>${highest > 0 ? `highest day ${dollars(highest)}` : 'nothing spent'}</span><span>${last && 'today'}</span></div></div>`;
+  return html`<div class="plot">
+    <svg
+      viewBox="0 0 ${days.length * step - (step - barWidth)} ${height}"
+      preserveAspectRatio="none"
+      role="img"
+      aria-label="${label}"
+    >
+      ${bars}
+    </svg>
+    <div class="axis">
+      <span>${first && dayWords(first.day)}</span
+      ><span>${highest > 0 ? `highest day ${dollars(highest)}` : 'nothing spent'}</span
+      ><span>${last && 'today'}</span>
+    </div>
+  </div>`;
 }
 
 function round(value: number): number {
@@ -27,5 +50,9 @@ function round(value: number): number {
 
 /** `2026-11-23` as `23 Nov`. */
 function dayWords(day: string): string {
-  return new Date(`${day}T00:00:00Z`).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+  return new Date(`${day}T00:00:00Z`).toLocaleDateString('en-GB', {
+    day: 'numeric',
+    month: 'short',
+    timeZone: 'UTC',
+  });
 }

@@ -1,4 +1,7 @@
-/** The colours of all our admin pages, for light and dark; text on each background has a contrast of 4.5 and more. */
+/**
+ * The colours of all our admin pages, for light and dark; text on each background has a contrast of
+ * 4.5 and more.
+ */
 export const adminColours = `:root {
   color-scheme: light dark; font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; accent-color: #008069;
   --page: light-dark(#f0f2f5, #0c1317); --card: light-dark(#fff, #182229); --field: light-dark(#fff, #111b21); --text: light-dark(#111b21, #e9edef);

@@ -8,7 +8,18 @@ import type { TurnState } from './turn-line.ts';
 import type { Step, TurnStory } from './turn-story.ts';
 
 /** How the states of turns, messages and replies look. */
-const looks: Record<string, 'good' | 'bad' | 'busy'> = { done: 'good', answered: 'good', delivered: 'good', read: 'good', failed: 'bad', working: 'busy', waiting: 'busy', posting: 'busy', parked: 'busy', 'put off': 'busy' };
+const looks: Record<string, 'good' | 'bad' | 'busy'> = {
+  done: 'good',
+  answered: 'good',
+  delivered: 'good',
+  read: 'good',
+  failed: 'bad',
+  working: 'busy',
+  waiting: 'busy',
+  posting: 'busy',
+  parked: 'busy',
+  'put off': 'busy',
+};
 
 /** A word in a coloured pill. */
 export function tag(state: TurnState | Reply['status'] | string): Html {
@@ -16,51 +27,148 @@ export function tag(state: TurnState | Reply['status'] | string): Html {
 }
 
 /** Everything about a turn. `mayWrite`: its messages can be tried again here. */
-export function turnPage(story: TurnStory, { token, mayWrite, said }: { token: string; mayWrite: boolean; said: string }): string {
+export function turnPage(
+  story: TurnStory,
+  { token, mayWrite, said }: { token: string; mayWrite: boolean; said: string },
+): string {
   const { id, state, messages, steps, replies, failure, retryable } = story;
   return adminPage(
     { title: 'Turn', path: '', token },
-    html`<div class="head"><h1>${cut(messages[0]?.text ?? '', 80) || 'A turn'}</h1><span class="soft small">${id}</span></div>
-${said && html`<p class="said" role="status">${said}</p>`}
-${failure && html`<section class="card"><header><h2>Why it failed</h2></header><p class="bad whole">${failure}</p></section>`}
-${mayWrite && retryable.length > 0 && html`<div class="actions">${actionButton(`/admin/turns/${encodeURIComponent(id)}/retry`, token, `Try ${counted(retryable.length, 'message')} again`, 'main')}</div>`}
-<div class="pair"><section class="card"><header><h2>The turn</h2>${state && tag(state)}</header>${facts(story)}</section>
-<section class="card"><header><h2>${counted(messages.length, 'message')}</h2></header><ul class="rows">${messages.map(
-      (message) => html`<li><span class="whole wide">${message.text || '(no text)'}</span>${aboutLine(message.state, [momentWords(Date.parse(message.at)), message.media > 0 && counted(message.media, 'file'), message.attempts > 1 && `${message.attempts} attempts`])}</li>`,
-    )}</ul></section></div>
-<section class="card"><header><h2>Replies</h2><span class="soft small">${counted(replies.length, 'reply', 'replies')}</span></header><ul class="rows">${replies.map(replyRow)}</ul>${replies.length === 0 && html`<p class="soft">None yet.</p>`}</section>
-<section class="card"><header><h2>Steps</h2><span class="soft small">${counted(steps.length, 'line')}</span></header><ul class="rows">${steps.map((step) => stepRow(step, story.startedAt))}</ul>${steps.length === 0 && html`<p class="soft">No tool was used.</p>`}</section>`,
+    html`<div class="head">
+        <h1>${cut(messages[0]?.text ?? '', 80) || 'A turn'}</h1>
+        <span class="soft small">${id}</span>
+      </div>
+      ${said && html`<p class="said" role="status">${said}</p>`}
+      ${
+        failure &&
+        html`<section class="card">
+          <header><h2>Why it failed</h2></header>
+          <p class="bad whole">${failure}</p>
+        </section>`
+      }
+      ${mayWrite && retryable.length > 0 && html`<div class="actions">${actionButton(`/admin/turns/${encodeURIComponent(id)}/retry`, token, `Try ${counted(retryable.length, 'message')} again`, 'main')}</div>`}
+      <div class="pair">
+        <section class="card">
+          <header>
+            <h2>The turn</h2>
+            ${state && tag(state)}
+          </header>
+          ${facts(story)}
+        </section>
+        <section class="card">
+          <header><h2>${counted(messages.length, 'message')}</h2></header>
+          <ul class="rows">
+            ${messages.map(
+              (message) =>
+                html`<li>
+                  <span class="whole wide">${message.text || '(no text)'}</span
+                  >${aboutLine(message.state, [momentWords(Date.parse(message.at)), message.media > 0 && counted(message.media, 'file'), message.attempts > 1 && `${message.attempts} attempts`])}
+                </li>`,
+            )}
+          </ul>
+        </section>
+      </div>
+      <section class="card">
+        <header>
+          <h2>Replies</h2>
+          <span class="soft small">${counted(replies.length, 'reply', 'replies')}</span>
+        </header>
+        <ul class="rows">
+          ${replies.map(replyRow)}
+        </ul>
+        ${replies.length === 0 && html`<p class="soft">None yet.</p>`}
+      </section>
+      <section class="card">
+        <header>
+          <h2>Steps</h2>
+          <span class="soft small">${counted(steps.length, 'line')}</span>
+        </header>
+        <ul class="rows">
+          ${steps.map((step) => stepRow(step, story.startedAt))}
+        </ul>
+        ${steps.length === 0 && html`<p class="soft">No tool was used.</p>`}
+      </section>`,
   );
 }
 
-function facts({ state, conversation, addedAt, startedAt, finishedAt, attempts, worker, result, use, messages }: TurnStory): Html {
+function facts({
+  state,
+  conversation,
+  addedAt,
+  startedAt,
+  finishedAt,
+  attempts,
+  worker,
+  result,
+  use,
+  messages,
+}: TurnStory): Html {
   const firstAt = messages[0] ? Date.parse(messages[0].at) : addedAt;
   const rows: [string, string | undefined][] = [
     ['With', conversation],
     ['First message', momentWords(firstAt)],
-    [state === 'failed' ? 'Failed after' : 'Answered after', finishedAt === undefined ? undefined : durationWords(finishedAt - firstAt)],
+    [
+      state === 'failed' ? 'Failed after' : 'Answered after',
+      finishedAt === undefined ? undefined : durationWords(finishedAt - firstAt),
+    ],
     ['Claude worked', result && durationWords(result.durationMs)],
     ['Cost', result ? dollars(result.costUsd) : use.costUsd > 0 ? dollars(use.costUsd) : undefined],
-    ['Tokens', result && `${result.inputTokens.toLocaleString('en')} in, ${result.outputTokens.toLocaleString('en')} out`],
-    ['Not settled', use.unsettled > 0 ? `${counted(use.unsettled, 'request')}, about ${dollars(use.unsettledUsd)}` : undefined],
+    [
+      'Tokens',
+      result &&
+        `${result.inputTokens.toLocaleString('en')} in, ${result.outputTokens.toLocaleString('en')} out`,
+    ],
+    [
+      'Not settled',
+      use.unsettled > 0
+        ? `${counted(use.unsettled, 'request')}, about ${dollars(use.unsettledUsd)}`
+        : undefined,
+    ],
     ['Began', startedAt === undefined ? undefined : momentWords(startedAt)],
     ['Attempts', String(attempts)],
     ['Worker', worker],
   ];
-  return html`<dl>${rows.flatMap(([name, value]) => (value === undefined ? [] : [html`<dt>${name}</dt><dd>${value}</dd>`]))}</dl>`;
+  return html`<dl>
+    ${rows.flatMap(([name, value]) =>
+      value === undefined
+        ? []
+        : [
+            html`<dt>${name}</dt>
+              <dd>${value}</dd>`,
+          ],
+    )}
+  </dl>`;
 }
 
 function replyRow({ text, file, status, attempts, code, at, sid }: Reply): Html {
-  const about = [momentWords(Date.parse(at)), attempts > 1 && `${attempts} attempts`, code !== undefined && `Twilio’s code ${code}`, sid];
-  return html`<li><span class="whole wide">${file && html`<span class="tag">${file.name}</span> `}${text || (file ? '' : '(no text)')}</span>${aboutLine(status, about)}</li>`;
+  const about = [
+    momentWords(Date.parse(at)),
+    attempts > 1 && `${attempts} attempts`,
+    code !== undefined && `Twilio’s code ${code}`,
+    sid,
+  ];
+  return html`<li>
+    <span class="whole wide"
+      >${file && html`<span class="tag">${file.name}</span> `}${text || (file ? '' : '(no text)')}</span
+    >${aboutLine(status, about)}
+  </li>`;
 }
 
 /** A state, and what else there is to say in a line. */
 function aboutLine(state: string | undefined, parts: (string | false | undefined)[]): Html {
-  return html`<span class="soft small wide about">${state && tag(state)} ${parts.filter((part) => typeof part === 'string').join(' · ')}</span>`;
+  return html`<span class="soft small wide about"
+    >${state && tag(state)} ${parts.filter((part) => typeof part === 'string').join(' · ')}</span
+  >`;
 }
 
 function stepRow({ at, text }: Step, startedAt: number | undefined): Html {
-  const when = at === undefined ? '' : startedAt === undefined || at < startedAt ? momentWords(at) : `+${durationWords(at - startedAt)}`;
-  return html`<li><span class="whole">${text}</span><span class="soft small num right">${when}</span></li>`;
+  const when =
+    at === undefined
+      ? ''
+      : startedAt === undefined || at < startedAt
+        ? momentWords(at)
+        : `+${durationWords(at - startedAt)}`;
+  return html`<li>
+    <span class="whole">${text}</span><span class="soft small num right">${when}</span>
+  </li>`;
 }

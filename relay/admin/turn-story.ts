@@ -26,7 +26,10 @@ export type TurnStory = {
   steps: Step[];
   replies: Reply[];
   result: TurnResult | undefined;
-  /** What the turn has used by the account, all of its attempts together; it is there for one that failed, too. */
+  /**
+   * What the turn has used by the account, all of its attempts together; it is there for one that
+   * failed, too.
+   */
   use: ModelUse;
   failure: string | undefined;
   /** Those of its messages that were given up and can be tried again. */
@@ -40,20 +43,39 @@ const mostSteps = 500;
 
 export function createTurnStories(redis: Redis, turns: Turns, failed: FailedMessages): TurnStories {
   const readReplies = async (turn: string): Promise<Reply[]> => {
-    const hashes = await Promise.all((await redis.lrange(keys.turnReplies(turn), 0, -1)).map((id) => redis.hgetall(keys.reply(id))));
+    const hashes = await Promise.all(
+      (await redis.lrange(keys.turnReplies(turn), 0, -1)).map((id) =>
+        redis.hgetall(keys.reply(id)),
+      ),
+    );
     return hashes.flatMap((hash) => Reply.safeParse(hash).data ?? []);
   };
   const tell = async (job: Job<TurnData, TurnResult>, id: string): Promise<TurnStory> => {
     const { conversation, messages } = job.data;
     const [type, { logs }, replies, dead, use, states] = await Promise.all([
-      job.getState(), turns.queue.getJobLogs(id, -mostSteps, -1, true), readReplies(id), failed.list(conversation), createSpend(redis).turn(id),
+      job.getState(),
+      turns.queue.getJobLogs(id, -mostSteps, -1, true),
+      readReplies(id),
+      failed.list(conversation),
+      createSpend(redis).turn(id),
       Promise.all(messages.map((message) => redis.hget(keys.message(message.id), 'state'))),
     ]);
     const given = new Set(dead.map((message) => message.id));
     return {
-      id, conversation, replies, use, state: turnState(type),
-      addedAt: job.timestamp, startedAt: job.processedOn, finishedAt: job.finishedOn, attempts: job.attemptsStarted, worker: job.processedBy,
-      messages: messages.map((message, index) => ({ ...message, state: states[index] ?? undefined })),
+      id,
+      conversation,
+      replies,
+      use,
+      state: turnState(type),
+      addedAt: job.timestamp,
+      startedAt: job.processedOn,
+      finishedAt: job.finishedOn,
+      attempts: job.attemptsStarted,
+      worker: job.processedBy,
+      messages: messages.map((message, index) => ({
+        ...message,
+        state: states[index] ?? undefined,
+      })),
       steps: logs.map((line) => parseStep(line)),
       result: type === 'completed' ? job.returnvalue : undefined,
       failure: job.failedReason,
@@ -71,5 +93,7 @@ export function createTurnStories(redis: Redis, turns: Turns, failed: FailedMess
 /** A log line begins with its time. */
 export function parseStep(line: string): Step {
   const [, at, text] = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) ([^]*)$/.exec(line) ?? [];
-  return at === undefined || text === undefined ? { at: undefined, text: line } : { at: Date.parse(at), text };
+  return at === undefined || text === undefined
+    ? { at: undefined, text: line }
+    : { at: Date.parse(at), text };
 }

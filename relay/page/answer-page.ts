@@ -17,7 +17,10 @@ export function plainRendering(markdown: string): Rendered {
   return { title: '', body: `<pre class="plain">${escapeHtml(markdown)}</pre>` };
 }
 
-/** What there is to see at the address of a file that has expired, made room for another or never was. */
+/**
+ * What there is to see at the address of a file that has expired, made room for another or never
+ * was.
+ */
 export function missingFile(): string {
   return writeDocument({
     title: 'File not available',
@@ -38,9 +41,18 @@ export function missingPage(): string {
 }
 
 function day(date: Date): string {
-  return new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' }).format(date);
+  return new Intl.DateTimeFormat('en-GB', {
+    day: 'numeric',
+    month: 'long',
+    year: 'numeric',
+    timeZone: 'UTC',
+  }).format(date);
 }
 
 function clock(date: Date): string {
-  return new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', timeZone: 'UTC' }).format(date);
+  return new Intl.DateTimeFormat('en-GB', {
+    hour: '2-digit',
+    minute: '2-digit',
+    timeZone: 'UTC',
+  }).format(date);
 }

@@ -6,7 +6,10 @@ const style = readFileSync(new URL('./page.css', import.meta.url), 'utf8').trim(
 /** A green square, as on our other pages. */
 const icon = `data:image/svg+xml,${encodeURIComponent('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect x="1" y="1" width="14" height="14" rx="4" fill="#008069"/></svg>')}`;
 
-/** The headers of every page: it runs nothing, loads nothing, is framed by nobody, found by no search engine, and the sites it links to do not learn its address. */
+/**
+ * The headers of every page: it runs nothing, loads nothing, is framed by nobody, found by no
+ * search engine, and the sites it links to do not learn its address.
+ */
 export const documentHeaders = {
   'Content-Type': 'text/html; charset=utf-8',
   'Content-Security-Policy': `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
@@ -15,8 +18,21 @@ export const documentHeaders = {
   'X-Robots-Tag': 'noindex, nofollow',
 };
 
-/** Writes a whole page. `title` is plain text; `about`, `body` and `footer` are HTML that is safe to show. */
-export function writeDocument({ title, about, body, footer }: { title: string; about: string; body: string; footer: string }): string {
+/**
+ * Writes a whole page. `title` is plain text; `about`, `body` and `footer` are HTML that is safe to
+ * show.
+ */
+export function writeDocument({
+  title,
+  about,
+  body,
+  footer,
+}: {
+  title: string;
+  about: string;
+  body: string;
+  footer: string;
+}): string {
   return `<!doctype html>
 <html>
 <head>
@@ -40,5 +56,10 @@ ${body}
 
 /** Writes text so that HTML shows it as it is. */
 export function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;');
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;');
 }

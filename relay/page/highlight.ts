@@ -10,24 +10,45 @@ hljs.registerLanguage('nginx', nginx);
 const most = 60_000;
 
 /**
- * Returns code as HTML, with spans of highlight.js's classes where its language is named and known. What looks like a diff is one; other languages are not guessed. `language`
- * is the name that was given, for a caption.
+ * Returns code as HTML, with spans of highlight.js's classes where its language is named and known.
+ * What looks like a diff is one; other languages are not guessed. `language` is the name that was
+ * given, for a caption.
  */
-export function highlight(code: string, language: string | undefined): { language: string | undefined; html: string } {
-  const known = language === undefined ? (looksLikeDiff(code) ? 'diff' : undefined) : language.toLowerCase();
-  if (known === 'diff' || known === 'patch') return { language: 'diff', html: code.split('\n').map((line) => colourDiffLine(line)).join('\n') };
-  const html = known !== undefined && code.length <= most && hljs.getLanguage(known) ? hljs.highlight(code, { language: known, ignoreIllegals: true }).value : escapeHtml(code);
+export function highlight(
+  code: string,
+  language: string | undefined,
+): { language: string | undefined; html: string } {
+  const known =
+    language === undefined ? (looksLikeDiff(code) ? 'diff' : undefined) : language.toLowerCase();
+  if (known === 'diff' || known === 'patch')
+    return {
+      language: 'diff',
+      html: code
+        .split('\n')
+        .map((line) => colourDiffLine(line))
+        .join('\n'),
+    };
+  const html =
+    known !== undefined && code.length <= most && hljs.getLanguage(known)
+      ? hljs.highlight(code, { language: known, ignoreIllegals: true }).value
+      : escapeHtml(code);
   return { language: known, html };
 }
 
 const diffLines: [start: RegExp, className: string][] = [
-  [/^(?:diff |index |--- |\+\+\+ |(?:new|deleted) file |old mode |new mode |similarity |rename |Binary )/, 'hljs-comment'],
+  [
+    /^(?:diff |index |--- |\+\+\+ |(?:new|deleted) file |old mode |new mode |similarity |rename |Binary )/,
+    'hljs-comment',
+  ],
   [/^@@/, 'hljs-meta'],
   [/^\+/, 'hljs-addition'],
   [/^-/, 'hljs-deletion'],
 ];
 
-/** A diff is coloured by whole lines, so that a colour reaches from edge to edge; the library leaves the rest of a line such as “@@ -1 +1 @@ main()” outside. */
+/**
+ * A diff is coloured by whole lines, so that a colour reaches from edge to edge; the library leaves
+ * the rest of a line such as “@@ -1 +1 @@ main()” outside.
+ */
 function colourDiffLine(line: string): string {
   const kind = diffLines.find(([start]) => start.test(line));
   return kind ? `<span class="${kind[1]}">${escapeHtml(line)}</span>` : escapeHtml(line);

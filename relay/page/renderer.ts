@@ -4,8 +4,9 @@ import { z } from 'zod';
 import type { Rendered } from './markdown-html.ts';
 
 /**
- * Renders answers in a thread of their own, one after the other: webhooks are answered meanwhile, and neither a text that takes forever nor one that takes all memory harms the relay. The
- * thread starts when the first page is read and ends when none has been for a while.
+ * Renders answers in a thread of their own, one after the other: webhooks are answered meanwhile,
+ * and neither a text that takes forever nor one that takes all memory harms the relay. The thread
+ * starts when the first page is read and ends when none has been for a while.
  */
 export type PageRenderer = {
   /** Throws when the text cannot be rendered in time; the next one is tried all the same. */
@@ -39,7 +40,9 @@ export function createPageRenderer({ limitMs, idleMs }: RenderTimes = renderTime
     const renderer = (thread ??= startThread());
     renderer.ref();
     try {
-      const rendered = once(renderer, 'message', { signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(limitMs)]) });
+      const rendered = once(renderer, 'message', {
+        signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(limitMs)]),
+      });
       renderer.postMessage(markdown, []);
       return Rendering.parse(await rendered)[0];
     } catch (error) {
@@ -66,7 +69,8 @@ export function createPageRenderer({ limitMs, idleMs }: RenderTimes = renderTime
 
 function startThread(): Worker {
   const thread = new Worker(new URL('./thread.ts', import.meta.url), { env: {}, resourceLimits });
-  // An error while nobody waits for a rendering changes nothing: the next one fails, and the one after it has a new thread.
+  // An error while nobody waits for a rendering changes nothing: the next one fails, and the one
+  // after it has a new thread.
   thread.on('error', () => undefined);
   return thread;
 }

@@ -3,25 +3,39 @@ import { keys } from '../../shared/keys.ts';
 import { createSpend, dayOf, monthOf } from '../../shared/spend.ts';
 import type { BillEntry } from '../model/bill.ts';
 
-/** What the model has billed, beside what the product has counted: requests, and all of their tokens. */
+/**
+ * What the model has billed, beside what the product has counted: requests, and all of their
+ * tokens.
+ */
 export type Account = {
   billed: number;
   counted: number;
-  /** Requests whose whole cost never became known, since a process was killed under them, and those that are open still. */
+  /**
+   * Requests whose whole cost never became known, since a process was killed under them, and those
+   * that are open still.
+   */
   unsettled: number;
   billedTokens: number;
   countedTokens: number;
 };
 
 /**
- * Reads the product's own account of the months that a run has touched, at the end of it: of the conversations that Claude Code answered, since the others'
- * costs are invented.
+ * Reads the product's own account of the months that a run has touched, at the end of it: of the
+ * conversations that Claude Code answered, since the others' costs are invented.
  */
-export async function readAccount(redis: Redis, bill: readonly BillEntry[], begun: number, claude: readonly string[]): Promise<Account> {
+export async function readAccount(
+  redis: Redis,
+  bill: readonly BillEntry[],
+  begun: number,
+  claude: readonly string[],
+): Promise<Account> {
   const spend = createSpend(redis);
   const months = new Set([begun, Date.now()].map((at) => monthOf(dayOf(at))));
   const account: Account = {
-    billed: bill.length, counted: 0, unsettled: await redis.hlen(keys.modelOpen), countedTokens: 0,
+    billed: bill.length,
+    counted: 0,
+    unsettled: await redis.hlen(keys.modelOpen),
+    countedTokens: 0,
     billedTokens: bill.reduce((sum, entry) => sum + tokensOf(entry), 0),
   };
   for (const month of months) {
@@ -36,15 +50,29 @@ export async function readAccount(redis: Redis, bill: readonly BillEntry[], begu
 }
 
 /**
- * Whether the two differ by no more requests than were open at a kill, and the product counts nothing that was not billed. Where Redis has forgotten a time, what
- * was counted then is missing.
+ * Whether the two differ by no more requests than were open at a kill, and the product counts
+ * nothing that was not billed. Where Redis has forgotten a time, what was counted then is missing.
  */
-export function isBalanced({ billed, counted, unsettled, billedTokens, countedTokens }: Account, hasForgotten = false): boolean {
+export function isBalanced(
+  { billed, counted, unsettled, billedTokens, countedTokens }: Account,
+  hasForgotten = false,
+): boolean {
   const missing = billed - counted;
   if (hasForgotten) return missing >= 0 && countedTokens <= billedTokens;
-  return missing >= 0 && missing <= unsettled && countedTokens <= billedTokens && (unsettled > 0 || countedTokens === billedTokens);
+  return (
+    missing >= 0 &&
+    missing <= unsettled &&
+    countedTokens <= billedTokens &&
+    (unsettled > 0 || countedTokens === billedTokens)
+  );
 }
 
-function tokensOf({ input, output, cacheWrite5m, cacheWrite1h, cacheRead }: Pick<BillEntry, 'input' | 'output' | 'cacheWrite5m' | 'cacheWrite1h' | 'cacheRead'>): number {
+function tokensOf({
+  input,
+  output,
+  cacheWrite5m,
+  cacheWrite1h,
+  cacheRead,
+}: Pick<BillEntry, 'input' | 'output' | 'cacheWrite5m' | 'cacheWrite1h' | 'cacheRead'>): number {
   return input + output + cacheWrite5m + cacheWrite1h + cacheRead;
 }

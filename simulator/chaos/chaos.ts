@@ -52,33 +52,62 @@ const acceptPatience = 60_000;
 /** What is on its way to Twilio when the list changes still arrives (ms). */
 const removalGraceMs = 5000;
 
-/** Runs one schedule from its first message to the verdict. Throws when the system does not start. */
+/**
+ * Runs one schedule from its first message to the verdict. Throws when the system does not start.
+ */
 export async function runChaos(run: ChaosRun): Promise<ChaosResult> {
   const plan = createPlan(run);
   const begun = Date.now();
-  run.say(`Schedule ${plan.digest}: ${plan.messages.length} messages from ${plan.conversations.length} phones, ${plan.kills.length} kills, in ${Math.round(plan.durationMs / 1000)} s.`);
+  run.say(
+    `Schedule ${plan.digest}: ${plan.messages.length} messages from ${plan.conversations.length} phones, ${plan.kills.length} kills, in ${Math.round(plan.durationMs / 1000)} s.`,
+  );
   let moments: Moments | undefined;
   const note = (moment: Moment) => (): void => moments?.happened(moment);
   const system = await runChaosSystem({
-    conversations: plan.conversations, leaver: plan.leaver.conversation, claude: plan.claude, workers: run.workers, searchPath: run.searchPath, keep: run.keep, log: run.log,
+    conversations: plan.conversations,
+    leaver: plan.leaver.conversation,
+    claude: plan.claude,
+    workers: run.workers,
+    searchPath: run.searchPath,
+    keep: run.keep,
+    log: run.log,
     stories: [createErrand(note('claude-tool'), note('claude-answered'))],
   });
   if (run.keep) run.say(`Logs and data are in ${system.dir}`);
   const redis = new Redis(system.redisUrl, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
   redis.on('error', () => undefined);
   try {
-    moments = createMoments({ redisUrl: system.redisUrl, twin: system.twin, transcripts: system.transcripts });
+    moments = createMoments({
+      redisUrl: system.redisUrl,
+      twin: system.twin,
+      transcripts: system.transcripts,
+    });
     const sent: SentMessage[] = [];
     const { kills, removedAt } = await playSchedule(run, plan, system, moments, sent);
     run.say('Everything is sent. Waiting until everything is answered …');
-    const { stuck } = await settle({ redis, twin: system.twin, conversations: plan.conversations, sent, signal: run.signal });
+    const { stuck } = await settle({
+      redis,
+      twin: system.twin,
+      conversations: plan.conversations,
+      sent,
+      signal: run.signal,
+    });
     await readStates(redis, sent);
     const account = await readAccount(redis, system.bill, begun, plan.claude);
     const members = [system.victims.relay, system.victims.redis, ...system.victims.workers];
     return {
-      digest: plan.digest, verdict: judge(sent, received({ twin: system.twin, conversations: plan.conversations }), system.victims.store.forgotten), account, kills, stuck,
+      digest: plan.digest,
+      verdict: judge(
+        sent,
+        received({ twin: system.twin, conversations: plan.conversations }),
+        system.victims.store.forgotten,
+      ),
+      account,
+      kills,
+      stuck,
       afterRemoval: answersAfter(removedAt, plan.leaver.conversation, system.twin),
-      restarts: members.reduce((sum, member) => sum + member.restarts, 0), ownDeaths: members.reduce((sum, member) => sum + member.ownDeaths, 0),
+      restarts: members.reduce((sum, member) => sum + member.restarts, 0),
+      ownDeaths: members.reduce((sum, member) => sum + member.ownDeaths, 0),
       seconds: Math.round((Date.now() - begun) / 1000),
     };
   } finally {
@@ -88,20 +117,45 @@ export async function runChaos(run: ChaosRun): Promise<ChaosResult> {
   }
 }
 
-/** Sends, kills and troubles until the schedule is through and every message is accepted. Afterwards Twilio behaves. */
-async function playSchedule(run: ChaosRun, plan: Plan, system: ChaosSystem, moments: Moments, sent: SentMessage[]): Promise<{ kills: KillCount; removedAt: number }> {
+/**
+ * Sends, kills and troubles until the schedule is through and every message is accepted. Afterwards
+ * Twilio behaves.
+ */
+async function playSchedule(
+  run: ChaosRun,
+  plan: Plan,
+  system: ChaosSystem,
+  moments: Moments,
+  sent: SentMessage[],
+): Promise<{ kills: KillCount; removedAt: number }> {
   const { faults } = system.twin;
   const startedAt = Date.now();
-  const deadline = AbortSignal.any([run.signal, AbortSignal.timeout(plan.durationMs + acceptPatience)]);
+  const deadline = AbortSignal.any([
+    run.signal,
+    AbortSignal.timeout(plan.durationMs + acceptPatience),
+  ]);
   makeTrouble(faults, run.seed);
   let round = 0;
   const rounds = setInterval(() => failLate(faults, run.seed, (round += 1)), lateRoundMs);
   try {
-    const sender = { twin: system.twin, webhookUrl: system.webhookUrl, authToken: system.authToken, signal: deadline };
+    const sender = {
+      twin: system.twin,
+      webhookUrl: system.webhookUrl,
+      authToken: system.authToken,
+      signal: deadline,
+    };
     const sending = sendAll(sender, plan.messages, startedAt, sent);
     // What becomes of the leaver's own messages is not judged with the others'.
-    const leaving = Promise.all([sendAll(sender, plan.leaver.messages, startedAt, []), removeAt(startedAt + plan.leaver.atMs, system, run.signal)]);
-    const killing = killAll({ victims: system.victims, moments, faults, seed: run.seed }, plan.kills, startedAt, run.signal);
+    const leaving = Promise.all([
+      sendAll(sender, plan.leaver.messages, startedAt, []),
+      removeAt(startedAt + plan.leaver.atMs, system, run.signal),
+    ]);
+    const killing = killAll(
+      { victims: system.victims, moments, faults, seed: run.seed },
+      plan.kills,
+      startedAt,
+      run.signal,
+    );
     const [, kills, [, removedAt]] = await Promise.all([sending, killing, leaving]);
     return { kills, removedAt };
   } finally {
@@ -119,5 +173,7 @@ async function removeAt(at: number, system: ChaosSystem, signal: AbortSignal): P
 
 /** The replies that somebody got later than so long after this time (ms since 1970). */
 function answersAfter(at: number, conversation: string, twin: Twin): string[] {
-  return received({ twin, conversations: [conversation] }).filter((reply) => reply.at > at + removalGraceMs).map(({ sid, at: when }) => `${sid} at ${new Date(when).toISOString()}`);
+  return received({ twin, conversations: [conversation] })
+    .filter((reply) => reply.at > at + removalGraceMs)
+    .map(({ sid, at: when }) => `${sid} at ${new Date(when).toISOString()}`);
 }

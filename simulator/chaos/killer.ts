@@ -8,23 +8,40 @@ import { hangNextPost } from './twilio-troubles.ts';
 
 export type Victims = { relay: Member; redis: Member; workers: Member[]; store: RedisTroubles };
 
-/** What became of the planned kills; `missed` are those whose moment did not come or whose victim was down already. */
-export type KillCount = { done: Partial<Record<KillKind, number>>; missed: Partial<Record<KillKind, number>> };
+/**
+ * What became of the planned kills; `missed` are those whose moment did not come or whose victim
+ * was down already.
+ */
+export type KillCount = {
+  done: Partial<Record<KillKind, number>>;
+  missed: Partial<Record<KillKind, number>>;
+};
 
 export type KillerParts = { victims: Victims; moments: Moments; faults: Faults; seed: number };
 
 /** How long a kill waits for its moment (ms). */
 const momentPatience = 15_000;
-/** How long the guard of a stuck event loop has (ms); the run's workers give it five ticks of a second. */
+/**
+ * How long the guard of a stuck event loop has (ms); the run's workers give it five ticks of a
+ * second.
+ */
 const guardPatience = 30_000;
 
-/** Carries one planned kill out, moment and all. Resolves true when somebody was killed, once it runs again. */
-export async function kill({ victims, moments, faults, seed }: KillerParts, plan: PlannedKill): Promise<boolean> {
+/**
+ * Carries one planned kill out, moment and all. Resolves true when somebody was killed, once it
+ * runs again.
+ */
+export async function kill(
+  { victims, moments, faults, seed }: KillerParts,
+  plan: PlannedKill,
+): Promise<boolean> {
   const { relay, redis, workers, store } = victims;
   const { delayMs, restartMs, lengthMs } = plan;
   const chosen = plan.allWorkers ? workers : workers.slice(plan.worker, plan.worker + 1);
-  const any = async (outcomes: Promise<boolean>[]): Promise<boolean> => (await Promise.all(outcomes)).includes(true);
-  const crash = async (members: Member[]): Promise<boolean> => await any(members.map((member) => member.crash(restartMs)));
+  const any = async (outcomes: Promise<boolean>[]): Promise<boolean> =>
+    (await Promise.all(outcomes)).includes(true);
+  const crash = async (members: Member[]): Promise<boolean> =>
+    await any(members.map((member) => member.crash(restartMs)));
   const crashAfter = async (moment: Promise<boolean>, members: Member[]): Promise<boolean> => {
     if (!(await moment)) return false;
     if (delayMs > 0) await sleep(delayMs);
@@ -42,13 +59,25 @@ export async function kill({ victims, moments, faults, seed }: KillerParts, plan
     case 'redis-accepting':
       return await crashAfter(moments.next('accepting', momentPatience), [redis]);
     case 'worker-mid-tool':
-      return await crashAfter(moments.next(plan.claude ? 'claude-tool' : 'tool', momentPatience), workers);
+      return await crashAfter(
+        moments.next(plan.claude ? 'claude-tool' : 'tool', momentPatience),
+        workers,
+      );
     case 'worker-last-token':
-      return await crashAfter(moments.next(plan.claude ? 'claude-answered' : 'answered', momentPatience), workers);
+      return await crashAfter(
+        moments.next(plan.claude ? 'claude-answered' : 'answered', momentPatience),
+        workers,
+      );
     case 'worker-posted':
-      return await crashAfter(hangNextPost(faults, 'create-hang-after', seed, momentPatience), workers);
+      return await crashAfter(
+        hangNextPost(faults, 'create-hang-after', seed, momentPatience),
+        workers,
+      );
     case 'worker-posting':
-      return await crashAfter(hangNextPost(faults, 'create-hang-before', seed, momentPatience), workers);
+      return await crashAfter(
+        hangNextPost(faults, 'create-hang-before', seed, momentPatience),
+        workers,
+      );
     case 'worker-stopping':
       return await any(chosen.map((worker) => worker.crashWhileStopping(delayMs, restartMs)));
     case 'worker-frozen':
@@ -73,7 +102,12 @@ export async function kill({ victims, moments, faults, seed }: KillerParts, plan
 }
 
 /** Carries the whole schedule out, each kill at its time whatever the others do. */
-export async function killAll(parts: KillerParts, kills: PlannedKill[], startedAt: number, signal: AbortSignal): Promise<KillCount> {
+export async function killAll(
+  parts: KillerParts,
+  kills: PlannedKill[],
+  startedAt: number,
+  signal: AbortSignal,
+): Promise<KillCount> {
   const count: KillCount = { done: {}, missed: {} };
   await Promise.all(
     kills.map(async (plan) => {

@@ -16,9 +16,16 @@ function onSignal(): void {
 }
 
 async function main(options: ChaosOptions): Promise<number> {
-  const result = await runChaos({ ...options, searchPath: process.env['PATH'] ?? '', log, say: (line) => console.log(line), signal: interrupted.signal });
+  const result = await runChaos({
+    ...options,
+    searchPath: process.env['PATH'] ?? '',
+    log,
+    say: (line) => console.log(line),
+    signal: interrupted.signal,
+  });
   console.log(formatReport(result));
-  if (options.json) await writeFile(options.json, `${JSON.stringify({ options, ...result }, null, 2)}\n`);
+  if (options.json)
+    await writeFile(options.json, `${JSON.stringify({ options, ...result }, null, 2)}\n`);
   if (interrupted.signal.aborted) return 130;
   return isClean(result) ? 0 : 1;
 }

@@ -13,15 +13,19 @@ export type Member = {
   /** How often it ended without being asked to. */
   readonly ownDeaths: number;
   /**
-   * Ends it with SIGKILL, when need be after waiting until it runs, and starts it again after `restartMs` and what `meanwhile` does. Resolves when it
-   * runs again; false when it could not be ended.
+   * Ends it with SIGKILL, when need be after waiting until it runs, and starts it again after
+   * `restartMs` and what `meanwhile` does. Resolves when it runs again; false when it could not be
+   * ended.
    */
   crash(restartMs: number, meanwhile?: () => Promise<void>): Promise<boolean>;
   /** The same, `graceMs` after a SIGTERM; it may have ended by then. */
   crashWhileStopping(graceMs: number, restartMs: number): Promise<boolean>;
   /** Stops it by SIGSTOP for this time (ms) and lets it go on. False when it did not run. */
   freeze(ms: number): Promise<boolean>;
-  /** Sends it a signal after which it should end without another; resolves true once it has ended and runs again, false when it did not end within `ms`. */
+  /**
+   * Sends it a signal after which it should end without another; resolves true once it has ended
+   * and runs again, false when it did not end within `ms`.
+   */
   provoke(name: NodeJS.Signals, ms: number): Promise<boolean>;
   /** Ends it for good. */
   stop(): Promise<void>;
@@ -32,7 +36,10 @@ const respawnMs = 200;
 /** So often a start is tried before the process is left dead. */
 const mostTries = 20;
 
-/** Starts the process and keeps it running. `start` throws when it does not come up; at a restart that is tried again. */
+/**
+ * Starts the process and keeps it running. `start` throws when it does not come up; at a restart
+ * that is tried again.
+ */
 export async function keepRunning(name: string, start: () => Promise<Life>): Promise<Member> {
   let life: Life | undefined;
   let restarts = 0;
@@ -71,7 +78,11 @@ export async function keepRunning(name: string, start: () => Promise<Life>): Pro
     }
   };
   const revive = (afterMs: number): Promise<void> => (reviving = reviveNow(afterMs));
-  const end = async (signals: (victim: Life) => Promise<void>, restartMs: number, meanwhile?: () => Promise<void>): Promise<boolean> => {
+  const end = async (
+    signals: (victim: Life) => Promise<void>,
+    restartMs: number,
+    meanwhile?: () => Promise<void>,
+  ): Promise<boolean> => {
     if (!life) await reviving;
     const victim = life;
     if (!victim || stopped) return false;
@@ -95,14 +106,18 @@ export async function keepRunning(name: string, start: () => Promise<Life>): Pro
       return ownDeaths;
     },
     crash: (restartMs, meanwhile) => end(killNow, restartMs, meanwhile),
-    crashWhileStopping: (graceMs, restartMs) => end(async (victim) => void (await endBy(victim, 'SIGTERM', graceMs)), restartMs),
+    crashWhileStopping: (graceMs, restartMs) =>
+      end(async (victim) => void (await endBy(victim, 'SIGTERM', graceMs)), restartMs),
     async freeze(ms) {
       if (!life) await reviving;
       return life !== undefined && !stopped && (await stopFor(life, ms));
     },
     async provoke(name, ms) {
       let ended = false;
-      const provoked = await end(async (victim) => void (ended = await endBy(victim, name, ms)), respawnMs);
+      const provoked = await end(
+        async (victim) => void (ended = await endBy(victim, name, ms)),
+        respawnMs,
+      );
       return provoked && ended;
     },
     async stop() {
@@ -121,10 +136,16 @@ async function stopFor(victim: Life, ms: number): Promise<true> {
   return true;
 }
 
-/** Sends the signal and, when it has not ended within `ms`, SIGKILL. Resolves whether the first was enough. */
+/**
+ * Sends the signal and, when it has not ended within `ms`, SIGKILL. Resolves whether the first was
+ * enough.
+ */
 async function endBy(victim: Life, name: NodeJS.Signals, ms: number): Promise<boolean> {
   signal(victim.pid, name);
-  const ended = await Promise.race([victim.ended.then(() => true), sleep(ms, false, { ref: false })]);
+  const ended = await Promise.race([
+    victim.ended.then(() => true),
+    sleep(ms, false, { ref: false }),
+  ]);
   if (!ended) await killNow(victim);
   return ended;
 }

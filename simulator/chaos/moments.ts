@@ -6,7 +6,10 @@ import { Redis } from 'ioredis';
 import { keys } from '../../shared/keys.ts';
 import type { Twin } from '../twilio/twin.ts';
 
-/** `accepting`: a message has reached Redis. `tool`: a tool runs. `answered`: the agent has its whole answer. The last two are the fast agent's or Claude Code's. */
+/**
+ * `accepting`: a message has reached Redis. `tool`: a tool runs. `answered`: the agent has its
+ * whole answer. The last two are the fast agent's or Claude Code's.
+ */
 export type Moment = 'accepting' | 'tool' | 'answered' | 'claude-tool' | 'claude-answered';
 
 /** Says when something happens inside processes that do not know that they are watched. */
@@ -17,8 +20,19 @@ export type Moments = {
   stop(): void;
 };
 
-/** Watches the channel on which Redis tells of each message, the phones, and the transcripts in `transcripts`; who else sees a moment reports it by `happened`. */
-export function createMoments({ redisUrl, twin, transcripts }: { redisUrl: string; twin: Twin; transcripts: string }): Moments {
+/**
+ * Watches the channel on which Redis tells of each message, the phones, and the transcripts in
+ * `transcripts`; who else sees a moment reports it by `happened`.
+ */
+export function createMoments({
+  redisUrl,
+  twin,
+  transcripts,
+}: {
+  redisUrl: string;
+  twin: Twin;
+  transcripts: string;
+}): Moments {
   const emitter = new EventEmitter();
   emitter.setMaxListeners(0);
   const happened = (moment: Moment): void => void emitter.emit(moment, true);
@@ -31,7 +45,12 @@ export function createMoments({ redisUrl, twin, transcripts }: { redisUrl: strin
   subscriber.subscribe(keys.arrivals).catch(() => undefined);
 
   const unlisten = twin.chat.on((event) => {
-    if (event.kind === 'message' && event.message.direction === 'outbound' && event.message.text.startsWith('note on ')) happened('tool');
+    if (
+      event.kind === 'message' &&
+      event.message.direction === 'outbound' &&
+      event.message.text.startsWith('note on ')
+    )
+      happened('tool');
   });
 
   const lookAt = async (file: string): Promise<void> => {

@@ -2,7 +2,10 @@ import { parseArgs } from 'node:util';
 import { allKinds } from './plan.ts';
 import type { KillKind } from './plan.ts';
 
-/** What a chaos run is asked for. `minutes` is how long messages are sent and processes killed; settling comes on top. */
+/**
+ * What a chaos run is asked for. `minutes` is how long messages are sent and processes killed;
+ * settling comes on top.
+ */
 export type ChaosOptions = {
   messages: number;
   conversations: number;
@@ -24,7 +27,8 @@ function wrap(words: readonly string[], width: number): string[] {
   const lines: string[] = [];
   for (const word of words) {
     const last = lines.at(-1);
-    if (last !== undefined && last.length + word.length < width) lines[lines.length - 1] = `${last},${word}`;
+    if (last !== undefined && last.length + word.length < width)
+      lines[lines.length - 1] = `${last},${word}`;
     else lines.push(word);
   }
   return lines;
@@ -41,7 +45,9 @@ export const chaosHelp = `Runs the real relay, worker and Redis under a Twilio t
   --workers N        1 or 2 workers on one queue
   --claude N         how many of the conversations the real Claude Code answers, with a scripted model behind it
   --kinds LIST       what befalls the processes, separated by commas; all of these unless given:
-${wrap(allKinds, 56).map((line) => `                     ${line}`).join('\n')}
+${wrap(allKinds, 56)
+  .map((line) => `                     ${line}`)
+  .join('\n')}
   --json FILE        writes the result as JSON
   --keep             leaves logs and data behind
   --help             show this
@@ -71,25 +77,39 @@ export function parseChaosOptions(args: string[]): ChaosOptions | 'help' {
     const given = values[name];
     const value = given === undefined ? preset : Number(given);
     if (given === '' || !(value >= least && value <= most) || (whole && !Number.isInteger(value))) {
-      throw new WrongUsage(`--${name} must be a ${whole ? 'whole ' : ''}number from ${least} to ${most}, not "${String(given)}".`);
+      throw new WrongUsage(
+        `--${name} must be a ${whole ? 'whole ' : ''}number from ${least} to ${most}, not "${String(given)}".`,
+      );
     }
     return value;
   };
   const conversations = number('conversations');
   const claude = number('claude');
-  if (claude > conversations) throw new WrongUsage(`--claude ${claude} is more than there are conversations (${conversations}).`);
+  if (claude > conversations)
+    throw new WrongUsage(
+      `--claude ${claude} is more than there are conversations (${conversations}).`,
+    );
   const { json, kinds } = values;
   return {
-    messages: number('messages'), conversations, seed: number('seed'), minutes: number('minutes'), workers: number('workers'), claude,
+    messages: number('messages'),
+    conversations,
+    seed: number('seed'),
+    minutes: number('minutes'),
+    workers: number('workers'),
+    claude,
     kinds: typeof kinds === 'string' ? parseKinds(kinds) : allKinds,
-    json: typeof json === 'string' ? json : undefined, keep: values['keep'] === true,
+    json: typeof json === 'string' ? json : undefined,
+    keep: values['keep'] === true,
   };
 }
 
 function parseKinds(given: string): KillKind[] {
   return given.split(',').map((word) => {
     const kind = allKinds.find((known) => known === word.trim());
-    if (!kind) throw new WrongUsage(`--kinds: there is no “${word.trim()}”. There are ${allKinds.join(', ')}.`);
+    if (!kind)
+      throw new WrongUsage(
+        `--kinds: there is no “${word.trim()}”. There are ${allKinds.join(', ')}.`,
+      );
     return kind;
   });
 }
@@ -100,7 +120,18 @@ function readArgs(args: string[]): Record<string, string | boolean | undefined> 
   try {
     const { values } = parseArgs({
       args,
-      options: { messages: text, conversations: text, seed: text, minutes: text, workers: text, claude: text, kinds: text, json: text, keep: flag, help: { ...flag, short: 'h' } },
+      options: {
+        messages: text,
+        conversations: text,
+        seed: text,
+        minutes: text,
+        workers: text,
+        claude: text,
+        kinds: text,
+        json: text,
+        keep: flag,
+        help: { ...flag, short: 'h' },
+      },
     });
     return values;
   } catch (error) {

@@ -2,33 +2,71 @@ import { createHash } from 'node:crypto';
 import { createSeededRandom } from '../twilio/seeded-random.ts';
 
 /**
- * The moments at which a process is killed. Those without a name of their own are random; the others wait for what they name:
- * `accepting` a message's way into Redis, `mid-tool` a running tool, `last-token` a complete answer that is not yet in the outbox, `posted`
- * a reply that Twilio has and Redis does not know of, `posting` one that Twilio was asked for in vain, `stopping` a stop that has begun.
+ * The moments at which a process is killed. Those without a name of their own are random; the
+ * others wait for what they name: `accepting` a message's way into Redis, `mid-tool` a running
+ * tool, `last-token` a complete answer that is not yet in the outbox, `posted` a reply that Twilio
+ * has and Redis does not know of, `posting` one that Twilio was asked for in vain, `stopping` a
+ * stop that has begun.
  */
 export const killKinds = [
-  'worker', 'relay', 'redis', 'relay-accepting', 'redis-accepting', 'worker-mid-tool', 'worker-last-token', 'worker-posted', 'worker-posting', 'worker-stopping',
+  'worker',
+  'relay',
+  'redis',
+  'relay-accepting',
+  'redis-accepting',
+  'worker-mid-tool',
+  'worker-last-token',
+  'worker-posted',
+  'worker-posting',
+  'worker-stopping',
 ] as const;
 
 /**
- * What else befalls a system: processes that are stopped for a while and go on (`frozen`), an event loop that stands still for good until the
- * guard ends its process (`stuck`), a Redis without free memory, one that is demoted to a replica, one that comes back as it was some
- * seconds ago, and connections to it that break between a command and its reply.
+ * What else befalls a system: processes that are stopped for a while and go on (`frozen`), an event
+ * loop that stands still for good until the guard ends its process (`stuck`), a Redis without free
+ * memory, one that is demoted to a replica, one that comes back as it was some seconds ago, and
+ * connections to it that break between a command and its reply.
  */
 export const troubleKinds = [
-  'worker-frozen', 'relay-frozen', 'redis-frozen', 'worker-stuck', 'redis-full', 'redis-read-only', 'redis-restored', 'connections-cut',
+  'worker-frozen',
+  'relay-frozen',
+  'redis-frozen',
+  'worker-stuck',
+  'redis-full',
+  'redis-read-only',
+  'redis-restored',
+  'connections-cut',
 ] as const;
 export const allKinds = [...killKinds, ...troubleKinds] as const;
 export type KillKind = (typeof allKinds)[number];
 
-/** One message to be sent. Times are ms from the start; `lateCopyMs` after its sending the same webhook comes once more. */
-export type PlannedMessage = { atMs: number; conversation: string; label: string; text: string; lateCopyMs: number | undefined };
+/**
+ * One message to be sent. Times are ms from the start; `lateCopyMs` after its sending the same
+ * webhook comes once more.
+ */
+export type PlannedMessage = {
+  atMs: number;
+  conversation: string;
+  label: string;
+  text: string;
+  lateCopyMs: number | undefined;
+};
 
 /**
- * One kill or trouble: not before `atMs`, `delayMs` after the moment it waits for (Claude Code's own, if `claude`). A killed process is started again
- * after `restartMs`; a trouble ends after `lengthMs`.
+ * One kill or trouble: not before `atMs`, `delayMs` after the moment it waits for (Claude Code's
+ * own, if `claude`). A killed process is started again after `restartMs`; a trouble ends after
+ * `lengthMs`.
  */
-export type PlannedKill = { atMs: number; kind: KillKind; worker: number; allWorkers: boolean; claude: boolean; delayMs: number; restartMs: number; lengthMs: number };
+export type PlannedKill = {
+  atMs: number;
+  kind: KillKind;
+  worker: number;
+  allWorkers: boolean;
+  claude: boolean;
+  delayMs: number;
+  restartMs: number;
+  lengthMs: number;
+};
 
 /** Somebody who may not write any more from `atMs` on, and who writes before and after. */
 export type PlannedLeaver = { conversation: string; atMs: number; messages: PlannedMessage[] };
@@ -59,41 +97,80 @@ export type PlanOptions = {
   kinds?: readonly KillKind[];
 };
 
-/** A worker boots in about two seconds and gives a turn up after three deaths, so kills keep this distance (ms) unless told otherwise. */
+/**
+ * A worker boots in about two seconds and gives a turn up after three deaths, so kills keep this
+ * distance (ms) unless told otherwise.
+ */
 const usualKillEveryMs = 6000;
 
-/** Kinds by weight: a round of every kind, and the worker's random death twice more, since it has most to lose. */
+/**
+ * Kinds by weight: a round of every kind, and the worker's random death twice more, since it has
+ * most to lose.
+ */
 const weighted: KillKind[] = [...allKinds, 'worker', 'worker'];
 
 /** Ends of texts that break what counts in bytes, UTF-16 units or lines, as phones send them. */
 const oddEndings = [
-  ' \u{1F469}\u{1F3FD}\u200D\u{1F680}\u{1F469}\u{1F3FD}\u200D\u{1F680}', ` ${'\u{1F600}'.repeat(60)}`, ' e\u0301\u0327\u0323'.repeat(20), ' \u05E9\u05DC\u05D5\u05DD \u202Eabc\u202C',
-  ' \\ud83d \\u0000 %s ${x} {{1}}', ' \u2028 \u2029 \uFEFF \uFFFF', ` ${'\u{20BB7}'.repeat(150)}`, ' */ ]]> "]}\' -- <b>&amp;',
+  ' \u{1F469}\u{1F3FD}\u200D\u{1F680}\u{1F469}\u{1F3FD}\u200D\u{1F680}',
+  ` ${'\u{1F600}'.repeat(60)}`,
+  ' e\u0301\u0327\u0323'.repeat(20),
+  ' \u05E9\u05DC\u05D5\u05DD \u202Eabc\u202C',
+  ' \\ud83d \\u0000 %s ${x} {{1}}',
+  ' \u2028 \u2029 \uFEFF \uFFFF',
+  ` ${'\u{20BB7}'.repeat(150)}`,
+  ' */ ]]> "]}\' -- <b>&amp;',
 ];
 
 /** Makes the whole schedule from the options alone. */
 export function createPlan(options: PlanOptions): Plan {
   const random = createSeededRandom(options.seed);
-  const between = (least: number, most: number): number => Math.round(least + random() * (most - least));
+  const between = (least: number, most: number): number =>
+    Math.round(least + random() * (most - least));
   const durationMs = Math.round(options.minutes * 60_000);
-  const conversations = Array.from({ length: options.conversations }, (_, index) => `+1555200${String(index).padStart(4, '0')}`);
+  const conversations = Array.from(
+    { length: options.conversations },
+    (_, index) => `+1555200${String(index).padStart(4, '0')}`,
+  );
   const claude = conversations.slice(0, options.claude);
-  const messages = planMessages(options.messages, conversations, new Set(claude), durationMs, random, between);
+  const messages = planMessages(
+    options.messages,
+    conversations,
+    new Set(claude),
+    durationMs,
+    random,
+    between,
+  );
   const kills = planKills(durationMs, options, random, between);
   const leaver = planLeaver(durationMs, between);
-  const digest = createHash('sha256').update(JSON.stringify([messages, kills, leaver])).digest('hex').slice(0, 12);
+  const digest = createHash('sha256')
+    .update(JSON.stringify([messages, kills, leaver]))
+    .digest('hex')
+    .slice(0, 12);
   return { conversations, claude, messages, kills, leaver, durationMs, digest };
 }
 
 type Between = (least: number, most: number) => number;
 
-/** Spreads the messages; a third of them follow the one before within a moment, from the same phone. */
-function planMessages(count: number, conversations: string[], claude: Set<string>, durationMs: number, random: () => number, between: Between): PlannedMessage[] {
+/**
+ * Spreads the messages; a third of them follow the one before within a moment, from the same phone.
+ */
+function planMessages(
+  count: number,
+  conversations: string[],
+  claude: Set<string>,
+  durationMs: number,
+  random: () => number,
+  between: Between,
+): PlannedMessage[] {
   const drafts: { atMs: number; phone: number }[] = [];
   for (let index = 0; index < count; index += 1) {
     const before = drafts.at(-1);
     const follows = before !== undefined && random() < 0.33;
-    drafts.push(follows ? { atMs: before.atMs + between(0, 60), phone: before.phone } : { atMs: between(0, durationMs * 0.95), phone: between(0, conversations.length - 1) });
+    drafts.push(
+      follows
+        ? { atMs: before.atMs + between(0, 60), phone: before.phone }
+        : { atMs: between(0, durationMs * 0.95), phone: between(0, conversations.length - 1) },
+    );
   }
   drafts.sort((one, other) => one.atMs - other.atMs);
   return drafts.map(({ atMs, phone }, index) => {
@@ -101,11 +178,22 @@ function planMessages(count: number, conversations: string[], claude: Set<string
     const label = `${phone}-${String(index).padStart(4, '0')}`;
     const manner = random();
     // Only a tool makes a scripted model's turn long enough to be killed in the middle.
-    const extra = manner < 0.2 ? ' with a note' : manner < (claude.has(conversation) ? 0.7 : 0.4) ? ' with a tool' : '';
+    const extra =
+      manner < 0.2
+        ? ' with a note'
+        : manner < (claude.has(conversation) ? 0.7 : 0.4)
+          ? ' with a tool'
+          : '';
     const odd = random() < 0.25 ? (oddEndings[between(0, oddEndings.length - 1)] ?? '') : '';
     // The manner stands last, since that is where the agents look for it.
     const text = `${claude.has(conversation) ? 'say answer to ' : ''}${label}${claude.has(conversation) ? '' : odd}${extra}`;
-    return { atMs, conversation, label, text, lateCopyMs: random() < 0.3 ? between(50, 6000) : undefined };
+    return {
+      atMs,
+      conversation,
+      label,
+      text,
+      lateCopyMs: random() < 0.3 ? between(50, 6000) : undefined,
+    };
   });
 }
 
@@ -115,20 +203,44 @@ function planLeaver(durationMs: number, between: Between): PlannedLeaver {
   const atMs = between(durationMs * 0.3, durationMs * 0.7);
   const messages = Array.from({ length: 6 }, (_, index): PlannedMessage => {
     const label = `leaver-${index}`;
-    return { atMs: Math.max(atMs + between(-3000, 3000), 0), conversation, label, text: `${label} with a tool`, lateCopyMs: undefined };
+    return {
+      atMs: Math.max(atMs + between(-3000, 3000), 0),
+      conversation,
+      label,
+      text: `${label} with a tool`,
+      lateCopyMs: undefined,
+    };
   });
   return { conversation, atMs, messages };
 }
 
 /** Gives every kind its turn before one comes again, in an order of the seed's. */
-function planKills(durationMs: number, { killEveryMs = usualKillEveryMs, kinds = allKinds, workers, claude }: PlanOptions, random: () => number, between: Between): PlannedKill[] {
+function planKills(
+  durationMs: number,
+  { killEveryMs = usualKillEveryMs, kinds = allKinds, workers, claude }: PlanOptions,
+  random: () => number,
+  between: Between,
+): PlannedKill[] {
   const kills: PlannedKill[] = [];
   let round: KillKind[] = [];
-  for (let atMs = between(500, killEveryMs); atMs < durationMs; atMs += between(killEveryMs * 0.5, killEveryMs * 1.5)) {
+  for (
+    let atMs = between(500, killEveryMs);
+    atMs < durationMs;
+    atMs += between(killEveryMs * 0.5, killEveryMs * 1.5)
+  ) {
     if (round.length === 0) round = weighted.filter((kind) => kinds.includes(kind));
     const [kind] = round.splice(Math.floor(random() * round.length), 1);
     if (kind === undefined) continue;
-    kills.push({ atMs, kind, worker: between(0, workers - 1), allWorkers: random() < 0.5, claude: claude > 0 && random() < 0.6, delayMs: delayOf(kind, between), restartMs: between(50, 1500), lengthMs: lengthOf(kind, between) });
+    kills.push({
+      atMs,
+      kind,
+      worker: between(0, workers - 1),
+      allWorkers: random() < 0.5,
+      claude: claude > 0 && random() < 0.6,
+      delayMs: delayOf(kind, between),
+      restartMs: between(50, 1500),
+      lengthMs: lengthOf(kind, between),
+    });
   }
   return kills;
 }

@@ -4,15 +4,27 @@ import { Redis } from 'ioredis';
 import type { Member } from './member.ts';
 import type { Forgotten } from './verdict.ts';
 
-/** What can happen to a Redis short of its death. Each resolves when it is over; false when Redis was away already. */
+/**
+ * What can happen to a Redis short of its death. Each resolves when it is over; false when Redis
+ * was away already.
+ */
 export type RedisTroubles = {
   /** Leaves it no memory for this time (ms): every write that takes some is refused. */
   fill(ms: number): Promise<boolean>;
-  /** Makes it a replica of a master that is not there for this time (ms): it answers what it is asked and refuses every write. */
+  /**
+   * Makes it a replica of a master that is not there for this time (ms): it answers what it is
+   * asked and refuses every write.
+   */
   demote(ms: number): Promise<boolean>;
-  /** Copies its data, goes on for `ms`, kills it and starts it with the copy after `restartMs`: what was written in between is gone. */
+  /**
+   * Copies its data, goes on for `ms`, kills it and starts it with the copy after `restartMs`: what
+   * was written in between is gone.
+   */
   restore(ms: number, restartMs: number): Promise<boolean>;
-  /** Breaks every connection again and again for this time (ms), also between a command and its reply. */
+  /**
+   * Breaks every connection again and again for this time (ms), also between a command and its
+   * reply.
+   */
   cut(ms: number): Promise<boolean>;
   /** The times that restored copies know nothing of. */
   forgotten: readonly Forgotten[];
@@ -21,14 +33,18 @@ export type RedisTroubles = {
 
 /** Between two cuts (ms). */
 const cutEveryMs = 70;
-/** The longest time in which the relay must have taken in again what a restored Redis has forgotten (ms). */
+/**
+ * The longest time in which the relay must have taken in again what a restored Redis has forgotten
+ * (ms).
+ */
 const undoPatience = 5000;
 
 /** @param dir where the Redis of `member` keeps its data. */
 export function createRedisTroubles(url: string, dir: string, member: () => Member): RedisTroubles {
   const redis = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
   redis.on('error', () => undefined);
-  const call = async (...words: [string, ...string[]]): Promise<unknown> => await redis.call(...words);
+  const call = async (...words: [string, ...string[]]): Promise<unknown> =>
+    await redis.call(...words);
   const forgotten: Forgotten[] = [];
   let busy = Promise.resolve();
   // One at a time: two would end each other.
@@ -36,7 +52,10 @@ export function createRedisTroubles(url: string, dir: string, member: () => Memb
     if (member().pid === undefined) return false;
     const mine = busy.then(act);
     busy = mine.catch(() => undefined);
-    return await mine.then(() => true, () => false);
+    return await mine.then(
+      () => true,
+      () => false,
+    );
   };
   /** Undoes what was done, also in a Redis that was killed and started in between. */
   const undo = async (...words: [string, ...string[]]): Promise<void> => {
@@ -69,7 +88,7 @@ export function createRedisTroubles(url: string, dir: string, member: () => Memb
       }),
     cut: async (ms) =>
       await alone(async () => {
-        for (const end = Date.now() + ms; Date.now() < end; ) {
+        for (const end = Date.now() + ms; Date.now() < end;) {
           await call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
           await sleep(cutEveryMs);
         }

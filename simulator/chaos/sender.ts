@@ -4,21 +4,42 @@ import type { Twin } from '../twilio/twin.ts';
 import type { PlannedMessage } from './plan.ts';
 import type { SentMessage } from './verdict.ts';
 
-export type SenderParts = { twin: Twin; webhookUrl: string; authToken: string; signal: AbortSignal };
+export type SenderParts = {
+  twin: Twin;
+  webhookUrl: string;
+  authToken: string;
+  signal: AbortSignal;
+};
 
-/** What a webhook that failed for good waits before it is delivered again (ms), as a repair of gaps would. */
+/**
+ * What a webhook that failed for good waits before it is delivered again (ms), as a repair of gaps
+ * would.
+ */
 const repairMs = 700;
 
 /**
- * Sends one planned message from its phone and sees to it that it is accepted: what the relay did not take is delivered again under the same id, until
- * the signal aborts. `sent` has the message as soon as it has an id. Late copies come in addition.
+ * Sends one planned message from its phone and sees to it that it is accepted: what the relay did
+ * not take is delivered again under the same id, until the signal aborts. `sent` has the message as
+ * soon as it has an id. Late copies come in addition.
  */
-export async function send({ twin, webhookUrl, authToken, signal }: SenderParts, plan: PlannedMessage, sent: SentMessage[]): Promise<void> {
+export async function send(
+  { twin, webhookUrl, authToken, signal }: SenderParts,
+  plan: PlannedMessage,
+  sent: SentMessage[],
+): Promise<void> {
   const sentAt = Date.now();
   const { sid } = await twin.chat.receive(plan.conversation, { text: plan.text });
   const attempts = twin.memory.webhooks.filter((attempt) => attempt.params['MessageSid'] === sid);
-  const taken = attempts.filter((attempt) => attempt.status === 200).map((attempt) => Date.parse(attempt.at));
-  const message: SentMessage = { label: plan.label, conversation: plan.conversation, sid, sentAt, acceptedAt: taken.length > 0 ? Math.min(...taken) : undefined };
+  const taken = attempts
+    .filter((attempt) => attempt.status === 200)
+    .map((attempt) => Date.parse(attempt.at));
+  const message: SentMessage = {
+    label: plan.label,
+    conversation: plan.conversation,
+    sid,
+    sentAt,
+    acceptedAt: taken.length > 0 ? Math.min(...taken) : undefined,
+  };
   sent.push(message);
   const params = attempts[0]?.params;
   if (!params) return;
@@ -41,8 +62,16 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined);
 }
 
-/** Sends the whole schedule, each message at its time. Resolves when all are accepted, or the signal aborts. */
-export async function sendAll(parts: SenderParts, messages: PlannedMessage[], startedAt: number, sent: SentMessage[]): Promise<void> {
+/**
+ * Sends the whole schedule, each message at its time. Resolves when all are accepted, or the signal
+ * aborts.
+ */
+export async function sendAll(
+  parts: SenderParts,
+  messages: PlannedMessage[],
+  startedAt: number,
+  sent: SentMessage[],
+): Promise<void> {
   await Promise.all(
     messages.map(async (plan) => {
       await pause(Math.max(startedAt + plan.atMs - Date.now(), 0), parts.signal);

@@ -4,14 +4,24 @@ import { keys } from '../../shared/keys.ts';
 import type { Twin } from '../twilio/twin.ts';
 import type { ReceivedReply, SentMessage } from './verdict.ts';
 
-export type SettlingParts = { redis: Redis; twin: Twin; conversations: string[]; sent: readonly SentMessage[]; signal: AbortSignal };
+export type SettlingParts = {
+  redis: Redis;
+  twin: Twin;
+  conversations: string[];
+  sent: readonly SentMessage[];
+  signal: AbortSignal;
+};
 
-/** How the wait ended: everything is delivered, or nothing has moved for too long; `stuck` says where. */
+/**
+ * How the wait ended: everything is delivered, or nothing has moved for too long; `stuck` says
+ * where.
+ */
 export type Settled = { quiet: boolean; stuck: string[] };
 
 /**
- * So long nothing may move before it is taken for stuck, and so long everything must be quiet before it is believed (ms). The relay takes in what Redis has
- * forgotten about a minute after it is back.
+ * So long nothing may move before it is taken for stuck, and so long everything must be quiet
+ * before it is believed (ms). The relay takes in what Redis has forgotten about a minute after it
+ * is back.
  */
 const noProgressMs = 120_000;
 const quietMs = 2000;
@@ -27,7 +37,8 @@ export async function settle(parts: SettlingParts): Promise<Settled> {
     if (state !== before) [before, movedAt] = [state, now];
     quietSince = waiting.length > 0 ? Infinity : Math.min(quietSince, movedAt);
     if (now - quietSince > quietMs) return { quiet: true, stuck: [] };
-    if (now - movedAt > noProgressMs || parts.signal.aborted) return { quiet: false, stuck: waiting };
+    if (now - movedAt > noProgressMs || parts.signal.aborted)
+      return { quiet: false, stuck: waiting };
     await sleep(lookMs);
   }
 }
@@ -36,30 +47,57 @@ export async function settle(parts: SettlingParts): Promise<Settled> {
 async function findWaiting({ redis, twin, conversations, sent }: SettlingParts): Promise<string[]> {
   const lines: string[] = [];
   for (const conversation of conversations) {
-    const [messages, replies] = await Promise.all([redis.llen(keys.inbox(conversation)), redis.llen(keys.outbox(conversation))]);
+    const [messages, replies] = await Promise.all([
+      redis.llen(keys.inbox(conversation)),
+      redis.llen(keys.outbox(conversation)),
+    ]);
     if (messages > 0) lines.push(`${conversation}: ${messages} in the inbox`);
     if (replies > 0) lines.push(`${conversation}: ${replies} in the outbox`);
-    const travelling = twin.chat.messages(conversation).filter(({ direction, status }) => direction === 'outbound' && (status === 'queued' || status === 'sent'));
-    if (travelling.length > 0) lines.push(`${conversation}: ${travelling.length} on their way from Twilio`);
+    const travelling = twin.chat
+      .messages(conversation)
+      .filter(
+        ({ direction, status }) =>
+          direction === 'outbound' && (status === 'queued' || status === 'sent'),
+      );
+    if (travelling.length > 0)
+      lines.push(`${conversation}: ${travelling.length} on their way from Twilio`);
   }
   if (lines.length > 0) return lines;
   const accepted = sent.filter(({ acceptedAt }) => acceptedAt !== undefined);
-  const known = await Promise.all(accepted.map(async ({ sid }) => await redis.exists(keys.message(sid))));
-  return accepted.filter((_message, index) => known[index] === 0).map(({ label, sid }) => `${label} (${sid}): Redis does not know of it`);
+  const known = await Promise.all(
+    accepted.map(async ({ sid }) => await redis.exists(keys.message(sid))),
+  );
+  return accepted
+    .filter((_message, index) => known[index] === 0)
+    .map(({ label, sid }) => `${label} (${sid}): Redis does not know of it`);
 }
 
 /** Everything Twilio took from the product, in its order within each conversation. */
-export function received({ twin, conversations }: Pick<SettlingParts, 'twin' | 'conversations'>): ReceivedReply[] {
+export function received({
+  twin,
+  conversations,
+}: Pick<SettlingParts, 'twin' | 'conversations'>): ReceivedReply[] {
   const told = new Set(
     twin.memory.callbacks
-      .filter(({ status, params }) => status === 200 && (params['MessageStatus'] === 'failed' || params['MessageStatus'] === 'undelivered'))
+      .filter(
+        ({ status, params }) =>
+          status === 200 &&
+          (params['MessageStatus'] === 'failed' || params['MessageStatus'] === 'undelivered'),
+      )
       .map(({ params }) => params['MessageSid']),
   );
   return conversations.flatMap((conversation) =>
     twin.chat
       .messages(conversation)
       .filter((message) => message.direction === 'outbound')
-      .map(({ sid, text, status, at }) => ({ sid, conversation, text, status, at: Date.parse(at), toldFailure: told.has(sid) })),
+      .map(({ sid, text, status, at }) => ({
+        sid,
+        conversation,
+        text,
+        status,
+        at: Date.parse(at),
+        toldFailure: told.has(sid),
+      })),
   );
 }
 

@@ -1,7 +1,11 @@
 import type { Agent } from '../../worker/agent/agent.ts';
 
 /** One agent for the conversations that `isFirst` names, another for the rest. */
-export function createSplitAgent(first: Agent, isFirst: (conversation: string) => boolean, rest: Agent): Agent {
+export function createSplitAgent(
+  first: Agent,
+  isFirst: (conversation: string) => boolean,
+  rest: Agent,
+): Agent {
   const of = (conversation: string): Agent => (isFirst(conversation) ? first : rest);
   return {
     work: (turn) => of(turn.conversation).work(turn),

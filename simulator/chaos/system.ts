@@ -43,20 +43,40 @@ export type ChaosSystem = Running & {
   /** Where the fast agent keeps its transcripts. */
   transcripts: string;
   victims: Victims;
-  /** Takes the leaver from the list, with a new start of the relay. Resolves when it runs with the new list. */
+  /**
+   * Takes the leaver from the list, with a new start of the relay. Resolves when it runs with the
+   * new list.
+   */
   remove(): Promise<void>;
   /** What the model has billed so far. */
   bill: readonly BillEntry[];
 };
 
-const account = { accountSid: `AC${'7'.repeat(32)}`, authToken: 'chaos-auth-token', number: '+15550100000' };
+const account = {
+  accountSid: `AC${'7'.repeat(32)}`,
+  authToken: 'chaos-auth-token',
+  number: '+15550100000',
+};
 
-/** Runs the product's processes around a Twilio twin and, when somebody needs it, a scripted model. Leaves no process and no directory behind. */
-export async function runChaosSystem({ conversations, leaver, claude, workers, searchPath, stories, keep, log }: SystemOptions): Promise<ChaosSystem> {
+/**
+ * Runs the product's processes around a Twilio twin and, when somebody needs it, a scripted model.
+ * Leaves no process and no directory behind.
+ */
+export async function runChaosSystem({
+  conversations,
+  leaver,
+  claude,
+  workers,
+  searchPath,
+  stories,
+  keep,
+  log,
+}: SystemOptions): Promise<ChaosSystem> {
   const releasers = createReleasers(log);
   try {
     const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-chaos-'));
-    if (!keep) releasers.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
+    if (!keep)
+      releasers.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
     await mkdir(path.join(dir, 'logs'));
     const mark = `chaos-${process.pid}-`;
     releasers.add('orphans', () => reap(mark));
@@ -64,10 +84,19 @@ export async function runChaosSystem({ conversations, leaver, claude, workers, s
     const [redisPort, relayPort] = [await freePort(0), await freePort(0)];
     const redis = await keepRunning('redis', () => startRedis(path.join(dir, 'redis'), redisPort));
     releasers.add('redis', () => redis.stop());
-    const store = createRedisTroubles(`redis://127.0.0.1:${redisPort}`, path.join(dir, 'redis'), () => redis);
+    const store = createRedisTroubles(
+      `redis://127.0.0.1:${redisPort}`,
+      path.join(dir, 'redis'),
+      () => redis,
+    );
     releasers.add('troubles of Redis', async () => store.stop());
     const webhookUrl = `http://127.0.0.1:${relayPort}/webhook#rc=3&rp=5xx,ct,rt`;
-    const twin = await runTwin({ ...account, phones: [...conversations, leaver], webhookUrl, pace: { sentMs: 20, deliveredMs: 50, readMs: 0 } });
+    const twin = await runTwin({
+      ...account,
+      phones: [...conversations, leaver],
+      webhookUrl,
+      pace: { sentMs: 20, deliveredMs: 50, readMs: 0 },
+    });
     releasers.add('Twilio', () => twin.stop());
     const model = claude.length > 0 ? await runScriptedModel({ stories, quiet: true }) : undefined;
     if (model) releasers.add('model', () => model.stop());
@@ -75,30 +104,63 @@ export async function runChaosSystem({ conversations, leaver, claude, workers, s
     const redisUrl = `redis://127.0.0.1:${redisPort}`;
     const dataDir = path.join(dir, 'data');
     const environment = {
-      HOST: '127.0.0.1', PUBLIC_URL: `http://127.0.0.1:${relayPort}`, REDIS_URL: redisUrl, DATA_DIR: dataDir, STOP_SECONDS: '5',
-      TWILIO_API_URL: twin.url, TWILIO_ACCOUNT_SID: account.accountSid, TWILIO_AUTH_TOKEN: account.authToken, TWILIO_WHATSAPP_NUMBER: account.number,
-      CHAOS_CLAUDE: claude.join(','), ANTHROPIC_API_KEY: 'scripted', ...(model ? { ANTHROPIC_BASE_URL: model.url } : {}),
+      HOST: '127.0.0.1',
+      PUBLIC_URL: `http://127.0.0.1:${relayPort}`,
+      REDIS_URL: redisUrl,
+      DATA_DIR: dataDir,
+      STOP_SECONDS: '5',
+      TWILIO_API_URL: twin.url,
+      TWILIO_ACCOUNT_SID: account.accountSid,
+      TWILIO_AUTH_TOKEN: account.authToken,
+      TWILIO_WHATSAPP_NUMBER: account.number,
+      CHAOS_CLAUDE: claude.join(','),
+      ANTHROPIC_API_KEY: 'scripted',
+      ...(model ? { ANTHROPIC_BASE_URL: model.url } : {}),
     };
     let allowed = [...conversations, leaver];
-    const start = async (name: string, entry: string, port: number, more: Record<string, string>): Promise<Member> => {
+    const start = async (
+      name: string,
+      entry: string,
+      port: number,
+      more: Record<string, string>,
+    ): Promise<Member> => {
       const options = { entry, searchPath, logFile: path.join(dir, 'logs', `${name}.log`) };
-      const environmentNow = (): Record<string, string> => ({ ...environment, ...more, ALLOWED_SENDERS: allowed.join(','), PORT: String(port) });
-      const member = await keepRunning(name, () => startProcess({ ...options, environment: environmentNow() }, port));
+      const environmentNow = (): Record<string, string> => ({
+        ...environment,
+        ...more,
+        ALLOWED_SENDERS: allowed.join(','),
+        PORT: String(port),
+      });
+      const member = await keepRunning(name, () =>
+        startProcess({ ...options, environment: environmentNow() }, port),
+      );
       releasers.add(name, () => member.stop());
       return member;
     };
     const relay = await start('relay', 'relay/main.ts', relayPort, {});
     const crew: Member[] = [];
     for (let number = 1; number <= workers; number += 1) {
-      crew.push(await start(`worker-${number}`, 'simulator/chaos/worker-main.ts', await freePort(0), { WORKER_ID: `${mark}${number}` }));
+      crew.push(
+        await start(`worker-${number}`, 'simulator/chaos/worker-main.ts', await freePort(0), {
+          WORKER_ID: `${mark}${number}`,
+        }),
+      );
     }
     const remove = async (): Promise<void> => {
       allowed = conversations;
       while (!(await relay.crash(0))) await new Promise((resolve) => setTimeout(resolve, 50));
     };
     return {
-      dir, twin, remove, redisUrl, webhookUrl, authToken: account.authToken, transcripts: path.join(dataDir, 'transcripts'),
-      victims: { redis, relay, workers: crew, store }, bill: model?.bill ?? [], stop: () => releasers.run(),
+      dir,
+      twin,
+      remove,
+      redisUrl,
+      webhookUrl,
+      authToken: account.authToken,
+      transcripts: path.join(dataDir, 'transcripts'),
+      victims: { redis, relay, workers: crew, store },
+      bill: model?.bill ?? [],
+      stop: () => releasers.run(),
     };
   } catch (error) {
     await releasers.run();
@@ -106,7 +168,10 @@ export async function runChaosSystem({ conversations, leaver, claude, workers, s
   }
 }
 
-/** Starts one of the product's processes and waits until it answers. Throws when it does not, with the process ended. */
+/**
+ * Starts one of the product's processes and waits until it answers. Throws when it does not, with
+ * the process ended.
+ */
 async function startProcess(options: ChildOptions, port: number): Promise<Life> {
   const child = startChild(options);
   try {
@@ -139,7 +204,11 @@ async function ended(pid: number): Promise<void> {
 /** Ends what a killed worker has left of its agents, until nothing is left. */
 async function reap(mark: string): Promise<void> {
   const isOurs = (found: string): boolean => found.startsWith(mark);
-  for (let round = 0; round < 20 && (await findMarked()).some((found) => isOurs(found.mark)); round += 1) {
+  for (
+    let round = 0;
+    round < 20 && (await findMarked()).some((found) => isOurs(found.mark));
+    round += 1
+  ) {
     await killMarked(isOurs);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

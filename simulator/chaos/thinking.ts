@@ -13,7 +13,10 @@ export const answerFast: FastAgentOptions['answer'] = async (text, turn, tool) =
   await sleep(thinkingTime(text), undefined, { signal: turn.signal });
   if (text.endsWith(' with a note')) {
     tool('send_message');
-    await turn.tools.sendMessage({ text: `note on ${text}`, callId: `note-${text.split(' ', 1)[0] ?? ''}` });
+    await turn.tools.sendMessage({
+      text: `note on ${text}`,
+      callId: `note-${text.split(' ', 1)[0] ?? ''}`,
+    });
     await sleep(100 + thinkingTime(text) * 3, undefined, { signal: turn.signal });
   }
   return `answer to ${text}`;

@@ -1,9 +1,13 @@
 import type { FaultName, FaultSetting, Faults } from '../twilio/faults.ts';
 
-/** The failure callbacks are the one thing a product cannot do without, so those are never dropped. */
-const isNoFailure = (params: Record<string, string>): boolean => params['MessageStatus'] !== 'failed' && params['MessageStatus'] !== 'undelivered';
+/**
+ * The failure callbacks are the one thing a product cannot do without, so those are never dropped.
+ */
+const isNoFailure = (params: Record<string, string>): boolean =>
+  params['MessageStatus'] !== 'failed' && params['MessageStatus'] !== 'undelivered';
 /** A sentence that says of a failure is not made to fail as well: nothing could be told of it. */
-const isNoSentence = (params: Record<string, string>): boolean => !/could not|I stopped|I cannot/.test(params['Body'] ?? '');
+const isNoSentence = (params: Record<string, string>): boolean =>
+  !/could not|I stopped|I cannot/.test(params['Body'] ?? '');
 
 /** Every fault with its share of chances; the seed is added to each. */
 const shares: Partial<Record<FaultName, FaultSetting>> = {
@@ -28,20 +32,31 @@ const lateCodes = [30_008, 63_019] as const;
 
 /** Turns every fault on, as the seed says. */
 export function makeTrouble(faults: Faults, seed: number): void {
-  for (const [index, [name, setting]] of Object.entries(shares).entries()) faults.set(name as FaultName, { ...setting, seed: seed * 100 + index });
+  for (const [index, [name, setting]] of Object.entries(shares).entries())
+    faults.set(name as FaultName, { ...setting, seed: seed * 100 + index });
   failLate(faults, seed, 0);
 }
 
 /** Makes some replies fail after they were accepted, with the round's code. */
 export function failLate(faults: Faults, seed: number, round: number): void {
-  faults.set('late-failure', { probability: 0.04, seed: seed * 100 + 50 + round, code: lateCodes[round % 2] ?? 30_008, when: isNoSentence });
+  faults.set('late-failure', {
+    probability: 0.04,
+    seed: seed * 100 + 50 + round,
+    code: lateCodes[round % 2] ?? 30_008,
+    when: isNoSentence,
+  });
 }
 
 /**
- * Makes the next POST hang after (or before) Twilio took the message. Resolves true as soon as it hangs, false after `ms`; then the share
- * of the run holds again.
+ * Makes the next POST hang after (or before) Twilio took the message. Resolves true as soon as it
+ * hangs, false after `ms`; then the share of the run holds again.
  */
-export async function hangNextPost(faults: Faults, name: 'create-hang-after' | 'create-hang-before', seed: number, ms: number): Promise<boolean> {
+export async function hangNextPost(
+  faults: Faults,
+  name: 'create-hang-after' | 'create-hang-before',
+  seed: number,
+  ms: number,
+): Promise<boolean> {
   const hung = Promise.withResolvers<boolean>();
   faults.set(name, { times: 1, when: () => (hung.resolve(true), true) });
   const timer = setTimeout(() => hung.resolve(false), ms).unref();

@@ -1,6 +1,9 @@
 import type { ChatStatus } from '../chat.ts';
 
-/** A message as it went in. Times are ms since 1970; `acceptedAt` is the first 200 for it. `state` and `turn` are what Redis says at the end. */
+/**
+ * A message as it went in. Times are ms since 1970; `acceptedAt` is the first 200 for it. `state`
+ * and `turn` are what Redis says at the end.
+ */
 export type SentMessage = {
   label: string;
   conversation: string;
@@ -11,8 +14,18 @@ export type SentMessage = {
   turn?: string | undefined;
 };
 
-/** Something that Twilio took from the product, in the order in which it took them. `toldFailure`: the product was told, and said 200, that it never arrived. */
-export type ReceivedReply = { sid: string; conversation: string; text: string; status: ChatStatus; at: number; toldFailure: boolean };
+/**
+ * Something that Twilio took from the product, in the order in which it took them. `toldFailure`:
+ * the product was told, and said 200, that it never arrived.
+ */
+export type ReceivedReply = {
+  sid: string;
+  conversation: string;
+  text: string;
+  status: ChatStatus;
+  at: number;
+  toldFailure: boolean;
+};
 
 /** A time (ms since 1970) of which Redis has forgotten everything. */
 export type Forgotten = { from: number; to: number };
@@ -24,7 +37,10 @@ export type Verdict = {
   answered: number;
   /** Given up, and the person was told so. */
   failed: number;
-  /** WhatsApp failed after Twilio had taken it, and the callback that says so met a relay that was down: nobody can know. */
+  /**
+   * WhatsApp failed after Twilio had taken it, and the callback that says so met a relay that was
+   * down: nobody can know.
+   */
   undeliveredUntold: Offence[];
   notAccepted: number;
   lost: Offence[];
@@ -34,14 +50,32 @@ export type Verdict = {
   longestSilenceMs: number;
 };
 
-const sentences = { turn: /^(I could not finish this|I stopped this|I cannot work right now|Claude's usage limit)/, reply: /could not be delivered\. Please ask me again/ };
+const sentences = {
+  turn: /^(I could not finish this|I stopped this|I cannot work right now|Claude's usage limit)/,
+  reply: /could not be delivered\. Please ask me again/,
+};
 
 /**
- * Judges a run from the phones' side: each accepted message has exactly one answer that arrived, or a sentence; answers come in the order of acceptance. What
- * was accepted in a time that Redis has `forgotten` is taken in again later, behind what came in between.
+ * Judges a run from the phones' side: each accepted message has exactly one answer that arrived, or
+ * a sentence; answers come in the order of acceptance. What was accepted in a time that Redis has
+ * `forgotten` is taken in again later, behind what came in between.
  */
-export function judge(sent: SentMessage[], replies: ReceivedReply[], forgotten: readonly Forgotten[] = []): Verdict {
-  const verdict: Verdict = { accepted: 0, answered: 0, failed: 0, undeliveredUntold: [], notAccepted: 0, lost: [], doubled: [], outOfOrder: [], longestSilenceMs: 0 };
+export function judge(
+  sent: SentMessage[],
+  replies: ReceivedReply[],
+  forgotten: readonly Forgotten[] = [],
+): Verdict {
+  const verdict: Verdict = {
+    accepted: 0,
+    answered: 0,
+    failed: 0,
+    undeliveredUntold: [],
+    notAccepted: 0,
+    lost: [],
+    doubled: [],
+    outOfOrder: [],
+    longestSilenceMs: 0,
+  };
   const byConversation = Map.groupBy(sent, (message) => message.conversation);
   for (const [conversation, messages] of byConversation) {
     const own = replies.filter((reply) => reply.conversation === conversation);
@@ -54,69 +88,124 @@ export function judge(sent: SentMessage[], replies: ReceivedReply[], forgotten: 
 
 function judgeMessage(verdict: Verdict, message: SentMessage, own: ReceivedReply[]): void {
   const { acceptedAt, sid } = message;
-  const offence = (why: string): Offence => ({ label: message.label, conversation: message.conversation, sid, why });
+  const offence = (why: string): Offence => ({
+    label: message.label,
+    conversation: message.conversation,
+    sid,
+    why,
+  });
   if (acceptedAt === undefined) verdict.notAccepted += 1;
   else verdict.accepted += 1;
   const answers = own.filter((reply) => mentions(reply, 'answer to', message.label));
   const arrived = answers.filter(hasArrived);
   const [first] = answers;
-  if (acceptedAt !== undefined && first) verdict.longestSilenceMs = Math.max(verdict.longestSilenceMs, first.at - acceptedAt);
-  if (arrived.length > 1) verdict.doubled.push(offence(`answered ${arrived.length} times: ${arrived.map(describe).join(', ')}`));
+  if (acceptedAt !== undefined && first)
+    verdict.longestSilenceMs = Math.max(verdict.longestSilenceMs, first.at - acceptedAt);
+  if (arrived.length > 1)
+    verdict.doubled.push(
+      offence(`answered ${arrived.length} times: ${arrived.map(describe).join(', ')}`),
+    );
   const notes = own.filter((reply) => mentions(reply, 'note on', message.label)).filter(hasArrived);
-  if (notes.length > 1) verdict.doubled.push(offence(`its note came ${notes.length} times: ${notes.map(describe).join(', ')}`));
+  if (notes.length > 1)
+    verdict.doubled.push(
+      offence(`its note came ${notes.length} times: ${notes.map(describe).join(', ')}`),
+    );
   if (arrived.length > 0) {
     verdict.answered += 1;
-    if (message.state === 'failed') verdict.doubled.push(offence(`answered and given up as well: ${arrived.map(describe).join(', ')}`));
+    if (message.state === 'failed')
+      verdict.doubled.push(
+        offence(`answered and given up as well: ${arrived.map(describe).join(', ')}`),
+      );
   } else if (message.state === 'failed') {
     verdict.failed += 1;
   } else if (answers.some((reply) => !reply.toldFailure)) {
-    verdict.undeliveredUntold.push(offence(`Twilio took it and WhatsApp did not: ${answers.map(describe).join(', ')}`));
+    verdict.undeliveredUntold.push(
+      offence(`Twilio took it and WhatsApp did not: ${answers.map(describe).join(', ')}`),
+    );
   } else if (answers.length > 0) {
     verdict.failed += 1;
   } else if (acceptedAt !== undefined) {
-    verdict.lost.push(offence(`accepted and never answered; Redis says ${message.state ?? 'nothing'}, turn ${message.turn ?? 'none'}`));
+    verdict.lost.push(
+      offence(
+        `accepted and never answered; Redis says ${message.state ?? 'nothing'}, turn ${message.turn ?? 'none'}`,
+      ),
+    );
   }
 }
 
-/** What was given up counts as told only when the sentences are there: one for each turn, and one for each reply that WhatsApp refused for good. */
+/**
+ * What was given up counts as told only when the sentences are there: one for each turn, and one
+ * for each reply that WhatsApp refused for good.
+ */
 function judgeSentences(verdict: Verdict, messages: SentMessage[], own: ReceivedReply[]): void {
   const count = (pattern: RegExp): number => own.filter((reply) => pattern.test(reply.text)).length;
   const givenUp = messages.filter((message) => message.state === 'failed');
   const turns = new Set(givenUp.map((message) => message.turn));
   const [example] = givenUp;
   if (example && count(sentences.turn) < turns.size) {
-    verdict.lost.push({ ...example, why: `${turns.size} turns were given up and ${count(sentences.turn)} sentences came` });
+    verdict.lost.push({
+      ...example,
+      why: `${turns.size} turns were given up and ${count(sentences.turn)} sentences came`,
+    });
   }
   const refused = messages.filter((message) => {
     const answers = own.filter((reply) => mentions(reply, 'answer to', message.label));
-    return message.state !== 'failed' && answers.length > 0 && answers.every((reply) => !hasArrived(reply) && reply.toldFailure);
+    return (
+      message.state !== 'failed' &&
+      answers.length > 0 &&
+      answers.every((reply) => !hasArrived(reply) && reply.toldFailure)
+    );
   });
   const [unsaid] = refused;
   if (unsaid && count(sentences.reply) < refused.length) {
-    verdict.lost.push({ ...unsaid, why: `${refused.length} answers were refused by WhatsApp and ${count(sentences.reply)} sentences came: ${refused.map((message) => message.label).join(', ')}` });
+    verdict.lost.push({
+      ...unsaid,
+      why: `${refused.length} answers were refused by WhatsApp and ${count(sentences.reply)} sentences came: ${refused.map((message) => message.label).join(', ')}`,
+    });
   }
 }
 
 /**
- * One message came before another when its 200 was there before the other was sent; messages that were under way together have no order. The
- * place of an answer is its first acceptance by Twilio, whatever became of it.
+ * One message came before another when its 200 was there before the other was sent; messages that
+ * were under way together have no order. The place of an answer is its first acceptance by Twilio,
+ * whatever became of it.
  */
-function judgeOrder(verdict: Verdict, messages: SentMessage[], own: ReceivedReply[], forgotten: readonly Forgotten[]): void {
-  const hasPlace = (acceptedAt: number): boolean => !forgotten.some(({ from, to }) => acceptedAt >= from && acceptedAt <= to);
+function judgeOrder(
+  verdict: Verdict,
+  messages: SentMessage[],
+  own: ReceivedReply[],
+  forgotten: readonly Forgotten[],
+): void {
+  const hasPlace = (acceptedAt: number): boolean =>
+    !forgotten.some(({ from, to }) => acceptedAt >= from && acceptedAt <= to);
   const placed = messages.flatMap((message) => {
     const place = own.findIndex((reply) => mentions(reply, 'answer to', message.label));
-    return place < 0 || message.acceptedAt === undefined ? [] : [{ message, acceptedAt: message.acceptedAt, place }];
+    return place < 0 || message.acceptedAt === undefined
+      ? []
+      : [{ message, acceptedAt: message.acceptedAt, place }];
   });
   for (const later of placed) {
-    const before = placed.find((earlier) => hasPlace(earlier.acceptedAt) && earlier.acceptedAt < later.message.sentAt && earlier.place > later.place);
+    const before = placed.find(
+      (earlier) =>
+        hasPlace(earlier.acceptedAt) &&
+        earlier.acceptedAt < later.message.sentAt &&
+        earlier.place > later.place,
+    );
     if (before) {
-      verdict.outOfOrder.push({ label: later.message.label, conversation: later.message.conversation, sid: later.message.sid, why: `answered before ${before.message.label}, which was accepted earlier` });
+      verdict.outOfOrder.push({
+        label: later.message.label,
+        conversation: later.message.conversation,
+        sid: later.message.sid,
+        why: `answered before ${before.message.label}, which was accepted earlier`,
+      });
     }
   }
 }
 
 function mentions(reply: ReceivedReply, words: string, label: string): boolean {
-  return reply.text.split('\n').some((line) => line === `${words} ${label}` || line.startsWith(`${words} ${label} `));
+  return reply.text
+    .split('\n')
+    .some((line) => line === `${words} ${label}` || line.startsWith(`${words} ${label} `));
 }
 
 function hasArrived(reply: ReceivedReply): boolean {

@@ -17,11 +17,17 @@ import { answerFast } from './thinking.ts';
 
 const log = createLog('worker', process.env['LOG_LEVEL'] || 'info');
 /** The numbers whose messages Claude Code answers; the fast agent has the rest. */
-const claudeNumbers = new Set((process.env['CHAOS_CLAUDE'] ?? '').split(',').filter((number) => number !== ''));
-/** A Twilio that does not answer is given up early (ms), since a run has little time; Twilio's own pace is not the question here. */
+const claudeNumbers = new Set(
+  (process.env['CHAOS_CLAUDE'] ?? '').split(',').filter((number) => number !== ''),
+);
+/**
+ * A Twilio that does not answer is given up early (ms), since a run has little time; Twilio's own
+ * pace is not the question here.
+ */
 const twilioTimeoutMs = 4000;
 
-// A run has little time: the guard ends a process that stands still after five seconds instead of thirty.
+// A run has little time: the guard ends a process that stands still after five seconds instead of
+// thirty.
 guardEventLoop('worker', log, { tickMs: 1000, mostTicks: 5 });
 // How the run makes the event loop stand still.
 process.on('SIGUSR2', () => {
@@ -31,15 +37,29 @@ process.on('SIGUSR2', () => {
 await runProcess(log, async (quit) => {
   const config = parseWorkerConfig(process.env);
   process.env['CLAUDE_CONFIG_DIR'] = claudeDirectory(config.DATA_DIR);
-  const account = { accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, number: config.TWILIO_WHATSAPP_NUMBER, apiUrl: config.TWILIO_API_URL };
+  const account = {
+    accountSid: config.TWILIO_ACCOUNT_SID,
+    authToken: config.TWILIO_AUTH_TOKEN,
+    number: config.TWILIO_WHATSAPP_NUMBER,
+    apiUrl: config.TWILIO_API_URL,
+  };
   return await runWorker(
     config,
     {
       createMessenger: (contents) => createTwilioMessenger(account, log, twilioTimeoutMs, contents),
       createAgent: async (owner, redis) => {
         await killMarked((mark) => isOfWorker(mark, config.WORKER_ID, config.DATA_DIR));
-        const fast = createFastAgent({ dir: path.join(config.DATA_DIR, 'transcripts'), answer: answerFast });
-        return claudeNumbers.size === 0 ? fast : createSplitAgent(await createClaude(config, owner, redis), (number) => claudeNumbers.has(number), fast);
+        const fast = createFastAgent({
+          dir: path.join(config.DATA_DIR, 'transcripts'),
+          answer: answerFast,
+        });
+        return claudeNumbers.size === 0
+          ? fast
+          : createSplitAgent(
+              await createClaude(config, owner, redis),
+              (number) => claudeNumbers.has(number),
+              fast,
+            );
       },
       pace: { intervalMs: 20, burst: 100 },
       reconciling: { firstMs: 300, lastMs: 1500, blindMs: 2000 },
@@ -56,8 +76,19 @@ await runProcess(log, async (quit) => {
 async function createClaude(config: WorkerConfig, owner: string, redis: Redis): Promise<Agent> {
   const { createClaudeAgent } = await import('../../worker/agent/claude.ts');
   return createClaudeAgent({
-    dataDir: config.DATA_DIR, imagesDir: config.IMAGES_DIR, owner, log, accounting: accountingOf(config, redis), chromium: config.CHROMIUM_PATH,
-    secrets: { ANTHROPIC_API_KEY: config.ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL: config.ANTHROPIC_BASE_URL },
-    host: process.env, modelPatienceMs: config.MODEL_PATIENCE_SECONDS * 1000, maxLive: 3, idleMs: 10 * 60_000,
+    dataDir: config.DATA_DIR,
+    imagesDir: config.IMAGES_DIR,
+    owner,
+    log,
+    accounting: accountingOf(config, redis),
+    chromium: config.CHROMIUM_PATH,
+    secrets: {
+      ANTHROPIC_API_KEY: config.ANTHROPIC_API_KEY,
+      ANTHROPIC_BASE_URL: config.ANTHROPIC_BASE_URL,
+    },
+    host: process.env,
+    modelPatienceMs: config.MODEL_PATIENCE_SECONDS * 1000,
+    maxLive: 3,
+    idleMs: 10 * 60_000,
   });
 }

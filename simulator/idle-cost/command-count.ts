@@ -6,7 +6,9 @@ import type { Running } from '../../shared/lifecycle.ts';
 /** How many times each command was sent, the most frequent first. */
 export type Counted = { total: number; commands: [name: string, count: number][] };
 
-/** Counts what clients send to a Redis; commands inside scripts are not theirs and are not billed. */
+/**
+ * Counts what clients send to a Redis; commands inside scripts are not theirs and are not billed.
+ */
 export type CommandCount = Running & {
   /** Begins anew. */
   reset(): void;
@@ -16,12 +18,15 @@ export type CommandCount = Running & {
   lastAt(): number;
 };
 
-/** A line of MONITOR: the time, the database and the source in brackets, then the command's words in quotes. A script's commands have the source `lua`. */
+/**
+ * A line of MONITOR: the time, the database and the source in brackets, then the command's words in
+ * quotes. A script's commands have the source `lua`.
+ */
 const monitorLine = /^\+[\d.]+ \[\d+ (\S+)\] "([^"]*)"/;
 
 /**
- * Watches with Redis's MONITOR, on a bare connection: a client's own greeting and checks would be among what it counts. Throws when the Redis is not
- * reached.
+ * Watches with Redis's MONITOR, on a bare connection: a client's own greeting and checks would be
+ * among what it counts. Throws when the Redis is not reached.
  */
 export async function countCommands(url: string): Promise<CommandCount> {
   const { hostname, port } = new URL(url);

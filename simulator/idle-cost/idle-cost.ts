@@ -11,7 +11,10 @@ import { countCommands } from './command-count.ts';
 import type { CommandCount, Counted } from './command-count.ts';
 
 export type IdleCostOptions = {
-  /** How long is counted with the VM asleep, and with it awake (s); without the second nothing is counted awake. */
+  /**
+   * How long is counted with the VM asleep, and with it awake (s); without the second nothing is
+   * counted awake.
+   */
   seconds: number;
   awakeSeconds: number | undefined;
   searchPath: string;
@@ -30,16 +33,27 @@ export type IdleCost = {
 
 const daySeconds = 24 * 3600;
 
-/** What BullMQ sends a day for each queue that is empty: two commands to ask for a job, one to look for stalled ones. They are too rare to be seen in minutes. */
-const slowPollsPerDay = queueNames.length * ((daySeconds / slowPolls.drainSeconds) * 2 + daySeconds / (slowPolls.stalledMs / 1000));
+/**
+ * What BullMQ sends a day for each queue that is empty: two commands to ask for a job, one to look
+ * for stalled ones. They are too rare to be seen in minutes.
+ */
+const slowPollsPerDay =
+  queueNames.length *
+  ((daySeconds / slowPolls.drainSeconds) * 2 + daySeconds / (slowPolls.stalledMs / 1000));
 
-/** After a message the relay looks once more when the last sign of life would have run out, which takes a minute (ms). */
+/**
+ * After a message the relay looks once more when the last sign of life would have run out, which
+ * takes a minute (ms).
+ */
 const afterMessageMs = 65_000;
 
 /** How long nothing may be sent before a system counts as settled (ms). */
 const quietMs = 3000;
 
-/** Runs the whole system, lets it fall asleep and counts what its parts send to Redis. Throws when the system does not start or stops answering. */
+/**
+ * Runs the whole system, lets it fall asleep and counts what its parts send to Redis. Throws when
+ * the system does not start or stops answering.
+ */
 export async function measureIdleCost(options: IdleCostOptions): Promise<IdleCost> {
   const { seconds, awakeSeconds, say, signal } = options;
   const sleeping = await withCounted(options, 0.05, async (simulator, count) => {
@@ -56,10 +70,22 @@ export async function measureIdleCost(options: IdleCostOptions): Promise<IdleCos
     await untilAsleep(simulator, count, signal);
     return { asleep, coldMessage: count.read() };
   });
-  return { ...sleeping, awake: awakeSeconds === undefined ? undefined : await withCounted(options, 60, (simulator, count) => measureAwake(simulator, count, { ...options, awakeSeconds })) };
+  return {
+    ...sleeping,
+    awake:
+      awakeSeconds === undefined
+        ? undefined
+        : await withCounted(options, 60, (simulator, count) =>
+            measureAwake(simulator, count, { ...options, awakeSeconds }),
+          ),
+  };
 }
 
-async function measureAwake(simulator: Simulator, count: CommandCount, { awakeSeconds, say, signal }: IdleCostOptions & { awakeSeconds: number }): Promise<NonNullable<IdleCost['awake']>> {
+async function measureAwake(
+  simulator: Simulator,
+  count: CommandCount,
+  { awakeSeconds, say, signal }: IdleCostOptions & { awakeSeconds: number },
+): Promise<NonNullable<IdleCost['awake']>> {
   await answer(simulator, signal);
   await untilQuiet(count, signal);
   say('Counting one message while it is awake …');
@@ -69,21 +95,40 @@ async function measureAwake(simulator: Simulator, count: CommandCount, { awakeSe
   const message = count.read();
   say('Waiting until everything about the message is over …');
   await sleep(afterMessageMs, undefined, { signal });
-  // The window begins right after a command, so that it holds whole intervals of whatever comes regularly.
+  // The window begins right after a command, so that it holds whole intervals of whatever comes
+  // regularly.
   const last = count.lastAt();
   await poll('a sign of life', () => count.lastAt() > last, signal);
   say(`Counting for ${awakeSeconds} s while it is awake with nothing to do …`);
   count.reset();
   await sleep(awakeSeconds * 1000, undefined, { signal });
   const idle = count.read();
-  return { message, idle, perDay: Math.round((idle.total * daySeconds) / awakeSeconds + slowPollsPerDay) };
+  return {
+    message,
+    idle,
+    perDay: Math.round((idle.total * daySeconds) / awakeSeconds + slowPollsPerDay),
+  };
 }
 
-/** A system with a scripted model in a directory of its own, and a count of its commands, for as long as `use` takes. */
-async function withCounted<T>({ searchPath, log }: IdleCostOptions, idleMinutes: number, use: (simulator: Simulator, count: CommandCount) => Promise<T>): Promise<T> {
+/**
+ * A system with a scripted model in a directory of its own, and a count of its commands, for as
+ * long as `use` takes.
+ */
+async function withCounted<T>(
+  { searchPath, log }: IdleCostOptions,
+  idleMinutes: number,
+  use: (simulator: Simulator, count: CommandCount) => Promise<T>,
+): Promise<T> {
   const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-idle-cost-'));
   try {
-    const simulator = await runSimulator({ dir, model: {}, searchPath, idleMinutes, ports: { phone: 0, relay: 0, worker: 0 }, log });
+    const simulator = await runSimulator({
+      dir,
+      model: {},
+      searchPath,
+      idleMinutes,
+      ports: { phone: 0, relay: 0, worker: 0 },
+      log,
+    });
     try {
       const count = await countCommands(simulator.redisUrl);
       try {
@@ -102,13 +147,18 @@ async function withCounted<T>({ searchPath, log }: IdleCostOptions, idleMinutes:
 /** Sends a text from the first phone, and waits for what comes back. */
 async function answer(simulator: Simulator, signal: AbortSignal): Promise<void> {
   const phone = simulator.system().phones[0] ?? '';
-  const replies = (): number => simulator.chat.messages(phone).filter(({ direction }) => direction === 'outbound').length;
+  const replies = (): number =>
+    simulator.chat.messages(phone).filter(({ direction }) => direction === 'outbound').length;
   const before = replies();
   await simulator.chat.receive(phone, { text: 'say something' });
   await poll('an answer', () => replies() > before, signal);
 }
 
-async function untilAsleep(simulator: Simulator, count: CommandCount, signal: AbortSignal): Promise<void> {
+async function untilAsleep(
+  simulator: Simulator,
+  count: CommandCount,
+  signal: AbortSignal,
+): Promise<void> {
   await poll('the VM to fall asleep', () => simulator.system().vm === 'asleep', signal);
   await untilQuiet(count, signal);
 }

@@ -17,7 +17,13 @@ function parseSeconds(text: string): number | undefined {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' }, 'awake-seconds': { type: 'string', default: '120' }, help: { type: 'boolean', default: false } } });
+  const { values } = parseArgs({
+    options: {
+      seconds: { type: 'string', default: '60' },
+      'awake-seconds': { type: 'string', default: '120' },
+      help: { type: 'boolean', default: false },
+    },
+  });
   if (values.help) {
     console.log(help);
     return 0;
@@ -32,7 +38,12 @@ async function main(): Promise<number> {
   const awakeSeconds = awake || undefined;
   try {
     const cost = await measureIdleCost({
-      seconds, awakeSeconds, searchPath: process.env['PATH'] ?? '', log: createLog('idle-cost', process.env['LOG_LEVEL'] || 'warn'), say: (line) => console.log(line), signal: interrupted.signal,
+      seconds,
+      awakeSeconds,
+      searchPath: process.env['PATH'] ?? '',
+      log: createLog('idle-cost', process.env['LOG_LEVEL'] || 'warn'),
+      say: (line) => console.log(line),
+      signal: interrupted.signal,
     });
     console.log(`\n${formatIdleCost(cost, seconds, awakeSeconds)}`);
     return isCheap(cost) ? 0 : 1;

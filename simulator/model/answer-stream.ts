@@ -6,19 +6,25 @@ import type { AssistantMessage, MessageBlock } from './answer.ts';
 export type StreamEvent = { type: string } & Record<string, unknown>;
 
 /**
- * The events of a streamed answer in the order of https://docs.anthropic.com/en/docs/build-with-claude/streaming
+ * The events of a streamed answer in the order of
+ * https://docs.anthropic.com/en/docs/build-with-claude/streaming
  */
 export function* streamEvents(message: AssistantMessage): Generator<StreamEvent> {
   const usage = { ...message.usage, output_tokens: 1 };
   yield { type: 'message_start', message: { ...message, content: [], stop_reason: null, usage } };
   yield { type: 'ping' };
   for (const [index, block] of message.content.entries()) {
-    const content_block = block.type === 'text' ? { type: 'text', text: '' } : { ...block, input: {} };
+    const content_block =
+      block.type === 'text' ? { type: 'text', text: '' } : { ...block, input: {} };
     yield { type: 'content_block_start', index, content_block };
     for (const delta of blockDeltas(block)) yield { type: 'content_block_delta', index, delta };
     yield { type: 'content_block_stop', index };
   }
-  yield { type: 'message_delta', delta: { stop_reason: message.stop_reason, stop_sequence: null }, usage: message.usage };
+  yield {
+    type: 'message_delta',
+    delta: { stop_reason: message.stop_reason, stop_sequence: null },
+    usage: message.usage,
+  };
   yield { type: 'message_stop' };
 }
 
@@ -32,16 +38,31 @@ export function* streamEvents(message: AssistantMessage): Generator<StreamEvent>
 export async function writeStream(
   response: ServerResponse,
   message: AssistantMessage,
-  { deltaMs, cut, signal, onWritten }: { deltaMs: number; cut: boolean; signal: AbortSignal; onWritten?: (event: StreamEvent) => void },
+  {
+    deltaMs,
+    cut,
+    signal,
+    onWritten,
+  }: {
+    deltaMs: number;
+    cut: boolean;
+    signal: AbortSignal;
+    onWritten?: (event: StreamEvent) => void;
+  },
 ): Promise<void> {
-  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' });
+  response.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache',
+  });
   for (const event of streamEvents(message)) {
     if (cut && event.type === 'content_block_stop') {
-      // Ending the socket lets what was written arrive; the missing last chunk tells the reader that it is not all.
+      // Ending the socket lets what was written arrive; the missing last chunk tells the reader
+      // that it is not all.
       response.socket?.end();
       return;
     }
-    if (deltaMs > 0 && event.type === 'content_block_delta') await sleep(deltaMs, undefined, { signal });
+    if (deltaMs > 0 && event.type === 'content_block_delta')
+      await sleep(deltaMs, undefined, { signal });
     response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
     onWritten?.(event);
   }
@@ -49,8 +70,12 @@ export async function writeStream(
 }
 
 function blockDeltas(block: MessageBlock): Record<string, unknown>[] {
-  if (block.type === 'text') return cutInPieces(block.text).map((text) => ({ type: 'text_delta', text }));
-  return cutInPieces(JSON.stringify(block.input)).map((partial_json) => ({ type: 'input_json_delta', partial_json }));
+  if (block.type === 'text')
+    return cutInPieces(block.text).map((text) => ({ type: 'text_delta', text }));
+  return cutInPieces(JSON.stringify(block.input)).map((partial_json) => ({
+    type: 'input_json_delta',
+    partial_json,
+  }));
 }
 
 /** Four pieces or fewer, never cutting a surrogate pair. */
@@ -58,6 +83,7 @@ function cutInPieces(whole: string): string[] {
   const characters = Array.from(whole);
   const size = Math.max(8, Math.ceil(characters.length / 4));
   const pieces: string[] = [];
-  for (let start = 0; start < characters.length; start += size) pieces.push(characters.slice(start, start + size).join(''));
+  for (let start = 0; start < characters.length; start += size)
+    pieces.push(characters.slice(start, start + size).join(''));
   return pieces;
 }

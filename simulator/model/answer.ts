@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 
-/** One block of what the scripted model says: words, or a call of a tool that Claude Code really executes. */
+/**
+ * One block of what the scripted model says: words, or a call of a tool that Claude Code really
+ * executes.
+ */
 export type AnswerBlock =
   | { type: 'text'; text: string }
   | { type: 'tool_use'; name: string; input: Record<string, unknown> };
@@ -17,7 +20,9 @@ export type Usage = {
   cache_creation?: { ephemeral_5m_input_tokens: number; ephemeral_1h_input_tokens: number };
 };
 
-export type MessageBlock = { type: 'text'; text: string } | { type: 'tool_use'; id: string; name: string; input: Record<string, unknown> };
+export type MessageBlock =
+  | { type: 'text'; text: string }
+  | { type: 'tool_use'; id: string; name: string; input: Record<string, unknown> };
 
 /** An assistant message of the Messages API. */
 export type AssistantMessage = {
@@ -46,7 +51,10 @@ export function callsTool(answer: Answer): boolean {
   return answer.some((block) => block.type === 'tool_use');
 }
 
-/** About how many tokens a text of this many characters is; Anthropic's rule of thumb is four characters a token. */
+/**
+ * About how many tokens a text of this many characters is; Anthropic's rule of thumb is four
+ * characters a token.
+ */
 export function countTokens(characters: number): number {
   return Math.max(1, Math.ceil(characters / 4));
 }
@@ -55,26 +63,44 @@ export function countTokens(characters: number): number {
  * Wraps an answer as a Messages API message with fresh ids.
  * @param model the model's name, echoed as the real API does
  * @param requestCharacters length of the request's body, from which the input tokens are estimated
- * @param withCache tells half of the input as read from the cache and a quarter as written to it, for both times
+ * @param withCache tells half of the input as read from the cache and a quarter as written to it,
+ * for both times
  */
-export function createMessage(answer: Answer, model: string, requestCharacters: number, withCache = false): AssistantMessage {
+export function createMessage(
+  answer: Answer,
+  model: string,
+  requestCharacters: number,
+  withCache = false,
+): AssistantMessage {
   return {
     id: createId('msg'),
     type: 'message',
     role: 'assistant',
     model,
-    content: answer.map((block) => (block.type === 'text' ? block : { ...block, id: createId('toolu') })),
+    content: answer.map((block) =>
+      block.type === 'text' ? block : { ...block, id: createId('toolu') },
+    ),
     stop_reason: callsTool(answer) ? 'tool_use' : 'end_turn',
     stop_sequence: null,
-    usage: { ...inputUsage(countTokens(requestCharacters), withCache), output_tokens: countTokens(JSON.stringify(answer).length) },
+    usage: {
+      ...inputUsage(countTokens(requestCharacters), withCache),
+      output_tokens: countTokens(JSON.stringify(answer).length),
+    },
   };
 }
 
 function inputUsage(tokens: number, withCache: boolean): Omit<Usage, 'output_tokens'> {
-  if (!withCache) return { input_tokens: tokens, cache_creation_input_tokens: 0, cache_read_input_tokens: 0 };
-  const [read, short, long] = [Math.floor(tokens / 2), Math.floor(tokens / 6), Math.floor(tokens / 12)];
+  if (!withCache)
+    return { input_tokens: tokens, cache_creation_input_tokens: 0, cache_read_input_tokens: 0 };
+  const [read, short, long] = [
+    Math.floor(tokens / 2),
+    Math.floor(tokens / 6),
+    Math.floor(tokens / 12),
+  ];
   return {
-    input_tokens: tokens - read - short - long, cache_creation_input_tokens: short + long, cache_read_input_tokens: read,
+    input_tokens: tokens - read - short - long,
+    cache_creation_input_tokens: short + long,
+    cache_read_input_tokens: read,
     cache_creation: { ephemeral_5m_input_tokens: short, ephemeral_1h_input_tokens: long },
   };
 }

@@ -9,7 +9,12 @@ export type ApiErrorType =
   | 'overloaded_error';
 
 /** A refusal of the Messages API: HTTP status, extra headers and the JSON that says why. */
-export type ApiError = { status: number; type: ApiErrorType; message: string; headers?: Record<string, string> };
+export type ApiError = {
+  status: number;
+  type: ApiErrorType;
+  message: string;
+  headers?: Record<string, string>;
+};
 
 /** The JSON body in which the Messages API reports an error. */
 export function formatApiError({ type, message }: ApiError): string {

@@ -15,10 +15,14 @@ export type BillEntry = {
 };
 
 /**
- * An entry for a streamed answer, which grows with each event that has been written: the input with the first, and at an answer's end the output. One that is cut or
- * hung up on is charged by the text that was written until then.
+ * An entry for a streamed answer, which grows with each event that has been written: the input with
+ * the first, and at an answer's end the output. One that is cut or hung up on is charged by the
+ * text that was written until then.
  */
-export function chargeStream(bill: BillEntry[], client: Pick<BillEntry, 'session' | 'model'>): (event: StreamEvent) => void {
+export function chargeStream(
+  bill: BillEntry[],
+  client: Pick<BillEntry, 'session' | 'model'>,
+): (event: StreamEvent) => void {
   let entry: BillEntry | undefined;
   let characters = 0;
   return (event) => {
@@ -30,16 +34,30 @@ export function chargeStream(bill: BillEntry[], client: Pick<BillEntry, 'session
       const delta = event['delta'] as { text?: string; partial_json?: string };
       characters += (delta.text ?? delta.partial_json ?? '').length;
       entry.output = Math.max(entry.output, countTokens(characters));
-    } else if (entry && event.type === 'message_delta') entry.output = (event['usage'] as Usage).output_tokens;
+    } else if (entry && event.type === 'message_delta')
+      entry.output = (event['usage'] as Usage).output_tokens;
   };
 }
 
 /** An entry for an answer that is sent whole. */
-export function chargeWhole(bill: BillEntry[], client: Pick<BillEntry, 'session' | 'model'>, usage: Usage): void {
+export function chargeWhole(
+  bill: BillEntry[],
+  client: Pick<BillEntry, 'session' | 'model'>,
+  usage: Usage,
+): void {
   bill.push({ ...client, ...charged(usage) });
 }
 
 function charged(usage: Usage): Omit<BillEntry, 'session' | 'model'> {
-  const { ephemeral_5m_input_tokens: short = usage.cache_creation_input_tokens, ephemeral_1h_input_tokens: long = 0 } = usage.cache_creation ?? {};
-  return { input: usage.input_tokens, output: usage.output_tokens, cacheWrite5m: short, cacheWrite1h: long, cacheRead: usage.cache_read_input_tokens };
+  const {
+    ephemeral_5m_input_tokens: short = usage.cache_creation_input_tokens,
+    ephemeral_1h_input_tokens: long = 0,
+  } = usage.cache_creation ?? {};
+  return {
+    input: usage.input_tokens,
+    output: usage.output_tokens,
+    cacheWrite5m: short,
+    cacheWrite1h: long,
+    cacheRead: usage.cache_read_input_tokens,
+  };
 }

@@ -1,8 +1,17 @@
 import { extractSteering, personText } from './person-text.ts';
 import { blocksOf, type MessagesRequest, type RequestBlock } from './messages-request.ts';
 
-/** A tool call of this turn together with what came back; `images` is how many pictures that had, absent when none. */
-export type ToolResult = { name: string; input: Record<string, unknown>; text: string; isError: boolean; images?: number };
+/**
+ * A tool call of this turn together with what came back; `images` is how many pictures that had,
+ * absent when none.
+ */
+export type ToolResult = {
+  name: string;
+  input: Record<string, unknown>;
+  text: string;
+  isError: boolean;
+  images?: number;
+};
 
 /** Something the person wrote. `steering` when it arrived while the turn was already running. */
 export type PersonText = { text: string; steering: boolean };
@@ -15,7 +24,10 @@ export type ConversationView = {
   results: ToolResult[];
   /** Pictures and documents in this turn, as content blocks of the request. */
   media: { images: number; documents: number };
-  /** The texts of the turn before this one, when it was cut off by an interruption or a crash; otherwise empty. */
+  /**
+   * The texts of the turn before this one, when it was cut off by an interruption or a crash;
+   * otherwise empty.
+   */
   unfinished: string[];
   /** Complete answers the model gave before this turn. */
   answersBefore: number;
@@ -28,15 +40,17 @@ export type ConversationView = {
 type ToolCall = Pick<ToolResult, 'name' | 'input'>;
 type Turn = Pick<ConversationView, 'texts' | 'results' | 'media'>;
 
-/** What Claude Code puts between an unfinished turn and the next prompt when it resumes a session. */
+/**
+ * What Claude Code puts between an unfinished turn and the next prompt when it resumes a session.
+ */
 const RESUME_FILLER = 'No response requested.';
 const INTERRUPTED = /^\[Request interrupted by user/;
 const PLAN_FILE = /(?:create your plan at|A plan file already exists at) (\S+?)(?:\.? |\n|$)/;
 const WORKING_DIRECTORY = /(?:Primary working directory|Working directory|cwd): *(\/[^\n]*)/;
 
 /**
- * Reads the conversation of a request as Claude Code sends it.
- * A turn begins after the last complete answer (an assistant message without a tool call) or after an interruption.
+ * Reads the conversation of a request as Claude Code sends it. A turn begins after the last
+ * complete answer (an assistant message without a tool call) or after an interruption.
  */
 export function parseConversation(request: MessagesRequest): ConversationView {
   let turn = emptyTurn();
@@ -50,7 +64,8 @@ export function parseConversation(request: MessagesRequest): ConversationView {
   for (const message of request.messages) {
     const blocks = blocksOf(message);
     if (message.role === 'assistant') {
-      for (const { type, id, name, input } of blocks) if (type === 'tool_use' && id && name) calls.set(id, { name, input: input ?? {} });
+      for (const { type, id, name, input } of blocks)
+        if (type === 'tool_use' && id && name) calls.set(id, { name, input: input ?? {} });
       if (blocks.some((block) => block.type === 'tool_use')) continue;
       if (blocks.some((block) => block.text?.trim() === RESUME_FILLER)) {
         cutOff();
@@ -66,7 +81,10 @@ export function parseConversation(request: MessagesRequest): ConversationView {
       else addBlock(turn, block, message.role, calls);
     }
   }
-  const named = { cwd: findNamed(request, WORKING_DIRECTORY), planFile: findNamed(request, PLAN_FILE) };
+  const named = {
+    cwd: findNamed(request, WORKING_DIRECTORY),
+    planFile: findNamed(request, PLAN_FILE),
+  };
   return { ...turn, unfinished, answersBefore, ...named };
 }
 
@@ -74,14 +92,26 @@ function emptyTurn(): Turn {
   return { texts: [], results: [], media: { images: 0, documents: 0 } };
 }
 
-function addBlock(turn: Turn, block: RequestBlock, role: 'user' | 'system', calls: Map<string, ToolCall>): void {
+function addBlock(
+  turn: Turn,
+  block: RequestBlock,
+  role: 'user' | 'system',
+  calls: Map<string, ToolCall>,
+): void {
   if (block.type === 'image') turn.media.images += 1;
   else if (block.type === 'document') turn.media.documents += 1;
   else if (block.type === 'tool_result') {
     const call = calls.get(block.tool_use_id ?? '') ?? { name: 'unknown', input: {} };
     const text = resultText(block);
-    const images = Array.isArray(block.content) ? block.content.filter(({ type }) => type === 'image').length : 0;
-    turn.results.push({ ...call, text: personText(text), isError: block.is_error ?? false, ...(images > 0 ? { images } : {}) });
+    const images = Array.isArray(block.content)
+      ? block.content.filter(({ type }) => type === 'image').length
+      : 0;
+    turn.results.push({
+      ...call,
+      text: personText(text),
+      isError: block.is_error ?? false,
+      ...(images > 0 ? { images } : {}),
+    });
     addSteering(turn, text);
   } else if (block.type === 'text' && block.text !== undefined) {
     addSteering(turn, block.text);
@@ -97,7 +127,10 @@ function addSteering(turn: Turn, text: string): void {
 
 function resultText({ content }: RequestBlock): string {
   if (content === undefined || typeof content === 'string') return content ?? '';
-  return content.map((part) => part.text ?? '').join('\n').trim();
+  return content
+    .map((part) => part.text ?? '')
+    .join('\n')
+    .trim();
 }
 
 /** What Claude Code names in its prompt or its reminders. */

@@ -1,8 +1,9 @@
 import type { ApiError } from './api-error.ts';
 
 /**
- * What goes wrong, set by a test at any time. The numbers count down with each request that they hit;
- * `Infinity` means until further notice. Several may be set: the one that stands first here comes first.
+ * What goes wrong, set by a test at any time. The numbers count down with each request that they
+ * hit; `Infinity` means until further notice. Several may be set: the one that stands first here
+ * comes first.
  */
 export type Faults = {
   /** Connections are dropped without an answer, as when the API cannot be reached. */
@@ -25,7 +26,10 @@ export type Faults = {
   requestTooLarge: number;
   /** 429 rate_limit_error; `rateLimitResetsAt` says until when. */
   rateLimited: number;
-  /** Milliseconds since the epoch; null leaves the reset headers out, which Claude Code answers with retries. */
+  /**
+   * Milliseconds since the epoch; null leaves the reset headers out, which Claude Code answers with
+   * retries.
+   */
   rateLimitResetsAt: number | null;
   /** Streams that are cut in the middle. */
   cut: number;
@@ -38,9 +42,20 @@ const CREDIT_TOO_LOW =
 const RATE_LIMITED = "This request would exceed your account's rate limit. Please try again later.";
 
 /** What befalls one request. */
-export type Fault = { kind: 'drop' } | { kind: 'hang' } | { kind: 'cut' } | { kind: 'refuse'; error: ApiError };
+export type Fault =
+  { kind: 'drop' } | { kind: 'hang' } | { kind: 'cut' } | { kind: 'refuse'; error: ApiError };
 
-type Counted = 'hang' | 'overloaded' | 'internalError' | 'unauthorized' | 'creditTooLow' | 'noModel' | 'promptTooLong' | 'requestTooLarge' | 'rateLimited' | 'cut';
+type Counted =
+  | 'hang'
+  | 'overloaded'
+  | 'internalError'
+  | 'unauthorized'
+  | 'creditTooLow'
+  | 'noModel'
+  | 'promptTooLong'
+  | 'requestTooLarge'
+  | 'rateLimited'
+  | 'cut';
 
 /** A model without faults. */
 export function createFaults(): Faults {
@@ -61,7 +76,9 @@ export function createFaults(): Faults {
   };
 }
 
-/** Takes the fault that hits the next request and counts it down; null when the request is answered. */
+/**
+ * Takes the fault that hits the next request and counts it down; null when the request is answered.
+ */
 export function takeFault(faults: Faults): Fault | null {
   const hit = (name: Counted): boolean => {
     if (faults[name] <= 0) return false;
@@ -75,13 +92,25 @@ export function takeFault(faults: Faults): Fault | null {
   if (hit('unauthorized')) return refuse(401, 'authentication_error', 'invalid x-api-key');
   if (hit('creditTooLow')) return refuse(400, 'invalid_request_error', CREDIT_TOO_LOW);
   if (hit('noModel')) return refuse(404, 'not_found_error', 'model: claude-unknown');
-  if (hit('promptTooLong')) return refuse(400, 'invalid_request_error', 'prompt is too long: 250000 tokens > 200000 maximum');
-  if (hit('requestTooLarge')) return refuse(413, 'request_too_large', 'Request exceeds the maximum size');
-  if (hit('rateLimited')) return refuse(429, 'rate_limit_error', RATE_LIMITED, resetHeaders(faults.rateLimitResetsAt));
+  if (hit('promptTooLong'))
+    return refuse(
+      400,
+      'invalid_request_error',
+      'prompt is too long: 250000 tokens > 200000 maximum',
+    );
+  if (hit('requestTooLarge'))
+    return refuse(413, 'request_too_large', 'Request exceeds the maximum size');
+  if (hit('rateLimited'))
+    return refuse(429, 'rate_limit_error', RATE_LIMITED, resetHeaders(faults.rateLimitResetsAt));
   return hit('cut') ? { kind: 'cut' } : null;
 }
 
-function refuse(status: number, type: ApiError['type'], message: string, headers: Record<string, string> = {}): Fault {
+function refuse(
+  status: number,
+  type: ApiError['type'],
+  message: string,
+  headers: Record<string, string> = {},
+): Fault {
   return { kind: 'refuse', error: { status, type, message, headers } };
 }
 

@@ -52,7 +52,11 @@ export function createMessagesApi(api: MessagesApi): RequestListener {
 }
 
 /** Answers one HTTP request and never rejects: what goes wrong becomes an error of the API. */
-async function serve(api: MessagesApi, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(
+  api: MessagesApi,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const gone = new AbortController();
   response.on('close', () => gone.abort());
   try {
@@ -62,12 +66,18 @@ async function serve(api: MessagesApi, request: IncomingMessage, response: Serve
     const message = error instanceof Error ? error.message : String(error);
     api.log?.warn({ error: message, path: request.url }, 'the scripted model could not answer');
     if (response.headersSent) response.destroy();
-    else if (error instanceof BadRequest) sendError(response, { status: 400, type: 'invalid_request_error', message });
+    else if (error instanceof BadRequest)
+      sendError(response, { status: 400, type: 'invalid_request_error', message });
     else sendError(response, { status: 500, type: 'api_error', message });
   }
 }
 
-async function route(api: MessagesApi, request: IncomingMessage, response: ServerResponse, gone: AbortSignal): Promise<void> {
+async function route(
+  api: MessagesApi,
+  request: IncomingMessage,
+  response: ServerResponse,
+  gone: AbortSignal,
+): Promise<void> {
   const path = new URL(request.url ?? '/', 'http://model').pathname;
   const method = request.method === 'HEAD' ? 'GET' : request.method;
   switch (`${method} ${path}`) {
@@ -79,15 +89,27 @@ async function route(api: MessagesApi, request: IncomingMessage, response: Serve
       return sendJson(response, { input_tokens: countTokens(body.length) });
     }
     case 'GET /v1/models':
-      return sendJson(response, { data: MODELS.map((id) => ({ type: 'model', id, display_name: id })), has_more: false });
+      return sendJson(response, {
+        data: MODELS.map((id) => ({ type: 'model', id, display_name: id })),
+        has_more: false,
+      });
     case 'GET /':
       return sendJson(response, { name: 'scripted model', speaks: 'Anthropic Messages API' });
     default:
-      return sendError(response, { status: 404, type: 'not_found_error', message: `Not found: ${request.method} ${path}` });
+      return sendError(response, {
+        status: 404,
+        type: 'not_found_error',
+        message: `Not found: ${request.method} ${path}`,
+      });
   }
 }
 
-async function answerMessages(api: MessagesApi, request: IncomingMessage, response: ServerResponse, gone: AbortSignal): Promise<void> {
+async function answerMessages(
+  api: MessagesApi,
+  request: IncomingMessage,
+  response: ServerResponse,
+  gone: AbortSignal,
+): Promise<void> {
   const body = await readBody(request);
   const asked = parseMessagesRequest(body);
   const fault = takeFault(api.faults);
@@ -98,7 +120,13 @@ async function answerMessages(api: MessagesApi, request: IncomingMessage, respon
   if (api.delayMs > 0) await sleep(api.delayMs, undefined, { signal: gone });
   const message = createMessage(answer, asked.model, body.length, api.withCache);
   const client = { session: sessionOf(request), model: asked.model };
-  if (asked.stream) await writeStream(response, message, { deltaMs: api.faults.deltaMs, cut: fault?.kind === 'cut', signal: gone, onWritten: chargeStream(api.bill, client) });
+  if (asked.stream)
+    await writeStream(response, message, {
+      deltaMs: api.faults.deltaMs,
+      cut: fault?.kind === 'cut',
+      signal: gone,
+      onWritten: chargeStream(api.bill, client),
+    });
   else if (fault?.kind === 'cut') response.destroy();
   else {
     chargeWhole(api.bill, client, message.usage);
@@ -112,11 +140,18 @@ function sessionOf(request: IncomingMessage): string | null {
 }
 
 /** Decides the answer and keeps it in memory; null when a fault takes its place. */
-function remember(api: MessagesApi, asked: MessagesRequest, request: IncomingMessage, fault: Fault | null): Answer | null {
+function remember(
+  api: MessagesApi,
+  asked: MessagesRequest,
+  request: IncomingMessage,
+  fault: Fault | null,
+): Answer | null {
   const view = parseConversation(asked);
   const side = answerSideRequest(asked);
   const answered = fault === null || fault.kind === 'cut';
-  const answer = answered ? (side ?? tellStory(view, { own: api.stories, quiet: api.quiet })) : null;
+  const answer = answered
+    ? (side ?? tellStory(view, { own: api.stories, quiet: api.quiet }))
+    : null;
   const kind = side ? 'side' : 'turn';
   api.requests.push({
     at: new Date().toISOString(),
@@ -129,7 +164,10 @@ function remember(api: MessagesApi, asked: MessagesRequest, request: IncomingMes
     fault: fault?.kind ?? null,
   });
   if (api.requests.length > REMEMBERED) api.requests.shift();
-  api.log?.info({ kind, fault: fault?.kind, texts: view.texts.length, results: view.results.length }, 'the scripted model was asked');
+  api.log?.info(
+    { kind, fault: fault?.kind, texts: view.texts.length, results: view.results.length },
+    'the scripted model was asked',
+  );
   return answer;
 }
 
@@ -139,7 +177,8 @@ async function readBody(request: IncomingMessage): Promise<string> {
   for await (const chunk of request) {
     const bytes = Buffer.from(chunk);
     size += bytes.length;
-    if (size > LARGEST_BODY_BYTES) throw new BadRequest(`The request is larger than ${LARGEST_BODY_BYTES} bytes.`);
+    if (size > LARGEST_BODY_BYTES)
+      throw new BadRequest(`The request is larger than ${LARGEST_BODY_BYTES} bytes.`);
     chunks.push(bytes);
   }
   return Buffer.concat(chunks).toString('utf8');
@@ -150,5 +189,7 @@ function sendJson(response: ServerResponse, value: unknown): void {
 }
 
 function sendError(response: ServerResponse, error: ApiError): void {
-  response.writeHead(error.status, { 'content-type': 'application/json', ...error.headers }).end(formatApiError(error));
+  response
+    .writeHead(error.status, { 'content-type': 'application/json', ...error.headers })
+    .end(formatApiError(error));
 }

@@ -8,26 +8,40 @@ const contentBlock = z.looseObject({
   input: z.record(z.string(), z.unknown()).optional(),
   tool_use_id: z.string().optional(),
   is_error: z.boolean().optional(),
-  content: z.union([z.string(), z.array(z.looseObject({ type: z.string(), text: z.string().optional() }))]).optional(),
+  content: z
+    .union([z.string(), z.array(z.looseObject({ type: z.string(), text: z.string().optional() }))])
+    .optional(),
 });
 
 const messagesRequest = z.looseObject({
   model: z.string(),
   max_tokens: z.number().int().positive().optional(),
   stream: z.boolean().default(false),
-  system: z.union([z.string(), z.array(z.looseObject({ text: z.string().optional() }))]).default(''),
+  system: z
+    .union([z.string(), z.array(z.looseObject({ text: z.string().optional() }))])
+    .default(''),
   messages: z
-    .array(z.looseObject({ role: z.enum(['user', 'assistant', 'system']), content: z.union([z.string(), z.array(contentBlock)]) }))
+    .array(
+      z.looseObject({
+        role: z.enum(['user', 'assistant', 'system']),
+        content: z.union([z.string(), z.array(contentBlock)]),
+      }),
+    )
     .min(1),
   tools: z.array(z.looseObject({ name: z.string().optional() })).default([]),
 });
 
-/** What a scripted model needs of a `POST /v1/messages` body; unknown fields are kept and ignored. */
+/**
+ * What a scripted model needs of a `POST /v1/messages` body; unknown fields are kept and ignored.
+ */
 export type MessagesRequest = z.infer<typeof messagesRequest>;
 export type RequestMessage = MessagesRequest['messages'][number];
 export type RequestBlock = z.infer<typeof contentBlock>;
 
-/** A body that is not a Messages API request; the message says which field is wrong, as the real API's does. */
+/**
+ * A body that is not a Messages API request; the message says which field is wrong, as the real
+ * API's does.
+ */
 export class BadRequest extends Error {}
 
 /**
@@ -50,5 +64,7 @@ export function parseMessagesRequest(body: string): MessagesRequest {
 
 /** The blocks of a message, whose content may be given as a plain string. */
 export function blocksOf(message: RequestMessage): RequestBlock[] {
-  return typeof message.content === 'string' ? [{ type: 'text', text: message.content }] : message.content;
+  return typeof message.content === 'string'
+    ? [{ type: 'text', text: message.content }]
+    : message.content;
 }

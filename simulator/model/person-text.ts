@@ -1,23 +1,35 @@
 /** Elements that Claude Code puts into a prompt and that the person did not write. */
-const INJECTED = /<(system-reminder|task-notification|local-command-[a-z]+|command-[a-z]+)\b[^>]*>[\s\S]*?<\/\1>/g;
+const INJECTED =
+  /<(system-reminder|task-notification|local-command-[a-z]+|command-[a-z]+)\b[^>]*>[\s\S]*?<\/\1>/g;
 /** Claude Code names the copy it keeps of a picture in a text block of its own. */
 const IMAGE_NOTE = /^\[Image: .*\]$/gm;
-/** Lines of context that a host may put around the person's words: a bracketed note, or a line of tags alone. */
+/**
+ * Lines of context that a host may put around the person's words: a bracketed note, or a line of
+ * tags alone.
+ */
 const CONTEXT_LINE = /^(?:\[[^\n]*\]|(?:<\/?[a-z][^>\n]*>\s*)+)$/gim;
-/** How Claude Code tells the model about a message sent in mid turn; several may follow each other in one text. */
+/**
+ * How Claude Code tells the model about a message sent in mid turn; several may follow each other
+ * in one text.
+ */
 const STEERING =
   /The user sent a new message while you were working:\n([\s\S]*?)(?=\n\nThis is how Claude Code surfaces|\n*<\/system-reminder>|$)/g;
 
 /**
- * Strips from a text block what Claude Code or the host added, leaving the person's words.
- * A person who writes only a bracketed line keeps it: context lines go only while something else remains.
+ * Strips from a text block what Claude Code or the host added, leaving the person's words. A person
+ * who writes only a bracketed line keeps it: context lines go only while something else remains.
  */
 export function personText(block: string): string {
   const own = block.replace(INJECTED, '').replace(IMAGE_NOTE, '').trim();
   return own.replace(CONTEXT_LINE, '').trim() || own;
 }
 
-/** The texts the person sent while the turn was running, as found in one block of the request, in order. */
+/**
+ * The texts the person sent while the turn was running, as found in one block of the request, in
+ * order.
+ */
 export function extractSteering(block: string): string[] {
-  return [...block.matchAll(STEERING)].map((match) => personText(match[1] ?? '')).filter((text) => text !== '');
+  return [...block.matchAll(STEERING)]
+    .map((match) => personText(match[1] ?? ''))
+    .filter((text) => text !== '');
 }

@@ -36,16 +36,28 @@ export type ScriptedModelOptions = {
 };
 
 /**
- * Starts a server that speaks the Anthropic Messages API (https://docs.anthropic.com/en/api/messages) and answers from stories.
- * The real Claude Code takes it for the model and really executes the tools that it calls.
+ * Starts a server that speaks the Anthropic Messages API
+ * (https://docs.anthropic.com/en/api/messages) and answers from stories. The real Claude Code takes
+ * it for the model and really executes the tools that it calls.
  * @throws Error when the port is taken or the host is not one of this machine
  */
 export async function runScriptedModel(options: ScriptedModelOptions = {}): Promise<ScriptedModel> {
-  const { port = 0, host = '127.0.0.1', everywhere = false, delayMs = 0, stories = [], quiet = false, withCache = false, log } = options;
+  const {
+    port = 0,
+    host = '127.0.0.1',
+    everywhere = false,
+    delayMs = 0,
+    stories = [],
+    quiet = false,
+    withCache = false,
+    log,
+  } = options;
   const requests: ModelRequest[] = [];
   const faults = createFaults();
   const bill: BillEntry[] = [];
-  const server = createServer(createMessagesApi({ delayMs, stories, quiet, requests, faults, bill, withCache, log }));
+  const server = createServer(
+    createMessagesApi({ delayMs, stories, quiet, requests, faults, bill, withCache, log }),
+  );
   const listeningOn = await listen(server, port, host, everywhere);
   let stopped: Promise<void> | undefined;
   const close = () =>
@@ -64,7 +76,9 @@ export async function runScriptedModel(options: ScriptedModelOptions = {}): Prom
 
 function listen(server: Server, port: number, host: string, everywhere: boolean): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(new Error(`The scripted model cannot listen on ${host}:${port}: ${error.message}`)));
+    server.once('error', (error) =>
+      reject(new Error(`The scripted model cannot listen on ${host}:${port}: ${error.message}`)),
+    );
     server.listen(port, everywhere ? undefined : host, () => {
       const address = server.address();
       resolve(typeof address === 'object' && address ? address.port : port);

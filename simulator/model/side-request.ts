@@ -2,16 +2,22 @@ import { text, type Answer } from './answer.ts';
 import { blocksOf, type MessagesRequest } from './messages-request.ts';
 
 /**
- * Answers the small requests that Claude Code makes beside the conversation; null when the request is a turn of it.
- * A turn always offers tools. A check of the quota asks for one token, a title or a topic is asked for without tools, and a
- * compaction asks for a summary in the last message.
+ * Answers the small requests that Claude Code makes beside the conversation; null when the request
+ * is a turn of it. A turn always offers tools. A check of the quota asks for one token, a title or
+ * a topic is asked for without tools, and a compaction asks for a summary in the last message.
  */
 export function answerSideRequest(request: MessagesRequest): Answer | null {
   if (request.max_tokens === 1) return text('ok');
   const last = request.messages.at(-1);
-  const asked = last ? blocksOf(last).map((block) => block.text ?? '').join('\n') : '';
+  const asked = last
+    ? blocksOf(last)
+        .map((block) => block.text ?? '')
+        .join('\n')
+    : '';
   if (/create a detailed summary of (?:the|this|our) conversation/i.test(asked)) {
-    return text('<summary>A conversation with a scripted model; nothing of it has to be remembered.</summary>');
+    return text(
+      '<summary>A conversation with a scripted model; nothing of it has to be remembered.</summary>',
+    );
   }
   if (request.tools.length > 0) return null;
   return text('{"isNewTopic": false, "title": "Scripted conversation"}');

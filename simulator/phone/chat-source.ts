@@ -1,8 +1,8 @@
 import type { ChatEvent, ChatMessage, PhoneInput } from '../chat.ts';
 
 /**
- * Where the phone page gets its chats from, and where it puts what a person does.
- * Contract: phones are E.164 numbers; a number never seen before has an empty chat and is not an error.
+ * Where the phone page gets its chats from, and where it puts what a person does. Contract: phones
+ * are E.164 numbers; a number never seen before has an empty chat and is not an error.
  */
 export interface ChatSource {
   /** Every message of this phone's chat, oldest first. */
@@ -10,13 +10,15 @@ export interface ChatSource {
   /** Calls the listener for every event of every phone until the returned function is called. */
   on(listener: (event: ChatEvent) => void): () => void;
   /**
-   * Sends as this phone. `status` is the product's HTTP answer to the webhook, 0 when there was none.
-   * Throws a RangeError with a sentence for the person when this input cannot be sent.
+   * Sends as this phone. `status` is the product's HTTP answer to the webhook, 0 when there was
+   * none. Throws a RangeError with a sentence for the person when this input cannot be sent.
    */
   receive(phone: string, input: PhoneInput): Promise<{ sid: string; status: number }>;
   /** The person has looked at the chat: what arrived so far counts as read. */
   markRead(phone: string): void;
-  /** Acts as if the person last wrote more than 24 hours ago, so that only templates get through. */
+  /**
+   * Acts as if the person last wrote more than 24 hours ago, so that only templates get through.
+   */
   closeWindow(phone: string): void;
 }
 

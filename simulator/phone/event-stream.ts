@@ -1,15 +1,19 @@
 import type { Request, Response } from 'express';
 import type { ChatEvent } from '../chat.ts';
 
-/** Proxies and browsers drop a silent stream after about a minute; a comment this often keeps it alive. */
+/**
+ * Proxies and browsers drop a silent stream after about a minute; a comment this often keeps it
+ * alive.
+ */
 const KEEP_ALIVE_MS = 15_000;
 
 /** How soon a page should come back after a lost connection. */
 const RETRY_MS = 1000;
 
 /**
- * Server-sent events (WHATWG HTML, section 9.2) to every open page. Nothing is replayed: a page that
- * comes back reads the state again. `close` ends every stream, which the pages see as a lost connection.
+ * Server-sent events (WHATWG HTML, section 9.2) to every open page. Nothing is replayed: a page
+ * that comes back reads the state again. `close` ends every stream, which the pages see as a lost
+ * connection.
  */
 export class EventStream {
   readonly #open = new Set<Response>();
@@ -22,7 +26,11 @@ export class EventStream {
 
   /** Answers a request for events and keeps it open until either side goes away. */
   attach(_request: Request, response: Response): void {
-    response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', Connection: 'keep-alive' });
+    response.writeHead(200, {
+      'Content-Type': 'text/event-stream',
+      'Cache-Control': 'no-store',
+      Connection: 'keep-alive',
+    });
     response.write(`retry: ${RETRY_MS}\n\n`);
     this.#open.add(response);
     response.on('close', () => this.#open.delete(response));

@@ -2,7 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import type { PhoneInput } from '../chat.ts';
 
-/** The types WhatsApp carries, by the ending of the file's name (Twilio: "Guide to WhatsApp Media Messages"). */
+/**
+ * The types WhatsApp carries, by the ending of the file's name (Twilio: "Guide to WhatsApp Media
+ * Messages").
+ */
 const TYPES: Record<string, string> = {
   '.jpg': 'image/jpeg',
   '.jpeg': 'image/jpeg',
@@ -30,8 +33,14 @@ const TYPES: Record<string, string> = {
   '.json': 'application/json',
 };
 
-/** Reads a file into what the phone sends. Throws the file system's error when it cannot be read. */
+/**
+ * Reads a file into what the phone sends. Throws the file system's error when it cannot be read.
+ */
 export async function readMediaFile(path: string): Promise<NonNullable<PhoneInput['media']>> {
   const bytes = await readFile(path);
-  return { name: basename(path), type: TYPES[extname(path).toLowerCase()] ?? 'application/octet-stream', base64: bytes.toString('base64') };
+  return {
+    name: basename(path),
+    type: TYPES[extname(path).toLowerCase()] ?? 'application/octet-stream',
+    base64: bytes.toString('base64'),
+  };
 }

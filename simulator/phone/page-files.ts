@@ -12,8 +12,9 @@ const CONTENT_TYPES: Record<string, string> = {
 };
 
 /**
- * Serves the page's files. TypeScript modules go out as JavaScript with their types blanked out, so the page
- * needs no build step. Only names found in the folder at start are served, hence no path can leave it.
+ * Serves the page's files. TypeScript modules go out as JavaScript with their types blanked out, so
+ * the page needs no build step. Only names found in the folder at start are served, hence no path
+ * can leave it.
  */
 export function createPageFiles(folder: string): Router {
   const names = new Set(readdirSync(folder).filter((name) => extname(name) in CONTENT_TYPES));

@@ -23,7 +23,9 @@ export type PhoneClient = {
 
 const running = z.looseObject({ phoneUrl: z.url({ protocol: /^https?$/ }) });
 
-/** The address a running system has written down for others. Throws `NotRunning` when there is none. */
+/**
+ * The address a running system has written down for others. Throws `NotRunning` when there is none.
+ */
 export async function findPhoneUrl(runningFile: string): Promise<string> {
   try {
     return running.parse(JSON.parse(await readFile(runningFile, 'utf8'))).phoneUrl;
@@ -43,12 +45,21 @@ export function createPhoneClient(url: string): PhoneClient {
 }
 
 async function ask<Answer>(url: string, path: string, body?: object): Promise<Answer> {
-  const request = body ? { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) } : {};
+  const request = body
+    ? {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify(body),
+      }
+    : {};
   const response = await fetch(new URL(path, url), request).catch(() => {
     throw new NotRunning();
   });
   const answer: unknown = await response.json().catch(() => null);
   if (response.ok) return answer as Answer;
-  const sentence = typeof answer === 'object' && answer && 'error' in answer ? String(answer.error) : `${path} answered ${response.status}.`;
+  const sentence =
+    typeof answer === 'object' && answer && 'error' in answer
+      ? String(answer.error)
+      : `${path} answered ${response.status}.`;
   throw new PhoneRefused(sentence);
 }

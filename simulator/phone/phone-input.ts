@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import type { PhoneInput } from '../chat.ts';
 
-/** WhatsApp carries at most 16 MB of media in one message (Twilio: "Guide to WhatsApp Media Messages"). */
+/**
+ * WhatsApp carries at most 16 MB of media in one message (Twilio: "Guide to WhatsApp Media
+ * Messages").
+ */
 export const MEDIA_BYTES_MAX = 16 * 1024 * 1024;
 
 /** The longest text WhatsApp's own composer takes, in characters. */
@@ -16,7 +19,10 @@ const media = z.strictObject({
   base64: z
     .string()
     .min(1, 'is empty')
-    .refine((text) => text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text), 'is not base64'),
+    .refine(
+      (text) => text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text),
+      'is not base64',
+    ),
 });
 
 const location = z.strictObject({
@@ -26,7 +32,11 @@ const location = z.strictObject({
   address: z.exactOptional(z.string().max(500)),
 });
 
-const choice = z.strictObject({ id: z.string().min(1).max(200), title: z.string().min(1).max(100), kind: z.enum(['button', 'list']) });
+const choice = z.strictObject({
+  id: z.string().min(1).max(200),
+  title: z.string().min(1).max(100),
+  kind: z.enum(['button', 'list']),
+});
 
 const phoneInput = z
   .strictObject({
@@ -36,16 +46,25 @@ const phoneInput = z
     quoted: z.exactOptional(sid),
     choice: z.exactOptional(choice),
   })
-  .refine((input) => Boolean(input.text?.trim() || input.media || input.location || input.choice), 'A message needs text, media, a location or a choice.');
+  .refine(
+    (input) => Boolean(input.text?.trim() || input.media || input.location || input.choice),
+    'A message needs text, media, a location or a choice.',
+  );
 
-/** What a request's body turned out to be: an input, or the HTTP status and the sentence that refuse it. */
-export type ParsedInput = { ok: true; input: PhoneInput } | { ok: false; status: 400 | 413; error: string };
+/**
+ * What a request's body turned out to be: an input, or the HTTP status and the sentence that refuse
+ * it.
+ */
+export type ParsedInput =
+  { ok: true; input: PhoneInput } | { ok: false; status: 400 | 413; error: string };
 
 /** Parses the JSON body of a send. Never throws. */
 export function parsePhoneInput(body: unknown): ParsedInput {
   const result = phoneInput.safeParse(body);
   if (!result.success) {
-    const problems = result.error.issues.map((issue) => [issue.path.join('.'), issue.message].filter(Boolean).join(': '));
+    const problems = result.error.issues.map((issue) =>
+      [issue.path.join('.'), issue.message].filter(Boolean).join(': '),
+    );
     return { ok: false, status: 400, error: problems.join('; ') };
   }
   const input = result.data;
@@ -61,7 +80,10 @@ export const TOO_LARGE = 'The file is larger than 16 MB, which is the most Whats
 /** An E.164 number: a plus sign and 7 to 15 digits, the first not zero (ITU-T E.164). */
 export const E164 = /^\+[1-9]\d{6,14}$/;
 
-/** A phone is named by its number, or by a WhatsApp user id such as US.13491208655302741918 when it has none. */
+/**
+ * A phone is named by its number, or by a WhatsApp user id such as US.13491208655302741918 when it
+ * has none.
+ */
 export function isPhone(name: string): boolean {
   return E164.test(name) || /^[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}$/.test(name);
 }

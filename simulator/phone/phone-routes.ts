@@ -3,7 +3,13 @@ import type { ErrorRequestHandler, RequestHandler } from 'express';
 import type { SystemState } from '../chat.ts';
 import type { ChatSource, TurnState } from './chat-source.ts';
 import type { EventStream } from './event-stream.ts';
-import { MEDIA_BYTES_MAX, MESSAGE_SID, TOO_LARGE, isPhone, parsePhoneInput } from './phone-input.ts';
+import {
+  MEDIA_BYTES_MAX,
+  MESSAGE_SID,
+  TOO_LARGE,
+  isPhone,
+  parsePhoneInput,
+} from './phone-input.ts';
 
 /** Base64 makes three bytes into four characters; the rest of the JSON needs little. */
 const BODY_BYTES_MAX = Math.ceil(MEDIA_BYTES_MAX / 3) * 4 + 512 * 1024;
@@ -17,7 +23,9 @@ type Sources = {
 
 const checkPhone: RequestHandler<{ phone: string }> = (request, response, next) => {
   if (isPhone(request.params.phone)) return next();
-  response.status(400).json({ error: `"${request.params.phone}" is not a phone number in international form, such as +15555550100.` });
+  response.status(400).json({
+    error: `"${request.params.phone}" is not a phone number in international form, such as +15555550100.`,
+  });
 };
 
 /** The API under /api. Every refusal is JSON with one sentence in `error`. */
@@ -29,17 +37,25 @@ export function createPhoneRoutes({ chat, events, system, turnState }: Sources):
   });
   router.get('/system', (_request, response) => response.json(system()));
   router.get('/events', (request, response) => events.attach(request, response));
-  router.get('/chats/:phone', checkPhone, (request, response) => response.json(chat.messages(request.params.phone)));
-  router.post('/chats/:phone', checkPhone, requireJson, express.json({ limit: BODY_BYTES_MAX }), async (request, response) => {
-    const parsed = parsePhoneInput(request.body);
-    if (!parsed.ok) return response.status(parsed.status).json({ error: parsed.error });
-    try {
-      return response.json(await chat.receive(request.params.phone, parsed.input));
-    } catch (error) {
-      if (error instanceof RangeError) return response.status(400).json({ error: error.message });
-      throw error;
-    }
-  });
+  router.get('/chats/:phone', checkPhone, (request, response) =>
+    response.json(chat.messages(request.params.phone)),
+  );
+  router.post(
+    '/chats/:phone',
+    checkPhone,
+    requireJson,
+    express.json({ limit: BODY_BYTES_MAX }),
+    async (request, response) => {
+      const parsed = parsePhoneInput(request.body);
+      if (!parsed.ok) return response.status(parsed.status).json({ error: parsed.error });
+      try {
+        return response.json(await chat.receive(request.params.phone, parsed.input));
+      } catch (error) {
+        if (error instanceof RangeError) return response.status(400).json({ error: error.message });
+        throw error;
+      }
+    },
+  );
   router.post('/chats/:phone/read', checkPhone, requireJson, (request, response) => {
     chat.markRead(request.params.phone);
     response.status(204).end();
@@ -49,14 +65,22 @@ export function createPhoneRoutes({ chat, events, system, turnState }: Sources):
     response.status(204).end();
   });
   router.get('/turns/:sid', async (request, response) => {
-    if (!MESSAGE_SID.test(request.params.sid)) return response.status(400).json({ error: `"${request.params.sid}" is not a message sid.` });
+    if (!MESSAGE_SID.test(request.params.sid))
+      return response.status(400).json({ error: `"${request.params.sid}" is not a message sid.` });
     return response.json({ state: await turnState(request.params.sid) });
   });
-  router.use((request, response) => response.status(404).json({ error: `There is no ${request.method} ${request.baseUrl}${request.path}.` }));
+  router.use((request, response) =>
+    response
+      .status(404)
+      .json({ error: `There is no ${request.method} ${request.baseUrl}${request.path}.` }),
+  );
   return router;
 }
 
-/** A foreign web page cannot send JSON here without asking first (CORS preflight), so asking for it keeps such pages out. */
+/**
+ * A foreign web page cannot send JSON here without asking first (CORS preflight), so asking for it
+ * keeps such pages out.
+ */
 const requireJson: RequestHandler<{ phone: string }> = (request, response, next) => {
   if (request.is('application/json')) return next();
   response.status(415).json({ error: 'Send JSON with Content-Type: application/json.' });
@@ -66,10 +90,18 @@ const requireJson: RequestHandler<{ phone: string }> = (request, response, next)
 export function createErrorAnswer(report: (error: unknown) => void): ErrorRequestHandler {
   return (error: unknown, _request, response, next) => {
     if (response.headersSent) return next(error);
-    const status = error instanceof Error && 'status' in error && typeof error.status === 'number' ? error.status : 500;
+    const status =
+      error instanceof Error && 'status' in error && typeof error.status === 'number'
+        ? error.status
+        : 500;
     if (status === 413) return response.status(413).json({ error: TOO_LARGE });
-    if (status < 500) return response.status(status).json({ error: 'The request could not be read: is it valid JSON?' });
+    if (status < 500)
+      return response
+        .status(status)
+        .json({ error: 'The request could not be read: is it valid JSON?' });
     report(error);
-    return response.status(500).json({ error: 'The simulator could not do that. Its log says why.' });
+    return response
+      .status(500)
+      .json({ error: 'The simulator could not do that. Its log says why.' });
   };
 }

@@ -32,10 +32,15 @@ export type Phone = {
 };
 
 /**
- * Runs the simulated phone: a web page with its API. Meant for the person at this machine, so it binds to the
- * loopback address unless told otherwise and has no sign-in. Throws when the port is taken.
+ * Runs the simulated phone: a web page with its API. Meant for the person at this machine, so it
+ * binds to the loopback address unless told otherwise and has no sign-in. Throws when the port is
+ * taken.
  */
-export async function runPhone({ port, host = '127.0.0.1', ...options }: PhoneOptions): Promise<Phone> {
+export async function runPhone({
+  port,
+  host = '127.0.0.1',
+  ...options
+}: PhoneOptions): Promise<Phone> {
   const events = new EventStream();
   const server = createServer(createApp(options, events, host));
   server.listen(port, host);
@@ -64,27 +69,39 @@ export async function runPhone({ port, host = '127.0.0.1', ...options }: PhoneOp
   };
 }
 
-function createApp({ report = () => {}, ...options }: Omit<PhoneOptions, 'port' | 'host'>, events: EventStream, host: string): Express {
+function createApp(
+  { report = () => {}, ...options }: Omit<PhoneOptions, 'port' | 'host'>,
+  events: EventStream,
+  host: string,
+): Express {
   const app = express();
   app.disable('x-powered-by');
   app.use(securityHeaders());
   if (LOOPBACK.has(host)) app.use(refuseForeignHosts);
   app.use('/api', createPhoneRoutes({ ...options, events }));
   app.use(createPageFiles(join(import.meta.dirname, 'page')));
-  app.use((_request, response) => response.status(404).type('text/plain').send('There is no such page here.\n'));
+  app.use((_request, response) =>
+    response.status(404).type('text/plain').send('There is no such page here.\n'),
+  );
   app.use(createErrorAnswer(report));
   return app;
 }
 
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1']);
 
-/** A web site whose name is made to point at this machine (DNS rebinding) would otherwise read the chats. */
+/**
+ * A web site whose name is made to point at this machine (DNS rebinding) would otherwise read the
+ * chats.
+ */
 const refuseForeignHosts: RequestHandler = (request, response, next) => {
   if (LOOPBACK.has(request.hostname.replace(/^\[|\]$/g, ''))) return next();
   response.status(403).json({ error: 'This page answers only to localhost.' });
 };
 
-/** Pictures may come from any address, since the chat shows whatever the product sent; scripts only from here. */
+/**
+ * Pictures may come from any address, since the chat shows whatever the product sent; scripts only
+ * from here.
+ */
 function securityHeaders(): RequestHandler {
   const anywhere = ["'self'", 'data:', 'blob:', 'http:', 'https:'];
   return helmet({

@@ -2,14 +2,23 @@ import type { ChatMessage } from '../chat.ts';
 
 const FAILED = new Set(['failed', 'undelivered']);
 
-/** The lines a terminal shows of a reply: its text, each file's address, then the answers to choose from. */
+/**
+ * The lines a terminal shows of a reply: its text, each file's address, then the answers to choose
+ * from.
+ */
 export function formatReply(message: ChatMessage): string[] {
   return [
     ...(message.text ? [message.text] : []),
     ...message.media.map((media) => media.url),
     ...message.buttons.map((button) => `  [${button.title}]`),
-    ...(message.list?.items.map((item) => `  [${item.title}]${item.description ? ` ${item.description}` : ''}`) ?? []),
-    ...(FAILED.has(message.status) ? [`  (this reply was not delivered${message.errorCode ? `: Twilio error ${message.errorCode}` : ''})`] : []),
+    ...(message.list?.items.map(
+      (item) => `  [${item.title}]${item.description ? ` ${item.description}` : ''}`,
+    ) ?? []),
+    ...(FAILED.has(message.status)
+      ? [
+          `  (this reply was not delivered${message.errorCode ? `: Twilio error ${message.errorCode}` : ''})`,
+        ]
+      : []),
   ];
 }
 
@@ -25,7 +34,9 @@ export class ReplyPrinter {
 
   /** Prints what is new in the chat and tells whether there was anything. */
   show(chat: ChatMessage[]): boolean {
-    const fresh = chat.filter((message) => message.direction === 'outbound' && !this.#printed.has(message.sid));
+    const fresh = chat.filter(
+      (message) => message.direction === 'outbound' && !this.#printed.has(message.sid),
+    );
     for (const message of fresh) {
       this.#printed.add(message.sid);
       for (const line of formatReply(message)) this.#print(line);

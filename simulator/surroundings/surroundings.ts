@@ -17,7 +17,10 @@ export type SurroundingsOptions = {
   redisUrl: string;
   /** The name by which the product's processes reach this one. */
   host: string;
-  /** Listens on all of this machine's addresses, since the processes are in different networks; else on what the name leads to. */
+  /**
+   * Listens on all of this machine's addresses, since the processes are in different networks; else
+   * on what the name leads to.
+   */
   everywhere?: boolean;
   ports: { twilio: number; model: number; phone: number };
   /** The address that the phone page is served on. */
@@ -27,21 +30,58 @@ export type SurroundingsOptions = {
 
 export type Surroundings = Running & { twilioUrl: string; modelUrl: string; phoneUrl: string };
 
-/** Runs what surrounds the product on the internet, for one that runs somewhere else, such as in containers: a Twilio, a model and the phone page. */
-export async function runSurroundings({ account, phones, relayUrl, redisUrl, host, everywhere = false, ports, phoneHost, log }: SurroundingsOptions): Promise<Surroundings> {
+/**
+ * Runs what surrounds the product on the internet, for one that runs somewhere else, such as in
+ * containers: a Twilio, a model and the phone page.
+ */
+export async function runSurroundings({
+  account,
+  phones,
+  relayUrl,
+  redisUrl,
+  host,
+  everywhere = false,
+  ports,
+  phoneHost,
+  log,
+}: SurroundingsOptions): Promise<Surroundings> {
   const releasers = createReleasers(log);
   try {
     const model = await runScriptedModel({ host, everywhere, port: ports.model });
     releasers.add('model', () => model.stop());
-    const twin = await runTwin({ ...account, phones, host, everywhere, port: ports.twilio, webhookUrl: `${relayUrl}/webhook#ct=2000&rt=4000&rc=3&rp=5xx,ct,rt` });
+    const twin = await runTwin({
+      ...account,
+      phones,
+      host,
+      everywhere,
+      port: ports.twilio,
+      webhookUrl: `${relayUrl}/webhook#ct=2000&rt=4000&rc=3&rp=5xx,ct,rt`,
+    });
     releasers.add('Twilio', () => twin.stop());
     const redis = new Redis(redisUrl);
     redis.on('error', (error: Error) => log.debug({ err: error }, 'Redis'));
     releasers.add('Redis connection', () => redis.disconnect());
-    const system = (): SystemState => ({ number: account.number, phones, vm: 'unknown', model: 'scripted', dashboardUrl: null });
-    const phone = await runPhone({ port: ports.phone, host: phoneHost, chat: twin.chat, system, turnState: (sid) => readTurnState(redis, sid) });
+    const system = (): SystemState => ({
+      number: account.number,
+      phones,
+      vm: 'unknown',
+      model: 'scripted',
+      dashboardUrl: null,
+    });
+    const phone = await runPhone({
+      port: ports.phone,
+      host: phoneHost,
+      chat: twin.chat,
+      system,
+      turnState: (sid) => readTurnState(redis, sid),
+    });
     releasers.add('phone', () => phone.stop());
-    return { twilioUrl: twin.url, modelUrl: model.url, phoneUrl: phone.url, stop: () => releasers.run() };
+    return {
+      twilioUrl: twin.url,
+      modelUrl: model.url,
+      phoneUrl: phone.url,
+      stop: () => releasers.run(),
+    };
   } catch (error) {
     await releasers.run();
     throw error;

@@ -16,20 +16,27 @@ const updates = z.object({
 });
 
 /**
- * The account (fetch) and its one phone number (list, fetch, update), as far as a set-up check needs them. The number's
- * SmsUrl serves SMS only: WhatsApp messages go to the sender's own webhook.
+ * The account (fetch) and its one phone number (list, fetch, update), as far as a set-up check
+ * needs them. The number's SmsUrl serves SMS only: WhatsApp messages go to the sender's own
+ * webhook.
  */
 export function createAccountRoutes(account: Account): Router {
   const routes = Router();
   const base = `/2010-04-01/Accounts/${account.sid}`;
   const number = createNumber(account, base);
-  routes.route(`${base}.json`).get((_req, res) => void res.json(formatAccount(account, base))).all(refuseMethod);
+  routes
+    .route(`${base}.json`)
+    .get((_req, res) => void res.json(formatAccount(account, base)))
+    .all(refuseMethod);
   routes
     .route(`${base}/IncomingPhoneNumbers.json`)
     .get((req, res) => {
       const wanted = req.query['PhoneNumber'];
       const found = wanted === undefined || wanted === number.phone_number ? [number] : [];
-      res.json({ incoming_phone_numbers: found, ...formatSinglePage(`${base}/IncomingPhoneNumbers.json`, found.length) });
+      res.json({
+        incoming_phone_numbers: found,
+        ...formatSinglePage(`${base}/IncomingPhoneNumbers.json`, found.length),
+      });
     })
     .all(refuseMethod);
   routes
@@ -94,7 +101,10 @@ function formatAccount(account: Account, base: string): object {
     type: 'Full',
     date_created: created,
     date_updated: created,
-    subresource_uris: { messages: `${base}/Messages.json`, incoming_phone_numbers: `${base}/IncomingPhoneNumbers.json` },
+    subresource_uris: {
+      messages: `${base}/Messages.json`,
+      incoming_phone_numbers: `${base}/IncomingPhoneNumbers.json`,
+    },
     uri: `${base}.json`,
   };
 }

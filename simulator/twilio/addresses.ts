@@ -1,17 +1,20 @@
 import { E164, USER_ID } from './account.ts';
 
 /**
- * How a phone's messages name it: by its number, with the user id beside it; by its user id, with the number beside it; or by the user id alone, as of a person whose user name
- * hides the number.
+ * How a phone's messages name it: by its number, with the user id beside it; by its user id, with
+ * the number beside it; or by the user id alone, as of a person whose user name hides the number.
  */
 export type WritesAs = 'number' | 'id' | 'id alone';
 
-/** What a webhook says of who wrote: Twilio's `From` and `ExternalUserId` without `whatsapp:`, and `WaId`. */
+/**
+ * What a webhook says of who wrote: Twilio's `From` and `ExternalUserId` without `whatsapp:`, and
+ * `WaId`.
+ */
 export type SenderNames = { from: string; userId: string; waId: string | null };
 
 /**
- * The addresses of phones. A phone is named by its number (E.164) or, when it never had one here, by its user id. One with a number has a user id as well, and gets what
- * is sent to either.
+ * The addresses of phones. A phone is named by its number (E.164) or, when it never had one here,
+ * by its user id. One with a number has a user id as well, and gets what is sent to either.
  */
 export class Addresses {
   readonly #writesAs = new Map<string, WritesAs>();
@@ -20,10 +23,14 @@ export class Addresses {
   /** @throws RangeError when the address is neither a number nor a user id. */
   check(address: string): void {
     if (E164.test(address) || USER_ID.test(address)) return;
-    throw new RangeError(`"${address}" is not a phone number such as +15551230001, and no user id such as US.13491208655302741918.`);
+    throw new RangeError(
+      `"${address}" is not a phone number such as +15551230001, and no user id such as US.13491208655302741918.`,
+    );
   }
 
-  /** From now on the phone's messages name it so. @throws RangeError for a phone without a number. */
+  /**
+   * From now on the phone's messages name it so. @throws RangeError for a phone without a number.
+   */
   writeAs(phone: string, how: WritesAs): void {
     if (!E164.test(phone)) throw new RangeError(`${phone} has no number to write as.`);
     this.#phones.set(this.userIdOf(phone), phone);
@@ -42,6 +49,10 @@ export class Addresses {
   sender(phone: string): SenderNames {
     const userId = this.userIdOf(phone);
     const how = E164.test(phone) ? (this.#writesAs.get(phone) ?? 'number') : 'id alone';
-    return { from: how === 'number' ? phone : userId, userId, waId: how === 'id alone' ? null : phone.slice(1) };
+    return {
+      from: how === 'number' ? phone : userId,
+      userId,
+      waId: how === 'id alone' ? null : phone.slice(1),
+    };
   }
 }

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TwinLog } from './log.ts';
 
 /**
- * Work that goes on after a request was answered: media downloads, callbacks, webhooks.
- * Contract: a task that fails is logged and harms no other; `stop` aborts the signal and waits for every task.
+ * Work that goes on after a request was answered: media downloads, callbacks, webhooks. Contract: a
+ * task that fails is logged and harms no other; `stop` aborts the signal and waits for every task.
  */
 export class Background {
   readonly #log: TwinLog;
@@ -13,7 +13,8 @@ export class Background {
 
   constructor(log: TwinLog) {
     this.#log = log;
-    // Every waiting task listens on this one signal, so Node's leak warning at ten listeners does not apply.
+    // Every waiting task listens on this one signal, so Node's leak warning at ten listeners does
+    // not apply.
     setMaxListeners(0, this.#controller.signal);
   }
 
@@ -27,7 +28,8 @@ export class Background {
     if (this.signal.aborted) return;
     const running = task()
       .catch((error: unknown) => {
-        if (!this.signal.aborted) this.#log.warn({ err: error }, 'twilio twin: a background task failed');
+        if (!this.signal.aborted)
+          this.#log.warn({ err: error }, 'twilio twin: a background task failed');
       })
       .finally(() => this.#tasks.delete(running));
     this.#tasks.add(running);

@@ -29,21 +29,39 @@ export function formatCallback(record: MessageRecord, senderSid: string): Record
     ...(status === 'read' ? {} : { ChannelInstallSid: senderSid }),
     ...(status === 'sent' ? { StructuredMessage: 'false' } : {}),
     ...(status === 'delivered' || status === 'read' ? { EventType: event } : {}),
-    ...(errorCode === null ? {} : { ErrorCode: String(errorCode), ChannelStatusMessage: failureText(errorCode) }),
+    ...(errorCode === null
+      ? {}
+      : { ErrorCode: String(errorCode), ChannelStatusMessage: failureText(errorCode) }),
   };
 }
 
-/** Posts the states of outbound messages to their StatusCallback, or else to the sender's status address. */
+/**
+ * Posts the states of outbound messages to their StatusCallback, or else to the sender's status
+ * address.
+ */
 export class Callbacks {
-  readonly #parts: { account: Account; sender: Sender; faults: Faults; memory: TwinMemory; background: Background };
+  readonly #parts: {
+    account: Account;
+    sender: Sender;
+    faults: Faults;
+    memory: TwinMemory;
+    background: Background;
+  };
 
-  constructor(parts: { account: Account; sender: Sender; faults: Faults; memory: TwinMemory; background: Background }) {
+  constructor(parts: {
+    account: Account;
+    sender: Sender;
+    faults: Faults;
+    memory: TwinMemory;
+    background: Background;
+  }) {
     this.#parts = parts;
   }
 
   /**
    * Fixes the state a message has now.
-   * @returns a function that posts it, which resolves when the receiver answered; it never rejects before the twin stops.
+   * @returns a function that posts it, which resolves when the receiver answered; it never rejects
+   * before the twin stops.
    */
   prepare(record: MessageRecord): () => Promise<void> {
     const { account, sender, faults, memory, background } = this.#parts;
@@ -53,14 +71,29 @@ export class Callbacks {
     return async () => {
       if (faults.take('callbacks-dropped', params) !== null) {
         const at = new Date().toISOString();
-        memory.callbacks.push({ url: address, params, headers: {}, status: 0, attempt: 0, at, dropped: true });
+        memory.callbacks.push({
+          url: address,
+          params,
+          headers: {},
+          status: 0,
+          attempt: 0,
+          at,
+          dropped: true,
+        });
         return;
       }
-      const outcome = await deliverSigned(address, params, account.authToken, background.signal, (attempt) => {
-        memory.callbacks.push({ ...attempt, dropped: false });
-      });
+      const outcome = await deliverSigned(
+        address,
+        params,
+        account.authToken,
+        background.signal,
+        (attempt) => {
+          memory.callbacks.push({ ...attempt, dropped: false });
+        },
+      );
       const refused = outcome.status < 200 || outcome.status > 299;
-      if (refused && !background.signal.aborted) memory.alert(outcome.failure === 'ct' ? 11_205 : 11_200, address, record.sid);
+      if (refused && !background.signal.aborted)
+        memory.alert(outcome.failure === 'ct' ? 11_205 : 11_200, address, record.sid);
     };
   }
 }

@@ -1,4 +1,7 @@
-/** What can make Twilio try a webhook again: a 4xx or 5xx answer, no connection (ct), no answer in time (rt). */
+/**
+ * What can make Twilio try a webhook again: a 4xx or 5xx answer, no connection (ct), no answer in
+ * time (rt).
+ */
 export type RetryReason = '4xx' | '5xx' | 'ct' | 'rt';
 
 /** How Twilio calls one webhook. Times are in milliseconds. */
@@ -18,7 +21,10 @@ const REASONS = ['4xx', '5xx', 'ct', 'rt'] as const;
  * @returns the URL without its fragment, which is what Twilio calls and signs, and the settings.
  * @throws RangeError when the URL is not absolute http(s) or a value is outside Twilio's range.
  */
-export function parseConnectionOverride(configured: string): { url: string; override: ConnectionOverride } {
+export function parseConnectionOverride(configured: string): {
+  url: string;
+  override: ConnectionOverride;
+} {
   const [url = '', ...fragment] = configured.split('#');
   if (!isWebAddress(url)) throw new RangeError(`"${url}" is not an absolute http or https address`);
   const keys = new URLSearchParams(fragment.join('#'));
@@ -32,14 +38,23 @@ export function parseConnectionOverride(configured: string): { url: string; over
   return { url, override };
 }
 
-/** @returns whether Twilio would take the address: absolute http(s), and no `_` in the host name, which Twilio refuses. */
+/**
+ * @returns whether Twilio would take the address: absolute http(s), and no `_` in the host name,
+ * which Twilio refuses.
+ */
 export function isWebAddress(address: string): boolean {
   if (!URL.canParse(address)) return false;
   const { protocol, hostname } = new URL(address);
   return /^https?:$/.test(protocol) && !hostname.includes('_');
 }
 
-function readNumber(keys: URLSearchParams, key: string, least: number, most: number, preset: number): number {
+function readNumber(
+  keys: URLSearchParams,
+  key: string,
+  least: number,
+  most: number,
+  preset: number,
+): number {
   const text = keys.get(key);
   if (text === null) return preset;
   const value = Number(text);
@@ -53,7 +68,8 @@ function readPolicy(text: string): ReadonlySet<RetryReason> {
   const policy = new Set<RetryReason>();
   for (const word of text.split(',')) {
     const reasons = word === 'all' ? REASONS : REASONS.filter((reason) => reason === word);
-    if (reasons.length === 0) throw new RangeError(`#rp knows 4xx, 5xx, ct, rt and all, not "${word}"`);
+    if (reasons.length === 0)
+      throw new RangeError(`#rp knows 4xx, 5xx, ct, rt and all, not "${word}"`);
     for (const reason of reasons) policy.add(reason);
   }
   return policy;

@@ -36,10 +36,18 @@ const contentRequest = z.looseObject({
   types: z
     .strictObject({
       'twilio/text': z.looseObject({ body: z.string().min(1).max(1600) }).optional(),
-      'twilio/media': z.looseObject({ body: z.string().optional(), media: z.array(z.string()).min(1).max(1) }).optional(),
-      'twilio/quick-reply': z.looseObject({ body: contentBody, actions: z.array(action).min(1).max(MAX_BUTTONS) }).optional(),
+      'twilio/media': z
+        .looseObject({ body: z.string().optional(), media: z.array(z.string()).min(1).max(1) })
+        .optional(),
+      'twilio/quick-reply': z
+        .looseObject({ body: contentBody, actions: z.array(action).min(1).max(MAX_BUTTONS) })
+        .optional(),
       'twilio/list-picker': z
-        .looseObject({ body: contentBody, button: z.string().min(1).max(MAX_TITLE), items: z.array(item).min(1).max(MAX_ITEMS) })
+        .looseObject({
+          body: contentBody,
+          button: z.string().min(1).max(MAX_TITLE),
+          items: z.array(item).min(1).max(MAX_ITEMS),
+        })
         .optional(),
     })
     .refine((types) => Object.keys(types).length > 0, 'at least one type is needed'),
@@ -48,7 +56,9 @@ const contentRequest = z.looseObject({
 /** A content template as the product wrote it. */
 export type ContentRequest = z.infer<typeof contentRequest>;
 
-/** What a content becomes in the chat; `failure` is the code a message with it ends with, or null. */
+/**
+ * What a content becomes in the chat; `failure` is the code a message with it ends with, or null.
+ */
 export type RenderedContent = {
   body: string;
   buttons: ChatChoice[];
@@ -58,24 +68,32 @@ export type RenderedContent = {
 };
 
 /**
- * What a value may not hold (https://www.twilio.com/docs/api/errors/21656): line breaks, tabs, more than four blanks in a row. Apostrophes are refused as
- * people have met it (https://github.com/twilio/twilio-node/issues/1082), in every field, which is the strictest reading.
+ * What a value may not hold (https://www.twilio.com/docs/api/errors/21656): line breaks, tabs, more
+ * than four blanks in a row. Apostrophes are refused as people have met it
+ * (https://github.com/twilio/twilio-node/issues/1082), in every field, which is the strictest
+ * reading.
  */
 const UNSAFE_VALUE = /[\n\r\t']| {5}/;
 
-/** @param body the JSON of POST /v1/Content. @throws Refusal 20001 that says which field breaks which limit. */
+/**
+ * @param body the JSON of POST /v1/Content. @throws Refusal 20001 that says which field breaks
+ * which limit.
+ */
 export function parseContent(body: unknown): ContentRequest {
   const parsed = contentRequest.safeParse(body);
   if (!parsed.success) {
-    const reasons = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`);
+    const reasons = parsed.error.issues.map(
+      (issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`,
+    );
     throw new Refusal(20001, reasons.join('; '));
   }
   return parsed.data;
 }
 
 /**
- * Fills a content's placeholders, in bodies, titles and ids; the content's own variables are the defaults. WhatsApp
- * shows the richest type: quick reply, list, media, then text. Filled-in values that break a limit fail with 63021.
+ * Fills a content's placeholders, in bodies, titles and ids; the content's own variables are the
+ * defaults. WhatsApp shows the richest type: quick reply, list, media, then text. Filled-in values
+ * that break a limit fail with 63021.
  * @throws Refusal 21656 when a placeholder has no value, or one that Twilio does not take.
  */
 export function renderContent(
@@ -87,18 +105,30 @@ export function renderContent(
     text.replace(/\{\{\s*([\w.-]+)\s*\}\}/g, (_, name: string) => {
       const value = values[name];
       if (value === undefined) throw new Refusal(21656, `no value for {{${name}}}`);
-      if (UNSAFE_VALUE.test(value)) throw new Refusal(21656, `the value of {{${name}}} has a sign that is not allowed`);
+      if (UNSAFE_VALUE.test(value))
+        throw new Refusal(21656, `the value of {{${name}}} has a sign that is not allowed`);
       return value;
     });
   const rendered = renderRichest(content.types, fill);
   return { ...rendered, failure: isWithinLimits(rendered) ? null : 63_021 };
 }
 
-function renderRichest(types: ContentRequest['types'], fill: (text: string) => string): Omit<RenderedContent, 'failure'> {
-  const { 'twilio/quick-reply': reply, 'twilio/list-picker': picker, 'twilio/media': media, 'twilio/text': text } = types;
+function renderRichest(
+  types: ContentRequest['types'],
+  fill: (text: string) => string,
+): Omit<RenderedContent, 'failure'> {
+  const {
+    'twilio/quick-reply': reply,
+    'twilio/list-picker': picker,
+    'twilio/media': media,
+    'twilio/text': text,
+  } = types;
   const plain = { buttons: [], list: null, mediaUrl: null };
   if (reply) {
-    const buttons = reply.actions.map(({ id, title }) => ({ id: fill(id ?? title), title: fill(title) }));
+    const buttons = reply.actions.map(({ id, title }) => ({
+      id: fill(id ?? title),
+      title: fill(title),
+    }));
     return { ...plain, body: fill(reply.body), buttons };
   }
   if (picker) {
@@ -109,7 +139,8 @@ function renderRichest(types: ContentRequest['types'], fill: (text: string) => s
     }));
     return { ...plain, body: fill(picker.body), list: { button: fill(picker.button), items } };
   }
-  if (media) return { ...plain, body: fill(media.body ?? ''), mediaUrl: fill(media.media[0] ?? '') };
+  if (media)
+    return { ...plain, body: fill(media.body ?? ''), mediaUrl: fill(media.media[0] ?? '') };
   return { ...plain, body: fill(text?.body ?? '') };
 }
 
@@ -119,6 +150,10 @@ function isWithinLimits({ body, buttons, list }: Omit<RenderedContent, 'failure'
   if (new Set(choices.map(({ id }) => id)).size !== choices.length) return false;
   if (new Set(buttons.map(({ title }) => title)).size !== buttons.length) return false;
   return choices.every(({ id, title, description = '' }) => {
-    return id.length <= MAX_ID && title.length <= (list ? MAX_ITEM : MAX_TITLE) && description.length <= MAX_DESCRIPTION;
+    return (
+      id.length <= MAX_ID &&
+      title.length <= (list ? MAX_ITEM : MAX_TITLE) &&
+      description.length <= MAX_DESCRIPTION
+    );
   });
 }

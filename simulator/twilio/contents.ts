@@ -41,19 +41,31 @@ export class Contents {
   }
 }
 
-/** The Content API: create, list, fetch, delete under /v1/Content. The faults `content-refused`, `content-fails` and `content-hangs` concern all of them. */
-export function createContentRoutes(contents: Contents, account: Account, faults: Faults, site: string): Router {
+/**
+ * The Content API: create, list, fetch, delete under /v1/Content. The faults `content-refused`,
+ * `content-fails` and `content-hangs` concern all of them.
+ */
+export function createContentRoutes(
+  contents: Contents,
+  account: Account,
+  faults: Faults,
+  site: string,
+): Router {
   const routes = Router();
   const path = '/v1/Content';
   routes.use(path, (_req, _res, next) => {
-    if (faults.take('content-refused') !== null) throw new Refusal(20403, 'this account cannot use the Content API');
+    if (faults.take('content-refused') !== null)
+      throw new Refusal(20403, 'this account cannot use the Content API');
     if (faults.take('content-fails') !== null) throw new Refusal(20500);
     if (faults.take('content-hangs') === null) next();
   });
   routes
     .route(path)
     .get((_req, res) => {
-      res.json({ contents: contents.all(), meta: formatSinglePageMeta(`${site}${path}?PageSize=50&Page=0`, 'contents') });
+      res.json({
+        contents: contents.all(),
+        meta: formatSinglePageMeta(`${site}${path}?PageSize=50&Page=0`, 'contents'),
+      });
     })
     .post(json({ limit: '256kb' }), (req, res) => {
       const content = createContent(parseContent(req.body), account, `${site}${path}`);
@@ -76,7 +88,11 @@ export function createContentRoutes(contents: Contents, account: Account, faults
   return routes;
 }
 
-function createContent(request: ContentRequest, account: Account, collection: string): ContentResource {
+function createContent(
+  request: ContentRequest,
+  account: Account,
+  collection: string,
+): ContentResource {
   const sid = createSid('HX');
   const url = `${collection}/${sid}`;
   const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
@@ -90,6 +106,9 @@ function createContent(request: ContentRequest, account: Account, collection: st
     date_created: now,
     date_updated: now,
     url,
-    links: { approval_create: `${url}/ApprovalRequests/whatsapp`, approval_fetch: `${url}/ApprovalRequests` },
+    links: {
+      approval_create: `${url}/ApprovalRequests/whatsapp`,
+      approval_fetch: `${url}/ApprovalRequests`,
+    },
   };
 }

@@ -9,13 +9,18 @@ import type { Messages } from './messages.ts';
 import type { Sandbox } from './sandbox.ts';
 import type { SessionWindow } from './session-window.ts';
 
-/** Milliseconds from accepted to sent, from sent to delivered, and from opened on the phone to read. */
+/**
+ * Milliseconds from accepted to sent, from sent to delivered, and from opened on the phone to read.
+ */
 export type Pace = { sentMs: number; deliveredMs: number; readMs: number };
 
 /** What a message still has to pass after it was accepted. */
 export type Shipment = {
   mediaUrl: string | null;
-  /** A content that WhatsApp can approve may be sent outside the 24-hour window; free text, media, buttons and lists may not. */
+  /**
+   * A content that WhatsApp can approve may be sent outside the 24-hour window; free text, media,
+   * buttons and lists may not.
+   */
   template: boolean;
   /** A failure that is known already, from rendering the content. */
   failure: number | null;
@@ -32,7 +37,10 @@ type Parts = {
   pace: Pace;
 };
 
-/** Carries accepted messages to the phone: queued, sent, delivered, read, or a failure; each state with its callback. */
+/**
+ * Carries accepted messages to the phone: queued, sent, delivered, read, or a failure; each state
+ * with its callback.
+ */
 export class Delivery {
   readonly #parts: Parts;
 
@@ -46,7 +54,9 @@ export class Delivery {
     background.run(() => this.#carry(record, shipment, pace.sentMs, () => undefined));
   }
 
-  /** Starts on a message and resolves when its first callback was answered (or could not be sent). */
+  /**
+   * Starts on a message and resolves when its first callback was answered (or could not be sent).
+   */
   startWithCallback(record: MessageRecord, shipment: Shipment): Promise<void> {
     return new Promise((resolve) => {
       this.#parts.background.run(async () => {
@@ -62,7 +72,8 @@ export class Delivery {
   /** The person opened the chat: what was delivered becomes read. */
   markRead(phone: string): void {
     const { messages, callbacks, background, pace } = this.#parts;
-    const isUnread = (record: MessageRecord): boolean => record.direction !== 'inbound' && record.status === 'delivered';
+    const isUnread = (record: MessageRecord): boolean =>
+      record.direction !== 'inbound' && record.status === 'delivered';
     for (const record of messages.all()) {
       if (record.phone !== phone || !isUnread(record)) continue;
       background.run(async () => {
@@ -74,7 +85,12 @@ export class Delivery {
     }
   }
 
-  async #carry(record: MessageRecord, shipment: Shipment, sentMs: number, onFirst: () => void): Promise<void> {
+  async #carry(
+    record: MessageRecord,
+    shipment: Shipment,
+    sentMs: number,
+    onFirst: () => void,
+  ): Promise<void> {
     const { messages, callbacks, faults, background, pace } = this.#parts;
     const failure = await this.#findFailure(record, shipment);
     background.signal.throwIfAborted();
@@ -89,7 +105,8 @@ export class Delivery {
       messages.setStatus(record, status, status === end ? failure : null);
       const post = callbacks.prepare(record);
       if (shuffled) held.unshift(post);
-      // Twilio does not wait for one callback's answer before the next state; the first may be waited for.
+      // Twilio does not wait for one callback's answer before the next state; the first may be
+      // waited for.
       else background.run(() => post().finally(onFirst));
     };
     if (end !== 'failed') await enter('sent', sentMs);
@@ -101,9 +118,16 @@ export class Delivery {
   }
 
   /** Runs what Twilio and WhatsApp check after the 201; the media's bytes go into the record. */
-  async #findFailure(record: MessageRecord, { mediaUrl, template, failure }: Shipment): Promise<number | null> {
+  async #findFailure(
+    record: MessageRecord,
+    { mediaUrl, template, failure }: Shipment,
+  ): Promise<number | null> {
     const { faults, memory, background, window, sandbox } = this.#parts;
-    const fault = faults.take('late-failure', { To: record.to, Body: record.body, MessageSid: record.sid });
+    const fault = faults.take('late-failure', {
+      To: record.to,
+      Body: record.body,
+      MessageSid: record.sid,
+    });
     if (fault !== null) return fault.code;
     if (!sandbox.admits(record.phone)) return 63_015;
     if (failure !== null) return failure;

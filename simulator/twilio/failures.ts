@@ -1,6 +1,7 @@
 /**
- * What a message can end with after Twilio took it with a 201: Twilio's code and the sentence of its error page
- * (https://www.twilio.com/docs/api/errors), which goes into `ChannelStatusMessage` and `error_message`.
+ * What a message can end with after Twilio took it with a 201: Twilio's code and the sentence of
+ * its error page (https://www.twilio.com/docs/api/errors), which goes into `ChannelStatusMessage`
+ * and `error_message`.
  */
 const FAILURES: Record<number, string> = {
   30003: 'Unreachable destination handset',
@@ -18,14 +19,16 @@ const FAILURES: Record<number, string> = {
   63051: 'Whatsapp business account is locked',
 };
 
-/** @returns Twilio's sentence for a failure code; a general one for a code the table does not have. */
+/**
+ * @returns Twilio's sentence for a failure code; a general one for a code the table does not have.
+ */
 export function failureText(code: number): string {
   return FAILURES[code] ?? `The message could not be delivered (error ${code})`;
 }
 
 /**
- * @returns how a message with this code ends. Codes 30000 to 30999 come from the carrier after the message was sent
- * (`undelivered`); the channel's own refusals come before it (`failed`).
+ * @returns how a message with this code ends. Codes 30000 to 30999 come from the carrier after the
+ * message was sent (`undelivered`); the channel's own refusals come before it (`failed`).
  */
 export function failureStatus(code: number): 'failed' | 'undelivered' {
   return code >= 30_000 && code < 31_000 ? 'undelivered' : 'failed';

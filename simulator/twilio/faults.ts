@@ -10,14 +10,18 @@ export const FAULTS = {
   'create-reset-before': 'POST Messages resets the connection; the message is not processed.',
   'create-reset-after': 'POST Messages resets the connection although the message goes out.',
   'create-garbled-after': 'POST Messages answers 201 with a page of HTML; the message goes out.',
-  'late-failure': 'The message is accepted and ends failed or undelivered with `code` (default 30008) by callback.',
-  'webhook-duplicate': 'An inbound webhook is sent `copies` times (default 2), each with its own idempotency token.',
+  'late-failure':
+    'The message is accepted and ends failed or undelivered with `code` (default 30008) by callback.',
+  'webhook-duplicate':
+    'An inbound webhook is sent `copies` times (default 2), each with its own idempotency token.',
   'callbacks-shuffled': 'The callbacks of a message come in reverse order, the latest state first.',
-  'callback-before-answer': 'The `sent` callback of a message is delivered before its POST is answered.',
+  'callback-before-answer':
+    'The `sent` callback of a message is delivered before its POST is answered.',
   'callbacks-dropped': 'A status callback is not sent.',
   'typing-fails': 'The typing indicator answers 500 with code 20500.',
   'list-lags': 'Listing messages leaves out those younger than `ms` (default 2000).',
-  'content-refused': 'The Content API answers 403 with code 20403, as for an account that may not use it.',
+  'content-refused':
+    'The Content API answers 403 with code 20403, as for an account that may not use it.',
   'content-fails': 'The Content API answers 500 with code 20500; nothing is made.',
   'content-hangs': 'The Content API never answers; nothing is made.',
   'content-unusable': 'POST Messages with a ContentSid answers 400 with code 21656.',
@@ -50,13 +54,17 @@ export type Fault = { name: FaultName; code: number; ms: number; copies: number 
 
 type Armed = { setting: FaultSetting; left: number; random: () => number };
 
-/** The twin's fault switches. All are off at first; tests and chaos runs set them while the twin runs. */
+/**
+ * The twin's fault switches. All are off at first; tests and chaos runs set them while the twin
+ * runs.
+ */
 export class Faults {
   readonly #armed = new Map<FaultName, Armed>();
 
   /**
    * Turns a fault on, replacing an earlier setting of the same name.
-   * @throws RangeError when the name is unknown, a number is out of range, or a probability comes without a seed.
+   * @throws RangeError when the name is unknown, a number is out of range, or a probability comes
+   * without a seed.
    */
   set(name: FaultName, setting: FaultSetting = {}): void {
     if (!Object.hasOwn(FAULTS, name)) throw new RangeError(`There is no fault "${name}".`);
@@ -82,7 +90,12 @@ export class Faults {
     if (setting.when !== undefined && !setting.when(params)) return null;
     if (armed.random() >= (setting.probability ?? 1)) return null;
     armed.left -= 1;
-    return { name, code: setting.code ?? 30_008, ms: setting.ms ?? 2000, copies: setting.copies ?? 2 };
+    return {
+      name,
+      code: setting.code ?? 30_008,
+      ms: setting.ms ?? 2000,
+      copies: setting.copies ?? 2,
+    };
   }
 
   /** The first of several faults that happens at this chance. */
@@ -98,11 +111,16 @@ export class Faults {
 function checkSetting(name: FaultName, setting: FaultSetting): void {
   const { times, probability, seed, code, ms, copies } = setting;
   const wrong = (what: string) => new RangeError(`Fault "${name}": ${what}.`);
-  if (times !== undefined && !(Number.isInteger(times) && times >= 0)) throw wrong('times must be a whole number from 0');
-  if (probability !== undefined && !(probability >= 0 && probability <= 1)) throw wrong('probability must be from 0 to 1');
-  if (probability !== undefined && seed === undefined) throw wrong('a probability needs a seed, so that the run repeats');
+  if (times !== undefined && !(Number.isInteger(times) && times >= 0))
+    throw wrong('times must be a whole number from 0');
+  if (probability !== undefined && !(probability >= 0 && probability <= 1))
+    throw wrong('probability must be from 0 to 1');
+  if (probability !== undefined && seed === undefined)
+    throw wrong('a probability needs a seed, so that the run repeats');
   if (seed !== undefined && !Number.isInteger(seed)) throw wrong('seed must be a whole number');
-  if (code !== undefined && !(Number.isInteger(code) && code > 0)) throw wrong('code must be a Twilio error code');
+  if (code !== undefined && !(Number.isInteger(code) && code > 0))
+    throw wrong('code must be a Twilio error code');
   if (ms !== undefined && !(ms >= 0)) throw wrong('ms must be from 0');
-  if (copies !== undefined && !(Number.isInteger(copies) && copies >= 1)) throw wrong('copies must be a whole number from 1');
+  if (copies !== undefined && !(Number.isInteger(copies) && copies >= 1))
+    throw wrong('copies must be a whole number from 1');
 }

@@ -1,16 +1,22 @@
 import { request as requestHttp, type ClientRequest, type IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
 
-/** An answer to one POST; `status` 0 means that none came, because of the connection (ct) or in reading (rt). */
+/**
+ * An answer to one POST; `status` 0 means that none came, because of the connection (ct) or in
+ * reading (rt).
+ */
 export type PostOutcome =
   | { status: number; type: string; chunked: boolean; body: string; failure: null }
   | { status: 0; type: ''; chunked: false; body: ''; failure: 'ct' | 'rt' };
 
-/** The longest answer that is read, in bytes: one more than the 64 kB Twilio takes (error 11750). */
+/**
+ * The longest answer that is read, in bytes: one more than the 64 kB Twilio takes (error 11750).
+ */
 export const MAX_ANSWER_BYTES = 65_536;
 
 /**
- * Posts a form once over a connection of its own, without following redirects, as Twilio calls a webhook.
+ * Posts a form once over a connection of its own, without following redirects, as Twilio calls a
+ * webhook.
  * @param limits milliseconds to connect, and to wait for the whole answer after that.
  * @returns the answer or how it failed; it never rejects.
  */
@@ -27,7 +33,15 @@ export function postForm(
     const finish = (outcome?: PostOutcome): void => {
       clearTimeout(timer);
       limits.signal.removeEventListener('abort', abort);
-      resolve(outcome ?? { status: 0, type: '', chunked: false, body: '', failure: connected ? 'rt' : 'ct' });
+      resolve(
+        outcome ?? {
+          status: 0,
+          type: '',
+          chunked: false,
+          body: '',
+          failure: connected ? 'rt' : 'ct',
+        },
+      );
       request?.destroy();
     };
     const abort = (): void => finish();
@@ -47,7 +61,8 @@ export function postForm(
       request.on('response', (response) => readAnswer(response, finish));
       request.end(new URLSearchParams(params).toString());
     } catch {
-      // Node refuses to send some addresses, for instance with a raw space in the path; Twilio cannot reach those either.
+      // Node refuses to send some addresses, for instance with a raw space in the path; Twilio
+      // cannot reach those either.
       finish();
     }
   });
@@ -63,8 +78,14 @@ function openRequest(url: string, headers: Record<string, string>): ClientReques
     // The path exactly as configured: what is signed must be what the receiver sees.
     path: /^[a-z]+:\/\/[^/?#]*(\/?[^#]*)/i.exec(url)?.[1]?.replace(/^(?!\/)/, '/') ?? '/',
     agent: false,
-    ...(target.username === '' ? {} : { auth: decodeURIComponent(`${target.username}:${target.password}`) }),
-    headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8', accept: '*/*', ...headers },
+    ...(target.username === ''
+      ? {}
+      : { auth: decodeURIComponent(`${target.username}:${target.password}`) }),
+    headers: {
+      'content-type': 'application/x-www-form-urlencoded; charset=utf-8',
+      accept: '*/*',
+      ...headers,
+    },
   });
 }
 

@@ -4,22 +4,30 @@ import type { MessageRecord } from './message-record.ts';
 
 /**
  * The parameters of an inbound message webhook, as documented and captured:
- * https://www.twilio.com/docs/messaging/guides/webhook-request
- * A list choice has ListId and ListTitle beside Body; no capture of one is published, so its further parameters follow
- * those of a button tap.
- * Of a person whose user name hides the number there is no WaId.
- * @param sender what the webhook says of who wrote. `choice` is the tap or choice the message stands for, `quotedFrom` the address that sent the quoted
- * message, `site` the twin's own address, where MediaUrl points.
+ * https://www.twilio.com/docs/messaging/guides/webhook-request A list choice has ListId and
+ * ListTitle beside Body; no capture of one is published, so its further parameters follow those of
+ * a button tap. Of a person whose user name hides the number there is no WaId.
+ * @param sender what the webhook says of who wrote. `choice` is the tap or choice the message
+ * stands for, `quotedFrom` the address that sent the quoted message, `site` the twin's own address,
+ * where MediaUrl points.
  */
 export function formatInbound(
   record: MessageRecord,
   sender: SenderNames,
-  { choice, quotedFrom, site }: { choice: PhoneInput['choice']; quotedFrom: string | null; site: string },
+  {
+    choice,
+    quotedFrom,
+    site,
+  }: { choice: PhoneInput['choice']; quotedFrom: string | null; site: string },
 ): Record<string, string> {
-  const profile = { ProfileName: `Phone ${record.phone.slice(-4)}`, ...(sender.waId === null ? {} : { WaId: sender.waId }) };
+  const profile = {
+    ProfileName: `Phone ${record.phone.slice(-4)}`,
+    ...(sender.waId === null ? {} : { WaId: sender.waId }),
+  };
   const tapped = choice === undefined ? {} : formatChoice(choice);
   const forwarded = { Forwarded: 'false', FrequentlyForwarded: 'false' };
-  const context = choice?.kind === 'button' ? { ButtonText: choice.title, ...forwarded, ...profile } : profile;
+  const context =
+    choice?.kind === 'button' ? { ButtonText: choice.title, ...forwarded, ...profile } : profile;
   return {
     SmsMessageSid: record.sid,
     SmsSid: record.sid,
@@ -47,8 +55,14 @@ export function formatInbound(
   };
 }
 
-function formatChoice({ id, title, kind }: NonNullable<PhoneInput['choice']>): Record<string, string> {
-  return kind === 'button' ? { ButtonText: title, ButtonPayload: id } : { ListId: id, ListTitle: title };
+function formatChoice({
+  id,
+  title,
+  kind,
+}: NonNullable<PhoneInput['choice']>): Record<string, string> {
+  return kind === 'button'
+    ? { ButtonText: title, ButtonPayload: id }
+    : { ListId: id, ListTitle: title };
 }
 
 function formatMedia(record: MessageRecord, site: string): Record<string, string> {

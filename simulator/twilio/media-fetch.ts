@@ -8,10 +8,14 @@ const FETCH_MS = 10_000;
 
 /**
  * Fetches a MediaUrl as Twilio does, first HEAD and then GET, and checks what comes.
- * @returns the file, or the failure code for the message: 63019 when it cannot be downloaded, 63021 when HEAD and GET
- * disagree about the type, and what `checkMedia` finds. It never rejects.
+ * @returns the file, or the failure code for the message: 63019 when it cannot be downloaded, 63021
+ * when HEAD and GET disagree about the type, and what `checkMedia` finds. It never rejects.
  */
-export async function fetchMedia(url: string, signal: AbortSignal, memory: TwinMemory): Promise<StoredMedia | number> {
+export async function fetchMedia(
+  url: string,
+  signal: AbortSignal,
+  memory: TwinMemory,
+): Promise<StoredMedia | number> {
   try {
     const head = await request('HEAD', url, signal, memory);
     await head.body?.cancel();
@@ -25,17 +29,33 @@ export async function fetchMedia(url: string, signal: AbortSignal, memory: TwinM
     const bytes = await readLimited(response);
     const code = type === mediaType(head) ? checkMedia(type, bytes) : 63_021;
     if (code !== null) return code;
-    return { sid: createSid('ME'), type, name: fileName(url, response), bytes, createdAt: new Date(), deleted: false };
+    return {
+      sid: createSid('ME'),
+      type,
+      name: fileName(url, response),
+      bytes,
+      createdAt: new Date(),
+      deleted: false,
+    };
   } catch {
     return 63_019;
   }
 }
 
-async function request(method: string, url: string, signal: AbortSignal, memory: TwinMemory): Promise<Response> {
+async function request(
+  method: string,
+  url: string,
+  signal: AbortSignal,
+  memory: TwinMemory,
+): Promise<Response> {
   const seen = { by: 'twin' as const, method, url, authorized: false };
   try {
     const headers = { 'user-agent': 'TwilioProxy/1.1' };
-    const response = await fetch(url, { method, headers, signal: AbortSignal.any([signal, AbortSignal.timeout(FETCH_MS)]) });
+    const response = await fetch(url, {
+      method,
+      headers,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(FETCH_MS)]),
+    });
     memory.mediaFetches.push({ ...seen, status: response.status, at: new Date().toISOString() });
     return response;
   } catch (error) {
@@ -61,6 +81,8 @@ async function readLimited(response: Response): Promise<Buffer> {
 }
 
 function fileName(url: string, response: Response): string {
-  const given = /filename="?([^";]+)"?/i.exec(response.headers.get('content-disposition') ?? '')?.[1];
+  const given = /filename="?([^";]+)"?/i.exec(
+    response.headers.get('content-disposition') ?? '',
+  )?.[1];
   return given ?? (new URL(url).pathname.split('/').pop() || 'file');
 }

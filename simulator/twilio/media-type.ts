@@ -1,4 +1,6 @@
-/** The types WhatsApp takes (https://www.twilio.com/docs/whatsapp/guidance-whatsapp-media-messages). */
+/**
+ * The types WhatsApp takes (https://www.twilio.com/docs/whatsapp/guidance-whatsapp-media-messages).
+ */
 const ACCEPTED = [
   /^image\/(jpeg|jpg|png|webp)$/,
   /^audio\/(ogg|amr|3gpp|aac|mpeg|mp4)$/,
@@ -12,7 +14,8 @@ const SIGNATURES: Record<string, (bytes: Buffer) => boolean> = {
   'image/jpeg': (bytes) => bytes.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff])),
   'image/jpg': (bytes) => bytes.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff])),
   'image/png': (bytes) => bytes.subarray(0, 8).equals(Buffer.from('89504e470d0a1a0a', 'hex')),
-  'image/webp': (bytes) => bytes.toString('latin1', 0, 4) === 'RIFF' && bytes.toString('latin1', 8, 12) === 'WEBP',
+  'image/webp': (bytes) =>
+    bytes.toString('latin1', 0, 4) === 'RIFF' && bytes.toString('latin1', 8, 12) === 'WEBP',
   'application/pdf': (bytes) => bytes.toString('latin1', 0, 5) === '%PDF-',
   'audio/ogg': (bytes) => bytes.toString('latin1', 0, 4) === 'OggS',
   'video/mp4': (bytes) => bytes.toString('latin1', 4, 8) === 'ftyp',
@@ -24,8 +27,8 @@ export const MAX_MEDIA_BYTES = 16 * 1024 * 1024;
 
 /**
  * @param type a media type without parameters. @param bytes the whole file.
- * @returns the failure code a message with this media ends with, or null: 63019 for no bytes, 63034 for too many, 63021
- * for a type that WhatsApp does not take or that the bytes contradict.
+ * @returns the failure code a message with this media ends with, or null: 63019 for no bytes, 63034
+ * for too many, 63021 for a type that WhatsApp does not take or that the bytes contradict.
  */
 export function checkMedia(type: string, bytes: Buffer): number | null {
   if (bytes.length === 0) return 63_019;

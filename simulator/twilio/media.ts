@@ -12,14 +12,24 @@ const CDN_SECONDS = 4 * 60 * 60;
 
 type Parts = { messages: Messages; faults: Faults; memory: TwinMemory; site: string };
 
-/** Signs the addresses of media for a while; `check` says whether an address's query is this seal's and still good. */
-export type MediaSeal = { sign: (sid: string) => string; check: (sid: string, query: Request['query']) => boolean };
+/**
+ * Signs the addresses of media for a while; `check` says whether an address's query is this seal's
+ * and still good.
+ */
+export type MediaSeal = {
+  sign: (sid: string) => string;
+  check: (sid: string, query: Request['query']) => boolean;
+};
 
 /**
- * The Media resource (list, fetch, delete) behind the account's credentials. The bytes' address answers with a redirect
- * (307) to a signed address under /cdn: https://www.twilio.com/docs/messaging/api/media-resource
+ * The Media resource (list, fetch, delete) behind the account's credentials. The bytes' address
+ * answers with a redirect (307) to a signed address under /cdn:
+ * https://www.twilio.com/docs/messaging/api/media-resource
  */
-export function createMediaRoutes({ messages, faults, memory, site }: Parts, seal: MediaSeal): Router {
+export function createMediaRoutes(
+  { messages, faults, memory, site }: Parts,
+  seal: MediaSeal,
+): Router {
   const routes = Router();
   const base = '/2010-04-01/Accounts/:account/Messages/:message';
   routes
@@ -27,7 +37,9 @@ export function createMediaRoutes({ messages, faults, memory, site }: Parts, sea
     .get((req, res) => {
       const record = messages.find(req.params.message);
       if (record === undefined) throw new Refusal(20404, req.path);
-      const found = record.media.filter((media) => !media.deleted).map((media) => formatMedia(record, media));
+      const found = record.media
+        .filter((media) => !media.deleted)
+        .map((media) => formatMedia(record, media));
       res.json({ media_list: found, ...formatSinglePage(req.path, found.length) });
     })
     .all(refuseMethod);
@@ -50,15 +62,25 @@ export function createMediaRoutes({ messages, faults, memory, site }: Parts, sea
 }
 
 /**
- * What is served without credentials: the signed addresses under /cdn, which refuse a request that brings credentials
- * along, as Amazon's storage does, and /phone-media, where the phone page finds pictures and files.
+ * What is served without credentials: the signed addresses under /cdn, which refuse a request that
+ * brings credentials along, as Amazon's storage does, and /phone-media, where the phone page finds
+ * pictures and files.
  */
-export function createOpenMediaRoutes({ messages, memory }: Omit<Parts, 'faults' | 'site'>, seal: MediaSeal): Router {
+export function createOpenMediaRoutes(
+  { messages, memory }: Omit<Parts, 'faults' | 'site'>,
+  seal: MediaSeal,
+): Router {
   const routes = Router();
   routes.get('/cdn/:message/:media', (req, res) => {
-    const refused = req.headers.authorization !== undefined ? 400 : seal.check(req.params.media, req.query) ? null : 403;
+    const refused =
+      req.headers.authorization !== undefined
+        ? 400
+        : seal.check(req.params.media, req.query)
+          ? null
+          : 403;
     remember(memory, req, refused ?? 200);
-    if (refused !== null) return void res.status(refused).type('application/xml').send(CDN_ERRORS[refused]);
+    if (refused !== null)
+      return void res.status(refused).type('application/xml').send(CDN_ERRORS[refused]);
     sendBytes(res, findMedia(messages, req).media);
   });
   routes.get('/phone-media/:message/:index', (req, res) => {
@@ -77,7 +99,8 @@ const CDN_ERRORS = {
 /** @returns a seal with a secret of its own. */
 export function createMediaSeal(): MediaSeal {
   const secret = randomBytes(32);
-  const hash = (sid: string, expires: string) => createHmac('sha256', secret).update(`${sid} ${expires}`).digest('hex');
+  const hash = (sid: string, expires: string) =>
+    createHmac('sha256', secret).update(`${sid} ${expires}`).digest('hex');
   return {
     sign: (sid: string): string => {
       const expires = String(Math.floor(Date.now() / 1000) + CDN_SECONDS);
@@ -90,7 +113,10 @@ export function createMediaSeal(): MediaSeal {
   };
 }
 
-function findMedia(messages: Messages, req: Request): { record: MessageRecord; media: StoredMedia } {
+function findMedia(
+  messages: Messages,
+  req: Request,
+): { record: MessageRecord; media: StoredMedia } {
   const { message, media: wanted } = req.params;
   const record = typeof message === 'string' ? messages.find(message) : undefined;
   const sid = typeof wanted === 'string' ? wanted.replace(/\.json$/, '') : '';
@@ -115,10 +141,20 @@ function formatMedia(record: MessageRecord, media: StoredMedia): object {
 function remember(memory: TwinMemory, req: Request, status: number): void {
   const { method, originalUrl: url, headers } = req;
   const authorized = headers.authorization !== undefined;
-  memory.mediaFetches.push({ by: 'product', method, url, status, authorized, at: new Date().toISOString() });
+  memory.mediaFetches.push({
+    by: 'product',
+    method,
+    url,
+    status,
+    authorized,
+    at: new Date().toISOString(),
+  });
 }
 
-/** What a browser may show as it is; anything else, such as a page of HTML, must not run scripts as this site. */
+/**
+ * What a browser may show as it is; anything else, such as a page of HTML, must not run scripts as
+ * this site.
+ */
 const HARMLESS = /^(image\/(?!svg)|audio\/|video\/|application\/pdf$)/;
 
 function sendBytes(res: Response, media: StoredMedia): void {

@@ -4,7 +4,10 @@ import type { CallbackAttempt, DeliveryAttempt } from './signed-delivery.ts';
 export type CreateAttempt = {
   /** The form's parameters; `MediaUrl` has only the first of several. */
   params: Record<string, string>;
-  /** `pending` is a request whose answer is still being made. A fault's name says that the fault answered. */
+  /**
+   * `pending` is a request whose answer is still being made. A fault's name says that the fault
+   * answered.
+   */
   outcome: string;
   /** The message that came of it; null when none did. */
   sid: string | null;
@@ -13,7 +16,9 @@ export type CreateAttempt = {
   at: string;
 };
 
-/** One request of the twin for a MediaUrl, or of the product for the media of an inbound message. */
+/**
+ * One request of the twin for a MediaUrl, or of the product for the media of an inbound message.
+ */
 export type MediaFetch = {
   by: 'twin' | 'product';
   method: string;

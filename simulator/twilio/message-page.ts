@@ -17,12 +17,18 @@ export type MessagePage = {
 const DAY_MS = 86_400_000;
 
 /**
- * Filters and pages messages as GET Messages does: newest first; To, From and DateSent (`=`, `>` and `<`, where the
- * bounds belong to the range and a date without a time means the whole GMT day). A message without a date_sent fits no
- * DateSent filter. The page token names the last message of the page before, so that new messages shift nothing.
- * @param records oldest first. @param path of the list resource. @throws Refusal 20001 for a value that cannot be read.
+ * Filters and pages messages as GET Messages does: newest first; To, From and DateSent (`=`, `>`
+ * and `<`, where the bounds belong to the range and a date without a time means the whole GMT day).
+ * A message without a date_sent fits no DateSent filter. The page token names the last message of
+ * the page before, so that new messages shift nothing.
+ * @param records oldest first. @param path of the list resource. @throws Refusal 20001 for a value
+ * that cannot be read.
  */
-export function pageMessages(records: readonly MessageRecord[], query: URLSearchParams, path: string): MessagePage {
+export function pageMessages(
+  records: readonly MessageRecord[],
+  query: URLSearchParams,
+  path: string,
+): MessagePage {
   const size = readSize(query.get('PageSize'));
   const page = Number(query.get('Page') ?? 0) || 0;
   const found = records.filter(createFilter(query)).toReversed();
@@ -83,6 +89,7 @@ function createFilter(query: URLSearchParams): (record: MessageRecord) => boolea
 function readRange(text: string | null): { start: number; end: number } | null {
   if (text === null) return null;
   const start = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : NaN;
-  if (Number.isNaN(start)) throw new Refusal(20001, `DateSent "${text}" is not like 2026-01-31 or 2026-01-31T12:00:00Z`);
+  if (Number.isNaN(start))
+    throw new Refusal(20001, `DateSent "${text}" is not like 2026-01-31 or 2026-01-31T12:00:00Z`);
   return { start, end: text.length === 10 ? start + DAY_MS - 1000 : start };
 }

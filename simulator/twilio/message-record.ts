@@ -1,10 +1,23 @@
 import type { ChatChoice, ChatMessage, ChatStatus, PhoneInput } from '../chat.ts';
 import { failureText } from './failures.ts';
 
-/** A picture or file of a message, with its bytes. `deleted` says that Twilio's copy is gone; the phone keeps its own. */
-export type StoredMedia = { sid: string; type: string; name: string; bytes: Buffer; createdAt: Date; deleted: boolean };
+/**
+ * A picture or file of a message, with its bytes. `deleted` says that Twilio's copy is gone; the
+ * phone keeps its own.
+ */
+export type StoredMedia = {
+  sid: string;
+  type: string;
+  name: string;
+  bytes: Buffer;
+  createdAt: Date;
+  deleted: boolean;
+};
 
-/** All the twin knows of one message. Both Twilio's resource and the phone's bubble are made from it. */
+/**
+ * All the twin knows of one message. Both Twilio's resource and the phone's bubble are made from
+ * it.
+ */
 export type MessageRecord = {
   sid: string;
   accountSid: string;
@@ -24,7 +37,10 @@ export type MessageRecord = {
   quoted: string | null;
   status: ChatStatus;
   errorCode: number | null;
-  /** Whether the phone shows it, and whether its reader has seen it (inbound: the product sent a typing indicator). */
+  /**
+   * Whether the phone shows it, and whether its reader has seen it (inbound: the product sent a
+   * typing indicator).
+   */
   shown: boolean;
   seen: boolean;
   createdAt: Date;
@@ -90,7 +106,10 @@ export function formatResource(record: MessageRecord): MessageResource {
   };
 }
 
-/** @param site the twin's own address, for links to media. @returns the message as the phone shows it now. */
+/**
+ * @param site the twin's own address, for links to media. @returns the message as the phone shows
+ * it now.
+ */
 export function formatChatMessage(record: MessageRecord, site: string): ChatMessage {
   const inbound = record.direction === 'inbound';
   return {
@@ -112,9 +131,11 @@ export function formatChatMessage(record: MessageRecord, site: string): ChatMess
 }
 
 /**
- * An outbound document, video or voice note arrives without the text that was sent with it; a picture keeps its own
- * (https://www.twilio.com/docs/whatsapp/guidance-whatsapp-media-messages).
+ * An outbound document, video or voice note arrives without the text that was sent with it; a
+ * picture keeps its own (https://www.twilio.com/docs/whatsapp/guidance-whatsapp-media-messages).
  */
 function carriesText(record: MessageRecord): boolean {
-  return record.direction === 'inbound' || record.media.every(({ type }) => type.startsWith('image/'));
+  return (
+    record.direction === 'inbound' || record.media.every(({ type }) => type.startsWith('image/'))
+  );
 }

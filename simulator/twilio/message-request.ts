@@ -5,7 +5,10 @@ import { Refusal } from './refusals.ts';
 /** A parsed form: a repeated name gives an array. */
 export type Form = Record<string, string | string[]>;
 
-/** A message the product may send. Exactly one of text with at most one media, or content, is what it carries. */
+/**
+ * A message the product may send. Exactly one of text with at most one media, or content, is what
+ * it carries.
+ */
 export type MessageRequest = {
   /** The address that it goes to: a number (E.164) or a user id. */
   to: string;
@@ -16,7 +19,10 @@ export type MessageRequest = {
   statusCallback: string | null;
 };
 
-/** The longest text of a message (error 21617), counted in UTF-16 code units, the strictest reading of "characters". */
+/**
+ * The longest text of a message (error 21617), counted in UTF-16 code units, the strictest reading
+ * of "characters".
+ */
 const MAX_BODY = 1600;
 
 /** @returns the body of a request as a form; anything that is not one counts as empty. */
@@ -32,7 +38,10 @@ export function readForm(body: unknown): Form {
 
 /** @returns each name with its value, the first one when it is repeated. */
 export function readParams(form: Form): Record<string, string> {
-  const pairs = Object.entries(form).map(([name, value]) => [name, Array.isArray(value) ? (value[0] ?? '') : value]);
+  const pairs = Object.entries(form).map(([name, value]) => [
+    name,
+    Array.isArray(value) ? (value[0] ?? '') : value,
+  ]);
   return Object.fromEntries(pairs);
 }
 
@@ -68,13 +77,19 @@ function parseAddresses(params: Record<string, string>, account: Account): strin
   // A user id is an address of WhatsApp alone.
   if (!E164.test(plain) && !(toWhatsapp && USER_ID.test(plain))) throw new Refusal(21211, to);
   if (toWhatsapp !== /^whatsapp:/i.test(from)) throw new Refusal(21910, `From ${from}, To ${to}`);
-  if (!toWhatsapp || from.slice('whatsapp:'.length) !== account.number) throw new Refusal(63007, from);
+  if (!toWhatsapp || from.slice('whatsapp:'.length) !== account.number)
+    throw new Refusal(63007, from);
   return plain;
 }
 
-function checkContent(params: Record<string, string>, mediaUrls: string[], contentSid: string | null): void {
+function checkContent(
+  params: Record<string, string>,
+  mediaUrls: string[],
+  contentSid: string | null,
+): void {
   const body = params['Body'];
-  if (contentSid !== null && !/^HX[0-9a-fA-F]{32}$/.test(contentSid)) throw new Refusal(21655, contentSid);
+  if (contentSid !== null && !/^HX[0-9a-fA-F]{32}$/.test(contentSid))
+    throw new Refusal(21655, contentSid);
   if (contentSid !== null && (body !== undefined || mediaUrls.length > 0)) {
     throw new Refusal(20001, 'ContentSid cannot be combined with Body or MediaUrl');
   }
@@ -82,9 +97,13 @@ function checkContent(params: Record<string, string>, mediaUrls: string[], conte
     if (body === undefined) throw new Refusal(21619);
     if (body.trim() === '') throw new Refusal(21602);
   }
-  if (body !== undefined && body.length > MAX_BODY) throw new Refusal(21617, `${body.length} characters`);
+  if (body !== undefined && body.length > MAX_BODY)
+    throw new Refusal(21617, `${body.length} characters`);
   const validity = params['ValidityPeriod'];
-  if (validity !== undefined && !(/^\d{1,5}$/.test(validity) && Number(validity) >= 1 && Number(validity) <= 36_000)) {
+  if (
+    validity !== undefined &&
+    !(/^\d{1,5}$/.test(validity) && Number(validity) >= 1 && Number(validity) <= 36_000)
+  ) {
     throw new Refusal(20001, `ValidityPeriod must be from 1 to 36000 seconds, not "${validity}"`);
   }
 }
@@ -92,7 +111,8 @@ function checkContent(params: Record<string, string>, mediaUrls: string[], conte
 function parseMediaUrls(addresses: string[]): string | null {
   if (addresses.length > 10) throw new Refusal(21623, `${addresses.length} given`);
   for (const address of addresses) {
-    if (!URL.canParse(address) || !/^https?:$/.test(new URL(address).protocol)) throw new Refusal(21620, address);
+    if (!URL.canParse(address) || !/^https?:$/.test(new URL(address).protocol))
+      throw new Refusal(21620, address);
   }
   return addresses[0] ?? null;
 }
@@ -105,10 +125,12 @@ function parseContentVariables(json: string | undefined): Record<string, string>
   } catch {
     throw new Refusal(21656, 'not JSON');
   }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new Refusal(21656, 'not a JSON object');
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw new Refusal(21656, 'not a JSON object');
   const variables: Record<string, string> = {};
   for (const [name, value] of Object.entries(parsed)) {
-    if (typeof value !== 'string' || value === '') throw new Refusal(21656, `"${name}" must be a non-empty string`);
+    if (typeof value !== 'string' || value === '')
+      throw new Refusal(21656, `"${name}" must be a non-empty string`);
     variables[name] = value;
   }
   return variables;

@@ -13,10 +13,28 @@ import type { Messages } from './messages.ts';
 import { Refusal, refuseMethod } from './refusals.ts';
 import { createSid } from './sid.ts';
 
-type Parts = { account: Account; addresses: Addresses; messages: Messages; contents: Contents; delivery: Delivery; faults: Faults; memory: TwinMemory };
+type Parts = {
+  account: Account;
+  addresses: Addresses;
+  messages: Messages;
+  contents: Contents;
+  delivery: Delivery;
+  faults: Faults;
+  memory: TwinMemory;
+};
 
-const BEFORE = ['create-429', 'create-500-before', 'create-hang-before', 'create-reset-before'] as const;
-const AFTER = ['create-500-after', 'create-hang-after', 'create-reset-after', 'create-garbled-after'] as const;
+const BEFORE = [
+  'create-429',
+  'create-500-before',
+  'create-hang-before',
+  'create-reset-before',
+] as const;
+const AFTER = [
+  'create-500-after',
+  'create-hang-after',
+  'create-reset-after',
+  'create-garbled-after',
+] as const;
 
 /**
  * Messages: create, list, fetch, redact (POST with an empty Body) and delete.
@@ -59,13 +77,20 @@ export function createMessageRoutes(parts: Parts): Router {
 async function createMessage(parts: Parts, req: Request, res: Response): Promise<void> {
   const { faults, delivery, memory } = parts;
   const params = readParams(readForm(req.body));
-  const attempt: CreateAttempt = { params, outcome: 'pending', sid: null, code: null, at: new Date().toISOString() };
+  const attempt: CreateAttempt = {
+    params,
+    outcome: 'pending',
+    sid: null,
+    code: null,
+    at: new Date().toISOString(),
+  };
   memory.attempts.push(attempt);
   const before = faults.takeFirst(BEFORE, params);
   if (before !== null) return misbehave(before.name, attempt, req, res);
   const { record, shipment } = accept(parts, req, attempt);
   attempt.sid = record.sid;
-  // The answer shows the message as it was accepted, whatever happens to it before the answer is written.
+  // The answer shows the message as it was accepted, whatever happens to it before the answer is
+  // written.
   const answer = formatResource(record);
   if (faults.take('callback-before-answer', params) === null) delivery.start(record, shipment);
   else await delivery.startWithCallback(record, shipment);
@@ -75,15 +100,24 @@ async function createMessage(parts: Parts, req: Request, res: Response): Promise
   res.status(201).json(answer);
 }
 
-function accept(parts: Parts, req: Request, attempt: CreateAttempt): { record: MessageRecord; shipment: Shipment } {
+function accept(
+  parts: Parts,
+  req: Request,
+  attempt: CreateAttempt,
+): { record: MessageRecord; shipment: Shipment } {
   const { account, addresses, messages, contents, faults } = parts;
   try {
     const request = parseMessageRequest(readForm(req.body), account);
     const content = request.contentSid === null ? null : contents.find(request.contentSid);
     if (content === undefined) throw new Refusal(21655, request.contentSid ?? '');
-    if (content !== null && faults.take('content-unusable', readParams(readForm(req.body))) !== null) throw new Refusal(21656, 'this content cannot be used');
+    if (
+      content !== null &&
+      faults.take('content-unusable', readParams(readForm(req.body))) !== null
+    )
+      throw new Refusal(21656, 'this content cannot be used');
     const rendered = content === null ? null : renderContent(content, request.contentVariables);
-    // A list cannot have WhatsApp's approval, and buttons here never asked for it: both serve the 24-hour window only.
+    // A list cannot have WhatsApp's approval, and buttons here never asked for it: both serve the
+    // 24-hour window only.
     const template = rendered !== null && rendered.list === null && rendered.buttons.length === 0;
     const mediaUrl = rendered?.mediaUrl ?? request.mediaUrl;
     const record = messages.add({
@@ -108,13 +142,17 @@ function accept(parts: Parts, req: Request, attempt: CreateAttempt): { record: M
   }
 }
 
-/** Answers a create as its fault says. A hanging request stays open until the client or the twin's stop ends it. */
+/**
+ * Answers a create as its fault says. A hanging request stays open until the client or the twin's
+ * stop ends it.
+ */
 function misbehave(name: FaultName, attempt: CreateAttempt, req: Request, res: Response): void {
   attempt.outcome = name;
   if (name === 'create-429') throw new Refusal(20429);
   if (name.startsWith('create-500')) throw new Refusal(20500);
   if (name.startsWith('create-reset')) req.socket.resetAndDestroy();
-  if (name.startsWith('create-garbled')) res.status(201).type('html').send('<html><body>Accepted</body></html>');
+  if (name.startsWith('create-garbled'))
+    res.status(201).type('html').send('<html><body>Accepted</body></html>');
 }
 
 function findMessage(messages: Messages, req: Request): MessageRecord {

@@ -2,13 +2,16 @@ import type { ChatEvent, ChatMessage, ChatStatus } from '../chat.ts';
 import { formatChatMessage, type MessageRecord } from './message-record.ts';
 
 /** What a new record must say; the rest starts empty. */
-export type NewMessage = Pick<MessageRecord, 'sid' | 'accountSid' | 'direction' | 'from' | 'to' | 'phone' | 'body' | 'status'> &
+export type NewMessage = Pick<
+  MessageRecord,
+  'sid' | 'accountSid' | 'direction' | 'from' | 'to' | 'phone' | 'body' | 'status'
+> &
   Partial<MessageRecord>;
 
 /**
- * The twin's memory of messages, oldest first, and the source of what the phone is told.
- * Contract: a message is told to listeners once, when it is shown; its later states only after that. A listener must
- * not throw.
+ * The twin's memory of messages, oldest first, and the source of what the phone is told. Contract:
+ * a message is told to listeners once, when it is shown; its later states only after that. A
+ * listener must not throw.
  */
 export class Messages {
   /** The twin's own address, in links to media. */
@@ -84,7 +87,10 @@ export class Messages {
     this.#emitStatus(record);
   }
 
-  /** Marks an inbound message and all before it of the same phone as read by the product (blue ticks on the phone). */
+  /**
+   * Marks an inbound message and all before it of the same phone as read by the product (blue ticks
+   * on the phone).
+   */
   markSeen(upTo: MessageRecord): void {
     for (const record of this.all()) {
       if (record.phone === upTo.phone && record.direction === 'inbound' && !record.seen) {

@@ -11,7 +11,10 @@ import type { SessionWindow } from './session-window.ts';
 import { createSid } from './sid.ts';
 import type { Webhooks } from './webhooks.ts';
 
-/** The people's side of the twin: what their phones show, and what they do on them. A phone is its number (E.164), or its user id when it has no number. */
+/**
+ * The people's side of the twin: what their phones show, and what they do on them. A phone is its
+ * number (E.164), or its user id when it has no number.
+ */
 export type Chat = {
   /** The numbers that exist: those given at the start and those that wrote or were written to. */
   phones(): string[];
@@ -21,13 +24,17 @@ export type Chat = {
   /** @returns a function that ends the listening. A listener must not throw. */
   on(listener: (event: ChatEvent) => void): () => void;
   /**
-   * A person sends something. Resolves when the product's webhook answered or Twilio gave up (`status` 0 for no answer).
+   * A person sends something. Resolves when the product's webhook answered or Twilio gave up
+   * (`status` 0 for no answer).
    * @throws RangeError with a sentence for a person when the input cannot be sent.
    */
   receive(phone: string, input: PhoneInput): Promise<{ sid: string; status: number }>;
   /** The person opens the chat and sees what was delivered. */
   markRead(phone: string): void;
-  /** How the phone's messages name it from now on: by number, unless said otherwise. @throws RangeError for a phone without a number. */
+  /**
+   * How the phone's messages name it from now on: by number, unless said otherwise. @throws
+   * RangeError for a phone without a number.
+   */
   writeAs(phone: string, how: WritesAs): void;
   /** Lets the 24-hour window of this phone lapse; its next message opens it again. */
   closeWindow(phone: string): void;
@@ -72,19 +79,31 @@ async function deliverInbound(
   messages.show(record);
   const notice = sandbox.intercept(record.phone, record.body);
   if (notice !== null) {
-    // Twilio answers these itself; the notice is shown although a phone that has not joined can get nothing else.
+    // Twilio answers these itself; the notice is shown although a phone that has not joined can get
+    // nothing else.
     messages.show(createReply(parts, record.phone, notice, 'delivered'));
     return { sid: record.sid, status: 0 };
   }
   const quotedFrom = record.quoted === null ? null : (messages.find(record.quoted)?.from ?? null);
-  const { status, replies } = await webhooks.deliver(formatInbound(record, addresses.sender(record.phone), { choice, quotedFrom, site }));
+  const { status, replies } = await webhooks.deliver(
+    formatInbound(record, addresses.sender(record.phone), { choice, quotedFrom, site }),
+  );
   for (const text of replies) {
-    parts.delivery.start(createReply(parts, record.phone, text, 'queued'), { mediaUrl: null, template: false, failure: null });
+    parts.delivery.start(createReply(parts, record.phone, text, 'queued'), {
+      mediaUrl: null,
+      template: false,
+      failure: null,
+    });
   }
   return { sid: record.sid, status };
 }
 
-function createReply({ account, addresses, messages }: Parts, phone: string, text: string, status: 'queued' | 'delivered'): MessageRecord {
+function createReply(
+  { account, addresses, messages }: Parts,
+  phone: string,
+  text: string,
+  status: 'queued' | 'delivered',
+): MessageRecord {
   return messages.add({
     sid: createSid('SM'),
     accountSid: account.sid,
@@ -97,7 +116,11 @@ function createReply({ account, addresses, messages }: Parts, phone: string, tex
   });
 }
 
-function createInbound({ account, addresses, messages }: Parts, phone: string, input: PhoneInput): MessageRecord {
+function createInbound(
+  { account, addresses, messages }: Parts,
+  phone: string,
+  input: PhoneInput,
+): MessageRecord {
   addresses.check(phone);
   checkInput(messages, phone, input);
   const media = input.media === undefined ? [] : [readMedia(input.media)];
@@ -119,18 +142,26 @@ function createInbound({ account, addresses, messages }: Parts, phone: string, i
   });
 }
 
-function checkInput(messages: Messages, phone: string, { text, media, location, quoted, choice }: PhoneInput): void {
+function checkInput(
+  messages: Messages,
+  phone: string,
+  { text, media, location, quoted, choice }: PhoneInput,
+): void {
   const parts = [media, location, choice].filter((part) => part !== undefined);
-  if (parts.length > 1) throw new RangeError('Send a file, a place or a choice, not several at once.');
+  if (parts.length > 1)
+    throw new RangeError('Send a file, a place or a choice, not several at once.');
   if (parts.length === 0 && (text ?? '').trim() === '') {
     throw new RangeError('There is nothing to send: give a text, a file, a place or a choice.');
   }
   if (location && !(Math.abs(location.latitude) <= 90 && Math.abs(location.longitude) <= 180)) {
-    throw new RangeError('A place needs a latitude from -90 to 90 and a longitude from -180 to 180.');
+    throw new RangeError(
+      'A place needs a latitude from -90 to 90 and a longitude from -180 to 180.',
+    );
   }
   if (quoted === undefined) return;
   const original = messages.find(quoted);
-  if (original?.phone !== phone) throw new RangeError(`This chat has no message ${quoted} to answer.`);
+  if (original?.phone !== phone)
+    throw new RangeError(`This chat has no message ${quoted} to answer.`);
   const choices = choice?.kind === 'list' ? original.list?.items : original.buttons;
   if (choice && !choices?.some(({ id }) => id === choice.id)) {
     throw new RangeError(`The message ${quoted} offers no choice "${choice.title}".`);
@@ -138,10 +169,13 @@ function checkInput(messages: Messages, phone: string, { text, media, location, 
 }
 
 function readMedia({ name, type, base64 }: NonNullable<PhoneInput['media']>): StoredMedia {
-  if (!/^[\w.+-]+\/[\w.+-]+(\s*;.*)?$/.test(type)) throw new RangeError(`"${type}" is not a media type such as image/png.`);
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) throw new RangeError(`The file ${name} is empty or is not base64.`);
+  if (!/^[\w.+-]+\/[\w.+-]+(\s*;.*)?$/.test(type))
+    throw new RangeError(`"${type}" is not a media type such as image/png.`);
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64))
+    throw new RangeError(`The file ${name} is empty or is not base64.`);
   const bytes = Buffer.from(base64, 'base64');
-  if (bytes.length > MAX_MEDIA_BYTES) throw new RangeError(`The file ${name} is larger than WhatsApp's 16 MB.`);
+  if (bytes.length > MAX_MEDIA_BYTES)
+    throw new RangeError(`The file ${name} is larger than WhatsApp's 16 MB.`);
   // WhatsApp tells the plain type: a recording's "audio/ogg; codecs=opus" arrives as audio/ogg.
   const plain = type.split(';')[0]?.trim().toLowerCase() ?? type;
   return { sid: createSid('ME'), type: plain, name, bytes, createdAt: new Date(), deleted: false };

@@ -3,7 +3,8 @@ import type { TwinLog } from './log.ts';
 
 /**
  * Twilio's refusals that this twin gives: HTTP status and Twilio's own sentence for each code
- * (https://www.twilio.com/docs/api/errors). Codes of failures that come later by callback are in failures.ts.
+ * (https://www.twilio.com/docs/api/errors). Codes of failures that come later by callback are in
+ * failures.ts.
  */
 const REFUSALS = {
   20001: [400, 'Invalid parameter'],
@@ -37,7 +38,10 @@ export class Refusal extends Error {
   readonly code: RefusalCode;
   readonly status: number;
 
-  /** @param detail what exactly was wrong, put after Twilio's sentence. @param status replaces the table's HTTP status. */
+  /**
+   * @param detail what exactly was wrong, put after Twilio's sentence. @param status replaces the
+   * table's HTTP status.
+   */
   constructor(code: RefusalCode, detail?: string, status?: number) {
     super(detail === undefined ? REFUSALS[code][1] : `${REFUSALS[code][1]}: ${detail}`);
     this.name = 'Refusal';
@@ -67,8 +71,9 @@ export const refuseUnknown: RequestHandler = (req) => {
 };
 
 /**
- * The last handler: writes every refusal as Twilio's JSON. A body that cannot be parsed or is too large becomes a
- * refusal too; anything unforeseen is logged and answered with 20500, so a bad request never ends the server.
+ * The last handler: writes every refusal as Twilio's JSON. A body that cannot be parsed or is too
+ * large becomes a refusal too; anything unforeseen is logged and answered with 20500, so a bad
+ * request never ends the server.
  */
 export function answerRefusals(log: TwinLog): ErrorRequestHandler {
   return (error: unknown, req, res, next) => {
@@ -77,7 +82,8 @@ export function answerRefusals(log: TwinLog): ErrorRequestHandler {
       return;
     }
     const refusal = asRefusal(error);
-    if (refusal.code === 20500 && refusal !== error) log.warn({ err: error, path: req.path }, 'twilio twin failed');
+    if (refusal.code === 20500 && refusal !== error)
+      log.warn({ err: error, path: req.path }, 'twilio twin failed');
     if (refusal.status === 401) res.set('WWW-Authenticate', 'Basic realm="Twilio API"');
     res.status(refusal.status).json(refusal);
   };
@@ -86,7 +92,12 @@ export function answerRefusals(log: TwinLog): ErrorRequestHandler {
 function asRefusal(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   // Express and its body parsers throw errors that carry the HTTP status they stand for.
-  if (error instanceof Error && 'status' in error && typeof error.status === 'number' && error.status < 500) {
+  if (
+    error instanceof Error &&
+    'status' in error &&
+    typeof error.status === 'number' &&
+    error.status < 500
+  ) {
     return new Refusal(20001, error.message, error.status);
   }
   return new Refusal(20500);

@@ -1,10 +1,12 @@
 /** Twilio's answers to a phone of the WhatsApp sandbox; the product never sees these messages. */
-const JOINED = 'Twilio Sandbox: You are all set! The sandbox can now send and receive messages from this number.';
-const NOT_JOINED = 'Twilio Sandbox: Your number is not connected to a Sandbox. Send "join" and your sandbox code first.';
+const JOINED =
+  'Twilio Sandbox: You are all set! The sandbox can now send and receive messages from this number.';
+const NOT_JOINED =
+  'Twilio Sandbox: Your number is not connected to a Sandbox. Send "join" and your sandbox code first.';
 
 /**
- * Who joined the sandbox (https://www.twilio.com/docs/whatsapp/sandbox). A sender of its own has no such list: then
- * `enabled` is false and everyone counts as joined.
+ * Who joined the sandbox (https://www.twilio.com/docs/whatsapp/sandbox). A sender of its own has no
+ * such list: then `enabled` is false and everyone counts as joined.
  */
 export class Sandbox {
   readonly #enabled: boolean;
@@ -22,7 +24,8 @@ export class Sandbox {
   }
 
   /**
-   * Takes a text before the product does: `join` and a code joins, and a phone that has not joined gets no further.
+   * Takes a text before the product does: `join` and a code joins, and a phone that has not joined
+   * gets no further.
    * @returns Twilio's own answer to the phone, or null when the message goes on to the product.
    */
   intercept(phone: string, text: string): string | null {

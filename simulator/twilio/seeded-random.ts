@@ -1,5 +1,6 @@
 /**
- * The mulberry32 generator: the same seed gives the same numbers on every machine, so a chaos run repeats.
+ * The mulberry32 generator: the same seed gives the same numbers on every machine, so a chaos run
+ * repeats.
  * @param seed any integer; only its lowest 32 bits count.
  * @returns a function that gives numbers from 0 up to but not including 1.
  */

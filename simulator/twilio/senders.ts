@@ -6,21 +6,43 @@ import { Refusal, refuseMethod } from './refusals.ts';
 import { createSid } from './sid.ts';
 import { formatSinglePageMeta } from './single-page.ts';
 
-/** The WhatsApp sender's settings: where Twilio calls for inbound messages and for states; null for nowhere. */
-export type Sender = { sid: string; webhookUrl: string | null; fallbackUrl: string | null; statusUrl: string | null };
+/**
+ * The WhatsApp sender's settings: where Twilio calls for inbound messages and for states; null for
+ * nowhere.
+ */
+export type Sender = {
+  sid: string;
+  webhookUrl: string | null;
+  fallbackUrl: string | null;
+  statusUrl: string | null;
+};
 
 /** @throws RangeError when an address or its fragment is invalid. */
-export function createSender(addresses: { webhookUrl: string; fallbackUrl?: string; statusUrl?: string }): Sender {
+export function createSender(addresses: {
+  webhookUrl: string;
+  fallbackUrl?: string;
+  statusUrl?: string;
+}): Sender {
   const { webhookUrl, fallbackUrl, statusUrl } = addresses;
-  for (const address of [webhookUrl, fallbackUrl, statusUrl]) if (address !== undefined) parseConnectionOverride(address);
-  return { sid: createSid('XE'), webhookUrl, fallbackUrl: fallbackUrl ?? null, statusUrl: statusUrl ?? null };
+  for (const address of [webhookUrl, fallbackUrl, statusUrl])
+    if (address !== undefined) parseConnectionOverride(address);
+  return {
+    sid: createSid('XE'),
+    webhookUrl,
+    fallbackUrl: fallbackUrl ?? null,
+    statusUrl: statusUrl ?? null,
+  };
 }
 
 const webAddress = z.string().check((context) => {
   try {
     parseConnectionOverride(context.value);
   } catch (error) {
-    context.issues.push({ code: 'custom', input: context.value, message: error instanceof Error ? error.message : 'invalid' });
+    context.issues.push({
+      code: 'custom',
+      input: context.value,
+      message: error instanceof Error ? error.message : 'invalid',
+    });
   }
 });
 
@@ -35,7 +57,8 @@ const update = z.looseObject({
 });
 
 /**
- * The Senders API: list, fetch, and update of the webhook addresses, which null or an empty text clears. An update takes effect at the next message.
+ * The Senders API: list, fetch, and update of the webhook addresses, which null or an empty text
+ * clears. An update takes effect at the next message.
  * https://www.twilio.com/docs/whatsapp/api/senders
  */
 export function createSenderRoutes(sender: Sender, account: Account, site: string): Router {
@@ -44,7 +67,8 @@ export function createSenderRoutes(sender: Sender, account: Account, site: strin
   routes
     .route(path)
     .get((req, res) => {
-      if (req.query['Channel'] !== 'whatsapp') throw new Refusal(20001, 'Channel must be "whatsapp"');
+      if (req.query['Channel'] !== 'whatsapp')
+        throw new Refusal(20001, 'Channel must be "whatsapp"');
       const meta = formatSinglePageMeta(`${site}${path}?Channel=whatsapp`, 'senders');
       res.json({ senders: [formatSender(sender, account, site)], meta });
     })
@@ -59,7 +83,11 @@ export function createSenderRoutes(sender: Sender, account: Account, site: strin
     .post(json(), (req, res) => {
       const parsed = update.safeParse(req.body);
       if (!parsed.success) throw new Refusal(20001, z.prettifyError(parsed.error));
-      const { callback_url: callback, fallback_url: fallback, status_callback_url: status } = parsed.data.webhook ?? {};
+      const {
+        callback_url: callback,
+        fallback_url: fallback,
+        status_callback_url: status,
+      } = parsed.data.webhook ?? {};
       sender.webhookUrl = callback === undefined ? sender.webhookUrl : callback || null;
       sender.fallbackUrl = fallback === undefined ? sender.fallbackUrl : fallback || null;
       sender.statusUrl = status === undefined ? sender.statusUrl : status || null;

@@ -1,4 +1,7 @@
-/** How long a person's message lets the sender write freely, in milliseconds (error page 63016: 24 hours). */
+/**
+ * How long a person's message lets the sender write freely, in milliseconds (error page 63016: 24
+ * hours).
+ */
 const WINDOW_MS = 24 * 60 * 60 * 1000;
 
 /** WhatsApp's 24-hour window of each phone. A phone that never wrote has none open. */

@@ -16,14 +16,19 @@ export type DeliveryAttempt = {
   at: string;
 };
 
-/** A status callback the twin made, or one that a fault dropped (then `status` is 0 and no request was made). */
+/**
+ * A status callback the twin made, or one that a fault dropped (then `status` is 0 and no request
+ * was made).
+ */
 export type CallbackAttempt = DeliveryAttempt & { dropped: boolean };
 
 /**
- * Signs a form as Twilio does and posts it, again when the URL fragment's retry policy says so.
- * The idempotency token and the signature are the same on each try; retries follow each other at once and share the
- * total time, as https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides states.
- * @param configured the webhook's URL with its fragment. @param onAttempt is told of every request after its answer.
+ * Signs a form as Twilio does and posts it, again when the URL fragment's retry policy says so. The
+ * idempotency token and the signature are the same on each try; retries follow each other at once
+ * and share the total time, as
+ * https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides states.
+ * @param configured the webhook's URL with its fragment. @param onAttempt is told of every request
+ * after its answer.
  * @returns the last answer. @throws RangeError when the URL or its fragment is invalid.
  */
 export async function deliverSigned(
@@ -47,7 +52,14 @@ export async function deliverSigned(
       readMs: Math.min(override.readMs, left),
       signal,
     });
-    onAttempt({ url, params, headers, status: outcome.status, attempt, at: new Date().toISOString() });
+    onAttempt({
+      url,
+      params,
+      headers,
+      status: outcome.status,
+      attempt,
+      at: new Date().toISOString(),
+    });
     const reason = retryReason(outcome);
     const again = reason !== null && override.policy.has(reason) && attempt <= override.retries;
     if (!again || Date.now() >= deadline || signal.aborted) return outcome;

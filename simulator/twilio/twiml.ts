@@ -1,14 +1,18 @@
 import { MAX_ANSWER_BYTES, type PostOutcome } from './form-post.ts';
 
-/** What Twilio makes of a webhook's answer: texts for the person (often none), or an error for the debugger. */
+/**
+ * What Twilio makes of a webhook's answer: texts for the person (often none), or an error for the
+ * debugger.
+ */
 export type WebhookAnswer = { replies: string[]; error: null } | { replies: []; error: number };
 
 const TWIML_TYPES = new Set(['text/xml', 'application/xml', 'text/html']);
 
 /**
- * Reads the answer to an inbound message webhook by Twilio's rules (https://www.twilio.com/docs/messaging/twiml):
- * XML and HTML types are TwiML, `text/plain` goes to the person as a message, other types are error 12300.
- * Error 11205 is no connection, 11200 no usable answer, 11750 too long, 11770 empty, 12100 not XML, 12102 a wrong root.
+ * Reads the answer to an inbound message webhook by Twilio's rules
+ * (https://www.twilio.com/docs/messaging/twiml): XML and HTML types are TwiML, `text/plain` goes to
+ * the person as a message, other types are error 12300. Error 11205 is no connection, 11200 no
+ * usable answer, 11750 too long, 11770 empty, 12100 not XML, 12102 a wrong root.
  */
 export function readWebhookAnswer(outcome: PostOutcome): WebhookAnswer {
   const { status, type, chunked, body, failure } = outcome;
@@ -29,10 +33,12 @@ function readTwiml(xml: string): WebhookAnswer {
   const root = isBalanced(text) ? /^<([\w:-]+)/.exec(text)?.[1] : undefined;
   if (root === undefined) return { replies: [], error: 12_100 };
   if (root !== 'Response') return { replies: [], error: 12_102 };
-  const replies = [...text.matchAll(/<Message\b[^>]*(?<!\/)>([\s\S]*?)<\/Message>/g)].map(([, inner = '']) => {
-    const body = /<Body\b[^>]*>([\s\S]*?)<\/Body>/.exec(inner)?.[1] ?? inner;
-    return unescapeXml(body.replace(/<[^>]*>/g, '')).trim();
-  });
+  const replies = [...text.matchAll(/<Message\b[^>]*(?<!\/)>([\s\S]*?)<\/Message>/g)].map(
+    ([, inner = '']) => {
+      const body = /<Body\b[^>]*>([\s\S]*?)<\/Body>/.exec(inner)?.[1] ?? inner;
+      return unescapeXml(body.replace(/<[^>]*>/g, '')).trim();
+    },
+  );
   return { replies: replies.filter((reply) => reply !== ''), error: null };
 }
 
@@ -40,7 +46,9 @@ function readTwiml(xml: string): WebhookAnswer {
 function isBalanced(xml: string): boolean {
   const open: string[] = [];
   let roots = 0;
-  for (const [, text = '', closing, name = '', selfClosing] of xml.matchAll(/([^<]*)<(\/?)([\w:.-]+)[^<>]*?(\/?)>/g)) {
+  for (const [, text = '', closing, name = '', selfClosing] of xml.matchAll(
+    /([^<]*)<(\/?)([\w:.-]+)[^<>]*?(\/?)>/g,
+  )) {
     if (open.length === 0 && text.trim() !== '') return false;
     if (closing === '/') {
       if (open.pop() !== name) return false;

@@ -29,7 +29,10 @@ export type TwinOptions = {
   port?: number;
   /** The address to listen on; 127.0.0.1 unless given. */
   host?: string;
-  /** Listens on all of this machine's addresses; `host` is then only the name in the addresses it gives out. */
+  /**
+   * Listens on all of this machine's addresses; `host` is then only the name in the addresses it
+   * gives out.
+   */
   everywhere?: boolean;
   accountSid: string;
   authToken: string;
@@ -37,17 +40,26 @@ export type TwinOptions = {
   apiKeys?: Record<string, string>;
   /** The WhatsApp sender's number, E.164. */
   number: string;
-  /** Where inbound messages go; its fragment may override Twilio's timeouts and retries, as in `#rc=3&rp=5xx,ct,rt`. */
+  /**
+   * Where inbound messages go; its fragment may override Twilio's timeouts and retries, as in
+   * `#rc=3&rp=5xx,ct,rt`.
+   */
   webhookUrl: string;
   /** Where an inbound message goes when `webhookUrl` fails for good. */
   fallbackUrl?: string;
   /** Where the states of a message without a StatusCallback of its own go. */
   statusUrl?: string;
-  /** Numbers, or user ids of phones without one, that exist from the start; any other comes into being when it is used. */
+  /**
+   * Numbers, or user ids of phones without one, that exist from the start; any other comes into
+   * being when it is used.
+   */
   phones?: readonly string[];
   /** How fast messages travel; by default 100, 300 and 0 ms. */
   pace?: Partial<Pace>;
-  /** True for Twilio's sandbox: only `phones`, and those that sent `join` and a code, can be reached. */
+  /**
+   * True for Twilio's sandbox: only `phones`, and those that sent `join` and a code, can be
+   * reached.
+   */
   sandbox?: boolean;
   log?: TwinLog;
 };
@@ -57,7 +69,10 @@ export type Twin = {
   url: string;
   chat: Chat;
   faults: Faults;
-  /** What happened so far; `messages` and `contents` are Twilio's resources as they are now, oldest first. */
+  /**
+   * What happened so far; `messages` and `contents` are Twilio's resources as they are now, oldest
+   * first.
+   */
   memory: TwinMemory;
   messages(): MessageResource[];
   contents(): ContentResource[];
@@ -66,12 +81,23 @@ export type Twin = {
 };
 
 /**
- * Starts a Twilio with memory: the REST API for WhatsApp, signed webhooks and status callbacks, and the phones.
+ * Starts a Twilio with memory: the REST API for WhatsApp, signed webhooks and status callbacks, and
+ * the phones.
  * @throws RangeError for invalid options; Error when the port cannot be had.
  */
 export async function runTwin(options: TwinOptions): Promise<Twin> {
-  const { host = '127.0.0.1', everywhere = false, port = 0, log = silentLog, phones = [], pace } = options;
-  if (!E164.test(options.number)) throw new RangeError(`"${options.number}" is not a phone number in E.164, such as +15551230001.`);
+  const {
+    host = '127.0.0.1',
+    everywhere = false,
+    port = 0,
+    log = silentLog,
+    phones = [],
+    pace,
+  } = options;
+  if (!E164.test(options.number))
+    throw new RangeError(
+      `"${options.number}" is not a phone number in E.164, such as +15551230001.`,
+    );
   const addresses = new Addresses();
   for (const phone of phones) addresses.check(phone);
   const { number, accountSid: sid, authToken, apiKeys = {} } = options;
@@ -88,10 +114,36 @@ export async function runTwin(options: TwinOptions): Promise<Twin> {
   const sandbox = new Sandbox(options.sandbox ?? false, phones);
   const callbacks = new Callbacks({ account, sender, faults, memory, background });
   const fullPace = { sentMs: 100, deliveredMs: 300, readMs: 0, ...pace };
-  const delivery = new Delivery({ messages, callbacks, faults, memory, background, window, sandbox, pace: fullPace });
+  const delivery = new Delivery({
+    messages,
+    callbacks,
+    faults,
+    memory,
+    background,
+    window,
+    sandbox,
+    pace: fullPace,
+  });
   const webhooks = new Webhooks({ account, sender, faults, memory, background, log });
-  const chat = createChat({ account, addresses, messages, delivery, webhooks, window, sandbox, site }, phones);
-  server.on('request', createApp({ account, addresses, sender, messages, contents, delivery, faults, memory, site, log }));
+  const chat = createChat(
+    { account, addresses, messages, delivery, webhooks, window, sandbox, site },
+    phones,
+  );
+  server.on(
+    'request',
+    createApp({
+      account,
+      addresses,
+      sender,
+      messages,
+      contents,
+      delivery,
+      faults,
+      memory,
+      site,
+      log,
+    }),
+  );
   log.info({ url: site }, 'twilio twin is listening');
   return {
     url: site,
@@ -121,7 +173,18 @@ type AppParts = {
   log: TwinLog;
 };
 
-function createApp({ account, addresses, sender, messages, contents, delivery, faults, memory, site, log }: AppParts): Express {
+function createApp({
+  account,
+  addresses,
+  sender,
+  messages,
+  contents,
+  delivery,
+  faults,
+  memory,
+  site,
+  log,
+}: AppParts): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple');
   const seal = createMediaSeal();
@@ -132,7 +195,9 @@ function createApp({ account, addresses, sender, messages, contents, delivery, f
   app.use(createSenderRoutes(sender, account, site));
   app.use('/2010-04-01', requireAccount(account));
   app.use(createMediaRoutes({ messages, faults, memory, site }, seal));
-  app.use(createMessageRoutes({ account, addresses, messages, contents, delivery, faults, memory }));
+  app.use(
+    createMessageRoutes({ account, addresses, messages, contents, delivery, faults, memory }),
+  );
   app.use(createAccountRoutes(account));
   app.use(refuseUnknown);
   app.use(answerRefusals(log));
@@ -141,7 +206,9 @@ function createApp({ account, addresses, sender, messages, contents, delivery, f
 
 function listen(server: Server, port: number, host: string, everywhere: boolean): Promise<string> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(new Error(`The Twilio twin cannot listen on ${host}:${port}: ${error.message}`)));
+    server.once('error', (error) =>
+      reject(new Error(`The Twilio twin cannot listen on ${host}:${port}: ${error.message}`)),
+    );
     server.listen(port, everywhere ? undefined : host, () => {
       const { port: taken } = server.address() as AddressInfo;
       resolve(`http://${host.includes(':') ? `[${host}]` : host}:${taken}`);

@@ -5,7 +5,10 @@ import { readForm, readParams } from './message-request.ts';
 import type { Messages } from './messages.ts';
 import { Refusal, refuseMethod } from './refusals.ts';
 
-/** How long the indicator shows unless a message comes first, in milliseconds (Twilio's page on typing indicators). */
+/**
+ * How long the indicator shows unless a message comes first, in milliseconds (Twilio's page on
+ * typing indicators).
+ */
 export const TYPING_MS = 25_000;
 
 /**
@@ -34,9 +37,13 @@ export function createTypingRoutes(messages: Messages, faults: Faults, memory: T
 }
 
 function showTyping(messages: Messages, messageId: string, channel: string): void {
-  if (channel.toLowerCase() !== 'whatsapp') throw new Refusal(20001, `channel must be "whatsapp", not "${channel}"`);
+  if (channel.toLowerCase() !== 'whatsapp')
+    throw new Refusal(20001, `channel must be "whatsapp", not "${channel}"`);
   if (!/^(SM|MM)[0-9a-fA-F]{32}$/.test(messageId)) {
-    throw new Refusal(20001, `messageId must be SM or MM and 32 hexadecimal digits, not "${messageId}"`);
+    throw new Refusal(
+      20001,
+      `messageId must be SM or MM and 32 hexadecimal digits, not "${messageId}"`,
+    );
   }
   const record = messages.find(messageId);
   if (record?.direction !== 'inbound') throw new Refusal(20404, `no inbound message ${messageId}`);

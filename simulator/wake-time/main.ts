@@ -9,7 +9,12 @@ const help = `Measures the time from a webhook to the model's first request, wit
   --help`;
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' }, help: { type: 'boolean', default: false } } });
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: 'string', default: '5' },
+      help: { type: 'boolean', default: false },
+    },
+  });
   if (values.help) {
     console.log(help);
     return 0;
@@ -22,7 +27,11 @@ async function main(): Promise<number> {
   process.once('SIGINT', () => interrupted.abort()).once('SIGTERM', () => interrupted.abort());
   try {
     const times = await measureWakeTime({
-      rounds: Number(values.rounds), searchPath: process.env['PATH'] ?? '', log: createLog('wake-time', process.env['LOG_LEVEL'] || 'warn'), say: (line) => console.log(line), signal: interrupted.signal,
+      rounds: Number(values.rounds),
+      searchPath: process.env['PATH'] ?? '',
+      log: createLog('wake-time', process.env['LOG_LEVEL'] || 'warn'),
+      say: (line) => console.log(line),
+      signal: interrupted.signal,
     });
     console.log(`\n${formatWakeTime(times)}`);
     return 0;

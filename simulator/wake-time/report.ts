@@ -14,11 +14,18 @@ const stretches: [name: string, of: (stations: Stations) => number | undefined][
 export function formatWakeTime({ cold, warm }: { cold: Stations[]; warm: Stations[] }): string {
   const rows = stretches.map(([name, of]) => [name, median(cold.map(of)), median(warm.map(of))]);
   const width = Math.max(...rows.map(([name = '']) => name.length));
-  const line = ([name = '', ...cells]: string[]): string => `  ${name.padEnd(width)}${cells.map((cell) => cell.padStart(8)).join('')}`;
-  return [`Median of ${cold.length} rounds (ms)`, line(['', 'cold', 'warm']), ...rows.map(line)].join('\n');
+  const line = ([name = '', ...cells]: string[]): string =>
+    `  ${name.padEnd(width)}${cells.map((cell) => cell.padStart(8)).join('')}`;
+  return [
+    `Median of ${cold.length} rounds (ms)`,
+    line(['', 'cold', 'warm']),
+    ...rows.map(line),
+  ].join('\n');
 }
 
 function median(values: (number | undefined)[]): string {
-  const sorted = values.filter((value) => value !== undefined && !Number.isNaN(value)).toSorted((a = 0, b = 0) => a - b);
+  const sorted = values
+    .filter((value) => value !== undefined && !Number.isNaN(value))
+    .toSorted((a = 0, b = 0) => a - b);
   return String(sorted[Math.floor(sorted.length / 2)] ?? '–');
 }

@@ -7,24 +7,59 @@ import type { Log } from '../../shared/log.ts';
 import { runSimulator } from '../simulator.ts';
 import type { Simulator } from '../simulator.ts';
 
-/** When the stations of one message were reached (ms since 1970). `ready` is missing when the worker ran already. */
-export type Stations = { sent: number; accepted: number; ready: number | undefined; turn: number; asked: number; answered: number };
+/**
+ * When the stations of one message were reached (ms since 1970). `ready` is missing when the worker
+ * ran already.
+ */
+export type Stations = {
+  sent: number;
+  accepted: number;
+  ready: number | undefined;
+  turn: number;
+  asked: number;
+  answered: number;
+};
 
-export type WakeTimeOptions = { rounds: number; searchPath: string; log: Log; say: (line: string) => void; signal: AbortSignal };
+export type WakeTimeOptions = {
+  rounds: number;
+  searchPath: string;
+  log: Log;
+  say: (line: string) => void;
+  signal: AbortSignal;
+};
 
-const LogLine = z.looseObject({ time: z.iso.datetime(), msg: z.string(), message: z.string().optional(), turn: z.string().optional() });
+const LogLine = z.looseObject({
+  time: z.iso.datetime(),
+  msg: z.string(),
+  message: z.string().optional(),
+  turn: z.string().optional(),
+});
 type LogLine = z.infer<typeof LogLine>;
 
 /**
- * Runs the whole system with the real Claude Code and a scripted model, and sends it two messages a round: one while the worker does not run, and one
- * as soon as the first is answered. Returns the stations of each.
+ * Runs the whole system with the real Claude Code and a scripted model, and sends it two messages a
+ * round: one while the worker does not run, and one as soon as the first is answered. Returns the
+ * stations of each.
  */
-export async function measureWakeTime({ rounds, searchPath, log, say, signal }: WakeTimeOptions): Promise<{ cold: Stations[]; warm: Stations[] }> {
+export async function measureWakeTime({
+  rounds,
+  searchPath,
+  log,
+  say,
+  signal,
+}: WakeTimeOptions): Promise<{ cold: Stations[]; warm: Stations[] }> {
   const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-wake-time-'));
   const cold: Stations[] = [];
   const warm: Stations[] = [];
   try {
-    const simulator = await runSimulator({ dir, model: {}, searchPath, idleMinutes: 0.05, ports: { phone: 0, relay: 0, worker: 0 }, log });
+    const simulator = await runSimulator({
+      dir,
+      model: {},
+      searchPath,
+      idleMinutes: 0.05,
+      ports: { phone: 0, relay: 0, worker: 0 },
+      log,
+    });
     try {
       for (let round = 1; round <= rounds; round += 1) {
         say(`Round ${round} of ${rounds} …`);
@@ -41,22 +76,39 @@ export async function measureWakeTime({ rounds, searchPath, log, say, signal }: 
   return { cold, warm };
 }
 
-async function measureMessage(simulator: Simulator, text: string, signal: AbortSignal): Promise<Stations> {
+async function measureMessage(
+  simulator: Simulator,
+  text: string,
+  signal: AbortSignal,
+): Promise<Stations> {
   const phone = simulator.system().phones[0] ?? '';
-  const replies = () => simulator.chat.messages(phone).filter(({ direction }) => direction === 'outbound');
+  const replies = () =>
+    simulator.chat.messages(phone).filter(({ direction }) => direction === 'outbound');
   const [before, asked] = [replies().length, simulator.modelRequests().length];
   // That the computer is waking up is said, too, where that takes long.
-  const answer = () => replies().slice(before).find((reply) => !/^Waking up your computer|^Your computer/.test(reply.text));
+  const answer = () =>
+    replies()
+      .slice(before)
+      .find((reply) => !/^Waking up your computer|^Your computer/.test(reply.text));
   const sent = Date.now();
   const { sid } = await simulator.chat.receive(phone, { text });
   await poll('an answer', () => answer() !== undefined, signal);
-  const [relay, worker] = await Promise.all(['relay', 'worker'].map((name) => readLog(path.join(simulator.logsDir, `${name}.log`))));
-  const first = simulator.modelRequests().slice(asked).find(({ kind }) => kind === 'turn');
+  const [relay, worker] = await Promise.all(
+    ['relay', 'worker'].map((name) => readLog(path.join(simulator.logsDir, `${name}.log`))),
+  );
+  const first = simulator
+    .modelRequests()
+    .slice(asked)
+    .find(({ kind }) => kind === 'turn');
   const answered = Date.parse(answer()?.at ?? '');
   return {
     sent,
-    accepted: timeOf(relay, (line) => line.msg === 'accepted' && line.message === sid) ?? Number.NaN,
-    ready: timeOf(worker, (line) => line.msg === 'the worker is ready' && Date.parse(line.time) >= sent),
+    accepted:
+      timeOf(relay, (line) => line.msg === 'accepted' && line.message === sid) ?? Number.NaN,
+    ready: timeOf(
+      worker,
+      (line) => line.msg === 'the worker is ready' && Date.parse(line.time) >= sent,
+    ),
     turn: timeOf(worker, (line) => line.msg === 'turn' && line.turn === sid) ?? Number.NaN,
     asked: Date.parse(first?.at ?? ''),
     answered,
@@ -65,10 +117,17 @@ async function measureMessage(simulator: Simulator, text: string, signal: AbortS
 
 async function readLog(file: string): Promise<LogLine[]> {
   const text = await readFile(file, 'utf8').catch(() => '');
-  return text.split('\n').flatMap((line) => (line.startsWith('{') ? (LogLine.safeParse(JSON.parse(line)).data ?? []) : []));
+  return text
+    .split('\n')
+    .flatMap((line) =>
+      line.startsWith('{') ? (LogLine.safeParse(JSON.parse(line)).data ?? []) : [],
+    );
 }
 
-function timeOf(lines: LogLine[] | undefined, matches: (line: LogLine) => boolean): number | undefined {
+function timeOf(
+  lines: LogLine[] | undefined,
+  matches: (line: LogLine) => boolean,
+): number | undefined {
   const line = lines?.find(matches);
   return line && Date.parse(line.time);
 }

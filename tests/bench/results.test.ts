@@ -3,13 +3,37 @@ import { drawPlot } from '../../bench/plot.ts';
 import { formatLines, formatResults } from '../../bench/results.ts';
 import { sections } from '../../bench/sections.ts';
 import type { Section } from '../../bench/section.ts';
-import { formatNumber, formatRatio, formatSpread, median, medianRatio, percentile } from '../../bench/statistics.ts';
+import {
+  formatNumber,
+  formatRatio,
+  formatSpread,
+  median,
+  medianRatio,
+  percentile,
+} from '../../bench/statistics.ts';
 
 test('the middle, a part and the spread of values', () => {
   expect([median([3, 1, 2]), median([4, 1, 2, 3]), median([])]).toEqual([2, 2.5, Number.NaN]);
-  expect([percentile([5, 1, 4, 2, 3], 0.5), percentile([1, 2, 3, 4], 0.99), percentile([7], 0), percentile([], 0.5)]).toEqual([3, 4, 7, Number.NaN]);
-  expect([0.1234, 1.234, 12.34, 123.4, 1234.5, 0, Number.NaN].map(formatNumber)).toEqual(['0.123', '1.23', '12.3', '123', '1,235', '0', '–']);
-  expect([formatSpread([2, 1, 3], 'ms'), formatSpread([5], ''), formatSpread([], 'ms')]).toEqual(['2.00 ms (1.00–3.00)', '5.00', '– ms']);
+  expect([
+    percentile([5, 1, 4, 2, 3], 0.5),
+    percentile([1, 2, 3, 4], 0.99),
+    percentile([7], 0),
+    percentile([], 0.5),
+  ]).toEqual([3, 4, 7, Number.NaN]);
+  expect([0.1234, 1.234, 12.34, 123.4, 1234.5, 0, Number.NaN].map(formatNumber)).toEqual([
+    '0.123',
+    '1.23',
+    '12.3',
+    '123',
+    '1,235',
+    '0',
+    '–',
+  ]);
+  expect([formatSpread([2, 1, 3], 'ms'), formatSpread([5], ''), formatSpread([], 'ms')]).toEqual([
+    '2.00 ms (1.00–3.00)',
+    '5.00',
+    '– ms',
+  ]);
 });
 
 test('a ratio is that of rounds, so that a slow round on both sides says nothing', () => {
@@ -18,10 +42,31 @@ test('a ratio is that of rounds, so that a slow round on both sides says nothing
 });
 
 test('the page says what held and what did not, and shows the plots', () => {
-  const section: Section = { name: 'ack', title: 'The answer to Twilio', method: 'How.', run: () => Promise.reject(new Error('not run')) };
-  const rows = [{ what: 'CPU', ours: '300 µs', peer: '250 µs', ratio: '1.20×', target: '≤ 1.5×', held: true }, { what: 'p99 | 50', ours: '9 ms', held: false }, { what: 'size', ours: '1' }];
-  const measured = { section, result: { rows, notes: ['A note.'], plots: [{ file: 'ack.svg', title: 'Latency', x: 'connections', y: 'ms', series: [] }] } };
-  const page = formatResults([measured], { cores: 2, model: 'a processor', memoryBytes: 24 * 2 ** 30, node: '24.0.0' }, 5, '2026-01-31');
+  const section: Section = {
+    name: 'ack',
+    title: 'The answer to Twilio',
+    method: 'How.',
+    run: () => Promise.reject(new Error('not run')),
+  };
+  const rows = [
+    { what: 'CPU', ours: '300 µs', peer: '250 µs', ratio: '1.20×', target: '≤ 1.5×', held: true },
+    { what: 'p99 | 50', ours: '9 ms', held: false },
+    { what: 'size', ours: '1' },
+  ];
+  const measured = {
+    section,
+    result: {
+      rows,
+      notes: ['A note.'],
+      plots: [{ file: 'ack.svg', title: 'Latency', x: 'connections', y: 'ms', series: [] }],
+    },
+  };
+  const page = formatResults(
+    [measured],
+    { cores: 2, model: 'a processor', memoryBytes: 24 * 2 ** 30, node: '24.0.0' },
+    5,
+    '2026-01-31',
+  );
   expect(page).toContain('1 targets held, 1 missed: p99 | 50.');
   expect(page).toContain('| CPU | 300 µs | 250 µs | 1.20× | ≤ 1.5× | held |');
   expect(page).toContain('| p99 \\| 50 | 9 ms |  |  |  | **missed** |');
@@ -31,9 +76,25 @@ test('the page says what held and what did not, and shows the plots', () => {
 });
 
 test('a plot draws each series over one axis', () => {
-  const svg = drawPlot({ file: 'x.svg', title: 'Latency by load', x: 'connections', y: 'ms', series: [{ name: 'ours', points: [[1, 1], [50, 9]] }, { name: 'floor', points: [[10, 2]] }] });
+  const svg = drawPlot({
+    file: 'x.svg',
+    title: 'Latency by load',
+    x: 'connections',
+    y: 'ms',
+    series: [
+      {
+        name: 'ours',
+        points: [
+          [1, 1],
+          [50, 9],
+        ],
+      },
+      { name: 'floor', points: [[10, 2]] },
+    ],
+  });
   expect(svg).toMatch(/^<svg[^>]* width="720"/);
-  for (const text of ['Latency by load', 'connections', 'ours', 'floor', '10', '50']) expect(svg).toContain(`>${text}</text>`);
+  for (const text of ['Latency by load', 'connections', 'ours', 'floor', '10', '50'])
+    expect(svg).toContain(`>${text}</text>`);
 });
 
 test('each part has a name of its own', () => {

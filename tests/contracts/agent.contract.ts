@@ -9,8 +9,9 @@ import { atGate, openGate } from '../support/gate-story.ts';
 import { until } from '../support/until.ts';
 
 /**
- * What the contract needs of an agent under test. It answers `say X` with X, and `gate` with "through" once the file `gate` is in the workspace,
- * for which it waits with a tool of its own or by itself; the file `begun` says that it does.
+ * What the contract needs of an agent under test. It answers `say X` with X, and `gate` with
+ * "through" once the file `gate` is in the workspace, for which it waits with a tool of its own or
+ * by itself; the file `begun` says that it does.
  */
 export type AgentUnderTest = {
   agent: Agent;
@@ -26,8 +27,8 @@ export type AgentUnderTest = {
 };
 
 /**
- * A conversation, which goes on from turn to turn and from test to test: a process of Claude Code of its own for each test
- * would take most of the time.
+ * A conversation, which goes on from turn to turn and from test to test: a process of Claude Code
+ * of its own for each test would take most of the time.
  */
 type Conversation = {
   /** Starts a turn, in the session of the one before unless another is asked for. */
@@ -50,7 +51,9 @@ async function converse(under: AgentUnderTest, conversation: string): Promise<Co
   return {
     start,
     async startGate({ prompt, open = false } = {}) {
-      await Promise.all(['gate', 'begun'].map((name) => rm(path.join(workspace, name), { force: true })));
+      await Promise.all(
+        ['gate', 'begun'].map((name) => rm(path.join(workspace, name), { force: true })),
+      );
       const turn = start({ prompts: [prompt ?? 'gate'], open });
       await atGate(workspace);
       return turn;
@@ -85,8 +88,20 @@ export function checkAgentContract(open: () => Promise<AgentUnderTest>): void {
   test('the session comes first, and the next turn can go on with it', async () => {
     const first = talk.start({ prompts: ['say one'], session: undefined });
     expect(await first.ended).toBeUndefined();
-    expect(first.events[0]).toEqual({ kind: 'session', id: expect.stringMatching(/^[0-9a-f-]{36}$/) });
-    expect(first.answers()).toMatchObject([{ text: 'one', usage: { inputTokens: expect.any(Number), outputTokens: expect.any(Number), costUsd: expect.any(Number) } }]);
+    expect(first.events[0]).toEqual({
+      kind: 'session',
+      id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    });
+    expect(first.answers()).toMatchObject([
+      {
+        text: 'one',
+        usage: {
+          inputTokens: expect.any(Number),
+          outputTokens: expect.any(Number),
+          costUsd: expect.any(Number),
+        },
+      },
+    ]);
     const second = talk.start({ prompts: ['say two'], session: first.session() });
     expect(await second.ended).toBeUndefined();
     expect(second.session()).toBe(first.session());
@@ -94,11 +109,19 @@ export function checkAgentContract(open: () => Promise<AgentUnderTest>): void {
   });
 
   test('of several prompts at once each is in exactly one answer, in order', async () => {
-    const prompts = ['one', 'two', 'three', 'four'].map((word) => ({ id: `SM${randomUUID()}`, text: `say ${word}` }));
+    const prompts = ['one', 'two', 'three', 'four'].map((word) => ({
+      id: `SM${randomUUID()}`,
+      text: `say ${word}`,
+    }));
     const turn = talk.start({ prompts });
     expect(await turn.ended).toBeUndefined();
     expect(turn.answers().flatMap((answer) => answer.prompts)).toEqual(prompts.map(({ id }) => id));
-    expect(turn.answers().map(({ text }) => text).join('\n')).toBe('one\ntwo\nthree\nfour');
+    expect(
+      turn
+        .answers()
+        .map(({ text }) => text)
+        .join('\n'),
+    ).toBe('one\ntwo\nthree\nfour');
     expect(new Set(turn.answers().map(({ id }) => id)).size).toBe(turn.answers().length);
   });
 
@@ -106,12 +129,22 @@ export function checkAgentContract(open: () => Promise<AgentUnderTest>): void {
     const turn = await work.startGate({ open: true });
     const late = turn.push('say late');
     await work.openGate();
-    await until('both answers', () => turn.answers().flatMap((answer) => answer.prompts).length === 2);
+    await until(
+      'both answers',
+      () => turn.answers().flatMap((answer) => answer.prompts).length === 2,
+    );
     const last = turn.push('say last');
-    await until('the last answer', () => turn.answers().some((answer) => answer.prompts.includes(last.id)));
+    await until('the last answer', () =>
+      turn.answers().some((answer) => answer.prompts.includes(last.id)),
+    );
     turn.close();
     expect(await turn.ended).toBeUndefined();
-    expect(turn.answers().map(({ text }) => text).join('\n')).toMatch(/through[\s\S]*late[\s\S]*last/);
+    expect(
+      turn
+        .answers()
+        .map(({ text }) => text)
+        .join('\n'),
+    ).toMatch(/through[\s\S]*late[\s\S]*last/);
     expect(turn.answers().filter((answer) => answer.prompts.includes(late.id))).toHaveLength(1);
   });
 
@@ -127,11 +160,15 @@ export function checkAgentContract(open: () => Promise<AgentUnderTest>): void {
   });
 
   test('a prompt that is answered already gets the same answer again, and nobody is asked', async () => {
-    const prompts = ['once', 'twice', 'three times'].map((word) => ({ id: `SM${randomUUID()}`, text: `say ${word}` }));
+    const prompts = ['once', 'twice', 'three times'].map((word) => ({
+      id: `SM${randomUUID()}`,
+      text: `say ${word}`,
+    }));
     const first = talk.start({ prompts });
     await first.ended;
     const asked = under.asked();
-    const outline = (turn: RunningTurn) => turn.answers().map(({ id, text, prompts: ids }) => ({ id, text, ids }));
+    const outline = (turn: RunningTurn) =>
+      turn.answers().map(({ id, text, prompts: ids }) => ({ id, text, ids }));
     expect(outline(first).flatMap(({ ids }) => ids)).toEqual(prompts.map(({ id }) => id));
     const live = talk.start({ prompts });
     expect(await live.ended).toBeUndefined();
@@ -155,7 +192,9 @@ export function checkAgentContract(open: () => Promise<AgentUnderTest>): void {
     await work.openGate();
     const again = work.start({ prompts: [prompt] });
     expect(await again.ended).toBeUndefined();
-    expect(again.answers()).toMatchObject([{ text: expect.stringContaining('through'), prompts: [prompt.id] }]);
+    expect(again.answers()).toMatchObject([
+      { text: expect.stringContaining('through'), prompts: [prompt.id] },
+    ]);
     expect(await work.told('gate')).toBe(toldBefore + 1);
     const next = work.start({ prompts: ['say next'] });
     await next.ended;

@@ -11,8 +11,18 @@ import { root } from '../support/fly-bench.ts';
 test('a label changes with the sources of its own app and with nothing else', async () => {
   const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-label-'));
   try {
-    for (const name of ['relay', 'worker', 'shared', 'fly.redis.toml', 'fly.relay.toml', 'fly.vm.toml', 'package-lock.json']) await cp(path.join(root, name), path.join(dir, name), { recursive: true });
-    const labels = async (): Promise<string[]> => await Promise.all(roles.map(async (role) => await labelSources(dir, role)));
+    for (const name of [
+      'relay',
+      'worker',
+      'shared',
+      'fly.redis.toml',
+      'fly.relay.toml',
+      'fly.vm.toml',
+      'package-lock.json',
+    ])
+      await cp(path.join(root, name), path.join(dir, name), { recursive: true });
+    const labels = async (): Promise<string[]> =>
+      await Promise.all(roles.map(async (role) => await labelSources(dir, role)));
     const [redis, relay, vm] = await labels();
     expect(redis).toMatch(/^sidepocket-[0-9a-f]{12}$/);
     expect(await labels()).toEqual([redis, relay, vm]);
@@ -31,9 +41,15 @@ test('a label changes with the sources of its own app and with nothing else', as
 
 test('everything that the Dockerfile copies is in a label', async () => {
   const text = await readFile(path.join(root, 'Dockerfile'), 'utf8');
-  const copied = [...text.matchAll(/^COPY (?!--from)(.+)$/gm)].flatMap(([, words = '']) => words.split(/\s+/).filter((word) => !word.startsWith('--')).slice(0, -1));
+  const copied = [...text.matchAll(/^COPY (?!--from)(.+)$/gm)].flatMap(([, words = '']) =>
+    words
+      .split(/\s+/)
+      .filter((word) => !word.startsWith('--'))
+      .slice(0, -1),
+  );
   expect(copied).toContain('worker');
-  // Scripts of package.json change nothing in an image; what it depends on is in the lock file. The simulator's image is not deployed.
+  // Scripts of package.json change nothing in an image; what it depends on is in the lock file. The
+  // simulator's image is not deployed.
   const known = new Set([...Object.values(sources).flat(), 'package.json', 'simulator']);
   expect(copied.filter((name) => !known.has(name))).toEqual([]);
 });
@@ -41,6 +57,9 @@ test('everything that the Dockerfile copies is in a label', async () => {
 test('the volumes are those that the fly files mount', async () => {
   for (const role of ['redis', 'vm'] as const) {
     const { mounts } = parse(await readFile(path.join(root, `fly.${role}.toml`), 'utf8'));
-    expect(mounts).toMatchObject({ source: volumes[role].name, initial_size: `${volumes[role].sizeGb}gb` });
+    expect(mounts).toMatchObject({
+      source: volumes[role].name,
+      initial_size: `${volumes[role].sizeGb}gb`,
+    });
   }
 });

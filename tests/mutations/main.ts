@@ -16,12 +16,26 @@ function onSignal(): void {
 async function main({ only, isList, isVerbose }: MutationOptions): Promise<number> {
   const chosen = choose(mutations, only);
   if (isList) {
-    for (const mutation of chosen) console.log(`${describe(mutation)}, ${mutation.test}${mutation.why === undefined ? '' : `, explained: ${mutation.why}`}`);
+    for (const mutation of chosen)
+      console.log(
+        `${describe(mutation)}, ${mutation.test}${mutation.why === undefined ? '' : `, explained: ${mutation.why}`}`,
+      );
     return 0;
   }
   const root = path.join(import.meta.dirname, '..', '..');
-  const fates = await runMutations({ root, mutations: chosen, isVerbose, searchPath: process.env['PATH'] ?? '', say: (line) => console.log(line), signal: interrupted.signal });
-  console.log(`\n${chosen.length} mutations: ${Object.entries(fates).map(([fate, count]) => `${count} ${fate}`).join(', ')}`);
+  const fates = await runMutations({
+    root,
+    mutations: chosen,
+    isVerbose,
+    searchPath: process.env['PATH'] ?? '',
+    say: (line) => console.log(line),
+    signal: interrupted.signal,
+  });
+  console.log(
+    `\n${chosen.length} mutations: ${Object.entries(fates)
+      .map(([fate, count]) => `${count} ${fate}`)
+      .join(', ')}`,
+  );
   if (interrupted.signal.aborted) return 130;
   return fates.survived + fates.wrong === 0 ? 0 : 1;
 }

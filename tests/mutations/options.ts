@@ -25,8 +25,18 @@ export class WrongUsage extends Error {
 /** Reads the command line. Throws WrongUsage with a sentence. */
 export function parseMutationOptions(args: string[]): MutationOptions | 'help' {
   try {
-    const { values } = parseArgs({ args, options: { only: { type: 'string' }, list: { type: 'boolean' }, verbose: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } });
-    return values.help ? 'help' : { only: values.only, isList: values.list === true, isVerbose: values.verbose === true };
+    const { values } = parseArgs({
+      args,
+      options: {
+        only: { type: 'string' },
+        list: { type: 'boolean' },
+        verbose: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+    return values.help
+      ? 'help'
+      : { only: values.only, isList: values.list === true, isVerbose: values.verbose === true };
   } catch (error) {
     throw new WrongUsage(error instanceof Error ? error.message : String(error));
   }
@@ -34,13 +44,18 @@ export function parseMutationOptions(args: string[]): MutationOptions | 'help' {
 
 export type Numbered = Mutation & { number: number };
 
-/** The mutations that are asked for, each with its number in the list. Throws WrongUsage when there are none. */
+/**
+ * The mutations that are asked for, each with its number in the list. Throws WrongUsage when there
+ * are none.
+ */
 export function choose(list: readonly Mutation[], only: string | undefined): Numbered[] {
   const numbered = list.map((mutation, index) => ({ ...mutation, number: index + 1 }));
   if (only === undefined) return numbered;
   const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(only) ?? [];
   const chosen = numbered.filter(({ number, guard, file, test }) =>
-    first === undefined ? [guard, file, test].some((text) => text.includes(only)) : number >= Number(first) && number <= Number(last),
+    first === undefined
+      ? [guard, file, test].some((text) => text.includes(only))
+      : number >= Number(first) && number <= Number(last),
   );
   if (chosen.length === 0) throw new WrongUsage(`No mutation fits --only ${only}.`);
   return chosen;

@@ -1,5 +1,16 @@
 import { execFile } from 'node:child_process';
-import { chmod, copyFile, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  symlink,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -18,7 +29,11 @@ export type ProjectCopy = {
 
 /** Copies what git knows of the project, and new files that it does not ignore. */
 export async function copyProject(source: string): Promise<ProjectCopy> {
-  const { stdout } = await run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: source, maxBuffer: 64 * 1024 * 1024 });
+  const { stdout } = await run(
+    'git',
+    ['ls-files', '-z', '--cached', '--others', '--exclude-standard'],
+    { cwd: source, maxBuffer: 64 * 1024 * 1024 },
+  );
   // Its tests start programs as other users, who must get through to their files.
   const dir = await mkdtemp(path.join(tmpdir(), 'mutations-'));
   await chmod(dir, 0o755);
@@ -44,7 +59,10 @@ export async function copyProject(source: string): Promise<ProjectCopy> {
   };
 }
 
-/** Ends the processes that work in the directory or were given a file in it. Only Linux tells which those are. */
+/**
+ * Ends the processes that work in the directory or were given a file in it. Only Linux tells which
+ * those are.
+ */
 async function endThoseBelow(dir: string): Promise<void> {
   for (const name of await readdir('/proc').catch(() => [])) {
     const pid = Number(name);

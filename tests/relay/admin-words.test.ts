@@ -1,7 +1,13 @@
 import { array, assert, double, property } from 'fast-check';
 import { expect, test } from 'vitest';
 import { Html, html } from '../../relay/admin/html.ts';
-import { agoWords, counted, dollars, durationWords, momentWords } from '../../relay/admin/measure-words.ts';
+import {
+  agoWords,
+  counted,
+  dollars,
+  durationWords,
+  momentWords,
+} from '../../relay/admin/measure-words.ts';
 import { spendPlot } from '../../relay/admin/spend-plot.ts';
 import { parseStep } from '../../relay/admin/turn-story.ts';
 import { createSamples, spreadOf } from '../../relay/samples.ts';
@@ -9,48 +15,119 @@ import { createSamples, spreadOf } from '../../relay/samples.ts';
 const plain = (text: string): string => text.replaceAll('\u00a0', ' ');
 
 test('lengths of time, moments and money are said as people say them', () => {
-  expect([0, 3.14, 12, 999, 1000, 4240, 9990, 10_000, 59_999, 60_000, 3_599_999, 3_600_000, 47 * 3_600_000, 48 * 3_600_000].map((ms) => plain(durationWords(ms)))).toEqual([
-    '0 ms', '3.1 ms', '12 ms', '999 ms', '1.0 s', '4.2 s', '10.0 s', '10 s', '59 s', '1 min', '59 min', '1 h', '47 h', '2 days',
+  expect(
+    [
+      0,
+      3.14,
+      12,
+      999,
+      1000,
+      4240,
+      9990,
+      10_000,
+      59_999,
+      60_000,
+      3_599_999,
+      3_600_000,
+      47 * 3_600_000,
+      48 * 3_600_000,
+    ].map((ms) => plain(durationWords(ms))),
+  ).toEqual([
+    '0 ms',
+    '3.1 ms',
+    '12 ms',
+    '999 ms',
+    '1.0 s',
+    '4.2 s',
+    '10.0 s',
+    '10 s',
+    '59 s',
+    '1 min',
+    '59 min',
+    '1 h',
+    '47 h',
+    '2 days',
   ]);
-  expect([100_000, 99_500, 98_000, 40_000, 102_500, 300_000].map((at) => plain(agoWords(at, 100_000)))).toEqual(['now', 'now', '2 s ago', '1 min ago', 'in 2 s', 'in 3 min']);
-  expect([0, 0.0006, 0.05, 0.1, 1, 1234.567].map(dollars)).toEqual(['$0.00', '$0.0006', '$0.0500', '$0.10', '$1.00', '$1234.57']);
+  expect(
+    [100_000, 99_500, 98_000, 40_000, 102_500, 300_000].map((at) => plain(agoWords(at, 100_000))),
+  ).toEqual(['now', 'now', '2 s ago', '1 min ago', 'in 2 s', 'in 3 min']);
+  expect([0, 0.0006, 0.05, 0.1, 1, 1234.567].map(dollars)).toEqual([
+    '$0.00',
+    '$0.0006',
+    '$0.0500',
+    '$0.10',
+    '$1.00',
+    '$1234.57',
+  ]);
   expect(plain(momentWords(Date.UTC(2026, 10, 3, 4, 5, 6)))).toBe('3 Nov, 04:05:06');
-  expect([counted(1, 'message'), counted(0, 'message'), counted(2, 'reply', 'replies')]).toEqual(['1 message', '0 messages', '2 replies']);
+  expect([counted(1, 'message'), counted(0, 'message'), counted(2, 'reply', 'replies')]).toEqual([
+    '1 message',
+    '0 messages',
+    '2 replies',
+  ]);
 });
 
 test('what stands in a template is text, unless it is HTML already', () => {
   const hostile = `<img src=x onerror="a('b')">&`;
-  expect(html`<p title="${hostile}">${hostile}</p>`.text).toBe('<p title="&lt;img src=x onerror=&quot;a(&#39;b&#39;)&quot;&gt;&amp;">&lt;img src=x onerror=&quot;a(&#39;b&#39;)&quot;&gt;&amp;</p>');
-  expect(html`${new Html('<b>')}${[html`${1}`, html`<i>`]}${undefined}${null}${false}${''}`.text).toBe('<b>1<i>');
+  expect(html`<p title="${hostile}">${hostile}</p>`.text).toBe(
+    '<p title="&lt;img src=x onerror=&quot;a(&#39;b&#39;)&quot;&gt;&amp;">&lt;img src=x onerror=&quot;a(&#39;b&#39;)&quot;&gt;&amp;</p>',
+  );
+  expect(
+    html`${new Html('<b>')}${[html`${1}`, html`<i></i>`]}${undefined}${null}${false}${''}`.text,
+  ).toBe('<b>1<i>');
 });
 
 test('the plot has a bar for each day that stays within it, and none that cannot be seen', () => {
   assert(
-    property(array(double({ min: 0, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 60 }), (sums) => {
-      const days = sums.map((costUsd, index) => ({ day: new Date(Date.UTC(2026, 0, 1 + index)).toISOString().slice(0, 10), costUsd }));
-      const bars = [...spendPlot(days).text.matchAll(/<rect x="([\d.]+)" y="([\d.]+)" width="7" height="([\d.]+)"/g)].map(([, ...numbers]) => numbers.map(Number));
-      expect(bars).toHaveLength(sums.length);
-      for (const [, y = -1, height = 0] of bars) {
-        expect(height).toBeGreaterThanOrEqual(1.5);
-        expect(Math.abs(y + height - 100)).toBeLessThan(0.2);
-      }
-    }),
+    property(
+      array(double({ min: 0, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 60 }),
+      (sums) => {
+        const days = sums.map((costUsd, index) => ({
+          day: new Date(Date.UTC(2026, 0, 1 + index)).toISOString().slice(0, 10),
+          costUsd,
+        }));
+        const bars = [
+          ...spendPlot(days).text.matchAll(
+            /<rect x="([\d.]+)" y="([\d.]+)" width="7" height="([\d.]+)"/g,
+          ),
+        ].map(([, ...numbers]) => numbers.map(Number));
+        expect(bars).toHaveLength(sums.length);
+        for (const [, y = -1, height = 0] of bars) {
+          expect(height).toBeGreaterThanOrEqual(1.5);
+          expect(Math.abs(y + height - 100)).toBeLessThan(0.2);
+        }
+      },
+    ),
     { numRuns: 100 },
   );
   expect(spendPlot([{ day: '2026-11-23', costUsd: 0 }]).text).toContain('nothing spent');
-  expect(plain(spendPlot([{ day: '2026-11-22', costUsd: 1.5 }, { day: '2026-11-23', costUsd: 0.5 }]).text)).toContain('aria-label="$2.00 in 2 days, at most $1.50 on one day"');
+  expect(
+    plain(
+      spendPlot([
+        { day: '2026-11-22', costUsd: 1.5 },
+        { day: '2026-11-23', costUsd: 0.5 },
+      ]).text,
+    ),
+  ).toContain('aria-label="$2.00 in 2 days, at most $1.50 on one day"');
 });
 
 test('the spread of measured times: half of them, and 95 of 100', () => {
   expect(spreadOf([])).toBeUndefined();
   expect(spreadOf([7])).toEqual({ p50: 7, p95: 7, count: 1 });
-  expect(spreadOf(Array.from({ length: 100 }, (_, index) => 100 - index))).toEqual({ p50: 50, p95: 95, count: 100 });
+  expect(spreadOf(Array.from({ length: 100 }, (_, index) => 100 - index))).toEqual({
+    p50: 50,
+    p95: 95,
+    count: 100,
+  });
   const samples = createSamples(3);
   for (const ms of [1, 2, 3, 4]) samples.note(ms);
   expect(samples.all().toSorted()).toEqual([2, 3, 4]);
 });
 
-test('a line of a turn\'s log begins with its time, or is only text', () => {
-  expect(parseStep('2026-11-23T22:17:38.166Z Bash echo hi\nthere')).toEqual({ at: Date.UTC(2026, 10, 23, 22, 17, 38, 166), text: 'Bash echo hi\nthere' });
+test("a line of a turn's log begins with its time, or is only text", () => {
+  expect(parseStep('2026-11-23T22:17:38.166Z Bash echo hi\nthere')).toEqual({
+    at: Date.UTC(2026, 10, 23, 22, 17, 38, 166),
+    text: 'Bash echo hi\nthere',
+  });
   expect(parseStep('no time')).toEqual({ at: undefined, text: 'no time' });
 });

@@ -24,23 +24,47 @@ const [one, other] = ['+15551230001', '+15551230002'];
 const fence = { lock: 'a lock', token: 'mine' };
 const log = createLog('test', 'silent');
 
-type Bench = { redis: Redis; turns: Turns; deliveries: Deliveries; outbox: Outbox; listOf: (allowed: string[], uptimeMs?: number) => AllowList; words: () => Promise<Record<string, string>> };
+type Bench = {
+  redis: Redis;
+  turns: Turns;
+  deliveries: Deliveries;
+  outbox: Outbox;
+  listOf: (allowed: string[], uptimeMs?: number) => AllowList;
+  words: () => Promise<Record<string, string>>;
+};
 
 async function withLists(use: (bench: Bench) => Promise<void>): Promise<void> {
   await withRedis(async (redis) => {
     const [turns, deliveries] = [createTurns(redis), createDeliveries(redis)];
     await redis.set(fence.lock, fence.token);
     await use({
-      redis, turns, deliveries, outbox: createOutbox(redis, deliveries),
-      listOf: (allowed, uptimeMs = 0) => createAllowList({ redis, allowed, owner: allowed[0] ?? '', log, uptimeMs: () => uptimeMs }),
+      redis,
+      turns,
+      deliveries,
+      outbox: createOutbox(redis, deliveries),
+      listOf: (allowed, uptimeMs = 0) =>
+        createAllowList({ redis, allowed, owner: allowed[0] ?? '', log, uptimeMs: () => uptimeMs }),
       words: () => redis.hgetall(keys.allowed),
     });
     await Promise.all([turns.close(), deliveries.close()]);
   });
 }
 
-const messageOf = (conversation: string, text: string, at = new Date()): Message => ({ id: newSid(), conversation, at: at.toISOString(), text, media: [], human: true });
-const senderOf = (conversation: string, missed?: true) => ({ address: conversation, conversation, proven: [], rivals: [], ...(missed ? { missed } : {}) });
+const messageOf = (conversation: string, text: string, at = new Date()): Message => ({
+  id: newSid(),
+  conversation,
+  at: at.toISOString(),
+  text,
+  media: [],
+  human: true,
+});
+const senderOf = (conversation: string, missed?: true) => ({
+  address: conversation,
+  conversation,
+  proven: [],
+  rivals: [],
+  ...(missed ? { missed } : {}),
+});
 
 test('the list says in words who may write, since when and by whom; what a younger relay has said stands', async () => {
   await withLists(async ({ listOf, words, redis }) => {
@@ -48,16 +72,22 @@ test('the list says in words who may write, since when and by whom; what a young
     expect(await first.publish()).toEqual({ isOurs: true, removed: [] });
     const by = /by ALLOWED_SENDERS of the relay on \S+ that started \d{4}-\d\d-\d\dT[\d:.]+Z$/;
     expect(await words()).toEqual({
-      list: expect.stringMatching(by), owner: one,
+      list: expect.stringMatching(by),
+      owner: one,
       [one]: expect.stringMatching(new RegExp(`^allowed since the beginning, ${by.source}`)),
       '+5511987654321': expect.stringMatching(/^allowed since the beginning, by /),
       '+551187654321': 'allowed since the beginning, as the other spelling of +5511987654321',
     });
 
     const second = listOf([one, other], 30_000);
-    expect(await second.publish()).toEqual({ isOurs: true, removed: expect.arrayContaining(['+5511987654321', '+551187654321']) });
+    expect(await second.publish()).toEqual({
+      isOurs: true,
+      removed: expect.arrayContaining(['+5511987654321', '+551187654321']),
+    });
     const changed = await words();
-    expect(changed['+551187654321']).toMatch(/^removed \d{4}-.*, by ALLOWED_SENDERS of the relay on/);
+    expect(changed['+551187654321']).toMatch(
+      /^removed \d{4}-.*, by ALLOWED_SENDERS of the relay on/,
+    );
     expect(changed[one]).toMatch(/^allowed since the beginning/);
     expect(changed[other]).toMatch(/^allowed since \d{4}-\d\d-\d\dT/);
 
@@ -70,7 +100,11 @@ test('the list says in words who may write, since when and by whom; what a young
     expect(await listOf([]).publish()).toEqual({ isOurs: false, removed: [] });
     expect(await words()).toEqual(changed);
     const stranger = listOf([one], 90_000);
-    expect([await stranger.refresh(), stranger.current(), await stranger.refresh()]).toEqual([true, [one, other], false]);
+    expect([await stranger.refresh(), stranger.current(), await stranger.refresh()]).toEqual([
+      true,
+      [one, other],
+      false,
+    ]);
     // What stands there is no list: the relay writes its own.
     await redis.set(keys.allowed, 'a string');
     expect(await createAllowed(redis).has('+15559999999')).toBe(true);
@@ -81,7 +115,8 @@ test('the list says in words who may write, since when and by whom; what a young
 test('a message is taken only from a person who may write, and an old one only if they were allowed when they wrote it', async () => {
   await withLists(async ({ listOf, turns, redis }) => {
     const accept = createIntake(turns);
-    const outcome = async (message: Message, missed?: true): Promise<string> => (await accept(message, senderOf(message.conversation, missed))).outcome;
+    const outcome = async (message: Message, missed?: true): Promise<string> =>
+      (await accept(message, senderOf(message.conversation, missed))).outcome;
     const longAgo = new Date(Date.now() - 3600_000);
     expect(await outcome(messageOf(other, 'before any list'))).toBe('new');
     await listOf([one], 60_000).publish();
@@ -89,13 +124,20 @@ test('a message is taken only from a person who may write, and an old one only i
     const refused = messageOf(other, 'not any more');
     expect(await outcome(refused)).toBe('refused');
     expect(await outcome(refused, true)).toBe('refused');
-    expect((await accept({ ...refused, id: `schedule-15551230002-1-${Date.now()}` })).outcome).toBe('refused');
+    expect((await accept({ ...refused, id: `schedule-15551230002-1-${Date.now()}` })).outcome).toBe(
+      'refused',
+    );
     expect(await redis.exists(keys.message(refused.id), keys.job('turns', refused.id))).toBe(0);
     expect(await redis.llen(keys.inbox(other))).toBe(1);
     await listOf([one, other]).publish();
     expect(await outcome(messageOf(other, 'old', longAgo), true)).toBe('refused');
     const since = /since (\S+),/.exec((await redis.hget(keys.allowed, other)) ?? '')?.[1] ?? '';
-    expect(await outcome(messageOf(other, 'in the same second', new Date(since.replace(/\.\d+Z/, '.999Z'))), true)).toBe('refused');
+    expect(
+      await outcome(
+        messageOf(other, 'in the same second', new Date(since.replace(/\.\d+Z/, '.999Z'))),
+        true,
+      ),
+    ).toBe('refused');
     // A webhook comes now, whatever the clocks of two machines say.
     expect(await outcome(messageOf(other, 'a slow clock', longAgo))).toBe('new');
     expect(await outcome(messageOf(other, 'new', new Date(Date.now() + 1000)), true)).toBe('new');
@@ -106,15 +148,25 @@ test('what a removed person has waiting is set aside for a week: nothing is work
   await withLists(async ({ listOf, turns, deliveries, outbox, redis }) => {
     const schedules = createSchedules(redis);
     const setAside = createSetAside(redis, turns, deliveries, schedules);
-    const [read, departures, ledger] = [createReadOpening(redis), createDepartures(redis, { intervalMs: 1, burst: 1000 }), createLedger(redis)];
+    const [read, departures, ledger] = [
+      createReadOpening(redis),
+      createDepartures(redis, { intervalMs: 1, burst: 1000 }),
+      createLedger(redis),
+    ];
     const accept = createIntake(turns);
     const known = async (id: string): Promise<Reply> => {
       const found = await ledger.find(id);
       if (!found) throw new Error(`no reply ${id}`);
       return found;
     };
-    const reply = (id: string) => ({ id, conversation: other, turn: 'turn', text: `text of ${id}` });
-    const sent = async (): Promise<{ kind: string }> => await departures.next(other, fence, Date.now());
+    const reply = (id: string) => ({
+      id,
+      conversation: other,
+      turn: 'turn',
+      text: `text of ${id}`,
+    });
+    const sent = async (): Promise<{ kind: string }> =>
+      await departures.next(other, fence, Date.now());
     await listOf([one, other], 90_000).publish();
     const messages = [messageOf(other, 'first'), messageOf(other, 'second')];
     for (const message of messages) await accept(message, senderOf(other));
@@ -122,11 +174,24 @@ test('what a removed person has waiting is set aside for a week: nothing is work
     const parked = await sent();
     if (parked.kind === 'send') await ledger.failed(await known('a'), 1, 'park', 63016);
     const begun = await sent();
-    expect([parked.kind, begun.kind, await redis.lrange(keys.parked(other), 0, -1)]).toEqual(['send', 'send', ['a']]);
-    await schedules.add({ conversation: other, prompt: 'look', timezone: 'UTC', cron: '0 9 * * *' }, fence);
+    expect([parked.kind, begun.kind, await redis.lrange(keys.parked(other), 0, -1)]).toEqual([
+      'send',
+      'send',
+      ['a'],
+    ]);
+    await schedules.add(
+      { conversation: other, prompt: 'look', timezone: 'UTC', cron: '0 9 * * *' },
+      fence,
+    );
 
     await listOf([one], 60_000).publish();
-    await expect(outbox.put([reply('d')], fence, { conversation: other, ids: [messages[0]?.id ?? ''], state: 'answered' })).rejects.toThrow(NotAllowedError);
+    await expect(
+      outbox.put([reply('d')], fence, {
+        conversation: other,
+        ids: [messages[0]?.id ?? ''],
+        state: 'answered',
+      }),
+    ).rejects.toThrow(NotAllowedError);
     expect(await ledger.begin(undefined, await known('c'))).toBeUndefined();
     expect(await sent()).toEqual({ kind: 'none' });
     await redis.rpush(keys.inbox(one), 'another person’s');
@@ -134,19 +199,34 @@ test('what a removed person has waiting is set aside for a week: nothing is work
     expect(await setAside.sweep([one, other])).toEqual([]);
     expect(await schedules.setAside(other)).toBe(1);
     expect(await setAside.counts(other)).toEqual({ messages: 2, replies: 3, schedules: 1 });
-    expect(await redis.exists(keys.inbox(other), keys.outbox(other), keys.parked(other), keys.attempts(other))).toBe(0);
+    expect(
+      await redis.exists(
+        keys.inbox(other),
+        keys.outbox(other),
+        keys.parked(other),
+        keys.attempts(other),
+      ),
+    ).toBe(0);
     expect(await redis.hget(keys.message(messages[0]?.id ?? ''), 'state')).toBe('set aside');
-    for (const key of [keys.setAsideMessages(other), keys.setAsideReplies(other), keys.setAsideSchedules(other)]) {
+    for (const key of [
+      keys.setAsideMessages(other),
+      keys.setAsideReplies(other),
+      keys.setAsideSchedules(other),
+    ]) {
       expect(Math.ceil((await redis.ttl(key)) / 86_400)).toBe(7);
     }
     expect(await schedules.list(other)).toEqual([]);
     expect(await setAside.bringBack(other)).toEqual({ messages: 0, replies: 0, schedules: 0 });
 
     await listOf([one, other]).publish();
-    // What came to the outbox of a removed person is of before, and what waits of the others is not touched.
+    // What came to the outbox of a removed person is of before, and what waits of the others is not
+    // touched.
     expect(await redis.llen(keys.inbox(one))).toBe(1);
     expect(await setAside.bringBack(other)).toEqual({ messages: 2, replies: 3, schedules: 1 });
-    expect((await read(other, fence, 'turn:2')).messages.map(({ text }) => text)).toEqual(['first', 'second']);
+    expect((await read(other, fence, 'turn:2')).messages.map(({ text }) => text)).toEqual([
+      'first',
+      'second',
+    ]);
     expect(await redis.lrange(keys.outbox(other), 0, -1)).toEqual(['a', 'b', 'c']);
     expect(await ledger.find('b')).toMatchObject({ status: 'posting' });
     expect(await ledger.find('a')).toMatchObject({ status: 'waiting' });

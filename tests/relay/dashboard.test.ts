@@ -14,7 +14,9 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-const basic = (word: string): Record<string, string> => ({ Authorization: `Basic ${Buffer.from(`anyone:${word}`).toString('base64')}` });
+const basic = (word: string): Record<string, string> => ({
+  Authorization: `Basic ${Buffer.from(`anyone:${word}`).toString('base64')}`,
+});
 
 /** Opens a page of the relay's in a browser without a session. Throws what the page threw. */
 async function withAdminPage(bench: RelayBench, use: (page: Page) => Promise<void>): Promise<void> {
@@ -41,7 +43,10 @@ test('a person signs in with the password and finds the finished turn, with noth
   await withRelay({}, async (bench) => {
     await bench.startWorker();
     await bench.say('what a lovely day');
-    await until('the end of the turn', async () => (await bench.redis.zcard(`${prefix}:turns:completed`)) === 1);
+    await until(
+      'the end of the turn',
+      async () => (await bench.redis.zcard(`${prefix}:turns:completed`)) === 1,
+    );
     await withAdminPage(bench, async (page) => {
       expect(new URL(page.url()).pathname).toBe('/admin/sign-in');
       await signIn(page, 'guess');
@@ -50,13 +55,25 @@ test('a person signs in with the password and finds the finished turn, with noth
       await signIn(page, password);
       await page.waitForURL('**/admin/queues');
       expect(await page.title()).toContain('Sidepocket');
-      await page.getByRole('link', { name: /deliveries/ }).first().waitFor();
+      await page
+        .getByRole('link', { name: /deliveries/ })
+        .first()
+        .waitFor();
       await page.goto(`${bench.relayUrl}/admin/queues/queue/turns?status=completed`);
       await page.getByText('Completed').first().waitFor();
       await page.getByRole('button', { name: 'expand JSON' }).first().click();
       await page.getByText('what a lovely day').first().waitFor();
       await page.getByText('costUsd').first().waitFor();
-      for (const name of [/retry/i, /clean/i, /promote/i, /^add/i, /delete|remove|trash/i, /pause/i, /obliterate/i, /duplicate/i]) {
+      for (const name of [
+        /retry/i,
+        /clean/i,
+        /promote/i,
+        /^add/i,
+        /delete|remove|trash/i,
+        /pause/i,
+        /obliterate/i,
+        /duplicate/i,
+      ]) {
         expect(await page.getByRole('button', { name }).count(), `buttons ${name}`).toBe(0);
       }
     });
@@ -68,21 +85,38 @@ test('the overview and a turn fit a phone and a desk, in light and dark, and a p
     await bench.startWorker();
     const words = `a${'very'.repeat(60)}long word, and <b>more</b> of it`;
     const sid = await bench.say(words);
-    await until('the end of the turn', async () => (await bench.redis.zcard(`${prefix}:turns:completed`)) === 1);
-    for (const [width, height, colorScheme] of [[390, 844, 'dark'], [1280, 800, 'light']] as const) {
-      const context = await browser.newContext({ viewport: { width, height }, colorScheme, javaScriptEnabled: false });
+    await until(
+      'the end of the turn',
+      async () => (await bench.redis.zcard(`${prefix}:turns:completed`)) === 1,
+    );
+    for (const [width, height, colorScheme] of [
+      [390, 844, 'dark'],
+      [1280, 800, 'light'],
+    ] as const) {
+      const context = await browser.newContext({
+        viewport: { width, height },
+        colorScheme,
+        javaScriptEnabled: false,
+      });
       try {
         const page = await context.newPage();
         page.setDefaultTimeout(8000);
         const fits = async (): Promise<void> => {
-          const { scrollWidth } = await page.locator('html').evaluate((element) => ({ scrollWidth: element.scrollWidth }));
-          expect(scrollWidth, `${new URL(page.url()).pathname} at ${width}`).toBeLessThanOrEqual(width);
+          const { scrollWidth } = await page
+            .locator('html')
+            .evaluate((element) => ({ scrollWidth: element.scrollWidth }));
+          expect(scrollWidth, `${new URL(page.url()).pathname} at ${width}`).toBeLessThanOrEqual(
+            width,
+          );
         };
         await page.goto(`${bench.relayUrl}/admin`);
         await signIn(page, password);
         await page.waitForURL('**/admin');
         await fits();
-        await page.getByRole('link', { name: words.slice(0, 40) }).first().click();
+        await page
+          .getByRole('link', { name: words.slice(0, 40) })
+          .first()
+          .click();
         await page.waitForURL(`**/admin/turns/${sid}`);
         await fits();
         await page.getByText('answer to', { exact: false }).first().waitFor();
@@ -103,9 +137,32 @@ test('what would change a queue is refused, whatever the page shows', async () =
     const before = await jobs();
     const api = `${relayUrl}/admin/queues/api/queues`;
     const attempt = async (method: string, path: string, body?: unknown): Promise<number> =>
-      (await fetch(api + path, { method, headers: { ...basic(password), 'Content-Type': 'application/json' }, ...(body ? { body: JSON.stringify(body) } : {}) })).status;
-    for (const [method, path] of [['POST', '/turns/add'], ['PUT', '/turns/pause'], ['PUT', '/turns/empty'], ['PUT', '/turns/obliterate'], ['PUT', '/turns/clean/completed'], ['PUT', '/turns/retry/failed'], ['PUT', '/turns/promote'], ['PUT', '/turns/1/retry'], ['PUT', '/turns/1/clean']] as const) {
-      expect(await attempt(method, path, method === 'POST' ? { name: 'turns', data: { conversation: '+15551230001' } } : undefined), `${method} ${path}`).toBeGreaterThanOrEqual(400);
+      (
+        await fetch(api + path, {
+          method,
+          headers: { ...basic(password), 'Content-Type': 'application/json' },
+          ...(body ? { body: JSON.stringify(body) } : {}),
+        })
+      ).status;
+    for (const [method, path] of [
+      ['POST', '/turns/add'],
+      ['PUT', '/turns/pause'],
+      ['PUT', '/turns/empty'],
+      ['PUT', '/turns/obliterate'],
+      ['PUT', '/turns/clean/completed'],
+      ['PUT', '/turns/retry/failed'],
+      ['PUT', '/turns/promote'],
+      ['PUT', '/turns/1/retry'],
+      ['PUT', '/turns/1/clean'],
+    ] as const) {
+      expect(
+        await attempt(
+          method,
+          path,
+          method === 'POST' ? { name: 'turns', data: { conversation: '+15551230001' } } : undefined,
+        ),
+        `${method} ${path}`,
+      ).toBeGreaterThanOrEqual(400);
     }
     expect(await jobs()).toEqual(before);
     expect((await post('/webhook', {})).status).toBe(400);
@@ -114,12 +171,23 @@ test('what would change a queue is refused, whatever the page shows', async () =
 
 test('a script signs in with Basic auth and any user', async () => {
   await withRelay({}, async ({ relayUrl }) => {
-    const response = await fetch(`${relayUrl}/admin/queues/api/queues?activeQueue=turns&page=1`, { headers: { ...basic(password), Accept: 'application/json' } });
+    const response = await fetch(`${relayUrl}/admin/queues/api/queues?activeQueue=turns&page=1`, {
+      headers: { ...basic(password), Accept: 'application/json' },
+    });
     expect(response.status).toBe(200);
     expect(JSON.stringify(await response.json())).toMatch(/"turns".*"deliveries"/);
-    const wrong = await fetch(`${relayUrl}/admin/queues`, { headers: basic('guess'), redirect: 'manual' });
-    expect([wrong.status, wrong.headers.get('www-authenticate')]).toEqual([401, 'Basic realm="Sidepocket"']);
-    const none = await fetch(`${relayUrl}/admin/queues/api/queues`, { headers: { Accept: 'application/json' }, redirect: 'manual' });
+    const wrong = await fetch(`${relayUrl}/admin/queues`, {
+      headers: basic('guess'),
+      redirect: 'manual',
+    });
+    expect([wrong.status, wrong.headers.get('www-authenticate')]).toEqual([
+      401,
+      'Basic realm="Sidepocket"',
+    ]);
+    const none = await fetch(`${relayUrl}/admin/queues/api/queues`, {
+      headers: { Accept: 'application/json' },
+      redirect: 'manual',
+    });
     expect(none.status).toBe(401);
   });
 });
@@ -127,27 +195,42 @@ test('a script signs in with Basic auth and any user', async () => {
 test('without a password there is no dashboard', async () => {
   await withRelay({ ADMIN_PASSWORD: '' }, async ({ relayUrl }) => {
     for (const path of ['/admin', '/admin/queues', '/admin/sign-in', '/admin/queues/api/queues']) {
-      expect((await fetch(relayUrl + path, { redirect: 'manual', headers: basic('') })).status, `GET ${path}`).toBe(404);
+      expect(
+        (await fetch(relayUrl + path, { redirect: 'manual', headers: basic('') })).status,
+        `GET ${path}`,
+      ).toBe(404);
     }
   });
 });
 
 /** Posts the form of the sign-in page. */
-async function postPassword(relayUrl: string, word: string, headers: Record<string, string> = {}): Promise<Response> {
-  return await fetch(`${relayUrl}/admin/sign-in`, { method: 'POST', body: new URLSearchParams({ password: word }), redirect: 'manual', headers });
+async function postPassword(
+  relayUrl: string,
+  word: string,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  return await fetch(`${relayUrl}/admin/sign-in`, {
+    method: 'POST',
+    body: new URLSearchParams({ password: word }),
+    redirect: 'manual',
+    headers,
+  });
 }
 
 test('a sign-in from a page of another origin is refused', async () => {
   await withRelay({}, async ({ relayUrl }) => {
     for (const origin of ['https://evil.example', 'null', 'http://127.0.0.1:1', 'nonsense']) {
       const response = await postPassword(relayUrl, password, { Origin: origin });
-      expect([response.status, response.headers.get('set-cookie')], `from ${origin}`).toEqual([403, null]);
+      expect([response.status, response.headers.get('set-cookie')], `from ${origin}`).toEqual([
+        403,
+        null,
+      ]);
     }
     expect((await postPassword(relayUrl, password, { Origin: relayUrl })).status).toBe(303);
   });
 });
 
-test('the session\'s cookie is for this path, this site and no script, and over https only where there is https', async () => {
+test("the session's cookie is for this path, this site and no script, and over https only where there is https", async () => {
   await withRelay({}, async ({ relayUrl }) => {
     const cookies = (await postPassword(relayUrl, password)).headers.getSetCookie();
     expect(cookies.length).toBeGreaterThan(0);
@@ -159,12 +242,31 @@ test('the session\'s cookie is for this path, this site and no script, and over 
       expect(cookie).not.toContain(password);
     }
     const session = cookies.map((cookie) => cookie.split(';', 1)[0]).join('; ');
-    expect((await fetch(`${relayUrl}/admin/queues`, { headers: { Cookie: session }, redirect: 'manual' })).status).toBe(200);
-    const forged = session.replace(/sidepocket=[^;]*/, `sidepocket=${Buffer.from('{"signedIn":true,"x":1}').toString('base64')}`);
-    expect((await fetch(`${relayUrl}/admin/queues`, { headers: { Cookie: forged, Accept: 'text/html' }, redirect: 'manual' })).status).toBe(303);
+    expect(
+      (
+        await fetch(`${relayUrl}/admin/queues`, {
+          headers: { Cookie: session },
+          redirect: 'manual',
+        })
+      ).status,
+    ).toBe(200);
+    const forged = session.replace(
+      /sidepocket=[^;]*/,
+      `sidepocket=${Buffer.from('{"signedIn":true,"x":1}').toString('base64')}`,
+    );
+    expect(
+      (
+        await fetch(`${relayUrl}/admin/queues`, {
+          headers: { Cookie: forged, Accept: 'text/html' },
+          redirect: 'manual',
+        })
+      ).status,
+    ).toBe(303);
   });
   await withRelay({ PUBLIC_URL: 'https://relay.example.com' }, async ({ relayUrl }) => {
-    const cookies = (await postPassword(relayUrl, password, { 'X-Forwarded-Proto': 'https' })).headers.getSetCookie();
+    const cookies = (
+      await postPassword(relayUrl, password, { 'X-Forwarded-Proto': 'https' })
+    ).headers.getSetCookie();
     expect(cookies.length).toBeGreaterThan(0);
     for (const cookie of cookies) expect(cookie).toMatch(/; secure/i);
   });
@@ -176,25 +278,56 @@ test('after ten wrong passwords an address has to wait, with the form and with B
     await earlyInTheMinute();
     for (let attempt = 0; attempt < 5; attempt += 1) {
       expect((await postPassword(relayUrl, 'guess', from('203.0.113.1'))).status).toBe(401);
-      expect((await fetch(`${relayUrl}/admin/queues`, { headers: { ...basic('guess'), ...from('203.0.113.1') } })).status).toBe(401);
+      expect(
+        (
+          await fetch(`${relayUrl}/admin/queues`, {
+            headers: { ...basic('guess'), ...from('203.0.113.1') },
+          })
+        ).status,
+      ).toBe(401);
     }
     expect((await postPassword(relayUrl, password, from('203.0.113.1'))).status).toBe(429);
-    expect((await fetch(`${relayUrl}/admin/queues`, { headers: { ...basic(password), ...from('203.0.113.1') } })).status).toBe(429);
+    expect(
+      (
+        await fetch(`${relayUrl}/admin/queues`, {
+          headers: { ...basic(password), ...from('203.0.113.1') },
+        })
+      ).status,
+    ).toBe(429);
     expect((await postPassword(relayUrl, password, from('203.0.113.2'))).status).toBe(303);
   });
 });
 
 test('right passwords are not counted', async () => {
   await withRelay({}, async ({ relayUrl }) => {
-    for (let attempt = 0; attempt < 15; attempt += 1) expect((await fetch(`${relayUrl}/admin/queues`, { headers: basic(password) })).status).toBe(200);
+    for (let attempt = 0; attempt < 15; attempt += 1)
+      expect((await fetch(`${relayUrl}/admin/queues`, { headers: basic(password) })).status).toBe(
+        200,
+      );
   });
 });
 
 test('a sign-in that is too large or not a form is refused and not a failure', async () => {
   await withRelay({}, async ({ relayUrl, logged }) => {
     expect((await postPassword(relayUrl, 'x'.repeat(10_000))).status).toBe(413);
-    expect((await fetch(`${relayUrl}/admin/sign-in`, { method: 'POST', body: '{"password":1}', headers: { 'Content-Type': 'application/json' } })).status).toBe(401);
-    expect((await fetch(`${relayUrl}/admin/sign-in`, { method: 'POST', body: 'password=a&password=b', headers: { 'Content-Type': 'application/x-www-form-urlencoded' } })).status).toBe(401);
+    expect(
+      (
+        await fetch(`${relayUrl}/admin/sign-in`, {
+          method: 'POST',
+          body: '{"password":1}',
+          headers: { 'Content-Type': 'application/json' },
+        })
+      ).status,
+    ).toBe(401);
+    expect(
+      (
+        await fetch(`${relayUrl}/admin/sign-in`, {
+          method: 'POST',
+          body: 'password=a&password=b',
+          headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+        })
+      ).status,
+    ).toBe(401);
     expect(logged().filter((line) => line['level'] === 'error')).toEqual([]);
   });
 });

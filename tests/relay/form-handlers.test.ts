@@ -28,15 +28,25 @@ function bench(change: Partial<FormHandlerParts> = {}) {
 }
 
 test('what Redis does not take in time is refused, a message, a status, and a word over the limit', async () => {
-  const [plain, full] = [bench(), bench({ senders: { admit: () => false, giveBack: () => undefined } })];
+  const [plain, full] = [
+    bench(),
+    bench({ senders: { admit: () => false, giveBack: () => undefined } }),
+  ];
   const message = new URLSearchParams(messageForm());
   const takes = [
     plain.handlers.takeMessage(message, () => undefined),
     full.handlers.takeMessage(message, () => undefined),
-    plain.handlers.takeStatus(new URLSearchParams(statusForm()), new URLSearchParams({ reply: 'r', conversation: phone }), () => undefined),
+    plain.handlers.takeStatus(
+      new URLSearchParams(statusForm()),
+      new URLSearchParams({ reply: 'r', conversation: phone }),
+      () => undefined,
+    ),
   ];
   const ends = await Promise.allSettled(takes);
-  expect(ends).toEqual(ends.map(() => ({ status: 'rejected', reason: new Error('Redis took too long') })));
-  // It may have been stored after all: the list is looked through, and the person may send it again.
+  expect(ends).toEqual(
+    ends.map(() => ({ status: 'rejected', reason: new Error('Redis took too long') })),
+  );
+  // It may have been stored after all: the list is looked through, and the person may send it
+  // again.
   expect(plain.told).toEqual(['given back', 'unclear']);
 });

@@ -18,7 +18,10 @@ test('messages that came while the relay was down are taken in when it starts, i
     const relay = await startRelayProcess(pipeline);
     await pipeline.startWorker();
     await until('both answers', () => pipeline.replies().length === 2);
-    expect(pipeline.replies().map((reply) => reply.text)).toEqual(['answer to one', 'answer to two']);
+    expect(pipeline.replies().map((reply) => reply.text)).toEqual([
+      'answer to one',
+      'answer to two',
+    ]);
     expect(await pipeline.redis.exists(keys.inbox(stranger), keys.message(theirs))).toBe(0);
     expect(pipeline.replies(stranger)).toEqual([]);
     await relay.stop();
@@ -35,7 +38,10 @@ test('what was answered already is not taken in again', async () => {
     await pipeline.say('two');
     const second = await startRelayProcess(pipeline);
     await until('the second answer', () => pipeline.replies().length === 2);
-    expect(pipeline.replies().map((reply) => reply.text)).toEqual(['answer to one', 'answer to two']);
+    expect(pipeline.replies().map((reply) => reply.text)).toEqual([
+      'answer to one',
+      'answer to two',
+    ]);
     expect(await pipeline.redis.llen(keys.inbox(phone))).toBe(0);
     await second.stop();
   });
@@ -45,9 +51,15 @@ test('what was answered already is not taken in again', async () => {
 async function withEagerRelay(test: (pipeline: Pipeline) => Promise<void>): Promise<void> {
   await withPipeline({ relay: false }, async (pipeline) => {
     const config = parseRelayConfig(pipeline.environment);
-    const relay = await runRelay(config, pipeline.log, { ...relayParts(config, pipeline.log), repairTimes: { ...gapRepairTimes, youngMs: 1500 } });
+    const relay = await runRelay(config, pipeline.log, {
+      ...relayParts(config, pipeline.log),
+      repairTimes: { ...gapRepairTimes, youngMs: 1500 },
+    });
     try {
-      await until('the relay has begun', async () => (await fetch(`${pipeline.relayUrl}/ready`)).ok);
+      await until(
+        'the relay has begun',
+        async () => (await fetch(`${pipeline.relayUrl}/ready`)).ok,
+      );
       await test(pipeline);
     } finally {
       await relay.stop();
@@ -55,7 +67,8 @@ async function withEagerRelay(test: (pipeline: Pipeline) => Promise<void>): Prom
   });
 }
 
-const texts = async ({ redis }: Pipeline): Promise<string[]> => (await redis.lrange(keys.inbox(phone), 0, -1)).map((raw) => JSON.parse(raw).text);
+const texts = async ({ redis }: Pipeline): Promise<string[]> =>
+  (await redis.lrange(keys.inbox(phone), 0, -1)).map((raw) => JSON.parse(raw).text);
 
 test('what could not be stored while Redis was away or full is taken in soon after', async () => {
   await withEagerRelay(async (pipeline) => {
@@ -63,13 +76,20 @@ test('what could not be stored while Redis was away or full is taken in soon aft
     await say('one');
     await redisServer.stop();
     await say('while Redis was away');
-    const restarted = await runRedisServer({ dir: path.join(dataDir, '..', 'redis'), port: redisServer.port });
+    const restarted = await runRedisServer({
+      dir: path.join(dataDir, '..', 'redis'),
+      port: redisServer.port,
+    });
     try {
-      await until('what was missed', async () => (await texts(pipeline)).includes('while Redis was away'));
+      await until('what was missed', async () =>
+        (await texts(pipeline)).includes('while Redis was away'),
+      );
       await redis.config('SET', 'maxmemory', '1');
       await say('while it was full');
       await redis.config('SET', 'maxmemory', '0');
-      await until('what was missed then', async () => (await texts(pipeline)).includes('while it was full'));
+      await until('what was missed then', async () =>
+        (await texts(pipeline)).includes('while it was full'),
+      );
       expect(await texts(pipeline)).toEqual(['one', 'while Redis was away', 'while it was full']);
     } finally {
       await restarted.stop();

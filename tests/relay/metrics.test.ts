@@ -9,7 +9,9 @@ import { messageForm, withRelay } from '../support/relay-bench.ts';
 import type { RelayBench } from '../support/relay-bench.ts';
 import { until } from '../support/until.ts';
 
-const basic = { Authorization: `Basic ${Buffer.from(`prometheus:${password}`).toString('base64')}` };
+const basic = {
+  Authorization: `Basic ${Buffer.from(`prometheus:${password}`).toString('base64')}`,
+};
 
 async function scrape({ relayUrl }: RelayBench): Promise<string> {
   const response = await fetch(`${relayUrl}/metrics`, { headers: basic });
@@ -30,9 +32,17 @@ test('what happened is in the metrics: messages, how long Twilio waited, turns, 
     await startWorker();
     await say('hello');
     await until('the answer', () => replies().length === 1);
-    await until('its delivery', async () => (await redis.hget(keys.counts, 'status:delivered')) === '1');
+    await until(
+      'its delivery',
+      async () => (await redis.hget(keys.counts, 'status:delivered')) === '1',
+    );
     await post('/webhook', messageForm(), { 'X-Twilio-Signature': 'wrong' });
-    await createSpend(redis).record({ conversation: phone, answer: 'a', day: dayOf(Date.now()), usage: { inputTokens: 1, outputTokens: 1, costUsd: 2.5 } });
+    await createSpend(redis).record({
+      conversation: phone,
+      answer: 'a',
+      day: dayOf(Date.now()),
+      usage: { inputTokens: 1, outputTokens: 1, costUsd: 2.5 },
+    });
     twin.chat.closeWindow(phone);
     const form = messageForm({ Body: 'the twin does not know of this one' });
     expect((await post('/webhook', form)).status).toBe(200);
@@ -57,27 +67,56 @@ test('what happened is in the metrics: messages, how long Twilio waited, turns, 
 
 test('the metrics are behind the password, and while Redis is away they are those of the relay itself', async () => {
   await withRelay({}, async (bench) => {
-    expect((await fetch(`${bench.relayUrl}/metrics`, { headers: { Accept: 'application/json' }, redirect: 'manual' })).status).toBe(401);
+    expect(
+      (
+        await fetch(`${bench.relayUrl}/metrics`, {
+          headers: { Accept: 'application/json' },
+          redirect: 'manual',
+        })
+      ).status,
+    ).toBe(401);
     await bench.redisServer.stop();
     const text = await scrape(bench);
     expect(text).toContain('sidepocket_resident_bytes');
     expect(text).not.toContain('sidepocket_vm_awake');
     await bench.restartRedis();
-    await until('the rest is back', async () => (await scrape(bench)).includes('sidepocket_vm_awake 0'));
+    await until('the rest is back', async () =>
+      (await scrape(bench)).includes('sidepocket_vm_awake 0'),
+    );
   });
 });
 
 const Dashboard = z.object({
   title: z.string(),
   templating: z.object({ list: z.array(z.object({ name: z.string(), type: z.string() })) }),
-  panels: z.array(z.object({ id: z.number(), title: z.string().min(1), type: z.string(), gridPos: z.object({ x: z.number(), y: z.number(), w: z.number(), h: z.number() }), targets: z.array(z.object({ expr: z.string().min(1), datasource: z.object({ uid: z.string() }) })).min(1) })).min(5),
+  panels: z
+    .array(
+      z.object({
+        id: z.number(),
+        title: z.string().min(1),
+        type: z.string(),
+        gridPos: z.object({ x: z.number(), y: z.number(), w: z.number(), h: z.number() }),
+        targets: z
+          .array(z.object({ expr: z.string().min(1), datasource: z.object({ uid: z.string() }) }))
+          .min(1),
+      }),
+    )
+    .min(5),
 });
 
 test('the Grafana dashboard asks for metrics that there are, and each of ours has its place', async () => {
-  const dashboard = Dashboard.parse(JSON.parse(readFileSync(path.join(import.meta.dirname, '..', '..', 'docs', 'grafana.json'), 'utf8')));
+  const dashboard = Dashboard.parse(
+    JSON.parse(
+      readFileSync(path.join(import.meta.dirname, '..', '..', 'docs', 'grafana.json'), 'utf8'),
+    ),
+  );
   expect(dashboard.templating.list).toMatchObject([{ name: 'datasource', type: 'datasource' }]);
   await withRelay({}, async (bench) => {
-    const known = new Map([...(await scrape(bench)).matchAll(/^# TYPE (\S+) (\w+)$/gm)].map(([, name = '', type = '']) => [name, type]));
+    const known = new Map(
+      [...(await scrape(bench)).matchAll(/^# TYPE (\S+) (\w+)$/gm)].map(
+        ([, name = '', type = '']) => [name, type],
+      ),
+    );
     const asked = new Set<string>();
     for (const { title, targets } of dashboard.panels) {
       for (const { expr, datasource } of targets) {
@@ -86,7 +125,9 @@ test('the Grafana dashboard asks for metrics that there are, and each of ours ha
         expect(names.length, `in ${title}`).toBeGreaterThan(0);
         for (const name of names) {
           const base = known.has(name) ? name : name.replace(/_(bucket|count|sum)$/, '');
-          expect(known.get(base), `${name} in ${title}`).toBe(name === base ? known.get(base) : 'histogram');
+          expect(known.get(base), `${name} in ${title}`).toBe(
+            name === base ? known.get(base) : 'histogram',
+          );
           expect(known.has(base), `${name} in ${title}`).toBe(true);
           asked.add(base);
         }

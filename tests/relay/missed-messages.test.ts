@@ -25,10 +25,17 @@ import { withRedis } from '../support/redis.ts';
 import { otherPhone, phone, stranger } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';
 
-const account = { accountSid: `AC${'1'.repeat(32)}`, authToken: 'test-auth-token', number: '+15550100000' };
+const account = {
+  accountSid: `AC${'1'.repeat(32)}`,
+  authToken: 'test-auth-token',
+  number: '+15550100000',
+};
 
 type Bench = {
-  redis: Redis; twin: Twin; ledger: Ledger; outbox: Outbox;
+  redis: Redis;
+  twin: Twin;
+  ledger: Ledger;
+  outbox: Outbox;
   /** A repair that has not begun; it is stopped at the end. */
   repair(times?: Partial<GapRepairTimes>): GapRepair;
   /** Someone writes, and no webhook arrives. */
@@ -37,7 +44,10 @@ type Bench = {
   /** How often Twilio’s list was asked, and the messages that “typing…” was shown for. */
   lists(): number;
   accepted: string[];
-  /** What stands before each look at the list: waits, or throws. `media` stands for the files of each message. */
+  /**
+   * What stands before each look at the list: waits, or throws. `media` stands for the files of
+   * each message.
+   */
   gate: { pass: () => Promise<void>; media?: Remembered['media'] };
   /** How far the repair’s clock goes before this machine’s (ms). */
   clock: { ahead: number };
@@ -47,17 +57,35 @@ type Bench = {
 async function withRepair(use: (bench: Bench) => Promise<void>): Promise<void> {
   await withRedis(async (redis) => {
     const log = createLog('test', 'silent');
-    const twin = await runTwin({ ...account, phones: [phone, otherPhone, stranger], webhookUrl: 'http://127.0.0.1:9/webhook#rc=0', pace: { sentMs: 1, deliveredMs: 1, readMs: 0 } });
+    const twin = await runTwin({
+      ...account,
+      phones: [phone, otherPhone, stranger],
+      webhookUrl: 'http://127.0.0.1:9/webhook#rc=0',
+      pace: { sentMs: 1, deliveredMs: 1, readMs: 0 },
+    });
     const [turns, deliveries] = [createTurns(redis), createDeliveries(redis)];
     const running: { stop(): Promise<void> }[] = [];
     let lists = 0;
-    const [gate, clock]: [Bench['gate'], Bench['clock']] = [{ pass: async () => undefined }, { ahead: 0 }];
+    const [gate, clock]: [Bench['gate'], Bench['clock']] = [
+      { pass: async () => undefined },
+      { ahead: 0 },
+    ];
     const messenger = createTwilioMessenger({ ...account, apiUrl: twin.url }, log);
     const people = createPeople([phone, otherPhone], createAliases(redis));
-    const [ledger, outbox, accepted] = [createLedger(redis), createOutbox(redis, deliveries), [] as string[]];
+    const [ledger, outbox, accepted] = [
+      createLedger(redis),
+      createOutbox(redis, deliveries),
+      [] as string[],
+    ];
     try {
       await use({
-        redis, twin, ledger, outbox, accepted, gate, clock,
+        redis,
+        twin,
+        ledger,
+        outbox,
+        accepted,
+        gate,
+        clock,
         repair: (times = {}) => {
           const repair = createGapRepair({
             messenger: {
@@ -65,16 +93,25 @@ async function withRepair(use: (bench: Bench) => Promise<void>): Promise<void> {
               async *received(since) {
                 lists += 1;
                 await gate.pass();
-                const change = (messages: Remembered[]) => messages.map((message) => ({ ...message, media: gate.media ?? message.media }));
-                for await (const { messages, again } of messenger.received(since)) yield { messages: change(messages), again: async () => change(await again()) };
+                const change = (messages: Remembered[]) =>
+                  messages.map((message) => ({ ...message, media: gate.media ?? message.media }));
+                for await (const { messages, again } of messenger.received(since))
+                  yield { messages: change(messages), again: async () => change(await again()) };
               },
             },
-            claims: createClaims(redis, 30), accountSid: account.accountSid, judgeParties: createJudgeParties(account.accountSid, account.number), people,
-            receive: createReceive(createIntake(turns), people, async () => undefined), onAccepted: ({ id }) => void accepted.push(id),
+            claims: createClaims(redis, 30),
+            accountSid: account.accountSid,
+            judgeParties: createJudgeParties(account.accountSid, account.number),
+            people,
+            receive: createReceive(createIntake(turns), people, async () => undefined),
+            onAccepted: ({ id }) => void accepted.push(id),
             findReply: (sid) => ledger.findSent(sid),
-            noteStatus: async ({ reply, conversation, sid, code }) => void (await ledger.note(reply, conversation, sid, 'failed', 'give-up', code)),
+            noteStatus: async ({ reply, conversation, sid, code }) =>
+              void (await ledger.note(reply, conversation, sid, 'failed', 'give-up', code)),
             sweep: () => sweep(redis, turns, deliveries, log),
-            times: { ...gapRepairTimes, ...times }, now: () => Date.now() + clock.ahead, log,
+            times: { ...gapRepairTimes, ...times },
+            now: () => Date.now() + clock.ahead,
+            log,
           });
           return {
             ...repair,
@@ -86,7 +123,8 @@ async function withRepair(use: (bench: Bench) => Promise<void>): Promise<void> {
           };
         },
         miss: async (text, from = phone) => (await twin.chat.receive(from, { text })).sid,
-        texts: async (from = phone) => (await redis.lrange(keys.inbox(from), 0, -1)).map((raw) => JSON.parse(raw).text),
+        texts: async (from = phone) =>
+          (await redis.lrange(keys.inbox(from), 0, -1)).map((raw) => JSON.parse(raw).text),
         lists: () => lists,
       });
     } finally {
@@ -96,7 +134,8 @@ async function withRepair(use: (bench: Bench) => Promise<void>): Promise<void> {
   });
 }
 
-const commandsOf = async (redis: Redis): Promise<number> => Number(/total_commands_processed:(\d+)/.exec(await redis.info('stats'))?.[1]);
+const commandsOf = async (redis: Redis): Promise<number> =>
+  Number(/total_commands_processed:(\d+)/.exec(await redis.info('stats'))?.[1]);
 
 test('more than a thousand missed messages are all taken in, in order, and looking again costs one trip for each page', async () => {
   await withRepair(async ({ twin, redis, repair, miss, texts, accepted, lists, clock }) => {
@@ -104,7 +143,12 @@ test('more than a thousand missed messages are all taken in, in order, and looki
     for (const text of expected) await Promise.all([miss(text), miss(text, otherPhone)]);
     const repairing = repair({ youngMs: 60_000 });
     repairing.start();
-    await until('all of them', async () => (await redis.llen(keys.inbox(phone))) + (await redis.llen(keys.inbox(otherPhone))) === 1200 && accepted.length > 0);
+    await until(
+      'all of them',
+      async () =>
+        (await redis.llen(keys.inbox(phone))) + (await redis.llen(keys.inbox(otherPhone))) ===
+          1200 && accepted.length > 0,
+    );
     expect(await texts()).toEqual(expected);
     expect(await texts(otherPhone)).toEqual(expected);
     // “typing…” and the wake are for people, not for messages.
@@ -113,7 +157,9 @@ test('more than a thousand missed messages are all taken in, in order, and looki
     clock.ahead = 3600_000;
     repairing.redisIsBack();
     await until('a second look', () => lists() === 2);
-    await until('its end', async () => (await redis.info('commandstats')).includes('cmdstat_sscan:calls=2'));
+    await until('its end', async () =>
+      (await redis.info('commandstats')).includes('cmdstat_sscan:calls=2'),
+    );
     // With the scripts’ own EXISTS of each message, which are one trip for each page.
     expect((await commandsOf(redis)) - before).toBeLessThan(1200 + 60);
     expect(twin.messages().length).toBe(1200);
@@ -126,14 +172,22 @@ test('a message of a stranger leaves nothing in Redis, and no page of theirs is 
     await miss('mine');
     repair().start();
     await until('mine', async () => (await texts()).length === 1);
-    expect(await redis.exists(keys.message(theirs), keys.inbox(stranger), keys.conversation(stranger))).toBe(0);
+    expect(
+      await redis.exists(keys.message(theirs), keys.inbox(stranger), keys.conversation(stranger)),
+    ).toBe(0);
   });
 });
 
 test('what was refused since there was too much at once is known, and never taken in later', async () => {
   await withRepair(async ({ redis, repair, miss, texts }) => {
     const id = await miss('one too many');
-    const message = { id, conversation: phone, at: new Date().toISOString(), text: 'one too many', media: [] };
+    const message = {
+      id,
+      conversation: phone,
+      at: new Date().toISOString(),
+      text: 'one too many',
+      media: [],
+    };
     await createClaims(redis, 30).refuse(message);
     await miss('sent again');
     repair().start();
@@ -142,9 +196,18 @@ test('what was refused since there was too much at once is known, and never take
     expect(await redis.hget(keys.message(id), 'state')).toBe('refused');
     expect(await redis.ttl(keys.message(id))).toBeGreaterThan(29 * 24 * 3600);
     // One that was taken in before stays so.
-    await createClaims(redis, 30).refuse({ ...message, id: (await redis.lrange(keys.inbox(phone), 0, 0)).map((raw) => String(JSON.parse(raw).id))[0] ?? '' });
+    await createClaims(redis, 30).refuse({
+      ...message,
+      id:
+        (await redis.lrange(keys.inbox(phone), 0, 0)).map((raw) => String(JSON.parse(raw).id))[0] ??
+        '',
+    });
     expect((await redis.keys(keys.message('*'))).length).toBe(2);
-    expect(await Promise.all((await redis.keys(keys.message('*'))).map((key) => redis.hget(key, 'state'))).then((states) => states.toSorted())).toEqual(['refused', 'waiting']);
+    expect(
+      await Promise.all(
+        (await redis.keys(keys.message('*'))).map((key) => redis.hget(key, 'state')),
+      ).then((states) => states.toSorted()),
+    ).toEqual(['refused', 'waiting']);
   });
 });
 
@@ -195,8 +258,13 @@ test('a message that cannot be stored does not block the others, nor do files th
     gate.media = () => Promise.reject(new SendFailure('give-up', 'gone', 20_404));
     repair().start();
     await until('the other', async () => (await texts()).length === 1);
-    // The list tells whole seconds: the end of its second, so that it overtakes nothing that came by webhook in it.
-    expect(JSON.parse((await redis.lindex(keys.inbox(phone), 0)) ?? '')).toMatchObject({ text: 'whole', media: [], at: expect.stringMatching(/\.999Z$/) });
+    // The list tells whole seconds: the end of its second, so that it overtakes nothing that came
+    // by webhook in it.
+    expect(JSON.parse((await redis.lindex(keys.inbox(phone), 0)) ?? '')).toMatchObject({
+      text: 'whole',
+      media: [],
+      at: expect.stringMatching(/\.999Z$/),
+    });
   });
 });
 
@@ -220,9 +288,14 @@ test('a message that is claimed and has no turn gets one', async () => {
     const repairing = repair({ youngMs: 20 });
     repairing.start();
     await until('the message', async () => (await texts()).length === 1);
-    const turnOf = async (): Promise<string | null> => await redis.get(keys.deduplication('turns', phone));
+    const turnOf = async (): Promise<string | null> =>
+      await redis.get(keys.deduplication('turns', phone));
     const turn = await until('its turn', turnOf);
-    await redis.del(keys.job('turns', turn), keys.deduplication('turns', phone), keys.waitingJobs('turns'));
+    await redis.del(
+      keys.job('turns', turn),
+      keys.deduplication('turns', phone),
+      keys.waitingJobs('turns'),
+    );
     const before = lists();
     repairing.somethingWasRefused();
     await until('another turn', turnOf);
@@ -233,18 +306,28 @@ test('a message that is claimed and has no turn gets one', async () => {
 
 test('a reply that failed late is heard of, however many went out after it', async () => {
   await withRepair(async ({ redis, twin, repair, ledger, outbox }) => {
-    const messenger = createTwilioMessenger({ ...account, apiUrl: twin.url }, createLog('test', 'silent'));
+    const messenger = createTwilioMessenger(
+      { ...account, apiUrl: twin.url },
+      createLog('test', 'silent'),
+    );
     await twin.chat.receive(phone, { text: 'hello' });
-    const send = async (text: string): Promise<string> => (await messenger.send({ to: phone, text, statusCallback: 'http://127.0.0.1:9/' })).sid;
+    const send = async (text: string): Promise<string> =>
+      (await messenger.send({ to: phone, text, statusCallback: 'http://127.0.0.1:9/' })).sid;
     await outbox.put([{ id: 'r1', conversation: phone, turn: 'turn', text: 'first' }]);
     const first = await until('the reply', () => ledger.find('r1'));
     const attempt = (await ledger.begin(undefined, first)) ?? 0;
     twin.faults.set('late-failure', { times: 1, code: 63_021 });
     await ledger.accepted(first, await send('first'), attempt);
-    for (let index = 0; index < 30; index += 1) await Promise.all(Array.from({ length: 10 }, () => send('more')));
-    await until('it has failed', () => twin.messages().some(({ status }) => status === 'failed' || status === 'undelivered'));
+    for (let index = 0; index < 30; index += 1)
+      await Promise.all(Array.from({ length: 10 }, () => send('more')));
+    await until('it has failed', () =>
+      twin.messages().some(({ status }) => status === 'failed' || status === 'undelivered'),
+    );
     expect(await redis.hget(keys.reply('r1'), 'status')).toBe('queued');
     repair().start();
-    await until('the ledger knows', async () => (await redis.hget(keys.reply('r1'), 'status')) === 'failed');
+    await until(
+      'the ledger knows',
+      async () => (await redis.hget(keys.reply('r1'), 'status')) === 'failed',
+    );
   });
 });

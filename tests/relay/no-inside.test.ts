@@ -9,13 +9,23 @@ test('what goes wrong inside is not told outside, and pages have helmet’s head
     // Where a hash should be there is a text: whoever asks makes Redis refuse.
     await redis.set(keys.file('A'.repeat(32)), 'not a hash');
     await redis.set(keys.wakes, 'not a list');
-    const answers = await Promise.all([fetch(`${relayUrl}/media/${'A'.repeat(32)}`), fetch(`${relayUrl}/admin`, { headers: basic })]);
+    const answers = await Promise.all([
+      fetch(`${relayUrl}/media/${'A'.repeat(32)}`),
+      fetch(`${relayUrl}/admin`, { headers: basic }),
+    ]);
     for (const answer of answers) {
       const body = await answer.text();
       expect([answer.status, body]).toEqual([503, 'That did not work. Try again in a moment.']);
-      expect(JSON.stringify([...answer.headers])).not.toMatch(/express|WRONGTYPE|\.ts|node_modules/i);
+      expect(JSON.stringify([...answer.headers])).not.toMatch(
+        /express|WRONGTYPE|\.ts|node_modules/i,
+      );
     }
-    expect(logged().filter((line) => line['msg'] === 'a request failed').map(({ path }) => path).toSorted()).toEqual(['/admin', '/media']);
+    expect(
+      logged()
+        .filter((line) => line['msg'] === 'a request failed')
+        .map(({ path }) => path)
+        .toSorted(),
+    ).toEqual(['/admin', '/media']);
     expect(JSON.stringify(logged())).not.toContain('A'.repeat(32));
     for (const path of ['/admin/sign-in', '/nothing', '/webhook']) {
       const { headers } = await fetch(`${relayUrl}${path}`);

@@ -17,9 +17,18 @@ test('the overview tells of the VM, the turns, what was spent, the dead letters 
     const { redis, say, startWorker, replies } = bench;
     const admin = await signIn(bench);
     expect((await admin.get('/admin')).text).toContain('None yet. Send a message to begin.');
-    await createSpend(redis).record({ conversation: phone, answer: 'a', day: dayOf(Date.now()), usage: { inputTokens: 1, outputTokens: 1, costUsd: 1.25 } });
+    await createSpend(redis).record({
+      conversation: phone,
+      answer: 'a',
+      day: dayOf(Date.now()),
+      usage: { inputTokens: 1, outputTokens: 1, costUsd: 1.25 },
+    });
     await redis.rpush(keys.wakes, 2612);
-    await redis.hset(keys.ownerWords, 'memory', JSON.stringify({ at: new Date().toISOString(), text: 'Redis is <full>' }));
+    await redis.hset(
+      keys.ownerWords,
+      'memory',
+      JSON.stringify({ at: new Date().toISOString(), text: 'Redis is <full>' }),
+    );
     await startWorker({
       answer: async (text) => {
         if (text.includes('fail')) throw failing;
@@ -34,10 +43,28 @@ test('the overview tells of the VM, the turns, what was spent, the dead letters 
     await settled(bench);
     const { text, status, headers } = await admin.get('/admin');
     expect([status, headers.get('cache-control')]).toEqual([200, 'no-store']);
-    for (const part of ['Awake', '$1.25', '&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;quotes&quot;', 'please fail', '1 message of +15551230001 given up', `/admin/turns/${sid}`, `/admin/turns/${failed}`, 'Typical answer', 'Needs you', 'Redis is &lt;full&gt;', '2.6\u00a0s', 'Redis', process.versions.node, '<svg']) expect(text).toContain(part);
+    for (const part of [
+      'Awake',
+      '$1.25',
+      '&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;quotes&quot;',
+      'please fail',
+      '1 message of +15551230001 given up',
+      `/admin/turns/${sid}`,
+      `/admin/turns/${failed}`,
+      'Typical answer',
+      'Needs you',
+      'Redis is &lt;full&gt;',
+      '2.6\u00a0s',
+      'Redis',
+      process.versions.node,
+      '<svg',
+    ])
+      expect(text).toContain(part);
     expect(text).not.toContain('<script');
     // For reading only: nothing to press but the sign-out.
-    expect([...text.matchAll(/<button[^>]*>([^<]*)/g)].map(([, label]) => label)).toEqual(['Sign out']);
+    expect([...text.matchAll(/<button[^>]*>([^<]*)/g)].map(([, label]) => label)).toEqual([
+      'Sign out',
+    ]);
     await redis.flushall();
     expect((await admin.get('/admin')).status).toBe(200);
   });
@@ -54,15 +81,41 @@ test('a turn tells its story: messages, attempts, steps with their time, replies
     });
     const sid = await say('look at the login page');
     await until('the answer', () => replies().length === 1);
-    const reply = await until('the reply', async () => (await redis.lrange(keys.turnReplies(sid), 0, -1))[0]);
-    await until('its delivery', async () => (await redis.hget(keys.reply(reply), 'status')) === 'delivered');
+    const reply = await until(
+      'the reply',
+      async () => (await redis.lrange(keys.turnReplies(sid), 0, -1))[0],
+    );
+    await until(
+      'its delivery',
+      async () => (await redis.hget(keys.reply(reply), 'status')) === 'delivered',
+    );
     await settled(bench);
     const admin = await signIn(bench);
     const { status, text } = await admin.get(`/admin/turns/${sid}`);
     expect(status).toBe(200);
-    for (const part of ['look at the login page', 'did look at the login page', '>delivered<', '>answered<', '>done<', 'Bash', '$0.0010', '10 in, 10 out', phone, replies()[0]?.sid ?? '-']) expect(text).toContain(part);
+    for (const part of [
+      'look at the login page',
+      'did look at the login page',
+      '>delivered<',
+      '>answered<',
+      '>done<',
+      'Bash',
+      '$0.0010',
+      '10 in, 10 out',
+      phone,
+      replies()[0]?.sid ?? '-',
+    ])
+      expect(text).toContain(part);
     expect(text).toMatch(/Bash<\/span><span class="soft small num right">\+[\d.]+\u00a0m?s</);
-    for (const other of ['wait', 'meta', 'events', '12345', `SM${'0'.repeat(32)}`, '..%2f..%2fqueues', 'x'.repeat(500)]) {
+    for (const other of [
+      'wait',
+      'meta',
+      'events',
+      '12345',
+      `SM${'0'.repeat(32)}`,
+      '..%2f..%2fqueues',
+      'x'.repeat(500),
+    ]) {
       const missing = await admin.get(`/admin/turns/${other}`);
       expect(missing.status, `of ${other}`).toBe(404);
       expect(missing.text).toContain('This turn is not here');

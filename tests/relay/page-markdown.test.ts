@@ -7,7 +7,10 @@ const body = (markdown: string): string => renderMarkdown(markdown).body.trim();
 test.each([
   ['# A & B\n\nSome *text*', 'A & B'],
   ['Some `text`\n\n## With a **heading**', 'With a heading'],
-  ['First words of a text, with a [link](https://a.example) and so many more that no title could ever take them all', 'First words of a text, with a link and so many more that no title…'],
+  [
+    'First words of a text, with a [link](https://a.example) and so many more that no title could ever take them all',
+    'First words of a text, with a link and so many more that no title…',
+  ],
   ['```\ncode\n```', ''],
   ['', ''],
 ])('%j has the title %j', (markdown, title) => {
@@ -15,60 +18,148 @@ test.each([
 });
 
 test('headings have an address of their own, and a table of contents leads to it', () => {
-  expect(body('[up](#über-uns)\n\n# Über uns!\n\n## Über uns')).toBe('<p><a href="#%C3%BCber-uns">up</a></p>\n<h1 id="über-uns">Über uns!</h1>\n<h2 id="über-uns-1">Über uns</h2>');
+  expect(body('[up](#über-uns)\n\n# Über uns!\n\n## Über uns')).toBe(
+    '<p><a href="#%C3%BCber-uns">up</a></p>\n<h1 id="über-uns">Über uns!</h1>\n<h2 id="über-uns-1">Über uns</h2>',
+  );
 });
 
 test('code is highlighted when its language is named and known, and stays as it is otherwise', () => {
-  expect(body('```ts\nconst a = 1 < 2;\n```')).toBe('<figure class="code"><figcaption>ts</figcaption><pre tabindex="0"><code><span class="hljs-keyword">const</span> a = <span class="hljs-number">1</span> &lt; <span class="hljs-number">2</span>;</code></pre></figure>');
-  expect(body('```klingon\n<b>"x"</b>\n```')).toBe('<figure class="code"><figcaption>klingon</figcaption><pre tabindex="0"><code>&lt;b&gt;"x"&lt;/b&gt;</code></pre></figure>');
-  expect(body('```\nif (a) b();\n```')).toBe('<figure class="code"><pre tabindex="0"><code>if (a) b();</code></pre></figure>');
+  expect(body('```ts\nconst a = 1 < 2;\n```')).toBe(
+    '<figure class="code"><figcaption>ts</figcaption><pre tabindex="0"><code><span class="hljs-keyword">const</span> a = <span class="hljs-number">1</span> &lt; <span class="hljs-number">2</span>;</code></pre></figure>',
+  );
+  expect(body('```klingon\n<b>"x"</b>\n```')).toBe(
+    '<figure class="code"><figcaption>klingon</figcaption><pre tabindex="0"><code>&lt;b&gt;"x"&lt;/b&gt;</code></pre></figure>',
+  );
+  expect(body('```\nif (a) b();\n```')).toBe(
+    '<figure class="code"><pre tabindex="0"><code>if (a) b();</code></pre></figure>',
+  );
 });
 
 test('a diff is coloured by whole lines, also when nobody says that it is one', () => {
   const diff = '@@ -1 +1 @@ <main>\n-a\n+b\n c';
-  const coloured = '<span class="hljs-meta">@@ -1 +1 @@ &lt;main&gt;</span>\n<span class="hljs-deletion">-a</span>\n<span class="hljs-addition">+b</span>\n c';
-  for (const fence of ['```diff', '```patch', '```']) expect(body(`${fence}\n${diff}\n\`\`\``), `after ${fence}`).toContain(coloured);
+  const coloured =
+    '<span class="hljs-meta">@@ -1 +1 @@ &lt;main&gt;</span>\n<span class="hljs-deletion">-a</span>\n<span class="hljs-addition">+b</span>\n c';
+  for (const fence of ['```diff', '```patch', '```'])
+    expect(body(`${fence}\n${diff}\n\`\`\``), `after ${fence}`).toContain(coloured);
   expect(body(`\`\`\`diff\n${diff}\n\`\`\``)).toContain('<figure class="code diff">');
 });
 
 test('lists of tasks, tables and quotes', () => {
-  expect(body('- [x] done\n- [ ] open')).toBe('<ul>\n<li class="task"><span class="box done" role="img" aria-label="done"></span>done</li>\n<li class="task"><span class="box" role="img" aria-label="to do"></span>open</li>\n</ul>');
-  expect(body('| a | b |\n|---|--:|\n| 1 | 2 |')).toMatch(/^<div class="table" tabindex="0"><table>\n<thead>\n<tr>\n<th>a<\/th>\n<th align="right">b<\/th>[^]*<\/table><\/div>$/);
+  expect(body('- [x] done\n- [ ] open')).toBe(
+    '<ul>\n<li class="task"><span class="box done" role="img" aria-label="done"></span>done</li>\n<li class="task"><span class="box" role="img" aria-label="to do"></span>open</li>\n</ul>',
+  );
+  expect(body('| a | b |\n|---|--:|\n| 1 | 2 |')).toMatch(
+    /^<div class="table" tabindex="0"><table>\n<thead>\n<tr>\n<th>a<\/th>\n<th align="right">b<\/th>[^]*<\/table><\/div>$/,
+  );
 });
 
 test('links open elsewhere without telling where they were, and lead to web and mail addresses only', () => {
-  expect(body('[a](https://a.example/?x=1&y=2 "t")')).toBe('<p><a href="https://a.example/?x=1&amp;y=2" rel="noopener noreferrer nofollow" target="_blank" title="t">a</a></p>');
+  expect(body('[a](https://a.example/?x=1&y=2 "t")')).toBe(
+    '<p><a href="https://a.example/?x=1&amp;y=2" rel="noopener noreferrer nofollow" target="_blank" title="t">a</a></p>',
+  );
   expect(body('<me@a.example>')).toContain('href="mailto:me@a.example"');
-  for (const address of ['javascript:alert(1)', 'JaVaScRiPt:alert(1)', ' javascript:alert(1)', 'java&#10;script:alert(1)', '&#106;avascript:alert(1)', 'data:text/html;base64,PGI+', 'vbscript:x', 'file:///etc/passwd', '//evil.example', '/admin', '../admin', 'page', '\\\\evil.example']) {
-    expect(body(`[label](<${address}>)`), `to ${address}`).toMatch(/^<p>(?:<a>)?label(?:<\/a>)?<\/p>$/);
+  for (const address of [
+    'javascript:alert(1)',
+    'JaVaScRiPt:alert(1)',
+    ' javascript:alert(1)',
+    'java&#10;script:alert(1)',
+    '&#106;avascript:alert(1)',
+    'data:text/html;base64,PGI+',
+    'vbscript:x',
+    'file:///etc/passwd',
+    '//evil.example',
+    '/admin',
+    '../admin',
+    'page',
+    '\\\\evil.example',
+  ]) {
+    expect(body(`[label](<${address}>)`), `to ${address}`).toMatch(
+      /^<p>(?:<a>)?label(?:<\/a>)?<\/p>$/,
+    );
   }
 });
 
 test('a picture is a link, so that nothing is loaded', () => {
-  expect(body('![a chart](http://evil.example/x.png?secret)')).toBe('<p><a href="http://evil.example/x.png?secret" rel="noopener noreferrer nofollow" target="_blank">a chart</a></p>');
+  expect(body('![a chart](http://evil.example/x.png?secret)')).toBe(
+    '<p><a href="http://evil.example/x.png?secret" rel="noopener noreferrer nofollow" target="_blank">a chart</a></p>',
+  );
   expect(body('![](data:image/png;base64,AAAA)')).toBe('<p><a>data:image/png;base64,AAAA</a></p>');
 });
 
 test('HTML of layout works without its attributes; any other is shown as the text it is', () => {
-  expect(body('Array<string>, <kbd onclick="x()">Esc</kbd><br>and &lt;b&gt; &copy; <!-- not said -->')).toBe('<p>Array&lt;string&gt;, <kbd>Esc</kbd><br />and &lt;b&gt; © </p>');
-  expect(body('<details open ontoggle=alert(1)><summary>More</summary>\n\n**text**\n\n</details>')).toBe('<details><summary>More</summary><p><strong>text</strong></p>\n</details>');
+  expect(
+    body('Array<string>, <kbd onclick="x()">Esc</kbd><br>and &lt;b&gt; &copy; <!-- not said -->'),
+  ).toBe('<p>Array&lt;string&gt;, <kbd>Esc</kbd><br />and &lt;b&gt; © </p>');
+  expect(
+    body('<details open ontoggle=alert(1)><summary>More</summary>\n\n**text**\n\n</details>'),
+  ).toBe('<details><summary>More</summary><p><strong>text</strong></p>\n</details>');
 });
 
 const attacks = [
-  '<script>alert(1)</script>', '<scr<script>ipt>alert(1)</script>', '<img src=x onerror=alert(1)>', '<img src="http://evil.example/x">', '<svg onload=alert(1)><a xlink:href="javascript:alert(1)">x</a></svg>', '<iframe src="https://evil.example">x</iframe>',
-  '<style>body{display:none}</style>', '<p style="position:fixed;inset:0">x</p>', '<link rel=stylesheet href=//evil.example>', '<meta http-equiv=refresh content="0;url=//evil.example">', '<base href="//evil.example/">', '<form action=//evil.example><input name=password><button>Sign in</button></form>',
-  '<a href="javascript:alert(1)" onclick=alert(1)>x</a>', '<a href="&#x6A;avascript:alert(1)">x</a>', '<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror=alert(1)&gt;">', '<noscript><p title="</noscript><img src=x onerror=alert(1)>">',
-  '<textarea></textarea/><script>alert(1)</script>', '<object data="data:text/html,x"></object>', '<embed src=x>', '<video src=x autoplay></video>', '<template><script>alert(1)</script></template>', '<!--><script>alert(1)</script>', '<div class="table" id="main"></div></main></body><script>alert(1)</script>', '<div', '<div <script>', '<p/onclick=alert(1)>', '<details ontoggle=alert(1) open>x',
+  '<script>alert(1)</script>',
+  '<scr<script>ipt>alert(1)</script>',
+  '<img src=x onerror=alert(1)>',
+  '<img src="http://evil.example/x">',
+  '<svg onload=alert(1)><a xlink:href="javascript:alert(1)">x</a></svg>',
+  '<iframe src="https://evil.example">x</iframe>',
+  '<style>body{display:none}</style>',
+  '<p style="position:fixed;inset:0">x</p>',
+  '<link rel=stylesheet href=//evil.example>',
+  '<meta http-equiv=refresh content="0;url=//evil.example">',
+  '<base href="//evil.example/">',
+  '<form action=//evil.example><input name=password><button>Sign in</button></form>',
+  '<a href="javascript:alert(1)" onclick=alert(1)>x</a>',
+  '<a href="&#x6A;avascript:alert(1)">x</a>',
+  '<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror=alert(1)&gt;">',
+  '<noscript><p title="</noscript><img src=x onerror=alert(1)>">',
+  '<textarea></textarea/><script>alert(1)</script>',
+  '<object data="data:text/html,x"></object>',
+  '<embed src=x>',
+  '<video src=x autoplay></video>',
+  '<template><script>alert(1)</script></template>',
+  '<!--><script>alert(1)</script>',
+  '<div class="table" id="main"></div></main></body><script>alert(1)</script>',
+  '<div',
+  '<div <script>',
+  '<p/onclick=alert(1)>',
+  '<details ontoggle=alert(1) open>x',
 ];
 
-test.each(attacks)('%s brings nothing in, neither within Markdown nor by the sanitiser alone', (attack) => {
-  for (const html of [body(attack), body(`text ${attack} text`), body(`| a |\n|---|\n| ${attack} |`), body(`- > ${attack}`), body(`[${attack}](https://a.example "${attack.replaceAll('"', '')}")`), sanitize(attack), sanitize(`<p title='${attack}'>${attack}`)]) {
-    const tags = [...html.matchAll(/<([a-z][\w-]*)((?:\s[^<>]*)?)>/gi)];
-    expect(tags.map((tag) => tag[1]).filter((name) => /^(?:script|img|svg|iframe|style|link|meta|base|form|input|button|math|object|embed|video|template|textarea|noscript|body|main)$/i.test(name ?? ''))).toEqual([]);
-    expect(tags.map((tag) => tag[2]?.replaceAll(/"[^"]*"/g, '""')).filter((attributes) => /\bon\w+|style|src|javascript/i.test(attributes ?? ''))).toEqual([]);
-    expect(tags.filter((tag) => /href/.test(tag[2] ?? '') && !/ href="https:\/\/a\.example" /.test(tag[2] ?? ''))).toEqual([]);
-  }
-});
+test.each(attacks)(
+  '%s brings nothing in, neither within Markdown nor by the sanitiser alone',
+  (attack) => {
+    for (const html of [
+      body(attack),
+      body(`text ${attack} text`),
+      body(`| a |\n|---|\n| ${attack} |`),
+      body(`- > ${attack}`),
+      body(`[${attack}](https://a.example "${attack.replaceAll('"', '')}")`),
+      sanitize(attack),
+      sanitize(`<p title='${attack}'>${attack}`),
+    ]) {
+      const tags = [...html.matchAll(/<([a-z][\w-]*)((?:\s[^<>]*)?)>/gi)];
+      expect(
+        tags
+          .map((tag) => tag[1])
+          .filter((name) =>
+            /^(?:script|img|svg|iframe|style|link|meta|base|form|input|button|math|object|embed|video|template|textarea|noscript|body|main)$/i.test(
+              name ?? '',
+            ),
+          ),
+      ).toEqual([]);
+      expect(
+        tags
+          .map((tag) => tag[2]?.replaceAll(/"[^"]*"/g, '""'))
+          .filter((attributes) => /\bon\w+|style|src|javascript/i.test(attributes ?? '')),
+      ).toEqual([]);
+      expect(
+        tags.filter(
+          (tag) => /href/.test(tag[2] ?? '') && !/ href="https:\/\/a\.example" /.test(tag[2] ?? ''),
+        ),
+      ).toEqual([]);
+    }
+  },
+);
 
 test('what is nested deeply keeps its text', () => {
   expect(body(`${'> '.repeat(300)}deep`)).toMatch(/^(?:<blockquote>\n?){60}\s*deep/);

@@ -8,8 +8,14 @@ const patient = { ...renderTimes, limitMs: scaled(60_000) };
 test('texts that come together are rendered one after the other, each its own', async () => {
   const renderer = createPageRenderer(patient);
   try {
-    const rendered = await Promise.all(Array.from({ length: 8 }, (_, index) => renderer.render(`# Number ${index}\n\n${writeMarkdown(2000)}`)));
-    expect(rendered.map(({ title }) => title)).toEqual(Array.from({ length: 8 }, (_, index) => `Number ${index}`));
+    const rendered = await Promise.all(
+      Array.from({ length: 8 }, (_, index) =>
+        renderer.render(`# Number ${index}\n\n${writeMarkdown(2000)}`),
+      ),
+    );
+    expect(rendered.map(({ title }) => title)).toEqual(
+      Array.from({ length: 8 }, (_, index) => `Number ${index}`),
+    );
   } finally {
     await renderer.stop();
   }
@@ -18,9 +24,15 @@ test('texts that come together are rendered one after the other, each its own', 
 test('what crashes the thread or takes too long fails alone, and the next text has a new thread', async () => {
   const renderer = createPageRenderer(patient);
   try {
-    const [deep, next] = await Promise.allSettled([renderer.render('>'.repeat(100_000)), renderer.render('fine')]);
+    const [deep, next] = await Promise.allSettled([
+      renderer.render('>'.repeat(100_000)),
+      renderer.render('fine'),
+    ]);
     expect(deep).toMatchObject({ status: 'rejected', reason: { name: 'RangeError' } });
-    expect(next).toMatchObject({ status: 'fulfilled', value: { title: 'fine', body: '<p>fine</p>\n' } });
+    expect(next).toMatchObject({
+      status: 'fulfilled',
+      value: { title: 'fine', body: '<p>fine</p>\n' },
+    });
   } finally {
     await renderer.stop();
   }
@@ -41,7 +53,10 @@ test('a renderer that was idle for a while goes on when asked', async () => {
 
 test('stopping ends what is being rendered and what waits, and may be said twice', async () => {
   const renderer = createPageRenderer(patient);
-  const renderings = Promise.allSettled([renderer.render('_a_'.repeat(130_000)), renderer.render('next')]);
+  const renderings = Promise.allSettled([
+    renderer.render('_a_'.repeat(130_000)),
+    renderer.render('next'),
+  ]);
   await Promise.all([renderer.stop(), renderer.stop()]);
   expect((await renderings).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   await expect(renderer.render('after')).rejects.toThrow('aborted');

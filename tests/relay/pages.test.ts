@@ -9,14 +9,24 @@ import type { RelayBench } from '../support/relay-bench.ts';
 import { until } from '../support/until.ts';
 
 const day = 24 * 3600 * 1000;
-const markdown = readFileSync(path.join(import.meta.dirname, '..', 'fixtures', 'long-answer.md'), 'utf8');
+const markdown = readFileSync(
+  path.join(import.meta.dirname, '..', 'fixtures', 'long-answer.md'),
+  'utf8',
+);
 
-async function putPage({ redis }: Pick<RelayBench, 'redis'>, text: string, answer = 'answer'): Promise<string> {
+async function putPage(
+  { redis }: Pick<RelayBench, 'redis'>,
+  text: string,
+  answer = 'answer',
+): Promise<string> {
   return (await createPageStore(redis).put(answer, text)) ?? '';
 }
 
 /** The HTML of a page, and its headers. */
-async function read(url: string, method = 'GET'): Promise<{ status: number; headers: Headers; html: string }> {
+async function read(
+  url: string,
+  method = 'GET',
+): Promise<{ status: number; headers: Headers; html: string }> {
   const response = await fetch(url, { method });
   return { status: response.status, headers: response.headers, html: await response.text() };
 }
@@ -34,21 +44,47 @@ test('a page is served whole, by GET and HEAD, with headers that let it run and 
     expect(html.match(/<script|<img|<iframe|\son\w+=|javascript:/g)).toBeNull();
     expect(html).toMatch(/<time datetime="[^"]+">\d+ \w+ \d{4}, \d\d:\d\d UTC<\/time>/);
     expect(headers.get('content-type')).toBe('text/html; charset=utf-8');
-    expect(headers.get('content-security-policy')).toMatch(/^default-src 'none'; style-src 'sha256-[\w+/]{43}='; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'$/);
+    expect(headers.get('content-security-policy')).toMatch(
+      /^default-src 'none'; style-src 'sha256-[\w+/]{43}='; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'$/,
+    );
     expect(headers.get('cache-control')).toBe('private, max-age=3600');
-    const fixed = ['x-content-type-options', 'referrer-policy', 'x-robots-tag', 'set-cookie', 'x-powered-by'].map((name) => headers.get(name));
+    const fixed = [
+      'x-content-type-options',
+      'referrer-policy',
+      'x-robots-tag',
+      'set-cookie',
+      'x-powered-by',
+    ].map((name) => headers.get(name));
     expect(fixed).toEqual(['nosniff', 'no-referrer', 'noindex, nofollow', null, null]);
     const head = await read(url, 'HEAD');
-    expect([head.status, head.html, head.headers.get('content-security-policy')]).toEqual([200, '', headers.get('content-security-policy')]);
+    expect([head.status, head.html, head.headers.get('content-security-policy')]).toEqual([
+      200,
+      '',
+      headers.get('content-security-policy'),
+    ]);
   });
 });
 
 test('an address that is wrong, changed or expired is a page that says so in plain words', async () => {
   await withRelay({}, async (bench) => {
     const token = await putPage(bench, markdown);
-    const expired = (await createPageStore(bench.redis, 30, undefined, () => Date.now() - 31 * day).put('old', 'text')) ?? '';
+    const expired =
+      (await createPageStore(bench.redis, 30, undefined, () => Date.now() - 31 * day).put(
+        'old',
+        'text',
+      )) ?? '';
     const changed = `${token.startsWith('A') ? 'B' : 'A'}${token.slice(1)}`;
-    for (const name of ['x', 'A'.repeat(48), changed, expired, `${token}x`, token.slice(1), '..%2f..%2fetc%2fpasswd', '%00', 'a'.repeat(5000)]) {
+    for (const name of [
+      'x',
+      'A'.repeat(48),
+      changed,
+      expired,
+      `${token}x`,
+      token.slice(1),
+      '..%2f..%2fetc%2fpasswd',
+      '%00',
+      'a'.repeat(5000),
+    ]) {
       const { status, headers, html } = await read(`${bench.relayUrl}/page/${name}`);
       expect(status, `of ${name}`).toBe(404);
       expect(html).toContain('<h1>There is no page here</h1>');
@@ -67,7 +103,12 @@ test('an address that is wrong, changed or expired is a page that says so in pla
 
 test('a browser asks again before the page expires', async () => {
   await withRelay({}, async ({ redis, relayUrl }) => {
-    const token = await createPageStore(redis, 30, undefined, () => Date.now() - 30 * day + 600_000).put('answer', 'text');
+    const token = await createPageStore(
+      redis,
+      30,
+      undefined,
+      () => Date.now() - 30 * day + 600_000,
+    ).put('answer', 'text');
     const { headers } = await read(`${relayUrl}/page/${token ?? ''}`);
     const maxAge = Number(/^private, max-age=(\d+)$/.exec(headers.get('cache-control') ?? '')?.[1]);
     expect(maxAge).toBeGreaterThan(0);
@@ -79,7 +120,8 @@ test('guessing addresses is turned away like any other guessing', async () => {
   await withRelay({}, async ({ relayUrl }) => {
     await earlyInTheMinute();
     const statuses: number[] = [];
-    for (let round = 0; round < 70; round += 1) statuses.push((await fetch(`${relayUrl}/page/${String(round).padStart(48, 'A')}`)).status);
+    for (let round = 0; round < 70; round += 1)
+      statuses.push((await fetch(`${relayUrl}/page/${String(round).padStart(48, 'A')}`)).status);
     expect([statuses[0], statuses.at(-1)]).toEqual([404, 429]);
   });
 });
@@ -88,17 +130,29 @@ test('a text that cannot be laid out is shown as it is written, and the relay an
   await withRelay({}, async (bench) => {
     const endless = `<b>${'_a_'.repeat(130_000)}`;
     let isDone = false;
-    const page = read(`${bench.relayUrl}/page/${await putPage(bench, endless, 'endless')}`).finally(() => (isDone = true));
-    for (let round = 0; round < 5; round += 1) expect((await fetch(`${bench.relayUrl}/health`)).status).toBe(200);
+    const page = read(`${bench.relayUrl}/page/${await putPage(bench, endless, 'endless')}`).finally(
+      () => (isDone = true),
+    );
+    for (let round = 0; round < 5; round += 1)
+      expect((await fetch(`${bench.relayUrl}/health`)).status).toBe(200);
     expect(isDone).toBe(false);
     const { status, html } = await page;
     expect(status).toBe(200);
     expect(html).toContain(`<pre class="plain">&lt;b&gt;${'_a_'.repeat(130_000)}</pre>`);
-    const nested = await read(`${bench.relayUrl}/page/${await putPage(bench, `${'>'.repeat(100_000)} deep`, 'nested')}`);
+    const nested = await read(
+      `${bench.relayUrl}/page/${await putPage(bench, `${'>'.repeat(100_000)} deep`, 'nested')}`,
+    );
     expect(nested.html).toContain('&gt; deep</pre>');
     // The next one is laid out again.
     const token = await putPage(bench, '# Well', 'well');
-    await until('the next one is laid out', async () => (await read(`${bench.relayUrl}/page/${token}`)).html.includes('<h1 id="well">Well</h1>'));
-    expect(bench.logged().filter((line) => line['msg'] === 'a page could not be laid out: it is shown as plain text').length).toBeGreaterThanOrEqual(2);
+    await until('the next one is laid out', async () =>
+      (await read(`${bench.relayUrl}/page/${token}`)).html.includes('<h1 id="well">Well</h1>'),
+    );
+    expect(
+      bench
+        .logged()
+        .filter((line) => line['msg'] === 'a page could not be laid out: it is shown as plain text')
+        .length,
+    ).toBeGreaterThanOrEqual(2);
   });
 });

@@ -4,8 +4,14 @@ import type { People } from '../../relay/people.ts';
 
 const [number, userId, other] = ['+15551230001', 'US.13491208655302741918', '+15551230002'];
 
-/** People with aliases that lie in a map, as Redis has them; `asked` are the addresses that were looked up there. */
-function peopleOf(allowed: string[], known: Record<string, string> = {}): { people: People; stored: Map<string, string>; asked: string[]; restart: () => void } {
+/**
+ * People with aliases that lie in a map, as Redis has them; `asked` are the addresses that were
+ * looked up there.
+ */
+function peopleOf(
+  allowed: string[],
+  known: Record<string, string> = {},
+): { people: People; stored: Map<string, string>; asked: string[]; restart: () => void } {
   const stored = new Map(Object.entries(known));
   const learned = new Map<string, string>();
   const asked: string[] = [];
@@ -45,16 +51,20 @@ test('a webhook that names both addresses makes them one person, and each alone 
     expect([await write(people, userId), await write(people, number)]).toEqual([own, own]);
     expect(asked).toEqual([]);
     restart();
-    // What is allowed by itself is looked up by the script that stores the message; what is not, here.
+    // What is allowed by itself is looked up by the script that stores the message; what is not,
+    // here.
     const others = [number, userId].filter((address) => !allowed.includes(address));
-    expect(await Promise.all(others.map((address) => write(people, address)))).toEqual(others.map(() => own));
+    expect(await Promise.all(others.map((address) => write(people, address)))).toEqual(
+      others.map(() => own),
+    );
     expect(asked).toEqual(others);
   }
 });
 
 test('an address that may not write gets no access by what it says of itself', async () => {
   const { people, stored } = peopleOf([number]);
-  for (const addresses of [[userId], [other], [other, userId], [userId, other]]) expect(await write(people, ...addresses), `of ${addresses.join()}`).toBeUndefined();
+  for (const addresses of [[userId], [other], [other, userId], [userId, other]])
+    expect(await write(people, ...addresses), `of ${addresses.join()}`).toBeUndefined();
   expect([...stored]).toEqual([]);
 });
 
@@ -81,10 +91,17 @@ test('a number that may write is never led into another’s conversation', async
 });
 
 test('both spellings of a number are one person, named as the list has it, whoever is listed', async () => {
-  for (const [long, short] of [['+5511987654321', '+551187654321'], ['+5215512345678', '+525512345678'], ['+5491123456789', '+541123456789']] as const) {
+  for (const [long, short] of [
+    ['+5511987654321', '+551187654321'],
+    ['+5215512345678', '+525512345678'],
+    ['+5491123456789', '+541123456789'],
+  ] as const) {
     for (const listed of [[long], [short], [long, short], [short, long]]) {
       const { people } = peopleOf(listed);
-      expect([await write(people, long), await write(people, short)], `of ${listed.join()}`).toEqual([listed[0], listed[0]]);
+      expect(
+        [await write(people, long), await write(people, short)],
+        `of ${listed.join()}`,
+      ).toEqual([listed[0], listed[0]]);
       expect((await people.identify([short]))?.address).toBe(short);
       expect(await write(people, userId, long === listed[0] ? short : long)).toBe(listed[0]);
     }
@@ -96,13 +113,30 @@ test('where both spellings are listed, the conversation that is there already is
   const { people } = peopleOf(['+5511987654321', '+551187654321']);
   const sender = await people.identify(['+551187654321']);
   expect(sender).toMatchObject({ conversation: '+5511987654321', rivals: ['+551187654321'] });
-  const moved = people.move({ address: '+551187654321', proven: [], ...sender, conversation: '+5511987654321', rivals: ['+551187654321'] }, '+551187654321');
+  const moved = people.move(
+    {
+      address: '+551187654321',
+      proven: [],
+      ...sender,
+      conversation: '+5511987654321',
+      rivals: ['+551187654321'],
+    },
+    '+551187654321',
+  );
   expect(moved).toMatchObject({ conversation: '+551187654321', rivals: [] });
   people.note(moved);
-  expect([await write(people, '+551187654321'), await write(people, '+5511987654321')]).toEqual(['+551187654321', '+551187654321']);
+  expect([await write(people, '+551187654321'), await write(people, '+5511987654321')]).toEqual([
+    '+551187654321',
+    '+551187654321',
+  ]);
 });
 
 test('who is refused by a digit is told apart from a stranger', () => {
   const { people } = peopleOf(['+4401632960123', '+5511954321234', userId]);
-  expect([people.nearTo('+441632960123'), people.nearTo('+551154321234'), people.nearTo(other), people.nearTo('US.13491208655302741919')]).toEqual(['+4401632960123', '+5511954321234', undefined, undefined]);
+  expect([
+    people.nearTo('+441632960123'),
+    people.nearTo('+551154321234'),
+    people.nearTo(other),
+    people.nearTo('US.13491208655302741919'),
+  ]).toEqual(['+4401632960123', '+5511954321234', undefined, undefined]);
 });

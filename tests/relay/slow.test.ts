@@ -6,7 +6,10 @@ import { scaled } from '../support/machine-speed.ts';
 
 type Slow = { ms: number; answer: string };
 
-/** Sends the beginning, then a byte at a time for as long as the connection is open. Returns how long that was, and what came back. Throws after 30 s. */
+/**
+ * Sends the beginning, then a byte at a time for as long as the connection is open. Returns how
+ * long that was, and what came back. Throws after 30 s.
+ */
 function trickle(port: number, beginning: string, byte: string): Promise<Slow> {
   return new Promise((resolve, reject) => {
     const start = performance.now();
@@ -28,15 +31,20 @@ function trickle(port: number, beginning: string, byte: string): Promise<Slow> {
   });
 }
 
-const head = 'POST /webhook HTTP/1.1\r\nHost: relay.example.com\r\nContent-Type: application/x-www-form-urlencoded\r\n';
+const head =
+  'POST /webhook HTTP/1.1\r\nHost: relay.example.com\r\nContent-Type: application/x-www-form-urlencoded\r\n';
 
 test('who sends a header or a body byte by byte is cut off within seconds, many at once too, and Twilio does not notice', async () => {
   await withRelay({}, async ({ environment, post, redis, logged }) => {
     const port = Number(environment['PORT']);
     const slow = Promise.all([
       ...Array.from({ length: 100 }, () => trickle(port, `${head}X-Slow: `, 'x')),
-      ...Array.from({ length: 100 }, () => trickle(port, `${head}Content-Length: 60000\r\n\r\n`, 'x')),
-      ...Array.from({ length: 10 }, () => trickle(port, `${head}Transfer-Encoding: chunked\r\n\r\n`, '1\r\nx\r\n')),
+      ...Array.from({ length: 100 }, () =>
+        trickle(port, `${head}Content-Length: 60000\r\n\r\n`, 'x'),
+      ),
+      ...Array.from({ length: 10 }, () =>
+        trickle(port, `${head}Transfer-Encoding: chunked\r\n\r\n`, '1\r\nx\r\n'),
+      ),
       trickle(port, 'GET /health HTTP/1.1\r\n', 'X-A: b\r\n'),
       trickle(port, '', 'G'),
     ]);
@@ -59,7 +67,11 @@ test('who sends a header or a body byte by byte is cut off within seconds, many 
 
 test('a file that nobody takes does not stay in memory: its pieces are read as they are taken', async () => {
   await withRelay({}, async ({ environment, redis, post }) => {
-    const { token } = await createFileStore(redis).put(Buffer.alloc(16 * 1024 * 1024), { type: 'video/mp4', name: 'film.mp4' }, '+15551230001');
+    const { token } = await createFileStore(redis).put(
+      Buffer.alloc(16 * 1024 * 1024),
+      { type: 'video/mp4', name: 'film.mp4' },
+      '+15551230001',
+    );
     const before = process.memoryUsage().arrayBuffers;
     const sockets = Array.from({ length: 20 }, () => {
       const socket = connect(Number(environment['PORT']), '127.0.0.1');

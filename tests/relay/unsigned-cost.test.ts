@@ -14,15 +14,24 @@ const log = createLog('test', 'silent');
 
 type Door = {
   port: number;
-  /** The turn of the event loop in which each form was parsed and hashed; 0 where turns are not counted. */
+  /**
+   * The turn of the event loop in which each form was parsed and hashed; 0 where turns are not
+   * counted.
+   */
   checks: number[];
-  /** Sends bytes on a connection of its own and returns the status of the first answer, '' when it is closed without one. */
+  /**
+   * Sends bytes on a connection of its own and returns the status of the first answer, '' when it
+   * is closed without one.
+   */
   send: (bytes: string) => Promise<string>;
   /** The same, and keeps the connection. */
   open: (bytes: string) => Socket;
 };
 
-/** The relay's way to a signed form, behind its server; the signature of nothing is right but of a form that says so. */
+/**
+ * The relay's way to a signed form, behind its server; the signature of nothing is right but of a
+ * form that says so.
+ */
 async function withDoor(use: (door: Door) => Promise<void>, { turns = false } = {}): Promise<void> {
   const checks: number[] = [];
   let turn = 0;
@@ -39,7 +48,9 @@ async function withDoor(use: (door: Door) => Promise<void>, { turns = false } = 
     return form.get('right') === 'yes';
   }, doorkeeper);
   const server = await runServer({
-    port: 0, host: '127.0.0.1', doorkeeper,
+    port: 0,
+    host: '127.0.0.1',
+    doorkeeper,
     listener: (request, response) => {
       read(request, request.url ?? '').then(
         () => response.end(),
@@ -62,7 +73,9 @@ async function withDoor(use: (door: Door) => Promise<void>, { turns = false } = 
   };
   try {
     await use({
-      port: server.port, checks, open,
+      port: server.port,
+      checks,
+      open,
       send: async (bytes) => {
         const socket = open(bytes);
         const answer = await firstAnswer(socket);
@@ -90,19 +103,39 @@ function firstAnswer(socket: Socket): Promise<string> {
 
 type Post = { type?: string; signatures?: string[]; body?: string; length?: number; from?: string };
 
-function post({ type = 'application/x-www-form-urlencoded', signatures = [formed], body = '', length = body.length, from = '192.0.2.1' }: Post): string {
+function post({
+  type = 'application/x-www-form-urlencoded',
+  signatures = [formed],
+  body = '',
+  length = body.length,
+  from = '192.0.2.1',
+}: Post): string {
   return `${['POST /webhook HTTP/1.1', 'Host: x', `Content-Type: ${type}`, `X-Forwarded-For: ${from}`, ...signatures.map((text) => `X-Twilio-Signature: ${text}`), `Content-Length: ${length}`].join('\r\n')}\r\n\r\n${body}`;
 }
 
-const parameters = (count: number): string => Array.from({ length: count }, (_, index) => `p${index}=1`).join('&');
+const parameters = (count: number): string =>
+  Array.from({ length: count }, (_, index) => `p${index}=1`).join('&');
 
 test('a form with too many parameters is refused before it is parsed, however they are separated, and one with 200 is looked at', async () => {
   await withDoor(async ({ checks, send }) => {
-    for (const body of [parameters(mostParameters + 1), 'a&'.repeat(32_000), '&'.repeat(mostParameters), ';'.repeat(mostParameters), 'a=1;'.repeat(mostParameters), `${'x'.repeat(60_000)}${'&'.repeat(mostParameters)}`]) {
+    for (const body of [
+      parameters(mostParameters + 1),
+      'a&'.repeat(32_000),
+      '&'.repeat(mostParameters),
+      ';'.repeat(mostParameters),
+      'a=1;'.repeat(mostParameters),
+      `${'x'.repeat(60_000)}${'&'.repeat(mostParameters)}`,
+    ]) {
       expect(await send(post({ body })), `with ${body.slice(0, 20)}`).toBe('413');
     }
-    const pieces = Array.from({ length: 10 }, () => `${'&a'.repeat(30)}`).map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`).join('');
-    expect(await send(`${post({ body: '' }).replace('Content-Length: 0', 'Transfer-Encoding: chunked')}${pieces}0\r\n\r\n`)).toBe('413');
+    const pieces = Array.from({ length: 10 }, () => `${'&a'.repeat(30)}`)
+      .map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`)
+      .join('');
+    expect(
+      await send(
+        `${post({ body: '' }).replace('Content-Length: 0', 'Transfer-Encoding: chunked')}${pieces}0\r\n\r\n`,
+      ),
+    ).toBe('413');
     expect(checks).toHaveLength(0);
     expect(await send(post({ body: parameters(mostParameters) }))).toBe('403');
     expect(await send(post({ body: `${parameters(mostParameters - 1)}&right=yes` }))).toBe('200');
@@ -111,11 +144,30 @@ test('a form with too many parameters is refused before it is parsed, however th
 });
 
 test('what has not the form of one signature is never parsed or hashed', async () => {
-  const forms = ['', 'A'.repeat(27), 'A'.repeat(28), `${'A'.repeat(26)}==`, `${'A'.repeat(26)}B=`, `${'A'.repeat(27)}-`, `${'-'.repeat(27)}=`, ` ${'A'.repeat(26)}=`, 'é'.repeat(14), `${formed}${formed}`];
+  const forms = [
+    '',
+    'A'.repeat(27),
+    'A'.repeat(28),
+    `${'A'.repeat(26)}==`,
+    `${'A'.repeat(26)}B=`,
+    `${'A'.repeat(27)}-`,
+    `${'-'.repeat(27)}=`,
+    ` ${'A'.repeat(26)}=`,
+    'é'.repeat(14),
+    `${formed}${formed}`,
+  ];
   expect(forms.filter((text) => looksSigned(text))).toEqual([]);
-  expect([looksSigned(undefined), looksSigned([formed]), looksSigned(formed)]).toEqual([false, false, true]);
+  expect([looksSigned(undefined), looksSigned([formed]), looksSigned(formed)]).toEqual([
+    false,
+    false,
+    true,
+  ]);
   await withDoor(async ({ checks, send }) => {
-    for (const signatures of [[], [formed, formed], ...forms.map((text) => [text])]) expect(await send(post({ signatures, body: 'right=yes' })), `signed ${JSON.stringify(signatures)}`).toBe('403');
+    for (const signatures of [[], [formed, formed], ...forms.map((text) => [text])])
+      expect(
+        await send(post({ signatures, body: 'right=yes' })),
+        `signed ${JSON.stringify(signatures)}`,
+      ).toBe('403');
     expect(checks).toHaveLength(0);
   });
 });
@@ -134,23 +186,29 @@ test('the answers come in the order 415, 413, 403', async () => {
 });
 
 test('large forms are checked one in a turn of the event loop, and a small one does not wait for them', async () => {
-  await withDoor(async ({ checks, open, send }) => {
-    const large = Array.from({ length: 40 }, (_, index) => open(post({ body: `a=${'%'.repeat(60_000)}`, from: `198.51.100.${index}` }).slice(0, -1)));
-    const answers = large.map((socket) => firstAnswer(socket));
-    expect(await send(post({ body: 'right=yes' }))).toBe('200');
-    // All of them become whole in one turn.
-    for (const socket of large) socket.write('%');
-    expect(await send(post({ body: 'right=yes' }))).toBe('200');
-    expect(new Set(await Promise.all(answers))).toEqual(new Set(['403']));
-    expect(checks).toHaveLength(42);
-    // At most the small one shares its turn with a large one.
-    expect(new Set(checks).size).toBeGreaterThanOrEqual(40);
-  }, { turns: true });
+  await withDoor(
+    async ({ checks, open, send }) => {
+      const large = Array.from({ length: 40 }, (_, index) =>
+        open(post({ body: `a=${'%'.repeat(60_000)}`, from: `198.51.100.${index}` }).slice(0, -1)),
+      );
+      const answers = large.map((socket) => firstAnswer(socket));
+      expect(await send(post({ body: 'right=yes' }))).toBe('200');
+      // All of them become whole in one turn.
+      for (const socket of large) socket.write('%');
+      expect(await send(post({ body: 'right=yes' }))).toBe('200');
+      expect(new Set(await Promise.all(answers))).toEqual(new Set(['403']));
+      expect(checks).toHaveLength(42);
+      // At most the small one shares its turn with a large one.
+      expect(new Set(checks).size).toBeGreaterThanOrEqual(40);
+    },
+    { turns: true },
+  );
 });
 
 test('an address over its count hands its form over at once or is refused, and the connection is closed; what is signed passes', async () => {
   await withDoor(async ({ checks, send, open }) => {
-    for (let round = 0; round < wrongPerMinute; round += 1) expect(await send(post({ body: 'a=1' }))).toBe('403');
+    for (let round = 0; round < wrongPerMinute; round += 1)
+      expect(await send(post({ body: 'a=1' }))).toBe('403');
     const before = checks.length;
     const closed = async (bytes: string): Promise<string> => {
       const socket = open(bytes);
@@ -161,13 +219,21 @@ test('an address over its count hands its form over at once or is refused, and t
     };
     // Without the form of a signature the body is not waited for, with it for a second.
     const order: string[] = [];
-    const asked = [formed, 'x'].map((signature) => open(post({ signatures: [signature], length: 60_000 })));
-    await Promise.all(asked.map(async (socket, index) => order.push(`${index === 0 ? 'signed' : 'unsigned'} ${await firstAnswer(socket)}`)));
+    const asked = [formed, 'x'].map((signature) =>
+      open(post({ signatures: [signature], length: 60_000 })),
+    );
+    await Promise.all(
+      asked.map(async (socket, index) =>
+        order.push(`${index === 0 ? 'signed' : 'unsigned'} ${await firstAnswer(socket)}`),
+      ),
+    );
     expect(order).toEqual(['unsigned 429', 'signed 429']);
     expect(await closed(post({ signatures: ['x'], length: 60_000 }))).toBe('429');
     expect(await closed(post({ body: '&'.repeat(300) }))).toBe('429');
     expect(await closed(post({ type: 'application/json', body: '{}' }))).toBe('429');
-    expect(await closed(`${post({}).replace('Content-Length: 0', 'Transfer-Encoding: chunked')}1\r\na`)).toBe('429');
+    expect(
+      await closed(`${post({}).replace('Content-Length: 0', 'Transfer-Encoding: chunked')}1\r\na`),
+    ).toBe('429');
     expect(checks).toHaveLength(before);
     expect(await send(post({ body: 'right=yes' }))).toBe('200');
     expect(await send(post({ body: 'a=1', from: '192.0.2.2' }))).toBe('403');
@@ -198,14 +264,19 @@ test('a body in crumbs is cut off, and after three of them its address sends not
     const chunked = post({}).replace('Content-Length: 0', 'Transfer-Encoding: chunked');
     expect(await send(`${chunked}9\r\nright=yes\r\n0\r\n\r\n`)).toBe('429');
     expect(checks).toHaveLength(0);
-    expect(await send(`${chunked.replace('192.0.2.1', '192.0.2.2')}9\r\nright=yes\r\n0\r\n\r\n`)).toBe('200');
+    expect(
+      await send(`${chunked.replace('192.0.2.1', '192.0.2.2')}9\r\nright=yes\r\n0\r\n\r\n`),
+    ).toBe('200');
     expect(await send(post({ body: 'right=yes' }))).toBe('200');
-    // Thirty of them in a minute, wherever they come from, and a body in chunks is refused from any address.
+    // Thirty of them in a minute, wherever they come from, and a body in chunks is refused from any
+    // address.
     for (let round = 3; round < 30; round += 1) {
       const socket = open(crumbs.replace('192.0.2.1', `198.51.100.${round}`));
       await new Promise((resolve) => socket.once('close', resolve));
     }
-    expect(await send(`${chunked.replace('192.0.2.1', '203.0.113.1')}9\r\nright=yes\r\n0\r\n\r\n`)).toBe('429');
+    expect(
+      await send(`${chunked.replace('192.0.2.1', '203.0.113.1')}9\r\nright=yes\r\n0\r\n\r\n`),
+    ).toBe('429');
     expect(await send(post({ body: 'right=yes', from: '203.0.113.1' }))).toBe('200');
   });
 });
@@ -215,28 +286,43 @@ test('all bodies together have so much room: the one that takes longest gives wa
   const outcomes: string[] = [];
   const doorkeeper = createDoorkeeper(0, log);
   const server = await runServer({
-    port: 0, host: '127.0.0.1', doorkeeper,
+    port: 0,
+    host: '127.0.0.1',
+    doorkeeper,
     listener: (request, response) => {
       const name = request.url ?? '';
-      bodies.read(request, { keep: true }).then(
-        ({ body, release }) => {
-          release();
-          return outcomes.push(`${name} ${body.length}`);
-        },
-        (error: unknown) => outcomes.push(`${name} ${error instanceof BadRequest ? error.status : String(error)}`),
-      ).finally(() => response.end());
+      bodies
+        .read(request, { keep: true })
+        .then(
+          ({ body, release }) => {
+            release();
+            return outcomes.push(`${name} ${body.length}`);
+          },
+          (error: unknown) =>
+            outcomes.push(`${name} ${error instanceof BadRequest ? error.status : String(error)}`),
+        )
+        .finally(() => response.end());
     },
   });
-  const sockets = ['/first', '/second', '/third'].map((path) => ({ path, socket: connect(server.port, '127.0.0.1') }));
+  const sockets = ['/first', '/second', '/third'].map((path) => ({
+    path,
+    socket: connect(server.port, '127.0.0.1'),
+  }));
   try {
     for (const [index, { path, socket }] of sockets.entries()) {
       socket.on('error', () => undefined);
-      socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 60000\r\n\r\n`);
+      socket.write(
+        `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 60000\r\n\r\n`,
+      );
       await new Promise((resolve) => socket.write('x'.repeat(50_000), resolve));
       await until(`what ${path} brought`, () => index < 2 || outcomes.length === 1);
     }
     expect(outcomes).toEqual(['/first 503']);
-    const response = await fetch(`http://127.0.0.1:${server.port}/short`, { method: 'POST', body: 'x'.repeat(4000), headers: { 'Content-Type': 'application/x-www-form-urlencoded' } });
+    const response = await fetch(`http://127.0.0.1:${server.port}/short`, {
+      method: 'POST',
+      body: 'x'.repeat(4000),
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+    });
     expect(response.status).toBe(200);
     expect(outcomes).toEqual(['/first 503', '/short 4000']);
     for (const { socket } of sockets.slice(1)) socket.write('x'.repeat(10_000));

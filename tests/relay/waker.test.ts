@@ -10,10 +10,17 @@ const idle: Need = { work: false, heartbeatMs: 0, nextDue: undefined };
 const waiting: Need = { ...idle, work: true };
 const alive: Need = { ...waiting, heartbeatMs: 3600_000 };
 
-type Bench = { waker: Waker; /** What happened, in order. */ events: string[]; times: (event: string) => number };
+type Bench = {
+  waker: Waker;
+  /** What happened, in order. */ events: string[];
+  times: (event: string) => number;
+};
 
 /** A waker whose looks find what `look` says of each, counted from 1. */
-async function withWaker(look: (time: number) => Need | Promise<Need>, run: (bench: Bench) => Promise<void>): Promise<void> {
+async function withWaker(
+  look: (time: number) => Need | Promise<Need>,
+  run: (bench: Bench) => Promise<void>,
+): Promise<void> {
   const events: string[] = [];
   const times = (event: string): number => events.filter((other) => other === event).length;
   const note = (event: string) => (): void => void events.push(event);
@@ -22,12 +29,22 @@ async function withWaker(look: (time: number) => Need | Promise<Need>, run: (ben
       events.push('look');
       return await look(times('look'));
     },
-    fallAsleep: async () => true, waiting: async () => ({ conversations: [], messages: 0 }), usualWake: async () => undefined,
+    fallAsleep: async () => true,
+    waiting: async () => ({ conversations: [], messages: 0 }),
+    usualWake: async () => undefined,
     noteWake: async () => note('awake')(),
   };
   const waker = createWaker({
-    vm, times: { tellMs: 3600_000, giveUpMs: 3600_000, firstPauseMs: 5, lastPauseMs: 20 }, log: createLog('test', 'silent'), now: Date.now,
-    call: async () => note('call')(), begin: async (now) => now, end: async () => note('end')(), tellWaking: note('told'), tellFailing: note('told'), onRound: () => undefined,
+    vm,
+    times: { tellMs: 3600_000, giveUpMs: 3600_000, firstPauseMs: 5, lastPauseMs: 20 },
+    log: createLog('test', 'silent'),
+    now: Date.now,
+    call: async () => note('call')(),
+    begin: async (now) => now,
+    end: async () => note('end')(),
+    tellWaking: note('told'),
+    tellFailing: note('told'),
+    onRound: () => undefined,
   });
   try {
     await run({ waker, events, times });
@@ -50,42 +67,51 @@ test('a look that failed is repeated by itself, so that a message that waits wak
 
 test('what is asked during a look is looked at after it: the worker may have fallen asleep meanwhile', async () => {
   const first = Promise.withResolvers<Need>();
-  await withWaker((time) => (time === 1 ? first.promise : idle), async ({ waker, times }) => {
-    waker.look();
-    waker.onControl({ kind: 'asleep', nextDue: 0 });
-    first.resolve(alive);
-    await until('a second look', () => times('look') === 2);
-    await wait(50);
-    expect(times('look')).toBe(2);
-  });
+  await withWaker(
+    (time) => (time === 1 ? first.promise : idle),
+    async ({ waker, times }) => {
+      waker.look();
+      waker.onControl({ kind: 'asleep', nextDue: 0 });
+      first.resolve(alive);
+      await until('a second look', () => times('look') === 2);
+      await wait(50);
+      expect(times('look')).toBe(2);
+    },
+  );
 });
 
 test('however often it is asked, one wake is under way; while somebody is alive nothing is asked; a stop ends it', async () => {
   let sign: Need = waiting;
-  await withWaker(() => sign, async ({ waker, times }) => {
-    for (let time = 0; time < 20; time += 1) waker.look();
-    await until('three calls', () => times('call') >= 3);
-    for (let time = 0; time < 20; time += 1) waker.look();
-    sign = alive;
-    await until('the VM is awake', () => times('awake') === 1);
-    await wait(50);
-    const [looks, calls] = [times('look'), times('call')];
-    for (let time = 0; time < 20; time += 1) waker.look();
-    await wait(50);
-    expect([times('look'), times('call'), times('end')]).toEqual([looks, calls, 1]);
-    sign = idle;
-    waker.stop();
-    waker.onControl({ kind: 'asleep', nextDue: 0 });
-    await wait(20);
-    expect(times('look')).toBe(looks);
-  });
+  await withWaker(
+    () => sign,
+    async ({ waker, times }) => {
+      for (let time = 0; time < 20; time += 1) waker.look();
+      await until('three calls', () => times('call') >= 3);
+      for (let time = 0; time < 20; time += 1) waker.look();
+      sign = alive;
+      await until('the VM is awake', () => times('awake') === 1);
+      await wait(50);
+      const [looks, calls] = [times('look'), times('call')];
+      for (let time = 0; time < 20; time += 1) waker.look();
+      await wait(50);
+      expect([times('look'), times('call'), times('end')]).toEqual([looks, calls, 1]);
+      sign = idle;
+      waker.stop();
+      waker.onControl({ kind: 'asleep', nextDue: 0 });
+      await wait(20);
+      expect(times('look')).toBe(looks);
+    },
+  );
 });
 
 test('a job that is due later is looked at when it is due', async () => {
   const due = Date.now() + 100;
-  await withWaker((time) => (time === 1 ? { ...idle, nextDue: due } : idle), async ({ waker, times }) => {
-    waker.look();
-    await until('the look at that time', () => times('look') === 2);
-    expect(Date.now()).toBeGreaterThanOrEqual(due - 2);
-  });
+  await withWaker(
+    (time) => (time === 1 ? { ...idle, nextDue: due } : idle),
+    async ({ waker, times }) => {
+      waker.look();
+      await until('the look at that time', () => times('look') === 2);
+      expect(Date.now()).toBeGreaterThanOrEqual(due - 2);
+    },
+  );
 });

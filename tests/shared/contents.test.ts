@@ -5,19 +5,25 @@ import { keys } from '../../shared/keys.ts';
 import { withRedis } from '../support/redis.ts';
 
 /** Runs a test with a memory of contents, and with a way to let so many seconds go by. */
-type WithContents = (run: (contents: Contents, later: (seconds: number) => Promise<void>) => Promise<void>) => Promise<void>;
+type WithContents = (
+  run: (contents: Contents, later: (seconds: number) => Promise<void>) => Promise<void>,
+) => Promise<void>;
 
 const inRedis: WithContents = async (run) => {
   await withRedis(async (redis) => {
     await run(createContents(redis), async (seconds) => {
-      for (const key of await redis.keys(keys.contentRefused('*'))) await redis.pexpire(key, Math.max((await redis.pttl(key)) - seconds * 1000, 0));
+      for (const key of await redis.keys(keys.contentRefused('*')))
+        await redis.pexpire(key, Math.max((await redis.pttl(key)) - seconds * 1000, 0));
     });
   });
 };
 
 const inMemory: WithContents = async (run) => {
   let now = 0;
-  await run(createMemoryContents(() => now), async (seconds) => void (now += seconds * 1000));
+  await run(
+    createMemoryContents(() => now),
+    async (seconds) => void (now += seconds * 1000),
+  );
 };
 
 describe.each([

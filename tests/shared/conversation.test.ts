@@ -11,11 +11,16 @@ test('only who holds the lock writes what a conversation remembers; an emptied f
   await withRedis(async (redis) => {
     const conversations = createConversations(redis);
     await redis.set(fence.lock, 'other');
-    await expect(conversations.write(conversation, fence, { model: 'opus' })).rejects.toThrow(FencedError);
+    await expect(conversations.write(conversation, fence, { model: 'opus' })).rejects.toThrow(
+      FencedError,
+    );
     expect(await redis.exists(keys.conversation(conversation))).toBe(0);
     await redis.set(fence.lock, 'mine');
     await conversations.write(conversation, fence, { model: 'opus', timezone: 'Europe/Berlin' });
     await conversations.write(conversation, fence, { model: '' });
-    expect(await conversations.read(conversation)).toMatchObject({ model: undefined, timezone: 'Europe/Berlin' });
+    expect(await conversations.read(conversation)).toMatchObject({
+      model: undefined,
+      timezone: 'Europe/Berlin',
+    });
   });
 });

@@ -8,7 +8,11 @@ test('the dead list keeps the last thousand entries, and goes by itself', async 
     await redis.rpush(keys.dead, ...Array.from({ length: 1000 }, (_, index) => `${index}`));
     await createDeadLetters(redis, 3).add('schedules', '', 'no JSON');
     expect(await redis.llen(keys.dead)).toBe(1000);
-    expect(JSON.parse((await redis.lindex(keys.dead, 0)) ?? '')).toMatchObject({ from: 'schedules', conversation: '', entry: 'no JSON' });
+    expect(JSON.parse((await redis.lindex(keys.dead, 0)) ?? '')).toMatchObject({
+      from: 'schedules',
+      conversation: '',
+      entry: 'no JSON',
+    });
     expect(await redis.lindex(keys.dead, -1)).toBe('998');
     expect(await redis.ttl(keys.dead)).toBe(3 * 24 * 3600);
   });

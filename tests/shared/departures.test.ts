@@ -15,7 +15,13 @@ const lock = keys.jobLock('deliveries', '1');
 const fence = { lock, token: 'mine' };
 const now = Date.parse('2026-01-31T12:00:00Z');
 
-type Bench = { redis: Redis; ledger: Ledger; departures: Departures; say: (...ids: string[]) => Promise<void>; waiting: () => Promise<string[]> };
+type Bench = {
+  redis: Redis;
+  ledger: Ledger;
+  departures: Departures;
+  say: (...ids: string[]) => Promise<void>;
+  waiting: () => Promise<string[]>;
+};
 
 /** Two messages may go at once, then one in three seconds; the fence holds. */
 async function withDepartures(run: (bench: Bench) => Promise<void>): Promise<void> {
@@ -24,8 +30,13 @@ async function withDepartures(run: (bench: Bench) => Promise<void>): Promise<voi
     const outbox = createOutbox(redis, deliveries);
     await redis.set(lock, 'mine');
     await run({
-      redis, ledger: createLedger(redis), departures: createDepartures(redis, { intervalMs: 3000, burst: 2 }),
-      say: async (...ids) => void (await outbox.put(ids.map((id) => ({ id, conversation, turn: 'turn', text: `text of ${id}` })))),
+      redis,
+      ledger: createLedger(redis),
+      departures: createDepartures(redis, { intervalMs: 3000, burst: 2 }),
+      say: async (...ids) =>
+        void (await outbox.put(
+          ids.map((id) => ({ id, conversation, turn: 'turn', text: `text of ${id}` })),
+        )),
       waiting: () => redis.lrange(keys.outbox(conversation), 0, -1),
     });
     await deliveries.close();
@@ -39,13 +50,26 @@ test('replies leave in order, each with its attempt noted, as fast as the pace a
     const left: number[] = [];
     for (const id of ['a', 'b']) {
       const departure = await departures.next(conversation, fence, now);
-      expect(departure).toMatchObject({ kind: 'send', reply: { id, text: `text of ${id}`, status: 'posting', attempts: 1, attemptedAt: new Date(now).toISOString() } });
-      if (departure.kind === 'send') left.push(await ledger.accepted(departure.reply, `sid-${id}`, departure.reply.attempts));
+      expect(departure).toMatchObject({
+        kind: 'send',
+        reply: {
+          id,
+          text: `text of ${id}`,
+          status: 'posting',
+          attempts: 1,
+          attemptedAt: new Date(now).toISOString(),
+        },
+      });
+      if (departure.kind === 'send')
+        left.push(await ledger.accepted(departure.reply, `sid-${id}`, departure.reply.attempts));
     }
     expect(left).toEqual([2, 1]);
     expect(await departures.next(conversation, fence, now)).toEqual({ kind: 'wait', ms: 3000 });
     expect(await waiting()).toEqual(['c']);
-    expect(await departures.next(conversation, fence, now + 3000)).toMatchObject({ kind: 'send', reply: { id: 'c' } });
+    expect(await departures.next(conversation, fence, now + 3000)).toMatchObject({
+      kind: 'send',
+      reply: { id: 'c' },
+    });
   });
 });
 
@@ -53,9 +77,15 @@ test('an attempt of unknown end is looked up and not counted again; one that a c
   await withDepartures(async ({ departures, ledger, say, waiting }) => {
     await say('a', 'b');
     await departures.next(conversation, fence, now);
-    expect(await departures.next(conversation, fence, now)).toMatchObject({ kind: 'look-up', reply: { id: 'a', attempts: 1 } });
+    expect(await departures.next(conversation, fence, now)).toMatchObject({
+      kind: 'look-up',
+      reply: { id: 'a', attempts: 1 },
+    });
     await ledger.note('a', conversation, 'sid-a', 'sent', 'give-up', undefined);
-    expect(await departures.next(conversation, fence, now)).toMatchObject({ kind: 'send', reply: { id: 'b' } });
+    expect(await departures.next(conversation, fence, now)).toMatchObject({
+      kind: 'send',
+      reply: { id: 'b' },
+    });
     expect(await waiting()).toEqual(['b']);
   });
 });
@@ -72,27 +102,58 @@ test('a reply that is put off waits for its time; what is forgotten leaves the o
 
 test.each([
   ['that lacks what a reply has', { id: 'strange', status: 'waiting' }],
-  ['in a state of a later version', { id: 'strange', conversation, turn: 't', text: 'hello', at: '2026-11-29T10:00:00.000Z', status: 'translating' }],
-  ['whose buttons are no JSON', { id: 'strange', conversation, turn: 't', text: 'hello', at: '2026-11-29T10:00:00.000Z', status: 'waiting', choices: '{"kind":' }],
+  [
+    'in a state of a later version',
+    {
+      id: 'strange',
+      conversation,
+      turn: 't',
+      text: 'hello',
+      at: '2026-11-29T10:00:00.000Z',
+      status: 'translating',
+    },
+  ],
+  [
+    'whose buttons are no JSON',
+    {
+      id: 'strange',
+      conversation,
+      turn: 't',
+      text: 'hello',
+      at: '2026-11-29T10:00:00.000Z',
+      status: 'waiting',
+      choices: '{"kind":',
+    },
+  ],
   ['that is no hash', 'a string'],
-])('a reply %s goes to the dead list, a sentence takes its place, and what follows is sent', async (_what, stored) => {
-  await withDepartures(async ({ redis, departures, say, waiting }) => {
-    await say('a');
-    await redis.lpush(keys.outbox(conversation), 'strange');
-    await (typeof stored === 'string' ? redis.set(keys.reply('strange'), stored) : redis.hset(keys.reply('strange'), stored));
-    expect(await departures.next(conversation, fence, now)).toMatchObject({ kind: 'send', reply: { id: 'strange.unreadable', conversation, text: unreadableReply } });
-    expect(await waiting()).toEqual(['strange.unreadable', 'a']);
-    const [dead = ''] = await redis.lrange(keys.dead, 0, -1);
-    expect(JSON.parse(dead)).toMatchObject({ from: 'outbox', conversation });
-    expect(JSON.parse(dead).entry).toContain('strange');
-    expect(await redis.ttl(keys.dead)).toBeGreaterThan(0);
-  });
-});
+])(
+  'a reply %s goes to the dead list, a sentence takes its place, and what follows is sent',
+  async (_what, stored) => {
+    await withDepartures(async ({ redis, departures, say, waiting }) => {
+      await say('a');
+      await redis.lpush(keys.outbox(conversation), 'strange');
+      await (typeof stored === 'string'
+        ? redis.set(keys.reply('strange'), stored)
+        : redis.hset(keys.reply('strange'), stored));
+      expect(await departures.next(conversation, fence, now)).toMatchObject({
+        kind: 'send',
+        reply: { id: 'strange.unreadable', conversation, text: unreadableReply },
+      });
+      expect(await waiting()).toEqual(['strange.unreadable', 'a']);
+      const [dead = ''] = await redis.lrange(keys.dead, 0, -1);
+      expect(JSON.parse(dead)).toMatchObject({ from: 'outbox', conversation });
+      expect(JSON.parse(dead).entry).toContain('strange');
+      expect(await redis.ttl(keys.dead)).toBeGreaterThan(0);
+    });
+  },
+);
 
 test('who does not hold the lock changes nothing', async () => {
   await withDepartures(async ({ redis, departures, say }) => {
     await say('a');
-    await expect(departures.next(conversation, { lock, token: 'other' }, now)).rejects.toThrow(FencedError);
+    await expect(departures.next(conversation, { lock, token: 'other' }, now)).rejects.toThrow(
+      FencedError,
+    );
     expect(await redis.hget(keys.reply('a'), 'status')).toBe('waiting');
     expect(await redis.exists(keys.pace(conversation))).toBe(0);
   });

@@ -40,10 +40,21 @@ test('a reply that is older than the store is looked up before it is sent, once;
     await redis.set(fence.lock, fence.token);
     const departures = createDepartures(redis, { intervalMs: 1, burst: 100 });
     const at = new Date(Date.now() - 60_000).toISOString();
-    await redis.hset(keys.reply('r'), { id: 'r', conversation: phone, turn: 't', text: 'hello', at: new Date().toISOString(), saidAt: at, status: 'waiting' });
+    await redis.hset(keys.reply('r'), {
+      id: 'r',
+      conversation: phone,
+      turn: 't',
+      text: 'hello',
+      at: new Date().toISOString(),
+      saidAt: at,
+      status: 'waiting',
+    });
     await redis.rpush(keys.outbox(phone), 'r');
     await redis.hset(keys.epoch, 'identity', 'another run');
-    expect(await departures.next(phone, fence, Date.now())).toMatchObject({ kind: 'look-up', reply: { attemptedAt: at, attempts: 0 } });
+    expect(await departures.next(phone, fence, Date.now())).toMatchObject({
+      kind: 'look-up',
+      reply: { attemptedAt: at, attempts: 0 },
+    });
     await redis.hset(keys.reply('r'), 'status', 'waiting');
     expect(await departures.next(phone, fence, Date.now())).toMatchObject({ kind: 'send' });
   });
@@ -58,10 +69,18 @@ test('after a lost tail nothing that was answered is answered again, and what wa
     await worker.stop();
     const second = await say('two');
     await until('it is there', async () => (await redis.llen(keys.inbox(phone))) === 1);
-    const copies = await Promise.all((await redis.keys('*')).map(async (key): Promise<[string, Buffer]> => [key, await redis.dumpBuffer(key) ?? Buffer.alloc(0)]));
+    const copies = await Promise.all(
+      (await redis.keys('*')).map(async (key): Promise<[string, Buffer]> => [
+        key,
+        (await redis.dumpBuffer(key)) ?? Buffer.alloc(0),
+      ]),
+    );
     const again = await startWorker();
     await until('the second answer', () => texts().includes('answer to two'));
-    await until('that it is settled', async () => (await redis.hget(keys.message(second), 'state')) === 'answered');
+    await until(
+      'that it is settled',
+      async () => (await redis.hget(keys.message(second), 'state')) === 'answered',
+    );
     await again.stop();
     // The store is that of before the second answer, on a Redis that says it is another one.
     await redis.flushall();
@@ -75,11 +94,20 @@ test('after a lost tail nothing that was answered is answered again, and what wa
   });
 });
 
-/** Has “old” answered, and then the store loses all of it but the session and is another one. Returns the message's id. */
-async function loseAnswered({ redis, say, replies }: Pipeline, worker: { stop(): Promise<void> }): Promise<string> {
+/**
+ * Has “old” answered, and then the store loses all of it but the session and is another one.
+ * Returns the message's id.
+ */
+async function loseAnswered(
+  { redis, say, replies }: Pipeline,
+  worker: { stop(): Promise<void> },
+): Promise<string> {
   const old = await say('old');
   await until('the first answer', () => replies().some(({ text }) => text === 'answer to old'));
-  await until('that it is settled', async () => (await redis.hget(keys.message(old), 'state')) === 'answered');
+  await until(
+    'that it is settled',
+    async () => (await redis.hget(keys.message(old), 'state')) === 'answered',
+  );
   const session = await redis.hget(keys.conversation(phone), 'session');
   await worker.stop();
   await redis.flushall();
@@ -102,7 +130,13 @@ test('what was answered before the store changed is looked up, too, when it come
     await startWorker({ answer });
     await say('new');
     await until('a turn at work', async () => (await redis.llen(`${prefix}:turns:active`)) === 1);
-    const message = { id: old, conversation: phone, at: new Date(Date.now() - 60_000).toISOString(), text: 'old', media: [] };
+    const message = {
+      id: old,
+      conversation: phone,
+      at: new Date(Date.now() - 60_000).toISOString(),
+      text: 'old',
+      media: [],
+    };
     const turns = createTurns(redis);
     await createIntake(turns)(message);
     await turns.close();
@@ -120,14 +154,27 @@ test('an answer that the transcript has already is looked up right after the sto
     const worker = await startWorker();
     const old = await loseAnswered(pipeline, worker);
     await startWorker();
-    await until('the change is noted', async () => (await redis.hget(keys.epoch, 'since')) !== null);
+    await until(
+      'the change is noted',
+      async () => (await redis.hget(keys.epoch, 'since')) !== null,
+    );
     // A webhook's copy that comes late: the store does not know it, and takes it for a word of now.
     const turns = createTurns(redis);
-    await createIntake(turns)({ id: old, conversation: phone, at: new Date().toISOString(), text: 'old', media: [] });
+    await createIntake(turns)({
+      id: old,
+      conversation: phone,
+      at: new Date().toISOString(),
+      text: 'old',
+      media: [],
+    });
     await turns.close();
     await say('new');
     await until('the answer to what is new', () => texts().includes('answer to new'));
-    await until('an empty inbox', async () => (await redis.llen(keys.inbox(phone))) + (await redis.llen(keys.outbox(phone))) === 0);
+    await until(
+      'an empty inbox',
+      async () =>
+        (await redis.llen(keys.inbox(phone))) + (await redis.llen(keys.outbox(phone))) === 0,
+    );
     expect(texts()).toEqual(['answer to old', 'answer to new']);
   });
 });

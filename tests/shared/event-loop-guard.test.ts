@@ -17,8 +17,23 @@ const wholeMs = tickMs * guardTimes.mostTicks;
 type Guarded = { child: ChildProcess; output: () => string; exited: Promise<unknown[]> };
 
 /** Runs a guarded process that freezes in this way, or not at all, for as long as `use` takes. */
-async function withGuarded(kind: string, use: (guarded: Guarded) => Promise<void>, flags: string[] = []): Promise<void> {
-  const child = spawn(process.execPath, [...flags, '--disable-warning=ExperimentalWarning', program, kind, String(tickMs), String(guardTimes.mostTicks)], { stdio: ['ignore', 'pipe', 'ignore'] });
+async function withGuarded(
+  kind: string,
+  use: (guarded: Guarded) => Promise<void>,
+  flags: string[] = [],
+): Promise<void> {
+  const child = spawn(
+    process.execPath,
+    [
+      ...flags,
+      '--disable-warning=ExperimentalWarning',
+      program,
+      kind,
+      String(tickMs),
+      String(guardTimes.mostTicks),
+    ],
+    { stdio: ['ignore', 'pipe', 'ignore'] },
+  );
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
   const exited = once(child, 'exit');
@@ -30,19 +45,29 @@ async function withGuarded(kind: string, use: (guarded: Guarded) => Promise<void
   }
 }
 
-const isAlive = ({ child }: Guarded): boolean => child.exitCode === null && child.signalCode === null;
+const isAlive = ({ child }: Guarded): boolean =>
+  child.exitCode === null && child.signalCode === null;
 const hasProc = existsSync('/proc/self/task');
 const guardScript = path.join(import.meta.dirname, '..', '..', 'shared', 'event-loop-guard.sh');
-const guardOf = ({ child: { pid } }: Guarded): number => Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
+const guardOf = ({ child: { pid } }: Guarded): number =>
+  Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
 const dots = ({ output }: Guarded): number => output().split('.').length;
 
-test.each(['spin', 'regex', 'block'])('a process whose event loop stands still (%s) is ended, and the log says why', async (kind) => {
-  await withGuarded(kind, async ({ exited, output }) => {
-    expect(await exited).toEqual([null, 'SIGKILL']);
-    const line: unknown = JSON.parse(/\{"level":"fatal".*\}/.exec(output())?.[0] ?? '');
-    expect(line).toMatchObject({ level: 'fatal', name: 'guarded', ticks: 30, msg: 'the event loop made no progress: the process is ended' });
-  });
-});
+test.each(['spin', 'regex', 'block'])(
+  'a process whose event loop stands still (%s) is ended, and the log says why',
+  async (kind) => {
+    await withGuarded(kind, async ({ exited, output }) => {
+      expect(await exited).toEqual([null, 'SIGKILL']);
+      const line: unknown = JSON.parse(/\{"level":"fatal".*\}/.exec(output())?.[0] ?? '');
+      expect(line).toMatchObject({
+        level: 'fatal',
+        name: 'guarded',
+        ticks: 30,
+        msg: 'the event loop made no progress: the process is ended',
+      });
+    });
+  },
+);
 
 describe.concurrent('a process lives on', () => {
   test('that was stopped for longer than the guard waits', async () => {
@@ -57,27 +82,34 @@ describe.concurrent('a process lives on', () => {
     });
   });
 
-  test.skipIf(!hasProc)('whose guard was stopped with it, as on a machine that was suspended (needs /proc)', async () => {
-    await withGuarded('none', async (guarded) => {
-      await until('its work', () => dots(guarded) > 5);
-      const guard = guardOf(guarded);
-      for (const signal of ['SIGSTOP', 'SIGCONT'] as const) {
-        guarded.child.kill(signal);
-        process.kill(guard, signal);
-        if (signal === 'SIGSTOP') await sleep(2 * wholeMs);
-      }
-      const before = dots(guarded);
-      await until('its work goes on', () => dots(guarded) > before + 20);
-      expect(isAlive(guarded)).toBe(true);
-    });
-  });
+  test.skipIf(!hasProc)(
+    'whose guard was stopped with it, as on a machine that was suspended (needs /proc)',
+    async () => {
+      await withGuarded('none', async (guarded) => {
+        await until('its work', () => dots(guarded) > 5);
+        const guard = guardOf(guarded);
+        for (const signal of ['SIGSTOP', 'SIGCONT'] as const) {
+          guarded.child.kill(signal);
+          process.kill(guard, signal);
+          if (signal === 'SIGSTOP') await sleep(2 * wholeMs);
+        }
+        const before = dots(guarded);
+        await until('its work goes on', () => dots(guarded) > before + 20);
+        expect(isAlive(guarded)).toBe(true);
+      });
+    },
+  );
 
   test('that stands still while it is being debugged', async () => {
-    await withGuarded('block', async (guarded) => {
-      await until('the begin', () => guarded.output().includes('.'));
-      await sleep(2 * wholeMs);
-      expect(isAlive(guarded)).toBe(true);
-    }, ['--inspect=127.0.0.1:0']);
+    await withGuarded(
+      'block',
+      async (guarded) => {
+        await until('the begin', () => guarded.output().includes('.'));
+        await sleep(2 * wholeMs);
+        expect(isAlive(guarded)).toBe(true);
+      },
+      ['--inspect=127.0.0.1:0'],
+    );
   });
 });
 
@@ -97,7 +129,17 @@ test('a healthy process lives on beside two busy loops', async () => {
 test('after it was stopped in the middle of a silence the guard starts anew', async () => {
   const watched = spawn('sleep', ['60'], { stdio: 'ignore' });
   const ended = once(watched, 'exit');
-  const guard = spawn('bash', [guardScript, String(watched.pid), String(tickMs / 1000), String(guardTimes.mostTicks), 'watched'], { stdio: ['pipe', 'ignore', 'ignore'] });
+  const guard = spawn(
+    'bash',
+    [
+      guardScript,
+      String(watched.pid),
+      String(tickMs / 1000),
+      String(guardTimes.mostTicks),
+      'watched',
+    ],
+    { stdio: ['pipe', 'ignore', 'ignore'] },
+  );
   try {
     guard.stdin.write('+');
     await sleep(8 * tickMs);

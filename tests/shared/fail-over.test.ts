@@ -19,7 +19,13 @@ import { openSwitch } from '../support/switch.ts';
 import type { Switch } from '../support/switch.ts';
 import { until } from '../support/until.ts';
 
-type Pair = { primary: RedisServer; replica: RedisServer; address: Switch; redis: { primary: Redis; replica: Redis }; failOver: () => Promise<void> };
+type Pair = {
+  primary: RedisServer;
+  replica: RedisServer;
+  address: Switch;
+  redis: { primary: Redis; replica: Redis };
+  failOver: () => Promise<void>;
+};
 
 const log = createLog('test', 'silent');
 
@@ -38,9 +44,14 @@ async function withPair(run: (pair: Pair) => Promise<void>): Promise<void> {
       await redis.config('SET', 'repl-diskless-sync-delay', '0');
       return [server, redis];
     };
-    const [[primary, toPrimary], [replica, toReplica]] = [await start('primary'), await start('replica')];
+    const [[primary, toPrimary], [replica, toReplica]] = [
+      await start('primary'),
+      await start('replica'),
+    ];
     await toReplica.replicaof('127.0.0.1', String(primary.port));
-    await until('the replica', async () => (await toReplica.info('replication')).includes('master_link_status:up'));
+    await until('the replica', async () =>
+      (await toReplica.info('replication')).includes('master_link_status:up'),
+    );
     const address = await openSwitch(primary.port);
     releasers.add('address', () => address.stop());
     const failOver = async (): Promise<void> => {
@@ -48,7 +59,13 @@ async function withPair(run: (pair: Pair) => Promise<void>): Promise<void> {
       await toPrimary.replicaof('127.0.0.1', String(replica.port));
       address.turn(replica.port);
     };
-    await run({ primary, replica, address, redis: { primary: toPrimary, replica: toReplica }, failOver });
+    await run({
+      primary,
+      replica,
+      address,
+      redis: { primary: toPrimary, replica: toReplica },
+      failOver,
+    });
   } finally {
     await releasers.run();
   }
@@ -56,24 +73,39 @@ async function withPair(run: (pair: Pair) => Promise<void>): Promise<void> {
 
 test('when the primary becomes a replica and the address leads to the new one, relay and worker go there with all their connections', async () => {
   await withPair(async ({ address, redis, failOver }) => {
-    await withPipeline({ environment: { REDIS_URL: address.url } }, async ({ say, replies, startWorker, relayUrl }) => {
-      const ready = async (): Promise<number> => (await fetch(`${relayUrl}/ready`)).status;
-      await startWorker();
-      await say('one');
-      await until('the first answer', () => replies().length === 1);
-      expect(await ready()).toBe(200);
-      await failOver();
-      await say('two');
-      await until('the second answer', () => replies().some(({ text }) => text === 'answer to two'));
-      await until('it to be ready', async () => (await ready()) === 200);
-      // The worker's listener, its lease and the connections on which BullMQ waits for jobs are there, too.
-      const left = async (): Promise<string[]> => String(await redis.primary.client('LIST')).split('\n').filter((line) => !/flags=[MS]|cmd=client/.test(line) && line !== '');
-      await until('the last connection', async () => (await left()).length === 0);
-      await say('three');
-      await until('the third answer', () => replies().some(({ text }) => text === 'answer to three'));
-      expect(replies().map(({ text }) => text)).toEqual(['answer to one', 'answer to two', 'answer to three']);
-      expect(await redis.replica.llen(keys.inbox(phone))).toBe(0);
-    });
+    await withPipeline(
+      { environment: { REDIS_URL: address.url } },
+      async ({ say, replies, startWorker, relayUrl }) => {
+        const ready = async (): Promise<number> => (await fetch(`${relayUrl}/ready`)).status;
+        await startWorker();
+        await say('one');
+        await until('the first answer', () => replies().length === 1);
+        expect(await ready()).toBe(200);
+        await failOver();
+        await say('two');
+        await until('the second answer', () =>
+          replies().some(({ text }) => text === 'answer to two'),
+        );
+        await until('it to be ready', async () => (await ready()) === 200);
+        // The worker's listener, its lease and the connections on which BullMQ waits for jobs are
+        // there, too.
+        const left = async (): Promise<string[]> =>
+          String(await redis.primary.client('LIST'))
+            .split('\n')
+            .filter((line) => !/flags=[MS]|cmd=client/.test(line) && line !== '');
+        await until('the last connection', async () => (await left()).length === 0);
+        await say('three');
+        await until('the third answer', () =>
+          replies().some(({ text }) => text === 'answer to three'),
+        );
+        expect(replies().map(({ text }) => text)).toEqual([
+          'answer to one',
+          'answer to two',
+          'answer to three',
+        ]);
+        expect(await redis.replica.llen(keys.inbox(phone))).toBe(0);
+      },
+    );
   });
 });
 
@@ -84,8 +116,15 @@ test('a patient connection does at the new primary what the old one refused: a c
     try {
       await own.set('a', '1');
       await failOver();
-      const write = defineScript({ name: 'testWrite', keys: ['counter'], lua: "return redis.call('INCR', counter)" });
-      const { reply } = await turns.runAndAdd({ call: callOf(write, { keys: { counter: 'count' } }) }, phone);
+      const write = defineScript({
+        name: 'testWrite',
+        keys: ['counter'],
+        lua: "return redis.call('INCR', counter)",
+      });
+      const { reply } = await turns.runAndAdd(
+        { call: callOf(write, { keys: { counter: 'count' } }) },
+        phone,
+      );
       expect(reply).toBe(1);
       expect(await redis.replica.get('count')).toBe('1');
       expect(await redis.replica.exists(keys.deduplication('turns', phone))).toBe(1);
@@ -106,7 +145,9 @@ test('a demotion is known by its word, also in the middle of what a script of Re
     'LOADING Redis is loading the dataset in memory',
   ];
   expect(said.map((text) => isDemotion(new Error(text)))).toEqual([true, true, true, true]);
-  expect(['OOM command not allowed', 'ERR not READONLY'].map((text) => isDemotion(new Error(text)))).toEqual([false, false]);
+  expect(
+    ['OOM command not allowed', 'ERR not READONLY'].map((text) => isDemotion(new Error(text))),
+  ).toEqual([false, false]);
 });
 
 test('readiness is a write, at most one in five seconds for all who ask, and none when nobody does', async () => {
@@ -114,7 +155,8 @@ test('readiness is a write, at most one in five seconds for all who ask, and non
     await redis.ping();
     let now = 1000;
     const isReady = createReadiness(redis, () => now);
-    const writes = async (): Promise<number> => Number(/cmdstat_set:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0);
+    const writes = async (): Promise<number> =>
+      Number(/cmdstat_set:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0);
     expect(await Promise.all([isReady(), isReady(), isReady()])).toEqual([true, true, true]);
     now += 4999;
     await isReady();

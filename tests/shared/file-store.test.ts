@@ -22,10 +22,20 @@ test('a file comes back as it was put, in pieces of at most 512 kB', async () =>
     for (const size of [0, 1, 512 * 1024, 512 * 1024 + 1, 1_500_000]) {
       const bytes = randomBytes(size);
       // A view into a larger buffer: only the view is the file.
-      const file = await files.put(new Uint8Array(Buffer.concat([randomBytes(7), bytes, randomBytes(7)])).subarray(7, 7 + size), about, owner);
+      const file = await files.put(
+        new Uint8Array(Buffer.concat([randomBytes(7), bytes, randomBytes(7)])).subarray(
+          7,
+          7 + size,
+        ),
+        about,
+        owner,
+      );
       expect(await files.find(file.token)).toEqual({ ...about, size, token: file.token });
       expect((await readAll(files, file)).equals(bytes), `${size} bytes`).toBe(true);
-      for (let index = 0; index * 512 * 1024 < size; index += 1) expect(await redis.strlen(keys.filePiece(file.token, index))).toBeLessThanOrEqual(512 * 1024);
+      for (let index = 0; index * 512 * 1024 < size; index += 1)
+        expect(await redis.strlen(keys.filePiece(file.token, index))).toBeLessThanOrEqual(
+          512 * 1024,
+        );
     }
   });
 });
@@ -34,12 +44,21 @@ test('files are kept at least 4 hours, and everything about them expires', async
   await withRedis(async (redis) => {
     const { token } = await createFileStore(redis).put(randomBytes(10), about, owner);
     expect(token).toMatch(/^[\w-]{32}$/);
-    for (const key of [keys.file(token), keys.filePiece(token, 0)]) expect(await redis.ttl(key), `life of ${key}`).toBeGreaterThan(4 * 3600);
+    for (const key of [keys.file(token), keys.filePiece(token, 0)])
+      expect(await redis.ttl(key), `life of ${key}`).toBeGreaterThan(4 * 3600);
   });
 });
 
 /** A store of 1,200 bytes with a clock of the test's own. */
-async function withSmallStore(run: (bench: { files: FileStore; pass: (ms: number) => void; put: (size: number, by?: string) => Promise<string>; isThere: (token: string) => Promise<boolean>; keyCount: () => Promise<number> }) => Promise<void>): Promise<void> {
+async function withSmallStore(
+  run: (bench: {
+    files: FileStore;
+    pass: (ms: number) => void;
+    put: (size: number, by?: string) => Promise<string>;
+    isThere: (token: string) => Promise<boolean>;
+    keyCount: () => Promise<number>;
+  }) => Promise<void>,
+): Promise<void> {
   await withRedis(async (redis) => {
     let now = Date.now();
     const files = createFileStore(redis, 1200, () => now);
@@ -121,11 +140,19 @@ test('a file that is dropped leaves nothing behind, and one that cannot be kept 
     const { token } = await files.put(randomBytes(1_500_000), about, owner);
     await files.noteFetched(token);
     now += 5 * hour;
-    await expect(files.put(randomBytes(2_500_000), about, owner)).rejects.toThrow(FileStoreFullError);
+    await expect(files.put(randomBytes(2_500_000), about, owner)).rejects.toThrow(
+      FileStoreFullError,
+    );
     expect(await files.find(token)).toBeDefined();
     await files.put(randomBytes(1_600_000), about, owner);
     expect(await redis.keys(`*${token}*`)).toEqual([]);
-    expect(await Promise.all([keys.fileSizes, keys.fileOwners, keys.filesFetched].map((key) => redis.hexists(key, token)))).toEqual([0, 0, 0]);
+    expect(
+      await Promise.all(
+        [keys.fileSizes, keys.fileOwners, keys.filesFetched].map((key) =>
+          redis.hexists(key, token),
+        ),
+      ),
+    ).toEqual([0, 0, 0]);
     // A late word about a file that is gone leaves no trace.
     await files.noteFetched(token);
     expect(await redis.hexists(keys.filesFetched, token)).toBe(0);
@@ -147,7 +174,9 @@ test('files of the version before, which belong to no conversation, count and ex
 test('files put at the same time do not exceed the share together', async () => {
   await withRedis(async (redis) => {
     const files = createFileStore(redis, 1500);
-    const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => files.put(randomBytes(100), about, owner)));
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 20 }, () => files.put(randomBytes(100), about, owner)),
+    );
     expect(outcomes.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(10);
   });
 });

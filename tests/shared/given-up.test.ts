@@ -17,10 +17,20 @@ import { newSid } from '../support/relay-bench.ts';
 
 const fence = { lock: 'a lock', token: 'a token' };
 const days = 20;
-const message = (text: string): Message => ({ id: newSid(), conversation: phone, at: new Date().toISOString(), text, media: [], human: true });
+const message = (text: string): Message => ({
+  id: newSid(),
+  conversation: phone,
+  at: new Date().toISOString(),
+  text,
+  media: [],
+  human: true,
+});
 
 type Bench = {
-  redis: Redis; inbox: Inbox; outbox: Outbox; turns: Turns;
+  redis: Redis;
+  inbox: Inbox;
+  outbox: Outbox;
+  turns: Turns;
   /** A turn gives these up. */
   giveUp(turn: string, ...texts: string[]): Promise<string[]>;
   /** What was given up in this turn gets older by so many days. */
@@ -42,22 +52,36 @@ async function withGivenUp(use: (bench: Bench) => Promise<void>): Promise<void> 
     };
     try {
       await use({
-        redis, inbox, outbox, turns,
+        redis,
+        inbox,
+        outbox,
+        turns,
         async giveUp(turn, ...texts) {
           const ids = [];
           for (const text of texts) ids.push((await say(text)).id);
-          await outbox.put([{ id: `${turn}.failed`, conversation: phone, turn, text: 'sentence' }], fence, { conversation: phone, ids, kept: ids, state: 'failed' });
+          await outbox.put(
+            [{ id: `${turn}.failed`, conversation: phone, turn, text: 'sentence' }],
+            fence,
+            { conversation: phone, ids, kept: ids, state: 'failed' },
+          );
           return ids;
         },
         async age(turn, older) {
-          const meta = JSON.parse((await redis.hget(keys.conversation(phone), 'failedMeta')) ?? '') as Record<string, { at: string; turn: string }>;
-          for (const entry of Object.values(meta)) if (entry.turn === turn) entry.at = new Date(Date.parse(entry.at) - older * 24 * 3600_000).toISOString();
+          const meta = JSON.parse(
+            (await redis.hget(keys.conversation(phone), 'failedMeta')) ?? '',
+          ) as Record<string, { at: string; turn: string }>;
+          for (const entry of Object.values(meta))
+            if (entry.turn === turn)
+              entry.at = new Date(Date.parse(entry.at) - older * 24 * 3600_000).toISOString();
           await redis.hset(keys.conversation(phone), 'failedMeta', JSON.stringify(meta));
         },
         async obey(text) {
           const asked = await say(text);
           const found = findCommand(asked, true);
-          return await found?.command.run({ inbox, conversations: createConversations(redis) } as never, { message: asked, argument: found.argument, context: { fence } } as never);
+          return await found?.command.run(
+            { inbox, conversations: createConversations(redis) } as never,
+            { message: asked, argument: found.argument, context: { fence } } as never,
+          );
         },
         waiting: async () => (await inbox.read(phone)).map(({ text }) => text),
       });
@@ -87,13 +111,17 @@ test('retry brings back the last turn, names what was given up before it, and br
     // The last there is needs no word.
     expect(await obey('retry')).toBeUndefined();
     expect(await waiting()).toEqual(['deploy to production', 'and tell me']);
-    expect(await redis.hmget(keys.conversation(phone), 'failed', 'failedMeta')).toEqual([null, null]);
+    expect(await redis.hmget(keys.conversation(phone), 'failed', 'failedMeta')).toEqual([
+      null,
+      null,
+    ]);
   });
 });
 
 test('what was given up is forgotten after RETENTION_DAYS, and a hundred are the most', async () => {
   await withGivenUp(async ({ redis, inbox, outbox, giveUp, age, obey }) => {
-    const failed = async (): Promise<number> => JSON.parse((await redis.hget(keys.conversation(phone), 'failed')) ?? '[]').length as number;
+    const failed = async (): Promise<number> =>
+      JSON.parse((await redis.hget(keys.conversation(phone), 'failed')) ?? '[]').length as number;
     await giveUp('march', 'long ago');
     await giveUp('june', 'not so long ago');
     await age('march', days + 1);
@@ -114,16 +142,25 @@ test('what was given up is forgotten after RETENTION_DAYS, and a hundred are the
 test('what an earlier version gave up is read, by the turn that its message names, and gets a lifetime', async () => {
   await withGivenUp(async ({ redis, inbox, turns, giveUp, obey, waiting }) => {
     const [first, second, third] = [message('first'), message('second'), message('third')];
-    await redis.hset(keys.conversation(phone), 'failed', JSON.stringify([first, second, third].map((entry) => JSON.stringify(entry))));
+    await redis.hset(
+      keys.conversation(phone),
+      'failed',
+      JSON.stringify([first, second, third].map((entry) => JSON.stringify(entry))),
+    );
     for (const { id } of [second, third]) await redis.hset(keys.message(id), 'turn', 'one turn');
-    expect((await inbox.givenUp(phone)).map(({ messages }) => messages.map(({ text }) => text))).toEqual([['second', 'third'], ['first']]);
+    expect(
+      (await inbox.givenUp(phone)).map(({ messages }) => messages.map(({ text }) => text)),
+    ).toEqual([['second', 'third'], ['first']]);
     expect(await obey('retry')).toMatch(/^I try the last one again\..*\n1\. “first” /);
     expect(await waiting()).toEqual(['second', 'third']);
     await giveUp('today', 'fourth');
     const meta = JSON.parse((await redis.hget(keys.conversation(phone), 'failedMeta')) ?? '{}');
     expect(Date.now() - Date.parse(meta[first.id].at)).toBeLessThan(60_000);
     // An earlier version goes on with the list as it is.
-    expect((await createFailedMessages(redis, turns).list(phone)).map(({ text }) => text)).toEqual(['first', 'fourth']);
+    expect((await createFailedMessages(redis, turns).list(phone)).map(({ text }) => text)).toEqual([
+      'first',
+      'fourth',
+    ]);
     expect(await createFailedMessages(redis, turns).retry(phone, [first.id])).toBe(1);
     expect((await inbox.givenUp(phone)).map(({ messages }) => messages.length)).toEqual([1]);
   });

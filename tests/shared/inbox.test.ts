@@ -7,20 +7,35 @@ import type { Redis } from '../../shared/redis.ts';
 import { withRedis } from '../support/redis.ts';
 
 const conversation = '+15551230001';
-const message = (text: string): Message => ({ id: `SM${randomBytes(16).toString('hex')}`, conversation, at: new Date().toISOString(), text, media: [] });
+const message = (text: string): Message => ({
+  id: `SM${randomBytes(16).toString('hex')}`,
+  conversation,
+  at: new Date().toISOString(),
+  text,
+  media: [],
+});
 
 const lock = keys.jobLock('turns', '1');
 const fence = { lock, token: 'mine' };
 
 /** Stores the messages of a turn that was given up. */
 async function giveUp(redis: Redis, messages: Message[]): Promise<void> {
-  await redis.hset(keys.conversation(conversation), 'failed', JSON.stringify(messages.map((entry) => JSON.stringify(entry))));
+  await redis.hset(
+    keys.conversation(conversation),
+    'failed',
+    JSON.stringify(messages.map((entry) => JSON.stringify(entry))),
+  );
 }
 
 test('messages that are brought back come first, in their order, and wait again; who asked for it goes', async () => {
   await withRedis(async (redis) => {
     const inbox = createInbox(redis);
-    const [a, b, retry, d] = [message('a "quoted" ü 🎱 \u0000'), message('b'), message('retry'), message('d')];
+    const [a, b, retry, d] = [
+      message('a "quoted" ü 🎱 \u0000'),
+      message('b'),
+      message('retry'),
+      message('d'),
+    ];
     await redis.set(lock, 'mine');
     await giveUp(redis, [a, b]);
     for (const entry of [a, retry, d]) await redis.hset(keys.message(entry.id), 'state', 'failed');
@@ -53,7 +68,9 @@ test('only who holds the lock may bring messages back', async () => {
     const entry = message('a');
     await giveUp(redis, [entry]);
     await redis.set(lock, 'other');
-    await expect(inbox.bringBack(fence, conversation, message('retry').id, [entry.id])).rejects.toThrow(FencedError);
+    await expect(
+      inbox.bringBack(fence, conversation, message('retry').id, [entry.id]),
+    ).rejects.toThrow(FencedError);
     expect(await inbox.read(conversation)).toEqual([]);
     expect(await redis.hexists(keys.conversation(conversation), 'failed')).toBe(1);
   });
@@ -67,15 +84,22 @@ test('only who holds the lock may take messages up', async () => {
     await redis.hset(keys.message(entry.id), 'state', 'waiting');
     const job = keys.job('turns', '1');
     await redis.hset(job, 'data', 'before');
-    const data = { conversation, messages: [{ id: entry.id, at: entry.at, text: 'a', media: 0, attempts: 1 }] };
-    await expect(inbox.take({ lock, token: 'other' }, '1', data, new Map([[entry.id, 1]]))).rejects.toThrow(FencedError);
+    const data = {
+      conversation,
+      messages: [{ id: entry.id, at: entry.at, text: 'a', media: 0, attempts: 1 }],
+    };
+    await expect(
+      inbox.take({ lock, token: 'other' }, '1', data, new Map([[entry.id, 1]])),
+    ).rejects.toThrow(FencedError);
     expect(await redis.hgetall(keys.message(entry.id))).toEqual({ state: 'waiting' });
     expect(await redis.hget(job, 'data')).toBe('before');
     await inbox.take(fence, '1', data, new Map([[entry.id, 1]]));
     expect(await redis.hgetall(keys.message(entry.id))).toEqual({ state: 'working', turn: '1' });
     expect(JSON.parse((await redis.hget(job, 'data')) ?? '')).toEqual(data);
     await redis.del(lock, job);
-    await expect(inbox.take(fence, '1', data, new Map([[entry.id, 1]]))).rejects.toThrow(FencedError);
+    await expect(inbox.take(fence, '1', data, new Map([[entry.id, 1]]))).rejects.toThrow(
+      FencedError,
+    );
     // A job that is gone does not come back as a piece of itself.
     await redis.set(lock, 'mine');
     await inbox.take(fence, '1', data, new Map([[entry.id, 1]]));

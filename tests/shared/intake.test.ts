@@ -10,10 +10,23 @@ import { withRedis } from '../support/redis.ts';
 import { messageForm, newSid, withRelay } from '../support/relay-bench.ts';
 import { until } from '../support/until.ts';
 
-const message = (change: Partial<Message> = {}): Message => ({ id: newSid(), conversation: phone, at: new Date().toISOString(), text: 'hello', media: [], ...change });
+const message = (change: Partial<Message> = {}): Message => ({
+  id: newSid(),
+  conversation: phone,
+  at: new Date().toISOString(),
+  text: 'hello',
+  media: [],
+  ...change,
+});
 
 /** An intake on a Redis of its own, for as long as `use` takes. */
-async function withIntake(use: (parts: { redis: Redis; turns: Turns; accept: ReturnType<typeof createIntake> }) => Promise<void>): Promise<void> {
+async function withIntake(
+  use: (parts: {
+    redis: Redis;
+    turns: Turns;
+    accept: ReturnType<typeof createIntake>;
+  }) => Promise<void>,
+): Promise<void> {
   await withRedis(async (redis) => {
     const turns = createTurns(redis);
     try {
@@ -33,7 +46,9 @@ test('messages taken in are in the inbox in order, and one turn waits for all of
     const outcomes = [];
     for (const entry of messages) outcomes.push((await accept(entry)).outcome);
     expect(outcomes).toEqual(['new', 'new', 'new']);
-    expect((await redis.lrange(keys.inbox(phone), 0, -1)).map((raw) => JSON.parse(raw))).toEqual(messages);
+    expect((await redis.lrange(keys.inbox(phone), 0, -1)).map((raw) => JSON.parse(raw))).toEqual(
+      messages,
+    );
     expect(await waiting(redis)).toEqual([messages[0]?.id]);
     expect(await redis.smembers(keys.conversations)).toEqual([phone]);
   });
@@ -70,7 +85,9 @@ test('a Redis that forgets its scripts all the time loses nothing and doubles no
     const flusher = (async () => {
       while (!stop.signal.aborted) await flushing.script('FLUSH');
     })();
-    const messages = Array.from({ length: 100 }, (_, index) => message({ conversation: `+1555123${String(index).padStart(4, '0')}` }));
+    const messages = Array.from({ length: 100 }, (_, index) =>
+      message({ conversation: `+1555123${String(index).padStart(4, '0')}` }),
+    );
     try {
       await Promise.all(messages.map((entry) => accept(entry)));
     } finally {
@@ -79,7 +96,8 @@ test('a Redis that forgets its scripts all the time loses nothing and doubles no
       flushing.disconnect();
     }
     expect((await waiting(redis)).sort()).toEqual(messages.map(({ id }) => id).sort());
-    for (const { conversation } of messages) expect(await redis.llen(keys.inbox(conversation))).toBe(1);
+    for (const { conversation } of messages)
+      expect(await redis.llen(keys.inbox(conversation))).toBe(1);
   });
 });
 
@@ -87,7 +105,11 @@ test('a duplicate whose message waits without a turn adds the turn', async () =>
   await withIntake(async ({ redis, accept }) => {
     const entry = message();
     await accept(entry);
-    await redis.del(keys.job('turns', entry.id), keys.deduplication('turns', phone), `${prefix}:turns:wait`);
+    await redis.del(
+      keys.job('turns', entry.id),
+      keys.deduplication('turns', phone),
+      `${prefix}:turns:wait`,
+    );
     expect((await accept(entry)).outcome).toBe('stranded');
     const jobs = await waiting(redis);
     expect(jobs).toHaveLength(1);
@@ -127,10 +149,16 @@ test('a duplicate of an answered message wakes nothing, with the turn kept or fo
     await startWorker();
     const form = messageForm();
     await post('/webhook', form);
-    await until('the end of the turn', async () => (await redis.zcard(`${prefix}:turns:completed`)) === 1 && replies().length === 1);
+    await until(
+      'the end of the turn',
+      async () => (await redis.zcard(`${prefix}:turns:completed`)) === 1 && replies().length === 1,
+    );
     const counts = async (): Promise<number[]> =>
       await Promise.all([
-        redis.llen(`${prefix}:turns:wait`), redis.llen(`${prefix}:turns:active`), redis.zcard(`${prefix}:turns:completed`), redis.llen(keys.inbox(phone)),
+        redis.llen(`${prefix}:turns:wait`),
+        redis.llen(`${prefix}:turns:active`),
+        redis.zcard(`${prefix}:turns:completed`),
+        redis.llen(keys.inbox(phone)),
         redis.keys(`${prefix}:turns:dn:*`).then((names) => names.length),
       ]);
     const before = await counts();
@@ -147,18 +175,33 @@ test('a duplicate of an answered message wakes nothing, with the turn kept or fo
 
 test('a message that comes late goes before what was said after it and has not begun, also around what cannot be read', async () => {
   await withIntake(async ({ redis, accept }) => {
-    const at = (minute: number): Partial<Message> => ({ at: `2026-11-29T12:0${minute}:00.000Z`, text: `at ${minute}` });
-    const [first, third, fourth] = [message(at(1)), message(at(3)), message({ ...at(4), text: 'half an emoji \ud83d' })];
+    const at = (minute: number): Partial<Message> => ({
+      at: `2026-11-29T12:0${minute}:00.000Z`,
+      text: `at ${minute}`,
+    });
+    const [first, third, fourth] = [
+      message(at(1)),
+      message(at(3)),
+      message({ ...at(4), text: 'half an emoji \ud83d' }),
+    ];
     for (const entry of [third, fourth]) await accept(entry);
-    await redis.lpush(keys.inbox(phone), '{"id":', 'null', JSON.stringify({ ...message(at(9)), id: { no: 'text' } }));
+    await redis.lpush(
+      keys.inbox(phone),
+      '{"id":',
+      'null',
+      JSON.stringify({ ...message(at(9)), id: { no: 'text' } }),
+    );
     await accept(first);
-    const texts = async (): Promise<string[]> => (await redis.lrange(keys.inbox(phone), 3, -1)).map((raw) => JSON.parse(raw).text);
+    const texts = async (): Promise<string[]> =>
+      (await redis.lrange(keys.inbox(phone), 3, -1)).map((raw) => JSON.parse(raw).text);
     expect(await texts()).toEqual([first, third, fourth].map(({ text }) => text.toWellFormed()));
     // What a turn works on keeps its place.
     await redis.hset(keys.message(first.id), 'state', 'working');
     const earliest = message(at(0));
     await accept(earliest);
-    expect(await texts()).toEqual([first, earliest, third, fourth].map(({ text }) => text.toWellFormed()));
+    expect(await texts()).toEqual(
+      [first, earliest, third, fourth].map(({ text }) => text.toWellFormed()),
+    );
     await redis.rpush(keys.inbox(phone), 'no JSON');
     const last = message(at(5));
     expect((await accept(last)).outcome).toBe('new');
@@ -168,9 +211,12 @@ test('a message that comes late goes before what was said after it and has not b
 
 test('a message that comes late stays behind what was said before it or at the same time', async () => {
   await withIntake(async ({ redis, accept }) => {
-    const at = (second: number, text: string): Message => message({ at: `2026-11-29T12:00:0${second}.000Z`, text });
+    const at = (second: number, text: string): Message =>
+      message({ at: `2026-11-29T12:00:0${second}.000Z`, text });
     for (const entry of [at(1, 'a'), at(2, 'b'), at(4, 'd'), at(2, 'c')]) await accept(entry);
-    expect((await redis.lrange(keys.inbox(phone), 0, -1)).map((raw) => JSON.parse(raw).text)).toEqual(['a', 'b', 'c', 'd']);
+    expect(
+      (await redis.lrange(keys.inbox(phone), 0, -1)).map((raw) => JSON.parse(raw).text),
+    ).toEqual(['a', 'b', 'c', 'd']);
   });
 });
 
@@ -179,7 +225,11 @@ test('a duplicate whose message is at work without a turn adds the turn', async 
     const entry = message();
     await accept(entry);
     await redis.hset(keys.message(entry.id), 'state', 'working');
-    await redis.del(keys.job('turns', entry.id), keys.deduplication('turns', phone), `${prefix}:turns:wait`);
+    await redis.del(
+      keys.job('turns', entry.id),
+      keys.deduplication('turns', phone),
+      `${prefix}:turns:wait`,
+    );
     expect((await accept(entry)).outcome).toBe('stranded');
     expect(await waiting(redis)).toHaveLength(1);
   });
@@ -206,9 +256,20 @@ test('a message is taken in with one trip to Redis', async () => {
 
 test('answers go to the address that wrote last, also when an older message comes late; what a message proves is kept with it', async () => {
   await withIntake(async ({ redis, accept }) => {
-    const send = async (address: string, at: string, sid: string, proven: string[] = []): Promise<string> =>
-      (await accept({ id: `SM${sid.repeat(32)}`, conversation: phone, at, text: 'x', media: [] }, { address, conversation: phone, proven, rivals: [] })).outcome;
-    const address = async (): Promise<string | null> => await redis.hget(keys.conversation(phone), 'address');
+    const send = async (
+      address: string,
+      at: string,
+      sid: string,
+      proven: string[] = [],
+    ): Promise<string> =>
+      (
+        await accept(
+          { id: `SM${sid.repeat(32)}`, conversation: phone, at, text: 'x', media: [] },
+          { address, conversation: phone, proven, rivals: [] },
+        )
+      ).outcome;
+    const address = async (): Promise<string | null> =>
+      await redis.hget(keys.conversation(phone), 'address');
     expect(await send(phone, '2026-01-01T00:00:00.000Z', '1')).toBe('new');
     expect(await address()).toBeNull();
     expect(await send('US.1349', '2026-01-01T00:00:02.000Z', '2', ['US.1349'])).toBe('new');
@@ -218,9 +279,29 @@ test('answers go to the address that wrote last, also when an older message come
     expect(await send(phone, '2026-01-01T00:00:03.000Z', '4')).toBe('new');
     expect(await address()).toBe(phone);
     // A sender who belongs elsewhere: nothing is stored, and no turn stays behind.
-    const elsewhere = { id: `SM${'5'.repeat(32)}`, conversation: 'US.1349', at: '2026-01-01T00:00:04.000Z', text: 'x', media: [] };
-    expect(await accept(elsewhere, { address: 'US.1349', conversation: 'US.1349', proven: [], rivals: [], check: 'US.1349' })).toEqual({ outcome: 'elsewhere', conversation: phone });
-    expect(await redis.exists(keys.message(elsewhere.id), keys.inbox('US.1349'), keys.job('turns', elsewhere.id))).toBe(0);
+    const elsewhere = {
+      id: `SM${'5'.repeat(32)}`,
+      conversation: 'US.1349',
+      at: '2026-01-01T00:00:04.000Z',
+      text: 'x',
+      media: [],
+    };
+    expect(
+      await accept(elsewhere, {
+        address: 'US.1349',
+        conversation: 'US.1349',
+        proven: [],
+        rivals: [],
+        check: 'US.1349',
+      }),
+    ).toEqual({ outcome: 'elsewhere', conversation: phone });
+    expect(
+      await redis.exists(
+        keys.message(elsewhere.id),
+        keys.inbox('US.1349'),
+        keys.job('turns', elsewhere.id),
+      ),
+    ).toBe(0);
   });
 });
 

@@ -15,11 +15,19 @@ import { createTwilioMessenger } from '../../shared/twilio-messenger.ts';
 import { ACCOUNT, NUMBER, PHONE, TOKEN, withTwilio } from '../support/twilio-bench.ts';
 
 const log = createLog('test', 'silent');
-const messengerAt = (apiUrl: string): Messenger => createTwilioMessenger({ accountSid: ACCOUNT, authToken: TOKEN, number: NUMBER, apiUrl }, log);
-const outgoing = (text: string) => ({ to: PHONE, text, statusCallback: 'http://127.0.0.1:9/status' });
+const messengerAt = (apiUrl: string): Messenger =>
+  createTwilioMessenger({ accountSid: ACCOUNT, authToken: TOKEN, number: NUMBER, apiUrl }, log);
+const outgoing = (text: string) => ({
+  to: PHONE,
+  text,
+  statusCallback: 'http://127.0.0.1:9/status',
+});
 
-/** Halts this process as a stop signal or a suspended machine would: nothing of it runs meanwhile. */
-const halt = (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+/**
+ * Halts this process as a stop signal or a suspended machine would: nothing of it runs meanwhile.
+ */
+const halt = (ms: number): void =>
+  void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 
 const failureOf = async (send: Promise<unknown>): Promise<SendFailure> => {
   try {
@@ -56,13 +64,17 @@ test('a secure connection that takes too long to agree on its keys carries no re
   });
   // The connection is there at once; what is said on it comes later.
   let delayMs = 200;
-  const slow = createConnections((socket) => void setTimeout(() => server.emit('connection', socket), delayMs));
+  const slow = createConnections(
+    (socket) => void setTimeout(() => server.emit('connection', socket), delayMs),
+  );
   await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
   const messenger = messengerAt(`https://127.0.0.1:${(slow.address() as AddressInfo).port}`);
   const trusted = getCACertificates('default');
   setDefaultCACertificates([...trusted, pem.toString()]);
   try {
-    expect(await failureOf(messenger.send(outgoing('x'), Date.now() + 100))).toMatchObject({ action: 'reconcile' });
+    expect(await failureOf(messenger.send(outgoing('x'), Date.now() + 100))).toMatchObject({
+      action: 'reconcile',
+    });
     expect(requests).toEqual([]);
     delayMs = 0;
     expect(await messenger.send(outgoing('x'), Date.now() + 60_000)).toEqual({ sid: 'SM1' });
@@ -84,9 +96,25 @@ test('the deadline counts from the note of the attempt, and ends well before its
     },
   } as unknown as Messenger;
   const messenger = traceMessenger(carrier, (_name, _kind, run) => run(() => undefined));
-  const reply = Reply.parse({ id: 'r', conversation: PHONE, turn: 't', text: 'x', status: 'posting', at: noted, attemptedAt: noted, attempts: 1 });
+  const reply = Reply.parse({
+    id: 'r',
+    conversation: PHONE,
+    turn: 't',
+    text: 'x',
+    status: 'posting',
+    at: noted,
+    attemptedAt: noted,
+    attempts: 1,
+  });
   const ledger = { accepted: async () => 0 } as unknown as DeliveryParts['ledger'];
-  const parts = { messenger, ledger, log, publicUrl: 'http://x', reconciling: reconcilingTimes, now: Date.now } as unknown as DeliveryParts;
+  const parts = {
+    messenger,
+    ledger,
+    log,
+    publicUrl: 'http://x',
+    reconciling: reconcilingTimes,
+    now: Date.now,
+  } as unknown as DeliveryParts;
   await createDelivery(parts)(reply, undefined, 1);
   expect(notAfter).toEqual([Date.parse(noted) + 10_000]);
   expect(latestWriteMs(reconcilingTimes) + 15_000).toBeLessThanOrEqual(reconcilingTimes.lastMs);

@@ -11,23 +11,42 @@ import { withRedis } from '../support/redis.ts';
 const conversation = '+15551230001';
 const now = Date.parse('2026-01-31T12:00:00Z');
 
-type Bench = { redis: Redis; ledger: Ledger; reply: (id?: string) => Promise<Reply>; begin: () => Promise<number>; say: (status: CarrierStatus, sid?: string) => Promise<string>; waiting: () => Promise<string[]> };
+type Bench = {
+  redis: Redis;
+  ledger: Ledger;
+  reply: (id?: string) => Promise<Reply>;
+  begin: () => Promise<number>;
+  say: (status: CarrierStatus, sid?: string) => Promise<string>;
+  waiting: () => Promise<string[]>;
+};
 
 /** The reply r1 is in the outbox; the clock stands still. */
 async function withReply(run: (bench: Bench) => Promise<void>): Promise<void> {
   await withRedis(async (redis) => {
     const deliveries = createDeliveries(redis);
     const ledger = createLedger(redis, () => new Date(now));
-    await createOutbox(redis, deliveries).put([{ id: 'r1', conversation, turn: 'turn', text: 'hello' }]);
+    await createOutbox(redis, deliveries).put([
+      { id: 'r1', conversation, turn: 'turn', text: 'hello' },
+    ]);
     const reply = async (id = 'r1'): Promise<Reply> => {
       const found = await ledger.find(id);
       if (!found) throw new Error(`no reply ${id}`);
       return found;
     };
     await run({
-      redis, ledger, reply,
+      redis,
+      ledger,
+      reply,
       begin: async () => (await ledger.begin(undefined, await reply())) ?? 0,
-      say: (status, sid = 'sid-1') => ledger.note('r1', conversation, sid, status, 'later', status === 'failed' ? 63_017 : undefined),
+      say: (status, sid = 'sid-1') =>
+        ledger.note(
+          'r1',
+          conversation,
+          sid,
+          status,
+          'later',
+          status === 'failed' ? 63_017 : undefined,
+        ),
       waiting: () => redis.lrange(keys.outbox(conversation), 0, -1),
     });
     await deliveries.close();
@@ -50,8 +69,10 @@ test('a reply’s state never goes back: not by a late callback, one of an earli
     const attempt = await begin();
     await ledger.accepted(await reply(), 'sid-1', attempt);
     for (const status of ['sent', 'delivered'] as const) expect(await say(status)).toBe('noted');
-    for (const status of ['queued', 'sent', 'delivered', 'failed'] as const) expect([status, await say(status)]).toEqual([status, 'stale']);
-    for (const status of ['read', 'failed'] as const) expect([status, await say(status, 'sid-of-another-attempt')]).toEqual([status, 'stale']);
+    for (const status of ['queued', 'sent', 'delivered', 'failed'] as const)
+      expect([status, await say(status)]).toEqual([status, 'stale']);
+    for (const status of ['read', 'failed'] as const)
+      expect([status, await say(status, 'sid-of-another-attempt')]).toEqual([status, 'stale']);
     expect(await ledger.failed(await reply(), attempt, 'later', 20_429)).toBeUndefined();
     expect(await reply()).toMatchObject({ status: 'delivered', sid: 'sid-1' });
     expect(await waiting()).toEqual([]);
@@ -77,9 +98,16 @@ test('the pause before a repeat doubles from a second to a minute; what is sent 
 
 test('a notice is entered once and tried once: it is neither repeated nor parked', async () => {
   await withReply(async ({ redis, ledger, reply }) => {
-    for (const [id, action] of [['n1', 'later'], ['n2', 'park'], ['n3', 'slow']] as const) {
+    for (const [id, action] of [
+      ['n1', 'later'],
+      ['n2', 'park'],
+      ['n3', 'slow'],
+    ] as const) {
       const notice = { id, conversation, turn: 'turn', text: 'Waking up.' };
-      expect([await ledger.addNotice(notice), await ledger.addNotice(notice)]).toEqual([true, false]);
+      expect([await ledger.addNotice(notice), await ledger.addNotice(notice)]).toEqual([
+        true,
+        false,
+      ]);
       const attempt = (await ledger.begin(undefined, await reply(id))) ?? 0;
       expect(await ledger.failed(await reply(id), attempt, action, 63_016)).toBe('failed');
     }
@@ -108,14 +136,23 @@ test('a reply that comes back into the store takes the message that was claimed 
     await ledger.accepted({ ...sent, attempts: 1 }, 'sid-1', 1);
     expect(await ledger.find('r1')).toBeUndefined();
     const deliveries = createDeliveries(redis);
-    await createOutbox(redis, deliveries).put([{ id: 'r1', conversation, turn: 'turn', text: 'hello' }]);
+    await createOutbox(redis, deliveries).put([
+      { id: 'r1', conversation, turn: 'turn', text: 'hello' },
+    ]);
     await deliveries.close();
     await redis.hset(keys.reply('r1'), 'status', 'posting', 'attempts', '0');
     const back = await reply();
-    expect([await ledger.isClaimed('sid-1', back), await ledger.isClaimed('sid-1'), await ledger.isClaimed('sid-1', { id: 'r2', attempts: 0 })]).toEqual([false, true, true]);
+    expect([
+      await ledger.isClaimed('sid-1', back),
+      await ledger.isClaimed('sid-1'),
+      await ledger.isClaimed('sid-1', { id: 'r2', attempts: 0 }),
+    ]).toEqual([false, true, true]);
     // A message of an attempt that is known is not its next one.
     expect(await ledger.isClaimed('sid-1', { ...back, attempts: 1 })).toBe(true);
     await ledger.accepted(back, 'sid-1', 0);
-    expect([await reply(), await waiting()]).toMatchObject([{ status: 'queued', sid: 'sid-1' }, []]);
+    expect([await reply(), await waiting()]).toMatchObject([
+      { status: 'queued', sid: 'sid-1' },
+      [],
+    ]);
   });
 });

@@ -12,7 +12,15 @@ import { withRedis } from '../support/redis.ts';
 
 const conversation = '+15551230001';
 
-type Bench = { redis: Redis; ledger: Ledger; outbox: Outbox; say: (...ids: string[]) => Promise<void>; reply: (id: string) => Promise<Reply>; send: (id: string, sid: string) => Promise<void>; waiting: () => Promise<string[]> };
+type Bench = {
+  redis: Redis;
+  ledger: Ledger;
+  outbox: Outbox;
+  say: (...ids: string[]) => Promise<void>;
+  reply: (id: string) => Promise<Reply>;
+  send: (id: string, sid: string) => Promise<void>;
+  waiting: () => Promise<string[]>;
+};
 
 async function withLedger(run: (bench: Bench) => Promise<void>): Promise<void> {
   await withRedis(async (redis) => {
@@ -25,8 +33,12 @@ async function withLedger(run: (bench: Bench) => Promise<void>): Promise<void> {
       return found;
     };
     await run({
-      redis, ledger, outbox, reply,
-      say: async (...ids) => void (await outbox.put(ids.map((id) => ({ id, conversation, turn: 'turn', text: id })))),
+      redis,
+      ledger,
+      outbox,
+      reply,
+      say: async (...ids) =>
+        void (await outbox.put(ids.map((id) => ({ id, conversation, turn: 'turn', text: id })))),
       async send(id, sid) {
         const attempt = await ledger.begin(undefined, await reply(id));
         await ledger.accepted(await reply(id), sid, attempt ?? 0);
@@ -41,7 +53,10 @@ test('late failures come back in the order in which they were said, whatever ord
   await withLedger(async ({ ledger, say, send, waiting }) => {
     await say('r1', 'r2', 'r3', 'r4');
     for (const id of ['r1', 'r2', 'r3']) await send(id, `sid-${id}`);
-    for (const id of ['r1', 'r3', 'r2']) expect(await ledger.note(id, conversation, `sid-${id}`, 'failed', 'slow', 63_018)).toBe('again');
+    for (const id of ['r1', 'r3', 'r2'])
+      expect(await ledger.note(id, conversation, `sid-${id}`, 'failed', 'slow', 63_018)).toBe(
+        'again',
+      );
     expect(await waiting()).toEqual(['r1', 'r2', 'r3', 'r4']);
   });
 });
@@ -50,7 +65,10 @@ test('parked replies come back in the order in which they were said', async () =
   await withLedger(async ({ ledger, say, send, waiting }) => {
     await say('p1', 'p2');
     for (const id of ['p1', 'p2']) await send(id, `sid-${id}`);
-    for (const id of ['p2', 'p1']) expect(await ledger.note(id, conversation, `sid-${id}`, 'failed', 'park', 63_016)).toBe('parked');
+    for (const id of ['p2', 'p1'])
+      expect(await ledger.note(id, conversation, `sid-${id}`, 'failed', 'park', 63_016)).toBe(
+        'parked',
+      );
     await say('p3');
     expect(await ledger.unpark(conversation)).toBe(2);
     expect(await waiting()).toEqual(['p1', 'p2', 'p3']);
@@ -62,7 +80,9 @@ test('a status callback that settles an unclear send keeps it from being sent ag
     await say('r1');
     await ledger.begin(undefined, await reply('r1'));
     const unclear = await reply('r1');
-    expect(await ledger.note('r1', conversation, 'sid-1', 'sent', 'give-up', undefined)).toBe('noted');
+    expect(await ledger.note('r1', conversation, 'sid-1', 'sent', 'give-up', undefined)).toBe(
+      'noted',
+    );
     expect(await ledger.begin(undefined, unclear)).toBeUndefined();
     expect(await waiting()).toEqual([]);
   });
@@ -101,7 +121,9 @@ test('only who holds the lock begins an attempt', async () => {
     await say('r1');
     const lock = keys.jobLock('deliveries', '1');
     await redis.set(lock, 'other');
-    await expect(ledger.begin({ lock, token: 'mine' }, await reply('r1'))).rejects.toThrow(FencedError);
+    await expect(ledger.begin({ lock, token: 'mine' }, await reply('r1'))).rejects.toThrow(
+      FencedError,
+    );
     expect(await reply('r1')).toMatchObject({ status: 'waiting', attempts: 0 });
   });
 });
@@ -111,25 +133,53 @@ test('a failure that is told again leads to the same again, for whoever died bef
     await say('r1', 'r2', 'r3');
     for (const id of ['r1', 'r2', 'r3']) await send(id, `sid-${id}`);
     for (let time = 0; time < 2; time += 1) {
-      expect(await ledger.note('r1', conversation, 'sid-r1', 'failed', 'give-up', 63_021)).toBe('failed');
-      expect(await ledger.note('r2', conversation, 'sid-r2', 'failed', 'park', 63_016)).toBe('parked');
-      expect(await ledger.note('r3', conversation, 'sid-r3', 'failed', 'later', 63_017)).toBe('again');
+      expect(await ledger.note('r1', conversation, 'sid-r1', 'failed', 'give-up', 63_021)).toBe(
+        'failed',
+      );
+      expect(await ledger.note('r2', conversation, 'sid-r2', 'failed', 'park', 63_016)).toBe(
+        'parked',
+      );
+      expect(await ledger.note('r3', conversation, 'sid-r3', 'failed', 'later', 63_017)).toBe(
+        'again',
+      );
     }
   });
 });
 
 test('a question that WhatsApp does not take goes out once more as text, in its place; anything else is given up', async () => {
   await withLedger(async ({ ledger, outbox, say, send, reply, waiting }) => {
-    await outbox.put([{ id: 'q1', conversation, turn: 'turn', text: 'Which?', choices: { kind: 'buttons', items: [{ id: 'q1.1', title: 'This' }] } }]);
+    await outbox.put([
+      {
+        id: 'q1',
+        conversation,
+        turn: 'turn',
+        text: 'Which?',
+        choices: { kind: 'buttons', items: [{ id: 'q1.1', title: 'This' }] },
+      },
+    ]);
     await say('r1', 'r2');
     for (const id of ['q1', 'r1']) await send(id, `sid-${id}`);
-    expect(await ledger.note('q1', conversation, 'sid-q1', 'failed', 'as-text', 63_013)).toBe('again');
-    expect(await ledger.note('q1', conversation, 'sid-q1', 'failed', 'as-text', 63_013)).toBe('again');
+    expect(await ledger.note('q1', conversation, 'sid-q1', 'failed', 'as-text', 63_013)).toBe(
+      'again',
+    );
+    expect(await ledger.note('q1', conversation, 'sid-q1', 'failed', 'as-text', 63_013)).toBe(
+      'again',
+    );
     expect(await waiting()).toEqual(['q1', 'r2']);
-    expect(await reply('q1')).toMatchObject({ asText: '1', status: 'waiting', notBefore: 0, repeats: 0, choices: { kind: 'buttons' } });
+    expect(await reply('q1')).toMatchObject({
+      asText: '1',
+      status: 'waiting',
+      notBefore: 0,
+      repeats: 0,
+      choices: { kind: 'buttons' },
+    });
     await send('q1', 'sid-q1-text');
-    expect(await ledger.note('q1', conversation, 'sid-q1-text', 'failed', 'as-text', 63_013)).toBe('failed');
-    expect(await ledger.note('r1', conversation, 'sid-r1', 'failed', 'as-text', 63_013)).toBe('failed');
+    expect(await ledger.note('q1', conversation, 'sid-q1-text', 'failed', 'as-text', 63_013)).toBe(
+      'failed',
+    );
+    expect(await ledger.note('r1', conversation, 'sid-r1', 'failed', 'as-text', 63_013)).toBe(
+      'failed',
+    );
     expect(await waiting()).toEqual(['r2']);
   });
 });

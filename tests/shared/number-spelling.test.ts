@@ -2,25 +2,43 @@ import { array, assert, constantFrom, property, stringMatching } from 'fast-chec
 import { getCountries, getExampleNumber } from 'libphonenumber-js/max';
 import examples from 'libphonenumber-js/mobile/examples';
 import { expect, test } from 'vitest';
-import { canonicalNumber, isNearNumber, isSameNumber, otherSpelling } from '../../shared/number-spelling.ts';
+import {
+  canonicalNumber,
+  isNearNumber,
+  isSameNumber,
+  otherSpelling,
+} from '../../shared/number-spelling.ts';
 
 /** Numbers as E.164 has them, many of them in the three countries or nearly so. */
-const number = stringMatching(/^\+(55[1-9]{2}9?[1-9]\d{7}|521?[1-9]\d{9}|549?[1-9]\d{9}|[1-9]\d{6,14})$/);
+const number = stringMatching(
+  /^\+(55[1-9]{2}9?[1-9]\d{7}|521?[1-9]\d{9}|549?[1-9]\d{9}|[1-9]\d{6,14})$/,
+);
 
 const pairs = [
-  ['+5511987654321', '+551187654321'], ['+5585999990000', '+558599990000'], ['+5531966660000', '+553166660000'],
-  ['+5215512345678', '+525512345678'], ['+5213312345678', '+523312345678'],
-  ['+5491123456789', '+541123456789'], ['+5493512345678', '+543512345678'],
+  ['+5511987654321', '+551187654321'],
+  ['+5585999990000', '+558599990000'],
+  ['+5531966660000', '+553166660000'],
+  ['+5215512345678', '+525512345678'],
+  ['+5213312345678', '+523312345678'],
+  ['+5491123456789', '+541123456789'],
+  ['+5493512345678', '+543512345678'],
 ] as const;
 
 const different = [
   // A landline of São Paulo, and the mobile that has a 9 before the same digits.
-  ['+551132345678', '+5511932345678'], ['+551154321234', '+5511954321234'],
-  ['+5511987654321', '+5521987654321'], ['+5511987654321', '+5511987654322'],
+  ['+551132345678', '+5511932345678'],
+  ['+551154321234', '+5511954321234'],
+  ['+5511987654321', '+5521987654321'],
+  ['+5511987654321', '+5511987654322'],
   // Not ten digits after the 1 or the 9, and area codes that do not exist.
-  ['+521551234567', '+52551234567'], ['+5211512345678', '+521512345678'], ['+549112345678', '+54112345678'], ['+5499123456789', '+549123456789'],
+  ['+521551234567', '+52551234567'],
+  ['+5211512345678', '+521512345678'],
+  ['+549112345678', '+54112345678'],
+  ['+5499123456789', '+549123456789'],
   // Other countries whose numbers only look so.
-  ['+15512345678', '+1512345678'], ['+351912345678', '+35112345678'], ['+56987654321', '+5687654321'],
+  ['+15512345678', '+1512345678'],
+  ['+351912345678', '+35112345678'],
+  ['+56987654321', '+5687654321'],
 ] as const;
 
 test.each(pairs)('%s and %s are one number', (long, short) => {
@@ -60,10 +78,13 @@ test('among any numbers at most two are the same, and those are each other’s s
 });
 
 test('the mobile numbers that each country gives as an example stay numbers of their own, and only the three countries have a second spelling', () => {
-  const mobiles = getCountries().flatMap((country) => getExampleNumber(country, examples)?.number ?? []);
+  const mobiles = getCountries().flatMap(
+    (country) => getExampleNumber(country, examples)?.number ?? [],
+  );
   expect(mobiles.length).toBeGreaterThan(200);
   const spelled = new Set<string>();
-  for (const mobile of mobiles) if (otherSpelling(mobile) !== undefined) spelled.add(mobile.slice(0, 3));
+  for (const mobile of mobiles)
+    if (otherSpelling(mobile) !== undefined) spelled.add(mobile.slice(0, 3));
   expect([...spelled].toSorted()).toEqual(['+52', '+54', '+55']);
   expect(new Set(mobiles.map(canonicalNumber)).size).toBe(new Set(mobiles).size);
 });
@@ -80,9 +101,18 @@ test('no landline of Brazil is taken for a mobile', () => {
 });
 
 test('a digit more after the country code is near, whichever has it; anything else is not', () => {
-  for (const [one, other] of [['+4401632960123', '+441632960123'], ['+39012345678', '+3912345678'], ['+551154321234', '+5511954321234'], ['+17555123100', '+1755512310'], ['+2250123456789', '+225123456789']] as const) {
+  for (const [one, other] of [
+    ['+4401632960123', '+441632960123'],
+    ['+39012345678', '+3912345678'],
+    ['+551154321234', '+5511954321234'],
+    ['+17555123100', '+1755512310'],
+    ['+2250123456789', '+225123456789'],
+  ] as const) {
     const expected = one !== '+17555123100';
-    expect([isNearNumber(one, other), isNearNumber(other, one)], `${one} ${other}`).toEqual([expected, expected]);
+    expect([isNearNumber(one, other), isNearNumber(other, one)], `${one} ${other}`).toEqual([
+      expected,
+      expected,
+    ]);
   }
   expect(isNearNumber('+15551230001', '+15551230001')).toBe(false);
   expect(isNearNumber('+15551230001', '+15551230002')).toBe(false);

@@ -14,9 +14,22 @@ import { newSid } from '../support/relay-bench.ts';
 
 const conversation = '+15551230001';
 const fence = { lock: keys.jobLock('turns', '1'), token: 'mine' };
-const message = (text: string): Message => ({ id: newSid(), conversation, at: new Date().toISOString(), text, media: [] });
+const message = (text: string): Message => ({
+  id: newSid(),
+  conversation,
+  at: new Date().toISOString(),
+  text,
+  media: [],
+});
 
-type Bench = { redis: Redis; read: ReadOpening; inbox: Inbox; outbox: Outbox; counts: () => Promise<Record<string, string>>; say: (...entries: (Message | string | Buffer)[]) => Promise<void> };
+type Bench = {
+  redis: Redis;
+  read: ReadOpening;
+  inbox: Inbox;
+  outbox: Outbox;
+  counts: () => Promise<Record<string, string>>;
+  say: (...entries: (Message | string | Buffer)[]) => Promise<void>;
+};
 
 /** A conversation whose turn the test holds. */
 async function withOpening(run: (bench: Bench) => Promise<void>): Promise<void> {
@@ -24,9 +37,18 @@ async function withOpening(run: (bench: Bench) => Promise<void>): Promise<void> 
     const deliveries = createDeliveries(redis);
     await redis.set(fence.lock, fence.token);
     await run({
-      redis, read: createReadOpening(redis), inbox: createInbox(redis), outbox: createOutbox(redis, deliveries),
+      redis,
+      read: createReadOpening(redis),
+      inbox: createInbox(redis),
+      outbox: createOutbox(redis, deliveries),
       counts: () => redis.hgetall(keys.attempts(conversation)),
-      say: async (...entries) => void (await redis.rpush(keys.inbox(conversation), ...entries.map((entry) => (typeof entry === 'string' || Buffer.isBuffer(entry) ? entry : JSON.stringify(entry))))),
+      say: async (...entries) =>
+        void (await redis.rpush(
+          keys.inbox(conversation),
+          ...entries.map((entry) =>
+            typeof entry === 'string' || Buffer.isBuffer(entry) ? entry : JSON.stringify(entry),
+          ),
+        )),
     });
     await deliveries.close();
   });
@@ -51,7 +73,9 @@ test('each pick-up counts an attempt of the message at the head, once, however o
 test('only who holds the lock reads and counts', async () => {
   await withOpening(async ({ read, say, counts }) => {
     await say(message('a'));
-    await expect(read(conversation, { ...fence, token: 'other' }, 'turn:1')).rejects.toThrow(FencedError);
+    await expect(read(conversation, { ...fence, token: 'other' }, 'turn:1')).rejects.toThrow(
+      FencedError,
+    );
     expect(await counts()).toEqual({});
   });
 });
@@ -61,10 +85,28 @@ test('attempts that are taken up or given back are what Redis says, and go with 
     const [a, b] = [message('a'), message('b')];
     await say(a, b);
     const data = { conversation, messages: [] };
-    await inbox.take(fence, '1', data, new Map([[a.id, 2], [b.id, 1]]));
+    await inbox.take(
+      fence,
+      '1',
+      data,
+      new Map([
+        [a.id, 2],
+        [b.id, 1],
+      ]),
+    );
     expect(await counts()).toEqual({ [a.id]: '2', [b.id]: '1' });
-    await expect(inbox.recount({ ...fence, token: 'other' }, '1', data, new Map([[a.id, 0]]))).rejects.toThrow(FencedError);
-    await inbox.recount(fence, '1', data, new Map([[a.id, 1], [b.id, 0]]));
+    await expect(
+      inbox.recount({ ...fence, token: 'other' }, '1', data, new Map([[a.id, 0]])),
+    ).rejects.toThrow(FencedError);
+    await inbox.recount(
+      fence,
+      '1',
+      data,
+      new Map([
+        [a.id, 1],
+        [b.id, 0],
+      ]),
+    );
     expect(await counts()).toEqual({ [a.id]: '1' });
     await outbox.put([], fence, { conversation, ids: [a.id], state: 'answered' });
     expect(await counts()).toEqual({});
@@ -89,30 +131,54 @@ const unreadable: [what: string, entry: string | Buffer][] = [
   ['brackets without end', '['.repeat(20_000)],
 ];
 
-test.each(unreadable)('an entry that is %s goes to the dead list as it is, in the step that says so; scripts work around it', async (_what, entry) => {
-  await withOpening(async ({ redis, read, inbox, outbox, say, counts }) => {
-    const [a, b] = [message('a'), message('b')];
-    await say(entry, a, entry, b);
-    const opening = await read(conversation, fence, 'turn:1');
-    expect(opening.messages).toEqual([a, b]);
-    expect(opening.unreadable).toEqual([Buffer.from(entry), Buffer.from(entry)]);
-    expect(await inbox.read(conversation)).toEqual([a, b]);
-    expect(await inbox.size(conversation)).toBe(4);
-    await outbox.put([{ id: 'r1', conversation, turn: '1', text: 'answer' }], fence, { conversation, ids: [a.id], state: 'answered' });
-    const said = { id: 'r2', conversation, turn: '1', text: 'left out' };
-    await expect(outbox.put([said], { ...fence, token: 'other' }, { conversation, ids: [], state: 'failed', unreadable: opening.unreadable })).rejects.toThrow(FencedError);
-    for (let time = 0; time < 2; time += 1) await outbox.put([said], fence, { conversation, ids: [], state: 'failed', unreadable: opening.unreadable });
-    expect(await inbox.read(conversation)).toEqual([b]);
-    expect(await inbox.size(conversation)).toBe(1);
-    expect(await redis.lrange(keys.outbox(conversation), 0, -1)).toEqual(['r1', 'r2']);
-    // Equal entries are one there: the step may be sent twice by a connection that broke.
-    const dead = await redis.lrangeBuffer(keys.dead, 0, -1);
-    expect(dead).toHaveLength(1);
-    for (const line of dead) expect(JSON.parse(String(line))).toMatchObject({ from: 'inbox', conversation, entry: String(entry) });
-    await outbox.put([], fence, { conversation, ids: [b.id], state: 'answered' });
-    expect(await counts()).toEqual({});
-  });
-});
+test.each(unreadable)(
+  'an entry that is %s goes to the dead list as it is, in the step that says so; scripts work around it',
+  async (_what, entry) => {
+    await withOpening(async ({ redis, read, inbox, outbox, say, counts }) => {
+      const [a, b] = [message('a'), message('b')];
+      await say(entry, a, entry, b);
+      const opening = await read(conversation, fence, 'turn:1');
+      expect(opening.messages).toEqual([a, b]);
+      expect(opening.unreadable).toEqual([Buffer.from(entry), Buffer.from(entry)]);
+      expect(await inbox.read(conversation)).toEqual([a, b]);
+      expect(await inbox.size(conversation)).toBe(4);
+      await outbox.put([{ id: 'r1', conversation, turn: '1', text: 'answer' }], fence, {
+        conversation,
+        ids: [a.id],
+        state: 'answered',
+      });
+      const said = { id: 'r2', conversation, turn: '1', text: 'left out' };
+      await expect(
+        outbox.put(
+          [said],
+          { ...fence, token: 'other' },
+          { conversation, ids: [], state: 'failed', unreadable: opening.unreadable },
+        ),
+      ).rejects.toThrow(FencedError);
+      for (let time = 0; time < 2; time += 1)
+        await outbox.put([said], fence, {
+          conversation,
+          ids: [],
+          state: 'failed',
+          unreadable: opening.unreadable,
+        });
+      expect(await inbox.read(conversation)).toEqual([b]);
+      expect(await inbox.size(conversation)).toBe(1);
+      expect(await redis.lrange(keys.outbox(conversation), 0, -1)).toEqual(['r1', 'r2']);
+      // Equal entries are one there: the step may be sent twice by a connection that broke.
+      const dead = await redis.lrangeBuffer(keys.dead, 0, -1);
+      expect(dead).toHaveLength(1);
+      for (const line of dead)
+        expect(JSON.parse(String(line))).toMatchObject({
+          from: 'inbox',
+          conversation,
+          entry: String(entry),
+        });
+      await outbox.put([], fence, { conversation, ids: [b.id], state: 'answered' });
+      expect(await counts()).toEqual({});
+    });
+  },
+);
 
 test('a message with half an emoji, which cjson does not take, is counted, settled, given up and brought back', async () => {
   await withOpening(async ({ redis, read, inbox, outbox, say, counts }) => {
@@ -136,8 +202,14 @@ test('what was given up cannot be read: it goes to the dead list when something 
     await say(a, retry);
     expect(await inbox.bringBack(fence, conversation, retry.id, [a.id])).toBe(0);
     await outbox.put([], fence, { conversation, ids: [a.id], kept: [a.id], state: 'failed' });
-    expect(JSON.parse((await redis.hget(keys.conversation(conversation), 'failed')) ?? '')).toEqual([JSON.stringify(a)]);
-    expect(JSON.parse((await redis.lindex(keys.dead, 0)) ?? '')).toMatchObject({ from: 'failed', conversation, entry: '{"no":' });
+    expect(JSON.parse((await redis.hget(keys.conversation(conversation), 'failed')) ?? '')).toEqual(
+      [JSON.stringify(a)],
+    );
+    expect(JSON.parse((await redis.lindex(keys.dead, 0)) ?? '')).toMatchObject({
+      from: 'failed',
+      conversation,
+      entry: '{"no":',
+    });
   });
 });
 
@@ -148,6 +220,8 @@ test('the dead list has a bound and a lifetime', async () => {
     await outbox.put([], fence, { conversation, ids: [], state: 'failed', unreadable: entries });
     expect(await redis.llen(keys.dead)).toBe(1000);
     expect(await redis.ttl(keys.dead)).toBeGreaterThan(29 * 24 * 3600);
-    expect(JSON.parse((await redis.lindex(keys.dead, 0)) ?? '')).toMatchObject({ entry: 'entry 1004' });
+    expect(JSON.parse((await redis.lindex(keys.dead, 0)) ?? '')).toMatchObject({
+      entry: 'entry 1004',
+    });
   });
 });

@@ -14,10 +14,26 @@ const conversation = '+15551230001';
 const fence = { lock: keys.jobLock('turns', '1'), token: 'mine' };
 const lost = { ...fence, token: 'lost' };
 const entryOf = (id: string): string => JSON.stringify({ id, conversation, text: id });
-const reply = (id: string, change: Partial<NewReply> = {}): NewReply => ({ id, conversation, turn: 'turn', text: id, ...change });
-const settle = (ids: string[], change: Partial<Settlement> = {}): Settlement => ({ conversation, ids, state: 'answered', ...change });
+const reply = (id: string, change: Partial<NewReply> = {}): NewReply => ({
+  id,
+  conversation,
+  turn: 'turn',
+  text: id,
+  ...change,
+});
+const settle = (ids: string[], change: Partial<Settlement> = {}): Settlement => ({
+  conversation,
+  ids,
+  state: 'answered',
+  ...change,
+});
 
-type Bench = { redis: Redis; outbox: Outbox; waiting: () => Promise<string[]>; inbox: () => Promise<string[]> };
+type Bench = {
+  redis: Redis;
+  outbox: Outbox;
+  waiting: () => Promise<string[]>;
+  inbox: () => Promise<string[]>;
+};
 
 /** The messages a and b wait, a has been begun with once, and the fence holds. */
 async function withOutbox(run: (bench: Bench) => Promise<void>): Promise<void> {
@@ -28,7 +44,12 @@ async function withOutbox(run: (bench: Bench) => Promise<void>): Promise<void> {
     await redis.hset(keys.message('a'), 'state', 'working');
     await redis.hset(keys.attempts(conversation), 'a', '1', 'b', '0');
     const read = (key: string) => (): Promise<string[]> => redis.lrange(key, 0, -1);
-    await run({ redis, outbox: createOutbox(redis, deliveries), waiting: read(keys.outbox(conversation)), inbox: read(keys.inbox(conversation)) });
+    await run({
+      redis,
+      outbox: createOutbox(redis, deliveries),
+      waiting: read(keys.outbox(conversation)),
+      inbox: read(keys.inbox(conversation)),
+    });
     await deliveries.close();
   });
 }
@@ -39,7 +60,10 @@ test('an answer takes its messages out of the inbox, once, and nothing else', as
     expect(await inbox()).toEqual([entryOf('b')]);
     expect(await redis.hget(keys.message('a'), 'state')).toBe('answered');
     expect(await redis.hgetall(keys.attempts(conversation))).toEqual({ b: '0' });
-    expect(await outbox.put([reply('r1', { text: 'again' })], fence, settle(['a']))).toEqual({ added: 0, left: 1 });
+    expect(await outbox.put([reply('r1', { text: 'again' })], fence, settle(['a']))).toEqual({
+      added: 0,
+      left: 1,
+    });
     expect(await waiting()).toEqual(['r1']);
     expect(await redis.hget(keys.reply('r1'), 'text')).toBe('r1');
     // Whose claim has expired does not get a new one that never would.
@@ -50,8 +74,15 @@ test('an answer takes its messages out of the inbox, once, and nothing else', as
 
 test('who has lost the turn changes nothing, but what was spent counts', async () => {
   await withOutbox(async ({ redis, outbox, waiting, inbox }) => {
-    const price = { conversation, answer: 'r1', day: '2026-01-31', usage: { inputTokens: 1, outputTokens: 1, costUsd: 0.5 } };
-    await expect(outbox.put([reply('r1')], lost, settle(['a'], { price }))).rejects.toThrow(FencedError);
+    const price = {
+      conversation,
+      answer: 'r1',
+      day: '2026-01-31',
+      usage: { inputTokens: 1, outputTokens: 1, costUsd: 0.5 },
+    };
+    await expect(outbox.put([reply('r1')], lost, settle(['a'], { price }))).rejects.toThrow(
+      FencedError,
+    );
     expect([await waiting(), await inbox()]).toEqual([[], [entryOf('a'), entryOf('b')]]);
     expect(await createSpend(redis).today('2026-01-31')).toBe(0.5);
     await outbox.put([reply('s1', { aside: true })], fence);
@@ -62,14 +93,25 @@ test('who has lost the turn changes nothing, but what was spent counts', async (
 
 test('what is given up is kept byte by byte, each message once; what cannot be read goes to the dead list', async () => {
   await withOutbox(async ({ redis, outbox, inbox }) => {
-    const failed = async (): Promise<unknown> => JSON.parse((await redis.hget(keys.conversation(conversation), 'failed')) ?? 'null');
+    const failed = async (): Promise<unknown> =>
+      JSON.parse((await redis.hget(keys.conversation(conversation), 'failed')) ?? 'null');
     const broken = Buffer.from('{"id":');
     await redis.rpush(keys.inbox(conversation), broken);
-    await outbox.put([reply('r1')], fence, settle(['a'], { state: 'failed', kept: ['a'], unreadable: [broken] }));
+    await outbox.put(
+      [reply('r1')],
+      fence,
+      settle(['a'], { state: 'failed', kept: ['a'], unreadable: [broken] }),
+    );
     expect(await failed()).toEqual([entryOf('a')]);
-    expect((await redis.lrange(keys.dead, 0, -1)).map((entry) => JSON.parse(entry))).toMatchObject([{ from: 'inbox', conversation, entry: '{"id":' }]);
+    expect((await redis.lrange(keys.dead, 0, -1)).map((entry) => JSON.parse(entry))).toMatchObject([
+      { from: 'inbox', conversation, entry: '{"id":' },
+    ]);
     await redis.rpush(keys.inbox(conversation), entryOf('a'));
-    await outbox.put([reply('r2')], fence, settle(['a', 'b'], { state: 'failed', kept: ['a', 'b'] }));
+    await outbox.put(
+      [reply('r2')],
+      fence,
+      settle(['a', 'b'], { state: 'failed', kept: ['a', 'b'] }),
+    );
     expect(await failed()).toEqual([entryOf('a'), entryOf('b')]);
     expect(await inbox()).toEqual([]);
   });
@@ -77,9 +119,17 @@ test('what is given up is kept byte by byte, each message once; what cannot be r
 
 test('answered messages far behind others leave the inbox, too', async () => {
   await withOutbox(async ({ redis, outbox, inbox }) => {
-    await redis.rpush(keys.inbox(conversation), ...Array.from({ length: 120 }, (_, index) => entryOf(`m${index}`)));
-    expect(await outbox.put([reply('r1')], fence, settle(['a', 'm60', 'm119']))).toEqual({ added: 1, left: 119 });
-    expect((await inbox()).filter((entry) => ['a', 'm60', 'm119'].includes(JSON.parse(entry).id))).toEqual([]);
+    await redis.rpush(
+      keys.inbox(conversation),
+      ...Array.from({ length: 120 }, (_, index) => entryOf(`m${index}`)),
+    );
+    expect(await outbox.put([reply('r1')], fence, settle(['a', 'm60', 'm119']))).toEqual({
+      added: 1,
+      left: 119,
+    });
+    expect(
+      (await inbox()).filter((entry) => ['a', 'm60', 'm119'].includes(JSON.parse(entry).id)),
+    ).toEqual([]);
   });
 });
 
@@ -100,7 +150,12 @@ test('what is urgent goes before what is not, never before what Twilio is being 
 
 test('what was said aside is taken back, of one turn or of all; an answer and what is being posted stay', async () => {
   await withOutbox(async ({ redis, outbox, waiting }) => {
-    await outbox.put([reply('posting', { aside: true }), reply('answer'), reply('aside', { aside: true }), reply('other', { aside: true, turn: 'other turn' })]);
+    await outbox.put([
+      reply('posting', { aside: true }),
+      reply('answer'),
+      reply('aside', { aside: true }),
+      reply('other', { aside: true, turn: 'other turn' }),
+    ]);
     await redis.hset(keys.reply('posting'), 'status', 'posting');
     expect(await outbox.withdraw(fence, conversation, 'turn')).toBe(1);
     expect(await waiting()).toEqual(['posting', 'answer', 'other']);

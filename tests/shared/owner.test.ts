@@ -28,10 +28,16 @@ test('the owner hears of each cause once an hour, through the outbox, and not wh
     };
 
     await tell('memory', 'no relay has named an owner');
-    await redis.hset(keys.allowed, { list: 'written by x', owner, '+15551230002': 'allowed since the beginning, by x' });
+    await redis.hset(keys.allowed, {
+      list: 'written by x',
+      owner,
+      '+15551230002': 'allowed since the beginning, by x',
+    });
     await tell('memory', 'the owner may not write');
     expect(await redis.keys(keys.outbox('*'))).toEqual([]);
-    expect(await readOwnerWords(redis)).toEqual([{ cause: 'memory', at: '2026-11-29T12:00:00.000Z', text: 'the owner may not write' }]);
+    expect(await readOwnerWords(redis)).toEqual([
+      { cause: 'memory', at: '2026-11-29T12:00:00.000Z', text: 'the owner may not write' },
+    ]);
     expect(lines.filter((line) => line.includes('something needs a person'))).toHaveLength(2);
     expect(lines.join('')).not.toContain('the owner may not write');
 
@@ -44,8 +50,14 @@ test('the owner hears of each cause once an hour, through the outbox, and not wh
     await tell('wake', 'of another cause');
     const [first = '', other = ''] = await waiting();
     expect(await waiting()).toHaveLength(2);
-    expect([await redis.hget(keys.reply(first), 'text'), await redis.hget(keys.reply(other), 'text')]).toEqual(['first', 'of another cause']);
-    expect((await readOwnerWords(redis)).map(({ text }) => text).toSorted()).toEqual(['of another cause', 'second']);
+    expect([
+      await redis.hget(keys.reply(first), 'text'),
+      await redis.hget(keys.reply(other), 'text'),
+    ]).toEqual(['first', 'of another cause']);
+    expect((await readOwnerWords(redis)).map(({ text }) => text).toSorted()).toEqual([
+      'of another cause',
+      'second',
+    ]);
 
     now += ownerPauseMs;
     for (const status of ['waiting', 'posting', 'parked']) {

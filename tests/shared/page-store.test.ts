@@ -14,7 +14,11 @@ test('a page comes back as it was put, with when it was written and until when i
     const token = await pages.put('answer 1', markdown);
     expect(token).toMatch(/^[\w-]{48}$/);
     now += 29 * day;
-    expect(await pages.find(token ?? '')).toEqual({ markdown, written: new Date(1_800_000_000_500), expires: new Date(1_800_000_000_000 + 30 * day) });
+    expect(await pages.find(token ?? '')).toEqual({
+      markdown,
+      written: new Date(1_800_000_000_500),
+      expires: new Date(1_800_000_000_000 + 30 * day),
+    });
     now += day;
     expect(await pages.find(token ?? '')).toBeUndefined();
   });
@@ -33,7 +37,10 @@ test('everything about a page leaves Redis by itself', async () => {
 test('the same answer has one page, whatever comes later and whoever asks; another has another', async () => {
   await withRedis(async (redis) => {
     let now = Date.now();
-    const first = await createPageStore(redis, 30, undefined, () => now).put('answer 1', 'as it was');
+    const first = await createPageStore(redis, 30, undefined, () => now).put(
+      'answer 1',
+      'as it was',
+    );
     now += 3 * day;
     const again = createPageStore(redis, 5, { page: 400_000, total: 9 }, () => now);
     expect(await again.put('answer 1', 'something else')).toBe(first);
@@ -44,7 +51,9 @@ test('the same answer has one page, whatever comes later and whoever asks; anoth
 
 test('many who put the same page at once, on a Redis that has no secret yet, get one token', async () => {
   await withRedis(async (redis) => {
-    const tokens = await Promise.all(Array.from({ length: 20 }, () => createPageStore(redis).put('answer', 'text')));
+    const tokens = await Promise.all(
+      Array.from({ length: 20 }, () => createPageStore(redis).put('answer', 'text')),
+    );
     expect(new Set(tokens).size).toBe(1);
     expect((await createPageStore(redis).find(tokens[0] ?? ''))?.markdown).toBe('text');
   });
@@ -71,7 +80,9 @@ test('a page that is too large, and one for which there is no room, is not kept;
 test('pages put at the same time do not exceed the cap together', async () => {
   await withRedis(async (redis) => {
     const pages = createPageStore(redis, 30, { page: 1000, total: 1000 });
-    const tokens = await Promise.all(Array.from({ length: 20 }, (_, index) => pages.put(`answer ${index}`, 'x'.repeat(100))));
+    const tokens = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => pages.put(`answer ${index}`, 'x'.repeat(100))),
+    );
     expect(tokens.filter((token) => token !== undefined)).toHaveLength(10);
   });
 });
@@ -83,12 +94,16 @@ test('a page that grows takes each entry once, has a bound of its own and one wi
     const token = await pages.append('turn', 'one', 'x'.repeat(100));
     expect(await pages.append('turn', 'one', 'x'.repeat(100))).toBe(token);
     expect(await pages.append('turn', 'two', 'y'.repeat(100))).toBe(token);
-    expect((await pages.find(token ?? ''))?.markdown).toBe(`${'x'.repeat(100)}\n\n---\n\n${'y'.repeat(100)}\n\n---\n\n`);
+    expect((await pages.find(token ?? ''))?.markdown).toBe(
+      `${'x'.repeat(100)}\n\n---\n\n${'y'.repeat(100)}\n\n---\n\n`,
+    );
     expect(await pages.append('turn', 'three', 'z'.repeat(90))).toBeUndefined();
     expect(await pages.append('other', 'one', 'z'.repeat(290))).toBeUndefined();
     const [key = ''] = await redis.keys(keys.page('*'));
     expect(await redis.pttl(key)).toBeGreaterThan(29 * day);
-    expect(await redis.pttl(key.replace(keys.page(''), keys.pageEntries('')))).toBeGreaterThan(29 * day);
+    expect(await redis.pttl(key.replace(keys.page(''), keys.pageEntries('')))).toBeGreaterThan(
+      29 * day,
+    );
     now += 31 * day;
     expect(await pages.append('other', 'one', 'z'.repeat(290))).toBeDefined();
   });
@@ -107,6 +122,15 @@ test('an address is read only as it was signed: no bit changed, no other secret,
     changed.writeUInt8(changed.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
     expect(readPageAddress(secret, changed.toString('base64url'), 0), `bit ${bit}`).toBeUndefined();
   }
-  for (const wrong of ['', 'x', token.slice(1), `${token}x`, `${token.slice(0, 47)}=`, `${token.slice(0, 47)}/`, 'ü'.repeat(48)]) expect(readPageAddress(secret, wrong, 0), `of ${wrong}`).toBeUndefined();
+  for (const wrong of [
+    '',
+    'x',
+    token.slice(1),
+    `${token}x`,
+    `${token.slice(0, 47)}=`,
+    `${token.slice(0, 47)}/`,
+    'ü'.repeat(48),
+  ])
+    expect(readPageAddress(secret, wrong, 0), `of ${wrong}`).toBeUndefined();
   expect(pageId(other, 'answer')).not.toBe(address.id);
 });

@@ -24,7 +24,11 @@ import { newSid } from '../support/relay-bench.ts';
 import { until } from '../support/until.ts';
 
 type Bench = {
-  redis: Redis; ledger: Ledger; outbox: Outbox; turns: Turns; schedules: Schedules;
+  redis: Redis;
+  ledger: Ledger;
+  outbox: Outbox;
+  turns: Turns;
+  schedules: Schedules;
   /** Puts a reply and has Twilio take it; returns the Twilio message. */
   send(id: string, settlement?: Partial<Settlement>): Promise<string>;
   /** Twilio says that the window was closed. */
@@ -40,14 +44,30 @@ const fence = { lock: 'a lock', token: 'a token' };
 
 async function withBench(use: (bench: Bench) => Promise<void>): Promise<void> {
   await withRedis(async (redis) => {
-    const [turns, deliveries, schedules] = [createTurns(redis), createDeliveries(redis), createSchedules(redis)];
-    const [ledger, outbox, accept] = [createLedger(redis, () => new Date(), days), createOutbox(redis, deliveries, days), createIntake(turns, days)];
+    const [turns, deliveries, schedules] = [
+      createTurns(redis),
+      createDeliveries(redis),
+      createSchedules(redis),
+    ];
+    const [ledger, outbox, accept] = [
+      createLedger(redis, () => new Date(), days),
+      createOutbox(redis, deliveries, days),
+      createIntake(turns, days),
+    ];
     await redis.set(fence.lock, fence.token);
     try {
       await use({
-        redis, ledger, outbox, turns, schedules,
+        redis,
+        ledger,
+        outbox,
+        turns,
+        schedules,
         async send(id, settlement) {
-          await outbox.put([{ id, conversation: phone, turn: 'turn', text: `text of ${id}` }], undefined, settlement && { conversation: phone, ids: [], state: 'answered', ...settlement });
+          await outbox.put(
+            [{ id, conversation: phone, turn: 'turn', text: `text of ${id}` }],
+            undefined,
+            settlement && { conversation: phone, ids: [], state: 'answered', ...settlement },
+          );
           const reply = await until('the reply', () => ledger.find(id));
           const sid = newSid();
           await ledger.accepted(reply, sid, (await ledger.begin(undefined, reply)) ?? 0);
@@ -55,8 +75,23 @@ async function withBench(use: (bench: Bench) => Promise<void>): Promise<void> {
         },
         close: (id, sid) => ledger.note(id, phone, sid, 'failed', 'park', 63_016),
         write: async (at) =>
-          void (await accept({ id: newSid(), conversation: phone, at: new Date(at).toISOString(), text: 'x', media: [], human: true }, { address: phone, conversation: phone, proven: [], rivals: [] })),
-        texts: async () => Promise.all((await redis.lrange(keys.outbox(phone), 0, -1)).map(async (id) => (await redis.hget(keys.reply(id), 'text')) ?? '')),
+          void (await accept(
+            {
+              id: newSid(),
+              conversation: phone,
+              at: new Date(at).toISOString(),
+              text: 'x',
+              media: [],
+              human: true,
+            },
+            { address: phone, conversation: phone, proven: [], rivals: [] },
+          )),
+        texts: async () =>
+          Promise.all(
+            (await redis.lrange(keys.outbox(phone), 0, -1)).map(
+              async (id) => (await redis.hget(keys.reply(id), 'text')) ?? '',
+            ),
+          ),
       });
     } finally {
       await Promise.all([turns.close(), deliveries.close(), schedules.close()]);
@@ -79,7 +114,9 @@ test('the time of the person’s last word decides what a closed window does to 
     expect(await close('r2', second)).toBe('again');
     // Refused at once, the same holds.
     const reply = await until('the reply', () => ledger.find('r2'));
-    expect(await ledger.failed(reply, (await ledger.begin(undefined, reply)) ?? 0, 'park', 63_016)).toBe('again');
+    expect(
+      await ledger.failed(reply, (await ledger.begin(undefined, reply)) ?? 0, 'park', 63_016),
+    ).toBe('again');
     // What a schedule brings is nobody’s word.
     expect(await redis.hget(keys.conversation(phone), 'wroteAt')).toMatch(/Z$/);
   });
@@ -88,7 +125,14 @@ test('the time of the person’s last word decides what a closed window does to 
 test('what a schedule brings opens no window', async () => {
   await withBench(async ({ redis, turns, send, close }) => {
     const sid = await send('r1');
-    await createIntake(turns)({ id: `schedule-15551230001-1-${Date.now()}`, conversation: phone, at: new Date(Date.now() + 1000).toISOString(), text: 'x', media: [], human: false });
+    await createIntake(turns)({
+      id: `schedule-15551230001-1-${Date.now()}`,
+      conversation: phone,
+      at: new Date(Date.now() + 1000).toISOString(),
+      text: 'x',
+      media: [],
+      human: false,
+    });
     expect(await redis.hexists(keys.conversation(phone), 'wroteAt')).toBe(0);
     expect(await close('r1', sid)).toBe('parked');
   });
@@ -97,7 +141,8 @@ test('what a schedule brings opens no window', async () => {
 test('what is to be sent does not expire; what is parked or settled does, from then on', async () => {
   await withBench(async ({ redis, ledger, outbox, send, close }) => {
     const life = (id: string): Promise<number> => redis.ttl(keys.reply(id));
-    const isWhole = async (id: string): Promise<boolean> => Math.abs((await life(id)) - lifetime) < 60;
+    const isWhole = async (id: string): Promise<boolean> =>
+      Math.abs((await life(id)) - lifetime) < 60;
     await outbox.put([{ id: 'aside', conversation: phone, turn: 'turn', text: 'x', aside: true }]);
     expect(await life('aside')).toBe(-1);
     await outbox.withdraw(fence, phone);
@@ -118,20 +163,31 @@ test('what is to be sent does not expire; what is parked or settled does, from t
     expect(await ledger.note('r2', phone, late, 'failed', 'later', 63_017)).toBe('again');
     expect(await life('r2')).toBe(-1);
     const reply = await until('the reply', () => ledger.find('r2'));
-    expect(await ledger.failed(reply, (await ledger.begin(undefined, reply)) ?? 0, 'give-up', 21_211)).toBe('failed');
+    expect(
+      await ledger.failed(reply, (await ledger.begin(undefined, reply)) ?? 0, 'give-up', 21_211),
+    ).toBe('failed');
     expect(await isWhole('r2')).toBe(true);
   });
 });
 
 test.each([
-  [1, 'One answer from a while ago was too old to keep, so I do not have it any more. Please ask me again if you still need it.'],
-  [2, '2 answers from a while ago were too old to keep, so I do not have them any more. Please ask me again if you still need them.'],
+  [
+    1,
+    'One answer from a while ago was too old to keep, so I do not have it any more. Please ask me again if you still need it.',
+  ],
+  [
+    2,
+    '2 answers from a while ago were too old to keep, so I do not have them any more. Please ask me again if you still need them.',
+  ],
 ])('of %i parked answers that were too old the person is told, once', async (count, sentence) => {
   await withBench(async ({ redis, ledger, send, close, texts }) => {
     for (const id of ['r1', 'r2', 'r3']) await close(id, await send(id));
     await redis.del(...['r1', 'r2'].slice(0, count).map(keys.reply));
     expect(await ledger.unpark(phone)).toBe(3 - count + 1);
-    expect(await texts()).toEqual([...['r1', 'r2', 'r3'].slice(count).map((id) => `text of ${id}`), sentence]);
+    expect(await texts()).toEqual([
+      ...['r1', 'r2', 'r3'].slice(count).map((id) => `text of ${id}`),
+      sentence,
+    ]);
     expect(await ledger.unpark(phone)).toBe(0);
     expect(await redis.llen(keys.outbox(phone))).toBe(3 - count + 1);
   });
@@ -139,16 +195,33 @@ test.each([
 
 test('a schedule whose last seven answers wait for the person is paused, says so, and starts again when told', async () => {
   await withBench(async ({ redis, outbox, turns, schedules, send, close, write, texts }) => {
-    const schedule = await schedules.add({ conversation: phone, prompt: 'look at the deploy log', timezone: 'UTC', cron: '0 9 * * *' }, fence);
+    const schedule = await schedules.add(
+      { conversation: phone, prompt: 'look at the deploy log', timezone: 'UTC', cron: '0 9 * * *' },
+      fence,
+    );
     const runs = createScheduleRuns(redis);
     const run = async (tick: number): Promise<void> => {
-      for (const part of ['a', 'b']) await close(`${tick}${part}`, await send(`${tick}${part}`, { ids: [`schedule-15551230001-1-${tick}`] }));
+      for (const part of ['a', 'b'])
+        await close(
+          `${tick}${part}`,
+          await send(`${tick}${part}`, { ids: [`schedule-15551230001-1-${tick}`] }),
+        );
     };
     const log = createLog('test', 'silent');
     const processTick = createTickProcessor({
-      accept: createIntake(turns), allowed: createAllowed(redis), onSetAside: async () => undefined, dead: createDeadLetters(redis), runs, schedules, outbox, limits: { minutesApart: 15, runsPerDay: 97 }, log, now: Date.now,
+      accept: createIntake(turns),
+      allowed: createAllowed(redis),
+      onSetAside: async () => undefined,
+      dead: createDeadLetters(redis),
+      runs,
+      schedules,
+      outbox,
+      limits: { minutesApart: 15, runsPerDay: 97 },
+      log,
+      now: Date.now,
     });
-    const tick = async (due: number): Promise<{ turn: string }> => await processTick({ id: `repeat:15551230001-1:${due}`, data: schedule } as never);
+    const tick = async (due: number): Promise<{ turn: string }> =>
+      await processTick({ id: `repeat:15551230001-1:${due}`, data: schedule } as never);
     await write(Date.now() - 3 * windowMs);
     for (let index = 1; index <= 6; index += 1) await run(index);
     // An answer to something else, and one that is parked again, count nothing.
@@ -168,8 +241,14 @@ test('a schedule whose last seven answers wait for the person is paused, says so
     expect(await schedules.queue.getJobSchedulersCount()).toBe(0);
     expect(await schedules.queue.getDelayedCount()).toBe(0);
     const [list, act] = scheduleCommands;
-    const obey = async (argument: string): Promise<unknown> => await (argument === '' ? list : act)?.run({ schedules } as never, { message: { conversation: phone }, argument } as never);
-    expect(await obey('')).toBe('1. every day at 9:00: look at the deploy log (paused)\n\nText “/schedules cancel 1” to cancel number 1. Text “/schedules resume 1” to start number 1 again.');
+    const obey = async (argument: string): Promise<unknown> =>
+      await (argument === '' ? list : act)?.run(
+        { schedules } as never,
+        { message: { conversation: phone }, argument } as never,
+      );
+    expect(await obey('')).toBe(
+      '1. every day at 9:00: look at the deploy log (paused)\n\nText “/schedules cancel 1” to cancel number 1. Text “/schedules resume 1” to start number 1 again.',
+    );
     expect(await obey('resume 2')).toBe('There is no schedule 2. Text “/schedules” for the list.');
     expect(await obey('resume 1')).toBe('It runs again: every day at 9:00.');
     expect(await runs.parked(phone, 1)).toBe(0);
@@ -187,10 +266,20 @@ test('the person hears before the window closes that work may outlast it, once f
     const wroteAt = Date.now();
     const look = (now: number, hasTemplate = false): { stop(): void } => {
       const started = Date.now();
-      return watchWindow({ conversations: createConversations(redis), outbox, hasTemplate, now: () => now + Date.now() - started }, { conversation: phone, turn: 'turn', fence, log: createLog('test', 'silent') } as never);
+      return watchWindow(
+        {
+          conversations: createConversations(redis),
+          outbox,
+          hasTemplate,
+          now: () => now + Date.now() - started,
+        },
+        { conversation: phone, turn: 'turn', fence, log: createLog('test', 'silent') } as never,
+      );
     };
     const words = [closingWindowWords(wroteAt + windowMs, undefined, false)];
-    expect(words[0]).toMatch(/^WhatsApp lets me write to you until .* UTC, a day after your last message, and it may close before I am done\. Then the answer waits here until you write anything\.$/);
+    expect(words[0]).toMatch(
+      /^WhatsApp lets me write to you until .* UTC, a day after your last message, and it may close before I am done\. Then the answer waits here until you write anything\.$/,
+    );
     look(wroteAt);
     await write(wroteAt);
     const [late, early] = [look(wroteAt + windowMs), look(wroteAt)];

@@ -11,45 +11,117 @@ import { createTwilioMessenger } from '../../shared/twilio-messenger.ts';
 import type { CreateAttempt } from '../../simulator/twilio/memory.ts';
 import type { Twin } from '../../simulator/twilio/twin.ts';
 import { scaled } from '../support/machine-speed.ts';
-import { ACCOUNT, NUMBER, PHONE, TOKEN, connectClient, withTwilio } from '../support/twilio-bench.ts';
+import {
+  ACCOUNT,
+  NUMBER,
+  PHONE,
+  TOKEN,
+  connectClient,
+  withTwilio,
+} from '../support/twilio-bench.ts';
 import { until } from '../support/until.ts';
 
-const choices: Choices = { kind: 'buttons', items: [{ id: 'turn.ask.1', title: 'Allow' }, { id: 'turn.ask.2', title: 'Deny' }] };
-const models: Choices = { kind: 'list', button: 'Models', items: ['Opus', 'Sonnet', 'Haiku', 'Another'].map((title, index) => ({ id: `m.${index}`, title, description: `number ${index}` })) };
+const choices: Choices = {
+  kind: 'buttons',
+  items: [
+    { id: 'turn.ask.1', title: 'Allow' },
+    { id: 'turn.ask.2', title: 'Deny' },
+  ],
+};
+const models: Choices = {
+  kind: 'list',
+  button: 'Models',
+  items: ['Opus', 'Sonnet', 'Haiku', 'Another'].map((title, index) => ({
+    id: `m.${index}`,
+    title,
+    description: `number ${index}`,
+  })),
+};
 const question = "Claude wants to run\n```\nls -l\n```\n\nIt's in\tthe tests.";
 
-type Bench = { twin: Twin; messenger: Messenger; contents: Contents; another: () => Messenger; ask: (change?: Partial<Outgoing>) => Promise<string> };
+type Bench = {
+  twin: Twin;
+  messenger: Messenger;
+  contents: Contents;
+  another: () => Messenger;
+  ask: (change?: Partial<Outgoing>) => Promise<string>;
+};
 
 /** A messenger at a twin whose phone has written a moment ago. */
-async function withMessenger(run: (bench: Bench) => Promise<void>, patienceMs = 5000): Promise<void> {
+async function withMessenger(
+  run: (bench: Bench) => Promise<void>,
+  patienceMs = 5000,
+): Promise<void> {
   await withTwilio({}, async ({ twin, receiver }) => {
     await twin.chat.receive(PHONE, { text: 'hello' });
     const contents = createMemoryContents();
-    const another = (): Messenger => createTwilioMessenger({ accountSid: ACCOUNT, authToken: TOKEN, number: NUMBER, apiUrl: twin.url }, createLog('test', 'silent'), patienceMs, contents);
+    const another = (): Messenger =>
+      createTwilioMessenger(
+        { accountSid: ACCOUNT, authToken: TOKEN, number: NUMBER, apiUrl: twin.url },
+        createLog('test', 'silent'),
+        patienceMs,
+        contents,
+      );
     const messenger = another();
-    const ask = async (change: Partial<Outgoing> = {}): Promise<string> => (await messenger.send(outgoing(receiver.url, change))).sid;
+    const ask = async (change: Partial<Outgoing> = {}): Promise<string> =>
+      (await messenger.send(outgoing(receiver.url, change))).sid;
     await run({ twin, messenger, contents, another, ask });
   });
 }
 
-const outgoing = (url: string, change: Partial<Outgoing> = {}): Outgoing => ({ to: PHONE, text: question, choices, statusCallback: `${url}/webhook/status`, ...change });
-const shown = (twin: Twin, sid: string) => until('the message', () => twin.chat.message(sid) ?? undefined);
+const outgoing = (url: string, change: Partial<Outgoing> = {}): Outgoing => ({
+  to: PHONE,
+  text: question,
+  choices,
+  statusCallback: `${url}/webhook/status`,
+  ...change,
+});
+const shown = (twin: Twin, sid: string) =>
+  until('the message', () => twin.chat.message(sid) ?? undefined);
 const posts = (twin: Twin): CreateAttempt[] => twin.memory.attempts;
-const forms = (twin: Twin): string[] => posts(twin).map(({ params, outcome }) => `${params['ContentSid'] ? 'content' : 'text'} ${outcome}`);
+const forms = (twin: Twin): string[] =>
+  posts(twin).map(
+    ({ params, outcome }) => `${params['ContentSid'] ? 'content' : 'text'} ${outcome}`,
+  );
 
 describe('something to tap', () => {
   test('buttons arrive with the text as it is, and a tap comes back with the id', async () => {
     await withTwilio({}, async ({ twin, receiver }) => {
       await twin.chat.receive(PHONE, { text: 'hello' });
-      const messenger = createTwilioMessenger({ accountSid: ACCOUNT, authToken: TOKEN, number: NUMBER, apiUrl: twin.url }, createLog('test', 'silent'));
+      const messenger = createTwilioMessenger(
+        { accountSid: ACCOUNT, authToken: TOKEN, number: NUMBER, apiUrl: twin.url },
+        createLog('test', 'silent'),
+      );
       const { sid } = await messenger.send(outgoing(receiver.url));
-      expect(await shown(twin, sid)).toMatchObject({ text: question, buttons: choices.items, list: null });
-      await twin.chat.receive(PHONE, { quoted: sid, choice: { ...choices.items[1], id: 'turn.ask.2', title: 'Deny', kind: 'button' } });
-      expect(receiver.received.at(-1)?.params).toMatchObject({ ButtonPayload: 'turn.ask.2', ButtonText: 'Deny', Body: 'Deny', OriginalRepliedMessageSid: sid });
+      expect(await shown(twin, sid)).toMatchObject({
+        text: question,
+        buttons: choices.items,
+        list: null,
+      });
+      await twin.chat.receive(PHONE, {
+        quoted: sid,
+        choice: { ...choices.items[1], id: 'turn.ask.2', title: 'Deny', kind: 'button' },
+      });
+      expect(receiver.received.at(-1)?.params).toMatchObject({
+        ButtonPayload: 'turn.ask.2',
+        ButtonText: 'Deny',
+        Body: 'Deny',
+        OriginalRepliedMessageSid: sid,
+      });
       const list = await messenger.send(outgoing(receiver.url, { choices: models }));
-      expect(await shown(twin, list.sid)).toMatchObject({ text: question, buttons: [], list: { button: 'Models', items: models.items } });
-      await twin.chat.receive(PHONE, { quoted: list.sid, choice: { id: 'm.3', title: 'Another', kind: 'list' } });
-      expect(receiver.received.at(-1)?.params).toMatchObject({ ListId: 'm.3', ListTitle: 'Another' });
+      expect(await shown(twin, list.sid)).toMatchObject({
+        text: question,
+        buttons: [],
+        list: { button: 'Models', items: models.items },
+      });
+      await twin.chat.receive(PHONE, {
+        quoted: list.sid,
+        choice: { id: 'm.3', title: 'Another', kind: 'list' },
+      });
+      expect(receiver.received.at(-1)?.params).toMatchObject({
+        ListId: 'm.3',
+        ListTitle: 'Another',
+      });
     });
   });
 
@@ -57,7 +129,18 @@ describe('something to tap', () => {
     await withMessenger(async ({ twin, another, ask }) => {
       await ask({ text: 'Shall I run\n`npm test`?' });
       await ask({ text: 'Shall I run\n`git push`?' });
-      await another().send(outgoing(twin.url, { text: 'May I do\nsomething else?', choices: { kind: 'buttons', items: [{ id: 'x.1', title: 'Yes' }, { id: 'x.2', title: 'No, stop' }] } }));
+      await another().send(
+        outgoing(twin.url, {
+          text: 'May I do\nsomething else?',
+          choices: {
+            kind: 'buttons',
+            items: [
+              { id: 'x.1', title: 'Yes' },
+              { id: 'x.2', title: 'No, stop' },
+            ],
+          },
+        }),
+      );
       expect(twin.contents()).toHaveLength(1);
       expect(twin.contents()[0]?.friendly_name).toMatch(/^sidepocket_[0-9a-f]{32}$/);
       expect(forms(twin)).toEqual(['content accepted', 'content accepted', 'content accepted']);
@@ -68,7 +151,9 @@ describe('something to tap', () => {
   test('a content that Twilio has lost is made anew once', async () => {
     await withMessenger(async ({ twin, ask }) => {
       await ask();
-      await connectClient(twin.url).content.v1.contents(twin.contents()[0]?.sid ?? '').remove();
+      await connectClient(twin.url)
+        .content.v1.contents(twin.contents()[0]?.sid ?? '')
+        .remove();
       const sid = await ask();
       expect((await shown(twin, sid)).buttons).toEqual(choices.items);
       expect(forms(twin)).toEqual(['content accepted', 'content refused', 'content accepted']);
@@ -100,13 +185,21 @@ describe('the same question as text with numbers', () => {
       expect(await shown(twin, await ask())).toMatchObject({ text: written, buttons: [] });
       await ask();
       await ask({ choices: models });
-      expect(forms(twin)).toEqual(['content refused', 'text accepted', 'text accepted', 'content accepted']);
+      expect(forms(twin)).toEqual([
+        'content refused',
+        'text accepted',
+        'text accepted',
+        'content accepted',
+      ]);
     });
   });
 
   test('a refusal that is not the content’s is told as it is', async () => {
     await withMessenger(async ({ twin, messenger, contents }) => {
-      await expect(messenger.send(outgoing(twin.url, { to: '+12' }))).rejects.toMatchObject({ name: 'SendFailure', code: 21_211 });
+      await expect(messenger.send(outgoing(twin.url, { to: '+12' }))).rejects.toMatchObject({
+        name: 'SendFailure',
+        code: 21_211,
+      });
       expect(forms(twin)).toEqual(['content refused', 'text refused']);
       expect(await contents.find('anything')).toBeUndefined();
       twin.faults.set('create-429', { times: 1 });
@@ -117,13 +210,16 @@ describe('the same question as text with numbers', () => {
     });
   });
 
-  test.each(['content-fails', 'content-hangs'] as const)('after %s, at once, and not for long', async (fault) => {
-    await withMessenger(async ({ twin, contents, ask }) => {
-      twin.faults.set(fault, { times: 1 });
-      expect(await shown(twin, await ask())).toMatchObject({ text: written, buttons: [] });
-      expect(await contents.find('anything')).toBe('refused');
-    });
-  });
+  test.each(['content-fails', 'content-hangs'] as const)(
+    'after %s, at once, and not for long',
+    async (fault) => {
+      await withMessenger(async ({ twin, contents, ask }) => {
+        twin.faults.set(fault, { times: 1 });
+        expect(await shown(twin, await ask())).toMatchObject({ text: written, buttons: [] });
+        expect(await contents.find('anything')).toBe('refused');
+      });
+    },
+  );
 
   test('when it is too long to be tapped, stands beside a file, or is to be text', async () => {
     await withMessenger(async ({ twin, ask }) => {
@@ -131,7 +227,10 @@ describe('the same question as text with numbers', () => {
       expect((await shown(twin, await ask({ text: long }))).text).toBe(numberedText(long, choices));
       expect((await shown(twin, await ask({ asText: true }))).text).toBe(written);
       await ask({ mediaUrl: `${twin.url}/nothing.png` });
-      expect(posts(twin).at(-1)?.params).toMatchObject({ Body: written, MediaUrl: `${twin.url}/nothing.png` });
+      expect(posts(twin).at(-1)?.params).toMatchObject({
+        Body: written,
+        MediaUrl: `${twin.url}/nothing.png`,
+      });
       expect(twin.contents()).toEqual([]);
     });
   });
@@ -140,10 +239,22 @@ describe('the same question as text with numbers', () => {
 test('a content that takes too long holds nobody up, and serves later questions', async () => {
   const contents = createMemoryContents();
   const made = Promise.withResolvers<string>();
-  const ask = createContentSender({ contents, create: () => made.promise, log: createLog('test', 'silent'), patienceMs: 20 });
+  const ask = createContentSender({
+    contents,
+    create: () => made.promise,
+    log: createLog('test', 'silent'),
+    patienceMs: 20,
+  });
   const form = defineContent('AC1', 'May I?', choices);
   if (!form) throw new Error('not tappable');
-  const send = async () => (await ask(form, async (content) => ({ sid: `as ${content}` }), async () => ({ sid: 'as text' }))).sid;
+  const send = async () =>
+    (
+      await ask(
+        form,
+        async (content) => ({ sid: `as ${content}` }),
+        async () => ({ sid: 'as text' }),
+      )
+    ).sid;
   expect(await send()).toBe('as text');
   made.resolve('HX1');
   await made.promise;
@@ -153,11 +264,18 @@ test('a content that takes too long holds nobody up, and serves later questions'
 });
 
 describe('after an unclear end of the send', () => {
-  test.each(['create-500-after', 'create-reset-after', 'create-garbled-after', 'create-hang-after'] as const)('%s: nothing more is sent, and the message is found', async (fault) => {
+  test.each([
+    'create-500-after',
+    'create-reset-after',
+    'create-garbled-after',
+    'create-hang-after',
+  ] as const)('%s: nothing more is sent, and the message is found', async (fault) => {
     await withMessenger(async ({ twin, messenger }) => {
       const since = new Date(Date.now() - 5000);
       twin.faults.set(fault, { times: 1 });
-      await expect(messenger.send(outgoing(twin.url))).rejects.toMatchObject({ action: 'reconcile' });
+      await expect(messenger.send(outgoing(twin.url))).rejects.toMatchObject({
+        action: 'reconcile',
+      });
       expect(forms(twin)).toEqual([`content ${fault}`]);
       expect(await messenger.find(outgoing(twin.url), since)).toEqual([posts(twin)[0]?.sid]);
     }, scaled(1500));
@@ -168,7 +286,11 @@ describe('after an unclear end of the send', () => {
       const since = new Date(Date.now() - 5000);
       twin.faults.set('late-failure', { times: 1, code: 63_019 });
       const failed = await ask();
-      await until('its failure', () => ['failed', 'undelivered'].includes(twin.chat.message(failed)?.status ?? '') || undefined);
+      await until(
+        'its failure',
+        () =>
+          ['failed', 'undelivered'].includes(twin.chat.message(failed)?.status ?? '') || undefined,
+      );
       const again = await ask();
       expect(await messenger.find(outgoing(twin.url), since)).toEqual([again, failed]);
     });

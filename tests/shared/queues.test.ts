@@ -13,10 +13,14 @@ test('however often it is added while it runs, a conversation gets one next job,
     const turns = createTurns(redis);
     const runs: string[] = [];
     const gate = Promise.withResolvers<void>();
-    const worker = new Worker(turns.name, async (job) => {
-      runs.push(String(job.id));
-      if (runs.length === 1) await gate.promise;
-    }, { connection: redis, prefix });
+    const worker = new Worker(
+      turns.name,
+      async (job) => {
+        runs.push(String(job.id));
+        if (runs.length === 1) await gate.promise;
+      },
+      { connection: redis, prefix },
+    );
     try {
       const first = await turns.add(conversation, 'first');
       await until('the first run', () => runs.length === 1);
@@ -24,7 +28,10 @@ test('however often it is added while it runs, a conversation gets one next job,
       await turns.add(conversation, 'third');
       expect(await redis.llen(`${prefix}:turns:wait`)).toBe(0);
       gate.resolve();
-      await until('the end of both', async () => (await redis.zcard(`${prefix}:turns:completed`)) === 2);
+      await until(
+        'the end of both',
+        async () => (await redis.zcard(`${prefix}:turns:completed`)) === 2,
+      );
       expect(runs).toHaveLength(2);
       expect(runs[0]).toBe(first);
       expect(await redis.keys(`${prefix}:turns:dn:*`)).toEqual([]);
@@ -52,13 +59,21 @@ test('two jobs of one conversation never run at once, with two workers and many 
       await new Promise((resolve) => setTimeout(resolve, random.below(5)));
       running.delete(job.data.conversation);
     };
-    const workers = [0, 1].map(() => new Worker(turns.name, work, { connection: redis, prefix, concurrency: 5 }));
+    const workers = [0, 1].map(
+      () => new Worker(turns.name, work, { connection: redis, prefix, concurrency: 5 }),
+    );
     try {
       for (let round = 0; round < 200; round += 1) {
         await turns.add(`+1555123000${random.below(3)}`);
         unanswered += 1;
       }
-      await until('an idle queue', async () => (await redis.llen(`${prefix}:turns:wait`)) + (await redis.llen(`${prefix}:turns:active`)) === 0);
+      await until(
+        'an idle queue',
+        async () =>
+          (await redis.llen(`${prefix}:turns:wait`)) +
+            (await redis.llen(`${prefix}:turns:active`)) ===
+          0,
+      );
       expect(overlaps).toBe(0);
       expect(unanswered).toBe(0);
     } finally {
@@ -71,7 +86,10 @@ test('two jobs of one conversation never run at once, with two workers and many 
 test('a finished job is kept to be read, with its data in plain JSON', async () => {
   await withRedis(async (redis) => {
     const turns = createTurns(redis);
-    const worker = new Worker(turns.name, async () => ({ replies: 1 }), { connection: redis, prefix });
+    const worker = new Worker(turns.name, async () => ({ replies: 1 }), {
+      connection: redis,
+      prefix,
+    });
     try {
       const id = await turns.add(conversation);
       await until('the end', async () => (await redis.zcard(`${prefix}:turns:completed`)) === 1);

@@ -13,7 +13,13 @@ import { withRedis } from '../support/redis.ts';
 const conversation = '+15551230001';
 const fence = { lock: keys.jobLock('turns', '1'), token: 'mine' };
 const listed = { list: 'x', '+15551230002': 'allowed since the beginning, by a relay' };
-const at = (minute: number): Message => ({ id: newSid(), conversation, at: `2026-11-29T12:0${minute}:00.000Z`, text: 'hello', media: [] });
+const at = (minute: number): Message => ({
+  id: newSid(),
+  conversation,
+  at: `2026-11-29T12:0${minute}:00.000Z`,
+  text: 'hello',
+  media: [],
+});
 
 test('who may not write is not taken in, nor what was missed of the time before they were allowed', async () => {
   await withRedis(async (redis) => {
@@ -23,7 +29,11 @@ test('who may not write is not taken in, nor what was missed of the time before 
     await redis.hset(keys.allowed, listed);
     expect((await accept(at(1), sender)).outcome).toBe('refused');
     expect(await redis.exists(keys.inbox(conversation))).toBe(0);
-    await redis.hset(keys.allowed, conversation, 'allowed since 2026-11-29T12:05:00.000Z, by a relay');
+    await redis.hset(
+      keys.allowed,
+      conversation,
+      'allowed since 2026-11-29T12:05:00.000Z, by a relay',
+    );
     expect((await accept(at(4), { ...sender, missed: true })).outcome).toBe('refused');
     expect(await redis.exists(keys.inbox(conversation))).toBe(0);
     expect((await accept(at(6), { ...sender, missed: true })).outcome).toBe('new');
@@ -39,7 +49,9 @@ test('who may not write any more is neither answered nor sent what waits', async
     await redis.set(fence.lock, fence.token);
     await outbox.put([{ id: 'r1', conversation, turn: 'turn', text: 'hello' }], fence);
     await redis.hset(keys.allowed, listed);
-    await expect(outbox.put([{ id: 'r2', conversation, turn: 'turn', text: 'hello' }], fence)).rejects.toThrow(NotAllowedError);
+    await expect(
+      outbox.put([{ id: 'r2', conversation, turn: 'turn', text: 'hello' }], fence),
+    ).rejects.toThrow(NotAllowedError);
     expect(await redis.exists(keys.reply('r2'))).toBe(0);
     const departures = createDepartures(redis, { intervalMs: 1, burst: 10 });
     expect(await departures.next(conversation, fence, Date.now())).toEqual({ kind: 'none' });

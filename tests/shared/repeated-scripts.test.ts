@@ -19,14 +19,32 @@ import { createLease } from '../../worker/lease.ts';
 import { createLiveClaims } from '../../worker/live-claims.ts';
 import { createRunningJobs } from '../../worker/running-jobs.ts';
 import { dumpRedis } from '../support/redis-dump.ts';
-import { conversation, fence, message, openStores, reply, sid, withStores } from '../support/stores-bench.ts';
+import {
+  conversation,
+  fence,
+  message,
+  openStores,
+  reply,
+  sid,
+  withStores,
+} from '../support/stores-bench.ts';
 import { until } from '../support/until.ts';
 
 const root = path.join(import.meta.dirname, '../..');
 const log = createLog('test', 'silent');
-const tokens = { input: 1, output: 1, cacheWrite5m: 0, cacheWrite1h: 0, cacheRead: 0, webSearches: 0 };
+const tokens = {
+  input: 1,
+  output: 1,
+  cacheWrite5m: 0,
+  cacheWrite1h: 0,
+  cacheRead: 0,
+  webSearches: 0,
+};
 
-/** What a script said and left behind when it was sent once more, as ioredis does after a connection that broke before the reply. */
+/**
+ * What a script said and left behind when it was sent once more, as ioredis does after a connection
+ * that broke before the reply.
+ */
 type Repetition = { name: string; replies: [unknown, unknown]; states: [unknown, unknown] };
 
 /** The same Redis, with each of our scripts sent twice with the same arguments. */
@@ -35,12 +53,17 @@ function repeating(redis: Redis, seen: Repetition[]): Redis {
     get(target, property) {
       const value: unknown = Reflect.get(target, property);
       if (typeof value !== 'function') return value;
-      if (typeof property !== 'string' || !property.startsWith('sidepocket')) return value.bind(target);
+      if (typeof property !== 'string' || !property.startsWith('sidepocket'))
+        return value.bind(target);
       return async (...args: unknown[]) => {
         const first: unknown = await Reflect.apply(value, target, args);
         const before = await dumpRedis(target, isPace);
         const second: unknown = await Reflect.apply(value, target, args);
-        seen.push({ name: property.replace(/Buffer$/, ''), replies: [first, second], states: [before, await dumpRedis(target, isPace)] });
+        seen.push({
+          name: property.replace(/Buffer$/, ''),
+          replies: [first, second],
+          states: [before, await dumpRedis(target, isPace)],
+        });
         return second;
       };
     },
@@ -51,16 +74,31 @@ function repeating(redis: Redis, seen: Repetition[]): Redis {
 function isSame([first, second]: [unknown, unknown]): boolean {
   const sorted = (_key: string, value: unknown): unknown => {
     if (Array.isArray(value)) return value.map((entry) => JSON.stringify(entry, sorted)).toSorted();
-    const json = typeof value === 'string' ? /^(?:[\w-]+: )?(\{".*\})$/s.exec(value)?.[1] : undefined;
-    return json ? Object.entries(JSON.parse(json) as object).map((entry) => JSON.stringify(entry, sorted)).toSorted() : value;
+    const json =
+      typeof value === 'string' ? /^(?:[\w-]+: )?(\{".*\})$/s.exec(value)?.[1] : undefined;
+    return json
+      ? Object.entries(JSON.parse(json) as object)
+          .map((entry) => JSON.stringify(entry, sorted))
+          .toSorted()
+      : value;
   };
   return JSON.stringify(first, sorted) === JSON.stringify(second, sorted);
 }
 
 /** Every script of the product, by the name that Redis knows it by. */
 function scriptNames(): string[] {
-  const files = ['shared', 'worker', 'relay'].flatMap((folder) => readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => path.join(root, folder, file)));
-  return files.filter((file) => file.endsWith('.ts')).flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/name: '(sidepocket[A-Z]\w+)'/g)].map((match) => match[1] ?? ''));
+  const files = ['shared', 'worker', 'relay'].flatMap((folder) =>
+    readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) =>
+      path.join(root, folder, file),
+    ),
+  );
+  return files
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(/name: '(sidepocket[A-Z]\w+)'/g)].map(
+        (match) => match[1] ?? '',
+      ),
+    );
 }
 
 /** What may differ, and why. */
@@ -72,30 +110,65 @@ const exceptions: Record<string, string> = {
   sidepocketModelOrphans: 'reply: only logged',
   sidepocketFileFetched: 'reply: nothing reads it',
   sidepocketSetAside: 'reply: only “fenced” is read',
-  sidepocketNote: 'reply: sent by the relay alone, whose connection never repeats; Twilio’s own repetition is stale',
+  sidepocketNote:
+    'reply: sent by the relay alone, whose connection never repeats; Twilio’s own repetition is stale',
   sidepocketNotice: 'reply: sent by the relay alone, whose connection never repeats',
   sidepocketSpend: 'reply: only tests read it',
 };
 
 /**
- * The pace, whose key ends by itself: a message of it is lost when the reservation is repeated, which is a wait of some seconds. The epoch counts
- * every look at the store.
+ * The pace, whose key ends by itself: a message of it is lost when the reservation is repeated,
+ * which is a wait of some seconds. The epoch counts every look at the store.
  */
 const isPace = (key: string): boolean => key.startsWith(keys.pace('')) || key === keys.epoch;
 
-/** Sent within a transaction with BullMQ's own commands, so tried at the level of their functions below. */
-const inTransactions = new Set(['sidepocketAccept', 'sidepocketClearPlaceholder', 'sidepocketRetry']);
+/**
+ * Sent within a transaction with BullMQ's own commands, so tried at the level of their functions
+ * below.
+ */
+const inTransactions = new Set([
+  'sidepocketAccept',
+  'sidepocketClearPlaceholder',
+  'sidepocketRetry',
+]);
 
 /** Not tried here yet: whether they are safe to repeat is not shown. */
-const untried = new Set(['AllowedSince', 'Owner', 'Epoch', 'TellOwner', 'SetAsideRemoved', 'BringBackRemoved', 'Boot', 'Allow', 'Unknown', 'Refuse'].map((name) => `sidepocket${name}`));
+const untried = new Set(
+  [
+    'AllowedSince',
+    'Owner',
+    'Epoch',
+    'TellOwner',
+    'SetAsideRemoved',
+    'BringBackRemoved',
+    'Boot',
+    'Allow',
+    'Unknown',
+    'Refuse',
+  ].map((name) => `sidepocket${name}`),
+);
 
 test('every script that is sent twice says the same and leaves the same', async () => {
   await withStores(async (redis, plain) => {
     const seen: Repetition[] = [];
     const twice = repeating(redis, seen);
-    const { inbox, outbox, ledger, departures, conversations, sessions, schedules, spend, readOpening } = openStores(twice);
+    const {
+      inbox,
+      outbox,
+      ledger,
+      departures,
+      conversations,
+      sessions,
+      schedules,
+      spend,
+      readOpening,
+    } = openStores(twice);
     await redis.set(fence.lock, fence.token);
-    const fill = async (...ids: string[]): Promise<void> => void (await redis.rpush(keys.inbox(conversation), ...ids.map((id) => JSON.stringify(message(id)))));
+    const fill = async (...ids: string[]): Promise<void> =>
+      void (await redis.rpush(
+        keys.inbox(conversation),
+        ...ids.map((id) => JSON.stringify(message(id))),
+      ));
     const posted = async (id: string, change: Partial<NewReply> = {}): Promise<Reply> => {
       await plain.outbox.put([reply(id, change)]);
       await redis.del(keys.outbox(conversation));
@@ -109,17 +182,45 @@ test('every script that is sent twice says the same and leaves the same', async 
     await redis.hset(keys.job('turns', 'T'), 'data', '{}');
     await readOpening(conversation, fence, 'T:1');
     await inbox.take(fence, 'T', { conversation, messages: [] }, new Map([[sid('a'), 1]]));
-    await inbox.note(fence, 'T', conversation, { log: '2026-11-29T10:00:00.000Z Bash ls', doing: 'listing' });
-    await outbox.put([], fence, { conversation, ids: [sid('a')], kept: [sid('a')], state: 'failed', unreadable: [Buffer.from('nothing')], price: { conversation, answer: 'x', day: '2026-11-29', usage: { inputTokens: 1, outputTokens: 1, costUsd: 1 } } });
+    await inbox.note(fence, 'T', conversation, {
+      log: '2026-11-29T10:00:00.000Z Bash ls',
+      doing: 'listing',
+    });
+    await outbox.put([], fence, {
+      conversation,
+      ids: [sid('a')],
+      kept: [sid('a')],
+      state: 'failed',
+      unreadable: [Buffer.from('nothing')],
+      price: {
+        conversation,
+        answer: 'x',
+        day: '2026-11-29',
+        usage: { inputTokens: 1, outputTokens: 1, costUsd: 1 },
+      },
+    });
     expect(await inbox.bringBack(fence, conversation, sid('c'), [sid('a')])).toBe(1);
-    await plain.outbox.put([reply('aside', { aside: true }), reply('more', { aside: true })], fence);
+    await plain.outbox.put(
+      [reply('aside', { aside: true }), reply('more', { aside: true })],
+      fence,
+    );
     expect(await outbox.withdraw(fence, conversation)).toBe(2);
     await conversations.write(conversation, fence, { model: 'opus' });
     await sessions.note(conversation, fence, { id: 's', title: 'a title', usedAt: 1 });
-    expect((await schedules.add({ conversation, prompt: 'x', timezone: 'UTC', at: Date.now() + 3600_000 }, fence)).number).toBe(1);
+    expect(
+      (
+        await schedules.add(
+          { conversation, prompt: 'x', timezone: 'UTC', at: Date.now() + 3600_000 },
+          fence,
+        )
+      ).number,
+    ).toBe(1);
 
     await plain.outbox.put([reply('first')]);
-    expect(await departures.next(conversation, fence, Date.now())).toMatchObject({ kind: 'send', reply: { id: 'first', attempts: 1 } });
+    expect(await departures.next(conversation, fence, Date.now())).toMatchObject({
+      kind: 'send',
+      reply: { id: 'first', attempts: 1 },
+    });
     const first = await plain.ledger.find('first');
     if (!first) throw new Error('the reply is gone');
     expect(await ledger.begin(fence, first)).toBe(2);
@@ -127,7 +228,14 @@ test('every script that is sent twice says the same and leaves the same', async 
     await ledger.note('first', conversation, 'SM-first', 'delivered', 'later', undefined);
     await ledger.addNotice(reply('notice'));
     const choices = { kind: 'buttons', items: [{ id: 'x.1', title: 'Yes' }] } as const;
-    expect(await ledger.failed(await posted('question', { choices: { ...choices, items: [...choices.items] } }), 1, 'as-text', 63_013)).toBe('again');
+    expect(
+      await ledger.failed(
+        await posted('question', { choices: { ...choices, items: [...choices.items] } }),
+        1,
+        'as-text',
+        63_013,
+      ),
+    ).toBe('again');
     expect(await ledger.failed(await posted('trouble'), 1, 'once-more', 30_008)).toBe('again');
     expect(await ledger.failed(await posted('put-off'), 1, 'later', 20_429)).toBe('again');
     expect(await ledger.failed(await posted('hopeless'), 1, 'give-up', 63_020)).toBe('failed');
@@ -139,23 +247,50 @@ test('every script that is sent twice says the same and leaves the same', async 
 
     await createPace(twice, { intervalMs: 1, burst: 1000 }).reserve(conversation, Date.now());
     const files = createFileStore(twice, 100);
-    const file = await files.put(Buffer.alloc(60), { type: 'image/png', name: 'x.png' }, conversation);
+    const file = await files.put(
+      Buffer.alloc(60),
+      { type: 'image/png', name: 'x.png' },
+      conversation,
+    );
     await files.noteFetched(file.token);
     const pages = createPageStore(twice);
     await pages.put('page', 'text');
     await pages.append('growing', 'entry', 'text');
     await createDeadLetters(twice).add('inbox', conversation, 'x');
-    expect(await createScheduleRuns(twice).admit(conversation, '2026-11-29', 'once', 't1', 1)).toBe(true);
-    await spend.record({ conversation, answer: 'y', day: '2026-11-29', usage: { inputTokens: 1, outputTokens: 1, costUsd: 1 } });
+    expect(await createScheduleRuns(twice).admit(conversation, '2026-11-29', 'once', 't1', 1)).toBe(
+      true,
+    );
+    await spend.record({
+      conversation,
+      answer: 'y',
+      day: '2026-11-29',
+      usage: { inputTokens: 1, outputTokens: 1, costUsd: 1 },
+    });
     await spend.grantTurn('T', 1);
     await spend.today('2026-11-29');
-    expect(await spend.standing('T', conversation, '2026-11-29')).toMatchObject({ turnGrantedUsd: 1 });
+    expect(await spend.standing('T', conversation, '2026-11-29')).toMatchObject({
+      turnGrantedUsd: 1,
+    });
     const requests = createModelRequests(twice);
-    const request = { id: 'r', owner: 'w#1', conversation, turn: 'T', model: 'm', day: '2026-11-29', at: 1, most: 10, likely: 5 };
+    const request = {
+      id: 'r',
+      owner: 'w#1',
+      conversation,
+      turn: 'T',
+      model: 'm',
+      day: '2026-11-29',
+      at: 1,
+      most: 10,
+      likely: 5,
+    };
     expect(await requests.open(request, { turn: 20_000_000, day: 20_000_000 })).toBe('open');
     await requests.book(request, { tokens, cost: 5 });
     await requests.settle(request, { tokens, cost: 7 }, false);
-    await redis.hset(keys.modelOpen, 'old', JSON.stringify({ ...request, id: 'old', held: 1, booked: { usd: 0 } }));
+    await redis.hset(
+      keys.modelOpen,
+      'old',
+      JSON.stringify({ ...request, id: 'old', held: 1, booked: { usd: 0 } }),
+    );
     await requests.settleOrphans('w#2', Date.now());
 
     const vm = createVmState(twice);
@@ -163,27 +298,52 @@ test('every script that is sent twice says the same and leaves the same', async 
     await vm.waiting(Date.now(), [conversation]);
     await sweepAmong([conversation], twice, plain.turns, plain.deliveries);
     await readComing(twice);
-    const lease = createLease({ redis: twice, worker: 'w', boot: 2, times: { renewMs: 1000, holdMs: 1000 }, running: createRunningJobs(), recover: async () => undefined, onStranded: async () => undefined, onMemory: () => undefined, onFenced: () => undefined, log });
+    const lease = createLease({
+      redis: twice,
+      worker: 'w',
+      boot: 2,
+      times: { renewMs: 1000, holdMs: 1000 },
+      running: createRunningJobs(),
+      recover: async () => undefined,
+      onStranded: async () => undefined,
+      onMemory: () => undefined,
+      onFenced: () => undefined,
+      log,
+    });
     await lease.renew();
     await redis.set(keys.lease('gone'), '2');
     await redis.set(keys.live(conversation), 'gone#1');
     const released: string[] = [];
     const claims = createLiveClaims(twice, 'w#2', async (name) => void released.push(name), log);
     await claims.claim(conversation);
-    // It was another's: what this worker has kept from before must go, also when the reply came late.
+    // It was another's: what this worker has kept from before must go, also when the reply came
+    // late.
     expect(released).toEqual([conversation]);
     claims.onControl({ kind: 'release', conversation, owner: 'w#2' });
-    await until('it is given back', async () => (await redis.exists(keys.live(conversation))) === 0 && seen.some(({ name }) => name === 'sidepocketYield'));
+    await until(
+      'it is given back',
+      async () =>
+        (await redis.exists(keys.live(conversation))) === 0 &&
+        seen.some(({ name }) => name === 'sidepocketYield'),
+    );
     await lease.stop();
     await redis.flushall();
     await vm.fallAsleep('w', Date.now(), 1);
 
     const differing = seen.filter(({ replies, states }) => !isSame(replies) || !isSame(states));
-    expect([...new Set(differing.map(({ name }) => name))].filter((name) => exceptions[name] === undefined)).toEqual([]);
+    expect(
+      [...new Set(differing.map(({ name }) => name))].filter(
+        (name) => exceptions[name] === undefined,
+      ),
+    ).toEqual([]);
     const withOtherState = seen.filter(({ states }) => !isSame(states)).map(({ name }) => name);
     expect([...new Set(withOtherState)]).toEqual([]);
     const tried = new Set(seen.map(({ name }) => name));
-    expect(scriptNames().filter((name) => !tried.has(name) && !inTransactions.has(name) && !untried.has(name))).toEqual([]);
+    expect(
+      scriptNames().filter(
+        (name) => !tried.has(name) && !inTransactions.has(name) && !untried.has(name),
+      ),
+    ).toEqual([]);
   });
 });
 
@@ -193,14 +353,26 @@ test('what is sent in a transaction and sent again leaves the same', async () =>
       const first = await work();
       const before = await dumpRedis(redis);
       const second = await work();
-      const ours = (dump: Record<string, unknown>): unknown => Object.entries(dump).filter(([key]) => !/:(turns|deliveries):/.test(key));
+      const ours = (dump: Record<string, unknown>): unknown =>
+        Object.entries(dump).filter(([key]) => !/:(turns|deliveries):/.test(key));
       expect(ours(await dumpRedis(redis))).toEqual(ours(before));
       return [first, second];
     };
-    expect(await repeat(() => intake(message('a')))).toMatchObject([{ outcome: 'new' }, { outcome: 'duplicate' }]);
+    expect(await repeat(() => intake(message('a')))).toMatchObject([
+      { outcome: 'new' },
+      { outcome: 'duplicate' },
+    ]);
     await redis.set(fence.lock, fence.token);
-    const settlement = { conversation, ids: [sid('a')], kept: [sid('a')], state: 'failed' as const };
-    expect(await repeat(() => outbox.put([reply('one')], fence, settlement))).toEqual([{ added: 1, left: 0 }, { added: 0, left: 0 }]);
+    const settlement = {
+      conversation,
+      ids: [sid('a')],
+      kept: [sid('a')],
+      state: 'failed' as const,
+    };
+    expect(await repeat(() => outbox.put([reply('one')], fence, settlement))).toEqual([
+      { added: 1, left: 0 },
+      { added: 0, left: 0 },
+    ]);
     const failed = createFailedMessages(redis, turns);
     expect(await repeat(() => failed.retry(conversation, [sid('a')]))).toEqual([1, 0]);
     expect(await redis.llen(keys.inbox(conversation))).toBe(1);

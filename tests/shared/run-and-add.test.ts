@@ -22,7 +22,10 @@ test('where the script took effect and BullMQ’s half failed, the job is added 
     const call = callOf(defineScript({ name: 'step', lua: `return 'done'` }), {});
     await redis.script('FLUSH');
     // BullMQ's own script travels as a digest, which Redis does not know now.
-    expect(await turns.runAndAdd({ call, id: 'the-job' }, conversation)).toEqual({ reply: 'done', job: 'the-job' });
+    expect(await turns.runAndAdd({ call, id: 'the-job' }, conversation)).toEqual({
+      reply: 'done',
+      job: 'the-job',
+    });
     expect(await redis.lrange(`${prefix}:turns:wait`, 0, -1)).toEqual(['the-job']);
     expect(await redis.exists(keys.job('turns', 'the-job'))).toBe(1);
     // A script that wants no job gets none then, either.
@@ -34,7 +37,10 @@ test('where the script took effect and BullMQ’s half failed, the job is added 
 
 test('a script that fails is an error', async () => {
   await withTurns(async (turns) => {
-    const call = callOf(defineScript({ name: 'fail', lua: `return redis.error_reply('BROKEN on purpose')` }), {});
+    const call = callOf(
+      defineScript({ name: 'fail', lua: `return redis.error_reply('BROKEN on purpose')` }),
+      {},
+    );
     await expect(turns.runAndAdd({ call }, conversation)).rejects.toThrow('BROKEN');
   });
 });

@@ -9,8 +9,15 @@ const day = '2026-01-31';
 test('a day has so many runs of a kind, one that is worked twice counts once, and the count goes by itself', async () => {
   await withRedis(async (redis) => {
     const runs = createScheduleRuns(redis);
-    const admit = (tick: string, kind: 'repeating' | 'once' = 'repeating'): Promise<boolean> => runs.admit(conversation, day, kind, tick, 2);
-    expect([await admit('1'), await admit('1'), await admit('2'), await admit('3'), await admit('1')]).toEqual([true, true, true, false, true]);
+    const admit = (tick: string, kind: 'repeating' | 'once' = 'repeating'): Promise<boolean> =>
+      runs.admit(conversation, day, kind, tick, 2);
+    expect([
+      await admit('1'),
+      await admit('1'),
+      await admit('2'),
+      await admit('3'),
+      await admit('1'),
+    ]).toEqual([true, true, true, false, true]);
     expect(await admit('3', 'once')).toBe(true);
     expect(await redis.ttl(keys.scheduleRuns(conversation, day, 'repeating'))).toBe(3 * 24 * 3600);
   });

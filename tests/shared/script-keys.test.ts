@@ -36,15 +36,30 @@ const guard = guardScripts();
 afterAll(() => guard.stop());
 const fence = { lock: keys.jobLock('turns', 'held'), token: 'mine' };
 const newId = (): string => `SM${Math.random().toString(16).slice(2).padEnd(32, '0').slice(0, 32)}`;
-const message = (text: string) => ({ id: newId(), conversation: phone, at: new Date().toISOString(), text, media: [], human: true });
+const message = (text: string) => ({
+  id: newId(),
+  conversation: phone,
+  at: new Date().toISOString(),
+  text,
+  media: [],
+  human: true,
+});
 
 /** The names of all scripts in the sources. */
 function namesOfScripts(): string[] {
   const root = path.join(import.meta.dirname, '..', '..');
-  const files = ['shared', 'relay', 'worker'].flatMap((folder) => readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => path.join(root, folder, name)));
-  const texts = files.filter((file) => file.endsWith('.ts')).map((file) => readFileSync(file, 'utf8'));
+  const files = ['shared', 'relay', 'worker'].flatMap((folder) =>
+    readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) =>
+      path.join(root, folder, name),
+    ),
+  );
+  const texts = files
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readFileSync(file, 'utf8'));
   const defined = /\bname: '(sidepocket[A-Z]\w+)',\n/g;
-  return texts.flatMap((text) => [...text.matchAll(defined)].map(([, name = '']) => name)).toSorted();
+  return texts
+    .flatMap((text) => [...text.matchAll(defined)].map(([, name = '']) => name))
+    .toSorted();
 }
 
 test('the guard refuses a key that no rule derives, and one of another slot', async () => {
@@ -64,19 +79,50 @@ test('the guard refuses a key that no rule derives, and one of another slot', as
 
 /** Runs what whole systems seldom do. */
 async function exercise(redis: Redis): Promise<void> {
-  const [turns, deliveries, schedules] = [createTurns(redis), createDeliveries(redis), createSchedules(redis)];
-  const [outbox, inbox, ledger, spend, requests] = [createOutbox(redis, deliveries), createInbox(redis), createLedger(redis), createSpend(redis), createModelRequests(redis)];
+  const [turns, deliveries, schedules] = [
+    createTurns(redis),
+    createDeliveries(redis),
+    createSchedules(redis),
+  ];
+  const [outbox, inbox, ledger, spend, requests] = [
+    createOutbox(redis, deliveries),
+    createInbox(redis),
+    createLedger(redis),
+    createSpend(redis),
+    createModelRequests(redis),
+  ];
   const day = dayOf(Date.now());
   await redis.set(fence.lock, fence.token);
   const failed = message('failed');
-  await redis.hset(keys.conversation(phone), 'failed', JSON.stringify([JSON.stringify(failed), JSON.stringify(message('stays'))]));
+  await redis.hset(
+    keys.conversation(phone),
+    'failed',
+    JSON.stringify([JSON.stringify(failed), JSON.stringify(message('stays'))]),
+  );
   await redis.hset(keys.message(failed.id), 'state', 'failed');
   await createFailedMessages(redis, turns).retry(phone, [failed.id]);
   await inbox.bringBack(fence, phone, failed.id, [failed.id]);
   const id = newId();
-  await outbox.put([{ id, conversation: phone, turn: 'held', text: 'aside', aside: true }, { id: `${id}.2`, conversation: phone, turn: 'held', text: 'urgent', urgent: true }], fence, {
-    conversation: phone, ids: [failed.id], kept: [failed.id], state: 'failed', unreadable: [Buffer.from('x')], price: { conversation: phone, answer: 'a', day, usage: { inputTokens: 1, outputTokens: 1, costUsd: 1 } },
-  });
+  await outbox.put(
+    [
+      { id, conversation: phone, turn: 'held', text: 'aside', aside: true },
+      { id: `${id}.2`, conversation: phone, turn: 'held', text: 'urgent', urgent: true },
+    ],
+    fence,
+    {
+      conversation: phone,
+      ids: [failed.id],
+      kept: [failed.id],
+      state: 'failed',
+      unreadable: [Buffer.from('x')],
+      price: {
+        conversation: phone,
+        answer: 'a',
+        day,
+        usage: { inputTokens: 1, outputTokens: 1, costUsd: 1 },
+      },
+    },
+  );
   const departures = createDepartures(redis, { intervalMs: 1, burst: 100 });
   const next = await departures.next(phone, fence, Date.now());
   if (next.kind !== 'send') throw new Error(next.kind);
@@ -88,12 +134,34 @@ async function exercise(redis: Redis): Promise<void> {
   await ledger.note(id, phone, newId(), 'failed', 'once-more', 30_008);
   await outbox.withdraw(fence, phone);
   await ledger.addNotice({ id: 'notice', conversation: phone, turn: 'held', text: 'wait' });
-  await spend.record({ conversation: phone, answer: 'b', day, usage: { inputTokens: 1, outputTokens: 1, costUsd: 1 } });
+  await spend.record({
+    conversation: phone,
+    answer: 'b',
+    day,
+    usage: { inputTokens: 1, outputTokens: 1, costUsd: 1 },
+  });
   await spend.grantTurn('held', 1);
   await Promise.all([spend.read(day), spend.days(day, 3), spend.standing('held', phone, day)]);
-  const request = { id: 'r', conversation: phone, turn: 'held', day, model: 'm', owner: 'vm#1', at: 1, most: 10, likely: 5 };
+  const request = {
+    id: 'r',
+    conversation: phone,
+    turn: 'held',
+    day,
+    model: 'm',
+    owner: 'vm#1',
+    at: 1,
+    most: 10,
+    likely: 5,
+  };
   await requests.open(request, { day: 1000, turn: 1000 });
-  const tokens = { input: 1, output: 1, cacheWrite5m: 0, cacheWrite1h: 0, cacheRead: 0, webSearches: 0 };
+  const tokens = {
+    input: 1,
+    output: 1,
+    cacheWrite5m: 0,
+    cacheWrite1h: 0,
+    cacheRead: 0,
+    webSearches: 0,
+  };
   await requests.book(request, { tokens, cost: 1 });
   await requests.settleOrphans('other#2', Date.now());
   const files = createFileStore(redis, 3000);
@@ -105,16 +173,27 @@ async function exercise(redis: Redis): Promise<void> {
   await pages.put('a', 'text');
   await pages.append('b', 'entry', 'text');
   await createScheduleRuns(redis).admit(phone, day, 'once', 'tick', 10);
-  const added = await schedules.add({ conversation: phone, prompt: 'p', timezone: 'UTC', at: Date.now() + 3600_000 }, fence);
+  const added = await schedules.add(
+    { conversation: phone, prompt: 'p', timezone: 'UTC', at: Date.now() + 3600_000 },
+    fence,
+  );
   await schedules.cancel(phone, added.number);
   await createVmState(redis).waiting(Date.now(), [phone]);
-  const [one, other] = ['one#1', 'other#1'].map((owner) => createLiveClaims(redis, owner, async () => undefined, createLog('test', 'silent')));
+  const [one, other] = ['one#1', 'other#1'].map((owner) =>
+    createLiveClaims(redis, owner, async () => undefined, createLog('test', 'silent')),
+  );
   await one?.claim(phone);
   await redis.set(keys.lease('one'), '1');
   await other?.claimIfFree(phone);
   one?.onControl({ kind: 'release', conversation: phone, owner: 'one#1' });
   const setAside = createSetAside(redis, turns, deliveries, schedules);
-  await redis.hset(keys.allowed, 'list', 'started 2026-01-01T00:00:00.000Z', phone, 'removed 2026-01-01T00:00:00.000Z, by test');
+  await redis.hset(
+    keys.allowed,
+    'list',
+    'started 2026-01-01T00:00:00.000Z',
+    phone,
+    'removed 2026-01-01T00:00:00.000Z, by test',
+  );
   await redis.rpush(keys.parked(phone), id);
   await redis.rpush(keys.inbox(phone), JSON.stringify(failed));
   expect(await setAside.sweep([phone])).toEqual([phone]);
@@ -142,17 +221,26 @@ test('each script touches only keys that it is given or that its rules derive, e
       return await new Promise<string>(() => undefined);
     };
     const talking = await startWorker({ answer });
-    // Each reply is awaited before the next word: how many there are would depend on how words meet each other.
-    for (const [text, reply] of [['one', 'answer to one'], ['/status', 'Spent today'], ['/new', 'A fresh start']] as const) {
+    // Each reply is awaited before the next word: how many there are would depend on how words meet
+    // each other.
+    for (const [text, reply] of [
+      ['one', 'answer to one'],
+      ['/status', 'Spent today'],
+      ['/new', 'A fresh start'],
+    ] as const) {
       await say(text);
-      await until(`the reply to ${text}`, () => replies().some((sent) => sent.text.includes(reply)));
+      await until(`the reply to ${text}`, () =>
+        replies().some((sent) => sent.text.includes(reply)),
+      );
     }
     await say('two');
     await held.promise;
     await say('stop');
     await until('the end of two', () => replies().some(({ text }) => text.startsWith('Stopped')));
     await say('/retry');
-    await until('the reply to /retry', () => replies().some(({ text }) => text === 'There is nothing to try again.'));
+    await until('the reply to /retry', () =>
+      replies().some(({ text }) => text === 'There is nothing to try again.'),
+    );
     await talking.stop();
     await startWorker({ environment: { IDLE_MINUTES: '0.1' }, onAsleep: () => asleep.resolve() });
     await asleep.promise;
@@ -163,5 +251,7 @@ test('each script touches only keys that it is given or that its rules derive, e
   await withRedis(exercise);
   expect(guard.refused).toEqual([]);
   expect(namesOfScripts().filter((name) => !guard.run.has(name))).toEqual([]);
-  expect([...guard.run].flatMap(([name, lua]) => misnamed(lua).map((wrong) => `${name}: ${wrong}`))).toEqual([]);
+  expect(
+    [...guard.run].flatMap(([name, lua]) => misnamed(lua).map((wrong) => `${name}: ${wrong}`)),
+  ).toEqual([]);
 });

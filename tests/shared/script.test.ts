@@ -16,18 +16,46 @@ test('each name has its value, in whatever order the call gives them, and the ot
       lua: `return { inbox, outbox, id, text, others, #others }`,
     });
     const given = { keys: { outbox: 'o', inbox: 'i' }, args: { text: 't', id: 1 } };
-    expect(await runScript(redis, script, { ...given, rest: ['x', 2] })).toEqual(['i', 'o', '1', 't', ['x', '2'], 2]);
-    expect(await runScript(redis, script, { ...given, rest: [] })).toEqual(['i', 'o', '1', 't', [], 0]);
+    expect(await runScript(redis, script, { ...given, rest: ['x', 2] })).toEqual([
+      'i',
+      'o',
+      '1',
+      't',
+      ['x', '2'],
+      2,
+    ]);
+    expect(await runScript(redis, script, { ...given, rest: [] })).toEqual([
+      'i',
+      'o',
+      '1',
+      't',
+      [],
+      0,
+    ]);
     const most = Array.from({ length: 20_000 }, (_, index) => index);
-    expect(await runScript(redis, script, { ...given, rest: most })).toMatchObject({ 5: most.length });
+    expect(await runScript(redis, script, { ...given, rest: most })).toMatchObject({
+      5: most.length,
+    });
   });
 });
 
 test('a script with a fence knows a job that is another’s; one where it is optional goes on without', async () => {
   await withRedis(async (redis) => {
     const lua = `return { isFenced() and 'fenced' or 'free', box, id }`;
-    const needed = defineScript({ name: 'testFence', keys: ['box'], args: ['id'], fence: 'required', lua });
-    const optional = defineScript({ name: 'testMaybe', keys: ['box'], args: ['id'], fence: 'optional', lua });
+    const needed = defineScript({
+      name: 'testFence',
+      keys: ['box'],
+      args: ['id'],
+      fence: 'required',
+      lua,
+    });
+    const optional = defineScript({
+      name: 'testMaybe',
+      keys: ['box'],
+      args: ['id'],
+      fence: 'optional',
+      lua,
+    });
     const given = { keys: { box: 'b' }, args: { id: 'x' } };
     expect(await runScript(redis, needed, { fence, ...given })).toEqual(['fenced', 'b', 'x']);
     expect(await runScript(redis, optional, { fence, ...given })).toEqual(['fenced', 'b', 'x']);
@@ -38,16 +66,31 @@ test('a script with a fence knows a job that is another’s; one where it is opt
     expect(await runScript(redis, needed, { fence, ...given })).toEqual(['fenced', 'b', 'x']);
     const without = { fence: { lock: fence.lock, token: '' }, ...given };
     expect(await runScript(redis, needed, without)).toEqual(['fenced', 'b', 'x']);
-    expect(await runScript(redis, optional, { fence: undefined, ...given })).toEqual(['free', 'b', 'x']);
+    expect(await runScript(redis, optional, { fence: undefined, ...given })).toEqual([
+      'free',
+      'b',
+      'x',
+    ]);
   });
 });
 
 test('a call with a name too few or too many does not compile, and one without a value does not run', () => {
-  const script = defineScript({ name: 'testTyped', keys: ['box'], args: ['id'], fence: 'required', lua: 'return id' });
+  const script = defineScript({
+    name: 'testTyped',
+    keys: ['box'],
+    args: ['id'],
+    fence: 'required',
+    lua: 'return id',
+  });
   const [keys, args] = [{ box: 'b' }, { id: 'x' }];
-  expect(callOf(script, { fence, keys, args })).toMatchObject({ keys: ['the lock', 'b'], args: ['mine', 'x'] });
+  expect(callOf(script, { fence, keys, args })).toMatchObject({
+    keys: ['the lock', 'b'],
+    args: ['mine', 'x'],
+  });
   // @ts-expect-error A key is missing.
-  expect(() => callOf(script, { fence, keys: {}, args })).toThrow('script testTyped is given no box');
+  expect(() => callOf(script, { fence, keys: {}, args })).toThrow(
+    'script testTyped is given no box',
+  );
   // @ts-expect-error All arguments are missing.
   expect(() => callOf(script, { fence, keys })).toThrow('script testTyped is given no id');
   // @ts-expect-error The fence is missing.
@@ -62,12 +105,16 @@ test('a call with a name too few or too many does not compile, and one without a
 
 test('a name that is two things, or none, and a place instead of a name are told', () => {
   const header = { name: 'testWrong', keys: ['box'], args: ['id'], rest: 'others' };
-  const made = (lua: string, change: Partial<Script>): Script => defineScript({ ...header, ...change, lua });
-  const of = (lua: string, change: Partial<Script> = {}): string[] => misnamed(made(lua, change).lua);
+  const made = (lua: string, change: Partial<Script>): Script =>
+    defineScript({ ...header, ...change, lua });
+  const of = (lua: string, change: Partial<Script> = {}): string[] =>
+    misnamed(made(lua, change).lua);
   const own = `local function other(box) local id = 1 if id then return box end end`;
   expect(of(`${own}\n    return other(box) .. id .. #others`)).toEqual([]);
   expect(of(`local one, id = 1, 2 return others`)).toEqual(['id is two things']);
-  expect(of(`for _, id in ipairs(others) do redis.call('DEL', id) end`)).toEqual(['id is two things']);
+  expect(of(`for _, id in ipairs(others) do redis.call('DEL', id) end`)).toEqual([
+    'id is two things',
+  ]);
   expect(of(`return work(function(box) return others, id end)`)).toEqual(['box is two things']);
   expect(of(`local function box() end return others, id`)).toEqual(['box is two things']);
   expect(of(`return id`)).toEqual(['others is not used']);

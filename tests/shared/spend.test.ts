@@ -12,11 +12,17 @@ test('an answer is counted once, however often and from wherever it is told', as
   await withRedis(async (redis) => {
     const second = redis.duplicate();
     const spends = [createSpend(redis), createSpend(second)];
-    const added = await Promise.all(Array.from({ length: 40 }, (_, index) => spends[index % 2]?.record({ ...entry, answer: `a${index % 4}` })));
+    const added = await Promise.all(
+      Array.from({ length: 40 }, (_, index) =>
+        spends[index % 2]?.record({ ...entry, answer: `a${index % 4}` }),
+      ),
+    );
     second.disconnect();
     expect(added.filter(Boolean)).toHaveLength(4);
     const { today, month } = await createSpend(redis).read('2026-01-31');
-    expect(today).toEqual(new Map([[me, { costUsd: 0.493828, inputTokens: 400, outputTokens: 80, answers: 4 }]]));
+    expect(today).toEqual(
+      new Map([[me, { costUsd: 0.493828, inputTokens: 400, outputTokens: 80, answers: 4 }]]),
+    );
     expect(month).toEqual(today);
   });
 });
@@ -25,19 +31,42 @@ test('days and months are counted apart, and each conversation by itself', async
   await withRedis(async (redis) => {
     const spend = createSpend(redis);
     await spend.record(entry);
-    await spend.record({ ...entry, answer: 'a2', day: '2026-02-01', usage: { ...usage, costUsd: 1 } });
-    await spend.record({ ...entry, answer: 'a3', day: '2026-02-01', conversation: other, usage: { ...usage, costUsd: 2.5 } });
+    await spend.record({
+      ...entry,
+      answer: 'a2',
+      day: '2026-02-01',
+      usage: { ...usage, costUsd: 1 },
+    });
+    await spend.record({
+      ...entry,
+      answer: 'a3',
+      day: '2026-02-01',
+      conversation: other,
+      usage: { ...usage, costUsd: 2.5 },
+    });
     // After midnight the same answer is still the same.
     expect(await spend.record({ ...entry, day: '2026-02-01' })).toBe(false);
     const { today, month } = await spend.read('2026-02-03');
     expect(today.size).toBe(0);
-    expect([...month].map(([who, spent]) => [who, spent.costUsd]).toSorted()).toEqual([[me, 1], [other, 2.5]]);
+    expect([...month].map(([who, spent]) => [who, spent.costUsd]).toSorted()).toEqual([
+      [me, 1],
+      [other, 2.5],
+    ]);
     expect(total(month)).toEqual({ costUsd: 3.5, inputTokens: 200, outputTokens: 40, answers: 2 });
     expect(await spend.today('2026-02-01')).toBe(3.5);
     expect(await spend.today('2026-02-01', other)).toBe(2.5);
     expect(await spend.today('2026-02-02', other)).toBe(0);
-    expect((await spend.days('2026-02-02', 4)).map(({ day, costUsd, answers }) => [day, costUsd, answers])).toEqual([
-      ['2026-01-30', 0, 0], ['2026-01-31', 0.123457, 1], ['2026-02-01', 3.5, 2], ['2026-02-02', 0, 0],
+    expect(
+      (await spend.days('2026-02-02', 4)).map(({ day, costUsd, answers }) => [
+        day,
+        costUsd,
+        answers,
+      ]),
+    ).toEqual([
+      ['2026-01-30', 0, 0],
+      ['2026-01-31', 0.123457, 1],
+      ['2026-02-01', 3.5, 2],
+      ['2026-02-02', 0, 0],
     ]);
   });
 });
@@ -45,7 +74,9 @@ test('days and months are counted apart, and each conversation by itself', async
 test('an answer without a price leaves its id to whoever knows the price', async () => {
   await withRedis(async (redis) => {
     const spend = createSpend(redis);
-    expect(await spend.record({ ...entry, usage: { inputTokens: 0, outputTokens: 0, costUsd: 0 } })).toBe(false);
+    expect(
+      await spend.record({ ...entry, usage: { inputTokens: 0, outputTokens: 0, costUsd: 0 } }),
+    ).toBe(false);
     expect(await spend.record(entry)).toBe(true);
     expect(await spend.today(entry.day)).toBe(0.123457);
   });
@@ -55,15 +86,26 @@ test('an answer whose requests were booked one by one is counted, and its price 
   await withRedis(async (redis) => {
     const spend = createSpend(redis);
     expect(await spend.record({ ...entry, usage: { ...usage, isBooked: true } })).toBe(true);
-    expect((await spend.read(entry.day)).today.get(me)).toEqual({ costUsd: 0, inputTokens: 0, outputTokens: 0, answers: 1 });
+    expect((await spend.read(entry.day)).today.get(me)).toEqual({
+      costUsd: 0,
+      inputTokens: 0,
+      outputTokens: 0,
+      answers: 1,
+    });
   });
 });
 
 test('sums are kept for 400 days, and whole numbers in Redis', async () => {
   await withRedis(async (redis) => {
     await createSpend(redis).record(entry);
-    expect(await redis.hgetall(keys.spend('2026-01-31'))).toEqual({ [`usd:${me}`]: '123457', [`in:${me}`]: '100', [`out:${me}`]: '20', [`answers:${me}`]: '1' });
-    for (const time of ['2026-01-31', '2026-01']) expect(Math.round((await redis.ttl(keys.spend(time))) / 86_400)).toBe(400);
+    expect(await redis.hgetall(keys.spend('2026-01-31'))).toEqual({
+      [`usd:${me}`]: '123457',
+      [`in:${me}`]: '100',
+      [`out:${me}`]: '20',
+      [`answers:${me}`]: '1',
+    });
+    for (const time of ['2026-01-31', '2026-01'])
+      expect(Math.round((await redis.ttl(keys.spend(time))) / 86_400)).toBe(400);
     expect(Math.round((await redis.ttl(keys.spendAnswer('a1'))) / 86_400)).toBe(30);
   });
 });

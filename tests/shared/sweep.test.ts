@@ -14,15 +14,20 @@ test('of many conversations only those with something in a box and no job for it
     const all = Array.from({ length: 1200 }, (_, index) => phoneOf(index));
     await redis.sadd(keys.conversations, ...all);
     const [stranded = '', unsent = '', waiting = '', stale = ''] = all;
-    for (const conversation of [stranded, waiting, stale]) await redis.rpush(keys.inbox(conversation), '{}');
+    for (const conversation of [stranded, waiting, stale])
+      await redis.rpush(keys.inbox(conversation), '{}');
     await redis.rpush(keys.outbox(unsent), 'a');
     await turns.add(waiting);
     // The name of a job that is gone.
     await redis.set(keys.deduplication('turns', stale), 'gone');
     expect(await sweep(redis, turns, deliveries, log)).toBe(3);
-    const conversations = (await turns.queue.getJobs(['waiting'])).map(({ data }) => data.conversation);
+    const conversations = (await turns.queue.getJobs(['waiting'])).map(
+      ({ data }) => data.conversation,
+    );
     expect(conversations.toSorted()).toEqual([stranded, waiting, stale].toSorted());
-    expect((await deliveries.queue.getJobs(['waiting'])).map(({ data }) => data.conversation)).toEqual([unsent]);
+    expect(
+      (await deliveries.queue.getJobs(['waiting'])).map(({ data }) => data.conversation),
+    ).toEqual([unsent]);
     expect(await sweep(redis, turns, deliveries, log)).toBe(0);
     await Promise.all([turns.close(), deliveries.close()]);
   });

@@ -12,10 +12,20 @@ import { until } from '../support/until.ts';
 
 type Run = (...calls: Call[]) => Promise<Outcome[]>;
 
-/** Runs transactions on a connection of either manner: the relay's, which sends each command by itself, and the worker's. */
-async function withTransactions(manner: RedisManner, test: (run: Run, own: Redis) => Promise<void>): Promise<void> {
+/**
+ * Runs transactions on a connection of either manner: the relay's, which sends each command by
+ * itself, and the worker's.
+ */
+async function withTransactions(
+  manner: RedisManner,
+  test: (run: Run, own: Redis) => Promise<void>,
+): Promise<void> {
   await withRedis(async (redis) => {
-    const own = connectRedis(`redis://127.0.0.1:${redis.options.port ?? 0}`, manner, createLog('test', 'silent'));
+    const own = connectRedis(
+      `redis://127.0.0.1:${redis.options.port ?? 0}`,
+      manner,
+      createLog('test', 'silent'),
+    );
     const turns = createTurns(own);
     try {
       await until('the connection', () => own.status === 'ready');
@@ -30,30 +40,49 @@ async function withTransactions(manner: RedisManner, test: (run: Run, own: Redis
 
 const manners: RedisManner[] = ['fail-fast', 'patient'];
 
-test.each(manners)('each call has its outcome, in order, and one that fails stops no other (%s)', async (manner) => {
-  await withTransactions(manner, async (run) => {
-    const twice = defineScript({ name: 'twice', args: ['value'], lua: 'return value * 2' });
-    const script = callScript(callOf(twice, { args: { value: 21 } }));
-    const outcomes = await run(['set', ['a', '1']], ['lpush', ['a', 'x']], script, ['incr', ['a']]);
-    expect(outcomes.map(([error, reply]) => error?.message.split(' ', 1)[0] ?? reply)).toEqual(['OK', 'WRONGTYPE', 42, 2]);
-  });
-});
+test.each(manners)(
+  'each call has its outcome, in order, and one that fails stops no other (%s)',
+  async (manner) => {
+    await withTransactions(manner, async (run) => {
+      const twice = defineScript({ name: 'twice', args: ['value'], lua: 'return value * 2' });
+      const script = callScript(callOf(twice, { args: { value: 21 } }));
+      const outcomes = await run(['set', ['a', '1']], ['lpush', ['a', 'x']], script, [
+        'incr',
+        ['a'],
+      ]);
+      expect(outcomes.map(([error, reply]) => error?.message.split(' ', 1)[0] ?? reply)).toEqual([
+        'OK',
+        'WRONGTYPE',
+        42,
+        2,
+      ]);
+    });
+  },
+);
 
-test.each(manners)('what Redis does not take throws its reason, and nothing of it has happened (%s)', async (manner) => {
-  await withTransactions(manner, async (run, own) => {
-    await expect(run(['set', ['a', '1']], ['eval', ['return 1']])).rejects.toThrow(/wrong number of arguments|EXECABORT/);
-    expect(await own.get('a')).toBeNull();
-  });
-});
+test.each(manners)(
+  'what Redis does not take throws its reason, and nothing of it has happened (%s)',
+  async (manner) => {
+    await withTransactions(manner, async (run, own) => {
+      await expect(run(['set', ['a', '1']], ['eval', ['return 1']])).rejects.toThrow(
+        /wrong number of arguments|EXECABORT/,
+      );
+      expect(await own.get('a')).toBeNull();
+    });
+  },
+);
 
-test.each(manners)('a call that cannot even be made leaves no transaction open behind it (%s)', async (manner) => {
-  await withTransactions(manner, async (run, own) => {
-    await expect(run(['set', ['a', '1']], ['no such command', []])).rejects.toThrow(TypeError);
-    expect(await own.get('a')).toBeNull();
-    expect(await own.set('b', '2')).toBe('OK');
-    expect(await own.get('b')).toBe('2');
-  });
-});
+test.each(manners)(
+  'a call that cannot even be made leaves no transaction open behind it (%s)',
+  async (manner) => {
+    await withTransactions(manner, async (run, own) => {
+      await expect(run(['set', ['a', '1']], ['no such command', []])).rejects.toThrow(TypeError);
+      expect(await own.get('a')).toBeNull();
+      expect(await own.set('b', '2')).toBe('OK');
+      expect(await own.get('b')).toBe('2');
+    });
+  },
+);
 
 test('many at the same time do not mix', async () => {
   await withTransactions('fail-fast', async (run, own) => {
@@ -61,10 +90,14 @@ test('many at the same time do not mix', async () => {
     const script = defineScript({ name: 'move', keys: ['one', 'other'], lua });
     const move = callScript(callOf(script, { keys: { one: 'p', other: 'q' } }));
     const boots = keys.boots('x');
-    const moves = Array.from({ length: 200 }, () => run(['incr', [boots]], move, ['decr', [boots]]));
+    const moves = Array.from({ length: 200 }, () =>
+      run(['incr', [boots]], move, ['decr', [boots]]),
+    );
     const replies = await Promise.all(moves);
     expect(new Set(replies.map(([, moved]) => moved?.[1]))).toEqual(new Set(['even']));
-    expect(new Set(replies.map(([first, , last]) => `${String(first?.[1])} ${String(last?.[1])}`))).toEqual(new Set(['1 0']));
+    expect(
+      new Set(replies.map(([first, , last]) => `${String(first?.[1])} ${String(last?.[1])}`)),
+    ).toEqual(new Set(['1 0']));
     expect(await own.get('p')).toBe('200');
   });
 });

@@ -12,7 +12,16 @@ test('who waits for the computer are those whose turn is due; all messages count
     const turns = createTurns(redis);
     const [accept, vm, now] = [createIntake(turns), createVmState(redis), Date.now()];
     try {
-      const put = async (conversation: string): Promise<string> => (await accept({ id: newSid(), conversation, at: new Date().toISOString(), text: 'x', media: [] })).turn;
+      const put = async (conversation: string): Promise<string> =>
+        (
+          await accept({
+            id: newSid(),
+            conversation,
+            at: new Date().toISOString(),
+            text: 'x',
+            media: [],
+          })
+        ).turn;
       const [turn] = [await put(phone), await put(otherPhone)];
       await redis.lrem(keys.waitingJobs('turns'), 1, turn);
       // As BullMQ keeps what is put off: the time above twelve bits of a counter.

@@ -10,13 +10,22 @@ beforeEach(async () => {
 
 afterEach(() => model.stop());
 
-function post(body: unknown, { path = '/v1/messages?beta=true', signal }: { path?: string; signal?: AbortSignal } = {}): Promise<Response> {
+function post(
+  body: unknown,
+  { path = '/v1/messages?beta=true', signal }: { path?: string; signal?: AbortSignal } = {},
+): Promise<Response> {
   const content = typeof body === 'string' ? body : JSON.stringify(body);
   return fetch(model.url + path, { method: 'POST', body: content, ...(signal ? { signal } : {}) });
 }
 
 function ask(words: string, more: Record<string, unknown> = {}): Record<string, unknown> {
-  return { model: 'claude-opus-5-5', max_tokens: 99, tools: [{ name: 'Bash' }], messages: [{ role: 'user', content: words }], ...more };
+  return {
+    model: 'claude-opus-5-5',
+    max_tokens: 99,
+    tools: [{ name: 'Bash' }],
+    messages: [{ role: 'user', content: words }],
+    ...more,
+  };
 }
 
 function parseEvents(stream: string): Record<string, unknown>[] {
@@ -34,10 +43,24 @@ function parseEvents(stream: string): Record<string, unknown>[] {
 describe('the Messages API', () => {
   test('answers in one piece', async () => {
     const answer = await (await post(ask('say hi'))).json();
-    expect(answer).toMatchObject({ type: 'message', role: 'assistant', model: 'claude-opus-5-5', stop_reason: 'end_turn', content: [{ type: 'text', text: 'hi' }] });
+    expect(answer).toMatchObject({
+      type: 'message',
+      role: 'assistant',
+      model: 'claude-opus-5-5',
+      stop_reason: 'end_turn',
+      content: [{ type: 'text', text: 'hi' }],
+    });
     expect(answer.id).toMatch(/^msg_[0-9a-f]{24}$/);
     expect(answer.usage.input_tokens).toBeGreaterThan(10);
-    expect(model.requests).toMatchObject([{ kind: 'turn', stream: false, fault: null, view: { texts: [{ text: 'say hi' }] }, answer: text('hi') }]);
+    expect(model.requests).toMatchObject([
+      {
+        kind: 'turn',
+        stream: false,
+        fault: null,
+        view: { texts: [{ text: 'say hi' }] },
+        answer: text('hi'),
+      },
+    ]);
   });
 
   test('streams words in several pieces', async () => {
@@ -48,26 +71,43 @@ describe('the Messages API', () => {
     const deltas = events.filter(({ type }) => type === 'content_block_delta');
     expect(deltas.length).toBeGreaterThan(1);
     expect(deltas.map(({ delta }) => Object(delta).text).join('')).toBe(words);
-    expect(events.map(({ type }) => type).filter((type) => type !== 'content_block_delta')).toEqual([
-      'message_start', 'ping', 'content_block_start', 'content_block_stop', 'message_delta', 'message_stop',
-    ]);
+    expect(events.map(({ type }) => type).filter((type) => type !== 'content_block_delta')).toEqual(
+      [
+        'message_start',
+        'ping',
+        'content_block_start',
+        'content_block_stop',
+        'message_delta',
+        'message_stop',
+      ],
+    );
   });
 
   test('streams a tool call as JSON in pieces', async () => {
     const events = parseEvents(await (await post(ask('run: echo 1', { stream: true }))).text());
-    expect(events.find(({ type }) => type === 'content_block_start')).toMatchObject({ content_block: { type: 'tool_use', name: 'Bash', input: {} } });
-    const json = events.filter(({ type }) => type === 'content_block_delta').map(({ delta }) => Object(delta).partial_json);
+    expect(events.find(({ type }) => type === 'content_block_start')).toMatchObject({
+      content_block: { type: 'tool_use', name: 'Bash', input: {} },
+    });
+    const json = events
+      .filter(({ type }) => type === 'content_block_delta')
+      .map(({ delta }) => Object(delta).partial_json);
     expect(JSON.parse(json.join(''))).toMatchObject({ command: 'echo 1' });
     expect(events.at(-2)).toMatchObject({ delta: { stop_reason: 'tool_use' } });
   });
 
   test('serves the small requests beside a conversation', async () => {
-    expect(await (await post(ask('quota', { max_tokens: 1 }))).json()).toMatchObject({ content: [{ text: 'ok' }] });
+    expect(await (await post(ask('quota', { max_tokens: 1 }))).json()).toMatchObject({
+      content: [{ text: 'ok' }],
+    });
     const title = await (await post(ask('Write a title', { tools: [] }))).json();
     expect(JSON.parse(title.content[0].text)).toHaveProperty('title');
     expect(model.requests.map(({ kind }) => kind)).toEqual(['side', 'side']);
-    expect((await (await post(ask('x'), { path: '/v1/messages/count_tokens' })).json()).input_tokens).toBeGreaterThan(1);
-    expect((await (await fetch(`${model.url}/v1/models`)).json()).data[0]).toMatchObject({ type: 'model' });
+    expect(
+      (await (await post(ask('x'), { path: '/v1/messages/count_tokens' })).json()).input_tokens,
+    ).toBeGreaterThan(1);
+    expect((await (await fetch(`${model.url}/v1/models`)).json()).data[0]).toMatchObject({
+      type: 'model',
+    });
     expect((await fetch(model.url, { method: 'HEAD' })).status).toBe(200);
   });
 
@@ -79,13 +119,19 @@ describe('the Messages API', () => {
   ])('refuses %s as the real API does', async (body, reason) => {
     const response = await post(body);
     expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({ type: 'error', error: { type: 'invalid_request_error', message: expect.stringContaining(reason) } });
+    expect(await response.json()).toMatchObject({
+      type: 'error',
+      error: { type: 'invalid_request_error', message: expect.stringContaining(reason) },
+    });
   });
 
   test('knows no other path', async () => {
     const response = await fetch(`${model.url}/v1/nothing`);
     expect(response.status).toBe(404);
-    expect(await response.json()).toMatchObject({ type: 'error', error: { type: 'not_found_error' } });
+    expect(await response.json()).toMatchObject({
+      type: 'error',
+      error: { type: 'not_found_error' },
+    });
   });
 
   test('asks the stories of a test first, and reports one that throws', async () => {
@@ -93,18 +139,29 @@ describe('the Messages API', () => {
       quiet: true,
       stories: [
         { matches: (asked) => asked === 'mine', next: () => text('yours') },
-        { matches: (asked) => asked === 'broken', next: () => { throw new Error('no such page in the script'); } },
+        {
+          matches: (asked) => asked === 'broken',
+          next: () => {
+            throw new Error('no such page in the script');
+          },
+        },
       ],
     });
-    const send = (words: string) => fetch(`${own.url}/v1/messages`, { method: 'POST', body: JSON.stringify(ask(words)) });
+    const send = (words: string) =>
+      fetch(`${own.url}/v1/messages`, { method: 'POST', body: JSON.stringify(ask(words)) });
     expect(await (await send('mine')).json()).toMatchObject({ content: [{ text: 'yours' }] });
     const broken = await send('broken');
-    expect([broken.status, await broken.json()]).toMatchObject([500, { error: { type: 'api_error', message: 'no such page in the script' } }]);
+    expect([broken.status, await broken.json()]).toMatchObject([
+      500,
+      { error: { type: 'api_error', message: 'no such page in the script' } },
+    ]);
     await own.stop();
   });
 
   test('a port that is taken is reported; stopping twice is fine', async () => {
-    await expect(runScriptedModel({ port: Number(new URL(model.url).port) })).rejects.toThrow('cannot listen on 127.0.0.1');
+    await expect(runScriptedModel({ port: Number(new URL(model.url).port) })).rejects.toThrow(
+      'cannot listen on 127.0.0.1',
+    );
     await model.stop();
     await model.stop();
   });
@@ -134,7 +191,9 @@ describe('faults', () => {
     model.faults.rateLimited = Infinity;
     model.faults.rateLimitResetsAt = Date.now() + 60_000;
     const { headers } = await post(ask('say x'));
-    expect(Number(headers.get('anthropic-ratelimit-unified-reset'))).toBe(Math.ceil(model.faults.rateLimitResetsAt / 1000));
+    expect(Number(headers.get('anthropic-ratelimit-unified-reset'))).toBe(
+      Math.ceil(model.faults.rateLimitResetsAt / 1000),
+    );
     expect(Number(headers.get('retry-after'))).toBeGreaterThan(50);
     expect((await post(ask('say x'))).status).toBe(429);
   });
@@ -144,7 +203,9 @@ describe('faults', () => {
     await expect(post(ask('say x'))).rejects.toThrow('fetch failed');
     model.faults.down = false;
     model.faults.hang = 1;
-    await expect(post(ask('say x'), { signal: AbortSignal.timeout(200) })).rejects.toThrow(/abort|timeout/i);
+    await expect(post(ask('say x'), { signal: AbortSignal.timeout(200) })).rejects.toThrow(
+      /abort|timeout/i,
+    );
     model.faults.cut = 1;
     const cut = await post(ask('say x', { stream: true }));
     await expect(cut.text()).rejects.toThrow('terminated');

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Answer } from '../../simulator/model/answer.ts';
-import { parseConversation, type ConversationView } from '../../simulator/model/conversation-view.ts';
+import {
+  parseConversation,
+  type ConversationView,
+} from '../../simulator/model/conversation-view.ts';
 import { parseMessagesRequest } from '../../simulator/model/messages-request.ts';
 import { writeMarkdown } from '../../simulator/model/stories/long-answer.ts';
 import { findAddress } from '../../simulator/model/stories/screenshot.ts';
@@ -26,11 +29,21 @@ function assistant(content: unknown) {
   return { role: 'assistant', content };
 }
 
-/** A turn in which each tool was called and gave back the text beside it; a text that begins with `!` is an error. */
+/**
+ * A turn in which each tool was called and gave back the text beside it; a text that begins with
+ * `!` is an error.
+ */
 function turn(asked: string, results: [name: string, text: string][] = []): ConversationView {
   const exchanged = results.flatMap(([name, text], index) => [
     assistant([{ type: 'tool_use', id: `t${index}`, name, input: {} }]),
-    user([{ type: 'tool_result', tool_use_id: `t${index}`, content: text.replace(/^!/, ''), is_error: text.startsWith('!') }]),
+    user([
+      {
+        type: 'tool_result',
+        tool_use_id: `t${index}`,
+        content: text.replace(/^!/, ''),
+        is_error: text.startsWith('!'),
+      },
+    ]),
   ]);
   return view([user(asked), ...exchanged], 'Primary working directory: /home/agent/w\n');
 }
@@ -55,7 +68,10 @@ describe('the view of a conversation', () => {
         { type: 'text', text: '[Image: source: /tmp/1.png]' },
         { type: 'document', source: {} },
       ]),
-      { role: 'system', content: '# Environment\n - Primary working directory: /home/me/w\n - Platform: linux' },
+      {
+        role: 'system',
+        content: '# Environment\n - Primary working directory: /home/me/w\n - Platform: linux',
+      },
     ]);
     expect(seen.texts).toEqual([{ text: 'say <b>hi</b>', steering: false }]);
     expect(seen.media).toEqual({ images: 1, documents: 1 });
@@ -83,17 +99,44 @@ describe('the view of a conversation', () => {
       ['first\nline', true],
       ['second', true],
     ]);
-    expect(seen.results).toEqual([{ name: 'Bash', input: { command: 'echo 1' }, text: '1', isError: false }]);
+    expect(seen.results).toEqual([
+      { name: 'Bash', input: { command: 'echo 1' }, text: '1', isError: false },
+    ]);
   });
 
   test('begins a turn after a complete answer, an interruption and a resumed crash', () => {
     const call = assistant([{ type: 'tool_use', id: 't', name: 'Bash', input: {} }]);
     const result = { type: 'tool_result', tool_use_id: 't', content: 'x' };
-    expect(view([user('one'), assistant('1'), user('two')])).toMatchObject({ texts: [{ text: 'two' }], answersBefore: 1, unfinished: [] });
-    const interrupted = [user('one'), call, user([result, { type: 'text', text: '[Request interrupted by user for tool use]' }]), user('two')];
-    expect(view(interrupted)).toMatchObject({ texts: [{ text: 'two', steering: false }], results: [], answersBefore: 0, unfinished: ['one'] });
-    const crashed = [user('one'), call, user([result]), assistant('No response requested.'), user('two')];
-    expect(view(crashed)).toMatchObject({ texts: [{ text: 'two' }], results: [], answersBefore: 0, unfinished: ['one'] });
+    expect(view([user('one'), assistant('1'), user('two')])).toMatchObject({
+      texts: [{ text: 'two' }],
+      answersBefore: 1,
+      unfinished: [],
+    });
+    const interrupted = [
+      user('one'),
+      call,
+      user([result, { type: 'text', text: '[Request interrupted by user for tool use]' }]),
+      user('two'),
+    ];
+    expect(view(interrupted)).toMatchObject({
+      texts: [{ text: 'two', steering: false }],
+      results: [],
+      answersBefore: 0,
+      unfinished: ['one'],
+    });
+    const crashed = [
+      user('one'),
+      call,
+      user([result]),
+      assistant('No response requested.'),
+      user('two'),
+    ];
+    expect(view(crashed)).toMatchObject({
+      texts: [{ text: 'two' }],
+      results: [],
+      answersBefore: 0,
+      unfinished: ['one'],
+    });
   });
 });
 
@@ -102,27 +145,57 @@ describe('stories', () => {
     expect(words(turn('Say Hello there.\n  second line'))).toBe('Hello there.\n  second line');
     expect(words(turn('please echo: x'))).toBe('x');
     expect(words(turn('echo a\necho b'))).toBe('a\nb');
-    expect(words(view([user([{ type: 'text', text: 'echo a' }, { type: 'text', text: 'echo b' }])]))).toBe('a\nb');
+    expect(
+      words(
+        view([
+          user([
+            { type: 'text', text: 'echo a' },
+            { type: 'text', text: 'echo b' },
+          ]),
+        ]),
+      ),
+    ).toBe('a\nb');
   });
 
   test('a screenshot opens the page, saves, sends and tells the title', () => {
-    const opened: [string, string] = ['mcp__playwright__browser_navigate', '### Page\n- Page URL: https://a.io/\n- Page Title: My Page\n'];
-    const taken: [string, string] = ['mcp__playwright__browser_take_screenshot', '### Result\n- [Screenshot of viewport](/out/page-1.png)'];
+    const opened: [string, string] = [
+      'mcp__playwright__browser_navigate',
+      '### Page\n- Page URL: https://a.io/\n- Page Title: My Page\n',
+    ];
+    const taken: [string, string] = [
+      'mcp__playwright__browser_take_screenshot',
+      '### Result\n- [Screenshot of viewport](/out/page-1.png)',
+    ];
     const sent: [string, string] = ['mcp__whatsapp__send_file', 'sent'];
     const asked = 'Please take a screenshot of a.io!';
-    expect(tell(turn(asked))).toMatchObject([{ name: 'mcp__playwright__browser_navigate', input: { url: 'https://a.io' } }]);
-    expect(tell(turn(asked, [opened]))).toMatchObject([{ name: 'mcp__playwright__browser_take_screenshot' }]);
-    expect(tell(turn(asked, [opened, taken]))).toMatchObject([{ name: 'mcp__whatsapp__send_file', input: { path: '/out/page-1.png', caption: 'My Page' } }]);
+    expect(tell(turn(asked))).toMatchObject([
+      { name: 'mcp__playwright__browser_navigate', input: { url: 'https://a.io' } },
+    ]);
+    expect(tell(turn(asked, [opened]))).toMatchObject([
+      { name: 'mcp__playwright__browser_take_screenshot' },
+    ]);
+    expect(tell(turn(asked, [opened, taken]))).toMatchObject([
+      { name: 'mcp__whatsapp__send_file', input: { path: '/out/page-1.png', caption: 'My Page' } },
+    ]);
     expect(words(turn(asked, [opened, taken, sent]))).toContain('My Page');
-    expect(words(turn(asked, [['mcp__playwright__browser_navigate', '!### Error\nError: browserBackend.callTool: net::ERR_X at https://a.io']]))).toBe(
-      'I could not do that: net::ERR_X at https://a.io',
-    );
+    expect(
+      words(
+        turn(asked, [
+          [
+            'mcp__playwright__browser_navigate',
+            '!### Error\nError: browserBackend.callTool: net::ERR_X at https://a.io',
+          ],
+        ]),
+      ),
+    ).toBe('I could not do that: net::ERR_X at https://a.io');
     expect(words(turn('take a screenshot'))).toContain('Which page?');
     expect(findAddress('open localhost:3000/a, now')).toBe('http://localhost:3000/a');
   });
 
   test('a command is run as it is and its output fenced', () => {
-    expect(tell(turn('run a command: echo "a b" | wc'))).toMatchObject([{ name: 'Bash', input: { command: 'echo "a b" | wc' } }]);
+    expect(tell(turn('run a command: echo "a b" | wc'))).toMatchObject([
+      { name: 'Bash', input: { command: 'echo "a b" | wc' } },
+    ]);
     expect(tell(turn('$ ls -la'))).toMatchObject([{ input: { command: 'ls -la' } }]);
     expect(tell(turn('run `date`'))).toMatchObject([{ input: { command: 'date' } }]);
     expect(words(turn('run date', [['Bash', 'Monday\n']]))).toBe('```\nMonday\n```');
@@ -133,11 +206,26 @@ describe('stories', () => {
 
   test('a file is written into the working directory and sent', () => {
     const asked = 'write todo.md with Buy milk';
-    expect(tell(turn(asked))).toMatchObject([{ name: 'Write', input: { file_path: '/home/agent/w/todo.md', content: 'Buy milk\n' } }]);
-    expect(tell(turn(asked, [['Write', 'ok']]))).toMatchObject([{ name: 'mcp__whatsapp__send_file', input: { path: '/home/agent/w/todo.md' } }]);
-    expect(words(turn(asked, [['Write', 'ok'], ['mcp__whatsapp__send_file', 'ok']]))).toBe('I wrote todo.md and sent it to you.');
-    expect(tell(turn('Write me a file'))).toMatchObject([{ input: { file_path: '/home/agent/w/notes.txt' } }]);
-    expect(tell(turn('write ../../etc/passwd.txt with x'))).not.toMatchObject([{ input: { file_path: '/etc/passwd.txt' } }]);
+    expect(tell(turn(asked))).toMatchObject([
+      { name: 'Write', input: { file_path: '/home/agent/w/todo.md', content: 'Buy milk\n' } },
+    ]);
+    expect(tell(turn(asked, [['Write', 'ok']]))).toMatchObject([
+      { name: 'mcp__whatsapp__send_file', input: { path: '/home/agent/w/todo.md' } },
+    ]);
+    expect(
+      words(
+        turn(asked, [
+          ['Write', 'ok'],
+          ['mcp__whatsapp__send_file', 'ok'],
+        ]),
+      ),
+    ).toBe('I wrote todo.md and sent it to you.');
+    expect(tell(turn('Write me a file'))).toMatchObject([
+      { input: { file_path: '/home/agent/w/notes.txt' } },
+    ]);
+    expect(tell(turn('write ../../etc/passwd.txt with x'))).not.toMatchObject([
+      { input: { file_path: '/etc/passwd.txt' } },
+    ]);
     expect(words(view([user(asked)]))).toContain('did not tell me its working directory');
   });
 
@@ -147,19 +235,37 @@ describe('stories', () => {
     expect(planWork('work for 60 min')).toEqual({ seconds: 3600, steps: 36 });
     expect(planWork('work for a while')).toEqual({ seconds: 30, steps: 6 });
     const step: [string, string] = ['Bash', 'step'];
-    expect(tell(turn('work for 10 seconds'))).toMatchObject([{ type: 'text' }, { name: 'Bash', input: { command: 'echo step 1; sleep 5' } }]);
-    expect(tell(turn('work for 30 s', [step, step, step]))).toMatchObject([{ name: 'mcp__whatsapp__send_message' }]);
-    expect(words(turn('work for 30 s', [step, step, step, ['mcp__whatsapp__send_message', 'ok']]))).toBe('<Bash>');
-    expect(words(turn('work for 10 seconds', [step, step]))).toBe('Done: I worked for 10 seconds, in 2 steps.');
+    expect(tell(turn('work for 10 seconds'))).toMatchObject([
+      { type: 'text' },
+      { name: 'Bash', input: { command: 'echo step 1; sleep 5' } },
+    ]);
+    expect(tell(turn('work for 30 s', [step, step, step]))).toMatchObject([
+      { name: 'mcp__whatsapp__send_message' },
+    ]);
+    expect(
+      words(turn('work for 30 s', [step, step, step, ['mcp__whatsapp__send_message', 'ok']])),
+    ).toBe('<Bash>');
+    expect(words(turn('work for 10 seconds', [step, step]))).toBe(
+      'Done: I worked for 10 seconds, in 2 steps.',
+    );
     const withTexts = { ...turn('work for 10 seconds', [step, step]) };
-    withTexts.texts = [...withTexts.texts, { text: 'use blue', steering: true }, { text: 'echo b', steering: true }];
-    expect(words(withTexts)).toBe('Done: I worked for 10 seconds, in 2 steps.\n\nYou also said: “use blue”\n\nb');
+    withTexts.texts = [
+      ...withTexts.texts,
+      { text: 'use blue', steering: true },
+      { text: 'echo b', steering: true },
+    ];
+    expect(words(withTexts)).toBe(
+      'Done: I worked for 10 seconds, in 2 steps.\n\nYou also said: “use blue”\n\nb',
+    );
   });
 
   test('a question has three choices and the answer is repeated', () => {
-    expect(tell(turn('ask me something'))).toMatchObject([{ name: 'AskUserQuestion', input: { questions: [{ options: [{}, {}, {}] }] } }]);
+    expect(tell(turn('ask me something'))).toMatchObject([
+      { name: 'AskUserQuestion', input: { questions: [{ options: [{}, {}, {}] }] } },
+    ]);
     expect(tell(turn('Ask me two things'))).toMatchObject([{ input: { questions: [{}, {}] } }]);
-    const answered = 'Your questions have been answered: "Which colour do you like best?"="Green", "Which size shall it be?"="Large".';
+    const answered =
+      'Your questions have been answered: "Which colour do you like best?"="Green", "Which size shall it be?"="Large".';
     expect(words(turn('ask me two things', [['AskUserQuestion', answered]]))).toBe(
       'Which colour do you like best? You chose Green.\nWhich size shall it be? You chose Large.',
     );
@@ -176,19 +282,34 @@ describe('stories', () => {
     expect(tell(turn('fail'))).toMatchObject([{ name: 'Bash' }]);
     expect(words(turn('fail', [['Bash', '!Exit code 3']]))).toContain('exit code 3');
     const picture = { type: 'image', source: {} };
-    expect(words(view([user([picture, picture, { type: 'document', source: {} }])]))).toContain('2 pictures and 1 document');
-    expect(words(turn('The person sent a voice note: /home/agent/media/a.ogg'))).toContain('1 voice note');
+    expect(words(view([user([picture, picture, { type: 'document', source: {} }])]))).toContain(
+      '2 pictures and 1 document',
+    );
+    expect(words(turn('The person sent a voice note: /home/agent/media/a.ogg'))).toContain(
+      '1 voice note',
+    );
     expect(words(turn('good morning'))).toContain('scripted model');
   });
 
   test('going on after a crash tells the story that was cut off', () => {
-    const crashed = view([user('work for 3 seconds'), assistant('No response requested.'), user('Please continue where you left off.')]);
-    expect(tell(crashed)).toMatchObject([{ type: 'text' }, { name: 'Bash', input: { command: 'echo step 1; sleep 1.5' } }]);
+    const crashed = view([
+      user('work for 3 seconds'),
+      assistant('No response requested.'),
+      user('Please continue where you left off.'),
+    ]);
+    expect(tell(crashed)).toMatchObject([
+      { type: 'text' },
+      { name: 'Bash', input: { command: 'echo step 1; sleep 1.5' } },
+    ]);
   });
 
   test('the first answer of a session says that it is scripted, later ones do not', () => {
     const first = tellStory(turn('say x'));
-    expect(first).toMatchObject([{ text: 'x\n\n_(I am a scripted model: no API key is in use.)_' }]);
-    expect(tellStory(view([user('say x'), assistant('x'), user('say y')]))).toEqual([{ type: 'text', text: 'y' }]);
+    expect(first).toMatchObject([
+      { text: 'x\n\n_(I am a scripted model: no API key is in use.)_' },
+    ]);
+    expect(tellStory(view([user('say x'), assistant('x'), user('say y')]))).toEqual([
+      { type: 'text', text: 'y' },
+    ]);
   });
 });

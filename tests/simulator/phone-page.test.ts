@@ -10,9 +10,17 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-const onPage = (use: (page: Page, bench: PhoneBench) => Promise<void>, options?: BrowserContextOptions) => withPage(browser, use, options);
+const onPage = (
+  use: (page: Page, bench: PhoneBench) => Promise<void>,
+  options?: BrowserContextOptions,
+) => withPage(browser, use, options);
 
-const picture = { url: `data:image/png;base64,${PIXEL.toString('base64')}`, type: 'image/png', name: 'pixel.png', size: PIXEL.length };
+const picture = {
+  url: `data:image/png;base64,${PIXEL.toString('base64')}`,
+  type: 'image/png',
+  name: 'pixel.png',
+  size: PIXEL.length,
+};
 
 test('typing shows in the header and the chat until the reply comes or time is up', () =>
   onPage(async (page, { chat }) => {
@@ -31,10 +39,17 @@ test('the header tells the state of the machine, the dashboard and the scripted 
   onPage(async (page, { phone, system }) => {
     expect(await page.locator('#scripted').isVisible()).toBe(false);
     expect(await page.locator('#dashboard').isVisible()).toBe(false);
-    phone.announce({ ...system, vm: 'asleep', model: 'scripted', dashboardUrl: 'http://127.0.0.1:1/dashboard' });
+    phone.announce({
+      ...system,
+      vm: 'asleep',
+      model: 'scripted',
+      dashboardUrl: 'http://127.0.0.1:1/dashboard',
+    });
     await page.getByText('asleep, wakes when you write').waitFor();
     await page.locator('#subtitle .icon-moon').waitFor();
-    expect(await page.locator('#dashboard').getAttribute('href')).toBe('http://127.0.0.1:1/dashboard');
+    expect(await page.locator('#dashboard').getAttribute('href')).toBe(
+      'http://127.0.0.1:1/dashboard',
+    );
     await page.locator('#scripted-try').click();
     expect(await messageText(page).inputValue()).toBe(`take a screenshot of ${phone.url}`);
     phone.announce({ ...system, vm: 'waking', dashboardUrl: 'javascript:alert(1)' });
@@ -53,11 +68,17 @@ test('a picture opens in full size, and Escape closes it', () =>
 
 test('documents, voice notes and places have their own look', () =>
   onPage(async (page, { chat, phone }) => {
-    chat.put(ANNA, { media: [{ url: `${phone.url}/x.pdf`, type: 'application/pdf', name: 'report.pdf', size: 123_456 }] });
+    chat.put(ANNA, {
+      media: [
+        { url: `${phone.url}/x.pdf`, type: 'application/pdf', name: 'report.pdf', size: 123_456 },
+      ],
+    });
     const card = page.getByRole('link', { name: 'report.pdf' });
     await card.waitFor();
     expect(await card.innerText()).toMatch(/123 kB · PDF/);
-    chat.put(ANNA, { media: [{ url: `${phone.url}/x.ogg`, type: 'audio/ogg', name: 'a.ogg', size: 5 }] });
+    chat.put(ANNA, {
+      media: [{ url: `${phone.url}/x.ogg`, type: 'audio/ogg', name: 'a.ogg', size: 5 }],
+    });
     await page.getByRole('button', { name: 'Play voice note' }).click();
     await page.getByText('Cannot be played here').waitFor();
     await page.getByRole('button', { name: 'Attach' }).click();
@@ -68,7 +89,10 @@ test('documents, voice notes and places have their own look', () =>
     await page.getByLabel('Latitude').fill('52.5');
     await page.keyboard.press('Enter');
     await page.getByRole('link', { name: 'Ferry Building' }).waitFor();
-    expect(chat.received[0]?.input.location).toMatchObject({ latitude: 52.5, label: 'Ferry Building' });
+    expect(chat.received[0]?.input.location).toMatchObject({
+      latitude: 52.5,
+      label: 'Ferry Building',
+    });
   }));
 
 test('phones: unread counts, switching, drafts, and a number of one’s own', () =>
@@ -82,7 +106,9 @@ test('phones: unread counts, switching, drafts, and a number of one’s own', ()
     await row.click();
     await bubbles(page).getByText('for bert').waitFor();
     expect(await messageText(page).inputValue()).toBe('');
-    await expect.poll(() => chat.messages(BERT).map((message) => message.status), SOON).toEqual(['read', 'read']);
+    await expect
+      .poll(() => chat.messages(BERT).map((message) => message.status), SOON)
+      .toEqual(['read', 'read']);
     await page.getByRole('button', { name: /555 0100/ }).click();
     expect(await messageText(page).inputValue()).toBe('a draft of Anna');
     await page.getByRole('button', { name: 'Add a phone' }).first().click();
@@ -93,15 +119,29 @@ test('phones: unread counts, switching, drafts, and a number of one’s own', ()
     await page.keyboard.press('Enter');
     await messageText(page).fill('hi');
     await page.keyboard.press('Enter');
-    await expect.poll(() => chat.received.map(({ phone }) => phone), SOON).toEqual(['+447700900123']);
+    await expect
+      .poll(() => chat.received.map(({ phone }) => phone), SOON)
+      .toEqual(['+447700900123']);
     await page.reload();
     await bubbles(page).getByText('hi').waitFor();
   }));
 
 test('markup in texts, names and numbers shows as text', () =>
   onPage(async (page, { chat }) => {
-    const evil = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script> *<b>bold</b>* [x](javascript:alert(1)) javascript:alert(1)';
-    chat.put(ANNA, { text: evil, buttons: [{ id: 'a', title: '<i>tap</i>' }], media: [{ url: 'javascript:window.hacked=1', type: 'application/pdf', name: '<u>a</u>.pdf', size: 1 }] });
+    const evil =
+      '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script> *<b>bold</b>* [x](javascript:alert(1)) javascript:alert(1)';
+    chat.put(ANNA, {
+      text: evil,
+      buttons: [{ id: 'a', title: '<i>tap</i>' }],
+      media: [
+        {
+          url: 'javascript:window.hacked=1',
+          type: 'application/pdf',
+          name: '<u>a</u>.pdf',
+          size: 1,
+        },
+      ],
+    });
     await page.getByText('<img src=x onerror=').first().waitFor();
     await page.getByText('<u>a</u>.pdf').waitFor();
     expect(await page.locator('.message :is(script, b, i, u, .text img, .text a)').count()).toBe(0);
@@ -111,7 +151,10 @@ test('markup in texts, names and numbers shows as text', () =>
 
 test('the chat stays at the end, unless the reader scrolled up', () =>
   onPage(async (page, { chat }) => {
-    const fromEnd = () => page.locator('#scroller').evaluate((view) => view.scrollHeight - view.scrollTop - view.clientHeight);
+    const fromEnd = () =>
+      page
+        .locator('#scroller')
+        .evaluate((view) => view.scrollHeight - view.scrollTop - view.clientHeight);
     for (let line = 0; line < 60; line++) chat.put(ANNA, { text: `line ${line}` });
     await bubbles(page).nth(59).waitFor();
     await expect.poll(fromEnd, SOON).toBeLessThan(2);
@@ -131,14 +174,32 @@ test('nothing is wider than the window, however narrow that is', () =>
       const fits = await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
       expect(fits, `at ${width} px`).toBe(true);
     }
-    chat.put(ANNA, { text: `${'w'.repeat(300)} https://a.example/${'x'.repeat(200)}\n\`\`\`\n${'code '.repeat(60)}\n\`\`\`` });
-    chat.put(ANNA, { text: 'Choose', media: [picture], buttons: [{ id: 'a', title: 'A title of 20 signs' }] });
-    chat.put(ANNA, { media: [{ url: phone.url, type: 'application/pdf', name: `${'name'.repeat(30)}.pdf`, size: 1 }] });
+    chat.put(ANNA, {
+      text: `${'w'.repeat(300)} https://a.example/${'x'.repeat(200)}\n\`\`\`\n${'code '.repeat(60)}\n\`\`\``,
+    });
+    chat.put(ANNA, {
+      text: 'Choose',
+      media: [picture],
+      buttons: [{ id: 'a', title: 'A title of 20 signs' }],
+    });
+    chat.put(ANNA, {
+      media: [
+        { url: phone.url, type: 'application/pdf', name: `${'name'.repeat(30)}.pdf`, size: 1 },
+      ],
+    });
     chat.put(ANNA, { media: [{ url: phone.url, type: 'audio/ogg', name: 'a.ogg', size: 1 }] });
     await bubbles(page).nth(3).waitFor({ state: 'attached' });
     for (const width of widths) {
       await page.setViewportSize({ width, height: 700 });
-      const tooWide = await page.evaluate(() => [...document.querySelectorAll('.bubble, .choices, .bar, .composer, #scroller, html')].filter((part) => part.getBoundingClientRect().right > innerWidth + 1 || part.scrollWidth > part.clientWidth + 1).map((part) => part.className || part.tagName));
+      const tooWide = await page.evaluate(() =>
+        [...document.querySelectorAll('.bubble, .choices, .bar, .composer, #scroller, html')]
+          .filter(
+            (part) =>
+              part.getBoundingClientRect().right > innerWidth + 1 ||
+              part.scrollWidth > part.clientWidth + 1,
+          )
+          .map((part) => part.className || part.tagName),
+      );
       expect(tooWide, `at ${width} px`).toEqual([]);
     }
   }));

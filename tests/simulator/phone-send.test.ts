@@ -12,11 +12,18 @@ const SEND = join(import.meta.dirname, '../../simulator/send.ts');
 type Run = { code: number | null; out: string; err: string };
 
 /** Runs the command in a folder of its own, which says where the phone is when there is one. */
-async function inProject<Result>(phoneUrl: string | null, use: (folder: string) => Promise<Result>): Promise<Result> {
+async function inProject<Result>(
+  phoneUrl: string | null,
+  use: (folder: string) => Promise<Result>,
+): Promise<Result> {
   const folder = await mkdtemp(join(tmpdir(), 'send-'));
   try {
     await mkdir(join(folder, '.sidepocket'));
-    if (phoneUrl) await writeFile(join(folder, '.sidepocket/running.json'), JSON.stringify({ phoneUrl, pid: 1 }));
+    if (phoneUrl)
+      await writeFile(
+        join(folder, '.sidepocket/running.json'),
+        JSON.stringify({ phoneUrl, pid: 1 }),
+      );
     return await use(folder);
   } finally {
     await rm(folder, { recursive: true });
@@ -28,11 +35,14 @@ function start(folder: string, args: string[]) {
   const run: Run = { code: null, out: '', err: '' };
   child.stdout.on('data', (chunk) => (run.out += chunk));
   child.stderr.on('data', (chunk) => (run.err += chunk));
-  const done = new Promise<Run>((resolve) => child.on('close', (code) => resolve({ ...run, code })));
+  const done = new Promise<Run>((resolve) =>
+    child.on('close', (code) => resolve({ ...run, code })),
+  );
   return { child, run, done };
 }
 
-const send = (bench: PhoneBench | null, ...args: string[]) => inProject(bench?.phone.url ?? null, (folder) => start(folder, args).done);
+const send = (bench: PhoneBench | null, ...args: string[]) =>
+  inProject(bench?.phone.url ?? null, (folder) => start(folder, args).done);
 
 // Most of them wait for a process, one for ten seconds: they do it together.
 test.concurrent('prints every reply of the turn and exits 0', () =>
@@ -42,14 +52,23 @@ test.concurrent('prints every reply of the turn and exits 0', () =>
       bench.turns.set(sid, 'working');
       bench.chat.put(phone, { text: 'first' });
       setTimeout(() => {
-        bench.chat.put(phone, { text: 'second', media: [{ url: `${bench.phone.url}/a.png`, type: 'image/png', name: 'a.png', size: 1 }], buttons: [{ id: 'a', title: 'Go on' }] });
+        bench.chat.put(phone, {
+          text: 'second',
+          media: [{ url: `${bench.phone.url}/a.png`, type: 'image/png', name: 'a.png', size: 1 }],
+          buttons: [{ id: 'a', title: 'Go on' }],
+        });
         bench.turns.set(sid, 'answered');
       }, 700);
     };
     const run = await send(bench, 'hello', 'there');
-    expect(run).toEqual({ code: 0, out: `first\nsecond\n${bench.phone.url}/a.png\n  [Go on]\n`, err: '' });
+    expect(run).toEqual({
+      code: 0,
+      out: `first\nsecond\n${bench.phone.url}/a.png\n  [Go on]\n`,
+      err: '',
+    });
     expect(bench.chat.received).toMatchObject([{ phone: ANNA, input: { text: 'hello there' } }]);
-  }));
+  }),
+);
 
 test.concurrent('sends a file as another phone; a failed turn exits 1', () =>
   withPhone((bench) =>
@@ -61,9 +80,17 @@ test.concurrent('sends a file as another phone; a failed turn exits 1', () =>
       };
       const run = await start(folder, ['--media', 'pixel.png', '--from', BERT]).done;
       expect(run).toEqual({ code: 1, out: 'sorry\n', err: 'The turn failed.\n' });
-      expect(bench.chat.received).toMatchObject([{ phone: BERT, input: { media: { name: 'pixel.png', type: 'image/png', base64: PIXEL.toString('base64') } } }]);
+      expect(bench.chat.received).toMatchObject([
+        {
+          phone: BERT,
+          input: {
+            media: { name: 'pixel.png', type: 'image/png', base64: PIXEL.toString('base64') },
+          },
+        },
+      ]);
     }),
-  ));
+  ),
+);
 
 test.concurrent.each([
   [[], /nothing to send/],
@@ -89,8 +116,12 @@ test.concurrent('a refused webhook and a time that runs out exit 1', () =>
     expect([late.code, late.err]).toEqual([1, expect.stringMatching(/^No answer within 0\.5 s/)]);
     bench.chat.answer = 503;
     const refused = await send(bench, 'hi');
-    expect([refused.code, refused.err]).toEqual([1, 'Sidepocket refused the message: its webhook answered 503.\n']);
-  }));
+    expect([refused.code, refused.err]).toEqual([
+      1,
+      'Sidepocket refused the message: its webhook answered 503.\n',
+    ]);
+  }),
+);
 
 test.concurrent('after ten quiet seconds it says that it still waits; Ctrl-C exits 130', () =>
   withPhone((bench) =>
@@ -100,7 +131,8 @@ test.concurrent('after ten quiet seconds it says that it still waits; Ctrl-C exi
       child.kill('SIGINT');
       expect((await done).code).toBe(130);
     }),
-  ));
+  ),
+);
 
 // Alone: nothing else may be given the address that has gone.
 test('without a running system it says how to start one', async () => {

@@ -5,7 +5,15 @@ import { scaled } from '../support/machine-speed.ts';
 
 /** The tree in short: `bold(a)`. */
 function short(nodes: Inline[]): string {
-  return nodes.map((node) => ('children' in node ? `${node.kind}(${short(node.children)})` : node.kind === 'text' ? node.text : `${node.kind}(${node.text})`)).join('');
+  return nodes
+    .map((node) =>
+      'children' in node
+        ? `${node.kind}(${short(node.children)})`
+        : node.kind === 'text'
+          ? node.text
+          : `${node.kind}(${node.text})`,
+    )
+    .join('');
 }
 
 test.each([
@@ -31,8 +39,17 @@ test.each([
 });
 
 test('blocks: paragraph, list, numbered list, quote, code', () => {
-  const blocks = parseWhatsappText('Hi\nthere\n- a\n* b\n3. c\n4. d\n> q\n> r\n```\n*x*\n  y\n```\nend');
-  expect(blocks.map((block) => block.kind)).toEqual(['paragraph', 'list', 'list', 'quote', 'code', 'paragraph']);
+  const blocks = parseWhatsappText(
+    'Hi\nthere\n- a\n* b\n3. c\n4. d\n> q\n> r\n```\n*x*\n  y\n```\nend',
+  );
+  expect(blocks.map((block) => block.kind)).toEqual([
+    'paragraph',
+    'list',
+    'list',
+    'quote',
+    'code',
+    'paragraph',
+  ]);
   expect(blocks[1]).toMatchObject({ ordered: false, items: [[{ text: 'a' }], [{ text: 'b' }]] });
   expect(blocks[2]).toMatchObject({ ordered: true, start: 3 });
   expect(blocks[3]).toMatchObject({ children: [{ text: 'q\nr' }] });
@@ -40,9 +57,26 @@ test('blocks: paragraph, list, numbered list, quote, code', () => {
 });
 
 test('blank lines between blocks become space, those within a paragraph stay', () => {
-  const spaced = (text: string) => parseWhatsappText(text).map((block) => `${block.spaced ? '+' : ''}${block.kind}${'children' in block ? ` ${short(block.children)}` : ''}`);
-  expect(spaced('\na\n\nb\n\n1. c\n2. d\n\n\ne\n')).toEqual(['paragraph a\n\nb', '+list', '+paragraph e']);
-  expect(spaced('a:\n- b\nc\n```\nd\n```\ne\n\n```\nf\n```\n\n> g\n\n- h')).toEqual(['paragraph a:', 'list', 'paragraph c', 'code', 'paragraph e', '+code', '+quote g', '+list']);
+  const spaced = (text: string) =>
+    parseWhatsappText(text).map(
+      (block) =>
+        `${block.spaced ? '+' : ''}${block.kind}${'children' in block ? ` ${short(block.children)}` : ''}`,
+    );
+  expect(spaced('\na\n\nb\n\n1. c\n2. d\n\n\ne\n')).toEqual([
+    'paragraph a\n\nb',
+    '+list',
+    '+paragraph e',
+  ]);
+  expect(spaced('a:\n- b\nc\n```\nd\n```\ne\n\n```\nf\n```\n\n> g\n\n- h')).toEqual([
+    'paragraph a:',
+    'list',
+    'paragraph c',
+    'code',
+    'paragraph e',
+    '+code',
+    '+quote g',
+    '+list',
+  ]);
 });
 
 test('an empty text has no blocks, an open fence stays as text', () => {

@@ -11,7 +11,10 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-const onPage = (use: (page: Page, bench: PhoneBench) => Promise<void>, options?: BrowserContextOptions) => withPage(browser, use, options);
+const onPage = (
+  use: (page: Page, bench: PhoneBench) => Promise<void>,
+  options?: BrowserContextOptions,
+) => withPage(browser, use, options);
 
 test('type and send; ticks follow the states', () =>
   onPage(async (page, { chat }) => {
@@ -19,12 +22,20 @@ test('type and send; ticks follow the states', () =>
     await page.keyboard.press('Shift+Enter');
     await page.keyboard.type('second line');
     await page.keyboard.press('Enter');
-    await expect.poll(() => chat.received.map(({ input }) => input.text), SOON).toEqual(['hello *there*\nsecond line']);
+    await expect
+      .poll(() => chat.received.map(({ input }) => input.text), SOON)
+      .toEqual(['hello *there*\nsecond line']);
     const mine = bubbles(page).last();
     await mine.locator('strong').waitFor();
     const [message] = chat.messages(ANNA);
     if (!message) throw new Error('no message');
-    for (const [status, label] of [['received', 'Delivered'], ['sent', 'Sent'], ['delivered', 'Delivered'], ['read', 'Read'], ['failed', 'Failed']] as const) {
+    for (const [status, label] of [
+      ['received', 'Delivered'],
+      ['sent', 'Sent'],
+      ['delivered', 'Delivered'],
+      ['read', 'Read'],
+      ['failed', 'Failed'],
+    ] as const) {
       chat.setStatus(message, status, status === 'failed' ? 63016 : null);
       await mine.getByRole('img', { name: label }).waitFor();
     }
@@ -35,24 +46,58 @@ test('type and send; ticks follow the states', () =>
 
 test('a tap on a button answers once; a list opens a sheet', () =>
   onPage(async (page, { chat }) => {
-    const asked = chat.put(ANNA, { text: 'Go?', buttons: [{ id: 'yes', title: 'Yes' }, { id: 'no', title: 'No' }] });
+    const asked = chat.put(ANNA, {
+      text: 'Go?',
+      buttons: [
+        { id: 'yes', title: 'Yes' },
+        { id: 'no', title: 'No' },
+      ],
+    });
     await page.getByRole('button', { name: 'Yes' }).click();
-    await expect.poll(() => chat.received[0]?.input, SOON).toEqual({ quoted: asked.sid, choice: { id: 'yes', title: 'Yes', kind: 'button' } });
-    await expect.poll(() => page.locator('.choice', { hasText: 'No' }).isDisabled(), SOON).toBe(true);
-    const list = chat.put(ANNA, { text: 'When?', list: { button: 'Choose', items: [{ id: '1', title: 'Today', description: 'at noon' }, { id: '2', title: 'Later' }] } });
+    await expect
+      .poll(() => chat.received[0]?.input, SOON)
+      .toEqual({ quoted: asked.sid, choice: { id: 'yes', title: 'Yes', kind: 'button' } });
+    await expect
+      .poll(() => page.locator('.choice', { hasText: 'No' }).isDisabled(), SOON)
+      .toBe(true);
+    const list = chat.put(ANNA, {
+      text: 'When?',
+      list: {
+        button: 'Choose',
+        items: [
+          { id: '1', title: 'Today', description: 'at noon' },
+          { id: '2', title: 'Later' },
+        ],
+      },
+    });
     await page.getByRole('button', { name: 'Choose' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Later' }).click();
-    await expect.poll(() => chat.received[1]?.input, SOON).toEqual({ quoted: list.sid, choice: { id: '2', title: 'Later', kind: 'list' } });
+    await expect
+      .poll(() => chat.received[1]?.input, SOON)
+      .toEqual({ quoted: list.sid, choice: { id: '2', title: 'Later', kind: 'list' } });
   }));
 
 test('choices are part of their bubble, and an answer quotes the question in words', () =>
   onPage(
     async (page, { chat }) => {
-      const asked = chat.put(ANNA, { text: 'May I run\n```npm test```\n\n1. soon\n2. later', buttons: [{ id: 'a', title: 'Allow' }, { id: 'd', title: 'Deny' }] });
+      const asked = chat.put(ANNA, {
+        text: 'May I run\n```npm test```\n\n1. soon\n2. later',
+        buttons: [
+          { id: 'a', title: 'Allow' },
+          { id: 'd', title: 'Deny' },
+        ],
+      });
       await page.getByRole('button', { name: 'Deny' }).click();
       await page.locator('.quote-text', { hasText: 'May I run npm test soon later' }).waitFor();
-      const [bubble, ...choices] = await page.locator(`#m-${asked.sid}`).locator('.bubble, .choice').evaluateAll((parts) => parts.map((part) => part.getBoundingClientRect().toJSON() as DOMRect));
-      expect(choices.map(({ left, right }) => [left, right])).toEqual([1, 2].map(() => [bubble?.left, bubble?.right]));
+      const [bubble, ...choices] = await page
+        .locator(`#m-${asked.sid}`)
+        .locator('.bubble, .choice')
+        .evaluateAll((parts) =>
+          parts.map((part) => part.getBoundingClientRect().toJSON() as DOMRect),
+        );
+      expect(choices.map(({ left, right }) => [left, right])).toEqual(
+        [1, 2].map(() => [bubble?.left, bubble?.right]),
+      );
       expect(choices.at(-1)?.bottom).toBe(bubble?.bottom);
     },
     { viewport: { width: 390, height: 844 } },
@@ -64,15 +109,22 @@ test('a reply quotes; a click on the quote goes to the original', () =>
     for (let line = 0; line < 40; line++) chat.put(ANNA, { text: `line ${line}` });
     await bubbles(page).nth(40).waitFor();
     await bubbles(page).first().hover();
-    await bubbles(page).first().getByRole('button', { name: /^Reply/ }).click();
+    await bubbles(page)
+      .first()
+      .getByRole('button', { name: /^Reply/ })
+      .click();
     await page.locator('#composer-quote').getByText('the original').waitFor();
     await page.keyboard.type('about that');
     await page.keyboard.press('Enter');
-    await expect.poll(() => chat.received[0]?.input, SOON).toEqual({ text: 'about that', quoted: original.sid });
+    await expect
+      .poll(() => chat.received[0]?.input, SOON)
+      .toEqual({ text: 'about that', quoted: original.sid });
     expect(await page.locator('#composer-quote').isVisible()).toBe(false);
     expect(await bubbles(page).first().isVisible()).toBe(true);
     await bubbles(page).last().locator('button.quote').click();
-    await expect.poll(() => page.evaluate(() => document.activeElement?.id), SOON).toBe(`m-${original.sid}`);
+    await expect
+      .poll(() => page.evaluate(() => document.activeElement?.id), SOON)
+      .toBe(`m-${original.sid}`);
   }));
 
 test('a swipe to the right quotes as well', () =>
@@ -80,14 +132,23 @@ test('a swipe to the right quotes as well', () =>
     async (page, { chat }) => {
       chat.put(ANNA, { text: 'swipe me' });
       await bubbles(page).first().waitFor();
-      await bubbles(page).first().evaluate((row) => {
-        const touch = (clientX: number) => [new Touch({ identifier: 1, target: row, clientX, clientY: 100 })];
-        row.dispatchEvent(new TouchEvent('touchstart', { touches: touch(50), bubbles: true }));
-        row.dispatchEvent(new TouchEvent('touchmove', { touches: touch(130), bubbles: true }));
-        row.dispatchEvent(new TouchEvent('touchend', { touches: [], bubbles: true }));
-      });
+      await bubbles(page)
+        .first()
+        .evaluate((row) => {
+          const touch = (clientX: number) => [
+            new Touch({ identifier: 1, target: row, clientX, clientY: 100 }),
+          ];
+          row.dispatchEvent(new TouchEvent('touchstart', { touches: touch(50), bubbles: true }));
+          row.dispatchEvent(new TouchEvent('touchmove', { touches: touch(130), bubbles: true }));
+          row.dispatchEvent(new TouchEvent('touchend', { touches: [], bubbles: true }));
+        });
       await page.locator('#composer-quote').getByText('swipe me').waitFor();
-      expect(await bubbles(page).first().locator('.bubble').evaluate((bubble) => bubble.style.translate)).toBe('');
+      expect(
+        await bubbles(page)
+          .first()
+          .locator('.bubble')
+          .evaluate((bubble) => bubble.style.translate),
+      ).toBe('');
     },
     { viewport: { width: 390, height: 844 }, hasTouch: true },
   ));
@@ -96,7 +157,13 @@ test('by keyboard only: suggestion, send, answer, reply', () =>
   onPage(async (page, { chat }) => {
     const tabTo = async (name: RegExp) => {
       for (let presses = 0; presses < 40; presses++) {
-        const label = await page.evaluate(() => (document.activeElement === document.body ? '' : (document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? '')));
+        const label = await page.evaluate(() =>
+          document.activeElement === document.body
+            ? ''
+            : (document.activeElement?.getAttribute('aria-label') ??
+              document.activeElement?.textContent ??
+              ''),
+        );
         if (name.test(label)) return;
         await page.keyboard.press('Tab');
       }
@@ -127,7 +194,9 @@ test('a lost connection is told, nothing is lost, and the page comes back by its
     await page.getByRole('button', { name: 'Retry' }).waitFor();
     await withPhone(async ({ chat }) => {
       chat.put(ANNA, { text: 'after' });
-      await page.getByText('No connection to the simulator').waitFor({ state: 'hidden', timeout: scaled(10_000) });
+      await page
+        .getByText('No connection to the simulator')
+        .waitFor({ state: 'hidden', timeout: scaled(10_000) });
       await bubbles(page).getByText('after').waitFor();
       await page.getByRole('button', { name: 'Retry' }).click();
       await expect.poll(() => chat.received[0]?.input.text, SOON).toBe('into the void');
@@ -147,14 +216,25 @@ test('a webhook that failed is told under its message', () =>
 
 test('a file is attached, captioned, sent; pasted; removed; refused when too large', () =>
   onPage(async (page, { chat }) => {
-    await page.locator('#pick-picture').setInputFiles({ name: 'pixel.png', mimeType: 'image/png', buffer: PIXEL });
+    await page
+      .locator('#pick-picture')
+      .setInputFiles({ name: 'pixel.png', mimeType: 'image/png', buffer: PIXEL });
     await page.getByPlaceholder('Add a caption').fill('look');
     await page.getByRole('button', { name: 'Send' }).click();
-    await expect.poll(() => chat.received[0]?.input, SOON).toEqual({ text: 'look', media: { name: 'pixel.png', type: 'image/png', base64: PIXEL.toString('base64') } });
+    await expect
+      .poll(() => chat.received[0]?.input, SOON)
+      .toEqual({
+        text: 'look',
+        media: { name: 'pixel.png', type: 'image/png', base64: PIXEL.toString('base64') },
+      });
     await page.evaluate(() => {
       const data = new DataTransfer();
       data.items.add(new File(['x'], 'pasted.txt', { type: 'text/plain' }));
-      document.querySelector('#text')?.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+      document
+        .querySelector('#text')
+        ?.dispatchEvent(
+          new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }),
+        );
     });
     await page.getByText('pasted.txt').waitFor();
     await page.getByRole('button', { name: 'Remove pasted.txt' }).click();
@@ -162,16 +242,23 @@ test('a file is attached, captioned, sent; pasted; removed; refused when too lar
     await page.evaluate(() => {
       const data = new DataTransfer();
       data.items.add(new File([new Uint8Array(16 * 1024 * 1024 + 1)], 'huge.pdf'));
-      document.querySelector('main')?.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
+      document
+        .querySelector('main')
+        ?.dispatchEvent(
+          new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }),
+        );
     });
     await page.getByText('huge.pdf is larger than 16 MB').waitFor();
   }));
 
 test('a voice note is recorded and sent', () =>
-  onPage(async (page, { chat }) => {
-    await page.getByRole('button', { name: 'Record a voice note' }).click();
-    await expect.poll(() => page.locator('#recording-time').textContent(), SOON).toBe('0:01');
-    await page.getByRole('button', { name: 'Send' }).click();
-    await expect.poll(() => chat.received[0]?.input.media?.type, SOON).toMatch(/^audio\//);
-    await page.getByRole('button', { name: 'Play voice note' }).waitFor();
-  }, { permissions: ['microphone'] }));
+  onPage(
+    async (page, { chat }) => {
+      await page.getByRole('button', { name: 'Record a voice note' }).click();
+      await expect.poll(() => page.locator('#recording-time').textContent(), SOON).toBe('0:01');
+      await page.getByRole('button', { name: 'Send' }).click();
+      await expect.poll(() => chat.received[0]?.input.media?.type, SOON).toMatch(/^audio\//);
+      await page.getByRole('button', { name: 'Play voice note' }).waitFor();
+    },
+    { permissions: ['microphone'] },
+  ));

@@ -14,14 +14,27 @@ test('what surrounds a product that runs elsewhere: its phone reaches the relay,
       asked.push(`${request.method} ${request.url}`);
       response.writeHead(200, { 'content-type': 'text/xml' }).end('<Response/>');
     });
-    await new Promise<void>((resolve) => void relay.listen({ port: 0, host: '127.0.0.1' }, resolve));
+    await new Promise<void>(
+      (resolve) => void relay.listen({ port: 0, host: '127.0.0.1' }, resolve),
+    );
     const surroundings = await runSurroundings({
-      account: { accountSid: `AC${'1'.repeat(32)}`, authToken: 'token', number: '+15550100000' }, phones: ['+15551230001'], redisUrl: `redis://127.0.0.1:${redis.options.port}`,
-      relayUrl: `http://127.0.0.1:${(relay.address() as AddressInfo).port}`, host: '127.0.0.1', ports: { twilio: 0, model: 0, phone: 0 }, phoneHost: '127.0.0.1', log: createLog('test', 'silent'),
+      account: { accountSid: `AC${'1'.repeat(32)}`, authToken: 'token', number: '+15550100000' },
+      phones: ['+15551230001'],
+      redisUrl: `redis://127.0.0.1:${redis.options.port}`,
+      relayUrl: `http://127.0.0.1:${(relay.address() as AddressInfo).port}`,
+      host: '127.0.0.1',
+      ports: { twilio: 0, model: 0, phone: 0 },
+      phoneHost: '127.0.0.1',
+      log: createLog('test', 'silent'),
     });
     try {
       const phone = createPhoneClient(surroundings.phoneUrl);
-      expect(await phone.system()).toMatchObject({ number: '+15550100000', phones: ['+15551230001'], vm: 'unknown', model: 'scripted' });
+      expect(await phone.system()).toMatchObject({
+        number: '+15550100000',
+        phones: ['+15551230001'],
+        vm: 'unknown',
+        model: 'scripted',
+      });
       const { sid, status } = await phone.send('+15551230001', { text: 'hello' });
       expect([status, asked]).toEqual([200, ['POST /webhook']]);
       expect(await phone.turn(sid)).toBe('waiting');
@@ -30,7 +43,13 @@ test('what surrounds a product that runs elsewhere: its phone reaches the relay,
       await redis.rpush(keys.outbox('+15551230001'), 'a reply');
       expect(await phone.turn(sid)).toBe('working');
       const answer = await fetch(`${surroundings.modelUrl}/v1/messages`, {
-        method: 'POST', headers: { 'x-api-key': 'any', 'content-type': 'application/json' }, body: JSON.stringify({ model: 'claude-opus-5-5', max_tokens: 50, messages: [{ role: 'user', content: 'say all is well' }] }),
+        method: 'POST',
+        headers: { 'x-api-key': 'any', 'content-type': 'application/json' },
+        body: JSON.stringify({
+          model: 'claude-opus-5-5',
+          max_tokens: 50,
+          messages: [{ role: 'user', content: 'say all is well' }],
+        }),
       });
       expect(await answer.json()).toMatchObject({ type: 'message', role: 'assistant' });
       expect((await fetch(`${surroundings.twilioUrl}/2010-04-01/Accounts.json`)).status).toBe(401);

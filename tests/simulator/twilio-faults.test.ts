@@ -24,13 +24,20 @@ test('creates that fail before or after the message was taken', async () => {
     for (const [name, error, taken] of cases) {
       const before = twin.messages().length;
       twin.faults.set(name, { times: 1 });
-      expect({ fault: name, ...(await refusalOf(client.messages.create(message))) }).toMatchObject({ fault: name, ...error });
+      expect({ fault: name, ...(await refusalOf(client.messages.create(message))) }).toMatchObject({
+        fault: name,
+        ...error,
+      });
       const sid = taken ? twin.messages().at(-1)?.sid : null;
       expect(twin.memory.attempts.at(-1)).toMatchObject({ outcome: name, sid });
-      expect({ fault: name, added: twin.messages().length - before }).toEqual({ fault: name, added: taken ? 1 : 0 });
+      expect({ fault: name, added: twin.messages().length - before }).toEqual({
+        fault: name,
+        added: taken ? 1 : 0,
+      });
     }
     await expect(client.messages.create(message)).resolves.toMatchObject({ status: 'queued' });
-    const delivered = () => twin.chat.messages(PHONE).filter(({ status }) => status === 'delivered');
+    const delivered = () =>
+      twin.chat.messages(PHONE).filter(({ status }) => status === 'delivered');
     await until('delivery of all that were taken', () => delivered().length === 5);
   });
 });
@@ -42,7 +49,10 @@ test('late failures come by callback: the channel fails, the carrier leaves unde
       const about = twin.memory.callbacks.filter(({ params }) => params['MessageSid'] === sid);
       return about.map(({ params }) => params['MessageStatus']);
     };
-    for (const [code, states] of [[63_018, ['failed']], [30_008, ['sent', 'undelivered']]] as const) {
+    for (const [code, states] of [
+      [63_018, ['failed']],
+      [30_008, ['sent', 'undelivered']],
+    ] as const) {
       twin.faults.set('late-failure', { times: 1, code });
       const { sid } = await client.messages.create(message);
       await until(`${code}`, () => statesOf(sid).length === states.length);
@@ -55,26 +65,34 @@ test('late failures come by callback: the channel fails, the carrier leaves unde
 });
 
 test('callbacks shuffled, dropped, and before the answer', async () => {
-  await withTwilio({ pace: { sentMs: 1, deliveredMs: 60, readMs: 0 } }, async ({ twin, client, receiver }) => {
-    await twin.chat.receive(PHONE, { text: 'hello' });
-    receiver.received.length = 0;
-    const states = () => receiver.received.map(({ params }) => params['MessageStatus']);
-    twin.faults.set('callbacks-shuffled', { times: 1 });
-    await client.messages.create(message);
-    await until('both', () => states().length === 2);
-    expect(states()).toEqual(['delivered', 'sent']);
-    twin.faults.set('callbacks-dropped', { when: ({ MessageStatus }) => MessageStatus === 'sent' });
-    await client.messages.create(message);
-    await until('the one left', () => states().length === 3);
-    expect(states().at(-1)).toBe('delivered');
-    const dropped = twin.memory.callbacks.filter((callback) => callback.dropped);
-    expect(dropped).toMatchObject([{ params: { MessageStatus: 'sent' }, status: 0 }]);
-    twin.faults.clear();
-    twin.faults.set('callback-before-answer', { times: 1 });
-    const created = await client.messages.create(message);
-    expect(created.status).toBe('queued');
-    expect(receiver.received[3]?.params).toMatchObject({ MessageSid: created.sid, MessageStatus: 'sent' });
-  });
+  await withTwilio(
+    { pace: { sentMs: 1, deliveredMs: 60, readMs: 0 } },
+    async ({ twin, client, receiver }) => {
+      await twin.chat.receive(PHONE, { text: 'hello' });
+      receiver.received.length = 0;
+      const states = () => receiver.received.map(({ params }) => params['MessageStatus']);
+      twin.faults.set('callbacks-shuffled', { times: 1 });
+      await client.messages.create(message);
+      await until('both', () => states().length === 2);
+      expect(states()).toEqual(['delivered', 'sent']);
+      twin.faults.set('callbacks-dropped', {
+        when: ({ MessageStatus }) => MessageStatus === 'sent',
+      });
+      await client.messages.create(message);
+      await until('the one left', () => states().length === 3);
+      expect(states().at(-1)).toBe('delivered');
+      const dropped = twin.memory.callbacks.filter((callback) => callback.dropped);
+      expect(dropped).toMatchObject([{ params: { MessageStatus: 'sent' }, status: 0 }]);
+      twin.faults.clear();
+      twin.faults.set('callback-before-answer', { times: 1 });
+      const created = await client.messages.create(message);
+      expect(created.status).toBe('queued');
+      expect(receiver.received[3]?.params).toMatchObject({
+        MessageSid: created.sid,
+        MessageStatus: 'sent',
+      });
+    },
+  );
 });
 
 test('duplicate webhooks, lagging lists, failing typing, and no Content API', async () => {
@@ -82,16 +100,22 @@ test('duplicate webhooks, lagging lists, failing typing, and no Content API', as
     twin.faults.set('webhook-duplicate', { times: 1, copies: 3 });
     const { sid } = await twin.chat.receive(PHONE, { text: 'hello' });
     expect(receiver.received.map(({ params }) => params['MessageSid'])).toEqual([sid, sid, sid]);
-    expect(new Set(receiver.received.map(({ headers }) => headers['i-twilio-idempotency-token'])).size).toBe(3);
+    expect(
+      new Set(receiver.received.map(({ headers }) => headers['i-twilio-idempotency-token'])).size,
+    ).toBe(3);
     twin.faults.set('list-lags', { ms: 60_000, times: 1 });
     expect(await client.messages.list()).toEqual([]);
     expect(await client.messages.list()).toHaveLength(1);
     twin.faults.set('typing-fails', { times: 1 });
-    const typing = () => client.messaging.v2.typingIndicator.create({ channel: 'whatsapp', messageId: sid });
+    const typing = () =>
+      client.messaging.v2.typingIndicator.create({ channel: 'whatsapp', messageId: sid });
     await expect(typing()).rejects.toMatchObject({ status: 500 });
     await expect(typing()).resolves.toMatchObject({ success: true });
     twin.faults.set('content-refused');
-    await expect(client.content.v1.contents.list()).rejects.toMatchObject({ status: 403, code: 20403 });
+    await expect(client.content.v1.contents.list()).rejects.toMatchObject({
+      status: 403,
+      code: 20403,
+    });
     await expect(client.content.v1.contents.list()).rejects.toMatchObject({ status: 403 });
     twin.faults.clear('content-refused');
     expect(await client.content.v1.contents.list()).toEqual([]);

@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest';
-import { ACCOUNT, FROM, PHONE, TO, TOKEN, withTwilio, type Received } from '../support/twilio-bench.ts';
+import {
+  ACCOUNT,
+  FROM,
+  PHONE,
+  TO,
+  TOKEN,
+  withTwilio,
+  type Received,
+} from '../support/twilio-bench.ts';
 import { until } from '../support/until.ts';
 import type { ServerResponse } from 'node:http';
 
@@ -21,13 +29,32 @@ test('inbound media needs credentials, redirects, and the second address refuses
     expect(Buffer.from(await file.arrayBuffer())).toEqual(png);
     expect((await fetch(location, { headers: { authorization } })).status).toBe(400);
     expect((await fetch(location.replace(/Signature=..../, 'Signature=0000'))).status).toBe(403);
-    const downloads = twin.memory.mediaFetches.map(({ by, status, authorized }) => [by, status, authorized]);
-    expect(downloads).toEqual([['product', 307, true], ['product', 200, false], ['product', 400, true], ['product', 403, false]]);
+    const downloads = twin.memory.mediaFetches.map(({ by, status, authorized }) => [
+      by,
+      status,
+      authorized,
+    ]);
+    expect(downloads).toEqual([
+      ['product', 307, true],
+      ['product', 200, false],
+      ['product', 400, true],
+      ['product', 403, false],
+    ]);
 
     const [media] = await client.messages(sid).media.list();
     expect(media).toMatchObject({ contentType: 'image/png', parentSid: sid });
-    expect(await client.messages(sid).media(media?.sid ?? '').fetch()).toMatchObject({ sid: media?.sid });
-    expect(await client.messages(sid).media(media?.sid ?? '').remove()).toBe(true);
+    expect(
+      await client
+        .messages(sid)
+        .media(media?.sid ?? '')
+        .fetch(),
+    ).toMatchObject({ sid: media?.sid });
+    expect(
+      await client
+        .messages(sid)
+        .media(media?.sid ?? '')
+        .remove(),
+    ).toBe(true);
     expect((await fetch(url, { headers: { authorization } })).status).toBe(404);
     expect((await fetch(location)).status).toBe(404);
     const kept = twin.chat.message(sid)?.media[0];
@@ -39,18 +66,26 @@ test('inbound media needs credentials, redirects, and the second address refuses
     expect(second.status).toBe(200);
     const fresh = receiver.received[1]?.params['MediaUrl0'] ?? '';
     expect((await fetch(fresh, { headers: { authorization } })).status).toBe(404);
-    expect((await fetch(fresh, { headers: { authorization }, redirect: 'manual' })).status).toBe(307);
+    expect((await fetch(fresh, { headers: { authorization }, redirect: 'manual' })).status).toBe(
+      307,
+    );
   });
 });
 
-/** Files a product might offer, by path; each is served to HEAD and GET alike unless it says otherwise. */
+/**
+ * Files a product might offer, by path; each is served to HEAD and GET alike unless it says
+ * otherwise.
+ */
 const FILES: Record<string, { type: string; bytes: Buffer; getType?: string; status?: number }> = {
   '/media/good.png': { type: 'image/png', bytes: png },
   '/media/empty.png': { type: 'image/png', bytes: Buffer.alloc(0) },
   '/media/liar.png': { type: 'image/png', bytes: Buffer.from('GIF89a') },
   '/media/page.html': { type: 'text/html', bytes: Buffer.from('<p>') },
   '/media/fickle.png': { type: 'image/png', getType: 'image/jpeg', bytes: png },
-  '/media/huge.png': { type: 'image/png', bytes: Buffer.concat([png, Buffer.alloc(5 * 1024 * 1024)]) },
+  '/media/huge.png': {
+    type: 'image/png',
+    bytes: Buffer.concat([png, Buffer.alloc(5 * 1024 * 1024)]),
+  },
   '/media/gone.png': { type: 'image/png', bytes: png, status: 404 },
   '/media/report.pdf': { type: 'application/pdf', bytes: Buffer.from('%PDF-1.7 …') },
 };
@@ -70,7 +105,12 @@ test('outbound media is fetched with HEAD and GET, kept for the phone, and bad m
     await twin.chat.receive(PHONE, { text: 'hello' });
     const send = async (path: string) => {
       const mediaUrl = [receiver.url + path];
-      const { sid, numMedia } = await client.messages.create({ from: FROM, to: TO, body: 'caption', mediaUrl });
+      const { sid, numMedia } = await client.messages.create({
+        from: FROM,
+        to: TO,
+        body: 'caption',
+        mediaUrl,
+      });
       expect([sid.slice(0, 2), numMedia]).toEqual(['MM', '1']);
       return until(path, () => {
         const message = twin.chat.message(sid);
@@ -79,22 +119,38 @@ test('outbound media is fetched with HEAD and GET, kept for the phone, and bad m
     };
     const picture = await send('/media/good.png');
     expect(picture).toMatchObject({ status: 'delivered', text: 'caption' });
-    expect(picture.media).toMatchObject([{ type: 'image/png', name: 'good.png', size: png.length }]);
+    expect(picture.media).toMatchObject([
+      { type: 'image/png', name: 'good.png', size: png.length },
+    ]);
     const fetches = receiver.received.filter(({ path }) => path === '/media/good.png');
     expect(fetches.map(({ method }) => method)).toEqual(['HEAD', 'GET']);
     const shown = await fetch(picture.media[0]?.url ?? '');
     expect(shown.headers.get('x-content-type-options')).toBe('nosniff');
     expect(Buffer.from(await shown.arrayBuffer())).toEqual(png);
-    expect(await send('/media/report.pdf')).toMatchObject({ status: 'delivered', text: '', media: [{ name: 'report.pdf' }] });
+    expect(await send('/media/report.pdf')).toMatchObject({
+      status: 'delivered',
+      text: '',
+      media: [{ name: 'report.pdf' }],
+    });
     const failures = { empty: 63_019, gone: 63_019, liar: 63_021, fickle: 63_021, huge: 63_034 };
     for (const [name, errorCode] of Object.entries(failures)) {
       const failed = { name, ...(await send(`/media/${name}.png`)) };
       expect(failed).toMatchObject({ name, status: 'failed', errorCode, media: [] });
     }
     expect(await send('/media/page.html')).toMatchObject({ errorCode: 63_021 });
-    const { sid } = await client.messages.create({ from: FROM, to: TO, mediaUrl: ['http://127.0.0.1:9/x.png'] });
-    const callback = await until('the callback', () => receiver.received.find(({ params }) => params['MessageSid'] === sid));
+    const { sid } = await client.messages.create({
+      from: FROM,
+      to: TO,
+      mediaUrl: ['http://127.0.0.1:9/x.png'],
+    });
+    const callback = await until('the callback', () =>
+      receiver.received.find(({ params }) => params['MessageSid'] === sid),
+    );
     expect(callback.params).toMatchObject({ MessageStatus: 'failed', ErrorCode: '63019' });
-    expect(twin.memory.mediaFetches.at(-1)).toMatchObject({ by: 'twin', method: 'HEAD', status: 0 });
+    expect(twin.memory.mediaFetches.at(-1)).toMatchObject({
+      by: 'twin',
+      method: 'HEAD',
+      status: 0,
+    });
   });
 });

@@ -33,7 +33,8 @@ test('a text arrives signed, with every parameter of a captured webhook', async 
       AccountSid: ACCOUNT,
       ApiVersion: '2010-04-01',
       ExternalUserId: 'whatsapp:ID.1111115551230001',
-      ChannelMetadata: '{"type":"whatsapp","data":{"context":{"ProfileName":"Phone 0001","WaId":"15551230001"}}}',
+      ChannelMetadata:
+        '{"type":"whatsapp","data":{"context":{"ProfileName":"Phone 0001","WaId":"15551230001"}}}',
     });
   });
 });
@@ -44,22 +45,56 @@ test('pictures, voice notes, files, places, quotes, taps and choices arrive as T
     const media = { name: 'a.png', type: 'image/png', base64: png };
     const picture = await twin.chat.receive(PHONE, { text: 'fix this', media });
     expect(picture.sid).toMatch(/^MM/);
-    expect(last()).toMatchObject({ Body: 'fix this', NumMedia: '1', MessageType: 'image', MediaContentType0: 'image/png' });
+    expect(last()).toMatchObject({
+      Body: 'fix this',
+      NumMedia: '1',
+      MessageType: 'image',
+      MediaContentType0: 'image/png',
+    });
     const resource = `${twin.url}/2010-04-01/Accounts/${ACCOUNT}/Messages/${picture.sid}/Media`;
     expect(last()?.['MediaUrl0']).toMatch(new RegExp(`^${resource}/ME[0-9a-f]{32}$`));
-    await twin.chat.receive(PHONE, { media: { name: 'v.ogg', type: 'audio/ogg; codecs=opus', base64: ogg } });
-    expect(last()).toMatchObject({ Body: '', MessageType: 'audio', MediaContentType0: 'audio/ogg' });
-    await twin.chat.receive(PHONE, { media: { name: 'a.pdf', type: 'application/pdf', base64: png } });
+    await twin.chat.receive(PHONE, {
+      media: { name: 'v.ogg', type: 'audio/ogg; codecs=opus', base64: ogg },
+    });
+    expect(last()).toMatchObject({
+      Body: '',
+      MessageType: 'audio',
+      MediaContentType0: 'audio/ogg',
+    });
+    await twin.chat.receive(PHONE, {
+      media: { name: 'a.pdf', type: 'application/pdf', base64: png },
+    });
     expect(last()).toMatchObject({ MessageType: 'document' });
-    const location = { latitude: 37.78, longitude: -122.39, label: 'Twilio Inc', address: '375 Beale St' };
+    const location = {
+      latitude: 37.78,
+      longitude: -122.39,
+      label: 'Twilio Inc',
+      address: '375 Beale St',
+    };
     await twin.chat.receive(PHONE, { location });
-    expect(last()).toMatchObject({ Body: '', MessageType: 'location', Latitude: '37.78', Longitude: '-122.39' });
+    expect(last()).toMatchObject({
+      Body: '',
+      MessageType: 'location',
+      Latitude: '37.78',
+      Longitude: '-122.39',
+    });
     expect(last()).toMatchObject({ Label: 'Twilio Inc', Address: '375 Beale St' });
     await twin.chat.receive(PHONE, { text: 'this one', quoted: picture.sid });
-    expect(last()).toMatchObject({ Body: 'this one', OriginalRepliedMessageSid: picture.sid, OriginalRepliedMessageSender: TO });
+    expect(last()).toMatchObject({
+      Body: 'this one',
+      OriginalRepliedMessageSid: picture.sid,
+      OriginalRepliedMessageSender: TO,
+    });
 
-    const buttons = { body: 'Go?', actions: [{ type: 'QUICK_REPLY', title: 'Approve', id: 'approve:1' }] };
-    const list = { body: 'Which?', button: 'Choose', items: [{ id: 'a', item: 'First', description: 'the first' }] };
+    const buttons = {
+      body: 'Go?',
+      actions: [{ type: 'QUICK_REPLY', title: 'Approve', id: 'approve:1' }],
+    };
+    const list = {
+      body: 'Which?',
+      button: 'Choose',
+      items: [{ id: 'a', item: 'First', description: 'the first' }],
+    };
     const sids: string[] = [];
     for (const types of [{ 'twilio/quick-reply': buttons }, { 'twilio/list-picker': list }]) {
       const content = await client.content.v1.contents.create({ language: 'en', types } as never);
@@ -68,7 +103,10 @@ test('pictures, voice notes, files, places, quotes, taps and choices arrive as T
       sids.push(sid);
     }
     const [asked = '', picker = ''] = sids;
-    await twin.chat.receive(PHONE, { quoted: asked, choice: { kind: 'button', id: 'approve:1', title: 'Approve' } });
+    await twin.chat.receive(PHONE, {
+      quoted: asked,
+      choice: { kind: 'button', id: 'approve:1', title: 'Approve' },
+    });
     expect(last()).toMatchObject({
       Body: 'Approve',
       ButtonText: 'Approve',
@@ -79,9 +117,20 @@ test('pictures, voice notes, files, places, quotes, taps and choices arrive as T
       Forwarded: 'false',
       FrequentlyForwarded: 'false',
     });
-    await twin.chat.receive(PHONE, { quoted: picker, choice: { kind: 'list', id: 'a', title: 'First' } });
-    expect(last()).toMatchObject({ Body: 'First', ListId: 'a', ListTitle: 'First', MessageType: 'interactive' });
-    expect(last()).toMatchObject({ OriginalRepliedMessageSid: picker, OriginalRepliedMessageSender: FROM });
+    await twin.chat.receive(PHONE, {
+      quoted: picker,
+      choice: { kind: 'list', id: 'a', title: 'First' },
+    });
+    expect(last()).toMatchObject({
+      Body: 'First',
+      ListId: 'a',
+      ListTitle: 'First',
+      MessageType: 'interactive',
+    });
+    expect(last()).toMatchObject({
+      OriginalRepliedMessageSid: picker,
+      OriginalRepliedMessageSender: FROM,
+    });
     expect(receiver.received.every(({ valid }) => valid)).toBe(true);
   });
 });
@@ -92,9 +141,15 @@ test('what a phone cannot send is refused with a sentence', async () => {
     await expect(receive('555', { text: 'x' })).rejects.toThrow('not a phone number');
     await expect(receive(PHONE, {})).rejects.toThrow('nothing to send');
     await expect(receive(PHONE, { text: 'x', quoted: 'SM1' })).rejects.toThrow('no message SM1');
-    await expect(receive(PHONE, { media: { name: 'a', type: 'image/png', base64: '!' } })).rejects.toThrow('not base64');
-    await expect(receive(PHONE, { media: { name: 'a', type: 'png', base64: png } })).rejects.toThrow('not a media type');
-    await expect(receive(PHONE, { location: { latitude: 91, longitude: 0 } })).rejects.toThrow('latitude');
+    await expect(
+      receive(PHONE, { media: { name: 'a', type: 'image/png', base64: '!' } }),
+    ).rejects.toThrow('not base64');
+    await expect(
+      receive(PHONE, { media: { name: 'a', type: 'png', base64: png } }),
+    ).rejects.toThrow('not a media type');
+    await expect(receive(PHONE, { location: { latitude: 91, longitude: 0 } })).rejects.toThrow(
+      'latitude',
+    );
     const { sid } = await receive(PHONE, { text: 'plain' });
     const choice = { kind: 'button', id: 'x', title: 'X' } as const;
     await expect(receive(PHONE, { quoted: sid, choice })).rejects.toThrow('no choice "X"');
@@ -103,27 +158,37 @@ test('what a phone cannot send is refused with a sentence', async () => {
 });
 
 test('retries follow the fragment, keep the token and the signature, and end in error 11200', async () => {
-  await withTwilio({}, async ({ twin, receiver }) => {
-    let failures = 2;
-    receiver.answer = (_request, res) => {
-      failures -= 1;
-      if (failures < 0) return false;
-      res.writeHead(503).end();
-      return true;
-    };
-    expect(await twin.chat.receive(PHONE, { text: 'one' })).toMatchObject({ status: 200 });
-    expect(twin.memory.webhooks.map(({ status, attempt }) => [status, attempt])).toEqual([[503, 1], [503, 2], [200, 3]]);
-    expect(new Set(receiver.received.map(({ headers }) => headers['i-twilio-idempotency-token'])).size).toBe(1);
-    expect(receiver.received.every(({ valid }) => valid)).toBe(true);
-    expect(twin.memory.alerts).toEqual([]);
-    failures = 99;
-    expect(await twin.chat.receive(PHONE, { text: 'two' })).toMatchObject({ status: 503 });
-    expect(receiver.received).toHaveLength(3 + 4);
-    expect(twin.memory.alerts).toMatchObject([{ code: 11_200 }]);
-    receiver.answer = (_request, res) => Boolean(res.writeHead(403).end());
-    expect(await twin.chat.receive(PHONE, { text: 'three' })).toMatchObject({ status: 403 });
-    expect(receiver.received).toHaveLength(3 + 4 + 1);
-  }, '#rc=3&rp=5xx,ct,rt');
+  await withTwilio(
+    {},
+    async ({ twin, receiver }) => {
+      let failures = 2;
+      receiver.answer = (_request, res) => {
+        failures -= 1;
+        if (failures < 0) return false;
+        res.writeHead(503).end();
+        return true;
+      };
+      expect(await twin.chat.receive(PHONE, { text: 'one' })).toMatchObject({ status: 200 });
+      expect(twin.memory.webhooks.map(({ status, attempt }) => [status, attempt])).toEqual([
+        [503, 1],
+        [503, 2],
+        [200, 3],
+      ]);
+      expect(
+        new Set(receiver.received.map(({ headers }) => headers['i-twilio-idempotency-token'])).size,
+      ).toBe(1);
+      expect(receiver.received.every(({ valid }) => valid)).toBe(true);
+      expect(twin.memory.alerts).toEqual([]);
+      failures = 99;
+      expect(await twin.chat.receive(PHONE, { text: 'two' })).toMatchObject({ status: 503 });
+      expect(receiver.received).toHaveLength(3 + 4);
+      expect(twin.memory.alerts).toMatchObject([{ code: 11_200 }]);
+      receiver.answer = (_request, res) => Boolean(res.writeHead(403).end());
+      expect(await twin.chat.receive(PHONE, { text: 'three' })).toMatchObject({ status: 403 });
+      expect(receiver.received).toHaveLength(3 + 4 + 1);
+    },
+    '#rc=3&rp=5xx,ct,rt',
+  );
 });
 
 test('without a fragment only a failed connection is tried again; silence ends in 11200, no listener in 11205', async () => {
@@ -132,12 +197,16 @@ test('without a fragment only a failed connection is tried again; silence ends i
     await twin.chat.receive(PHONE, { text: 'one' });
     expect(twin.memory.webhooks).toHaveLength(1);
   });
-  await withTwilio({}, async ({ twin, receiver }) => {
-    receiver.answer = () => true;
-    expect(await twin.chat.receive(PHONE, { text: 'slow' })).toMatchObject({ status: 0 });
-    expect(twin.memory.webhooks).toHaveLength(2);
-    expect(twin.memory.alerts).toMatchObject([{ code: 11_200 }]);
-  }, '#rt=100&rp=rt');
+  await withTwilio(
+    {},
+    async ({ twin, receiver }) => {
+      receiver.answer = () => true;
+      expect(await twin.chat.receive(PHONE, { text: 'slow' })).toMatchObject({ status: 0 });
+      expect(twin.memory.webhooks).toHaveLength(2);
+      expect(twin.memory.alerts).toMatchObject([{ code: 11_200 }]);
+    },
+    '#rt=100&rp=rt',
+  );
   await withTwilio({ webhookUrl: 'http://127.0.0.1:9/webhook' }, async ({ twin }) => {
     expect(await twin.chat.receive(PHONE, { text: 'nobody' })).toMatchObject({ status: 0 });
     expect(twin.memory.webhooks.map(({ attempt }) => attempt)).toEqual([1, 2]);
@@ -148,13 +217,20 @@ test('without a fragment only a failed connection is tried again; silence ends i
 test('a webhook that fails for good goes to the fallback with the error', async () => {
   await withTwilio({}, async ({ twin, client, receiver }) => {
     const [sender] = await client.messaging.v2.channelsSenders.list({ channel: 'whatsapp' });
-    const webhook = { callback_url: `${receiver.url}/gone`, fallback_url: `${receiver.url}/fallback` };
+    const webhook = {
+      callback_url: `${receiver.url}/gone`,
+      fallback_url: `${receiver.url}/fallback`,
+    };
     await client.messaging.v2.channelsSenders(sender?.sid ?? '').update({ webhook } as object);
     receiver.answer = ({ path }, res) => path === '/gone' && Boolean(res.writeHead(404).end());
     expect(await twin.chat.receive(PHONE, { text: 'hello' })).toMatchObject({ status: 204 });
     const last = receiver.received.at(-1);
     expect(last).toMatchObject({ path: '/fallback', valid: true });
-    expect(last?.params).toMatchObject({ ErrorCode: '11200', ErrorUrl: `${receiver.url}/gone`, Body: 'hello' });
+    expect(last?.params).toMatchObject({
+      ErrorCode: '11200',
+      ErrorUrl: `${receiver.url}/gone`,
+      Body: 'hello',
+    });
   });
 });
 
@@ -172,7 +248,8 @@ test('TwiML and plain text become messages to the person', async () => {
   });
   const read = (type: string, body: string, status = 200) =>
     readWebhookAnswer({ status, type, body, chunked: false, failure: null });
-  const twiml = '<?xml version="1.0"?><Response><Message><Body>a &amp; b</Body></Message><Message>c</Message></Response>';
+  const twiml =
+    '<?xml version="1.0"?><Response><Message><Body>a &amp; b</Body></Message><Message>c</Message></Response>';
   expect(read('text/xml', twiml)).toEqual({ replies: ['a & b', 'c'], error: null });
   expect(read('text/xml', '<Response/>')).toEqual({ replies: [], error: null });
   expect(read('text/html', 'ok').error).toBe(12_100);

@@ -14,7 +14,10 @@ import { newSid } from '../support/relay-bench.ts';
 import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
 
-/** Little more than a second, and a window in which to fall asleep (ms) on a machine of the usual speed. */
+/**
+ * Little more than a second, and a window in which to fall asleep (ms) on a machine of the usual
+ * speed.
+ */
 const idle = { IDLE_MINUTES: '0.02' };
 const idleMs = 1200;
 const windowMs = scaled(5000);
@@ -53,12 +56,42 @@ test.each<[string, (redis: Redis) => Promise<unknown>, boolean]>([
   ['a waiting job', (redis) => redis.lpush(`${prefix}:turns:wait`, 'x'), false],
   ['an active job', (redis) => redis.lpush(`${prefix}:deliveries:active`, 'x'), false],
   ['a prioritised job', (redis) => redis.zadd(`${prefix}:turns:prioritized`, 1, 'x'), false],
-  ['a job that is due soon', (redis) => redis.zadd(`${prefix}:schedules:delayed`, score(soon), 'x'), false],
-  ['a job that is due later', (redis) => redis.zadd(`${prefix}:schedules:delayed`, score(soon + 1), 'x'), true],
-  ['an unsent reply', (redis) => redis.multi().sadd(keys.conversations, phone).rpush(keys.outbox(phone), 'x').exec(), false],
-  ['a message without a turn', (redis) => redis.multi().sadd(keys.conversations, phone).rpush(keys.inbox(phone), '{}').exec(), false],
-  ['a message whose turn is put off', (redis) => redis.multi().sadd(keys.conversations, phone).rpush(keys.inbox(phone), '{}').set(keys.deduplication('turns', phone), 'x').exec(), true],
-  ['a parked reply', (redis) => redis.multi().sadd(keys.conversations, phone).rpush(keys.parked(phone), 'x').exec(), true],
+  [
+    'a job that is due soon',
+    (redis) => redis.zadd(`${prefix}:schedules:delayed`, score(soon), 'x'),
+    false,
+  ],
+  [
+    'a job that is due later',
+    (redis) => redis.zadd(`${prefix}:schedules:delayed`, score(soon + 1), 'x'),
+    true,
+  ],
+  [
+    'an unsent reply',
+    (redis) => redis.multi().sadd(keys.conversations, phone).rpush(keys.outbox(phone), 'x').exec(),
+    false,
+  ],
+  [
+    'a message without a turn',
+    (redis) => redis.multi().sadd(keys.conversations, phone).rpush(keys.inbox(phone), '{}').exec(),
+    false,
+  ],
+  [
+    'a message whose turn is put off',
+    (redis) =>
+      redis
+        .multi()
+        .sadd(keys.conversations, phone)
+        .rpush(keys.inbox(phone), '{}')
+        .set(keys.deduplication('turns', phone), 'x')
+        .exec(),
+    true,
+  ],
+  [
+    'a parked reply',
+    (redis) => redis.multi().sadd(keys.conversations, phone).rpush(keys.parked(phone), 'x').exec(),
+    true,
+  ],
 ])('with %s the decision is one step', async (_what, prepare, isAsleep) => {
   const redis = await emptied();
   await redis.set(keys.heartbeat, 'vm#1', 'PX', 60_000);
@@ -89,14 +122,20 @@ type Sleeping = {
   onAsleep?: () => Promise<void>;
 };
 
-/** Runs `use` with a worker that falls asleep soon; gives how long it was awake after `use` had settled (ms). */
+/**
+ * Runs `use` with a worker that falls asleep soon; gives how long it was awake after `use` had
+ * settled (ms).
+ */
 async function untilAsleep(
-  pipeline: Pipeline, use: (bench: Alive) => Promise<void>, { answer, onAsleep }: Sleeping = {},
+  pipeline: Pipeline,
+  use: (bench: Alive) => Promise<void>,
+  { answer, onAsleep }: Sleeping = {},
 ): Promise<{ ms: number }> {
   const asleep = Promise.withResolvers<void>();
   let lives = true;
   const worker = await pipeline.startWorker({
-    environment: { ...idle, STOP_SECONDS: '1' }, ...(answer ? { answer } : {}),
+    environment: { ...idle, STOP_SECONDS: '1' },
+    ...(answer ? { answer } : {}),
     onAsleep: () => void ((lives = false), asleep.resolve()),
   });
   try {
@@ -114,7 +153,11 @@ async function untilAsleep(
 /** Waits until a worker that has nothing to do would have gone. */
 async function outstay({ lives }: Pick<Alive, 'lives'>): Promise<void> {
   const start = Date.now();
-  await until('the idle time is over', () => Date.now() > start + idleMs + windowMs - 1000 || !lives(), idleMs + 2 * windowMs);
+  await until(
+    'the idle time is over',
+    () => Date.now() > start + idleMs + windowMs - 1000 || !lives(),
+    idleMs + 2 * windowMs,
+  );
   expect(lives()).toBe(true);
 }
 
@@ -139,12 +182,16 @@ describe.concurrent('a worker', () => {
 
   test('a worker with a turn at work stays', async () => {
     await withPipeline({}, async (pipeline) => {
-      await untilAsleep(pipeline, async (bench) => {
-        await pipeline.say('hang on');
-        await outstay(bench);
-        expect(await pipeline.redis.llen(keys.active('turns'))).toBe(1);
-        await bench.stop();
-      }, { answer: async () => await new Promise<string>(() => undefined) });
+      await untilAsleep(
+        pipeline,
+        async (bench) => {
+          await pipeline.say('hang on');
+          await outstay(bench);
+          expect(await pipeline.redis.llen(keys.active('turns'))).toBe(1);
+          await bench.stop();
+        },
+        { answer: async () => await new Promise<string>(() => undefined) },
+      );
     });
   });
 
@@ -212,7 +259,13 @@ describe.concurrent('a worker', () => {
         await untilAsleep(pipeline, async () => undefined, {
           async onAsleep() {
             expect(await redis.hget(keys.vm, 'state')).toBe('asleep');
-            await accept({ id: newSid(), conversation: phone, at, text: 'just in time', media: [] });
+            await accept({
+              id: newSid(),
+              conversation: phone,
+              at,
+              text: 'just in time',
+              media: [],
+            });
           },
         });
         expect(replies()).toEqual([]);

@@ -10,10 +10,22 @@ import { bubbles, launchBrowser, messageText } from '../support/phone-page.ts';
 import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
 
-/** What `npm start` runs, with a worker that sleeps after three seconds, and its phone page in a browser. */
-async function withPhonePage(use: (page: Page, simulator: Simulator) => Promise<void>): Promise<void> {
+/**
+ * What `npm start` runs, with a worker that sleeps after three seconds, and its phone page in a
+ * browser.
+ */
+async function withPhonePage(
+  use: (page: Page, simulator: Simulator) => Promise<void>,
+): Promise<void> {
   const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-sleep-'));
-  const simulator = await runSimulator({ dir, model: {}, searchPath: process.env['PATH'] ?? '', idleMinutes: 0.05, ports: { phone: 0, relay: 0, worker: 0 }, log: createLog('test', 'silent') });
+  const simulator = await runSimulator({
+    dir,
+    model: {},
+    searchPath: process.env['PATH'] ?? '',
+    idleMinutes: 0.05,
+    ports: { phone: 0, relay: 0, worker: 0 },
+    log: createLog('test', 'silent'),
+  });
   try {
     const browser = await launchBrowser();
     try {
@@ -38,7 +50,11 @@ async function watchHeader(page: Page): Promise<() => Promise<string[]>> {
     const seen: string[] = [];
     const note = (): void => void seen.push(subtitle.textContent.trim());
     note();
-    new MutationObserver(note).observe(subtitle, { childList: true, characterData: true, subtree: true });
+    new MutationObserver(note).observe(subtitle, {
+      childList: true,
+      characterData: true,
+      subtree: true,
+    });
     Object.assign(window, { seen });
   });
   return async () => await page.evaluate(() => (window as unknown as { seen: string[] }).seen);
@@ -61,10 +77,15 @@ test('the phone page shows the machine asleep, a message wakes it, and it falls 
     await page.getByText('asleep, wakes when you write').waitFor();
     expect(system().vm).toBe('asleep');
     const shown = await header();
-    expect([shown.at(0), shown.at(-1)]).toEqual(['asleep, wakes when you write', 'asleep, wakes when you write']);
+    expect([shown.at(0), shown.at(-1)]).toEqual([
+      'asleep, wakes when you write',
+      'asleep, wakes when you write',
+    ]);
     expect(shown.some((text) => text === 'typing…' || text === 'waking up…')).toBe(true);
 
-    expect(chat.messages(system().phones[0] ?? '').some(({ text }) => text.startsWith('Reminder'))).toBe(false);
+    expect(
+      chat.messages(system().phones[0] ?? '').some(({ text }) => text.startsWith('Reminder')),
+    ).toBe(false);
     await until('it is awake again', () => system().vm === 'awake', 60_000);
     await bubbles(page).filter({ hasText: 'Reminder: water the plants' }).waitFor();
     await page.getByText('asleep, wakes when you write').waitFor();

@@ -18,12 +18,19 @@ import { until } from '../support/until.ts';
 const schedules = 300;
 const log = createLog('race', 'silent');
 
-/** The messages of one schedule: at which decision and moment each arrives, and whether the sleeper waits for it. */
+/**
+ * The messages of one schedule: at which decision and moment each arrives, and whether the sleeper
+ * waits for it.
+ */
 type Arrival = { decision: number; moment: Moment; isWaitedFor: boolean };
 
 function planArrivals(seed: number): Arrival[] {
   const random = createRandom(seed);
-  return Array.from({ length: 1 + random.below(3) }, () => ({ decision: random.below(2), moment: random.pick(moments), isWaitedFor: random.below(2) === 0 }));
+  return Array.from({ length: 1 + random.below(3) }, () => ({
+    decision: random.below(2),
+    moment: random.pick(moments),
+    isWaitedFor: random.below(2) === 0,
+  }));
 }
 
 test('whenever a message arrives around the decision to sleep, it is answered once', async () => {
@@ -33,7 +40,11 @@ test('whenever a message arrives around the decision to sleep, it is answered on
     const turns = createTurns(redis);
     const accept = createIntake(turns);
     const vm = createVmState(redis);
-    const queue = new Worker<TurnData>('turns', null, { connection: redis, prefix, autorun: false });
+    const queue = new Worker<TurnData>('turns', null, {
+      connection: redis,
+      prefix,
+      autorun: false,
+    });
     let seed = 0;
     let accepted: string[] = [];
     let arrivals: Arrival[] = [];
@@ -42,12 +53,20 @@ test('whenever a message arrives around the decision to sleep, it is answered on
     const send = async (): Promise<void> => {
       const id = `SM${String(seed).padStart(16, '0')}${String(accepted.length).padStart(16, '0')}`;
       accepted.push(id);
-      await accept({ id, conversation: '+15551230001', at: new Date(clock).toISOString(), text: 'x', media: [] });
+      await accept({
+        id,
+        conversation: '+15551230001',
+        at: new Date(clock).toISOString(),
+        text: 'x',
+        media: [],
+      });
       clock += 1;
       waker.look();
     };
     const at = async (decision: number, moment: Moment): Promise<void> => {
-      const now = arrivals.filter((arrival) => arrival.moment === moment && arrival.decision <= decision);
+      const now = arrivals.filter(
+        (arrival) => arrival.moment === moment && arrival.decision <= decision,
+      );
       arrivals = arrivals.filter((arrival) => !now.includes(arrival));
       for (const { isWaitedFor } of now) {
         const sent = send();
@@ -55,26 +74,58 @@ test('whenever a message arrives around the decision to sleep, it is answered on
       }
     };
     const waker = createWaker({
-      vm, log, now: () => clock, times: { tellMs: 1e9, giveUpMs: 1e9, firstPauseMs: 1, lastPauseMs: 2 },
+      vm,
+      log,
+      now: () => clock,
+      times: { tellMs: 1e9, giveUpMs: 1e9, firstPauseMs: 1, lastPauseMs: 2 },
       call: async () => await sleeper?.wake(),
-      begin: async (now) => now, end: async () => undefined, tellWaking: () => undefined, tellFailing: () => undefined, onRound: () => undefined,
+      begin: async (now) => now,
+      end: async () => undefined,
+      tellWaking: () => undefined,
+      tellFailing: () => undefined,
+      onRound: () => undefined,
     });
-    const control = await listenToControl(redis, (said) => {
-      sleeper?.onControl(said);
-      waker.onControl(said);
-    }, () => undefined);
+    const control = await listenToControl(
+      redis,
+      (said) => {
+        sleeper?.onControl(said);
+        waker.onControl(said);
+      },
+      () => undefined,
+    );
     const met = new Map<Moment, number>();
     try {
       for (seed = 1; seed <= schedules; seed += 1) {
         arrivals = planArrivals(seed);
         const planned = arrivals;
         accepted = [];
-        sleeper = createSleeper({ redis, queue, vm, idleMs: 1 + (seed % 3), now: () => clock, at, log });
+        sleeper = createSleeper({
+          redis,
+          queue,
+          vm,
+          idleMs: 1 + (seed % 3),
+          now: () => clock,
+          at,
+          log,
+        });
         await send();
         const own = sleeper;
-        await until(`schedule ${seed} is quiet: ${JSON.stringify(planned)}`, async () => own.isOff() && own.answered.length >= accepted.length && (await redis.exists(keys.heartbeat, keys.inbox('+15551230001'))) === 0, 60_000, 1);
-        expect({ seed, answered: own.answered.toSorted() }).toEqual({ seed, answered: accepted.toSorted() });
-        for (const arrival of planned) if (!arrivals.includes(arrival)) met.set(arrival.moment, (met.get(arrival.moment) ?? 0) + 1);
+        await until(
+          `schedule ${seed} is quiet: ${JSON.stringify(planned)}`,
+          async () =>
+            own.isOff() &&
+            own.answered.length >= accepted.length &&
+            (await redis.exists(keys.heartbeat, keys.inbox('+15551230001'))) === 0,
+          60_000,
+          1,
+        );
+        expect({ seed, answered: own.answered.toSorted() }).toEqual({
+          seed,
+          answered: accepted.toSorted(),
+        });
+        for (const arrival of planned)
+          if (!arrivals.includes(arrival))
+            met.set(arrival.moment, (met.get(arrival.moment) ?? 0) + 1);
         own.stop();
       }
       // Every moment was met often enough to say something.

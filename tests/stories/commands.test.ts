@@ -7,19 +7,38 @@ test('/help names every command; /status says what runs, also while it runs, and
   await withStory({ stories: [gate], environment: { IDLE_MINUTES: '60' } }, async (bench) => {
     await bench.say('/help');
     const help = await said(bench, 'Write what you want done');
-    for (const command of ['/new', '/stop', '/status', '/queue', '/retry', '/sessions', '/resume', '/model', '/cost', '/schedules', '/verbose', '/quiet', '/permissions']) expect(help.text).toContain(command);
+    for (const command of [
+      '/new',
+      '/stop',
+      '/status',
+      '/queue',
+      '/retry',
+      '/sessions',
+      '/resume',
+      '/model',
+      '/cost',
+      '/schedules',
+      '/verbose',
+      '/quiet',
+      '/permissions',
+    ])
+      expect(help.text).toContain(command);
     await bench.say('/status');
     const idle = await said(bench, 'Nothing is running for you.');
     expect(idle.text).toContain('it sleeps after 60 min without work');
     expect(idle.text).not.toContain('I also work');
     await bench.say('gate');
-    await until('it works', async () => (await bench.jobs('active')).some((job) => job.progress === 'waiting at the gate'));
+    await until('it works', async () =>
+      (await bench.jobs('active')).some((job) => job.progress === 'waiting at the gate'),
+    );
     await bench.say('/queue say done');
     await bench.say('/status');
     const busy = await said(bench, 'Working for');
     expect(busy.text).toMatch(/on “gate”, now: waiting at the gate\.\nWaiting: “say done”\./);
     await bench.say('stop');
-    expect((await said(bench, 'Stopped.')).text).toBe('Stopped. I was at this: waiting at the gate. I leave this, too: “say done”.');
+    expect((await said(bench, 'Stopped.')).text).toBe(
+      'Stopped. I was at this: waiting at the gate. I leave this, too: “say done”.',
+    );
   });
 });
 
@@ -36,7 +55,9 @@ test('/model changes the model that is asked from then on', async () => {
     await said(bench, 'The usual model from now on.');
     await bench.say('say three');
     await said(bench, 'three');
-    expect(bench.model.requests.findLast(({ kind }) => kind === 'turn')?.model).not.toContain('haiku');
+    expect(bench.model.requests.findLast(({ kind }) => kind === 'turn')?.model).not.toContain(
+      'haiku',
+    );
     await bench.say('/model no such thing; rm');
     await bench.say('say four');
     await said(bench, 'four');
@@ -53,7 +74,9 @@ test('what Claude has planned comes by itself; /schedules lists it and cancels i
     await said(bench, 'Reminder: drink water');
     await bench.say('/schedules');
     const list = await said(bench, 'to cancel number 1.');
-    expect(list.text).toMatch(/^1\. every weekday at 9:00: say good morning \(next: .*9:00\)\n\nText/);
+    expect(list.text).toMatch(
+      /^1\. every weekday at 9:00: say good morning \(next: .*9:00\)\n\nText/,
+    );
     await bench.say('/schedules cancel 1');
     await said(bench, 'Cancelled: every weekday at 9:00, “say good morning”.');
   });

@@ -40,7 +40,12 @@ const patch = '```diff\n-const label = undefined;\n+const label = "Password";\n`
 /** `report`, and `all of it`: the report with much more behind it. */
 const reporter: Story = {
   matches: (asked) => asked === 'report' || asked === 'all of it',
-  next: (_view, asked) => text(asked === 'report' ? report : [report, writeMarkdown(9000), patch, 'The very end.'].join('\n\n')),
+  next: (_view, asked) =>
+    text(
+      asked === 'report'
+        ? report
+        : [report, writeMarkdown(9000), patch, 'The very end.'].join('\n\n'),
+    ),
 };
 
 test('Markdown becomes WhatsApp’s own marks; a longer answer is cut where it reads well, a very long one is its opening and a link to a page of the whole', async () => {
@@ -65,6 +70,7 @@ test('Markdown becomes WhatsApp’s own marks; a longer answer is cut where it r
       const shown = await page.text();
       return shown.includes('<p>The very end.</p>') && shown;
     });
-    for (const part of ['<td align="right">12</td>', 'hljs-addition', 'hljs-keyword']) expect(html).toContain(part);
+    for (const part of ['<td align="right">12</td>', 'hljs-addition', 'hljs-keyword'])
+      expect(html).toContain(part);
   });
 });

@@ -10,36 +10,56 @@ const phones = [phone, otherPhone, stranger];
 
 test('two people are served side by side, a third is told the place in the line and starts without another word', async () => {
   const environment = { ALLOWED_SENDERS: phones.join(',') };
-  await withStory({ stories: [gate], environment, worker: { concurrency: { turns: 2, deliveries: 10 } } }, async (bench) => {
-    await bench.say('gate', phone);
-    await bench.say('gate', otherPhone);
-    for (const from of [phone, otherPhone]) await atGate(workspaceOf(bench, from));
-    await bench.say('say my turn', stranger);
-    await said(bench, 'All hands are busy.', stranger);
-    await bench.say('/status', phone);
-    expect((await said(bench, 'Working for', phone)).text).toContain('I also work for somebody else.');
+  await withStory(
+    { stories: [gate], environment, worker: { concurrency: { turns: 2, deliveries: 10 } } },
+    async (bench) => {
+      await bench.say('gate', phone);
+      await bench.say('gate', otherPhone);
+      for (const from of [phone, otherPhone]) await atGate(workspaceOf(bench, from));
+      await bench.say('say my turn', stranger);
+      await said(bench, 'All hands are busy.', stranger);
+      await bench.say('/status', phone);
+      expect((await said(bench, 'Working for', phone)).text).toContain(
+        'I also work for somebody else.',
+      );
 
-    // The gate of one is not the gate of the other: each has a workspace of their own.
-    await openGate(workspaceOf(bench, phone));
-    await said(bench, 'through', phone);
-    await said(bench, 'my turn', stranger);
-    expect(texts(bench, stranger)).toEqual(['All hands are busy. You are next; I start by myself.', 'my turn']);
-    expect(texts(bench, otherPhone)).toEqual([]);
-    await openGate(workspaceOf(bench, otherPhone));
-    await said(bench, 'through', otherPhone);
+      // The gate of one is not the gate of the other: each has a workspace of their own.
+      await openGate(workspaceOf(bench, phone));
+      await said(bench, 'through', phone);
+      await said(bench, 'my turn', stranger);
+      expect(texts(bench, stranger)).toEqual([
+        'All hands are busy. You are next; I start by myself.',
+        'my turn',
+      ]);
+      expect(texts(bench, otherPhone)).toEqual([]);
+      await openGate(workspaceOf(bench, otherPhone));
+      await said(bench, 'through', otherPhone);
 
-    const sessions = await Promise.all(phones.map((from) => bench.redis.hget(keys.conversation(from), 'session')));
-    expect(new Set(sessions).size).toBe(3);
-    await bench.say('every day at 9 in Europe/Berlin say good morning', phone);
-    await said(bench, 'Scheduled as number 1', phone);
-    await bench.say('/schedules', otherPhone);
-    await said(bench, 'Nothing is scheduled.', otherPhone);
-    // What Claude did counts when its turn ends, which is after its tool has spoken.
-    await until('four answers counted', async () => [...(await createSpend(bench.redis).read(dayOf(Date.now()))).today.values()].reduce((sum, { answers }) => sum + answers, 0) === 4);
-    await bench.say('/cost', phone);
-    const cost = (await said(bench, 'Today: ', phone)).text;
-    expect(cost).toMatch(/^Today: \S+.* \(4 answers\)\n\w+: \S+.* \(4 answers\)\n\nYou: .* today, .* this month\n/);
-    for (const from of [otherPhone, stranger]) expect(cost).toMatch(new RegExp(`^…${from.slice(-4)}: .* today, .* this month$`, 'm'));
-    expect(cost).not.toContain(otherPhone);
-  });
+      const sessions = await Promise.all(
+        phones.map((from) => bench.redis.hget(keys.conversation(from), 'session')),
+      );
+      expect(new Set(sessions).size).toBe(3);
+      await bench.say('every day at 9 in Europe/Berlin say good morning', phone);
+      await said(bench, 'Scheduled as number 1', phone);
+      await bench.say('/schedules', otherPhone);
+      await said(bench, 'Nothing is scheduled.', otherPhone);
+      // What Claude did counts when its turn ends, which is after its tool has spoken.
+      await until(
+        'four answers counted',
+        async () =>
+          [...(await createSpend(bench.redis).read(dayOf(Date.now()))).today.values()].reduce(
+            (sum, { answers }) => sum + answers,
+            0,
+          ) === 4,
+      );
+      await bench.say('/cost', phone);
+      const cost = (await said(bench, 'Today: ', phone)).text;
+      expect(cost).toMatch(
+        /^Today: \S+.* \(4 answers\)\n\w+: \S+.* \(4 answers\)\n\nYou: .* today, .* this month\n/,
+      );
+      for (const from of [otherPhone, stranger])
+        expect(cost).toMatch(new RegExp(`^…${from.slice(-4)}: .* today, .* this month$`, 'm'));
+      expect(cost).not.toContain(otherPhone);
+    },
+  );
 });

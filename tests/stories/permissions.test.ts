@@ -7,14 +7,22 @@ import { fromHere, said, tap, texts, withStory, workspaceOf } from '../support/s
 import type { StoryBench } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
-const exists = (file: string): Promise<boolean> => access(file).then(() => true, () => false);
-const asked = (bench: StoryBench, part: string): ChatMessage[] => bench.replies().filter(({ text }) => text.includes(part));
-const nth = (bench: StoryBench, part: string, index: number): Promise<ChatMessage> => until(`${part} ${index + 1}`, () => asked(bench, part)[index], 60_000);
+const exists = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  );
+const asked = (bench: StoryBench, part: string): ChatMessage[] =>
+  bench.replies().filter(({ text }) => text.includes(part));
+const nth = (bench: StoryBench, part: string, index: number): Promise<ChatMessage> =>
+  until(`${part} ${index + 1}`, () => asked(bench, part)[index], 60_000);
 /** Slow machines are no reason to give Claude up. */
 const patient = { silence: { idleMs: 120_000, toolMs: 120_000 } };
 
 /** One conversation for both. */
-const open = holdOpen<StoryBench>((use) => withStory({ environment: { PERMISSIONS: 'all' }, worker: patient }, use));
+const open = holdOpen<StoryBench>((use) =>
+  withStory({ environment: { PERMISSIONS: 'all' }, worker: patient }, use),
+);
 
 test('a plan is shown and decided in the mode “all”, where nothing else is asked; “Go, edits unasked” holds until it is done', async () => {
   const bench = fromHere(open());
@@ -22,8 +30,15 @@ test('a plan is shown and decided in the mode “all”, where nothing else is a
   await bench.say('plan to write a.txt');
   const first = await nth(bench, 'Shall I begin?', 0);
   expect(texts(bench)[0]).toMatch(/^\*The plan\*[^]*draft 1[^]*a\.txt/);
-  expect(first.buttons.map(({ title }) => title)).toEqual(['Go', 'Go, edits unasked', 'Keep planning']);
-  await bench.twin.chat.receive(first.phone, { text: 'look at the files twice', quoted: first.sid });
+  expect(first.buttons.map(({ title }) => title)).toEqual([
+    'Go',
+    'Go, edits unasked',
+    'Keep planning',
+  ]);
+  await bench.twin.chat.receive(first.phone, {
+    text: 'look at the files twice',
+    quoted: first.sid,
+  });
   const second = await nth(bench, 'Shall I begin?', 1);
   await said(bench, 'draft 2');
   expect(await exists(path.join(workspace, 'a.txt'))).toBe(false);
@@ -53,13 +68,21 @@ test('“Yes, always” for a command is leave for that command, and for nothing
   await said(bench, 'I ask before');
   await bench.say('run touch one.txt');
   const question = await nth(bench, 'May I', 0);
-  expect(question.text).toContain('```\ntouch one.txt\n```\n_Yes, always: this command and no other, in this session._');
+  expect(question.text).toContain(
+    '```\ntouch one.txt\n```\n_Yes, always: this command and no other, in this session._',
+  );
   await tap(bench, question, 'Yes, always');
   await nth(bench, 'completed with no output', 0);
   await bench.say('run touch one.txt');
   await nth(bench, 'completed with no output', 1);
   expect(asked(bench, 'May I')).toHaveLength(1);
-  const others = ['run touch two.txt', 'run timeout 5 touch one.txt', 'run touch one.txt && rm -rf one.txt', 'run rm -rf one.txt', 'write notes.txt'];
+  const others = [
+    'run touch two.txt',
+    'run timeout 5 touch one.txt',
+    'run touch one.txt && rm -rf one.txt',
+    'run rm -rf one.txt',
+    'write notes.txt',
+  ];
   for (const [index, other] of others.entries()) {
     await bench.say(other);
     await nth(bench, 'May I', index + 1);
@@ -67,5 +90,6 @@ test('“Yes, always” for a command is leave for that command, and for nothing
     await nth(bench, 'The person said no.', index);
   }
   expect(await readdir(workspace)).toEqual(expect.arrayContaining(['one.txt']));
-  for (const name of ['two.txt', 'notes.txt', '.claude']) expect(await exists(path.join(workspace, name))).toBe(false);
+  for (const name of ['two.txt', 'notes.txt', '.claude'])
+    expect(await exists(path.join(workspace, name))).toBe(false);
 });

@@ -4,16 +4,22 @@ import { said, texts, withStory, workspaceOf } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
 test('long work says now and then what it does, never the same twice, and the answer comes last', async () => {
-  await withStory({ stories: [gate], worker: { progress: { firstMs: 300, everyMs: 300 } } }, async (bench) => {
-    await bench.say('gate');
-    await until('the line about the gate', () => texts(bench).includes('Waiting at the gate'));
-    await openGate(workspaceOf(bench));
-    await until('the answer', () => texts(bench).includes('through'));
-    expect(texts(bench).at(-1)).toBe('through');
-    expect(new Set(texts(bench)).size).toBe(texts(bench).length);
-    // At the beginning Claude reads and thinks; nothing else was done.
-    expect(texts(bench).filter((text) => text !== 'Thinking')).toEqual(['Waiting at the gate', 'through']);
-  });
+  await withStory(
+    { stories: [gate], worker: { progress: { firstMs: 300, everyMs: 300 } } },
+    async (bench) => {
+      await bench.say('gate');
+      await until('the line about the gate', () => texts(bench).includes('Waiting at the gate'));
+      await openGate(workspaceOf(bench));
+      await until('the answer', () => texts(bench).includes('through'));
+      expect(texts(bench).at(-1)).toBe('through');
+      expect(new Set(texts(bench)).size).toBe(texts(bench).length);
+      // At the beginning Claude reads and thinks; nothing else was done.
+      expect(texts(bench).filter((text) => text !== 'Thinking')).toEqual([
+        'Waiting at the gate',
+        'through',
+      ]);
+    },
+  );
 });
 
 test('by itself a short turn says nothing but its answer; with /verbose each step is told, before the answer', async () => {
@@ -30,7 +36,12 @@ test('by itself a short turn says nothing but its answer; with /verbose each ste
     await until('the answer', () => texts(bench).includes('through'));
     await bench.say('run: echo twice');
     await until('the second answer', () => texts(bench).some((text) => text.includes('twice')));
-    expect(texts(bench).slice(2)).toEqual(['▸ Wait at the gate', 'through', '▸ Run the command that was asked for', expect.stringContaining('twice')]);
+    expect(texts(bench).slice(2)).toEqual([
+      '▸ Wait at the gate',
+      'through',
+      '▸ Run the command that was asked for',
+      expect.stringContaining('twice'),
+    ]);
     await bench.say('/quiet');
     await said(bench, 'Quiet again');
     await bench.say('run: echo thrice');

@@ -14,9 +14,16 @@ import { until } from '../support/until.ts';
 const four: Story = {
   matches: (asked) => asked === 'four',
   next({ results }) {
-    const options = ['One', 'Two', 'Three', 'Four'].map((label) => ({ label, description: `It is ${label.toLowerCase()}.` }));
+    const options = ['One', 'Two', 'Three', 'Four'].map((label) => ({
+      label,
+      description: `It is ${label.toLowerCase()}.`,
+    }));
     const result = results.find(({ name }) => name === 'AskUserQuestion');
-    return result ? text(`You said ${/="([^"]*)"/.exec(result.text)?.[1]}`) : callTool('AskUserQuestion', { questions: [{ question: 'How many?', header: 'Number', multiSelect: false, options }] });
+    return result
+      ? text(`You said ${/="([^"]*)"/.exec(result.text)?.[1]}`)
+      : callTool('AskUserQuestion', {
+          questions: [{ question: 'How many?', header: 'Number', multiSelect: false, options }],
+        });
   },
 };
 
@@ -26,9 +33,14 @@ const touch: Story = {
   next({ results }, asked) {
     const [, verb, name] = /^(touch|edit) (\S+)/.exec(asked) ?? [];
     const result = results.at(-1);
-    if (result) return text(result.isError ? `It was not allowed: ${result.text.slice(0, 60)}` : `Did ${verb} ${name}.`);
+    if (result)
+      return text(
+        result.isError ? `It was not allowed: ${result.text.slice(0, 60)}` : `Did ${verb} ${name}.`,
+      );
     // In the mode `edits` Claude Code takes plain file commands such as touch for edits.
-    return verb === 'touch' ? callTool('Bash', { command: `sh -c 'touch ${name}'`, description: 'Touch a file' }) : callTool('Write', { file_path: name, content: 'new' });
+    return verb === 'touch'
+      ? callTool('Bash', { command: `sh -c 'touch ${name}'`, description: 'Touch a file' })
+      : callTool('Write', { file_path: name, content: 'new' });
   },
 };
 
@@ -38,12 +50,19 @@ const askThenWait: Story = {
   next({ results }) {
     const options = ['Yes', 'No'].map((label) => ({ label, description: label }));
     const isAnswered = results.some(({ name }) => name === 'AskUserQuestion');
-    return isAnswered ? callTool('Bash', { command: 'touch begun; sleep 60', description: 'Wait' }) : callTool('AskUserQuestion', { questions: [{ question: 'Go on?', header: 'Going on', multiSelect: false, options }] });
+    return isAnswered
+      ? callTool('Bash', { command: 'touch begun; sleep 60', description: 'Wait' })
+      : callTool('AskUserQuestion', {
+          questions: [{ question: 'Go on?', header: 'Going on', multiSelect: false, options }],
+        });
   },
 };
 
 /** One conversation for all of them, in the order in which they stand here. */
-const options: StoryOptions = { stories: [four, touch, askThenWait], environment: { STOP_SECONDS: '1' } };
+const options: StoryOptions = {
+  stories: [four, touch, askThenWait],
+  environment: { STOP_SECONDS: '1' },
+};
 const open = holdOpen<StoryBench>((use) => withStory(options, use));
 
 test('a question comes with buttons and a tap answers it, in the same turn; chatter does not', async () => {
@@ -56,7 +75,8 @@ test('a question comes with buttons and a tap answers it, in the same turn; chat
   await tap(bench, question, 'Green');
   await said(bench, 'You chose Green.');
   await until('all is answered', async () => (await bench.redis.llen(keys.inbox(phone))) === 0);
-  const worked = async (): Promise<number> => (await bench.jobs('completed')).filter((job) => job.returnvalue.messages > 0).length;
+  const worked = async (): Promise<number> =>
+    (await bench.jobs('completed')).filter((job) => job.returnvalue.messages > 0).length;
   expect(await until('the end of the turn', worked)).toBe(1);
 });
 
@@ -91,7 +111,9 @@ test('a question survives a restart: it is not asked twice, and the old buttons 
   await bench.restartWorker();
   await tap(bench, question, 'Blue');
   await said(bench, 'You chose Blue.');
-  expect(texts(bench).filter((words) => words.includes('Which colour') && !words.includes('You chose'))).toHaveLength(1);
+  expect(
+    texts(bench).filter((words) => words.includes('Which colour') && !words.includes('You chose')),
+  ).toHaveLength(1);
 });
 
 test('what answered a question goes with the work that asked it: it is neither said to Claude nor brought back by “retry”', async () => {
@@ -105,7 +127,9 @@ test('what answered a question goes with the work that asked it: it is neither s
   await said(bench, failureSentence('no-credit'));
   await until('nothing is left', async () => (await bench.redis.llen(keys.inbox(phone))) === 0);
   bench.model.faults.creditTooLow = 0;
-  expect(JSON.parse((await bench.redis.hget(keys.conversation(phone), 'failed')) ?? '')).toHaveLength(1);
+  expect(
+    JSON.parse((await bench.redis.hget(keys.conversation(phone), 'failed')) ?? ''),
+  ).toHaveLength(1);
   await bench.say('say it is quiet');
   await said(bench, 'it is quiet');
   expect(texts(bench)).toHaveLength(3);
@@ -129,7 +153,12 @@ test('with permissions “ask” a command waits for a yes; a no keeps it from r
   await bench.say('edit b.txt');
   await said(bench, 'Did edit b.txt.');
   await bench.say('touch c.txt');
-  await until('the second question', () => bench.replies().filter((reply) => reply.text.includes('May I run this command?')).length === 2);
+  await until(
+    'the second question',
+    () =>
+      bench.replies().filter((reply) => reply.text.includes('May I run this command?')).length ===
+      2,
+  );
   await bench.say('1');
   await said(bench, 'Did touch c.txt.');
   await bench.say('/permissions');
@@ -137,7 +166,9 @@ test('with permissions “ask” a command waits for a yes; a no keeps it from r
   await said(bench, 'From now on: I work without asking.');
   await bench.say('touch d.txt');
   await said(bench, 'Did touch d.txt.');
-  expect(bench.replies().filter((reply) => reply.text.includes('May I run this command?'))).toHaveLength(2);
+  expect(
+    bench.replies().filter((reply) => reply.text.includes('May I run this command?')),
+  ).toHaveLength(2);
 });
 
 test('where the account cannot have buttons the question comes with numbers', async () => {
@@ -161,7 +192,9 @@ test('where the account cannot have buttons the question comes with numbers', as
 test('without an answer in time the stated default holds, and is said', async () => {
   await withStory({ environment: { ANSWER_MINUTES: '0.03' } }, async (bench) => {
     await bench.say('ask me something');
-    expect((await said(bench, 'Which colour')).text).toContain('Without an answer in 2 seconds: Red.');
+    expect((await said(bench, 'Which colour')).text).toContain(
+      'Without an answer in 2 seconds: Red.',
+    );
     await said(bench, 'No answer in 2 seconds, so: Red.');
     await said(bench, 'You chose Red.');
   });

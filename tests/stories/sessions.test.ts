@@ -10,17 +10,25 @@ import { said, tap, texts, withStory, workspaceOf } from '../support/story-bench
 import type { StoryBench } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
-/** `which NAME`: says how many answers the model sees before this one, by which the sessions are told apart. */
+/**
+ * `which NAME`: says how many answers the model sees before this one, by which the sessions are
+ * told apart.
+ */
 const which: Story = {
   matches: (asked) => asked.startsWith('which '),
-  next: ({ answersBefore }, asked) => text(`${asked.slice('which '.length)}: ${answersBefore} before`),
+  next: ({ answersBefore }, asked) =>
+    text(`${asked.slice('which '.length)}: ${answersBefore} before`),
 };
 
 /** What Claude Code has written down of all sessions. */
 async function readTranscripts({ dataDir }: StoryBench): Promise<string> {
   const projects = path.join(claudeDirectory(dataDir), 'projects');
-  const files = (await readdir(projects, { recursive: true })).filter((name) => name.endsWith('.jsonl'));
-  return (await Promise.all(files.map((name) => readFile(path.join(projects, name), 'utf8')))).join('\n');
+  const files = (await readdir(projects, { recursive: true })).filter((name) =>
+    name.endsWith('.jsonl'),
+  );
+  return (await Promise.all(files.map((name) => readFile(path.join(projects, name), 'utf8')))).join(
+    '\n',
+  );
 }
 
 /** A phone for each of them, since each begins with what nobody has talked of. */
@@ -51,7 +59,10 @@ test('/new begins afresh and keeps the files, /sessions lists what was; a tap in
   await said(bench, 'Back in “which third”.');
 
   await bench.say('/new');
-  await until('the second fresh start', () => texts(bench).filter((words) => words.startsWith('A fresh start.')).length === 2);
+  await until(
+    'the second fresh start',
+    () => texts(bench).filter((words) => words.startsWith('A fresh start.')).length === 2,
+  );
   await bench.twin.chat.receive(phone, { text: 'which fifth', quoted: old.sid });
   await said(bench, 'fifth: 3 before');
   expect(await readTranscripts(bench)).toContain('[In reply to your message: “first: 0 before”]');
@@ -65,13 +76,20 @@ test('an unknown command goes to Claude Code: the workspace’s commands and ski
   await mkdir(path.join(own, 'commands'), { recursive: true });
   await writeFile(path.join(own, 'commands', 'greet.md'), 'say greetings to $ARGUMENTS');
   await mkdir(path.join(own, 'skills', 'farewell'), { recursive: true });
-  await writeFile(path.join(own, 'skills', 'farewell', 'SKILL.md'), '---\nname: farewell\ndescription: Says goodbye\n---\nsay goodbye to $ARGUMENTS');
+  await writeFile(
+    path.join(own, 'skills', 'farewell', 'SKILL.md'),
+    '---\nname: farewell\ndescription: Says goodbye\n---\nsay goodbye to $ARGUMENTS',
+  );
   await bench.say('/greet everybody', otherPhone);
   expect((await said(bench, 'greetings', otherPhone)).text).toBe('greetings to everybody');
   await bench.say('/farewell all', otherPhone);
   expect((await said(bench, 'goodbye', otherPhone)).text).toContain('goodbye to all');
   await bench.say('/compact', otherPhone);
-  await said(bench, 'Our conversation had become long, so I summed its beginning up for myself.', otherPhone);
+  await said(
+    bench,
+    'Our conversation had become long, so I summed its beginning up for myself.',
+    otherPhone,
+  );
   await bench.say('which last', otherPhone);
   await said(bench, 'last: ', otherPhone);
   // The first two answers are summed up; `/compact` itself has no words.

@@ -9,23 +9,29 @@ import { texts, withStory, workspaceOf } from '../support/story-bench.ts';
 import type { StoryBench } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
-const stateOf = (bench: StoryBench, sid: string): Promise<string | null> => bench.redis.hget(keys.message(sid), 'state');
+const stateOf = (bench: StoryBench, sid: string): Promise<string | null> =>
+  bench.redis.hget(keys.message(sid), 'state');
 
 /** The finished turns that had something to answer. */
-const worked = async (bench: StoryBench): Promise<Job<TurnData, TurnResult>[]> => (await bench.jobs('completed')).filter((job) => job.returnvalue.messages > 0);
+const worked = async (bench: StoryBench): Promise<Job<TurnData, TurnResult>[]> =>
+  (await bench.jobs('completed')).filter((job) => job.returnvalue.messages > 0);
 
 test('what is said while Claude works is heard at the next tool boundary and answered in the same turn, several texts in one answer', async () => {
   await withStory({ stories: [gate] }, async (bench) => {
     await bench.say('gate');
     await atGate(workspaceOf(bench));
     const sids = [await bench.say('say one'), await bench.say('say two')];
-    for (const sid of sids) await until('it is taken up', async () => (await stateOf(bench, sid)) === 'working');
+    for (const sid of sids)
+      await until('it is taken up', async () => (await stateOf(bench, sid)) === 'working');
     await openGate(workspaceOf(bench));
     await until('the answer', () => texts(bench).length > 0);
     await until('nothing is left', async () => (await bench.redis.llen(keys.inbox(phone))) === 0);
     expect(texts(bench)).toEqual([expect.stringMatching(/^through\s+one\s+two$/)]);
     // The turn that was added for what came in finds nothing to do.
-    const [job, ...others] = await until('the turn is over', async () => (await worked(bench)).length > 0 && worked(bench));
+    const [job, ...others] = await until(
+      'the turn is over',
+      async () => (await worked(bench)).length > 0 && worked(bench),
+    );
     expect(others).toEqual([]);
     expect(job?.returnvalue).toMatchObject({ messages: 3 });
     expect(job?.data.messages.map(({ text }) => text)).toEqual(['gate', 'say one', 'say two']);
@@ -37,7 +43,9 @@ test('/queue waits for the turn after, and says so; what is said later is heard 
     await bench.say('gate');
     await atGate(workspaceOf(bench));
     await bench.say('/queue say the queued one');
-    await until('it is told', () => texts(bench).some((text) => text.startsWith('I do that as soon as this is done')));
+    await until('it is told', () =>
+      texts(bench).some((text) => text.startsWith('I do that as soon as this is done')),
+    );
     const now = await bench.say('say now');
     await until('it is taken up', async () => (await stateOf(bench, now)) === 'working');
     await openGate(workspaceOf(bench));

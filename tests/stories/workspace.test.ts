@@ -7,31 +7,62 @@ import { said, tap, texts, withStory, workspaceOf } from '../support/story-bench
 import type { StoryBench } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
-/** A session starts anew when other programs may run, which takes long on a busy machine: no watchdog is the point here (ms). */
+/**
+ * A session starts anew when other programs may run, which takes long on a busy machine: no
+ * watchdog is the point here (ms).
+ */
 const silence = { idleMs: 60_000, toolMs: 60_000 };
 const answerMs = 60_000;
 
-/** A project with a server, hooks and variables of its own; what runs leaves a file among its marks. */
-async function layProject(bench: StoryBench): Promise<{ marks(): Promise<string[]>; put(file: string, content: unknown): Promise<void> }> {
+/**
+ * A project with a server, hooks and variables of its own; what runs leaves a file among its marks.
+ */
+async function layProject(
+  bench: StoryBench,
+): Promise<{ marks(): Promise<string[]>; put(file: string, content: unknown): Promise<void> }> {
   const workspace = workspaceOf(bench);
   const put = async (file: string, content: unknown): Promise<void> => {
     await mkdir(path.dirname(path.join(workspace, file)), { recursive: true });
-    await writeFile(path.join(workspace, file), typeof content === 'string' ? content : JSON.stringify(content));
+    await writeFile(
+      path.join(workspace, file),
+      typeof content === 'string' ? content : JSON.stringify(content),
+    );
   };
   await put('marks/.keep', '');
-  const hook = (command: string, rest: object = {}) => [{ hooks: [{ type: 'command', command, ...rest }] }];
-  await put('.mcp.json', { mcpServers: { notes: { command: 'sh', args: ['-c', 'touch marks/server'] } } });
+  const hook = (command: string, rest: object = {}) => [
+    { hooks: [{ type: 'command', command, ...rest }] },
+  ];
+  await put('.mcp.json', {
+    mcpServers: { notes: { command: 'sh', args: ['-c', 'touch marks/server'] } },
+  });
   await put('.claude/settings.json', {
-    env: { ANTHROPIC_BASE_URL: 'http://127.0.0.1:9', COLOUR: 'blue' }, apiKeyHelper: 'touch marks/helper; echo x',
-    hooks: { SessionStart: hook('bash scripts/start.sh'), UserPromptSubmit: hook('touch marks/submit; echo "$COLOUR" > marks/colour; grep -q forbidden && { echo "not that" >&2; exit 2; }; true') },
+    env: { ANTHROPIC_BASE_URL: 'http://127.0.0.1:9', COLOUR: 'blue' },
+    apiKeyHelper: 'touch marks/helper; echo x',
+    hooks: {
+      SessionStart: hook('bash scripts/start.sh'),
+      UserPromptSubmit: hook(
+        'touch marks/submit; echo "$COLOUR" > marks/colour; grep -q forbidden && { echo "not that" >&2; exit 2; }; true',
+      ),
+    },
   });
   await put('scripts/start.sh', 'touch marks/start');
-  return { marks: async () => (await readdir(path.join(workspace, 'marks'))).filter((name) => !name.startsWith('.')).toSorted(), put };
+  return {
+    marks: async () =>
+      (await readdir(path.join(workspace, 'marks')))
+        .filter((name) => !name.startsWith('.'))
+        .toSorted(),
+    put,
+  };
 }
 
 /** The messages after the first `from`, once one of them has buttons. */
 async function question(bench: StoryBench, from: number): Promise<ChatMessage> {
-  return await until('a question', () => bench.replies(phone).slice(from).find(({ buttons }) => buttons.length > 0));
+  return await until('a question', () =>
+    bench
+      .replies(phone)
+      .slice(from)
+      .find(({ buttons }) => buttons.length > 0),
+  );
 }
 
 test('in the mode ask a project’s own programs run after a yes, shown whole and by name, once for each content', async () => {
@@ -40,7 +71,17 @@ test('in the mode ask a project’s own programs run after a yes, shown whole an
     await bench.say('say hello');
     const first = await question(bench, 0);
     const told = texts(bench).join('\n');
-    for (const shown of ["sh -c 'touch marks/server'", 'bash scripts/start.sh', 'grep -q forbidden', 'COLOUR=blue', 'MCP server “notes”', 'hook for SessionStart', '“apiKeyHelper”', 'ANTHROPIC_BASE_URL']) expect(told).toContain(shown);
+    for (const shown of [
+      "sh -c 'touch marks/server'",
+      'bash scripts/start.sh',
+      'grep -q forbidden',
+      'COLOUR=blue',
+      'MCP server “notes”',
+      'hook for SessionStart',
+      '“apiKeyHelper”',
+      'ANTHROPIC_BASE_URL',
+    ])
+      expect(told).toContain(shown);
     expect(first.buttons.map(({ title }) => title)).toEqual(['Yes', 'No']);
     expect(await marks()).toEqual([]);
     await tap(bench, first, 'No');
@@ -58,7 +99,10 @@ test('in the mode ask a project’s own programs run after a yes, shown whole an
     await bench.say('say now');
     await tap(bench, await question(bench, count), 'Yes');
     await until('its answer', () => texts(bench).at(-1) === 'now', answerMs);
-    await until('all of it', async () => (await marks()).join(' ') === 'colour server start submit');
+    await until(
+      'all of it',
+      async () => (await marks()).join(' ') === 'colour server start submit',
+    );
 
     count = texts(bench).length;
     await bench.say('say something forbidden');
@@ -82,7 +126,12 @@ test('in the mode ask a project’s own programs run after a yes, shown whole an
 test('in the mode all they run and the chat says so once; a hook that hangs or has changed is named', async () => {
   await withStory({ worker: { silence } }, async (bench) => {
     const { marks, put } = await layProject(bench);
-    await put('.claude/settings.local.json', { hooks: { SessionStart: [{ hooks: [{ type: 'command', command: 'sleep 900', timeout: 1 }] }], Stop: [{ hooks: [{ type: 'command', command: './scripts/stop.sh' }] }] } });
+    await put('.claude/settings.local.json', {
+      hooks: {
+        SessionStart: [{ hooks: [{ type: 'command', command: 'sleep 900', timeout: 1 }] }],
+        Stop: [{ hooks: [{ type: 'command', command: './scripts/stop.sh' }] }],
+      },
+    });
     await put('scripts/stop.sh', '#!/bin/sh\ntouch marks/stop');
     await chmod(path.join(workspaceOf(bench), 'scripts/stop.sh'), 0o755);
     await bench.say('say hello');
@@ -91,7 +140,10 @@ test('in the mode all they run and the chat says so once; a hook that hangs or h
     expect(told).toContain('run from now on');
     expect(told).toContain('bash scripts/start.sh');
     await said(bench, 'hook for SessionStart (`sleep 900`) did not end within 1 s');
-    await until('all of it', async () => (await marks()).join(' ') === 'colour server start stop submit');
+    await until(
+      'all of it',
+      async () => (await marks()).join(' ') === 'colour server start stop submit',
+    );
     const count = texts(bench).length;
     // Changed by Claude itself, after the look: it does not run before it was told of.
     await bench.say("run: printf '#!/bin/sh\\ntouch marks/sneaked' > scripts/stop.sh");
@@ -100,7 +152,11 @@ test('in the mode all they run and the chat says so once; a hook that hangs or h
     expect(texts(bench).slice(count).join('\n')).not.toContain('run from now on');
     await bench.say('say next');
     await until('the next answer', () => texts(bench).includes('next'), answerMs);
-    expect(texts(bench).slice(count).filter((words) => words.includes('run from now on'))).toHaveLength(1);
+    expect(
+      texts(bench)
+        .slice(count)
+        .filter((words) => words.includes('run from now on')),
+    ).toHaveLength(1);
     await until('the told hook', async () => (await marks()).includes('sneaked'));
   });
 });

@@ -10,7 +10,13 @@ import { connectRedis } from '../../shared/redis.ts';
 import { runRedisServer } from '../../simulator/redis-server.ts';
 import { runScriptedModel } from '../../simulator/model/scripted-model.ts';
 import type { ScriptedModel, ScriptedModelOptions } from '../../simulator/model/scripted-model.ts';
-import type { Agent, AgentEvent, ChatTools, PermissionMode, Prompt } from '../../worker/agent/agent.ts';
+import type {
+  Agent,
+  AgentEvent,
+  ChatTools,
+  PermissionMode,
+  Prompt,
+} from '../../worker/agent/agent.ts';
 import { createChannel } from '../../worker/agent/channel.ts';
 import { createClaudeAgent } from '../../worker/agent/claude.ts';
 import type { ClaudeOptions } from '../../worker/agent/claude.ts';
@@ -52,12 +58,26 @@ export type RunningTurn = {
 export type Sent = { path: string; caption: string | undefined } | { text: string; callId: string };
 
 /** Starts a turn and reads its events to the end. */
-export function startTurn(agent: Agent, workspace: string, { conversation = '+15551230001', session, prompts = [], open = false, permissions = 'all', approve, grants }: Asking, sent: Sent[] = []): RunningTurn {
+export function startTurn(
+  agent: Agent,
+  workspace: string,
+  {
+    conversation = '+15551230001',
+    session,
+    prompts = [],
+    open = false,
+    permissions = 'all',
+    approve,
+    grants,
+  }: Asking,
+  sent: Sent[] = [],
+): RunningTurn {
   const events: AgentEvent[] = [];
   const channel = createChannel<Prompt>();
   const control = new AbortController();
   const push = (prompt: string | Prompt): Prompt => {
-    const whole = typeof prompt === 'string' ? { id: `SM${crypto.randomUUID()}`, text: prompt } : prompt;
+    const whole =
+      typeof prompt === 'string' ? { id: `SM${crypto.randomUUID()}`, text: prompt } : prompt;
     channel.push(whole);
     return whole;
   };
@@ -67,7 +87,15 @@ export function startTurn(agent: Agent, workspace: string, { conversation = '+15
     try {
       const tools = { ...recordingTools(sent), ...(approve ? { approve } : {}) };
       const turn = {
-        id: `turn-${crypto.randomUUID()}`, conversation, workspace, session, prompts: channel, tools, permissions, model: undefined, signal: control.signal,
+        id: `turn-${crypto.randomUUID()}`,
+        conversation,
+        workspace,
+        session,
+        prompts: channel,
+        tools,
+        permissions,
+        model: undefined,
+        signal: control.signal,
         ...(grants ? { grants } : {}),
       };
       for await (const event of agent.work(turn)) events.push(event);
@@ -107,10 +135,15 @@ function recordingTools(sent: Sent[]): ChatTools {
   };
 }
 
-/** The parent of a process, the second field after the name in brackets (proc_pid_stat(5)); undefined when the process is gone. */
+/**
+ * The parent of a process, the second field after the name in brackets (proc_pid_stat(5));
+ * undefined when the process is gone.
+ */
 async function parentOf(pid: number): Promise<number | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
-  return stat === undefined ? undefined : Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  return stat === undefined
+    ? undefined
+    : Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
 }
 
 /** A user entry whose content is a text and not a tool's result. */
@@ -138,10 +171,14 @@ export type ClaudeAgentBench = {
 export type ClaudeAgentBenchOptions = Partial<ClaudeOptions> & { model?: ScriptedModelOptions };
 
 /**
- * Opens a scripted model and an agent in a directory of their own. One bench at a time in a process: the SDK's reader of transcripts
- * looks where `CLAUDE_CONFIG_DIR` of this process says.
+ * Opens a scripted model and an agent in a directory of their own. One bench at a time in a
+ * process: the SDK's reader of transcripts looks where `CLAUDE_CONFIG_DIR` of this process says.
  */
-export async function openClaudeAgent({ model: modelOptions, secrets, ...options }: ClaudeAgentBenchOptions = {}): Promise<ClaudeAgentBench> {
+export async function openClaudeAgent({
+  model: modelOptions,
+  secrets,
+  ...options
+}: ClaudeAgentBenchOptions = {}): Promise<ClaudeAgentBench> {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'sidepocket-agent-'));
   const model = await runScriptedModel({ quiet: true, ...modelOptions });
   const redisServer = await runRedisServer({ dir: path.join(dataDir, 'redis') });
@@ -154,7 +191,11 @@ export async function openClaudeAgent({ model: modelOptions, secrets, ...options
     chromium: undefined,
     secrets: { ANTHROPIC_API_KEY: 'scripted', ANTHROPIC_BASE_URL: model.url, ...secrets },
     host: process.env,
-    accounting: { requests: createModelRequests(redis), prices: createModelPrices(), limits: { turn: undefined, day: undefined } },
+    accounting: {
+      requests: createModelRequests(redis),
+      prices: createModelPrices(),
+      limits: { turn: undefined, day: undefined },
+    },
     owner,
     modelPatienceMs: scaled(30_000),
     maxLive: 3,
@@ -162,7 +203,10 @@ export async function openClaudeAgent({ model: modelOptions, secrets, ...options
     log: createLog('test', 'silent'),
     ...options,
   });
-  const processes = async (session = ''): Promise<number[]> => (await findMarked()).filter(({ mark }) => mark.startsWith(`${owner}/${session}`)).map(({ pid }) => pid);
+  const processes = async (session = ''): Promise<number[]> =>
+    (await findMarked())
+      .filter(({ mark }) => mark.startsWith(`${owner}/${session}`))
+      .map(({ pid }) => pid);
   return {
     agent,
     model,
@@ -181,7 +225,9 @@ export async function openClaudeAgent({ model: modelOptions, secrets, ...options
     },
     async userTexts(session, workspace) {
       const messages = await getSessionMessages(session, { dir: workspace });
-      return messages.filter(({ type }) => type === 'user').map(({ message }) => Said.safeParse(message).data?.content ?? '');
+      return messages
+        .filter(({ type }) => type === 'user')
+        .map(({ message }) => Said.safeParse(message).data?.content ?? '');
     },
     async stop() {
       await agent.stop();

@@ -4,9 +4,19 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSdkMcpServer, query, tool } from '@anthropic-ai/claude-agent-sdk';
-import type { McpServerConfig, Query, SDKMessage, SDKResultMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
+import type {
+  McpServerConfig,
+  Query,
+  SDKMessage,
+  SDKResultMessage,
+  SDKUserMessage,
+} from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
-import { runScriptedModel, type ScriptedModel, type ScriptedModelOptions } from '../../simulator/model/scripted-model.ts';
+import {
+  runScriptedModel,
+  type ScriptedModel,
+  type ScriptedModelOptions,
+} from '../../simulator/model/scripted-model.ts';
 
 /** What the agent sent to the person: files and texts, in order. */
 export type Sent = { path: string; caption: string | undefined } | { text: string };
@@ -19,8 +29,13 @@ export type ClaudeSession = {
   /** Kills the process as a crash of the machine would. */
   kill(): void;
   send(content: SDKUserMessage['message']['content']): void;
-  /** Waits for the next message that `matches`, counted from the last one that was waited for; throws when the session ends first. */
-  next<Found extends SDKMessage>(matches: (message: SDKMessage) => message is Found): Promise<Found>;
+  /**
+   * Waits for the next message that `matches`, counted from the last one that was waited for;
+   * throws when the session ends first.
+   */
+  next<Found extends SDKMessage>(
+    matches: (message: SDKMessage) => message is Found,
+  ): Promise<Found>;
   /** Sends a text and gives the words of the result. */
   ask(content: SDKUserMessage['message']['content']): Promise<string>;
   /** Closes the input and waits for the process; the session's failure, if any, is returned. */
@@ -32,13 +47,25 @@ export type ClaudeBench = {
   /** The agent's working directory. */
   cwd: string;
   home: string;
-  open(options?: { resume?: string; mcpServers?: Record<string, McpServerConfig>; env?: Record<string, string>; answers?: string }): ClaudeSession;
+  open(options?: {
+    resume?: string;
+    mcpServers?: Record<string, McpServerConfig>;
+    env?: Record<string, string>;
+    answers?: string;
+  }): ClaudeSession;
 };
 
-export const isResult = (message: SDKMessage): message is SDKResultMessage => message.type === 'result';
+export const isResult = (message: SDKMessage): message is SDKResultMessage =>
+  message.type === 'result';
 
-/** Runs a scripted model and sessions of Claude Code in a directory of their own for as long as `use` takes. */
-export async function withClaude(use: (bench: ClaudeBench) => Promise<void>, options: ScriptedModelOptions = {}): Promise<void> {
+/**
+ * Runs a scripted model and sessions of Claude Code in a directory of their own for as long as
+ * `use` takes.
+ */
+export async function withClaude(
+  use: (bench: ClaudeBench) => Promise<void>,
+  options: ScriptedModelOptions = {},
+): Promise<void> {
   const home = await mkdtemp(join(tmpdir(), 'sidepocket-claude-'));
   const cwd = join(home, 'work');
   await mkdir(cwd);
@@ -62,9 +89,19 @@ export async function withClaude(use: (bench: ClaudeBench) => Promise<void>, opt
   }
 }
 
-type SessionOptions = { url: string; home: string; cwd: string } & NonNullable<Parameters<ClaudeBench['open']>[0]>;
+type SessionOptions = { url: string; home: string; cwd: string } & NonNullable<
+  Parameters<ClaudeBench['open']>[0]
+>;
 
-function openSession({ url, home, cwd, resume, mcpServers = {}, env = {}, answers = '' }: SessionOptions): ClaudeSession {
+function openSession({
+  url,
+  home,
+  cwd,
+  resume,
+  mcpServers = {},
+  env = {},
+  answers = '',
+}: SessionOptions): ClaudeSession {
   const input = createInput();
   const sent: Sent[] = [];
   let child: ChildProcess | undefined;
@@ -79,9 +116,17 @@ function openSession({ url, home, cwd, resume, mcpServers = {}, env = {}, answer
       settingSources: [],
       mcpServers: { whatsapp: createWhatsapp(sent), ...mcpServers },
       mcpServersDelivery: 'initialize',
-      canUseTool: async (_name, asked) => ({ behavior: 'allow', updatedInput: { ...asked, answers: chooseAnswers(asked, answers) } }),
+      canUseTool: async (_name, asked) => ({
+        behavior: 'allow',
+        updatedInput: { ...asked, answers: chooseAnswers(asked, answers) },
+      }),
       spawnClaudeCodeProcess: ({ command, args, cwd, env, signal }) => {
-        const started = spawn(command, args, { cwd, env, signal, stdio: ['pipe', 'pipe', 'ignore'] });
+        const started = spawn(command, args, {
+          cwd,
+          env,
+          signal,
+          stdio: ['pipe', 'pipe', 'ignore'],
+        });
         child = started;
         return started;
       },
@@ -113,7 +158,9 @@ function openSession({ url, home, cwd, resume, mcpServers = {}, env = {}, answer
 }
 
 /** Reads a session to its end; `finished` gives its failure, if any. */
-function collect(running: Query): Pick<ClaudeSession, 'messages' | 'next'> & { finished: Promise<unknown> } {
+function collect(
+  running: Query,
+): Pick<ClaudeSession, 'messages' | 'next'> & { finished: Promise<unknown> } {
   const messages: SDKMessage[] = [];
   const changes = new EventTarget();
   let seen = 0;
@@ -133,7 +180,9 @@ function collect(running: Query): Pick<ClaudeSession, 'messages' | 'next'> & { f
     }
   };
   const finished = read();
-  async function next<Found extends SDKMessage>(matches: (message: SDKMessage) => message is Found): Promise<Found> {
+  async function next<Found extends SDKMessage>(
+    matches: (message: SDKMessage) => message is Found,
+  ): Promise<Found> {
     for (;;) {
       while (seen < messages.length) {
         const message = messages[seen];
@@ -169,7 +218,8 @@ function createInput() {
     wake();
   };
   return {
-    push: (content: SDKUserMessage['message']['content']) => add({ type: 'user', message: { role: 'user', content }, parent_tool_use_id: null }),
+    push: (content: SDKUserMessage['message']['content']) =>
+      add({ type: 'user', message: { role: 'user', content }, parent_tool_use_id: null }),
     close: () => add(null),
     async *messages(): AsyncGenerator<SDKUserMessage> {
       for (;;) {
@@ -188,10 +238,15 @@ function createWhatsapp(sent: Sent[]) {
     name: 'whatsapp',
     version: '1.0.0',
     tools: [
-      tool('send_file', 'Sends a file.', { path: z.string(), caption: z.string().optional() }, async ({ path, caption }) => {
-        sent.push({ path, caption });
-        return done;
-      }),
+      tool(
+        'send_file',
+        'Sends a file.',
+        { path: z.string(), caption: z.string().optional() },
+        async ({ path, caption }) => {
+          sent.push({ path, caption });
+          return done;
+        },
+      ),
       tool('send_message', 'Sends a text.', { text: z.string() }, async ({ text }) => {
         sent.push({ text });
         return done;
@@ -202,6 +257,8 @@ function createWhatsapp(sent: Sent[]) {
 
 /** Every question of AskUserQuestion answered with the same label. */
 function chooseAnswers(input: Record<string, unknown>, label: string): Record<string, string> {
-  const { questions } = z.object({ questions: z.array(z.object({ question: z.string() })) }).parse(input);
+  const { questions } = z
+    .object({ questions: z.array(z.object({ question: z.string() })) })
+    .parse(input);
   return Object.fromEntries(questions.map(({ question }) => [question, label]));
 }

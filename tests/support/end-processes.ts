@@ -6,7 +6,8 @@ import { afterAll } from 'vitest';
 /** How long a process may take to end by itself (ms): a worker takes its Claude with it. */
 const patience = 10_000;
 
-const isAlive = ({ exitCode, signalCode, pid }: ChildProcess): boolean => pid !== undefined && exitCode === null && signalCode === null;
+const isAlive = ({ exitCode, signalCode, pid }: ChildProcess): boolean =>
+  pid !== undefined && exitCode === null && signalCode === null;
 
 /** Sends a signal to a process, and to its group where it leads one. */
 function signal({ pid }: ChildProcess, name: NodeJS.Signals): void {
@@ -25,15 +26,19 @@ function watchStarts(): Set<ChildProcess> {
   subscribe('child_process', (message) => {
     const child = (message as { process: ChildProcess }).process;
     running.add(child);
-    child.once('exit', () => running.delete(child)).once('error', () => isAlive(child) || running.delete(child));
+    child
+      .once('exit', () => running.delete(child))
+      .once('error', () => isAlive(child) || running.delete(child));
   });
-  const killAll = (): void => [...running].filter(isAlive).forEach((child) => signal(child, 'SIGKILL'));
+  const killAll = (): void =>
+    [...running].filter(isAlive).forEach((child) => signal(child, 'SIGKILL'));
   const end = (): void => {
     killAll();
     process.kill(process.pid, 'SIGKILL');
   };
   process.on('exit', killAll);
-  // So Vitest ends its workers, and so they hear that Vitest itself was ended: without these handlers there would be no `exit`.
+  // So Vitest ends its workers, and so they hear that Vitest itself was ended: without these
+  // handlers there would be no `exit`.
   process.on('SIGTERM', end);
   process.on('disconnect', end);
   return running;
@@ -45,7 +50,10 @@ const known: unknown = Reflect.get(globalThis, name);
 const started = known instanceof Set ? (known as Set<ChildProcess>) : watchStarts();
 Reflect.set(globalThis, name, started);
 
-/** Ends what the tests of a file have started and left running, as those do that fail: softly at first. Returns how many processes that were. */
+/**
+ * Ends what the tests of a file have started and left running, as those do that fail: softly at
+ * first. Returns how many processes that were.
+ */
 export async function endStarted(): Promise<number> {
   const left = [...started].filter(isAlive);
   for (const child of left) signal(child, 'SIGTERM');

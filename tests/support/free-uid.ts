@@ -1,7 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { readProcessTable } from '../../worker/agent/process-table.ts';
 
-/** A number for a user that no account, no process and no worker on this machine has: what a test does with it touches nothing else. */
+/**
+ * A number for a user that no account, no process and no worker on this machine has: what a test
+ * does with it touches nothing else.
+ */
 export function freeUid(): number {
   const used = new Set(readProcessTable().map(({ uid }) => uid));
   for (;;) {

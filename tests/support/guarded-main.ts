@@ -1,9 +1,15 @@
-/** A guarded process for tests of the guard: `spin`, `regex` and `block` freeze its event loop, anything else leaves it alone. Arguments: what to do, a tick in ms, the ticks that end it. */
+/**
+ * A guarded process for tests of the guard: `spin`, `regex` and `block` freeze its event loop,
+ * anything else leaves it alone. Arguments: what to do, a tick in ms, the ticks that end it.
+ */
 import { guardEventLoop } from '../../shared/event-loop-guard.ts';
 import { createLog } from '../../shared/log.ts';
 
 const [kind, tickMs, mostTicks] = process.argv.slice(2);
-guardEventLoop('guarded', createLog('guarded', 'info'), { tickMs: Number(tickMs), mostTicks: Number(mostTicks) });
+guardEventLoop('guarded', createLog('guarded', 'info'), {
+  tickMs: Number(tickMs),
+  mostTicks: Number(mostTicks),
+});
 const freezes: Record<string, () => void> = {
   spin() {
     for (;;);

@@ -1,14 +1,22 @@
 import { Redis } from 'ioredis';
 import { prefix } from '../../shared/keys.ts';
 
-/** Commands whose arguments are all keys, those whose first two are, and those that have none. All others have one, in front. */
+/**
+ * Commands whose arguments are all keys, those whose first two are, and those that have none. All
+ * others have one, in front.
+ */
 const allKeys = ['DEL', 'EXISTS', 'UNLINK', 'TOUCH'];
 const twoKeys = ['RENAME', 'RENAMENX', 'SMOVE', 'LMOVE', 'RPOPLPUSH', 'COPY'];
 const noKeys = ['PUBLISH', 'INFO', 'TIME'];
 
-/** Lua in front of a script that makes it fail when it touches a key that is neither in KEYS nor derived by a rule of the script's, or that lies in another slot. */
+/**
+ * Lua in front of a script that makes it fail when it touches a key that is neither in KEYS nor
+ * derived by a rule of the script's, or that lies in another slot.
+ */
 function guardOf(lua: string): string {
-  const rules = [...lua.matchAll(/-- derives ([^\n]+)/g)].flatMap(([, list = '']) => list.split(',').map((rule) => rule.trim()));
+  const rules = [...lua.matchAll(/-- derives ([^\n]+)/g)].flatMap(([, list = '']) =>
+    list.split(',').map((rule) => rule.trim()),
+  );
   const list = (names: string[]): string => names.map((name) => `['${name}'] = true`).join(', ');
   return `
     local real = redis
@@ -44,19 +52,24 @@ function guardOf(lua: string): string {
 const named = /^-- (sidepocket\w+)\n/;
 
 /**
- * Guards the scripts of every connection that this process makes from now on, and returns those that are run, by their
- * names and as Redis gets them, and what they were refused for. Other test files share this process: `stop` ends it.
+ * Guards the scripts of every connection that this process makes from now on, and returns those
+ * that are run, by their names and as Redis gets them, and what they were refused for. Other test
+ * files share this process: `stop` ends it.
  */
 export function guardScripts(): { run: Map<string, string>; refused: string[]; stop: () => void } {
   const run = new Map<string, string>();
   const refused: string[] = [];
   const { defineCommand, sendCommand } = Redis.prototype;
   const note = (error: unknown): void => {
-    if (error instanceof Error && /not declared|another slot/.test(error.message)) refused.push(error.message);
+    if (error instanceof Error && /not declared|another slot/.test(error.message))
+      refused.push(error.message);
   };
   Redis.prototype.defineCommand = function define(name, { lua, ...rest }) {
     if (name.startsWith('sidepocket')) run.set(name, lua);
-    defineCommand.call(this, name, { ...rest, lua: name.startsWith('sidepocket') ? guardOf(lua) : lua });
+    defineCommand.call(this, name, {
+      ...rest,
+      lua: name.startsWith('sidepocket') ? guardOf(lua) : lua,
+    });
   };
   Redis.prototype.sendCommand = function send(command, ...rest) {
     const text = command.name === 'eval' ? named.exec(String(command.args[0])) : null;
@@ -67,5 +80,9 @@ export function guardScripts(): { run: Map<string, string>; refused: string[]; s
     for (const name of ['evalsha', 'eval']) if (command.name === name) command.promise.catch(note);
     return sendCommand.call(this, command, ...rest);
   };
-  return { run, refused, stop: () => void Object.assign(Redis.prototype, { defineCommand, sendCommand }) };
+  return {
+    run,
+    refused,
+    stop: () => void Object.assign(Redis.prototype, { defineCommand, sendCommand }),
+  };
 }

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll } from 'vitest';
 
 /**
- * Holds open for all tests of a file, or of a group, what is there only as long as a function runs; what is wrong at its end
- * fails them.
+ * Holds open for all tests of a file, or of a group, what is there only as long as a function runs;
+ * what is wrong at its end fails them.
  */
-export function holdOpen<Held>(run: (use: (held: Held) => Promise<void>) => Promise<void>): () => Held {
+export function holdOpen<Held>(
+  run: (use: (held: Held) => Promise<void>) => Promise<void>,
+): () => Held {
   let held: { value: Held } | undefined;
   let whole: Promise<void> | undefined;
   let end = (): void => undefined;

@@ -2,7 +2,10 @@ import { randomBytes } from 'node:crypto';
 import type { ChatEvent, ChatMessage, ChatStatus, PhoneInput } from '../../simulator/chat.ts';
 import type { ChatSource } from '../../simulator/phone/chat-source.ts';
 
-/** A chat with nobody behind it: remembers what a phone sends, and says what the test tells it to say. */
+/**
+ * A chat with nobody behind it: remembers what a phone sends, and says what the test tells it to
+ * say.
+ */
 export class MemoryChat implements ChatSource {
   readonly received: { phone: string; input: PhoneInput; sid: string }[] = [];
   readonly read: string[] = [];
@@ -34,7 +37,16 @@ export class MemoryChat implements ChatSource {
       direction: 'inbound',
       status: 'received',
       text: choice?.title ?? input.text ?? '',
-      media: media ? [{ url: `data:${media.type};base64,${media.base64}`, type: media.type, name: media.name, size: Buffer.from(media.base64, 'base64').length }] : [],
+      media: media
+        ? [
+            {
+              url: `data:${media.type};base64,${media.base64}`,
+              type: media.type,
+              name: media.name,
+              size: Buffer.from(media.base64, 'base64').length,
+            },
+          ]
+        : [],
       quoted: input.quoted ?? null,
       ...(location ? { location } : {}),
     });
@@ -45,7 +57,9 @@ export class MemoryChat implements ChatSource {
 
   markRead(phone: string): void {
     this.read.push(phone);
-    for (const message of this.messages(phone)) if (message.direction === 'outbound' && message.status === 'delivered') this.setStatus(message, 'read');
+    for (const message of this.messages(phone))
+      if (message.direction === 'outbound' && message.status === 'delivered')
+        this.setStatus(message, 'read');
   }
 
   closeWindow(phone: string): void {
@@ -73,8 +87,17 @@ export class MemoryChat implements ChatSource {
     return message;
   }
 
-  setStatus({ sid, phone }: ChatMessage, status: ChatStatus, errorCode: number | null = null): void {
-    this.#messages.set(phone, this.messages(phone).map((message) => (message.sid === sid ? { ...message, status, errorCode } : message)));
+  setStatus(
+    { sid, phone }: ChatMessage,
+    status: ChatStatus,
+    errorCode: number | null = null,
+  ): void {
+    this.#messages.set(
+      phone,
+      this.messages(phone).map((message) =>
+        message.sid === sid ? { ...message, status, errorCode } : message,
+      ),
+    );
     this.emit({ kind: 'status', sid, phone, status, errorCode });
   }
 

@@ -7,15 +7,36 @@ import { MemoryChat } from './memory-chat.ts';
 export const ANNA = '+15555550100';
 export const BERT = '+15555550101';
 
-export type PhoneBench = { phone: Phone; chat: MemoryChat; system: SystemState; turns: Map<string, TurnState>; errors: unknown[] };
+export type PhoneBench = {
+  phone: Phone;
+  chat: MemoryChat;
+  system: SystemState;
+  turns: Map<string, TurnState>;
+  errors: unknown[];
+};
 
 /** Runs the phone on a chat in memory for as long as `use` takes. */
-export async function withPhone<Result>(use: (bench: PhoneBench) => Promise<Result>, port = 0): Promise<Result> {
+export async function withPhone<Result>(
+  use: (bench: PhoneBench) => Promise<Result>,
+  port = 0,
+): Promise<Result> {
   const chat = new MemoryChat();
   const turns = new Map<string, TurnState>();
   const errors: unknown[] = [];
-  const system: SystemState = { number: '+14155238886', phones: [ANNA, BERT], vm: 'awake', model: 'real', dashboardUrl: null };
-  const phone = await runPhone({ port, chat, system: () => system, turnState: async (sid) => turns.get(sid) ?? 'waiting', report: (error) => errors.push(error) });
+  const system: SystemState = {
+    number: '+14155238886',
+    phones: [ANNA, BERT],
+    vm: 'awake',
+    model: 'real',
+    dashboardUrl: null,
+  };
+  const phone = await runPhone({
+    port,
+    chat,
+    system: () => system,
+    turnState: async (sid) => turns.get(sid) ?? 'waiting',
+    report: (error) => errors.push(error),
+  });
   try {
     return await use({ phone, chat, system, turns, errors });
   } finally {
@@ -24,4 +45,7 @@ export async function withPhone<Result>(use: (bench: PhoneBench) => Promise<Resu
 }
 
 /** A picture of one pixel. */
-export const PIXEL = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
+export const PIXEL = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+);

@@ -9,14 +9,32 @@ import { scaled } from './machine-speed.ts';
 export function launchBrowser(): Promise<Browser> {
   const find = 'command -v chromium || command -v chromium-browser || command -v google-chrome';
   const executablePath = execFileSync('sh', ['-c', find], { encoding: 'utf8' }).trim();
-  const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'];
+  const args = [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-background-networking',
+    '--use-fake-ui-for-media-stream',
+    '--use-fake-device-for-media-stream',
+  ];
   return chromium.launch({ executablePath, args });
 }
 
-/** Opens the phone's page on a chat in memory for as long as `use` takes. Throws what the page threw. */
-export function withPage(browser: Browser, use: (page: Page, bench: PhoneBench) => Promise<void>, options: BrowserContextOptions = {}): Promise<void> {
+/**
+ * Opens the phone's page on a chat in memory for as long as `use` takes. Throws what the page
+ * threw.
+ */
+export function withPage(
+  browser: Browser,
+  use: (page: Page, bench: PhoneBench) => Promise<void>,
+  options: BrowserContextOptions = {},
+): Promise<void> {
   return withPhone(async (bench) => {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce', locale: 'en-US', ...options });
+    const context = await browser.newContext({
+      viewport: { width: 1280, height: 800 },
+      reducedMotion: 'reduce',
+      locale: 'en-US',
+      ...options,
+    });
     try {
       const page = await context.newPage();
       page.setDefaultTimeout(scaled(10_000));

@@ -35,9 +35,14 @@ export type Pipeline = {
   relayUrl: string;
   dataDir: string;
   log: Log;
-  /** Starts a worker in this process. Its agent answers `answer to <text>` unless told otherwise. */
+  /**
+   * Starts a worker in this process. Its agent answers `answer to <text>` unless told otherwise.
+   */
   startWorker(change?: WorkerChange): Promise<{ stop(): Promise<void>; url: string }>;
-  /** Is called at the end, whatever the test did: while Redis, Twilio and the relay of this process still run. */
+  /**
+   * Is called at the end, whatever the test did: while Redis, Twilio and the relay of this process
+   * still run.
+   */
   atEnd(stop: () => unknown): void;
   /** Sends a text from a phone; returns its sid. */
   say(text: string, from?: string): Promise<string>;
@@ -45,22 +50,35 @@ export type Pipeline = {
   replies(from?: string): ChatMessage[];
 };
 
-/** What is different about a worker: other parts, what the fast agent answers, further variables. */
+/**
+ * What is different about a worker: other parts, what the fast agent answers, further variables.
+ */
 export type WorkerChange = Partial<WorkerParts> & {
   answer?: FastAgentOptions['answer'];
   environment?: Record<string, string>;
-  /** How long a request to Twilio may take (ms): short only where Twilio never answers, since on a busy machine an answer takes its time. */
+  /**
+   * How long a request to Twilio may take (ms): short only where Twilio never answers, since on a
+   * busy machine an answer takes its time.
+   */
   twilioTimeoutMs?: number;
 };
 
 /** `log` is where everything logs; by default what LOG_LEVEL says, or nothing. */
-export type PipelineOptions = { environment?: Record<string, string>; relay?: boolean; log?: Log; twilioPace?: { sentMs: number; deliveredMs: number; readMs: number } };
+export type PipelineOptions = {
+  environment?: Record<string, string>;
+  relay?: boolean;
+  log?: Log;
+  twilioPace?: { sentMs: number; deliveredMs: number; readMs: number };
+};
 
 /**
- * The real system around a Twilio twin: a Redis of its own, the relay in this process, and workers as a test starts them. Everything is stopped at the end,
- * whatever the test did.
+ * The real system around a Twilio twin: a Redis of its own, the relay in this process, and workers
+ * as a test starts them. Everything is stopped at the end, whatever the test did.
  */
-export async function withPipeline(options: PipelineOptions, test: (pipeline: Pipeline) => Promise<void>): Promise<void> {
+export async function withPipeline(
+  options: PipelineOptions,
+  test: (pipeline: Pipeline) => Promise<void>,
+): Promise<void> {
   const log = options.log ?? createLog('test', process.env['LOG_LEVEL'] || 'silent');
   const releasers = createReleasers(log);
   try {
@@ -75,31 +93,72 @@ export async function withPipeline(options: PipelineOptions, test: (pipeline: Pi
     releasers.add('redis', () => redis.disconnect());
     const port = await freePort(0);
     const relayUrl = `http://127.0.0.1:${port}`;
-    const account = { accountSid: `AC${'1'.repeat(32)}`, authToken: 'test-auth-token', number: '+15550100000' };
+    const account = {
+      accountSid: `AC${'1'.repeat(32)}`,
+      authToken: 'test-auth-token',
+      number: '+15550100000',
+    };
     const twin = await runTwin({
-      ...account, phones: [phone, otherPhone, stranger], webhookUrl: `${relayUrl}/webhook#rc=2&rp=5xx,ct,rt`,
+      ...account,
+      phones: [phone, otherPhone, stranger],
+      webhookUrl: `${relayUrl}/webhook#rc=2&rp=5xx,ct,rt`,
       pace: options.twilioPace ?? { sentMs: 5, deliveredMs: 10, readMs: 0 },
     });
     releasers.add('twin', () => twin.stop());
     const environment: Record<string, string> = {
-      HOST: '127.0.0.1', PORT: String(port), PUBLIC_URL: relayUrl, REDIS_URL: redisServer.url, DATA_DIR: path.join(dir, 'data'), ADMIN_PASSWORD: password,
-      TWILIO_ACCOUNT_SID: account.accountSid, TWILIO_AUTH_TOKEN: account.authToken, TWILIO_WHATSAPP_NUMBER: account.number, TWILIO_API_URL: twin.url,
-      ALLOWED_SENDERS: `${phone},${otherPhone}`, ANTHROPIC_API_KEY: 'scripted', ...options.environment,
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      PUBLIC_URL: relayUrl,
+      REDIS_URL: redisServer.url,
+      DATA_DIR: path.join(dir, 'data'),
+      ADMIN_PASSWORD: password,
+      TWILIO_ACCOUNT_SID: account.accountSid,
+      TWILIO_AUTH_TOKEN: account.authToken,
+      TWILIO_WHATSAPP_NUMBER: account.number,
+      TWILIO_API_URL: twin.url,
+      ALLOWED_SENDERS: `${phone},${otherPhone}`,
+      ANTHROPIC_API_KEY: 'scripted',
+      ...options.environment,
     };
     if (options.relay !== false) {
       const relay = await runRelay(parseRelayConfig(environment), log);
       releasers.add('relay', () => relay.stop());
     }
     await test({
-      environment, twin, redis, redisServer, relayUrl, log, dataDir: path.join(dir, 'data'),
-      async startWorker({ answer = async (text: string) => `answer to ${text}`, environment: extra = {}, twilioTimeoutMs = scaled(10_000), ...change } = {}) {
+      environment,
+      twin,
+      redis,
+      redisServer,
+      relayUrl,
+      log,
+      dataDir: path.join(dir, 'data'),
+      async startWorker({
+        answer = async (text: string) => `answer to ${text}`,
+        environment: extra = {},
+        twilioTimeoutMs = scaled(10_000),
+        ...change
+      } = {}) {
         const worker = await runWorker(
           parseWorkerConfig({ ...environment, PORT: '0', ...extra }),
           {
-            createAgent: async () => createFastAgent({ dir: path.join(dir, 'data', 'transcripts'), answer }),
-            createMessenger: (contents) => createTwilioMessenger({ ...account, apiUrl: twin.url }, log, twilioTimeoutMs, contents),
-            pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: scaled(1500), blindMs: 2000 }, silence: { idleMs: scaled(10_000), toolMs: scaled(10_000) }, lease: { renewMs: 200, holdMs: scaled(600) },
-            concurrency: { turns: 5, deliveries: 50 }, warmMs: 3600_000, onAsleep: () => undefined, onFenced: () => undefined, ...change,
+            createAgent: async () =>
+              createFastAgent({ dir: path.join(dir, 'data', 'transcripts'), answer }),
+            createMessenger: (contents) =>
+              createTwilioMessenger(
+                { ...account, apiUrl: twin.url },
+                log,
+                twilioTimeoutMs,
+                contents,
+              ),
+            pace: { intervalMs: 1, burst: 1000 },
+            reconciling: { firstMs: 100, lastMs: scaled(1500), blindMs: 2000 },
+            silence: { idleMs: scaled(10_000), toolMs: scaled(10_000) },
+            lease: { renewMs: 200, holdMs: scaled(600) },
+            concurrency: { turns: 5, deliveries: 50 },
+            warmMs: 3600_000,
+            onAsleep: () => undefined,
+            onFenced: () => undefined,
+            ...change,
           },
           log,
         );
@@ -108,7 +167,8 @@ export async function withPipeline(options: PipelineOptions, test: (pipeline: Pi
       },
       atEnd: (stop) => releasers.add('a part of the test', stop),
       say: async (text, from = phone) => (await twin.chat.receive(from, { text })).sid,
-      replies: (from = phone) => twin.chat.messages(from).filter((message) => message.direction === 'outbound'),
+      replies: (from = phone) =>
+        twin.chat.messages(from).filter((message) => message.direction === 'outbound'),
     });
   } finally {
     await releasers.run();

@@ -35,15 +35,40 @@ export type ProxyBench = {
   used(conversation?: string): Promise<ModelUse>;
 };
 
-export type Asking = { method?: string; path?: string; headers?: OutgoingHttpHeaders; body?: string | Buffer };
+export type Asking = {
+  method?: string;
+  path?: string;
+  headers?: OutgoingHttpHeaders;
+  body?: string | Buffer;
+};
 
-export type ProxyBenchOptions = { keys?: ModelKeys; path?: string; limits?: Limits; times?: ModelAccountParts['times'] };
+export type ProxyBenchOptions = {
+  keys?: ModelKeys;
+  path?: string;
+  limits?: Limits;
+  times?: ModelAccountParts['times'];
+};
 
-export const aRequest = JSON.stringify({ model: 'claude-opus-5-5', messages: [], max_tokens: 1000, stream: true });
+export const aRequest = JSON.stringify({
+  model: 'claude-opus-5-5',
+  messages: [],
+  max_tokens: 1000,
+  stream: true,
+});
 
 /** A proxy with its account in a real Redis, before a service that answers as `answer` does. */
-export async function withProxy(redis: Redis, answer: RequestListener, use: (bench: ProxyBench) => Promise<void>, options: ProxyBenchOptions = {}): Promise<void> {
-  const { keys = { ANTHROPIC_API_KEY: key }, path = '', limits = { turn: undefined, day: undefined }, times } = options;
+export async function withProxy(
+  redis: Redis,
+  answer: RequestListener,
+  use: (bench: ProxyBench) => Promise<void>,
+  options: ProxyBenchOptions = {},
+): Promise<void> {
+  const {
+    keys = { ANTHROPIC_API_KEY: key },
+    path = '',
+    limits = { turn: undefined, day: undefined },
+    times,
+  } = options;
   const requests: ProxyBench['requests'] = [];
   const server = createServer((request, response) => {
     const seen = Object.assign(request, { text: '' });
@@ -53,13 +78,29 @@ export async function withProxy(redis: Redis, answer: RequestListener, use: (ben
   });
   await new Promise<void>((resolve) => void server.listen({ port: 0, host: '127.0.0.1' }, resolve));
   const service = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const accounting = { requests: createModelRequests(redis), prices: createModelPrices(), limits, ...(times ? { times } : {}) };
-  const proxy = await runModelProxy({ ...accounting, keys, baseUrl: `${service}${path}`, host: {}, owner: 'w#2', log: createLog('test', 'silent') });
+  const accounting = {
+    requests: createModelRequests(redis),
+    prices: createModelPrices(),
+    limits,
+    ...(times ? { times } : {}),
+  };
+  const proxy = await runModelProxy({
+    ...accounting,
+    keys,
+    baseUrl: `${service}${path}`,
+    host: {},
+    owner: 'w#2',
+    log: createLog('test', 'silent'),
+  });
   const port = Number(new URL(proxy.environment.ANTHROPIC_BASE_URL).port);
   const spend = createSpend(redis);
   try {
     await use({
-      port, requests, spend, requestsInRedis: accounting.requests, admit: proxy.admit,
+      port,
+      requests,
+      spend,
+      requestsInRedis: accounting.requests,
+      admit: proxy.admit,
       session(conversation = ann, turn = '') {
         const session = proxy.admit();
         session.bind(conversation);
@@ -68,7 +109,8 @@ export async function withProxy(redis: Redis, answer: RequestListener, use: (ben
       },
       ask: (session, asking) => ask(port, session, asking),
       async used(conversation = ann) {
-        for (let tries = 0; tries < 400 && (await accounting.requests.countOpen()) > 0; tries += 1) await new Promise((resolve) => setTimeout(resolve, 5));
+        for (let tries = 0; tries < 400 && (await accounting.requests.countOpen()) > 0; tries += 1)
+          await new Promise((resolve) => setTimeout(resolve, 5));
         return (await spend.use(day)).get(conversation) ?? { ...noUse };
       },
     });
@@ -79,17 +121,46 @@ export async function withProxy(redis: Redis, answer: RequestListener, use: (ben
   }
 }
 
-export const noUse: ModelUse = { costUsd: 0, requests: 0, input: 0, output: 0, cacheWrite5m: 0, cacheWrite1h: 0, cacheRead: 0, webSearches: 0, unsettled: 0, unsettledUsd: 0 };
+export const noUse: ModelUse = {
+  costUsd: 0,
+  requests: 0,
+  input: 0,
+  output: 0,
+  cacheWrite5m: 0,
+  cacheWrite1h: 0,
+  cacheRead: 0,
+  webSearches: 0,
+  unsettled: 0,
+  unsettledUsd: 0,
+};
 
-export const keyOf = (session: ModelSession): string => session.placeholders['ANTHROPIC_API_KEY'] ?? '';
+export const keyOf = (session: ModelSession): string =>
+  session.placeholders['ANTHROPIC_API_KEY'] ?? '';
 
-async function ask(port: number, session: ModelSession, { method = 'POST', path = '/v1/messages', headers = {}, body = aRequest }: Asking = {}): Promise<Answered> {
+async function ask(
+  port: number,
+  session: ModelSession,
+  { method = 'POST', path = '/v1/messages', headers = {}, body = aRequest }: Asking = {},
+): Promise<Answered> {
   return await new Promise((resolve, reject) => {
-    const outgoing = httpRequest({ host: '127.0.0.1', port, path, method, headers: { 'x-api-key': keyOf(session), ...headers } }, (response) => {
-      let text = '';
-      const done = (): void => resolve({ status: response.statusCode ?? 0, body: text, headers: response.headers });
-      response.on('data', (chunk) => (text += String(chunk))).on('close', done).on('error', done);
-    });
+    const outgoing = httpRequest(
+      {
+        host: '127.0.0.1',
+        port,
+        path,
+        method,
+        headers: { 'x-api-key': keyOf(session), ...headers },
+      },
+      (response) => {
+        let text = '';
+        const done = (): void =>
+          resolve({ status: response.statusCode ?? 0, body: text, headers: response.headers });
+        response
+          .on('data', (chunk) => (text += String(chunk)))
+          .on('close', done)
+          .on('error', done);
+      },
+    );
     outgoing.on('error', reject).end(method === 'POST' || method === 'PUT' ? body : undefined);
   });
 }
@@ -99,8 +170,18 @@ export function streamOf(usage: object, texts: string[], total: object | undefin
   const events: [string, object][] = [
     ['message_start', { message: { model: 'claude-opus-5-5', usage } }],
     ['ping', {}],
-    ...texts.map((text): [string, object] => ['content_block_delta', { index: 0, delta: { type: 'text_delta', text } }]),
-    ...(total ? ([['message_delta', { delta: { stop_reason: 'end_turn' }, usage: total }], ['message_stop', {}]] as [string, object][]) : []),
+    ...texts.map((text): [string, object] => [
+      'content_block_delta',
+      { index: 0, delta: { type: 'text_delta', text } },
+    ]),
+    ...(total
+      ? ([
+          ['message_delta', { delta: { stop_reason: 'end_turn' }, usage: total }],
+          ['message_stop', {}],
+        ] as [string, object][])
+      : []),
   ];
-  return events.map(([type, fields]) => `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`).join('');
+  return events
+    .map(([type, fields]) => `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`)
+    .join('');
 }

@@ -5,7 +5,10 @@ import type { AddressInfo, Socket } from 'node:net';
 export type Proxy = { port: number; hold(): void; stop(): Promise<void> };
 
 /** `onSent` is called with each piece that goes to the server. */
-export async function runProxy(target: number, onSent: (piece: Buffer) => void = () => undefined): Promise<Proxy> {
+export async function runProxy(
+  target: number,
+  onSent: (piece: Buffer) => void = () => undefined,
+): Promise<Proxy> {
   const sockets = new Set<Socket>();
   let held = false;
   const server = createServer((near) => {

@@ -19,8 +19,18 @@ const script = `
   end
   return cjson.encode(dump)`;
 
-/** Everything that a Redis holds, by key, but how long it holds it and the keys that `without` names: to see that something has changed nothing. */
-export async function dumpRedis(redis: Redis, without: (key: string) => boolean = () => false): Promise<Record<string, unknown>> {
+/**
+ * Everything that a Redis holds, by key, but how long it holds it and the keys that `without`
+ * names: to see that something has changed nothing.
+ */
+export async function dumpRedis(
+  redis: Redis,
+  without: (key: string) => boolean = () => false,
+): Promise<Record<string, unknown>> {
   const dump = JSON.parse(String(await redis.eval(script, 0))) as Record<string, unknown>;
-  return Object.fromEntries(Object.entries(dump).filter(([key]) => !without(key)).toSorted(([one], [other]) => one.localeCompare(other)));
+  return Object.fromEntries(
+    Object.entries(dump)
+      .filter(([key]) => !without(key))
+      .toSorted(([one], [other]) => one.localeCompare(other)),
+  );
 }

@@ -28,7 +28,11 @@ export function whyNotSeparate(): string | undefined {
 }
 
 export function agentUser(): AgentUser {
-  const { user, because } = chooseAgentUser(agentName, { passwd: readFileSync('/etc/passwd', 'utf8'), status: readFileSync('/proc/self/status', 'utf8'), uid: process.getuid?.() });
+  const { user, because } = chooseAgentUser(agentName, {
+    passwd: readFileSync('/etc/passwd', 'utf8'),
+    status: readFileSync('/proc/self/status', 'utf8'),
+    uid: process.getuid?.(),
+  });
   if (!user) throw new Error(because);
   return user;
 }
@@ -42,10 +46,14 @@ export type SeparateWorker = {
 };
 
 /**
- * Starts the real worker as it runs in the image: as a user of its own with the three capabilities and nothing else, the agent as another. `environment` is the
- * whole of it. The directory above DATA_DIR is opened for passing through. `as` the agent, both are one user.
+ * Starts the real worker as it runs in the image: as a user of its own with the three capabilities
+ * and nothing else, the agent as another. `environment` is the whole of it. The directory above
+ * DATA_DIR is opened for passing through. `as` the agent, both are one user.
  */
-export async function startSeparateWorker(environment: Record<string, string>, as: 'worker' | 'agent' = 'worker'): Promise<SeparateWorker> {
+export async function startSeparateWorker(
+  environment: Record<string, string>,
+  as: 'worker' | 'agent' = 'worker',
+): Promise<SeparateWorker> {
   const dataDir = environment['DATA_DIR'] ?? '';
   const { uid, gid } = agentUser();
   const own = as === 'worker' ? { uid: workerUid, gid: workerUid } : { uid, gid };
@@ -54,20 +62,44 @@ export async function startSeparateWorker(environment: Record<string, string>, a
   await chown(dataDir, uid, gid);
   const child = spawn(
     'setpriv',
-    ['--reuid', String(own.uid), '--regid', String(own.gid), '--clear-groups', `--inh-caps=-all,${rights}`, `--ambient-caps=-all,${rights}`, `--bounding-set=-all,${rights}`, '--no-new-privs', '--', process.execPath, path.join(root, 'worker', 'main.ts')],
-    { cwd: '/', env: { PATH: process.env['PATH'], AGENT_USER: agentName, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] },
+    [
+      '--reuid',
+      String(own.uid),
+      '--regid',
+      String(own.gid),
+      '--clear-groups',
+      `--inh-caps=-all,${rights}`,
+      `--ambient-caps=-all,${rights}`,
+      `--bounding-set=-all,${rights}`,
+      '--no-new-privs',
+      '--',
+      process.execPath,
+      path.join(root, 'worker', 'main.ts'),
+    ],
+    {
+      cwd: '/',
+      env: { PATH: process.env['PATH'], AGENT_USER: agentName, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
   );
   const { pid } = child;
   if (pid === undefined) throw new Error('the worker was not started');
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  await until('the worker', () => {
-    if (child.exitCode !== null) throw new Error(`the worker has ended: ${output}`);
-    return output.includes('the worker is ready');
-  }, 60_000);
+  await until(
+    'the worker',
+    () => {
+      if (child.exitCode !== null) throw new Error(`the worker has ended: ${output}`);
+      return output.includes('the worker is ready');
+    },
+    60_000,
+  );
   return {
-    process: child, pid, output: () => output,
+    process: child,
+    pid,
+    output: () => output,
     async stop(signal = 'SIGTERM') {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);
       await ended;

@@ -14,7 +14,12 @@ import type { WakeAddress } from './wake-address.ts';
 export const wakeSecret = 'wake-secret-of-this-test';
 
 /** Waking with a tenth of production's patience and less, for what is told of a wake. */
-export const impatient: WakerTimes = { tellMs: 400, giveUpMs: 1500, firstPauseMs: 20, lastPauseMs: 100 };
+export const impatient: WakerTimes = {
+  tellMs: 400,
+  giveUpMs: 1500,
+  firstPauseMs: 20,
+  lastPauseMs: 100,
+};
 
 /** Waking of which nothing is told, however long it takes here. */
 const silent: WakerTimes = { ...impatient, tellMs: 3600_000, giveUpMs: 3600_000 };
@@ -43,8 +48,14 @@ export type SleepOptions = {
   relay?: boolean;
 };
 
-/** A relay with a wake address, in front of a VM that is a worker in this process; at the beginning the VM is asleep. */
-export async function withSleep({ times = silent, idleMinutes = 0.01, onCall = bootAndAccept, relay = true }: SleepOptions, test: (bench: SleepBench) => Promise<void>): Promise<void> {
+/**
+ * A relay with a wake address, in front of a VM that is a worker in this process; at the beginning
+ * the VM is asleep.
+ */
+export async function withSleep(
+  { times = silent, idleMinutes = 0.01, onCall = bootAndAccept, relay = true }: SleepOptions,
+  test: (bench: SleepBench) => Promise<void>,
+): Promise<void> {
   await withPipeline({ relay: false }, async (pipeline) => {
     const lines: string[] = [];
     let worker: Promise<{ stop(): Promise<void> }> | undefined;
@@ -62,7 +73,8 @@ export async function withSleep({ times = silent, idleMinutes = 0.01, onCall = b
           // The relay's interval: both count what they send in the same place.
           pace: { intervalMs: 6000, burst: 1000 },
           lease: { renewMs: 300, holdMs: scaled(1500) },
-          onAsleep: () => void worker?.then((awake) => awake.stop()).then(() => (worker = undefined)),
+          onAsleep: () =>
+            void worker?.then((awake) => awake.stop()).then(() => (worker = undefined)),
         });
         await worker;
       },
@@ -74,10 +86,21 @@ export async function withSleep({ times = silent, idleMinutes = 0.01, onCall = b
         const log = createLog('relay', 'info', { write: (line) => void lines.push(line) });
         running = await runRelay(config, log, { ...relayParts(config, log), times });
         // It listens for Twilio before all of it has begun.
-        await until('the relay hears the worker', async () => Number((await pipeline.redis.pubsub('NUMSUB', keys.control))[1]) > (worker ? 1 : 0));
+        await until(
+          'the relay hears the worker',
+          async () =>
+            Number((await pipeline.redis.pubsub('NUMSUB', keys.control))[1]) > (worker ? 1 : 0),
+        );
       },
       metric: (name) => readMetric(pipeline.relayUrl, name),
-      settled: (from = phone) => until('nothing is under way', async () => (await pipeline.redis.llen(keys.inbox(from))) + (await pipeline.redis.llen(keys.outbox(from))) === 0).then(() => undefined),
+      settled: (from = phone) =>
+        until(
+          'nothing is under way',
+          async () =>
+            (await pipeline.redis.llen(keys.inbox(from))) +
+              (await pipeline.redis.llen(keys.outbox(from))) ===
+            0,
+        ).then(() => undefined),
     };
     try {
       if (relay) await bench.startRelay();
@@ -89,12 +112,25 @@ export async function withSleep({ times = silent, idleMinutes = 0.01, onCall = b
   });
 }
 
-async function bootAndAccept(bench: SleepBench, _call: number, response: ServerResponse): Promise<void> {
+async function bootAndAccept(
+  bench: SleepBench,
+  _call: number,
+  response: ServerResponse,
+): Promise<void> {
   await bench.boot();
   accept(response);
 }
 
 async function readMetric(relayUrl: string, name: string): Promise<number> {
-  const text = await (await fetch(`${relayUrl}/metrics`, { headers: { Authorization: `Basic ${btoa(`admin:${password}`)}` } })).text();
-  return Number(text.split('\n').find((line) => line.startsWith(`${name} `))?.slice(name.length + 1) ?? Number.NaN);
+  const text = await (
+    await fetch(`${relayUrl}/metrics`, {
+      headers: { Authorization: `Basic ${btoa(`admin:${password}`)}` },
+    })
+  ).text();
+  return Number(
+    text
+      .split('\n')
+      .find((line) => line.startsWith(`${name} `))
+      ?.slice(name.length + 1) ?? Number.NaN,
+  );
 }

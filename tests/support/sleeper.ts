@@ -10,7 +10,16 @@ import { createSleep } from '../../worker/sleep.ts';
 import type { Sleep } from '../../worker/sleep.ts';
 
 /** The moments around a decision to sleep at which a message may arrive. */
-export const moments = ['before the pause', 'in the pause', 'with the decision', 'after the decision', 'at the exit', 'after the exit', 'while booting', 'while working'] as const;
+export const moments = [
+  'before the pause',
+  'in the pause',
+  'with the decision',
+  'after the decision',
+  'at the exit',
+  'after the exit',
+  'while booting',
+  'while working',
+] as const;
 export type Moment = (typeof moments)[number];
 
 export type SleeperParts = {
@@ -20,12 +29,17 @@ export type SleeperParts = {
   vm: VmState;
   idleMs: number;
   now: () => number;
-  /** Called at each moment of each decision, counted from 0; the sleeper goes on when it settles. */
+  /**
+   * Called at each moment of each decision, counted from 0; the sleeper goes on when it settles.
+   */
   at: (decision: number, moment: Moment) => Promise<void>;
   log: Log;
 };
 
-/** A machine with the smallest worker that there can be: it takes real jobs of the real queue, answers what is in the inbox, and decides about sleeping as the worker does. */
+/**
+ * A machine with the smallest worker that there can be: it takes real jobs of the real queue,
+ * answers what is in the inbox, and decides about sleeping as the worker does.
+ */
 export type Sleeper = {
   /** The ids of the messages that it has answered, in order. */
   answered: string[];
@@ -81,7 +95,8 @@ export function createSleeper({ redis, queue, vm, idleMs, now, at, log }: Sleepe
     machine = 'on';
     paused = false;
     sleep = createSleep({
-      idleMs, log,
+      idleMs,
+      log,
       async pause() {
         await at(decision, 'before the pause');
         paused = true;
@@ -92,7 +107,10 @@ export function createSleeper({ redis, queue, vm, idleMs, now, at, log }: Sleepe
         void take();
       },
       async fallAsleep() {
-        const [isAsleep] = await Promise.all([vm.fallAsleep('sleeper', now(), 0), at(decision, 'with the decision')]);
+        const [isAsleep] = await Promise.all([
+          vm.fallAsleep('sleeper', now(), 0),
+          at(decision, 'with the decision'),
+        ]);
         await at(decision, 'after the decision');
         decision += 1;
         return isAsleep;

@@ -21,7 +21,10 @@ import { until } from './until.ts';
 
 export const modelKey = 'sk-ant-key-of-this-test';
 
-/** The whole path, from a phone to the real Claude Code with its browser and back; only the model is scripted. */
+/**
+ * The whole path, from a phone to the real Claude Code with its browser and back; only the model is
+ * scripted.
+ */
 export type StoryBench = Pipeline & {
   model: ScriptedModel;
   /** Stops the worker as a restart does, and starts another. */
@@ -44,21 +47,33 @@ export type StoryOptions = {
 };
 
 /** What a phone has got so far, in words, oldest first. */
-export const texts = (bench: Pipeline, from = phone): string[] => bench.replies(from).map((reply) => reply.text);
+export const texts = (bench: Pipeline, from = phone): string[] =>
+  bench.replies(from).map((reply) => reply.text);
 
 /** Waits for a reply that has this in its words. */
-export const said = (bench: Pipeline, part: string, from = phone): Promise<ChatMessage> => until(part, () => bench.replies(from).find((reply) => reply.text.includes(part)));
+export const said = (bench: Pipeline, part: string, from = phone): Promise<ChatMessage> =>
+  until(part, () => bench.replies(from).find((reply) => reply.text.includes(part)));
 
 /** Taps a button or a line of a list under a message, as a phone does. */
 export async function tap(bench: Pipeline, message: ChatMessage, title: string): Promise<string> {
-  const choice = [...message.buttons, ...(message.list?.items ?? [])].find((button) => button.title === title);
-  if (!choice) throw new Error(`no button “${title}” among ${message.buttons.map((button) => button.title).join(', ')}`);
-  return (await bench.twin.chat.receive(message.phone, { choice: { id: choice.id, title, kind: message.list ? 'list' : 'button' }, quoted: message.sid })).sid;
+  const choice = [...message.buttons, ...(message.list?.items ?? [])].find(
+    (button) => button.title === title,
+  );
+  if (!choice)
+    throw new Error(
+      `no button “${title}” among ${message.buttons.map((button) => button.title).join(', ')}`,
+    );
+  return (
+    await bench.twin.chat.receive(message.phone, {
+      choice: { id: choice.id, title, kind: message.list ? 'list' : 'button' },
+      quoted: message.sid,
+    })
+  ).sid;
 }
 
 /**
- * The same bench from here on: what a phone has got before is not among its replies, so that one conversation can serve one
- * story after the other.
+ * The same bench from here on: what a phone has got before is not among its replies, so that one
+ * conversation can serve one story after the other.
  */
 export function fromHere(bench: StoryBench): StoryBench {
   const got = new Map([phone, otherPhone].map((of) => [of, bench.replies(of).length]));
@@ -66,49 +81,82 @@ export function fromHere(bench: StoryBench): StoryBench {
 }
 
 /** Where Claude works for a phone. */
-export const workspaceOf = (bench: Pipeline, from = phone): string => path.join(bench.dataDir, 'workspaces', from.replace('+', ''));
+export const workspaceOf = (bench: Pipeline, from = phone): string =>
+  path.join(bench.dataDir, 'workspaces', from.replace('+', ''));
 
-/** Runs the pipeline with the real Claude Code, the real browser and a scripted model; at the end no process of the agent is left. */
-export async function withStory({ stories = [], withCache = false, environment = {}, agent = {}, worker = {} }: StoryOptions, use: (bench: StoryBench) => Promise<void>): Promise<void> {
+/**
+ * Runs the pipeline with the real Claude Code, the real browser and a scripted model; at the end no
+ * process of the agent is left.
+ */
+export async function withStory(
+  { stories = [], withCache = false, environment = {}, agent = {}, worker = {} }: StoryOptions,
+  use: (bench: StoryBench) => Promise<void>,
+): Promise<void> {
   const model = await runScriptedModel({ quiet: true, stories, withCache });
   const owners: { owner: string; dataDir: string }[] = [];
   try {
-    await withPipeline({ environment: { ANTHROPIC_API_KEY: modelKey, ...environment } }, async (pipeline) => {
-      process.env['CLAUDE_CONFIG_DIR'] = claudeDirectory(pipeline.dataDir);
-      const chromium = await findChromium(process.env['PATH'] ?? '');
-      const startWorker = (change: WorkerChange = {}) =>
-        pipeline.startWorker({
-          createAgent: async (owner, redis) => {
-            owners.push({ owner, dataDir: pipeline.dataDir });
-            return createClaudeAgent({
-              dataDir: pipeline.dataDir, imagesDir: path.join(pipeline.dataDir, 'images'), chromium, owner, log: pipeline.log,
-              accounting: accountingOf(parseWorkerConfig({ ...pipeline.environment, PORT: '0' }), redis),
-              host: process.env, modelPatienceMs: scaled(30_000), maxLive: 3, idleMs: 60_000, ...agent,
-              secrets: { ANTHROPIC_API_KEY: modelKey, ...agent.secrets, ANTHROPIC_BASE_URL: model.url },
-            });
-          },
-          ...worker,
-          ...change,
-        });
-      let running = await startWorker();
-      const turns = createTurns(pipeline.redis);
-      try {
-        await use({
-          ...pipeline, startWorker, model,
-          async restartWorker() {
-            await running.stop();
-            running = await startWorker();
-          },
-          jobs: (state) => turns.queue.getJobs([state]),
-          logs: async (job) => (await turns.queue.getJobLogs(job.id ?? '')).logs,
-        });
-      } finally {
-        await turns.close();
-      }
-    });
+    await withPipeline(
+      { environment: { ANTHROPIC_API_KEY: modelKey, ...environment } },
+      async (pipeline) => {
+        process.env['CLAUDE_CONFIG_DIR'] = claudeDirectory(pipeline.dataDir);
+        const chromium = await findChromium(process.env['PATH'] ?? '');
+        const startWorker = (change: WorkerChange = {}) =>
+          pipeline.startWorker({
+            createAgent: async (owner, redis) => {
+              owners.push({ owner, dataDir: pipeline.dataDir });
+              return createClaudeAgent({
+                dataDir: pipeline.dataDir,
+                imagesDir: path.join(pipeline.dataDir, 'images'),
+                chromium,
+                owner,
+                log: pipeline.log,
+                accounting: accountingOf(
+                  parseWorkerConfig({ ...pipeline.environment, PORT: '0' }),
+                  redis,
+                ),
+                host: process.env,
+                modelPatienceMs: scaled(30_000),
+                maxLive: 3,
+                idleMs: 60_000,
+                ...agent,
+                secrets: {
+                  ANTHROPIC_API_KEY: modelKey,
+                  ...agent.secrets,
+                  ANTHROPIC_BASE_URL: model.url,
+                },
+              });
+            },
+            ...worker,
+            ...change,
+          });
+        let running = await startWorker();
+        const turns = createTurns(pipeline.redis);
+        try {
+          await use({
+            ...pipeline,
+            startWorker,
+            model,
+            async restartWorker() {
+              await running.stop();
+              running = await startWorker();
+            },
+            jobs: (state) => turns.queue.getJobs([state]),
+            logs: async (job) => (await turns.queue.getJobLogs(job.id ?? '')).logs,
+          });
+        } finally {
+          await turns.close();
+        }
+      },
+    );
   } finally {
     await model.stop();
   }
   // Other tests on this machine have workers of the same name, in directories of their own.
-  expect((await findMarked()).filter(({ mark }) => owners.some(({ owner, dataDir }) => mark.startsWith(`${owner}/`) && mark.endsWith(`@${dataDir}`)))).toEqual([]);
+  expect(
+    (await findMarked()).filter(({ mark }) =>
+      owners.some(
+        ({ owner, dataDir }) => mark.startsWith(`${owner}/`) && mark.endsWith(`@${dataDir}`),
+      ),
+    ),
+  ).toEqual([]);
 }

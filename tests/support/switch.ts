@@ -1,7 +1,10 @@
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 
-/** An address that leads to a port until it is turned to another; connections that are open stay where they are. */
+/**
+ * An address that leads to a port until it is turned to another; connections that are open stay
+ * where they are.
+ */
 export type Switch = { url: string; turn(port: number): void; stop(): Promise<void> };
 
 /** Opens one on 127.0.0.1, as a provider's name for a Redis that may fail over. */
@@ -10,7 +13,10 @@ export async function openSwitch(port: number): Promise<Switch> {
   const open = new Set<Socket>();
   const server = createServer((client) => {
     const upstream = connect(target, '127.0.0.1');
-    for (const [one, other] of [[client, upstream], [upstream, client]] as const) {
+    for (const [one, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
       open.add(one);
       one.pipe(other);
       one.on('error', () => other.destroy());

@@ -21,17 +21,26 @@ export type Received = {
   valid: boolean;
 };
 
-/** A small server in the product's place: it remembers requests, checks signatures, and answers as the test says. */
+/**
+ * A small server in the product's place: it remembers requests, checks signatures, and answers as
+ * the test says.
+ */
 export type Receiver = {
   url: string;
   received: Received[];
-  /** Answers in place of the default (TwiML to /webhook, 204 to anything else); return false to leave it to the default. */
+  /**
+   * Answers in place of the default (TwiML to /webhook, 204 to anything else); return false to
+   * leave it to the default.
+   */
   answer: (request: Received, res: ServerResponse) => boolean;
 };
 
 export type Bench = { twin: Twin; client: twilio.Twilio; receiver: Receiver };
 
-/** Runs a test with a twin, a receiver, and the real SDK pointed at the twin, and stops them afterwards. */
+/**
+ * Runs a test with a twin, a receiver, and the real SDK pointed at the twin, and stops them
+ * afterwards.
+ */
 export async function withTwilio(
   options: Partial<TwinOptions>,
   run: (bench: Bench) => Promise<void>,
@@ -62,7 +71,10 @@ export function connectClient(url: string, token = TOKEN, timeout = scaled(5000)
   return client;
 }
 
-/** What the SDK rejected with, as far as tests ask; `code` is also a network error's name. Fails when it resolved. */
+/**
+ * What the SDK rejected with, as far as tests ask; `code` is also a network error's name. Fails
+ * when it resolved.
+ */
 export async function refusalOf(request: Promise<unknown>): Promise<Record<string, unknown>> {
   try {
     await request;
@@ -85,7 +97,8 @@ async function openReceiver(): Promise<{ receiver: Receiver; stop: () => Promise
     const request = { method: req.method ?? '', path, headers: req.headers, params, valid };
     receiver.received.push(request);
     if (receiver.answer(request, res)) return;
-    if (path === '/webhook') res.writeHead(200, { 'content-type': 'text/xml' }).end('<?xml version="1.0"?><Response/>');
+    if (path === '/webhook')
+      res.writeHead(200, { 'content-type': 'text/xml' }).end('<?xml version="1.0"?><Response/>');
     else res.writeHead(204).end();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -13,12 +13,19 @@ export type WakeAddress = {
 };
 
 /** Runs the address; `answer` is asked at each call, the first being 1, and may take its time. */
-export async function runWakeAddress(answer: (call: number, response: ServerResponse) => void | Promise<void>): Promise<WakeAddress> {
+export async function runWakeAddress(
+  answer: (call: number, response: ServerResponse) => void | Promise<void>,
+): Promise<WakeAddress> {
   const calls: WakeAddress['calls'] = [];
   let open = 0;
   let most = 0;
   const server = createServer((request, response) => {
-    calls.push({ at: Date.now(), method: request.method ?? '', path: request.url ?? '', authorization: request.headers.authorization });
+    calls.push({
+      at: Date.now(),
+      method: request.method ?? '',
+      path: request.url ?? '',
+      authorization: request.headers.authorization,
+    });
     open += 1;
     most = Math.max(most, open);
     response.once('close', () => (open -= 1));
@@ -37,6 +44,7 @@ export async function runWakeAddress(answer: (call: number, response: ServerResp
 }
 
 /** Answers of a wake address. */
-export const refuse = (response: ServerResponse, status = 503): void => void response.writeHead(status).end();
+export const refuse = (response: ServerResponse, status = 503): void =>
+  void response.writeHead(status).end();
 export const accept = (response: ServerResponse): void => void response.writeHead(204).end();
 export const reset = (response: ServerResponse): void => void response.destroy();

@@ -1,6 +1,9 @@
 /**
- * A worker process for crash tests: the real worker around an agent without a model. What it does with a text is in the text:
- * `hang X` never ends the first time, `slow X` ends the first time after a second with an answer of its own, `freeze X` stops the event loop for good each time, `die X` kills the process the first time the answer is in the transcript, anything else is answered at once.
+ * A worker process for crash tests: the real worker around an agent without a model. What it does
+ * with a text is in the text: `hang X` never ends the first time, `slow X` ends the first time
+ * after a second with an answer of its own, `freeze X` stops the event loop for good each time,
+ * `die X` kills the process the first time the answer is in the transcript, anything else is
+ * answered at once.
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -42,14 +45,25 @@ await runProcess(log, async (quit) => {
       if (text.startsWith('die') && isFirst(text)) process.kill(process.pid, 'SIGKILL');
     },
   });
-  const account = { accountSid: config.TWILIO_ACCOUNT_SID, authToken: config.TWILIO_AUTH_TOKEN, number: config.TWILIO_WHATSAPP_NUMBER, apiUrl: config.TWILIO_API_URL };
+  const account = {
+    accountSid: config.TWILIO_ACCOUNT_SID,
+    authToken: config.TWILIO_AUTH_TOKEN,
+    number: config.TWILIO_WHATSAPP_NUMBER,
+    apiUrl: config.TWILIO_API_URL,
+  };
   return await runWorker(
     config,
     {
       createAgent: async () => agent,
-      createMessenger: (contents) => createTwilioMessenger(account, log, requestTimeoutMs, contents),
-      pace: { intervalMs: 1, burst: 1000 }, reconciling: { firstMs: 100, lastMs: 1500, blindMs: 2000 }, silence: { idleMs: 60_000, toolMs: 60_000 },
-      lease: { renewMs: 300, holdMs: Number(process.env['TEST_LEASE_MS'] ?? 1500) }, concurrency: { turns: 5, deliveries: 50 }, onAsleep: quit, onFenced: quit,
+      createMessenger: (contents) =>
+        createTwilioMessenger(account, log, requestTimeoutMs, contents),
+      pace: { intervalMs: 1, burst: 1000 },
+      reconciling: { firstMs: 100, lastMs: 1500, blindMs: 2000 },
+      silence: { idleMs: 60_000, toolMs: 60_000 },
+      lease: { renewMs: 300, holdMs: Number(process.env['TEST_LEASE_MS'] ?? 1500) },
+      concurrency: { turns: 5, deliveries: 50 },
+      onAsleep: quit,
+      onFenced: quit,
     },
     log,
   );

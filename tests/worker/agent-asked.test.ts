@@ -13,8 +13,18 @@ function openAccount(...texts: string[]) {
   const given: { uuid: string; text: string }[] = [];
   const sent = new Set<string>();
   const live: LiveSession = {
-    id: 's', workspace: '/', resumed: false, grants: '', sent, ended: false, browser: undefined, tools: undefined, tell: () => undefined,
-    model: createModelSessions({}, createLog('test', 'silent')).create(), configure: async () => undefined, transcript: async () => [],
+    id: 's',
+    workspace: '/',
+    resumed: false,
+    grants: '',
+    sent,
+    ended: false,
+    browser: undefined,
+    tools: undefined,
+    tell: () => undefined,
+    model: createModelSessions({}, createLog('test', 'silent')).create(),
+    configure: async () => undefined,
+    transcript: async () => [],
     listen: () => undefined,
     begin: () => undefined,
     done: () => undefined,
@@ -30,25 +40,45 @@ function openAccount(...texts: string[]) {
   prompts.close();
   const events = createChannel<AgentEvent>();
   const noTools = {
-    sendFile: async () => '', sendMessage: async () => '', scheduleTurn: async () => '', listSchedules: async () => '', cancelSchedule: async () => '',
-    ask: async () => [], approve: async () => 'yes' as const, decidePlan: async () => 'unanswered' as const, mayGoOn: async () => true,
+    sendFile: async () => '',
+    sendMessage: async () => '',
+    scheduleTurn: async () => '',
+    listSchedules: async () => '',
+    cancelSchedule: async () => '',
+    ask: async () => [],
+    approve: async () => 'yes' as const,
+    decidePlan: async () => 'unanswered' as const,
+    mayGoOn: async () => true,
   };
-  const asked = createAsked(live, {
-    id: 't', conversation: '+15551230001', workspace: '/', session: undefined, prompts, tools: noTools, permissions: 'all', model: undefined,
-    signal: new AbortController().signal,
-  }, events);
+  const asked = createAsked(
+    live,
+    {
+      id: 't',
+      conversation: '+15551230001',
+      workspace: '/',
+      session: undefined,
+      prompts,
+      tools: noTools,
+      permissions: 'all',
+      model: undefined,
+      signal: new AbortController().signal,
+    },
+    events,
+  );
   const fed = asked.feed();
-  const uuidOf = async (index: number): Promise<string> => (await until(`text ${index}`, () => given[index])).uuid;
+  const uuidOf = async (index: number): Promise<string> =>
+    (await until(`text ${index}`, () => given[index])).uuid;
   const answers = async (): Promise<string[][]> => {
     const all: string[][] = [];
     for await (const event of events) if (event.kind === 'answer') all.push(event.prompts);
     return all;
   };
-  const answer = (...uuids: string[]): void => asked.answer({ kind: 'result', id: 'a', text: 'an answer', uuids, toldUsd: undefined });
+  const answer = (...uuids: string[]): void =>
+    asked.answer({ kind: 'result', id: 'a', text: 'an answer', uuids, toldUsd: undefined });
   return { asked, given, fed, uuidOf, answers, answer };
 }
 
-test('no two texts ever wait in Claude Code\'s queue', async () => {
+test("no two texts ever wait in Claude Code's queue", async () => {
   const { asked, given, fed, uuidOf, answers, answer } = openAccount('one', 'two', 'three');
   const first = await uuidOf(0);
   expect(given).toHaveLength(1);

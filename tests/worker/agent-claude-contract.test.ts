@@ -8,7 +8,8 @@ checkAgentContract(async () => {
     agent: bench.agent,
     workspace: bench.workspace,
     asked: () => bench.model.requests.filter(({ kind }) => kind === 'turn').length,
-    told: async (session, workspace, text) => (await bench.userTexts(session, workspace)).filter((said) => said === text).length,
+    told: async (session, workspace, text) =>
+      (await bench.userTexts(session, workspace)).filter((said) => said === text).length,
     processes: async (session) => (await bench.processes(session)).length,
     stop: bench.stop,
   };

@@ -24,22 +24,30 @@ let bench: ClaudeAgentBench;
 let workspace: string;
 let last: RunningTurn | undefined;
 beforeAll(async () => {
-  bench = await openClaudeAgent({ modelPatienceMs: patienceMs, model: { stories: [goesOn, gate] } });
+  bench = await openClaudeAgent({
+    modelPatienceMs: patienceMs,
+    model: { stories: [goesOn, gate] },
+  });
   workspace = await bench.workspace('15551230001');
 });
 afterAll(() => bench.stop());
 
 /**
- * The next turn of the one conversation that all this befalls: each failure ends a process, and a conversation of its own for
- * each would begin one more.
+ * The next turn of the one conversation that all this befalls: each failure ends a process, and a
+ * conversation of its own for each would begin one more.
  */
 function goOn(...prompts: (string | Prompt)[]): RunningTurn {
   last = startTurn(bench.agent, workspace, { prompts, session: last?.session() });
   return last;
 }
 
-/** Breaks the model in a way, sees how the turn ends and after how long (ms), mends it, and sees that the conversation goes on. */
-async function breakAndMend(fault: Partial<Faults>): Promise<{ failure: AgentFailure; ms: number; again: string }> {
+/**
+ * Breaks the model in a way, sees how the turn ends and after how long (ms), mends it, and sees
+ * that the conversation goes on.
+ */
+async function breakAndMend(
+  fault: Partial<Faults>,
+): Promise<{ failure: AgentFailure; ms: number; again: string }> {
   const prompt = { id: `SM${crypto.randomUUID()}`, text: 'say what was asked' };
   Object.assign(bench.model.faults, fault);
   const startedAt = Date.now();
@@ -47,7 +55,8 @@ async function breakAndMend(fault: Partial<Faults>): Promise<{ failure: AgentFai
   const failure = await broken.ended;
   const ms = Date.now() - startedAt;
   Object.assign(bench.model.faults, createFaults());
-  if (!(failure instanceof AgentFailure)) throw new Error(`the turn was expected to fail and gave ${String(failure)}`);
+  if (!(failure instanceof AgentFailure))
+    throw new Error(`the turn was expected to fail and gave ${String(failure)}`);
   expect(broken.answers()).toEqual([]);
   const mended = goOn(prompt);
   expect(await mended.ended).toBeUndefined();
@@ -60,23 +69,59 @@ async function breakAndMend(fault: Partial<Faults>): Promise<{ failure: AgentFai
 }
 
 test.each<{ name: string; fault: Partial<Faults>; kind: FailureKind; afterMs: number }>([
-  { name: 'overloaded for ever', fault: { overloaded: Infinity }, kind: 'overloaded', afterMs: patienceMs },
-  { name: 'failing for ever', fault: { internalError: Infinity }, kind: 'model-away', afterMs: patienceMs },
-  { name: 'dropping every connection', fault: { down: true }, kind: 'model-away', afterMs: patienceMs },
-  { name: 'not accepting the sign-in', fault: { unauthorized: Infinity }, kind: 'signed-out', afterMs: 0 },
+  {
+    name: 'overloaded for ever',
+    fault: { overloaded: Infinity },
+    kind: 'overloaded',
+    afterMs: patienceMs,
+  },
+  {
+    name: 'failing for ever',
+    fault: { internalError: Infinity },
+    kind: 'model-away',
+    afterMs: patienceMs,
+  },
+  {
+    name: 'dropping every connection',
+    fault: { down: true },
+    kind: 'model-away',
+    afterMs: patienceMs,
+  },
+  {
+    name: 'not accepting the sign-in',
+    fault: { unauthorized: Infinity },
+    kind: 'signed-out',
+    afterMs: 0,
+  },
   { name: 'without credit', fault: { creditTooLow: Infinity }, kind: 'no-credit', afterMs: 0 },
   { name: 'not there by that name', fault: { noModel: Infinity }, kind: 'no-model', afterMs: 0 },
-  { name: 'given more than it can read', fault: { promptTooLong: Infinity }, kind: 'too-long', afterMs: 0 },
-  { name: 'given a request that is too large', fault: { requestTooLarge: Infinity }, kind: 'unreadable', afterMs: 0 },
-])('a model that is $name ends the turn as $kind; the conversation goes on when it is mended', async ({ fault, kind, afterMs }) => {
-  const { failure, ms, again } = await breakAndMend(fault);
-  expect(failure.kind).toBe(kind);
-  expect(ms).toBeGreaterThanOrEqual(afterMs);
-  // Claude Code's own retries would take three minutes; the margin is for a busy machine.
-  expect(ms).toBeLessThan(afterMs + scaled(20_000));
-  // What was told in the very moment of the failure may not be in the transcript, or be there without Claude Code's filler behind it; then the model hears it anew.
-  expect(again).toMatch(/^((what was asked\n\n)?gone on: \[Sidepocket\] You were interrupted while working on the person's last message|what was asked$)/);
-});
+  {
+    name: 'given more than it can read',
+    fault: { promptTooLong: Infinity },
+    kind: 'too-long',
+    afterMs: 0,
+  },
+  {
+    name: 'given a request that is too large',
+    fault: { requestTooLarge: Infinity },
+    kind: 'unreadable',
+    afterMs: 0,
+  },
+])(
+  'a model that is $name ends the turn as $kind; the conversation goes on when it is mended',
+  async ({ fault, kind, afterMs }) => {
+    const { failure, ms, again } = await breakAndMend(fault);
+    expect(failure.kind).toBe(kind);
+    expect(ms).toBeGreaterThanOrEqual(afterMs);
+    // Claude Code's own retries would take three minutes; the margin is for a busy machine.
+    expect(ms).toBeLessThan(afterMs + scaled(20_000));
+    // What was told in the very moment of the failure may not be in the transcript, or be there
+    // without Claude Code's filler behind it; then the model hears it anew.
+    expect(again).toMatch(
+      /^((what was asked\n\n)?gone on: \[Sidepocket\] You were interrupted while working on the person's last message|what was asked$)/,
+    );
+  },
+);
 
 test('a passing trouble is told as such and does not end the turn', async () => {
   bench.model.faults.overloaded = 1;
@@ -96,7 +141,9 @@ test('a prompt that failed and was overtaken by another is not taken for answere
   const retried = goOn(prompt);
   expect(await retried.ended).toBeUndefined();
   expect(retried.answers()[0]?.id).not.toBe(other.answers()[0]?.id);
-  expect(retried.answers()[0]?.text).toContain('an earlier message of the person, which has no answer yet: “say the first thing”');
+  expect(retried.answers()[0]?.text).toContain(
+    'an earlier message of the person, which has no answer yet: “say the first thing”',
+  );
 });
 
 test('a prompt that failed and comes back behind another one is named, since it is not the last', async () => {
@@ -108,17 +155,25 @@ test('a prompt that failed and comes back behind another one is named, since it 
   expect(await failed.ended).toMatchObject({ kind: 'no-credit' });
   bench.model.faults.creditTooLow = 0;
   const prompts = ['say the second thing', failing];
-  const both = startTurn(bench.agent, workspace, { conversation, prompts, session: failed.session() });
+  const both = startTurn(bench.agent, workspace, {
+    conversation,
+    prompts,
+    session: failed.session(),
+  });
   expect(await both.ended).toBeUndefined();
   const named = 'an earlier message of the person, which has no answer yet: “say the first thing”';
   const texts = both.answers().map((answer) => answer.text);
-  expect(texts).toEqual([expect.stringMatching(/the second thing$/), expect.stringContaining(named)]);
+  expect(texts).toEqual([
+    expect.stringMatching(/the second thing$/),
+    expect.stringContaining(named),
+  ]);
   expect(both.answers()[1]?.prompts).toEqual([failing.id]);
   await bench.agent.release(conversation);
 });
 
 test('Claude Code killed in mid tool is a failure worth another attempt, which goes on', async () => {
-  const userTexts = async (): Promise<string[]> => await bench.userTexts(last?.session() ?? '', workspace);
+  const userTexts = async (): Promise<string[]> =>
+    await bench.userTexts(last?.session() ?? '', workspace);
   const isNote = (said: string): boolean => said.startsWith('[Sidepocket]');
   const notes = async (): Promise<number> => (await userTexts()).filter(isNote).length;
   const prompt = { id: `SM${crypto.randomUUID()}`, text: 'gate' };
@@ -131,14 +186,20 @@ test('Claude Code killed in mid tool is a failure worth another attempt, which g
   await until('the prompt in the transcript', async () => (await userTexts()).includes('gate'));
   const notesBefore = await notes();
   process.kill(pid, 'SIGKILL');
-  expect(await turn.ended).toMatchObject({ name: 'AgentFailure', kind: 'died', message: expect.stringContaining('SIGKILL') });
+  expect(await turn.ended).toMatchObject({
+    name: 'AgentFailure',
+    kind: 'died',
+    message: expect.stringContaining('SIGKILL'),
+  });
   expect(await bench.processes()).toEqual([]);
   const again = goOn(prompt);
   await until('the note', async () => (await notes()) > notesBefore);
   await openGate(workspace);
   expect(await again.ended).toBeUndefined();
   expect(again.session()).toBe(turn.session());
-  expect(again.answers()).toMatchObject([{ text: expect.stringContaining('through'), prompts: [prompt.id] }]);
+  expect(again.answers()).toMatchObject([
+    { text: expect.stringContaining('through'), prompts: [prompt.id] },
+  ]);
   expect((await userTexts()).filter((said) => said === 'gate')).toHaveLength(1);
   isAtGate = false;
 });
@@ -155,11 +216,17 @@ test('a conversation that was compacted says so, and goes on', async () => {
   expect(next.events.filter(({ kind }) => kind === 'compacted')).toEqual([]);
 });
 
-// An agent of its own each; the reader of transcripts looks where the last one keeps its, so these come last.
+// An agent of its own each; the reader of transcripts looks where the last one keeps its, so these
+// come last.
 test('a model that cannot be reached at all is away', async () => {
-  const own = await openClaudeAgent({ modelPatienceMs: 1000, secrets: { ANTHROPIC_BASE_URL: 'http://127.0.0.1:9' } });
+  const own = await openClaudeAgent({
+    modelPatienceMs: 1000,
+    secrets: { ANTHROPIC_BASE_URL: 'http://127.0.0.1:9' },
+  });
   try {
-    const turn = startTurn(own.agent, await own.workspace('refused'), { prompts: ['say anything'] });
+    const turn = startTurn(own.agent, await own.workspace('refused'), {
+      prompts: ['say anything'],
+    });
     expect(await turn.ended).toMatchObject({ name: 'AgentFailure', kind: 'model-away' });
   } finally {
     await own.stop();
@@ -167,11 +234,18 @@ test('a model that cannot be reached at all is away', async () => {
 });
 
 test('the usage limit of a subscription says when it ends', async () => {
-  const own = await openClaudeAgent({ secrets: { ANTHROPIC_API_KEY: undefined, CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-oat01-scripted' } });
+  const own = await openClaudeAgent({
+    secrets: { ANTHROPIC_API_KEY: undefined, CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-oat01-scripted' },
+  });
   try {
     const resetsAt = new Date(Math.ceil(Date.now() / 1000) * 1000 + 3_600_000);
-    Object.assign(own.model.faults, { rateLimited: Infinity, rateLimitResetsAt: resetsAt.getTime() });
-    const turn = startTurn(own.agent, await own.workspace('limited'), { prompts: ['say anything'] });
+    Object.assign(own.model.faults, {
+      rateLimited: Infinity,
+      rateLimitResetsAt: resetsAt.getTime(),
+    });
+    const turn = startTurn(own.agent, await own.workspace('limited'), {
+      prompts: ['say anything'],
+    });
     expect(await turn.ended).toMatchObject({ name: 'AgentFailure', kind: 'usage-limit', resetsAt });
   } finally {
     await own.stop();

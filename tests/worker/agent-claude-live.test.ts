@@ -9,7 +9,12 @@ import { openClaudeAgent, startTurn } from '../support/agent-bench.ts';
 import type { Asking, ClaudeAgentBench, RunningTurn, Sent } from '../support/agent-bench.ts';
 import { until } from '../support/until.ts';
 
-const hostSecrets = { TWILIO_AUTH_TOKEN: 'host-secret-1', TWILIO_ACCOUNT_SID: 'host-secret-2', REDIS_URL: 'redis://host-secret-3', ADMIN_PASSWORD: 'host-secret-4' };
+const hostSecrets = {
+  TWILIO_AUTH_TOKEN: 'host-secret-1',
+  TWILIO_ACCOUNT_SID: 'host-secret-2',
+  REDIS_URL: 'redis://host-secret-3',
+  ADMIN_PASSWORD: 'host-secret-4',
+};
 
 /** The background command ends when this file is there. */
 const backgroundGate = path.join(tmpdir(), `sidepocket-gate-${process.pid}`);
@@ -17,31 +22,60 @@ const backgroundGate = path.join(tmpdir(), `sidepocket-gate-${process.pid}`);
 const stories: Story[] = [
   {
     matches: (asked) => asked === 'look',
-    next: ({ results }) => (results.length > 0 ? text('Seen.') : [...text('I will look.'), ...callTool('Bash', { command: 'echo hi', description: 'Look' })]),
+    next: ({ results }) =>
+      results.length > 0
+        ? text('Seen.')
+        : [
+            ...text('I will look.'),
+            ...callTool('Bash', { command: 'echo hi', description: 'Look' }),
+          ],
   },
-  { matches: (asked) => asked === 'two blocks', next: () => [...text('The first block.'), ...text('The second block.')] },
+  {
+    matches: (asked) => asked === 'two blocks',
+    next: () => [...text('The first block.'), ...text('The second block.')],
+  },
   { matches: (asked) => asked === 'nothing', next: () => [] },
   {
     matches: (asked) => asked === 'write to me',
-    next: ({ results }) => (results.length > 0 ? text('Written.') : callTool('mcp__whatsapp__send_message', { text: 'a note in between' })),
+    next: ({ results }) =>
+      results.length > 0
+        ? text('Written.')
+        : callTool('mcp__whatsapp__send_message', { text: 'a note in between' }),
   },
   {
     matches: (asked) => asked === 'look at the tabs',
-    next: ({ results }) => (results.length > 0 ? text('Looked.') : callTool('mcp__playwright__browser_tabs', { action: 'list' })),
+    next: ({ results }) =>
+      results.length > 0
+        ? text('Looked.')
+        : callTool('mcp__playwright__browser_tabs', { action: 'list' }),
   },
   {
     matches: (asked) => asked === 'in the background',
-    next: ({ results }) => (results.length > 0 ? text('Started.') : callTool('Bash', { command: `until test -e ${backgroundGate}; do sleep 0.05; done; echo ready`, run_in_background: true, description: 'Work on' })),
+    next: ({ results }) =>
+      results.length > 0
+        ? text('Started.')
+        : callTool('Bash', {
+            command: `until test -e ${backgroundGate}; do sleep 0.05; done; echo ready`,
+            run_in_background: true,
+            description: 'Work on',
+          }),
   },
 ];
 
 type Conversation = Awaited<ReturnType<typeof converse>>;
 
 let bench: ClaudeAgentBench;
-/** The conversation of most tests, with its process: one of its own for each would take most of the time. */
+/**
+ * The conversation of most tests, with its process: one of its own for each would take most of the
+ * time.
+ */
 let main: Conversation;
 beforeAll(async () => {
-  bench = await openClaudeAgent({ host: { ...process.env, ...hostSecrets }, model: { stories }, maxLive: 2 });
+  bench = await openClaudeAgent({
+    host: { ...process.env, ...hostSecrets },
+    model: { stories },
+    maxLive: 2,
+  });
   main = await converse('+15551110001');
 });
 afterAll(() => bench.stop());
@@ -57,14 +91,26 @@ async function converse(conversation: string, own: ClaudeAgentBench = bench) {
     session = running.events.findLast((event) => event.kind === 'session')?.id;
     return running;
   };
-  const say = async (words: string): Promise<string> => (await turn({ prompts: [words] })).answers().map((answer) => answer.text).join('\n');
-  return { conversation, workspace, sent, turn, say, release: () => own.agent.release(conversation) };
+  const say = async (words: string): Promise<string> =>
+    (await turn({ prompts: [words] }))
+      .answers()
+      .map((answer) => answer.text)
+      .join('\n');
+  return {
+    conversation,
+    workspace,
+    sent,
+    turn,
+    say,
+    release: () => own.agent.release(conversation),
+  };
 }
 
 test('each answer costs its own part, also after a resume', async () => {
   const { turn, release } = main;
   const costs: number[] = [];
-  for (const words of ['say 1', 'say 2', 'say 3']) costs.push((await turn({ prompts: [words] })).answers()[0]?.usage.costUsd ?? 0);
+  for (const words of ['say 1', 'say 2', 'say 3'])
+    costs.push((await turn({ prompts: [words] })).answers()[0]?.usage.costUsd ?? 0);
   await release();
   expect(await bench.processes()).toEqual([]);
   costs.push((await turn({ prompts: ['say 4'] })).answers()[0]?.usage.costUsd ?? 0);
@@ -73,7 +119,7 @@ test('each answer costs its own part, also after a resume', async () => {
   expect(Math.max(...costs)).toBeLessThan(1.5 * Math.min(...costs));
 });
 
-test('nothing of the host\'s secrets is to be seen by Claude Code, its commands and its servers', async () => {
+test("nothing of the host's secrets is to be seen by Claude Code, its commands and its servers", async () => {
   const { say } = main;
   const printed = await say('run: env');
   expect(printed).toContain('SIDEPOCKET_AGENT=');
@@ -84,7 +130,9 @@ test('nothing of the host\'s secrets is to be seen by Claude Code, its commands 
   const pids = await bench.processes();
   expect(pids.length).toBeGreaterThanOrEqual(2);
   for (const pid of pids) {
-    const [environment, command] = await Promise.all(['environ', 'cmdline'].map((file) => readFile(`/proc/${pid}/${file}`, 'latin1')));
+    const [environment, command] = await Promise.all(
+      ['environ', 'cmdline'].map((file) => readFile(`/proc/${pid}/${file}`, 'latin1')),
+    );
     expect(environment).not.toContain('host-secret');
     expect(command).not.toContain('scripted');
   }
@@ -121,7 +169,10 @@ test('what ends in the background answers nobody', async () => {
 
 test('an answer is what comes after the last tool, with all its blocks, live and from the transcript', async () => {
   const { turn, release } = main;
-  const prompts = ['look', 'two blocks', 'nothing', 'fail'].map((words) => ({ id: `SM${crypto.randomUUID()}`, text: words }));
+  const prompts = ['look', 'two blocks', 'nothing', 'fail'].map((words) => ({
+    id: `SM${crypto.randomUUID()}`,
+    text: words,
+  }));
   const live = [];
   for (const prompt of prompts) live.push(await turn({ prompts: [prompt] }));
   const [looked, blocks, nothing, failed] = live;
@@ -149,7 +200,8 @@ test('a process that died between two turns is replaced, and its session goes on
   await until('its end', async () => !(await bench.leaders()).includes(pid));
   const prompt = { id: `SM${crypto.randomUUID()}`, text: 'say after' };
   const asking = { conversation, session: before.session(), prompts: [prompt] };
-  // In the moment of its death a turn may still be given to it; that turn fails as one that is worth another attempt.
+  // In the moment of its death a turn may still be given to it; that turn fails as one that is
+  // worth another attempt.
   const after = await until('a turn that works', async () => {
     const attempt = startTurn(bench.agent, workspace, asking);
     const failure = await attempt.ended;
@@ -172,7 +224,9 @@ test('clearing the conversation begins another session, which is told and gone o
   expect(bench.model.requests.at(-1)?.view.answersBefore).toBe(0);
   await release();
   const again = await turn({ prompts: [prompt] });
-  expect(again.answers().map(({ id, text: words }) => [id, words])).toEqual(fresh.answers().map(({ id, text: words }) => [id, words]));
+  expect(again.answers().map(({ id, text: words }) => [id, words])).toEqual(
+    fresh.answers().map(({ id, text: words }) => [id, words]),
+  );
 });
 
 test('a process is kept for the next turn; the one used least recently is closed when there are too many', async () => {

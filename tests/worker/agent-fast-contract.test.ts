@@ -26,7 +26,10 @@ checkAgentContract(async () => {
       return workspace;
     },
     asked: () => asked,
-    told: async (session) => (await readFile(path.join(dir, 'transcripts', `${session}.jsonl`), 'utf8')).split('\n').filter((line) => line.startsWith('{"prompt"')).length,
+    told: async (session) =>
+      (await readFile(path.join(dir, 'transcripts', `${session}.jsonl`), 'utf8'))
+        .split('\n')
+        .filter((line) => line.startsWith('{"prompt"')).length,
     processes: async () => 0,
     async stop() {
       await agent.stop();
@@ -36,5 +39,8 @@ checkAgentContract(async () => {
 });
 
 async function exists(file: string): Promise<boolean> {
-  return await access(file).then(() => true, () => false);
+  return await access(file).then(
+    () => true,
+    () => false,
+  );
 }

@@ -19,33 +19,96 @@ function transcript(...lines: string[]): TranscriptEntry[] {
 }
 
 test.each<{ name: string; entries: TranscriptEntry[]; expected: object }>([
-  { name: 'it never arrived', entries: transcript('B other', 'b answer hi'), expected: { state: 'absent' } },
-  { name: 'it arrived last', entries: transcript('B other', 'b answer hi', 'A other'), expected: { state: 'unanswered', overtaken: false } },
-  { name: 'a tool was called', entries: transcript('A other', 't other'), expected: { state: 'unanswered', overtaken: false } },
-  { name: 'it was answered', entries: transcript('A other', 't other', 'a answer hi', 'B other', 'b answer no'), expected: { state: 'answered', id: 'a', text: 'hi' } },
-  { name: 'the answer has several blocks', entries: transcript('A other', 'a1 answer one', 'a2 answer two', 'a3 answer'), expected: { state: 'answered', id: 'a2', text: 'one\n\ntwo' } },
-  { name: 'the answer is empty', entries: transcript('A other', 'a answer'), expected: { state: 'answered', id: 'A', text: '' } },
-  { name: 'another was steered in', entries: transcript('A other', 't other', 'B other', 'a answer both'), expected: { state: 'answered', id: 'a', text: 'both' } },
-  { name: 'the model failed', entries: transcript('A other', 'x break Overloaded'), expected: { state: 'unanswered', overtaken: false } },
-  { name: 'it was broken off and another answered', entries: transcript('A other', 'x break', 'B other', 'b answer no'), expected: { state: 'unanswered', overtaken: true } },
-  { name: 'it was broken off and gone on with', entries: transcript('A other', 'x break', 'n note', 'a answer hi'), expected: { state: 'answered', id: 'a', text: 'hi' } },
-  { name: 'going on was broken off too', entries: transcript('A other', 'x break', 'n note', 'y break', 'B other', 'b answer no'), expected: { state: 'unanswered', overtaken: true } },
-  { name: 'it was gone on with after another', entries: transcript('A other', 'x break', 'B other', 'b answer no', 'n note', 'a answer hi'), expected: { state: 'answered', id: 'a', text: 'hi' } },
+  {
+    name: 'it never arrived',
+    entries: transcript('B other', 'b answer hi'),
+    expected: { state: 'absent' },
+  },
+  {
+    name: 'it arrived last',
+    entries: transcript('B other', 'b answer hi', 'A other'),
+    expected: { state: 'unanswered', overtaken: false },
+  },
+  {
+    name: 'a tool was called',
+    entries: transcript('A other', 't other'),
+    expected: { state: 'unanswered', overtaken: false },
+  },
+  {
+    name: 'it was answered',
+    entries: transcript('A other', 't other', 'a answer hi', 'B other', 'b answer no'),
+    expected: { state: 'answered', id: 'a', text: 'hi' },
+  },
+  {
+    name: 'the answer has several blocks',
+    entries: transcript('A other', 'a1 answer one', 'a2 answer two', 'a3 answer'),
+    expected: { state: 'answered', id: 'a2', text: 'one\n\ntwo' },
+  },
+  {
+    name: 'the answer is empty',
+    entries: transcript('A other', 'a answer'),
+    expected: { state: 'answered', id: 'A', text: '' },
+  },
+  {
+    name: 'another was steered in',
+    entries: transcript('A other', 't other', 'B other', 'a answer both'),
+    expected: { state: 'answered', id: 'a', text: 'both' },
+  },
+  {
+    name: 'the model failed',
+    entries: transcript('A other', 'x break Overloaded'),
+    expected: { state: 'unanswered', overtaken: false },
+  },
+  {
+    name: 'it was broken off and another answered',
+    entries: transcript('A other', 'x break', 'B other', 'b answer no'),
+    expected: { state: 'unanswered', overtaken: true },
+  },
+  {
+    name: 'it was broken off and gone on with',
+    entries: transcript('A other', 'x break', 'n note', 'a answer hi'),
+    expected: { state: 'answered', id: 'a', text: 'hi' },
+  },
+  {
+    name: 'going on was broken off too',
+    entries: transcript('A other', 'x break', 'n note', 'y break', 'B other', 'b answer no'),
+    expected: { state: 'unanswered', overtaken: true },
+  },
+  {
+    name: 'it was gone on with after another',
+    entries: transcript('A other', 'x break', 'B other', 'b answer no', 'n note', 'a answer hi'),
+    expected: { state: 'answered', id: 'a', text: 'hi' },
+  },
 ])('what became of a prompt when $name', ({ entries, expected }) => {
   expect(findPrompt(entries, 'A')).toEqual(expected);
 });
 
 test('an entry is what Claude Code wrote it as', () => {
   const said = (text: string) => [{ type: 'text', text }];
-  expect(readEntry('assistant', { model: 'claude', stop_reason: 'end_turn', content: said('hi') })).toEqual({ kind: 'answer', text: 'hi' });
-  expect(readEntry('assistant', { model: 'claude', stop_reason: 'tool_use', content: said('first') })).toEqual({ kind: 'other', text: 'first' });
-  expect(readEntry('assistant', { model: '<synthetic>', stop_reason: 'stop_sequence', content: said('No response requested.') })).toMatchObject({ kind: 'break' });
-  expect(readEntry('user', { content: said('[Request interrupted by user for tool use]') })).toMatchObject({ kind: 'break' });
+  expect(
+    readEntry('assistant', { model: 'claude', stop_reason: 'end_turn', content: said('hi') }),
+  ).toEqual({ kind: 'answer', text: 'hi' });
+  expect(
+    readEntry('assistant', { model: 'claude', stop_reason: 'tool_use', content: said('first') }),
+  ).toEqual({ kind: 'other', text: 'first' });
+  expect(
+    readEntry('assistant', {
+      model: '<synthetic>',
+      stop_reason: 'stop_sequence',
+      content: said('No response requested.'),
+    }),
+  ).toMatchObject({ kind: 'break' });
+  expect(
+    readEntry('user', { content: said('[Request interrupted by user for tool use]') }),
+  ).toMatchObject({ kind: 'break' });
   expect(readEntry('user', { content: resumeNote })).toMatchObject({ kind: 'note' });
-  expect(readEntry('user', { content: overtakenNote('x'.repeat(1000)) })).toMatchObject({ kind: 'note' });
+  expect(readEntry('user', { content: overtakenNote('x'.repeat(1000)) })).toMatchObject({
+    kind: 'note',
+  });
   expect(readEntry('user', { content: 'hello' })).toEqual({ kind: 'other', text: 'hello' });
   expect(readEntry('system', { content: 'hello' })).toMatchObject({ kind: 'other' });
-  for (const broken of [undefined, null, 7, {}, { content: 7 }]) expect(readEntry('assistant', broken)).toEqual({ kind: 'other', text: '' });
+  for (const broken of [undefined, null, 7, {}, { content: 7 }])
+    expect(readEntry('assistant', broken)).toEqual({ kind: 'other', text: '' });
 });
 
 test('blocks are joined as paragraphs, empty ones left out', () => {
@@ -53,45 +116,90 @@ test('blocks are joined as paragraphs, empty ones left out', () => {
   expect(joinBlocks([])).toBe('');
 });
 
-test('a prompt\'s uuid is valid, the same each time, and another for another message', () => {
+test("a prompt's uuid is valid, the same each time, and another for another message", () => {
   const ids = Array.from({ length: 500 }, (_, index) => promptId(`SM${index}`));
   // RFC 9562: version 8, variant 10.
-  for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  for (const id of ids)
+    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   expect(new Set(ids).size).toBe(500);
   expect(promptId('SM1')).toBe(ids[1]);
   // Transcripts outlive a deployment: the number may never change.
-  expect(promptId('SM00000000000000000000000000000001')).toBe('669f1d83-66bf-84ea-ba21-fe85eb654ad3');
+  expect(promptId('SM00000000000000000000000000000001')).toBe(
+    '669f1d83-66bf-84ea-ba21-fe85eb654ad3',
+  );
 });
 
 test('the environment holds what was named and nothing else', () => {
-  const host = { PATH: '/bin', TZ: 'Europe/Berlin', TWILIO_AUTH_TOKEN: 'secret', REDIS_URL: 'redis://secret', ADMIN_PASSWORD: 'secret', HOME: '/root', NODE_OPTIONS: '--inspect' };
-  const environment = agentEnvironment(host, '/data', { ANTHROPIC_API_KEY: 'key', GITHUB_TOKEN: undefined }, { mark: 'vm#1/s', name: '15551230001', isRoot: true });
+  const host = {
+    PATH: '/bin',
+    TZ: 'Europe/Berlin',
+    TWILIO_AUTH_TOKEN: 'secret',
+    REDIS_URL: 'redis://secret',
+    ADMIN_PASSWORD: 'secret',
+    HOME: '/root',
+    NODE_OPTIONS: '--inspect',
+  };
+  const environment = agentEnvironment(
+    host,
+    '/data',
+    { ANTHROPIC_API_KEY: 'key', GITHUB_TOKEN: undefined },
+    { mark: 'vm#1/s', name: '15551230001', isRoot: true },
+  );
   expect(environment).toEqual({
-    PATH: '/bin', TZ: 'Europe/Berlin', ANTHROPIC_API_KEY: 'key', HOME: '/data/home', TMPDIR: '/data/tmp/15551230001', CLAUDE_CONFIG_DIR: '/data/claude', SIDEPOCKET_AGENT: 'vm#1/s', IS_SANDBOX: '1',
-    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1', DISABLE_AUTOUPDATER: '1', CLAUDE_AGENT_SDK_CLIENT_APP: 'sidepocket', CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1',
+    PATH: '/bin',
+    TZ: 'Europe/Berlin',
+    ANTHROPIC_API_KEY: 'key',
+    HOME: '/data/home',
+    TMPDIR: '/data/tmp/15551230001',
+    CLAUDE_CONFIG_DIR: '/data/claude',
+    SIDEPOCKET_AGENT: 'vm#1/s',
+    IS_SANDBOX: '1',
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+    DISABLE_AUTOUPDATER: '1',
+    CLAUDE_AGENT_SDK_CLIENT_APP: 'sidepocket',
+    CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1',
   });
-  expect(agentEnvironment(host, '/data', {}, { mark: 'vm#1/s', name: '15551230001', isRoot: false })).not.toHaveProperty('IS_SANDBOX');
+  expect(
+    agentEnvironment(host, '/data', {}, { mark: 'vm#1/s', name: '15551230001', isRoot: false }),
+  ).not.toHaveProperty('IS_SANDBOX');
 });
 
 test('a Chromium is found on the PATH, the first directory first, and only one that can be run', async () => {
-  const [first, second] = await Promise.all([mkdtemp(path.join(tmpdir(), 'sidepocket-path-')), mkdtemp(path.join(tmpdir(), 'sidepocket-path-'))]);
+  const [first, second] = await Promise.all([
+    mkdtemp(path.join(tmpdir(), 'sidepocket-path-')),
+    mkdtemp(path.join(tmpdir(), 'sidepocket-path-')),
+  ]);
   try {
     await writeFile(path.join(first, 'chromium'), '');
     await chmod(path.join(first, 'chromium'), 0o644);
     await writeFile(path.join(second, 'google-chrome'), '');
     await chmod(path.join(second, 'google-chrome'), 0o755);
-    expect(await findChromium([first, second].join(path.delimiter))).toBe(path.join(second, 'google-chrome'));
+    expect(await findChromium([first, second].join(path.delimiter))).toBe(
+      path.join(second, 'google-chrome'),
+    );
     await chmod(path.join(first, 'chromium'), 0o755);
-    expect(await findChromium([first, second].join(path.delimiter))).toBe(path.join(first, 'chromium'));
+    expect(await findChromium([first, second].join(path.delimiter))).toBe(
+      path.join(first, 'chromium'),
+    );
   } finally {
     await Promise.all([first, second].map((directory) => rm(directory, { recursive: true })));
   }
 });
 
-test('the browser\'s server runs without a window and keeps its pictures where it is told', () => {
+test("the browser's server runs without a window and keeps its pictures where it is told", () => {
   const { command, args } = browserCommand('/usr/bin/chromium', '/data/images/1');
   expect(command).toBe(process.execPath);
-  expect(args.slice(1)).toEqual(['--headless', '--no-sandbox', '--isolated', '--output-dir', '/data/images/1', '--file-paths', 'absolute', '--executable-path', '/usr/bin/chromium']);
+  expect(args.slice(1)).toEqual([
+    '--headless',
+    '--no-sandbox',
+    '--isolated',
+    '--output-dir',
+    '/data/images/1',
+    '--file-paths',
+    'absolute',
+    '--executable-path',
+    '/usr/bin/chromium',
+  ]);
   expect(browserCommand(undefined, '/data/images/1').args).not.toContain('--executable-path');
 });
 

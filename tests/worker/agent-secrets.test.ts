@@ -19,10 +19,16 @@ const reason = whyNotSeparate();
 
 type Attack = [name: string, line: string];
 
-/** How many attacks are made by one command: each has its own shell and its own file of what it printed. */
+/**
+ * How many attacks are made by one command: each has its own shell and its own file of what it
+ * printed.
+ */
 const atOnce = 6;
 
-/** `break in`: runs every attack and keeps what each has printed, then tries to have files sent that are not the agent's. */
+/**
+ * `break in`: runs every attack and keeps what each has printed, then tries to have files sent that
+ * are not the agent's.
+ */
 const burglar = (burglary: Burglary): Story => ({
   matches: (asked) => asked === 'break in',
   next({ results }) {
@@ -54,10 +60,19 @@ type House = Pipeline & {
   told(): string;
 };
 
-/** The whole system with a Redis that asks for a password, and a worker and an agent of different users. */
+/**
+ * The whole system with a Redis that asks for a password, and a worker and an agent of different
+ * users.
+ */
 async function withHouse(use: (house: House) => Promise<void>): Promise<void> {
   const invent = (): string => randomBytes(12).toString('hex');
-  const secrets = { redis: invent(), model: `sk-ant-api03-${invent()}`, wake: invent(), transcriber: invent(), twilio: 'test-auth-token' };
+  const secrets = {
+    redis: invent(),
+    model: `sk-ant-api03-${invent()}`,
+    wake: invent(),
+    transcriber: invent(),
+    twilio: 'test-auth-token',
+  };
   const burglary: Burglary = { attacks: [], files: [] };
   const model = await runScriptedModel({ quiet: true, stories: [burglar(burglary)] });
   const workers: SeparateWorker[] = [];
@@ -65,8 +80,16 @@ async function withHouse(use: (house: House) => Promise<void>): Promise<void> {
     await withPipeline({ environment: { WAKE_SECRET: secrets.wake } }, async (pipeline) => {
       await pipeline.redis.config('SET', 'requirepass', secrets.redis);
       const environment = {
-        ...pipeline.environment, PORT: '0', WORKER_ID: `house-${invent()}`, REDIS_URL: pipeline.environment['REDIS_URL']?.replace('://', `://default:${secrets.redis}@`) ?? '',
-        ANTHROPIC_API_KEY: secrets.model, ANTHROPIC_BASE_URL: model.url, TRANSCRIBE_API_KEY: secrets.transcriber, GITHUB_TOKEN: 'github_pat_reachable', LOG_LEVEL: 'debug',
+        ...pipeline.environment,
+        PORT: '0',
+        WORKER_ID: `house-${invent()}`,
+        REDIS_URL:
+          pipeline.environment['REDIS_URL']?.replace('://', `://default:${secrets.redis}@`) ?? '',
+        ANTHROPIC_API_KEY: secrets.model,
+        ANTHROPIC_BASE_URL: model.url,
+        TRANSCRIBE_API_KEY: secrets.transcriber,
+        GITHUB_TOKEN: 'github_pat_reachable',
+        LOG_LEVEL: 'debug',
         // No spare process is started, which would take as long as the one that works.
         MAX_LIVE_AGENTS: '1',
       };
@@ -76,12 +99,18 @@ async function withHouse(use: (house: House) => Promise<void>): Promise<void> {
         return worker;
       };
       await use({
-        ...pipeline, environment, secrets, burglary, start,
+        ...pipeline,
+        environment,
+        secrets,
+        burglary,
+        start,
         worker: async () => workers.at(-1) ?? (await start()),
         told: () => JSON.stringify(model.requests),
       });
       await Promise.all(workers.map((worker) => worker.stop()));
-      expect((await findMarked()).filter(({ mark }) => mark.startsWith(`${environment.WORKER_ID}#`))).toEqual([]);
+      expect(
+        (await findMarked()).filter(({ mark }) => mark.startsWith(`${environment.WORKER_ID}#`)),
+      ).toEqual([]);
     });
   } finally {
     await Promise.all(workers.map((worker) => worker.stop('SIGKILL')));
@@ -92,27 +121,56 @@ async function withHouse(use: (house: House) => Promise<void>): Promise<void> {
 /** Everything in the agent's files, by path. */
 async function filesOf(dir: string): Promise<Map<string, string>> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
-  return new Map(await Promise.all(files.map(async (file): Promise<[string, string]> => [file, await readFile(file, 'latin1').catch(() => '')])));
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name));
+  return new Map(
+    await Promise.all(
+      files.map(async (file): Promise<[string, string]> => [
+        file,
+        await readFile(file, 'latin1').catch(() => ''),
+      ]),
+    ),
+  );
 }
 
 /** What has arrived as files in the chat, as media or behind a link. */
 async function filesSent({ replies }: House): Promise<string[]> {
-  const urls = replies().flatMap((reply) => [...reply.media.map((media) => media.url), ...(reply.text.match(/https?:\/\/\S+\/media\/\S+/g) ?? [])]);
-  return await Promise.all(urls.map(async (url) => Buffer.from(await (await fetch(url)).arrayBuffer()).toString('latin1')));
+  const urls = replies().flatMap((reply) => [
+    ...reply.media.map((media) => media.url),
+    ...(reply.text.match(/https?:\/\/\S+\/media\/\S+/g) ?? []),
+  ]);
+  return await Promise.all(
+    urls.map(async (url) => Buffer.from(await (await fetch(url)).arrayBuffer()).toString('latin1')),
+  );
 }
 
-const doorOf = (worker: SeparateWorker): string => /"url":"([^"]+)"[^\n]*the worker is ready/.exec(worker.output())?.[1] ?? '';
+const doorOf = (worker: SeparateWorker): string =>
+  /"url":"([^"]+)"[^\n]*the worker is ready/.exec(worker.output())?.[1] ?? '';
 
 type Aim = { isTried?: (attack: string) => boolean; wanted?: string[] };
 type Got = { loot: Map<string, string>; files: Map<string, string> };
 
-/** Sends the burglar in, with the attacks that are to be tried, and tells what was got: what each attack printed, by its name, and all files of the agent. */
-async function breakIn(house: House, worker: SeparateWorker, { isTried = () => true, wanted = [] }: Aim): Promise<Got> {
-  const tried = Object.entries(attacks({
-    workerPid: worker.pid, doorUrl: doorOf(worker), relayUrl: house.relayUrl, redisPort: house.redisServer.port,
-    twilioUrl: house.twin.url, codeDir: path.join(import.meta.dirname, '..', '..'), outerDir: path.dirname(house.dataDir),
-  })).filter(([name]) => isTried(name));
+/**
+ * Sends the burglar in, with the attacks that are to be tried, and tells what was got: what each
+ * attack printed, by its name, and all files of the agent.
+ */
+async function breakIn(
+  house: House,
+  worker: SeparateWorker,
+  { isTried = () => true, wanted = [] }: Aim,
+): Promise<Got> {
+  const tried = Object.entries(
+    attacks({
+      workerPid: worker.pid,
+      doorUrl: doorOf(worker),
+      relayUrl: house.relayUrl,
+      redisPort: house.redisServer.port,
+      twilioUrl: house.twin.url,
+      codeDir: path.join(import.meta.dirname, '..', '..'),
+      outerDir: path.dirname(house.dataDir),
+    }),
+  ).filter(([name]) => isTried(name));
   Object.assign(house.burglary, { attacks: tried, files: wanted });
   await house.say('break in');
   const isReport = (reply: { text: string }): boolean => reply.text.includes('That was all.');
@@ -123,106 +181,147 @@ async function breakIn(house: House, worker: SeparateWorker, { isTried = () => t
   return { loot: new Map(tried.map(([name], index) => [name, printed(index)])), files };
 }
 
-describe.skipIf(reason !== undefined)(`with an agent of another user${reason ? ` (not here: ${reason})` : ''}`, () => {
-  const house = holdOpen(withHouse);
+describe.skipIf(reason !== undefined)(
+  `with an agent of another user${reason ? ` (not here: ${reason})` : ''}`,
+  () => {
+    const house = holdOpen(withHouse);
 
-  test('git and gh are signed in to GitHub, other addresses get nothing', async () => {
-    const { worker, say, replies } = house();
-    const ask = (host: string): string => `printf 'protocol=https\\nhost=${host}\\n\\n' | GIT_TERMINAL_PROMPT=0 git credential fill 2>&1`;
-    await worker();
-    const look = "stat -c '%a %U' ~/.config/gh/hosts.yml";
-    await say(`run env | grep -c github_pat; ${ask('github.com')}; ${ask('example.com')}; ${look}`);
-    const reply = await until('the answer', () => replies().find(({ text }) => text.includes('nobody')));
-    expect(reply.text).toContain('username=x-access-token\npassword=github_pat_reachable');
-    expect(reply.text).toContain("could not read Username for 'https://example.com'");
-    expect(reply.text).toContain('600 nobody');
-    expect(reply.text.split('\n').find((line) => /^\d+$/.test(line))).toBe('0');
-  });
+    test('git and gh are signed in to GitHub, other addresses get nothing', async () => {
+      const { worker, say, replies } = house();
+      const ask = (host: string): string =>
+        `printf 'protocol=https\\nhost=${host}\\n\\n' | GIT_TERMINAL_PROMPT=0 git credential fill 2>&1`;
+      await worker();
+      const look = "stat -c '%a %U' ~/.config/gh/hosts.yml";
+      await say(
+        `run env | grep -c github_pat; ${ask('github.com')}; ${ask('example.com')}; ${look}`,
+      );
+      const reply = await until('the answer', () =>
+        replies().find(({ text }) => text.includes('nobody')),
+      );
+      expect(reply.text).toContain('username=x-access-token\npassword=github_pat_reachable');
+      expect(reply.text).toContain("could not read Username for 'https://example.com'");
+      expect(reply.text).toContain('600 nobody');
+      expect(reply.text.split('\n').find((line) => /^\d+$/.test(line))).toBe('0');
+    });
 
-  test('nothing that the agent runs gets at a secret of the worker, whatever way it tries', async () => {
-    const worker = await house().worker();
-    const { dataDir, secrets, replies, told, twin } = house();
-    const environments = [`/proc/${worker.pid}/environ`, '/proc/self/environ'];
-    const wanted = ['leak.txt', 'out.txt', ...environments, '/etc/shadow', '/root/.profile'];
-    const { loot, files } = await breakIn(house(), worker, { wanted });
-    expect(loot.get('its own environment')).toMatch(/^uid=65534\(nobody\) gid=65534\(nogroup\) groups=65534\(nogroup\),\d+$/m);
-    expect(loot.get('its own environment')).toMatch(/^CapEff:\s+0+$/m);
-    expect(loot.get('its own environment')).toMatch(/^NoNewPrivs:\s+1$/m);
-    expect(loot.get('its own environment')).toMatch(/^ANTHROPIC_API_KEY=sk-ant-api03-/m);
-    expect(loot.get('every environment')).toContain('SIDEPOCKET_AGENT=');
-    expect(loot.get('Redis')).toContain('NOAUTH');
-    expect(loot.get('the way to the model')).toMatch(/^HTTP\/1\.1 200/m);
-    // Every attack was really made: each has printed something, if only that it was refused.
-    expect([...loot].filter(([, printed]) => printed === '').map(([name]) => name)).toEqual([]);
+    test('nothing that the agent runs gets at a secret of the worker, whatever way it tries', async () => {
+      const worker = await house().worker();
+      const { dataDir, secrets, replies, told, twin } = house();
+      const environments = [`/proc/${worker.pid}/environ`, '/proc/self/environ'];
+      const wanted = ['leak.txt', 'out.txt', ...environments, '/etc/shadow', '/root/.profile'];
+      const { loot, files } = await breakIn(house(), worker, { wanted });
+      expect(loot.get('its own environment')).toMatch(
+        /^uid=65534\(nobody\) gid=65534\(nogroup\) groups=65534\(nogroup\),\d+$/m,
+      );
+      expect(loot.get('its own environment')).toMatch(/^CapEff:\s+0+$/m);
+      expect(loot.get('its own environment')).toMatch(/^NoNewPrivs:\s+1$/m);
+      expect(loot.get('its own environment')).toMatch(/^ANTHROPIC_API_KEY=sk-ant-api03-/m);
+      expect(loot.get('every environment')).toContain('SIDEPOCKET_AGENT=');
+      expect(loot.get('Redis')).toContain('NOAUTH');
+      expect(loot.get('the way to the model')).toMatch(/^HTTP\/1\.1 200/m);
+      // Every attack was really made: each has printed something, if only that it was refused.
+      expect([...loot].filter(([, printed]) => printed === '').map(([name]) => name)).toEqual([]);
 
-    // Files are sent with the agent's rights: what is not its own is no file, and of /proc/self it is shown its own.
-    const sent = await filesSent(house());
-    expect(sent).toEqual([expect.stringMatching(/^PATH=[^\0]*\0(PWD=[^\0]*\0)?$/)]);
-    const heard = [told(), JSON.stringify(replies()), ...sent].join('\n');
-    const found = Object.entries(secrets).flatMap(([name, secret]) => [
-      ...(heard.includes(secret) ? [`${name} was told`] : []),
-      ...[...files].filter(([, content]) => content.includes(secret)).map(([file]) => `${name} in ${file}`),
-    ]);
-    expect(found).toEqual([]);
-    await expect(readFile(path.join(import.meta.dirname, '..', '..', 'evil'))).rejects.toThrow('ENOENT');
+      // Files are sent with the agent's rights: what is not its own is no file, and of /proc/self
+      // it is shown its own.
+      const sent = await filesSent(house());
+      expect(sent).toEqual([expect.stringMatching(/^PATH=[^\0]*\0(PWD=[^\0]*\0)?$/)]);
+      const heard = [told(), JSON.stringify(replies()), ...sent].join('\n');
+      const found = Object.entries(secrets).flatMap(([name, secret]) => [
+        ...(heard.includes(secret) ? [`${name} was told`] : []),
+        ...[...files]
+          .filter(([, content]) => content.includes(secret))
+          .map(([file]) => `${name} in ${file}`),
+      ]);
+      expect(found).toEqual([]);
+      await expect(readFile(path.join(import.meta.dirname, '..', '..', 'evil'))).rejects.toThrow(
+        'ENOENT',
+      );
 
-    // It has neither ended the worker nor taken its place: the next message is answered, and a file that comes in goes nowhere but where the agent may write.
-    const before = replies().length;
-    const media = { name: 'a.png', type: 'image/png', base64: Buffer.from('no picture').toString('base64') };
-    await twin.chat.receive(phone, { text: 'what is in this picture?', media });
-    await until('an answer', () => replies().length > before);
-    expect((await readdir(path.dirname(dataDir))).toSorted()).toEqual(['data', 'redis']);
-    expect(worker.process.exitCode).toBe(null);
-    expect(worker.output()).toContain('the agent runs as a user of its own');
-    for (const secret of Object.values(secrets)) expect(worker.output()).not.toContain(secret);
-  });
+      // It has neither ended the worker nor taken its place: the next message is answered, and a
+      // file that comes in goes nowhere but where the agent may write.
+      const before = replies().length;
+      const media = {
+        name: 'a.png',
+        type: 'image/png',
+        base64: Buffer.from('no picture').toString('base64'),
+      };
+      await twin.chat.receive(phone, { text: 'what is in this picture?', media });
+      await until('an answer', () => replies().length > before);
+      expect((await readdir(path.dirname(dataDir))).toSorted()).toEqual(['data', 'redis']);
+      expect(worker.process.exitCode).toBe(null);
+      expect(worker.output()).toContain('the agent runs as a user of its own');
+      for (const secret of Object.values(secrets)) expect(worker.output()).not.toContain(secret);
+    });
 
-  test('a killed worker’s processes are ended by the next boot, which goes on with the session', async () => {
-    const { dataDir, environment, say, replies, told, start, ...rest } = house();
-    const first = await rest.worker();
-    await say('run (setsid sleep 1000 > /dev/null 2>&1 &) ; echo $$ > shell.pid; sleep 500');
-    const mark = `${environment['WORKER_ID'] ?? ''}#`;
-    const running = async (): Promise<number> => (await findMarked()).filter((found) => found.mark.startsWith(mark)).length;
-    const begun = path.join(dataDir, 'workspaces', phone.slice(1), 'shell.pid');
-    await until('the command', async () => (await readFile(begun, 'utf8').catch(() => '')) !== '');
-    expect(await running()).toBeGreaterThan(2);
-    await first.stop('SIGKILL');
+    test('a killed worker’s processes are ended by the next boot, which goes on with the session', async () => {
+      const { dataDir, environment, say, replies, told, start, ...rest } = house();
+      const first = await rest.worker();
+      await say('run (setsid sleep 1000 > /dev/null 2>&1 &) ; echo $$ > shell.pid; sleep 500');
+      const mark = `${environment['WORKER_ID'] ?? ''}#`;
+      const running = async (): Promise<number> =>
+        (await findMarked()).filter((found) => found.mark.startsWith(mark)).length;
+      const begun = path.join(dataDir, 'workspaces', phone.slice(1), 'shell.pid');
+      await until(
+        'the command',
+        async () => (await readFile(begun, 'utf8').catch(() => '')) !== '',
+      );
+      expect(await running()).toBeGreaterThan(2);
+      await first.stop('SIGKILL');
 
-    const second = await start();
-    expect(second.output()).toContain('ended what an earlier boot left running');
-    // By this note the transcript was read.
-    await until('the note that the work was interrupted', () => told().includes('You were interrupted while working'));
-    await say('stop');
-    await until('the answer to stop', () => replies().some((reply) => reply.text.startsWith('Stopped')));
-    await second.stop();
-    expect(await running()).toBe(0);
-  });
-});
+      const second = await start();
+      expect(second.output()).toContain('ended what an earlier boot left running');
+      // By this note the transcript was read.
+      await until('the note that the work was interrupted', () =>
+        told().includes('You were interrupted while working'),
+      );
+      await say('stop');
+      await until('the answer to stop', () =>
+        replies().some((reply) => reply.text.startsWith('Stopped')),
+      );
+      await second.stop();
+      expect(await running()).toBe(0);
+    });
+  },
+);
 
-describe.skipIf(reason !== undefined)(`with less than it should have${reason ? ` (not here: ${reason})` : ''}`, () => {
-  const house = holdOpen(withHouse);
+describe.skipIf(reason !== undefined)(
+  `with less than it should have${reason ? ` (not here: ${reason})` : ''}`,
+  () => {
+    const house = holdOpen(withHouse);
 
-  test('a worker that cannot give the agent what it needs says so and does not start', async () => {
-    const { start, redis, environment } = house();
-    const nobody = 'AGENT_USER: there is no user “somebody-else” on this machine';
-    await expect(start({ AGENT_USER: 'somebody-else' })).rejects.toThrow(nobody);
-    await expect(start({ AGENT_USER: 'root' })).rejects.toThrow('AGENT_USER: the agent must not be root');
-    const notMade = 'AGENT_USER: the user “nobody” cannot work here: /root/pictures was not made';
-    await expect(start({ IMAGES_DIR: '/root/pictures' })).rejects.toThrow(notMade);
-    // A boot that is counted fences off the earlier ones: none of these may end a worker that works.
-    expect(await redis.exists(keys.boots(environment['WORKER_ID'] ?? ''))).toBe(0);
-  });
+    test('a worker that cannot give the agent what it needs says so and does not start', async () => {
+      const { start, redis, environment } = house();
+      const nobody = 'AGENT_USER: there is no user “somebody-else” on this machine';
+      await expect(start({ AGENT_USER: 'somebody-else' })).rejects.toThrow(nobody);
+      await expect(start({ AGENT_USER: 'root' })).rejects.toThrow(
+        'AGENT_USER: the agent must not be root',
+      );
+      const notMade = 'AGENT_USER: the user “nobody” cannot work here: /root/pictures was not made';
+      await expect(start({ IMAGES_DIR: '/root/pictures' })).rejects.toThrow(notMade);
+      // A boot that is counted fences off the earlier ones: none of these may end a worker that
+      // works.
+      expect(await redis.exists(keys.boots(environment['WORKER_ID'] ?? ''))).toBe(0);
+    });
 
-  test('where worker and agent are one user, as the log says, no environment shows a secret either', async () => {
-    const { start, secrets } = house();
-    const worker = await start({}, 'agent');
-    const isTried = (attack: string): boolean => attack === 'its own environment' || attack === 'every environment';
-    const { loot } = await breakIn(house(), worker, { isTried });
-    expect(worker.output()).toContain('the agent runs as the worker’s own user: what it runs could read the worker’s secrets');
-    const all = loot.get('every environment') ?? '';
-    // It does look into the worker's own.
-    expect(all).toContain('SIDEPOCKET_ENVIRONMENT_FD=');
-    expect(Object.entries(secrets).filter(([, secret]) => all.includes(secret)).map(([name]) => name)).toEqual([]);
-    expect(loot.get('its own environment')).not.toContain(secrets['model']);
-  });
-});
+    test('where worker and agent are one user, as the log says, no environment shows a secret either', async () => {
+      const { start, secrets } = house();
+      const worker = await start({}, 'agent');
+      const isTried = (attack: string): boolean =>
+        attack === 'its own environment' || attack === 'every environment';
+      const { loot } = await breakIn(house(), worker, { isTried });
+      expect(worker.output()).toContain(
+        'the agent runs as the worker’s own user: what it runs could read the worker’s secrets',
+      );
+      const all = loot.get('every environment') ?? '';
+      // It does look into the worker's own.
+      expect(all).toContain('SIDEPOCKET_ENVIRONMENT_FD=');
+      expect(
+        Object.entries(secrets)
+          .filter(([, secret]) => all.includes(secret))
+          .map(([name]) => name),
+      ).toEqual([]);
+      expect(loot.get('its own environment')).not.toContain(secrets['model']);
+    });
+  },
+);

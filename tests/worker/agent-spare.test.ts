@@ -7,20 +7,58 @@ import { openClaudeAgent, startTurn } from '../support/agent-bench.ts';
 import type { ClaudeAgentBench, ClaudeAgentBenchOptions } from '../support/agent-bench.ts';
 import { until } from '../support/until.ts';
 
-/** `where`: says the directory that commands run in. `tabs`: opens the browser's server, whether or not there is a browser. */
+/**
+ * `where`: says the directory that commands run in. `tabs`: opens the browser's server, whether or
+ * not there is a browser.
+ */
 const stories: Story[] = [
-  { matches: (asked) => asked === 'where', next: ({ results }) => (results[0] ? text(results[0].text.trim()) : callTool('Bash', { command: 'pwd', description: 'Look where I am' })) },
-  { matches: (asked) => asked === 'tabs', next: ({ results }) => (results.length > 0 ? text('Looked.') : callTool('mcp__playwright__browser_tabs', { action: 'list' })) },
+  {
+    matches: (asked) => asked === 'where',
+    next: ({ results }) =>
+      results[0]
+        ? text(results[0].text.trim())
+        : callTool('Bash', { command: 'pwd', description: 'Look where I am' }),
+  },
+  {
+    matches: (asked) => asked === 'tabs',
+    next: ({ results }) =>
+      results.length > 0
+        ? text('Looked.')
+        : callTool('mcp__playwright__browser_tabs', { action: 'list' }),
+  },
 ];
 
-/** An agent for as long as `use` takes; `say` is one turn, in a new session or the one given, and returns the answer with the session. */
-async function withAgent(options: ClaudeAgentBenchOptions, use: (bench: ClaudeAgentBench, say: (conversation: string, words: string, session?: string) => Promise<{ answer: string; session: string }>) => Promise<void>): Promise<void> {
+/**
+ * An agent for as long as `use` takes; `say` is one turn, in a new session or the one given, and
+ * returns the answer with the session.
+ */
+async function withAgent(
+  options: ClaudeAgentBenchOptions,
+  use: (
+    bench: ClaudeAgentBench,
+    say: (
+      conversation: string,
+      words: string,
+      session?: string,
+    ) => Promise<{ answer: string; session: string }>,
+  ) => Promise<void>,
+): Promise<void> {
   const bench = await openClaudeAgent({ model: { stories }, ...options });
   try {
     await use(bench, async (conversation, words, session) => {
-      const turn = startTurn(bench.agent, await bench.workspace(conversation.slice(1)), { conversation, session, prompts: [words] });
+      const turn = startTurn(bench.agent, await bench.workspace(conversation.slice(1)), {
+        conversation,
+        session,
+        prompts: [words],
+      });
       expect(await turn.ended).toBeUndefined();
-      return { answer: turn.answers().map((answer) => answer.text).join('\n'), session: turn.session() ?? '' };
+      return {
+        answer: turn
+          .answers()
+          .map((answer) => answer.text)
+          .join('\n'),
+        session: turn.session() ?? '',
+      };
     });
   } finally {
     await bench.stop();
@@ -29,7 +67,9 @@ async function withAgent(options: ClaudeAgentBenchOptions, use: (bench: ClaudeAg
 
 /** Waits for the one process that is there besides the known ones. */
 async function spareOf(bench: ClaudeAgentBench, known: number[] = []): Promise<number> {
-  return await until('a spare', async () => (await bench.leaders()).find((pid) => !known.includes(pid)));
+  return await until('a spare', async () =>
+    (await bench.leaders()).find((pid) => !known.includes(pid)),
+  );
 }
 
 const [ann, bob, cem] = ['+15551120001', '+15551120002', '+15551120003'] as const;
@@ -58,7 +98,10 @@ test('a spare that may not serve a directory, or has died, leaves the session to
   await withAgent({ spareMs: 50, maxLive: 2 }, async (bench, say) => {
     const settings = path.join(await bench.workspace(bob.slice(1)), '.claude');
     await mkdir(path.join(settings, 'agents'), { recursive: true });
-    await writeFile(path.join(settings, 'agents', 'painter.md'), '---\nname: painter\ndescription: Paints.\n---\nPaint.');
+    await writeFile(
+      path.join(settings, 'agents', 'painter.md'),
+      '---\nname: painter\ndescription: Paints.\n---\nPaint.',
+    );
     await say(ann, 'say hi');
     await bench.agent.release(ann);
     const refused = await spareOf(bench);

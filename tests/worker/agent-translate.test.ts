@@ -3,18 +3,41 @@ import { expect, test } from 'vitest';
 import { createTranslator, failureKind } from '../../worker/agent/translate.ts';
 import type { Translation } from '../../worker/agent/translate.ts';
 
-const usage = { input_tokens: 100, output_tokens: 10, cache_read_input_tokens: 0, cache_creation_input_tokens: 0 };
+const usage = {
+  input_tokens: 100,
+  output_tokens: 10,
+  cache_read_input_tokens: 0,
+  cache_creation_input_tokens: 0,
+};
 
 /** A message as Claude Code 2.1.330 sends it, with the fields that matter here. */
 function message(fields: Record<string, unknown>): SDKMessage {
-  return { parent_tool_use_id: null, session_id: 's', uuid: 'u', ...fields } as unknown as SDKMessage;
+  return {
+    parent_tool_use_id: null,
+    session_id: 's',
+    uuid: 'u',
+    ...fields,
+  } as unknown as SDKMessage;
 }
 
-const said = (uuid: string, ...content: object[]) => message({ type: 'assistant', uuid, message: { role: 'assistant', content } });
+const said = (uuid: string, ...content: object[]) =>
+  message({ type: 'assistant', uuid, message: { role: 'assistant', content } });
 const words = (text: string) => ({ type: 'text', text });
-const lifecycle = (uuid: string, state: string) => message({ type: 'command_lifecycle', command_uuid: uuid, state });
+const lifecycle = (uuid: string, state: string) =>
+  message({ type: 'command_lifecycle', command_uuid: uuid, state });
 const result = (fields: Record<string, unknown> = {}) =>
-  message({ type: 'result', subtype: 'success', is_error: false, uuid: 'r', result: '', total_cost_usd: 0.5, usage, modelUsage: {}, user_message_uuids: ['p'], ...fields });
+  message({
+    type: 'result',
+    subtype: 'success',
+    is_error: false,
+    uuid: 'r',
+    result: '',
+    total_cost_usd: 0.5,
+    usage,
+    modelUsage: {},
+    user_message_uuids: ['p'],
+    ...fields,
+  });
 
 /** What a new process's messages mean, without the signs of life. */
 function translateAll(messages: SDKMessage[]): Translation[] {
@@ -25,14 +48,32 @@ function translateAll(messages: SDKMessage[]): Translation[] {
 test('an answer is made of the texts after the last tool', () => {
   const translated = translateAll([
     said('a', words('I will look.')),
-    said('b', { type: 'tool_use', id: 't', name: 'Bash', input: { command: 'echo\n  hi', timeout: 5000, description: ' Say\nhi ' } }),
-    message({ type: 'user', message: { role: 'user', content: [{ type: 'tool_result', tool_use_id: 't', is_error: true }] } }),
+    said('b', {
+      type: 'tool_use',
+      id: 't',
+      name: 'Bash',
+      input: { command: 'echo\n  hi', timeout: 5000, description: ' Say\nhi ' },
+    }),
+    message({
+      type: 'user',
+      message: {
+        role: 'user',
+        content: [{ type: 'tool_result', tool_use_id: 't', is_error: true }],
+      },
+    }),
     said('c', words('First.')),
     said('d', words('Second.')),
     result({ result: 'Second.' }),
   ]);
   expect(translated).toEqual([
-    { kind: 'tool', id: 't', name: 'Bash', summary: 'echo hi', description: 'Say hi', timeoutMs: 5000 },
+    {
+      kind: 'tool',
+      id: 't',
+      name: 'Bash',
+      summary: 'echo hi',
+      description: 'Say hi',
+      timeoutMs: 5000,
+    },
     { kind: 'tool-end', id: 't', failed: true },
     { kind: 'result', id: 'd', text: 'First.\n\nSecond.', uuids: ['p'], toldUsd: undefined },
   ]);
@@ -51,64 +92,156 @@ test('what a helper of Claude says, and what is said a second time, is no part o
 });
 
 test('what Claude Code says of its cost is the sum over its models since it last said so', () => {
-  const model_usage_since_last_result = { opus: { costUSD: 0.25, inputTokens: 1 }, haiku: { costUSD: 0.5 } };
-  expect(translateAll([result({ model_usage_since_last_result })])).toMatchObject([{ kind: 'result', toldUsd: 0.75 }]);
-  expect(translateAll([result({ model_usage_since_last_result: { opus: 'free' } })])).toMatchObject([{ kind: 'result', toldUsd: undefined }]);
+  const model_usage_since_last_result = {
+    opus: { costUSD: 0.25, inputTokens: 1 },
+    haiku: { costUSD: 0.5 },
+  };
+  expect(translateAll([result({ model_usage_since_last_result })])).toMatchObject([
+    { kind: 'result', toldUsd: 0.75 },
+  ]);
+  expect(translateAll([result({ model_usage_since_last_result: { opus: 'free' } })])).toMatchObject(
+    [{ kind: 'result', toldUsd: undefined }],
+  );
 });
 
 test('a refusal of the model proxy is the budget’s, another 402 is the credit’s', () => {
-  const refused = (api_error_type: string) => translateAll([result({ is_error: true, api_error_status: 402, api_error_type, result: 'no more' })]);
-  expect(refused('budget_error')).toMatchObject([{ kind: 'failure', failure: { kind: 'budget', message: 'no more' } }]);
-  expect(refused('billing_error')).toMatchObject([{ kind: 'failure', failure: { kind: 'no-credit' } }]);
+  const refused = (api_error_type: string) =>
+    translateAll([
+      result({ is_error: true, api_error_status: 402, api_error_type, result: 'no more' }),
+    ]);
+  expect(refused('budget_error')).toMatchObject([
+    { kind: 'failure', failure: { kind: 'budget', message: 'no more' } },
+  ]);
+  expect(refused('billing_error')).toMatchObject([
+    { kind: 'failure', failure: { kind: 'no-credit' } },
+  ]);
 });
 
 test('an answer to nobody names no prompt', () => {
-  expect(translateAll([said('a', words('It is done.')), result({ user_message_uuids: undefined })])).toMatchObject([{ kind: 'result', uuids: [] }]);
-  expect(translateAll([result({ user_message_uuids: undefined, user_message_uuid: 'p1' })])).toMatchObject([{ uuids: ['p1'] }]);
+  expect(
+    translateAll([said('a', words('It is done.')), result({ user_message_uuids: undefined })]),
+  ).toMatchObject([{ kind: 'result', uuids: [] }]);
+  expect(
+    translateAll([result({ user_message_uuids: undefined, user_message_uuid: 'p1' })]),
+  ).toMatchObject([{ uuids: ['p1'] }]);
 });
 
 test('a prompt is taken, or passed over', () => {
-  expect(translateAll([lifecycle('p', 'queued'), lifecycle('p', 'started'), lifecycle('p', 'completed')])).toEqual([{ kind: 'taken', uuid: 'p' }]);
-  expect(translateAll([lifecycle('p', 'queued'), lifecycle('p', 'completed')])).toEqual([{ kind: 'passed-over', uuid: 'p' }]);
+  expect(
+    translateAll([
+      lifecycle('p', 'queued'),
+      lifecycle('p', 'started'),
+      lifecycle('p', 'completed'),
+    ]),
+  ).toEqual([{ kind: 'taken', uuid: 'p' }]);
+  expect(translateAll([lifecycle('p', 'queued'), lifecycle('p', 'completed')])).toEqual([
+    { kind: 'passed-over', uuid: 'p' },
+  ]);
 });
 
 test('a session is named, a retry told, an interruption seen', () => {
-  expect(translateAll([message({ type: 'system', subtype: 'init', session_id: 's1' })])).toEqual([{ kind: 'session', id: 's1' }]);
-  expect(translateAll([message({ type: 'system', subtype: 'api_retry', error: 'overloaded' })])).toEqual([{ kind: 'retrying', reason: 'overloaded' }]);
-  expect(translateAll([result({ subtype: 'error_during_execution', is_error: true, terminal_reason: 'aborted_tools', errors: [] })])).toEqual([{ kind: 'interrupted' }]);
+  expect(translateAll([message({ type: 'system', subtype: 'init', session_id: 's1' })])).toEqual([
+    { kind: 'session', id: 's1' },
+  ]);
+  expect(
+    translateAll([message({ type: 'system', subtype: 'api_retry', error: 'overloaded' })]),
+  ).toEqual([{ kind: 'retrying', reason: 'overloaded' }]);
+  expect(
+    translateAll([
+      result({
+        subtype: 'error_during_execution',
+        is_error: true,
+        terminal_reason: 'aborted_tools',
+        errors: [],
+      }),
+    ]),
+  ).toEqual([{ kind: 'interrupted' }]);
 });
 
 test('a compaction is told, however much it has dropped', () => {
-  const boundary = { type: 'system', subtype: 'compact_boundary', compact_metadata: { trigger: 'auto', pre_tokens: 180_000, post_tokens: 2638, duration_ms: 24_000 } };
-  expect(translateAll([message({ type: 'system', subtype: 'status', status: 'compacting' }), message(boundary)])).toEqual([{ kind: 'compacted' }]);
+  const boundary = {
+    type: 'system',
+    subtype: 'compact_boundary',
+    compact_metadata: {
+      trigger: 'auto',
+      pre_tokens: 180_000,
+      post_tokens: 2638,
+      duration_ms: 24_000,
+    },
+  };
+  expect(
+    translateAll([
+      message({ type: 'system', subtype: 'status', status: 'compacting' }),
+      message(boundary),
+    ]),
+  ).toEqual([{ kind: 'compacted' }]);
 });
 
 test('a failed result is named by what Claude Code said before it', () => {
-  const failed = (...before: SDKMessage[]) => translateAll([...before, result({ is_error: true, api_error_status: 400, result: 'words' })]);
+  const failed = (...before: SDKMessage[]) =>
+    translateAll([...before, result({ is_error: true, api_error_status: 400, result: 'words' })]);
   const trouble = (error: string) => message({ ...said('e', words('words')), error });
-  expect(failed(trouble('billing_error'))).toMatchObject([{ kind: 'failure', failure: { kind: 'no-credit', message: 'words' } }]);
-  expect(failed(trouble('authentication_failed'))).toMatchObject([{ failure: { kind: 'signed-out' } }]);
+  expect(failed(trouble('billing_error'))).toMatchObject([
+    { kind: 'failure', failure: { kind: 'no-credit', message: 'words' } },
+  ]);
+  expect(failed(trouble('authentication_failed'))).toMatchObject([
+    { failure: { kind: 'signed-out' } },
+  ]);
   expect(failed()).toMatchObject([{ failure: { kind: 'broken' } }]);
   expect(failed(trouble('model_not_found'))).toMatchObject([{ failure: { kind: 'no-model' } }]);
-  for (const [reason, kind] of [['prompt_too_long', 'too-long'], ['image_error', 'unreadable'], ['api_error', 'broken']]) {
-    expect(translateAll([trouble('invalid_request'), result({ is_error: true, api_error_status: 400, terminal_reason: reason })])).toMatchObject([{ failure: { kind } }]);
+  for (const [reason, kind] of [
+    ['prompt_too_long', 'too-long'],
+    ['image_error', 'unreadable'],
+    ['api_error', 'broken'],
+  ]) {
+    expect(
+      translateAll([
+        trouble('invalid_request'),
+        result({ is_error: true, api_error_status: 400, terminal_reason: reason }),
+      ]),
+    ).toMatchObject([{ failure: { kind } }]);
   }
-  const limit = message({ type: 'rate_limit_event', rate_limit_info: { status: 'rejected', resetsAt: 1_800_000_000 } });
-  expect(failed(limit, trouble('rate_limit'))).toMatchObject([{ failure: { kind: 'usage-limit', resetsAt: new Date(1_800_000_000_000) } }]);
-  expect(translateAll([result({ subtype: 'error_max_turns', errors: ['too many'] })])).toMatchObject([{ failure: { kind: 'broken', message: 'too many' } }]);
+  const limit = message({
+    type: 'rate_limit_event',
+    rate_limit_info: { status: 'rejected', resetsAt: 1_800_000_000 },
+  });
+  expect(failed(limit, trouble('rate_limit'))).toMatchObject([
+    { failure: { kind: 'usage-limit', resetsAt: new Date(1_800_000_000_000) } },
+  ]);
+  expect(
+    translateAll([result({ subtype: 'error_max_turns', errors: ['too many'] })]),
+  ).toMatchObject([{ failure: { kind: 'broken', message: 'too many' } }]);
 });
 
 test('kinds of messages that are not known are signs of life', () => {
   const translate = createTranslator();
-  for (const fields of [{ type: 'something_new' }, { type: 'system', subtype: 'something_new' }, { type: 'user', message: { content: 'text' } }, { type: 'user', message: { content: [null, 7, {}] } }]) {
+  for (const fields of [
+    { type: 'something_new' },
+    { type: 'system', subtype: 'something_new' },
+    { type: 'user', message: { content: 'text' } },
+    { type: 'user', message: { content: [null, 7, {}] } },
+  ]) {
     expect(translate(message(fields))).toEqual([{ kind: 'alive' }]);
   }
 });
 
 test.each([
-  ['overloaded', undefined, 'overloaded'], ['server_error', 529, 'overloaded'], ['server_error', 500, 'model-away'], ['unknown', undefined, 'model-away'],
-  [undefined, 401, 'signed-out'], [undefined, 403, 'signed-out'], ['rate_limit', undefined, 'usage-limit'], [undefined, 429, 'usage-limit'], [undefined, 503, 'model-away'],
-  ['unknown', 400, 'broken'], ['unknown', 402, 'no-credit'], ['verification_required', 403, 'signed-out'], ['model_not_found', 404, 'no-model'], ['billing_error', 400, 'no-credit'], ['invalid_request', 400, 'broken'], [undefined, undefined, 'broken'],
+  ['overloaded', undefined, 'overloaded'],
+  ['server_error', 529, 'overloaded'],
+  ['server_error', 500, 'model-away'],
+  ['unknown', undefined, 'model-away'],
+  [undefined, 401, 'signed-out'],
+  [undefined, 403, 'signed-out'],
+  ['rate_limit', undefined, 'usage-limit'],
+  [undefined, 429, 'usage-limit'],
+  [undefined, 503, 'model-away'],
+  ['unknown', 400, 'broken'],
+  ['unknown', 402, 'no-credit'],
+  ['verification_required', 403, 'signed-out'],
+  ['model_not_found', 404, 'no-model'],
+  ['billing_error', 400, 'no-credit'],
+  ['invalid_request', 400, 'broken'],
+  [undefined, undefined, 'broken'],
 ])('trouble %s with status %s is %s', (trouble, status, kind) => {
   expect(failureKind(trouble, status)).toBe(kind);
 });

@@ -14,7 +14,12 @@ const publicUrl = 'https://relay.example';
 const silent = createLog('test', 'silent');
 
 /** Runs a writer on a store of pages in a Redis of its own. */
-async function withWriter(use: (write: (answer: string, markdown: string) => Promise<string[]>, pages: PageStore) => Promise<void>): Promise<void> {
+async function withWriter(
+  use: (
+    write: (answer: string, markdown: string) => Promise<string[]>,
+    pages: PageStore,
+  ) => Promise<void>,
+): Promise<void> {
   await withRedis(async (redis) => {
     const pages = createPageStore(redis);
     await use(createAnswerWriter({ pages, publicUrl, log: silent }), pages);
@@ -40,7 +45,9 @@ test('a longer one is its opening and a link, to a page of the whole', async () 
     expect(opening.length).toBeGreaterThan(messageLimit / 2);
     expect(opening.length).toBeLessThanOrEqual(messageLimit);
     expect(format(markdown).startsWith(opening.replace(/\n```$/, ''))).toBe(true);
-    expect(link).toMatch(/^That is the beginning\. Read it all here, about \d+ min:\nhttps:\/\/relay\.example\/page\/[\w-]{48}$/);
+    expect(link).toMatch(
+      /^That is the beginning\. Read it all here, about \d+ min:\nhttps:\/\/relay\.example\/page\/[\w-]{48}$/,
+    );
     expect((await pages.find(link.slice(-48)))?.markdown).toBe(markdown);
     expect(await write('answer', markdown)).toEqual([opening, link]);
     expect((await write('another', markdown))[1]).not.toBe(link);
@@ -56,11 +63,17 @@ test('an opening that breaks off within a sentence says so', async () => {
 });
 
 test('when its page cannot be kept, an answer is sent in as many messages as it takes', async () => {
-  const full: PageStore = { put: async () => undefined, append: async () => undefined, find: async () => undefined };
+  const full: PageStore = {
+    put: async () => undefined,
+    append: async () => undefined,
+    find: async () => undefined,
+  };
   const lines: string[] = [];
   const log = createLog('worker', 'info', { write: (line) => void lines.push(line) });
   const markdown = writeMarkdown(9000);
-  expect(await createAnswerWriter({ pages: full, publicUrl, log })('answer', markdown)).toEqual(chunk(format(markdown)));
+  expect(await createAnswerWriter({ pages: full, publicUrl, log })('answer', markdown)).toEqual(
+    chunk(format(markdown)),
+  );
   expect(lines.filter((line) => line.includes('no room for a page'))).toHaveLength(1);
 });
 

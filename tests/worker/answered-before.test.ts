@@ -3,23 +3,52 @@ import { createLog } from '../../shared/log.ts';
 import type { Message } from '../../shared/message.ts';
 import type { Outbox, Settlement } from '../../shared/outbox.ts';
 import type { NewReply } from '../../shared/reply.ts';
-import { answeredBeforeWords, leaveAnswered, lookUpFirst, mayHaveBeenSaid, rememberedSaidAt } from '../../worker/answered-before.ts';
+import {
+  answeredBeforeWords,
+  leaveAnswered,
+  lookUpFirst,
+  mayHaveBeenSaid,
+  rememberedSaidAt,
+} from '../../worker/answered-before.ts';
 import type { AnsweredBeforeDeps } from '../../worker/answered-before.ts';
 import type { TurnContext } from '../../worker/turn-context.ts';
 
 const conversation = '+15551230001';
-const second = (count: number): string => new Date(Date.UTC(2026, 0, 31, 12, 0, count)).toISOString();
-const message = (id: string, at: number): Message => ({ id, conversation, at: second(at), text: `text of ${id}`, media: [], human: true });
+const second = (count: number): string =>
+  new Date(Date.UTC(2026, 0, 31, 12, 0, count)).toISOString();
+const message = (id: string, at: number): Message => ({
+  id,
+  conversation,
+  at: second(at),
+  text: `text of ${id}`,
+  media: [],
+  human: true,
+});
 const since = second(30);
 
 type Sent = { sid: string; text: string; at: number };
 
-/** Looks at these messages, beside what Twilio says that we have sent; `known` are the ids that the ledger has. */
-async function look(messages: Message[], sent: Sent[], { known = [], session, epoch = since, exhausted = [] }: { known?: string[]; session?: string; epoch?: string; exhausted?: string[] } = {}) {
+/**
+ * Looks at these messages, beside what Twilio says that we have sent; `known` are the ids that the
+ * ledger has.
+ */
+async function look(
+  messages: Message[],
+  sent: Sent[],
+  {
+    known = [],
+    session,
+    epoch = since,
+    exhausted = [],
+  }: { known?: string[]; session?: string; epoch?: string; exhausted?: string[] } = {},
+) {
   const puts: { replies: NewReply[]; settlement: Settlement | undefined }[] = [];
   let asked = 0;
   const deps = {
-    outbox: { put: async (replies: NewReply[], _fence: unknown, settlement?: Settlement) => void puts.push({ replies, settlement }) },
+    outbox: {
+      put: async (replies: NewReply[], _fence: unknown, settlement?: Settlement) =>
+        void puts.push({ replies, settlement }),
+    },
     ledger: { isClaimed: async (sid: string) => known.includes(sid) },
     messenger: {
       async sentTo() {
@@ -28,22 +57,41 @@ async function look(messages: Message[], sent: Sent[], { known = [], session, ep
       },
     },
   } as unknown as AnsweredBeforeDeps;
-  const context = { fence: { lock: 'lock', token: 'mine' }, turn: 'turn', conversation, log: createLog('test', 'silent') } as unknown as TurnContext;
-  const left = await leaveAnswered(deps, context, { messages, since: epoch, conversation: { session } as never }, ({ id }) => exhausted.includes(id));
+  const context = {
+    fence: { lock: 'lock', token: 'mine' },
+    turn: 'turn',
+    conversation,
+    log: createLog('test', 'silent'),
+  } as unknown as TurnContext;
+  const left = await leaveAnswered(
+    deps,
+    context,
+    { messages, since: epoch, conversation: { session } as never },
+    ({ id }) => exhausted.includes(id),
+  );
   return { left: left.map(({ id }) => id), puts, asked };
 }
 
 test('a message that Twilio says was answered before the store changed is not answered again, and the person hears so', async () => {
-  const { left, puts } = await look([message('a', 10), message('b', 20), message('new', 40)], [{ sid: 'SM1', text: 'an answer', at: 12 }]);
+  const { left, puts } = await look(
+    [message('a', 10), message('b', 20), message('new', 40)],
+    [{ sid: 'SM1', text: 'an answer', at: 12 }],
+  );
   expect(left).toEqual(['b', 'new']);
-  expect(puts).toMatchObject([{ replies: [{ id: 'turn.answered-before.a', text: answeredBeforeWords([message('a', 10)]) }], settlement: { ids: ['a'], state: 'answered' } }]);
+  expect(puts).toMatchObject([
+    {
+      replies: [{ id: 'turn.answered-before.a', text: answeredBeforeWords([message('a', 10)]) }],
+      settlement: { ids: ['a'], state: 'answered' },
+    },
+  ]);
 });
 
 test('what the ledger knows, lines beside answers, and what was said later are no forgotten answers', async () => {
   const one = [message('a', 10)];
   const answer: Sent = { sid: 'SM1', text: 'an answer', at: 12 };
   expect((await look(one, [answer], { known: ['SM1'] })).left).toEqual(['a']);
-  for (const text of ['Waking up your computer.', 'Running the tests · 12 min']) expect((await look(one, [{ ...answer, text }])).left).toEqual(['a']);
+  for (const text of ['Waking up your computer.', 'Running the tests · 12 min'])
+    expect((await look(one, [{ ...answer, text }])).left).toEqual(['a']);
   expect((await look(one, [{ ...answer, at: 9 }])).left).toEqual(['a']);
   expect((await look(one, [{ ...answer, at: 31 }])).left).toEqual(['a']);
   expect((await look(one, [])).puts).toEqual([]);
@@ -51,29 +99,55 @@ test('what the ledger knows, lines beside answers, and what was said later are n
 
 test('Twilio is not asked while the store is what it always was, nor where the transcript knows the answer', async () => {
   const answer: Sent = { sid: 'SM1', text: 'an answer', at: 12 };
-  expect(await look([message('a', 10)], [answer], { epoch: '' })).toMatchObject({ left: ['a'], asked: 0 });
-  expect(await look([message('a', 10)], [answer], { session: 'known' })).toMatchObject({ left: ['a'], asked: 0 });
+  expect(await look([message('a', 10)], [answer], { epoch: '' })).toMatchObject({
+    left: ['a'],
+    asked: 0,
+  });
+  expect(await look([message('a', 10)], [answer], { session: 'known' })).toMatchObject({
+    left: ['a'],
+    asked: 0,
+  });
   expect(await look([message('a', 40)], [answer])).toMatchObject({ left: ['a'], asked: 0 });
 });
 
 test('what has ended its worker too often is looked up beside a session as well, and nothing else', async () => {
-  const { left, asked } = await look([message('a', 10), message('b', 11)], [{ sid: 'SM1', text: 'an answer', at: 12 }], { session: 'known', exhausted: ['a'] });
+  const { left, asked } = await look(
+    [message('a', 10), message('b', 11)],
+    [{ sid: 'SM1', text: 'an answer', at: 12 }],
+    { session: 'known', exhausted: ['a'] },
+  );
   expect({ left, asked }).toEqual({ left: ['b'], asked: 1 });
 });
 
 test('words may have been said before since the oldest message, or shortly before the store changed', () => {
   const now = Date.parse(since);
-  expect(mayHaveBeenSaid({ messages: [message('a', 10), message('b', 5)], since }, now)).toBe(second(5));
+  expect(mayHaveBeenSaid({ messages: [message('a', 10), message('b', 5)], since }, now)).toBe(
+    second(5),
+  );
   expect(mayHaveBeenSaid({ messages: [message('a', 10)], since: '' }, now)).toBeUndefined();
   // What comes in late from before the change is looked for a quarter of an hour long.
   const late = [message('late', 40)];
-  expect([0, 60_000, 16 * 60_000].map((age) => mayHaveBeenSaid({ messages: late, since }, now + age))).toEqual([new Date(now - 15 * 60_000).toISOString(), new Date(now - 15 * 60_000).toISOString(), undefined]);
+  expect(
+    [0, 60_000, 16 * 60_000].map((age) => mayHaveBeenSaid({ messages: late, since }, now + age)),
+  ).toEqual([
+    new Date(now - 15 * 60_000).toISOString(),
+    new Date(now - 15 * 60_000).toISOString(),
+    undefined,
+  ]);
 });
 
 test('each reply is dated by the earliest time at which it may have been said', async () => {
   const put: NewReply[][] = [];
-  const outbox = { put: async (replies: NewReply[]) => void put.push(replies) } as unknown as Outbox;
-  const reply = (id: string, saidAt?: string): NewReply => ({ id, conversation, turn: 'turn', text: id, ...(saidAt ? { saidAt } : {}) });
+  const outbox = {
+    put: async (replies: NewReply[]) => void put.push(replies),
+  } as unknown as Outbox;
+  const reply = (id: string, saidAt?: string): NewReply => ({
+    id,
+    conversation,
+    turn: 'turn',
+    text: id,
+    ...(saidAt ? { saidAt } : {}),
+  });
   let at: string | undefined;
   const dating = lookUpFirst(outbox, () => at);
   const replies = [reply('plain'), reply('remembered', second(10))];
@@ -82,6 +156,12 @@ test('each reply is dated by the earliest time at which it may have been said', 
   await dating.put(replies);
   at = second(5);
   await dating.put(replies);
-  expect(put.map((some) => some.map(({ saidAt }) => saidAt))).toEqual([[undefined, second(10)], [second(20), second(10)], [second(5), second(5)]]);
-  expect(rememberedSaidAt(Date.parse(since))).toBe(new Date(Date.parse(since) - 15 * 60_000).toISOString());
+  expect(put.map((some) => some.map(({ saidAt }) => saidAt))).toEqual([
+    [undefined, second(10)],
+    [second(20), second(10)],
+    [second(5), second(5)],
+  ]);
+  expect(rememberedSaidAt(Date.parse(since))).toBe(
+    new Date(Date.parse(since) - 15 * 60_000).toISOString(),
+  );
 });

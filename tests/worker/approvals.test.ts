@@ -29,7 +29,14 @@ test('“Yes, always” is for this very command in this session, and no longer 
       await say('no');
       await said('no', before + 1);
     };
-    for (const other of ['run touch two.txt', 'run touch one.txt && rm -rf x', 'run rm -rf x', 'run timeout 5 touch one.txt', 'write hello']) await refuse(other);
+    for (const other of [
+      'run touch two.txt',
+      'run touch one.txt && rm -rf x',
+      'run rm -rf x',
+      'run timeout 5 touch one.txt',
+      'write hello',
+    ])
+      await refuse(other);
     await say('/permissions');
     const modes = await said('since you said always');
     expect(modes.text).toMatch(/\(now\)[^]*\n- touch one\.txt\nChoosing a mode takes that back\./);
@@ -67,7 +74,9 @@ test('a tap answers its question once; every other tap hears what became of it, 
 
     // A stale tap does not answer another question; that one goes on waiting.
     await say('run pwd');
-    const second = await until('the second question', () => replies().findLast(({ text }) => text.startsWith(question) && text.includes('pwd')));
+    const second = await until('the second question', () =>
+      replies().findLast(({ text }) => text.startsWith(question) && text.includes('pwd')),
+    );
     const waiting = replies().length;
     await tap(bench, first, 'Yes');
     await said('That question is settled (Yes).', waiting);
@@ -80,8 +89,14 @@ test('a tap answers its question once; every other tap hears what became of it, 
     const button = second.buttons[0]?.id ?? '';
     const elsewhere = replies(otherPhone).length;
     await twin.chat.receive(otherPhone, { choice: { id: button, title: 'Yes', kind: 'button' } });
-    expect((await until('the other phone', () => replies(otherPhone)[elsewhere])).text).toBe('That question is settled.');
-    for (const id of [`SM${'a'.repeat(32)}.ask.0123456789ab.1.1`, `SM${'a'.repeat(32)}.ask.zz`, 'x.ask.']) {
+    expect((await until('the other phone', () => replies(otherPhone)[elsewhere])).text).toBe(
+      'That question is settled.',
+    );
+    for (const id of [
+      `SM${'a'.repeat(32)}.ask.0123456789ab.1.1`,
+      `SM${'a'.repeat(32)}.ask.zz`,
+      'x.ask.',
+    ]) {
       const from = replies().length;
       await twin.chat.receive(phone, { choice: { id, title: 'Yes', kind: 'list' } });
       await said('That question is settled.', from);
@@ -94,97 +109,111 @@ test('a tap answers its question once; every other tap hears what became of it, 
 });
 
 test('a question that its time, a stop or its turn has ended says so to a late tap', async () => {
-  await withLeave(async (bench) => {
-    const { say, said, texts, replies } = bench;
-    await say('run ls');
-    const late = await said(question);
-    await said('No answer in 2 seconds, so: No.');
-    await said('ls: unanswered');
-    await tap(bench, late, 'No');
-    await said('That question is settled (No, by itself).');
-    await say('colour x');
-    const stopped = await said('Which?');
-    await say('/stop');
-    await said('Stopped');
-    await tap(bench, stopped, 'Red');
-    await said('That question is settled (its work has ended).');
-    await say('run ls');
-    const before = replies().length;
-    await said(question, before);
-    await tap(bench, stopped, 'Blue');
-    await said('That question is settled (its work has ended).', before);
-    expect(texts().some((text) => text.startsWith('prompt'))).toBe(false);
-  }, { environment: { ANSWER_MINUTES: '0.03' } });
+  await withLeave(
+    async (bench) => {
+      const { say, said, texts, replies } = bench;
+      await say('run ls');
+      const late = await said(question);
+      await said('No answer in 2 seconds, so: No.');
+      await said('ls: unanswered');
+      await tap(bench, late, 'No');
+      await said('That question is settled (No, by itself).');
+      await say('colour x');
+      const stopped = await said('Which?');
+      await say('/stop');
+      await said('Stopped');
+      await tap(bench, stopped, 'Red');
+      await said('That question is settled (its work has ended).');
+      await say('run ls');
+      const before = replies().length;
+      await said(question, before);
+      await tap(bench, stopped, 'Blue');
+      await said('That question is settled (its work has ended).', before);
+      expect(texts().some((text) => text.startsWith('prompt'))).toBe(false);
+    },
+    { environment: { ANSWER_MINUTES: '0.03' } },
+  );
 });
 
 test('an answer that comes too late is asked about; stood by it gives leave for the very call, once', async () => {
-  await withLeave(async (bench) => {
-    const { say, said, texts, replies } = bench;
-    await say('run ls -la');
-    const late = await said(question);
-    await said('ls -la: unanswered');
-    await tap(bench, late, 'Yes');
-    const again = await said('I went on with No. Shall I do it after all?');
-    expect(again.text).toContain('“May I run this command? ls -la”');
-    expect(again.buttons.map(({ title }) => title)).toEqual(['Yes, do it', 'Leave it']);
-    await tap(bench, again, 'Leave it');
-    await said('All right, it stays as it is.');
-    const before = replies().length;
-    await tap(bench, again, 'Yes, do it');
-    // The call that comes again runs unasked; the next like it is asked about.
-    await said(question, before);
-    expect(texts().slice(before)).toHaveLength(1);
-    await said('ls -la: yes, then ls -la: unanswered');
-    await tap(bench, again, 'Yes, do it');
-    await said('That question is settled (Yes, after all).');
-    await say('colour x');
-    const which = await said('Which?');
-    await said('colour: Red');
-    const settled = replies().length;
-    await tap(bench, which, 'Blue');
-    const blue = await said('I went on with Red. Shall I take Blue after all?', settled);
-    await tap(bench, blue, 'Yes, take it');
-    expect((await said('prompt ')).text).toMatch(/I went on with Red[^]*Yes, take it$/);
-  }, { environment: { ANSWER_MINUTES: '0.03' } });
+  await withLeave(
+    async (bench) => {
+      const { say, said, texts, replies } = bench;
+      await say('run ls -la');
+      const late = await said(question);
+      await said('ls -la: unanswered');
+      await tap(bench, late, 'Yes');
+      const again = await said('I went on with No. Shall I do it after all?');
+      expect(again.text).toContain('“May I run this command? ls -la”');
+      expect(again.buttons.map(({ title }) => title)).toEqual(['Yes, do it', 'Leave it']);
+      await tap(bench, again, 'Leave it');
+      await said('All right, it stays as it is.');
+      const before = replies().length;
+      await tap(bench, again, 'Yes, do it');
+      // The call that comes again runs unasked; the next like it is asked about.
+      await said(question, before);
+      expect(texts().slice(before)).toHaveLength(1);
+      await said('ls -la: yes, then ls -la: unanswered');
+      await tap(bench, again, 'Yes, do it');
+      await said('That question is settled (Yes, after all).');
+      await say('colour x');
+      const which = await said('Which?');
+      await said('colour: Red');
+      const settled = replies().length;
+      await tap(bench, which, 'Blue');
+      const blue = await said('I went on with Red. Shall I take Blue after all?', settled);
+      await tap(bench, blue, 'Yes, take it');
+      expect((await said('prompt ')).text).toMatch(/I went on with Red[^]*Yes, take it$/);
+    },
+    { environment: { ANSWER_MINUTES: '0.03' } },
+  );
 });
 
 test('after a restart only the call that was approved runs unasked, once', async () => {
-  await withLeave(async (bench) => {
-    const { say, replies } = bench;
-    const asked = (): ChatMessage[] => replies().filter(({ text }) => text.startsWith(question));
-    const long = `echo ${'x'.repeat(900)}`;
-    await say(`run ${long}`);
-    const first = await until('the question', () => asked()[0]);
-    await bench.worker.stop();
-    await tap(bench, first, 'Yes');
-    const approve = async (command: string, { tools, signal }: AgentTurn): Promise<string> =>
-      written(await tools.approve(describeRequest('Bash', { command }, { suggestions }), signal));
-    const got: string[] = [];
-    // Claude makes another call that only begins alike, and then the one that was approved; the worker ends while that runs.
-    const second = await bench.startWorker({
-      async answer(_text, turn) {
-        got.push(await approve(`${long}; rm -rf /`, turn), await approve(long, turn));
-        return await new Promise(() => undefined);
-      },
-    });
-    const other = await until('the second question', () => asked()[1]);
-    expect(other.text).toContain('rm -rf /');
-    await tap(bench, other, 'No');
-    await until('both answers', () => got.length === 2);
-    expect(got).toEqual(['no', 'yes']);
-    expect(asked()).toHaveLength(2);
-    await second.stop();
-    await bench.startWorker({ answer: (_text, turn) => approve(long, turn) });
-    await tap(bench, await until('the third question', () => asked()[2]), 'No');
-    await until('the answer', () => replies().some(({ text }) => text === 'no'));
-    expect(asked()).toHaveLength(3);
-  }, { environment: { STOP_SECONDS: '1' } });
+  await withLeave(
+    async (bench) => {
+      const { say, replies } = bench;
+      const asked = (): ChatMessage[] => replies().filter(({ text }) => text.startsWith(question));
+      const long = `echo ${'x'.repeat(900)}`;
+      await say(`run ${long}`);
+      const first = await until('the question', () => asked()[0]);
+      await bench.worker.stop();
+      await tap(bench, first, 'Yes');
+      const approve = async (command: string, { tools, signal }: AgentTurn): Promise<string> =>
+        written(await tools.approve(describeRequest('Bash', { command }, { suggestions }), signal));
+      const got: string[] = [];
+      // Claude makes another call that only begins alike, and then the one that was approved; the
+      // worker ends while that runs.
+      const second = await bench.startWorker({
+        async answer(_text, turn) {
+          got.push(await approve(`${long}; rm -rf /`, turn), await approve(long, turn));
+          return await new Promise(() => undefined);
+        },
+      });
+      const other = await until('the second question', () => asked()[1]);
+      expect(other.text).toContain('rm -rf /');
+      await tap(bench, other, 'No');
+      await until('both answers', () => got.length === 2);
+      expect(got).toEqual(['no', 'yes']);
+      expect(asked()).toHaveLength(2);
+      await second.stop();
+      await bench.startWorker({ answer: (_text, turn) => approve(long, turn) });
+      await tap(bench, await until('the third question', () => asked()[2]), 'No');
+      await until('the answer', () => replies().some(({ text }) => text === 'no'));
+      expect(asked()).toHaveLength(3);
+    },
+    { environment: { STOP_SECONDS: '1' } },
+  );
 });
 
 test('a yes is for one call, a no may have words, a quoted yes gives leave, and any other text does not', async () => {
   await withLeave(async (bench) => {
     const { say, said, replies } = bench;
-    const nth = (index: number): Promise<ChatMessage> => until(`question ${index}`, () => replies().filter(({ text }) => text.startsWith(question))[index]);
+    const nth = (index: number): Promise<ChatMessage> =>
+      until(
+        `question ${index}`,
+        () => replies().filter(({ text }) => text.startsWith(question))[index],
+      );
     // The same call twice at once, and another one.
     await say('all make\nmake\nrm x');
     await tap(bench, await nth(0), 'Yes');
@@ -216,11 +245,20 @@ test('a schedule neither answers nor commands nor stops, whatever it says', asyn
       const asked = await said(question);
       const words = ['Yes', '1', '/permissions all', 'stop', '/stop'];
       for (const prompt of words) {
-        await schedules.add({ conversation: phone, prompt, timezone: 'UTC', at: Date.now() }, { lock: 'a lock', token: 'a token' });
+        await schedules.add(
+          { conversation: phone, prompt, timezone: 'UTC', at: Date.now() },
+          { lock: 'a lock', token: 'a token' },
+        );
       }
-      await until('all of them', async () => (await redis.llen(keys.inbox(phone))) === 1 + words.length);
-      for (const raw of (await redis.lrange(keys.inbox(phone), 1, -1))) expect(JSON.parse(raw)).toMatchObject({ human: false });
-      expect(JSON.parse((await redis.lindex(keys.inbox(phone), 0)) ?? '')).toMatchObject({ human: true });
+      await until(
+        'all of them',
+        async () => (await redis.llen(keys.inbox(phone))) === 1 + words.length,
+      );
+      for (const raw of await redis.lrange(keys.inbox(phone), 1, -1))
+        expect(JSON.parse(raw)).toMatchObject({ human: false });
+      expect(JSON.parse((await redis.lindex(keys.inbox(phone), 0)) ?? '')).toMatchObject({
+        human: true,
+      });
       // It still waits, until the person speaks.
       expect(replies().filter(({ text }) => text.startsWith('ls: '))).toEqual([]);
       await tap(bench, asked, 'No');

@@ -9,7 +9,10 @@ test('what comes in while nobody is told is told at once to whoever comes next, 
   const hearing = arrivals.listen(conversation);
   const told: string[] = [];
   arrivals.announce(conversation, 'a');
-  const end = hearing.tell(() => told.push('first'), (message) => message === 'a');
+  const end = hearing.tell(
+    () => told.push('first'),
+    (message) => message === 'a',
+  );
   expect(told).toEqual([]);
   arrivals.announce(conversation, 'a');
   arrivals.announce(conversation, 'b');
@@ -28,7 +31,10 @@ test('that something may have come in anywhere is told whatever is known', () =>
   const hearing = arrivals.listen(conversation);
   let told = 0;
   arrivals.announceAll();
-  hearing.tell(() => (told += 1), () => true);
+  hearing.tell(
+    () => (told += 1),
+    () => true,
+  );
   arrivals.announceAll();
   expect(told).toBe(2);
   hearing.end();

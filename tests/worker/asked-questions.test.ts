@@ -11,13 +11,26 @@ import { withRedis } from '../support/redis.ts';
 
 const conversation = '+15551230001';
 const fence = { lock: keys.jobLock('turns', '1'), token: 'mine' };
-const leave: Question = { kind: 'permission', text: 'May I run it?', options: [{ label: 'Yes' }, { label: 'No' }], multiple: false, fallback: 'No', yes: 'Yes', no: 'No', subject: 'digest of the call' };
+const leave: Question = {
+  kind: 'permission',
+  text: 'May I run it?',
+  options: [{ label: 'Yes' }, { label: 'No' }],
+  multiple: false,
+  fallback: 'No',
+  yes: 'Yes',
+  no: 'No',
+  subject: 'digest of the call',
+};
 
 /** The questions of a turn, by a worker that has just begun with it. */
 async function takeUp(redis: Redis, turn = 'turn'): Promise<AskedQuestions> {
   const conversations = createConversations(redis);
   const kept: Conversation = await conversations.read(conversation);
-  return createAskedQuestions({ conversations, now: () => 1_800_000_000_000 }, { turn, conversation, fence }, kept);
+  return createAskedQuestions(
+    { conversations, now: () => 1_800_000_000_000 },
+    { turn, conversation, fence },
+    kept,
+  );
 }
 
 async function withTurn(run: (redis: Redis) => Promise<void>): Promise<void> {
@@ -57,14 +70,20 @@ test('leave is for one call: once used it is asked for again, also after a resta
     await third.settle(await third.begin(again, leave, 1000), ['No'], 'SM2');
     await third.useUp(again, leave);
     expect((await takeUp(redis)).nextId(leave)).toBe(again);
-    expect((await takeUp(redis)).nextId({ ...leave, subject: 'digest of another call' })).not.toBe(again);
+    expect((await takeUp(redis)).nextId({ ...leave, subject: 'digest of another call' })).not.toBe(
+      again,
+    );
   });
 });
 
 test('what is allowed always is this very key in this very session, and nothing without a session', async () => {
   await withTurn(async (redis) => {
     let session: string | undefined = 'a';
-    const allowed = createAlwaysAllowed(createConversations(redis), { conversation, fence }, () => session);
+    const allowed = createAlwaysAllowed(
+      createConversations(redis),
+      { conversation, fence },
+      () => session,
+    );
     await allowed.add('key', 'npm test');
     expect([await allowed.has('key'), await allowed.has('other key')]).toEqual([true, false]);
     session = 'b';
@@ -74,6 +93,10 @@ test('what is allowed always is this very key in this very session, and nothing 
     expect(await allowed.has('key of nobody')).toBe(false);
     session = 'a';
     for (let index = 0; index < 100; index += 1) await allowed.add(`key ${index}`, 'ls');
-    expect([await allowed.has('key'), await allowed.has('key 0'), await allowed.has('key 99')]).toEqual([false, true, true]);
+    expect([
+      await allowed.has('key'),
+      await allowed.has('key 0'),
+      await allowed.has('key 99'),
+    ]).toEqual([false, true, true]);
   });
 });

@@ -12,7 +12,12 @@ import { phone, withPipeline } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';
 
 const messageOf = (index: number, text = `message ${index}`): Message => ({
-  id: `SM${String(index).padStart(32, '0')}`, conversation: phone, at: new Date(Date.now() + index).toISOString(), text, media: [], human: true,
+  id: `SM${String(index).padStart(32, '0')}`,
+  conversation: phone,
+  at: new Date(Date.now() + index).toISOString(),
+  text,
+  media: [],
+  human: true,
 });
 
 test('a long inbox is looked through once, whatever is in it, and a turn takes up so many and no more', async () => {
@@ -30,10 +35,33 @@ test('a long inbox is looked through once, whatever is in it, and a turn takes u
     };
     const attempts: Partial<Attempts> = { taken: () => new Set(), take: async () => undefined };
     // What is looked at is all in the opening.
-    const parts = { readOpening: undefined, outbox: undefined, ledger: undefined } as unknown as HandOverParts;
-    const context = { turn: 'turn', conversation: phone, fence: { lock: '', token: '' } } as TurnContext;
-    const opening = { messages, unreadable: [], conversation: {} as never, givenUp: [], parked: 0, attempts: new Map(), since: '', counted: undefined };
-    const handOver = createHandOver(parts, context, questions as Questions, attempts as Attempts, opening);
+    const parts = {
+      readOpening: undefined,
+      outbox: undefined,
+      ledger: undefined,
+    } as unknown as HandOverParts;
+    const context = {
+      turn: 'turn',
+      conversation: phone,
+      fence: { lock: '', token: '' },
+    } as TurnContext;
+    const opening = {
+      messages,
+      unreadable: [],
+      conversation: {} as never,
+      givenUp: [],
+      parked: 0,
+      attempts: new Map(),
+      since: '',
+      counted: undefined,
+    };
+    const handOver = createHandOver(
+      parts,
+      context,
+      questions as Questions,
+      attempts as Attempts,
+      opening,
+    );
     const first = await handOver.look(false);
     expect(first).toEqual(messages.slice(0, Math.min(count, 200)));
     expect(looks).toBe(count);
@@ -60,8 +88,12 @@ test('with hundreds of messages waiting a command and a stop behind them are hea
     expect(job?.data.messages).toHaveLength(200);
     expect(replies()[0]?.text).toMatch(/\nWaiting: “message 200”, .*“message 209” and 90 more\.\n/);
     await say('stop');
-    const stopped = await until('the stop', () => replies().find(({ text }) => text.startsWith('Stopped')));
-    expect(stopped.text).toMatch(/^Stopped\..* I leave this, too: “message 200”, .*“message 209” and 90 more\./);
+    const stopped = await until('the stop', () =>
+      replies().find(({ text }) => text.startsWith('Stopped')),
+    );
+    expect(stopped.text).toMatch(
+      /^Stopped\..* I leave this, too: “message 200”, .*“message 209” and 90 more\./,
+    );
     expect(asked).toEqual(['message 0']);
     expect(await redis.llen(keys.inbox(phone))).toBe(0);
     await turns.close();

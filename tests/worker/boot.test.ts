@@ -10,10 +10,15 @@ import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';
 
-const agentOf = ({ dataDir }: Pipeline): Agent => createFastAgent({ dir: path.join(dataDir, 'transcripts'), answer: async (text) => `answer to ${text}` });
+const agentOf = ({ dataDir }: Pipeline): Agent =>
+  createFastAgent({
+    dir: path.join(dataDir, 'transcripts'),
+    answer: async (text) => `answer to ${text}`,
+  });
 
 /** Waits until the relay has put so many messages into the inbox. */
-const accepted = ({ redis }: Pipeline, count: number, from = phone): Promise<true> => until('the message', async () => (await redis.llen(keys.inbox(from))) === count || undefined);
+const accepted = ({ redis }: Pipeline, count: number, from = phone): Promise<true> =>
+  until('the message', async () => (await redis.llen(keys.inbox(from))) === count || undefined);
 
 test('whose turn comes first is seen in one look, unless the message is a command', async () => {
   await withPipeline({}, async (pipeline) => {
@@ -28,7 +33,10 @@ test('whose turn comes first is seen in one look, unless the message is a comman
     await accepted(pipeline, 1);
     await say('hello', otherPhone);
     await accepted(pipeline, 1, otherPhone);
-    expect(await readComing(redis)).toEqual({ conversation: phone, remembered: expect.objectContaining({ session: 'a-session', model: 'opus' }) });
+    expect(await readComing(redis)).toEqual({
+      conversation: phone,
+      remembered: expect.objectContaining({ session: 'a-session', model: 'opus' }),
+    });
   });
 });
 
@@ -45,7 +53,11 @@ test('the agent is told of the first turn before the worker has its lease, and n
       },
     };
     const boot = async (worker: string): Promise<void> => {
-      const begun = await bootWorker(parseWorkerConfig({ ...environment, WORKER_ID: worker }), async () => agent, log);
+      const begun = await bootWorker(
+        parseWorkerConfig({ ...environment, WORKER_ID: worker }),
+        async () => agent,
+        log,
+      );
       await begun.ready;
       begun.redis.disconnect();
     };
@@ -53,7 +65,15 @@ test('the agent is told of the first turn before the worker has its lease, and n
     await say('hello');
     await accepted(pipeline, 1);
     await boot('early');
-    expect(told).toEqual([{ conversation: phone, workspace: path.join(dataDir, 'workspaces', phone.slice(1)), session: 'a-session', model: undefined, permissions: 'ask' }]);
+    expect(told).toEqual([
+      {
+        conversation: phone,
+        workspace: path.join(dataDir, 'workspaces', phone.slice(1)),
+        session: 'a-session',
+        model: undefined,
+        permissions: 'ask',
+      },
+    ]);
     expect(leases).toEqual([null]);
 
     await redis.set(keys.lease('other'), '1');
@@ -69,7 +89,11 @@ test('where no turn is to be seen the queues come before the agent; one that nob
     const { say, environment, log } = pipeline;
     let made = 0;
     const boot = async (): Promise<void> => {
-      const begun = await bootWorker(parseWorkerConfig(environment), async () => ((made += 1), agentOf(pipeline)), log);
+      const begun = await bootWorker(
+        parseWorkerConfig(environment),
+        async () => ((made += 1), agentOf(pipeline)),
+        log,
+      );
       await begun.ready;
       await begun.agent.stop();
       begun.redis.disconnect();
@@ -99,6 +123,8 @@ test('the queue is worked while the agent is still on its way', async () => {
 
 test('a worker whose agent cannot be made does not start', async () => {
   await withPipeline({ relay: false }, async ({ startWorker }) => {
-    await expect(startWorker({ createAgent: async () => Promise.reject(new Error('no agent')) })).rejects.toThrow('no agent');
+    await expect(
+      startWorker({ createAgent: async () => Promise.reject(new Error('no agent')) }),
+    ).rejects.toThrow('no agent');
   });
 });

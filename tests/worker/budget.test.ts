@@ -16,12 +16,23 @@ const context = { conversation, turn: 'turn', fence } as TurnContext;
 type Stand = { turnUsd?: number; dayUsd?: number; granted?: string };
 type Told = { goesOn: boolean; asked: string[]; failures: string[] };
 
-/** Whether a turn may go on with what it and the day have cost, and what the person is asked meanwhile; they answer `answer`. */
-async function mayGoOn(budgets: { turnUsd: number | undefined; dayUsd: number | undefined }, { turnUsd = 0, dayUsd = 0, granted = '' }: Stand, answer = 'Stop here'): Promise<Told> {
+/**
+ * Whether a turn may go on with what it and the day have cost, and what the person is asked
+ * meanwhile; they answer `answer`.
+ */
+async function mayGoOn(
+  budgets: { turnUsd: number | undefined; dayUsd: number | undefined },
+  { turnUsd = 0, dayUsd = 0, granted = '' }: Stand,
+  answer = 'Stop here',
+): Promise<Told> {
   const told: Told = { goesOn: false, asked: [], failures: [] };
   await withRedis(async (redis) => {
     await redis.set(fence.lock, fence.token);
-    await redis.hset(keys.spend(dayOf(Date.now())), `usd:${conversation}`, String(Math.round(dayUsd * 1e6)));
+    await redis.hset(
+      keys.spend(dayOf(Date.now())),
+      `usd:${conversation}`,
+      String(Math.round(dayUsd * 1e6)),
+    );
     await redis.hset(keys.spendTurn('turn'), 'usd', String(Math.round(turnUsd * 1e6)));
     if (granted !== '') await redis.hset(keys.conversation(conversation), 'granted', granted);
     const questions = {
@@ -31,7 +42,12 @@ async function mayGoOn(budgets: { turnUsd: number | undefined; dayUsd: number | 
       },
     } as unknown as Questions;
     const end = (failure: AgentFailure): void => void told.failures.push(failure.kind);
-    const budget = createBudget({ budgets, conversations: createConversations(redis), spend: createSpend(redis) }, context, questions, end);
+    const budget = createBudget(
+      { budgets, conversations: createConversations(redis), spend: createSpend(redis) },
+      context,
+      questions,
+      end,
+    );
     told.goesOn = await budget.mayGoOn(new AbortController().signal);
   });
   return told;
@@ -41,10 +57,22 @@ const daily = { turnUsd: undefined, dayUsd: 2 };
 const [today, yesterday] = [dayOf(Date.now()), dayOf(Date.now() - 24 * 3600_000)];
 
 test('a budget that is used up to the cent is asked about, one below it is not', async () => {
-  expect(await mayGoOn(daily, { dayUsd: 1.999999 })).toEqual({ goesOn: true, asked: [], failures: [] });
-  expect(await mayGoOn(daily, { dayUsd: 2 })).toEqual({ goesOn: false, asked: [expect.stringContaining('$2')], failures: ['budget'] });
-  expect((await mayGoOn({ turnUsd: 1, dayUsd: undefined }, { turnUsd: 1, dayUsd: 9 })).failures).toEqual(['budget']);
-  expect((await mayGoOn({ turnUsd: undefined, dayUsd: undefined }, { turnUsd: 99, dayUsd: 99 })).goesOn).toBe(true);
+  expect(await mayGoOn(daily, { dayUsd: 1.999999 })).toEqual({
+    goesOn: true,
+    asked: [],
+    failures: [],
+  });
+  expect(await mayGoOn(daily, { dayUsd: 2 })).toEqual({
+    goesOn: false,
+    asked: [expect.stringContaining('$2')],
+    failures: ['budget'],
+  });
+  expect(
+    (await mayGoOn({ turnUsd: 1, dayUsd: undefined }, { turnUsd: 1, dayUsd: 9 })).failures,
+  ).toEqual(['budget']);
+  expect(
+    (await mayGoOn({ turnUsd: undefined, dayUsd: undefined }, { turnUsd: 99, dayUsd: 99 })).goesOn,
+  ).toBe(true);
 });
 
 test('what was granted today counts, what was granted yesterday does not', async () => {

@@ -3,20 +3,48 @@ import type { Spent } from '../../shared/spend.ts';
 import { costWords, dollars } from '../../worker/cost-words.ts';
 
 const me = '+15551230001';
-const spent = (costUsd: number, answers = 1): Spent => ({ costUsd, inputTokens: 10_000, outputTokens: 500, answers });
-const words = (today: [string, Spent][], month: [string, Spent][], unsettled = { unsettled: 0, unsettledUsd: 0 }) =>
-  costWords({ conversation: me, day: '2026-11-23', today: new Map(today), month: new Map(month), unsettled });
+const spent = (costUsd: number, answers = 1): Spent => ({
+  costUsd,
+  inputTokens: 10_000,
+  outputTokens: 500,
+  answers,
+});
+const words = (
+  today: [string, Spent][],
+  month: [string, Spent][],
+  unsettled = { unsettled: 0, unsettledUsd: 0 },
+) =>
+  costWords({
+    conversation: me,
+    day: '2026-11-23',
+    today: new Map(today),
+    month: new Map(month),
+    unsettled,
+  });
 
 test('one who is alone hears of today and the month', () => {
   expect(words([[me, spent(0.421)]], [[me, spent(1234.5, 1200)]])).toBe(
-    ['Today: $0.42 (1 answer)', 'November: $1,234.50 (1,200 answers)', '', 'Tokens this month: 10,000 read, 500 written.', 'These are estimates by the list prices. Work that was stopped or failed is counted, too.'].join('\n'),
+    [
+      'Today: $0.42 (1 answer)',
+      'November: $1,234.50 (1,200 answers)',
+      '',
+      'Tokens this month: 10,000 read, 500 written.',
+      'These are estimates by the list prices. Work that was stopped or failed is counted, too.',
+    ].join('\n'),
   );
 });
 
 test('of others only the end of the number is shown, the dearest first, and not without end', () => {
-  const others = Array.from({ length: 11 }, (_, index): [string, Spent] => [`+1555999${String(1000 + index)}`, spent(index + 1)]);
+  const others = Array.from({ length: 11 }, (_, index): [string, Spent] => [
+    `+1555999${String(1000 + index)}`,
+    spent(index + 1),
+  ]);
   const text = words([others[10] ?? ['', spent(0)]], [...others, [me, spent(0.5)]]);
-  expect(text.split('\n').slice(3, 6)).toEqual(['You: $0.00 today, $0.50 this month', '…1010: $11.00 today, $11.00 this month', '…1009: $0.00 today, $10.00 this month']);
+  expect(text.split('\n').slice(3, 6)).toEqual([
+    'You: $0.00 today, $0.50 this month',
+    '…1010: $11.00 today, $11.00 this month',
+    '…1009: $0.00 today, $10.00 this month',
+  ]);
   expect(text).toContain('3 more: $6.00 this month');
   expect(text).not.toContain('+1555');
   expect(text.length).toBeLessThan(1600);
@@ -28,11 +56,22 @@ test('one who has spent nothing among others is named too, and a month without a
 });
 
 test('what led to no answer has cost all the same, and what is not settled is said to be so', () => {
-  expect(words([], [[me, spent(0.5, 0)]])).toContain('Today: $0.00 (0 answers)\nNovember: $0.50 (0 answers)');
-  expect(words([], [], { unsettled: 1, unsettledUsd: 0.02 })).toContain('Not settled: 1 broken-off request, perhaps $0.02 more.');
-  expect(words([], [[me, spent(1)]], { unsettled: 2, unsettledUsd: 0 })).toContain('Not settled: 2 broken-off requests, perhaps $0.00 more.');
+  expect(words([], [[me, spent(0.5, 0)]])).toContain(
+    'Today: $0.00 (0 answers)\nNovember: $0.50 (0 answers)',
+  );
+  expect(words([], [], { unsettled: 1, unsettledUsd: 0.02 })).toContain(
+    'Not settled: 1 broken-off request, perhaps $0.02 more.',
+  );
+  expect(words([], [[me, spent(1)]], { unsettled: 2, unsettledUsd: 0 })).toContain(
+    'Not settled: 2 broken-off requests, perhaps $0.00 more.',
+  );
 });
 
-test.each([[0, '$0.00'], [0.004, 'under $0.01'], [0.006, '$0.01'], [12, '$12.00']])('%d dollars are %s', (usd, text) => {
+test.each([
+  [0, '$0.00'],
+  [0.004, 'under $0.01'],
+  [0.006, '$0.01'],
+  [12, '$12.00'],
+])('%d dollars are %s', (usd, text) => {
   expect(dollars(usd)).toBe(text);
 });

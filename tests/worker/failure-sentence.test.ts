@@ -12,11 +12,27 @@ test.each([
   ['2026-01-05T15:30:00Z', 'Asia/Tokyo', 'until Tue 6 Jan 2026, 0:30'],
   ['2026-01-09T08:00:00Z', 'Europe/Berlin', 'until Fri 9 Jan 2026, 9:00'],
 ])('a limit that ends at %s is told to somebody in %s as %s', (resetsAt, timezone, words) => {
-  expect(failureSentence('usage-limit', new Date(resetsAt), timezone, now)).toBe(`Claude's usage limit is reached ${words}. I go on by myself then.`);
+  expect(failureSentence('usage-limit', new Date(resetsAt), timezone, now)).toBe(
+    `Claude's usage limit is reached ${words}. I go on by myself then.`,
+  );
 });
 
 test('each failure has one sentence of its own that says what helps', () => {
-  const kinds: FailureKind[] = ['died', 'no-memory', 'no-processes', 'silent', 'model-away', 'overloaded', 'signed-out', 'no-credit', 'usage-limit', 'no-model', 'too-long', 'unreadable', 'broken'];
+  const kinds: FailureKind[] = [
+    'died',
+    'no-memory',
+    'no-processes',
+    'silent',
+    'model-away',
+    'overloaded',
+    'signed-out',
+    'no-credit',
+    'usage-limit',
+    'no-model',
+    'too-long',
+    'unreadable',
+    'broken',
+  ];
   const sentences = kinds.map((kind) => failureSentence(kind));
   expect(new Set(sentences).size).toBe(kinds.length);
   for (const sentence of sentences) {
@@ -26,11 +42,24 @@ test('each failure has one sentence of its own that says what helps', () => {
 });
 
 test('a usage limit is waited for until it ends; without a time with growing pauses, for an hour in all', () => {
-  const limit = (resetsAt?: string) => new AgentFailure('usage-limit', 'limit', resetsAt === undefined ? undefined : new Date(resetsAt));
-  expect(planWait(limit('2026-01-05T13:10:00Z'), 7, now.getTime(), 'UTC')).toEqual({ ms: 600_000, sentence: "Claude's usage limit is reached until 13:10 UTC. I go on by myself then." });
+  const limit = (resetsAt?: string) =>
+    new AgentFailure(
+      'usage-limit',
+      'limit',
+      resetsAt === undefined ? undefined : new Date(resetsAt),
+    );
+  expect(planWait(limit('2026-01-05T13:10:00Z'), 7, now.getTime(), 'UTC')).toEqual({
+    ms: 600_000,
+    sentence: "Claude's usage limit is reached until 13:10 UTC. I go on by myself then.",
+  });
   const waits = Array.from({ length: 7 }, (_, index) => planWait(limit(), index, now.getTime()));
   const pauses = waits.map((wait) => wait?.ms ?? 0);
-  expect(pauses).toEqual(pauses.slice(0, 6).toSorted((a, b) => a - b).concat(0));
+  expect(pauses).toEqual(
+    pauses
+      .slice(0, 6)
+      .toSorted((a, b) => a - b)
+      .concat(0),
+  );
   expect(pauses.reduce((sum, ms) => sum + ms, 0)).toBe(63 * 60_000);
   expect(waits[0]?.sentence).toBe(limitWithoutTime);
   expect(waits[6]).toBeUndefined();

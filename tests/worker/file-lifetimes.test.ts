@@ -11,9 +11,16 @@ import { createFileLifetimes } from '../../worker/file-lifetimes.ts';
 test('pictures, temporary files and what people have sent go after their days without use; what a turn may use and all else stays', async () => {
   const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-lifetimes-'));
   try {
-    const [dataDir, imagesDir, elsewhere] = [path.join(dir, 'data'), path.join(dir, 'data', 'images'), path.join(dir, 'elsewhere')];
+    const [dataDir, imagesDir, elsewhere] = [
+      path.join(dir, 'data'),
+      path.join(dir, 'data', 'images'),
+      path.join(dir, 'elsewhere'),
+    ];
     const days = (count: number): Date => new Date(Date.now() - count * 24 * 3600_000);
-    /** Makes a file that was last read and changed so many days ago, and its directory as old as that. */
+    /**
+     * Makes a file that was last read and changed so many days ago, and its directory as old as
+     * that.
+     */
     const put = async (name: string, changed: number, read = changed): Promise<string> => {
       const file = path.join(dir, name);
       await mkdir(path.dirname(file), { recursive: true });
@@ -22,12 +29,19 @@ test('pictures, temporary files and what people have sent go after their days wi
       return file;
     };
     const gone = [
-      await put('data/images/15551230001/old.png', 31), await put('data/tmp/15551230001/a/b/old.txt', 400), await put('data/workspaces/15551230001/inbox/old.pdf', 31),
+      await put('data/images/15551230001/old.png', 31),
+      await put('data/tmp/15551230001/a/b/old.txt', 400),
+      await put('data/workspaces/15551230001/inbox/old.pdf', 31),
     ];
     const kept = [
-      await put('data/images/15551230001/new.png', 29), await put('data/images/15551230001/read.png', 31, 1), await put('data/workspaces/15551230001/inbox/changed.pdf', 1, 31),
-      await put('data/workspaces/15551230001/src/old.ts', 400), await put('data/workspaces/15551230002/inbox/at-work.pdf', 400), await put('data/tmp/15551230002/at-work', 400),
-      await put('elsewhere/old.txt', 400), await put('data/claude/old.jsonl', 400),
+      await put('data/images/15551230001/new.png', 29),
+      await put('data/images/15551230001/read.png', 31, 1),
+      await put('data/workspaces/15551230001/inbox/changed.pdf', 1, 31),
+      await put('data/workspaces/15551230001/src/old.ts', 400),
+      await put('data/workspaces/15551230002/inbox/at-work.pdf', 400),
+      await put('data/tmp/15551230002/at-work', 400),
+      await put('elsewhere/old.txt', 400),
+      await put('data/claude/old.jsonl', 400),
     ];
     // What the agent has laid leads nowhere.
     await mkdir(path.join(dataDir, 'workspaces', '15551230003'), { recursive: true });
@@ -35,7 +49,14 @@ test('pictures, temporary files and what people have sent go after their days wi
     await symlink(elsewhere, path.join(dataDir, 'tmp', '15551230001', 'link'));
     const lines: string[] = [];
     const log = createLog('test', 'info', { write: (line) => void lines.push(line) });
-    const lifetimes = createFileLifetimes({ dataDir, imagesDir, days: 30, user: undefined, isAtWork: (name) => name === '15551230002', log });
+    const lifetimes = createFileLifetimes({
+      dataDir,
+      imagesDir,
+      days: 30,
+      user: undefined,
+      isAtWork: (name) => name === '15551230002',
+      log,
+    });
     await lifetimes.clean();
     expect(gone.filter((file) => existsSync(file))).toEqual([]);
     expect(kept.filter((file) => !existsSync(file))).toEqual([]);
@@ -46,7 +67,14 @@ test('pictures, temporary files and what people have sent go after their days wi
     await lifetimes.clean();
     expect(existsSync(empty)).toBe(false);
     expect(lines).toEqual([]);
-    await createFileLifetimes({ dataDir: path.join(dir, 'none'), imagesDir: path.join(dir, 'none'), days: 30, user: undefined, isAtWork: () => false, log }).clean();
+    await createFileLifetimes({
+      dataDir: path.join(dir, 'none'),
+      imagesDir: path.join(dir, 'none'),
+      days: 30,
+      user: undefined,
+      isAtWork: () => false,
+      log,
+    }).clean();
     expect(lines).toEqual([]);
   } finally {
     await rm(dir, { recursive: true, force: true });
@@ -54,5 +82,7 @@ test('pictures, temporary files and what people have sent go after their days wi
 });
 
 test('how long Claude Code keeps a transcript is said to it', () => {
-  expect(lockSession({ env: {}, root: '/root', grants: noGrants, workspace: undefined }).settings).toMatchObject({ cleanupPeriodDays: 365 });
+  expect(
+    lockSession({ env: {}, root: '/root', grants: noGrants, workspace: undefined }).settings,
+  ).toMatchObject({ cleanupPeriodDays: 365 });
 });

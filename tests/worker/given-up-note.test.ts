@@ -13,9 +13,16 @@ import { until } from '../support/until.ts';
 type Recalled = Map<string, string | undefined>;
 
 /** The fast agent, which notes what each prompt would recall. */
-function createRecallingAgent({ dataDir }: Pipeline, answer: FastAgentOptions['answer'], recalled: Recalled): Agent {
+function createRecallingAgent(
+  { dataDir }: Pipeline,
+  answer: FastAgentOptions['answer'],
+  recalled: Recalled,
+): Agent {
   const fast = createFastAgent({ dir: path.join(dataDir, 'transcripts'), answer });
-  return { ...fast, work: (turn) => fast.work(telling(turn, ({ text, recall }) => recalled.set(text, recall))) };
+  return {
+    ...fast,
+    work: (turn) => fast.work(telling(turn, ({ text, recall }) => recalled.set(text, recall))),
+  };
 }
 
 /** The same turn, with each prompt told to `onPrompt` before the agent has it. */
@@ -34,7 +41,8 @@ test('what was given up is named to be left when Claude goes on, until it is bro
     const recalled: Recalled = new Map();
     let isBroken = true;
     const answer = async (text: string): Promise<string> => {
-      if (isBroken && text.startsWith('ask')) throw new AgentFailure('silent', 'as the test wants it');
+      if (isBroken && text.startsWith('ask'))
+        throw new AgentFailure('silent', 'as the test wants it');
       return `answer to ${text}`;
     };
     const agent = createRecallingAgent(pipeline, answer, recalled);
@@ -44,7 +52,10 @@ test('what was given up is named to be left when Claude goes on, until it is bro
       const before = replies().length;
       await pipeline.say(text);
       await until(`a reply to ${text}`, () => replies().length > before);
-      await until('it is settled', async () => (await pipeline.redis.llen(keys.inbox(phone))) === 0);
+      await until(
+        'it is settled',
+        async () => (await pipeline.redis.llen(keys.inbox(phone))) === 0,
+      );
       return replies()[before] ?? '';
     };
 
@@ -53,7 +64,8 @@ test('what was given up is named to be left when Claude goes on, until it is bro
     isBroken = false;
     expect(await say('hello')).toBe('answer to hello');
     expect(recalled.get('ask the one')).toBeUndefined();
-    const leave = /^The person was told that there is no answer .* leave them .*: “ask the one”, “ask the other”\.$/;
+    const leave =
+      /^The person was told that there is no answer .* leave them .*: “ask the one”, “ask the other”\.$/;
     expect(recalled.get('hello')).toMatch(leave);
     await say('/retry');
     await until('the answer', () => replies().includes('answer to ask the other'));
@@ -70,7 +82,11 @@ test('what is given up at the pick-up is named to the turn that goes on', async 
     await pipeline.say('hello');
     await pipeline.redis.hset(keys.attempts(phone), id, 3);
     await pipeline.startWorker({ createAgent: async () => agent });
-    await until('the answer', () => pipeline.replies().some(({ text }) => text === 'answer to hello'));
-    expect([...recalled]).toEqual([['hello', expect.stringMatching(/leave them .*: “what ends the worker”\.$/)]]);
+    await until('the answer', () =>
+      pipeline.replies().some(({ text }) => text === 'answer to hello'),
+    );
+    expect([...recalled]).toEqual([
+      ['hello', expect.stringMatching(/leave them .*: “what ends the worker”\.$/)],
+    ]);
   });
 });

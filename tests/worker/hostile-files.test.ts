@@ -23,13 +23,19 @@ test('hostile files hold up neither the worker nor anybody else, whoever hands t
       told.push(await tools.sendFile({ path: file.name }));
       return `sent ${file.name}`;
     };
-    const [reader, impatient] = [createFileReader({ log }), createFileReader({ log, processorSeconds: drawingSeconds })];
+    const [reader, impatient] = [
+      createFileReader({ log }),
+      createFileReader({ log, processorSeconds: drawingSeconds }),
+    ];
     const isSeen = Promise.withResolvers<void>();
     const ofDrawings: FileReader = {
       ...reader,
       async receive(bytes, claimed, signal) {
         if (!bytes.equals(endlessDrawing)) return await reader.receive(bytes, claimed, signal);
-        const [reading] = await Promise.all([impatient.receive(bytes, claimed, signal), isSeen.promise]);
+        const [reading] = await Promise.all([
+          impatient.receive(bytes, claimed, signal),
+          isSeen.promise,
+        ]);
         return reading;
       },
       async send(bytes, name, signal) {
@@ -41,9 +47,13 @@ test('hostile files hold up neither the worker nor anybody else, whoever hands t
     const worker = await startWorker({ reader: ofDrawings, createAgent: async () => agent });
     const texts = (from = phone): string[] => replies(from).map((reply) => reply.text);
     const send = async (bytes: Buffer, type: string, text?: string): Promise<unknown> =>
-      await twin.chat.receive(phone, { media: { name: 'file', type, base64: bytes.toString('base64') }, ...(text === undefined ? {} : { text }) });
+      await twin.chat.receive(phone, {
+        media: { name: 'file', type, base64: bytes.toString('base64') },
+        ...(text === undefined ? {} : { text }),
+      });
 
-    // While the first person's drawing is drawn, the second one is answered and the worker says that it lives.
+    // While the first person's drawing is drawn, the second one is answered and the worker says
+    // that it lives.
     await send(endlessDrawing, 'image/svg+xml');
     await say('hello', otherPhone);
     await until('the other person’s answer', () => texts(otherPhone).length === 1);
@@ -51,20 +61,33 @@ test('hostile files hold up neither the worker nor anybody else, whoever hands t
     expect(texts()).toEqual([]);
     isSeen.resolve();
     await until('the sentence', () => texts().length === 1);
-    expect(texts()).toEqual(['I could not open the picture that you sent: it takes too long to unpack.']);
+    expect(texts()).toEqual([
+      'I could not open the picture that you sent: it takes too long to unpack.',
+    ]);
 
-    const files = hostileFiles.filter(({ name }) => ['notes.txt', 'one.vcf', 'streams.pdf'].includes(name));
+    const files = hostileFiles.filter(({ name }) =>
+      ['notes.txt', 'one.vcf', 'streams.pdf'].includes(name),
+    );
     for (const { bytes, type } of files) await send(bytes(), type, 'look');
-    await until('all are answered', () => asked.join('').split('look').length > files.length, 60_000);
+    await until(
+      'all are answered',
+      () => asked.join('').split('look').length > files.length,
+      60_000,
+    );
     expect(asked.join('\n')).toMatch(/of type text\/plain; it is at \S+\.txt\]/);
     expect(asked.join('\n')).toMatch(/shared a contact: Ada, 1 \(a\); the card is at/);
-    expect(asked.join('\n')).toMatch(/of type application\/pdf; it is at \S+\.pdf\] \[It is not shown to you here: read it with your tools\.\]/);
+    expect(asked.join('\n')).toMatch(
+      /of type application\/pdf; it is at \S+\.pdf\] \[It is not shown to you here: read it with your tools\.\]/,
+    );
 
     for (const name of ['notes.txt', 'drawing.svg']) {
       await say(`send ${name}`);
       await until(name, () => texts().includes(`sent ${name}`), 60_000);
     }
-    expect(told).toEqual(['Sent as a link that works for a day, since WhatsApp does not carry this kind of file.', 'That picture was not sent: it takes too long to unpack.']);
+    expect(told).toEqual([
+      'Sent as a link that works for a day, since WhatsApp does not carry this kind of file.',
+      'That picture was not sent: it takes too long to unpack.',
+    ]);
   });
 });
 
@@ -72,13 +95,25 @@ test('a table of Excel’s and an iPhone’s photo are what they are', async () 
   await withPipeline({}, async ({ startWorker, twin, replies }) => {
     const asked: string[] = [];
     await startWorker({ answer: async (text: string) => String(asked.push(text)) });
-    const send = async (bytes: Buffer, type: string): Promise<unknown> => await twin.chat.receive(phone, { media: { name: 'file', type, base64: bytes.toString('base64') } });
+    const send = async (bytes: Buffer, type: string): Promise<unknown> =>
+      await twin.chat.receive(phone, {
+        media: { name: 'file', type, base64: bytes.toString('base64') },
+      });
     await send(Buffer.from('\uFEFFName;Größe\r\nBrot;3 €\r\n', 'utf16le'), 'text/csv');
     await until('the answer', () => asked.length === 1);
-    expect(asked[0]).toMatch(/^\[The person sent a file of type text\/csv; it is at \S+\.csv\] \[It was in UTF-16 \(little-endian\) and is in UTF-8 there\.\]$/);
-    expect(await readFile(/it is at (\S+)\]/.exec(asked[0] ?? '')?.[1] ?? '', 'utf8')).toBe('Name;Größe\r\nBrot;3 €\r\n');
-    await send(Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic\0\0\0\x08mdat', 'latin1'), 'application/octet-stream');
+    expect(asked[0]).toMatch(
+      /^\[The person sent a file of type text\/csv; it is at \S+\.csv\] \[It was in UTF-16 \(little-endian\) and is in UTF-8 there\.\]$/,
+    );
+    expect(await readFile(/it is at (\S+)\]/.exec(asked[0] ?? '')?.[1] ?? '', 'utf8')).toBe(
+      'Name;Größe\r\nBrot;3 €\r\n',
+    );
+    await send(
+      Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic\0\0\0\x08mdat', 'latin1'),
+      'application/octet-stream',
+    );
     await until('the sentence', () => replies().length === 2);
-    expect(replies()[1]?.text).toMatch(/^I could not open the picture that you sent: it is in Apple’s format HEIC, .* Settings > Camera > Formats > Most Compatible\.$/);
+    expect(replies()[1]?.text).toMatch(
+      /^I could not open the picture that you sent: it is in Apple’s format HEIC, .* Settings > Camera > Formats > Most Compatible\.$/,
+    );
   });
 });

@@ -24,7 +24,10 @@ describe('a turn that Redis refuses a step, since it is full', () => {
           await turn.tools.sendMessage({ text: 'a note', callId: 'call' });
           if (runs.length > 1) return 'the answer';
           await until('the note', () => texts(pipeline).length === 1);
-          await until('its delivery', async () => (await redis.llen(keys.active('deliveries'))) === 0);
+          await until(
+            'its delivery',
+            async () => (await redis.llen(keys.active('deliveries'))) === 0,
+          );
           await redis.config('SET', 'maxmemory', '1mb');
           // The step that is to be noted in the turn's log is the first that Redis refuses.
           tool('send_message');
@@ -32,7 +35,10 @@ describe('a turn that Redis refuses a step, since it is full', () => {
         },
       });
       const sid = await pipeline.say('work');
-      await until('its end', async () => runs.length === 1 && (await redis.llen(keys.active('turns'))) === 0);
+      await until(
+        'its end',
+        async () => runs.length === 1 && (await redis.llen(keys.active('turns'))) === 0,
+      );
       const putOff = await redis.zscore(keys.delayed('turns'), sid);
       await redis.config('SET', 'maxmemory', '0');
       // It brings the turn forward.
@@ -41,7 +47,10 @@ describe('a turn that Redis refuses a step, since it is full', () => {
       expect(texts(pipeline).filter((text) => text === 'a note')).toEqual(['a note']);
       expect(texts(pipeline)).toHaveLength(3);
       expect(new Set(runs)).toEqual(new Set([sid]));
-      expect([putOff, await redis.zcard(`${prefix}:turns:failed`)]).toEqual([expect.any(String), 0]);
+      expect([putOff, await redis.zcard(`${prefix}:turns:failed`)]).toEqual([
+        expect.any(String),
+        0,
+      ]);
       await until('an empty inbox', async () => (await redis.llen(keys.inbox(phone))) === 0);
     });
   });
@@ -49,7 +58,8 @@ describe('a turn that Redis refuses a step, since it is full', () => {
 
 describe('a turn that ends by an error', () => {
   const log = createLog('test', 'silent');
-  const jobOf = (moveToDelayed: Job['moveToDelayed']): Job => ({ id: 'turn', moveToDelayed }) as unknown as Job;
+  const jobOf = (moveToDelayed: Job['moveToDelayed']): Job =>
+    ({ id: 'turn', moveToDelayed }) as unknown as Job;
   /** Returns what it throws. */
   const end = async (error: Error, job: Job): Promise<unknown> => {
     const process: Processor = async () => {
@@ -70,12 +80,22 @@ describe('a turn that ends by an error', () => {
   });
 
   test('and cannot be put off is left to the lease instead of being marked as failed', async () => {
-    expect(await end(new Error('a defect'), jobOf(() => Promise.reject(new Error('OOM'))))).toBeInstanceOf(WaitingError);
+    expect(
+      await end(
+        new Error('a defect'),
+        jobOf(() => Promise.reject(new Error('OOM'))),
+      ),
+    ).toBeInstanceOf(WaitingError);
   });
 
   test('which says what becomes of it is left alone', async () => {
     const job = jobOf(() => Promise.reject(new Error('not to be called')));
-    for (const error of [new DelayedError(), new WaitingError(), new UnrecoverableError('given up'), new FencedError('lost')]) {
+    for (const error of [
+      new DelayedError(),
+      new WaitingError(),
+      new UnrecoverableError('given up'),
+      new FencedError('lost'),
+    ]) {
       expect(await end(error, job)).toBe(error);
     }
   });

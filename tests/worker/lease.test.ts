@@ -20,11 +20,27 @@ async function boot(redis: Redis, worker: string, running: string[] = []): Promi
   for (const id of running) jobs.begin('turns', id, `${worker}#${number}:1`);
   const freed: string[] = [];
   let fenced = false;
-  const lease = createLease({ redis, worker, boot: number, times, running: jobs, recover: async (queue) => void freed.push(queue), onStranded: async () => undefined, onMemory: () => undefined, onFenced: () => (fenced = true), log });
+  const lease = createLease({
+    redis,
+    worker,
+    boot: number,
+    times,
+    running: jobs,
+    recover: async (queue) => void freed.push(queue),
+    onStranded: async () => undefined,
+    onMemory: () => undefined,
+    onFenced: () => (fenced = true),
+    log,
+  });
   return { ...lease, boot: number, freed, isFenced: () => fenced };
 }
 
-const takeJob = async (redis: Redis, id: string, owner: string, processedOn = Date.now()): Promise<void> => {
+const takeJob = async (
+  redis: Redis,
+  id: string,
+  owner: string,
+  processedOn = Date.now(),
+): Promise<void> => {
   await redis.rpush(keys.active('turns'), id);
   await redis.hset(keys.job('turns', id), 'pb', owner, 'processedOn', processedOn);
   await redis.set(keys.jobLock('turns', id), 'token');
@@ -48,7 +64,11 @@ test('an old boot that ends after the new one has begun takes neither its lease 
     expect(await redis.exists(keys.heartbeat, keys.lease('vm'))).toBe(0);
     await redis.publish(keys.control, 'done');
     while (!said.includes('done')) await new Promise((resolve) => setTimeout(resolve, 5));
-    expect(said.map((text) => /"kind":"(\w+)"/.exec(text)?.[1]).filter(Boolean)).toEqual(['awake', 'awake', 'asleep']);
+    expect(said.map((text) => /"kind":"(\w+)"/.exec(text)?.[1]).filter(Boolean)).toEqual([
+      'awake',
+      'awake',
+      'asleep',
+    ]);
     listener.disconnect();
   });
 });
@@ -73,7 +93,14 @@ test('the jobs of an earlier boot and of a worker without a lease are taken back
     await other.renew();
     const earlier = await boot(redis, 'vm');
     const own = await boot(redis, 'vm', ['own']);
-    for (const [id, owner] of [['earlier', `vm#${earlier.boot}`], ['living', `other#${other.boot}`], ['gone', 'third#4'], ['own', `vm#${own.boot}`], ['on its way', `vm#${own.boot}`]] as const) await takeJob(redis, id, owner);
+    for (const [id, owner] of [
+      ['earlier', `vm#${earlier.boot}`],
+      ['living', `other#${other.boot}`],
+      ['gone', 'third#4'],
+      ['own', `vm#${own.boot}`],
+      ['on its way', `vm#${own.boot}`],
+    ] as const)
+      await takeJob(redis, id, owner);
     await takeJob(redis, 'never arrived', `vm#${own.boot}`, Date.now() - 60_000);
     await own.renew();
     expect((await stalled(redis)).toSorted()).toEqual(['earlier', 'gone', 'never arrived']);

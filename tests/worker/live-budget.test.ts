@@ -8,15 +8,27 @@ const session = (browser?: BrowserProcess): LiveSession => ({ browser }) as Live
 const browser = (ended: boolean): BrowserProcess => ({ ended, call: async () => ({}) });
 
 /** A budget over processes that are only counted; `closed` tells what it closed, in order. */
-function openBudget(most: number, { kept = {}, working = [], spare = false }: { kept?: Record<string, LiveSession>; working?: LiveSession[]; spare?: boolean }): LiveBudget & { closed: string[] } {
+function openBudget(
+  most: number,
+  {
+    kept = {},
+    working = [],
+    spare = false,
+  }: { kept?: Record<string, LiveSession>; working?: LiveSession[]; spare?: boolean },
+): LiveBudget & { closed: string[] } {
   const closed: string[] = [];
   const idle = new Map(Object.entries(kept));
   let spares = spare ? 1 : 0;
   const none = async (): Promise<undefined> => undefined;
   const budget = createLiveBudget({
-    most, working: new Set(working),
+    most,
+    working: new Set(working),
     idle: {
-      take: none, keep: none, release: none, stop: none, kept: () => [...idle.values()],
+      take: none,
+      keep: none,
+      release: none,
+      stop: none,
+      kept: () => [...idle.values()],
       closeOldest() {
         const [oldest] = idle.keys();
         if (oldest === undefined) return false;
@@ -25,7 +37,10 @@ function openBudget(most: number, { kept = {}, working = [], spare = false }: { 
       },
     },
     spares: () => ({
-      count: () => spares, claim: none, stir: () => undefined, stop: none,
+      count: () => spares,
+      claim: none,
+      stir: () => undefined,
+      stop: none,
       drop() {
         if (spares === 0) return false;
         closed.push('spare');
@@ -38,12 +53,48 @@ function openBudget(most: number, { kept = {}, working = [], spare = false }: { 
 }
 
 test.each([
-  { about: 'what fits stays', most: 4, open: { kept: { a: session(), b: session() }, spare: true }, more: 1, closed: [] },
-  { about: 'the spare goes first', most: 3, open: { kept: { a: session(), b: session() }, spare: true }, more: 1, closed: ['spare'] },
-  { about: 'then the one used least recently', most: 2, open: { kept: { a: session(), b: session() }, spare: true }, more: 1, closed: ['spare', 'a'] },
-  { about: 'those at work count, and stay', most: 1, open: { kept: { a: session() }, working: [session(), session()] }, more: 0, closed: ['a'] },
-  { about: 'an open browser counts as one more', most: 3, open: { kept: { a: session(), b: session(browser(false)) } }, more: 1, closed: ['a'] },
-  { about: 'one that has ended does not', most: 3, open: { kept: { a: session(), b: session(browser(true)) } }, more: 1, closed: [] },
+  {
+    about: 'what fits stays',
+    most: 4,
+    open: { kept: { a: session(), b: session() }, spare: true },
+    more: 1,
+    closed: [],
+  },
+  {
+    about: 'the spare goes first',
+    most: 3,
+    open: { kept: { a: session(), b: session() }, spare: true },
+    more: 1,
+    closed: ['spare'],
+  },
+  {
+    about: 'then the one used least recently',
+    most: 2,
+    open: { kept: { a: session(), b: session() }, spare: true },
+    more: 1,
+    closed: ['spare', 'a'],
+  },
+  {
+    about: 'those at work count, and stay',
+    most: 1,
+    open: { kept: { a: session() }, working: [session(), session()] },
+    more: 0,
+    closed: ['a'],
+  },
+  {
+    about: 'an open browser counts as one more',
+    most: 3,
+    open: { kept: { a: session(), b: session(browser(false)) } },
+    more: 1,
+    closed: ['a'],
+  },
+  {
+    about: 'one that has ended does not',
+    most: 3,
+    open: { kept: { a: session(), b: session(browser(true)) } },
+    more: 1,
+    closed: [],
+  },
 ])('$about', ({ most, open, more, closed }) => {
   const budget = openBudget(most, open);
   budget.makeRoom(more);

@@ -9,12 +9,34 @@ import type { Pipeline } from '../support/pipeline.ts';
 const log = createLog('test', 'silent');
 
 /** A worker's claims with a lease that holds; it notes what it was asked to let go. */
-async function openClaims({ redis }: Pipeline, worker: string): Promise<{ claim: () => Promise<void>; claimIfFree: () => Promise<boolean>; released: string[]; stop: () => Promise<void> }> {
+async function openClaims(
+  { redis }: Pipeline,
+  worker: string,
+): Promise<{
+  claim: () => Promise<void>;
+  claimIfFree: () => Promise<boolean>;
+  released: string[];
+  stop: () => Promise<void>;
+}> {
   const released: string[] = [];
   await redis.set(keys.lease(worker), '1');
-  const claims = createLiveClaims(redis, `${worker}#1`, async (conversation) => void released.push(conversation), log);
-  const control = await listenToControl(redis, (said) => claims.onControl(said), () => undefined);
-  return { claim: () => claims.claim(phone), claimIfFree: () => claims.claimIfFree(phone), released, stop: () => control.stop() };
+  const claims = createLiveClaims(
+    redis,
+    `${worker}#1`,
+    async (conversation) => void released.push(conversation),
+    log,
+  );
+  const control = await listenToControl(
+    redis,
+    (said) => claims.onControl(said),
+    () => undefined,
+  );
+  return {
+    claim: () => claims.claim(phone),
+    claimIfFree: () => claims.claimIfFree(phone),
+    released,
+    stop: () => control.stop(),
+  };
 }
 
 test('a worker that holds a session live closes it before another goes on with it, and what it kept from before another had it', async () => {

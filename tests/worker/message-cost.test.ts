@@ -7,9 +7,15 @@ import type { Pipeline } from '../support/pipeline.ts';
 import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
 
-/** Waits until the answer is delivered, both queues are empty, and nothing has been sent to Redis for a moment. */
+/**
+ * Waits until the answer is delivered, both queues are empty, and nothing has been sent to Redis
+ * for a moment.
+ */
 async function isOver(pipeline: Pipeline, count: CommandCount, answers: number): Promise<void> {
-  await until('the answer to be delivered', () => pipeline.replies().filter(({ status }) => status === 'delivered').length === answers);
+  await until(
+    'the answer to be delivered',
+    () => pipeline.replies().filter(({ status }) => status === 'delivered').length === answers,
+  );
   await until('quiet', () => Date.now() - count.lastAt() > scaled(700));
 }
 
@@ -43,7 +49,16 @@ test('what comes in right before and right after an answer is answered, though t
       await new Promise((resolve) => setTimeout(resolve, said.indexOf(text) % 10));
     }
     await until('all answers', () => pipeline.replies().length >= said.length, 60_000);
-    await until('empty boxes', async () => (await pipeline.redis.llen(keys.inbox(phone))) + (await pipeline.redis.llen(keys.outbox(phone))) + (await pipeline.redis.llen(keys.active('turns'))) === 0);
-    expect(pipeline.replies().map(({ text }) => text)).toEqual(said.map((text) => `answer to ${text}`));
+    await until(
+      'empty boxes',
+      async () =>
+        (await pipeline.redis.llen(keys.inbox(phone))) +
+          (await pipeline.redis.llen(keys.outbox(phone))) +
+          (await pipeline.redis.llen(keys.active('turns'))) ===
+        0,
+    );
+    expect(pipeline.replies().map(({ text }) => text)).toEqual(
+      said.map((text) => `answer to ${text}`),
+    );
   });
 });

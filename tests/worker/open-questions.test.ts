@@ -6,52 +6,90 @@ import { otherPhone, phone, stranger, withPipeline } from '../support/pipeline.t
 import type { Pipeline, WorkerChange } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';
 
-const environment = { ALLOWED_SENDERS: [phone, otherPhone, stranger].join(','), STOP_SECONDS: '1', PERMISSIONS: 'ask' };
+const environment = {
+  ALLOWED_SENDERS: [phone, otherPhone, stranger].join(','),
+  STOP_SECONDS: '1',
+  PERMISSIONS: 'ask',
+};
 
-const approve = (turn: AgentTurn, detail: string) => turn.tools.approve({ tool: 'Bash', title: 'May I run this?', detail }, turn.signal);
+const approve = (turn: AgentTurn, detail: string) =>
+  turn.tools.approve({ tool: 'Bash', title: 'May I run this?', detail }, turn.signal);
 
-/** `run X` asks for leave to run X; `work` waits for the gate; anything else is answered at once. */
+/**
+ * `run X` asks for leave to run X; `work` waits for the gate; anything else is answered at once.
+ */
 function agentWith(gate: Promise<void>, begun: string[] = []): NonNullable<WorkerChange['answer']> {
   return async (text, turn) => {
     begun.push(text);
-    if (text.startsWith('run ')) return `${text}: ${JSON.stringify(await approve(turn, text.slice(4)))}`;
+    if (text.startsWith('run '))
+      return `${text}: ${JSON.stringify(await approve(turn, text.slice(4)))}`;
     if (text.startsWith('work')) await gate;
     return `answer to ${text}`;
   };
 }
 
-const texts = ({ replies }: Pipeline, from = phone): string[] => replies(from).map(({ text }) => text);
+const texts = ({ replies }: Pipeline, from = phone): string[] =>
+  replies(from).map(({ text }) => text);
 /** The last message with something to tap, once there is one that holds `words`. */
 const asked = (pipeline: Pipeline, words: string, from = phone) =>
-  until(`the question “${words}”`, () => pipeline.replies(from).findLast(({ buttons, text }) => buttons.length > 0 && text.includes(words)));
-const tap = async (pipeline: Pipeline, words: string, title: string, from = phone): Promise<void> => {
+  until(`the question “${words}”`, () =>
+    pipeline
+      .replies(from)
+      .findLast(({ buttons, text }) => buttons.length > 0 && text.includes(words)),
+  );
+const tap = async (
+  pipeline: Pipeline,
+  words: string,
+  title: string,
+  from = phone,
+): Promise<void> => {
   const question = await asked(pipeline, words, from);
   const button = question.buttons.find((one) => one.title === title);
   if (!button) throw new Error(`no button ${title}`);
-  await pipeline.twin.chat.receive(from, { quoted: question.sid, choice: { ...button, kind: 'button' } });
+  await pipeline.twin.chat.receive(from, {
+    quoted: question.sid,
+    choice: { ...button, kind: 'button' },
+  });
 };
 
 test('a question takes no place: others work meanwhile, and the answer gets the next place that is free', async () => {
   await withPipeline({ environment }, async (pipeline) => {
     const gate = Promise.withResolvers<void>();
     const begun: string[] = [];
-    await pipeline.startWorker({ answer: agentWith(gate.promise, begun), concurrency: { turns: 1, deliveries: 10 }, silence: { idleMs: 60_000, toolMs: 60_000 } });
+    await pipeline.startWorker({
+      answer: agentWith(gate.promise, begun),
+      concurrency: { turns: 1, deliveries: 10 },
+      silence: { idleMs: 60_000, toolMs: 60_000 },
+    });
     await pipeline.say('run ls');
     await asked(pipeline, 'ls');
     await pipeline.say('hello', otherPhone);
-    await until('the other’s answer', () => texts(pipeline, otherPhone).includes('answer to hello'));
+    await until('the other’s answer', () =>
+      texts(pipeline, otherPhone).includes('answer to hello'),
+    );
     await pipeline.say('work', otherPhone);
     await until('the other is at work', () => begun.includes('work'));
     await pipeline.say('hello', stranger);
-    await until('the third waits', () => texts(pipeline, stranger).some((text) => text.startsWith('All hands are busy')));
+    await until('the third waits', () =>
+      texts(pipeline, stranger).some((text) => text.startsWith('All hands are busy')),
+    );
     // Answered while the place is another's: it waits for that, before who has not begun.
     await tap(pipeline, 'ls', 'Yes');
-    await until('the person hears of it', () => texts(pipeline).includes('All hands are busy. You are next; I start by myself.'));
+    await until('the person hears of it', () =>
+      texts(pipeline).includes('All hands are busy. You are next; I start by myself.'),
+    );
     await pipeline.say('/status');
-    await until('the status', () => texts(pipeline).some((text) => text.includes('I also work for somebody else.')));
+    await until('the status', () =>
+      texts(pipeline).some((text) => text.includes('I also work for somebody else.')),
+    );
     expect(texts(pipeline).filter((text) => text.startsWith('run ls:'))).toEqual([]);
     gate.resolve();
-    await until('all answers', () => texts(pipeline).includes('run ls: "yes"') && texts(pipeline, stranger).includes('answer to hello'));
+    await until(
+      'all answers',
+      () =>
+        texts(pipeline).includes('run ls: "yes"') &&
+        texts(pipeline, stranger).includes('answer to hello'),
+    );
     expect(begun).toEqual(['run ls', 'hello', 'work', 'hello']);
   });
 });
@@ -60,7 +98,11 @@ test('an answered question that waits for its place can be stopped', async () =>
   await withPipeline({ environment }, async (pipeline) => {
     const gate = Promise.withResolvers<void>();
     const begun: string[] = [];
-    await pipeline.startWorker({ answer: agentWith(gate.promise, begun), concurrency: { turns: 1, deliveries: 10 }, silence: { idleMs: 60_000, toolMs: 60_000 } });
+    await pipeline.startWorker({
+      answer: agentWith(gate.promise, begun),
+      concurrency: { turns: 1, deliveries: 10 },
+      silence: { idleMs: 60_000, toolMs: 60_000 },
+    });
     await pipeline.say('run ls');
     await asked(pipeline, 'ls');
     await pipeline.say('work', otherPhone);
@@ -79,7 +121,8 @@ test('an answered question that waits for its place can be stopped', async () =>
 
 describe('after a while Claude’s process goes', () => {
   const soon = { ...environment, QUESTION_HOLD_MINUTES: '0.001' };
-  const letGo = ({ redis }: Pipeline) => until('the turn is put off', async () => (await redis.zcard(keys.delayed('turns'))) === 1);
+  const letGo = ({ redis }: Pipeline) =>
+    until('the turn is put off', async () => (await redis.zcard(keys.delayed('turns'))) === 1);
 
   test('and an answer before the deadline resumes the turn, whose approved call runs unasked, once', async () => {
     await withPipeline({ environment: soon }, async (pipeline) => {
@@ -88,7 +131,8 @@ describe('after a while Claude’s process goes', () => {
       // What has run stands in Claude's transcript, and is not done again.
       const answer: WorkerChange['answer'] = async (text, turn) => {
         begun.push(text);
-        for (const command of ['ls', 'ls -l']) if (!ran.has(command)) ran.set(command, await approve(turn, command));
+        for (const command of ['ls', 'ls -l'])
+          if (!ran.has(command)) ran.set(command, await approve(turn, command));
         return JSON.stringify([...ran.values()]);
       };
       const worker = await pipeline.startWorker({ answer });
@@ -96,7 +140,9 @@ describe('after a while Claude’s process goes', () => {
       await asked(pipeline, 'ls');
       await letGo(pipeline);
       const due = await pipeline.redis.zrange(keys.delayed('turns'), '0', '0', 'WITHSCORES');
-      const { open } = JSON.parse((await pipeline.redis.hget(keys.conversation(phone), 'questions')) ?? '{}') as { open: { deadline: number } };
+      const { open } = JSON.parse(
+        (await pipeline.redis.hget(keys.conversation(phone), 'questions')) ?? '{}',
+      ) as { open: { deadline: number } };
       expect(Math.floor(Number(due[1]) / 0x1000)).toBe(open.deadline);
       expect(await pipeline.redis.hget(keys.attempts(phone), id)).toBeNull();
       // Another worker goes on with it; nothing of the question begins anew.
@@ -107,33 +153,46 @@ describe('after a while Claude’s process goes', () => {
       await tap(pipeline, 'ls -l', 'No');
       await until('the answer', () => texts(pipeline).includes('["yes","no"]'));
       expect(begun.filter((text) => /^(yes|no)$/i.test(text))).toEqual([]);
-      expect(texts(pipeline).filter((text) => text.includes('May I run this?') && !text.includes('ls -l'))).toHaveLength(1);
+      expect(
+        texts(pipeline).filter(
+          (text) => text.includes('May I run this?') && !text.includes('ls -l'),
+        ),
+      ).toHaveLength(1);
       expect(await pipeline.redis.llen(keys.inbox(phone))).toBe(0);
     });
   });
 
   test('and at the deadline, which a restart does not move, the default holds and is said once', async () => {
     await withPipeline({ environment: { ...soon, ANSWER_MINUTES: '0.06' } }, async (pipeline) => {
-      const answer: WorkerChange['answer'] = async (_text, turn) => JSON.stringify(await approve(turn, 'ls'));
+      const answer: WorkerChange['answer'] = async (_text, turn) =>
+        JSON.stringify(await approve(turn, 'ls'));
       const worker = await pipeline.startWorker({ answer });
       await pipeline.say('list the files');
       await asked(pipeline, 'ls');
       await letGo(pipeline);
-      const deadline = async (): Promise<unknown> => JSON.parse((await pipeline.redis.hget(keys.conversation(phone), 'questions')) ?? '{}').open?.deadline;
+      const deadline = async (): Promise<unknown> =>
+        JSON.parse((await pipeline.redis.hget(keys.conversation(phone), 'questions')) ?? '{}').open
+          ?.deadline;
       const before = await deadline();
       await worker.stop();
       await pipeline.startWorker({ answer });
       expect(await deadline()).toBe(before);
       await until('the answer', () => texts(pipeline).includes('"unanswered"'));
-      expect(texts(pipeline).filter((text) => text.startsWith('No answer in'))).toEqual(['No answer in 4 seconds, so: No.']);
+      expect(texts(pipeline).filter((text) => text.startsWith('No answer in'))).toEqual([
+        'No answer in 4 seconds, so: No.',
+      ]);
     });
   });
 
   test('and the VM sleeps; an answer wakes it although the turn is put off', async () => {
     await withPipeline({ environment: { ...soon, IDLE_MINUTES: '0.005' } }, async (pipeline) => {
-      const answer: WorkerChange['answer'] = async (_text, turn) => JSON.stringify(await approve(turn, 'ls'));
+      const answer: WorkerChange['answer'] = async (_text, turn) =>
+        JSON.stringify(await approve(turn, 'ls'));
       const asleep = Promise.withResolvers<undefined>();
-      const worker = await pipeline.startWorker({ answer, onAsleep: () => asleep.resolve(undefined) });
+      const worker = await pipeline.startWorker({
+        answer,
+        onAsleep: () => asleep.resolve(undefined),
+      });
       await pipeline.say('list the files');
       await asked(pipeline, 'ls');
       await asleep.promise;
@@ -152,7 +211,10 @@ describe('after a while Claude’s process goes', () => {
 test('what answered a question of a turn that is gone never reaches Claude as a message', async () => {
   await withPipeline({ environment }, async (pipeline) => {
     const by = await pipeline.say('Yes');
-    const questions = { turn: 'gone', answers: { 'gone.ask.0123456789ab.1': { text: 'May I?', words: ['Yes'], by } } };
+    const questions = {
+      turn: 'gone',
+      answers: { 'gone.ask.0123456789ab.1': { text: 'May I?', words: ['Yes'], by } },
+    };
     await pipeline.redis.hset(keys.conversation(phone), 'questions', JSON.stringify(questions));
     const begun: string[] = [];
     await pipeline.startWorker({ answer: agentWith(Promise.resolve(), begun) });

@@ -3,8 +3,20 @@ import { createPlaces } from '../../worker/places.ts';
 
 test('so many work at once, the others in the order in which they came; who leaves the line makes way', async () => {
   const places = createPlaces(2);
-  const [a, b, c, d, e] = [places.enter(), places.enter(), places.enter(), places.enter(), places.enter()];
-  expect([a, b, c, d, e].map((place) => place.isGranted())).toEqual([true, true, false, false, false]);
+  const [a, b, c, d, e] = [
+    places.enter(),
+    places.enter(),
+    places.enter(),
+    places.enter(),
+    places.enter(),
+  ];
+  expect([a, b, c, d, e].map((place) => place.isGranted())).toEqual([
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
   expect([b, c, d, e].map((place) => place.position())).toEqual([0, 1, 2, 3]);
   d.leave();
   expect([c, e].map((place) => place.position())).toEqual([1, 2]);

@@ -13,8 +13,13 @@ test('a plan is shown whole before the question, and decided by its buttons or i
     const asked = await said('Shall I begin?');
     const [shown] = replies();
     expect(shown?.text).toMatch(/^\*The plan\*/);
-    for (const words of ['Steps', 'everything', '<!-- the -->', '⟨U+202E⟩']) expect(shown?.text).toContain(words);
-    expect(asked.buttons.map(({ title }) => title)).toEqual(['Go', 'Go, edits unasked', 'Keep planning']);
+    for (const words of ['Steps', 'everything', '<!-- the -->', '⟨U+202E⟩'])
+      expect(shown?.text).toContain(words);
+    expect(asked.buttons.map(({ title }) => title)).toEqual([
+      'Go',
+      'Go, edits unasked',
+      'Keep planning',
+    ]);
     for (const { title } of asked.buttons) expect(asked.text).toContain(`*${title}*: `);
     await tap(bench, asked, 'Go, edits unasked');
     await said('plan: {"go":{"edits":true}}');
@@ -22,7 +27,10 @@ test('a plan is shown whole before the question, and decided by its buttons or i
     await said('That question is settled (Go, edits unasked).');
 
     await say('plan B');
-    const second = await until('the second plan', () => replies().filter(({ text }) => text.includes('Shall I begin?'))[1]);
+    const second = await until(
+      'the second plan',
+      () => replies().filter(({ text }) => text.includes('Shall I begin?'))[1],
+    );
     await quoteWith(second, 'use postgres');
     await said('plan: {"keep":"use postgres"}');
     await say('plan none');
@@ -33,7 +41,10 @@ test('a plan is shown whole before the question, and decided by its buttons or i
     await say(`plan ${'A sentence of the plan that says what is to be done. '.repeat(150)}THE END`);
     const link = /http:\S+\/page\/\S+/.exec((await said('/page/')).text)?.[0] ?? '';
     expect(await (await fetch(link)).text()).toContain('THE END');
-    await until('the question', () => replies().filter(({ text }) => text.includes('Shall I begin?')).length === 4);
+    await until(
+      'the question',
+      () => replies().filter(({ text }) => text.includes('Shall I begin?')).length === 4,
+    );
     await say('/permissions all');
     await said('From the next task on: I work without asking');
     await say('no');
@@ -59,7 +70,13 @@ test('a command that is too long for the chat is on a page, with its end in the 
     await bench.worker.stop();
     const command = `${'echo "a line of a long command"\n'.repeat(400)}rm -rf the-end`;
     await bench.startWorker({
-      answer: async (text, { tools, signal }) => written(await tools.approve(describeRequest('Bash', { command: text === 'longer' ? command.repeat(9) : command }), signal)),
+      answer: async (text, { tools, signal }) =>
+        written(
+          await tools.approve(
+            describeRequest('Bash', { command: text === 'longer' ? command.repeat(9) : command }),
+            signal,
+          ),
+        ),
     });
     await say('long');
     const asked = await said(question);

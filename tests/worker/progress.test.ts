@@ -11,18 +11,43 @@ beforeEach(() => void vi.useFakeTimers({ now: 0 }));
 afterEach(() => void vi.useRealTimers());
 
 const minute = 60_000;
-const bash = (id: string, description: string): AgentEvent => ({ kind: 'tool', id, name: 'Bash', summary: 'x', description, timeoutMs: undefined });
-const read = (id: string, file: string): AgentEvent => ({ kind: 'tool', id, name: 'Read', summary: file, timeoutMs: undefined });
+const bash = (id: string, description: string): AgentEvent => ({
+  kind: 'tool',
+  id,
+  name: 'Bash',
+  summary: 'x',
+  description,
+  timeoutMs: undefined,
+});
+const read = (id: string, file: string): AgentEvent => ({
+  kind: 'tool',
+  id,
+  name: 'Read',
+  summary: file,
+  timeoutMs: undefined,
+});
 const end = (id: string): AgentEvent => ({ kind: 'tool-end', id, failed: false });
-const answer: AgentEvent = { kind: 'answer', id: 'a', text: '', prompts: [], usage: { inputTokens: 0, outputTokens: 0, costUsd: 0 } };
+const answer: AgentEvent = {
+  kind: 'answer',
+  id: 'a',
+  text: '',
+  prompts: [],
+  usage: { inputTokens: 0, outputTokens: 0, costUsd: 0 },
+};
 
 const usual = { isWaiting: () => false, log: createLog('test', 'silent'), now: () => Date.now() };
 
 /** Tells what a narrator says, each line with its minute and second. */
 function tellAll(narrator: Narrator, isWaiting = () => false) {
   const told: string[] = [];
-  const clock = (): string => `${Math.floor(Date.now() / minute)}:${String(Math.floor((Date.now() % minute) / 1000)).padStart(2, '0')}`;
-  const telling = startTelling({ ...usual, narrator, isWaiting, tell: async ({ text, index }) => void told.push(`${clock()} #${index} ${text}`) });
+  const clock = (): string =>
+    `${Math.floor(Date.now() / minute)}:${String(Math.floor((Date.now() % minute) / 1000)).padStart(2, '0')}`;
+  const telling = startTelling({
+    ...usual,
+    narrator,
+    isWaiting,
+    tell: async ({ text, index }) => void told.push(`${clock()} #${index} ${text}`),
+  });
   return { told, telling, pass: (ms: number) => vi.advanceTimersByTimeAsync(ms) };
 }
 
@@ -36,8 +61,15 @@ test('a long step is told after a minute, then more and more rarely', async () =
   telling.stop();
   await pass(10 * minute);
   expect(told).toEqual([
-    '1:00 #1 Running the tests (1 min so far)', '2:30 #2 Running the tests, 2 min', '4:00 #3 Running the tests, 3 min', '5:30 #4 Running the tests, 5 min',
-    '7:00 #5 Running the tests, 6 min', '8:30 #6 Running the tests, 8 min', '10:12 #7 Running the tests, 10 min', '12:14 #8 Running the tests, 12 min', '14:41 #9 Running the tests, 14 min',
+    '1:00 #1 Running the tests (1 min so far)',
+    '2:30 #2 Running the tests, 2 min',
+    '4:00 #3 Running the tests, 3 min',
+    '5:30 #4 Running the tests, 5 min',
+    '7:00 #5 Running the tests, 6 min',
+    '8:30 #6 Running the tests, 8 min',
+    '10:12 #7 Running the tests, 10 min',
+    '12:14 #8 Running the tests, 12 min',
+    '14:41 #9 Running the tests, 14 min',
   ]);
 });
 
@@ -55,7 +87,12 @@ test('of many steps the one at work is told, thinking is told as such, and so is
   telling.note({ kind: 'alive' });
   await pass(1.5 * minute);
   telling.stop();
-  expect(told).toEqual(['1:00 #1 Thinking (1 min so far)', '2:30 #2 Thinking, 1 min', "4:00 #3 Waiting for Claude's servers (4 min so far)", '5:30 #4 Thinking, 4 min']);
+  expect(told).toEqual([
+    '1:00 #1 Thinking (1 min so far)',
+    '2:30 #2 Thinking, 1 min',
+    "4:00 #3 Waiting for Claude's servers (4 min so far)",
+    '5:30 #4 Thinking, 4 min',
+  ]);
 });
 
 test('who has just got something hears nothing for a minute, and work begins anew after an answer', async () => {
@@ -87,35 +124,60 @@ test('nothing is told while the turn waits for the person, and that time is no w
 });
 
 const anyEvent = fc.oneof(
-  fc.record({ id: fc.constantFrom('a', 'b', 'c'), description: fc.constantFrom('Run the tests', 'Read the log', 'Build it') }).map(({ id, description }) => bash(id, description)),
+  fc
+    .record({
+      id: fc.constantFrom('a', 'b', 'c'),
+      description: fc.constantFrom('Run the tests', 'Read the log', 'Build it'),
+    })
+    .map(({ id, description }) => bash(id, description)),
   fc.constantFrom('a', 'b', 'c').map(end),
-  fc.constantFrom<AgentEvent>({ kind: 'alive' }, { kind: 'retrying', reason: 'overloaded' }, answer, read('d', 'x/y.ts'), end('d')),
+  fc.constantFrom<AgentEvent>(
+    { kind: 'alive' },
+    { kind: 'retrying', reason: 'overloaded' },
+    answer,
+    read('d', 'x/y.ts'),
+    end('d'),
+  ),
 );
 
 test('whatever happens: never the same twice, never more than one a minute, nothing within a minute of another word, and none is missed', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.record({ afterMs: fc.integer({ min: 0, max: 200_000 }), event: anyEvent, said: fc.boolean() }), { maxLength: 60 }), async (happenings) => {
-      vi.setSystemTime(0);
-      const told: { at: number; text: string; index: number }[] = [];
-      const telling = startTelling({ ...usual, narrator: createProgress(progressTimes, 0), tell: async (line) => void told.push({ at: Date.now(), ...line }) });
-      const words = [0];
-      for (const { afterMs, event, said } of happenings) {
-        await vi.advanceTimersByTimeAsync(afterMs);
-        if (said) telling.said();
-        if (said || event.kind === 'answer') words.push(Date.now());
-        telling.note(event);
-      }
-      const heard = told.length;
-      await vi.advanceTimersByTimeAsync(60 * 60 * minute);
-      telling.stop();
-      expect(new Set(told.map(({ text }) => text)).size).toBe(told.length);
-      expect(told.map(({ index }) => index)).toEqual(told.map((_, index) => index + 1));
-      for (const [index, { at }] of told.entries()) {
-        expect(at - (told[index - 1]?.at ?? -Infinity)).toBeGreaterThanOrEqual(minute);
-        for (const word of words) expect(at < word || at - word >= minute).toBe(true);
-      }
-      expect(told.length).toBeGreaterThan(heard);
-    }),
+    fc.asyncProperty(
+      fc.array(
+        fc.record({
+          afterMs: fc.integer({ min: 0, max: 200_000 }),
+          event: anyEvent,
+          said: fc.boolean(),
+        }),
+        { maxLength: 60 },
+      ),
+      async (happenings) => {
+        vi.setSystemTime(0);
+        const told: { at: number; text: string; index: number }[] = [];
+        const telling = startTelling({
+          ...usual,
+          narrator: createProgress(progressTimes, 0),
+          tell: async (line) => void told.push({ at: Date.now(), ...line }),
+        });
+        const words = [0];
+        for (const { afterMs, event, said } of happenings) {
+          await vi.advanceTimersByTimeAsync(afterMs);
+          if (said) telling.said();
+          if (said || event.kind === 'answer') words.push(Date.now());
+          telling.note(event);
+        }
+        const heard = told.length;
+        await vi.advanceTimersByTimeAsync(60 * 60 * minute);
+        telling.stop();
+        expect(new Set(told.map(({ text }) => text)).size).toBe(told.length);
+        expect(told.map(({ index }) => index)).toEqual(told.map((_, index) => index + 1));
+        for (const [index, { at }] of told.entries()) {
+          expect(at - (told[index - 1]?.at ?? -Infinity)).toBeGreaterThanOrEqual(minute);
+          for (const word of words) expect(at < word || at - word >= minute).toBe(true);
+        }
+        expect(told.length).toBeGreaterThan(heard);
+      },
+    ),
     { numRuns: 100, seed: 5 },
   );
 });
@@ -124,7 +186,13 @@ test('steps are told gathered, each once, and not faster than WhatsApp takes the
   const { told, telling, pass } = tellAll(createSteps(stepTimes));
   telling.note(bash('a', 'Run the tests'));
   telling.note(bash('a', 'Run the tests'));
-  telling.note({ kind: 'tool', id: 'm', name: 'mcp__whatsapp__send_message', summary: 'hi', timeoutMs: undefined });
+  telling.note({
+    kind: 'tool',
+    id: 'm',
+    name: 'mcp__whatsapp__send_message',
+    summary: 'hi',
+    timeoutMs: undefined,
+  });
   await pass(1000);
   telling.note(read('b', '/w/src/login.ts'));
   await pass(2000);
@@ -133,7 +201,11 @@ test('steps are told gathered, each once, and not faster than WhatsApp takes the
   await pass(minute);
   telling.note(read('d', 'last.ts'));
   await telling.flush();
-  expect(told).toEqual(['0:03 #1 ▸ Run the tests\n▸ Read login.ts', '0:09 #2 ▸ Read other.ts', '1:09 #3 ▸ Read last.ts']);
+  expect(told).toEqual([
+    '0:03 #1 ▸ Run the tests\n▸ Read login.ts',
+    '0:09 #2 ▸ Read other.ts',
+    '1:09 #3 ▸ Read last.ts',
+  ]);
   telling.stop();
 });
 

@@ -10,13 +10,25 @@ import type { Pipeline } from '../support/pipeline.ts';
 import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
 
-const choices: Choices = { kind: 'buttons', items: [{ id: 'turn.ask.1', title: 'Allow' }, { id: 'turn.ask.2', title: 'Deny' }] };
+const choices: Choices = {
+  kind: 'buttons',
+  items: [
+    { id: 'turn.ask.1', title: 'Allow' },
+    { id: 'turn.ask.2', title: 'Deny' },
+  ],
+};
 const text = 'Shall I push to *main*?';
 const written = numberedText(text, choices);
 
-type Bench = Pipeline & { ask: (id: string, then?: string) => Promise<void>; shown: (text: string) => Promise<ChatMessage> };
+type Bench = Pipeline & {
+  ask: (id: string, then?: string) => Promise<void>;
+  shown: (text: string) => Promise<ChatMessage>;
+};
 
-/** The pipeline with a worker and a phone that has written. `ask` puts a question into the outbox, and a text after it. */
+/**
+ * The pipeline with a worker and a phone that has written. `ask` puts a question into the outbox,
+ * and a text after it.
+ */
 async function withQuestions(run: (bench: Bench) => Promise<void>): Promise<void> {
   await withPipeline({}, async (pipeline) => {
     const deliveries = createDeliveries(pipeline.redis);
@@ -27,16 +39,27 @@ async function withQuestions(run: (bench: Bench) => Promise<void>): Promise<void
     const message = { conversation: phone, turn: 'turn' };
     await run({
       ...pipeline,
-      ask: async (id, then) => void (await outbox.put([{ ...message, id, text, choices }, ...(then ? [{ ...message, id: `${id}.then`, text: then }] : [])])),
-      shown: (wanted) => until(`“${wanted}”`, () => pipeline.replies().find((reply) => reply.text === wanted && reply.status === 'delivered')),
+      ask: async (id, then) =>
+        void (await outbox.put([
+          { ...message, id, text, choices },
+          ...(then ? [{ ...message, id: `${id}.then`, text: then }] : []),
+        ])),
+      shown: (wanted) =>
+        until(`“${wanted}”`, () =>
+          pipeline.replies().find((reply) => reply.text === wanted && reply.status === 'delivered'),
+        ),
     });
     await deliveries.close();
   });
 }
 
 /** What was posted to Twilio and taken, by its form. */
-const taken = ({ twin }: Pipeline): string[] => twin.memory.attempts.filter(({ sid }) => sid !== null).map(({ params }) => (params['ContentSid'] ? 'content' : (params['Body'] ?? '')));
-const settled = ({ redis }: Pipeline) => until('an empty outbox', async () => (await redis.llen(keys.outbox(phone))) === 0);
+const taken = ({ twin }: Pipeline): string[] =>
+  twin.memory.attempts
+    .filter(({ sid }) => sid !== null)
+    .map(({ params }) => (params['ContentSid'] ? 'content' : (params['Body'] ?? '')));
+const settled = ({ redis }: Pipeline) =>
+  until('an empty outbox', async () => (await redis.llen(keys.outbox(phone))) === 0);
 
 test('a question arrives with buttons, and another process knows the content', async () => {
   await withQuestions(async (bench) => {
@@ -44,25 +67,31 @@ test('a question arrives with buttons, and another process knows the content', a
     expect((await bench.shown(text)).buttons).toEqual(choices.items);
     await bench.startWorker();
     for (const id of ['q2', 'q3', 'q4']) await bench.ask(id);
-    await until('all four', () => bench.replies().filter((reply) => reply.buttons.length === 2).length === 4);
+    await until(
+      'all four',
+      () => bench.replies().filter((reply) => reply.buttons.length === 2).length === 4,
+    );
     expect(bench.twin.contents()).toHaveLength(1);
     expect(await bench.redis.keys(keys.content('*'))).toHaveLength(1);
   });
 });
 
 describe('when WhatsApp refuses the buttons later', () => {
-  test.each([63_005, 63_013, 63_021, 63_027, 63_028])('with %i, the question comes once more as text, and nobody hears of the trouble', async (code) => {
-    await withQuestions(async (bench) => {
-      bench.twin.faults.set('late-failure', { times: 1, code });
-      await bench.ask('q1');
-      expect((await bench.shown(written)).buttons).toEqual([]);
-      await settled(bench);
-      expect(await bench.redis.hget(keys.reply('q1'), 'asText')).toBe('1');
-      await bench.ask('q2', 'the end');
-      await bench.shown('the end');
-      expect(taken(bench)).toEqual(['answer to hello', 'content', written, 'content', 'the end']);
-    });
-  });
+  test.each([63_005, 63_013, 63_021, 63_027, 63_028])(
+    'with %i, the question comes once more as text, and nobody hears of the trouble',
+    async (code) => {
+      await withQuestions(async (bench) => {
+        bench.twin.faults.set('late-failure', { times: 1, code });
+        await bench.ask('q1');
+        expect((await bench.shown(written)).buttons).toEqual([]);
+        await settled(bench);
+        expect(await bench.redis.hget(keys.reply('q1'), 'asText')).toBe('1');
+        await bench.ask('q2', 'the end');
+        await bench.shown('the end');
+        expect(taken(bench)).toEqual(['answer to hello', 'content', written, 'content', 'the end']);
+      });
+    },
+  );
 
   test('and the text as well, the person is told once', async () => {
     await withQuestions(async (bench) => {
@@ -70,7 +99,12 @@ describe('when WhatsApp refuses the buttons later', () => {
       await bench.ask('q1');
       await bench.shown('One of my messages could not be delivered. Please ask me again.');
       await settled(bench);
-      expect(taken(bench)).toEqual(['answer to hello', 'content', written, 'One of my messages could not be delivered. Please ask me again.']);
+      expect(taken(bench)).toEqual([
+        'answer to hello',
+        'content',
+        written,
+        'One of my messages could not be delivered. Please ask me again.',
+      ]);
       expect(await bench.redis.hget(keys.reply('q1'), 'status')).toBe('failed');
     });
   });
@@ -86,7 +120,12 @@ test('an account without contents gets the question as text, in its place', asyn
   });
 });
 
-test.each(['create-reset-after', 'create-500-after', 'create-hang-after', 'create-500-before'] as const)('after %s a question is there once', async (fault) => {
+test.each([
+  'create-reset-after',
+  'create-500-after',
+  'create-hang-after',
+  'create-500-before',
+] as const)('after %s a question is there once', async (fault) => {
   await withQuestions(async (bench) => {
     bench.twin.faults.set('callbacks-dropped');
     bench.twin.faults.set(fault, { times: 1 });

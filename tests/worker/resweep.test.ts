@@ -6,7 +6,11 @@ import type { Resweep } from '../../worker/resweep.ts';
 type Pending = { ms: number; run: () => void };
 
 /** A clock of the test's own: what is to be run after which time. */
-function createBench(sweep: (conversation: string) => Promise<unknown>): { resweep: Resweep; pending: Pending[]; elapse: () => Promise<void> } {
+function createBench(sweep: (conversation: string) => Promise<unknown>): {
+  resweep: Resweep;
+  pending: Pending[];
+  elapse: () => Promise<void>;
+} {
   const pending: Pending[] = [];
   const after = (ms: number, run: () => void): (() => void) => {
     const entry = { ms, run };
@@ -14,7 +18,8 @@ function createBench(sweep: (conversation: string) => Promise<unknown>): { reswe
     return () => void pending.splice(pending.indexOf(entry), 1);
   };
   return {
-    resweep: createResweep({ sweep, after, log: createLog('test', 'silent') }), pending,
+    resweep: createResweep({ sweep, after, log: createLog('test', 'silent') }),
+    pending,
     async elapse() {
       pending.shift()?.run();
       await new Promise((resolve) => setImmediate(resolve));
@@ -24,7 +29,9 @@ function createBench(sweep: (conversation: string) => Promise<unknown>): { reswe
 
 test('each failure of a conversation in a row is looked after later than the one before, up to ten minutes; a success begins anew', async () => {
   const swept: string[] = [];
-  const { resweep, pending, elapse } = createBench(async (conversation) => swept.push(conversation));
+  const { resweep, pending, elapse } = createBench(async (conversation) =>
+    swept.push(conversation),
+  );
   const pauses: (number | undefined)[] = [];
   for (let failure = 0; failure < 9; failure += 1) {
     resweep.onFailed('a');
@@ -42,7 +49,11 @@ test('each failure of a conversation in a row is looked after later than the one
 
 test('a failure that wants no sweep counts with the others', async () => {
   const { resweep, pending } = createBench(async () => undefined);
-  expect([resweep.pauseAfterFailure('a'), resweep.pauseAfterFailure('a'), resweep.pauseAfterFailure('b')]).toEqual([5000, 10_000, 5000]);
+  expect([
+    resweep.pauseAfterFailure('a'),
+    resweep.pauseAfterFailure('a'),
+    resweep.pauseAfterFailure('b'),
+  ]).toEqual([5000, 10_000, 5000]);
   expect([pending, resweep.isPending('a')]).toEqual([[], false]);
   resweep.onFailed('a');
   expect(pending.map(({ ms }) => ms)).toEqual([20_000]);

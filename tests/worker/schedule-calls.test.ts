@@ -15,13 +15,29 @@ test('a call that is made again plans nothing twice, and neither does a turn tha
     let ahead = 0;
     const toolsOf = (run: number, turn = 'turn'): ScheduleTools =>
       createScheduleTools({
-        schedules, conversations: createConversations(redis), outbox: createOutbox(redis, deliveries), limits: { minutesApart: 15, runsPerDay: 97 }, hasTemplate: false,
-        turn, run, conversation: phone, fence: { lock: 'a lock', token: 'a token' }, now: () => Date.now() + ahead,
+        schedules,
+        conversations: createConversations(redis),
+        outbox: createOutbox(redis, deliveries),
+        limits: { minutesApart: 15, runsPerDay: 97 },
+        hasTemplate: false,
+        turn,
+        run,
+        conversation: phone,
+        fence: { lock: 'a lock', token: 'a token' },
+        now: () => Date.now() + ahead,
       });
-    const plan = async (run: number, callId: string, prompt = 'water the plants', turn = 'turn'): Promise<string> => {
+    const plan = async (
+      run: number,
+      callId: string,
+      prompt = 'water the plants',
+      turn = 'turn',
+    ): Promise<string> => {
       // Each later, so that nothing is the same by its time.
       ahead += 60_000;
-      return (await toolsOf(run, turn).scheduleTurn({ prompt, inMinutes: 60, callId })).slice(0, 22);
+      return (await toolsOf(run, turn).scheduleTurn({ prompt, inMinutes: 60, callId })).slice(
+        0,
+        22,
+      );
     };
     try {
       expect(await plan(1, 'call-1')).toBe('Scheduled as number 1:');
@@ -29,7 +45,9 @@ test('a call that is made again plans nothing twice, and neither does a turn tha
       expect(await plan(1, 'call-1')).toBe('Scheduled as number 1:');
       // After a crash the call has another id.
       expect(await plan(2, 'call-2')).toBe('Scheduled as number 1:');
-      expect((await schedules.list(phone)).map((schedule) => [schedule.number, schedule.at])).toEqual([[1, at]]);
+      expect(
+        (await schedules.list(phone)).map((schedule) => [schedule.number, schedule.at]),
+      ).toEqual([[1, at]]);
       // Asked for twice in one run, or in another turn, it is wanted twice.
       expect(await plan(2, 'call-3')).toBe('Scheduled as number 2:');
       expect(await plan(1, 'call-4', 'water the plants', 'another')).toBe('Scheduled as number 3:');

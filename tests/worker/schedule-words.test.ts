@@ -34,8 +34,19 @@ test('a time without an offset is read by the person’s clock, also around its 
   expect(at('2026-07-31T09:00+05:30', 'America/New_York')).toBe('2026-07-31T03:30:00.000Z');
   expect(at('2026-03-29T02:30', 'Europe/Berlin')).toBe('2026-03-29T01:30:00.000Z');
   expect(at('2026-10-25T02:30', 'Europe/Berlin')).toBe('2026-10-25T00:30:00.000Z');
-  expect(['tomorrow', '2026-02-30T09:00', '2026-01-01', '2026-01-01T25:00', '2026-13-01T09:00', ''].filter((wrong) => parseMoment(wrong) !== undefined)).toEqual([]);
-  expect(formatMoment(Date.parse('2026-01-05T08:00:00Z'), 'Europe/Berlin')).toBe('Mon 5 Jan 2026, 9:00');
+  expect(
+    [
+      'tomorrow',
+      '2026-02-30T09:00',
+      '2026-01-01',
+      '2026-01-01T25:00',
+      '2026-13-01T09:00',
+      '',
+    ].filter((wrong) => parseMoment(wrong) !== undefined),
+  ).toEqual([]);
+  expect(formatMoment(Date.parse('2026-01-05T08:00:00Z'), 'Europe/Berlin')).toBe(
+    'Mon 5 Jan 2026, 9:00',
+  );
   expect(formatMoment(Date.parse('2026-01-05T00:05:00Z'), 'UTC')).toBe('Mon 5 Jan 2026, 0:05 UTC');
   expect(['Europe/Berlin', 'UTC', 'America/Argentina/Buenos_Aires'].every(isTimeZone)).toBe(true);
   expect(['Berlin/Europe', '+01:00', '', 'Mars'].some(isTimeZone)).toBe(false);
@@ -56,7 +67,10 @@ test.each([
   [{ prompt: 'x', cron: '@daily', timezone: 'UTC' }, /Five fields/],
   [{ prompt: 'x', cron: '0 0 30 2 *', timezone: 'UTC' }, /never comes|not a cron expression/],
   [{ prompt: 'x', when: 'tomorrow', timezone: 'UTC' }, /ISO 8601/],
-  [{ prompt: 'x', when: '2026-01-05T12:00', timezone: 'UTC' }, /has passed. It is Mon 5 Jan 2026, 12:00 UTC now/],
+  [
+    { prompt: 'x', when: '2026-01-05T12:00', timezone: 'UTC' },
+    /has passed. It is Mon 5 Jan 2026, 12:00 UTC now/,
+  ],
   [{ prompt: 'x', inMinutes: -3 }, /has passed/],
   [{ prompt: 'x', inMinutes: Number.NaN }, /has passed/],
   [{ prompt: 'x', inMinutes: 1e12 }, /more than five years/],
@@ -66,22 +80,52 @@ test.each([
 });
 
 test('a request says when it comes next', () => {
-  expect(readScheduleRequest({ prompt: ' look ', inMinutes: 0.5 }, undefined, now)).toEqual({ schedule: { prompt: 'look', timezone: 'UTC', at: now + 30_000 }, next: now + 30_000 });
-  expect(readScheduleRequest({ prompt: 'x', when: '2026-01-05T13:30' }, 'Europe/Berlin', now)).toMatchObject({ schedule: { timezone: 'Europe/Berlin' }, next: Date.parse('2026-01-05T12:30:00Z') });
-  expect(readScheduleRequest({ prompt: 'x', when: '2026-01-05T13:30Z' }, undefined, now)).toMatchObject({ next: Date.parse('2026-01-05T13:30:00Z') });
+  expect(readScheduleRequest({ prompt: ' look ', inMinutes: 0.5 }, undefined, now)).toEqual({
+    schedule: { prompt: 'look', timezone: 'UTC', at: now + 30_000 },
+    next: now + 30_000,
+  });
+  expect(
+    readScheduleRequest({ prompt: 'x', when: '2026-01-05T13:30' }, 'Europe/Berlin', now),
+  ).toMatchObject({
+    schedule: { timezone: 'Europe/Berlin' },
+    next: Date.parse('2026-01-05T12:30:00Z'),
+  });
+  expect(
+    readScheduleRequest({ prompt: 'x', when: '2026-01-05T13:30Z' }, undefined, now),
+  ).toMatchObject({ next: Date.parse('2026-01-05T13:30:00Z') });
   const cron = readScheduleRequest({ prompt: 'x', cron: ' 0 9 * * 1-5 ' }, 'America/New_York', now);
-  expect(cron).toEqual({ schedule: { prompt: 'x', timezone: 'America/New_York', cron: '0 9 * * 1-5' }, next: Date.parse('2026-01-05T14:00:00Z') });
+  expect(cron).toEqual({
+    schedule: { prompt: 'x', timezone: 'America/New_York', cron: '0 9 * * 1-5' },
+    next: Date.parse('2026-01-05T14:00:00Z'),
+  });
 });
 
 test('what is due says so, and what is late says that it is', () => {
-  const schedule = { conversation, number: 3, prompt: 'look at the deploy log', timezone: 'Europe/Berlin', cron: '0 9 * * 1-5' };
+  const schedule = {
+    conversation,
+    number: 3,
+    prompt: 'look at the deploy log',
+    timezone: 'Europe/Berlin',
+    cron: '0 9 * * 1-5',
+  };
   const due = Date.parse('2026-01-05T08:00:00Z');
-  expect(tickText(schedule, due, due + 119_000)).toBe('[Scheduled: every weekday at 9:00]\nlook at the deploy log');
+  expect(tickText(schedule, due, due + 119_000)).toBe(
+    '[Scheduled: every weekday at 9:00]\nlook at the deploy log',
+  );
   expect(tickText(schedule, due, due + 121_000)).toBe(
     '[Scheduled: every weekday at 9:00. This was due on Mon 5 Jan 2026, 9:00; the computer was asleep or away. Tell the person that it is late.]\nlook at the deploy log',
   );
-  expect(scheduleLine({ ...schedule, next: due })).toBe('3. every weekday at 9:00: look at the deploy log (next: Mon 5 Jan 2026, 9:00)');
-  const long = scheduleLine({ conversation, number: 1, prompt: 'word '.repeat(100), timezone: 'UTC', at: due, next: due });
+  expect(scheduleLine({ ...schedule, next: due })).toBe(
+    '3. every weekday at 9:00: look at the deploy log (next: Mon 5 Jan 2026, 9:00)',
+  );
+  const long = scheduleLine({
+    conversation,
+    number: 1,
+    prompt: 'word '.repeat(100),
+    timezone: 'UTC',
+    at: due,
+    next: due,
+  });
   expect(long).toMatch(/^1\. once, Mon 5 Jan 2026, 8:00 UTC: word .*…$/);
   expect(long.length).toBeLessThan(150);
 });

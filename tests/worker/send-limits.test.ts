@@ -8,7 +8,8 @@ import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';
 
-const texts = (pipeline: Pipeline, from = phone): string[] => pipeline.replies(from).map((reply) => reply.text);
+const texts = (pipeline: Pipeline, from = phone): string[] =>
+  pipeline.replies(from).map((reply) => reply.text);
 /** Five messages go out, and no more within a test: the rest waits in the outbox. */
 const slow = { intervalMs: 3600_000, burst: 5 };
 /** The texts of what waits in an outbox, in order. */
@@ -22,7 +23,13 @@ async function flood(text: string, turn: AgentTurn): Promise<string> {
   const [verb, count = '0'] = text.split(' ');
   if (verb !== 'flood' && verb !== 'hang') return `answer to ${text}`;
   const told = new Set<string>();
-  for (let index = 1; index <= Number(count); index += 1) told.add(await turn.tools.sendMessage({ callId: `call-${index}`, text: `${index}: ${'word '.repeat(900)}` }));
+  for (let index = 1; index <= Number(count); index += 1)
+    told.add(
+      await turn.tools.sendMessage({
+        callId: `call-${index}`,
+        text: `${index}: ${'word '.repeat(900)}`,
+      }),
+    );
   if (verb === 'hang') return await new Promise<string>(() => undefined);
   return `told: ${[...told].join(' | ')}`;
 }
@@ -31,7 +38,9 @@ test('sixty long messages become at most thirty, an answer and a page that has t
   await withPipeline({}, async (pipeline) => {
     await pipeline.startWorker({ answer: flood });
     await pipeline.say('flood 60');
-    const answer = await until('the answer', () => texts(pipeline).find((text) => text.startsWith('told: ')));
+    const answer = await until('the answer', () =>
+      texts(pipeline).find((text) => text.startsWith('told: ')),
+    );
     expect(answer).toContain('went to a page');
     expect(texts(pipeline).length).toBeLessThanOrEqual(30);
     const links = texts(pipeline).filter((text) => text.includes('/page/'));
@@ -40,7 +49,11 @@ test('sixty long messages become at most thirty, an answer and a page that has t
     expect(response.headers.get('cache-control')).toContain('no-store');
     const page = await response.text();
     const sent = new Set(texts(pipeline).flatMap((text) => /^(\d+): word/.exec(text)?.[1] ?? []));
-    for (let index = 1; index <= 60; index += 1) expect([sent.has(String(index)), page.split(`<p>${index}: word`).length - 1], `message ${index}`).toEqual(sent.has(String(index)) ? [true, 0] : [false, 1]);
+    for (let index = 1; index <= 60; index += 1)
+      expect(
+        [sent.has(String(index)), page.split(`<p>${index}: word`).length - 1],
+        `message ${index}`,
+      ).toEqual(sent.has(String(index)) ? [true, 0] : [false, 1]);
     await pipeline.say('and now');
     await until('the next answer', () => texts(pipeline).includes('answer to and now'));
   });
@@ -76,10 +89,15 @@ test('a stop takes back what is not on its way yet, and its own sentence goes fi
     await until('what fits is sent', () => texts(pipeline).length === 5);
     await until('the rest waits', async () => (await waiting(pipeline)).length > 10);
     await pipeline.say('stop');
-    await until('the work is over', async () => (await pipeline.redis.hget(keys.message(sid), 'state')) === 'answered');
+    await until(
+      'the work is over',
+      async () => (await pipeline.redis.hget(keys.message(sid), 'state')) === 'answered',
+    );
     const left = await waiting(pipeline);
     expect(left).toHaveLength(1);
-    expect(left[0]).toMatch(/^Stopped\..* \d+ messages that were still on their way are taken back\.$/);
+    expect(left[0]).toMatch(
+      /^Stopped\..* \d+ messages that were still on their way are taken back\.$/,
+    );
     expect(texts(pipeline)[0]).toBe('answer to hello');
   });
 });
@@ -88,10 +106,18 @@ test('a stop when nothing runs any more takes back what was sent beside the answ
   await withPipeline({}, async (pipeline) => {
     await pipeline.startWorker({ answer: flood, pace: slow });
     await pipeline.say('flood 9');
-    await until('the answer waits', async () => (await waiting(pipeline)).some((text) => text.startsWith('told')));
-    await until('the turn is over', async () => (await pipeline.redis.llen(keys.active('turns'))) === 0);
+    await until('the answer waits', async () =>
+      (await waiting(pipeline)).some((text) => text.startsWith('told')),
+    );
+    await until(
+      'the turn is over',
+      async () => (await pipeline.redis.llen(keys.active('turns'))) === 0,
+    );
     await pipeline.say('stop');
-    await until('the stop', async () => (await waiting(pipeline))[0]?.startsWith('Stopped.') === true);
+    await until(
+      'the stop',
+      async () => (await waiting(pipeline))[0]?.startsWith('Stopped.') === true,
+    );
     expect((await waiting(pipeline)).map((text) => text.slice(0, 4))).toEqual(['Stop', 'told']);
   });
 });
@@ -100,29 +126,48 @@ test('answers to commands overtake a long queue of one’s own, in the order the
   await withPipeline({}, async (pipeline) => {
     await pipeline.startWorker({ answer: flood, pace: slow });
     await pipeline.say('flood 9');
-    await until('the answer waits', async () => (await waiting(pipeline)).some((text) => text.startsWith('told')));
+    await until('the answer waits', async () =>
+      (await waiting(pipeline)).some((text) => text.startsWith('told')),
+    );
     const first = await pipeline.say('/schedules');
     const second = await pipeline.say('/cost');
     await pipeline.say('hello', otherPhone);
     const inOrder = (): Promise<string[]> => pipeline.redis.lrange(keys.outbox(phone), 0, -1);
     const commands = [`${first}.command.1`, `${second}.command.1`];
-    await until('both answers wait', async () => (await inOrder()).filter((id) => commands.includes(id)).length === 2);
+    await until(
+      'both answers wait',
+      async () => (await inOrder()).filter((id) => commands.includes(id)).length === 2,
+    );
     expect((await inOrder()).slice(0, 2)).toEqual(commands);
     expect((await waiting(pipeline)).at(-1)).toMatch(/^told/);
-    await until('the other person is answered', () => texts(pipeline, otherPhone).includes('answer to hello'));
+    await until('the other person is answered', () =>
+      texts(pipeline, otherPhone).includes('answer to hello'),
+    );
   });
 });
 
 test('the quota leaves room for the answer and the link, counts what an earlier attempt has sent, and begins anew when the person writes', async () => {
   let heard = 1;
   let asked = 0;
-  const quota = createSendQuota({ most: 30, sentBefore: async () => ((asked += 1), 20), heard: () => heard });
-  expect([await quota.take(4), await quota.take(2), await quota.take(1)]).toEqual([true, true, false]);
+  const quota = createSendQuota({
+    most: 30,
+    sentBefore: async () => ((asked += 1), 20),
+    heard: () => heard,
+  });
+  expect([await quota.take(4), await quota.take(2), await quota.take(1)]).toEqual([
+    true,
+    true,
+    false,
+  ]);
   expect(asked).toBe(1);
   expect(await quota.takeProgress()).toBe(false);
   heard = 2;
   for (let index = 0; index < 13; index += 1) expect(await quota.takeProgress()).toBe(true);
-  expect([await quota.takeProgress(), await quota.take(12), await quota.take(2)]).toEqual([false, true, false]);
+  expect([await quota.takeProgress(), await quota.take(12), await quota.take(2)]).toEqual([
+    false,
+    true,
+    false,
+  ]);
   // What follows the first that went to the page goes there, too: the order stays.
   expect(await quota.take(1)).toBe(false);
   heard = 3;

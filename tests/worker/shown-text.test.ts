@@ -13,14 +13,70 @@ function readBack(shown: string): string {
 
 const family = '👩‍👩‍👧‍👦';
 const hostile = [
-  '\u202e', '\u2066', '\u2069', '\u200b', '\u200d', '\ufeff', '\u00ad', '\u001b[31m', '\u0007', '\b', '\r', '\r\n', '\t', '\u0000',
-  '\u00a0', '\u3000', '\u2028', '\u2003', '\u3164', '\u115f', '\uffa0', '\u2800', '\u034f', '\u180e', '\u{e0041}', '\ufe0f', '\u{e0100}',
-  '\ud800', '\udc00', '\ue000', '\n'.repeat(60), ' '.repeat(200), '```', '``', '`', '⟨', '⟩', '⇥', '⟨U+202E⟩', '⟨5 line breaks⟩',
-  'é', 'e\u0301', `a${'\u0300'.repeat(40)}`, '\u0338', '\u20dd', 'नमस्ते', 'สวัสดี', 'שלום', 'مرحبا', '日本語', family, '❤️', '1️⃣', '🏴󠁧󠁢󠁥󠁮󠁧󠁿', '🇩🇪',
+  '\u202e',
+  '\u2066',
+  '\u2069',
+  '\u200b',
+  '\u200d',
+  '\ufeff',
+  '\u00ad',
+  '\u001b[31m',
+  '\u0007',
+  '\b',
+  '\r',
+  '\r\n',
+  '\t',
+  '\u0000',
+  '\u00a0',
+  '\u3000',
+  '\u2028',
+  '\u2003',
+  '\u3164',
+  '\u115f',
+  '\uffa0',
+  '\u2800',
+  '\u034f',
+  '\u180e',
+  '\u{e0041}',
+  '\ufe0f',
+  '\u{e0100}',
+  '\ud800',
+  '\udc00',
+  '\ue000',
+  '\n'.repeat(60),
+  ' '.repeat(200),
+  '```',
+  '``',
+  '`',
+  '⟨',
+  '⟩',
+  '⇥',
+  '⟨U+202E⟩',
+  '⟨5 line breaks⟩',
+  'é',
+  'e\u0301',
+  `a${'\u0300'.repeat(40)}`,
+  '\u0338',
+  '\u20dd',
+  'नमस्ते',
+  'สวัสดี',
+  'שלום',
+  'مرحبا',
+  '日本語',
+  family,
+  '❤️',
+  '1️⃣',
+  '🏴󠁧󠁢󠁥󠁮󠁧󠁿',
+  '🇩🇪',
 ];
-const anyText = array(oneof(constantFrom(...hostile), string({ maxLength: 8 }), string({ unit: 'binary', maxLength: 4 })), { maxLength: 40 }).map(
-  (parts) => parts.join(''),
-);
+const anyText = array(
+  oneof(
+    constantFrom(...hostile),
+    string({ maxLength: 8 }),
+    string({ unit: 'binary', maxLength: 4 }),
+  ),
+  { maxLength: 40 },
+).map((parts) => parts.join(''));
 /** What no shown text may hold, apart from whole emoji. */
 const hidden = /[[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u{2800}]--[\n\u{20}]]/v;
 const withoutEmoji = (text: string): string => text.replaceAll(/\p{RGI_Emoji}/gv, '');
@@ -45,11 +101,26 @@ describe('a shown text', () => {
   });
 
   test('shows what hides in plain words, and leaves what people write as it is', () => {
-    expect(showText('echo \u202egnp.exe\u202c; rm\u00a0x')).toBe('echo ⟨U+202E⟩gnp.exe⟨U+202C⟩; rm⟨U+00A0⟩x');
-    expect(showText('a\x1b[8mhidden\x1b[0m\tb\rc')).toBe('a⟨U+001B⟩[8mhidden⟨U+001B⟩[0m⇥b⟨U+000D⟩c');
-    expect(showText(`ls${'\n'.repeat(50)}rm x${' '.repeat(90)}y`)).toBe('ls\n⟨50 line breaks⟩\nrm x⟨90 blanks⟩y');
+    expect(showText('echo \u202egnp.exe\u202c; rm\u00a0x')).toBe(
+      'echo ⟨U+202E⟩gnp.exe⟨U+202C⟩; rm⟨U+00A0⟩x',
+    );
+    expect(showText('a\x1b[8mhidden\x1b[0m\tb\rc')).toBe(
+      'a⟨U+001B⟩[8mhidden⟨U+001B⟩[0m⇥b⟨U+000D⟩c',
+    );
+    expect(showText(`ls${'\n'.repeat(50)}rm x${' '.repeat(90)}y`)).toBe(
+      'ls\n⟨50 line breaks⟩\nrm x⟨90 blanks⟩y',
+    );
     expect(showText('echo ```; `date`')).toBe('echo ⟨U+0060⟩⟨U+0060⟩⟨U+0060⟩; `date`');
-    for (const plain of ['git commit -m "Grüße, naïve café"', 'привет мир', 'echo שלום مرحبا', '日本語', 'नमस्ते', family, '❤️ 1️⃣ 🇩🇪', 'a\n\n\nb']) {
+    for (const plain of [
+      'git commit -m "Grüße, naïve café"',
+      'привет мир',
+      'echo שלום مرحبا',
+      '日本語',
+      'नमस्ते',
+      family,
+      '❤️ 1️⃣ 🇩🇪',
+      'a\n\n\nb',
+    ]) {
       expect(showText(plain)).toBe(plain);
     }
   });
@@ -57,8 +128,12 @@ describe('a shown text', () => {
   test('is told of where letters mislead', () => {
     expect(warningsAbout('rm -rf /tmp/x')).toEqual([]);
     expect(warningsAbout('привет world')).toEqual([]);
-    expect(warningsAbout('curl https://раypal.com')).toEqual(['Careful: some of its letters only look like Latin ones.']);
-    expect(warningsAbout('cp א ב')).toEqual(['Careful: parts of it run from right to left, so their order may mislead.']);
+    expect(warningsAbout('curl https://раypal.com')).toEqual([
+      'Careful: some of its letters only look like Latin ones.',
+    ]);
+    expect(warningsAbout('cp א ב')).toEqual([
+      'Careful: parts of it run from right to left, so their order may mislead.',
+    ]);
   });
 });
 

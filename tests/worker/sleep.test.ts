@@ -13,7 +13,10 @@ function bench(onPause: (bench: Bench) => void = () => undefined, fallAsleep = t
   const all: Bench = {
     events,
     sleep: createSleep({
-      idleMs: 5, resume: note('resume'), onAsleep: () => void events.push('asleep'), log: createLog('test', 'silent'),
+      idleMs: 5,
+      resume: note('resume'),
+      onAsleep: () => void events.push('asleep'),
+      log: createLog('test', 'silent'),
       async pause() {
         events.push('pause');
         onPause(all);

@@ -11,22 +11,49 @@ import { endBadly, giveUpExhausted, settleStopped } from '../../worker/turn-endi
 import type { EndingParts, TurnStand } from '../../worker/turn-ending.ts';
 
 const conversation = '+15551230001';
-const message = (id: string): Message => ({ id, conversation, at: '2026-01-31T12:00:00.000Z', text: `text of ${id}`, media: [], human: true });
+const message = (id: string): Message => ({
+  id,
+  conversation,
+  at: '2026-01-31T12:00:00.000Z',
+  text: `text of ${id}`,
+  media: [],
+  human: true,
+});
 
 type Put = { replies: NewReply[]; settlement: Settlement | undefined };
 
 /** A turn with these messages in its inbox, of which some were begun with so often. */
-function bench(waiting: string[], before: Record<string, number> = {}, taken: string[] = [], answerers: string[] = []) {
+function bench(
+  waiting: string[],
+  before: Record<string, number> = {},
+  taken: string[] = [],
+  answerers: string[] = [],
+) {
   const puts: Put[] = [];
   const parts = {
     inbox: { read: async () => waiting.map(message) },
     conversations: { read: async () => ({}) },
-    outbox: { put: async (replies: NewReply[], _fence: unknown, settlement?: Settlement) => void puts.push({ replies, settlement }), withdraw: async () => 0 },
+    outbox: {
+      put: async (replies: NewReply[], _fence: unknown, settlement?: Settlement) =>
+        void puts.push({ replies, settlement }),
+      withdraw: async () => 0,
+    },
   } as unknown as EndingParts;
   const context = {
-    job: { data: { conversation }, progress: 'reading the log', attemptsStarted: 1 }, turn: 'turn', conversation, fence: { lock: 'lock', token: 'mine' }, log: createLog('test', 'silent'),
+    job: { data: { conversation }, progress: 'reading the log', attemptsStarted: 1 },
+    turn: 'turn',
+    conversation,
+    fence: { lock: 'lock', token: 'mine' },
+    log: createLog('test', 'silent'),
   } as unknown as TurnContext;
-  const stand = { attempts: { before: (id: string) => before[id] ?? 0, taken: () => new Set(taken), take: async () => undefined }, answerers } as unknown as TurnStand;
+  const stand = {
+    attempts: {
+      before: (id: string) => before[id] ?? 0,
+      taken: () => new Set(taken),
+      take: async () => undefined,
+    },
+    answerers,
+  } as unknown as TurnStand;
   return { parts, context, stand, puts };
 }
 
@@ -34,18 +61,36 @@ test('at the fourth pick-up a message is given up before it is looked at, and on
   const { parts, context, stand, puts } = bench([], { a: 3, b: 2 });
   const left = await giveUpExhausted(parts, context, ['a', 'b', 'c'].map(message), stand);
   expect(left.map(({ id }) => id)).toEqual(['b', 'c']);
-  expect(puts).toMatchObject([{ replies: [{ text: expect.stringContaining('retry') }], settlement: { ids: ['a'], kept: ['a'], state: 'failed' } }]);
+  expect(puts).toMatchObject([
+    {
+      replies: [{ text: expect.stringContaining('retry') }],
+      settlement: { ids: ['a'], kept: ['a'], state: 'failed' },
+    },
+  ]);
   const none = bench([], { a: 2 });
-  expect(await giveUpExhausted(none.parts, none.context, [message('a')], none.stand)).toHaveLength(1);
+  expect(await giveUpExhausted(none.parts, none.context, [message('a')], none.stand)).toHaveLength(
+    1,
+  );
   expect(none.puts).toEqual([]);
 });
 
 test('what answered a question goes with the work that asked it, and not before', async () => {
   const gone = bench([], { a: 3 }, [], ['answer']);
-  expect(await giveUpExhausted(gone.parts, gone.context, ['a', 'answer'].map(message), gone.stand)).toEqual([]);
+  expect(
+    await giveUpExhausted(gone.parts, gone.context, ['a', 'answer'].map(message), gone.stand),
+  ).toEqual([]);
   expect(gone.puts[0]?.settlement).toMatchObject({ ids: ['a', 'answer'], kept: ['a'] });
   const needed = bench([], { a: 3, b: 1 }, [], ['answer']);
-  expect((await giveUpExhausted(needed.parts, needed.context, ['a', 'b', 'answer'].map(message), needed.stand)).map(({ id }) => id)).toEqual(['b', 'answer']);
+  expect(
+    (
+      await giveUpExhausted(
+        needed.parts,
+        needed.context,
+        ['a', 'b', 'answer'].map(message),
+        needed.stand,
+      )
+    ).map(({ id }) => id),
+  ).toEqual(['b', 'answer']);
 });
 
 test('a stop takes what was said before it and what is at work, and leaves what was said after it', async () => {
@@ -58,25 +103,52 @@ test('a stop takes what was said before it and what is at work, and leaves what 
 
 test('a stop is that word alone, of a person', () => {
   const said = (text: string): Message => ({ ...message('a'), text });
-  expect(['stop', 'Stop.', ' /STOP! '].map((text) => isStop(said(text)))).toEqual([true, true, true]);
-  expect(['stop it', 'non-stop', 'stop the server, please', 'stopp', '//stop'].filter((text) => isStop(said(text)))).toEqual([]);
+  expect(['stop', 'Stop.', ' /STOP! '].map((text) => isStop(said(text)))).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  expect(
+    ['stop it', 'non-stop', 'stop the server, please', 'stopp', '//stop'].filter((text) =>
+      isStop(said(text)),
+    ),
+  ).toEqual([]);
   expect(isStop({ ...said('stop'), human: false })).toBe(false);
 });
 
 test('a usage limit that outlasts the window says so with its end; one that does not says its end alone', async () => {
-  const sentence = async (hoursSinceWriting: number, limitHours: number): Promise<string | undefined> => {
+  const sentence = async (
+    hoursSinceWriting: number,
+    limitHours: number,
+  ): Promise<string | undefined> => {
     const { context, puts, ...own } = bench(['a']);
     const wroteAt = new Date(Date.now() - hoursSinceWriting * 3600_000).toISOString();
-    const parts = { ...own.parts, inbox: { note: async () => undefined }, conversations: { read: async () => ({ wroteAt }) }, hasTemplate: false } as unknown as EndingParts;
-    const job = { ...context.job, moveToDelayed: async () => undefined } as unknown as TurnContext['job'];
+    const parts = {
+      ...own.parts,
+      inbox: { note: async () => undefined },
+      conversations: { read: async () => ({ wroteAt }) },
+      hasTemplate: false,
+    } as unknown as EndingParts;
+    const job = {
+      ...context.job,
+      moveToDelayed: async () => undefined,
+    } as unknown as TurnContext['job'];
     const attempts = { begun: () => new Map([['a', 1]]), giveBack: async () => undefined };
     const stand = { attempts, answerers: [] } as unknown as TurnStand;
     const signal = new AbortController().signal;
-    const failure = new AgentFailure('usage-limit', 'limit', new Date(Date.now() + limitHours * 3600_000));
-    await expect(endBadly(parts, { ...context, job, signal }, failure, stand)).rejects.toThrow(DelayedError);
+    const failure = new AgentFailure(
+      'usage-limit',
+      'limit',
+      new Date(Date.now() + limitHours * 3600_000),
+    );
+    await expect(endBadly(parts, { ...context, job, signal }, failure, stand)).rejects.toThrow(
+      DelayedError,
+    );
     return puts[0]?.replies[0]?.text;
   };
-  expect(await sentence(22, 3)).toMatch(/I go on by myself then\. WhatsApp lets me write to you until .* Then the answer waits here until you write anything\.$/);
+  expect(await sentence(22, 3)).toMatch(
+    /I go on by myself then\. WhatsApp lets me write to you until .* Then the answer waits here until you write anything\.$/,
+  );
   expect(await sentence(1, 3)).toMatch(/I go on by myself then\.$/);
   // It is closed already: the sentence itself waits.
   expect(await sentence(25, 3)).toMatch(/I go on by myself then\.$/);

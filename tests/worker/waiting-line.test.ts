@@ -12,7 +12,16 @@ const phones = [phone, otherPhone, stranger];
 const environment = { ALLOWED_SENDERS: phones.join(','), STOP_SECONDS: '1' };
 
 /** A worker with so many places, whose agent works on `work` until the gate is opened. */
-async function withPlaces(max: number, pipeline: Pipeline, use: (bench: { open: () => void; busy: () => string[]; workspaces: Set<string>; texts: (from: string) => string[] }) => Promise<void>): Promise<void> {
+async function withPlaces(
+  max: number,
+  pipeline: Pipeline,
+  use: (bench: {
+    open: () => void;
+    busy: () => string[];
+    workspaces: Set<string>;
+    texts: (from: string) => string[];
+  }) => Promise<void>,
+): Promise<void> {
   const gate = Promise.withResolvers<void>();
   const running = new Set<string>();
   const workspaces = new Set<string>();
@@ -24,8 +33,17 @@ async function withPlaces(max: number, pipeline: Pipeline, use: (bench: { open: 
     return `answer to ${text} in ${turn.session === undefined ? 'a new session' : turn.session}`;
   };
   try {
-    await pipeline.startWorker({ answer, concurrency: { turns: max, deliveries: 10 }, silence: { idleMs: 60_000, toolMs: 60_000 } });
-    await use({ open: gate.resolve, busy: () => [...running].toSorted(), workspaces, texts: (from) => pipeline.replies(from).map(({ text }) => text) });
+    await pipeline.startWorker({
+      answer,
+      concurrency: { turns: max, deliveries: 10 },
+      silence: { idleMs: 60_000, toolMs: 60_000 },
+    });
+    await use({
+      open: gate.resolve,
+      busy: () => [...running].toSorted(),
+      workspaces,
+      texts: (from) => pipeline.replies(from).map(({ text }) => text),
+    });
   } finally {
     gate.resolve();
   }
@@ -43,10 +61,22 @@ test('with one place the others are told theirs, once, and start by themselves',
       await pipeline.say('again', otherPhone);
       await pipeline.say('hello', stranger);
       await until('the second place', () => texts(stranger).length === 1);
-      expect(phones.map(texts)).toEqual([[], ['All hands are busy. You are next; I start by myself.'], ['All hands are busy. You are number 2 in the line; I start by myself.']]);
+      expect(phones.map(texts)).toEqual([
+        [],
+        ['All hands are busy. You are next; I start by myself.'],
+        ['All hands are busy. You are number 2 in the line; I start by myself.'],
+      ]);
       open();
-      await until('all answers', () => phones.every((from) => texts(from).filter((text) => text.startsWith('answer to')).length === (from === stranger ? 1 : 2)));
-      expect(phones.map((from) => texts(from).filter((text) => text.startsWith('All hands')).length)).toEqual([0, 1, 1]);
+      await until('all answers', () =>
+        phones.every(
+          (from) =>
+            texts(from).filter((text) => text.startsWith('answer to')).length ===
+            (from === stranger ? 1 : 2),
+        ),
+      );
+      expect(
+        phones.map((from) => texts(from).filter((text) => text.startsWith('All hands')).length),
+      ).toEqual([0, 1, 1]);
     }),
   );
 });
@@ -58,7 +88,9 @@ test('with places enough three people are served side by side, each in a workspa
       await until('all three to be at work', () => busy().length === 3);
       open();
       await until('all answers', () => phones.every((from) => texts(from).length === 1));
-      expect(phones.map((from) => texts(from)[0])).toEqual(phones.map(() => 'answer to work in a new session'));
+      expect(phones.map((from) => texts(from)[0])).toEqual(
+        phones.map(() => 'answer to work in a new session'),
+      );
       expect(workspaces.size).toBe(3);
       for (const from of phones) await pipeline.say('more', from);
       await until('all answers', () => phones.every((from) => texts(from).length === 2));
@@ -77,12 +109,17 @@ test('who waits in the line is obeyed at once: /status answers, and a stop takes
       await pipeline.say('hello', otherPhone);
       await until('the place', () => texts(otherPhone).length === 1);
       await pipeline.say('/status', otherPhone);
-      await until('the status', () => texts(otherPhone).some((text) => text.startsWith('Nothing is running for you.')));
+      await until('the status', () =>
+        texts(otherPhone).some((text) => text.startsWith('Nothing is running for you.')),
+      );
       await pipeline.say('stop', otherPhone);
       await until('the stop', () => texts(otherPhone).includes('Stopped before I began.'));
       open();
       await until('the answer', () => texts(phone).length === 1);
-      await until('nothing is left', async () => (await pipeline.redis.llen(keys.inbox(otherPhone))) === 0);
+      await until(
+        'nothing is left',
+        async () => (await pipeline.redis.llen(keys.inbox(otherPhone))) === 0,
+      );
       expect(texts(otherPhone).filter((text) => text.startsWith('answer'))).toEqual([]);
     }),
   );
@@ -90,13 +127,25 @@ test('who waits in the line is obeyed at once: /status answers, and a stop takes
 
 test('whoever wrote before the worker was ready is told too, but not somebody whom only a schedule has woken', async () => {
   await withPipeline({ environment }, async (pipeline) => {
-    await takeIn(pipeline, { id: 'schedule-15551230001-1-1760000000000', conversation: phone, at: new Date().toISOString(), text: 'hello', media: [] });
+    await takeIn(pipeline, {
+      id: 'schedule-15551230001-1-1760000000000',
+      conversation: phone,
+      at: new Date().toISOString(),
+      text: 'hello',
+      media: [],
+    });
     await pipeline.say('work', stranger);
     await pipeline.say('hello', otherPhone);
     await withPlaces(0, pipeline, async ({ texts }) => {
-      await until('both places', () => [stranger, otherPhone].every((from) => texts(from).length === 1));
+      await until('both places', () =>
+        [stranger, otherPhone].every((from) => texts(from).length === 1),
+      );
       expect(texts(phone)).toEqual([]);
-      expect([stranger, otherPhone].flatMap(texts).every((text) => text.startsWith('All hands are busy.'))).toBe(true);
+      expect(
+        [stranger, otherPhone]
+          .flatMap(texts)
+          .every((text) => text.startsWith('All hands are busy.')),
+      ).toBe(true);
     });
   });
 });
@@ -112,5 +161,8 @@ async function takeIn({ redis }: Pipeline, message: Message): Promise<void> {
 }
 
 test('number 1 is next', () => {
-  expect([1, 2].map(placeWords)).toEqual(['All hands are busy. You are next; I start by myself.', 'All hands are busy. You are number 2 in the line; I start by myself.']);
+  expect([1, 2].map(placeWords)).toEqual([
+    'All hands are busy. You are next; I start by myself.',
+    'All hands are busy. You are number 2 in the line; I start by myself.',
+  ]);
 });

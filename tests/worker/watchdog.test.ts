@@ -5,7 +5,13 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 const silence = { idleMs: 1000, toolMs: 5000 };
-const tool = (id: string, timeoutMs?: number) => ({ kind: 'tool' as const, id, name: 'Bash', summary: '', timeoutMs });
+const tool = (id: string, timeoutMs?: number) => ({
+  kind: 'tool' as const,
+  id,
+  name: 'Bash',
+  summary: '',
+  timeoutMs,
+});
 
 function watch() {
   const own = new AbortController();
@@ -21,7 +27,11 @@ test('silence ends the turn, and every event is a sign of life', () => {
   vi.advanceTimersByTime(999);
   expect(watchdog.signal.aborted).toBe(false);
   vi.advanceTimersByTime(1);
-  expect(watchdog.signal.reason).toMatchObject({ name: 'AgentFailure', kind: 'silent', message: 'no sign of life for 1 s' });
+  expect(watchdog.signal.reason).toMatchObject({
+    name: 'AgentFailure',
+    kind: 'silent',
+    message: 'no sign of life for 1 s',
+  });
 });
 
 test('a running tool may be silent for its own time-out, or the usual one, and a little', () => {
@@ -50,7 +60,7 @@ test('the longest of several tools counts, until it ends', () => {
   expect(watchdog.signal.aborted).toBe(true);
 });
 
-test('the turn\'s own signal passes through with its reason', () => {
+test("the turn's own signal passes through with its reason", () => {
   const { own, watchdog } = watch();
   own.abort('the worker stops');
   expect(watchdog.signal.reason).toBe('the worker stops');

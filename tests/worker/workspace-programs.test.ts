@@ -4,14 +4,35 @@ import { digestOf, readWorkspacePrograms } from '../../worker/agent/workspace-pr
 import type { WorkspaceFinds } from '../../worker/agent/workspace-programs.ts';
 
 const read = (files: { mcp?: unknown; settings?: unknown; local?: unknown }): WorkspaceFinds =>
-  readWorkspacePrograms({ mcp: asText(files.mcp), settings: asText(files.settings), local: asText(files.local) });
-const asText = (value: unknown): string | undefined => (value === undefined || typeof value === 'string' ? value : JSON.stringify(value));
-const hook = (command: unknown, rest: object = {}) => ({ hooks: [{ type: 'command', command, ...rest }] });
+  readWorkspacePrograms({
+    mcp: asText(files.mcp),
+    settings: asText(files.settings),
+    local: asText(files.local),
+  });
+const asText = (value: unknown): string | undefined =>
+  value === undefined || typeof value === 'string' ? value : JSON.stringify(value);
+const hook = (command: unknown, rest: object = {}) => ({
+  hooks: [{ type: 'command', command, ...rest }],
+});
 
 test('what would run is found and shown whole, by name', () => {
   const { programs, off } = read({
-    mcp: { mcpServers: { notes: { command: 'node', args: ['tools/notes server.js', '--all'], env: { LD_PRELOAD: './x.so' } }, far: { type: 'http', url: 'https://example.org/mcp', headers: { A: 'b' } } } },
-    settings: { hooks: { SessionStart: [hook('bash scripts/start.sh'), { ...hook('echo "$X"'), matcher: 'resume' }] }, env: { COLOUR: 'blue' } },
+    mcp: {
+      mcpServers: {
+        notes: {
+          command: 'node',
+          args: ['tools/notes server.js', '--all'],
+          env: { LD_PRELOAD: './x.so' },
+        },
+        far: { type: 'http', url: 'https://example.org/mcp', headers: { A: 'b' } },
+      },
+    },
+    settings: {
+      hooks: {
+        SessionStart: [hook('bash scripts/start.sh'), { ...hook('echo "$X"'), matcher: 'resume' }],
+      },
+      env: { COLOUR: 'blue' },
+    },
     local: { env: { SIZE: '3' } },
   });
   expect(off).toEqual([]);
@@ -27,67 +48,237 @@ test('what would run is found and shown whole, by name', () => {
 
 test('a digest changes with each letter of what would run, and with the content of its files', () => {
   const [one] = read({ settings: { hooks: { Stop: [hook('a')] } } }).programs;
-  const others = [{ Stop: [hook('a ')] }, { Stop: [{ ...hook('a'), matcher: 'x' }] }, { PreToolUse: [hook('a')] }].map((hooks) => read({ settings: { hooks } }).programs[0]);
-  const digests = [digestOf(present(one), []), digestOf(present(one), ['x']), ...others.map((program) => digestOf(present(program), []))];
+  const others = [
+    { Stop: [hook('a ')] },
+    { Stop: [{ ...hook('a'), matcher: 'x' }] },
+    { PreToolUse: [hook('a')] },
+  ].map((hooks) => read({ settings: { hooks } }).programs[0]);
+  const digests = [
+    digestOf(present(one), []),
+    digestOf(present(one), ['x']),
+    ...others.map((program) => digestOf(present(program), [])),
+  ];
   expect(new Set(digests).size).toBe(digests.length);
-  expect(digestOf(present(read({ settings: { hooks: { Stop: [hook('a')] } } }).programs[0]), [])).toBe(digests[0]);
+  expect(
+    digestOf(present(read({ settings: { hooks: { Stop: [hook('a')] } } }).programs[0]), []),
+  ).toBe(digests[0]);
 });
 
 test('whatever redirects the model, runs a helper, brings plugins, or cannot be shown stays off with a sentence', () => {
-  const helpers = ['apiKeyHelper', 'proxyAuthHelper', 'awsAuthRefresh', 'awsCredentialExport', 'gcpAuthRefresh', 'otelHeadersHelper', 'policyHelper', 'processWrapper', 'statusLine', 'subagentStatusLine', 'fileSuggestion'];
-  for (const key of helpers) expect(read({ settings: { [key]: 'touch x' } })).toMatchObject({ programs: [], off: [expect.stringContaining(`“${key}”`)] });
-  for (const key of ['enabledPlugins', 'extraKnownMarketplaces', 'additionalMarketplaces']) expect(read({ local: { [key]: { x: true } } }).off).toHaveLength(1);
-  const names = [
-    'ANTHROPIC_BASE_URL', 'anthropic_api_key', 'CLAUDE_CONFIG_DIR', 'CLAUDE_CODE_USE_BEDROCK', 'PATH', 'HOME', 'TMPDIR', 'HTTPS_PROXY', 'all_proxy', 'NO_PROXY', 'npm_config_https_proxy',
-    'NODE_EXTRA_CA_CERTS', 'NODE_TLS_REJECT_UNAUTHORIZED', 'SSL_CERT_FILE', 'AWS_PROFILE', 'IS_SANDBOX', 'SIDEPOCKET_AGENT', 'GITHUB_TOKEN', 'GIT_CONFIG_GLOBAL', 'DISABLE_AUTOUPDATER', 'OTEL_EXPORTER_OTLP_ENDPOINT',
+  const helpers = [
+    'apiKeyHelper',
+    'proxyAuthHelper',
+    'awsAuthRefresh',
+    'awsCredentialExport',
+    'gcpAuthRefresh',
+    'otelHeadersHelper',
+    'policyHelper',
+    'processWrapper',
+    'statusLine',
+    'subagentStatusLine',
+    'fileSuggestion',
   ];
-  for (const name of names) expect(read({ settings: { env: { [name]: 'x' } } })).toMatchObject({ programs: [], off: [expect.stringContaining(name)] });
-  expect(read({ settings: { env: { LD_PRELOAD: 'x', NODE_OPTIONS: 'y', BASH_ENV: 'z' } } }).programs[0]?.shown).toBe('BASH_ENV=z\nLD_PRELOAD=x\nNODE_OPTIONS=y');
-  for (const id of ['whatsapp', 'Playwright', 'whatsapp__x', 'a b', '', 'ä', 'x'.repeat(61)]) expect(read({ mcp: { mcpServers: { [id]: { command: 'x' } } } })).toMatchObject({ programs: [], off: [expect.stringContaining('another name')] });
-  for (const entry of [{ command: 'x', headersHelper: 'y' }, { type: 'ws', url: 'ws://x' }, { type: 'http', url: 'file:///x' }, { type: 'http', url: 'https://x', headersHelper: 'touch y' }, {}, null, 'x', []]) {
-    expect(read({ mcp: { mcpServers: { x: entry } } })).toMatchObject({ programs: [], off: [expect.stringContaining('“x”')] });
+  for (const key of helpers)
+    expect(read({ settings: { [key]: 'touch x' } })).toMatchObject({
+      programs: [],
+      off: [expect.stringContaining(`“${key}”`)],
+    });
+  for (const key of ['enabledPlugins', 'extraKnownMarketplaces', 'additionalMarketplaces'])
+    expect(read({ local: { [key]: { x: true } } }).off).toHaveLength(1);
+  const names = [
+    'ANTHROPIC_BASE_URL',
+    'anthropic_api_key',
+    'CLAUDE_CONFIG_DIR',
+    'CLAUDE_CODE_USE_BEDROCK',
+    'PATH',
+    'HOME',
+    'TMPDIR',
+    'HTTPS_PROXY',
+    'all_proxy',
+    'NO_PROXY',
+    'npm_config_https_proxy',
+    'NODE_EXTRA_CA_CERTS',
+    'NODE_TLS_REJECT_UNAUTHORIZED',
+    'SSL_CERT_FILE',
+    'AWS_PROFILE',
+    'IS_SANDBOX',
+    'SIDEPOCKET_AGENT',
+    'GITHUB_TOKEN',
+    'GIT_CONFIG_GLOBAL',
+    'DISABLE_AUTOUPDATER',
+    'OTEL_EXPORTER_OTLP_ENDPOINT',
+  ];
+  for (const name of names)
+    expect(read({ settings: { env: { [name]: 'x' } } })).toMatchObject({
+      programs: [],
+      off: [expect.stringContaining(name)],
+    });
+  expect(
+    read({ settings: { env: { LD_PRELOAD: 'x', NODE_OPTIONS: 'y', BASH_ENV: 'z' } } }).programs[0]
+      ?.shown,
+  ).toBe('BASH_ENV=z\nLD_PRELOAD=x\nNODE_OPTIONS=y');
+  for (const id of ['whatsapp', 'Playwright', 'whatsapp__x', 'a b', '', 'ä', 'x'.repeat(61)])
+    expect(read({ mcp: { mcpServers: { [id]: { command: 'x' } } } })).toMatchObject({
+      programs: [],
+      off: [expect.stringContaining('another name')],
+    });
+  for (const entry of [
+    { command: 'x', headersHelper: 'y' },
+    { type: 'ws', url: 'ws://x' },
+    { type: 'http', url: 'file:///x' },
+    { type: 'http', url: 'https://x', headersHelper: 'touch y' },
+    {},
+    null,
+    'x',
+    [],
+  ]) {
+    expect(read({ mcp: { mcpServers: { x: entry } } })).toMatchObject({
+      programs: [],
+      off: [expect.stringContaining('“x”')],
+    });
   }
-  const unusual = [hook('x', { async: true }), hook('x', { if: 'Bash(y)' }), hook('x', { args: ['y'] }), hook('x', { once: true }), hook('x', { shell: 'bash' }), { hooks: [{ type: 'http', url: 'https://x' }] }, { hooks: [{ type: 'prompt', prompt: 'x' }] }, hook(3), hook(''), 'x', null];
-  for (const entry of unusual) expect(read({ settings: { hooks: { Stop: [entry] } } })).toMatchObject({ programs: [], off: [expect.stringContaining('Stop')] });
-  expect(read({ settings: { hooks: { PermissionRequest: [hook('x')] } } })).toMatchObject({ programs: [], off: [expect.stringContaining('PermissionRequest')] });
-  for (const hidden of ['a\u202eb', 'a\u0000b', 'a\u200bb', 'a\rb', 'a\u001b[2Jb']) expect(read({ settings: { hooks: { Stop: [hook(hidden)] } } })).toMatchObject({ programs: [], off: [expect.stringContaining('cannot be seen')] });
-  expect(read({ settings: { hooks: { Stop: [hook('x'.repeat(4001))] } } }).off[0]).toContain('too long');
-  expect(read({ settings: { hooks: { Stop: Array.from({ length: 50 }, (_, index) => hook(`x${index}`)) } } }).programs).toHaveLength(40);
+  const unusual = [
+    hook('x', { async: true }),
+    hook('x', { if: 'Bash(y)' }),
+    hook('x', { args: ['y'] }),
+    hook('x', { once: true }),
+    hook('x', { shell: 'bash' }),
+    { hooks: [{ type: 'http', url: 'https://x' }] },
+    { hooks: [{ type: 'prompt', prompt: 'x' }] },
+    hook(3),
+    hook(''),
+    'x',
+    null,
+  ];
+  for (const entry of unusual)
+    expect(read({ settings: { hooks: { Stop: [entry] } } })).toMatchObject({
+      programs: [],
+      off: [expect.stringContaining('Stop')],
+    });
+  expect(read({ settings: { hooks: { PermissionRequest: [hook('x')] } } })).toMatchObject({
+    programs: [],
+    off: [expect.stringContaining('PermissionRequest')],
+  });
+  for (const hidden of ['a\u202eb', 'a\u0000b', 'a\u200bb', 'a\rb', 'a\u001b[2Jb'])
+    expect(read({ settings: { hooks: { Stop: [hook(hidden)] } } })).toMatchObject({
+      programs: [],
+      off: [expect.stringContaining('cannot be seen')],
+    });
+  expect(read({ settings: { hooks: { Stop: [hook('x'.repeat(4001))] } } }).off[0]).toContain(
+    'too long',
+  );
+  expect(
+    read({
+      settings: { hooks: { Stop: Array.from({ length: 50 }, (_, index) => hook(`x${index}`)) } },
+    }).programs,
+  ).toHaveLength(40);
 });
 
 test('the time of reading grows with the text, whatever it says', () => {
-  for (const command of ['cd a '.repeat(799), Array.from({ length: 500 }, (_, index) => `cd d${index}`).join(' '), '"'.repeat(3999), "cd 'a".repeat(700), '$CLAUDE_PROJECT_DIR'.repeat(200)]) {
+  for (const command of [
+    'cd a '.repeat(799),
+    Array.from({ length: 500 }, (_, index) => `cd d${index}`).join(' '),
+    '"'.repeat(3999),
+    "cd 'a".repeat(700),
+    '$CLAUDE_PROJECT_DIR'.repeat(200),
+  ]) {
     const settings = { hooks: { Stop: Array.from({ length: 60 }, () => hook(command)) } };
     const begun = process.cpuUsage();
     read({ settings, local: settings });
     // 480 kB; a machine under load counts no more of it.
     expect(process.cpuUsage(begun).user).toBeLessThan(2_000_000);
   }
-  expect(read({ settings: { hooks: { Stop: [hook(Array.from({ length: 500 }, (_, index) => `f${index}`).join(' '))] } } }).off[0]).toContain('too many files');
+  expect(
+    read({
+      settings: {
+        hooks: { Stop: [hook(Array.from({ length: 500 }, (_, index) => `f${index}`).join(' '))] },
+      },
+    }).off[0],
+  ).toContain('too many files');
 });
 
 test('no text breaks the reading, and only rules that forbid or ask are taken', () => {
   const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
-  for (const text of ['', '{', 'null', '[]', '3', '{"hooks":[],"env":[],"permissions":3,"mcpServers":[]}', '{"__proto__":{"env":{"A":"b"}}}', '{"hooks":{"Stop":{}}}', deep, `{"env":{"A":${deep}}}`]) {
+  for (const text of [
+    '',
+    '{',
+    'null',
+    '[]',
+    '3',
+    '{"hooks":[],"env":[],"permissions":3,"mcpServers":[]}',
+    '{"__proto__":{"env":{"A":"b"}}}',
+    '{"hooks":{"Stop":{}}}',
+    deep,
+    `{"env":{"A":${deep}}}`,
+  ]) {
     expect(read({ mcp: text, settings: text, local: text }).programs).toEqual([]);
   }
-  const permissions = { allow: ['Bash', 'Read(//etc/**)'], deny: ['Read(./.env)', 'Bash(rm *)', 3, 'x'.repeat(600), 'not a rule!', 'Edit(/secret)'], ask: ['WebFetch'], defaultMode: 'bypassPermissions', additionalDirectories: ['/'] };
-  expect(read({ settings: { permissions } })).toEqual({ programs: [], off: [], rules: { deny: ['Read(./.env)', 'Bash(rm *)', 'Edit(/secret)'], ask: ['WebFetch'] } });
+  const permissions = {
+    allow: ['Bash', 'Read(//etc/**)'],
+    deny: ['Read(./.env)', 'Bash(rm *)', 3, 'x'.repeat(600), 'not a rule!', 'Edit(/secret)'],
+    ask: ['WebFetch'],
+    defaultMode: 'bypassPermissions',
+    additionalDirectories: ['/'],
+  };
+  expect(read({ settings: { permissions } })).toEqual({
+    programs: [],
+    off: [],
+    rules: { deny: ['Read(./.env)', 'Bash(rm *)', 'Edit(/secret)'], ask: ['WebFetch'] },
+  });
 });
 
 test('a hook can forbid, tell and end, by Claude Code’s protocol, and can allow nothing', () => {
-  const result = (event: Parameters<typeof readHookResult>[0], output: unknown, code = 0) => readHookResult(event, 'The hook', { code, output: typeof output === 'string' ? output : JSON.stringify(output), said: code === 0 ? '' : 'why' });
-  expect(result('PreToolUse', '', 2)).toEqual({ hookSpecificOutput: { hookEventName: 'PreToolUse', permissionDecision: 'deny', permissionDecisionReason: 'The hook stopped this: why' } });
-  for (const event of ['UserPromptSubmit', 'Stop', 'PostToolUse', 'SubagentStop'] as const) expect(result(event, '', 2)).toEqual({ decision: 'block', reason: 'The hook stopped this: why' });
-  expect(result('PreToolUse', '', 1)).toEqual({ systemMessage: 'The hook failed with code 1: why' });
-  expect(result('UserPromptSubmit', 'the tests are red')).toEqual({ hookSpecificOutput: { hookEventName: 'UserPromptSubmit', additionalContext: 'the tests are red' } });
+  const result = (event: Parameters<typeof readHookResult>[0], output: unknown, code = 0) =>
+    readHookResult(event, 'The hook', {
+      code,
+      output: typeof output === 'string' ? output : JSON.stringify(output),
+      said: code === 0 ? '' : 'why',
+    });
+  expect(result('PreToolUse', '', 2)).toEqual({
+    hookSpecificOutput: {
+      hookEventName: 'PreToolUse',
+      permissionDecision: 'deny',
+      permissionDecisionReason: 'The hook stopped this: why',
+    },
+  });
+  for (const event of ['UserPromptSubmit', 'Stop', 'PostToolUse', 'SubagentStop'] as const)
+    expect(result(event, '', 2)).toEqual({
+      decision: 'block',
+      reason: 'The hook stopped this: why',
+    });
+  expect(result('PreToolUse', '', 1)).toEqual({
+    systemMessage: 'The hook failed with code 1: why',
+  });
+  expect(result('UserPromptSubmit', 'the tests are red')).toEqual({
+    hookSpecificOutput: {
+      hookEventName: 'UserPromptSubmit',
+      additionalContext: 'the tests are red',
+    },
+  });
   expect(result('PreToolUse', 'some words')).toEqual({});
-  expect(result('Stop', { decision: 'block', reason: 'not yet' })).toEqual({ decision: 'block', reason: 'The hook stopped this: not yet' });
-  expect(result('Stop', { continue: false, stopReason: 'enough' })).toEqual({ continue: false, stopReason: 'The hook stopped this: enough' });
+  expect(result('Stop', { decision: 'block', reason: 'not yet' })).toEqual({
+    decision: 'block',
+    reason: 'The hook stopped this: not yet',
+  });
+  expect(result('Stop', { continue: false, stopReason: 'enough' })).toEqual({
+    continue: false,
+    stopReason: 'The hook stopped this: enough',
+  });
   const allowing = [
     { decision: 'approve' },
-    { hookSpecificOutput: { hookEventName: 'PreToolUse', permissionDecision: 'allow', updatedInput: { command: 'rm -rf /' } } },
-    { hookSpecificOutput: { hookEventName: 'PermissionRequest', decision: { behavior: 'allow', updatedPermissions: [] } } },
+    {
+      hookSpecificOutput: {
+        hookEventName: 'PreToolUse',
+        permissionDecision: 'allow',
+        updatedInput: { command: 'rm -rf /' },
+      },
+    },
+    {
+      hookSpecificOutput: {
+        hookEventName: 'PermissionRequest',
+        decision: { behavior: 'allow', updatedPermissions: [] },
+      },
+    },
   ];
   for (const output of allowing) expect(result('PreToolUse', output)).toEqual({});
   expect(result('PreToolUse', '{"not json')).toEqual({});

@@ -7,7 +7,8 @@ import { createWorkspaceReader } from '../../worker/agent/workspace-reader.ts';
 import type { WorkspaceReader } from '../../worker/agent/workspace-reader.ts';
 import { agentUser, whyNotSeparate } from '../support/separate-worker.ts';
 
-const hooks = (command: string): string => JSON.stringify({ hooks: { Stop: [{ hooks: [{ type: 'command', command }] }] } });
+const hooks = (command: string): string =>
+  JSON.stringify({ hooks: { Stop: [{ hooks: [{ type: 'command', command }] }] } });
 
 /** Everything that may lie in place of a settings file, for one kind of reader. */
 async function expectContract(reader: WorkspaceReader, workspace: string): Promise<void> {
@@ -26,19 +27,34 @@ async function expectContract(reader: WorkspaceReader, workspace: string): Promi
   expect(await put(() => writeFile(settings, '{ broken'))).toEqual(broken);
   expect(await put(async () => execFileSync('mkfifo', [settings]))).toEqual(broken);
   expect(await put(() => symlink('/dev/zero', settings))).toEqual(broken);
-  expect(await put(() => writeFile(settings, `{"env":{"A":"${'x'.repeat(10 * 1024 * 1024)}"}}`))).toEqual(broken);
-  expect(await put(() => symlink(path.join(workspace, 'elsewhere.json'), settings))).toEqual(nothing);
+  expect(
+    await put(() => writeFile(settings, `{"env":{"A":"${'x'.repeat(10 * 1024 * 1024)}"}}`)),
+  ).toEqual(broken);
+  expect(await put(() => symlink(path.join(workspace, 'elsewhere.json'), settings))).toEqual(
+    nothing,
+  );
   await writeFile(path.join(workspace, 'elsewhere.json'), hooks('true'));
-  expect(await put(() => symlink(path.join(workspace, 'elsewhere.json'), settings))).toEqual({ names: ['hook for Stop'], off: [] });
+  expect(await put(() => symlink(path.join(workspace, 'elsewhere.json'), settings))).toEqual({
+    names: ['hook for Stop'],
+    off: [],
+  });
 
   const digest = async (): Promise<string | undefined> => {
     const [program] = (await reader.look(workspace)).programs;
-    return program && (await reader.digest(workspace, program)) === program.digest ? program.digest : undefined;
+    return program && (await reader.digest(workspace, program)) === program.digest
+      ? program.digest
+      : undefined;
   };
   const script = path.join(workspace, 'a b', 'run.sh');
   await mkdir(path.dirname(script));
   await symlink(path.dirname(script), path.join(workspace, 'ab'));
-  for (const command of ['bash "$CLAUDE_PROJECT_DIR"/ab/run.sh', "bash 'a b/run.sh' && ls .", 'cd ab; ./run.sh', 'bash -c "./ab/run.sh"', 'X=1 ${CLAUDE_PROJECT_DIR}/ab/run.sh|cat']) {
+  for (const command of [
+    'bash "$CLAUDE_PROJECT_DIR"/ab/run.sh',
+    "bash 'a b/run.sh' && ls .",
+    'cd ab; ./run.sh',
+    'bash -c "./ab/run.sh"',
+    'X=1 ${CLAUDE_PROJECT_DIR}/ab/run.sh|cat',
+  ]) {
     await writeFile(settings, hooks(command));
     await rm(script, { force: true });
     const seen = [await digest()];
@@ -52,11 +68,15 @@ async function expectContract(reader: WorkspaceReader, workspace: string): Promi
   // What a command writes is no part of it, whatever it is called.
   await writeFile(settings, hooks('date >> log.txt; touch run; cat notes'));
   const before = await digest();
-  await Promise.all(['log.txt', 'run', 'notes'].map((name) => writeFile(path.join(workspace, name), 'words')));
+  await Promise.all(
+    ['log.txt', 'run', 'notes'].map((name) => writeFile(path.join(workspace, name), 'words')),
+  );
   expect(await digest()).toBe(before);
   await writeFile(settings, hooks('./run.sh'));
   await writeFile(path.join(workspace, 'run.sh'), Buffer.alloc(1024 * 1024 + 1));
-  expect((await reader.look(workspace)).off).toEqual(['hook for Stop: a file that it names cannot be read whole']);
+  expect((await reader.look(workspace)).off).toEqual([
+    'hook for Stop: a file that it names cannot be read whole',
+  ]);
   await rm(path.join(workspace, 'run.sh'));
   execFileSync('mkfifo', [path.join(workspace, 'run.sh')]);
   expect((await reader.look(workspace)).programs).toEqual([]);
@@ -79,17 +99,26 @@ test('a workspace is looked through whatever lies in it, and its scripts belong 
 });
 
 const reason = whyNotSeparate();
-describe.skipIf(reason !== undefined)(`with the agent’s rights${reason ? ` (not here: ${reason})` : ''}`, () => {
-  test('it is the same, and a link to what the agent may not read leads nowhere', async () => {
-    await withWorkspace(async (workspace) => {
-      const { uid, gid } = agentUser();
-      await Promise.all([workspace, path.join(workspace, '.claude')].map((directory) => chown(directory, uid, gid)));
-      await expectContract(createWorkspaceReader(agentUser()), workspace);
-      const secret = path.join(path.dirname(workspace), 'secret.json');
-      await writeFile(secret, JSON.stringify({ env: { WORKERS: 'secret' } }), { mode: 0o600 });
-      await rm(path.join(workspace, '.mcp.json'), { force: true });
-      await symlink(secret, path.join(workspace, '.claude', 'settings.local.json'));
-      expect(JSON.stringify(await createWorkspaceReader(agentUser()).look(workspace))).not.toContain('secret');
+describe.skipIf(reason !== undefined)(
+  `with the agent’s rights${reason ? ` (not here: ${reason})` : ''}`,
+  () => {
+    test('it is the same, and a link to what the agent may not read leads nowhere', async () => {
+      await withWorkspace(async (workspace) => {
+        const { uid, gid } = agentUser();
+        await Promise.all(
+          [workspace, path.join(workspace, '.claude')].map((directory) =>
+            chown(directory, uid, gid),
+          ),
+        );
+        await expectContract(createWorkspaceReader(agentUser()), workspace);
+        const secret = path.join(path.dirname(workspace), 'secret.json');
+        await writeFile(secret, JSON.stringify({ env: { WORKERS: 'secret' } }), { mode: 0o600 });
+        await rm(path.join(workspace, '.mcp.json'), { force: true });
+        await symlink(secret, path.join(workspace, '.claude', 'settings.local.json'));
+        expect(
+          JSON.stringify(await createWorkspaceReader(agentUser()).look(workspace)),
+        ).not.toContain('secret');
+      });
     });
-  });
-});
+  },
+);

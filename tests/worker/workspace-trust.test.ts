@@ -13,27 +13,59 @@ import { withRedis } from '../support/redis.ts';
 
 const conversation = '+15551230001';
 const fence = { lock: keys.jobLock('turns', '1'), token: 'mine' };
-const program = (digest: string): DigestedProgram => ({ kind: 'variables', name: `variable ${digest}`, shown: `A=${digest}`, values: { A: digest }, files: [], digest });
+const program = (digest: string): DigestedProgram => ({
+  kind: 'variables',
+  name: `variable ${digest}`,
+  shown: `A=${digest}`,
+  values: { A: digest },
+  files: [],
+  digest,
+});
 
-type Bench = { settle: (digests: string[], permissions: PermissionMode, answer?: { words: string[]; answered: boolean }) => Promise<string[]>; asked: string[] };
+type Bench = {
+  settle: (
+    digests: string[],
+    permissions: PermissionMode,
+    answer?: { words: string[]; answered: boolean },
+  ) => Promise<string[]>;
+  asked: string[];
+};
 
-/** What of a workspace with these programs may run, in a turn of the same conversation each time. */
+/**
+ * What of a workspace with these programs may run, in a turn of the same conversation each time.
+ */
 async function withTrust(run: (bench: Bench) => Promise<void>): Promise<void> {
   await withRedis(async (redis) => {
     await redis.set(fence.lock, fence.token);
     const deliveries = createDeliveries(redis);
     const [conversations, outbox] = [createConversations(redis), createOutbox(redis, deliveries)];
-    const context = { conversation, turn: 'turn', fence, log: createLog('test', 'silent') } as TurnContext;
+    const context = {
+      conversation,
+      turn: 'turn',
+      fence,
+      log: createLog('test', 'silent'),
+    } as TurnContext;
     const asked: string[] = [];
     await run({
       asked,
       async settle(digests, permissions, answer = { words: ['No'], answered: true }) {
-        const workspaces = { look: async () => ({ programs: digests.map(program), rules: { deny: [], ask: [] }, off: [] }) } as unknown as WorkspaceReader;
+        const workspaces = {
+          look: async () => ({
+            programs: digests.map(program),
+            rules: { deny: [], ask: [] },
+            off: [],
+          }),
+        } as unknown as WorkspaceReader;
         const ask: Questions['ask'] = async ({ subject = '' }) => {
           asked.push(subject);
           return answer;
         };
-        const trust = createWorkspaceTrust({ workspaces, conversations, outbox }, context, { ask } as unknown as Questions, 'workspace');
+        const trust = createWorkspaceTrust(
+          { workspaces, conversations, outbox },
+          context,
+          { ask } as unknown as Questions,
+          'workspace',
+        );
         const { programs } = await trust.settle(permissions, new AbortController().signal);
         return programs.map(({ digest }) => digest);
       },

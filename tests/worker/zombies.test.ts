@@ -24,7 +24,12 @@ const log = createLog('test', 'silent');
 const tokenOf = (id: string): string => `token-${id.replaceAll('=', '.')}:1`;
 
 /** A job as BullMQ keeps one that a worker works: active, named by its boot, with a lock. */
-async function beginJob(redis: Redis, running: RunningJobs, id: string, { lock, by = 'w#1', isActive = true }: { lock?: string; by?: string; isActive?: boolean } = {}): Promise<JobRun> {
+async function beginJob(
+  redis: Redis,
+  running: RunningJobs,
+  id: string,
+  { lock, by = 'w#1', isActive = true }: { lock?: string; by?: string; isActive?: boolean } = {},
+): Promise<JobRun> {
   await redis.hset(keys.job('turns', id), 'pb', by, 'processedOn', Date.now());
   if (isActive) await redis.lpush(keys.active('turns'), id);
   if (lock !== undefined) await redis.set(keys.jobLock('turns', id), lock);
@@ -32,7 +37,18 @@ async function beginJob(redis: Redis, running: RunningJobs, id: string, { lock, 
 }
 
 function openLease(redis: Redis, running: RunningJobs, onFenced = (): void => undefined): Lease {
-  return createLease({ redis, worker: 'w', boot: 1, times: { renewMs: 20_000, holdMs: 60_000 }, running, recover: async () => undefined, onStranded: async () => undefined, onMemory: () => undefined, onFenced, log });
+  return createLease({
+    redis,
+    worker: 'w',
+    boot: 1,
+    times: { renewMs: 20_000, holdMs: 60_000 },
+    running,
+    recover: async () => undefined,
+    onStranded: async () => undefined,
+    onMemory: () => undefined,
+    onFenced,
+    log,
+  });
 }
 
 describe('the renewal of the lease', () => {
@@ -45,12 +61,22 @@ describe('the renewal of the lease', () => {
       const freed = await beginJob(redis, running, 'freed', { isActive: false });
       const begun = await beginJob(redis, running, 'begun', { by: 'other#7' });
       // An id may hold what a name is made of.
-      const odd = await beginJob(redis, running, 'schedule-1=2:x', { lock: tokenOf('schedule-1=2:x') });
+      const odd = await beginJob(redis, running, 'schedule-1=2:x', {
+        lock: tokenOf('schedule-1=2:x'),
+      });
       await openLease(redis, running).renew();
-      expect([ours, taken, freed, begun, odd].map(({ signal }) => signal.aborted)).toEqual([false, true, true, true, false]);
+      expect([ours, taken, freed, begun, odd].map(({ signal }) => signal.aborted)).toEqual([
+        false,
+        true,
+        true,
+        true,
+        false,
+      ]);
       expect(taken.signal.reason).toBeInstanceOf(FencedError);
       expect(await redis.get(keys.jobLock('turns', 'taken'))).toBe('of another');
-      expect(await redis.exists(keys.jobLock('turns', 'freed'), keys.jobLock('turns', 'begun'))).toBe(0);
+      expect(
+        await redis.exists(keys.jobLock('turns', 'freed'), keys.jobLock('turns', 'begun')),
+      ).toBe(0);
     });
   });
 
@@ -112,7 +138,18 @@ describe('after a halt of the process', () => {
       done.push('ask');
       await asked.promise;
     };
-    return { done, asked, times, thaw: watchThaw({ longestMs, pause, ask, clocks: [() => times[0] ?? 0, () => times[1] ?? 0], log }) };
+    return {
+      done,
+      asked,
+      times,
+      thaw: watchThaw({
+        longestMs,
+        pause,
+        ask,
+        clocks: [() => times[0] ?? 0, () => times[1] ?? 0],
+        log,
+      }),
+    };
   };
 
   for (const clock of [0, 1]) {
@@ -146,31 +183,53 @@ describe('after a halt of the process', () => {
     const settled = Promise.withResolvers<undefined>();
     const control = new AbortController();
     const calls: string[] = [];
-    const names = ['sendFile', 'sendMessage', 'scheduleTurn', 'listSchedules', 'cancelSchedule', 'ask', 'approve', 'decidePlan', 'mayGoOn'] as const;
-    const bare = Object.fromEntries(names.map((name) => [name, async () => void calls.push(name)])) as unknown as ChatTools;
-    const tools = gateTools(bare, () => settled.promise, control.signal) as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+    const names = [
+      'sendFile',
+      'sendMessage',
+      'scheduleTurn',
+      'listSchedules',
+      'cancelSchedule',
+      'ask',
+      'approve',
+      'decidePlan',
+      'mayGoOn',
+    ] as const;
+    const bare = Object.fromEntries(
+      names.map((name) => [name, async () => void calls.push(name)]),
+    ) as unknown as ChatTools;
+    const tools = gateTools(bare, () => settled.promise, control.signal) as unknown as Record<
+      string,
+      (...args: unknown[]) => Promise<unknown>
+    >;
     const outcomes = Promise.allSettled(names.map((name) => tools[name]?.({}, control.signal)));
     await new Promise((resolve) => setImmediate(resolve));
     expect(calls).toEqual([]);
     control.abort(new FencedError('another worker has this job'));
     settled.resolve(undefined);
-    expect((await outcomes).map(({ status }) => status)).toEqual([...names.slice(0, 5).map(() => 'fulfilled'), ...names.slice(5).map(() => 'rejected')]);
+    expect((await outcomes).map(({ status }) => status)).toEqual([
+      ...names.slice(0, 5).map(() => 'fulfilled'),
+      ...names.slice(5).map(() => 'rejected'),
+    ]);
     expect(calls).toEqual(names.slice(0, 5));
     expect(isTakenAway(control.signal)).toBe(true);
     expect(isTakenAway(AbortSignal.abort(new Error('the person said stop')))).toBe(false);
   });
 
-  test.skipIf(process.platform !== 'linux')('processes stand still until they may go on', async () => {
-    const child = spawn('sleep', ['60'], { stdio: 'ignore' });
-    const state = (): string => readFileSync(`/proc/${child.pid}/stat`, 'latin1').split(') ')[1]?.[0] ?? '';
-    try {
-      await until('it runs', () => state() === 'S');
-      const resume = await haltProcesses((table) => table.filter(({ pid }) => pid === child.pid));
-      await until('it stands still', () => state() === 'T');
-      resume();
-      expect(await until('it goes on', () => state() === 'S' && 'S')).toBe('S');
-    } finally {
-      child.kill('SIGKILL');
-    }
-  });
+  test.skipIf(process.platform !== 'linux')(
+    'processes stand still until they may go on',
+    async () => {
+      const child = spawn('sleep', ['60'], { stdio: 'ignore' });
+      const state = (): string =>
+        readFileSync(`/proc/${child.pid}/stat`, 'latin1').split(') ')[1]?.[0] ?? '';
+      try {
+        await until('it runs', () => state() === 'S');
+        const resume = await haltProcesses((table) => table.filter(({ pid }) => pid === child.pid));
+        await until('it stands still', () => state() === 'T');
+        resume();
+        expect(await until('it goes on', () => state() === 'S' && 'S')).toBe('S');
+      } finally {
+        child.kill('SIGKILL');
+      }
+    },
+  );
 });

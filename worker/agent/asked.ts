@@ -11,7 +11,10 @@ import type { Translation } from './translate.ts';
 
 /** The account of which prompts of a turn wait for an answer. */
 export type Asked = {
-  /** Gives every prompt to Claude Code that has not had it before. Ends when the turn's prompts are closed and handed over. */
+  /**
+   * Gives every prompt to Claude Code that has not had it before. Ends when the turn's prompts are
+   * closed and handed over.
+   */
   feed(): Promise<void>;
   /** A prompt has left Claude Code's queue. */
   take(uuid: string): void;
@@ -27,7 +30,11 @@ export type Asked = {
 const noUsage: Usage = { inputTokens: 0, outputTokens: 0, costUsd: 0, isBooked: true };
 
 /** Keeps the account, and closes the events when the last prompt is answered. */
-export function createAsked(live: LiveSession, turn: AgentTurn, events: Channel<AgentEvent>): Asked {
+export function createAsked(
+  live: LiveSession,
+  turn: AgentTurn,
+  events: Channel<AgentEvent>,
+): Asked {
   /** What was given to Claude Code, by its uuid, and the prompts that this answers. */
   const pending = new Map<string, string[]>();
   let continuation: string[] | undefined;
@@ -47,10 +54,17 @@ export function createAsked(live: LiveSession, turn: AgentTurn, events: Channel<
   };
 
   /**
-   * Hands a text over while a tool runs, at whose end the model gets all that waits, or once the one before has left Claude Code's queue. Of texts that wait
-   * together for the end of an answer the transcript keeps only the last one's uuid, and after a crash the others would be asked again; so no two do.
+   * Hands a text over while a tool runs, at whose end the model gets all that waits, or once the
+   * one before has left Claude Code's queue. Of texts that wait together for the end of an answer
+   * the transcript keeps only the last one's uuid, and after a crash the others would be asked
+   * again; so no two do.
    */
-  const give = async (uuid: UUID, text: string, prompts: string[], attachments?: Attachment[]): Promise<void> => {
+  const give = async (
+    uuid: UUID,
+    text: string,
+    prompts: string[],
+    attachments?: Attachment[],
+  ): Promise<void> => {
     while (queued.size > 0 && tools.size === 0) await change.promise;
     pending.set(uuid, prompts);
     queued.add(uuid);
@@ -66,11 +80,22 @@ export function createAsked(live: LiveSession, turn: AgentTurn, events: Channel<
     const uuid = promptId(prompt.id);
     const known = await lookUp(uuid);
     hasNewer ||= known.state === 'absent';
-    if (known.state === 'absent') return await give(uuid, prompt.text, [prompt.id], prompt.attachments);
-    if (known.state === 'answered') return events.push({ kind: 'answer', id: known.id, text: known.text, prompts: [prompt.id], usage: noUsage, remembered: true });
+    if (known.state === 'absent')
+      return await give(uuid, prompt.text, [prompt.id], prompt.attachments);
+    if (known.state === 'answered')
+      return events.push({
+        kind: 'answer',
+        id: known.id,
+        text: known.text,
+        prompts: [prompt.id],
+        usage: noUsage,
+        remembered: true,
+      });
     // Claude Code passes over a uuid that it has had, so going on is asked for under a new one.
-    // What is not the last that was said is named, also before the answer to something newer is written down.
-    if (known.overtaken || (hasNewer && !continuation)) return await give(randomUUID(), overtakenNote(prompt.text), [prompt.id]);
+    // What is not the last that was said is named, also before the answer to something newer is
+    // written down.
+    if (known.overtaken || (hasNewer && !continuation))
+      return await give(randomUUID(), overtakenNote(prompt.text), [prompt.id]);
     if (continuation) return void continuation.push(prompt.id);
     continuation = [prompt.id];
     await give(randomUUID(), [resumeNote, prompt.recall].filter(Boolean).join('\n'), continuation);
@@ -129,7 +154,9 @@ function createUsageTaker({ model }: LiveSession): () => Usage {
     counted = model.used();
     const { costUsd, inputTokens, outputTokens } = counted;
     return {
-      inputTokens: inputTokens - before.inputTokens, outputTokens: outputTokens - before.outputTokens, isBooked: true,
+      inputTokens: inputTokens - before.inputTokens,
+      outputTokens: outputTokens - before.outputTokens,
+      isBooked: true,
       // Fractions of a dollar do not subtract exactly; millionths do.
       costUsd: Math.round((costUsd - before.costUsd) * 1e6) / 1e6,
     };

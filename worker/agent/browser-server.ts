@@ -10,9 +10,18 @@ import type { RpcResult } from './rpc.ts';
 const Tools = z.array(z.looseObject({ name: z.string() }));
 
 const ListTools = z.object({ method: z.literal('tools/list') });
-const CallTool = z.object({ method: z.literal('tools/call'), params: z.looseObject({ name: z.string(), arguments: z.record(z.string(), z.unknown()).optional() }) });
+const CallTool = z.object({
+  method: z.literal('tools/call'),
+  params: z.looseObject({
+    name: z.string(),
+    arguments: z.record(z.string(), z.unknown()).optional(),
+  }),
+});
 
-/** Changes what a tool's result shows the model; `tool` is its name. Rejects only with the signal's reason. */
+/**
+ * Changes what a tool's result shows the model; `tool` is its name. Rejects only with the signal's
+ * reason.
+ */
 export type Refine = (result: RpcResult, tool: string, signal: AbortSignal) => Promise<RpcResult>;
 
 let tools: z.infer<typeof Tools> | undefined;
@@ -21,11 +30,15 @@ let tools: z.infer<typeof Tools> | undefined;
 export const browserToolsFile = path.join(import.meta.dirname, 'browser-tools.json');
 
 /**
- * The MCP server `playwright` of one session. It knows the browser's tools without asking for them, and `start` makes the process behind it at the first
- * call: a session that needs no browser neither waits for one nor pays for it (about 110 MB and half a second). One that has ended is started again. `refine`
- * changes a result before the model gets it.
+ * The MCP server `playwright` of one session. It knows the browser's tools without asking for them,
+ * and `start` makes the process behind it at the first call: a session that needs no browser
+ * neither waits for one nor pays for it (about 110 MB and half a second). One that has ended is
+ * started again. `refine` changes a result before the model gets it.
  */
-export function browserServer(start: () => Promise<BrowserProcess>, refine: Refine = async (result) => result): McpSdkServerConfigWithInstance {
+export function browserServer(
+  start: () => Promise<BrowserProcess>,
+  refine: Refine = async (result) => result,
+): McpSdkServerConfigWithInstance {
   const config = createSdkMcpServer({ name: 'playwright', version: '1.0.0' });
   const { server } = config.instance;
   let browser: Promise<BrowserProcess> | undefined;
@@ -36,11 +49,16 @@ export function browserServer(start: () => Promise<BrowserProcess>, refine: Refi
     const starting = start();
     browser = starting;
     ended = () => false;
-    starting.then((process) => (ended = () => process.ended), () => (ended = () => true));
+    starting.then(
+      (process) => (ended = () => process.ended),
+      () => (ended = () => true),
+    );
     return starting;
   };
   server.registerCapabilities({ tools: {} });
-  server.setRequestHandler(ListTools, () => ({ tools: (tools ??= Tools.parse(JSON.parse(readFileSync(browserToolsFile, 'utf8')))) }));
+  server.setRequestHandler(ListTools, () => ({
+    tools: (tools ??= Tools.parse(JSON.parse(readFileSync(browserToolsFile, 'utf8')))),
+  }));
   server.setRequestHandler(CallTool, async ({ params }, { signal }) => {
     const result = await (await present()).call(params.name, params.arguments, signal);
     return await refine(result, params.name, signal);

@@ -3,11 +3,19 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-const applications = ['/Applications/Google Chrome.app/Contents/MacOS/Google Chrome', '/Applications/Chromium.app/Contents/MacOS/Chromium'];
+const applications = [
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+];
 
-/** Finds a Chromium or Chrome: on the PATH, where macOS keeps it, or Playwright's own. Undefined when there is none. */
+/**
+ * Finds a Chromium or Chrome: on the PATH, where macOS keeps it, or Playwright's own. Undefined
+ * when there is none.
+ */
 export async function findChromium(searchPath: string): Promise<string | undefined> {
-  const candidates = searchPath.split(path.delimiter).flatMap((directory) => names.map((name) => path.join(directory, name)));
+  const candidates = searchPath
+    .split(path.delimiter)
+    .flatMap((directory) => names.map((name) => path.join(directory, name)));
   const found = [...candidates, ...applications].find(isExecutable);
   if (found) return found;
   const { chromium } = await import('playwright');
@@ -24,13 +32,30 @@ function isExecutable(file: string): boolean {
 }
 
 /**
- * What runs the Playwright MCP server: headless, forgetting everything at its end, with pictures going to `imagesDir`.
- * Chromium's own sandbox is off: it needs privileges that a container's user lacks, and the VM is the boundary.
+ * What runs the Playwright MCP server: headless, forgetting everything at its end, with pictures
+ * going to `imagesDir`. Chromium's own sandbox is off: it needs privileges that a container's user
+ * lacks, and the VM is the boundary.
  */
-export function browserCommand(chromium: string | undefined, imagesDir: string): { command: string; args: string[] } {
-  const cli = path.join(path.dirname(createRequire(import.meta.url).resolve('@playwright/mcp/package.json')), 'cli.js');
+export function browserCommand(
+  chromium: string | undefined,
+  imagesDir: string,
+): { command: string; args: string[] } {
+  const cli = path.join(
+    path.dirname(createRequire(import.meta.url).resolve('@playwright/mcp/package.json')),
+    'cli.js',
+  );
   return {
     command: process.execPath,
-    args: [cli, '--headless', '--no-sandbox', '--isolated', '--output-dir', imagesDir, '--file-paths', 'absolute', ...(chromium ? ['--executable-path', chromium] : [])],
+    args: [
+      cli,
+      '--headless',
+      '--no-sandbox',
+      '--isolated',
+      '--output-dir',
+      imagesDir,
+      '--file-paths',
+      'absolute',
+      ...(chromium ? ['--executable-path', chromium] : []),
+    ],
   };
 }

@@ -1,4 +1,7 @@
-/** A queue between one writer and one reader: values are read in order; closing or failing is seen after the last one. */
+/**
+ * A queue between one writer and one reader: values are read in order; closing or failing is seen
+ * after the last one.
+ */
 export type Channel<T> = AsyncIterable<T> & {
   push(value: T): void;
   close(): void;

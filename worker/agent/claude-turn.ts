@@ -12,8 +12,16 @@ import type { Translation } from './translate.ts';
 /** How often in a row a turn may be refused for its cost and go on. */
 const mostRefusals = 3;
 
-/** Works one turn in a live session; `modelPatienceMs` as the agent's. Throws AgentFailure or the turn's abort reason; then the session must be closed. */
-export async function* workTurn(live: LiveSession, turn: AgentTurn, modelPatienceMs: number, machine: MachineWatch): AsyncGenerator<AgentEvent> {
+/**
+ * Works one turn in a live session; `modelPatienceMs` as the agent's. Throws AgentFailure or the
+ * turn's abort reason; then the session must be closed.
+ */
+export async function* workTurn(
+  live: LiveSession,
+  turn: AgentTurn,
+  modelPatienceMs: number,
+  machine: MachineWatch,
+): AsyncGenerator<AgentEvent> {
   const events = createChannel<AgentEvent>();
   const patience = createPatience(modelPatienceMs, events);
   const asked = createAsked(live, turn, events);
@@ -26,7 +34,8 @@ export async function* workTurn(live: LiveSession, turn: AgentTurn, modelPatienc
     isAsking = true;
     refusals += 1;
     try {
-      // Refused again and again without an answer in between, the two counts differ, and asking does not help.
+      // Refused again and again without an answer in between, the two counts differ, and asking
+      // does not help.
       if (refusals <= mostRefusals && (await turn.tools.mayGoOn(turn.signal))) asked.goOn();
       else events.fail(failure);
     } catch (error) {
@@ -61,7 +70,8 @@ export async function* workTurn(live: LiveSession, turn: AgentTurn, modelPatienc
       case 'tool':
       case 'tool-end':
         asked.noteTool(translation.id, translation.kind === 'tool');
-        if (translation.kind === 'tool-end' && translation.failed) void machine.tell(turn.tools, translation.id);
+        if (translation.kind === 'tool-end' && translation.failed)
+          void machine.tell(turn.tools, translation.id);
         return events.push(translation);
       default:
         return events.push(translation);
@@ -75,7 +85,12 @@ export async function* workTurn(live: LiveSession, turn: AgentTurn, modelPatienc
   };
   const onEnd = async (error: unknown): Promise<void> => {
     const shortage = await machine.look();
-    events.fail(new AgentFailure(shortage ?? 'died', error instanceof Error ? error.message : 'Claude Code ended'));
+    events.fail(
+      new AgentFailure(
+        shortage ?? 'died',
+        error instanceof Error ? error.message : 'Claude Code ended',
+      ),
+    );
   };
   live.tools = turn.tools;
   live.listen({
@@ -105,14 +120,20 @@ export function isTakenAway(signal: AbortSignal): boolean {
 }
 
 /** Gives the model's service up when it has been in trouble for too long. */
-function createPatience(ms: number, events: Channel<AgentEvent>): { lose(reason: string): void; regain(): void } {
+function createPatience(
+  ms: number,
+  events: Channel<AgentEvent>,
+): { lose(reason: string): void; regain(): void } {
   let timer: NodeJS.Timeout | undefined;
   return {
     lose(reason) {
       const kind = failureKind(reason, undefined);
       // Asking again does not bring a sign-in back.
       if (kind === 'signed-out') return events.fail(new AgentFailure(kind, reason));
-      timer ??= setTimeout(() => events.fail(new AgentFailure(kind === 'broken' ? 'model-away' : kind, reason)), ms);
+      timer ??= setTimeout(
+        () => events.fail(new AgentFailure(kind === 'broken' ? 'model-away' : kind, reason)),
+        ms,
+      );
     },
     regain() {
       clearTimeout(timer);

@@ -22,37 +22,80 @@ import type { WorkProcesses } from './work-processes.ts';
 
 export type ClaudeOptions = AgentHomeOptions &
   Omit<SessionOptionParts, 'watchesCost'> & {
-    /** The groups that mark the processes, given back at the end; undefined, the agent takes some itself where it may. */
+    /**
+     * The groups that mark the processes, given back at the end; undefined, the agent takes some
+     * itself where it may.
+     */
     groups?: GroupLease | undefined;
-    /** How many processes and threads the agent's user may have at once; undefined, as many as the worker. */
+    /**
+     * How many processes and threads the agent's user may have at once; undefined, as many as the
+     * worker.
+     */
     maxProcesses?: number | undefined;
     /** The file that counts what the system has ended for memory. */
     memoryEvents?: string | undefined;
     /** How long the model's service may be in trouble before the turn is given up (ms). */
     modelPatienceMs: number;
-    /** How many processes may live at once, at work, idle and spare together; a browser counts as one more. Those at work are never ended for it. */
+    /**
+     * How many processes may live at once, at work, idle and spare together; a browser counts as
+     * one more. Those at work are never ended for it.
+     */
     maxLive: number;
     /** How long an idle process is kept for the next message (ms). */
     idleMs: number;
-    /** How long nothing may have begun or ended before a spare process is started for the next new session (ms); undefined, none is. */
+    /**
+     * How long nothing may have begun or ended before a spare process is started for the next new
+     * session (ms); undefined, none is.
+     */
     spareMs?: number | undefined;
   };
 
 /** The agent's processes, by what they are known, and what watches over their number and memory. */
-function createProcesses({ user, owner, dataDir, maxProcesses, memoryEvents, groups: leased }: ClaudeOptions): { groups: GroupLease | undefined; processes: WorkProcesses; machine: MachineWatch } {
+function createProcesses({
+  user,
+  owner,
+  dataDir,
+  maxProcesses,
+  memoryEvents,
+  groups: leased,
+}: ClaudeOptions): {
+  groups: GroupLease | undefined;
+  processes: WorkProcesses;
+  machine: MachineWatch;
+} {
   const uid = user?.uid ?? process.getuid?.();
   const groups = leased ?? (uid === undefined ? undefined : leaseGroups(uid));
   const processes = createWorkProcesses({ user, owner, dataDir, groups });
-  return { groups, processes, machine: createMachineWatch({ uid, maxProcesses, processes, memoryEvents }) };
+  return {
+    groups,
+    processes,
+    machine: createMachineWatch({ uid, maxProcesses, processes, memoryEvents }),
+  };
 }
 
-function createSessionParts(options: ClaudeOptions, made: Pick<SessionParts, 'reader' | 'home' | 'processes'>): SessionParts {
-  const { accounting: { limits }, secrets, maxProcesses } = options;
+function createSessionParts(
+  options: ClaudeOptions,
+  made: Pick<SessionParts, 'reader' | 'home' | 'processes'>,
+): SessionParts {
+  const {
+    accounting: { limits },
+    secrets,
+    maxProcesses,
+  } = options;
   const watchesCost = limits.turn !== undefined || limits.day !== undefined;
-  return { ...options, ...made, watchesCost, bounds: { maxProcesses }, model: secrets.ANTHROPIC_MODEL };
+  return {
+    ...options,
+    ...made,
+    watchesCost,
+    bounds: { maxProcesses },
+    model: secrets.ANTHROPIC_MODEL,
+  };
 }
 
-/** The Agent that is Claude Code, by its SDK: one session a conversation, its process kept between turns, and a spare for a new one. */
+/**
+ * The Agent that is Claude Code, by its SDK: one session a conversation, its process kept between
+ * turns, and a spare for a new one.
+ */
 export function createClaudeAgent(options: ClaudeOptions): Agent {
   const { log } = options;
   const idle = createIdleSessions(options.idleMs);
@@ -64,7 +107,12 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   const parts = createSessionParts(options, { reader, home, processes });
   const budget = createLiveBudget({ most: options.maxLive, idle, working, spares: () => spares });
   let stopped = false;
-  const spares: Spares = createSpares({ start: (starting) => startSpare(parts, starting), calmMs: options.spareMs, hasRoom: budget.hasRoom, log });
+  const spares: Spares = createSpares({
+    start: (starting) => startSpare(parts, starting),
+    calmMs: options.spareMs,
+    hasRoom: budget.hasRoom,
+    log,
+  });
 
   /** A process for the turn, of which nobody knows yet. */
   const start = async (turn: ComingTurn): Promise<LiveSession> => {
@@ -86,7 +134,9 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
     async prepare(turn) {
       const prepared = start(turn)
         .then((live) => idle.keep(turn.conversation, live))
-        .catch((error: unknown) => log.warn({ err: error, conversation: turn.conversation }, 'a session was not prepared'))
+        .catch((error: unknown) =>
+          log.warn({ err: error, conversation: turn.conversation }, 'a session was not prepared'),
+        )
         .finally(() => preparing.delete(turn.conversation));
       preparing.set(turn.conversation, prepared);
       await prepared;
@@ -112,11 +162,13 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         live.tools = undefined;
         if (finished) await idle.keep(turn.conversation, live);
         else {
-          // Interrupted first, it brings its transcript up to date, by which the next turn knows what has arrived; unless another writes it now.
+          // Interrupted first, it brings its transcript up to date, by which the next turn knows
+          // what has arrived; unless another writes it now.
           if (!live.ended && !isTakenAway(turn.signal)) await live.interrupt();
           await live.close();
         }
-        // What it has used is in the account before the turn tells of it; what runs on behind it is the conversation's.
+        // What it has used is in the account before the turn tells of it; what runs on behind it is
+        // the conversation's.
         live.model.end();
         await live.model.settled();
         budget.makeRoom(0);
@@ -141,7 +193,10 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   };
 }
 
-/** Whether a process is in the turn's session, with the same grants; for a new one, that it has not been given anything. */
+/**
+ * Whether a process is in the turn's session, with the same grants; for a new one, that it has not
+ * been given anything.
+ */
 function serves(live: LiveSession, turn: AgentTurn): boolean {
   const { session } = turn;
   if (live.ended || live.grants !== keyOf(turn)) return false;

@@ -5,14 +5,21 @@ import type { LiveSession } from './live-session.ts';
 const longestWait = 24 * 3600;
 
 /**
- * Asks the turn before each tool call whether its budget lets it go on, so that the person is asked before the model proxy refuses anything; a turn that may not is
- * being ended, and the tool does not run.
+ * Asks the turn before each tool call whether its budget lets it go on, so that the person is asked
+ * before the model proxy refuses anything; a turn that may not is being ended, and the tool does
+ * not run.
  */
 export function watchCost(live: () => LiveSession | undefined): HookCallbackMatcher {
   const look: HookCallback = async (_input, _toolUseId, { signal }) => {
     const tools = live()?.tools;
     if (!tools || (await tools.mayGoOn(signal))) return {};
-    return { hookSpecificOutput: { hookEventName: 'PreToolUse', permissionDecision: 'deny', permissionDecisionReason: 'The budget is used up.' } };
+    return {
+      hookSpecificOutput: {
+        hookEventName: 'PreToolUse',
+        permissionDecision: 'deny',
+        permissionDecisionReason: 'The budget is used up.',
+      },
+    };
   };
   return { timeout: longestWait, hooks: [look] };
 }

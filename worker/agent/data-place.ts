@@ -1,16 +1,38 @@
 import { createHash } from 'node:crypto';
-import { chown, cp, lstat, mkdir, readdir, realpath, rename, rm, stat, symlink } from 'node:fs/promises';
+import {
+  chown,
+  cp,
+  lstat,
+  mkdir,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from 'node:fs/promises';
 import path from 'node:path';
 import { runAsWorker } from './agent-shell.ts';
 import type { AgentUser } from './agent-user.ts';
 import { findBarrier, makePublicDirectory } from './reach.ts';
 
 /** What lies at the top of an agent's directory. */
-const ours = new Set(['claude', 'home', 'images', 'spare', 'tmp', 'transcripts', 'workspaces', '.agent-user']);
+const ours = new Set([
+  'claude',
+  'home',
+  'images',
+  'spare',
+  'tmp',
+  'transcripts',
+  'workspaces',
+  '.agent-user',
+]);
 
 /**
- * Where a directory of the agent's really lies: where it is said to, or, when the agent's user may not enter that place and the worker is root, in a
- * public one, with what it held before; a link then leads there. Throws, with a sentence, when it can be neither. A worker that is not root leaves it.
+ * Where a directory of the agent's really lies: where it is said to, or, when the agent's user may
+ * not enter that place and the worker is root, in a public one, with what it held before; a link
+ * then leads there. Throws, with a sentence, when it can be neither. A worker that is not root
+ * leaves it.
  */
 export async function reachData(directory: string, user: AgentUser): Promise<string> {
   const real = await realpath(directory).catch(() => directory);
@@ -18,10 +40,19 @@ export async function reachData(directory: string, user: AgentUser): Promise<str
   const barrier = await findBarrier(real, user);
   if (barrier === undefined) return real;
   const names = await readdir(real).catch(() => []);
-  if (names.some((name) => !ours.has(name))) throw new Error(`the user “${user.name}” may not enter ${barrier}, and ${directory} holds other things than the agent’s, so it is left where it is: choose another place`);
-  const place = path.join(await makePublicDirectory(createHash('sha256').update(real).digest('hex').slice(0, 12), real), path.basename(real));
+  if (names.some((name) => !ours.has(name)))
+    throw new Error(
+      `the user “${user.name}” may not enter ${barrier}, and ${directory} holds other things than the agent’s, so it is left where it is: choose another place`,
+    );
+  const place = path.join(
+    await makePublicDirectory(createHash('sha256').update(real).digest('hex').slice(0, 12), real),
+    path.basename(real),
+  );
   await mkdir(path.dirname(real), { recursive: true });
-  if (names.length > 0 && (await isFilled(place))) throw new Error(`what was said to lie in ${directory} lies in ${place} since an earlier start, and both hold something`);
+  if (names.length > 0 && (await isFilled(place)))
+    throw new Error(
+      `what was said to lie in ${directory} lies in ${place} since an earlier start, and both hold something`,
+    );
   if (await isFilled(place)) await rm(real, { recursive: true, force: true });
   else await moveTo(real, place);
   await symlink(place, real);
@@ -44,14 +75,20 @@ async function moveTo(from: string, to: string): Promise<void> {
 }
 
 /**
- * As root, hands a directory over that is new, empty, or what an agent that ran as root has left. Anything else is left alone: it may be
- * anything. Never for a directory inside the agent's: it could be a link.
+ * As root, hands a directory over that is new, empty, or what an agent that ran as root has left.
+ * Anything else is left alone: it may be anything. Never for a directory inside the agent's: it
+ * could be a link.
  */
 export async function give(user: AgentUser, directory: string): Promise<void> {
   if (process.getuid?.() !== 0) return;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   if ((await stat(directory)).uid === user.uid) return;
   const names = await readdir(directory);
-  if (names.length > 0 && names.every((name) => ours.has(name)) && (await stat(directory)).uid === 0) await runAsWorker('chown -Rh -- "$1" "$2"', [`${user.uid}:${user.gid}`, directory]);
+  if (
+    names.length > 0 &&
+    names.every((name) => ours.has(name)) &&
+    (await stat(directory)).uid === 0
+  )
+    await runAsWorker('chown -Rh -- "$1" "$2"', [`${user.uid}:${user.gid}`, directory]);
   else if (names.length === 0) await chown(directory, user.uid, user.gid);
 }

@@ -1,12 +1,17 @@
 /** Reads server-sent events out of bytes that come in any pieces. */
 export type EventReader = { feed(chunk: Buffer): void; end(): void };
 
-/** A line or an event longer than this (characters) is passed over; the largest of the Messages API is a signature of a few thousand. */
+/**
+ * A line or an event longer than this (characters) is passed over; the largest of the Messages API
+ * is a signature of a few thousand.
+ */
 const longest = 4 * 1024 * 1024;
 
 /**
- * Calls `onEvent` with the JSON object of each event, whose `type` is its name where the object has none. As the standard has it, lines end with CR, LF or both, an
- * event may have several `data:` lines, and what is no field is passed over. What is no JSON object is passed over, too. Never throws.
+ * Calls `onEvent` with the JSON object of each event, whose `type` is its name where the object has
+ * none. As the standard has it, lines end with CR, LF or both, an event may have several `data:`
+ * lines, and what is no field is passed over. What is no JSON object is passed over, too. Never
+ * throws.
  */
 export function createEventReader(onEvent: (event: Record<string, unknown>) => void): EventReader {
   const decoder = new TextDecoder('utf-8');
@@ -52,7 +57,8 @@ export function createEventReader(onEvent: (event: Record<string, unknown>) => v
       if (text !== '') feedText(text);
     },
     end() {
-      // An event without its blank line has not ended by the standard; what it says of money counts all the same.
+      // An event without its blank line has not ended by the standard; what it says of money counts
+      // all the same.
       if (rest !== '' && !isTooLong) onLine(rest);
       rest = '';
       dispatch();
@@ -63,7 +69,9 @@ export function createEventReader(onEvent: (event: Record<string, unknown>) => v
 function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
   } catch {
     return undefined;
   }

@@ -1,13 +1,21 @@
 import { randomInt } from 'node:crypto';
-import { lstatSync, mkdirSync, readFileSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { readProcess, readProcessTable } from './process-table.ts';
 import type { ProcessEntry } from './process-table.ts';
 
 /**
- * A worker's own block of group numbers on this machine. No file belongs to them and no account has them: they only mark processes. The block is
- * the worker's for as long as it lives, which every other worker here can see.
+ * A worker's own block of group numbers on this machine. No file belongs to them and no account has
+ * them: they only mark processes. The block is the worker's for as long as it lives, which every
+ * other worker here can see.
  */
 export type GroupLease = {
   /** The group of whatever belongs to no session. */
@@ -16,7 +24,10 @@ export type GroupLease = {
   take(): number;
   /** Whether a process is of this worker. */
   isOurs(entry: ProcessEntry): boolean;
-  /** Which of the processes are of workers that live no more: of their blocks, and with `uid` all of that user's, unless another worker with the same agent's user lives. */
+  /**
+   * Which of the processes are of workers that live no more: of their blocks, and with `uid` all of
+   * that user's, unless another worker with the same agent's user lives.
+   */
   orphans(table: ProcessEntry[], uid?: number): ProcessEntry[];
   /** Gives the block back. */
   end(): void;
@@ -25,19 +36,34 @@ export type GroupLease = {
 /** Numbers that are mapped here: `first`, and so many blocks of so many. */
 export type NumberRange = { first: number; blocks: number; size: number };
 
-/** Beyond those that systemd documents as anybody's (systemd.io/UIDS-GIDS), and in a container with 65,536 numbers those below Debian's reserved ones. */
+/**
+ * Beyond those that systemd documents as anybody's (systemd.io/UIDS-GIDS), and in a container with
+ * 65,536 numbers those below Debian's reserved ones.
+ */
 const wide: NumberRange = { first: 0x71_00_00_00, blocks: 8192, size: 1024 };
 const narrow: NumberRange = { first: 50_000, blocks: 156, size: 64 };
 
-/** The numbers for groups by the content of `/proc/self/gid_map`; undefined when too few are mapped. */
+/**
+ * The numbers for groups by the content of `/proc/self/gid_map`; undefined when too few are mapped.
+ */
 export function groupRange(map: string): NumberRange | undefined {
   const spans = map.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
-  const isMapped = ({ first, blocks, size }: NumberRange): boolean => spans.some(([inside = 0, , count = 0]) => inside <= first && first + blocks * size <= inside + count);
+  const isMapped = ({ first, blocks, size }: NumberRange): boolean =>
+    spans.some(
+      ([inside = 0, , count = 0]) => inside <= first && first + blocks * size <= inside + count,
+    );
   return [wide, narrow].find(isMapped);
 }
 
 /** What a lease's file says of its holder. */
-const Holder = z.object({ pid: z.int(), startedAt: z.number(), boot: z.string(), uid: z.int(), first: z.int(), size: z.int() });
+const Holder = z.object({
+  pid: z.int(),
+  startedAt: z.number(),
+  boot: z.string(),
+  uid: z.int(),
+  first: z.int(),
+  size: z.int(),
+});
 type Holder = z.infer<typeof Holder>;
 
 /** Root's place, which the image hands to the worker's user, and that of any other worker. */
@@ -46,10 +72,21 @@ const isPlace = (name: string): boolean => name.startsWith('sidepocket-leases-')
 
 const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 
-/** Every lease whose holder lives. A file of the agent's own says nothing: `agentUid` could forge one. */
+/**
+ * Every lease whose holder lives. A file of the agent's own says nothing: `agentUid` could forge
+ * one.
+ */
 function livingHolders(agentUid: number): Holder[] {
-  const places = ['/run/sidepocket', ...list('/tmp').filter(isPlace).map((name) => path.join('/tmp', name))];
-  return places.flatMap((place) => list(place).map((name) => readHolder(path.join(place, name), agentUid))).filter((holder) => holder !== undefined).filter(isAlive);
+  const places = [
+    '/run/sidepocket',
+    ...list('/tmp')
+      .filter(isPlace)
+      .map((name) => path.join('/tmp', name)),
+  ];
+  return places
+    .flatMap((place) => list(place).map((name) => readHolder(path.join(place, name), agentUid)))
+    .filter((holder) => holder !== undefined)
+    .filter(isAlive);
 }
 
 function list(directory: string): string[] {
@@ -63,7 +100,8 @@ function list(directory: string): string[] {
 function readHolder(file: string, agentUid: number): Holder | undefined {
   try {
     const about = lstatSync(file);
-    if (!about.isFile() || (about.uid === agentUid && agentUid !== process.getuid?.())) return undefined;
+    if (!about.isFile() || (about.uid === agentUid && agentUid !== process.getuid?.()))
+      return undefined;
     return Holder.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data;
   } catch {
     return undefined;
@@ -75,20 +113,34 @@ function isAlive({ pid, startedAt, boot }: Holder): boolean {
 }
 
 /**
- * Takes a block for a worker whose agent runs as the user `uid`. Undefined where processes cannot be marked by groups: elsewhere than on Linux,
- * without the right to set groups, or where no place can be had in which leases are kept.
+ * Takes a block for a worker whose agent runs as the user `uid`. Undefined where processes cannot
+ * be marked by groups: elsewhere than on Linux, without the right to set groups, or where no place
+ * can be had in which leases are kept.
  */
 export function leaseGroups(uid: number): GroupLease | undefined {
   if (process.platform !== 'linux') return undefined;
   const self = readProcess(process.pid);
   const range = groupRange(readText('/proc/self/gid_map'));
-  const mayMark = (BigInt(`0x${/^CapEff:\s*(\w+)$/m.exec(readText('/proc/self/status'))?.[1] ?? '0'}`) >> 6n) & 1n;
+  const mayMark =
+    (BigInt(`0x${/^CapEff:\s*(\w+)$/m.exec(readText('/proc/self/status'))?.[1] ?? '0'}`) >> 6n) &
+    1n;
   if (!self || !range || !mayMark) return undefined;
   dropDead(uid);
   for (let tries = 0; tries < 100; tries += 1) {
     const first = range.first + randomInt(range.blocks) * range.size;
-    const holder: Holder = { pid: process.pid, startedAt: self.startedAt, boot: bootId(), uid, first, size: range.size };
-    if (livingHolders(uid).some((other) => other.first === first) || readProcessTable().some((entry) => isOfBlock(entry, holder))) continue;
+    const holder: Holder = {
+      pid: process.pid,
+      startedAt: self.startedAt,
+      boot: bootId(),
+      uid,
+      first,
+      size: range.size,
+    };
+    if (
+      livingHolders(uid).some((other) => other.first === first) ||
+      readProcessTable().some((entry) => isOfBlock(entry, holder))
+    )
+      continue;
     const file = write(holder);
     if (file === undefined) return undefined;
     return createLease(holder, file);
@@ -104,14 +156,18 @@ function readText(file: string): string {
   }
 }
 
-/** Takes the leases away that this user's workers have left, but those of which a process lives still. */
+/**
+ * Takes the leases away that this user's workers have left, but those of which a process lives
+ * still.
+ */
 function dropDead(agentUid: number): void {
   const table = readProcessTable();
   for (const directory of directories(process.getuid?.() ?? 0)) {
     for (const name of list(directory)) {
       const file = path.join(directory, name);
       const holder = readHolder(file, agentUid);
-      if (holder && !isAlive(holder) && !table.some((entry) => isOfBlock(entry, holder))) drop(file);
+      if (holder && !isAlive(holder) && !table.some((entry) => isOfBlock(entry, holder)))
+        drop(file);
     }
   }
 }
@@ -125,14 +181,18 @@ function drop(file: string): void {
   }
 }
 
-/** Writes the lease where the worker may; undefined when it may nowhere. One of a dead holder gives way. */
+/**
+ * Writes the lease where the worker may; undefined when it may nowhere. One of a dead holder gives
+ * way.
+ */
 function write(holder: Holder): string | undefined {
   for (const directory of directories(process.getuid?.() ?? 0)) {
     const file = path.join(directory, `groups-${holder.first}`);
     try {
       mkdirSync(directory, { recursive: true, mode: 0o755 });
       const about = lstatSync(directory);
-      if (!about.isDirectory() || about.uid !== process.getuid?.() || (about.mode & 0o022) !== 0) continue;
+      if (!about.isDirectory() || about.uid !== process.getuid?.() || (about.mode & 0o022) !== 0)
+        continue;
       const old = readHolder(file, holder.uid);
       if (old && !isAlive(old)) unlinkSync(file);
       writeFileSync(file, JSON.stringify(holder), { flag: 'wx', mode: 0o644 });
@@ -144,12 +204,16 @@ function write(holder: Holder): string | undefined {
   return undefined;
 }
 
-const isOfBlock = ({ groups }: ProcessEntry, { first, size }: Pick<Holder, 'first' | 'size'>): boolean => groups.some((group) => group >= first && group < first + size);
+const isOfBlock = (
+  { groups }: ProcessEntry,
+  { first, size }: Pick<Holder, 'first' | 'size'>,
+): boolean => groups.some((group) => group >= first && group < first + size);
 
 function createLease(holder: Holder, file: string): GroupLease {
   const { first, size, uid: agentUid } = holder;
   const range = groupRange(readText('/proc/self/gid_map')) ?? wide;
-  const isMark = (group: number): boolean => group >= range.first && group < range.first + range.blocks * range.size;
+  const isMark = (group: number): boolean =>
+    group >= range.first && group < range.first + range.blocks * range.size;
   let last = 0;
   return {
     own: first,
@@ -164,9 +228,15 @@ function createLease(holder: Holder, file: string): GroupLease {
     isOurs: (entry) => isOfBlock(entry, holder),
     orphans(table, uid) {
       const others = livingHolders(agentUid).filter((other) => other.first !== first);
-      const isHeld = (entry: ProcessEntry): boolean => isOfBlock(entry, holder) || others.some((other) => isOfBlock(entry, other));
+      const isHeld = (entry: ProcessEntry): boolean =>
+        isOfBlock(entry, holder) || others.some((other) => isOfBlock(entry, other));
       const isAlone = !others.some((other) => other.uid === agentUid);
-      return table.filter((entry) => !isHeld(entry) && ((entry.uid === agentUid && entry.groups.some(isMark)) || (isAlone && uid !== undefined && entry.uid === uid)));
+      return table.filter(
+        (entry) =>
+          !isHeld(entry) &&
+          ((entry.uid === agentUid && entry.groups.some(isMark)) ||
+            (isAlone && uid !== undefined && entry.uid === uid)),
+      );
     },
     end: () => drop(file),
   };

@@ -1,8 +1,14 @@
 import type { LiveSession } from './live-session.ts';
 
-/** Claude Code processes between two turns, each for so long (ms). One that dies meanwhile is forgotten. */
+/**
+ * Claude Code processes between two turns, each for so long (ms). One that dies meanwhile is
+ * forgotten.
+ */
 export type IdleSessions = {
-  /** Takes the conversation's process out, if there is one. One that is being closed has ended afterwards. */
+  /**
+   * Takes the conversation's process out, if there is one. One that is being closed has ended
+   * afterwards.
+   */
   take(conversation: string): Promise<LiveSession | undefined>;
   /** Keeps a process for the conversation's next turn. */
   keep(conversation: string, live: LiveSession): Promise<void>;
@@ -39,7 +45,8 @@ export function createIdleSessions(idleMs: number): IdleSessions {
     }
     await closing.get(conversation);
   };
-  const releaseSoon = (conversation: string): void => void release(conversation).catch(() => undefined);
+  const releaseSoon = (conversation: string): void =>
+    void release(conversation).catch(() => undefined);
 
   return {
     async take(conversation) {
@@ -49,7 +56,10 @@ export function createIdleSessions(idleMs: number): IdleSessions {
     release,
     async keep(conversation, live) {
       if (live.ended || stopped) return await live.close();
-      idle.set(conversation, { live, timer: setTimeout(releaseSoon, idleMs, conversation).unref() });
+      idle.set(conversation, {
+        live,
+        timer: setTimeout(releaseSoon, idleMs, conversation).unref(),
+      });
       live.listen({ onMessage: () => undefined, onEnd: () => releaseSoon(conversation) });
     },
     closeOldest() {

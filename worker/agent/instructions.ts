@@ -10,13 +10,21 @@ export const instructions = `You are reached through Sidepocket: the person writ
 
 const noteMark = '[Sidepocket]';
 
-/** What Claude is told when a turn goes on after an interruption; the person's text is in the transcript already. */
+/**
+ * What Claude is told when a turn goes on after an interruption; the person's text is in the
+ * transcript already.
+ */
 export const resumeNote = `${noteMark} You were interrupted while working on the person's last message: the computer was restarted or your process ended. Check what is already done before you do anything again, then go on and answer.`;
 
-/** The same when the model proxy has refused to go on, and the person has raised the budget since. */
+/**
+ * The same when the model proxy has refused to go on, and the person has raised the budget since.
+ */
 export const raisedNote = `${noteMark} You were interrupted while working, because the budget was used up. The person has raised it. Check what is already done before you do anything again, then go on and answer.`;
 
-/** The same for a message that was broken off and has been overtaken by others since; `text` says which, in its first words. */
+/**
+ * The same for a message that was broken off and has been overtaken by others since; `text` says
+ * which, in its first words.
+ */
 export function overtakenNote(text: string): string {
   return `${noteMark} You were interrupted while working on an earlier message of the person, which has no answer yet: “${cutLines(text, 200)}”. Check what is already done before you do anything again, then go on and answer that one.`;
 }

@@ -8,7 +8,10 @@ export type LateAgent = Agent & {
   pause(): Promise<() => void>;
 };
 
-/** Whoever asks something of it waits until it is there. One that nobody needed is not made to be stopped. */
+/**
+ * Whoever asks something of it waits until it is there. One that nobody needed is not made to be
+ * stopped.
+ */
 export function createLateAgent(create: () => Promise<Agent>): LateAgent {
   let making: Promise<Agent> | undefined;
   const make = (): Promise<Agent> => {
@@ -25,7 +28,8 @@ export function createLateAgent(create: () => Promise<Agent>): LateAgent {
       yield* (await make()).work(turn);
     },
     prepare: async (turn) => await (await make().catch(() => undefined))?.prepare?.(turn),
-    pause: async () => (await (await making?.catch(() => undefined))?.pause?.()) ?? ((): void => undefined),
+    pause: async () =>
+      (await (await making?.catch(() => undefined))?.pause?.()) ?? ((): void => undefined),
     release: async (conversation) => (await make()).release(conversation),
     async stop() {
       const agent = await making?.catch(() => undefined);

@@ -24,8 +24,8 @@ export type Listener = {
 export type Settings = { model: string | undefined; permissions: PermissionMode };
 
 /**
- * One running Claude Code process with its session, open for many turns. It belongs to one conversation and has at most one
- * listener, the turn at work.
+ * One running Claude Code process with its session, open for many turns. It belongs to one
+ * conversation and has at most one listener, the turn at work.
  */
 export type LiveSession = {
   /** It becomes another when the person clears the conversation. */
@@ -45,21 +45,32 @@ export type LiveSession = {
   tools: ChatTools | undefined;
   /** Says something in the chat: at once while a turn is at work, else with the next one. */
   tell(text: string): void;
-  /** Sets what the next prompt is worked with; what is so already costs nothing. Rejects when Claude Code refuses it. */
+  /**
+   * Sets what the next prompt is worked with; what is so already costs nothing. Rejects when Claude
+   * Code refuses it.
+   */
   configure(settings: Settings): Promise<void>;
   /** Its access to the model, where all that its processes ask is counted. */
   readonly model: ModelSession;
   /** What Claude Code has written down of the session. */
   transcript(): Promise<TranscriptEntry[]>;
   listen(listener: Listener | undefined): void;
-  /** A piece of work begins in it: what it starts from now on ends with it when it is broken off. */
+  /**
+   * A piece of work begins in it: what it starts from now on ends with it when it is broken off.
+   */
   begin(): void;
   /** The work was done; what it has left running stays when the process ends. */
   done(): void;
   send(uuid: UUID, text: string, attachments?: Attachment[]): void;
-  /** Asks Claude Code to stop what it does, so that the transcript says so. Ends within a second whether it could or not. */
+  /**
+   * Asks Claude Code to stop what it does, so that the transcript says so. Ends within a second
+   * whether it could or not.
+   */
   interrupt(): Promise<void>;
-  /** Ends the process with what it has under it, and with all that the work has started which was begun and not done. */
+  /**
+   * Ends the process with what it has under it, and with all that the work has started which was
+   * begun and not done.
+   */
   close(): Promise<void>;
 };
 
@@ -82,8 +93,14 @@ export type SessionStart = {
   transcript: (id: string) => Promise<TranscriptEntry[]>;
 };
 
-/** The session of a Claude Code process, which `open` starts, or takes, with what it is to read its prompts from. Throws what `open` throws. */
-export function createLiveSession(start: SessionStart, open: (prompts: AsyncIterable<SDKUserMessage>) => Query): LiveSession {
+/**
+ * The session of a Claude Code process, which `open` starts, or takes, with what it is to read its
+ * prompts from. Throws what `open` throws.
+ */
+export function createLiveSession(
+  start: SessionStart,
+  open: (prompts: AsyncIterable<SDKUserMessage>) => Query,
+): LiveSession {
   const { id, workspace, processes, resumed, settings, grants, model, transcript } = start;
   const input = createChannel<SDKUserMessage>();
   const sent = new Set<string>();
@@ -121,9 +138,11 @@ export function createLiveSession(start: SessionStart, open: (prompts: AsyncIter
     },
     async configure(next) {
       if (next.model !== configured.model) await claude.setModel(next.model);
-      // Unasked edits were allowed for the plan that was carried out. Planning itself goes on in the next turn.
+      // Unasked edits were allowed for the plan that was carried out. Planning itself goes on in
+      // the next turn.
       const isLeftOver = mode === 'acceptEdits' && next.permissions === 'default';
-      if (next.permissions !== configured.permissions || isLeftOver) await claude.setPermissionMode(next.permissions);
+      if (next.permissions !== configured.permissions || isLeftOver)
+        await claude.setPermissionMode(next.permissions);
       configured = next;
     },
     transcript: () => transcript(current),
@@ -135,7 +154,16 @@ export function createLiveSession(start: SessionStart, open: (prompts: AsyncIter
     done: () => processes.done(),
     send(uuid, text, attachments = []) {
       sent.add(uuid);
-      input.push({ type: 'user', uuid, parent_tool_use_id: null, message: { role: 'user', content: attachments.length === 0 ? text : [...attachments.map(toBlock), { type: 'text', text }] } });
+      input.push({
+        type: 'user',
+        uuid,
+        parent_tool_use_id: null,
+        message: {
+          role: 'user',
+          content:
+            attachments.length === 0 ? text : [...attachments.map(toBlock), { type: 'text', text }],
+        },
+      });
     },
     interrupt: () => interruptSoon(claude),
     close: () => (closing ??= close()),
@@ -152,13 +180,18 @@ export function createLiveSession(start: SessionStart, open: (prompts: AsyncIter
   const pump = async (): Promise<void> => {
     try {
       for await (const message of claude) {
-        if (message.type === 'system' && 'permissionMode' in message) mode = message.permissionMode ?? mode;
+        if (message.type === 'system' && 'permissionMode' in message)
+          mode = message.permissionMode ?? mode;
         const translations = translate(message);
         for (const translation of translations) {
           if (translation.kind === 'session') current = translation.id;
-          if (translation.kind === 'result' && translation.toldUsd !== undefined) model.compare(translation.toldUsd);
+          if (translation.kind === 'result' && translation.toldUsd !== undefined)
+            model.compare(translation.toldUsd);
         }
-        listener?.onMessage(translations, message.type === 'stream_event' || message.type === 'assistant');
+        listener?.onMessage(
+          translations,
+          message.type === 'stream_event' || message.type === 'assistant',
+        );
       }
       end = { error: new Error('Claude Code ended') };
     } catch (error) {
@@ -170,7 +203,10 @@ export function createLiveSession(start: SessionStart, open: (prompts: AsyncIter
   return session;
 }
 
-/** Interrupts what is under way; Claude Code may take a while to say so, and is not waited for that long. */
+/**
+ * Interrupts what is under way; Claude Code may take a while to say so, and is not waited for that
+ * long.
+ */
 async function interruptSoon(claude: Query): Promise<void> {
   const timer = Promise.withResolvers<void>();
   const timeout = setTimeout(timer.resolve, interruptPatience);
@@ -178,8 +214,14 @@ async function interruptSoon(claude: Query): Promise<void> {
   clearTimeout(timeout);
 }
 
-/** The chat as a process reaches it, which outlasts the turns: what is told between two of them waits for the next. */
-function createChat(): Pick<LiveSession, 'tell'> & { tools(): ChatTools | undefined; use(tools: ChatTools | undefined): void } {
+/**
+ * The chat as a process reaches it, which outlasts the turns: what is told between two of them
+ * waits for the next.
+ */
+function createChat(): Pick<LiveSession, 'tell'> & {
+  tools(): ChatTools | undefined;
+  use(tools: ChatTools | undefined): void;
+} {
   const untold: string[] = [];
   let present: ChatTools | undefined;
   const tell = (text: string): void => {
@@ -198,6 +240,13 @@ function createChat(): Pick<LiveSession, 'tell'> & { tools(): ChatTools | undefi
 
 /** The content block of the Messages API for an attachment. */
 function toBlock(attachment: Attachment): ContentBlock {
-  if (attachment.kind === 'pdf') return { type: 'document', source: { type: 'base64', media_type: 'application/pdf', data: attachment.base64 } };
-  return { type: 'image', source: { type: 'base64', media_type: attachment.type, data: attachment.base64 } };
+  if (attachment.kind === 'pdf')
+    return {
+      type: 'document',
+      source: { type: 'base64', media_type: 'application/pdf', data: attachment.base64 },
+    };
+  return {
+    type: 'image',
+    source: { type: 'base64', media_type: attachment.type, data: attachment.base64 },
+  };
 }

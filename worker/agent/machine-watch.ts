@@ -9,11 +9,17 @@ export type Shortage = 'no-memory' | 'no-processes';
 
 /** Looks whether a failure was the machine's. */
 export type MachineWatch = {
-  /** What has run out since it was last looked; undefined when nothing has. A storm of processes is ended. */
+  /**
+   * What has run out since it was last looked; undefined when nothing has. A storm of processes is
+   * ended.
+   */
   look(): Promise<Shortage | undefined>;
   /** Looks, and tells the person. `callId` is the model's id of the call that failed. */
   tell(tools: SendTools, callId: string): Promise<void>;
-  /** Looks for a storm of processes during a turn, and tells the person of one that it has ended. Returns what ends the looking. */
+  /**
+   * Looks for a storm of processes during a turn, and tells the person of one that it has ended.
+   * Returns what ends the looking.
+   */
   during(tools: SendTools): () => void;
 };
 
@@ -22,26 +28,45 @@ export type MachineWatchOptions = {
   uid: number | undefined;
   maxProcesses: number | undefined;
   processes: Pick<WorkProcesses, 'endStorm'>;
-  /** The file that counts what the system has ended for memory, with a line `oom_kill N`; undefined where there is none. */
+  /**
+   * The file that counts what the system has ended for memory, with a line `oom_kill N`; undefined
+   * where there is none.
+   */
   memoryEvents: string | undefined;
 };
 
-/** From this share of its limit on a user counts as out of processes: what is turned away goes on trying. */
+/**
+ * From this share of its limit on a user counts as out of processes: what is turned away goes on
+ * trying.
+ */
 const fullShare = 0.9;
 
-/** How often it is looked for a storm during a turn (ms); it takes some 5 ms. One is what is found twice in a row: a burst passes. */
+/**
+ * How often it is looked for a storm during a turn (ms); it takes some 5 ms. One is what is found
+ * twice in a row: a burst passes.
+ */
 const lookMs = 2000;
 
 const words: Record<Shortage, string> = {
-  'no-memory': 'The computer ran out of memory, so the system ended something that I had started. I may need a lighter way to do this.',
-  'no-processes': 'Something that I had started kept starting more, until this computer allowed no more processes. I have ended it.',
+  'no-memory':
+    'The computer ran out of memory, so the system ended something that I had started. I may need a lighter way to do this.',
+  'no-processes':
+    'Something that I had started kept starting more, until this computer allowed no more processes. I have ended it.',
 };
 
-export function createMachineWatch({ uid, maxProcesses, processes, memoryEvents }: MachineWatchOptions): MachineWatch {
+export function createMachineWatch({
+  uid,
+  maxProcesses,
+  processes,
+  memoryEvents,
+}: MachineWatchOptions): MachineWatch {
   let killed = countKilled(memoryEvents);
   const isFull = (): boolean => {
     if (uid === undefined || maxProcesses === undefined) return false;
-    const threads = readProcessTable().reduce((sum, entry) => sum + (entry.uid === uid ? entry.threads : 0), 0);
+    const threads = readProcessTable().reduce(
+      (sum, entry) => sum + (entry.uid === uid ? entry.threads : 0),
+      0,
+    );
     return threads >= maxProcesses * fullShare;
   };
   const look = async (): Promise<Shortage | undefined> => {
@@ -53,7 +78,8 @@ export function createMachineWatch({ uid, maxProcesses, processes, memoryEvents 
     await processes.endStorm();
     return 'no-processes';
   };
-  const say = async (tools: SendTools, shortage: Shortage, callId: string): Promise<void> => void (await tools.sendMessage({ text: words[shortage], callId: `${callId}.${shortage}` }));
+  const say = async (tools: SendTools, shortage: Shortage, callId: string): Promise<void> =>
+    void (await tools.sendMessage({ text: words[shortage], callId: `${callId}.${shortage}` }));
   return {
     look,
     async tell(tools, callId) {
@@ -65,7 +91,8 @@ export function createMachineWatch({ uid, maxProcesses, processes, memoryEvents 
       let wasFull = false;
       const timer = setInterval(() => {
         const isNow = isFull();
-        if (isNow && wasFull) void processes.endStorm().then(() => say(tools, 'no-processes', crypto.randomUUID()));
+        if (isNow && wasFull)
+          void processes.endStorm().then(() => say(tools, 'no-processes', crypto.randomUUID()));
         wasFull = isNow && !wasFull;
       }, lookMs).unref();
       return () => clearInterval(timer);
@@ -86,15 +113,22 @@ function readText(file: string | undefined): string {
 }
 
 /**
- * The file that counts the processes of this one's cgroup that were ended for memory: cgroup 2 has `memory.events`, cgroup 1 `memory.oom_control`.
- * Where neither can be read it is the whole machine's `/proc/vmstat`.
+ * The file that counts the processes of this one's cgroup that were ended for memory: cgroup 2 has
+ * `memory.events`, cgroup 1 `memory.oom_control`. Where neither can be read it is the whole
+ * machine's `/proc/vmstat`.
  */
 export function findMemoryEvents(): string | undefined {
-  const lines = readText('/proc/self/cgroup').split('\n').map((line) => line.split(':'));
-  const own = (controller: string): string => lines.find(([, names = '']) => names.split(',').includes(controller))?.[2] ?? '/';
+  const lines = readText('/proc/self/cgroup')
+    .split('\n')
+    .map((line) => line.split(':'));
+  const own = (controller: string): string =>
+    lines.find(([, names = '']) => names.split(',').includes(controller))?.[2] ?? '/';
   const files = [
-    path.join('/sys/fs/cgroup', own(''), 'memory.events'), '/sys/fs/cgroup/memory.events',
-    path.join('/sys/fs/cgroup/memory', own('memory'), 'memory.oom_control'), '/sys/fs/cgroup/memory/memory.oom_control', '/proc/vmstat',
+    path.join('/sys/fs/cgroup', own(''), 'memory.events'),
+    '/sys/fs/cgroup/memory.events',
+    path.join('/sys/fs/cgroup/memory', own('memory'), 'memory.oom_control'),
+    '/sys/fs/cgroup/memory/memory.oom_control',
+    '/proc/vmstat',
   ];
   return files.find((file) => /^oom_kill \d+$/m.test(readText(file)));
 }

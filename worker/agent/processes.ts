@@ -12,7 +12,8 @@ import type { AgentUser } from './agent-user.ts';
 export const markVariable = 'SIDEPOCKET_AGENT';
 
 /**
- * The mark of a session's processes: `WORKER_ID#boot/session@DATA_DIR`. The directory tells systems apart that run on one machine under one name.
+ * The mark of a session's processes: `WORKER_ID#boot/session@DATA_DIR`. The directory tells systems
+ * apart that run on one machine under one name.
  */
 export function createMark(owner: string, session: string, dataDir: string): string {
   return `${owner}/${session}@${dataDir}`;
@@ -28,11 +29,22 @@ export function isOfSession(mark: string, session: string, dataDir: string): boo
   return mark.endsWith(`/${session}@${dataDir}`);
 }
 
-/** How to start Claude Code as the agent's user, or as the worker's own, within its bounds: as the leader of a process group, so that ending the group ends what is in it. */
-export function createSpawn(user: AgentUser | undefined, bounds: Bounds = {}): (options: SpawnOptions) => SpawnedProcess {
+/**
+ * How to start Claude Code as the agent's user, or as the worker's own, within its bounds: as the
+ * leader of a process group, so that ending the group ends what is in it.
+ */
+export function createSpawn(
+  user: AgentUser | undefined,
+  bounds: Bounds = {},
+): (options: SpawnOptions) => SpawnedProcess {
   return ({ env, ...claude }) => {
     const { command, args, cwd } = asBoundAgent(user, bounds, claude);
-    const child = spawn(command, args, { cwd, env, stdio: ['pipe', 'pipe', 'ignore'], detached: true });
+    const child = spawn(command, args, {
+      cwd,
+      env,
+      stdio: ['pipe', 'pipe', 'ignore'],
+      detached: true,
+    });
     const { pid, kill } = child;
     // The SDK waits for the exit in several places at once, each with two listeners.
     child.setMaxListeners(50);
@@ -55,15 +67,22 @@ function killGroup(pid: number, signal: NodeJS.Signals | number): boolean {
 /** How long killed processes may take to be gone (ms). */
 const dyingMs = 2000;
 
-/** Which processes are looked for: those with a variable of this name, and with a user only those of that user, which the worker itself may not look into. */
+/**
+ * Which processes are looked for: those with a variable of this name, and with a user only those of
+ * that user, which the worker itself may not look into.
+ */
 export type Marked = { variable?: string; user?: AgentUser | undefined };
 
 /**
- * Ends every process that carries a mark for which `matches` says yes: what a killed Claude Code leaves behind (MCP servers, Chromium, commands).
- * Looks again until none is left, since a process may start another while it is being ended. Returns how many there were. It reads `/proc`, so
+ * Ends every process that carries a mark for which `matches` says yes: what a killed Claude Code
+ * leaves behind (MCP servers, Chromium, commands). Looks again until none is left, since a process
+ * may start another while it is being ended. Returns how many there were. It reads `/proc`, so
  * elsewhere than on Linux it finds none.
  */
-export async function killMarked(matches: (mark: string) => boolean, marked: Marked = {}): Promise<number> {
+export async function killMarked(
+  matches: (mark: string) => boolean,
+  marked: Marked = {},
+): Promise<number> {
   const killed = new Set<number>();
   for (const deadline = Date.now() + dyingMs; Date.now() < deadline; await sleep(10)) {
     const found = (await findMarked(marked)).filter(({ mark }) => matches(mark));
@@ -85,11 +104,16 @@ function kill(pid: number): void {
 }
 
 /** Every living process with a mark. */
-export async function findMarked({ variable = markVariable, user }: Marked = {}): Promise<{ pid: number; mark: string }[]> {
+export async function findMarked({ variable = markVariable, user }: Marked = {}): Promise<
+  { pid: number; mark: string }[]
+> {
   return user ? await findMarkedOf(user, variable) : findReadable(variable);
 }
 
-/** The kernel answers from its memory, in some 20 µs a process: waiting for each answer in turn would take many times as long as all of them. */
+/**
+ * The kernel answers from its memory, in some 20 µs a process: waiting for each answer in turn
+ * would take many times as long as all of them.
+ */
 function findReadable(variable: string): { pid: number; mark: string }[] {
   const found: { pid: number; mark: string }[] = [];
   for (const entry of existsSync('/proc') ? readdirSync('/proc') : []) {
@@ -112,12 +136,22 @@ function readEnvironment(pid: number): string {
 }
 
 /**
- * An environment is shown to its own user only, so that user reads them here. It could tell any number, since what the agent runs may meddle with its other processes; what
- * it tells is believed only of processes that are its own.
+ * An environment is shown to its own user only, so that user reads them here. It could tell any
+ * number, since what the agent runs may meddle with its other processes; what it tells is believed
+ * only of processes that are its own.
  */
-async function findMarkedOf(user: AgentUser, variable: string): Promise<{ pid: number; mark: string }[]> {
-  const { output } = await runAsAgent(user, 'exec grep --null-data --no-messages --with-filename --only-matching --text "^$1=.*" /proc/[0-9]*/environ', [variable]);
-  const told = [...output.toString('latin1').matchAll(/\/proc\/(\d+)\/environ:\w+=([^\0]*)\0/g)].map((match) => ({ pid: Number(match[1]), mark: match[2] ?? '' }));
+async function findMarkedOf(
+  user: AgentUser,
+  variable: string,
+): Promise<{ pid: number; mark: string }[]> {
+  const { output } = await runAsAgent(
+    user,
+    'exec grep --null-data --no-messages --with-filename --only-matching --text "^$1=.*" /proc/[0-9]*/environ',
+    [variable],
+  );
+  const told = [
+    ...output.toString('latin1').matchAll(/\/proc\/(\d+)\/environ:\w+=([^\0]*)\0/g),
+  ].map((match) => ({ pid: Number(match[1]), mark: match[2] ?? '' }));
   const own = await Promise.all(told.map(({ pid }) => isOf(pid, user)));
   return told.filter((_, index) => own[index]);
 }

@@ -5,10 +5,13 @@ import path from 'node:path';
 type Walker = { uid: number; gid: number };
 
 /**
- * The first directory on the way to a path that a user may not enter; undefined when there is none. The way is that of the real path, as far as it
- * exists. Access lists are not looked at.
+ * The first directory on the way to a path that a user may not enter; undefined when there is none.
+ * The way is that of the real path, as far as it exists. Access lists are not looked at.
  */
-export async function findBarrier(target: string, { uid, gid }: Walker): Promise<string | undefined> {
+export async function findBarrier(
+  target: string,
+  { uid, gid }: Walker,
+): Promise<string | undefined> {
   const real = await realOf(target);
   const steps = path.dirname(real).split(path.sep);
   for (let count = 1; count <= steps.length; count += 1) {
@@ -31,12 +34,15 @@ async function realOf(target: string): Promise<string> {
   }
 }
 
-/** Where root puts what the agent's user has to reach: by itself below /var/lib, for what is below /tmp there. */
+/**
+ * Where root puts what the agent's user has to reach: by itself below /var/lib, for what is below
+ * /tmp there.
+ */
 const publicPlace = '/var/lib/sidepocket';
 
 /**
- * Makes a directory of root's that every user may enter and only root may write in, called after `name`, which is unique. Throws when
- * something else is in its place.
+ * Makes a directory of root's that every user may enter and only root may write in, called after
+ * `name`, which is unique. Throws when something else is in its place.
  */
 export async function makePublicDirectory(name: string, forPath: string): Promise<string> {
   const isTemporary = (await realOf(forPath)).startsWith('/tmp/');
@@ -46,6 +52,7 @@ export async function makePublicDirectory(name: string, forPath: string): Promis
     if (error.code !== 'EEXIST') throw error;
   });
   const about = await lstat(directory);
-  if (!about.isDirectory() || about.uid !== process.getuid?.() || (about.mode & 0o022) !== 0) throw new Error(`${directory} is not a directory of this user's own`);
+  if (!about.isDirectory() || about.uid !== process.getuid?.() || (about.mode & 0o022) !== 0)
+    throw new Error(`${directory} is not a directory of this user's own`);
   return directory;
 }

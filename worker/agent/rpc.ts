@@ -2,7 +2,9 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { z } from 'zod';
 
-/** One message of JSON-RPC 2.0, as far as it matters here: a request, a notification or an answer. */
+/**
+ * One message of JSON-RPC 2.0, as far as it matters here: a request, a notification or an answer.
+ */
 const RpcMessage = z.looseObject({
   id: z.union([z.string(), z.number()]).optional(),
   method: z.string().optional(),
@@ -12,28 +14,50 @@ const RpcMessage = z.looseObject({
 
 export type RpcResult = Record<string, unknown>;
 
-/** The asking side of JSON-RPC 2.0, a message a line, as MCP servers speak it on their standard input and output. */
+/**
+ * The asking side of JSON-RPC 2.0, a message a line, as MCP servers speak it on their standard
+ * input and output.
+ */
 export type Rpc = {
-  /** Rejects with what the other side says against it, when the other side is gone, and with the signal's reason, which the other side is told. */
+  /**
+   * Rejects with what the other side says against it, when the other side is gone, and with the
+   * signal's reason, which the other side is told.
+   */
   request(method: string, params: RpcResult, signal?: AbortSignal): Promise<RpcResult>;
   notify(method: string, params?: RpcResult): void;
   /** The other side is gone: what waits for an answer gets none. */
   end(reason: Error): void;
 };
 
-/** `answer` says what the other side gets when it asks by itself; undefined, that nothing is known of it. A line that is no message is passed over. */
-export function createRpc(input: Writable, output: Readable, answer: (method: string) => RpcResult | undefined): Rpc {
-  const waiting = new Map<number, { resolve: (result: RpcResult) => void; reject: (error: unknown) => void }>();
+/**
+ * `answer` says what the other side gets when it asks by itself; undefined, that nothing is known
+ * of it. A line that is no message is passed over.
+ */
+export function createRpc(
+  input: Writable,
+  output: Readable,
+  answer: (method: string) => RpcResult | undefined,
+): Rpc {
+  const waiting = new Map<
+    number,
+    { resolve: (result: RpcResult) => void; reject: (error: unknown) => void }
+  >();
   let count = 0;
   let gone: Error | undefined;
-  const send = (message: RpcResult): void => void input.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+  const send = (message: RpcResult): void =>
+    void input.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
   // Whoever writes to a process that has ended learns it by its end.
   input.on('error', () => undefined);
 
   const onMessage = ({ id, method, result, error }: z.infer<typeof RpcMessage>): void => {
     if (method !== undefined) {
       const known = answer(method);
-      if (id !== undefined) send(known ? { id, result: known } : { id, error: { code: -32601, message: 'Method not found' } });
+      if (id !== undefined)
+        send(
+          known
+            ? { id, result: known }
+            : { id, error: { code: -32601, message: 'Method not found' } },
+        );
       return;
     }
     const asked = waiting.get(Number(id));

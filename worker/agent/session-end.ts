@@ -1,8 +1,8 @@
 import type { SessionFile } from './session-file.ts';
 
 /**
- * A line of a transcript, as far as its order matters: what was said and done (`uuid`), and Claude Code's note where
- * it is (`last-prompt`).
+ * A line of a transcript, as far as its order matters: what was said and done (`uuid`), and Claude
+ * Code's note where it is (`last-prompt`).
  */
 type Line = {
   type?: unknown;
@@ -18,16 +18,17 @@ type Line = {
 const said = new Set<unknown>(['user', 'assistant', 'attachment', 'system']);
 
 /**
- * Finds the end of a session that Claude Code would not go on at. Every 64 kB it notes which entry it is at, and goes
- * on there when the session is resumed, unless the last entry descends from it. A process that is killed may leave the
- * note at an entry that a resume passes over, such as a failed request to the model: then all that is said later stands
- * beside it, and the resume after that knows nothing of it.
- * Returns the uuid of the last entry when that is so; undefined when the note is right, or there is none.
+ * Finds the end of a session that Claude Code would not go on at. Every 64 kB it notes which entry
+ * it is at, and goes on there when the session is resumed, unless the last entry descends from it.
+ * A process that is killed may leave the note at an entry that a resume passes over, such as a
+ * failed request to the model: then all that is said later stands beside it, and the resume after
+ * that knows nothing of it. Returns the uuid of the last entry when that is so; undefined when the
+ * note is right, or there is none.
  */
 export function findLostEnd(transcript: string): string | undefined {
   let [end, above, note]: (string | undefined)[] = [];
   const path = new Set<string>();
-  for (let to = transcript.length; to > 0; ) {
+  for (let to = transcript.length; to > 0;) {
     const from = transcript.lastIndexOf('\n', to - 1) + 1;
     const line = parseLine(transcript.slice(from, to));
     to = from - 1;
@@ -67,13 +68,16 @@ function parseLine(line: string): Line {
 }
 
 /**
- * Sees to it that a session is resumed at its end. No process may work in it.
- * Returns whether something had to be done. Throws when it could not be: Claude would answer what is long answered, and
- * not what was asked.
+ * Sees to it that a session is resumed at its end. No process may work in it. Returns whether
+ * something had to be done. Throws when it could not be: Claude would answer what is long answered,
+ * and not what was asked.
  */
 export async function keepEnd(session: string, file: SessionFile): Promise<boolean> {
   const end = findLostEnd(await file.read(session));
   if (end === undefined) return false;
-  await file.append(session, JSON.stringify({ type: 'last-prompt', leafUuid: end, sessionId: session }));
+  await file.append(
+    session,
+    JSON.stringify({ type: 'last-prompt', leafUuid: end, sessionId: session }),
+  );
   return true;
 }

@@ -1,7 +1,10 @@
 import { runAsAgentOrOwn } from './agent-shell.ts';
 import type { AgentUser } from './agent-user.ts';
 
-/** How much of a transcript's end is read (bytes): the agent may write what it likes into it, and what matters is at the end. */
+/**
+ * How much of a transcript's end is read (bytes): the agent may write what it likes into it, and
+ * what matters is at the end.
+ */
 const mostRead = 32 * 2 ** 20;
 const read = `for file in "$1"/projects/*/"$2".jsonl; do [ -f "$file" ] && exec tail -c ${mostRead} -- "$file"; done`;
 /** A line that was cut short stays a line of its own. */
@@ -13,9 +16,15 @@ const append = `for file in "$1"/projects/*/"$2".jsonl; do
   fi
 done`;
 
-/** A session's transcript in Claude Code's directory, reached with the rights of the agent's user: Claude Code shows it to its own user only. */
+/**
+ * A session's transcript in Claude Code's directory, reached with the rights of the agent's user:
+ * Claude Code shows it to its own user only.
+ */
 export type SessionFile = {
-  /** The last 32 MB of it, '' when there is none. A session is found by its id, whatever project directory it is in. Throws when it cannot be read. */
+  /**
+   * The last 32 MB of it, '' when there is none. A session is found by its id, whatever project
+   * directory it is in. Throws when it cannot be read.
+   */
   read(session: string): Promise<string>;
   /** Appends a line to a transcript that there is. Throws when it could not be written. */
   append(session: string, line: string): Promise<void>;
@@ -23,8 +32,13 @@ export type SessionFile = {
 
 export function createSessionFile(user: AgentUser | undefined, claudeDir: string): SessionFile {
   const run = async (script: string, session: string, ...more: string[]): Promise<Buffer> => {
-    const { code, output, said } = await runAsAgentOrOwn(user, script, [claudeDir, session, ...more]);
-    if (code !== 0 && said !== '') throw new Error(`the transcript of a session was not reached: ${said}`);
+    const { code, output, said } = await runAsAgentOrOwn(user, script, [
+      claudeDir,
+      session,
+      ...more,
+    ]);
+    if (code !== 0 && said !== '')
+      throw new Error(`the transcript of a session was not reached: ${said}`);
     return output;
   };
   return {

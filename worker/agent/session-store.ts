@@ -19,7 +19,12 @@ export function createSessionStore(file: SessionFile): SessionStore {
 function parseLine(line: string): SessionStoreEntry[] {
   try {
     const entry: unknown = JSON.parse(line);
-    return typeof entry === 'object' && entry !== null && 'type' in entry && typeof entry.type === 'string' ? [entry as SessionStoreEntry] : [];
+    return typeof entry === 'object' &&
+      entry !== null &&
+      'type' in entry &&
+      typeof entry.type === 'string'
+      ? [entry as SessionStoreEntry]
+      : [];
   } catch {
     return [];
   }

@@ -9,13 +9,17 @@ import { createSessionOptions } from './session-options.ts';
 import { partsFor, settingsOf, surround } from './session-start.ts';
 import type { SessionParts, Wanted } from './session-start.ts';
 
-/** A Claude Code process that has started and works for nobody yet; it serves one new session, at once. */
+/**
+ * A Claude Code process that has started and works for nobody yet; it serves one new session, at
+ * once.
+ */
 export type Spare = {
   /** Settles when its process has ended, whoever it worked for. */
   readonly exited: Promise<void>;
   /**
-   * Makes it the process of a new session. Rejects when it has died or may not serve this one, as in a directory with agents of its own;
-   * then it is closed, nothing was asked of it, and the session is to be started the usual way.
+   * Makes it the process of a new session. Rejects when it has died or may not serve this one, as
+   * in a directory with agents of its own; then it is closed, nothing was asked of it, and the
+   * session is to be started the usual way.
    */
   claim(wanted: Wanted): Promise<LiveSession>;
   close(): Promise<void>;
@@ -26,8 +30,9 @@ const startMs = 30_000;
 const claimMs = 5000;
 
 /**
- * Starts a spare in a directory of its own below the data directory. Its session's id is chosen now, so that its processes carry the mark of the session that it
- * will serve; its temporary directory is its own, too. `starting` breaks the start off. Throws when it does not start.
+ * Starts a spare in a directory of its own below the data directory. Its session's id is chosen
+ * now, so that its processes carry the mark of the session that it will serve; its temporary
+ * directory is its own, too. `starting` breaks the start off. Throws when it does not start.
  */
 export async function startSpare(parts: SessionParts, starting: AbortController): Promise<Spare> {
   const { home, dataDir } = parts;
@@ -36,7 +41,10 @@ export async function startSpare(parts: SessionParts, starting: AbortController)
   const parked = path.join(dataDir, 'spare');
   // Short, since sockets are made below it, whose paths may have 107 characters.
   const [environmentOf, model, root] = await Promise.all([
-    home.furnish(`spare-${id.slice(0, 8)}`, [parked]), home.admit(), home.roots.park(id), home.clean(),
+    home.furnish(`spare-${id.slice(0, 8)}`, [parked]),
+    home.admit(),
+    home.roots.park(id),
+    home.clean(),
   ]);
   starting.signal.throwIfAborted();
   let live: LiveSession | undefined;
@@ -45,15 +53,24 @@ export async function startSpare(parts: SessionParts, starting: AbortController)
     model.close();
     await home.roots.remove(root);
   };
-  const surroundings = { ...surround(home, { mark: processes.mark, model }, environmentOf, () => live), root, project: undefined };
+  const surroundings = {
+    ...surround(home, { mark: processes.mark, model }, environmentOf, () => live),
+    root,
+    project: undefined,
+  };
   const options = {
-    ...createSessionOptions(partsFor(parts, processes), surroundings), cwd: parked, sessionId: id, abortController: starting,
+    ...createSessionOptions(partsFor(parts, processes), surroundings),
+    cwd: parked,
+    sessionId: id,
+    abortController: starting,
     ...(parts.model ? { model: parts.model } : {}),
   };
-  const spare = await prewarm({ options, initializeTimeoutMs: startMs }).catch(async (error: unknown) => {
-    await endProcesses();
-    throw error;
-  });
+  const spare = await prewarm({ options, initializeTimeoutMs: startMs }).catch(
+    async (error: unknown) => {
+      await endProcesses();
+      throw error;
+    },
+  );
 
   return {
     exited: spare.exited,
@@ -61,10 +78,33 @@ export async function startSpare(parts: SessionParts, starting: AbortController)
       const { conversation, workspace } = wanted;
       const settings = settingsOf(wanted, parts.model);
       try {
-        await Promise.all([home.furnish(path.basename(workspace), [workspace]), home.roots.link(root, workspace)]);
+        await Promise.all([
+          home.furnish(path.basename(workspace), [workspace]),
+          home.roots.link(root, workspace),
+        ]);
         model.bind(conversation);
-        const start = { id, workspace, processes, resumed: false, settings, grants: '', model, transcript: (other: string) => home.transcript(other, workspace) };
-        live = createLiveSession(start, (prompt) => spare.claim({ prompt, options: { cwd: workspace, permissionMode: settings.permissions, ...(settings.model === undefined || settings.model === parts.model ? {} : { model: settings.model }) } }));
+        const start = {
+          id,
+          workspace,
+          processes,
+          resumed: false,
+          settings,
+          grants: '',
+          model,
+          transcript: (other: string) => home.transcript(other, workspace),
+        };
+        live = createLiveSession(start, (prompt) =>
+          spare.claim({
+            prompt,
+            options: {
+              cwd: workspace,
+              permissionMode: settings.permissions,
+              ...(settings.model === undefined || settings.model === parts.model
+                ? {}
+                : { model: settings.model }),
+            },
+          }),
+        );
         await claimed(spare);
         return live;
       } catch (error) {
@@ -82,7 +122,10 @@ export async function startSpare(parts: SessionParts, starting: AbortController)
 
 async function claimed(spare: SpareProcess): Promise<void> {
   const patience = new AbortController();
-  const tooLong = sleep(claimMs, undefined, { signal: patience.signal, ref: false }).then(() => Promise.reject(new Error(`it was not claimed within ${claimMs} ms`)), () => undefined);
+  const tooLong = sleep(claimMs, undefined, { signal: patience.signal, ref: false }).then(
+    () => Promise.reject(new Error(`it was not claimed within ${claimMs} ms`)),
+    () => undefined,
+  );
   try {
     await Promise.race([spare.claimed, tooLong]);
   } finally {

@@ -7,7 +7,9 @@ import type { Spare } from './spare.ts';
 export type Spares = {
   /** How many there are or are being started: 0 or 1. */
   count(): number;
-  /** Makes the spare, if there is one, the process of a new session; undefined when none serves it. */
+  /**
+   * Makes the spare, if there is one, the process of a new session; undefined when none serves it.
+   */
   claim(wanted: Wanted): Promise<LiveSession | undefined>;
   /** Something has begun or ended. When nothing more does for a while, a spare is started. */
   stir(): void;
@@ -19,7 +21,10 @@ export type Spares = {
 export type SpareParts = {
   /** Starts one; aborting breaks the start off. */
   start: (starting: AbortController) => Promise<Spare>;
-  /** How long nothing may have begun or ended before one is started (ms): it must not compete with a session's own start. Undefined, none is kept. */
+  /**
+   * How long nothing may have begun or ended before one is started (ms): it must not compete with a
+   * session's own start. Undefined, none is kept.
+   */
   calmMs: number | undefined;
   hasRoom: () => boolean;
   log: Log;
@@ -38,7 +43,9 @@ export function createSpares({ start, calmMs, hasRoom, log }: SpareParts): Spare
   const drop = (): boolean => {
     if (!spare) return false;
     starting?.abort();
-    const closed = close(spare).catch((error: unknown) => log.warn({ err: error }, 'a spare process was not closed')).finally(() => closing.delete(closed));
+    const closed = close(spare)
+      .catch((error: unknown) => log.warn({ err: error }, 'a spare process was not closed'))
+      .finally(() => closing.delete(closed));
     closing.add(closed);
     spare = undefined;
     return true;
@@ -58,7 +65,9 @@ export function createSpares({ start, calmMs, hasRoom, log }: SpareParts): Spare
     spare = made;
     starting = breakOff;
     const dropIfDead = async (): Promise<void> => {
-      await (await made)?.exited;
+      await (
+        await made
+      )?.exited;
       if (spare === made) drop();
     };
     void dropIfDead();
@@ -72,7 +81,10 @@ export function createSpares({ start, calmMs, hasRoom, log }: SpareParts): Spare
       try {
         return await (await taken)?.claim(wanted);
       } catch (error) {
-        log.info({ err: error }, 'the spare process does not serve this session; another is started');
+        log.info(
+          { err: error },
+          'the spare process does not serve this session; another is started',
+        );
         return undefined;
       }
     },

@@ -6,7 +6,10 @@ import { createMark, findMarked, isOfSession } from './processes.ts';
 import { processClock, readProcessTable } from './process-table.ts';
 import type { ProcessEntry } from './process-table.ts';
 
-/** The processes around one process of Claude Code: how they are started so that they are known, and how they end. */
+/**
+ * The processes around one process of Claude Code: how they are started so that they are known, and
+ * how they end.
+ */
 export type SessionProcesses = {
   /** What they carry in their environment. */
   readonly mark: string;
@@ -18,20 +21,35 @@ export type SessionProcesses = {
   begin(): void;
   /** It was done: what it has left running stays. */
   done(): void;
-  /** Ends Claude Code with what it has under it, and the work that was begun and not done with all of its processes. */
+  /**
+   * Ends Claude Code with what it has under it, and the work that was begun and not done with all
+   * of its processes.
+   */
   end(): Promise<void>;
 };
 
 /** The processes of one worker's agent. */
 export type WorkProcesses = {
   ofSession(session: string): SessionProcesses;
-  /** Ends what another worker's process has under way in a session: it may have outlived that worker, and two must never work on one. */
+  /**
+   * Ends what another worker's process has under way in a session: it may have outlived that
+   * worker, and two must never work on one.
+   */
   endOthers(session: string): Promise<void>;
-  /** Ends the commands of one session, the one that has the most threads; Claude Code itself and its MCP servers stay. */
+  /**
+   * Ends the commands of one session, the one that has the most threads; Claude Code itself and its
+   * MCP servers stay.
+   */
   endStorm(): Promise<void>;
-  /** Halts every process that this worker's agent has started; the returned function lets them go on. */
+  /**
+   * Halts every process that this worker's agent has started; the returned function lets them go
+   * on.
+   */
   haltAll(): Promise<() => void>;
-  /** Ends every process that this worker's agent has started, whatever became of it. Returns how many there were. */
+  /**
+   * Ends every process that this worker's agent has started, whatever became of it. Returns how
+   * many there were.
+   */
   endAll(): Promise<number>;
 };
 
@@ -40,20 +58,31 @@ export type WorkProcessesOptions = {
   /** `WORKER_ID#boot`. */
   owner: string;
   dataDir: string;
-  /** Undefined where processes are marked by their environment alone, which one of them can put off. */
+  /**
+   * Undefined where processes are marked by their environment alone, which one of them can put off.
+   */
   groups: GroupLease | undefined;
 };
 
-export function createWorkProcesses({ user, owner, dataDir, groups }: WorkProcessesOptions): WorkProcesses {
+export function createWorkProcesses({
+  user,
+  owner,
+  dataDir,
+  groups,
+}: WorkProcessesOptions): WorkProcesses {
   /** Those whose environment says what `matches` says yes to, by their ids. */
   const marked = async (matches: (mark: string) => boolean): Promise<Set<number>> => {
     const found = await findMarked({ user });
     return new Set(found.filter(({ mark }) => matches(mark)).map(({ pid }) => pid));
   };
-  const isOwn = (mark: string): boolean => mark.startsWith(`${owner}/`) && mark.endsWith(`@${dataDir}`);
+  const isOwn = (mark: string): boolean =>
+    mark.startsWith(`${owner}/`) && mark.endsWith(`@${dataDir}`);
   const ofWorker = async (table: ProcessEntry[]): Promise<ProcessEntry[]> => {
     const own = await marked(isOwn);
-    return table.filter((entry) => entry.pid !== process.pid && (own.has(entry.pid) || (groups?.isOurs(entry) ?? false)));
+    return table.filter(
+      (entry) =>
+        entry.pid !== process.pid && (own.has(entry.pid) || (groups?.isOurs(entry) ?? false)),
+    );
   };
   const orphans = (table: ProcessEntry[]): ProcessEntry[] => groups?.orphans(table) ?? [];
 
@@ -72,7 +101,8 @@ export function createWorkProcesses({ user, owner, dataDir, groups }: WorkProces
           const began = since ?? Infinity;
           await endProcesses(async (table) => {
             const ids = group === undefined ? await marked((other) => other === mark) : undefined;
-            const isOurs = ({ pid, groups: own }: ProcessEntry): boolean => (group === undefined ? (ids?.has(pid) ?? false) : own.includes(group));
+            const isOurs = ({ pid, groups: own }: ProcessEntry): boolean =>
+              group === undefined ? (ids?.has(pid) ?? false) : own.includes(group);
             return selectWork(table, { isOurs, worker: process.pid, since: began });
           });
         },
@@ -81,19 +111,35 @@ export function createWorkProcesses({ user, owner, dataDir, groups }: WorkProces
     async endOthers(session) {
       await endProcesses(async (table) => {
         const theirs = await marked((mark) => isOfSession(mark, session, dataDir) && !isOwn(mark));
-        const heads = new Set(table.filter(({ pid }) => theirs.has(pid) && isWorking(pid, session)).map(({ pid }) => pid));
-        const left = groups ? withDescendants(table, heads) : table.filter(({ pid }) => theirs.has(pid));
+        const heads = new Set(
+          table
+            .filter(({ pid }) => theirs.has(pid) && isWorking(pid, session))
+            .map(({ pid }) => pid),
+        );
+        const left = groups
+          ? withDescendants(table, heads)
+          : table.filter(({ pid }) => theirs.has(pid));
         return [...left, ...orphans(table).filter(({ pid }) => !heads.has(pid))];
       });
     },
     async endStorm() {
       const counts = new Map<number, number>();
       for (const entry of readProcessTable()) {
-        const group = groups?.isOurs(entry) ? entry.groups.find((number) => number !== groups.own) : undefined;
+        const group = groups?.isOurs(entry)
+          ? entry.groups.find((number) => number !== groups.own)
+          : undefined;
         if (group !== undefined) counts.set(group, (counts.get(group) ?? 0) + entry.threads);
       }
       const [most] = [...counts].sort(([, one], [, other]) => other - one);
-      if (most) await endProcesses((table) => table.filter((entry) => entry.groups.includes(most[0]) && entry.parent !== process.pid && !isServing(table, entry)));
+      if (most)
+        await endProcesses((table) =>
+          table.filter(
+            (entry) =>
+              entry.groups.includes(most[0]) &&
+              entry.parent !== process.pid &&
+              !isServing(table, entry),
+          ),
+        );
     },
     haltAll: () => haltProcesses(ofWorker),
     endAll: () => endProcesses(ofWorker),
@@ -103,13 +149,18 @@ export function createWorkProcesses({ user, owner, dataDir, groups }: WorkProces
 /** Whether a process is the Claude Code that works in a session: it was started with its name. */
 function isWorking(pid: number, session: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').some((word) => word.endsWith(session));
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1')
+      .split('\0')
+      .some((word) => word.endsWith(session));
   } catch {
     return false;
   }
 }
 
-/** Whether a process is in Claude Code's own POSIX session, and so no command: those have sessions of their own. */
+/**
+ * Whether a process is in Claude Code's own POSIX session, and so no command: those have sessions
+ * of their own.
+ */
 function isServing(table: ProcessEntry[], { session, pid }: ProcessEntry): boolean {
   const leader = table.find((entry) => entry.pid === session);
   return leader !== undefined && leader.pid !== pid && leader.parent === process.pid;
@@ -118,7 +169,7 @@ function isServing(table: ProcessEntry[], { session, pid }: ProcessEntry): boole
 /** Processes with everything below them. */
 function withDescendants(table: ProcessEntry[], heads: Set<number>): ProcessEntry[] {
   const below = new Set(heads);
-  for (let size = -1; size !== below.size; ) {
+  for (let size = -1; size !== below.size;) {
     size = below.size;
     for (const { pid, parent } of table) if (below.has(parent)) below.add(pid);
   }

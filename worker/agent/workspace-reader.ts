@@ -15,14 +15,20 @@ export type DigestedProgram = WorkspaceProgram & { digest: string };
 /** What a workspace brings, seen at one moment. */
 export type WorkspaceLook = Omit<WorkspaceFinds, 'programs'> & { programs: DigestedProgram[] };
 
-/** Looks into workspaces with the agent's rights. A file that is too large, no plain file or not readable in time counts as broken. */
+/**
+ * Looks into workspaces with the agent's rights. A file that is too large, no plain file or not
+ * readable in time counts as broken.
+ */
 export type WorkspaceReader = {
   look(workspace: string): Promise<WorkspaceLook>;
   /** The digest of a program as its files are now; undefined when they cannot be read whole. */
   digest(workspace: string, program: WorkspaceProgram): Promise<string | undefined>;
 };
 
-/** The largest settings file and the largest script that are looked at, and the most of all together (bytes). */
+/**
+ * The largest settings file and the largest script that are looked at, and the most of all together
+ * (bytes).
+ */
 const largestSettings = 256 * 1024;
 const largestScript = 1024 * 1024;
 const mostTogether = 8 * 1024 * 1024;
@@ -37,31 +43,55 @@ const settingFiles = ['.mcp.json', '.claude/settings.json', '.claude/settings.lo
 
 /** A reader with the rights of `user`; without one, with the worker's own. */
 export function createWorkspaceReader(user: AgentUser | undefined): WorkspaceReader {
-  const read = (files: string[], most: number): Promise<Content[]> => (user ? readAs(user, files, most) : readOwn(files, most));
+  const read = (files: string[], most: number): Promise<Content[]> =>
+    user ? readAs(user, files, most) : readOwn(files, most);
 
-  /** The digests of programs, in order; undefined for one that names a file which cannot be read whole. */
-  const digestAll = async (workspace: string, programs: WorkspaceProgram[]): Promise<(string | undefined)[]> => {
-    const names = [...new Set(programs.flatMap((program) => [...filesOf(program, workspace).keys()]))].slice(0, mostScripts);
+  /**
+   * The digests of programs, in order; undefined for one that names a file which cannot be read
+   * whole.
+   */
+  const digestAll = async (
+    workspace: string,
+    programs: WorkspaceProgram[],
+  ): Promise<(string | undefined)[]> => {
+    const names = [
+      ...new Set(programs.flatMap((program) => [...filesOf(program, workspace).keys()])),
+    ].slice(0, mostScripts);
     const contents = names.length === 0 ? [] : await read(names, largestScript);
     const known = new Map(names.map((name, index) => [name, contents[index]]));
     return programs.map((program) => {
-      const files = [...filesOf(program, workspace)].toSorted(([one], [other]) => (one < other ? -1 : 1));
+      const files = [...filesOf(program, workspace)].toSorted(([one], [other]) =>
+        one < other ? -1 : 1,
+      );
       if (files.some(([file]) => !known.has(file) || known.get(file) === null)) return undefined;
-      return digestOf(program, files.map(([file, named]) => fingerprint(named, known.get(file))));
+      return digestOf(
+        program,
+        files.map(([file, named]) => fingerprint(named, known.get(file))),
+      );
     });
   };
 
   return {
     async look(workspace) {
-      const texts = await read(settingFiles.map((file) => path.join(workspace, file)), largestSettings);
-      const [mcp, settings, local] = texts.map((content) => (content === null ? '' : content?.toString('utf8')));
+      const texts = await read(
+        settingFiles.map((file) => path.join(workspace, file)),
+        largestSettings,
+      );
+      const [mcp, settings, local] = texts.map((content) =>
+        content === null ? '' : content?.toString('utf8'),
+      );
       const { programs, rules, off } = readWorkspacePrograms({ mcp, settings, local });
       const digests = await digestAll(workspace, programs);
       const unread = programs.filter((_, index) => digests[index] === undefined);
       return {
         rules,
-        off: [...off, ...unread.map(({ name }) => `${name}: a file that it names cannot be read whole`)],
-        programs: programs.flatMap((program, index) => digests[index] === undefined ? [] : [{ ...program, digest: digests[index] }]),
+        off: [
+          ...off,
+          ...unread.map(({ name }) => `${name}: a file that it names cannot be read whole`),
+        ],
+        programs: programs.flatMap((program, index) =>
+          digests[index] === undefined ? [] : [{ ...program, digest: digests[index] }],
+        ),
       };
     },
     digest: async (workspace, program) => (await digestAll(workspace, [program]))[0],
@@ -70,12 +100,21 @@ export function createWorkspaceReader(user: AgentUser | undefined): WorkspaceRea
 
 /** The files of the workspace that a program may name, by absolute path. */
 function filesOf({ files }: WorkspaceProgram, workspace: string): Map<string, NamedFile> {
-  const named = files.filter(({ word }) => !word.includes('\0')).map((file): [string, NamedFile] => [path.resolve(workspace, file.word), file]);
+  const named = files
+    .filter(({ word }) => !word.includes('\0'))
+    .map((file): [string, NamedFile] => [path.resolve(workspace, file.word), file]);
   // Named twice, it counts as what runs if it does so once.
-  return new Map(named.filter(([file]) => file.startsWith(`${workspace}${path.sep}`)).toSorted(([, one], [, other]) => Number(one.runs) - Number(other.runs)));
+  return new Map(
+    named
+      .filter(([file]) => file.startsWith(`${workspace}${path.sep}`))
+      .toSorted(([, one], [, other]) => Number(one.runs) - Number(other.runs)),
+  );
 }
 
-const fingerprint = (named: NamedFile, content: Content): string => (content && isProgram(named, content) ? createHash('sha256').update(content).digest('hex') : 'none');
+const fingerprint = (named: NamedFile, content: Content): string =>
+  content && isProgram(named, content)
+    ? createHash('sha256').update(content).digest('hex')
+    : 'none';
 
 async function readOwn(files: string[], most: number): Promise<Content[]> {
   const contents: Content[] = [];
@@ -90,15 +129,21 @@ async function readOwn(files: string[], most: number): Promise<Content[]> {
 
 /** Opened without waiting, so that a pipe in place of a file holds nothing up. */
 async function readOne(file: string, most: number): Promise<Content> {
-  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: NodeJS.ErrnoException) =>
-    ['ENOENT', 'ENOTDIR'].includes(error.code ?? '') ? undefined : null,
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch(
+    (error: NodeJS.ErrnoException) =>
+      ['ENOENT', 'ENOTDIR'].includes(error.code ?? '') ? undefined : null,
   );
   if (!handle) return handle;
   try {
     const about = await handle.stat();
     if (about.isDirectory()) return undefined;
     if (!about.isFile() || about.size > most) return null;
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(about.size + 1), 0, about.size + 1, 0);
+    const { buffer, bytesRead } = await handle.read(
+      Buffer.alloc(about.size + 1),
+      0,
+      about.size + 1,
+      0,
+    );
     return bytesRead > about.size ? null : buffer.subarray(0, bytesRead);
   } catch {
     return null;
@@ -116,11 +161,19 @@ for f do
   else echo !; fi
 done`;
 
-/** Slipped in between the test and the reading, a pipe would hold it up: then all of it is ended, and nothing counts as read. */
+/**
+ * Slipped in between the test and the reading, a pipe would hold it up: then all of it is ended,
+ * and nothing counts as read.
+ */
 const boundedLines = `lines=$1; shift; exec timeout -s KILL ${readMs / 1000} sh -c "$lines" sh "$@"`;
 
 async function readAs(user: AgentUser, files: string[], most: number): Promise<Content[]> {
-  const { code, output } = await runAsAgent(user, boundedLines, [lines, String(most), String(mostTogether), ...files]);
+  const { code, output } = await runAsAgent(user, boundedLines, [
+    lines,
+    String(most),
+    String(mostTogether),
+    ...files,
+  ]);
   const told = output.toString('latin1').split('\n');
   if (code !== 0 || told.length <= files.length) return files.map(() => null);
   return files.map((_, index) => {

@@ -31,8 +31,16 @@ export type CommandParts = {
   places: Places;
 };
 
-/** A command that was found in a message, and the turn that obeys it. `busy` tells that Claude is at work in this conversation. */
-export type CommandCall = { message: Message; argument: string; context: TurnContext; busy: boolean };
+/**
+ * A command that was found in a message, and the turn that obeys it. `busy` tells that Claude is at
+ * work in this conversation.
+ */
+export type CommandCall = {
+  message: Message;
+  argument: string;
+  context: TurnContext;
+  busy: boolean;
+};
 
 /** What is said to the person, with something to tap. */
 export type CommandAnswer = string | { text: string; choices: Choices };

@@ -8,13 +8,22 @@ import { sessionCommands } from './session-commands.ts';
 import { settingCommands } from './setting-commands.ts';
 import { turnCommands } from './turn-commands.ts';
 
-const all: Command[] = [...turnCommands, ...sessionCommands, ...settingCommands, ...scheduleCommands, ...peopleCommands, ...reportCommands];
+const all: Command[] = [
+  ...turnCommands,
+  ...sessionCommands,
+  ...settingCommands,
+  ...scheduleCommands,
+  ...peopleCommands,
+  ...reportCommands,
+];
 
 const help: Command = {
   pattern: /^\/help$/i,
   anytime: true,
   async run() {
-    const lines = all.flatMap(({ help: about }) => (about ? `*${about.usage}*: ${about.does}` : []));
+    const lines = all.flatMap(({ help: about }) =>
+      about ? `*${about.usage}*: ${about.does}` : [],
+    );
     return `Write what you want done, as you would to a colleague. Send a picture or a file along, or swipe to reply to an earlier answer. While I work, I hear what you write.\n\n${lines.join('\n')}\n\nAny other / command goes to Claude Code.`;
   },
 };
@@ -22,12 +31,16 @@ const help: Command = {
 /** A command and what was written behind it. */
 export type FoundCommand = { command: Command; argument: string };
 
-/** Finds out whether a message is a command of ours. `isFirst`: nothing was said before it that waits or is being worked. */
+/**
+ * Finds out whether a message is a command of ours. `isFirst`: nothing was said before it that
+ * waits or is being worked.
+ */
 export function findCommand(message: Message, isFirst: boolean): FoundCommand | undefined {
   const text = commandText(message);
   for (const command of [...all, help]) {
     const match = command.pattern.exec(text);
-    if (match && (!command.firstOnly || isFirst || text.startsWith('/'))) return { command, argument: (match[1] ?? '').trim() };
+    if (match && (!command.firstOnly || isFirst || text.startsWith('/')))
+      return { command, argument: (match[1] ?? '').trim() };
   }
   return undefined;
 }

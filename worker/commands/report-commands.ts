@@ -25,23 +25,45 @@ export const reportCommands: Command[] = [
   },
 ];
 
-async function writeStatus({ inbox, conversations, spend, permissions, idleMinutes, places }: CommandParts, { message, context, busy }: CommandCall): Promise<string> {
+async function writeStatus(
+  { inbox, conversations, spend, permissions, idleMinutes, places }: CommandParts,
+  { message, context, busy }: CommandCall,
+): Promise<string> {
   const { conversation, job, slot, startedAt } = context;
-  const [waiting, settings] = await Promise.all([inbox.read(conversation), conversations.read(conversation)]);
+  const [waiting, settings] = await Promise.all([
+    inbox.read(conversation),
+    conversations.read(conversation),
+  ]);
   const lines: string[] = [];
   if (busy) {
     const first = waiting.find(({ id }) => job.data.messages.some((taken) => taken.id === id));
-    const step = typeof job.progress === 'string' && job.progress !== '' ? `, now: ${cut(job.progress, 120)}` : '';
-    lines.push(`Working for ${durationInWords(Date.now() - startedAt)}${first ? ` on ${quoteMessage(first)}` : ''}${step}.`);
+    const step =
+      typeof job.progress === 'string' && job.progress !== ''
+        ? `, now: ${cut(job.progress, 120)}`
+        : '';
+    lines.push(
+      `Working for ${durationInWords(Date.now() - startedAt)}${first ? ` on ${quoteMessage(first)}` : ''}${step}.`,
+    );
   } else lines.push('Nothing is running for you.');
-  const later = waiting.filter(({ id }) => id !== message.id && !job.data.messages.some((taken) => taken.id === id));
+  const later = waiting.filter(
+    ({ id }) => id !== message.id && !job.data.messages.some((taken) => taken.id === id),
+  );
   if (later.length > 0) lines.push(`Waiting: ${quoteMessages(later)}.`);
   const day = dayOf(Date.now(), settings.timezone);
   lines.push(`Spent today: ${dollars(await spend.today(day, conversation))}.`);
   const others = places.taken() - (slot.isHeld() ? 1 : 0);
-  if (others > 0) lines.push(others === 1 ? 'I also work for somebody else.' : `I also work for ${others} other people.`);
-  lines.push(idleMinutes === undefined ? 'The computer is awake and stays so.' : `The computer is awake; it sleeps after ${idleMinutes} min without work.`);
-  lines.push(`Model: ${settings.model ?? 'the usual one'}. Permissions: ${permissionsOf(settings.permissions, permissions)}.`);
+  if (others > 0)
+    lines.push(
+      others === 1 ? 'I also work for somebody else.' : `I also work for ${others} other people.`,
+    );
+  lines.push(
+    idleMinutes === undefined
+      ? 'The computer is awake and stays so.'
+      : `The computer is awake; it sleeps after ${idleMinutes} min without work.`,
+  );
+  lines.push(
+    `Model: ${settings.model ?? 'the usual one'}. Permissions: ${permissionsOf(settings.permissions, permissions)}.`,
+  );
   return lines.join('\n');
 }
 

@@ -15,7 +15,9 @@ export const sessionCommands: Command[] = [
     async run({ conversations }, { message, context: { fence } }) {
       const { session } = await conversations.read(message.conversation);
       await conversations.write(message.conversation, fence, { session: '' });
-      return session === undefined ? 'This is a fresh conversation already.' : 'A fresh start. Your files are still here, and /sessions leads back.';
+      return session === undefined
+        ? 'This is a fresh conversation already.'
+        : 'A fresh start. Your files are still here, and /sessions leads back.';
     },
   },
   {
@@ -23,22 +25,41 @@ export const sessionCommands: Command[] = [
     help: { usage: '/sessions', does: 'earlier conversations' },
     anytime: true,
     async run({ conversations, sessions }, { message: { conversation } }): Promise<CommandAnswer> {
-      const [{ session: current }, all] = await Promise.all([conversations.read(conversation), sessions.list(conversation, listed)]);
+      const [{ session: current }, all] = await Promise.all([
+        conversations.read(conversation),
+        sessions.list(conversation, listed),
+      ]);
       if (all.length === 0) return 'There are no earlier conversations yet.';
-      const lines = all.map((session, index) => `${index + 1}. ${shorten(session.title, 60)} (${session.id === current ? 'now' : agoInWords(session.usedAt, Date.now())})`);
+      const lines = all.map(
+        (session, index) =>
+          `${index + 1}. ${shorten(session.title, 60)} (${session.id === current ? 'now' : agoInWords(session.usedAt, Date.now())})`,
+      );
       const text = `${lines.join('\n')}\n\nText “/resume 2” to go back to number 2, or reply to one of my answers there.`;
-      return all.length === 1 ? text : { text, choices: { kind: 'list', button: 'Go back to', items: all.map(asItem), told: true } };
+      return all.length === 1
+        ? text
+        : {
+            text,
+            choices: { kind: 'list', button: 'Go back to', items: all.map(asItem), told: true },
+          };
     },
   },
   {
     pattern: /^\/resume(?:\s+(.+))?$/i,
     help: { usage: '/resume 2', does: 'goes back to number 2 of them' },
     anytime: false,
-    async run({ conversations, sessions }, { message: { conversation }, argument, context: { fence } }) {
+    async run(
+      { conversations, sessions },
+      { message: { conversation }, argument, context: { fence } },
+    ) {
       const all = await sessions.list(conversation, listed);
       const wanted = argument.replace(/^#/, '');
-      const found = all.find(({ id }) => id === wanted) ?? (/^\d{1,2}$/.test(wanted) ? all[Number(wanted) - 1] : undefined);
-      if (!found) return wanted === '' ? 'Which one? /sessions lists them.' : `There is no conversation ${cut(wanted, 40)}. /sessions lists them.`;
+      const found =
+        all.find(({ id }) => id === wanted) ??
+        (/^\d{1,2}$/.test(wanted) ? all[Number(wanted) - 1] : undefined);
+      if (!found)
+        return wanted === ''
+          ? 'Which one? /sessions lists them.'
+          : `There is no conversation ${cut(wanted, 40)}. /sessions lists them.`;
       await conversations.write(conversation, fence, { session: found.id });
       return `Back in “${shorten(found.title, 80)}”.`;
     },
@@ -46,7 +67,11 @@ export const sessionCommands: Command[] = [
 ];
 
 /** A tap says which session by its id, since numbers change. */
-function asItem({ id, title, usedAt }: Session): { id: string; title: string; description: string } {
+function asItem({ id, title, usedAt }: Session): {
+  id: string;
+  title: string;
+  description: string;
+} {
   return { id: `/resume ${id}`, title, description: agoInWords(usedAt, Date.now()) };
 }
 

@@ -12,7 +12,8 @@ const modeWords: Record<PermissionMode, string> = {
 /** What a button says. */
 const modeTitles: Record<PermissionMode, string> = { ask: 'Ask', edits: 'Edits', all: 'All' };
 
-const modelHelp = '*/model opus*, */model sonnet* or */model haiku* changes it, and so does a model’s full name. */model default* leads back to the usual one.';
+const modelHelp =
+  '*/model opus*, */model sonnet* or */model haiku* changes it, and so does a model’s full name. */model default* leads back to the usual one.';
 
 /** The person's choices, which hold until they choose again. */
 export const settingCommands: Command[] = [
@@ -20,10 +21,25 @@ export const settingCommands: Command[] = [
     pattern: /^\/model(?:\s+(\S+))?$/i,
     help: { usage: '/model opus', does: 'the model I think with' },
     anytime: true,
-    async run({ conversations }, { message: { conversation }, argument, context: { fence }, busy }): Promise<CommandAnswer> {
+    async run(
+      { conversations },
+      { message: { conversation }, argument, context: { fence }, busy },
+    ): Promise<CommandAnswer> {
       const { model } = await conversations.read(conversation);
-      if (argument === '') return { text: `${model ? `The model is ${model}.` : 'The model is the usual one.'}\n\n${modelHelp}`, choices: { kind: 'buttons', items: ['Opus', 'Sonnet', 'Haiku'].map((title) => ({ id: `/model ${title.toLowerCase()}`, title })), told: true } };
-      if (!/^[\w.:@/[\]-]{1,80}$/.test(argument)) return 'That is not a model’s name. Text for example “/model sonnet”.';
+      if (argument === '')
+        return {
+          text: `${model ? `The model is ${model}.` : 'The model is the usual one.'}\n\n${modelHelp}`,
+          choices: {
+            kind: 'buttons',
+            items: ['Opus', 'Sonnet', 'Haiku'].map((title) => ({
+              id: `/model ${title.toLowerCase()}`,
+              title,
+            })),
+            told: true,
+          },
+        };
+      if (!/^[\w.:@/[\]-]{1,80}$/.test(argument))
+        return 'That is not a model’s name. Text for example “/model sonnet”.';
       const isDefault = argument.toLowerCase() === 'default';
       await conversations.write(conversation, fence, { model: isDefault ? '' : argument });
       return `${isDefault ? 'The usual model' : `The model ${argument}`} from ${busy ? 'the next task' : 'now'} on.`;
@@ -33,7 +49,10 @@ export const settingCommands: Command[] = [
     pattern: /^\/permissions(?:\s+(\S+))?$/i,
     help: { usage: '/permissions ask', does: 'what I may do without asking: ask, edits, all' },
     anytime: true,
-    async run({ conversations, permissions }, { message: { conversation }, argument, context: { fence }, busy }): Promise<CommandAnswer> {
+    async run(
+      { conversations, permissions },
+      { message: { conversation }, argument, context: { fence }, busy },
+    ): Promise<CommandAnswer> {
       if (argument.toLowerCase() === 'project') {
         await conversations.write(conversation, fence, { trusted: '' });
         return 'I have forgotten what you said about the project’s own programs, and ask again with your next message.';
@@ -46,9 +65,21 @@ export const settingCommands: Command[] = [
       }
       const { permissions: chosen, allowed, session } = await conversations.read(conversation);
       const present = permissionsOf(chosen, permissions);
-      const lines = permissionModes.map((mode) => `*/permissions ${mode}*: ${modeWords[mode]}${mode === present ? ' (now)' : ''}`);
+      const lines = permissionModes.map(
+        (mode) => `*/permissions ${mode}*: ${modeWords[mode]}${mode === present ? ' (now)' : ''}`,
+      );
       const text = [...lines, ...allowedWords(namesOfAllowed(allowed, session))].join('\n');
-      return { text, choices: { kind: 'buttons', items: permissionModes.map((mode) => ({ id: `/permissions ${mode}`, title: modeTitles[mode] })), told: true } };
+      return {
+        text,
+        choices: {
+          kind: 'buttons',
+          items: permissionModes.map((mode) => ({
+            id: `/permissions ${mode}`,
+            title: modeTitles[mode],
+          })),
+          told: true,
+        },
+      };
     },
   },
   {

@@ -7,7 +7,8 @@ import type { Command } from './command.ts';
 /** Ending what runs, trying again, and putting something in the line. */
 export const turnCommands: Command[] = [
   {
-    // A stop that meets a running turn ends it before any command is looked for; this one stops what has not begun.
+    // A stop that meets a running turn ends it before any command is looked for; this one stops
+    // what has not begun.
     pattern: /^\/?stop[.!]?$/i,
     help: { usage: '/stop', does: 'ends what I am doing, at once' },
     anytime: true,
@@ -15,8 +16,17 @@ export const turnCommands: Command[] = [
       const waiting = (await inbox.read(conversation)).map((message) => message.id);
       const before = waiting.slice(0, waiting.indexOf(id));
       const withdrawn = withdrawnWords(await outbox.withdraw(fence, conversation));
-      const text = before.length > 0 ? `Stopped before I began.${withdrawn}` : withdrawn === '' ? 'Nothing is running.' : `Stopped.${withdrawn}`;
-      await outbox.put([{ id: `${id}.stopped`, conversation, turn, text, urgent: true }], fence, { conversation, ids: [...before, id], state: 'answered' });
+      const text =
+        before.length > 0
+          ? `Stopped before I began.${withdrawn}`
+          : withdrawn === ''
+            ? 'Nothing is running.'
+            : `Stopped.${withdrawn}`;
+      await outbox.put([{ id: `${id}.stopped`, conversation, turn, text, urgent: true }], fence, {
+        conversation,
+        ids: [...before, id],
+        state: 'answered',
+      });
       return undefined;
     },
   },
@@ -27,7 +37,8 @@ export const turnCommands: Command[] = [
     firstOnly: true,
     async run({ inbox, conversations }, { message: { id, conversation }, context: { fence } }) {
       const [last, ...older] = await inbox.givenUp(conversation);
-      if (!last || (await bringBack(inbox, fence, conversation, id, last)) === 0) return 'There is nothing to try again.';
+      if (!last || (await bringBack(inbox, fence, conversation, id, last)) === 0)
+        return 'There is nothing to try again.';
       if (older.length === 0) return undefined;
       const { timezone } = await conversations.read(conversation);
       return `I try the last one again. What I gave up before it stays as it is:\n${olderWords(older, timezone)}\nText “/retry 1” to try number 1 again, too.`;
@@ -39,7 +50,8 @@ export const turnCommands: Command[] = [
     firstOnly: true,
     async run({ inbox }, { message: { id, conversation }, argument, context: { fence } }) {
       const wanted = (await inbox.givenUp(conversation))[Number(argument) - 1];
-      if (!wanted || (await bringBack(inbox, fence, conversation, id, wanted)) === 0) return `There is no number ${argument} to try again.`;
+      if (!wanted || (await bringBack(inbox, fence, conversation, id, wanted)) === 0)
+        return `There is no number ${argument} to try again.`;
       return `I try this again: ${wanted.messages.map(quoteMessage).join(', ')}.`;
     },
   },
@@ -47,18 +59,38 @@ export const turnCommands: Command[] = [
     pattern: /^\/queue$/i,
     help: { usage: '/queue fix the footer, too', does: 'I do it after what I am doing now' },
     anytime: true,
-    run: async () => 'Write what comes next, such as “/queue fix the footer, too”. Without /queue I hear it at once.',
+    run: async () =>
+      'Write what comes next, such as “/queue fix the footer, too”. Without /queue I hear it at once.',
   },
 ];
 
 /** So many of the older ones are named. */
 const mostNamed = 10;
 
-const bringBack = (inbox: Inbox, fence: Fence, conversation: string, askedBy: string, { messages }: GivenUp): Promise<number> =>
-  inbox.bringBack(fence, conversation, askedBy, messages.map(({ id }) => id));
+const bringBack = (
+  inbox: Inbox,
+  fence: Fence,
+  conversation: string,
+  askedBy: string,
+  { messages }: GivenUp,
+): Promise<number> =>
+  inbox.bringBack(
+    fence,
+    conversation,
+    askedBy,
+    messages.map(({ id }) => id),
+  );
 
 /** What was given up earlier, a numbered line for each turn, the last first. */
 function olderWords(older: GivenUp[], timezone: string | undefined): string {
-  const lines = older.slice(0, mostNamed).map(({ at, messages }, index) => `${index + 1}. ${messages.map(quoteMessage).join(', ')} (${formatMoment(at, timezone ?? 'UTC')})`);
-  return [...lines, ...(older.length > mostNamed ? [`and ${older.length - mostNamed} more`] : [])].join('\n');
+  const lines = older
+    .slice(0, mostNamed)
+    .map(
+      ({ at, messages }, index) =>
+        `${index + 1}. ${messages.map(quoteMessage).join(', ')} (${formatMoment(at, timezone ?? 'UTC')})`,
+    );
+  return [
+    ...lines,
+    ...(older.length > mostNamed ? [`and ${older.length - mostNamed} more`] : []),
+  ].join('\n');
 }

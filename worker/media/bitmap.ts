@@ -2,8 +2,9 @@
 export type Bitmap = { data: Buffer; width: number; height: number };
 
 /**
- * Reads a Windows bitmap as screenshots and scanners write it: 24 or 32 bits a pixel, not compressed (learn.microsoft.com: BITMAPFILEHEADER,
- * BITMAPINFOHEADER). Undefined when it is broken, of another kind, or larger than `mostPixels`.
+ * Reads a Windows bitmap as screenshots and scanners write it: 24 or 32 bits a pixel, not
+ * compressed (learn.microsoft.com: BITMAPFILEHEADER, BITMAPINFOHEADER). Undefined when it is
+ * broken, of another kind, or larger than `mostPixels`.
  */
 export function parseBitmap(bytes: Buffer, mostPixels: number): Bitmap | undefined {
   if (bytes.byteLength < 54) return undefined;
@@ -14,7 +15,8 @@ export function parseBitmap(bytes: Buffer, mostPixels: number): Bitmap | undefin
   const bits = bytes.readUInt16LE(28);
   const compression = bytes.readUInt32LE(30);
   // 3 means masks that say where the colours are; with 32 bits they say what is usual.
-  const readable = (bits === 24 && compression === 0) || (bits === 32 && (compression === 0 || compression === 3));
+  const readable =
+    (bits === 24 && compression === 0) || (bits === 32 && (compression === 0 || compression === 3));
   if (!readable || width <= 0 || height === 0 || width * height > mostPixels) return undefined;
   const pixelBytes = bits / 8;
   // Each row is filled up to a multiple of four bytes.

@@ -1,8 +1,9 @@
 import { cut } from '../../shared/cut.ts';
 
 /**
- * A shared contact, as far as a message needs it. The kinds are the card's own words in small letters, such as `cell` or `work`; empty when there is
- * none. `more` counts the numbers, addresses and the like that were left out.
+ * A shared contact, as far as a message needs it. The kinds are the card's own words in small
+ * letters, such as `cell` or `work`; empty when there is none. `more` counts the numbers, addresses
+ * and the like that were left out.
  */
 export type Contact = {
   name: string;
@@ -13,29 +14,41 @@ export type Contact = {
   more: number;
 };
 
-/** One line of a card: `item1.TEL;TYPE=cell:+44 …`. Parameters are in capital letters, with their values as they are. */
+/**
+ * One line of a card: `item1.TEL;TYPE=cell:+44 …`. Parameters are in capital letters, with their
+ * values as they are.
+ */
 type Property = { group: string; name: string; parameters: Map<string, string[]>; value: string };
 
-/** More contacts than this nobody shares at once; of each, so many numbers, mail addresses and places are read; a longer value is no name or number. */
+/**
+ * More contacts than this nobody shares at once; of each, so many numbers, mail addresses and
+ * places are read; a longer value is no name or number.
+ */
 const mostContacts = 1000;
 const mostOfAKind = 10;
 const longestValue = 200;
 const longestKind = 40;
-/** Of a line so many parameters are read, each of them and its value no longer than this (characters, before a value is decoded). */
+/**
+ * Of a line so many parameters are read, each of them and its value no longer than this
+ * (characters, before a value is decoded).
+ */
 const mostParameters = 20;
 const longestParameter = 200;
 const longestRawValue = 4000;
 
 /**
- * Reads contact cards (vCard 2.1, RFC 2426 and RFC 6350) as phones share them, several in one file, too. It is lenient: what it does not know it leaves
- * out, and a card without an end ends with the file. At most 1,000 contacts; empty when there is no card. The time grows with the length of the text.
+ * Reads contact cards (vCard 2.1, RFC 2426 and RFC 6350) as phones share them, several in one file,
+ * too. It is lenient: what it does not know it leaves out, and a card without an end ends with the
+ * file. At most 1,000 contacts; empty when there is no card. The time grows with the length of the
+ * text.
  */
 export function parseContacts(text: string): Contact[] {
   const contacts: Contact[] = [];
   let card: Card | undefined;
   const close = (): void => {
     const contact = card && toContact(card);
-    if (contact && (contact.name !== '' || contact.numbers.length > 0 || contact.mails.length > 0)) contacts.push(contact);
+    if (contact && (contact.name !== '' || contact.numbers.length > 0 || contact.mails.length > 0))
+      contacts.push(contact);
     card = undefined;
   };
   for (const line of unfold(text)) {
@@ -51,14 +64,29 @@ export function parseContacts(text: string): Contact[] {
   return contacts;
 }
 
-/** A contact in one line of words: “Ada Lovelace, +44 20 7946 0000 (cell), ada@example.com, Analytical Engines”. */
-export function contactWords({ name, numbers, mails, organisation, addresses, more }: Contact): string {
+/**
+ * A contact in one line of words: “Ada Lovelace, +44 20 7946 0000 (cell), ada@example.com,
+ * Analytical Engines”.
+ */
+export function contactWords({
+  name,
+  numbers,
+  mails,
+  organisation,
+  addresses,
+  more,
+}: Contact): string {
   const phones = numbers.map(({ number, kind }) => (kind === '' ? number : `${number} (${kind})`));
   const rest = more === 0 ? '' : `and ${more} more entries`;
-  return [name || 'no name', ...phones, ...mails, organisation, ...addresses, rest].filter((part) => part !== '').join(', ');
+  return [name || 'no name', ...phones, ...mails, organisation, ...addresses, rest]
+    .filter((part) => part !== '')
+    .join(', ');
 }
 
-/** Joins lines that were folded: by a blank at the beginning of the next, or in quoted-printable by an equals sign at their own end. */
+/**
+ * Joins lines that were folded: by a blank at the beginning of the next, or in quoted-printable by
+ * an equals sign at their own end.
+ */
 function* unfold(text: string): Iterable<string> {
   let pieces: string[] = [];
   let quoted = false;
@@ -91,16 +119,26 @@ function parseProperty(line: string): Property | undefined {
     const at = parameter.indexOf('=');
     const value = parameter.slice(at + 1);
     // A value without a name, as vCard 2.1 writes it, is an encoding or a type.
-    const key = at > 0 ? parameter.slice(0, at).toUpperCase() : /^(?:QUOTED-PRINTABLE|BASE64|[78]BIT)$/i.test(value) ? 'ENCODING' : 'TYPE';
+    const key =
+      at > 0
+        ? parameter.slice(0, at).toUpperCase()
+        : /^(?:QUOTED-PRINTABLE|BASE64|[78]BIT)$/i.test(value)
+          ? 'ENCODING'
+          : 'TYPE';
     const values = value.replaceAll('"', '').split(',', mostParameters);
     parameters.set(key, [...(parameters.get(key) ?? []), ...values]);
   }
-  return { group, name, parameters, value: line.slice(head.end + 1, head.end + 1 + longestRawValue) };
+  return {
+    group,
+    name,
+    parameters,
+    value: line.slice(head.end + 1, head.end + 1 + longestRawValue),
+  };
 }
 
 /**
- * The name and the first parameters before a line's first colon, and where that is. A colon or semicolon between quotation marks belongs to a parameter. Undefined
- * when there is no colon.
+ * The name and the first parameters before a line's first colon, and where that is. A colon or
+ * semicolon between quotation marks belongs to a parameter. Undefined when there is no colon.
  */
 function splitHead(line: string): { parts: string[]; end: number } | undefined {
   const parts: string[] = [];
@@ -110,7 +148,8 @@ function splitHead(line: string): { parts: string[]; end: number } | undefined {
     const sign = line[at];
     if (sign === '"') quoted = !quoted;
     if (quoted || (sign !== ';' && sign !== ':')) continue;
-    if ((parts.length === 0 || at > start) && parts.length <= mostParameters) parts.push(line.slice(start, Math.min(at, start + longestParameter)));
+    if ((parts.length === 0 || at > start) && parts.length <= mostParameters)
+      parts.push(line.slice(start, Math.min(at, start + longestParameter)));
     start = at + 1;
     if (sign === ':') return { parts, end: at };
   }
@@ -122,7 +161,8 @@ type Card = { byName: Map<string, Property[]>; more: number };
 
 function keep(card: Card, property: Property): void {
   const known = card.byName.get(property.name) ?? [];
-  if (known.length < (property.name === 'X-ABLABEL' ? 4 : 1) * mostOfAKind) card.byName.set(property.name, [...known, property]);
+  if (known.length < (property.name === 'X-ABLABEL' ? 4 : 1) * mostOfAKind)
+    card.byName.set(property.name, [...known, property]);
   else if (counted.has(property.name)) card.more += 1;
 }
 
@@ -132,28 +172,51 @@ const counted = new Set(['TEL', 'EMAIL', 'ADR']);
 function toContact({ byName, more }: Card): Contact {
   const find = (name: string): Property[] => byName.get(name) ?? [];
   const isWord = (value: string): boolean => value !== '';
-  const labels = new Map(find('X-ABLABEL').toReversed().map((label) => [label.group, label]));
+  const labels = new Map(
+    find('X-ABLABEL')
+      .toReversed()
+      .map((label) => [label.group, label]),
+  );
   const [structured] = find('N').map((property) => parts(property));
   const [family = '', given = '', middle = ''] = structured ?? [];
   const full = find('FN').map(read).find(isWord);
   return {
     name: full ?? [given, middle, family].filter(isWord).join(' '),
     numbers: find('TEL')
-      .map((property) => ({ number: read(property).replace(/^tel:/i, ''), kind: kindOf(property, labels) }))
+      .map((property) => ({
+        number: read(property).replace(/^tel:/i, ''),
+        kind: kindOf(property, labels),
+      }))
       .filter(({ number }) => number !== ''),
-    mails: find('EMAIL').map((property) => read(property).replace(/^mailto:/i, '')).filter(isWord),
+    mails: find('EMAIL')
+      .map((property) => read(property).replace(/^mailto:/i, ''))
+      .filter(isWord),
     organisation: find('ORG').map((property) => parts(property).filter(isWord).join(', '))[0] ?? '',
-    addresses: find('ADR').map((property) => parts(property).filter(isWord).join(', ')).filter(isWord),
+    addresses: find('ADR')
+      .map((property) => parts(property).filter(isWord).join(', '))
+      .filter(isWord),
     more,
   };
 }
 
-/** What a number is for: the label that Apple writes beside it, or its first type that says something. */
+/**
+ * What a number is for: the label that Apple writes beside it, or its first type that says
+ * something.
+ */
 function kindOf(property: Property, labels: Map<string, Property>): string {
   const label = property.group === '' ? undefined : labels.get(property.group);
-  if (label) return cut(read(label).replace(/^_\$!<(.*)>!\$_$/, '$1').toLowerCase(), longestKind);
+  if (label)
+    return cut(
+      read(label)
+        .replace(/^_\$!<(.*)>!\$_$/, '$1')
+        .toLowerCase(),
+      longestKind,
+    );
   const types = (property.parameters.get('TYPE') ?? []).map((type) => type.toLowerCase());
-  return cut(types.find((type) => !['voice', 'pref', 'internet', 'text'].includes(type)) ?? '', longestKind);
+  return cut(
+    types.find((type) => !['voice', 'pref', 'internet', 'text'].includes(type)) ?? '',
+    longestKind,
+  );
 }
 
 /** A property's value in plain words, on one line. */
@@ -163,7 +226,9 @@ function read(property: Property): string {
 
 /** The parts of a value that semicolons divide. */
 function parts(property: Property): string[] {
-  return decode(property).split(/(?<!\\);/, mostOfAKind).map(plain);
+  return decode(property)
+    .split(/(?<!\\);/, mostOfAKind)
+    .map(plain);
 }
 
 function plain(value: string): string {
@@ -171,8 +236,14 @@ function plain(value: string): string {
 }
 
 function decode({ parameters, value }: Property): string {
-  if (!parameters.get('ENCODING')?.some((encoding) => /^QUOTED-PRINTABLE$/i.test(encoding))) return value;
-  const bytes = Buffer.from(value.replaceAll(/=([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))), 'latin1');
+  if (!parameters.get('ENCODING')?.some((encoding) => /^QUOTED-PRINTABLE$/i.test(encoding)))
+    return value;
+  const bytes = Buffer.from(
+    value.replaceAll(/=([0-9a-f]{2})/gi, (_, hex: string) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    ),
+    'latin1',
+  );
   try {
     return new TextDecoder(parameters.get('CHARSET')?.[0] ?? 'utf-8').decode(bytes);
   } catch {

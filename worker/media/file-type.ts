@@ -1,7 +1,8 @@
 import { textEncoding, toUtf8 } from './text-encoding.ts';
 import { isTextType, office } from './type-names.ts';
 
-const starts = (bytes: Buffer, text: string, at = 0): boolean => bytes.subarray(at, at + text.length).toString('latin1') === text;
+const starts = (bytes: Buffer, text: string, at = 0): boolean =>
+  bytes.subarray(at, at + text.length).toString('latin1') === text;
 
 /** Beginnings of files by which their type is known, whatever they are called. */
 const signatures: { type: string; matches: (bytes: Buffer) => boolean }[] = [
@@ -10,7 +11,8 @@ const signatures: { type: string; matches: (bytes: Buffer) => boolean }[] = [
   { type: 'image/webp', matches: (bytes) => starts(bytes, 'RIFF') && starts(bytes, 'WEBP', 8) },
   { type: 'image/gif', matches: (bytes) => starts(bytes, 'GIF8') },
   { type: 'image/tiff', matches: (bytes) => starts(bytes, 'II*\0') || starts(bytes, 'MM\0*') },
-  // The second condition: the reserved fields of a bitmap's header are zero. A text may begin with “BM”, too.
+  // The second condition: the reserved fields of a bitmap's header are zero. A text may begin with
+  // “BM”, too.
   { type: 'image/bmp', matches: (bytes) => starts(bytes, 'BM') && starts(bytes, '\0\0\0\0', 6) },
   { type: 'application/pdf', matches: (bytes) => starts(bytes, '%PDF-') },
   { type: 'audio/ogg', matches: (bytes) => starts(bytes, 'OggS') },
@@ -22,20 +24,32 @@ const signatures: { type: string; matches: (bytes: Buffer) => boolean }[] = [
   { type: 'application/gzip', matches: (bytes) => starts(bytes, '\x1f\x8b') },
 ];
 
-/** An MPEG audio frame: eleven set bits, then two of the version and two of the layer (1 is MP3; 0 is AAC's ADTS). */
+/**
+ * An MPEG audio frame: eleven set bits, then two of the version and two of the layer (1 is MP3; 0
+ * is AAC's ADTS).
+ */
 function isAudioFrame(bytes: Buffer, layer: number): boolean {
   const second = bytes[1] ?? 0;
   return bytes[0] === 0xff && (second & 0xe0) === 0xe0 && ((second >> 1) & 3) === layer;
 }
 
 /** Office files are zip archives; the part by which each kind is known. */
-const officeParts = new Map([['word/document.xml', `${office}wordprocessingml.document`], ['xl/workbook.xml', `${office}spreadsheetml.sheet`], ['ppt/presentation.xml', `${office}presentationml.presentation`]]);
+const officeParts = new Map([
+  ['word/document.xml', `${office}wordprocessingml.document`],
+  ['xl/workbook.xml', `${office}spreadsheetml.sheet`],
+  ['ppt/presentation.xml', `${office}presentationml.presentation`],
+]);
 /** The older office files share one container, so their own word is taken for which they are. */
-const olderOffice = new Set(['application/msword', 'application/vnd.ms-excel', 'application/vnd.ms-powerpoint']);
+const olderOffice = new Set([
+  'application/msword',
+  'application/vnd.ms-excel',
+  'application/vnd.ms-powerpoint',
+]);
 
 /**
- * Tells a file's type (lower case, without parameters) from its bytes. `claimed` is what the sender or the name says; it only decides between kinds that
- * look the same from outside: texts, sound and film in one container, the older office files. What is none of the known kinds is
+ * Tells a file's type (lower case, without parameters) from its bytes. `claimed` is what the sender
+ * or the name says; it only decides between kinds that look the same from outside: texts, sound and
+ * film in one container, the older office files. What is none of the known kinds is
  * `application/octet-stream`.
  */
 export function fileType(bytes: Buffer, claimed: string): string {
@@ -44,18 +58,25 @@ export function fileType(bytes: Buffer, claimed: string): string {
   if (known) return known;
   if (starts(bytes, 'ftyp', 4)) return containerType(brandsOf(bytes), claim);
   if (starts(bytes, '\x1a\x45\xdf\xa3')) return claim === 'audio/webm' ? claim : 'video/webm';
-  if (starts(bytes, 'PK\x03\x04')) return [...officeParts].find(([part]) => bytes.includes(part))?.[1] ?? 'application/zip';
-  if (starts(bytes, '\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1')) return olderOffice.has(claim) ? claim : 'application/x-ole-storage';
+  if (starts(bytes, 'PK\x03\x04'))
+    return [...officeParts].find(([part]) => bytes.includes(part))?.[1] ?? 'application/zip';
+  if (starts(bytes, '\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1'))
+    return olderOffice.has(claim) ? claim : 'application/x-ole-storage';
   const encoding = textEncoding(bytes, isTextType(claim));
-  return encoding ? textType(toUtf8(bytes.subarray(0, longestProlog), encoding).toString('utf8'), claim) : 'application/octet-stream';
+  return encoding
+    ? textType(toUtf8(bytes.subarray(0, longestProlog), encoding).toString('utf8'), claim)
+    : 'application/octet-stream';
 }
 
-/** The kinds of the ISO base media format (ISO 14496-12) by their brands: the first is the main one. */
+/**
+ * The kinds of the ISO base media format (ISO 14496-12) by their brands: the first is the main one.
+ */
 function containerType(brands: string[], claim: string): string {
   const [main = ''] = brands;
   const sound = claim.startsWith('audio/');
   const isStill = stillBrands.has(main);
-  if (/^avi[fs]$/.test(main) || (isStill && brands.some((brand) => /^avi[fs]$/.test(brand)))) return 'image/avif';
+  if (/^avi[fs]$/.test(main) || (isStill && brands.some((brand) => /^avi[fs]$/.test(brand))))
+    return 'image/avif';
   if (isStill || /^he(?:i[cxms]|v[cxms])$/.test(main)) return 'image/heic';
   if (/^M4[AB]/.test(main)) return 'audio/mp4';
   if (/^3g[p2]/.test(main)) return sound ? 'audio/3gpp' : 'video/3gpp';
@@ -63,13 +84,25 @@ function containerType(brands: string[], claim: string): string {
   return sound ? 'audio/mp4' : 'video/mp4';
 }
 
-/** Brands of pictures of any codec (ISO 23008-12: 10.2); without AV1 among the others it is HEVC's, which is HEIC. */
+/**
+ * Brands of pictures of any codec (ISO 23008-12: 10.2); without AV1 among the others it is HEVC's,
+ * which is HEIC.
+ */
 const stillBrands = new Set(['mif1', 'mif2', 'msf1', 'miaf', 'MiHE', 'MiHB']);
 
-/** The brands of the first box: the main one at 8, then from 16 to its end those that it is compatible with, of which so many are looked at. */
+/**
+ * The brands of the first box: the main one at 8, then from 16 to its end those that it is
+ * compatible with, of which so many are looked at.
+ */
 function brandsOf(bytes: Buffer): string[] {
   const end = Math.min(Math.max(bytes.readUInt32BE(0), 16), bytes.byteLength, 16 + 4 * 64);
-  const places = [8, ...Array.from({ length: Math.max(0, Math.floor((end - 16) / 4)) }, (_, index) => 16 + 4 * index)];
+  const places = [
+    8,
+    ...Array.from(
+      { length: Math.max(0, Math.floor((end - 16) / 4)) },
+      (_, index) => 16 + 4 * index,
+    ),
+  ];
   return places.map((place) => bytes.subarray(place, place + 4).toString('latin1'));
 }
 
@@ -84,11 +117,18 @@ function textType(beginning: string, claim: string): string {
 }
 
 /** What may come before the element of a drawing, by its beginning and its end. */
-const prologs = [['<?xml', '>'], ['<!--', '-->'], ['<!DOCTYPE svg', '>']] as const;
+const prologs = [
+  ['<?xml', '>'],
+  ['<!--', '-->'],
+  ['<!DOCTYPE svg', '>'],
+] as const;
 
-/** Whether an SVG begins at `from`. It only goes forwards, so that its time is that of reading the text once. */
+/**
+ * Whether an SVG begins at `from`. It only goes forwards, so that its time is that of reading the
+ * text once.
+ */
 function beginsDrawing(text: string, from: number): boolean {
-  for (let at = from; ; ) {
+  for (let at = from; ;) {
     const prolog = prologs.find(([opening]) => text.startsWith(opening, at));
     if (!prolog) return /^<svg[\s>]/.test(text.slice(at, at + 5));
     const end = text.indexOf(prolog[1], at + prolog[0].length);

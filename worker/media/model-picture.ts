@@ -12,17 +12,29 @@ export type ModelPicture = { pictures: PictureAttachment[]; complete: boolean };
 
 /** What Claude can look at directly (platform.claude.com/docs/en/build-with-claude/vision). */
 const direct = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'] as const;
-/** The Messages API takes 5 MB a picture and counts them in base64, which is a third more than the bytes themselves. */
+/**
+ * The Messages API takes 5 MB a picture and counts them in base64, which is a third more than the
+ * bytes themselves.
+ */
 const mostBytes = (5 * 1024 * 1024 * 3) / 4;
-/** The longest side (pixels) that is taken in a request with many pictures, which a long conversation becomes; with few it would be 8000 (the same page). */
+/**
+ * The longest side (pixels) that is taken in a request with many pictures, which a long
+ * conversation becomes; with few it would be 8000 (the same page).
+ */
 const longestSide = 2000;
 
 /**
- * Makes a picture that Claude is sure to be able to look at: a picture that the API refuses would stay in the session and make every later request fail,
- * too. A long and narrow one comes in up to `mostParts` parts (three by default); `complete` is false when they do not reach its end. A file that was cut off is shown as far as it
- * goes. `type` is one that `isPicture` knows. Throws PictureProblem.
+ * Makes a picture that Claude is sure to be able to look at: a picture that the API refuses would
+ * stay in the session and make every later request fail, too. A long and narrow one comes in up to
+ * `mostParts` parts (three by default); `complete` is false when they do not reach its end. A file
+ * that was cut off is shown as far as it goes. `type` is one that `isPicture` knows. Throws
+ * PictureProblem.
  */
-export async function toModelPicture(bytes: Buffer, type: string, mostParts?: number): Promise<ModelPicture> {
+export async function toModelPicture(
+  bytes: Buffer,
+  type: string,
+  mostParts?: number,
+): Promise<ModelPicture> {
   try {
     return await convert(await openPicture(bytes, type), bytes, type, mostParts);
   } catch (error) {
@@ -30,24 +42,50 @@ export async function toModelPicture(bytes: Buffer, type: string, mostParts?: nu
     if (!problem.broken) throw problem;
   }
   try {
-    return await convert(await openPicture(bytes, type, { lenient: true }), undefined, type, mostParts);
+    return await convert(
+      await openPicture(bytes, type, { lenient: true }),
+      undefined,
+      type,
+      mostParts,
+    );
   } catch (error) {
     throw error instanceof PictureProblem ? error : pictureProblem(error);
   }
 }
 
 /** `original` is handed on as it is when it fits. */
-async function convert(picture: Picture, original: Buffer | undefined, type: string, mostParts?: number): Promise<ModelPicture> {
+async function convert(
+  picture: Picture,
+  original: Buffer | undefined,
+  type: string,
+  mostParts?: number,
+): Promise<ModelPicture> {
   const { width, height, plain } = picture;
   const { cuts, complete } = planCuts(width, height, mostParts);
   const same = direct.find((known) => known === type);
-  if (same && original && (plain || type === 'image/png') && cuts.length === 1 && Math.max(width, height) <= longestSide && original.byteLength <= mostBytes) {
+  if (
+    same &&
+    original &&
+    (plain || type === 'image/png') &&
+    cuts.length === 1 &&
+    Math.max(width, height) <= longestSide &&
+    original.byteLength <= mostBytes
+  ) {
     await picture.pixels().stats();
-    return { pictures: [{ kind: 'picture', type: same, base64: original.toString('base64') }], complete };
+    return {
+      pictures: [{ kind: 'picture', type: same, base64: original.toString('base64') }],
+      complete,
+    };
   }
   const pictures: PictureAttachment[] = [];
   for (const cut of cuts) {
-    const pixels = (): Sharp => picture.pixels().extract(cut).resize({ width: longestSide, height: longestSide, fit: 'inside', withoutEnlargement: true });
+    const pixels = (): Sharp =>
+      picture.pixels().extract(cut).resize({
+        width: longestSide,
+        height: longestSide,
+        fit: 'inside',
+        withoutEnlargement: true,
+      });
     const { bytes, type: encoded } = await encodePicture(pixels, picture, mostBytes);
     pictures.push({ kind: 'picture', type: encoded, base64: bytes.toString('base64') });
   }

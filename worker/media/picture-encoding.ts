@@ -4,20 +4,36 @@ import type { Picture } from './picture.ts';
 /** A finished picture. */
 export type Encoded = { bytes: Buffer; type: 'image/png' | 'image/jpeg' };
 
-/** Up to this size (bytes) a screenshot stays without loss; a larger one becomes a JPEG when that is smaller. */
+/**
+ * Up to this size (bytes) a screenshot stays without loss; a larger one becomes a JPEG when that is
+ * smaller.
+ */
 const losslessUpTo = 1024 * 1024;
 /** Qualities of JPEG that are tried one after the other until it fits. */
 const qualities = [80, 65, 50, 35, 20];
 
 /**
- * Encodes what a pipeline yields: photos as JPEG, what has sharp edges as PNG while that is small. Transparent parts become white, since a chat is dark
- * on one phone and light on the next; everything beside the pixels is left out, so no place and no camera is told. The result has at most `mostBytes`. `pixels` makes a new
- * pipeline for each attempt: sharp's `clone` copies the whole file in this thread.
+ * Encodes what a pipeline yields: photos as JPEG, what has sharp edges as PNG while that is small.
+ * Transparent parts become white, since a chat is dark on one phone and light on the next;
+ * everything beside the pixels is left out, so no place and no camera is told. The result has at
+ * most `mostBytes`. `pixels` makes a new pipeline for each attempt: sharp's `clone` copies the
+ * whole file in this thread.
  */
-export async function encodePicture(pixels: () => Sharp, { sharpEdges }: Pick<Picture, 'sharpEdges'>, mostBytes: number): Promise<Encoded> {
+export async function encodePicture(
+  pixels: () => Sharp,
+  { sharpEdges }: Pick<Picture, 'sharpEdges'>,
+  mostBytes: number,
+): Promise<Encoded> {
   const flat = (): Sharp => pixels().flatten({ background: '#ffffff' });
-  const jpeg = async (quality: number): Promise<Encoded> => ({ type: 'image/jpeg', bytes: await flat().jpeg({ quality, chromaSubsampling: sharpEdges ? '4:4:4' : '4:2:0' }).toBuffer() });
-  const png: Encoded | undefined = sharpEdges ? { type: 'image/png', bytes: await flat().png().toBuffer() } : undefined;
+  const jpeg = async (quality: number): Promise<Encoded> => ({
+    type: 'image/jpeg',
+    bytes: await flat()
+      .jpeg({ quality, chromaSubsampling: sharpEdges ? '4:4:4' : '4:2:0' })
+      .toBuffer(),
+  });
+  const png: Encoded | undefined = sharpEdges
+    ? { type: 'image/png', bytes: await flat().png().toBuffer() }
+    : undefined;
   if (png && png.bytes.byteLength <= Math.min(losslessUpTo, mostBytes)) return png;
   let best = await jpeg(qualities[0] ?? 80);
   for (const quality of qualities.slice(1)) {

@@ -1,10 +1,13 @@
 /**
- * Why a picture cannot be used. `words` is a plain clause for the person and for Claude; `broken` when it is the file's own fault, so that sending it
- * again may help.
+ * Why a picture cannot be used. `words` is a plain clause for the person and for Claude; `broken`
+ * when it is the file's own fault, so that sending it again may help.
  */
 export type FaultWords = { words: string; broken: boolean };
 
-/** The most pixels that are unpacked: a page of 1280 pixels' width may be 78,000 long. A small file can hold far more. */
+/**
+ * The most pixels that are unpacked: a page of 1280 pixels' width may be 78,000 long. A small file
+ * can hold far more.
+ */
 export const mostPixels = 100_000_000;
 
 /** Every reason, by the name that stands for it between processes. */

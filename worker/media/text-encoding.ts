@@ -1,19 +1,30 @@
 import { isUtf8 } from 'node:buffer';
 
-/** How a text is written down. `unknown` is a text of one byte a letter whose letters beyond ASCII cannot be told. */
+/**
+ * How a text is written down. `unknown` is a text of one byte a letter whose letters beyond ASCII
+ * cannot be told.
+ */
 export type TextEncoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252' | 'unknown';
 
-/** Of a text that Windows-1252 fits, at most this share is letters beyond ASCII: Vietnamese, which has the most of those it was made for, has a quarter. */
+/**
+ * Of a text that Windows-1252 fits, at most this share is letters beyond ASCII: Vietnamese, which
+ * has the most of those it was made for, has a quarter.
+ */
 const mostBeyondAscii = 0.3;
 
-/** Control characters that no text has; tab, line feed, vertical tab, form feed, carriage return and escape are in some. */
-const isControl = (unit: number): boolean => (unit < 0x20 && !(unit >= 9 && unit <= 13) && unit !== 0x1b) || unit === 0x7f;
+/**
+ * Control characters that no text has; tab, line feed, vertical tab, form feed, carriage return and
+ * escape are in some.
+ */
+const isControl = (unit: number): boolean =>
+  (unit < 0x20 && !(unit >= 9 && unit <= 13) && unit !== 0x1b) || unit === 0x7f;
 /** The bytes that Windows-1252 leaves out (encoding.spec.whatwg.org: index-windows-1252). */
 const leftOut = new Set([0x81, 0x8d, 0x8f, 0x90, 0x9d]);
 
 /**
- * Tells whether bytes are a text, and in which encoding; undefined when they are none. `claimed` is whether the sender or the name says that they are:
- * it decides where letters beyond ASCII fit none of the encodings. The time grows with the number of bytes.
+ * Tells whether bytes are a text, and in which encoding; undefined when they are none. `claimed` is
+ * whether the sender or the name says that they are: it decides where letters beyond ASCII fit none
+ * of the encodings. The time grows with the number of bytes.
  */
 export function textEncoding(bytes: Buffer, claimed: boolean): TextEncoding | undefined {
   const marked = markedUtf16(bytes);
@@ -36,7 +47,10 @@ function markedUtf16(bytes: Buffer): 'utf-16le' | 'utf-16be' | undefined {
   return mark === 0xfffe ? 'utf-16le' : mark === 0xfeff ? 'utf-16be' : undefined;
 }
 
-/** Blanks, digits and signs of ASCII have a zero byte in UTF-16, and on which side of it tells the order. */
+/**
+ * Blanks, digits and signs of ASCII have a zero byte in UTF-16, and on which side of it tells the
+ * order.
+ */
 function unmarkedUtf16(bytes: Buffer): TextEncoding | undefined {
   if (bytes.byteLength % 2 !== 0) return undefined;
   let little = 0;
@@ -52,11 +66,15 @@ function unmarkedUtf16(bytes: Buffer): TextEncoding | undefined {
   return isUtf16(bytes, likely) ? likely : undefined;
 }
 
-/** Whether these bytes, after a mark, hold only what a text can: no control characters, no code point without a meaning. A unit may be cut off at the end. */
+/**
+ * Whether these bytes, after a mark, hold only what a text can: no control characters, no code
+ * point without a meaning. A unit may be cut off at the end.
+ */
 function isUtf16(bytes: Buffer, encoding: 'utf-16le' | 'utf-16be'): boolean {
   const whole = bytes.subarray(0, bytes.byteLength - (bytes.byteLength % 2));
   const [low, high] = encoding === 'utf-16le' ? [0, 1] : [1, 0];
-  for (let at = 0; at < whole.byteLength; at += 2) if (whole[at + high] === 0 && isControl(whole[at + low] ?? 0)) return false;
+  for (let at = 0; at < whole.byteLength; at += 2)
+    if (whole[at + high] === 0 && isControl(whole[at + low] ?? 0)) return false;
   try {
     return !/[\p{Cn}\p{Co}]/u.test(new TextDecoder(encoding, { fatal: true }).decode(whole));
   } catch {

@@ -2,16 +2,30 @@ import { z } from 'zod';
 import { checkTranscript, TranscribeProblem, transcribePatience } from './transcribing.ts';
 import type { Transcriber } from './transcribing.ts';
 
-/** `url` is the service's base address, such as https://api.openai.com, or the whole one of its transcriptions. */
-export type TranscribeService = { url: string; model: string; apiKey: string | undefined; patienceMs?: number };
+/**
+ * `url` is the service's base address, such as https://api.openai.com, or the whole one of its
+ * transcriptions.
+ */
+export type TranscribeService = {
+  url: string;
+  model: string;
+  apiKey: string | undefined;
+  patienceMs?: number;
+};
 
 const Answer = z.object({ text: z.string() });
 
 /**
- * A transcriber that asks a service as OpenAI's does it (platform.openai.com/docs/api-reference/audio/createTranscription), which whisper servers of
+ * A transcriber that asks a service as OpenAI's does it
+ * (platform.openai.com/docs/api-reference/audio/createTranscription), which whisper servers of
  * one's own understand, too.
  */
-export function createServiceTranscriber({ url, model, apiKey, patienceMs = transcribePatience }: TranscribeService): Transcriber {
+export function createServiceTranscriber({
+  url,
+  model,
+  apiKey,
+  patienceMs = transcribePatience,
+}: TranscribeService): Transcriber {
   const address = transcriptionsAddress(url);
   return async ({ bytes, name, type }, signal) => {
     const form = new FormData();
@@ -19,24 +33,41 @@ export function createServiceTranscriber({ url, model, apiKey, patienceMs = tran
     form.set('file', new Blob([new Uint8Array(bytes)], { type }), name);
     form.set('model', model);
     form.set('response_format', 'json');
-    // Written out before it is sent: a form that is still being read when the request is given up ends in a rejection that nobody can handle.
+    // Written out before it is sent: a form that is still being read when the request is given up
+    // ends in a rejection that nobody can handle.
     const written = new Response(form);
-    const headers = { 'Content-Type': written.headers.get('content-type') ?? '', ...(apiKey === undefined ? {} : { Authorization: `Bearer ${apiKey}` }) };
+    const headers = {
+      'Content-Type': written.headers.get('content-type') ?? '',
+      ...(apiKey === undefined ? {} : { Authorization: `Bearer ${apiKey}` }),
+    };
     const body = new Uint8Array(await written.arrayBuffer());
     try {
-      const response = await fetch(address, { method: 'POST', headers, body, signal: AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]) });
+      const response = await fetch(address, {
+        method: 'POST',
+        headers,
+        body,
+        signal: AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]),
+      });
       const answer = await response.text();
-      if (!response.ok) throw new TranscribeProblem(`the transcriber refused it (HTTP ${response.status})`);
+      if (!response.ok)
+        throw new TranscribeProblem(`the transcriber refused it (HTTP ${response.status})`);
       return checkTranscript(textOf(answer));
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof TranscribeProblem) throw error;
-      throw new TranscribeProblem(error instanceof DOMException && error.name === 'TimeoutError' ? 'the transcriber took too long' : 'the transcriber cannot be reached');
+      throw new TranscribeProblem(
+        error instanceof DOMException && error.name === 'TimeoutError'
+          ? 'the transcriber took too long'
+          : 'the transcriber cannot be reached',
+      );
     }
   };
 }
 
-/** Where the transcriptions are: below the base address, with or without its `/v1`, or the address itself when it is that already. */
+/**
+ * Where the transcriptions are: below the base address, with or without its `/v1`, or the address
+ * itself when it is that already.
+ */
 export function transcriptionsAddress(url: string): string {
   if (url.endsWith('/audio/transcriptions')) return url;
   return `${url}${url.endsWith('/v1') ? '' : '/v1'}/audio/transcriptions`;

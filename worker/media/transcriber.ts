@@ -4,16 +4,35 @@ import { createServiceTranscriber } from './transcriber-service.ts';
 import type { Transcriber } from './transcribing.ts';
 
 /** How voice messages are written down, as the configuration says it. */
-export type TranscribeSettings = { TRANSCRIBE_URL?: string | undefined; TRANSCRIBE_MODEL: string; TRANSCRIBE_API_KEY?: string | undefined; TRANSCRIBE_COMMAND?: string | undefined };
+export type TranscribeSettings = {
+  TRANSCRIBE_URL?: string | undefined;
+  TRANSCRIBE_MODEL: string;
+  TRANSCRIBE_API_KEY?: string | undefined;
+  TRANSCRIBE_COMMAND?: string | undefined;
+};
 
 /** What of the host's environment a transcribing command needs; the secrets stay out. */
 const passedOn = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TMPDIR', 'LD_LIBRARY_PATH'];
 
-/** The transcriber that is set up; undefined when there is none. `host` is the worker's own environment, `user` the agent's where it has one. */
-export function createTranscriber(settings: TranscribeSettings, host: Record<string, string | undefined>, user?: AgentUser): Transcriber | undefined {
-  const { TRANSCRIBE_URL: url, TRANSCRIBE_MODEL: model, TRANSCRIBE_API_KEY: apiKey, TRANSCRIBE_COMMAND: command } = settings;
+/**
+ * The transcriber that is set up; undefined when there is none. `host` is the worker's own
+ * environment, `user` the agent's where it has one.
+ */
+export function createTranscriber(
+  settings: TranscribeSettings,
+  host: Record<string, string | undefined>,
+  user?: AgentUser,
+): Transcriber | undefined {
+  const {
+    TRANSCRIBE_URL: url,
+    TRANSCRIBE_MODEL: model,
+    TRANSCRIBE_API_KEY: apiKey,
+    TRANSCRIBE_COMMAND: command,
+  } = settings;
   if (url !== undefined) return createServiceTranscriber({ url, model, apiKey });
   if (command === undefined) return undefined;
-  const environment = passedOn.flatMap((name): [string, string][] => (host[name] === undefined ? [] : [[name, host[name]]]));
+  const environment = passedOn.flatMap((name): [string, string][] =>
+    host[name] === undefined ? [] : [[name, host[name]]],
+  );
   return createCommandTranscriber({ command, environment: Object.fromEntries(environment), user });
 }

@@ -3,8 +3,8 @@ import { head } from '../../shared/cut.ts';
 export type Sound = { bytes: Buffer; name: string; type: string };
 
 /**
- * Writes down what is said in a recording. Contract: it returns a text that is not empty, or throws TranscribeProblem or the signal's reason, after two
- * minutes at the latest.
+ * Writes down what is said in a recording. Contract: it returns a text that is not empty, or throws
+ * TranscribeProblem or the signal's reason, after two minutes at the latest.
  */
 export type Transcriber = (sound: Sound, signal: AbortSignal) => Promise<string>;
 
@@ -13,7 +13,10 @@ export class TranscribeProblem extends Error {
   override name = 'TranscribeProblem';
 }
 
-/** How long one file may take (ms): a local whisper on a small machine needs about as long as the recording lasts. */
+/**
+ * How long one file may take (ms): a local whisper on a small machine needs about as long as the
+ * recording lasts.
+ */
 export const transcribePatience = 120_000;
 /** The longest text taken (characters): an hour of speech has some 60,000. */
 const longestText = 100_000;
@@ -22,6 +25,7 @@ const longestText = 100_000;
 export function checkTranscript(text: string): string {
   const plain = head(text.replaceAll(/\s+/g, ' ').trim(), longestText);
   // Whisper writes this where nobody speaks.
-  if (plain === '' || plain === '[BLANK_AUDIO]') throw new TranscribeProblem('there are no words in it');
+  if (plain === '' || plain === '[BLANK_AUDIO]')
+    throw new TranscribeProblem('there are no words in it');
   return plain;
 }

@@ -1,10 +1,25 @@
 /** How the types of newer office files begin. */
 export const office = 'application/vnd.openxmlformats-officedocument.';
 
-/** Types by the ending of a name: what a text file is, and which of several kinds in one container. */
+/**
+ * Types by the ending of a name: what a text file is, and which of several kinds in one container.
+ */
 const byExtension: Record<string, string> = {
-  '.txt': 'text/plain', '.md': 'text/plain', '.log': 'text/plain', '.diff': 'text/plain', '.patch': 'text/plain', '.csv': 'text/csv', '.json': 'application/json', '.html': 'text/html', '.htm': 'text/html',
-  '.vcf': 'text/vcard', '.zip': 'application/zip', '.m4a': 'audio/mp4', '.doc': 'application/msword', '.xls': 'application/vnd.ms-excel', '.ppt': 'application/vnd.ms-powerpoint',
+  '.txt': 'text/plain',
+  '.md': 'text/plain',
+  '.log': 'text/plain',
+  '.diff': 'text/plain',
+  '.patch': 'text/plain',
+  '.csv': 'text/csv',
+  '.json': 'application/json',
+  '.html': 'text/html',
+  '.htm': 'text/html',
+  '.vcf': 'text/vcard',
+  '.zip': 'application/zip',
+  '.m4a': 'audio/mp4',
+  '.doc': 'application/msword',
+  '.xls': 'application/vnd.ms-excel',
+  '.ppt': 'application/vnd.ms-powerpoint',
 };
 
 /** The type that a file's name promises; it may be wrong. `extension` has its dot. */
@@ -13,12 +28,43 @@ export function typeOfExtension(extension: string): string {
 }
 
 const extensions = new Map([
-  ['image/png', '.png'], ['image/jpeg', '.jpg'], ['image/gif', '.gif'], ['image/webp', '.webp'], ['image/heic', '.heic'], ['image/avif', '.avif'], ['image/tiff', '.tiff'], ['image/bmp', '.bmp'], ['image/svg+xml', '.svg'],
-  ['video/mp4', '.mp4'], ['video/3gpp', '.3gp'], ['video/quicktime', '.mov'], ['video/webm', '.webm'],
-  ['audio/ogg', '.ogg'], ['audio/mpeg', '.mp3'], ['audio/amr', '.amr'], ['audio/mp4', '.m4a'], ['audio/3gpp', '.3gp'], ['audio/aac', '.aac'], ['audio/wav', '.wav'], ['audio/flac', '.flac'], ['audio/webm', '.webm'],
-  ['application/pdf', '.pdf'], ['application/json', '.json'], ['application/zip', '.zip'], ['application/gzip', '.gz'], ['application/rtf', '.rtf'], ['text/plain', '.txt'], ['text/csv', '.csv'], ['text/html', '.html'], ['text/vcard', '.vcf'],
-  ['application/msword', '.doc'], ['application/vnd.ms-excel', '.xls'], ['application/vnd.ms-powerpoint', '.ppt'],
-  [`${office}wordprocessingml.document`, '.docx'], [`${office}spreadsheetml.sheet`, '.xlsx'], [`${office}presentationml.presentation`, '.pptx'],
+  ['image/png', '.png'],
+  ['image/jpeg', '.jpg'],
+  ['image/gif', '.gif'],
+  ['image/webp', '.webp'],
+  ['image/heic', '.heic'],
+  ['image/avif', '.avif'],
+  ['image/tiff', '.tiff'],
+  ['image/bmp', '.bmp'],
+  ['image/svg+xml', '.svg'],
+  ['video/mp4', '.mp4'],
+  ['video/3gpp', '.3gp'],
+  ['video/quicktime', '.mov'],
+  ['video/webm', '.webm'],
+  ['audio/ogg', '.ogg'],
+  ['audio/mpeg', '.mp3'],
+  ['audio/amr', '.amr'],
+  ['audio/mp4', '.m4a'],
+  ['audio/3gpp', '.3gp'],
+  ['audio/aac', '.aac'],
+  ['audio/wav', '.wav'],
+  ['audio/flac', '.flac'],
+  ['audio/webm', '.webm'],
+  ['application/pdf', '.pdf'],
+  ['application/json', '.json'],
+  ['application/zip', '.zip'],
+  ['application/gzip', '.gz'],
+  ['application/rtf', '.rtf'],
+  ['text/plain', '.txt'],
+  ['text/csv', '.csv'],
+  ['text/html', '.html'],
+  ['text/vcard', '.vcf'],
+  ['application/msword', '.doc'],
+  ['application/vnd.ms-excel', '.xls'],
+  ['application/vnd.ms-powerpoint', '.ppt'],
+  [`${office}wordprocessingml.document`, '.docx'],
+  [`${office}spreadsheetml.sheet`, '.xlsx'],
+  [`${office}presentationml.presentation`, '.pptx'],
 ]);
 
 /** The ending of a name that suits a type (without parameters), with its dot. */

@@ -3,28 +3,43 @@ import { longestText } from './frame.ts';
 import type { Frame } from './frame.ts';
 import { pictureSize } from './picture-size.ts';
 
-/** The longest side (pixels) and the size (bytes) of a finished picture: for the model as the Messages API takes them, for the chat as WhatsApp does. */
+/**
+ * The longest side (pixels) and the size (bytes) of a finished picture: for the model as the
+ * Messages API takes them, for the chat as WhatsApp does.
+ */
 const bounds = {
   pictures: { side: 2000, bytes: (5 * 1024 * 1024 * 3) / 4 },
   chat: { side: 4100, bytes: 5 * 1024 * 1024 },
 } as const;
 
 /**
- * What a child's frames say, as far as it can be believed: whoever sent the file may have taken the child over. A part of another form than agreed counts as
- * not given, as does everything after it.
+ * What a child's frames say, as far as it can be believed: whoever sent the file may have taken the
+ * child over. A part of another form than agreed counts as not given, as does everything after it.
  */
-export function checkAnswer([first, second]: Frame[]): { seen?: Seen; view?: View; blobs: Buffer[] } {
+export function checkAnswer([first, second]: Frame[]): {
+  seen?: Seen;
+  view?: View;
+  blobs: Buffer[];
+} {
   const seen = first?.blobs.length === 0 ? Seen.safeParse(first.head).data : undefined;
   if (!seen || !second) return { ...(seen ? { seen } : {}), blobs: [] };
   const view = View.safeParse(second.head).data;
-  return view && fits(view, second.blobs) ? { seen, view, blobs: second.blobs } : { seen, blobs: [] };
+  return view && fits(view, second.blobs)
+    ? { seen, view, blobs: second.blobs }
+    : { seen, blobs: [] };
 }
 
 function fits(view: View, blobs: Buffer[]): boolean {
-  if (view.kind === 'text') return blobs.length === 1 && blobs.every(({ byteLength }) => byteLength <= longestText);
+  if (view.kind === 'text')
+    return blobs.length === 1 && blobs.every(({ byteLength }) => byteLength <= longestText);
   if (view.kind !== 'pictures' && view.kind !== 'chat') return blobs.length === 0;
   const { side, bytes } = bounds[view.kind];
-  return blobs.length === view.types.length && blobs.every((blob, index) => blob.byteLength <= bytes && isWithin(blob, view.types[index] ?? '', side));
+  return (
+    blobs.length === view.types.length &&
+    blobs.every(
+      (blob, index) => blob.byteLength <= bytes && isWithin(blob, view.types[index] ?? '', side),
+    )
+  );
 }
 
 function isWithin(blob: Buffer, type: string, most: number): boolean {

@@ -3,13 +3,15 @@ import type { Task } from './answer.ts';
 import { decodeFrames, encodeFrame } from './frame.ts';
 import { readFile } from './work.ts';
 
-// One file: the task and the bytes come over standard input, what was found out goes over standard output, and the process ends. Nothing is done with
-// the bytes before all of this program is loaded; the environment is empty.
+// One file: the task and the bytes come over standard input, what was found out goes over standard
+// output, and the process ends. Nothing is done with the bytes before all of this program is
+// loaded; the environment is empty.
 
 /** Says that all is loaded; the worker waits for nothing but may learn of it. */
 const readyMark = Buffer.from([1]);
 
-// When memory is short it is this process that goes, not the worker. (Linux; elsewhere there is no such file.)
+// When memory is short it is this process that goes, not the worker. (Linux; elsewhere there is no
+// such file.)
 try {
   writeFileSync('/proc/self/oom_score_adj', '1000');
 } catch {
@@ -17,7 +19,8 @@ try {
 }
 
 function write(buffers: Buffer[]): void {
-  for (const buffer of buffers) for (let at = 0; at < buffer.byteLength; ) at += writeSome(buffer.subarray(at));
+  for (const buffer of buffers)
+    for (let at = 0; at < buffer.byteLength;) at += writeSome(buffer.subarray(at));
 }
 
 /** The worker may be slower than this process: a pipe that is full is tried again. */
@@ -34,12 +37,17 @@ function writeSome(buffer: Buffer): number {
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
-/** Uses each library once on pixels of its own, so that the file does not wait for what they do at first. */
+/**
+ * Uses each library once on pixels of its own, so that the file does not wait for what they do at
+ * first.
+ */
 async function warmUp(): Promise<void> {
   const { default: sharp } = await import('sharp');
   sharp.concurrency(1);
   sharp.cache(false);
-  const dot = await sharp({ create: { width: 64, height: 64, channels: 3, background: '#336699' } }).jpeg().toBuffer();
+  const dot = await sharp({ create: { width: 64, height: 64, channels: 3, background: '#336699' } })
+    .jpeg()
+    .toBuffer();
   await sharp(dot).resize({ width: 32 }).jpeg().toBuffer();
 }
 
@@ -52,7 +60,9 @@ for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
 const [frame] = decodeFrames(Buffer.concat(chunks));
 // Without a task the worker has ended.
 if (frame) {
-  await readFile(frame.head as Task, frame.blobs[0] ?? Buffer.alloc(0), (part, blobs) => write(encodeFrame(part, blobs)));
+  await readFile(frame.head as Task, frame.blobs[0] ?? Buffer.alloc(0), (part, blobs) =>
+    write(encodeFrame(part, blobs)),
+  );
   closeSync(1);
 }
 process.exit(0);

@@ -10,14 +10,20 @@ import { readingProgram, startReadingChild } from './reading-child.ts';
 import type { ReadingChild, ReadingEnd, ReadingLimits } from './reading-child.ts';
 
 /**
- * What was found out about a file. `blobs` are what the view speaks of. A view `fault` is of a picture; `unread` is of any other file whose child gave no
- * answer, and for what reason.
+ * What was found out about a file. `blobs` are what the view speaks of. A view `fault` is of a
+ * picture; `unread` is of any other file whose child gave no answer, and for what reason.
  */
-export type Reading = { seen: Seen; view: View | { kind: 'unread'; fault: PictureFault }; blobs: Buffer[] };
+export type Reading = {
+  seen: Seen;
+  view: View | { kind: 'unread'; fault: PictureFault };
+  blobs: Buffer[];
+};
 
 /**
- * Reads what people and the agent hand over, each file in a process of its own that has none of this process's secrets and is ended when it takes too long.
- * Nothing else in this process looks into such bytes. All reject only with the signal's reason: a file that ends its process is one that cannot be read.
+ * Reads what people and the agent hand over, each file in a process of its own that has none of
+ * this process's secrets and is ended when it takes too long. Nothing else in this process looks
+ * into such bytes. All reject only with the signal's reason: a file that ends its process is one
+ * that cannot be read.
  */
 export type FileReader = {
   /** A file that a person sent and says is of the type `claimed`. */
@@ -26,7 +32,10 @@ export type FileReader = {
   send(bytes: Buffer, name: string, signal: AbortSignal): Promise<Reading>;
   /** A picture that a tool made for the model. */
   show(bytes: Buffer, signal: AbortSignal): Promise<Reading>;
-  /** Starts a process for the next file, which then need not wait for it; settles when it is there. One is kept from then on. */
+  /**
+   * Starts a process for the next file, which then need not wait for it; settles when it is there.
+   * One is kept from then on.
+   */
   warm(): Promise<void>;
   /** Ends all of its processes; what is being read is unreadable then. */
   stop(): Promise<void>;
@@ -42,13 +51,24 @@ export type FileReaderOptions = Partial<ReadingLimits> & {
 
 /** A photo takes 0.1 s, the largest picture that is allowed some 5 s on a slow machine. */
 const patienceMs = 20_000;
-/** The largest picture that is allowed (100 million pixels) needs 1,000 MB beside Node's own 1,400. */
+/**
+ * The largest picture that is allowed (100 million pixels) needs 1,000 MB beside Node's own 1,400.
+ */
 const memoryMb = 3072;
 
-/** The most that an answer may have (bytes): a text in UTF-8 is at most three times as long as it was, pictures for the chat have 5 MB each at most. */
-const mostAnswer = (bytes: Buffer): number => Math.min(3 * bytes.byteLength + 16 * 2 ** 20, 40 * 2 ** 20);
+/**
+ * The most that an answer may have (bytes): a text in UTF-8 is at most three times as long as it
+ * was, pictures for the chat have 5 MB each at most.
+ */
+const mostAnswer = (bytes: Buffer): number =>
+  Math.min(3 * bytes.byteLength + 16 * 2 ** 20, 40 * 2 ** 20);
 
-export function createFileReader({ user, log, most = Math.min(4, availableParallelism()), ...limits }: FileReaderOptions): FileReader {
+export function createFileReader({
+  user,
+  log,
+  most = Math.min(4, availableParallelism()),
+  ...limits
+}: FileReaderOptions): FileReader {
   const bounds: ReadingLimits = { patienceMs, memoryMb, program: readingProgram, ...limits };
   const places = createPlaces(most);
   const living = new Set<ReadingChild>();
@@ -99,12 +119,26 @@ export function createFileReader({ user, log, most = Math.min(4, availableParall
     const { seen, view, blobs } = checkAnswer(end.frames);
     if (seen && view) return { seen, view, blobs };
     const known = seen ?? guess(task);
-    log.warn({ task: task.task, type: known.type, bytes: bytes.byteLength, end: end.how, said: seen ? undefined : end.said }, 'a file could not be read');
-    return { seen: known, view: withoutView(known, end.how === 'time' ? 'time' : 'broken'), blobs: [] };
+    log.warn(
+      {
+        task: task.task,
+        type: known.type,
+        bytes: bytes.byteLength,
+        end: end.how,
+        said: seen ? undefined : end.said,
+      },
+      'a file could not be read',
+    );
+    return {
+      seen: known,
+      view: withoutView(known, end.how === 'time' ? 'time' : 'broken'),
+      blobs: [],
+    };
   };
 
   return {
-    receive: async (bytes, claimed, signal) => await read({ task: 'receive', claimed }, bytes, signal),
+    receive: async (bytes, claimed, signal) =>
+      await read({ task: 'receive', claimed }, bytes, signal),
     send: async (bytes, name, signal) => await read({ task: 'send', name }, bytes, signal),
     show: async (bytes, signal) => await read({ task: 'show' }, bytes, signal),
     warm,
@@ -122,15 +156,26 @@ async function grantedOrAborted(granted: Promise<void>, signal: AbortSignal): Pr
   const aborted = Promise.withResolvers<never>();
   const onAbort = (): void => aborted.reject(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
-  await Promise.race([granted, aborted.promise]).finally(() => signal.removeEventListener('abort', onAbort));
+  await Promise.race([granted, aborted.promise]).finally(() =>
+    signal.removeEventListener('abort', onAbort),
+  );
 }
 
 function withoutView({ type }: Seen, fault: PictureFault): Reading['view'] {
   return type.startsWith('image/') ? { kind: 'fault', fault } : { kind: 'unread', fault };
 }
 
-/** What is believed of a file that nobody could look into: what the person said, when it is a kind of file at all. */
+/**
+ * What is believed of a file that nobody could look into: what the person said, when it is a kind
+ * of file at all.
+ */
 function guess(task: Task): Seen {
   const isKnown = task.task === 'receive' && extensionOf(task.claimed) !== '.bin';
-  return { type: isKnown ? task.claimed : 'application/octet-stream', voice: false, picture: false, carried: false, captioned: false };
+  return {
+    type: isKnown ? task.claimed : 'application/octet-stream',
+    voice: false,
+    picture: false,
+    carried: false,
+    captioned: false,
+  };
 }

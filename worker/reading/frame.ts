@@ -1,4 +1,6 @@
-/** One message between the worker and a reading child: a JSON value and the bytes that go with it. */
+/**
+ * One message between the worker and a reading child: a JSON value and the bytes that go with it.
+ */
 export type Frame = { head: unknown; blobs: Buffer[] };
 
 /** A text that is longer in UTF-8 (bytes) is left as it was sent. */
@@ -14,8 +16,8 @@ export class FrameProblem extends Error {
 }
 
 /**
- * A frame as it goes over a pipe: the sizes of the head and of how many blobs, then of each blob, as unsigned 32-bit numbers (big-endian), then the
- * head as JSON and the blobs.
+ * A frame as it goes over a pipe: the sizes of the head and of how many blobs, then of each blob,
+ * as unsigned 32-bit numbers (big-endian), then the head as JSON and the blobs.
  */
 export function encodeFrame(head: unknown, blobs: Buffer[] = []): Buffer[] {
   const text = Buffer.from(JSON.stringify(head), 'utf8');
@@ -26,18 +28,27 @@ export function encodeFrame(head: unknown, blobs: Buffer[] = []): Buffer[] {
   return [sizes, text, ...blobs];
 }
 
-/** The frames that are there whole; half a frame at the end is left out. Throws FrameProblem when there is something else. */
+/**
+ * The frames that are there whole; half a frame at the end is left out. Throws FrameProblem when
+ * there is something else.
+ */
 export function decodeFrames(bytes: Buffer): Frame[] {
   const frames: Frame[] = [];
-  for (let at = 0; at + 8 <= bytes.byteLength; ) {
+  for (let at = 0; at + 8 <= bytes.byteLength;) {
     const [headSize, count] = [bytes.readUInt32BE(at), bytes.readUInt32BE(at + 4)];
-    if (headSize > longestHead || count > mostBlobs) throw new FrameProblem('its sizes are out of bounds');
+    if (headSize > longestHead || count > mostBlobs)
+      throw new FrameProblem('its sizes are out of bounds');
     const start = at + 8 + 4 * count;
     if (start > bytes.byteLength) break;
-    const sizes = Array.from({ length: count }, (_, index) => bytes.readUInt32BE(at + 8 + 4 * index));
+    const sizes = Array.from({ length: count }, (_, index) =>
+      bytes.readUInt32BE(at + 8 + 4 * index),
+    );
     const end = sizes.reduce((sum, size) => sum + size, start + headSize);
     if (end > bytes.byteLength) break;
-    frames.push({ head: parse(bytes.toString('utf8', start, start + headSize)), blobs: slice(bytes, start + headSize, sizes) });
+    frames.push({
+      head: parse(bytes.toString('utf8', start, start + headSize)),
+      blobs: slice(bytes, start + headSize, sizes),
+    });
     at = end;
   }
   return frames;

@@ -11,15 +11,24 @@ import type { Frame } from './frame.ts';
 export type ReadingLimits = {
   /** How long it may work on a file (ms). */
   patienceMs: number;
-  /** What it may use of the processor (s), its start included, where the system can bound it; by default 5 more than its time. */
+  /**
+   * What it may use of the processor (s), its start included, where the system can bound it; by
+   * default 5 more than its time.
+   */
   processorSeconds?: number;
-  /** Its address space (MB), where the system can bound it. Node alone has 1,400 MB of it, and does not start below 1,600. */
+  /**
+   * Its address space (MB), where the system can bound it. Node alone has 1,400 MB of it, and does
+   * not start below 1,600.
+   */
   memoryMb: number;
   /** Its code (a file). */
   program: string;
 };
 
-/** How a child ended: it closed its output, it used up its time, or something else ended it. `frames` are those that were whole by then. */
+/**
+ * How a child ended: it closed its output, it used up its time, or something else ended it.
+ * `frames` are those that were whole by then.
+ */
 export type ReadingEnd = { how: 'closed' | 'time' | 'died'; frames: Frame[]; said: string };
 
 /** A process that reads one file and ends. */
@@ -30,7 +39,10 @@ export type ReadingChild = {
   ready: Promise<void>;
   /** Settles when it has ended. */
   gone: Promise<void>;
-  /** Gives it its one file. Throws the signal's reason; the process has been killed then. `most` is how much it may answer (bytes). */
+  /**
+   * Gives it its one file. Throws the signal's reason; the process has been killed then. `most` is
+   * how much it may answer (bytes).
+   */
   read(task: Task, bytes: Buffer, most: number, signal: AbortSignal): Promise<ReadingEnd>;
   kill(): void;
 };
@@ -39,25 +51,38 @@ export type ReadingChild = {
 export const readingProgram = path.join(import.meta.dirname, 'child.ts');
 
 /**
- * Bounds processor time (s) and address space (KB), and forbids files and core dumps, as far as the system can: what the shell cannot bound stays as it
- * was (macOS bounds no address space). The first bound of the time is SIGXCPU, which says why; at the second the system kills. Then the program takes
- * the shell's place.
+ * Bounds processor time (s) and address space (KB), and forbids files and core dumps, as far as the
+ * system can: what the shell cannot bound stays as it was (macOS bounds no address space). The
+ * first bound of the time is SIGXCPU, which says why; at the second the system kills. Then the
+ * program takes the shell's place.
  */
-const bound = '{ ulimit -c 0; ulimit -f 0; ulimit -S -t "$1"; ulimit -H -t "$(($1 + 1))"; ulimit -v "$2"; } 2>/dev/null; shift 2; exec "$@"';
+const bound =
+  '{ ulimit -c 0; ulimit -f 0; ulimit -S -t "$1"; ulimit -H -t "$(($1 + 1))"; ulimit -v "$2"; } 2>/dev/null; shift 2; exec "$@"';
 /** What a start takes of the processor (s), on a slow machine. */
 const startSeconds = 5;
 
 /**
- * Starts a child, as the agent's user where there is one, with an environment that holds nothing. It loads what it needs and then waits for its file,
- * so that it can be started before there is one.
+ * Starts a child, as the agent's user where there is one, with an environment that holds nothing.
+ * It loads what it needs and then waits for its file, so that it can be started before there is
+ * one.
  */
-export function startReadingChild(user: AgentUser | undefined, { patienceMs, memoryMb, program, processorSeconds }: ReadingLimits): ReadingChild {
+export function startReadingChild(
+  user: AgentUser | undefined,
+  { patienceMs, memoryMb, program, processorSeconds }: ReadingLimits,
+): ReadingChild {
   const seconds = processorSeconds ?? Math.ceil(patienceMs / 1000) + startSeconds;
   const node = [process.execPath, '--disable-warning=ExperimentalWarning', program];
-  const { command, args } = asAgent(user, { command: '/bin/sh', args: ['-c', bound, 'sh', String(seconds), String(memoryMb * 1024), ...node] });
+  const { command, args } = asAgent(user, {
+    command: '/bin/sh',
+    args: ['-c', bound, 'sh', String(seconds), String(memoryMb * 1024), ...node],
+  });
   const env = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8' };
   const child = spawn(command, args, { cwd: '/', env, stdio: 'pipe', detached: true });
-  const [ready, over, gone] = [Promise.withResolvers<void>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const [ready, over, gone] = [
+    Promise.withResolvers<void>(),
+    Promise.withResolvers<void>(),
+    Promise.withResolvers<void>(),
+  ];
   const output: Buffer[] = [];
   let said = '';
   let size = 0;
@@ -78,7 +103,10 @@ export function startReadingChild(user: AgentUser | undefined, { patienceMs, mem
     else kill();
   });
   child.stdout.once('close', over.resolve);
-  child.stderr.on('data', (chunk: Buffer) => (said = `${said}${chunk.toString('utf8')}`.slice(0, 300)));
+  child.stderr.on(
+    'data',
+    (chunk: Buffer) => (said = `${said}${chunk.toString('utf8')}`.slice(0, 300)),
+  );
   // One that has ended already takes no input; how it ended tells why.
   child.stdin.on('error', () => undefined);
   child.once('error', (error) => {

@@ -13,13 +13,22 @@ import { longestText } from './frame.ts';
 /** Takes one part of what was found out, with the bytes that go with it. */
 export type Emit = (part: Seen | View, blobs?: Buffer[]) => void;
 
-/** A picture of a tool comes to the model in so many parts at most: a page of 1280 pixels' width may be 32,000 long then. */
+/**
+ * A picture of a tool comes to the model in so many parts at most: a page of 1280 pixels' width may
+ * be 32,000 long then.
+ */
 const mostToolParts = 8;
-/** The most that is told of contacts (characters), and of how many; Claude finds the rest in the file. */
+/**
+ * The most that is told of contacts (characters), and of how many; Claude finds the rest in the
+ * file.
+ */
 const mostContactWords = 6000;
 const mostContacts = 50;
 
-/** Finds out what a task asks about a file. It throws what nobody expects; what can be wrong with a file is a part of the answer. */
+/**
+ * Finds out what a task asks about a file. It throws what nobody expects; what can be wrong with a
+ * file is a part of the answer.
+ */
 export async function readFile(task: Task, bytes: Buffer, emit: Emit): Promise<void> {
   if (task.task === 'receive') return await receive(bytes, task.claimed, emit);
   if (task.task === 'send') return await send(bytes, task.name, emit);
@@ -34,24 +43,38 @@ const unseen = { voice: false, picture: false, carried: false, captioned: false 
 async function receive(bytes: Buffer, claimed: string, emit: Emit): Promise<void> {
   const type = fileType(bytes, claimed);
   const encoding = isTextType(type) ? textEncoding(bytes, isTextType(claimed)) : undefined;
-  const voice = type === 'audio/amr' || type === 'audio/3gpp' || (type === 'audio/ogg' && bytes.includes('OpusHead'));
+  const voice =
+    type === 'audio/amr' ||
+    type === 'audio/3gpp' ||
+    (type === 'audio/ogg' && bytes.includes('OpusHead'));
   emit({ ...unseen, type, voice, picture: isPicture(type), ...(encoding ? { encoding } : {}) });
   if (isPicture(type)) return await showPicture(bytes, type, emit);
   if (type === 'application/pdf') {
     const { whole, locked, pages } = inspectPdf(bytes);
     return emit({ kind: 'pdf', whole, locked, ...(pages === undefined ? {} : { pages }) });
   }
-  const text = encoding && encoding !== 'utf-8' && encoding !== 'unknown' ? toUtf8(bytes, encoding) : undefined;
+  const text =
+    encoding && encoding !== 'utf-8' && encoding !== 'unknown'
+      ? toUtf8(bytes, encoding)
+      : undefined;
   if (type === 'text/vcard') return emit(readContacts(text ?? bytes));
   if (text && text.byteLength <= longestText) emit({ kind: 'text' }, [text]);
   else emit({ kind: 'nothing' });
 }
 
 /** A picture for the model, in parts where it is long. */
-async function showPicture(bytes: Buffer, type: string, emit: Emit, mostParts?: number): Promise<void> {
+async function showPicture(
+  bytes: Buffer,
+  type: string,
+  emit: Emit,
+  mostParts?: number,
+): Promise<void> {
   try {
     const { pictures, complete } = await toModelPicture(bytes, type, mostParts);
-    emit({ kind: 'pictures', types: pictures.map((picture) => picture.type), complete }, pictures.map(({ base64 }) => Buffer.from(base64, 'base64')));
+    emit(
+      { kind: 'pictures', types: pictures.map((picture) => picture.type), complete },
+      pictures.map(({ base64 }) => Buffer.from(base64, 'base64')),
+    );
   } catch (error) {
     emit(faultOf(error, type));
   }
@@ -80,9 +103,11 @@ async function send(bytes: Buffer, name: string, emit: Emit): Promise<void> {
   if (!picture) return emit({ kind: 'nothing' });
   try {
     const { parts, lost } = await toChatPicture(bytes, type);
-    emit({ kind: 'chat', types: parts.map((part) => part.type), ...(lost ? { lost } : {}) }, parts.map((part) => part.bytes));
+    emit(
+      { kind: 'chat', types: parts.map((part) => part.type), ...(lost ? { lost } : {}) },
+      parts.map((part) => part.bytes),
+    );
   } catch (error) {
     emit(faultOf(error, type));
   }
 }
-

@@ -2,15 +2,18 @@ import { findCut } from './cut.ts';
 import { fenceAfter } from './fence.ts';
 
 /**
- * The longest text that one WhatsApp message takes at Twilio (twilio.com/docs/api/errors/21617). Twilio does not say what it counts as a
- * character; UTF-16 units are never fewer than any other reading of the word.
+ * The longest text that one WhatsApp message takes at Twilio (twilio.com/docs/api/errors/21617).
+ * Twilio does not say what it counts as a character; UTF-16 units are never fewer than any other
+ * reading of the word.
  */
 export const messageLimit = 1600;
 
 /**
- * Cuts a text with WhatsApp's marks into parts of at most `limit` UTF-16 units: between paragraphs where that leaves a part at least half full, else
- * between lines, sentences or words. A link, a marked span, a word or an emoji is cut only when it is longer than a whole part. A code fence
- * that is cut is closed at the end of the part and opened again in the next; a quote goes on as a quote. No part is blank; nothing but blanks is lost.
+ * Cuts a text with WhatsApp's marks into parts of at most `limit` UTF-16 units: between paragraphs
+ * where that leaves a part at least half full, else between lines, sentences or words. A link, a
+ * marked span, a word or an emoji is cut only when it is longer than a whole part. A code fence
+ * that is cut is closed at the end of the part and opened again in the next; a quote goes on as a
+ * quote. No part is blank; nothing but blanks is lost.
  */
 export function chunk(text: string, limit: number = messageLimit): string[] {
   const parts: string[] = [];
@@ -27,9 +30,15 @@ export function chunk(text: string, limit: number = messageLimit): string[] {
     }
     const open = fenceAfter(head, fence);
     parts.push(opening + head.trimEnd() + (open === undefined ? '' : closing));
-    const next = open === undefined ? { opening: quoteAt(opening + head), rest: rest.slice(cut) } : reopen(open, rest.slice(cut));
+    const next =
+      open === undefined
+        ? { opening: quoteAt(opening + head), rest: rest.slice(cut) }
+        : reopen(open, rest.slice(cut));
     opening = next.opening;
-    rest = isLineStart(head) || open !== undefined ? next.rest.replace(/^\s*\n/, '') : next.rest.trimStart();
+    rest =
+      isLineStart(head) || open !== undefined
+        ? next.rest.replace(/^\s*\n/, '')
+        : next.rest.trimStart();
   }
   if (rest !== '') parts.push((opening + rest).trimEnd());
   return parts;
@@ -44,7 +53,10 @@ function reopen(open: string, rest: string): { opening: string; rest: string } {
   // What is left of the fence is its end only: it has been closed already.
   const end = /^\s*```[^\S\n]*(?=\n|$)/.exec(rest);
   if (end) return { opening: '', rest: rest.slice(end[0].length) };
-  return { opening: rest.trim() === '' ? '' : `${open.length > longestOpening ? '```' : open}\n`, rest };
+  return {
+    opening: rest.trim() === '' ? '' : `${open.length > longestOpening ? '```' : open}\n`,
+    rest,
+  };
 }
 
 /** The marks that a text which ends within a quoted line goes on with. */

@@ -1,22 +1,38 @@
 /** Made when first needed: they take longer than all else that is loaded with this file. */
 let segmenters: { graphemes: Intl.Segmenter; words: Intl.Segmenter } | undefined;
 
-/** How far a character (a grapheme cluster) is looked at beyond the cut (UTF-16 units); the longest emoji families have about 30. */
+/**
+ * How far a character (a grapheme cluster) is looked at beyond the cut (UTF-16 units); the longest
+ * emoji families have about 30.
+ */
 const lookahead = 64;
 
 /**
- * Cuts a stretch without usable blanks that is longer than `room` (UTF-16 units): where a word of a language without blanks begins, else between two
- * characters (grapheme clusters) outside of a link, else between any two. Only a single character that is longer than `room` is cut itself.
+ * Cuts a stretch without usable blanks that is longer than `room` (UTF-16 units): where a word of a
+ * language without blanks begins, else between two characters (grapheme clusters) outside of a
+ * link, else between any two. Only a single character that is longer than `room` is cut itself.
  */
 export function cutWord(text: string, room: number): number {
-  segmenters ??= { graphemes: new Intl.Segmenter('und', { granularity: 'grapheme' }), words: new Intl.Segmenter('und', { granularity: 'word' }) };
+  segmenters ??= {
+    graphemes: new Intl.Segmenter('und', { granularity: 'grapheme' }),
+    words: new Intl.Segmenter('und', { granularity: 'word' }),
+  };
   const { graphemes, words } = segmenters;
   const near = text.slice(0, room + lookahead);
-  const places = [...graphemes.segment(near)].map((segment) => segment.index).filter((index) => index > 0 && index <= room);
-  const links = [...near.matchAll(/https?:\/\/[\x21-\x7e]+/g)].map((match) => ({ from: match.index, to: match.index + match[0].length }));
-  const outside = places.filter((place) => !links.some((link) => link.from < place && place < link.to));
+  const places = [...graphemes.segment(near)]
+    .map((segment) => segment.index)
+    .filter((index) => index > 0 && index <= room);
+  const links = [...near.matchAll(/https?:\/\/[\x21-\x7e]+/g)].map((match) => ({
+    from: match.index,
+    to: match.index + match[0].length,
+  }));
+  const outside = places.filter(
+    (place) => !links.some((link) => link.from < place && place < link.to),
+  );
   const starts = new Set([...words.segment(near)].map((segment) => segment.index));
-  const between = outside.filter((place) => starts.has(place) && !/^[\x21-\x7e]{2}$/.test(text.slice(place - 1, place + 1)));
+  const between = outside.filter(
+    (place) => starts.has(place) && !/^[\x21-\x7e]{2}$/.test(text.slice(place - 1, place + 1)),
+  );
   for (const list of [between, outside]) {
     const last = list.at(-1);
     if (last !== undefined && last >= room / 2) return last;

@@ -1,12 +1,23 @@
 import { cutWord } from './cut-word.ts';
 import { fenceAfterLine } from './fence.ts';
 
-/** Where a text may be cut (UTF-16 index of what comes after), each list ascending, from the best places to those within a marked span. */
-type Places = { paragraphs: number[]; lines: number[]; sentences: number[]; clauses: number[]; words: number[]; any: number[] };
+/**
+ * Where a text may be cut (UTF-16 index of what comes after), each list ascending, from the best
+ * places to those within a marked span.
+ */
+type Places = {
+  paragraphs: number[];
+  lines: number[];
+  sentences: number[];
+  clauses: number[];
+  words: number[];
+  any: number[];
+};
 
 /**
- * Finds the best place to cut a text that is longer than `room` (UTF-16 units, at least 1): the index where the next part begins, between 1 and `room`. `fence` is
- * the first line of the code fence that is open where the text begins.
+ * Finds the best place to cut a text that is longer than `room` (UTF-16 units, at least 1): the
+ * index where the next part begins, between 1 and `room`. `fence` is the first line of the code
+ * fence that is open where the text begins.
  */
 export function findCut(text: string, room: number, fence?: string): number {
   const places = findPlaces(text.slice(0, 2 * room + 2), fence);
@@ -17,14 +28,22 @@ export function findCut(text: string, room: number, fence?: string): number {
   for (const list of [places.words, places.any]) {
     const last = list.findLast((place) => place <= room);
     const next = list.find((place) => place > room) ?? text.length;
-    // A part that is less than half full is better than a cut through something that fits the next part whole.
+    // A part that is less than half full is better than a cut through something that fits the next
+    // part whole.
     if (last !== undefined && (last >= room / 2 || next - last <= room)) return last;
   }
   return cutWord(text, room);
 }
 
 function findPlaces(text: string, fence: string | undefined): Places {
-  const places: Places = { paragraphs: [], lines: [], sentences: [], clauses: [], words: [], any: [] };
+  const places: Places = {
+    paragraphs: [],
+    lines: [],
+    sentences: [],
+    clauses: [],
+    words: [],
+    any: [],
+  };
   let open = fence;
   let start = 0;
   let said = '';
@@ -61,7 +80,12 @@ function addWithin(places: Places, line: string, start: number, fenced: boolean)
   const isFree = (place: number): boolean => within[place] !== 1;
   const indentation = line.length - line.trimStart().length;
   const ends = (pattern: RegExp): number[] =>
-    [...line.matchAll(pattern)].map((match) => match.index + match[0].length).filter((place) => place < line.length && place > indentation && !joinsBlank.test(line.slice(place)));
+    [...line.matchAll(pattern)]
+      .map((match) => match.index + match[0].length)
+      .filter(
+        (place) =>
+          place < line.length && place > indentation && !joinsBlank.test(line.slice(place)),
+      );
   const blanks = ends(blank);
   places.any.push(...blanks.map((place) => start + place));
   if (fenced) return void places.words.push(...blanks.map((place) => start + place));
@@ -72,7 +96,10 @@ function addWithin(places: Places, line: string, start: number, fenced: boolean)
   places.words.push(...[...words].sort((one, other) => one - other).map((place) => start + place));
 }
 
-/** What makes one character (a grapheme cluster) with the blank before it (unicode.org/reports/tr29: Extend, SpacingMark, ZWJ). */
+/**
+ * What makes one character (a grapheme cluster) with the blank before it (unicode.org/reports/tr29:
+ * Extend, SpacingMark, ZWJ).
+ */
 const joinsBlank = /^(?:\p{Grapheme_Extend}|\p{M}|\p{Emoji_Modifier}|\u200d)/u;
 
 const spanPatterns = [
@@ -83,7 +110,12 @@ const spanPatterns = [
 
 /** The stretches of a line that belong together. */
 function findSpans(line: string): { from: number; to: number }[] {
-  const found = spanPatterns.flatMap((pattern) => [...line.matchAll(pattern)].map((match) => ({ from: match.index, to: match.index + match[0].length })));
+  const found = spanPatterns.flatMap((pattern) =>
+    [...line.matchAll(pattern)].map((match) => ({
+      from: match.index,
+      to: match.index + match[0].length,
+    })),
+  );
   return [...found, ...markedSpans(line)];
 }
 
@@ -91,7 +123,10 @@ function findSpans(line: string): { from: number; to: number }[] {
 const spanStart = /(?<![\p{L}\p{N}])[*_~](?=\S)/gu;
 const spanEnd = /(?<=\S)[*_~](?![\p{L}\p{N}])/gu;
 
-/** The spans between two marks of the same kind. Each mark is looked at once, so that a line full of them takes no longer than another. */
+/**
+ * The spans between two marks of the same kind. Each mark is looked at once, so that a line full of
+ * them takes no longer than another.
+ */
 function markedSpans(line: string): { from: number; to: number }[] {
   const ends = new Map(['*', '_', '~'].map((sign): [string, number[]] => [sign, []]));
   for (const { 0: sign, index } of line.matchAll(spanEnd)) ends.get(sign)?.push(index);

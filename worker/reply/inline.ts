@@ -4,9 +4,16 @@ import { decodeEntities, readHtml } from './html-text.ts';
 /** Every mark that WhatsApp has within a line: as `open`, it makes plain text. */
 export const allMarks = '*_~`';
 
-/** Writes the spans of a line with WhatsApp's marks. WhatsApp nests none in itself: the marks in `open` are around it already, and are left out. */
+/**
+ * Writes the spans of a line with WhatsApp's marks. WhatsApp nests none in itself: the marks in
+ * `open` are around it already, and are left out.
+ */
 export function formatInline(tokens: Token[], open = ''): string {
-  return tokens.map((token, index) => formatSpan(token, `${open}${isInWord(tokens, index) ? '*_~' : ''}`, open)).join('');
+  return tokens
+    .map((token, index) =>
+      formatSpan(token, `${open}${isInWord(tokens, index) ? '*_~' : ''}`, open),
+    )
+    .join('');
 }
 
 /** A mark counts only right at the text; blanks go outside, and each line has marks of its own. */
@@ -15,22 +22,33 @@ export function mark(sign: string, inner: string): string {
     .split('\n')
     .map((line) => {
       const [from, to] = [line.length - line.trimStart().length, line.trimEnd().length];
-      return from >= to ? line : `${line.slice(0, from)}${sign}${line.slice(from, to)}${sign}${line.slice(to)}`;
+      return from >= to
+        ? line
+        : `${line.slice(0, from)}${sign}${line.slice(from, to)}${sign}${line.slice(to)}`;
     })
     .join('\n');
 }
 
 /** In the middle of a word WhatsApp reads no mark. */
 function isInWord(tokens: Token[], index: number): boolean {
-  return /[\p{L}\p{N}]$/u.test(tokens[index - 1]?.raw ?? '') || /^[\p{L}\p{N}]/u.test(tokens[index + 1]?.raw ?? '');
+  return (
+    /[\p{L}\p{N}]$/u.test(tokens[index - 1]?.raw ?? '') ||
+    /^[\p{L}\p{N}]/u.test(tokens[index + 1]?.raw ?? '')
+  );
 }
 
 const signs: Record<string, string> = { strong: '*', em: '_', del: '~' };
 
-/** `closed` are the marks that cannot be used here; `open` those among them that are around the text. */
+/**
+ * `closed` are the marks that cannot be used here; `open` those among them that are around the
+ * text.
+ */
 function formatSpan(token: Token, closed: string, open: string): string {
   const sign = signs[token.type];
-  if (sign !== undefined) return closed.includes(sign) ? formatInline(children(token), open) : mark(sign, formatInline(children(token), open + sign));
+  if (sign !== undefined)
+    return closed.includes(sign)
+      ? formatInline(children(token), open)
+      : mark(sign, formatInline(children(token), open + sign));
   switch (token.type) {
     case 'codespan':
       return open.includes('`') ? text(token) : formatCode(text(token));
@@ -46,7 +64,9 @@ function formatSpan(token: Token, closed: string, open: string): string {
     case 'html':
       return readHtml(token.raw);
     case 'text':
-      return children(token).length > 0 ? formatInline(children(token), open) : decodeEntities(text(token));
+      return children(token).length > 0
+        ? formatInline(children(token), open)
+        : decodeEntities(text(token));
     default:
       return token.raw;
   }
@@ -58,11 +78,14 @@ function formatCode(code: string): string {
 }
 
 function formatLink(token: Tokens.Link | Tokens.Image, open: string): string {
-  const label = token.type === 'link' ? formatInline(token.tokens, open) : decodeEntities(token.text);
+  const label =
+    token.type === 'link' ? formatInline(token.tokens, open) : decodeEntities(token.text);
   const address = token.href.replace(/^mailto:/, '');
   // An address within the page it comes from leads nowhere in a chat.
   if (address.startsWith('#') && label !== '') return label;
-  return label === '' || label === address || label === token.href ? address : `${label} (${address})`;
+  return label === '' || label === address || label === token.href
+    ? address
+    : `${label} (${address})`;
 }
 
 function children(token: Token): Token[] {

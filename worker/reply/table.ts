@@ -1,16 +1,32 @@
 import type { Tokens } from 'marked';
 import { allMarks, formatInline } from './inline.ts';
 
-/** The widest table that a phone shows in its fixed-width font without breaking lines (columns of a character). */
+/**
+ * The widest table that a phone shows in its fixed-width font without breaking lines (columns of a
+ * character).
+ */
 const widest = 30;
 
-/** Writes a table as aligned text where it fits a phone, else as a list: a row each, with the columns' names. */
+/**
+ * Writes a table as aligned text where it fits a phone, else as a list: a row each, with the
+ * columns' names.
+ */
 export function formatTable({ header, rows }: Tokens.Table): string {
-  const plain = [header, ...rows].map((row) => row.map((cell) => formatInline(cell.tokens, allMarks)));
-  const widths = header.map((_, column) => Math.max(...plain.map((row) => widthOf(row[column] ?? ''))));
+  const plain = [header, ...rows].map((row) =>
+    row.map((cell) => formatInline(cell.tokens, allMarks)),
+  );
+  const widths = header.map((_, column) =>
+    Math.max(...plain.map((row) => widthOf(row[column] ?? ''))),
+  );
   const total = widths.reduce((sum, width) => sum + width, 0) + 2 * (widths.length - 1);
-  if (total > widest || plain.flat().some((cell) => /\n|```/.test(cell))) return asList(header, rows);
-  const lines = plain.map((row) => row.map((cell, column) => pad(cell, widths[column] ?? 0, header[column]?.align === 'right')).join('  ').trimEnd());
+  if (total > widest || plain.flat().some((cell) => /\n|```/.test(cell)))
+    return asList(header, rows);
+  const lines = plain.map((row) =>
+    row
+      .map((cell, column) => pad(cell, widths[column] ?? 0, header[column]?.align === 'right'))
+      .join('  ')
+      .trimEnd(),
+  );
   const rule = widths.map((width) => '─'.repeat(width)).join('  ');
   return ['```', lines[0] ?? '', rule, ...lines.slice(1), '```'].join('\n');
 }
@@ -18,8 +34,17 @@ export function formatTable({ header, rows }: Tokens.Table): string {
 function asList(header: Tokens.TableCell[], rows: Tokens.TableCell[][]): string {
   const names = header.map((cell) => formatInline(cell.tokens, allMarks));
   const named = names.filter((name) => name !== '');
-  if (names.length > 2 && rows.length > 0) return rows.map((row) => asRecord(names, row)).join('\n\n');
-  const items = rows.map((row) => `- ${row.map((cell, column) => (column === 0 && row.length > 1 ? bold(cell) : formatInline(cell.tokens))).filter((text) => text !== '').join(': ')}`);
+  if (names.length > 2 && rows.length > 0)
+    return rows.map((row) => asRecord(names, row)).join('\n\n');
+  const items = rows.map(
+    (row) =>
+      `- ${row
+        .map((cell, column) =>
+          column === 0 && row.length > 1 ? bold(cell) : formatInline(cell.tokens),
+        )
+        .filter((text) => text !== '')
+        .join(': ')}`,
+  );
   return [...(named.length > 0 ? [`_${named.join(' · ')}_`] : []), ...items].join('\n');
 }
 
@@ -28,7 +53,9 @@ function asRecord(names: string[], row: Tokens.TableCell[]): string {
   const lines = row.map((cell, column) => {
     const name = names[column] ?? '';
     const [before, value] = [name === '' ? '' : `${name}: `, formatInline(cell.tokens) || '–'];
-    return column === 0 ? `*${before}${formatInline(cell.tokens, allMarks) || '–'}*` : before + value;
+    return column === 0
+      ? `*${before}${formatInline(cell.tokens, allMarks) || '–'}*`
+      : before + value;
   });
   return lines.join('\n');
 }
@@ -46,10 +73,14 @@ function pad(cell: string, width: number, right: boolean): string {
 /** Made when first needed. */
 let graphemes: Intl.Segmenter | undefined;
 /** Emoji, and the characters of East Asia that are two columns wide (unicode.org/reports/tr11). */
-const wide = /\p{Emoji_Presentation}|\ufe0f|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u;
+const wide =
+  /\p{Emoji_Presentation}|\ufe0f|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u;
 
 /** How many columns of the fixed-width font a text takes. */
 function widthOf(text: string): number {
   graphemes ??= new Intl.Segmenter('und', { granularity: 'grapheme' });
-  return [...graphemes.segment(text)].reduce((sum, { segment }) => sum + (wide.test(segment) ? 2 : 1), 0);
+  return [...graphemes.segment(text)].reduce(
+    (sum, { segment }) => sum + (wide.test(segment) ? 2 : 1),
+    0,
+  );
 }

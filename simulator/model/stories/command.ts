@@ -1,17 +1,23 @@
 import { callTool, text } from '../answer.ts';
 import type { Story } from './story.ts';
 
-const COMMAND = /^(?:\$ +|(?:please +)?run(?: +(?:the|a|this) +command)?(?: *: *| +))(\S[\s\S]*)$/im;
+const COMMAND =
+  /^(?:\$ +|(?:please +)?run(?: +(?:the|a|this) +command)?(?: *: *| +))(\S[\s\S]*)$/im;
 
-/** `run: CMD`, `run CMD` or `$ CMD`: runs the command in Claude Code's shell and shows what it printed. */
+/**
+ * `run: CMD`, `run CMD` or `$ CMD`: runs the command in Claude Code's shell and shows what it
+ * printed.
+ */
 export const command: Story = {
   matches: (asked) => COMMAND.test(asked),
   next({ results }, asked) {
     const line = (COMMAND.exec(asked)?.[1] ?? '').trim().replace(/^`(.*)`$/s, '$1');
     const result = results.find(({ name }) => name === 'Bash');
-    if (!result) return callTool('Bash', { command: line, description: 'Run the command that was asked for' });
+    if (!result)
+      return callTool('Bash', { command: line, description: 'Run the command that was asked for' });
     const output = result.text.trim();
-    if (result.isError) return text(`\`${line}\` failed:\n\n${fence(output || 'It printed nothing.')}`);
+    if (result.isError)
+      return text(`\`${line}\` failed:\n\n${fence(output || 'It printed nothing.')}`);
     return text(output === '' ? `\`${line}\` ran and printed nothing.` : fence(output));
   },
 };

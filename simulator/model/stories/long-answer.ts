@@ -6,13 +6,24 @@ const LONGEST = 100_000;
 const SIZE = /\b(\d[\d,.]*) ?(?:characters|chars)\b/i;
 const SENTENCE = 'The quick brown fox jumps over the lazy dog, and the dog does not mind. ';
 
-/** `long answer` or `N characters`: Markdown of exactly the asked length, to see how it is cut for the phone. */
+/**
+ * `long answer` or `N characters`: Markdown of exactly the asked length, to see how it is cut for
+ * the phone.
+ */
 export const longAnswer: Story = {
   matches: (asked) => /\blong (?:answer|message|reply|text)\b/i.test(asked) || SIZE.test(asked),
-  next: (_view, asked) => text(writeMarkdown(Math.min(LONGEST, Number(SIZE.exec(asked)?.[1]?.replace(/[,.]/g, '') ?? USUAL)))),
+  next: (_view, asked) =>
+    text(
+      writeMarkdown(
+        Math.min(LONGEST, Number(SIZE.exec(asked)?.[1]?.replace(/[,.]/g, '') ?? USUAL)),
+      ),
+    ),
 };
 
-/** Markdown with headings, lists, tables and code fences, none of them cut open, of exactly `length` characters. */
+/**
+ * Markdown with headings, lists, tables and code fences, none of them cut open, of exactly `length`
+ * characters.
+ */
 export function writeMarkdown(length: number): string {
   let markdown = '';
   for (let number = 1; ; number += 1) {
@@ -26,8 +37,20 @@ export function writeMarkdown(length: number): string {
 }
 
 function writeSection(number: number): string {
-  const list = ['first', 'second', 'third'].map((place) => `- The **${place}** point of section ${number}`).join('\n');
-  const table = ['| Name | Value |', '| --- | ---: |', `| section | ${number} |`, `| square | ${number * number} |`].join('\n');
-  const code = ['```ts', `const section = ${number};`, 'export const double = section * 2;', '```'].join('\n');
+  const list = ['first', 'second', 'third']
+    .map((place) => `- The **${place}** point of section ${number}`)
+    .join('\n');
+  const table = [
+    '| Name | Value |',
+    '| --- | ---: |',
+    `| section | ${number} |`,
+    `| square | ${number * number} |`,
+  ].join('\n');
+  const code = [
+    '```ts',
+    `const section = ${number};`,
+    'export const double = section * 2;',
+    '```',
+  ].join('\n');
   return [`## Section ${number}`, SENTENCE.repeat(3).trim(), list, table, code, ''].join('\n\n');
 }

@@ -4,24 +4,47 @@ import type { ConversationView } from '../conversation-view.ts';
 import type { Story } from './story.ts';
 
 const KINDS: Record<string, string> = {
-  jpg: 'picture', jpeg: 'picture', png: 'picture', webp: 'picture', gif: 'picture',
-  pdf: 'document', txt: 'document', docx: 'document', xlsx: 'document', csv: 'document',
-  ogg: 'voice note', opus: 'voice note', mp3: 'audio file', m4a: 'audio file', amr: 'audio file',
-  mp4: 'video', '3gp': 'video', vcf: 'contact card',
+  jpg: 'picture',
+  jpeg: 'picture',
+  png: 'picture',
+  webp: 'picture',
+  gif: 'picture',
+  pdf: 'document',
+  txt: 'document',
+  docx: 'document',
+  xlsx: 'document',
+  csv: 'document',
+  ogg: 'voice note',
+  opus: 'voice note',
+  mp3: 'audio file',
+  m4a: 'audio file',
+  amr: 'audio file',
+  mp4: 'video',
+  '3gp': 'video',
+  vcf: 'contact card',
 };
 const PATH = /(?:^|[\s"'(<`])(\/[^\s"')>`]+\.([a-z0-9]{2,5}))/gi;
 
-/** Paths of files with a known ending that a text names, as a host does for what it has downloaded. */
+/**
+ * Paths of files with a known ending that a text names, as a host does for what it has downloaded.
+ */
 export function namedFiles(asked: string): string[] {
-  return [...new Set([...asked.matchAll(PATH)].map((match) => match[1] ?? ''))].filter((path) => kindOf(path) !== undefined);
+  return [...new Set([...asked.matchAll(PATH)].map((match) => match[1] ?? ''))].filter(
+    (path) => kindOf(path) !== undefined,
+  );
 }
 
-/** Says what was received. It is chosen when a turn has pictures or documents and no words that another story knows. */
+/**
+ * Says what was received. It is chosen when a turn has pictures or documents and no words that
+ * another story knows.
+ */
 export const receivedMedia: Story = {
   matches: (asked) => namedFiles(asked).length > 0,
   next(view, asked) {
     const counted = countKinds(view, asked);
-    const list = counted.map(([kind, count]) => (count === 1 ? `1 ${kind}` : `${count} ${kind}s`)).join(' and ');
+    const list = counted
+      .map(([kind, count]) => (count === 1 ? `1 ${kind}` : `${count} ${kind}s`))
+      .join(' and ');
     return text(`I received ${list}. A scripted model cannot look inside, but it did arrive.`);
   },
 };
@@ -33,7 +56,10 @@ function countKinds(view: ConversationView, asked: string): [string, number][] {
     const kind = kindOf(path) ?? 'file';
     kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   }
-  const blocks: [string, number][] = [['picture', view.media.images], ['document', view.media.documents]];
+  const blocks: [string, number][] = [
+    ['picture', view.media.images],
+    ['document', view.media.documents],
+  ];
   for (const [kind, count] of blocks) if (count > (kinds.get(kind) ?? 0)) kinds.set(kind, count);
   return [...kinds];
 }

@@ -1,9 +1,14 @@
 import { callTool, text } from '../answer.ts';
 import type { Story } from './story.ts';
 
-const ASKED = /\bscreen ?shot\b|^(?:please +)?open +(?:https?:\/\/)?\S+\.\S+|^(?:please +)?open +(?:https?:\/\/)?localhost/im;
-const ADDRESS = /\bhttps?:\/\/[^\s<>"']+|\b(?:localhost|(?:[a-z0-9-]+\.)+[a-z0-9]{2,})(?::\d+)?(?:\/[^\s<>"']*)?/i;
-/** How Playwright MCP 0.0.83 names the file it saved: `- [Screenshot of viewport](/absolute/path.png)`. */
+const ASKED =
+  /\bscreen ?shot\b|^(?:please +)?open +(?:https?:\/\/)?\S+\.\S+|^(?:please +)?open +(?:https?:\/\/)?localhost/im;
+const ADDRESS =
+  /\bhttps?:\/\/[^\s<>"']+|\b(?:localhost|(?:[a-z0-9-]+\.)+[a-z0-9]{2,})(?::\d+)?(?:\/[^\s<>"']*)?/i;
+/**
+ * How Playwright MCP 0.0.83 names the file it saved: `- [Screenshot of
+ * viewport](/absolute/path.png)`.
+ */
 const SAVED = /\[Screenshot of [^\]]*\]\(([^)\n]+)\)/;
 const TITLE = /^- Page Title: *(.+)$/m;
 
@@ -12,7 +17,8 @@ export const screenshot: Story = {
   matches: (asked) => ASKED.test(asked),
   next({ results }, asked) {
     const address = findAddress(asked);
-    if (address === null) return text('Which page? Write for example: take a screenshot of https://example.com');
+    if (address === null)
+      return text('Which page? Write for example: take a screenshot of https://example.com');
     const failed = results.find(({ isError }) => isError);
     if (failed) return text(`I could not do that: ${firstError(failed.text)}`);
     const opened = results.find(({ name }) => name === 'mcp__playwright__browser_navigate');
@@ -20,7 +26,8 @@ export const screenshot: Story = {
     const taken = results.find(({ name }) => name === 'mcp__playwright__browser_take_screenshot');
     if (!taken) return callTool('mcp__playwright__browser_take_screenshot', {});
     const path = SAVED.exec(taken.text)?.[1];
-    if (path === undefined) return text('The browser took a picture but did not say where it saved it.');
+    if (path === undefined)
+      return text('The browser took a picture but did not say where it saved it.');
     const title = TITLE.exec(opened.text)?.[1]?.trim() ?? 'no title';
     const sent = results.some(({ name }) => name === 'mcp__whatsapp__send_file');
     if (sent) return text(`Here is ${address}. The page's title is “${title}”.`);
@@ -28,7 +35,10 @@ export const screenshot: Story = {
   },
 };
 
-/** The first web address in a text, with a scheme added when the person left it out; null when there is none. */
+/**
+ * The first web address in a text, with a scheme added when the person left it out; null when there
+ * is none.
+ */
 export function findAddress(asked: string): string | null {
   const found = ADDRESS.exec(asked)?.[0]?.replace(/[.,;:!?)]+$/, '');
   if (found === undefined) return null;
@@ -36,8 +46,13 @@ export function findAddress(asked: string): string | null {
   return `${/^(?:localhost|127\.)/.test(found) ? 'http' : 'https'}://${found}`;
 }
 
-/** The line of a tool's error that says what happened, without the heading and the call's inner name. */
+/**
+ * The line of a tool's error that says what happened, without the heading and the call's inner
+ * name.
+ */
 function firstError(report: string): string {
-  const line = report.split('\n').find((part) => part.trim() !== '' && !part.startsWith('#')) ?? 'the tool failed';
+  const line =
+    report.split('\n').find((part) => part.trim() !== '' && !part.startsWith('#')) ??
+    'the tool failed';
   return line.replace(/^(?:Error: )?(?:[\w.]+: )?/, '').trim();
 }

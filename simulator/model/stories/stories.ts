@@ -16,36 +16,70 @@ import { writeFile } from './write-file.ts';
 
 /** The standard stories; the first that matches a text tells the turn. */
 export const stories: readonly Story[] = [
-  say, schedule, plan, command, question, failure, work, screenshot, writeFile, longAnswer,
+  say,
+  schedule,
+  plan,
+  command,
+  question,
+  failure,
+  work,
+  screenshot,
+  writeFile,
+  longAnswer,
 ];
 
 const SCRIPTED_NOTE = '_(I am a scripted model: no API key is in use.)_';
 const CONTINUE = /\b(?:continue|carry on|go on|pick up|resume)\b/i;
 
 /**
- * What the model says next: the story of the last text that opened the turn, and at the end a word on every other text.
+ * What the model says next: the story of the last text that opened the turn, and at the end a word
+ * on every other text.
  * @param own stories that are asked before the standard ones
  * @param quiet leaves out the note that the first answer of a session carries
  */
-export function tellStory(view: ConversationView, { own = [], quiet = false }: { own?: readonly Story[]; quiet?: boolean } = {}): Answer {
-  const opening = Math.max(0, view.texts.findLastIndex(({ steering }) => !steering));
+export function tellStory(
+  view: ConversationView,
+  { own = [], quiet = false }: { own?: readonly Story[]; quiet?: boolean } = {},
+): Answer {
+  const opening = Math.max(
+    0,
+    view.texts.findLastIndex(({ steering }) => !steering),
+  );
   const before = view.texts.slice(0, opening);
-  const { story, asked } = chooseStory(view, before, view.texts[opening]?.text ?? '', [...own, ...stories]);
+  const { story, asked } = chooseStory(view, before, view.texts[opening]?.text ?? '', [
+    ...own,
+    ...stories,
+  ]);
   const answer = story.next(view, asked);
   if (callsTool(answer)) return answer;
   const words = answer.map((block) => (block.type === 'text' ? block.text : '')).join('');
-  const spoken = [...before.filter(({ text }) => text !== asked).map(acknowledge), words, ...view.texts.slice(opening + 1).map(acknowledge)];
+  const spoken = [
+    ...before.filter(({ text }) => text !== asked).map(acknowledge),
+    words,
+    ...view.texts.slice(opening + 1).map(acknowledge),
+  ];
   const whole = spoken.join(view.texts.every(({ text }) => say.matches(text)) ? '\n' : '\n\n');
   const known = quiet || view.answersBefore > 0 || story === hello;
   return text(known ? whole : `${whole}\n\n${SCRIPTED_NOTE}`);
 }
 
-/** The story for a text, and the text it is told for: a text that only asks to go on stands for the one that was cut off. */
-function chooseStory(view: ConversationView, before: PersonText[], asked: string, known: readonly Story[]): { story: Story; asked: string } {
+/**
+ * The story for a text, and the text it is told for: a text that only asks to go on stands for the
+ * one that was cut off.
+ */
+function chooseStory(
+  view: ConversationView,
+  before: PersonText[],
+  asked: string,
+  known: readonly Story[],
+): { story: Story; asked: string } {
   const found = known.find((story) => story.matches(asked));
   if (found) return { story: found, asked };
-  // What was cut off more than once has texts in between that only asked to go on. What had no answer at all, because the service failed, is still in this turn.
-  for (const earlier of CONTINUE.test(asked) ? [...view.unfinished, ...before.map(({ text }) => text)].toReversed() : []) {
+  // What was cut off more than once has texts in between that only asked to go on. What had no
+  // answer at all, because the service failed, is still in this turn.
+  for (const earlier of CONTINUE.test(asked)
+    ? [...view.unfinished, ...before.map(({ text }) => text)].toReversed()
+    : []) {
     const cutOff = known.find((story) => story.matches(earlier));
     if (cutOff) return { story: cutOff, asked: earlier };
   }

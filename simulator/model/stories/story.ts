@@ -1,9 +1,15 @@
 import type { Answer } from '../answer.ts';
 import type { ConversationView } from '../conversation-view.ts';
 
-/** A scripted behaviour. Both parts are pure, so that a story can be followed, repeated and tested without a server. */
+/**
+ * A scripted behaviour. Both parts are pure, so that a story can be followed, repeated and tested
+ * without a server.
+ */
 export type Story = {
-  /** Whether this story answers the text. Context that a host wraps around the person's words is already removed. */
+  /**
+   * Whether this story answers the text. Context that a host wraps around the person's words is
+   * already removed.
+   */
   matches(text: string): boolean;
   /**
    * What the model says next in this turn.

@@ -9,7 +9,10 @@ const LONGEST_STEP_SECONDS = 100;
 /** Shorter work needs no word in between. */
 const SILENT_SECONDS = 20;
 
-/** `work for N seconds`: a long task in several steps, with a message in the middle; for steering, stopping and crashes. */
+/**
+ * `work for N seconds`: a long task in several steps, with a message in the middle; for steering,
+ * stopping and crashes.
+ */
 export const work: Story = {
   matches: (asked) => ASKED.test(asked),
   next({ results }, asked) {
@@ -17,7 +20,9 @@ export const work: Story = {
     const done = results.filter(({ name }) => name === 'Bash').length;
     const told = results.some(({ name }) => name === 'mcp__whatsapp__send_message');
     if (seconds > SILENT_SECONDS && !told && done >= steps / 2) {
-      return callTool('mcp__whatsapp__send_message', { text: `Still working: ${done} of ${steps} steps are done.` });
+      return callTool('mcp__whatsapp__send_message', {
+        text: `Still working: ${done} of ${steps} steps are done.`,
+      });
     }
     const plan = `${formatSeconds(seconds)}, in ${steps} steps.`;
     if (done === 0) return [...text(`I will work for ${plan}`), ...workStep(1, seconds / steps)];
@@ -29,7 +34,8 @@ export const work: Story = {
 /** How long the person asked for, in seconds, and in how many steps of Bash that is done. */
 export function planWork(asked: string): { seconds: number; steps: number } {
   const [, amount, unit] = ASKED.exec(asked) ?? [];
-  const wanted = amount === undefined ? A_WHILE_SECONDS : Number(amount) * (unit?.startsWith('m') ? 60 : 1);
+  const wanted =
+    amount === undefined ? A_WHILE_SECONDS : Number(amount) * (unit?.startsWith('m') ? 60 : 1);
   const seconds = Math.min(LONGEST_SECONDS, Math.max(0.2, wanted));
   const comfortable = Math.min(10, Math.max(2, Math.ceil(seconds / 5)));
   return { seconds, steps: Math.max(comfortable, Math.ceil(seconds / LONGEST_STEP_SECONDS)) };
@@ -37,10 +43,14 @@ export function planWork(asked: string): { seconds: number; steps: number } {
 
 /** Claude Code refuses a bare `sleep`, so a step says something first. */
 function workStep(number: number, seconds: number): Answer {
-  return callTool('Bash', { command: `echo step ${number}; sleep ${Number(seconds.toFixed(2))}`, description: `Step ${number}` });
+  return callTool('Bash', {
+    command: `echo step ${number}; sleep ${Number(seconds.toFixed(2))}`,
+    description: `Step ${number}`,
+  });
 }
 
 function formatSeconds(seconds: number): string {
-  if (seconds >= 60 && seconds % 60 === 0) return seconds === 60 ? '1 minute' : `${seconds / 60} minutes`;
+  if (seconds >= 60 && seconds % 60 === 0)
+    return seconds === 60 ? '1 minute' : `${seconds / 60} minutes`;
   return seconds === 1 ? '1 second' : `${seconds} seconds`;
 }

@@ -10,12 +10,15 @@ const UNNAMED = /^(?:please +)?(?:write|create|make)\b[^\n]*\bfile\b/im;
 export const writeFile: Story = {
   matches: (asked) => NAMED.test(asked) || UNNAMED.test(asked),
   next({ results, cwd }, asked) {
-    if (cwd === null) return text('I cannot write a file: Claude Code did not tell me its working directory.');
-    const [, name = 'notes.txt', content = 'Written by the scripted model.'] = NAMED.exec(asked) ?? [];
+    if (cwd === null)
+      return text('I cannot write a file: Claude Code did not tell me its working directory.');
+    const [, name = 'notes.txt', content = 'Written by the scripted model.'] =
+      NAMED.exec(asked) ?? [];
     const path = join(cwd, basename(name));
     const failed = results.find(({ isError }) => isError);
     if (failed) return text(`I could not write or send ${basename(path)}: ${failed.text}`);
-    if (!results.some((result) => result.name === 'Write')) return callTool('Write', { file_path: path, content: `${content.trim()}\n` });
+    if (!results.some((result) => result.name === 'Write'))
+      return callTool('Write', { file_path: path, content: `${content.trim()}\n` });
     if (!results.some((result) => result.name === 'mcp__whatsapp__send_file')) {
       return callTool('mcp__whatsapp__send_file', { path, caption: basename(path) });
     }

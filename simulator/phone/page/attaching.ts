@@ -1,6 +1,8 @@
 import { find } from './element.ts';
 
-/** Brings files into the chat: chosen from the menu, pasted into the text, or dropped on the chat. */
+/**
+ * Brings files into the chat: chosen from the menu, pasted into the text, or dropped on the chat.
+ */
 export function enableAttaching(attach: (file: File) => void): void {
   const menu = find('#attach-menu', HTMLElement);
   for (const item of menu.querySelectorAll<HTMLButtonElement>('[data-pick]')) {
@@ -32,7 +34,8 @@ function enableDropping(chat: HTMLElement, attach: (file: File) => void): void {
     chat.toggleAttribute('data-dropping', true);
   });
   chat.addEventListener('dragleave', (event) => {
-    if (!(event.relatedTarget instanceof Node) || !chat.contains(event.relatedTarget)) chat.removeAttribute('data-dropping');
+    if (!(event.relatedTarget instanceof Node) || !chat.contains(event.relatedTarget))
+      chat.removeAttribute('data-dropping');
   });
   chat.addEventListener('drop', (event) => {
     chat.removeAttribute('data-dropping');

@@ -23,8 +23,15 @@ export type BubbleActions = {
 /** What a bubble shows besides its message. */
 export type BubbleContext = { quoted: ChatMessage | null; first: boolean };
 
-/** Builds the row of a message: its bubble, with the choices at its lower end, and the reply button beside it. */
-export function viewMessage(message: ChatMessage, { quoted, first }: BubbleContext, actions: BubbleActions): HTMLElement {
+/**
+ * Builds the row of a message: its bubble, with the choices at its lower end, and the reply button
+ * beside it.
+ */
+export function viewMessage(
+  message: ChatMessage,
+  { quoted, first }: BubbleContext,
+  actions: BubbleActions,
+): HTMLElement {
   const mine = message.direction === 'inbound';
   const bare = message.text === '' && !message.location && message.media.length > 0;
   const kind = message.media[0] ? mediaKind(message.media[0].type) : 'none';
@@ -36,19 +43,44 @@ export function viewMessage(message: ChatMessage, { quoted, first }: BubbleConte
     ...message.media.map(viewMedia),
     message.location ? viewLocation(message.location) : null,
     message.text && !message.location ? viewText(message.text) : null,
-    element('span', { class: 'meta' }, element('time', { datetime: message.at }, formatTime(message.at)), element('span', { class: 'tick-slot' })),
+    element(
+      'span',
+      { class: 'meta' },
+      element('time', { datetime: message.at }, formatTime(message.at)),
+      element('span', { class: 'tick-slot' }),
+    ),
     element('p', { class: 'failure', hidden: true }),
     ...viewChoices(message, actions),
   );
-  const row = element('article', { class: `message ${mine ? 'mine' : 'theirs'}`, id: `m-${message.sid}`, 'data-first': first, tabindex: '-1' });
+  const row = element('article', {
+    class: `message ${mine ? 'mine' : 'theirs'}`,
+    id: `m-${message.sid}`,
+    'data-first': first,
+    tabindex: '-1',
+  });
   const canReply = !message.sid.startsWith('pending-');
-  row.append(element('div', { class: 'bubble-line' }, bubble, canReply ? replyButton(message, actions) : null));
+  row.append(
+    element(
+      'div',
+      { class: 'bubble-line' },
+      bubble,
+      canReply ? replyButton(message, actions) : null,
+    ),
+  );
   if (canReply) enableSwipe(row, bubble, () => actions.reply(message));
   return row;
 }
 
-/** Brings ticks, the reason of a failure and the state of the choices up to date. `failure` is a page's own reason. */
-export function updateMessage(row: HTMLElement, message: ChatMessage, details: { failure: string | null; chosen: string | null }, retry: (sid: string) => void): void {
+/**
+ * Brings ticks, the reason of a failure and the state of the choices up to date. `failure` is a
+ * page's own reason.
+ */
+export function updateMessage(
+  row: HTMLElement,
+  message: ChatMessage,
+  details: { failure: string | null; chosen: string | null },
+  retry: (sid: string) => void,
+): void {
   const tick = details.failure === null ? tickOf(message) : 'failed';
   const slot = row.querySelector<HTMLElement>('.tick-slot');
   if (slot && slot.dataset['tick'] !== String(tick)) {
@@ -57,26 +89,52 @@ export function updateMessage(row: HTMLElement, message: ChatMessage, details: {
   }
   row.toggleAttribute('data-failed', tick === 'failed');
   const line = row.querySelector<HTMLElement>('.failure');
-  if (line) showFailure(line, tick === 'failed' ? (details.failure ?? failureSentence(message.errorCode)) : null, message, retry);
+  if (line)
+    showFailure(
+      line,
+      tick === 'failed' ? (details.failure ?? failureSentence(message.errorCode)) : null,
+      message,
+      retry,
+    );
   for (const button of row.querySelectorAll<HTMLButtonElement>('.choice')) {
     button.disabled = details.chosen !== null;
     button.toggleAttribute('data-chosen', button.dataset['title'] === details.chosen);
   }
 }
 
-function showFailure(line: HTMLElement, sentence: string | null, message: ChatMessage, retry: (sid: string) => void): void {
+function showFailure(
+  line: HTMLElement,
+  sentence: string | null,
+  message: ChatMessage,
+  retry: (sid: string) => void,
+): void {
   line.hidden = sentence === null;
   if (sentence === null || line.dataset['sentence'] === sentence) return;
   line.dataset['sentence'] = sentence;
-  const again = element('button', { type: 'button', class: 'retry', onclick: () => retry(message.sid) }, icon('retry'), 'Retry');
+  const again = element(
+    'button',
+    { type: 'button', class: 'retry', onclick: () => retry(message.sid) },
+    icon('retry'),
+    'Retry',
+  );
   line.replaceChildren(sentence, ...(message.sid.startsWith('pending-') ? [' ', again] : []));
 }
 
 function viewQuote(sid: string, quoted: ChatMessage | null, actions: BubbleActions): HTMLElement {
-  if (!quoted) return element('div', { class: 'quote' }, element('span', { class: 'quote-text' }, 'A message that is not here any more'));
+  if (!quoted)
+    return element(
+      'div',
+      { class: 'quote' },
+      element('span', { class: 'quote-text' }, 'A message that is not here any more'),
+    );
   return element(
     'button',
-    { type: 'button', class: 'quote', 'data-author': authorOf(quoted), onclick: () => actions.jump(sid) },
+    {
+      type: 'button',
+      class: 'quote',
+      'data-author': authorOf(quoted),
+      onclick: () => actions.jump(sid),
+    },
     element('span', { class: 'visually-hidden' }, 'Go to the quoted message from '),
     element('span', { class: 'quote-author' }, authorOf(quoted)),
     element('span', { class: 'quote-text' }, ...snippetOf(quoted)),
@@ -84,15 +142,56 @@ function viewQuote(sid: string, quoted: ChatMessage | null, actions: BubbleActio
 }
 
 function replyButton(message: ChatMessage, actions: BubbleActions): HTMLElement {
-  return element('button', { type: 'button', class: 'reply', 'aria-label': `Reply to this message from ${authorOf(message)}`, title: 'Reply', onclick: () => actions.reply(message) }, icon('reply'));
+  return element(
+    'button',
+    {
+      type: 'button',
+      class: 'reply',
+      'aria-label': `Reply to this message from ${authorOf(message)}`,
+      title: 'Reply',
+      onclick: () => actions.reply(message),
+    },
+    icon('reply'),
+  );
 }
 
 function viewChoices(message: ChatMessage, actions: BubbleActions): HTMLElement[] {
   const buttons = message.buttons.map((choice) =>
-    element('button', { type: 'button', class: 'choice', 'data-title': choice.title, onclick: () => actions.choose(message, choice, 'button') }, icon('reply'), choice.title),
+    element(
+      'button',
+      {
+        type: 'button',
+        class: 'choice',
+        'data-title': choice.title,
+        onclick: () => actions.choose(message, choice, 'button'),
+      },
+      icon('reply'),
+      choice.title,
+    ),
   );
   const list = message.list
-    ? [element('button', { type: 'button', class: 'choice choice-list', 'aria-haspopup': 'dialog', onclick: () => actions.openList(message) }, icon('list'), message.list.button)]
+    ? [
+        element(
+          'button',
+          {
+            type: 'button',
+            class: 'choice choice-list',
+            'aria-haspopup': 'dialog',
+            onclick: () => actions.openList(message),
+          },
+          icon('list'),
+          message.list.button,
+        ),
+      ]
     : [];
-  return buttons.length + list.length > 0 ? [element('div', { class: 'choices', role: 'group', 'aria-label': 'Answers' }, ...buttons, ...list)] : [];
+  return buttons.length + list.length > 0
+    ? [
+        element(
+          'div',
+          { class: 'choices', role: 'group', 'aria-label': 'Answers' },
+          ...buttons,
+          ...list,
+        ),
+      ]
+    : [];
 }

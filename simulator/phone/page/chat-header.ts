@@ -13,14 +13,24 @@ const SUBTITLES: Record<SystemState['vm'], string> = {
 /** Shows the state of the system behind the chat in the header and in the strip under it. */
 export function showHeader(system: SystemState | null, typing: boolean, example: string): void {
   const state = typing ? 'typing' : (system?.vm ?? 'unknown');
-  const text = typing ? 'typing…' : SUBTITLES[system?.vm ?? 'unknown'] || (system ? formatNumber(system.number) : 'connecting…');
+  const text = typing
+    ? 'typing…'
+    : SUBTITLES[system?.vm ?? 'unknown'] || (system ? formatNumber(system.number) : 'connecting…');
   const subtitle = find('#subtitle', HTMLElement);
   if (subtitle.dataset['state'] !== state || subtitle.innerText !== text) {
     subtitle.dataset['state'] = state;
-    subtitle.replaceChildren(state === 'asleep' ? icon('moon') : element('span', { class: 'state-dot', 'aria-hidden': 'true' }), text);
+    subtitle.replaceChildren(
+      state === 'asleep'
+        ? icon('moon')
+        : element('span', { class: 'state-dot', 'aria-hidden': 'true' }),
+      text,
+    );
   }
   const address = dashboardAddress(system);
-  for (const link of [find('#dashboard', HTMLAnchorElement), find('#menu-dashboard', HTMLAnchorElement)]) {
+  for (const link of [
+    find('#dashboard', HTMLAnchorElement),
+    find('#menu-dashboard', HTMLAnchorElement),
+  ]) {
     link.hidden = address === null;
     if (address) link.href = address;
   }

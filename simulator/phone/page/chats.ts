@@ -6,7 +6,9 @@ export class Chats {
   readonly #typingUntil = new Map<string, number>();
   #sinceReload: ChatEvent[] = [];
 
-  /** To be called before chats are read anew, so that events that overtake the answers are not lost. */
+  /**
+   * To be called before chats are read anew, so that events that overtake the answers are not lost.
+   */
   beginReload(): void {
     this.#sinceReload = [];
     this.#typingUntil.clear();
@@ -30,20 +32,25 @@ export class Chats {
     return this.#messages.has(phone);
   }
 
-  /** When the typing indicator of this chat ends, in milliseconds since 1970; 0 when there is none. */
+  /**
+   * When the typing indicator of this chat ends, in milliseconds since 1970; 0 when there is none.
+   */
   typingUntil(phone: string): number {
     return this.#typingUntil.get(phone) ?? 0;
   }
 
   /** How many replies reached this phone and were not looked at. */
   unread(phone: string): number {
-    return this.messages(phone).filter((message) => message.direction === 'outbound' && !SETTLED.has(message.status)).length;
+    return this.messages(phone).filter(
+      (message) => message.direction === 'outbound' && !SETTLED.has(message.status),
+    ).length;
   }
 
   #change(event: ChatEvent): void {
     if (event.kind === 'message') this.#put(event.message);
     else if (event.kind === 'status') this.#setStatus(event);
-    else if (event.kind === 'typing') this.#typingUntil.set(event.phone, event.until ? Date.parse(event.until) : 0);
+    else if (event.kind === 'typing')
+      this.#typingUntil.set(event.phone, event.until ? Date.parse(event.until) : 0);
   }
 
   #put(message: ChatMessage): void {
@@ -54,7 +61,9 @@ export class Chats {
   }
 
   #setStatus({ phone, sid, status, errorCode }: Extract<ChatEvent, { kind: 'status' }>): void {
-    const messages = this.messages(phone).map((message) => (message.sid === sid ? { ...message, status, errorCode } : message));
+    const messages = this.messages(phone).map((message) =>
+      message.sid === sid ? { ...message, status, errorCode } : message,
+    );
     this.#messages.set(phone, messages);
   }
 }

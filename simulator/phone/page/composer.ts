@@ -86,7 +86,11 @@ export class Composer {
     this.#fit();
     try {
       const media = sent.file ? { media: await readFile(sent.file) } : {};
-      this.#onSend({ ...(text ? { text } : {}), ...media, ...(sent.quoted ? { quoted: sent.quoted.sid } : {}) });
+      this.#onSend({
+        ...(text ? { text } : {}),
+        ...media,
+        ...(sent.quoted ? { quoted: sent.quoted.sid } : {}),
+      });
     } catch (error) {
       Object.assign(draft, sent);
       this.#text.value = sent.text;
@@ -108,14 +112,19 @@ export class Composer {
   #fit(): void {
     this.#text.style.height = 'auto';
     this.#text.style.height = `${this.#text.scrollHeight}px`;
-    this.#form.toggleAttribute('data-ready', this.#draft.text.trim() !== '' || this.#draft.file !== null);
+    this.#form.toggleAttribute(
+      'data-ready',
+      this.#draft.text.trim() !== '' || this.#draft.file !== null,
+    );
     this.#text.placeholder = this.#draft.file ? 'Add a caption' : 'Message';
   }
 
   #showQuote(): void {
     const { quoted } = this.#draft;
     this.#quoteBar.hidden = quoted === null;
-    this.#quoteBar.replaceChildren(...(quoted ? viewDraftQuote(quoted, () => this.quote(null)) : []));
+    this.#quoteBar.replaceChildren(
+      ...(quoted ? viewDraftQuote(quoted, () => this.quote(null)) : []),
+    );
   }
 
   #showFile(): void {

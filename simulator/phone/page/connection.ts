@@ -4,15 +4,18 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 5000;
 
 export type ConnectionListener = {
-  /** The stream is open, for the first time or again: whatever was known before may be out of date. */
+  /**
+   * The stream is open, for the first time or again: whatever was known before may be out of date.
+   */
   onUp(): void;
   onDown(): void;
   onEvent(event: ChatEvent): void;
 };
 
 /**
- * Keeps a stream of events open for as long as the page lives. The browser's own retry gives up on some
- * answers, so every loss is followed by a new stream, at first after half a second, later after up to five.
+ * Keeps a stream of events open for as long as the page lives. The browser's own retry gives up on
+ * some answers, so every loss is followed by a new stream, at first after half a second, later
+ * after up to five.
  */
 export function connect(listener: ConnectionListener): void {
   let wait = FIRST_WAIT_MS;

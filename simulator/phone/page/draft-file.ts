@@ -1,12 +1,17 @@
 import type { PhoneInput } from '../../chat.ts';
 
-/** WhatsApp carries at most 16 MB of media in one message (Twilio: "Guide to WhatsApp Media Messages"). */
+/**
+ * WhatsApp carries at most 16 MB of media in one message (Twilio: "Guide to WhatsApp Media
+ * Messages").
+ */
 const BYTES_MAX = 16 * 1024 * 1024;
 
 /** The sentence that says why this file cannot be attached, or null when it can. */
 export function refuseFile(file: File): string | null {
   if (file.size === 0) return `${file.name} is empty.`;
-  return file.size > BYTES_MAX ? `${file.name} is larger than 16 MB, which is the most WhatsApp carries.` : null;
+  return file.size > BYTES_MAX
+    ? `${file.name} is larger than 16 MB, which is the most WhatsApp carries.`
+    : null;
 }
 
 /** Reads a file into what the API takes. Throws when it cannot be read. */
@@ -18,5 +23,9 @@ export async function readFile(file: File): Promise<NonNullable<PhoneInput['medi
     reader.readAsDataURL(file);
   });
   const type = file.type.split(';')[0] ?? '';
-  return { name: file.name, type: type || 'application/octet-stream', base64: address.slice(address.indexOf(',') + 1) };
+  return {
+    name: file.name,
+    type: type || 'application/octet-stream',
+    base64: address.slice(address.indexOf(',') + 1),
+  };
 }

@@ -13,16 +13,44 @@ export function viewDraftQuote(message: ChatMessage, remove: () => void): Node[]
       element('span', { class: 'quote-author' }, authorOf(message)),
       element('span', { class: 'quote-text' }, ...snippetOf(message)),
     ),
-    element('button', { type: 'button', class: 'icon-button', 'aria-label': 'Do not quote', onclick: remove }, icon('close')),
+    element(
+      'button',
+      { type: 'button', class: 'icon-button', 'aria-label': 'Do not quote', onclick: remove },
+      icon('close'),
+    ),
   ];
 }
 
 /** The bar over the composer that shows the attached file. */
 export function viewDraftFile(file: File, remove: () => void): Node[] {
   return [
-    file.type.startsWith('image/') ? thumbnail(file) : element('span', { class: 'document-icon', 'data-ending': fileEnding(file.name).toLowerCase(), 'aria-hidden': 'true' }, fileEnding(file.name)),
-    element('span', { class: 'draft-name' }, element('strong', {}, file.name), element('span', {}, formatSize(file.size))),
-    element('button', { type: 'button', class: 'icon-button', 'aria-label': `Remove ${file.name}`, onclick: remove }, icon('close')),
+    file.type.startsWith('image/')
+      ? thumbnail(file)
+      : element(
+          'span',
+          {
+            class: 'document-icon',
+            'data-ending': fileEnding(file.name).toLowerCase(),
+            'aria-hidden': 'true',
+          },
+          fileEnding(file.name),
+        ),
+    element(
+      'span',
+      { class: 'draft-name' },
+      element('strong', {}, file.name),
+      element('span', {}, formatSize(file.size)),
+    ),
+    element(
+      'button',
+      {
+        type: 'button',
+        class: 'icon-button',
+        'aria-label': `Remove ${file.name}`,
+        onclick: remove,
+      },
+      icon('close'),
+    ),
   ];
 }
 

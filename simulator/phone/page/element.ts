@@ -1,8 +1,9 @@
 type Attributes = Record<string, string | boolean | ((event: Event) => void)>;
 
 /**
- * Builds an element. A function is a listener for the event its key names (`onclick`), `true` sets an empty
- * attribute and `false` leaves it out. Strings become text nodes, so nothing in them is ever read as markup.
+ * Builds an element. A function is a listener for the event its key names (`onclick`), `true` sets
+ * an empty attribute and `false` leaves it out. Strings become text nodes, so nothing in them is
+ * ever read as markup.
  */
 export function element<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,

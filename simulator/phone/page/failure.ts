@@ -1,4 +1,6 @@
-/** Twilio's error codes a phone can meet (https://www.twilio.com/docs/api/errors), in plain words. */
+/**
+ * Twilio's error codes a phone can meet (https://www.twilio.com/docs/api/errors), in plain words.
+ */
 const SENTENCES: Record<number, string> = {
   30008: 'the carrier gave no reason',
   63003: 'the number is not on WhatsApp',
@@ -16,5 +18,7 @@ const SENTENCES: Record<number, string> = {
 export function failureSentence(errorCode: number | null): string {
   if (errorCode === null) return 'Not delivered';
   const reason = SENTENCES[errorCode];
-  return reason ? `Not delivered: ${reason} (${errorCode})` : `Not delivered: Twilio error ${errorCode}`;
+  return reason
+    ? `Not delivered: ${reason} (${errorCode})`
+    : `Not delivered: Twilio error ${errorCode}`;
 }

@@ -32,7 +32,10 @@ export type IconName = keyof typeof PATHS;
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-/** A decorative icon in the colour of the text around it; whatever carries it needs a label of its own. */
+/**
+ * A decorative icon in the colour of the text around it; whatever carries it needs a label of its
+ * own.
+ */
 export function icon(name: IconName): SVGSVGElement {
   const svg = document.createElementNS(SVG, 'svg');
   svg.setAttribute('viewBox', '0 0 24 24');

@@ -3,8 +3,21 @@ import { element } from './element.ts';
 import { icon } from './icon.ts';
 
 /** The sheet of a list message. A click on an item closes it and reports the choice. */
-export function openList(title: string, items: ChatChoice[], choose: (choice: ChatChoice) => void): void {
-  const close = element('button', { type: 'button', class: 'icon-button', 'aria-label': 'Close list', onclick: () => dialog.close() }, icon('close'));
+export function openList(
+  title: string,
+  items: ChatChoice[],
+  choose: (choice: ChatChoice) => void,
+): void {
+  const close = element(
+    'button',
+    {
+      type: 'button',
+      class: 'icon-button',
+      'aria-label': 'Close list',
+      onclick: () => dialog.close(),
+    },
+    icon('close'),
+  );
   const pick = (item: ChatChoice) => () => {
     dialog.close();
     choose(item);

@@ -2,7 +2,9 @@ import type { PhoneInput } from '../../chat.ts';
 import { openForm } from './form-dialog.ts';
 
 /** Asks for a place and hands it to `send`. */
-export function openLocationForm(send: (location: NonNullable<PhoneInput['location']>) => void): void {
+export function openLocationForm(
+  send: (location: NonNullable<PhoneInput['location']>) => void,
+): void {
   const fields = [
     { name: 'label', label: 'Name', value: 'Ferry Building', type: 'text' },
     { name: 'latitude', label: 'Latitude', value: '37.79554', type: 'text' },

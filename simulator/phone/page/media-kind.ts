@@ -10,7 +10,9 @@ export function mediaKind(type: string): MediaKind {
 /** A size in bytes as people read it, with decimal units. */
 export function formatSize(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
-  return bytes < 1_000_000 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+  return bytes < 1_000_000
+    ? `${Math.round(bytes / 1000)} kB`
+    : `${(bytes / 1_000_000).toFixed(1)} MB`;
 }
 
 /** The ending of a file's name in capitals, at most four letters, for its icon. */

@@ -13,7 +13,13 @@ export function viewMedia(media: ChatMedia): HTMLElement {
     case 'voice':
       return viewVoice(mediaAddress(media.url));
     case 'video':
-      return element('video', { class: 'video', src: mediaAddress(media.url), controls: true, preload: 'metadata', 'aria-label': media.name });
+      return element('video', {
+        class: 'video',
+        src: mediaAddress(media.url),
+        controls: true,
+        preload: 'metadata',
+        'aria-label': media.name,
+      });
     default:
       return viewDocument(media);
   }
@@ -21,7 +27,16 @@ export function viewMedia(media: ChatMedia): HTMLElement {
 
 function viewPicture(media: ChatMedia): HTMLElement {
   const image = element('img', { src: mediaAddress(media.url), alt: '', decoding: 'async' });
-  const button = element('button', { class: 'picture', type: 'button', 'aria-label': `Open picture ${media.name}`, onclick: () => openPicture(media) }, image);
+  const button = element(
+    'button',
+    {
+      class: 'picture',
+      type: 'button',
+      'aria-label': `Open picture ${media.name}`,
+      onclick: () => openPicture(media),
+    },
+    image,
+  );
   image.addEventListener('error', () => button.replaceWith(viewDocument(media)));
   return button;
 }
@@ -30,8 +45,18 @@ function viewDocument(media: ChatMedia): HTMLElement {
   const ending = fileEnding(media.name);
   return element(
     'a',
-    { class: 'document', href: mediaAddress(media.url), target: '_blank', rel: 'noopener noreferrer', title: media.name },
-    element('span', { class: 'document-icon', 'data-ending': ending.toLowerCase(), 'aria-hidden': 'true' }, ending),
+    {
+      class: 'document',
+      href: mediaAddress(media.url),
+      target: '_blank',
+      rel: 'noopener noreferrer',
+      title: media.name,
+    },
+    element(
+      'span',
+      { class: 'document-icon', 'data-ending': ending.toLowerCase(), 'aria-hidden': 'true' },
+      ending,
+    ),
     element('span', { class: 'document-name' }, media.name),
     element('span', { class: 'document-detail' }, `${formatSize(media.size)} · ${ending}`),
   );

@@ -35,7 +35,11 @@ export class MessageLog {
     reconcile(this.#rows, [...this.#toRows(messages, failures), ...(typing ? [TYPING] : [])]);
     this.#rows.setAttribute('aria-busy', 'false');
     if (switched) this.#scroller.toBottom();
-    else this.#scroller.follow(Math.max(0, messages.length - this.#count), messages.at(-1)?.direction === 'inbound' && messages.length > this.#count);
+    else
+      this.#scroller.follow(
+        Math.max(0, messages.length - this.#count),
+        messages.at(-1)?.direction === 'inbound' && messages.length > this.#count,
+      );
     this.#phone = phone;
     this.#count = messages.length;
   }
@@ -57,7 +61,10 @@ export class MessageLog {
       const newDay = !before || dayOf(before.at) !== dayOf(message.at);
       const first = newDay || before.direction !== message.direction;
       const quoted = message.quoted ? (bySid.get(message.quoted) ?? null) : null;
-      const details = { failure: failures.get(message.sid) ?? null, chosen: chosenTitle(message, messages) };
+      const details = {
+        failure: failures.get(message.sid) ?? null,
+        chosen: chosenTitle(message, messages),
+      };
       const row: Row = {
         key: message.sid,
         signature: signatureOf(message, first, quoted),
@@ -71,20 +78,39 @@ export class MessageLog {
 
 /** Everything a row is built from; a status only updates the row. */
 function signatureOf(message: ChatMessage, first: boolean, quoted: ChatMessage | null): string {
-  const media = message.media.map(({ url, name, type, size }) => [url.slice(0, 300), name, type, size]);
-  return JSON.stringify({ ...message, media, status: null, errorCode: null, first, quoted: quoted ? quoted.sid : null });
+  const media = message.media.map(({ url, name, type, size }) => [
+    url.slice(0, 300),
+    name,
+    type,
+    size,
+  ]);
+  return JSON.stringify({
+    ...message,
+    media,
+    status: null,
+    errorCode: null,
+    first,
+    quoted: quoted ? quoted.sid : null,
+  });
 }
 
 /** The answer given to a message's choices, which WhatsApp allows once. */
 function chosenTitle(message: ChatMessage, messages: ChatMessage[]): string | null {
   if (message.buttons.length === 0) return null;
-  const answer = messages.find((other) => other.quoted === message.sid && message.buttons.some((button) => button.title === other.text));
+  const answer = messages.find(
+    (other) =>
+      other.quoted === message.sid && message.buttons.some((button) => button.title === other.text),
+  );
   return answer?.text ?? null;
 }
 
 function dayRow(message: ChatMessage): Row {
   const label = formatDay(message.at, new Date());
-  return { key: `day-${dayOf(message.at)}`, signature: label, build: () => element('div', { class: 'day' }, element('span', {}, label)) };
+  return {
+    key: `day-${dayOf(message.at)}`,
+    signature: label,
+    build: () => element('div', { class: 'day' }, element('span', {}, label)),
+  };
 }
 
 const TYPING: Row = {
@@ -94,6 +120,11 @@ const TYPING: Row = {
     element(
       'div',
       { class: 'message theirs typing', 'data-first': true },
-      element('div', { class: 'bubble' }, element('span', { class: 'visually-hidden' }, 'Sidepocket is typing'), ...[1, 2, 3].map(() => element('span', { class: 'dot' }))),
+      element(
+        'div',
+        { class: 'bubble' },
+        element('span', { class: 'visually-hidden' }, 'Sidepocket is typing'),
+        ...[1, 2, 3].map(() => element('span', { class: 'dot' })),
+      ),
     ),
 };

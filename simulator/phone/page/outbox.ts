@@ -1,13 +1,20 @@
 import type { ChatMessage, PhoneInput } from '../../chat.ts';
 
 /** A message on its way, or one that did not get away and waits for a retry. */
-export type Pending = { id: string; phone: string; input: PhoneInput; at: string; failure: string | null };
+export type Pending = {
+  id: string;
+  phone: string;
+  input: PhoneInput;
+  at: string;
+  failure: string | null;
+};
 
 type Send = (phone: string, input: PhoneInput) => Promise<{ sid: string; status: number }>;
 
 /**
- * Messages the server has not answered yet. A message that could not be sent stays, with the reason, until it
- * is sent again. `onSent` comes before the message leaves the outbox, so that its chat can be brought up to date.
+ * Messages the server has not answered yet. A message that could not be sent stays, with the
+ * reason, until it is sent again. `onSent` comes before the message leaves the outbox, so that its
+ * chat can be brought up to date.
  */
 export class Outbox {
   readonly #send: Send;
@@ -16,7 +23,11 @@ export class Outbox {
   #pending: Pending[] = [];
   #count = 0;
 
-  constructor(send: Send, onSent: (phone: string, answer: { sid: string; status: number }) => Promise<void>, onChange: () => void) {
+  constructor(
+    send: Send,
+    onSent: (phone: string, answer: { sid: string; status: number }) => Promise<void>,
+    onChange: () => void,
+  ) {
     this.#send = send;
     this.#onSent = onSent;
     this.#onChange = onChange;
@@ -28,7 +39,13 @@ export class Outbox {
 
   send(phone: string, input: PhoneInput): void {
     this.#count += 1;
-    const pending = { id: `pending-${this.#count}`, phone, input, at: new Date().toISOString(), failure: null };
+    const pending = {
+      id: `pending-${this.#count}`,
+      phone,
+      input,
+      at: new Date().toISOString(),
+      failure: null,
+    };
     this.#pending.push(pending);
     void this.#attempt(pending);
   }
@@ -38,10 +55,15 @@ export class Outbox {
     if (pending) void this.#attempt(pending);
   }
 
-  /** The server shows this message in the chat already, while its answer to the send may still be under way. */
+  /**
+   * The server shows this message in the chat already, while its answer to the send may still be
+   * under way.
+   */
   settle(message: ChatMessage): void {
     if (message.direction !== 'inbound') return;
-    const match = this.#pending.find((pending) => pending.failure === null && isSame(pending, message));
+    const match = this.#pending.find(
+      (pending) => pending.failure === null && isSame(pending, message),
+    );
     if (match) this.#drop(match);
   }
 
@@ -64,8 +86,11 @@ export class Outbox {
 
 function isSame({ phone, input }: Pending, message: ChatMessage): boolean {
   const text = input.choice?.title ?? input.text ?? '';
-  if (phone !== message.phone || (input.media !== undefined) !== message.media.length > 0) return false;
-  return input.location ? message.location !== undefined || message.text !== '' : text.trim() === message.text.trim();
+  if (phone !== message.phone || (input.media !== undefined) !== message.media.length > 0)
+    return false;
+  return input.location
+    ? message.location !== undefined || message.text !== ''
+    : text.trim() === message.text.trim();
 }
 
 /** A pending message in the shape of the chat's own, for showing it. */
@@ -76,7 +101,16 @@ export function asMessage({ id, phone, input, at, failure }: Pending): ChatMessa
     phone,
     direction: 'inbound',
     text: input.choice?.title ?? input.text ?? '',
-    media: media ? [{ url: `data:${media.type};base64,${media.base64}`, type: media.type, name: media.name, size: Math.floor(media.base64.length * 0.75) }] : [],
+    media: media
+      ? [
+          {
+            url: `data:${media.type};base64,${media.base64}`,
+            type: media.type,
+            name: media.name,
+            size: Math.floor(media.base64.length * 0.75),
+          },
+        ]
+      : [],
     buttons: [],
     list: null,
     ...(input.location ? { location: input.location } : {}),

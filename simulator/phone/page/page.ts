@@ -32,10 +32,13 @@ const log = new MessageLog(find('#rows', HTMLElement), scroller, {
   reply: (message) => composer.quote(message),
   jump: (sid) => log.jump(sid),
   retry: (id) => session.retry(id),
-  choose: (message, { id, title }, kind) => session.send({ quoted: message.sid, choice: { id, title, kind } }),
+  choose: (message, { id, title }, kind) =>
+    session.send({ quoted: message.sid, choice: { id, title, kind } }),
   openList: (message) => {
     if (!message.list) return;
-    openList(message.list.button, message.list.items, ({ id, title }) => session.send({ quoted: message.sid, choice: { id, title, kind: 'list' } }));
+    openList(message.list.button, message.list.items, ({ id, title }) =>
+      session.send({ quoted: message.sid, choice: { id, title, kind: 'list' } }),
+    );
   },
 });
 
@@ -46,7 +49,9 @@ function show(): void {
   const typing = session.isTyping(phone);
   showHeader(system, typing, SCREENSHOT);
   find('#lost', HTMLElement).hidden = session.connected;
-  find('#about', HTMLElement).textContent = phone ? `This is the simulated phone ${formatNumber(phone).replaceAll(' ', '\u00a0')}. No Twilio account is involved.` : '';
+  find('#about', HTMLElement).textContent = phone
+    ? `This is the simulated phone ${formatNumber(phone).replaceAll(' ', '\u00a0')}. No Twilio account is involved.`
+    : '';
   find('#empty', HTMLElement).hidden = !session.isLoaded(phone) || messages.length > 0;
   log.show({ phone, messages, typing, failures: session.failures });
   showPhones(phone);
@@ -65,7 +70,10 @@ function showPhones(selected: string): void {
   const badge = find('#other-unread', HTMLElement);
   badge.hidden = unread === 0;
   badge.textContent = String(unread);
-  find('#show-phones', HTMLElement).setAttribute('aria-label', unread === 0 ? 'All phones' : `All phones, ${unread} unread`);
+  find('#show-phones', HTMLElement).setAttribute(
+    'aria-label',
+    unread === 0 ? 'All phones' : `All phones, ${unread} unread`,
+  );
   document.title = unread === 0 ? 'Sidepocket' : `(${unread}) Sidepocket`;
 }
 
@@ -77,7 +85,10 @@ function pick(phone: string): void {
   if (!focusComposer()) find('#scroller', HTMLElement).focus({ preventScroll: true });
 }
 
-/** Puts the focus in the text, except where touch is the pointer: there a keyboard would cover half the chat. */
+/**
+ * Puts the focus in the text, except where touch is the pointer: there a keyboard would cover half
+ * the chat.
+ */
 function focusComposer(): boolean {
   const fine = matchMedia('(pointer: fine)').matches;
   if (fine) composer.focus();
@@ -86,13 +97,18 @@ function focusComposer(): boolean {
 
 function askForPhone(): void {
   const hint = 'In international form. The number need not exist.';
-  openForm('Add a phone', [{ name: 'number', label: 'Number', value: '', type: 'tel', hint }], 'Add', (values) => {
-    const phone = parseNumber(values.get('number') ?? '');
-    if (!phone) return 'That is not a number in international form, such as +1 555 555 0103.';
-    addPhone(phone);
-    pick(phone);
-    return null;
-  });
+  openForm(
+    'Add a phone',
+    [{ name: 'number', label: 'Number', value: '', type: 'tel', hint }],
+    'Add',
+    (values) => {
+      const phone = parseNumber(values.get('number') ?? '');
+      if (!phone) return 'That is not a number in international form, such as +1 555 555 0103.';
+      addPhone(phone);
+      pick(phone);
+      return null;
+    },
+  );
 }
 
 function enableButtons(): void {
@@ -101,7 +117,11 @@ function enableButtons(): void {
   find('#add-phone', HTMLElement).addEventListener('click', askForPhone);
   find('#menu-add', HTMLElement).addEventListener('click', askForPhone);
   find('#menu-window', HTMLElement).addEventListener('click', () => {
-    api.closeWindow(session.phone).catch((error: unknown) => composer.complain(error instanceof Error ? error.message : String(error)));
+    api
+      .closeWindow(session.phone)
+      .catch((error: unknown) =>
+        composer.complain(error instanceof Error ? error.message : String(error)),
+      );
   });
   find('#show-phones', HTMLElement).addEventListener('click', () => {
     app.dataset['view'] = 'phones';

@@ -3,7 +3,10 @@ import type { ChatMessage, PhoneInput, SystemState } from '../../chat.ts';
 /** What the server said no to, in a sentence for the person. */
 export class Refused extends Error {}
 
-/** Reads and writes of the page. Each throws `Refused` with a sentence when the server refuses or is away. */
+/**
+ * Reads and writes of the page. Each throws `Refused` with a sentence when the server refuses or is
+ * away.
+ */
 export type PhoneApi = {
   system(): Promise<SystemState>;
   messages(phone: string): Promise<ChatMessage[]>;
@@ -24,15 +27,28 @@ export function createPhoneApi(): PhoneApi {
 }
 
 async function ask<Answer>(path: string, body?: object): Promise<Answer> {
-  const request = body ? { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) } : {};
+  const request = body
+    ? {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify(body),
+      }
+    : {};
   const response = await fetch(path, request).catch(() => {
     throw new Refused('No connection to the simulator.');
   });
-  const answer: unknown = response.status === 204 ? undefined : await response.json().catch(() => null);
-  if (!response.ok) throw new Refused(refusalOf(answer) ?? `The simulator answered ${response.status}.`);
+  const answer: unknown =
+    response.status === 204 ? undefined : await response.json().catch(() => null);
+  if (!response.ok)
+    throw new Refused(refusalOf(answer) ?? `The simulator answered ${response.status}.`);
   return answer as Answer;
 }
 
 function refusalOf(answer: unknown): string | null {
-  return typeof answer === 'object' && answer && 'error' in answer && typeof answer.error === 'string' ? answer.error : null;
+  return typeof answer === 'object' &&
+    answer &&
+    'error' in answer &&
+    typeof answer.error === 'string'
+    ? answer.error
+    : null;
 }

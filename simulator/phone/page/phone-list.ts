@@ -7,16 +7,31 @@ import { reconcile } from './reconcile.ts';
 import { snippetOf } from './snippet.ts';
 import { tickOf, viewTick } from './ticks.ts';
 
-export type PhoneRow = { phone: string; last: ChatMessage | null; unread: number; typing: boolean; selected: boolean };
+export type PhoneRow = {
+  phone: string;
+  last: ChatMessage | null;
+  unread: number;
+  typing: boolean;
+  selected: boolean;
+};
 
 /** Shows the phones with their newest message in `list`. */
-export function showPhoneList(list: HTMLElement, rows: PhoneRow[], pick: (phone: string) => void): void {
+export function showPhoneList(
+  list: HTMLElement,
+  rows: PhoneRow[],
+  pick: (phone: string) => void,
+): void {
   reconcile(
     list,
     rows.map((row) => ({
       key: row.phone,
       signature: '',
-      build: () => element('li', {}, element('button', { type: 'button', class: 'phone', onclick: () => pick(row.phone) })),
+      build: () =>
+        element(
+          'li',
+          {},
+          element('button', { type: 'button', class: 'phone', onclick: () => pick(row.phone) }),
+        ),
       update: (node) => fillRow(node, row),
     })),
   );
@@ -26,18 +41,34 @@ const filled = new WeakMap<HTMLElement, string>();
 
 function fillRow(node: HTMLElement, row: PhoneRow): void {
   const button = node.querySelector('button');
-  const state = JSON.stringify({ ...row, last: row.last && { ...row.last, media: row.last.media.map((media) => media.name) } });
+  const state = JSON.stringify({
+    ...row,
+    last: row.last && { ...row.last, media: row.last.media.map((media) => media.name) },
+  });
   if (!button || filled.get(node) === state) return;
   filled.set(node, state);
   button.toggleAttribute('data-unread', row.unread > 0);
   button.setAttribute('aria-current', String(row.selected));
-  const avatar = element('span', { class: 'avatar', 'data-hue': String(hueOf(row.phone)), 'aria-hidden': 'true' }, icon('person'));
-  const badge = row.unread > 0 ? element('span', { class: 'badge', 'aria-label': `${row.unread} unread` }, String(row.unread)) : null;
+  const avatar = element(
+    'span',
+    { class: 'avatar', 'data-hue': String(hueOf(row.phone)), 'aria-hidden': 'true' },
+    icon('person'),
+  );
+  const badge =
+    row.unread > 0
+      ? element(
+          'span',
+          { class: 'badge', 'aria-label': `${row.unread} unread` },
+          String(row.unread),
+        )
+      : null;
   button.replaceChildren(
     avatar,
     element('span', { class: 'phone-number' }, formatNumber(row.phone)),
     element('span', { class: 'phone-time' }, row.last ? formatMoment(row.last.at) : ''),
-    row.typing ? element('span', { class: 'phone-last phone-typing' }, 'typing…') : element('span', { class: 'phone-last' }, ...lastLine(row.last)),
+    row.typing
+      ? element('span', { class: 'phone-last phone-typing' }, 'typing…')
+      : element('span', { class: 'phone-last' }, ...lastLine(row.last)),
     ...(badge ? [badge] : []),
   );
 }

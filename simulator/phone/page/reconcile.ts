@@ -1,13 +1,19 @@
 /** One child of a list: built once for each signature, updated on every pass. */
-export type Row = { key: string; signature: string; build: () => HTMLElement; update?: (node: HTMLElement) => void };
+export type Row = {
+  key: string;
+  signature: string;
+  build: () => HTMLElement;
+  update?: (node: HTMLElement) => void;
+};
 
 type Built = { node: HTMLElement; signature: string };
 
 const lists = new WeakMap<HTMLElement, Map<string, Built>>();
 
 /**
- * Makes the children of `parent` be these rows in this order. A node whose signature is unchanged stays where
- * it is, so a playing voice note plays on, focus stays, and a screen reader hears only what is new.
+ * Makes the children of `parent` be these rows in this order. A node whose signature is unchanged
+ * stays where it is, so a playing voice note plays on, focus stays, and a screen reader hears only
+ * what is new.
  */
 export function reconcile(parent: HTMLElement, rows: Row[]): void {
   const before = lists.get(parent) ?? new Map<string, Built>();

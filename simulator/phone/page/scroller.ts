@@ -2,8 +2,8 @@
 const NEAR = 80;
 
 /**
- * Keeps the end of the chat in view while the reader is there, also when pictures above grow as they load.
- * For a reader who has scrolled up it counts what is new on the button that leads down.
+ * Keeps the end of the chat in view while the reader is there, also when pictures above grow as
+ * they load. For a reader who has scrolled up it counts what is new on the button that leads down.
  */
 export class Scroller {
   readonly #view: HTMLElement;
@@ -12,7 +12,12 @@ export class Scroller {
   #stuck = true;
   #missed = 0;
 
-  constructor(view: HTMLElement, content: HTMLElement, button: HTMLButtonElement, label: HTMLElement) {
+  constructor(
+    view: HTMLElement,
+    content: HTMLElement,
+    button: HTMLButtonElement,
+    label: HTMLElement,
+  ) {
     this.#view = view;
     this.#button = button;
     this.#label = label;
@@ -32,7 +37,10 @@ export class Scroller {
     this.#showButton();
   }
 
-  /** To be called after `added` messages were put at the end; `own` when the last is the reader's own. */
+  /**
+   * To be called after `added` messages were put at the end; `own` when the last is the reader's
+   * own.
+   */
   follow(added: number, own: boolean): void {
     if (this.#stuck || own) return this.toBottom();
     this.#missed += added;
@@ -47,7 +55,15 @@ export class Scroller {
 
   #showButton(): void {
     this.#button.hidden = this.#stuck;
-    this.#label.textContent = this.#missed === 0 ? '' : this.#missed === 1 ? '1 new message' : `${this.#missed} new messages`;
-    this.#button.setAttribute('aria-label', this.#missed === 0 ? 'Go to the newest message' : `Go to ${this.#label.textContent}`);
+    this.#label.textContent =
+      this.#missed === 0
+        ? ''
+        : this.#missed === 1
+          ? '1 new message'
+          : `${this.#missed} new messages`;
+    this.#button.setAttribute(
+      'aria-label',
+      this.#missed === 0 ? 'Go to the newest message' : `Go to ${this.#label.textContent}`,
+    );
   }
 }

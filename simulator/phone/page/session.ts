@@ -7,7 +7,10 @@ import type { PhoneApi } from './phone-api.ts';
 /** A page that is being looked at reports what it shows as read this soon after it shows it. */
 const READ_AFTER_MS = 200;
 
-/** What the page knows and what it does with it; calls `onChange` whenever something to show has changed. */
+/**
+ * What the page knows and what it does with it; calls `onChange` whenever something to show has
+ * changed.
+ */
 export class Session {
   readonly #api: PhoneApi;
   readonly #onChange: () => void;
@@ -23,7 +26,11 @@ export class Session {
   constructor(api: PhoneApi, onChange: () => void) {
     this.#api = api;
     this.#onChange = onChange;
-    this.#outbox = new Outbox((phone, input) => api.send(phone, input), (phone, answer) => this.#onSent(phone, answer), onChange);
+    this.#outbox = new Outbox(
+      (phone, input) => api.send(phone, input),
+      (phone, answer) => this.#onSent(phone, answer),
+      onChange,
+    );
   }
 
   phones(): string[] {
@@ -41,7 +48,9 @@ export class Session {
   }
 
   unread(phone: string): number {
-    return phone === this.phone && document.visibilityState === 'visible' ? 0 : this.#chats.unread(phone);
+    return phone === this.phone && document.visibilityState === 'visible'
+      ? 0
+      : this.#chats.unread(phone);
   }
 
   isLoaded(phone: string): boolean {
@@ -77,7 +86,8 @@ export class Session {
     if (event.kind === 'system') this.system = event.system;
     else this.#chats.apply(event);
     if (event.kind === 'message') this.#outbox.settle(event.message);
-    if (event.kind === 'typing' && event.until) setTimeout(this.#onChange, Math.max(0, Date.parse(event.until) - Date.now()) + 20);
+    if (event.kind === 'typing' && event.until)
+      setTimeout(this.#onChange, Math.max(0, Date.parse(event.until) - Date.now()) + 20);
     if (event.kind === 'message' || event.kind === 'status') this.readSoon();
     this.#onChange();
   }
@@ -99,8 +109,14 @@ export class Session {
 
   async #onSent(phone: string, { sid, status }: { sid: string; status: number }): Promise<void> {
     if (status < 200 || status > 299) {
-      this.failures.set(sid, status === 0 ? 'Not received: Sidepocket did not answer' : `Not received: Sidepocket answered ${status}`);
+      this.failures.set(
+        sid,
+        status === 0
+          ? 'Not received: Sidepocket did not answer'
+          : `Not received: Sidepocket answered ${status}`,
+      );
     }
-    if (!this.#chats.messages(phone).some((message) => message.sid === sid)) await this.#load(phone).catch(() => {});
+    if (!this.#chats.messages(phone).some((message) => message.sid === sid))
+      await this.#load(phone).catch(() => {});
   }
 }

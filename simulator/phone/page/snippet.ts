@@ -17,9 +17,13 @@ export function snippetOf(message: ChatMessage): Node[] {
   if (media) {
     const kind = mediaKind(media.type);
     const name = kind === 'document' ? media.name : KINDS[kind]?.name;
-    return [icon(KINDS[kind]?.icon ?? 'document'), document.createTextNode(plainText(message.text) || (name ?? media.name))];
+    return [
+      icon(KINDS[kind]?.icon ?? 'document'),
+      document.createTextNode(plainText(message.text) || (name ?? media.name)),
+    ];
   }
-  if (message.location) return [icon('pin'), document.createTextNode(message.location.label ?? 'Location')];
+  if (message.location)
+    return [icon('pin'), document.createTextNode(message.location.label ?? 'Location')];
   return [document.createTextNode(plainText(message.text))];
 }
 

@@ -23,7 +23,12 @@ export function showSuggestions(list: HTMLElement, fill: (text: string) => void)
           'button',
           { type: 'button', class: 'chip', onclick: () => fill(suggestion.text) },
           icon(suggestion.icon),
-          element('span', {}, element('strong', {}, suggestion.title), element('span', { class: 'chip-text' }, suggestion.text)),
+          element(
+            'span',
+            {},
+            element('strong', {}, suggestion.title),
+            element('span', { class: 'chip-text' }, suggestion.text),
+          ),
         ),
       ),
     ),

@@ -2,7 +2,10 @@
 const REPLY_AT = 56;
 const FARTHEST = 80;
 
-/** Calls `reply` after a swipe to the right over `row`, and lets `bubble` follow the finger meanwhile. */
+/**
+ * Calls `reply` after a swipe to the right over `row`, and lets `bubble` follow the finger
+ * meanwhile.
+ */
 export function enableSwipe(row: HTMLElement, bubble: HTMLElement, reply: () => void): void {
   let start: { x: number; y: number } | null = null;
   let shift = 0;
@@ -11,17 +14,25 @@ export function enableSwipe(row: HTMLElement, bubble: HTMLElement, reply: () => 
     bubble.style.translate = x > 0 ? `${x}px 0` : '';
     row.toggleAttribute('data-swiped', x >= REPLY_AT);
   };
-  row.addEventListener('touchstart', (event) => {
-    const touch = event.touches.length === 1 ? event.touches[0] : undefined;
-    start = touch ? { x: touch.clientX, y: touch.clientY } : null;
-  }, { passive: true });
-  row.addEventListener('touchmove', (event) => {
-    const touch = event.touches[0];
-    if (!start || !touch) return;
-    const across = touch.clientX - start.x;
-    if (shift === 0 && Math.abs(touch.clientY - start.y) > Math.abs(across)) start = null;
-    else follow(Math.max(0, Math.min(FARTHEST, across)));
-  }, { passive: true });
+  row.addEventListener(
+    'touchstart',
+    (event) => {
+      const touch = event.touches.length === 1 ? event.touches[0] : undefined;
+      start = touch ? { x: touch.clientX, y: touch.clientY } : null;
+    },
+    { passive: true },
+  );
+  row.addEventListener(
+    'touchmove',
+    (event) => {
+      const touch = event.touches[0];
+      if (!start || !touch) return;
+      const across = touch.clientX - start.x;
+      if (shift === 0 && Math.abs(touch.clientY - start.y) > Math.abs(across)) start = null;
+      else follow(Math.max(0, Math.min(FARTHEST, across)));
+    },
+    { passive: true },
+  );
   row.addEventListener('touchend', () => {
     if (shift >= REPLY_AT) reply();
     start = null;

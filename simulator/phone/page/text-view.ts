@@ -9,7 +9,9 @@ export function viewText(text: string): HTMLElement {
 
 /** The text without its marks on one line, for a snippet. */
 export function plainText(text: string): string {
-  const blocks = [...viewText(text).querySelectorAll('p, blockquote, pre, li')].map((block) => block.textContent);
+  const blocks = [...viewText(text).querySelectorAll('p, blockquote, pre, li')].map(
+    (block) => block.textContent,
+  );
   return blocks.join(' ').replace(/\s+/g, ' ').trim() || text.replace(/\s+/g, ' ').trim();
 }
 
@@ -21,10 +23,16 @@ function viewBlock(block: Block): HTMLElement {
     case 'quote':
       return element('blockquote', spaced, ...block.children.map(viewInline));
     case 'code':
-      return element('pre', { tabindex: '0', 'aria-label': 'Code', ...spaced }, element('code', {}, block.text));
+      return element(
+        'pre',
+        { tabindex: '0', 'aria-label': 'Code', ...spaced },
+        element('code', {}, block.text),
+      );
     case 'list': {
       const items = block.items.map((item) => element('li', {}, ...item.map(viewInline)));
-      return block.ordered ? element('ol', { start: String(block.start), ...spaced }, ...items) : element('ul', spaced, ...items);
+      return block.ordered
+        ? element('ol', { start: String(block.start), ...spaced }, ...items)
+        : element('ul', spaced, ...items);
     }
     default:
       return block satisfies never;
@@ -38,7 +46,11 @@ function viewInline(inline: Inline): Node {
     case 'code':
       return element('code', {}, inline.text);
     case 'link':
-      return element('a', { href: inline.href, target: '_blank', rel: 'noopener noreferrer' }, inline.text);
+      return element(
+        'a',
+        { href: inline.href, target: '_blank', rel: 'noopener noreferrer' },
+        inline.text,
+      );
     case 'bold':
       return element('strong', {}, ...inline.children.map(viewInline));
     case 'italic':

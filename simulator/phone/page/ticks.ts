@@ -12,9 +12,31 @@ export function tickOf({ direction, status }: ChatMessage): Tick | null {
   return status === 'received' ? 'delivered' : status;
 }
 
-const LABELS: Record<Tick, string> = { pending: 'Sending', sent: 'Sent', delivered: 'Delivered', read: 'Read', failed: 'Failed' };
-const ICONS = { pending: 'clock', sent: 'tick', delivered: 'ticks', read: 'ticks', failed: 'alert' } as const;
+const LABELS: Record<Tick, string> = {
+  pending: 'Sending',
+  sent: 'Sent',
+  delivered: 'Delivered',
+  read: 'Read',
+  failed: 'Failed',
+};
+const ICONS = {
+  pending: 'clock',
+  sent: 'tick',
+  delivered: 'ticks',
+  read: 'ticks',
+  failed: 'alert',
+} as const;
 
 export function viewTick(tick: Tick): HTMLElement {
-  return element('span', { class: 'tick', 'data-tick': tick, role: 'img', 'aria-label': LABELS[tick], title: LABELS[tick] }, icon(ICONS[tick]));
+  return element(
+    'span',
+    {
+      class: 'tick',
+      'data-tick': tick,
+      role: 'img',
+      'aria-label': LABELS[tick],
+      title: LABELS[tick],
+    },
+    icon(ICONS[tick]),
+  );
 }

@@ -4,8 +4,8 @@ import { canRecord, recordVoice } from './voice-recorder.ts';
 import type { Recording } from './voice-recorder.ts';
 
 /**
- * The microphone: records a voice note and hands it to `send` when the person presses send. Where nothing can
- * be recorded it asks for an audio file instead.
+ * The microphone: records a voice note and hands it to `send` when the person presses send. Where
+ * nothing can be recorded it asks for an audio file instead.
  */
 export function enableVoice(send: (file: File) => void): void {
   const composer = find('#composer', HTMLFormElement);
@@ -16,7 +16,10 @@ export function enableVoice(send: (file: File) => void): void {
   const record = async () => {
     const started = await recordVoice();
     const since = performance.now();
-    const clock = setInterval(() => (time.textContent = formatLength((performance.now() - since) / 1000)), 250);
+    const clock = setInterval(
+      () => (time.textContent = formatLength((performance.now() - since) / 1000)),
+      250,
+    );
     recording = started;
     time.textContent = '0:00';
     show(true);

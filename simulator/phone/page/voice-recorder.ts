@@ -12,7 +12,10 @@ export function canRecord(): boolean {
   return typeof MediaRecorder !== 'undefined' && Boolean(navigator.mediaDevices?.getUserMedia);
 }
 
-/** Starts recording a voice note. Throws when there is no microphone or the person does not allow it. */
+/**
+ * Starts recording a voice note. Throws when there is no microphone or the person does not allow
+ * it.
+ */
 export async function recordVoice(): Promise<Recording> {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
   const type = TYPES.find((candidate) => MediaRecorder.isTypeSupported(candidate));

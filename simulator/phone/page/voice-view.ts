@@ -5,11 +5,26 @@ import { formatLength } from './moment.ts';
 /** A player for a voice note. Starting one stops every other. */
 export function viewVoice(url: string): HTMLElement {
   const audio = element('audio', { src: url, preload: 'metadata' });
-  const button = element('button', { class: 'voice-play', type: 'button', 'aria-label': 'Play voice note' }, icon('play'));
-  const place = element('input', { type: 'range', class: 'voice-place', min: '0', max: '1000', value: '0', 'aria-label': 'Place in the voice note' });
+  const button = element(
+    'button',
+    { class: 'voice-play', type: 'button', 'aria-label': 'Play voice note' },
+    icon('play'),
+  );
+  const place = element('input', {
+    type: 'range',
+    class: 'voice-place',
+    min: '0',
+    max: '1000',
+    value: '0',
+    'aria-label': 'Place in the voice note',
+  });
   const length = element('span', { class: 'voice-length' }, '0:00');
   const showPlace = () => {
-    place.value = String(Number.isFinite(audio.duration) && audio.duration > 0 ? (audio.currentTime / audio.duration) * 1000 : 0);
+    place.value = String(
+      Number.isFinite(audio.duration) && audio.duration > 0
+        ? (audio.currentTime / audio.duration) * 1000
+        : 0,
+    );
     place.style.setProperty('--played', `${Number(place.value) / 10}%`);
     length.textContent = formatLength(audio.currentTime > 0 ? audio.currentTime : audio.duration);
   };
@@ -19,9 +34,11 @@ export function viewVoice(url: string): HTMLElement {
   };
   button.addEventListener('click', () => void toggle(audio, length));
   place.addEventListener('input', () => {
-    if (Number.isFinite(audio.duration)) audio.currentTime = (Number(place.value) / 1000) * audio.duration;
+    if (Number.isFinite(audio.duration))
+      audio.currentTime = (Number(place.value) / 1000) * audio.duration;
   });
-  for (const name of ['timeupdate', 'loadedmetadata', 'ended']) audio.addEventListener(name, showPlace);
+  for (const name of ['timeupdate', 'loadedmetadata', 'ended'])
+    audio.addEventListener(name, showPlace);
   for (const name of ['play', 'pause', 'ended']) audio.addEventListener(name, showState);
   return element('div', { class: 'voice' }, audio, button, place, length);
 }

@@ -25,18 +25,25 @@ export function parseWhatsappText(text: string): Block[] {
   for (const fence of text.matchAll(FENCE)) {
     const before = text.slice(from, fence.index);
     const spaced = /\n[^\S\n]*$/.test(before);
-    blocks.push(...parseLines(before, from > 0), { kind: 'code', text: fence[1] ?? '', ...(spaced ? { spaced } : {}) });
+    blocks.push(...parseLines(before, from > 0), {
+      kind: 'code',
+      text: fence[1] ?? '',
+      ...(spaced ? { spaced } : {}),
+    });
     from = fence.index + fence[0].length;
   }
   return [...blocks, ...parseLines(text.slice(from), from > 0)];
 }
 
-/** Blank lines between blocks become the space before the next one; those within a paragraph stay. `follows`: something stands before the text. */
+/**
+ * Blank lines between blocks become the space before the next one; those within a paragraph stay.
+ * `follows`: something stands before the text.
+ */
 function parseLines(text: string, follows: boolean): Block[] {
   const blocks: Block[] = [];
   const lines = text.trimEnd().split('\n');
   let spaced = false;
-  for (let at = 0; at < lines.length; ) {
+  for (let at = 0; at < lines.length;) {
     const kind = lineKind(lines[at] ?? '');
     const end = lines.findIndex((line, index) => index > at && lineKind(line) !== kind);
     const run = lines.slice(at, end === -1 ? lines.length : end);
@@ -45,7 +52,10 @@ function parseLines(text: string, follows: boolean): Block[] {
     const last = run.findLastIndex((line) => line.trim() !== '');
     spaced ||= first !== 0;
     if (first === -1) continue;
-    blocks.push({ ...toBlock(kind, run.slice(first, last + 1)), ...(spaced && (follows || blocks.length > 0) ? { spaced } : {}) });
+    blocks.push({
+      ...toBlock(kind, run.slice(first, last + 1)),
+      ...(spaced && (follows || blocks.length > 0) ? { spaced } : {}),
+    });
     spaced = last < run.length - 1;
   }
   return blocks;
@@ -61,13 +71,26 @@ function lineKind(line: string): LineKind {
 
 function toBlock(kind: LineKind, lines: string[]): Block {
   if (kind === 'paragraph') return { kind, children: parseInline(lines.join('\n')) };
-  if (kind === 'quote') return { kind, children: parseInline(lines.map((line) => line.replace(QUOTED, '')).join('\n')) };
+  if (kind === 'quote')
+    return {
+      kind,
+      children: parseInline(lines.map((line) => line.replace(QUOTED, '')).join('\n')),
+    };
   const mark = kind === 'bullet' ? BULLET : NUMBERED;
   const start = Number(NUMBERED.exec(lines[0] ?? '')?.[1] ?? 1);
-  return { kind: 'list', ordered: kind === 'numbered', start, items: lines.map((line) => parseInline(line.replace(mark, ''))) };
+  return {
+    kind: 'list',
+    ordered: kind === 'numbered',
+    start,
+    items: lines.map((line) => parseInline(line.replace(mark, ''))),
+  };
 }
 
-const MARKS: Record<string, 'bold' | 'italic' | 'strike'> = { '*': 'bold', _: 'italic', '~': 'strike' };
+const MARKS: Record<string, 'bold' | 'italic' | 'strike'> = {
+  '*': 'bold',
+  _: 'italic',
+  '~': 'strike',
+};
 const LINK = /https?:\/\/[^\s<>"`]+/y;
 const CODE = /```([^\n]+?)```|`([^`\n]+)`/y;
 
@@ -81,7 +104,7 @@ export function parseInline(text: string): Inline[] {
     nodes.push(node);
   };
   const hopeless = new Map<string, number>();
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const found = markAt(text, at, hopeless);
     if (found) push(found.node);
     else plain += text[at];
@@ -91,19 +114,31 @@ export function parseInline(text: string): Inline[] {
   return nodes;
 }
 
-/** `hopeless` remembers up to where a mark does not close, so that a text full of open marks is read only once. */
-function markAt(text: string, at: number, hopeless: Map<string, number>): { node: Inline; length: number } | null {
+/**
+ * `hopeless` remembers up to where a mark does not close, so that a text full of open marks is read
+ * only once.
+ */
+function markAt(
+  text: string,
+  at: number,
+  hopeless: Map<string, number>,
+): { node: Inline; length: number } | null {
   const sign = text[at] ?? '';
   if (sign === '`') return codeAt(text, at);
   if (sign === 'h') return linkAt(text, at);
   const kind = MARKS[sign];
-  if (!kind || at < (hopeless.get(sign) ?? 0) || isWord(text[at - 1]) || isBlank(text[at + 1])) return null;
+  if (!kind || at < (hopeless.get(sign) ?? 0) || isWord(text[at - 1]) || isBlank(text[at + 1]))
+    return null;
   const close = closing(text, at, sign);
   if (close === -1) hopeless.set(sign, (text.indexOf('\n', at) + 1 || text.length + 1) - 1);
-  return close === -1 ? null : { node: { kind, children: parseInline(text.slice(at + 1, close)) }, length: close - at + 1 };
+  return close === -1
+    ? null
+    : { node: { kind, children: parseInline(text.slice(at + 1, close)) }, length: close - at + 1 };
 }
 
-/** A mark closes on the same line, after something that is not blank and before the end of a word. */
+/**
+ * A mark closes on the same line, after something that is not blank and before the end of a word.
+ */
 function closing(text: string, open: number, sign: string): number {
   for (let at = open + 2; at < text.length && text[at] !== '\n'; at++) {
     if (text[at] === sign && !isBlank(text[at - 1]) && !isWord(text[at + 1])) return at;
@@ -114,17 +149,24 @@ function closing(text: string, open: number, sign: string): number {
 function codeAt(text: string, at: number): { node: Inline; length: number } | null {
   CODE.lastIndex = at;
   const match = CODE.exec(text);
-  return match && { node: { kind: 'code', text: match[1] ?? match[2] ?? '' }, length: match[0].length };
+  return (
+    match && { node: { kind: 'code', text: match[1] ?? match[2] ?? '' }, length: match[0].length }
+  );
 }
 
 function linkAt(text: string, at: number): { node: Inline; length: number } | null {
   LINK.lastIndex = at;
   const match = isWord(text[at - 1]) ? null : LINK.exec(text);
   const found = match && trimLink(match[0]);
-  return found && URL.canParse(found) ? { node: { kind: 'link', text: found, href: found }, length: found.length } : null;
+  return found && URL.canParse(found)
+    ? { node: { kind: 'link', text: found, href: found }, length: found.length }
+    : null;
 }
 
-/** The end of a sentence is not part of its link, nor is a bracket that opened before it or a mark around it. */
+/**
+ * The end of a sentence is not part of its link, nor is a bracket that opened before it or a mark
+ * around it.
+ */
 function trimLink(link: string): string {
   const trimmed = link.replace(/[.,;:!?'*_~]+$/, '');
   return trimmed.endsWith(')') && !trimmed.includes('(') ? trimLink(trimmed.slice(0, -1)) : trimmed;

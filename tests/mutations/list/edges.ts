@@ -1,6 +1,9 @@
 import { mutationsOf } from '../mutation.ts';
 
-/** What holds the promise at its edges: odd texts, a Redis that comes back different, halted workers, people who come and go. */
+/**
+ * What holds the promise at its edges: odd texts, a Redis that comes back different, halted
+ * workers, people who come and go.
+ */
 export const edges = [
   ...mutationsOf('shared/script.ts', 'tests/shared/odd-text.test.ts', [
     ['what goes to Lua is well formed', 'allArgs.map(toLua)', 'allArgs'],
@@ -11,42 +14,90 @@ export const edges = [
     ['what comes after the names is a list', 'ARGV[i] end`', 'nil end`'],
   ]),
   ...mutationsOf('shared/json.ts', 'tests/shared/odd-text.test.ts', [
-    ['a stored half of a character can be read', 'JSON.parse(wellFormedJson(text))', 'JSON.parse(text)'],
+    [
+      'a stored half of a character can be read',
+      'JSON.parse(wellFormedJson(text))',
+      'JSON.parse(text)',
+    ],
   ]),
   ...mutationsOf('shared/redis-memory.ts', 'tests/shared/redis-memory.test.ts', [
     ['files are refused from 70 % on', 'shareOf(use) < noFilesFrom', 'true'],
     ['Redis is asked once in five seconds', 'now() - askedAt >= believedMs', 'true'],
-    ['pressure is told from 85 % on', 'if (shareOf(use) >= pressureFrom) onPressure(use)', 'if (shareOf(use) >= 1) onPressure(use)'],
+    [
+      'pressure is told from 85 % on',
+      'if (shareOf(use) >= pressureFrom) onPressure(use)',
+      'if (shareOf(use) >= 1) onPressure(use)',
+    ],
     ['pressure is told every ten minutes', 'if (now() - warnedAt < warnEveryMs) return;', ''],
   ]),
   ...mutationsOf('shared/parked.ts', 'tests/shared/parked.test.ts', [
-    ['the time of the last word decides whether a reply waits', 'return wrote and attempted and wrote > attempted', 'return wrote and attempted'],
+    [
+      'the time of the last word decides whether a reply waits',
+      'return wrote and attempted and wrote > attempted',
+      'return wrote and attempted',
+    ],
     ['what goes out again does not expire', `redis.call('PERSIST', key)`, ''],
-    ['what was too old to keep is told of', 'if gone == 0 then return count end', 'if gone >= 0 then return count end'],
-    ['runs of a schedule count since the last word', `if redis.call('HGET', runs, 'since') ~= since then redis.call('DEL', runs) end`, ''],
+    [
+      'what was too old to keep is told of',
+      'if gone == 0 then return count end',
+      'if gone >= 0 then return count end',
+    ],
+    [
+      'runs of a schedule count since the last word',
+      `if redis.call('HGET', runs, 'since') ~= since then redis.call('DEL', runs) end`,
+      '',
+    ],
   ]),
   ...mutationsOf('shared/failure-lua.ts', 'tests/shared/parked.test.ts', [
-    ['a late 63016 does not park what may go out', `if hasWrittenSince(conversation, reply) then return again('0') end`, ''],
+    [
+      'a late 63016 does not park what may go out',
+      `if hasWrittenSince(conversation, reply) then return again('0') end`,
+      '',
+    ],
     ['a reply that goes out again does not expire', `      redis.call('PERSIST', reply)`, ''],
   ]),
   ...mutationsOf('shared/bring-back.ts', 'tests/shared/given-up.test.ts', [
-    ['retry brings back what was asked for', 'local list = id and wanted[id] and back or left', 'local list = id and back or left'],
+    [
+      'retry brings back what was asked for',
+      'local list = id and wanted[id] and back or left',
+      'local list = id and back or left',
+    ],
   ]),
   ...mutationsOf('shared/allowed.ts', 'tests/relay/allow-list.test.ts', [
-    ['without a list everybody may write whom the relay lets', `if type(list) ~= 'string' then return '' end`, `if type(list) ~= 'string' then return nil end`],
+    [
+      'without a list everybody may write whom the relay lets',
+      `if type(list) ~= 'string' then return '' end`,
+      `if type(list) ~= 'string' then return nil end`,
+    ],
   ]),
   ...mutationsOf('shared/opening.ts', 'tests/relay/allow-list.test.ts', [
-    ['a turn of a removed person does not begin', 'if not allowedSince(allowed, conversation) then', 'if false then'],
+    [
+      'a turn of a removed person does not begin',
+      'if not allowedSince(allowed, conversation) then',
+      'if false then',
+    ],
   ]),
   ...mutationsOf('relay/allow-list.ts', 'tests/relay/allow-list.test.ts', [
     ['an older relay changes nothing', 'if start and start > started then return { 0 } end', ''],
     ['an empty list changes nothing', 'if #list == 0 then return { 0 } end', ''],
   ]),
   ...mutationsOf('worker/commands/people-commands.ts', 'tests/relay/membership.test.ts', [
-    ['only the owner decides', `if ((await allowed.owner()) !== message.conversation) return 'Only the owner can decide that.';`, ''],
+    [
+      'only the owner decides',
+      `if ((await allowed.owner()) !== message.conversation) return 'Only the owner can decide that.';`,
+      '',
+    ],
   ]),
   ...mutationsOf('worker/asked-questions.ts', 'tests/worker/approvals.test.ts', [
-    ['a late answer gives leave when it is stood by', `if (kind === 'permission' || kind === 'plan') asked.answers`, `if (kind === 'plan') asked.answers`],
-    ['a late answer is asked about', 'return late ? writeLateQuestion(late).text :', 'return false ? \'\' :'],
+    [
+      'a late answer gives leave when it is stood by',
+      `if (kind === 'permission' || kind === 'plan') asked.answers`,
+      `if (kind === 'plan') asked.answers`,
+    ],
+    [
+      'a late answer is asked about',
+      'return late ? writeLateQuestion(late).text :',
+      "return false ? '' :",
+    ],
   ]),
 ];

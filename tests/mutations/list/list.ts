@@ -9,4 +9,13 @@ import { agent } from './worker-agent.ts';
 import { turns } from './worker-turns.ts';
 
 /** Every guard of the core whose removal a test must notice. */
-export const mutations: readonly Mutation[] = [...relay, ...boxes, ...sending, ...keeping, ...turns, ...agent, ...edges, ...recovery];
+export const mutations: readonly Mutation[] = [
+  ...relay,
+  ...boxes,
+  ...sending,
+  ...keeping,
+  ...turns,
+  ...agent,
+  ...edges,
+  ...recovery,
+];

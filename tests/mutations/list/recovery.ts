@@ -1,26 +1,94 @@
 import { mutationsOf } from '../mutation.ts';
 
-/** What brings back what an outage, a halt or a restored store has taken: backfill, leases, late requests, questions. */
+/**
+ * What brings back what an outage, a halt or a restored store has taken: backfill, leases, late
+ * requests, questions.
+ */
 export const recovery = [
   ...mutationsOf('relay/gap-repair.ts', 'tests/relay/gap-repair.test.ts', [
-    ['a refused webhook is looked for later', 'somethingWasRefused: () => runIn(times.youngMs)', 'somethingWasRefused: () => undefined', { named: 'could not be stored' }],
-    ['what waits without a job gets one in each round', 'await sweep();\n', '', { test: 'tests/relay/missed-messages.test.ts', named: 'has no turn' }],
-    ['a late failure is reported once', 'told = listed;', '', { test: 'tests/relay/missed-messages.test.ts', why: 'it saves commands only: the ledger takes the same report twice' }],
-    ['a round that left something young is repeated soon', `outcome === 'done' ? times.everyMs :`, 'true ? times.everyMs :', { test: 'tests/relay/missed-messages.test.ts' }],
-    ['a round that failed is not complete', `if (outcome !== 'failed') complete = lastBegan;`, 'complete = lastBegan;', { test: 'tests/relay/missed-messages.test.ts' }],
-    ['a connection that comes and goes asks the carrier once a minute', 'if (now() - lastBegan < times.youngMs) runIn(times.youngMs);\n      else run();', 'run();', { test: 'tests/relay/missed-messages.test.ts' }],
+    [
+      'a refused webhook is looked for later',
+      'somethingWasRefused: () => runIn(times.youngMs)',
+      'somethingWasRefused: () => undefined',
+      { named: 'could not be stored' },
+    ],
+    [
+      'what waits without a job gets one in each round',
+      'await sweep();\n',
+      '',
+      { test: 'tests/relay/missed-messages.test.ts', named: 'has no turn' },
+    ],
+    [
+      'a late failure is reported once',
+      'told = listed;',
+      '',
+      {
+        test: 'tests/relay/missed-messages.test.ts',
+        why: 'it saves commands only: the ledger takes the same report twice',
+      },
+    ],
+    [
+      'a round that left something young is repeated soon',
+      `outcome === 'done' ? times.everyMs :`,
+      'true ? times.everyMs :',
+      { test: 'tests/relay/missed-messages.test.ts' },
+    ],
+    [
+      'a round that failed is not complete',
+      `if (outcome !== 'failed') complete = lastBegan;`,
+      'complete = lastBegan;',
+      { test: 'tests/relay/missed-messages.test.ts' },
+    ],
+    [
+      'a connection that comes and goes asks the carrier once a minute',
+      'if (now() - lastBegan < times.youngMs) runIn(times.youngMs);\n      else run();',
+      'run();',
+      { test: 'tests/relay/missed-messages.test.ts' },
+    ],
   ]),
   ...mutationsOf('relay/missed-messages.ts', 'tests/relay/missed-messages.test.ts', [
-    ['what is known is not taken in again', 'unknown.has(remembered.id) ? await identify(remembered) : undefined', 'await identify(remembered)'],
+    [
+      'what is known is not taken in again',
+      'unknown.has(remembered.id) ? await identify(remembered) : undefined',
+      'await identify(remembered)',
+    ],
     ['the oldest page comes first', 'pages.toReversed()', 'pages'],
-    ['a young message is left to its webhook', 'if (isYoung(missed)) continue;', '', { named: 'gives the older one alone' }],
-    ['a message that cannot be stored does not block the others', 'left.failed += 1;', 'throw error;', { named: 'does not block the others' }],
-    ['it is not overtaken within its second', 'at.getTime() + 999 - at.getMilliseconds()', 'at.getTime()', { named: 'does not block the others' }],
-    ['files that are gone do not stop their message', `error.action === 'give-up' || `, '', { named: 'does not block the others' }],
+    [
+      'a young message is left to its webhook',
+      'if (isYoung(missed)) continue;',
+      '',
+      { named: 'gives the older one alone' },
+    ],
+    [
+      'a message that cannot be stored does not block the others',
+      'left.failed += 1;',
+      'throw error;',
+      { named: 'does not block the others' },
+    ],
+    [
+      'it is not overtaken within its second',
+      'at.getTime() + 999 - at.getMilliseconds()',
+      'at.getTime()',
+      { named: 'does not block the others' },
+    ],
+    [
+      'files that are gone do not stop their message',
+      `error.action === 'give-up' || `,
+      '',
+      { named: 'does not block the others' },
+    ],
   ]),
   ...mutationsOf('worker/thaw.ts', 'tests/worker/zombies.test.ts', [
-    ['a halt is asked about', 'if (haltMs <= longestMs || settling) return;', 'if (haltMs >= 0) return;'],
-    ['what runs is paused before it is asked', 'const resume = await pause().catch(', 'const resume = await Promise.resolve(() => undefined).catch('],
+    [
+      'a halt is asked about',
+      'if (haltMs <= longestMs || settling) return;',
+      'if (haltMs >= 0) return;',
+    ],
+    [
+      'what runs is paused before it is asked',
+      'const resume = await pause().catch(',
+      'const resume = await Promise.resolve(() => undefined).catch(',
+    ],
     ['what is left goes on', 'resume();\n', '\n'],
   ]),
   ...mutationsOf('worker/tool-gate.ts', 'tests/worker/zombies.test.ts', [
@@ -28,62 +96,158 @@ export const recovery = [
     ['a question of a lost turn is not asked', 'signal.throwIfAborted();', ''],
   ]),
   ...mutationsOf('worker/running-jobs.ts', 'tests/worker/zombies.test.ts', [
-    ['a lost run is ended', `for (const name of alive) runs.get(name)?.abort(new FencedError('another worker has this job'));`, ''],
+    [
+      'a lost run is ended',
+      `for (const name of alive) runs.get(name)?.abort(new FencedError('another worker has this job'));`,
+      '',
+    ],
   ]),
   ...mutationsOf('shared/twilio-rest.ts', 'tests/shared/late-send.test.ts', [
-    ['nothing is written after its deadline', 'if (Date.now() > notAfter) sent.destroy(new LateRequest());\n      else sent.end(body);', 'sent.end(body);'],
-    ['a secure connection is waited for until its keys are there', `isSecure ? 'secureConnect' : 'connect'`, `isSecure ? 'connect' : 'connect'`],
-    ['the list is read to its end', 'next = found.next;', 'next = undefined;', { test: 'tests/relay/missed-messages.test.ts' }],
+    [
+      'nothing is written after its deadline',
+      'if (Date.now() > notAfter) sent.destroy(new LateRequest());\n      else sent.end(body);',
+      'sent.end(body);',
+    ],
+    [
+      'a secure connection is waited for until its keys are there',
+      `isSecure ? 'secureConnect' : 'connect'`,
+      `isSecure ? 'connect' : 'connect'`,
+    ],
+    [
+      'the list is read to its end',
+      'next = found.next;',
+      'next = undefined;',
+      { test: 'tests/relay/missed-messages.test.ts' },
+    ],
   ]),
   ...mutationsOf('shared/once.ts', 'tests/shared/repeated-scripts.test.ts', [
-    ['a repeated script gives its first reply', 'if known then return cjson.decode(known)[1] end', ''],
+    [
+      'a repeated script gives its first reply',
+      'if known then return cjson.decode(known)[1] end',
+      '',
+    ],
   ]),
   ...mutationsOf('shared/epoch.ts', 'tests/shared/epoch.test.ts', [
-    ['another Redis is another store', 'known ~= identity or tonumber(count or \'0\') < tonumber(seen)) then since = now', 'tonumber(count or \'0\') < tonumber(seen)) then since = now'],
-    ['a count that went back is another store', `if known and (known ~= identity or tonumber(count or '0') < tonumber(seen)) then`, 'if known and known ~= identity then'],
-    ['the count goes on', `redis.call('HINCRBY', key, 'count', 1)`, `redis.call('HINCRBY', key, 'count', 0)`],
+    [
+      'another Redis is another store',
+      "known ~= identity or tonumber(count or '0') < tonumber(seen)) then since = now",
+      "tonumber(count or '0') < tonumber(seen)) then since = now",
+    ],
+    [
+      'a count that went back is another store',
+      `if known and (known ~= identity or tonumber(count or '0') < tonumber(seen)) then`,
+      'if known and known ~= identity then',
+    ],
+    [
+      'the count goes on',
+      `redis.call('HINCRBY', key, 'count', 1)`,
+      `redis.call('HINCRBY', key, 'count', 0)`,
+    ],
   ]),
   ...mutationsOf('worker/answered-before.ts', 'tests/worker/answered-before.test.ts', [
-    ['what was answered is not answered again', 'return messages.filter(({ id }) => !answered.has(id));', 'return messages;'],
+    [
+      'what was answered is not answered again',
+      'return messages.filter(({ id }) => !answered.has(id));',
+      'return messages;',
+    ],
     ['what the ledger knows is no forgotten answer', ' && !(await ledger.isClaimed(sid))', ''],
-    ['what was said after the change is no forgotten answer', 'if (isOld && !beside', 'if (!beside'],
+    [
+      'what was said after the change is no forgotten answer',
+      'if (isOld && !beside',
+      'if (!beside',
+    ],
     ['a line about long work is no answer', ' && !beside.test(text.trim())', ''],
-    ['the transcript knows better than the list', '(session === undefined || isExhausted(message))', 'true'],
-    ['what the agent does not see again is asked of the list', '(session === undefined || isExhausted(message))', 'session === undefined'],
-    ['a reply keeps the earlier date', '.toSorted()[0];\n        return earliest', '.toSorted().at(-1);\n        return earliest'],
+    [
+      'the transcript knows better than the list',
+      '(session === undefined || isExhausted(message))',
+      'true',
+    ],
+    [
+      'what the agent does not see again is asked of the list',
+      '(session === undefined || isExhausted(message))',
+      'session === undefined',
+    ],
+    [
+      'a reply keeps the earlier date',
+      '.toSorted()[0];\n        return earliest',
+      '.toSorted().at(-1);\n        return earliest',
+    ],
     ['what comes in late is looked for', 'now - Date.parse(since) < lateMs', 'false'],
   ]),
   ...mutationsOf('shared/ledger.ts', 'tests/shared/ledger-states.test.ts', [
-    ['what was claimed while the reply was gone is its own', 'owner !== null && !(owner === reply?.id && reply.attempts === 0)', 'owner !== null', { named: 'while it was gone' }],
-    ['it is noted as sent', `local isOwn = isFirst or (attempt == '0' and redis.call('GET', sent) == id)`, 'local isOwn = isFirst', { named: 'while it was gone' }],
+    [
+      'what was claimed while the reply was gone is its own',
+      'owner !== null && !(owner === reply?.id && reply.attempts === 0)',
+      'owner !== null',
+      { named: 'while it was gone' },
+    ],
+    [
+      'it is noted as sent',
+      `local isOwn = isFirst or (attempt == '0' and redis.call('GET', sent) == id)`,
+      'local isOwn = isFirst',
+      { named: 'while it was gone' },
+    ],
   ]),
   ...mutationsOf('worker/turn-events.ts', 'tests/shared/epoch.test.ts', [
-    ['what the transcript remembers is looked up', '...(event.remembered ? { saidAt: rememberedSaidAt(Date.now()) } : {})', '', { named: 'has already' }],
+    [
+      'what the transcript remembers is looked up',
+      '...(event.remembered ? { saidAt: rememberedSaidAt(Date.now()) } : {})',
+      '...{}',
+      { named: 'has already' },
+    ],
   ]),
   ...mutationsOf('worker/settled-questions.ts', 'tests/worker/settled-questions.test.ts', [
-    ['a late answer that agrees with the default asks nothing', ' || label === found.missed.fallback', ''],
+    [
+      'a late answer that agrees with the default asks nothing',
+      ' || label === found.missed.fallback',
+      '',
+    ],
     ['a conversation remembers thirty questions', '.slice(-most)', ''],
   ]),
   ...mutationsOf('worker/awaiting-answer.ts', 'tests/worker/open-questions.test.ts', [
-    ['an answer that came while the turn was put off brings it forward', 'if (!questions.open() || (await inbox.read(conversation)).some(isNew)) await promoteTurn(conversation);', ''],
+    [
+      'an answer that came while the turn was put off brings it forward',
+      'if (!questions.open() || (await inbox.read(conversation)).some(isNew)) await promoteTurn(conversation);',
+      '',
+    ],
     ['a turn that was let go has made no attempt', 'await attempts.giveBack();', ''],
   ]),
   ...mutationsOf('worker/answer-wait.ts', 'tests/worker/open-questions.test.ts', [
     ['a question takes no place', 'slot.giveBack();', ''],
-    ['the agent goes while the person thinks', 'if (deadline > now() && hooks.letGo(new AwaitingAnswer(deadline))) clearInterval(holding);', ''],
+    [
+      'the agent goes while the person thinks',
+      'if (deadline > now() && hooks.letGo(new AwaitingAnswer(deadline))) clearInterval(holding);',
+      '',
+    ],
   ]),
   ...mutationsOf('worker/file-lifetimes.ts', 'tests/worker/file-lifetimes.test.ts', [
     ['what a turn may use stays', 'if (!isAtWork(name)) await', 'await'],
     ['what was read lately stays', String.raw`-mmin "+$2" -amin "+$2"`, String.raw`-mmin "+$2"`],
   ]),
   ...mutationsOf('worker/window.ts', 'tests/worker/turn-ending.test.ts', [
-    ['a closed window is not announced', 'closesAt > now && closesAt - at <= nearMs', 'closesAt - at <= nearMs'],
-    ['a window that stays open is not announced', 'closesAt > now && closesAt - at <= nearMs', 'closesAt > now'],
+    [
+      'a closed window is not announced',
+      'closesAt > now && closesAt - at <= nearMs',
+      'closesAt - at <= nearMs',
+    ],
+    [
+      'a window that stays open is not announced',
+      'closesAt > now && closesAt - at <= nearMs',
+      'closesAt > now',
+    ],
   ]),
   ...mutationsOf('shared/schedules.ts', 'tests/worker/removed-schedules.test.ts', [
-    ['what was paused stays paused', 'if (paused) await notePaused(schedule);\n        else await', 'await'],
+    [
+      'what was paused stays paused',
+      'if (paused) await notePaused(schedule);\n        else await',
+      'await',
+    ],
   ]),
   ...mutationsOf('relay/membership.ts', 'tests/relay/membership.test.ts', [
-    ['schedules of a removed person are set aside', 'if ((await schedules.setAside(conversation)) > 0) moved.add(conversation);', ''],
+    [
+      'schedules of a removed person are set aside',
+      'if ((await schedules.setAside(conversation)) > 0) moved.add(conversation);',
+      '',
+    ],
   ]),
 ];

@@ -1,6 +1,11 @@
 import { mutationsOf } from '../mutation.ts';
 
-const [pages, files, sweep, queues] = ['tests/shared/page-store.test.ts', 'tests/shared/file-store.test.ts', 'tests/shared/sweep.test.ts', 'tests/shared/queues.test.ts'];
+const [pages, files, sweep, queues] = [
+  'tests/shared/page-store.test.ts',
+  'tests/shared/file-store.test.ts',
+  'tests/shared/sweep.test.ts',
+  'tests/shared/queues.test.ts',
+];
 
 const added = { test: 'tests/shared/run-and-add.test.ts' };
 /** The tests of falling asleep that need no process. */
@@ -12,61 +17,170 @@ export const keeping = [
     ['a page has a bound', 'if (size > caps.page) return undefined;', ''],
     ['all pages together have a bound', 'if total > tonumber(capBytes) then return false end', ''],
     ['a page stays as it was first', 'if kept then return kept end', ''],
-    ['an expired page makes room', `      redis.call('HDEL', sizes, id)\n    end\n    local total = tonumber(sizeBytes)\n    for _, size`, `    end\n    local total = tonumber(sizeBytes)\n    for _, size`],
+    [
+      'an expired page makes room',
+      `      redis.call('HDEL', sizes, id)\n    end\n    local total = tonumber(sizeBytes)\n    for _, size`,
+      `    end\n    local total = tonumber(sizeBytes)\n    for _, size`,
+    ],
     ['a page expires', `redis.call('PEXPIREAT', page, expiryMs)`, ''],
-    ['an entry is added to a page once', `if redis.call('SISMEMBER', entries, entry) == 1 and expires then return expires end`, ''],
+    [
+      'an entry is added to a page once',
+      `if redis.call('SISMEMBER', entries, entry) == 1 and expires then return expires end`,
+      '',
+    ],
     ['a page that grows has a bound', 'if size > tonumber(pageCapBytes) then return false end', ''],
-    ['pages that grow have a bound together', 'if total > tonumber(totalCapBytes) then return false end', ''],
+    [
+      'pages that grow have a bound together',
+      'if total > tonumber(totalCapBytes) then return false end',
+      '',
+    ],
     ['a page that grows expires', `redis.call('PEXPIREAT', page, expires)`, ''],
   ]),
   ...mutationsOf('shared/page-address.ts', pages, [
-    ['a page’s address is signed', 'if (!timingSafeEqual(bytes.subarray(body.length), signatureOf(secret, body))) return undefined;', ''],
+    [
+      'a page’s address is signed',
+      'if (!timingSafeEqual(bytes.subarray(body.length), signatureOf(secret, body))) return undefined;',
+      '',
+    ],
     ['a page’s address expires', 'return expires > now ? {', 'return true ? {'],
   ]),
   ...mutationsOf('shared/file-store.ts', files, [
     ['files have a bound', 'if not fits() then return 0 end', ''],
     ['a conversation has a share', '* 2 / 3 end', 'end'],
-    ['a young file is not dropped', `redis.call('ZRANGEBYSCORE', files, '-inf', droppableExpiryMs)`, `redis.call('ZRANGE', files, 0, -1)`],
+    [
+      'a young file is not dropped',
+      `redis.call('ZRANGEBYSCORE', files, '-inf', droppableExpiryMs)`,
+      `redis.call('ZRANGE', files, 0, -1)`,
+    ],
     ['another’s file that was not fetched is not dropped', 'or (isOwn and 3)', 'or 3'],
-    ['a file that was fetched goes first', 'local class = isFetched and (isOwn and 1 or 2)', 'local class = not isFetched and (isOwn and 1 or 2)'],
+    [
+      'a file that was fetched goes first',
+      'local class = isFetched and (isOwn and 1 or 2)',
+      'local class = not isFetched and (isOwn and 1 or 2)',
+    ],
     ['an expired file makes room', `      drop(token)\n      sizes[token] = nil`, ''],
-    ['a file is there when it is there whole', `if (!piece) throw new Error`, `if (!piece) return;\n        if (false) throw new Error`, { test: 'tests/relay/media.test.ts', named: 'a piece is gone' }],
-    ['what is dropped leaves no pieces', `do redis.call('DEL', filePrefix .. token .. ':' .. index) end`, 'do end'],
+    [
+      'a file is there when it is there whole',
+      `if (!piece) throw new Error`,
+      `if (!piece) return;\n        if (false) throw new Error`,
+      { test: 'tests/relay/media.test.ts', named: 'a piece is gone' },
+    ],
+    [
+      'what is dropped leaves no pieces',
+      `do redis.call('DEL', filePrefix .. token .. ':' .. index) end`,
+      'do end',
+    ],
   ]),
   ...mutationsOf('shared/sweep.ts', sweep, [
-    ['an empty box gets no job', `if redis.call('LLEN', prefix .. ':' .. box .. ':' .. conversation) == 0 then return false end`, ''],
-    ['a box with a job gets no second one', `return not job or redis.call('EXISTS', prefix .. ':' .. queue .. ':' .. job) == 0`, 'return true'],
-    ['the name of a job that is gone is no job', `return not job or redis.call('EXISTS', prefix .. ':' .. queue .. ':' .. job) == 0`, 'return not job'],
-    ['a sweep looks at outboxes, too', `if isStranded(prefix, 'deliveries', 'outbox', conversation) then`, 'if false then'],
+    [
+      'an empty box gets no job',
+      `if redis.call('LLEN', prefix .. ':' .. box .. ':' .. conversation) == 0 then return false end`,
+      '',
+    ],
+    [
+      'a box with a job gets no second one',
+      `return not job or redis.call('EXISTS', prefix .. ':' .. queue .. ':' .. job) == 0`,
+      'return true',
+    ],
+    [
+      'the name of a job that is gone is no job',
+      `return not job or redis.call('EXISTS', prefix .. ':' .. queue .. ':' .. job) == 0`,
+      'return not job',
+    ],
+    [
+      'a sweep looks at outboxes, too',
+      `if isStranded(prefix, 'deliveries', 'outbox', conversation) then`,
+      'if false then',
+    ],
     ['a sweep goes through all', `while (cursor !== '0')`, 'while (false)'],
   ]),
   ...mutationsOf('shared/queues.ts', queues, [
-    ['one turn of a conversation runs and one waits', 'keepLastIfActive: true', 'keepLastIfActive: false', { test: 'tests/shared/intake.test.ts' }],
-    ['a job is added although BullMQ’s half failed', `wantsJob(reply) ? await add(conversation, id) : ''`, `''`, added],
+    [
+      'one turn of a conversation runs and one waits',
+      'keepLastIfActive: true',
+      'keepLastIfActive: false',
+      { test: 'tests/shared/intake.test.ts' },
+    ],
+    [
+      'a job is added although BullMQ’s half failed',
+      `wantsJob(reply) ? await add(conversation, id) : ''`,
+      `''`,
+      added,
+    ],
     ['a transaction that was given up is an error', 'if (failure) throw failure;', '', added],
   ]),
   ...mutationsOf('shared/spend.ts', 'tests/shared/spend.test.ts', [
-    ['an answer’s price counts once', `if not redis.call('SET', price.answer, price.conversation, 'NX',`, `if not redis.call('SET', price.answer, price.conversation,`],
+    [
+      'an answer’s price counts once',
+      `if not redis.call('SET', price.answer, price.conversation, 'NX',`,
+      `if not redis.call('SET', price.answer, price.conversation,`,
+    ],
     ['a person’s day is that of their clocks', `timeZone: timezone, year`, `timeZone: 'UTC', year`],
-    ['an answer that cost nothing leaves its id free', 'if (micros === 0 && usage.inputTokens === 0 && usage.outputTokens === 0) return undefined;', ''],
-    ['what was booked request by request is not counted again', `amounts: { answers: '1' } });`, 'amounts: { usd: `${micros}`, answers: `1` } });'],
+    [
+      'an answer that cost nothing leaves its id free',
+      'if (micros === 0 && usage.inputTokens === 0 && usage.outputTokens === 0) return undefined;',
+      '',
+    ],
+    [
+      'what was booked request by request is not counted again',
+      `amounts: { answers: '1' } });`,
+      'amounts: { usd: `${micros}`, answers: `1` } });',
+    ],
   ]),
   ...mutationsOf('shared/vm-state.ts', 'tests/sleep/falling-asleep.test.ts', [
     ['work keeps the worker awake', 'if work then return idle end', '', decision],
-    ['a job that is due soon keeps the worker awake', 'if due <= soon then work = true end', '', decision],
-    ['a stranded inbox is work', `local waits = redis.call('LLEN', prefix .. ':inbox:' .. conversation) > 0`, 'local waits = false', decision],
-    ['an inbox with a turn is that turn’s affair', `and redis.call('EXISTS', prefix .. ':turns:de:' .. conversation) == 0`, '', decision],
-    ['an outbox is work', `local sends = redis.call('LLEN', prefix .. ':outbox:' .. conversation) > 0`, 'local sends = false', decision],
+    [
+      'a job that is due soon keeps the worker awake',
+      'if due <= soon then work = true end',
+      '',
+      decision,
+    ],
+    [
+      'a stranded inbox is work',
+      `local waits = redis.call('LLEN', prefix .. ':inbox:' .. conversation) > 0`,
+      'local waits = false',
+      decision,
+    ],
+    [
+      'an inbox with a turn is that turn’s affair',
+      `and redis.call('EXISTS', prefix .. ':turns:de:' .. conversation) == 0`,
+      '',
+      decision,
+    ],
+    [
+      'an outbox is work',
+      `local sends = redis.call('LLEN', prefix .. ':outbox:' .. conversation) > 0`,
+      'local sends = false',
+      decision,
+    ],
     ['who falls asleep has no sign of life', `redis.call('DEL', heartbeat, lease)`, '', decision],
-    ['the earliest job that is due decides', 'if not nextDue or due < nextDue then nextDue = due end', 'nextDue = due', decision],
+    [
+      'the earliest job that is due decides',
+      'if not nextDue or due < nextDue then nextDue = due end',
+      'nextDue = due',
+      decision,
+    ],
   ]),
   ...mutationsOf('shared/dead-letters.ts', 'tests/shared/dead-letters.test.ts', [
     ['the dead list has a bound', `redis.call('LTRIM', dead, 0, \${mostDead - 1})`, ''],
-    ['the dead list expires', `redis.call('EXPIRE', dead, lifetime)`, '', { test: 'tests/shared/departures.test.ts' }],
+    [
+      'the dead list expires',
+      `redis.call('EXPIRE', dead, lifetime)`,
+      '',
+      { test: 'tests/shared/departures.test.ts' },
+    ],
   ]),
   ...mutationsOf('shared/schedule-runs.ts', 'tests/shared/schedule-runs.test.ts', [
-    ['a day’s runs have a bound', `if redis.call('SCARD', runs) >= tonumber(most) then return 0 end`, ''],
-    ['a run that is worked twice counts once', `if redis.call('SISMEMBER', runs, tick) == 1 then return 1 end`, ''],
+    [
+      'a day’s runs have a bound',
+      `if redis.call('SCARD', runs) >= tonumber(most) then return 0 end`,
+      '',
+    ],
+    [
+      'a run that is worked twice counts once',
+      `if redis.call('SISMEMBER', runs, tick) == 1 then return 1 end`,
+      '',
+    ],
     ['a choice that was made stays', 'redis.hsetnx(', 'redis.hset('],
   ]),
   ...mutationsOf('shared/schedules.ts', 'tests/worker/schedules.test.ts', [
@@ -80,12 +194,31 @@ export const keeping = [
   ]),
   ...mutationsOf('shared/number-spelling.ts', 'tests/shared/number-spelling.test.ts', [
     ['a Brazilian landline has one spelling', '9([6-9]\\d{7})$/, short', '9(\\d{8})$/, short'],
-    ['a Mexican number of two spellings is one', 'number.replace(double.long, \'$1$2\') : number;', 'number : number;'],
-    ['a near number differs by one digit', 'long.length === short.length + 1 &&', '', { why: 'without one of its characters the longer one is as long as the shorter one in any case' }],
+    [
+      'a Mexican number of two spellings is one',
+      "number.replace(double.long, '$1$2') : number;",
+      'number : number;',
+    ],
+    [
+      'a near number differs by one digit',
+      'long.length === short.length + 1 &&',
+      '',
+      {
+        why: 'without one of its characters the longer one is as long as the shorter one in any case',
+      },
+    ],
   ]),
   ...mutationsOf('shared/cut.ts', 'tests/shared/cut-line.test.ts', [
-    ['no half of an emoji', 'const end = isWhole ? from + cluster.index : length;', 'const end = length;'],
+    [
+      'no half of an emoji',
+      'const end = isWhole ? from + cluster.index : length;',
+      'const end = length;',
+    ],
     ['a cut text fits', 'head(text, length - 1)', 'head(text, length)'],
-    ['half an emoji from outside is made whole', 'const line = text.toWellFormed()', 'const line = text'],
+    [
+      'half an emoji from outside is made whole',
+      'const line = text.toWellFormed()',
+      'const line = text',
+    ],
   ]),
 ];

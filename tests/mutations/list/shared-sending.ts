@@ -1,67 +1,224 @@
 import { mutationsOf } from '../mutation.ts';
 
 const states = { test: 'tests/shared/ledger-states.test.ts' };
-const [ledger, delivery, departures] = ['tests/shared/ledger.test.ts', 'tests/worker/deliveries.test.ts', 'tests/shared/departures.test.ts'];
+const [ledger, delivery, departures] = [
+  'tests/shared/ledger.test.ts',
+  'tests/worker/deliveries.test.ts',
+  'tests/shared/departures.test.ts',
+];
 
 /** Replies on their way out. */
 export const sending = [
   ...mutationsOf('shared/twilio-messenger.ts', 'tests/shared/questions-at-twilio.test.ts', [
-    ['a failed send is found last', '...same.filter((entry) => !hasFailed(entry)), ...same.filter(hasFailed)', '...same', { named: 'failed since' }],
+    [
+      'a failed send is found last',
+      '...same.filter((entry) => !hasFailed(entry)), ...same.filter(hasFailed)',
+      '...same',
+      { named: 'failed since' },
+    ],
   ]),
   ...mutationsOf('shared/ledger.ts', ledger, [
     ['fence of an attempt', `if isFenced() then return 'fenced' end`, ''],
-    ['a reply that a callback has settled is not begun again', `and (status ~= 'posting' or redis.call('HEXISTS', reply, 'sid') == 1) then`, `and status ~= 'posting' then`, states],
-    ['a settled reply leaves the outbox', `      redis.call('LREM', outbox, 1, id)\n      return 'settled'`, `      return 'settled'`, states],
-    ['the number of an attempt that succeeded', `isPosting and redis.call('HGET', reply, 'attempts') == attempt then`, 'isPosting then'],
-    ['the number of an attempt that failed', `if (redis.call('HGET', reply, 'attempts') or '0') ~= attempt then return 'superseded' end`, ''],
-    ['a refusal of a reply that is delivered changes nothing', `if status ~= 'posting' and status ~= 'waiting' then return 'superseded' end`, '', states],
-    ['a repeated failure report has the same outcome', `if newStatus == 'failed' and redis.call('HGET', reply, 'failedSid') == sid then`, 'if false then'],
-    ['a callback of an earlier attempt changes nothing', `if known or status ~= 'posting' then return 'stale' end`, '', states],
-    ['a failure after the delivery changes nothing', `if rank[status] >= 3 then return 'stale' end`, '', states],
-    ['a state never goes back', `if rank[newStatus] <= rank[status] then return 'stale' end`, '', states],
-    ['a notice is entered once', `if redis.call('HSETNX', reply, 'id', id) == 0 then return 0 end`, `redis.call('HSETNX', reply, 'id', id)`, states],
+    [
+      'a reply that a callback has settled is not begun again',
+      `and (status ~= 'posting' or redis.call('HEXISTS', reply, 'sid') == 1) then`,
+      `and status ~= 'posting' then`,
+      states,
+    ],
+    [
+      'a settled reply leaves the outbox',
+      `      redis.call('LREM', outbox, 1, id)\n      return 'settled'`,
+      `      return 'settled'`,
+      states,
+    ],
+    [
+      'the number of an attempt that succeeded',
+      `isPosting and redis.call('HGET', reply, 'attempts') == attempt then`,
+      'isPosting then',
+    ],
+    [
+      'the number of an attempt that failed',
+      `if (redis.call('HGET', reply, 'attempts') or '0') ~= attempt then return 'superseded' end`,
+      '',
+    ],
+    [
+      'a refusal of a reply that is delivered changes nothing',
+      `if status ~= 'posting' and status ~= 'waiting' then return 'superseded' end`,
+      '',
+      states,
+    ],
+    [
+      'a repeated failure report has the same outcome',
+      `if newStatus == 'failed' and redis.call('HGET', reply, 'failedSid') == sid then`,
+      'if false then',
+    ],
+    [
+      'a callback of an earlier attempt changes nothing',
+      `if known or status ~= 'posting' then return 'stale' end`,
+      '',
+      states,
+    ],
+    [
+      'a failure after the delivery changes nothing',
+      `if rank[status] >= 3 then return 'stale' end`,
+      '',
+      states,
+    ],
+    [
+      'a state never goes back',
+      `if rank[newStatus] <= rank[status] then return 'stale' end`,
+      '',
+      states,
+    ],
+    [
+      'a notice is entered once',
+      `if redis.call('HSETNX', reply, 'id', id) == 0 then return 0 end`,
+      `redis.call('HSETNX', reply, 'id', id)`,
+      states,
+    ],
   ]),
   ...mutationsOf('shared/failure-lua.ts', states.test, [
-    ['a question goes out as text once', `redis.call('HSETNX', reply, 'asText', '1') == 1 then`, `redis.call('HSET', reply, 'asText', '1') then`],
-    ['only a question goes out as text', `if action == 'as-text' and redis.call('HEXISTS', reply, 'choices') == 1 and`, `if action == 'as-text' and`],
-    ['what is sent once more is sent once more only', `tonumber(redis.call('HGET', reply, 'repeats') or '0') < 1`, 'true'],
+    [
+      'a question goes out as text once',
+      `redis.call('HSETNX', reply, 'asText', '1') == 1 then`,
+      `redis.call('HSET', reply, 'asText', '1') then`,
+    ],
+    [
+      'only a question goes out as text',
+      `if action == 'as-text' and redis.call('HEXISTS', reply, 'choices') == 1 and`,
+      `if action == 'as-text' and`,
+    ],
+    [
+      'what is sent once more is sent once more only',
+      `tonumber(redis.call('HGET', reply, 'repeats') or '0') < 1`,
+      'true',
+    ],
     ['the pause before a repeat doubles', 'math.min(2 ^ (repeats - 1), 60)', '1'],
-    ['the pause before a repeat is a minute at most', 'math.min(2 ^ (repeats - 1), 60)', '2 ^ (repeats - 1)'],
+    [
+      'the pause before a repeat is a minute at most',
+      'math.min(2 ^ (repeats - 1), 60)',
+      '2 ^ (repeats - 1)',
+    ],
     ['a notice is not repeated', 'if isPassing and not notice then', 'if isPassing then'],
-    ['a notice is not parked', `if action == 'park' and not notice then`, `if action == 'park' then`],
+    [
+      'a notice is not parked',
+      `if action == 'park' and not notice then`,
+      `if action == 'park' then`,
+    ],
   ]),
   ...mutationsOf('shared/parked.ts', states.test, [
     ['a reply is parked once', `redis.call('LREM', parked, 1, id)`, ''],
-    ['time parked does not count as waiting for Twilio', `redis.call('HSET', key, 'status', 'waiting', 'at', now)`, `redis.call('HSET', key, 'status', 'waiting')`],
+    [
+      'time parked does not count as waiting for Twilio',
+      `redis.call('HSET', key, 'status', 'waiting', 'at', now)`,
+      `redis.call('HSET', key, 'status', 'waiting')`,
+    ],
   ]),
   ...mutationsOf('shared/delivery.ts', delivery, [
-    ['absence from Twilio’s list is not believed at once', 'return age < reconciling.lastMs ? { done: false, waitMs: reconciling.lastMs - age } : undefined;', 'return undefined;'],
-    ['a Twilio message of another reply is not taken for this one', 'if (await ledger.isClaimed(sid, reply)) continue;', ''],
-    ['an unclear send is looked up before it is repeated', `if (reply.status === 'posting') {`, 'if (false) {'],
-    ['a refused list settles nothing before its time', '&& age > reconciling.blindMs) return undefined;', ') return undefined;'],
-    ['as long as the list cannot be read nothing is sent again', 'if (age <= patience) return { done: false, waitMs: reconciling.lastMs };', 'if (age <= patience) return undefined;'],
-    ['a reply that Twilio puts off for a day is given up', `parts.now() - Date.parse(reply.at) > patience ? 'give-up' : failure.action`, 'failure.action'],
-    ['a person hears of a reply that will never arrive', 'if (isFinal(action, reply)) await explain', 'if (false) await explain'],
+    [
+      'absence from Twilio’s list is not believed at once',
+      'return age < reconciling.lastMs ? { done: false, waitMs: reconciling.lastMs - age } : undefined;',
+      'return undefined;',
+    ],
+    [
+      'a Twilio message of another reply is not taken for this one',
+      'if (await ledger.isClaimed(sid, reply)) continue;',
+      '',
+    ],
+    [
+      'an unclear send is looked up before it is repeated',
+      `if (reply.status === 'posting') {`,
+      'if (false) {',
+    ],
+    [
+      'a refused list settles nothing before its time',
+      '&& age > reconciling.blindMs) return undefined;',
+      ') return undefined;',
+    ],
+    [
+      'as long as the list cannot be read nothing is sent again',
+      'if (age <= patience) return { done: false, waitMs: reconciling.lastMs };',
+      'if (age <= patience) return undefined;',
+    ],
+    [
+      'a reply that Twilio puts off for a day is given up',
+      `parts.now() - Date.parse(reply.at) > patience ? 'give-up' : failure.action`,
+      'failure.action',
+    ],
+    [
+      'a person hears of a reply that will never arrive',
+      'if (isFinal(action, reply)) await explain',
+      'if (false) await explain',
+    ],
     ['no explanation of an explanation', `|| replyId.endsWith('.failure')) return;`, ') return;'],
-    ['a refusal with an unclear outcome is not repeated unseen', `if (failure.action === 'reconcile') return { done: false, waitMs: reconciling.firstMs };`, ''],
+    [
+      'a refusal with an unclear outcome is not repeated unseen',
+      `if (failure.action === 'reconcile') return { done: false, waitMs: reconciling.firstMs };`,
+      '',
+    ],
   ]),
   ...mutationsOf('shared/departures.ts', departures, [
     ['fence of a departure', `if isFenced() then return { 'fenced' } end`, ''],
-    ['an attempt of unknown end is looked up', `if status == 'posting' and not sid then return`, 'if false then return'],
-    ['a reply that is put off waits', `local wait = tonumber(notBefore or '0') - tonumber(nowMs)`, 'local wait = 0'],
-    ['the pace holds a reply back', 'if wait <= 0 then wait = reserve(', 'if false then wait = reserve('],
-    ['what is settled does not hold up what follows', `redis.call('LREM', outbox, 1, id)\n    end`, `return { 'none' }\n    end`],
-    ['who may not write any more is sent nothing', 'if not allowedSince(allowed, conversation) then', 'if false then', { test: 'tests/shared/removed-person.test.ts' }],
-    ['an attempt is noted before the POST', `redis.call('HSET', key, 'status', 'posting', 'attemptedAt', now, 'noted', callId)`, ''],
+    [
+      'an attempt of unknown end is looked up',
+      `if status == 'posting' and not sid then return`,
+      'if false then return',
+    ],
+    [
+      'a reply that is put off waits',
+      `local wait = tonumber(notBefore or '0') - tonumber(nowMs)`,
+      'local wait = 0',
+    ],
+    [
+      'the pace holds a reply back',
+      'if wait <= 0 then wait = reserve(',
+      'if false then wait = reserve(',
+    ],
+    [
+      'what is settled does not hold up what follows',
+      `redis.call('LREM', outbox, 1, id)\n    end`,
+      `return { 'none' }\n    end`,
+    ],
+    [
+      'who may not write any more is sent nothing',
+      'if not allowedSince(allowed, conversation) then',
+      'if false then',
+      { test: 'tests/shared/removed-person.test.ts' },
+    ],
+    [
+      'an attempt is noted before the POST',
+      `redis.call('HSET', key, 'status', 'posting', 'attemptedAt', now, 'noted', callId)`,
+      '',
+    ],
     ['an attempt has a number', `redis.call('HINCRBY', key, 'attempts', 1)`, ''],
-    ['a state of a later version is not sent', `if status and not known[status] then return { 'unreadable', id } end`, ''],
-    ['what is no hash does not hold up what follows', `if redis.call('TYPE', key)['ok'] ~= 'hash' and redis.call('EXISTS', key) == 1 then return`, 'if false then return'],
-    ['an unreadable reply goes to the dead list', `bury(dead, lifetimeSeconds, now, 'outbox', conversation, cjson.encode(fields))`, ''],
+    [
+      'a state of a later version is not sent',
+      `if status and not known[status] then return { 'unreadable', id } end`,
+      '',
+    ],
+    [
+      'what is no hash does not hold up what follows',
+      `if redis.call('TYPE', key)['ok'] ~= 'hash' and redis.call('EXISTS', key) == 1 then return`,
+      'if false then return',
+    ],
+    [
+      'an unreadable reply goes to the dead list',
+      `bury(dead, lifetimeSeconds, now, 'outbox', conversation, cjson.encode(fields))`,
+      '',
+    ],
   ]),
   ...mutationsOf('shared/pace.ts', 'tests/shared/pace.test.ts', [
     ['a burst ends', 'if wait > 0 then return math.ceil(wait) end', ''],
-    ['what was sent is counted', `redis.call('SET', key, paid + interval,`, `redis.call('SET', key, paid,`],
+    [
+      'what was sent is counted',
+      `redis.call('SET', key, paid + interval,`,
+      `redis.call('SET', key, paid,`,
+    ],
     ['Twilio’s sandbox is slower', 'sender === sandboxNumber ?', 'false ?'],
-    ['the owner’s own pace goes before', 'own.PACE_SECONDS === undefined ? usual.intervalMs :', 'true ? usual.intervalMs :'],
+    [
+      'the owner’s own pace goes before',
+      'own.PACE_SECONDS === undefined ? usual.intervalMs :',
+      'true ? usual.intervalMs :',
+    ],
   ]),
 ];

@@ -1,7 +1,16 @@
 import { mutationsOf } from '../mutation.ts';
 
-const [proxy, account, files, programs] = ['tests/worker/model-proxy.test.ts', 'tests/worker/model-account.test.ts', 'tests/worker/reading/file-reader.test.ts', 'tests/worker/workspace-programs.test.ts'];
-const [user, approval, chunks] = ['tests/worker/agent-user.test.ts', 'tests/worker/approval-question.test.ts', 'tests/worker/reply-chunk.test.ts'];
+const [proxy, account, files, programs] = [
+  'tests/worker/model-proxy.test.ts',
+  'tests/worker/model-account.test.ts',
+  'tests/worker/reading/file-reader.test.ts',
+  'tests/worker/workspace-programs.test.ts',
+];
+const [user, approval, chunks] = [
+  'tests/worker/agent-user.test.ts',
+  'tests/worker/approval-question.test.ts',
+  'tests/worker/reply-chunk.test.ts',
+];
 const [routes, budgets] = [{ named: 'three routes' }, { named: 'forty requests' }];
 const [ends, endKept] = [{ named: 'where Claude Code' }, { named: 'kept once' }];
 
@@ -9,100 +18,350 @@ const [ends, endKept] = [{ named: 'where Claude Code' }, { named: 'kept once' }]
 export const agent = [
   ...mutationsOf('worker/agent/model-route.ts', proxy, [
     ['another method goes nowhere', `if (method !== 'POST' || (query`, 'if ((query', routes],
-    ['another query goes nowhere', `(query !== undefined && query !== '' && query !== 'beta=true')`, 'false', routes],
+    [
+      'another query goes nowhere',
+      `(query !== undefined && query !== '' && query !== 'beta=true')`,
+      'false',
+      routes,
+    ],
     ['a second question mark goes nowhere', 'if (more.length > 0) return undefined;', '', routes],
-    ['another spelling of a model goes nowhere', 'modelPath.test(path) && path.length <= 120', `path.startsWith('/v1/models')`, routes],
+    [
+      'another spelling of a model goes nowhere',
+      'modelPath.test(path) && path.length <= 120',
+      `path.startsWith('/v1/models')`,
+      routes,
+    ],
   ]),
   ...mutationsOf('worker/agent/model-sessions.ts', proxy, [
-    ['a session that has ended opens nothing', 'close: () => names.forEach((name) => admitted.delete(name)),', 'close: () => undefined,', { named: 'only a living session' }],
-    ['the key takes the placeholder’s place', 'value: `${scheme}${key}` });', 'value: `${scheme}${placeholder}` });', { named: 'placeholder is replaced' }],
+    [
+      'a session that has ended opens nothing',
+      'close: () => names.forEach((name) => admitted.delete(name)),',
+      'close: () => undefined,',
+      { named: 'only a living session' },
+    ],
+    [
+      'the key takes the placeholder’s place',
+      'value: `${scheme}${key}` });',
+      'value: `${scheme}${placeholder}` });',
+      { named: 'placeholder is replaced' },
+    ],
   ]),
   ...mutationsOf('worker/agent/model-proxy.ts', proxy, [
-    ['without a placeholder nothing goes on', 'if (!admitted) {', 'if (admitted === null) {', { named: 'only a living session' }],
-    ['a session that works for nobody asks nothing', `if (conversation === undefined) return refuse(`, 'if (false) return refuse(', { named: 'only a living session' }],
-    ['a request has 32 MB at most', 'if (size > largestBody) return', 'if (false) return', { named: 'over 32 MB' }],
-    ['what is refused does not go out', `if (refused) return refused === 'gone' ?`, `if (false) return refused === 'gone' ?`, { test: account, ...budgets }],
+    [
+      'without a placeholder nothing goes on',
+      'if (!admitted) {',
+      'if (admitted === null) {',
+      { named: 'only a living session' },
+    ],
+    [
+      'a session that works for nobody asks nothing',
+      `if (conversation === undefined) return refuse(`,
+      'if (false) return refuse(',
+      { named: 'only a living session' },
+    ],
+    [
+      'a request has 32 MB at most',
+      'if (size > largestBody) return',
+      'if (false) return',
+      { named: 'over 32 MB' },
+    ],
+    [
+      'what is refused does not go out',
+      `if (refused) return refused === 'gone' ?`,
+      `if (false) return refused === 'gone' ?`,
+      { test: account, ...budgets },
+    ],
   ]),
   ...mutationsOf('shared/model-requests.ts', account, [
-    ['a day’s budget that is used up', `if spent >= limit then return 'day' end`, '', { named: 'forty requests|budget' }],
-    ['a task’s budget that is used up', `if spent >= limit then return 'turn' end`, '', { named: 'forty requests|budget' }],
+    [
+      'a day’s budget that is used up',
+      `if spent >= limit then return 'day' end`,
+      '',
+      { named: 'forty requests|budget' },
+    ],
+    [
+      'a task’s budget that is used up',
+      `if spent >= limit then return 'turn' end`,
+      '',
+      { named: 'forty requests|budget' },
+    ],
     ['what is open is held back', `if waits then return 'wait' end`, '', budgets],
-    ['a day’s grant counts on its day', `(on == day and tonumber(dollars) or 0)`, '(tonumber(dollars or 0))', budgets],
-    ['a step that is repeated books nothing twice', 'amount - (note.booked[field] or 0)', 'amount', { named: 'is noted before' }],
-    ['a request is booked as long as it is noted', `if not raw then return 0 end`, `if not raw then return redis.call('HINCRBY', daySums, 'x', 1) end`, { named: 'goes out unnoted', why: 'what it would add is no field that is read; the guard keeps the script from failing' }],
-    ['what a living worker has open is left alone', 'tonumber(boot) < tonumber(ownBoot)', 'true', { named: 'dead boot' }],
+    [
+      'a day’s grant counts on its day',
+      `(on == day and tonumber(dollars) or 0)`,
+      '(tonumber(dollars or 0))',
+      budgets,
+    ],
+    [
+      'a step that is repeated books nothing twice',
+      'amount - (note.booked[field] or 0)',
+      'amount',
+      { named: 'is noted before' },
+    ],
+    [
+      'a request is booked as long as it is noted',
+      `if not raw then return 0 end`,
+      `if not raw then return redis.call('HINCRBY', daySums, 'x', 1) end`,
+      {
+        named: 'goes out unnoted',
+        why: 'what it would add is no field that is read; the guard keeps the script from failing',
+      },
+    ],
+    [
+      'what a living worker has open is left alone',
+      'tonumber(boot) < tonumber(ownBoot)',
+      'true',
+      { named: 'dead boot' },
+    ],
   ]),
   ...mutationsOf('worker/agent/model-account.ts', account, [
-    ['a session has so many requests under way', `if (session.underWay >= mostUnderWay) return { refused: 'busy' };`, '', { named: 'at most 32' }],
-    ['a note that comes late is taken back', `isLate && said === 'open' ?`, 'false ?', { named: 'goes out unnoted' }],
-    ['a request is settled once', '        if (isSettled) return;\n        isSettled = true;', '        isSettled = true;', { named: 'a stream that is cut', why: 'its callers settle once; a second time the script finds no note' }],
+    [
+      'a session has so many requests under way',
+      `if (session.underWay >= mostUnderWay) return { refused: 'busy' };`,
+      '',
+      { named: 'at most 32' },
+    ],
+    [
+      'a note that comes late is taken back',
+      `isLate && said === 'open' ?`,
+      'false ?',
+      { named: 'goes out unnoted' },
+    ],
+    [
+      'a request is settled once',
+      '        if (isSettled) return;\n        isSettled = true;',
+      '        isSettled = true;',
+      {
+        named: 'a stream that is cut',
+        why: 'its callers settle once; a second time the script finds no note',
+      },
+    ],
   ]),
   ...mutationsOf('worker/agent/agent-user.ts', user, [
-    ['the agent is not root', `if (user.uid === 0) return without(wanted, 'the agent must not be root');`, ''],
-    ['a user that was named and cannot be had is an error', 'if (wanted !== undefined) throw new SetupError(', 'if (false) throw new SetupError('],
-    ['a worker that may not switch does not', 'if (!maySwitch) return without(', 'if (false) return without('],
+    [
+      'the agent is not root',
+      `if (user.uid === 0) return without(wanted, 'the agent must not be root');`,
+      '',
+    ],
+    [
+      'a user that was named and cannot be had is an error',
+      'if (wanted !== undefined) throw new SetupError(',
+      'if (false) throw new SetupError(',
+    ],
+    [
+      'a worker that may not switch does not',
+      'if (!maySwitch) return without(',
+      'if (false) return without(',
+    ],
     ['the agent has no capability', `'--bounding-set=-all', `, ''],
     ['the agent gains no right', `, '--no-new-privs']`, ']'],
     ['the agent has no group of the worker’s', `['--clear-groups']`, '[]'],
   ]),
   ...mutationsOf('worker/agent/environment.ts', 'tests/worker/agent-parts.test.ts', [
-    ['the agent’s environment holds what was named', '...Object.fromEntries(passedOn.map((name) => [name, host[name]])),', '...host,', { named: 'the environment holds' }],
-    ['no settings file changes where the model is', `    CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1',\n`, '', { named: 'the environment holds' }],
+    [
+      'the agent’s environment holds what was named',
+      '...Object.fromEntries(passedOn.map((name) => [name, host[name]])),',
+      '...host,',
+      { named: 'the environment holds' },
+    ],
+    [
+      'no settings file changes where the model is',
+      `    CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1',\n`,
+      '',
+      { named: 'the environment holds' },
+    ],
   ]),
   ...mutationsOf('worker/agent/asked.ts', 'tests/worker/agent-claude-faults.test.ts', [
-    ['what is not the last that was said is named', ' || (hasNewer && !continuation)', '', { named: 'comes back behind' }],
+    [
+      'what is not the last that was said is named',
+      ' || (hasNewer && !continuation)',
+      '',
+      { named: 'comes back behind' },
+    ],
   ]),
   ...mutationsOf('worker/agent/session-end.ts', 'tests/worker/session-end.test.ts', [
-    ['a session goes on at its end', 'if (end === undefined) return false;', 'return false;', endKept],
-    ['a note that was just written holds', 'if (end === undefined && line.leafUuid !== undefined)', 'if (false)', ends],
-    ['a note without an entry counts as no note', 'if (line.leafUuid === null) return undefined;', '', ends],
-    ['a note from before a summary is none', `if (line.subtype === 'compact_boundary' &&`, 'if (false &&', ends],
+    [
+      'a session goes on at its end',
+      'if (end === undefined) return false;',
+      'return false;',
+      endKept,
+    ],
+    [
+      'a note that was just written holds',
+      'if (end === undefined && line.leafUuid !== undefined)',
+      'if (false)',
+      ends,
+    ],
+    [
+      'a note without an entry counts as no note',
+      'if (line.leafUuid === null) return undefined;',
+      '',
+      ends,
+    ],
+    [
+      'a note from before a summary is none',
+      `if (line.subtype === 'compact_boundary' &&`,
+      'if (false &&',
+      ends,
+    ],
     ['what a sub-agent said is not the session’s', 'line.isSidechain !== true && ', '', ends],
   ]),
   ...mutationsOf('worker/agent/session-file.ts', 'tests/worker/session-end.test.ts', [
-    ['a line that was cut short stays its own', `[ -z "$(tail -c 1 -- "$file")" ] || echo`, ': || echo', endKept],
-    ['only the end of a transcript is read', 'exec tail -c ${mostRead} -- "$file"', 'exec cat -- "$file"', { test: 'tests/worker/agent-files.test.ts', named: 'only the end is read' }],
+    [
+      'a line that was cut short stays its own',
+      `[ -z "$(tail -c 1 -- "$file")" ] || echo`,
+      ': || echo',
+      endKept,
+    ],
+    [
+      'only the end of a transcript is read',
+      'exec tail -c ${mostRead} -- "$file"',
+      'exec cat -- "$file"',
+      { test: 'tests/worker/agent-files.test.ts', named: 'only the end is read' },
+    ],
   ]),
   ...mutationsOf('worker/agent/agent-shell.ts', 'tests/worker/agent-files.test.ts', [
-    ['a line of shell brings a bounded answer', 'if (size > mostOutput) throw', 'if (false) throw', { named: 'only the end is read' }],
+    [
+      'a line of shell brings a bounded answer',
+      'if (size > mostOutput) throw',
+      'if (false) throw',
+      { named: 'only the end is read' },
+    ],
   ]),
   ...mutationsOf('worker/agent/session-start.ts', 'tests/worker/session-end.test.ts', [
-    ['a session is resumed at its end', '.then(() => home.keepEnd(session))', '', { named: 'also when Claude' }],
+    [
+      'a session is resumed at its end',
+      '.then(() => home.keepEnd(session))',
+      '',
+      { named: 'also when Claude' },
+    ],
   ]),
   ...mutationsOf('worker/agent/ending.ts', 'tests/worker/ending.test.ts', [
-    ['what an earlier work left goes on', 'return [...ours.values()].filter((entry) => !hasRoot(entry));', 'return [...ours.values()];', { named: 'with work that is broken off' }],
-    ['what belongs to another is not ended', 'table.filter(isOurs)', 'table', { named: 'is never named' }],
-    ['a ring of parents ends the search', 'at && !seen.has(at.pid); at', 'at; at', { named: 'is never named' }],
-    ['Claude Code itself ends', 'startedAt < since && !heads.has(pid) && !ours', 'startedAt < since && !ours', { named: 'with work that is broken off' }],
+    [
+      'what an earlier work left goes on',
+      'return [...ours.values()].filter((entry) => !hasRoot(entry));',
+      'return [...ours.values()];',
+      { named: 'with work that is broken off' },
+    ],
+    [
+      'what belongs to another is not ended',
+      'table.filter(isOurs)',
+      'table',
+      { named: 'is never named' },
+    ],
+    [
+      'a ring of parents ends the search',
+      'at && !seen.has(at.pid); at',
+      'at; at',
+      { named: 'is never named' },
+    ],
+    [
+      'Claude Code itself ends',
+      'startedAt < since && !heads.has(pid) && !ours',
+      'startedAt < since && !ours',
+      { named: 'with work that is broken off' },
+    ],
   ]),
   ...mutationsOf('worker/agent/workspace-programs.ts', programs, [
-    ['a project’s helper does not run', 'for (const key of helpers.filter((name) => parsed[name] !== undefined)) finds.off.push(', 'for (const key of helpers.filter(() => false)) finds.off.push('],
-    ['a project brings no plugins', 'for (const key of packages.filter((name) => isFull(parsed[name]))) finds.off.push(', 'for (const key of packages.filter(() => false)) finds.off.push('],
+    [
+      'a project’s helper does not run',
+      'for (const key of helpers.filter((name) => parsed[name] !== undefined)) finds.off.push(',
+      'for (const key of helpers.filter(() => false)) finds.off.push(',
+    ],
+    [
+      'a project brings no plugins',
+      'for (const key of packages.filter((name) => isFull(parsed[name]))) finds.off.push(',
+      'for (const key of packages.filter(() => false)) finds.off.push(',
+    ],
     ['a project does not redirect the model', `'ANTHROPIC_', `, ''],
     ['a project does not change the path', `'PATH$', `, ''],
   ]),
   ...mutationsOf('worker/workspace-trust.ts', 'tests/worker/workspace-trust.test.ts', [
-    ['what the person has not agreed to does not run', `remembered[digest] === 'yes' || (permissions`, `true || (permissions`],
-    ['what was told in the mode all is asked about in another', `|| (permissions !== 'all' && remembered[digest] === 'told'));`, ');'],
-    ['no answer is a no', `if (answered && words[0] === 'Yes') return 'yes';`, `if (words[0] !== 'No' || !answered) return 'yes';`],
+    [
+      'what the person has not agreed to does not run',
+      `remembered[digest] === 'yes' || (permissions`,
+      `true || (permissions`,
+    ],
+    [
+      'what was told in the mode all is asked about in another',
+      `|| (permissions !== 'all' && remembered[digest] === 'told'));`,
+      ');',
+    ],
+    [
+      'no answer is a no',
+      `if (answered && words[0] === 'Yes') return 'yes';`,
+      `if (words[0] !== 'No' || !answered) return 'yes';`,
+    ],
     ['an answer is remembered', 'remembered[digest] = decision;', ''],
   ]),
   ...mutationsOf('worker/reading/check-answer.ts', files, [
-    ['a foreign child’s picture is within bounds', 'isWithin(blob, view.types[index] ?? \'\', side)', 'true', { named: 'a huge picture|another picture' }],
-    ['a foreign child’s word is of the agreed form', 'Seen.safeParse(first.head).data : undefined', '(first.head as Seen) : undefined', { named: 'another form' }],
-    ['pictures and their types are as many', 'blobs.length === view.types.length &&', '', { named: 'too many pictures|another picture|a huge picture', why: 'the form of the answer allows no more pictures than types, and a blob without a type is no picture' }],
+    [
+      'a foreign child’s picture is within bounds',
+      "isWithin(blob, view.types[index] ?? '', side)",
+      'true',
+      { named: 'a huge picture|another picture' },
+    ],
+    [
+      'a foreign child’s word is of the agreed form',
+      'Seen.safeParse(first.head).data : undefined',
+      '(first.head as Seen) : undefined',
+      { named: 'another form' },
+    ],
+    [
+      'pictures and their types are as many',
+      'blobs.length === view.types.length &&',
+      '',
+      {
+        named: 'too many pictures|another picture|a huge picture',
+        why: 'the form of the answer allows no more pictures than types, and a blob without a type is no picture',
+      },
+    ],
   ]),
   ...mutationsOf('worker/reading/reading-child.ts', files, [
-    ['a file has its time', `const timer = setTimeout(() => end('time'), patienceMs);`, `const timer = setTimeout(() => undefined, patienceMs);`, { named: 'a helper' }],
-    ['a child hears that its time is up before it is killed', 'ulimit -S -t "$1"; ulimit -H -t "$(($1 + 1))"', 'ulimit -t "$1"', { named: 'in time' }],
-    ['the child’s environment holds nothing', '{ cwd: \'/\', env, stdio', '{ cwd: \'/\', env: process.env, stdio', { named: 'none of the worker' }],
+    [
+      'a file has its time',
+      `const timer = setTimeout(() => end('time'), patienceMs);`,
+      `const timer = setTimeout(() => undefined, patienceMs);`,
+      { named: 'a helper' },
+    ],
+    [
+      'a child hears that its time is up before it is killed',
+      'ulimit -S -t "$1"; ulimit -H -t "$(($1 + 1))"',
+      'ulimit -t "$1"',
+      { named: 'in time' },
+    ],
+    [
+      'the child’s environment holds nothing',
+      "{ cwd: '/', env, stdio",
+      "{ cwd: '/', env: process.env, stdio",
+      { named: 'none of the worker' },
+    ],
   ]),
   ...mutationsOf('worker/reply/chunk.ts', chunks, [
-    ['a message has 1600 characters', 'export const messageLimit = 1600;', 'export const messageLimit = 1601;', { named: 'a short text' }],
-    ['no part is too long', 'findCut(rest, limit - opening.length - closing.length, fence)', 'findCut(rest, limit - closing.length, fence)'],
+    [
+      'a message has 1600 characters',
+      'export const messageLimit = 1600;',
+      'export const messageLimit = 1601;',
+      { named: 'a short text' },
+    ],
+    [
+      'no part is too long',
+      'findCut(rest, limit - opening.length - closing.length, fence)',
+      'findCut(rest, limit - closing.length, fence)',
+    ],
   ]),
   ...mutationsOf('worker/approval-question.ts', approval, [
-    ['a call that cannot be shown whole is not asked about', 'if (token === undefined) return undefined;', '', { named: 'room for a page' }],
-    ['so many lines come before the question', '&& whole.split(\'\\n\').length <= questionRoom.lines)', ')', { named: 'so many lines' }],
+    [
+      'a call that cannot be shown whole is not asked about',
+      'if (token === undefined) return undefined;',
+      '',
+      { named: 'room for a page' },
+    ],
+    [
+      'so many lines come before the question',
+      "&& whole.split('\\n').length <= questionRoom.lines)",
+      ')',
+      { named: 'so many lines' },
+    ],
   ]),
 ];

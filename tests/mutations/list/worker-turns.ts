@@ -1,7 +1,16 @@
 import { mutationsOf } from '../mutation.ts';
 
-const [lease, asked, budget, sleep] = ['tests/worker/lease.test.ts', 'tests/worker/asked-questions.test.ts', 'tests/worker/budget.test.ts', 'tests/worker/sleep.test.ts'];
-const [answers, poison, claims] = ['tests/worker/question-answers.test.ts', 'tests/worker/poison.test.ts', 'tests/worker/live-claims.test.ts'];
+const [lease, asked, budget, sleep] = [
+  'tests/worker/lease.test.ts',
+  'tests/worker/asked-questions.test.ts',
+  'tests/worker/budget.test.ts',
+  'tests/worker/sleep.test.ts',
+];
+const [answers, poison, claims] = [
+  'tests/worker/question-answers.test.ts',
+  'tests/worker/poison.test.ts',
+  'tests/worker/live-claims.test.ts',
+];
 const givenUp = 'tests/worker/given-up-note.test.ts';
 const counted = { test: 'tests/worker/attempts.test.ts' };
 const [deploys, ended] = [{ named: 'three deploys' }, { test: 'tests/worker/turn-ending.test.ts' }];
@@ -9,47 +18,140 @@ const [deploys, ended] = [{ named: 'three deploys' }, { test: 'tests/worker/turn
 /** Who works, what a turn may do, and what ends it. */
 export const turns = [
   ...mutationsOf('worker/boot-number.ts', lease, [
-    ['a boot’s number never goes back', 'if boot >= tonumber(least) then return boot end', 'if true then return boot end'],
+    [
+      'a boot’s number never goes back',
+      'if boot >= tonumber(least) then return boot end',
+      'if true then return boot end',
+    ],
   ]),
   ...mutationsOf('worker/prompt-feed.ts', givenUp, [
     ['what was given up is left', 'givenUpNote(handOver.opening().givenUp)', 'givenUpNote([])'],
   ]),
   ...mutationsOf('worker/turn.ts', givenUp, [
-    ['old messages that join a turn are looked up', 'lastOpening = handOver.opening;', '', { test: 'tests/shared/epoch.test.ts' }],
-    ['what is given up at the pick-up is left', '...unanswered.filter((message) => !messages.includes(message))', ''],
+    [
+      'old messages that join a turn are looked up',
+      'lastOpening = handOver.opening;',
+      '',
+      { test: 'tests/shared/epoch.test.ts' },
+    ],
+    [
+      'what is given up at the pick-up is left',
+      '...unanswered.filter((message) => !messages.includes(message))',
+      '',
+    ],
   ]),
   ...mutationsOf('worker/hand-over.ts', givenUp, [
     ['what is brought back is not left', 'opening: () => last', 'opening: () => opening'],
   ]),
   ...mutationsOf('worker/lease.ts', lease, [
-    ['a newer boot fences an older one off', `if newest and tonumber(newest) > tonumber(ownBoot) then return { 'fenced' } end`, ''],
-    ['an old boot does not end the new one’s lease', `if redis.call('GET', lease) == boot then redis.call('DEL', lease) end`, `redis.call('DEL', lease)`],
-    ['an old boot does not take the new one’s sign of life', `if redis.call('GET', heartbeat) == worker .. '#' .. boot then`, 'if true then'],
+    [
+      'a newer boot fences an older one off',
+      `if newest and tonumber(newest) > tonumber(ownBoot) then return { 'fenced' } end`,
+      '',
+    ],
+    [
+      'an old boot does not end the new one’s lease',
+      `if redis.call('GET', lease) == boot then redis.call('DEL', lease) end`,
+      `redis.call('DEL', lease)`,
+    ],
+    [
+      'an old boot does not take the new one’s sign of life',
+      `if redis.call('GET', heartbeat) == worker .. '#' .. boot then`,
+      'if true then',
+    ],
     ['the jobs of who is gone are taken back', `redis.call('SADD', base .. 'stalled', id)`, ''],
-    ['the jobs of who lives are not', `local orphan = worker and redis.call('GET', prefix .. ':lease:' .. worker) ~= boot`, 'local orphan = worker'],
-    ['a job that never arrived is taken back', `orphan = begun < tonumber(nowMs) - tonumber(unheardMs)`, 'orphan = false'],
+    [
+      'the jobs of who lives are not',
+      `local orphan = worker and redis.call('GET', prefix .. ':lease:' .. worker) ~= boot`,
+      'local orphan = worker',
+    ],
+    [
+      'a job that never arrived is taken back',
+      `orphan = begun < tonumber(nowMs) - tonumber(unheardMs)`,
+      'orphan = false',
+    ],
     ['a job on its way is not', `< tonumber(nowMs) - tonumber(unheardMs)`, '<= tonumber(nowMs)'],
     ['a job that was taken back has no lock', `redis.call('DEL', base .. id .. ':lock')`, ''],
-    ['a swallowed marker is set again', `or (waits and redis.call('EXISTS', base .. 'marker') == 0) then`, 'then'],
+    [
+      'a swallowed marker is set again',
+      `or (waits and redis.call('EXISTS', base .. 'marker') == 0) then`,
+      'then',
+    ],
   ]),
   ...mutationsOf('worker/attempts.ts', poison, [
-    ['three attempts, and no more', 'export const mostAttempts = 3;', 'export const mostAttempts = 4;', ended],
-    ['an attempt counts', 'const attempts = before(id) + 1;', 'const attempts = before(id);', counted],
-    ['an attempt that was ended from outside is given back', 'const counts = new Map([...begun.keys()].map((id) => [id, before(id)]));', 'const counts = new Map([...begun.keys()].map((id) => [id, before(id) + 1]));', counted],
-    ['what the version before has counted counts on', 'return Math.max(inRedis, inJob.get(id) ?? 0);', 'return inRedis;', counted],
+    [
+      'three attempts, and no more',
+      'export const mostAttempts = 3;',
+      'export const mostAttempts = 4;',
+      ended,
+    ],
+    [
+      'an attempt counts',
+      'const attempts = before(id) + 1;',
+      'const attempts = before(id);',
+      counted,
+    ],
+    [
+      'an attempt that was ended from outside is given back',
+      'const counts = new Map([...begun.keys()].map((id) => [id, before(id)]));',
+      'const counts = new Map([...begun.keys()].map((id) => [id, before(id) + 1]));',
+      counted,
+    ],
+    [
+      'what the version before has counted counts on',
+      'return Math.max(inRedis, inJob.get(id) ?? 0);',
+      'return inRedis;',
+      counted,
+    ],
   ]),
   ...mutationsOf('worker/turn-ending.ts', poison, [
-    ['a deploy is no attempt', `    await attempts.giveBack();\n    return await handBack`, '    return await handBack', deploys],
-    ['what ended its worker too often is given up', 'attempts.before(id) >= mostAttempts;', 'false;', ended],
+    [
+      'a deploy is no attempt',
+      `    await attempts.giveBack();\n    return await handBack`,
+      '    return await handBack',
+      deploys,
+    ],
+    [
+      'what ended its worker too often is given up',
+      'attempts.before(id) >= mostAttempts;',
+      'false;',
+      ended,
+    ],
     ['waiting for a usage limit is no attempt', 'await attempts.giveBack(waits + 1);', '', deploys],
-    ['a stop takes back what was said beside it', 'await outbox.withdraw(fence, conversation, turn)', '0', { test: 'tests/worker/send-limits.test.ts', named: 'a stop takes back' }],
-    ['a stop leaves what was said after it', 'waiting.slice(0, waiting.findIndex(({ id }) => id === by.id))', 'waiting', ended],
+    [
+      'a stop takes back what was said beside it',
+      'await outbox.withdraw(fence, conversation, turn)',
+      '0',
+      { test: 'tests/worker/send-limits.test.ts', named: 'a stop takes back' },
+    ],
+    [
+      'a stop leaves what was said after it',
+      'waiting.slice(0, waiting.findIndex(({ id }) => id === by.id))',
+      'waiting',
+      ended,
+    ],
   ]),
   ...mutationsOf('worker/live-claims.ts', claims, [
-    ['a session has one process', `if worker and redis.call('GET', prefix .. ':lease:' .. worker) == boot then`, 'if false then'],
-    ['a worker that is gone holds nothing', `if worker and redis.call('GET', prefix .. ':lease:' .. worker) == boot then`, 'if worker then'],
-    ['what was kept from before another had it is let go', '      await release(conversation);\n    },', '    },'],
-    ['only who was asked lets go', `if (control.kind !== 'release' || control.owner !== owner) return;`, `if (control.kind !== 'release') return;`],
+    [
+      'a session has one process',
+      `if worker and redis.call('GET', prefix .. ':lease:' .. worker) == boot then`,
+      'if false then',
+    ],
+    [
+      'a worker that is gone holds nothing',
+      `if worker and redis.call('GET', prefix .. ':lease:' .. worker) == boot then`,
+      'if worker then',
+    ],
+    [
+      'what was kept from before another had it is let go',
+      '      await release(conversation);\n    },',
+      '    },',
+    ],
+    [
+      'only who was asked lets go',
+      `if (control.kind !== 'release' || control.owner !== owner) return;`,
+      `if (control.kind !== 'release') return;`,
+    ],
   ]),
   ...mutationsOf('worker/stop-request.ts', answers, [
     ['only a person says stop', 'return isFromPerson(message) && /', 'return /'],
@@ -60,19 +162,54 @@ export const turns = [
     ['a place is given to the next', 'if (holders.delete(id)) admit();', 'holders.delete(id);'],
   ]),
   ...mutationsOf('worker/send-quota.ts', 'tests/worker/send-limits.test.ts', [
-    ['a turn’s messages have a bound', 'if (isClosed || soFar + count > limit) return false;', '', { named: 'the quota' }],
+    [
+      'a turn’s messages have a bound',
+      'if (isClosed || soFar + count > limit) return false;',
+      '',
+      { named: 'the quota' },
+    ],
     ['after one that did not fit none fits', 'isClosed ||= !fits;', '', { named: 'the quota' }],
-    ['an earlier attempt’s messages count', 'return used + inEarlierAttempts;', 'return used;', { named: 'the quota' }],
-    ['the quota begins anew when the person writes', 'if (heard() > lastHeard) {', 'if (false) {', { named: 'the quota' }],
+    [
+      'an earlier attempt’s messages count',
+      'return used + inEarlierAttempts;',
+      'return used;',
+      { named: 'the quota' },
+    ],
+    [
+      'the quota begins anew when the person writes',
+      'if (heard() > lastHeard) {',
+      'if (false) {',
+      { named: 'the quota' },
+    ],
   ]),
   ...mutationsOf('worker/sleep.ts', sleep, [
-    ['work that begins during the pause keeps the worker awake', 'if (running === 0 && (await fallAsleep())) {', 'if (await fallAsleep()) {'],
-    ['while something is worked nothing is paused', 'if (running > 0 || stopped) return;', 'if (stopped) return;'],
-    ['what keeps the worker awake is worked', '    await resume();\n    arm(againMs);\n  };', '    arm(againMs);\n  };'],
+    [
+      'work that begins during the pause keeps the worker awake',
+      'if (running === 0 && (await fallAsleep())) {',
+      'if (await fallAsleep()) {',
+    ],
+    [
+      'while something is worked nothing is paused',
+      'if (running > 0 || stopped) return;',
+      'if (stopped) return;',
+    ],
+    [
+      'what keeps the worker awake is worked',
+      '    await resume();\n    arm(againMs);\n  };',
+      '    arm(againMs);\n  };',
+    ],
   ]),
   ...mutationsOf('worker/budget.ts', budget, [
-    ['what was granted yesterday does not count', 'const grantedToday = grantedOn === day ? Number(amount) : 0;', 'const grantedToday = Number(amount ?? 0);'],
-    ['a day’s budget that is used up to the cent is used up', 'dayUsd < budgets.dayUsd + grantedToday) return', 'dayUsd <= budgets.dayUsd + grantedToday) return'],
+    [
+      'what was granted yesterday does not count',
+      'const grantedToday = grantedOn === day ? Number(amount) : 0;',
+      'const grantedToday = Number(amount ?? 0);',
+    ],
+    [
+      'a day’s budget that is used up to the cent is used up',
+      'dayUsd < budgets.dayUsd + grantedToday) return',
+      'dayUsd <= budgets.dayUsd + grantedToday) return',
+    ],
     ['a task’s budget', 'turnUsd >= budgets.turnUsd + turnGrantedUsd) {', 'false) {'],
     ['without leave the task ends', 'if (words[0] !== goOn) {', 'if (false) {'],
     ['leave raises the budget', 'await limit.grant();', 'return true;'],
@@ -82,43 +219,132 @@ export const turns = [
     ['leave that was used is asked for again', 'if (asked.answers[id]?.used) continue;', ''],
     ['leave is used up before the call', '      answer.used = true;\n', ''],
     ['a no is not used up', '|| answer.words[0] === no) return;', ') return;'],
-    ['another turn’s question is not this one’s', 'if (data.turn === turn) return', 'if (data.turn !== \'\') return'],
-    ['leave is for the very call', 'subject === undefined ? [kind, text, options] : [kind, subject]', '[kind]'],
+    [
+      'another turn’s question is not this one’s',
+      'if (data.turn === turn) return',
+      "if (data.turn !== '') return",
+    ],
+    [
+      'leave is for the very call',
+      'subject === undefined ? [kind, text, options] : [kind, subject]',
+      '[kind]',
+    ],
   ]),
   ...mutationsOf('worker/always-allowed.ts', asked, [
-    ['always is in this session', 'entry.key === key && entry.session === session())', 'entry.key === key)'],
-    ['always is for this very command', 'entry.key === key && entry.session === session())', 'entry.session === session())'],
-    ['nothing is allowed always without a session', 'if (present === undefined) return;', `if (present === undefined) return conversations.write(conversation, fence, { allowed: JSON.stringify([{ key, name }]) });`, { why: 'an entry without a session is not read back' }],
+    [
+      'always is in this session',
+      'entry.key === key && entry.session === session())',
+      'entry.key === key)',
+    ],
+    [
+      'always is for this very command',
+      'entry.key === key && entry.session === session())',
+      'entry.session === session())',
+    ],
+    [
+      'nothing is allowed always without a session',
+      'if (present === undefined) return;',
+      `if (present === undefined) return conversations.write(conversation, fence, { allowed: JSON.stringify([{ key, name }]) });`,
+      { why: 'an entry without a session is not read back' },
+    ],
     ['what is allowed always has a bound', '.slice(-most);', ';'],
   ]),
   ...mutationsOf('worker/question.ts', answers, [
     ['only a person answers', 'if (!isFromPerson(message)) return undefined;', ''],
-    ['a tap under something else is about that', 'choice.id === `${open.id}.${index + 1}`', 'choice.id.endsWith(`.${index + 1}`)'],
-    ['a file is not lost with the answer', 'if (media.length > 0 || location) return undefined;', ''],
-    ['a quote of something else gives no leave', 'return quotesThis || message.quoted === undefined ? readDecision', 'return true ? readDecision'],
-    ['a yes that quotes nothing gives no leave', `if (quotesThis && said === 'yes'`, `if (said === 'yes'`],
-    ['a number that is part of a text is none', '/^[1-9]\\d?$/.test(said) ?', '/^[1-9]\\d?/.test(said) ?'],
+    [
+      'a tap under something else is about that',
+      'choice.id === `${open.id}.${index + 1}`',
+      'choice.id.endsWith(`.${index + 1}`)',
+    ],
+    [
+      'a file is not lost with the answer',
+      'if (media.length > 0 || location) return undefined;',
+      '',
+    ],
+    [
+      'a quote of something else gives no leave',
+      'return quotesThis || message.quoted === undefined ? readDecision',
+      'return true ? readDecision',
+    ],
+    [
+      'a yes that quotes nothing gives no leave',
+      `if (quotesThis && said === 'yes'`,
+      `if (said === 'yes'`,
+    ],
+    [
+      'a number that is part of a text is none',
+      '/^[1-9]\\d?$/.test(said) ?',
+      '/^[1-9]\\d?/.test(said) ?',
+    ],
   ]),
   ...mutationsOf('worker/resweep.ts', 'tests/worker/resweep.test.ts', [
-    ['a conversation that fails is looked after more and more seldom', 'firstPauseMs * 2 ** (count - 1)', 'firstPauseMs'],
-    ['ten minutes at the most', 'Math.min(firstPauseMs * 2 ** (count - 1), longestPauseMs)', 'firstPauseMs * 2 ** (count - 1)'],
+    [
+      'a conversation that fails is looked after more and more seldom',
+      'firstPauseMs * 2 ** (count - 1)',
+      'firstPauseMs',
+    ],
+    [
+      'ten minutes at the most',
+      'Math.min(firstPauseMs * 2 ** (count - 1), longestPauseMs)',
+      'firstPauseMs * 2 ** (count - 1)',
+    ],
     ['one look for several failures', 'if (pending.has(conversation)) return;', ''],
     ['a look that failed is repeated', '        onFailed(conversation);\n', ''],
-    ['a success begins anew', 'onDone: (conversation) => void failures.delete(conversation),', 'onDone: () => undefined,'],
+    [
+      'a success begins anew',
+      'onDone: (conversation) => void failures.delete(conversation),',
+      'onDone: () => undefined,',
+    ],
   ]),
   ...mutationsOf('worker/kept-turns.ts', 'tests/worker/kept-turns.test.ts', [
-    ['a turn that breaks off keeps its name', 'return await delayJob(job, token, ms).catch(', 'throw error; await delayJob(job, token, ms).catch('],
-    ['a turn that cannot be put off is not marked as failed', 'throw new WaitingError();', 'throw error;'],
-    ['what becomes of a job is said once', 'if (settled.some((kind) => error instanceof kind)) throw error;', ''],
+    [
+      'a turn that breaks off keeps its name',
+      'return await delayJob(job, token, ms).catch(',
+      'throw error; await delayJob(job, token, ms).catch(',
+    ],
+    [
+      'a turn that cannot be put off is not marked as failed',
+      'throw new WaitingError();',
+      'throw error;',
+    ],
+    [
+      'what becomes of a job is said once',
+      'if (settled.some((kind) => error instanceof kind)) throw error;',
+      '',
+    ],
   ]),
   ...mutationsOf('worker/watchdog.ts', 'tests/worker/watchdog.test.ts', [
-    ['silence ends the turn', 'else silent.abort(new AgentFailure(', 'else void (new AgentFailure('],
-    ['a tool may be silent for its time', 'const longest = Math.max(0, ...running.values());', 'const longest = 0;'],
-    ['a tool that has ended gives no time', `if (event.kind === 'tool-end') running.delete(event.id);`, ''],
-    ['every event is a sign of life', `running.delete(event.id);\n      rewind();`, 'running.delete(event.id);'],
+    [
+      'silence ends the turn',
+      'else silent.abort(new AgentFailure(',
+      'else ((_failure: AgentFailure) => undefined)(new AgentFailure(',
+    ],
+    [
+      'a tool may be silent for its time',
+      'const longest = Math.max(0, ...running.values());',
+      'const longest = 0;',
+    ],
+    [
+      'a tool that has ended gives no time',
+      `if (event.kind === 'tool-end') running.delete(event.id);`,
+      '',
+    ],
+    [
+      'every event is a sign of life',
+      `running.delete(event.id);\n      rewind();`,
+      'running.delete(event.id);',
+    ],
   ]),
   ...mutationsOf('worker/schedule-limits.ts', 'tests/worker/cron-gap.test.ts', [
-    ['repeating schedules are some minutes apart', 'return gapOf(schedule, now) < minutesApart * 60_000;', 'return false;'],
-    ['a person’s schedules together have a bound', 'if (runs <= limits.runsPerDay) return undefined;', 'return undefined;'],
+    [
+      'repeating schedules are some minutes apart',
+      'return gapOf(schedule, now) < minutesApart * 60_000;',
+      'return false;',
+    ],
+    [
+      'a person’s schedules together have a bound',
+      'if (runs <= limits.runsPerDay) return undefined;',
+      'return undefined;',
+    ],
   ]),
 ];

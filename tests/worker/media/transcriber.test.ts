@@ -3,8 +3,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseWorkerConfig } from '../../../worker/config.ts';
-import { createCommandTranscriber, splitCommand } from '../../../worker/media/transcriber-command.ts';
-import { createServiceTranscriber, transcriptionsAddress } from '../../../worker/media/transcriber-service.ts';
+import {
+  createCommandTranscriber,
+  splitCommand,
+} from '../../../worker/media/transcriber-command.ts';
+import {
+  createServiceTranscriber,
+  transcriptionsAddress,
+} from '../../../worker/media/transcriber-service.ts';
 import { createTranscriber } from '../../../worker/media/transcriber.ts';
 import { withTranscriptionService } from '../../support/transcription-service.ts';
 import { until } from '../../support/until.ts';
@@ -30,20 +36,45 @@ async function workshop(): Promise<{ dir: string; program: (script: string) => P
 
 test('a service gets the file, the model and the key, and its text comes back', async () => {
   await withTranscriptionService(async (service) => {
-    service.answer = () => ({ status: 200, body: JSON.stringify({ text: ' Look at the\nlogin page. ', usage: {} }) });
-    const transcribe = createTranscriber({ TRANSCRIBE_URL: service.url, TRANSCRIBE_MODEL: 'whisper-1', TRANSCRIBE_API_KEY: 'sk-key' }, {});
+    service.answer = () => ({
+      status: 200,
+      body: JSON.stringify({ text: ' Look at the\nlogin page. ', usage: {} }),
+    });
+    const transcribe = createTranscriber(
+      { TRANSCRIBE_URL: service.url, TRANSCRIBE_MODEL: 'whisper-1', TRANSCRIBE_API_KEY: 'sk-key' },
+      {},
+    );
     expect(await transcribe?.(voice, never)).toBe('Look at the login page.');
-    expect(service.asked).toEqual([{ path: '/v1/audio/transcriptions', authorization: 'Bearer sk-key', model: 'whisper-1', format: 'json', file: { name: 'voice.ogg', type: 'audio/ogg', bytes } }]);
-    await createServiceTranscriber({ url: service.url, model: 'm', apiKey: undefined })(voice, never);
+    expect(service.asked).toEqual([
+      {
+        path: '/v1/audio/transcriptions',
+        authorization: 'Bearer sk-key',
+        model: 'whisper-1',
+        format: 'json',
+        file: { name: 'voice.ogg', type: 'audio/ogg', bytes },
+      },
+    ]);
+    await createServiceTranscriber({ url: service.url, model: 'm', apiKey: undefined })(
+      voice,
+      never,
+    );
     expect(service.asked[1]).toMatchObject({ authorization: undefined, model: 'm' });
   });
 });
 
 test('what goes wrong at a service is said in a plain clause', async () => {
   await withTranscriptionService(async (service) => {
-    const transcribe = createServiceTranscriber({ url: service.url, model: 'm', apiKey: undefined, patienceMs: 300 });
+    const transcribe = createServiceTranscriber({
+      url: service.url,
+      model: 'm',
+      apiKey: undefined,
+      patienceMs: 300,
+    });
     const outcomes: [() => ReturnType<typeof service.answer>, string][] = [
-      [() => ({ status: 401, body: '{"error":{"message":"Incorrect API key provided: sk-…"}}' }), 'the transcriber refused it (HTTP 401)'],
+      [
+        () => ({ status: 401, body: '{"error":{"message":"Incorrect API key provided: sk-…"}}' }),
+        'the transcriber refused it (HTTP 401)',
+      ],
       [() => ({ status: 200, body: '<html>' }), 'the transcriber’s answer makes no sense'],
       [() => ({ status: 200, body: '{"text":" "}' }), 'there are no words in it'],
       [() => new Promise(() => undefined), 'the transcriber took too long'],
@@ -54,11 +85,19 @@ test('what goes wrong at a service is said in a plain clause', async () => {
     }
     service.answer = () => new Promise(() => undefined);
     const stop = new AbortController();
-    const stopped = createServiceTranscriber({ url: service.url, model: 'm', apiKey: undefined })(voice, stop.signal);
+    const stopped = createServiceTranscriber({ url: service.url, model: 'm', apiKey: undefined })(
+      voice,
+      stop.signal,
+    );
     stop.abort(new Error('stopped'));
     await expect(stopped).rejects.toThrow('stopped');
   });
-  await expect(createServiceTranscriber({ url: 'http://127.0.0.1:9', model: 'm', apiKey: undefined })(voice, never)).rejects.toThrow('the transcriber cannot be reached');
+  await expect(
+    createServiceTranscriber({ url: 'http://127.0.0.1:9', model: 'm', apiKey: undefined })(
+      voice,
+      never,
+    ),
+  ).rejects.toThrow('the transcriber cannot be reached');
 });
 
 test.each([
@@ -72,11 +111,21 @@ test.each([
 
 test('a command gets the path last or in its place, sees no secret, and what it prints is the text', async () => {
   const { program } = await workshop();
-  const command = await program('echo "$1 | $(basename "$2") | $SECRET | $(cat "$2" | wc -c | tr -d " ")"');
+  const command = await program(
+    'echo "$1 | $(basename "$2") | $SECRET | $(cat "$2" | wc -c | tr -d " ")"',
+  );
   const host = { PATH: process.env['PATH'], SECRET: 'sk-secret' };
-  expect(await createTranscriber({ TRANSCRIBE_MODEL: 'm', TRANSCRIBE_COMMAND: `${command} --quick` }, host)?.(voice, never)).toBe(`--quick | voice.ogg | | ${bytes.byteLength}`);
+  expect(
+    await createTranscriber(
+      { TRANSCRIBE_MODEL: 'm', TRANSCRIBE_COMMAND: `${command} --quick` },
+      host,
+    )?.(voice, never),
+  ).toBe(`--quick | voice.ogg | | ${bytes.byteLength}`);
   const other = await program('echo "$1"');
-  const printed = await createTranscriber({ TRANSCRIBE_MODEL: 'm', TRANSCRIBE_COMMAND: `${other} -f={file} --quick` }, host)?.(voice, never);
+  const printed = await createTranscriber(
+    { TRANSCRIBE_MODEL: 'm', TRANSCRIBE_COMMAND: `${other} -f={file} --quick` },
+    host,
+  )?.(voice, never);
   expect(printed).toMatch(/^-f=\/.*\/voice\.ogg$/);
   // Nobody's voice is left lying about.
   await expect(access(printed?.slice(3) ?? '')).rejects.toThrow('ENOENT');
@@ -84,17 +133,28 @@ test('a command gets the path last or in its place, sees no secret, and what it 
 });
 
 test('no shell reads the command', () => {
-  expect(splitCommand(`whisper-cli -m "/models/base en.bin" --prompt='a "b"' $HOME; rm x`)).toEqual(['whisper-cli', '-m', '/models/base en.bin', '--prompt=a "b"', '$HOME;', 'rm', 'x']);
+  expect(splitCommand(`whisper-cli -m "/models/base en.bin" --prompt='a "b"' $HOME; rm x`)).toEqual(
+    ['whisper-cli', '-m', '/models/base en.bin', '--prompt=a "b"', '$HOME;', 'rm', 'x'],
+  );
 });
 
 test('a command that fails, prints nothing, is missing or hangs is given up with all it has started', async () => {
   const { dir, program } = await workshop();
-  const run = async (script: string, patienceMs?: number) => createCommandTranscriber({ command: await program(script), environment: { PATH: process.env['PATH'] ?? '' }, ...(patienceMs === undefined ? {} : { patienceMs }) })(voice, never);
+  const run = async (script: string, patienceMs?: number) =>
+    createCommandTranscriber({
+      command: await program(script),
+      environment: { PATH: process.env['PATH'] ?? '' },
+      ...(patienceMs === undefined ? {} : { patienceMs }),
+    })(voice, never);
   await expect(run('echo half; exit 3')).rejects.toThrow('the transcriber failed');
   await expect(run('true')).rejects.toThrow('there are no words in it');
-  await expect(createCommandTranscriber({ command: '/no/such/program', environment: {} })(voice, never)).rejects.toThrow('the transcriber could not be started');
+  await expect(
+    createCommandTranscriber({ command: '/no/such/program', environment: {} })(voice, never),
+  ).rejects.toThrow('the transcriber could not be started');
   const pidFile = path.join(dir, 'pid');
-  await expect(run(`sleep 300 & echo $! > "${pidFile}"; wait`, 1500)).rejects.toThrow('the transcriber took too long');
+  await expect(run(`sleep 300 & echo $! > "${pidFile}"; wait`, 1500)).rejects.toThrow(
+    'the transcriber took too long',
+  );
   const left = Number(await readFile(pidFile, 'utf8'));
   await until('the end of what it had started', () => !isAlive(left));
 });
@@ -109,6 +169,10 @@ function isAlive(pid: number): boolean {
 }
 
 test('one way of transcribing is set up, not two', () => {
-  expect(() => parseWorkerConfig({ TRANSCRIBE_URL: 'http://whisper', TRANSCRIBE_COMMAND: 'whisper' })).toThrow('TRANSCRIBE_COMMAND: cannot be set together with TRANSCRIBE_URL');
-  expect(() => parseWorkerConfig({ TRANSCRIBE_URL: 'whisper' })).toThrow('TRANSCRIBE_URL: must be an http(s) address');
+  expect(() =>
+    parseWorkerConfig({ TRANSCRIBE_URL: 'http://whisper', TRANSCRIBE_COMMAND: 'whisper' }),
+  ).toThrow('TRANSCRIBE_COMMAND: cannot be set together with TRANSCRIBE_URL');
+  expect(() => parseWorkerConfig({ TRANSCRIBE_URL: 'whisper' })).toThrow(
+    'TRANSCRIBE_URL: must be an http(s) address',
+  );
 });
