@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { createLog } from '../shared/log.ts';
+import { createLog } from '../shared/runtime/log.ts';
 import type { Agent, AgentEvent, Prompt } from '../worker/agent/agent.ts';
 import { parseWorkerConfig } from '../worker/config.ts';
-import { leaseTimes } from '../worker/lease.ts';
+import { leaseTimes } from '../worker/process/lease.ts';
 import { runWorker } from '../worker/worker.ts';
 import { measureMemory } from './backlog-message.ts';
 import type { BacklogJob, BacklogReply } from './backlog-message.ts';

@@ -1,9 +1,9 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
-import { killMarked } from '../worker/agent/processes.ts';
+import { killMarked } from '../worker/agent/sandbox/processes.ts';
 import { endWithUs } from '../simulator/child-process.ts';
-import type { Running } from '../shared/lifecycle.ts';
+import type { Running } from '../shared/runtime/lifecycle.ts';
 import type { BareAsk, BareSetting } from './peers/bare-claude.ts';
 
 /** A process that runs Claude Code by the SDK alone. */

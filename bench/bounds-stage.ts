@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { createReleasers } from '../shared/lifecycle.ts';
+import { createReleasers } from '../shared/runtime/lifecycle.ts';
 import type { ChatMessage, PhoneInput } from '../simulator/chat.ts';
 import { freePort } from '../simulator/free-port.ts';
 import { runScriptedModel } from '../simulator/model/scripted-model.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { keys } from '../shared/keys.ts';
+import { keys } from '../shared/store/redis/keys.ts';
 import { runScriptedModel } from '../simulator/model/scripted-model.ts';
 import { runNotingProxy } from './noting-proxy.ts';
 import type { Section, SectionResult } from './section.ts';

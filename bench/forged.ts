@@ -1,4 +1,4 @@
-import { createVerifier } from '../relay/signature.ts';
+import { createVerifier } from '../shared/twilio/signature.ts';
 import { startLoad } from './load.ts';
 import type { Load } from './load.ts';
 import { withRelayStage } from './relay-stage.ts';

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
-import type { Running } from '../shared/lifecycle.ts';
+import type { Running } from '../shared/runtime/lifecycle.ts';
 import { endWithUs } from '../simulator/child-process.ts';
 import type { Signing } from './webhook-requests.ts';
 

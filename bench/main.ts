@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { createLog } from '../shared/log.ts';
+import { createLog } from '../shared/runtime/log.ts';
 import { drawPlot } from './plot.ts';
 import { formatLines, formatResults } from './results.ts';
 import type { Measured } from './results.ts';

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Running } from '../shared/lifecycle.ts';
+import type { Running } from '../shared/runtime/lifecycle.ts';
 import { endWithUs } from '../simulator/child-process.ts';
 import { cpuMicrosOf } from './cpu-time.ts';
 

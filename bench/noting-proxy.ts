@@ -1,7 +1,7 @@
 import { createServer, request as ask } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Running } from '../shared/lifecycle.ts';
+import type { Running } from '../shared/runtime/lifecycle.ts';
 
 /**
  * What came by: the request's method and path, when it had arrived whole and when its answer had

@@ -1,4 +1,4 @@
-import type { Log } from '../shared/log.ts';
+import type { Log } from '../shared/runtime/log.ts';
 
 /**
  * One line of the results. `peer` is the floor or the usual way, measured in the same run; `held`

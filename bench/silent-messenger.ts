@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Messenger } from '../shared/messenger.ts';
+import type { Messenger } from '../shared/delivery/messenger.ts';
 
 /**
  * A carrier that takes everything at once and does nothing with it, so that only what is around it

@@ -1,5 +1,5 @@
-import { SetupError } from '../shared/errors.ts';
-import { PhoneNumber } from '../shared/phone-number.ts';
+import { SetupError } from '../shared/runtime/errors.ts';
+import { PhoneNumber } from '../shared/runtime/phone-number.ts';
 import type { Answers } from './answers.ts';
 import { anthropicUrl, checkApiKey } from './model-key.ts';
 import { TwilioRefused } from './twilio-account.ts';

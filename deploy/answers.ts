@@ -1,5 +1,5 @@
-import type { Environment } from '../shared/env.ts';
-import { SetupError } from '../shared/errors.ts';
+import type { Environment } from '../shared/runtime/env.ts';
+import { SetupError } from '../shared/runtime/errors.ts';
 import type { Asking } from './asking.ts';
 import type { Role } from './names.ts';
 import { judgeValue, passedOn, readersOf, settings } from './settings.ts';

@@ -1,5 +1,5 @@
 import { cancel, confirm, password, select, text } from '@clack/prompts';
-import { SetupError } from '../shared/errors.ts';
+import { SetupError } from '../shared/runtime/errors.ts';
 
 /**
  * Puts questions to the person at the terminal. Contract: an answer has passed `judge`; giving up

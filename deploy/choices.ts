@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { SetupError } from '../shared/errors.ts';
+import { SetupError } from '../shared/runtime/errors.ts';
 import type { Asking } from './asking.ts';
 import type { FlyAccount } from './fly-account.ts';
 import { findPrefixes, namesFor } from './names.ts';

@@ -1,4 +1,4 @@
-import { SetupError } from '../shared/errors.ts';
+import { SetupError } from '../shared/runtime/errors.ts';
 import { GivenUp } from './asking.ts';
 import { FlyFailure } from './fly.ts';
 import { WrongUsage } from './options.ts';

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { variables } from '../shared/env.ts';
-import { SetupError } from '../shared/errors.ts';
+import { variables } from '../shared/runtime/env.ts';
+import { SetupError } from '../shared/runtime/errors.ts';
 
 export type FlyCall = {
   /** Written to its standard input: the only way a secret may take. */

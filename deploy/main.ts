@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { createLog } from '../shared/log.ts';
+import { createLog } from '../shared/runtime/log.ts';
 import { createAsking } from './asking.ts';
 import { deploy } from './deploy.ts';
 import { createFly } from './fly.ts';

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { ParseArgsOptionsConfig } from 'node:util';
-import { PersonAddress } from '../shared/person-address.ts';
+import { PersonAddress } from '../shared/runtime/person-address.ts';
 import type { NetworkChoice } from './networks.ts';
 
 /** The command was called in a way it does not understand. */

@@ -1,5 +1,5 @@
-import type { Messenger } from '../shared/messenger.ts';
-import { maskAddress } from '../shared/person-address.ts';
+import type { Messenger } from '../shared/delivery/messenger.ts';
+import { maskAddress } from '../shared/runtime/person-address.ts';
 import type { Fly } from './fly.ts';
 import { formatCommand } from './fly.ts';
 import type { Names } from './names.ts';

@@ -1,8 +1,8 @@
-import type { Environment } from '../shared/env.ts';
-import { SetupError } from '../shared/errors.ts';
-import type { Log } from '../shared/log.ts';
-import { PhoneNumber } from '../shared/phone-number.ts';
-import { createTwilioMessenger } from '../shared/twilio-messenger.ts';
+import type { Environment } from '../shared/runtime/env.ts';
+import { SetupError } from '../shared/runtime/errors.ts';
+import type { Log } from '../shared/runtime/log.ts';
+import { PhoneNumber } from '../shared/runtime/phone-number.ts';
+import { createTwilioMessenger } from '../shared/twilio/messenger.ts';
 import type { Asking } from './asking.ts';
 import { checkAnswers } from './answer-check.ts';
 import { findMissing, gatherAnswers, readEnvironment } from './answers.ts';

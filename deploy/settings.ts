@@ -1,4 +1,4 @@
-import { judgePassword, variables } from '../shared/env.ts';
+import { judgePassword, variables } from '../shared/runtime/env.ts';
 import type { Role } from './names.ts';
 
 export type VariableName = keyof typeof variables;

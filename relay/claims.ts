@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { claimSeconds, wroteLua } from '../shared/intake.ts';
-import { keys } from '../shared/keys.ts';
-import type { Message } from '../shared/message.ts';
-import type { Redis } from '../shared/redis.ts';
-import { defineScript, runScript } from '../shared/script.ts';
+import { claimSeconds, wroteLua } from '../shared/store/boxes/intake.ts';
+import { keys } from '../shared/store/redis/keys.ts';
+import type { Message } from '../shared/store/message.ts';
+import type { Redis } from '../shared/store/redis/redis.ts';
+import { defineScript, runScript } from '../shared/store/redis/script.ts';
 
 /** Which incoming messages are known. */
 export type Claims = {

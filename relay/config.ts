@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { variables as v, parseEnvironment } from '../shared/env.ts';
-import type { Environment } from '../shared/env.ts';
-import { usualRetentionDays } from '../shared/retention.ts';
+import { variables as v, parseEnvironment } from '../shared/runtime/env.ts';
+import type { Environment } from '../shared/runtime/env.ts';
+import { usualRetentionDays } from '../shared/store/redis/retention.ts';
 
 const schema = z
   .object({

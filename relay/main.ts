@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
-import { keepCompiledCode } from '../shared/compile-cache.ts';
-import { withdrawEnvironment } from '../shared/withdrawn-environment.ts';
+import { keepCompiledCode } from '../shared/runtime/compile-cache.ts';
+import { withdrawEnvironment } from '../shared/runtime/withdrawn-environment.ts';
 import { keepHeapSmall } from './small-heap.ts';
 
 withdrawEnvironment(process.env);

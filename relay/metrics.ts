@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Standing } from './standing.ts';
+import type { Standing } from './gauges.ts';
 
 /** What the relay counts, for Prometheus. */
 export type Metrics = {

@@ -1,12 +1,12 @@
-import type { Sender } from '../shared/intake.ts';
-import type { Log } from '../shared/log.ts';
-import { Message } from '../shared/message.ts';
-import { SendFailure } from '../shared/messenger.ts';
-import type { Messenger, Remembered } from '../shared/messenger.ts';
+import type { Sender } from '../shared/store/boxes/intake.ts';
+import type { Log } from '../shared/runtime/log.ts';
+import { Message } from '../shared/store/message.ts';
+import { SendFailure } from '../shared/delivery/messenger.ts';
+import type { Messenger, Remembered } from '../shared/delivery/messenger.ts';
 import type { Claims } from './claims.ts';
-import type { JudgeParties } from './parties.ts';
-import type { People } from './people.ts';
-import type { Receive } from './reception.ts';
+import type { JudgeParties } from '../shared/twilio/parties.ts';
+import type { People } from './people/people.ts';
+import type { Receive } from './http/reception.ts';
 
 export type MissedMessageParts = {
   messenger: Messenger;

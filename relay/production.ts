@@ -1,8 +1,8 @@
-import type { Environment } from '../shared/env.ts';
-import { guardEventLoop } from '../shared/event-loop-guard.ts';
-import { createLog } from '../shared/log.ts';
-import { runProcess } from '../shared/lifecycle.ts';
-import { startTracing } from '../shared/telemetry.ts';
+import type { Environment } from '../shared/runtime/env.ts';
+import { guardEventLoop } from '../shared/runtime/event-loop-guard.ts';
+import { createLog } from '../shared/runtime/log.ts';
+import { runProcess } from '../shared/runtime/lifecycle.ts';
+import { startTracing } from '../shared/runtime/telemetry.ts';
 import { parseRelayConfig } from './config.ts';
 import { relayParts, runRelay } from './relay.ts';
 

@@ -1,19 +1,19 @@
 import type { Telemetry } from 'bullmq';
-import { createFileStore } from '../shared/file-store.ts';
-import type { FileStore } from '../shared/file-store.ts';
-import { createLedger } from '../shared/ledger.ts';
-import type { Ledger } from '../shared/ledger.ts';
-import { createOutbox } from '../shared/outbox.ts';
-import type { Outbox } from '../shared/outbox.ts';
-import { createDeliveries, createTurns } from '../shared/queues.ts';
-import type { Deliveries, Turns } from '../shared/queues.ts';
-import type { Redis } from '../shared/redis.ts';
-import { createSchedules } from '../shared/schedules.ts';
-import type { Schedules } from '../shared/schedules.ts';
-import { createSetAside } from '../shared/set-aside.ts';
-import type { SetAside } from '../shared/set-aside.ts';
-import { createSpend } from '../shared/spend.ts';
-import type { Spend } from '../shared/spend.ts';
+import { createFileStore } from '../shared/store/files.ts';
+import type { FileStore } from '../shared/store/files.ts';
+import { createLedger } from '../shared/store/boxes/ledger.ts';
+import type { Ledger } from '../shared/store/boxes/ledger.ts';
+import { createOutbox } from '../shared/store/boxes/outbox.ts';
+import type { Outbox } from '../shared/store/boxes/outbox.ts';
+import { createDeliveries, createTurns } from '../shared/store/queues.ts';
+import type { Deliveries, Turns } from '../shared/store/queues.ts';
+import type { Redis } from '../shared/store/redis/redis.ts';
+import { createSchedules } from '../shared/store/schedules.ts';
+import type { Schedules } from '../shared/store/schedules.ts';
+import { createSetAside } from '../shared/store/boxes/set-aside.ts';
+import type { SetAside } from '../shared/store/boxes/set-aside.ts';
+import { createSpend } from '../shared/store/spend.ts';
+import type { Spend } from '../shared/store/spend.ts';
 
 /** What the relay keeps in Redis and reads there. */
 export type Stores = {

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import path from 'node:path';
-import { compiledDirectory } from '../shared/compile-cache.ts';
-import type { Running } from '../shared/lifecycle.ts';
+import { compiledDirectory } from '../shared/runtime/compile-cache.ts';
+import type { Running } from '../shared/runtime/lifecycle.ts';
 
 /**
  * One of the product's own processes, run as in production: its entry point, its environment and

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { SetupError } from '../shared/errors.ts';
-import { runProcess } from '../shared/lifecycle.ts';
-import { createLog } from '../shared/log.ts';
+import { SetupError } from '../shared/runtime/errors.ts';
+import { runProcess } from '../shared/runtime/lifecycle.ts';
+import { createLog } from '../shared/runtime/log.ts';
 import { createPhoneClient, findPhoneUrl } from './phone/phone-client.ts';
 import { runSimulator } from './simulator.ts';
 import type { Simulator } from './simulator.ts';

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { Redis } from 'ioredis';
-import type { Running } from '../shared/lifecycle.ts';
+import type { Running } from '../shared/runtime/lifecycle.ts';
 import { endWithUs } from './child-process.ts';
 import { freePort } from './free-port.ts';
 

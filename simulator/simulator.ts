@@ -1,11 +1,11 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Redis } from 'ioredis';
-import { createReleasers } from '../shared/lifecycle.ts';
-import type { Running } from '../shared/lifecycle.ts';
-import type { Log } from '../shared/log.ts';
-import { settleAgent } from '../worker/agent/agent-settling.ts';
-import { killMarked } from '../worker/agent/processes.ts';
+import { createReleasers } from '../shared/runtime/lifecycle.ts';
+import type { Running } from '../shared/runtime/lifecycle.ts';
+import type { Log } from '../shared/runtime/log.ts';
+import { settleAgent } from '../worker/agent/sandbox/setup.ts';
+import { killMarked } from '../worker/agent/sandbox/processes.ts';
 import type { SystemState } from './chat.ts';
 import { startChild, untilReady } from './child-process.ts';
 import type { Child } from './child-process.ts';

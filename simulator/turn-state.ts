@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { keys } from '../shared/keys.ts';
+import { keys } from '../shared/store/redis/keys.ts';
 import type { TurnState } from './phone/chat-source.ts';
 
 /**

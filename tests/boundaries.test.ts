@@ -79,9 +79,9 @@ const usersOf = (name: string): string[] =>
 
 test('the reader of imports sees static, dynamic and re-exported ones', () => {
   const seen = new Map(everything.map((source) => [source.file, source]));
-  expect(seen.get('relay/relay.ts')?.imports).toContain('relay/server.ts');
-  expect(seen.get('relay/dashboard.ts')?.packages).toContain('@bull-board/api');
-  expect(seen.get('shared/redis.ts')?.packages).toContain('ioredis');
+  expect(seen.get('relay/relay.ts')?.imports).toContain('relay/http/server.ts');
+  expect(seen.get('relay/admin/bull-board.ts')?.packages).toContain('@bull-board/api');
+  expect(seen.get('shared/store/redis/redis.ts')?.packages).toContain('ioredis');
   expect(
     everything
       .flatMap((source) => source.imports)
@@ -95,6 +95,26 @@ test('relay and worker never import each other', () => {
 
 test('shared imports neither relay nor worker', () => {
   expect(importers('shared', 'relay', 'worker')).toEqual([]);
+});
+
+/** The floors of what both processes share, the lowest first. */
+const floors = ['runtime', 'store', 'delivery', 'twilio'].map((room) => `shared/${room}`);
+
+test('an import goes down from floor to floor of shared, never up, and every file has its floor', () => {
+  const up = floors.flatMap((floor, index) => importers(floor, ...floors.slice(index + 1)));
+  expect(up).toEqual([]);
+  const shared = everything.filter(({ file }) => file.startsWith('shared/'));
+  const isOnFloor = (file: string): boolean => floors.some((floor) => file.startsWith(`${floor}/`));
+  expect(shared.filter(({ file }) => !isOnFloor(file))).toEqual([]);
+});
+
+/** Files that a folder of the product may have; the fullest of other projects of this size has 35. */
+const fullestFolder = 25;
+
+test('no folder of the product is fuller than a person can look through', () => {
+  const counts = Map.groupBy(production, ({ file }) => path.posix.dirname(file));
+  const full = [...counts].filter(([, files]) => files.length > fullestFolder);
+  expect(full.map(([folder, files]) => `${folder}: ${files.length}`)).toEqual([]);
 });
 
 test('production code never imports the simulator, what measures it, or the tests', () => {
@@ -132,13 +152,17 @@ test('only entry points read the environment', () => {
 test('each package has its owner', () => {
   const outside = (name: string, owner: RegExp): string[] =>
     usersOf(name).filter((file) => !owner.test(file));
-  expect(outside('twilio', /^(shared\/twilio-messenger\.ts|simulator\/.*|bench\/.*)$/)).toEqual([]);
+  expect(outside('twilio', /^(shared\/twilio\/messenger\.ts|simulator\/.*|bench\/.*)$/)).toEqual(
+    [],
+  );
   expect(outside('@anthropic-ai/claude-agent-sdk', /^(worker\/agent|bench\/peers)\//)).toEqual([]);
-  expect(outside('ioredis', /^(shared\/redis\.ts|simulator\/.*|bench\/.*)$/)).toEqual([]);
+  expect(outside('ioredis', /^(shared\/store\/redis\/redis\.ts|simulator\/.*|bench\/.*)$/)).toEqual(
+    [],
+  );
   expect(outside('express', /^(relay|simulator|bench\/peers)\//)).toEqual([]);
   expect(
     ['@bull-board/api', '@bull-board/express'].flatMap((name) =>
-      outside(name, /^relay\/dashboard\.ts$/),
+      outside(name, /^relay\/admin\/bull-board\.ts$/),
     ),
   ).toEqual([]);
   expect(outside('vitest', /^$/)).toEqual([]);
@@ -165,7 +189,7 @@ test('what parses foreign bytes is loaded by the reading child only', () => {
   expect(parsers.filter((parser) => !reached.has(parser))).toEqual([]);
   reached.clear();
   walk('worker/main.ts');
-  expect([...reached]).toContain('worker/incoming-file.ts');
+  expect([...reached]).toContain('worker/media/incoming-file.ts');
   expect(parsers.filter((parser) => reached.has(parser))).toEqual([]);
   expect(
     production
@@ -243,15 +267,19 @@ test('no default exports, no file of more lines than its kind may have', () => {
   ).toEqual([]);
 });
 
-test('a text for people is shortened by shared/cut.ts alone, which halves no emoji', () => {
+test('a text for people is shortened by shared/runtime/cut.ts alone, which halves no emoji', () => {
   const cutters = new Set([
-    'shared/cut.ts',
-    'worker/shown-text.ts',
+    'shared/runtime/cut.ts',
+    'worker/questions/shown-text.ts',
     'worker/reply/cut.ts',
     'worker/reply/cut-word.ts',
   ]);
   // Addresses have no emoji.
-  for (const file of ['shared/phone-number.ts', 'shared/person-address.ts', 'worker/cost-words.ts'])
+  for (const file of [
+    'shared/runtime/phone-number.ts',
+    'shared/runtime/person-address.ts',
+    'worker/commands/format-cost.ts',
+  ])
     cutters.add(file);
   const sources = production.filter(
     ({ file }) => !cutters.has(file) && !file.startsWith('deploy/'),

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { createLog } from '../shared/log.ts';
+import { createLog } from '../shared/runtime/log.ts';
 import { runChaos } from '../simulator/chaos/chaos.ts';
 import { WrongUsage, parseChaosOptions } from '../simulator/chaos/options.ts';
 import { allKinds, createPlan } from '../simulator/chaos/plan.ts';
 import { formatReport, isClean } from '../simulator/chaos/report.ts';
 import { judge } from '../simulator/chaos/verdict.ts';
 import type { ReceivedReply, SentMessage } from '../simulator/chaos/verdict.ts';
-import { findMarked } from '../worker/agent/processes.ts';
+import { findMarked } from '../worker/agent/sandbox/processes.ts';
 
 const size = { messages: 300, conversations: 20, claude: 2, workers: 1, minutes: 3, seed: 7 };
 

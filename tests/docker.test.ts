@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { judgeRedis } from '../shared/redis-check.ts';
+import { judgeRedis } from '../shared/store/redis/redis-check.ts';
 
 const run = promisify(execFile);
 const root = path.join(import.meta.dirname, '..');

@@ -4,7 +4,7 @@ import { parse } from 'smol-toml';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { parseRelayConfig } from '../relay/config.ts';
-import { variables } from '../shared/env.ts';
+import { variables } from '../shared/runtime/env.ts';
 import { parseWorkerConfig } from '../worker/config.ts';
 
 /**

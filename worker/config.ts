@@ -1,10 +1,10 @@
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
-import { variables as v, parseEnvironment } from '../shared/env.ts';
-import type { Environment } from '../shared/env.ts';
-import { usualRetentionDays } from '../shared/retention.ts';
-import { usualMessagesPerTurn } from './send-quota.ts';
+import { variables as v, parseEnvironment } from '../shared/runtime/env.ts';
+import type { Environment } from '../shared/runtime/env.ts';
+import { usualRetentionDays } from '../shared/store/redis/retention.ts';
+import { usualMessagesPerTurn } from './tools/send-quota.ts';
 
 const schema = z
   .object({

@@ -1,10 +1,10 @@
 import type { Job } from 'bullmq';
-import type { Deliver } from '../shared/delivery.ts';
-import type { Departures } from '../shared/departures.ts';
-import type { Fence } from '../shared/inbox.ts';
-import { keys } from '../shared/keys.ts';
-import type { DeliveryData } from '../shared/queues.ts';
-import { delayJob, handBack } from './job-moves.ts';
+import type { Deliver } from '../shared/delivery/deliver.ts';
+import type { Departures } from '../shared/store/boxes/next-delivery.ts';
+import type { Fence } from '../shared/store/boxes/inbox.ts';
+import { keys } from '../shared/store/redis/keys.ts';
+import type { DeliveryData } from '../shared/store/queues.ts';
+import { delayJob, handBack } from './process/job-moves.ts';
 
 /**
  * Empties a conversation's outbox, in order. A reply that must wait holds up its conversation only:

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { keepCompiledCode } from '../shared/compile-cache.ts';
-import { withdrawEnvironment } from '../shared/withdrawn-environment.ts';
+import { keepCompiledCode } from '../shared/runtime/compile-cache.ts';
+import { withdrawEnvironment } from '../shared/runtime/withdrawn-environment.ts';
 
 withdrawEnvironment(process.env);
 keepCompiledCode();

@@ -1,18 +1,18 @@
 import { totalmem } from 'node:os';
-import type { Environment } from '../shared/env.ts';
-import type { Log } from '../shared/log.ts';
-import { createModelPrices } from '../shared/model-prices.ts';
-import { createModelRequests } from '../shared/model-requests.ts';
-import type { Redis } from '../shared/redis.ts';
+import type { Environment } from '../shared/runtime/env.ts';
+import type { Log } from '../shared/runtime/log.ts';
+import { createModelPrices } from '../shared/runtime/model-prices.ts';
+import { createModelRequests } from '../shared/store/model-requests.ts';
+import type { Redis } from '../shared/store/redis/redis.ts';
 import type { Agent } from './agent/agent.ts';
-import { usualName } from './agent/agent-user.ts';
-import type { AgentHomeOptions } from './agent/agent-home.ts';
-import type { AgentUser } from './agent/agent-user.ts';
-import { endProcesses } from './agent/ending.ts';
-import type { GroupLease } from './agent/group-lease.ts';
-import { findMemoryEvents } from './agent/machine-watch.ts';
-import { isOfWorker, killMarked } from './agent/processes.ts';
-import { maxProcessesOf } from './agent/process-limit.ts';
+import { usualName } from './agent/sandbox/user.ts';
+import type { AgentHomeOptions } from './agent/sandbox/home.ts';
+import type { AgentUser } from './agent/sandbox/user.ts';
+import { endProcesses } from './agent/sandbox/ending.ts';
+import type { GroupLease } from './agent/sandbox/group-lease.ts';
+import { findMemoryEvents } from './agent/sandbox/machine-watch.ts';
+import { isOfWorker, killMarked } from './agent/sandbox/processes.ts';
+import { maxProcessesOf } from './agent/sandbox/process-limit.ts';
 import type { FileReader } from './reading/file-reader.ts';
 import type { WorkerConfig } from './config.ts';
 import { maxLiveAgents } from './max-agents.ts';
@@ -47,7 +47,7 @@ export function createProductionAgent({
 }: ProductionAgentParts): (owner: string, redis: Redis) => Promise<Agent> {
   return async (owner, redis) => {
     const [{ createClaudeAgent }, orphans] = await Promise.all([
-      import('./agent/claude.ts'),
+      import('./agent/claude/agent.ts'),
       endLeft({ config, user, groups }),
     ]);
     if (orphans > 0) log.warn({ orphans }, 'ended what an earlier boot left running');

@@ -1,16 +1,16 @@
-import type { Contents } from '../shared/contents.ts';
-import type { Reconciling } from '../shared/delivery.ts';
-import type { Messenger } from '../shared/messenger.ts';
-import type { PaceLimit } from '../shared/pace.ts';
-import type { Redis } from '../shared/redis.ts';
-import type { Tracing } from '../shared/tracing.ts';
+import type { Contents } from '../shared/twilio/content-cache.ts';
+import type { Reconciling } from '../shared/delivery/deliver.ts';
+import type { Messenger } from '../shared/delivery/messenger.ts';
+import type { PaceLimit } from '../shared/store/send-rate.ts';
+import type { Redis } from '../shared/store/redis/redis.ts';
+import type { Tracing } from '../shared/runtime/tracing.ts';
 import type { Agent } from './agent/agent.ts';
-import type { AgentUser } from './agent/agent-user.ts';
-import type { LeaseTimes } from './lease.ts';
-import type { ProgressTimes } from './progress.ts';
+import type { AgentUser } from './agent/sandbox/user.ts';
+import type { LeaseTimes } from './process/lease.ts';
+import type { ProgressTimes } from './progress/progress.ts';
 import type { Transcriber } from './media/transcribing.ts';
 import type { FileReader } from './reading/file-reader.ts';
-import type { Silence } from './watchdog.ts';
+import type { Silence } from './turn/watchdog.ts';
 
 /**
  * What a worker is made of besides its configuration: another agent or messenger makes another

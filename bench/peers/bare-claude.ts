@@ -9,11 +9,11 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { query } from '@anthropic-ai/claude-agent-sdk';
 import type { McpServerConfig, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
-import { browserCommand } from '../../worker/agent/browser.ts';
-import { createConfigRoots } from '../../worker/agent/config-root.ts';
-import { agentEnvironment } from '../../worker/agent/environment.ts';
-import { createSessionOptions } from '../../worker/agent/session-options.ts';
-import { noGrants } from '../../worker/agent/workspace-grants.ts';
+import { browserCommand } from '../../worker/agent/mcp/browser.ts';
+import { createConfigRoots } from '../../worker/agent/workspace/config-root.ts';
+import { agentEnvironment } from '../../worker/agent/sandbox/environment.ts';
+import { createSessionOptions } from '../../worker/agent/claude/options.ts';
+import { noGrants } from '../../worker/agent/workspace/grants.ts';
 
 /**
  * What the program is given: `usual` runs the browser's MCP server as a process of the session's

@@ -1,4 +1,4 @@
-import { findChromium } from '../../worker/agent/browser.ts';
+import { findChromium } from '../../worker/agent/mcp/browser.ts';
 import { ok, problem } from './finding.ts';
 import type { Finding } from './finding.ts';
 

@@ -1,6 +1,6 @@
-import type { Environment } from '../../shared/env.ts';
-import { SetupError } from '../../shared/errors.ts';
-import type { Log } from '../../shared/log.ts';
+import type { Environment } from '../../shared/runtime/env.ts';
+import { SetupError } from '../../shared/runtime/errors.ts';
+import type { Log } from '../../shared/runtime/log.ts';
 import { choosePublicUrl, findExisting, findNames } from '../choices.ts';
 import { FlyFailure } from '../fly.ts';
 import type { Fly } from '../fly.ts';

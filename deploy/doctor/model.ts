@@ -1,4 +1,4 @@
-import type { Environment } from '../../shared/env.ts';
+import type { Environment } from '../../shared/runtime/env.ts';
 import { anthropicUrl, checkApiKey, looksLikeToken } from '../model-key.ts';
 import { ok, problem, unchecked } from './finding.ts';
 import type { Finding } from './finding.ts';

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Log } from '../../shared/log.ts';
-import { judgeRedis } from '../../shared/redis-check.ts';
-import { noFilesFrom, pressureFrom, shareOf } from '../../shared/redis-memory.ts';
-import type { MemoryUse } from '../../shared/redis-memory.ts';
-import { connectRedis } from '../../shared/redis.ts';
-import type { Redis } from '../../shared/redis.ts';
+import type { Log } from '../../shared/runtime/log.ts';
+import { judgeRedis } from '../../shared/store/redis/redis-check.ts';
+import { noFilesFrom, pressureFrom, shareOf } from '../../shared/store/redis/redis-memory.ts';
+import type { MemoryUse } from '../../shared/store/redis/redis-memory.ts';
+import { connectRedis } from '../../shared/store/redis/redis.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
 import { judgeClock } from './clock.ts';
 import { ok, problem, unchecked } from './finding.ts';
 import type { Finding } from './finding.ts';

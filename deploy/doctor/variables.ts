@@ -1,7 +1,7 @@
 import { parseRelayConfig } from '../../relay/config.ts';
-import { judgePassword, variables } from '../../shared/env.ts';
-import type { Environment } from '../../shared/env.ts';
-import { SetupError } from '../../shared/errors.ts';
+import { judgePassword, variables } from '../../shared/runtime/env.ts';
+import type { Environment } from '../../shared/runtime/env.ts';
+import { SetupError } from '../../shared/runtime/errors.ts';
 import { parseWorkerConfig } from '../../worker/config.ts';
 import { settings } from '../settings.ts';
 import type { VariableName } from '../settings.ts';

@@ -1,6 +1,6 @@
-import type { Environment } from '../../shared/env.ts';
-import { SetupError } from '../../shared/errors.ts';
-import { PhoneNumber } from '../../shared/phone-number.ts';
+import type { Environment } from '../../shared/runtime/env.ts';
+import { SetupError } from '../../shared/runtime/errors.ts';
+import { PhoneNumber } from '../../shared/runtime/phone-number.ts';
 import { readEnvironment } from '../answers.ts';
 import type { Asking } from '../asking.ts';
 import { choosePublicUrl, findExisting, findNames } from '../choices.ts';

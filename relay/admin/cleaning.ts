@@ -1,6 +1,6 @@
 import type { Queue } from 'bullmq';
-import { keys } from '../../shared/keys.ts';
-import type { Redis } from '../../shared/redis.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
 
 /** What can be tidied up: finished jobs that are older than a week, or what failed. */
 export type Untidy = 'completed' | 'failed';

@@ -1,11 +1,11 @@
-import { cut } from '../../shared/cut.ts';
-import type { Reply } from '../../shared/reply.ts';
-import { actionButton, adminPage } from './page.ts';
+import { cut } from '../../shared/runtime/cut.ts';
+import type { Reply } from '../../shared/store/reply.ts';
+import { actionButton, adminPage } from './layout.ts';
 import { html } from './html.ts';
 import type { Html } from './html.ts';
-import { agoWords, counted, dollars, durationWords, momentWords } from './measure-words.ts';
+import { agoWords, counted, dollars, durationWords, momentWords } from './format-measures.ts';
 import type { ConversationLine, DeadTurn, Overview, VmLine } from './overview.ts';
-import type { Spread } from '../samples.ts';
+import type { Spread } from '../metric-samples.ts';
 import { spendPlot } from './spend-plot.ts';
 import type { TurnLine } from './turn-line.ts';
 import { tag } from './turn-page.ts';

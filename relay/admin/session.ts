@@ -1,8 +1,8 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import cookieSession from 'cookie-session';
 import type { Request, RequestHandler } from 'express';
-import { keys } from '../../shared/keys.ts';
-import type { Redis } from '../../shared/redis.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { Password } from './password.ts';
 
 /** How long a sign-in holds (ms): 30 days. */

@@ -1,9 +1,9 @@
 import express, { Router } from 'express';
 import type { Request, RequestHandler, Response } from 'express';
-import type { ProxyTrust } from '../../shared/address-ranges.ts';
-import { originOf } from '../address.ts';
-import { createAttempts } from './attempts.ts';
-import type { Outcome } from './attempts.ts';
+import type { ProxyTrust } from '../../shared/runtime/address-ranges.ts';
+import { originOf } from '../http/client-address.ts';
+import { createAttempts } from './sign-in-rate-limit.ts';
+import type { Outcome } from './sign-in-rate-limit.ts';
 import type { AdminSessions } from './session.ts';
 import type { Password } from './password.ts';
 import { refuseOtherOrigins } from './same-origin.ts';

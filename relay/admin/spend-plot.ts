@@ -1,5 +1,5 @@
 import { Html, html } from './html.ts';
-import { dollars } from './measure-words.ts';
+import { dollars } from './format-measures.ts';
 
 /** What was spent on a day (`YYYY-MM-DD`), in dollars. */
 export type DaySpend = { day: string; costUsd: number };

@@ -1,5 +1,5 @@
 import type { Job } from 'bullmq';
-import type { TurnData, TurnResult, Turns } from '../../shared/queues.ts';
+import type { TurnData, TurnResult, Turns } from '../../shared/store/queues.ts';
 
 /** How far a turn has come. */
 export type TurnState = 'waiting' | 'put off' | 'working' | 'done' | 'failed';

@@ -1,9 +1,9 @@
-import { cut } from '../../shared/cut.ts';
-import type { Reply } from '../../shared/reply.ts';
-import { actionButton, adminPage } from './page.ts';
+import { cut } from '../../shared/runtime/cut.ts';
+import type { Reply } from '../../shared/store/reply.ts';
+import { actionButton, adminPage } from './layout.ts';
 import { html } from './html.ts';
 import type { Html } from './html.ts';
-import { counted, dollars, durationWords, momentWords } from './measure-words.ts';
+import { counted, dollars, durationWords, momentWords } from './format-measures.ts';
 import type { TurnState } from './turn-line.ts';
 import type { Step, TurnStory } from './turn-story.ts';
 

@@ -1,11 +1,11 @@
 import type { Job } from 'bullmq';
-import type { FailedMessages } from '../../shared/failed-messages.ts';
-import { keys } from '../../shared/keys.ts';
-import type { TurnData, TurnMessage, TurnResult, Turns } from '../../shared/queues.ts';
-import type { Redis } from '../../shared/redis.ts';
-import { Reply } from '../../shared/reply.ts';
-import { createSpend } from '../../shared/spend.ts';
-import type { ModelUse } from '../../shared/spend.ts';
+import type { FailedMessages } from '../../shared/store/boxes/failed-messages.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import type { TurnData, TurnMessage, TurnResult, Turns } from '../../shared/store/queues.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import { Reply } from '../../shared/store/reply.ts';
+import { createSpend } from '../../shared/store/spend.ts';
+import type { ModelUse } from '../../shared/store/spend.ts';
 import { turnState } from './turn-line.ts';
 import type { TurnState } from './turn-line.ts';
 

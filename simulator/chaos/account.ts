@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { keys } from '../../shared/keys.ts';
-import { createSpend, dayOf, monthOf } from '../../shared/spend.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createSpend, dayOf, monthOf } from '../../shared/store/spend.ts';
 import type { BillEntry } from '../model/bill.ts';
 
 /**

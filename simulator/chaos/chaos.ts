@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import type { Log } from '../../shared/log.ts';
+import type { Log } from '../../shared/runtime/log.ts';
 import { readAccount } from './account.ts';
 import type { Account } from './account.ts';
 import { createErrand } from './errand.ts';

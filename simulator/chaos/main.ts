@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { createLog } from '../../shared/log.ts';
+import { createLog } from '../../shared/runtime/log.ts';
 import { runChaos } from './chaos.ts';
 import { WrongUsage, chaosHelp, parseChaosOptions } from './options.ts';
 import type { ChaosOptions } from './options.ts';

@@ -3,7 +3,7 @@ import { mkdirSync, watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Redis } from 'ioredis';
-import { keys } from '../../shared/keys.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import type { Twin } from '../twilio/twin.ts';
 
 /**

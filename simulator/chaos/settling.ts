@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { keys } from '../../shared/keys.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import type { Twin } from '../twilio/twin.ts';
 import type { ReceivedReply, SentMessage } from './verdict.ts';
 

@@ -1,10 +1,10 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createReleasers } from '../../shared/lifecycle.ts';
-import type { Running } from '../../shared/lifecycle.ts';
-import type { Log } from '../../shared/log.ts';
-import { findMarked, killMarked } from '../../worker/agent/processes.ts';
+import { createReleasers } from '../../shared/runtime/lifecycle.ts';
+import type { Running } from '../../shared/runtime/lifecycle.ts';
+import type { Log } from '../../shared/runtime/log.ts';
+import { findMarked, killMarked } from '../../worker/agent/sandbox/processes.ts';
 import { startChild, untilReady } from '../child-process.ts';
 import type { ChildOptions } from '../child-process.ts';
 import { freePort } from '../free-port.ts';

@@ -1,12 +1,12 @@
 import path from 'node:path';
-import { guardEventLoop } from '../../shared/event-loop-guard.ts';
-import { runProcess } from '../../shared/lifecycle.ts';
-import { createLog } from '../../shared/log.ts';
-import type { Redis } from '../../shared/redis.ts';
-import { createTwilioMessenger } from '../../shared/twilio-messenger.ts';
+import { guardEventLoop } from '../../shared/runtime/event-loop-guard.ts';
+import { runProcess } from '../../shared/runtime/lifecycle.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import { createTwilioMessenger } from '../../shared/twilio/messenger.ts';
 import type { Agent } from '../../worker/agent/agent.ts';
-import { claudeDirectory } from '../../worker/agent/environment.ts';
-import { isOfWorker, killMarked } from '../../worker/agent/processes.ts';
+import { claudeDirectory } from '../../worker/agent/sandbox/environment.ts';
+import { isOfWorker, killMarked } from '../../worker/agent/sandbox/processes.ts';
 import { parseWorkerConfig } from '../../worker/config.ts';
 import type { WorkerConfig } from '../../worker/config.ts';
 import { accountingOf } from '../../worker/production-agent.ts';
@@ -74,7 +74,7 @@ await runProcess(log, async (quit) => {
 });
 
 async function createClaude(config: WorkerConfig, owner: string, redis: Redis): Promise<Agent> {
-  const { createClaudeAgent } = await import('../../worker/agent/claude.ts');
+  const { createClaudeAgent } = await import('../../worker/agent/claude/agent.ts');
   return createClaudeAgent({
     dataDir: config.DATA_DIR,
     imagesDir: config.IMAGES_DIR,

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
-import type { Running } from '../../shared/lifecycle.ts';
+import type { Running } from '../../shared/runtime/lifecycle.ts';
 
 /** How many times each command was sent, the most frequent first. */
 export type Counted = { total: number; commands: [name: string, count: number][] };

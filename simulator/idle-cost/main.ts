@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { createLog } from '../../shared/log.ts';
+import { createLog } from '../../shared/runtime/log.ts';
 import { measureIdleCost } from './idle-cost.ts';
 import { formatIdleCost, isCheap } from './report.ts';
 

@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { parseEnvironment, variables as v } from '../../shared/env.ts';
-import { runProcess } from '../../shared/lifecycle.ts';
-import { createLog } from '../../shared/log.ts';
+import { parseEnvironment, variables as v } from '../../shared/runtime/env.ts';
+import { runProcess } from '../../shared/runtime/lifecycle.ts';
+import { createLog } from '../../shared/runtime/log.ts';
 import { runSurroundings } from './surroundings.ts';
 
 const log = createLog('surroundings', process.env['LOG_LEVEL'] || 'info');

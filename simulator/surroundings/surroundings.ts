@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
-import type { Log } from '../../shared/log.ts';
-import { createReleasers } from '../../shared/lifecycle.ts';
-import type { Running } from '../../shared/lifecycle.ts';
+import type { Log } from '../../shared/runtime/log.ts';
+import { createReleasers } from '../../shared/runtime/lifecycle.ts';
+import type { Running } from '../../shared/runtime/lifecycle.ts';
 import type { SystemState } from '../chat.ts';
 import { runScriptedModel } from '../model/scripted-model.ts';
 import { runPhone } from '../phone/phone.ts';

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { createLog } from '../../shared/log.ts';
+import { createLog } from '../../shared/runtime/log.ts';
 import { formatWakeTime } from './report.ts';
 import { measureWakeTime } from './wake-time.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import type { Log } from '../../shared/log.ts';
+import type { Log } from '../../shared/runtime/log.ts';
 import { runSimulator } from '../simulator.ts';
 import type { Simulator } from '../simulator.ts';
 

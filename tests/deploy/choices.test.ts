@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Asking } from '../../deploy/asking.ts';
-import { SetupError } from '../../shared/errors.ts';
+import { SetupError } from '../../shared/runtime/errors.ts';
 import { agreements, isChange, prefix, withDeploy } from '../support/deploy-bench.ts';
 import type { DeployBench } from '../support/deploy-bench.ts';
 

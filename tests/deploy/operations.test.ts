@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { createLog } from '../../shared/log.ts';
+import { createLog } from '../../shared/runtime/log.ts';
 import { runSimulator } from '../../simulator/simulator.ts';
 import { until } from '../support/until.ts';
 
@@ -17,8 +17,8 @@ async function readExamples(): Promise<{ commands: string; output: string }[]> {
     path.join(import.meta.dirname, '..', '..', 'docs', 'operations.md'),
     'utf8',
   );
-  return [...text.matchAll(/^```sh\n((?:redis-cli .*\n)+)```\n\n```\n([^]*?)^```$/gm)].map(
-    ([, commands = '', output = '']) => ({ commands, output }),
+  return [...text.matchAll(/^```sh\n((?:redis-cli .*\n)+)```\n\n(```+)\n([^]*?)^\2$/gm)].map(
+    ([, commands = '', , output = '']) => ({ commands, output }),
   );
 }
 

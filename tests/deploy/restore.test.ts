@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { parseRelayConfig } from '../../relay/config.ts';
 import { runRelay } from '../../relay/relay.ts';
-import { createReleasers } from '../../shared/lifecycle.ts';
+import { createReleasers } from '../../shared/runtime/lifecycle.ts';
 import { createFastAgent } from '../../simulator/fast-agent.ts';
 import { runRedisServer } from '../../simulator/redis-server.ts';
 import { withPipeline } from '../support/pipeline.ts';

@@ -17,7 +17,7 @@ import { findPrefixes, namesFor, roles } from '../../deploy/names.ts';
 import type { Role } from '../../deploy/names.ts';
 import { formatImport, planSecrets } from '../../deploy/secret-plan.ts';
 import { decided, passedOn, readersOf, settings } from '../../deploy/settings.ts';
-import { variables } from '../../shared/env.ts';
+import { variables } from '../../shared/runtime/env.ts';
 import { parseSecrets } from '../support/fake-fly.ts';
 
 const names = namesFor('sidepocket-test');

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { compiledDirectory } from '../../shared/compile-cache.ts';
+import { compiledDirectory } from '../../shared/runtime/compile-cache.ts';
 import type { ProjectCopy } from './project-copy.ts';
 
 /**

@@ -7,10 +7,10 @@ import {
   dollars,
   durationWords,
   momentWords,
-} from '../../relay/admin/measure-words.ts';
+} from '../../relay/admin/format-measures.ts';
 import { spendPlot } from '../../relay/admin/spend-plot.ts';
 import { parseStep } from '../../relay/admin/turn-story.ts';
-import { createSamples, spreadOf } from '../../relay/samples.ts';
+import { createSamples, spreadOf } from '../../relay/metric-samples.ts';
 
 const plain = (text: string): string => text.replaceAll('\u00a0', ' ');
 

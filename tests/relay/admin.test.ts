@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { keys, prefix } from '../../shared/keys.ts';
+import { keys, prefix } from '../../shared/store/redis/keys.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';
 import { signIn } from '../support/admin-client.ts';
 import { password, phone } from '../support/pipeline.ts';

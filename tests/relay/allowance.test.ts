@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import { parseProxyTrust } from '../../shared/address-ranges.ts';
+import { parseProxyTrust } from '../../shared/runtime/address-ranges.ts';
 import { array, assert, boolean, integer, property } from 'fast-check';
 import { expect, test } from 'vitest';
-import { networkOf, originOf } from '../../relay/address.ts';
-import { createAllowance } from '../../relay/allowance.ts';
+import { networkOf, originOf } from '../../relay/http/client-address.ts';
+import { createAllowance } from '../../relay/http/rate-limit.ts';
 
 test('a share is used up, each key has its own, and the next minute begins anew', () => {
   let now = 120_000;

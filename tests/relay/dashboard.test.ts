@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { prefix } from '../../shared/keys.ts';
+import { prefix } from '../../shared/store/redis/keys.ts';
 import { earlyInTheMinute } from '../support/minute.ts';
 import { launchBrowser } from '../support/phone-page.ts';
 import { password } from '../support/pipeline.ts';

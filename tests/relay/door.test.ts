@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
-import { wrongPerMinute } from '../../relay/doorkeeper.ts';
-import { createFileStore } from '../../shared/file-store.ts';
-import { keys } from '../../shared/keys.ts';
+import { wrongPerMinute } from '../../relay/http/unsigned-rate-limit.ts';
+import { createFileStore } from '../../shared/store/files.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { earlyInTheMinute } from '../support/minute.ts';
 import { otherPhone, phone } from '../support/pipeline.ts';
 import {

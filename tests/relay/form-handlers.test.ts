@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { createFormHandlers } from '../../relay/form-handlers.ts';
-import type { FormHandlerParts } from '../../relay/form-handlers.ts';
-import { createLog } from '../../shared/log.ts';
+import { createFormHandlers } from '../../relay/http/form-handlers.ts';
+import type { FormHandlerParts } from '../../relay/http/form-handlers.ts';
+import { createLog } from '../../shared/runtime/log.ts';
 import { phone } from '../support/pipeline.ts';
 import { messageForm, statusForm } from '../support/relay-bench.ts';
 

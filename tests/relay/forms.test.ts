@@ -12,9 +12,9 @@ import {
   webUrl,
 } from 'fast-check';
 import { expect, test } from 'vitest';
-import { createBodies } from '../../relay/form.ts';
-import { keys } from '../../shared/keys.ts';
-import { Message } from '../../shared/message.ts';
+import { createBodies } from '../../relay/http/form.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { Message } from '../../shared/store/message.ts';
 import { phone } from '../support/pipeline.ts';
 import { messageForm, newSid, signatureFor, withRelay } from '../support/relay-bench.ts';
 import type { Form } from '../support/relay-bench.ts';

@@ -1,9 +1,9 @@
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { parseRelayConfig } from '../../relay/config.ts';
-import { gapRepairTimes } from '../../relay/gap-repair.ts';
+import { gapRepairTimes } from '../../relay/backfill.ts';
 import { relayParts, runRelay } from '../../relay/relay.ts';
-import { keys } from '../../shared/keys.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { runRedisServer } from '../../simulator/redis-server.ts';
 import { phone, stranger, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';

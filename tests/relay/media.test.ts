@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { createFileStore } from '../../shared/file-store.ts';
-import { keys } from '../../shared/keys.ts';
+import { createFileStore } from '../../shared/store/files.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { until } from '../support/until.ts';
 import { withRelay } from '../support/relay-bench.ts';
 

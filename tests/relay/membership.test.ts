@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { parseRelayConfig } from '../../relay/config.ts';
 import { runRelay } from '../../relay/relay.ts';
-import { keys, prefix } from '../../shared/keys.ts';
-import { createSchedules } from '../../shared/schedules.ts';
+import { keys, prefix } from '../../shared/store/redis/keys.ts';
+import { createSchedules } from '../../shared/store/schedules.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { password } from '../support/pipeline.ts';
 import { withRelay } from '../support/relay-bench.ts';
 

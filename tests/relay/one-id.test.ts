@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createLog } from '../../shared/log.ts';
+import { createLog } from '../../shared/runtime/log.ts';
 import { withPipeline } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';
 

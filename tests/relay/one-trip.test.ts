@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseRelayConfig } from '../../relay/config.ts';
 import { runRelay } from '../../relay/relay.ts';
-import { keys } from '../../shared/keys.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import { runProxy } from '../support/proxy.ts';
 import { messageForm, signatureFor } from '../support/relay-bench.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createPageStore } from '../../shared/page-store.ts';
+import { createPageStore } from '../../shared/store/pages.ts';
 import { launchBrowser } from '../support/phone-page.ts';
 import { findFaintTexts } from '../support/contrast.ts';
 import { withRelay } from '../support/relay-bench.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { renderMarkdown } from '../../relay/page/markdown-html.ts';
-import { sanitize } from '../../relay/page/sanitize.ts';
+import { renderMarkdown } from '../../relay/pages/markdown.ts';
+import { sanitize } from '../../relay/pages/sanitize.ts';
 
 const body = (markdown: string): string => renderMarkdown(markdown).body.trim();
 

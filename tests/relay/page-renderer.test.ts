@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createPageRenderer, renderTimes } from '../../relay/page/renderer.ts';
+import { createPageRenderer, renderTimes } from '../../relay/pages/renderer.ts';
 import { scaled } from '../support/machine-speed.ts';
 import { writeMarkdown } from '../../simulator/model/stories/long-answer.ts';
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
-import { createPageStore } from '../../shared/page-store.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createPageStore } from '../../shared/store/pages.ts';
 import { earlyInTheMinute } from '../support/minute.ts';
 import { withRelay } from '../support/relay-bench.ts';
 import type { RelayBench } from '../support/relay-bench.ts';

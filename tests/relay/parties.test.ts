@@ -1,7 +1,7 @@
 import twilio from 'twilio';
 import { expect, test } from 'vitest';
-import { createJudgeParties, onlyValue } from '../../relay/parties.ts';
-import { keys } from '../../shared/keys.ts';
+import { createJudgeParties, onlyValue } from '../../shared/twilio/parties.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { phone } from '../support/pipeline.ts';
 import { messageForm, newSid, statusForm, withRelay } from '../support/relay-bench.ts';
 

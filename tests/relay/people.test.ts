@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { createPeople } from '../../relay/people.ts';
-import type { People } from '../../relay/people.ts';
+import { createPeople } from '../../relay/people/people.ts';
+import type { People } from '../../relay/people/people.ts';
 
 const [number, userId, other] = ['+15551230001', 'US.13491208655302741918', '+15551230002'];
 

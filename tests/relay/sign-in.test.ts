@@ -1,10 +1,10 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { createAttempts } from '../../relay/admin/attempts.ts';
+import { createAttempts } from '../../relay/admin/sign-in-rate-limit.ts';
 import { createPassword } from '../../relay/admin/password.ts';
 import { parseRelayConfig } from '../../relay/config.ts';
 import { runRelay } from '../../relay/relay.ts';
-import { keys } from '../../shared/keys.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { signIn } from '../support/admin-client.ts';
 import { earlyInTheMinute } from '../support/minute.ts';
 import { password } from '../support/pipeline.ts';

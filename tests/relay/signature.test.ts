@@ -1,6 +1,6 @@
 import twilio from 'twilio';
 import { expect, test } from 'vitest';
-import { createVerifier } from '../../relay/signature.ts';
+import { createVerifier } from '../../shared/twilio/signature.ts';
 import { createRandom } from '../support/random.ts';
 import type { Random } from '../support/random.ts';
 

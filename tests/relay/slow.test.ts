@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
-import { createFileStore } from '../../shared/file-store.ts';
+import { createFileStore } from '../../shared/store/files.ts';
 import { messageForm, withRelay } from '../support/relay-bench.ts';
 import { scaled } from '../support/machine-speed.ts';
 

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { parseRelayConfig } from '../../relay/config.ts';
 import { relayParts, runRelay } from '../../relay/relay.ts';
-import { keys } from '../../shared/keys.ts';
-import { createLog } from '../../shared/log.ts';
-import { startTracing } from '../../shared/telemetry.ts';
-import { untraced } from '../../shared/tracing.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { startTracing } from '../../shared/runtime/telemetry.ts';
+import { untraced } from '../../shared/runtime/tracing.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import { runTraceReceiver } from '../support/trace-receiver.ts';
 import { until } from '../support/until.ts';

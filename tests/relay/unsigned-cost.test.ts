@@ -1,12 +1,13 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { createDoorkeeper, wrongPerMinute } from '../../relay/doorkeeper.ts';
-import { BadRequest, createBodies, mostParameters } from '../../relay/form.ts';
-import { answerAndClose, runServer } from '../../relay/server.ts';
-import { looksSigned } from '../../relay/signature.ts';
-import { createSignedForms } from '../../relay/signed-form.ts';
-import { createLog } from '../../shared/log.ts';
+import { createDoorkeeper, wrongPerMinute } from '../../relay/http/unsigned-rate-limit.ts';
+import { createBodies, mostParameters } from '../../relay/http/form.ts';
+import { BadRequest } from '../../shared/twilio/bad-request.ts';
+import { answerAndClose, runServer } from '../../relay/http/server.ts';
+import { looksSigned } from '../../shared/twilio/signature.ts';
+import { createSignedForms } from '../../relay/http/signed-form.ts';
+import { createLog } from '../../shared/runtime/log.ts';
 import { until } from '../support/until.ts';
 
 const formed = 'AAAAAAAAAAAAAAAAAAAAAAAAAAA=';

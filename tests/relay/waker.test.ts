@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { createWaker } from '../../relay/waker.ts';
-import type { Waker } from '../../relay/waker.ts';
-import { createLog } from '../../shared/log.ts';
-import type { Need, VmState } from '../../shared/vm-state.ts';
+import { createWaker } from '../../relay/wake/waker.ts';
+import type { Waker } from '../../relay/wake/waker.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import type { Need, VmState } from '../../shared/store/vm-state.ts';
 import { until } from '../support/until.ts';
 
 const idle: Need = { work: false, heartbeatMs: 0, nextDue: undefined };

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { BadRequest } from '../../relay/form.ts';
-import { parseMessage, parseStatus } from '../../relay/webhook.ts';
-import { Message } from '../../shared/message.ts';
+import { BadRequest } from '../../shared/twilio/bad-request.ts';
+import { parseMessage, parseStatus } from '../../shared/twilio/webhook.ts';
+import { Message } from '../../shared/store/message.ts';
 import { createRandom } from '../support/random.ts';
 import { messageForm, readSamples } from '../support/relay-bench.ts';
 

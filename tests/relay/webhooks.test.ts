@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { keys, prefix } from '../../shared/keys.ts';
-import type { Redis } from '../../shared/redis.ts';
+import { keys, prefix } from '../../shared/store/redis/keys.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
 import { phone, stranger } from '../support/pipeline.ts';
 import {
   messageForm,

@@ -1,9 +1,9 @@
 import { array, assert, constantFrom, oneof, property, record, string, tuple } from 'fast-check';
 import type { Arbitrary } from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { numberedText, roomForText, toTappable } from '../../shared/choices.ts';
-import type { Choices } from '../../shared/choices.ts';
-import { defineContent } from '../../shared/content-definition.ts';
+import { numberedText, roomForText, toTappable } from '../../shared/store/choices.ts';
+import type { Choices } from '../../shared/store/choices.ts';
+import { defineContent } from '../../shared/twilio/content.ts';
 import { parseContent, renderContent } from '../../simulator/twilio/content.ts';
 
 const buttons = (...titles: string[]): Choices => ({

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { createContents, createMemoryContents } from '../../shared/contents.ts';
-import type { Contents } from '../../shared/contents.ts';
-import { keys } from '../../shared/keys.ts';
+import { createContents, createMemoryContents } from '../../shared/twilio/content-cache.ts';
+import type { Contents } from '../../shared/twilio/content-cache.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { withRedis } from '../support/redis.ts';
 
 /** Runs a test with a memory of contents, and with a way to let so many seconds go by. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { createConversations } from '../../shared/conversation.ts';
-import { FencedError } from '../../shared/inbox.ts';
-import { keys } from '../../shared/keys.ts';
+import { createConversations } from '../../shared/store/conversation.ts';
+import { FencedError } from '../../shared/store/boxes/inbox.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { withRedis } from '../support/redis.ts';
 
 const conversation = '+15551230001';

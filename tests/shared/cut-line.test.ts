@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { cut } from '../../shared/cut.ts';
+import { cut } from '../../shared/runtime/cut.ts';
 
 test('a line is cut to its length, between characters as people see them, and is well formed', () => {
   expect(cut('short', 5)).toBe('short');

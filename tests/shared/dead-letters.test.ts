@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { createDeadLetters } from '../../shared/dead-letters.ts';
-import { keys } from '../../shared/keys.ts';
+import { createDeadLetters } from '../../shared/store/boxes/dead-letters.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { withRedis } from '../support/redis.ts';
 
 test('the dead list keeps the last thousand entries, and goes by itself', async () => {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { createDepartures } from '../../shared/departures.ts';
-import { beginEpoch, epochMemory } from '../../shared/epoch.ts';
-import { createIntake } from '../../shared/intake.ts';
-import { keys, prefix } from '../../shared/keys.ts';
-import { createReadOpening } from '../../shared/opening.ts';
-import { createTurns } from '../../shared/queues.ts';
+import { createDepartures } from '../../shared/store/boxes/next-delivery.ts';
+import { beginEpoch, epochMemory } from '../../shared/store/redis/epoch.ts';
+import { createIntake } from '../../shared/store/boxes/intake.ts';
+import { keys, prefix } from '../../shared/store/redis/keys.ts';
+import { createReadOpening } from '../../shared/store/boxes/snapshot.ts';
+import { createTurns } from '../../shared/store/queues.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { withRedis } from '../support/redis.ts';

@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { guardTimes } from '../../shared/event-loop-guard.ts';
+import { guardTimes } from '../../shared/runtime/event-loop-guard.ts';
 import { until } from '../support/until.ts';
 
 const program = path.join(import.meta.dirname, '..', 'support', 'guarded-main.ts');
@@ -48,7 +48,14 @@ async function withGuarded(
 const isAlive = ({ child }: Guarded): boolean =>
   child.exitCode === null && child.signalCode === null;
 const hasProc = existsSync('/proc/self/task');
-const guardScript = path.join(import.meta.dirname, '..', '..', 'shared', 'event-loop-guard.sh');
+const guardScript = path.join(
+  import.meta.dirname,
+  '..',
+  '..',
+  'shared',
+  'runtime',
+  'event-loop-guard.sh',
+);
 const guardOf = ({ child: { pid } }: Guarded): number =>
   Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
 const dots = ({ output }: Guarded): number => output().split('.').length;

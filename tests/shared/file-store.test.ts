@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { FileStoreFullError, createFileStore } from '../../shared/file-store.ts';
-import type { FileStore, StoredFile } from '../../shared/file-store.ts';
-import { keys } from '../../shared/keys.ts';
+import { FileStoreFullError, createFileStore } from '../../shared/store/files.ts';
+import type { FileStore, StoredFile } from '../../shared/store/files.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { withRedis } from '../support/redis.ts';
 
 const about = { type: 'image/png', name: 'picture.png' };

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { FencedError, createInbox } from '../../shared/inbox.ts';
-import { keys } from '../../shared/keys.ts';
-import type { Message } from '../../shared/message.ts';
-import type { Redis } from '../../shared/redis.ts';
+import { FencedError, createInbox } from '../../shared/store/boxes/inbox.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import type { Message } from '../../shared/store/message.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
 import { withRedis } from '../support/redis.ts';
 
 const conversation = '+15551230001';

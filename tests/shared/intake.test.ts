@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { createIntake } from '../../shared/intake.ts';
-import { keys, prefix } from '../../shared/keys.ts';
-import type { Message } from '../../shared/message.ts';
-import type { Redis } from '../../shared/redis.ts';
-import { createTurns } from '../../shared/queues.ts';
-import type { Turns } from '../../shared/queues.ts';
+import { createIntake } from '../../shared/store/boxes/intake.ts';
+import { keys, prefix } from '../../shared/store/redis/keys.ts';
+import type { Message } from '../../shared/store/message.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import { createTurns } from '../../shared/store/queues.ts';
+import type { Turns } from '../../shared/store/queues.ts';
 import { phone } from '../support/pipeline.ts';
 import { withRedis } from '../support/redis.ts';
 import { messageForm, newSid, withRelay } from '../support/relay-bench.ts';

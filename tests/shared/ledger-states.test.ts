@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
-import { createLedger } from '../../shared/ledger.ts';
-import type { CarrierStatus, Ledger } from '../../shared/ledger.ts';
-import { createOutbox } from '../../shared/outbox.ts';
-import { createDeliveries } from '../../shared/queues.ts';
-import type { Redis } from '../../shared/redis.ts';
-import type { Reply } from '../../shared/reply.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createLedger } from '../../shared/store/boxes/ledger.ts';
+import type { CarrierStatus, Ledger } from '../../shared/store/boxes/ledger.ts';
+import { createOutbox } from '../../shared/store/boxes/outbox.ts';
+import { createDeliveries } from '../../shared/store/queues.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import type { Reply } from '../../shared/store/reply.ts';
 import { withRedis } from '../support/redis.ts';
 
 const conversation = '+15551230001';

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import { FencedError } from '../../shared/inbox.ts';
-import { keys } from '../../shared/keys.ts';
-import { createLedger } from '../../shared/ledger.ts';
-import type { Ledger } from '../../shared/ledger.ts';
-import { createOutbox } from '../../shared/outbox.ts';
-import type { Outbox } from '../../shared/outbox.ts';
-import { createDeliveries } from '../../shared/queues.ts';
-import type { Redis } from '../../shared/redis.ts';
-import type { Reply } from '../../shared/reply.ts';
+import { FencedError } from '../../shared/store/boxes/inbox.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createLedger } from '../../shared/store/boxes/ledger.ts';
+import type { Ledger } from '../../shared/store/boxes/ledger.ts';
+import { createOutbox } from '../../shared/store/boxes/outbox.ts';
+import type { Outbox } from '../../shared/store/boxes/outbox.ts';
+import { createDeliveries } from '../../shared/store/queues.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import type { Reply } from '../../shared/store/reply.ts';
 import { withRedis } from '../support/redis.ts';
 
 const conversation = '+15551230001';

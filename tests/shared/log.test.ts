@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { AxiosError, AxiosHeaders } from 'axios';
 import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
-import { reportError } from '../../shared/errors.ts';
-import { createLog } from '../../shared/log.ts';
-import { createTwilioMessenger } from '../../shared/twilio-messenger.ts';
+import { reportError } from '../../shared/runtime/errors.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { createTwilioMessenger } from '../../shared/twilio/messenger.ts';
 import { withRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 
@@ -166,7 +166,7 @@ test('an error of a parser or of Redis does not quote what it was given', async 
 });
 
 test('what is logged right before the process exits is written, too', async () => {
-  const program = `const { createLog } = await import(${JSON.stringify(new URL('../../shared/log.ts', import.meta.url).href)}); const log = createLog('test', 'info'); log.info('first'); log.info('last'); process.exit(3);`;
+  const program = `const { createLog } = await import(${JSON.stringify(new URL('../../shared/runtime/log.ts', import.meta.url).href)}); const log = createLog('test', 'info'); log.info('first'); log.info('last'); process.exit(3);`;
   const { code, output } = await new Promise<{
     code: number | string | null | undefined;
     output: string;

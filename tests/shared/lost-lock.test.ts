@@ -1,8 +1,8 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { FencedError } from '../../shared/inbox.ts';
-import { keys } from '../../shared/keys.ts';
+import { FencedError } from '../../shared/store/boxes/inbox.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { dumpRedis } from '../support/redis-dump.ts';
 import { conversation, fence, message, reply, sid, withStores } from '../support/stores-bench.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createModelPrices, noTokens } from '../../shared/model-prices.ts';
+import { createModelPrices, noTokens } from '../../shared/runtime/model-prices.ts';
 
 const million = 1_000_000;
 const prices = createModelPrices();

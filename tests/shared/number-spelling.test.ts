@@ -7,7 +7,7 @@ import {
   isNearNumber,
   isSameNumber,
   otherSpelling,
-} from '../../shared/number-spelling.ts';
+} from '../../shared/runtime/number-spelling.ts';
 
 /** Numbers as E.164 has them, many of them in the three countries or nearly so. */
 const number = stringMatching(

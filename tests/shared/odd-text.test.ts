@@ -10,28 +10,34 @@ import {
   string,
 } from 'fast-check';
 import { expect, test } from 'vitest';
-import { createConversations } from '../../shared/conversation.ts';
-import { cut, cutLines, head } from '../../shared/cut.ts';
-import { createDeadLetters } from '../../shared/dead-letters.ts';
-import { createDepartures } from '../../shared/departures.ts';
-import { createFailedMessages } from '../../shared/failed-messages.ts';
-import { createFileStore } from '../../shared/file-store.ts';
-import { createInbox } from '../../shared/inbox.ts';
-import { createIntake } from '../../shared/intake.ts';
-import { parseJson, toJson, wellFormedJson } from '../../shared/json.ts';
-import { keys } from '../../shared/keys.ts';
-import { createLedger } from '../../shared/ledger.ts';
-import type { Message } from '../../shared/message.ts';
-import { createReadOpening } from '../../shared/opening.ts';
-import { createOutbox } from '../../shared/outbox.ts';
-import { createPageStore } from '../../shared/page-store.ts';
-import { createDeliveries, createTurns } from '../../shared/queues.ts';
-import type { Redis } from '../../shared/redis.ts';
-import { Schedule, createSchedules } from '../../shared/schedules.ts';
-import { callOf, defineScript, runScript, runScriptForBytes, toLua } from '../../shared/script.ts';
-import { createSessions } from '../../shared/sessions.ts';
-import { createScheduleTools } from '../../worker/schedule-tools.ts';
-import { tickText } from '../../worker/schedule-words.ts';
+import { createConversations } from '../../shared/store/conversation.ts';
+import { cut, cutLines, head } from '../../shared/runtime/cut.ts';
+import { createDeadLetters } from '../../shared/store/boxes/dead-letters.ts';
+import { createDepartures } from '../../shared/store/boxes/next-delivery.ts';
+import { createFailedMessages } from '../../shared/store/boxes/failed-messages.ts';
+import { createFileStore } from '../../shared/store/files.ts';
+import { createInbox } from '../../shared/store/boxes/inbox.ts';
+import { createIntake } from '../../shared/store/boxes/intake.ts';
+import { parseJson, toJson, wellFormedJson } from '../../shared/runtime/json.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createLedger } from '../../shared/store/boxes/ledger.ts';
+import type { Message } from '../../shared/store/message.ts';
+import { createReadOpening } from '../../shared/store/boxes/snapshot.ts';
+import { createOutbox } from '../../shared/store/boxes/outbox.ts';
+import { createPageStore } from '../../shared/store/pages.ts';
+import { createDeliveries, createTurns } from '../../shared/store/queues.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import { Schedule, createSchedules } from '../../shared/store/schedules.ts';
+import {
+  callOf,
+  defineScript,
+  runScript,
+  runScriptForBytes,
+  toLua,
+} from '../../shared/store/redis/script.ts';
+import { createSessions } from '../../shared/store/sessions.ts';
+import { createScheduleTools } from '../../worker/schedules/tools.ts';
+import { tickText } from '../../worker/schedules/describe.ts';
 import { withPipeline } from '../support/pipeline.ts';
 import { withRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';

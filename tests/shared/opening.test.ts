@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
-import { FencedError, createInbox } from '../../shared/inbox.ts';
-import type { Inbox } from '../../shared/inbox.ts';
-import { keys } from '../../shared/keys.ts';
-import type { Message } from '../../shared/message.ts';
-import { createReadOpening } from '../../shared/opening.ts';
-import type { ReadOpening } from '../../shared/opening.ts';
-import { createOutbox } from '../../shared/outbox.ts';
-import type { Outbox } from '../../shared/outbox.ts';
-import { createDeliveries } from '../../shared/queues.ts';
-import type { Redis } from '../../shared/redis.ts';
+import { FencedError, createInbox } from '../../shared/store/boxes/inbox.ts';
+import type { Inbox } from '../../shared/store/boxes/inbox.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import type { Message } from '../../shared/store/message.ts';
+import { createReadOpening } from '../../shared/store/boxes/snapshot.ts';
+import type { ReadOpening } from '../../shared/store/boxes/snapshot.ts';
+import { createOutbox } from '../../shared/store/boxes/outbox.ts';
+import type { Outbox } from '../../shared/store/boxes/outbox.ts';
+import { createDeliveries } from '../../shared/store/queues.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
 import { withRedis } from '../support/redis.ts';
 import { newSid } from '../support/relay-bench.ts';
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { createLog } from '../../shared/log.ts';
-import { keys } from '../../shared/keys.ts';
-import { createOutbox } from '../../shared/outbox.ts';
-import { createTellOwner, ownerPauseMs, readOwnerWords } from '../../shared/owner.ts';
-import { createDeliveries } from '../../shared/queues.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createOutbox } from '../../shared/store/boxes/outbox.ts';
+import { createTellOwner, ownerPauseMs, readOwnerWords } from '../../shared/store/owner.ts';
+import { createDeliveries } from '../../shared/store/queues.ts';
 import { withRedis } from '../support/redis.ts';
 
 const owner = '+15551230001';

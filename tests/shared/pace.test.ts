@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createPace, paceFor } from '../../shared/pace.ts';
+import { createPace, paceFor } from '../../shared/store/send-rate.ts';
 import { createRandom } from '../support/random.ts';
 import { withRedis } from '../support/redis.ts';
 

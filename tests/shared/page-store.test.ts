@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
-import { pageId, readPageAddress, signPageAddress } from '../../shared/page-address.ts';
-import { createPageStore } from '../../shared/page-store.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { pageId, readPageAddress, signPageAddress } from '../../shared/store/page-address.ts';
+import { createPageStore } from '../../shared/store/pages.ts';
 import { withRedis } from '../support/redis.ts';
 
 const day = 24 * 3600 * 1000;

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
-import { variables } from '../../shared/env.ts';
-import { maskNumbers } from '../../shared/log.ts';
-import { Message } from '../../shared/message.ts';
+import { variables } from '../../shared/runtime/env.ts';
+import { maskNumbers } from '../../shared/runtime/log.ts';
+import { Message } from '../../shared/store/message.ts';
 import {
   PersonAddress,
   isPhoneNumber,
   maskAddress,
   parseWhatsappAddress,
-} from '../../shared/person-address.ts';
-import { tickId } from '../../shared/schedules.ts';
+} from '../../shared/runtime/person-address.ts';
+import { tickId } from '../../shared/store/schedules.ts';
 
 const userId = 'US.13491208655302741918';
 

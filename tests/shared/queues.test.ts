@@ -1,7 +1,7 @@
 import { Worker } from 'bullmq';
 import { expect, test } from 'vitest';
-import { prefix } from '../../shared/keys.ts';
-import { createTurns } from '../../shared/queues.ts';
+import { prefix } from '../../shared/store/redis/keys.ts';
+import { createTurns } from '../../shared/store/queues.ts';
 import { createRandom } from '../support/random.ts';
 import { withRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';

@@ -1,13 +1,17 @@
 import { expect, test } from 'vitest';
-import { MemoryFullError, createFileStore } from '../../shared/file-store.ts';
-import { keys } from '../../shared/keys.ts';
-import { createPageStore } from '../../shared/page-store.ts';
-import { createRedisMemory, parseMemory, warnOfPressure } from '../../shared/redis-memory.ts';
-import type { MemoryUse } from '../../shared/redis-memory.ts';
-import { createVmState } from '../../shared/vm-state.ts';
-import { createLog } from '../../shared/log.ts';
-import { createLease } from '../../worker/lease.ts';
-import { createRunningJobs } from '../../worker/running-jobs.ts';
+import { MemoryFullError, createFileStore } from '../../shared/store/files.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createPageStore } from '../../shared/store/pages.ts';
+import {
+  createRedisMemory,
+  parseMemory,
+  warnOfPressure,
+} from '../../shared/store/redis/redis-memory.ts';
+import type { MemoryUse } from '../../shared/store/redis/redis-memory.ts';
+import { createVmState } from '../../shared/store/vm-state.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { createLease } from '../../worker/process/lease.ts';
+import { createRunningJobs } from '../../worker/process/running-jobs.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import { withRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { NotAllowedError } from '../../shared/allowed.ts';
-import { createDepartures } from '../../shared/departures.ts';
-import { createIntake } from '../../shared/intake.ts';
-import type { Sender } from '../../shared/intake.ts';
-import { keys } from '../../shared/keys.ts';
-import type { Message } from '../../shared/message.ts';
-import { createOutbox } from '../../shared/outbox.ts';
-import { createDeliveries, createTurns } from '../../shared/queues.ts';
+import { NotAllowedError } from '../../shared/store/allowed.ts';
+import { createDepartures } from '../../shared/store/boxes/next-delivery.ts';
+import { createIntake } from '../../shared/store/boxes/intake.ts';
+import type { Sender } from '../../shared/store/boxes/intake.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import type { Message } from '../../shared/store/message.ts';
+import { createOutbox } from '../../shared/store/boxes/outbox.ts';
+import { createDeliveries, createTurns } from '../../shared/store/queues.ts';
 import { newSid } from '../support/relay-bench.ts';
 import { withRedis } from '../support/redis.ts';
 

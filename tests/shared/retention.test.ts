@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { keys, prefix } from '../../shared/keys.ts';
+import { keys, prefix } from '../../shared/store/redis/keys.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { keys, prefix } from '../../shared/keys.ts';
-import { createTurns } from '../../shared/queues.ts';
-import type { Turns } from '../../shared/queues.ts';
-import type { Redis } from '../../shared/redis.ts';
-import { callOf, defineScript } from '../../shared/script.ts';
+import { keys, prefix } from '../../shared/store/redis/keys.ts';
+import { createTurns } from '../../shared/store/queues.ts';
+import type { Turns } from '../../shared/store/queues.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import { callOf, defineScript } from '../../shared/store/redis/script.ts';
 import { withRedis } from '../support/redis.ts';
 
 const conversation = '+15551230001';

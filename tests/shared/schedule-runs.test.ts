@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
-import { createScheduleRuns } from '../../shared/schedule-runs.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createScheduleRuns } from '../../shared/store/schedule-runs.ts';
 import { withRedis } from '../support/redis.ts';
 
 const conversation = '+15551230001';

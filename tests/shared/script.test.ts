@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { callOf, defineScript, runScript } from '../../shared/script.ts';
-import type { Script } from '../../shared/script.ts';
+import { callOf, defineScript, runScript } from '../../shared/store/redis/script.ts';
+import type { Script } from '../../shared/store/redis/script.ts';
 import { misnamed } from '../support/script-names.ts';
 import { withRedis } from '../support/redis.ts';
 

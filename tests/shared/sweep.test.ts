@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { createLog } from '../../shared/log.ts';
-import { keys } from '../../shared/keys.ts';
-import { createDeliveries, createTurns } from '../../shared/queues.ts';
-import { sweep } from '../../shared/sweep.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createDeliveries, createTurns } from '../../shared/store/queues.ts';
+import { sweep } from '../../shared/store/boxes/sweep.ts';
 import { withRedis } from '../support/redis.ts';
 
 const log = createLog('test', 'silent');

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
-import { createLog } from '../../shared/log.ts';
-import { createTurns } from '../../shared/queues.ts';
-import { connectRedis } from '../../shared/redis.ts';
-import type { Redis, RedisManner } from '../../shared/redis.ts';
-import { callOf, defineScript } from '../../shared/script.ts';
-import { callScript, runTransaction } from '../../shared/transaction.ts';
-import type { Call, Outcome } from '../../shared/transaction.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { createTurns } from '../../shared/store/queues.ts';
+import { connectRedis } from '../../shared/store/redis/redis.ts';
+import type { Redis, RedisManner } from '../../shared/store/redis/redis.ts';
+import { callOf, defineScript } from '../../shared/store/redis/script.ts';
+import { callScript, runTransaction } from '../../shared/store/redis/transaction.ts';
+import type { Call, Outcome } from '../../shared/store/redis/transaction.ts';
 import { withRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { createIntake } from '../../shared/intake.ts';
-import { keys } from '../../shared/keys.ts';
-import { createTurns } from '../../shared/queues.ts';
-import { createVmState } from '../../shared/vm-state.ts';
+import { createIntake } from '../../shared/store/boxes/intake.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createTurns } from '../../shared/store/queues.ts';
+import { createVmState } from '../../shared/store/vm-state.ts';
 import { otherPhone, phone } from '../support/pipeline.ts';
 import { withRedis } from '../support/redis.ts';
 import { newSid } from '../support/relay-bench.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chown, mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { chooseWithdrawn } from '../../shared/withdrawn-environment.ts';
+import { chooseWithdrawn } from '../../shared/runtime/withdrawn-environment.ts';
 import { freePort } from '../../simulator/free-port.ts';
 import { withPipeline } from '../support/pipeline.ts';
 import { freeUid } from '../support/free-uid.ts';
@@ -52,7 +52,7 @@ test.skipIf(process.platform !== 'linux')(
   async () => {
     const secret = 'quote " back ` dollar $HOME \\ é 🌱\nEND\nline';
     const program = `
-    import { withdrawEnvironment } from ${JSON.stringify(path.join(root, 'shared', 'withdrawn-environment.ts'))};
+    import { withdrawEnvironment } from ${JSON.stringify(path.join(root, 'shared', 'runtime', 'withdrawn-environment.ts'))};
     import { readFileSync } from 'node:fs';
     withdrawEnvironment(process.env);
     process.stdin.once('data', (said) => {

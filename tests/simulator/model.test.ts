@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import type { SDKAssistantMessage, SDKMessage } from '@anthropic-ai/claude-agent-sdk';
 import { expect, test } from 'vitest';
 import type { ScriptedModel } from '../../simulator/model/scripted-model.ts';
-import { findChromium } from '../../worker/agent/browser.ts';
+import { findChromium } from '../../worker/agent/mcp/browser.ts';
 import { isResult, withClaude } from '../support/claude-bench.ts';
 import type { ClaudeSession } from '../support/claude-bench.ts';
 import { PIXEL } from '../support/phone-bench.ts';

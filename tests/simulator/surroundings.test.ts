@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
-import { createLog } from '../../shared/log.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createLog } from '../../shared/runtime/log.ts';
 import { createPhoneClient } from '../../simulator/phone/phone-client.ts';
 import { runSurroundings } from '../../simulator/surroundings/surroundings.ts';
 import { withRedis } from '../support/redis.ts';

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createIntake } from '../../shared/intake.ts';
-import { keys, prefix } from '../../shared/keys.ts';
-import { createSchedules } from '../../shared/schedules.ts';
-import { createTurns } from '../../shared/queues.ts';
-import type { Redis } from '../../shared/redis.ts';
-import { createVmState } from '../../shared/vm-state.ts';
+import { createIntake } from '../../shared/store/boxes/intake.ts';
+import { keys, prefix } from '../../shared/store/redis/keys.ts';
+import { createSchedules } from '../../shared/store/schedules.ts';
+import { createTurns } from '../../shared/store/queues.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import { createVmState } from '../../shared/store/vm-state.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { startWorkerProcess } from '../support/processes.ts';

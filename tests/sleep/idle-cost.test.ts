@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createLog } from '../../shared/log.ts';
+import { createLog } from '../../shared/runtime/log.ts';
 import { measureIdleCost } from '../../simulator/idle-cost/idle-cost.ts';
 import { formatIdleCost, isCheap } from '../../simulator/idle-cost/report.ts';
 

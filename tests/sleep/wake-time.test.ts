@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createLog } from '../../shared/log.ts';
+import { createLog } from '../../shared/runtime/log.ts';
 import { formatWakeTime } from '../../simulator/wake-time/report.ts';
 import { measureWakeTime } from '../../simulator/wake-time/wake-time.ts';
 

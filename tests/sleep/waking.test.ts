@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
-import { createVmState } from '../../shared/vm-state.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createVmState } from '../../shared/store/vm-state.ts';
 import { countCommands } from '../../simulator/idle-cost/command-count.ts';
 import { otherPhone, phone } from '../support/pipeline.ts';
 import { crash, startRelayProcess, startWorkerProcess } from '../support/processes.ts';

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
-import { createSpend, dayOf } from '../../shared/spend.ts';
-import type { ModelUse } from '../../shared/spend.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createSpend, dayOf } from '../../shared/store/spend.ts';
+import type { ModelUse } from '../../shared/store/spend.ts';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { BillEntry } from '../../simulator/model/bill.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';

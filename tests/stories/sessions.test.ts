@@ -3,7 +3,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
-import { claudeDirectory } from '../../worker/agent/environment.ts';
+import { claudeDirectory } from '../../worker/agent/sandbox/environment.ts';
 import { holdOpen } from '../support/hold-open.ts';
 import { otherPhone, phone, stranger } from '../support/pipeline.ts';
 import { said, tap, texts, withStory, workspaceOf } from '../support/story-bench.ts';

@@ -1,8 +1,8 @@
 import type { Job } from 'bullmq';
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
-import type { TurnData, TurnResult } from '../../shared/queues.ts';
-import { findMarked } from '../../worker/agent/processes.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import type { TurnData, TurnResult } from '../../shared/store/queues.ts';
+import { findMarked } from '../../worker/agent/sandbox/processes.ts';
 import { atGate, gate, openGate } from '../support/gate-story.ts';
 import { phone } from '../support/pipeline.ts';
 import { texts, withStory, workspaceOf } from '../support/story-bench.ts';

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { getSessionMessages } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
-import { createLog } from '../../shared/log.ts';
-import { createModelPrices } from '../../shared/model-prices.ts';
-import { createModelRequests } from '../../shared/model-requests.ts';
-import { connectRedis } from '../../shared/redis.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { createModelPrices } from '../../shared/runtime/model-prices.ts';
+import { createModelRequests } from '../../shared/store/model-requests.ts';
+import { connectRedis } from '../../shared/store/redis/redis.ts';
 import { runRedisServer } from '../../simulator/redis-server.ts';
 import { runScriptedModel } from '../../simulator/model/scripted-model.ts';
 import type { ScriptedModel, ScriptedModelOptions } from '../../simulator/model/scripted-model.ts';
@@ -17,13 +17,13 @@ import type {
   PermissionMode,
   Prompt,
 } from '../../worker/agent/agent.ts';
-import { createChannel } from '../../worker/agent/channel.ts';
-import { createClaudeAgent } from '../../worker/agent/claude.ts';
-import type { ClaudeOptions } from '../../worker/agent/claude.ts';
-import { claudeDirectory } from '../../worker/agent/environment.ts';
-import { findMarked } from '../../worker/agent/processes.ts';
+import { createChannel } from '../../worker/agent/async-queue.ts';
+import { createClaudeAgent } from '../../worker/agent/claude/agent.ts';
+import type { ClaudeOptions } from '../../worker/agent/claude/agent.ts';
+import { claudeDirectory } from '../../worker/agent/sandbox/environment.ts';
+import { findMarked } from '../../worker/agent/sandbox/processes.ts';
 import { scaled } from './machine-speed.ts';
-import type { WorkspaceGrants } from '../../worker/agent/workspace-grants.ts';
+import type { WorkspaceGrants } from '../../worker/agent/workspace/grants.ts';
 
 export type Answered = Extract<AgentEvent, { kind: 'answer' }>;
 

@@ -11,7 +11,7 @@ import type { Fly } from '../../deploy/fly.ts';
 import type { Role } from '../../deploy/names.ts';
 import { parseDeployOptions } from '../../deploy/options.ts';
 import { labelSources } from '../../deploy/source-label.ts';
-import { createLog } from '../../shared/log.ts';
+import { createLog } from '../../shared/runtime/log.ts';
 import type { TwinOptions } from '../../simulator/twilio/twin.ts';
 import { answerFly } from './fake-fly.ts';
 import type { FlyState } from './fake-fly.ts';

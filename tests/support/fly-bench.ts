@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { compiledDirectory } from '../../shared/compile-cache.ts';
+import { compiledDirectory } from '../../shared/runtime/compile-cache.ts';
 import { runTwin } from '../../simulator/twilio/twin.ts';
 import type { Twin, TwinOptions } from '../../simulator/twilio/twin.ts';
 import type { FlyState } from './fake-fly.ts';

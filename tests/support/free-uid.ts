@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { readProcessTable } from '../../worker/agent/process-table.ts';
+import { readProcessTable } from '../../worker/agent/sandbox/process-table.ts';
 
 /**
  * A number for a user that no account, no process and no worker on this machine has: what a test

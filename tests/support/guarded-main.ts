@@ -2,8 +2,8 @@
  * A guarded process for tests of the guard: `spin`, `regex` and `block` freeze its event loop,
  * anything else leaves it alone. Arguments: what to do, a tick in ms, the ticks that end it.
  */
-import { guardEventLoop } from '../../shared/event-loop-guard.ts';
-import { createLog } from '../../shared/log.ts';
+import { guardEventLoop } from '../../shared/runtime/event-loop-guard.ts';
+import { createLog } from '../../shared/runtime/log.ts';
 
 const [kind, tickMs, mostTicks] = process.argv.slice(2);
 guardEventLoop('guarded', createLog('guarded', 'info'), {

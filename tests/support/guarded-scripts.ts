@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { prefix } from '../../shared/keys.ts';
+import { prefix } from '../../shared/store/redis/keys.ts';
 
 /**
  * Commands whose arguments are all keys, those whose first two are, and those that have none. All

@@ -1,6 +1,6 @@
 import type { ChatMessage } from '../../simulator/chat.ts';
 import type { AgentTurn, Approval } from '../../worker/agent/agent.ts';
-import { describeRequest } from '../../worker/agent/approval-request.ts';
+import { describeRequest } from '../../worker/agent/claude/approval-request.ts';
 import { withPipeline } from './pipeline.ts';
 import type { Pipeline, PipelineOptions } from './pipeline.ts';
 import { until } from './until.ts';

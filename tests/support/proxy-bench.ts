@@ -1,16 +1,16 @@
 import { createServer, request as httpRequest } from 'node:http';
 import type { IncomingMessage, OutgoingHttpHeaders, RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createLog } from '../../shared/log.ts';
-import { createModelPrices } from '../../shared/model-prices.ts';
-import { createModelRequests } from '../../shared/model-requests.ts';
-import type { Limits } from '../../shared/model-requests.ts';
-import type { Redis } from '../../shared/redis.ts';
-import { createSpend, dayOf } from '../../shared/spend.ts';
-import type { ModelUse, Spend } from '../../shared/spend.ts';
-import type { ModelAccountParts } from '../../worker/agent/model-account.ts';
-import { runModelProxy } from '../../worker/agent/model-proxy.ts';
-import type { ModelKeys, ModelSession } from '../../worker/agent/model-sessions.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { createModelPrices } from '../../shared/runtime/model-prices.ts';
+import { createModelRequests } from '../../shared/store/model-requests.ts';
+import type { Limits } from '../../shared/store/model-requests.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import { createSpend, dayOf } from '../../shared/store/spend.ts';
+import type { ModelUse, Spend } from '../../shared/store/spend.ts';
+import type { ModelAccountParts } from '../../worker/agent/model/account.ts';
+import { runModelProxy } from '../../worker/agent/model/proxy.ts';
+import type { ModelKeys, ModelSession } from '../../worker/agent/model/sessions.ts';
 
 export const key = 'sk-ant-api03-the-real-one';
 export const token = 'sk-ant-oat01-the-real-one';

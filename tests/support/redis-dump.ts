@@ -1,4 +1,4 @@
-import type { Redis } from '../../shared/redis.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
 
 /** The content of every key, in a form that does not depend on Redis's own order. */
 const script = `

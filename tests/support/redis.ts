@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Redis } from '../../shared/redis.ts';
-import { createLog } from '../../shared/log.ts';
-import { connectRedis } from '../../shared/redis.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { connectRedis } from '../../shared/store/redis/redis.ts';
 import { runRedisServer } from '../../simulator/redis-server.ts';
 
 /** A Redis of the test's own, with a connection to it, for as long as `test` takes. */

@@ -3,8 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { chmod, chown, mkdir } from 'node:fs/promises';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { chooseAgentUser } from '../../worker/agent/agent-user.ts';
-import type { AgentUser } from '../../worker/agent/agent-user.ts';
+import { chooseAgentUser } from '../../worker/agent/sandbox/user.ts';
+import type { AgentUser } from '../../worker/agent/sandbox/user.ts';
 import { until } from './until.ts';
 
 /** The agent's user here: one that every Linux has and that owns nothing. */

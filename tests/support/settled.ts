@@ -1,4 +1,4 @@
-import { keys, prefix } from '../../shared/keys.ts';
+import { keys, prefix } from '../../shared/store/redis/keys.ts';
 import { phone } from './pipeline.ts';
 import type { Pipeline } from './pipeline.ts';
 import { until } from './until.ts';

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { parseRelayConfig } from '../../relay/config.ts';
 import { relayParts, runRelay } from '../../relay/relay.ts';
-import type { WakerTimes } from '../../relay/waker.ts';
-import { keys } from '../../shared/keys.ts';
-import { createLog } from '../../shared/log.ts';
+import type { WakerTimes } from '../../relay/wake/waker.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createLog } from '../../shared/runtime/log.ts';
 import { password, phone, withPipeline } from './pipeline.ts';
 import type { Pipeline } from './pipeline.ts';
 import { scaled } from './machine-speed.ts';

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Worker } from 'bullmq';
-import type { Control } from '../../shared/control.ts';
-import { keys } from '../../shared/keys.ts';
-import type { Log } from '../../shared/log.ts';
-import type { TurnData } from '../../shared/queues.ts';
-import type { Redis } from '../../shared/redis.ts';
-import type { VmState } from '../../shared/vm-state.ts';
-import { createSleep } from '../../worker/sleep.ts';
-import type { Sleep } from '../../worker/sleep.ts';
+import type { Control } from '../../shared/store/redis/pubsub.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import type { Log } from '../../shared/runtime/log.ts';
+import type { TurnData } from '../../shared/store/queues.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import type { VmState } from '../../shared/store/vm-state.ts';
+import { createSleep } from '../../worker/process/sleep.ts';
+import type { Sleep } from '../../worker/process/sleep.ts';
 
 /** The moments around a decision to sleep at which a message may arrive. */
 export const moments = [

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import type { Redis } from '../../shared/redis.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
 
 const fields = z.record(z.string(), z.string());
 const items = z.array(z.string());

@@ -7,10 +7,10 @@
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { guardEventLoop, guardTimes } from '../../shared/event-loop-guard.ts';
-import { createLog } from '../../shared/log.ts';
-import { runProcess } from '../../shared/lifecycle.ts';
-import { createTwilioMessenger, requestTimeoutMs } from '../../shared/twilio-messenger.ts';
+import { guardEventLoop, guardTimes } from '../../shared/runtime/event-loop-guard.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { runProcess } from '../../shared/runtime/lifecycle.ts';
+import { createTwilioMessenger, requestTimeoutMs } from '../../shared/twilio/messenger.ts';
 import { createFastAgent } from '../../simulator/fast-agent.ts';
 import { parseWorkerConfig } from '../../worker/config.ts';
 import { runWorker } from '../../worker/worker.ts';

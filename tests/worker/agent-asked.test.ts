@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import type { AgentEvent, Prompt } from '../../worker/agent/agent.ts';
-import { createAsked } from '../../worker/agent/asked.ts';
-import { createChannel } from '../../worker/agent/channel.ts';
-import { resumeNote } from '../../worker/agent/instructions.ts';
-import type { LiveSession } from '../../worker/agent/live-session.ts';
-import { createLog } from '../../shared/log.ts';
-import { createModelSessions } from '../../worker/agent/model-sessions.ts';
+import { createAsked } from '../../worker/agent/claude/prompt-tracker.ts';
+import { createChannel } from '../../worker/agent/async-queue.ts';
+import { resumeNote } from '../../worker/agent/claude/instructions.ts';
+import type { LiveSession } from '../../worker/agent/claude/session.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { createModelSessions } from '../../worker/agent/model/sessions.ts';
 import { until } from '../support/until.ts';
 
 /** The account of one turn in a session that only writes down what it is given. */

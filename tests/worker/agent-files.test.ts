@@ -13,12 +13,12 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { createAgentFiles } from '../../worker/agent/agent-files.ts';
-import type { AgentFiles } from '../../worker/agent/agent-files.ts';
-import { runAsAgent } from '../../worker/agent/agent-shell.ts';
-import { createSessionFile } from '../../worker/agent/session-file.ts';
-import { createSessionStore } from '../../worker/agent/session-store.ts';
-import { readTranscript } from '../../worker/agent/transcript.ts';
+import { createAgentFiles } from '../../worker/agent/sandbox/files.ts';
+import type { AgentFiles } from '../../worker/agent/sandbox/files.ts';
+import { runAsAgent } from '../../worker/agent/sandbox/shell.ts';
+import { createSessionFile } from '../../worker/agent/claude/transcript-file.ts';
+import { createSessionStore } from '../../worker/agent/claude/transcript-store.ts';
+import { readTranscript } from '../../worker/agent/claude/transcript.ts';
 import { createTranscriber } from '../../worker/media/transcriber.ts';
 import { agentUser, whyNotSeparate } from '../support/separate-worker.ts';
 

@@ -2,13 +2,13 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { browserCommand, findChromium } from '../../worker/agent/browser.ts';
-import { agentEnvironment } from '../../worker/agent/environment.ts';
-import { overtakenNote, resumeNote } from '../../worker/agent/instructions.ts';
-import { createMark, isOfSession, isOfWorker } from '../../worker/agent/processes.ts';
-import { promptId } from '../../worker/agent/prompt-id.ts';
-import { findPrompt, joinBlocks, readEntry } from '../../worker/agent/transcript.ts';
-import type { TranscriptEntry } from '../../worker/agent/transcript.ts';
+import { browserCommand, findChromium } from '../../worker/agent/mcp/browser.ts';
+import { agentEnvironment } from '../../worker/agent/sandbox/environment.ts';
+import { overtakenNote, resumeNote } from '../../worker/agent/claude/instructions.ts';
+import { createMark, isOfSession, isOfWorker } from '../../worker/agent/sandbox/processes.ts';
+import { promptId } from '../../worker/agent/claude/prompt-id.ts';
+import { findPrompt, joinBlocks, readEntry } from '../../worker/agent/claude/transcript.ts';
+import type { TranscriptEntry } from '../../worker/agent/claude/transcript.ts';
 
 /** A transcript written as `id kind text`, one entry a string. */
 function transcript(...lines: string[]): TranscriptEntry[] {

@@ -10,7 +10,7 @@ import { runScriptedModel } from '../../simulator/model/scripted-model.ts';
 import { startChild, untilReady } from '../../simulator/child-process.ts';
 import type { Child } from '../../simulator/child-process.ts';
 import { freePort } from '../../simulator/free-port.ts';
-import { readProcessTable } from '../../worker/agent/process-table.ts';
+import { readProcessTable } from '../../worker/agent/sandbox/process-table.ts';
 import { scaled } from '../support/machine-speed.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';

@@ -1,7 +1,7 @@
 import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk';
 import { expect, test } from 'vitest';
-import { createTranslator, failureKind } from '../../worker/agent/translate.ts';
-import type { Translation } from '../../worker/agent/translate.ts';
+import { createTranslator, failureKind } from '../../worker/agent/claude/translate.ts';
+import type { Translation } from '../../worker/agent/claude/translate.ts';
 
 const usage = {
   input_tokens: 100,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { asAgent, chooseAgentUser } from '../../worker/agent/agent-user.ts';
+import { asAgent, chooseAgentUser } from '../../worker/agent/sandbox/user.ts';
 
 const passwd =
   'root:x:0:0:root:/root:/bin/bash\nagent:x:1002:1003::/home/agent:/bin/sh\nsidepocket:x:1001:1001::/:/bin/false\nodd:x::::\n';

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
 import { runScriptedModel } from '../../simulator/model/scripted-model.ts';
-import { claudeDirectory } from '../../worker/agent/environment.ts';
+import { claudeDirectory } from '../../worker/agent/sandbox/environment.ts';
 import { openClaudeAgent, startTurn } from '../support/agent-bench.ts';
 
 /** A server in front of the model that keeps what it was asked; stopped by `stop`. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { createLog } from '../../shared/log.ts';
-import { createPageStore } from '../../shared/page-store.ts';
-import type { PageStore } from '../../shared/page-store.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { createPageStore } from '../../shared/store/pages.ts';
+import type { PageStore } from '../../shared/store/pages.ts';
 import { writeMarkdown } from '../../simulator/model/stories/long-answer.ts';
 import { createAnswerWriter } from '../../worker/reply/answer.ts';
 import { chunk, messageLimit } from '../../worker/reply/chunk.ts';

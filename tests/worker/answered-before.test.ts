@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest';
-import { createLog } from '../../shared/log.ts';
-import type { Message } from '../../shared/message.ts';
-import type { Outbox, Settlement } from '../../shared/outbox.ts';
-import type { NewReply } from '../../shared/reply.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import type { Message } from '../../shared/store/message.ts';
+import type { Outbox, Settlement } from '../../shared/store/boxes/outbox.ts';
+import type { NewReply } from '../../shared/store/reply.ts';
 import {
   answeredBeforeWords,
   leaveAnswered,
   lookUpFirst,
   mayHaveBeenSaid,
   rememberedSaidAt,
-} from '../../worker/answered-before.ts';
-import type { AnsweredBeforeDeps } from '../../worker/answered-before.ts';
-import type { TurnContext } from '../../worker/turn-context.ts';
+} from '../../worker/turn/answered-before.ts';
+import type { AnsweredBeforeDeps } from '../../worker/turn/answered-before.ts';
+import type { TurnContext } from '../../worker/turn/context.ts';
 
 const conversation = '+15551230001';
 const second = (count: number): string =>

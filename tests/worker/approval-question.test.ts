@@ -1,12 +1,12 @@
 import { assert, constantFrom, oneof, property, array, string } from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { defineContent } from '../../shared/content-definition.ts';
+import { defineContent } from '../../shared/twilio/content.ts';
 import type { ApprovalRequest } from '../../worker/agent/agent.ts';
-import { describeRequest } from '../../worker/agent/approval-request.ts';
-import { writeApproval } from '../../worker/approval-question.ts';
-import { writeQuestion } from '../../worker/question.ts';
-import type { Question } from '../../worker/question.ts';
-import { showText } from '../../worker/shown-text.ts';
+import { describeRequest } from '../../worker/agent/claude/approval-request.ts';
+import { writeApproval } from '../../worker/questions/approval-question.ts';
+import { writeQuestion } from '../../worker/questions/question.ts';
+import type { Question } from '../../worker/questions/question.ts';
+import { showText } from '../../worker/questions/shown-text.ts';
 
 /** A place for pages that remembers them; `room` false is one that is full. */
 function openPages(room = true) {

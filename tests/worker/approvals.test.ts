@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
-import { createSchedules } from '../../shared/schedules.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createSchedules } from '../../shared/store/schedules.ts';
 import type { ChatMessage } from '../../simulator/chat.ts';
 import type { AgentTurn } from '../../worker/agent/agent.ts';
-import { describeRequest } from '../../worker/agent/approval-request.ts';
+import { describeRequest } from '../../worker/agent/claude/approval-request.ts';
 import { askLeave, suggestions, withLeave, written } from '../support/leave-bench.ts';
 import { otherPhone, phone } from '../support/pipeline.ts';
 import { tap } from '../support/story-bench.ts';

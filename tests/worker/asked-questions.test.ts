@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { createConversations } from '../../shared/conversation.ts';
-import type { Conversation } from '../../shared/conversation.ts';
-import { keys } from '../../shared/keys.ts';
-import type { Redis } from '../../shared/redis.ts';
-import { createAlwaysAllowed } from '../../worker/always-allowed.ts';
-import { createAskedQuestions } from '../../worker/asked-questions.ts';
-import type { AskedQuestions } from '../../worker/asked-questions.ts';
-import type { Question } from '../../worker/question.ts';
+import { createConversations } from '../../shared/store/conversation.ts';
+import type { Conversation } from '../../shared/store/conversation.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import { createAlwaysAllowed } from '../../worker/questions/always-allowed.ts';
+import { createAskedQuestions } from '../../worker/questions/asked-questions.ts';
+import type { AskedQuestions } from '../../worker/questions/asked-questions.ts';
+import type { Question } from '../../worker/questions/question.ts';
 import { withRedis } from '../support/redis.ts';
 
 const conversation = '+15551230001';

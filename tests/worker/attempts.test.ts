@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import type { Inbox } from '../../shared/inbox.ts';
-import type { Message } from '../../shared/message.ts';
-import type { TurnData } from '../../shared/queues.ts';
-import { createAttempts } from '../../worker/attempts.ts';
-import type { TurnContext } from '../../worker/turn-context.ts';
+import type { Inbox } from '../../shared/store/boxes/inbox.ts';
+import type { Message } from '../../shared/store/message.ts';
+import type { TurnData } from '../../shared/store/queues.ts';
+import { createAttempts } from '../../worker/turn/attempts.ts';
+import type { TurnContext } from '../../worker/turn/context.ts';
 
 const conversation = '+15551230001';
 const message = (id: string): Message => ({

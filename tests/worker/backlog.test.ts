@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import type { Message } from '../../shared/message.ts';
-import { createIntake } from '../../shared/intake.ts';
-import { keys } from '../../shared/keys.ts';
-import { createTurns } from '../../shared/queues.ts';
-import { createHandOver } from '../../worker/hand-over.ts';
-import type { HandOverParts } from '../../worker/hand-over.ts';
-import type { Attempts } from '../../worker/attempts.ts';
-import type { Questions } from '../../worker/questions.ts';
-import type { TurnContext } from '../../worker/turn-context.ts';
+import type { Message } from '../../shared/store/message.ts';
+import { createIntake } from '../../shared/store/boxes/intake.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createTurns } from '../../shared/store/queues.ts';
+import { createHandOver } from '../../worker/turn/dispatch.ts';
+import type { HandOverParts } from '../../worker/turn/dispatch.ts';
+import type { Attempts } from '../../worker/turn/attempts.ts';
+import type { Questions } from '../../worker/questions/questions.ts';
+import type { TurnContext } from '../../worker/turn/context.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';
 

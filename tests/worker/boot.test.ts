@@ -1,10 +1,10 @@
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { createFastAgent } from '../../simulator/fast-agent.ts';
 import type { Agent, ComingTurn } from '../../worker/agent/agent.ts';
-import { bootWorker } from '../../worker/boot.ts';
-import { readComing } from '../../worker/coming-turn.ts';
+import { bootWorker } from '../../worker/process/boot.ts';
+import { readComing } from '../../worker/process/peek-turn.ts';
 import { parseWorkerConfig } from '../../worker/config.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';

@@ -5,11 +5,11 @@ import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { browserCommand } from '../../worker/agent/browser.ts';
-import type { BrowserProcess } from '../../worker/agent/browser-process.ts';
-import { browserServer, browserToolsFile } from '../../worker/agent/browser-server.ts';
-import { createRpc } from '../../worker/agent/rpc.ts';
-import type { Rpc } from '../../worker/agent/rpc.ts';
+import { browserCommand } from '../../worker/agent/mcp/browser.ts';
+import type { BrowserProcess } from '../../worker/agent/mcp/browser-process.ts';
+import { browserServer, browserToolsFile } from '../../worker/agent/mcp/browser-server.ts';
+import { createRpc } from '../../worker/agent/mcp/rpc.ts';
+import type { Rpc } from '../../worker/agent/mcp/rpc.ts';
 
 /**
  * Both ends of a line: what is asked goes out at `asked`, line by line, and `say` is what the other

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { createConversations } from '../../shared/conversation.ts';
-import { keys } from '../../shared/keys.ts';
-import { createSpend, dayOf } from '../../shared/spend.ts';
+import { createConversations } from '../../shared/store/conversation.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createSpend, dayOf } from '../../shared/store/spend.ts';
 import type { AgentFailure } from '../../worker/agent/agent.ts';
-import { createBudget } from '../../worker/budget.ts';
-import type { Question } from '../../worker/question.ts';
-import type { Questions } from '../../worker/questions.ts';
-import type { TurnContext } from '../../worker/turn-context.ts';
+import { createBudget } from '../../worker/questions/budget.ts';
+import type { Question } from '../../worker/questions/question.ts';
+import type { Questions } from '../../worker/questions/questions.ts';
+import type { TurnContext } from '../../worker/turn/context.ts';
 import { withRedis } from '../support/redis.ts';
 
 const conversation = '+15551230001';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Spent } from '../../shared/spend.ts';
-import { costWords, dollars } from '../../worker/cost-words.ts';
+import type { Spent } from '../../shared/store/spend.ts';
+import { costWords, dollars } from '../../worker/commands/format-cost.ts';
 
 const me = '+15551230001';
 const spent = (costUsd: number, answers = 1): Spent => ({

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Worker } from 'bullmq';
 import { expect, test } from 'vitest';
-import { keys, prefix } from '../../shared/keys.ts';
+import { keys, prefix } from '../../shared/store/redis/keys.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { crash, startRelayProcess, startWorkerProcess } from '../support/processes.ts';

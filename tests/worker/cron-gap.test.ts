@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { cronGapMs, cronRunsPerDay } from '../../worker/cron-gap.ts';
-import { isTooDense, judgeRepeating } from '../../worker/schedule-limits.ts';
+import { cronGapMs, cronRunsPerDay } from '../../worker/schedules/cron-gap.ts';
+import { isTooDense, judgeRepeating } from '../../worker/schedules/limits.ts';
 
 const now = Date.parse('2026-06-01T12:00:00Z');
 const limits = { minutesApart: 15, runsPerDay: 100 };

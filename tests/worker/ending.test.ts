@@ -1,15 +1,15 @@
 import { spawn } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { asAgent } from '../../worker/agent/agent-user.ts';
-import { endProcesses, selectWork } from '../../worker/agent/ending.ts';
-import { groupRange, leaseGroups } from '../../worker/agent/group-lease.ts';
+import { asAgent } from '../../worker/agent/sandbox/user.ts';
+import { endProcesses, selectWork } from '../../worker/agent/sandbox/ending.ts';
+import { groupRange, leaseGroups } from '../../worker/agent/sandbox/group-lease.ts';
 import {
   parseProcess,
   processClock,
   readProcess,
   readProcessTable,
-} from '../../worker/agent/process-table.ts';
-import type { ProcessEntry } from '../../worker/agent/process-table.ts';
+} from '../../worker/agent/sandbox/process-table.ts';
+import type { ProcessEntry } from '../../worker/agent/sandbox/process-table.ts';
 import { freeUid } from '../support/free-uid.ts';
 import { until } from '../support/until.ts';
 

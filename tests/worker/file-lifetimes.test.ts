@@ -3,10 +3,10 @@ import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { createLog } from '../../shared/log.ts';
-import { noGrants } from '../../worker/agent/workspace-grants.ts';
-import { lockSession } from '../../worker/agent/session-locks.ts';
-import { createFileLifetimes } from '../../worker/file-lifetimes.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { noGrants } from '../../worker/agent/workspace/grants.ts';
+import { lockSession } from '../../worker/agent/sandbox/session-locks.ts';
+import { createFileLifetimes } from '../../worker/process/file-lifetimes.ts';
 
 test('pictures, temporary files and what people have sent go after their days without use; what a turn may use and all else stays', async () => {
   const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-lifetimes-'));

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { createFastAgent } from '../../simulator/fast-agent.ts';
 import type { FastAgentOptions } from '../../simulator/fast-agent.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';

@@ -1,11 +1,11 @@
 import { DelayedError, UnrecoverableError, WaitingError } from 'bullmq';
 import type { Job } from 'bullmq';
 import { describe, expect, test } from 'vitest';
-import { FencedError } from '../../shared/inbox.ts';
-import { keys, prefix } from '../../shared/keys.ts';
-import { createLog } from '../../shared/log.ts';
-import { keepTurns } from '../../worker/kept-turns.ts';
-import type { Processor } from '../../worker/queue-worker.ts';
+import { FencedError } from '../../shared/store/boxes/inbox.ts';
+import { keys, prefix } from '../../shared/store/redis/keys.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { keepTurns } from '../../worker/turn/kept-turns.ts';
+import type { Processor } from '../../worker/process/queue-worker.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';

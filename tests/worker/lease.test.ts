@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { keys, prefix } from '../../shared/keys.ts';
-import { createLog } from '../../shared/log.ts';
-import type { Redis } from '../../shared/redis.ts';
-import { countBoot } from '../../worker/boot-number.ts';
-import { createLease } from '../../worker/lease.ts';
-import { createRunningJobs } from '../../worker/running-jobs.ts';
-import type { Lease } from '../../worker/lease.ts';
+import { keys, prefix } from '../../shared/store/redis/keys.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import { countBoot } from '../../worker/process/boot-number.ts';
+import { createLease } from '../../worker/process/lease.ts';
+import { createRunningJobs } from '../../worker/process/running-jobs.ts';
+import type { Lease } from '../../worker/process/lease.ts';
 import { withRedis } from '../support/redis.ts';
 
 const log = createLog('test', 'silent');

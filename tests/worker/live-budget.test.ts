@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { BrowserProcess } from '../../worker/agent/browser-process.ts';
-import { createLiveBudget } from '../../worker/agent/live-budget.ts';
-import type { LiveBudget } from '../../worker/agent/live-budget.ts';
-import type { LiveSession } from '../../worker/agent/live-session.ts';
+import type { BrowserProcess } from '../../worker/agent/mcp/browser-process.ts';
+import { createLiveBudget } from '../../worker/agent/claude/pool.ts';
+import type { LiveBudget } from '../../worker/agent/claude/pool.ts';
+import type { LiveSession } from '../../worker/agent/claude/session.ts';
 
 const session = (browser?: BrowserProcess): LiveSession => ({ browser }) as LiveSession;
 const browser = (ended: boolean): BrowserProcess => ({ ended, call: async () => ({}) });

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { listenToControl } from '../../shared/control.ts';
-import { keys } from '../../shared/keys.ts';
-import { createLog } from '../../shared/log.ts';
-import { createLiveClaims } from '../../worker/live-claims.ts';
+import { listenToControl } from '../../shared/store/redis/pubsub.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { createLiveClaims } from '../../worker/process/session-lock.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 

@@ -2,8 +2,8 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { createMediaFetch } from '../../worker/media-fetch.ts';
-import type { MediaFetch } from '../../worker/media-fetch.ts';
+import { createMediaFetch } from '../../shared/twilio/media.ts';
+import type { MediaFetch } from '../../shared/twilio/media.ts';
 
 const never = new AbortController().signal;
 

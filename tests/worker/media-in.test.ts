@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { createLog } from '../../shared/log.ts';
+import { createLog } from '../../shared/runtime/log.ts';
 import { createFastAgent } from '../../simulator/fast-agent.ts';
 import type { PhoneInput } from '../../simulator/chat.ts';
 import type { Prompt } from '../../worker/agent/agent.ts';
-import { createAgentFiles } from '../../worker/agent/agent-files.ts';
+import { createAgentFiles } from '../../worker/agent/sandbox/files.ts';
 import { createFileReader } from '../../worker/reading/file-reader.ts';
 import { createServiceTranscriber } from '../../worker/media/transcriber-service.ts';
-import { toPrompt } from '../../worker/prompt.ts';
+import { toPrompt } from '../../worker/turn/format-prompt.ts';
 import { noisePicture, plainPicture } from '../support/made-pictures.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline, WorkerChange } from '../support/pipeline.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { countCommands } from '../../simulator/idle-cost/command-count.ts';
 import type { CommandCount } from '../../simulator/idle-cost/command-count.ts';
-import { keys } from '../../shared/keys.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { scaled } from '../support/machine-speed.ts';

@@ -2,11 +2,11 @@ import { request as httpRequest } from 'node:http';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
-import { noTokens } from '../../shared/model-prices.ts';
-import { createModelRequests } from '../../shared/model-requests.ts';
-import type { OpenRequest } from '../../shared/model-requests.ts';
-import { createSpend } from '../../shared/spend.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { noTokens } from '../../shared/runtime/model-prices.ts';
+import { createModelRequests } from '../../shared/store/model-requests.ts';
+import type { OpenRequest } from '../../shared/store/model-requests.ts';
+import { createSpend } from '../../shared/store/spend.ts';
 import {
   ann,
   aRequest,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
-import { createVmState } from '../../shared/vm-state.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createVmState } from '../../shared/store/vm-state.ts';
 import type { AgentTurn } from '../../worker/agent/agent.ts';
 import { otherPhone, phone, stranger, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline, WorkerChange } from '../support/pipeline.ts';

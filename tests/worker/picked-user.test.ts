@@ -15,12 +15,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { createAgentFiles } from '../../worker/agent/agent-files.ts';
-import { asBoundAgent } from '../../worker/agent/agent-bounds.ts';
-import { give, reachData } from '../../worker/agent/data-place.ts';
-import { giveIdentity } from '../../worker/agent/git-identity.ts';
-import { pickUser, userRange } from '../../worker/agent/picked-user.ts';
-import { findBarrier } from '../../worker/agent/reach.ts';
+import { createAgentFiles } from '../../worker/agent/sandbox/files.ts';
+import { asBoundAgent } from '../../worker/agent/sandbox/bounds.ts';
+import { give, reachData } from '../../worker/agent/sandbox/data-place.ts';
+import { giveIdentity } from '../../worker/agent/sandbox/git-identity.ts';
+import { pickUser, userRange } from '../../worker/agent/sandbox/picked-user.ts';
+import { findBarrier } from '../../worker/agent/sandbox/reach.ts';
 import { freeUid } from '../support/free-uid.ts';
 
 const isRoot = process.platform === 'linux' && process.getuid?.() === 0;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createPlaces } from '../../worker/places.ts';
+import { createPlaces } from '../../worker/turn/slots.ts';
 
 test('so many work at once, the others in the order in which they came; who leaves the line makes way', async () => {
   const places = createPlaces(2);

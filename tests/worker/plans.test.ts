@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeRequest } from '../../worker/agent/approval-request.ts';
+import { describeRequest } from '../../worker/agent/claude/approval-request.ts';
 import { withLeave, written } from '../support/leave-bench.ts';
 import { tap } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { keys, prefix } from '../../shared/keys.ts';
-import type { Message } from '../../shared/message.ts';
+import { keys, prefix } from '../../shared/store/redis/keys.ts';
+import type { Message } from '../../shared/store/message.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';

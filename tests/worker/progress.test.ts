@@ -1,11 +1,11 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createLog } from '../../shared/log.ts';
+import { createLog } from '../../shared/runtime/log.ts';
 import type { AgentEvent } from '../../worker/agent/agent.ts';
-import { createProgress, progressTimes } from '../../worker/progress.ts';
-import type { Narrator } from '../../worker/progress.ts';
-import { createSteps, stepTimes } from '../../worker/steps.ts';
-import { startTelling } from '../../worker/telling.ts';
+import { createProgress, progressTimes } from '../../worker/progress/progress.ts';
+import type { Narrator } from '../../worker/progress/progress.ts';
+import { createSteps, stepTimes } from '../../worker/progress/verbose.ts';
+import { startTelling } from '../../worker/progress/reporter.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 0 }));
 afterEach(() => void vi.useRealTimers());

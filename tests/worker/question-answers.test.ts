@@ -1,13 +1,13 @@
 import { assert, constantFrom, property, string } from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isFromPerson } from '../../shared/message.ts';
-import type { Message } from '../../shared/message.ts';
+import { isFromPerson } from '../../shared/store/message.ts';
+import type { Message } from '../../shared/store/message.ts';
 import { findCommand } from '../../worker/commands/find-command.ts';
-import { nextStep } from '../../worker/next-step.ts';
-import type { Situation } from '../../worker/next-step.ts';
-import { readAnswer } from '../../worker/question.ts';
-import type { OpenQuestion } from '../../worker/question.ts';
-import { isStop } from '../../worker/stop-request.ts';
+import { nextStep } from '../../worker/turn/next-step.ts';
+import type { Situation } from '../../worker/turn/next-step.ts';
+import { readAnswer } from '../../worker/questions/question.ts';
+import type { OpenQuestion } from '../../worker/questions/question.ts';
+import { isStop } from '../../worker/turn/stop.ts';
 
 const id = 'SM00000000000000000000000000000000.ask.0123456789ab.1';
 const quoting = `SM${'9'.repeat(32)}`;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { numberedText } from '../../shared/choices.ts';
-import type { Choices } from '../../shared/choices.ts';
-import { keys } from '../../shared/keys.ts';
-import { createOutbox } from '../../shared/outbox.ts';
-import { createDeliveries } from '../../shared/queues.ts';
+import { numberedText } from '../../shared/store/choices.ts';
+import type { Choices } from '../../shared/store/choices.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createOutbox } from '../../shared/store/boxes/outbox.ts';
+import { createDeliveries } from '../../shared/store/queues.ts';
 import type { ChatMessage } from '../../simulator/chat.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';

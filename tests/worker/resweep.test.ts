@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { createLog } from '../../shared/log.ts';
-import { createResweep } from '../../worker/resweep.ts';
-import type { Resweep } from '../../worker/resweep.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { createResweep } from '../../worker/process/resweep.ts';
+import type { Resweep } from '../../worker/process/resweep.ts';
 
 type Pending = { ms: number; run: () => void };
 

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { createConversations } from '../../shared/conversation.ts';
-import { createOutbox } from '../../shared/outbox.ts';
-import { createDeliveries } from '../../shared/queues.ts';
-import { createSchedules } from '../../shared/schedules.ts';
+import { createConversations } from '../../shared/store/conversation.ts';
+import { createOutbox } from '../../shared/store/boxes/outbox.ts';
+import { createDeliveries } from '../../shared/store/queues.ts';
+import { createSchedules } from '../../shared/store/schedules.ts';
 import type { ScheduleTools } from '../../worker/agent/agent.ts';
-import { createScheduleTools } from '../../worker/schedule-tools.ts';
+import { createScheduleTools } from '../../worker/schedules/tools.ts';
 import { phone } from '../support/pipeline.ts';
 import { withRedis } from '../support/redis.ts';
 

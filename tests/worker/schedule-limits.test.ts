@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
-import { createSchedules } from '../../shared/schedules.ts';
-import type { Schedules } from '../../shared/schedules.ts';
-import type { ScheduleRequest } from '../../worker/schedule-request.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createSchedules } from '../../shared/store/schedules.ts';
+import type { Schedules } from '../../shared/store/schedules.ts';
+import type { ScheduleRequest } from '../../worker/schedules/request.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';

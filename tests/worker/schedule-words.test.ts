@@ -1,8 +1,13 @@
 import { expect, test } from 'vitest';
-import { formatMoment, isTimeZone, momentTime, parseMoment } from '../../shared/time-zone.ts';
-import { cronWords } from '../../worker/cron-words.ts';
-import { readScheduleRequest } from '../../worker/schedule-request.ts';
-import { scheduleLine, tickText } from '../../worker/schedule-words.ts';
+import {
+  formatMoment,
+  isTimeZone,
+  momentTime,
+  parseMoment,
+} from '../../shared/runtime/time-zone.ts';
+import { cronWords } from '../../worker/schedules/describe-cron.ts';
+import { readScheduleRequest } from '../../worker/schedules/request.ts';
+import { scheduleLine, tickText } from '../../worker/schedules/describe.ts';
 
 const conversation = '+15551230001';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
-import { createSchedules } from '../../shared/schedules.ts';
-import type { Schedules } from '../../shared/schedules.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createSchedules } from '../../shared/store/schedules.ts';
+import type { Schedules } from '../../shared/store/schedules.ts';
 import type { AgentTurn, ScheduleTools } from '../../worker/agent/agent.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';

@@ -1,9 +1,9 @@
 import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk';
 import { describe, expect, test } from 'vitest';
-import { createTranslator } from '../../worker/agent/translate.ts';
-import { savedPicture } from '../../worker/agent/saved-picture.ts';
-import { asksToSee } from '../../worker/asked-to-see.ts';
-import { createScreenshots } from '../../worker/screenshots.ts';
+import { createTranslator } from '../../worker/agent/claude/translate.ts';
+import { savedPicture } from '../../worker/agent/claude/saved-picture.ts';
+import { asksToSee } from '../../worker/tools/asked-to-see.ts';
+import { createScreenshots } from '../../worker/tools/screenshots.ts';
 
 const shot = '/data/images/page-2026-01-31T09-00-00-000Z.png';
 const result = (line: string): object[] => [

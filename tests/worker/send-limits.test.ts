@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import type { AgentTurn } from '../../worker/agent/agent.ts';
-import { createSendQuota } from '../../worker/send-quota.ts';
+import { createSendQuota } from '../../worker/tools/send-quota.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';

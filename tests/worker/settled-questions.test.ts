@@ -6,8 +6,8 @@ import {
   lateAnswer,
   parseSettled,
   settledSentence,
-} from '../../worker/settled-questions.ts';
-import type { Missed } from '../../worker/settled-questions.ts';
+} from '../../worker/questions/settled-questions.ts';
+import type { Missed } from '../../worker/questions/settled-questions.ts';
 
 const dayMs = 24 * 3600_000;
 const missed: Missed = {

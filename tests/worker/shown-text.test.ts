@@ -1,6 +1,12 @@
 import { array, assert, constantFrom, oneof, property, string } from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cutPieces, endOf, showLine, showText, warningsAbout } from '../../worker/shown-text.ts';
+import {
+  cutPieces,
+  endOf,
+  showLine,
+  showText,
+  warningsAbout,
+} from '../../worker/questions/shown-text.ts';
 
 /** Reads a shown text back: what it does not bring back, a person could not know. */
 function readBack(shown: string): string {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { createLog } from '../../shared/log.ts';
-import { createSleep } from '../../worker/sleep.ts';
-import type { Sleep } from '../../worker/sleep.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { createSleep } from '../../worker/process/sleep.ts';
+import type { Sleep } from '../../worker/process/sleep.ts';
 import { until } from '../support/until.ts';
 
 type Bench = { sleep: Sleep; events: string[] };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { asInProgress } from '../../worker/participle.ts';
-import { describeStep } from '../../worker/step-words.ts';
+import { asInProgress } from '../../worker/progress/participle.ts';
+import { describeStep } from '../../worker/progress/tool-descriptions.ts';
 
 test.each([
   ['Run the test suite', 'Running the test suite'],

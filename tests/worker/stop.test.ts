@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { keys } from '../../shared/keys.ts';
-import { createSchedules } from '../../shared/schedules.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createSchedules } from '../../shared/store/schedules.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { readStored, restoreStored } from '../support/stored.ts';

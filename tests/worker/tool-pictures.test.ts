@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
-import { createLog } from '../../shared/log.ts';
-import { createToolPictures } from '../../worker/agent/tool-pictures.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { createToolPictures } from '../../worker/agent/claude/tool-pictures.ts';
 import { createFileReader } from '../../worker/reading/file-reader.ts';
 import { drawingSeconds, endlessDrawing } from '../support/hostile-files.ts';
 import { pixelOf, stripes } from '../support/made-pictures.ts';

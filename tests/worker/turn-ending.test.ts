@@ -1,14 +1,14 @@
 import { DelayedError } from 'bullmq';
 import { expect, test } from 'vitest';
-import type { Message } from '../../shared/message.ts';
-import type { Settlement } from '../../shared/outbox.ts';
-import type { NewReply } from '../../shared/reply.ts';
-import { createLog } from '../../shared/log.ts';
+import type { Message } from '../../shared/store/message.ts';
+import type { Settlement } from '../../shared/store/boxes/outbox.ts';
+import type { NewReply } from '../../shared/store/reply.ts';
+import { createLog } from '../../shared/runtime/log.ts';
 import { AgentFailure } from '../../worker/agent/agent.ts';
-import { isStop } from '../../worker/stop-request.ts';
-import type { TurnContext } from '../../worker/turn-context.ts';
-import { endBadly, giveUpExhausted, settleStopped } from '../../worker/turn-ending.ts';
-import type { EndingParts, TurnStand } from '../../worker/turn-ending.ts';
+import { isStop } from '../../worker/turn/stop.ts';
+import type { TurnContext } from '../../worker/turn/context.ts';
+import { endBadly, giveUpExhausted, settleStopped } from '../../worker/turn/outcome.ts';
+import type { EndingParts, TurnStand } from '../../worker/turn/outcome.ts';
 
 const conversation = '+15551230001';
 const message = (id: string): Message => ({

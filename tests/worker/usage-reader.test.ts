@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
-import { createJsonUsageReader, createStreamUsageReader } from '../../worker/agent/usage-reader.ts';
-import type { SeenUsage } from '../../worker/agent/usage-reader.ts';
+import {
+  createJsonUsageReader,
+  createStreamUsageReader,
+} from '../../worker/agent/model/usage-reader.ts';
+import type { SeenUsage } from '../../worker/agent/model/usage-reader.ts';
 import { streamOf } from '../support/proxy-bench.ts';
 import { createRandom } from '../support/random.ts';
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { createIntake } from '../../shared/intake.ts';
-import { keys } from '../../shared/keys.ts';
-import type { Message } from '../../shared/message.ts';
-import { createTurns } from '../../shared/queues.ts';
-import { placeWords } from '../../worker/waiting-line.ts';
+import { createIntake } from '../../shared/store/boxes/intake.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import type { Message } from '../../shared/store/message.ts';
+import { createTurns } from '../../shared/store/queues.ts';
+import { placeWords } from '../../worker/turn/wait-for-slot.ts';
 import { otherPhone, phone, stranger, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline, WorkerChange } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { readHookResult } from '../../worker/agent/project-hooks.ts';
-import { digestOf, readWorkspacePrograms } from '../../worker/agent/workspace-programs.ts';
-import type { WorkspaceFinds } from '../../worker/agent/workspace-programs.ts';
+import { readHookResult } from '../../worker/agent/workspace/project-hooks.ts';
+import { digestOf, readWorkspacePrograms } from '../../worker/agent/workspace/programs.ts';
+import type { WorkspaceFinds } from '../../worker/agent/workspace/programs.ts';
 
 const read = (files: { mcp?: unknown; settings?: unknown; local?: unknown }): WorkspaceFinds =>
   readWorkspacePrograms({

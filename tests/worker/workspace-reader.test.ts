@@ -3,8 +3,8 @@ import { chmod, chown, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { createWorkspaceReader } from '../../worker/agent/workspace-reader.ts';
-import type { WorkspaceReader } from '../../worker/agent/workspace-reader.ts';
+import { createWorkspaceReader } from '../../worker/agent/workspace/reader.ts';
+import type { WorkspaceReader } from '../../worker/agent/workspace/reader.ts';
 import { agentUser, whyNotSeparate } from '../support/separate-worker.ts';
 
 const hooks = (command: string): string =>

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
-import { createConversations } from '../../shared/conversation.ts';
-import { keys } from '../../shared/keys.ts';
-import { createLog } from '../../shared/log.ts';
-import { createOutbox } from '../../shared/outbox.ts';
-import { createDeliveries } from '../../shared/queues.ts';
+import { createConversations } from '../../shared/store/conversation.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { createOutbox } from '../../shared/store/boxes/outbox.ts';
+import { createDeliveries } from '../../shared/store/queues.ts';
 import type { PermissionMode } from '../../worker/agent/agent.ts';
-import type { DigestedProgram, WorkspaceReader } from '../../worker/agent/workspace-reader.ts';
-import type { Questions } from '../../worker/questions.ts';
-import type { TurnContext } from '../../worker/turn-context.ts';
-import { createWorkspaceTrust } from '../../worker/workspace-trust.ts';
+import type { DigestedProgram, WorkspaceReader } from '../../worker/agent/workspace/reader.ts';
+import type { Questions } from '../../worker/questions/questions.ts';
+import type { TurnContext } from '../../worker/turn/context.ts';
+import { createWorkspaceTrust } from '../../worker/questions/workspace-trust.ts';
 import { withRedis } from '../support/redis.ts';
 
 const conversation = '+15551230001';

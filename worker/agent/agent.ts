@@ -1,4 +1,4 @@
-import type { WorkspaceGrants } from './workspace-grants.ts';
+import type { WorkspaceGrants } from './workspace/grants.ts';
 
 /**
  * One message as the agent gets it. `id` is derived from the person's message, so that it is found

@@ -1,16 +1,16 @@
-import type { Allowed } from '../../shared/allowed.ts';
-import type { Choices } from '../../shared/choices.ts';
-import type { Conversations } from '../../shared/conversation.ts';
-import type { Inbox } from '../../shared/inbox.ts';
-import type { Message } from '../../shared/message.ts';
-import type { Outbox } from '../../shared/outbox.ts';
-import type { Schedules } from '../../shared/schedules.ts';
-import type { Sessions } from '../../shared/sessions.ts';
-import type { SetAside } from '../../shared/set-aside.ts';
-import type { Spend } from '../../shared/spend.ts';
+import type { Allowed } from '../../shared/store/allowed.ts';
+import type { Choices } from '../../shared/store/choices.ts';
+import type { Conversations } from '../../shared/store/conversation.ts';
+import type { Inbox } from '../../shared/store/boxes/inbox.ts';
+import type { Message } from '../../shared/store/message.ts';
+import type { Outbox } from '../../shared/store/boxes/outbox.ts';
+import type { Schedules } from '../../shared/store/schedules.ts';
+import type { Sessions } from '../../shared/store/sessions.ts';
+import type { SetAside } from '../../shared/store/boxes/set-aside.ts';
+import type { Spend } from '../../shared/store/spend.ts';
 import type { PermissionMode } from '../agent/agent.ts';
-import type { Places } from '../places.ts';
-import type { TurnContext } from '../turn-context.ts';
+import type { Places } from '../turn/slots.ts';
+import type { TurnContext } from '../turn/context.ts';
 
 /** What commands need of the worker. */
 export type CommandParts = {

@@ -1,4 +1,4 @@
-import type { Message } from '../../shared/message.ts';
+import type { Message } from '../../shared/store/message.ts';
 import { commandText } from './command.ts';
 import type { Command } from './command.ts';
 import { peopleCommands } from './people-commands.ts';

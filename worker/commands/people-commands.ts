@@ -1,5 +1,5 @@
-import { setAsideWords } from '../../shared/set-aside.ts';
-import type { SetAsideCounts } from '../../shared/set-aside.ts';
+import { setAsideWords } from '../../shared/store/boxes/set-aside.ts';
+import type { SetAsideCounts } from '../../shared/store/boxes/set-aside.ts';
 import type { Command } from './command.ts';
 
 const isNothing = ({ messages, replies, schedules }: SetAsideCounts): boolean =>

@@ -1,7 +1,7 @@
-import { cut } from '../../shared/cut.ts';
-import { dayOf, monthOf, totalUse } from '../../shared/spend.ts';
-import { costWords, dollars } from '../cost-words.ts';
-import { quoteMessage, quoteMessages } from '../message-words.ts';
+import { cut } from '../../shared/runtime/cut.ts';
+import { dayOf, monthOf, totalUse } from '../../shared/store/spend.ts';
+import { costWords, dollars } from './format-cost.ts';
+import { quoteMessage, quoteMessages } from '../turn/format-messages.ts';
 import { permissionsOf } from './setting-commands.ts';
 import type { Command, CommandCall, CommandParts } from './command.ts';
 

@@ -1,5 +1,5 @@
-import { cut } from '../../shared/cut.ts';
-import { scheduleLine, scheduleWords } from '../schedule-words.ts';
+import { cut } from '../../shared/runtime/cut.ts';
+import { scheduleLine, scheduleWords } from '../schedules/describe.ts';
 import type { Command } from './command.ts';
 
 export const scheduleCommands: Command[] = [

@@ -1,6 +1,6 @@
-import { cut } from '../../shared/cut.ts';
-import type { Session } from '../../shared/sessions.ts';
-import { agoInWords } from '../ago.ts';
+import { cut } from '../../shared/runtime/cut.ts';
+import type { Session } from '../../shared/store/sessions.ts';
+import { agoInWords } from './format-age.ts';
 import type { Command, CommandAnswer } from './command.ts';
 
 /** How many sessions are listed; a list in WhatsApp has ten lines. */

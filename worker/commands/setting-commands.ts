@@ -1,6 +1,6 @@
 import { permissionModes } from '../agent/agent.ts';
 import type { PermissionMode } from '../agent/agent.ts';
-import { namesOfAllowed } from '../always-allowed.ts';
+import { namesOfAllowed } from '../questions/always-allowed.ts';
 import type { Command, CommandAnswer } from './command.ts';
 
 const modeWords: Record<PermissionMode, string> = {

@@ -1,7 +1,7 @@
-import type { GivenUp } from '../../shared/given-up.ts';
-import type { Fence, Inbox } from '../../shared/inbox.ts';
-import { formatMoment } from '../../shared/time-zone.ts';
-import { quoteMessage, withdrawnWords } from '../message-words.ts';
+import type { GivenUp } from '../../shared/store/boxes/given-up.ts';
+import type { Fence, Inbox } from '../../shared/store/boxes/inbox.ts';
+import { formatMoment } from '../../shared/runtime/time-zone.ts';
+import { quoteMessage, withdrawnWords } from '../turn/format-messages.ts';
 import type { Command } from './command.ts';
 
 /** Ending what runs, trying again, and putting something in the line. */

@@ -1,4 +1,4 @@
-import { cut } from '../../shared/cut.ts';
+import { cut } from '../../shared/runtime/cut.ts';
 
 /**
  * A shared contact, as far as a message needs it. The kinds are the card's own words in small

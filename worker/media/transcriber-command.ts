@@ -3,8 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { asAgent } from '../agent/agent-user.ts';
-import type { AgentUser } from '../agent/agent-user.ts';
+import { asAgent } from '../agent/sandbox/user.ts';
+import type { AgentUser } from '../agent/sandbox/user.ts';
 import { checkTranscript, TranscribeProblem, transcribePatience } from './transcribing.ts';
 import type { Transcriber } from './transcribing.ts';
 

@@ -1,4 +1,4 @@
-import type { AgentUser } from '../agent/agent-user.ts';
+import type { AgentUser } from '../agent/sandbox/user.ts';
 import { createCommandTranscriber } from './transcriber-command.ts';
 import { createServiceTranscriber } from './transcriber-service.ts';
 import type { Transcriber } from './transcribing.ts';

@@ -1,4 +1,4 @@
-import { head } from '../../shared/cut.ts';
+import { head } from '../../shared/runtime/cut.ts';
 /** A recording. `name` has the ending of its kind, `type` is its media type. */
 export type Sound = { bytes: Buffer; name: string; type: string };
 

@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
-import type { Log } from '../../shared/log.ts';
-import type { AgentUser } from '../agent/agent-user.ts';
+import type { Log } from '../../shared/runtime/log.ts';
+import type { AgentUser } from '../agent/sandbox/user.ts';
 import type { PictureFault } from '../media/picture-fault.ts';
 import { extensionOf } from '../media/type-names.ts';
-import { createPlaces } from '../places.ts';
+import { createPlaces } from '../turn/slots.ts';
 import type { Seen, Task, View } from './answer.ts';
 import { checkAnswer } from './check-answer.ts';
 import { readingProgram, startReadingChild } from './reading-child.ts';

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import path from 'node:path';
-import { asAgent } from '../agent/agent-user.ts';
-import type { AgentUser } from '../agent/agent-user.ts';
+import { asAgent } from '../agent/sandbox/user.ts';
+import type { AgentUser } from '../agent/sandbox/user.ts';
 import type { Task } from './answer.ts';
 import { decodeFrames, encodeFrame } from './frame.ts';
 import type { Frame } from './frame.ts';

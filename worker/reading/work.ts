@@ -1,4 +1,4 @@
-import { describeFile } from '../file-kind.ts';
+import { describeFile } from '../tools/file-kind.ts';
 import { toChatPicture } from '../media/chat-picture.ts';
 import { contactWords, parseContacts } from '../media/contact-card.ts';
 import { fileType } from '../media/file-type.ts';

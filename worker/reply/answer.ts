@@ -1,5 +1,5 @@
-import type { Log } from '../../shared/log.ts';
-import type { PageStore } from '../../shared/page-store.ts';
+import type { Log } from '../../shared/runtime/log.ts';
+import type { PageStore } from '../../shared/store/pages.ts';
 import { writeForChat } from './writing.ts';
 import { mostMessages } from './written.ts';
 

@@ -1,5 +1,5 @@
-import { head } from '../../shared/cut.ts';
-import { cutPieces } from '../shown-text.ts';
+import { head } from '../../shared/runtime/cut.ts';
+import { cutPieces } from '../questions/shown-text.ts';
 import { chunk, messageLimit } from './chunk.ts';
 import { format } from './format.ts';
 

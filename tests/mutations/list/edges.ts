@@ -5,22 +5,22 @@ import { mutationsOf } from '../mutation.ts';
  * workers, people who come and go.
  */
 export const edges = [
-  ...mutationsOf('shared/script.ts', 'tests/shared/odd-text.test.ts', [
+  ...mutationsOf('shared/store/redis/script.ts', 'tests/shared/odd-text.test.ts', [
     ['what goes to Lua is well formed', 'allArgs.map(toLua)', 'allArgs'],
   ]),
-  ...mutationsOf('shared/script.ts', 'tests/shared/script.test.ts', [
+  ...mutationsOf('shared/store/redis/script.ts', 'tests/shared/script.test.ts', [
     ['a fence asks for the lock', `redis.call('GET', lock) ~= token end`, 'false end'],
     ['a call without a value is refused', 'if (value === undefined) throw', 'if (false) throw'],
     ['what comes after the names is a list', 'ARGV[i] end`', 'nil end`'],
   ]),
-  ...mutationsOf('shared/json.ts', 'tests/shared/odd-text.test.ts', [
+  ...mutationsOf('shared/runtime/json.ts', 'tests/shared/odd-text.test.ts', [
     [
       'a stored half of a character can be read',
       'JSON.parse(wellFormedJson(text))',
       'JSON.parse(text)',
     ],
   ]),
-  ...mutationsOf('shared/redis-memory.ts', 'tests/shared/redis-memory.test.ts', [
+  ...mutationsOf('shared/store/redis/redis-memory.ts', 'tests/shared/redis-memory.test.ts', [
     ['files are refused from 70 % on', 'shareOf(use) < noFilesFrom', 'true'],
     ['Redis is asked once in five seconds', 'now() - askedAt >= believedMs', 'true'],
     [
@@ -30,7 +30,7 @@ export const edges = [
     ],
     ['pressure is told every ten minutes', 'if (now() - warnedAt < warnEveryMs) return;', ''],
   ]),
-  ...mutationsOf('shared/parked.ts', 'tests/shared/parked.test.ts', [
+  ...mutationsOf('shared/store/boxes/parked.ts', 'tests/shared/parked.test.ts', [
     [
       'the time of the last word decides whether a reply waits',
       'return wrote and attempted and wrote > attempted',
@@ -48,7 +48,7 @@ export const edges = [
       '',
     ],
   ]),
-  ...mutationsOf('shared/failure-lua.ts', 'tests/shared/parked.test.ts', [
+  ...mutationsOf('shared/store/redis/failure-lua.ts', 'tests/shared/parked.test.ts', [
     [
       'a late 63016 does not park what may go out',
       `if hasWrittenSince(conversation, reply) then return again('0') end`,
@@ -56,28 +56,28 @@ export const edges = [
     ],
     ['a reply that goes out again does not expire', `      redis.call('PERSIST', reply)`, ''],
   ]),
-  ...mutationsOf('shared/bring-back.ts', 'tests/shared/given-up.test.ts', [
+  ...mutationsOf('shared/store/boxes/requeue.ts', 'tests/shared/given-up.test.ts', [
     [
       'retry brings back what was asked for',
       'local list = id and wanted[id] and back or left',
       'local list = id and back or left',
     ],
   ]),
-  ...mutationsOf('shared/allowed.ts', 'tests/relay/allow-list.test.ts', [
+  ...mutationsOf('shared/store/allowed.ts', 'tests/relay/allow-list.test.ts', [
     [
       'without a list everybody may write whom the relay lets',
       `if type(list) ~= 'string' then return '' end`,
       `if type(list) ~= 'string' then return nil end`,
     ],
   ]),
-  ...mutationsOf('shared/opening.ts', 'tests/relay/allow-list.test.ts', [
+  ...mutationsOf('shared/store/boxes/snapshot.ts', 'tests/relay/allow-list.test.ts', [
     [
       'a turn of a removed person does not begin',
       'if not allowedSince(allowed, conversation) then',
       'if false then',
     ],
   ]),
-  ...mutationsOf('relay/allow-list.ts', 'tests/relay/allow-list.test.ts', [
+  ...mutationsOf('relay/people/allow-list.ts', 'tests/relay/allow-list.test.ts', [
     ['an older relay changes nothing', 'if start and start > started then return { 0 } end', ''],
     ['an empty list changes nothing', 'if #list == 0 then return { 0 } end', ''],
   ]),
@@ -88,7 +88,7 @@ export const edges = [
       '',
     ],
   ]),
-  ...mutationsOf('worker/asked-questions.ts', 'tests/worker/approvals.test.ts', [
+  ...mutationsOf('worker/questions/asked-questions.ts', 'tests/worker/approvals.test.ts', [
     [
       'a late answer gives leave when it is stood by',
       `if (kind === 'permission' || kind === 'plan') asked.answers`,

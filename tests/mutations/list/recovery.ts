@@ -5,7 +5,7 @@ import { mutationsOf } from '../mutation.ts';
  * requests, questions.
  */
 export const recovery = [
-  ...mutationsOf('relay/gap-repair.ts', 'tests/relay/gap-repair.test.ts', [
+  ...mutationsOf('relay/backfill.ts', 'tests/relay/gap-repair.test.ts', [
     [
       'a refused webhook is looked for later',
       'somethingWasRefused: () => runIn(times.youngMs)',
@@ -78,7 +78,7 @@ export const recovery = [
       { named: 'does not block the others' },
     ],
   ]),
-  ...mutationsOf('worker/thaw.ts', 'tests/worker/zombies.test.ts', [
+  ...mutationsOf('worker/process/thaw.ts', 'tests/worker/zombies.test.ts', [
     [
       'a halt is asked about',
       'if (haltMs <= longestMs || settling) return;',
@@ -91,18 +91,18 @@ export const recovery = [
     ],
     ['what is left goes on', 'resume();\n', '\n'],
   ]),
-  ...mutationsOf('worker/tool-gate.ts', 'tests/worker/zombies.test.ts', [
+  ...mutationsOf('worker/tools/tool-gate.ts', 'tests/worker/zombies.test.ts', [
     ['no tool begins before it is certain whose turn it is', 'await settled();', ''],
     ['a question of a lost turn is not asked', 'signal.throwIfAborted();', ''],
   ]),
-  ...mutationsOf('worker/running-jobs.ts', 'tests/worker/zombies.test.ts', [
+  ...mutationsOf('worker/process/running-jobs.ts', 'tests/worker/zombies.test.ts', [
     [
       'a lost run is ended',
       `for (const name of alive) runs.get(name)?.abort(new FencedError('another worker has this job'));`,
       '',
     ],
   ]),
-  ...mutationsOf('shared/twilio-rest.ts', 'tests/shared/late-send.test.ts', [
+  ...mutationsOf('shared/twilio/rest.ts', 'tests/shared/late-send.test.ts', [
     [
       'nothing is written after its deadline',
       'if (Date.now() > notAfter) sent.destroy(new LateRequest());\n      else sent.end(body);',
@@ -120,14 +120,14 @@ export const recovery = [
       { test: 'tests/relay/missed-messages.test.ts' },
     ],
   ]),
-  ...mutationsOf('shared/once.ts', 'tests/shared/repeated-scripts.test.ts', [
+  ...mutationsOf('shared/store/redis/once.ts', 'tests/shared/repeated-scripts.test.ts', [
     [
       'a repeated script gives its first reply',
       'if known then return cjson.decode(known)[1] end',
       '',
     ],
   ]),
-  ...mutationsOf('shared/epoch.ts', 'tests/shared/epoch.test.ts', [
+  ...mutationsOf('shared/store/redis/epoch.ts', 'tests/shared/epoch.test.ts', [
     [
       'another Redis is another store',
       "known ~= identity or tonumber(count or '0') < tonumber(seen)) then since = now",
@@ -144,7 +144,7 @@ export const recovery = [
       `redis.call('HINCRBY', key, 'count', 0)`,
     ],
   ]),
-  ...mutationsOf('worker/answered-before.ts', 'tests/worker/answered-before.test.ts', [
+  ...mutationsOf('worker/turn/answered-before.ts', 'tests/worker/answered-before.test.ts', [
     [
       'what was answered is not answered again',
       'return messages.filter(({ id }) => !answered.has(id));',
@@ -174,7 +174,7 @@ export const recovery = [
     ],
     ['what comes in late is looked for', 'now - Date.parse(since) < lateMs', 'false'],
   ]),
-  ...mutationsOf('shared/ledger.ts', 'tests/shared/ledger-states.test.ts', [
+  ...mutationsOf('shared/store/boxes/ledger.ts', 'tests/shared/ledger-states.test.ts', [
     [
       'what was claimed while the reply was gone is its own',
       'owner !== null && !(owner === reply?.id && reply.attempts === 0)',
@@ -188,7 +188,7 @@ export const recovery = [
       { named: 'while it was gone' },
     ],
   ]),
-  ...mutationsOf('worker/turn-events.ts', 'tests/shared/epoch.test.ts', [
+  ...mutationsOf('worker/turn/events.ts', 'tests/shared/epoch.test.ts', [
     [
       'what the transcript remembers is looked up',
       '...(event.remembered ? { saidAt: rememberedSaidAt(Date.now()) } : {})',
@@ -196,15 +196,19 @@ export const recovery = [
       { named: 'has already' },
     ],
   ]),
-  ...mutationsOf('worker/settled-questions.ts', 'tests/worker/settled-questions.test.ts', [
+  ...mutationsOf(
+    'worker/questions/settled-questions.ts',
+    'tests/worker/settled-questions.test.ts',
     [
-      'a late answer that agrees with the default asks nothing',
-      ' || label === found.missed.fallback',
-      '',
+      [
+        'a late answer that agrees with the default asks nothing',
+        ' || label === found.missed.fallback',
+        '',
+      ],
+      ['a conversation remembers thirty questions', '.slice(-most)', ''],
     ],
-    ['a conversation remembers thirty questions', '.slice(-most)', ''],
-  ]),
-  ...mutationsOf('worker/awaiting-answer.ts', 'tests/worker/open-questions.test.ts', [
+  ),
+  ...mutationsOf('worker/questions/awaiting-answer.ts', 'tests/worker/open-questions.test.ts', [
     [
       'an answer that came while the turn was put off brings it forward',
       'if (!questions.open() || (await inbox.read(conversation)).some(isNew)) await promoteTurn(conversation);',
@@ -212,7 +216,7 @@ export const recovery = [
     ],
     ['a turn that was let go has made no attempt', 'await attempts.giveBack();', ''],
   ]),
-  ...mutationsOf('worker/answer-wait.ts', 'tests/worker/open-questions.test.ts', [
+  ...mutationsOf('worker/questions/answer-wait.ts', 'tests/worker/open-questions.test.ts', [
     ['a question takes no place', 'slot.giveBack();', ''],
     [
       'the agent goes while the person thinks',
@@ -220,11 +224,11 @@ export const recovery = [
       '',
     ],
   ]),
-  ...mutationsOf('worker/file-lifetimes.ts', 'tests/worker/file-lifetimes.test.ts', [
+  ...mutationsOf('worker/process/file-lifetimes.ts', 'tests/worker/file-lifetimes.test.ts', [
     ['what a turn may use stays', 'if (!isAtWork(name)) await', 'await'],
     ['what was read lately stays', String.raw`-mmin "+$2" -amin "+$2"`, String.raw`-mmin "+$2"`],
   ]),
-  ...mutationsOf('worker/window.ts', 'tests/worker/turn-ending.test.ts', [
+  ...mutationsOf('worker/turn/window.ts', 'tests/worker/turn-ending.test.ts', [
     [
       'a closed window is not announced',
       'closesAt > now && closesAt - at <= nearMs',
@@ -236,14 +240,14 @@ export const recovery = [
       'closesAt > now',
     ],
   ]),
-  ...mutationsOf('shared/schedules.ts', 'tests/worker/removed-schedules.test.ts', [
+  ...mutationsOf('shared/store/schedules.ts', 'tests/worker/removed-schedules.test.ts', [
     [
       'what was paused stays paused',
       'if (paused) await notePaused(schedule);\n        else await',
       'await',
     ],
   ]),
-  ...mutationsOf('relay/membership.ts', 'tests/relay/membership.test.ts', [
+  ...mutationsOf('relay/people/membership.ts', 'tests/relay/membership.test.ts', [
     [
       'schedules of a removed person are set aside',
       'if ((await schedules.setAside(conversation)) > 0) moved.add(conversation);',

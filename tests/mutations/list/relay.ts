@@ -18,7 +18,7 @@ const lateForm = { named: 'order 415|one signature|too many parameters' };
 
 /** What comes to the relay's door. */
 export const relay = [
-  ...mutationsOf('relay/form.ts', unsigned, [
+  ...mutationsOf('relay/http/form.ts', unsigned, [
     [
       '415: what is no form is refused',
       `if (type !== 'application/x-www-form-urlencoded') throw new BadRequest(415, 'not a form');`,
@@ -72,7 +72,7 @@ export const relay = [
       { why: 'without it the bytes are dropped at the end of the request instead of at once' },
     ],
   ]),
-  ...mutationsOf('relay/signed-form.ts', unsigned, [
+  ...mutationsOf('relay/http/signed-form.ts', unsigned, [
     [
       '403: a wrong signature is refused',
       `if (!verify(url, form, signature)) throw new BadRequest(403, 'no valid signature');`,
@@ -110,7 +110,7 @@ export const relay = [
       { named: 'over its count' },
     ],
   ]),
-  ...mutationsOf('relay/signature.ts', 'tests/relay/signature.test.ts', [
+  ...mutationsOf('shared/twilio/signature.ts', 'tests/relay/signature.test.ts', [
     [
       'a signature is compared whole',
       'return expected.length === given.length && timingSafeEqual(expected, given);',
@@ -133,7 +133,7 @@ export const relay = [
       '',
     ],
   ]),
-  ...mutationsOf('relay/parties.ts', parties, [
+  ...mutationsOf('shared/twilio/parties.ts', parties, [
     [
       'another account’s webhook is not ours',
       `if (account !== accountSid) return { foreign: 'account' };`,
@@ -154,7 +154,7 @@ export const relay = [
       { test: parties, named: 'comes twice' },
     ],
   ]),
-  ...mutationsOf('relay/webhook.ts', webhook, [
+  ...mutationsOf('shared/twilio/webhook.ts', webhook, [
     [
       '400: a message has an id',
       `if (!isMessageSid(id)) throw new BadRequest(400, 'no MessageSid');`,
@@ -173,7 +173,7 @@ export const relay = [
     ['a file has an address', '.filter((file) => URL.canParse(file.url))', ''],
     ['a place has numbers', '|| !Number.isFinite(Number(latitude)) ||', '||'],
   ]),
-  ...mutationsOf('relay/form-handlers.ts', webhooks, [
+  ...mutationsOf('relay/http/form-handlers.ts', webhooks, [
     [
       'what is not for us is not taken',
       `if ('foreign' in judgement) return leave('/webhook', judgement.foreign);`,
@@ -217,7 +217,7 @@ export const relay = [
       { test: 'tests/relay/form-handlers.test.ts' },
     ],
   ]),
-  ...mutationsOf('relay/people.ts', people, [
+  ...mutationsOf('relay/people/people.ts', people, [
     [
       'an alias counts only while its person may write',
       'return target === undefined ? undefined : ownOf(target)?.conversation;',
@@ -239,7 +239,7 @@ export const relay = [
       'if (byNumber && ids.length === 0) return',
     ],
   ]),
-  ...mutationsOf('relay/allowance.ts', 'tests/relay/allowance.test.ts', [
+  ...mutationsOf('relay/http/rate-limit.ts', 'tests/relay/allowance.test.ts', [
     ['a share is used up', 'if (count >= perMinute) return false;', ''],
     ['the next minute begins anew', 'counts.clear();', ''],
     [
@@ -253,7 +253,7 @@ export const relay = [
       'else counts.set(key, count - 1);',
     ],
   ]),
-  ...mutationsOf('relay/address.ts', 'tests/relay/allowance.test.ts', [
+  ...mutationsOf('relay/http/client-address.ts', 'tests/relay/allowance.test.ts', [
     [
       'what a client writes of itself is not believed',
       'if (!isProxy(peer, trust)) return networkOf(peer);',
@@ -275,7 +275,7 @@ export const relay = [
       `trust === 'fly' ? true`,
     ],
   ]),
-  ...mutationsOf('relay/doorkeeper.ts', door, [
+  ...mutationsOf('relay/http/unsigned-rate-limit.ts', door, [
     [
       'an address over its count is turned away',
       'turnsAway: (request) => wrong.isUsedUp(originOf(request, proxies)),',
@@ -295,7 +295,7 @@ export const relay = [
       { named: 'guesses addresses' },
     ],
   ]),
-  ...mutationsOf('relay/connections.ts', 'tests/relay/connections.test.ts', [
+  ...mutationsOf('relay/http/connections.ts', 'tests/relay/connections.test.ts', [
     [
       'connections have a bound',
       'if (open.size >= mostOpen) {',
@@ -327,7 +327,7 @@ export const relay = [
       { test: unsigned, named: 'one read' },
     ],
   ]),
-  ...mutationsOf('relay/server.ts', unsigned, [
+  ...mutationsOf('relay/http/server.ts', unsigned, [
     [
       'a body in crumbs is cut off',
       'if (chunk === null || pieces < mostPieces) {',
@@ -350,7 +350,7 @@ export const relay = [
       },
     ],
   ]),
-  ...mutationsOf('relay/admin/attempts.ts', signIn, [
+  ...mutationsOf('relay/admin/sign-in-rate-limit.ts', signIn, [
     [
       'ten wrong passwords from an address',
       `if (byAddress.isUsedUp(address)) return 'too many';`,
@@ -418,7 +418,7 @@ export const relay = [
       { named: 'nothing is changed without' },
     ],
   ]),
-  ...mutationsOf('relay/media.ts', 'tests/relay/media.test.ts', [
+  ...mutationsOf('relay/http/media.ts', 'tests/relay/media.test.ts', [
     [
       'a file of Claude’s does not run as a page of ours',
       `response.setHeader('Content-Security-Policy',`,
@@ -444,7 +444,7 @@ export const relay = [
       { named: 'noted as fetched' },
     ],
   ]),
-  ...mutationsOf('relay/page/pages.ts', 'tests/relay/pages.test.ts', [
+  ...mutationsOf('relay/pages/routes.ts', 'tests/relay/pages.test.ts', [
     [
       'an address that leads nowhere is 404',
       'response.status(page ? 200 : 404)',
@@ -464,7 +464,7 @@ export const relay = [
       { named: 'asks again' },
     ],
   ]),
-  ...mutationsOf('relay/waker.ts', waker, [
+  ...mutationsOf('relay/wake/waker.ts', waker, [
     ['a look that failed is repeated', 'lookIn(times.lastPauseMs);', ''],
     ['what is asked during a look is not forgotten', 'lookAgain = true;', ''],
     [

@@ -11,7 +11,7 @@ const removed = { test: 'tests/shared/removed-person.test.ts' };
 
 /** Messages on their way in, and replies on their way into the outbox. */
 export const boxes = [
-  ...mutationsOf('shared/intake.ts', intake, [
+  ...mutationsOf('shared/store/boxes/intake.ts', intake, [
     [
       'a message is claimed once',
       `if redis.call('HSETNX', message, 'conversation', conversation) == 1 then`,
@@ -90,7 +90,7 @@ export const boxes = [
       { test: 'tests/shared/retention.test.ts' },
     ],
   ]),
-  ...mutationsOf('shared/inbox.ts', inbox, [
+  ...mutationsOf('shared/store/boxes/inbox.ts', inbox, [
     [
       'fence of taking messages up',
       `if isFenced() then return 'fenced' end\n    if redis.call('EXISTS', job)`,
@@ -113,7 +113,7 @@ export const boxes = [
       '',
     ],
   ]),
-  ...mutationsOf('shared/bring-back.ts', inbox, [
+  ...mutationsOf('shared/store/boxes/requeue.ts', inbox, [
     ['what comes back comes in its order', 'for i = #back, 1, -1 do', 'for i = 1, #back do'],
     [
       'an expired claim is not renewed without an end',
@@ -126,10 +126,10 @@ export const boxes = [
       '',
     ],
   ]),
-  ...mutationsOf('shared/conversation.ts', conversation, [
+  ...mutationsOf('shared/store/conversation.ts', conversation, [
     ['fence of what a conversation remembers', `if isFenced() then return 'fenced' end`, ''],
   ]),
-  ...mutationsOf('shared/outbox.ts', outbox, [
+  ...mutationsOf('shared/store/boxes/outbox.ts', outbox, [
     ['fence of an answer', `if isFenced() then return 'fenced' end\n    if token`, 'if token'],
     [
       'a reply is put once',
@@ -182,10 +182,10 @@ export const boxes = [
     ['an answer is not taken back', 'and aside and (onlyTurn', 'and (onlyTurn'],
     ['a stop takes back its own turn’s words only', `and (onlyTurn == '' or turn == onlyTurn)`, ''],
   ]),
-  ...mutationsOf('shared/given-up.ts', outbox, [
+  ...mutationsOf('shared/store/boxes/given-up.ts', outbox, [
     ['what was given up is kept once', 'if not known[raw] then all', 'if true then all'],
   ]),
-  ...mutationsOf('shared/outbox-order.ts', outbox, [
+  ...mutationsOf('shared/store/boxes/outbox-order.ts', outbox, [
     [
       'what is urgent goes first',
       `if urgent and not otherUrgent then goesBehind = status ~= 'posting' end`,

@@ -13,7 +13,7 @@ const decision = { named: 'the decision' };
 
 /** What is kept in Redis: its bounds, its repair, and what decides about it. */
 export const keeping = [
-  ...mutationsOf('shared/page-store.ts', pages, [
+  ...mutationsOf('shared/store/pages.ts', pages, [
     ['a page has a bound', 'if (size > caps.page) return undefined;', ''],
     ['all pages together have a bound', 'if total > tonumber(capBytes) then return false end', ''],
     ['a page stays as it was first', 'if kept then return kept end', ''],
@@ -36,7 +36,7 @@ export const keeping = [
     ],
     ['a page that grows expires', `redis.call('PEXPIREAT', page, expires)`, ''],
   ]),
-  ...mutationsOf('shared/page-address.ts', pages, [
+  ...mutationsOf('shared/store/page-address.ts', pages, [
     [
       'a page’s address is signed',
       'if (!timingSafeEqual(bytes.subarray(body.length), signatureOf(secret, body))) return undefined;',
@@ -44,7 +44,7 @@ export const keeping = [
     ],
     ['a page’s address expires', 'return expires > now ? {', 'return true ? {'],
   ]),
-  ...mutationsOf('shared/file-store.ts', files, [
+  ...mutationsOf('shared/store/files.ts', files, [
     ['files have a bound', 'if not fits() then return 0 end', ''],
     ['a conversation has a share', '* 2 / 3 end', 'end'],
     [
@@ -71,7 +71,7 @@ export const keeping = [
       'do end',
     ],
   ]),
-  ...mutationsOf('shared/sweep.ts', sweep, [
+  ...mutationsOf('shared/store/boxes/sweep.ts', sweep, [
     [
       'an empty box gets no job',
       `if redis.call('LLEN', prefix .. ':' .. box .. ':' .. conversation) == 0 then return false end`,
@@ -94,7 +94,7 @@ export const keeping = [
     ],
     ['a sweep goes through all', `while (cursor !== '0')`, 'while (false)'],
   ]),
-  ...mutationsOf('shared/queues.ts', queues, [
+  ...mutationsOf('shared/store/queues.ts', queues, [
     [
       'one turn of a conversation runs and one waits',
       'keepLastIfActive: true',
@@ -109,7 +109,7 @@ export const keeping = [
     ],
     ['a transaction that was given up is an error', 'if (failure) throw failure;', '', added],
   ]),
-  ...mutationsOf('shared/spend.ts', 'tests/shared/spend.test.ts', [
+  ...mutationsOf('shared/store/spend.ts', 'tests/shared/spend.test.ts', [
     [
       'an answer’s price counts once',
       `if not redis.call('SET', price.answer, price.conversation, 'NX',`,
@@ -127,7 +127,7 @@ export const keeping = [
       'amounts: { usd: `${micros}`, answers: `1` } });',
     ],
   ]),
-  ...mutationsOf('shared/vm-state.ts', 'tests/sleep/falling-asleep.test.ts', [
+  ...mutationsOf('shared/store/vm-state.ts', 'tests/sleep/falling-asleep.test.ts', [
     ['work keeps the worker awake', 'if work then return idle end', '', decision],
     [
       'a job that is due soon keeps the worker awake',
@@ -161,7 +161,7 @@ export const keeping = [
       decision,
     ],
   ]),
-  ...mutationsOf('shared/dead-letters.ts', 'tests/shared/dead-letters.test.ts', [
+  ...mutationsOf('shared/store/boxes/dead-letters.ts', 'tests/shared/dead-letters.test.ts', [
     ['the dead list has a bound', `redis.call('LTRIM', dead, 0, \${mostDead - 1})`, ''],
     [
       'the dead list expires',
@@ -170,7 +170,7 @@ export const keeping = [
       { test: 'tests/shared/departures.test.ts' },
     ],
   ]),
-  ...mutationsOf('shared/schedule-runs.ts', 'tests/shared/schedule-runs.test.ts', [
+  ...mutationsOf('shared/store/schedule-runs.ts', 'tests/shared/schedule-runs.test.ts', [
     [
       'a day’s runs have a bound',
       `if redis.call('SCARD', runs) >= tonumber(most) then return 0 end`,
@@ -183,16 +183,16 @@ export const keeping = [
     ],
     ['a choice that was made stays', 'redis.hsetnx(', 'redis.hset('],
   ]),
-  ...mutationsOf('shared/schedules.ts', 'tests/worker/schedules.test.ts', [
+  ...mutationsOf('shared/store/schedules.ts', 'tests/worker/schedules.test.ts', [
     ['fence of a new schedule', `if isFenced() then return 'fenced' end`, ''],
     ['a person sees their own schedules only', 'schedule.conversation === conversation', 'true'],
   ]),
-  ...mutationsOf('shared/person-address.ts', 'tests/shared/person-address.test.ts', [
+  ...mutationsOf('shared/runtime/person-address.ts', 'tests/shared/person-address.test.ts', [
     ['only WhatsApp’s addresses are people', 'return isOnWhatsapp(address) && (', 'return ('],
     ['a user id has the form of one', '(?:ENT\\.)?[A-Za-z0-9]{1,128}$/', '.*$/'],
     ['a log shows no whole number', ': maskNumber(plain)', ': plain'],
   ]),
-  ...mutationsOf('shared/number-spelling.ts', 'tests/shared/number-spelling.test.ts', [
+  ...mutationsOf('shared/runtime/number-spelling.ts', 'tests/shared/number-spelling.test.ts', [
     ['a Brazilian landline has one spelling', '9([6-9]\\d{7})$/, short', '9(\\d{8})$/, short'],
     [
       'a Mexican number of two spellings is one',
@@ -208,7 +208,7 @@ export const keeping = [
       },
     ],
   ]),
-  ...mutationsOf('shared/cut.ts', 'tests/shared/cut-line.test.ts', [
+  ...mutationsOf('shared/runtime/cut.ts', 'tests/shared/cut-line.test.ts', [
     [
       'no half of an emoji',
       'const end = isWhole ? from + cluster.index : length;',

@@ -9,7 +9,7 @@ const [ledger, delivery, departures] = [
 
 /** Replies on their way out. */
 export const sending = [
-  ...mutationsOf('shared/twilio-messenger.ts', 'tests/shared/questions-at-twilio.test.ts', [
+  ...mutationsOf('shared/twilio/messenger.ts', 'tests/shared/questions-at-twilio.test.ts', [
     [
       'a failed send is found last',
       '...same.filter((entry) => !hasFailed(entry)), ...same.filter(hasFailed)',
@@ -17,7 +17,7 @@ export const sending = [
       { named: 'failed since' },
     ],
   ]),
-  ...mutationsOf('shared/ledger.ts', ledger, [
+  ...mutationsOf('shared/store/boxes/ledger.ts', ledger, [
     ['fence of an attempt', `if isFenced() then return 'fenced' end`, ''],
     [
       'a reply that a callback has settled is not begun again',
@@ -77,7 +77,7 @@ export const sending = [
       states,
     ],
   ]),
-  ...mutationsOf('shared/failure-lua.ts', states.test, [
+  ...mutationsOf('shared/store/redis/failure-lua.ts', states.test, [
     [
       'a question goes out as text once',
       `redis.call('HSETNX', reply, 'asText', '1') == 1 then`,
@@ -106,7 +106,7 @@ export const sending = [
       `if action == 'park' then`,
     ],
   ]),
-  ...mutationsOf('shared/parked.ts', states.test, [
+  ...mutationsOf('shared/store/boxes/parked.ts', states.test, [
     ['a reply is parked once', `redis.call('LREM', parked, 1, id)`, ''],
     [
       'time parked does not count as waiting for Twilio',
@@ -114,7 +114,7 @@ export const sending = [
       `redis.call('HSET', key, 'status', 'waiting')`,
     ],
   ]),
-  ...mutationsOf('shared/delivery.ts', delivery, [
+  ...mutationsOf('shared/delivery/deliver.ts', delivery, [
     [
       'absence from Twilio’s list is not believed at once',
       'return age < reconciling.lastMs ? { done: false, waitMs: reconciling.lastMs - age } : undefined;',
@@ -157,7 +157,7 @@ export const sending = [
       '',
     ],
   ]),
-  ...mutationsOf('shared/departures.ts', departures, [
+  ...mutationsOf('shared/store/boxes/next-delivery.ts', departures, [
     ['fence of a departure', `if isFenced() then return { 'fenced' } end`, ''],
     [
       'an attempt of unknown end is looked up',
@@ -207,7 +207,7 @@ export const sending = [
       '',
     ],
   ]),
-  ...mutationsOf('shared/pace.ts', 'tests/shared/pace.test.ts', [
+  ...mutationsOf('shared/store/send-rate.ts', 'tests/shared/pace.test.ts', [
     ['a burst ends', 'if wait > 0 then return math.ceil(wait) end', ''],
     [
       'what was sent is counted',

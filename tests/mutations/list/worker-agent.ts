@@ -16,7 +16,7 @@ const [ends, endKept] = [{ named: 'where Claude Code' }, { named: 'kept once' }]
 
 /** What Claude and what it runs may do, and what foreign files may. */
 export const agent = [
-  ...mutationsOf('worker/agent/model-route.ts', proxy, [
+  ...mutationsOf('worker/agent/model/route.ts', proxy, [
     ['another method goes nowhere', `if (method !== 'POST' || (query`, 'if ((query', routes],
     [
       'another query goes nowhere',
@@ -32,7 +32,7 @@ export const agent = [
       routes,
     ],
   ]),
-  ...mutationsOf('worker/agent/model-sessions.ts', proxy, [
+  ...mutationsOf('worker/agent/model/sessions.ts', proxy, [
     [
       'a session that has ended opens nothing',
       'close: () => names.forEach((name) => admitted.delete(name)),',
@@ -46,7 +46,7 @@ export const agent = [
       { named: 'placeholder is replaced' },
     ],
   ]),
-  ...mutationsOf('worker/agent/model-proxy.ts', proxy, [
+  ...mutationsOf('worker/agent/model/proxy.ts', proxy, [
     [
       'without a placeholder nothing goes on',
       'if (!admitted) {',
@@ -72,7 +72,7 @@ export const agent = [
       { test: account, ...budgets },
     ],
   ]),
-  ...mutationsOf('shared/model-requests.ts', account, [
+  ...mutationsOf('shared/store/model-requests.ts', account, [
     [
       'a day’s budget that is used up',
       `if spent >= limit then return 'day' end`,
@@ -114,7 +114,7 @@ export const agent = [
       { named: 'dead boot' },
     ],
   ]),
-  ...mutationsOf('worker/agent/model-account.ts', account, [
+  ...mutationsOf('worker/agent/model/account.ts', account, [
     [
       'a session has so many requests under way',
       `if (session.underWay >= mostUnderWay) return { refused: 'busy' };`,
@@ -137,7 +137,7 @@ export const agent = [
       },
     ],
   ]),
-  ...mutationsOf('worker/agent/agent-user.ts', user, [
+  ...mutationsOf('worker/agent/sandbox/user.ts', user, [
     [
       'the agent is not root',
       `if (user.uid === 0) return without(wanted, 'the agent must not be root');`,
@@ -157,7 +157,7 @@ export const agent = [
     ['the agent gains no right', `, '--no-new-privs']`, ']'],
     ['the agent has no group of the worker’s', `['--clear-groups']`, '[]'],
   ]),
-  ...mutationsOf('worker/agent/environment.ts', 'tests/worker/agent-parts.test.ts', [
+  ...mutationsOf('worker/agent/sandbox/environment.ts', 'tests/worker/agent-parts.test.ts', [
     [
       'the agent’s environment holds what was named',
       '...Object.fromEntries(passedOn.map((name) => [name, host[name]])),',
@@ -171,15 +171,19 @@ export const agent = [
       { named: 'the environment holds' },
     ],
   ]),
-  ...mutationsOf('worker/agent/asked.ts', 'tests/worker/agent-claude-faults.test.ts', [
+  ...mutationsOf(
+    'worker/agent/claude/prompt-tracker.ts',
+    'tests/worker/agent-claude-faults.test.ts',
     [
-      'what is not the last that was said is named',
-      ' || (hasNewer && !continuation)',
-      '',
-      { named: 'comes back behind' },
+      [
+        'what is not the last that was said is named',
+        ' || (hasNewer && !continuation)',
+        '',
+        { named: 'comes back behind' },
+      ],
     ],
-  ]),
-  ...mutationsOf('worker/agent/session-end.ts', 'tests/worker/session-end.test.ts', [
+  ),
+  ...mutationsOf('worker/agent/claude/transcript-end.ts', 'tests/worker/session-end.test.ts', [
     [
       'a session goes on at its end',
       'if (end === undefined) return false;',
@@ -206,7 +210,7 @@ export const agent = [
     ],
     ['what a sub-agent said is not the session’s', 'line.isSidechain !== true && ', '', ends],
   ]),
-  ...mutationsOf('worker/agent/session-file.ts', 'tests/worker/session-end.test.ts', [
+  ...mutationsOf('worker/agent/claude/transcript-file.ts', 'tests/worker/session-end.test.ts', [
     [
       'a line that was cut short stays its own',
       `[ -z "$(tail -c 1 -- "$file")" ] || echo`,
@@ -220,7 +224,7 @@ export const agent = [
       { test: 'tests/worker/agent-files.test.ts', named: 'only the end is read' },
     ],
   ]),
-  ...mutationsOf('worker/agent/agent-shell.ts', 'tests/worker/agent-files.test.ts', [
+  ...mutationsOf('worker/agent/sandbox/shell.ts', 'tests/worker/agent-files.test.ts', [
     [
       'a line of shell brings a bounded answer',
       'if (size > mostOutput) throw',
@@ -228,7 +232,7 @@ export const agent = [
       { named: 'only the end is read' },
     ],
   ]),
-  ...mutationsOf('worker/agent/session-start.ts', 'tests/worker/session-end.test.ts', [
+  ...mutationsOf('worker/agent/claude/start.ts', 'tests/worker/session-end.test.ts', [
     [
       'a session is resumed at its end',
       '.then(() => home.keepEnd(session))',
@@ -236,7 +240,7 @@ export const agent = [
       { named: 'also when Claude' },
     ],
   ]),
-  ...mutationsOf('worker/agent/ending.ts', 'tests/worker/ending.test.ts', [
+  ...mutationsOf('worker/agent/sandbox/ending.ts', 'tests/worker/ending.test.ts', [
     [
       'what an earlier work left goes on',
       'return [...ours.values()].filter((entry) => !hasRoot(entry));',
@@ -262,7 +266,7 @@ export const agent = [
       { named: 'with work that is broken off' },
     ],
   ]),
-  ...mutationsOf('worker/agent/workspace-programs.ts', programs, [
+  ...mutationsOf('worker/agent/workspace/programs.ts', programs, [
     [
       'a project’s helper does not run',
       'for (const key of helpers.filter((name) => parsed[name] !== undefined)) finds.off.push(',
@@ -276,7 +280,7 @@ export const agent = [
     ['a project does not redirect the model', `'ANTHROPIC_', `, ''],
     ['a project does not change the path', `'PATH$', `, ''],
   ]),
-  ...mutationsOf('worker/workspace-trust.ts', 'tests/worker/workspace-trust.test.ts', [
+  ...mutationsOf('worker/questions/workspace-trust.ts', 'tests/worker/workspace-trust.test.ts', [
     [
       'what the person has not agreed to does not run',
       `remembered[digest] === 'yes' || (permissions`,
@@ -350,7 +354,7 @@ export const agent = [
       'findCut(rest, limit - closing.length, fence)',
     ],
   ]),
-  ...mutationsOf('worker/approval-question.ts', approval, [
+  ...mutationsOf('worker/questions/approval-question.ts', approval, [
     [
       'a call that cannot be shown whole is not asked about',
       'if (token === undefined) return undefined;',

@@ -17,17 +17,17 @@ const [deploys, ended] = [{ named: 'three deploys' }, { test: 'tests/worker/turn
 
 /** Who works, what a turn may do, and what ends it. */
 export const turns = [
-  ...mutationsOf('worker/boot-number.ts', lease, [
+  ...mutationsOf('worker/process/boot-number.ts', lease, [
     [
       'a boot’s number never goes back',
       'if boot >= tonumber(least) then return boot end',
       'if true then return boot end',
     ],
   ]),
-  ...mutationsOf('worker/prompt-feed.ts', givenUp, [
+  ...mutationsOf('worker/turn/prompts.ts', givenUp, [
     ['what was given up is left', 'givenUpNote(handOver.opening().givenUp)', 'givenUpNote([])'],
   ]),
-  ...mutationsOf('worker/turn.ts', givenUp, [
+  ...mutationsOf('worker/turn/processor.ts', givenUp, [
     [
       'old messages that join a turn are looked up',
       'lastOpening = handOver.opening;',
@@ -40,10 +40,10 @@ export const turns = [
       '',
     ],
   ]),
-  ...mutationsOf('worker/hand-over.ts', givenUp, [
+  ...mutationsOf('worker/turn/dispatch.ts', givenUp, [
     ['what is brought back is not left', 'opening: () => last', 'opening: () => opening'],
   ]),
-  ...mutationsOf('worker/lease.ts', lease, [
+  ...mutationsOf('worker/process/lease.ts', lease, [
     [
       'a newer boot fences an older one off',
       `if newest and tonumber(newest) > tonumber(ownBoot) then return { 'fenced' } end`,
@@ -78,7 +78,7 @@ export const turns = [
       'then',
     ],
   ]),
-  ...mutationsOf('worker/attempts.ts', poison, [
+  ...mutationsOf('worker/turn/attempts.ts', poison, [
     [
       'three attempts, and no more',
       'export const mostAttempts = 3;',
@@ -104,7 +104,7 @@ export const turns = [
       counted,
     ],
   ]),
-  ...mutationsOf('worker/turn-ending.ts', poison, [
+  ...mutationsOf('worker/turn/outcome.ts', poison, [
     [
       'a deploy is no attempt',
       `    await attempts.giveBack();\n    return await handBack`,
@@ -131,7 +131,7 @@ export const turns = [
       ended,
     ],
   ]),
-  ...mutationsOf('worker/live-claims.ts', claims, [
+  ...mutationsOf('worker/process/session-lock.ts', claims, [
     [
       'a session has one process',
       `if worker and redis.call('GET', prefix .. ':lease:' .. worker) == boot then`,
@@ -153,15 +153,15 @@ export const turns = [
       `if (control.kind !== 'release') return;`,
     ],
   ]),
-  ...mutationsOf('worker/stop-request.ts', answers, [
+  ...mutationsOf('worker/turn/stop.ts', answers, [
     ['only a person says stop', 'return isFromPerson(message) && /', 'return /'],
     ['a stop is the word alone', '/^\\/?stop[.!]?$/i', '/^\\/?stop/i', ended],
   ]),
-  ...mutationsOf('worker/places.ts', 'tests/worker/places.test.ts', [
+  ...mutationsOf('worker/turn/slots.ts', 'tests/worker/places.test.ts', [
     ['so many turns work at once', 'while (holders.size < max) {', 'while (true) {'],
     ['a place is given to the next', 'if (holders.delete(id)) admit();', 'holders.delete(id);'],
   ]),
-  ...mutationsOf('worker/send-quota.ts', 'tests/worker/send-limits.test.ts', [
+  ...mutationsOf('worker/tools/send-quota.ts', 'tests/worker/send-limits.test.ts', [
     [
       'a turn’s messages have a bound',
       'if (isClosed || soFar + count > limit) return false;',
@@ -182,7 +182,7 @@ export const turns = [
       { named: 'the quota' },
     ],
   ]),
-  ...mutationsOf('worker/sleep.ts', sleep, [
+  ...mutationsOf('worker/process/sleep.ts', sleep, [
     [
       'work that begins during the pause keeps the worker awake',
       'if (running === 0 && (await fallAsleep())) {',
@@ -199,7 +199,7 @@ export const turns = [
       '    arm(againMs);\n  };',
     ],
   ]),
-  ...mutationsOf('worker/budget.ts', budget, [
+  ...mutationsOf('worker/questions/budget.ts', budget, [
     [
       'what was granted yesterday does not count',
       'const grantedToday = grantedOn === day ? Number(amount) : 0;',
@@ -214,7 +214,7 @@ export const turns = [
     ['without leave the task ends', 'if (words[0] !== goOn) {', 'if (false) {'],
     ['leave raises the budget', 'await limit.grant();', 'return true;'],
   ]),
-  ...mutationsOf('worker/asked-questions.ts', asked, [
+  ...mutationsOf('worker/questions/asked-questions.ts', asked, [
     ['the deadline does not begin anew', 'if (asked.open?.id === id) return asked.open;', ''],
     ['leave that was used is asked for again', 'if (asked.answers[id]?.used) continue;', ''],
     ['leave is used up before the call', '      answer.used = true;\n', ''],
@@ -230,7 +230,7 @@ export const turns = [
       '[kind]',
     ],
   ]),
-  ...mutationsOf('worker/always-allowed.ts', asked, [
+  ...mutationsOf('worker/questions/always-allowed.ts', asked, [
     [
       'always is in this session',
       'entry.key === key && entry.session === session())',
@@ -249,7 +249,7 @@ export const turns = [
     ],
     ['what is allowed always has a bound', '.slice(-most);', ';'],
   ]),
-  ...mutationsOf('worker/question.ts', answers, [
+  ...mutationsOf('worker/questions/question.ts', answers, [
     ['only a person answers', 'if (!isFromPerson(message)) return undefined;', ''],
     [
       'a tap under something else is about that',
@@ -277,7 +277,7 @@ export const turns = [
       '/^[1-9]\\d?/.test(said) ?',
     ],
   ]),
-  ...mutationsOf('worker/resweep.ts', 'tests/worker/resweep.test.ts', [
+  ...mutationsOf('worker/process/resweep.ts', 'tests/worker/resweep.test.ts', [
     [
       'a conversation that fails is looked after more and more seldom',
       'firstPauseMs * 2 ** (count - 1)',
@@ -296,7 +296,7 @@ export const turns = [
       'onDone: () => undefined,',
     ],
   ]),
-  ...mutationsOf('worker/kept-turns.ts', 'tests/worker/kept-turns.test.ts', [
+  ...mutationsOf('worker/turn/kept-turns.ts', 'tests/worker/kept-turns.test.ts', [
     [
       'a turn that breaks off keeps its name',
       'return await delayJob(job, token, ms).catch(',
@@ -313,7 +313,7 @@ export const turns = [
       '',
     ],
   ]),
-  ...mutationsOf('worker/watchdog.ts', 'tests/worker/watchdog.test.ts', [
+  ...mutationsOf('worker/turn/watchdog.ts', 'tests/worker/watchdog.test.ts', [
     [
       'silence ends the turn',
       'else silent.abort(new AgentFailure(',
@@ -335,7 +335,7 @@ export const turns = [
       'running.delete(event.id);',
     ],
   ]),
-  ...mutationsOf('worker/schedule-limits.ts', 'tests/worker/cron-gap.test.ts', [
+  ...mutationsOf('worker/schedules/limits.ts', 'tests/worker/cron-gap.test.ts', [
     [
       'repeating schedules are some minutes apart',
       'return gapOf(schedule, now) < minutesApart * 60_000;',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { describeFile } from '../../../worker/file-kind.ts';
+import { describeFile } from '../../../worker/tools/file-kind.ts';
 import { fileType } from '../../../worker/media/file-type.ts';
 import { extensionOf } from '../../../worker/media/type-names.ts';
 import { movingPicture, plainPicture } from '../../support/made-pictures.ts';

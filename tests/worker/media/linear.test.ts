@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { reportError } from '../../../shared/errors.ts';
-import { savedPicture } from '../../../worker/agent/saved-picture.ts';
-import { asksToSee } from '../../../worker/asked-to-see.ts';
-import { describeFile } from '../../../worker/file-kind.ts';
+import { reportError } from '../../../shared/runtime/errors.ts';
+import { savedPicture } from '../../../worker/agent/claude/saved-picture.ts';
+import { asksToSee } from '../../../worker/tools/asked-to-see.ts';
+import { describeFile } from '../../../worker/tools/file-kind.ts';
 import { parseContacts } from '../../../worker/media/contact-card.ts';
 import { fileType } from '../../../worker/media/file-type.ts';
 import { inspectPdf } from '../../../worker/media/pdf.ts';

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createLog } from '../../../shared/log.ts';
+import { createLog } from '../../../shared/runtime/log.ts';
 import { createFileReader } from '../../../worker/reading/file-reader.ts';
 import type { FileReader, FileReaderOptions } from '../../../worker/reading/file-reader.ts';
 import type { Seen, View } from '../../../worker/reading/answer.ts';

@@ -1,0 +1,134 @@
+import express, { Router } from 'express';
+import type { Request, RequestHandler } from 'express';
+import type { FailedMessages } from '../../shared/store/boxes/failed-messages.ts';
+import type { Log } from '../../shared/runtime/log.ts';
+import type { AdminSessions } from './session.ts';
+import { adminPage } from './layout.ts';
+import type { Cleaning } from './cleaning.ts';
+import { html } from './html.ts';
+import { counted } from './format-measures.ts';
+import type { Overview } from './overview.ts';
+import { overviewPage } from './overview-page.ts';
+import { fieldOf } from './sign-in.ts';
+import { turnPage } from './turn-page.ts';
+import type { TurnStories } from './turn-story.ts';
+
+export type AdminParts = {
+  sessions: AdminSessions;
+  overview: () => Promise<Overview>;
+  stories: TurnStories;
+  failed: FailedMessages;
+  clean: Cleaning;
+  /** Called when there is something to do for the worker; must not throw. */
+  onRetried: () => void;
+  /** Whether anything may be changed here. */
+  mayWrite: boolean;
+  /**
+   * What the owner should mend about this dashboard, as a sentence; undefined when there is
+   * nothing.
+   */
+  warning: string | undefined;
+  log: Log;
+};
+
+/** The ids of turns: of the message that a turn was made for, or a number of BullMQ's. */
+const turnId = /^(?:(?:SM|MM)[0-9a-fA-F]{32}|schedule-\d+-\d+-\d+|\d{1,16})$/;
+
+/**
+ * Our own pages under `/admin`, to be mounted behind the sign-in: the overview, each turn, and with
+ * `mayWrite` what can be done about them.
+ */
+export function createAdmin(parts: AdminParts): Router {
+  const { sessions, overview, stories, failed, clean, mayWrite, warning, log } = parts;
+  const router = Router();
+  const frame = (request: Request): { token: string; mayWrite: boolean; said: string } => ({
+    token: sessions.formToken(request),
+    mayWrite,
+    said: saidBy(request.query['done']),
+  });
+  const notHere = (request: Request): string =>
+    adminPage(
+      { title: 'Not here', path: '', token: sessions.formToken(request) },
+      html`<section class="card">
+        <h1>This turn is not here</h1>
+        <p class="soft">Either it never was, or it is no longer kept.</p>
+      </section>`,
+    );
+
+  router.get(
+    '/admin',
+    async (request, response) =>
+      void response
+        .set('Cache-Control', 'no-store')
+        .type('html')
+        .send(overviewPage(await overview(), { ...frame(request), warning })),
+  );
+  router.get('/admin/turns/:id', async (request, response) => {
+    const { id } = request.params;
+    const story = turnId.test(id) ? await stories.read(id) : undefined;
+    response
+      .status(story ? 200 : 404)
+      .set('Cache-Control', 'no-store')
+      .type('html')
+      .send(story ? turnPage(story, frame(request)) : notHere(request));
+  });
+
+  router.use(
+    ['/admin/turns', '/admin/clean'],
+    express.urlencoded({ extended: false, limit: '4kb' }),
+    onlyOurForms(sessions, mayWrite),
+  );
+  router.post('/admin/turns/:id/retry', async (request, response, next) => {
+    const { id } = request.params;
+    const story = turnId.test(id) ? await stories.read(id) : undefined;
+    if (!story) return next();
+    const count = await failed.retry(story.conversation, story.retryable);
+    log.info(
+      { turn: id, conversation: story.conversation, messages: count },
+      'tried again by the owner',
+    );
+    if (count > 0) parts.onRetried();
+    response.redirect(303, `/admin/turns/${id}?done=retried-${count}`);
+  });
+  router.post('/admin/clean/:what', async (request, response, next) => {
+    const { what } = request.params;
+    if (what !== 'completed' && what !== 'failed') return next();
+    const count = await clean(what);
+    log.info({ what, jobs: count }, 'tidied up by the owner');
+    response.redirect(303, `/admin?done=removed-${count}`);
+  });
+  return router;
+}
+
+/** What changes something comes by POST from a form of ours. */
+function onlyOurForms(sessions: AdminSessions, mayWrite: boolean): RequestHandler {
+  return (request, response, next) => {
+    if (request.method === 'GET' || request.method === 'HEAD') return next();
+    if (!mayWrite)
+      response
+        .status(403)
+        .type('text')
+        .send(
+          'This dashboard is for reading. Set ADMIN_WRITE=1 for the relay to change something here.',
+        );
+    else if (sessions.isOurForm(request, fieldOf(request, 'token'))) next();
+    else
+      response
+        .status(403)
+        .type('text')
+        .send('This form is too old. Load the page again and repeat it.');
+  };
+}
+
+/** What the last action did, in words; '' when the address names none. */
+function saidBy(done: unknown): string {
+  const [, what, number] =
+    /^(retried|removed)-(\d{1,6})$/.exec(typeof done === 'string' ? done : '') ?? [];
+  const count = Number(number);
+  if (what === 'removed') return `${counted(count, 'job')} removed.`;
+  if (what === 'retried')
+    return count === 0
+      ? 'There was nothing left to try again.'
+      : `${counted(count, 'message')} back in line. Claude takes ${count === 1 ? 'it' : 'them'} up now.`;
+  return '';
+}

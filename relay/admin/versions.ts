@@ -1,0 +1,21 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+
+const Manifest = z.object({ version: z.string(), dependencies: z.record(z.string(), z.string()) });
+
+/**
+ * What this system is made of: its own version, Node's, and Claude Code's, which the worker of the
+ * same release runs.
+ */
+export function readVersions(): [name: string, version: string][] {
+  const { version, dependencies } = Manifest.parse(
+    JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')),
+  );
+  const agent = dependencies['@anthropic-ai/claude-agent-sdk'];
+  return [
+    ['Sidepocket', version],
+    ['Node.js', process.versions.node],
+    ...(agent ? [['Claude Agent SDK', agent] satisfies [string, string]] : []),
+    ['BullMQ', dependencies['bullmq'] ?? 'unknown'],
+  ];
+}

@@ -1,0 +1,60 @@
+import { keys } from '../shared/store/redis/keys.ts';
+import type { Turns } from '../shared/store/queues.ts';
+import type { MemoryUse, RedisMemory } from '../shared/store/redis/redis-memory.ts';
+import type { Redis } from '../shared/store/redis/redis.ts';
+import { readReplyCounts } from '../shared/store/reply-counts.ts';
+import { dayOf, total, totalUse } from '../shared/store/spend.ts';
+import type { ModelUse, Spend } from '../shared/store/spend.ts';
+import { createVmState } from '../shared/store/vm-state.ts';
+
+/**
+ * How things stand in Redis, in numbers: turns by state, replies by status and failures by Twilio's
+ * code since the beginning, and dollars.
+ */
+export type Standing = {
+  turns: Record<string, number>;
+  replies: Record<string, number>;
+  failures: Record<string, number>;
+  spentToday: number;
+  spentThisMonth: number;
+  /**
+   * What the model's requests have used today, over all conversations, and how many are under way.
+   */
+  use: ModelUse;
+  modelRequestsOpen: number;
+  messagesWaiting: number;
+  isAwake: boolean;
+  /** Undefined when Redis does not tell. */
+  memory: MemoryUse | undefined;
+};
+
+export type StandingDeps = { redis: Redis; turns: Turns; spend: Spend; memory: RedisMemory };
+
+/** Reads it. Throws when Redis is away. */
+export async function readStanding(
+  { redis, turns, spend, memory }: StandingDeps,
+  now: number,
+): Promise<Standing> {
+  const [states, counts, spending, waiting, awake, use, open, memoryUse] = await Promise.all([
+    turns.queue.getJobCounts('waiting', 'active', 'delayed', 'failed', 'completed'),
+    readReplyCounts(redis),
+    spend.read(dayOf(now)),
+    createVmState(redis).waiting(now),
+    redis.exists(keys.heartbeat),
+    spend.use(dayOf(now)),
+    redis.hlen(keys.modelOpen),
+    memory.read(),
+  ]);
+  return {
+    turns: states,
+    replies: counts.statuses,
+    failures: counts.codes,
+    spentToday: total(spending.today).costUsd,
+    spentThisMonth: total(spending.month).costUsd,
+    use: totalUse(use),
+    modelRequestsOpen: open,
+    messagesWaiting: waiting.messages,
+    isAwake: awake === 1,
+    memory: memoryUse,
+  };
+}

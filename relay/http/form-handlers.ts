@@ -1,0 +1,140 @@
+import type { Log } from '../../shared/runtime/log.ts';
+import type { Message } from '../../shared/store/message.ts';
+import type { SpanAttributes } from '../../shared/runtime/tracing.ts';
+import type { Claims } from '../claims.ts';
+import type { Foreign, JudgeParties } from '../../shared/twilio/parties.ts';
+import type { People } from '../people/people.ts';
+import type { Receive } from './reception.ts';
+import type { SenderLimit } from './sender-rate-limit.ts';
+import {
+  messageParties,
+  parseMessage,
+  parseStatus,
+  requireSid,
+  sendersAddresses,
+  statusParties,
+} from '../../shared/twilio/webhook.ts';
+import type { StatusReport } from '../../shared/twilio/webhook.ts';
+
+export type FormHandlerParts = {
+  judgeParties: JudgeParties;
+  people: People;
+  senders: SenderLimit;
+  receive: Receive;
+  claims: Claims;
+  noteStatus: (report: StatusReport) => Promise<void>;
+  /** Counts what became of an incoming message. */
+  count: (outcome: string) => void;
+  /** Called after a new message was stored; must not throw. */
+  onAccepted: (message: Message) => void;
+  /**
+   * Called when a message may have been stored earlier, or by an attempt whose end is not known;
+   * must not throw.
+   */
+  onUnclear: () => void;
+  log: Log;
+  now: () => Date;
+};
+
+type Note = (attributes: SpanAttributes) => void;
+
+/**
+ * What is done with the forms that Twilio has signed. Both throw BadRequest 400, or when Redis is
+ * away; else Twilio is told 200.
+ */
+export type FormHandlers = {
+  takeMessage(form: URLSearchParams, note: Note): Promise<void>;
+  takeStatus(form: URLSearchParams, query: URLSearchParams, note: Note): Promise<void>;
+};
+
+/**
+ * What Redis has not taken after this time (ms) is refused, so that Twilio, told 503, tries again.
+ */
+const patience = 1700;
+
+export function createFormHandlers(parts: FormHandlerParts): FormHandlers {
+  const { judgeParties, people, senders, log } = parts;
+
+  const leave = (path: string, foreign: Foreign): void => {
+    parts.count('not ours');
+    log.warn({ path, foreign }, `a webhook that is not for us: wrong ${foreign}`);
+  };
+  const refuse = (from: string): void => {
+    parts.count('not allowed');
+    const near = people.nearTo(from);
+    if (near === undefined) log.warn({ from }, 'a sender who is not allowed');
+    else
+      log.warn(
+        { from, near },
+        'a sender who is not allowed, and is one spelling away from an allowed sender',
+      );
+  };
+
+  return {
+    async takeMessage(form, note) {
+      requireSid(form);
+      const judgement = judgeParties(messageParties(form));
+      if ('foreign' in judgement) return leave('/webhook', judgement.foreign);
+      const parsed = parseMessage(form, parts.now());
+      const deadline = performance.now() + patience;
+      const sender = await within(
+        deadline,
+        people.identify(sendersAddresses(form, parsed.conversation)),
+      );
+      if (!sender) return refuse(parsed.conversation);
+      if (!senders.admit(sender.conversation)) {
+        // Noted before Twilio is told that all is well: else the next look through its list would
+        // take it in beside what is sent again.
+        await within(
+          deadline,
+          parts.claims.refuse({ ...parsed, conversation: sender.conversation }),
+        );
+        return parts.count('over the limit');
+      }
+      const { outcome, turn, message } = await within(
+        deadline,
+        parts.receive(parsed, sender),
+      ).catch((error: unknown) => {
+        senders.giveBack(sender.conversation);
+        parts.onUnclear();
+        throw error;
+      });
+      if (outcome !== 'new') senders.giveBack(sender.conversation);
+      if (outcome === 'refused') return refuse(parsed.conversation);
+      parts.count(outcome);
+      note({ turn, message: message.id, outcome });
+      log.info(
+        { turn, message: message.id, conversation: message.conversation, outcome },
+        'accepted',
+      );
+      if (outcome === 'duplicate') parts.onUnclear();
+      else parts.onAccepted(message);
+    },
+    async takeStatus(form, query, note) {
+      const report = parseStatus(form, query);
+      const judgement = judgeParties(statusParties(form));
+      if ('foreign' in judgement) return leave('/webhook/status', judgement.foreign);
+      if (!report) return;
+      note({ turn: report.turn, reply: report.reply, status: report.status });
+      await within(performance.now() + patience, parts.noteStatus(report));
+    },
+  };
+}
+
+/**
+ * The work's result, or an error at the deadline (ms, as `performance.now()` counts). The work goes
+ * on: what it still stores is harmless, since a repeated webhook is a duplicate.
+ */
+async function within<T>(deadline: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Error('Redis took too long')),
+    deadline - performance.now(),
+  );
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => undefined);
+  }
+}

@@ -1,0 +1,32 @@
+import type { RequestListener } from 'node:http';
+import type { Log } from '../../shared/runtime/log.ts';
+
+/**
+ * Serves by what `create` loads, from the first request on. Express and all that hangs on it is
+ * most of what a relay could load, and Twilio's webhooks need none of it. Where it cannot be loaded
+ * the next request tries again.
+ */
+export function createLazySite(create: () => Promise<RequestListener>, log: Log): RequestListener {
+  let loading: Promise<RequestListener> | undefined;
+  let site: RequestListener | undefined;
+  const load = async (): Promise<RequestListener> => {
+    try {
+      return (site = await (loading ??= create()));
+    } catch (error) {
+      loading = undefined;
+      throw error;
+    }
+  };
+  return (request, response) => {
+    if (site) return void site(request, response);
+    load().then(
+      (loaded) => void loaded(request, response),
+      (error: unknown) => {
+        log.error({ err: error }, 'a part of the relay could not be loaded');
+        response
+          .writeHead(503, { 'Content-Type': 'text/plain; charset=utf-8', 'Retry-After': '1' })
+          .end('That did not work. Try again in a moment.');
+      },
+    );
+  };
+}

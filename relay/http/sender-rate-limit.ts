@@ -1,0 +1,36 @@
+import type { Log } from '../../shared/runtime/log.ts';
+import { createAllowance, minuteOf } from './rate-limit.ts';
+import type { Notices } from '../../shared/delivery/notices.ts';
+
+/** How many messages of one person are taken in a minute. */
+export type SenderLimit = {
+  /**
+   * Whether one more may be taken in now; counts it. The person is told of the first that may not,
+   * once a minute.
+   */
+  admit(sender: string): boolean;
+  /** The message was no new one, or could not be stored: it does not count. */
+  giveBack(sender: string): void;
+};
+
+export function createSenderLimit(
+  perMinute: number,
+  notices: Notices,
+  log: Log,
+  now: () => number = Date.now,
+): SenderLimit {
+  const taken = createAllowance(perMinute, now);
+  const told = createAllowance(1, now);
+  return {
+    admit(sender) {
+      if (taken.take(sender)) return true;
+      if (told.take(sender)) {
+        log.warn({ from: sender, perMinute }, 'a sender is over the limit');
+        const text = `That is more than I can take in at once. I kept the first ${perMinute}; please send the rest again in a minute.`;
+        void notices(`limit.${minuteOf(now())}.${sender}`, sender, text);
+      }
+      return false;
+    },
+    giveBack: (sender) => taken.giveBack(sender),
+  };
+}

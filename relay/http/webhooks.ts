@@ -1,0 +1,115 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Tracer } from '../../shared/runtime/tracing.ts';
+import { createAllowance } from './rate-limit.ts';
+import type { Doorkeeper } from './unsigned-rate-limit.ts';
+import { BadRequest } from '../../shared/twilio/bad-request.ts';
+import { createFormHandlers } from './form-handlers.ts';
+import type { FormHandlerParts } from './form-handlers.ts';
+import { answerAndClose } from './server.ts';
+import type { Verifier } from '../../shared/twilio/signature.ts';
+import { createSignedForms } from './signed-form.ts';
+
+export type WebhookParts = FormHandlerParts & {
+  verify: Verifier;
+  doorkeeper: Doorkeeper;
+  trace: Tracer;
+  /** Called when a webhook of Twilio's could not be stored; must not throw. */
+  onNotStored: () => void;
+  /** Tells how long Twilio waited for the answer (ms). */
+  onAnswered: (path: string, status: number, ms: number) => void;
+};
+
+/**
+ * Twilio reads an empty TwiML document as "no reply" (twilio.com/docs/messaging/twiml); text/plain
+ * would be sent to the person.
+ */
+const nothingToSay = '<?xml version="1.0" encoding="UTF-8"?><Response/>';
+
+/** How many refusals a minute the log tells of: a flood must not become a flood of lines. */
+const refusalsLogged = 600;
+
+/**
+ * Twilio's two webhooks, as a plain handler in front of Express, whose dispatch would cost more
+ * than all of this. Returns false when the request is for somebody else. The checks run in the
+ * order 415, 413, 403, 400; 200 comes only after Redis has the message. An address that has sent
+ * too much without a right signature gets 429 instead of any of these: at once where there is
+ * nothing in the form of a signature, else when it turns out to be wrong, since Twilio's own
+ * requests may come from there, too. A form that takes long to check waits its turn, so that a
+ * webhook of Twilio's waits for one such form at most.
+ */
+export function createWebhooks(
+  parts: WebhookParts,
+): (request: IncomingMessage, response: ServerResponse) => boolean {
+  const { verify, doorkeeper, log } = parts;
+  const { takeMessage, takeStatus } = createFormHandlers(parts);
+  const readSigned = createSignedForms(verify, doorkeeper);
+  const lines = createAllowance(refusalsLogged);
+
+  const handle = async (request: IncomingMessage, url: string, path: string): Promise<void> => {
+    const form = await readSigned(request, url);
+    // Only what Twilio has signed begins a trace.
+    if (path === '/webhook')
+      await parts.trace('message', 'server', (note) => takeMessage(form, note));
+    else
+      await parts.trace('status', 'server', (note) =>
+        takeStatus(form, new URLSearchParams(url.slice(path.length)), note),
+      );
+  };
+
+  return (request, response) => {
+    const url = request.url ?? '';
+    const path = url.split('?', 1)[0] ?? '';
+    if (request.method !== 'POST' || (path !== '/webhook' && path !== '/webhook/status'))
+      return false;
+    const start = performance.now();
+    const answer = (status: number, body: string): void => {
+      respond(response, status, body);
+      parts.onAnswered(path, status, performance.now() - start);
+    };
+    const refuse = ({ status, message }: BadRequest): void => {
+      // The doorkeeper has said that this address is turned away.
+      if (status !== 429 && lines.take('refused'))
+        log.warn({ path, status, reason: message }, 'refused');
+      if (status === 429 || status === 503) {
+        turnAway(request, response, status);
+        parts.onAnswered(path, status, performance.now() - start);
+        return;
+      }
+      // The rest of a refused body is read and dropped: closing over unread bytes would reset the
+      // connection before the answer arrives.
+      request.resume();
+      answer(status, '');
+    };
+    handle(request, url, path).then(
+      () => answer(200, nothingToSay),
+      (error: unknown) => {
+        if (error instanceof BadRequest) return refuse(error);
+        parts.count('not stored');
+        parts.onNotStored();
+        log.error({ path, err: error }, 'not stored');
+        answer(503, '');
+      },
+    );
+    return true;
+  };
+}
+
+/** The connection is closed as well: what it brings next would be answered in the same way. */
+function turnAway(request: IncomingMessage, response: ServerResponse, status: 429 | 503): void {
+  if (response.headersSent) return;
+  answerAndClose(request, response, status, {
+    'X-Content-Type-Options': 'nosniff',
+    'Retry-After': status === 429 ? '60' : '1',
+  });
+}
+
+function respond(response: ServerResponse, status: number, body: string): void {
+  if (response.headersSent) return;
+  response.writeHead(status, {
+    'Content-Type': 'text/xml; charset=utf-8',
+    'Content-Length': Buffer.byteLength(body),
+    'X-Content-Type-Options': 'nosniff',
+    ...(status === 503 ? { 'Retry-After': '1' } : {}),
+  });
+  response.end(body);
+}

@@ -1,7 +1,0 @@
-import { parentPort } from 'node:worker_threads';
-import { renderMarkdown } from './markdown-html.ts';
-
-// The other side is renderer.ts. What throws here ends the thread, and is told there.
-parentPort?.on('message', (markdown: string) =>
-  parentPort?.postMessage(renderMarkdown(markdown), []),
-);

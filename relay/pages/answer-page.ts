@@ -1,0 +1,58 @@
+import type { Page } from '../../shared/store/pages.ts';
+import { escapeHtml, writeDocument } from './document.ts';
+import type { Rendered } from './markdown.ts';
+
+/** The page of an answer. */
+export function answerPage({ written, expires }: Page, { title, body }: Rendered): string {
+  return writeDocument({
+    title: title || 'An answer',
+    about: `<time datetime="${written.toISOString()}">${day(written)}, ${clock(written)} UTC</time>`,
+    body,
+    footer: `Whoever has this page’s address can read it, until ${day(expires)}.`,
+  });
+}
+
+/** A text that could not be laid out, as it was written. */
+export function plainRendering(markdown: string): Rendered {
+  return { title: '', body: `<pre class="plain">${escapeHtml(markdown)}</pre>` };
+}
+
+/**
+ * What there is to see at the address of a file that has expired, made room for another or never
+ * was.
+ */
+export function missingFile(): string {
+  return writeDocument({
+    title: 'File not available',
+    about: '',
+    body: '<h1>This file is not here any more</h1>\n<p>A link to a file works for a day, or a little less when many files are sent. Ask for the file again in the chat.</p>',
+    footer: '',
+  });
+}
+
+/** What there is to see at an address that leads nowhere. */
+export function missingPage(): string {
+  return writeDocument({
+    title: 'Nothing here',
+    about: '',
+    body: '<h1>There is no page here</h1>\n<p>Its time may be over, or the address was not copied whole. Ask for the answer again in the chat.</p>',
+    footer: '',
+  });
+}
+
+function day(date: Date): string {
+  return new Intl.DateTimeFormat('en-GB', {
+    day: 'numeric',
+    month: 'long',
+    year: 'numeric',
+    timeZone: 'UTC',
+  }).format(date);
+}
+
+function clock(date: Date): string {
+  return new Intl.DateTimeFormat('en-GB', {
+    hour: '2-digit',
+    minute: '2-digit',
+    timeZone: 'UTC',
+  }).format(date);
+}

@@ -1,0 +1,105 @@
+import { Marked } from 'marked';
+import { head } from '../../shared/runtime/cut.ts';
+import { escapeHtml } from './document.ts';
+import { highlight } from './highlight.ts';
+import { sanitize } from './sanitize.ts';
+
+/** What becomes of a Markdown text: HTML that is safe to show, and what the page is called. */
+export type Rendered = { title: string; body: string };
+
+/** The longest title (characters); a browser shows about so many of them. */
+const longestTitle = 70;
+
+/**
+ * Renders Markdown (GitHub's kind) as HTML for a page without scripts: code highlighted, pictures
+ * as links, HTML of layout kept and any other shown as the text it is. The title is the first
+ * heading, or the first words. Throws what a renderer throws when a text is nested too deeply for
+ * it.
+ */
+export function renderMarkdown(markdown: string): Rendered {
+  const [slugs, headings, paragraphs]: [Map<string, number>, string[], string[]] = [
+    new Map(),
+    [],
+    [],
+  ];
+  const marked = new Marked({
+    gfm: true,
+    renderer: {
+      heading({ tokens, depth }) {
+        const plain = this.parser.parseInline(tokens, this.parser.textRenderer).trim();
+        headings.push(plain);
+        return `<h${depth} id="${addSlug(slugs, plain)}">${this.parser.parseInline(tokens)}</h${depth}>\n`;
+      },
+      paragraph({ tokens }) {
+        if (paragraphs.length === 0)
+          paragraphs.push(this.parser.parseInline(tokens, this.parser.textRenderer).trim());
+        return false;
+      },
+      code: ({ text, lang }) => writeCode(text, lang),
+      checkbox: ({ checked }) =>
+        `<span class="box${checked ? ' done' : ''}" role="img" aria-label="${checked ? 'done' : 'to do'}"></span>`,
+      listitem(item) {
+        return `<li${item.task ? ' class="task"' : ''}>${this.parser.parse(item.tokens)}</li>\n`;
+      },
+      image({ href, text, title }) {
+        // A picture from elsewhere would tell its server who reads this and when, so it is only
+        // linked.
+        const label = text || title || href;
+        return `<a href="${escapeHtml(href)}">${escapeHtml(label)}</a>`;
+      },
+      html: ({ text }) => writeHtml(text),
+    },
+  });
+  const html = marked
+    .parse(markdown, { async: false })
+    .replaceAll('<table>', '<div class="table" tabindex="0"><table>')
+    .replaceAll('</table>', '</table></div>');
+  return { title: shorten(headings[0] ?? paragraphs[0] ?? ''), body: sanitize(html) };
+}
+
+function writeCode(text: string, lang: string | undefined): string {
+  const { language, html } = highlight(text, /^\S+/.exec(lang ?? '')?.[0]);
+  const label = language === undefined ? '' : `<figcaption>${escapeHtml(language)}</figcaption>`;
+  return `<figure class="code${language === 'diff' ? ' diff' : ''}">${label}<pre tabindex="0"><code>${html}</code></pre></figure>\n`;
+}
+
+/**
+ * An address within the page for a heading, made as GitHub makes it, so that a table of contents
+ * works.
+ */
+function addSlug(slugs: Map<string, number>, heading: string): string {
+  const slug =
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .trim()
+      .replaceAll(/\s/g, '-') || 'section';
+  const before = slugs.get(slug) ?? 0;
+  slugs.set(slug, before + 1);
+  return before === 0 ? slug : `${slug}-${before}`;
+}
+
+/** Tags that only lay text out, and may do so here. */
+const layout =
+  /^<(\/?)(br|hr|p|div|details|summary|kbd|sub|sup|b|i|u|em|strong|small|mark|del|ins|s|ul|ol|li|table|thead|tbody|tr|th|td)(?:\s[^<>]*)?\/?>$/i;
+
+/**
+ * Writes HTML that stands in Markdown: tags of layout without their attributes; any other is what
+ * the text is about, such as `Array<string>`, and is shown.
+ */
+function writeHtml(html: string): string {
+  return html
+    .replaceAll(/<!--[^<>]*-->/g, '')
+    .split(/(<[^<>]*>)/)
+    .map((piece) => {
+      const tag = layout.exec(piece);
+      return tag ? `<${tag[1] ?? ''}${(tag[2] ?? '').toLowerCase()}>` : escapeHtml(piece);
+    })
+    .join('');
+}
+
+function shorten(title: string): string {
+  const line = title.replaceAll(/\s+/g, ' ').trim();
+  if (line.length <= longestTitle) return line;
+  return `${head(line, longestTitle).replace(/\s+\S*$/, '')}…`;
+}

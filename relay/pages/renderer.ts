@@ -1,0 +1,79 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { z } from 'zod';
+import type { Rendered } from './markdown.ts';
+
+/**
+ * Renders answers in a thread of their own, one after the other: webhooks are answered meanwhile,
+ * and neither a text that takes forever nor one that takes all memory harms the relay. The thread
+ * starts when the first page is read and ends when none has been for a while.
+ */
+export type PageRenderer = {
+  /** Throws when the text cannot be rendered in time; the next one is tried all the same. */
+  render(markdown: string): Promise<Rendered>;
+  stop(): Promise<void>;
+};
+
+export type RenderTimes = { limitMs: number; idleMs: number };
+export const renderTimes: RenderTimes = { limitMs: 5000, idleMs: 60_000 };
+
+/** What a thread may take of a machine of 256 MB. */
+const resourceLimits = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16 };
+
+const Rendering = z.tuple([z.object({ title: z.string(), body: z.string() })]);
+
+export function createPageRenderer({ limitMs, idleMs }: RenderTimes = renderTimes): PageRenderer {
+  const stopping = new AbortController();
+  let thread: Worker | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+  let idle: NodeJS.Timeout | undefined;
+
+  const end = async (): Promise<void> => {
+    clearTimeout(idle);
+    const ended = thread;
+    thread = undefined;
+    await ended?.terminate();
+  };
+  const renderNow = async (markdown: string): Promise<Rendered> => {
+    stopping.signal.throwIfAborted();
+    clearTimeout(idle);
+    const renderer = (thread ??= startThread());
+    renderer.ref();
+    try {
+      const rendered = once(renderer, 'message', {
+        signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(limitMs)]),
+      });
+      renderer.postMessage(markdown, []);
+      return Rendering.parse(await rendered)[0];
+    } catch (error) {
+      await end();
+      throw error;
+    } finally {
+      renderer.unref();
+      idle = setTimeout(() => void end(), idleMs).unref();
+    }
+  };
+  return {
+    render(markdown) {
+      const rendering = last.then(() => renderNow(markdown));
+      last = rendering.catch(() => undefined);
+      return rendering;
+    },
+    async stop() {
+      stopping.abort();
+      await last;
+      await end();
+    },
+  };
+}
+
+function startThread(): Worker {
+  const thread = new Worker(new URL('./render-thread.ts', import.meta.url), {
+    env: {},
+    resourceLimits,
+  });
+  // An error while nobody waits for a rendering changes nothing: the next one fails, and the one
+  // after it has a new thread.
+  thread.on('error', () => undefined);
+  return thread;
+}

@@ -1,0 +1,172 @@
+import { hostname } from 'node:os';
+import { z } from 'zod';
+import { keys, prefix } from '../../shared/store/redis/keys.ts';
+import type { Log } from '../../shared/runtime/log.ts';
+import { otherSpelling } from '../../shared/runtime/number-spelling.ts';
+import { isPhoneNumber } from '../../shared/runtime/person-address.ts';
+import type { PersonAddress } from '../../shared/runtime/person-address.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import { defineScript, runScript } from '../../shared/store/redis/script.ts';
+import { setAsideLua } from '../../shared/store/boxes/set-aside.ts';
+
+/**
+ * What writing the list has changed: who was taken out of it. `isOurs`: it is this relay's now, and
+ * not that of one that started later.
+ */
+export type Published = { isOurs: boolean; removed: string[] };
+
+/**
+ * Who may write: what this relay's variable says until it has seen Redis, then what the relay that
+ * started last has said.
+ */
+export type AllowList = {
+  current(): readonly PersonAddress[];
+  /**
+   * Writes the variable's list into Redis, unless that of a younger relay is there, which holds
+   * then. Safe to repeat. Throws when Redis is away.
+   */
+  publish(): Promise<Published>;
+  /**
+   * Looks whether a younger relay has written another list, at most every few seconds. Returns
+   * whether the list has changed. Throws when Redis is away.
+   */
+  refresh(): Promise<boolean>;
+};
+
+/** The pause between two looks into Redis for strangers (ms): each costs a trip. */
+const refreshMs = 5000;
+
+/** How a field begins that stands for an address as it is listed. */
+const listedPattern = /^allowed since [^,]+, by /;
+
+const publishScript = defineScript({
+  name: 'sidepocketAllow',
+  keys: ['allowed'],
+  args: ['prefix', 'started', 'relayWords', 'owner', 'listed'],
+  // `started` is when this relay did (ISO 8601), `relayWords` are its words; `listed` is JSON of
+  // addresses, each followed by its words or ''. Returns whether the list is this relay's, and who
+  // was taken out.
+  lua: `${setAsideLua}
+    local list = decode(listed)
+    if #list == 0 then return { 0 } end
+    if redis.call('TYPE', allowed)['ok'] ~= 'hash' then redis.call('DEL', allowed) end
+    local known = redis.call('HGET', allowed, 'list')
+    local start = known and string.match(known, 'started (%S+)')
+    if start and start > started then return { 0 } end
+    local since, present, result = known and started or 'the beginning', {}, { 1 }
+    for i = 1, #list, 2 do
+      local address, spelling = list[i], list[i + 1]
+      present[address] = true
+      local value = redis.call('HGET', allowed, address) or ''
+      local held = string.match(value, '^allowed since ([^,]+)')
+      -- What came to the outbox meanwhile is of before, too.
+      if not held and string.match(value, '^removed') then setAside(prefix, address) end
+      local words = spelling ~= '' and spelling or 'by ' .. relayWords
+      if not held or (spelling ~= '') ~= (string.find(value, ', as ', 1, true) ~= nil) then
+        redis.call('HSET', allowed, address, 'allowed since ' .. (held or since) .. ', ' .. words)
+      end
+    end
+    for _, address in ipairs(redis.call('HKEYS', allowed)) do
+      local isAddress = address ~= 'list' and address ~= 'owner'
+      if isAddress and not present[address] and string.match(redis.call('HGET', allowed, address), '^allowed') then
+        redis.call('HSET', allowed, address, 'removed ' .. started .. ', by ' .. relayWords)
+        result[#result + 1] = address
+      end
+    end
+    redis.call('HSET', allowed, 'list', 'written by ' .. relayWords, 'owner', owner)
+    return result`,
+});
+
+const Outcome = z.tuple([z.number()]).rest(z.string());
+
+export type AllowListParts = {
+  redis: Redis;
+  allowed: readonly PersonAddress[];
+  owner: PersonAddress;
+  log: Log;
+  /** How long this relay runs already (ms). */ uptimeMs?: () => number;
+};
+
+/**
+ * The relay's start is told by Redis's clock, so that the clocks of two machines need not agree.
+ */
+export function createAllowList({
+  redis,
+  allowed,
+  owner,
+  log,
+  uptimeMs = stopwatch(),
+}: AllowListParts): AllowList {
+  let current = allowed;
+  let started: string | undefined;
+  let nextLook = 0;
+
+  const startOf = async (): Promise<string> => {
+    const [seconds, micros] = await redis.time();
+    return new Date(Number(seconds) * 1000 + Number(micros) / 1000 - uptimeMs()).toISOString();
+  };
+  const read = async (): Promise<boolean> => {
+    const fields = await redis.hgetall(keys.allowed);
+    const theirs = /started (\S+)/.exec(fields['list'] ?? '')?.[1];
+    const isTheirs = theirs !== undefined && started !== undefined && theirs > started;
+    const next = isTheirs
+      ? Object.keys(fields)
+          .filter((address) => listedPattern.test(fields[address] ?? ''))
+          .toSorted()
+      : allowed;
+    const hasChanged =
+      next.length !== current.length || next.some((address) => !current.includes(address));
+    if (hasChanged) current = next;
+    return hasChanged;
+  };
+  return {
+    current: () => current,
+    async publish() {
+      started ??= await startOf();
+      const relayWords = `ALLOWED_SENDERS of the relay on ${hostname()} that started ${started}`;
+      const outcome = await runScript(redis, publishScript, {
+        keys: { allowed: keys.allowed },
+        args: {
+          prefix,
+          started,
+          relayWords,
+          owner,
+          listed: JSON.stringify(withSpellings(allowed)),
+        },
+      });
+      const [isOurs, ...removed] = Outcome.parse(outcome);
+      if (isOurs !== 1)
+        log.warn(
+          'the list of a relay that started later stands: ALLOWED_SENDERS of this one is not used',
+        );
+      await read();
+      return { isOurs: isOurs === 1, removed };
+    },
+    async refresh() {
+      if (performance.now() < nextLook) return false;
+      nextLook = performance.now() + refreshMs;
+      started ??= await startOf();
+      return await read();
+    },
+  };
+}
+
+/**
+ * Each address as it is listed, and the other spelling that WhatsApp may write it in, each with the
+ * words that tell them apart.
+ */
+function withSpellings(allowed: readonly PersonAddress[]): string[] {
+  const listed = new Set<string>(allowed);
+  const others = [...listed].flatMap((address) => {
+    const other = isPhoneNumber(address) ? otherSpelling(address) : undefined;
+    return other === undefined || listed.has(other)
+      ? []
+      : [other, `as the other spelling of ${address}`];
+  });
+  return [...[...listed].flatMap((address) => [address, '']), ...others];
+}
+
+function stopwatch(): () => number {
+  const begin = performance.now();
+  return () => performance.now() - begin;
+}

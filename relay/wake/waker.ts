@@ -1,0 +1,218 @@
+import type { Control } from '../../shared/store/redis/pubsub.ts';
+import type { Log } from '../../shared/runtime/log.ts';
+import type { VmState } from '../../shared/store/vm-state.ts';
+import type { WakeCall } from './wake-call.ts';
+
+/** The times of waking (ms). */
+export type WakerTimes = {
+  /** After this a person is told that the computer is waking up. */
+  tellMs: number;
+  /** After this a person is told that it does not. */
+  giveUpMs: number;
+  /** The pauses between two calls: doubling from the first to the last. */
+  firstPauseMs: number;
+  lastPauseMs: number;
+};
+
+export const wakerTimes: WakerTimes = {
+  tellMs: 6000,
+  giveUpMs: 90_000,
+  firstPauseMs: 250,
+  lastPauseMs: 10_000,
+};
+
+export type WakerParts = {
+  vm: VmState;
+  call: WakeCall;
+  times: WakerTimes;
+  /** Names this wake across restarts of the relay: returns when it began (ms since 1970). */
+  begin: (now: number) => Promise<number>;
+  /** The wake that began then is over. */
+  end: (began: number) => Promise<void>;
+  /** Tells everybody who waits. Must not throw. */
+  tellWaking: (wake: number, usualMs: number | undefined) => void;
+  tellFailing: (wake: number) => void;
+  /** Called at each round while waking, to keep "typing…" showing. */
+  onRound: () => void;
+  log: Log;
+  now: () => number;
+};
+
+/** One wake, from the first call to the first sign of life. */
+type Wake = {
+  over: Promise<void>;
+  /** A worker has said that it is ready: look now. */
+  hurry(): void;
+  stop(): void;
+};
+
+/**
+ * Calls the wake address again and again until there is a sign of life; tells those who wait once
+ * when it takes long, and once when it takes too long.
+ */
+function startWake({
+  vm,
+  call,
+  times,
+  begin,
+  end,
+  tellWaking,
+  tellFailing,
+  onRound,
+  log,
+  now,
+}: WakerParts): Wake {
+  let stopped = false;
+  let hurried = false;
+  let endPause: () => void = () => undefined;
+  const hurry = (): void => {
+    hurried = true;
+    endPause();
+  };
+  const pause = async (ms: number): Promise<void> => {
+    const over = Promise.withResolvers<void>();
+    endPause = over.resolve;
+    const timeout = setTimeout(over.resolve, hurried ? 0 : ms);
+    await over.promise;
+    clearTimeout(timeout);
+    hurried = false;
+  };
+  const run = async (): Promise<void> => {
+    const began = await begin(now());
+    let told = false;
+    let failed = false;
+    /** How long until there is something to tell (ms). */
+    const untilNews = (): number =>
+      Math.min(
+        ...[times.tellMs, times.giveUpMs].map((ms) => began + ms - now()).filter((ms) => ms >= 0),
+      ) + 1;
+    for (let pauseMs = times.firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, times.lastPauseMs)) {
+      onRound();
+      void call(began);
+      await pause(Math.min(pauseMs, untilNews()));
+      if (stopped) return;
+      const elapsed = now() - began;
+      if ((await vm.need(now())).heartbeatMs > 0) {
+        log.info({ ms: elapsed }, 'the VM is awake');
+        await vm.noteWake(elapsed);
+        return await end(began);
+      }
+      if (elapsed > times.tellMs && !told) {
+        told = true;
+        tellWaking(began, await vm.usualWake());
+      }
+      if (elapsed > times.giveUpMs && !failed) {
+        failed = true;
+        log.error({ ms: elapsed }, 'the VM does not wake up');
+        tellFailing(began);
+      }
+    }
+  };
+  return {
+    over: run(),
+    hurry,
+    stop() {
+      stopped = true;
+      hurry();
+    },
+  };
+}
+
+/** How long after the last sign of life has run out the next look comes (ms). */
+const graceMs = 100;
+
+/** The longest time that a timer of Node's takes (ms). */
+const longestTimer = 2 ** 31 - 1;
+
+/**
+ * Keeps the VM awake while there is something to do for it. Single-flight: however often it is
+ * asked, one wake is under way at most. What it knows is in Redis, so a relay that restarts goes
+ * on. It never polls a sleeping VM: it looks when something happened, when the last sign of life
+ * runs out, and when a delayed job is due.
+ */
+export type Waker = {
+  /** Something may be waiting: look, and wake the VM when it must be. Never throws. */
+  look(): void;
+  onControl(control: Control): void;
+  stop(): void;
+};
+
+export function createWaker(parts: WakerParts): Waker {
+  const { vm, times, log, now } = parts;
+  let looking: Promise<void> | undefined;
+  let lookAgain = false;
+  let timer: NodeJS.Timeout | undefined;
+  /** When the timer ends; Infinity without one. */
+  let nextLook = Infinity;
+  /** Until when the last sign of life counts. */
+  let aliveUntil = 0;
+  let stopped = false;
+  let wake: Wake | undefined;
+
+  const forgetNextLook = (): void => {
+    clearTimeout(timer);
+    nextLook = Infinity;
+  };
+  const lookIn = (ms: number): void => {
+    forgetNextLook();
+    if (stopped) return;
+    nextLook = now() + ms;
+    timer = setTimeout(() => start(true), Math.min(Math.max(ms, 0), longestTimer));
+  };
+
+  const lookOnce = async (): Promise<void> => {
+    // What was planned with what was known before is planned anew, if there is still a reason.
+    forgetNextLook();
+    const need = await vm.need(now());
+    aliveUntil = now() + need.heartbeatMs;
+    if (need.work && need.heartbeatMs === 0) {
+      wake = startWake(parts);
+      await wake.over;
+      wake = undefined;
+      lookIn(0);
+    } else if (need.work) {
+      lookIn(need.heartbeatMs + graceMs);
+    } else if (need.nextDue !== undefined) {
+      lookIn(need.nextDue - now());
+    }
+  };
+
+  const start = (forced: boolean): void => {
+    if (stopped) return;
+    if (looking) {
+      lookAgain = true;
+      return;
+    }
+    // Somebody is alive, and the look that finds out whether they still are comes by itself.
+    if (!forced && now() < aliveUntil && nextLook <= aliveUntil + graceMs) return;
+    looking = lookOnce()
+      .catch((error: unknown) => {
+        log.warn({ err: error }, 'could not look after the VM');
+        lookIn(times.lastPauseMs);
+      })
+      .finally(() => {
+        looking = undefined;
+        if (lookAgain) {
+          lookAgain = false;
+          start(true);
+        }
+      });
+  };
+
+  return {
+    look: () => start(false),
+    onControl(control) {
+      if (control.kind === 'awake') wake?.hurry();
+      // A message may have come in between: the sleeper's own look and this one leave no gap.
+      if (control.kind === 'asleep') {
+        aliveUntil = 0;
+        start(true);
+      }
+    },
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+      wake?.stop();
+    },
+  };
+}

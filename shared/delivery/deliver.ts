@@ -1,0 +1,242 @@
+import type { Fence } from '../store/boxes/inbox.ts';
+import type { Ledger } from '../store/boxes/ledger.ts';
+import type { Log } from '../runtime/log.ts';
+import { SendFailure } from './messenger.ts';
+import type { Messenger, Outgoing } from './messenger.ts';
+import type { Outbox } from '../store/boxes/outbox.ts';
+import type { Pace } from '../store/send-rate.ts';
+import type { Reply } from '../store/reply.ts';
+
+/**
+ * When an attempt of unknown outcome may be looked up: first after `firstMs`, and only after
+ * `lastMs` is its absence from Twilio's list believed and the reply sent again; after `blindMs`
+ * when the list is refused for good.
+ */
+export type Reconciling = { firstMs: number; lastMs: number; blindMs: number };
+
+/**
+ * Twilio's list shows a message within seconds; a request may have taken 15 s before its end was
+ * unclear.
+ */
+export const reconcilingTimes: Reconciling = { firstMs: 2000, lastMs: 25_000, blindMs: 60_000 };
+
+/**
+ * How long after the note of an attempt its request may be written (ms). What is written by then is
+ * over, and in Twilio's list, before its absence is believed: a worker that was halted after its
+ * note, while another has taken over, comes later and sends nothing.
+ */
+export function latestWriteMs({ lastMs }: Reconciling): number {
+  return Math.min(10_000, lastMs * 0.8);
+}
+
+export type DeliveryParts = {
+  messenger: Messenger;
+  outbox: Outbox;
+  ledger: Ledger;
+  pace: Pace;
+  log: Log;
+  /** How the world reaches the relay; files and status callbacks live there. */
+  publicUrl: string;
+  /** The ContentSid of the template that says an answer is waiting, if there is one. */
+  template?: string | undefined;
+  reconciling: Reconciling;
+  now: () => number;
+};
+
+/**
+ * What became of the outbox's head: it left the outbox, where `left` others are if that is known,
+ * or it stays and the next look is due in so many milliseconds.
+ */
+export type DeliveryStep = { done: true; left?: number } | { done: false; waitMs: number };
+
+/**
+ * Delivers one reply. `begun` is the number of the attempt where a departure has noted it already.
+ */
+export type Deliver = (reply: Reply, fence?: Fence, begun?: number) => Promise<DeliveryStep>;
+
+/** After this time (ms) a reply that Twilio keeps putting off is given up: a day. */
+const patience = 24 * 3600_000;
+
+/**
+ * Delivers one reply, one step at a time. Everything it needs to know it reads from the ledger, so
+ * a new process can go on anywhere.
+ */
+export function createDelivery(parts: DeliveryParts): Deliver {
+  const { messenger, ledger, pace, reconciling, log } = parts;
+
+  const refused = async (
+    reply: Reply,
+    attempt: number,
+    failure: SendFailure,
+  ): Promise<DeliveryStep> => {
+    log.warn(
+      {
+        turn: reply.turn,
+        reply: reply.id,
+        code: failure.code,
+        action: failure.action,
+        reason: failure.message,
+      },
+      'a send failed',
+    );
+    if (failure.action === 'reconcile') return { done: false, waitMs: reconciling.firstMs };
+    const action = parts.now() - Date.parse(reply.at) > patience ? 'give-up' : failure.action;
+    // Said before it is noted: after a death in between the refusal comes again, and the sentence
+    // only once.
+    if (isFinal(action, reply)) await explain(parts.outbox, ledger, reply.id, action);
+    const outcome = await ledger.failed(reply, attempt, action, failure.code);
+    if (outcome === 'parked')
+      await announceParked(
+        parts.outbox,
+        reply.conversation,
+        reply.id,
+        parts.template,
+        new Date(parts.now()),
+      );
+    return outcome === 'again' ? { done: false, waitMs: 0 } : { done: true };
+  };
+
+  /** Looks an attempt of unknown outcome up. Returns undefined when it certainly did not arrive. */
+  const lookUp = async (reply: Reply): Promise<DeliveryStep | undefined> => {
+    const attemptedAt = Date.parse(reply.attemptedAt ?? reply.at);
+    // A send that the store has lost may have gone out until the moment the store changed.
+    const age =
+      parts.now() -
+      Math.max(attemptedAt, Date.parse(reply.checked ?? reply.attemptedAt ?? reply.at));
+    if (age < reconciling.firstMs) return { done: false, waitMs: reconciling.firstMs - age };
+    try {
+      // Twilio's dates are whole seconds, and clocks differ a little; the claim below keeps an
+      // older equal message out.
+      for (const sid of await messenger.find(
+        describe(parts.publicUrl, reply),
+        new Date(attemptedAt - 30_000),
+      )) {
+        if (await ledger.isClaimed(sid, reply)) continue;
+        await ledger.accepted(reply, sid, reply.attempts);
+        log.info(
+          { turn: reply.turn, reply: reply.id, sid },
+          'found at Twilio after an unclear send',
+        );
+        return { done: true };
+      }
+    } catch (error) {
+      if (!(error instanceof SendFailure)) throw error;
+      log.warn(
+        { turn: reply.turn, reply: reply.id, code: error.code, reason: error.message },
+        'a look-up failed',
+      );
+      // An account that may not list its messages will never say more; a status callback would have
+      // by then.
+      if (isFinal(error.action, reply) && age > reconciling.blindMs) return undefined;
+      // As long as nobody can say whether it arrived, it is not sent again; after a day nobody
+      // waits for it any more.
+      if (age <= patience) return { done: false, waitMs: reconciling.lastMs };
+      await ledger.failed(reply, reply.attempts, 'give-up', error.code);
+      return { done: true };
+    }
+    return age < reconciling.lastMs ? { done: false, waitMs: reconciling.lastMs - age } : undefined;
+  };
+
+  const send = async (reply: Reply, attempt: number): Promise<DeliveryStep> => {
+    const notedAt = reply.attemptedAt === undefined ? parts.now() : Date.parse(reply.attemptedAt);
+    try {
+      const { sid } = await messenger.send(
+        describe(parts.publicUrl, reply),
+        notedAt + latestWriteMs(reconciling),
+      );
+      const left = await ledger.accepted(reply, sid, attempt);
+      log.info({ turn: reply.turn, reply: reply.id, sid }, 'sent');
+      return { done: true, left };
+    } catch (error) {
+      if (error instanceof SendFailure) return await refused(reply, attempt, error);
+      throw error;
+    }
+  };
+
+  return async (reply, fence, begun) => {
+    if (begun !== undefined) return await send(reply, begun);
+    if (reply.status === 'posting') {
+      const found = await lookUp(reply);
+      if (found) return found;
+    }
+    const waitMs =
+      Math.max(reply.notBefore - parts.now(), 0) ||
+      (await pace.reserve(reply.conversation, parts.now()));
+    if (waitMs > 0) return { done: false, waitMs };
+    const attempt = await ledger.begin(fence, reply);
+    if (attempt === undefined) return { done: true };
+    // Who wrote last, and so where it goes, was noted with the attempt.
+    return await send((await ledger.find(reply.id)) ?? reply, attempt);
+  };
+}
+
+/** Whether nothing more will be tried. */
+function isFinal(action: SendFailure['action'], reply: Reply): boolean {
+  if (action === 'as-text') return reply.choices === undefined || reply.asText !== undefined;
+  return (
+    action === 'give-up' ||
+    action === 'unreachable' ||
+    (action === 'once-more' && reply.repeats > 0)
+  );
+}
+
+/**
+ * The message to the carrier that a reply becomes. Its status callback names the reply, so that a
+ * callback finds it without the carrier's id.
+ */
+function describe(publicUrl: string, reply: Reply): Outgoing {
+  return {
+    to: reply.to ?? reply.conversation,
+    text: reply.text,
+    statusCallback: `${publicUrl}/webhook/status?${new URLSearchParams({ reply: reply.id, conversation: reply.conversation, turn: reply.turn }).toString()}`,
+    ...(reply.template ? { template: reply.template } : {}),
+    ...(reply.choices ? { choices: reply.choices } : {}),
+    ...(reply.asText ? { asText: true } : {}),
+    ...(reply.file ? { mediaUrl: `${publicUrl}/media/${reply.file.token}` } : {}),
+  };
+}
+
+/**
+ * Tells the person of a reply that will never arrive, when another message can still reach them.
+ * Said once for each reply.
+ */
+export async function explain(
+  outbox: Outbox,
+  ledger: Ledger,
+  replyId: string,
+  action: SendFailure['action'],
+): Promise<void> {
+  if (action === 'unreachable' || replyId.endsWith('.failure')) return;
+  const reply = await ledger.find(replyId);
+  // What only announces something else needs no explanation.
+  if (!reply || reply.template || reply.notice) return;
+  const text = reply.file
+    ? `I could not send you the file ${reply.file.name}: WhatsApp did not take it.`
+    : 'One of my messages could not be delivered. Please ask me again.';
+  await outbox.put([
+    { id: `${reply.id}.failure`, conversation: reply.conversation, turn: reply.turn, text },
+  ]);
+}
+
+/**
+ * Tells the person, by a template that WhatsApp lets through at any time, that an answer waits for
+ * them to write. Said at most once a day. Without a template nothing can be said.
+ */
+export async function announceParked(
+  outbox: Outbox,
+  conversation: string,
+  turn: string,
+  template: string | undefined,
+  now: Date,
+): Promise<void> {
+  if (template === undefined) return;
+  await outbox.put([
+    {
+      id: `${conversation}.parked.${now.toISOString().slice(0, 10)}`,
+      conversation,
+      turn,
+      text: 'An answer is waiting for you. Write anything to get it.',
+      template,
+    },
+  ]);
+}

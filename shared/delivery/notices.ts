@@ -1,0 +1,56 @@
+import type { Deliver, DeliveryStep } from './deliver.ts';
+import type { Ledger } from '../store/boxes/ledger.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Reply } from '../store/reply.ts';
+
+/** The longest time a notice may wait for its turn (ms); later it would tell nothing new. */
+const staleMs = 15_000;
+
+/**
+ * Says something to a person on the relay's own account, once for each id. Never throws: a notice
+ * that cannot be sent is dropped.
+ */
+export type Notices = (id: string, conversation: string, text: string) => Promise<void>;
+
+/**
+ * Sends a reply of the outbox at once, for when no worker is there to do it. What cannot go now
+ * stays in the outbox. Throws when Redis is away.
+ */
+export type SendNow = (reply: string) => Promise<void>;
+
+export function createSendNow(ledger: Ledger, deliver: Deliver): SendNow {
+  return async (id) => {
+    const reply = await ledger.find(id);
+    if (!reply) return;
+    const attempt = await ledger.begin(undefined, reply, 'waiting');
+    if (attempt !== undefined) await deliver((await ledger.find(id)) ?? reply, undefined, attempt);
+  };
+}
+
+/**
+ * Notices go by the same pacing and ledger as answers, but not through the outbox: whoever empties
+ * that may be asleep.
+ */
+export function createNotices(
+  ledger: Ledger,
+  deliver: (reply: Reply) => Promise<DeliveryStep>,
+  log: Log,
+): Notices {
+  return async (id, conversation, text) => {
+    try {
+      if (!(await ledger.addNotice({ id, conversation, turn: id, text }))) return;
+      const deadline = Date.now() + staleMs;
+      for (let reply = await ledger.find(id); reply; reply = await ledger.find(id)) {
+        const step = await deliver(reply);
+        if (step.done) return;
+        if (Date.now() + step.waitMs > deadline) {
+          await ledger.failed(reply, reply.attempts, 'give-up', undefined);
+          return;
+        }
+        await new Promise((resolve) => setTimeout(resolve, step.waitMs));
+      }
+    } catch (error) {
+      log.warn({ err: error, conversation }, 'a notice was not sent');
+    }
+  };
+}

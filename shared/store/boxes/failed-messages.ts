@@ -1,0 +1,60 @@
+import { bringBackLua } from './requeue.ts';
+import { parseJson } from '../../runtime/json.ts';
+import { keys, prefix } from '../redis/keys.ts';
+import { readMessage } from '../message.ts';
+import type { Message } from '../message.ts';
+import type { Turns } from '../queues.ts';
+import type { Redis } from '../redis/redis.ts';
+import { callOf, defineScript } from '../redis/script.ts';
+
+/** The messages that were given up: the dead letters. */
+export type FailedMessages = {
+  list(conversation: string): Promise<Message[]>;
+  /**
+   * Brings some of them back and adds a turn for them, in one atomic step that is safe while a turn
+   * of the conversation runs: then they are worked after it. Returns how many came back; it is 0
+   * when somebody else has brought them back before.
+   */
+  retry(conversation: string, ids: string[]): Promise<number>;
+};
+
+const retryScript = defineScript({
+  name: 'sidepocketRetry',
+  keys: ['inbox', 'conversationKey'],
+  args: ['prefix', 'ids'],
+  // The `ids` are JSON.
+  lua: `-- derives message:*
+    ${bringBackLua}
+    return bringBack(prefix, inbox, conversationKey, ids)`,
+});
+
+export function createFailedMessages(redis: Redis, turns: Turns): FailedMessages {
+  const list = async (conversation: string): Promise<Message[]> =>
+    parseFailed(await redis.hget(keys.conversation(conversation), 'failed'));
+  return {
+    list,
+    async retry(conversation, ids) {
+      const wanted = new Set(ids);
+      // The turn is added with the step, whatever the step finds; so nothing is begun that has
+      // nothing to do.
+      if (!(await list(conversation)).some((message) => wanted.has(message.id))) return 0;
+      const call = callOf(retryScript, {
+        keys: { inbox: keys.inbox(conversation), conversationKey: keys.conversation(conversation) },
+        args: { prefix, ids: JSON.stringify(ids) },
+      });
+      return Number(
+        (await turns.runAndAdd({ call, wantsJob: (reply) => Number(reply) > 0 }, conversation))
+          .reply,
+      );
+    },
+  };
+}
+
+/**
+ * The messages in a conversation's field `failed`: a JSON list of what the inbox kept. What cannot
+ * be read is left out.
+ */
+export function parseFailed(field: string | null | undefined): Message[] {
+  const entries = parseJson(field ?? '[]');
+  return Array.isArray(entries) ? entries.flatMap((raw) => readMessage(String(raw)) ?? []) : [];
+}

@@ -1,0 +1,196 @@
+import { bringBackLua } from './requeue.ts';
+import { forgottenBefore, readGivenUp } from './given-up.ts';
+import type { GivenUp } from './given-up.ts';
+import { keys, prefix } from '../redis/keys.ts';
+import { readMessage } from '../message.ts';
+import type { Message, MessageState } from '../message.ts';
+import { callKey, onceLua } from '../redis/once.ts';
+import type { TurnData } from '../queues.ts';
+import type { Redis } from '../redis/redis.ts';
+import { usualRetentionDays } from '../redis/retention.ts';
+import { defineScript, runScript } from '../redis/script.ts';
+
+/**
+ * Proof that the caller still works a job: BullMQ's lock on it and the token that the lock must
+ * hold. A worker that was declared dead and another that took its job over have different tokens,
+ * so only one of them can change anything.
+ */
+export type Fence = { lock: string; token: string };
+
+/**
+ * Thrown when a fenced step found that another worker has the job now. The caller stops without a
+ * trace.
+ */
+export class FencedError extends Error {
+  override name = 'FencedError';
+}
+
+/**
+ * A conversation's messages on their way to Claude. They leave it when their answer is put into the
+ * outbox, in the same step.
+ */
+export type Inbox = {
+  /**
+   * The waiting messages, oldest first, all or those whose entries match; what cannot be read is
+   * left out.
+   */
+  read(conversation: string, matching?: RegExp): Promise<Message[]>;
+  /** How many entries wait, those that cannot be read included. */
+  size(conversation: string): Promise<number>;
+  /**
+   * Notes that the turn has taken the messages up, `attempts` says how often with this time, and in
+   * its job what it has taken up so far. Throws FencedError.
+   */
+  take(
+    fence: Fence,
+    turn: string,
+    data: TurnData,
+    attempts: ReadonlyMap<string, number>,
+  ): Promise<void>;
+  /**
+   * Notes in the job and with the messages how often each was begun with, for those whose attempt
+   * was none. Throws FencedError.
+   */
+  recount(
+    fence: Fence,
+    turn: string,
+    data: TurnData,
+    attempts: ReadonlyMap<string, number>,
+  ): Promise<void>;
+  /**
+   * Adds a line to the turn's log, or notes what it is doing, for those who look at it. Throws
+   * FencedError.
+   */
+  note(
+    fence: Fence,
+    turn: string,
+    conversation: string,
+    note: { log?: string; doing?: string },
+  ): Promise<void>;
+  /** What the conversation's turns gave up and can be tried again, the last first. */
+  givenUp(conversation: string): Promise<GivenUp[]>;
+  /**
+   * Brings messages that were given up back to the head of the inbox, and takes out the message
+   * that asked for it, in one atomic step. Returns how many came back; with 0 nothing has changed.
+   * Throws FencedError.
+   */
+  bringBack(fence: Fence, conversation: string, askedBy: string, ids: string[]): Promise<number>;
+};
+
+/** What is written to a turn's job. */
+type TurnWrite = {
+  data?: TurnData;
+  state?: MessageState;
+  attempts?: ReadonlyMap<string, number>;
+  log?: string;
+  doing?: string;
+};
+
+/**
+ * The one door to a turn's job beside BullMQ's own moves, which ask for the lock as well. It does
+ * what BullMQ's updateData, log and updateProgress do.
+ */
+const turnScript = defineScript({
+  name: 'sidepocketTurn',
+  keys: ['job', 'attempts', 'log'],
+  args: ['prefix', 'turn', 'data', 'state', 'line', 'progress'],
+  rest: 'counts',
+  fence: 'required',
+  // What is '' is not written: the job's data as JSON, the messages' state, a line of its log, what
+  // it is doing as JSON. In `counts` each message's id is followed by its attempts.
+  lua: `
+    -- derives message:*
+    if isFenced() then return 'fenced' end
+    if redis.call('EXISTS', job) == 1 then
+      if data ~= '' then redis.call('HSET', job, 'data', data) end
+      if progress ~= '' then redis.call('HSET', job, 'progress', progress) end
+      -- A line begins with its time: the same once more is this call again, after a reply that was lost.
+      if line ~= '' and redis.call('LINDEX', log, -1) ~= line then redis.call('RPUSH', log, line) end
+    end
+    for i = 1, #counts, 2 do
+      local id, count = counts[i], counts[i + 1]
+      if count == '0' then redis.call('HDEL', attempts, id) else redis.call('HSET', attempts, id, count) end
+      local key = prefix .. ':message:' .. id
+      if state ~= '' and redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', state, 'turn', turn) end
+    end
+    return 'written'`,
+});
+
+const bringBackScript = defineScript({
+  name: 'sidepocketBringBack',
+  keys: ['inbox', 'conversationKey', 'call'],
+  args: ['prefix', 'askedBy', 'ids'],
+  fence: 'required',
+  // The `ids` that are wanted are JSON; `askedBy` is the id of the message that asked.
+  lua: `-- derives message:*
+    ${bringBackLua}
+    ${onceLua}
+    if isFenced() then return 'fenced' end
+    return once(call, function()
+      local count = bringBack(prefix, inbox, conversationKey, ids)
+      if count == 0 then return 0 end
+      for _, raw in ipairs(redis.call('LRANGE', inbox, 0, -1)) do
+        if idOf(raw) == askedBy then redis.call('LREM', inbox, 1, raw) end
+      end
+      redis.call('HSET', prefix .. ':message:' .. askedBy, 'state', 'answered')
+      return count
+    end)`,
+});
+
+/** What was given up is kept for `retentionDays`. */
+export function createInbox(redis: Redis, retentionDays: number = usualRetentionDays): Inbox {
+  const write = async (
+    fence: Fence,
+    turn: string,
+    conversation: string,
+    { data, state, attempts = new Map(), log, doing }: TurnWrite,
+  ): Promise<void> => {
+    const outcome = await runScript(redis, turnScript, {
+      fence,
+      keys: {
+        job: keys.job('turns', turn),
+        attempts: keys.attempts(conversation),
+        log: keys.jobLog('turns', turn),
+      },
+      args: {
+        prefix,
+        turn,
+        data: data ? JSON.stringify(data) : '',
+        state: state ?? '',
+        line: log ?? '',
+        progress: doing === undefined ? '' : JSON.stringify(doing),
+      },
+      rest: [...attempts].flat(),
+    });
+    if (outcome === 'fenced') throw new FencedError('another worker has this turn');
+  };
+  return {
+    async read(conversation, matching) {
+      const raw = await redis.lrange(keys.inbox(conversation), 0, -1);
+      return (matching ? raw.filter((entry) => matching.test(entry)) : raw).flatMap(
+        (entry) => readMessage(entry) ?? [],
+      );
+    },
+    size: (conversation) => redis.llen(keys.inbox(conversation)),
+    take: (fence, turn, data, attempts) =>
+      write(fence, turn, data.conversation, { data, attempts, state: 'working' }),
+    recount: (fence, turn, data, attempts) =>
+      write(fence, turn, data.conversation, { data, attempts }),
+    note: write,
+    givenUp: (conversation) =>
+      readGivenUp(redis, conversation, forgottenBefore(Date.now(), retentionDays)),
+    async bringBack(fence, conversation, askedBy, ids) {
+      const outcome = await runScript(redis, bringBackScript, {
+        fence,
+        keys: {
+          inbox: keys.inbox(conversation),
+          conversationKey: keys.conversation(conversation),
+          call: callKey(),
+        },
+        args: { prefix, askedBy, ids: JSON.stringify(ids) },
+      });
+      if (outcome === 'fenced') throw new FencedError('another worker has this turn');
+      return Number(outcome);
+    },
+  };
+}

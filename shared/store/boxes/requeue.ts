@@ -1,0 +1,38 @@
+import { boxesLua } from './box-counts.ts';
+import { entryLua } from '../redis/entry-lua.ts';
+
+/**
+ * Lua that brings messages that were given up back to the head of the inbox, the oldest first, and
+ * returns how many. `ids` are those that are wanted, as JSON. A turn that runs meanwhile takes its
+ * own messages out by their ids, so that others before them do it no harm.
+ */
+export const bringBackLua = `${entryLua}
+  ${boxesLua}
+  -- derives message:*, given-up
+  local function bringBack(prefix, inbox, conversation, ids)
+    local wanted = {}
+    for _, id in ipairs(cjson.decode(ids)) do wanted[id] = true end
+    local back, left = {}, {}
+    for _, raw in ipairs(decode(redis.call('HGET', conversation, 'failed') or '[]')) do
+      local id = textOf(raw) and idOf(raw)
+      local list = id and wanted[id] and back or left
+      list[#list + 1] = raw
+    end
+    for i = #back, 1, -1 do
+      redis.call('LPUSH', inbox, back[i])
+      local key = prefix .. ':message:' .. idOf(back[i])
+      if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', 'waiting') end
+    end
+    if #back == 0 then return 0 end
+    join(inbox)
+    local meta = decode(redis.call('HGET', conversation, 'failedMeta') or '{}')
+    for _, raw in ipairs(back) do meta[idOf(raw)] = nil end
+    if #left > 0 then
+      redis.call('HSET', conversation, 'failed', cjson.encode(left), 'failedMeta', cjson.encode(meta))
+    else
+      redis.call('HDEL', conversation, 'failed', 'failedMeta')
+      local tag, name = partsOf(inbox)
+      redis.call('SREM', tag .. ':given-up', name)
+    end
+    return #back
+  end`;

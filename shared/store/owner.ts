@@ -1,0 +1,112 @@
+import { z } from 'zod';
+import { createAllowed } from './allowed.ts';
+import { parseJson } from '../runtime/json.ts';
+import { keys } from './redis/keys.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Outbox } from './boxes/outbox.ts';
+import type { Redis } from './redis/redis.ts';
+import { defineScript, runScript } from './redis/script.ts';
+
+/** How often the owner hears of one cause at most (ms): once an hour. */
+export const ownerPauseMs = 3600_000;
+
+/**
+ * How long the last word about a cause is shown on the dashboard, and the pause is remembered
+ * (seconds): a week.
+ */
+const wordsSeconds = 7 * 24 * 3600;
+
+/**
+ * Tells the owner in the chat that something needs a person. `cause` names the kind of it, such as
+ * `memory`: of each the owner hears once an hour at most, and not again while the last word waits
+ * for WhatsApp's window. The log and the dashboard have it in any case. Never throws.
+ */
+export type TellOwner = (cause: string, text: string) => Promise<void>;
+
+/** What was last said about a cause; `at` is ISO 8601. */
+export type OwnerWord = { cause: string; at: string; text: string };
+
+export type OwnerParts = {
+  redis: Redis;
+  outbox: Pick<Outbox, 'put'>;
+  log: Log;
+  now?: () => number;
+  /** Called with the reply's id when a word has entered the outbox: it may be sent at once. */
+  onPut?: (reply: string) => Promise<void>;
+};
+
+const tellScript = defineScript({
+  name: 'sidepocketTellOwner',
+  keys: ['told', 'words'],
+  args: ['nowMs', 'cause', 'pauseMs', 'replyPrefix', 'word', 'lifetimeSeconds'],
+  // Returns the id of the reply to put, or ''. A death between this and the put is mended by the
+  // next call: the reply is not there.
+  lua: `-- derives reply:*
+    redis.call('HSET', words, cause, word)
+    redis.call('EXPIRE', words, lifetimeSeconds)
+    local reply, at = unpack(redis.call('HMGET', told, 'reply', 'at'))
+    if reply then
+      local status = redis.call('HGET', replyPrefix .. reply, 'status')
+      local isRecent = tonumber(nowMs) - tonumber(at) < tonumber(pauseMs)
+      if isRecent and not status then return reply end
+      if isRecent or status == 'waiting' or status == 'posting' or status == 'parked' then return '' end
+    end
+    local id = 'owner.' .. cause .. '.' .. nowMs
+    redis.call('HSET', told, 'reply', id, 'at', nowMs)
+    redis.call('EXPIRE', told, lifetimeSeconds)
+    return id`,
+});
+
+export function createTellOwner({
+  redis,
+  outbox,
+  log,
+  now = Date.now,
+  onPut,
+}: OwnerParts): TellOwner {
+  const allowed = createAllowed(redis);
+  return async (cause, text) => {
+    try {
+      const at = now();
+      const owner = await allowed.owner();
+      log.warn({ cause, owner }, 'something needs a person');
+      const word = JSON.stringify({ at: new Date(at).toISOString(), text: text.toWellFormed() });
+      if (owner === undefined) {
+        await redis
+          .multi()
+          .hset(keys.ownerWords, cause, word)
+          .expire(keys.ownerWords, wordsSeconds)
+          .exec();
+        return;
+      }
+      const told = await runScript(redis, tellScript, {
+        keys: { told: keys.ownerTold(cause), words: keys.ownerWords },
+        args: {
+          nowMs: at,
+          cause,
+          pauseMs: ownerPauseMs,
+          replyPrefix: keys.reply(''),
+          word,
+          lifetimeSeconds: wordsSeconds,
+        },
+      });
+      const id = String(told);
+      if (id === '') return;
+      await outbox.put([{ id, conversation: owner, turn: id, text }]);
+      await onPut?.(id);
+    } catch (error) {
+      log.warn({ err: error, cause }, 'the owner was not told');
+    }
+  };
+}
+
+const Word = z.object({ at: z.string(), text: z.string() });
+
+/** What the owner was last told, or would have been, the newest first. */
+export async function readOwnerWords(redis: Redis): Promise<OwnerWord[]> {
+  const words = Object.entries(await redis.hgetall(keys.ownerWords)).flatMap(([cause, raw]) => {
+    const word = Word.safeParse(parseJson(raw)).data;
+    return word ? [{ cause, ...word }] : [];
+  });
+  return words.toSorted((a, b) => b.at.localeCompare(a.at));
+}

@@ -1,0 +1,199 @@
+import { randomBytes } from 'node:crypto';
+import { keys } from './redis/keys.ts';
+import { isPageToken, pageId, readPageAddress, signPageAddress } from './page-address.ts';
+import { createRedisMemory } from './redis/redis-memory.ts';
+import type { RedisMemory } from './redis/redis-memory.ts';
+import type { Redis } from './redis/redis.ts';
+import { retentionSeconds, usualRetentionDays } from './redis/retention.ts';
+import { defineScript, runScript } from './redis/script.ts';
+
+/**
+ * An answer that is read as a web page. `grows`: more may be added to it, so no copy of it may be
+ * kept.
+ */
+export type Page = { markdown: string; written: Date; expires: Date; grows?: true };
+
+/**
+ * Long answers, kept in Redis so that the relay can show them while the worker sleeps. A page is
+ * read by a signed token, which nobody can guess and which expires with the page.
+ */
+export type PageStore = {
+  /**
+   * Keeps the page of an answer and returns its token; undefined when the page is too large, when
+   * the pages kept leave no room for another, or when Redis is 70 % full. It may be said again: the
+   * first page of an answer stays as it is, and so does its token.
+   */
+  put(answer: string, markdown: string): Promise<string | undefined>;
+  /**
+   * Adds an entry to the page of `id`, which is made with the first one, and returns the page's
+   * token; undefined when the page, or all pages together, or Redis as a whole, have no room for
+   * it. The same entry is added once, however often it is said.
+   */
+  append(id: string, entry: string, markdown: string): Promise<string | undefined>;
+  /** The page; undefined when the token is not one of ours or has expired. */
+  find(token: string): Promise<Page | undefined>;
+};
+
+/**
+ * Bounds in bytes of UTF-8: for one page, several times what a model writes at once; for all, a
+ * small part of a Redis of 256 MB.
+ */
+export type PageCaps = { page: number; total: number };
+export const pageCaps: PageCaps = { page: 400 * 1024, total: 32 * 1024 * 1024 };
+
+const putScript = defineScript({
+  name: 'sidepocketPutPage',
+  keys: ['page', 'pages', 'sizes'],
+  args: ['pageId', 'markdown', 'sizeBytes', 'nowMs', 'expiryMs', 'capBytes'],
+  // Returns the expiry of what is kept, or false.
+  lua: `
+    local kept = redis.call('HGET', page, 'expires')
+    if kept then return kept end
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', pages, '-inf', nowMs)) do
+      redis.call('ZREM', pages, id)
+      redis.call('HDEL', sizes, id)
+    end
+    local total = tonumber(sizeBytes)
+    for _, size in ipairs(redis.call('HVALS', sizes)) do total = total + tonumber(size) end
+    if total > tonumber(capBytes) then return false end
+    redis.call('HSET', page, 'markdown', markdown, 'written', nowMs, 'expires', expiryMs)
+    redis.call('PEXPIREAT', page, expiryMs)
+    redis.call('ZADD', pages, expiryMs, pageId)
+    redis.call('HSET', sizes, pageId, sizeBytes)
+    return expiryMs`,
+});
+
+const appendScript = defineScript({
+  name: 'sidepocketAppendToPage',
+  keys: ['page', 'pages', 'sizes', 'entries'],
+  args: [
+    'pageId',
+    'entry',
+    'markdown',
+    'sizeBytes',
+    'nowMs',
+    'expiryMs',
+    'pageCapBytes',
+    'totalCapBytes',
+  ],
+  // Returns the page's expiry, or false.
+  lua: `
+    local expires = redis.call('HGET', page, 'expires')
+    if redis.call('SISMEMBER', entries, entry) == 1 and expires then return expires end
+    local size = tonumber(redis.call('HGET', sizes, pageId) or '0') + tonumber(sizeBytes)
+    if size > tonumber(pageCapBytes) then return false end
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', pages, '-inf', nowMs)) do
+      redis.call('ZREM', pages, id)
+      redis.call('HDEL', sizes, id)
+    end
+    local total = tonumber(sizeBytes)
+    for _, kept in ipairs(redis.call('HVALS', sizes)) do total = total + tonumber(kept) end
+    if total > tonumber(totalCapBytes) then return false end
+    if not expires then
+      expires = expiryMs
+      redis.call('HSET', page, 'markdown', '', 'written', nowMs, 'expires', expires, 'grows', '1')
+      redis.call('ZADD', pages, expires, pageId)
+    end
+    redis.call('HSET', page, 'markdown', redis.call('HGET', page, 'markdown') .. markdown)
+    redis.call('SADD', entries, entry)
+    redis.call('HSET', sizes, pageId, size)
+    redis.call('PEXPIREAT', page, expires)
+    redis.call('PEXPIREAT', entries, expires)
+    return expires`,
+});
+
+/** Stands between two entries of a page that grows. */
+const separator = '\n\n---\n\n';
+
+/** Pages are kept for `retentionDays`. */
+export function createPageStore(
+  redis: Redis,
+  retentionDays: number = usualRetentionDays,
+  caps: PageCaps = pageCaps,
+  now: () => number = Date.now,
+  memory: RedisMemory = createRedisMemory(redis),
+): PageStore {
+  /** A page that is kept already is not refused. */
+  const mayKeep = async (id: string): Promise<boolean> =>
+    (await memory.hasRoom()) || (await redis.exists(keys.page(id))) === 1;
+  const expiryFrom = (at: number): number =>
+    (Math.floor(at / 1000) + retentionSeconds(retentionDays)) * 1000;
+  return {
+    // Not fenced: a page is made of its answer alone, and nobody has its token until a fenced step
+    // puts it into the outbox.
+    async put(answer, markdown) {
+      const size = Buffer.byteLength(markdown);
+      if (size > caps.page) return undefined;
+      const secret = await makeSecret(redis);
+      const id = pageId(secret, answer);
+      if (!(await mayKeep(id))) return undefined;
+      const kept = await runScript(redis, putScript, {
+        keys: { page: keys.page(id), pages: keys.pages, sizes: keys.pageSizes },
+        args: {
+          pageId: id,
+          markdown,
+          sizeBytes: size,
+          nowMs: now(),
+          expiryMs: expiryFrom(now()),
+          capBytes: caps.total,
+        },
+      });
+      return typeof kept === 'string'
+        ? signPageAddress(secret, { id, expires: Number(kept) })
+        : undefined;
+    },
+    async append(name, entry, markdown) {
+      const text = `${markdown}${separator}`;
+      const secret = await makeSecret(redis);
+      const id = pageId(secret, name);
+      if (!(await mayKeep(id))) return undefined;
+      const kept = await runScript(redis, appendScript, {
+        keys: {
+          page: keys.page(id),
+          pages: keys.pages,
+          sizes: keys.pageSizes,
+          entries: keys.pageEntries(id),
+        },
+        args: {
+          pageId: id,
+          entry,
+          markdown: text,
+          sizeBytes: Buffer.byteLength(text),
+          nowMs: now(),
+          expiryMs: expiryFrom(now()),
+          pageCapBytes: caps.page,
+          totalCapBytes: caps.total,
+        },
+      });
+      return typeof kept === 'string'
+        ? signPageAddress(secret, { id, expires: Number(kept) })
+        : undefined;
+    },
+    async find(token) {
+      if (!isPageToken(token)) return undefined;
+      const secret = await redis.getBuffer(keys.pageSecret);
+      const address = secret ? readPageAddress(secret, token, now()) : undefined;
+      if (!address) return undefined;
+      const { markdown, written, grows } = await redis.hgetall(keys.page(address.id));
+      return markdown === undefined
+        ? undefined
+        : {
+            markdown,
+            written: new Date(Number(written)),
+            expires: new Date(address.expires),
+            ...(grows === '1' ? { grows: true as const } : {}),
+          };
+    },
+  };
+}
+
+/**
+ * The secret is made once, by whoever needs it first; it lives where the pages live, so that it is
+ * lost only with them.
+ */
+async function makeSecret(redis: Redis): Promise<Buffer> {
+  await redis.set(keys.pageSecret, randomBytes(32), 'NX');
+  const secret = await redis.getBuffer(keys.pageSecret);
+  if (!secret) throw new Error('the secret of the pages cannot be read');
+  return secret;
+}

@@ -1,0 +1,47 @@
+import { insertLua } from '../boxes/outbox-order.ts';
+import { parkLua } from '../boxes/parked.ts';
+import { countLua } from '../reply-counts.ts';
+
+/**
+ * What a failure does to a reply: shared by refusals at the POST and by late ones. The pause before
+ * the n-th repeat doubles from 1 s to a minute; when WhatsApp's limit for a person is reached it is
+ * Meta's 4^n seconds, to a quarter of an hour. A reply with choices goes out once more as text, at
+ * once. A notice is tried once only. A reply that is to go out lives until it has, any other for
+ * its lifetime from now.
+ */
+export const failureLua = `${insertLua}
+  ${countLua}
+  ${parkLua}
+  local function fail(replies, outbox, parked, conversation, id, action, code, now, lifetime)
+    local reply = replies .. id
+    local function again(notBefore)
+      redis.call('HSET', reply, 'status', 'waiting', 'notBefore', notBefore)
+      redis.call('HDEL', reply, 'sid')
+      redis.call('PERSIST', reply)
+      insert(outbox, replies, id)
+      return 'again'
+    end
+    local sid, notice = redis.call('HGET', reply, 'sid'), redis.call('HEXISTS', reply, 'notice') == 1
+    redis.call('HSET', reply, 'code', code)
+    if code ~= '' then count('code:' .. code) end
+    if sid then redis.call('HSET', reply, 'failedSid', sid) end
+    redis.call('LREM', outbox, 1, id)
+    if action == 'park' and not notice then
+      if hasWrittenSince(conversation, reply) then return again('0') end
+      count('status:parked')
+      return park(parked, conversation, reply, id, lifetime)
+    end
+    if action == 'as-text' and redis.call('HEXISTS', reply, 'choices') == 1 and redis.call('HSETNX', reply, 'asText', '1') == 1 then return again('0') end
+    local isPassing = action == 'later' or action == 'slow' or action == 'reconcile'
+    if action == 'once-more' and tonumber(redis.call('HGET', reply, 'repeats') or '0') < 1 then isPassing = true end
+    if isPassing and not notice then
+      local repeats = redis.call('HINCRBY', reply, 'repeats', 1)
+      local pause = action == 'slow' and math.min(4 ^ repeats, 900) or math.min(2 ^ (repeats - 1), 60)
+      return again(string.format('%.0f', now + pause * 1000))
+    end
+    redis.call('HSET', reply, 'status', 'failed')
+    redis.call('EXPIRE', reply, lifetime)
+    count('status:failed')
+    if not notice then rememberFailure(id, now) end
+    return 'failed'
+  end`;

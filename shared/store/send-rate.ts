@@ -1,0 +1,73 @@
+import { keys } from './redis/keys.ts';
+import type { Redis } from './redis/redis.ts';
+import { defineScript, runScript } from './redis/script.ts';
+
+/**
+ * How fast one person may be written to: one message per `intervalMs` in the long run, up to
+ * `burst` at once.
+ */
+export type PaceLimit = { intervalMs: number; burst: number };
+
+/** Twilio's sandbox number, the same for everybody (twilio.com/docs/whatsapp/sandbox). */
+const sandboxNumber = '+14155238886';
+
+/**
+ * The limit for a sender: the sandbox takes 1 message in 3 s; WhatsApp's pair rate is 1 in 6 s with
+ * a burst of about 45 (Meta: "pair rate limits"; Twilio reports an excess as 63018). What the owner
+ * sets of their `own` goes before.
+ */
+export function paceFor(
+  sender: string,
+  own: { PACE_SECONDS?: number | undefined; PACE_BURST?: number | undefined } = {},
+): PaceLimit {
+  const usual =
+    sender === sandboxNumber ? { intervalMs: 3000, burst: 1 } : { intervalMs: 6000, burst: 45 };
+  return {
+    intervalMs: own.PACE_SECONDS === undefined ? usual.intervalMs : own.PACE_SECONDS * 1000,
+    burst: own.PACE_BURST ?? usual.burst,
+  };
+}
+
+/** Reserves the right to send one message now, across all processes, or says how long to wait. */
+export type Pace = {
+  /**
+   * Returns 0 when the message may go out now (and counts it), else the milliseconds to wait before
+   * asking again.
+   */
+  reserve(number: string, now: number): Promise<number>;
+};
+
+/**
+ * The generic cell rate algorithm, in Lua: the key holds the time at which all that was sent would
+ * be "paid off"; a message may go while that lies less than the burst ahead. Returns 0, or how long
+ * to wait (ms).
+ */
+export const reserveLua = `
+  local function reserve(key, now, interval, burst)
+    local paid = math.max(tonumber(redis.call('GET', key) or '0'), now)
+    local wait = paid + interval - burst * interval - now
+    if wait > 0 then return math.ceil(wait) end
+    redis.call('SET', key, paid + interval, 'PX', math.ceil(paid + interval - now) + 1000)
+    return 0
+  end`;
+
+const reserveScript = defineScript({
+  name: 'sidepocketReserve',
+  keys: ['pace'],
+  args: ['nowMs', 'intervalMs', 'burst'],
+  lua: `${reserveLua}
+    return reserve(pace, tonumber(nowMs), tonumber(intervalMs), tonumber(burst))`,
+});
+
+export function createPace(redis: Redis, limit: PaceLimit): Pace {
+  return {
+    async reserve(number, now) {
+      const { intervalMs, burst } = limit;
+      const waitMs = await runScript(redis, reserveScript, {
+        keys: { pace: keys.pace(number) },
+        args: { nowMs: now, intervalMs, burst },
+      });
+      return Number(waitMs);
+    },
+  };
+}

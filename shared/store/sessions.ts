@@ -1,0 +1,70 @@
+import { FencedError } from './boxes/inbox.ts';
+import type { Fence } from './boxes/inbox.ts';
+import { keys } from './redis/keys.ts';
+import type { Redis } from './redis/redis.ts';
+import { defineScript, runScript } from './redis/script.ts';
+
+/**
+ * How many sessions of a conversation are remembered; what Claude Code keeps of them on disk is not
+ * touched.
+ */
+const mostSessions = 50;
+
+/** A session of Claude Code as the person sees it. `usedAt` is ms since 1970. */
+export type Session = { id: string; title: string; usedAt: number };
+
+/** The sessions of each conversation, to go back to. */
+export type Sessions = {
+  /**
+   * Notes that a session is used now, and that the conversation goes on with it; its title is what
+   * it was first called. Throws FencedError.
+   */
+  note(conversation: string, fence: Fence, session: Session): Promise<void>;
+  /** The last used ones, newest first. */
+  list(conversation: string, most: number): Promise<Session[]>;
+};
+
+const noteScript = defineScript({
+  name: 'sidepocketSession',
+  keys: ['sessions', 'titles', 'conversationKey'],
+  args: ['id', 'title', 'usedAtMs', 'most'],
+  fence: 'required',
+  lua: `
+    if isFenced() then return 'fenced' end
+    redis.call('HSET', conversationKey, 'session', id)
+    redis.call('ZADD', sessions, usedAtMs, id)
+    redis.call('HSETNX', titles, id, title)
+    for _, old in ipairs(redis.call('ZRANGE', sessions, 0, -1 - tonumber(most))) do
+      redis.call('ZREM', sessions, old)
+      redis.call('HDEL', titles, old)
+    end
+    return 'noted'`,
+});
+
+export function createSessions(redis: Redis): Sessions {
+  return {
+    async note(conversation, fence, { id, title, usedAt }) {
+      const outcome = await runScript(redis, noteScript, {
+        fence,
+        keys: {
+          sessions: keys.sessions(conversation),
+          titles: keys.sessionTitles(conversation),
+          conversationKey: keys.conversation(conversation),
+        },
+        args: { id, title, usedAtMs: usedAt, most: mostSessions },
+      });
+      if (outcome === 'fenced') throw new FencedError('another worker has this turn');
+    },
+    async list(conversation, most) {
+      const used = await redis.zrevrange(keys.sessions(conversation), 0, most - 1, 'WITHSCORES');
+      const ids = used.filter((_, index) => index % 2 === 0);
+      if (ids.length === 0) return [];
+      const titles = await redis.hmget(keys.sessionTitles(conversation), ...ids);
+      return ids.map((id, index) => ({
+        id,
+        title: titles[index] ?? '',
+        usedAt: Number(used[index * 2 + 1]),
+      }));
+    },
+  };
+}

@@ -1,0 +1,129 @@
+import type { ContentDefinition, ContentForm } from './content.ts';
+import type { Contents } from './content-cache.ts';
+import type { Log } from '../runtime/log.ts';
+import { SendFailure } from '../delivery/messenger.ts';
+
+type Sent = { sid: string };
+
+/**
+ * Sends a question: as a content, made when there is none yet, or else as text. `asContent` and
+ * `asText` post the message and throw SendFailure; the text is only posted when it is certain that
+ * the content's message did not go out. Throws their SendFailure.
+ */
+export type ContentSender = (
+  form: ContentForm,
+  asContent: (content: string) => Promise<Sent>,
+  asText: () => Promise<Sent>,
+) => Promise<Sent>;
+
+export type ContentSenderParts = {
+  contents: Contents;
+  /** Creates a content and returns its id. Throws SendFailure. */
+  create: (definition: ContentDefinition) => Promise<string>;
+  log: Log;
+  /**
+   * How long a question waits for its content (ms): 5 s unless given. One that comes later serves
+   * the next question.
+   */
+  patienceMs?: number;
+};
+
+/** How long a refusal is believed, and how long a service in trouble is left alone (seconds). */
+const [refusedFor, troubledFor] = [3600, 60];
+
+/** Codes that speak of one definition; any other refusal to make a content is about the account. */
+const aboutDefinition = new Set<number | undefined>([20001, 20422]);
+
+/**
+ * Codes that a message gets when its content was deleted (twilio.com/docs/api/errors/21655,
+ * …/21656).
+ */
+const unknownContent = new Set<number | undefined>([20404, 21655, 21656]);
+
+export function createContentSender({
+  contents,
+  create,
+  log,
+  patienceMs = 5000,
+}: ContentSenderParts): ContentSender {
+  const make = async ({ digest, definition }: ContentForm): Promise<string | undefined> => {
+    const creation = (async () => {
+      const content = await create(definition);
+      await contents.keep(digest, content);
+      return content;
+    })();
+    try {
+      return await within(patienceMs, creation);
+    } catch (error) {
+      if (!(error instanceof SendFailure)) throw error;
+      log.warn(
+        { code: error.code, reason: error.message },
+        'a question goes as text: its content was not made',
+      );
+      // Whether or not a content came of it, no message has gone out: an unclear end is as good as
+      // a refusal here.
+      if (isForGood(error))
+        await contents.refuse(aboutDefinition.has(error.code) ? digest : 'every', refusedFor);
+      else await contents.refuse('every', troubledFor);
+      return undefined;
+    }
+  };
+
+  return async (form, asContent, asText) => {
+    const known = await contents.find(form.digest);
+    if (known === 'refused') return await asText();
+    let content = known?.sid ?? (await make(form));
+    let isFresh = known === undefined;
+    while (content !== undefined) {
+      const outcome = await attempt(asContent(content));
+      if (!(outcome instanceof SendFailure)) return outcome;
+      log.warn(
+        { code: outcome.code, reason: outcome.message },
+        'a message with a content was refused',
+      );
+      if (isFresh || !unknownContent.has(outcome.code)) break;
+      content = await make(form);
+      isFresh = true;
+    }
+    const sent = await asText();
+    // Only now it is known that the content was at fault, and not the person's number or the
+    // account.
+    if (content !== undefined)
+      await contents
+        .refuse(form.digest, refusedFor)
+        .catch((error: unknown) => log.warn({ err: error }, 'a refused content is not remembered'));
+    return sent;
+  };
+}
+
+/**
+ * The message, or a refusal that is certain and may be about the content. Throws any other
+ * SendFailure.
+ */
+async function attempt(post: Promise<Sent>): Promise<Sent | SendFailure> {
+  try {
+    return await post;
+  } catch (error) {
+    if (error instanceof SendFailure && isForGood(error)) return error;
+    throw error;
+  }
+}
+
+function isForGood({ action }: SendFailure): boolean {
+  return action === 'as-text' || action === 'give-up' || action === 'unreachable';
+}
+
+/** The work's result, or a SendFailure after `ms`. The work goes on by itself. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new SendFailure('reconcile', `no answer within ${ms} ms`)),
+    ms,
+  );
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => undefined);
+  }
+}

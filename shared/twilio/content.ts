@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { toTappable } from '../store/choices.ts';
+import type { Choices } from '../store/choices.ts';
+
+/**
+ * The body of a request that creates a content (twilio.com/docs/content/content-api-resources), in
+ * Twilio's own names.
+ */
+export type ContentDefinition = {
+  friendly_name: string;
+  language: string;
+  /** What stands for a variable that is not given; ours always are. */
+  variables: Record<string, string>;
+  types:
+    | { 'twilio/quick-reply': { body: string; actions: Action[] } }
+    | { 'twilio/list-picker': { body: string; button: string; items: Row[] } };
+};
+type Action = { type: 'QUICK_REPLY'; title: string; id: string };
+type Row = { id: string; item: string; description?: string };
+
+/**
+ * A question as Twilio sends it: a content, and the values of its variables. `digest` names the
+ * definition.
+ */
+export type ContentForm = {
+  digest: string;
+  definition: ContentDefinition;
+  values: Record<string, string>;
+};
+
+/**
+ * The longest body under which something can be tapped
+ * (twilio.com/docs/content/twilio-quick-reply).
+ */
+const longestBody = 1024;
+
+/**
+ * A content has at most 100 variables (twilio.com/docs/content/using-variables-with-content-api);
+ * these are for the choices.
+ */
+const mostBodyVariables = 60;
+
+/**
+ * What a variable's value cannot hold. Twilio refuses line breaks, tabs and more than four blanks
+ * in a row (error 21656); apostrophes were refused, too (twilio-node issue 1082), so quotes,
+ * backslashes and braces are kept out with them, and blanks at the ends.
+ */
+const unsafeValue = /[\p{Cc}'"\\{}]| {5}|^\s|\s$/u;
+
+/**
+ * The question as a content. All that differs from one question to the next goes into variables,
+ * which Twilio allows in bodies, titles, ids and descriptions of what is sent within the 24 hours,
+ * so that a content is made once for each shape of question. The body has a variable for each line;
+ * what a variable cannot hold stands in the definition itself. Undefined when the question cannot
+ * be tapped and has to be sent as text: a body that is empty or over 1024 characters, choices that
+ * are not legal, or double braces, which Twilio would read as a variable.
+ */
+export function defineContent(
+  account: string,
+  text: string,
+  choices: Choices,
+): ContentForm | undefined {
+  const body = text.trim();
+  const tappable = toTappable(choices);
+  if (!tappable || body === '' || body.length > longestBody || hasBraces(body, tappable))
+    return undefined;
+  const values: Record<string, string> = {};
+  const place = (value: string): string => {
+    if (value === '' || unsafeValue.test(value)) return value;
+    const name = String(Object.keys(values).length + 1);
+    values[name] = value;
+    return `{{${name}}}`;
+  };
+  const lines = body
+    .split(/\r?\n/)
+    .map((line) => (Object.keys(values).length < mostBodyVariables ? place(line) : line));
+  const types = defineTypes(lines.join('\n'), tappable, place);
+  const variables = Object.fromEntries(Object.keys(values).map((name) => [name, `value ${name}`]));
+  const digest = createHash('sha256')
+    .update(JSON.stringify([account, types]))
+    .digest('hex')
+    .slice(0, 32);
+  return {
+    digest,
+    definition: { friendly_name: `sidepocket_${digest}`, language: 'en', variables, types },
+    values,
+  };
+}
+
+function defineTypes(
+  body: string,
+  choices: Choices,
+  place: (value: string) => string,
+): ContentDefinition['types'] {
+  if (choices.kind === 'buttons') {
+    return {
+      'twilio/quick-reply': {
+        body,
+        actions: choices.items.map(({ id, title }) => ({
+          type: 'QUICK_REPLY',
+          title: place(title),
+          id: place(id),
+        })),
+      },
+    };
+  }
+  const items = choices.items.map(({ id, title, description }) => ({
+    id: place(id),
+    item: place(title),
+    ...(description ? { description: place(description) } : {}),
+  }));
+  return { 'twilio/list-picker': { body, button: place(choices.button), items } };
+}
+
+function hasBraces(body: string, choices: Choices): boolean {
+  const words = [
+    body,
+    choices.kind === 'list' ? choices.button : '',
+    ...choices.items.flatMap(({ id, title, description = '' }) => [id, title, description]),
+  ];
+  return words.some((text) => text.includes('{{') || text.includes('}}'));
+}

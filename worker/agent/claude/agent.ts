@@ -1,0 +1,208 @@
+import type { Agent, AgentTurn, ComingTurn } from '../agent.ts';
+import { createAgentHome } from '../sandbox/home.ts';
+import type { AgentHomeOptions } from '../sandbox/home.ts';
+import { createFileReader } from '../../reading/file-reader.ts';
+import { isTakenAway, workTurn } from './turn.ts';
+import { leaseGroups } from '../sandbox/group-lease.ts';
+import type { GroupLease } from '../sandbox/group-lease.ts';
+import { createIdleSessions } from './idle-sessions.ts';
+import { createLiveBudget } from './pool.ts';
+import type { LiveSession } from './session.ts';
+import { createMachineWatch } from '../sandbox/machine-watch.ts';
+import type { MachineWatch } from '../sandbox/machine-watch.ts';
+import type { SessionOptionParts } from './options.ts';
+import { settingsOf, startSession } from './start.ts';
+import type { SessionParts } from './start.ts';
+import { grantsKey, noGrants } from '../workspace/grants.ts';
+import { startSpare } from './prewarmed-process.ts';
+import { createSpares } from './prewarmed.ts';
+import type { Spares } from './prewarmed.ts';
+import { createWorkProcesses } from '../sandbox/work-processes.ts';
+import type { WorkProcesses } from '../sandbox/work-processes.ts';
+
+export type ClaudeOptions = AgentHomeOptions &
+  Omit<SessionOptionParts, 'watchesCost'> & {
+    /**
+     * The groups that mark the processes, given back at the end; undefined, the agent takes some
+     * itself where it may.
+     */
+    groups?: GroupLease | undefined;
+    /**
+     * How many processes and threads the agent's user may have at once; undefined, as many as the
+     * worker.
+     */
+    maxProcesses?: number | undefined;
+    /** The file that counts what the system has ended for memory. */
+    memoryEvents?: string | undefined;
+    /** How long the model's service may be in trouble before the turn is given up (ms). */
+    modelPatienceMs: number;
+    /**
+     * How many processes may live at once, at work, idle and spare together; a browser counts as
+     * one more. Those at work are never ended for it.
+     */
+    maxLive: number;
+    /** How long an idle process is kept for the next message (ms). */
+    idleMs: number;
+    /**
+     * How long nothing may have begun or ended before a spare process is started for the next new
+     * session (ms); undefined, none is.
+     */
+    spareMs?: number | undefined;
+  };
+
+/** The agent's processes, by what they are known, and what watches over their number and memory. */
+function createProcesses({
+  user,
+  owner,
+  dataDir,
+  maxProcesses,
+  memoryEvents,
+  groups: leased,
+}: ClaudeOptions): {
+  groups: GroupLease | undefined;
+  processes: WorkProcesses;
+  machine: MachineWatch;
+} {
+  const uid = user?.uid ?? process.getuid?.();
+  const groups = leased ?? (uid === undefined ? undefined : leaseGroups(uid));
+  const processes = createWorkProcesses({ user, owner, dataDir, groups });
+  return {
+    groups,
+    processes,
+    machine: createMachineWatch({ uid, maxProcesses, processes, memoryEvents }),
+  };
+}
+
+function createSessionParts(
+  options: ClaudeOptions,
+  made: Pick<SessionParts, 'reader' | 'home' | 'processes'>,
+): SessionParts {
+  const {
+    accounting: { limits },
+    secrets,
+    maxProcesses,
+  } = options;
+  const watchesCost = limits.turn !== undefined || limits.day !== undefined;
+  return {
+    ...options,
+    ...made,
+    watchesCost,
+    bounds: { maxProcesses },
+    model: secrets.ANTHROPIC_MODEL,
+  };
+}
+
+/**
+ * The Agent that is Claude Code, by its SDK: one session a conversation, its process kept between
+ * turns, and a spare for a new one.
+ */
+export function createClaudeAgent(options: ClaudeOptions): Agent {
+  const { log } = options;
+  const idle = createIdleSessions(options.idleMs);
+  const working = new Set<LiveSession>();
+  const preparing = new Map<string, Promise<void>>();
+  const home = createAgentHome(options);
+  const { groups, processes, machine } = createProcesses(options);
+  const reader = options.reader ?? createFileReader({ user: options.user, log });
+  const parts = createSessionParts(options, { reader, home, processes });
+  const budget = createLiveBudget({ most: options.maxLive, idle, working, spares: () => spares });
+  let stopped = false;
+  const spares: Spares = createSpares({
+    start: (starting) => startSpare(parts, starting),
+    calmMs: options.spareMs,
+    hasRoom: budget.hasRoom,
+    log,
+  });
+
+  /** A process for the turn, of which nobody knows yet. */
+  const start = async (turn: ComingTurn): Promise<LiveSession> => {
+    // A spare is started before it is known what its workspace brings.
+    const isSpared = turn.session === undefined && spares.count() > 0 && keyOf(turn) === '';
+    budget.makeRoom(isSpared ? 0 : 1);
+    return (isSpared ? await spares.claim(turn) : undefined) ?? (await startSession(parts, turn));
+  };
+  /** The process that is kept for the turn's session, if there is one. */
+  const takeKept = async (turn: AgentTurn): Promise<LiveSession | undefined> => {
+    await preparing.get(turn.conversation);
+    const live = await idle.take(turn.conversation);
+    if (live && serves(live, turn)) return live;
+    await live?.close();
+    return undefined;
+  };
+
+  return {
+    async prepare(turn) {
+      const prepared = start(turn)
+        .then((live) => idle.keep(turn.conversation, live))
+        .catch((error: unknown) =>
+          log.warn({ err: error, conversation: turn.conversation }, 'a session was not prepared'),
+        )
+        .finally(() => preparing.delete(turn.conversation));
+      preparing.set(turn.conversation, prepared);
+      await prepared;
+    },
+    async *work(turn) {
+      turn.signal.throwIfAborted();
+      spares.stir();
+      const live = (await takeKept(turn)) ?? (await start(turn));
+      working.add(live);
+      if (stopped) await live.close();
+      let finished = false;
+      live.begin();
+      try {
+        yield { kind: 'session', id: live.id };
+        await live.configure(settingsOf(turn, parts.model));
+        live.model.begin(turn.id, turn.timezone);
+        yield* workTurn(live, turn, options.modelPatienceMs, machine);
+        live.done();
+        finished = true;
+      } finally {
+        working.delete(live);
+        live.listen(undefined);
+        live.tools = undefined;
+        if (finished) await idle.keep(turn.conversation, live);
+        else {
+          // Interrupted first, it brings its transcript up to date, by which the next turn knows
+          // what has arrived; unless another writes it now.
+          if (!live.ended && !isTakenAway(turn.signal)) await live.interrupt();
+          await live.close();
+        }
+        // What it has used is in the account before the turn tells of it; what runs on behind it is
+        // the conversation's.
+        live.model.end();
+        await live.model.settled();
+        budget.makeRoom(0);
+        spares.stir();
+      }
+    },
+    pause: () => processes.haltAll(),
+    release: async (conversation) => {
+      await preparing.get(conversation);
+      await idle.release(conversation);
+    },
+    async stop() {
+      stopped = true;
+      await Promise.all([spares.stop(), ...preparing.values()]);
+      await idle.stop();
+      await Promise.all([...working].map((live) => live.close()));
+      await processes.endAll();
+      groups?.end();
+      if (!options.reader) await reader.stop();
+      await home.close();
+    },
+  };
+}
+
+/**
+ * Whether a process is in the turn's session, with the same grants; for a new one, that it has not
+ * been given anything.
+ */
+function serves(live: LiveSession, turn: AgentTurn): boolean {
+  const { session } = turn;
+  if (live.ended || live.grants !== keyOf(turn)) return false;
+  return session === undefined ? !live.resumed && live.sent.size === 0 : live.id === session;
+}
+
+function keyOf({ grants = noGrants }: ComingTurn): string {
+  return grantsKey(grants);
+}

@@ -1,0 +1,76 @@
+import type { LiveSession } from './session.ts';
+
+/**
+ * Claude Code processes between two turns, each for so long (ms). One that dies meanwhile is
+ * forgotten.
+ */
+export type IdleSessions = {
+  /**
+   * Takes the conversation's process out, if there is one. One that is being closed has ended
+   * afterwards.
+   */
+  take(conversation: string): Promise<LiveSession | undefined>;
+  /** Keeps a process for the conversation's next turn. */
+  keep(conversation: string, live: LiveSession): Promise<void>;
+  /** Closes what is kept for a conversation. */
+  release(conversation: string): Promise<void>;
+  /** Begins to close the one that was used least recently. Returns false when none is kept. */
+  closeOldest(): boolean;
+  /** Those that are kept, oldest first. */
+  kept(): LiveSession[];
+  /** Closes all, and keeps none any more. */
+  stop(): Promise<void>;
+};
+
+export function createIdleSessions(idleMs: number): IdleSessions {
+  const idle = new Map<string, { live: LiveSession; timer: NodeJS.Timeout }>();
+  const closing = new Map<string, Promise<void>>();
+  let stopped = false;
+
+  const takeOut = (conversation: string): LiveSession | undefined => {
+    const entry = idle.get(conversation);
+    if (!entry) return undefined;
+    clearTimeout(entry.timer);
+    entry.live.listen(undefined);
+    idle.delete(conversation);
+    return entry.live;
+  };
+  const release = async (conversation: string): Promise<void> => {
+    const live = takeOut(conversation);
+    if (live) {
+      const closed = live.close().finally(() => {
+        if (closing.get(conversation) === closed) closing.delete(conversation);
+      });
+      closing.set(conversation, closed);
+    }
+    await closing.get(conversation);
+  };
+  const releaseSoon = (conversation: string): void =>
+    void release(conversation).catch(() => undefined);
+
+  return {
+    async take(conversation) {
+      await closing.get(conversation);
+      return takeOut(conversation);
+    },
+    release,
+    async keep(conversation, live) {
+      if (live.ended || stopped) return await live.close();
+      idle.set(conversation, {
+        live,
+        timer: setTimeout(releaseSoon, idleMs, conversation).unref(),
+      });
+      live.listen({ onMessage: () => undefined, onEnd: () => releaseSoon(conversation) });
+    },
+    closeOldest() {
+      const [oldest] = idle.keys();
+      if (oldest !== undefined) releaseSoon(oldest);
+      return oldest !== undefined;
+    },
+    kept: () => [...idle.values()].map(({ live }) => live),
+    async stop() {
+      stopped = true;
+      await Promise.all([...idle.keys(), ...closing.keys()].map(release));
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import { cutLines } from '../../../shared/runtime/cut.ts';
+/** What Claude is told about where it is, on top of Claude Code's own instructions. */
+export const instructions = `You are reached through Sidepocket: the person writes to you on WhatsApp from a phone, and you work on their own cloud computer.
+- Your final answer is sent to the chat by itself. Write it for a phone: short, plain, no long code unless asked for.
+- Show instead of telling: take a screenshot with the playwright tools and send it with the whatsapp tool send_file. The same goes for any file the person asks for.
+- On long work, a short send_message in between is welcome when there is something worth knowing.
+- The person cannot see this computer's screen or its files, and cannot open links to localhost.
+- Give the link when you have opened a pull request.
+- You can plan turns of your own: schedule_turn for “every weekday at 9 …” and “in two hours …”. When one is due you get its prompt with a note “[Scheduled: …]” before it. The person did not write just then, so say in a few words what your answer is about.`;
+
+const noteMark = '[Sidepocket]';
+
+/**
+ * What Claude is told when a turn goes on after an interruption; the person's text is in the
+ * transcript already.
+ */
+export const resumeNote = `${noteMark} You were interrupted while working on the person's last message: the computer was restarted or your process ended. Check what is already done before you do anything again, then go on and answer.`;
+
+/**
+ * The same when the model proxy has refused to go on, and the person has raised the budget since.
+ */
+export const raisedNote = `${noteMark} You were interrupted while working, because the budget was used up. The person has raised it. Check what is already done before you do anything again, then go on and answer.`;
+
+/**
+ * The same for a message that was broken off and has been overtaken by others since; `text` says
+ * which, in its first words.
+ */
+export function overtakenNote(text: string): string {
+  return `${noteMark} You were interrupted while working on an earlier message of the person, which has no answer yet: “${cutLines(text, 200)}”. Check what is already done before you do anything again, then go on and answer that one.`;
+}
+
+/** Whether a text in the transcript is a note of ours and not the person's. */
+export function isNote(text: string): boolean {
+  return text.startsWith(`${noteMark} You were interrupted`);
+}

@@ -1,0 +1,105 @@
+import path from 'node:path';
+import type { Options } from '@anthropic-ai/claude-agent-sdk';
+import type { FileReader } from '../../reading/file-reader.ts';
+import type { Bounds } from '../sandbox/bounds.ts';
+import type { AgentUser } from '../sandbox/user.ts';
+import { browserCommand } from '../mcp/browser.ts';
+import { startBrowserProcess } from '../mcp/browser-process.ts';
+import type { BrowserProcess } from '../mcp/browser-process.ts';
+import { browserServer } from '../mcp/browser-server.ts';
+import { chatServer } from '../mcp/chat-server.ts';
+import { watchCost } from './cost-watch.ts';
+import { instructions } from './instructions.ts';
+import type { LiveSession } from './session.ts';
+import { createCanUseTool } from './permissions.ts';
+import { createSpawn } from '../sandbox/processes.ts';
+import { projectHooks } from '../workspace/project-hooks.ts';
+import { lockSession, serversOf, variablesOf } from '../sandbox/session-locks.ts';
+import { createToolPictures } from './tool-pictures.ts';
+import { noGrants } from '../workspace/grants.ts';
+import type { WorkspaceGrants } from '../workspace/grants.ts';
+import { createWorkspaceReader } from '../workspace/reader.ts';
+
+export type SessionOptionParts = {
+  imagesDir: string;
+  chromium: string | undefined;
+  user?: AgentUser | undefined;
+  /** What bounds its processes and marks them. */
+  bounds?: Bounds;
+  /**
+   * Looks into the pictures that the browser makes; without it they come as Playwright gives them.
+   */
+  reader?: FileReader | undefined;
+  /** Whether a turn is asked, before each tool call, if it may go on at its cost. */
+  watchesCost?: boolean;
+};
+
+/** What a process finds around it. */
+export type Surroundings = {
+  /** Its whole environment. */
+  env: Record<string, string>;
+  /**
+   * Makes what its browser needs in a workspace, with a directory for the pictures, and returns the
+   * browser's whole environment.
+   */
+  furnishBrowser(workspace: string, pictures: string): Promise<Record<string, string>>;
+  /** The worker's own directory that stands for the project's settings. */
+  root: string;
+  /**
+   * The workspace with what of its own may run there; undefined for a spare, which has none yet.
+   */
+  project: { workspace: string; grants: WorkspaceGrants; isResumed: boolean } | undefined;
+  /** The session that it works for, asked for at each use; a spare has none yet. */
+  live(): LiveSession | undefined;
+};
+
+/**
+ * The part of Claude Code's options that is the same for every session, but for what a project
+ * brings.
+ */
+export function createSessionOptions(
+  parts: SessionOptionParts,
+  { env, furnishBrowser, root, project, live }: Surroundings,
+): Options {
+  const { imagesDir, chromium, user, bounds, reader, watchesCost } = parts;
+  const grants = project?.grants ?? noGrants;
+  const startBrowser = async (): Promise<BrowserProcess> => {
+    const session = live();
+    if (!session) throw new Error('Nobody is at work.');
+    const pictures = path.join(imagesDir, path.basename(session.workspace));
+    const browserEnv = await furnishBrowser(session.workspace, pictures);
+    return (session.browser = startBrowserProcess({
+      command: browserCommand(chromium, pictures),
+      workspace: session.workspace,
+      env: browserEnv,
+      user,
+      ...(bounds ? { bounds } : {}),
+    }));
+  };
+  const variables = { ...variablesOf(grants), ...env };
+  const reads = { user, reader: createWorkspaceReader(user) };
+  const hooks = project
+    ? projectHooks({ ...project, ...reads, env: variables, tell: (text) => live()?.tell(text) })
+    : {};
+  const refine = reader && createToolPictures(reader);
+  return {
+    env,
+    allowDangerouslySkipPermissions: true,
+    canUseTool: createCanUseTool(() => live()?.tools),
+    hooks: {
+      ...hooks,
+      PreToolUse: [...(watchesCost ? [watchCost(live)] : []), ...(hooks.PreToolUse ?? [])],
+    },
+    systemPrompt: { type: 'preset', preset: 'claude_code', append: instructions, snapshot: true },
+    ...lockSession({ env, root, grants, workspace: project?.workspace }),
+    // Not on the command line, which others on the machine may read.
+    mcpServersDelivery: 'initialize',
+    mcpServers: {
+      ...(project ? serversOf(grants, project.workspace, variables) : {}),
+      playwright: browserServer(startBrowser, refine),
+      whatsapp: chatServer(() => live()?.tools),
+    },
+    includePartialMessages: true,
+    spawnClaudeCodeProcess: createSpawn(user, bounds),
+  };
+}

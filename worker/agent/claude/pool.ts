@@ -1,0 +1,39 @@
+import type { IdleSessions } from './idle-sessions.ts';
+import type { LiveSession } from './session.ts';
+import type { Spares } from './prewarmed.ts';
+
+/**
+ * How many Claude Code processes may live at once, at work, idle and spare together; a browser
+ * counts as one more. Those at work are never ended for it.
+ */
+export type LiveBudget = {
+  /**
+   * Begins to close the spare, which is soon made again, and then idle processes, the least
+   * recently used first, until `more` fit or none is left.
+   */
+  makeRoom(more: number): void;
+  /** Whether there is room for one more. */
+  hasRoom(): boolean;
+};
+
+export type BudgetParts = {
+  most: number;
+  idle: IdleSessions;
+  working: ReadonlySet<LiveSession>;
+  spares: () => Spares;
+};
+
+export function createLiveBudget({ most, idle, working, spares }: BudgetParts): LiveBudget {
+  const used = (): number =>
+    [...working, ...idle.kept()].reduce((sum, live) => sum + weigh(live), spares().count());
+  return {
+    makeRoom(more) {
+      while (used() + more > most && (spares().drop() || idle.closeOldest()));
+    },
+    hasRoom: () => used() < most,
+  };
+}
+
+function weigh({ browser }: LiveSession): number {
+  return browser && !browser.ended ? 2 : 1;
+}

@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { prewarm } from '@anthropic-ai/claude-agent-sdk';
+import type { SpareProcess } from '@anthropic-ai/claude-agent-sdk';
+import { createLiveSession } from './session.ts';
+import type { LiveSession } from './session.ts';
+import { createSessionOptions } from './options.ts';
+import { partsFor, settingsOf, surround } from './start.ts';
+import type { SessionParts, Wanted } from './start.ts';
+
+/**
+ * A Claude Code process that has started and works for nobody yet; it serves one new session, at
+ * once.
+ */
+export type Spare = {
+  /** Settles when its process has ended, whoever it worked for. */
+  readonly exited: Promise<void>;
+  /**
+   * Makes it the process of a new session. Rejects when it has died or may not serve this one, as
+   * in a directory with agents of its own; then it is closed, nothing was asked of it, and the
+   * session is to be started the usual way.
+   */
+  claim(wanted: Wanted): Promise<LiveSession>;
+  close(): Promise<void>;
+};
+
+/** How long it may take to start, and to take a session (ms). Here they take 700 and 100. */
+const startMs = 30_000;
+const claimMs = 5000;
+
+/**
+ * Starts a spare in a directory of its own below the data directory. Its session's id is chosen
+ * now, so that its processes carry the mark of the session that it will serve; its temporary
+ * directory is its own, too. `starting` breaks the start off. Throws when it does not start.
+ */
+export async function startSpare(parts: SessionParts, starting: AbortController): Promise<Spare> {
+  const { home, dataDir } = parts;
+  const id = randomUUID();
+  const processes = parts.processes.ofSession(id);
+  const parked = path.join(dataDir, 'spare');
+  // Short, since sockets are made below it, whose paths may have 107 characters.
+  const [environmentOf, model, root] = await Promise.all([
+    home.furnish(`spare-${id.slice(0, 8)}`, [parked]),
+    home.admit(),
+    home.roots.park(id),
+    home.clean(),
+  ]);
+  starting.signal.throwIfAborted();
+  let live: LiveSession | undefined;
+  const endProcesses = async (): Promise<void> => {
+    await processes.end();
+    model.close();
+    await home.roots.remove(root);
+  };
+  const surroundings = {
+    ...surround(home, { mark: processes.mark, model }, environmentOf, () => live),
+    root,
+    project: undefined,
+  };
+  const options = {
+    ...createSessionOptions(partsFor(parts, processes), surroundings),
+    cwd: parked,
+    sessionId: id,
+    abortController: starting,
+    ...(parts.model ? { model: parts.model } : {}),
+  };
+  const spare = await prewarm({ options, initializeTimeoutMs: startMs }).catch(
+    async (error: unknown) => {
+      await endProcesses();
+      throw error;
+    },
+  );
+
+  return {
+    exited: spare.exited,
+    async claim(wanted) {
+      const { conversation, workspace } = wanted;
+      const settings = settingsOf(wanted, parts.model);
+      try {
+        await Promise.all([
+          home.furnish(path.basename(workspace), [workspace]),
+          home.roots.link(root, workspace),
+        ]);
+        model.bind(conversation);
+        const start = {
+          id,
+          workspace,
+          processes,
+          resumed: false,
+          settings,
+          grants: '',
+          model,
+          transcript: (other: string) => home.transcript(other, workspace),
+        };
+        live = createLiveSession(start, (prompt) =>
+          spare.claim({
+            prompt,
+            options: {
+              cwd: workspace,
+              permissionMode: settings.permissions,
+              ...(settings.model === undefined || settings.model === parts.model
+                ? {}
+                : { model: settings.model }),
+            },
+          }),
+        );
+        await claimed(spare);
+        return live;
+      } catch (error) {
+        await live?.close();
+        await endProcesses();
+        throw error;
+      }
+    },
+    async close() {
+      spare.close();
+      await endProcesses();
+    },
+  };
+}
+
+async function claimed(spare: SpareProcess): Promise<void> {
+  const patience = new AbortController();
+  const tooLong = sleep(claimMs, undefined, { signal: patience.signal, ref: false }).then(
+    () => Promise.reject(new Error(`it was not claimed within ${claimMs} ms`)),
+    () => undefined,
+  );
+  try {
+    await Promise.race([spare.claimed, tooLong]);
+  } finally {
+    patience.abort();
+  }
+}

@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import { query } from '@anthropic-ai/claude-agent-sdk';
+import type { AgentTurn } from '../agent.ts';
+import type { AgentHome, EnvironmentOf } from '../sandbox/home.ts';
+import { createLiveSession } from './session.ts';
+import type { LiveSession, Settings } from './session.ts';
+import type { ModelSession } from '../model/sessions.ts';
+import { claudeModes } from './permissions.ts';
+import { createSessionOptions } from './options.ts';
+import { grantsKey, noGrants } from '../workspace/grants.ts';
+import type { SessionOptionParts, Surroundings } from './options.ts';
+import type { SessionProcesses, WorkProcesses } from '../sandbox/work-processes.ts';
+
+export type SessionParts = SessionOptionParts & {
+  dataDir: string;
+  home: AgentHome;
+  processes: WorkProcesses;
+  /** The model where none was chosen; undefined is Claude Code's own choice. */
+  model: string | undefined;
+};
+
+/**
+ * What a turn needs its session for: whose it is, where it works, what it goes on with, and by
+ * which settings.
+ */
+export type Wanted = Pick<
+  AgentTurn,
+  'conversation' | 'workspace' | 'session' | 'model' | 'permissions' | 'grants'
+>;
+
+export function settingsOf(
+  { model, permissions }: Wanted,
+  usualModel: string | undefined,
+): Settings {
+  return { model: model ?? usualModel, permissions: claudeModes[permissions] };
+}
+
+/**
+ * Starts Claude Code in a session of its own, or in the one that it goes on with; one of which
+ * nothing is written down is begun anew.
+ */
+export async function startSession(parts: SessionParts, wanted: Wanted): Promise<LiveSession> {
+  const { home } = parts;
+  const { conversation, workspace, session, grants = noGrants } = wanted;
+  const keep =
+    session === undefined
+      ? undefined
+      : parts.processes.endOthers(session).then(() => home.keepEnd(session));
+  const [environmentOf, model, root, written] = await Promise.all([
+    home.furnish(path.basename(workspace), [workspace]),
+    home.admit(),
+    home.roots.of(workspace),
+    session === undefined ? [] : home.transcript(session, workspace),
+    home.clean(),
+    keep,
+  ]);
+  model.bind(conversation);
+  const resumed = session !== undefined && written.length > 0;
+  const id = resumed ? session : randomUUID();
+  const processes = parts.processes.ofSession(id);
+  const settings = settingsOf(wanted, parts.model);
+  let live: LiveSession | undefined;
+  const project = { workspace, grants, isResumed: resumed };
+  const around = surround(home, { mark: processes.mark, model }, environmentOf, () => live);
+  const options = createSessionOptions(partsFor(parts, processes), { ...around, root, project });
+  const transcript = (other: string): ReturnType<AgentHome['transcript']> =>
+    home.transcript(other, workspace);
+  live = createLiveSession(
+    { id, workspace, processes, resumed, settings, grants: grantsKey(grants), model, transcript },
+    (prompt) =>
+      query({
+        prompt,
+        options: {
+          ...options,
+          cwd: workspace,
+          ...(resumed ? { resume: id } : { sessionId: id }),
+          ...(settings.model ? { model: settings.model } : {}),
+          permissionMode: settings.permissions,
+        },
+      }),
+  );
+  return live;
+}
+
+/** The parts of a session whose processes these are. */
+export function partsFor(parts: SessionParts, { user, group }: SessionProcesses): SessionParts {
+  return { ...parts, user, bounds: { ...parts.bounds, group } };
+}
+
+/**
+ * What the process of a mark finds around it; `environmentOf` is of its own furnishing. The browser
+ * has the conversation's own temporary directory, also when it belongs to what was a spare.
+ */
+export function surround(
+  home: AgentHome,
+  { mark, model }: { mark: string; model: ModelSession },
+  environmentOf: EnvironmentOf,
+  live: () => LiveSession | undefined,
+): Omit<Surroundings, 'root' | 'project'> {
+  return {
+    env: environmentOf(mark, model),
+    furnishBrowser: async (workspace, pictures) =>
+      (await home.furnish(path.basename(workspace), [pictures]))(mark, model),
+    live,
+  };
+}

@@ -1,0 +1,48 @@
+import { runAsAgentOrOwn } from '../sandbox/shell.ts';
+import type { AgentUser } from '../sandbox/user.ts';
+
+/**
+ * How much of a transcript's end is read (bytes): the agent may write what it likes into it, and
+ * what matters is at the end.
+ */
+const mostRead = 32 * 2 ** 20;
+const read = `for file in "$1"/projects/*/"$2".jsonl; do [ -f "$file" ] && exec tail -c ${mostRead} -- "$file"; done`;
+/** A line that was cut short stays a line of its own. */
+const append = `for file in "$1"/projects/*/"$2".jsonl; do
+  if [ -f "$file" ]; then
+    [ -z "$(tail -c 1 -- "$file")" ] || echo >> "$file" || exit 1
+    printf '%s\\n' "$3" >> "$file"
+    exit
+  fi
+done`;
+
+/**
+ * A session's transcript in Claude Code's directory, reached with the rights of the agent's user:
+ * Claude Code shows it to its own user only.
+ */
+export type SessionFile = {
+  /**
+   * The last 32 MB of it, '' when there is none. A session is found by its id, whatever project
+   * directory it is in. Throws when it cannot be read.
+   */
+  read(session: string): Promise<string>;
+  /** Appends a line to a transcript that there is. Throws when it could not be written. */
+  append(session: string, line: string): Promise<void>;
+};
+
+export function createSessionFile(user: AgentUser | undefined, claudeDir: string): SessionFile {
+  const run = async (script: string, session: string, ...more: string[]): Promise<Buffer> => {
+    const { code, output, said } = await runAsAgentOrOwn(user, script, [
+      claudeDir,
+      session,
+      ...more,
+    ]);
+    if (code !== 0 && said !== '')
+      throw new Error(`the transcript of a session was not reached: ${said}`);
+    return output;
+  };
+  return {
+    read: async (session) => (await run(read, session)).toString('utf8'),
+    append: async (session, line) => void (await run(append, session, line)),
+  };
+}

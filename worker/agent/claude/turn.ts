@@ -1,0 +1,143 @@
+import { FencedError } from '../../../shared/store/boxes/inbox.ts';
+import { AgentFailure } from '../agent.ts';
+import type { AgentEvent, AgentTurn } from '../agent.ts';
+import { createAsked } from './prompt-tracker.ts';
+import { createChannel } from '../async-queue.ts';
+import type { Channel } from '../async-queue.ts';
+import type { LiveSession } from './session.ts';
+import type { MachineWatch } from '../sandbox/machine-watch.ts';
+import { failureKind } from './translate.ts';
+import type { Translation } from './translate.ts';
+
+/** How often in a row a turn may be refused for its cost and go on. */
+const mostRefusals = 3;
+
+/**
+ * Works one turn in a live session; `modelPatienceMs` as the agent's. Throws AgentFailure or the
+ * turn's abort reason; then the session must be closed.
+ */
+export async function* workTurn(
+  live: LiveSession,
+  turn: AgentTurn,
+  modelPatienceMs: number,
+  machine: MachineWatch,
+): AsyncGenerator<AgentEvent> {
+  const events = createChannel<AgentEvent>();
+  const patience = createPatience(modelPatienceMs, events);
+  const asked = createAsked(live, turn, events);
+  let session = live.id;
+  let [refusals, isAsking] = [0, false];
+
+  /** The model proxy has refused to go on; the person may raise the budget. */
+  const askForMore = async (failure: AgentFailure): Promise<void> => {
+    if (isAsking) return;
+    isAsking = true;
+    refusals += 1;
+    try {
+      // Refused again and again without an answer in between, the two counts differ, and asking
+      // does not help.
+      if (refusals <= mostRefusals && (await turn.tools.mayGoOn(turn.signal))) asked.goOn();
+      else events.fail(failure);
+    } catch (error) {
+      events.fail(error);
+    } finally {
+      isAsking = false;
+    }
+  };
+  const onTranslation = (translation: Translation): void => {
+    switch (translation.kind) {
+      case 'retrying':
+        patience.lose(translation.reason);
+        return events.push(translation);
+      case 'result':
+        patience.regain();
+        refusals = 0;
+        return asked.answer(translation);
+      case 'failure':
+        if (translation.failure.kind === 'budget') return void askForMore(translation.failure);
+        return events.fail(translation.failure);
+      case 'interrupted':
+        return events.fail(new AgentFailure('died', 'Claude Code was interrupted'));
+      case 'taken':
+        return asked.take(translation.uuid);
+      case 'passed-over':
+        return asked.askAgain(translation.uuid);
+      case 'session':
+        // Claude Code names its session at each prompt; only another one is news.
+        events.push(translation.id === session ? { kind: 'alive' } : translation);
+        session = translation.id;
+        return;
+      case 'tool':
+      case 'tool-end':
+        asked.noteTool(translation.id, translation.kind === 'tool');
+        if (translation.kind === 'tool-end' && translation.failed)
+          void machine.tell(turn.tools, translation.id);
+        return events.push(translation);
+      default:
+        return events.push(translation);
+    }
+  };
+  const onAbort = (): void => {
+    live.listen(undefined);
+    const fail = (): void => events.fail(turn.signal.reason);
+    if (isTakenAway(turn.signal)) fail();
+    else void live.interrupt().then(fail);
+  };
+  const onEnd = async (error: unknown): Promise<void> => {
+    const shortage = await machine.look();
+    events.fail(
+      new AgentFailure(
+        shortage ?? 'died',
+        error instanceof Error ? error.message : 'Claude Code ended',
+      ),
+    );
+  };
+  live.tools = turn.tools;
+  live.listen({
+    onMessage: (translations, heard) => {
+      if (heard) patience.regain();
+      for (const translation of translations) onTranslation(translation);
+    },
+    onEnd: (error) => void onEnd(error),
+  });
+  turn.signal.addEventListener('abort', onAbort, { once: true });
+  // An abort that came while the process was being started has no event any more.
+  if (turn.signal.aborted) onAbort();
+  else asked.feed().catch((error: unknown) => events.fail(error));
+  const endLooking = machine.during(turn.tools);
+  try {
+    yield* events;
+  } finally {
+    endLooking();
+    patience.regain();
+    turn.signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Whether a turn was aborted since another worker has it. */
+export function isTakenAway(signal: AbortSignal): boolean {
+  return signal.aborted && signal.reason instanceof FencedError;
+}
+
+/** Gives the model's service up when it has been in trouble for too long. */
+function createPatience(
+  ms: number,
+  events: Channel<AgentEvent>,
+): { lose(reason: string): void; regain(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    lose(reason) {
+      const kind = failureKind(reason, undefined);
+      // Asking again does not bring a sign-in back.
+      if (kind === 'signed-out') return events.fail(new AgentFailure(kind, reason));
+      timer ??= setTimeout(
+        () => events.fail(new AgentFailure(kind === 'broken' ? 'model-away' : kind, reason)),
+        ms,
+      );
+    },
+    regain() {
+      clearTimeout(timer);
+      timer = undefined;
+    },
+  };
+}

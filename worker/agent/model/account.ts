@@ -1,0 +1,247 @@
+import { randomUUID } from 'node:crypto';
+import type { Log } from '../../../shared/runtime/log.ts';
+import { noTokens } from '../../../shared/runtime/model-prices.ts';
+import type { ModelPrices } from '../../../shared/runtime/model-prices.ts';
+import type {
+  Booking,
+  Limits,
+  ModelRequests,
+  OpenRequest,
+  Opening,
+} from '../../../shared/store/model-requests.ts';
+import { dayOf } from '../../../shared/store/spend.ts';
+import { addUse } from './sessions.ts';
+import type { SessionState } from './sessions.ts';
+import type { SeenUsage } from './usage-reader.ts';
+
+/** A request that has been noted and may go out. */
+export type Entry = {
+  /** Books what the answer has said so far. */
+  book(seen: SeenUsage): void;
+  /**
+   * Books the last of it, once; without `seen` it has cost nothing. `isKnown` false: the service
+   * may have charged more than was seen.
+   */
+  settle(seen: SeenUsage | undefined, isKnown: boolean): void;
+};
+
+/**
+ * `day`, `turn`: that budget is used up. `busy`: too much is under way for the budget or for one
+ * session. `away`: Redis does not take the note, so that the request must not go out. `gone`: its
+ * client has given up.
+ */
+export type Admission =
+  | { entry: Entry; refused?: never }
+  | { entry?: never; refused: 'day' | 'turn' | 'busy' | 'away' | 'gone' };
+
+export type ModelAccount = {
+  /**
+   * Notes a request of a conversation's session before it goes out; `gone` fires when its client
+   * gives up. Never rejects.
+   */
+  open(
+    session: SessionState,
+    conversation: string,
+    body: Buffer,
+    gone: AbortSignal,
+  ): Promise<Admission>;
+};
+
+export type ModelAccountParts = {
+  requests: ModelRequests;
+  prices: ModelPrices;
+  limits: Limits;
+  /** `WORKER_ID#boot` */
+  owner: string;
+  log: Log;
+  /**
+   * How long Redis may take to note a request, and how long one waits for others to end before it
+   * is refused (ms).
+   */
+  times?: { noteMs: number; waitMs: number };
+};
+
+/**
+ * Claude Code asks again after 0.5 s, ten times in three minutes (seen with 2.1.330), so that a
+ * short outage passes unseen.
+ */
+const usualTimes = { noteMs: 5000, waitMs: 5 * 60_000 };
+
+/** How often one that waits asks again, since another worker may have made room (ms). */
+const askAgainMs = 1000;
+
+/**
+ * How many requests of one session may be under way; Claude Code with its sub-agents has about ten.
+ */
+const mostUnderWay = 32;
+
+/** The largest answer of a current model (tokens), which is what Claude Code asks for. */
+const largestAnswer = 128_000;
+
+/** The largest context of a current model (tokens). */
+const largestContext = 1_000_000;
+
+const nothing: Booking = { tokens: { ...noTokens }, cost: 0 };
+
+export function createModelAccount({
+  requests,
+  prices,
+  limits,
+  owner,
+  log,
+  times = usualTimes,
+}: ModelAccountParts): ModelAccount {
+  const room = createRoom();
+  const unpriced = new Set<string>();
+
+  const priceOf = ({ model, tokens, serving }: SeenUsage, asked: string): Booking => {
+    const name = model ?? asked;
+    if (!prices.knows(name) && !unpriced.has(name) && unpriced.size < 100) {
+      unpriced.add(name);
+      log.warn(
+        { model: name },
+        'no price is known for this model; it is counted at the price of the dearest one',
+      );
+    }
+    return { tokens, cost: prices.cost(name, tokens, serving) };
+  };
+
+  const createEntry = (session: SessionState, request: OpenRequest): Entry => {
+    let booked = nothing;
+    let isSettled = false;
+    const send = (booking: Booking, write: () => Promise<void>): void => {
+      addUse(session, booked, booking);
+      booked = booking;
+      const writing = write()
+        .catch((error: unknown) =>
+          log.error(
+            { err: error, conversation: request.conversation },
+            'a request to the model was not booked',
+          ),
+        )
+        .finally(() => session.bookings.delete(writing));
+      session.bookings.add(writing);
+    };
+    session.underWay += 1;
+    return {
+      book(seen) {
+        if (isSettled) return;
+        const booking = priceOf(seen, request.model);
+        // The model that answers may be a dearer one than the request has named.
+        const { input, cacheRead, cacheWrite5m, cacheWrite1h } = seen.tokens;
+        const most = prices.cost(seen.model ?? request.model, {
+          ...noTokens,
+          cacheWrite5m: input + cacheRead + cacheWrite5m + cacheWrite1h,
+          output: largestAnswer,
+        });
+        send(booking, () => requests.book({ ...request, most }, booking));
+      },
+      settle(seen, isKnown) {
+        if (isSettled) return;
+        isSettled = true;
+        session.underWay -= 1;
+        const booking = seen ? priceOf(seen, request.model) : booked;
+        send(booking, async () => {
+          await requests.settle(request, booking, isKnown);
+          room.announce(request.conversation);
+        });
+      },
+    };
+  };
+
+  return {
+    async open(session, conversation, body, gone) {
+      if (session.underWay >= mostUnderWay) return { refused: 'busy' };
+      const { turn, timezone } = session;
+      const model = askedModel(body);
+      const read = readAtMost(body);
+      const request: OpenRequest = {
+        id: randomUUID(),
+        owner,
+        conversation,
+        turn,
+        model,
+        at: Date.now(),
+        day: dayOf(Date.now(), timezone),
+        most: prices.cost(model, { ...noTokens, cacheWrite5m: read, output: largestAnswer }),
+        likely: prices.cost(model, { ...noTokens, input: read }),
+      };
+      for (const until = request.at + times.waitMs; ; await room.wait(conversation, gone)) {
+        const said = await note(requests, request, { limits, noteMs: times.noteMs, log });
+        if (said === 'open') return { entry: createEntry(session, request) };
+        if (said !== 'wait') return { refused: said };
+        if (gone.aborted) return { refused: 'gone' };
+        if (Date.now() > until) return { refused: 'busy' };
+      }
+    },
+  };
+}
+
+/**
+ * The model that a body names, which is the first that Claude Code says; another order is answered
+ * all the same, and held back for at the dearest price.
+ */
+function askedModel(body: Buffer): string {
+  return (
+    /^\s*\{\s*"model"\s*:\s*"([\w.:@/[\]-]{1,100})"/.exec(body.toString('latin1', 0, 300))?.[1] ??
+    'unknown'
+  );
+}
+
+/** How many tokens a body has at most, by four characters a token. */
+function readAtMost(body: Buffer): number {
+  return Math.min(Math.ceil(body.length / 4), largestContext);
+}
+
+/** What Redis says within the time; a note that it makes later is taken back. */
+async function note(
+  requests: ModelRequests,
+  request: OpenRequest,
+  { limits, noteMs, log }: { limits: Limits; noteMs: number; log: Log },
+): Promise<Opening | 'away'> {
+  const asked = requests.open(request, limits);
+  let isLate = false;
+  const late = new Promise<'away'>((resolve) => {
+    const timer = setTimeout(() => {
+      isLate = true;
+      resolve('away');
+    }, noteMs);
+    asked.then(
+      () => clearTimeout(timer),
+      () => clearTimeout(timer),
+    );
+  });
+  asked
+    .then((said) =>
+      isLate && said === 'open' ? requests.settle(request, nothing, true) : undefined,
+    )
+    .catch(() => undefined);
+  return await Promise.race([asked, late]).catch((error: unknown) => {
+    log.warn({ err: error }, 'a request to the model could not be noted');
+    return 'away' as const;
+  });
+}
+
+/** Where requests of a conversation wait for one of it to end. */
+function createRoom(): {
+  announce(conversation: string): void;
+  wait(conversation: string, gone: AbortSignal): Promise<void>;
+} {
+  const waiting = new Map<string, Set<() => void>>();
+  return {
+    announce: (conversation) => waiting.get(conversation)?.forEach((wake) => wake()),
+    async wait(conversation, gone) {
+      const free = Promise.withResolvers<void>();
+      const wake = (): void => free.resolve();
+      const all = waiting.get(conversation) ?? new Set();
+      waiting.set(conversation, all.add(wake));
+      const timer = setTimeout(wake, askAgainMs);
+      gone.addEventListener('abort', wake, { once: true });
+      await free.promise;
+      clearTimeout(timer);
+      gone.removeEventListener('abort', wake);
+      all.delete(wake);
+      if (all.size === 0) waiting.delete(conversation);
+    },
+  };
+}

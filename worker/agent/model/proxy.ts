@@ -1,0 +1,231 @@
+import { Agent as HttpAgent, createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Environment } from '../../../shared/runtime/env.ts';
+import type { Running } from '../../../shared/runtime/lifecycle.ts';
+import type { Log } from '../../../shared/runtime/log.ts';
+import { createModelAccount } from './account.ts';
+import type { ModelAccountParts } from './account.ts';
+import { forward, refuse } from './forward.ts';
+import { parseModelRoute } from './route.ts';
+import type { ModelRoute } from './route.ts';
+import { createModelSessions } from './sessions.ts';
+import type { Admitted, ModelKeys, ModelSession } from './sessions.ts';
+
+export type ModelProxyOptions = ModelAccountParts & {
+  keys: ModelKeys;
+  /** Where the model's service is; undefined is Anthropic's. */
+  baseUrl: string | undefined;
+  /** The worker's own environment, for its HTTPS_PROXY and NO_PROXY. */
+  host: Environment;
+};
+
+export type ModelProxy = Running & {
+  /** This proxy's address, as the variable that Claude Code knows. */
+  environment: { ANTHROPIC_BASE_URL: string };
+  /** Lets another session of Claude Code in. */
+  admit(): ModelSession;
+};
+
+/**
+ * How long a connection may be idle (ms): here longer than anybody waits between two requests,
+ * there short of what servers and gateways close by themselves.
+ */
+const idleHereMs = 30 * 60_000;
+const idleThereMs = 30_000;
+
+/** How long a request may take to arrive (ms). */
+const arrivalMs = 120_000;
+
+/**
+ * The largest request that the Messages API takes (bytes, docs.anthropic.com/en/api/errors), and
+ * how much of all requests is held at once.
+ */
+const largestBody = 32 * 1024 * 1024;
+const mostHeld = 256 * 1024 * 1024;
+
+/**
+ * Methods that some server has a use for; a request by another, such as TRACE, which would show the
+ * key, is refused as one.
+ */
+const methods: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'DELETE',
+  'PUT',
+  'PATCH',
+  'OPTIONS',
+]);
+
+/** An error in the Messages API's form. */
+type Refusal = readonly [status: number, type: string, message: string];
+
+/**
+ * What is answered when a request may not go out. Claude Code ends its work at once at a 402, with
+ * these words, and asks again at a 529 (seen with 2.1.330).
+ */
+const refusals: Readonly<Record<'day' | 'turn' | 'busy' | 'away', Refusal>> = {
+  day: [
+    402,
+    'budget_error',
+    'The budget of this day is used up. The person has to raise it before anything more is asked of the model.',
+  ],
+  turn: [
+    402,
+    'budget_error',
+    'The budget of this task is used up. The person has to raise it before anything more is asked of the model.',
+  ],
+  busy: [529, 'overloaded_error', 'Too many requests of this session are under way.'],
+  away: [
+    529,
+    'overloaded_error',
+    'The request could not be noted, and nothing goes to the model unnoted.',
+  ],
+};
+
+/**
+ * Starts an HTTP server on 127.0.0.1 that stands between Claude Code and the model's service. It is
+ * the one place that counts: a request goes on only with the placeholder of a living session, by
+ * one of three routes, and once it is noted in the account; what its answer says of tokens is
+ * booked as it passes. The key takes the placeholder's place here, so that it never is on the
+ * agent's side. Throws when it cannot listen.
+ */
+export async function runModelProxy(options: ModelProxyOptions): Promise<ModelProxy> {
+  const { keys, baseUrl, host, log, requests, owner } = options;
+  const sessions = createModelSessions(keys, log);
+  const account = createModelAccount(options);
+  const service = new URL(baseUrl ?? 'https://api.anthropic.com');
+  const agentOptions = { keepAlive: true, timeout: idleThereMs, proxyEnv: host };
+  const agent =
+    service.protocol === 'https:' ? new HttpsAgent(agentOptions) : new HttpAgent(agentOptions);
+  const complain = createComplaint(log);
+  let held = 0;
+
+  const serve = async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    route: ModelRoute,
+    admitted: Admitted,
+  ): Promise<void> => {
+    const { session, header, value } = admitted;
+    const { conversation } = session;
+    if (conversation === undefined)
+      return refuse(response, 403, 'permission_error', 'This session works for nobody yet.');
+    const target = new URL(
+      `${service.origin}${service.pathname.replace(/\/$/, '')}${route.target}`,
+    );
+    const onward = { request, response, target, agent, credential: { header, value }, log };
+    if (route.kind === 'models') return forward({ ...onward, body: undefined, entry: undefined });
+    let own = 0;
+    response.once('close', () => (held -= own));
+    const body = await readBody(request, (size) => {
+      own += size;
+      held += size;
+      return held <= mostHeld;
+    });
+    if ('refused' in body) {
+      request.resume();
+      return refuse(response, ...body.refused, { Connection: 'close' });
+    }
+    const { bytes } = body;
+    if (route.kind === 'count-tokens') return forward({ ...onward, body: bytes, entry: undefined });
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const { entry, refused } = await account.open(session, conversation, bytes, gone.signal);
+    if (refused) return refused === 'gone' ? undefined : refuse(response, ...refusals[refused]);
+    // Its client gave up while it was being noted; nothing has gone out.
+    if (response.destroyed) return entry.settle(undefined, true);
+    forward({ ...onward, body: bytes, entry });
+  };
+
+  const server = createServer((request, response) => {
+    const admitted = sessions.find(request.headers);
+    if (!admitted) {
+      complain('no placeholder of a living session');
+      return refuse(
+        response,
+        401,
+        'authentication_error',
+        'This address serves Claude Code of this worker only.',
+      );
+    }
+    if (!methods.has(request.method ?? ''))
+      return refuse(response, 405, 'invalid_request_error', 'This method is not used here.');
+    const route = parseModelRoute(request.method, request.url);
+    if (!route) {
+      complain('another route than the three that are passed on');
+      return refuse(response, 404, 'not_found_error', 'There is nothing here.');
+    }
+    serve(request, response, route, admitted).catch((error: unknown) => {
+      // Its client has broken it off while it arrived.
+      if (request.destroyed && !request.complete) return;
+      log.error({ err: error }, 'a request to the model was not served');
+      refuse(response, 500, 'api_error', 'The request could not be passed on.');
+    });
+  });
+  server.keepAliveTimeout = idleHereMs;
+  server.requestTimeout = arrivalMs;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port: 0, host: '127.0.0.1' }, resolve);
+  });
+  requests.settleOrphans(owner, Date.now()).then(
+    (orphans) =>
+      orphans > 0 &&
+      log.warn(
+        { orphans },
+        'requests to the model were under way when an earlier boot ended; what they cost beyond what is booked is not known',
+      ),
+    (error: unknown) => log.warn({ err: error }, 'requests of an earlier boot were not settled'),
+  );
+  return {
+    environment: {
+      ANTHROPIC_BASE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    },
+    admit: () => sessions.create(),
+    async stop() {
+      server.close();
+      server.closeAllConnections();
+      agent.destroy();
+    },
+  };
+}
+
+/**
+ * Reads a request's body whole: it goes on with a length of our own making, so that both sides
+ * agree where it ends. `hold` is asked for each piece.
+ */
+async function readBody(
+  request: IncomingMessage,
+  hold: (size: number) => boolean,
+): Promise<{ bytes: Buffer } | { refused: Refusal }> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const pieces: AsyncIterable<Buffer> = request.iterator({ destroyOnReturn: false });
+  for await (const chunk of pieces) {
+    size += chunk.length;
+    chunks.push(chunk);
+    if (!hold(chunk.length))
+      return { refused: [529, 'overloaded_error', 'Too much is under way.'] };
+    if (size > largestBody)
+      return { refused: [413, 'request_too_large', 'A request has at most 32 MB.'] };
+  }
+  return { bytes: Buffer.concat(chunks, size) };
+}
+
+/**
+ * Logs what was refused, at most once in ten seconds for each reason, since a program of the
+ * agent's may try without end.
+ */
+function createComplaint(log: Log): (reason: string) => void {
+  const counts = new Map<string, { count: number; saidAt: number }>();
+  return (reason) => {
+    const { count, saidAt } = counts.get(reason) ?? { count: 0, saidAt: -Infinity };
+    const now = performance.now();
+    const isDue = now - saidAt >= 10_000;
+    if (isDue) log.warn({ reason, count: count + 1 }, 'refused a request to the model proxy');
+    counts.set(reason, isDue ? { count: 0, saidAt: now } : { count: count + 1, saidAt });
+  };
+}

@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import {
+  chown,
+  cp,
+  lstat,
+  mkdir,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from 'node:fs/promises';
+import path from 'node:path';
+import { runAsWorker } from './shell.ts';
+import type { AgentUser } from './user.ts';
+import { findBarrier, makePublicDirectory } from './reach.ts';
+
+/** What lies at the top of an agent's directory. */
+const ours = new Set([
+  'claude',
+  'home',
+  'images',
+  'spare',
+  'tmp',
+  'transcripts',
+  'workspaces',
+  '.agent-user',
+]);
+
+/**
+ * Where a directory of the agent's really lies: where it is said to, or, when the agent's user may
+ * not enter that place and the worker is root, in a public one, with what it held before; a link
+ * then leads there. Throws, with a sentence, when it can be neither. A worker that is not root
+ * leaves it.
+ */
+export async function reachData(directory: string, user: AgentUser): Promise<string> {
+  const real = await realpath(directory).catch(() => directory);
+  if (process.getuid?.() !== 0) return directory;
+  const barrier = await findBarrier(real, user);
+  if (barrier === undefined) return real;
+  const names = await readdir(real).catch(() => []);
+  if (names.some((name) => !ours.has(name)))
+    throw new Error(
+      `the user “${user.name}” may not enter ${barrier}, and ${directory} holds other things than the agent’s, so it is left where it is: choose another place`,
+    );
+  const place = path.join(
+    await makePublicDirectory(createHash('sha256').update(real).digest('hex').slice(0, 12), real),
+    path.basename(real),
+  );
+  await mkdir(path.dirname(real), { recursive: true });
+  if (names.length > 0 && (await isFilled(place)))
+    throw new Error(
+      `what was said to lie in ${directory} lies in ${place} since an earlier start, and both hold something`,
+    );
+  if (await isFilled(place)) await rm(real, { recursive: true, force: true });
+  else await moveTo(real, place);
+  await symlink(place, real);
+  return place;
+}
+
+async function isFilled(directory: string): Promise<boolean> {
+  return (await readdir(directory).catch(() => [])).length > 0;
+}
+
+async function moveTo(from: string, to: string): Promise<void> {
+  await rm(to, { recursive: true, force: true });
+  if (!(await lstat(from).catch(() => undefined))) return void (await mkdir(to, { mode: 0o700 }));
+  try {
+    await rename(from, to);
+  } catch {
+    await cp(from, to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+    await rm(from, { recursive: true });
+  }
+}
+
+/**
+ * As root, hands a directory over that is new, empty, or what an agent that ran as root has left.
+ * Anything else is left alone: it may be anything. Never for a directory inside the agent's: it
+ * could be a link.
+ */
+export async function give(user: AgentUser, directory: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  if ((await stat(directory)).uid === user.uid) return;
+  const names = await readdir(directory);
+  if (
+    names.length > 0 &&
+    names.every((name) => ours.has(name)) &&
+    (await stat(directory)).uid === 0
+  )
+    await runAsWorker('chown -Rh -- "$1" "$2"', [`${user.uid}:${user.gid}`, directory]);
+  else if (names.length === 0) await chown(directory, user.uid, user.gid);
+}

@@ -1,0 +1,111 @@
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { runAsAgent } from './shell.ts';
+import type { AgentUser } from './user.ts';
+
+/**
+ * Why a file could not be read: there is none (or it is no plain file), the agent may not read it,
+ * or it has more bytes than asked for.
+ */
+export class FileProblem extends Error {
+  override name = 'FileProblem';
+  readonly kind: 'missing' | 'forbidden' | 'large';
+  readonly file: string;
+
+  constructor(kind: FileProblem['kind'], file: string) {
+    super(`${file} is ${kind === 'large' ? 'too large' : kind}`);
+    this.kind = kind;
+    this.file = file;
+  }
+}
+
+/**
+ * The files of the agent, touched with its rights and no others: a path that the agent names, or a
+ * link that it has laid, leads nowhere that it could not go by itself. Paths are absolute.
+ */
+export type AgentFiles = {
+  /** The content of a plain file of at most `most` bytes. Throws FileProblem. */
+  read(file: string, most: number): Promise<Buffer>;
+  /**
+   * Writes a file, with the directories above it; `mode` are its permissions. Throws when it cannot
+   * be written.
+   */
+  write(file: string, bytes: Buffer, mode?: number): Promise<void>;
+  /**
+   * Makes a directory, with those above it; one that is there is left as it is, but for its
+   * permissions where `mode` names them. Throws when it cannot be made.
+   */
+  makeDirectory(directory: string, mode?: number): Promise<void>;
+};
+
+const usualMode = 0o644;
+
+/**
+ * What the shell answers for the kinds of FileProblem; numbers that no command here uses by itself.
+ */
+const problems = new Map([
+  [66, 'missing'],
+  [67, 'forbidden'],
+] as const);
+
+/** The agent's files; without a user they are the worker's own. */
+export function createAgentFiles(user: AgentUser | undefined): AgentFiles {
+  return user ? filesOf(user) : ownFiles;
+}
+
+const ownFiles: AgentFiles = {
+  async read(file, most) {
+    const about = await stat(file).catch((error: NodeJS.ErrnoException) => {
+      throw new FileProblem(error.code === 'EACCES' ? 'forbidden' : 'missing', file);
+    });
+    if (!about.isFile()) throw new FileProblem('missing', file);
+    if (about.size > most) throw new FileProblem('large', file);
+    return await readFile(file).catch(() => {
+      throw new FileProblem('forbidden', file);
+    });
+  },
+  async write(file, bytes, mode = usualMode) {
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, bytes, { mode });
+    await chmod(file, mode);
+  },
+  async makeDirectory(directory, mode) {
+    await mkdir(directory, { recursive: true });
+    if (mode !== undefined) await chmod(directory, mode);
+  },
+};
+
+function filesOf(user: AgentUser): AgentFiles {
+  return {
+    async read(file, most) {
+      const { code, output, said } = await runAsAgent(
+        user,
+        '[ -f "$1" ] || exit 66; [ -r "$1" ] || exit 67; exec head -c "$2" -- "$1"',
+        [file, String(most + 1)],
+      );
+      const problem = code === null ? undefined : problems.get(code as 66 | 67);
+      if (problem) throw new FileProblem(problem, file);
+      if (code !== 0) throw new Error(`${file} was not read: ${said}`);
+      if (output.byteLength > most) throw new FileProblem('large', file);
+      return output;
+    },
+    async write(file, bytes, mode = usualMode) {
+      // Until its permissions are set, a new file is open to nobody else.
+      const { code, said } = await runAsAgent(
+        user,
+        'mkdir -p -- "$2" && umask 077 && cat > "$1" && chmod "$3" "$1"',
+        [file, path.dirname(file), mode.toString(8)],
+        bytes,
+      );
+      if (code !== 0) throw new Error(`${file} was not written: ${said}`);
+    },
+    async makeDirectory(directory, mode) {
+      const change = mode === undefined ? '' : ' && chmod "$2" "$1"';
+      const { code, said } = await runAsAgent(user, `mkdir -p -- "$1"${change}`, [
+        directory,
+        (mode ?? 0).toString(8),
+      ]);
+      if (code !== 0) throw new Error(`${directory} was not made: ${said}`);
+    },
+  };
+}

@@ -1,0 +1,152 @@
+import type { Environment } from '../../../shared/runtime/env.ts';
+import type { Log } from '../../../shared/runtime/log.ts';
+import { createAgentFiles } from './files.ts';
+import { usualName } from './user.ts';
+import type { AgentUser } from './user.ts';
+import { giveIdentity } from './git-identity.ts';
+import { agentEnvironment, claudeDirectory } from './environment.ts';
+import type { AgentSecrets } from './environment.ts';
+import { grantGithub } from './github-access.ts';
+import { runModelProxy } from '../model/proxy.ts';
+import type { ModelProxy } from '../model/proxy.ts';
+import { createConfigRoots } from '../workspace/config-root.ts';
+import type { ConfigRoots } from '../workspace/config-root.ts';
+import { cleanGlobalConfig } from '../workspace/global-config.ts';
+import type { ModelAccountParts } from '../model/account.ts';
+import type { ModelSession } from '../model/sessions.ts';
+import { keepEnd } from '../claude/transcript-end.ts';
+import { createSessionFile } from '../claude/transcript-file.ts';
+import { createSessionStore } from '../claude/transcript-store.ts';
+import { readTranscript } from '../claude/transcript.ts';
+import type { TranscriptEntry } from '../claude/transcript.ts';
+
+export type AgentHomeOptions = {
+  dataDir: string;
+  /** Whose processes the agent's are; undefined, they are the worker's own user's. */
+  user?: AgentUser | undefined;
+  secrets: AgentSecrets;
+  /** The worker's own environment, of which the agent sees a few names. */
+  host: Environment;
+  log: Log;
+  /** Where the model's requests are counted, at which prices, and within which limits. */
+  accounting: Pick<ModelAccountParts, 'requests' | 'prices' | 'limits'>;
+  /**
+   * `WORKER_ID#boot`: a part of the mark on every process, and whose requests to the model they
+   * are.
+   */
+  owner: string;
+};
+
+export type EnvironmentOf = (mark: string, model: ModelSession) => Record<string, string>;
+
+/**
+ * What the agent's processes find around them: their directories, what they may know, and the way
+ * to the model.
+ */
+export type AgentHome = {
+  /**
+   * Lets another session in at the model proxy; its placeholders are the processes' access to the
+   * model.
+   */
+  admit(): Promise<ModelSession>;
+  /**
+   * Makes what the processes of a session need, with `directories` of its own, and returns what
+   * gives their whole environment for a mark and the session's access to the model; `name` is
+   * theirs among directories. What is there already is left as it is. Throws when something could
+   * not be made.
+   */
+  furnish(name: string, directories: string[]): Promise<EnvironmentOf>;
+  /** What Claude Code takes for a project's settings. */
+  roots: ConfigRoots;
+  /**
+   * Takes out of Claude Code's own settings what would change a process that starts now. Never
+   * rejects.
+   */
+  clean(): Promise<void>;
+  /** A session's transcript; empty when there is none. */
+  transcript(session: string, workspace: string): Promise<TranscriptEntry[]>;
+  /**
+   * Makes Claude Code go on with a session at its transcript's end. No process may be in it. Throws
+   * when it could not.
+   */
+  keepEnd(session: string): Promise<void>;
+  close(): Promise<void>;
+};
+
+export function createAgentHome({
+  dataDir,
+  user,
+  secrets,
+  host,
+  log,
+  accounting,
+  owner,
+}: AgentHomeOptions): AgentHome {
+  const {
+    ANTHROPIC_API_KEY,
+    CLAUDE_CODE_OAUTH_TOKEN,
+    ANTHROPIC_BASE_URL,
+    ANTHROPIC_MODEL,
+    GITHUB_TOKEN,
+  } = secrets;
+  const files = createAgentFiles(user);
+  const sessionFile = createSessionFile(user, claudeDirectory(dataDir));
+  const store = createSessionStore(sessionFile);
+  const isRoot = (user?.uid ?? process.getuid?.()) === 0;
+  let proxy: Promise<ModelProxy> | undefined;
+  const reachModel = (): Promise<ModelProxy> =>
+    (proxy ??= runModelProxy({
+      ...accounting,
+      keys: { ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN },
+      baseUrl: ANTHROPIC_BASE_URL,
+      host,
+      owner,
+      log,
+    }));
+  let github: Promise<Record<string, string>> | undefined;
+  let identity: Promise<void> | undefined;
+
+  const roots = createConfigRoots(dataDir);
+
+  return {
+    roots,
+    clean: () => cleanGlobalConfig(files, claudeDirectory(dataDir), log),
+    admit: async () => (await reachModel()).admit(),
+    async furnish(name, directories) {
+      const { HOME: home = '', TMPDIR: temporary = '' } = agentEnvironment(
+        {},
+        dataDir,
+        {},
+        { mark: '', name, isRoot },
+      );
+      identity ??= giveIdentity(files, home);
+      if (GITHUB_TOKEN) github ??= grantGithub(files, home, GITHUB_TOKEN);
+      const [{ environment }, git] = await Promise.all([
+        reachModel(),
+        github,
+        identity,
+        ...[home, temporary].map((directory) => files.makeDirectory(directory, 0o700)),
+        ...directories.map((directory) => files.makeDirectory(directory)),
+      ]);
+      const known = user?.isPicked ? usualName : user?.name;
+      return (mark, model) =>
+        agentEnvironment(
+          host,
+          dataDir,
+          { ANTHROPIC_MODEL, ...environment, ...model.placeholders, ...git },
+          { mark, name, isRoot, user: known },
+        );
+    },
+    transcript: (session, workspace) => readTranscript(session, workspace, store),
+    async keepEnd(session) {
+      if (!(await keepEnd(session, sessionFile))) return;
+      log.warn(
+        { session },
+        'Claude Code would have gone on in the middle of the session: it goes on at its end',
+      );
+    },
+    async close() {
+      await Promise.all([(await proxy)?.stop(), roots.close()]);
+    },
+  };
+}

@@ -1,0 +1,134 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { SendTools } from '../agent.ts';
+import { readProcessTable } from './process-table.ts';
+import type { WorkProcesses } from './work-processes.ts';
+
+/** What the agent's work can run out of. */
+export type Shortage = 'no-memory' | 'no-processes';
+
+/** Looks whether a failure was the machine's. */
+export type MachineWatch = {
+  /**
+   * What has run out since it was last looked; undefined when nothing has. A storm of processes is
+   * ended.
+   */
+  look(): Promise<Shortage | undefined>;
+  /** Looks, and tells the person. `callId` is the model's id of the call that failed. */
+  tell(tools: SendTools, callId: string): Promise<void>;
+  /**
+   * Looks for a storm of processes during a turn, and tells the person of one that it has ended.
+   * Returns what ends the looking.
+   */
+  during(tools: SendTools): () => void;
+};
+
+export type MachineWatchOptions = {
+  /** The user of the agent's processes, and how many it may have; undefined, it is not limited. */
+  uid: number | undefined;
+  maxProcesses: number | undefined;
+  processes: Pick<WorkProcesses, 'endStorm'>;
+  /**
+   * The file that counts what the system has ended for memory, with a line `oom_kill N`; undefined
+   * where there is none.
+   */
+  memoryEvents: string | undefined;
+};
+
+/**
+ * From this share of its limit on a user counts as out of processes: what is turned away goes on
+ * trying.
+ */
+const fullShare = 0.9;
+
+/**
+ * How often it is looked for a storm during a turn (ms); it takes some 5 ms. One is what is found
+ * twice in a row: a burst passes.
+ */
+const lookMs = 2000;
+
+const words: Record<Shortage, string> = {
+  'no-memory':
+    'The computer ran out of memory, so the system ended something that I had started. I may need a lighter way to do this.',
+  'no-processes':
+    'Something that I had started kept starting more, until this computer allowed no more processes. I have ended it.',
+};
+
+export function createMachineWatch({
+  uid,
+  maxProcesses,
+  processes,
+  memoryEvents,
+}: MachineWatchOptions): MachineWatch {
+  let killed = countKilled(memoryEvents);
+  const isFull = (): boolean => {
+    if (uid === undefined || maxProcesses === undefined) return false;
+    const threads = readProcessTable().reduce(
+      (sum, entry) => sum + (entry.uid === uid ? entry.threads : 0),
+      0,
+    );
+    return threads >= maxProcesses * fullShare;
+  };
+  const look = async (): Promise<Shortage | undefined> => {
+    const now = countKilled(memoryEvents);
+    const isMemory = now > killed;
+    killed = now;
+    if (isMemory) return 'no-memory';
+    if (!isFull()) return undefined;
+    await processes.endStorm();
+    return 'no-processes';
+  };
+  const say = async (tools: SendTools, shortage: Shortage, callId: string): Promise<void> =>
+    void (await tools.sendMessage({ text: words[shortage], callId: `${callId}.${shortage}` }));
+  return {
+    look,
+    async tell(tools, callId) {
+      const shortage = await look();
+      if (shortage) await say(tools, shortage, callId);
+    },
+    during(tools) {
+      if (maxProcesses === undefined) return () => undefined;
+      let wasFull = false;
+      const timer = setInterval(() => {
+        const isNow = isFull();
+        if (isNow && wasFull)
+          void processes.endStorm().then(() => say(tools, 'no-processes', crypto.randomUUID()));
+        wasFull = isNow && !wasFull;
+      }, lookMs).unref();
+      return () => clearInterval(timer);
+    },
+  };
+}
+
+function countKilled(file: string | undefined): number {
+  return Number(/^oom_kill (\d+)$/m.exec(readText(file))?.[1] ?? 0);
+}
+
+function readText(file: string | undefined): string {
+  try {
+    return file === undefined ? '' : readFileSync(file, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+/**
+ * The file that counts the processes of this one's cgroup that were ended for memory: cgroup 2 has
+ * `memory.events`, cgroup 1 `memory.oom_control`. Where neither can be read it is the whole
+ * machine's `/proc/vmstat`.
+ */
+export function findMemoryEvents(): string | undefined {
+  const lines = readText('/proc/self/cgroup')
+    .split('\n')
+    .map((line) => line.split(':'));
+  const own = (controller: string): string =>
+    lines.find(([, names = '']) => names.split(',').includes(controller))?.[2] ?? '/';
+  const files = [
+    path.join('/sys/fs/cgroup', own(''), 'memory.events'),
+    '/sys/fs/cgroup/memory.events',
+    path.join('/sys/fs/cgroup/memory', own('memory'), 'memory.oom_control'),
+    '/sys/fs/cgroup/memory/memory.oom_control',
+    '/proc/vmstat',
+  ];
+  return files.find((file) => /^oom_kill \d+$/m.test(readText(file)));
+}

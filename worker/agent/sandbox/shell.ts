@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process';
+import { head } from '../../../shared/runtime/cut.ts';
+import { asAgent } from './user.ts';
+import type { AgentUser, Command } from './user.ts';
+
+/**
+ * How long a line of shell may take (ms). Only a file that is no plain one, slipped in at the wrong
+ * moment, makes one take longer.
+ */
+const patience = 30_000;
+/** One that goes through all files of the agent, once (ms). */
+const longPatience = 10 * 60_000;
+
+/** What one may write (bytes): the agent may have put anything into what is read. */
+const mostOutput = 64 * 2 ** 20;
+
+/**
+ * How a line of shell ended (`null` when it was killed), what it wrote, and what it complained of.
+ */
+export type ShellResult = { code: number | null; output: Buffer; said: string };
+
+/**
+ * Runs a line of shell with the rights of the agent's user and nothing in its environment.
+ * `parameters` are `$1` and so on, and are never read as shell. Throws when it could not be
+ * started, as where util-linux's `setpriv` is missing, and when it writes more than 64 MB.
+ */
+export async function runAsAgent(
+  user: AgentUser,
+  script: string,
+  parameters: string[],
+  input?: Buffer,
+): Promise<ShellResult> {
+  return await run(
+    asAgent(user, { command: 'sh', args: ['-c', script, 'sh', ...parameters] }),
+    input,
+  );
+}
+
+/** The same for an agent that may have no user of its own: then it runs as the worker itself. */
+export async function runAsAgentOrOwn(
+  user: AgentUser | undefined,
+  script: string,
+  parameters: string[],
+): Promise<ShellResult> {
+  return user
+    ? await runAsAgent(user, script, parameters)
+    : await run({ command: 'sh', args: ['-c', script, 'sh', ...parameters] });
+}
+
+/** Runs a line of shell as the worker itself. Throws when it fails. */
+export async function runAsWorker(script: string, parameters: string[]): Promise<void> {
+  const { code, said } = await run(
+    { command: 'sh', args: ['-c', script, 'sh', ...parameters] },
+    undefined,
+    longPatience,
+  );
+  if (code !== 0) throw new Error(said);
+}
+
+async function run(
+  { command, args }: Command,
+  input?: Buffer,
+  timeout = patience,
+): Promise<ShellResult> {
+  const child = spawn(command, args, {
+    cwd: '/',
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
+    stdio: 'pipe',
+    timeout,
+    killSignal: 'SIGKILL',
+  });
+  const output: Buffer[] = [];
+  const said: Buffer[] = [];
+  let size = 0;
+  const keepIn =
+    (kept: Buffer[]) =>
+    (chunk: Buffer): void => {
+      size += chunk.byteLength;
+      if (size <= mostOutput) kept.push(chunk);
+      else child.kill('SIGKILL');
+    };
+  child.stdout.on('data', keepIn(output));
+  child.stderr.on('data', keepIn(said));
+  // One that has ended already takes no input; how it ended tells why.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  if (size > mostOutput)
+    throw new Error(`more than ${mostOutput / 2 ** 20} MB came from a line of shell`);
+  return {
+    code,
+    output: Buffer.concat(output),
+    said: head(Buffer.concat(said).toString('utf8').trim(), 300),
+  };
+}

@@ -1,0 +1,177 @@
+import { readFileSync } from 'node:fs';
+import type { AgentUser } from './user.ts';
+import { endProcesses, haltProcesses, selectWork } from './ending.ts';
+import type { GroupLease } from './group-lease.ts';
+import { createMark, findMarked, isOfSession } from './processes.ts';
+import { processClock, readProcessTable } from './process-table.ts';
+import type { ProcessEntry } from './process-table.ts';
+
+/**
+ * The processes around one process of Claude Code: how they are started so that they are known, and
+ * how they end.
+ */
+export type SessionProcesses = {
+  /** What they carry in their environment. */
+  readonly mark: string;
+  /** Their user, with the group that marks them; undefined, they are the worker's own user's. */
+  readonly user: AgentUser | undefined;
+  /** The group that marks them; undefined where there is none. */
+  readonly group: number | undefined;
+  /** A piece of work begins: what is started from now on ends with it when it is broken off. */
+  begin(): void;
+  /** It was done: what it has left running stays. */
+  done(): void;
+  /**
+   * Ends Claude Code with what it has under it, and the work that was begun and not done with all
+   * of its processes.
+   */
+  end(): Promise<void>;
+};
+
+/** The processes of one worker's agent. */
+export type WorkProcesses = {
+  ofSession(session: string): SessionProcesses;
+  /**
+   * Ends what another worker's process has under way in a session: it may have outlived that
+   * worker, and two must never work on one.
+   */
+  endOthers(session: string): Promise<void>;
+  /**
+   * Ends the commands of one session, the one that has the most threads; Claude Code itself and its
+   * MCP servers stay.
+   */
+  endStorm(): Promise<void>;
+  /**
+   * Halts every process that this worker's agent has started; the returned function lets them go
+   * on.
+   */
+  haltAll(): Promise<() => void>;
+  /**
+   * Ends every process that this worker's agent has started, whatever became of it. Returns how
+   * many there were.
+   */
+  endAll(): Promise<number>;
+};
+
+export type WorkProcessesOptions = {
+  user: AgentUser | undefined;
+  /** `WORKER_ID#boot`. */
+  owner: string;
+  dataDir: string;
+  /**
+   * Undefined where processes are marked by their environment alone, which one of them can put off.
+   */
+  groups: GroupLease | undefined;
+};
+
+export function createWorkProcesses({
+  user,
+  owner,
+  dataDir,
+  groups,
+}: WorkProcessesOptions): WorkProcesses {
+  /** Those whose environment says what `matches` says yes to, by their ids. */
+  const marked = async (matches: (mark: string) => boolean): Promise<Set<number>> => {
+    const found = await findMarked({ user });
+    return new Set(found.filter(({ mark }) => matches(mark)).map(({ pid }) => pid));
+  };
+  const isOwn = (mark: string): boolean =>
+    mark.startsWith(`${owner}/`) && mark.endsWith(`@${dataDir}`);
+  const ofWorker = async (table: ProcessEntry[]): Promise<ProcessEntry[]> => {
+    const own = await marked(isOwn);
+    return table.filter(
+      (entry) =>
+        entry.pid !== process.pid && (own.has(entry.pid) || (groups?.isOurs(entry) ?? false)),
+    );
+  };
+  const orphans = (table: ProcessEntry[]): ProcessEntry[] => groups?.orphans(table) ?? [];
+
+  return {
+    ofSession(session) {
+      const mark = createMark(owner, session, dataDir);
+      const group = groups?.take();
+      let since: number | undefined;
+      return {
+        mark,
+        group,
+        user: user && { ...user, ...(group === undefined ? {} : { group }) },
+        begin: () => (since = processClock()),
+        done: () => (since = undefined),
+        async end() {
+          const began = since ?? Infinity;
+          await endProcesses(async (table) => {
+            const ids = group === undefined ? await marked((other) => other === mark) : undefined;
+            const isOurs = ({ pid, groups: own }: ProcessEntry): boolean =>
+              group === undefined ? (ids?.has(pid) ?? false) : own.includes(group);
+            return selectWork(table, { isOurs, worker: process.pid, since: began });
+          });
+        },
+      };
+    },
+    async endOthers(session) {
+      await endProcesses(async (table) => {
+        const theirs = await marked((mark) => isOfSession(mark, session, dataDir) && !isOwn(mark));
+        const heads = new Set(
+          table
+            .filter(({ pid }) => theirs.has(pid) && isWorking(pid, session))
+            .map(({ pid }) => pid),
+        );
+        const left = groups
+          ? withDescendants(table, heads)
+          : table.filter(({ pid }) => theirs.has(pid));
+        return [...left, ...orphans(table).filter(({ pid }) => !heads.has(pid))];
+      });
+    },
+    async endStorm() {
+      const counts = new Map<number, number>();
+      for (const entry of readProcessTable()) {
+        const group = groups?.isOurs(entry)
+          ? entry.groups.find((number) => number !== groups.own)
+          : undefined;
+        if (group !== undefined) counts.set(group, (counts.get(group) ?? 0) + entry.threads);
+      }
+      const [most] = [...counts].sort(([, one], [, other]) => other - one);
+      if (most)
+        await endProcesses((table) =>
+          table.filter(
+            (entry) =>
+              entry.groups.includes(most[0]) &&
+              entry.parent !== process.pid &&
+              !isServing(table, entry),
+          ),
+        );
+    },
+    haltAll: () => haltProcesses(ofWorker),
+    endAll: () => endProcesses(ofWorker),
+  };
+}
+
+/** Whether a process is the Claude Code that works in a session: it was started with its name. */
+function isWorking(pid: number, session: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1')
+      .split('\0')
+      .some((word) => word.endsWith(session));
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Whether a process is in Claude Code's own POSIX session, and so no command: those have sessions
+ * of their own.
+ */
+function isServing(table: ProcessEntry[], { session, pid }: ProcessEntry): boolean {
+  const leader = table.find((entry) => entry.pid === session);
+  return leader !== undefined && leader.pid !== pid && leader.parent === process.pid;
+}
+
+/** Processes with everything below them. */
+function withDescendants(table: ProcessEntry[], heads: Set<number>): ProcessEntry[] {
+  const below = new Set(heads);
+  for (let size = -1; size !== below.size;) {
+    size = below.size;
+    for (const { pid, parent } of table) if (below.has(parent)) below.add(pid);
+  }
+  return table.filter(({ pid }) => below.has(pid));
+}

@@ -1,0 +1,322 @@
+import { spawn } from 'node:child_process';
+import type {
+  HookCallback,
+  HookInput,
+  Options,
+  SyncHookJSONOutput,
+} from '@anthropic-ai/claude-agent-sdk';
+import { z } from 'zod';
+import { cut, cutLines } from '../../../shared/runtime/cut.ts';
+import { asAgent } from '../sandbox/user.ts';
+import type { AgentUser } from '../sandbox/user.ts';
+import type { WorkspaceGrants } from './grants.ts';
+import type { WorkspaceHookEvent } from './programs.ts';
+import type { WorkspaceReader } from './reader.ts';
+
+export type ProjectHookParts = {
+  grants: WorkspaceGrants;
+  workspace: string;
+  /** Whether the session goes on with an earlier one. */
+  isResumed: boolean;
+  /** The whole environment of the hooks' commands. */
+  env: Record<string, string>;
+  user: AgentUser | undefined;
+  reader: WorkspaceReader;
+  /** Says something in the chat. */
+  tell: (text: string) => void;
+};
+
+/**
+ * The longest a hook may take (ms): under it stays what the settings say, and well under it what
+ * the watchdog takes for silence.
+ */
+const longestMs = 60_000;
+/** How long Claude Code waits for ours, which end by themselves before (seconds). */
+const patienceS = longestMs / 1000 + 10;
+/** The most that is read of what a hook prints (bytes). */
+const mostOutput = 256 * 1024;
+
+/**
+ * The hooks of the workspace that the person has agreed to, as callbacks of the SDK: their commands
+ * run as the agent, with Claude Code's input on standard input and by its protocol (exit code 2 or
+ * `decision: block` forbids, what is printed is told to Claude). Since they are ours, those in the
+ * files stay locked. Before each run the command's files are looked at again: what has changed
+ * since the yes does not run. No hook can allow anything.
+ */
+export function projectHooks(parts: ProjectHookParts): NonNullable<Options['hooks']> {
+  const hooks: NonNullable<Options['hooks']> = {};
+  const tell = tellOnce(parts.tell);
+  const beginnings: HookCallback[] = [];
+  const source = parts.isResumed ? 'resume' : 'startup';
+  for (const program of parts.grants.programs) {
+    if (program.kind !== 'hook') continue;
+    const { event, matcher, timeoutS } = program.hook;
+    const ms = Math.min((timeoutS ?? longestMs / 1000) * 1000, longestMs);
+    const callback = createCallback(parts, program, ms, tell);
+    (hooks[event] ??= []).push({
+      ...(matcher === undefined ? {} : { matcher }),
+      timeout: patienceS,
+      hooks: [callback],
+    });
+    if (event === 'SessionStart' && isFor(matcher, source)) beginnings.push(callback);
+  }
+  if (beginnings.length > 0)
+    (hooks.UserPromptSubmit ??= []).unshift({
+      timeout: patienceS,
+      hooks: [runFirst(beginnings, source)],
+    });
+  return hooks;
+}
+
+/**
+ * Whether a matcher of SessionStart, which names sources with bars between them, is for this one.
+ */
+const isFor = (matcher: string | undefined, source: string): boolean =>
+  ['', '*', source].some((name) =>
+    (matcher ?? '')
+      .split('|')
+      .map((part) => part.trim())
+      .includes(name),
+  );
+
+/**
+ * Claude Code has begun its session before it hears of callbacks for that, so what is to run then
+ * runs before the first prompt, which gets the words.
+ */
+function runFirst(callbacks: HookCallback[], source: 'startup' | 'resume'): HookCallback {
+  let hasBegun = false;
+  return async (input, id, options) => {
+    if (hasBegun) return {};
+    hasBegun = true;
+    const { session_id, transcript_path, cwd } = input;
+    const results = await Promise.all(
+      callbacks.map((run) =>
+        run(
+          { session_id, transcript_path, cwd, hook_event_name: 'SessionStart', source },
+          id,
+          options,
+        ),
+      ),
+    );
+    const outputs = results.filter((result): result is SyncHookJSONOutput => !('async' in result));
+    const ending = outputs.find((output) => output.continue === false);
+    const words = outputs.flatMap(({ hookSpecificOutput }) =>
+      hookSpecificOutput && 'additionalContext' in hookSpecificOutput
+        ? (hookSpecificOutput.additionalContext ?? [])
+        : [],
+    );
+    return ending ?? withContext('UserPromptSubmit', words.join('\n'));
+  };
+}
+
+type HookProgram = Extract<WorkspaceGrants['programs'][number], { kind: 'hook' }>;
+
+function createCallback(
+  { workspace, env, user, reader }: ProjectHookParts,
+  program: HookProgram,
+  ms: number,
+  tell: (text: string) => void,
+): HookCallback {
+  const { event, command } = program.hook;
+  const named = `The project's hook for ${event} (${inLine(command)})`;
+  return async (input, _id, { signal }) => {
+    if ((await reader.digest(workspace, program)) !== program.digest) {
+      tell(
+        `${named} was left out: its file has changed since you said yes. I ask again at your next message.`,
+      );
+      return {};
+    }
+    const ran = await runHook({ command, workspace, env, user, input, ms, signal });
+    if (ran.kind === 'too-long') {
+      tell(`${named} did not end within ${Math.round(ms / 1000)} s, so I ended it and went on.`);
+      return {};
+    }
+    if (ran.kind === 'failed') {
+      tell(`${named} failed, and I went on: ${cutLines(ran.said, 200)}`);
+      return {};
+    }
+    return readHookResult(event, named, ran);
+  };
+}
+
+/** How a hook's command went; `code` null when a signal ended it. */
+type HookRun =
+  | { kind: 'ended'; code: number | null; output: string; said: string }
+  | { kind: 'too-long' }
+  | { kind: 'failed'; said: string };
+
+type HookCommand = {
+  command: string;
+  workspace: string;
+  env: Record<string, string>;
+  user: AgentUser | undefined;
+  input: HookInput;
+  ms: number;
+  signal: AbortSignal;
+};
+
+/**
+ * Runs it as the leader of a process group, so that its end is the end of all that it has in the
+ * foreground. Never rejects.
+ */
+async function runHook({
+  command,
+  workspace,
+  env,
+  user,
+  input,
+  ms,
+  signal,
+}: HookCommand): Promise<HookRun> {
+  const { ANTHROPIC_API_KEY: _key, CLAUDE_CODE_OAUTH_TOKEN: _token, ...rest } = env;
+  const started = asAgent(user, { command: '/bin/bash', args: ['-c', command], cwd: workspace });
+  const child = spawn(started.command, started.args, {
+    cwd: started.cwd,
+    env: { ...rest, CLAUDE_PROJECT_DIR: workspace },
+    stdio: 'pipe',
+    detached: true,
+  });
+  const output = collect(child.stdout);
+  const said = collect(child.stderr);
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(`${JSON.stringify(input)}\n`);
+  const over = Promise.withResolvers<HookRun>();
+  const end = (run: HookRun): void => {
+    if (child.pid !== undefined) killGroup(child.pid);
+    over.resolve(run);
+  };
+  const timer = setTimeout(() => end({ kind: 'too-long' }), ms);
+  const onAbort = (): void => end({ kind: 'failed', said: 'it was interrupted' });
+  signal.addEventListener('abort', onAbort, { once: true });
+  child.once('error', (error) => over.resolve({ kind: 'failed', said: error.message }));
+  // Its exit and not the end of its output: what it has left in the background may hold that open.
+  child.once('exit', (code) =>
+    setImmediate(() => over.resolve({ kind: 'ended', code, output: output(), said: said() })),
+  );
+  try {
+    return await over.promise;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+function collect(stream: NodeJS.ReadableStream): () => string {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  stream.on('data', (chunk: Buffer) => {
+    if (size < mostOutput) chunks.push(chunk);
+    size += chunk.byteLength;
+  });
+  return () => Buffer.concat(chunks).subarray(0, mostOutput).toString('utf8').trim();
+}
+
+/**
+ * What of a hook's own JSON counts. What would allow, or change what was asked about, is no part of
+ * it.
+ */
+const Printed = z.object({
+  continue: z.boolean().optional(),
+  stopReason: z.string().optional(),
+  decision: z.literal('block').optional().catch(undefined),
+  reason: z.string().optional(),
+  systemMessage: z.string().optional(),
+  hookSpecificOutput: z
+    .object({
+      additionalContext: z.string().optional(),
+      permissionDecision: z.enum(['deny', 'ask']).optional().catch(undefined),
+      permissionDecisionReason: z.string().optional(),
+    })
+    .optional(),
+});
+
+/**
+ * Claude Code's protocol: 2 forbids, another code but 0 is an error that changes nothing, and what
+ * is printed is JSON or, at two events, words for Claude.
+ */
+export function readHookResult(
+  event: WorkspaceHookEvent,
+  named: string,
+  { code, output, said }: { code: number | null; output: string; said: string },
+): SyncHookJSONOutput {
+  if (code === 2)
+    return forbid(event, `${named} stopped this: ${said || output || 'it did not say why'}`);
+  if (code !== 0)
+    return { systemMessage: `${named} failed with code ${code ?? 'none'}: ${cutLines(said, 500)}` };
+  const printed = output.startsWith('{') ? Printed.safeParse(parseJson(output)).data : undefined;
+  if (!printed)
+    return event === 'SessionStart' || event === 'UserPromptSubmit'
+      ? withContext(event, output)
+      : {};
+  const { decision, reason, stopReason, systemMessage, hookSpecificOutput } = printed;
+  if (printed.continue === false)
+    return {
+      continue: false,
+      stopReason: `${named} stopped this: ${stopReason ?? reason ?? 'it did not say why'}`,
+    };
+  const plain = systemMessage === undefined ? {} : { systemMessage };
+  const { additionalContext, permissionDecision, permissionDecisionReason } =
+    hookSpecificOutput ?? {};
+  if (decision === 'block' || permissionDecision === 'deny')
+    return forbid(
+      event,
+      `${named} stopped this: ${reason ?? permissionDecisionReason ?? 'it did not say why'}`,
+    );
+  if (event === 'PreToolUse' && permissionDecision === 'ask')
+    return { ...plain, hookSpecificOutput: { hookEventName: event, permissionDecision } };
+  return { ...plain, ...withContext(event, additionalContext ?? '') };
+}
+
+function forbid(event: WorkspaceHookEvent, reason: string): SyncHookJSONOutput {
+  if (event === 'PreToolUse')
+    return {
+      hookSpecificOutput: {
+        hookEventName: event,
+        permissionDecision: 'deny',
+        permissionDecisionReason: reason,
+      },
+    };
+  return event === 'SessionStart' || event === 'PreCompact'
+    ? { systemMessage: reason }
+    : { decision: 'block', reason };
+}
+
+function withContext(event: WorkspaceHookEvent, additionalContext: string): SyncHookJSONOutput {
+  if (
+    additionalContext === '' ||
+    (event !== 'SessionStart' &&
+      event !== 'UserPromptSubmit' &&
+      event !== 'PostToolUse' &&
+      event !== 'PreToolUse')
+  )
+    return {};
+  return { hookSpecificOutput: { hookEventName: event, additionalContext } };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Says each thing once. */
+function tellOnce(tell: (text: string) => void): (text: string) => void {
+  const told = new Set<string>();
+  return (text) => {
+    if (!told.has(text)) tell(text);
+    told.add(text);
+  };
+}
+
+/** A command for a sentence: on one line, as code, cut when it is long. */
+const inLine = (command: string): string => `\`${cut(command.replaceAll('`', "'"), 120)}\``;

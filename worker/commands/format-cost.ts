@@ -1,0 +1,76 @@
+import { total } from '../../shared/store/spend.ts';
+import type { ModelUse, Spending, Spent } from '../../shared/store/spend.ts';
+
+export type CostReport = {
+  conversation: string;
+  day: string;
+  today: Spending;
+  month: Spending;
+  unsettled: Pick<ModelUse, 'unsettled' | 'unsettledUsd'>;
+};
+
+/** Most conversations that are listed one by one. */
+const shown = 8;
+
+/**
+ * What `/cost` answers: today's and this month's dollars, for whom, and the tokens. `conversation`
+ * is who asks; of the others only the last four digits are shown. `day` is the asker's day,
+ * `YYYY-MM-DD`. `unsettled` are this month's requests of which the whole cost never became known.
+ */
+export function costWords({ conversation, day, today, month, unsettled }: CostReport): string {
+  const [ofDay, ofMonth] = [total(today), total(month)];
+  if (ofMonth.answers === 0 && ofMonth.costUsd === 0 && unsettled.unsettled === 0)
+    return 'Nothing has been spent this month.';
+  const lines = [`Today: ${amount(ofDay)}`, `${monthName(day)}: ${amount(ofMonth)}`];
+  const others = [...month]
+    .filter(([who]) => who !== conversation)
+    .toSorted(([, a], [, b]) => b.costUsd - a.costUsd);
+  if (others.length > 0) {
+    const rest = others.slice(shown).map(([, spent]) => spent);
+    const share = (who: string, ofDay: number, ofMonth: number): string =>
+      `${who}: ${dollars(ofDay)} today, ${dollars(ofMonth)} this month`;
+    lines.push(
+      '',
+      share('You', today.get(conversation)?.costUsd ?? 0, month.get(conversation)?.costUsd ?? 0),
+    );
+    for (const [who, spent] of others.slice(0, shown))
+      lines.push(share(`…${who.slice(-4)}`, today.get(who)?.costUsd ?? 0, spent.costUsd));
+    if (rest.length > 0)
+      lines.push(
+        `${rest.length} more: ${dollars(rest.reduce((sum, spent) => sum + spent.costUsd, 0))} this month`,
+      );
+  }
+  lines.push(
+    '',
+    `Tokens this month: ${count(ofMonth.inputTokens)} read, ${count(ofMonth.outputTokens)} written.`,
+  );
+  const { unsettled: requests, unsettledUsd } = unsettled;
+  if (requests > 0)
+    lines.push(
+      `Not settled: ${count(requests)} broken-off ${requests === 1 ? 'request' : 'requests'}, perhaps ${dollars(unsettledUsd)} more.`,
+    );
+  lines.push(
+    'These are estimates by the list prices. Work that was stopped or failed is counted, too.',
+  );
+  return lines.join('\n');
+}
+
+function amount({ costUsd, answers }: Spent): string {
+  return `${dollars(costUsd)} (${count(answers)} ${answers === 1 ? 'answer' : 'answers'})`;
+}
+
+/** `$1,234.50`; an amount that would be shown as nothing is said to be small. */
+export function dollars(usd: number): string {
+  if (usd > 0 && usd < 0.005) return 'under $0.01';
+  return `$${usd.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
+}
+
+function count(number: number): string {
+  return number.toLocaleString('en-US');
+}
+
+function monthName(day: string): string {
+  return new Intl.DateTimeFormat('en', { timeZone: 'UTC', month: 'long' }).format(
+    Date.parse(`${day}T00:00:00Z`),
+  );
+}

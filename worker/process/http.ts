@@ -1,0 +1,56 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Running } from '../../shared/runtime/lifecycle.ts';
+
+export type DoorOptions = {
+  port: number;
+  host: string | undefined;
+  /** What `POST /wake` must bring as its bearer token; without one nobody is refused. */
+  secret: string | undefined;
+  onWake: () => void;
+};
+
+/**
+ * The worker's small HTTP server: `GET /health`, and `POST /wake`, which is what starts a stopped
+ * machine on Fly.
+ */
+export async function openDoor({
+  port,
+  host,
+  secret,
+  onWake,
+}: DoorOptions): Promise<Running & { url: string }> {
+  const server = createServer((request, response) => {
+    const status = answer(request, secret);
+    if (status === 204) onWake();
+    response
+      .writeHead(status, { 'Content-Type': 'application/json' })
+      .end(status === 200 ? '{"status":"ok"}' : '');
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port, ...(host ? { host } : {}) }, resolve);
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async stop() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+function answer(request: IncomingMessage, secret: string | undefined): 200 | 204 | 401 | 404 {
+  if (request.method === 'GET' && request.url === '/health') return 200;
+  if (request.method !== 'POST' || request.url !== '/wake') return 404;
+  return secret === undefined || isEqual(request.headers.authorization ?? '', `Bearer ${secret}`)
+    ? 204
+    : 401;
+}
+
+function isEqual(given: string, expected: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(given), digest(expected));
+}

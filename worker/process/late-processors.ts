@@ -1,0 +1,25 @@
+import type { QueueName } from '../../shared/store/queues.ts';
+import type { ProcessorParts } from '../processors.ts';
+import type { Processor } from './queue-worker.ts';
+
+/**
+ * The processors, which are loaded beside the way to the first job: they are most of the worker's
+ * code.
+ */
+export type LateProcessors = {
+  /** What works this queue's jobs; the first of them waits until it is loaded. */
+  of(queue: QueueName): Processor;
+  /** Loads them now, if no job has done so. Rejects when they cannot be made. */
+  load(): Promise<void>;
+};
+
+export function createLateProcessors(parts: ProcessorParts): LateProcessors {
+  const make = async (): Promise<Record<QueueName, Processor>> =>
+    (await import('../processors.ts')).createProcessors(parts);
+  let made: ReturnType<typeof make> | undefined;
+  const get = (): ReturnType<typeof make> => (made ??= make());
+  return {
+    of: (queue) => async (job, token, signal) => await (await get())[queue](job, token, signal),
+    load: async () => void (await get()),
+  };
+}

@@ -1,0 +1,45 @@
+import { FencedError } from '../../shared/store/boxes/inbox.ts';
+import type { QueueName } from '../../shared/store/queues.ts';
+
+/**
+ * One run of a job: its signal, which aborts with FencedError once another worker has the job, and
+ * its end.
+ */
+export type JobRun = { signal: AbortSignal; done(): void };
+
+/**
+ * The jobs that this worker works at the moment, each run by a name of its own: `queue:id=token`.
+ */
+export type RunningJobs = {
+  begin(queue: QueueName, id: string, token: string): JobRun;
+  names(): string[];
+  /**
+   * Ends these runs at once. Those that have ended by themselves meanwhile are passed over; returns
+   * the names of the others.
+   */
+  endLost(names: string[]): string[];
+};
+
+export function createRunningJobs(): RunningJobs {
+  const runs = new Map<string, AbortController>();
+  return {
+    begin(queue, id, token) {
+      const name = `${queue}:${id}=${token}`;
+      const run = new AbortController();
+      runs.set(name, run);
+      return {
+        signal: run.signal,
+        done() {
+          if (runs.get(name) === run) runs.delete(name);
+        },
+      };
+    },
+    names: () => [...runs.keys()],
+    endLost(names) {
+      const alive = names.filter((name) => runs.has(name));
+      for (const name of alive)
+        runs.get(name)?.abort(new FencedError('another worker has this job'));
+      return alive;
+    },
+  };
+}

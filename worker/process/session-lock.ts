@@ -1,0 +1,112 @@
+import type { Control } from '../../shared/store/redis/pubsub.ts';
+import { keys, prefix } from '../../shared/store/redis/keys.ts';
+import type { Log } from '../../shared/runtime/log.ts';
+import { callKey } from '../../shared/store/redis/once.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import { defineScript, runScript } from '../../shared/store/redis/script.ts';
+
+/**
+ * How long another worker may take to close a session's process before it is taken for lost (ms),
+ * and how often its answer is looked for.
+ */
+const patienceMs = 10_000;
+const lookMs = 50;
+
+/**
+ * One process at a time on a session, across workers that share a data directory: who wants to work
+ * a conversation claims it, and whoever holds a process for it closes that first.
+ */
+export type LiveClaims = {
+  /**
+   * Returns when no other living worker has a process for this conversation. What this one still
+   * kept for it from before another had it is let go, too.
+   */
+  claim(conversation: string): Promise<void>;
+  /** Claims it unless another living worker has it. */
+  claimIfFree(conversation: string): Promise<boolean>;
+  /** Hears what others say on the control channel: a request to let a conversation go. */
+  onControl(control: Control): void;
+};
+
+const claimScript = defineScript({
+  name: 'sidepocketClaim',
+  keys: ['live', 'call'],
+  args: ['owner', 'prefix', 'channel', 'conversation'],
+  // The holder is asked on the channel, unless that is ''. An owner is WORKER_ID#boot; one without
+  // the lease is gone.
+  lua: `
+    -- derives lease:*
+    if redis.call('EXISTS', call) == 1 then return 'taken over' end
+    local current = redis.call('GET', live)
+    if current and current ~= owner then
+      local worker, boot = string.match(current, '^(.*)#(%d+)$')
+      if worker and redis.call('GET', prefix .. ':lease:' .. worker) == boot then
+        local word = { kind = 'release', conversation = conversation, owner = current }
+        if channel ~= '' then redis.call('PUBLISH', channel, cjson.encode(word)) end
+        return current
+      end
+    end
+    redis.call('SET', live, owner, 'EX', 86400)
+    if not current or current == owner then return 'claimed' end
+    -- Sent again after a reply that was lost it says the same: what was kept from before must go.
+    redis.call('SET', call, '1', 'EX', 3600)
+    return 'taken over'`,
+});
+
+const yieldScript = defineScript({
+  name: 'sidepocketYield',
+  keys: ['live'],
+  args: ['owner'],
+  lua: `if redis.call('GET', live) == owner then redis.call('DEL', live) end return 1`,
+});
+
+/** `release` closes what this worker holds for a conversation. */
+export function createLiveClaims(
+  redis: Redis,
+  owner: string,
+  release: (conversation: string) => Promise<void>,
+  log: Log,
+): LiveClaims {
+  const attempt = async (conversation: string, channel: string): Promise<string> => {
+    const where = { live: keys.live(conversation), call: callKey() };
+    return String(
+      await runScript(redis, claimScript, {
+        keys: where,
+        args: { owner, prefix, channel, conversation },
+      }),
+    );
+  };
+  const isOurs = (outcome: string): boolean => outcome === 'claimed' || outcome === 'taken over';
+  return {
+    async claim(conversation) {
+      const deadline = Date.now() + patienceMs;
+      let outcome = await attempt(conversation, keys.control);
+      if (outcome === 'claimed') return;
+      for (; !isOurs(outcome); outcome = await attempt(conversation, keys.control)) {
+        if (Date.now() > deadline) {
+          log.warn({ conversation, holder: outcome }, 'another worker did not let a session go');
+          await redis.del(keys.live(conversation));
+        }
+        await new Promise((resolve) => setTimeout(resolve, lookMs));
+      }
+      await release(conversation);
+    },
+    claimIfFree: async (conversation) => isOurs(await attempt(conversation, '')),
+    onControl(control) {
+      if (control.kind !== 'release' || control.owner !== owner) return;
+      release(control.conversation)
+        .then(() =>
+          runScript(redis, yieldScript, {
+            keys: { live: keys.live(control.conversation) },
+            args: { owner },
+          }),
+        )
+        .catch((error: unknown) =>
+          log.warn(
+            { err: error, conversation: control.conversation },
+            'a session was not released',
+          ),
+        );
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import type { Log } from '../../shared/runtime/log.ts';
+import type { AgentEvent } from '../agent/agent.ts';
+import type { Narrator, Told } from './progress.ts';
+
+/** A turn's account of itself to the person, with a timer. */
+export type Telling = {
+  note(event: AgentEvent): void;
+  /** The person got something of this turn by another way. */
+  said(): void;
+  /** Says what is left, and waits until all of it is in the outbox: so the answer comes last. */
+  flush(): Promise<void>;
+  /** Nothing more is told. */
+  stop(): void;
+};
+
+export type TellingParts = {
+  narrator: Narrator;
+  /** Puts a line into the chat. */
+  tell: (told: Told) => Promise<unknown>;
+  /** Whether the turn waits for the person, who needs no progress then. */
+  isWaiting: () => boolean;
+  log: Log;
+  /** The time in ms since 1970. */
+  now: () => number;
+};
+
+/**
+ * Asks the narrator at the right times and hands what it says to `tell`, one after the other. A
+ * line that cannot be told is dropped: that the turn was taken over, the turn finds out itself.
+ */
+export function startTelling({ narrator, tell, isWaiting, log, now }: TellingParts): Telling {
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  let telling: Promise<unknown> = Promise.resolve();
+
+  const hand = (told: Told): void => {
+    telling = telling
+      .then(() => tell(told))
+      .catch((error: unknown) => log.debug({ err: error }, 'a line of progress was not told'));
+  };
+  const rewind = (): void => {
+    clearTimeout(timer);
+    const ms = stopped ? undefined : narrator.nextDue(now());
+    if (ms === undefined) return;
+    timer = setTimeout(
+      () => {
+        if (isWaiting()) narrator.idle(now());
+        const told = narrator.due(now());
+        if (told) hand(told);
+        rewind();
+      },
+      Math.max(ms, 1),
+    );
+  };
+  rewind();
+
+  return {
+    note(event) {
+      narrator.note(event, now());
+      rewind();
+    },
+    said() {
+      narrator.said(now());
+      rewind();
+    },
+    async flush() {
+      for (let told = narrator.rest(now()); told; told = narrator.rest(now())) hand(told);
+      await telling;
+    },
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { cut } from '../../shared/runtime/cut.ts';
+import type { Conversations } from '../../shared/store/conversation.ts';
+import { showLine } from './shown-text.ts';
+import type { TurnContext } from '../turn/context.ts';
+
+const Allowed = z.array(z.object({ session: z.string(), key: z.string(), name: z.string() }));
+type Allowed = z.infer<typeof Allowed>;
+
+/** The most that a conversation keeps; the oldest goes first, and is asked about again. */
+const most = 100;
+
+/** The longest name that is kept (UTF-16 units). */
+const longest = 80;
+
+/**
+ * What the person has allowed always: in this session, also after a restart, until they choose a
+ * permission mode. It is kept here and not as rules of Claude Code, which allow more than the very
+ * call (`timeout 5 X`, `X && ls` for `X`).
+ */
+export type AlwaysAllowed = {
+  has(key: string): Promise<boolean>;
+  /** Keeps it under its key; `name` is what the person sees. Throws FencedError. */
+  add(key: string, name: string): Promise<void>;
+};
+
+/** `session` is the one at work; nothing is allowed without one. */
+export function createAlwaysAllowed(
+  conversations: Conversations,
+  { conversation, fence }: Pick<TurnContext, 'conversation' | 'fence'>,
+  session: () => string | undefined,
+): AlwaysAllowed {
+  const read = async (): Promise<Allowed> =>
+    parseAllowed((await conversations.read(conversation)).allowed);
+  return {
+    async has(key) {
+      return (await read()).some((entry) => entry.key === key && entry.session === session());
+    },
+    async add(key, name) {
+      const present = session();
+      if (present === undefined) return;
+      const others = (await read()).filter(
+        (entry) => entry.key !== key || entry.session !== present,
+      );
+      const allowed = [
+        ...others,
+        { session: present, key, name: cut(showLine(name), longest) },
+      ].slice(-most);
+      await conversations.write(conversation, fence, { allowed: JSON.stringify(allowed) });
+    },
+  };
+}
+
+/** The names of what is allowed in a session, from what its conversation has stored. */
+export function namesOfAllowed(stored: string | undefined, session: string | undefined): string[] {
+  return parseAllowed(stored)
+    .filter((entry) => entry.session === session)
+    .map(({ name }) => name);
+}
+
+function parseAllowed(stored: string | undefined): Allowed {
+  try {
+    return Allowed.safeParse(JSON.parse(stored ?? '[]')).data ?? [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,68 @@
+import type { OpenQuestion } from './question.ts';
+import type { TurnSlot } from '../turn/turn-slot.ts';
+
+/**
+ * The reason with which a turn is let go while its person thinks. `deadline`: when the question's
+ * default holds (ms since 1970).
+ */
+export class AwaitingAnswer extends Error {
+  override name = 'AwaitingAnswer';
+  readonly deadline: number;
+
+  constructor(deadline: number) {
+    super('a question waits for its answer');
+    this.deadline = deadline;
+  }
+}
+
+/**
+ * What a turn does while it asks: `onOpen` is told when a question begins to wait, and may be
+ * answered; `letGo` ends the turn until the answer, and says whether it could.
+ */
+export type QuestionHooks = { onOpen: () => void; letGo: (reason: AwaitingAnswer) => boolean };
+
+/** `holdMs` is how long the agent is kept for an answer. */
+export type AnswerWaitParts = {
+  slot: TurnSlot;
+  hooks: QuestionHooks;
+  holdMs: number;
+  now: () => number;
+};
+
+/** The wait for the answer to the one question that is open. */
+export type AnswerWait = {
+  isWaiting(): boolean;
+  /** Returns at the deadline, or when the question is settled. Rejects with the signal's reason. */
+  wait(open: OpenQuestion, signal: AbortSignal): Promise<void>;
+  /** The question is settled. */
+  settle(id: string): void;
+};
+
+export function createAnswerWait({ slot, hooks, holdMs, now }: AnswerWaitParts): AnswerWait {
+  let waiting: { id: string; resolve: () => void } | undefined;
+  return {
+    isWaiting: () => waiting !== undefined,
+    async wait({ id, deadline }, signal) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      waiting = { id, resolve };
+      const timer = setTimeout(resolve, Math.max(deadline - now(), 0));
+      const holding = setInterval(() => {
+        if (deadline > now() && hooks.letGo(new AwaitingAnswer(deadline))) clearInterval(holding);
+      }, holdMs);
+      const onAbort = (): void => resolve();
+      signal.addEventListener('abort', onAbort, { once: true });
+      // There is no work while the person thinks: another turn may have the place.
+      slot.giveBack();
+      hooks.onOpen();
+      await promise;
+      clearTimeout(timer);
+      clearInterval(holding);
+      signal.removeEventListener('abort', onAbort);
+      waiting = undefined;
+      signal.throwIfAborted();
+    },
+    settle(id) {
+      if (waiting?.id === id) waiting.resolve();
+    },
+  };
+}

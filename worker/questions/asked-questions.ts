@@ -1,0 +1,253 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { Conversation, Conversations } from '../../shared/store/conversation.ts';
+import { parseJson } from '../../shared/runtime/json.ts';
+import { isFromPerson } from '../../shared/store/message.ts';
+import type { Message } from '../../shared/store/message.ts';
+import { OpenQuestion } from './question.ts';
+import type { Question } from './question.ts';
+import {
+  addSettled,
+  confirmedAnswer,
+  isLeftAsItIs,
+  isQuestionButton,
+  lateAnswer,
+  parseSettled,
+  settledSentence,
+  writeLateQuestion,
+} from './settled-questions.ts';
+import type { Missed } from './settled-questions.ts';
+import type { Choices } from '../../shared/store/choices.ts';
+import type { TurnContext } from '../turn/context.ts';
+
+/**
+ * An answer: `by` is the message that gave it. `used`: it has given leave for the one call that it
+ * is for, so the next call like it is asked about anew.
+ */
+const Answer = z.object({
+  text: z.string(),
+  words: z.array(z.string()),
+  by: z.string().optional(),
+  used: z.boolean().optional(),
+});
+type Answer = z.infer<typeof Answer>;
+
+/**
+ * Stands for the message that gave leave afterwards: that one is a prompt as well, and no answer by
+ * itself.
+ */
+const afterwards = 'afterwards';
+
+/**
+ * What a turn has asked, as the conversation remembers it: a worker that takes the turn over goes
+ * on with it.
+ */
+const Asked = z.object({
+  turn: z.string(),
+  open: OpenQuestion.optional(),
+  answers: z.record(z.string(), Answer),
+});
+type Asked = z.infer<typeof Asked>;
+
+/**
+ * The questions of one turn and what became of them, stored at each change. Every change throws
+ * FencedError.
+ */
+export type AskedQuestions = {
+  /** The one that waits for an answer. */
+  open(): OpenQuestion | undefined;
+  answerTo(id: string): Answer | undefined;
+  /** Messages that have answered questions of a turn that is over. */
+  left: string[];
+  /** Messages that have answered a question. */
+  answerers(): string[];
+  /**
+   * The id of a question that is asked now: the first that this run has not asked and that is not
+   * used up.
+   */
+  nextId(question: Question): string;
+  /**
+   * Opens a question, or finds it open already, with its own deadline. `deadline` is ms since 1970.
+   */
+  begin(id: string, question: Question, deadline: number): Promise<OpenQuestion>;
+  /** `by` is the message that answered; undefined when nothing did. */
+  settle(open: OpenQuestion, words: string[], by: string | undefined): Promise<void>;
+  /**
+   * Notes that an answer has given leave, before the call may run: so no crash makes it serve
+   * twice.
+   */
+  useUp(id: string, question: Question): Promise<void>;
+  /** As in Questions. */
+  recall: string | undefined;
+  tapSentence(message: Message): string | undefined;
+  /** The buttons that come with what a tap gets. */
+  tapChoices(message: Message): Choices | undefined;
+  /**
+   * Notes the leave that a person gives to a question which had no answer in time, when they stand
+   * by it: for the very call, once.
+   */
+  confirm(message: Message): Promise<void>;
+};
+
+export type AskedParts = { conversations: Conversations; now: () => number };
+
+export function createAskedQuestions(
+  { conversations, now }: AskedParts,
+  { turn, conversation, fence }: Pick<TurnContext, 'turn' | 'conversation' | 'fence'>,
+  kept: Pick<Conversation, 'questions' | 'settled'>,
+): AskedQuestions {
+  const { asked, abandoned, left = [] } = parseAsked(kept.questions, turn);
+  let settled = parseSettled(kept.settled);
+  const note = (id: string, words: string, missed?: Missed): void =>
+    void (settled = addSettled(settled, id, words, now(), missed));
+  if (abandoned !== undefined) note(abandoned, 'its work has ended');
+  const times = new Map<string, number>();
+  const keep = (): Promise<void> =>
+    conversations.write(conversation, fence, {
+      questions: JSON.stringify(asked),
+      settled: JSON.stringify(settled),
+    });
+
+  return {
+    open: () => asked.open,
+    left,
+    answerTo: (id) => asked.answers[id],
+    answerers: () =>
+      Object.values(asked.answers).flatMap(({ by }) =>
+        by === undefined || by === afterwards ? [] : by,
+      ),
+    recall: recallWords(asked),
+    nextId(question) {
+      const digest = digestOf(question);
+      for (let time = (times.get(digest) ?? 0) + 1; ; time += 1) {
+        const id = `${turn}.ask.${digest}.${time}`;
+        if (asked.answers[id]?.used) continue;
+        times.set(digest, time);
+        return id;
+      }
+    },
+    async begin(id, question, deadline) {
+      if (asked.open?.id === id) return asked.open;
+      if (asked.open) note(asked.open.id, 'I do not ask that any more');
+      const open = openQuestion(id, question, deadline);
+      asked.open = open;
+      await keep();
+      return open;
+    },
+    async settle({ id, kind, text, labels, fallback }, words, by) {
+      asked.answers[id] = { text, words, ...(by === undefined ? {} : { by }) };
+      delete asked.open;
+      const missed = {
+        kind,
+        text,
+        labels,
+        digest: id.split('.').at(-2) ?? '',
+        fallback: fallback ?? words.join(', '),
+      };
+      note(
+        id,
+        by === undefined ? `${words.join(', ')}, by itself` : words.join(', '),
+        by === undefined ? missed : undefined,
+      );
+      await keep();
+    },
+    async useUp(id, { kind, no }) {
+      const answer = asked.answers[id];
+      if (
+        (kind !== 'permission' && kind !== 'plan') ||
+        answer?.by === undefined ||
+        answer.words[0] === no
+      )
+        return;
+      answer.used = true;
+      await keep();
+    },
+    tapSentence({ choice }) {
+      if (choice === undefined || !isQuestionButton(choice.id)) return undefined;
+      if (asked.open && choice.id.startsWith(`${asked.open.id}.`))
+        return 'That is none of the answers to my question.';
+      if (confirmedAnswer(settled, choice.id)) return undefined;
+      if (isLeftAsItIs(choice.id)) return 'All right, it stays as it is.';
+      const late = lateAnswer(settled, choice.id);
+      return late
+        ? writeLateQuestion(late).text
+        : settledSentence(settled, choice.id.replace(/^after\./, ''));
+    },
+    tapChoices({ choice }) {
+      const late = choice && lateAnswer(settled, choice.id);
+      return late && writeLateQuestion(late).choices;
+    },
+    async confirm(message) {
+      const confirmed =
+        message.choice && isFromPerson(message)
+          ? confirmedAnswer(settled, message.choice.id)
+          : undefined;
+      if (!confirmed) return;
+      const {
+        id,
+        missed: { kind, text, digest },
+        label,
+      } = confirmed;
+      if (kind === 'permission' || kind === 'plan')
+        asked.answers[`${turn}.ask.${digest}.1`] = { text, words: [label], by: afterwards };
+      note(id, `${label}, after all`);
+      await keep();
+    },
+  };
+}
+
+function openQuestion(id: string, question: Question, deadline: number): OpenQuestion {
+  const { kind, text, summary = text, options, multiple, yes, no, fallback } = question;
+  const labels = options.map(({ label }) => label);
+  return {
+    id,
+    kind,
+    text: summary,
+    labels,
+    multiple,
+    deadline,
+    fallback,
+    ...(yes ? { yes } : {}),
+    ...(no ? { no } : {}),
+  };
+}
+
+function digestOf({ kind, text, options, subject }: Question): string {
+  const about = subject === undefined ? [kind, text, options] : [kind, subject];
+  return createHash('sha256').update(JSON.stringify(about)).digest('hex').slice(0, 12);
+}
+
+function recallWords({ open, answers }: Asked): string | undefined {
+  const answered = Object.values(answers).map(({ text, words, used }) => {
+    const once = used
+      ? ' That was leave for one call, which may have begun; another one is asked about again.'
+      : '';
+    return `You had asked the person “${text}”, and the answer was “${words.join(', ')}”.${once}`;
+  });
+  const again = open?.kind === 'choice' ? 'ask in the same words' : 'make the very same call again';
+  const advice = `If you still need it, ${again}: it is not sent twice.`;
+  const waiting = open
+    ? [`You were waiting for the person's answer to “${open.text}”. ${advice}`]
+    : [];
+  return [...answered, ...waiting].join('\n') || undefined;
+}
+
+/**
+ * What this turn has asked. `abandoned` is the question of another turn, which has ended without an
+ * answer; `left` are the messages that answered its others.
+ */
+function parseAsked(
+  text: string | undefined,
+  turn: string,
+): { asked: Asked; abandoned?: string | undefined; left?: string[] } {
+  const none: Asked = { turn, answers: {} };
+  if (text === undefined) return { asked: none };
+  const { data } = Asked.safeParse(parseJson(text));
+  if (!data) return { asked: none };
+  if (data.turn === turn) return { asked: data };
+  return {
+    asked: none,
+    abandoned: data.open?.id,
+    left: Object.values(data.answers).flatMap(({ by }) => by ?? []),
+  };
+}

@@ -1,0 +1,91 @@
+import type { Conversations } from '../../shared/store/conversation.ts';
+import { dayOf } from '../../shared/store/spend.ts';
+import type { Spend } from '../../shared/store/spend.ts';
+import { AgentFailure } from '../agent/agent.ts';
+import { dollars } from '../commands/format-cost.ts';
+import type { Question } from './question.ts';
+import type { Questions } from './questions.ts';
+import type { TurnContext } from '../turn/context.ts';
+
+/** Limits in US dollars for one turn, and for a day of one person; undefined: none. */
+export type BudgetParts = {
+  budgets: { turnUsd: number | undefined; dayUsd: number | undefined };
+  conversations: Conversations;
+  spend: Spend;
+};
+
+export type Budget = {
+  /**
+   * Whether the turn may go on; asks the person when a limit is reached, and ends the turn when
+   * they say no.
+   */
+  mayGoOn(signal: AbortSignal): Promise<boolean>;
+};
+
+/** What the person grants at a time (US dollars). */
+const stepUsd = 1;
+const goOn = `Continue? +$${stepUsd}`;
+
+/**
+ * Watches a turn's cost by the sums that the model proxy keeps, and raises by the person's leave
+ * what the proxy lets through. `end` ends the turn.
+ */
+export function createBudget(
+  { budgets, conversations, spend }: BudgetParts,
+  { conversation, turn, fence }: TurnContext,
+  questions: Questions,
+  end: (failure: AgentFailure) => void,
+): Budget {
+  /** The first limit that is reached, in words, and what grants more. */
+  const findLimit = async (): Promise<
+    { words: string; subject: string; grant: () => Promise<void> } | undefined
+  > => {
+    if (budgets.turnUsd === undefined && budgets.dayUsd === undefined) return undefined;
+    const { timezone, granted = '' } = await conversations.read(conversation);
+    const day = dayOf(Date.now(), timezone);
+    const { turnUsd, turnGrantedUsd, dayUsd } = await spend.standing(turn, conversation, day);
+    if (budgets.turnUsd !== undefined && turnUsd >= budgets.turnUsd + turnGrantedUsd) {
+      const words = `This task has cost ${dollars(turnUsd)}; its budget is ${dollars(budgets.turnUsd + turnGrantedUsd)}.`;
+      return {
+        words,
+        subject: `turn ${turnGrantedUsd}`,
+        grant: () => spend.grantTurn(turn, stepUsd),
+      };
+    }
+    const [grantedOn, amount] = granted.split(' ');
+    const grantedToday = grantedOn === day ? Number(amount) : 0;
+    if (budgets.dayUsd === undefined || dayUsd < budgets.dayUsd + grantedToday) return undefined;
+    const words = `Today has cost ${dollars(dayUsd)}; the day's budget is ${dollars(budgets.dayUsd + grantedToday)}.`;
+    return {
+      words,
+      subject: `${day} ${grantedToday}`,
+      grant: () =>
+        conversations.write(conversation, fence, { granted: `${day} ${grantedToday + stepUsd}` }),
+    };
+  };
+
+  return {
+    async mayGoOn(signal) {
+      for (let limit = await findLimit(); limit; limit = await findLimit()) {
+        const options = [{ label: goOn }, { label: 'Stop here' }];
+        const question: Question = {
+          kind: 'budget',
+          text: `${limit.words} Shall I go on?`,
+          options,
+          multiple: false,
+          fallback: 'Stop here',
+          subject: limit.subject,
+          yes: goOn,
+          no: 'Stop here',
+        };
+        const { words } = await questions.ask(question, signal);
+        if (words[0] !== goOn) {
+          end(new AgentFailure('budget', limit.words));
+          return false;
+        }
+        await limit.grant();
+      }
+      return true;
+    },
+  };
+}

@@ -1,0 +1,196 @@
+import { z } from 'zod';
+import type { Choices } from '../../shared/store/choices.ts';
+import { isFromPerson } from '../../shared/store/message.ts';
+import type { Message } from '../../shared/store/message.ts';
+
+/**
+ * `choice` is a question of Claude's; the others ask for leave, and only their own answers count.
+ */
+export const questionKinds = ['choice', 'permission', 'budget', 'plan'] as const;
+
+/** Something that the person is to decide. */
+export type Question = {
+  kind: (typeof questionKinds)[number];
+  text: string;
+  options: { label: string; description?: string | undefined }[];
+  multiple: boolean;
+  /** What holds when the person does not answer. */
+  fallback: string;
+  /** Messages that come before the question, each within WhatsApp's limit. */
+  before?: string[];
+  /**
+   * What exactly is asked about, where the text does not say all of it. An answer is for this
+   * alone.
+   */
+  subject?: string;
+  /** The question in short, for Claude. */
+  summary?: string;
+  /**
+   * The label that a quoted “yes” stands for, and the one that a text beginning with a no stands
+   * for.
+   */
+  yes?: string;
+  no?: string;
+};
+
+/** A question that waits for its answer. `deadline` is ms since 1970. */
+export const OpenQuestion = z.object({
+  id: z.string(),
+  kind: z.enum(questionKinds),
+  text: z.string(),
+  labels: z.array(z.string()),
+  multiple: z.boolean(),
+  deadline: z.number(),
+  yes: z.string().optional(),
+  no: z.string().optional(),
+  /** What holds at the deadline; missing in what an earlier version stored. */
+  fallback: z.string().optional(),
+});
+export type OpenQuestion = z.infer<typeof OpenQuestion>;
+
+/**
+ * Where buttons end and a list begins (twilio.com/docs/content/twilio-quick-reply), and where a
+ * list ends.
+ */
+const mostButtons = 3;
+const mostItems = 10;
+
+/**
+ * What is said to the person, with something to tap. Of several that may be chosen, numbers are
+ * asked for.
+ */
+export function writeQuestion(
+  id: string,
+  { text, options, multiple, fallback }: Question,
+  minutes: number,
+): { text: string; choices?: Choices } {
+  const items = options.map(({ label, description }, index) => ({
+    id: `${id}.${index + 1}`,
+    title: label,
+    ...(description ? { description } : {}),
+  }));
+  const without = `_Without an answer in ${minutesInWords(minutes)}: ${fallback}._`;
+  if (multiple || items.length === 0 || items.length > mostItems) {
+    const lines = options.map(
+      ({ label, description }, index) =>
+        `${index + 1}. ${label}${description ? `: ${description}` : ''}`,
+    );
+    return {
+      text: [
+        text,
+        lines.join('\n'),
+        multiple ? 'Answer with one or more numbers, such as “1, 2”.' : 'Answer with a number.',
+        without,
+      ]
+        .filter(Boolean)
+        .join('\n\n'),
+    };
+  }
+  if (items.length > mostButtons)
+    return { text: `${text}\n\n${without}`, choices: { kind: 'list', button: 'Choose', items } };
+  const explained = options.some(({ description }) => description)
+    ? `\n\n${options.map(({ label, description }) => `*${label}*${description ? `: ${description}` : ''}`).join('\n')}`
+    : '';
+  return { text: `${text}${explained}\n\n${without}`, choices: { kind: 'buttons', items } };
+}
+
+/**
+ * Reads a person's message as the answer to an open question. A tap, a number or a label answers,
+ * and of a question of Claude's the person's own words when they quote it. Leave is given only by a
+ * tap, the very number, the very label, or a quoted “yes”; a text that begins with a no refuses,
+ * and the answer is the label and that text. Undefined when the message is something else. `quoted`
+ * is the id of the reply that the message quotes.
+ */
+export function readAnswer(
+  open: OpenQuestion,
+  message: Message,
+  quoted: string | undefined,
+): string[] | undefined {
+  const { choice, text, media, location } = message;
+  if (!isFromPerson(message)) return undefined;
+  if (choice) {
+    // A tap under something else is about that.
+    const label = open.labels.find((_, index) => choice.id === `${open.id}.${index + 1}`);
+    return label === undefined ? undefined : [label];
+  }
+  // A file is not to be lost with the answer that came under it.
+  if (media.length > 0 || location) return undefined;
+  const quotesThis = quoted?.startsWith(`${open.id}.`) ?? false;
+  if (open.kind === 'choice') return readChoice(open, text.trim(), quotesThis);
+  // A quote of something else is about that.
+  return quotesThis || message.quoted === undefined
+    ? readDecision(open, text, quotesThis)
+    : undefined;
+}
+
+function readChoice(open: OpenQuestion, text: string, quotesThis: boolean): string[] | undefined {
+  const numbers = readNumbers(text);
+  if (numbers && (open.multiple || numbers.length === 1)) {
+    const labels = numbers.map((number) => open.labels[number - 1]);
+    if (labels.every((label) => label !== undefined)) return [...new Set(labels)];
+  }
+  const spoken = normalise(text);
+  const label = open.labels.find((candidate) => spoken !== '' && normalise(candidate) === spoken);
+  if (label !== undefined) return [label];
+  return text !== '' && quotesThis ? [text] : undefined;
+}
+
+function readDecision(open: OpenQuestion, text: string, quotesThis: boolean): string[] | undefined {
+  const { kind, labels, yes, no } = open;
+  const said = fold(text);
+  const numbered = /^[1-9]\d?$/.test(said) ? labels[Number(said) - 1] : undefined;
+  const label = numbered ?? labels.find((candidate) => fold(candidate) === said);
+  if (label !== undefined) return [label];
+  if (quotesThis && said === 'yes' && yes !== undefined) return [yes];
+  if (no === undefined || said === '') return undefined;
+  // What is written under a plan is what should be different about it.
+  return beginsWithNo(text) || (kind === 'plan' && quotesThis) ? [no, text.trim()] : undefined;
+}
+
+/** Letters' case and the number of blanks make no difference. */
+function fold(text: string): string {
+  return text.trim().replaceAll(/\s+/g, ' ').toLowerCase();
+}
+
+/**
+ * Words that begin a refusal, in the languages that are written most; in some of them no blank
+ * follows a word.
+ */
+const noWords = [
+  "no|nope|nah|never|not|don['’]?t|do not",
+  'nein|nicht|nee|nej|nei',
+  'non|não|nao|nunca|jamais',
+  'нет|не|ні|ne|nie',
+  'hayır|hayir|yok',
+  'لا|نه|नहीं|मत',
+  'tidak|jangan|không|όχι|לא',
+].join('|');
+const noBeginnings = 'いいえ|いや|だめ|ダメ|やめて|不|别|別|아니|ไม่';
+
+function beginsWithNo(text: string): boolean {
+  return new RegExp(
+    `^[\\s\\p{P}]*(?:(?:${noWords})(?![\\p{L}\\p{M}\\p{N}])|${noBeginnings}|👎)`,
+    'iu',
+  ).test(text);
+}
+
+/** `2`, `#2`, `1, 3`, `1 and 3`; undefined when the text is anything else. */
+function readNumbers(text: string): number[] | undefined {
+  if (!/^#?\d{1,2}[.)]?(?:(?:\s+(?:(?:,|&|and)\s*)?|(?:,|&|and)\s*)#?\d{1,2}[.)]?)*$/i.test(text))
+    return undefined;
+  return [...text.matchAll(/\d+/g)].map(([digits]) => Number(digits));
+}
+
+function normalise(text: string): string {
+  return text
+    .toLowerCase()
+    .replaceAll(/[\p{P}\p{S}\s]+/gu, ' ')
+    .trim();
+}
+
+/** A number of minutes for people, such as `30 minutes` or `2 hours`. */
+export function minutesInWords(minutes: number): string {
+  if (minutes < 1) return `${Math.max(Math.round(minutes * 60), 1)} seconds`;
+  if (minutes >= 120 && minutes % 60 === 0) return `${minutes / 60} hours`;
+  return minutes === 1 ? 'a minute' : `${Math.round(minutes)} minutes`;
+}

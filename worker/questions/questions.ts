@@ -1,0 +1,183 @@
+import type { Conversation } from '../../shared/store/conversation.ts';
+import type { Message } from '../../shared/store/message.ts';
+import type { Outbox } from '../../shared/store/boxes/outbox.ts';
+import { createAnswerWait } from './answer-wait.ts';
+import type { QuestionHooks } from './answer-wait.ts';
+import { createAskedQuestions } from './asked-questions.ts';
+import type { AskedParts } from './asked-questions.ts';
+import { placeWords } from '../media/format-place.ts';
+import { minutesInWords, writeQuestion } from './question.ts';
+import type { OpenQuestion, Question } from './question.ts';
+import type { TurnContext } from '../turn/context.ts';
+
+/** `answerMs` is how long an answer is waited for, `holdMs` how long the agent is kept for it. */
+export type QuestionParts = AskedParts & { outbox: Outbox; answerMs: number; holdMs: number };
+
+/** The questions of one turn to its person, one at a time. */
+export type Questions = {
+  /** The one that waits for an answer. */
+  open(): OpenQuestion | undefined;
+  /**
+   * Takes out of the inbox what answered questions of a turn that is over: it says nothing by
+   * itself. Returns the other messages. Throws FencedError.
+   */
+  withoutAnswers(messages: Message[]): Promise<Message[]>;
+  /** Whether somebody waits for the answer right now. */
+  isWaiting(): boolean;
+  /** Messages that have answered a question; they are settled with the turn's next answer. */
+  answerers(): string[];
+  answer(words: string[], by: Message): Promise<void>;
+  /** Settles the open question with its default if its deadline has come, and says so. */
+  expire(): Promise<void>;
+  /** Whether the open question was handed to the outbox. */
+  wasSaid(): Promise<boolean>;
+  /**
+   * Asks, and waits for the answer or for the time after which the fallback holds. A question that
+   * this turn has asked before it was interrupted is not sent again. Leave that was given serves
+   * one call; a call like it asks again. Rejects with the signal's reason.
+   */
+  ask(question: Question, signal: AbortSignal): Promise<{ words: string[]; answered: boolean }>;
+  /**
+   * What Claude is told of this turn's questions when it takes up a turn that was interrupted;
+   * undefined when nothing was asked before.
+   */
+  recall: string | undefined;
+  /** Says once that words do not answer the open question. */
+  remark(): Promise<void>;
+  /**
+   * What a tap gets that belongs to a question and does not answer the open one; undefined for any
+   * other message. Such a tap is never a prompt; one by which a late answer is stood by is.
+   */
+  tapSentence(message: Message): string | undefined;
+  /**
+   * Notes the leave that a message gives to a question of earlier, before the message is a prompt.
+   * Throws FencedError.
+   */
+  confirm(message: Message): Promise<void>;
+  /** Says it, in the step that settles the tap. */
+  sayOfTap(tap: Message, sentence: string): Promise<void>;
+};
+
+const howToAnswer: Record<Question['kind'], string> = {
+  choice:
+    'To answer my question above, tap a choice, send its number, or swipe it to the right and write.',
+  permission: 'My question above still waits: tap an answer or send its number.',
+  budget: 'My question above still waits: tap an answer or send its number.',
+  plan: 'My plan above still waits: tap an answer, or swipe it to the right and write what should be different.',
+};
+
+/** `kept` is what the conversation remembers. */
+export function createQuestions(
+  parts: QuestionParts,
+  context: TurnContext,
+  kept: Pick<Conversation, 'questions' | 'settled'>,
+  hooks: QuestionHooks,
+): Questions {
+  const { outbox, answerMs, holdMs, now } = parts;
+  const { turn, conversation, fence, slot } = context;
+  const asked = createAskedQuestions(parts, context, kept);
+  const answers = createAnswerWait({ slot, hooks, holdMs, now });
+  let last: Promise<unknown> = Promise.resolve();
+  const say = async (replies: { id: string; text: string }[]): Promise<void> =>
+    void (await outbox.put(
+      replies.map((reply) => ({ ...reply, conversation, turn, aside: true as const })),
+      fence,
+    ));
+  const minutes = answerMs / 60_000;
+
+  const settle = async (
+    open: OpenQuestion,
+    words: string[],
+    by: string | undefined,
+  ): Promise<void> => {
+    await asked.settle(open, words, by);
+    answers.settle(open.id);
+  };
+
+  /** The deadline has come: says so, and settles with the default. */
+  const goOnWithout = async (open: OpenQuestion, fallback: string): Promise<void> => {
+    await say([
+      {
+        id: `${open.id}.unanswered`,
+        text: `No answer in ${minutesInWords(minutes)}, so: ${fallback}.`,
+      },
+    ]);
+    await settle(open, [fallback], undefined);
+  };
+
+  const askOne = async (id: string, question: Question, signal: AbortSignal): Promise<void> => {
+    if (asked.answerTo(id)) return;
+    const open = await asked.begin(id, question, now() + answerMs);
+    const { text, choices } = writeQuestion(id, question, minutes);
+    const before = (question.before ?? []).map((part, index) => ({
+      id: `${id}.before.${index + 1}`,
+      text: part,
+    }));
+    await say([...before, { id: `${id}.text`, text, ...(choices ? { choices } : {}) }]);
+    await answers.wait(open, signal);
+    if (asked.answerTo(id)) return;
+    await goOnWithout(open, question.fallback);
+  };
+
+  return {
+    open: asked.open,
+    async withoutAnswers(messages) {
+      const left = new Set(asked.left);
+      const ids = messages.map(({ id }) => id).filter((id) => left.has(id));
+      if (ids.length === 0) return messages;
+      await outbox.put([], fence, { conversation, ids, state: 'answered' });
+      return messages.filter(({ id }) => !left.has(id));
+    },
+    recall: asked.recall,
+    isWaiting: () => answers.isWaiting() || slot.isQueued(),
+    answerers: asked.answerers,
+    tapSentence: asked.tapSentence,
+    confirm: asked.confirm,
+    async answer(words, by) {
+      const open = asked.open();
+      if (open) await settle(open, words, by.id);
+    },
+    async expire() {
+      const open = asked.open();
+      if (open && open.deadline <= now())
+        await goOnWithout(open, open.fallback ?? open.no ?? open.labels[0] ?? 'no answer');
+    },
+    async wasSaid() {
+      const open = asked.open();
+      return open !== undefined && (await outbox.has(`${open.id}.text`));
+    },
+    async ask(question, signal) {
+      const before = last;
+      const run = (async () => {
+        await before.catch(() => undefined);
+        signal.throwIfAborted();
+        const id = asked.nextId(question);
+        await askOne(id, question, signal);
+        await slot.takeAgain(signal, (position) =>
+          say([{ id: `${id}.place`, text: placeWords(position) }]),
+        );
+        await asked.useUp(id, question);
+        return id;
+      })();
+      last = run;
+      const answer = asked.answerTo(await run);
+      return { words: answer?.words ?? [question.fallback], answered: answer?.by !== undefined };
+    },
+    async sayOfTap(tap, text) {
+      const choices = asked.tapChoices(tap);
+      const reply = {
+        id: `${tap.id}.settled`,
+        conversation,
+        turn,
+        text,
+        ...(choices ? { choices } : {}),
+      };
+      await outbox.put([reply], fence, { conversation, ids: [tap.id], state: 'answered' });
+    },
+    async remark() {
+      const open = asked.open();
+      if (open)
+        await say([{ id: `${open.id}.remark`, text: `I pass that on. ${howToAnswer[open.kind]}` }]);
+    },
+  };
+}

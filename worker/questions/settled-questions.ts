@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import type { Choices } from '../../shared/store/choices.ts';
+import { cut } from '../../shared/runtime/cut.ts';
+import { questionKinds } from './question.ts';
+
+/**
+ * A question that had no answer in time: its default holds, and a late answer is asked about.
+ * `digest` names what exactly was asked.
+ */
+const Missed = z.object({
+  kind: z.enum(questionKinds),
+  text: z.string(),
+  digest: z.string(),
+  labels: z.array(z.string()),
+  fallback: z.string(),
+});
+export type Missed = z.infer<typeof Missed>;
+
+const Settled = z.array(
+  z.object({ id: z.string(), words: z.string(), at: z.number(), missed: Missed.optional() }),
+);
+/**
+ * Questions that no longer wait, oldest first, each with what became of it; `at` is ms since 1970.
+ */
+export type Settled = z.infer<typeof Settled>;
+
+/**
+ * A conversation remembers its last questions, this many and for this long (ms); a button stays
+ * tappable for ever.
+ */
+const most = 30;
+const lifetimeMs = 30 * 24 * 3600_000;
+
+/** The longest answer that is repeated (UTF-16 units). */
+const longest = 60;
+
+/** The longest text of a question that is asked once more (UTF-16 units). */
+const longestText = 200;
+
+/** Reads what a conversation has stored. */
+export function parseSettled(stored: string | undefined): Settled {
+  try {
+    return Settled.safeParse(JSON.parse(stored ?? '[]')).data ?? [];
+  } catch {
+    return [];
+  }
+}
+
+/** The list with one question more. */
+export function addSettled(
+  settled: Settled,
+  id: string,
+  words: string,
+  now: number,
+  missed?: Missed,
+): Settled {
+  const others = settled.filter((entry) => entry.id !== id && entry.at > now - lifetimeMs);
+  return [
+    ...others,
+    {
+      id,
+      words: cut(words, longest),
+      at: now,
+      ...(missed ? { missed: { ...missed, text: cut(missed.text, longestText) } } : {}),
+    },
+  ].slice(-most);
+}
+
+/** Whether a tapped button belongs to a question, of whatever time and conversation. */
+export function isQuestionButton(choice: string): boolean {
+  return choice.includes('.ask.') && !choice.startsWith('/');
+}
+
+/** What a tap on a question that does not wait gets. */
+export function settledSentence(settled: Settled, choice: string): string {
+  const words = settled.find(({ id }) => choice.startsWith(`${id}.`))?.words;
+  return words === undefined || words === ''
+    ? 'That question is settled.'
+    : `That question is settled (${words}).`;
+}
+
+/** A late answer: the question that it is for, and what it says. */
+export type LateAnswer = { id: string; missed: Missed; label: string };
+
+/** What a tap answers too late, where that is not what was gone on with anyway. */
+export function lateAnswer(settled: Settled, choice: string): LateAnswer | undefined {
+  const found = settled.find(({ id, missed }) => missed && choice.startsWith(`${id}.`));
+  const label = found?.missed?.labels[Number(choice.slice(found.id.length + 1)) - 1];
+  if (!found?.missed || label === undefined || label === found.missed.fallback) return undefined;
+  return { id: found.id, missed: found.missed, label };
+}
+
+const after = 'after.';
+
+/** The late answer that a person stands by with a tap under `writeLateQuestion`. */
+export function confirmedAnswer(settled: Settled, choice: string): LateAnswer | undefined {
+  return choice.startsWith(after) ? lateAnswer(settled, choice.slice(after.length)) : undefined;
+}
+
+/** Whether the tap says that it is to stay as it is. */
+export function isLeftAsItIs(choice: string): boolean {
+  return choice.startsWith(after) && choice.endsWith('.0');
+}
+
+/** What a late answer gets: a question that says what was gone on with. */
+export function writeLateQuestion({ id, missed, label }: LateAnswer): {
+  text: string;
+  choices: Choices;
+} {
+  const { kind, text, labels, fallback } = missed;
+  const isLeave = kind !== 'choice';
+  const ask = isLeave ? 'Shall I do it after all?' : `Shall I take ${label} after all?`;
+  const items = [
+    {
+      id: `${after}${id}.${labels.indexOf(label) + 1}`,
+      title: isLeave ? 'Yes, do it' : 'Yes, take it',
+    },
+    { id: `${after}${id}.0`, title: 'Leave it' },
+  ];
+  return {
+    text: `I went on with ${fallback}. ${ask}\n\n“${text}”`,
+    choices: { kind: 'buttons', items },
+  };
+}

@@ -1,0 +1,74 @@
+import type { ApprovalRequest, Approval, AskTools, PermissionMode } from '../agent/agent.ts';
+import type { AlwaysAllowed } from './always-allowed.ts';
+import { writeApproval } from './approval-question.ts';
+import type { ApprovalPages } from './approval-question.ts';
+import type { Budget } from './budget.ts';
+import { planLabels, writePlanQuestion } from './plan-question.ts';
+import type { Questions } from './questions.ts';
+import type { AnswerWriter } from '../reply/answer.ts';
+
+/**
+ * What is needed beside questions: the turn's mode, what was allowed always, and where long things
+ * are shown.
+ */
+export type AskParts = {
+  mode: PermissionMode;
+  allowed: AlwaysAllowed;
+  show: ApprovalPages;
+  writeAnswer: AnswerWriter;
+};
+
+/** The tools by which a turn's agent asks the person. */
+export function createAskTools(questions: Questions, budget: Budget, parts: AskParts): AskTools {
+  const { mode, allowed, show, writeAnswer } = parts;
+  const askLeave = async (request: ApprovalRequest, signal: AbortSignal): Promise<Approval> => {
+    const { always } = request;
+    if (always && (await allowed.has(always.key))) return 'yes';
+    const question = await writeApproval(request, show);
+    if (!question) return 'too-long';
+    const {
+      words: [label, said],
+      answered,
+    } = await questions.ask(question, signal);
+    if (!answered) return 'unanswered';
+    if (label === 'Yes, always' && always) {
+      await allowed.add(always.key, always.name);
+      return 'always';
+    }
+    if (label === 'Yes') return 'yes';
+    return said === undefined ? 'no' : { no: said };
+  };
+
+  return {
+    async ask(asked, signal) {
+      const answers: string[] = [];
+      for (const { question, options, multiple } of asked) {
+        const fallback = options[0]?.label ?? 'no answer';
+        const { words } = await questions.ask(
+          { kind: 'choice', text: question, options, multiple, fallback },
+          signal,
+        );
+        answers.push(words.join(', '));
+      }
+      return answers;
+    },
+    async approve(request, signal) {
+      // In this mode Claude Code asks only while it plans, apart from what a person must decide.
+      if (mode === 'all' && !request.isGrave) return request.changesFile ? 'planning' : 'yes';
+      return await askLeave(request, signal);
+    },
+    async decidePlan(plan, signal) {
+      const question = await writePlanQuestion(plan, mode, writeAnswer);
+      const {
+        words: [label, said],
+        answered,
+      } = await questions.ask(question, signal);
+      if (!answered) return 'unanswered';
+      if (label === planLabels.go) return { go: { edits: false } };
+      // Where changes of files need no leave, Claude Code's own mode stays as it is.
+      if (label === planLabels.goUnasked) return { go: { edits: mode === 'ask' } };
+      return { keep: said };
+    },
+    mayGoOn: (signal) => budget.mayGoOn(signal),
+  };
+}

@@ -1,0 +1,90 @@
+import { CronExpressionParser } from 'cron-parser';
+import { forwardChanges } from '../../shared/runtime/time-zone.ts';
+
+const minuteMs = 60_000;
+const dayMs = 24 * 60 * minuteMs;
+
+/** How far is looked for two days in a row (ms): a whole cycle of leap years. */
+const leapCycle = 1461 * dayMs;
+
+/** The most runs that a cron has in a day. Throws when it is no cron. */
+export function cronRunsPerDay(cron: string): number {
+  return timesOfDay(cron).length;
+}
+
+/**
+ * The smallest time (ms) between two runs of a cron of five fields, or six with seconds, by the
+ * clocks of `timezone` (IANA) in the year from `now` (ms since 1970). What matters is the day's
+ * times, the step from one day to the next where both fire, and the days on which clocks are put
+ * forward: a run in the hour that is skipped comes an hour later. Throws when it is no cron.
+ */
+export function cronGapMs(cron: string, timezone: string, now: number): number {
+  const times = timesOfDay(cron);
+  const withinDay = smallestStep(times);
+  const overnight = dayMs - (times.at(-1) ?? 0) + (times[0] ?? 0);
+  const gaps = [withinDay];
+  if (overnight >= withinDay || overnight >= dayMs / 2 || hasDaysInRow(cron, now))
+    gaps.push(overnight);
+  // What is that close is close enough to know.
+  if (Math.min(...gaps) > minuteMs)
+    for (const change of forwardChanges(timezone, now, now + 366 * dayMs))
+      gaps.push(gapAround(cron, timezone, change));
+  return Math.min(...gaps);
+}
+
+/** When a cron fires on a day on which it does (ms since midnight), in order. */
+function timesOfDay(cron: string): number[] {
+  const { hour, minute, second } = CronExpressionParser.parse(cron).fields;
+  const numbers = ({ values }: { values: readonly unknown[] }): number[] =>
+    values.map(Number).toSorted((a, b) => a - b);
+  const [minutes, seconds] = [numbers(minute), numbers(second)];
+  return numbers(hour).flatMap((hours) =>
+    minutes.flatMap((min) => seconds.map((sec) => ((hours * 60 + min) * 60 + sec) * 1000)),
+  );
+}
+
+function smallestStep(times: readonly number[]): number {
+  let smallest = Infinity;
+  for (const [index, time] of times.entries())
+    smallest = Math.min(smallest, time - (times[index - 1] ?? -Infinity));
+  return smallest;
+}
+
+/** Whether a cron fires on two days in a row. */
+function hasDaysInRow(cron: string, now: number): boolean {
+  const days = CronExpressionParser.parse(`0 12 ${cron.trim().split(/\s+/).slice(-3).join(' ')}`, {
+    tz: 'UTC',
+    currentDate: new Date(now),
+  });
+  let before = -Infinity;
+  for (let day = nextOf(days); day !== undefined && day < now + leapCycle; day = nextOf(days)) {
+    if (day - before <= dayMs) return true;
+    before = day;
+  }
+  return false;
+}
+
+/**
+ * The smallest step between runs from three hours before a change of the clocks to three hours
+ * after it.
+ */
+function gapAround(cron: string, timezone: string, change: number): number {
+  const around = 180 * minuteMs;
+  const runs = CronExpressionParser.parse(cron, {
+    tz: timezone,
+    currentDate: new Date(change - around),
+  });
+  const times: number[] = [];
+  for (let time = nextOf(runs); time !== undefined && time <= change + around; time = nextOf(runs))
+    times.push(time);
+  return smallestStep([...new Set(times)]);
+}
+
+/** The next run (ms since 1970); undefined when there is none. */
+function nextOf(runs: ReturnType<typeof CronExpressionParser.parse>): number | undefined {
+  try {
+    return runs.next().getTime();
+  } catch {
+    return undefined;
+  }
+}

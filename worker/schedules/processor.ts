@@ -1,0 +1,216 @@
+import type { Job } from 'bullmq';
+import { z } from 'zod';
+import type { Allowed } from '../../shared/store/allowed.ts';
+import type { Choices } from '../../shared/store/choices.ts';
+import type { DeadLetters } from '../../shared/store/boxes/dead-letters.ts';
+import type { Intake } from '../../shared/store/boxes/intake.ts';
+import type { Log } from '../../shared/runtime/log.ts';
+import type { Message } from '../../shared/store/message.ts';
+import type { Outbox } from '../../shared/store/boxes/outbox.ts';
+import { PersonAddress } from '../../shared/runtime/person-address.ts';
+import type { ScheduleRuns } from '../../shared/store/schedule-runs.ts';
+import { Schedule, tickId } from '../../shared/store/schedules.ts';
+import type { Schedules } from '../../shared/store/schedules.ts';
+import { dayOf } from '../../shared/store/spend.ts';
+import { isTooDense } from './limits.ts';
+import type { ScheduleLimits } from './limits.ts';
+import { denseScheduleWords, fullDayWords, pausedScheduleWords, tickText } from './describe.ts';
+
+export type TickParts = {
+  accept: Intake;
+  allowed: Pick<Allowed, 'has'>;
+  schedules: Pick<Schedules, 'setAside' | 'pause'>;
+  onSetAside: (conversation: string) => Promise<void>;
+  dead: DeadLetters;
+  runs: ScheduleRuns;
+  outbox: Pick<Outbox, 'put'>;
+  limits: ScheduleLimits;
+  log: Log;
+  now: () => number;
+};
+
+/** So many runs in a row whose answers wait for the person to write pause a schedule. */
+const mostParked = 7;
+
+/**
+ * Turns a schedule that is due into a message and a turn of its conversation, in one atomic step.
+ * The message's id is that of the tick, so a tick that is worked twice, after a crash, is one
+ * message. BullMQ keeps one coming job for each cron: ticks that were missed while everything was
+ * down are one tick. Beyond the most runs of a person's day a tick is left out, and the person is
+ * told. A repeating schedule whose answers all wait for the person to write is paused, and says so.
+ * A schedule of a person who may not write any more does not run: all of theirs are set aside.
+ */
+export function createTickProcessor({
+  accept,
+  allowed,
+  schedules,
+  onSetAside,
+  dead,
+  runs,
+  outbox,
+  limits,
+  log,
+  now,
+}: TickParts): (job: Job<unknown, { turn: string }>) => Promise<{ turn: string }> {
+  const rhythms = new Map<string, boolean>();
+  const runsTooOften = (schedule: Schedule, at: number): boolean => {
+    const name = `${schedule.cron}|${schedule.timezone}`;
+    const known = rhythms.get(name) ?? isTooDense(schedule, limits, at);
+    rhythms.set(name, known);
+    return known;
+  };
+  const say = async (
+    schedule: Schedule,
+    id: string,
+    text: string,
+    choices?: Choices,
+  ): Promise<void> =>
+    void (await outbox.put([
+      { id, conversation: schedule.conversation, turn: id, text, ...(choices ? { choices } : {}) },
+    ]));
+
+  /** Asks the person once about a schedule that was made when schedules could run more often. */
+  const ask = async (schedule: Schedule): Promise<void> => {
+    const { conversation, number } = schedule;
+    const items = [
+      { id: `/schedules keep ${number}`, title: 'Keep' },
+      { id: `/schedules cancel ${number}`, title: 'Cancel' },
+    ];
+    // Said before it is noted: after a death in between the same sentence is not put again.
+    await say(
+      schedule,
+      `schedule-often.${conversation}.${number}`,
+      denseScheduleWords(schedule, limits.minutesApart, limits.runsPerDay),
+      { kind: 'buttons', items, told: true },
+    );
+    await runs.noteAsked(conversation, number);
+  };
+
+  /** Said before it is noted, as above. */
+  const pause = async (schedule: Schedule, due: number): Promise<void> => {
+    const { conversation, number } = schedule;
+    const items = [
+      { id: `/schedules resume ${number}`, title: 'Start again' },
+      { id: `/schedules cancel ${number}`, title: 'Cancel' },
+    ];
+    await say(
+      schedule,
+      `schedule-paused.${tickId(schedule, due)}`,
+      pausedScheduleWords(schedule, mostParked),
+      { kind: 'buttons', items, told: true },
+    );
+    await schedules.pause(schedule);
+    log.warn(
+      { conversation, schedule: number, parked: mostParked },
+      'a schedule is paused: its answers wait for the person to write',
+    );
+  };
+
+  /**
+   * It stays planned: the version that wrote it may come back. The person hears of it once for as
+   * long as the sentence is known.
+   */
+  const setAside = async (job: Job<unknown>): Promise<void> => {
+    const conversation =
+      z.object({ conversation: PersonAddress }).safeParse(job.data).data?.conversation ?? '';
+    log.error({ conversation, job: job.id }, 'a schedule cannot be read: it is on the dead list');
+    const turn = job.repeatJobKey ?? job.id ?? '';
+    if (conversation !== '')
+      await outbox.put([
+        {
+          id: `${turn}.unreadable`,
+          conversation,
+          turn,
+          text: 'Something you had scheduled is due, but I cannot read what it was. Text “/schedules” for what I know of.',
+        },
+      ]);
+    await dead.add('schedules', conversation, JSON.stringify(job.data));
+  };
+  const stop = async (schedule: Schedule): Promise<{ turn: string }> => {
+    const count = await schedules.setAside(schedule.conversation, schedule);
+    log.warn(
+      { conversation: schedule.conversation, schedules: count },
+      'schedules of a person who may not write any more are set aside',
+    );
+    await onSetAside(schedule.conversation);
+    return { turn: '' };
+  };
+  return async (job) => {
+    const schedule = Schedule.safeParse(job.data).data;
+    if (!schedule) {
+      await setAside(job);
+      return { turn: '' };
+    }
+    if (!(await allowed.has(schedule.conversation))) return await stop(schedule);
+    const due = schedule.at ?? dueTime(job);
+    const at = now();
+    const kind = schedule.cron === undefined ? 'once' : 'repeating';
+    const choice =
+      kind === 'once' ? undefined : await runs.choice(schedule.conversation, schedule.number);
+    if (
+      kind === 'repeating' &&
+      (await runs.parked(schedule.conversation, schedule.number)) >= mostParked
+    ) {
+      await pause(schedule, due);
+      return { turn: '' };
+    }
+    const day = dayOf(at, schedule.timezone);
+    if (
+      choice !== 'kept' &&
+      !(await runs.admit(
+        schedule.conversation,
+        day,
+        kind,
+        tickId(schedule, due),
+        limits.runsPerDay,
+      ))
+    ) {
+      await say(
+        schedule,
+        `schedule-full.${schedule.conversation}.${day}.${kind}`,
+        fullDayWords(limits.runsPerDay),
+      );
+      log.warn(
+        {
+          conversation: schedule.conversation,
+          schedule: schedule.number,
+          perDay: limits.runsPerDay,
+        },
+        'a schedule is due, and the day’s runs are used up',
+      );
+      return { turn: '' };
+    }
+    const message: Message = {
+      id: tickId(schedule, due),
+      conversation: schedule.conversation,
+      at: new Date(at).toISOString(),
+      text: tickText(schedule, due, at),
+      media: [],
+      human: false,
+    };
+    const { outcome, turn } = await accept(message);
+    // They were removed between the look and the step.
+    if (outcome === 'refused') return await stop(schedule);
+    log.info(
+      {
+        conversation: schedule.conversation,
+        schedule: schedule.number,
+        lateMs: at - due,
+        outcome,
+        turn,
+      },
+      'a schedule is due',
+    );
+    if (kind === 'repeating' && choice === undefined && runsTooOften(schedule, at))
+      await ask(schedule);
+    return { turn };
+  };
+}
+
+/**
+ * When a repeated job was meant to run (ms since 1970): a job of a BullMQ job scheduler carries it
+ * at the end of its id, `repeat:<scheduler>:<time>`.
+ */
+function dueTime(job: Job<unknown>): number {
+  return Number(job.id?.split(':').at(-1));
+}

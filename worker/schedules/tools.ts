@@ -1,0 +1,140 @@
+import type { Conversations } from '../../shared/store/conversation.ts';
+import { reportError } from '../../shared/runtime/errors.ts';
+import { FencedError } from '../../shared/store/boxes/inbox.ts';
+import type { Fence } from '../../shared/store/boxes/inbox.ts';
+import type { Outbox } from '../../shared/store/boxes/outbox.ts';
+import type { Schedule, Schedules } from '../../shared/store/schedules.ts';
+import { formatMoment } from '../../shared/runtime/time-zone.ts';
+import type { ScheduleTools } from '../agent/agent.ts';
+import { readScheduleRequest } from './request.ts';
+import type { ScheduleRequest } from './request.ts';
+import { judgeRepeating } from './limits.ts';
+import type { ScheduleLimits } from './limits.ts';
+import { closedWindowWords, windowMs } from '../turn/window.ts';
+import { newScheduleWords, scheduleLine, scheduleWords } from './describe.ts';
+
+export type ScheduleToolParts = {
+  schedules: Schedules;
+  conversations: Conversations;
+  outbox: Outbox;
+  limits: ScheduleLimits;
+  /** Whether there is a template that says an answer is waiting. */
+  hasTemplate: boolean;
+  /** The turn that asks, and which run of it this is. */
+  turn: string;
+  run: number;
+  conversation: string;
+  fence: Fence;
+  now: () => number;
+};
+
+/** The most schedules that a conversation may have at a time. */
+export const mostSchedules = 50;
+
+/** The tools by which Claude plans turns of its own. They answer the model in sentences. */
+export function createScheduleTools({
+  schedules,
+  conversations,
+  outbox,
+  limits,
+  hasTemplate,
+  turn,
+  run,
+  conversation,
+  fence,
+  now,
+}: ScheduleToolParts): ScheduleTools {
+  /**
+   * Tells the person of a repeating schedule, whatever Claude says. Its id is the schedule's, so
+   * that it is told once.
+   */
+  const tell = async (schedule: Schedule): Promise<void> => {
+    if (schedule.cron !== undefined)
+      await outbox.put(
+        [
+          {
+            id: `schedule-new.${conversation}.${schedule.number}`,
+            conversation,
+            turn,
+            text: newScheduleWords(schedule, closedWindowWords(hasTemplate)),
+          },
+        ],
+        fence,
+      );
+  };
+
+  const add = async ({
+    callId,
+    ...request
+  }: ScheduleRequest & { callId?: string | undefined }): Promise<string> => {
+    const { timezone: known } = await conversations.read(conversation);
+    const read = readScheduleRequest(request, known, now());
+    if ('problem' in read) return read.problem;
+    if (request.timezone !== undefined && request.timezone !== known)
+      await conversations.write(conversation, fence, { timezone: request.timezone });
+    const present = await schedules.list(conversation);
+    const { prompt, cron, at, timezone } = read.schedule;
+    // A turn that goes on after a crash may ask for the same again.
+    const same = present.find(
+      (other) =>
+        other.prompt === prompt &&
+        other.cron === cron &&
+        other.at === at &&
+        other.timezone === timezone,
+    );
+    if (same) {
+      await tell(same);
+      const paused = same.paused
+        ? ` It is paused, since the person did not write; “/schedules resume ${same.number}” from them starts it again.`
+        : '';
+      return `That is scheduled already, as number ${same.number}.${paused}`;
+    }
+    if (present.length >= mostSchedules)
+      return `There are ${mostSchedules} schedules already, which is the most. Cancel one first.`;
+    const problem = judgeRepeating(read.schedule, present, limits, now());
+    if (problem !== undefined) return problem;
+    const call =
+      callId === undefined
+        ? undefined
+        : { id: callId, request: JSON.stringify(Object.entries(request).toSorted()), turn, run };
+    const added = await schedules.add({ conversation, ...read.schedule }, fence, call);
+    await tell(added);
+    const isFar = cron === undefined && read.next - now() > windowMs;
+    const far = isFar
+      ? ` Tell the person: when they have not written for a day by then, ${closedWindowWords(hasTemplate)}.`
+      : '';
+    return `Scheduled as number ${added.number}: ${scheduleWords(added)} (${timezone}). It comes next on ${formatMoment(read.next, timezone)}.${far}`;
+  };
+
+  const list = async (): Promise<string> => {
+    const present = await schedules.list(conversation);
+    return present.length === 0 ? 'Nothing is scheduled.' : present.map(scheduleLine).join('\n');
+  };
+
+  const cancel = async (id: string): Promise<string> => {
+    const cancelled = await schedules.cancel(conversation, Number(id));
+    return cancelled
+      ? `Cancelled: ${scheduleWords(cancelled)}.`
+      : `There is no schedule ${id}. list_schedules shows which there are.`;
+  };
+
+  let last: Promise<unknown> = Promise.resolve();
+  /**
+   * One call after the other, so that the most is the most even when Claude calls several at once.
+   */
+  const inTurn = async (work: () => Promise<string>): Promise<string> => {
+    const mine = last.then(work).catch((error: unknown) => {
+      if (error instanceof FencedError)
+        return 'This turn was taken over by another worker. Stop working now.';
+      return `That did not work: ${reportError(error).message}`;
+    });
+    last = mine;
+    return await mine;
+  };
+
+  return {
+    scheduleTurn: (request) => inTurn(() => add(request)),
+    listSchedules: () => inTurn(list),
+    cancelSchedule: ({ id }) => inTurn(() => cancel(id)),
+  };
+}

@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { FileStoreFullError, MemoryFullError } from '../../shared/store/files.ts';
+import type { FileStore, StoredFile } from '../../shared/store/files.ts';
+import type { Fence } from '../../shared/store/boxes/inbox.ts';
+import { FencedError } from '../../shared/store/boxes/inbox.ts';
+import type { Outbox } from '../../shared/store/boxes/outbox.ts';
+import type { PageStore } from '../../shared/store/pages.ts';
+import { reportError } from '../../shared/runtime/errors.ts';
+import type { SendTools } from '../agent/agent.ts';
+import { FileProblem } from '../agent/sandbox/files.ts';
+import type { AgentFiles } from '../agent/sandbox/files.ts';
+import { planSending } from './outgoing-file.ts';
+import type { NamedFile, Piece } from './outgoing-file.ts';
+import type { FileReader } from '../reading/file-reader.ts';
+import { writeForChat } from '../reply/writing.ts';
+import type { SendQuota } from './send-quota.ts';
+
+export type ChatToolParts = {
+  outbox: Outbox;
+  files: FileStore;
+  /** Where the page of what the quota leaves over is kept. */
+  pages: PageStore;
+  /** How much the turn may still send. */
+  quota: SendQuota;
+  /** What is sent is read with the agent's rights. */
+  agentFiles: AgentFiles;
+  /** Looks into what is sent. */
+  reader: FileReader;
+  /** Where the relay hands files out, for those that WhatsApp does not carry. */
+  publicUrl: string;
+  /** The turn whose tools these are. */
+  turn: string;
+  conversation: string;
+  workspace: string;
+  fence: Fence;
+  /**
+   * Aborts with the turn: what is being looked into ends, and what a tool would send from then on
+   * is not sent, so a stop takes back all there is.
+   */
+  signal: AbortSignal;
+  /** Called for everything that goes to the person; what goes to the page counts as well. */
+  onSent: () => void;
+};
+
+/**
+ * The largest file taken (bytes): half of what the file store holds. Over 16 MB it goes as a link.
+ */
+const largestFile = 32 * 1024 * 1024;
+
+const fileSentences: Record<FileProblem['kind'], (file: string) => string> = {
+  missing: (file) => `There is no file at ${file}.`,
+  forbidden: (file) => `The file at ${file} may not be read by you, so it was not sent.`,
+  large: () =>
+    'That file has more than 32 MB, which cannot be sent, not even as a link: make it smaller or split it.',
+};
+
+/**
+ * The tools by which a turn's agent sends something to the person. They answer the model in
+ * sentences; only being fenced off ends the turn.
+ */
+export function createChatTools(parts: ChatToolParts): SendTools {
+  const { outbox, files, turn, conversation, fence } = parts;
+  const say = async (replies: { id: string; text: string; file?: StoredFile }[]): Promise<void> => {
+    parts.signal.throwIfAborted();
+    await outbox.put(
+      replies.map((reply) => ({ ...reply, conversation, turn, aside: true as const })),
+      fence,
+    );
+    for (const _ of replies) parts.onSent();
+  };
+
+  /**
+   * Puts what the quota leaves over onto the turn's page, whose address the person gets once.
+   * Returns what the model hears.
+   */
+  const addToPage = async (entry: string, markdown: string): Promise<string> => {
+    const token = await parts.pages.append(`${turn}.rest`, entry, markdown);
+    if (token === undefined)
+      return 'Not sent: this turn has sent too much already, and there is no room on a page for the rest. Say what matters in your answer.';
+    const id = `${turn}.rest`;
+    if (!(await outbox.has(id)))
+      await say([
+        {
+          id,
+          text: `That is a lot of messages. I collect the rest on one page, which grows while I work:\n${parts.publicUrl}/page/${token}`,
+        },
+      ]);
+    return 'This turn has sent as many messages as it may, so this went to a page that the person has a link to. Send nothing more; say what matters in your answer.';
+  };
+
+  const addressOf = async (file: NamedFile): Promise<string> =>
+    `${parts.publicUrl}/media/${(await files.put(file.bytes, file, conversation)).token}`;
+
+  const toReply = async (
+    { text, media, link }: Piece,
+    id: string,
+  ): Promise<{ id: string; text: string; file?: StoredFile }> => {
+    const file = media && (await files.put(media.bytes, media, conversation));
+    const address = link && `${link.label}: ${await addressOf(link.file)}`;
+    return {
+      id,
+      text: [text, address ?? ''].filter((line) => line !== '').join('\n'),
+      ...(file ? { file } : {}),
+    };
+  };
+
+  const sendFile = async (input: {
+    path: string;
+    caption?: string | undefined;
+  }): Promise<string> => {
+    const file = path.resolve(parts.workspace, input.path);
+    const bytes = await parts.agentFiles.read(file, largestFile);
+    if (bytes.byteLength === 0) return 'That file is empty, so it was not sent.';
+    // Named by its content: the same picture is not sent twice in one turn, however often it is
+    // asked for.
+    const id = `${turn}.file.${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`;
+    if (await outbox.has(id)) return 'That file was sent already.';
+    const name = path.basename(file);
+    const { pieces, told } = await planSending(
+      parts.reader,
+      { name, bytes },
+      input.caption ?? '',
+      parts.signal,
+    );
+    if (!(await parts.quota.take(pieces.length))) {
+      const type =
+        pieces.find(({ media }) => media)?.media?.type ??
+        pieces.find(({ link }) => link)?.link?.file.type ??
+        'application/octet-stream';
+      return await addToPage(
+        id,
+        `${input.caption ?? ''}\n\n[${name.replaceAll(/[[\]\\]/g, '\\$&')}](${await addressOf({ bytes, name, type })})`,
+      );
+    }
+    const replies = [];
+    for (const [index, piece] of pieces.entries())
+      replies.push(await toReply(piece, index === 0 ? id : `${id}.${index + 1}`));
+    await say(replies);
+    return told;
+  };
+
+  const guarded = async (work: () => Promise<string>): Promise<string> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (parts.signal.aborted) return 'This turn has ended, so nothing was sent.';
+      if (error instanceof FencedError)
+        return 'This turn was taken over by another worker. Stop working now.';
+      if (error instanceof FileProblem) return fileSentences[error.kind](error.file);
+      if (error instanceof FileStoreFullError)
+        return 'Not sent: the room for this person’s files is used up. It is free again at most four hours after they were sent. Tell the person, or make the file smaller.';
+      if (error instanceof MemoryFullError)
+        return 'Not sent: the memory for messages and files is nearly full, so no new file can be kept at the moment. Tell the person so; text still arrives.';
+      return `It could not be sent: ${reportError(error).message}`;
+    }
+  };
+
+  return {
+    sendFile: (input) => guarded(() => sendFile(input)),
+    sendMessage: ({ text, callId }) =>
+      guarded(async () => {
+        const { parts: texts } = await writeForChat(text);
+        if (texts.length === 0) return 'The text is empty, so nothing was sent.';
+        if (!(await parts.quota.take(texts.length)))
+          return await addToPage(`${turn}.${callId}`, text);
+        await say(
+          texts.map((part, index) => ({ id: `${turn}.${callId}.${index + 1}`, text: part })),
+        );
+        return 'Sent.';
+      }),
+  };
+}

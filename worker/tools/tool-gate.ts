@@ -1,0 +1,38 @@
+import type { AskTools, ChatTools } from '../agent/agent.ts';
+
+/**
+ * The same tools behind a gate: none of them, and so none that needs leave, begins before `settled`
+ * has resolved. By then `signal` has aborted if the turn is another worker's; the tools that ask
+ * reject with its reason, and the others are kept from any effect by the turn's fence.
+ */
+export function gateTools(
+  tools: ChatTools,
+  settled: () => Promise<void>,
+  signal: AbortSignal,
+): ChatTools {
+  const gate =
+    <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>
+    async (...args: Args): Promise<Result> => {
+      await settled();
+      return await call(...args);
+    };
+  const ask = <Args extends unknown[], Result>(call: (...args: Args) => Promise<Result>) =>
+    gate(async (...args: Args): Promise<Result> => {
+      signal.throwIfAborted();
+      return await call(...args);
+    });
+  const asking: AskTools = {
+    ask: ask((questions, until) => tools.ask(questions, until)),
+    approve: ask((request, until) => tools.approve(request, until)),
+    decidePlan: ask((plan, until) => tools.decidePlan(plan, until)),
+    mayGoOn: ask((until) => tools.mayGoOn(until)),
+  };
+  return {
+    ...asking,
+    sendFile: gate((input) => tools.sendFile(input)),
+    sendMessage: gate((input) => tools.sendMessage(input)),
+    scheduleTurn: gate((input) => tools.scheduleTurn(input)),
+    listSchedules: gate(() => tools.listSchedules()),
+    cancelSchedule: gate((input) => tools.cancelSchedule(input)),
+  };
+}

@@ -1,0 +1,78 @@
+import type { Inbox } from '../../shared/store/boxes/inbox.ts';
+import type { Message } from '../../shared/store/message.ts';
+import type { Opening } from '../../shared/store/boxes/snapshot.ts';
+import type { TurnMessage } from '../../shared/store/queues.ts';
+import type { TurnContext } from './context.ts';
+
+/** After so many attempts that crashed or failed a message is given up. */
+export const mostAttempts = 3;
+
+/**
+ * How often a worker has begun with the messages of a turn. Redis counts: the message at the head
+ * when the turn is picked up, before anything of it is read, each other when it is taken up. An
+ * attempt that was ended from outside (a stop, a usage limit, the line for a place) is given back.
+ */
+export type Attempts = {
+  /** Attempts at a message before this run of the turn. */
+  before(id: string): number;
+  /** Attempts at the messages that this run has begun with, this one included. */
+  begun(): ReadonlyMap<string, number>;
+  /** What this run has taken up. */
+  taken(): ReadonlySet<string>;
+  /**
+   * Takes messages up: counts those that are not counted yet and writes all into the turn's job.
+   * Throws FencedError.
+   */
+  take(messages: Message[]): Promise<void>;
+  /**
+   * Gives back the attempts of this run. `waits`: how often the turn was put off, if changed.
+   * Throws FencedError.
+   */
+  giveBack(waits?: number): Promise<void>;
+};
+
+export function createAttempts(
+  inbox: Inbox,
+  { job, turn, fence }: Pick<TurnContext, 'job' | 'turn' | 'fence'>,
+  opening: Pick<Opening, 'attempts' | 'counted'>,
+): Attempts {
+  // A version before this one counted in the job alone.
+  const inJob = new Map(messagesOf(job.data).map(({ id, attempts }) => [id, attempts]));
+  const before = (id: string): number => {
+    const inRedis = (opening.attempts.get(id) ?? 0) - (id === opening.counted ? 1 : 0);
+    return Math.max(inRedis, inJob.get(id) ?? 0);
+  };
+  const begun = new Map<string, number>();
+  const taken = new Map<string, TurnMessage>();
+  if (opening.counted !== undefined) begun.set(opening.counted, before(opening.counted) + 1);
+  return {
+    before,
+    begun: () => begun,
+    taken: () => new Set(taken.keys()),
+    async take(messages) {
+      const counts = new Map<string, number>();
+      for (const { id, at, text, media } of messages) {
+        const attempts = before(id) + 1;
+        counts.set(id, attempts);
+        begun.set(id, attempts);
+        taken.set(id, { id, at, text, media: media.length, attempts });
+      }
+      job.data = { ...job.data, messages: [...taken.values()] };
+      await inbox.take(fence, turn, job.data, counts);
+    },
+    async giveBack(waits) {
+      const messages = messagesOf(job.data).map((message) =>
+        begun.has(message.id) ? { ...message, attempts: before(message.id) } : message,
+      );
+      job.data = { ...job.data, messages, ...(waits === undefined ? {} : { waits }) };
+      const counts = new Map([...begun.keys()].map((id) => [id, before(id)]));
+      begun.clear();
+      await inbox.recount(fence, turn, job.data, counts);
+    },
+  };
+}
+
+/** The messages in a job's data, which another version may have written. */
+function messagesOf(data: { messages?: TurnMessage[] }): TurnMessage[] {
+  return Array.isArray(data.messages) ? data.messages : [];
+}

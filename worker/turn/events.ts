@@ -1,0 +1,160 @@
+import { cut } from '../../shared/runtime/cut.ts';
+import type { Inbox } from '../../shared/store/boxes/inbox.ts';
+import type { Outbox } from '../../shared/store/boxes/outbox.ts';
+import type { TurnResult } from '../../shared/store/queues.ts';
+import type { Sessions } from '../../shared/store/sessions.ts';
+import { dayOf } from '../../shared/store/spend.ts';
+import type { AgentEvent } from '../agent/agent.ts';
+import type { HandOver } from './dispatch.ts';
+import { rememberedSaidAt } from './answered-before.ts';
+import type { Questions } from '../questions/questions.ts';
+import type { AnswerWriter } from '../reply/answer.ts';
+import { describeStep } from '../progress/tool-descriptions.ts';
+import type { ToolEvent } from '../progress/tool-descriptions.ts';
+import type { Telling } from '../progress/reporter.ts';
+import type { TurnContext } from './context.ts';
+
+export type EventParts = {
+  inbox: Inbox;
+  outbox: Outbox;
+  sessions: Sessions;
+  writeAnswer: AnswerWriter;
+};
+
+/**
+ * The turn whose events these are. `title` is what a new session is called; `onAnswered` gets the
+ * messages of an answer once it is put, and how many the inbox still holds.
+ */
+export type EventTurn = {
+  context: TurnContext;
+  questions: Questions;
+  handOver: HandOver;
+  result: TurnResult;
+  telling: Telling | undefined;
+  title: string;
+  /** Sends what belongs before the answer to these messages. */
+  beforeAnswer: (ids: string[]) => Promise<void>;
+  onAnswered: (ids: string[], left: number) => void;
+};
+
+/**
+ * What becomes of the agent's events: answers go to the outbox, the session is remembered, each
+ * step is in the job's log.
+ */
+export type TurnEvents = {
+  onEvent(event: AgentEvent): Promise<void>;
+  /** Something has gone to the person. */
+  onSent(): void;
+};
+
+export function createTurnEvents(
+  parts: EventParts,
+  { context, questions, handOver, result, telling, title, beforeAnswer, onAnswered }: EventTurn,
+): TurnEvents {
+  const { inbox, outbox, sessions } = parts;
+  const { job, turn, conversation, fence, log } = context;
+  let said = false;
+  let compactions = 0;
+  const note = (text: string, doing?: string): Promise<void> =>
+    inbox.note(fence, turn, conversation, {
+      log: `${new Date().toISOString()} ${text}`.trimEnd(),
+      ...(doing === undefined ? {} : { doing }),
+    });
+  /**
+   * What is under way in plain words, as `/status` and a stop tell it; what the person sees the
+   * effect of is no news.
+   */
+  const wordsOf = (event: ToolEvent): string | undefined => {
+    const words = describeStep(event)?.doing;
+    return words === undefined ? undefined : `${words.charAt(0).toLowerCase()}${words.slice(1)}`;
+  };
+  const say = async (id: string, text: string): Promise<void> =>
+    void (await outbox.put(
+      [{ id: `${turn}.${id}`, conversation, turn, text, session: handOver.session() ?? '' }],
+      fence,
+    ));
+
+  const onSession = async (id: string): Promise<void> => {
+    const wanted = handOver.session();
+    await sessions.note(conversation, fence, { id, title: cut(title, 120), usedAt: Date.now() });
+    handOver.goOnWith(id);
+    if (wanted !== undefined && wanted !== id && result.messages === 0)
+      await say(
+        'lost',
+        'I could not find our earlier conversation any more, so this is a fresh start. Your files are still here.',
+      );
+  };
+
+  const onAnswer = async (event: Extract<AgentEvent, { kind: 'answer' }>): Promise<void> => {
+    await telling?.flush();
+    await beforeAnswer(event.prompts);
+    // A turn that has sent something needs no closing word; one that has not must not end in
+    // silence.
+    const written = await parts.writeAnswer(event.id, event.text);
+    const texts = written.length > 0 || said ? written : ['Done.'];
+    const replies = texts.map((text, index) => ({
+      id: `${event.id}.${index + 1}`,
+      conversation,
+      turn,
+      text,
+      session: handOver.session() ?? '',
+      ...(event.remembered ? { saidAt: rememberedSaidAt(Date.now()) } : {}),
+    }));
+    // In the step that puts the answer: one that is read from the transcript after a crash has no
+    // price any more.
+    const price = {
+      conversation,
+      answer: event.id,
+      day: dayOf(Date.now(), handOver.known().timezone),
+      usage: event.usage,
+    };
+    const { left } = await outbox.put(replies, fence, {
+      conversation,
+      ids: [...event.prompts, ...questions.answerers()],
+      state: 'answered',
+      price,
+    });
+    result.replies += replies.length;
+    result.messages += event.prompts.length;
+    // What is booked is added at the turn's end, with what led to no answer.
+    if (!event.usage.isBooked) {
+      result.inputTokens += event.usage.inputTokens;
+      result.outputTokens += event.usage.outputTokens;
+      result.costUsd += event.usage.costUsd;
+    }
+    onAnswered(event.prompts, left);
+  };
+
+  return {
+    onSent() {
+      said = true;
+      telling?.said();
+      result.replies += 1;
+    },
+    async onEvent(event) {
+      switch (event.kind) {
+        case 'session':
+          return await onSession(event.id);
+        case 'tool':
+          log.debug({ tool: event.name }, 'tool');
+          await note(`${event.name} ${event.summary}`, wordsOf(event));
+          job.progress = wordsOf(event) ?? job.progress;
+          return;
+        case 'tool-end':
+          if (event.failed) await note('… failed');
+          return;
+        case 'compacted':
+          compactions += 1;
+          return await say(
+            `compacted.${job.attemptsStarted}.${compactions}`,
+            'Our conversation had become long, so I summed its beginning up for myself. I may ask again about details.',
+          );
+        case 'retrying':
+          return await note(`the model's service is in trouble: ${event.reason}`);
+        case 'answer':
+          return await onAnswer(event);
+        default:
+      }
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import { formatMoment } from '../../shared/runtime/time-zone.ts';
+import type { FailureKind } from '../agent/agent.ts';
+
+/**
+ * What the person is told when a turn is given up: one plain, true sentence, and what helps. A
+ * usage limit that ends at `resetsAt` is told with that time by the person's clock (`timezone`, an
+ * IANA name); then the turn only waits.
+ */
+export function failureSentence(
+  kind: FailureKind,
+  resetsAt?: Date,
+  timezone = 'UTC',
+  now: Date = new Date(),
+): string {
+  const again = 'Text “retry” and I will try again.';
+  const sentences: Record<FailureKind, string> = {
+    died: `I could not finish this: Claude stopped several times in the middle of the work. ${again}`,
+    'no-memory': `I could not finish this: the computer ran out of memory, and the system ended Claude. ${again}`,
+    'no-processes': `I could not finish this: something I had started took all the processes that this computer allows. I have ended it. ${again}`,
+    silent: `I stopped this, because Claude showed no sign of life for a long time. ${again}`,
+    'model-away': `I could not finish this: Claude's servers did not answer. ${again}`,
+    overloaded: `I could not finish this: Claude's servers are overloaded right now. ${again}`,
+    'signed-out':
+      'I cannot work right now: the sign-in for Claude is not accepted. Please renew the key, then text “retry”.',
+    'no-credit':
+      'I cannot work right now: the credit for Claude is used up. Please top it up, then text “retry”.',
+    'usage-limit': resetsAt
+      ? `Claude's usage limit is reached until ${until(resetsAt, timezone, now)}. I go on by myself then.`
+      : `Claude's usage limit is reached. ${again}`,
+    'no-model':
+      'I cannot work right now: the model that is set does not exist, or is not open to this account. Choose another with “/model”, then text “retry”.',
+    'too-long':
+      'I could not finish this: it has become too long for Claude to read. Text “/new” for a fresh start, which keeps the files, then “retry”.',
+    unreadable:
+      'I could not finish this: a picture or document in this conversation is too large or broken for Claude. Send it smaller, or text “/new” for a fresh start.',
+    budget: 'I stopped here, because the budget is used up. Text “retry” to go on.',
+    broken: `I could not finish this: something went wrong on my side. ${again}`,
+  };
+  return sentences[kind];
+}
+
+/** What is said when a usage limit gives no time for its end. */
+export const limitWithoutTime =
+  "Claude's usage limit is reached. I keep trying, and go on by myself.";
+
+/** `15:00` when that is today, else with the day. */
+function until(moment: Date, timezone: string, now: Date): string {
+  const whole = formatMoment(moment.getTime(), timezone);
+  const [day, time = whole] = whole.split(', ');
+  return formatMoment(now.getTime(), timezone).startsWith(`${day},`) ? time : whole;
+}

@@ -1,0 +1,57 @@
+import type { Message } from '../../shared/store/message.ts';
+import type { Prompt } from '../agent/agent.ts';
+import { takeFile } from '../media/incoming-file.ts';
+import type { IncomingFile, IncomingParts } from '../media/incoming-file.ts';
+
+export type PromptParts = IncomingParts & {
+  /** What Claude is told before the message, such as what it quotes. */
+  before?: string | undefined;
+};
+
+/**
+ * What a message is for Claude, with the person's own words in it (`said`), spoken ones, too. Or,
+ * when there is nothing in it that can be read, what the person is to be told instead; Claude is
+ * not asked then.
+ */
+export type ReadMessage = { prompt: Prompt; said: string } | { sentence: string };
+
+/**
+ * Writes a person's message as Claude gets it: the text as it is, pictures and PDFs to look at,
+ * voice messages written down, every file also in the workspace with its path. What could not be
+ * fetched or read is said in words, and never holds up the message. Throws only the signal's
+ * reason.
+ */
+export async function toPrompt(
+  message: Message,
+  parts: PromptParts,
+  signal: AbortSignal,
+): Promise<ReadMessage> {
+  const written = message.text.trim() || message.choice?.title || '';
+  const files: IncomingFile[] = [];
+  for (const [index, media] of message.media.entries())
+    files.push(await takeFile(parts, media, `${message.id.slice(-8)}-${index + 1}`, signal));
+  const place = locationNote(message);
+  const sentences = files.flatMap(({ unread }) => (unread === undefined ? [] : [unread]));
+  if (written === '' && place === '' && sentences.length === files.length)
+    return { sentence: [...new Set(sentences)].join('\n') || emptySentence };
+  const text = [parts.before ?? '', written, ...files.map(({ note }) => note), place]
+    .filter((line) => line !== '')
+    .join('\n');
+  const attachments = files.flatMap((file) => file.attachments ?? []);
+  const said = [written, ...files.map((file) => file.said ?? '')]
+    .filter((words) => words !== '')
+    .join('\n');
+  return {
+    prompt: { id: message.id, text, ...(attachments.length > 0 ? { attachments } : {}) },
+    said,
+  };
+}
+
+/** A message without anything in it is of a kind that WhatsApp or Twilio does not pass on. */
+const emptySentence =
+  'Your message arrived empty. Polls, view-once pictures and some other kinds do not reach me, nor does a place that you sent while I was away. Please send it again or another way.';
+
+function locationNote({ location }: Message): string {
+  if (!location) return '';
+  return `[The person shared a location: ${[location.label, location.address, `${location.latitude}, ${location.longitude}`].filter(Boolean).join(', ')}]`;
+}

@@ -1,0 +1,217 @@
+import { UnrecoverableError } from 'bullmq';
+import type { Conversations } from '../../shared/store/conversation.ts';
+import { cut } from '../../shared/runtime/cut.ts';
+import { reportError } from '../../shared/runtime/errors.ts';
+import { FencedError } from '../../shared/store/boxes/inbox.ts';
+import type { Inbox } from '../../shared/store/boxes/inbox.ts';
+import type { Message } from '../../shared/store/message.ts';
+import type { Outbox } from '../../shared/store/boxes/outbox.ts';
+import { AgentFailure } from '../agent/agent.ts';
+import { mostAttempts } from './attempts.ts';
+import type { Attempts } from './attempts.ts';
+import { failureSentence } from './failure-sentence.ts';
+import { delayJob, handBack } from '../process/job-moves.ts';
+import { quoteMessages, withdrawnWords } from './format-messages.ts';
+import type { TurnContext } from './context.ts';
+import { planWait } from './retry-plan.ts';
+import { closingTime, closingWindowWords, mayOutlast } from './window.ts';
+
+/** What ends a turn needs of the worker. */
+export type EndingParts = {
+  inbox: Inbox;
+  outbox: Outbox;
+  conversations: Conversations;
+  hasTemplate: boolean;
+};
+
+/**
+ * How far a turn had come: how often its messages were begun with; `answerers` are messages that
+ * have answered its questions.
+ */
+export type TurnStand = { attempts: Attempts; answerers: string[] };
+
+/** Whether a message has ended its worker too often to be begun with once more. */
+export function isExhausted({ id }: Message, attempts: Attempts): boolean {
+  return attempts.before(id) >= mostAttempts;
+}
+
+/**
+ * Gives up what has ended its worker too often, before anything of it is looked at again, and
+ * returns the messages that are still to be worked. Throws FencedError.
+ */
+export async function giveUpExhausted(
+  parts: EndingParts,
+  context: TurnContext,
+  messages: Message[],
+  { attempts, answerers }: TurnStand,
+): Promise<Message[]> {
+  const exhausted = messages.filter((message) => isExhausted(message, attempts));
+  if (exhausted.length === 0) return messages;
+  const answered = new Set(answerers);
+  const failed = exhausted.filter(({ id }) => !answered.has(id));
+  // What answered a question goes with the work that asked it; other work that was begun may still
+  // need it.
+  const isAllOver = messages.every(
+    (message) =>
+      isExhausted(message, attempts) ||
+      answered.has(message.id) ||
+      attempts.before(message.id) === 0,
+  );
+  await attempts.take(failed);
+  await giveUp(
+    parts,
+    context,
+    new AgentFailure('died', 'it ended the worker each time'),
+    failed,
+    isAllOver ? answerers : [],
+  );
+  const gone = new Set([...failed.map(({ id }) => id), ...(isAllOver ? answerers : [])]);
+  return messages.filter(({ id }) => !gone.has(id));
+}
+
+/**
+ * Decides what becomes of a turn that did not end well: handed back, put off, tried again, or given
+ * up with a sentence. Always throws.
+ */
+export async function endBadly(
+  parts: EndingParts,
+  context: TurnContext,
+  error: unknown,
+  { attempts, answerers }: TurnStand,
+): Promise<never> {
+  const { job, token, turn, fence, signal, log } = context;
+  if (error instanceof FencedError) throw error;
+  if (signal.reason instanceof FencedError) throw signal.reason;
+  if (signal.aborted) {
+    log.info({ reason: String(signal.reason) }, 'turn interrupted');
+    await attempts.giveBack();
+    return await handBack(job, token);
+  }
+  const failure =
+    error instanceof AgentFailure ? error : new AgentFailure('broken', reportError(error).message);
+  log.warn({ kind: failure.kind, reason: failure.message }, 'turn failed');
+  if (!(error instanceof AgentFailure)) log.error({ err: error }, 'a defect');
+  const { conversation } = job.data;
+  await parts.inbox.note(fence, turn, conversation, {
+    log: `${new Date().toISOString()} failed: ${failure.kind}: ${failure.message}`,
+  });
+  const { timezone, wroteAt } = await parts.conversations.read(conversation);
+  const { waits = 0 } = job.data;
+  const wait = planWait(failure, waits, Date.now(), timezone);
+  if (wait) {
+    // Said once for each message that waits, not again at each attempt.
+    const newest = [...attempts.begun().keys()].at(-1) ?? '';
+    await parts.outbox.put(
+      [
+        {
+          id: `${turn}.limit.${newest}`,
+          conversation,
+          turn,
+          text: `${wait.sentence}${windowWordsOf(parts, wait.ms, wroteAt, timezone)}`,
+        },
+      ],
+      fence,
+    );
+    await attempts.giveBack(waits + 1);
+    return await delayJob(job, token, wait.ms);
+  }
+  const begun = attempts.begun();
+  const worthAnother = failure.kind === 'died' || failure.kind === 'broken';
+  // What answered a question says nothing without the work that asked it: it goes when that work is
+  // given up.
+  const left = (await parts.inbox.read(conversation)).filter(
+    ({ id }) => begun.has(id) && !answerers.includes(id),
+  );
+  const isOver = (message: Message): boolean =>
+    !worthAnother || (begun.get(message.id) ?? 0) >= mostAttempts;
+  const isAllOver = left.every(isOver);
+  await giveUp(parts, context, failure, left.filter(isOver), isAllOver ? answerers : []);
+  if (isAllOver) throw new UnrecoverableError(`${failure.kind}: ${failure.message}`);
+  return await delayJob(
+    job,
+    token,
+    1000 * 2 ** (Math.max(...left.map(({ id }) => begun.get(id) ?? 1)) - 1),
+  );
+}
+
+/**
+ * A sentence about WhatsApp's window when it closes before work that is put off by `ms` can be
+ * done; else ''.
+ */
+function windowWordsOf(
+  { hasTemplate }: EndingParts,
+  ms: number,
+  wroteAt: string | undefined,
+  timezone: string | undefined,
+): string {
+  const closesAt = closingTime(wroteAt);
+  return mayOutlast(closesAt, Date.now() + ms)
+    ? ` ${closingWindowWords(closesAt, timezone, hasTemplate)}`
+    : '';
+}
+
+/**
+ * Says in one sentence that there will be no answer to what failed, which `retry` can bring back;
+ * `settled` leave the inbox with it, for good. All in one step. Without anything that failed
+ * nothing is said. Throws FencedError.
+ */
+export async function giveUp(
+  { conversations, outbox }: Pick<EndingParts, 'conversations' | 'outbox'>,
+  { job, turn, fence }: TurnContext,
+  failure: AgentFailure,
+  failed: Message[],
+  settled: string[] = [],
+): Promise<void> {
+  const [first] = failed;
+  const kept = failed.map(({ id }) => id);
+  const ids = [...kept, ...settled];
+  if (ids.length === 0) return;
+  const { conversation } = job.data;
+  const { timezone } = await conversations.read(conversation);
+  const text = failureSentence(failure.kind, failure.resetsAt, timezone);
+  const sentences = first
+    ? [{ id: `${turn}.failed.${first.id}.${job.attemptsStarted}`, conversation, turn, text }]
+    : [];
+  await outbox.put(sentences, fence, { conversation, ids, kept, state: 'failed' });
+}
+
+/**
+ * Ends a turn that the person has stopped: its messages and the stop are settled in the step that
+ * says so, and what was under way or waited is named.
+ */
+export async function settleStopped(
+  { inbox, outbox }: EndingParts,
+  { job, turn, fence, log }: TurnContext,
+  by: Message,
+  { attempts, answerers }: TurnStand,
+): Promise<void> {
+  const { conversation } = job.data;
+  const taken = new Set([...attempts.taken(), ...answerers]);
+  const waiting = await inbox.read(conversation);
+  const before = waiting.slice(
+    0,
+    waiting.findIndex(({ id }) => id === by.id),
+  );
+  const ids = [...before, by, ...waiting.filter(({ id }) => taken.has(id))].map(({ id }) => id);
+  const doing =
+    typeof job.progress === 'string' && job.progress !== ''
+      ? ` I was at this: ${cut(job.progress, 200)}.`
+      : '';
+  const dropped = before.filter((message) => !taken.has(message.id));
+  const also = dropped.length > 0 ? ` I leave this, too: ${quoteMessages(dropped)}.` : '';
+  const withdrawn = withdrawnWords(await outbox.withdraw(fence, conversation, turn));
+  await outbox.put(
+    [
+      {
+        id: `${by.id}.stopped`,
+        conversation,
+        turn,
+        text: `Stopped.${doing}${also}${withdrawn}`,
+        urgent: true,
+      },
+    ],
+    fence,
+    { conversation, ids: [...new Set(ids)], state: 'answered' },
+  );
+  log.info({ conversation }, 'turn stopped by the person');
+}

@@ -1,0 +1,165 @@
+import type { Job } from 'bullmq';
+import { NotAllowedError } from '../../shared/store/allowed.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import type { Opening } from '../../shared/store/boxes/snapshot.ts';
+import type { TurnData, TurnResult } from '../../shared/store/queues.ts';
+import type { ModelUse } from '../../shared/store/spend.ts';
+import { AwaitingAnswer } from '../questions/answer-wait.ts';
+import type { QuestionHooks } from '../questions/answer-wait.ts';
+import { leaveAnswered, lookUpFirst, mayHaveBeenSaid } from './answered-before.ts';
+import type { AnsweredBeforeDeps } from './answered-before.ts';
+import type { Arrivals } from './arrivals.ts';
+import { createAttempts } from './attempts.ts';
+import { putOffForAnswer, resumeQuestion } from '../questions/awaiting-answer.ts';
+import { createHandOver } from './dispatch.ts';
+import { createQuestions } from '../questions/questions.ts';
+import type { QuestionParts } from '../questions/questions.ts';
+import { StopRequest } from './stop.ts';
+import type { TurnContext } from './context.ts';
+import { createTurnSlot } from './turn-slot.ts';
+import { endBadly, giveUpExhausted, isExhausted, settleStopped } from './outcome.ts';
+import type { TurnStand } from './outcome.ts';
+import { waitInLine } from './wait-for-slot.ts';
+import { emptyResult, workTurn } from './turn.ts';
+import type { WorkParts } from './turn.ts';
+
+export type TurnParts = WorkParts &
+  AnsweredBeforeDeps &
+  QuestionParts & {
+    arrivals: Arrivals;
+    /** Gives the conversation another turn, for what this one leaves. */
+    addTurn: (conversation: string) => Promise<unknown>;
+    /** Called when what a person had waiting was set aside, since they may not write any more. */
+    onSetAside: (conversation: string) => Promise<void>;
+    /** Brings the conversation's turn forward if it is put off. */
+    promoteTurn: (conversation: string) => Promise<void>;
+  };
+
+/**
+ * Works one turn of a conversation: inbox → agent → outbox. Every step is safe to repeat, and the
+ * fence (BullMQ's lock on the job) keeps a worker that was taken for dead from doing any of them. A
+ * message leaves the inbox in the same step that puts its answer into the outbox.
+ */
+export function createTurnProcessor(
+  parts: TurnParts,
+): (job: Job<TurnData, TurnResult>, token: string, signal: AbortSignal) => Promise<TurnResult> {
+  return async (job, token, signal) => {
+    const turn = job.id ?? '';
+    const { conversation } = job.data;
+    // Before anything is read: what comes in from here on is read, or heard of.
+    const hearing = parts.arrivals.listen(conversation);
+    const context: TurnContext = {
+      job,
+      token,
+      turn,
+      conversation,
+      signal,
+      hearing,
+      slot: createTurnSlot(parts.places),
+      fence: { lock: keys.jobLock('turns', turn), token },
+      startedAt: Date.now(),
+      log: parts.log.child({ turn }),
+    };
+    const result = emptyResult();
+    try {
+      const { hasBegun, left } = await workInbox(parts, context, result);
+      // What waits for a turn of its own, such as something queued.
+      if (left !== 0 && (await parts.inbox.size(conversation)) > 0)
+        await parts.addTurn(conversation);
+      result.durationMs = Date.now() - context.startedAt;
+      if (hasBegun) addUse(result, await parts.spend.turn(turn));
+      if (hasBegun) context.log.info(result, 'turn done');
+      return result;
+    } catch (error) {
+      if (!(error instanceof NotAllowedError)) throw error;
+      context.log.warn(
+        { conversation },
+        'the person may not write any more: what waited is set aside',
+      );
+      await parts.onSetAside(conversation);
+      return result;
+    } finally {
+      hearing.end();
+    }
+  };
+}
+
+/** Adds what the model proxy has counted for the turn, all of its attempts together. */
+function addUse(result: TurnResult, use: ModelUse): void {
+  result.inputTokens += use.input + use.cacheWrite5m + use.cacheWrite1h + use.cacheRead;
+  result.outputTokens += use.output;
+  result.costUsd += use.costUsd;
+}
+
+/**
+ * Works what waits, and fills the result. `left` is how many messages the inbox still holds,
+ * undefined when that is not known.
+ */
+async function workInbox(
+  parts: TurnParts,
+  context: TurnContext,
+  result: TurnResult,
+): Promise<{ hasBegun: boolean; left: number | undefined }> {
+  const { conversation, job, log, signal, slot, turn, fence } = context;
+  const opening = await parts.readOpening(conversation, fence, `${turn}:${job.attemptsStarted}`);
+  const hooks = {
+    heard: (): void => undefined,
+    letGo: undefined as QuestionHooks['letGo'] | undefined,
+  };
+  const attempts = createAttempts(parts.inbox, context, opening);
+  const questions = createQuestions(parts, context, opening.conversation, {
+    onOpen: () => hooks.heard(),
+    letGo: (reason) => hooks.letGo?.(reason) ?? false,
+  });
+  const stand = (): TurnStand => ({ attempts, answerers: questions.answerers() });
+  let hasBegun = false;
+  try {
+    const waiting = await questions.withoutAnswers(opening.messages);
+    const unanswered = await leaveAnswered(
+      parts,
+      context,
+      { ...opening, messages: waiting },
+      (message) => isExhausted(message, attempts),
+    );
+    const messages = await giveUpExhausted(parts, context, unanswered, stand());
+    const givenUp = [
+      ...opening.givenUp,
+      ...unanswered.filter((message) => !messages.includes(message)),
+    ];
+    const first: Opening = { ...opening, messages, givenUp };
+    let lastOpening = (): Opening => first;
+    const saidAt = (): string | undefined => mayHaveBeenSaid(lastOpening(), Date.now());
+    const own = { ...parts, outbox: lookUpFirst(parts.outbox, saidAt) };
+    const handOver = createHandOver(own, context, questions, attempts, first);
+    lastOpening = handOver.opening;
+    await resumeQuestion(context, questions, handOver);
+    const begun = await waitInLine(parts, context, handOver, () => attempts.giveBack());
+    if (!begun) {
+      // What waits for another turn was not begun with.
+      if (handOver.waiting() > 0) await attempts.giveBack();
+      return { hasBegun, left: handOver.waiting() };
+    }
+    slot.hold(begun.place);
+    hasBegun = true;
+    await attempts.take(begun.first);
+    log.info({ conversation, messages: begun.first.length, attempt: job.attemptsStarted }, 'turn');
+    const left = await workTurn(own, {
+      context,
+      questions,
+      handOver,
+      first: begun.first,
+      result,
+      onListening: (told) => Object.assign(hooks, told),
+    });
+    return { hasBegun, left };
+  } catch (error) {
+    if (error instanceof AwaitingAnswer && !signal.aborted)
+      return await putOffForAnswer(parts, context, error, attempts, questions);
+    if (!(error instanceof StopRequest) || signal.aborted)
+      return await endBadly(parts, context, error, stand());
+    await settleStopped(parts, context, error.by, stand());
+    return { hasBegun, left: undefined };
+  } finally {
+    slot.leave();
+  }
+}

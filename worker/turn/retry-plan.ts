@@ -1,0 +1,33 @@
+import type { AgentFailure } from '../agent/agent.ts';
+import { failureSentence, limitWithoutTime } from './failure-sentence.ts';
+
+/** How long a turn is put off (ms), and what the person is told of it. */
+export type Wait = { ms: number; sentence: string };
+
+const minute = 60_000;
+
+/** The pauses after which a usage limit without a time is tried again: an hour in all. */
+const pauses = [1, 2, 5, 10, 15, 30].map((minutes) => minutes * minute);
+
+/**
+ * Whether a failed turn waits and goes on by itself: only for a usage limit, since Claude Code
+ * itself has waited for an overloaded or absent service as long as `MODEL_PATIENCE_SECONDS` allows.
+ * `waited` is how often the turn was put off for it already, `now` ms since 1970, `timezone` the
+ * person's (IANA name). Undefined when the turn is to be given up.
+ */
+export function planWait(
+  { kind, resetsAt }: Pick<AgentFailure, 'kind' | 'resetsAt'>,
+  waited: number,
+  now: number,
+  timezone?: string,
+): Wait | undefined {
+  if (kind !== 'usage-limit') return undefined;
+  if (resetsAt && resetsAt.getTime() > now)
+    return {
+      ms: Math.max(resetsAt.getTime() - now, 1000),
+      sentence: failureSentence(kind, resetsAt, timezone, new Date(now)),
+    };
+  // A limit that holds although its time is over has none that could be relied on.
+  const ms = pauses[waited];
+  return ms === undefined ? undefined : { ms, sentence: limitWithoutTime };
+}

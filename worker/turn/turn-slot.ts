@@ -1,0 +1,62 @@
+import type { Place, Places } from './slots.ts';
+
+/**
+ * A turn's place among those that may work. While the turn waits for its person the place is
+ * another's; when the answer comes the turn takes one again, before those that have not begun.
+ */
+export type TurnSlot = {
+  hold(place: Place): void;
+  isHeld(): boolean;
+  /** Whether the turn waits to get a place again. */
+  isQueued(): boolean;
+  giveBack(): void;
+  /**
+   * Returns when the turn may work again. `onLong` is told the place in the line when that takes
+   * longer than a moment. Rejects with the signal's reason.
+   */
+  takeAgain(signal: AbortSignal, onLong: (position: number) => Promise<void>): Promise<void>;
+  leave(): void;
+};
+
+/** How long a turn waits in the line before its person hears of it (ms). */
+const patienceMs = 1000;
+
+export function createTurnSlot(places: Places): TurnSlot {
+  let place: Place | undefined;
+  let wasHeld = false;
+  const leave = (): void => {
+    place?.leave();
+    place = undefined;
+  };
+  return {
+    hold(taken) {
+      place = taken;
+      wasHeld = true;
+    },
+    isHeld: () => place?.isGranted() ?? false,
+    isQueued: () => place !== undefined && !place.isGranted(),
+    giveBack: leave,
+    async takeAgain(signal, onLong) {
+      // Before the turn had a place there was none to give back.
+      if (!wasHeld || place) return;
+      const queued = places.enter(true);
+      place = queued;
+      const { promise: aborted, reject } = Promise.withResolvers<never>();
+      const onAbort = (): void => reject(signal.reason);
+      if (signal.aborted) onAbort();
+      else signal.addEventListener('abort', onAbort, { once: true });
+      aborted.catch(() => undefined);
+      const timer = setTimeout(
+        () => void onLong(queued.position()).catch(() => undefined),
+        patienceMs,
+      );
+      try {
+        await Promise.race([aborted, queued.granted]);
+      } finally {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', onAbort);
+      }
+    },
+    leave,
+  };
+}

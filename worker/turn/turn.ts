@@ -1,0 +1,296 @@
+import type { Conversation } from '../../shared/store/conversation.ts';
+import type { FileStore } from '../../shared/store/files.ts';
+import type { Log } from '../../shared/runtime/log.ts';
+import type { Message } from '../../shared/store/message.ts';
+import type { PageStore } from '../../shared/store/pages.ts';
+import type { TurnResult } from '../../shared/store/queues.ts';
+import type { Typing } from '../../shared/delivery/typing.ts';
+import type { Agent, ChatTools } from '../agent/agent.ts';
+import type { AgentFiles } from '../agent/sandbox/files.ts';
+import { createAlwaysAllowed } from '../questions/always-allowed.ts';
+import { createAskTools } from '../questions/tools.ts';
+import type { AwaitingAnswer } from '../questions/answer-wait.ts';
+import { createBudget } from '../questions/budget.ts';
+import type { BudgetParts } from '../questions/budget.ts';
+import { createChatTools } from '../tools/chat-tools.ts';
+import { permissionsOf } from '../commands/setting-commands.ts';
+import type { HandOver, HandOverParts } from './dispatch.ts';
+import { createProgress } from '../progress/progress.ts';
+import type { ProgressTimes } from '../progress/progress.ts';
+import { createPromptFeed } from './prompts.ts';
+import type { FeedParts } from './prompts.ts';
+import type { Questions } from '../questions/questions.ts';
+import type { ScheduleLimits } from '../schedules/limits.ts';
+import { createScheduleTools } from '../schedules/tools.ts';
+import { createScreenshots } from '../tools/screenshots.ts';
+import { createSendQuota } from '../tools/send-quota.ts';
+import type { SendQuota } from '../tools/send-quota.ts';
+import { createSteps, stepTimes } from '../progress/verbose.ts';
+import { createStopWatch } from './stop.ts';
+import { gateTools } from '../tools/tool-gate.ts';
+import { startTelling } from '../progress/reporter.ts';
+import type { Telling } from '../progress/reporter.ts';
+import type { Thaw } from '../process/thaw.ts';
+import type { TurnContext } from './context.ts';
+import { createTurnEvents } from './events.ts';
+import type { EventParts } from './events.ts';
+import { createWatchdog } from './watchdog.ts';
+import type { Silence } from './watchdog.ts';
+import { createWorkspaceTrust } from '../questions/workspace-trust.ts';
+import type { TrustParts } from '../questions/workspace-trust.ts';
+import { watchWindow } from './window.ts';
+import type { WindowParts } from './window.ts';
+import { workspaceOf } from '../workspace.ts';
+
+export type WorkParts = HandOverParts &
+  EventParts &
+  BudgetParts &
+  TrustParts &
+  WindowParts &
+  FeedParts & {
+    agent: Agent;
+    files: FileStore;
+    pages: PageStore;
+    /** How many messages a turn sends before the rest goes to a page. */
+    messagesPerTurn: number;
+    agentFiles: AgentFiles;
+    dataDir: string;
+    publicUrl: string;
+    /** Returns when no other worker has a process for this conversation. */
+    claim: (conversation: string) => Promise<void>;
+    typing: Typing;
+    silence: Silence;
+    progress: ProgressTimes;
+    scheduleLimits: ScheduleLimits;
+    thaw: Pick<Thaw, 'settled'>;
+    log: Log;
+  };
+
+/**
+ * A turn that has something for Claude: `first` are the messages it begins with, and `result` is
+ * filled while it works.
+ */
+export type TurnWork = {
+  context: TurnContext;
+  questions: Questions;
+  handOver: HandOver;
+  first: Message[];
+  result: TurnResult;
+  /** Told how to make the turn look through its inbox, and how to let it go while it asks. */
+  onListening: (told: { heard: () => void; letGo: (reason: AwaitingAnswer) => boolean }) => void;
+};
+
+export function emptyResult(): TurnResult {
+  return { messages: 0, replies: 0, durationMs: 0, inputTokens: 0, outputTokens: 0, costUsd: 0 };
+}
+
+/**
+ * Gives Claude the messages, and what comes in while it works, until everything is answered.
+ * Returns how many messages the inbox still holds, undefined when that is not known. Throws what
+ * ended it before: a StopRequest, an AgentFailure, FencedError, or the signal's reason.
+ */
+export async function workTurn(
+  parts: WorkParts,
+  { context, questions, handOver, first, result, onListening }: TurnWork,
+): Promise<number | undefined> {
+  const { conversation, turn, fence, log } = context;
+  const workspace = workspaceOf(parts.dataDir, conversation);
+  const stop = createStopWatch(parts.inbox, conversation, log);
+  const trouble = new AbortController();
+  const end = (error: unknown): void => trouble.abort(error);
+  const watchdog = createWatchdog(
+    parts.silence,
+    AbortSignal.any([context.signal, stop.signal, trouble.signal]),
+    questions.isWaiting,
+  );
+  const { signal } = watchdog;
+  const feed = createPromptFeed(parts, {
+    context,
+    recall: questions.recall,
+    handOver,
+    workspace,
+    result,
+    signal,
+    onTrouble: end,
+  });
+  const heard = (): void => {
+    stop.look();
+    feed.lookAgain();
+  };
+  onListening({
+    heard,
+    letGo(reason) {
+      // The call that asks is a running tool itself; what runs beside it is not to be lost.
+      if (watchdog.running() > 1) return false;
+      end(reason);
+      return true;
+    },
+  });
+  const typing = parts.typing.keep(conversation, () =>
+    questions.isWaiting() || signal.aborted ? undefined : feed.newest(),
+  );
+  let telling: Telling | undefined;
+  let window: ReturnType<typeof watchWindow> | undefined;
+  // While the first messages' files are fetched and written down only a stop is heard; what else
+  // comes in is looked at afterwards.
+  let hasMissed = false;
+  let endListening = context.hearing.tell(() => {
+    hasMissed = true;
+    stop.look();
+  }, handOver.hasSeen);
+  // It looks while the rest is made ready.
+  const trust = createWorkspaceTrust(parts, context, questions, workspace);
+  try {
+    await parts.agentFiles.makeDirectory(workspace);
+    if (!(await feed.begin(first))) return undefined;
+    typing.begin();
+    window = watchWindow(parts, context);
+    endListening();
+    endListening = context.hearing.tell(heard, handOver.hasSeen);
+    // What came with them and waits for a turn of its own wants a word.
+    if (hasMissed || handOver.waiting() > first.length) heard();
+    await parts.claim(conversation);
+    const settings = handOver.known();
+    const quota = createSendQuota({
+      most: parts.messagesPerTurn,
+      sentBefore: () => parts.outbox.countOf(turn),
+      heard: () => handOver.taken().size,
+    });
+    telling = tell(parts, context, questions, settings, quota);
+    const chatTools = createChatTools({
+      outbox: parts.outbox,
+      files: parts.files,
+      pages: parts.pages,
+      quota,
+      agentFiles: parts.agentFiles,
+      reader: parts.reader,
+      publicUrl: parts.publicUrl,
+      turn,
+      conversation,
+      workspace,
+      fence,
+      signal,
+      onSent: () => events.onSent(),
+    });
+    const screenshots = createScreenshots(chatTools);
+    const budget = createBudget(parts, context, questions, end);
+    const events = createTurnEvents(parts, {
+      context,
+      questions,
+      handOver,
+      result,
+      telling,
+      title: first[0]?.text ?? '',
+      beforeAnswer: (ids) => screenshots.sendUnsent(feed.wordsOf(ids)),
+      onAnswered: (ids, left) => feed.answered(ids, left),
+    });
+    const permissions = permissionsOf(settings.permissions, parts.permissions);
+    const tools = createTools(parts, context, {
+      questions,
+      budget,
+      permissions,
+      chatTools,
+      session: handOver.session,
+    });
+    await budget.mayGoOn(signal);
+    const grants = await trust.settle(permissions, signal);
+    const work = parts.agent.work({
+      id: turn,
+      timezone: settings.timezone,
+      conversation,
+      workspace,
+      prompts: feed.prompts,
+      tools,
+      session: handOver.session(),
+      signal,
+      permissions,
+      model: settings.model,
+      grants,
+    });
+    for await (const event of work) {
+      watchdog.note(event);
+      telling.note(event);
+      screenshots.note(event);
+      await events.onEvent(event);
+    }
+    return feed.left();
+  } finally {
+    watchdog.stop();
+    telling?.stop();
+    window?.stop();
+    endListening();
+    typing.end();
+    await feed.settle();
+  }
+}
+
+type ToolDeps = {
+  questions: Questions;
+  budget: ReturnType<typeof createBudget>;
+  permissions: ReturnType<typeof permissionsOf>;
+  chatTools: ReturnType<typeof createChatTools>;
+  session: HandOver['session'];
+};
+
+/**
+ * What Claude may call beside its own tools. None begins before a worker that was halted knows what
+ * is still its own.
+ */
+function createTools(
+  parts: WorkParts,
+  context: TurnContext,
+  { questions, budget, permissions, chatTools, session }: ToolDeps,
+): ChatTools {
+  const { conversation, turn, fence, job, signal } = context;
+  const { schedules, conversations, outbox, scheduleLimits: limits, hasTemplate } = parts;
+  const scheduleTools = createScheduleTools({
+    schedules,
+    conversations,
+    outbox,
+    limits,
+    hasTemplate,
+    run: job.attemptsStarted,
+    turn,
+    conversation,
+    fence,
+    now: Date.now,
+  });
+  const askTools = createAskTools(questions, budget, {
+    mode: permissions,
+    allowed: createAlwaysAllowed(conversations, context, session),
+    show: parts,
+    writeAnswer: parts.writeAnswer,
+  });
+  return gateTools({ ...chatTools, ...scheduleTools, ...askTools }, parts.thaw.settled, signal);
+}
+
+/** Tells the person of long work: now and then a line, or each step when they want to see it. */
+function tell(
+  { outbox, progress }: WorkParts,
+  { job, turn, conversation, fence, startedAt, log }: TurnContext,
+  questions: Questions,
+  { verbose }: Conversation,
+  quota: SendQuota,
+): Telling {
+  return startTelling({
+    narrator: verbose === undefined ? createProgress(progress, startedAt) : createSteps(stepTimes),
+    tell: async ({ text, index }) => {
+      if (!(await quota.takeProgress())) return;
+      await outbox.put(
+        [
+          {
+            id: `${turn}.progress.${job.attemptsStarted}.${index}`,
+            conversation,
+            turn,
+            text,
+            aside: true,
+          },
+        ],
+        fence,
+      );
+    },
+    isWaiting: questions.isWaiting,
+    log,
+    now: Date.now,
+  });
+}

@@ -1,0 +1,97 @@
+import type { Conversations } from '../../shared/store/conversation.ts';
+import type { Outbox } from '../../shared/store/boxes/outbox.ts';
+import { formatMoment } from '../../shared/runtime/time-zone.ts';
+import type { TurnContext } from './context.ts';
+
+/**
+ * WhatsApp lets us write for this time (ms) after the person's last message
+ * (developers.facebook.com/docs/whatsapp/pricing#customer-service-windows).
+ */
+export const windowMs = 24 * 3600_000;
+
+/** Work that goes on within this time (ms) of the window's end may outlast it. */
+const nearMs = 3600_000;
+
+/** What becomes of an answer that finds the window closed. */
+export function closedWindowWords(hasTemplate: boolean): string {
+  return hasTemplate
+    ? 'I send you a short notice by a template, and you get the answer when you write anything'
+    : 'the answer waits here until you write anything';
+}
+
+/** What the person is told before the window closes. `closesAt` is in ms since 1970. */
+export function closingWindowWords(
+  closesAt: number,
+  timezone: string | undefined,
+  hasTemplate: boolean,
+): string {
+  return `WhatsApp lets me write to you until ${formatMoment(closesAt, timezone ?? 'UTC')}, a day after your last message, and it may close before I am done. Then ${closedWindowWords(hasTemplate)}.`;
+}
+
+/**
+ * When the window closes (ms since 1970) after the person's last message (ISO 8601); NaN when no
+ * message is known.
+ */
+export function closingTime(wroteAt: string | undefined): number {
+  return wroteAt === undefined ? NaN : Date.parse(wroteAt) + windowMs;
+}
+
+/**
+ * Whether work that begins or goes on at `at` (ms since 1970) may outlast a window that is open
+ * now.
+ */
+export function mayOutlast(closesAt: number, at: number, now = Date.now()): boolean {
+  return closesAt > now && closesAt - at <= nearMs;
+}
+
+export type WindowParts = {
+  conversations: Conversations;
+  outbox: Outbox;
+  hasTemplate: boolean;
+  now: () => number;
+};
+
+/**
+ * Tells the person, once for each closing, when work may outlast the window. Nothing is said once
+ * it is closed: it would not arrive.
+ */
+export function watchWindow(
+  { conversations, outbox, hasTemplate, now }: WindowParts,
+  { conversation, turn, fence, log }: TurnContext,
+): { stop(): void } {
+  let isStopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  const look = async (): Promise<void> => {
+    const { wroteAt, timezone } = await conversations.read(conversation);
+    const closesAt = closingTime(wroteAt);
+    const left = closesAt - now();
+    if (isStopped || !(left > 0)) return;
+    if (left > nearMs) {
+      timer = setTimeout(start, left - nearMs + 1);
+      return;
+    }
+    await outbox.put(
+      [
+        {
+          id: `${conversation}.window.${closesAt}`,
+          conversation,
+          turn,
+          text: closingWindowWords(closesAt, timezone, hasTemplate),
+          aside: true,
+        },
+      ],
+      fence,
+    );
+  };
+  const start = (): void =>
+    void look().catch((error: unknown) =>
+      log.warn({ err: error }, 'could not look at the 24-hour window'),
+    );
+  start();
+  return {
+    stop() {
+      isStopped = true;
+      clearTimeout(timer);
+    },
+  };
+}
