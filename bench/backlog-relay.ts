@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { parseRelayConfig } from '../relay/config.ts';
-import { createSenderLimit } from '../relay/http/sender-rate-limit.ts';
+import { createSenderRateLimit } from '../relay/http/sender-rate-limit.ts';
 import { createMetrics } from '../relay/metrics.ts';
 import { createNotices } from '../shared/delivery/notices.ts';
 import { createStores } from '../relay/stores.ts';
@@ -10,7 +10,7 @@ import { createDelivery, reconcilingTimes } from '../shared/delivery/deliver.ts'
 import { createIntake } from '../shared/store/boxes/intake.ts';
 import { createLog } from '../shared/runtime/log.ts';
 import type { Message } from '../shared/store/message.ts';
-import { createPace, paceFor } from '../shared/store/send-rate.ts';
+import { createSendRate, paceFor } from '../shared/store/send-rate.ts';
 import { connectRedis } from '../shared/store/redis/redis.ts';
 import { createTyping } from '../shared/delivery/typing.ts';
 import { measureMemory, phoneOf } from './backlog-message.ts';
@@ -37,7 +37,7 @@ const deliver = createDelivery({
   messenger,
   outbox: stores.outbox,
   ledger: stores.ledger,
-  pace: createPace(redis, paceFor(config.TWILIO_WHATSAPP_NUMBER)),
+  pace: createSendRate(redis, paceFor(config.TWILIO_WHATSAPP_NUMBER)),
   log,
   publicUrl: config.PUBLIC_URL,
   reconciling: reconcilingTimes,
@@ -56,7 +56,7 @@ const keeper = createVmKeeper({
   typing: createTyping(redis, messenger),
 });
 const accept = createIntake(stores.turns, config.RETENTION_DAYS);
-const senders = createSenderLimit(config.SENDER_LIMIT_PER_MINUTE, notices, log);
+const senders = createSenderRateLimit(config.SENDER_LIMIT_PER_MINUTE, notices, log);
 await keeper.start();
 
 async function acceptOne(index: number, conversations: number): Promise<void> {

@@ -13,7 +13,7 @@ const mostMs = 20;
  * Where the time went between the model's last token and the POST (ms): Claude Code and the way to
  * the outbox, the way to the delivery, the carrier's SDK.
  */
-type Way = { total: number; put: number; departure: number; post: number };
+type Way = { total: number; put: number; nextDelivery: number; post: number };
 
 /**
  * When a reply was put into the outbox and its attempt noted (ms since 1970). The reply's name is
@@ -62,7 +62,7 @@ export const deliverySection: Section = {
               found.push({
                 total: postedAt - lastToken,
                 put: putAt - lastToken,
-                departure: attemptedAt - putAt,
+                nextDelivery: attemptedAt - putAt,
                 post: postedAt - attemptedAt,
               });
             }
@@ -84,7 +84,7 @@ export const deliverySection: Section = {
           },
         ],
         notes: [
-          `Of it, by the middle: ${formatSpread(of('put'), 'ms')} until the answer is on its way into the outbox (Claude Code’s own end of a turn, the SDK, the writing), ${formatSpread(of('departure'), 'ms')} until the delivery notes the attempt, ${formatSpread(of('post'), 'ms')} until the request is at Twilio.`,
+          `Of it, by the middle: ${formatSpread(of('put'), 'ms')} until the answer is on its way into the outbox (Claude Code’s own end of a turn, the SDK, the writing), ${formatSpread(of('nextDelivery'), 'ms')} until the delivery notes the attempt, ${formatSpread(of('post'), 'ms')} until the request is at Twilio.`,
         ],
       };
     } finally {

@@ -42,7 +42,7 @@ export type FirstRequestStage = {
  * A spare is taken for started so long after its process is there (ms): it shows itself in no other
  * way.
  */
-const spareMs = 1500;
+const prewarmMs = 1500;
 
 /** One phone gets more answers here than WhatsApp would take; none waits for the pace. */
 const unpaced = { PACE_SECONDS: '0.01', PACE_BURST: '1000' };
@@ -139,7 +139,7 @@ export async function withFirstRequestStage<T>(
         await poll('a spare', async () =>
           (await processes()).some(({ session }) => session !== last) ? true : undefined,
         );
-        await sleep(spareMs, undefined, { signal });
+        await sleep(prewarmMs, undefined, { signal });
       },
       startBare(name, change) {
         const bare = startBare(

@@ -10,33 +10,33 @@ import type { StatusReport } from '../shared/twilio/webhook.ts';
  * message younger than `youngMs` may still come by webhook: Twilio's tries are over within half a
  * minute. A round that left something is repeated after `youngMs`, one that failed then ever later.
  */
-export type GapRepairTimes = {
+export type BackfillTimes = {
   lookBackMs: number;
   everyMs: number;
   overlapMs: number;
   youngMs: number;
 };
 
-export const gapRepairTimes: GapRepairTimes = {
+export const gapRepairTimes: BackfillTimes = {
   lookBackMs: 24 * 3600_000,
   everyMs: 3600_000,
   overlapMs: 3600_000,
   youngMs: 60_000,
 };
 
-export type GapRepairParts = MissedMessageParts & {
+export type BackfillDeps = MissedMessageParts & {
   /** The reply that a Twilio message is, if it is one of ours. */
   findReply: (sid: string) => Promise<Reply | undefined>;
   noteStatus: (report: StatusReport) => Promise<void>;
   /** Gives a job to what waits in Redis without one. */
   sweep: () => Promise<unknown>;
-  times: GapRepairTimes;
+  times: BackfillTimes;
   /** In ms since 1970. */
   now: () => number;
 };
 
 /** Takes in what the relay never heard of: one round at a time, however often it is asked. */
-export type GapRepair = {
+export type Backfill = {
   /** Begins with a round, and makes one every hour. */
   start(): Running;
   /** Redis is back: what its outage has cost is looked for now. */
@@ -50,7 +50,7 @@ export type GapRepair = {
  * Notes late failures of replies whose status callback was lost, and adds a job for what waits in
  * Redis without one.
  */
-export function createGapRepair(parts: GapRepairParts): GapRepair {
+export function createBackfill(parts: BackfillDeps): Backfill {
   const { times, now } = parts;
   const makeRound = createRound(parts);
   let [isStarted, isStopped, isRunning, isAskedAgain] = [false, false, false, false];
@@ -141,7 +141,7 @@ function createRound({
   sweep,
   log,
   ...parts
-}: GapRepairParts): MakeRound {
+}: BackfillDeps): MakeRound {
   const takeMissed = createTakeMissed({ ...parts, messenger, log });
   /**
    * What was told of earlier: a message of ours may fail long after it was sent, so that the whole

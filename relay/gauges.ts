@@ -11,7 +11,7 @@ import { createVmState } from '../shared/store/vm-state.ts';
  * How things stand in Redis, in numbers: turns by state, replies by status and failures by Twilio's
  * code since the beginning, and dollars.
  */
-export type Standing = {
+export type Gauges = {
   turns: Record<string, number>;
   replies: Record<string, number>;
   failures: Record<string, number>;
@@ -28,13 +28,13 @@ export type Standing = {
   memory: MemoryUse | undefined;
 };
 
-export type StandingDeps = { redis: Redis; turns: Turns; spend: Spend; memory: RedisMemory };
+export type GaugesDeps = { redis: Redis; turns: Turns; spend: Spend; memory: RedisMemory };
 
 /** Reads it. Throws when Redis is away. */
-export async function readStanding(
-  { redis, turns, spend, memory }: StandingDeps,
+export async function readGauges(
+  { redis, turns, spend, memory }: GaugesDeps,
   now: number,
-): Promise<Standing> {
+): Promise<Gauges> {
   const [states, counts, spending, waiting, awake, use, open, memoryUse] = await Promise.all([
     turns.queue.getJobCounts('waiting', 'active', 'delayed', 'failed', 'completed'),
     readReplyCounts(redis),

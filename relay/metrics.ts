@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Standing } from './gauges.ts';
+import type { Gauges } from './gauges.ts';
 
 /** What the relay counts, for Prometheus. */
 export type Metrics = {
@@ -13,7 +13,7 @@ export type Metrics = {
 };
 
 /** `standing` is read at each scrape and at no other time. */
-export function createMetrics(standing: () => Promise<Standing>): Metrics {
+export function createMetrics(standing: () => Promise<Gauges>): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const resident: Gauge = new Gauge({
@@ -60,7 +60,7 @@ export function createMetrics(standing: () => Promise<Standing>): Metrics {
 }
 
 /** The metrics that stand in Redis, since the worker makes them, too. */
-function toRegistry(now: Standing): Registry {
+function toRegistry(now: Gauges): Registry {
   const registry = new Registry();
   const registers = [registry];
   const turns = new Gauge({

@@ -1,18 +1,15 @@
-import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createDelivery, reconcilingTimes } from '../shared/delivery/deliver.ts';
-import { beginEpoch } from '../shared/store/redis/epoch.ts';
 import { createIntake } from '../shared/store/boxes/intake.ts';
 import { createReleasers } from '../shared/runtime/lifecycle.ts';
-import type { Releasers, Running } from '../shared/runtime/lifecycle.ts';
+import type { Running } from '../shared/runtime/lifecycle.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import type { Messenger } from '../shared/delivery/messenger.ts';
 import { createTellOwner } from '../shared/store/owner.ts';
 import type { TellOwner } from '../shared/store/owner.ts';
-import { createPace, paceFor } from '../shared/store/send-rate.ts';
+import { createSendRate, paceFor } from '../shared/store/send-rate.ts';
 import { judgePassword } from '../shared/runtime/env.ts';
-import { checkRedis } from '../shared/store/redis/redis-check.ts';
 import { createRedisMemory, warnOfPressure } from '../shared/store/redis/redis-memory.ts';
 import { connectRedis } from '../shared/store/redis/redis.ts';
 import { sweep } from '../shared/store/boxes/sweep.ts';
@@ -21,18 +18,17 @@ import { untraced } from '../shared/runtime/tracing.ts';
 import type { Tracing } from '../shared/runtime/tracing.ts';
 import { createTwilioMessenger } from '../shared/twilio/messenger.ts';
 import { createTyping } from '../shared/delivery/typing.ts';
-import { beginInOrder } from './start-up.ts';
+import { startUp } from './start-up.ts';
 import type { RelayConfig } from './config.ts';
 import { createAllowList } from './people/allow-list.ts';
 import type { AllowList } from './people/allow-list.ts';
 import { createAliases } from './people/aliases.ts';
-import { createDoorkeeper } from './http/unsigned-rate-limit.ts';
-import type { Doorkeeper } from './http/unsigned-rate-limit.ts';
+import { createUnsignedRateLimit } from './http/unsigned-rate-limit.ts';
+import type { UnsignedRateLimit } from './http/unsigned-rate-limit.ts';
 import { createClaims } from './claims.ts';
-import { createGapRepair, gapRepairTimes } from './backfill.ts';
-import type { GapRepair, GapRepairTimes } from './backfill.ts';
+import { createBackfill, gapRepairTimes } from './backfill.ts';
+import type { Backfill, BackfillTimes } from './backfill.ts';
 import { createLazySite } from './http/lazy-site.ts';
-import { createMembership } from './people/membership.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
 import { createNotices, createSendNow } from '../shared/delivery/notices.ts';
@@ -45,11 +41,11 @@ import { createProbes } from './http/health.ts';
 import { createReadiness } from './http/readiness.ts';
 import { createReceive } from './http/reception.ts';
 import { createSamples } from './metric-samples.ts';
-import { createSenderLimit } from './http/sender-rate-limit.ts';
+import { createSenderRateLimit } from './http/sender-rate-limit.ts';
 import { runServer } from './http/server.ts';
 import { createVerifier } from '../shared/twilio/signature.ts';
-import { readStanding } from './gauges.ts';
-import { createStatuses } from '../shared/twilio/status-callbacks.ts';
+import { readGauges } from './gauges.ts';
+import { createStatusCallbacks } from '../shared/twilio/status-callbacks.ts';
 import { createStores } from './stores.ts';
 import type { Stores } from './stores.ts';
 import { createVmKeeper } from './wake/vm.ts';
@@ -66,7 +62,7 @@ import type { WebhookParts } from './http/webhooks.ts';
 export type RelayParts = {
   messenger: Messenger;
   times: WakerTimes;
-  repairTimes?: GapRepairTimes;
+  repairTimes?: BackfillTimes;
   tracing?: Tracing;
 };
 
@@ -108,7 +104,7 @@ export async function runRelay(
     releasers.add('queues', () => stores.close(), 2000);
     const { turns, outbox, ledger, spend } = stores;
 
-    const pace = createPace(redis, paceFor(config.TWILIO_WHATSAPP_NUMBER, config));
+    const pace = createSendRate(redis, paceFor(config.TWILIO_WHATSAPP_NUMBER, config));
     const deliver = createDelivery({
       messenger,
       template: config.TWILIO_TEMPLATE_SID,
@@ -136,7 +132,7 @@ export async function runRelay(
       log,
     });
     const memory = createRedisMemory(redis, warnOfPressure(log, tellOwner));
-    const metrics = createMetrics(() => readStanding({ redis, turns, spend, memory }, Date.now()));
+    const metrics = createMetrics(() => readGauges({ redis, turns, spend, memory }, Date.now()));
     const keeper = createVmKeeper({
       redis,
       metrics,
@@ -151,7 +147,7 @@ export async function runRelay(
     const renderer = createPageRenderer();
     releasers.add('page renderer', () => renderer.stop());
     const intake = createRelayIntake(config, stores, list, keeper, log);
-    const gapRepair = createRelayRepair(config, stores, {
+    const backfill = createRelayRepair(config, stores, {
       keeper,
       intake,
       messenger,
@@ -167,17 +163,22 @@ export async function runRelay(
       notices,
       renderer,
       tracing,
-      gapRepair,
+      backfill,
       intake,
       log,
     };
 
-    const doorkeeper = createDoorkeeper(config.TRUST_PROXY, log);
-    const listener = createListener(relay, doorkeeper);
-    const server = await runServer({ port: config.PORT, host: config.HOST, listener, doorkeeper });
+    const unsignedRateLimit = createUnsignedRateLimit(config.TRUST_PROXY, log);
+    const listener = createListener(relay, unsignedRateLimit);
+    const server = await runServer({
+      port: config.PORT,
+      host: config.HOST,
+      listener,
+      unsignedRateLimit,
+    });
     releasers.add('server', () => server.stop());
-    const beginning = begin(relay, releasers);
-    releasers.add('beginning', () => beginning.stop());
+    const starting = startUp(relay, releasers);
+    releasers.add('start-up', () => starting.stop());
     log.info({ port: server.port, publicUrl: config.PUBLIC_URL }, 'the relay listens');
     const weakness =
       config.ADMIN_PASSWORD === undefined ? undefined : judgePassword(config.ADMIN_PASSWORD);
@@ -202,7 +203,7 @@ type Parts = {
   notices: Notices;
   renderer: PageRenderer;
   tracing: Tracing;
-  gapRepair: GapRepair;
+  backfill: Backfill;
   intake: RelayIntake;
   log: Log;
 };
@@ -230,7 +231,7 @@ function createRelayIntake(
   log: Log,
 ): RelayIntake {
   const people = createListedPeople(list, createAliases(redis));
-  const statuses = createStatuses(ledger, outbox, config.TWILIO_TEMPLATE_SID, log);
+  const statuses = createStatusCallbacks(ledger, outbox, config.TWILIO_TEMPLATE_SID, log);
   return {
     judgeParties: createJudgeParties(config.TWILIO_ACCOUNT_SID, config.TWILIO_WHATSAPP_NUMBER),
     people,
@@ -251,23 +252,23 @@ function createRelayIntake(
  * Everything that the relay serves: Twilio's webhooks first, then whether it lives, then the rest.
  */
 function createListener(
-  { config, stores, metrics, keeper, notices, renderer, tracing, gapRepair, intake, log }: Parts,
-  doorkeeper: Doorkeeper,
+  { config, stores, metrics, keeper, notices, renderer, tracing, backfill, intake, log }: Parts,
+  unsignedRateLimit: UnsignedRateLimit,
 ): RequestListener {
   const acks = createSamples(mostAcks);
   const webhooks = createWebhooks({
     ...intake,
-    doorkeeper,
+    unsignedRateLimit,
     verify: createVerifier(
       config.PUBLIC_URL,
       [config.TWILIO_AUTH_TOKEN, config.TWILIO_AUTH_TOKEN_SECONDARY].filter(
         (token) => token !== undefined,
       ),
     ),
-    senders: createSenderLimit(config.SENDER_LIMIT_PER_MINUTE, notices, log),
+    senders: createSenderRateLimit(config.SENDER_LIMIT_PER_MINUTE, notices, log),
     trace: tracing.trace,
     count: (outcome) => metrics.accepted.inc({ outcome }),
-    onNotStored: gapRepair.somethingWasRefused,
+    onNotStored: backfill.somethingWasRefused,
     onAnswered: (path, status, ms) => {
       metrics.ackSeconds.observe({ path, status }, ms / 1000);
       if (path === '/webhook' && status === 200) acks.note(ms);
@@ -283,7 +284,7 @@ function createListener(
       config,
       stores,
       metrics,
-      doorkeeper,
+      unsignedRateLimit,
       renderer,
       acks,
       onRetried: keeper.look,
@@ -303,9 +304,9 @@ function createRelayRepair(
     intake,
     messenger,
     times,
-  }: { keeper: VmKeeper; intake: RelayIntake; messenger: Messenger; times: GapRepairTimes },
-): GapRepair {
-  return createGapRepair({
+  }: { keeper: VmKeeper; intake: RelayIntake; messenger: Messenger; times: BackfillTimes },
+): Backfill {
+  return createBackfill({
     ...intake,
     messenger,
     times,
@@ -316,51 +317,4 @@ function createRelayRepair(
     },
     now: Date.now,
   });
-}
-
-/**
- * What follows once Redis answers. It may still be away, or full: the relay answers all the same,
- * and the rest begins when it can.
- */
-function begin(
-  { stores, list, tellOwner, keeper, gapRepair, log }: Parts,
-  releasers: Releasers,
-): Running {
-  const { redis, turns, deliveries } = stores;
-  const settleMembership = createMembership({ ...stores, list, tellOwner, log });
-  const onReady = (): void =>
-    void settleMembership().catch((error: unknown) =>
-      log.warn({ err: error }, 'could not write who may write'),
-    );
-  return beginInOrder(
-    [
-      async () => {
-        if (redis.status !== 'ready') await once(redis, 'ready');
-      },
-      () => checkRedis(redis, log),
-      async () => void (await beginEpoch(redis)),
-      async () => {
-        // Before anything is swept: what a removed person has waiting gets no turn. A Redis that is
-        // full holds up only this.
-        await settleMembership().catch(() => {
-          const settling = beginInOrder([settleMembership], log);
-          releasers.add('list of people', () => settling.stop());
-        });
-        // A Redis that comes back may be an older copy.
-        redis.on('ready', onReady);
-        releasers.add('list of people', () => redis.off('ready', onReady));
-      },
-      async () => void (await sweep(redis, turns, deliveries, log)),
-      async () => {
-        const keeping = await keeper.start();
-        releasers.add('VM keeper', () => keeping.stop());
-      },
-      async () => {
-        const repairing = gapRepair.start();
-        redis.on('ready', gapRepair.redisIsBack);
-        releasers.add('gap repair', () => repairing.stop());
-      },
-    ],
-    log,
-  );
 }

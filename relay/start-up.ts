@@ -1,5 +1,15 @@
-import type { Running } from '../shared/runtime/lifecycle.ts';
+import { once } from 'node:events';
+import type { Releasers, Running } from '../shared/runtime/lifecycle.ts';
 import type { Log } from '../shared/runtime/log.ts';
+import { sweep } from '../shared/store/boxes/sweep.ts';
+import type { TellOwner } from '../shared/store/owner.ts';
+import { beginEpoch } from '../shared/store/redis/epoch.ts';
+import { checkRedis } from '../shared/store/redis/redis-check.ts';
+import type { Backfill } from './backfill.ts';
+import type { AllowList } from './people/allow-list.ts';
+import { createMembership } from './people/membership.ts';
+import type { Stores } from './stores.ts';
+import type { VmKeeper } from './wake/vm.ts';
 
 /** How long after a step that failed it is tried again (ms). */
 const againMs = 2000;
@@ -8,7 +18,7 @@ const againMs = 2000;
  * Runs the steps one after the other, each until it has succeeded: nothing of it needs a restart by
  * hand.
  */
-export function beginInOrder(steps: (() => Promise<void>)[], log: Log): Running {
+function beginInOrder(steps: (() => Promise<void>)[], log: Log): Running {
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
   const run = async (index: number): Promise<void> => {
@@ -33,4 +43,60 @@ export function beginInOrder(steps: (() => Promise<void>)[], log: Log): Running 
       clearTimeout(timer);
     },
   };
+}
+
+export type StartUpDeps = {
+  stores: Stores;
+  list: AllowList;
+  tellOwner: TellOwner;
+  keeper: VmKeeper;
+  backfill: Backfill;
+  log: Log;
+};
+
+/**
+ * What follows once Redis answers. It may still be away, or full: the relay answers all the same,
+ * and the rest begins when it can.
+ */
+export function startUp(
+  { stores, list, tellOwner, keeper, backfill, log }: StartUpDeps,
+  releasers: Releasers,
+): Running {
+  const { redis, turns, deliveries } = stores;
+  const settleMembership = createMembership({ ...stores, list, tellOwner, log });
+  const onReady = (): void =>
+    void settleMembership().catch((error: unknown) =>
+      log.warn({ err: error }, 'could not write who may write'),
+    );
+  return beginInOrder(
+    [
+      async () => {
+        if (redis.status !== 'ready') await once(redis, 'ready');
+      },
+      () => checkRedis(redis, log),
+      async () => void (await beginEpoch(redis)),
+      async () => {
+        // Before anything is swept: what a removed person has waiting gets no turn. A Redis that is
+        // full holds up only this.
+        await settleMembership().catch(() => {
+          const settling = beginInOrder([settleMembership], log);
+          releasers.add('list of people', () => settling.stop());
+        });
+        // A Redis that comes back may be an older copy.
+        redis.on('ready', onReady);
+        releasers.add('list of people', () => redis.off('ready', onReady));
+      },
+      async () => void (await sweep(redis, turns, deliveries, log)),
+      async () => {
+        const keeping = await keeper.start();
+        releasers.add('VM keeper', () => keeping.stop());
+      },
+      async () => {
+        const repairing = backfill.start();
+        redis.on('ready', backfill.redisIsBack);
+        releasers.add('gap repair', () => repairing.stop());
+      },
+    ],
+    log,
+  );
 }

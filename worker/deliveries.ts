@@ -1,6 +1,6 @@
 import type { Job } from 'bullmq';
 import type { Deliver } from '../shared/delivery/deliver.ts';
-import type { Departures } from '../shared/store/boxes/next-delivery.ts';
+import type { NextDeliveries } from '../shared/store/boxes/next-delivery.ts';
 import type { Fence } from '../shared/store/boxes/inbox.ts';
 import { keys } from '../shared/store/redis/keys.ts';
 import type { DeliveryData } from '../shared/store/queues.ts';
@@ -11,7 +11,7 @@ import { delayJob, handBack } from './process/job-moves.ts';
  * the job is put off, not blocked.
  */
 export function createDeliveryProcessor(
-  departures: Departures,
+  nextDeliveries: NextDeliveries,
   deliver: Deliver,
   now: () => number,
 ): (
@@ -24,10 +24,10 @@ export function createDeliveryProcessor(
     const fence: Fence = { lock: keys.jobLock('deliveries', job.id ?? ''), token };
     for (let sent = 0; ;) {
       if (signal.aborted) return await handBack(job, token);
-      const departure = await departures.next(conversation, fence, now());
-      if (departure.kind === 'none') return { sent };
-      if (departure.kind === 'wait') return await delayJob(job, token, departure.ms);
-      const { kind, reply } = departure;
+      const nextDelivery = await nextDeliveries.next(conversation, fence, now());
+      if (nextDelivery.kind === 'none') return { sent };
+      if (nextDelivery.kind === 'wait') return await delayJob(job, token, nextDelivery.ms);
+      const { kind, reply } = nextDelivery;
       const step = await deliver(reply, fence, kind === 'send' ? reply.attempts : undefined);
       if (!step.done && step.waitMs > 0) return await delayJob(job, token, step.waitMs);
       if (step.done) sent += 1;

@@ -2,16 +2,16 @@ import { createAllowed } from '../shared/store/allowed.ts';
 import { createConversations } from '../shared/store/conversation.ts';
 import { createDeadLetters } from '../shared/store/boxes/dead-letters.ts';
 import { createDelivery } from '../shared/delivery/deliver.ts';
-import { createDepartures } from '../shared/store/boxes/next-delivery.ts';
+import { createNextDeliveries } from '../shared/store/boxes/next-delivery.ts';
 import { createFileStore } from '../shared/store/files.ts';
 import { createInbox } from '../shared/store/boxes/inbox.ts';
 import { createIntake } from '../shared/store/boxes/intake.ts';
 import { createLedger } from '../shared/store/boxes/ledger.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import type { Messenger } from '../shared/delivery/messenger.ts';
-import { createReadOpening } from '../shared/store/boxes/snapshot.ts';
+import { createReadSnapshot } from '../shared/store/boxes/snapshot.ts';
 import { createOutbox } from '../shared/store/boxes/outbox.ts';
-import { createPace } from '../shared/store/send-rate.ts';
+import { createSendRate } from '../shared/store/send-rate.ts';
 import { createPageStore } from '../shared/store/pages.ts';
 import type { Deliveries, QueueName, Turns } from '../shared/store/queues.ts';
 import type { RedisMemory } from '../shared/store/redis/redis-memory.ts';
@@ -29,9 +29,9 @@ import { createWorkspaceReader } from './agent/workspace/reader.ts';
 import type { Arrivals } from './turn/arrivals.ts';
 import type { WorkerConfig } from './config.ts';
 import { createDeliveryProcessor } from './deliveries.ts';
-import type { LiveClaims } from './process/session-lock.ts';
+import type { SessionLock } from './process/session-lock.ts';
 import { createMediaFetch } from '../shared/twilio/media.ts';
-import { createPlaces } from './turn/slots.ts';
+import { createSlots } from './turn/slots.ts';
 import { progressTimes } from './progress/progress.ts';
 import type { Processor } from './process/queue-worker.ts';
 import type { FileReader } from './reading/file-reader.ts';
@@ -51,7 +51,7 @@ export type ProcessorParts = {
   deliveries: Deliveries;
   schedules: Schedules;
   agent: Agent;
-  claims: LiveClaims;
+  claims: SessionLock;
   arrivals: Arrivals;
   reader: FileReader;
   thaw: Pick<Thaw, 'settled'>;
@@ -102,7 +102,7 @@ export function createProcessors({
     ledger,
     log,
     publicUrl: config.PUBLIC_URL,
-    pace: createPace(redis, parts.pace),
+    pace: createSendRate(redis, parts.pace),
     reconciling: parts.reconciling,
     now: Date.now,
   });
@@ -119,7 +119,7 @@ export function createProcessors({
     reader,
     thaw,
     log,
-    readOpening: createReadOpening(redis),
+    readSnapshot: createReadSnapshot(redis),
     inbox: createInbox(redis, days),
     conversations: createConversations(redis),
     files: createFileStore(redis, undefined, undefined, memory),
@@ -137,7 +137,7 @@ export function createProcessors({
     scheduleLimits,
     hasTemplate: template !== undefined,
     idleMinutes: config.IDLE_MINUTES,
-    places: createPlaces(parts.concurrency.turns),
+    slots: createSlots(parts.concurrency.turns),
     now: Date.now,
     addTurn: (conversation) => turns.add(conversation),
     promoteTurn: (conversation) => turns.promote(conversation),
@@ -158,7 +158,7 @@ export function createProcessors({
   return {
     turns: processTurn,
     deliveries: createDeliveryProcessor(
-      createDepartures(redis, parts.pace, days),
+      createNextDeliveries(redis, parts.pace, days),
       deliver,
       Date.now,
     ),

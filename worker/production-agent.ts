@@ -20,7 +20,7 @@ import { maxLiveAgents } from './max-agents.ts';
 /** How long an idle process is kept for its conversation's next message (ms). */
 const idleMs = 10 * 60_000;
 /** How long nothing may have begun or ended before a spare is started (ms). */
-const spareMs = 1500;
+const prewarmMs = 1500;
 
 export type ProductionAgentParts = {
   config: WorkerConfig;
@@ -74,7 +74,7 @@ export function createProductionAgent({
       modelPatienceMs: config.MODEL_PATIENCE_SECONDS * 1000,
       maxLive: config.MAX_LIVE_AGENTS ?? maxLiveAgents(totalmem(), process.constrainedMemory()),
       idleMs,
-      spareMs,
+      prewarmMs,
     });
   };
 }

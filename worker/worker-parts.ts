@@ -1,7 +1,7 @@
 import type { Contents } from '../shared/twilio/content-cache.ts';
 import type { Reconciling } from '../shared/delivery/deliver.ts';
 import type { Messenger } from '../shared/delivery/messenger.ts';
-import type { PaceLimit } from '../shared/store/send-rate.ts';
+import type { SendRateLimit } from '../shared/store/send-rate.ts';
 import type { Redis } from '../shared/store/redis/redis.ts';
 import type { Tracing } from '../shared/runtime/tracing.ts';
 import type { Agent } from './agent/agent.ts';
@@ -39,7 +39,7 @@ export type WorkerParts = {
   progress?: ProgressTimes;
   /** Where its steps are told of; stopped with the worker. Else nobody hears of them. */
   tracing?: Tracing;
-  pace: PaceLimit;
+  pace: SendRateLimit;
   reconciling: Reconciling;
   silence: Silence;
   lease: LeaseTimes;

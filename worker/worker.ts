@@ -28,7 +28,7 @@ import { createFileLifetimes } from './process/file-lifetimes.ts';
 import { keepTurns } from './turn/kept-turns.ts';
 import { createLease } from './process/lease.ts';
 import type { Lease } from './process/lease.ts';
-import { openDoor } from './process/http.ts';
+import { openHttpServer } from './process/http.ts';
 import { createResweep } from './process/resweep.ts';
 import type { Resweep } from './process/resweep.ts';
 import { closeQueueWorker, createQueueWorker } from './process/queue-worker.ts';
@@ -211,16 +211,16 @@ export async function runWorker(
     await processors.load();
     void messenger.warmUp?.();
     await agent.make();
-    const door = await openDoor({
+    const http = await openHttpServer({
       port: config.PORT,
       host: config.HOST,
       secret: config.WAKE_SECRET,
       onWake: () => sleep?.stir(),
     });
-    releasers.add('door', () => door.stop());
+    releasers.add('door', () => http.stop());
     // The idle time begins when all is there: a slow start is no rest.
     sleep?.stir();
-    log.info({ url: door.url, worker: lease.owner }, 'the worker is ready');
+    log.info({ url: http.url, worker: lease.owner }, 'the worker is ready');
     // Not before: the first turn's Claude needs the machine more than the first file does.
     const lifetimes = createFileLifetimes({
       dataDir: config.DATA_DIR,
@@ -236,7 +236,7 @@ export async function runWorker(
     ).unref();
     const daily = lifetimes.start();
     releasers.add('warming', () => [clearTimeout(warming), daily.stop()]);
-    return { url: door.url, stop: () => releasers.run() };
+    return { url: http.url, stop: () => releasers.run() };
   } catch (error) {
     await releasers.run();
     throw error;

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { createAllowance } from '../http/rate-limit.ts';
+import { createRateLimit } from '../http/rate-limit.ts';
 import type { Password } from './password.ts';
 
 /** Wrong passwords a minute from one address, after which it has to wait. */
@@ -27,8 +27,8 @@ export function createAttempts(
   delay: (ms: number) => Promise<unknown> = wait,
 ): Attempts {
   const [byAddress, inAll] = [
-    createAllowance(wrongPerAddress, now),
-    createAllowance(wrongInAll, now),
+    createRateLimit(wrongPerAddress, now),
+    createRateLimit(wrongInAll, now),
   ];
   let late = 0;
   return async (address, attempt) => {

@@ -5,12 +5,12 @@ import type { Log } from '../../shared/runtime/log.ts';
 import type { ProxyTrust } from '../../shared/runtime/address-ranges.ts';
 import { isProxy } from './client-address.ts';
 import { keepDoor } from './unsigned-rate-limit.ts';
-import type { Doorkeeper } from './unsigned-rate-limit.ts';
+import type { UnsignedRateLimit } from './unsigned-rate-limit.ts';
 import type { Metrics } from '../metrics.ts';
 
 export type AppParts = {
   log: Log;
-  doorkeeper: Doorkeeper;
+  unsignedRateLimit: UnsignedRateLimit;
   /** Which machines that connect are proxies. */
   proxies: ProxyTrust;
   media: Router;
@@ -28,7 +28,7 @@ export function createApp(parts: AppParts): Express {
   // For the scheme only, which a secure cookie asks for; addresses are read in one place of our
   // own.
   app.set('trust proxy', (peer: string, hop: number) => hop === 0 && isProxy(peer, parts.proxies));
-  const door = keepDoor(parts.doorkeeper);
+  const door = keepDoor(parts.unsignedRateLimit);
   app.use(['/media', '/page'], door);
   app.use(parts.media, parts.pages);
   app.use(

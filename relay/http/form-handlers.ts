@@ -5,7 +5,7 @@ import type { Claims } from '../claims.ts';
 import type { Foreign, JudgeParties } from '../../shared/twilio/parties.ts';
 import type { People } from '../people/people.ts';
 import type { Receive } from './reception.ts';
-import type { SenderLimit } from './sender-rate-limit.ts';
+import type { SenderRateLimit } from './sender-rate-limit.ts';
 import {
   messageParties,
   parseMessage,
@@ -19,7 +19,7 @@ import type { StatusReport } from '../../shared/twilio/webhook.ts';
 export type FormHandlerParts = {
   judgeParties: JudgeParties;
   people: People;
-  senders: SenderLimit;
+  senders: SenderRateLimit;
   receive: Receive;
   claims: Claims;
   noteStatus: (report: StatusReport) => Promise<void>;

@@ -2,7 +2,7 @@
  * How often something may happen in a minute, counted by key, in this process's memory: it costs no
  * Redis command, and a restart forgives.
  */
-export type Allowance = {
+export type RateLimit = {
   /** Whether the key's share of this minute is used up. */
   isUsedUp(key: string): boolean;
   /** Counts one more. False when the share was used up already; then nothing is counted. */
@@ -22,7 +22,7 @@ const mostKeys = 10_000;
  * `now` is in ms since 1970. Minutes are the clock's, so that all counts end together and nothing
  * has to be swept.
  */
-export function createAllowance(perMinute: number, now: () => number = Date.now): Allowance {
+export function createRateLimit(perMinute: number, now: () => number = Date.now): RateLimit {
   let minute = 0;
   const counts = new Map<string, number>();
   const countOf = (key: string): number => {

@@ -1,9 +1,9 @@
 import type { Log } from '../../shared/runtime/log.ts';
-import { createAllowance, minuteOf } from './rate-limit.ts';
+import { createRateLimit, minuteOf } from './rate-limit.ts';
 import type { Notices } from '../../shared/delivery/notices.ts';
 
 /** How many messages of one person are taken in a minute. */
-export type SenderLimit = {
+export type SenderRateLimit = {
   /**
    * Whether one more may be taken in now; counts it. The person is told of the first that may not,
    * once a minute.
@@ -13,14 +13,14 @@ export type SenderLimit = {
   giveBack(sender: string): void;
 };
 
-export function createSenderLimit(
+export function createSenderRateLimit(
   perMinute: number,
   notices: Notices,
   log: Log,
   now: () => number = Date.now,
-): SenderLimit {
-  const taken = createAllowance(perMinute, now);
-  const told = createAllowance(1, now);
+): SenderRateLimit {
+  const taken = createRateLimit(perMinute, now);
+  const told = createRateLimit(1, now);
   return {
     admit(sender) {
       if (taken.take(sender)) return true;

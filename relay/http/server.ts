@@ -2,8 +2,8 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Running } from '../../shared/runtime/lifecycle.ts';
-import { createAllowance } from './rate-limit.ts';
-import type { Doorkeeper } from './unsigned-rate-limit.ts';
+import { createRateLimit } from './rate-limit.ts';
+import type { UnsignedRateLimit } from './unsigned-rate-limit.ts';
 import { createConnections, createRequestBounds } from './connections.ts';
 
 /** How long requests under way may take at a stop (ms); Twilio itself gives up after 15 s. */
@@ -58,7 +58,10 @@ export type ServerOptions = {
   /** The address to listen on; undefined: all of the machine's. */
   host: string | undefined;
   listener: RequestListener;
-  doorkeeper: Pick<Doorkeeper, 'turnsAway' | 'trusts' | 'noteWrong' | 'trustsConnection'>;
+  unsignedRateLimit: Pick<
+    UnsignedRateLimit,
+    'turnsAway' | 'trusts' | 'noteWrong' | 'trustsConnection'
+  >;
 };
 
 /** Serves until it is stopped. Throws when the port is taken. */
@@ -66,17 +69,18 @@ export async function runServer({
   port,
   host,
   listener,
-  doorkeeper,
+  unsignedRateLimit,
 }: ServerOptions): Promise<Running & { port: number }> {
   const connections = createConnections({
     mostOpen: mostConnections,
     mostAtOnce,
     mostUnanswered,
-    isTrusted: doorkeeper.trustsConnection,
+    isTrusted: unsignedRateLimit.trustsConnection,
   });
-  const crumbled = createAllowance(mostCrumbled);
+  const crumbled = createRateLimit(mostCrumbled);
   const isSuspect = (request: IncomingMessage): boolean =>
-    (doorkeeper.turnsAway(request) || crumbled.isUsedUp('all')) && !doorkeeper.trusts(request);
+    (unsignedRateLimit.turnsAway(request) || crumbled.isUsedUp('all')) &&
+    !unsignedRateLimit.trusts(request);
   const server = createServer(
     { ...limits, ...createRequestBounds({ mayBegin: connections.mayBegin, isSuspect }) },
     (request, response) => {
@@ -86,7 +90,7 @@ export async function runServer({
       if (request.headers['transfer-encoding'] !== undefined) {
         limitPieces(request, () => {
           crumbled.take('all');
-          doorkeeper.noteWrong(request, crumbsWeigh);
+          unsignedRateLimit.noteWrong(request, crumbsWeigh);
         });
       }
       response.once('finish', () => limitRest(request));

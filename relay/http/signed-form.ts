@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Doorkeeper } from './unsigned-rate-limit.ts';
+import type { UnsignedRateLimit } from './unsigned-rate-limit.ts';
 import { createBodies, smallForm } from './form.ts';
 import { BadRequest } from '../../shared/twilio/bad-request.ts';
 import { looksSigned } from '../../shared/twilio/signature.ts';
@@ -26,35 +26,41 @@ export type SignedForms = (request: IncomingMessage, url: string) => Promise<URL
  * it is parsed, and a form that takes long to check waits for a turn of the event loop of its own,
  * so that a webhook of Twilio's waits for one such form at most.
  */
-export function createSignedForms(verify: Verifier, doorkeeper: Doorkeeper): SignedForms {
+export function createSignedForms(
+  verify: Verifier,
+  unsignedRateLimit: UnsignedRateLimit,
+): SignedForms {
   const bodies = createBodies();
   const myTurn = createOneEachTurn();
   const readSigned = async (request: IncomingMessage, url: string): Promise<URLSearchParams> => {
     const signature = request.headers['x-twilio-signature'];
     const isSigned = looksSigned(signature);
     const within =
-      doorkeeper.turnsAway(request) && !doorkeeper.trusts(request) ? suspectMs : undefined;
+      unsignedRateLimit.turnsAway(request) && !unsignedRateLimit.trusts(request)
+        ? suspectMs
+        : undefined;
     const { body, release } = await bodies.read(request, { keep: isSigned, within });
     try {
       if (!isSigned) throw new BadRequest(403, 'no valid signature');
       if (body.length > smallForm) await myTurn();
       const form = new URLSearchParams(body.toString('utf8'));
       if (!verify(url, form, signature)) throw new BadRequest(403, 'no valid signature');
-      doorkeeper.noteSigned(request);
+      unsignedRateLimit.noteSigned(request);
       return form;
     } finally {
       release();
     }
   };
   return async (request, url) => {
-    if (!looksSigned(request.headers['x-twilio-signature']) && doorkeeper.turnsAway(request))
+    if (!looksSigned(request.headers['x-twilio-signature']) && unsignedRateLimit.turnsAway(request))
       throw turnedAway();
     try {
       return await readSigned(request, url);
     } catch (error) {
-      if (doorkeeper.turnsAway(request)) throw turnedAway();
+      if (unsignedRateLimit.turnsAway(request)) throw turnedAway();
       // That there is no room is not this request's fault.
-      if (!(error instanceof BadRequest && error.status === 503)) doorkeeper.noteWrong(request);
+      if (!(error instanceof BadRequest && error.status === 503))
+        unsignedRateLimit.noteWrong(request);
       throw error;
     }
   };

@@ -4,7 +4,7 @@ import { createPageStore } from '../../shared/store/pages.ts';
 import { createAdminMount } from '../admin/mount.ts';
 import { createApp } from './app.ts';
 import type { RelayConfig } from '../config.ts';
-import type { Doorkeeper } from './unsigned-rate-limit.ts';
+import type { UnsignedRateLimit } from './unsigned-rate-limit.ts';
 import { createMedia } from './media.ts';
 import type { Metrics } from '../metrics.ts';
 import { createPages } from '../pages/routes.ts';
@@ -17,7 +17,7 @@ export type SiteParts = {
   config: RelayConfig;
   stores: Stores;
   metrics: Metrics;
-  doorkeeper: Doorkeeper;
+  unsignedRateLimit: UnsignedRateLimit;
   renderer: PageRenderer;
   acks: Samples;
   /** Called when there is something to do for the worker; must not throw. */
@@ -30,7 +30,7 @@ export async function createSite({
   config,
   stores,
   metrics,
-  doorkeeper,
+  unsignedRateLimit,
   renderer,
   acks,
   onRetried,
@@ -39,7 +39,7 @@ export async function createSite({
   return createApp({
     log,
     metrics,
-    doorkeeper,
+    unsignedRateLimit,
     proxies: config.TRUST_PROXY,
     media: createMedia(stores.files, log),
     pages: createPages(createPageStore(stores.redis, config.RETENTION_DAYS), renderer, log),

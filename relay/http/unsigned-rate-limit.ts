@@ -4,7 +4,7 @@ import type { NextFunction, Request, Response } from 'express';
 import type { ProxyTrust } from '../../shared/runtime/address-ranges.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import { originOf } from './client-address.ts';
-import { createAllowance } from './rate-limit.ts';
+import { createRateLimit } from './rate-limit.ts';
 
 /**
  * So many requests a minute may come from an address without a right signature, to a file that is
@@ -25,7 +25,7 @@ const mostTrusted = 1000;
  * Keeps those out who only try handles. What Twilio has signed is never counted, so it passes
  * whatever else comes from its address.
  */
-export type Doorkeeper = {
+export type UnsignedRateLimit = {
   /** Whether the address has used its minute up; then the request is worth 429 and nothing else. */
   turnsAway(request: IncomingMessage): boolean;
   /** The request was wrong; `weight` is as how many it counts. */
@@ -41,12 +41,12 @@ export type Doorkeeper = {
 };
 
 /** `proxies` says which machines that connect are proxies. */
-export function createDoorkeeper(
+export function createUnsignedRateLimit(
   proxies: ProxyTrust,
   log: Log,
   now: () => number = Date.now,
-): Doorkeeper {
-  const wrong = createAllowance(wrongPerMinute, now);
+): UnsignedRateLimit {
+  const wrong = createRateLimit(wrongPerMinute, now);
   const signed = new Map<string, number>();
   const connections = new WeakSet<Socket>();
   return {
@@ -80,10 +80,10 @@ export function createDoorkeeper(
  * hangs up early is counted, too.
  */
 export function keepDoor(
-  doorkeeper: Doorkeeper,
+  unsignedRateLimit: UnsignedRateLimit,
 ): (request: Request, response: Response, next: NextFunction) => void {
   return (request, response, next) => {
-    if (doorkeeper.turnsAway(request)) {
+    if (unsignedRateLimit.turnsAway(request)) {
       response
         .status(429)
         .set('Retry-After', '60')
@@ -92,9 +92,10 @@ export function keepDoor(
         .send('Too many requests. Try again in a minute.');
       return;
     }
-    doorkeeper.noteWrong(request);
+    unsignedRateLimit.noteWrong(request);
     response.once('finish', () => {
-      if (response.statusCode < 400 || response.statusCode >= 500) doorkeeper.forgive(request);
+      if (response.statusCode < 400 || response.statusCode >= 500)
+        unsignedRateLimit.forgive(request);
     });
     next();
   };

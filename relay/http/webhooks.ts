@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Tracer } from '../../shared/runtime/tracing.ts';
-import { createAllowance } from './rate-limit.ts';
-import type { Doorkeeper } from './unsigned-rate-limit.ts';
+import { createRateLimit } from './rate-limit.ts';
+import type { UnsignedRateLimit } from './unsigned-rate-limit.ts';
 import { BadRequest } from '../../shared/twilio/bad-request.ts';
 import { createFormHandlers } from './form-handlers.ts';
 import type { FormHandlerParts } from './form-handlers.ts';
@@ -11,7 +11,7 @@ import { createSignedForms } from './signed-form.ts';
 
 export type WebhookParts = FormHandlerParts & {
   verify: Verifier;
-  doorkeeper: Doorkeeper;
+  unsignedRateLimit: UnsignedRateLimit;
   trace: Tracer;
   /** Called when a webhook of Twilio's could not be stored; must not throw. */
   onNotStored: () => void;
@@ -40,10 +40,10 @@ const refusalsLogged = 600;
 export function createWebhooks(
   parts: WebhookParts,
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
-  const { verify, doorkeeper, log } = parts;
+  const { verify, unsignedRateLimit, log } = parts;
   const { takeMessage, takeStatus } = createFormHandlers(parts);
-  const readSigned = createSignedForms(verify, doorkeeper);
-  const lines = createAllowance(refusalsLogged);
+  const readSigned = createSignedForms(verify, unsignedRateLimit);
+  const lines = createRateLimit(refusalsLogged);
 
   const handle = async (request: IncomingMessage, url: string, path: string): Promise<void> => {
     const form = await readSigned(request, url);

@@ -4,7 +4,7 @@ import type { Log } from '../runtime/log.ts';
 import { SendFailure } from './messenger.ts';
 import type { Messenger, Outgoing } from './messenger.ts';
 import type { Outbox } from '../store/boxes/outbox.ts';
-import type { Pace } from '../store/send-rate.ts';
+import type { SendRate } from '../store/send-rate.ts';
 import type { Reply } from '../store/reply.ts';
 
 /**
@@ -33,7 +33,7 @@ export type DeliveryParts = {
   messenger: Messenger;
   outbox: Outbox;
   ledger: Ledger;
-  pace: Pace;
+  pace: SendRate;
   log: Log;
   /** How the world reaches the relay; files and status callbacks live there. */
   publicUrl: string;

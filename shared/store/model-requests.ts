@@ -40,7 +40,7 @@ export type Limits = { turn: number | undefined; day: number | undefined };
  * `open`: it is noted and may go out. `day`, `turn`: this budget is used up. `wait`: together with
  * what is under way it could go beyond a budget; to be asked again when something of it has ended.
  */
-export type Opening = 'open' | 'day' | 'turn' | 'wait';
+export type Snapshot = 'open' | 'day' | 'turn' | 'wait';
 
 /** What a request has used up to now, its cost in millionths of a dollar. */
 export type Booking = { tokens: ModelTokens; cost: number };
@@ -51,7 +51,7 @@ export type Booking = { tokens: ModelTokens; cost: number };
  */
 export type ModelRequests = {
   /** Notes a request as open, unless a budget is used up. */
-  open(request: OpenRequest, limits: Limits): Promise<Opening>;
+  open(request: OpenRequest, limits: Limits): Promise<Snapshot>;
   /** Adds to the sums what an open request has used that is not in them yet. */
   book(request: OpenRequest, booking: Booking): Promise<void>;
   /**

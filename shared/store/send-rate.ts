@@ -6,7 +6,7 @@ import { defineScript, runScript } from './redis/script.ts';
  * How fast one person may be written to: one message per `intervalMs` in the long run, up to
  * `burst` at once.
  */
-export type PaceLimit = { intervalMs: number; burst: number };
+export type SendRateLimit = { intervalMs: number; burst: number };
 
 /** Twilio's sandbox number, the same for everybody (twilio.com/docs/whatsapp/sandbox). */
 const sandboxNumber = '+14155238886';
@@ -19,7 +19,7 @@ const sandboxNumber = '+14155238886';
 export function paceFor(
   sender: string,
   own: { PACE_SECONDS?: number | undefined; PACE_BURST?: number | undefined } = {},
-): PaceLimit {
+): SendRateLimit {
   const usual =
     sender === sandboxNumber ? { intervalMs: 3000, burst: 1 } : { intervalMs: 6000, burst: 45 };
   return {
@@ -29,7 +29,7 @@ export function paceFor(
 }
 
 /** Reserves the right to send one message now, across all processes, or says how long to wait. */
-export type Pace = {
+export type SendRate = {
   /**
    * Returns 0 when the message may go out now (and counts it), else the milliseconds to wait before
    * asking again.
@@ -59,7 +59,7 @@ const reserveScript = defineScript({
     return reserve(pace, tonumber(nowMs), tonumber(intervalMs), tonumber(burst))`,
 });
 
-export function createPace(redis: Redis, limit: PaceLimit): Pace {
+export function createSendRate(redis: Redis, limit: SendRateLimit): SendRate {
   return {
     async reserve(number, now) {
       const { intervalMs, burst } = limit;

@@ -47,7 +47,7 @@ export type ModelUse = {
  * Where a turn and a person's day stand with their budgets (US dollars); unsettled requests are
  * included.
  */
-export type Standing = { turnUsd: number; turnGrantedUsd: number; dayUsd: number };
+export type Gauges = { turnUsd: number; turnGrantedUsd: number; dayUsd: number };
 
 /** What each conversation has spent in a time. */
 export type Spending = ReadonlyMap<string, Spent>;
@@ -74,7 +74,7 @@ export type Spend = {
   use(time: string): Promise<ReadonlyMap<string, ModelUse>>;
   /** What a turn has used, all of its attempts together. */
   turn(turn: string): Promise<ModelUse>;
-  standing(turn: string, conversation: string, day: string): Promise<Standing>;
+  standing(turn: string, conversation: string, day: string): Promise<Gauges>;
   /** Raises a turn's budget (US dollars). */
   grantTurn(turn: string, usd: number): Promise<void>;
 };

@@ -9,15 +9,15 @@ import type { StatusReport } from './webhook.ts';
  * Feeds a status callback to the ledger and sets going what it asks for. Returns whether there is
  * something to send now. Safe to repeat. Throws when Redis is away.
  */
-export type Statuses = (report: StatusReport) => Promise<boolean>;
+export type StatusCallbacks = (report: StatusReport) => Promise<boolean>;
 
 /** `template` is the ContentSid of the template that says an answer is waiting. */
-export function createStatuses(
+export function createStatusCallbacks(
   ledger: Ledger,
   outbox: Outbox,
   template: string | undefined,
   log: Log,
-): Statuses {
+): StatusCallbacks {
   return async (report) => {
     const action = refusalAction(report.code);
     const outcome = await ledger.note(

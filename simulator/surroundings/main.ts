@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseEnvironment, variables as v } from '../../shared/runtime/env.ts';
 import { runProcess } from '../../shared/runtime/lifecycle.ts';
 import { createLog } from '../../shared/runtime/log.ts';
-import { runSurroundings } from './surroundings.ts';
+import { runExternalServices } from './surroundings.ts';
 
 const log = createLog('surroundings', process.env['LOG_LEVEL'] || 'info');
 
@@ -22,7 +22,7 @@ const schema = z.object({
 await runProcess(log, async () => {
   const env = parseEnvironment(schema, process.env);
   const [twilio, model] = [new URL(env.TWILIO_API_URL), new URL(env.ANTHROPIC_BASE_URL)];
-  const surroundings = await runSurroundings({
+  const surroundings = await runExternalServices({
     account: {
       accountSid: env.TWILIO_ACCOUNT_SID,
       authToken: env.TWILIO_AUTH_TOKEN,

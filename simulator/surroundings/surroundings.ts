@@ -8,7 +8,7 @@ import { runPhone } from '../phone/phone.ts';
 import { readTurnState } from '../turn-state.ts';
 import { runTwin } from '../twilio/twin.ts';
 
-export type SurroundingsOptions = {
+export type ExternalServicesOptions = {
   /** The Twilio account and the number that the product is set up with. */
   account: { accountSid: string; authToken: string; number: string };
   phones: string[];
@@ -28,13 +28,13 @@ export type SurroundingsOptions = {
   log: Log;
 };
 
-export type Surroundings = Running & { twilioUrl: string; modelUrl: string; phoneUrl: string };
+export type ExternalServices = Running & { twilioUrl: string; modelUrl: string; phoneUrl: string };
 
 /**
  * Runs what surrounds the product on the internet, for one that runs somewhere else, such as in
  * containers: a Twilio, a model and the phone page.
  */
-export async function runSurroundings({
+export async function runExternalServices({
   account,
   phones,
   relayUrl,
@@ -44,7 +44,7 @@ export async function runSurroundings({
   ports,
   phoneHost,
   log,
-}: SurroundingsOptions): Promise<Surroundings> {
+}: ExternalServicesOptions): Promise<ExternalServices> {
   const releasers = createReleasers(log);
   try {
     const model = await runScriptedModel({ host, everywhere, port: ports.model });

@@ -12,7 +12,7 @@ import type { SessionWindow } from './session-window.ts';
 /**
  * Milliseconds from accepted to sent, from sent to delivered, and from opened on the phone to read.
  */
-export type Pace = { sentMs: number; deliveredMs: number; readMs: number };
+export type SendRate = { sentMs: number; deliveredMs: number; readMs: number };
 
 /** What a message still has to pass after it was accepted. */
 export type Shipment = {
@@ -34,7 +34,7 @@ type Parts = {
   background: Background;
   window: SessionWindow;
   sandbox: Sandbox;
-  pace: Pace;
+  pace: SendRate;
 };
 
 /**

@@ -8,7 +8,7 @@ import { Addresses } from './addresses.ts';
 import { Background } from './background.ts';
 import { Callbacks } from './callbacks.ts';
 import { Contents, createContentRoutes, type ContentResource } from './contents.ts';
-import { Delivery, type Pace } from './delivery.ts';
+import { Delivery, type SendRate } from './delivery.ts';
 import { Faults } from './faults.ts';
 import { silentLog, type TwinLog } from './log.ts';
 import { createMediaRoutes, createMediaSeal, createOpenMediaRoutes } from './media.ts';
@@ -55,7 +55,7 @@ export type TwinOptions = {
    */
   phones?: readonly string[];
   /** How fast messages travel; by default 100, 300 and 0 ms. */
-  pace?: Partial<Pace>;
+  pace?: Partial<SendRate>;
   /**
    * True for Twilio's sandbox: only `phones`, and those that sent `join` and a code, can be
    * reached.

@@ -2,13 +2,13 @@ import { expect, test } from 'vitest';
 import { createAllowList } from '../../relay/people/allow-list.ts';
 import type { AllowList } from '../../relay/people/allow-list.ts';
 import { NotAllowedError, createAllowed } from '../../shared/store/allowed.ts';
-import { createDepartures } from '../../shared/store/boxes/next-delivery.ts';
+import { createNextDeliveries } from '../../shared/store/boxes/next-delivery.ts';
 import { createIntake } from '../../shared/store/boxes/intake.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createLedger } from '../../shared/store/boxes/ledger.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import type { Message } from '../../shared/store/message.ts';
-import { createReadOpening } from '../../shared/store/boxes/snapshot.ts';
+import { createReadSnapshot } from '../../shared/store/boxes/snapshot.ts';
 import { createOutbox } from '../../shared/store/boxes/outbox.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import { createDeliveries, createTurns } from '../../shared/store/queues.ts';
@@ -148,9 +148,9 @@ test('what a removed person has waiting is set aside for a week: nothing is work
   await withLists(async ({ listOf, turns, deliveries, outbox, redis }) => {
     const schedules = createSchedules(redis);
     const setAside = createSetAside(redis, turns, deliveries, schedules);
-    const [read, departures, ledger] = [
-      createReadOpening(redis),
-      createDepartures(redis, { intervalMs: 1, burst: 1000 }),
+    const [read, nextDeliveries, ledger] = [
+      createReadSnapshot(redis),
+      createNextDeliveries(redis, { intervalMs: 1, burst: 1000 }),
       createLedger(redis),
     ];
     const accept = createIntake(turns);
@@ -166,7 +166,7 @@ test('what a removed person has waiting is set aside for a week: nothing is work
       text: `text of ${id}`,
     });
     const sent = async (): Promise<{ kind: string }> =>
-      await departures.next(other, fence, Date.now());
+      await nextDeliveries.next(other, fence, Date.now());
     await listOf([one, other], 90_000).publish();
     const messages = [messageOf(other, 'first'), messageOf(other, 'second')];
     for (const message of messages) await accept(message, senderOf(other));

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { createClaims } from '../../relay/claims.ts';
 import { createAliases } from '../../relay/people/aliases.ts';
-import { createGapRepair, gapRepairTimes } from '../../relay/backfill.ts';
-import type { GapRepair, GapRepairTimes } from '../../relay/backfill.ts';
+import { createBackfill, gapRepairTimes } from '../../relay/backfill.ts';
+import type { Backfill, BackfillTimes } from '../../relay/backfill.ts';
 import { createJudgeParties } from '../../shared/twilio/parties.ts';
 import { createPeople } from '../../relay/people/people.ts';
 import { createReceive } from '../../relay/http/reception.ts';
@@ -37,7 +37,7 @@ type Bench = {
   ledger: Ledger;
   outbox: Outbox;
   /** A repair that has not begun; it is stopped at the end. */
-  repair(times?: Partial<GapRepairTimes>): GapRepair;
+  repair(times?: Partial<BackfillTimes>): Backfill;
   /** Someone writes, and no webhook arrives. */
   miss(text: string, from?: string): Promise<string>;
   texts(from?: string): Promise<string[]>;
@@ -87,7 +87,7 @@ async function withRepair(use: (bench: Bench) => Promise<void>): Promise<void> {
         gate,
         clock,
         repair: (times = {}) => {
-          const repair = createGapRepair({
+          const repair = createBackfill({
             messenger: {
               ...messenger,
               async *received(since) {

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { createDoorkeeper, wrongPerMinute } from '../../relay/http/unsigned-rate-limit.ts';
+import { createUnsignedRateLimit, wrongPerMinute } from '../../relay/http/unsigned-rate-limit.ts';
 import { createBodies, mostParameters } from '../../relay/http/form.ts';
 import { BadRequest } from '../../shared/twilio/bad-request.ts';
 import { answerAndClose, runServer } from '../../relay/http/server.ts';
@@ -43,15 +43,15 @@ async function withDoor(use: (door: Door) => Promise<void>, { turns = false } = 
     if (counting) setImmediate(count);
   };
   if (counting) count();
-  const doorkeeper = createDoorkeeper(1, log);
+  const unsignedRateLimit = createUnsignedRateLimit(1, log);
   const read = createSignedForms((_url, form) => {
     checks.push(turn);
     return form.get('right') === 'yes';
-  }, doorkeeper);
+  }, unsignedRateLimit);
   const server = await runServer({
     port: 0,
     host: '127.0.0.1',
-    doorkeeper,
+    unsignedRateLimit,
     listener: (request, response) => {
       read(request, request.url ?? '').then(
         () => response.end(),
@@ -285,11 +285,11 @@ test('a body in crumbs is cut off, and after three of them its address sends not
 test('all bodies together have so much room: the one that takes longest gives way, and a short one always fits', async () => {
   const bodies = createBodies(150_000);
   const outcomes: string[] = [];
-  const doorkeeper = createDoorkeeper(0, log);
+  const unsignedRateLimit = createUnsignedRateLimit(0, log);
   const server = await runServer({
     port: 0,
     host: '127.0.0.1',
-    doorkeeper,
+    unsignedRateLimit,
     listener: (request, response) => {
       const name = request.url ?? '';
       bodies

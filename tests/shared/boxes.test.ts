@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createDepartures } from '../../shared/store/boxes/next-delivery.ts';
+import { createNextDeliveries } from '../../shared/store/boxes/next-delivery.ts';
 import { createFailedMessages } from '../../shared/store/boxes/failed-messages.ts';
 import { createIntake } from '../../shared/store/boxes/intake.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
@@ -45,13 +45,13 @@ test('a conversation is among those that wait exactly as long as something is in
       createOutbox(redis, deliveries),
       createLedger(redis),
     ];
-    const departures = createDepartures(redis, { intervalMs: 1, burst: 1000 });
+    const nextDeliveries = createNextDeliveries(redis, { intervalMs: 1, burst: 1000 });
     const waits = async (): Promise<boolean> =>
       (await redis.sismember(keys.conversations, phone)) === 1;
     const send = async () => {
-      const departure = await departures.next(phone, fence, Date.now());
-      if (departure.kind !== 'send') throw new Error(`nothing to send: ${departure.kind}`);
-      return departure.reply;
+      const nextDelivery = await nextDeliveries.next(phone, fence, Date.now());
+      if (nextDelivery.kind !== 'send') throw new Error(`nothing to send: ${nextDelivery.kind}`);
+      return nextDelivery.reply;
     };
     const { id } = messageOf(1);
     await accept(messageOf(1));
@@ -71,7 +71,7 @@ test('a conversation is among those that wait exactly as long as something is in
     expect(await waits()).toBe(true);
     await redis.hset(keys.reply('a'), 'notBefore', '0');
     expect(await ledger.failed(await send(), 2, 'park', 63_016)).toBe('parked');
-    expect(await departures.next(phone, fence, Date.now())).toEqual({ kind: 'none' });
+    expect(await nextDeliveries.next(phone, fence, Date.now())).toEqual({ kind: 'none' });
     expect([await waits(), await redis.smembers(keys.parking)]).toEqual([false, [phone]]);
     expect(await ledger.unpark(phone)).toBe(1);
     expect([await waits(), await redis.exists(keys.parking)]).toEqual([true, 0]);

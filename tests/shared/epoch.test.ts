@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { createDepartures } from '../../shared/store/boxes/next-delivery.ts';
+import { createNextDeliveries } from '../../shared/store/boxes/next-delivery.ts';
 import { beginEpoch, epochMemory } from '../../shared/store/redis/epoch.ts';
 import { createIntake } from '../../shared/store/boxes/intake.ts';
 import { keys, prefix } from '../../shared/store/redis/keys.ts';
-import { createReadOpening } from '../../shared/store/boxes/snapshot.ts';
+import { createReadSnapshot } from '../../shared/store/boxes/snapshot.ts';
 import { createTurns } from '../../shared/store/queues.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
@@ -16,7 +16,7 @@ test('a store is what it was until Redis is another run or history of it, or its
   await withRedis(async (redis) => {
     await redis.set(fence.lock, fence.token);
     expect(await beginEpoch(redis)).toBe('');
-    const read = createReadOpening(redis);
+    const read = createReadSnapshot(redis);
     const since = async (): Promise<string> => (await read(phone, fence)).since;
     expect([await since(), await since()]).toEqual(['', '']);
     expect(epochMemory(redis).seen).toBe(3);
@@ -38,7 +38,7 @@ test('a store is what it was until Redis is another run or history of it, or its
 test('a reply that is older than the store is looked up before it is sent, once; a parked one, too', async () => {
   await withRedis(async (redis) => {
     await redis.set(fence.lock, fence.token);
-    const departures = createDepartures(redis, { intervalMs: 1, burst: 100 });
+    const nextDeliveries = createNextDeliveries(redis, { intervalMs: 1, burst: 100 });
     const at = new Date(Date.now() - 60_000).toISOString();
     await redis.hset(keys.reply('r'), {
       id: 'r',
@@ -51,12 +51,12 @@ test('a reply that is older than the store is looked up before it is sent, once;
     });
     await redis.rpush(keys.outbox(phone), 'r');
     await redis.hset(keys.epoch, 'identity', 'another run');
-    expect(await departures.next(phone, fence, Date.now())).toMatchObject({
+    expect(await nextDeliveries.next(phone, fence, Date.now())).toMatchObject({
       kind: 'look-up',
       reply: { attemptedAt: at, attempts: 0 },
     });
     await redis.hset(keys.reply('r'), 'status', 'waiting');
-    expect(await departures.next(phone, fence, Date.now())).toMatchObject({ kind: 'send' });
+    expect(await nextDeliveries.next(phone, fence, Date.now())).toMatchObject({ kind: 'send' });
   });
 });
 

@@ -12,7 +12,7 @@ test('a worker that has lost the lock changes nothing', async () => {
   await withStores(
     async (
       redis,
-      { inbox, outbox, ledger, departures, conversations, sessions, schedules, readOpening },
+      { inbox, outbox, ledger, nextDeliveries, conversations, sessions, schedules, readSnapshot },
     ) => {
       await redis.set(fence.lock, 'of another');
       await redis.rpush(keys.inbox(conversation), JSON.stringify(message('a')));
@@ -32,7 +32,7 @@ test('a worker that has lost the lock changes nothing', async () => {
       const before = await dumpRedis(redis);
       const data = { conversation, messages: [] };
       const writes: (() => Promise<unknown>)[] = [
-        () => readOpening(conversation, fence, 'T:2'),
+        () => readSnapshot(conversation, fence, 'T:2'),
         () => inbox.take(fence, 'T', data, new Map([[sid('a'), 1]])),
         () => inbox.recount(fence, 'T', data, new Map([[sid('a'), 0]])),
         () => inbox.note(fence, 'T', conversation, { log: 'mine', doing: 'mine' }),
@@ -48,7 +48,7 @@ test('a worker that has lost the lock changes nothing', async () => {
         () => conversations.write(conversation, fence, { model: 'mine' }),
         () => sessions.note(conversation, fence, { id: 'mine', title: 'mine', usedAt: 1 }),
         () => schedules.add({ conversation, prompt: 'mine', timezone: 'UTC', at: 1 }, fence),
-        () => departures.next(conversation, fence, Date.now()),
+        () => nextDeliveries.next(conversation, fence, Date.now()),
         () => ledger.begin(fence, aside),
       ];
       for (const write of writes) await expect(write()).rejects.toThrow(FencedError);

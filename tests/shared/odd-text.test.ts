@@ -13,7 +13,7 @@ import { expect, test } from 'vitest';
 import { createConversations } from '../../shared/store/conversation.ts';
 import { cut, cutLines, head } from '../../shared/runtime/cut.ts';
 import { createDeadLetters } from '../../shared/store/boxes/dead-letters.ts';
-import { createDepartures } from '../../shared/store/boxes/next-delivery.ts';
+import { createNextDeliveries } from '../../shared/store/boxes/next-delivery.ts';
 import { createFailedMessages } from '../../shared/store/boxes/failed-messages.ts';
 import { createFileStore } from '../../shared/store/files.ts';
 import { createInbox } from '../../shared/store/boxes/inbox.ts';
@@ -22,7 +22,7 @@ import { parseJson, toJson, wellFormedJson } from '../../shared/runtime/json.ts'
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createLedger } from '../../shared/store/boxes/ledger.ts';
 import type { Message } from '../../shared/store/message.ts';
-import { createReadOpening } from '../../shared/store/boxes/snapshot.ts';
+import { createReadSnapshot } from '../../shared/store/boxes/snapshot.ts';
 import { createOutbox } from '../../shared/store/boxes/outbox.ts';
 import { createPageStore } from '../../shared/store/pages.ts';
 import { createDeliveries, createTurns } from '../../shared/store/queues.ts';
@@ -152,9 +152,9 @@ function partsOn(redis: Redis) {
     accept: createIntake(turns),
     inbox: createInbox(redis),
     failed: createFailedMessages(redis, turns),
-    read: createReadOpening(redis),
+    read: createReadSnapshot(redis),
     ledger: createLedger(redis),
-    departures: createDepartures(redis, { intervalMs: 1, burst: 1000 }),
+    nextDeliveries: createNextDeliveries(redis, { intervalMs: 1, burst: 1000 }),
     sessions: createSessions(redis),
     dead: createDeadLetters(redis),
     pages: createPageStore(redis),
@@ -183,7 +183,7 @@ test('any UTF-16 goes through the inbox, the outbox, schedules, sessions, files 
         inbox,
         failed,
         outbox,
-        departures,
+        nextDeliveries,
         ledger,
         sessions,
         conversations,
@@ -199,7 +199,7 @@ test('any UTF-16 goes through the inbox, the outbox, schedules, sessions, files 
       const send = async (): Promise<string[]> => {
         const texts: string[] = [];
         for (;;) {
-          const next = await departures.next(conversation, fence, Date.now());
+          const next = await nextDeliveries.next(conversation, fence, Date.now());
           if (next.kind !== 'send') return texts;
           await ledger.accepted(next.reply, newId(), next.reply.attempts);
           texts.push(
@@ -309,7 +309,7 @@ test('every way to a script makes text well formed, also within JSON', async () 
 });
 
 test('half an emoji that an earlier version has stored sticks nothing: in the inbox, among what was given up, in a reply', async () => {
-  await withParts(async ({ accept, read, failed, outbox, departures, fence }, redis) => {
+  await withParts(async ({ accept, read, failed, outbox, nextDeliveries, fence }, redis) => {
     const halved = message('half \ud83d');
     // The id is not the first field, as when another program has written the entry.
     const entries = [
@@ -359,7 +359,7 @@ test('half an emoji that an earlier version has stored sticks nothing: in the in
       ).left,
     ).toBe(0);
     expect(await failed.list(conversation)).toHaveLength(4);
-    const next = await departures.next(conversation, fence, Date.now());
+    const next = await nextDeliveries.next(conversation, fence, Date.now());
     expect(next).toMatchObject({
       kind: 'send',
       reply: { choices: { items: [{ title: '\ufffd' }] } },

@@ -3,7 +3,7 @@ import { FencedError, createInbox } from '../../shared/store/boxes/inbox.ts';
 import type { Inbox } from '../../shared/store/boxes/inbox.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Message } from '../../shared/store/message.ts';
-import { createReadOpening } from '../../shared/store/boxes/snapshot.ts';
+import { createReadSnapshot } from '../../shared/store/boxes/snapshot.ts';
 import type { ReadOpening } from '../../shared/store/boxes/snapshot.ts';
 import { createOutbox } from '../../shared/store/boxes/outbox.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
@@ -38,7 +38,7 @@ async function withOpening(run: (bench: Bench) => Promise<void>): Promise<void> 
     await redis.set(fence.lock, fence.token);
     await run({
       redis,
-      read: createReadOpening(redis),
+      read: createReadSnapshot(redis),
       inbox: createInbox(redis),
       outbox: createOutbox(redis, deliveries),
       counts: () => redis.hgetall(keys.attempts(conversation)),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createPace, paceFor } from '../../shared/store/send-rate.ts';
+import { createSendRate, paceFor } from '../../shared/store/send-rate.ts';
 import { createRandom } from '../support/random.ts';
 import { withRedis } from '../support/redis.ts';
 
@@ -14,7 +14,7 @@ async function sendMoments(
   const random = createRandom(seed);
   const sent: number[] = [];
   await withRedis(async (redis) => {
-    const paces = [createPace(redis, limit), createPace(redis, limit)] as const;
+    const paces = [createSendRate(redis, limit), createSendRate(redis, limit)] as const;
     let now = 1_800_000_000_000;
     for (let round = 0; round < 300; round += 1) {
       const wait = await random.pick(paces).reserve('+15551230001', now);
@@ -57,7 +57,7 @@ test.each([
 
 test('who waits as long as told may send', async () => {
   await withRedis(async (redis) => {
-    const pace = createPace(redis, { intervalMs: 3000, burst: 2 });
+    const pace = createSendRate(redis, { intervalMs: 3000, burst: 2 });
     let now = 1_800_000_000_000;
     expect([
       await pace.reserve('+15551230001', now),
@@ -76,7 +76,7 @@ test('who waits as long as told may send', async () => {
 
 test("one number's pace does not slow another's, and asking costs nothing", async () => {
   await withRedis(async (redis) => {
-    const pace = createPace(redis, { intervalMs: 3000, burst: 1 });
+    const pace = createSendRate(redis, { intervalMs: 3000, burst: 1 });
     const now = 1_800_000_000_000;
     expect(await pace.reserve('+15551230001', now)).toBe(0);
     for (let round = 0; round < 10; round += 1)

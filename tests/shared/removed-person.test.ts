@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { NotAllowedError } from '../../shared/store/allowed.ts';
-import { createDepartures } from '../../shared/store/boxes/next-delivery.ts';
+import { createNextDeliveries } from '../../shared/store/boxes/next-delivery.ts';
 import { createIntake } from '../../shared/store/boxes/intake.ts';
 import type { Sender } from '../../shared/store/boxes/intake.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
@@ -53,8 +53,8 @@ test('who may not write any more is neither answered nor sent what waits', async
       outbox.put([{ id: 'r2', conversation, turn: 'turn', text: 'hello' }], fence),
     ).rejects.toThrow(NotAllowedError);
     expect(await redis.exists(keys.reply('r2'))).toBe(0);
-    const departures = createDepartures(redis, { intervalMs: 1, burst: 10 });
-    expect(await departures.next(conversation, fence, Date.now())).toEqual({ kind: 'none' });
+    const nextDeliveries = createNextDeliveries(redis, { intervalMs: 1, burst: 10 });
+    expect(await nextDeliveries.next(conversation, fence, Date.now())).toEqual({ kind: 'none' });
     expect(await redis.hget(keys.reply('r1'), 'attempts')).toBeNull();
     await deliveries.close();
   });

@@ -6,7 +6,7 @@ import { createFailedMessages } from '../../shared/store/boxes/failed-messages.t
 import { createFileStore } from '../../shared/store/files.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createModelRequests } from '../../shared/store/model-requests.ts';
-import { createPace } from '../../shared/store/send-rate.ts';
+import { createSendRate } from '../../shared/store/send-rate.ts';
 import { createPageStore } from '../../shared/store/pages.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { NewReply, Reply } from '../../shared/store/reply.ts';
@@ -16,7 +16,7 @@ import { createVmState } from '../../shared/store/vm-state.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { readComing } from '../../worker/process/peek-turn.ts';
 import { createLease } from '../../worker/process/lease.ts';
-import { createLiveClaims } from '../../worker/process/session-lock.ts';
+import { createSessionLock } from '../../worker/process/session-lock.ts';
 import { createRunningJobs } from '../../worker/process/running-jobs.ts';
 import { dumpRedis } from '../support/redis-dump.ts';
 import {
@@ -156,12 +156,12 @@ test('every script that is sent twice says the same and leaves the same', async 
       inbox,
       outbox,
       ledger,
-      departures,
+      nextDeliveries,
       conversations,
       sessions,
       schedules,
       spend,
-      readOpening,
+      readSnapshot,
     } = openStores(twice);
     await redis.set(fence.lock, fence.token);
     const fill = async (...ids: string[]): Promise<void> =>
@@ -173,14 +173,14 @@ test('every script that is sent twice says the same and leaves the same', async 
       await plain.outbox.put([reply(id, change)]);
       await redis.del(keys.outbox(conversation));
       await redis.rpush(keys.outbox(conversation), id);
-      const next = await plain.departures.next(conversation, fence, Date.now());
+      const next = await plain.nextDeliveries.next(conversation, fence, Date.now());
       if (next.kind !== 'send') throw new Error(next.kind);
       return next.reply;
     };
 
     await fill('a', 'b', 'c');
     await redis.hset(keys.job('turns', 'T'), 'data', '{}');
-    await readOpening(conversation, fence, 'T:1');
+    await readSnapshot(conversation, fence, 'T:1');
     await inbox.take(fence, 'T', { conversation, messages: [] }, new Map([[sid('a'), 1]]));
     await inbox.note(fence, 'T', conversation, {
       log: '2026-11-29T10:00:00.000Z Bash ls',
@@ -217,7 +217,7 @@ test('every script that is sent twice says the same and leaves the same', async 
     ).toBe(1);
 
     await plain.outbox.put([reply('first')]);
-    expect(await departures.next(conversation, fence, Date.now())).toMatchObject({
+    expect(await nextDeliveries.next(conversation, fence, Date.now())).toMatchObject({
       kind: 'send',
       reply: { id: 'first', attempts: 1 },
     });
@@ -243,9 +243,9 @@ test('every script that is sent twice says the same and leaves the same', async 
     expect(await ledger.unpark(conversation)).toBe(1);
     await redis.set(keys.reply('unreadable'), 'x');
     await redis.lpush(keys.outbox(conversation), 'unreadable');
-    await departures.next(conversation, fence, Date.now());
+    await nextDeliveries.next(conversation, fence, Date.now());
 
-    await createPace(twice, { intervalMs: 1, burst: 1000 }).reserve(conversation, Date.now());
+    await createSendRate(twice, { intervalMs: 1, burst: 1000 }).reserve(conversation, Date.now());
     const files = createFileStore(twice, 100);
     const file = await files.put(
       Buffer.alloc(60),
@@ -314,7 +314,7 @@ test('every script that is sent twice says the same and leaves the same', async 
     await redis.set(keys.lease('gone'), '2');
     await redis.set(keys.live(conversation), 'gone#1');
     const released: string[] = [];
-    const claims = createLiveClaims(twice, 'w#2', async (name) => void released.push(name), log);
+    const claims = createSessionLock(twice, 'w#2', async (name) => void released.push(name), log);
     await claims.claim(conversation);
     // It was another's: what this worker has kept from before must go, also when the reply came
     // late.

@@ -38,12 +38,12 @@ test('what was said goes after RETENTION_DAYS: messages, replies and pages by th
           life: await redis.ttl(key),
         })),
       );
-      const telling = found
+      const reporter = found
         .filter(({ value }) => value.includes('zebra'))
         .map(({ key, life }) => ({ key, life }));
       const [timed, lasting] = [
-        telling.filter(({ life }) => life >= 0),
-        telling.filter(({ life }) => life < 0).map(({ key }) => key),
+        reporter.filter(({ life }) => life >= 0),
+        reporter.filter(({ life }) => life < 0).map(({ key }) => key),
       ];
       for (const { key, life } of timed)
         expect([key, life > lifetime - 60 && life <= lifetime]).toEqual([key, true]);

@@ -4,7 +4,7 @@ import { afterAll, expect, test } from 'vitest';
 import { createClaims } from '../../relay/claims.ts';
 import { createConversations } from '../../shared/store/conversation.ts';
 import { createDeadLetters } from '../../shared/store/boxes/dead-letters.ts';
-import { createDepartures } from '../../shared/store/boxes/next-delivery.ts';
+import { createNextDeliveries } from '../../shared/store/boxes/next-delivery.ts';
 import { createFailedMessages } from '../../shared/store/boxes/failed-messages.ts';
 import { createFileStore } from '../../shared/store/files.ts';
 import { createInbox } from '../../shared/store/boxes/inbox.ts';
@@ -13,7 +13,7 @@ import { createLedger } from '../../shared/store/boxes/ledger.ts';
 import { createModelRequests } from '../../shared/store/model-requests.ts';
 import { createOutbox } from '../../shared/store/boxes/outbox.ts';
 import { createTellOwner } from '../../shared/store/owner.ts';
-import { createPace } from '../../shared/store/send-rate.ts';
+import { createSendRate } from '../../shared/store/send-rate.ts';
 import { createPageStore } from '../../shared/store/pages.ts';
 import { createDeliveries, createTurns } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
@@ -25,7 +25,7 @@ import { createSpend, dayOf } from '../../shared/store/spend.ts';
 import { sweepAmong } from '../../shared/store/boxes/sweep.ts';
 import { createVmState } from '../../shared/store/vm-state.ts';
 import { createLog } from '../../shared/runtime/log.ts';
-import { createLiveClaims } from '../../worker/process/session-lock.ts';
+import { createSessionLock } from '../../worker/process/session-lock.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import { guardScripts } from '../support/guarded-scripts.ts';
 import { withRedis } from '../support/redis.ts';
@@ -123,14 +123,14 @@ async function exercise(redis: Redis): Promise<void> {
       },
     },
   );
-  const departures = createDepartures(redis, { intervalMs: 1, burst: 100 });
-  const next = await departures.next(phone, fence, Date.now());
+  const nextDeliveries = createNextDeliveries(redis, { intervalMs: 1, burst: 100 });
+  const next = await nextDeliveries.next(phone, fence, Date.now());
   if (next.kind !== 'send') throw new Error(next.kind);
   await ledger.failed(next.reply, next.reply.attempts, 'park', 63_016);
   await ledger.unpark(phone);
   await redis.lpush(keys.outbox(phone), 'unreadable');
   await redis.set(keys.reply('unreadable'), 'x');
-  await departures.next(phone, fence, Date.now());
+  await nextDeliveries.next(phone, fence, Date.now());
   await ledger.note(id, phone, newId(), 'failed', 'once-more', 30_008);
   await outbox.withdraw(fence, phone);
   await ledger.addNotice({ id: 'notice', conversation: phone, turn: 'held', text: 'wait' });
@@ -180,7 +180,7 @@ async function exercise(redis: Redis): Promise<void> {
   await schedules.cancel(phone, added.number);
   await createVmState(redis).waiting(Date.now(), [phone]);
   const [one, other] = ['one#1', 'other#1'].map((owner) =>
-    createLiveClaims(redis, owner, async () => undefined, createLog('test', 'silent')),
+    createSessionLock(redis, owner, async () => undefined, createLog('test', 'silent')),
   );
   await one?.claim(phone);
   await redis.set(keys.lease('one'), '1');
@@ -203,7 +203,7 @@ async function exercise(redis: Redis): Promise<void> {
   await createDeadLetters(redis).add('inbox', phone, 'x');
   await createConversations(redis).write(phone, fence, { model: 'opus' });
   await createVmState(redis).need(Date.now());
-  await createPace(redis, { intervalMs: 1, burst: 1 }).reserve(phone, Date.now());
+  await createSendRate(redis, { intervalMs: 1, burst: 1 }).reserve(phone, Date.now());
   await sweepAmong([phone, otherPhone], redis, turns, deliveries);
   const claims = createClaims(redis, 30);
   await claims.refuse(message('refused'));

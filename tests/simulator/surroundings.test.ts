@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { createPhoneClient } from '../../simulator/phone/phone-client.ts';
-import { runSurroundings } from '../../simulator/surroundings/surroundings.ts';
+import { runExternalServices } from '../../simulator/surroundings/surroundings.ts';
 import { withRedis } from '../support/redis.ts';
 
 test('what surrounds a product that runs elsewhere: its phone reaches the relay, its model answers, and Redis tells how far a message is', async () => {
@@ -17,7 +17,7 @@ test('what surrounds a product that runs elsewhere: its phone reaches the relay,
     await new Promise<void>(
       (resolve) => void relay.listen({ port: 0, host: '127.0.0.1' }, resolve),
     );
-    const surroundings = await runSurroundings({
+    const surroundings = await runExternalServices({
       account: { accountSid: `AC${'1'.repeat(32)}`, authToken: 'token', number: '+15550100000' },
       phones: ['+15551230001'],
       redisUrl: `redis://127.0.0.1:${redis.options.port}`,

@@ -17,7 +17,7 @@ import type {
   PermissionMode,
   Prompt,
 } from '../../worker/agent/agent.ts';
-import { createChannel } from '../../worker/agent/async-queue.ts';
+import { createAsyncQueue } from '../../worker/agent/async-queue.ts';
 import { createClaudeAgent } from '../../worker/agent/claude/agent.ts';
 import type { ClaudeOptions } from '../../worker/agent/claude/agent.ts';
 import { claudeDirectory } from '../../worker/agent/sandbox/environment.ts';
@@ -73,7 +73,7 @@ export function startTurn(
   sent: Sent[] = [],
 ): RunningTurn {
   const events: AgentEvent[] = [];
-  const channel = createChannel<Prompt>();
+  const channel = createAsyncQueue<Prompt>();
   const control = new AbortController();
   const push = (prompt: string | Prompt): Prompt => {
     const whole =

@@ -1,12 +1,12 @@
 import { createConversations } from '../../shared/store/conversation.ts';
-import { createDepartures } from '../../shared/store/boxes/next-delivery.ts';
+import { createNextDeliveries } from '../../shared/store/boxes/next-delivery.ts';
 import { createInbox } from '../../shared/store/boxes/inbox.ts';
 import type { Fence } from '../../shared/store/boxes/inbox.ts';
 import { createIntake } from '../../shared/store/boxes/intake.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createLedger } from '../../shared/store/boxes/ledger.ts';
 import type { Message } from '../../shared/store/message.ts';
-import { createReadOpening } from '../../shared/store/boxes/snapshot.ts';
+import { createReadSnapshot } from '../../shared/store/boxes/snapshot.ts';
 import { createOutbox } from '../../shared/store/boxes/outbox.ts';
 import { createDeliveries, createTurns } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
@@ -44,12 +44,12 @@ export function openStores(redis: Redis) {
     outbox: createOutbox(redis, deliveries),
     ledger: createLedger(redis),
     intake: createIntake(turns),
-    departures: createDepartures(redis, { intervalMs: 1, burst: 1000 }),
+    nextDeliveries: createNextDeliveries(redis, { intervalMs: 1, burst: 1000 }),
     conversations: createConversations(redis),
     sessions: createSessions(redis),
     schedules: createSchedules(redis),
     spend: createSpend(redis),
-    readOpening: createReadOpening(redis),
+    readSnapshot: createReadSnapshot(redis),
   };
 }
 

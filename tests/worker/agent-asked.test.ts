@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { AgentEvent, Prompt } from '../../worker/agent/agent.ts';
-import { createAsked } from '../../worker/agent/claude/prompt-tracker.ts';
-import { createChannel } from '../../worker/agent/async-queue.ts';
+import { createPromptTracker } from '../../worker/agent/claude/prompt-tracker.ts';
+import { createAsyncQueue } from '../../worker/agent/async-queue.ts';
 import { resumeNote } from '../../worker/agent/claude/instructions.ts';
 import type { LiveSession } from '../../worker/agent/claude/session.ts';
 import { createLog } from '../../shared/runtime/log.ts';
@@ -35,10 +35,10 @@ function openAccount(...texts: string[]) {
     interrupt: async () => undefined,
     close: async () => undefined,
   };
-  const prompts = createChannel<Prompt>();
+  const prompts = createAsyncQueue<Prompt>();
   for (const text of texts) prompts.push({ id: text, text });
   prompts.close();
-  const events = createChannel<AgentEvent>();
+  const events = createAsyncQueue<AgentEvent>();
   const noTools = {
     sendFile: async () => '',
     sendMessage: async () => '',
@@ -50,7 +50,7 @@ function openAccount(...texts: string[]) {
     decidePlan: async () => 'unanswered' as const,
     mayGoOn: async () => true,
   };
-  const asked = createAsked(
+  const asked = createPromptTracker(
     live,
     {
       id: 't',

@@ -75,7 +75,7 @@ async function spareOf(bench: ClaudeAgentBench, known: number[] = []): Promise<n
 const [ann, bob, cem] = ['+15551120001', '+15551120002', '+15551120003'] as const;
 
 test('a spare serves the next new session, in its own directory; then another is made', async () => {
-  await withAgent({ spareMs: 50, maxLive: 3 }, async (bench, say) => {
+  await withAgent({ prewarmMs: 50, maxLive: 3 }, async (bench, say) => {
     const first = await say(ann, 'say hi');
     const [own = 0] = await bench.processes(first.session);
     const spare = await spareOf(bench, [own]);
@@ -95,7 +95,7 @@ test('a spare serves the next new session, in its own directory; then another is
 });
 
 test('a spare that may not serve a directory, or has died, leaves the session to a process of its own', async () => {
-  await withAgent({ spareMs: 50, maxLive: 2 }, async (bench, say) => {
+  await withAgent({ prewarmMs: 50, maxLive: 2 }, async (bench, say) => {
     const settings = path.join(await bench.workspace(bob.slice(1)), '.claude');
     await mkdir(path.join(settings, 'agents'), { recursive: true });
     await writeFile(
@@ -119,7 +119,7 @@ test('a spare that may not serve a directory, or has died, leaves the session to
 });
 
 test('a spare is given up when a browser takes its place', async () => {
-  await withAgent({ spareMs: 50, maxLive: 2 }, async (bench, say) => {
+  await withAgent({ prewarmMs: 50, maxLive: 2 }, async (bench, say) => {
     const first = await say(ann, 'say hi');
     const [own = 0] = await bench.processes(first.session);
     const spare = await spareOf(bench, [own]);

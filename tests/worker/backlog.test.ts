@@ -3,8 +3,8 @@ import type { Message } from '../../shared/store/message.ts';
 import { createIntake } from '../../shared/store/boxes/intake.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createTurns } from '../../shared/store/queues.ts';
-import { createHandOver } from '../../worker/turn/dispatch.ts';
-import type { HandOverParts } from '../../worker/turn/dispatch.ts';
+import { createDispatch } from '../../worker/turn/dispatch.ts';
+import type { DispatchDeps } from '../../worker/turn/dispatch.ts';
 import type { Attempts } from '../../worker/turn/attempts.ts';
 import type { Questions } from '../../worker/questions/questions.ts';
 import type { TurnContext } from '../../worker/turn/context.ts';
@@ -36,10 +36,10 @@ test('a long inbox is looked through once, whatever is in it, and a turn takes u
     const attempts: Partial<Attempts> = { taken: () => new Set(), take: async () => undefined };
     // What is looked at is all in the opening.
     const parts = {
-      readOpening: undefined,
+      readSnapshot: undefined,
       outbox: undefined,
       ledger: undefined,
-    } as unknown as HandOverParts;
+    } as unknown as DispatchDeps;
     const context = {
       turn: 'turn',
       conversation: phone,
@@ -55,14 +55,14 @@ test('a long inbox is looked through once, whatever is in it, and a turn takes u
       since: '',
       counted: undefined,
     };
-    const handOver = createHandOver(
+    const dispatch = createDispatch(
       parts,
       context,
       questions as Questions,
       attempts as Attempts,
       opening,
     );
-    const first = await handOver.look(false);
+    const first = await dispatch.look(false);
     expect(first).toEqual(messages.slice(0, Math.min(count, 200)));
     expect(looks).toBe(count);
   }

@@ -21,12 +21,12 @@ function createRecallingAgent(
   const fast = createFastAgent({ dir: path.join(dataDir, 'transcripts'), answer });
   return {
     ...fast,
-    work: (turn) => fast.work(telling(turn, ({ text, recall }) => recalled.set(text, recall))),
+    work: (turn) => fast.work(reporter(turn, ({ text, recall }) => recalled.set(text, recall))),
   };
 }
 
 /** The same turn, with each prompt told to `onPrompt` before the agent has it. */
-function telling(turn: AgentTurn, onPrompt: (prompt: Prompt) => void): AgentTurn {
+function reporter(turn: AgentTurn, onPrompt: (prompt: Prompt) => void): AgentTurn {
   async function* prompts(): AsyncGenerator<Prompt> {
     for await (const prompt of turn.prompts) {
       onPrompt(prompt);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { BrowserProcess } from '../../worker/agent/mcp/browser-process.ts';
-import { createLiveBudget } from '../../worker/agent/claude/pool.ts';
-import type { LiveBudget } from '../../worker/agent/claude/pool.ts';
+import { createProcessPool } from '../../worker/agent/claude/pool.ts';
+import type { ProcessPool } from '../../worker/agent/claude/pool.ts';
 import type { LiveSession } from '../../worker/agent/claude/session.ts';
 
 const session = (browser?: BrowserProcess): LiveSession => ({ browser }) as LiveSession;
@@ -15,12 +15,12 @@ function openBudget(
     working = [],
     spare = false,
   }: { kept?: Record<string, LiveSession>; working?: LiveSession[]; spare?: boolean },
-): LiveBudget & { closed: string[] } {
+): ProcessPool & { closed: string[] } {
   const closed: string[] = [];
   const idle = new Map(Object.entries(kept));
-  let spares = spare ? 1 : 0;
+  let prewarmed = spare ? 1 : 0;
   const none = async (): Promise<undefined> => undefined;
-  const budget = createLiveBudget({
+  const budget = createProcessPool({
     most,
     working: new Set(working),
     idle: {
@@ -36,15 +36,15 @@ function openBudget(
         return idle.delete(oldest);
       },
     },
-    spares: () => ({
-      count: () => spares,
+    prewarmed: () => ({
+      count: () => prewarmed,
       claim: none,
       stir: () => undefined,
       stop: none,
       drop() {
-        if (spares === 0) return false;
+        if (prewarmed === 0) return false;
         closed.push('spare');
-        spares = 0;
+        prewarmed = 0;
         return true;
       },
     }),

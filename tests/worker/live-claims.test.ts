@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { listenToControl } from '../../shared/store/redis/pubsub.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createLog } from '../../shared/runtime/log.ts';
-import { createLiveClaims } from '../../worker/process/session-lock.ts';
+import { createSessionLock } from '../../worker/process/session-lock.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 
@@ -20,7 +20,7 @@ async function openClaims(
 }> {
   const released: string[] = [];
   await redis.set(keys.lease(worker), '1');
-  const claims = createLiveClaims(
+  const claims = createSessionLock(
     redis,
     `${worker}#1`,
     async (conversation) => void released.push(conversation),

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
-import { createPlaces } from '../../worker/turn/slots.ts';
+import { createSlots } from '../../worker/turn/slots.ts';
 
 test('so many work at once, the others in the order in which they came; who leaves the line makes way', async () => {
-  const places = createPlaces(2);
+  const slots = createSlots(2);
   const [a, b, c, d, e] = [
-    places.enter(),
-    places.enter(),
-    places.enter(),
-    places.enter(),
-    places.enter(),
+    slots.enter(),
+    slots.enter(),
+    slots.enter(),
+    slots.enter(),
+    slots.enter(),
   ];
   expect([a, b, c, d, e].map((place) => place.isGranted())).toEqual([
     true,
@@ -22,10 +22,10 @@ test('so many work at once, the others in the order in which they came; who leav
   expect([c, e].map((place) => place.position())).toEqual([1, 2]);
   a.leave();
   await c.granted;
-  expect([c.isGranted(), e.isGranted(), places.taken()]).toEqual([true, false, 2]);
+  expect([c.isGranted(), e.isGranted(), slots.taken()]).toEqual([true, false, 2]);
   a.leave();
   expect(e.isGranted()).toBe(false);
   b.leave();
   await e.granted;
-  expect(places.taken()).toBe(2);
+  expect(slots.taken()).toBe(2);
 });

@@ -5,7 +5,7 @@ import type { AgentEvent } from '../../worker/agent/agent.ts';
 import { createProgress, progressTimes } from '../../worker/progress/progress.ts';
 import type { Narrator } from '../../worker/progress/progress.ts';
 import { createSteps, stepTimes } from '../../worker/progress/verbose.ts';
-import { startTelling } from '../../worker/progress/reporter.ts';
+import { startProgressReporter } from '../../worker/progress/reporter.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 0 }));
 afterEach(() => void vi.useRealTimers());
@@ -42,23 +42,23 @@ function tellAll(narrator: Narrator, isWaiting = () => false) {
   const told: string[] = [];
   const clock = (): string =>
     `${Math.floor(Date.now() / minute)}:${String(Math.floor((Date.now() % minute) / 1000)).padStart(2, '0')}`;
-  const telling = startTelling({
+  const reporter = startProgressReporter({
     ...usual,
     narrator,
     isWaiting,
     tell: async ({ text, index }) => void told.push(`${clock()} #${index} ${text}`),
   });
-  return { told, telling, pass: (ms: number) => vi.advanceTimersByTimeAsync(ms) };
+  return { told, reporter, pass: (ms: number) => vi.advanceTimersByTimeAsync(ms) };
 }
 
 test('a long step is told after a minute, then more and more rarely', async () => {
-  const { told, telling, pass } = tellAll(createProgress(progressTimes, 0));
+  const { told, reporter, pass } = tellAll(createProgress(progressTimes, 0));
   await pass(5000);
-  telling.note(bash('t', 'Run the tests'));
+  reporter.note(bash('t', 'Run the tests'));
   await pass(54_999);
   expect(told).toEqual([]);
   await pass(15 * minute);
-  telling.stop();
+  reporter.stop();
   await pass(10 * minute);
   expect(told).toEqual([
     '1:00 #1 Running the tests (1 min so far)',
@@ -74,19 +74,19 @@ test('a long step is told after a minute, then more and more rarely', async () =
 });
 
 test('of many steps the one at work is told, thinking is told as such, and so is waiting for the model', async () => {
-  const { told, telling, pass } = tellAll(createProgress(progressTimes, 0));
+  const { told, reporter, pass } = tellAll(createProgress(progressTimes, 0));
   for (let second = 0; second < 70; second += 10) {
-    telling.note(read(`r${second}`, `/w/src/file${second}.ts`));
+    reporter.note(read(`r${second}`, `/w/src/file${second}.ts`));
     await pass(9000);
-    telling.note(end(`r${second}`));
+    reporter.note(end(`r${second}`));
     await pass(1000);
   }
   await pass(2 * minute);
-  telling.note({ kind: 'retrying', reason: 'overloaded' });
+  reporter.note({ kind: 'retrying', reason: 'overloaded' });
   await pass(2 * minute);
-  telling.note({ kind: 'alive' });
+  reporter.note({ kind: 'alive' });
   await pass(1.5 * minute);
-  telling.stop();
+  reporter.stop();
   expect(told).toEqual([
     '1:00 #1 Thinking (1 min so far)',
     '2:30 #2 Thinking, 1 min',
@@ -96,30 +96,30 @@ test('of many steps the one at work is told, thinking is told as such, and so is
 });
 
 test('who has just got something hears nothing for a minute, and work begins anew after an answer', async () => {
-  const { told, telling, pass } = tellAll(createProgress(progressTimes, 0));
-  telling.note(bash('t', 'Run the tests'));
+  const { told, reporter, pass } = tellAll(createProgress(progressTimes, 0));
+  reporter.note(bash('t', 'Run the tests'));
   await pass(50_000);
-  telling.said();
+  reporter.said();
   await pass(59_999);
   expect(told).toEqual([]);
   await pass(1);
-  telling.note(end('t'));
-  telling.note(answer);
-  telling.note(read('r', 'a/b.ts'));
+  reporter.note(end('t'));
+  reporter.note(answer);
+  reporter.note(read('r', 'a/b.ts'));
   await pass(minute);
-  telling.stop();
+  reporter.stop();
   expect(told).toEqual(['1:50 #1 Running the tests, 1 min']);
 });
 
 test('nothing is told while the turn waits for the person, and that time is no work', async () => {
   let waiting = true;
-  const { told, telling, pass } = tellAll(createProgress(progressTimes, 0), () => waiting);
-  telling.note(bash('t', 'Run the tests'));
+  const { told, reporter, pass } = tellAll(createProgress(progressTimes, 0), () => waiting);
+  reporter.note(bash('t', 'Run the tests'));
   await pass(10 * minute);
   expect(told).toEqual([]);
   waiting = false;
   await pass(2 * minute);
-  telling.stop();
+  reporter.stop();
   expect(told).toEqual(['11:00 #1 Running the tests, 1 min']);
 });
 
@@ -154,7 +154,7 @@ test('whatever happens: never the same twice, never more than one a minute, noth
       async (happenings) => {
         vi.setSystemTime(0);
         const told: { at: number; text: string; index: number }[] = [];
-        const telling = startTelling({
+        const reporter = startProgressReporter({
           ...usual,
           narrator: createProgress(progressTimes, 0),
           tell: async (line) => void told.push({ at: Date.now(), ...line }),
@@ -162,13 +162,13 @@ test('whatever happens: never the same twice, never more than one a minute, noth
         const words = [0];
         for (const { afterMs, event, said } of happenings) {
           await vi.advanceTimersByTimeAsync(afterMs);
-          if (said) telling.said();
+          if (said) reporter.said();
           if (said || event.kind === 'answer') words.push(Date.now());
-          telling.note(event);
+          reporter.note(event);
         }
         const heard = told.length;
         await vi.advanceTimersByTimeAsync(60 * 60 * minute);
-        telling.stop();
+        reporter.stop();
         expect(new Set(told.map(({ text }) => text)).size).toBe(told.length);
         expect(told.map(({ index }) => index)).toEqual(told.map((_, index) => index + 1));
         for (const [index, { at }] of told.entries()) {
@@ -183,10 +183,10 @@ test('whatever happens: never the same twice, never more than one a minute, noth
 });
 
 test('steps are told gathered, each once, and not faster than WhatsApp takes them', async () => {
-  const { told, telling, pass } = tellAll(createSteps(stepTimes));
-  telling.note(bash('a', 'Run the tests'));
-  telling.note(bash('a', 'Run the tests'));
-  telling.note({
+  const { told, reporter, pass } = tellAll(createSteps(stepTimes));
+  reporter.note(bash('a', 'Run the tests'));
+  reporter.note(bash('a', 'Run the tests'));
+  reporter.note({
     kind: 'tool',
     id: 'm',
     name: 'mcp__whatsapp__send_message',
@@ -194,31 +194,31 @@ test('steps are told gathered, each once, and not faster than WhatsApp takes the
     timeoutMs: undefined,
   });
   await pass(1000);
-  telling.note(read('b', '/w/src/login.ts'));
+  reporter.note(read('b', '/w/src/login.ts'));
   await pass(2000);
-  telling.note(read('c', '/w/src/other.ts'));
+  reporter.note(read('c', '/w/src/other.ts'));
   await pass(6000);
   await pass(minute);
-  telling.note(read('d', 'last.ts'));
-  await telling.flush();
+  reporter.note(read('d', 'last.ts'));
+  await reporter.flush();
   expect(told).toEqual([
     '0:03 #1 ▸ Run the tests\n▸ Read login.ts',
     '0:09 #2 ▸ Read other.ts',
     '1:09 #3 ▸ Read last.ts',
   ]);
-  telling.stop();
+  reporter.stop();
 });
 
 test('hundreds of steps lose none and stay under the limit of a message', async () => {
-  const { told, telling, pass } = tellAll(createSteps(stepTimes));
+  const { told, reporter, pass } = tellAll(createSteps(stepTimes));
   for (let step = 0; step < 300; step += 1) {
-    telling.note(bash(`s${step}`, `Run number ${step} of the long list of things to do`));
+    reporter.note(bash(`s${step}`, `Run number ${step} of the long list of things to do`));
     await pass(20);
   }
-  await telling.flush();
+  await reporter.flush();
   expect(told.join('\n').match(/Run number/g)).toHaveLength(300);
   expect(Math.max(...told.map((text) => text.length))).toBeLessThan(1600);
-  telling.stop();
+  reporter.stop();
 });
 
 test('a line that cannot be told stops nothing', async () => {
@@ -227,11 +227,11 @@ test('a line that cannot be told stops nothing', async () => {
     if (index === 1) throw new Error('Redis is away');
     told.push(text);
   };
-  const telling = startTelling({ ...usual, narrator: createSteps(stepTimes), tell });
-  telling.note(bash('a', 'Run one'));
-  await telling.flush();
-  telling.note(bash('b', 'Run two'));
-  await telling.flush();
-  telling.stop();
+  const reporter = startProgressReporter({ ...usual, narrator: createSteps(stepTimes), tell });
+  reporter.note(bash('a', 'Run one'));
+  await reporter.flush();
+  reporter.note(bash('b', 'Run two'));
+  await reporter.flush();
+  reporter.stop();
   expect(told).toEqual(['▸ Run two']);
 });

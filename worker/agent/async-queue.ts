@@ -2,13 +2,13 @@
  * A queue between one writer and one reader: values are read in order; closing or failing is seen
  * after the last one.
  */
-export type Channel<T> = AsyncIterable<T> & {
+export type AsyncQueue<T> = AsyncIterable<T> & {
   push(value: T): void;
   close(): void;
   fail(error: unknown): void;
 };
 
-export function createChannel<T>(): Channel<T> {
+export function createAsyncQueue<T>(): AsyncQueue<T> {
   const values: T[] = [];
   let ended: { error?: unknown } | undefined;
   let wake: (() => void) | undefined;

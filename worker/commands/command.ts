@@ -9,7 +9,7 @@ import type { Sessions } from '../../shared/store/sessions.ts';
 import type { SetAside } from '../../shared/store/boxes/set-aside.ts';
 import type { Spend } from '../../shared/store/spend.ts';
 import type { PermissionMode } from '../agent/agent.ts';
-import type { Places } from '../turn/slots.ts';
+import type { Slots } from '../turn/slots.ts';
 import type { TurnContext } from '../turn/context.ts';
 
 /** What commands need of the worker. */
@@ -28,7 +28,7 @@ export type CommandParts = {
   /** The worker stops itself after this time without work (minutes); undefined: never. */
   idleMinutes: number | undefined;
   /** How many turns work in this worker now, and how many may. */
-  places: Places;
+  slots: Slots;
 };
 
 /**

@@ -26,7 +26,7 @@ export const reportCommands: Command[] = [
 ];
 
 async function writeStatus(
-  { inbox, conversations, spend, permissions, idleMinutes, places }: CommandParts,
+  { inbox, conversations, spend, permissions, idleMinutes, slots }: CommandParts,
   { message, context, busy }: CommandCall,
 ): Promise<string> {
   const { conversation, job, slot, startedAt } = context;
@@ -51,7 +51,7 @@ async function writeStatus(
   if (later.length > 0) lines.push(`Waiting: ${quoteMessages(later)}.`);
   const day = dayOf(Date.now(), settings.timezone);
   lines.push(`Spent today: ${dollars(await spend.today(day, conversation))}.`);
-  const others = places.taken() - (slot.isHeld() ? 1 : 0);
+  const others = slots.taken() - (slot.isHeld() ? 1 : 0);
   if (others > 0)
     lines.push(
       others === 1 ? 'I also work for somebody else.' : `I also work for ${others} other people.`,

@@ -9,8 +9,8 @@ import { countBoot, ownerOf } from './boot-number.ts';
 import { readComing } from './peek-turn.ts';
 import { permissionsOf } from '../commands/setting-commands.ts';
 import type { WorkerConfig } from '../config.ts';
-import { createLiveClaims } from './session-lock.ts';
-import type { LiveClaims } from './session-lock.ts';
+import { createSessionLock } from './session-lock.ts';
+import type { SessionLock } from './session-lock.ts';
 import { workspaceOf } from '../workspace.ts';
 
 /**
@@ -21,7 +21,7 @@ export type Boot = {
   redis: Redis;
   boot: number;
   agent: LateAgent;
-  claims: LiveClaims;
+  claims: SessionLock;
   ready: Promise<void>;
 };
 
@@ -45,7 +45,7 @@ export async function bootWorker(
     ]);
     const owner = ownerOf(config.WORKER_ID, boot);
     const agent = createLateAgent(() => createAgent(owner, redis));
-    const claims = createLiveClaims(
+    const claims = createSessionLock(
       redis,
       owner,
       (conversation) => agent.release(conversation),

@@ -54,12 +54,12 @@ export function createFileLifetimes({
     if (code !== 0) log.warn({ reason: said }, 'unused files were not all removed');
   };
   const clean = async (): Promise<void> => {
-    const places = [
+    const slots = [
       { within: imagesDir, inside: '' },
       { within: path.join(dataDir, 'tmp'), inside: '' },
       { within: path.join(dataDir, 'workspaces'), inside: 'inbox' },
     ];
-    for (const { within, inside } of places) {
+    for (const { within, inside } of slots) {
       for (const name of await namesIn(within)) {
         // A turn may use what it has not touched for long; the next look finds it.
         if (!isAtWork(name)) await cleanDirectory(path.join(within, name, inside));

@@ -16,7 +16,7 @@ export type DoorOptions = {
  * The worker's small HTTP server: `GET /health`, and `POST /wake`, which is what starts a stopped
  * machine on Fly.
  */
-export async function openDoor({
+export async function openHttpServer({
   port,
   host,
   secret,

@@ -16,7 +16,7 @@ const lookMs = 50;
  * One process at a time on a session, across workers that share a data directory: who wants to work
  * a conversation claims it, and whoever holds a process for it closes that first.
  */
-export type LiveClaims = {
+export type SessionLock = {
   /**
    * Returns when no other living worker has a process for this conversation. What this one still
    * kept for it from before another had it is let go, too.
@@ -61,12 +61,12 @@ const yieldScript = defineScript({
 });
 
 /** `release` closes what this worker holds for a conversation. */
-export function createLiveClaims(
+export function createSessionLock(
   redis: Redis,
   owner: string,
   release: (conversation: string) => Promise<void>,
   log: Log,
-): LiveClaims {
+): SessionLock {
   const attempt = async (conversation: string, channel: string): Promise<string> => {
     const where = { live: keys.live(conversation), call: callKey() };
     return String(

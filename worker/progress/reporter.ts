@@ -3,7 +3,7 @@ import type { AgentEvent } from '../agent/agent.ts';
 import type { Narrator, Told } from './progress.ts';
 
 /** A turn's account of itself to the person, with a timer. */
-export type Telling = {
+export type ProgressReporter = {
   note(event: AgentEvent): void;
   /** The person got something of this turn by another way. */
   said(): void;
@@ -13,7 +13,7 @@ export type Telling = {
   stop(): void;
 };
 
-export type TellingParts = {
+export type ProgressReporterDeps = {
   narrator: Narrator;
   /** Puts a line into the chat. */
   tell: (told: Told) => Promise<unknown>;
@@ -28,13 +28,19 @@ export type TellingParts = {
  * Asks the narrator at the right times and hands what it says to `tell`, one after the other. A
  * line that cannot be told is dropped: that the turn was taken over, the turn finds out itself.
  */
-export function startTelling({ narrator, tell, isWaiting, log, now }: TellingParts): Telling {
+export function startProgressReporter({
+  narrator,
+  tell,
+  isWaiting,
+  log,
+  now,
+}: ProgressReporterDeps): ProgressReporter {
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
-  let telling: Promise<unknown> = Promise.resolve();
+  let reporter: Promise<unknown> = Promise.resolve();
 
   const hand = (told: Told): void => {
-    telling = telling
+    reporter = reporter
       .then(() => tell(told))
       .catch((error: unknown) => log.debug({ err: error }, 'a line of progress was not told'));
   };
@@ -65,7 +71,7 @@ export function startTelling({ narrator, tell, isWaiting, log, now }: TellingPar
     },
     async flush() {
       for (let told = narrator.rest(now()); told; told = narrator.rest(now())) hand(told);
-      await telling;
+      await reporter;
     },
     stop() {
       stopped = true;

@@ -89,10 +89,10 @@ export type AskedQuestions = {
   confirm(message: Message): Promise<void>;
 };
 
-export type AskedParts = { conversations: Conversations; now: () => number };
+export type PromptTrackerDeps = { conversations: Conversations; now: () => number };
 
 export function createAskedQuestions(
-  { conversations, now }: AskedParts,
+  { conversations, now }: PromptTrackerDeps,
   { turn, conversation, fence }: Pick<TurnContext, 'turn' | 'conversation' | 'fence'>,
   kept: Pick<Conversation, 'questions' | 'settled'>,
 ): AskedQuestions {

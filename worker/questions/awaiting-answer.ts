@@ -3,7 +3,7 @@ import type { Inbox } from '../../shared/store/boxes/inbox.ts';
 import type { Message } from '../../shared/store/message.ts';
 import { AwaitingAnswer } from './answer-wait.ts';
 import type { Attempts } from '../turn/attempts.ts';
-import type { HandOver } from '../turn/dispatch.ts';
+import type { Dispatch } from '../turn/dispatch.ts';
 import type { Questions } from './questions.ts';
 import type { TurnContext } from '../turn/context.ts';
 
@@ -18,11 +18,11 @@ export type AwaitingParts = { inbox: Inbox; promoteTurn: (conversation: string) 
 export async function resumeQuestion(
   { job }: Pick<TurnContext, 'job'>,
   questions: Questions,
-  handOver: HandOver,
+  dispatch: Dispatch,
 ): Promise<void> {
   if (!questions.open()) return;
   const known = knownTo(job.data);
-  const waiting = await handOver.look(false);
+  const waiting = await dispatch.look(false);
   await questions.expire();
   const open = questions.open();
   if (open && waiting.every(({ id }) => known.has(id)) && (await questions.wasSaid()))

@@ -4,14 +4,18 @@ import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import { createAnswerWait } from './answer-wait.ts';
 import type { QuestionHooks } from './answer-wait.ts';
 import { createAskedQuestions } from './asked-questions.ts';
-import type { AskedParts } from './asked-questions.ts';
+import type { PromptTrackerDeps } from './asked-questions.ts';
 import { placeWords } from '../media/format-place.ts';
 import { minutesInWords, writeQuestion } from './question.ts';
 import type { OpenQuestion, Question } from './question.ts';
 import type { TurnContext } from '../turn/context.ts';
 
 /** `answerMs` is how long an answer is waited for, `holdMs` how long the agent is kept for it. */
-export type QuestionParts = AskedParts & { outbox: Outbox; answerMs: number; holdMs: number };
+export type QuestionParts = PromptTrackerDeps & {
+  outbox: Outbox;
+  answerMs: number;
+  holdMs: number;
+};
 
 /** The questions of one turn to its person, one at a time. */
 export type Questions = {

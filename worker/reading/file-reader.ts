@@ -3,7 +3,7 @@ import type { Log } from '../../shared/runtime/log.ts';
 import type { AgentUser } from '../agent/sandbox/user.ts';
 import type { PictureFault } from '../media/picture-fault.ts';
 import { extensionOf } from '../media/type-names.ts';
-import { createPlaces } from '../turn/slots.ts';
+import { createSlots } from '../turn/slots.ts';
 import type { Seen, Task, View } from './answer.ts';
 import { checkAnswer } from './check-answer.ts';
 import { readingProgram, startReadingChild } from './reading-child.ts';
@@ -70,7 +70,7 @@ export function createFileReader({
   ...limits
 }: FileReaderOptions): FileReader {
   const bounds: ReadingLimits = { patienceMs, memoryMb, program: readingProgram, ...limits };
-  const places = createPlaces(most);
+  const slots = createSlots(most);
   const living = new Set<ReadingChild>();
   let spare: ReadingChild | undefined;
   let keepsSpare = false;
@@ -100,7 +100,7 @@ export function createFileReader({
   };
 
   const ask = async (task: Task, bytes: Buffer, signal: AbortSignal): Promise<ReadingEnd> => {
-    const place = places.enter();
+    const place = slots.enter();
     try {
       await grantedOrAborted(place.granted, signal);
       if (stopped) return { how: 'died', frames: [], said: '' };

@@ -5,7 +5,7 @@ import { fenceAfterLine } from './fence.ts';
  * Where a text may be cut (UTF-16 index of what comes after), each list ascending, from the best
  * places to those within a marked span.
  */
-type Places = {
+type Slots = {
   paragraphs: number[];
   lines: number[];
   sentences: number[];
@@ -20,12 +20,12 @@ type Places = {
  * fence that is open where the text begins.
  */
 export function findCut(text: string, room: number, fence?: string): number {
-  const places = findPlaces(text.slice(0, 2 * room + 2), fence);
-  for (const list of [places.paragraphs, places.lines, places.sentences, places.clauses]) {
+  const slots = findPlaces(text.slice(0, 2 * room + 2), fence);
+  for (const list of [slots.paragraphs, slots.lines, slots.sentences, slots.clauses]) {
     const last = list.findLast((place) => place <= room);
     if (last !== undefined && last >= room / 2) return last;
   }
-  for (const list of [places.words, places.any]) {
+  for (const list of [slots.words, slots.any]) {
     const last = list.findLast((place) => place <= room);
     const next = list.find((place) => place > room) ?? text.length;
     // A part that is less than half full is better than a cut through something that fits the next
@@ -35,8 +35,8 @@ export function findCut(text: string, room: number, fence?: string): number {
   return cutWord(text, room);
 }
 
-function findPlaces(text: string, fence: string | undefined): Places {
-  const places: Places = {
+function findPlaces(text: string, fence: string | undefined): Slots {
+  const slots: Slots = {
     paragraphs: [],
     lines: [],
     sentences: [],
@@ -50,18 +50,18 @@ function findPlaces(text: string, fence: string | undefined): Places {
   for (const line of text.split('\n')) {
     const before = open;
     open = fenceAfterLine(line, open);
-    addWithin(places, line, start, before !== undefined || open !== undefined);
+    addWithin(slots, line, start, before !== undefined || open !== undefined);
     start += line.length + 1;
     if (line.trim() !== '') said = line;
     // A fence that has just been opened is empty.
     if (start > text.length || (before === undefined && open !== undefined)) continue;
-    places.any.push(start);
-    places.words.push(start);
+    slots.any.push(start);
+    slots.words.push(start);
     if (open === undefined && leadsOn(said)) continue;
-    places.lines.push(start);
-    if (line.trim() === '' && open === undefined) places.paragraphs.push(start);
+    slots.lines.push(start);
+    if (line.trim() === '' && open === undefined) slots.paragraphs.push(start);
   }
-  return places;
+  return slots;
 }
 
 /** A heading, or a line such as “These files:”, belongs to what comes after it. */
@@ -74,7 +74,7 @@ const clauseEnd = /[,;:–—][)\]"'”’»*_~`]*[^\S\n]+|[，、：](?!\p{P})/
 /** White space at which a line may break; what Unicode calls no-break is none. */
 const blank = /[^\S\n\u00a0\u2007\u202f\ufeff]+/gu;
 
-function addWithin(places: Places, line: string, start: number, fenced: boolean): void {
+function addWithin(slots: Slots, line: string, start: number, fenced: boolean): void {
   const within = new Uint8Array(line.length + 1);
   for (const { from, to } of fenced ? [] : findSpans(line)) within.fill(1, from + 1, to);
   const isFree = (place: number): boolean => within[place] !== 1;
@@ -87,13 +87,13 @@ function addWithin(places: Places, line: string, start: number, fenced: boolean)
           place < line.length && place > indentation && !joinsBlank.test(line.slice(place)),
       );
   const blanks = ends(blank);
-  places.any.push(...blanks.map((place) => start + place));
-  if (fenced) return void places.words.push(...blanks.map((place) => start + place));
+  slots.any.push(...blanks.map((place) => start + place));
+  if (fenced) return void slots.words.push(...blanks.map((place) => start + place));
   const [sentences, clauses] = [ends(sentenceEnd).filter(isFree), ends(clauseEnd).filter(isFree)];
-  places.sentences.push(...sentences.map((place) => start + place));
-  places.clauses.push(...clauses.map((place) => start + place));
+  slots.sentences.push(...sentences.map((place) => start + place));
+  slots.clauses.push(...clauses.map((place) => start + place));
   const words = new Set([...blanks.filter(isFree), ...sentences, ...clauses]);
-  places.words.push(...[...words].sort((one, other) => one - other).map((place) => start + place));
+  slots.words.push(...[...words].sort((one, other) => one - other).map((place) => start + place));
 }
 
 /**

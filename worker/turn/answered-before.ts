@@ -1,7 +1,7 @@
 import type { Message } from '../../shared/store/message.ts';
 import type { Messenger } from '../../shared/delivery/messenger.ts';
 import type { Ledger } from '../../shared/store/boxes/ledger.ts';
-import type { Opening } from '../../shared/store/boxes/snapshot.ts';
+import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import { quoteMessages } from './format-messages.ts';
 import type { TurnContext } from './context.ts';
@@ -33,7 +33,7 @@ const lateMs = 15 * 60_000;
  * answer waits for a look into the list. Undefined when nothing may have been said.
  */
 export function mayHaveBeenSaid(
-  { messages, since }: Pick<Opening, 'messages' | 'since'>,
+  { messages, since }: Pick<Snapshot, 'messages' | 'since'>,
   now: number,
 ): string | undefined {
   if (since === '') return undefined;
@@ -93,7 +93,7 @@ export async function leaveAnswered(
     messages,
     since,
     conversation: { address, session },
-  }: Pick<Opening, 'messages' | 'since' | 'conversation'>,
+  }: Pick<Snapshot, 'messages' | 'since' | 'conversation'>,
   isExhausted: (message: Message) => boolean,
 ): Promise<Message[]> {
   const old =

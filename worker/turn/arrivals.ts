@@ -8,14 +8,14 @@ export type Arrivals = {
    * Hears what comes in for a conversation from now on. A conversation has one turn, so it has one
    * listener.
    */
-  listen(conversation: string): Hearing;
+  listen(conversation: string): Subscription;
 };
 
 /**
  * What a turn has heard. Nothing is lost while nobody asks: whoever is told next is told of it at
  * once.
  */
-export type Hearing = {
+export type Subscription = {
   /**
    * Calls back at each arrival that is not known already, until the returned function is called.
    */

@@ -1,6 +1,6 @@
 import type { Inbox } from '../../shared/store/boxes/inbox.ts';
 import type { Message } from '../../shared/store/message.ts';
-import type { Opening } from '../../shared/store/boxes/snapshot.ts';
+import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
 import type { TurnMessage } from '../../shared/store/queues.ts';
 import type { TurnContext } from './context.ts';
 
@@ -34,17 +34,17 @@ export type Attempts = {
 export function createAttempts(
   inbox: Inbox,
   { job, turn, fence }: Pick<TurnContext, 'job' | 'turn' | 'fence'>,
-  opening: Pick<Opening, 'attempts' | 'counted'>,
+  snapshot: Pick<Snapshot, 'attempts' | 'counted'>,
 ): Attempts {
   // A version before this one counted in the job alone.
   const inJob = new Map(messagesOf(job.data).map(({ id, attempts }) => [id, attempts]));
   const before = (id: string): number => {
-    const inRedis = (opening.attempts.get(id) ?? 0) - (id === opening.counted ? 1 : 0);
+    const inRedis = (snapshot.attempts.get(id) ?? 0) - (id === snapshot.counted ? 1 : 0);
     return Math.max(inRedis, inJob.get(id) ?? 0);
   };
   const begun = new Map<string, number>();
   const taken = new Map<string, TurnMessage>();
-  if (opening.counted !== undefined) begun.set(opening.counted, before(opening.counted) + 1);
+  if (snapshot.counted !== undefined) begun.set(snapshot.counted, before(snapshot.counted) + 1);
   return {
     before,
     begun: () => begun,

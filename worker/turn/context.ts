@@ -2,7 +2,7 @@ import type { Job } from 'bullmq';
 import type { Fence } from '../../shared/store/boxes/inbox.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import type { TurnData, TurnResult } from '../../shared/store/queues.ts';
-import type { Hearing } from './arrivals.ts';
+import type { Subscription } from './arrivals.ts';
 import type { TurnSlot } from './turn-slot.ts';
 
 /**
@@ -17,7 +17,7 @@ export type TurnContext = {
   conversation: string;
   fence: Fence;
   /** What comes in for the conversation while the turn runs. */
-  hearing: Hearing;
+  subscription: Subscription;
   signal: AbortSignal;
   /** Its place among the turns that may work. */
   slot: TurnSlot;

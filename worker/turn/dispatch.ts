@@ -5,7 +5,7 @@ import { FencedError } from '../../shared/store/boxes/inbox.ts';
 import { isFromPerson } from '../../shared/store/message.ts';
 import type { Ledger } from '../../shared/store/boxes/ledger.ts';
 import type { Message } from '../../shared/store/message.ts';
-import type { Opening, ReadOpening } from '../../shared/store/boxes/snapshot.ts';
+import type { Snapshot, ReadOpening } from '../../shared/store/boxes/snapshot.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import type { Reply } from '../../shared/store/reply.ts';
 import { AgentFailure } from '../agent/agent.ts';
@@ -19,7 +19,7 @@ import { isStop } from './stop.ts';
 import type { TurnContext } from './context.ts';
 import { giveUp } from './outcome.ts';
 
-export type HandOverParts = CommandParts & { ledger: Ledger; readOpening: ReadOpening };
+export type DispatchDeps = CommandParts & { ledger: Ledger; readSnapshot: ReadOpening };
 
 /**
  * The most messages that one turn takes up; what is beyond waits for the next turn, so that no job
@@ -31,7 +31,7 @@ const mostPerTurn = 200;
  * What a turn does with the messages that come in: commands are obeyed, answers reach their
  * question, the rest is for Claude.
  */
-export type HandOver = {
+export type Dispatch = {
   /** What this turn has taken up. */
   taken(): ReadonlySet<string>;
   /** The reply of ours that a message quotes. */
@@ -43,7 +43,7 @@ export type HandOver = {
   /** What is remembered of the conversation, as of the last look. */
   known(): Conversation;
   /** What the last look has found. */
-  opening(): Opening;
+  snapshot(): Snapshot;
   /** Whether a look has found this message, and how many the last one has found. */
   hasSeen(id: string): boolean;
   waiting(): number;
@@ -59,24 +59,24 @@ export type HandOver = {
  * `opening` is what the turn has read, and serves the first look; `questions` and `attempts` are
  * those of this turn.
  */
-export function createHandOver(
-  parts: HandOverParts,
+export function createDispatch(
+  parts: DispatchDeps,
   context: TurnContext,
   questions: Questions,
   attempts: Attempts,
-  opening: Opening,
-): HandOver {
+  snapshot: Snapshot,
+): Dispatch {
   const { outbox, ledger } = parts;
   const { turn, conversation, fence } = context;
   const { take } = attempts;
   const quotes = new Map<string, Reply | undefined>();
   const told = new Set<string>();
-  let [last, isRead] = [opening, false];
-  let { session } = opening.conversation;
+  let [last, isRead] = [snapshot, false];
+  let { session } = snapshot.conversation;
   let waiting = 0;
 
   const readInbox = async (): Promise<Message[]> => {
-    if (isRead) last = await parts.readOpening(conversation, fence);
+    if (isRead) last = await parts.readSnapshot(conversation, fence);
     isRead = true;
     const { messages, unreadable, parked } = last;
     waiting = messages.length;
@@ -119,7 +119,7 @@ export function createHandOver(
       session = next;
     },
     known: () => last.conversation,
-    opening: () => last,
+    snapshot: () => last,
     hasSeen: (id) => quotes.has(id),
     waiting: () => waiting,
     async look(busy) {
@@ -192,7 +192,7 @@ export function createHandOver(
 }
 
 async function obey(
-  parts: HandOverParts,
+  parts: DispatchDeps,
   context: TurnContext,
   { message, found }: Extract<NextStep, { kind: 'command' }>,
   busy: boolean,

@@ -5,13 +5,13 @@ import type { TurnResult } from '../../shared/store/queues.ts';
 import type { Sessions } from '../../shared/store/sessions.ts';
 import { dayOf } from '../../shared/store/spend.ts';
 import type { AgentEvent } from '../agent/agent.ts';
-import type { HandOver } from './dispatch.ts';
+import type { Dispatch } from './dispatch.ts';
 import { rememberedSaidAt } from './answered-before.ts';
 import type { Questions } from '../questions/questions.ts';
 import type { AnswerWriter } from '../reply/answer.ts';
 import { describeStep } from '../progress/tool-descriptions.ts';
 import type { ToolEvent } from '../progress/tool-descriptions.ts';
-import type { Telling } from '../progress/reporter.ts';
+import type { ProgressReporter } from '../progress/reporter.ts';
 import type { TurnContext } from './context.ts';
 
 export type EventParts = {
@@ -28,9 +28,9 @@ export type EventParts = {
 export type EventTurn = {
   context: TurnContext;
   questions: Questions;
-  handOver: HandOver;
+  dispatch: Dispatch;
   result: TurnResult;
-  telling: Telling | undefined;
+  reporter: ProgressReporter | undefined;
   title: string;
   /** Sends what belongs before the answer to these messages. */
   beforeAnswer: (ids: string[]) => Promise<void>;
@@ -49,7 +49,7 @@ export type TurnEvents = {
 
 export function createTurnEvents(
   parts: EventParts,
-  { context, questions, handOver, result, telling, title, beforeAnswer, onAnswered }: EventTurn,
+  { context, questions, dispatch, result, reporter, title, beforeAnswer, onAnswered }: EventTurn,
 ): TurnEvents {
   const { inbox, outbox, sessions } = parts;
   const { job, turn, conversation, fence, log } = context;
@@ -70,14 +70,14 @@ export function createTurnEvents(
   };
   const say = async (id: string, text: string): Promise<void> =>
     void (await outbox.put(
-      [{ id: `${turn}.${id}`, conversation, turn, text, session: handOver.session() ?? '' }],
+      [{ id: `${turn}.${id}`, conversation, turn, text, session: dispatch.session() ?? '' }],
       fence,
     ));
 
   const onSession = async (id: string): Promise<void> => {
-    const wanted = handOver.session();
+    const wanted = dispatch.session();
     await sessions.note(conversation, fence, { id, title: cut(title, 120), usedAt: Date.now() });
-    handOver.goOnWith(id);
+    dispatch.goOnWith(id);
     if (wanted !== undefined && wanted !== id && result.messages === 0)
       await say(
         'lost',
@@ -86,7 +86,7 @@ export function createTurnEvents(
   };
 
   const onAnswer = async (event: Extract<AgentEvent, { kind: 'answer' }>): Promise<void> => {
-    await telling?.flush();
+    await reporter?.flush();
     await beforeAnswer(event.prompts);
     // A turn that has sent something needs no closing word; one that has not must not end in
     // silence.
@@ -97,7 +97,7 @@ export function createTurnEvents(
       conversation,
       turn,
       text,
-      session: handOver.session() ?? '',
+      session: dispatch.session() ?? '',
       ...(event.remembered ? { saidAt: rememberedSaidAt(Date.now()) } : {}),
     }));
     // In the step that puts the answer: one that is read from the transcript after a crash has no
@@ -105,7 +105,7 @@ export function createTurnEvents(
     const price = {
       conversation,
       answer: event.id,
-      day: dayOf(Date.now(), handOver.known().timezone),
+      day: dayOf(Date.now(), dispatch.known().timezone),
       usage: event.usage,
     };
     const { left } = await outbox.put(replies, fence, {
@@ -128,7 +128,7 @@ export function createTurnEvents(
   return {
     onSent() {
       said = true;
-      telling?.said();
+      reporter?.said();
       result.replies += 1;
     },
     async onEvent(event) {

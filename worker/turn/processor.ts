@@ -1,7 +1,7 @@
 import type { Job } from 'bullmq';
 import { NotAllowedError } from '../../shared/store/allowed.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
-import type { Opening } from '../../shared/store/boxes/snapshot.ts';
+import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
 import type { TurnData, TurnResult } from '../../shared/store/queues.ts';
 import type { ModelUse } from '../../shared/store/spend.ts';
 import { AwaitingAnswer } from '../questions/answer-wait.ts';
@@ -11,7 +11,7 @@ import type { AnsweredBeforeDeps } from './answered-before.ts';
 import type { Arrivals } from './arrivals.ts';
 import { createAttempts } from './attempts.ts';
 import { putOffForAnswer, resumeQuestion } from '../questions/awaiting-answer.ts';
-import { createHandOver } from './dispatch.ts';
+import { createDispatch } from './dispatch.ts';
 import { createQuestions } from '../questions/questions.ts';
 import type { QuestionParts } from '../questions/questions.ts';
 import { StopRequest } from './stop.ts';
@@ -47,15 +47,15 @@ export function createTurnProcessor(
     const turn = job.id ?? '';
     const { conversation } = job.data;
     // Before anything is read: what comes in from here on is read, or heard of.
-    const hearing = parts.arrivals.listen(conversation);
+    const subscription = parts.arrivals.listen(conversation);
     const context: TurnContext = {
       job,
       token,
       turn,
       conversation,
       signal,
-      hearing,
-      slot: createTurnSlot(parts.places),
+      subscription,
+      slot: createTurnSlot(parts.slots),
       fence: { lock: keys.jobLock('turns', turn), token },
       startedAt: Date.now(),
       log: parts.log.child({ turn }),
@@ -79,7 +79,7 @@ export function createTurnProcessor(
       await parts.onSetAside(conversation);
       return result;
     } finally {
-      hearing.end();
+      subscription.end();
     }
   };
 }
@@ -101,43 +101,43 @@ async function workInbox(
   result: TurnResult,
 ): Promise<{ hasBegun: boolean; left: number | undefined }> {
   const { conversation, job, log, signal, slot, turn, fence } = context;
-  const opening = await parts.readOpening(conversation, fence, `${turn}:${job.attemptsStarted}`);
+  const snapshot = await parts.readSnapshot(conversation, fence, `${turn}:${job.attemptsStarted}`);
   const hooks = {
     heard: (): void => undefined,
     letGo: undefined as QuestionHooks['letGo'] | undefined,
   };
-  const attempts = createAttempts(parts.inbox, context, opening);
-  const questions = createQuestions(parts, context, opening.conversation, {
+  const attempts = createAttempts(parts.inbox, context, snapshot);
+  const questions = createQuestions(parts, context, snapshot.conversation, {
     onOpen: () => hooks.heard(),
     letGo: (reason) => hooks.letGo?.(reason) ?? false,
   });
   const stand = (): TurnStand => ({ attempts, answerers: questions.answerers() });
   let hasBegun = false;
   try {
-    const waiting = await questions.withoutAnswers(opening.messages);
+    const waiting = await questions.withoutAnswers(snapshot.messages);
     const unanswered = await leaveAnswered(
       parts,
       context,
-      { ...opening, messages: waiting },
+      { ...snapshot, messages: waiting },
       (message) => isExhausted(message, attempts),
     );
     const messages = await giveUpExhausted(parts, context, unanswered, stand());
     const givenUp = [
-      ...opening.givenUp,
+      ...snapshot.givenUp,
       ...unanswered.filter((message) => !messages.includes(message)),
     ];
-    const first: Opening = { ...opening, messages, givenUp };
-    let lastOpening = (): Opening => first;
-    const saidAt = (): string | undefined => mayHaveBeenSaid(lastOpening(), Date.now());
+    const first: Snapshot = { ...snapshot, messages, givenUp };
+    let lastSnapshot = (): Snapshot => first;
+    const saidAt = (): string | undefined => mayHaveBeenSaid(lastSnapshot(), Date.now());
     const own = { ...parts, outbox: lookUpFirst(parts.outbox, saidAt) };
-    const handOver = createHandOver(own, context, questions, attempts, first);
-    lastOpening = handOver.opening;
-    await resumeQuestion(context, questions, handOver);
-    const begun = await waitInLine(parts, context, handOver, () => attempts.giveBack());
+    const dispatch = createDispatch(own, context, questions, attempts, first);
+    lastSnapshot = dispatch.snapshot;
+    await resumeQuestion(context, questions, dispatch);
+    const begun = await waitInLine(parts, context, dispatch, () => attempts.giveBack());
     if (!begun) {
       // What waits for another turn was not begun with.
-      if (handOver.waiting() > 0) await attempts.giveBack();
-      return { hasBegun, left: handOver.waiting() };
+      if (dispatch.waiting() > 0) await attempts.giveBack();
+      return { hasBegun, left: dispatch.waiting() };
     }
     slot.hold(begun.place);
     hasBegun = true;
@@ -146,7 +146,7 @@ async function workInbox(
     const left = await workTurn(own, {
       context,
       questions,
-      handOver,
+      dispatch,
       first: begun.first,
       result,
       onListening: (told) => Object.assign(hooks, told),

@@ -5,8 +5,8 @@ import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import type { TurnResult } from '../../shared/store/queues.ts';
 import type { Reply } from '../../shared/store/reply.ts';
 import type { Prompt } from '../agent/agent.ts';
-import { createChannel } from '../agent/async-queue.ts';
-import type { HandOver } from './dispatch.ts';
+import { createAsyncQueue } from '../agent/async-queue.ts';
+import type { Dispatch } from './dispatch.ts';
 import { givenUpNote } from './format-messages.ts';
 import { withoutQueue } from './next-step.ts';
 import { toPrompt } from './format-prompt.ts';
@@ -45,7 +45,7 @@ export type PromptFeed = {
 export type FeedTurn = {
   context: TurnContext;
   /** What Claude is told when it takes an interrupted turn up. */ recall: string | undefined;
-  handOver: HandOver;
+  dispatch: Dispatch;
   workspace: string;
   result: TurnResult;
   signal: AbortSignal;
@@ -61,10 +61,10 @@ const shortInbox = 50;
  */
 export function createPromptFeed(
   parts: FeedParts,
-  { context, recall, handOver, workspace, result, signal, onTrouble }: FeedTurn,
+  { context, recall, dispatch, workspace, result, signal, onTrouble }: FeedTurn,
 ): PromptFeed {
   const { conversation, turn, fence } = context;
-  const prompts = createChannel<Prompt>();
+  const prompts = createAsyncQueue<Prompt>();
   /**
    * What Claude has been given and has not answered: the person's own words, by the message's id.
    */
@@ -91,7 +91,7 @@ export function createPromptFeed(
     for (const message of messages) {
       const read = await toPrompt(
         withoutQueue(message),
-        { ...parts, workspace, before: quotation(handOver.quoted(message)) },
+        { ...parts, workspace, before: quotation(dispatch.quoted(message)) },
         signal,
       );
       if ('sentence' in read) {
@@ -100,7 +100,7 @@ export function createPromptFeed(
       }
       open.set(message.id, read.said);
       if (isFromPerson(message)) newest = message;
-      const recalled = [recall, givenUpNote(handOver.opening().givenUp)].filter(
+      const recalled = [recall, givenUpNote(dispatch.snapshot().givenUp)].filter(
         (words) => words !== undefined,
       );
       prompts.push({ ...read.prompt, recall: recalled.join('\n') || undefined });
@@ -115,8 +115,8 @@ export function createPromptFeed(
     await before;
     isPlanned = false;
     signal.throwIfAborted();
-    const messages = await handOver.look(true);
-    expected = handOver.waiting();
+    const messages = await dispatch.look(true);
+    expected = dispatch.waiting();
     await hand(messages);
     finishIfDone();
   };

@@ -13,9 +13,9 @@ export type Place = {
  * So many turns work at once, the others in the order in which they came; `goesFirst` is for one
  * that was at work before.
  */
-export type Places = { max: number; taken(): number; enter(goesFirst?: boolean): Place };
+export type Slots = { max: number; taken(): number; enter(goesFirst?: boolean): Place };
 
-export function createPlaces(max: number): Places {
+export function createSlots(max: number): Slots {
   const holders = new Set<symbol>();
   const line: { id: symbol; grant: () => void }[] = [];
   const admit = (): void => {

@@ -1,4 +1,4 @@
-import type { Place, Places } from './slots.ts';
+import type { Place, Slots } from './slots.ts';
 
 /**
  * A turn's place among those that may work. While the turn waits for its person the place is
@@ -21,7 +21,7 @@ export type TurnSlot = {
 /** How long a turn waits in the line before its person hears of it (ms). */
 const patienceMs = 1000;
 
-export function createTurnSlot(places: Places): TurnSlot {
+export function createTurnSlot(slots: Slots): TurnSlot {
   let place: Place | undefined;
   let wasHeld = false;
   const leave = (): void => {
@@ -39,7 +39,7 @@ export function createTurnSlot(places: Places): TurnSlot {
     async takeAgain(signal, onLong) {
       // Before the turn had a place there was none to give back.
       if (!wasHeld || place) return;
-      const queued = places.enter(true);
+      const queued = slots.enter(true);
       place = queued;
       const { promise: aborted, reject } = Promise.withResolvers<never>();
       const onAbort = (): void => reject(signal.reason);

@@ -14,7 +14,7 @@ import { createBudget } from '../questions/budget.ts';
 import type { BudgetParts } from '../questions/budget.ts';
 import { createChatTools } from '../tools/chat-tools.ts';
 import { permissionsOf } from '../commands/setting-commands.ts';
-import type { HandOver, HandOverParts } from './dispatch.ts';
+import type { Dispatch, DispatchDeps } from './dispatch.ts';
 import { createProgress } from '../progress/progress.ts';
 import type { ProgressTimes } from '../progress/progress.ts';
 import { createPromptFeed } from './prompts.ts';
@@ -28,8 +28,8 @@ import type { SendQuota } from '../tools/send-quota.ts';
 import { createSteps, stepTimes } from '../progress/verbose.ts';
 import { createStopWatch } from './stop.ts';
 import { gateTools } from '../tools/tool-gate.ts';
-import { startTelling } from '../progress/reporter.ts';
-import type { Telling } from '../progress/reporter.ts';
+import { startProgressReporter } from '../progress/reporter.ts';
+import type { ProgressReporter } from '../progress/reporter.ts';
 import type { Thaw } from '../process/thaw.ts';
 import type { TurnContext } from './context.ts';
 import { createTurnEvents } from './events.ts';
@@ -42,7 +42,7 @@ import { watchWindow } from './window.ts';
 import type { WindowParts } from './window.ts';
 import { workspaceOf } from '../workspace.ts';
 
-export type WorkParts = HandOverParts &
+export type WorkParts = DispatchDeps &
   EventParts &
   BudgetParts &
   TrustParts &
@@ -73,7 +73,7 @@ export type WorkParts = HandOverParts &
 export type TurnWork = {
   context: TurnContext;
   questions: Questions;
-  handOver: HandOver;
+  dispatch: Dispatch;
   first: Message[];
   result: TurnResult;
   /** Told how to make the turn look through its inbox, and how to let it go while it asks. */
@@ -91,7 +91,7 @@ export function emptyResult(): TurnResult {
  */
 export async function workTurn(
   parts: WorkParts,
-  { context, questions, handOver, first, result, onListening }: TurnWork,
+  { context, questions, dispatch, first, result, onListening }: TurnWork,
 ): Promise<number | undefined> {
   const { conversation, turn, fence, log } = context;
   const workspace = workspaceOf(parts.dataDir, conversation);
@@ -107,7 +107,7 @@ export async function workTurn(
   const feed = createPromptFeed(parts, {
     context,
     recall: questions.recall,
-    handOver,
+    dispatch,
     workspace,
     result,
     signal,
@@ -129,15 +129,15 @@ export async function workTurn(
   const typing = parts.typing.keep(conversation, () =>
     questions.isWaiting() || signal.aborted ? undefined : feed.newest(),
   );
-  let telling: Telling | undefined;
+  let reporter: ProgressReporter | undefined;
   let window: ReturnType<typeof watchWindow> | undefined;
   // While the first messages' files are fetched and written down only a stop is heard; what else
   // comes in is looked at afterwards.
   let hasMissed = false;
-  let endListening = context.hearing.tell(() => {
+  let endListening = context.subscription.tell(() => {
     hasMissed = true;
     stop.look();
-  }, handOver.hasSeen);
+  }, dispatch.hasSeen);
   // It looks while the rest is made ready.
   const trust = createWorkspaceTrust(parts, context, questions, workspace);
   try {
@@ -146,17 +146,17 @@ export async function workTurn(
     typing.begin();
     window = watchWindow(parts, context);
     endListening();
-    endListening = context.hearing.tell(heard, handOver.hasSeen);
+    endListening = context.subscription.tell(heard, dispatch.hasSeen);
     // What came with them and waits for a turn of its own wants a word.
-    if (hasMissed || handOver.waiting() > first.length) heard();
+    if (hasMissed || dispatch.waiting() > first.length) heard();
     await parts.claim(conversation);
-    const settings = handOver.known();
+    const settings = dispatch.known();
     const quota = createSendQuota({
       most: parts.messagesPerTurn,
       sentBefore: () => parts.outbox.countOf(turn),
-      heard: () => handOver.taken().size,
+      heard: () => dispatch.taken().size,
     });
-    telling = tell(parts, context, questions, settings, quota);
+    reporter = tell(parts, context, questions, settings, quota);
     const chatTools = createChatTools({
       outbox: parts.outbox,
       files: parts.files,
@@ -177,9 +177,9 @@ export async function workTurn(
     const events = createTurnEvents(parts, {
       context,
       questions,
-      handOver,
+      dispatch,
       result,
-      telling,
+      reporter,
       title: first[0]?.text ?? '',
       beforeAnswer: (ids) => screenshots.sendUnsent(feed.wordsOf(ids)),
       onAnswered: (ids, left) => feed.answered(ids, left),
@@ -190,7 +190,7 @@ export async function workTurn(
       budget,
       permissions,
       chatTools,
-      session: handOver.session,
+      session: dispatch.session,
     });
     await budget.mayGoOn(signal);
     const grants = await trust.settle(permissions, signal);
@@ -201,7 +201,7 @@ export async function workTurn(
       workspace,
       prompts: feed.prompts,
       tools,
-      session: handOver.session(),
+      session: dispatch.session(),
       signal,
       permissions,
       model: settings.model,
@@ -209,14 +209,14 @@ export async function workTurn(
     });
     for await (const event of work) {
       watchdog.note(event);
-      telling.note(event);
+      reporter.note(event);
       screenshots.note(event);
       await events.onEvent(event);
     }
     return feed.left();
   } finally {
     watchdog.stop();
-    telling?.stop();
+    reporter?.stop();
     window?.stop();
     endListening();
     typing.end();
@@ -229,7 +229,7 @@ type ToolDeps = {
   budget: ReturnType<typeof createBudget>;
   permissions: ReturnType<typeof permissionsOf>;
   chatTools: ReturnType<typeof createChatTools>;
-  session: HandOver['session'];
+  session: Dispatch['session'];
 };
 
 /**
@@ -271,8 +271,8 @@ function tell(
   questions: Questions,
   { verbose }: Conversation,
   quota: SendQuota,
-): Telling {
-  return startTelling({
+): ProgressReporter {
+  return startProgressReporter({
     narrator: verbose === undefined ? createProgress(progress, startedAt) : createSteps(stepTimes),
     tell: async ({ text, index }) => {
       if (!(await quota.takeProgress())) return;

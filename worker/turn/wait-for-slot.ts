@@ -1,9 +1,9 @@
 import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
-import type { HandOver } from './dispatch.ts';
+import type { Dispatch } from './dispatch.ts';
 import { placeWords } from '../media/format-place.ts';
-import type { Place, Places } from './slots.ts';
+import type { Place, Slots } from './slots.ts';
 import type { TurnContext } from './context.ts';
 
 export { placeWords };
@@ -18,14 +18,14 @@ const patienceMs = 1000;
  * is called once, before it waits. Throws the signal's reason.
  */
 export async function waitInLine(
-  { outbox, places }: { outbox: Outbox; places: Places },
-  { conversation, turn, fence, signal, hearing }: TurnContext,
-  handOver: HandOver,
+  { outbox, slots }: { outbox: Outbox; slots: Slots },
+  { conversation, turn, fence, signal, subscription }: TurnContext,
+  dispatch: Dispatch,
   onWait: () => Promise<void>,
 ): Promise<{ place: Place; first: Message[] } | undefined> {
   let change = Promise.withResolvers<undefined>();
   const look = (): void => change.resolve(undefined);
-  const endListening = hearing.tell(look, handOver.hasSeen);
+  const endListening = subscription.tell(look, dispatch.hasSeen);
   signal.addEventListener('abort', look, { once: true });
   let isLong = false;
   const timer = setTimeout(() => {
@@ -38,10 +38,10 @@ export async function waitInLine(
   try {
     for (;;) {
       change = Promise.withResolvers();
-      const first = await handOver.look(false);
+      const first = await dispatch.look(false);
       signal.throwIfAborted();
       if (first.length === 0) return undefined;
-      place ??= places.enter();
+      place ??= slots.enter();
       isWorking = place.isGranted();
       if (isWorking) return { place, first };
       // Nothing has begun for it yet, so that a crash of somebody else's work is no attempt of its

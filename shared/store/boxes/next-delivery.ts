@@ -7,7 +7,7 @@ import { epochLua, epochMemory } from '../redis/epoch.ts';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import { keys, prefix } from '../redis/keys.ts';
-import type { PaceLimit } from '../send-rate.ts';
+import type { SendRateLimit } from '../send-rate.ts';
 import { reserveLua } from '../send-rate.ts';
 import type { Redis } from '../redis/redis.ts';
 import { Reply, ReplyStatus, addressLua } from '../reply.ts';
@@ -21,16 +21,16 @@ import { setAsideLua } from './set-aside.ts';
  * an unknown end. What cannot be read goes to the dead list, and a sentence to its place. What is
  * for a person who may not write any more is set aside.
  */
-export type Departure =
+export type NextDelivery =
   { kind: 'none' } | { kind: 'wait'; ms: number } | { kind: 'send' | 'look-up'; reply: Reply };
 
 /**
  * Finds the reply that goes next, holds it back as the pace demands, and notes that Twilio is about
  * to be asked: all in one trip to Redis.
  */
-export type Departures = {
+export type NextDeliveries = {
   /** `now` is in ms since 1970. Throws FencedError. */
-  next(conversation: string, fence: Fence, now: number): Promise<Departure>;
+  next(conversation: string, fence: Fence, now: number): Promise<NextDelivery>;
 };
 
 const nextScript = defineScript({
@@ -142,11 +142,11 @@ const setAsideScript = defineScript({
 /**
  * `limit` is the pace at which one person is written to; a sentence is kept for `retentionDays`.
  */
-export function createDepartures(
+export function createNextDeliveries(
   redis: Redis,
-  limit: PaceLimit,
+  limit: SendRateLimit,
   retentionDays: number = usualRetentionDays,
-): Departures {
+): NextDeliveries {
   const find = async (
     conversation: string,
     fence: Fence,

@@ -13,7 +13,7 @@ import { defineScript, fieldsOf, runScriptForBytes } from '../redis/script.ts';
 import { setAsideLua } from './set-aside.ts';
 
 /** What a turn decides by, as of one moment. */
-export type Opening = {
+export type Snapshot = {
   /** The waiting messages, oldest first. */
   messages: Message[];
   /** The entries of the inbox that cannot be read, byte by byte. */
@@ -44,7 +44,11 @@ export type Opening = {
  * nothing is counted. What a person has waiting who may not write any more is set aside; then
  * NotAllowedError is thrown. Throws FencedError.
  */
-export type ReadOpening = (conversation: string, fence: Fence, pickUp?: string) => Promise<Opening>;
+export type ReadOpening = (
+  conversation: string,
+  fence: Fence,
+  pickUp?: string,
+) => Promise<Snapshot>;
 
 const openingScript = defineScript({
   name: 'sidepocketOpening',
@@ -101,7 +105,7 @@ const Found = z.union([
  */
 const mostRemembered = 5000;
 
-export function createReadOpening(redis: Redis): ReadOpening {
+export function createReadSnapshot(redis: Redis): ReadOpening {
   const parsed = new Map<string, Message | undefined>();
   const parse = (entry: string): Message | undefined => {
     const known = parsed.get(entry);

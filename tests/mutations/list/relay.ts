@@ -87,13 +87,13 @@ export const relay = [
     ],
     [
       '429: an address over its count is refused before its form is read',
-      `if (!looksSigned(request.headers['x-twilio-signature']) && doorkeeper.turnsAway(request)) throw turnedAway();`,
+      `if (!looksSigned(request.headers['x-twilio-signature']) && unsignedRateLimit.turnsAway(request)) throw turnedAway();`,
       '',
       { named: 'over its count' },
     ],
     [
       'a wrong request counts',
-      `if (!(error instanceof BadRequest && error.status === 503)) doorkeeper.noteWrong(request);`,
+      `if (!(error instanceof BadRequest && error.status === 503)) unsignedRateLimit.noteWrong(request);`,
       '',
       { test: door, named: 'passes from there' },
     ],
@@ -239,7 +239,7 @@ export const relay = [
       'if (byNumber && ids.length === 0) return',
     ],
   ]),
-  ...mutationsOf('relay/http/rate-limit.ts', 'tests/relay/allowance.test.ts', [
+  ...mutationsOf('relay/http/rate-limit.ts', 'tests/relay/rate-limit.test.ts', [
     ['a share is used up', 'if (count >= perMinute) return false;', ''],
     ['the next minute begins anew', 'counts.clear();', ''],
     [
@@ -253,7 +253,7 @@ export const relay = [
       'else counts.set(key, count - 1);',
     ],
   ]),
-  ...mutationsOf('relay/http/client-address.ts', 'tests/relay/allowance.test.ts', [
+  ...mutationsOf('relay/http/client-address.ts', 'tests/relay/rate-limit.test.ts', [
     [
       'what a client writes of itself is not believed',
       'if (!isProxy(peer, trust)) return networkOf(peer);',
@@ -284,13 +284,13 @@ export const relay = [
     ],
     [
       'who guesses addresses of files is turned away',
-      'if (doorkeeper.turnsAway(request)) {\n      response',
+      'if (unsignedRateLimit.turnsAway(request)) {\n      response',
       'if (false) {\n      response',
       { named: 'guesses addresses' },
     ],
     [
       'who has a file’s address is not counted',
-      'if (response.statusCode < 400 || response.statusCode >= 500) doorkeeper.forgive(request);',
+      'if (response.statusCode < 400 || response.statusCode >= 500) unsignedRateLimit.forgive(request);',
       '',
       { named: 'guesses addresses' },
     ],

@@ -167,7 +167,7 @@ export const keeping = [
       'the dead list expires',
       `redis.call('EXPIRE', dead, lifetime)`,
       '',
-      { test: 'tests/shared/departures.test.ts' },
+      { test: 'tests/shared/next-deliveries.test.ts' },
     ],
   ]),
   ...mutationsOf('shared/store/schedule-runs.ts', 'tests/shared/schedule-runs.test.ts', [

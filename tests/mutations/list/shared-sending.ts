@@ -1,10 +1,10 @@
 import { mutationsOf } from '../mutation.ts';
 
 const states = { test: 'tests/shared/ledger-states.test.ts' };
-const [ledger, delivery, departures] = [
+const [ledger, delivery, nextDeliveries] = [
   'tests/shared/ledger.test.ts',
   'tests/worker/deliveries.test.ts',
-  'tests/shared/departures.test.ts',
+  'tests/shared/next-deliveries.test.ts',
 ];
 
 /** Replies on their way out. */
@@ -157,8 +157,8 @@ export const sending = [
       '',
     ],
   ]),
-  ...mutationsOf('shared/store/boxes/next-delivery.ts', departures, [
-    ['fence of a departure', `if isFenced() then return { 'fenced' } end`, ''],
+  ...mutationsOf('shared/store/boxes/next-delivery.ts', nextDeliveries, [
+    ['fence of the next delivery', `if isFenced() then return { 'fenced' } end`, ''],
     [
       'an attempt of unknown end is looked up',
       `if status == 'posting' and not sid then return`,

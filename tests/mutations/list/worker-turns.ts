@@ -25,12 +25,12 @@ export const turns = [
     ],
   ]),
   ...mutationsOf('worker/turn/prompts.ts', givenUp, [
-    ['what was given up is left', 'givenUpNote(handOver.opening().givenUp)', 'givenUpNote([])'],
+    ['what was given up is left', 'givenUpNote(dispatch.snapshot().givenUp)', 'givenUpNote([])'],
   ]),
   ...mutationsOf('worker/turn/processor.ts', givenUp, [
     [
       'old messages that join a turn are looked up',
-      'lastOpening = handOver.opening;',
+      'lastSnapshot = dispatch.snapshot;',
       '',
       { test: 'tests/shared/epoch.test.ts' },
     ],
@@ -41,7 +41,7 @@ export const turns = [
     ],
   ]),
   ...mutationsOf('worker/turn/dispatch.ts', givenUp, [
-    ['what is brought back is not left', 'opening: () => last', 'opening: () => opening'],
+    ['what is brought back is not left', 'snapshot: () => last', 'snapshot: () => snapshot'],
   ]),
   ...mutationsOf('worker/process/lease.ts', lease, [
     [

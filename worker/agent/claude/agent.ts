@@ -6,7 +6,7 @@ import { isTakenAway, workTurn } from './turn.ts';
 import { leaseGroups } from '../sandbox/group-lease.ts';
 import type { GroupLease } from '../sandbox/group-lease.ts';
 import { createIdleSessions } from './idle-sessions.ts';
-import { createLiveBudget } from './pool.ts';
+import { createProcessPool } from './pool.ts';
 import type { LiveSession } from './session.ts';
 import { createMachineWatch } from '../sandbox/machine-watch.ts';
 import type { MachineWatch } from '../sandbox/machine-watch.ts';
@@ -14,9 +14,9 @@ import type { SessionOptionParts } from './options.ts';
 import { settingsOf, startSession } from './start.ts';
 import type { SessionParts } from './start.ts';
 import { grantsKey, noGrants } from '../workspace/grants.ts';
-import { startSpare } from './prewarmed-process.ts';
-import { createSpares } from './prewarmed.ts';
-import type { Spares } from './prewarmed.ts';
+import { startPrewarmedProcess } from './prewarmed-process.ts';
+import { createPrewarmed } from './prewarmed.ts';
+import type { Prewarmed } from './prewarmed.ts';
 import { createWorkProcesses } from '../sandbox/work-processes.ts';
 import type { WorkProcesses } from '../sandbox/work-processes.ts';
 
@@ -47,7 +47,7 @@ export type ClaudeOptions = AgentHomeOptions &
      * How long nothing may have begun or ended before a spare process is started for the next new
      * session (ms); undefined, none is.
      */
-    spareMs?: number | undefined;
+    prewarmMs?: number | undefined;
   };
 
 /** The agent's processes, by what they are known, and what watches over their number and memory. */
@@ -105,21 +105,28 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   const { groups, processes, machine } = createProcesses(options);
   const reader = options.reader ?? createFileReader({ user: options.user, log });
   const parts = createSessionParts(options, { reader, home, processes });
-  const budget = createLiveBudget({ most: options.maxLive, idle, working, spares: () => spares });
+  const pool = createProcessPool({
+    most: options.maxLive,
+    idle,
+    working,
+    prewarmed: () => prewarmed,
+  });
   let stopped = false;
-  const spares: Spares = createSpares({
-    start: (starting) => startSpare(parts, starting),
-    calmMs: options.spareMs,
-    hasRoom: budget.hasRoom,
+  const prewarmed: Prewarmed = createPrewarmed({
+    start: (starting) => startPrewarmedProcess(parts, starting),
+    calmMs: options.prewarmMs,
+    hasRoom: pool.hasRoom,
     log,
   });
 
   /** A process for the turn, of which nobody knows yet. */
   const start = async (turn: ComingTurn): Promise<LiveSession> => {
     // A spare is started before it is known what its workspace brings.
-    const isSpared = turn.session === undefined && spares.count() > 0 && keyOf(turn) === '';
-    budget.makeRoom(isSpared ? 0 : 1);
-    return (isSpared ? await spares.claim(turn) : undefined) ?? (await startSession(parts, turn));
+    const isSpared = turn.session === undefined && prewarmed.count() > 0 && keyOf(turn) === '';
+    pool.makeRoom(isSpared ? 0 : 1);
+    return (
+      (isSpared ? await prewarmed.claim(turn) : undefined) ?? (await startSession(parts, turn))
+    );
   };
   /** The process that is kept for the turn's session, if there is one. */
   const takeKept = async (turn: AgentTurn): Promise<LiveSession | undefined> => {
@@ -143,7 +150,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
     },
     async *work(turn) {
       turn.signal.throwIfAborted();
-      spares.stir();
+      prewarmed.stir();
       const live = (await takeKept(turn)) ?? (await start(turn));
       working.add(live);
       if (stopped) await live.close();
@@ -171,8 +178,8 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         // the conversation's.
         live.model.end();
         await live.model.settled();
-        budget.makeRoom(0);
-        spares.stir();
+        pool.makeRoom(0);
+        prewarmed.stir();
       }
     },
     pause: () => processes.haltAll(),
@@ -182,7 +189,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
     },
     async stop() {
       stopped = true;
-      await Promise.all([spares.stop(), ...preparing.values()]);
+      await Promise.all([prewarmed.stop(), ...preparing.values()]);
       await idle.stop();
       await Promise.all([...working].map((live) => live.close()));
       await processes.endAll();

@@ -35,7 +35,7 @@ export type SessionOptionParts = {
 };
 
 /** What a process finds around it. */
-export type Surroundings = {
+export type SessionSurroundings = {
   /** Its whole environment. */
   env: Record<string, string>;
   /**
@@ -59,7 +59,7 @@ export type Surroundings = {
  */
 export function createSessionOptions(
   parts: SessionOptionParts,
-  { env, furnishBrowser, root, project, live }: Surroundings,
+  { env, furnishBrowser, root, project, live }: SessionSurroundings,
 ): Options {
   const { imagesDir, chromium, user, bounds, reader, watchesCost } = parts;
   const grants = project?.grants ?? noGrants;

@@ -1,12 +1,12 @@
 import type { IdleSessions } from './idle-sessions.ts';
 import type { LiveSession } from './session.ts';
-import type { Spares } from './prewarmed.ts';
+import type { Prewarmed } from './prewarmed.ts';
 
 /**
  * How many Claude Code processes may live at once, at work, idle and spare together; a browser
  * counts as one more. Those at work are never ended for it.
  */
-export type LiveBudget = {
+export type ProcessPool = {
   /**
    * Begins to close the spare, which is soon made again, and then idle processes, the least
    * recently used first, until `more` fit or none is left.
@@ -16,19 +16,24 @@ export type LiveBudget = {
   hasRoom(): boolean;
 };
 
-export type BudgetParts = {
+export type ProcessPoolDeps = {
   most: number;
   idle: IdleSessions;
   working: ReadonlySet<LiveSession>;
-  spares: () => Spares;
+  prewarmed: () => Prewarmed;
 };
 
-export function createLiveBudget({ most, idle, working, spares }: BudgetParts): LiveBudget {
+export function createProcessPool({
+  most,
+  idle,
+  working,
+  prewarmed,
+}: ProcessPoolDeps): ProcessPool {
   const used = (): number =>
-    [...working, ...idle.kept()].reduce((sum, live) => sum + weigh(live), spares().count());
+    [...working, ...idle.kept()].reduce((sum, live) => sum + weigh(live), prewarmed().count());
   return {
     makeRoom(more) {
-      while (used() + more > most && (spares().drop() || idle.closeOldest()));
+      while (used() + more > most && (prewarmed().drop() || idle.closeOldest()));
     },
     hasRoom: () => used() < most,
   };

@@ -13,7 +13,7 @@ import type { SessionParts, Wanted } from './start.ts';
  * A Claude Code process that has started and works for nobody yet; it serves one new session, at
  * once.
  */
-export type Spare = {
+export type PrewarmedProcess = {
   /** Settles when its process has ended, whoever it worked for. */
   readonly exited: Promise<void>;
   /**
@@ -34,7 +34,10 @@ const claimMs = 5000;
  * now, so that its processes carry the mark of the session that it will serve; its temporary
  * directory is its own, too. `starting` breaks the start off. Throws when it does not start.
  */
-export async function startSpare(parts: SessionParts, starting: AbortController): Promise<Spare> {
+export async function startPrewarmedProcess(
+  parts: SessionParts,
+  starting: AbortController,
+): Promise<PrewarmedProcess> {
   const { home, dataDir } = parts;
   const id = randomUUID();
   const processes = parts.processes.ofSession(id);

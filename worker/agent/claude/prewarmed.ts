@@ -1,10 +1,10 @@
 import type { Log } from '../../../shared/runtime/log.ts';
 import type { LiveSession } from './session.ts';
 import type { Wanted } from './start.ts';
-import type { Spare } from './prewarmed-process.ts';
+import type { PrewarmedProcess } from './prewarmed-process.ts';
 
 /** The spare that is kept ready for the next new session, when there is room for one. */
-export type Spares = {
+export type Prewarmed = {
   /** How many there are or are being started: 0 or 1. */
   count(): number;
   /**
@@ -20,7 +20,7 @@ export type Spares = {
 
 export type SpareParts = {
   /** Starts one; aborting breaks the start off. */
-  start: (starting: AbortController) => Promise<Spare>;
+  start: (starting: AbortController) => Promise<PrewarmedProcess>;
   /**
    * How long nothing may have begun or ended before one is started (ms): it must not compete with a
    * session's own start. Undefined, none is kept.
@@ -30,14 +30,14 @@ export type SpareParts = {
   log: Log;
 };
 
-export function createSpares({ start, calmMs, hasRoom, log }: SpareParts): Spares {
-  let spare: Promise<Spare | undefined> | undefined;
+export function createPrewarmed({ start, calmMs, hasRoom, log }: SpareParts): Prewarmed {
+  let spare: Promise<PrewarmedProcess | undefined> | undefined;
   let starting: AbortController | undefined;
   const closing = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
 
-  const close = async (given: Promise<Spare | undefined>): Promise<void> => {
+  const close = async (given: Promise<PrewarmedProcess | undefined>): Promise<void> => {
     await (await given)?.close();
   };
   const drop = (): boolean => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { UUID } from 'node:crypto';
 import type { AgentEvent, AgentTurn, Attachment, Prompt, Usage } from '../agent.ts';
-import type { Channel } from '../async-queue.ts';
+import type { AsyncQueue } from '../async-queue.ts';
 import { overtakenNote, raisedNote, resumeNote } from './instructions.ts';
 import type { LiveSession } from './session.ts';
 import { promptId } from './prompt-id.ts';
@@ -10,7 +10,7 @@ import type { PromptState } from './transcript.ts';
 import type { Translation } from './translate.ts';
 
 /** The account of which prompts of a turn wait for an answer. */
-export type Asked = {
+export type PromptTracker = {
   /**
    * Gives every prompt to Claude Code that has not had it before. Ends when the turn's prompts are
    * closed and handed over.
@@ -30,11 +30,11 @@ export type Asked = {
 const noUsage: Usage = { inputTokens: 0, outputTokens: 0, costUsd: 0, isBooked: true };
 
 /** Keeps the account, and closes the events when the last prompt is answered. */
-export function createAsked(
+export function createPromptTracker(
   live: LiveSession,
   turn: AgentTurn,
-  events: Channel<AgentEvent>,
-): Asked {
+  events: AsyncQueue<AgentEvent>,
+): PromptTracker {
   /** What was given to Claude Code, by its uuid, and the prompts that this answers. */
   const pending = new Map<string, string[]>();
   let continuation: string[] | undefined;

@@ -2,7 +2,7 @@ import type { PermissionMode, Query, SDKUserMessage } from '@anthropic-ai/claude
 import { randomUUID } from 'node:crypto';
 import type { UUID } from 'node:crypto';
 import type { BrowserProcess } from '../mcp/browser-process.ts';
-import { createChannel } from '../async-queue.ts';
+import { createAsyncQueue } from '../async-queue.ts';
 import type { ModelSession } from '../model/sessions.ts';
 import type { Attachment, ChatTools } from '../agent.ts';
 import type { TranscriptEntry } from './transcript.ts';
@@ -102,7 +102,7 @@ export function createLiveSession(
   open: (prompts: AsyncIterable<SDKUserMessage>) => Query,
 ): LiveSession {
   const { id, workspace, processes, resumed, settings, grants, model, transcript } = start;
-  const input = createChannel<SDKUserMessage>();
+  const input = createAsyncQueue<SDKUserMessage>();
   const sent = new Set<string>();
   const translate = createTranslator();
   let current = id;

@@ -9,7 +9,7 @@ import type { ModelSession } from '../model/sessions.ts';
 import { claudeModes } from './permissions.ts';
 import { createSessionOptions } from './options.ts';
 import { grantsKey, noGrants } from '../workspace/grants.ts';
-import type { SessionOptionParts, Surroundings } from './options.ts';
+import type { SessionOptionParts, SessionSurroundings } from './options.ts';
 import type { SessionProcesses, WorkProcesses } from '../sandbox/work-processes.ts';
 
 export type SessionParts = SessionOptionParts & {
@@ -97,7 +97,7 @@ export function surround(
   { mark, model }: { mark: string; model: ModelSession },
   environmentOf: EnvironmentOf,
   live: () => LiveSession | undefined,
-): Omit<Surroundings, 'root' | 'project'> {
+): Omit<SessionSurroundings, 'root' | 'project'> {
   return {
     env: environmentOf(mark, model),
     furnishBrowser: async (workspace, pictures) =>

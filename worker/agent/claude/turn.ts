@@ -1,9 +1,9 @@
 import { FencedError } from '../../../shared/store/boxes/inbox.ts';
 import { AgentFailure } from '../agent.ts';
 import type { AgentEvent, AgentTurn } from '../agent.ts';
-import { createAsked } from './prompt-tracker.ts';
-import { createChannel } from '../async-queue.ts';
-import type { Channel } from '../async-queue.ts';
+import { createPromptTracker } from './prompt-tracker.ts';
+import { createAsyncQueue } from '../async-queue.ts';
+import type { AsyncQueue } from '../async-queue.ts';
 import type { LiveSession } from './session.ts';
 import type { MachineWatch } from '../sandbox/machine-watch.ts';
 import { failureKind } from './translate.ts';
@@ -22,9 +22,9 @@ export async function* workTurn(
   modelPatienceMs: number,
   machine: MachineWatch,
 ): AsyncGenerator<AgentEvent> {
-  const events = createChannel<AgentEvent>();
+  const events = createAsyncQueue<AgentEvent>();
   const patience = createPatience(modelPatienceMs, events);
-  const asked = createAsked(live, turn, events);
+  const asked = createPromptTracker(live, turn, events);
   let session = live.id;
   let [refusals, isAsking] = [0, false];
 
@@ -122,7 +122,7 @@ export function isTakenAway(signal: AbortSignal): boolean {
 /** Gives the model's service up when it has been in trouble for too long. */
 function createPatience(
   ms: number,
-  events: Channel<AgentEvent>,
+  events: AsyncQueue<AgentEvent>,
 ): { lose(reason: string): void; regain(): void } {
   let timer: NodeJS.Timeout | undefined;
   return {

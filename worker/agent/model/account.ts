@@ -7,7 +7,7 @@ import type {
   Limits,
   ModelRequests,
   OpenRequest,
-  Opening,
+  Snapshot,
 } from '../../../shared/store/model-requests.ts';
 import { dayOf } from '../../../shared/store/spend.ts';
 import { addUse } from './sessions.ts';
@@ -198,7 +198,7 @@ async function note(
   requests: ModelRequests,
   request: OpenRequest,
   { limits, noteMs, log }: { limits: Limits; noteMs: number; log: Log },
-): Promise<Opening | 'away'> {
+): Promise<Snapshot | 'away'> {
   const asked = requests.open(request, limits);
   let isLate = false;
   const late = new Promise<'away'>((resolve) => {

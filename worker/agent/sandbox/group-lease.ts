@@ -77,13 +77,13 @@ const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'la
  * one.
  */
 function livingHolders(agentUid: number): Holder[] {
-  const places = [
+  const slots = [
     '/run/sidepocket',
     ...list('/tmp')
       .filter(isPlace)
       .map((name) => path.join('/tmp', name)),
   ];
-  return places
+  return slots
     .flatMap((place) => list(place).map((name) => readHolder(path.join(place, name), agentUid)))
     .filter((holder) => holder !== undefined)
     .filter(isAlive);

@@ -82,7 +82,7 @@ export async function settleAgent({
 function settleAsOne(
   because: string,
   wanted: string | undefined,
-  places: Omit<Settled, 'user'>,
+  slots: Omit<Settled, 'user'>,
   log: Log,
 ): Settled {
   if (process.getuid?.() !== 0) {
@@ -90,7 +90,7 @@ function settleAsOne(
       { because },
       'the agent runs as the worker’s own user: what it runs could read the worker’s secrets. docs/security.md tells how to separate them',
     );
-    return { user: undefined, ...places };
+    return { user: undefined, ...slots };
   }
   if (wanted === undefined) {
     throw new SetupError(
@@ -100,7 +100,7 @@ function settleAsOne(
   log.error(
     'THE AGENT RUNS AS ROOT, as AGENT_USER says: whatever it runs may do anything on this machine and read every secret of the worker',
   );
-  return { user: undefined, ...places };
+  return { user: undefined, ...slots };
 }
 
 async function reachDirectories(

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { createDepartures, unreadableReply } from '../../shared/store/boxes/next-delivery.ts';
-import type { Departures } from '../../shared/store/boxes/next-delivery.ts';
+import { createNextDeliveries, unreadableReply } from '../../shared/store/boxes/next-delivery.ts';
+import type { NextDeliveries } from '../../shared/store/boxes/next-delivery.ts';
 import { FencedError } from '../../shared/store/boxes/inbox.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createLedger } from '../../shared/store/boxes/ledger.ts';
@@ -18,7 +18,7 @@ const now = Date.parse('2026-01-31T12:00:00Z');
 type Bench = {
   redis: Redis;
   ledger: Ledger;
-  departures: Departures;
+  nextDeliveries: NextDeliveries;
   say: (...ids: string[]) => Promise<void>;
   waiting: () => Promise<string[]>;
 };
@@ -32,7 +32,7 @@ async function withDepartures(run: (bench: Bench) => Promise<void>): Promise<voi
     await run({
       redis,
       ledger: createLedger(redis),
-      departures: createDepartures(redis, { intervalMs: 3000, burst: 2 }),
+      nextDeliveries: createNextDeliveries(redis, { intervalMs: 3000, burst: 2 }),
       say: async (...ids) =>
         void (await outbox.put(
           ids.map((id) => ({ id, conversation, turn: 'turn', text: `text of ${id}` })),
@@ -44,13 +44,13 @@ async function withDepartures(run: (bench: Bench) => Promise<void>): Promise<voi
 }
 
 test('replies leave in order, each with its attempt noted, as fast as the pace allows', async () => {
-  await withDepartures(async ({ departures, ledger, say, waiting }) => {
-    expect(await departures.next(conversation, fence, now)).toEqual({ kind: 'none' });
+  await withDepartures(async ({ nextDeliveries, ledger, say, waiting }) => {
+    expect(await nextDeliveries.next(conversation, fence, now)).toEqual({ kind: 'none' });
     await say('a', 'b', 'c');
     const left: number[] = [];
     for (const id of ['a', 'b']) {
-      const departure = await departures.next(conversation, fence, now);
-      expect(departure).toMatchObject({
+      const nextDelivery = await nextDeliveries.next(conversation, fence, now);
+      expect(nextDelivery).toMatchObject({
         kind: 'send',
         reply: {
           id,
@@ -60,13 +60,15 @@ test('replies leave in order, each with its attempt noted, as fast as the pace a
           attemptedAt: new Date(now).toISOString(),
         },
       });
-      if (departure.kind === 'send')
-        left.push(await ledger.accepted(departure.reply, `sid-${id}`, departure.reply.attempts));
+      if (nextDelivery.kind === 'send')
+        left.push(
+          await ledger.accepted(nextDelivery.reply, `sid-${id}`, nextDelivery.reply.attempts),
+        );
     }
     expect(left).toEqual([2, 1]);
-    expect(await departures.next(conversation, fence, now)).toEqual({ kind: 'wait', ms: 3000 });
+    expect(await nextDeliveries.next(conversation, fence, now)).toEqual({ kind: 'wait', ms: 3000 });
     expect(await waiting()).toEqual(['c']);
-    expect(await departures.next(conversation, fence, now + 3000)).toMatchObject({
+    expect(await nextDeliveries.next(conversation, fence, now + 3000)).toMatchObject({
       kind: 'send',
       reply: { id: 'c' },
     });
@@ -74,15 +76,15 @@ test('replies leave in order, each with its attempt noted, as fast as the pace a
 });
 
 test('an attempt of unknown end is looked up and not counted again; one that a callback has settled holds nothing up', async () => {
-  await withDepartures(async ({ departures, ledger, say, waiting }) => {
+  await withDepartures(async ({ nextDeliveries, ledger, say, waiting }) => {
     await say('a', 'b');
-    await departures.next(conversation, fence, now);
-    expect(await departures.next(conversation, fence, now)).toMatchObject({
+    await nextDeliveries.next(conversation, fence, now);
+    expect(await nextDeliveries.next(conversation, fence, now)).toMatchObject({
       kind: 'look-up',
       reply: { id: 'a', attempts: 1 },
     });
     await ledger.note('a', conversation, 'sid-a', 'sent', 'give-up', undefined);
-    expect(await departures.next(conversation, fence, now)).toMatchObject({
+    expect(await nextDeliveries.next(conversation, fence, now)).toMatchObject({
       kind: 'send',
       reply: { id: 'b' },
     });
@@ -91,11 +93,11 @@ test('an attempt of unknown end is looked up and not counted again; one that a c
 });
 
 test('a reply that is put off waits for its time; what is forgotten leaves the outbox', async () => {
-  await withDepartures(async ({ redis, departures, say, waiting }) => {
+  await withDepartures(async ({ redis, nextDeliveries, say, waiting }) => {
     await say('a');
     await redis.hset(keys.reply('a'), 'notBefore', String(now + 700));
     await redis.lpush(keys.outbox(conversation), 'forgotten');
-    expect(await departures.next(conversation, fence, now)).toEqual({ kind: 'wait', ms: 700 });
+    expect(await nextDeliveries.next(conversation, fence, now)).toEqual({ kind: 'wait', ms: 700 });
     expect(await waiting()).toEqual(['a']);
   });
 });
@@ -129,13 +131,13 @@ test.each([
 ])(
   'a reply %s goes to the dead list, a sentence takes its place, and what follows is sent',
   async (_what, stored) => {
-    await withDepartures(async ({ redis, departures, say, waiting }) => {
+    await withDepartures(async ({ redis, nextDeliveries, say, waiting }) => {
       await say('a');
       await redis.lpush(keys.outbox(conversation), 'strange');
       await (typeof stored === 'string'
         ? redis.set(keys.reply('strange'), stored)
         : redis.hset(keys.reply('strange'), stored));
-      expect(await departures.next(conversation, fence, now)).toMatchObject({
+      expect(await nextDeliveries.next(conversation, fence, now)).toMatchObject({
         kind: 'send',
         reply: { id: 'strange.unreadable', conversation, text: unreadableReply },
       });
@@ -149,9 +151,9 @@ test.each([
 );
 
 test('who does not hold the lock changes nothing', async () => {
-  await withDepartures(async ({ redis, departures, say }) => {
+  await withDepartures(async ({ redis, nextDeliveries, say }) => {
     await say('a');
-    await expect(departures.next(conversation, { lock, token: 'other' }, now)).rejects.toThrow(
+    await expect(nextDeliveries.next(conversation, { lock, token: 'other' }, now)).rejects.toThrow(
       FencedError,
     );
     expect(await redis.hget(keys.reply('a'), 'status')).toBe('waiting');

@@ -3,41 +3,41 @@ import { parseProxyTrust } from '../../shared/runtime/address-ranges.ts';
 import { array, assert, boolean, integer, property } from 'fast-check';
 import { expect, test } from 'vitest';
 import { networkOf, originOf } from '../../relay/http/client-address.ts';
-import { createAllowance } from '../../relay/http/rate-limit.ts';
+import { createRateLimit } from '../../relay/http/rate-limit.ts';
 
 test('a share is used up, each key has its own, and the next minute begins anew', () => {
   let now = 120_000;
-  const allowance = createAllowance(3, () => now);
-  expect([1, 2, 3, 4].map(() => allowance.take('a'))).toEqual([true, true, true, false]);
-  expect([allowance.isUsedUp('a'), allowance.isUsedUp('b'), allowance.take('b')]).toEqual([
+  const rateLimit = createRateLimit(3, () => now);
+  expect([1, 2, 3, 4].map(() => rateLimit.take('a'))).toEqual([true, true, true, false]);
+  expect([rateLimit.isUsedUp('a'), rateLimit.isUsedUp('b'), rateLimit.take('b')]).toEqual([
     true,
     false,
     true,
   ]);
   now = 179_999;
-  expect(allowance.take('a')).toBe(false);
+  expect(rateLimit.take('a')).toBe(false);
   now = 180_000;
-  expect([allowance.isUsedUp('a'), allowance.take('a')]).toEqual([false, true]);
+  expect([rateLimit.isUsedUp('a'), rateLimit.take('a')]).toEqual([false, true]);
 });
 
 test('what is given back can be taken again, and no more than that', () => {
-  const allowance = createAllowance(2, () => 0);
-  allowance.giveBack('a');
-  expect([1, 2, 3].map(() => allowance.take('a'))).toEqual([true, true, false]);
-  allowance.giveBack('a');
-  expect([1, 2].map(() => allowance.take('a'))).toEqual([true, false]);
+  const rateLimit = createRateLimit(2, () => 0);
+  rateLimit.giveBack('a');
+  expect([1, 2, 3].map(() => rateLimit.take('a'))).toEqual([true, true, false]);
+  rateLimit.giveBack('a');
+  expect([1, 2].map(() => rateLimit.take('a'))).toEqual([true, false]);
 });
 
 test('twenty thousand keys take the memory of ten thousand, and a newcomer among them has a share of its own', () => {
-  const allowance = createAllowance(2, () => 0);
+  const rateLimit = createRateLimit(2, () => 0);
   const taken = Array.from(
     { length: 20_000 },
-    (_, index) => allowance.take(`key ${index}`) && allowance.take(`key ${index}`),
+    (_, index) => rateLimit.take(`key ${index}`) && rateLimit.take(`key ${index}`),
   );
   expect(taken.every(Boolean)).toBe(true);
   // Those of the last ten thousand are counted still, the others are forgotten.
   expect(
-    ['key 19999', 'key 10000', 'key 9999', 'newcomer'].map((key) => allowance.isUsedUp(key)),
+    ['key 19999', 'key 10000', 'key 9999', 'newcomer'].map((key) => rateLimit.isUsedUp(key)),
   ).toEqual([true, true, false, false]);
 });
 
