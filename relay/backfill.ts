@@ -17,7 +17,7 @@ export type BackfillTimes = {
   youngMs: number;
 };
 
-export const gapRepairTimes: BackfillTimes = {
+export const backfillTimes: BackfillTimes = {
   lookBackMs: 24 * 3600_000,
   everyMs: 3600_000,
   overlapMs: 3600_000,

@@ -26,7 +26,7 @@ import { createAliases } from './people/aliases.ts';
 import { createUnsignedRateLimit } from './http/unsigned-rate-limit.ts';
 import type { UnsignedRateLimit } from './http/unsigned-rate-limit.ts';
 import { createClaims } from './claims.ts';
-import { createBackfill, gapRepairTimes } from './backfill.ts';
+import { backfillTimes as usualBackfillTimes, createBackfill } from './backfill.ts';
 import type { Backfill, BackfillTimes } from './backfill.ts';
 import { createLazySite } from './http/lazy-site.ts';
 import { createMetrics } from './metrics.ts';
@@ -62,7 +62,7 @@ import type { WebhookParts } from './http/webhooks.ts';
 export type RelayParts = {
   messenger: Messenger;
   times: WakerTimes;
-  repairTimes?: BackfillTimes;
+  backfillTimes?: BackfillTimes;
   tracing?: Tracing;
 };
 
@@ -90,7 +90,7 @@ export async function runRelay(
   {
     messenger: carrier,
     times,
-    repairTimes = gapRepairTimes,
+    backfillTimes = usualBackfillTimes,
     tracing = untraced,
   }: RelayParts = relayParts(config, log),
 ): Promise<Running & { url: string }> {
@@ -151,7 +151,7 @@ export async function runRelay(
       keeper,
       intake,
       messenger,
-      times: repairTimes,
+      times: backfillTimes,
     });
     const relay: Parts = {
       config,

@@ -94,7 +94,7 @@ export function startUp(
       async () => {
         const repairing = backfill.start();
         redis.on('ready', backfill.redisIsBack);
-        releasers.add('gap repair', () => repairing.stop());
+        releasers.add('backfill', () => repairing.stop());
       },
     ],
     log,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createClaims } from '../../relay/claims.ts';
 import { createAliases } from '../../relay/people/aliases.ts';
-import { createBackfill, gapRepairTimes } from '../../relay/backfill.ts';
+import { createBackfill, backfillTimes } from '../../relay/backfill.ts';
 import type { Backfill, BackfillTimes } from '../../relay/backfill.ts';
 import { createJudgeParties } from '../../shared/twilio/parties.ts';
 import { createPeople } from '../../relay/people/people.ts';
@@ -109,7 +109,7 @@ async function withRepair(use: (bench: Bench) => Promise<void>): Promise<void> {
             noteStatus: async ({ reply, conversation, sid, code }) =>
               void (await ledger.note(reply, conversation, sid, 'failed', 'give-up', code)),
             sweep: () => sweep(redis, turns, deliveries, log),
-            times: { ...gapRepairTimes, ...times },
+            times: { ...backfillTimes, ...times },
             now: () => Date.now() + clock.ahead,
             log,
           });

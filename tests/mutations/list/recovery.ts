@@ -5,7 +5,7 @@ import { mutationsOf } from '../mutation.ts';
  * requests, questions.
  */
 export const recovery = [
-  ...mutationsOf('relay/backfill.ts', 'tests/relay/gap-repair.test.ts', [
+  ...mutationsOf('relay/backfill.ts', 'tests/relay/backfill.test.ts', [
     [
       'a refused webhook is looked for later',
       'somethingWasRefused: () => runIn(times.youngMs)',

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { parseRelayConfig } from '../../relay/config.ts';
-import { gapRepairTimes } from '../../relay/backfill.ts';
+import { backfillTimes } from '../../relay/backfill.ts';
 import { relayParts, runRelay } from '../../relay/relay.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { runRedisServer } from '../../simulator/redis-server.ts';
@@ -53,7 +53,7 @@ async function withEagerRelay(test: (pipeline: Pipeline) => Promise<void>): Prom
     const config = parseRelayConfig(pipeline.environment);
     const relay = await runRelay(config, pipeline.log, {
       ...relayParts(config, pipeline.log),
-      repairTimes: { ...gapRepairTimes, youngMs: 1500 },
+      backfillTimes: { ...backfillTimes, youngMs: 1500 },
     });
     try {
       await until(
