@@ -4,7 +4,7 @@ import type { Inbox } from '../../shared/store/boxes/inbox.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Message } from '../../shared/store/message.ts';
 import { createReadSnapshot } from '../../shared/store/boxes/snapshot.ts';
-import type { ReadOpening } from '../../shared/store/boxes/snapshot.ts';
+import type { ReadSnapshot } from '../../shared/store/boxes/snapshot.ts';
 import { createOutbox } from '../../shared/store/boxes/outbox.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import { createDeliveries } from '../../shared/store/queues.ts';
@@ -24,7 +24,7 @@ const message = (text: string): Message => ({
 
 type Bench = {
   redis: Redis;
-  read: ReadOpening;
+  read: ReadSnapshot;
   inbox: Inbox;
   outbox: Outbox;
   counts: () => Promise<Record<string, string>>;

@@ -5,7 +5,7 @@ import { FencedError } from '../../shared/store/boxes/inbox.ts';
 import { isFromPerson } from '../../shared/store/message.ts';
 import type { Ledger } from '../../shared/store/boxes/ledger.ts';
 import type { Message } from '../../shared/store/message.ts';
-import type { Snapshot, ReadOpening } from '../../shared/store/boxes/snapshot.ts';
+import type { Snapshot, ReadSnapshot } from '../../shared/store/boxes/snapshot.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import type { Reply } from '../../shared/store/reply.ts';
 import { AgentFailure } from '../agent/agent.ts';
@@ -19,7 +19,7 @@ import { isStop } from './stop.ts';
 import type { TurnContext } from './context.ts';
 import { giveUp } from './outcome.ts';
 
-export type DispatchDeps = CommandParts & { ledger: Ledger; readSnapshot: ReadOpening };
+export type DispatchDeps = CommandParts & { ledger: Ledger; readSnapshot: ReadSnapshot };
 
 /**
  * The most messages that one turn takes up; what is beyond waits for the next turn, so that no job

@@ -44,7 +44,7 @@ export type Snapshot = {
  * nothing is counted. What a person has waiting who may not write any more is set aside; then
  * NotAllowedError is thrown. Throws FencedError.
  */
-export type ReadOpening = (
+export type ReadSnapshot = (
   conversation: string,
   fence: Fence,
   pickUp?: string,
@@ -105,7 +105,7 @@ const Found = z.union([
  */
 const mostRemembered = 5000;
 
-export function createReadSnapshot(redis: Redis): ReadOpening {
+export function createReadSnapshot(redis: Redis): ReadSnapshot {
   const parsed = new Map<string, Message | undefined>();
   const parse = (entry: string): Message | undefined => {
     const known = parsed.get(entry);

@@ -122,10 +122,10 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   /** A process for the turn, of which nobody knows yet. */
   const start = async (turn: ComingTurn): Promise<LiveSession> => {
     // A spare is started before it is known what its workspace brings.
-    const isSpared = turn.session === undefined && prewarmed.count() > 0 && keyOf(turn) === '';
-    pool.makeRoom(isSpared ? 0 : 1);
+    const isPrewarmed = turn.session === undefined && prewarmed.count() > 0 && keyOf(turn) === '';
+    pool.makeRoom(isPrewarmed ? 0 : 1);
     return (
-      (isSpared ? await prewarmed.claim(turn) : undefined) ?? (await startSession(parts, turn))
+      (isPrewarmed ? await prewarmed.claim(turn) : undefined) ?? (await startSession(parts, turn))
     );
   };
   /** The process that is kept for the turn's session, if there is one. */

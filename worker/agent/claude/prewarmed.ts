@@ -18,7 +18,7 @@ export type Prewarmed = {
   stop(): Promise<void>;
 };
 
-export type SpareParts = {
+export type PrewarmedDeps = {
   /** Starts one; aborting breaks the start off. */
   start: (starting: AbortController) => Promise<PrewarmedProcess>;
   /**
@@ -30,7 +30,7 @@ export type SpareParts = {
   log: Log;
 };
 
-export function createPrewarmed({ start, calmMs, hasRoom, log }: SpareParts): Prewarmed {
+export function createPrewarmed({ start, calmMs, hasRoom, log }: PrewarmedDeps): Prewarmed {
   let spare: Promise<PrewarmedProcess | undefined> | undefined;
   let starting: AbortController | undefined;
   const closing = new Set<Promise<void>>();
