@@ -3,7 +3,8 @@ import { parseRelayConfig } from '../relay/config.ts';
 import { createSenderRateLimit } from '../relay/http/sender-rate-limit.ts';
 import { createMetrics } from '../relay/metrics.ts';
 import { createNotices } from '../shared/delivery/notices.ts';
-import { createStores } from '../relay/stores.ts';
+import { createQueues } from '../shared/store/all-queues.ts';
+import { createStores } from '../shared/store/stores.ts';
 import { createVmKeeper } from '../relay/wake/vm.ts';
 import { wakerTimes } from '../relay/wake/waker.ts';
 import { createDelivery, reconcilingTimes } from '../shared/delivery/deliver.ts';
@@ -31,7 +32,9 @@ const config = parseRelayConfig(JSON.parse(process.argv[2] ?? '{}') as Record<st
 const log = createLog('relay', 'silent');
 const redis = connectRedis(config.REDIS_URL, 'fail-fast', log);
 await once(redis, 'ready');
-const stores = createStores(redis, config.RETENTION_DAYS, undefined);
+const stores = createStores(redis, createQueues(redis, { retentionDays: config.RETENTION_DAYS }), {
+  days: config.RETENTION_DAYS,
+});
 const messenger = createSilentMessenger();
 const deliver = createDelivery({
   messenger,

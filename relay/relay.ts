@@ -46,8 +46,9 @@ import { runServer } from './http/server.ts';
 import { createVerifier } from '../shared/twilio/signature.ts';
 import { readGauges } from './gauges.ts';
 import { createStatusCallbacks } from '../shared/twilio/status-callbacks.ts';
-import { createStores } from './stores.ts';
-import type { Stores } from './stores.ts';
+import { createQueues } from '../shared/store/all-queues.ts';
+import { createStores } from '../shared/store/stores.ts';
+import type { Stores } from '../shared/store/stores.ts';
 import { createVmKeeper } from './wake/vm.ts';
 import type { VmKeeper } from './wake/vm.ts';
 import { wakerTimes } from './wake/waker.ts';
@@ -100,7 +101,9 @@ export async function runRelay(
   try {
     const redis = connectRedis(config.REDIS_URL, 'fail-fast', log);
     releasers.add('redis', () => redis.disconnect());
-    const stores = createStores(redis, config.RETENTION_DAYS, tracing.queues);
+    const days = config.RETENTION_DAYS;
+    const queues = createQueues(redis, { retentionDays: days, telemetry: tracing.queues });
+    const stores = createStores(redis, queues, { days });
     releasers.add('queues', () => stores.close(), 2000);
     const { turns, outbox, ledger, spend } = stores;
 

@@ -8,7 +8,7 @@ import { checkRedis } from '../shared/store/redis/redis-check.ts';
 import type { Backfill } from './backfill.ts';
 import type { AllowList } from './people/allow-list.ts';
 import { createMembership } from './people/membership.ts';
-import type { Stores } from './stores.ts';
+import type { Stores } from '../shared/store/stores.ts';
 import type { VmKeeper } from './wake/vm.ts';
 
 /** How long after a step that failed it is tried again (ms). */

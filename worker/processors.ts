@@ -1,27 +1,20 @@
-import { createAllowed } from '../shared/store/allowed.ts';
-import { createConversations } from '../shared/store/conversation.ts';
 import { createDeadLetters } from '../shared/store/boxes/dead-letters.ts';
 import { createDelivery } from '../shared/delivery/deliver.ts';
 import { createNextDeliveries } from '../shared/store/boxes/next-delivery.ts';
-import { createFileStore } from '../shared/store/files.ts';
-import { createInbox } from '../shared/store/boxes/inbox.ts';
 import { createIntake } from '../shared/store/boxes/intake.ts';
-import { createLedger } from '../shared/store/boxes/ledger.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import type { Messenger } from '../shared/delivery/messenger.ts';
 import { createReadSnapshot } from '../shared/store/boxes/snapshot.ts';
-import { createOutbox } from '../shared/store/boxes/outbox.ts';
 import { createSendRate } from '../shared/store/send-rate.ts';
 import { createPageStore } from '../shared/store/pages.ts';
-import type { Deliveries, QueueName, Turns } from '../shared/store/queues.ts';
-import type { RedisMemory } from '../shared/store/redis/redis-memory.ts';
+import type { QueueName } from '../shared/store/queues.ts';
+import type { Queues } from '../shared/store/all-queues.ts';
 import type { Redis } from '../shared/store/redis/redis.ts';
-import type { Schedules } from '../shared/store/schedules.ts';
+import { createStores } from '../shared/store/stores.ts';
+import type { RedisMemory } from '../shared/store/redis/redis-memory.ts';
 import { createScheduleRuns } from '../shared/store/schedule-runs.ts';
 import { createTellOwner } from '../shared/store/owner.ts';
-import { createSetAside, setAsideWords } from '../shared/store/boxes/set-aside.ts';
-import { createSessions } from '../shared/store/sessions.ts';
-import { createSpend } from '../shared/store/spend.ts';
+import { setAsideWords } from '../shared/store/boxes/set-aside.ts';
 import { createTyping } from '../shared/delivery/typing.ts';
 import type { Agent } from './agent/agent.ts';
 import { createAgentFiles } from './agent/sandbox/files.ts';
@@ -46,10 +39,8 @@ export type ProcessorParts = {
   config: WorkerConfig;
   parts: WorkerParts;
   redis: Redis;
+  queues: Queues;
   memory: RedisMemory;
-  turns: Turns;
-  deliveries: Deliveries;
-  schedules: Schedules;
   agent: Agent;
   claims: SessionLock;
   arrivals: Arrivals;
@@ -64,10 +55,8 @@ export function createProcessors({
   config,
   parts,
   redis,
+  queues,
   memory,
-  turns,
-  deliveries,
-  schedules,
   agent,
   claims,
   arrivals,
@@ -76,15 +65,13 @@ export function createProcessors({
   log,
 }: ProcessorParts): Record<QueueName, Processor> {
   const days = config.RETENTION_DAYS;
-  const outbox = createOutbox(redis, deliveries, days);
+  const stores = createStores(redis, queues, { days, memory });
+  const { turns, schedules, outbox, ledger, allowed, setAside } = stores;
   const scheduleLimits = {
     minutesApart: config.SCHEDULE_MINUTES_APART,
     runsPerDay: config.SCHEDULE_RUNS_PER_DAY,
   };
-  const ledger = createLedger(redis, () => new Date(), days);
   const pages = createPageStore(redis, days, undefined, undefined, memory);
-  const allowed = createAllowed(redis);
-  const setAside = createSetAside(redis, turns, deliveries, schedules);
   const tellOwner = createTellOwner({ redis, outbox, log });
   const onSetAside = async (conversation: string): Promise<void> => {
     const words = setAsideWords(await setAside.counts(conversation));
@@ -107,26 +94,17 @@ export function createProcessors({
     now: Date.now,
   });
   const processTurn = createTurnProcessor({
+    ...stores,
     agent,
     arrivals,
-    allowed,
-    setAside,
     onSetAside,
-    outbox,
-    ledger,
     messenger,
-    schedules,
     reader,
     thaw,
     log,
     readSnapshot: createReadSnapshot(redis),
-    inbox: createInbox(redis, days),
-    conversations: createConversations(redis),
-    files: createFileStore(redis, undefined, undefined, memory),
     agentFiles: createAgentFiles(parts.user),
     workspaces: createWorkspaceReader(parts.user),
-    sessions: createSessions(redis),
-    spend: createSpend(redis),
     dataDir: config.DATA_DIR,
     publicUrl: config.PUBLIC_URL,
     silence: parts.silence,

@@ -7,14 +7,13 @@ import type { Control } from '../shared/store/redis/pubsub.ts';
 import { createReleasers } from '../shared/runtime/lifecycle.ts';
 import type { Running } from '../shared/runtime/lifecycle.ts';
 import type { Log } from '../shared/runtime/log.ts';
-import { createDeliveries, createTurns } from '../shared/store/queues.ts';
+import { createQueues } from '../shared/store/all-queues.ts';
 import type { Deliveries, QueueName, Turns } from '../shared/store/queues.ts';
 import type { Redis } from '../shared/store/redis/redis.ts';
 import { createOutbox } from '../shared/store/boxes/outbox.ts';
 import { createTellOwner } from '../shared/store/owner.ts';
 import { checkRedis } from '../shared/store/redis/redis-check.ts';
 import { createRedisMemory, warnOfPressure } from '../shared/store/redis/redis-memory.ts';
-import { createSchedules } from '../shared/store/schedules.ts';
 import { traceMessenger } from '../shared/delivery/traced-messenger.ts';
 import { untraced } from '../shared/runtime/tracing.ts';
 import { sweep, sweepAmong } from '../shared/store/boxes/sweep.ts';
@@ -75,17 +74,12 @@ export async function runWorker(
     releasers.add('agent', () => agent.stop());
     const reader = parts.reader ?? createFileReader({ user: parts.user, log });
     releasers.add('reader', () => reader.stop());
-    const options = { retentionDays: config.RETENTION_DAYS, telemetry: tracing.queues };
-    const [turns, deliveries, schedules] = [
-      createTurns(redis, options),
-      createDeliveries(redis, options),
-      createSchedules(redis, options),
-    ];
-    releasers.add(
-      'queues',
-      () => Promise.all([turns.close(), deliveries.close(), schedules.close()]),
-      2000,
-    );
+    const queues = createQueues(redis, {
+      retentionDays: config.RETENTION_DAYS,
+      telemetry: tracing.queues,
+    });
+    const { turns, deliveries } = queues;
+    releasers.add('queues', () => queues.close(), 2000);
     const outbox = createOutbox(redis, deliveries, config.RETENTION_DAYS);
     const memory = createRedisMemory(
       redis,
@@ -138,10 +132,8 @@ export async function runWorker(
       config,
       parts,
       redis,
+      queues,
       memory,
-      turns,
-      deliveries,
-      schedules,
       agent,
       claims,
       arrivals,

@@ -10,7 +10,7 @@ import type { Metrics } from '../metrics.ts';
 import { createPages } from '../pages/routes.ts';
 import type { PageRenderer } from '../pages/renderer.ts';
 import type { Samples } from '../metric-samples.ts';
-import type { Stores } from '../stores.ts';
+import type { Stores } from '../../shared/store/stores.ts';
 import { readVersions } from '../admin/versions.ts';
 
 export type SiteParts = {

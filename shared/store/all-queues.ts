@@ -1,0 +1,25 @@
+import { createDeliveries, createTurns } from './queues.ts';
+import type { Deliveries, QueueOptions, Turns } from './queues.ts';
+import type { Redis } from './redis/redis.ts';
+import { createSchedules } from './schedules.ts';
+import type { Schedules } from './schedules.ts';
+
+/** The three queues of the system. */
+export type Queues = {
+  turns: Turns;
+  deliveries: Deliveries;
+  schedules: Schedules;
+  close(): Promise<unknown>;
+};
+
+/** Opens the queues on a connection that the caller closes after them. */
+export function createQueues(redis: Redis, options: QueueOptions): Queues {
+  const [turns, deliveries, schedules] = [
+    createTurns(redis, options),
+    createDeliveries(redis, options),
+    createSchedules(redis, options),
+  ];
+  const close = (): Promise<unknown> =>
+    Promise.all([turns.close(), deliveries.close(), schedules.close()]);
+  return { turns, deliveries, schedules, close };
+}

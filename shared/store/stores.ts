@@ -1,0 +1,57 @@
+import type { Queues } from './all-queues.ts';
+import { createAllowed } from './allowed.ts';
+import type { Allowed } from './allowed.ts';
+import { createInbox } from './boxes/inbox.ts';
+import type { Inbox } from './boxes/inbox.ts';
+import { createConversations } from './conversation.ts';
+import type { Conversations } from './conversation.ts';
+import { createFileStore } from './files.ts';
+import type { FileStore } from './files.ts';
+import { createLedger } from './boxes/ledger.ts';
+import type { Ledger } from './boxes/ledger.ts';
+import { createOutbox } from './boxes/outbox.ts';
+import type { Outbox } from './boxes/outbox.ts';
+import type { RedisMemory } from './redis/redis-memory.ts';
+import type { Redis } from './redis/redis.ts';
+import { createSetAside } from './boxes/set-aside.ts';
+import type { SetAside } from './boxes/set-aside.ts';
+import { createSessions } from './sessions.ts';
+import type { Sessions } from './sessions.ts';
+import { createSpend } from './spend.ts';
+import type { Spend } from './spend.ts';
+
+/** Everything that relay and worker keep in Redis. */
+export type Stores = Queues & {
+  redis: Redis;
+  inbox: Inbox;
+  outbox: Outbox;
+  ledger: Ledger;
+  conversations: Conversations;
+  sessions: Sessions;
+  allowed: Allowed;
+  setAside: SetAside;
+  files: FileStore;
+  spend: Spend;
+};
+
+/** Messages and replies are kept for `days`; `memory` refuses files when Redis is nearly full. */
+export type StoresOptions = { days: number; memory?: RedisMemory };
+
+/** Creates the stores beside their queues, on a connection that the caller closes after them. */
+export function createStores(redis: Redis, queues: Queues, options: StoresOptions): Stores {
+  const { turns, deliveries, schedules } = queues;
+  const { days, memory } = options;
+  return {
+    ...queues,
+    redis,
+    inbox: createInbox(redis, days),
+    outbox: createOutbox(redis, deliveries, days),
+    ledger: createLedger(redis, () => new Date(), days),
+    conversations: createConversations(redis),
+    sessions: createSessions(redis),
+    allowed: createAllowed(redis),
+    setAside: createSetAside(redis, turns, deliveries, schedules),
+    files: createFileStore(redis, undefined, undefined, memory),
+    spend: createSpend(redis),
+  };
+}
