@@ -6,7 +6,7 @@ import { isPhone } from './phone/phone-input.ts';
 import { readMediaFile } from './phone/media-file.ts';
 import { ReplyPrinter } from './phone/reply-printer.ts';
 
-const HELP = `Sends a WhatsApp message to the Sidepocket that runs here, and prints the replies.
+const helpText = `Sends a WhatsApp message to the Sidepocket that runs here, and prints the replies.
 
   npm run send -- "text" [--media FILE] [--from +15555550100] [--timeout SECONDS]
 
@@ -17,9 +17,9 @@ const HELP = `Sends a WhatsApp message to the Sidepocket that runs here, and pri
 
 Exit codes: 0 answered, 1 not running, failed or no answer in time, 2 wrong usage, 130 interrupted.`;
 
-const RUNNING_FILE = '.sidepocket/running.json';
-const POLL_MS = 300;
-const HINT_AFTER_MS = 10_000;
+const runningFile = '.sidepocket/running.json';
+const pollMs = 300;
+const hintAfterMs = 10_000;
 
 /** The command was called in a way it does not understand. */
 class WrongUsage extends Error {}
@@ -76,7 +76,7 @@ async function toInput({ text, media }: Command): Promise<PhoneInput> {
 
 /** Sends the message and prints replies until its turn has ended. Returns the exit code. */
 async function send(command: Command, input: PhoneInput): Promise<number> {
-  const client = createPhoneClient(await findPhoneUrl(RUNNING_FILE));
+  const client = createPhoneClient(await findPhoneUrl(runningFile));
   const system = await client.system();
   const phone = command.from ?? system.phones[0];
   if (!phone) throw new WrongUsage('The running system has no phones. Name one with --from.');
@@ -133,14 +133,14 @@ async function follow(
       );
       return 1;
     }
-    if (!hinted && performance.now() - lastSign > HINT_AFTER_MS) {
+    if (!hinted && performance.now() - lastSign > hintAfterMs) {
       hinted = true;
       const where = dashboardUrl ? ` See ${dashboardUrl}` : '';
       console.error(
         `Still ${state === 'waiting' ? 'waiting for its turn' : 'working on it'}; Ctrl-C stops waiting, not the work.${where}`,
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }
 
@@ -161,7 +161,7 @@ process.on('SIGINT', () => process.exit(130));
 
 try {
   const command = parseCommand(process.argv.slice(2));
-  if (command === 'help') console.log(HELP);
+  if (command === 'help') console.log(helpText);
   else process.exitCode = await send(command, await toInput(command));
 } catch (error) {
   process.exitCode = explain(error);

@@ -43,10 +43,10 @@ type Turn = Pick<ConversationView, 'texts' | 'results' | 'media'>;
 /**
  * What Claude Code puts between an unfinished turn and the next prompt when it resumes a session.
  */
-const RESUME_FILLER = 'No response requested.';
-const INTERRUPTED = /^\[Request interrupted by user/;
-const PLAN_FILE = /(?:create your plan at|A plan file already exists at) (\S+?)(?:\.? |\n|$)/;
-const WORKING_DIRECTORY = /(?:Primary working directory|Working directory|cwd): *(\/[^\n]*)/;
+const resumeFiller = 'No response requested.';
+const interruptedPattern = /^\[Request interrupted by user/;
+const planFilePattern = /(?:create your plan at|A plan file already exists at) (\S+?)(?:\.? |\n|$)/;
+const workingDirectoryPattern = /(?:Primary working directory|Working directory|cwd): *(\/[^\n]*)/;
 
 /**
  * Reads the conversation of a request as Claude Code sends it. A turn begins after the last
@@ -67,7 +67,7 @@ export function parseConversation(request: MessagesRequest): ConversationView {
       for (const { type, id, name, input } of blocks)
         if (type === 'tool_use' && id && name) calls.set(id, { name, input: input ?? {} });
       if (blocks.some((block) => block.type === 'tool_use')) continue;
-      if (blocks.some((block) => block.text?.trim() === RESUME_FILLER)) {
+      if (blocks.some((block) => block.text?.trim() === resumeFiller)) {
         cutOff();
       } else {
         answersBefore += 1;
@@ -77,13 +77,13 @@ export function parseConversation(request: MessagesRequest): ConversationView {
       continue;
     }
     for (const block of blocks) {
-      if (INTERRUPTED.test(block.text ?? '')) cutOff();
+      if (interruptedPattern.test(block.text ?? '')) cutOff();
       else addBlock(turn, block, message.role, calls);
     }
   }
   const named = {
-    cwd: findNamed(request, WORKING_DIRECTORY),
-    planFile: findNamed(request, PLAN_FILE),
+    cwd: findNamed(request, workingDirectoryPattern),
+    planFile: findNamed(request, planFilePattern),
   };
   return { ...turn, unfinished, answersBefore, ...named };
 }

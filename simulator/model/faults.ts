@@ -37,9 +37,9 @@ export type Faults = {
   deltaMs: number;
 };
 
-const CREDIT_TOO_LOW =
+const creditTooLow =
   'Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.';
-const RATE_LIMITED = "This request would exceed your account's rate limit. Please try again later.";
+const rateLimited = "This request would exceed your account's rate limit. Please try again later.";
 
 /** What befalls one request. */
 export type Fault =
@@ -90,7 +90,7 @@ export function takeFault(faults: Faults): Fault | null {
   if (hit('overloaded')) return refuse(529, 'overloaded_error', 'Overloaded');
   if (hit('internalError')) return refuse(500, 'api_error', 'Internal server error');
   if (hit('unauthorized')) return refuse(401, 'authentication_error', 'invalid x-api-key');
-  if (hit('creditTooLow')) return refuse(400, 'invalid_request_error', CREDIT_TOO_LOW);
+  if (hit('creditTooLow')) return refuse(400, 'invalid_request_error', creditTooLow);
   if (hit('noModel')) return refuse(404, 'not_found_error', 'model: claude-unknown');
   if (hit('promptTooLong'))
     return refuse(
@@ -101,7 +101,7 @@ export function takeFault(faults: Faults): Fault | null {
   if (hit('requestTooLarge'))
     return refuse(413, 'request_too_large', 'Request exceeds the maximum size');
   if (hit('rateLimited'))
-    return refuse(429, 'rate_limit_error', RATE_LIMITED, resetHeaders(faults.rateLimitResetsAt));
+    return refuse(429, 'rate_limit_error', rateLimited, resetHeaders(faults.rateLimitResetsAt));
   return hit('cut') ? { kind: 'cut' } : null;
 }
 

@@ -42,9 +42,9 @@ export type MessagesApi = {
   log: Pick<Logger, 'info' | 'warn'> | undefined;
 };
 
-const REMEMBERED = 1_000;
-const LARGEST_BODY_BYTES = 64 * 1024 * 1024;
-const MODELS = ['claude-opus-5-5', 'claude-sonnet-5-5', 'claude-haiku-4-5'];
+const mostRemembered = 1_000;
+const largestBodyBytes = 64 * 1024 * 1024;
+const modelNames = ['claude-opus-5-5', 'claude-sonnet-5-5', 'claude-haiku-4-5'];
 
 /** The Messages API as a listener for Node's HTTP server. */
 export function createMessagesApi(api: MessagesApi): RequestListener {
@@ -90,7 +90,7 @@ async function route(
     }
     case 'GET /v1/models':
       return sendJson(response, {
-        data: MODELS.map((id) => ({ type: 'model', id, display_name: id })),
+        data: modelNames.map((id) => ({ type: 'model', id, display_name: id })),
         has_more: false,
       });
     case 'GET /':
@@ -163,7 +163,7 @@ function remember(
     answer,
     fault: fault?.kind ?? null,
   });
-  if (api.requests.length > REMEMBERED) api.requests.shift();
+  if (api.requests.length > mostRemembered) api.requests.shift();
   api.log?.info(
     { kind, fault: fault?.kind, texts: view.texts.length, results: view.results.length },
     'the scripted model was asked',
@@ -177,8 +177,8 @@ async function readBody(request: IncomingMessage): Promise<string> {
   for await (const chunk of request) {
     const bytes = Buffer.from(chunk);
     size += bytes.length;
-    if (size > LARGEST_BODY_BYTES)
-      throw new BadRequest(`The request is larger than ${LARGEST_BODY_BYTES} bytes.`);
+    if (size > largestBodyBytes)
+      throw new BadRequest(`The request is larger than ${largestBodyBytes} bytes.`);
     chunks.push(bytes);
   }
   return Buffer.concat(chunks).toString('utf8');

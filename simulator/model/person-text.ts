@@ -1,18 +1,18 @@
 /** Elements that Claude Code puts into a prompt and that the person did not write. */
-const INJECTED =
+const injectedPattern =
   /<(system-reminder|task-notification|local-command-[a-z]+|command-[a-z]+)\b[^>]*>[\s\S]*?<\/\1>/g;
 /** Claude Code names the copy it keeps of a picture in a text block of its own. */
-const IMAGE_NOTE = /^\[Image: .*\]$/gm;
+const imageNotePattern = /^\[Image: .*\]$/gm;
 /**
  * Lines of context that a host may put around the person's words: a bracketed note, or a line of
  * tags alone.
  */
-const CONTEXT_LINE = /^(?:\[[^\n]*\]|(?:<\/?[a-z][^>\n]*>\s*)+)$/gim;
+const contextLinePattern = /^(?:\[[^\n]*\]|(?:<\/?[a-z][^>\n]*>\s*)+)$/gim;
 /**
  * How Claude Code tells the model about a message sent in mid turn; several may follow each other
  * in one text.
  */
-const STEERING =
+const steeringPattern =
   /The user sent a new message while you were working:\n([\s\S]*?)(?=\n\nThis is how Claude Code surfaces|\n*<\/system-reminder>|$)/g;
 
 /**
@@ -20,8 +20,8 @@ const STEERING =
  * who writes only a bracketed line keeps it: context lines go only while something else remains.
  */
 export function personText(block: string): string {
-  const own = block.replace(INJECTED, '').replace(IMAGE_NOTE, '').trim();
-  return own.replace(CONTEXT_LINE, '').trim() || own;
+  const own = block.replace(injectedPattern, '').replace(imageNotePattern, '').trim();
+  return own.replace(contextLinePattern, '').trim() || own;
 }
 
 /**
@@ -29,7 +29,7 @@ export function personText(block: string): string {
  * order.
  */
 export function extractSteering(block: string): string[] {
-  return [...block.matchAll(STEERING)]
+  return [...block.matchAll(steeringPattern)]
     .map((match) => personText(match[1] ?? ''))
     .filter((text) => text !== '');
 }

@@ -5,10 +5,10 @@ import type { ChatEvent } from '../chat.ts';
  * Proxies and browsers drop a silent stream after about a minute; a comment this often keeps it
  * alive.
  */
-const KEEP_ALIVE_MS = 15_000;
+const keepAliveEveryMs = 15_000;
 
 /** How soon a page should come back after a lost connection. */
-const RETRY_MS = 1000;
+const retryMs = 1000;
 
 /**
  * Server-sent events (WHATWG HTML, section 9.2) to every open page. Nothing is replayed: a page
@@ -19,7 +19,7 @@ export class EventStream {
   readonly #open = new Set<Response>();
   readonly #keepAlive: NodeJS.Timeout;
 
-  constructor(keepAliveMs = KEEP_ALIVE_MS) {
+  constructor(keepAliveMs = keepAliveEveryMs) {
     this.#keepAlive = setInterval(() => this.#write(': still here\n\n'), keepAliveMs);
     this.#keepAlive.unref();
   }
@@ -31,7 +31,7 @@ export class EventStream {
       'Cache-Control': 'no-store',
       Connection: 'keep-alive',
     });
-    response.write(`retry: ${RETRY_MS}\n\n`);
+    response.write(`retry: ${retryMs}\n\n`);
     this.#open.add(response);
     response.on('close', () => this.#open.delete(response));
     response.on('error', () => this.#open.delete(response));

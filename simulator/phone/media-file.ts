@@ -6,7 +6,7 @@ import type { PhoneInput } from '../chat.ts';
  * The types WhatsApp carries, by the ending of the file's name (Twilio: "Guide to WhatsApp Media
  * Messages").
  */
-const TYPES: Record<string, string> = {
+const mediaTypes: Record<string, string> = {
   '.jpg': 'image/jpeg',
   '.jpeg': 'image/jpeg',
   '.png': 'image/png',
@@ -40,7 +40,7 @@ export async function readMediaFile(path: string): Promise<NonNullable<PhoneInpu
   const bytes = await readFile(path);
   return {
     name: basename(path),
-    type: TYPES[extname(path).toLowerCase()] ?? 'application/octet-stream',
+    type: mediaTypes[extname(path).toLowerCase()] ?? 'application/octet-stream',
     base64: bytes.toString('base64'),
   };
 }

@@ -4,7 +4,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import { extname, join } from 'node:path';
 import { Router } from 'express';
 
-const CONTENT_TYPES: Record<string, string> = {
+const contentTypes: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
@@ -17,14 +17,14 @@ const CONTENT_TYPES: Record<string, string> = {
  * can leave it.
  */
 export function createPageFiles(folder: string): Router {
-  const names = new Set(readdirSync(folder).filter((name) => extname(name) in CONTENT_TYPES));
+  const names = new Set(readdirSync(folder).filter((name) => extname(name) in contentTypes));
   const router = Router();
   router.get(/.*/, async (request, response, next) => {
     const name = request.path.slice(1) || 'index.html';
     if (!names.has(name)) return next();
     const source = await readFile(join(folder, name), 'utf8');
     const body = extname(name) === '.ts' ? stripTypeScriptTypes(source, { mode: 'strip' }) : source;
-    response.setHeader('Content-Type', CONTENT_TYPES[extname(name)] ?? 'application/octet-stream');
+    response.setHeader('Content-Type', contentTypes[extname(name)] ?? 'application/octet-stream');
     response.setHeader('Cache-Control', 'no-cache');
     return response.send(body);
   });

@@ -5,10 +5,10 @@ import type { PhoneInput } from '../chat.ts';
  * WhatsApp carries at most 16 MB of media in one message (Twilio: "Guide to WhatsApp Media
  * Messages").
  */
-export const MEDIA_BYTES_MAX = 16 * 1024 * 1024;
+export const mediaBytesMax = 16 * 1024 * 1024;
 
 /** The longest text WhatsApp's own composer takes, in characters. */
-const TEXT_MAX = 65_536;
+const textMax = 65_536;
 
 const name = z.string().trim().min(1).max(255);
 const sid = z.string().regex(/^(SM|MM)[0-9a-f]{32}$/i, 'is not a message sid');
@@ -40,7 +40,7 @@ const choice = z.strictObject({
 
 const phoneInput = z
   .strictObject({
-    text: z.exactOptional(z.string().max(TEXT_MAX)),
+    text: z.exactOptional(z.string().max(textMax)),
     media: z.exactOptional(media),
     location: z.exactOptional(location),
     quoted: z.exactOptional(sid),
@@ -68,25 +68,25 @@ export function parsePhoneInput(body: unknown): ParsedInput {
     return { ok: false, status: 400, error: problems.join('; ') };
   }
   const input = result.data;
-  if (input.media && Buffer.byteLength(input.media.base64, 'base64') > MEDIA_BYTES_MAX) {
-    return { ok: false, status: 413, error: TOO_LARGE };
+  if (input.media && Buffer.byteLength(input.media.base64, 'base64') > mediaBytesMax) {
+    return { ok: false, status: 413, error: tooLarge };
   }
   return { ok: true, input };
 }
 
 /** The sentence for a file that WhatsApp would not carry. */
-export const TOO_LARGE = 'The file is larger than 16 MB, which is the most WhatsApp carries.';
+export const tooLarge = 'The file is larger than 16 MB, which is the most WhatsApp carries.';
 
 /** An E.164 number: a plus sign and 7 to 15 digits, the first not zero (ITU-T E.164). */
-export const E164 = /^\+[1-9]\d{6,14}$/;
+export const e164Pattern = /^\+[1-9]\d{6,14}$/;
 
 /**
  * A phone is named by its number, or by a WhatsApp user id such as US.13491208655302741918 when it
  * has none.
  */
 export function isPhone(name: string): boolean {
-  return E164.test(name) || /^[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}$/.test(name);
+  return e164Pattern.test(name) || /^[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}$/.test(name);
 }
 
 /** A message sid as Twilio writes it. */
-export const MESSAGE_SID = /^(SM|MM)[0-9a-f]{32}$/i;
+export const messageSidPattern = /^(SM|MM)[0-9a-f]{32}$/i;

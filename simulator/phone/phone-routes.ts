@@ -4,15 +4,15 @@ import type { SystemState } from '../chat.ts';
 import type { ChatSource, TurnState } from './chat-source.ts';
 import type { EventStream } from './event-stream.ts';
 import {
-  MEDIA_BYTES_MAX,
-  MESSAGE_SID,
-  TOO_LARGE,
+  mediaBytesMax,
+  messageSidPattern,
+  tooLarge,
   isPhone,
   parsePhoneInput,
 } from './phone-input.ts';
 
 /** Base64 makes three bytes into four characters; the rest of the JSON needs little. */
-const BODY_BYTES_MAX = Math.ceil(MEDIA_BYTES_MAX / 3) * 4 + 512 * 1024;
+const bodyBytesMax = Math.ceil(mediaBytesMax / 3) * 4 + 512 * 1024;
 
 type Sources = {
   chat: ChatSource;
@@ -44,7 +44,7 @@ export function createPhoneRoutes({ chat, events, system, turnState }: Sources):
     '/chats/:phone',
     checkPhone,
     requireJson,
-    express.json({ limit: BODY_BYTES_MAX }),
+    express.json({ limit: bodyBytesMax }),
     async (request, response) => {
       const parsed = parsePhoneInput(request.body);
       if (!parsed.ok) return response.status(parsed.status).json({ error: parsed.error });
@@ -65,7 +65,7 @@ export function createPhoneRoutes({ chat, events, system, turnState }: Sources):
     response.status(204).end();
   });
   router.get('/turns/:sid', async (request, response) => {
-    if (!MESSAGE_SID.test(request.params.sid))
+    if (!messageSidPattern.test(request.params.sid))
       return response.status(400).json({ error: `"${request.params.sid}" is not a message sid.` });
     return response.json({ state: await turnState(request.params.sid) });
   });
@@ -94,7 +94,7 @@ export function createErrorAnswer(report: (error: unknown) => void): ErrorReques
       error instanceof Error && 'status' in error && typeof error.status === 'number'
         ? error.status
         : 500;
-    if (status === 413) return response.status(413).json({ error: TOO_LARGE });
+    if (status === 413) return response.status(413).json({ error: tooLarge });
     if (status < 500)
       return response
         .status(status)

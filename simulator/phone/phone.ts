@@ -77,7 +77,7 @@ function createApp(
   const app = express();
   app.disable('x-powered-by');
   app.use(securityHeaders());
-  if (LOOPBACK.has(host)) app.use(refuseForeignHosts);
+  if (loopbackHosts.has(host)) app.use(refuseForeignHosts);
   app.use('/api', createPhoneRoutes({ ...options, events }));
   app.use(createPageFiles(join(import.meta.dirname, 'page')));
   app.use((_request, response) =>
@@ -87,14 +87,14 @@ function createApp(
   return app;
 }
 
-const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1']);
+const loopbackHosts = new Set(['127.0.0.1', 'localhost', '::1']);
 
 /**
  * A web site whose name is made to point at this machine (DNS rebinding) would otherwise read the
  * chats.
  */
 const refuseForeignHosts: RequestHandler = (request, response, next) => {
-  if (LOOPBACK.has(request.hostname.replace(/^\[|\]$/g, ''))) return next();
+  if (loopbackHosts.has(request.hostname.replace(/^\[|\]$/g, ''))) return next();
   response.status(403).json({ error: 'This page answers only to localhost.' });
 };
 

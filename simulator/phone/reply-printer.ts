@@ -1,6 +1,6 @@
 import type { ChatMessage } from '../chat.ts';
 
-const FAILED = new Set(['failed', 'undelivered']);
+const failed = new Set(['failed', 'undelivered']);
 
 /**
  * The lines a terminal shows of a reply: its text, each file's address, then the answers to choose
@@ -14,7 +14,7 @@ export function formatReply(message: ChatMessage): string[] {
     ...(message.list?.items.map(
       (item) => `  [${item.title}]${item.description ? ` ${item.description}` : ''}`,
     ) ?? []),
-    ...(FAILED.has(message.status)
+    ...(failed.has(message.status)
       ? [
           `  (this reply was not delivered${message.errorCode ? `: Twilio error ${message.errorCode}` : ''})`,
         ]

@@ -13,10 +13,10 @@ export function whatsappAddress(number: string): string {
 }
 
 /** E.164: a plus, then 7 to 15 digits, the first not zero (ITU-T E.164). */
-export const E164 = /^\+[1-9]\d{6,14}$/;
+export const e164Pattern = /^\+[1-9]\d{6,14}$/;
 
 /**
  * A business-scoped user id: ISO country, a dot, `ENT.` for one of several businesses, and up to
  * 128 letters and digits (Meta: "Business-scoped user IDs").
  */
-export const USER_ID = /^[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}$/;
+export const userIdPattern = /^[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}$/;

@@ -1,4 +1,4 @@
-import { E164, USER_ID } from './account.ts';
+import { e164Pattern, userIdPattern } from './account.ts';
 
 /**
  * How a phone's messages name it: by its number, with the user id beside it; by its user id, with
@@ -22,7 +22,7 @@ export class Addresses {
 
   /** @throws RangeError when the address is neither a number nor a user id. */
   check(address: string): void {
-    if (E164.test(address) || USER_ID.test(address)) return;
+    if (e164Pattern.test(address) || userIdPattern.test(address)) return;
     throw new RangeError(
       `"${address}" is not a phone number such as +15551230001, and no user id such as US.13491208655302741918.`,
     );
@@ -32,13 +32,13 @@ export class Addresses {
    * From now on the phone's messages name it so. @throws RangeError for a phone without a number.
    */
   writeAs(phone: string, how: WritesAs): void {
-    if (!E164.test(phone)) throw new RangeError(`${phone} has no number to write as.`);
+    if (!e164Pattern.test(phone)) throw new RangeError(`${phone} has no number to write as.`);
     this.#phones.set(this.userIdOf(phone), phone);
     this.#writesAs.set(phone, how);
   }
 
   userIdOf(phone: string): string {
-    return E164.test(phone) ? `ID.${phone.slice(1).padStart(16, '1')}` : phone;
+    return e164Pattern.test(phone) ? `ID.${phone.slice(1).padStart(16, '1')}` : phone;
   }
 
   /** The phone that an address leads to. */
@@ -48,7 +48,7 @@ export class Addresses {
 
   sender(phone: string): SenderNames {
     const userId = this.userIdOf(phone);
-    const how = E164.test(phone) ? (this.#writesAs.get(phone) ?? 'number') : 'id alone';
+    const how = e164Pattern.test(phone) ? (this.#writesAs.get(phone) ?? 'number') : 'id alone';
     return {
       from: how === 'number' ? phone : userId,
       userId,

@@ -13,7 +13,7 @@ export type ConnectionOverride = {
   policy: ReadonlySet<RetryReason>;
 };
 
-const REASONS = ['4xx', '5xx', 'ct', 'rt'] as const;
+const retryReasons = ['4xx', '5xx', 'ct', 'rt'] as const;
 
 /**
  * Reads the connection overrides in a webhook's URL fragment, such as `#rc=3&rp=5xx,ct,rt`.
@@ -67,7 +67,8 @@ function readNumber(
 function readPolicy(text: string): ReadonlySet<RetryReason> {
   const policy = new Set<RetryReason>();
   for (const word of text.split(',')) {
-    const reasons = word === 'all' ? REASONS : REASONS.filter((reason) => reason === word);
+    const reasons =
+      word === 'all' ? retryReasons : retryReasons.filter((reason) => reason === word);
     if (reasons.length === 0)
       throw new RangeError(`#rp knows 4xx, 5xx, ct, rt and all, not "${word}"`);
     for (const reason of reasons) policy.add(reason);

@@ -6,27 +6,27 @@ import { Refusal } from './refusals.ts';
  * The limits of https://www.twilio.com/docs/content/twilio-quick-reply and /twilio-list-picker for content that is
  * used in the 24-hour session without WhatsApp's approval.
  */
-const MAX_BODY = 1024;
-const MAX_BUTTONS = 3;
-const MAX_ITEMS = 10;
-const MAX_TITLE = 20;
-const MAX_ITEM = 24;
-const MAX_DESCRIPTION = 72;
-const MAX_ID = 200;
+const maxBody = 1024;
+const maxButtons = 3;
+const maxItems = 10;
+const maxTitle = 20;
+const maxItem = 24;
+const maxDescription = 72;
+const maxId = 200;
 
 const action = z.looseObject({
   type: z.literal('QUICK_REPLY').optional(),
-  title: z.string().min(1).max(MAX_TITLE),
-  id: z.string().max(MAX_ID).optional(),
+  title: z.string().min(1).max(maxTitle),
+  id: z.string().max(maxId).optional(),
 });
 
 const item = z.looseObject({
-  item: z.string().min(1).max(MAX_ITEM),
-  id: z.string().min(1).max(MAX_ID),
-  description: z.string().max(MAX_DESCRIPTION).optional(),
+  item: z.string().min(1).max(maxItem),
+  id: z.string().min(1).max(maxId),
+  description: z.string().max(maxDescription).optional(),
 });
 
-const contentBody = z.string().min(1).max(MAX_BODY);
+const contentBody = z.string().min(1).max(maxBody);
 
 /** The body of POST /v1/Content, with the kinds of content the twin can show. */
 const contentRequest = z.looseObject({
@@ -40,13 +40,13 @@ const contentRequest = z.looseObject({
         .looseObject({ body: z.string().optional(), media: z.array(z.string()).min(1).max(1) })
         .optional(),
       'twilio/quick-reply': z
-        .looseObject({ body: contentBody, actions: z.array(action).min(1).max(MAX_BUTTONS) })
+        .looseObject({ body: contentBody, actions: z.array(action).min(1).max(maxButtons) })
         .optional(),
       'twilio/list-picker': z
         .looseObject({
           body: contentBody,
-          button: z.string().min(1).max(MAX_TITLE),
-          items: z.array(item).min(1).max(MAX_ITEMS),
+          button: z.string().min(1).max(maxTitle),
+          items: z.array(item).min(1).max(maxItems),
         })
         .optional(),
     })
@@ -73,7 +73,7 @@ export type RenderedContent = {
  * (https://github.com/twilio/twilio-node/issues/1082), in every field, which is the strictest
  * reading.
  */
-const UNSAFE_VALUE = /[\n\r\t']| {5}/;
+const unsafeValuePattern = /[\n\r\t']| {5}/;
 
 /**
  * @param body the JSON of POST /v1/Content. @throws Refusal 20001 that says which field breaks
@@ -105,7 +105,7 @@ export function renderContent(
     text.replace(/\{\{\s*([\w.-]+)\s*\}\}/g, (_, name: string) => {
       const value = values[name];
       if (value === undefined) throw new Refusal(21656, `no value for {{${name}}}`);
-      if (UNSAFE_VALUE.test(value))
+      if (unsafeValuePattern.test(value))
         throw new Refusal(21656, `the value of {{${name}}} has a sign that is not allowed`);
       return value;
     });
@@ -146,14 +146,14 @@ function renderRichest(
 
 function isWithinLimits({ body, buttons, list }: Omit<RenderedContent, 'failure'>): boolean {
   const choices = list?.items ?? buttons;
-  if (choices.length > 0 && body.length > MAX_BODY) return false;
+  if (choices.length > 0 && body.length > maxBody) return false;
   if (new Set(choices.map(({ id }) => id)).size !== choices.length) return false;
   if (new Set(buttons.map(({ title }) => title)).size !== buttons.length) return false;
   return choices.every(({ id, title, description = '' }) => {
     return (
-      id.length <= MAX_ID &&
-      title.length <= (list ? MAX_ITEM : MAX_TITLE) &&
-      description.length <= MAX_DESCRIPTION
+      id.length <= maxId &&
+      title.length <= (list ? maxItem : maxTitle) &&
+      description.length <= maxDescription
     );
   });
 }

@@ -3,7 +3,7 @@
  * its error page (https://www.twilio.com/docs/api/errors), which goes into `ChannelStatusMessage`
  * and `error_message`.
  */
-const FAILURES: Record<number, string> = {
+const failures: Record<number, string> = {
   30003: 'Unreachable destination handset',
   30005: 'Unknown destination handset',
   30008: 'Unknown error',
@@ -23,7 +23,7 @@ const FAILURES: Record<number, string> = {
  * @returns Twilio's sentence for a failure code; a general one for a code the table does not have.
  */
 export function failureText(code: number): string {
-  return FAILURES[code] ?? `The message could not be delivered (error ${code})`;
+  return failures[code] ?? `The message could not be delivered (error ${code})`;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { createSeededRandom } from './seeded-random.ts';
 
 /** Every switch, and what it makes the twin do. */
-export const FAULTS = {
+export const faultTexts = {
   'create-429': 'POST Messages answers 429 with code 20429; the message is not processed.',
   'create-500-before': 'POST Messages answers 500 with code 20500; the message is not processed.',
   'create-500-after': 'POST Messages answers 500 with code 20500 although the message goes out.',
@@ -29,7 +29,7 @@ export const FAULTS = {
 } as const satisfies Record<string, string>;
 
 /** A switch of the table above. */
-export type FaultName = keyof typeof FAULTS;
+export type FaultName = keyof typeof faultTexts;
 
 /** How often a fault happens, and its amount. All fields are optional. */
 export type FaultSetting = {
@@ -67,7 +67,7 @@ export class Faults {
    * without a seed.
    */
   set(name: FaultName, setting: FaultSetting = {}): void {
-    if (!Object.hasOwn(FAULTS, name)) throw new RangeError(`There is no fault "${name}".`);
+    if (!Object.hasOwn(faultTexts, name)) throw new RangeError(`There is no fault "${name}".`);
     checkSetting(name, setting);
     const random = setting.seed === undefined ? () => 0 : createSeededRandom(setting.seed);
     this.#armed.set(name, { setting, left: setting.times ?? Infinity, random });

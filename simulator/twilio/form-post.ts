@@ -12,7 +12,7 @@ export type PostOutcome =
 /**
  * The longest answer that is read, in bytes: one more than the 64 kB Twilio takes (error 11750).
  */
-export const MAX_ANSWER_BYTES = 65_536;
+export const maxAnswerBytes = 65_536;
 
 /**
  * Posts a form once over a connection of its own, without following redirects, as Twilio calls a
@@ -103,7 +103,7 @@ function readAnswer(response: IncomingMessage, finish: (outcome?: PostOutcome) =
   response.on('data', (chunk: Buffer) => {
     chunks.push(chunk);
     size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) done();
+    if (size > maxAnswerBytes) done();
   });
   response.on('end', done);
   response.on('error', () => finish());

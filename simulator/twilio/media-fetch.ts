@@ -1,10 +1,10 @@
 import { createSid } from './sid.ts';
-import { checkMedia, MAX_MEDIA_BYTES } from './media-type.ts';
+import { checkMedia, maxMediaBytes } from './media-type.ts';
 import type { StoredMedia } from './message-record.ts';
 import type { TwinMemory } from './memory.ts';
 
 /** How long one HEAD or GET of a MediaUrl may take, in milliseconds. */
-const FETCH_MS = 10_000;
+const fetchMs = 10_000;
 
 /**
  * Fetches a MediaUrl as Twilio does, first HEAD and then GET, and checks what comes.
@@ -54,7 +54,7 @@ async function request(
     const response = await fetch(url, {
       method,
       headers,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(FETCH_MS)]),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(fetchMs)]),
     });
     memory.mediaFetches.push({ ...seen, status: response.status, at: new Date().toISOString() });
     return response;
@@ -75,7 +75,7 @@ async function readLimited(response: Response): Promise<Buffer> {
   for await (const chunk of response.body ?? []) {
     chunks.push(chunk);
     size += chunk.length;
-    if (size > MAX_MEDIA_BYTES) break;
+    if (size > maxMediaBytes) break;
   }
   return Buffer.concat(chunks);
 }

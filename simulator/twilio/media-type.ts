@@ -1,7 +1,7 @@
 /**
  * The types WhatsApp takes (https://www.twilio.com/docs/whatsapp/guidance-whatsapp-media-messages).
  */
-const ACCEPTED = [
+const accepted = [
   /^image\/(jpeg|jpg|png|webp)$/,
   /^audio\/(ogg|amr|3gpp|aac|mpeg|mp4)$/,
   /^video\/(mp4|3gpp)$/,
@@ -10,7 +10,7 @@ const ACCEPTED = [
 ];
 
 /** How the bytes of a type begin; a type that is not listed here is not checked. */
-const SIGNATURES: Record<string, (bytes: Buffer) => boolean> = {
+const signatures: Record<string, (bytes: Buffer) => boolean> = {
   'image/jpeg': (bytes) => bytes.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff])),
   'image/jpg': (bytes) => bytes.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff])),
   'image/png': (bytes) => bytes.subarray(0, 8).equals(Buffer.from('89504e470d0a1a0a', 'hex')),
@@ -22,8 +22,8 @@ const SIGNATURES: Record<string, (bytes: Buffer) => boolean> = {
 };
 
 /** Twilio's limits in bytes: 5 MB for a picture, 16 MB for anything else. */
-export const MAX_IMAGE_BYTES = 5 * 1024 * 1024;
-export const MAX_MEDIA_BYTES = 16 * 1024 * 1024;
+export const maxImageBytes = 5 * 1024 * 1024;
+export const maxMediaBytes = 16 * 1024 * 1024;
 
 /**
  * @param type a media type without parameters. @param bytes the whole file.
@@ -32,7 +32,7 @@ export const MAX_MEDIA_BYTES = 16 * 1024 * 1024;
  */
 export function checkMedia(type: string, bytes: Buffer): number | null {
   if (bytes.length === 0) return 63_019;
-  if (bytes.length > (type.startsWith('image/') ? MAX_IMAGE_BYTES : MAX_MEDIA_BYTES)) return 63_034;
-  if (!ACCEPTED.some((pattern) => pattern.test(type))) return 63_021;
-  return (SIGNATURES[type]?.(bytes) ?? true) ? null : 63_021;
+  if (bytes.length > (type.startsWith('image/') ? maxImageBytes : maxMediaBytes)) return 63_034;
+  if (!accepted.some((pattern) => pattern.test(type))) return 63_021;
+  return (signatures[type]?.(bytes) ?? true) ? null : 63_021;
 }

@@ -8,7 +8,7 @@ import { Refusal, refuseMethod } from './refusals.ts';
 import { formatSinglePage } from './single-page.ts';
 
 /** How long the address that a media redirects to stays good, in seconds. */
-const CDN_SECONDS = 4 * 60 * 60;
+const cdnSeconds = 4 * 60 * 60;
 
 type Parts = { messages: Messages; faults: Faults; memory: TwinMemory; site: string };
 
@@ -80,7 +80,7 @@ export function createOpenMediaRoutes(
           : 403;
     remember(memory, req, refused ?? 200);
     if (refused !== null)
-      return void res.status(refused).type('application/xml').send(CDN_ERRORS[refused]);
+      return void res.status(refused).type('application/xml').send(cdnErrors[refused]);
     sendBytes(res, findMedia(messages, req).media);
   });
   routes.get('/phone-media/:message/:index', (req, res) => {
@@ -91,7 +91,7 @@ export function createOpenMediaRoutes(
   return routes;
 }
 
-const CDN_ERRORS = {
+const cdnErrors = {
   400: '<Error><Code>InvalidArgument</Code><Message>Only one auth mechanism allowed</Message></Error>',
   403: '<Error><Code>AccessDenied</Code><Message>The signature is wrong or has expired</Message></Error>',
 };
@@ -103,7 +103,7 @@ export function createMediaSeal(): MediaSeal {
     createHmac('sha256', secret).update(`${sid} ${expires}`).digest('hex');
   return {
     sign: (sid: string): string => {
-      const expires = String(Math.floor(Date.now() / 1000) + CDN_SECONDS);
+      const expires = String(Math.floor(Date.now() / 1000) + cdnSeconds);
       return `Expires=${expires}&Signature=${hash(sid, expires)}`;
     },
     check: (sid: string, query: Request['query']): boolean => {
@@ -155,12 +155,13 @@ function remember(memory: TwinMemory, req: Request, status: number): void {
  * What a browser may show as it is; anything else, such as a page of HTML, must not run scripts as
  * this site.
  */
-const HARMLESS = /^(image\/(?!svg)|audio\/|video\/|application\/pdf$)/;
+const harmlessPattern = /^(image\/(?!svg)|audio\/|video\/|application\/pdf$)/;
 
 function sendBytes(res: Response, media: StoredMedia): void {
   res.set('Content-Type', media.type);
   res.set('Content-Disposition', `inline; filename*=UTF-8''${encodeURIComponent(media.name)}`);
-  if (!HARMLESS.test(media.type)) res.set('Content-Security-Policy', "sandbox; default-src 'none'");
+  if (!harmlessPattern.test(media.type))
+    res.set('Content-Security-Policy', "sandbox; default-src 'none'");
   res.set('Cross-Origin-Resource-Policy', 'cross-origin');
   res.set('X-Content-Type-Options', 'nosniff');
   res.end(media.bytes);

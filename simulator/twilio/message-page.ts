@@ -14,7 +14,7 @@ export type MessagePage = {
   previous_page_uri: string | null;
 };
 
-const DAY_MS = 86_400_000;
+const dayMs = 86_400_000;
 
 /**
  * Filters and pages messages as GET Messages does: newest first; To, From and DateSent (`=`, `>`
@@ -91,5 +91,5 @@ function readRange(text: string | null): { start: number; end: number } | null {
   const start = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : NaN;
   if (Number.isNaN(start))
     throw new Refusal(20001, `DateSent "${text}" is not like 2026-01-31 or 2026-01-31T12:00:00Z`);
-  return { start, end: text.length === 10 ? start + DAY_MS - 1000 : start };
+  return { start, end: text.length === 10 ? start + dayMs - 1000 : start };
 }

@@ -1,4 +1,4 @@
-import { E164, USER_ID, type Account } from './account.ts';
+import { e164Pattern, userIdPattern, type Account } from './account.ts';
 import { parseConnectionOverride } from './connection-override.ts';
 import { Refusal } from './refusals.ts';
 
@@ -23,7 +23,7 @@ export type MessageRequest = {
  * The longest text of a message (error 21617), counted in UTF-16 code units, the strictest reading
  * of "characters".
  */
-const MAX_BODY = 1600;
+const maxBody = 1600;
 
 /** @returns the body of a request as a form; anything that is not one counts as empty. */
 export function readForm(body: unknown): Form {
@@ -75,7 +75,8 @@ function parseAddresses(params: Record<string, string>, account: Account): strin
   const toWhatsapp = /^whatsapp:/i.test(to);
   const plain = to.replace(/^whatsapp:/i, '');
   // A user id is an address of WhatsApp alone.
-  if (!E164.test(plain) && !(toWhatsapp && USER_ID.test(plain))) throw new Refusal(21211, to);
+  if (!e164Pattern.test(plain) && !(toWhatsapp && userIdPattern.test(plain)))
+    throw new Refusal(21211, to);
   if (toWhatsapp !== /^whatsapp:/i.test(from)) throw new Refusal(21910, `From ${from}, To ${to}`);
   if (!toWhatsapp || from.slice('whatsapp:'.length) !== account.number)
     throw new Refusal(63007, from);
@@ -97,7 +98,7 @@ function checkContent(
     if (body === undefined) throw new Refusal(21619);
     if (body.trim() === '') throw new Refusal(21602);
   }
-  if (body !== undefined && body.length > MAX_BODY)
+  if (body !== undefined && body.length > maxBody)
     throw new Refusal(21617, `${body.length} characters`);
   const validity = params['ValidityPeriod'];
   if (

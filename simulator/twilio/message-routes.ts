@@ -23,13 +23,13 @@ type Parts = {
   memory: TwinMemory;
 };
 
-const BEFORE = [
+const faultsBefore = [
   'create-429',
   'create-500-before',
   'create-hang-before',
   'create-reset-before',
 ] as const;
-const AFTER = [
+const faultsAfter = [
   'create-500-after',
   'create-hang-after',
   'create-reset-after',
@@ -85,7 +85,7 @@ async function createMessage(parts: Parts, req: Request, res: Response): Promise
     at: new Date().toISOString(),
   };
   memory.attempts.push(attempt);
-  const before = faults.takeFirst(BEFORE, params);
+  const before = faults.takeFirst(faultsBefore, params);
   if (before !== null) return misbehave(before.name, attempt, req, res);
   const { record, shipment } = accept(parts, req, attempt);
   attempt.sid = record.sid;
@@ -94,7 +94,7 @@ async function createMessage(parts: Parts, req: Request, res: Response): Promise
   const answer = formatResource(record);
   if (faults.take('callback-before-answer', params) === null) delivery.start(record, shipment);
   else await delivery.startWithCallback(record, shipment);
-  const after = faults.takeFirst(AFTER, params);
+  const after = faults.takeFirst(faultsAfter, params);
   if (after !== null) return misbehave(after.name, attempt, req, res);
   attempt.outcome = 'accepted';
   res.status(201).json(answer);

@@ -5,7 +5,7 @@ import type { Delivery } from './delivery.ts';
 import { formatInbound } from './inbound-params.ts';
 import type { MessageRecord, StoredMedia } from './message-record.ts';
 import type { Messages } from './messages.ts';
-import { MAX_MEDIA_BYTES } from './media-type.ts';
+import { maxMediaBytes } from './media-type.ts';
 import type { Sandbox } from './sandbox.ts';
 import type { SessionWindow } from './session-window.ts';
 import { createSid } from './sid.ts';
@@ -174,7 +174,7 @@ function readMedia({ name, type, base64 }: NonNullable<PhoneInput['media']>): St
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(base64))
     throw new RangeError(`The file ${name} is empty or is not base64.`);
   const bytes = Buffer.from(base64, 'base64');
-  if (bytes.length > MAX_MEDIA_BYTES)
+  if (bytes.length > maxMediaBytes)
     throw new RangeError(`The file ${name} is larger than WhatsApp's 16 MB.`);
   // WhatsApp tells the plain type: a recording's "audio/ogg; codecs=opus" arrives as audio/ogg.
   const plain = type.split(';')[0]?.trim().toLowerCase() ?? type;

@@ -6,7 +6,7 @@ import type { TwinLog } from './log.ts';
  * (https://www.twilio.com/docs/api/errors). Codes of failures that come later by callback are in
  * failures.ts.
  */
-const REFUSALS = {
+const refusalTexts = {
   20001: [400, 'Invalid parameter'],
   20003: [401, 'Authenticate'],
   20004: [405, 'Method not allowed'],
@@ -31,7 +31,7 @@ const REFUSALS = {
 } as const satisfies Record<number, readonly [number, string]>;
 
 /** A code of the table above. */
-export type RefusalCode = keyof typeof REFUSALS;
+export type RefusalCode = keyof typeof refusalTexts;
 
 /** An answer in Twilio's error form. Routes throw it; `answerRefusals` writes it. */
 export class Refusal extends Error {
@@ -43,10 +43,10 @@ export class Refusal extends Error {
    * table's HTTP status.
    */
   constructor(code: RefusalCode, detail?: string, status?: number) {
-    super(detail === undefined ? REFUSALS[code][1] : `${REFUSALS[code][1]}: ${detail}`);
+    super(detail === undefined ? refusalTexts[code][1] : `${refusalTexts[code][1]}: ${detail}`);
     this.name = 'Refusal';
     this.code = code;
-    this.status = status ?? REFUSALS[code][0];
+    this.status = status ?? refusalTexts[code][0];
   }
 
   /** @returns the JSON body that Twilio sends with a refusal. */

@@ -1,7 +1,7 @@
 /** Twilio's answers to a phone of the WhatsApp sandbox; the product never sees these messages. */
-const JOINED =
+const joinedText =
   'Twilio Sandbox: You are all set! The sandbox can now send and receive messages from this number.';
-const NOT_JOINED =
+const notJoined =
   'Twilio Sandbox: Your number is not connected to a Sandbox. Send "join" and your sandbox code first.';
 
 /**
@@ -31,8 +31,8 @@ export class Sandbox {
   intercept(phone: string, text: string): string | null {
     if (this.#enabled && /^join\s+\S+$/i.test(text.trim())) {
       this.#joined.add(phone);
-      return JOINED;
+      return joinedText;
     }
-    return this.admits(phone) ? null : NOT_JOINED;
+    return this.admits(phone) ? null : notJoined;
   }
 }

@@ -2,7 +2,7 @@
  * How long a person's message lets the sender write freely, in milliseconds (error page 63016: 24
  * hours).
  */
-const WINDOW_MS = 24 * 60 * 60 * 1000;
+const windowMs = 24 * 60 * 60 * 1000;
 
 /** WhatsApp's 24-hour window of each phone. A phone that never wrote has none open. */
 export class SessionWindow {
@@ -19,6 +19,6 @@ export class SessionWindow {
   }
 
   isOpen(phone: string): boolean {
-    return Date.now() - (this.#lastInbound.get(phone) ?? -Infinity) < WINDOW_MS;
+    return Date.now() - (this.#lastInbound.get(phone) ?? -Infinity) < windowMs;
   }
 }

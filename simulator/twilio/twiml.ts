@@ -1,4 +1,4 @@
-import { MAX_ANSWER_BYTES, type PostOutcome } from './form-post.ts';
+import { maxAnswerBytes, type PostOutcome } from './form-post.ts';
 
 /**
  * What Twilio makes of a webhook's answer: texts for the person (often none), or an error for the
@@ -6,7 +6,7 @@ import { MAX_ANSWER_BYTES, type PostOutcome } from './form-post.ts';
  */
 export type WebhookAnswer = { replies: string[]; error: null } | { replies: []; error: number };
 
-const TWIML_TYPES = new Set(['text/xml', 'application/xml', 'text/html']);
+const twimlTypes = new Set(['text/xml', 'application/xml', 'text/html']);
 
 /**
  * Reads the answer to an inbound message webhook by Twilio's rules
@@ -19,13 +19,13 @@ export function readWebhookAnswer(outcome: PostOutcome): WebhookAnswer {
   const wrong = (error: number): WebhookAnswer => ({ replies: [], error });
   if (failure !== null) return wrong(failure === 'ct' ? 11_205 : 11_200);
   if (status < 200 || status > 299) return wrong(11_200);
-  if (Buffer.byteLength(body) > MAX_ANSWER_BYTES) return wrong(11_750);
+  if (Buffer.byteLength(body) > maxAnswerBytes) return wrong(11_750);
   if (status === 204) return { replies: [], error: null };
   if (body === '' && chunked) return wrong(11_770);
-  if (body === '' && type !== '' && !TWIML_TYPES.has(type)) return wrong(11_200);
+  if (body === '' && type !== '' && !twimlTypes.has(type)) return wrong(11_200);
   if (body === '') return { replies: [], error: null };
   if (type === 'text/plain') return { replies: [body], error: null };
-  return TWIML_TYPES.has(type) ? readTwiml(body) : wrong(12_300);
+  return twimlTypes.has(type) ? readTwiml(body) : wrong(12_300);
 }
 
 function readTwiml(xml: string): WebhookAnswer {

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import express, { type Express } from 'express';
 import { requireAccess, requireAccount } from './access.ts';
 import { createAccountRoutes } from './account-routes.ts';
-import { E164, type Account } from './account.ts';
+import { e164Pattern, type Account } from './account.ts';
 import { Addresses } from './addresses.ts';
 import { Background } from './background.ts';
 import { Callbacks } from './callbacks.ts';
@@ -94,7 +94,7 @@ export async function runTwin(options: TwinOptions): Promise<Twin> {
     phones = [],
     pace,
   } = options;
-  if (!E164.test(options.number))
+  if (!e164Pattern.test(options.number))
     throw new RangeError(
       `"${options.number}" is not a phone number in E.164, such as +15551230001.`,
     );

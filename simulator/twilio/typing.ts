@@ -9,7 +9,7 @@ import { Refusal, refuseMethod } from './refusals.ts';
  * How long the indicator shows unless a message comes first, in milliseconds (Twilio's page on
  * typing indicators).
  */
-export const TYPING_MS = 25_000;
+export const typingMs = 25_000;
 
 /**
  * POST /v2/Indicators/Typing.json: shows "typing" on the phone and marks the message as read.
@@ -48,6 +48,6 @@ function showTyping(messages: Messages, messageId: string, channel: string): voi
   const record = messages.find(messageId);
   if (record?.direction !== 'inbound') throw new Refusal(20404, `no inbound message ${messageId}`);
   messages.markSeen(record);
-  const until = new Date(Date.now() + TYPING_MS).toISOString();
+  const until = new Date(Date.now() + typingMs).toISOString();
   messages.emit({ kind: 'typing', phone: record.phone, until });
 }

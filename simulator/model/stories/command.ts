@@ -1,7 +1,7 @@
 import { callTool, text } from '../answer.ts';
 import type { Story } from './story.ts';
 
-const COMMAND =
+const commandPattern =
   /^(?:\$ +|(?:please +)?run(?: +(?:the|a|this) +command)?(?: *: *| +))(\S[\s\S]*)$/im;
 
 /**
@@ -9,9 +9,9 @@ const COMMAND =
  * printed.
  */
 export const command: Story = {
-  matches: (asked) => COMMAND.test(asked),
+  matches: (asked) => commandPattern.test(asked),
   next({ results }, asked) {
-    const line = (COMMAND.exec(asked)?.[1] ?? '').trim().replace(/^`(.*)`$/s, '$1');
+    const line = (commandPattern.exec(asked)?.[1] ?? '').trim().replace(/^`(.*)`$/s, '$1');
     const result = results.find(({ name }) => name === 'Bash');
     if (!result)
       return callTool('Bash', { command: line, description: 'Run the command that was asked for' });

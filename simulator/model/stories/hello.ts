@@ -2,7 +2,7 @@ import { text } from '../answer.ts';
 import type { Story } from './story.ts';
 
 /** What the scripted model can do, in the words the person would write. */
-export const ABILITIES = [
+export const abilities = [
   'take a screenshot of https://example.com',
   'run: ls -la',
   'write notes.txt with Buy milk',
@@ -22,7 +22,7 @@ export const hello: Story = {
       [
         'Hello! I am a scripted model without an API key, so I only know a few stories. The shell and the browser I work with are real.',
         'Try one of these:',
-        ABILITIES.map((ability) => `- ${ability}`).join('\n'),
+        abilities.map((ability) => `- ${ability}`).join('\n'),
       ].join('\n\n'),
     ),
 };

@@ -1,21 +1,22 @@
 import { text } from '../answer.ts';
 import type { Story } from './story.ts';
 
-const USUAL = 4_000;
-const LONGEST = 100_000;
-const SIZE = /\b(\d[\d,.]*) ?(?:characters|chars)\b/i;
-const SENTENCE = 'The quick brown fox jumps over the lazy dog, and the dog does not mind. ';
+const usual = 4_000;
+const longest = 100_000;
+const sizePattern = /\b(\d[\d,.]*) ?(?:characters|chars)\b/i;
+const sentence = 'The quick brown fox jumps over the lazy dog, and the dog does not mind. ';
 
 /**
  * `long answer` or `N characters`: Markdown of exactly the asked length, to see how it is cut for
  * the phone.
  */
 export const longAnswer: Story = {
-  matches: (asked) => /\blong (?:answer|message|reply|text)\b/i.test(asked) || SIZE.test(asked),
+  matches: (asked) =>
+    /\blong (?:answer|message|reply|text)\b/i.test(asked) || sizePattern.test(asked),
   next: (_view, asked) =>
     text(
       writeMarkdown(
-        Math.min(LONGEST, Number(SIZE.exec(asked)?.[1]?.replace(/[,.]/g, '') ?? USUAL)),
+        Math.min(longest, Number(sizePattern.exec(asked)?.[1]?.replace(/[,.]/g, '') ?? usual)),
       ),
     ),
 };
@@ -32,7 +33,7 @@ export function writeMarkdown(length: number): string {
     markdown += section;
   }
   const missing = length - markdown.length;
-  const filler = SENTENCE.repeat(Math.ceil(missing / SENTENCE.length)).slice(0, missing);
+  const filler = sentence.repeat(Math.ceil(missing / sentence.length)).slice(0, missing);
   return markdown + filler.replace(/ $/, '.');
 }
 
@@ -52,5 +53,5 @@ function writeSection(number: number): string {
     'export const double = section * 2;',
     '```',
   ].join('\n');
-  return [`## Section ${number}`, SENTENCE.repeat(3).trim(), list, table, code, ''].join('\n\n');
+  return [`## Section ${number}`, sentence.repeat(3).trim(), list, table, code, ''].join('\n\n');
 }

@@ -1,16 +1,16 @@
 import { callTool, text } from '../answer.ts';
 import type { Story } from './story.ts';
 
-const ASKED = /^(?:please +)?(?:make +a +)?plan\b(?: +to +write +([\w.-]+\.\w+))?/im;
+const askedPattern = /^(?:please +)?(?:make +a +)?plan\b(?: +to +write +([\w.-]+\.\w+))?/im;
 
 /**
  * `plan to write NAME`: shows a plan, changes it when the person wants that, and writes the file
  * once they said go.
  */
 export const plan: Story = {
-  matches: (asked) => ASKED.test(asked),
+  matches: (asked) => askedPattern.test(asked),
   next({ results, planFile }, asked) {
-    const name = ASKED.exec(asked)?.[1] ?? 'planned.txt';
+    const name = askedPattern.exec(asked)?.[1] ?? 'planned.txt';
     const exits = results.filter((result) => result.name === 'ExitPlanMode');
     const approved = exits.some(({ isError }) => !isError);
     if (!results.some((result) => result.name === 'EnterPlanMode'))

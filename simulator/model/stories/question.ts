@@ -1,33 +1,43 @@
 import { callTool, text } from '../answer.ts';
 import type { Story } from './story.ts';
 
-const ASKED = /^(?:please +)?ask me\b/im;
-const COLOUR = createQuestion('Which colour do you like best?', 'Colour', ['Red', 'Green', 'Blue']);
-const SIZE = createQuestion('Which size shall it be?', 'Size', ['Small', 'Medium', 'Large']);
+const askedPattern = /^(?:please +)?ask me\b/im;
+const colourQuestion = createQuestion('Which colour do you like best?', 'Colour', [
+  'Red',
+  'Green',
+  'Blue',
+]);
+const sizeQuestion = createQuestion('Which size shall it be?', 'Size', [
+  'Small',
+  'Medium',
+  'Large',
+]);
 /**
  * How Claude Code gives the answers to the model: `"Question?"="Label"`, one pair after the other.
  */
-const PAIR = /"([^"]+)"="([^"]*)"/g;
+const pairPattern = /"([^"]+)"="([^"]*)"/g;
 
 /**
  * `ask me …`: one question with three choices through AskUserQuestion; `ask me two things` asks
  * two.
  */
 export const question: Story = {
-  matches: (asked) => ASKED.test(asked),
+  matches: (asked) => askedPattern.test(asked),
   next({ results }, asked) {
     const result = results.find(({ name }) => name === 'AskUserQuestion');
     if (!result) {
-      const questions = /\b(?:two|2)\b/i.test(asked) ? [COLOUR, SIZE] : [COLOUR];
+      const questions = /\b(?:two|2)\b/i.test(asked)
+        ? [colourQuestion, sizeQuestion]
+        : [colourQuestion];
       return callTool('AskUserQuestion', { questions });
     }
     // Where nobody can be asked by a tool, the question is put in words; the next message is its
     // answer.
     if (result.isError)
       return text(
-        `${COLOUR.question} ${COLOUR.options.map(({ label }, index) => `${index + 1}. ${label}`).join('  ')}`,
+        `${colourQuestion.question} ${colourQuestion.options.map(({ label }, index) => `${index + 1}. ${label}`).join('  ')}`,
       );
-    const chosen = [...result.text.matchAll(PAIR)].map(
+    const chosen = [...result.text.matchAll(pairPattern)].map(
       ([, asking, answer]) => `${asking} You chose ${answer}.`,
     );
     if (chosen.length === 0) return text('I got no answer to my question, so I leave it at that.');

@@ -3,7 +3,7 @@ import { text } from '../answer.ts';
 import type { ConversationView } from '../conversation-view.ts';
 import type { Story } from './story.ts';
 
-const KINDS: Record<string, string> = {
+const kindWords: Record<string, string> = {
   jpg: 'picture',
   jpeg: 'picture',
   png: 'picture',
@@ -23,13 +23,13 @@ const KINDS: Record<string, string> = {
   '3gp': 'video',
   vcf: 'contact card',
 };
-const PATH = /(?:^|[\s"'(<`])(\/[^\s"')>`]+\.([a-z0-9]{2,5}))/gi;
+const pathPattern = /(?:^|[\s"'(<`])(\/[^\s"')>`]+\.([a-z0-9]{2,5}))/gi;
 
 /**
  * Paths of files with a known ending that a text names, as a host does for what it has downloaded.
  */
 export function namedFiles(asked: string): string[] {
-  return [...new Set([...asked.matchAll(PATH)].map((match) => match[1] ?? ''))].filter(
+  return [...new Set([...asked.matchAll(pathPattern)].map((match) => match[1] ?? ''))].filter(
     (path) => kindOf(path) !== undefined,
   );
 }
@@ -65,5 +65,5 @@ function countKinds(view: ConversationView, asked: string): [string, number][] {
 }
 
 function kindOf(path: string): string | undefined {
-  return KINDS[extname(path).slice(1).toLowerCase()];
+  return kindWords[extname(path).slice(1).toLowerCase()];
 }

@@ -1,14 +1,14 @@
 import { text } from '../answer.ts';
 import type { Story } from './story.ts';
 
-const COMMAND = /^(?:please +)?(?:say|echo)(?::\s*|\s+)/gim;
+const commandPattern = /^(?:please +)?(?:say|echo)(?::\s*|\s+)/gim;
 
 /**
  * What `say X` or `echo X` asks to be said; several commands in one text give several lines. Null
  * when it asks for nothing.
  */
 export function wordsToSay(command: string): string | null {
-  const [, ...words] = command.split(COMMAND);
+  const [, ...words] = command.split(commandPattern);
   return words.length === 0 ? null : words.map((part) => part.trim()).join('\n');
 }
 

@@ -1,21 +1,24 @@
 import { callTool, text, type Answer } from '../answer.ts';
 import type { Story } from './story.ts';
 
-const REMIND =
+const remindPattern =
   /\bremind me in (\d+(?:\.\d+)?) ?(s|sec|seconds?|m|min|minutes?|h|hours?) to (\S[^\n]*)/i;
-const EVERY =
+const everyPattern =
   /^(?:please +)?every (minute|hour|day|weekday)(?: at (\d{1,2})(?::(\d\d))?)?(?: in ([A-Z][A-Za-z_]+(?:\/[A-Za-z_]+)+))?[:,]? +(\S[^\n]*)/im;
-const LIST = /^(?:please +)?(?:list|show)(?: me)?(?: my)? schedules\b/im;
-const CANCEL = /^(?:please +)?cancel schedule #?(\d+)/im;
+const listPattern = /^(?:please +)?(?:list|show)(?: me)?(?: my)? schedules\b/im;
+const cancelPattern = /^(?:please +)?cancel schedule #?(\d+)/im;
 
-const MINUTES: Record<string, number> = { s: 1 / 60, m: 1, h: 60 };
+const minutesOf: Record<string, number> = { s: 1 / 60, m: 1, h: 60 };
 
 /**
  * `remind me in 2 minutes to X`, `every weekday at 9 in Europe/Berlin X`, `list schedules`, `cancel
  * schedule 2`: the tools that plan turns.
  */
 export const schedule: Story = {
-  matches: (asked) => [REMIND, EVERY, LIST, CANCEL].some((pattern) => pattern.test(asked)),
+  matches: (asked) =>
+    [remindPattern, everyPattern, listPattern, cancelPattern].some((pattern) =>
+      pattern.test(asked),
+    ),
   next({ results }, asked) {
     const said = results.find(
       ({ name }) => name.startsWith('mcp__whatsapp__') && name.includes('schedule'),
@@ -25,15 +28,15 @@ export const schedule: Story = {
 };
 
 function ask(asked: string): Answer {
-  const [, amount, unit = 'm', words] = REMIND.exec(asked) ?? [];
+  const [, amount, unit = 'm', words] = remindPattern.exec(asked) ?? [];
   if (amount !== undefined)
     return callTool('mcp__whatsapp__schedule_turn', {
       prompt: `say Reminder: ${words}`,
-      in_minutes: Number(amount) * (MINUTES[unit.charAt(0).toLowerCase()] ?? 1),
+      in_minutes: Number(amount) * (minutesOf[unit.charAt(0).toLowerCase()] ?? 1),
     });
-  const number = CANCEL.exec(asked)?.[1];
+  const number = cancelPattern.exec(asked)?.[1];
   if (number !== undefined) return callTool('mcp__whatsapp__cancel_schedule', { id: number });
-  const [, period, hour, minute, timezone, prompt] = EVERY.exec(asked) ?? [];
+  const [, period, hour, minute, timezone, prompt] = everyPattern.exec(asked) ?? [];
   if (period === undefined) return callTool('mcp__whatsapp__list_schedules', {});
   return callTool('mcp__whatsapp__schedule_turn', {
     prompt,

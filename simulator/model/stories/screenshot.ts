@@ -1,20 +1,20 @@
 import { callTool, text } from '../answer.ts';
 import type { Story } from './story.ts';
 
-const ASKED =
+const askedPattern =
   /\bscreen ?shot\b|^(?:please +)?open +(?:https?:\/\/)?\S+\.\S+|^(?:please +)?open +(?:https?:\/\/)?localhost/im;
-const ADDRESS =
+const addressPattern =
   /\bhttps?:\/\/[^\s<>"']+|\b(?:localhost|(?:[a-z0-9-]+\.)+[a-z0-9]{2,})(?::\d+)?(?:\/[^\s<>"']*)?/i;
 /**
  * How Playwright MCP 0.0.83 names the file it saved: `- [Screenshot of
  * viewport](/absolute/path.png)`.
  */
-const SAVED = /\[Screenshot of [^\]]*\]\(([^)\n]+)\)/;
-const TITLE = /^- Page Title: *(.+)$/m;
+const savedPattern = /\[Screenshot of [^\]]*\]\(([^)\n]+)\)/;
+const titlePattern = /^- Page Title: *(.+)$/m;
 
 /** `take a screenshot of URL`: opens the page in the real browser, saves a picture and sends it. */
 export const screenshot: Story = {
-  matches: (asked) => ASKED.test(asked),
+  matches: (asked) => askedPattern.test(asked),
   next({ results }, asked) {
     const address = findAddress(asked);
     if (address === null)
@@ -25,10 +25,10 @@ export const screenshot: Story = {
     if (!opened) return callTool('mcp__playwright__browser_navigate', { url: address });
     const taken = results.find(({ name }) => name === 'mcp__playwright__browser_take_screenshot');
     if (!taken) return callTool('mcp__playwright__browser_take_screenshot', {});
-    const path = SAVED.exec(taken.text)?.[1];
+    const path = savedPattern.exec(taken.text)?.[1];
     if (path === undefined)
       return text('The browser took a picture but did not say where it saved it.');
-    const title = TITLE.exec(opened.text)?.[1]?.trim() ?? 'no title';
+    const title = titlePattern.exec(opened.text)?.[1]?.trim() ?? 'no title';
     const sent = results.some(({ name }) => name === 'mcp__whatsapp__send_file');
     if (sent) return text(`Here is ${address}. The page's title is “${title}”.`);
     return callTool('mcp__whatsapp__send_file', { path, caption: title });
@@ -40,7 +40,7 @@ export const screenshot: Story = {
  * is none.
  */
 export function findAddress(asked: string): string | null {
-  const found = ADDRESS.exec(asked)?.[0]?.replace(/[.,;:!?)]+$/, '');
+  const found = addressPattern.exec(asked)?.[0]?.replace(/[.,;:!?)]+$/, '');
   if (found === undefined) return null;
   if (/^https?:/i.test(found)) return found;
   return `${/^(?:localhost|127\.)/.test(found) ? 'http' : 'https'}://${found}`;

@@ -28,8 +28,8 @@ export const stories: readonly Story[] = [
   longAnswer,
 ];
 
-const SCRIPTED_NOTE = '_(I am a scripted model: no API key is in use.)_';
-const CONTINUE = /\b(?:continue|carry on|go on|pick up|resume)\b/i;
+const scriptedNote = '_(I am a scripted model: no API key is in use.)_';
+const continuePattern = /\b(?:continue|carry on|go on|pick up|resume)\b/i;
 
 /**
  * What the model says next: the story of the last text that opened the turn, and at the end a word
@@ -60,7 +60,7 @@ export function tellStory(
   ];
   const whole = spoken.join(view.texts.every(({ text }) => say.matches(text)) ? '\n' : '\n\n');
   const known = quiet || view.answersBefore > 0 || story === hello;
-  return text(known ? whole : `${whole}\n\n${SCRIPTED_NOTE}`);
+  return text(known ? whole : `${whole}\n\n${scriptedNote}`);
 }
 
 /**
@@ -77,7 +77,7 @@ function chooseStory(
   if (found) return { story: found, asked };
   // What was cut off more than once has texts in between that only asked to go on. What had no
   // answer at all, because the service failed, is still in this turn.
-  for (const earlier of CONTINUE.test(asked)
+  for (const earlier of continuePattern.test(asked)
     ? [...view.unfinished, ...before.map(({ text }) => text)].toReversed()
     : []) {
     const cutOff = known.find((story) => story.matches(earlier));

@@ -1,25 +1,25 @@
 import { callTool, text, type Answer } from '../answer.ts';
 import type { Story } from './story.ts';
 
-const ASKED = /\bwork for (?:(\d+(?:\.\d+)?) ?(s|sec|seconds?|m|min|minutes?)\b|a while)/i;
-const A_WHILE_SECONDS = 30;
-const LONGEST_SECONDS = 3_600;
+const askedPattern = /\bwork for (?:(\d+(?:\.\d+)?) ?(s|sec|seconds?|m|min|minutes?)\b|a while)/i;
+const aWhileSeconds = 30;
+const longestSeconds = 3_600;
 /** Claude Code's Bash stops a command after two minutes. */
-const LONGEST_STEP_SECONDS = 100;
+const longestStepSeconds = 100;
 /** Shorter work needs no word in between. */
-const SILENT_SECONDS = 20;
+const silentSeconds = 20;
 
 /**
  * `work for N seconds`: a long task in several steps, with a message in the middle; for steering,
  * stopping and crashes.
  */
 export const work: Story = {
-  matches: (asked) => ASKED.test(asked),
+  matches: (asked) => askedPattern.test(asked),
   next({ results }, asked) {
     const { seconds, steps } = planWork(asked);
     const done = results.filter(({ name }) => name === 'Bash').length;
     const told = results.some(({ name }) => name === 'mcp__whatsapp__send_message');
-    if (seconds > SILENT_SECONDS && !told && done >= steps / 2) {
+    if (seconds > silentSeconds && !told && done >= steps / 2) {
       return callTool('mcp__whatsapp__send_message', {
         text: `Still working: ${done} of ${steps} steps are done.`,
       });
@@ -33,12 +33,12 @@ export const work: Story = {
 
 /** How long the person asked for, in seconds, and in how many steps of Bash that is done. */
 export function planWork(asked: string): { seconds: number; steps: number } {
-  const [, amount, unit] = ASKED.exec(asked) ?? [];
+  const [, amount, unit] = askedPattern.exec(asked) ?? [];
   const wanted =
-    amount === undefined ? A_WHILE_SECONDS : Number(amount) * (unit?.startsWith('m') ? 60 : 1);
-  const seconds = Math.min(LONGEST_SECONDS, Math.max(0.2, wanted));
+    amount === undefined ? aWhileSeconds : Number(amount) * (unit?.startsWith('m') ? 60 : 1);
+  const seconds = Math.min(longestSeconds, Math.max(0.2, wanted));
   const comfortable = Math.min(10, Math.max(2, Math.ceil(seconds / 5)));
-  return { seconds, steps: Math.max(comfortable, Math.ceil(seconds / LONGEST_STEP_SECONDS)) };
+  return { seconds, steps: Math.max(comfortable, Math.ceil(seconds / longestStepSeconds)) };
 }
 
 /** Claude Code refuses a bare `sleep`, so a step says something first. */

@@ -2,18 +2,18 @@ import { basename, join } from 'node:path';
 import { callTool, text } from '../answer.ts';
 import type { Story } from './story.ts';
 
-const NAMED =
+const namedPattern =
   /^(?:please +)?(?:write|create|make) +(?:(?:a|the|me|file|called|named) +)*([\w.-]+\.\w+)(?: +(?:with|containing|saying|that says):? +([\s\S]+))?/im;
-const UNNAMED = /^(?:please +)?(?:write|create|make)\b[^\n]*\bfile\b/im;
+const unnamedPattern = /^(?:please +)?(?:write|create|make)\b[^\n]*\bfile\b/im;
 
 /** `write NAME with TEXT`: writes the file into the working directory and sends it. */
 export const writeFile: Story = {
-  matches: (asked) => NAMED.test(asked) || UNNAMED.test(asked),
+  matches: (asked) => namedPattern.test(asked) || unnamedPattern.test(asked),
   next({ results, cwd }, asked) {
     if (cwd === null)
       return text('I cannot write a file: Claude Code did not tell me its working directory.');
     const [, name = 'notes.txt', content = 'Written by the scripted model.'] =
-      NAMED.exec(asked) ?? [];
+      namedPattern.exec(asked) ?? [];
     const path = join(cwd, basename(name));
     const failed = results.find(({ isError }) => isError);
     if (failed) return text(`I could not write or send ${basename(path)}: ${failed.text}`);

@@ -3,7 +3,7 @@ import { element, find } from './element.ts';
 import { icon } from './icon.ts';
 import { formatNumber } from './phone-number.ts';
 
-const SUBTITLES: Record<SystemState['vm'], string> = {
+const subtitles: Record<SystemState['vm'], string> = {
   awake: 'online',
   asleep: 'asleep, wakes when you write',
   waking: 'waking up…',
@@ -15,7 +15,7 @@ export function showHeader(system: SystemState | null, typing: boolean, example:
   const state = typing ? 'typing' : (system?.vm ?? 'unknown');
   const text = typing
     ? 'typing…'
-    : SUBTITLES[system?.vm ?? 'unknown'] || (system ? formatNumber(system.number) : 'connecting…');
+    : subtitles[system?.vm ?? 'unknown'] || (system ? formatNumber(system.number) : 'connecting…');
   const subtitle = find('#subtitle', HTMLElement);
   if (subtitle.dataset['state'] !== state || subtitle.innerText !== text) {
     subtitle.dataset['state'] = state;

@@ -42,7 +42,7 @@ export class Chats {
   /** How many replies reached this phone and were not looked at. */
   unread(phone: string): number {
     return this.messages(phone).filter(
-      (message) => message.direction === 'outbound' && !SETTLED.has(message.status),
+      (message) => message.direction === 'outbound' && !settled.has(message.status),
     ).length;
   }
 
@@ -68,4 +68,4 @@ export class Chats {
   }
 }
 
-const SETTLED = new Set(['read', 'failed', 'undelivered']);
+const settled = new Set(['read', 'failed', 'undelivered']);

@@ -1,7 +1,7 @@
 import type { ChatEvent } from '../../chat.ts';
 
-const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 5000;
+const firstWaitMs = 500;
+const longestWaitMs = 5000;
 
 export type ConnectionListener = {
   /**
@@ -18,11 +18,11 @@ export type ConnectionListener = {
  * after up to five.
  */
 export function connect(listener: ConnectionListener): void {
-  let wait = FIRST_WAIT_MS;
+  let wait = firstWaitMs;
   const open = () => {
     const source = new EventSource('/api/events');
     source.addEventListener('open', () => {
-      wait = FIRST_WAIT_MS;
+      wait = firstWaitMs;
       listener.onUp();
     });
     source.addEventListener('message', (event) => listener.onEvent(JSON.parse(String(event.data))));
@@ -30,7 +30,7 @@ export function connect(listener: ConnectionListener): void {
       source.close();
       listener.onDown();
       setTimeout(open, wait);
-      wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+      wait = Math.min(wait * 2, longestWaitMs);
     });
   };
   open();

@@ -4,12 +4,12 @@ import type { PhoneInput } from '../../chat.ts';
  * WhatsApp carries at most 16 MB of media in one message (Twilio: "Guide to WhatsApp Media
  * Messages").
  */
-const BYTES_MAX = 16 * 1024 * 1024;
+const bytesMax = 16 * 1024 * 1024;
 
 /** The sentence that says why this file cannot be attached, or null when it can. */
 export function refuseFile(file: File): string | null {
   if (file.size === 0) return `${file.name} is empty.`;
-  return file.size > BYTES_MAX
+  return file.size > bytesMax
     ? `${file.name} is larger than 16 MB, which is the most WhatsApp carries.`
     : null;
 }

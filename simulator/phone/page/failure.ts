@@ -1,7 +1,7 @@
 /**
  * Twilio's error codes a phone can meet (https://www.twilio.com/docs/api/errors), in plain words.
  */
-const SENTENCES: Record<number, string> = {
+const sentences: Record<number, string> = {
   30008: 'the carrier gave no reason',
   63003: 'the number is not on WhatsApp',
   63005: 'the channel refused the content',
@@ -17,7 +17,7 @@ const SENTENCES: Record<number, string> = {
 /** Why a message failed, for the line under it. */
 export function failureSentence(errorCode: number | null): string {
   if (errorCode === null) return 'Not delivered';
-  const reason = SENTENCES[errorCode];
+  const reason = sentences[errorCode];
   return reason
     ? `Not delivered: ${reason} (${errorCode})`
     : `Not delivered: Twilio error ${errorCode}`;

@@ -1,5 +1,5 @@
 /** Paths on a 24 by 24 grid, drawn with a round stroke. */
-const PATHS = {
+const paths = {
   back: 'M19 12H5m7-7-7 7 7 7',
   close: 'M18 6 6 18M6 6l12 12',
   plus: 'M12 5v14M5 12h14',
@@ -28,21 +28,21 @@ const PATHS = {
   retry: 'M20 11a8 8 0 1 0-2.300 6.500M20 5v6h-6',
 } as const;
 
-export type IconName = keyof typeof PATHS;
+export type IconName = keyof typeof paths;
 
-const SVG = 'http://www.w3.org/2000/svg';
+const svgNamespace = 'http://www.w3.org/2000/svg';
 
 /**
  * A decorative icon in the colour of the text around it; whatever carries it needs a label of its
  * own.
  */
 export function icon(name: IconName): SVGSVGElement {
-  const svg = document.createElementNS(SVG, 'svg');
+  const svg = document.createElementNS(svgNamespace, 'svg');
   svg.setAttribute('viewBox', '0 0 24 24');
   svg.setAttribute('class', `icon icon-${name}`);
   svg.setAttribute('aria-hidden', 'true');
-  const path = document.createElementNS(SVG, 'path');
-  path.setAttribute('d', PATHS[name]);
+  const path = document.createElementNS(svgNamespace, 'path');
+  path.setAttribute('d', paths[name]);
   svg.append(path);
   return svg;
 }
@@ -56,5 +56,5 @@ export function drawIcons(root: ParentNode): void {
 }
 
 function isIconName(name: string | undefined): name is IconName {
-  return name !== undefined && name in PATHS;
+  return name !== undefined && name in paths;
 }

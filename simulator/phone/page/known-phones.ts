@@ -1,4 +1,4 @@
-const KEY = 'phones';
+const storageKey = 'phones';
 
 /** The system's phones followed by those a person added in this browser. */
 export function knownPhones(system: string[]): string[] {
@@ -6,12 +6,12 @@ export function knownPhones(system: string[]): string[] {
 }
 
 export function addPhone(phone: string): void {
-  localStorage.setItem(KEY, JSON.stringify([...new Set([...added(), phone])]));
+  localStorage.setItem(storageKey, JSON.stringify([...new Set([...added(), phone])]));
 }
 
 function added(): string[] {
   try {
-    const stored: unknown = JSON.parse(localStorage.getItem(KEY) ?? '[]');
+    const stored: unknown = JSON.parse(localStorage.getItem(storageKey) ?? '[]');
     return Array.isArray(stored) ? stored.filter((phone) => typeof phone === 'string') : [];
   } catch {
     return [];

@@ -32,7 +32,7 @@ export class MessageLog {
   show({ phone, messages, typing, failures }: LogState): void {
     const switched = phone !== this.#phone;
     this.#rows.setAttribute('aria-busy', String(switched));
-    reconcile(this.#rows, [...this.#toRows(messages, failures), ...(typing ? [TYPING] : [])]);
+    reconcile(this.#rows, [...this.#toRows(messages, failures), ...(typing ? [typingRow] : [])]);
     this.#rows.setAttribute('aria-busy', 'false');
     if (switched) this.#scroller.toBottom();
     else
@@ -113,7 +113,7 @@ function dayRow(message: ChatMessage): Row {
   };
 }
 
-const TYPING: Row = {
+const typingRow: Row = {
   key: 'typing',
   signature: '',
   build: () =>

@@ -1,11 +1,15 @@
-const TIME = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
-const WEEKDAY = new Intl.DateTimeFormat(undefined, { weekday: 'long' });
-const DATE = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'long', year: 'numeric' });
-const DAY_MS = 24 * 60 * 60 * 1000;
+const timeFormat = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
+const weekdayFormat = new Intl.DateTimeFormat(undefined, { weekday: 'long' });
+const dateFormat = new Intl.DateTimeFormat(undefined, {
+  day: 'numeric',
+  month: 'long',
+  year: 'numeric',
+});
+const dayMs = 24 * 60 * 60 * 1000;
 
 /** The time of day of an ISO 8601 moment, in the reader's zone and manner. */
 export function formatTime(iso: string): string {
-  return TIME.format(new Date(iso));
+  return timeFormat.format(new Date(iso));
 }
 
 /** The reader's calendar day of a moment, as a key for grouping. */
@@ -15,10 +19,12 @@ export function dayOf(iso: string): string {
 
 /** "Today", "Yesterday", a weekday within the last week, else the date. */
 export function formatDay(iso: string, now: Date): string {
-  const days = Math.round((midnight(now) - midnight(new Date(iso))) / DAY_MS);
+  const days = Math.round((midnight(now) - midnight(new Date(iso))) / dayMs);
   if (days === 0) return 'Today';
   if (days === 1) return 'Yesterday';
-  return days > 1 && days < 7 ? WEEKDAY.format(new Date(iso)) : DATE.format(new Date(iso));
+  return days > 1 && days < 7
+    ? weekdayFormat.format(new Date(iso))
+    : dateFormat.format(new Date(iso));
 }
 
 /** Minutes and seconds of a length in seconds; an unknown length is 0:00. */

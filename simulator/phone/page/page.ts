@@ -15,7 +15,7 @@ import { showPhoneList } from './phone-list.ts';
 import { formatNumber, parseNumber } from './phone-number.ts';
 import { Scroller } from './scroller.ts';
 import { Session } from './session.ts';
-import { SCREENSHOT, showSuggestions } from './suggestions.ts';
+import { screenshotRequest, showSuggestions } from './suggestions.ts';
 import { enableVoice } from './voice-button.ts';
 
 const api = createPhoneApi();
@@ -47,7 +47,7 @@ function show(): void {
   const { phone, system } = session;
   const messages = session.messages(phone);
   const typing = session.isTyping(phone);
-  showHeader(system, typing, SCREENSHOT);
+  showHeader(system, typing, screenshotRequest);
   find('#lost', HTMLElement).hidden = session.connected;
   find('#about', HTMLElement).textContent = phone
     ? `This is the simulated phone ${formatNumber(phone).replaceAll(' ', '\u00a0')}. No Twilio account is involved.`
@@ -127,7 +127,9 @@ function enableButtons(): void {
     app.dataset['view'] = 'phones';
     find('#phone-list [aria-current="true"]', HTMLButtonElement).focus();
   });
-  find('#scripted-try', HTMLElement).addEventListener('click', () => composer.fill(SCREENSHOT));
+  find('#scripted-try', HTMLElement).addEventListener('click', () =>
+    composer.fill(screenshotRequest),
+  );
   find('#attach-location', HTMLElement).addEventListener('click', () => {
     find('#attach-menu', HTMLElement).hidePopover();
     openLocationForm((location) => session.send({ location }));

@@ -1,5 +1,5 @@
 /** This close to the end, in CSS pixels, a reader counts as being at the end. */
-const NEAR = 80;
+const near = 80;
 
 /**
  * Keeps the end of the chat in view while the reader is there, also when pictures above grow as
@@ -48,7 +48,7 @@ export class Scroller {
   }
 
   #onScroll(): void {
-    this.#stuck = this.#view.scrollHeight - this.#view.scrollTop - this.#view.clientHeight < NEAR;
+    this.#stuck = this.#view.scrollHeight - this.#view.scrollTop - this.#view.clientHeight < near;
     if (this.#stuck) this.#missed = 0;
     this.#showButton();
   }

@@ -5,7 +5,7 @@ import { Outbox, asMessage } from './outbox.ts';
 import type { PhoneApi } from './phone-api.ts';
 
 /** A page that is being looked at reports what it shows as read this soon after it shows it. */
-const READ_AFTER_MS = 200;
+const readAfterMs = 200;
 
 /**
  * What the page knows and what it does with it; calls `onChange` whenever something to show has
@@ -99,7 +99,7 @@ export class Session {
       const phone = this.phone;
       if (document.visibilityState !== 'visible' || this.#chats.unread(phone) === 0) return;
       this.#api.markRead(phone).catch(() => {});
-    }, READ_AFTER_MS);
+    }, readAfterMs);
   }
 
   async #load(phone: string): Promise<void> {

@@ -4,7 +4,7 @@ import type { IconName } from './icon.ts';
 import { mediaKind } from './media-kind.ts';
 import { plainText } from './text-view.ts';
 
-const KINDS: Record<string, { name: string; icon: IconName }> = {
+const mediaKinds: Record<string, { name: string; icon: IconName }> = {
   picture: { name: 'Photo', icon: 'picture' },
   voice: { name: 'Voice note', icon: 'voice' },
   video: { name: 'Video', icon: 'play' },
@@ -16,9 +16,9 @@ export function snippetOf(message: ChatMessage): Node[] {
   const media = message.media[0];
   if (media) {
     const kind = mediaKind(media.type);
-    const name = kind === 'document' ? media.name : KINDS[kind]?.name;
+    const name = kind === 'document' ? media.name : mediaKinds[kind]?.name;
     return [
-      icon(KINDS[kind]?.icon ?? 'document'),
+      icon(mediaKinds[kind]?.icon ?? 'document'),
       document.createTextNode(plainText(message.text) || (name ?? media.name)),
     ];
   }

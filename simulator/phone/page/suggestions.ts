@@ -3,10 +3,10 @@ import { icon } from './icon.ts';
 import type { IconName } from './icon.ts';
 
 /** A request that shows pictures at work, with a page that is sure to be there: this one. */
-export const SCREENSHOT = `take a screenshot of ${location.origin}`;
+export const screenshotRequest = `take a screenshot of ${location.origin}`;
 
-const SUGGESTIONS: { icon: IconName; title: string; text: string }[] = [
-  { icon: 'picture', title: 'Take a screenshot', text: SCREENSHOT },
+const suggestions: { icon: IconName; title: string; text: string }[] = [
+  { icon: 'picture', title: 'Take a screenshot', text: screenshotRequest },
   { icon: 'play', title: 'Run a command', text: 'run a command: uname -a && date' },
   { icon: 'document', title: 'Write a file', text: 'write me a file' },
   { icon: 'clock', title: 'Work for a while', text: 'work for a while' },
@@ -15,7 +15,7 @@ const SUGGESTIONS: { icon: IconName; title: string; text: string }[] = [
 /** Puts a chip for each suggestion into `list`; a click hands its text to `fill`. */
 export function showSuggestions(list: HTMLElement, fill: (text: string) => void): void {
   list.replaceChildren(
-    ...SUGGESTIONS.map((suggestion) =>
+    ...suggestions.map((suggestion) =>
       element(
         'li',
         {},

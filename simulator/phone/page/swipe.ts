@@ -1,6 +1,6 @@
 /** How far a finger must go to the right, in CSS pixels, before letting go counts as a reply. */
-const REPLY_AT = 56;
-const FARTHEST = 80;
+const replyAt = 56;
+const farthest = 80;
 
 /**
  * Calls `reply` after a swipe to the right over `row`, and lets `bubble` follow the finger
@@ -12,7 +12,7 @@ export function enableSwipe(row: HTMLElement, bubble: HTMLElement, reply: () => 
   const follow = (x: number) => {
     shift = x;
     bubble.style.translate = x > 0 ? `${x}px 0` : '';
-    row.toggleAttribute('data-swiped', x >= REPLY_AT);
+    row.toggleAttribute('data-swiped', x >= replyAt);
   };
   row.addEventListener(
     'touchstart',
@@ -29,12 +29,12 @@ export function enableSwipe(row: HTMLElement, bubble: HTMLElement, reply: () => 
       if (!start || !touch) return;
       const across = touch.clientX - start.x;
       if (shift === 0 && Math.abs(touch.clientY - start.y) > Math.abs(across)) start = null;
-      else follow(Math.max(0, Math.min(FARTHEST, across)));
+      else follow(Math.max(0, Math.min(farthest, across)));
     },
     { passive: true },
   );
   row.addEventListener('touchend', () => {
-    if (shift >= REPLY_AT) reply();
+    if (shift >= replyAt) reply();
     start = null;
     follow(0);
   });

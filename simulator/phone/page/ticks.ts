@@ -12,14 +12,14 @@ export function tickOf({ direction, status }: ChatMessage): Tick | null {
   return status === 'received' ? 'delivered' : status;
 }
 
-const LABELS: Record<Tick, string> = {
+const labels: Record<Tick, string> = {
   pending: 'Sending',
   sent: 'Sent',
   delivered: 'Delivered',
   read: 'Read',
   failed: 'Failed',
 };
-const ICONS = {
+const icons = {
   pending: 'clock',
   sent: 'tick',
   delivered: 'ticks',
@@ -34,9 +34,9 @@ export function viewTick(tick: Tick): HTMLElement {
       class: 'tick',
       'data-tick': tick,
       role: 'img',
-      'aria-label': LABELS[tick],
-      title: LABELS[tick],
+      'aria-label': labels[tick],
+      title: labels[tick],
     },
-    icon(ICONS[tick]),
+    icon(icons[tick]),
   );
 }

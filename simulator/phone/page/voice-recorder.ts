@@ -1,5 +1,5 @@
 /** What WhatsApp plays comes first; a browser that records none of these records in its own way. */
-const TYPES = ['audio/ogg;codecs=opus', 'audio/mp4', 'audio/webm;codecs=opus'];
+const recordingTypes = ['audio/ogg;codecs=opus', 'audio/mp4', 'audio/webm;codecs=opus'];
 
 export type Recording = {
   /** Ends the recording; null when it was thrown away with `cancel`. */
@@ -18,7 +18,7 @@ export function canRecord(): boolean {
  */
 export async function recordVoice(): Promise<Recording> {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
-  const type = TYPES.find((candidate) => MediaRecorder.isTypeSupported(candidate));
+  const type = recordingTypes.find((candidate) => MediaRecorder.isTypeSupported(candidate));
   const recorder = new MediaRecorder(stream, type ? { mimeType: type } : {});
   const parts: Blob[] = [];
   let kept = true;

@@ -13,16 +13,16 @@ export type Block = { spaced?: boolean } & (
   | { kind: 'list'; ordered: boolean; start: number; items: Inline[][] }
 );
 
-const FENCE = /(?:^|\n)```\n?([\s\S]+?)\n?```(?=\n|$)\n?/g;
-const BULLET = /^\s*[*-] +(?=\S)/;
-const NUMBERED = /^\s*(\d{1,9})[.)] +(?=\S)/;
-const QUOTED = /^> ?/;
+const fencePattern = /(?:^|\n)```\n?([\s\S]+?)\n?```(?=\n|$)\n?/g;
+const bulletPattern = /^\s*[*-] +(?=\S)/;
+const numberedPattern = /^\s*(\d{1,9})[.)] +(?=\S)/;
+const quotedPattern = /^> ?/;
 
 /** Parses a message. Any text is valid: what is not a mark stays as it is written. */
 export function parseWhatsappText(text: string): Block[] {
   const blocks: Block[] = [];
   let from = 0;
-  for (const fence of text.matchAll(FENCE)) {
+  for (const fence of text.matchAll(fencePattern)) {
     const before = text.slice(from, fence.index);
     const spaced = /\n[^\S\n]*$/.test(before);
     blocks.push(...parseLines(before, from > 0), {
@@ -64,9 +64,9 @@ function parseLines(text: string, follows: boolean): Block[] {
 type LineKind = 'paragraph' | 'quote' | 'bullet' | 'numbered';
 
 function lineKind(line: string): LineKind {
-  if (QUOTED.test(line)) return 'quote';
-  if (BULLET.test(line)) return 'bullet';
-  return NUMBERED.test(line) ? 'numbered' : 'paragraph';
+  if (quotedPattern.test(line)) return 'quote';
+  if (bulletPattern.test(line)) return 'bullet';
+  return numberedPattern.test(line) ? 'numbered' : 'paragraph';
 }
 
 function toBlock(kind: LineKind, lines: string[]): Block {
@@ -74,10 +74,10 @@ function toBlock(kind: LineKind, lines: string[]): Block {
   if (kind === 'quote')
     return {
       kind,
-      children: parseInline(lines.map((line) => line.replace(QUOTED, '')).join('\n')),
+      children: parseInline(lines.map((line) => line.replace(quotedPattern, '')).join('\n')),
     };
-  const mark = kind === 'bullet' ? BULLET : NUMBERED;
-  const start = Number(NUMBERED.exec(lines[0] ?? '')?.[1] ?? 1);
+  const mark = kind === 'bullet' ? bulletPattern : numberedPattern;
+  const start = Number(numberedPattern.exec(lines[0] ?? '')?.[1] ?? 1);
   return {
     kind: 'list',
     ordered: kind === 'numbered',
@@ -86,13 +86,13 @@ function toBlock(kind: LineKind, lines: string[]): Block {
   };
 }
 
-const MARKS: Record<string, 'bold' | 'italic' | 'strike'> = {
+const markStyles: Record<string, 'bold' | 'italic' | 'strike'> = {
   '*': 'bold',
   _: 'italic',
   '~': 'strike',
 };
-const LINK = /https?:\/\/[^\s<>"`]+/y;
-const CODE = /```([^\n]+?)```|`([^`\n]+)`/y;
+const linkPattern = /https?:\/\/[^\s<>"`]+/y;
+const codePattern = /```([^\n]+?)```|`([^`\n]+)`/y;
 
 /** Parses the marks within a line. */
 export function parseInline(text: string): Inline[] {
@@ -126,7 +126,7 @@ function markAt(
   const sign = text[at] ?? '';
   if (sign === '`') return codeAt(text, at);
   if (sign === 'h') return linkAt(text, at);
-  const kind = MARKS[sign];
+  const kind = markStyles[sign];
   if (!kind || at < (hopeless.get(sign) ?? 0) || isWord(text[at - 1]) || isBlank(text[at + 1]))
     return null;
   const close = closing(text, at, sign);
@@ -147,16 +147,16 @@ function closing(text: string, open: number, sign: string): number {
 }
 
 function codeAt(text: string, at: number): { node: Inline; length: number } | null {
-  CODE.lastIndex = at;
-  const match = CODE.exec(text);
+  codePattern.lastIndex = at;
+  const match = codePattern.exec(text);
   return (
     match && { node: { kind: 'code', text: match[1] ?? match[2] ?? '' }, length: match[0].length }
   );
 }
 
 function linkAt(text: string, at: number): { node: Inline; length: number } | null {
-  LINK.lastIndex = at;
-  const match = isWord(text[at - 1]) ? null : LINK.exec(text);
+  linkPattern.lastIndex = at;
+  const match = isWord(text[at - 1]) ? null : linkPattern.exec(text);
   const found = match && trimLink(match[0]);
   return found && URL.canParse(found)
     ? { node: { kind: 'link', text: found, href: found }, length: found.length }
