@@ -7,9 +7,9 @@ import type { TwilioAccount } from './twilio-account.ts';
 import { sandboxNumber } from './webhook-address.ts';
 
 /**
- * Tries the owner's credentials before anything is created. What cannot be told now (no network on
- * the way) is said and no reason to stop.
- * @throws SetupError with everything that is certainly wrong.
+ * Tries the owner's credentials before anything is created. A check that is impossible now (no
+ * network) is reported and does not stop the run.
+ * @throws SetupError with every definite problem.
  */
 export async function checkAnswers(
   answers: Answers,

@@ -9,14 +9,14 @@ export type Answers = Partial<Record<VariableName, string>>;
 
 export type AnswerNeeds = {
   environment: Environment;
-  /** The names of the secrets that each app has already. */
+  /** The names of the secrets that each app already has. */
   have: Record<Role, ReadonlySet<string>>;
   renew: ReadonlySet<string>;
-  /** Undefined when nobody can be asked; then what is missing is an error. */
+  /** Undefined without a terminal; a missing value is then an error. */
   asking: Asking | undefined;
 };
 
-/** What this run itself speaks to Twilio with, so it is needed also when every app has it. */
+/** This run itself uses them to call Twilio, so they are required even when every app has them. */
 const always: ReadonlySet<VariableName> = new Set([
   'TWILIO_ACCOUNT_SID',
   'TWILIO_AUTH_TOKEN',
@@ -26,9 +26,9 @@ const always: ReadonlySet<VariableName> = new Set([
 const modelKeys: readonly VariableName[] = ['ANTHROPIC_API_KEY', 'CLAUDE_CODE_OAUTH_TOKEN'];
 
 /**
- * Collects the owner's values: from the environment, else by asking. What every app that reads it
- * has already is not asked for again.
- * @throws SetupError that names everything that is missing or malformed, and no value.
+ * Collects the owner's values from the environment, or else asks for them. Skips a value that every
+ * app reading it already has.
+ * @throws SetupError that names every missing or malformed variable, and no value.
  */
 export async function gatherAnswers(needs: AnswerNeeds): Promise<Answers> {
   const { environment, asking } = needs;
@@ -55,7 +55,7 @@ export async function gatherAnswers(needs: AnswerNeeds): Promise<Answers> {
   return answers;
 }
 
-/** The owner's values as far as they are set, and what is wrong with them. */
+/** The owner's values that are set, and what is wrong with them. */
 export function readEnvironment(environment: Environment): {
   answers: Answers;
   problems: string[];
@@ -75,7 +75,7 @@ export function readEnvironment(environment: Environment): {
   return { answers, problems };
 }
 
-/** The settings that somebody has to bring before the apps can run. */
+/** The settings that are required before the apps can run. */
 export function findMissing(
   { have, renew }: Pick<AnswerNeeds, 'have' | 'renew'>,
   answers: Answers,

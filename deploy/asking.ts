@@ -2,7 +2,7 @@ import { cancel, confirm, password, select, text } from '@clack/prompts';
 import { SetupError } from '../shared/runtime/errors.ts';
 
 /**
- * Puts questions to the person at the terminal. Contract: an answer has passed `judge`; giving up
+ * Puts questions to the person at the terminal. Contract: an answer has passed `judge`; aborting
  * throws GivenUp.
  */
 export type Asking = {
@@ -10,7 +10,7 @@ export type Asking = {
     question: string,
     options: { judge: (value: string) => string | undefined; preset?: string },
   ): Promise<string>;
-  /** What is typed is not shown. */
+  /** Does not echo the input. */
   secret(question: string, judge: (value: string) => string | undefined): Promise<string>;
   choose<Value extends string>(
     question: string,
@@ -19,7 +19,7 @@ export type Asking = {
   confirm(question: string): Promise<boolean>;
 };
 
-/** The person ended the questions. */
+/** The person aborted the questions. */
 export class GivenUp extends SetupError {
   override name = 'GivenUp';
 }
@@ -50,7 +50,7 @@ export function createAsking(): Asking {
       const labels = choices.map(({ value, label }) => ({ value: value as string, label }));
       const chosen = answered(await select({ message, options: labels }));
       const found = choices.find(({ value }) => value === chosen);
-      if (!found) throw new RangeError(`“${String(chosen)}” is none of the choices.`);
+      if (!found) throw new RangeError(`“${String(chosen)}” is not one of the choices.`);
       return found.value;
     },
     confirm: async (message) => answered(await confirm({ message, initialValue: false })),

@@ -8,8 +8,7 @@ import { WrongUsage } from './options.ts';
 import type { RedisChoice } from './secret-plan.ts';
 
 /**
- * What exists in the account: app names with their organization; nothing when there is nobody to
- * ask.
+ * The apps in the account: names with their organization; empty when the account cannot be read.
  */
 export type Existing = { apps: ReadonlyMap<string, string>; isKnown: boolean };
 
@@ -30,8 +29,8 @@ export async function findExisting(account: FlyAccount): Promise<Existing> {
 }
 
 /**
- * The prefix that is given, else that of the one system that is there. @throws WrongUsage for one
- * that Fly would refuse; SetupError when there are several systems.
+ * The given prefix, else that of the only existing system. @throws WrongUsage for a prefix that Fly
+ * would refuse; SetupError when there are several systems.
  */
 export function findNames(given: string | undefined, existing: Existing): Names | undefined {
   const prefixes = given === undefined ? findPrefixes([...existing.apps.keys()]) : [given];
@@ -48,7 +47,7 @@ export function findNames(given: string | undefined, existing: Existing): Names 
   }
 }
 
-/** A prefix for a new system, which nobody else is likely to have. */
+/** Picks a prefix for a new system that is unlikely to be taken. */
 export async function chooseNames(asking: Asking | undefined): Promise<Names> {
   const preset = `sidepocket-${randomBytes(2).toString('hex')}`;
   if (!asking) return namesFor(preset);
@@ -68,8 +67,8 @@ export async function chooseNames(asking: Asking | undefined): Promise<Names> {
 }
 
 /**
- * Whose apps they are to be. @throws SetupError when there are several organizations and nobody can
- * be asked.
+ * The organization for the apps. @throws SetupError when there are several organizations and no
+ * terminal to ask at.
  */
 export async function chooseOrganization(
   given: string | undefined,
@@ -94,7 +93,7 @@ export async function chooseOrganization(
   );
 }
 
-/** Where it runs: as given, else where the VM's volume is, else as the person says. */
+/** The region: the given one, else that of the VM's volume, else the person's choice. */
 export async function chooseRegion(
   given: string | undefined,
   names: Names,
@@ -117,7 +116,7 @@ export async function chooseRegion(
     : 'iad';
 }
 
-/** As given, else what is there already, else a Redis of one's own. */
+/** The given choice, else the existing Redis, else a Redis app of its own. */
 export function chooseRedis(
   given: string | undefined,
   names: Names,
@@ -133,8 +132,8 @@ export function chooseRedis(
 }
 
 /**
- * The relay's public address. @throws SetupError when it has a domain of its own and nobody says
- * whether that is it.
+ * The relay's public address. @throws SetupError when the relay has a custom domain and it is
+ * unclear whether to use it.
  */
 export async function choosePublicUrl(
   given: string | undefined,

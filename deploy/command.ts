@@ -6,7 +6,7 @@ import { StepFailed } from './step.ts';
 import { TwilioRefused } from './twilio-account.ts';
 
 /**
- * Runs a command for a person at a terminal: what they can mend is said in plain words, without a
+ * Runs a command for a person at a terminal: prints problems they can fix in plain words, without a
  * stack. @returns the exit code.
  */
 export async function runCommand(

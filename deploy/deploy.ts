@@ -5,8 +5,8 @@ import { runSteps, showSteps } from './step.ts';
 import { sandboxNumber, sandboxSettings, webhookAddresses } from './webhook-address.ts';
 
 /**
- * Puts the system on Fly, or brings what is there up to date. It keeps no notes: every step looks
- * whether it is done.
+ * Deploys the system to Fly, or updates an existing one. Keeps no state of its own: every step
+ * checks whether it is done.
  * @throws SetupError when something is missing, StepFailed when a step fails, WrongUsage.
  */
 export async function deploy(options: DeployOptions, parts: DeployParts): Promise<void> {
@@ -19,15 +19,15 @@ export async function deploy(options: DeployOptions, parts: DeployParts): Promis
     return;
   }
   const done = await runWith(prepared, say);
-  // The relay is asked to wake the VM each time, which changes nothing.
+  // The step that wakes the VM runs each time and changes nothing.
   say(done.length <= 1 ? '\nEverything was there already.' : '\nSidepocket is up.');
   sayByHand(prepared, say);
   say(`Now write to ${prepared.number ?? 'your number'} on WhatsApp.`);
 }
 
 /**
- * Does the steps. A password that was made is shown once it is set, whatever fails after that: it
- * cannot be read back.
+ * Runs the steps. Shows a generated password once it is set, even if a later step fails: it cannot
+ * be read back.
  */
 async function runWith(prepared: Prepared, say: (line: string) => void): Promise<string[]> {
   try {
@@ -41,7 +41,7 @@ async function runWith(prepared: Prepared, say: (line: string) => void): Promise
   }
 }
 
-/** What cannot be done by program. */
+/** Prints what remains to be done by hand. */
 function sayByHand({ number, publicUrl }: Prepared, say: (line: string) => void): void {
   if (number !== sandboxNumber) return;
   const { webhook, status } = webhookAddresses(publicUrl);

@@ -4,19 +4,19 @@ import type { Fly } from './fly.ts';
 
 export type Volume = { id: string; name: string; region: string; sizeGb: number };
 export type Address = { address: string; type: string };
-/** `staged`: set, but not yet given to every machine. */
+/** `staged`: set, but not deployed to every machine yet. */
 export type Secret = { name: string; staged: boolean };
 export type Machine = {
   id: string;
   state: string;
   region: string;
   tag: string;
-  /** Its address in the private network; '' when fly does not say. */ privateIp: string;
+  /** Its address in the private network; '' if fly does not report it. */ privateIp: string;
 };
 
 /**
- * What exists in somebody's Fly account. Each method asks anew, and throws FlyFailure when fly
- * does.
+ * The resources in a Fly account. Each method queries Fly anew and throws FlyFailure when fly
+ * fails.
  */
 export type FlyAccount = {
   whoami(): Promise<string>;
@@ -26,7 +26,7 @@ export type FlyAccount = {
   addresses(app: string): Promise<Address[]>;
   secrets(app: string): Promise<Secret[]>;
   machines(app: string): Promise<Machine[]>;
-  /** The domains of the owner's that lead to the app. */
+  /** The custom domains of the app. */
   domains(app: string): Promise<string[]>;
 };
 

@@ -4,27 +4,24 @@ import { variables } from '../shared/runtime/env.ts';
 import { SetupError } from '../shared/runtime/errors.ts';
 
 export type FlyCall = {
-  /** Written to its standard input: the only way a secret may take. */
+  /** Written to its standard input: the only way to pass a secret. */
   input?: string;
-  /** Passes on what fly writes while it works. Never for a command whose answer holds a secret. */
+  /** Forwards fly's output while it runs. Never for a command whose output holds a secret. */
   show?: boolean;
 };
 
 /**
  * Fly's command line. Contract: `run` returns standard output or throws FlyFailure, or SetupError
- * when there is no fly.
+ * when fly is not installed.
  */
 export type Fly = { run(args: string[], call?: FlyCall): Promise<string> };
 
-/**
- * A command of fly that ended badly; its message is what fly said, which never has a secret of ours
- * in it.
- */
+/** A fly command failed; the message is fly's own output, which never contains a secret of ours. */
 export class FlyFailure extends Error {
   override name = 'FlyFailure';
 }
 
-/** There is no fly on the PATH. */
+/** fly is not on the PATH. */
 export class FlyMissing extends SetupError {
   override name = 'FlyMissing';
 }
@@ -33,10 +30,10 @@ const install =
   'Fly’s command line is not installed: see https://fly.io/docs/flyctl/install/ (macOS: brew install flyctl; Linux: curl -L https://fly.io/install.sh | sh), then run again.';
 
 /**
- * @param environment what fly runs with; our own variables are left out, so that no secret is in
- * another process's environment.
- * @param directory where it runs: the images are built from there.
- * @param write takes what a call with `show` passes on.
+ * @param environment the environment that fly gets; our own variables are removed, so that no
+ * secret is in another process's environment.
+ * @param directory the working directory: images are built from there.
+ * @param write receives the output of a call with `show`.
  */
 export function createFly(
   environment: Record<string, string | undefined>,
@@ -79,8 +76,8 @@ async function collect(
   };
   child.stdout?.on('data', take('out'));
   child.stderr?.on('data', take('err'));
-  // A fly that ends without reading its input closes the pipe; what it says is the reason, not the
-  // pipe.
+  // If fly exits without reading its input, the pipe breaks; its exit and output are the actual
+  // error.
   child.stdin?.on('error', () => undefined);
   child.stdin?.end(call.input ?? '');
   const code = await new Promise<number | null>((resolve, reject) => {
@@ -97,7 +94,7 @@ function lastLines(text: string): string {
   return text.trim().split('\n').slice(-5).join('\n');
 }
 
-/** A command of fly as one would type it. */
+/** Formats a fly command as typed in a shell. */
 export function formatCommand(args: readonly string[]): string {
   return [
     'fly',

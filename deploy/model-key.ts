@@ -1,4 +1,4 @@
-/** What can be told of a key for Claude without spending any of it. */
+/** What can be learned about a key for Claude without spending anything. */
 export type KeyVerdict =
   | { verdict: 'good' }
   | { verdict: 'refused'; status: number }
@@ -7,9 +7,9 @@ export type KeyVerdict =
 const patience = 15_000;
 
 /**
- * Asks the API for its list of models, which needs a valid key and costs nothing
+ * Requests the API's list of models, which needs a valid key and costs nothing
  * (https://platform.claude.com/docs/en/api/models-list). Never throws.
- * @param baseUrl where the API is, without a slash at its end.
+ * @param baseUrl the API's address, without a trailing slash.
  */
 export async function checkApiKey(key: string, baseUrl: string): Promise<KeyVerdict> {
   try {
@@ -32,11 +32,11 @@ export async function checkApiKey(key: string, baseUrl: string): Promise<KeyVerd
   }
 }
 
-/** Where Anthropic's API is. */
+/** The address of Anthropic's API. */
 export const anthropicUrl = 'https://api.anthropic.com';
 
 /**
- * Whether a text looks like what `claude setup-token` prints; the token itself is tried only by a
- * real turn.
+ * Whether a text looks like the output of `claude setup-token`; only a real turn tests the token
+ * itself.
  */
 export const looksLikeToken = (token: string): boolean => /^sk-ant-oat\d\d-\S{20,}$/.test(token);

@@ -1,14 +1,12 @@
-/** The parts of the system that are apps on Fly, in the order in which they need each other. */
+/** The parts of the system that are apps on Fly, in dependency order. */
 export const roles = ['redis', 'relay', 'vm'] as const;
 export type Role = (typeof roles)[number];
 
-/**
- * What the three apps are called: names on Fly are unique in the world, so each owner has a prefix.
- */
+/** The names of the three apps: names on Fly are globally unique, so each owner has a prefix. */
 export type Names = { prefix: string } & Record<Role, string>;
 
 /**
- * Fly's rule for names, with room for the longest ending: lower-case letters, digits and dashes, 63
+ * Fly's rule for names, with room for the longest suffix: lower-case letters, digits and dashes, 63
  * characters in all.
  */
 const allowed = /^[a-z][a-z0-9-]{1,54}[a-z0-9]$/;
@@ -22,9 +20,7 @@ export function namesFor(prefix: string): Names {
   return { prefix, redis: `${prefix}-redis`, relay: `${prefix}-relay`, vm: `${prefix}-vm` };
 }
 
-/**
- * The prefixes of the systems that are among these apps, as far as they begin with “sidepocket”.
- */
+/** The prefixes of the systems among these apps that begin with “sidepocket”. */
 export function findPrefixes(apps: readonly string[]): string[] {
   const found = apps.flatMap(
     (name) => /^(sidepocket(?:-[a-z0-9-]+)?)-(?:redis|relay|vm)$/.exec(name)?.[1] ?? [],

@@ -4,17 +4,17 @@ import { roles } from './names.ts';
 import type { RedisChoice } from './secret-plan.ts';
 
 /**
- * Which private network on Fly the apps are in, as far as addresses tell: their first three groups
- * are the network's own (fly.io/docs/networking/private-networking). `others` are apps that are not
- * ours and share it.
+ * The private network that the apps are in, as far as addresses reveal it: their first three groups
+ * identify the network (fly.io/docs/networking/private-networking). `others` are unrelated apps in
+ * the same network.
  */
 export type NetworkLook =
   { state: 'none' | 'unknown' | 'apart' } | { state: 'found'; others: string[] };
 
-/** How many of the organization's other apps are looked at. */
+/** How many of the organization's other apps are checked. */
 const mostLooked = 20;
 
-/** `existing` are the account's apps with their organization. Throws FlyFailure. */
+/** `existing` maps the account's apps to their organization. Throws FlyFailure. */
 export async function findNetwork(
   account: Pick<FlyAccount, 'machines'>,
   names: Names,
@@ -42,16 +42,14 @@ function networkIn(address: string): string {
   return groups[0] === 'fdaa' && groups.length > 3 ? groups.slice(0, 3).join(':') : '';
 }
 
-/**
- * What may be said of it on the command line: a network of the apps' own, or the organization's.
- */
+/** The values of the command-line option: a network of the apps' own, or the organization's. */
 export type NetworkChoice = 'own' | 'organization';
 
 /**
- * The network in which what is missing is created: its name, which is the prefix, or undefined for
- * the organization's. A new system gets one of its own, unless its Redis is reached inside the
- * organization's, such as one at Upstash. To one that is there, its missing part is added where the
- * others are: with apps that are not ours beside them that is the organization's.
+ * The network for apps that do not exist yet: its name, which is the prefix, or undefined for the
+ * organization's. A new system gets its own network, unless its Redis is inside the organization's,
+ * such as a Redis at Upstash. An app missing from an existing system goes into the network of the
+ * others: the organization's if unrelated apps share it.
  */
 export function chooseNetwork(
   prefix: string,
@@ -68,7 +66,7 @@ export function chooseNetwork(
   return isInside ? undefined : prefix;
 }
 
-/** What there is to say about it, as a sentence; undefined when nothing is. */
+/** Describes the network in a sentence; undefined when there is nothing to report. */
 export function describeNetwork(look: NetworkLook): string | undefined {
   if (look.state === 'found') {
     const { others } = look;

@@ -3,7 +3,7 @@ import type { ParseArgsOptionsConfig } from 'node:util';
 import { PersonAddress } from '../shared/runtime/person-address.ts';
 import type { NetworkChoice } from './networks.ts';
 
-/** The command was called in a way it does not understand. */
+/** The command line is invalid. */
 export class WrongUsage extends Error {
   override name = 'WrongUsage';
 }
@@ -15,11 +15,11 @@ export type DeployOptions = {
   organization: string | undefined;
   /** `own`, `upstash` or a redis:// address. */
   redis: string | undefined;
-  /** The relay's address when it is not Fly's. */
+  /** The relay's address if it is not Fly's. */
   url: string | undefined;
-  /** A number (E.164) or a user id of WhatsApp. */
+  /** A phone number (E.164) or a WhatsApp user id. */
   hello: string | undefined;
-  /** Where what is missing is created, when it is not to be found out. */
+  /** The network for new apps; undefined to detect it. */
   network: NetworkChoice | undefined;
   renew: string[];
 };
@@ -45,7 +45,7 @@ export const deployHelp = `Puts Sidepocket on Fly, or brings what is there up to
 Values are taken from the environment and from a file .env; what is missing is asked for. Secrets go to Fly by standard input.
 Exit codes: 0 it runs, 1 something is missing or failed, 2 wrong usage, 130 interrupted.`;
 
-/** Reads the command line. @returns 'help' when that is wanted. @throws WrongUsage. */
+/** Parses the command line. @returns 'help' if requested. @throws WrongUsage. */
 export function parseDeployOptions(args: string[]): DeployOptions | 'help' {
   const values = readArgs(args, {
     'dry-run': { type: 'boolean' },
@@ -93,7 +93,7 @@ export function parseDeployOptions(args: string[]): DeployOptions | 'help' {
   };
 }
 
-/** Reads a command line that takes options only. @throws WrongUsage with what is wrong about it. */
+/** Parses a command line that has options only. @throws WrongUsage with the problem. */
 export function readArgs(args: string[], options: ParseArgsOptionsConfig): Record<string, unknown> {
   try {
     return parseArgs({ args, options, allowPositionals: false }).values;

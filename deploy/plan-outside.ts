@@ -8,25 +8,23 @@ import type { Step } from './step.ts';
 import type { TwilioAccount, WhatsappSender } from './twilio-account.ts';
 import { leadsTo, sandboxNumber, webhookAddresses } from './webhook-address.ts';
 
-/** How long is waited for what takes its time, and how often it is looked at (ms). */
+/** How long to wait for slow operations, and the polling interval (ms). */
 export type Patience = { patienceMs: number; everyMs: number };
 
 export type OutsidePlan = {
   fly: Fly;
   names: Names;
   publicUrl: string;
-  /** The WhatsApp number at Twilio (E.164); undefined while it is not known. */
+  /** The WhatsApp number at Twilio (E.164); undefined while unknown. */
   number: string | undefined;
   twilio: TwilioAccount | undefined;
   messenger: Messenger | undefined;
-  /** Whom to say hello to: a number (E.164) or a user id of WhatsApp. */
+  /** Who gets the hello message: a phone number (E.164) or a WhatsApp user id. */
   hello: string | undefined;
   patience: Patience;
 };
 
-/**
- * What is to be so beyond Fly's side once the apps run: they answer, wake, and Twilio calls them.
- */
+/** The steps outside Fly once the apps run: they answer, wake, and Twilio calls them. */
 export function planOutside(plan: OutsidePlan): Step[] {
   return [
     planRelayAnswers(plan),
@@ -53,7 +51,7 @@ function planRelayAnswers({ publicUrl, names, patience }: OutsidePlan): Step {
 }
 
 /**
- * Runs in the relay's machine, so it takes the way that a message takes: the wake address, Fly's
+ * Runs on the relay's machine, so it takes the same path as a message: the wake address, Fly's
  * proxy, the secret.
  */
 const wakeProgram =

@@ -13,26 +13,26 @@ export type FlyPlan = {
   account: FlyAccount;
   names: Names;
   organization: string;
-  /** The private network that missing apps are created in; undefined is the organization's. */
+  /** The private network for new apps; undefined for the organization's. */
   network: string | undefined;
   region: string;
   redis: RedisChoice;
-  /** The tag that the image of each app should have. */
+  /** The expected image tag of each app. */
   labels: Record<Role, string>;
   secrets: SecretPlan;
-  /** The apps that exist; those that are created are added. */
+  /** The existing apps; apps created by this run are added. */
   existing: Set<string>;
-  /** The apps whose secrets this run has set, or tried to; they are added. */
+  /** The apps whose secrets this run has set or tried to set; this run adds to it. */
   touched: Set<Role>;
 };
 
-/** The volumes, as the fly.*.toml files mount them. */
+/** The volumes that the fly.*.toml files mount. */
 export const volumes = {
   redis: { name: 'redis', sizeGb: 1 },
   vm: { name: 'data', sizeGb: 10 },
 } as const;
 
-/** Everything on Fly's side, from nothing to three running apps. */
+/** All steps on Fly, from nothing to three running apps. */
 export function planFly(plan: FlyPlan): Step[] {
   const parts: Role[] = plan.redis.kind === 'own' ? ['redis', 'relay', 'vm'] : ['relay', 'vm'];
   return [
@@ -50,13 +50,13 @@ export function planFly(plan: FlyPlan): Step[] {
 }
 
 /**
- * Without the flag both go into the organization's network
+ * Without the flag, Fly puts both into the organization's network
  * (fly.io/docs/networking/custom-private-networks).
  */
 const inNetwork = ({ network }: FlyPlan): string[] =>
   network === undefined ? [] : ['--network', network];
 
-/** A step that is one command of fly, or several. */
+/** A step made of one or more fly commands. */
 function flyStep(
   plan: FlyPlan,
   app: string,
@@ -187,7 +187,8 @@ function planSecretsOf(plan: FlyPlan, role: Role): Step {
       const resolved: Record<string, string> = {};
       for (const [name, value] of Object.entries(values))
         resolved[name] = typeof value === 'string' ? value : await urlAtUpstash(plan);
-      // Noted before: when fly fails on its way back, they may be set all the same.
+      // Recorded before the call: if fly fails after the request, the secrets may be set all the
+      // same.
       plan.touched.add(role);
       await plan.fly.run(command, { input: formatImport(resolved) });
     },
@@ -204,7 +205,8 @@ async function urlAtUpstash(plan: FlyPlan): Promise<string> {
 }
 
 /**
- * What the first deployment of each app may allocate by itself; the addresses are there by then.
+ * Flags that limit what the first deployment of each app allocates by itself; its addresses already
+ * exist by then.
  */
 const reach: Record<Role, readonly string[]> = {
   redis: ['--no-public-ips'],
@@ -214,7 +216,7 @@ const reach: Record<Role, readonly string[]> = {
 
 function planDeploy(plan: FlyPlan, role: Role): Step {
   const [app, label] = [plan.names[role], plan.labels[role]];
-  // Without --ha=false Fly makes two machines; these parts are made to be one each.
+  // Without --ha=false Fly creates two machines; these apps must run on one each.
   const deploy = [
     'deploy',
     '--config',

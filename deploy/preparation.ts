@@ -39,26 +39,26 @@ import { createTwilioAccount } from './twilio-account.ts';
 export type DeployParts = {
   fly: Fly;
   environment: Environment;
-  /** Undefined when nobody sits at a terminal. */
+  /** Undefined without a terminal. */
   asking: Asking | undefined;
-  /** Takes a line for the person. */
+  /** Prints a line for the person. */
   say: (line: string) => void;
-  /** Where the sources are. */
+  /** The directory of the sources. */
   root: string;
   patience: Patience;
   log: Log;
 };
 
-/** Everything that a run needs to know, before it changes anything. */
+/** Everything a run needs before it changes anything. */
 export type Prepared = {
   names: Names;
   publicUrl: string;
-  /** The WhatsApp number at Twilio (E.164), once it is known. */
+  /** The WhatsApp number at Twilio (E.164), if known. */
   number: string | undefined;
   steps: Step[];
-  /** Whether there was an account to look at; a dry run does without. */
+  /** Whether the account could be read; a dry run works without. */
   isKnown: boolean;
-  /** The dashboard's password, if this run made one and has set it, or tried to. */
+  /** The dashboard's password, if this run generated it and has set it or tried to. */
   madePassword(): string | undefined;
 };
 
@@ -72,7 +72,7 @@ const renewable = new Set<string>([
 ]);
 
 /**
- * Looks at what exists, asks for what is missing, checks the answers and makes the plan.
+ * Looks up what exists, asks for missing values, checks them and builds the plan.
  * @throws SetupError when something is missing or wrong, WrongUsage.
  */
 export async function prepare(options: DeployOptions, parts: DeployParts): Promise<Prepared> {
@@ -80,7 +80,7 @@ export async function prepare(options: DeployOptions, parts: DeployParts): Promi
   if (unknown !== undefined)
     throw new WrongUsage(`--renew knows no ${unknown}. It takes: ${[...renewable].join(', ')}.`);
   const account = createFlyAccount(parts.fly);
-  // A dry run asks nothing: its plan shows what would be chosen without an answer.
+  // A dry run asks no questions: its plan shows the defaults.
   const asking = options.dryRun ? undefined : parts.asking;
   const existing = await lookAround(account, options.dryRun, parts.say);
   const names =
@@ -207,7 +207,7 @@ async function takeAnswers(
     say(
       `It would ask for ${missing.join(', ')}, or take them from the environment or a file .env.\n`,
     );
-  // Stand-ins, so that the plan names every secret that would be set.
+  // Placeholders, so that the plan names every secret that would be set.
   return { ...Object.fromEntries(missing.map((name) => [name, ''])), ...answers };
 }
 

@@ -1,10 +1,10 @@
-/** How the relay answers from the outside. */
+/** The relay's health as seen from outside. */
 export type RelayHealth =
   { state: 'ok' } | { state: 'no-redis' } | { state: 'away'; reason: string };
 
 const patience = 8000;
 
-/** Asks the relay at its public address whether it is alive and reaches Redis. Never throws. */
+/** Probes whether the relay is alive and reaches Redis, at its public address. Never throws. */
 export async function probeRelay(publicUrl: string): Promise<RelayHealth> {
   try {
     const health = await fetch(`${publicUrl}/health`, {
@@ -30,10 +30,7 @@ export async function probeRelay(publicUrl: string): Promise<RelayHealth> {
   }
 }
 
-/**
- * Asks again and again until the relay is well. @throws Error with the last answer when the time is
- * over.
- */
+/** Polls until the relay is healthy. @throws Error with the last answer on time-out. */
 export async function untilRelayAnswers(
   publicUrl: string,
   { patienceMs, everyMs }: { patienceMs: number; everyMs: number },

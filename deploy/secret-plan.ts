@@ -5,20 +5,22 @@ import { readersOf } from './settings.ts';
 import type { VariableName } from './settings.ts';
 
 /**
- * Where the system's Redis is: an app of its own, a database at Upstash, one that the owner names,
- * or whatever is set already.
+ * The location of the system's Redis: its own app, a database at Upstash, an address from the
+ * owner, or the current setting.
  */
 export type RedisChoice =
   { kind: 'own' } | { kind: 'upstash' } | { kind: 'url'; url: string } | { kind: 'kept' };
 
-/** Stands for the address of a database at Upstash, which is known only when that exists. */
+/**
+ * Placeholder for the address of an Upstash database, which is unknown until the database exists.
+ */
 export const fromUpstash = Symbol('the address that Upstash gives');
 export type SecretValue = string | typeof fromUpstash;
 
 export type SecretPlan = {
-  /** What is to be set, by app and name; an app that needs nothing has an empty record. */
+  /** The secrets to set, by app and name; an app that needs nothing has an empty record. */
   toSet: Record<Role, Record<string, SecretValue>>;
-  /** The order in which to set it. */
+  /** The order of setting them. */
   order: Role[];
 };
 
@@ -26,23 +28,20 @@ export type SecretNeeds = {
   names: Names;
   publicUrl: string;
   redis: RedisChoice;
-  /** The names of the secrets that each app has: Fly does not give their values back. */
+  /** The names of each app's secrets: Fly does not return their values. */
   have: Record<Role, ReadonlySet<string>>;
-  /** What the owner brought. */
+  /** The values from the owner. */
   values: Partial<Record<VariableName, string>>;
-  /** Set these anew although they are there. */
+  /** Replaces these even if they exist. */
   renew: ReadonlySet<string>;
-  /** Makes a secret; random unless a test decides. */
+  /** Generates a secret; random outside of tests. */
   make?: () => string;
 };
 
-/**
- * 192 random bits, in letters, digits, `-` and `_` only, so that it needs no escaping in an
- * address.
- */
+/** 192 random bits in letters, digits, `-` and `_` only, so that URLs need no escaping. */
 export const makeSecret = (): string => randomBytes(24).toString('base64url');
 
-/** Which secrets are missing, and their values. */
+/** Plans the missing secrets and their values. */
 export function planSecrets({
   names,
   publicUrl,
@@ -90,9 +89,9 @@ export function planSecrets({
 }
 
 /**
- * What apps must agree on. When one lacks any of it, all of it is made anew, and the apps that lack
- * some are given theirs last: as long as one lacks some, a run that was cut off is followed by one
- * that makes everything anew, so that apps never end with different values.
+ * Secrets that apps share. If one app lacks any of them, all are generated anew, and the apps that
+ * lack some are set last: an interrupted run leaves some app without its secret, so the next run
+ * generates everything anew and apps never end with different values.
  */
 const wake = [
   ['relay', 'WAKE_SECRET'],
@@ -105,17 +104,17 @@ const store = [
 ] as const;
 
 /**
- * The lines that `fly secrets import` reads. Its reader (flyctl, secrets/parser.go) ends a value at
- * a `#` and takes quotes off its ends, except between triple quotes. @throws RangeError, naming the
- * variable only, for a value that cannot be written so.
+ * The lines that `fly secrets import` reads. Its parser (flyctl, secrets/parser.go) ends a value at
+ * a `#` and strips quotes from its ends, except between triple quotes. @throws RangeError, naming
+ * the variable only, for a value that cannot be written this way.
  */
 export function formatImport(secrets: Record<string, string>): string {
   return Object.entries(secrets)
     .map(([name, value]) => {
       if (/[\r\n]/.test(value))
         throw new RangeError(`${name} has a line break in it, which Fly’s import does not take.`);
-      // A `#` after an even number of quotation marks ends the value, and three open it: an odd
-      // number of its own before the `#` makes them even.
+      // A `#` after an even number of quotation marks ends the value, and three marks open it: an
+      // odd number before the `#` makes the total even.
       const marks = (value.split('#')[0] ?? '').split('"').length - 1;
       if (value.includes('#') && marks % 2 === 1)
         throw new RangeError(

@@ -3,13 +3,13 @@ import type { Role } from './names.ts';
 
 export type VariableName = keyof typeof variables;
 
-/** A variable whose value the owner brings. */
+/** A variable that the owner provides. */
 export type Setting = {
   name: VariableName;
   /** The apps that read it. */
   apps: readonly Role[];
   need: 'required' | 'optional';
-  /** Not shown while it is typed. */
+  /** Does not echo the input. */
   hidden: boolean;
   question: string;
 };
@@ -17,8 +17,8 @@ export type Setting = {
 const both = ['relay', 'vm'] as const;
 
 /**
- * What the owner is asked for, or what is taken from the environment or `.env`. Of the model's two
- * keys one is enough.
+ * The values to ask the owner for, or to read from the environment or `.env`. Either of the model's
+ * two keys is enough.
  */
 export const settings: readonly Setting[] = [
   {
@@ -80,7 +80,7 @@ export const settings: readonly Setting[] = [
   },
 ];
 
-/** Variables that are passed on as they are when they are set, and never asked for. */
+/** Variables that are passed on unchanged if set, and never asked for. */
 export const passedOn: Partial<Record<VariableName, readonly Role[]>> = {
   TWILIO_AUTH_TOKEN_SECONDARY: ['relay'],
   TWILIO_TEMPLATE_SID: both,
@@ -116,8 +116,8 @@ export const passedOn: Partial<Record<VariableName, readonly Role[]>> = {
 };
 
 /**
- * Variables that are made here, or that the fly.*.toml files or the images set: an owner's value is
- * for another machine.
+ * Variables that the deployment generates, or that the fly.*.toml files or the images set: an
+ * owner's value is for another machine.
  */
 export const decided: readonly VariableName[] = [
   'PORT',
@@ -138,14 +138,13 @@ export const decided: readonly VariableName[] = [
   'TRANSCRIBE_COMMAND',
 ];
 
-/** The apps that read a variable which the owner brings; none for one that is decided here. */
+/** The apps that read an owner's variable; empty for a variable that the deployment sets. */
 export function readersOf(name: VariableName): readonly Role[] {
   return settings.find((setting) => setting.name === name)?.apps ?? passedOn[name] ?? [];
 }
 
 /**
- * What is wrong with a value, in a short clause; undefined when nothing is. Never contains the
- * value.
+ * What is wrong with a value, as a short clause; undefined when valid. Never contains the value.
  */
 export function judgeValue(name: VariableName, value: string): string | undefined {
   const parsed = variables[name].safeParse(value);

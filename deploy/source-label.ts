@@ -4,8 +4,8 @@ import path from 'node:path';
 import type { Role } from './names.ts';
 
 /**
- * What the images are made of, besides their own fly.*.toml; Redis's has no code in it, so that a
- * change of the code does not restart Redis.
+ * The sources of each image, besides its own fly.*.toml; Redis's image contains no code, so that a
+ * code change does not restart Redis.
  */
 export const sources: Record<Role, readonly string[]> = {
   redis: ['Dockerfile', 'docker/redis.sh'],
@@ -14,9 +14,8 @@ export const sources: Record<Role, readonly string[]> = {
 };
 
 /**
- * Names the state of the sources that an app is built from, as a tag of its image: the same
- * sources, the same tag. So a deployed machine says whether it is up to date, and an earlier image
- * can be named for going back.
+ * Hashes the sources of an app into an image tag: the same sources give the same tag. A deployed
+ * machine thereby shows whether it is up to date, and a rollback can name an earlier image.
  */
 export async function labelSources(root: string, role: Role): Promise<string> {
   const hash = createHash('sha256');
@@ -30,7 +29,7 @@ export async function labelSources(root: string, role: Role): Promise<string> {
   return `sidepocket-${hash.digest('hex').slice(0, 12)}`;
 }
 
-/** The files below a path, sorted; none when there is no such path. */
+/** The files below a path, sorted; empty when the path does not exist. */
 async function listFiles(root: string, name: string): Promise<string[]> {
   try {
     const entries = await readdir(path.join(root, name), { recursive: true, withFileTypes: true });

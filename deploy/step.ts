@@ -1,27 +1,25 @@
-/**
- * One thing that is to be so in the end. Each is safe to repeat, so a run that was cut off is taken
- * up by running again.
- */
+/** One desired state. Each step is safe to repeat, so running again resumes an interrupted run. */
 export type Step = {
-  /** What is so when it is done, as a short clause: “the app pocket-relay exists”. */
+  /** The state once it is done, as a short clause: “the app pocket-relay exists”. */
   what: string;
   /**
-   * What it takes, as one would type or say it; shown by a dry run. Never with a secret's value.
+   * The commands or actions, as typed or spoken; a dry run prints them. Never contains a secret's
+   * value.
    */
   takes: string[];
-  /** Asks the world, not a note of ours, whether it is so already. */
+  /** Checks the actual state, not a record of ours. */
   isDone(): Promise<boolean>;
   run(): Promise<void>;
 };
 
-/** A step that could not be done; the message says which and why. */
+/** A step failed; the message says which and why. */
 export class StepFailed extends Error {
   override name = 'StepFailed';
 }
 
 /**
- * Does what is not done yet, in order, and says so line by line. @throws StepFailed at the first
- * that fails. @returns what was done.
+ * Runs the unfinished steps in order and reports each on a line. @throws StepFailed at the first
+ * failure. @returns the steps done.
  */
 export async function runSteps(
   steps: readonly Step[],
@@ -49,8 +47,8 @@ export async function runSteps(
 }
 
 /**
- * Says what a run would do, and does nothing of it. `look` is false when there is nobody to ask
- * what exists.
+ * Prints what a run would do without doing it. `look` is false when the current state cannot be
+ * read.
  */
 export async function showSteps(
   steps: readonly Step[],

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** A WhatsApp sender as Twilio's Senders API shows it; an address that is not set is empty. */
+/** A WhatsApp sender in Twilio's Senders API; an unset address is empty. */
 export type WhatsappSender = {
   sid: string;
   status: string;
@@ -8,30 +8,27 @@ export type WhatsappSender = {
   status_callback: string;
 };
 
-/**
- * What set-up and check need of somebody's Twilio account. Every method throws TwilioRefused when
- * Twilio does not do it.
- */
+/** The Twilio calls of setup and doctor. Every method throws TwilioRefused when Twilio refuses. */
 export type TwilioAccount = {
   /**
-   * The account's state (`active`, `suspended`, `closed`), and by how many milliseconds this
-   * machine's clock is ahead of Twilio's.
+   * The account's state (`active`, `suspended`, `closed`), and how many milliseconds this machine's
+   * clock is ahead of Twilio's.
    */
   look(): Promise<{ state: string; aheadMs: number }>;
   /** The sender with this number (E.164); undefined when the account has none. */
   findSender(number: string): Promise<WhatsappSender | undefined>;
-  /** Sets where the sender calls for messages and for their states; null clears both. */
+  /** Sets the sender's webhook and status callback addresses; null clears both. */
   point(
     sender: WhatsappSender,
     addresses: { webhook: string; status: string } | null,
   ): Promise<void>;
-  /** How far a message has come, with Twilio's error code when it failed. */
+  /** The delivery state of a message, with Twilio's error code if it failed. */
   messageState(sid: string): Promise<{ state: string; code: number | null }>;
 };
 
 /**
- * Twilio's refusal, or the failure to reach it; without the request and so without credentials.
- * `status` is 0 when there was no answer.
+ * Twilio refused or could not be reached; holds no request and so no credentials. `status` is 0
+ * without an answer.
  */
 export class TwilioRefused extends Error {
   override name = 'TwilioRefused';
@@ -66,9 +63,9 @@ const Message = z.looseObject({ status: z.string(), error_code: z.number().nulli
 const Refusal = z.looseObject({ message: z.string().optional(), code: z.number().optional() });
 
 /**
- * Speaks Twilio's REST itself, not by the SDK: the SDK sends the names of a sender's fields as they
- * are typed there, in camel case, and Twilio passes over them.
- * @param apiUrl one base address that stands for Twilio's hosts.
+ * Calls Twilio's REST API directly instead of using the SDK: the SDK sends the names of a sender's
+ * fields in camel case, as its types have them, and Twilio ignores them.
+ * @param apiUrl one base address that replaces Twilio's hosts.
  */
 export function createTwilioAccount({
   accountSid,
@@ -140,7 +137,7 @@ export function createTwilioAccount({
             status_callback: found.webhook?.status_callback_url ?? '',
           };
         const following: string | null = data.meta.next_page_url ?? null;
-        // The credentials go to the host that they are for and to no other.
+        // The credentials go to their own host only.
         next =
           following && new URL(following).origin === new URL(senders).origin ? following : null;
       }

@@ -3,14 +3,14 @@ import type { Fly } from './fly.ts';
 
 export type Upstash = {
   createCommand(organization: string, region: string): string[];
-  /** The database's address with its password; undefined when there is no such database. */
+  /** The database's address with its password; undefined when the database does not exist. */
   url(): Promise<string | undefined>;
 };
 
-/** A Redis database at Upstash, made and billed by way of Fly. */
+/** A Redis database at Upstash, created and billed through Fly. */
 export function createUpstash(fly: Fly, name: string): Upstash {
   return {
-    // Every question that the command would ask is answered: it has no --yes.
+    // All prompts of the command are answered by flags: it has no --yes.
     createCommand: (organization, region) => [
       'redis',
       'create',

@@ -5,10 +5,11 @@ import type { MissedMessageParts } from './missed-messages.ts';
 import type { StatusReport } from '../shared/twilio/webhook.ts';
 
 /**
- * The times of a repair (ms). The carrier is asked for the last `lookBackMs` at first, then every
- * `everyMs` for what came since the last round that left nothing, `overlapMs` of it twice. A
- * message younger than `youngMs` may still come by webhook: Twilio's tries are over within half a
- * minute. A round that left something is repeated after `youngMs`, one that failed then ever later.
+ * The intervals of the backfill (ms). The first round asks the carrier for the last `lookBackMs`;
+ * then a round every `everyMs` asks for everything since the last complete round, with an overlap
+ * of `overlapMs`. A message younger than `youngMs` may still arrive by webhook: Twilio's retries
+ * end within half a minute. An incomplete round is repeated after `youngMs`, a failed one with a
+ * growing backoff.
  */
 export type BackfillTimes = {
   lookBackMs: number;
@@ -28,27 +29,27 @@ export type BackfillDeps = MissedMessageParts & {
   /** The reply that a Twilio message is, if it is one of ours. */
   findReply: (sid: string) => Promise<Reply | undefined>;
   noteStatus: (report: StatusReport) => Promise<void>;
-  /** Gives a job to what waits in Redis without one. */
+  /** Adds a job for waiting entries in Redis that have no job. */
   sweep: () => Promise<unknown>;
   times: BackfillTimes;
   /** In ms since 1970. */
   now: () => number;
 };
 
-/** Takes in what the relay never heard of: one round at a time, however often it is asked. */
+/** Backfills missed messages: single-flight, however often it is requested. */
 export type Backfill = {
-  /** Begins with a round, and makes one every hour. */
+  /** Runs a round at once, then one every hour. */
   start(): Running;
-  /** Redis is back: what its outage has cost is looked for now. */
+  /** Redis is back: start a round for what was missed during the outage. */
   redisIsBack(): void;
-  /** A webhook was not stored: it is looked for when it may not come any more. */
+  /** A webhook was not stored: start a round once Twilio's retries are over. */
   somethingWasRefused(): void;
 };
 
 /**
  * Backfills messages that came while the relay or Redis was away, or whose webhook failed for good.
- * Notes late failures of replies whose status callback was lost, and adds a job for what waits in
- * Redis without one.
+ * Notes late failures of replies whose status callback was lost, and adds a job for waiting entries
+ * in Redis that have no job.
  */
 export function createBackfill(parts: BackfillDeps): Backfill {
   const { times, now } = parts;
@@ -56,7 +57,7 @@ export function createBackfill(parts: BackfillDeps): Backfill {
   let [isStarted, isStopped, isRunning, isAskedAgain] = [false, false, false, false];
   let timer: NodeJS.Timeout | undefined;
   let [due, lastBegan] = [Infinity, -Infinity];
-  /** When the last round began that left nothing. */
+  /** When the last complete round began. */
   let complete: number | undefined;
   let failures = 0;
 
@@ -70,8 +71,8 @@ export function createBackfill(parts: BackfillDeps): Backfill {
     const earliest = lastBegan - times.lookBackMs;
     const since =
       complete === undefined ? earliest : Math.max(complete - times.overlapMs, earliest);
-    // The relay was away before its first round: nothing that is in the list then is certain to
-    // come by itself.
+    // The relay was away before its first round: nothing in the list then is certain to arrive by
+    // webhook.
     const outcome = await makeRound(
       new Date(lastBegan),
       new Date(since),
@@ -112,7 +113,7 @@ export function createBackfill(parts: BackfillDeps): Backfill {
       };
     },
     redisIsBack() {
-      // A connection that comes and goes must not ask the carrier each time.
+      // A flapping connection must not trigger a request to the carrier each time.
       if (now() - lastBegan < times.youngMs) runIn(times.youngMs);
       else run();
     },
@@ -120,12 +121,12 @@ export function createBackfill(parts: BackfillDeps): Backfill {
   };
 }
 
-/** So many times `youngMs` lie between two rounds that fail, at most. */
+/** The longest backoff between two failing rounds, in multiples of `youngMs`. */
 const mostPatience = 10;
 
 /**
- * `young`: something may still come by webhook. `failed`: something could not be looked for, or not
- * be taken in. Never throws.
+ * `young`: something may still arrive by webhook. `failed`: a lookup or an intake failed. Never
+ * throws.
  */
 type MakeRound = (
   now: Date,
@@ -144,8 +145,8 @@ function createRound({
 }: BackfillDeps): MakeRound {
   const takeMissed = createTakeMissed({ ...parts, messenger, log });
   /**
-   * What was told of earlier: a message of ours may fail long after it was sent, so that the whole
-   * day is looked through each time.
+   * Failures noted in an earlier round: a message of ours may fail long after it was sent, so each
+   * round reads the whole day.
    */
   let told = new Set<string>();
 
@@ -154,7 +155,7 @@ function createRound({
     for await (const { sid, code } of messenger.undelivered(earliest)) {
       if (!told.has(sid)) {
         const reply = await findReply(sid);
-        // The ledger knows what it has heard already, so telling it again changes nothing.
+        // The ledger ignores what it already knows, so noting it again changes nothing.
         if (reply)
           await noteStatus({
             reply: reply.id,
@@ -174,7 +175,7 @@ function createRound({
       try {
         return await work();
       } catch (error) {
-        log.warn({ err: error }, 'could not look for what was missed');
+        log.warn({ err: error }, 'backfill failed');
         return undefined;
       }
     };

@@ -5,14 +5,14 @@ import type { Message } from '../shared/store/message.ts';
 import type { Redis } from '../shared/store/redis/redis.ts';
 import { defineScript, runScript } from '../shared/store/redis/script.ts';
 
-/** Which incoming messages are known. */
+/** Tells which incoming messages are known. */
 export type Claims = {
-  /** Those of the ids that were never heard of, in one trip to Redis. */
+  /** The ids that have no claim, in one trip to Redis. */
   unknown(ids: readonly string[]): Promise<Set<string>>;
   /**
-   * Notes that a message is not taken in since its sender was over the limit, and was told so:
-   * nothing takes it in later, since the person sends it again. One that was taken in before stays
-   * so. Throws when Redis did not take it.
+   * Notes that a message was refused because its sender was over the rate limit and was told to
+   * send it again, so no backfill takes it in later. A message that was accepted before stays
+   * accepted. Throws when Redis did not store it.
    */
   refuse(message: Message): Promise<void>;
 };
@@ -21,7 +21,7 @@ const unknownScript = defineScript({
   name: 'sidepocketUnknown',
   args: ['messagePrefix'],
   rest: 'ids',
-  // Returns those without a claim.
+  // Returns the ids without a claim.
   lua: `-- derives message:*
     local unknown = {}
     for _, id in ipairs(ids) do
@@ -42,7 +42,7 @@ const refuseScript = defineScript({
     return 1`,
 });
 
-/** What is known of a message is kept for `retentionDays`. */
+/** A claim is kept for `retentionDays`. */
 export function createClaims(redis: Redis, retentionDays: number): Claims {
   return {
     async unknown(ids) {

@@ -22,7 +22,7 @@ const schema = z
     ADMIN_PASSWORD: v.ADMIN_PASSWORD.optional(),
     ADMIN_WRITE: v.ADMIN_WRITE.default(false),
     TRUST_PROXY: v.TRUST_PROXY.optional(),
-    // WhatsApp sends up to 100 pictures at once, each a message.
+    // WhatsApp sends up to 100 pictures at once, each as its own message.
     SENDER_LIMIT_PER_MINUTE: v.SENDER_LIMIT_PER_MINUTE.default(120),
     RETENTION_DAYS: v.RETENTION_DAYS.default(usualRetentionDays),
     PACE_SECONDS: v.PACE_SECONDS.optional(),
@@ -36,7 +36,7 @@ const schema = z
     path: ['WAKE_SECRET'],
     message:
       'is missing, and WAKE_URL is set: without it anything that reaches the worker could wake it. Make one with “openssl rand -hex 32” (or “node -p "crypto.randomBytes(32).toString(\'hex\')"”) and give the same to the relay and the worker',
-    // Said together with the other problems, not after them.
+    // Reported together with the other problems, not after them.
     when: () => true,
   })
   .refine(
@@ -48,7 +48,7 @@ const schema = z
       when: () => true,
     },
   )
-  // The relay itself speaks no TLS: where the world reaches it by https, a proxy stands in front.
+  // The relay itself speaks no TLS: if its public address is https, a proxy stands in front.
   .transform((env) => ({
     ...env,
     OWNER: env.OWNER ?? env.ALLOWED_SENDERS[0] ?? '',

@@ -8,8 +8,8 @@ import type { ModelUse, Spend } from '../shared/store/spend.ts';
 import { createVmState } from '../shared/store/vm-state.ts';
 
 /**
- * How things stand in Redis, in numbers: turns by state, replies by status and failures by Twilio's
- * code since the beginning, and dollars.
+ * The state in Redis as numbers: turns by state, replies by status and failures by Twilio's code
+ * since the beginning, and dollars.
  */
 export type Gauges = {
   turns: Record<string, number>;
@@ -17,20 +17,18 @@ export type Gauges = {
   failures: Record<string, number>;
   spentToday: number;
   spentThisMonth: number;
-  /**
-   * What the model's requests have used today, over all conversations, and how many are under way.
-   */
+  /** Today's model usage over all conversations, and the number of open requests. */
   use: ModelUse;
   modelRequestsOpen: number;
   messagesWaiting: number;
   isAwake: boolean;
-  /** Undefined when Redis does not tell. */
+  /** Undefined when Redis does not report it. */
   memory: MemoryUse | undefined;
 };
 
 export type GaugesDeps = { redis: Redis; turns: Turns; spend: Spend; memory: RedisMemory };
 
-/** Reads it. Throws when Redis is away. */
+/** Reads the gauges. Throws when Redis is away. */
 export async function readGauges(
   { redis, turns, spend, memory }: GaugesDeps,
   now: number,

@@ -8,10 +8,9 @@ withdrawEnvironment(process.env);
 keepCompiledCode();
 if (existsSync('.env')) process.loadEnvFile('.env');
 
-// Loaded by now, so that the cache has it.
+// Loaded here so that the cache contains it.
 const { runRelayProcess } = await import('./production.ts');
-// Code that is kept belongs to the engine's settings of that moment, so it is kept before they
-// change.
+// Cached code is tied to the engine's current flags, so the cache is written before they change.
 flushCompileCache();
 keepHeapSmall();
 await runRelayProcess(process.env);

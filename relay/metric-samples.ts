@@ -13,7 +13,7 @@ export function createSamples(most: number): Samples {
   };
 }
 
-/** What half of the values and 95 of 100 do not exceed, and how many values there are. */
+/** The median, the 95th percentile and the number of values. */
 export type Spread = { p50: number; p95: number; count: number };
 
 /** Undefined without values. */

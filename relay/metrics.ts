@@ -8,7 +8,9 @@ export type Metrics = {
   ackSeconds: Histogram<'path' | 'status'>;
   wakeCalls: Counter<'outcome'>;
   wakeSeconds: Histogram;
-  /** All of it as Prometheus reads it, with how things stand; without that while Redis is away. */
+  /**
+   * All metrics in Prometheus's format, with the gauges; without the gauges while Redis is away.
+   */
   scrape(): Promise<{ type: string; text: string }>;
 };
 
@@ -59,7 +61,7 @@ export function createMetrics(standing: () => Promise<Gauges>): Metrics {
   };
 }
 
-/** The metrics that stand in Redis, since the worker makes them, too. */
+/** The metrics stored in Redis, since the worker contributes to them. */
 function toRegistry(now: Gauges): Registry {
   const registry = new Registry();
   const registers = [registry];

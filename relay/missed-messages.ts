@@ -11,7 +11,7 @@ import type { Receive } from './http/reception.ts';
 export type MissedMessageParts = {
   messenger: Messenger;
   claims: Pick<Claims, 'unknown'>;
-  /** Our account, which is the only one that is asked. */
+  /** Our account; no other account is queried. */
   accountSid: string;
   judgeParties: JudgeParties;
   people: People;
@@ -21,16 +21,16 @@ export type MissedMessageParts = {
 };
 
 /**
- * What a look through the carrier's list has left: whether messages are too young yet, and how many
+ * What a pass over the carrier's list has left: whether some messages are too young, and how many
  * could not be taken in.
  */
 export type LeftOver = { young: boolean; failed: number };
 
 /**
- * Takes in what the carrier has since then and the relay never heard of, the oldest first. The list
- * comes newest first, so the pages with something missing are read twice; only one is in memory at
- * a time. A message younger than `youngMs` is left: a webhook that is on its way says more than the
- * list does. Throws when the carrier or Redis is away.
+ * Takes in messages that the carrier has since then and the relay does not know, oldest first. The
+ * list is newest first, so pages with missing messages are read twice, and only one page is in
+ * memory at a time. Skips a message younger than `youngMs`: its webhook may still arrive and has
+ * more data than the list. Throws when the carrier or Redis is away.
  */
 export type TakeMissed = (now: Date, since: Date, youngMs: number) => Promise<LeftOver>;
 
@@ -38,7 +38,10 @@ export function createTakeMissed(parts: MissedMessageParts): TakeMissed {
   const { messenger, claims, judgeParties, people, log } = parts;
 
   return async (now, since, youngMs) => {
-    /** Whom an address belongs to: asked once a round, since strangers are known to nobody. */
+    /**
+     * The sender behind an address, looked up once a round, since lookups of strangers are not
+     * cached elsewhere.
+     */
     const senders = new Map<string, Promise<Sender | undefined>>();
     const identify = ({ to, from }: Remembered): Promise<Sender | undefined> => {
       const judgement = judgeParties({ account: parts.accountSid, ours: to, theirs: from });
@@ -78,12 +81,9 @@ export function createTakeMissed(parts: MissedMessageParts): TakeMissed {
           const taken = await takeIn(parts, missed.remembered, missed.sender);
           if (taken) newest.set(taken.conversation, taken);
         } catch (error) {
-          // It must not hold up the others; the next round asks again.
+          // It must not block the others; the next round retries it.
           left.failed += 1;
-          log.warn(
-            { err: error, message: missed.remembered.id },
-            'could not take in a missed message',
-          );
+          log.warn({ err: error, message: missed.remembered.id }, 'could not backfill a message');
         }
       }
     }
@@ -92,7 +92,7 @@ export function createTakeMissed(parts: MissedMessageParts): TakeMissed {
   };
 }
 
-/** Returns the message when it was new. */
+/** Returns the message if it was new. */
 async function takeIn(
   { receive, log }: MissedMessageParts,
   remembered: Remembered,
@@ -111,20 +111,20 @@ async function takeIn(
   if (outcome !== 'new') return undefined;
   log.warn(
     { turn, message: message.id, conversation: message.conversation },
-    'took in a message that its webhook did not bring',
+    'backfilled a message without a webhook',
   );
   return message;
 }
 
 /**
- * The carrier tells whole seconds; what came by webhook has the moment it came, so that its
- * predecessor of the same second would be overtaken.
+ * The carrier reports whole seconds, a webhook's message has its exact arrival; without a later
+ * time, this message would overtake its predecessor of the same second.
  */
 function lateTime({ at }: Remembered): string {
   return new Date(at.getTime() + 999 - at.getMilliseconds()).toISOString();
 }
 
-/** Files that the carrier does not have any more: the message is taken in without them. */
+/** If the carrier no longer has the files, the message is taken in without them. */
 async function listMedia({ media }: Remembered): Promise<Message['media']> {
   try {
     return await media();

@@ -6,9 +6,7 @@ import { startTracing } from '../shared/runtime/telemetry.ts';
 import { parseRelayConfig } from './config.ts';
 import { relayParts, runRelay } from './relay.ts';
 
-/**
- * The relay as production runs it, until it is told to stop. `environment` is the process's own.
- */
+/** The relay as production runs it, until it is stopped. `environment` is the process's own. */
 export async function runRelayProcess(environment: Environment): Promise<void> {
   const log = createLog('relay', environment['LOG_LEVEL'] || 'info');
   await runProcess(log, async () => {

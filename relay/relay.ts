@@ -57,8 +57,8 @@ import { createWebhooks } from './http/webhooks.ts';
 import type { WebhookParts } from './http/webhooks.ts';
 
 /**
- * What a relay is made of besides its configuration; tests are more impatient. The tracing is
- * stopped with it.
+ * The relay's dependencies besides its configuration; tests use shorter times. The tracing stops
+ * with it.
  */
 export type RelayParts = {
   messenger: Messenger;
@@ -67,7 +67,7 @@ export type RelayParts = {
   tracing?: Tracing;
 };
 
-/** Of so many answers to Twilio the overview knows how long they took. */
+/** The overview shows this many of the latest response times to Twilio. */
 const mostAcks = 1000;
 
 /** The composition that production runs. */
@@ -81,10 +81,7 @@ export function relayParts(config: RelayConfig, log: Log): RelayParts {
   return { messenger: createTwilioMessenger(account, log), times: wakerTimes };
 }
 
-/**
- * Runs the relay until it is stopped. Returns its address as this machine sees it. Throws when it
- * cannot listen.
- */
+/** Runs the relay until it is stopped. Returns its local address. Throws when it cannot listen. */
 export async function runRelay(
   config: RelayConfig,
   log: Log,
@@ -182,7 +179,7 @@ export async function runRelay(
     releasers.add('server', () => server.stop());
     const starting = startUp(relay, releasers);
     releasers.add('start-up', () => starting.stop());
-    log.info({ port: server.port, publicUrl: config.PUBLIC_URL }, 'the relay listens');
+    log.info({ port: server.port, publicUrl: config.PUBLIC_URL }, 'relay listening');
     const weakness =
       config.ADMIN_PASSWORD === undefined ? undefined : judgePassword(config.ADMIN_PASSWORD);
     if (weakness)
@@ -211,9 +208,7 @@ type Parts = {
   log: Log;
 };
 
-/**
- * How a message or a status comes in, by webhook or because Twilio was asked for what was missed.
- */
+/** How a message or a status comes in, by webhook or by backfill. */
 type RelayIntake = Pick<
   WebhookParts,
   | 'judgeParties'
@@ -251,9 +246,7 @@ function createRelayIntake(
   };
 }
 
-/**
- * Everything that the relay serves: Twilio's webhooks first, then whether it lives, then the rest.
- */
+/** Everything that the relay serves: Twilio's webhooks first, then the probes, then the rest. */
 function createListener(
   { config, stores, metrics, keeper, notices, renderer, tracing, backfill, intake, log }: Parts,
   unsignedRateLimit: UnsignedRateLimit,
@@ -280,7 +273,7 @@ function createListener(
   });
   const probes = createProbes(createReadiness(stores.redis));
   const site = createLazySite(async () => {
-    // Express alone is the larger half; what has come in meanwhile goes first.
+    // Express alone is the larger half; pending requests go first.
     await import('express');
     await nextTurn();
     return (await import('./http/site.ts')).createSite({

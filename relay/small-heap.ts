@@ -8,17 +8,16 @@ export const heapSettings = [
   '--no-concurrent-array-buffer-sweeping',
 ] as const;
 
-/** After this time (ms) the relay has started. */
+/** The relay has started by then (ms). */
 const startedMs = 300;
 
 /**
- * Keeps the process small, by the engine's own settings: without them V8 lets a busy relay grow to
- * 250 MB before it collects anything. The space for old objects grows by a fifth before it is
- * looked through, which holds from the first collection on, so there is one soon after the start
- * (10 ms). The space for new objects is emptied by the thread that works, since handing so little
- * to others takes longer than doing it; how large that space is can only be said at the start of
- * Node (`--max-semi-space-size=4`, in MB). To be called when all is loaded: while code is loaded
- * the heap grows anyway.
+ * Keeps the process small with V8 flags: without them V8 lets a busy relay grow to 250 MB before it
+ * collects anything. The old space grows by a fifth between collections, which applies from the
+ * first collection on, so one runs soon after the start (10 ms). The main thread scavenges the
+ * young space by itself, since handing so little to helper threads takes longer; only a flag at the
+ * start of Node can set the young space's size (`--max-semi-space-size=4`, in MB). Call it after
+ * all code is loaded: the heap grows during loading anyway.
  */
 export function keepHeapSmall(): void {
   for (const setting of heapSettings) setFlagsFromString(setting);
@@ -27,9 +26,9 @@ export function keepHeapSmall(): void {
 }
 
 /**
- * Empties the space for new objects whenever this many bytes of buffers have come by since the last
- * time (0.2 to 2 ms). What a buffer holds is outside of the heap and is freed with its object only,
- * and V8 waits for 64 MB of it.
+ * Runs a minor collection whenever this many bytes of buffers have passed since the last one (0.2
+ * to 2 ms). A buffer's content is off-heap and is freed only with its object, and V8 waits for 64
+ * MB of it.
  */
 export function createYoungCollector(everyBytes: number): (bytes: number) => void {
   let [collect, since]: [ReturnType<typeof findCollector> | undefined, number] = [undefined, 0];
@@ -43,8 +42,8 @@ export function createYoungCollector(everyBytes: number): (bytes: number) => voi
 }
 
 /**
- * The engine's own function. Node gives it to contexts that are made after the setting, not to the
- * one that is there.
+ * V8's `gc` function. Node exposes it to contexts created after the flag is set, not to the current
+ * one.
  */
 function findCollector(): (options?: { type: 'minor' }) => void {
   setFlagsFromString('--expose-gc');

@@ -11,13 +11,10 @@ import { createMembership } from './people/membership.ts';
 import type { Stores } from '../shared/store/stores.ts';
 import type { VmKeeper } from './wake/vm.ts';
 
-/** How long after a step that failed it is tried again (ms). */
+/** The pause before a failed step is retried (ms). */
 const againMs = 2000;
 
-/**
- * Runs the steps one after the other, each until it has succeeded: nothing of it needs a restart by
- * hand.
- */
+/** Runs the steps in order, each until it succeeds: no failure requires a manual restart. */
 function beginInOrder(steps: (() => Promise<void>)[], log: Log): Running {
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
@@ -27,10 +24,7 @@ function beginInOrder(steps: (() => Promise<void>)[], log: Log): Running {
     try {
       await step();
     } catch (error) {
-      log.warn(
-        { err: error, step: index + 1, of: steps.length },
-        'a part of the relay could not begin yet',
-      );
+      log.warn({ err: error, step: index + 1, of: steps.length }, 'start-up step failed: retrying');
       if (!stopped) timer = setTimeout(() => void run(index), againMs);
       return;
     }
@@ -55,8 +49,8 @@ export type StartUpDeps = {
 };
 
 /**
- * What follows once Redis answers. It may still be away, or full: the relay answers all the same,
- * and the rest begins when it can.
+ * The steps that follow once Redis answers. Redis may still be away, or full: the relay answers all
+ * the same, and the steps run when they can.
  */
 export function startUp(
   { stores, list, tellOwner, keeper, backfill, log }: StartUpDeps,
@@ -66,7 +60,7 @@ export function startUp(
   const settleMembership = createMembership({ ...stores, list, tellOwner, log });
   const onReady = (): void =>
     void settleMembership().catch((error: unknown) =>
-      log.warn({ err: error }, 'could not write who may write'),
+      log.warn({ err: error }, 'could not publish the allow list'),
     );
   return beginInOrder(
     [
@@ -76,13 +70,13 @@ export function startUp(
       () => checkRedis(redis, log),
       async () => void (await beginEpoch(redis)),
       async () => {
-        // Before anything is swept: what a removed person has waiting gets no turn. A Redis that is
-        // full holds up only this.
+        // Before the sweep: a removed person's waiting messages get no turn. A full Redis delays
+        // only this.
         await settleMembership().catch(() => {
           const settling = beginInOrder([settleMembership], log);
           releasers.add('list of people', () => settling.stop());
         });
-        // A Redis that comes back may be an older copy.
+        // After a reconnect, Redis may be an older copy.
         redis.on('ready', onReady);
         releasers.add('list of people', () => redis.off('ready', onReady));
       },

@@ -6,7 +6,7 @@ const about = 'Chromium';
 const patience = 30_000;
 
 /**
- * Starts the browser that the agent would use, without a window, opens an empty page and ends it.
+ * Starts the agent's browser headless, opens an empty page and closes it.
  * @param given CHROMIUM_PATH.
  */
 export async function checkChromium(

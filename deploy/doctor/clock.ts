@@ -2,14 +2,14 @@ import { ok, problem } from './finding.ts';
 import type { Finding } from './finding.ts';
 
 /**
- * From this on, Redis's and our idea of leases and due times drift apart, and TLS and signatures
- * begin to fail (ms).
+ * Above this skew (ms), leases and due times diverge from Redis's clock, and TLS and signatures
+ * begin to fail.
  */
 const most = 60_000;
 
 /**
- * @param reference whose clock it is compared with. @param aheadMs by how much this machine's clock
- * is ahead of it.
+ * @param reference names the clock to compare with. @param aheadMs how far this machine's clock is
+ * ahead of it.
  */
 export function judgeClock(reference: string, aheadMs: number): Finding {
   const seconds = Math.round(Math.abs(aheadMs) / 1000);

@@ -5,12 +5,12 @@ import { ok, problem } from './finding.ts';
 import type { Finding } from './finding.ts';
 
 const about = 'Disk';
-/** Below this, a clone of a repository or a browser's download can fill it. */
+/** Below this, cloning a repository or a browser download can fill the disk. */
 const leastBytes = 1024 ** 3;
 
 /**
- * Looks whether the worker can keep its data there. @param directory DATA_DIR; it need not exist
- * when it can be made.
+ * Checks whether the worker can keep its data there. @param directory DATA_DIR; may be missing if
+ * it can be created.
  */
 export async function checkDisk(directory: string): Promise<Finding> {
   const present = await nearestPresent(directory);

@@ -27,7 +27,7 @@ export type DoctorParts = {
 };
 
 /**
- * Looks at everything and changes nothing. Never throws for what it finds: a look that fails is a
+ * Runs every check and changes nothing. Never throws because of a finding: a check that fails is a
  * finding, too.
  */
 export async function examine(options: DoctorOptions, parts: DoctorParts): Promise<Finding[]> {

@@ -1,4 +1,7 @@
-/** What one look found. `problem` says what to do; `unchecked` says why nothing can be told. */
+/**
+ * The result of one check. `problem` says what to do; `unchecked` says why the check was
+ * impossible.
+ */
 export type Finding =
   | { about: string; status: 'ok'; detail: string }
   | { about: string; status: 'problem'; detail: string; advice: string }
@@ -19,7 +22,7 @@ export const unchecked = (about: string, detail: string): Finding => ({
 
 const signs = { ok: '✓', problem: '✗', unchecked: '–' } as const;
 
-/** One line for each finding, and below a problem's what to do. */
+/** One line for each finding, followed by the advice for a problem. */
 export function formatFindings(findings: readonly Finding[]): string {
   return findings
     .flatMap((finding) => [
@@ -29,7 +32,7 @@ export function formatFindings(findings: readonly Finding[]): string {
     .join('\n');
 }
 
-/** What it comes to, in a sentence. */
+/** Sums up the findings in a sentence. */
 export function summarize(findings: readonly Finding[]): string {
   const problems = findings.filter(({ status }) => status === 'problem').length;
   if (problems === 0) return 'Nothing is wrong.';

@@ -15,11 +15,11 @@ export type FlyLook = {
   names: Names;
   /** The apps that exist, with their organization. */
   existing: ReadonlyMap<string, string>;
-  /** The tags that the images have when they are built from this checkout. */
+  /** The image tags that a build from this checkout gets. */
   labels: Record<Role, string>;
 };
 
-/** Looks at everything that the system has on Fly. @throws FlyFailure. */
+/** Checks everything that the system has on Fly. @throws FlyFailure. */
 export async function checkFly(look: FlyLook): Promise<Finding[]> {
   const { existing, names } = look;
   const roles: Role[] = existing.has(names.redis) ? ['redis', 'relay', 'vm'] : ['relay', 'vm'];
@@ -38,8 +38,8 @@ export async function checkFly(look: FlyLook): Promise<Finding[]> {
 }
 
 /**
- * An earlier version put the apps into the organization's network, where they stay until the owner
- * moves them.
+ * An earlier version created the apps in the organization's network, where they stay until the
+ * owner moves them.
  */
 function judgeNetwork(look: NetworkLook): Finding {
   const said = describeNetwork(look);
@@ -101,7 +101,7 @@ async function checkVolume({ account, names }: FlyLook, role: 'redis' | 'vm'): P
   );
 }
 
-/** What each app must have been given; of the model's two keys one is enough. */
+/** The secrets that each app requires; either of the model's two keys is enough. */
 const made: Record<Role, readonly string[]> = {
   redis: ['REDIS_PASSWORD'],
   relay: ['PUBLIC_URL', 'REDIS_URL', 'WAKE_URL', 'WAKE_SECRET'],
@@ -124,7 +124,7 @@ async function checkSecrets(
     !names.has(name) && !(name === 'ANTHROPIC_API_KEY' && names.has('CLAUDE_CODE_OAUTH_TOKEN'));
   const missing = [...made[role], ...owners].filter(isMissing);
   if (missing.length > 0) return problem(about, `missing: ${missing.join(', ')}`, again);
-  // Before the first deployment none is in force.
+  // Before the first deployment, every secret is staged.
   const staged = secrets.filter((secret) => secret.staged && isDeployed).map(({ name }) => name);
   if (staged.length > 0)
     return problem(

@@ -7,8 +7,8 @@ import { readVariable } from './variables.ts';
 const about = 'Claude';
 
 /**
- * Tries the API key without spending any of it; of a subscription's token only the form can be
- * told.
+ * Tests the API key without spending anything; for a subscription token, only the format can be
+ * checked.
  */
 export async function checkModel(environment: Environment): Promise<Finding[]> {
   const [key, token] = [

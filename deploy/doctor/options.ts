@@ -4,7 +4,7 @@ import type { Part } from './variables.ts';
 export type DoctorOptions = {
   fly: boolean;
   json: boolean;
-  /** What runs on this machine. */
+  /** The processes that run on this machine. */
   parts: readonly Part[];
   prefix: string | undefined;
   url: string | undefined;
@@ -25,7 +25,7 @@ export const doctorHelp = `Looks whether everything that Sidepocket needs is the
 Values are taken from the environment and from a file .env. ✓ is well, ✗ is a problem, – cannot be told.
 Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage.`;
 
-/** Reads the command line. @returns 'help' when that is wanted. @throws WrongUsage. */
+/** Parses the command line. @returns 'help' if requested. @throws WrongUsage. */
 export function parseDoctorOptions(args: string[]): DoctorOptions | 'help' {
   const values = readArgs(args, {
     for: { type: 'string' },

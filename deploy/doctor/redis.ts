@@ -12,14 +12,14 @@ import type { Finding } from './finding.ts';
 
 const about = 'Redis';
 /**
- * How long Redis may take to be reached, and then to answer (ms): a busy machine or a far one is no
- * fault of Redis's.
+ * How long connecting to Redis, and then its answer, may take (ms): a busy machine or a distant
+ * Redis is not a fault.
  */
 const patience = 15_000;
 
 /**
- * Looks whether Redis is there and fit to keep messages. Sends it a handful of commands and writes
- * nothing.
+ * Checks whether Redis is reachable and fit to store messages. Sends a handful of commands and
+ * writes nothing.
  */
 export async function checkRedisAt(url: string, log: Log): Promise<Finding[]> {
   const redis = connectRedis(url, 'patient', log);

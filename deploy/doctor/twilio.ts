@@ -9,8 +9,8 @@ const about = 'Twilio';
 const sendersPage = 'https://console.twilio.com/us1/develop/sms/senders/whatsapp-senders';
 
 /**
- * Looks at the credentials, the number, and where Twilio calls for it. @param publicUrl undefined
- * when it is not known.
+ * Checks the credentials, the number, and the webhook addresses. @param publicUrl undefined when
+ * unknown.
  */
 export async function checkTwilio(
   twilio: TwilioAccount,
@@ -88,8 +88,8 @@ async function checkNumber(
 }
 
 /**
- * Compares what is configured with what should be. The status address may be missing: each message
- * carries its own.
+ * Compares the configured webhooks with the expected ones. The status address may be missing: each
+ * message carries its own.
  */
 export function judgeWebhook(sender: WhatsappSender, publicUrl: string): Finding[] {
   const wanted = webhookAddresses(publicUrl);

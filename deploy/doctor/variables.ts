@@ -16,9 +16,7 @@ const parsers: Record<Part, (environment: Environment) => unknown> = {
   worker: parseWorkerConfig,
 };
 
-/**
- * The value of one variable as the processes read it; undefined when it is missing or malformed.
- */
+/** The value of one variable as the processes read it; undefined when missing or malformed. */
 export function readVariable<Name extends VariableName>(
   name: Name,
   environment: Environment,
@@ -50,8 +48,8 @@ function adviceFor(name: string): string {
 }
 
 /**
- * Lets each process read its configuration: a line for every variable that one of them would refuse
- * to start with.
+ * Parses each process's configuration: one line for every variable that would stop a process from
+ * starting.
  */
 export function checkVariables(environment: Environment, parts: readonly Part[]): Finding[] {
   const complaints = new Map<string, { text: string; by: Part[] }>();

@@ -19,7 +19,7 @@ export const teardownHelp = `Takes Sidepocket off Fly: Twilio calls it no more, 
 
 Exit codes: 0 it is gone, 1 something failed, 2 wrong usage, 130 interrupted.`;
 
-/** Reads the command line. @returns 'help' when that is wanted. @throws WrongUsage. */
+/** Parses the command line. @returns 'help' if requested. @throws WrongUsage. */
 export function parseTeardownOptions(args: string[]): TeardownOptions | 'help' {
   const values = readArgs(args, {
     'dry-run': { type: 'boolean' },

@@ -19,14 +19,14 @@ import type { TeardownOptions } from './options.ts';
 export type TeardownParts = {
   fly: Fly;
   environment: Environment;
-  /** Undefined when nobody sits at a terminal. */ asking: Asking | undefined;
+  /** Undefined without a terminal. */ asking: Asking | undefined;
   say: (line: string) => void;
 };
 
 /**
- * Takes a system off Fly. Safe to run again when it was cut off.
- * @throws SetupError when something is missing or it is not confirmed, StepFailed when a step
- * fails, WrongUsage.
+ * Removes a system from Fly. Safe to run again after an interruption.
+ * @throws SetupError when something is missing or unconfirmed, StepFailed when a step fails,
+ * WrongUsage.
  */
 export async function tearDown(options: TeardownOptions, parts: TeardownParts): Promise<void> {
   const { fly, say } = parts;
@@ -82,7 +82,7 @@ async function confirmLoss(
 ): Promise<void> {
   if (yes) return;
   if (!asking)
-    throw new SetupError('Nothing was destroyed: nobody is here to confirm it. Say --yes.');
+    throw new SetupError('Nothing was destroyed: confirmation needs a terminal, or --yes.');
   await asking.text(`Type ${prefix} to destroy it`, {
     judge: (value) =>
       value === prefix ? undefined : `must be ${prefix}; Ctrl-C leaves everything as it is`,
@@ -90,8 +90,7 @@ async function confirmLoss(
 }
 
 /**
- * Clears the webhook, but only when it leads to this relay. @throws SetupError without Twilio's
- * credentials.
+ * Clears the webhook if it leads to this relay. @throws SetupError without Twilio's credentials.
  */
 function planWebhook({ environment, say }: TeardownParts, publicUrl: string): Step[] {
   const { answers } = readEnvironment(environment);

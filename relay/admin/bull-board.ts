@@ -3,9 +3,8 @@ import { Router } from 'express';
 import type { RequestHandler } from 'express';
 
 /**
- * Bull Board under `/admin/queues`, for reading only: its own retry, promote and add would start a
- * second turn of a conversation. It is loaded when somebody first looks, since it is large and the
- * relay is small.
+ * Bull Board under `/admin/queues`, read-only: its own retry, promote and add would start a second
+ * turn of a conversation. Loaded on first use, since it is large and the relay is small.
  */
 export function createDashboard(queues: Queue[]): Router {
   let loading: Promise<RequestHandler> | undefined;
@@ -26,7 +25,7 @@ async function load(queues: Queue[]): Promise<RequestHandler> {
   serverAdapter.setBasePath('/admin/queues');
   createBullBoard({
     queues: queues.map((queue) => new BullMQAdapter(queue, { readOnlyMode: true })),
-    // Its class and its interface disagree only about optional parameters that may be undefined.
+    // Its class and its interface differ only in optional parameters that may be undefined.
     serverAdapter: serverAdapter as unknown as Parameters<
       typeof createBullBoard
     >[0]['serverAdapter'],

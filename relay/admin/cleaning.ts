@@ -2,18 +2,18 @@ import type { Queue } from 'bullmq';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 
-/** What can be tidied up: finished jobs that are older than a week, or what failed. */
+/** What can be cleaned: finished jobs older than a week, or failures. */
 export type Untidy = 'completed' | 'failed';
 
 /** Finished jobs younger than this are kept (ms). */
 const keptMs = 7 * 24 * 3600_000;
 
-/** So many jobs of a queue are removed at once. */
+/** How many jobs of a queue one call removes at most. */
 const most = 10_000;
 
 /**
- * Removes finished jobs and returns how many. With `failed` the list of failed replies is emptied,
- * too. Messages are in no job: those that were given up stay and can still be tried again.
+ * Removes finished jobs and returns how many. `failed` also empties the list of failed replies.
+ * Jobs hold no messages: messages that were given up stay and can still be retried.
  */
 export type Cleaning = (what: Untidy) => Promise<number>;
 

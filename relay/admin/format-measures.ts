@@ -24,14 +24,14 @@ export function agoWords(at: number, now: number): string {
   return ms > 0 ? `${wholeWords(ms)} ago` : `in ${wholeWords(-ms)}`;
 }
 
-/** An amount of money: cents, or more places when it is less than a few of them. */
+/** An amount of money: cents, or more decimals below a few cents. */
 export function dollars(amount: number): string {
   return `$${amount !== 0 && amount < 0.1 ? amount.toFixed(4) : amount.toFixed(2)}`;
 }
 
 /**
- * A moment by the clock of UTC, to the second: `23 Nov, 14:05:09`. Nothing is kept for a year, so
- * the year goes without saying.
+ * A moment in UTC, to the second: `23 Nov, 14:05:09`. Nothing is kept for a year, so the year is
+ * omitted.
  */
 export function momentWords(ms: number): string {
   const [, date = '', time = ''] =

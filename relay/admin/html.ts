@@ -8,12 +8,12 @@ export class Html {
 }
 
 /**
- * What may stand in a template: text and numbers are escaped, pieces of HTML and lists of them are
- * not; undefined, null and false say nothing.
+ * A value in a template: text and numbers are escaped, pieces of HTML and lists of them are not;
+ * undefined, null and false render as nothing.
  */
 export type HtmlValue = Html | string | number | undefined | null | false | readonly Html[];
 
-/** Makes HTML of a template. Whatever comes from outside is escaped unless it is HTML already. */
+/** Builds HTML from a template. Escapes every value that is not HTML already. */
 export function html(pieces: TemplateStringsArray, ...values: HtmlValue[]): Html {
   return new Html(
     pieces.reduce((whole, piece, index) => whole + render(values[index - 1]) + piece),

@@ -3,10 +3,7 @@ import { Html, html } from './html.ts';
 
 const style = new Html(adminStyle);
 
-/**
- * What the frame of a page needs: its title, the path that its link in the head has, and the token
- * that its forms carry.
- */
+/** The frame of a page: its title, the path of its link in the head, and its form token. */
 export type PageFrame = { title: string; path: string; token: string };
 
 const links = [
@@ -47,7 +44,7 @@ export function adminPage({ title, path, token }: PageFrame, content: Html): str
     </html>`.text;
 }
 
-/** The hidden field that says that a form is ours. */
+/** The hidden field that proves a form is ours. */
 export function tokenField(token: string): Html {
   return html`<input type="hidden" name="token" value="${token}" />`;
 }

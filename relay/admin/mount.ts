@@ -31,13 +31,13 @@ export type AdminMountParts = {
   spend: Spend;
   acks: Samples;
   versions: [name: string, version: string][];
-  /** Called when there is something to do for the worker; must not throw. */
+  /** Called when the worker may have new work; must not throw. */
   onRetried: () => void;
   log: Log;
 };
 
 /**
- * What is under `/admin`: the sign-in, and behind it our own pages and Bull Board. Undefined
+ * Everything under `/admin`: the sign-in, and behind it our own pages and Bull Board. Undefined
  * without a password.
  */
 export async function createAdminMount(

@@ -11,8 +11,8 @@ import type { TurnLine } from './turn-line.ts';
 import { tag } from './turn-page.ts';
 
 /**
- * How the overview is shown. `mayWrite`: there are buttons that change something; `said` is what
- * the last one did; `warning` is what the owner should mend.
+ * How to render the overview. `mayWrite` shows the buttons that change something; `said` is the
+ * result of the last action; `warning` is a problem for the owner to fix.
  */
 export type OverviewFrame = {
   token: string;
@@ -133,7 +133,7 @@ function tile(name: string, value: Html, about: string): Html {
   </section>`;
 }
 
-/** What the computer's state is called. */
+/** The names of the VM's states. */
 const vmNames: Record<VmLine['state'], string> = {
   awake: 'Awake',
   waking: 'Waking',

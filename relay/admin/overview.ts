@@ -17,8 +17,8 @@ import { readTurnLines } from './turn-line.ts';
 import type { TurnLine } from './turn-line.ts';
 
 /**
- * What the VM does. `since` and `nextDue` are ms since 1970; `wakes` are how long the last ones
- * took (ms), newest first.
+ * The VM's state. `since` and `nextDue` are ms since 1970; `wakes` are the durations of the last
+ * wakes (ms), newest first.
  */
 export type VmLine = {
   state: 'awake' | 'waking' | 'asleep' | 'away';
@@ -29,8 +29,8 @@ export type VmLine = {
 };
 
 /**
- * A conversation: how many messages wait for an answer, replies to be sent, replies for the person
- * to write; and since when the oldest message waits.
+ * A conversation: the numbers of unanswered messages, replies to send, and replies parked until the
+ * person writes; and since when the oldest message waits.
  */
 export type ConversationLine = {
   number: string;
@@ -41,28 +41,30 @@ export type ConversationLine = {
   costToday: number;
 };
 
-/** Messages that a turn has given up, oldest first; the turn is unknown when it was long ago. */
+/**
+ * Messages that a turn has given up, oldest first; the turn is undefined if its record has expired.
+ */
 export type DeadTurn = { turn: string | undefined; messages: Message[] };
 
-/** Everything that the overview page says, as of one moment. */
+/** The overview page's data at one moment. */
 export type Overview = {
   now: number;
   vm: VmLine;
   conversations: ConversationLine[];
   /**
-   * Messages that wait, also of conversations that are not listed; and how many conversations those
-   * are.
+   * All waiting messages, including those of unlisted conversations; and the number of unlisted
+   * conversations.
    */
   messagesWaiting: number;
   unlisted: number;
   turns: TurnLine[];
   deadTurns: DeadTurn[];
   failedReplies: Reply[];
-  /** What needs a person, the newest first. */
+  /** Notices to the owner, newest first. */
   ownerWords: OwnerWord[];
   spend: ({ day: string } & Spent)[];
   monthUsd: number;
-  /** Requests of this month of which the whole cost never became known. */
+  /** This month's requests whose full cost never became known. */
   unsettled: Pick<ModelUse, 'unsettled' | 'unsettledUsd'>;
   ack: Spread | undefined;
   answer: Spread | undefined;
@@ -75,20 +77,19 @@ export type OverviewParts = {
   spend: Spend;
   /** How long Twilio waited for us (ms). */
   acks: Samples;
-  /** What runs here, by name. */
+  /** Versions of the running components, by name. */
   versions: [name: string, version: string][];
 };
 
 /**
- * How many conversations are listed: those first in which something waits. The page costs no more
- * when there are many.
+ * How many conversations are listed, those with waiting work first. Bounds the cost of the page.
  */
 const mostConversations = 100;
 
 /** How many of each kind are shown. */
 const mostShown = 30;
 
-/** Reads it all, in a handful of trips to Redis. Nothing is read before somebody asks. */
+/** Reads everything in a handful of trips to Redis, and only on request. */
 export async function readOverview(
   { redis, turns, spend, acks, versions }: OverviewParts,
   now: number,
@@ -169,8 +170,8 @@ async function readVm(redis: Redis): Promise<VmLine> {
 }
 
 /**
- * The conversations in which something waits, and some of the others; `count` is how many there are
- * in all, those that are in both sets twice.
+ * The conversations with waiting work, and some of the others; `count` is their total and counts a
+ * conversation in both sets twice.
  */
 async function readConversations(
   redis: Redis,
@@ -219,7 +220,7 @@ async function readBoxes(
   );
 }
 
-/** Those that were given up last, the newest turn first. */
+/** The latest given-up messages, newest turn first. */
 async function byTurn(redis: Redis, dead: Message[]): Promise<DeadTurn[]> {
   const newest = dead.toSorted((a, b) => Date.parse(b.at) - Date.parse(a.at)).slice(0, mostShown);
   const named = await Promise.all(

@@ -7,18 +7,18 @@ const scryptAsync = promisify<string, string, number, Buffer>(scrypt);
 /** The dashboard's password, as digests. */
 export type Password = {
   /**
-   * Compares in constant time. An attempt costs some microseconds, so guesses by the thousand take
-   * nothing from webhooks.
+   * Compares in constant time. An attempt costs some microseconds, so thousands of guesses do not
+   * slow webhooks.
    */
   isRight(attempt: string): boolean;
-  /** A key for another purpose, the same as long as the password is the same. */
+  /** Derives a key for another purpose; stable while the password is the same. */
   key(purpose: string): string;
 };
 
 /**
- * Only the keys are made by the slow hash, once, since what they sign leaves this process: a stolen
- * cookie must not let anybody try passwords by the million. Attempts are limited by address, and
- * compared by a digest that no other process knows.
+ * Only the keys use the slow hash, once, because their signatures leave this process: a stolen
+ * cookie must not allow guessing passwords by the million. Attempts are rate-limited by address and
+ * compared by a digest that stays in this process.
  */
 export async function createPassword(password: string): Promise<Password> {
   const hash = await scryptAsync(password, salt, 32);

@@ -19,24 +19,23 @@ export type AdminParts = {
   stories: TurnStories;
   failed: FailedMessages;
   clean: Cleaning;
-  /** Called when there is something to do for the worker; must not throw. */
+  /** Called when the worker may have new work; must not throw. */
   onRetried: () => void;
-  /** Whether anything may be changed here. */
+  /** Whether the dashboard may change anything. */
   mayWrite: boolean;
   /**
-   * What the owner should mend about this dashboard, as a sentence; undefined when there is
-   * nothing.
+   * A problem of this dashboard for the owner to fix, as a sentence; undefined without a problem.
    */
   warning: string | undefined;
   log: Log;
 };
 
-/** The ids of turns: of the message that a turn was made for, or a number of BullMQ's. */
+/** Ids of turns: the id of a message that started the turn, or a number of BullMQ's. */
 const turnId = /^(?:(?:SM|MM)[0-9a-fA-F]{32}|schedule-\d+-\d+-\d+|\d{1,16})$/;
 
 /**
- * Our own pages under `/admin`, to be mounted behind the sign-in: the overview, each turn, and with
- * `mayWrite` what can be done about them.
+ * Our own pages under `/admin`, mounted behind the sign-in: the overview, each turn, and with
+ * `mayWrite` the actions on them.
  */
 export function createAdmin(parts: AdminParts): Router {
   const { sessions, overview, stories, failed, clean, mayWrite, warning, log } = parts;
@@ -85,7 +84,7 @@ export function createAdmin(parts: AdminParts): Router {
     const count = await failed.retry(story.conversation, story.retryable);
     log.info(
       { turn: id, conversation: story.conversation, messages: count },
-      'tried again by the owner',
+      'retried by the owner',
     );
     if (count > 0) parts.onRetried();
     response.redirect(303, `/admin/turns/${id}?done=retried-${count}`);
@@ -94,13 +93,13 @@ export function createAdmin(parts: AdminParts): Router {
     const { what } = request.params;
     if (what !== 'completed' && what !== 'failed') return next();
     const count = await clean(what);
-    log.info({ what, jobs: count }, 'tidied up by the owner');
+    log.info({ what, jobs: count }, 'jobs removed by the owner');
     response.redirect(303, `/admin?done=removed-${count}`);
   });
   return router;
 }
 
-/** What changes something comes by POST from a form of ours. */
+/** Changes require a POST from a form of ours. */
 function onlyOurForms(sessions: AdminSessions, mayWrite: boolean): RequestHandler {
   return (request, response, next) => {
     if (request.method === 'GET' || request.method === 'HEAD') return next();
@@ -120,7 +119,7 @@ function onlyOurForms(sessions: AdminSessions, mayWrite: boolean): RequestHandle
   };
 }
 
-/** What the last action did, in words; '' when the address names none. */
+/** The result of the last action, in words; '' when the address names none. */
 function saidBy(done: unknown): string {
   const [, what, number] =
     /^(retried|removed)-(\d{1,6})$/.exec(typeof done === 'string' ? done : '') ?? [];

@@ -1,12 +1,12 @@
 import type { RequestHandler } from 'express';
 
-/** Methods that change nothing. */
+/** Safe methods: they change nothing. */
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * Refuses what a page of another origin sends, be it another port of the same machine, whose
- * cookies are shared (CSRF). Browsers say with every POST where it comes from; what says nothing of
- * it is no browser. `publicUrl` is how the world reaches the relay, should a proxy rename the host.
+ * Refuses requests from pages of another origin, including another port of the same machine, whose
+ * cookies are shared (CSRF). Browsers send the origin with every POST; a client that omits it is
+ * not a browser. `publicUrl` is the relay's public address, since a proxy may rename the host.
  */
 export function refuseOtherOrigins(publicUrl: string): RequestHandler {
   const publicHost = new URL(publicUrl).host;

@@ -5,30 +5,34 @@ import { keys } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { Password } from './password.ts';
 
-/** How long a sign-in holds (ms): 30 days. */
+/** How long a sign-in lasts (ms): 30 days. */
 const lifetime = 30 * 24 * 3600_000;
 
 /**
- * Who is signed in. All of it is in a signed cookie; the sessions that were signed out are kept in
- * Redis for as long as their cookies would hold.
+ * The sign-in sessions. Their state is in a signed cookie; Redis keeps the sessions that were
+ * signed out until their cookies expire.
  */
 export type AdminSessions = {
-  /** Reads the cookie, and writes it when something has changed. */
+  /** Reads the cookie, and writes it when it has changed. */
   cookie: RequestHandler;
   begin(request: Request): void;
   /**
-   * Ends the session of this request. Rejects when Redis does not take it: then the session holds.
+   * Ends the session of this request. Rejects when Redis does not store it: the session then stays
+   * valid.
    */
   end(request: Request): Promise<void>;
-  /** Rejects when there is a session and Redis does not say whether it was ended. */
+  /** Rejects when there is a session and Redis cannot confirm that it is still valid. */
   isSignedIn(request: Request): Promise<boolean>;
-  /** What a form of ours carries, and nobody on another site can know. */
+  /** The token of our own forms, unknown to other sites. */
   formToken(request: Request): string;
-  /** Whether a form carries it; compared in constant time. */
+  /** Whether a form carries the right token; compared in constant time. */
   isOurForm(request: Request, token: unknown): boolean;
 };
 
-/** What a session is called in Redis: who reads there must not learn what is in a cookie. */
+/**
+ * The name of a session in Redis: a digest, because a reader of Redis must not learn the cookie's
+ * content.
+ */
 const nameOf = (id: string): string => createHash('sha256').update(id).digest('base64url');
 
 export function createAdminSessions(
@@ -66,7 +70,7 @@ export function createAdminSessions(
     async isSignedIn(request) {
       const at: unknown = request.session?.['at'];
       const id = idOf(request);
-      // The cookie's own age is the browser's affair, and a copy of the cookie has none.
+      // The cookie's own expiry is enforced by the browser, and a copied cookie has none.
       if (id === '' || typeof at !== 'number' || now() - at >= lifetime) return false;
       return (await redis.zscore(keys.endedSessions, nameOf(id))) === null;
     },

@@ -10,7 +10,7 @@ input { border: 1px solid var(--edge); background: var(--field); color: inherit;
 button { margin-top: 1rem; border: 0; background: var(--brand); color: #fff; font-weight: 600; cursor: pointer; }
 p { margin: .75rem 0 0; color: var(--bad); }`);
 
-/** The sign-in form, with what was wrong with the last attempt. */
+/** The sign-in form, with the problem of the last attempt. */
 export function signInPage(problem: string): string {
   return html`<!doctype html>
     <html lang="en">

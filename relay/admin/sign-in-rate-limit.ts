@@ -2,25 +2,25 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { createRateLimit } from '../http/rate-limit.ts';
 import type { Password } from './password.ts';
 
-/** Wrong passwords a minute from one address, after which it has to wait. */
+/** Wrong passwords per address and minute before the address has to wait. */
 const wrongPerAddress = 10;
 
 /**
- * Wrong passwords a minute from all addresses together, after which the answer to a wrong one is
- * late: this long (ms).
+ * Wrong passwords per minute from all addresses before answers to wrong passwords are delayed, and
+ * the delay (ms).
  */
 const wrongInAll = 100;
 const lateMs = 1000;
 
-/** How many answers may be late at once: each keeps a connection. */
+/** How many answers may be delayed at once: each holds a connection. */
 const mostLate = 50;
 
 export type Outcome = 'right' | 'wrong' | 'too many';
 
-/** Tries a password that came from an address. What others do never keeps the right one out. */
+/** Tries a password from an address. Attempts by others never block the right password. */
 export type Attempts = (address: string, attempt: string) => Promise<Outcome>;
 
-/** `now` is in ms since 1970; `delay` waits for so many ms. */
+/** `now` is in ms since 1970; `delay` waits for the given ms. */
 export function createAttempts(
   password: Password,
   now: () => number = Date.now,

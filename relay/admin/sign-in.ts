@@ -9,30 +9,27 @@ import type { Password } from './password.ts';
 import { refuseOtherOrigins } from './same-origin.ts';
 import { signInPage } from './sign-in-page.ts';
 
-/** Where the form is; everything else under `/admin` asks for it. */
+/** The path of the form; everything else under `/admin` requires a sign-in. */
 const signInPath = '/admin/sign-in';
 
-/**
- * The longest header that is looked through for what kind of answer is wanted (characters);
- * browsers send about 150.
- */
+/** The longest Accept header that is parsed (characters); browsers send about 150. */
 const longestAccept = 1000;
 
-/** Reads a form of ours. Nothing is unpacked: no browser sends a form in gzip. */
+/** Reads a form of ours. Compressed bodies are refused: no browser sends a form in gzip. */
 const smallForm = express.urlencoded({ extended: false, limit: '4kb', inflate: false });
 
 export type SignInParts = {
   password: Password;
   sessions: AdminSessions;
-  /** How the world reaches the relay. */
+  /** The relay's public address. */
   publicUrl: string;
-  /** Which machines that connect are proxies. */
+  /** Which connecting machines are proxies. */
   proxies: ProxyTrust;
 };
 
 /**
- * Guards everything under `/admin` and `/metrics` that is mounted behind it: a form and a signed
- * cookie for people, Basic auth (any user name) for scripts.
+ * Guards everything mounted behind it under `/admin` and `/metrics`: a form and a signed cookie for
+ * people, Basic auth (any user name) for scripts.
  */
 export function createSignIn({ password, sessions, publicUrl, proxies }: SignInParts): Router {
   const attempts = createAttempts(password);
@@ -58,7 +55,7 @@ export function createSignIn({ password, sessions, publicUrl, proxies }: SignInP
     response.redirect(303, wanted(request));
   });
   router.post('/admin/sign-out', smallForm, async (request, response) => {
-    // Only our own page may sign somebody out; without a session there is nothing to do.
+    // Only our own page may sign out; without a session there is nothing to do.
     if (
       (await sessions.isSignedIn(request)) &&
       sessions.isOurForm(request, fieldOf(request, 'token'))
@@ -107,7 +104,7 @@ function guard(
   };
 }
 
-/** Whether a page is wanted, as by a browser; else what asks is a program. */
+/** Whether the client wants a page, as browsers do; otherwise it is a program. */
 function wantsPage(request: Request): boolean {
   return (
     (request.headers.accept ?? '').length <= longestAccept &&
@@ -115,7 +112,7 @@ function wantsPage(request: Request): boolean {
   );
 }
 
-/** Where a sign-in leads: to the page that was asked for, if it is one of ours. */
+/** The target of a sign-in: the requested page, if it is one of ours. */
 function wanted(request: Request): string {
   const { to } = request.query;
   return typeof to === 'string' &&
@@ -125,7 +122,7 @@ function wanted(request: Request): string {
     : '/admin';
 }
 
-/** A field of a posted form; '' when it is missing or comes twice. */
+/** A field of a posted form; '' when it is missing or repeated. */
 export function fieldOf(request: Request, name: string): string {
   const body: unknown = request.body;
   const value: unknown =

@@ -1,15 +1,15 @@
 import { Html, html } from './html.ts';
 import { dollars } from './format-measures.ts';
 
-/** What was spent on a day (`YYYY-MM-DD`), in dollars. */
+/** The spend of a day (`YYYY-MM-DD`), in dollars. */
 export type DaySpend = { day: string; costUsd: number };
 
-/** The plot's own measure; the page stretches it. */
+/** The plot's own units; the page stretches it. */
 const [barWidth, step, height, least] = [7, 10, 100, 1.5];
 
 /**
- * A bar for each day, oldest first, the highest as high as the plot. Each tells its day and sum
- * when it is pointed at; the whole has a sentence for those who do not see it.
+ * A bar for each day, oldest first; the highest bar fills the plot. Each bar shows its day and sum
+ * on hover; the plot has a text alternative for screen readers.
  */
 export function spendPlot(days: DaySpend[]): Html {
   const highest = Math.max(...days.map(({ costUsd }) => costUsd), 0);

@@ -1,6 +1,6 @@
 /**
- * The colours of all our admin pages, for light and dark; text on each background has a contrast of
- * 4.5 and more.
+ * The colours of all our admin pages, for light and dark; text has a contrast of at least 4.5 on
+ * each background.
  */
 export const adminColours = `:root {
   color-scheme: light dark; font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; accent-color: #008069;
@@ -10,7 +10,7 @@ export const adminColours = `:root {
 }
 :focus-visible { outline: 3px solid #25d366; outline-offset: 2px; }`;
 
-/** How the pages behind the sign-in look: one column on a phone, two on a desk. */
+/** The style of the pages behind the sign-in: one column on a phone, two on a desktop. */
 export const adminStyle = `${adminColours}
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text); -webkit-text-size-adjust: 100%; }

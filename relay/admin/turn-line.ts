@@ -1,10 +1,10 @@
 import type { Job } from 'bullmq';
 import type { TurnData, TurnResult, Turns } from '../../shared/store/queues.ts';
 
-/** How far a turn has come. */
+/** The state of a turn. */
 export type TurnState = 'waiting' | 'put off' | 'working' | 'done' | 'failed';
 
-/** A turn in a line. Times are ms since 1970; `tookMs` is from its first message to its end. */
+/** A turn as one line. Times are ms since 1970; `tookMs` runs from its first message to its end. */
 export type TurnLine = {
   id: string;
   conversation: string;
@@ -17,7 +17,7 @@ export type TurnLine = {
   costUsd: number | undefined;
 };
 
-/** BullMQ's states of a job in our words, in the order in which they are shown. */
+/** BullMQ's job states in our words, in display order. */
 const states = [
   ['active', 'working'],
   ['waiting', 'waiting'],
@@ -27,8 +27,8 @@ const states = [
 ] as const;
 
 /**
- * The newest turns of each state, `most` of each, those under way first. A turn that had nothing to
- * do is left out.
+ * The newest turns of each state, at most `most` of each, active ones first. Skips turns that had
+ * nothing to do.
  */
 export async function readTurnLines(turns: Turns, most: number): Promise<TurnLine[]> {
   const lists = await Promise.all(
@@ -43,7 +43,7 @@ export async function readTurnLines(turns: Turns, most: number): Promise<TurnLin
   return [...active, ...waiting, ...delayed, ...finished];
 }
 
-/** The state of a single job; undefined when it is in none of ours. */
+/** Our name for a job's state; undefined for an unknown state. */
 export function turnState(type: string): TurnState | undefined {
   return states.find(([known]) => known === type)?.[1];
 }

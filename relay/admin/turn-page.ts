@@ -7,7 +7,7 @@ import { counted, dollars, durationWords, momentWords } from './format-measures.
 import type { TurnState } from './turn-line.ts';
 import type { Step, TurnStory } from './turn-story.ts';
 
-/** How the states of turns, messages and replies look. */
+/** The styles of turn, message and reply states. */
 const looks: Record<string, 'good' | 'bad' | 'busy'> = {
   done: 'good',
   answered: 'good',
@@ -26,7 +26,7 @@ export function tag(state: TurnState | Reply['status'] | string): Html {
   return html`<span class="tag ${looks[state]}">${state}</span>`;
 }
 
-/** Everything about a turn. `mayWrite`: its messages can be tried again here. */
+/** Everything about a turn. `mayWrite` allows retrying its messages here. */
 export function turnPage(
   story: TurnStory,
   { token, mayWrite, said }: { token: string; mayWrite: boolean; said: string },
@@ -154,7 +154,7 @@ function replyRow({ text, file, status, attempts, code, at, sid }: Reply): Html 
   </li>`;
 }
 
-/** A state, and what else there is to say in a line. */
+/** A state with its details on one line. */
 function aboutLine(state: string | undefined, parts: (string | false | undefined)[]): Html {
   return html`<span class="soft small wide about"
     >${state && tag(state)} ${parts.filter((part) => typeof part === 'string').join(' · ')}</span

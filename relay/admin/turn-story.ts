@@ -12,7 +12,7 @@ import type { TurnState } from './turn-line.ts';
 /** A line of the turn's log; `at` is ms since 1970. */
 export type Step = { at: number | undefined; text: string };
 
-/** A turn from its messages to the fate of its replies. Times are ms since 1970. */
+/** A turn from its messages to the delivery of its replies. Times are ms since 1970. */
 export type TurnStory = {
   id: string;
   conversation: string;
@@ -26,19 +26,16 @@ export type TurnStory = {
   steps: Step[];
   replies: Reply[];
   result: TurnResult | undefined;
-  /**
-   * What the turn has used by the account, all of its attempts together; it is there for one that
-   * failed, too.
-   */
+  /** The turn's model usage over all of its attempts; a failed turn has it, too. */
   use: ModelUse;
   failure: string | undefined;
-  /** Those of its messages that were given up and can be tried again. */
+  /** The turn's given-up messages that can be retried. */
   retryable: string[];
 };
 
 export type TurnStories = { read(id: string): Promise<TurnStory | undefined> };
 
-/** The newest lines of a turn's log that are shown. */
+/** How many of the newest log lines are shown. */
 const mostSteps = 500;
 
 export function createTurnStories(redis: Redis, turns: Turns, failed: FailedMessages): TurnStories {
@@ -90,7 +87,7 @@ export function createTurnStories(redis: Redis, turns: Turns, failed: FailedMess
   };
 }
 
-/** A log line begins with its time. */
+/** Parses a log line, which begins with its time. */
 export function parseStep(line: string): Step {
   const [, at, text] = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) ([^]*)$/.exec(line) ?? [];
   return at === undefined || text === undefined

@@ -4,8 +4,8 @@ import { z } from 'zod';
 const Manifest = z.object({ version: z.string(), dependencies: z.record(z.string(), z.string()) });
 
 /**
- * What this system is made of: its own version, Node's, and Claude Code's, which the worker of the
- * same release runs.
+ * The versions of this system, of Node, and of Claude Code, which the worker of the same release
+ * runs.
  */
 export function readVersions(): [name: string, version: string][] {
   const { version, dependencies } = Manifest.parse(

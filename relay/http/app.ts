@@ -11,22 +11,22 @@ import type { Metrics } from '../metrics.ts';
 export type AppParts = {
   log: Log;
   unsignedRateLimit: UnsignedRateLimit;
-  /** Which machines that connect are proxies. */
+  /** Which connecting machines are proxies. */
   proxies: ProxyTrust;
   media: Router;
   /** Long answers as web pages. */
   pages: Router;
-  /** The sign-in and what lies behind it, in this order; absent when there is no password. */
+  /** The sign-in and the routes behind it, in this order; absent without a password. */
   admin: { signIn: Router; pages: Router; dashboard: Router } | undefined;
   metrics: Metrics;
 };
 
-/** Everything that the relay serves besides Twilio's webhooks and what asks whether it lives. */
+/** Everything that the relay serves besides Twilio's webhooks and the health probes. */
 export function createApp(parts: AppParts): Express {
   const app = express();
   app.disable('x-powered-by');
-  // For the scheme only, which a secure cookie asks for; addresses are read in one place of our
-  // own.
+  // Express uses this for the scheme only, which a secure cookie requires; client-address.ts reads
+  // addresses.
   app.set('trust proxy', (peer: string, hop: number) => hop === 0 && isProxy(peer, parts.proxies));
   const door = keepDoor(parts.unsignedRateLimit);
   app.use(['/media', '/page'], door);
@@ -40,7 +40,7 @@ export function createApp(parts: AppParts): Express {
           'upgrade-insecure-requests': null,
         },
       },
-      // With "no-referrer" browsers send `Origin: null` with our own sign-in form, which then looks
+      // With "no-referrer", browsers send `Origin: null` with our own sign-in form, which looks
       // like another site's.
       referrerPolicy: { policy: 'same-origin' },
     }),
@@ -60,7 +60,7 @@ export function createApp(parts: AppParts): Express {
   );
   const onError: ErrorRequestHandler = (error: unknown, request, response, next) => {
     const status = statusOf(error);
-    // No more of the path: behind /media/ stands a token that opens a file.
+    // Logs the first segment only: the token after /media/ opens a file.
     const path = `/${request.path.split('/')[1] ?? ''}`;
     if (status < 500) parts.log.warn({ err: error, path, status }, 'refused');
     else parts.log.error({ err: error, path, status }, 'a request failed');
@@ -74,8 +74,8 @@ export function createApp(parts: AppParts): Express {
 }
 
 /**
- * The status that Express and its parsers put on an error of the request's own making (a broken
- * escape, a body too large); 503 for anything else.
+ * The status that Express and its parsers set on an error caused by the request (a broken escape, a
+ * body too large); 503 for anything else.
  */
 function statusOf(error: unknown): number {
   const status = error instanceof Error && 'status' in error ? Number(error.status) : 503;

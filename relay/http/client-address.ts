@@ -9,20 +9,20 @@ import type { ProxyTrust } from '../../shared/runtime/address-ranges.ts';
  */
 const neighboursOnFly = createRanges(['fdaa::/16']);
 
-/** Fly's proxy adds two addresses to X-Forwarded-For: the client's, and the app's own. */
+/** Fly's proxy appends two addresses to X-Forwarded-For: the client's and the app's own. */
 const hopsOnFly = 2;
 
 /**
- * What proxies have added is at the end of the header (characters); clients may have written
- * thousands of entries before it.
+ * Only this much of the header's end is read (characters): proxies append there, and clients may
+ * send thousands of entries before it.
  */
 const forwardedEnd = 1000;
 
 /**
- * The client that a request comes from, as limits count it: an IPv4 address, or the /64 of an IPv6
- * one, since that is what one subscriber has. Headers count only where the machine that connects is
- * a proxy: each proxy adds the address that it heard from at the end of X-Forwarded-For, and what
- * stands before that was written by the client.
+ * The client that a request comes from, as the rate limits count it: an IPv4 address, or the /64 of
+ * an IPv6 address, since that is what one subscriber has. Headers count only if the connecting
+ * machine is a proxy: each proxy appends the address of its peer to X-Forwarded-For, and everything
+ * before that comes from the client.
  */
 export function originOf(request: IncomingMessage, trust: ProxyTrust): string {
   const peer = request.socket.remoteAddress ?? '';
@@ -46,13 +46,13 @@ export function originOf(request: IncomingMessage, trust: ProxyTrust): string {
   );
 }
 
-/** Whether the machine at this address of a connection is a proxy whose headers count. */
+/** Whether the peer of a connection is a proxy whose headers count. */
 export function isProxy(peer: string, trust: ProxyTrust): boolean {
   if (typeof trust === 'number') return trust > 0;
   return trust === 'fly' ? !isWithin(peer, neighboursOnFly) : isWithin(peer, trust);
 }
 
-/** An address as it is counted; `unknown` when it is none. */
+/** The network of an address, as the rate limits count it; `unknown` for an invalid address. */
 export function networkOf(address: string): string {
   const plain = plainAddress(address);
   const family = isIP(plain);
@@ -65,7 +65,7 @@ function prefixOf(address: string): string {
   const [head = '', tail] = address.split('::');
   const left = head === '' ? [] : head.split(':');
   const right = tail ? tail.split(':') : [];
-  // An IPv4 address at the end stands for two groups.
+  // An IPv4 suffix stands for two groups.
   const written = left.length + right.length + (address.includes('.') ? 1 : 0);
   const groups =
     tail === undefined

@@ -4,32 +4,26 @@ import type { Socket } from 'node:net';
 import { networkOf } from './client-address.ts';
 
 export type ConnectionLimits = {
-  /** How many may be open at once. */
+  /** How many connections may be open at once. */
   mostOpen: number;
-  /**
-   * How many requests one read from a connection may bring: no client of ours sends the next before
-   * it has the answer.
-   */
+  /** How many requests one read from a connection may contain: our clients do not pipeline. */
   mostAtOnce: number;
-  /** How many requests of one connection may wait for their answers. */
+  /** How many requests of one connection may be unanswered. */
   mostUnanswered: number;
   /**
-   * Whether a connection has brought something that Twilio has signed; such a one is closed last.
+   * Whether a connection has carried a request signed by Twilio; such connections are closed last.
    */
   isTrusted: (socket: Socket) => boolean;
 };
 
-/**
- * The connections that are open. When there are too many, one on which nothing is being served
- * makes room for the new one.
- */
+/** The open connections. At the limit, an idle connection is closed to make room for a new one. */
 export type Connections = {
   admit(socket: Socket): void;
   /**
-   * Notes that a request's header has come in. False when its connection asks for too much at once.
+   * Notes that a request's header has arrived. False when its connection sends too much at once.
    */
   mayBegin(socket: Socket): boolean;
-  /** Notes a request that is going to be served. */
+  /** Notes a request that will be served. */
   serve(request: IncomingMessage, response: ServerResponse): void;
 };
 
@@ -38,8 +32,8 @@ type Open = {
   current: { request: IncomingMessage; response: ServerResponse } | undefined;
   unanswered: number;
   /**
-   * How much the connection had brought when the last request began (bytes), and how many began at
-   * that point.
+   * How much the connection had received when the last request began (bytes), and how many requests
+   * began at that point.
    */
   bytesRead: number;
   atOnce: number;
@@ -51,7 +45,7 @@ export function createConnections({
   mostUnanswered,
   isTrusted,
 }: ConnectionLimits): Connections {
-  /** In the order of what they last achieved: being opened, or having an answer. */
+  /** In the order of the last progress: the opening, or an answer. */
   const open = new Map<Socket, Open>();
   const perNetwork = new Map<string, number>();
 
@@ -63,10 +57,7 @@ export function createConnections({
     if (count > 0) perNetwork.set(entry.network, count);
     else perNetwork.delete(entry.network);
   };
-  /**
-   * The connection that has achieved nothing for longest, from the network that has the most of
-   * them.
-   */
+  /** The connection without progress for longest, from the network with the most connections. */
   const findIdlest = (): Socket | undefined => {
     let [crowd, most] = ['', 0];
     for (const [network, count] of perNetwork) if (count > most) [crowd, most] = [network, count];
@@ -110,24 +101,24 @@ export function createConnections({
       entry.unanswered += 1;
       response.once('close', () => {
         entry.unanswered -= 1;
-        // Set anew, it is the last in the order.
+        // Reinserting moves it to the end of the order.
         if (open.delete(socket)) open.set(socket, entry);
       });
     },
   };
 }
 
-/** What decides whether a request is read any further than its header. */
+/** Decides whether a request is read beyond its header. */
 export type Bounds = Pick<Connections, 'mayBegin'> & {
   isSuspect: (request: IncomingMessage) => boolean;
 };
 
 /**
- * Options for Node's server by which a connection is cut off in the middle of what was read from
- * it. One read of 64 kB can bring 2,600 requests or a body in 10,000 chunks, for each of which Node
- * makes objects before anybody can object: up to 130 ms of CPU. Only an upgrade stops its parser
- * there and then; so what asks for too much at once, and a body in chunks from an address that is
- * suspect, are taken for an upgrade, and the server's event of that name refuses it.
+ * Options for Node's server that cut a connection off in the middle of a read. One read of 64 kB
+ * can contain 2,600 requests or a body of 10,000 chunks, and Node creates objects for each before
+ * any handler can refuse: up to 130 ms of CPU. Only an upgrade stops its parser immediately; so a
+ * connection that sends too much at once, and a chunked body from a suspect address, are treated as
+ * an upgrade, and the server's `upgrade` event refuses it.
  */
 export function createRequestBounds({ mayBegin, isSuspect }: Bounds): {
   IncomingMessage: typeof IncomingMessage;
@@ -138,7 +129,7 @@ export function createRequestBounds({ mayBegin, isSuspect }: Bounds): {
   const isChunked = ({ headers }: IncomingMessage): boolean =>
     headers['transfer-encoding'] !== undefined;
   /**
-   * Node's parser writes into `upgrade` what the header says, reads whether to ask, and writes and
+   * Node's parser sets `upgrade` from the header, reads it to decide whether to ask, then sets and
    * reads the answer.
    */
   class BoundedRequest extends IncomingMessage {

@@ -23,12 +23,12 @@ export type FormHandlerParts = {
   receive: Receive;
   claims: Claims;
   noteStatus: (report: StatusReport) => Promise<void>;
-  /** Counts what became of an incoming message. */
+  /** Counts the outcome of an incoming message. */
   count: (outcome: string) => void;
   /** Called after a new message was stored; must not throw. */
   onAccepted: (message: Message) => void;
   /**
-   * Called when a message may have been stored earlier, or by an attempt whose end is not known;
+   * Called when a message may have been stored earlier, or by an attempt with an unknown outcome;
    * must not throw.
    */
   onUnclear: () => void;
@@ -39,8 +39,8 @@ export type FormHandlerParts = {
 type Note = (attributes: SpanAttributes) => void;
 
 /**
- * What is done with the forms that Twilio has signed. Both throw BadRequest 400, or when Redis is
- * away; else Twilio is told 200.
+ * Handles the forms that Twilio has signed. Both throw BadRequest 400, or an error when Redis is
+ * away; otherwise Twilio gets 200.
  */
 export type FormHandlers = {
   takeMessage(form: URLSearchParams, note: Note): Promise<void>;
@@ -48,7 +48,7 @@ export type FormHandlers = {
 };
 
 /**
- * What Redis has not taken after this time (ms) is refused, so that Twilio, told 503, tries again.
+ * If Redis has not stored it by then (ms), the request is refused with 503, so that Twilio retries.
  */
 const patience = 1700;
 
@@ -83,8 +83,8 @@ export function createFormHandlers(parts: FormHandlerParts): FormHandlers {
       );
       if (!sender) return refuse(parsed.conversation);
       if (!senders.admit(sender.conversation)) {
-        // Noted before Twilio is told that all is well: else the next look through its list would
-        // take it in beside what is sent again.
+        // Stored before Twilio gets 200: otherwise the next backfill would take it in beside the
+        // copy that the person sends again.
         await within(
           deadline,
           parts.claims.refuse({ ...parsed, conversation: sender.conversation }),
@@ -122,8 +122,8 @@ export function createFormHandlers(parts: FormHandlerParts): FormHandlers {
 }
 
 /**
- * The work's result, or an error at the deadline (ms, as `performance.now()` counts). The work goes
- * on: what it still stores is harmless, since a repeated webhook is a duplicate.
+ * The work's result, or an error at the deadline (ms, from `performance.now()`). The work
+ * continues: a late write is harmless, since a repeated webhook is a duplicate.
  */
 async function within<T>(deadline: number, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();

@@ -3,41 +3,40 @@ import { BadRequest } from '../../shared/twilio/bad-request.ts';
 import { createYoungCollector } from '../small-heap.ts';
 
 /**
- * The largest form taken (bytes). A WhatsApp message has 1,600 characters; Twilio's other
+ * The largest accepted form (bytes). A WhatsApp message has 1,600 characters; Twilio's other
  * parameters are short.
  */
 export const formLimit = 64 * 1024;
 
-/** The most parameters taken: Twilio sends about 25, and 2 more for each of at most 10 files. */
+/** The most parameters accepted: Twilio sends about 25, and 2 more for each of at most 10 files. */
 export const mostParameters = 200;
 
 /**
- * What every body may hold without being counted (bytes). Twilio's forms have about 1 kB, and 4 kB
- * with the longest text in English.
+ * Bodies up to this size are not counted (bytes). Twilio's forms have about 1 kB, and 4 kB with the
+ * longest text in English.
  */
 export const smallForm = 8 * 1024;
 
 /**
- * What all larger bodies together may hold (bytes), from their first byte until their signature is
- * checked. Each has a block of 64 kB, which is used again: fifty connections with the largest form
- * are 3 MB.
+ * The memory for all larger bodies together (bytes), from the first byte until the signature is
+ * checked. Each uses a pooled block of 64 kB: fifty connections with the largest form use 3 MB.
  */
 const mostHeld = 6 * 1024 * 1024;
 
-/** After so many bytes of larger bodies what Node has read is freed. */
+/** Node's read buffers are collected after this many bytes of larger bodies. */
 const collectEvery = 1024 * 1024;
 
-/** How many blocks are kept for later. */
+/** How many blocks stay in the pool. */
 const mostSpare = 16;
 
-/** The bodies that are being read. */
+/** The bodies being read. */
 export type Bodies = {
   /**
-   * Reads a posted form. `keep` false: only looks whether it would be taken, and returns nothing.
-   * `within` is how long it may take (ms). `release` is to be called when the body is of no use any
-   * more: its memory is used again. Throws BadRequest: 415 when it is not a form, 413 when it is
-   * over 64 kB or has over 200 parameters, 400 when it breaks off, 429 when it takes too long, 503
-   * when there is no room for it; Twilio tries again then.
+   * Reads a posted form. `keep` false: only checks whether it would be accepted, and returns
+   * nothing. `within` is the time limit (ms). Call `release` when the body is no longer needed: its
+   * memory is reused. Throws BadRequest: 415 when it is not a form, 413 when it is over 64 kB or
+   * has over 200 parameters, 400 when it breaks off, 429 when it takes too long, 503 when there is
+   * no room for it; Twilio retries then.
    */
   read(
     request: IncomingMessage,
@@ -45,7 +44,7 @@ export type Bodies = {
   ): Promise<{ body: Buffer; release: () => void }>;
 };
 
-/** A body on its way: its bytes so far, whether they lie in a block, and how it is given up. */
+/** A body being read: its bytes so far, whether they are in a pooled block, and how to abort it. */
 type Reading = {
   bytes: Buffer;
   size: number;
@@ -53,10 +52,7 @@ type Reading = {
   fail: (error: BadRequest) => void;
 };
 
-/**
- * `most` is what all may hold (bytes). When it is too much, the body that has taken longest so far
- * gives way.
- */
+/** `most` bounds all bodies together (bytes). Beyond it, the oldest unfinished body is aborted. */
 export function createBodies(most: number = mostHeld): Bodies {
   let blocks = 0;
   const noteBytes = createYoungCollector(collectEvery);
@@ -70,8 +66,8 @@ export function createBodies(most: number = mostHeld): Bodies {
     reading.bytes = nothing;
   };
   /**
-   * What Node reads has 64 kB to itself, however short it is, and lives until V8 looks for it: so
-   * it is copied.
+   * Copies the chunk: each of Node's reads has a buffer of 64 kB, however short the read, which
+   * lives until V8 collects it.
    */
   const append = (reading: Reading, chunk: Buffer): void => {
     const size = reading.size + chunk.length;
@@ -106,7 +102,7 @@ export function createBodies(most: number = mostHeld): Bodies {
         fail(error) {
           if (!unfinished.delete(reading)) return;
           clearTimeout(timer);
-          // The rest of it comes by as well and is dropped: a refused request is still answered.
+          // The rest is read and dropped: a refused request still gets an answer.
           release(reading);
           reject(error);
         },
@@ -119,7 +115,7 @@ export function createBodies(most: number = mostHeld): Bodies {
               () => reading.fail(new BadRequest(429, 'the form did not come in time')),
               within,
             );
-      // By events: an iterator over the request would cost more than what is done with the form.
+      // By events: an async iterator would cost more than handling the form.
       request.on('data', (chunk: Buffer) => {
         if (!unfinished.has(reading)) return;
         size += chunk.length;
@@ -154,8 +150,8 @@ const nothing = Buffer.alloc(0);
 const [ampersand, semicolon, plus, space] = [0x26, 0x3b, 0x2b, 0x20];
 
 /**
- * Counts what separates parameters, and writes blanks as blanks: a plus sign means one, and 64 kB
- * of them would take the parser 3 ms.
+ * Counts the separators of parameters, and replaces plus signs, which mean blanks, by blanks: 64 kB
+ * of plus signs would take the parser 3 ms.
  */
 function prepare(chunk: Buffer): number {
   let separators = 0;

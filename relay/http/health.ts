@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /**
- * `GET /health` (the process lives) and `GET /ready` (Redis answers now, too), as a plain handler
- * in front of Express, since they are asked before anything else and all the time. Returns false
- * when the request is for somebody else.
+ * `GET /health` (the process is alive) and `GET /ready` (Redis answers, too), as a plain handler in
+ * front of Express, since they are polled before anything else and all the time. Returns false for
+ * other requests.
  */
 export function createProbes(
   isReady: () => Promise<boolean>,
@@ -22,7 +22,7 @@ export function createProbes(
         'Content-Length': Buffer.byteLength(body),
         'X-Content-Type-Options': 'nosniff',
       });
-      // Node sends no body in answer to HEAD.
+      // Node omits the body for HEAD.
       response.end(body);
     };
     if (path === '/health') answer(true);

@@ -2,9 +2,9 @@ import type { RequestListener } from 'node:http';
 import type { Log } from '../../shared/runtime/log.ts';
 
 /**
- * Serves by what `create` loads, from the first request on. Express and all that hangs on it is
- * most of what a relay could load, and Twilio's webhooks need none of it. Where it cannot be loaded
- * the next request tries again.
+ * Loads the site with `create` on the first request. Express and its dependencies are most of the
+ * relay's code, and Twilio's webhooks need none of it. If loading fails, the next request tries
+ * again.
  */
 export function createLazySite(create: () => Promise<RequestListener>, log: Log): RequestListener {
   let loading: Promise<RequestListener> | undefined;

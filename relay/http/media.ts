@@ -9,8 +9,8 @@ import { documentHeaders } from '../pages/document.ts';
 
 /**
  * `GET /media/:token` (and HEAD): a file for Twilio or for a person with the link. The token is the
- * only key: unguessable, expiring with the file, never listed. Type and length are exact, as Twilio
- * checks them (twilio.com/docs/whatsapp/guidance-whatsapp-media-messages).
+ * only credential: unguessable, expiring with the file, never listed. Type and length are exact,
+ * because Twilio checks them (twilio.com/docs/whatsapp/guidance-whatsapp-media-messages).
  */
 export function createMedia(files: FileStore, log: Log): Router {
   const router = Router();
@@ -31,7 +31,7 @@ export function createMedia(files: FileStore, log: Log): Router {
       await pipeline(Readable.from(files.read(file)), response);
       await files.noteFetched(token);
     } catch (error) {
-      log.warn({ err: error }, 'a file was not fetched to its end');
+      log.warn({ err: error }, 'file download interrupted');
       response.destroy();
     }
   });

@@ -1,26 +1,25 @@
 /**
- * How often something may happen in a minute, counted by key, in this process's memory: it costs no
- * Redis command, and a restart forgives.
+ * A rate limit per key and minute, in this process's memory: it costs no Redis command, and a
+ * restart resets it.
  */
 export type RateLimit = {
-  /** Whether the key's share of this minute is used up. */
+  /** Whether the key has used up its limit for this minute. */
   isUsedUp(key: string): boolean;
-  /** Counts one more. False when the share was used up already; then nothing is counted. */
+  /** Counts one more. Returns false, and counts nothing, when the limit is used up. */
   take(key: string): boolean;
-  /** What was counted a moment ago did not happen after all. */
+  /** Takes back one count. */
   giveBack(key: string): void;
 };
 
 /**
- * How many keys are counted in a minute. Beyond that the one that was counted first is forgotten:
- * endless addresses must not fill the memory, nor use up the share of an address that has done
- * nothing.
+ * The most keys counted in a minute. Beyond that the oldest key is dropped: endless addresses must
+ * neither fill the memory nor use up the limit of an innocent address.
  */
 const mostKeys = 10_000;
 
 /**
- * `now` is in ms since 1970. Minutes are the clock's, so that all counts end together and nothing
- * has to be swept.
+ * `now` is in ms since 1970. Minutes follow the clock, so all counts end together and need no
+ * sweep.
  */
 export function createRateLimit(perMinute: number, now: () => number = Date.now): RateLimit {
   let minute = 0;
@@ -53,7 +52,7 @@ export function createRateLimit(perMinute: number, now: () => number = Date.now)
   };
 }
 
-/** Numbers the minutes since 1970. */
+/** The number of a minute since 1970. */
 export function minuteOf(ms: number): number {
   return Math.floor(ms / 60_000);
 }

@@ -1,17 +1,14 @@
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 
-/**
- * How long an answer of Redis's counts (ms): whoever asks the relay more often costs no further
- * commands.
- */
+/** How long Redis's answer is cached (ms): frequent probes cost no further commands. */
 const believedMs = 5000;
-/** How long the mark of a test is kept (s). */
+/** How long the test key is kept (s). */
 const keptSeconds = 60;
 
 /**
- * Tells whether Redis takes writes now: one that only answers, as after a fail-over, takes no
- * message. Asks only when it is asked. Never throws.
+ * Tells whether Redis accepts writes: a Redis that only answers reads, as after a fail-over, cannot
+ * store a message. Queries Redis only on request. Never throws.
  */
 export function createReadiness(
   redis: Redis,
@@ -20,7 +17,7 @@ export function createReadiness(
   let asked = Number.NEGATIVE_INFINITY;
   let answer: Promise<boolean> = Promise.resolve(false);
   return async () => {
-    // A connection that is gone needs no question.
+    // A lost connection needs no query.
     if (redis.status !== 'ready') return false;
     if (now() - asked >= believedMs) {
       asked = now();

@@ -3,16 +3,16 @@ import type { Message } from '../../shared/store/message.ts';
 import type { People } from '../people/people.ts';
 
 /**
- * What became of a message, and the message as it was stored: its conversation may be another than
- * was thought.
+ * What became of a message, and the message as stored: its conversation may differ from the
+ * expected one.
  */
 export type Reception = Stored & { message: Message };
 
 /**
- * Takes a person's message into the conversation of the person: in one trip to Redis, or in two
- * when Redis knows better than this process which conversation that is. Throws when Redis did not
- * take it. What Redis refuses although this process lets the sender in is tried once more after
- * `publish`: Redis may not know of them yet.
+ * Stores a person's message in the person's conversation: in one trip to Redis, or in two when
+ * Redis knows a more recent conversation for the sender than this process. Throws when Redis did
+ * not store it. If Redis refuses a sender that this process allows, `publish` runs and it tries
+ * once more: Redis may not know of them yet.
  */
 export type Receive = (message: Message, sender: Sender) => Promise<Reception>;
 
@@ -24,7 +24,7 @@ export function createReceive(
   return async (message, sender) => {
     let present = sender;
     let published = sender.missed;
-    // Once more at most, unless it is changed in between.
+    // One retry is enough, unless the conversation changes in between.
     for (let trip = 1; trip <= 4; trip += 1) {
       const own = { ...message, conversation: present.conversation };
       const acceptance = await accept(own, present);
@@ -40,6 +40,6 @@ export function createReceive(
       }
       present = people.move(present, acceptance.conversation);
     }
-    throw new Error('the conversation of a sender changes all the time');
+    throw new Error('the sender’s conversation keeps changing');
   };
 }

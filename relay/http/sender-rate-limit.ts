@@ -2,14 +2,14 @@ import type { Log } from '../../shared/runtime/log.ts';
 import { createRateLimit, minuteOf } from './rate-limit.ts';
 import type { Notices } from '../../shared/delivery/notices.ts';
 
-/** How many messages of one person are taken in a minute. */
+/** The rate limit for messages of one person. */
 export type SenderRateLimit = {
   /**
-   * Whether one more may be taken in now; counts it. The person is told of the first that may not,
-   * once a minute.
+   * Whether one more message may be taken in now; counts it. The person gets a notice for the first
+   * refused one, once a minute.
    */
   admit(sender: string): boolean;
-  /** The message was no new one, or could not be stored: it does not count. */
+  /** The message was a duplicate or could not be stored: it does not count. */
   giveBack(sender: string): void;
 };
 

@@ -6,12 +6,12 @@ import { createRateLimit } from './rate-limit.ts';
 import type { UnsignedRateLimit } from './unsigned-rate-limit.ts';
 import { createConnections, createRequestBounds } from './connections.ts';
 
-/** How long requests under way may take at a stop (ms); Twilio itself gives up after 15 s. */
+/** How long open requests may take at a stop (ms); Twilio itself gives up after 15 s. */
 const stopPatience = 5000;
 
 /**
- * What one client may cost. Headers and bodies that trickle in are cut off, since nothing that
- * Twilio sends takes seconds, and so is a connection on which nothing moves. Times in ms.
+ * Limits per client. Slow headers and bodies are cut off, since nothing from Twilio takes seconds,
+ * and so are idle connections. Times in ms.
  */
 const limits = {
   requestTimeout: 10_000,
@@ -23,31 +23,32 @@ const limits = {
 const idleMs = 70_000;
 const mostHeaders = 100;
 
-/** How long a connection may take to send its first byte (ms). */
+/** The time limit for a connection's first byte (ms). */
 const firstByteMs = 5000;
 
 /**
- * How many connections may be open: each takes up to 30 kB. WhatsApp sends up to 100 pictures at
- * once, each a webhook, and proxies use a connection for many requests.
+ * The most open connections: each takes up to 30 kB. WhatsApp sends up to 100 pictures at once,
+ * each as a webhook, and proxies reuse a connection for many requests.
  */
 const mostConnections = 500;
 const mostAtOnce = 8;
 const mostUnanswered = 16;
 
-/** What is said to a request that is cut off at its header. */
+/** The response to a request that is cut off at its header. */
 const refusal =
   'HTTP/1.1 429 Too Many Requests\r\nRetry-After: 60\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
 
 /**
- * How much of a body is still read and dropped after the answer (bytes), so that a sender that goes
- * on reads the answer.
+ * How much of a body is still read and dropped after the answer (bytes), so that a sender that
+ * keeps sending reads the answer.
  */
 const mostDropped = 1024 * 1024;
 
 /**
  * The most chunks of a body: a form of 64 kB in packets of 1,460 bytes has 45. One read can bring
- * 10,000, which take Node 6 ms, as much as 20 wrong requests. After some such in a minute chunks
- * are taken from those only who have sent something signed; Twilio says how long its forms are.
+ * 10,000, which take Node 6 ms, as much as 20 bad requests. After some of these in a minute,
+ * chunked bodies are accepted only from addresses that have sent a signed request; Twilio sends a
+ * Content-Length.
  */
 const mostPieces = 500;
 const crumbsWeigh = 20;
@@ -55,7 +56,7 @@ const mostCrumbled = 30;
 
 export type ServerOptions = {
   port: number;
-  /** The address to listen on; undefined: all of the machine's. */
+  /** The address to listen on; undefined for all of the machine's. */
   host: string | undefined;
   listener: RequestListener;
   unsignedRateLimit: Pick<
@@ -64,7 +65,7 @@ export type ServerOptions = {
   >;
 };
 
-/** Serves until it is stopped. Throws when the port is taken. */
+/** Serves until stopped. Throws when the port is taken. */
 export async function runServer({
   port,
   host,
@@ -84,7 +85,7 @@ export async function runServer({
   const server = createServer(
     { ...limits, ...createRequestBounds({ mayBegin: connections.mayBegin, isSuspect }) },
     (request, response) => {
-      // Until now the connection had to send its first byte soon.
+      // Until now the short first-byte timeout applied.
       request.socket.setTimeout(idleMs);
       connections.serve(request, response);
       if (request.headers['transfer-encoding'] !== undefined) {
@@ -114,7 +115,7 @@ export async function runServer({
   return { port: (server.address() as AddressInfo).port, stop: () => close(server) };
 }
 
-/** Ends a connection whose body comes in crumbs. */
+/** Closes a connection whose body arrives in too many chunks. */
 function limitPieces(request: IncomingMessage, onCrumbs: () => void): void {
   let pieces = 0;
   const push = request.push.bind(request);
@@ -131,7 +132,7 @@ function limitPieces(request: IncomingMessage, onCrumbs: () => void): void {
   };
 }
 
-/** After the answer Node reads the rest of a body for as long as it comes. */
+/** Limits the rest of a body, which Node keeps reading after the answer. */
 function limitRest(request: IncomingMessage): void {
   if (request.complete) return;
   let dropped = 0;
@@ -142,8 +143,8 @@ function limitRest(request: IncomingMessage): void {
 }
 
 /**
- * Answers without a body and closes the connection, whose rest is read and dropped for a moment: a
- * connection that is closed over bytes that nobody has read is reset, and the answer lost.
+ * Answers without a body and closes the connection. Reads and drops the rest for a moment: closing
+ * with unread bytes resets the connection, and the answer is lost.
  */
 export function answerAndClose(
   request: IncomingMessage,
@@ -170,11 +171,11 @@ export function answerAndClose(
   request.once('end', end).once('close', end);
 }
 
-/** How long, and how much (bytes), a connection goes on that is closed after its answer. */
+/** How long a connection lingers after its final answer, and how much is read meanwhile (bytes). */
 const lingerMs = 1000;
 const mostLingering = 64 * 1024;
 
-/** Takes nothing new, lets what is under way end, and cuts off what has not ended in time. */
+/** Stops accepting, lets open requests finish, and cuts off the rest at the time limit. */
 async function close(server: Server): Promise<void> {
   const timer = setTimeout(() => server.closeAllConnections(), stopPatience);
   await new Promise<void>((resolve) => {

@@ -7,24 +7,24 @@ import { looksSigned } from '../../shared/twilio/signature.ts';
 import type { Verifier } from '../../shared/twilio/signature.ts';
 
 /**
- * How long a form may take that comes from an address which has been turned away (ms). Twilio sends
- * it with the header.
+ * How long a form may take from an address that is over its limit (ms). Twilio sends it together
+ * with the header.
  */
 const suspectMs = 1000;
 
 /**
  * Reads the form of a request that Twilio has signed for this address (`url`: path and query).
- * Throws BadRequest, in the order 415, 413, 403, 400; an address that has sent too much without a
- * right signature gets 429 instead of any of these: at once where there is nothing in the form of a
- * signature, else when it turns out to be wrong or does not come, since Twilio's own requests may
- * come from there, too.
+ * Throws BadRequest, in the order 415, 413, 403, 400; an address that has sent too many requests
+ * without a valid signature gets 429 instead of any of these: at once if the header cannot be a
+ * signature, else when the signature is wrong or the form does not arrive, since Twilio's own
+ * requests may come from the same address.
  */
 export type SignedForms = (request: IncomingMessage, url: string) => Promise<URLSearchParams>;
 
 /**
- * What is not signed costs little: the header is looked at before the body, the body's bytes before
- * it is parsed, and a form that takes long to check waits for a turn of the event loop of its own,
- * so that a webhook of Twilio's waits for one such form at most.
+ * Keeps unsigned requests cheap: checks the header before the body and the body's bytes before
+ * parsing, and gives a form that is slow to check its own turn of the event loop, so that a Twilio
+ * webhook waits for one such form at most.
  */
 export function createSignedForms(
   verify: Verifier,
@@ -58,7 +58,7 @@ export function createSignedForms(
       return await readSigned(request, url);
     } catch (error) {
       if (unsignedRateLimit.turnsAway(request)) throw turnedAway();
-      // That there is no room is not this request's fault.
+      // Lack of room is not the request's fault.
       if (!(error instanceof BadRequest && error.status === 503))
         unsignedRateLimit.noteWrong(request);
       throw error;
@@ -69,8 +69,8 @@ export function createSignedForms(
 const turnedAway = (): BadRequest => new BadRequest(429, 'too many wrong requests');
 
 /**
- * Makes a line for work that keeps the event loop busy: each wait ends in a turn of the loop of its
- * own, first come, first served.
+ * Queues work that blocks the event loop: each item gets its own turn of the loop, first come,
+ * first served.
  */
 function createOneEachTurn(): () => Promise<void> {
   let last: Promise<void> = Promise.resolve();

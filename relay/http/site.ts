@@ -20,12 +20,12 @@ export type SiteParts = {
   unsignedRateLimit: UnsignedRateLimit;
   renderer: PageRenderer;
   acks: Samples;
-  /** Called when there is something to do for the worker; must not throw. */
+  /** Called when the worker may have new work; must not throw. */
   onRetried: () => void;
   log: Log;
 };
 
-/** What the relay serves by Express: files, pages, the dashboard and the metrics. */
+/** The routes served by Express: files, pages, the dashboard and the metrics. */
 export async function createSite({
   config,
   stores,

@@ -7,40 +7,40 @@ import { originOf } from './client-address.ts';
 import { createRateLimit } from './rate-limit.ts';
 
 /**
- * So many requests a minute may come from an address without a right signature, to a file that is
- * not there, or the like. Twilio makes none of them.
+ * Failed requests allowed per address and minute: without a valid signature, for a file that does
+ * not exist, or the like. Twilio sends none of these.
  */
 export const wrongPerMinute = 60;
 
-/** How long an address is believed after something with a right signature came from it (ms). */
+/** How long an address stays trusted after a request with a valid signature (ms). */
 const trustMs = 3600_000;
 
 /**
- * How many such addresses are remembered. Twilio's requests come from few, and behind a proxy from
- * its own.
+ * The most trusted addresses remembered. Twilio's requests come from few, and behind a proxy from
+ * the proxy's own.
  */
 const mostTrusted = 1000;
 
 /**
- * Keeps those out who only try handles. What Twilio has signed is never counted, so it passes
- * whatever else comes from its address.
+ * The rate limit for failed requests, against scanners. A request signed by Twilio is never
+ * counted, so it passes whatever else comes from its address.
  */
 export type UnsignedRateLimit = {
-  /** Whether the address has used its minute up; then the request is worth 429 and nothing else. */
+  /** Whether the address has used up its limit; the request then gets 429 and nothing else. */
   turnsAway(request: IncomingMessage): boolean;
-  /** The request was wrong; `weight` is as how many it counts. */
+  /** Counts a failed request; `weight` is how many it counts as. */
   noteWrong(request: IncomingMessage, weight?: number): void;
-  /** What was noted as wrong turned out to be right. */
+  /** Takes back a failed request that turned out to be valid. */
   forgive(request: IncomingMessage): void;
-  /** The request had a right signature. */
+  /** Notes a request with a valid signature. */
   noteSigned(request: IncomingMessage): void;
-  /** Whether something with a right signature came from this address in the last hour. */
+  /** Whether a request with a valid signature came from this address in the last hour. */
   trusts(request: IncomingMessage): boolean;
-  /** Whether something with a right signature came by this connection. */
+  /** Whether a request with a valid signature came over this connection. */
   trustsConnection(socket: Socket): boolean;
 };
 
-/** `proxies` says which machines that connect are proxies. */
+/** `proxies` tells which connecting machines are proxies. */
 export function createUnsignedRateLimit(
   proxies: ProxyTrust,
   log: Log,
@@ -54,11 +54,11 @@ export function createUnsignedRateLimit(
     noteWrong(request, weight = 1) {
       const origin = originOf(request, proxies);
       for (let left = weight; left > 0 && wrong.take(origin); left -= 1) {
-        // Said once: a flood must not become a flood of lines.
+        // Logged once: a flood must not flood the log.
         if (wrong.isUsedUp(origin))
           log.warn(
             { origin, perMinute: wrongPerMinute },
-            'turned away for this minute: too many wrong requests',
+            'rate limited for this minute: too many failed requests',
           );
       }
     },
@@ -76,8 +76,8 @@ export function createUnsignedRateLimit(
 }
 
 /**
- * For Express: turns away, and counts what does not end well. It counts first, so that whoever
- * hangs up early is counted, too.
+ * Express middleware: rejects addresses over the limit and counts requests that fail. Counts in
+ * advance, so that clients that hang up early are counted, too.
  */
 export function keepDoor(
   unsignedRateLimit: UnsignedRateLimit,

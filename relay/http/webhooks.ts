@@ -13,9 +13,9 @@ export type WebhookParts = FormHandlerParts & {
   verify: Verifier;
   unsignedRateLimit: UnsignedRateLimit;
   trace: Tracer;
-  /** Called when a webhook of Twilio's could not be stored; must not throw. */
+  /** Called when a Twilio webhook could not be stored; must not throw. */
   onNotStored: () => void;
-  /** Tells how long Twilio waited for the answer (ms). */
+  /** Reports how long Twilio waited for the answer (ms). */
   onAnswered: (path: string, status: number, ms: number) => void;
 };
 
@@ -25,17 +25,17 @@ export type WebhookParts = FormHandlerParts & {
  */
 const nothingToSay = '<?xml version="1.0" encoding="UTF-8"?><Response/>';
 
-/** How many refusals a minute the log tells of: a flood must not become a flood of lines. */
+/** The most refusals logged per minute: a flood must not flood the log. */
 const refusalsLogged = 600;
 
 /**
  * Twilio's two webhooks, as a plain handler in front of Express, whose dispatch would cost more
- * than all of this. Returns false when the request is for somebody else. The checks run in the
- * order 415, 413, 403, 400; 200 comes only after Redis has the message. An address that has sent
- * too much without a right signature gets 429 instead of any of these: at once where there is
- * nothing in the form of a signature, else when it turns out to be wrong, since Twilio's own
- * requests may come from there, too. A form that takes long to check waits its turn, so that a
- * webhook of Twilio's waits for one such form at most.
+ * than all of this. Returns false for other requests. The checks run in the order 415, 413, 403,
+ * 400; 200 comes only after Redis has stored the message. An address that has sent too many
+ * requests without a valid signature gets 429 instead of any of these: at once if the header cannot
+ * be a signature, else when the signature is wrong, since Twilio's own requests may come from the
+ * same address. A form that is slow to check is queued, so that a Twilio webhook waits for one such
+ * form at most.
  */
 export function createWebhooks(
   parts: WebhookParts,
@@ -47,7 +47,7 @@ export function createWebhooks(
 
   const handle = async (request: IncomingMessage, url: string, path: string): Promise<void> => {
     const form = await readSigned(request, url);
-    // Only what Twilio has signed begins a trace.
+    // Only a request signed by Twilio starts a trace.
     if (path === '/webhook')
       await parts.trace('message', 'server', (note) => takeMessage(form, note));
     else
@@ -67,7 +67,7 @@ export function createWebhooks(
       parts.onAnswered(path, status, performance.now() - start);
     };
     const refuse = ({ status, message }: BadRequest): void => {
-      // The doorkeeper has said that this address is turned away.
+      // The rate limit has already logged this address.
       if (status !== 429 && lines.take('refused'))
         log.warn({ path, status, reason: message }, 'refused');
       if (status === 429 || status === 503) {
@@ -75,7 +75,7 @@ export function createWebhooks(
         parts.onAnswered(path, status, performance.now() - start);
         return;
       }
-      // The rest of a refused body is read and dropped: closing over unread bytes would reset the
+      // The rest of a refused body is read and dropped: closing with unread bytes would reset the
       // connection before the answer arrives.
       request.resume();
       answer(status, '');
@@ -94,7 +94,7 @@ export function createWebhooks(
   };
 }
 
-/** The connection is closed as well: what it brings next would be answered in the same way. */
+/** Closes the connection as well: further requests on it would get the same answer. */
 function turnAway(request: IncomingMessage, response: ServerResponse, status: 429 | 503): void {
   if (response.headersSent) return;
   answerAndClose(request, response, status, {

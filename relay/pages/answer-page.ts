@@ -12,15 +12,12 @@ export function answerPage({ written, expires }: Page, { title, body }: Rendered
   });
 }
 
-/** A text that could not be laid out, as it was written. */
+/** A text that could not be rendered, as plain text. */
 export function plainRendering(markdown: string): Rendered {
   return { title: '', body: `<pre class="plain">${escapeHtml(markdown)}</pre>` };
 }
 
-/**
- * What there is to see at the address of a file that has expired, made room for another or never
- * was.
- */
+/** The page for a file that has expired, was evicted or never existed. */
 export function missingFile(): string {
   return writeDocument({
     title: 'File not available',
@@ -30,7 +27,7 @@ export function missingFile(): string {
   });
 }
 
-/** What there is to see at an address that leads nowhere. */
+/** The page for an unknown address. */
 export function missingPage(): string {
   return writeDocument({
     title: 'Nothing here',

@@ -7,8 +7,8 @@ const style = readFileSync(new URL('./page.css', import.meta.url), 'utf8').trim(
 const icon = `data:image/svg+xml,${encodeURIComponent('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect x="1" y="1" width="14" height="14" rx="4" fill="#008069"/></svg>')}`;
 
 /**
- * The headers of every page: it runs nothing, loads nothing, is framed by nobody, found by no
- * search engine, and the sites it links to do not learn its address.
+ * The headers of every page: no scripts, no external loads, no framing, no indexing by search
+ * engines, and no referrer to the sites it links to.
  */
 export const documentHeaders = {
   'Content-Type': 'text/html; charset=utf-8',
@@ -18,10 +18,7 @@ export const documentHeaders = {
   'X-Robots-Tag': 'noindex, nofollow',
 };
 
-/**
- * Writes a whole page. `title` is plain text; `about`, `body` and `footer` are HTML that is safe to
- * show.
- */
+/** Builds a whole page. `title` is plain text; `about`, `body` and `footer` are safe HTML. */
 export function writeDocument({
   title,
   about,
@@ -54,7 +51,7 @@ ${body}
 `;
 }
 
-/** Writes text so that HTML shows it as it is. */
+/** Escapes text for HTML. */
 export function escapeHtml(text: string): string {
   return text
     .replaceAll('&', '&amp;')

@@ -6,13 +6,12 @@ import { escapeHtml } from './document.ts';
 hljs.registerLanguage('dockerfile', dockerfile);
 hljs.registerLanguage('nginx', nginx);
 
-/** Code of more characters than this is not highlighted; nobody reads it for its colours. */
+/** Code longer than this is not highlighted (characters). */
 const most = 60_000;
 
 /**
- * Returns code as HTML, with spans of highlight.js's classes where its language is named and known.
- * What looks like a diff is one; other languages are not guessed. `language` is the name that was
- * given, for a caption.
+ * Returns code as HTML, with spans of highlight.js's classes if its language is named and known.
+ * Detects diffs; other languages are not guessed. `language` is the given name, for a caption.
  */
 export function highlight(
   code: string,
@@ -46,8 +45,8 @@ const diffLines: [start: RegExp, className: string][] = [
 ];
 
 /**
- * A diff is coloured by whole lines, so that a colour reaches from edge to edge; the library leaves
- * the rest of a line such as “@@ -1 +1 @@ main()” outside.
+ * Colours a diff by whole lines, so that a colour spans the full width; the library leaves the rest
+ * of a line such as “@@ -1 +1 @@ main()” outside.
  */
 function colourDiffLine(line: string): string {
   const kind = diffLines.find(([start]) => start.test(line));

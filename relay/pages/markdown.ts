@@ -4,17 +4,16 @@ import { escapeHtml } from './document.ts';
 import { highlight } from './highlight.ts';
 import { sanitize } from './sanitize.ts';
 
-/** What becomes of a Markdown text: HTML that is safe to show, and what the page is called. */
+/** Rendered Markdown: safe HTML and the page's title. */
 export type Rendered = { title: string; body: string };
 
-/** The longest title (characters); a browser shows about so many of them. */
+/** The longest title (characters); browsers show about this much. */
 const longestTitle = 70;
 
 /**
- * Renders Markdown (GitHub's kind) as HTML for a page without scripts: code highlighted, pictures
- * as links, HTML of layout kept and any other shown as the text it is. The title is the first
- * heading, or the first words. Throws what a renderer throws when a text is nested too deeply for
- * it.
+ * Renders Markdown (GitHub's flavour) as HTML for a page without scripts: code is highlighted,
+ * pictures become links, layout HTML is kept and any other HTML is shown as text. The title is the
+ * first heading, or the first words. Throws the renderer's error when a text is nested too deeply.
  */
 export function renderMarkdown(markdown: string): Rendered {
   const [slugs, headings, paragraphs]: [Map<string, number>, string[], string[]] = [
@@ -42,8 +41,7 @@ export function renderMarkdown(markdown: string): Rendered {
         return `<li${item.task ? ' class="task"' : ''}>${this.parser.parse(item.tokens)}</li>\n`;
       },
       image({ href, text, title }) {
-        // A picture from elsewhere would tell its server who reads this and when, so it is only
-        // linked.
+        // A remote picture would tell its server who reads this and when, so it is only linked.
         const label = text || title || href;
         return `<a href="${escapeHtml(href)}">${escapeHtml(label)}</a>`;
       },
@@ -63,10 +61,7 @@ function writeCode(text: string, lang: string | undefined): string {
   return `<figure class="code${language === 'diff' ? ' diff' : ''}">${label}<pre tabindex="0"><code>${html}</code></pre></figure>\n`;
 }
 
-/**
- * An address within the page for a heading, made as GitHub makes it, so that a table of contents
- * works.
- */
+/** An anchor for a heading, built as GitHub builds it, so that a table of contents works. */
 function addSlug(slugs: Map<string, number>, heading: string): string {
   const slug =
     heading
@@ -79,13 +74,13 @@ function addSlug(slugs: Map<string, number>, heading: string): string {
   return before === 0 ? slug : `${slug}-${before}`;
 }
 
-/** Tags that only lay text out, and may do so here. */
+/** Layout tags that are allowed here. */
 const layout =
   /^<(\/?)(br|hr|p|div|details|summary|kbd|sub|sup|b|i|u|em|strong|small|mark|del|ins|s|ul|ol|li|table|thead|tbody|tr|th|td)(?:\s[^<>]*)?\/?>$/i;
 
 /**
- * Writes HTML that stands in Markdown: tags of layout without their attributes; any other is what
- * the text is about, such as `Array<string>`, and is shown.
+ * Renders HTML inside Markdown: keeps layout tags without their attributes; any other, such as
+ * `Array<string>`, is content and is shown as text.
  */
 function writeHtml(html: string): string {
   return html

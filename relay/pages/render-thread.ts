@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import { renderMarkdown } from './markdown.ts';
 
-// The other side is renderer.ts. What throws here ends the thread, and is told there.
+// The other side is renderer.ts. An exception here ends the thread and is reported there.
 parentPort?.on('message', (markdown: string) =>
   parentPort?.postMessage(renderMarkdown(markdown), []),
 );

@@ -4,12 +4,12 @@ import { z } from 'zod';
 import type { Rendered } from './markdown.ts';
 
 /**
- * Renders answers in a thread of their own, one after the other: webhooks are answered meanwhile,
- * and neither a text that takes forever nor one that takes all memory harms the relay. The thread
- * starts when the first page is read and ends when none has been for a while.
+ * Renders answers in a worker thread, one at a time: webhooks are answered meanwhile, and a text
+ * that takes too much time or memory does not harm the relay. The thread starts with the first page
+ * and ends when idle.
  */
 export type PageRenderer = {
-  /** Throws when the text cannot be rendered in time; the next one is tried all the same. */
+  /** Throws when the text cannot be rendered in time; later texts are still tried. */
   render(markdown: string): Promise<Rendered>;
   stop(): Promise<void>;
 };
@@ -17,7 +17,7 @@ export type PageRenderer = {
 export type RenderTimes = { limitMs: number; idleMs: number };
 export const renderTimes: RenderTimes = { limitMs: 5000, idleMs: 60_000 };
 
-/** What a thread may take of a machine of 256 MB. */
+/** The thread's memory limits on a machine of 256 MB. */
 const resourceLimits = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16 };
 
 const Rendering = z.tuple([z.object({ title: z.string(), body: z.string() })]);
@@ -72,8 +72,8 @@ function startThread(): Worker {
     env: {},
     resourceLimits,
   });
-  // An error while nobody waits for a rendering changes nothing: the next one fails, and the one
-  // after it has a new thread.
+  // An error between renderings needs no handling: the next rendering fails, and the one after it
+  // gets a new thread.
   thread.on('error', () => undefined);
   return thread;
 }

@@ -6,14 +6,14 @@ import { documentHeaders } from './document.ts';
 import type { PageRenderer } from './renderer.ts';
 
 /**
- * How long a browser may show a page without asking again (seconds): a page never changes, but for
- * one that grows while a turn works.
+ * How long a browser may cache a page (seconds): a page never changes, except a page that grows
+ * while a turn works.
  */
 const freshSeconds = 3600;
 
 /**
- * `GET /page/:token` (and HEAD): a long answer as a web page, for whoever has its signed and
- * expiring address. Anything else is a page that says so, with 404.
+ * `GET /page/:token` (and HEAD): a long answer as a web page, for a reader with its signed and
+ * expiring address. Anything else is an error page with 404.
  */
 export function createPages(
   pages: PageStore,

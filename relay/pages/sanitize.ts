@@ -1,6 +1,6 @@
 import sanitizeHtml from 'sanitize-html';
 
-/** Elements may be nested so deep; what is deeper loses its layout, not its text. */
+/** The deepest nesting of elements; deeper ones lose their layout, not their text. */
 const deepest = 60;
 
 const tags = [
@@ -48,9 +48,9 @@ const tags = [
 ];
 
 /**
- * Keeps of HTML what a text needs and nothing that runs, loads, or looks like a part of the page
- * around it. It does not rely on what made the HTML. Links lead to web and mail addresses and to
- * places within the page only.
+ * Sanitizes HTML: keeps text layout, and removes anything that runs, loads, or imitates the page
+ * around it. Does not trust the source of the HTML. Links may lead to web and mail addresses and to
+ * anchors within the page only.
  */
 export function sanitize(html: string): string {
   return sanitizeHtml(html, {
@@ -98,10 +98,7 @@ export function sanitize(html: string): string {
 
 const headingIds = Object.fromEntries([1, 2, 3, 4, 5, 6].map((depth) => [`h${depth}`, ['id']]));
 
-/**
- * An address without a scheme would lead to somewhere on the relay, where there is nothing of the
- * answer's.
- */
+/** A relative address would lead to a path of the relay, which has nothing of the answer's. */
 function linkTo(href: string): Record<string, string> {
   if (href.startsWith('#')) return { href };
   return /^(?:https?|mailto|tel):/i.test(href)

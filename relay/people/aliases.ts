@@ -2,21 +2,21 @@ import { keys } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 
 /**
- * Which conversation an address is known to belong to besides the one that it names: a person's
- * user id beside their number, or the other way round.
+ * The conversation that an address belongs to if the address does not name it: a person's user id
+ * beside their number, or the reverse.
  */
 export type Aliases = {
-  /** What this process has learned already. */
+  /** This process's cached alias. */
   known(address: string): string | undefined;
-  /** What Redis knows. Throws when it is away. */
+  /** The alias in Redis. Throws when Redis is away. */
   find(address: string): Promise<string | undefined>;
-  /** The acceptance of a message has written it. */
+  /** Caches an alias that the acceptance of a message has written. */
   learn(address: string, conversation: string): void;
-  /** It holds no longer. Throws when Redis is away. */
+  /** Removes an alias that is no longer valid. Throws when Redis is away. */
   forget(address: string): Promise<void>;
 };
 
-/** Only addresses of people who may write come in here, so their number is small. */
+/** Contains only addresses of allowed people, so it stays small. */
 export function createAliases(redis: Redis): Aliases {
   const learned = new Map<string, string>();
   return {

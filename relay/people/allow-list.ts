@@ -10,42 +10,42 @@ import { defineScript, runScript } from '../../shared/store/redis/script.ts';
 import { setAsideLua } from '../../shared/store/boxes/set-aside.ts';
 
 /**
- * What writing the list has changed: who was taken out of it. `isOurs`: it is this relay's now, and
- * not that of one that started later.
+ * The result of publishing the list: the people removed from it. `isOurs`: the list in Redis is
+ * this relay's, not that of a relay that started later.
  */
 export type Published = { isOurs: boolean; removed: string[] };
 
 /**
- * Who may write: what this relay's variable says until it has seen Redis, then what the relay that
- * started last has said.
+ * Who may write: this relay's variable until it has read Redis, then the list of the relay that
+ * started last.
  */
 export type AllowList = {
   current(): readonly PersonAddress[];
   /**
-   * Writes the variable's list into Redis, unless that of a younger relay is there, which holds
-   * then. Safe to repeat. Throws when Redis is away.
+   * Writes the variable's list into Redis, unless the list there is from a relay that started
+   * later, which then applies. Safe to repeat. Throws when Redis is away.
    */
   publish(): Promise<Published>;
   /**
-   * Looks whether a younger relay has written another list, at most every few seconds. Returns
-   * whether the list has changed. Throws when Redis is away.
+   * Checks for a list from a relay that started later, at most every few seconds. Returns whether
+   * the list has changed. Throws when Redis is away.
    */
   refresh(): Promise<boolean>;
 };
 
-/** The pause between two looks into Redis for strangers (ms): each costs a trip. */
+/** The least time between two lookups in Redis for strangers (ms): each costs a trip. */
 const refreshMs = 5000;
 
-/** How a field begins that stands for an address as it is listed. */
+/** The prefix of a field for an address on the list. */
 const listedPattern = /^allowed since [^,]+, by /;
 
 const publishScript = defineScript({
   name: 'sidepocketAllow',
   keys: ['allowed'],
   args: ['prefix', 'started', 'relayWords', 'owner', 'listed'],
-  // `started` is when this relay did (ISO 8601), `relayWords` are its words; `listed` is JSON of
-  // addresses, each followed by its words or ''. Returns whether the list is this relay's, and who
-  // was taken out.
+  // `started` is this relay's start (ISO 8601), `relayWords` describes it; `listed` is JSON of
+  // addresses, each followed by its words or ''. Returns whether the list is this relay's, and the
+  // removed people.
   lua: `${setAsideLua}
     local list = decode(listed)
     if #list == 0 then return { 0 } end
@@ -84,12 +84,10 @@ export type AllowListParts = {
   allowed: readonly PersonAddress[];
   owner: PersonAddress;
   log: Log;
-  /** How long this relay runs already (ms). */ uptimeMs?: () => number;
+  /** The uptime of this relay (ms). */ uptimeMs?: () => number;
 };
 
-/**
- * The relay's start is told by Redis's clock, so that the clocks of two machines need not agree.
- */
+/** The relay's start is in Redis's time, so that the clocks of two machines need not agree. */
 export function createAllowList({
   redis,
   allowed,
@@ -152,8 +150,8 @@ export function createAllowList({
 }
 
 /**
- * Each address as it is listed, and the other spelling that WhatsApp may write it in, each with the
- * words that tell them apart.
+ * Each address on the list and its other spelling in WhatsApp, each with words that distinguish
+ * them.
  */
 function withSpellings(allowed: readonly PersonAddress[]): string[] {
   const listed = new Set<string>(allowed);

@@ -21,17 +21,17 @@ export type MembershipParts = {
   log: Log;
 };
 
-/** So many conversations are looked at in one step. */
+/** How many conversations one step checks. */
 const batch = 500;
 
 const isSomething = ({ messages, replies, schedules }: SetAsideCounts): boolean =>
   messages + replies + schedules > 0;
 
 /**
- * Writes who may write, and sees to those who came and went: what people who may not write any more
- * have waiting is set aside, and the owner hears of it; of those who are back the owner is asked.
- * All of it is found by looking, not by what has just changed, so that a death in between does no
- * harm. Throws when Redis is away.
+ * Publishes the allow list and handles people who were removed or are back: sets aside what removed
+ * people have waiting and tells the owner; asks the owner about people who are back. It derives
+ * everything from the current state rather than from the latest change, so a crash in between does
+ * no harm. Throws when Redis is away.
  */
 export function createMembership({
   redis,
@@ -44,7 +44,7 @@ export function createMembership({
 }: MembershipParts): () => Promise<void> {
   const allowed = createAllowed(redis);
 
-  /** Sets aside what people have waiting who may not write. Returns those who had something. */
+  /** Sets aside what removed people have waiting. Returns those who had something. */
   const sweep = async (): Promise<Set<string>> => {
     const moved = new Set<string>();
     for (const set of [keys.known, keys.conversations]) {
@@ -67,10 +67,7 @@ export function createMembership({
     for (const conversation of moved)
       lines.push(`${conversation} (${setAsideWords(await setAside.counts(conversation))})`);
     if (lines.length === 0) return;
-    log.warn(
-      { people: lines.length },
-      'what people have waiting who may not write any more is set aside',
-    );
+    log.warn({ people: lines.length }, 'set aside the waiting work of removed people');
     await tellOwner('removed', removedWords(lines));
   };
 
@@ -81,7 +78,7 @@ export function createMembership({
       if (!isSomething(counts)) continue;
       log.warn(
         { conversation: address, ...counts },
-        'a person is back, and what they had waiting is still set aside',
+        'a person is allowed again; their waiting work is still set aside',
       );
       if (owner === undefined) continue;
       const since =
@@ -108,9 +105,9 @@ export function createMembership({
     if (!isOurs) return;
     await tellOfRemoved(await sweep());
     for (const conversation of removed) {
-      log.warn({ conversation }, 'a person may not write any more');
-      // A turn of theirs looks at its inbox, and ends. Not before the owner is told, or the worker
-      // would tell half of it.
+      log.warn({ conversation }, 'person removed from the allow list');
+      // Makes a running turn check its inbox, and end. Only after the owner has been told, or the
+      // worker would report half of it.
       const said: Control = { kind: 'message', conversation, id: 'removed', putOff: false };
       await redis.publish(keys.arrivals, JSON.stringify(said));
     }
@@ -118,7 +115,7 @@ export function createMembership({
   };
 }
 
-/** What the owner is told of people who had something waiting. */
+/** The notice to the owner about removed people who had something waiting. */
 export function removedWords(people: string[]): string {
   const days = setAsideSeconds / 86_400;
   return `No longer in ALLOWED_SENDERS: ${people.join(', ')}. I set what was waiting aside. It is not done, and I delete it after ${days} days unless they come back.`;

@@ -5,44 +5,41 @@ import type { PersonAddress } from '../../shared/runtime/person-address.ts';
 import type { AllowList } from './allow-list.ts';
 import type { Aliases } from './aliases.ts';
 
-/** The people who may write, and the conversation that each of their addresses belongs to. */
+/** The people who may write, and the conversation of each of their addresses. */
 export type People = {
   /**
-   * Who wrote, from every address that one webhook names of the sender, the one that wrote first;
-   * undefined when they may not write. Asks Redis only for an address that is neither allowed by
-   * itself nor known to this process. Throws when Redis is away then.
+   * The sender, from all addresses that one webhook gives for them, the writing address first;
+   * undefined when they may not write. Queries Redis only for an address that is neither on the
+   * list nor known to this process. Throws when Redis is away then.
    */
   identify(addresses: readonly PersonAddress[]): Promise<Sender | undefined>;
   /**
-   * The same sender in the conversation that Redis knows them by; in their own where that one's
-   * person may not write any more.
+   * The same sender in the conversation that Redis knows them by; in their own if that
+   * conversation's person may no longer write.
    */
   move(sender: Sender, conversation: string): Sender;
-  /** The sender's message was stored, and with it what it proves. */
+  /** The sender's message was stored, and with it the aliases that it proves. */
   note(sender: Sender): void;
   /**
-   * The allowed number that a refused one misses by a digit after the country code; undefined when
-   * there is none.
+   * The allowed number that a refused number misses by a digit after the country code; undefined if
+   * there is no such number.
    */
   nearTo(address: PersonAddress): PersonAddress | undefined;
 };
 
-/** One form for all spellings of an address. */
+/** The canonical spelling of an address. */
 const canonical = (address: string): string =>
   isPhoneNumber(address) ? canonicalNumber(address) : address;
 
 /**
- * `allowed` are the addresses that may write. Where a number is listed in several spellings, the
- * first names the conversation, unless another has one already. An alias counts only while the
- * person that it leads to may write, and only a webhook that names both addresses makes one.
+ * `allowed` are the addresses that may write. If a number is listed in several spellings, the first
+ * names the conversation, unless another spelling already has one. An alias counts only while its
+ * person may write, and only a webhook that names both addresses creates an alias.
  */
 export function createPeople(allowed: readonly PersonAddress[], aliases: Aliases): People {
   const listed = Map.groupBy(new Set(allowed), canonical);
 
-  /**
-   * The conversation of an address that may write by itself, and the other spellings of it that are
-   * listed.
-   */
+  /** The conversation of an address on the list, and its other listed spellings. */
   const ownOf = (address: string): { conversation: string; rivals: string[] } | undefined => {
     const [first, ...rivals] = listed.get(canonical(address)) ?? [];
     if (first === undefined) return undefined;
@@ -51,7 +48,7 @@ export function createPeople(allowed: readonly PersonAddress[], aliases: Aliases
       ? { conversation: first, rivals }
       : { conversation: moved, rivals: [] };
   };
-  /** The conversation of the allowed person that an address was proven to be. */
+  /** The conversation of the allowed person that an address is proven to belong to. */
   const aliasOf = async (address: string): Promise<string | undefined> => {
     const target = aliases.known(canonical(address)) ?? (await aliases.find(canonical(address)));
     return target === undefined ? undefined : ownOf(target)?.conversation;
@@ -71,7 +68,7 @@ export function createPeople(allowed: readonly PersonAddress[], aliases: Aliases
       const numbers = addresses.filter(isPhoneNumber);
       const ids = addresses.filter((other) => !isPhoneNumber(other));
 
-      // A number is a person by itself, whatever was known of it.
+      // A listed number identifies a person by itself, whatever alias it had.
       const byNumber = numbers.map(ownOf).find((own) => own !== undefined);
       if (byNumber) return sender(byNumber.conversation, { rivals: byNumber.rivals, proven: ids });
       const id = ids.find((other) => ownOf(other) !== undefined);
@@ -89,8 +86,7 @@ export function createPeople(allowed: readonly PersonAddress[], aliases: Aliases
         if (conversation !== undefined) known.push({ other: canonical(other), conversation });
       }
       if (numbers.length > 0 && ids.length > 0) {
-        // Neither may write: whoever one of them was known to be, this webhook shows that they are
-        // not any more.
+        // Neither may write: this webhook shows that any alias of either is out of date.
         for (const { other } of known) await aliases.forget(other);
         return undefined;
       }
@@ -122,8 +118,8 @@ export function createPeople(allowed: readonly PersonAddress[], aliases: Aliases
 }
 
 /**
- * The people of a list that may change while the relay runs. Before a sender is refused, it is
- * looked at again.
+ * The people of a list that may change while the relay runs. Reloads the list before it refuses a
+ * sender.
  */
 export function createListedPeople(list: AllowList, aliases: Aliases): People {
   let listed = list.current();

@@ -16,7 +16,7 @@ import type { WakerTimes } from './waker.ts';
 
 export type VmKeeperParts = {
   redis: Redis;
-  /** Where the VM is woken; without it the worker is always on and nothing is done. */
+  /** The VM's wake address; without it the worker is always on and nothing is done. */
   wakeUrl: string | undefined;
   wakeSecret: string | undefined;
   typing: Typing;
@@ -27,32 +27,32 @@ export type VmKeeperParts = {
   log: Log;
 };
 
-/** Wakes the VM when it is needed, and tells those who wait the truth about it. */
+/** Wakes the VM when it has work, and tells waiting people how it stands. */
 export type VmKeeper = {
   /** A message was accepted: "typing…" shows, and the VM wakes. */
   onAccepted(message: Message): void;
-  /** There may be something to do that is not a message. */
+  /** There may be other work than a message. */
   look(): void;
   /**
-   * Begins to listen for what the worker says, and looks once: an earlier relay may have left a
+   * Begins to listen for the worker's signals, and looks once: an earlier relay may have left a
    * wake unfinished.
    */
   start(): Promise<Running>;
 };
 
 /**
- * While the VM wakes, "typing…" is kept showing for so many who have written last: each costs a
- * request to Twilio every 20 s.
+ * While the VM wakes, "typing…" stays on for at most this many people, those who wrote last: each
+ * costs a request to Twilio every 20 s.
  */
 const mostTyping = 50;
 
-/** So many are told something at the same time. */
+/** How many notices are sent in parallel. */
 const toldAtOnce = 20;
 
-/** A wake that nobody has ended is forgotten after this time (ms). */
+/** An unfinished wake is forgotten after this time (ms). */
 const longestWake = 3600_000;
 
-/** What the owner is told when the VM does not wake up. */
+/** The notice to the owner when the VM does not wake up. */
 const failedWakeWords =
   'The computer does not wake up, so messages wait. Please look whether its machine can start and whether WAKE_URL leads to it. I keep trying.';
 
@@ -68,7 +68,7 @@ export function createVmKeeper({
   log,
 }: VmKeeperParts): VmKeeper {
   const vm = createVmState(redis);
-  /** The last message of those who have written last, for their typing indicator. */
+  /** The last messages of the people who wrote last, for their typing indicators. */
   const lastMessages = new Map<string, string>();
 
   const tellWaiting = (about: string, wake: number, text: string): void => {
@@ -82,7 +82,7 @@ export function createVmKeeper({
         );
       }
     };
-    tell().catch((error: unknown) => log.warn({ err: error }, 'could not tell who waits'));
+    tell().catch((error: unknown) => log.warn({ err: error }, 'could not notify waiting people'));
   };
   const noteLast = (conversation: string, id: string): void => {
     lastMessages.delete(conversation);
@@ -129,7 +129,9 @@ export function createVmKeeper({
       void tellOwner('wake', failedWakeWords);
     },
     onRound: () =>
-      void showTyping().catch((error: unknown) => log.debug({ err: error }, 'no typing indicator')),
+      void showTyping().catch((error: unknown) =>
+        log.debug({ err: error }, 'typing indicator failed'),
+      ),
   });
 
   return {
@@ -144,11 +146,11 @@ export function createVmKeeper({
     async start() {
       if (!wakeUrl) return { stop: async () => undefined };
       const onControl = (said: Control): void => {
-        // From here on the worker shows what it does by itself.
+        // From here on the worker shows “typing…” itself.
         if (said.kind === 'awake') lastMessages.clear();
         waker.onControl(said);
       };
-      // It may have fallen asleep unheard.
+      // The VM may have fallen asleep while the connection was away.
       const control = await listenToControl(
         redis,
         onControl,

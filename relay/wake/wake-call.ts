@@ -2,19 +2,17 @@ import { reportError } from '../../shared/runtime/errors.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 
 /**
- * One attempt to wake the VM. Ends when it was answered or failed; never throws. `wake` names the
- * wake for the log.
+ * One attempt to wake the VM. Resolves when it was answered or failed; never throws. `wake` names
+ * the wake in the log.
  */
 export type WakeCall = (wake: number) => Promise<void>;
 
-/**
- * How long a wake address may take (ms): Fly's proxy holds the request while the machine starts.
- */
+/** The time limit of a call (ms): Fly's proxy holds the request while the machine starts. */
 const patience = 30_000;
 
 /**
  * Calls `POST <url>/wake` with the secret. A machine that is just stopping refuses or resets the
- * connection; that is logged and counted, and the waker calls again. At most one call is under way.
+ * connection; this is logged and counted, and the waker retries. At most one call is open.
  */
 export function createWakeCall(
   url: string,

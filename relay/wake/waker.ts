@@ -3,13 +3,13 @@ import type { Log } from '../../shared/runtime/log.ts';
 import type { VmState } from '../../shared/store/vm-state.ts';
 import type { WakeCall } from './wake-call.ts';
 
-/** The times of waking (ms). */
+/** The waker's intervals (ms). */
 export type WakerTimes = {
-  /** After this a person is told that the computer is waking up. */
+  /** After this time waiting people are told that the computer is waking up. */
   tellMs: number;
-  /** After this a person is told that it does not. */
+  /** After this time they are told that it does not wake up. */
   giveUpMs: number;
-  /** The pauses between two calls: doubling from the first to the last. */
+  /** The backoff between two calls: doubles from the first to the last. */
   firstPauseMs: number;
   lastPauseMs: number;
 };
@@ -25,11 +25,11 @@ export type WakerParts = {
   vm: VmState;
   call: WakeCall;
   times: WakerTimes;
-  /** Names this wake across restarts of the relay: returns when it began (ms since 1970). */
+  /** Names this wake across relay restarts: returns its start (ms since 1970). */
   begin: (now: number) => Promise<number>;
-  /** The wake that began then is over. */
+  /** Ends the wake that began at this time. */
   end: (began: number) => Promise<void>;
-  /** Tells everybody who waits. Must not throw. */
+  /** Tells all waiting people. Must not throw. */
   tellWaking: (wake: number, usualMs: number | undefined) => void;
   tellFailing: (wake: number) => void;
   /** Called at each round while waking, to keep "typing…" showing. */
@@ -41,14 +41,14 @@ export type WakerParts = {
 /** One wake, from the first call to the first sign of life. */
 type Wake = {
   over: Promise<void>;
-  /** A worker has said that it is ready: look now. */
+  /** A worker has reported that it is ready: look now. */
   hurry(): void;
   stop(): void;
 };
 
 /**
- * Calls the wake address again and again until there is a sign of life; tells those who wait once
- * when it takes long, and once when it takes too long.
+ * Calls the wake address until there is a sign of life; notifies waiting people once when it takes
+ * long, and once when it takes too long.
  */
 function startWake({
   vm,
@@ -81,7 +81,7 @@ function startWake({
     const began = await begin(now());
     let told = false;
     let failed = false;
-    /** How long until there is something to tell (ms). */
+    /** The time until the next notice is due (ms). */
     const untilNews = (): number =>
       Math.min(
         ...[times.tellMs, times.giveUpMs].map((ms) => began + ms - now()).filter((ms) => ms >= 0),
@@ -118,20 +118,19 @@ function startWake({
   };
 }
 
-/** How long after the last sign of life has run out the next look comes (ms). */
+/** How long after the last sign of life expires the next look comes (ms). */
 const graceMs = 100;
 
-/** The longest time that a timer of Node's takes (ms). */
+/** The longest delay of a Node timer (ms). */
 const longestTimer = 2 ** 31 - 1;
 
 /**
- * Keeps the VM awake while there is something to do for it. Single-flight: however often it is
- * asked, one wake is under way at most. What it knows is in Redis, so a relay that restarts goes
- * on. It never polls a sleeping VM: it looks when something happened, when the last sign of life
- * runs out, and when a delayed job is due.
+ * Keeps the VM awake while it has work. Single-flight: at most one wake is under way, however often
+ * it is requested. Its state is in Redis, so a restarted relay continues. It never polls a sleeping
+ * VM: it looks after an event, when the last sign of life expires, and when a delayed job is due.
  */
 export type Waker = {
-  /** Something may be waiting: look, and wake the VM when it must be. Never throws. */
+  /** There may be work: look, and wake the VM if needed. Never throws. */
   look(): void;
   onControl(control: Control): void;
   stop(): void;
@@ -144,7 +143,7 @@ export function createWaker(parts: WakerParts): Waker {
   let timer: NodeJS.Timeout | undefined;
   /** When the timer ends; Infinity without one. */
   let nextLook = Infinity;
-  /** Until when the last sign of life counts. */
+  /** When the last sign of life expires. */
   let aliveUntil = 0;
   let stopped = false;
   let wake: Wake | undefined;
@@ -161,7 +160,7 @@ export function createWaker(parts: WakerParts): Waker {
   };
 
   const lookOnce = async (): Promise<void> => {
-    // What was planned with what was known before is planned anew, if there is still a reason.
+    // Drops the look that was planned from older state; it is planned anew if still needed.
     forgetNextLook();
     const need = await vm.need(now());
     aliveUntil = now() + need.heartbeatMs;
@@ -183,11 +182,11 @@ export function createWaker(parts: WakerParts): Waker {
       lookAgain = true;
       return;
     }
-    // Somebody is alive, and the look that finds out whether they still are comes by itself.
+    // A worker is alive, and the next look that checks this is already planned.
     if (!forced && now() < aliveUntil && nextLook <= aliveUntil + graceMs) return;
     looking = lookOnce()
       .catch((error: unknown) => {
-        log.warn({ err: error }, 'could not look after the VM');
+        log.warn({ err: error }, 'could not check the VM’s state');
         lookIn(times.lastPauseMs);
       })
       .finally(() => {
@@ -203,7 +202,8 @@ export function createWaker(parts: WakerParts): Waker {
     look: () => start(false),
     onControl(control) {
       if (control.kind === 'awake') wake?.hurry();
-      // A message may have come in between: the sleeper's own look and this one leave no gap.
+      // A message may have come in between: the worker's own look before sleeping and this one
+      // leave no gap.
       if (control.kind === 'asleep') {
         aliveUntil = 0;
         start(true);

@@ -8,22 +8,22 @@ import type { SendRate } from '../store/send-rate.ts';
 import type { Reply } from '../store/reply.ts';
 
 /**
- * When an attempt of unknown outcome may be looked up: first after `firstMs`, and only after
- * `lastMs` is its absence from Twilio's list believed and the reply sent again; after `blindMs`
- * when the list is refused for good.
+ * When an attempt with an unknown outcome may be looked up: first after `firstMs`; only after
+ * `lastMs` is its absence from Twilio's list believed and the reply sent again; after `blindMs` if
+ * Twilio permanently refuses the list.
  */
 export type Reconciling = { firstMs: number; lastMs: number; blindMs: number };
 
 /**
- * Twilio's list shows a message within seconds; a request may have taken 15 s before its end was
- * unclear.
+ * Twilio's list shows a message within seconds; a request may have taken 15 s before its outcome
+ * became unknown.
  */
 export const reconcilingTimes: Reconciling = { firstMs: 2000, lastMs: 25_000, blindMs: 60_000 };
 
 /**
- * How long after the note of an attempt its request may be written (ms). What is written by then is
- * over, and in Twilio's list, before its absence is believed: a worker that was halted after its
- * note, while another has taken over, comes later and sends nothing.
+ * How long after the note of an attempt its request may be written (ms). A request written by then
+ * is complete, and in Twilio's list, before its absence is believed: a worker that was halted after
+ * its note while another took over is too late and sends nothing.
  */
 export function latestWriteMs({ lastMs }: Reconciling): number {
   return Math.min(10_000, lastMs * 0.8);
@@ -35,31 +35,31 @@ export type DeliveryParts = {
   ledger: Ledger;
   pace: SendRate;
   log: Log;
-  /** How the world reaches the relay; files and status callbacks live there. */
+  /** The relay's public address, for files and status callbacks. */
   publicUrl: string;
-  /** The ContentSid of the template that says an answer is waiting, if there is one. */
+  /** The ContentSid of the template that says an answer is waiting, if configured. */
   template?: string | undefined;
   reconciling: Reconciling;
   now: () => number;
 };
 
 /**
- * What became of the outbox's head: it left the outbox, where `left` others are if that is known,
- * or it stays and the next look is due in so many milliseconds.
+ * The result for the outbox's head: it left the outbox (`left` is the number of remaining replies,
+ * if known), or it stays and the next step is due after `waitMs`.
  */
 export type DeliveryStep = { done: true; left?: number } | { done: false; waitMs: number };
 
 /**
- * Delivers one reply. `begun` is the number of the attempt where a departure has noted it already.
+ * Delivers one reply. `begun` is the number of the attempt if the dispatch has already noted it.
  */
 export type Deliver = (reply: Reply, fence?: Fence, begun?: number) => Promise<DeliveryStep>;
 
-/** After this time (ms) a reply that Twilio keeps putting off is given up: a day. */
+/** A reply that Twilio keeps deferring is given up after this time (ms): a day. */
 const patience = 24 * 3600_000;
 
 /**
- * Delivers one reply, one step at a time. Everything it needs to know it reads from the ledger, so
- * a new process can go on anywhere.
+ * Delivers one reply, one step at a time. All state is in the ledger, so a new process can resume
+ * anywhere.
  */
 export function createDelivery(parts: DeliveryParts): Deliver {
   const { messenger, ledger, pace, reconciling, log } = parts;
@@ -81,8 +81,8 @@ export function createDelivery(parts: DeliveryParts): Deliver {
     );
     if (failure.action === 'reconcile') return { done: false, waitMs: reconciling.firstMs };
     const action = parts.now() - Date.parse(reply.at) > patience ? 'give-up' : failure.action;
-    // Said before it is noted: after a death in between the refusal comes again, and the sentence
-    // only once.
+    // The explanation comes before the note: after a crash in between the refusal comes again, and
+    // the explanation is sent only once.
     if (isFinal(action, reply)) await explain(parts.outbox, ledger, reply.id, action);
     const outcome = await ledger.failed(reply, attempt, action, failure.code);
     if (outcome === 'parked')
@@ -96,40 +96,40 @@ export function createDelivery(parts: DeliveryParts): Deliver {
     return outcome === 'again' ? { done: false, waitMs: 0 } : { done: true };
   };
 
-  /** Looks an attempt of unknown outcome up. Returns undefined when it certainly did not arrive. */
+  /**
+   * Looks up an attempt with an unknown outcome. Returns undefined when it certainly did not
+   * arrive.
+   */
   const lookUp = async (reply: Reply): Promise<DeliveryStep | undefined> => {
     const attemptedAt = Date.parse(reply.attemptedAt ?? reply.at);
-    // A send that the store has lost may have gone out until the moment the store changed.
+    // A send missing from the store may have gone out until the moment the store changed.
     const age =
       parts.now() -
       Math.max(attemptedAt, Date.parse(reply.checked ?? reply.attemptedAt ?? reply.at));
     if (age < reconciling.firstMs) return { done: false, waitMs: reconciling.firstMs - age };
     try {
-      // Twilio's dates are whole seconds, and clocks differ a little; the claim below keeps an
-      // older equal message out.
+      // Twilio's dates are whole seconds, and clocks differ a little; the claim below excludes an
+      // older identical message.
       for (const sid of await messenger.find(
         describe(parts.publicUrl, reply),
         new Date(attemptedAt - 30_000),
       )) {
         if (await ledger.isClaimed(sid, reply)) continue;
         await ledger.accepted(reply, sid, reply.attempts);
-        log.info(
-          { turn: reply.turn, reply: reply.id, sid },
-          'found at Twilio after an unclear send',
-        );
+        log.info({ turn: reply.turn, reply: reply.id, sid }, 'send confirmed by Twilio’s list');
         return { done: true };
       }
     } catch (error) {
       if (!(error instanceof SendFailure)) throw error;
       log.warn(
         { turn: reply.turn, reply: reply.id, code: error.code, reason: error.message },
-        'a look-up failed',
+        'lookup of an unclear send failed',
       );
-      // An account that may not list its messages will never say more; a status callback would have
-      // by then.
+      // An account that may not list its messages will never reveal more; a status callback would
+      // have arrived by then.
       if (isFinal(error.action, reply) && age > reconciling.blindMs) return undefined;
-      // As long as nobody can say whether it arrived, it is not sent again; after a day nobody
-      // waits for it any more.
+      // While the outcome stays unknown, the reply is not sent again; after a day it is too old to
+      // matter.
       if (age <= patience) return { done: false, waitMs: reconciling.lastMs };
       await ledger.failed(reply, reply.attempts, 'give-up', error.code);
       return { done: true };
@@ -165,12 +165,12 @@ export function createDelivery(parts: DeliveryParts): Deliver {
     if (waitMs > 0) return { done: false, waitMs };
     const attempt = await ledger.begin(fence, reply);
     if (attempt === undefined) return { done: true };
-    // Who wrote last, and so where it goes, was noted with the attempt.
+    // `begin` noted the address that wrote last, which is where the reply goes.
     return await send((await ledger.find(reply.id)) ?? reply, attempt);
   };
 }
 
-/** Whether nothing more will be tried. */
+/** Whether no further attempt will be made. */
 function isFinal(action: SendFailure['action'], reply: Reply): boolean {
   if (action === 'as-text') return reply.choices === undefined || reply.asText !== undefined;
   return (
@@ -181,8 +181,8 @@ function isFinal(action: SendFailure['action'], reply: Reply): boolean {
 }
 
 /**
- * The message to the carrier that a reply becomes. Its status callback names the reply, so that a
- * callback finds it without the carrier's id.
+ * The carrier message for a reply. Its status callback names the reply, so that a callback finds it
+ * without the carrier's id.
  */
 function describe(publicUrl: string, reply: Reply): Outgoing {
   return {
@@ -197,8 +197,8 @@ function describe(publicUrl: string, reply: Reply): Outgoing {
 }
 
 /**
- * Tells the person of a reply that will never arrive, when another message can still reach them.
- * Said once for each reply.
+ * Tells the person about a reply that will never arrive, if another message can still reach them.
+ * Sent once per reply.
  */
 export async function explain(
   outbox: Outbox,
@@ -208,7 +208,7 @@ export async function explain(
 ): Promise<void> {
   if (action === 'unreachable' || replyId.endsWith('.failure')) return;
   const reply = await ledger.find(replyId);
-  // What only announces something else needs no explanation.
+  // A message that only announces something else needs no explanation.
   if (!reply || reply.template || reply.notice) return;
   const text = reply.file
     ? `I could not send you the file ${reply.file.name}: WhatsApp did not take it.`
@@ -219,8 +219,8 @@ export async function explain(
 }
 
 /**
- * Tells the person, by a template that WhatsApp lets through at any time, that an answer waits for
- * them to write. Said at most once a day. Without a template nothing can be said.
+ * Tells the person, by a template that WhatsApp allows at any time, that an answer waits for them
+ * to write. Sent at most once a day. Does nothing without a template.
  */
 export async function announceParked(
   outbox: Outbox,

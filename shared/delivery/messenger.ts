@@ -4,9 +4,9 @@ import type { RefusalAction } from '../store/reply.ts';
 /**
  * One message to a person. `to` is a person's address; `mediaUrl` and `statusCallback` are
  * addresses that the carrier can reach. With a `template` (a ContentSid) the carrier sends that,
- * and the text only says what it will look like. `choices` are tapped under the text, or written
- * out in it with numbers: with `asText`, beside a file, and when the carrier does not take them
- * otherwise.
+ * and the text only describes what it will look like. `choices` appear as buttons under the text,
+ * or as a numbered list in it: with `asText`, beside a file, and when the carrier does not accept
+ * buttons.
  */
 export type Outgoing = {
   to: string;
@@ -19,9 +19,9 @@ export type Outgoing = {
 };
 
 /**
- * An incoming message as the carrier remembers it, enough to take it in late; its files are asked
- * for when they are wanted. Twilio's list has neither the id of a tapped button (its title is the
- * text) nor what was quoted, and of a place nothing at all
+ * An incoming message in the carrier's list, enough to backfill it; its files are requested on
+ * demand. Twilio's list has neither the id of a tapped button (its title is the text) nor the
+ * quoted message, and nothing at all of a location
  * (twilio.com/docs/messaging/api/message-resource).
  */
 export type Remembered = {
@@ -34,43 +34,39 @@ export type Remembered = {
 };
 
 /**
- * Some of what the carrier remembers, oldest first. `again` reads the same page once more, so that
- * it need not be kept.
+ * A page of the carrier's list, oldest first. `again` reads the same page once more, so that it
+ * need not be kept in memory.
  */
 export type RememberedPage = { messages: Remembered[]; again: () => Promise<Remembered[]> };
 
-/** A message of ours that did not arrive after all. */
+/** A message of ours that failed after it was accepted. */
 export type Undelivered = { sid: string; to: string; code: number | undefined };
 
 /**
  * The channel to people. Contract: `send` either returns the carrier's id of an accepted message or
- * throws SendFailure, whose action says what is known; nothing else leaves it. It never sends twice
- * by itself: choices are written out when it is certain that the message did not go out with
- * something to tap.
+ * throws SendFailure, whose action says what is known; it throws nothing else. It never sends twice
+ * by itself: choices are written out only when the message with buttons certainly did not go out.
  */
 export interface Messenger {
   /**
-   * Loads what sending needs, where that takes a while, so that the first message need not wait for
-   * it. Never throws.
+   * Preloads what sending needs, if loading is slow, so that the first message need not wait. Never
+   * throws.
    */
   warmUp?(): Promise<void>;
   /**
-   * `notAfter` (ms since 1970): later than that nothing leaves this machine any more, however long
-   * it was halted in between. The failure is `reconcile` then, since another worker may have sent
-   * the message meanwhile.
+   * After `notAfter` (ms since 1970) nothing is written to the network, even if the process was
+   * halted in between. The failure is `reconcile` then, since another worker may have sent the
+   * message meanwhile.
    */
   send(message: Outgoing, notAfter?: number): Promise<{ sid: string }>;
   /**
-   * Ids of messages equal to this one, in either form, that the carrier accepted at or after
-   * `since`: those that failed last, else the oldest first. Throws SendFailure.
+   * Ids of messages identical to this one, in either form, that the carrier accepted at or after
+   * `since`: failed ones last, otherwise the oldest first. Throws SendFailure.
    */
   find(message: Outgoing, since: Date): Promise<string[]>;
-  /** Shows "typing…" and marks the message as read. Never throws: it is a courtesy. */
+  /** Shows "typing…" and marks the message as read. Never throws: it is best effort. */
   showTyping(messageId: string): Promise<void>;
-  /**
-   * All messages that people sent since then, page by page, the newest page first. Throws
-   * SendFailure.
-   */
+  /** All incoming messages since then, page by page, the newest page first. Throws SendFailure. */
   received(since: Date): AsyncIterable<RememberedPage>;
   /**
    * Our messages to this person that the carrier accepted at or after `since`, oldest first. Throws
@@ -78,14 +74,15 @@ export interface Messenger {
    */
   sentTo?(person: string, since: Date): Promise<{ sid: string; text: string; at: Date }[]>;
   /**
-   * All of our messages since then that did not arrive after all, newest first. Throws SendFailure.
+   * All of our messages since then that failed after they were accepted, newest first. Throws
+   * SendFailure.
    */
   undelivered(since: Date): AsyncIterable<Undelivered>;
 }
 
 /**
- * A send that did not end in an accepted message. Holds no request and no credentials, so it may be
- * logged and kept.
+ * A send that did not end in an accepted message. Contains no request and no credentials, so it may
+ * be logged and stored.
  */
 export class SendFailure extends Error {
   override name = 'SendFailure';

@@ -3,18 +3,18 @@ import type { Ledger } from '../store/boxes/ledger.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Reply } from '../store/reply.ts';
 
-/** The longest time a notice may wait for its turn (ms); later it would tell nothing new. */
+/** The longest time a notice may wait for its turn (ms); later it is out of date. */
 const staleMs = 15_000;
 
 /**
- * Says something to a person on the relay's own account, once for each id. Never throws: a notice
- * that cannot be sent is dropped.
+ * Sends a relay notice to a person, once for each id. Never throws: a notice that cannot be sent is
+ * dropped.
  */
 export type Notices = (id: string, conversation: string, text: string) => Promise<void>;
 
 /**
- * Sends a reply of the outbox at once, for when no worker is there to do it. What cannot go now
- * stays in the outbox. Throws when Redis is away.
+ * Sends a reply of the outbox at once, when no worker is running. A reply that cannot go now stays
+ * in the outbox. Throws when Redis is away.
  */
 export type SendNow = (reply: string) => Promise<void>;
 
@@ -28,8 +28,8 @@ export function createSendNow(ledger: Ledger, deliver: Deliver): SendNow {
 }
 
 /**
- * Notices go by the same pacing and ledger as answers, but not through the outbox: whoever empties
- * that may be asleep.
+ * Notices use the same send rate and ledger as answers, but bypass the outbox: the worker that
+ * empties it may be asleep.
  */
 export function createNotices(
   ledger: Ledger,
@@ -50,7 +50,7 @@ export function createNotices(
         await new Promise((resolve) => setTimeout(resolve, step.waitMs));
       }
     } catch (error) {
-      log.warn({ err: error, conversation }, 'a notice was not sent');
+      log.warn({ err: error, conversation }, 'notice dropped');
     }
   };
 }

@@ -2,7 +2,7 @@ import { SendFailure } from './messenger.ts';
 import type { Messenger } from './messenger.ts';
 import type { Tracer } from '../runtime/tracing.ts';
 
-/** The same messenger, whose requests to the carrier are steps of the trace. */
+/** Wraps a messenger so that its requests to the carrier are spans of the trace. */
 export function traceMessenger(messenger: Messenger, trace: Tracer): Messenger {
   const traced = <T>(
     name: string,

@@ -10,16 +10,16 @@ import type { Redis } from '../store/redis/redis.ts';
 const renewMs = 20_000;
 
 /**
- * Shows "typing…" in a chat, which also marks the message as read. All of its failures are harmless
- * and silent.
+ * Shows "typing…" in a chat, which also marks the message as read. Its failures are harmless and
+ * silent.
  */
 export type Typing = {
-  /** Shows it now, unless some process did so in the last 20 s. Never throws. */
+  /** Shows it now, unless a process did so in the last 20 s. Never throws. */
   show(conversation: string, messageId: string): Promise<void>;
   /**
-   * Keeps it showing under the message that `current` names, from `begin` to `end`; undefined: not
-   * now. The relay has shown it when it accepted the message, so it comes first when that time is
-   * over, and then again and again.
+   * Keeps it showing under the message that `current` names (undefined: not now), from `begin` to
+   * `end`. The relay shows it first when it accepts the message, so the first renewal comes when
+   * that indicator expires.
    */
   keep(
     conversation: string,
@@ -29,8 +29,7 @@ export type Typing = {
 
 export function createTyping(redis: Redis, messenger: Messenger): Typing {
   /**
-   * Until when it shows because of this process (ms since 1970): in that time Redis need not be
-   * asked.
+   * When this process's indicator expires (ms since 1970): until then Redis need not be queried.
    */
   const shownUntil = new Map<string, number>();
   const show = async (conversation: string, messageId: string): Promise<void> => {

@@ -1,9 +1,9 @@
 import { BlockList, isIP } from 'node:net';
 
 /**
- * Which of the machines that connect are proxies, whose X-Forwarded-For counts: as many as stand in
- * a row in front (then each machine that connects is taken for the last of them), those at these
- * addresses, or Fly's.
+ * Which connecting machines are proxies whose X-Forwarded-For counts: the number of proxies in a
+ * row in front (each connecting machine is then taken for the last of them), their addresses, or
+ * Fly's.
  */
 export type ProxyTrust = number | 'fly' | BlockList;
 
@@ -11,8 +11,8 @@ export type ProxyTrust = number | 'fly' | BlockList;
 const mostProxies = 10;
 
 /**
- * Reads `TRUST_PROXY`: a number from 0 to 10, `fly`, or addresses and ranges with commas between
- * them, such as `127.0.0.1, 10.0.0.0/8`. Throws RangeError for anything else.
+ * Parses `TRUST_PROXY`: a number from 0 to 10, `fly`, or comma-separated addresses and ranges, such
+ * as `127.0.0.1, 10.0.0.0/8`. Throws RangeError for anything else.
  */
 export function parseProxyTrust(value: string): ProxyTrust {
   const text = value.trim();
@@ -25,8 +25,8 @@ export function parseProxyTrust(value: string): ProxyTrust {
 }
 
 /**
- * Addresses (`10.0.0.1`, `fdaa::3`) and ranges (`10.0.0.0/8`) as one list. Throws RangeError for
- * what is neither.
+ * Addresses (`10.0.0.1`, `fdaa::3`) and ranges (`10.0.0.0/8`) as one list. Throws RangeError for an
+ * invalid entry.
  */
 export function createRanges(entries: readonly string[]): BlockList {
   const ranges = new BlockList();
@@ -44,14 +44,14 @@ export function createRanges(entries: readonly string[]): BlockList {
   return ranges;
 }
 
-/** Whether an address, in whatever spelling, is in the list; false when it is none. */
+/** Whether the list contains an address, in any spelling; false for an invalid address. */
 export function isWithin(address: string, ranges: BlockList): boolean {
   const plain = plainAddress(address);
   const family = isIP(plain);
   return family !== 0 && ranges.check(plain, family === 6 ? 'ipv6' : 'ipv4');
 }
 
-/** Without the zone of a link-local address, and IPv4 as such where it is written as IPv6. */
+/** Strips the zone of a link-local address, and unwraps IPv4 in IPv6 notation. */
 export function plainAddress(address: string): string {
   return address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.\d)/i, '');
 }

@@ -1,6 +1,6 @@
 /**
- * One line of at most `length` UTF-16 units. What is longer ends with “…”; no grapheme cluster (an
- * emoji) is halved.
+ * One line of at most `length` UTF-16 units. Longer text ends with “…”; grapheme clusters (an
+ * emoji) are not split.
  */
 export function cut(text: string, length: number): string {
   const line = text
@@ -10,7 +10,7 @@ export function cut(text: string, length: number): string {
   return line.length <= length ? line : ended(line, length);
 }
 
-/** The same with the text's lines kept. */
+/** Like `cut`, but keeps the text's line breaks. */
 export function cutLines(text: string, length: number): string {
   const whole = text.toWellFormed();
   return whole.length <= length ? whole : ended(whole, length);
@@ -20,18 +20,18 @@ function ended(text: string, length: number): string {
   return `${head(text, length - 1).trimEnd()}…`;
 }
 
-/** The longest cluster that is kept whole (UTF-16 units): a family of emoji has about 40. */
+/** The longest cluster that is kept whole (UTF-16 units): a family emoji has about 40. */
 const longestCluster = 64;
 const longText = 5000;
 
 /**
- * The beginning of a text: as many whole grapheme clusters as `length` UTF-16 units hold. A heap of
- * marks that no script writes is cut between two code points.
+ * The beginning of a text: as many whole grapheme clusters as fit into `length` UTF-16 units. A
+ * pile of combining marks longer than any script's cluster is cut between two code points.
  */
 export function head(text: string, length: number): string {
   if (text.length <= length) return text.toWellFormed();
   if (length <= 0) return '';
-  // Flags pair from the first on; in a long text only what is near the cut is looked at.
+  // Flags pair from the start of the text; in a long text only the part near the cut is segmented.
   const from = length <= longText ? 0 : length - longestCluster;
   const near = new Intl.Segmenter().segment(text.slice(from, length + longestCluster));
   const cluster = near.containing(length - from);

@@ -6,7 +6,7 @@ import { PhoneNumber } from './phone-number.ts';
 import { SetupError } from './errors.ts';
 import { OwnPrices } from './model-prices.ts';
 
-/** An address without the slash at its end, so that a path can be appended. */
+/** An address without its trailing slash, so that a path can be appended. */
 const baseUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http(s) address' })
   .transform((value) => value.replace(/(?<!\/)\/+$/, ''));
@@ -17,10 +17,7 @@ const port = z.coerce
   .min(0)
   .max(65_535, 'must be a port from 0 to 65535');
 
-/**
- * What a reader of ours makes of the text; the message of the RangeError that it throws is the
- * problem.
- */
+/** Applies one of our parsers to the text; the message of its RangeError becomes the problem. */
 function readAs<Value>(
   read: (text: string) => Value,
 ): (text: string, context: z.core.$RefinementCtx) => Value {
@@ -38,14 +35,12 @@ function readAs<Value>(
 const seconds = z.coerce.number('must be a number of seconds').positive('must be more than 0');
 
 /**
- * The dashboard's password should have at least this many characters: it is all that stands between
- * the world and what was said.
+ * The recommended minimum length of the dashboard's password (characters): it is the only
+ * protection of the conversations.
  */
 export const shortestPassword = 12;
 
-/**
- * What is wrong with a password for the dashboard, as a short clause; undefined when nothing is.
- */
+/** What is wrong with a dashboard password, as a short clause; undefined when acceptable. */
 export function judgePassword(password: string): string | undefined {
   return [...password].length < shortestPassword
     ? `has under ${shortestPassword} characters, so that it can be guessed`
@@ -53,13 +48,12 @@ export function judgePassword(password: string): string | undefined {
 }
 
 /**
- * The form of every variable that the system reads. A process picks the ones it uses; a variable
- * that is set but malformed is a problem for everybody, one that is missing only for who demands
- * it.
+ * The schema of every variable that the system reads. A process picks the ones it uses; a malformed
+ * variable is a problem for every process, a missing one only for a process that requires it.
  */
 export const variables = {
   PORT: port,
-  /** The address to listen on; without it every one of the machine's, IPv6 and IPv4. */
+  /** The address to listen on; unset, all of the machine's, IPv6 and IPv4. */
   HOST: z.string().min(1),
   PUBLIC_URL: baseUrl,
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// address' }),
@@ -70,7 +64,7 @@ export const variables = {
       'must be AC and 32 hexadecimal digits, as the Twilio console shows it',
     ),
   TWILIO_AUTH_TOKEN: z.string().min(1),
-  /** While the token is changed: webhooks that are signed with this one are taken, too. */
+  /** For token rotation: webhooks signed with this token are accepted, too. */
   TWILIO_AUTH_TOKEN_SECONDARY: z.string().min(1),
   TWILIO_WHATSAPP_NUMBER: PhoneNumber,
   TWILIO_API_URL: baseUrl,
@@ -90,7 +84,7 @@ export const variables = {
         .filter((entry) => entry !== ''),
     )
     .pipe(z.array(PersonAddress).min(1, 'must name at least one number, such as +15551234567')),
-  /** Who hears of what needs a person; else the first of ALLOWED_SENDERS. */
+  /** Who receives notices that need a person; unset, the first of ALLOWED_SENDERS. */
   OWNER: PersonAddress,
   ANTHROPIC_API_KEY: z.string().min(1),
   CLAUDE_CODE_OAUTH_TOKEN: z.string().min(1),
@@ -100,8 +94,8 @@ export const variables = {
   /** The user that the agent's processes run as. */
   AGENT_USER: z.string().min(1),
   /**
-   * How many processes and threads the agent's user may have at once. Claude Code has up to 15, a
-   * browser about 100.
+   * The limit of processes and threads for the agent's user. Claude Code has up to 15, a browser
+   * about 100.
    */
   AGENT_MAX_PROCESSES: z.coerce
     .number('must be a number')
@@ -110,16 +104,14 @@ export const variables = {
   DATA_DIR: z.string().transform((value) => path.resolve(value)),
   IMAGES_DIR: z.string().transform((value) => path.resolve(value)),
   ADMIN_PASSWORD: z.string().min(1),
-  /**
-   * With 1 the dashboard may try turns again and clear finished jobs; else it is for reading only.
-   */
+  /** With 1 the dashboard may retry turns and clear finished jobs; otherwise it is read-only. */
   ADMIN_WRITE: z.enum(['0', '1'], 'must be 1 or 0').transform((value) => value === '1'),
   /**
-   * The proxies in front of the relay, each of which adds an address to X-Forwarded-For: how many,
-   * or which.
+   * The proxies in front of the relay, each of which appends an address to X-Forwarded-For: their
+   * number or addresses.
    */
   TRUST_PROXY: z.string().transform(readAs(parseProxyTrust)),
-  /** How many messages of one person are taken in a minute. */
+  /** The rate limit for messages of one person, per minute. */
   SENDER_LIMIT_PER_MINUTE: z.coerce
     .number('must be a number')
     .int('must be a whole number')
@@ -130,23 +122,23 @@ export const variables = {
     .positive('must be more than 0')
     .max(3650, 'must be at most 3650'),
   CHROMIUM_PATH: z.string().min(1),
-  /** Names a worker across its boots; two workers at the same time need different ones. */
+  /** Names a worker across its boots; workers that run at the same time need different names. */
   WORKER_ID: z.string().regex(/^[\w.-]{1,64}$/, 'may have letters, digits, dots and dashes'),
-  /** The worker ends itself after this time without work; unset, it never does. */
+  /** The worker exits after this time without work; unset, it never does. */
   IDLE_MINUTES: z.coerce.number('must be a number of minutes').positive('must be more than 0'),
   /** What the relay calls to wake the worker; unset, the worker is always on. */
   WAKE_URL: baseUrl,
   WAKE_SECRET: z.string().min(1),
   /**
-   * How fast one person is written to, where Twilio's usual limits do not hold: a message in so
-   * many seconds, so many at once.
+   * The send rate for one person, overriding Twilio's usual limits: seconds per message, and the
+   * burst size.
    */
   PACE_SECONDS: seconds,
   PACE_BURST: z.coerce
     .number('must be a number')
     .int('must be a whole number')
     .positive('must be more than 0'),
-  /** What needs the person's leave, until they choose otherwise in the chat. */
+  /** Which actions need the person's permission, until they choose otherwise in the chat. */
   PERMISSIONS: z.enum(['ask', 'edits', 'all'], 'must be ask, edits or all'),
   /** How long a question waits for the person's answer. */
   QUESTION_HOLD_MINUTES: z.coerce
@@ -163,7 +155,7 @@ export const variables = {
     .int('must be a whole number')
     .min(5, 'must be at least 5')
     .max(1000, 'must be at most 1000'),
-  /** What one turn, and a person's day, may cost before the person is asked. */
+  /** The budget of one turn, and of a person's day, before the person is asked. */
   BUDGET_USD_PER_TURN: z.coerce
     .number('must be a number of dollars')
     .positive('must be more than 0'),
@@ -171,8 +163,7 @@ export const variables = {
     .number('must be a number of dollars')
     .positive('must be more than 0'),
   /**
-   * The least time between two runs of a repeating schedule, and the most runs of one person's in a
-   * day.
+   * The least time between two runs of a repeating schedule, and the most runs per person and day.
    */
   SCHEDULE_MINUTES_APART: z.coerce
     .number('must be a number of minutes')
@@ -196,7 +187,8 @@ export const variables = {
     return z.NEVER;
   }),
   /**
-   * After so many days without use pictures, temporary files and what people have sent are removed.
+   * Pictures, temporary files and files that people sent are removed after this many days without
+   * use.
    */
   KEEP_FILES_DAYS: z.coerce
     .number('must be a number of days')
@@ -204,27 +196,27 @@ export const variables = {
     .max(3650, 'must be at most 3650'),
   STOP_SECONDS: seconds,
   MODEL_PATIENCE_SECONDS: seconds,
-  /** How many conversations are worked at once; unset, the machine's memory says. */
+  /** How many conversations are worked on at once; unset, it depends on the machine's memory. */
   MAX_AGENTS: z.coerce
     .number('must be a number')
     .int('must be a whole number')
     .min(1, 'must be at least 1')
     .max(100, 'must be at most 100'),
   /**
-   * How many processes of Claude may live at once, at work, idle and spare together; an open
-   * browser counts as one more. Unset, the machine's memory says.
+   * How many Claude processes may live at once, active, idle and prewarmed together; an open
+   * browser counts as one more. Unset, it depends on the machine's memory.
    */
   MAX_LIVE_AGENTS: z.coerce
     .number('must be a number')
     .int('must be a whole number')
     .min(1, 'must be at least 1')
     .max(100, 'must be at most 100'),
-  /** What writes voice messages down: a service as OpenAI's is, or a command on this machine. */
+  /** Transcribes voice messages: an OpenAI-compatible service, or a command on this machine. */
   TRANSCRIBE_URL: baseUrl,
   TRANSCRIBE_MODEL: z.string().min(1),
   TRANSCRIBE_API_KEY: z.string().min(1),
   TRANSCRIBE_COMMAND: z.string().min(1),
-  /** OpenTelemetry's usual variables; without an address nothing is sent. */
+  /** OpenTelemetry's usual variables; without an endpoint nothing is sent. */
   OTEL_EXPORTER_OTLP_ENDPOINT: baseUrl,
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: baseUrl,
   OTEL_SDK_DISABLED: z
@@ -236,7 +228,7 @@ export const variables = {
 export type Environment = Record<string, string | undefined>;
 
 /**
- * Reads the environment by a schema. An empty variable counts as missing. Throws SetupError with
+ * Parses the environment by a schema. An empty variable counts as missing. Throws SetupError with
  * every problem at once, one line each, beginning with the variable's name and never containing its
  * value.
  */

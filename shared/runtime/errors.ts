@@ -1,13 +1,13 @@
 import { head } from './cut.ts';
 /**
- * The part of an error that may be logged or kept in a job: never the object itself, which can
+ * The part of an error that may be logged or stored in a job: never the object itself, which can
  * carry credentials or a message.
  */
 export type ErrorReport = { name: string; message: string; code?: string };
 
 /**
- * A message without what it quotes of what it was about: Redis tells the arguments of a command
- * that it does not know, a parser its input.
+ * Removes quoted input from a message: Redis quotes the arguments of an unknown command, a parser
+ * its input.
  */
 function withoutQuotation(message: string): string {
   const plain = message.replace(/, with args beginning with: [^]*/, '');
@@ -19,9 +19,9 @@ function withoutQuotation(message: string): string {
 }
 
 /**
- * Reduces anything thrown to its name, message and code. HTTP clients hang the request with its
- * Authorization header on their errors, and Redis clients the whole command with the message text;
- * neither passes this function, and what a message quotes does not either.
+ * Reduces any thrown value to its name, message and code. HTTP clients attach the request with its
+ * Authorization header to their errors, and Redis clients the whole command with the message text;
+ * this function drops both, and any input quoted in the message.
  */
 export function reportError(error: unknown): ErrorReport {
   if (!(error instanceof Error)) return { name: 'Error', message: head(String(error), 300) };
@@ -29,15 +29,15 @@ export function reportError(error: unknown): ErrorReport {
     'code' in error && (typeof error.code === 'string' || typeof error.code === 'number')
       ? String(error.code)
       : undefined;
-  // A library may throw an Error without a message, whatever its type says.
+  // A library may throw an Error without a message, contrary to its type.
   const message: unknown = error.message;
   const plain = typeof message === 'string' ? head(withoutQuotation(message), 300) : error.name;
   return { name: error.name, message: plain, ...(code ? { code } : {}) };
 }
 
 /**
- * A problem that the person who runs the system can mend; its message is the whole story, so it is
- * printed without a stack.
+ * A problem that the operator can fix; its message is self-contained, so it is printed without a
+ * stack.
  */
 export class SetupError extends Error {
   override name = 'SetupError';

@@ -4,24 +4,24 @@ import { url as inspectorUrl } from 'node:inspector';
 import path from 'node:path';
 import type { Log } from './log.ts';
 
-/** A tick of the guard (ms), and how many in a row without progress end the process. */
+/** The guard's tick (ms), and how many ticks in a row without progress end the process. */
 export type GuardTimes = { tickMs: number; mostTicks: number };
 export const guardTimes: GuardTimes = { tickMs: 1000, mostTicks: 30 };
 
 export type Guard = { stop(): void };
 
-/** After this time (ms) a guard that ended is started again. */
+/** A guard that exited is restarted after this time (ms). */
 const againMs = 10_000;
 
 const script = path.join(import.meta.dirname, 'event-loop-guard.sh');
 
 /**
- * Ends this process by SIGKILL when its event loop has made no progress for `mostTicks` ticks, with
- * a line in the log that says so. The guard is a bash with 0.3 MB of its own: a thread of Node's
- * takes 10 MB of this process (measured). It does not count while this process is stopped or being
- * debugged, and starts anew after the machine was suspended. `name` is the process's in the log;
- * `tickMs` is a multiple of 1000 where bash is older than version 4 (macOS). Never throws: without
- * a bash the process runs unguarded, and the log says so.
+ * Ends this process by SIGKILL, with a log line, when its event loop has made no progress for
+ * `mostTicks` ticks. The guard is a bash process that uses 0.3 MB of its own: a Node thread takes
+ * 10 MB of this process (measured). It pauses while this process is stopped or being debugged, and
+ * starts over after the machine was suspended. `name` is the process's in the log; `tickMs` is a
+ * multiple of 1000 if bash is older than version 4 (macOS). Never throws: without bash the process
+ * runs unguarded, and the log says so.
  */
 export function guardEventLoop(
   name: string,
@@ -33,7 +33,7 @@ export function guardEventLoop(
   let stopped = false;
   if (process.pid === 1)
     log.warn(
-      'the guard cannot end a process with the pid 1: run the container with an init (docker run --init)',
+      'the event loop guard cannot kill pid 1: run the container with an init (docker run --init)',
     );
 
   const beat = (): void => {
@@ -51,12 +51,12 @@ export function guardEventLoop(
     const onEnd = (reason: string): void => {
       if (stopped || guard !== child) return;
       guard = undefined;
-      log.warn({ reason }, 'the guard of the event loop has ended');
+      log.warn({ reason }, 'event loop guard exited');
       again = setTimeout(start, againMs).unref();
     };
     child.on('error', (error) => onEnd(error.message));
     child.on('exit', (code, signal) => onEnd(`it exited with ${signal ?? code}`));
-    // A guard that has ended is noticed by its exit.
+    // The exit handler detects a guard that has ended.
     child.stdin.on('error', () => undefined);
     // Neither keeps the process running.
     child.unref();

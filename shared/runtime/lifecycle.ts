@@ -2,21 +2,21 @@ import type { Log } from './log.ts';
 import { SetupError, reportError } from './errors.ts';
 
 /**
- * Something that runs until it is stopped. Stopping twice is fine and both calls end when it has
- * stopped.
+ * Something that runs until it is stopped. Stopping twice is allowed, and both calls resolve when
+ * it has stopped.
  */
 export type Running = { stop(): Promise<void> };
 
-/** Gives back what was opened, in reverse order. */
+/** Releases resources in reverse order of acquisition. */
 export type Releasers = {
-  /** `patienceMs` bounds how long the release may take: with Redis away some would never end. */
+  /** `patienceMs` bounds the release: with Redis away some would never finish. */
   add(name: string, release: () => unknown, patienceMs?: number): void;
   run(): Promise<void>;
 };
 
 /**
- * Collects what must be closed. `run` closes in reverse, goes on after a failure and closes each
- * thing once; the caller also uses it when a start fails half-way.
+ * Collects what must be closed. `run` closes in reverse order, continues after a failure and closes
+ * each thing once; a start that fails half-way uses it, too.
  */
 export function createReleasers(log: Log): Releasers {
   const stack: { name: string; release: () => unknown; patienceMs: number }[] = [];
@@ -46,17 +46,14 @@ async function within(ms: number, work: unknown): Promise<void> {
   }
 }
 
-/**
- * How long a start may still take after the process was told to stop (ms); it may be waiting for
- * Redis.
- */
+/** How long a start may continue after a stop signal (ms); it may be waiting for Redis. */
 const startPatience = 10_000;
 
 /**
- * Starts a process's one lifetime and ends it by one policy: the first SIGTERM or SIGINT stops
- * softly and exits 0, a second one exits at once (130). One that comes during the start waits for
- * it, so that what was opened is closed. `start` is given a way to end the process from inside,
- * softly and without being a signal. A start that fails prints why and exits 1.
+ * Runs a process from start to exit by one policy: the first SIGTERM or SIGINT stops gracefully and
+ * exits 0, a second one exits at once (130). A signal during the start waits for the start, so that
+ * opened resources are closed. `start` receives a function that ends the process gracefully from
+ * inside, without a signal. A failed start prints its cause and exits 1.
  */
 export async function runProcess(
   log: Log,
@@ -82,11 +79,11 @@ export async function runProcess(
     log.info({ signal }, 'stopping');
     quit();
   };
-  // A promise that nobody waited for is a defect, and no reason to drop what else is under way.
+  // An unhandled rejection is a defect, but no reason to abort the other work.
   process.on('unhandledRejection', (error) =>
     log.error(
       { err: error, stack: error instanceof Error ? error.stack : undefined },
-      'a defect: an unhandled rejection',
+      'unhandled rejection (a bug)',
     ),
   );
   process.on('SIGTERM', onSignal);

@@ -6,13 +6,14 @@ import { reportError } from './errors.ts';
 export type Log = Logger;
 
 /**
- * A phone number inside a longer text: an id, an address, a path, or what Twilio says of a refusal.
+ * A phone number inside a longer text: an id, an address, a path, or a refusal's message from
+ * Twilio.
  */
 const numberInside = /\+\d{7,15}|(?<=%2B|schedule-|workspaces\/)\d{7,15}/gi;
 
 /**
- * A user id of WhatsApp inside a longer text. A real one has some twenty characters; shorter words
- * with a digit and such a beginning are masked, too.
+ * A WhatsApp user id inside a longer text. A real one has some twenty characters; shorter words
+ * with a digit and such a prefix are masked, too.
  */
 const userIdInside = /(?<![A-Za-z0-9])[A-Z]{2}\.(?:ENT\.)?(?=[A-Za-z]{0,128}\d)[A-Za-z0-9]{6,128}/g;
 
@@ -20,10 +21,7 @@ export function maskNumbers(text: string): string {
   return text.replaceAll(numberInside, maskAddress).replaceAll(userIdInside, maskAddress);
 }
 
-/**
- * Fields that would hold what somebody said, or a secret. Nothing logs them; this is for the day
- * when something does.
- */
+/** Fields that would hold message text or secrets. No code logs them; this is a safety net. */
 const hushed = [
   'text',
   'body',
@@ -37,15 +35,15 @@ const hushed = [
 ].flatMap((name) => [name, `*.${name}`]);
 
 /**
- * Makes the process's logger: one JSON line a step, on standard output unless another `destination`
- * is given. Phone numbers and user ids are masked here, in one place, wherever in the line they
- * are; errors are reduced to name, message and code; texts and secrets are left out.
+ * Creates the process's logger: one JSON line per entry, on standard output unless `destination` is
+ * given. Masks phone numbers and user ids anywhere in the line, in this one place; reduces errors
+ * to name, message and code; omits texts and secrets.
  */
 export function createLog(name: string, level: string, destination?: DestinationStream): Log {
   const options: LoggerOptions = {
     name,
-    // A level that does not exist is reported with the rest of the environment; until then the
-    // usual one serves.
+    // An invalid level is reported with the rest of the environment; until then the default
+    // applies.
     level: level === 'silent' || level in pino.levels.values ? level : 'info',
     base: { name },
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -60,9 +58,8 @@ export function createLog(name: string, level: string, destination?: Destination
 let standardOutput: DestinationStream | undefined;
 
 /**
- * The lines of one turn of the event loop go out in one write, after what they tell of: a system
- * call for each would be a tenth of what a webhook costs. The last ones go out when the process
- * exits.
+ * Batches the lines of one turn of the event loop into one write: a system call per line would be a
+ * tenth of a webhook's cost. The last batch is written when the process exits.
  */
 function gatherLines(out: DestinationStream): DestinationStream {
   let lines = '';

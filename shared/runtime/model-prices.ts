@@ -1,17 +1,14 @@
 import { z } from 'zod';
 
-/**
- * Tokens of one or many requests by the kinds that are priced apart, and searches on the web. All
- * are whole numbers.
- */
+/** Tokens of one or many requests by price category, and web searches. All are whole numbers. */
 export type ModelTokens = {
-  /** Read anew. */
+  /** Input that is not cached. */
   input: number;
   output: number;
-  /** Read and put into the cache for five minutes, and for an hour. */
+  /** Written to the cache for five minutes, and for an hour. */
   cacheWrite5m: number;
   cacheWrite1h: number;
-  /** Read out of the cache. */
+  /** Read from the cache. */
   cacheRead: number;
   webSearches: number;
 };
@@ -25,27 +22,27 @@ export const noTokens: Readonly<ModelTokens> = {
   webSearches: 0,
 };
 
-/** US dollars for a million tokens. */
+/** US dollars per million tokens. */
 export type ModelPrice = Record<
   'input' | 'output' | 'cacheWrite5m' | 'cacheWrite1h' | 'cacheRead',
   number
 >;
 
 /**
- * How a request was served, as the answer's usage says: in fast mode, and bound to the United
- * States.
+ * How a request was served, according to the answer's usage: in fast mode, and restricted to the
+ * United States.
  */
 export type Serving = { isFast: boolean; isInUs: boolean };
 
 /**
- * Where the prices are from: the catalogue of models in Claude Code 2.1.330, which is Anthropic's
- * list price in US dollars.
+ * Date and source of the prices: the catalogue of models in Claude Code 2.1.330, which is
+ * Anthropic's list price in US dollars.
  */
 export const pricesAsOf = '2026-11-29';
 
 /**
- * Writing to the cache costs 1.25 times the input for five minutes, and 2 times for an hour, in
- * every row of the list.
+ * A cache write costs 1.25 times the input for five minutes, and 2 times for an hour, in every row
+ * of the list.
  */
 function price(input: number, output: number, cacheRead: number = input / 10): ModelPrice {
   return { input, output, cacheWrite5m: input * 1.25, cacheWrite1h: input * 2, cacheRead };
@@ -54,7 +51,7 @@ function price(input: number, output: number, cacheRead: number = input / 10): M
 type Row = {
   usual: ModelPrice;
   fast?: ModelPrice;
-  /** Where prompts over this many tokens have a price of their own. */
+  /** The price of prompts over this many tokens, if it differs. */
   long?: { above: number; price: ModelPrice };
 };
 
@@ -88,16 +85,12 @@ const table: Readonly<Record<string, Row>> = {
 };
 
 /**
- * Dollars for one search on the web, and the factor for a request that is bound to the United
- * States.
+ * Dollars for one web search, and the price factor for a request restricted to the United States.
  */
 const webSearchUsd = 0.01;
 const inUsFactor = 1.1;
 
-/**
- * Prices of one's own by the model's id, as the variable MODEL_PRICES has them; they come before
- * the table.
- */
+/** Custom prices by model id, from the variable MODEL_PRICES; they override the table. */
 export const OwnPrices = z.record(
   z.string().min(1),
   z.strictObject({
@@ -112,7 +105,9 @@ export type OwnPrices = z.infer<typeof OwnPrices>;
 
 /** What models cost. */
 export type ModelPrices = {
-  /** Whether the model has a price of its own; an unknown one costs as much as the dearest. */
+  /**
+   * Whether the model has a known price; an unknown model costs as much as the most expensive one.
+   */
   knows(model: string): boolean;
   /** The cost of a request in millionths of a dollar, rounded up. */
   cost(model: string, tokens: ModelTokens, serving?: Serving): number;
@@ -161,7 +156,7 @@ export function createModelPrices(own: OwnPrices = {}): ModelPrices {
         tokens.cacheRead * rate.cacheRead +
         tokens.cacheWrite5m * rate.cacheWrite5m +
         tokens.cacheWrite1h * rate.cacheWrite1h;
-      // Sums of fractions are a hair above whole numbers that they stand for.
+      // Floating-point sums may be slightly above the whole numbers that they stand for.
       return Math.ceil(
         micros * (isInUs ? inUsFactor : 1) + tokens.webSearches * webSearchUsd * 1e6 - 1e-6,
       );
@@ -170,8 +165,8 @@ export function createModelPrices(own: OwnPrices = {}): ModelPrices {
 }
 
 /**
- * The id of a model without what names its release, its provider or its context:
- * `us.anthropic.claude-opus-4-5-20251101-v1:0` is `claude-opus-4-5`.
+ * The id of a model without its release, provider and context:
+ * `us.anthropic.claude-opus-4-5-20251101-v1:0` becomes `claude-opus-4-5`.
  */
 function idOf(model: string): string {
   return model

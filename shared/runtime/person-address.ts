@@ -2,20 +2,19 @@ import { z } from 'zod';
 import { e164, maskNumber } from './phone-number.ts';
 
 /**
- * WhatsApp's business-scoped user id, which stands in for the number of a person with a user name:
- * ISO country, a dot and up to 128 letters and digits, with `ENT.` between them where several
- * businesses share it (developers.facebook.com, "Business-scoped user IDs"), such as
+ * WhatsApp's business-scoped user id, which replaces the number of a person with a user name: ISO
+ * country, a dot and up to 128 letters and digits, with `ENT.` between them if several businesses
+ * share it (developers.facebook.com, "Business-scoped user IDs"), such as
  * `US.13491208655302741918`.
  */
 const userId = /^[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}$/;
 
-/** What Twilio writes before the addresses of WhatsApp. */
+/** Twilio's prefix of WhatsApp addresses. */
 const channelPrefix = 'whatsapp:';
 
 /**
- * A person as an address of WhatsApp: a phone number (E.164) or a business-scoped user id.
- * Conversations are named by it. Read with or without Twilio's `whatsapp:`; what comes out has no
- * prefix.
+ * A person's WhatsApp address: a phone number (E.164) or a business-scoped user id. It also names
+ * the person's conversation. Accepts Twilio's `whatsapp:` prefix and strips it.
  */
 export const PersonAddress = z
   .string()
@@ -29,32 +28,32 @@ export const PersonAddress = z
   );
 export type PersonAddress = z.infer<typeof PersonAddress>;
 
-/** Whether an address is a phone number, and not a user id. */
+/** Whether an address is a phone number rather than a user id. */
 export function isPhoneNumber(address: string): boolean {
   return e164.test(address);
 }
 
-/** Whether Twilio's address is one of WhatsApp, whatever follows the prefix. */
+/** Whether Twilio's address has the WhatsApp prefix, whatever follows it. */
 export function isOnWhatsapp(address: string): boolean {
   return address.startsWith(channelPrefix);
 }
 
 /**
- * The person behind an address as Twilio's webhooks write it, to the letter; undefined when it is
- * no address of WhatsApp.
+ * The person behind an address exactly as Twilio's webhooks write it; undefined when it is not a
+ * WhatsApp address.
  */
 export function parseWhatsappAddress(address: string): PersonAddress | undefined {
   const rest = address.slice(channelPrefix.length);
   return isOnWhatsapp(address) && (e164.test(rest) || userId.test(rest)) ? rest : undefined;
 }
 
-/** An address as Twilio takes it. `address` is without a prefix. */
+/** An address in Twilio's form. `address` has no prefix. */
 export function whatsappAddress(address: string): string {
   return channelPrefix + address;
 }
 
 /**
- * The address as logs may show it: `+15551230001` becomes `+1…01`, `US.13491208655302741918`
+ * The address as it may appear in logs: `+15551230001` becomes `+1…01`, `US.13491208655302741918`
  * becomes `US.…18`.
  */
 export function maskAddress(address: string): string {

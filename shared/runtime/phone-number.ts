@@ -14,7 +14,8 @@ export const PhoneNumber = z
 export type PhoneNumber = z.infer<typeof PhoneNumber>;
 
 /**
- * The number as logs may show it: country and the last two digits. `+15551230001` becomes `+1…01`.
+ * The number as it may appear in logs: country and the last two digits. `+15551230001` becomes
+ * `+1…01`.
  */
 export function maskNumber(number: string): string {
   const digits = number.replace(/^whatsapp:/, '');

@@ -5,7 +5,7 @@ import { untraced } from './tracing.ts';
 /**
  * OpenTelemetry's usual variables that decide whether and where traces go
  * (opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables). Its packages read the
- * others, such as OTEL_EXPORTER_OTLP_HEADERS and OTEL_TRACES_SAMPLER, by themselves.
+ * others, such as OTEL_EXPORTER_OTLP_HEADERS and OTEL_TRACES_SAMPLER, themselves.
  */
 export type TelemetryConfig = {
   OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
@@ -14,9 +14,9 @@ export type TelemetryConfig = {
 };
 
 /**
- * Begins to send traces by OTLP over HTTP, as JSON, when an address for them is set; else nothing
- * is loaded. `service` names the process unless OTEL_SERVICE_NAME does. A process can have one at a
- * time, since the place where OpenTelemetry's packages meet is global.
+ * Starts sending traces by OTLP over HTTP, as JSON, if an endpoint is set; otherwise loads nothing.
+ * `service` names the process unless OTEL_SERVICE_NAME does. A process can have only one at a time,
+ * since OpenTelemetry's registration is global.
  */
 export async function startTracing(config: TelemetryConfig, service: string): Promise<Tracing> {
   const url =
@@ -51,7 +51,7 @@ export async function startTracing(config: TelemetryConfig, service: string): Pr
       try {
         return await work((attributes) => void span.setAttributes(said(attributes)));
       } catch (error) {
-        // Its name only: a message can hold what no trace should.
+        // Records only the error's name: its message may contain text that must not be in a trace.
         span.setStatus({
           code: api.SpanStatusCode.ERROR,
           message: error instanceof Error ? error.name : 'Error',

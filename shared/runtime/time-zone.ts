@@ -1,6 +1,6 @@
 /** Whether the name is a time zone of the IANA database, such as `Europe/Berlin`. */
 export function isTimeZone(name: string): boolean {
-  // A bare offset such as +01:00 knows no summer time, so it is nobody's zone.
+  // A bare offset such as +01:00 has no summer time, so it is not accepted as a person's zone.
   if (!/^[A-Za-z]/.test(name)) return false;
   try {
     return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
@@ -9,7 +9,7 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
-/** Tells the whole time on a zone's clocks. It takes about a millisecond to make. */
+/** A formatter of the full local time in a zone. Creating it takes about a millisecond. */
 function clockOf(zone: string): Intl.DateTimeFormat {
   return new Intl.DateTimeFormat('en', {
     timeZone: zone,
@@ -23,7 +23,7 @@ function clockOf(zone: string): Intl.DateTimeFormat {
   });
 }
 
-/** How far a zone's clocks are ahead of UTC at a moment; both in ms. */
+/** A zone's offset from UTC at a moment; both in ms. */
 function offsetAt(ms: number, zone: string, format: Intl.DateTimeFormat = clockOf(zone)): number {
   const part = Object.fromEntries(
     format.formatToParts(ms).map(({ type, value }) => [type, Number(value)]),
@@ -33,8 +33,7 @@ function offsetAt(ms: number, zone: string, format: Intl.DateTimeFormat = clockO
 }
 
 /**
- * The moments (ms since 1970, to the minute) between two others at which a zone's clocks are put
- * forward.
+ * The moments (ms since 1970, to the minute) within a range at which a zone's clocks go forward.
  */
 export function forwardChanges(zone: string, from: number, to: number): number[] {
   if (zone === 'UTC') return [];
@@ -55,8 +54,8 @@ export function forwardChanges(zone: string, from: number, to: number): number[]
 }
 
 /**
- * A moment as a person or a model writes it: ISO 8601, `local` when it has no offset and so means
- * somebody's clock.
+ * A moment written by a person or a model: ISO 8601, `local` if it has no offset and refers to a
+ * local clock.
  */
 export type WrittenMoment = {
   year: number;
@@ -69,8 +68,8 @@ export type WrittenMoment = {
 };
 
 /**
- * Reads `2026-01-05T09:00`, with seconds, `Z` or an offset if it has them. Undefined when it is
- * something else or a day that does not exist.
+ * Parses `2026-01-05T09:00`, optionally with seconds, `Z` or an offset. Undefined for anything
+ * else, or a day that does not exist.
  */
 export function parseMoment(text: string): WrittenMoment | undefined {
   const match =
@@ -99,9 +98,8 @@ export function parseMoment(text: string): WrittenMoment | undefined {
 }
 
 /**
- * The time in ms since 1970; `zone` is whose clock a moment without an offset means. A time that
- * the clocks skip in spring is the one an hour later; of one that comes twice in autumn it is the
- * first.
+ * The time in ms since 1970; `zone` applies to a moment without an offset. A time skipped in spring
+ * is moved an hour later; a time that occurs twice in autumn is the first.
  */
 export function momentTime(
   { year, month, day, hour, minute, second, offsetMinutes }: WrittenMoment,
@@ -109,7 +107,7 @@ export function momentTime(
 ): number {
   const asUtc = Date.UTC(year, month - 1, day, hour, minute, second);
   if (offsetMinutes !== undefined) return asUtc - offsetMinutes * 60_000;
-  // The offsets a day before and after are the two that can hold.
+  // The offsets a day before and a day after are the only candidates.
   const [before, after] = [
     offsetAt(asUtc - 24 * 3600_000, zone),
     offsetAt(asUtc + 24 * 3600_000, zone),
@@ -119,8 +117,8 @@ export function momentTime(
 }
 
 /**
- * A time for people, such as `Mon 5 Jan 2026, 9:00`; the zone is named when it is UTC, which is
- * nobody's own.
+ * A time for people, such as `Mon 5 Jan 2026, 9:00`; UTC is named, since it is not a person's own
+ * zone.
  */
 export function formatMoment(ms: number, zone: string): string {
   const format = new Intl.DateTimeFormat('en-GB', {

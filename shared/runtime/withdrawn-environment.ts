@@ -2,9 +2,8 @@ import { closeSync, existsSync, readFileSync } from 'node:fs';
 import type { Environment } from './env.ts';
 
 /**
- * Names that Node, its libraries and the programs around it read from the environment before any
- * code of ours runs, and names of no consequence. They stay where every process of the same user
- * reads them.
+ * Names that Node, its libraries and the programs around it read from the environment before our
+ * code runs, and harmless names. They stay where every process of the same user can read them.
  */
 const systemNames = new RegExp(
   String.raw`^(PATH|HOME|PWD|OLDPWD|SHLVL|USER|LOGNAME|SHELL|HOSTNAME|LANG|LANGUAGE|LC_\w+|TZ|TERM|COLORTERM|TMPDIR|TMP|TEMP|_` +
@@ -17,8 +16,8 @@ const withCredentials = /:\/\/[^/\s@]*@/;
 const proxyNames = /^(https?|no)_proxy$/i;
 
 /**
- * The variable that says where the others come from, and the descriptor: one digit, since dash has
- * no more, and beyond those that a supervisor hands over.
+ * The variable that names the source of the others, and the descriptor: one digit, because dash
+ * supports no more, and above those that a supervisor passes on.
  */
 const marker = 'SIDEPOCKET_ENVIRONMENT_FD';
 const descriptor = 9;
@@ -29,8 +28,8 @@ function isSecret(name: string, value: string): boolean {
 }
 
 /**
- * What of an environment goes out of sight: nothing where there is no secret, else all but what has
- * to stay.
+ * The part of an environment to withdraw: nothing if it has no secret, else all but what has to
+ * stay.
  */
 export function chooseWithdrawn(environment: Environment): Record<string, string> {
   const present = Object.entries(environment).filter(
@@ -45,12 +44,12 @@ export function chooseWithdrawn(environment: Environment): Record<string, string
 }
 
 /**
- * Takes the secrets out of what `/proc/PID/environ` shows to every process of the same user. Linux
- * shows the environment that a program was started with, whatever the program removes from it
- * later; so the process starts itself anew, in place, and gets them by a pipe. `environment` is the
- * process's own, and whole afterwards. To be called before anything else; where there is a secret
- * it does not return the first time. Does nothing elsewhere than on Linux, and for a process that
- * talks to its parent by Node's own channel, which would be lost.
+ * Removes the secrets from `/proc/PID/environ`, which every process of the same user can read.
+ * Linux shows the environment at exec time, whatever the program removes later; so the process
+ * re-executes itself in place and receives the secrets through a pipe. `environment` is the
+ * process's own, and complete afterwards. Call it before anything else; if there is a secret, it
+ * does not return the first time. Does nothing on systems other than Linux, or for a process that
+ * talks to its parent over Node's IPC channel, which would be lost.
  */
 export function withdrawEnvironment(environment: Environment): void {
   if (environment[marker] !== undefined) {
@@ -72,8 +71,8 @@ export function withdrawEnvironment(environment: Environment): void {
 }
 
 /**
- * Goes by way of a shell, which passes a here-document on as descriptor 9: Node closes every
- * descriptor of its own when it is replaced. A variable may have 128 KiB, hence the pieces.
+ * Re-executes by way of a shell, which passes a here-document on as descriptor 9: Node closes all
+ * of its own descriptors on exec. A variable is limited to 128 KiB, hence the chunks.
  */
 function startAnew(environment: Environment, withdrawn: Record<string, string>): void {
   const text = JSON.stringify(withdrawn).replaceAll(
@@ -88,7 +87,7 @@ function startAnew(environment: Environment, withdrawn: Record<string, string>):
     Object.entries(environment).filter(([name]) => withdrawn[name] === undefined),
   );
   const script = `exec ${descriptor}<<END\n${names.map((name) => `$${name}`).join('')}\nEND\nunset ${names.join(' ')}; ${marker}=${descriptor} exec "$@"`;
-  // Node's warning that this is experimental would be the first line of every log.
+  // Node's experimental warning would be the first line of every log.
   process.removeAllListeners('warning');
   process.execve?.(
     '/bin/sh',

@@ -4,9 +4,9 @@ import type { Redis } from './redis/redis.ts';
 import { defineScript, runScript } from './redis/script.ts';
 
 /**
- * Lua that tells since when an address may write (ISO 8601; '' for from the beginning), nil when it
- * may not. As long as no relay has written the list, or where it cannot be read, each address may
- * write: the relay's own list decides then.
+ * Lua that returns since when an address may write (ISO 8601; '' for from the beginning), nil if it
+ * may not. Until a relay has written the list, or if it cannot be read, every address may write:
+ * the relay's own list decides then.
  */
 export const allowedLua = `
   local function allowedSince(allowed, address)
@@ -17,20 +17,19 @@ export const allowedLua = `
   end`;
 
 /**
- * Thrown when a step would work for a person who may not write any more. What they had waiting is
- * set aside; the caller stops without a word to them.
+ * Thrown when a step would work for a person who may no longer write. Their waiting messages are
+ * set aside; the caller stops without notifying them.
  */
 export class NotAllowedError extends FencedError {
   override name = 'NotAllowedError';
 }
 
-/** Who may write, as Redis has it. A relay writes it from its variable. */
+/** The allow list in Redis. A relay writes it from its variable. */
 export type Allowed = {
   /** Whether this conversation's person may write. */
   has(conversation: string): Promise<boolean>;
   /**
-   * The conversation of the owner; undefined when no relay has named one, or when they may not
-   * write.
+   * The owner's conversation; undefined if no relay has named an owner, or the owner may not write.
    */
   owner(): Promise<string | undefined>;
 };

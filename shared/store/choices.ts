@@ -5,10 +5,10 @@ const Item = z.object({ id: z.string(), title: z.string(), description: z.string
 export type ChoiceItem = z.infer<typeof Item>;
 
 /**
- * What a person may tap under a message: up to 3 buttons, or a list of up to 10 items that is
- * opened by a button. Titles may have any length here, and more items are kept, too: `toTappable`
- * and `numberedText` make of them what WhatsApp takes. A tap comes back with the item's id. `told`:
- * the message asks nothing, and its text says already what to write instead of a tap.
+ * The choices under a message: up to 3 buttons, or a list of up to 10 items that opens with a
+ * button. Titles may have any length here, and more items are kept, too: `toTappable` and
+ * `numberedText` fit them to WhatsApp's limits. A tap returns the item's id. `told`: the message
+ * asks no question, and its text already says what to write instead of a tap.
  */
 export const Choices = z.discriminatedUnion('kind', [
   z.object({
@@ -26,7 +26,7 @@ export const Choices = z.discriminatedUnion('kind', [
 export type Choices = z.infer<typeof Choices>;
 
 /**
- * WhatsApp's limits by Twilio's pages (twilio.com/docs/content/twilio-quick-reply,
+ * WhatsApp's limits according to Twilio (twilio.com/docs/content/twilio-quick-reply,
  * …/twilio-list-picker), in UTF-16 units, the strictest way to count.
  */
 const limits = { buttons: 3, items: 10, id: 200, buttonTitle: 20, itemTitle: 24, description: 72 };
@@ -35,9 +35,9 @@ const limits = { buttons: 3, items: 10, id: 200, buttonTitle: 20, itemTitle: 24,
 const longestText = 1600;
 
 /**
- * The choices as WhatsApp takes them: no title too long, empty or like another, more than 3 buttons
- * as a list. Undefined when they cannot be tapped at all: too many of them, or ids that are empty,
- * too long or alike.
+ * The choices within WhatsApp's limits: titles are shortened, non-empty and distinct, and more than
+ * 3 buttons become a list. Undefined if they cannot be tapped at all: too many of them, or ids that
+ * are empty, too long or duplicated.
  */
 export function toTappable(choices: Choices): Choices | undefined {
   const { items } = choices;
@@ -66,7 +66,7 @@ export function toTappable(choices: Choices): Choices | undefined {
   };
 }
 
-/** A title that had to be cut stands in full in the description, when there is no other. */
+/** The full text of a shortened title becomes the description, if there is no other. */
 function toRow({ id, title, description = '' }: ChoiceItem, cutTitle: string): ChoiceItem {
   const full = cut(title, Infinity);
   const shown =
@@ -76,8 +76,8 @@ function toRow({ id, title, description = '' }: ChoiceItem, cutTitle: string): C
 }
 
 /**
- * Titles of at most `length` characters. WhatsApp refuses equal ones, and a person could not tell
- * them apart: a later one gets a number.
+ * Titles of at most `length` characters. WhatsApp refuses duplicates, and a person could not
+ * distinguish them: a later duplicate gets a number.
  */
 function distinctTitles(items: ChoiceItem[], length: number): string[] {
   const titles: string[] = [];
@@ -92,10 +92,9 @@ function distinctTitles(items: ChoiceItem[], length: number): string[] {
 }
 
 /**
- * The message as plain text, for when it cannot be tapped: its text, and for a question the choices
- * with numbers, and what to do. Never longer than Twilio's 1600 characters: what does not fit is
- * left out, first descriptions, then ends of titles, and of the text only what is over
- * `roomForText`.
+ * The message as plain text, for when it cannot be tapped: its text, and for a question the
+ * numbered choices with instructions. Never longer than Twilio's 1600 characters: drops
+ * descriptions first, then the ends of titles, and of the text only the part beyond `roomForText`.
  */
 export function numberedText(text: string, choices: Choices): string {
   const body = text.trim();
@@ -109,7 +108,7 @@ export function numberedText(text: string, choices: Choices): string {
 }
 
 /**
- * How many characters of a question's text certainly arrive whole, also when its choices have to be
+ * How many characters of a question's text are guaranteed to arrive, even if its choices have to be
  * written out under it.
  */
 export function roomForText(choices: Choices): number {
@@ -117,8 +116,8 @@ export function roomForText(choices: Choices): number {
 }
 
 /**
- * The choices written out, from the most telling way to the shortest. Under buttons WhatsApp shows
- * no descriptions: the text has said what is to be said.
+ * The written-out choices, from the most detailed form to the shortest. Buttons have no
+ * descriptions in WhatsApp: the text has all the details.
  */
 function tails({ kind, items }: Choices): string[] {
   const write = (described: boolean, length: number): string => {

@@ -5,51 +5,50 @@ import { keys } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
 import { defineScript, runScript } from './redis/script.ts';
 
-/** A field of the hash; one that was emptied counts as missing. */
+/** A field of the hash; an empty string counts as missing. */
 const field = z.preprocess((value) => value || undefined, z.string().optional());
 
-/** What is remembered of a conversation between turns. */
+/** The stored state of a conversation between turns. */
 export const Conversation = z.object({
-  /** The address that wrote last, where it is not the conversation's own. */
+  /** The address that wrote last, if it is not the conversation's own. */
   address: field,
-  /** Claude Code's session that the next turn goes on with. */
+  /** The Claude Code session that the next turn resumes. */
   session: field,
-  /** The person's time zone (IANA name), once they have said it. */
+  /** The person's time zone (IANA name), once known. */
   timezone: field,
-  /** When the person has written last (ISO 8601). */
+  /** When the person last wrote (ISO 8601). */
   wroteAt: field,
   /**
-   * The model that the person has chosen, and what needs their leave; else what the configuration
-   * says.
+   * The model and the permission mode that the person has chosen; otherwise the configuration's.
    */
   model: field,
   permissions: field,
   /** Set when the person wants to see each step. */
   verbose: field,
   /**
-   * What the person has granted on top of the day's budget: the day (`YYYY-MM-DD`), a blank, and US
+   * What the person has granted on top of the day's budget: the day (`YYYY-MM-DD`), a space, and US
    * dollars.
    */
   granted: field,
   /**
-   * What of the project's own programs the person has agreed to, as JSON: `yes`, `no`, `told` or
-   * `off` by the digest of what would run.
+   * The person's consent to run the project's own programs, as JSON: `yes`, `no`, `told` or `off`
+   * by the digest of what would run.
    */
   trusted: field,
-  /** What the running turn has asked the person, as JSON. */
+  /** The questions of the running turn, as JSON. */
   questions: field,
-  /** What became of the last questions, and what the person has allowed always, each as JSON. */
+  /** The outcome of the last questions, and the person's permanent permissions, each as JSON. */
   settled: field,
   allowed: field,
 });
 export type Conversation = z.infer<typeof Conversation>;
 
-/** What a turn can find out; '' empties a field. */
+/** The changes a turn can make; '' clears a field. */
 export type Change = Partial<Record<keyof Conversation, string>>;
 
 export type Conversations = {
   read(conversation: string): Promise<Conversation>;
-  /** Stores what a turn has found out. Throws FencedError when another worker has the turn. */
+  /** Stores a turn's changes. Throws FencedError when another worker holds the turn. */
   write(conversation: string, fence: Fence, change: Change): Promise<void>;
 };
 
@@ -58,7 +57,7 @@ const writeScript = defineScript({
   keys: ['conversationKey'],
   rest: 'fields',
   fence: 'required',
-  // In `fields` each is followed by its value.
+  // In `fields` each name is followed by its value.
   lua: `
     if isFenced() then return 'fenced' end
     for i = 1, #fields, 2 do

@@ -8,53 +8,47 @@ import { defineScript, runScript } from './redis/script.ts';
 /** A stored file. `size` is in bytes. */
 export type StoredFile = { token: string; type: string; name: string; size: number };
 
-/** Thrown when a conversation's share leaves no room for another file. */
+/** Thrown when a conversation's share has no room for another file. */
 export class FileStoreFullError extends Error {
   override name = 'FileStoreFullError';
 }
 
-/** Thrown when Redis itself has no room for new files: what is left of it is for messages. */
+/** Thrown when Redis itself has no room for new files: the rest is reserved for messages. */
 export class MemoryFullError extends Error {
   override name = 'MemoryFullError';
 }
 
 /**
- * Files on their way to the person, kept in Redis so that the relay can hand them to Twilio while
- * the worker sleeps. A token is 192 random bits; with it the file can be read until it expires.
+ * Files for the person, stored in Redis so that the relay can hand them to Twilio while the worker
+ * sleeps. A token is 192 random bits; it gives access to the file until it expires.
  */
 export type FileStore = {
   /**
-   * Stores a file of a conversation. Where its share is used up, files older than four hours make
-   * room: those that were fetched, its own before others', then its own that were not. Throws
-   * FileStoreFullError when that is not enough, and MemoryFullError when Redis itself is 70 % full.
+   * Stores a file of a conversation. If its share is used up, evicts files older than four hours:
+   * fetched files, its own before others', then its own unfetched ones. Throws FileStoreFullError
+   * when that is not enough, and MemoryFullError when Redis itself is 70 % full.
    */
   put(bytes: Uint8Array, about: { type: string; name: string }, owner: string): Promise<StoredFile>;
-  /**
-   * What is known of a file; undefined when it never was, has expired or has made room for another.
-   */
+  /** A file's metadata; undefined if it never existed, has expired or was evicted. */
   find(token: string): Promise<StoredFile | undefined>;
   /** The file's bytes, piece by piece. Throws when a piece is missing. */
   read(file: StoredFile): AsyncIterable<Buffer>;
-  /**
-   * Notes that a file was fetched to its end: by Twilio, which has it from then on, or through a
-   * link.
-   */
+  /** Notes that a file was fetched completely: by Twilio, which keeps a copy, or through a link. */
   noteFetched(token: string): Promise<void>;
 };
 
 /**
- * How much may wait in Redis to be fetched (bytes): room for hundreds of screenshots in a Redis of
- * 256 MB.
+ * The total size of stored files (bytes): room for hundreds of screenshots in a Redis of 256 MB.
  */
 export const fileCap = 64 * 1024 * 1024;
 
 /** Upstash takes requests of up to 10 MB; small pieces keep both processes' memory flat. */
 const pieceBytes = 512 * 1024;
-/** Links in a chat work for a day as long as there is room. Seconds. */
+/** Links in a chat work for a day unless the file is evicted. Seconds. */
 const lifetime = 24 * 3600;
 /**
- * WhatsApp's queue at Twilio holds a message up to 4 hours before it fetches the file: nothing
- * younger is dropped. Seconds.
+ * WhatsApp's queue at Twilio holds a message up to 4 hours before it fetches the file: younger
+ * files are never evicted. Seconds.
  */
 const safeFor = 4 * 3600;
 
@@ -72,8 +66,8 @@ const reserveScript = defineScript({
     'filePrefix',
     'pieceBytes',
   ],
-  // A file's keys and those of its pieces are derived from its token. What expires by
-  // `droppableExpiryMs` may be dropped.
+  // The keys of a file and its pieces are derived from its token. Files that expire by
+  // `droppableExpiryMs` may be evicted.
   lua: `
     -- derives file:*
     if redis.call('HEXISTS', fileSizes, newToken) == 1 then return 1 end
@@ -131,7 +125,7 @@ const fetchedScript = defineScript({
     return 0`,
 });
 
-/** `capBytes` bounds the total of all files kept. */
+/** `capBytes` bounds the total size of all files. */
 export function createFileStore(
   redis: Redis,
   capBytes: number = fileCap,
@@ -177,7 +171,7 @@ export function createFileStore(
           lifetime,
         );
       }
-      // The description comes last: a file is there when it is there whole.
+      // The metadata is written last: a file exists only when it is complete.
       await redis
         .multi()
         .hset(keys.file(token), { type, name, size: file.size })

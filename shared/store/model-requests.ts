@@ -5,73 +5,62 @@ import type { Redis } from './redis/redis.ts';
 import { defineScript, runScript } from './redis/script.ts';
 import { monthOf, sumLifetime, turnLifetime } from './spend.ts';
 
-/**
- * A request to the model, as it is noted before it goes out. Money is in millionths of a dollar.
- */
+/** A request to the model, recorded before it is sent. Money is in millionths of a dollar. */
 export type OpenRequest = {
-  /** Never used before. */
+  /** Unique. */
   id: string;
-  /** `WORKER_ID#boot` of the worker that sends it. */
+  /** `WORKER_ID#boot` of the sending worker. */
   owner: string;
   conversation: string;
-  /** The turn that it belongs to; '' when no turn is at work. */
+  /** The turn that it belongs to; '' outside a turn. */
   turn: string;
   model: string;
   /** The person's day, `YYYY-MM-DD`. */
   day: string;
   /** ms since 1970. */
   at: number;
-  /**
-   * What it may cost at most, held back from the budgets for as long as it is open; a later booking
-   * may know better.
-   */
+  /** Its maximum cost, reserved in the budgets while it is open; a later booking may correct it. */
   most: number;
-  /** What it is taken to have cost when that never becomes known. */
+  /** Its assumed cost if the actual cost never becomes known. */
   likely: number;
 };
 
 /**
- * The budgets of a turn and of a person's day in millionths of a dollar, without what was granted;
- * undefined: none.
+ * The budgets of a turn and of a person's day in millionths of a dollar, without grants; undefined:
+ * no limit.
  */
 export type Limits = { turn: number | undefined; day: number | undefined };
 
 /**
- * `open`: it is noted and may go out. `day`, `turn`: this budget is used up. `wait`: together with
- * what is under way it could go beyond a budget; to be asked again when something of it has ended.
+ * `open`: recorded and may be sent. `day`, `turn`: this budget is used up. `wait`: with the open
+ * requests it could exceed a budget; try again when one of them has ended.
  */
 export type Snapshot = 'open' | 'day' | 'turn' | 'wait';
 
-/** What a request has used up to now, its cost in millionths of a dollar. */
+/** A request's usage so far, its cost in millionths of a dollar. */
 export type Booking = { tokens: ModelTokens; cost: number };
 
-/**
- * The account of the requests to the model, in Redis. Every step may be repeated; each is one
- * script.
- */
+/** The account of model requests in Redis. Every step is idempotent; each is one script. */
 export type ModelRequests = {
-  /** Notes a request as open, unless a budget is used up. */
+  /** Records a request as open, unless a budget is used up. */
   open(request: OpenRequest, limits: Limits): Promise<Snapshot>;
-  /** Adds to the sums what an open request has used that is not in them yet. */
+  /** Adds an open request's new usage to the sums. */
   book(request: OpenRequest, booking: Booking): Promise<void>;
   /**
-   * The same for the last time: it is open no more. `isKnown` false: the service may have charged
-   * more than it has said, which is counted as not settled.
+   * Like `book`, and closes the request. `isKnown` false: the service may have charged more than it
+   * reported, so the request counts as unsettled.
    */
   settle(request: OpenRequest, booking: Booking, isKnown: boolean): Promise<void>;
   /**
-   * Counts as not settled what earlier boots of this worker have left open, and what is older than
-   * an hour and whose worker is gone. Returns how many.
+   * Marks as unsettled the open requests of this worker's earlier boots, and requests older than an
+   * hour whose worker is gone. Returns how many.
    */
   settleOrphans(owner: string, now: number): Promise<number>;
-  /** How many requests are under way, those of dead workers that are not settled yet included. */
+  /** The number of open requests, including unsettled ones of dead workers. */
   countOpen(): Promise<number>;
 };
 
-/**
- * How old a request of another worker without a lease must be before it is taken for an orphan
- * (ms).
- */
+/** The age at which an open request of another worker without a lease counts as an orphan (ms). */
 const orphanMs = 3600_000;
 
 const openScript = defineScript({
@@ -137,7 +126,7 @@ const bookScript = defineScript({
   name: 'sidepocketModelBook',
   keys: ['openRequests', 'daySums', 'monthSums', 'turnSums'],
   args: ['id', 'amounts', 'state', 'most'],
-  // The `amounts` up to now are JSON by their field; `state` is open, settled or unsettled.
+  // `amounts` is JSON of the amounts so far by field; `state` is open, settled or unsettled.
   lua: `${addLua}
     local raw = redis.call('HGET', openRequests, id)
     if not raw then return 0 end
@@ -166,7 +155,7 @@ const orphanScript = defineScript({
   name: 'sidepocketModelOrphans',
   keys: ['openRequests'],
   args: ['prefix', 'ownWorker', 'ownBoot', 'nowMs', 'ageMs'],
-  // The keys of leases and sums are made of the prefix and what a note names.
+  // The keys of leases and sums are built from the prefix and the names in a request's record.
   lua: `-- derives lease:*, spend:*, spend-turn:*
     ${addLua}
     local all, found = redis.call('HGETALL', openRequests), 0
@@ -211,7 +200,7 @@ export function createModelRequests(redis: Redis): ModelRequests {
   return {
     async open(request, limits) {
       const { id, conversation, turn, day, most } = request;
-      // An array or object without content would come back from Lua as the other.
+      // Lua would confuse an empty array and an empty object when it encodes them.
       const newNote = JSON.stringify({ ...request, held: most, booked: { usd: 0 } });
       const answer = await runScript(redis, openScript, {
         keys: {
@@ -246,9 +235,7 @@ export function createModelRequests(redis: Redis): ModelRequests {
   };
 }
 
-/**
- * The fields of the sums. `in` is all that was read, as it was before the kinds were counted apart.
- */
+/** The fields of the sums. `in` is all input, as before the categories were counted separately. */
 function amountsOf({ tokens, cost }: Booking): Record<string, number> {
   const { input, output, cacheWrite5m, cacheWrite1h, cacheRead, webSearches } = tokens;
   return {

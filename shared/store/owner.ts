@@ -7,23 +7,23 @@ import type { Outbox } from './boxes/outbox.ts';
 import type { Redis } from './redis/redis.ts';
 import { defineScript, runScript } from './redis/script.ts';
 
-/** How often the owner hears of one cause at most (ms): once an hour. */
+/** The least time between two notices to the owner about one cause (ms): an hour. */
 export const ownerPauseMs = 3600_000;
 
 /**
- * How long the last word about a cause is shown on the dashboard, and the pause is remembered
+ * How long the last notice about a cause is shown on the dashboard, and the pause is remembered
  * (seconds): a week.
  */
 const wordsSeconds = 7 * 24 * 3600;
 
 /**
- * Tells the owner in the chat that something needs a person. `cause` names the kind of it, such as
- * `memory`: of each the owner hears once an hour at most, and not again while the last word waits
- * for WhatsApp's window. The log and the dashboard have it in any case. Never throws.
+ * Notifies the owner in the chat that something needs a person. `cause` names the kind, such as
+ * `memory`: at most one notice per cause and hour, and none while the last one waits for WhatsApp's
+ * window. The log and the dashboard always have it. Never throws.
  */
 export type TellOwner = (cause: string, text: string) => Promise<void>;
 
-/** What was last said about a cause; `at` is ISO 8601. */
+/** The last notice about a cause; `at` is ISO 8601. */
 export type OwnerWord = { cause: string; at: string; text: string };
 
 export type OwnerParts = {
@@ -31,7 +31,7 @@ export type OwnerParts = {
   outbox: Pick<Outbox, 'put'>;
   log: Log;
   now?: () => number;
-  /** Called with the reply's id when a word has entered the outbox: it may be sent at once. */
+  /** Called with the reply's id when a notice has entered the outbox: it may be sent at once. */
   onPut?: (reply: string) => Promise<void>;
 };
 
@@ -39,8 +39,8 @@ const tellScript = defineScript({
   name: 'sidepocketTellOwner',
   keys: ['told', 'words'],
   args: ['nowMs', 'cause', 'pauseMs', 'replyPrefix', 'word', 'lifetimeSeconds'],
-  // Returns the id of the reply to put, or ''. A death between this and the put is mended by the
-  // next call: the reply is not there.
+  // Returns the id of the reply to put, or ''. After a crash between this and the put, the next
+  // call repairs it: the reply is missing.
   lua: `-- derives reply:*
     redis.call('HSET', words, cause, word)
     redis.call('EXPIRE', words, lifetimeSeconds)
@@ -95,14 +95,14 @@ export function createTellOwner({
       await outbox.put([{ id, conversation: owner, turn: id, text }]);
       await onPut?.(id);
     } catch (error) {
-      log.warn({ err: error, cause }, 'the owner was not told');
+      log.warn({ err: error, cause }, 'could not notify the owner');
     }
   };
 }
 
 const Word = z.object({ at: z.string(), text: z.string() });
 
-/** What the owner was last told, or would have been, the newest first. */
+/** The last notices to the owner, sent or suppressed, newest first. */
 export async function readOwnerWords(redis: Redis): Promise<OwnerWord[]> {
   const words = Object.entries(await redis.hgetall(keys.ownerWords)).flatMap(([cause, raw]) => {
     const word = Word.safeParse(parseJson(raw)).data;

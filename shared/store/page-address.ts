@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
 /**
- * What a page's address says: which page, and until when the address works (ms since 1970, whole
+ * The content of a page's address: the page, and when the address expires (ms since 1970, whole
  * seconds).
  */
 export type PageAddress = { id: string; expires: number };
@@ -11,8 +11,8 @@ const expiryBytes = 4;
 const signatureBytes = 16;
 
 /**
- * The id of the page of an answer: 128 bits that nobody guesses without the secret, and the same
- * each time the same answer is written.
+ * The id of an answer's page: 128 bits that cannot be guessed without the secret, and stable for
+ * the same answer.
  */
 export function pageId(secret: Buffer, answer: string): string {
   return createHmac('sha256', secret)
@@ -22,7 +22,7 @@ export function pageId(secret: Buffer, answer: string): string {
     .toString('hex');
 }
 
-/** Writes an address as one signed token of 48 characters, which need no escaping in a URL. */
+/** Encodes an address as one signed token of 48 characters, which need no escaping in a URL. */
 export function signPageAddress(secret: Buffer, { id, expires }: PageAddress): string {
   const body = Buffer.alloc(idBytes + expiryBytes);
   body.write(id, 'hex');
@@ -31,8 +31,7 @@ export function signPageAddress(secret: Buffer, { id, expires }: PageAddress): s
 }
 
 /**
- * Reads a token; undefined when it is none, when a bit of it was changed, or when it has expired at
- * `now` (ms since 1970).
+ * Reads a token; undefined if it is malformed, tampered with, or expired at `now` (ms since 1970).
  */
 export function readPageAddress(
   secret: Buffer,
@@ -47,7 +46,7 @@ export function readPageAddress(
   return expires > now ? { id: body.toString('hex', 0, idBytes), expires } : undefined;
 }
 
-/** Whether a text has the form of a token, so that anything else costs no look at Redis. */
+/** Whether a text has the form of a token; other texts need no query to Redis. */
 export function isPageToken(text: string): boolean {
   return /^[\w-]{48}$/.test(text);
 }

@@ -7,36 +7,33 @@ import type { Redis } from './redis/redis.ts';
 import { retentionSeconds, usualRetentionDays } from './redis/retention.ts';
 import { defineScript, runScript } from './redis/script.ts';
 
-/**
- * An answer that is read as a web page. `grows`: more may be added to it, so no copy of it may be
- * kept.
- */
+/** An answer as a web page. `grows`: more may be added, so the page must not be cached. */
 export type Page = { markdown: string; written: Date; expires: Date; grows?: true };
 
 /**
- * Long answers, kept in Redis so that the relay can show them while the worker sleeps. A page is
- * read by a signed token, which nobody can guess and which expires with the page.
+ * Long answers, stored in Redis so that the relay can show them while the worker sleeps. A page is
+ * read by a signed, unguessable token, which expires with the page.
  */
 export type PageStore = {
   /**
-   * Keeps the page of an answer and returns its token; undefined when the page is too large, when
-   * the pages kept leave no room for another, or when Redis is 70 % full. It may be said again: the
-   * first page of an answer stays as it is, and so does its token.
+   * Stores the page of an answer and returns its token; undefined if the page is too large, the
+   * total size is used up, or Redis is 70 % full. Idempotent: the first page of an answer stays
+   * unchanged, and so does its token.
    */
   put(answer: string, markdown: string): Promise<string | undefined>;
   /**
-   * Adds an entry to the page of `id`, which is made with the first one, and returns the page's
-   * token; undefined when the page, or all pages together, or Redis as a whole, have no room for
-   * it. The same entry is added once, however often it is said.
+   * Appends an entry to the page `id`, creating the page with the first entry, and returns the
+   * page's token; undefined if the page, all pages together, or Redis as a whole has no room for
+   * it. The same entry is added only once.
    */
   append(id: string, entry: string, markdown: string): Promise<string | undefined>;
-  /** The page; undefined when the token is not one of ours or has expired. */
+  /** The page; undefined if the token is invalid or has expired. */
   find(token: string): Promise<Page | undefined>;
 };
 
 /**
- * Bounds in bytes of UTF-8: for one page, several times what a model writes at once; for all, a
- * small part of a Redis of 256 MB.
+ * Size limits in bytes of UTF-8: for one page, several times what a model writes at once; for all,
+ * a small part of a Redis of 256 MB.
  */
 export type PageCaps = { page: number; total: number };
 export const pageCaps: PageCaps = { page: 400 * 1024, total: 32 * 1024 * 1024 };
@@ -45,7 +42,7 @@ const putScript = defineScript({
   name: 'sidepocketPutPage',
   keys: ['page', 'pages', 'sizes'],
   args: ['pageId', 'markdown', 'sizeBytes', 'nowMs', 'expiryMs', 'capBytes'],
-  // Returns the expiry of what is kept, or false.
+  // Returns the expiry of the stored page, or false.
   lua: `
     local kept = redis.call('HGET', page, 'expires')
     if kept then return kept end
@@ -102,7 +99,7 @@ const appendScript = defineScript({
     return expires`,
 });
 
-/** Stands between two entries of a page that grows. */
+/** Separates two entries of a growing page. */
 const separator = '\n\n---\n\n';
 
 /** Pages are kept for `retentionDays`. */
@@ -113,13 +110,13 @@ export function createPageStore(
   now: () => number = Date.now,
   memory: RedisMemory = createRedisMemory(redis),
 ): PageStore {
-  /** A page that is kept already is not refused. */
+  /** An already stored page is not refused. */
   const mayKeep = async (id: string): Promise<boolean> =>
     (await memory.hasRoom()) || (await redis.exists(keys.page(id))) === 1;
   const expiryFrom = (at: number): number =>
     (Math.floor(at / 1000) + retentionSeconds(retentionDays)) * 1000;
   return {
-    // Not fenced: a page is made of its answer alone, and nobody has its token until a fenced step
+    // Not fenced: a page depends on its answer alone, and its token is unknown until a fenced step
     // puts it into the outbox.
     async put(answer, markdown) {
       const size = Buffer.byteLength(markdown);
@@ -188,12 +185,12 @@ export function createPageStore(
 }
 
 /**
- * The secret is made once, by whoever needs it first; it lives where the pages live, so that it is
+ * The secret is created once, on first use, by any process; it is stored with the pages, so it is
  * lost only with them.
  */
 async function makeSecret(redis: Redis): Promise<Buffer> {
   await redis.set(keys.pageSecret, randomBytes(32), 'NX');
   const secret = await redis.getBuffer(keys.pageSecret);
-  if (!secret) throw new Error('the secret of the pages cannot be read');
+  if (!secret) throw new Error('cannot read the signing key of the pages');
   return secret;
 }

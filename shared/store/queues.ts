@@ -7,54 +7,53 @@ import type { ScriptCall } from './redis/script.ts';
 import { callScript, callsToAdd, runTransaction } from './redis/transaction.ts';
 
 /**
- * How long finished jobs are kept to be read on the dashboard (days), and who is told of each step,
- * if anybody.
+ * How long finished jobs are kept for the dashboard (days), and the optional telemetry for each
+ * step.
  */
 export type QueueOptions = { retentionDays?: number; telemetry?: Telemetry | undefined };
 
 /**
- * A queue of one job per conversation at a time. The job carries no message: it is the sign that
- * the conversation has something in its inbox (`turns`) or outbox (`deliveries`).
- * `keepLastIfActive` makes BullMQ keep at most one running and one next job per conversation, so
- * two never run at once, with any number of workers. Nothing may call BullMQ's own retry on such a
- * job: it ignores this rule.
+ * A queue of one job per conversation at a time. The job carries no message: it signals that the
+ * conversation has entries in its inbox (`turns`) or outbox (`deliveries`). `keepLastIfActive`
+ * makes BullMQ keep at most one running and one next job per conversation, so two never run at
+ * once, with any number of workers. Never call BullMQ's own retry on such a job: it ignores this
+ * rule.
  */
 export type ConversationQueue<Data extends { conversation: string }> = {
   name: string;
   queue: Queue<Data>;
   /**
-   * Adds the conversation's job unless one waits already. `id` names the job; it must never have
-   * been used before.
+   * Adds the conversation's job unless one is already waiting. `id` names the job; it must be new.
    */
   add(conversation: string, id?: string): Promise<string>;
   /**
-   * Runs a script and adds the conversation's job in one atomic trip. Redis does not roll back:
-   * where the script took effect and BullMQ's part did not, the job is added once more on its own.
+   * Runs a script and adds the conversation's job in one atomic trip. Redis does not roll back: if
+   * the script took effect and BullMQ's part did not, the job is added once more on its own.
    * Returns the script's reply and the job's id. Throws when Redis is away or refuses.
    */
   runAndAdd(step: Step, conversation: string): Promise<{ reply: unknown; job: string }>;
-  /** Brings the conversation's job forward if it is put off. */
+  /** Makes the conversation's delayed job run now. */
   promote(conversation: string): Promise<void>;
   close(): Promise<void>;
 };
 
-/** A script that goes with adding a job. */
+/** A script that runs together with adding a job. */
 export type Step = {
   call: ScriptCall;
   /** Names the job. */
   id?: string;
   /**
-   * Whether the job is to be added after this reply of the script; a transaction cannot branch, so
-   * a script that says no must also see to it. Else it always is.
+   * Whether this reply of the script calls for the job; a transaction cannot branch, so a script
+   * that returns no must also prevent the job. By default the job is always added.
    */
   wantsJob?: (reply: unknown) => boolean;
-  /** Undoes, after the job was added or not, what the script did to keep it from being added. */
+  /** Undoes, in either case, what the script did to prevent the job. */
   after?: ScriptCall;
 };
 
 export type QueueName = 'turns' | 'deliveries' | 'schedules';
 
-/** Makes the queue on a connection of the caller's, which stays the caller's to close. */
+/** Creates the queue on the caller's connection, which the caller closes. */
 export function createConversationQueue<Data extends { conversation: string }>(
   name: QueueName,
   redis: Redis,
@@ -65,24 +64,21 @@ export function createConversationQueue<Data extends { conversation: string }>(
   const queue: Queue<Data> = new Queue<Data>(name, {
     connection: redis,
     prefix,
-    // BullMQ's event stream serves only those who watch; its default length would keep megabytes.
+    // BullMQ's event stream is only for observers; its default length would keep megabytes.
     streams: { events: { maxLen: 100 } },
     defaultJobOptions: { removeOnComplete: kept, removeOnFail: kept },
     ...(telemetry ? { telemetry } : {}),
   });
-  // BullMQ repeats the connection's errors here; the connection's own listener has logged them.
+  // BullMQ re-emits the connection's errors here; the connection's own listener has logged them.
   queue.on('error', () => undefined);
 
-  /**
-   * Makes a job that carries the trace under way, as BullMQ's own `add` does, and hands it to
-   * `add`.
-   */
+  /** Creates a job with the current trace, as BullMQ's own `add` does, and passes it to `add`. */
   const withJob = async <T>(
     conversation: string,
     id: string | undefined,
     add: (job: Job<Data>) => Promise<T>,
   ): Promise<T> =>
-    // BullMQ looks at the number of parameters: without the second it hands out no trace.
+    // BullMQ checks the number of parameters: without the second it provides no trace.
     await queue.trace(SpanKind.PRODUCER, 'add', name, async (_span, metadata) => {
       const options = {
         deduplication: { id: conversation, keepLastIfActive: true },
@@ -108,7 +104,7 @@ export function createConversationQueue<Data extends { conversation: string }>(
       const [scriptReply, jobReply, afterReply] = await withJob(conversation, id, async (job) =>
         runTransaction(redis, client, [callScript(call), ...(await callsToAdd(job)), ...ending]),
       );
-      if (!scriptReply || !jobReply) throw new Error('Redis gave the transaction up');
+      if (!scriptReply || !jobReply) throw new Error('Redis aborted the transaction');
       const failure = scriptReply[0] ?? afterReply?.[0];
       if (failure) throw failure;
       const reply = scriptReply[1];
@@ -125,24 +121,24 @@ export function createConversationQueue<Data extends { conversation: string }>(
 }
 
 /**
- * A message as its turn's job tells of it. `attempts` counts the times that a worker began with it;
- * an attempt that was handed back is not one.
+ * A message in its turn's job. `attempts` counts how often a worker started it; an attempt that was
+ * handed back does not count.
  */
 export type TurnMessage = { id: string; at: string; text: string; media: number; attempts: number };
 
 /**
- * The job that makes the worker answer a conversation. `messages` are the ones it was handed,
+ * The job that makes the worker answer a conversation. `messages` are the messages it received,
  * oldest first.
  */
 export type TurnData = {
   conversation: string;
   messages: TurnMessage[];
-  /** How often it was put off for a usage limit. */ waits?: number;
+  /** How often a usage limit has delayed it. */ waits?: number;
 };
 
 /**
- * What a finished turn says of itself. `durationMs` is Claude's working time, `costUsd` an estimate
- * by Claude Code.
+ * The result of a finished turn. `durationMs` is Claude's working time, `costUsd` an estimate by
+ * Claude Code.
  */
 export type TurnResult = {
   messages: number;

@@ -1,12 +1,12 @@
 import { keys } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
 
-/** How many failed replies are remembered to be looked at. */
+/** How many failed replies are remembered. */
 const mostFailures = 200;
 
 /**
- * Lua for the ledger: counts that a reply has come to a status or that Twilio has given a code, and
- * remembers the replies that failed for good.
+ * Lua for the ledger: counts a reply's new status or a Twilio error code, and remembers permanently
+ * failed replies.
  */
 export const countLua = `
   -- derives counts, failures
@@ -17,7 +17,8 @@ export const countLua = `
   end`;
 
 /**
- * How many replies reached each status, and how often Twilio gave each code, since the beginning.
+ * How many replies reached each status, and how often Twilio returned each code, since the
+ * beginning.
  */
 export type ReplyCounts = { statuses: Record<string, number>; codes: Record<string, number> };
 
@@ -32,7 +33,7 @@ export async function readReplyCounts(redis: Redis): Promise<ReplyCounts> {
   return { statuses: under('status:'), codes: under('code:') };
 }
 
-/** The replies that failed last, by id, newest first. */
+/** The latest failed replies, by id, newest first. */
 export async function readFailures(redis: Redis, most: number): Promise<string[]> {
   return await redis.zrevrange(keys.failures, 0, most - 1);
 }

@@ -3,9 +3,9 @@ import { Choices } from './choices.ts';
 import { parseJson } from '../runtime/json.ts';
 
 /**
- * The stations of a reply, in the order they are reached. `posting` is noted before Twilio is
- * asked, so that a process that dies in between leaves a trace; `parked` waits for the person's
- * next message (Twilio's 63016); `withdrawn` was taken back by a stop.
+ * The statuses of a reply, in order. `posting` is noted before the request to Twilio, so that a
+ * crash in between leaves a trace; `parked` waits for the person's next message (Twilio's 63016);
+ * `withdrawn` was taken back by a stop.
  */
 export const ReplyStatus = z.enum([
   'waiting',
@@ -21,7 +21,7 @@ export const ReplyStatus = z.enum([
 export type ReplyStatus = z.infer<typeof ReplyStatus>;
 
 /**
- * A picture or document of a reply, kept by the file store; `name` is what the person sees, `size`
+ * A picture or document of a reply, stored in the file store; `name` is shown to the person, `size`
  * is in bytes.
  */
 export const ReplyFile = z.object({
@@ -33,10 +33,10 @@ export const ReplyFile = z.object({
 export type ReplyFile = z.infer<typeof ReplyFile>;
 
 /**
- * What is to be said to a person. `template` is a ContentSid that is sent instead of the text;
- * `choices` are tapped under it; `session` is the one it was said in, for when it is quoted.
- * `urgent` overtakes what waits in the outbox; `aside` is said beside an answer, so a stop may take
- * it back while it waits. `id` is the same each time the same thing is said again after a crash.
+ * A reply to a person. `template` is a ContentSid that is sent instead of the text; `choices`
+ * appear under it; `session` is the session it was said in, for when it is quoted. `urgent`
+ * overtakes waiting replies in the outbox; `aside` accompanies an answer, so a stop may withdraw it
+ * while it waits. `id` is stable when the same reply is put again after a crash.
  */
 export type NewReply = {
   id: string;
@@ -49,29 +49,26 @@ export type NewReply = {
   session?: string;
   urgent?: true;
   aside?: true;
-  /**
-   * The earliest time at which it may have been sent already, by a send that the store has lost
-   * (ISO 8601).
-   */
+  /** The earliest time of a possible earlier send that is missing from the store (ISO 8601). */
   saidAt?: string;
 };
 
-/** Lua that notes in a reply which address it goes to now: the one that wrote last. */
+/** Lua that notes the current target address in a reply: the address that wrote last. */
 export const addressLua = `
   local function address(conversation, reply)
     local to = redis.call('HGET', conversation, 'address')
     if to then redis.call('HSET', reply, 'to', to) else redis.call('HDEL', reply, 'to') end
   end`;
 
-/** A field of JSON; null, which no field may be, when it cannot be read. */
+/** A JSON field; null, which fails validation, if it cannot be parsed. */
 const readJson = (value: unknown): unknown =>
   typeof value === 'string' && value ? (parseJson(value) ?? null) : undefined;
 
-/** A reply as the ledger keeps it: a Redis hash, read back. Times are ISO 8601. */
+/** A reply in the ledger: a Redis hash, parsed. Times are ISO 8601. */
 export const Reply = z.object({
   id: z.string(),
   conversation: z.string(),
-  /** The address that the last attempt goes to, where it is not the conversation's own. */
+  /** The address of the last attempt, if it is not the conversation's own. */
   to: z.preprocess((value) => value || undefined, z.string().optional()),
   turn: z.string(),
   text: z.string(),
@@ -79,21 +76,19 @@ export const Reply = z.object({
   template: z.preprocess((value) => value || undefined, z.string().optional()),
   choices: z.preprocess(readJson, Choices.optional()),
   session: z.preprocess((value) => value || undefined, z.string().optional()),
-  /** The choices are written out, since WhatsApp did not take them otherwise. */
+  /** The choices are written out, since WhatsApp refused them as buttons. */
   asText: z.string().optional(),
-  /** A notice of the relay's: tried once, and not missed when it does not arrive. */
+  /** A relay notice: attempted once, and not missed when it does not arrive. */
   notice: z.string().optional(),
   status: ReplyStatus,
   sid: z.string().optional(),
   attempts: z.coerce.number().default(0),
   attemptedAt: z.string().optional(),
-  /**
-   * Since when the store is what it is now, where the reply may have been sent by what it has lost.
-   */
+  /** Since when the store has its current data, if a lost write may already have sent the reply. */
   checked: z.string().optional(),
-  /** Late failures after which it was sent once more. */
+  /** The number of late failures that led to another send. */
   repeats: z.coerce.number().default(0),
-  /** Not to be sent again before this time (ms since 1970). */
+  /** The earliest time of the next attempt (ms since 1970). */
   notBefore: z.coerce.number().default(0),
   code: z.preprocess((value) => value || undefined, z.coerce.number().optional()),
   at: z.string(),
@@ -103,16 +98,16 @@ export type Reply = z.infer<typeof Reply>;
 /**
  * What to do about a Twilio error code, whether Twilio answers with it or reports it later by
  * status callback:
- * - `later`: it was not processed; send it again after a while.
- * - `slow`: WhatsApp's limit for this person is reached; wait longer each time (Meta advises 4^n
- *   seconds).
- * - `once-more`: a passing trouble; send it once more, then give up.
+ * - `later`: not processed; retry after a while.
+ * - `slow`: WhatsApp's limit for this person is reached; back off longer each time (Meta advises
+ *   4^n seconds).
+ * - `once-more`: a temporary problem; retry once, then give up.
  * - `reconcile`: it may have gone out; look it up before sending again.
  * - `park`: the 24-hour window is closed; keep it until the person writes.
- * - `as-text`: WhatsApp does not take it in this form; what can be tapped is written out and sent
- *   once more, anything else is given up.
+ * - `as-text`: WhatsApp refuses it in this form; choices are written out and sent once more,
+ *   anything else is given up.
  * - `give-up`: it will never work, but the person can still be told.
- * - `unreachable`: it will never work, and neither will anything else we say to this person now.
+ * - `unreachable`: no message to this person will work now.
  */
 export type RefusalAction =
   'later' | 'slow' | 'once-more' | 'reconcile' | 'park' | 'as-text' | 'give-up' | 'unreachable';

@@ -3,19 +3,16 @@ import type { Redis } from './redis/redis.ts';
 import { defineScript, runScript } from './redis/script.ts';
 
 /**
- * What a person was asked about a schedule that runs more often than a new one may, and what they
- * chose.
+ * What a person was asked about a schedule that runs more often than a new one may, and their
+ * choice.
  */
 export type ScheduleChoice = 'asked' | 'kept';
 
-/**
- * The runs of schedules as people's days count them, and what was settled about schedules that run
- * too often.
- */
+/** The schedule runs per person and day, and the decisions about schedules that run too often. */
 export type ScheduleRuns = {
   /**
-   * Counts a run of this `kind` on the person's `day` (`YYYY-MM-DD`), unless `most` were counted
-   * already; false then. `tick` names the run: one that is worked twice counts once.
+   * Counts a run of this `kind` on the person's `day` (`YYYY-MM-DD`); false if `most` are already
+   * counted. `tick` identifies the run: a repeated call for it counts once.
    */
   admit(
     conversation: string,
@@ -24,15 +21,15 @@ export type ScheduleRuns = {
     tick: string,
     most: number,
   ): Promise<boolean>;
-  /** Undefined while the person was not asked. */
+  /** Undefined until the person has been asked. */
   choice(conversation: string, number: number): Promise<ScheduleChoice | undefined>;
-  /** How many runs of the schedule had their answers parked since the person has written last. */
+  /** How many runs of the schedule had their answers parked since the person last wrote. */
   parked(conversation: string, number: number): Promise<number>;
-  /** The person was asked; a choice that they have made stays. */
+  /** Notes that the person was asked; keeps a choice that they have already made. */
   noteAsked(conversation: string, number: number): Promise<void>;
 };
 
-/** How long a day's runs are kept (seconds): any time zone's day is over by then. */
+/** How long a day's runs are kept (seconds): the day is over in any time zone by then. */
 const dayLifetime = 3 * 24 * 3600;
 
 const admitScript = defineScript({

@@ -14,9 +14,9 @@ import { keptJobs, setAsideSeconds, usualRetentionDays } from './redis/retention
 import { defineScript, runScript } from './redis/script.ts';
 
 /**
- * A turn that begins by itself: once, `at` a time (ms since 1970), or again and again by `cron`
- * (five fields, by the clocks of `timezone`, an IANA name). `number` names it within its
- * conversation and is never used again.
+ * A turn that starts by itself: once, `at` a time (ms since 1970), or repeatedly by `cron` (five
+ * fields, in the zone `timezone`, an IANA name). `number` identifies it within its conversation and
+ * is never reused.
  */
 export const Schedule = z.object({
   conversation: PersonAddress,
@@ -28,72 +28,71 @@ export const Schedule = z.object({
 });
 export type Schedule = z.infer<typeof Schedule>;
 
-/** A schedule and when it is due next (ms since 1970); one that is paused is not due. */
+/** A schedule and when it is next due (ms since 1970); a paused schedule is not due. */
 export type PlannedSchedule = Schedule & { next: number; paused?: true };
 
 /**
- * The schedules of all conversations. They are BullMQ's own: a job scheduler for each cron, a
- * delayed job for each single time, so there is no second list that could disagree. They fire only
- * while a worker runs; the relay wakes the VM for them.
+ * The schedules of all conversations, stored only in BullMQ: a job scheduler for each cron, a
+ * delayed job for each single time, so no second list can disagree. They fire only while a worker
+ * runs; the relay wakes the VM for them.
  */
 export type Schedules = {
   queue: Queue<Schedule>;
   /** A conversation's schedules by their numbers. */
   list(conversation: string): Promise<PlannedSchedule[]>;
   /**
-   * Adds one and returns it with its number, or what the call has planned already. Throws
-   * FencedError when another worker has the turn that asks.
+   * Adds a schedule and returns it with its number, or the one that this call has already added.
+   * Throws FencedError when another worker holds the calling turn.
    */
   add(schedule: Omit<Schedule, 'number'>, fence: Fence, call?: ScheduleCall): Promise<Schedule>;
   /**
-   * Returns what was cancelled; undefined when there is no such schedule, or its only time has come
-   * already.
+   * Returns the cancelled schedule; undefined if it does not exist, or its only time has passed.
    */
   cancel(conversation: string, number: number): Promise<Schedule | undefined>;
   /**
-   * The person wants it as it is, however often it runs. Returns it; undefined when there is no
-   * such schedule.
+   * Records that the person keeps it as it is, however often it runs. Returns it; undefined if it
+   * does not exist.
    */
   keep(conversation: string, number: number): Promise<Schedule | undefined>;
   /**
-   * Takes a conversation's schedules out of the plan and keeps them for a week: those that are
-   * planned, and the one that is `due`. Returns how many are kept.
+   * Removes a conversation's schedules from the plan and keeps them for a week: the planned ones,
+   * and the one that is `due`. Returns how many it keeps.
    */
   setAside(conversation: string, due?: Schedule): Promise<number>;
-  /** Plans again what was set aside. Returns how many. */
+  /** Restores the set-aside schedules. Returns how many. */
   bringBack(conversation: string): Promise<number>;
-  /** The conversations that have something planned. */
+  /** The conversations with planned schedules. */
   conversations(): Promise<string[]>;
-  /** Ends the runs of a repeating schedule, which stays in the list. Safe to repeat. */
+  /** Stops a repeating schedule, which stays in the list. Safe to repeat. */
   pause(schedule: Schedule): Promise<void>;
   /**
-   * Starts a paused schedule again. Returns it; undefined when there is no such schedule. One that
-   * is not paused goes on.
+   * Resumes a paused schedule and returns it; undefined if it does not exist. Leaves an unpaused
+   * schedule running.
    */
   resume(conversation: string, number: number): Promise<Schedule | undefined>;
   close(): Promise<void>;
 };
 
 /**
- * The call that asks for a schedule: its `id`, the `request` in a form that is the same when it is
- * asked again, the turn and which run of it this is. A turn that goes on after a crash makes
- * another call for what it does not know to be planned.
+ * The call that asks for a schedule: its `id`, the `request` in a form that is stable across
+ * repetitions, the turn and the number of its run. A turn that resumes after a crash makes another
+ * call for a schedule that it does not know it has planned.
  */
 export type ScheduleCall = { id: string; request: string; turn: string; run: number };
 
-/** How long calls are remembered (s): a turn is over by then. */
+/** How long calls are kept (s): a turn is over by then. */
 const callLifetime = 8 * 24 * 3600;
 
 /**
- * Counts the schedules that the conversation ever had. A call that is made again, and a request
- * that an earlier run of the turn has made, get the number that they had.
+ * Counts all schedules that the conversation has ever had. A repeated call, and a request from an
+ * earlier run of the turn, get their earlier number.
  */
 const numberScript = defineScript({
   name: 'sidepocketScheduleNumber',
   keys: ['conversationKey', 'calls', 'call'],
   args: ['callId', 'request', 'thisRun', 'lifetimeSeconds'],
   fence: 'required',
-  // `request` is its digest. Without a call, whose id is '' then, each gets a new number.
+  // `request` is a digest. A call with the id '' always gets a new number.
   lua: `${onceLua}
     if isFenced() then return 'fenced' end
     local function count() return redis.call('HINCRBY', conversationKey, 'schedules', 1) end
@@ -108,15 +107,15 @@ const numberScript = defineScript({
     return tonumber(number)`,
 });
 
-/** BullMQ's name for a schedule. */
+/** A schedule's id in BullMQ. */
 const idOf = ({ conversation, number }: Pick<Schedule, 'conversation' | 'number'>): string =>
   `${conversation.replace('+', '')}-${number}`;
 
-/** A schedule of a removed person as it is stored. */
+/** A set-aside schedule as stored. */
 const SetAsideSchedule = Schedule.extend({ paused: z.literal(true).optional() });
 type SetAsideSchedule = z.infer<typeof SetAsideSchedule>;
 
-/** What is planned in BullMQ, and what is paused beside it. */
+/** The planned schedules in BullMQ, and the paused ones stored beside them. */
 function createPlan(redis: Redis, queue: Queue<Schedule>, jobOptions: JobsOptions) {
   const listPaused = async (conversation: string): Promise<PlannedSchedule[]> => {
     const stored = Object.values(await redis.hgetall(keys.schedulesPaused(conversation)));
@@ -185,14 +184,14 @@ function createPlan(redis: Redis, queue: Queue<Schedule>, jobOptions: JobsOption
   return { list, listAll, plan, unplan, notePaused };
 }
 
-/** Makes the schedules on a connection of the caller's, which stays the caller's to close. */
+/** Creates the schedules on the caller's connection, which the caller closes. */
 export function createSchedules(
   redis: Redis,
   { retentionDays = usualRetentionDays, telemetry }: QueueOptions = {},
 ): Schedules {
   const kept = keptJobs(retentionDays);
-  // A tick takes one step in Redis; should that fail, BullMQ tries it again, which is harmless
-  // since each tick is claimed.
+  // A tick takes one step in Redis; if it fails, BullMQ retries it, which is harmless since each
+  // tick is claimed.
   const jobOptions = {
     removeOnComplete: kept,
     removeOnFail: kept,
@@ -206,7 +205,7 @@ export function createSchedules(
     defaultJobOptions: jobOptions,
     ...(telemetry ? { telemetry } : {}),
   });
-  // BullMQ repeats the connection's errors here; the connection's own listener has logged them.
+  // BullMQ re-emits the connection's errors here; the connection's own listener has logged them.
   queue.on('error', () => undefined);
 
   const { list, listAll, plan, unplan, notePaused } = createPlan(redis, queue, jobOptions);
@@ -233,7 +232,7 @@ export function createSchedules(
       const whole: Schedule = { ...schedule, number: Number(number) };
       await plan(whole);
       if (whole.cron !== undefined) return whole;
-      // One of the same number that was there stays as it is, with the time it has.
+      // An existing schedule with this number stays unchanged, including its time.
       const { data } = Schedule.safeParse((await queue.getJob(idOf(whole)))?.data);
       return data ?? whole;
     },
@@ -255,7 +254,7 @@ export function createSchedules(
       );
       if (due && !kept.some(({ number }) => number === due.number)) kept.push(due);
       if (kept.length === 0) return 0;
-      // Kept before it is taken out: a death in between repeats both.
+      // Stored before it is removed: after a crash in between, both steps are repeated.
       const key = keys.setAsideSchedules(conversation);
       await redis
         .multi()
@@ -273,8 +272,8 @@ export function createSchedules(
         (entry) => SetAsideSchedule.safeParse(parseJson(entry)).data ?? [],
       );
       for (const { paused, ...schedule } of kept) {
-        // What was paused stays paused: its answers waited for the person to write, and they may
-        // still.
+        // A paused schedule stays paused: its answers were waiting for the person to write, and may
+        // still be.
         if (paused) await notePaused(schedule);
         else await plan(schedule);
       }
@@ -285,7 +284,7 @@ export function createSchedules(
       return [...new Set((await listAll()).map(({ conversation }) => conversation))];
     },
     async pause(schedule) {
-      // Noted first: between the two it is in both places, and counts as paused.
+      // Stored first: between the two steps it is in both places and counts as paused.
       await notePaused(schedule);
       await queue.removeJobScheduler(idOf(schedule));
     },
@@ -302,10 +301,7 @@ export function createSchedules(
   };
 }
 
-/**
- * The id of the message that a schedule writes at one of its times: whoever writes it a second time
- * is told that it is known.
- */
+/** The id of the message for a schedule's tick: writing it a second time makes it a duplicate. */
 export function tickId(schedule: Schedule, due: number): string {
   return `schedule-${idOf(schedule)}-${due}`;
 }

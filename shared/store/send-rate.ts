@@ -3,18 +3,18 @@ import type { Redis } from './redis/redis.ts';
 import { defineScript, runScript } from './redis/script.ts';
 
 /**
- * How fast one person may be written to: one message per `intervalMs` in the long run, up to
- * `burst` at once.
+ * The send rate for one person: one message per `intervalMs` in the long run, up to `burst` at
+ * once.
  */
 export type SendRateLimit = { intervalMs: number; burst: number };
 
-/** Twilio's sandbox number, the same for everybody (twilio.com/docs/whatsapp/sandbox). */
+/** Twilio's sandbox number, shared by all accounts (twilio.com/docs/whatsapp/sandbox). */
 const sandboxNumber = '+14155238886';
 
 /**
- * The limit for a sender: the sandbox takes 1 message in 3 s; WhatsApp's pair rate is 1 in 6 s with
- * a burst of about 45 (Meta: "pair rate limits"; Twilio reports an excess as 63018). What the owner
- * sets of their `own` goes before.
+ * The send rate for a sender: the sandbox takes 1 message in 3 s; WhatsApp's pair rate is 1 in 6 s
+ * with a burst of about 45 (Meta: "pair rate limits"; Twilio reports an excess as 63018). The
+ * owner's `own` values take precedence.
  */
 export function paceFor(
   sender: string,
@@ -28,19 +28,19 @@ export function paceFor(
   };
 }
 
-/** Reserves the right to send one message now, across all processes, or says how long to wait. */
+/** The send rate across all processes. */
 export type SendRate = {
   /**
-   * Returns 0 when the message may go out now (and counts it), else the milliseconds to wait before
-   * asking again.
+   * Returns 0 if the message may go out now (and counts it), else the milliseconds to wait before
+   * the next try.
    */
   reserve(number: string, now: number): Promise<number>;
 };
 
 /**
- * The generic cell rate algorithm, in Lua: the key holds the time at which all that was sent would
- * be "paid off"; a message may go while that lies less than the burst ahead. Returns 0, or how long
- * to wait (ms).
+ * The generic cell rate algorithm, in Lua: the key holds the theoretical arrival time, at which
+ * everything sent is paid off; a message may go out while that is less than the burst ahead.
+ * Returns 0, or how long to wait (ms).
  */
 export const reserveLua = `
   local function reserve(key, now, interval, burst)

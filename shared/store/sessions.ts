@@ -5,22 +5,22 @@ import type { Redis } from './redis/redis.ts';
 import { defineScript, runScript } from './redis/script.ts';
 
 /**
- * How many sessions of a conversation are remembered; what Claude Code keeps of them on disk is not
+ * How many sessions of a conversation are remembered; Claude Code's own files on disk are not
  * touched.
  */
 const mostSessions = 50;
 
-/** A session of Claude Code as the person sees it. `usedAt` is ms since 1970. */
+/** A Claude Code session as shown to the person. `usedAt` is ms since 1970. */
 export type Session = { id: string; title: string; usedAt: number };
 
-/** The sessions of each conversation, to go back to. */
+/** The sessions of each conversation, for going back to them. */
 export type Sessions = {
   /**
-   * Notes that a session is used now, and that the conversation goes on with it; its title is what
-   * it was first called. Throws FencedError.
+   * Notes that a session is used now, and that the conversation continues in it; it keeps its first
+   * title. Throws FencedError.
    */
   note(conversation: string, fence: Fence, session: Session): Promise<void>;
-  /** The last used ones, newest first. */
+  /** The most recently used sessions, newest first. */
   list(conversation: string, most: number): Promise<Session[]>;
 };
 

@@ -5,15 +5,15 @@ import type { Redis } from './redis/redis.ts';
 import { defineScript, runScript } from './redis/script.ts';
 
 /**
- * What was spent: dollars by the table of prices, tokens (all that were read, and all that were
- * written), and for how many answers.
+ * Spend: dollars according to the price table, tokens (all input, and all output), and the number
+ * of answers.
  */
 export type Spent = { costUsd: number; inputTokens: number; outputTokens: number; answers: number };
 
 /**
- * One answer's price. `answer` is its id; `day` is the person's day, `YYYY-MM-DD`. What is booked
- * was counted request by request (`model-requests.ts`); then the answer itself is counted and its
- * price is not.
+ * One answer's price. `answer` is its id; `day` is the person's day, `YYYY-MM-DD`. `isBooked` means
+ * that its requests were already counted (`model-requests.ts`); then only the answer is counted,
+ * not its price.
  */
 export type SpendEntry = {
   conversation: string;
@@ -22,10 +22,7 @@ export type SpendEntry = {
   usage: { inputTokens: number; outputTokens: number; costUsd: number; isBooked?: boolean };
 };
 
-/**
- * What the model's requests have used, by the kinds of tokens that are priced apart. `requests` are
- * those that were answered.
- */
+/** The model usage by price category. `requests` are the answered ones. */
 export type ModelUse = {
   costUsd: number;
   requests: number;
@@ -36,59 +33,53 @@ export type ModelUse = {
   cacheRead: number;
   webSearches: number;
   /**
-   * Requests of which the whole cost never became known, and what they are taken to have cost
-   * beyond what is in `costUsd`: only the budgets count it.
+   * Requests whose full cost never became known, and their assumed cost beyond `costUsd`: only the
+   * budgets count it.
    */
   unsettled: number;
   unsettledUsd: number;
 };
 
-/**
- * Where a turn and a person's day stand with their budgets (US dollars); unsettled requests are
- * included.
- */
+/** Used parts of a turn's and a day's budget (US dollars), including unsettled requests. */
 export type Gauges = { turnUsd: number; turnGrantedUsd: number; dayUsd: number };
 
-/** What each conversation has spent in a time. */
+/** Each conversation's spend in a period. */
 export type Spending = ReadonlyMap<string, Spent>;
 
 /**
- * What Claude has cost, by day and by conversation, kept for 400 days. The model proxy adds to it
- * with each request; answers are counted beside it.
+ * Claude's cost by day and by conversation, kept for 400 days. The model proxy adds each request;
+ * answers are counted separately.
  */
 export type Spend = {
   /**
-   * Adds an answer's price once, however often it is told. It needs no fence: a worker that was
-   * taken for dead has spent its money all the same. An answer that cost nothing, as one that was
-   * found in the transcript, is not counted and leaves its id free for whoever knows the price.
-   * Returns whether it was added.
+   * Adds an answer's price once, however often it is called. Needs no fence: a worker that was
+   * declared dead has spent its money all the same. An answer without cost, such as one found in
+   * the transcript, is not counted, so its id stays free for a later call with the price. Returns
+   * whether it was added.
    */
   record(entry: SpendEntry): Promise<boolean>;
-  /** What each conversation has spent on a day, and in the month of that day. */
+  /** Each conversation's spend on a day, and in the month of that day. */
   read(day: string): Promise<{ today: Spending; month: Spending }>;
-  /** Dollars spent on a day, by everybody or by one conversation. */
+  /** Dollars spent on a day, in total or by one conversation. */
   today(day: string, conversation?: string): Promise<number>;
-  /** The sums of `count` days in a row (at least one), oldest first, ending with `last`. */
+  /** The sums of `count` consecutive days (at least one), oldest first, ending with `last`. */
   days(last: string, count: number): Promise<({ day: string } & Spent)[]>;
-  /** What each conversation's requests to the model have used in a time: a day or a month. */
+  /** Each conversation's model usage in a period: a day or a month. */
   use(time: string): Promise<ReadonlyMap<string, ModelUse>>;
-  /** What a turn has used, all of its attempts together. */
+  /** A turn's usage over all of its attempts. */
   turn(turn: string): Promise<ModelUse>;
   standing(turn: string, conversation: string, day: string): Promise<Gauges>;
   /** Raises a turn's budget (US dollars). */
   grantTurn(turn: string, usd: number): Promise<void>;
 };
 
-/**
- * How long the sums are kept, and the ids of counted answers: as long as a reply is remembered
- * (seconds).
- */
+/** How long the sums and the ids of counted answers are kept: as long as a reply (seconds). */
 export const sumLifetime = 400 * 24 * 3600;
 const answerLifetime = 30 * 24 * 3600;
 /** How long a turn's sums are kept (seconds). */
 export const turnLifetime = 30 * 24 * 3600;
 
-/** Lua that adds a price, as `priceOf` writes it, once. Returns 1 when it was added. */
+/** Lua that adds a price, encoded by `priceOf`, once. Returns 1 if it was added. */
 export const recordLua = `
   local function record(text)
     local price = cjson.decode(text)
@@ -109,7 +100,7 @@ const recordScript = defineScript({
     return record(price)`,
 });
 
-/** An entry as the scripts take it; undefined for one that is not counted. */
+/** An entry encoded for the scripts; undefined if it is not counted. */
 export function priceOf({ conversation, answer, day, usage }: SpendEntry): string | undefined {
   const micros = Math.round(usage.costUsd * 1e6);
   const sums = [keys.spend(day), keys.spend(monthOf(day))];
@@ -157,7 +148,7 @@ const standingScript = defineScript({
   name: 'sidepocketStanding',
   keys: ['turnSums', 'daySums'],
   args: ['conversation'],
-  // Returns as text, since Redis cuts what Lua calls a number.
+  // Returned as text, since Redis truncates Lua numbers.
   lua: `
     local function sum(key, ...)
       local all = 0
@@ -173,8 +164,8 @@ const Micros = z.array(z.string().transform((value) => Number(value) / 1e6));
 const Hashes = z.array(z.array(z.string()));
 
 /**
- * The hash's fields, each followed by the conversation: millionths of a dollar, which are whole
- * numbers, tokens in and out, and answers.
+ * The hash's fields, each followed by the conversation: millionths of a dollar (whole numbers),
+ * tokens in and out, and answers.
  */
 const fields = {
   usd: 'costUsd',
@@ -250,7 +241,7 @@ function parseHash(flat: string[]): Map<string, Spent> {
   return spending;
 }
 
-/** The fields of a turn's hash, or of one conversation in a day's. */
+/** Parses a turn's hash, or one conversation's fields of a day. */
 function parseUse(fields: Record<string, string>): ModelUse {
   const get = (name: string): number => Number(fields[name] ?? 0);
   return {
@@ -278,7 +269,7 @@ export function total(spending: Spending): Spent {
     sum.outputTokens += spent.outputTokens;
     sum.answers += spent.answers;
   }
-  // Fractions of a dollar do not add up exactly; millionths do.
+  // Sums of fractions of a dollar are inexact; sums of millionths are exact.
   return { ...sum, costUsd: Math.round(sum.costUsd * 1e6) / 1e6 };
 }
 
@@ -291,11 +282,11 @@ export function totalUse(use: ReadonlyMap<string, ModelUse>): ModelUse {
 }
 
 /**
- * The day, `YYYY-MM-DD`, that a person's calendar shows at a moment (ms since 1970). Without their
- * time zone (IANA name) it is the day in UTC.
+ * The day, `YYYY-MM-DD`, in a person's calendar at a moment (ms since 1970). Without a time zone
+ * (IANA name) it is the day in UTC.
  */
 export function dayOf(ms: number, timezone = 'UTC'): string {
-  // A format takes several milliseconds to make, on the way of every answer.
+  // A formatter takes several milliseconds to create, and every answer needs one.
   if (timezone === 'UTC') return new Date(ms).toISOString().slice(0, 10);
   const parts = new Intl.DateTimeFormat('en-GB', {
     timeZone: timezone,

@@ -8,20 +8,20 @@ import { defineScript, runScript } from './redis/script.ts';
 export const queueNames = ['turns', 'deliveries', 'schedules'] as const;
 
 /**
- * What there is for a VM to do. `heartbeatMs` is how long the last sign of life still counts (0:
- * there is none); `nextDue` the time of the next delayed job in ms since 1970.
+ * The VM's work. `heartbeatMs` is how long the last sign of life remains valid (0: expired);
+ * `nextDue` the time of the next delayed job in ms since 1970.
  */
 export type Need = { work: boolean; heartbeatMs: number; nextDue: number | undefined };
 
-/** Whether the VM is awake, and whether it has to be. Nothing here polls. */
+/** Whether the VM is awake, and whether it has to be. Never polls. */
 export type VmState = {
   need(now: number): Promise<Need>;
   /**
-   * The decision to fall asleep, in one atomic step: with nothing to do the sign of life is
-   * withdrawn and `asleep` is written, else nothing changes. A message that is accepted before it
-   * keeps the worker; one that is accepted after it finds no sign of life and wakes. A job that is
-   * due within `soonMs` is something to do. What keeps it awake without a job, which no queue would
-   * ever work, is named to `onStranded`, as often as it is found.
+   * Decides whether to fall asleep, in one atomic step: without work it withdraws the sign of life
+   * and writes `asleep`, else it changes nothing. A message accepted earlier keeps the worker
+   * awake; a message accepted later finds no sign of life and wakes it. A job that is due within
+   * `soonMs` counts as work. Conversations that keep it awake without a job, which no queue would
+   * ever work, are passed to `onStranded` each time.
    */
   fallAsleep(
     worker: string,
@@ -30,19 +30,19 @@ export type VmState = {
     onStranded?: (conversations: string[]) => Promise<void>,
   ): Promise<boolean>;
   /**
-   * Conversations with messages whose turn is due now, all or those `among` these; and how many
-   * messages wait for an answer, those of turns that are put off included.
+   * Conversations with messages whose turn is due now, all or those `among` these; and the number
+   * of unanswered messages, including those of delayed turns.
    */
   waiting(now: number, among?: string[]): Promise<{ conversations: string[]; messages: number }>;
   /**
-   * Notes how long a wake took (ms); `usualWake` is the median of the last ones, undefined before
+   * Notes the duration of a wake (ms); `usualWake` is the median of the last ones, undefined before
    * the first.
    */
   noteWake(ms: number): Promise<void>;
   usualWake(): Promise<number | undefined>;
 };
 
-/** Looks at all queues. Sets `work` (something to do now or soon) and `nextDue` (ms, or nil). */
+/** Checks all queues. Sets `work` (something to do now or soon) and `nextDue` (ms, or nil). */
 const lookLua = `${boxesLua}
   local work, nextDue = false, nil
   local function look(base, soon)
@@ -102,8 +102,8 @@ const waitingScript = defineScript({
   name: 'sidepocketWaiting',
   keys: ['conversations'],
   args: ['prefix', 'among', 'nowMs'],
-  // `among` lists the conversations to look at, as JSON; '' means all of them. A delayed turn,
-  // which may wait for hours, does not wake the VM before it is due.
+  // `among` lists the conversations to check, as JSON; '' means all of them. A delayed turn, which
+  // may wait for hours, does not wake the VM before it is due.
   lua: `-- derives inbox:*, turns:de:*, turns:delayed
     ${boxesLua}
     local waiting, messages = {}, 0

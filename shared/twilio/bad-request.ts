@@ -1,4 +1,4 @@
-/** A request that is answered with this status and nothing else; `message` is for the log. */
+/** Ends a request with this status and no body; `message` is for the log. */
 export class BadRequest extends Error {
   override name = 'BadRequest';
   readonly status: 400 | 403 | 413 | 415 | 429 | 503;

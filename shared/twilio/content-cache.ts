@@ -1,26 +1,25 @@
 import { keys } from '../store/redis/keys.ts';
 import type { Redis } from '../store/redis/redis.ts';
 
-/** What is known of Twilio's contents, by the digest of their definition. */
+/** Twilio's contents by the digest of their definition. */
 export type Contents = {
   /**
-   * The content's id; `refused` when Twilio did not take it, or any content, a while ago; undefined
-   * when it is to be made.
+   * The content's id; `refused` if Twilio recently refused it, or any content; undefined if it has
+   * to be created.
    */
   find(digest: string): Promise<{ sid: string } | 'refused' | undefined>;
-  /** Remembers the content that was made for a definition, in place of an earlier one. */
+  /** Stores the content of a definition, replacing an earlier one. */
   keep(digest: string, sid: string): Promise<void>;
-  /** Remembers for so many seconds that this definition is not taken; `every`: that none is. */
+  /**
+   * Remembers for the given seconds that Twilio refuses this definition; `every`: any definition.
+   */
   refuse(digest: string | 'every', seconds: number): Promise<void>;
 };
 
-/**
- * A content that nobody has used for so long (seconds) is forgotten here and made anew when it is
- * wanted: 60 days.
- */
+/** A content unused for this long (seconds) is dropped here and created anew on demand: 60 days. */
 const lifetime = 60 * 24 * 3600;
 
-/** Remembered in Redis, so that a content is made once, whichever process sends first. */
+/** Stores them in Redis, so that a content is created once, whichever process sends first. */
 export function createContents(redis: Redis): Contents {
   return {
     async find(digest) {
@@ -38,7 +37,7 @@ export function createContents(redis: Redis): Contents {
   };
 }
 
-/** Remembered by this process alone. */
+/** Stores them in this process only. */
 export function createMemoryContents(now: () => number = Date.now): Contents {
   const made = new Map<string, string>();
   const refused = new Map<string, number>();

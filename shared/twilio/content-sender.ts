@@ -6,9 +6,9 @@ import { SendFailure } from '../delivery/messenger.ts';
 type Sent = { sid: string };
 
 /**
- * Sends a question: as a content, made when there is none yet, or else as text. `asContent` and
- * `asText` post the message and throw SendFailure; the text is only posted when it is certain that
- * the content's message did not go out. Throws their SendFailure.
+ * Sends a question: as a content, created if necessary, or else as text. `asContent` and `asText`
+ * post the message and throw SendFailure; the text is only posted when the content's message
+ * certainly did not go out. Throws their SendFailure.
  */
 export type ContentSender = (
   form: ContentForm,
@@ -22,22 +22,19 @@ export type ContentSenderParts = {
   create: (definition: ContentDefinition) => Promise<string>;
   log: Log;
   /**
-   * How long a question waits for its content (ms): 5 s unless given. One that comes later serves
-   * the next question.
+   * How long a question waits for its content (ms): 5 s by default. A later content serves the next
+   * question.
    */
   patienceMs?: number;
 };
 
-/** How long a refusal is believed, and how long a service in trouble is left alone (seconds). */
+/** How long a refusal is remembered, and how long a failing service is left alone (seconds). */
 const [refusedFor, troubledFor] = [3600, 60];
 
-/** Codes that speak of one definition; any other refusal to make a content is about the account. */
+/** Codes about a single definition; any other refusal to create a content is about the account. */
 const aboutDefinition = new Set<number | undefined>([20001, 20422]);
 
-/**
- * Codes that a message gets when its content was deleted (twilio.com/docs/api/errors/21655,
- * …/21656).
- */
+/** Codes for a message whose content was deleted (twilio.com/docs/api/errors/21655, …/21656). */
 const unknownContent = new Set<number | undefined>([20404, 21655, 21656]);
 
 export function createContentSender({
@@ -60,7 +57,7 @@ export function createContentSender({
         { code: error.code, reason: error.message },
         'a question goes as text: its content was not made',
       );
-      // Whether or not a content came of it, no message has gone out: an unclear end is as good as
+      // Whether or not a content was created, no message has gone out: an unclear outcome counts as
       // a refusal here.
       if (isForGood(error))
         await contents.refuse(aboutDefinition.has(error.code) ? digest : 'every', refusedFor);
@@ -77,28 +74,26 @@ export function createContentSender({
     while (content !== undefined) {
       const outcome = await attempt(asContent(content));
       if (!(outcome instanceof SendFailure)) return outcome;
-      log.warn(
-        { code: outcome.code, reason: outcome.message },
-        'a message with a content was refused',
-      );
+      log.warn({ code: outcome.code, reason: outcome.message }, 'message with a content refused');
       if (isFresh || !unknownContent.has(outcome.code)) break;
       content = await make(form);
       isFresh = true;
     }
     const sent = await asText();
-    // Only now it is known that the content was at fault, and not the person's number or the
+    // Only now is it certain that the content was at fault, and not the person's number or the
     // account.
     if (content !== undefined)
       await contents
         .refuse(form.digest, refusedFor)
-        .catch((error: unknown) => log.warn({ err: error }, 'a refused content is not remembered'));
+        .catch((error: unknown) =>
+          log.warn({ err: error }, 'could not store the refusal of a content'),
+        );
     return sent;
   };
 }
 
 /**
- * The message, or a refusal that is certain and may be about the content. Throws any other
- * SendFailure.
+ * The message, or a definite refusal that may be about the content. Throws any other SendFailure.
  */
 async function attempt(post: Promise<Sent>): Promise<Sent | SendFailure> {
   try {
@@ -113,7 +108,7 @@ function isForGood({ action }: SendFailure): boolean {
   return action === 'as-text' || action === 'give-up' || action === 'unreachable';
 }
 
-/** The work's result, or a SendFailure after `ms`. The work goes on by itself. */
+/** The work's result, or a SendFailure after `ms`. The work continues. */
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(

@@ -3,13 +3,13 @@ import { toTappable } from '../store/choices.ts';
 import type { Choices } from '../store/choices.ts';
 
 /**
- * The body of a request that creates a content (twilio.com/docs/content/content-api-resources), in
- * Twilio's own names.
+ * The body of a request that creates a content (twilio.com/docs/content/content-api-resources),
+ * with Twilio's own names.
  */
 export type ContentDefinition = {
   friendly_name: string;
   language: string;
-  /** What stands for a variable that is not given; ours always are. */
+  /** Defaults for missing variables; we always send all of them. */
   variables: Record<string, string>;
   types:
     | { 'twilio/quick-reply': { body: string; actions: Action[] } }
@@ -19,7 +19,7 @@ type Action = { type: 'QUICK_REPLY'; title: string; id: string };
 type Row = { id: string; item: string; description?: string };
 
 /**
- * A question as Twilio sends it: a content, and the values of its variables. `digest` names the
+ * A question in Twilio's form: a content, and the values of its variables. `digest` identifies the
  * definition.
  */
 export type ContentForm = {
@@ -29,31 +29,31 @@ export type ContentForm = {
 };
 
 /**
- * The longest body under which something can be tapped
+ * The longest body of a message with buttons or a list
  * (twilio.com/docs/content/twilio-quick-reply).
  */
 const longestBody = 1024;
 
 /**
  * A content has at most 100 variables (twilio.com/docs/content/using-variables-with-content-api);
- * these are for the choices.
+ * the rest is for the choices.
  */
 const mostBodyVariables = 60;
 
 /**
- * What a variable's value cannot hold. Twilio refuses line breaks, tabs and more than four blanks
- * in a row (error 21656); apostrophes were refused, too (twilio-node issue 1082), so quotes,
- * backslashes and braces are kept out with them, and blanks at the ends.
+ * Characters that a variable's value cannot contain. Twilio refuses line breaks, tabs and more than
+ * four consecutive blanks (error 21656); it has refused apostrophes, too (twilio-node issue 1082),
+ * so quotes, backslashes and braces are excluded with them, and blanks at the ends.
  */
 const unsafeValue = /[\p{Cc}'"\\{}]| {5}|^\s|\s$/u;
 
 /**
- * The question as a content. All that differs from one question to the next goes into variables,
- * which Twilio allows in bodies, titles, ids and descriptions of what is sent within the 24 hours,
- * so that a content is made once for each shape of question. The body has a variable for each line;
- * what a variable cannot hold stands in the definition itself. Undefined when the question cannot
- * be tapped and has to be sent as text: a body that is empty or over 1024 characters, choices that
- * are not legal, or double braces, which Twilio would read as a variable.
+ * The question as a content. Everything that differs between questions goes into variables, which
+ * Twilio allows in bodies, titles, ids and descriptions within the 24-hour window, so that a
+ * content is created once for each shape of question. The body has a variable for each line; text
+ * that a variable cannot hold goes into the definition itself. Undefined if the question has to be
+ * sent as text: a body that is empty or over 1024 characters, invalid choices, or double braces,
+ * which Twilio would read as a variable.
  */
 export function defineContent(
   account: string,

@@ -1,9 +1,9 @@
 import type { RefusalAction } from '../store/reply.ts';
 
 /**
- * The one table of Twilio's error codes (twilio.com/docs/api/errors) to actions. 20003 and 20005
- * are troubles of the account, mended by its owner: the reply is kept and tried again, so that a
- * token being rotated loses nothing.
+ * Maps all of Twilio's error codes (twilio.com/docs/api/errors) to actions. 20003 and 20005 are
+ * problems of the account, fixed by its owner: the reply is kept and retried, so that a token
+ * rotation loses nothing.
  */
 const actions: Record<RefusalAction, number[]> = {
   later: [20003, 20005, 20429, 20503, 21611, 30001, 63017, 63038],
@@ -31,7 +31,7 @@ const byCode = new Map<number, RefusalAction>(
 
 /**
  * The action for a refusal. `status` is the HTTP status of the answer, undefined for a status
- * callback. An unknown code is judged by its status: 429 was not processed, 5xx may have been,
+ * callback. For an unknown code the status decides: 429 was not processed, 5xx may have been,
  * anything else is final.
  */
 export function refusalAction(code: number | undefined, status?: number): RefusalAction {

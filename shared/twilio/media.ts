@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Why a file that a person sent could not be fetched; the message is a plain clause for Claude and
- * the log.
+ * Why an incoming file could not be fetched; the message is a plain clause for Claude and the log.
  */
 export class MediaProblem extends Error {
   override name = 'MediaProblem';
@@ -11,29 +10,29 @@ export class MediaProblem extends Error {
 export type MediaFetchOptions = {
   accountSid: string;
   authToken: string;
-  /** Where Twilio's API is; the credentials go there and nowhere else. */
+  /** Twilio's API; the credentials go nowhere else. */
   apiUrl: string;
-  /** Pauses between attempts (ms): a file can be a moment late. */
+  /** The backoff between attempts (ms): a file can be available a little late. */
   pausesMs: number[];
 };
 
-/** Fetches a file that a person sent. Throws MediaProblem, or the signal's reason. */
+/** Fetches an incoming file. Throws MediaProblem, or the signal's reason. */
 export type MediaFetch = (url: string, signal: AbortSignal) => Promise<Buffer>;
 
 /**
  * WhatsApp's limit at Twilio (twilio.com/docs/whatsapp/guidance-whatsapp-media-messages), in bytes.
  */
 const largest = 16 * 1024 * 1024;
-/** How long one request may take (ms). */
+/** The time limit of one request (ms). */
 const patience = 20_000;
 const mostRedirects = 3;
-/** Where Twilio's API sends those who ask for a file, as seen in production. */
+/** The hosts that Twilio's API redirects file requests to, as seen in production. */
 const storageHosts = ['twiliocdn.com', 's3-external-1.amazonaws.com'];
 
 /**
  * Fetches by Twilio's rules: the first address must be the API's own, the credentials go with that
- * request only, redirects are followed by hand and only to Twilio's known hosts, and no more than
- * 16 MB are read. So a forged address reaches nothing else.
+ * request only, redirects are followed manually and only to Twilio's known hosts, and at most 16 MB
+ * are read. So a forged address reaches nothing else.
  */
 export function createMediaFetch({
   accountSid,
@@ -51,7 +50,7 @@ export function createMediaFetch({
 
   const fetchOnce = async (first: string, ended: AbortSignal): Promise<Buffer> => {
     let url = new URL(first);
-    // Where one address stands for Twilio's, it also stands for this one.
+    // If one address replaces Twilio's hosts, it replaces this one, too.
     if (url.origin === 'https://api.twilio.com') url = new URL(`${apiUrl}${url.pathname}`);
     if (url.origin !== api.origin) throw new MediaProblem('its address is not Twilio’s');
     for (let redirects = 0; redirects <= mostRedirects; redirects += 1) {
@@ -88,8 +87,8 @@ export function createMediaFetch({
 }
 
 /**
- * Reads an answer, up to the limit. Throws MediaProblem when it is too large, any other error when
- * it is worth another attempt.
+ * Reads an answer, up to the limit. Throws MediaProblem if it is too large, any other error if a
+ * retry makes sense.
  */
 async function read(response: Response): Promise<Buffer> {
   if (!response.ok || !response.body) {

@@ -19,24 +19,24 @@ export type TwilioAccount = {
   authToken: string;
   /** The product's number, E.164. */
   number: string;
-  /** One base address that stands for api., messaging. and content.twilio.com. */
+  /** One base address that replaces api., messaging. and content.twilio.com. */
   apiUrl?: string | undefined;
 };
 
 /**
- * How long one request to Twilio may take (ms). Twilio answers in well under a second; after this
- * the outcome is unknown.
+ * The time limit of a request to Twilio (ms). Twilio answers in well under a second; after this the
+ * outcome is unknown.
  */
 export const requestTimeoutMs = 15_000;
 
-/** Node's codes for "never reached": the request was certainly not processed. */
+/** Node's codes for an unreachable host: the request was certainly not processed. */
 const unreached = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN']);
 
 /**
- * The Messenger that speaks Twilio's REST: through its SDK, but for what `rest.ts` does. The
- * SDK is loaded when a question is made or a message looked up: it is large, and the relay rarely
- * does either. `contents` is what is known of the contents behind questions; unless given, this
- * messenger alone remembers them.
+ * The Messenger for Twilio's REST API: uses its SDK, except for the requests in `rest.ts`. The SDK
+ * is loaded when a content is created or a message looked up: it is large, and the relay rarely
+ * does either. `contents` stores the contents of questions; by default in this messenger's memory
+ * only.
  */
 export function createTwilioMessenger(
   account: TwilioAccount,
@@ -74,7 +74,7 @@ export function createTwilioMessenger(
     log,
     create: (definition) =>
       guarded(async (twilio) => {
-        // The SDK sends the keys as they are and types them otherwise.
+        // The SDK sends the keys unchanged, contrary to its types.
         const { sid } = await twilio.content.v1.contents.create(definition as never);
         if (!sid) throw new SyntaxError('Twilio answered without a content id');
         return sid;
@@ -82,7 +82,7 @@ export function createTwilioMessenger(
   });
 
   return {
-    // Whoever sends meets the trouble again.
+    // A failure here recurs on the next send, which reports it.
     warmUp: () =>
       client().then(
         () => undefined,
@@ -109,15 +109,15 @@ export function createTwilioMessenger(
 
     find: (message, since) =>
       guarded(async (twilio) => {
-        // No date filter: Twilio filters by the time of sending, which a message that is still
-        // queued does not have.
+        // No date filter: Twilio filters by send time, which a message still in its queue does not
+        // have.
         const listed = await twilio.messages.list({
           to: whatsappAddress(message.to),
           from: whatsappAddress(account.number),
           limit: 100,
         });
         const same = listed.filter((entry) => isSame(entry, message, since)).toReversed();
-        // One that failed may have been sent again, which the store may have forgotten.
+        // A failed message may have been sent again, and the store may have lost that.
         return [...same.filter((entry) => !hasFailed(entry)), ...same.filter(hasFailed)].map(
           (entry) => entry.sid,
         );
@@ -127,7 +127,7 @@ export function createTwilioMessenger(
       try {
         await rest.showTyping(messageId);
       } catch (error) {
-        log.debug({ err: toSendFailure(error) }, 'no typing indicator');
+        log.debug({ err: toSendFailure(error) }, 'typing indicator failed');
       }
     },
 
@@ -138,13 +138,13 @@ export function createTwilioMessenger(
   };
 }
 
-/** Whether a page ends before that time: what comes after it is older still. */
+/** Whether a page ends before that time: all later pages are older still. */
 function isOlder(messages: ListedMessage[], since: Date): boolean {
   const oldest = messages.at(-1)?.dateCreated;
   return oldest !== undefined && oldest < since;
 }
 
-/** What is asked of Twilio's list. `asked` maps what is thrown. */
+/** Parts of a query to Twilio's list. `asked` maps thrown errors. */
 type ListingParts = {
   asked: <T>(work: () => Promise<T>) => Promise<T>;
   listMedia: (sid: string) => ReturnType<Remembered['media']>;
@@ -156,14 +156,14 @@ function createListings(
   log: Log,
   { asked, listMedia }: ListingParts,
 ): Pick<Messenger, 'received' | 'sentTo' | 'undelivered'> {
-  /** The pages of Twilio's list, for as long as more are wanted. */
+  /** The pages of Twilio's list, loaded on demand. */
   const pages = async function* (query: Record<string, string>): AsyncGenerator<ListedPage> {
     const found = rest.pages(query);
     for (;;) {
       const { done, value } = await asked(() => found.next());
       if (done) return;
       if (value.unreadable > 0)
-        log.warn({ unreadable: value.unreadable }, 'entries of Twilio’s list are in no known form');
+        log.warn({ unreadable: value.unreadable }, 'unreadable entries in Twilio’s list skipped');
       yield value;
     }
   };
@@ -185,8 +185,7 @@ function createListings(
         'DateSent>': filterTime(since),
       })) {
         const messages = toRemembered(page);
-        // Asked for again, the first page begins with what has come meanwhile and no longer has its
-        // end.
+        // Requested again, the first page begins with newer messages and lacks its original end.
         yield {
           messages,
           again: isFirst
@@ -215,8 +214,8 @@ function createListings(
     },
 
     async *undelivered(since) {
-      // No date filter: Twilio filters by the time of sending, which a message that was never sent
-      // may not have.
+      // No date filter: Twilio filters by send time, which a message that was never sent may not
+      // have.
       for await (const { messages } of pages({ From: whatsappAddress(number) })) {
         for (const entry of messages) {
           const isLost =
@@ -258,14 +257,17 @@ function hasFailed({ status }: MessageInstance): boolean {
 function isSame(entry: MessageInstance, message: Outgoing, since: Date): boolean {
   return (
     entry.direction !== 'inbound' &&
-    // What a template looks like is Twilio's to say.
+    // Only Twilio knows the text of a template.
     (message.template !== undefined || textsOf(message).includes((entry.body ?? '').trim())) &&
     Number(entry.numMedia) > 0 === (message.mediaUrl !== undefined) &&
     entry.dateCreated.getTime() >= since.getTime()
   );
 }
 
-/** What Twilio's list may show as the message's text: that of a content is its body, filled in. */
+/**
+ * The possible texts of the message in Twilio's list: for a content, its body with the variables
+ * filled in.
+ */
 function textsOf({ text, choices }: Outgoing): string[] {
   return [text, ...(choices ? [numberedText(text, choices)] : [])].map((form) => form.trim());
 }
@@ -290,9 +292,9 @@ async function listMedia(twilio: Twilio, sid: string): Promise<{ url: string; ty
 }
 
 /**
- * Maps what the SDK throws. A refusal has Twilio's code or an HTTP status; no connection at all is
- * certain; everything else (time-out, reset, an answer that is not JSON) leaves open whether the
- * message went out (twilio.com/docs/api/errors/20500).
+ * Maps the SDK's errors. A refusal has Twilio's code or an HTTP status; a failed connection is
+ * definite; anything else (time-out, reset, an answer that is not JSON) leaves the outcome unknown
+ * (twilio.com/docs/api/errors/20500).
  */
 function toSendFailure(error: unknown): SendFailure {
   if (error instanceof SendFailure) return error;

@@ -3,8 +3,8 @@ import { isOnWhatsapp, isPhoneNumber, parseWhatsappAddress } from '../runtime/pe
 import type { PersonAddress } from '../runtime/person-address.ts';
 
 /**
- * Whom a message of Twilio's is between, as Twilio writes it; undefined for what is missing, or
- * given more than once in different words.
+ * The two sides of a Twilio message, as Twilio writes them; undefined for a value that is missing,
+ * or given more than once with different content.
  */
 export type Parties = {
   account: string | undefined;
@@ -12,12 +12,12 @@ export type Parties = {
   theirs: string | undefined;
 };
 
-/** Why something of Twilio's is no business of ours. */
+/** Why a Twilio message is not for us. */
 export type Foreign = 'account' | 'our number' | 'channel of the other side';
 
 /**
- * What is known of the parties: who the person is, or what is wrong. `person` is undefined when the
- * address is WhatsApp's and still no number and no user id.
+ * The result for the two sides: the person, or the reason to ignore the message. `person` is
+ * undefined if the address is a WhatsApp address, but neither a number nor a user id.
  */
 export type Judgement = { person: PersonAddress | undefined } | { foreign: Foreign };
 
@@ -42,7 +42,7 @@ export function createJudgeParties(accountSid: string, number: string): JudgePar
   };
 }
 
-/** The one value that a parameter has; undefined when it has none, or several different ones. */
+/** The single value of a parameter; undefined if it is missing, or has several different values. */
 export function onlyValue(form: URLSearchParams, name: string): string | undefined {
   const [first, ...others] = form.getAll(name);
   return others.every((other) => other === first) ? first : undefined;

@@ -3,7 +3,7 @@ import { request as requestSecurely } from 'node:https';
 import { z } from 'zod';
 
 /**
- * A message as Twilio lists it, in what is read of it here
+ * A message in Twilio's list, with the fields that are read here
  * (twilio.com/docs/messaging/api/message-resource).
  */
 const Listed = z
@@ -33,35 +33,34 @@ const Page = z.object({
 });
 
 /**
- * One page of a list. `unreadable` is how many of its entries are in no form that is known; `uri`
- * asks for the same page again.
+ * One page of a list. `unreadable` is the number of entries in an unknown form; `uri` requests the
+ * same page again.
  */
 export type ListedPage = { uri: string; messages: ListedMessage[]; unreadable: number };
 
 const Created = z.object({ sid: z.string().min(1) });
 
 /**
- * The requests that are made all the time, without Twilio's SDK: its loading takes 0.2 s and 20 MB,
- * and it does not tell when a request is written. Each throws: TwilioRefusal, or Node's error when
- * there was no answer.
+ * The frequent requests, without Twilio's SDK: loading it takes 0.2 s and 20 MB, and it does not
+ * tell when a request is written. Each throws: TwilioRefusal, or Node's error without an answer.
  */
 export type TwilioRest = {
   /**
-   * Sends a message, its parameters as Twilio names them, and returns its id. After `notAfter` (ms
-   * since 1970) nothing is written to the connection any more: then it throws LateRequest.
+   * Sends a message, with Twilio's parameter names, and returns its id. After `notAfter` (ms since
+   * 1970) nothing is written to the connection: it throws LateRequest.
    */
   create(message: Record<string, string>, notAfter: number): Promise<string>;
   /**
-   * The messages of the account that fit the query, as Twilio orders them: newest first. The next
-   * page is asked for when it is wanted.
+   * The account's messages that match the query, in Twilio's order: newest first. Loads the next
+   * page on demand.
    */
   pages(query: Record<string, string>): AsyncGenerator<ListedPage>;
-  /** A page that was read before, once more. */
+  /** Reloads a page that was read before. */
   page(uri: string): Promise<ListedPage>;
   showTyping(messageId: string): Promise<void>;
 };
 
-/** An answer that is no success; with Twilio's own code, if it names one. */
+/** An unsuccessful answer; with Twilio's own code, if present. */
 export class TwilioRefusal extends Error {
   override name = 'TwilioRefusal';
   readonly status: number;
@@ -84,14 +83,14 @@ export class LateRequest extends Error {
 }
 
 /**
- * The messages of a page: Twilio gives up to 1,000, but each may have 1,600 characters, and a
- * webhook must not wait while they are read.
+ * The messages per page: Twilio allows up to 1,000, but each may have 1,600 characters, and parsing
+ * them must not delay a webhook.
  */
 const pageSize = 200;
 
 type FoundPage = { page: ListedPage; next: string | null | undefined };
 
-/** `apiUrl` stands for api. and messaging.twilio.com; `timeoutMs` is for each request. */
+/** `apiUrl` replaces api. and messaging.twilio.com; `timeoutMs` applies to each request. */
 export function createTwilioRest(
   {
     accountSid,
@@ -151,10 +150,10 @@ type Exchange = {
 };
 
 /**
- * One request: a GET, or a POST of a form. By Node's own client, since `fetch` takes three times
- * its CPU. Throws when there was no answer in time. A process can be halted at any point (SIGSTOP,
- * a suspended machine), so the deadline is looked at when the connection is ready, in the same step
- * that writes the request: nothing waits between the two.
+ * One request: a GET, or a POST of a form. Uses Node's own client, since `fetch` takes three times
+ * its CPU. Throws without an answer in time. A process can be halted at any point (SIGSTOP, a
+ * suspended machine), so the deadline is checked when the connection is ready, in the same step
+ * that writes the request, without waiting in between.
  */
 function exchange({
   url,
@@ -206,7 +205,7 @@ function codeOf(text: string): number | undefined {
   }
 }
 
-/** A time as Twilio's filters take it: UTC, whole seconds. */
+/** A time for Twilio's filters: UTC, whole seconds. */
 export function filterTime(time: Date): string {
   return `${time.toISOString().slice(0, 19)}Z`;
 }

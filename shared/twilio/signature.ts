@@ -1,24 +1,24 @@
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 
-/**
- * Tells whether a signature was made by Twilio for this path (with its query) and these parameters.
- */
+/** Tells whether Twilio made a signature for this path (with its query) and these parameters. */
 export type Verifier = (
   pathAndQuery: string,
   parameters: URLSearchParams,
   signature: string,
 ) => boolean;
 
-/** A signature has the form of one: base64 of SHA-1's 20 bytes, as every encoder writes it. */
+/**
+ * Whether a text has the form of a signature: base64 of SHA-1's 20 bytes, in canonical encoding.
+ */
 export function looksSigned(signature: string | string[] | undefined): signature is string {
   return typeof signature === 'string' && /^[A-Za-z0-9+/]{26}[AEIMQUYcgkosw048]=$/.test(signature);
 }
 
 /**
  * Twilio's rule (twilio.com/docs/usage/security): base64(HMAC-SHA1(auth token, address + each name
- * and value, sorted by name)). A name that comes more than once counts with its distinct values,
- * sorted, as Twilio's own library does it. The address is the configured one, so no header of a
- * request can change what is checked; its few spellings are worked out beforehand.
+ * and value, sorted by name)). A repeated name counts with its distinct values, sorted, as in
+ * Twilio's own library. The address is the configured one, so no request header can change what is
+ * checked; its few spellings are computed in advance.
  */
 export function createVerifier(publicUrl: string, authTokens: string[]): Verifier {
   const bases = spellings(publicUrl);
@@ -41,7 +41,7 @@ export function createVerifier(publicUrl: string, authTokens: string[]): Verifie
 
 /**
  * The address as configured and as a URL parser writes it, each without and with its port: Twilio
- * signs the one its console has, and its own library takes all of these for the same. A user and
+ * signs the spelling in its console, and its own library treats them all as equal. A user and
  * password in it are never signed.
  */
 function spellings(publicUrl: string): string[] {

@@ -6,8 +6,8 @@ import { refusalAction } from './error-codes.ts';
 import type { StatusReport } from './webhook.ts';
 
 /**
- * Feeds a status callback to the ledger and sets going what it asks for. Returns whether there is
- * something to send now. Safe to repeat. Throws when Redis is away.
+ * Passes a status callback to the ledger and triggers what follows from it. Returns whether a reply
+ * is ready to send now. Safe to repeat. Throws when Redis is away.
  */
 export type StatusCallbacks = (report: StatusReport) => Promise<boolean>;
 

@@ -7,12 +7,12 @@ import { BadRequest } from './bad-request.ts';
 import { onlyValue } from './parties.ts';
 import type { Parties } from './parties.ts';
 
-/** The longest list of files that is believed; Twilio sends at most 10 with a message. */
+/** The maximum number of files accepted; Twilio sends at most 10 with a message. */
 const mostMedia = 10;
 
 /**
- * Reads the parameters of an incoming message (twilio.com/docs/messaging/guides/webhook-request).
- * Twilio adds parameters without notice, so unknown ones are ignored. Throws BadRequest 400 when it
+ * Parses the parameters of an incoming message (twilio.com/docs/messaging/guides/webhook-request).
+ * Twilio adds parameters without notice, so unknown ones are ignored. Throws BadRequest 400 if it
  * has no id or no sender.
  */
 export function parseMessage(form: URLSearchParams, now: Date): Message {
@@ -38,14 +38,14 @@ export function parseMessage(form: URLSearchParams, now: Date): Message {
   };
 }
 
-/** The id of the message that a form is about. Throws BadRequest 400 when there is none. */
+/** The id of the message in a form. Throws BadRequest 400 without an id. */
 export function requireSid(form: URLSearchParams): string {
   const id = onlyValue(form, 'MessageSid') ?? null;
   if (!isMessageSid(id)) throw new BadRequest(400, 'no MessageSid');
   return id;
 }
 
-/** Whom an incoming message is between. Throws BadRequest 400 when no sender is named at all. */
+/** The two sides of an incoming message. Throws BadRequest 400 without any sender. */
 export function messageParties(form: URLSearchParams): Parties {
   if (!form.get('From')) throw new BadRequest(400, 'no sender');
   return {
@@ -55,7 +55,7 @@ export function messageParties(form: URLSearchParams): Parties {
   };
 }
 
-/** Whom a message of ours, which a status callback tells of, is between. */
+/** The two sides of an outgoing message in a status callback. */
 export function statusParties(form: URLSearchParams): Parties {
   return {
     account: onlyValue(form, 'AccountSid'),
@@ -65,9 +65,9 @@ export function statusParties(form: URLSearchParams): Parties {
 }
 
 /**
- * Every address of the sender that the form names, the one that wrote first. Beside a number Twilio
- * may name the user id (`ExternalUserId`), beside a user id the number (`WaId`, without the plus).
- * What is not understood of these two is left out.
+ * All addresses of the sender in the form, the writing address first. Beside a number Twilio may
+ * give the user id (`ExternalUserId`), beside a user id the number (`WaId`, without the plus).
+ * Invalid values of these two are ignored.
  */
 export function sendersAddresses(form: URLSearchParams, from: PersonAddress): PersonAddress[] {
   const userId = parseWhatsappAddress(onlyValue(form, 'ExternalUserId') ?? '');
@@ -112,8 +112,8 @@ function parseChoice(form: URLSearchParams): Message['choice'] {
 }
 
 /**
- * What a status callback says. `reply`, its `conversation` and its `turn` come from the address we
- * gave with the message.
+ * A status callback. `reply`, its `conversation` and its `turn` come from the address that we sent
+ * with the message.
  */
 export type StatusReport = {
   reply: string;
@@ -124,7 +124,7 @@ export type StatusReport = {
   turn?: string | undefined;
 };
 
-/** Twilio's states (twilio.com/docs/messaging/api/message-resource) as the ledger knows them. */
+/** Twilio's states (twilio.com/docs/messaging/api/message-resource) and the ledger's. */
 const carrierStatuses = new Map<string, CarrierStatus>([
   ['accepted', 'queued'],
   ['scheduled', 'queued'],
@@ -139,8 +139,8 @@ const carrierStatuses = new Map<string, CarrierStatus>([
 ]);
 
 /**
- * Reads a status callback. Undefined when it is about nothing of ours or in a state that the ledger
- * has no use for. Throws BadRequest 400 without a MessageSid.
+ * Parses a status callback. Undefined if it is not about our messages, or its state is irrelevant
+ * to the ledger. Throws BadRequest 400 without a MessageSid.
  */
 export function parseStatus(
   form: URLSearchParams,

@@ -1,9 +1,9 @@
 /**
- * Lua that keeps the set of conversations with something in their inbox or outbox. Who puts
- * something into a box says `join`, who may have emptied one says `leave`; the other keys are
- * derived from the box's, `{TAG}:inbox:CONVERSATION` or `{TAG}:outbox:CONVERSATION`. A conversation
- * that leaves is known for good. The looks that go through the set take out what should have left
- * it, so that a forgotten `leave`, or a set of an earlier version, costs one look.
+ * Lua that maintains the set of conversations with entries in their inbox or outbox. Code that adds
+ * to a box calls `join`, code that may have emptied one calls `leave`; the other keys are derived
+ * from the box's, `{TAG}:inbox:CONVERSATION` or `{TAG}:outbox:CONVERSATION`. A conversation that
+ * leaves stays in the set of known ones. Scans of the set remove stale members, so a missing
+ * `leave`, or a set of an earlier version, costs one look.
  */
 export const boxesLua = `
   -- derives conversations, known, parking, given-up, inbox:*, outbox:*, parked:*, conversation:*

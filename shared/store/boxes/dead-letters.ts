@@ -3,15 +3,15 @@ import type { Redis } from '../redis/redis.ts';
 import { retentionSeconds, usualRetentionDays } from '../redis/retention.ts';
 import { defineScript, runScript } from '../redis/script.ts';
 
-/** The most entries that the dead list keeps. */
+/** The maximum length of the dead list. */
 const mostDead = 1000;
 
-/** Where a dead entry was found. */
+/** The origin of a dead entry. */
 export type DeadOrigin = 'inbox' | 'outbox' | 'failed' | 'schedules';
 
 /**
- * Lua that puts an entry on the dead list, which lives for `lifetime` seconds from now. `now` is
- * ISO 8601.
+ * Lua that adds an entry to the dead list and extends its expiry to `lifetime` seconds from now.
+ * `now` is ISO 8601.
  */
 export const buryLua = `
   local function bury(dead, lifetime, now, origin, conversation, raw)
@@ -31,13 +31,16 @@ const buryScript = defineScript({
     return 1`,
 });
 
-/** Stored entries that this version cannot read, kept for the owner to look at. */
+/**
+ * The dead-letter list: stored entries that this version cannot read, kept for the owner to
+ * inspect.
+ */
 export type DeadLetters = {
-  /** Keeps an entry; `conversation` is '' when it is not known. */
+  /** Keeps an entry; `conversation` is '' if unknown. */
   add(origin: DeadOrigin, conversation: string, entry: string): Promise<void>;
 };
 
-/** Entries are kept for `retentionDays` after the last one. */
+/** The list expires `retentionDays` after the last entry. */
 export function createDeadLetters(
   redis: Redis,
   retentionDays: number = usualRetentionDays,
@@ -51,7 +54,7 @@ export function createDeadLetters(
   };
 }
 
-/** What a person is told of their messages that cannot be read. */
+/** The notice to a person about their unreadable messages. */
 export function unreadableSentence(count: number): string {
   if (count === 1)
     return 'I could not read one of your messages, so I left it out. Please send it again.';

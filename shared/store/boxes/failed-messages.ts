@@ -7,13 +7,13 @@ import type { Turns } from '../queues.ts';
 import type { Redis } from '../redis/redis.ts';
 import { callOf, defineScript } from '../redis/script.ts';
 
-/** The messages that were given up: the dead letters. */
+/** The messages that were given up. */
 export type FailedMessages = {
   list(conversation: string): Promise<Message[]>;
   /**
-   * Brings some of them back and adds a turn for them, in one atomic step that is safe while a turn
-   * of the conversation runs: then they are worked after it. Returns how many came back; it is 0
-   * when somebody else has brought them back before.
+   * Moves some of them back into the inbox and adds a turn for them, in one atomic step that is
+   * safe while a turn of the conversation runs: they are worked after it. Returns how many moved; 0
+   * if another call has already moved them.
    */
   retry(conversation: string, ids: string[]): Promise<number>;
 };
@@ -22,7 +22,7 @@ const retryScript = defineScript({
   name: 'sidepocketRetry',
   keys: ['inbox', 'conversationKey'],
   args: ['prefix', 'ids'],
-  // The `ids` are JSON.
+  // `ids` is JSON.
   lua: `-- derives message:*
     ${bringBackLua}
     return bringBack(prefix, inbox, conversationKey, ids)`,
@@ -35,8 +35,8 @@ export function createFailedMessages(redis: Redis, turns: Turns): FailedMessages
     list,
     async retry(conversation, ids) {
       const wanted = new Set(ids);
-      // The turn is added with the step, whatever the step finds; so nothing is begun that has
-      // nothing to do.
+      // The transaction adds the turn whatever the script finds, so return early when there is
+      // nothing to retry.
       if (!(await list(conversation)).some((message) => wanted.has(message.id))) return 0;
       const call = callOf(retryScript, {
         keys: { inbox: keys.inbox(conversation), conversationKey: keys.conversation(conversation) },
@@ -51,8 +51,8 @@ export function createFailedMessages(redis: Redis, turns: Turns): FailedMessages
 }
 
 /**
- * The messages in a conversation's field `failed`: a JSON list of what the inbox kept. What cannot
- * be read is left out.
+ * The messages in a conversation's field `failed`: a JSON list of inbox entries. Unreadable entries
+ * are omitted.
  */
 export function parseFailed(field: string | null | undefined): Message[] {
   const entries = parseJson(field ?? '[]');

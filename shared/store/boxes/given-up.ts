@@ -5,19 +5,19 @@ import { readMessage } from '../message.ts';
 import type { Message } from '../message.ts';
 import type { Redis } from '../redis/redis.ts';
 
-/** The most messages of a conversation that are kept to be tried again. */
+/** The most given-up messages kept for a retry per conversation. */
 const mostKept = 100;
 
-/** What was given up before this time (ISO 8601) is forgotten. */
+/** Messages given up before this time (ISO 8601) are dropped. */
 export function forgottenBefore(now: number, retentionDays: number): string {
   return new Date(now - retentionDays * 24 * 3600_000).toISOString();
 }
 
 /**
- * Lua that keeps messages which were given up, each once and byte by byte as it was, in the
- * conversation's `failed`; `failedMeta` has the time and the turn of each by its id. Those of an
- * earlier version have neither: they get a time now, so that they are forgotten as well. Wants
- * `entryLua` and `buryLua`.
+ * Lua that stores given-up messages, each once and byte for byte, in the conversation's `failed`;
+ * `failedMeta` has the time and the turn of each by its id. Entries of an earlier version have
+ * neither: they get the current time, so that they expire as well. Requires `entryLua` and
+ * `buryLua`.
  */
 export const keepLua = `
   -- derives given-up
@@ -51,7 +51,7 @@ export const keepLua = `
     end
   end`;
 
-/** The messages that a turn gave up together; `at` is when, in ms since 1970. */
+/** The messages that a turn gave up together; `at` is the time in ms since 1970. */
 export type GivenUp = { turn: string; at: number; messages: Message[] };
 
 const Meta = z.record(
@@ -59,7 +59,7 @@ const Meta = z.record(
   z.object({ at: z.string().optional(), turn: z.string().optional() }).catch({}),
 );
 
-/** What a conversation's turns gave up and can be tried again, the last first. */
+/** The given-up messages of a conversation that can be retried, the latest first. */
 export async function readGivenUp(
   redis: Redis,
   conversation: string,
@@ -79,7 +79,7 @@ export async function readGivenUp(
   for (const message of messages) {
     const { at, turn: noted } = meta[message.id] ?? {};
     if (at !== undefined && at < before) continue;
-    // An earlier version noted the turn with the message alone.
+    // An earlier version stored the turn with the message only.
     const turn = noted ?? (await redis.hget(keys.message(message.id), 'turn')) ?? message.id;
     const group = groups.get(turn);
     groups.delete(turn);

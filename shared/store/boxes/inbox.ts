@@ -11,35 +11,35 @@ import { usualRetentionDays } from '../redis/retention.ts';
 import { defineScript, runScript } from '../redis/script.ts';
 
 /**
- * Proof that the caller still works a job: BullMQ's lock on it and the token that the lock must
- * hold. A worker that was declared dead and another that took its job over have different tokens,
- * so only one of them can change anything.
+ * Proof that the caller still holds a job: BullMQ's lock on it and the token that the lock must
+ * contain. A worker that was declared dead and its successor on the job have different tokens, so
+ * only one of them can change anything.
  */
 export type Fence = { lock: string; token: string };
 
 /**
- * Thrown when a fenced step found that another worker has the job now. The caller stops without a
- * trace.
+ * Thrown when a fenced step finds that another worker holds the job. The caller stops without side
+ * effects.
  */
 export class FencedError extends Error {
   override name = 'FencedError';
 }
 
 /**
- * A conversation's messages on their way to Claude. They leave it when their answer is put into the
- * outbox, in the same step.
+ * A conversation's messages on their way to Claude. They leave the inbox in the same step that puts
+ * their answer into the outbox.
  */
 export type Inbox = {
   /**
-   * The waiting messages, oldest first, all or those whose entries match; what cannot be read is
-   * left out.
+   * The waiting messages, oldest first: all, or those whose entries match; unreadable entries are
+   * omitted.
    */
   read(conversation: string, matching?: RegExp): Promise<Message[]>;
-  /** How many entries wait, those that cannot be read included. */
+  /** The number of waiting entries, including unreadable ones. */
   size(conversation: string): Promise<number>;
   /**
-   * Notes that the turn has taken the messages up, `attempts` says how often with this time, and in
-   * its job what it has taken up so far. Throws FencedError.
+   * Notes that the turn has taken up the messages (`attempts` counts how often, this time
+   * included), and records in its job what it has taken up so far. Throws FencedError.
    */
   take(
     fence: Fence,
@@ -48,8 +48,8 @@ export type Inbox = {
     attempts: ReadonlyMap<string, number>,
   ): Promise<void>;
   /**
-   * Notes in the job and with the messages how often each was begun with, for those whose attempt
-   * was none. Throws FencedError.
+   * Notes in the job and with the messages how often each was started, after an attempt that does
+   * not count. Throws FencedError.
    */
   recount(
     fence: Fence,
@@ -58,7 +58,7 @@ export type Inbox = {
     attempts: ReadonlyMap<string, number>,
   ): Promise<void>;
   /**
-   * Adds a line to the turn's log, or notes what it is doing, for those who look at it. Throws
+   * Adds a line to the turn's log, or notes its current activity, for the dashboard. Throws
    * FencedError.
    */
   note(
@@ -67,17 +67,17 @@ export type Inbox = {
     conversation: string,
     note: { log?: string; doing?: string },
   ): Promise<void>;
-  /** What the conversation's turns gave up and can be tried again, the last first. */
+  /** The given-up messages of the conversation that can be retried, the latest first. */
   givenUp(conversation: string): Promise<GivenUp[]>;
   /**
-   * Brings messages that were given up back to the head of the inbox, and takes out the message
-   * that asked for it, in one atomic step. Returns how many came back; with 0 nothing has changed.
-   * Throws FencedError.
+   * Moves given-up messages back to the head of the inbox and removes the message that requested
+   * this, in one atomic step. Returns how many moved; with 0 nothing has changed. Throws
+   * FencedError.
    */
   bringBack(fence: Fence, conversation: string, askedBy: string, ids: string[]): Promise<number>;
 };
 
-/** What is written to a turn's job. */
+/** The data written to a turn's job. */
 type TurnWrite = {
   data?: TurnData;
   state?: MessageState;
@@ -87,8 +87,8 @@ type TurnWrite = {
 };
 
 /**
- * The one door to a turn's job beside BullMQ's own moves, which ask for the lock as well. It does
- * what BullMQ's updateData, log and updateProgress do.
+ * The only writer of a turn's job besides BullMQ's own state changes, which check the lock as well.
+ * Does the work of BullMQ's updateData, log and updateProgress.
  */
 const turnScript = defineScript({
   name: 'sidepocketTurn',
@@ -96,8 +96,8 @@ const turnScript = defineScript({
   args: ['prefix', 'turn', 'data', 'state', 'line', 'progress'],
   rest: 'counts',
   fence: 'required',
-  // What is '' is not written: the job's data as JSON, the messages' state, a line of its log, what
-  // it is doing as JSON. In `counts` each message's id is followed by its attempts.
+  // A value of '' is not written: the job's data as JSON, the messages' state, a log line, the
+  // current activity as JSON. In `counts` each message's id is followed by its attempts.
   lua: `
     -- derives message:*
     if isFenced() then return 'fenced' end
@@ -121,7 +121,7 @@ const bringBackScript = defineScript({
   keys: ['inbox', 'conversationKey', 'call'],
   args: ['prefix', 'askedBy', 'ids'],
   fence: 'required',
-  // The `ids` that are wanted are JSON; `askedBy` is the id of the message that asked.
+  // `ids` is JSON of the wanted messages; `askedBy` is the id of the requesting message.
   lua: `-- derives message:*
     ${bringBackLua}
     ${onceLua}
@@ -137,7 +137,7 @@ const bringBackScript = defineScript({
     end)`,
 });
 
-/** What was given up is kept for `retentionDays`. */
+/** Given-up messages are kept for `retentionDays`. */
 export function createInbox(redis: Redis, retentionDays: number = usualRetentionDays): Inbox {
   const write = async (
     fence: Fence,

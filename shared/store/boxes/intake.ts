@@ -7,29 +7,26 @@ import { retentionSeconds, usualRetentionDays } from '../redis/retention.ts';
 import { callOf, defineScript } from '../redis/script.ts';
 
 /**
- * A claimed id is remembered at least this long (days). Twilio's signature has no date, so a
- * webhook can be replayed for ever.
+ * A claimed id is kept at least this long (days). Twilio's signature has no date, so a webhook can
+ * be replayed indefinitely.
  */
 const leastClaimDays = 8;
 
 /**
- * `new`: stored and its turn added. `duplicate`: known, and either answered or on its way.
- * `stranded`: known and waiting, but no turn was going to take it up; one was added now. `refused`:
- * nothing was done, since the conversation's person may not write, or not yet when the message was
- * written.
+ * `new`: stored and its turn added. `duplicate`: known, and answered or in progress. `stranded`:
+ * known and waiting without a turn; a turn was added now. `refused`: nothing was done, since the
+ * conversation's person may not write, or was not yet allowed when the message was written.
  */
 export type Stored = { outcome: 'new' | 'duplicate' | 'stranded' | 'refused'; turn: string };
 
-/**
- * How long the claim of an id is remembered (s), where what was said is kept for `retentionDays`.
- */
+/** How long the claim of an id is kept (s), where messages are kept for `retentionDays`. */
 export function claimSeconds(retentionDays: number): number {
   return retentionSeconds(Math.max(retentionDays, leastClaimDays));
 }
 
 /**
- * Lua that notes when the person has written last: WhatsApp's 24-hour window is open from then on.
- * `at` is ISO 8601.
+ * Lua that notes when the person last wrote: this opens WhatsApp's 24-hour window. `at` is ISO
+ * 8601.
  */
 export const wroteLua = `
   local function noteWord(conversation, at)
@@ -41,11 +38,12 @@ export const wroteLua = `
 export type Acceptance = Stored | { outcome: 'elsewhere'; conversation: string };
 
 /**
- * Who sent a message: the `address` that wrote, which answers go to, and the `conversation` that it
- * is thought to belong to. `proven` are other addresses that are certainly the same person's, and
- * become aliases. `check` is the address whose alias must not lead elsewhere. `rivals` are
- * conversations that come first if they exist and this one does not. `missed`: the message was
- * asked for and may be old; it is taken only if the person was allowed to write when they wrote it.
+ * The sender of a message: the `address` that wrote, which answers go to, and the `conversation`
+ * that it presumably belongs to. `proven` are other addresses that certainly belong to the same
+ * person, and become aliases. `check` is the address whose alias must not lead elsewhere. `rivals`
+ * are conversations that take precedence if they exist and this one does not. `missed`: a
+ * backfilled message, which may be old; it is accepted only if the person was allowed to write when
+ * they wrote it.
  */
 export type Sender = {
   address: string;
@@ -58,10 +56,10 @@ export type Sender = {
 
 /**
  * Claims the id and appends the message, in one step. The same transaction then adds a turn named
- * after the message. A duplicate must not get one, and a transaction cannot branch, so for a
- * duplicate the job's key is made to exist (BullMQ adds no job whose id exists) until the end of
- * the transaction. The same keeps one away from a message whose sender belongs elsewhere. A message
- * on a channel of its own tells the workers that there is more.
+ * after the message. A duplicate must not get a turn, and a transaction cannot branch, so for a
+ * duplicate the script creates the job's key until the end of the transaction (BullMQ adds no job
+ * whose id exists). The same trick keeps a turn away from a message whose sender belongs elsewhere.
+ * A message on a separate channel tells the workers about the arrival.
  */
 const acceptScript = defineScript({
   name: 'sidepocketAccept',
@@ -88,8 +86,8 @@ const acceptScript = defineScript({
     'senderJson',
     'dueScore',
   ],
-  // `entry` is the message as JSON; `senderJson` is '' for what no person sent. `delayedTurns` is
-  // the set of the turns that are put off, where what has the `dueScore` is due.
+  // `entry` is the message as JSON; `senderJson` is '' if no person sent it. `delayedTurns` is the
+  // set of delayed turns, in which entries up to `dueScore` are due.
   lua: `-- derives message:*, conversation:*, turns:delayed
     ${entryLua}
     ${allowedLua}
@@ -166,16 +164,16 @@ const clearPlaceholderScript = defineScript({
 });
 
 /**
- * Takes a message in, in one atomic trip to Redis, and with it what it tells of its sender, if a
- * person sent it. Without a sender it is never `elsewhere`. Throws when Redis did not take it: then
- * it must not be acknowledged.
+ * Stores a message, and what it reveals about its sender if a person sent it, in one atomic trip to
+ * Redis. Without a sender the outcome is never `elsewhere`. Throws when Redis did not store it:
+ * then it must not be acknowledged.
  */
 export type Intake = {
   (message: Message): Promise<Stored>;
   (message: Message, sender: Sender): Promise<Acceptance>;
 };
 
-/** What is known of a message is kept for `retentionDays`. */
+/** The record of a message is kept for `retentionDays`. */
 export function createIntake(turns: Turns, retentionDays: number = usualRetentionDays): Intake {
   const claimLifetime = claimSeconds(retentionDays);
   const accept = async (message: Message, sender?: Sender): Promise<Acceptance> => {
@@ -217,9 +215,9 @@ export function createIntake(turns: Turns, retentionDays: number = usualRetentio
     if (reply === 'refused') return { outcome: 'refused', turn: '' };
     return { outcome: reply === 'new' ? 'new' : 'duplicate', turn: job };
   };
-  // The script says `elsewhere` only of a sender.
+  // The script returns `elsewhere` only for a sender.
   return accept as Intake;
 }
 
-/** How the script begins when it names another conversation. */
+/** The prefix of the script's reply when it names another conversation. */
 const elsewhere = 'elsewhere ';

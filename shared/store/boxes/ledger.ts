@@ -16,43 +16,43 @@ import { tooOldWords, unparkScript } from './parked.ts';
 import { retentionSeconds, usualRetentionDays } from '../redis/retention.ts';
 
 /**
- * Twilio's message states as the ledger knows them; the initial ones all mean that Twilio has it.
+ * Twilio's message states as the ledger stores them; all initial states mean that Twilio has the
+ * message.
  */
 export type CarrierStatus = 'queued' | 'sent' | 'delivered' | 'read' | 'failed';
 
-/** What a failure led to: the reply goes out again, waits for the person, or is given up. */
+/** The effect of a failure: the reply is sent again, waits for the person, or is given up. */
 export type FailureOutcome = 'again' | 'parked' | 'failed';
 
-/**
- * What a status callback changed; `stale` when it told nothing new or was about an earlier attempt.
- */
+/** The effect of a status callback; `stale` if it added nothing or was about an earlier attempt. */
 export type StatusOutcome = FailureOutcome | 'noted' | 'stale' | 'unknown';
 
 /**
- * The fate of each reply, attempt by attempt. It never goes back: a late "sent" after "read"
- * changes nothing.
+ * The delivery state of each reply, attempt by attempt. It never goes back: a late "sent" after
+ * "read" changes nothing.
  */
 export type Ledger = {
   /**
-   * Enters a notice, which is not in the outbox and is tried once only. Returns false when its id
-   * is known.
+   * Adds a notice, which bypasses the outbox and is attempted only once. Returns false if its id
+   * exists.
    */
   addNotice(reply: NewReply): Promise<boolean>;
   /**
-   * Notes that Twilio is about to be asked, so that a death in between is seen. Returns the number
-   * of this attempt, or undefined when a status callback has settled the reply meanwhile or the
-   * person may not write any more. With `only` it is begun from that state alone: another process
-   * may be posting it. Throws FencedError.
+   * Notes an attempt before the request to Twilio, so that a crash in between leaves a trace.
+   * Returns the number of this attempt, or undefined if a status callback has settled the reply
+   * meanwhile or the person may no longer write. With `only` it begins from that state alone:
+   * another process may be posting it. Throws FencedError.
    */
   begin(fence: Fence | undefined, reply: Reply, only?: 'waiting'): Promise<number | undefined>;
   /**
-   * Notes that Twilio has it under this id since that attempt, and takes it out of the outbox. A
-   * later attempt's word stands. Returns how many replies the outbox still holds.
+   * Notes that Twilio accepted that attempt under this id, and removes the reply from the outbox.
+   * The result of a later attempt takes precedence. Returns how many replies the outbox still
+   * holds.
    */
   accepted(reply: Reply, sid: string, attempt: number): Promise<number>;
   /**
-   * Notes that the attempt was refused and does what the action says; undefined when a later word
-   * about the reply stands.
+   * Notes that the attempt was refused and applies the action; undefined if a later result of the
+   * reply takes precedence.
    */
   failed(
     reply: Reply,
@@ -60,7 +60,7 @@ export type Ledger = {
     action: RefusalAction,
     code: number | undefined,
   ): Promise<FailureOutcome | undefined>;
-  /** Notes what a status callback says of the reply. */
+  /** Notes a status callback for the reply. */
   note(
     replyId: string,
     conversation: string,
@@ -70,17 +70,17 @@ export type Ledger = {
     code: number | undefined,
   ): Promise<StatusOutcome>;
   /**
-   * Puts parked replies back into their places in the outbox, with a sentence about those that were
-   * kept too long. Returns how many replies there are to send.
+   * Moves parked replies back to their places in the outbox, with a sentence about expired ones.
+   * Returns how many replies there are to send.
    */
   unpark(conversation: string): Promise<number>;
-  /** A reply and what is known of its fate; undefined when it never was or is forgotten. */
+  /** A reply with its delivery state; undefined if it never existed or has expired. */
   find(replyId: string): Promise<Reply | undefined>;
-  /** The reply that a Twilio message is; undefined when it is none of ours, or forgotten. */
+  /** The reply behind a Twilio message; undefined if the message is not ours, or has expired. */
   findSent(sid: string): Promise<Reply | undefined>;
   /**
    * Whether a Twilio message belongs to a known reply. A claim for `reply` itself does not count
-   * while it has no attempt: the worker noted that claim when the store did not have the reply.
+   * while it has no attempt: the worker noted that claim when the reply was missing from the store.
    */
   isClaimed(sid: string, reply?: Pick<Reply, 'id' | 'attempts'>): Promise<boolean>;
 };
@@ -101,7 +101,7 @@ const beginScript = defineScript({
   keys: ['reply', 'outbox', 'conversationKey', 'allowed'],
   args: ['now', 'id', 'conversation', 'only', 'callId'],
   fence: 'optional',
-  // `only` is waiting or ''. A callback that came meanwhile may have settled what was unclear.
+  // `only` is waiting or ''. A callback may have settled an unclear attempt meanwhile.
   lua: `${addressLua}
     ${allowedLua}
     if isFenced() then return 'fenced' end
@@ -125,8 +125,8 @@ const acceptedScript = defineScript({
   name: 'sidepocketAccepted',
   keys: ['reply', 'sent', 'outbox'],
   args: ['id', 'sid', 'lifetimeSeconds', 'attempt'],
-  // A callback that came first has claimed the sid already: then it is right. A reply that was
-  // never attempted takes what was claimed for it while the store did not have it.
+  // If a callback came first, it has already claimed the sid, and that claim is right. A reply
+  // without an attempt takes over what was claimed for it while it was missing from the store.
   lua: `${countLua}
     ${boxesLua}
     local isFirst = redis.call('SET', sent, id, 'NX', 'EX', lifetimeSeconds)

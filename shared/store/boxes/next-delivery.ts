@@ -16,17 +16,17 @@ import { defineScript, fieldsOf, runScript } from '../redis/script.ts';
 import { setAsideLua } from './set-aside.ts';
 
 /**
- * What is to be done about a conversation's outbox: nothing, since it is empty; to wait so many
- * milliseconds; to send a reply, whose attempt is noted; or to look one up whose last attempt has
- * an unknown end. What cannot be read goes to the dead list, and a sentence to its place. What is
- * for a person who may not write any more is set aside.
+ * The next action for a conversation's outbox: nothing if it is empty; wait some milliseconds; send
+ * a reply whose attempt is noted; or look up a reply whose last attempt has an unknown outcome. An
+ * unreadable reply goes to the dead list and is replaced by a sentence. Replies for a person who
+ * may no longer write are set aside.
  */
 export type NextDelivery =
   { kind: 'none' } | { kind: 'wait'; ms: number } | { kind: 'send' | 'look-up'; reply: Reply };
 
 /**
- * Finds the reply that goes next, holds it back as the pace demands, and notes that Twilio is about
- * to be asked: all in one trip to Redis.
+ * Picks the next reply, holds it back as the send rate requires, and notes the attempt before the
+ * request to Twilio: all in one trip to Redis.
  */
 export type NextDeliveries = {
   /** `now` is in ms since 1970. Throws FencedError. */
@@ -48,8 +48,8 @@ const nextScript = defineScript({
     'callId',
   ],
   fence: 'required',
-  // `seen` is the highest count of the epoch that is known; `callId` names this call. A status that
-  // is not known was written by a later version.
+  // `seen` is the highest known count of the epoch; `callId` identifies this call. An unknown
+  // status comes from a later version.
   lua: `-- derives reply:*
     ${reserveLua}
     ${addressLua}
@@ -112,7 +112,7 @@ const Found = z.union([
     })),
 ]);
 
-/** What a person is told of a reply that cannot be read. */
+/** The notice to a person about an unreadable reply. */
 export const unreadableReply =
   'One of my answers is stored in a form that I cannot read, so it is missing here. Please ask me for it again.';
 
@@ -139,9 +139,7 @@ const setAsideScript = defineScript({
     return 'set aside'`,
 });
 
-/**
- * `limit` is the pace at which one person is written to; a sentence is kept for `retentionDays`.
- */
+/** `limit` is the send rate for one person; a notice is kept for `retentionDays`. */
 export function createNextDeliveries(
   redis: Redis,
   limit: SendRateLimit,
@@ -175,7 +173,7 @@ export function createNextDeliveries(
         },
       }),
     );
-  /** It must not hold up what follows. */
+  /** A failure here must not block the following replies. */
   const setAside = async (
     conversation: string,
     fence: Fence,

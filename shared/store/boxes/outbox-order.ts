@@ -1,10 +1,10 @@
 import { boxesLua } from './box-counts.ts';
 
 /**
- * Puts a reply that is known into its place in an outbox. What is urgent, such as the answer to a
- * command, goes before what is not, but never before a reply that Twilio is being asked for; all
- * else goes by when it was said (`seq`). `replies` is the prefix of the reply keys, which are
- * derived from the ids in the outbox.
+ * Inserts a known reply into an outbox. Urgent replies, such as answers to commands, go before the
+ * others, but never before a reply that is being posted to Twilio; all others are ordered by when
+ * they were created (`seq`). `replies` is the prefix of the reply keys, which are derived from the
+ * ids in the outbox.
  */
 export const insertLua = `${boxesLua}
   -- derives reply:*

@@ -20,33 +20,33 @@ import type { ScriptInput } from '../redis/script.ts';
 import { priceOf, recordLua } from '../spend.ts';
 import type { SpendEntry } from '../spend.ts';
 
-/** Messages that get their final state in the same step as their reply is put. */
+/** Messages that reach their final state in the same step that puts their reply. */
 export type Settlement = {
   conversation: string;
   ids: string[];
   state: Extract<MessageState, 'answered' | 'failed'>;
-  /** Those of the ids that `retry` can bring back. */
+  /** The ids that `retry` can bring back. */
   kept?: string[];
-  /** Entries of the inbox that cannot be read, as they are: they go to the dead list. */
+  /** Unreadable entries of the inbox, unchanged: they go to the dead list. */
   unreadable?: Buffer[];
   /**
-   * What the answer has cost; counted once, and also when the fence's holder is somebody else now:
-   * it is spent all the same.
+   * The answer's cost; counted once, even if the fence has passed to another worker: the money is
+   * spent.
    */
   price?: SpendEntry;
 };
 
-/** How many replies were new, and how many messages the inbox still holds. */
+/** The number of new replies, and of messages left in the inbox. */
 export type Put = { added: number; left: number };
 
-/** A conversation's replies on their way out, in order. */
+/** A conversation's outgoing replies, in order. */
 export type Outbox = {
   /**
-   * Puts replies of one conversation at the end, in order, and makes sure that somebody delivers
-   * them. A reply whose id is known already is not put again. With a settlement, the messages that
-   * they answer leave the inbox in the same atomic step, so a message is never answered twice and
-   * never left without its answer. Throws FencedError when the fence's holder is somebody else now,
-   * and NotAllowedError when a turn would answer a person who may not write any more.
+   * Appends replies of one conversation in order and ensures that a delivery job exists. Skips a
+   * reply whose id exists. With a settlement, the messages that they answer leave the inbox in the
+   * same atomic step, so a message is never answered twice and never loses its answer. Throws
+   * FencedError when another worker holds the fence, and NotAllowedError when a turn would answer a
+   * person who may no longer write.
    */
   put(replies: NewReply[], fence?: Fence, settlement?: Settlement): Promise<Put>;
   /** Whether a reply with this id was ever put. */
@@ -54,11 +54,11 @@ export type Outbox = {
   /** How many replies a turn has put so far. */
   countOf(turn: string): Promise<number>;
   /**
-   * Takes back what was said aside and is not on its way yet: of one turn, or of all where `turn`
-   * is undefined. Safe to repeat. Returns how many replies that were. Throws FencedError.
+   * Withdraws replies that were sent `aside` and are still waiting: those of one turn, or of all if
+   * `turn` is undefined. Safe to repeat. Returns how many replies it withdrew. Throws FencedError.
    */
   withdraw(fence: Fence, conversation: string, turn?: string): Promise<number>;
-  /** Makes sure that somebody delivers what is in the outbox. */
+  /** Ensures that the outbox has a delivery job. */
   deliver(conversation: string): Promise<void>;
 };
 
@@ -79,9 +79,9 @@ const putScript = defineScript({
   ],
   rest: 'unreadable',
   fence: 'optional',
-  // The replies and the ids are JSON; the `state` is that of the settled ids, of which `retry` can
-  // bring the `keptIds` back. What was given up before the time `forgottenBefore` is forgotten. The
-  // price may be ''.
+  // The replies and the ids are JSON; `state` applies to the settled ids, of which `retry` can
+  // bring back the `keptIds`. Messages given up before `forgottenBefore` are dropped. The price may
+  // be ''.
   lua: `-- derives reply:*, turn-replies:*, message:*, given-up, spend:*, spend-answer:*
     ${recordLua}
     ${allowedLua}
@@ -155,7 +155,7 @@ const withdrawScript = defineScript({
   keys: ['outbox', 'call'],
   args: ['replyPrefix', 'onlyTurn', 'lifetimeSeconds'],
   fence: 'required',
-  // Of all turns where `onlyTurn` is ''. What is being posted stays: Twilio may have it.
+  // All turns if `onlyTurn` is ''. A reply that is being posted stays: Twilio may have it.
   lua: `-- derives reply:*
     ${onceLua}
     if isFenced() then return 'fenced' end
@@ -245,7 +245,7 @@ export function createOutbox(
   };
 }
 
-/** A reply as the script takes it: '' is for what it does not have. */
+/** A reply as the script takes it: '' stands for a missing field. */
 function storedForm(reply: NewReply, tick: string): Record<string, string> {
   const {
     id,
@@ -274,7 +274,7 @@ function storedForm(reply: NewReply, tick: string): Record<string, string> {
   };
 }
 
-/** The run of a schedule that an answer is to, if it is to nothing else. */
+/** The schedule run that an answer is for, if it answers nothing else. */
 function tickOf(settlement: Settlement | undefined): string {
   const [id = '', ...others] = settlement?.ids ?? [];
   return others.length === 0 && isScheduledId(id) ? id : '';

@@ -4,11 +4,11 @@ import { onceLua } from '../redis/once.ts';
 import { defineScript } from '../redis/script.ts';
 
 /**
- * Lua for what waits for the person to write, since WhatsApp's 24-hour window is closed (Twilio's
- * 63016). When the person has written after the attempt, the window is open and the reply goes out
- * again: the word of the failure only came late. Wants `boxesLua`. An answer to a schedule counts
- * for its schedule, each run once, since the person's last word: `schedule-parked` has the runs,
- * and `since`.
+ * Lua for replies that wait for the person to write, because WhatsApp's 24-hour window is closed
+ * (Twilio's 63016). If the person has written since the attempt, the window is open and the reply
+ * goes out again: the failure report was only late. Requires `boxesLua`. A parked answer to a
+ * schedule counts for that schedule, once per run, since the person last wrote: `schedule-parked`
+ * has the runs, and `since`.
  */
 export const parkLua = `
   -- derives schedule-parked:*, parking
@@ -38,7 +38,7 @@ export const parkLua = `
     return 'parked'
   end`;
 
-/** What the person is told, on their return, of answers that were kept for RETENTION_DAYS. */
+/** The notice to a returning person about answers that were parked for RETENTION_DAYS. */
 export function tooOldWords(count: number | 'N'): string {
   if (count === 1)
     return 'One answer from a while ago was too old to keep, so I do not have it any more. Please ask me again if you still need it.';
@@ -49,8 +49,8 @@ export const unparkScript = defineScript({
   name: 'sidepocketUnpark',
   keys: ['parked', 'outbox', 'conversationKey', 'call'],
   args: ['replyPrefix', 'now', 'conversation', 'oneTooOld', 'severalTooOld'],
-  // `severalTooOld` has N for the number of answers. The time parked does not count as waiting for
-  // Twilio.
+  // `severalTooOld` contains N for the number of answers. The time parked does not count as waiting
+  // for Twilio.
   lua: `-- derives reply:*, parking
     ${insertLua}
     ${onceLua}

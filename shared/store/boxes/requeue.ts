@@ -2,9 +2,9 @@ import { boxesLua } from './box-counts.ts';
 import { entryLua } from '../redis/entry-lua.ts';
 
 /**
- * Lua that brings messages that were given up back to the head of the inbox, the oldest first, and
- * returns how many. `ids` are those that are wanted, as JSON. A turn that runs meanwhile takes its
- * own messages out by their ids, so that others before them do it no harm.
+ * Lua that moves given-up messages back to the head of the inbox, the oldest first, and returns how
+ * many. `ids` is JSON of the wanted ones. A turn that runs meanwhile removes its own messages by
+ * id, so messages before them do not disturb it.
  */
 export const bringBackLua = `${entryLua}
   ${boxesLua}

@@ -10,9 +10,9 @@ import { defineScript, runScript } from '../redis/script.ts';
 import type { Schedules } from '../schedules.ts';
 
 /**
- * Lua that moves what a conversation has waiting (inbox, outbox, parked replies) out of everybody's
- * way, and returns how many messages and replies those were. All of it expires a week after the
- * last was moved. The keys are made of `prefix` and the conversation.
+ * Lua that moves everything a conversation has waiting (inbox, outbox, parked replies) out of the
+ * queues, and returns the numbers of messages and replies. All of it expires a week after the last
+ * move. The keys are built from `prefix` and the conversation.
  */
 export const setAsideLua = `${entryLua}
   -- derives inbox:*, outbox:*, parked:*, attempts:*, message:*, set-aside:*
@@ -37,23 +37,23 @@ export const setAsideLua = `${entryLua}
     return counts.messages, counts.replies
   end`;
 
-/** How much of a person's is set aside. */
+/** How much of a person's waiting work is set aside. */
 export type SetAsideCounts = { messages: number; replies: number; schedules: number };
 
-/** What people had waiting who may not write any more. */
+/** The waiting work of people who may no longer write. */
 export type SetAside = {
   counts(conversation: string): Promise<SetAsideCounts>;
   /**
-   * Sets aside what conversations of people who may not write have waiting; leaves the others
+   * Sets aside the waiting work of conversations whose people may not write; leaves the others
    * alone. Returns those that had something.
    */
   sweep(conversations: string[]): Promise<string[]>;
   /**
-   * The person may write again and the owner wants it done: everything goes back to where it was.
-   * Returns how much that is; nothing happens while the person may not write.
+   * Restores everything to its place once the person may write again and the owner agrees. Returns
+   * how much was restored; does nothing while the person may not write.
    */
   bringBack(conversation: string): Promise<SetAsideCounts>;
-  /** Deletes it. Returns how much that was. */
+  /** Deletes it. Returns how much was deleted. */
   drop(conversation: string): Promise<SetAsideCounts>;
 };
 
@@ -106,7 +106,7 @@ const bringBackScript = defineScript({
 
 const Moved = z.tuple([z.number(), z.number()]);
 
-/** How many conversations are looked at in one step: Redis serves nobody else meanwhile. */
+/** How many conversations one step checks: the script blocks Redis meanwhile. */
 const batch = 500;
 
 export function createSetAside(
@@ -158,7 +158,8 @@ export function createSetAside(
         args: { prefix, conversation, now: new Date().toISOString() },
       });
       const [messages, replies] = Moved.parse(moved);
-      // A death before these is mended by the sweep, and asking again brings the schedules.
+      // After a crash before these, the sweep adds the jobs, and asking again restores the
+      // schedules.
       if (messages > 0) await turns.add(conversation);
       if (replies > 0) await deliveries.add(conversation);
       return { messages, replies, schedules: await schedules.bringBack(conversation) };
@@ -171,9 +172,7 @@ export function createSetAside(
   };
 }
 
-/**
- * What is set aside, as a person reads it: `2 messages, 1 reply and 1 schedule`; '' for nothing.
- */
+/** The set-aside work in words: `2 messages, 1 reply and 1 schedule`; '' if there is nothing. */
 export function setAsideWords({ messages, replies, schedules }: SetAsideCounts): string {
   const counted = ([count, one, many]: [number, string, string]): string[] =>
     count === 0 ? [] : [`${count} ${count === 1 ? one : many}`];

@@ -12,25 +12,25 @@ import type { Redis } from '../redis/redis.ts';
 import { defineScript, fieldsOf, runScriptForBytes } from '../redis/script.ts';
 import { setAsideLua } from './set-aside.ts';
 
-/** What a turn decides by, as of one moment. */
+/** The state that a turn decides by, read at one moment. */
 export type Snapshot = {
   /** The waiting messages, oldest first. */
   messages: Message[];
-  /** The entries of the inbox that cannot be read, byte by byte. */
+  /** The unreadable entries of the inbox, byte for byte. */
   unreadable: Buffer[];
-  /** What is remembered of the conversation. */
+  /** The stored state of the conversation. */
   conversation: Conversation;
-  /** What was given up and can be tried again, the last at the end. */
+  /** The given-up messages that can be retried, the latest last. */
   givenUp: Message[];
-  /** How many replies wait for the person to write. */
+  /** The number of replies parked until the person writes. */
   parked: number;
   /**
-   * Since when the store is what it is (ISO 8601, or ''): what is older may have been answered by
-   * what it has lost.
+   * Since when the store has its current data (ISO 8601, or ''): lost writes may have answered
+   * older messages.
    */
   since: string;
   /**
-   * How often a worker has begun with each message, by its id; this pick-up included for the one
+   * How often a worker has started each message, by its id; includes this pick-up for the message
    * named `counted`.
    */
   attempts: ReadonlyMap<string, number>;
@@ -38,11 +38,11 @@ export type Snapshot = {
 };
 
 /**
- * Reads a conversation's opening, in one trip to Redis: a turn begins with it, and looks again
- * whenever something has come in. `pickUp` names a run of the turn: the first read with it counts
- * an attempt of the message at the head, in the same step, before anything can throw. Without it
- * nothing is counted. What a person has waiting who may not write any more is set aside; then
- * NotAllowedError is thrown. Throws FencedError.
+ * Reads a conversation's snapshot in one trip to Redis: at the start of a turn, and again whenever
+ * a message arrives. `pickUp` names a run of the turn: the first read with it counts an attempt of
+ * the message at the head, in the same step, before anything can throw. Without it nothing is
+ * counted. If the person may no longer write, sets their waiting work aside and throws
+ * NotAllowedError. Throws FencedError.
  */
 export type ReadSnapshot = (
   conversation: string,
@@ -55,8 +55,8 @@ const openingScript = defineScript({
   keys: ['inbox', 'conversationKey', 'parked', 'attempts', 'allowed', 'epoch'],
   args: ['pickUp', 'prefix', 'conversation', 'now', 'seen'],
   fence: 'required',
-  // `seen` is the highest count of the epoch that is known. Sent again after a lost reply it counts
-  // no second time.
+  // `seen` is the highest known count of the epoch. A call repeated after a lost reply does not
+  // count twice.
   lua: `${setAsideLua}
     ${allowedLua}
     ${epochLua}
@@ -99,10 +99,7 @@ const Found = z.union([
   ]),
 ]);
 
-/**
- * How many entries are remembered as they were read: a long inbox is looked through again and
- * again.
- */
+/** How many parsed entries are cached: a long inbox is read again and again. */
 const mostRemembered = 5000;
 
 export function createReadSnapshot(redis: Redis): ReadSnapshot {
@@ -151,7 +148,7 @@ export function createReadSnapshot(redis: Redis): ReadSnapshot {
   };
 }
 
-/** The entries of a list that is kept as JSON. */
+/** The entries of a list stored as JSON. */
 function entriesOf(list: string | undefined): string[] {
   const entries = parseJson(list ?? '[]');
   return Array.isArray(entries) ? entries.map(String) : [];

@@ -6,12 +6,12 @@ import type { Deliveries, Turns } from '../queues.ts';
 import type { Redis } from '../redis/redis.ts';
 import { defineScript, runScript } from '../redis/script.ts';
 
-/** So many conversations are looked at in one step: Redis serves nobody else meanwhile. */
+/** How many conversations one step checks: the script blocks Redis meanwhile. */
 const batch = 500;
 
 /**
- * Lua that finds a box with something in it and no job that would empty it. A job's name under the
- * deduplication key counts only while the job is there.
+ * Lua that finds a box with entries and no job to empty it. A job's name under the deduplication
+ * key counts only while the job exists.
  */
 export const isStrandedLua = `
   local function isStranded(prefix, queue, box, conversation)
@@ -25,8 +25,8 @@ const strandedScript = defineScript({
   keys: ['conversations'],
   args: ['prefix'],
   rest: 'candidates',
-  // Returns those that want a turn, and those that want a delivery. An earlier version kept all
-  // conversations in one set, and no others.
+  // Returns the conversations that need a turn, and those that need a delivery. An earlier version
+  // kept all conversations in one set only.
   lua: `-- derives inbox:*, outbox:*, turns:*, deliveries:*, parked:*, parking, conversation:*, given-up
     ${boxesLua}
     ${isStrandedLua}
@@ -42,8 +42,8 @@ const strandedScript = defineScript({
 const Stranded = z.tuple([z.array(z.string()), z.array(z.string())]);
 
 /**
- * Gives a turn to every inbox with messages and a delivery to every outbox with replies that has
- * none: what was stranded by a death between two steps. Returns how many jobs it added.
+ * Adds a missing turn for every inbox with messages, and a missing delivery for every outbox with
+ * replies: a crash between two steps may have stranded them. Returns how many jobs it added.
  */
 export async function sweep(
   redis: Redis,
@@ -63,7 +63,7 @@ export async function sweep(
   return added;
 }
 
-/** The same for some conversations alone. */
+/** Like `sweep`, for the given conversations only. */
 export async function sweepAmong(
   conversations: string[],
   redis: Redis,

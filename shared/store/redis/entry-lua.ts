@@ -1,9 +1,8 @@
 /**
- * Lua that reads a stored message as far as scripts need it, and refuses none: cjson takes neither
- * half an emoji nor what another version or a hand has written, and a script that throws would stop
- * its conversation for good. Messages are written with their id first, then the conversation and
- * the time, so that these are found without decoding. An `id` or `at` that is missing or no text is
- * nil.
+ * Lua that parses a stored message as far as scripts need it, and accepts any: cjson refuses half
+ * an emoji, another version's format and hand edits, and a script that throws would stop its
+ * conversation for good. Messages are written with their id first, then the conversation and the
+ * time, so that these are found without decoding. A missing or non-text `id` or `at` is nil.
  */
 export const entryLua = `
   local function decode(raw)

@@ -3,12 +3,11 @@ import type { Redis } from './redis.ts';
 import { defineScript, runScript } from './script.ts';
 
 /**
- * Lua that tells since when the store is what it is now (ISO 8601; '' when it has always been):
- * another run of Redis, another history of it, or a counter that went back mean that the end of
- * what was written may be missing, as after a fail-over or a restored copy. What is older than that
- * may have been answered or sent by what is missing. `seen` is the highest count that the caller
- * knows. A server that does not tell scripts of itself is judged by the counter alone. Returns the
- * time and the count.
+ * Lua that returns since when the store has its current data (ISO 8601; '' for always): another run
+ * of Redis, another replication history, or a counter that went back mean that the latest writes
+ * may be missing, as after a fail-over or a restored copy. The missing writes may have answered or
+ * sent anything older. `seen` is the highest count that the caller knows. On a server that hides
+ * its INFO from scripts, only the counter decides. Returns the time and the count.
  */
 export const epochLua = `
   local function told(part, pattern)
@@ -28,14 +27,15 @@ const beginScript = defineScript({
   name: 'sidepocketEpoch',
   keys: ['epoch', 'conversations', 'known'],
   args: ['now'],
-  // A store that has no epoch yet and is not empty was written by an earlier version, or comes from
-  // a copy of its data.
+  // A non-empty store without an epoch was written by an earlier version, or restored from a copy
+  // of its data.
   lua: `${epochLua}
     return epochOf(epoch, now, '0', redis.call('EXISTS', conversations, known) > 0)`,
 });
 
 /**
- * Notes which Redis this is, before anything is worked. Returns since when it is (ISO 8601), or ''.
+ * Notes the identity of this Redis before any work starts. Returns since when it applies (ISO
+ * 8601), or ''.
  */
 export async function beginEpoch(redis: Redis, now: Date = new Date()): Promise<string> {
   const where = { epoch: keys.epoch, conversations: keys.conversations, known: keys.known };
@@ -47,8 +47,8 @@ export async function beginEpoch(redis: Redis, now: Date = new Date()): Promise<
 const memories = new WeakMap<Redis, { seen: number }>();
 
 /**
- * What a connection's process knows of the count: two parts that use one connection learn from each
- * other.
+ * The highest count that a connection's process has seen: two parts that share a connection share
+ * it.
  */
 export function epochMemory(redis: Redis): { seen: number } {
   const known = memories.get(redis) ?? { seen: 0 };

@@ -3,11 +3,11 @@ import { parkLua } from '../boxes/parked.ts';
 import { countLua } from '../reply-counts.ts';
 
 /**
- * What a failure does to a reply: shared by refusals at the POST and by late ones. The pause before
- * the n-th repeat doubles from 1 s to a minute; when WhatsApp's limit for a person is reached it is
- * Meta's 4^n seconds, to a quarter of an hour. A reply with choices goes out once more as text, at
- * once. A notice is tried once only. A reply that is to go out lives until it has, any other for
- * its lifetime from now.
+ * The effect of a failure on a reply: shared by refusals at the POST and by late ones. The backoff
+ * before the n-th retry doubles from 1 s to a minute; at WhatsApp's limit for a person it is Meta's
+ * 4^n seconds, up to a quarter of an hour. A reply with choices is sent once more as text, at once.
+ * A notice is attempted only once. A reply that is to be sent lives until it has been sent, any
+ * other for its lifetime from now.
  */
 export const failureLua = `${insertLua}
   ${countLua}

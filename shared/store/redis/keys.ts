@@ -7,15 +7,15 @@ export const prefix = '{sidepocket}';
 
 export const keys = {
   /**
-   * HASH: claim and state of an incoming message. Its existence is what makes a repeated webhook a
-   * duplicate, and keeps what was refused (`state refused`) from being taken in later.
+   * HASH: claim and state of an incoming message. Its existence makes a repeated webhook a
+   * duplicate, and prevents a refused message (`state refused`) from being taken in later.
    */
   message: (id: string): string => `${prefix}:message:${id}`,
   /**
-   * HASH: who may write, in words. `list` says which relay wrote the list and when that one
-   * started, `owner` who hears of what needs a person; each other field is an address with `allowed
-   * since TIME, by …` or `removed TIME, by …`. Without `list` everybody whom the relay lets in may
-   * write.
+   * HASH: who may write, in words. `list` says which relay wrote the list and when that relay
+   * started, `owner` who receives notices that need a person; each other field is an address with
+   * `allowed since TIME, by …` or `removed TIME, by …`. Without `list`, everyone that the relay
+   * lets in may write.
    */
   allowed: `${prefix}:allowed`,
   /**
@@ -28,66 +28,63 @@ export const keys = {
   setAsideSchedules: (conversation: string): string =>
     `${prefix}:set-aside:schedules:${conversation}`,
   /**
-   * STRING that expires after an hour: the owner has heard of this cause; its value is the reply
-   * that says so. HASH: the last word about each cause and when it was said, as JSON; expires.
+   * STRING that expires after an hour: the owner has been notified of this cause; its value is the
+   * reply with the notice. HASH: the last notice about each cause and its time, as JSON; expires.
    */
   ownerTold: (cause: string): string => `${prefix}:owner-told:${cause}`,
   ownerWords: `${prefix}:owner-words`,
-  /** LIST of messages as JSON, oldest first. A message leaves it last, when it has its answer. */
+  /** LIST of messages as JSON, oldest first. A message leaves it when it has its answer. */
   inbox: (conversation: string): string => `${prefix}:inbox:${conversation}`,
   /**
-   * HASH: how often a worker has begun with each message of the inbox, by the message's id; it goes
+   * HASH: how often a worker has started each message of the inbox, by the message's id; removed
    * with the message. `run` names the last pick-up, which is a turn, a colon and BullMQ's number of
    * its run, and the message at the head that it counted.
    */
   attempts: (conversation: string): string => `${prefix}:attempts:${conversation}`,
   /**
    * LIST, newest first: stored entries that this version could not read, as JSON of `at`, `from`
-   * (inbox, outbox, failed, schedules), `conversation` and the `entry` as it was. At most 1,000; it
-   * expires when none has come for RETENTION_DAYS.
+   * (inbox, outbox, failed, schedules), `conversation` and the original `entry`. At most 1,000; it
+   * expires RETENTION_DAYS after the last one.
    */
   dead: `${prefix}:dead`,
   /**
-   * SET of conversations that have something in their inbox or outbox; the scripts keep it, so that
-   * no look goes through all that ever were. SET of those that had something once.
+   * SET of conversations with entries in their inbox or outbox; maintained by the scripts, so that
+   * a scan need not visit every conversation. SET of conversations that once had entries.
    */
   conversations: `${prefix}:conversations`,
   known: `${prefix}:known`,
-  /**
-   * SETs of conversations that have replies waiting for the person to write, and messages that were
-   * given up.
-   */
+  /** SETs of conversations with parked replies, and with given-up messages. */
   parking: `${prefix}:parking`,
   givenUp: `${prefix}:given-up`,
   /**
-   * SET of the schedules' runs that a person had on a day (`YYYY-MM-DD`), repeating ones and single
-   * ones apart; expires. HASH: what was settled about schedules that run too often.
+   * SET of a person's schedule runs on a day (`YYYY-MM-DD`), repeating ones and single ones apart;
+   * expires. HASH: the decisions about schedules that run too often.
    */
   scheduleRuns: (conversation: string, day: string, kind: string): string =>
     `${prefix}:schedule-runs:${conversation}:${day}:${kind}`,
   scheduleChoices: (conversation: string): string => `${prefix}:schedule-choices:${conversation}`,
   /**
-   * HASH that expires: the runs of a schedule whose answers were parked since the person's last
-   * word (`since`). HASH of the schedules that are paused for it, as JSON by their number.
+   * HASH that expires: the runs of a schedule whose answers were parked since the person last wrote
+   * (`since`). HASH of the schedules that are paused for it, as JSON by their number.
    */
   scheduleParked: (conversation: string, number: number): string =>
     `${prefix}:schedule-parked:${conversation}:${number}`,
   schedulesPaused: (conversation: string): string => `${prefix}:schedules-paused:${conversation}`,
   /**
-   * HASH that expires: which schedule a call of a turn has made (`call:ID`), and a request in a run
-   * of it (`asked:DIGEST`: run, number).
+   * HASH that expires: the schedule that a call of a turn has created (`call:ID`), and a request in
+   * a run of it (`asked:DIGEST`: run, number).
    */
   scheduleCalls: (turn: string): string => `${prefix}:schedule-calls:${turn}`,
   /**
-   * HASH: which conversation an address belongs to that does not name it: a person's user id beside
-   * their number, or the other way round.
+   * HASH: the conversation that an address belongs to without naming it: a person's user id beside
+   * their number, or the reverse.
    */
   aliases: `${prefix}:aliases`,
   /**
-   * HASH: what is known of a conversation (its session; the address that wrote last, and when,
-   * where it is not the conversation's own; `wroteAt`, when the person has written last, which
-   * opens WhatsApp's 24-hour window; which of the project's own programs may run; `failed`, the
-   * messages that were given up, and `failedMeta`, when and in which turn each was).
+   * HASH: the state of a conversation (its session; the address that wrote last, and when, if it is
+   * not the conversation's own; `wroteAt`, when the person last wrote, which opens WhatsApp's
+   * 24-hour window; which of the project's own programs may run; `failed`, the given-up messages,
+   * and `failedMeta`, when and in which turn each was given up).
    */
   conversation: (conversation: string): string => `${prefix}:conversation:${conversation}`,
   /** ZSET of a conversation's sessions by last use (ms since 1970), and HASH of their titles. */
@@ -99,20 +96,19 @@ export const keys = {
   reply: (id: string): string => `${prefix}:reply:${id}`,
   /** LIST of the ids of a turn's replies, in order. */
   turnReplies: (turn: string): string => `${prefix}:turn-replies:${turn}`,
-  /** ZSET of the last replies that failed for good, by when that was known (ms since 1970). */
+  /** ZSET of the latest permanently failed replies, by the time of the failure (ms since 1970). */
   failures: `${prefix}:failures`,
   /**
-   * HASH: how many replies reached each status, and how often Twilio gave each code, since the
+   * HASH: how many replies reached each status, and how often Twilio returned each code, since the
    * beginning.
    */
   counts: `${prefix}:counts`,
-  /** STRING: which reply a Twilio message is. */
+  /** STRING: the reply behind a Twilio message. */
   sent: (sid: string): string => `${prefix}:sent:${sid}`,
-  /** LIST of reply ids that wait for the person to write again (Twilio's 63016). */
+  /** LIST of reply ids parked until the person writes again (Twilio's 63016). */
   parked: (conversation: string): string => `${prefix}:parked:${conversation}`,
   /**
-   * STRINGs that expire: Twilio's content for a definition, and that it does not take one (or
-   * `every`).
+   * STRINGs that expire: Twilio's content for a definition, and that it refuses one (or `every`).
    */
   content: (digest: string): string => `${prefix}:content:${digest}`,
   contentRefused: (digest: string): string => `${prefix}:content-refused:${digest}`,
@@ -122,28 +118,28 @@ export const keys = {
   file: (token: string): string => `${prefix}:file:${token}`,
   filePiece: (token: string, index: number): string => `${prefix}:file:${token}:${index}`,
   /**
-   * ZSET of stored files by expiry (ms since 1970), and HASH of their sizes (bytes): the cap on the
-   * total.
+   * ZSET of stored files by expiry (ms since 1970), and HASH of their sizes (bytes), for the total
+   * size limit.
    */
   files: `${prefix}:files`,
   fileSizes: `${prefix}:file-sizes`,
   /**
-   * HASH: which conversation each stored file belongs to. HASH: when each was first fetched to its
-   * end (ms since 1970).
+   * HASH: the conversation of each stored file. HASH: when each was first fetched completely (ms
+   * since 1970).
    */
   fileOwners: `${prefix}:file-owners`,
   filesFetched: `${prefix}:files-fetched`,
   /**
-   * HASH: the Markdown of a page and when it was written and expires. STRING of random bytes: what
-   * the addresses of pages are signed with.
+   * HASH: the Markdown of a page, when it was written and when it expires. STRING of random bytes:
+   * the key that signs the addresses of pages.
    */
   page: (id: string): string => `${prefix}:page:${id}`,
   pageSecret: `${prefix}:page-secret`,
-  /** SET: what a page that grows holds already, by its ids. */
+  /** SET: the ids of the entries on a growing page. */
   pageEntries: (id: string): string => `${prefix}:page-entries:${id}`,
   /**
-   * ZSET of stored pages by expiry (ms since 1970), and HASH of their sizes (bytes): the cap on the
-   * total.
+   * ZSET of stored pages by expiry (ms since 1970), and HASH of their sizes (bytes), for the total
+   * size limit.
    */
   pages: `${prefix}:pages`,
   pageSizes: `${prefix}:page-sizes`,
@@ -152,55 +148,56 @@ export const keys = {
   /** STRING: counts the boots of a worker. */
   boots: (worker: string): string => `${prefix}:boots:${worker}`,
   /**
-   * HASH: what each conversation has spent on a day (`YYYY-MM-DD`) or in a month (`YYYY-MM`).
-   * STRING that expires: this answer is counted.
+   * HASH: each conversation's spend on a day (`YYYY-MM-DD`) or in a month (`YYYY-MM`). STRING that
+   * expires: this answer is counted.
    */
   spend: (time: string): string => `${prefix}:spend:${time}`,
   spendAnswer: (answer: string): string => `${prefix}:spend-answer:${answer}`,
   /**
-   * HASH: which Redis this is (`identity`), a `count` that never goes back, and `since` when it is
-   * (ISO 8601; empty when it has always been).
+   * HASH: this Redis's `identity`, a `count` that never goes back, and `since` when it applies (ISO
+   * 8601; empty for always).
    */
   epoch: `${prefix}:epoch`,
-  /** STRING that expires: when the relay last tried whether Redis takes writes (ms since 1970). */
+  /**
+   * STRING that expires: when the relay last tested whether Redis accepts writes (ms since 1970).
+   */
   ready: `${prefix}:ready`,
   /**
-   * HASH that expires: what a turn has spent, and what the person has granted it (millionths of a
-   * dollar).
+   * HASH that expires: a turn's spend, and what the person has granted it (millionths of a dollar).
    */
   spendTurn: (turn: string): string => `${prefix}:spend-turn:${turn}`,
-  /** HASH of the requests to the model that are under way, by their id, as JSON. */
+  /** HASH of the open model requests, by their id, as JSON. */
   modelOpen: `${prefix}:model-open`,
   /**
    * STRING that expires: the last sign of life of any worker. Without it the VM is asleep, dead or
-   * not there yet.
+   * not yet deployed.
    */
   heartbeat: `${prefix}:heartbeat`,
   /** HASH: when the VM fell asleep and when its next delayed job is due. */
   vm: `${prefix}:vm`,
-  /** STRING that expires: when the wake that is under way began (ms since 1970). */
+  /** STRING that expires: when the current wake began (ms since 1970). */
   waking: `${prefix}:waking`,
-  /** LIST: how long the last wakes took (ms), newest first. */
+  /** LIST: the durations of the last wakes (ms), newest first. */
   wakes: `${prefix}:wakes`,
   /** STRING that expires: "typing…" was shown in this conversation a moment ago. */
   typing: (conversation: string): string => `${prefix}:typing:${conversation}`,
-  /** STRING: which worker boot holds the conversation's Claude Code process. */
+  /** STRING: the worker boot that holds the conversation's Claude Code process. */
   live: (conversation: string): string => `${prefix}:live:${conversation}`,
   /**
-   * ZSET of the dashboard's sessions that were signed out, by when their cookies end (ms since
-   * 1970); each named by the digest of its id.
+   * ZSET of the dashboard's signed-out sessions, by when their cookies expire (ms since 1970); each
+   * named by the digest of its id.
    */
   endedSessions: `${prefix}:ended-sessions`,
-  /** STRING that expires: the reply to a script's call, for when the connection sends it again. */
+  /** STRING that expires: the reply to a script call, for when the connection sends it again. */
   call: (id: string): string => `${prefix}:call:${id}`,
-  /** Pub/sub channel on which workers hear of what concerns a running turn or a live session. */
+  /** Pub/sub channel that tells workers about changes to a running turn or a live session. */
   control: `${prefix}:control`,
   /**
-   * Pub/sub channel on which the workers hear of each message that was accepted. The relay, which
-   * does not listen to it, is spared its own words.
+   * Pub/sub channel that tells the workers about each accepted message. Separate, so that the relay
+   * does not receive its own messages.
    */
   arrivals: `${prefix}:arrivals`,
-  /** BullMQ's own keys that our scripts look at. */
+  /** BullMQ's own keys that our scripts read. */
   job: (queue: string, id: string): string => `${prefix}:${queue}:${id}`,
   jobLog: (queue: string, id: string): string => `${prefix}:${queue}:${id}:logs`,
   jobLock: (queue: string, id: string): string => `${prefix}:${queue}:${id}:lock`,

@@ -2,15 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { keys } from './keys.ts';
 
 /**
- * How long a call's reply is remembered (s): a connection that was cut sends a script again as soon
- * as it is back.
+ * How long a call's reply is kept (s): a connection that broke resends a script as soon as it is
+ * back.
  */
 const lifetime = 3600;
 
 /**
- * Lua for a script that must not take effect twice although ioredis sends it again when the
- * connection broke before its reply: the same call gets the reply of its first run. `call` is a key
- * of `callKey`; replies are strings or whole numbers.
+ * Lua for a script that must take effect only once although ioredis resends it when the connection
+ * breaks before its reply: the same call gets the reply of its first run. `call` is a key of
+ * `callKey`; replies are strings or whole numbers.
  */
 export const onceLua = `
   local function once(call, work)
@@ -21,7 +21,7 @@ export const onceLua = `
     return reply
   end`;
 
-/** The key of a call that is made now. */
+/** A new key for one call. */
 export function callKey(): string {
   return keys.call(randomUUID());
 }

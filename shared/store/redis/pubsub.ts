@@ -4,19 +4,16 @@ import type { Running } from '../../runtime/lifecycle.ts';
 import { demotedEvent } from './redis.ts';
 import type { Redis } from './redis.ts';
 
-/**
- * What processes tell each other. Losing one is harmless: everything that matters is in a key as
- * well.
- */
+/** Messages between processes. A lost one is harmless: everything that matters is also in a key. */
 export const Control = z.discriminatedUnion('kind', [
-  /** A message was accepted, while the conversation's turn runs, waits, or is put off. */
+  /** A message was accepted while the conversation's turn runs, waits, or is delayed. */
   z.object({
     kind: z.literal('message'),
     conversation: z.string(),
     id: z.string(),
     putOff: z.boolean(),
   }),
-  /** The owner is asked to close its process for a conversation. */
+  /** Asks the owner of a conversation's process to close it. */
   z.object({ kind: z.literal('release'), conversation: z.string(), owner: z.string() }),
   /**
    * The VM has fallen asleep; `nextDue` is the time of its next delayed job (ms since 1970) or 0.
@@ -28,8 +25,8 @@ export const Control = z.discriminatedUnion('kind', [
 export type Control = z.infer<typeof Control>;
 
 /**
- * Where everything is said, and where all but the arrival of messages is: that is much more than
- * everything else.
+ * The channels that carry everything, and everything except arrivals, which are by far the most
+ * frequent.
  */
 export const channels = {
   everything: [keys.control, keys.arrivals],
@@ -37,9 +34,9 @@ export const channels = {
 };
 
 /**
- * Listens to what processes tell each other, with a connection of its own, which costs no Redis
- * command while nothing is said. `onMissed` is called whenever the connection was away and is back:
- * something may have been said meanwhile.
+ * Subscribes to the messages between processes on a separate connection, which costs no Redis
+ * command while idle. `onMissed` is called after each reconnect: messages may have been lost
+ * meanwhile.
  */
 export async function listenToControl(
   redis: Redis,
@@ -52,7 +49,7 @@ export async function listenToControl(
     enableOfflineQueue: true,
     maxRetriesPerRequest: null,
   });
-  // The connection it was made from logs the outage.
+  // The connection that this one was duplicated from logs the outage.
   subscriber.on('error', () => undefined);
   subscriber.on('message', (_channel, raw) => {
     const control = parseControl(raw);
@@ -60,7 +57,8 @@ export async function listenToControl(
   });
   await subscriber.subscribe(...where);
   subscriber.on('ready', onMissed);
-  // A listener writes nothing, so it would stay with a Redis to which nobody speaks any more.
+  // A subscriber never writes, so it would stay connected to a demoted Redis that receives no more
+  // messages.
   const follow = (): void => subscriber.disconnect(true);
   redis.on(demotedEvent, follow);
   return {

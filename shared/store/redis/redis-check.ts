@@ -2,8 +2,8 @@ import type { Log } from '../../runtime/log.ts';
 import type { Redis } from './redis.ts';
 
 /**
- * What is wrong with a Redis for keeping messages, in whole sentences; empty when nothing is. Read
- * from its INFO, which every provider answers.
+ * Why a Redis is unfit to store messages, in whole sentences; empty if it is fit. Derived from its
+ * INFO, which every provider allows.
  */
 export function judgeRedis(info: string): string[] {
   const values = new Map(
@@ -27,11 +27,11 @@ export function judgeRedis(info: string): string[] {
   return problems;
 }
 
-/** Says loudly, once at the start, what is wrong with the Redis in use. Never throws. */
+/** Logs a warning once at the start for each problem of the Redis in use. Never throws. */
 export async function checkRedis(redis: Redis, log: Log): Promise<void> {
   try {
     for (const problem of judgeRedis(await redis.info())) log.error(problem);
   } catch (error) {
-    log.warn({ err: error }, 'could not look at how Redis is set up');
+    log.warn({ err: error }, 'could not check Redis’s configuration');
   }
 }

@@ -2,45 +2,43 @@ import type { Log } from '../../runtime/log.ts';
 import type { TellOwner } from '../owner.ts';
 import type { Redis } from './redis.ts';
 
-/**
- * How much memory Redis uses, and how much it may (bytes); `mostBytes` is 0 where it has no limit.
- */
+/** The memory that Redis uses, and its limit (bytes); `mostBytes` is 0 without a limit. */
 export type MemoryUse = { usedBytes: number; mostBytes: number };
 
 /**
- * From this share on new files and pages are refused, and from the next the owner is told. Messages
- * are taken until Redis refuses them.
+ * Above this share new files and pages are refused, and above the next the owner is notified.
+ * Messages are accepted until Redis refuses them.
  */
 export const noFilesFrom = 0.7;
 export const pressureFrom = 0.85;
 
-/** How long an answer of Redis's counts (ms). */
+/** How long Redis's answer is cached (ms). */
 const believedMs = 5000;
-/** How often a Redis that is nearly full is told of (ms). */
+/** The least time between two warnings about a nearly full Redis (ms). */
 const warnEveryMs = 600_000;
 
-/** What is done when Redis is nearly full. */
+/** Called when Redis is nearly full. */
 export type OnPressure = (use: MemoryUse) => void;
 
-/** Redis's memory as one process sees it. Nothing here asks by itself. */
+/** Redis's memory as seen by one process. Queries nothing by itself. */
 export type RedisMemory = {
   /**
-   * At most one command in five seconds, however many ask; undefined when Redis does not tell.
-   * Never throws.
+   * At most one command in five seconds, regardless of the number of calls; undefined when Redis
+   * does not report it. Never throws.
    */
   read(): Promise<MemoryUse | undefined>;
-  /** Whether a new file or page may be kept. */
+  /** Whether a new file or page may be stored. */
   hasRoom(): Promise<boolean>;
-  /** What a script has told of it. */
+  /** Records a reading from a script. */
   note(use: MemoryUse): void;
 };
 
-/** The share that is used; 0 without a limit. */
+/** The used share; 0 without a limit. */
 export function shareOf({ usedBytes, mostBytes }: MemoryUse): number {
   return mostBytes > 0 ? usedBytes / mostBytes : 0;
 }
 
-/** What INFO's part about memory says; undefined when it does not tell. */
+/** Parses INFO's memory section; undefined when it lacks the values. */
 export function parseMemory(info: string): MemoryUse | undefined {
   const used = /^used_memory:(\d+)/m.exec(info)?.[1];
   return used === undefined
@@ -48,13 +46,16 @@ export function parseMemory(info: string): MemoryUse | undefined {
     : { usedBytes: Number(used), mostBytes: Number(/^maxmemory:(\d+)/m.exec(info)?.[1] ?? 0) };
 }
 
-/** What the owner hears of a Redis that is nearly full. */
+/** The notice to the owner about a nearly full Redis. */
 export function pressureWords(use: MemoryUse): string {
   const percent = Math.floor(shareOf(use) * 100);
   return `My memory for messages (Redis) is ${percent} % full. At 100 % I cannot take new messages any more. Give Redis more memory (maxmemory), or take a larger plan.`;
 }
 
-/** Tells the log and the owner, at most every ten minutes; of those the owner hears one an hour. */
+/**
+ * Logs the problem and notifies the owner, at most every ten minutes; the owner receives at most
+ * one of these per hour.
+ */
 export function warnOfPressure(
   log: Log,
   tellOwner: TellOwner,
@@ -69,7 +70,7 @@ export function warnOfPressure(
   };
 }
 
-/** `onPressure` is called with every reading from 85 % on. */
+/** `onPressure` is called with every reading of 85 % or more. */
 export function createRedisMemory(
   redis: Redis,
   onPressure: OnPressure = () => undefined,

@@ -6,8 +6,8 @@ export type { Redis } from 'ioredis';
 
 /**
  * `fail-fast` is for a process that must answer within 2 s (the relay): a command fails at once
- * while Redis is away and after 1.5 s when it is slow. `patient` is for one that waits and goes on
- * (the worker, as BullMQ's guide demands).
+ * while Redis is away and after 1.5 s when it is slow. `patient` is for a process that waits and
+ * continues (the worker, as BullMQ's guide requires).
  */
 export type RedisManner = 'fail-fast' | 'patient';
 
@@ -33,17 +33,17 @@ const manners: Record<
 };
 
 /**
- * Emitted on the connection that was opened when it, or one made from it, has met a Redis that
- * takes no writes.
+ * Emitted on the original connection when it, or a duplicate of it, has met a Redis that accepts no
+ * writes.
  */
 export const demotedEvent = 'demoted';
 
 /**
  * Opens a connection and keeps it open: it reconnects by itself, at the latest every 2 s, also when
- * it has come to a Redis that takes no writes any more: after a fail-over the address leads to
- * another server, and the old connection does not. `url` is `redis://` or `rediss://`; both IPv4
- * and IPv6 are tried. Problems are logged once per outage. Connections that are made from this one,
- * as BullMQ does, behave alike.
+ * its Redis no longer accepts writes: after a fail-over the address leads to another server, and
+ * the old connection does not. `url` is `redis://` or `rediss://`; both IPv4 and IPv6 are tried.
+ * Problems are logged once per outage. Duplicates of this connection, such as BullMQ's, behave
+ * alike.
  */
 export function connectRedis(url: string, manner: RedisManner, log: Log): Redis {
   const demotions = createDemotions();
@@ -55,10 +55,10 @@ export function connectRedis(url: string, manner: RedisManner, log: Log): Redis 
     reconnectOnError(error) {
       if (!isDemotion(error)) return false;
       if (demotions.note()) {
-        log.warn({ err: error }, 'Redis takes no writes here: connecting anew');
+        log.warn({ err: error }, 'Redis is read-only: reconnecting');
         redis.emit(demotedEvent);
       }
-      // A connection that never sends again leaves that to its caller.
+      // A connection that never resends leaves that to its caller.
       return manner === 'patient' && isAlone(error) ? 2 : 1;
     },
   });
@@ -75,17 +75,14 @@ export function connectRedis(url: string, manner: RedisManner, log: Log): Redis 
 }
 
 /**
- * Whether Redis says that it is no primary, has none, or reads its data. Redis 6 tells of it in the
- * middle of what a script has failed with.
+ * Whether Redis reports that it is no primary, has no primary, or is loading its data. Redis 6
+ * reports it in the middle of a script's error.
  */
 export function isDemotion(error: Error): boolean {
   return /(?:^|-)(?:READONLY|MASTERDOWN|LOADING) /.test(error.message);
 }
 
-/**
- * Commands that are never part of a transaction here: sent again on their own, they do what they
- * should.
- */
+/** Commands that are never part of a transaction here: resending them on their own is safe. */
 const alone = new Set([
   'eval',
   'evalsha',
@@ -105,12 +102,12 @@ function isAlone(error: Error): boolean {
   return command?.name !== undefined && alone.has(command.name.toLowerCase());
 }
 
-/** How long after a demotion another is taken for the same one (ms). */
+/** Further demotions within this time (ms) count as the same one. */
 const sameMs = 10_000;
 
 /**
- * Paces how often connections are made anew while the address still leads to a Redis without
- * writes. `note` returns whether a new outage begins.
+ * Spaces out reconnects while the address still leads to a Redis without writes. `note` returns
+ * whether a new outage begins.
  */
 function createDemotions(): { note(): boolean; pauseMs(): number } {
   let last = Number.NEGATIVE_INFINITY;

@@ -2,34 +2,34 @@ import { parseJson, wellFormedJson } from '../../runtime/json.ts';
 import type { Redis } from './redis.ts';
 
 /**
- * A Lua script, which speaks of what it is given by name: a header that `defineScript` writes takes
- * the names from KEYS and ARGV, and a call gives each its value. `name` is how ioredis registers
- * it, so it must be unique in the system. Scripts run atomically in Redis: they are the system's
- * only way to look and then act. A key that is not in KEYS is made of the prefix and what a key in
- * KEYS holds or an argument names; the line `-- derives …` in the script says which, after the
- * prefix, and a test holds every script to it.
+ * A Lua script that refers to its inputs by name: `defineScript` adds a header that takes the names
+ * from KEYS and ARGV, and a call gives each its value. `name` is the script's name in ioredis, so
+ * it must be unique in the system. Scripts run atomically in Redis: they are the system's only way
+ * to check and then act. A key that is not in KEYS is built from the prefix and the content of a
+ * key in KEYS or an argument; the line `-- derives …` in the script lists these keys, after the
+ * prefix, and a test enforces it for every script.
  */
 export type Script = {
   name: string;
   keys?: readonly string[];
   args?: readonly string[];
-  /** Names the list of all further arguments. */
+  /** The name of the list of all further arguments. */
   rest?: string;
   /**
-   * The script asks `isFenced()` whether another works the caller's job now; `optional`: a call may
-   * have no job.
+   * The script checks `isFenced()`: whether another worker now holds the caller's job; `optional`:
+   * a call may have no job.
    */
   fence?: 'required' | 'optional';
   lua: string;
 };
 
-/** Bytes are for what was read as such and must be found again as it is. */
+/** Bytes are for values that were read as bytes and must match exactly. */
 export type ScriptArgument = string | number | Buffer;
 
-/** BullMQ's lock on a job and the token that it holds as long as the job is the caller's. */
+/** BullMQ's lock on a job and the token that it contains while the caller holds the job. */
 type Lock = { lock: string; token: string };
 
-/** A value for each name of the script's, and for no other. */
+/** A value for each name of the script, and no others. */
 export type ScriptInput<S extends Script> = (S extends {
   keys: readonly (infer Key extends string)[];
 }
@@ -42,7 +42,7 @@ export type ScriptInput<S extends Script> = (S extends {
   (S extends { fence: 'required' } ? { fence: Lock } : unknown) &
   (S extends { fence: 'optional' } ? { fence: Lock | undefined } : unknown);
 
-/** The same for any script. */
+/** The input of any script. */
 type AnyInput = {
   keys?: Record<string, string>;
   args?: Record<string, ScriptArgument>;
@@ -50,12 +50,12 @@ type AnyInput = {
   fence?: Lock | undefined;
 };
 
-/** A script with what it is run with, as Redis takes it. */
+/** A script with its inputs, in Redis's form. */
 export type ScriptCall = { name: string; lua: string; keys: string[]; args: ScriptArgument[] };
 
 /**
- * Puts the header before the script. Its names are locals of the script, which must not call
- * anything else by them.
+ * Prepends the header to the script. Its names become locals of the script, which must not reuse
+ * them.
  */
 export function defineScript<const S extends Script>(script: S): S {
   return { ...script, lua: `${headerOf(script)}${script.lua}` };
@@ -69,7 +69,7 @@ function headerOf({ keys = [], args = [], rest, fence }: Script): string {
       ]
     : [keys, args];
   const lines = [...namesOf(allKeys, 'KEYS'), ...namesOf(allArgs, 'ARGV')];
-  // A loop, since Lua unpacks no list of some thousands.
+  // A loop, since Lua cannot unpack a list of several thousand items.
   const count = allArgs.length;
   if (rest)
     lines.push(
@@ -87,7 +87,7 @@ function namesOf(names: readonly string[], list: 'KEYS' | 'ARGV'): string[] {
   return names.length === 0 ? [] : [`local ${names.join(', ')} = ${places.join(', ')}`];
 }
 
-/** The values in the order of the header, each as Lua takes it. */
+/** The values in the header's order, each in Lua's form. */
 export function callOf<S extends Script>(script: S, input: ScriptInput<S>): ScriptCall {
   const { name, lua, keys = [], args = [], fence }: Script = script;
   const given = input as AnyInput;
@@ -99,7 +99,7 @@ export function callOf<S extends Script>(script: S, input: ScriptInput<S>): Scri
   const allKeys = keys.map((key) => valueOf(given.keys, key));
   const allArgs = [...args.map((arg) => valueOf(given.args, arg)), ...(given.rest ?? [])];
   if (fence) {
-    // Without a job any key of the script's stands for the lock: it is not looked at.
+    // Without a job any of the script's keys stands in for the lock: it is not read.
     allKeys.unshift(given.fence?.lock ?? allKeys[0] ?? '');
     allArgs.unshift(given.fence?.token ?? '');
   }
@@ -107,8 +107,8 @@ export function callOf<S extends Script>(script: S, input: ScriptInput<S>): Scri
 }
 
 /**
- * Runs the script and returns Redis's reply as it is. ioredis sends the digest, and the text when
- * Redis does not know it.
+ * Runs the script and returns Redis's raw reply. ioredis sends the digest, and the text if Redis
+ * does not know it.
  */
 export async function runScript<S extends Script>(
   redis: Redis,
@@ -118,7 +118,7 @@ export async function runScript<S extends Script>(
   return await run(redis, callOf(script, input), script.name);
 }
 
-/** The same with each string of the reply as its bytes, for what may be no text. */
+/** Like `runScript`, with each string of the reply as bytes, for values that may not be text. */
 export async function runScriptForBytes<S extends Script>(
   redis: Redis,
   script: S,
@@ -139,16 +139,15 @@ async function run(
 }
 
 /**
- * An argument as Lua takes it, whatever it was made of: text is well formed, and so is each string
- * within a JSON text. cjson refuses the escape of a half of a surrogate pair, and a script that
- * throws stops its conversation. Every script gets its arguments through here, also within a
- * transaction. Bytes stay as they are.
+ * An argument in Lua's form: text is well formed, and so is each string within a JSON text. cjson
+ * refuses an escaped lone surrogate, and a script that throws stops its conversation. Every script
+ * gets its arguments through here, also within a transaction. Bytes stay unchanged.
  */
 export function toLua(argument: ScriptArgument): ScriptArgument {
   if (typeof argument !== 'string') return argument;
   const text = argument.toWellFormed();
   const repaired = /^[[{"]/.test(text) ? wellFormedJson(text) : text;
-  // What only looks like JSON is text, where a backslash is a backslash.
+  // Text that only looks like JSON is plain text, in which a backslash is a backslash.
   return repaired === text || parseJson(text) === undefined ? text : repaired;
 }
 

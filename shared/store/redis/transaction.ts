@@ -4,24 +4,21 @@ import { isDemotion } from './redis.ts';
 import type { Redis } from './redis.ts';
 import type { ScriptCall } from './script.ts';
 
-/** A command, or a script of BullMQ's by its name, with its arguments. */
+/** A command, or one of BullMQ's scripts by its name, with its arguments. */
 export type Call = [name: string, args: unknown[]];
 
-/** What one call of a transaction came to: an error, or its reply. */
+/** The outcome of one call of a transaction: an error, or its reply. */
 export type Outcome = [error: Error | null, reply: unknown];
 
 /**
- * A script as a call. It travels as text, not as a digest: a Redis that has forgotten the script
- * would otherwise run the rest of the transaction alone.
+ * A script as a call. It is sent as text, not as a digest: a Redis that has lost the script would
+ * otherwise run the rest of the transaction without it.
  */
 export function callScript({ name, lua, keys, args }: ScriptCall): Call {
   return ['eval', [`-- ${name}\n${lua}`, keys.length, ...keys, ...args]];
 }
 
-/**
- * What BullMQ does to add the job, as calls: whatever it hands to a transaction is only written
- * down.
- */
+/** The calls by which BullMQ adds the job: a recorder takes the place of the transaction. */
 export async function callsToAdd(job: Job): Promise<Call[]> {
   const calls: Call[] = [];
   const notebook = {
@@ -30,14 +27,14 @@ export async function callsToAdd(job: Job): Promise<Call[]> {
       return notebook;
     },
   };
-  // Of a transaction `addJob` uses `runCommand` alone.
+  // `addJob` uses only `runCommand` of a transaction.
   await job.addJob(notebook as unknown as IRedisTransaction);
   return calls;
 }
 
 /**
  * Runs the calls as one transaction, in one trip. `client` is BullMQ's view of the same connection,
- * which knows its scripts. Throws when Redis did not run it.
+ * which has its scripts. Throws when Redis did not run it.
  */
 export async function runTransaction(
   redis: Redis,
@@ -49,21 +46,22 @@ export async function runTransaction(
     const outcomes = isPatient
       ? await inPipeline(client, calls)
       : await inOneWrite(redis, client, calls);
-    if (!outcomes) throw new Error('Redis gave the transaction up');
+    if (!outcomes) throw new Error('Redis aborted the transaction');
     const refusal = outcomes.find(([error]) => error && isDemotion(error))?.[0];
     if (!refusal) return outcomes;
-    // What fails within a transaction is not seen by the connection. A Redis without writes has
-    // done nothing of it.
+    // The connection does not see an error inside a transaction. A Redis without writes has done
+    // nothing.
     redis.options.reconnectOnError?.(refusal);
     if (redis.status === 'ready') redis.disconnect(true);
-    // Twilio's repeats come at once, so a fail-over that is over is not theirs to bridge.
+    // Twilio's retries come at once, so a short fail-over has to be bridged here rather than by
+    // them.
     if (!isPatient && (attempt > 1 || !(await isReadyWithin(redis, bridgedMs)))) throw refusal;
   }
 }
 
 /**
- * How long a connection that never sends again may take to come to the new primary (ms): a webhook
- * has two seconds in all.
+ * How long a connection that never resends may take to reach the new primary (ms): a webhook has
+ * two seconds in all.
  */
 const bridgedMs = 700;
 
@@ -77,8 +75,8 @@ async function isReadyWithin(redis: Redis, ms: number): Promise<boolean> {
 }
 
 /**
- * ioredis's own transaction. A connection that sends again what had no answer needs it: should the
- * connection break in the middle of the replies, it sends again all or nothing.
+ * ioredis's own transaction. A connection that resends unanswered commands needs it: if the
+ * connection breaks in the middle of the replies, it resends all or nothing.
  */
 async function inPipeline(client: IRedisClient, calls: Call[]): Promise<Outcome[] | null> {
   const multi = client.multi();
@@ -87,10 +85,10 @@ async function inPipeline(client: IRedisClient, calls: Call[]): Promise<Outcome[
 }
 
 /**
- * On a connection that never sends again the commands go out one after the other, which takes a
- * third less of the CPU: ioredis's transaction is an object that gets each of BullMQ's 60 scripts
- * as a method, every time. Nothing may come between them, so there is nothing to wait for here
- * until the last is written.
+ * On a connection that never resends, the commands go out one after the other, which takes a third
+ * less CPU: ioredis's transaction is an object that gets each of BullMQ's 60 scripts as a method,
+ * every time. No other command may come between them, so nothing is awaited here until the last is
+ * written.
  */
 async function inOneWrite(
   redis: Redis,
@@ -104,29 +102,29 @@ async function inOneWrite(
     for (const [name, args] of calls) queued.push(client.runCommand(name, args));
     isWhole = true;
   } finally {
-    // What was begun must end, or all later commands would be part of it.
+    // An open transaction must end, or all later commands would become part of it.
     if (!isWhole) redis.discard().catch(() => undefined);
     for (const one of queued) one.catch(() => undefined);
   }
   try {
     return await redis.exec();
   } catch (error) {
-    // The first refusal tells more than the end of the transaction, which only says that there was
-    // one.
+    // The first refusal is more specific than the end of the transaction, which only says that
+    // there was one.
     await Promise.all(queued);
     throw error;
   }
 }
 
-/** Connections whose writes are held back at the moment. */
+/** Connections that currently buffer their writes. */
 const gathering = new WeakSet<object>();
 
 /**
- * What is written until the event loop has gone through what has come in goes out together: one
- * system call for all webhooks that came at the same time.
+ * Buffers writes until the event loop has processed its pending input: one system call for all
+ * webhooks that arrived together.
  */
 function gatherWrites(redis: Redis): void {
-  // It has none before its first connection.
+  // It is undefined before the first connection.
   const stream = redis.stream as Redis['stream'] | undefined;
   if (!stream || gathering.has(stream)) return;
   gathering.add(stream);
