@@ -46,7 +46,7 @@ const schema = z
     BUDGET_USD_PER_TURN: v.BUDGET_USD_PER_TURN.optional(),
     BUDGET_USD_PER_DAY: v.BUDGET_USD_PER_DAY.optional(),
     SCHEDULE_MINUTES_APART: v.SCHEDULE_MINUTES_APART.default(15),
-    // A schedule every quarter of an hour, day and night, and a few others.
+    // Enough for a schedule every quarter of an hour, day and night, and a few others.
     SCHEDULE_RUNS_PER_DAY: v.SCHEDULE_RUNS_PER_DAY.default(100),
     MODEL_PRICES: v.MODEL_PRICES.optional(),
     STOP_SECONDS: v.STOP_SECONDS.default(10),
@@ -63,7 +63,7 @@ const schema = z
     {
       path: ['ANTHROPIC_API_KEY'],
       message: 'is missing (or CLAUDE_CODE_OAUTH_TOKEN)',
-      // Said together with the other problems, not after them.
+      // Reported together with the other problems, not after them.
       when: () => true,
     },
   )
@@ -80,7 +80,10 @@ const schema = z
 
 export type WorkerConfig = z.output<typeof schema>;
 
-/** The worker's configuration from the environment. Throws SetupError that names every problem. */
+/**
+ * Parses the worker's configuration from the environment. Throws SetupError that names every
+ * problem.
+ */
 export function parseWorkerConfig(environment: Environment): WorkerConfig {
   return parseEnvironment(schema, environment);
 }

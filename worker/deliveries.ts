@@ -7,8 +7,8 @@ import type { DeliveryData } from '../shared/store/queues.ts';
 import { delayJob, handBack } from './process/job-moves.ts';
 
 /**
- * Empties a conversation's outbox, in order. A reply that must wait holds up its conversation only:
- * the job is put off, not blocked.
+ * Sends a conversation's outbox in order. A reply that must wait holds up only its own
+ * conversation: the job is delayed, not blocked.
  */
 export function createDeliveryProcessor(
   nextDeliveries: NextDeliveries,

@@ -6,6 +6,6 @@ withdrawEnvironment(process.env);
 keepCompiledCode();
 if (existsSync('.env')) process.loadEnvFile('.env');
 
-// Loaded by now, so that the cache has it.
+// Imported after the compile cache is enabled, so that the cache includes it.
 const { runWorkerProcess } = await import('./production.ts');
 await runWorkerProcess(process.env);

@@ -49,7 +49,7 @@ export type ProcessorParts = {
   log: Log;
 };
 
-/** What works each queue's jobs. */
+/** Creates the processor of each queue. */
 export function createProcessors({
   messenger,
   config,

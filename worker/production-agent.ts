@@ -19,7 +19,7 @@ import { maxLiveAgents } from './max-agents.ts';
 
 /** How long an idle process is kept for its conversation's next message (ms). */
 const idleMs = 10 * 60_000;
-/** How long nothing may have begun or ended before a spare is started (ms). */
+/** How long nothing may have started or ended before a process is prewarmed (ms). */
 const prewarmMs = 1500;
 
 export type ProductionAgentParts = {
@@ -33,8 +33,8 @@ export type ProductionAgentParts = {
 };
 
 /**
- * How production makes its agent, Claude Code, once the worker has its name: what an earlier boot
- * left running is ended first.
+ * Creates production's agent, Claude Code, once the worker has its name; first ends what an earlier
+ * boot left running.
  */
 export function createProductionAgent({
   config,
@@ -79,10 +79,7 @@ export function createProductionAgent({
   };
 }
 
-/**
- * Where the model's requests are counted, at which prices, and within which limits (millionths of a
- * dollar).
- */
+/** Accounting, prices and limits (millionths of a dollar) for the model's requests. */
 export function accountingOf(config: WorkerConfig, redis: Redis): AgentHomeOptions['accounting'] {
   const micros = (usd: number | undefined): number | undefined =>
     usd === undefined ? undefined : Math.round(usd * 1e6);
@@ -94,9 +91,9 @@ export function accountingOf(config: WorkerConfig, redis: Redis): AgentHomeOptio
 }
 
 /**
- * Ends what earlier boots have left running: what is marked as theirs, and whatever else is of an
- * agent whose worker lives no more. By its user everything ends only where that user is the agent's
- * alone, and no other worker on this machine has an agent of that user.
+ * Ends the processes left by earlier boots: those with their mark, and any of an agent whose worker
+ * is dead. Ends all processes of the user only where that user is the agent's alone, and no other
+ * worker on this machine has an agent of that user.
  */
 async function endLeft({
   config,

@@ -12,7 +12,7 @@ import { createTranscriber } from './media/transcriber.ts';
 import { maxAgents } from './max-agents.ts';
 import type { WorkerParts } from './worker-parts.ts';
 
-/** `quit` ends the process softly. */
+/** `quit` ends the process gracefully. */
 export type ProductionParts = {
   config: WorkerConfig;
   environment: Environment;
@@ -21,7 +21,7 @@ export type ProductionParts = {
   quit: () => void;
 };
 
-/** What a worker in production is made of, besides its agent. */
+/** Creates the parts of a production worker, except its agent. */
 export async function createProductionParts({
   config,
   environment,

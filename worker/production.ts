@@ -12,17 +12,17 @@ import { createProductionAgent } from './production-agent.ts';
 import { createFileReader } from './reading/file-reader.ts';
 
 /**
- * The worker as production runs it, until it is told to stop. `environment` is the process's own.
- * What Claude Code's start needs is loaded and done first, and the rest is loaded while it starts.
+ * Runs the production worker until it is stopped. `environment` is the process's own. Loads and
+ * runs first what Claude Code's start needs, and the rest while it starts.
  */
 export async function runWorkerProcess(environment: Environment): Promise<void> {
   const log = createLog('worker', environment['LOG_LEVEL'] || 'info');
   await runProcess(log, async (quit) => {
     const asked = parseWorkerConfig(environment);
-    // Before the first turn is looked at: what is in it may be what freezes the worker.
+    // Installed before the first turn, whose content may be what freezes the worker.
     guardEventLoop('worker', log);
-    // Before the boot is counted, which fences off every earlier one: a worker that cannot work
-    // must not end one that does.
+    // Runs before the boot is counted, which fences off every earlier one: a broken worker must not
+    // end a working one.
     const chromium = asked.CHROMIUM_PATH ?? (await findChromium(environment['PATH'] ?? ''));
     const settled = await settleAgent({
       wanted: asked.AGENT_USER,
@@ -33,7 +33,7 @@ export async function runWorkerProcess(environment: Environment): Promise<void> 
       log,
     });
     const config = { ...asked, DATA_DIR: settled.dataDir, IMAGES_DIR: settled.imagesDir };
-    // The SDK reads transcripts in this process; it must look where Claude Code writes them.
+    // The SDK reads transcripts in this process, so it needs Claude Code's directory.
     environment['CLAUDE_CONFIG_DIR'] = claudeDirectory(config.DATA_DIR);
     const uid = settled.user?.uid ?? process.getuid?.();
     const groups = uid === undefined ? undefined : leaseGroups(uid);

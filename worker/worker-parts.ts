@@ -13,39 +13,41 @@ import type { FileReader } from './reading/file-reader.ts';
 import type { Silence } from './turn/watchdog.ts';
 
 /**
- * What a worker is made of besides its configuration: another agent or messenger makes another
+ * The parts of a worker besides its configuration: another agent or messenger makes a different
  * composition.
  */
 export type WorkerParts = {
   /**
-   * Makes the agent once the worker has its name, `WORKER_ID#boot`. `redis` is the worker's own
+   * Creates the agent once the worker has its name, `WORKER_ID#boot`. `redis` is the worker's own
    * connection.
    */
   createAgent: (owner: string, redis: Redis) => Promise<Agent>;
-  /** The user whose the agent's files are, where it is not the worker's own. */
+  /** The owner of the agent's files, if not the worker's own user. */
   user?: AgentUser | undefined;
-  /** Makes the messenger with what Redis knows of Twilio's contents. */
+  /** Creates the messenger with the Twilio contents known to Redis. */
   createMessenger: (contents: Contents) => Messenger;
-  /** Writes voice messages down; undefined or absent when nothing is set up for it. */
+  /** Transcribes voice messages; undefined or absent when not configured. */
   transcribe?: Transcriber | undefined;
   /**
-   * Looks into the files that people and the agent hand over; stopped with the worker. Else the
-   * worker makes its own.
+   * Reads files from people and from the agent; stopped with the worker. By default the worker
+   * creates its own.
    */
   reader?: FileReader | undefined;
-  /** How long after its start the worker gets ready for the first file (ms); else three seconds. */
+  /**
+   * How long after its start the worker prewarms a reader process (ms); three seconds by default.
+   */
   warmMs?: number;
-  /** When long work says what it does; else after a minute. */
+  /** When long work reports progress; after a minute by default. */
   progress?: ProgressTimes;
-  /** Where its steps are told of; stopped with the worker. Else nobody hears of them. */
+  /** Traces its steps; stopped with the worker. No tracing by default. */
   tracing?: Tracing;
   pace: SendRateLimit;
   reconciling: Reconciling;
   silence: Silence;
   lease: LeaseTimes;
-  /** How many conversations are worked at once, and how many are written to at once. */
+  /** How many conversations are worked at once, and how many are sent to at once. */
   concurrency: { turns: number; deliveries: number };
-  /** Called when there is nothing to do and the worker has fallen asleep: end the process. */
+  /** Called when the worker is idle and has fallen asleep: end the process. */
   onAsleep: () => void;
   /** Called when a newer boot of this worker has taken over; this one stops. */
   onFenced: () => void;

@@ -41,20 +41,20 @@ import type { WorkerParts } from './worker-parts.ts';
 import { workspaceOf } from './workspace.ts';
 
 /**
- * A job that is due within the idle time, but at most this (ms), is waited for: stopping and waking
- * takes about as long.
+ * The worker stays awake for a job that is due within the idle time, up to this limit (ms):
+ * stopping and waking takes about as long.
  */
 const longestSoonMs = 60_000;
 
-/** How many turns may wait in the line for a place beside those at work. */
+/** How many turns may be queued for a slot besides those at work. */
 const longestLine = 50;
 
-/** How long after its start the worker gets ready for the first file (ms). */
+/** How long after its start the worker prewarms a reader process (ms). */
 const warmMs = 3000;
 
 /**
- * Runs the worker until it is stopped. `begun` is its beginning where that was made already; it is
- * this worker's from then on. Returns its address as this machine sees it.
+ * Runs the worker until it is stopped. `begun` is its boot if that was already done; the worker
+ * owns it from then on. Returns its address on this machine.
  */
 export async function runWorker(
   config: WorkerConfig,
@@ -114,14 +114,11 @@ export async function runWorker(
     const onControl = (said: Control): void => {
       if (said.kind !== 'message') return claims.onControl(said);
       arrivals.announce(said.conversation, said.id);
-      // A turn that is put off, for a usage limit, looks at what has come in: it may be a command,
-      // or want a word.
+      // A turn delayed by a usage limit reads new messages: one may be a command, or need a reply.
       if (said.putOff)
         turns
           .promote(said.conversation)
-          .catch((error: unknown) =>
-            log.warn({ err: error }, 'a turn that is put off was not told'),
-          );
+          .catch((error: unknown) => log.warn({ err: error }, 'promoting a delayed turn failed'));
     };
     const control = listenToControl(redis, onControl, () => arrivals.announceAll());
     releasers.add('control', async () => (await control).stop());
@@ -168,7 +165,7 @@ export async function runWorker(
       (job) => resweep.pauseAfterFailure(conversationOf(job)),
       log,
     );
-    // More are taken than work at once: who waits in the line is told so, and can stop.
+    // Takes more turns than may work at once: people in the queue learn their place, and can stop.
     start(
       'turns',
       parts.concurrency.turns + longestLine,
@@ -195,10 +192,10 @@ export async function runWorker(
     for (const [name, worker] of workers)
       worker
         .run()
-        .catch((error: unknown) => log.error({ err: error, queue: name }, 'a queue is not worked'));
-    // What a Redis without room refuses now is found again with each renewal of the lease.
+        .catch((error: unknown) => log.error({ err: error, queue: name }, 'queue worker stopped'));
+    // If Redis is out of memory and refuses now, each renewal of the lease tries again.
     await sweep(redis, turns, deliveries, log).catch((error: unknown) =>
-      log.warn({ err: error }, 'could not sweep at the start'),
+      log.warn({ err: error }, 'sweep at startup failed'),
     );
     await processors.load();
     void messenger.warmUp?.();
@@ -210,10 +207,10 @@ export async function runWorker(
       onWake: () => sleep?.stir(),
     });
     releasers.add('door', () => http.stop());
-    // The idle time begins when all is there: a slow start is no rest.
+    // The idle time starts when everything is ready, because a slow start is not idle time.
     sleep?.stir();
     log.info({ url: http.url, worker: lease.owner }, 'the worker is ready');
-    // Not before: the first turn's Claude needs the machine more than the first file does.
+    // Delayed, because the first turn's Claude needs the machine more than the first file does.
     const lifetimes = createFileLifetimes({
       dataDir: config.DATA_DIR,
       imagesDir: config.IMAGES_DIR,
@@ -235,7 +232,7 @@ export async function runWorker(
   }
 }
 
-/** Looks again for what a failed job leaves behind. */
+/** Sweeps again after failed jobs. */
 function sweepAfter(queue: QueueName, worker: Worker, resweep: Resweep, log: Log): void {
   worker.on('failed', (job, error) => {
     log.error({ queue, job: job?.id, err: error }, 'a job failed');
@@ -244,7 +241,7 @@ function sweepAfter(queue: QueueName, worker: Worker, resweep: Resweep, log: Log
   worker.on('completed', (job) => resweep.onDone(conversationOf(job)));
 }
 
-/** Keeps the names of the conversations' directories in which a turn runs. */
+/** Tracks the directory names of conversations with a running turn. */
 function noting(atWork: Set<string>, dataDir: string, process: Processor): Processor {
   return async (job, token, signal) => {
     const name = path.basename(workspaceOf(dataDir, conversationOf(job)));
@@ -253,7 +250,7 @@ function noting(atWork: Set<string>, dataDir: string, process: Processor): Proce
   };
 }
 
-/** Whose job it is; '' when its data, which another version may have written, does not tell. */
+/** A job's conversation; '' when its data, which another version may have written, has none. */
 function conversationOf(job: Job): string {
   return z.object({ conversation: z.string() }).safeParse(job.data).data?.conversation ?? '';
 }
@@ -266,7 +263,10 @@ type StrandedDeps = {
   log: Log;
 };
 
-/** Gives jobs to what waits without one; what has just failed waits for its own time. */
+/**
+ * Creates jobs for conversations with items that wait without one; after a failure the backoff
+ * applies.
+ */
 function createOnStranded({
   resweep,
   redis,
@@ -277,7 +277,7 @@ function createOnStranded({
   return async (conversations) => {
     const due = conversations.filter((conversation) => !resweep.isPending(conversation));
     const added = due.length === 0 ? 0 : await sweepAmong(due, redis, turns, deliveries);
-    if (added > 0) log.warn({ added }, 'gave jobs to what waited without one');
+    if (added > 0) log.warn({ added }, 'created jobs for stranded conversations');
   };
 }
 
@@ -291,7 +291,7 @@ type SleepDeps = {
   log: Log;
 };
 
-/** How the worker falls asleep; undefined when it never does. */
+/** Creates the worker's sleep; undefined when it never sleeps. */
 function createSleepOf({
   config,
   parts,

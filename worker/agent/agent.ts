@@ -1,20 +1,18 @@
 import type { WorkspaceGrants } from './workspace/grants.ts';
 
 /**
- * One message as the agent gets it. `id` is derived from the person's message, so that it is found
- * again after a crash.
+ * One message for the agent. `id` derives from the person's message, so it is recognised again
+ * after a crash.
  */
 export type Prompt = {
   id: string;
   text: string;
   attachments?: Attachment[];
-  /**
-   * What is told instead of the text when an interrupted turn has brought the prompt in already.
-   */
+  /** Replaces the text when an interrupted turn has already delivered the prompt. */
   recall?: string | undefined;
 };
 
-/** Something to look at that came with a message. */
+/** A picture or PDF that came with a message. */
 export type Attachment =
   | {
       kind: 'picture';
@@ -23,7 +21,7 @@ export type Attachment =
     }
   | { kind: 'pdf'; base64: string };
 
-/** How the agent sends something to the person while it works. */
+/** Sends things to the person while the agent works. */
 export type SendTools = {
   /** `path` is absolute or relative to the workspace. */
   sendFile(input: { path: string; caption?: string | undefined }): Promise<string>;
@@ -31,11 +29,11 @@ export type SendTools = {
   sendMessage(input: { text: string; callId: string }): Promise<string>;
 };
 
-/** How the agent plans turns that begin by themselves. */
+/** Lets the agent plan turns that start by themselves. */
 export type ScheduleTools = {
   /**
-   * Exactly one of `when` (ISO 8601), `inMinutes` and `cron` (five fields); `timezone` is the
-   * person's, by its IANA name.
+   * Takes exactly one of `when` (ISO 8601), `inMinutes` and `cron` (five fields); `timezone` is the
+   * person's IANA time zone name.
    */
   scheduleTurn(input: {
     prompt: string;
@@ -43,7 +41,7 @@ export type ScheduleTools = {
     inMinutes?: number | undefined;
     cron?: string | undefined;
     timezone?: string | undefined;
-    /** The id of the call: one that is made again is the same. */ callId?: string | undefined;
+    /** The call's id, unchanged when the call is repeated. */ callId?: string | undefined;
   }): Promise<string>;
   listSchedules(): Promise<string>;
   /** `id` is the schedule's number. */
@@ -57,23 +55,26 @@ export type AgentQuestion = {
   multiple: boolean;
 };
 
-/** What the person is asked before a tool may run. */
+/** The approval that the person is asked for before a tool may run. */
 export type ApprovalRequest = {
   tool: string;
   /** The request in plain words. */
   title: string;
   /** What exactly would run, or the first part of it. */
   detail: string;
-  /** The further parts of the input, each under its label. */
+  /** Further parts of the input, each under its label. */
   more?: { label: string; text: string }[];
-  /** Names tool and input: the approval is for these. Made of what is shown unless given. */
+  /**
+   * Identifies the tool and input that the approval covers. Derived from what is shown unless
+   * given.
+   */
   digest?: string;
   /**
-   * What “always” would allow: `key` names it exactly, `words` and `name` tell it. Missing, it is
-   * not offered.
+   * What “always” would allow: `key` identifies it exactly, `words` and `name` describe it. When
+   * absent, “always” is not offered.
    */
   always?: { key: string; words: string; name: string };
-  /** A person must decide, also where nothing else needs their leave. */
+  /** A person must decide, even where nothing else needs approval. */
   isGrave?: boolean;
   /** A stray tap or number must not approve. */
   defaultToNo?: boolean;
@@ -82,35 +83,35 @@ export type ApprovalRequest = {
 };
 
 /**
- * The person's decision. `always` holds for the same in this session; `unanswered` is a no; a no
- * may come with words. `too-long`: it cannot be shown whole, so it was not asked. `planning`: no
- * file is changed while Claude plans.
+ * The person's decision. `always` covers the same request for the rest of this session;
+ * `unanswered` counts as no; a no may carry the person's words. `too-long`: the request cannot be
+ * shown in full, so the person was not asked. `planning`: Claude changes no files while it plans.
  */
 export type Approval =
   'yes' | 'always' | 'no' | 'unanswered' | 'too-long' | 'planning' | { no: string };
 
 /**
- * What the person says to a plan: carry it out, with `edits` unasked or not, or keep planning,
- * perhaps with words.
+ * The person's decision on a plan: carry it out, with or without approval of each edit, or keep
+ * planning, optionally with a comment.
  */
 export type PlanDecision = { go: { edits: boolean } } | { keep: string | undefined } | 'unanswered';
 
 /**
- * How the agent asks the person. Each method waits for the answer, or for the time after which the
- * default holds, and rejects only with the signal's reason.
+ * Asks the person. Each method waits for the answer or for the timeout after which the default
+ * applies, and rejects only with the signal's reason.
  */
 export type AskTools = {
   /** The answer to each question, in order: labels, or the person's own words. */
   ask(questions: AgentQuestion[], signal: AbortSignal): Promise<string[]>;
   approve(request: ApprovalRequest, signal: AbortSignal): Promise<Approval>;
   /**
-   * Shows a plan (Markdown) and asks what to do with it; undefined is a plan that was not written
-   * down.
+   * Shows a plan (Markdown) and asks what to do with it; undefined means that the plan was not
+   * written down.
    */
   decidePlan(plan: string | undefined, signal: AbortSignal): Promise<PlanDecision>;
   /**
-   * Whether the budgets let the turn go on; the person is asked when one is used up. Asked before
-   * each tool, and when the model proxy has refused a request.
+   * Whether the budgets let the turn go on; asks the person when one is used up. Called before each
+   * tool, and when the model proxy has refused a request.
    */
   mayGoOn(signal: AbortSignal): Promise<boolean>;
 };
@@ -122,15 +123,15 @@ export type AskTools = {
 export type ChatTools = SendTools & ScheduleTools & AskTools;
 
 /**
- * What needs the person's leave: every tool that could change something, everything but changes of
- * files, or nothing.
+ * What needs the person's approval: every tool that could change something, everything but file
+ * changes, or nothing.
  */
 export const permissionModes = ['ask', 'edits', 'all'] as const;
 export type PermissionMode = (typeof permissionModes)[number];
 
 /**
- * Token counts and the price of what was asked for an answer. What is booked is in the account
- * already, request by request.
+ * Token counts and price of the requests behind an answer. Booked usage is already in the account,
+ * request by request.
  */
 export type Usage = {
   inputTokens: number;
@@ -142,11 +143,11 @@ export type Usage = {
 /** What happens while the agent works, in order. */
 export type AgentEvent =
   /**
-   * The session has begun or was resumed; it must be stored before anything else is done. It comes
-   * once more when the person has cleared the conversation, which begins another.
+   * The session has started or was resumed; store it before doing anything else. Comes again when
+   * the person clears the conversation, which starts a new session.
    */
   | { kind: 'session'; id: string }
-  /** `description` is the model's own short account of the call, where the tool asks for one. */
+  /** `description` is the model's own short description of the call, for tools that ask for one. */
   | {
       kind: 'tool';
       id: string;
@@ -156,17 +157,17 @@ export type AgentEvent =
       timeoutMs: number | undefined;
     }
   | { kind: 'tool-end'; id: string; failed: boolean }
-  /** A page was photographed into this file (absolute). */
+  /** A screenshot of a page was saved to this file (absolute path). */
   | { kind: 'picture'; path: string }
   /** A sign of life. */
   | { kind: 'alive' }
-  /** What was said before has grown too long and was replaced by a summary. */
+  /** The conversation grew too long and was replaced by a summary. */
   | { kind: 'compacted' }
-  /** The model's service is in trouble and is being asked again. */
+  /** The model's service fails and Claude Code retries. */
   | { kind: 'retrying'; reason: string }
   /**
-   * The answer to these prompts. `id` is the same when the answer is read from the transcript after
-   * a crash, which `remembered` says.
+   * The answer to these prompts. `id` stays the same when the answer is read from the transcript
+   * after a crash, which `remembered` indicates.
    */
   | {
       kind: 'answer';
@@ -178,14 +179,14 @@ export type AgentEvent =
     };
 
 export type AgentTurn = {
-  /** Names the turn everywhere; its requests to the model are counted under it. */
+  /** Identifies the turn everywhere; its model requests are counted under it. */
   id: string;
   conversation: string;
-  /** The person's (IANA name), once they have said it: whose day it is that money is spent on. */
+  /** The person's time zone (IANA name), if known; it defines the day for the daily budget. */
   timezone?: string | undefined;
   /** The directory that Claude works in (absolute, exists). */
   workspace: string;
-  /** The session to go on with; undefined begins one. */
+  /** The session to resume; undefined starts a new one. */
   session: string | undefined;
   /**
    * What to answer. It stays open while more may come; the turn ends when it is closed and
@@ -194,46 +195,43 @@ export type AgentTurn = {
   prompts: AsyncIterable<Prompt>;
   tools: ChatTools;
   permissions: PermissionMode;
-  /**
-   * The model to use, by its id or an alias such as `opus`; undefined is Claude Code's own choice.
-   */
+  /** The model's id or an alias such as `opus`; undefined leaves the choice to Claude Code. */
   model: string | undefined;
-  /** What of the workspace's own may run; absent, nothing. */
+  /** Which of the workspace's own hooks and programs may run; nothing when absent. */
   grants?: WorkspaceGrants;
   /**
-   * Ends the turn at once: whatever runs is interrupted and its processes end. With FencedError as
-   * its reason nothing more is said to them: another worker has the turn, so they are killed.
+   * Ends the turn at once: interrupts whatever runs and ends its processes. If its reason is
+   * FencedError, another worker has the turn, so the processes are killed without further
+   * communication.
    */
   signal: AbortSignal;
 };
 
-/** What is known of a turn before it begins. */
+/** What is known of a turn before it starts. */
 export type ComingTurn = Pick<
   AgentTurn,
   'conversation' | 'workspace' | 'session' | 'model' | 'permissions' | 'grants'
 >;
 
 /**
- * The one who answers. Contract of `work`: events come in order; each prompt is in exactly one
- * `answer`; it ends after the last one. A prompt that an earlier, interrupted turn brought in
- * already is not asked again: its answer is found, or the work goes on. It throws AgentFailure, or
- * the signal's reason when aborted; afterwards nothing of the turn runs any more and the
+ * Answers prompts. Contract of `work`: events come in order; each prompt is in exactly one
+ * `answer`; it ends after the last one. A prompt that an earlier, interrupted turn already
+ * delivered is not sent again: its answer is looked up, or the work continues. Throws AgentFailure,
+ * or the signal's reason when aborted; after that nothing of the turn runs any more and the
  * conversation can be worked again.
  */
 export interface Agent {
   work(turn: AgentTurn): AsyncIterable<AgentEvent>;
   /**
-   * Makes ready what a turn that will come soon needs, so that it need not wait for it; settles
-   * when all of it is under way, and never rejects. The turn may turn out to be another, or never
-   * come.
+   * Prepares what an expected turn needs, to save it the wait; settles when all of it is under way,
+   * and never rejects. The actual turn may differ or never come.
    */
   prepare?(turn: ComingTurn): Promise<void>;
   /**
-   * Halts every process of the agent, as far as that can be done, until the returned function is
-   * called.
+   * Pauses every process of the agent, as far as possible, until the returned function is called.
    */
   pause?(): Promise<() => void>;
-  /** Ends whatever is kept open for a conversation, for another worker to go on. */
+  /** Ends whatever is kept open for a conversation, so that another worker can continue it. */
   release(conversation: string): Promise<void>;
   stop(): Promise<void>;
 }
@@ -241,12 +239,12 @@ export interface Agent {
 /**
  * Why an agent gave up.
  * - `died`: its process ended; worth another attempt.
- * - `no-memory`, `no-processes`: it ended because the machine has no more of that.
+ * - `no-memory`, `no-processes`: it ended because the machine ran out of memory or processes.
  * - `silent`: no sign of life for too long.
- * - `too-long`, `unreadable`: Claude cannot take the conversation as it is, or a picture or
- *   document in it.
- * - `budget`: it has cost as much as it may.
- * - the others are troubles of the model's side that another attempt now would meet again.
+ * - `too-long`, `unreadable`: Claude cannot accept the conversation as it is, or a picture or
+ * document in it.
+ * - `budget`: its budget is used up.
+ * - the others are failures on the model's side that an immediate retry would meet again.
  */
 export type FailureKind =
   | 'died'
@@ -267,7 +265,7 @@ export type FailureKind =
 export class AgentFailure extends Error {
   override name = 'AgentFailure';
   readonly kind: FailureKind;
-  /** When a usage limit ends, if it is known. */
+  /** When a usage limit ends, if known. */
   readonly resetsAt: Date | undefined;
 
   constructor(kind: FailureKind, message: string, resetsAt?: Date) {

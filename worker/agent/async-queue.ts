@@ -1,6 +1,6 @@
 /**
- * A queue between one writer and one reader: values are read in order; closing or failing is seen
- * after the last one.
+ * An unbounded queue with one writer and one reader: values are read in order; the reader sees a
+ * close or failure after the last value.
  */
 export type AsyncQueue<T> = AsyncIterable<T> & {
   push(value: T): void;

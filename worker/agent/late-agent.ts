@@ -1,23 +1,20 @@
 import type { Agent } from './agent.ts';
 
-/** An agent that is made when it is needed. */
+/** An agent that is created on demand. */
 export type LateAgent = Agent & {
-  /** Makes it now, if nothing has done so. Rejects when it cannot be made. */
+  /** Creates it now, unless that has happened. Rejects when it cannot be created. */
   make(): Promise<Agent>;
-  /** As the agent's own; one that was not made has nothing to pause. */
+  /** Pauses the agent; does nothing when it was never created. */
   pause(): Promise<() => void>;
 };
 
-/**
- * Whoever asks something of it waits until it is there. One that nobody needed is not made to be
- * stopped.
- */
+/** Calls wait until the agent is created. `stop` does not create an agent just to stop it. */
 export function createLateAgent(create: () => Promise<Agent>): LateAgent {
   let making: Promise<Agent> | undefined;
   const make = (): Promise<Agent> => {
     if (!making) {
       making = create();
-      // Whoever waits for it learns of it.
+      // Callers that await it see the rejection.
       making.catch(() => undefined);
     }
     return making;

@@ -12,7 +12,7 @@ import type { PermissionMode } from '../agent/agent.ts';
 import type { Slots } from '../turn/slots.ts';
 import type { TurnContext } from '../turn/context.ts';
 
-/** What commands need of the worker. */
+/** The worker's parts that commands use. */
 export type CommandParts = {
   inbox: Inbox;
   outbox: Outbox;
@@ -20,20 +20,20 @@ export type CommandParts = {
   schedules: Schedules;
   sessions: Sessions;
   spend: Spend;
-  /** Who may write, and what those had waiting who may not. */
+  /** The allowed senders, and the items set aside of people who are no longer allowed. */
   allowed: Allowed;
   setAside: SetAside;
-  /** The mode that holds until the person chooses another. */
+  /** The default mode, until the person chooses another. */
   permissions: PermissionMode;
-  /** The worker stops itself after this time without work (minutes); undefined: never. */
+  /** The worker stops itself after this time without work (minutes); undefined disables that. */
   idleMinutes: number | undefined;
-  /** How many turns work in this worker now, and how many may. */
+  /** The worker's slots for turns, free and taken. */
   slots: Slots;
 };
 
 /**
- * A command that was found in a message, and the turn that obeys it. `busy` tells that Claude is at
- * work in this conversation.
+ * A command found in a message, and the turn that runs it. `busy` means that Claude is at work in
+ * this conversation.
  */
 export type CommandCall = {
   message: Message;
@@ -42,24 +42,24 @@ export type CommandCall = {
   busy: boolean;
 };
 
-/** What is said to the person, with something to tap. */
+/** The answer to the person, optionally with choices to tap. */
 export type CommandAnswer = string | { text: string; choices: Choices };
 
-/** A text that the worker itself obeys instead of Claude. */
+/** A text that the worker handles itself instead of Claude. */
 export type Command = {
   /** Matches the whole text; its first group is the argument. */
   pattern: RegExp;
   /** A line of `/help`: what to write, and what it does. */
   help?: { usage: string; does: string };
-  /** Obeyed also while Claude is at work; else it waits, and so does what was said after it. */
+  /** Runs even while Claude is at work; otherwise it waits, and so does every later message. */
   anytime: boolean;
-  /** It counts without a slash only where nothing was said before it. */
+  /** Without a slash it counts only as the first waiting message. */
   firstOnly?: boolean;
-  /** Returns what to say; undefined when the message is dealt with already. */
+  /** Returns the answer; undefined when the message is already settled. */
   run(parts: CommandParts, call: CommandCall): Promise<CommandAnswer | undefined>;
 };
 
-/** The text in which a command is looked for: a tapped choice may stand for one. */
+/** The text to search for a command: a tapped choice may contain one. */
 export function commandText(message: Message): string {
   return message.choice?.id.startsWith('/') ? message.choice.id : message.text.trim();
 }

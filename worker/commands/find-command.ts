@@ -28,12 +28,12 @@ const help: Command = {
   },
 };
 
-/** A command and what was written behind it. */
+/** A command and its argument. */
 export type FoundCommand = { command: Command; argument: string };
 
 /**
- * Finds out whether a message is a command of ours. `isFirst`: nothing was said before it that
- * waits or is being worked.
+ * Returns the command in a message, if any. `isFirst`: no earlier message is waiting or being
+ * worked on.
  */
 export function findCommand(message: Message, isFirst: boolean): FoundCommand | undefined {
   const text = commandText(message);

@@ -1,5 +1,5 @@
 /**
- * How long ago something was, for people; both times are ms since 1970. Such as `just now`, `5 min
+ * Formats how long ago something was; both times are ms since 1970. Such as `just now`, `5 min
  * ago`, `3 h ago`, `2 days ago`.
  */
 export function agoInWords(then: number, now: number): string {

@@ -9,13 +9,14 @@ export type CostReport = {
   unsettled: Pick<ModelUse, 'unsettled' | 'unsettledUsd'>;
 };
 
-/** Most conversations that are listed one by one. */
+/** How many conversations are listed one by one. */
 const shown = 8;
 
 /**
- * What `/cost` answers: today's and this month's dollars, for whom, and the tokens. `conversation`
- * is who asks; of the others only the last four digits are shown. `day` is the asker's day,
- * `YYYY-MM-DD`. `unsettled` are this month's requests of which the whole cost never became known.
+ * The answer to `/cost`: today's and this month's dollars per conversation, and the tokens.
+ * `conversation` is the asking one; others are shown by their last four digits only. `day` is the
+ * asker's day, `YYYY-MM-DD`. `unsettled` are this month's requests whose full cost never became
+ * known.
  */
 export function costWords({ conversation, day, today, month, unsettled }: CostReport): string {
   const [ofDay, ofMonth] = [total(today), total(month)];
@@ -59,7 +60,7 @@ function amount({ costUsd, answers }: Spent): string {
   return `${dollars(costUsd)} (${count(answers)} ${answers === 1 ? 'answer' : 'answers'})`;
 }
 
-/** `$1,234.50`; an amount that would be shown as nothing is said to be small. */
+/** Formats `$1,234.50`; an amount that would round to zero is shown as small. */
 export function dollars(usd: number): string {
   if (usd > 0 && usd < 0.005) return 'under $0.01';
   return `$${usd.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;

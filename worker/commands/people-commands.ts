@@ -6,8 +6,8 @@ const isNothing = ({ messages, replies, schedules }: SetAsideCounts): boolean =>
   messages + replies + schedules === 0;
 
 /**
- * What the owner decides about people who came back. It has no line in the help: the owner is asked
- * when there is something to decide.
+ * The owner's decisions about people who came back. Not listed in the help, because the owner is
+ * asked when there is something to decide.
  */
 export const peopleCommands: Command[] = [
   {

@@ -5,7 +5,7 @@ import { quoteMessage, quoteMessages } from '../turn/format-messages.ts';
 import { permissionsOf } from './setting-commands.ts';
 import type { Command, CommandCall, CommandParts } from './command.ts';
 
-/** What the person asks about their computer. */
+/** Reports about the computer and its costs. */
 export const reportCommands: Command[] = [
   {
     pattern: /^\/status$/i,

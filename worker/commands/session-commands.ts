@@ -3,10 +3,10 @@ import type { Session } from '../../shared/store/sessions.ts';
 import { agoInWords } from './format-age.ts';
 import type { Command, CommandAnswer } from './command.ts';
 
-/** How many sessions are listed; a list in WhatsApp has ten lines. */
+/** How many sessions are listed; a WhatsApp list has ten lines. */
 const listed = 10;
 
-/** Beginning afresh, and going back. */
+/** Starting a new session and returning to an earlier one. */
 export const sessionCommands: Command[] = [
   {
     pattern: /^\/new$/i,
@@ -66,7 +66,7 @@ export const sessionCommands: Command[] = [
   },
 ];
 
-/** A tap says which session by its id, since numbers change. */
+/** A tapped item identifies its session by id, since numbers change. */
 function asItem({ id, title, usedAt }: Session): {
   id: string;
   title: string;

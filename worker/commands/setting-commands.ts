@@ -9,13 +9,13 @@ const modeWords: Record<PermissionMode, string> = {
   all: 'I work without asking',
 };
 
-/** What a button says. */
+/** The buttons' titles. */
 const modeTitles: Record<PermissionMode, string> = { ask: 'Ask', edits: 'Edits', all: 'All' };
 
 const modelHelp =
   '*/model opus*, */model sonnet* or */model haiku* changes it, and so does a model’s full name. */model default* leads back to the usual one.';
 
-/** The person's choices, which hold until they choose again. */
+/** The person's settings, which apply until changed. */
 export const settingCommands: Command[] = [
   {
     pattern: /^\/model(?:\s+(\S+))?$/i,
@@ -59,7 +59,7 @@ export const settingCommands: Command[] = [
       }
       const wanted = permissionModes.find((mode) => mode === argument.toLowerCase());
       if (wanted) {
-        // What was allowed always is taken back, so that the sentence is true.
+        // Clears the “always” approvals, so that the confirmation is true.
         await conversations.write(conversation, fence, { permissions: wanted, allowed: '' });
         return `From ${busy ? 'the next task' : 'now'} on: ${modeWords[wanted]}.`;
       }
@@ -101,7 +101,7 @@ export const settingCommands: Command[] = [
   },
 ];
 
-/** How many things that were allowed always are named. */
+/** How many “always” approvals are listed. */
 const mostNamed = 5;
 
 function allowedWords(names: string[]): string[] {
@@ -112,7 +112,7 @@ function allowedWords(names: string[]): string[] {
   return ['', intro, ...named, ...more, 'Choosing a mode takes that back.'];
 }
 
-/** The mode that holds: the person's choice, else the configuration's. */
+/** The effective mode: the person's choice, else the configured one. */
 export function permissionsOf(chosen: string | undefined, usual: PermissionMode): PermissionMode {
   return permissionModes.find((mode) => mode === chosen) ?? usual;
 }

@@ -4,11 +4,10 @@ import { formatMoment } from '../../shared/runtime/time-zone.ts';
 import { quoteMessage, withdrawnWords } from '../turn/format-messages.ts';
 import type { Command } from './command.ts';
 
-/** Ending what runs, trying again, and putting something in the line. */
+/** Stopping, retrying and queueing turns. */
 export const turnCommands: Command[] = [
   {
-    // A stop that meets a running turn ends it before any command is looked for; this one stops
-    // what has not begun.
+    // A stop during a turn ends it before commands are parsed; this one stops messages that wait.
     pattern: /^\/?stop[.!]?$/i,
     help: { usage: '/stop', does: 'ends what I am doing, at once' },
     anytime: true,
@@ -64,7 +63,7 @@ export const turnCommands: Command[] = [
   },
 ];
 
-/** So many of the older ones are named. */
+/** How many of the older ones are listed. */
 const mostNamed = 10;
 
 const bringBack = (
@@ -81,7 +80,7 @@ const bringBack = (
     messages.map(({ id }) => id),
   );
 
-/** What was given up earlier, a numbered line for each turn, the last first. */
+/** The turns given up earlier, one numbered line each, latest first. */
 function olderWords(older: GivenUp[], timezone: string | undefined): string {
   const lines = older
     .slice(0, mostNamed)

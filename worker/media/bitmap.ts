@@ -1,9 +1,9 @@
-/** The pixels of a bitmap, from the top left, three bytes each: red, green, blue. */
+/** A bitmap's pixels from the top left, three bytes each: red, green, blue. */
 export type Bitmap = { data: Buffer; width: number; height: number };
 
 /**
- * Reads a Windows bitmap as screenshots and scanners write it: 24 or 32 bits a pixel, not
- * compressed (learn.microsoft.com: BITMAPFILEHEADER, BITMAPINFOHEADER). Undefined when it is
+ * Parses a Windows bitmap as screenshots and scanners write it: 24 or 32 bits per pixel,
+ * uncompressed (learn.microsoft.com: BITMAPFILEHEADER, BITMAPINFOHEADER). Undefined when it is
  * broken, of another kind, or larger than `mostPixels`.
  */
 export function parseBitmap(bytes: Buffer, mostPixels: number): Bitmap | undefined {
@@ -14,12 +14,12 @@ export function parseBitmap(bytes: Buffer, mostPixels: number): Bitmap | undefin
   const height = Math.abs(signedHeight);
   const bits = bytes.readUInt16LE(28);
   const compression = bytes.readUInt32LE(30);
-  // 3 means masks that say where the colours are; with 32 bits they say what is usual.
+  // 3 means colour masks; with 32 bits they hold the usual layout.
   const readable =
     (bits === 24 && compression === 0) || (bits === 32 && (compression === 0 || compression === 3));
   if (!readable || width <= 0 || height === 0 || width * height > mostPixels) return undefined;
   const pixelBytes = bits / 8;
-  // Each row is filled up to a multiple of four bytes.
+  // Each row is padded to a multiple of four bytes.
   const rowBytes = Math.ceil((width * pixelBytes) / 4) * 4;
   if (start + rowBytes * height > bytes.byteLength) return undefined;
   const data = Buffer.alloc(width * height * 3);

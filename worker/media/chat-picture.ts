@@ -4,8 +4,8 @@ import { encodePicture } from './picture-encoding.ts';
 import type { Encoded } from './picture-encoding.ts';
 
 /**
- * A picture as the chat gets it. `lost` tells what the parts do not show of the original: it is
- * longer than three parts, it moves, or it is a drawing that can be drawn at any size.
+ * A picture for the chat. `lost` names what the parts lose of the original: it is longer than three
+ * parts, it is animated, or it is a vector drawing.
  */
 export type ChatPicture = {
   parts: Encoded[];
@@ -13,25 +13,24 @@ export type ChatPicture = {
 };
 
 /**
- * The largest picture that WhatsApp takes (bytes;
- * twilio.com/docs/whatsapp/guidance-whatsapp-media-messages), less a little.
+ * WhatsApp's picture limit (bytes; twilio.com/docs/whatsapp/guidance-whatsapp-media-messages), less
+ * a small margin.
  */
 const mostBytes = 5 * 1024 * 1024 - 1024;
 /**
- * A part's shorter side at most (pixels): a phone's screen has about so many across, and the longer
- * one is at most 3.2 times as long.
+ * Limit on a part's shorter side (pixels), which is about a phone's screen width; the longer side
+ * is at most 3.2 times as long.
  */
 const shorterSide = 1280;
 /**
- * A picture that needs no change is sent as it is up to this size (bytes); a larger one is worth
- * compressing.
+ * An unchanged picture is sent as it is up to this size (bytes); a larger one is worth compressing.
  */
 const smallEnough = 1024 * 1024;
 
 /**
- * Makes a picture fit for a phone: JPEG or PNG under 5 MB, upright, its shorter side at most 1280
- * pixels, never enlarged, and cut into up to three parts when it is too long and narrow to be read
- * in one. `type` is one that `isPicture` knows. Throws PictureProblem.
+ * Converts a picture for a phone: JPEG or PNG under 5 MB, upright, its shorter side at most 1280
+ * pixels, never enlarged, and cut into up to three parts when it is too long and narrow to read in
+ * one. `type` must satisfy `isPicture`. Throws PictureProblem.
  */
 export async function toChatPicture(bytes: Buffer, type: string): Promise<ChatPicture> {
   const picture = await openPicture(bytes, type);
@@ -46,7 +45,7 @@ export async function toChatPicture(bytes: Buffer, type: string): Promise<ChatPi
       bytes.byteLength <= smallEnough &&
       (type === 'image/png' || type === 'image/jpeg')
     ) {
-      // Unpacked once all the same, to know that it is whole.
+      // Decoded once anyway, to make sure that it is complete.
       await picture.pixels().stats();
       return { parts: [{ bytes, type }], lost };
     }
@@ -76,7 +75,7 @@ export async function toChatPicture(bytes: Buffer, type: string): Promise<ChatPi
 }
 
 function whatIsLost(type: string, complete: boolean, frames: number): ChatPicture['lost'] {
-  // The further pictures of a TIFF are pages.
+  // The further frames of a TIFF are pages.
   if (!complete || (frames > 1 && type === 'image/tiff')) return 'its end';
   if (frames > 1) return 'its movement';
   return type === 'image/svg+xml' ? 'the drawing' : undefined;

@@ -1,9 +1,9 @@
 import { cut } from '../../shared/runtime/cut.ts';
 
 /**
- * A shared contact, as far as a message needs it. The kinds are the card's own words in small
- * letters, such as `cell` or `work`; empty when there is none. `more` counts the numbers, addresses
- * and the like that were left out.
+ * A shared contact, limited to what a message needs. The kinds are the card's own words in lower
+ * case, such as `cell` or `work`; empty when missing. `more` counts the numbers, addresses and the
+ * like that were left out.
  */
 export type Contact = {
   name: string;
@@ -15,32 +15,31 @@ export type Contact = {
 };
 
 /**
- * One line of a card: `item1.TEL;TYPE=cell:+44 …`. Parameters are in capital letters, with their
- * values as they are.
+ * One line of a card: `item1.TEL;TYPE=cell:+44 …`. Parameter names are in upper case, their values
+ * unchanged.
  */
 type Property = { group: string; name: string; parameters: Map<string, string[]>; value: string };
 
 /**
- * More contacts than this nobody shares at once; of each, so many numbers, mail addresses and
- * places are read; a longer value is no name or number.
+ * Limits on contacts per file, on numbers, mail addresses and places per contact, and on the length
+ * of a value and of a kind.
  */
 const mostContacts = 1000;
 const mostOfAKind = 10;
 const longestValue = 200;
 const longestKind = 40;
 /**
- * Of a line so many parameters are read, each of them and its value no longer than this
- * (characters, before a value is decoded).
+ * Limits on the parameters of a line, their length, and the length of its value (characters, before
+ * decoding).
  */
 const mostParameters = 20;
 const longestParameter = 200;
 const longestRawValue = 4000;
 
 /**
- * Reads contact cards (vCard 2.1, RFC 2426 and RFC 6350) as phones share them, several in one file,
- * too. It is lenient: what it does not know it leaves out, and a card without an end ends with the
- * file. At most 1,000 contacts; empty when there is no card. The time grows with the length of the
- * text.
+ * Parses contact cards (vCard 2.1, RFC 2426 and RFC 6350) as phones share them, including several
+ * in one file. It is lenient: unknown properties are left out, and a card without an end ends with
+ * the file. At most 1,000 contacts; empty when there is no card. Linear in the length of the text.
  */
 export function parseContacts(text: string): Contact[] {
   const contacts: Contact[] = [];
@@ -65,7 +64,7 @@ export function parseContacts(text: string): Contact[] {
 }
 
 /**
- * A contact in one line of words: “Ada Lovelace, +44 20 7946 0000 (cell), ada@example.com,
+ * Formats a contact in one line: “Ada Lovelace, +44 20 7946 0000 (cell), ada@example.com,
  * Analytical Engines”.
  */
 export function contactWords({
@@ -84,8 +83,8 @@ export function contactWords({
 }
 
 /**
- * Joins lines that were folded: by a blank at the beginning of the next, or in quoted-printable by
- * an equals sign at their own end.
+ * Joins folded lines: continued by a blank at the start of the next, or in quoted-printable by an
+ * equals sign at their own end.
  */
 function* unfold(text: string): Iterable<string> {
   let pieces: string[] = [];
@@ -105,7 +104,7 @@ function* unfold(text: string): Iterable<string> {
   yield pieces.join('');
 }
 
-/** What of a card is read. */
+/** The properties that are read. */
 const wanted = new Set(['BEGIN', 'END', 'N', 'FN', 'TEL', 'EMAIL', 'ORG', 'ADR', 'X-ABLABEL']);
 
 function parseProperty(line: string): Property | undefined {
@@ -118,7 +117,7 @@ function parseProperty(line: string): Property | undefined {
   for (const parameter of rest) {
     const at = parameter.indexOf('=');
     const value = parameter.slice(at + 1);
-    // A value without a name, as vCard 2.1 writes it, is an encoding or a type.
+    // A value without a name, as in vCard 2.1, is an encoding or a type.
     const key =
       at > 0
         ? parameter.slice(0, at).toUpperCase()
@@ -137,8 +136,8 @@ function parseProperty(line: string): Property | undefined {
 }
 
 /**
- * The name and the first parameters before a line's first colon, and where that is. A colon or
- * semicolon between quotation marks belongs to a parameter. Undefined when there is no colon.
+ * The name and first parameters before a line's first colon, and the colon's position. A colon or
+ * semicolon in quotation marks belongs to a parameter. Undefined without a colon.
  */
 function splitHead(line: string): { parts: string[]; end: number } | undefined {
   const parts: string[] = [];
@@ -156,7 +155,7 @@ function splitHead(line: string): { parts: string[]; end: number } | undefined {
   return undefined;
 }
 
-/** The properties of a card that are read, by their name; `more` are those that were left out. */
+/** A card's properties by name; `more` counts those left out. */
 type Card = { byName: Map<string, Property[]>; more: number };
 
 function keep(card: Card, property: Property): void {
@@ -166,7 +165,7 @@ function keep(card: Card, property: Property): void {
   else if (counted.has(property.name)) card.more += 1;
 }
 
-/** What a contact may have several of; a second name is none. */
+/** Properties that a contact may have several of, unlike names. */
 const counted = new Set(['TEL', 'EMAIL', 'ADR']);
 
 function toContact({ byName, more }: Card): Contact {
@@ -199,10 +198,7 @@ function toContact({ byName, more }: Card): Contact {
   };
 }
 
-/**
- * What a number is for: the label that Apple writes beside it, or its first type that says
- * something.
- */
+/** A number's kind: Apple's label beside it, or its first meaningful type. */
 function kindOf(property: Property, labels: Map<string, Property>): string {
   const label = property.group === '' ? undefined : labels.get(property.group);
   if (label)
@@ -219,12 +215,12 @@ function kindOf(property: Property, labels: Map<string, Property>): string {
   );
 }
 
-/** A property's value in plain words, on one line. */
+/** A property's decoded value, on one line. */
 function read(property: Property): string {
   return plain(decode(property));
 }
 
-/** The parts of a value that semicolons divide. */
+/** The parts of a value, separated by semicolons. */
 function parts(property: Property): string[] {
   return decode(property)
     .split(/(?<!\\);/, mostOfAKind)
@@ -247,7 +243,7 @@ function decode({ parameters, value }: Property): string {
   try {
     return new TextDecoder(parameters.get('CHARSET')?.[0] ?? 'utf-8').decode(bytes);
   } catch {
-    // A character set that nobody knows.
+    // An unknown character set.
     return bytes.toString('utf8');
   }
 }

@@ -4,14 +4,14 @@ import { isTextType, office } from './type-names.ts';
 const starts = (bytes: Buffer, text: string, at = 0): boolean =>
   bytes.subarray(at, at + text.length).toString('latin1') === text;
 
-/** Beginnings of files by which their type is known, whatever they are called. */
+/** Magic numbers that identify a file's type, whatever its name is. */
 const signatures: { type: string; matches: (bytes: Buffer) => boolean }[] = [
   { type: 'image/png', matches: (bytes) => starts(bytes, '\x89PNG\r\n\x1a\n') },
   { type: 'image/jpeg', matches: (bytes) => starts(bytes, '\xff\xd8\xff') },
   { type: 'image/webp', matches: (bytes) => starts(bytes, 'RIFF') && starts(bytes, 'WEBP', 8) },
   { type: 'image/gif', matches: (bytes) => starts(bytes, 'GIF8') },
   { type: 'image/tiff', matches: (bytes) => starts(bytes, 'II*\0') || starts(bytes, 'MM\0*') },
-  // The second condition: the reserved fields of a bitmap's header are zero. A text may begin with
+  // The second condition: the reserved fields of a bitmap's header are zero. A text may start with
   // “BM”, too.
   { type: 'image/bmp', matches: (bytes) => starts(bytes, 'BM') && starts(bytes, '\0\0\0\0', 6) },
   { type: 'application/pdf', matches: (bytes) => starts(bytes, '%PDF-') },
@@ -25,21 +25,21 @@ const signatures: { type: string; matches: (bytes: Buffer) => boolean }[] = [
 ];
 
 /**
- * An MPEG audio frame: eleven set bits, then two of the version and two of the layer (1 is MP3; 0
- * is AAC's ADTS).
+ * Whether an MPEG audio frame starts here: eleven set bits, then two for the version and two for
+ * the layer (1 is MP3; 0 is AAC's ADTS).
  */
 function isAudioFrame(bytes: Buffer, layer: number): boolean {
   const second = bytes[1] ?? 0;
   return bytes[0] === 0xff && (second & 0xe0) === 0xe0 && ((second >> 1) & 3) === layer;
 }
 
-/** Office files are zip archives; the part by which each kind is known. */
+/** Office files are zip archives; the entry that identifies each kind. */
 const officeParts = new Map([
   ['word/document.xml', `${office}wordprocessingml.document`],
   ['xl/workbook.xml', `${office}spreadsheetml.sheet`],
   ['ppt/presentation.xml', `${office}presentationml.presentation`],
 ]);
-/** The older office files share one container, so their own word is taken for which they are. */
+/** The older office files share one container, so their claimed type decides. */
 const olderOffice = new Set([
   'application/msword',
   'application/vnd.ms-excel',
@@ -47,9 +47,9 @@ const olderOffice = new Set([
 ]);
 
 /**
- * Tells a file's type (lower case, without parameters) from its bytes. `claimed` is what the sender
- * or the name says; it only decides between kinds that look the same from outside: texts, sound and
- * film in one container, the older office files. What is none of the known kinds is
+ * Detects a file's type (lower case, without parameters) from its bytes. `claimed` is the type
+ * given by the sender or the name; it only decides between kinds that look the same from outside:
+ * texts, sound and film in one container, the older office files. Unknown kinds are
  * `application/octet-stream`.
  */
 export function fileType(bytes: Buffer, claimed: string): string {
@@ -69,7 +69,7 @@ export function fileType(bytes: Buffer, claimed: string): string {
 }
 
 /**
- * The kinds of the ISO base media format (ISO 14496-12) by their brands: the first is the main one.
+ * The types of the ISO base media format (ISO 14496-12) by their brands: the first is the main one.
  */
 function containerType(brands: string[], claim: string): string {
   const [main = ''] = brands;
@@ -85,14 +85,14 @@ function containerType(brands: string[], claim: string): string {
 }
 
 /**
- * Brands of pictures of any codec (ISO 23008-12: 10.2); without AV1 among the others it is HEVC's,
- * which is HEIC.
+ * Brands of pictures in any codec (ISO 23008-12: 10.2); without an AV1 brand among the others the
+ * codec is HEVC, which is HEIC.
  */
 const stillBrands = new Set(['mif1', 'mif2', 'msf1', 'miaf', 'MiHE', 'MiHB']);
 
 /**
- * The brands of the first box: the main one at 8, then from 16 to its end those that it is
- * compatible with, of which so many are looked at.
+ * The brands of the first box: the main one at 8, then from 16 to its end the compatible ones, of
+ * which at most 64 are read.
  */
 function brandsOf(bytes: Buffer): string[] {
   const end = Math.min(Math.max(bytes.readUInt32BE(0), 16), bytes.byteLength, 16 + 4 * 64);
@@ -106,7 +106,7 @@ function brandsOf(bytes: Buffer): string[] {
   return slots.map((place) => bytes.subarray(place, place + 4).toString('latin1'));
 }
 
-/** How far the beginning of a text is looked at (bytes): a drawing may have a licence before it. */
+/** How much of a text's start is searched (bytes): a drawing may have a licence before it. */
 const longestProlog = 16 * 1024;
 
 function textType(beginning: string, claim: string): string {
@@ -116,17 +116,14 @@ function textType(beginning: string, claim: string): string {
   return claim.startsWith('text/') || claim === 'application/json' ? claim : 'text/plain';
 }
 
-/** What may come before the element of a drawing, by its beginning and its end. */
+/** What may precede a drawing's root element, by opening and closing. */
 const prologs = [
   ['<?xml', '>'],
   ['<!--', '-->'],
   ['<!DOCTYPE svg', '>'],
 ] as const;
 
-/**
- * Whether an SVG begins at `from`. It only goes forwards, so that its time is that of reading the
- * text once.
- */
+/** Whether an SVG starts at `from`. Only moves forwards, so it runs in linear time. */
 function beginsDrawing(text: string, from: number): boolean {
   for (let at = from; ;) {
     const prolog = prologs.find(([opening]) => text.startsWith(opening, at));
@@ -137,7 +134,7 @@ function beginsDrawing(text: string, from: number): boolean {
   }
 }
 
-/** The place of the next character that is neither a blank nor a byte order mark. */
+/** The index of the next character that is neither white space nor a byte order mark. */
 function skipBlanks(text: string, from: number): number {
   let at = from;
   while (at < text.length && /\s|\uFEFF/.test(text.charAt(at))) at += 1;

@@ -1,4 +1,4 @@
-/** What somebody in the line is told; number 1 is next. */
+/** The text for a person waiting for a slot; number 1 is next. */
 export function placeWords(number: number): string {
   return number === 1
     ? 'All hands are busy. You are next; I start by myself.'

@@ -12,20 +12,21 @@ import type { FileReader, Reading } from '../reading/file-reader.ts';
 
 export type IncomingParts = {
   /**
-   * Where the files of the conversation's messages are kept: Claude's working directory (absolute).
+   * The directory for the files of the conversation's messages: Claude's working directory
+   * (absolute).
    */
   workspace: string;
   agentFiles: AgentFiles;
   fetchMedia: MediaFetch;
   reader: FileReader;
-  /** Undefined when none is set up. */
+  /** Undefined when none is configured. */
   transcribe: Transcriber | undefined;
 };
 
 /**
- * What a file that a person sent is to Claude: `note` says what it is and where, `attachments` are
- * to be looked at, `said` are the person's own words in it. `unread` is for the person, when
- * nothing of it can be read.
+ * A person's file for Claude: `note` says what it is and where, `attachments` are for Claude to
+ * look at, `said` is the person's speech in it. `unread` is for the person, when nothing of it can
+ * be read.
  */
 export type IncomingFile = {
   note: string;
@@ -35,20 +36,19 @@ export type IncomingFile = {
 };
 
 /**
- * What a request of the Messages API takes as a PDF
- * (platform.claude.com/docs/en/build-with-claude/pdf-support): 100 pages. Of its 32 MB two of this
- * size (bytes) leave room for the rest.
+ * The Messages API's limit for PDFs (platform.claude.com/docs/en/build-with-claude/pdf-support):
+ * 100 pages. A request has 32 MB, so two PDFs of this size (bytes) leave room for the rest.
  */
 const mostPages = 100;
 const largestPdf = 10 * 1024 * 1024;
 
-/** A file as it was stored, and what was found out about it. */
+/** A stored file, and what was found out about it. */
 type Stored = { bytes: Buffer; file: string; reading: Reading };
 
 /**
- * Fetches one file of a message, keeps it in the workspace's `inbox/` under `name` with a fitting
- * ending, and reads what can be read of it. Its type is told from its bytes; a text is kept in
- * UTF-8. Throws only the signal's reason: what is wrong with a file is said in words.
+ * Fetches one file of a message, stores it in the workspace's `inbox/` under `name` with a fitting
+ * extension, and reads its content. Detects its type from its bytes; stores a text in UTF-8. Throws
+ * only the signal's reason: problems with the file are reported in words.
  */
 export async function takeFile(
   parts: IncomingParts,
@@ -119,7 +119,7 @@ const encodingNames = {
   unknown: 'an unknown character set',
 } as const;
 
-/** What is to be said of a text that is kept as it came. */
+/** The remark on a text that is kept in its own encoding. */
 function encodingNote(encoding: Reading['seen']['encoding']): string {
   return encoding === undefined || encoding === 'utf-8'
     ? ''
@@ -134,7 +134,7 @@ function showPictures(stored: Stored, { types, complete }: View<'pictures'>): In
   return { note: noteOf(stored, parts), attachments: picturesOf(stored.reading) };
 }
 
-/** The pictures of a reading as Claude gets them. */
+/** A reading's pictures as attachments for Claude. */
 function picturesOf({ view, blobs }: Reading): Attachment[] {
   if (view.kind !== 'pictures') return [];
   return view.types.flatMap((type, index) =>
@@ -147,7 +147,7 @@ function picturesOf({ view, blobs }: Reading): Attachment[] {
 function tellFault(stored: Stored, fault: keyof typeof pictureFaults): IncomingFile {
   const { words, broken } = pictureFaults[fault];
   const note = noteOf(stored, `It cannot be shown to you: ${words}.`);
-  // One that is only too large is for Claude's tools.
+  // Claude's tools can handle a picture that is only too large.
   if (fault === 'pixels' || fault === 'memory') return { note };
   return {
     note,
@@ -204,7 +204,7 @@ async function readSound(
     signal.throwIfAborted();
     const reason = error instanceof TranscribeProblem ? error.message : 'the transcriber failed';
     const note = noteOf(stored, `It could not be written down: ${reason}.`);
-    // Other sound than WhatsApp records is a file that the person has.
+    // Sound other than WhatsApp's recordings counts as a plain file.
     if (!stored.reading.seen.voice) return { note };
     const unread = transcribe
       ? `I could not understand your voice message: ${reason}. Please write it, or say it again.`
@@ -217,7 +217,7 @@ function noteOf({ file, reading }: Stored, more = ''): string {
   return `[The person sent a file of type ${reading.seen.type}; it is at ${file}]${more === '' ? '' : ` [${more}]`}`;
 }
 
-/** What a person calls a file of this type. */
+/** The everyday word for a file of this type. */
 function kindWord(type: string): string {
   const [kind = ''] = type.split('/');
   const words = new Map([

@@ -1,5 +1,5 @@
 /**
- * The largest file that WhatsApp takes through Twilio (bytes;
+ * The size limit for files sent on WhatsApp through Twilio (bytes;
  * twilio.com/docs/whatsapp/guidance-whatsapp-media-messages).
  */
 export const largestCarried = 16 * 1024 * 1024;

@@ -7,28 +7,27 @@ import { encodePicture } from './picture-encoding.ts';
 
 type PictureAttachment = Extract<Attachment, { kind: 'picture' }>;
 
-/** What Claude gets to see of a picture, in order. */
+/** The parts of a picture for Claude, in order. */
 export type ModelPicture = { pictures: PictureAttachment[]; complete: boolean };
 
-/** What Claude can look at directly (platform.claude.com/docs/en/build-with-claude/vision). */
+/** Types that Claude reads directly (platform.claude.com/docs/en/build-with-claude/vision). */
 const direct = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'] as const;
 /**
- * The Messages API takes 5 MB a picture and counts them in base64, which is a third more than the
+ * The Messages API accepts 5 MB per picture, counted in base64, which is a third more than the
  * bytes themselves.
  */
 const mostBytes = (5 * 1024 * 1024 * 3) / 4;
 /**
- * The longest side (pixels) that is taken in a request with many pictures, which a long
- * conversation becomes; with few it would be 8000 (the same page).
+ * The longest side (pixels) accepted in a request with many pictures, as a long conversation has;
+ * with few pictures it would be 8000 (the same page).
  */
 const longestSide = 2000;
 
 /**
- * Makes a picture that Claude is sure to be able to look at: a picture that the API refuses would
- * stay in the session and make every later request fail, too. A long and narrow one comes in up to
- * `mostParts` parts (three by default); `complete` is false when they do not reach its end. A file
- * that was cut off is shown as far as it goes. `type` is one that `isPicture` knows. Throws
- * PictureProblem.
+ * Converts a picture so that the API accepts it: a refused picture would stay in the session and
+ * make every later request fail, too. A long and narrow one comes in up to `mostParts` parts (three
+ * by default); `complete` is false when they do not reach its end. A truncated file is shown as far
+ * as it goes. `type` must satisfy `isPicture`. Throws PictureProblem.
  */
 export async function toModelPicture(
   bytes: Buffer,
@@ -53,7 +52,7 @@ export async function toModelPicture(
   }
 }
 
-/** `original` is handed on as it is when it fits. */
+/** `original` is passed on unchanged when it fits. */
 async function convert(
   picture: Picture,
   original: Buffer | undefined,

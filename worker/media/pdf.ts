@@ -1,18 +1,18 @@
 import { constants, inflateSync } from 'node:zlib';
 
-/** The most that is unpacked of one PDF to count its pages (bytes). */
+/** Limit on the data unpacked from one PDF to count its pages (bytes). */
 const mostUnpacked = 64 * 1024 * 1024;
 
 /**
- * What a PDF tells of itself. `whole` when it has a beginning and an end; `locked` when it wants a
- * password or restricts what may be done with it; `pages` is undefined when they cannot be counted.
+ * Facts about a PDF. `whole` when it has a beginning and an end; `locked` when it needs a password
+ * or restricts its use; `pages` is undefined when they cannot be counted.
  */
 export type PdfFacts = { whole: boolean; locked: boolean; pages: number | undefined };
 
 /**
- * Looks at a PDF without reading it (ISO 32000-1: 7.5 file structure, 7.5.7 object streams). A page
- * is an object of type `Page`, in the open or packed in an object stream. Of a file that was
- * changed by appending to it, older versions of a page may be counted, too.
+ * Inspects a PDF without parsing it (ISO 32000-1: 7.5 file structure, 7.5.7 object streams). A page
+ * is an object of type `Page`, in plain text or packed in an object stream. In a file that was
+ * changed by appending, older versions of a page may be counted, too.
  */
 export function inspectPdf(bytes: Buffer): PdfFacts {
   const text = bytes.toString('latin1');
@@ -26,7 +26,7 @@ export function inspectPdf(bytes: Buffer): PdfFacts {
   };
 }
 
-/** Counting ends here: a file of 16 MB can name more than a million. */
+/** Counting stops here: a file of 16 MB can name more than a million. */
 const mostCounted = 10_000;
 
 function countPages(text: string): number {
@@ -36,18 +36,14 @@ function countPages(text: string): number {
   return pages;
 }
 
-/** How far from its name an object stream's data may begin (bytes). */
+/** How far behind its name an object stream's data may start (bytes). */
 const longestHead = 300;
-/**
- * Of more object streams than this no more are unpacked: 100 pages, the most that are asked for,
- * fit into one.
- */
+/** Limit on unpacked object streams: 100 pages, the most that matter, fit into one. */
 const mostStreams = 2000;
 
 /**
- * The texts of the object streams; one that is broken is left out. It goes through the file once:
- * each stream is looked for after the end of the one before, and is read no further than its own
- * end.
+ * The texts of the object streams, without broken ones. Reads the file once: each stream is
+ * searched for after the end of the previous one, and read no further than its own end.
  */
 function unpackObjects(bytes: Buffer, text: string): string[] {
   const unpacked: string[] = [];
@@ -74,9 +70,7 @@ function unpackObjects(bytes: Buffer, text: string): string[] {
   return unpacked;
 }
 
-/**
- * A broken stream may have unpacked to much before it broke: it counts as so many times its size.
- */
+/** A broken stream may have unpacked to much before it broke: its size is multiplied by this. */
 const costOfBroken = 100;
 
 function indexOrEnd(text: string, part: string, from: number): number {

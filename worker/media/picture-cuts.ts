@@ -2,17 +2,17 @@
 export type Cut = { left: number; top: number; width: number; height: number };
 
 /**
- * How many times as long as wide a picture may be and still be read on a phone: its screen is 2.2
- * times as long as wide, and a picture can be drawn larger by two fingers.
+ * The largest ratio of length to width that is readable on a phone: its screen is 2.2 times as long
+ * as wide, and a picture can be zoomed.
  */
 export const longestShape = 3.2;
-/** So many pictures in place of one are still welcome in a chat. */
+/** How many pictures in place of one are acceptable in a chat. */
 const mostInChat = 3;
 
 /**
- * How a picture is to be shown: as it is, or, when it is too long and narrow to be read on a phone,
- * in up to `mostParts` parts (three by default) one after the other, from the top or from the left.
- * `complete` is false when even these do not reach its end. Sizes are in pixels.
+ * Plans how to show a picture: unchanged, or, when it is too long and narrow to read on a phone, in
+ * up to `mostParts` consecutive parts (three by default), from the top or from the left. `complete`
+ * is false when even these do not reach its end. Sizes are in pixels.
  */
 export function planCuts(
   width: number,

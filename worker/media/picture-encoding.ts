@@ -1,22 +1,22 @@
 import type { Sharp } from 'sharp';
 import type { Picture } from './picture.ts';
 
-/** A finished picture. */
+/** An encoded picture. */
 export type Encoded = { bytes: Buffer; type: 'image/png' | 'image/jpeg' };
 
 /**
- * Up to this size (bytes) a screenshot stays without loss; a larger one becomes a JPEG when that is
+ * Up to this size (bytes) a screenshot stays lossless; a larger one becomes a JPEG when that is
  * smaller.
  */
 const losslessUpTo = 1024 * 1024;
-/** Qualities of JPEG that are tried one after the other until it fits. */
+/** JPEG qualities, tried in order until the picture fits. */
 const qualities = [80, 65, 50, 35, 20];
 
 /**
- * Encodes what a pipeline yields: photos as JPEG, what has sharp edges as PNG while that is small.
- * Transparent parts become white, since a chat is dark on one phone and light on the next;
- * everything beside the pixels is left out, so no place and no camera is told. The result has at
- * most `mostBytes`. `pixels` makes a new pipeline for each attempt: sharp's `clone` copies the
+ * Encodes a pipeline's output: photos as JPEG, pictures with sharp edges as PNG while that is
+ * small. Transparent parts become white, since a chat is dark on one phone and light on the next;
+ * all metadata is dropped, so that neither place nor camera is revealed. The result has at most
+ * `mostBytes`. `pixels` creates a new pipeline for each attempt, because sharp's `clone` copies the
  * whole file in this thread.
  */
 export async function encodePicture(

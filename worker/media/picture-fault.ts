@@ -1,16 +1,16 @@
 /**
  * Why a picture cannot be used. `words` is a plain clause for the person and for Claude; `broken`
- * when it is the file's own fault, so that sending it again may help.
+ * means that the file itself is damaged, so sending it again may help.
  */
 export type FaultWords = { words: string; broken: boolean };
 
 /**
- * The most pixels that are unpacked: a page of 1280 pixels' width may be 78,000 long. A small file
- * can hold far more.
+ * Limit on unpacked pixels: a page 1280 pixels wide may be 78,000 long. A small file can hold far
+ * more.
  */
 export const mostPixels = 100_000_000;
 
-/** Every reason, by the name that stands for it between processes. */
+/** Every reason, by its name in messages between processes. */
 export const pictureFaults = {
   broken: { words: 'it is broken', broken: true },
   bitmap: { words: 'it is broken, or a bitmap of a rare kind', broken: true },

@@ -20,56 +20,47 @@ export class PictureProblem extends Error {
 }
 
 /**
- * The types that can be opened. Apple's HEIC is tried: its codec is not free, and only a libvips of
- * one's own may have it.
+ * The types that can be opened. HEIC is attempted: its codec is not free, so only a custom libvips
+ * may have it.
  */
 const lossless = new Set(['image/png', 'image/gif', 'image/svg+xml', 'image/tiff', 'image/bmp']);
 const lossy = new Set(['image/jpeg', 'image/webp', 'image/avif', 'image/heic']);
 
-/** Whether a type is one of a picture that can be opened. */
+/** Whether a type is a picture that can be opened. */
 export function isPicture(type: string): boolean {
   return lossless.has(type) || lossy.has(type);
 }
 
-/** A picture that can be read. Sizes are in pixels, upright. */
+/** An opened picture. Sizes are in pixels, upright. */
 export type Picture = {
   width: number;
   height: number;
-  /** More than one when it moves; only the first is read. */
+  /** More than one when animated; only the first is read. */
   frames: number;
-  /**
-   * Drawn or photographed from a screen rather than compressed as a photo: its edges are worth
-   * keeping.
-   */
+  /** A drawing or screenshot rather than a photo: its sharp edges are worth keeping. */
   sharpEdges: boolean;
-  /**
-   * As upright sRGB on white already, and with nothing in it but the picture: no place, no camera,
-   * no comments.
-   */
+  /** Already upright, opaque sRGB without metadata: no place, no camera, no comments. */
   plain: boolean;
-  /**
-   * A new pipeline over its upright pixels. What it throws is to be passed through
-   * `pictureProblem`.
-   */
+  /** A new pipeline over its upright pixels. Pass its errors through `pictureProblem`. */
   pixels(): Sharp;
 };
 
-/** How long one picture may be worked on (seconds). It does not end what a drawing's filters do. */
+/** Time limit for one picture (seconds). It does not interrupt a drawing's filters. */
 const patience = 15;
-/** A drawing without a size of its own is drawn this large (its longer side, pixels). */
+/** A drawing without a size of its own is rendered at this size (its longer side, pixels). */
 const drawnSize = 1280;
 /**
- * One with a size of its own is drawn smaller when it has more pixels than this: its filters cost
- * time and memory for each of them.
+ * A drawing with more pixels than this is rendered smaller, because its filters cost time and
+ * memory per pixel.
  */
 const mostDrawn = 8_000_000;
 
-/** sharp is large, and most turns have no picture: it is loaded with the first one. */
+/** Loads sharp with the first picture, because it is large and most turns have none. */
 let loading: Promise<typeof sharp> | undefined;
 
 async function loadSharp(): Promise<typeof sharp> {
   loading ??= import('sharp').then(({ default: loaded }) => {
-    // One picture at a time on one core, and nothing kept: the machine is Claude's.
+    // One thread and no cache: the machine is Claude's.
     loaded.concurrency(1);
     loaded.cache(false);
     return loaded;
@@ -78,8 +69,8 @@ async function loadSharp(): Promise<typeof sharp> {
 }
 
 /**
- * Opens a picture of a type that `isPicture` knows. Throws PictureProblem. With `lenient`, what is
- * missing at the end of a file that was cut off is left blank.
+ * Opens a picture of a type that satisfies `isPicture`. Throws PictureProblem. With `lenient`, the
+ * missing end of a truncated file is left blank.
  */
 export async function openPicture(
   bytes: Buffer,
@@ -135,10 +126,7 @@ export async function openPicture(
   }
 }
 
-/**
- * How finely a drawing is drawn (dots an inch; 72 is its own size, which undefined stands for,
- * too).
- */
+/** The resolution for a drawing (dots per inch; 72, or undefined, is its own size). */
 function drawingDensity({ width, height }: { width: number; height: number }): number | undefined {
   const longer = Math.max(width, height);
   if (longer < drawnSize) return (72 * drawnSize) / longer;
@@ -148,8 +136,8 @@ function drawingDensity({ width, height }: { width: number; height: number }): n
 }
 
 /**
- * Says why sharp has given a picture up; libvips's own words are in English sentences (libvips
- * `error.c`, sharp `pipeline.cc`).
+ * Maps sharp's error to a reason; libvips reports in English sentences (libvips `error.c`, sharp
+ * `pipeline.cc`).
  */
 export function pictureProblem(error: unknown): PictureProblem {
   if (error instanceof PictureProblem) return error;

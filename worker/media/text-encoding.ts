@@ -1,30 +1,29 @@
 import { isUtf8 } from 'node:buffer';
 
 /**
- * How a text is written down. `unknown` is a text of one byte a letter whose letters beyond ASCII
- * cannot be told.
+ * A text's encoding. `unknown` is a single-byte text whose non-ASCII letters cannot be identified.
  */
 export type TextEncoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252' | 'unknown';
 
 /**
- * Of a text that Windows-1252 fits, at most this share is letters beyond ASCII: Vietnamese, which
- * has the most of those it was made for, has a quarter.
+ * The largest share of non-ASCII letters in a Windows-1252 text: Vietnamese, which has the most
+ * among its languages, has a quarter.
  */
 const mostBeyondAscii = 0.3;
 
 /**
- * Control characters that no text has; tab, line feed, vertical tab, form feed, carriage return and
- * escape are in some.
+ * Control characters that do not occur in texts, unlike tab, line feed, vertical tab, form feed,
+ * carriage return and escape.
  */
 const isControl = (unit: number): boolean =>
   (unit < 0x20 && !(unit >= 9 && unit <= 13) && unit !== 0x1b) || unit === 0x7f;
-/** The bytes that Windows-1252 leaves out (encoding.spec.whatwg.org: index-windows-1252). */
+/** The bytes that Windows-1252 leaves undefined (encoding.spec.whatwg.org: index-windows-1252). */
 const leftOut = new Set([0x81, 0x8d, 0x8f, 0x90, 0x9d]);
 
 /**
- * Tells whether bytes are a text, and in which encoding; undefined when they are none. `claimed` is
- * whether the sender or the name says that they are: it decides where letters beyond ASCII fit none
- * of the encodings. The time grows with the number of bytes.
+ * Detects whether bytes are a text, and in which encoding; undefined if they are not. `claimed`
+ * says whether the sender or the name declares a text: it decides where non-ASCII letters fit no
+ * encoding. Linear in the number of bytes.
  */
 export function textEncoding(bytes: Buffer, claimed: boolean): TextEncoding | undefined {
   const marked = markedUtf16(bytes);
@@ -34,13 +33,13 @@ export function textEncoding(bytes: Buffer, claimed: boolean): TextEncoding | un
   return singleByte(bytes, claimed);
 }
 
-/** The text as UTF-8 without a byte order mark. `unknown` and `utf-8` are returned as they are. */
+/** The text as UTF-8 without a byte order mark. `unknown` and `utf-8` are returned unchanged. */
 export function toUtf8(bytes: Buffer, encoding: TextEncoding): Buffer {
   if (encoding === 'utf-8' || encoding === 'unknown') return bytes;
   return Buffer.from(new TextDecoder(encoding).decode(bytes), 'utf8');
 }
 
-/** By its byte order mark. */
+/** Detects UTF-16 by its byte order mark. */
 function markedUtf16(bytes: Buffer): 'utf-16le' | 'utf-16be' | undefined {
   if (bytes.byteLength < 2) return undefined;
   const mark = bytes.readUInt16BE(0);
@@ -48,8 +47,8 @@ function markedUtf16(bytes: Buffer): 'utf-16le' | 'utf-16be' | undefined {
 }
 
 /**
- * Blanks, digits and signs of ASCII have a zero byte in UTF-16, and on which side of it tells the
- * order.
+ * Detects UTF-16 without a mark: ASCII blanks, digits and punctuation have a zero byte, whose side
+ * gives the byte order.
  */
 function unmarkedUtf16(bytes: Buffer): TextEncoding | undefined {
   if (bytes.byteLength % 2 !== 0) return undefined;
@@ -60,15 +59,15 @@ function unmarkedUtf16(bytes: Buffer): TextEncoding | undefined {
     if (second === 0 && first >= 9 && first < 0x7f) little += 1;
     if (first === 0 && second >= 9 && second < 0x7f) big += 1;
   }
-  // Even a text without any letter of ASCII has some lines or blanks.
+  // Even a text without ASCII letters has some line breaks or blanks.
   if (Math.max(little, big) * 100 < bytes.byteLength / 2) return undefined;
   const likely = little >= big ? 'utf-16le' : 'utf-16be';
   return isUtf16(bytes, likely) ? likely : undefined;
 }
 
 /**
- * Whether these bytes, after a mark, hold only what a text can: no control characters, no code
- * point without a meaning. A unit may be cut off at the end.
+ * Whether these bytes, after a mark, hold only text: no control characters, no unassigned code
+ * points. The last unit may be truncated.
  */
 function isUtf16(bytes: Buffer, encoding: 'utf-16le' | 'utf-16be'): boolean {
   const whole = bytes.subarray(0, bytes.byteLength - (bytes.byteLength % 2));
@@ -83,7 +82,7 @@ function isUtf16(bytes: Buffer, encoding: 'utf-16le' | 'utf-16be'): boolean {
   }
 }
 
-/** A text in UTF-8 that was cut off within a letter, or has a few strange bytes. */
+/** Whether bytes are UTF-8 truncated within a letter, or with a few invalid bytes. */
 function isDamagedUtf8(bytes: Buffer): boolean {
   if (bytes.some(isControl)) return false;
   let [whole, broken] = [0, 0];

@@ -9,9 +9,9 @@ import { checkTranscript, TranscribeProblem, transcribePatience } from './transc
 import type { Transcriber } from './transcribing.ts';
 
 /**
- * `command` is a program and its arguments as one line; `environment` is all that it sees of the
- * worker's; `user` is whom it runs as, since it reads what strangers may have made: the agent,
- * where that is another than the worker.
+ * `command` is a program and its arguments on one line; `environment` is its whole environment;
+ * `user` is the user it runs as, since it reads files that strangers may have made: the agent's,
+ * where that differs from the worker's.
  */
 export type TranscribeCommand = {
   command: string;
@@ -20,14 +20,13 @@ export type TranscribeCommand = {
   patienceMs?: number;
 };
 
-/** More than this (bytes) is no transcript. */
+/** Output limit (bytes): a transcript is shorter. */
 const mostOutput = 1024 * 1024;
 
 /**
- * A transcriber that runs a program on this machine: the path of a file with the sound takes the
- * place of `{file}` or comes last, and what the program prints is the text. No shell is involved.
- * It gets the sound as WhatsApp sends it, which is Opus in Ogg, in a directory that nobody else can
- * write to and that goes when it is done.
+ * A transcriber that runs a program on this machine: the path of the sound file replaces `{file}`
+ * or comes last, and the program's output is the text. No shell is involved. It gets the sound as
+ * WhatsApp sends it, which is Opus in Ogg, in a private directory that is removed afterwards.
  */
 export function createCommandTranscriber({
   command,
@@ -58,7 +57,7 @@ export function createCommandTranscriber({
   };
 }
 
-/** The command's words with the file's path in its place. */
+/** The command's words with the file's path inserted. */
 function fill(words: string[], file: string): string[] {
   return words.some((word) => word.includes('{file}'))
     ? words.map((word) => word.replaceAll('{file}', () => file))
@@ -66,8 +65,8 @@ function fill(words: string[], file: string): string[] {
 }
 
 /**
- * Runs a program and returns what it prints. Rejects with TranscribeProblem; when `ended` is
- * aborted, it and all it has started is ended.
+ * Runs a program and returns its output. Rejects with TranscribeProblem; when `ended` is aborted,
+ * kills the program and all it has started.
  */
 async function run(
   [program = '', ...words]: string[],
@@ -92,7 +91,7 @@ async function run(
   }
 }
 
-/** The words of a command line. Quotation marks, single or double, hold blanks together. */
+/** Splits a command line into words. Single or double quotation marks keep blanks together. */
 export function splitCommand(command: string): string[] {
   return [...command.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g)].map(([word]) =>
     word.replaceAll(
@@ -103,8 +102,8 @@ export function splitCommand(command: string): string[] {
 }
 
 /**
- * What the program prints until it ends. Rejects with TranscribeProblem when it cannot be started
- * or does not end well.
+ * The program's output until it ends. Rejects with TranscribeProblem when it cannot be started or
+ * fails.
  */
 async function output(child: ChildProcess): Promise<string> {
   const pieces: Buffer[] = [];
@@ -126,14 +125,12 @@ async function output(child: ChildProcess): Promise<string> {
   });
 }
 
-/**
- * Ends the program with all that it has started: it leads a group of its own, which may outlive it.
- */
+/** Kills the program and all it has started: it leads a process group, which may outlive it. */
 function endGroup(child: ChildProcess): void {
   if (child.pid === undefined) return;
   try {
     process.kill(-child.pid, 'SIGKILL');
   } catch {
-    // The last of them has ended by itself a moment ago.
+    // The last of them has just ended by itself.
   }
 }

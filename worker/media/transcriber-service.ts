@@ -3,7 +3,7 @@ import { checkTranscript, TranscribeProblem, transcribePatience } from './transc
 import type { Transcriber } from './transcribing.ts';
 
 /**
- * `url` is the service's base address, such as https://api.openai.com, or the whole one of its
+ * `url` is the service's base address, such as https://api.openai.com, or the full address of its
  * transcriptions.
  */
 export type TranscribeService = {
@@ -16,9 +16,9 @@ export type TranscribeService = {
 const Answer = z.object({ text: z.string() });
 
 /**
- * A transcriber that asks a service as OpenAI's does it
- * (platform.openai.com/docs/api-reference/audio/createTranscription), which whisper servers of
- * one's own understand, too.
+ * A transcriber that uses OpenAI's API
+ * (platform.openai.com/docs/api-reference/audio/createTranscription), which self-hosted whisper
+ * servers support, too.
  */
 export function createServiceTranscriber({
   url,
@@ -29,12 +29,12 @@ export function createServiceTranscriber({
   const address = transcriptionsAddress(url);
   return async ({ bytes, name, type }, signal) => {
     const form = new FormData();
-    // The service tells the kind of sound by the name's ending.
+    // The service detects the kind of sound by the name's extension.
     form.set('file', new Blob([new Uint8Array(bytes)], { type }), name);
     form.set('model', model);
     form.set('response_format', 'json');
-    // Written out before it is sent: a form that is still being read when the request is given up
-    // ends in a rejection that nobody can handle.
+    // Serialised before sending: aborting a request while its form is being read causes an
+    // unhandled rejection.
     const written = new Response(form);
     const headers = {
       'Content-Type': written.headers.get('content-type') ?? '',
@@ -65,8 +65,8 @@ export function createServiceTranscriber({
 }
 
 /**
- * Where the transcriptions are: below the base address, with or without its `/v1`, or the address
- * itself when it is that already.
+ * The address of the transcriptions: below the base address, with or without its `/v1`, or the
+ * address itself if it is already complete.
  */
 export function transcriptionsAddress(url: string): string {
   if (url.endsWith('/audio/transcriptions')) return url;

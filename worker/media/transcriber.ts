@@ -3,7 +3,7 @@ import { createCommandTranscriber } from './transcriber-command.ts';
 import { createServiceTranscriber } from './transcriber-service.ts';
 import type { Transcriber } from './transcribing.ts';
 
-/** How voice messages are written down, as the configuration says it. */
+/** The configuration for transcribing voice messages. */
 export type TranscribeSettings = {
   TRANSCRIBE_URL?: string | undefined;
   TRANSCRIBE_MODEL: string;
@@ -11,12 +11,12 @@ export type TranscribeSettings = {
   TRANSCRIBE_COMMAND?: string | undefined;
 };
 
-/** What of the host's environment a transcribing command needs; the secrets stay out. */
+/** The host variables that a transcribing command needs; the secrets stay out. */
 const passedOn = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TMPDIR', 'LD_LIBRARY_PATH'];
 
 /**
- * The transcriber that is set up; undefined when there is none. `host` is the worker's own
- * environment, `user` the agent's where it has one.
+ * The configured transcriber; undefined when there is none. `host` is the worker's own environment,
+ * `user` the agent's user if it has one.
  */
 export function createTranscriber(
   settings: TranscribeSettings,

@@ -1,9 +1,7 @@
-/** How the types of newer office files begin. */
+/** The common prefix of the newer office types. */
 export const office = 'application/vnd.openxmlformats-officedocument.';
 
-/**
- * Types by the ending of a name: what a text file is, and which of several kinds in one container.
- */
+/** Types by file extension: the kind of a text file, or of a container. */
 const byExtension: Record<string, string> = {
   '.txt': 'text/plain',
   '.md': 'text/plain',
@@ -22,7 +20,7 @@ const byExtension: Record<string, string> = {
   '.ppt': 'application/vnd.ms-powerpoint',
 };
 
-/** The type that a file's name promises; it may be wrong. `extension` has its dot. */
+/** The type implied by a file's name; it may be wrong. `extension` includes the dot. */
 export function typeOfExtension(extension: string): string {
   return byExtension[extension.toLowerCase()] ?? 'application/octet-stream';
 }
@@ -67,12 +65,12 @@ const extensions = new Map([
   [`${office}presentationml.presentation`, '.pptx'],
 ]);
 
-/** The ending of a name that suits a type (without parameters), with its dot. */
+/** The file extension for a type (without parameters), including the dot. */
 export function extensionOf(type: string): string {
   return extensions.get(type) ?? '.bin';
 }
 
-/** Whether a type, as somebody claims it, is one of a text. */
+/** Whether a claimed type is a text type. */
 export function isTextType(type: string): boolean {
   return type.startsWith('text/') || type === 'application/json' || type === 'image/svg+xml';
 }

@@ -3,8 +3,8 @@ import type { Redis } from '../../shared/store/redis/redis.ts';
 import { defineScript, runScript } from '../../shared/store/redis/script.ts';
 
 /**
- * 2025 began (ms since 1970). Boots are numbered by the seconds since then, so that a counter that
- * has gone back is made good by the clock.
+ * The start of 2025 (ms since 1970). Boots are numbered by the seconds since then, so that the
+ * clock repairs a counter that was restored from an older copy.
  */
 const countedFrom = Date.UTC(2025, 0, 1);
 
@@ -12,7 +12,7 @@ const bootScript = defineScript({
   name: 'sidepocketBoot',
   keys: ['boots'],
   args: ['least'],
-  // A clock that was set back does not count.
+  // Protects against a clock that was set back.
   lua: `
     local boot = redis.call('INCR', boots)
     if boot >= tonumber(least) then return boot end
@@ -21,7 +21,7 @@ const bootScript = defineScript({
 });
 
 /**
- * Counts a boot of the worker, and returns its number, which is larger than any before, also in a
+ * Counts a boot of the worker, and returns its number, which is larger than any before, even in a
  * Redis restored from an older copy. From then on every earlier boot is fenced off.
  */
 export async function countBoot(
@@ -35,7 +35,7 @@ export async function countBoot(
   );
 }
 
-/** How a boot is called wherever it leaves its name. */
+/** The name under which a boot signs its work. */
 export function ownerOf(worker: string, boot: number): string {
   return `${worker}#${boot}`;
 }

@@ -14,8 +14,8 @@ import type { SessionLock } from './session-lock.ts';
 import { workspaceOf } from '../workspace.ts';
 
 /**
- * The beginning of a worker: its connection, its name, and the agent, which is made already if a
- * turn waits for it. `ready` settles when all is under way that this turn needs of the agent.
+ * The parts that exist first: connection, name, and the agent, which is already created if a turn
+ * waits for it. `ready` settles when everything that this turn needs of the agent is under way.
  */
 export type Boot = {
   redis: Redis;
@@ -26,10 +26,9 @@ export type Boot = {
 };
 
 /**
- * Gives the worker its name and has the agent make ready for the turn that comes first, before the
- * rest of the worker is there: Claude Code takes longer to start than all else, and neither waits
- * for the other. When no turn is to be seen, the queues come before the agent. Throws when Redis
- * refuses.
+ * Numbers the worker's boot and has the agent prepare the first turn before the rest of the worker
+ * exists: Claude Code takes longer to start than everything else, so both start in parallel.
+ * Without a waiting turn, the queues come before the agent. Throws when Redis refuses.
  */
 export async function bootWorker(
   config: WorkerConfig,
@@ -66,7 +65,7 @@ export async function bootWorker(
       await agent.prepare?.(turn);
     };
     const ready = prepare().catch((error: unknown) =>
-      log.warn({ err: error }, 'nothing was made ready for the first turn'),
+      log.warn({ err: error }, 'preparing the first turn failed'),
     );
     return { redis, boot, agent, claims, ready };
   } catch (error) {

@@ -8,7 +8,7 @@ import type { AgentUser } from '../agent/sandbox/user.ts';
 export type FileLifetimeParts = {
   dataDir: string;
   imagesDir: string;
-  /** After so many days without being read or changed a file is removed. */
+  /** Files are removed after this many days without being read or changed. */
   days: number;
   user: AgentUser | undefined;
   /** Whether a turn runs in the conversation whose directories have this name. */
@@ -17,21 +17,21 @@ export type FileLifetimeParts = {
 };
 
 /**
- * Removes what has lain unused: pictures, temporary files, and what people have sent (the
- * workspace's `inbox/`). All else in a workspace is the person's.
+ * Removes unused files: pictures, temporary files, and files that people have sent (the workspace's
+ * `inbox/`). Everything else in a workspace is the person's.
  */
 export type FileLifetimes = {
-  /** Looks once; never rejects. */
+  /** Cleans once; never rejects. */
   clean(): Promise<void>;
-  /** Looks every day. */
+  /** Cleans daily. */
   start(): Running;
 };
 
 const dayMs = 24 * 3600_000;
 
 /**
- * `find` follows no link that the agent may have laid, and runs with its rights. An empty directory
- * goes with its files.
+ * `find` follows no symlinks, which the agent may have placed, and runs with the agent's rights.
+ * Empty directories are removed, too.
  */
 const script = `[ -d "$1" ] || exit 0
 exec find "$1" -xdev -depth -mindepth 1 \\( ! -type d -mmin "+$2" -amin "+$2" -o -type d -empty -mmin "+$2" \\) -delete`;
@@ -51,7 +51,7 @@ export function createFileLifetimes({
   const cleanDirectory = async (directory: string): Promise<void> => {
     const parameters = [directory, minutes];
     const { code, said } = await runAsAgentOrOwn(user, script, parameters);
-    if (code !== 0) log.warn({ reason: said }, 'unused files were not all removed');
+    if (code !== 0) log.warn({ reason: said }, 'some unused files were not removed');
   };
   const clean = async (): Promise<void> => {
     const slots = [
@@ -61,14 +61,14 @@ export function createFileLifetimes({
     ];
     for (const { within, inside } of slots) {
       for (const name of await namesIn(within)) {
-        // A turn may use what it has not touched for long; the next look finds it.
+        // A turn may need a file that it has not touched for long; the next run removes it.
         if (!isAtWork(name)) await cleanDirectory(path.join(within, name, inside));
       }
     }
   };
   const cleanAll = async (): Promise<void> =>
     await clean().catch((error: unknown) =>
-      log.warn({ err: error }, 'unused files were not removed'),
+      log.warn({ err: error }, 'removing unused files failed'),
     );
   return {
     clean: cleanAll,

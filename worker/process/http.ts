@@ -7,14 +7,14 @@ import type { Running } from '../../shared/runtime/lifecycle.ts';
 export type DoorOptions = {
   port: number;
   host: string | undefined;
-  /** What `POST /wake` must bring as its bearer token; without one nobody is refused. */
+  /** The bearer token that `POST /wake` requires; without one every request is accepted. */
   secret: string | undefined;
   onWake: () => void;
 };
 
 /**
- * The worker's small HTTP server: `GET /health`, and `POST /wake`, which is what starts a stopped
- * machine on Fly.
+ * The worker's small HTTP server: `GET /health`, and `POST /wake`, which starts a stopped machine
+ * on Fly.
  */
 export async function openHttpServer({
   port,

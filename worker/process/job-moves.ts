@@ -2,8 +2,8 @@ import { DelayedError, WaitingError } from 'bullmq';
 import type { Job } from 'bullmq';
 
 /**
- * Gives a job back to the head of its queue, for another worker or a later boot; it counts as no
- * attempt. Always throws what BullMQ wants to see.
+ * Returns a job to the head of its queue, for another worker or a later boot; it does not count as
+ * an attempt. Always throws the error that BullMQ expects.
  */
 export async function handBack<Data, Result>(
   job: Job<Data, Result>,
@@ -13,7 +13,7 @@ export async function handBack<Data, Result>(
   throw new WaitingError();
 }
 
-/** Puts a job off for `ms` milliseconds. Always throws what BullMQ wants to see. */
+/** Delays a job for `ms` milliseconds. Always throws the error that BullMQ expects. */
 export async function delayJob<Data, Result>(
   job: Job<Data, Result>,
   token: string,

@@ -3,13 +3,13 @@ import type { ProcessorParts } from '../processors.ts';
 import type { Processor } from './queue-worker.ts';
 
 /**
- * The processors, which are loaded beside the way to the first job: they are most of the worker's
- * code.
+ * The processors, loaded lazily, in parallel with the fetching of the first job: they are most of
+ * the worker's code.
  */
 export type LateProcessors = {
-  /** What works this queue's jobs; the first of them waits until it is loaded. */
+  /** The processor for this queue's jobs; its first job waits until it is loaded. */
   of(queue: QueueName): Processor;
-  /** Loads them now, if no job has done so. Rejects when they cannot be made. */
+  /** Loads them now, unless a job has done so. Rejects when they cannot be created. */
   load(): Promise<void>;
 };
 

@@ -11,51 +11,51 @@ import { ownerOf } from './boot-number.ts';
 import { lockMs } from './queue-worker.ts';
 import type { RunningJobs } from './running-jobs.ts';
 
-/** How often the lease is renewed and how long it holds (ms). */
+/** How often the lease is renewed and how long it is valid (ms). */
 export type LeaseTimes = { renewMs: number; holdMs: number };
 
-/** A renewal in 20 s is 4,320 Redis commands a day, most of what an idle worker sends. */
+/** One renewal per 20 s makes 4,320 Redis commands a day, most of an idle worker's traffic. */
 export const leaseTimes: LeaseTimes = { renewMs: 20_000, holdMs: 60_000 };
 
-/** A worker's sign of life in Redis, and its claim on the work of those that are gone. */
+/** A worker's heartbeat in Redis, and its claim on the jobs of dead workers. */
 export type Lease = {
   /** `WORKER_ID#boot`. BullMQ writes it on every job that this worker takes. */
   readonly owner: string;
   /**
-   * Renews the lease, ends the jobs that another worker has now, and frees those of workers that
-   * are gone: earlier boots of this one at once, others when their lease has run out.
+   * Renews the lease, aborts the jobs that another worker has now, and frees those of dead workers:
+   * earlier boots of this one at once, others when their lease has expired.
    */
   renew(): Promise<void>;
-  /** The same, where nothing waits for it. */
+  /** Renews in the background. */
   renewSoon(): void;
   /**
-   * Begins to renew by itself, or pauses it: a renewal after the decision to sleep would say that
-   * somebody is awake.
+   * Starts or pauses the periodic renewal: a renewal after the decision to sleep would report that
+   * a worker is awake.
    */
   start(): void;
   pause(): void;
-  /** Ends the lease, so that another worker need not wait for it. */
+  /** Ends the lease, so that another worker need not wait for its expiry. */
   stop(): Promise<void>;
 };
 
 /**
- * A job that is ours in Redis and unknown here for this time (ms) was given to us by a reply that
+ * A job that is ours in Redis and unknown here for this time (ms) was assigned by a reply that
  * never arrived.
  */
 const unheardMs = 2000;
 
 /**
- * Renews, unless a newer boot of the same worker exists: then this one is fenced off. A job is an
- * orphan when the boot that took it is not the one that holds its worker's lease, or when it is
- * this one and knows nothing of it (a connection can break between Redis's step and its reply); its
- * lock is removed and it is marked as stalled, which is where BullMQ's own recovery takes over. A
- * worker that hangs with an open connection swallows the marker by which BullMQ wakes the others:
- * at the first renewal it is fed one, and whenever jobs wait without a marker a new one is set. A
- * job at work here whose lock is another's is named as lost; a lock that has run out while this
- * worker was halted, and that no other has taken, is taken again. The first renewal also ends the
- * wake that brought this worker about, should the relay have died over it. Each renewal looks at
- * some conversations in turn, so that what waits without a job is found however it came about, and
- * at Redis's memory, which some servers do not tell a script.
+ * Renews the lease, unless a newer boot of the same worker exists: then this one is fenced off. A
+ * job is an orphan when its boot does not hold its worker's lease, or when its boot is this one and
+ * does not know the job (a connection can break between Redis's step and its reply); its lock is
+ * removed and it is marked as stalled, which is where BullMQ's own recovery takes over. A worker
+ * that hangs with an open connection swallows the marker by which BullMQ wakes the others: the
+ * first renewal sets one, and so does any renewal that finds waiting jobs without a marker. A job
+ * running here whose lock is another's is reported as lost; a lock that expired while this worker
+ * was halted, and that no other has taken, is taken again. The first renewal also ends the wake
+ * that started this worker, in case the relay died during it. Each renewal checks a batch of
+ * conversations for items that wait without a job, whatever the cause, and Redis's memory, which
+ * some servers do not report to a script.
  */
 const renewScript = defineScript({
   name: 'sidepocketRenew',
@@ -74,8 +74,8 @@ const renewScript = defineScript({
     'lockMs',
   ],
   rest: 'queues',
-  // The channel is '' but at the first renewal; the running `jobs` are JSON of `queue:id=token`;
-  // the `cursor` tells where to go on among the conversations, of which a `batch` is looked at.
+  // The channel is '' except at the first renewal; the running `jobs` are JSON of `queue:id=token`;
+  // the `cursor` is the position among the conversations, of which a `batch` is checked.
   lua: `-- derives turns:*, deliveries:*, schedules:*, inbox:*, outbox:*, lease:*, vm
     ${isStrandedLua}
     local newest = redis.call('GET', boots)
@@ -149,12 +149,12 @@ const Renewal = z.union([
   ]),
 ]);
 
-/** How many conversations a renewal looks at: with 20,000 of them all are seen in half an hour. */
+/** Conversations checked per renewal: with 20,000 of them all are covered in half an hour. */
 const lookedAt = 200;
 
 /**
- * Takes back what is this boot's; a newer one may have begun while this one ended. A relay that
- * counts on the sign of life hears that it is gone.
+ * Deletes this boot's lease and heartbeat; a newer boot may have started meanwhile. Tells a relay
+ * that relies on the heartbeat that the worker is gone.
  */
 const endScript = defineScript({
   name: 'sidepocketEndLease',
@@ -172,23 +172,23 @@ const endScript = defineScript({
 export type LeaseParts = {
   redis: Redis;
   worker: string;
-  /** Which boot of the worker this is. */
+  /** The number of this boot. */
   boot: number;
   times: LeaseTimes;
-  /** The jobs that this worker is working. */
+  /** The jobs running in this worker. */
   running: RunningJobs;
-  /** Lets BullMQ put the jobs marked as stalled back to the head of the queue. */
+  /** Makes BullMQ put the jobs marked as stalled back to the head of the queue. */
   recover: (queue: QueueName) => Promise<void>;
-  /** Gives jobs to conversations in which something waits without one. */
+  /** Creates jobs for conversations with items that wait without one. */
   onStranded: (conversations: string[]) => Promise<void>;
-  /** Hears how much memory Redis uses. */
+  /** Receives Redis's memory usage. */
   onMemory: (use: MemoryUse) => void;
   /** Called once, when a newer boot of this worker has taken over. */
   onFenced: () => void;
   log: Log;
 };
 
-/** The lease of a boot that was counted. It is taken by the first `renew`. */
+/** The lease of a numbered boot. The first `renew` takes it. */
 export function createLease({
   redis,
   worker,
@@ -235,10 +235,10 @@ export function createLease({
     renewedAt = Date.now();
     first = false;
     if (fenced) return;
-    // Before anything else: what another has begun with must not run on here.
+    // First of all: a job that another worker has started must not continue here.
     const ended = running.endLost(renewal[0] === 'fenced' ? running.names() : renewal[6]);
     if (ended.length > 0)
-      log.warn({ jobs: ended.length }, 'another worker has taken work over: ended it here');
+      log.warn({ jobs: ended.length }, 'another worker took over jobs: aborted them here');
     if (renewal[0] === 'fenced') {
       fenced = true;
       clearInterval(timer);
@@ -250,16 +250,16 @@ export function createLease({
     cursor = next;
     if (used !== '') onMemory({ usedBytes: Number(used), mostBytes: most });
     for (const name of freed) {
-      log.warn({ queue: name }, 'taking up the work of a worker that is gone');
+      log.warn({ queue: name }, 'recovering the jobs of a dead worker');
       await recover(name);
     }
     if (stranded.length > 0) await onStranded(stranded);
   };
 
   const renewSafely = (): void =>
-    void renew().catch((error: unknown) => log.warn({ err: error }, 'the lease was not renewed'));
-  // While the connection was away another worker may have taken over. What a broken connection has
-  // swallowed is looked for as soon as it can be told from what is on its way.
+    void renew().catch((error: unknown) => log.warn({ err: error }, 'lease renewal failed'));
+  // Another worker may have taken over while the connection was down. Jobs lost in the broken
+  // connection are looked for as soon as they can be told from those still on their way.
   const onReady = (): void => {
     if (timer !== undefined && Date.now() - renewedAt > times.renewMs) renewSafely();
     setTimeout(() => {
@@ -274,7 +274,7 @@ export function createLease({
     renewSoon: renewSafely,
     start() {
       timer ??= setInterval(renewSafely, times.renewMs);
-      // Many short pauses in a row must not keep the interval from ever ending.
+      // Many short pauses in a row must not postpone the renewal forever.
       if (Date.now() - renewedAt >= times.renewMs) renewSafely();
     },
     pause() {

@@ -5,18 +5,15 @@ import { keys, prefix } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { defineScript, fieldsOf, runScript } from '../../shared/store/redis/script.ts';
 
-/**
- * A conversation whose turn will come first, as far as can be seen before any is worked, and what
- * is remembered of it.
- */
+/** The conversation whose turn will probably come first, and its stored state. */
 export type Coming = { conversation: string; remembered: Conversation };
 
 const comingScript = defineScript({
   name: 'sidepocketComing',
   keys: ['active', 'waiting'],
   args: ['prefix'],
-  // BullMQ takes from the right. A turn is active when a worker died over it. A command of ours is
-  // not for Claude.
+  // BullMQ takes from the right. A turn is active when a worker died during it. A command of ours
+  // does not go to Claude.
   lua: `-- derives turns:*, inbox:*, conversation:*
     ${entryLua}
     for _, turns in ipairs({ active, waiting }) do
@@ -35,8 +32,8 @@ const comingScript = defineScript({
 const Found = z.tuple([z.string(), z.array(z.string())]);
 
 /**
- * Looks, in one trip to Redis, whose turn comes first; undefined when none is to be seen. It is a
- * guess: only what is harmless when it is wrong may be done by it.
+ * Looks up, in one Redis round trip, whose turn comes first; undefined when no turn is waiting. It
+ * is a guess: use it only for what is harmless when wrong.
  */
 export async function readComing(redis: Redis): Promise<Coming | undefined> {
   const turns = { active: keys.active('turns'), waiting: keys.waitingJobs('turns') };

@@ -6,7 +6,7 @@ import type { QueueName } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { RunningJobs } from './running-jobs.ts';
 
-/** Works a job. `token` is what BullMQ's lock on it holds; `signal` asks for an end. */
+/** Processes a job. `token` is the value of BullMQ's lock on it; `signal` requests its end. */
 export type Processor = (job: Job, token: string, signal: AbortSignal) => Promise<unknown>;
 
 export type QueueWorkerOptions = {
@@ -16,25 +16,25 @@ export type QueueWorkerOptions = {
   owner: string;
   concurrency: number;
   process: Processor;
-  /** Holds the jobs that are being worked. */
+  /** Tracks the running jobs. */
   running: RunningJobs;
-  /** Called when the lock of some job could not be renewed: another worker may have it. */
+  /** Called when a job's lock could not be renewed: another worker may have it. */
   onLockLost: () => void;
-  /** Goes on with the trace that a job carries. */
+  /** Continues the trace that a job carries. */
   telemetry?: Telemetry | undefined;
   log: Log;
 };
 
-/** How long BullMQ's lock on a job holds (ms); it is renewed each half of this time. */
+/** How long BullMQ's lock on a job is valid (ms); it is renewed every half of this time. */
 export const lockMs = 60_000;
 
-/** How often BullMQ asks an empty queue for a job (s), and looks for stalled ones (ms). */
+/** How often BullMQ polls an empty queue for a job (s), and checks for stalled ones (ms). */
 export const slowPolls = { drainSeconds: 900, stalledMs: 600_000 };
 
 /**
- * A BullMQ worker that does not start by itself. Its polling is slow on purpose: a new job wakes it
- * at once, and each poll is a Redis command that may be billed. Crashes are counted by the turn
- * itself, so BullMQ's own limit is out of reach.
+ * A BullMQ worker without autorun. Its polling is slow on purpose: a new job wakes it at once, and
+ * each poll is a Redis command that may be billed. The turn itself counts crashes, so BullMQ's own
+ * limit is set out of reach.
  */
 export function createQueueWorker({
   name,
@@ -47,7 +47,7 @@ export function createQueueWorker({
   telemetry,
   log,
 }: QueueWorkerOptions): Worker {
-  // BullMQ gives a processor its signal only when it has three parameters.
+  // BullMQ passes its signal only to a processor with three parameters.
   const work = async (job: Job, token = '', signal?: AbortSignal): Promise<unknown> => {
     const run = running.begin(name, job.id ?? '', token);
     try {
@@ -68,18 +68,18 @@ export function createQueueWorker({
     maxStalledCount: 1_000_000,
     ...(telemetry ? { telemetry } : {}),
   });
-  // A lost connection is logged by the connection itself.
+  // The connection logs its own loss.
   worker.on('error', (error) => log.debug({ err: error, queue: name }, 'BullMQ'));
   worker.on('lockRenewalFailed', onLockLost);
   return worker;
 }
 
-/** What ending and handing back may take at most once the turns are interrupted (ms). */
+/** Time limit for ending and handing back turns once they are interrupted (ms). */
 const handBackMs = 3000;
 
 /**
- * Takes nothing new and lets what runs go on until its deadline; then interrupts it, so that it is
- * handed back to the next worker. All of it ends within `ms` milliseconds.
+ * Takes no new jobs and lets running ones go on until their deadline; then interrupts them, so that
+ * they are handed back to the next worker. Returns within `ms` milliseconds.
  */
 export async function closeQueueWorker(worker: Worker, ms: number): Promise<void> {
   const interrupt = setTimeout(

@@ -1,34 +1,32 @@
 import type { Log } from '../../shared/runtime/log.ts';
 
 /**
- * How long after a failed job its conversation is swept (ms): doubled with each failure in a row,
- * up to the longest.
+ * Backoff before the conversation of a failed job is swept (ms): doubled with each consecutive
+ * failure, up to the longest.
  */
 const firstPauseMs = 5000;
 const longestPauseMs = 600_000;
 
 /**
- * Sweeps conversations whose job failed, by a defect or by Redis, more and more seldom while the
- * failures go on.
+ * Sweeps conversations whose job failed, because of a defect or of Redis, with exponential backoff.
  */
 export type Resweep = {
   onFailed(conversation: string): void;
   /**
-   * Counts a failure that wants no sweep, and returns how long the conversation is left alone after
-   * it (ms).
+   * Counts a failure without sweeping, and returns how long to leave the conversation alone (ms).
    */
   pauseAfterFailure(conversation: string): number;
-  /** A job of the conversation went well: the next failure is the first again. */
+  /** A job of the conversation succeeded: resets the backoff. */
   onDone(conversation: string): void;
-  /** Whether a sweep of it is due: until then it is left alone. */
+  /** Whether a sweep is scheduled; until then the conversation is left alone. */
   isPending(conversation: string): boolean;
   stop(): void;
 };
 
 export type ResweepParts = {
-  /** Gives the conversation a job for what waits without one. */
+  /** Creates a job for the conversation if something waits without one. */
   sweep: (conversation: string) => Promise<unknown>;
-  /** Runs something after a time (ms); returns what takes it back. */
+  /** Runs a callback after a time (ms); returns a function that cancels it. */
   after?: (ms: number, run: () => void) => () => void;
   log: Log;
 };
@@ -44,14 +42,14 @@ export function createResweep({ sweep, after = afterTime, log }: ResweepParts): 
   };
   const onFailed = (conversation: string): void => {
     const pauseMs = pauseAfterFailure(conversation);
-    // One look is enough for all that has failed until then.
+    // One sweep covers all failures until then.
     if (pending.has(conversation)) return;
     pending.set(
       conversation,
       after(pauseMs, () => {
         pending.delete(conversation);
         sweep(conversation).catch((error: unknown) => {
-          log.warn({ err: error, conversation }, 'could not sweep');
+          log.warn({ err: error, conversation }, 'sweep failed');
           onFailed(conversation);
         });
       }),

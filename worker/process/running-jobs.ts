@@ -7,15 +7,13 @@ import type { QueueName } from '../../shared/store/queues.ts';
  */
 export type JobRun = { signal: AbortSignal; done(): void };
 
-/**
- * The jobs that this worker works at the moment, each run by a name of its own: `queue:id=token`.
- */
+/** The jobs running in this worker, each run under a unique name: `queue:id=token`. */
 export type RunningJobs = {
   begin(queue: QueueName, id: string, token: string): JobRun;
   names(): string[];
   /**
-   * Ends these runs at once. Those that have ended by themselves meanwhile are passed over; returns
-   * the names of the others.
+   * Aborts these runs at once. Skips those that have ended meanwhile; returns the names of the
+   * others.
    */
   endLost(names: string[]): string[];
 };

@@ -6,25 +6,25 @@ import type { Redis } from '../../shared/store/redis/redis.ts';
 import { defineScript, runScript } from '../../shared/store/redis/script.ts';
 
 /**
- * How long another worker may take to close a session's process before it is taken for lost (ms),
- * and how often its answer is looked for.
+ * How long another worker may take to close a session's process before it is considered lost (ms),
+ * and the interval of the checks.
  */
 const patienceMs = 10_000;
 const lookMs = 50;
 
 /**
- * One process at a time on a session, across workers that share a data directory: who wants to work
- * a conversation claims it, and whoever holds a process for it closes that first.
+ * Allows one process at a time per session, across workers that share a data directory: a worker
+ * claims a conversation before it works on it, and the previous holder closes its process first.
  */
 export type SessionLock = {
   /**
-   * Returns when no other living worker has a process for this conversation. What this one still
-   * kept for it from before another had it is let go, too.
+   * Returns when no other living worker has a process for this conversation. Also releases a
+   * process that this worker kept from before another worker had the conversation.
    */
   claim(conversation: string): Promise<void>;
   /** Claims it unless another living worker has it. */
   claimIfFree(conversation: string): Promise<boolean>;
-  /** Hears what others say on the control channel: a request to let a conversation go. */
+  /** Handles requests on the control channel to release a conversation. */
   onControl(control: Control): void;
 };
 
@@ -32,8 +32,8 @@ const claimScript = defineScript({
   name: 'sidepocketClaim',
   keys: ['live', 'call'],
   args: ['owner', 'prefix', 'channel', 'conversation'],
-  // The holder is asked on the channel, unless that is ''. An owner is WORKER_ID#boot; one without
-  // the lease is gone.
+  // The holder is notified on the channel, unless that is ''. An owner is WORKER_ID#boot; without
+  // the lease it is dead.
   lua: `
     -- derives lease:*
     if redis.call('EXISTS', call) == 1 then return 'taken over' end
@@ -60,7 +60,7 @@ const yieldScript = defineScript({
   lua: `if redis.call('GET', live) == owner then redis.call('DEL', live) end return 1`,
 });
 
-/** `release` closes what this worker holds for a conversation. */
+/** `release` closes this worker's process for a conversation. */
 export function createSessionLock(
   redis: Redis,
   owner: string,
@@ -84,7 +84,7 @@ export function createSessionLock(
       if (outcome === 'claimed') return;
       for (; !isOurs(outcome); outcome = await attempt(conversation, keys.control)) {
         if (Date.now() > deadline) {
-          log.warn({ conversation, holder: outcome }, 'another worker did not let a session go');
+          log.warn({ conversation, holder: outcome }, 'another worker did not release a session');
           await redis.del(keys.live(conversation));
         }
         await new Promise((resolve) => setTimeout(resolve, lookMs));
@@ -104,7 +104,7 @@ export function createSessionLock(
         .catch((error: unknown) =>
           log.warn(
             { err: error, conversation: control.conversation },
-            'a session was not released',
+            'releasing a session failed',
           ),
         );
     },

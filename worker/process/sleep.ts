@@ -1,28 +1,26 @@
 import type { Log } from '../../shared/runtime/log.ts';
 
-/**
- * After a refusal to sleep, and for what keeps it awake, the next look comes after this time (ms).
- */
+/** Delay until the next attempt after a failed one (ms). */
 const againMs = 4000;
 
 export type SleepParts = {
-  /** How long there must be nothing to do (ms). */
+  /** How long the worker must be idle (ms). */
   idleMs: number;
-  /** Stops taking jobs, and goes on taking them. */
+  /** Pauses and resumes the taking of jobs. */
   pause: () => Promise<void>;
   resume: () => Promise<void>;
-  /** The atomic decision; true when the VM is asleep now. */
+  /** Decides atomically; true when the VM is asleep now. */
   fallAsleep: () => Promise<boolean>;
   /** Ends the process. */
   onAsleep: () => void;
   log: Log;
 };
 
-/** Puts the worker to sleep when it has had nothing to do for long enough. */
+/** Puts the worker to sleep after enough idle time. */
 export type Sleep = {
-  /** Runs a piece of work; while one runs the worker stays awake. */
+  /** Runs a piece of work and keeps the worker awake meanwhile. */
   during<T>(work: () => Promise<T>): Promise<T>;
-  /** Begins to count the idle time, or begins anew. */
+  /** Starts or restarts the idle timer. */
   stir(): void;
   stop(): void;
 };
@@ -44,7 +42,7 @@ export function createSleep({
     await pause();
     if (running === 0 && (await fallAsleep())) {
       stopped = true;
-      log.info('nothing to do: falling asleep');
+      log.info('idle: falling asleep');
       onAsleep();
       return;
     }

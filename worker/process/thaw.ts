@@ -1,39 +1,41 @@
 import type { Log } from '../../shared/runtime/log.ts';
 
-/** How often the clocks are looked at (ms). */
+/** How often the clocks are checked (ms). */
 const lookMs = 1000;
 
 /**
- * What notices that the process was halted for long: stopped by a signal, or its machine suspended.
+ * Detects that the process was halted for long: stopped by a signal, or its machine suspended.
  * Other workers may have taken over meanwhile.
  */
 export type Thaw = {
   /**
-   * Resolves when it is certain that this worker knows what it has lost; at once while the clocks
-   * run as they should. Never rejects.
+   * Resolves when this worker is sure to know which jobs it has lost; at once while the clocks run
+   * normally. Never rejects.
    */
   settled(): Promise<void>;
   stop(): void;
 };
 
 export type ThawParts = {
-  /** A halt that is longer (ms) may have cost this worker its jobs. */
+  /** A longer halt (ms) may have cost this worker its jobs. */
   longestMs: number;
-  /** Halts all that works for this worker; the returned function lets what is left of it go on. */
+  /**
+   * Halts everything that works for this worker; the returned function resumes what is left of it.
+   */
   pause: () => Promise<() => void>;
-  /** Asks what was taken away, and ends it. */
+  /** Finds the jobs that were taken over, and ends them. */
   ask: () => Promise<void>;
   /**
-   * Times in ms by which a halt is seen: the wall clock goes on while a machine is suspended, the
-   * other when the first is set back.
+   * Clocks (ms) that reveal a halt: the wall clock continues while a machine is suspended, the
+   * other one covers a wall clock that is set back.
    */
   clocks?: (() => number)[];
   log: Log;
 };
 
 /**
- * After a jump of a clock everything is paused first; then it is asked what was taken away; only
- * then the rest goes on.
+ * After a jump of a clock, pauses everything, then ends the jobs that were taken over, and only
+ * then resumes the rest.
  */
 export function watchThaw({
   longestMs,
@@ -49,15 +51,15 @@ export function watchThaw({
   const settle = async (haltMs: number): Promise<void> => {
     log.warn(
       { haltMs: Math.round(haltMs) },
-      'this process was halted: looking which work is still its own',
+      'process was halted: checking which jobs it still has',
     );
     const resume = await pause().catch((error: unknown) => {
-      log.error({ err: error }, 'the work could not be paused');
+      log.error({ err: error }, 'pausing the work failed');
       return () => undefined;
     });
-    // The lease's next renewal asks again.
+    // The lease's next renewal retries.
     await ask().catch((error: unknown) =>
-      log.warn({ err: error }, 'could not ask which work is lost'),
+      log.warn({ err: error }, 'checking for lost jobs failed'),
     );
     resume();
   };

@@ -1,6 +1,6 @@
 /**
- * Verbs that say what a command does, as Claude begins its descriptions with them: “Run the test
- * suite”. Other first words are taken for nouns.
+ * Verbs for a command's action, as Claude starts its descriptions with them: “Run the test suite”.
+ * Other first words are taken for nouns.
  */
 const verbs = new Set(
   `add adjust allow analyze apply archive ask assemble attach authenticate back begin bring build bump calculate call capture change check clean clear click clone close collect combine commit
@@ -16,8 +16,8 @@ const verbs = new Set(
 );
 
 /**
- * Those among them that double their last letter though they have more than one syllable, or two
- * vowels in a row.
+ * Verbs that double their last letter although they have more than one syllable, or two vowels in a
+ * row.
  */
 const doubling = new Set([
   'begin',
@@ -33,8 +33,8 @@ const doubling = new Set([
 ]);
 
 /**
- * `run` becomes `running`: a final e falls, a single consonant after a single vowel is doubled in
- * words of one syllable.
+ * `run` becomes `running`: a final e is dropped, a single consonant after a single vowel is doubled
+ * in monosyllables.
  */
 function participle(verb: string): string {
   if (doubling.has(verb) || /^[^aeiou]*[aeiou][^aeiouwxy]$/.test(verb))
@@ -42,13 +42,14 @@ function participle(verb: string): string {
   return /[^eoy]e$/.test(verb) ? `${verb.slice(0, -1)}ing` : `${verb}ing`;
 }
 
-/** Where a second order begins: “Fetch the page, then extract its links”. */
+/** Where a second instruction starts: “Fetch the page, then extract its links”. */
 const second = /,? (?:and then|and|then) ([a-z-]+)\b/g;
 
 /**
- * Turns an order into what is being done: “Run the tests” into “Running the tests”. Of several
- * orders the first is enough, except that “Find and delete …” stays whole. Undefined when it is no
- * order that is known, as when it begins with a noun. What is in progress already stays as it is.
+ * Turns an instruction into its progressive form: “Run the tests” into “Running the tests”. Of
+ * several instructions only the first is kept, except that “Find and delete …” stays whole.
+ * Undefined when the verb is unknown or the text starts with a noun. A text already in that form
+ * stays as it is.
  */
 export function asInProgress(order: string): string | undefined {
   const [first = ''] = order.split(' ');

@@ -1,51 +1,48 @@
 import type { AgentEvent } from '../agent/agent.ts';
 import { describeStep } from './tool-descriptions.ts';
 
-/** A line to be said; `index` counts them, from 1. */
+/** A progress line; `index` counts them, from 1. */
 export type Told = { text: string; index: number };
 
 /**
- * Tells the person of a turn while it works. It has no clock of its own: times are ms since 1970,
- * and the caller asks again when `nextDue` (ms from now) is over.
+ * Reports a turn's progress to the person. It has no clock of its own: times are ms since 1970, and
+ * the caller asks again when `nextDue` (ms from now) is over.
  */
 export type Narrator = {
   note(event: AgentEvent, now: number): void;
-  /** The person got something of this turn by another way. */
+  /** The person received something of this turn another way. */
   said(now: number): void;
-  /** The turn waits for the person: what was going on begins anew now. */
+  /** The turn waits for the person: the current steps start anew now. */
   idle(now: number): void;
-  /** What is to be said now, once. */
+  /** The line that is due now, returned once. */
   due(now: number): Told | undefined;
-  /** After how many ms to ask again; undefined when nothing will come before the next event. */
+  /** The delay until the next call (ms); undefined when nothing is due before the next event. */
   nextDue(now: number): number | undefined;
-  /** What is left to be said before the answer; to be asked until nothing is left. */
+  /** The lines left before the answer; call until undefined. */
   rest(now: number): Told | undefined;
 };
 
 /**
- * The first line comes so long after the turn began or the person last got something (ms), the next
- * ones at least so far apart. Neither may be under a minute.
+ * The delay of the first line after the turn's start or the last thing the person received, and the
+ * interval between further lines (ms). Neither may be under a minute.
  */
 export type ProgressTimes = { firstMs: number; everyMs: number };
 
 export const progressTimes: ProgressTimes = { firstMs: 60_000, everyMs: 90_000 };
 
-/**
- * Work of hours is told more rarely: the next line comes after at least this part of the time so
- * far.
- */
+/** Long turns report less often: the interval is at least the time so far divided by this. */
 const spacing = 5;
 
-/** What is going on, and since when (ms since 1970). */
+/** The current step, and its start (ms since 1970). */
 type Phase = { doing: string; since: number };
 
 /**
- * Says now and then what a long turn does: “Running the tests, 3 min” for a step that takes long,
- * “Reading src/login.ts (5 min so far)” for one of many. It says nothing in the first minute,
- * nothing soon after the person got something, and no text twice in a turn.
+ * Reports now and then what a long turn does: “Running the tests, 3 min” for a step that takes
+ * long, “Reading src/login.ts (5 min so far)” for one of many. It reports nothing in the first
+ * minute, nothing soon after the person received something, and no text twice in a turn.
  */
 export function createProgress({ firstMs, everyMs }: ProgressTimes, startedAt: number): Narrator {
-  /** The tools at work, the last one begun at the end. */
+  /** The running tools, most recent last. */
   const tools = new Map<string, Phase>();
   const told = new Set<string>();
   let thinking: Phase = { doing: 'Thinking', since: startedAt };
@@ -95,7 +92,7 @@ export function createProgress({ firstMs, everyMs }: ProgressTimes, startedAt: n
       index += 1;
       return { text, index };
     },
-    // What was said already says something else a minute later.
+    // A minute later the text differs from the one already sent.
     nextDue: (now) => (now < earliest ? earliest - now : told.has(words(now)) ? minute : 0),
     rest: () => undefined,
   };

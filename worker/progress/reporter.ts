@@ -2,14 +2,17 @@ import type { Log } from '../../shared/runtime/log.ts';
 import type { AgentEvent } from '../agent/agent.ts';
 import type { Narrator, Told } from './progress.ts';
 
-/** A turn's account of itself to the person, with a timer. */
+/** Reports a turn's progress to the person, with a timer. */
 export type ProgressReporter = {
   note(event: AgentEvent): void;
-  /** The person got something of this turn by another way. */
+  /** The person received something of this turn another way. */
   said(): void;
-  /** Says what is left, and waits until all of it is in the outbox: so the answer comes last. */
+  /**
+   * Sends the remaining lines, and waits until they are in the outbox, so that the answer comes
+   * last.
+   */
   flush(): Promise<void>;
-  /** Nothing more is told. */
+  /** Stops reporting. */
   stop(): void;
 };
 
@@ -25,8 +28,8 @@ export type ProgressReporterDeps = {
 };
 
 /**
- * Asks the narrator at the right times and hands what it says to `tell`, one after the other. A
- * line that cannot be told is dropped: that the turn was taken over, the turn finds out itself.
+ * Polls the narrator at the right times and passes its lines to `tell`, one after the other. A line
+ * that cannot be sent is dropped: the turn itself detects that it was taken over.
  */
 export function startProgressReporter({
   narrator,
@@ -42,7 +45,7 @@ export function startProgressReporter({
   const hand = (told: Told): void => {
     reporter = reporter
       .then(() => tell(told))
-      .catch((error: unknown) => log.debug({ err: error }, 'a line of progress was not told'));
+      .catch((error: unknown) => log.debug({ err: error }, 'progress line dropped'));
   };
   const rewind = (): void => {
     clearTimeout(timer);

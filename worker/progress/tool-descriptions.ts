@@ -5,22 +5,22 @@ import { asInProgress } from './participle.ts';
 export type ToolEvent = Extract<AgentEvent, { kind: 'tool' }>;
 
 /**
- * A step in plain words: as what is being done, “Reading src/login.ts”, and as a line of a list,
- * “Read login.ts”.
+ * A step in plain words: as an ongoing action, “Reading src/login.ts”, and as a list line, “Read
+ * login.ts”.
  */
 export type StepWords = { doing: string; line: string };
 
-/** Longest words about a step (characters). */
+/** Length limit for a step's words (characters). */
 const longest = 120;
 
-/** Tools that the person sees the effect of, or that are Claude's own bookkeeping. */
+/** Tools whose effect the person sees, or that are Claude's own bookkeeping. */
 const silent =
   /^(mcp__whatsapp__.*|AskUserQuestion|Todo.*|Task(Create|Get|List|Update)|ToolSearch|SendMessage|ListAgents|ReportFindings|ScheduleWakeup|Cron.*)$/;
 
 /**
- * Says what a tool call does, for the person. Undefined for one that is not worth a word. Nothing
- * of a command line is shown, only the model's own description of it; paths are cut to their last
- * parts, addresses come without what follows their path, and what looks like a key is left out.
+ * Describes a tool call for the person. Undefined for a call not worth mentioning. Shows nothing of
+ * a command line, only the model's own description of it; paths are cut to their last parts,
+ * addresses lose everything behind their path, and apparent keys are left out.
  */
 export function describeStep({
   name,
@@ -117,7 +117,7 @@ function describeOther(name: string, description: string | undefined): StepWords
   return { doing: 'Working', line: `Use ${tidy(name)}` };
 }
 
-/** The last parts of a path. A summary that is no path has none. */
+/** The last parts of a path; empty for an empty summary. */
 function lastParts(file: string, count: number): string {
   return withoutKeys(
     file
@@ -128,9 +128,7 @@ function lastParts(file: string, count: number): string {
   );
 }
 
-/**
- * Makes a text of the model's fit to be shown: short paths, bare addresses, no keys, no full stop.
- */
+/** Cleans up a text of the model: short paths, bare addresses, no keys, no full stop. */
 function tidy(text: string): string {
   return text
     .split(' ')
@@ -145,7 +143,7 @@ function tidy(text: string): string {
     .replace(/(?<![.\s])[.\s]+$/, '');
 }
 
-/** An address without name and password, query and fragment. */
+/** An address without credentials, query and fragment. */
 function bareAddress(word: string): string {
   const [, before = '', scheme = '', rest = ''] = /^(\W*)([a-z]+:\/\/)(.*)$/i.exec(word) ?? [];
   const [authority = '', ...path] = (rest.split(/[?#]/)[0] ?? '').split('/');
@@ -156,8 +154,8 @@ function bareAddress(word: string): string {
 }
 
 /**
- * Leaves out what looks like a key or a token: long, with letters and digits, or told after a name
- * as in `token=…`.
+ * Masks apparent keys and tokens: long words of letters and digits, or values after a name as in
+ * `token=…`.
  */
 function withoutKeys(word: string): string {
   return word

@@ -3,19 +3,20 @@ import type { Narrator, Told } from './progress.ts';
 import { describeStep } from './tool-descriptions.ts';
 
 /**
- * How long steps are gathered into one message (ms), and how far two messages are apart at least.
+ * How long steps are collected into one message (ms), and the minimum interval between two
+ * messages.
  */
 export type StepTimes = { gatherMs: number; everyMs: number };
 
-/** WhatsApp takes a message to one person in 6 s over time (Twilio's error 63018). */
+/** WhatsApp's sustained rate is one message per person in 6 s (Twilio's error 63018). */
 export const stepTimes: StepTimes = { gatherMs: 3000, everyMs: 6000 };
 
-/** Most that one message holds (characters), well under Twilio's 1600. */
+/** Length limit for one message (characters), well under Twilio's 1600. */
 const longest = 1400;
 
 /**
- * Tells every step as a short line, each once and in order, several of them in one message. The
- * steps that are left at the end come before the answer.
+ * Reports every step as a short line, each once and in order, several of them in one message. The
+ * remaining steps come before the answer.
  */
 export function createSteps({ gatherMs, everyMs }: StepTimes): Narrator {
   const seen = new Set<string>();

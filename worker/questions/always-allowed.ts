@@ -7,24 +7,24 @@ import type { TurnContext } from '../turn/context.ts';
 const Allowed = z.array(z.object({ session: z.string(), key: z.string(), name: z.string() }));
 type Allowed = z.infer<typeof Allowed>;
 
-/** The most that a conversation keeps; the oldest goes first, and is asked about again. */
+/** Limit per conversation; the oldest entry is dropped, and asked about again. */
 const most = 100;
 
-/** The longest name that is kept (UTF-16 units). */
+/** Length limit for a stored name (UTF-16 units). */
 const longest = 80;
 
 /**
- * What the person has allowed always: in this session, also after a restart, until they choose a
- * permission mode. It is kept here and not as rules of Claude Code, which allow more than the very
- * call (`timeout 5 X`, `X && ls` for `X`).
+ * The person's “always” approvals: for this session, also after a restart, until they choose a
+ * permission mode. They are kept here and not as rules of Claude Code, which allow more than the
+ * exact call (`timeout 5 X`, `X && ls` for `X`).
  */
 export type AlwaysAllowed = {
   has(key: string): Promise<boolean>;
-  /** Keeps it under its key; `name` is what the person sees. Throws FencedError. */
+  /** Stores the key; `name` is shown to the person. Throws FencedError. */
   add(key: string, name: string): Promise<void>;
 };
 
-/** `session` is the one at work; nothing is allowed without one. */
+/** `session` is the current one; without a session nothing is allowed. */
 export function createAlwaysAllowed(
   conversations: Conversations,
   { conversation, fence }: Pick<TurnContext, 'conversation' | 'fence'>,
@@ -51,7 +51,7 @@ export function createAlwaysAllowed(
   };
 }
 
-/** The names of what is allowed in a session, from what its conversation has stored. */
+/** The names of a session's approvals, from its conversation's stored value. */
 export function namesOfAllowed(stored: string | undefined, session: string | undefined): string[] {
   return parseAllowed(stored)
     .filter((entry) => entry.session === session)

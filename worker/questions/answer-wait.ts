@@ -2,8 +2,8 @@ import type { OpenQuestion } from './question.ts';
 import type { TurnSlot } from '../turn/turn-slot.ts';
 
 /**
- * The reason with which a turn is let go while its person thinks. `deadline`: when the question's
- * default holds (ms since 1970).
+ * The reason for releasing a turn while its person thinks. `deadline`: when the question's default
+ * applies (ms since 1970).
  */
 export class AwaitingAnswer extends Error {
   override name = 'AwaitingAnswer';
@@ -16,12 +16,12 @@ export class AwaitingAnswer extends Error {
 }
 
 /**
- * What a turn does while it asks: `onOpen` is told when a question begins to wait, and may be
- * answered; `letGo` ends the turn until the answer, and says whether it could.
+ * The turn's hooks for questions: `onOpen` is called when a question starts to wait and may be
+ * answered; `letGo` ends the turn until the answer, and returns whether it could.
  */
 export type QuestionHooks = { onOpen: () => void; letGo: (reason: AwaitingAnswer) => boolean };
 
-/** `holdMs` is how long the agent is kept for an answer. */
+/** `holdMs` is how long the agent is kept while waiting for an answer. */
 export type AnswerWaitParts = {
   slot: TurnSlot;
   hooks: QuestionHooks;
@@ -29,7 +29,7 @@ export type AnswerWaitParts = {
   now: () => number;
 };
 
-/** The wait for the answer to the one question that is open. */
+/** The wait for the answer to the open question; there is at most one. */
 export type AnswerWait = {
   isWaiting(): boolean;
   /** Returns at the deadline, or when the question is settled. Rejects with the signal's reason. */
@@ -51,7 +51,7 @@ export function createAnswerWait({ slot, hooks, holdMs, now }: AnswerWaitParts):
       }, holdMs);
       const onAbort = (): void => resolve();
       signal.addEventListener('abort', onAbort, { once: true });
-      // There is no work while the person thinks: another turn may have the place.
+      // Nothing runs while the person thinks, so another turn may use the slot.
       slot.giveBack();
       hooks.onOpen();
       await promise;

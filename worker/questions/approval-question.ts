@@ -5,38 +5,34 @@ import type { ApprovalRequest } from '../agent/agent.ts';
 import type { Question } from './question.ts';
 import { cutPieces, endOf, showLine, showText, warningsAbout } from './shown-text.ts';
 
-/** Where a request that is too long for the chat is shown. */
+/** Where requests too long for the chat are shown. */
 export type ApprovalPages = { pages: Pick<PageStore, 'put'>; publicUrl: string };
 
 /**
- * What a question holds by itself (UTF-16 units, lines). A phone hides the end of a message that is
- * much longer, and with buttons Twilio takes 1024 (twilio.com/docs/content/twilio-quick-reply).
+ * Limits for the question itself (UTF-16 units, lines). A phone hides the end of a much longer
+ * message, and with buttons Twilio accepts 1024 (twilio.com/docs/content/twilio-quick-reply).
  */
 const questionRoom = { characters: 750, lines: 20 };
 
-/**
- * What one message before the question holds, under WhatsApp's 1600, and how many of them there may
- * be.
- */
+/** Limits on one message before the question, under WhatsApp's 1600, and on their number. */
 const messageRoom = 1450;
 const mostMessages = 4;
 
-/** The end that is shown in the question itself. */
+/** Limits on the excerpt of the end shown in the question itself. */
 const endRoom = { characters: 300, lines: 8 };
 
 /**
  * The longest request that a person is asked about (UTF-16 units): some twenty pages of a book,
- * laid out in 0.2 s.
+ * rendered in 0.2 s.
  */
 const longestRequest = 50_000;
 
-/** A part of the input, visible and fenced: `label` is ours, `text` the agent's. */
+/** A part of the input, made visible and fenced: `label` is ours, `text` the agent's. */
 type Part = { label: string; text: string };
 
 /**
- * The question whether a tool may run, with all of its input: in the question, in messages before
- * it, or on a page, and its end always in the question. Undefined when it is too long for all of
- * these.
+ * Asks whether a tool may run, with all of its input: in the question, in messages before it, or on
+ * a page, and its end always in the question. Undefined when it is too long for all of these.
  */
 export async function writeApproval(
   request: ApprovalRequest,
@@ -106,12 +102,12 @@ function writePart({ label, text }: Part): string {
   return [...(label === '' ? [] : [label]), text === '' ? '_(nothing)_' : fence(text)].join('\n');
 }
 
-/** What is shown holds no three backticks in a row. */
+/** The shown text contains no three backticks in a row. */
 function fence(text: string): string {
   return `\`\`\`\n${text}\n\`\`\``;
 }
 
-/** The parts as messages in order, each part in as many pieces as it takes. */
+/** Packs the parts into messages, in order, splitting parts that are too long. */
 function packParts(parts: Part[]): string[] {
   const messages: string[] = [];
   for (const { label, text } of parts) {

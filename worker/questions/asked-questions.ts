@@ -21,8 +21,8 @@ import type { Choices } from '../../shared/store/choices.ts';
 import type { TurnContext } from '../turn/context.ts';
 
 /**
- * An answer: `by` is the message that gave it. `used`: it has given leave for the one call that it
- * is for, so the next call like it is asked about anew.
+ * An answer: `by` is the message that gave it. `used`: its approval has been used for its one call,
+ * so the next such call is asked about again.
  */
 const Answer = z.object({
   text: z.string(),
@@ -33,14 +33,14 @@ const Answer = z.object({
 type Answer = z.infer<typeof Answer>;
 
 /**
- * Stands for the message that gave leave afterwards: that one is a prompt as well, and no answer by
- * itself.
+ * Stands for a message that approved late: that message is also a prompt, so it must not be removed
+ * as an answer.
  */
 const afterwards = 'afterwards';
 
 /**
- * What a turn has asked, as the conversation remembers it: a worker that takes the turn over goes
- * on with it.
+ * A turn's questions as the conversation stores them: a worker that takes over the turn continues
+ * with them.
  */
 const Asked = z.object({
   turn: z.string(),
@@ -50,41 +50,41 @@ const Asked = z.object({
 type Asked = z.infer<typeof Asked>;
 
 /**
- * The questions of one turn and what became of them, stored at each change. Every change throws
+ * The questions of one turn and their answers, stored at each change. Every change throws
  * FencedError.
  */
 export type AskedQuestions = {
-  /** The one that waits for an answer. */
+  /** The question that waits for an answer. */
   open(): OpenQuestion | undefined;
   answerTo(id: string): Answer | undefined;
-  /** Messages that have answered questions of a turn that is over. */
+  /** Messages that answered questions of an ended turn. */
   left: string[];
   /** Messages that have answered a question. */
   answerers(): string[];
   /**
-   * The id of a question that is asked now: the first that this run has not asked and that is not
-   * used up.
+   * The id for a question asked now: the first that this run has not asked and that is not used up.
    */
   nextId(question: Question): string;
   /**
-   * Opens a question, or finds it open already, with its own deadline. `deadline` is ms since 1970.
+   * Opens a question, or returns the one already open with its own deadline. `deadline` is ms since
+   * 1970.
    */
   begin(id: string, question: Question, deadline: number): Promise<OpenQuestion>;
-  /** `by` is the message that answered; undefined when nothing did. */
+  /** `by` is the answering message; undefined when the default applied. */
   settle(open: OpenQuestion, words: string[], by: string | undefined): Promise<void>;
   /**
-   * Notes that an answer has given leave, before the call may run: so no crash makes it serve
-   * twice.
+   * Records that an answer's approval is used, before the call may run, so that no crash lets it
+   * serve twice.
    */
   useUp(id: string, question: Question): Promise<void>;
   /** As in Questions. */
   recall: string | undefined;
   tapSentence(message: Message): string | undefined;
-  /** The buttons that come with what a tap gets. */
+  /** The buttons of the reply to a tap. */
   tapChoices(message: Message): Choices | undefined;
   /**
-   * Notes the leave that a person gives to a question which had no answer in time, when they stand
-   * by it: for the very call, once.
+   * Records an approval given after the deadline, once the person has confirmed it: for the exact
+   * call, once.
    */
   confirm(message: Message): Promise<void>;
 };
@@ -233,7 +233,7 @@ function recallWords({ open, answers }: Asked): string | undefined {
 }
 
 /**
- * What this turn has asked. `abandoned` is the question of another turn, which has ended without an
+ * This turn's questions. `abandoned` is the question of another turn, which ended without an
  * answer; `left` are the messages that answered its others.
  */
 function parseAsked(

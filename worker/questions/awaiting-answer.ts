@@ -7,13 +7,13 @@ import type { Dispatch } from '../turn/dispatch.ts';
 import type { Questions } from './questions.ts';
 import type { TurnContext } from '../turn/context.ts';
 
-/** What this needs of the worker. */
+/** The worker's parts used here. */
 export type AwaitingParts = { inbox: Inbox; promoteTurn: (conversation: string) => Promise<void> };
 
 /**
- * At the beginning of a turn that has asked before: takes the answer, or the default when its time
- * has come. Throws AwaitingAnswer while neither is there and nothing else has come in: then there
- * is nothing for Claude to do.
+ * Runs at the start of a turn that has asked before: takes the answer, or the default after the
+ * deadline. Throws AwaitingAnswer while there is neither and no new message: then Claude has
+ * nothing to do.
  */
 export async function resumeQuestion(
   { job }: Pick<TurnContext, 'job'>,
@@ -30,8 +30,8 @@ export async function resumeQuestion(
 }
 
 /**
- * Puts the turn off until its question's deadline, a due time like a schedule's. An attempt that
- * was let go is none. Always throws what BullMQ wants to see, or FencedError.
+ * Delays the turn until its question's deadline, a due time like a schedule's. A released attempt
+ * is not counted. Always throws the error that BullMQ expects, or FencedError.
  */
 export async function putOffForAnswer(
   { inbox, promoteTurn }: AwaitingParts,
@@ -45,17 +45,16 @@ export async function putOffForAnswer(
   await job.moveToDelayed(deadline, token);
   log.info(
     { conversation, untilMs: deadline - Date.now() },
-    'a question waits for its answer: the turn is let go',
+    'released the turn while its question waits for an answer',
   );
-  // What came in before the turn was put off has not brought it forward; it may have been the
-  // answer.
+  // Messages that came in before the delay have not promoted the turn; one may be the answer.
   const isNew = ({ id }: Message): boolean => !known.has(id);
   if (!questions.open() || (await inbox.read(conversation)).some(isNew))
     await promoteTurn(conversation);
   throw new DelayedError();
 }
 
-/** The messages that the turn has taken up, now or in an earlier run. */
+/** The messages that the turn has taken up, in this run or an earlier one. */
 function knownTo(data: { messages?: { id: string }[] }): Set<string> {
   return new Set((Array.isArray(data.messages) ? data.messages : []).map(({ id }) => id));
 }

@@ -7,7 +7,7 @@ import type { Question } from './question.ts';
 import type { Questions } from './questions.ts';
 import type { TurnContext } from '../turn/context.ts';
 
-/** Limits in US dollars for one turn, and for a day of one person; undefined: none. */
+/** Limits in US dollars per turn, and per person and day; undefined means no limit. */
 export type BudgetParts = {
   budgets: { turnUsd: number | undefined; dayUsd: number | undefined };
   conversations: Conversations;
@@ -16,19 +16,19 @@ export type BudgetParts = {
 
 export type Budget = {
   /**
-   * Whether the turn may go on; asks the person when a limit is reached, and ends the turn when
-   * they say no.
+   * Whether the turn may go on; asks the person when a limit is reached, and ends the turn if they
+   * say no.
    */
   mayGoOn(signal: AbortSignal): Promise<boolean>;
 };
 
-/** What the person grants at a time (US dollars). */
+/** How much one approval adds (US dollars). */
 const stepUsd = 1;
 const goOn = `Continue? +$${stepUsd}`;
 
 /**
- * Watches a turn's cost by the sums that the model proxy keeps, and raises by the person's leave
- * what the proxy lets through. `end` ends the turn.
+ * Checks a turn's cost against the sums that the model proxy keeps, and raises the proxy's limit
+ * with the person's approval. `end` ends the turn.
  */
 export function createBudget(
   { budgets, conversations, spend }: BudgetParts,
@@ -36,7 +36,7 @@ export function createBudget(
   questions: Questions,
   end: (failure: AgentFailure) => void,
 ): Budget {
-  /** The first limit that is reached, in words, and what grants more. */
+  /** The first limit reached, in words, with the function that raises it. */
   const findLimit = async (): Promise<
     { words: string; subject: string; grant: () => Promise<void> } | undefined
   > => {

@@ -5,10 +5,10 @@ import type { Question } from './question.ts';
 import type { AnswerWriter } from '../reply/answer.ts';
 import { showText } from './shown-text.ts';
 
-/** What the person may say to a plan. WhatsApp's buttons take 20 characters. */
+/** The answers to a plan. WhatsApp's buttons take 20 characters. */
 export const planLabels = { go: 'Go', goUnasked: 'Go, edits unasked', keep: 'Keep planning' };
 
-/** What needs their leave after *Go*, and what *Go, edits unasked* adds to it. */
+/** What still needs approval after *Go*, and the difference for *Go, edits unasked*. */
 const goWords: Record<PermissionMode, { go: string; goUnasked: string }> = {
   ask: {
     go: 'I carry it out, and ask before I change anything or run a command',
@@ -25,8 +25,8 @@ const goWords: Record<PermissionMode, { go: string; goUnasked: string }> = {
 };
 
 /**
- * The question what to do with a plan, which comes before it: in the chat, or as its opening and a
- * page. Undefined is a plan that was not written down.
+ * Asks what to do with a plan, which comes before the question: in the chat, or as its opening and
+ * a page. Undefined means that the plan was not written down.
  */
 export async function writePlanQuestion(
   plan: string | undefined,
@@ -65,13 +65,13 @@ async function showPlan(plan: string, writeAnswer: AnswerWriter): Promise<string
   const id = `plan.${createHash('sha256').update(plan).digest('hex')}`;
   const [first = '', ...rest] = await writeAnswer(id, shown);
   const written = [`*The plan*\n\n${first}`, ...rest].flatMap((part) => chunk(part));
-  // Where the marks of the chat would swallow words, the plan is shown as it was written.
+  // If the chat's markup would swallow words, the plan is shown as written.
   const isWhole =
     rest.some((part) => part.includes('/page/')) || hasAllWords(shown, written.join('\n'));
   return isWhole ? written : chunk(`*The plan*\n\n${shown}`);
 }
 
-/** Whether every word of a text stands in another, as often. */
+/** Whether every word of a text occurs in another at least as often. */
 function hasAllWords(text: string, other: string): boolean {
   const count = new Map<string, number>();
   for (const word of other.match(/[\p{L}\p{N}]+/gu) ?? [])

@@ -4,31 +4,28 @@ import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
 
 /**
- * `choice` is a question of Claude's; the others ask for leave, and only their own answers count.
+ * `choice` is a question of Claude's; the others ask for approval, and accept only their own
+ * answers.
  */
 export const questionKinds = ['choice', 'permission', 'budget', 'plan'] as const;
 
-/** Something that the person is to decide. */
+/** A question to the person. */
 export type Question = {
   kind: (typeof questionKinds)[number];
   text: string;
   options: { label: string; description?: string | undefined }[];
   multiple: boolean;
-  /** What holds when the person does not answer. */
+  /** The answer that applies by default. */
   fallback: string;
-  /** Messages that come before the question, each within WhatsApp's limit. */
+  /** Messages sent before the question, each within WhatsApp's limit. */
   before?: string[];
   /**
-   * What exactly is asked about, where the text does not say all of it. An answer is for this
-   * alone.
+   * The exact subject, where the text does not state all of it. An answer covers only this subject.
    */
   subject?: string;
-  /** The question in short, for Claude. */
+  /** A short form of the question, for Claude. */
   summary?: string;
-  /**
-   * The label that a quoted “yes” stands for, and the one that a text beginning with a no stands
-   * for.
-   */
+  /** The labels for a quoted “yes” and for a text that starts with a no. */
   yes?: string;
   no?: string;
 };
@@ -43,22 +40,16 @@ export const OpenQuestion = z.object({
   deadline: z.number(),
   yes: z.string().optional(),
   no: z.string().optional(),
-  /** What holds at the deadline; missing in what an earlier version stored. */
+  /** The default at the deadline; missing in values stored by an earlier version. */
   fallback: z.string().optional(),
 });
 export type OpenQuestion = z.infer<typeof OpenQuestion>;
 
-/**
- * Where buttons end and a list begins (twilio.com/docs/content/twilio-quick-reply), and where a
- * list ends.
- */
+/** The limits for buttons (twilio.com/docs/content/twilio-quick-reply) and for a list. */
 const mostButtons = 3;
 const mostItems = 10;
 
-/**
- * What is said to the person, with something to tap. Of several that may be chosen, numbers are
- * asked for.
- */
+/** Formats the question with its choices. Multiple choices are answered by numbers. */
 export function writeQuestion(
   id: string,
   { text, options, multiple, fallback }: Question,
@@ -96,8 +87,8 @@ export function writeQuestion(
 
 /**
  * Reads a person's message as the answer to an open question. A tap, a number or a label answers,
- * and of a question of Claude's the person's own words when they quote it. Leave is given only by a
- * tap, the very number, the very label, or a quoted “yes”; a text that begins with a no refuses,
+ * and to a question of Claude's also the person's own words when they quote it. Approval takes a
+ * tap, the exact number, the exact label, or a quoted “yes”; a text that starts with a no refuses,
  * and the answer is the label and that text. Undefined when the message is something else. `quoted`
  * is the id of the reply that the message quotes.
  */
@@ -109,15 +100,15 @@ export function readAnswer(
   const { choice, text, media, location } = message;
   if (!isFromPerson(message)) return undefined;
   if (choice) {
-    // A tap under something else is about that.
+    // A tap on another message belongs to that message.
     const label = open.labels.find((_, index) => choice.id === `${open.id}.${index + 1}`);
     return label === undefined ? undefined : [label];
   }
-  // A file is not to be lost with the answer that came under it.
+  // A message with a file stays a prompt, so that the file is not lost.
   if (media.length > 0 || location) return undefined;
   const quotesThis = quoted?.startsWith(`${open.id}.`) ?? false;
   if (open.kind === 'choice') return readChoice(open, text.trim(), quotesThis);
-  // A quote of something else is about that.
+  // A quote of another message belongs to that message.
   return quotesThis || message.quoted === undefined
     ? readDecision(open, text, quotesThis)
     : undefined;
@@ -143,18 +134,18 @@ function readDecision(open: OpenQuestion, text: string, quotesThis: boolean): st
   if (label !== undefined) return [label];
   if (quotesThis && said === 'yes' && yes !== undefined) return [yes];
   if (no === undefined || said === '') return undefined;
-  // What is written under a plan is what should be different about it.
+  // A text that quotes a plan says what should be different.
   return beginsWithNo(text) || (kind === 'plan' && quotesThis) ? [no, text.trim()] : undefined;
 }
 
-/** Letters' case and the number of blanks make no difference. */
+/** Ignores case and the number of blanks. */
 function fold(text: string): string {
   return text.trim().replaceAll(/\s+/g, ' ').toLowerCase();
 }
 
 /**
- * Words that begin a refusal, in the languages that are written most; in some of them no blank
- * follows a word.
+ * Words that start a refusal, in the most written languages; in some of them no blank follows a
+ * word.
  */
 const noWords = [
   "no|nope|nah|never|not|don['’]?t|do not",
@@ -174,7 +165,7 @@ function beginsWithNo(text: string): boolean {
   ).test(text);
 }
 
-/** `2`, `#2`, `1, 3`, `1 and 3`; undefined when the text is anything else. */
+/** Parses `2`, `#2`, `1, 3`, `1 and 3`; undefined for any other text. */
 function readNumbers(text: string): number[] | undefined {
   if (!/^#?\d{1,2}[.)]?(?:(?:\s+(?:(?:,|&|and)\s*)?|(?:,|&|and)\s*)#?\d{1,2}[.)]?)*$/i.test(text))
     return undefined;
@@ -188,7 +179,7 @@ function normalise(text: string): string {
     .trim();
 }
 
-/** A number of minutes for people, such as `30 minutes` or `2 hours`. */
+/** Formats minutes for people, such as `30 minutes` or `2 hours`. */
 export function minutesInWords(minutes: number): string {
   if (minutes < 1) return `${Math.max(Math.round(minutes * 60), 1)} seconds`;
   if (minutes >= 120 && minutes % 60 === 0) return `${minutes / 60} hours`;

@@ -10,7 +10,9 @@ import { minutesInWords, writeQuestion } from './question.ts';
 import type { OpenQuestion, Question } from './question.ts';
 import type { TurnContext } from '../turn/context.ts';
 
-/** `answerMs` is how long an answer is waited for, `holdMs` how long the agent is kept for it. */
+/**
+ * `answerMs` is the time limit for an answer, `holdMs` how long the agent is kept while waiting.
+ */
 export type QuestionParts = PromptTrackerDeps & {
   outbox: Outbox;
   answerMs: number;
@@ -19,46 +21,46 @@ export type QuestionParts = PromptTrackerDeps & {
 
 /** The questions of one turn to its person, one at a time. */
 export type Questions = {
-  /** The one that waits for an answer. */
+  /** The question that waits for an answer. */
   open(): OpenQuestion | undefined;
   /**
-   * Takes out of the inbox what answered questions of a turn that is over: it says nothing by
-   * itself. Returns the other messages. Throws FencedError.
+   * Removes from the inbox the messages that answered questions of an ended turn, since they are
+   * not prompts. Returns the other messages. Throws FencedError.
    */
   withoutAnswers(messages: Message[]): Promise<Message[]>;
-  /** Whether somebody waits for the answer right now. */
+  /** Whether the turn is waiting for the answer right now. */
   isWaiting(): boolean;
-  /** Messages that have answered a question; they are settled with the turn's next answer. */
+  /** Messages that answered a question; the turn's next answer settles them. */
   answerers(): string[];
   answer(words: string[], by: Message): Promise<void>;
-  /** Settles the open question with its default if its deadline has come, and says so. */
+  /** Settles the open question with its default after its deadline, and says so in the chat. */
   expire(): Promise<void>;
-  /** Whether the open question was handed to the outbox. */
+  /** Whether the open question is in the outbox. */
   wasSaid(): Promise<boolean>;
   /**
-   * Asks, and waits for the answer or for the time after which the fallback holds. A question that
-   * this turn has asked before it was interrupted is not sent again. Leave that was given serves
-   * one call; a call like it asks again. Rejects with the signal's reason.
+   * Asks, and waits for the answer or for the timeout after which the fallback applies. A question
+   * asked before an interruption of this turn is not sent again. An approval covers one call; the
+   * next such call asks again. Rejects with the signal's reason.
    */
   ask(question: Question, signal: AbortSignal): Promise<{ words: string[]; answered: boolean }>;
   /**
-   * What Claude is told of this turn's questions when it takes up a turn that was interrupted;
-   * undefined when nothing was asked before.
+   * The summary of this turn's questions for Claude when it resumes an interrupted turn; undefined
+   * when nothing was asked before.
    */
   recall: string | undefined;
-  /** Says once that words do not answer the open question. */
+  /** Tells the person once that their words do not answer the open question. */
   remark(): Promise<void>;
   /**
-   * What a tap gets that belongs to a question and does not answer the open one; undefined for any
-   * other message. Such a tap is never a prompt; one by which a late answer is stood by is.
+   * The reply to a tap that belongs to a question and does not answer the open one; undefined for
+   * any other message. Such a tap is never a prompt, but a tap that confirms a late answer is.
    */
   tapSentence(message: Message): string | undefined;
   /**
-   * Notes the leave that a message gives to a question of earlier, before the message is a prompt.
+   * Records a message's approval for an earlier question, before the message becomes a prompt.
    * Throws FencedError.
    */
   confirm(message: Message): Promise<void>;
-  /** Says it, in the step that settles the tap. */
+  /** Sends the reply and settles the tap in one step. */
   sayOfTap(tap: Message, sentence: string): Promise<void>;
 };
 
@@ -70,7 +72,7 @@ const howToAnswer: Record<Question['kind'], string> = {
   plan: 'My plan above still waits: tap an answer, or swipe it to the right and write what should be different.',
 };
 
-/** `kept` is what the conversation remembers. */
+/** `kept` is the conversation's stored state. */
 export function createQuestions(
   parts: QuestionParts,
   context: TurnContext,
@@ -98,7 +100,7 @@ export function createQuestions(
     answers.settle(open.id);
   };
 
-  /** The deadline has come: says so, and settles with the default. */
+  /** Handles the deadline: says so in the chat, and settles with the default. */
   const goOnWithout = async (open: OpenQuestion, fallback: string): Promise<void> => {
     await say([
       {

@@ -4,8 +4,8 @@ import { cut } from '../../shared/runtime/cut.ts';
 import { questionKinds } from './question.ts';
 
 /**
- * A question that had no answer in time: its default holds, and a late answer is asked about.
- * `digest` names what exactly was asked.
+ * A question without an answer in time: its default applied, and a late answer needs confirmation.
+ * `digest` identifies exactly what was asked.
  */
 const Missed = z.object({
   kind: z.enum(questionKinds),
@@ -19,25 +19,23 @@ export type Missed = z.infer<typeof Missed>;
 const Settled = z.array(
   z.object({ id: z.string(), words: z.string(), at: z.number(), missed: Missed.optional() }),
 );
-/**
- * Questions that no longer wait, oldest first, each with what became of it; `at` is ms since 1970.
- */
+/** Questions that no longer wait, oldest first, each with its outcome; `at` is ms since 1970. */
 export type Settled = z.infer<typeof Settled>;
 
 /**
- * A conversation remembers its last questions, this many and for this long (ms); a button stays
+ * How many of its last questions a conversation stores, and for how long (ms); a button stays
  * tappable for ever.
  */
 const most = 30;
 const lifetimeMs = 30 * 24 * 3600_000;
 
-/** The longest answer that is repeated (UTF-16 units). */
+/** Length limit for a repeated answer (UTF-16 units). */
 const longest = 60;
 
-/** The longest text of a question that is asked once more (UTF-16 units). */
+/** Length limit for the text of a repeated question (UTF-16 units). */
 const longestText = 200;
 
-/** Reads what a conversation has stored. */
+/** Parses a conversation's stored value. */
 export function parseSettled(stored: string | undefined): Settled {
   try {
     return Settled.safeParse(JSON.parse(stored ?? '[]')).data ?? [];
@@ -46,7 +44,7 @@ export function parseSettled(stored: string | undefined): Settled {
   }
 }
 
-/** The list with one question more. */
+/** Adds a question to the list. */
 export function addSettled(
   settled: Settled,
   id: string,
@@ -66,12 +64,12 @@ export function addSettled(
   ].slice(-most);
 }
 
-/** Whether a tapped button belongs to a question, of whatever time and conversation. */
+/** Whether a tapped button belongs to a question, of any time and conversation. */
 export function isQuestionButton(choice: string): boolean {
   return choice.includes('.ask.') && !choice.startsWith('/');
 }
 
-/** What a tap on a question that does not wait gets. */
+/** The reply to a tap on a question that does not wait. */
 export function settledSentence(settled: Settled, choice: string): string {
   const words = settled.find(({ id }) => choice.startsWith(`${id}.`))?.words;
   return words === undefined || words === ''
@@ -79,10 +77,10 @@ export function settledSentence(settled: Settled, choice: string): string {
     : `That question is settled (${words}).`;
 }
 
-/** A late answer: the question that it is for, and what it says. */
+/** A late answer: its question and its label. */
 export type LateAnswer = { id: string; missed: Missed; label: string };
 
-/** What a tap answers too late, where that is not what was gone on with anyway. */
+/** The late answer given by a tap; undefined if it equals the default that applied. */
 export function lateAnswer(settled: Settled, choice: string): LateAnswer | undefined {
   const found = settled.find(({ id, missed }) => missed && choice.startsWith(`${id}.`));
   const label = found?.missed?.labels[Number(choice.slice(found.id.length + 1)) - 1];
@@ -92,17 +90,17 @@ export function lateAnswer(settled: Settled, choice: string): LateAnswer | undef
 
 const after = 'after.';
 
-/** The late answer that a person stands by with a tap under `writeLateQuestion`. */
+/** The late answer confirmed by a tap under `writeLateQuestion`. */
 export function confirmedAnswer(settled: Settled, choice: string): LateAnswer | undefined {
   return choice.startsWith(after) ? lateAnswer(settled, choice.slice(after.length)) : undefined;
 }
 
-/** Whether the tap says that it is to stay as it is. */
+/** Whether a tap leaves the outcome as it is. */
 export function isLeftAsItIs(choice: string): boolean {
   return choice.startsWith(after) && choice.endsWith('.0');
 }
 
-/** What a late answer gets: a question that says what was gone on with. */
+/** The reply to a late answer: asks for confirmation and names the default that applied. */
 export function writeLateQuestion({ id, missed, label }: LateAnswer): {
   text: string;
   choices: Choices;

@@ -1,5 +1,5 @@
 /**
- * Characters that a person could not see or could take for another: control and format characters
+ * Characters that are invisible or can be mistaken for others: control and format characters
  * (bidirectional overrides, zero-width ones, ANSI's escape), unusual blanks, characters without a
  * glyph, lone surrogates, and the signs that `showText` itself writes.
  */
@@ -7,8 +7,8 @@ const unseen =
   /[[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u{2800}\u{27E8}\u{27E9}\u{21E5}]--[\n\u{20}]]/v
     .source;
 /**
- * Marks without a letter, or more on one letter than any script uses, can cover what stands beside
- * them.
+ * Combining marks without a letter, or more on one letter than any script uses, can cover their
+ * neighbours.
  */
 const strayMarks = '(?<![\\p{L}\\p{M}])\\p{M}|\\p{M}{6,}';
 const special = new RegExp(
@@ -18,9 +18,9 @@ const special = new RegExp(
 const emoji = /^\p{RGI_Emoji}$/v;
 
 /**
- * Makes every character of a text visible, so that what is read is what runs: a hidden character
- * becomes ⟨U+202E⟩, a tab ⇥, four or more line breaks ⟨5 line breaks⟩, 24 or more blanks ⟨30
- * blanks⟩, and backticks that would end a code fence ⟨U+0060⟩. Emoji and the letters of every
+ * Makes every character of a text visible, so that the text on the screen is what runs: a hidden
+ * character becomes ⟨U+202E⟩, a tab ⇥, four or more line breaks ⟨5 line breaks⟩, 24 or more blanks
+ * ⟨30 blanks⟩, and backticks that would end a code fence ⟨U+0060⟩. Emoji and the letters of every
  * script stay. Different texts always give different results.
  */
 export function showText(text: string): string {
@@ -33,7 +33,7 @@ export function showText(text: string): string {
   });
 }
 
-/** The same in one line. */
+/** Like showText, on one line. */
 export function showLine(text: string): string {
   return showText(text).replaceAll('\n', '⟨U+000A⟩');
 }
@@ -46,7 +46,7 @@ const rightToLeft =
   /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
 const latinLike = /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Cherokee}\p{Script=Armenian}]/u;
 
-/** Sentences about a text whose characters are all visible and can mislead nevertheless. */
+/** Warnings about a text whose characters are all visible but can still mislead. */
 export function warningsAbout(text: string): string[] {
   const words = text.match(/[\p{L}\p{M}]+/gu) ?? [];
   const isMixed = words.some((word) => /\p{Script=Latin}/u.test(word) && latinLike.test(word));
@@ -59,14 +59,13 @@ export function warningsAbout(text: string): string[] {
 }
 
 /**
- * The longest grapheme cluster that `showText` leaves whole has about 40 UTF-16 units, a family of
- * emoji.
+ * The longest grapheme cluster that `showText` keeps has about 40 UTF-16 units, a family of emoji.
  */
 const longestCluster = 64;
 
 /**
- * Cuts a text into pieces of at most `room` UTF-16 units (more than 128), which give the text again
- * when joined: after a line break or a blank in the second half of a piece where there is one, else
+ * Splits a text into pieces of at most `room` UTF-16 units (more than 128) whose concatenation is
+ * the text: after a line break or a blank in the second half of a piece if there is one, else
  * between two grapheme clusters.
  */
 export function cutPieces(text: string, room: number): string[] {
@@ -90,8 +89,8 @@ function findEnd(text: string, room: number): number {
 }
 
 /**
- * The end of a text: at most `room` UTF-16 units and `lines` lines of it, beginning with a whole
- * grapheme cluster.
+ * The end of a text: at most `room` UTF-16 units and `lines` lines, starting with a whole grapheme
+ * cluster.
  */
 export function endOf(text: string, room: number, lines: number): string {
   let from = Math.max(text.length - room, 0);
@@ -103,10 +102,10 @@ export function endOf(text: string, room: number, lines: number): string {
   return last.slice(-lines).join('\n');
 }
 
-/** The grapheme cluster that holds the unit at an index. */
+/** The grapheme cluster around the unit at an index. */
 function clusterAt(text: string, index: number): { start: number; end: number } {
   const edge = Math.max(index - longestCluster, 0);
-  // An excerpt that began with half a character would end there, too.
+  // An excerpt must not start within a surrogate pair.
   const from = edge > 0 && /[\uDC00-\uDFFF]/.test(text.charAt(edge)) ? edge - 1 : edge;
   const near = new Intl.Segmenter().segment(text.slice(from, index + longestCluster));
   const found = near.containing(index - from);

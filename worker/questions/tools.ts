@@ -8,7 +8,7 @@ import type { Questions } from './questions.ts';
 import type { AnswerWriter } from '../reply/answer.ts';
 
 /**
- * What is needed beside questions: the turn's mode, what was allowed always, and where long things
+ * The inputs besides the questions: the turn's mode, the “always” approvals, and where long texts
  * are shown.
  */
 export type AskParts = {
@@ -18,7 +18,7 @@ export type AskParts = {
   writeAnswer: AnswerWriter;
 };
 
-/** The tools by which a turn's agent asks the person. */
+/** The agent's tools for asking the person. */
 export function createAskTools(questions: Questions, budget: Budget, parts: AskParts): AskTools {
   const { mode, allowed, show, writeAnswer } = parts;
   const askLeave = async (request: ApprovalRequest, signal: AbortSignal): Promise<Approval> => {
@@ -53,7 +53,7 @@ export function createAskTools(questions: Questions, budget: Budget, parts: AskP
       return answers;
     },
     async approve(request, signal) {
-      // In this mode Claude Code asks only while it plans, apart from what a person must decide.
+      // In this mode Claude Code asks only while planning, apart from what a person must decide.
       if (mode === 'all' && !request.isGrave) return request.changesFile ? 'planning' : 'yes';
       return await askLeave(request, signal);
     },
@@ -65,7 +65,7 @@ export function createAskTools(questions: Questions, budget: Budget, parts: AskP
       } = await questions.ask(question, signal);
       if (!answered) return 'unanswered';
       if (label === planLabels.go) return { go: { edits: false } };
-      // Where changes of files need no leave, Claude Code's own mode stays as it is.
+      // If file changes need no approval, Claude Code's own mode stays unchanged.
       if (label === planLabels.goUnasked) return { go: { edits: mode === 'ask' } };
       return { keep: said };
     },

@@ -21,32 +21,32 @@ export type TrustParts = {
   outbox: Outbox;
 };
 
-/** The person's yes to what a workspace brings. */
+/** The person's approval of a workspace's own programs. */
 export type WorkspaceTrust = {
   /**
-   * What may run of what lies in the workspace. What has no answer yet is shown and asked about,
-   * once for this content; in the mode `all` it runs, and the chat says so once. Rejects with the
-   * signal's reason, and with FencedError.
+   * Decides which of the workspace's programs may run. Shows new ones and asks, once per content;
+   * in the mode `all` they run, and the chat says so once. Rejects with the signal's reason, and
+   * with FencedError.
    */
   settle(permissions: PermissionMode, signal: AbortSignal): Promise<WorkspaceGrants>;
 };
 
 /**
- * What is remembered by digest: the answer, that it was told of in the mode `all`, or that it was
- * said to stay off.
+ * Stored by digest: the answer, that the program was announced in the mode `all`, or that the
+ * person knows that it stays off.
  */
 const Remembered = z.record(z.string(), z.enum(['yes', 'no', 'told', 'off']));
 type Remembered = z.infer<typeof Remembered>;
 
-/** The most that is remembered of a conversation; what is older is asked again. */
+/** Limit per conversation; older programs are asked about again. */
 const mostRemembered = 300;
 /**
- * How much of what would run fits into the question itself (characters); more goes before it, in
- * messages of its own.
+ * How much of the programs' text fits into the question itself (characters); more is sent before
+ * it, in separate messages.
  */
 const mostInQuestion = 400;
 
-/** Begins to look at once; `settle` waits for it. */
+/** Starts scanning at once; `settle` waits for it. */
 export function createWorkspaceTrust(
   parts: TrustParts,
   context: TurnContext,
@@ -58,7 +58,7 @@ export function createWorkspaceTrust(
   const looking = parts.workspaces.look(workspace).catch((error: unknown): WorkspaceLook => {
     log.warn(
       { reason: reportError(error).message },
-      'the workspace was not looked through, so nothing of its own runs',
+      'scanning the workspace failed, so none of its own programs run',
     );
     return { ...noGrants, off: [] };
   });
@@ -151,7 +151,7 @@ export function createWorkspaceTrust(
   };
 }
 
-/** A program with all that it would run. */
+/** Formats a program with everything that it would run. */
 function describe({ name, shown }: DigestedProgram): string {
   return `*${showLine(name)}*\n\`\`\`${showText(shown)}\`\`\``;
 }

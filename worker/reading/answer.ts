@@ -2,13 +2,13 @@ import { z } from 'zod';
 import { pictureFaults } from '../media/picture-fault.ts';
 import type { PictureFault } from '../media/picture-fault.ts';
 
-/** What a child is asked about the bytes that it gets. */
+/** A child's task for the bytes that it gets. */
 export type Task =
-  /** What a person sent, which they say is of this type (lower case, without parameters). */
+  /** A person's file, with the type that they claim (lower case, without parameters). */
   | { task: 'receive'; claimed: string }
-  /** What the agent sends to the person, under the file's name. */
+  /** The agent's file for the person, with its name. */
   | { task: 'send'; name: string }
-  /** A picture that a tool made for the model. */
+  /** A tool's picture for the model. */
   | { task: 'show' };
 
 const Type = z
@@ -16,7 +16,7 @@ const Type = z
   .regex(/^[a-z0-9][a-z0-9.+-]{0,99}\/[a-z0-9][a-z0-9.+-]{0,99}(?:; charset=[a-z0-9-]{1,20})?$/);
 const faults = Object.keys(pictureFaults) as PictureFault[];
 
-/** The first frame: what kind of file it is. `voice`: it is Opus sound, as WhatsApp records it. */
+/** The first frame: the kind of file. `voice`: Opus sound, as WhatsApp records it. */
 export const Seen = z.strictObject({
   type: Type,
   encoding: z.enum(['utf-8', 'utf-16le', 'utf-16be', 'windows-1252', 'unknown']).optional(),
@@ -27,10 +27,10 @@ export const Seen = z.strictObject({
 });
 export type Seen = z.infer<typeof Seen>;
 
-/** The type of a finished picture; its bytes are the blob of the same place. */
+/** The type of an encoded picture; its bytes are the blob at the same index. */
 const pictureType = z.enum(['image/png', 'image/jpeg', 'image/gif', 'image/webp']);
 
-/** The second frame: what there is to it. */
+/** The second frame: the content. */
 export const View = z.discriminatedUnion('kind', [
   /** Pictures for the model, one blob each. */
   z.strictObject({
@@ -55,13 +55,13 @@ export const View = z.discriminatedUnion('kind', [
     locked: z.boolean(),
     pages: z.int().min(0).max(1e9).optional(),
   }),
-  /** The words about each contact; `more` contacts are not among them. */
+  /** A text for each contact; `more` counts the omitted contacts. */
   z.strictObject({
     kind: z.literal('contacts'),
     contacts: z.array(z.string().max(4000)).max(50),
     more: z.int().min(0).max(1e6),
   }),
-  /** A text that was not in UTF-8: the blob is. */
+  /** A text converted to UTF-8, which is the blob. */
   z.strictObject({ kind: z.literal('text') }),
   z.strictObject({ kind: z.literal('nothing') }),
 ]);

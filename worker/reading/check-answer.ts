@@ -4,8 +4,8 @@ import type { Frame } from './frame.ts';
 import { pictureSize } from './picture-size.ts';
 
 /**
- * The longest side (pixels) and the size (bytes) of a finished picture: for the model as the
- * Messages API takes them, for the chat as WhatsApp does.
+ * Limits on a picture's longest side (pixels) and size (bytes): the Messages API's for the model,
+ * WhatsApp's for the chat.
  */
 const bounds = {
   pictures: { side: 2000, bytes: (5 * 1024 * 1024 * 3) / 4 },
@@ -13,8 +13,8 @@ const bounds = {
 } as const;
 
 /**
- * What a child's frames say, as far as it can be believed: whoever sent the file may have taken the
- * child over. A part of another form than agreed counts as not given, as does everything after it.
+ * Validates a child's frames, because the sender of the file may have taken over the child. A
+ * malformed part counts as missing, as does everything after it.
  */
 export function checkAnswer([first, second]: Frame[]): {
   seen?: Seen;

@@ -3,19 +3,19 @@ import type { Task } from './answer.ts';
 import { decodeFrames, encodeFrame } from './frame.ts';
 import { readFile } from './work.ts';
 
-// One file: the task and the bytes come over standard input, what was found out goes over standard
-// output, and the process ends. Nothing is done with the bytes before all of this program is
-// loaded; the environment is empty.
+// Reads one file: task and bytes come in on standard input, the results go out on standard output,
+// and the process ends. It touches the bytes only after all of this program is loaded; its
+// environment is empty.
 
-/** Says that all is loaded; the worker waits for nothing but may learn of it. */
+/** Signals that everything is loaded; the worker can use it but need not wait for it. */
 const readyMark = Buffer.from([1]);
 
-// When memory is short it is this process that goes, not the worker. (Linux; elsewhere there is no
-// such file.)
+// Makes the OOM killer choose this process before the worker. (Linux; elsewhere there is no such
+// file.)
 try {
   writeFileSync('/proc/self/oom_score_adj', '1000');
 } catch {
-  // It is as likely to be chosen as others then.
+  // Then it is as likely to be killed as others.
 }
 
 function write(buffers: Buffer[]): void {
@@ -23,12 +23,12 @@ function write(buffers: Buffer[]): void {
     for (let at = 0; at < buffer.byteLength;) at += writeSome(buffer.subarray(at));
 }
 
-/** The worker may be slower than this process: a pipe that is full is tried again. */
+/** The worker may be slower than this process: retries on a full pipe. */
 function writeSome(buffer: Buffer): number {
   try {
     return writeSync(1, buffer);
   } catch (error) {
-    // Without EAGAIN the worker has gone.
+    // Any error other than EAGAIN means that the worker has gone.
     if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) process.exit(0);
     Atomics.wait(pause, 0, 0, 1);
     return 0;
@@ -38,8 +38,7 @@ function writeSome(buffer: Buffer): number {
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * Uses each library once on pixels of its own, so that the file does not wait for what they do at
- * first.
+ * Uses each library once on dummy pixels, so that the file does not wait for their initialisation.
  */
 async function warmUp(): Promise<void> {
   const { default: sharp } = await import('sharp');
@@ -51,14 +50,14 @@ async function warmUp(): Promise<void> {
   await sharp(dot).resize({ width: 32 }).jpeg().toBuffer();
 }
 
-// Without sharp all but pictures can be read.
+// Without sharp everything but pictures can be read.
 await warmUp().catch(() => undefined);
 write([readyMark]);
 
 const chunks: Buffer[] = [];
 for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
 const [frame] = decodeFrames(Buffer.concat(chunks));
-// Without a task the worker has ended.
+// Without a frame the worker has ended.
 if (frame) {
   await readFile(frame.head as Task, frame.blobs[0] ?? Buffer.alloc(0), (part, blobs) =>
     write(encodeFrame(part, blobs)),

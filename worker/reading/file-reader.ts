@@ -10,8 +10,8 @@ import { readingProgram, startReadingChild } from './reading-child.ts';
 import type { ReadingChild, ReadingEnd, ReadingLimits } from './reading-child.ts';
 
 /**
- * What was found out about a file. `blobs` are what the view speaks of. A view `fault` is of a
- * picture; `unread` is of any other file whose child gave no answer, and for what reason.
+ * The result of reading a file. `blobs` belong to the view. `fault` describes a picture that cannot
+ * be used; `unread` any other file whose child gave no answer, with the reason.
  */
 export type Reading = {
   seen: Seen;
@@ -20,45 +20,43 @@ export type Reading = {
 };
 
 /**
- * Reads what people and the agent hand over, each file in a process of its own that has none of
- * this process's secrets and is ended when it takes too long. Nothing else in this process looks
- * into such bytes. All reject only with the signal's reason: a file that ends its process is one
- * that cannot be read.
+ * Reads files from people and from the agent, each in a process of its own that has none of this
+ * process's secrets and is killed when it takes too long. Nothing else in this process parses such
+ * bytes. All reject only with the signal's reason: a file that kills its process counts as
+ * unreadable.
  */
 export type FileReader = {
-  /** A file that a person sent and says is of the type `claimed`. */
+  /** Reads a person's file whose claimed type is `claimed`. */
   receive(bytes: Buffer, claimed: string, signal: AbortSignal): Promise<Reading>;
-  /** A file that is to go to the person under this name. */
+  /** Reads a file that goes to the person under this name. */
   send(bytes: Buffer, name: string, signal: AbortSignal): Promise<Reading>;
-  /** A picture that a tool made for the model. */
+  /** Reads a tool's picture for the model. */
   show(bytes: Buffer, signal: AbortSignal): Promise<Reading>;
   /**
-   * Starts a process for the next file, which then need not wait for it; settles when it is there.
-   * One is kept from then on.
+   * Prewarms a process for the next file; settles when it is ready. From then on one is always
+   * kept.
    */
   warm(): Promise<void>;
-  /** Ends all of its processes; what is being read is unreadable then. */
+  /** Ends all of its processes; files being read count as unreadable. */
   stop(): Promise<void>;
 };
 
 export type FileReaderOptions = Partial<ReadingLimits> & {
-  /** Whose processes they are, where it is not this process's own user. */
+  /** The processes' user, if not this process's own. */
   user?: AgentUser | undefined;
   log: Log;
-  /** How many files are read at once. */
+  /** How many files are read concurrently. */
   most?: number;
 };
 
-/** A photo takes 0.1 s, the largest picture that is allowed some 5 s on a slow machine. */
+/** A photo takes 0.1 s, the largest accepted picture some 5 s on a slow machine. */
 const patienceMs = 20_000;
-/**
- * The largest picture that is allowed (100 million pixels) needs 1,000 MB beside Node's own 1,400.
- */
+/** The largest accepted picture (100 million pixels) needs 1,000 MB besides Node's own 1,400. */
 const memoryMb = 3072;
 
 /**
- * The most that an answer may have (bytes): a text in UTF-8 is at most three times as long as it
- * was, pictures for the chat have 5 MB each at most.
+ * Limit on an answer (bytes): conversion to UTF-8 at most triples a text, and pictures for the chat
+ * have at most 5 MB each.
  */
 const mostAnswer = (bytes: Buffer): number =>
   Math.min(3 * bytes.byteLength + 16 * 2 ** 20, 40 * 2 ** 20);
@@ -93,7 +91,7 @@ export function createFileReader({
     spare = undefined;
     if (waiting && !waiting.ended) {
       const end = await waiting.read(task, bytes, mostAnswer(bytes), signal);
-      // One that has waited may have ended without the file's doing, as when memory is short.
+      // A waiting process may have ended for another reason than the file, such as lack of memory.
       if (end.frames.length > 0 || end.how === 'time' || stopped) return end;
     }
     return await start().read(task, bytes, mostAnswer(bytes), signal);
@@ -127,7 +125,7 @@ export function createFileReader({
         end: end.how,
         said: seen ? undefined : end.said,
       },
-      'a file could not be read',
+      'reading a file failed',
     );
     return {
       seen: known,
@@ -165,10 +163,7 @@ function withoutView({ type }: Seen, fault: PictureFault): Reading['view'] {
   return type.startsWith('image/') ? { kind: 'fault', fault } : { kind: 'unread', fault };
 }
 
-/**
- * What is believed of a file that nobody could look into: what the person said, when it is a kind
- * of file at all.
- */
+/** The type to assume for an unreadable file: the claimed one, if that is a known type. */
 function guess(task: Task): Seen {
   const isKnown = task.task === 'receive' && extensionOf(task.claimed) !== '.bin';
   return {

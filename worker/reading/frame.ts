@@ -1,23 +1,21 @@
-/**
- * One message between the worker and a reading child: a JSON value and the bytes that go with it.
- */
+/** One message between the worker and a reading child: a JSON value and its binary data. */
 export type Frame = { head: unknown; blobs: Buffer[] };
 
-/** A text that is longer in UTF-8 (bytes) is left as it was sent. */
+/** A text longer than this in UTF-8 (bytes) stays as it was sent. */
 export const longestText = 32 * 1024 * 1024;
-/** The longest head of a frame (bytes): the words about 50 contacts have some 10,000. */
+/** The longest head of a frame (bytes): the texts of 50 contacts take some 10,000. */
 const longestHead = 128 * 1024;
-/** The most blobs of a frame: the parts of a picture. */
+/** Limit on a frame's blobs, the parts of a picture. */
 const mostBlobs = 16;
 
-/** What the other side sent is no frame. */
+/** Malformed data from the other side. */
 export class FrameProblem extends Error {
   override name = 'FrameProblem';
 }
 
 /**
- * A frame as it goes over a pipe: the sizes of the head and of how many blobs, then of each blob,
- * as unsigned 32-bit numbers (big-endian), then the head as JSON and the blobs.
+ * Encodes a frame: the size of the head, the number of blobs, the size of each blob, as unsigned
+ * 32-bit numbers (big-endian), then the head as JSON and the blobs.
  */
 export function encodeFrame(head: unknown, blobs: Buffer[] = []): Buffer[] {
   const text = Buffer.from(JSON.stringify(head), 'utf8');
@@ -29,8 +27,7 @@ export function encodeFrame(head: unknown, blobs: Buffer[] = []): Buffer[] {
 }
 
 /**
- * The frames that are there whole; half a frame at the end is left out. Throws FrameProblem when
- * there is something else.
+ * The complete frames; a partial one at the end is dropped. Throws FrameProblem for malformed data.
  */
 export function decodeFrames(bytes: Buffer): Frame[] {
   const frames: Frame[] = [];

@@ -2,8 +2,8 @@
 export type PictureSize = { width: number; height: number };
 
 /**
- * Reads the size that the head of a finished picture states; undefined when the bytes are not of
- * this type. It looks at a few places only, so it can be given what a reading child made.
+ * The size stated in a picture's header; undefined when the bytes are not of this type. Reads only
+ * a few positions, so it is safe for the output of a reading child.
  */
 export function pictureSize(bytes: Buffer, type: string): PictureSize | undefined {
   if (bytes.byteLength < 30) return undefined;
@@ -24,7 +24,7 @@ export function pictureSize(bytes: Buffer, type: string): PictureSize | undefine
       : undefined;
 }
 
-/** The first chunk of a WebP (RFC 9649: 2.5 to 2.7), which is one of three kinds. */
+/** Reads the first chunk of a WebP (RFC 9649: 2.5 to 2.7), which is one of three kinds. */
 function webpSize(bytes: Buffer): PictureSize | undefined {
   if (bytes.toString('latin1', 8, 12) !== 'WEBP') return undefined;
   const kind = bytes.toString('latin1', 12, 16);
@@ -37,11 +37,11 @@ function webpSize(bytes: Buffer): PictureSize | undefined {
   return { width: (bits & 0x3fff) + 1, height: ((bits >>> 14) & 0x3fff) + 1 };
 }
 
-/** More segments than this no encoder writes before the picture itself. */
+/** No encoder writes more segments before the picture itself. */
 const mostSegments = 200;
 
 /**
- * The frame header of a JPEG (ITU T.81: B.2.2) comes after segments that each state their length.
+ * Finds the frame header of a JPEG (ITU T.81: B.2.2), which follows segments with stated lengths.
  */
 function jpegSize(bytes: Buffer): PictureSize | undefined {
   if (bytes.readUInt16BE(0) !== 0xffd8) return undefined;

@@ -7,64 +7,63 @@ import type { Task } from './answer.ts';
 import { decodeFrames, encodeFrame } from './frame.ts';
 import type { Frame } from './frame.ts';
 
-/** What one child may take. */
+/** Resource limits for one child. */
 export type ReadingLimits = {
-  /** How long it may work on a file (ms). */
+  /** Time limit for a file (ms). */
   patienceMs: number;
   /**
-   * What it may use of the processor (s), its start included, where the system can bound it; by
-   * default 5 more than its time.
+   * CPU time limit (s) including its start, where the system supports it; by default 5 more than
+   * its time.
    */
   processorSeconds?: number;
   /**
-   * Its address space (MB), where the system can bound it. Node alone has 1,400 MB of it, and does
+   * Address space limit (MB), where the system supports it. Node alone has 1,400 MB of it, and does
    * not start below 1,600.
    */
   memoryMb: number;
-  /** Its code (a file). */
+  /** The file with its code. */
   program: string;
 };
 
 /**
  * How a child ended: it closed its output, it used up its time, or something else ended it.
- * `frames` are those that were whole by then.
+ * `frames` are those complete by then.
  */
 export type ReadingEnd = { how: 'closed' | 'time' | 'died'; frames: Frame[]; said: string };
 
 /** A process that reads one file and ends. */
 export type ReadingChild = {
-  /** Whether it has ended already. */
+  /** Whether it has ended. */
   readonly ended: boolean;
-  /** Settles when its code is loaded, or it has ended before. */
+  /** Settles when its code is loaded, or when it ends earlier. */
   ready: Promise<void>;
   /** Settles when it has ended. */
   gone: Promise<void>;
   /**
-   * Gives it its one file. Throws the signal's reason; the process has been killed then. `most` is
-   * how much it may answer (bytes).
+   * Passes it its one file. Throws the signal's reason after killing the process. `most` limits the
+   * answer (bytes).
    */
   read(task: Task, bytes: Buffer, most: number, signal: AbortSignal): Promise<ReadingEnd>;
   kill(): void;
 };
 
-/** What reads files. */
+/** The child's program. */
 export const readingProgram = path.join(import.meta.dirname, 'child.ts');
 
 /**
- * Bounds processor time (s) and address space (KB), and forbids files and core dumps, as far as the
- * system can: what the shell cannot bound stays as it was (macOS bounds no address space). The
- * first bound of the time is SIGXCPU, which says why; at the second the system kills. Then the
- * program takes the shell's place.
+ * Limits CPU time (s) and address space (KB), and forbids files and core dumps, as far as the
+ * system can: limits that the shell cannot set are skipped (macOS has none for address space). The
+ * soft CPU limit sends SIGXCPU, which identifies the cause; at the hard limit the kernel kills.
+ * Then the program replaces the shell.
  */
 const bound =
   '{ ulimit -c 0; ulimit -f 0; ulimit -S -t "$1"; ulimit -H -t "$(($1 + 1))"; ulimit -v "$2"; } 2>/dev/null; shift 2; exec "$@"';
-/** What a start takes of the processor (s), on a slow machine. */
+/** CPU time of a start (s), on a slow machine. */
 const startSeconds = 5;
 
 /**
- * Starts a child, as the agent's user where there is one, with an environment that holds nothing.
- * It loads what it needs and then waits for its file, so that it can be started before there is
- * one.
+ * Starts a child, as the agent's user if there is one, with a minimal environment. It loads its
+ * code and then waits for its file, so it can be prewarmed.
  */
 export function startReadingChild(
   user: AgentUser | undefined,
@@ -86,7 +85,7 @@ export function startReadingChild(
   const output: Buffer[] = [];
   let said = '';
   let size = 0;
-  // The mark of a child that is ready comes before its frames.
+  // A child's ready mark precedes its frames.
   let most = 1;
   let how: ReadingEnd['how'] = 'closed';
   const end = (why: ReadingEnd['how']): void => {
@@ -107,7 +106,7 @@ export function startReadingChild(
     'data',
     (chunk: Buffer) => (said = `${said}${chunk.toString('utf8')}`.slice(0, 300)),
   );
-  // One that has ended already takes no input; how it ended tells why.
+  // Writing to an ended process fails; its exit tells why.
   child.stdin.on('error', () => undefined);
   child.once('error', (error) => {
     said = error.message;
@@ -126,7 +125,7 @@ export function startReadingChild(
       signal.throwIfAborted();
       most = 1 + mostBytes;
       const timer = setTimeout(() => end('time'), patienceMs);
-      // Its time begins when it is ready; for that it has as much once more.
+      // Its time starts when it is ready; getting ready has the same limit.
       let isOver = false;
       void ready.promise.then(() => isOver || timer.refresh());
       signal.addEventListener('abort', kill, { once: true });
@@ -136,7 +135,7 @@ export function startReadingChild(
         await over.promise;
         signal.throwIfAborted();
         const frames = decodeFrames(Buffer.concat(output).subarray(1));
-        // How it ended is seen by its end; one that has said all may take its time.
+        // The exit tells how it ended; after a complete answer there is no need to wait for it.
         if (frames.length < framesOfAnswer) await gone.promise;
         return { how: child.signalCode === 'SIGXCPU' ? 'time' : how, frames, said };
       } finally {
@@ -149,10 +148,10 @@ export function startReadingChild(
   };
 }
 
-/** What kind of file it is, and what there is to it. */
+/** The kind of file, and its content. */
 export const framesOfAnswer = 2;
 
-/** It leads a group of its own, as everything does that it may have started. */
+/** Kills the process group that it leads, which includes everything it has started. */
 function killGroup({ pid }: ChildProcess): void {
   if (pid === undefined) return;
   try {

@@ -10,24 +10,24 @@ import { isTextType } from '../media/type-names.ts';
 import type { Seen, Task, View } from './answer.ts';
 import { longestText } from './frame.ts';
 
-/** Takes one part of what was found out, with the bytes that go with it. */
+/** Receives one part of the result, with its binary data. */
 export type Emit = (part: Seen | View, blobs?: Buffer[]) => void;
 
 /**
- * A picture of a tool comes to the model in so many parts at most: a page of 1280 pixels' width may
- * be 32,000 long then.
+ * Limit on the parts of a tool's picture for the model: a page 1280 pixels wide may then be 32,000
+ * long.
  */
 const mostToolParts = 8;
 /**
- * The most that is told of contacts (characters), and of how many; Claude finds the rest in the
+ * Limits on the contacts' texts (characters) and on their number; Claude finds the rest in the
  * file.
  */
 const mostContactWords = 6000;
 const mostContacts = 50;
 
 /**
- * Finds out what a task asks about a file. It throws what nobody expects; what can be wrong with a
- * file is a part of the answer.
+ * Runs a task on a file. Throws only on unexpected errors; problems with the file are part of the
+ * answer.
  */
 export async function readFile(task: Task, bytes: Buffer, emit: Emit): Promise<void> {
   if (task.task === 'receive') return await receive(bytes, task.claimed, emit);
@@ -62,7 +62,7 @@ async function receive(bytes: Buffer, claimed: string, emit: Emit): Promise<void
   else emit({ kind: 'nothing' });
 }
 
-/** A picture for the model, in parts where it is long. */
+/** Emits a picture for the model, in parts if it is long. */
 async function showPicture(
   bytes: Buffer,
   type: string,

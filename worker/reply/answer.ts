@@ -4,15 +4,15 @@ import { writeForChat } from './writing.ts';
 import { mostMessages } from './written.ts';
 
 /**
- * Writes an answer: the texts to send, in order, each within the limit; none for a blank answer.
- * `answer` identifies it: when the same answer is written again after a crash, the page is the one
- * that it has already.
+ * Formats an answer: the texts to send, in order, each within the limit; empty for a blank answer.
+ * `answer` identifies it: when the same answer is formatted again after a crash, its existing page
+ * is reused.
  */
 export type AnswerWriter = (answer: string, markdown: string) => Promise<string[]>;
 
 /**
- * Where the pages are kept, and how the world reaches the relay that shows them. An answer whose
- * page cannot be kept is sent in as many messages as it takes.
+ * `publicUrl` is the address of the relay that shows the pages. An answer whose page cannot be
+ * stored is sent in as many messages as needed.
  */
 export function createAnswerWriter({
   pages,
@@ -28,14 +28,14 @@ export function createAnswerWriter({
     if (asItIs)
       log.warn(
         { characters: markdown.length },
-        'a long answer could not be read in time: it is sent as it was written',
+        'formatting a long answer timed out: sent unformatted',
       );
     if (parts.length <= mostMessages) return parts;
     const token = await pages.put(answer, markdown);
     if (token === undefined) {
       log.warn(
         { characters: markdown.length, messages: parts.length },
-        'no room for a page: a long answer is sent in many messages',
+        'no room for a page: sending a long answer in many messages',
       );
       return parts;
     }

@@ -2,18 +2,17 @@ import { findCut } from './cut.ts';
 import { fenceAfter } from './fence.ts';
 
 /**
- * The longest text that one WhatsApp message takes at Twilio (twilio.com/docs/api/errors/21617).
- * Twilio does not say what it counts as a character; UTF-16 units are never fewer than any other
- * reading of the word.
+ * The longest text of one WhatsApp message at Twilio (twilio.com/docs/api/errors/21617). Twilio
+ * does not define a character; counting UTF-16 units never undercounts.
  */
 export const messageLimit = 1600;
 
 /**
- * Cuts a text with WhatsApp's marks into parts of at most `limit` UTF-16 units: between paragraphs
- * where that leaves a part at least half full, else between lines, sentences or words. A link, a
- * marked span, a word or an emoji is cut only when it is longer than a whole part. A code fence
- * that is cut is closed at the end of the part and opened again in the next; a quote goes on as a
- * quote. No part is blank; nothing but blanks is lost.
+ * Splits a text with WhatsApp's marks into parts of at most `limit` UTF-16 units: between
+ * paragraphs where that leaves a part at least half full, else between lines, sentences or words. A
+ * link, a marked span, a word or an emoji is split only when it is longer than a whole part. A
+ * split code fence is closed at the end of the part and reopened in the next; a quote continues as
+ * a quote. No part is blank; only blanks are lost.
  */
 export function chunk(text: string, limit: number = messageLimit): string[] {
   const parts: string[] = [];
@@ -24,7 +23,7 @@ export function chunk(text: string, limit: number = messageLimit): string[] {
     const cut = findCut(rest, limit - opening.length - closing.length, fence);
     const head = rest.slice(0, cut);
     if (head.trim() === '') {
-      // An indentation that is wider than a part.
+      // An indentation wider than a part.
       rest = rest.trimStart();
       continue;
     }
@@ -46,11 +45,11 @@ export function chunk(text: string, limit: number = messageLimit): string[] {
 
 const closing = '\n```';
 
-/** The longest first line of a fence that is worth repeating, such as “```typescript”. */
+/** The longest first line of a fence that is repeated, such as “```typescript”. */
 const longestOpening = 24;
 
 function reopen(open: string, rest: string): { opening: string; rest: string } {
-  // What is left of the fence is its end only: it has been closed already.
+  // Only the fence's end is left, and it has been closed already.
   const end = /^\s*```[^\S\n]*(?=\n|$)/.exec(rest);
   if (end) return { opening: '', rest: rest.slice(end[0].length) };
   return {
@@ -59,7 +58,7 @@ function reopen(open: string, rest: string): { opening: string; rest: string } {
   };
 }
 
-/** The marks that a text which ends within a quoted line goes on with. */
+/** The quote marks to continue with when a text ends within a quoted line. */
 function quoteAt(head: string): string {
   if (isLineStart(head)) return '';
   const marks = /^(?:> ?)+/.exec(head.slice(head.lastIndexOf('\n') + 1))?.[0] ?? '';

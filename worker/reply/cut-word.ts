@@ -1,16 +1,16 @@
-/** Made when first needed: they take longer than all else that is loaded with this file. */
+/** Created on first use: creation takes longer than everything else this file loads. */
 let segmenters: { graphemes: Intl.Segmenter; words: Intl.Segmenter } | undefined;
 
 /**
- * How far a character (a grapheme cluster) is looked at beyond the cut (UTF-16 units); the longest
+ * How far beyond the cut a character (a grapheme cluster) may reach (UTF-16 units); the longest
  * emoji families have about 30.
  */
 const lookahead = 64;
 
 /**
- * Cuts a stretch without usable blanks that is longer than `room` (UTF-16 units): where a word of a
- * language without blanks begins, else between two characters (grapheme clusters) outside of a
- * link, else between any two. Only a single character that is longer than `room` is cut itself.
+ * Splits a stretch without usable blanks that is longer than `room` (UTF-16 units): at the start of
+ * a word in a language without blanks, else between two characters (grapheme clusters) outside a
+ * link, else between any two. Only a single character longer than `room` is itself split.
  */
 export function cutWord(text: string, room: number): number {
   segmenters ??= {

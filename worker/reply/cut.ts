@@ -2,7 +2,7 @@ import { cutWord } from './cut-word.ts';
 import { fenceAfterLine } from './fence.ts';
 
 /**
- * Where a text may be cut (UTF-16 index of what comes after), each list ascending, from the best
+ * Where a text may be split (UTF-16 index of what follows), each list ascending, from the best
  * places to those within a marked span.
  */
 type Slots = {
@@ -15,9 +15,9 @@ type Slots = {
 };
 
 /**
- * Finds the best place to cut a text that is longer than `room` (UTF-16 units, at least 1): the
- * index where the next part begins, between 1 and `room`. `fence` is the first line of the code
- * fence that is open where the text begins.
+ * Finds the best place to split a text that is longer than `room` (UTF-16 units, at least 1): the
+ * index where the next part starts, between 1 and `room`. `fence` is the first line of the code
+ * fence open at the text's start.
  */
 export function findCut(text: string, room: number, fence?: string): number {
   const slots = findPlaces(text.slice(0, 2 * room + 2), fence);
@@ -28,8 +28,8 @@ export function findCut(text: string, room: number, fence?: string): number {
   for (const list of [slots.words, slots.any]) {
     const last = list.findLast((place) => place <= room);
     const next = list.find((place) => place > room) ?? text.length;
-    // A part that is less than half full is better than a cut through something that fits the next
-    // part whole.
+    // A part less than half full is better than splitting something that fits whole into the next
+    // part.
     if (last !== undefined && (last >= room / 2 || next - last <= room)) return last;
   }
   return cutWord(text, room);
@@ -53,7 +53,7 @@ function findPlaces(text: string, fence: string | undefined): Slots {
     addWithin(slots, line, start, before !== undefined || open !== undefined);
     start += line.length + 1;
     if (line.trim() !== '') said = line;
-    // A fence that has just been opened is empty.
+    // A fence that was just opened is empty.
     if (start > text.length || (before === undefined && open !== undefined)) continue;
     slots.any.push(start);
     slots.words.push(start);
@@ -64,14 +64,14 @@ function findPlaces(text: string, fence: string | undefined): Slots {
   return slots;
 }
 
-/** A heading, or a line such as “These files:”, belongs to what comes after it. */
+/** Whether a line, a heading or one such as “These files:”, belongs to what follows. */
 function leadsOn(line: string): boolean {
   return line.length <= 400 && /^\s*\*[^*]{1,120}\*:?\s*$|:[*_~]?\s*$/.test(line);
 }
 
 const sentenceEnd = /(?<![.!?…])[.!?…]+[)\]"'”’»*_~`]*[^\S\n]+|[。！？；…]+[」』”’）》]*[^\S\n]*/gu;
 const clauseEnd = /[,;:–—][)\]"'”’»*_~`]*[^\S\n]+|[，、：](?!\p{P})/gu;
-/** White space at which a line may break; what Unicode calls no-break is none. */
+/** White space where a line may break, which excludes Unicode's no-break spaces. */
 const blank = /[^\S\n\u00a0\u2007\u202f\ufeff]+/gu;
 
 function addWithin(slots: Slots, line: string, start: number, fenced: boolean): void {
@@ -97,18 +97,18 @@ function addWithin(slots: Slots, line: string, start: number, fenced: boolean): 
 }
 
 /**
- * What makes one character (a grapheme cluster) with the blank before it (unicode.org/reports/tr29:
+ * A character that forms one grapheme cluster with the blank before it (unicode.org/reports/tr29:
  * Extend, SpacingMark, ZWJ).
  */
 const joinsBlank = /^(?:\p{Grapheme_Extend}|\p{M}|\p{Emoji_Modifier}|\u200d)/u;
 
 const spanPatterns = [
-  // The mark of a list item or quote, with the first word after it.
+  // The marker of a list item or quote, with the first word after it.
   /^\s*(?:(?:>|[-*•◦▪☐☑]|\d{1,9}[.)])[^\S\n]+)+(?=\S)./gu,
   /`[^`\n]+`/gu,
 ];
 
-/** The stretches of a line that belong together. */
+/** The stretches of a line that should stay together. */
 function findSpans(line: string): { from: number; to: number }[] {
   const found = spanPatterns.flatMap((pattern) =>
     [...line.matchAll(pattern)].map((match) => ({
@@ -119,13 +119,13 @@ function findSpans(line: string): { from: number; to: number }[] {
   return [...found, ...markedSpans(line)];
 }
 
-/** Where a span in bold, italics or struck out can begin, and where one can end. */
+/** Where a bold, italic or struck-out span can start, and where it can end. */
 const spanStart = /(?<![\p{L}\p{N}])[*_~](?=\S)/gu;
 const spanEnd = /(?<=\S)[*_~](?![\p{L}\p{N}])/gu;
 
 /**
- * The spans between two marks of the same kind. Each mark is looked at once, so that a line full of
- * them takes no longer than another.
+ * The spans between two marks of the same kind. Visits each mark once, so that a line full of marks
+ * takes linear time.
  */
 function markedSpans(line: string): { from: number; to: number }[] {
   const ends = new Map(['*', '_', '~'].map((sign): [string, number[]] => [sign, []]));

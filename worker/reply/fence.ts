@@ -1,6 +1,6 @@
 /**
- * The first line of the code fence that is open at the end of a text, when `fence` was open where
- * it began; undefined when none is.
+ * The first line of the code fence open at the end of a text, given the `fence` open at its start;
+ * undefined if none is open.
  */
 export function fenceAfter(text: string, fence?: string): string | undefined {
   return text
@@ -9,8 +9,8 @@ export function fenceAfter(text: string, fence?: string): string | undefined {
 }
 
 /**
- * The same after one line. In WhatsApp the next three backticks close what the last ones opened,
- * whatever follows them.
+ * Like fenceAfter, for one line. In WhatsApp the next three backticks close what the last ones
+ * opened, whatever follows them.
  */
 export function fenceAfterLine(line: string, open: string | undefined): string | undefined {
   if (!/^\s*```[^`]*$/.test(line)) return open;
@@ -18,8 +18,8 @@ export function fenceAfterLine(line: string, open: string | undefined): string |
 }
 
 /**
- * Changes the lines of a text outside of its code fences; those within, and the fences themselves,
- * stay at the left edge as they are.
+ * Maps the lines of a text outside its code fences; lines inside, and the fences themselves, stay
+ * unchanged.
  */
 export function mapLines(text: string, change: (line: string, row: number) => string): string {
   let open: string | undefined;

@@ -6,24 +6,23 @@ import { formatInline, mark } from './inline.ts';
 import { formatTable } from './table.ts';
 
 /**
- * Writes Markdown, as Claude writes it, with WhatsApp's own marks (faq.whatsapp.com: "How to format
- * your messages"): `*bold*`, `_italic_`, `~strike~`, code, quotes and lists. What WhatsApp has no
- * mark for is written out: headings in bold, links with their address, tables as aligned text or as
- * a list, the points of a list within a list with a mark of their own. No word of the text is lost.
- * A text that is nested too deeply to be read (thousands of quotes in each other) is said as it is
- * written.
+ * Converts Claude's Markdown to WhatsApp's marks (faq.whatsapp.com: "How to format your messages"):
+ * `*bold*`, `_italic_`, `~strike~`, code, quotes and lists. Where WhatsApp has no mark: headings
+ * become bold, links show their address, tables become aligned text or a list, and nested list
+ * items get a bullet of their own. No word of the text is lost. A text nested too deeply to parse
+ * (thousands of nested quotes) is sent as written.
  */
 export function format(markdown: string): string {
   try {
     return formatBlocks(lexer(markdown, { gfm: true }), '\n\n', 0).trim();
   } catch {
-    // The stack is full: marked, like this file, calls itself for what is within. An answer must
-    // not be lost for its form.
+    // Stack overflow: marked, like this file, recurses into nested blocks. An answer must not be
+    // lost because of its form.
     return markdown.trim();
   }
 }
 
-/** `depth` counts the lists around. */
+/** `depth` counts the enclosing lists. */
 function formatBlocks(tokens: Token[], separator: string, depth: number): string {
   return tokens
     .map((token) => formatBlock(token, depth))
@@ -45,7 +44,7 @@ function formatBlock(token: Token, depth: number): string {
     case 'code':
       return `\`\`\`\n${text(token).replaceAll('```', "'''")}\n\`\`\``;
     case 'blockquote':
-      // A mark without a text after it would be shown as it is.
+      // WhatsApp would show a quote mark without text literally.
       return mapLines(formatBlocks(children(token), '\n\n', depth), (line) =>
         line === '' ? '' : `> ${line}`,
       );
@@ -77,8 +76,8 @@ function formatList(list: Tokens.List, depth: number): string {
         ? `${first + index}. `
         : (points[depth] ?? '▪ ');
     const body = formatBlocks(item.tokens, '\n', depth + 1);
-    // A fence counts only at the start of a line. What else follows an item's first line stands
-    // under its text.
+    // A fence counts only at the start of a line. Everything else after an item's first line is
+    // indented below its text.
     return mapLines(
       body.startsWith('```') ? `${point.trimEnd()}\n${body}` : point + body,
       (line, row) => (row === 0 || line === '' ? line : `    ${line}`),
@@ -88,8 +87,8 @@ function formatList(list: Tokens.List, depth: number): string {
 }
 
 /**
- * WhatsApp draws `- ` as a point at the start of a line only; further in, the sign itself must look
- * like one.
+ * WhatsApp draws `- ` as a bullet only at the start of a line; further in, the sign itself must
+ * look like one.
  */
 const points = ['- ', '◦ '];
 

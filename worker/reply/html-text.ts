@@ -1,14 +1,14 @@
 /**
- * Tags that only lay text out, within a line or as lines of their own. Any other may be what the
- * text is about, such as `Array<string>`.
+ * Tags that are pure layout, inline or block. Any other may be part of the text, such as
+ * `Array<string>`.
  */
 const inlineLayout = /<\/?(?:span|kbd|sub|sup|b|i|u|em|strong|small|mark|center)(?:\s[^<>]*)?>/gi;
 const blockLayout =
   /<\/?(?:p|div|details|summary|table|thead|tbody|tr|td|th|ul|ol|li|h[1-6]|br|hr)(?:\s[^<>]*)?\/?>/gi;
 
 /**
- * Reads HTML that stands in Markdown as text: lines stay lines, other tags of layout and comments
- * are left out, entities are resolved, and the rest stays as it is written.
+ * Converts HTML within Markdown to text: block tags become line breaks, other layout tags and
+ * comments are removed, entities are decoded, and the rest stays as written.
  */
 export function readHtml(html: string): string {
   return decodeEntities(
@@ -55,8 +55,8 @@ const entities: Record<string, string> = {
 };
 
 /**
- * Resolves the entities that appear in texts (html.spec.whatwg.org: "Named character references"),
- * and numbers; an unknown one stays as it is written.
+ * Decodes the entities that occur in texts (html.spec.whatwg.org: "Named character references"),
+ * and numeric ones; an unknown entity stays as written.
  */
 export function decodeEntities(text: string): string {
   return text.replaceAll(

@@ -1,12 +1,12 @@
 import type { Token, Tokens } from 'marked';
 import { decodeEntities, readHtml } from './html-text.ts';
 
-/** Every mark that WhatsApp has within a line: as `open`, it makes plain text. */
+/** All of WhatsApp's inline marks; passed as `open`, they suppress marks altogether. */
 export const allMarks = '*_~`';
 
 /**
- * Writes the spans of a line with WhatsApp's marks. WhatsApp nests none in itself: the marks in
- * `open` are around it already, and are left out.
+ * Formats inline tokens with WhatsApp's marks. WhatsApp does not nest a mark in itself: the marks
+ * in `open` already surround the text and are left out.
  */
 export function formatInline(tokens: Token[], open = ''): string {
   return tokens
@@ -16,7 +16,10 @@ export function formatInline(tokens: Token[], open = ''): string {
     .join('');
 }
 
-/** A mark counts only right at the text; blanks go outside, and each line has marks of its own. */
+/**
+ * Puts a mark around each line's text: it counts only right next to the text, so blanks stay
+ * outside.
+ */
 export function mark(sign: string, inner: string): string {
   return inner
     .split('\n')
@@ -29,7 +32,7 @@ export function mark(sign: string, inner: string): string {
     .join('\n');
 }
 
-/** In the middle of a word WhatsApp reads no mark. */
+/** WhatsApp ignores marks in the middle of a word. */
 function isInWord(tokens: Token[], index: number): boolean {
   return (
     /[\p{L}\p{N}]$/u.test(tokens[index - 1]?.raw ?? '') ||
@@ -39,10 +42,7 @@ function isInWord(tokens: Token[], index: number): boolean {
 
 const signs: Record<string, string> = { strong: '*', em: '_', del: '~' };
 
-/**
- * `closed` are the marks that cannot be used here; `open` those among them that are around the
- * text.
- */
+/** `closed` are the marks not available here; `open` those among them that surround the text. */
 function formatSpan(token: Token, closed: string, open: string): string {
   const sign = signs[token.type];
   if (sign !== undefined)
@@ -81,7 +81,7 @@ function formatLink(token: Tokens.Link | Tokens.Image, open: string): string {
   const label =
     token.type === 'link' ? formatInline(token.tokens, open) : decodeEntities(token.text);
   const address = token.href.replace(/^mailto:/, '');
-  // An address within the page it comes from leads nowhere in a chat.
+  // A fragment address leads nowhere in a chat.
   if (address.startsWith('#') && label !== '') return label;
   return label === '' || label === address || label === token.href
     ? address

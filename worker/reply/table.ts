@@ -2,13 +2,12 @@ import type { Tokens } from 'marked';
 import { allMarks, formatInline } from './inline.ts';
 
 /**
- * The widest table that a phone shows in its fixed-width font without breaking lines (columns of a
- * character).
+ * The widest table that a phone shows in its fixed-width font without wrapping (character columns).
  */
 const widest = 30;
 
 /**
- * Writes a table as aligned text where it fits a phone, else as a list: a row each, with the
+ * Formats a table as aligned text if it fits a phone, else as a list with one entry per row and the
  * columns' names.
  */
 export function formatTable({ header, rows }: Tokens.Table): string {
@@ -48,7 +47,7 @@ function asList(header: Tokens.TableCell[], rows: Tokens.TableCell[][]): string 
   return [...(named.length > 0 ? [`_${named.join(' · ')}_`] : []), ...items].join('\n');
 }
 
-/** One row of many columns: what it is about in bold, then a line for each further column. */
+/** One row of many columns: the first in bold, then a line for each further column. */
 function asRecord(names: string[], row: Tokens.TableCell[]): string {
   const lines = row.map((cell, column) => {
     const name = names[column] ?? '';
@@ -70,13 +69,13 @@ function pad(cell: string, width: number, right: boolean): string {
   return right ? blanks + cell : cell + blanks;
 }
 
-/** Made when first needed. */
+/** Created on first use. */
 let graphemes: Intl.Segmenter | undefined;
-/** Emoji, and the characters of East Asia that are two columns wide (unicode.org/reports/tr11). */
+/** Emoji, and East Asian characters that are two columns wide (unicode.org/reports/tr11). */
 const wide =
   /\p{Emoji_Presentation}|\ufe0f|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u;
 
-/** How many columns of the fixed-width font a text takes. */
+/** The width of a text in columns of the fixed-width font. */
 function widthOf(text: string): number {
   graphemes ??= new Intl.Segmenter('und', { granularity: 'grapheme' });
   return [...graphemes.segment(text)].reduce(

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { writeText } from './written.ts';
 
-// The other side is writing.ts. What throws here ends the thread, and is seen there.
+// Counterpart of writing.ts, which handles errors thrown here: they end the thread.
 parentPort?.postMessage(writeText(String(workerData)), []);

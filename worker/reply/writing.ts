@@ -5,17 +5,16 @@ import { writeAsItIs, writeText } from './written.ts';
 import type { Written } from './written.ts';
 
 /**
- * Up to so many characters are written at once, which takes some 20 ms; a longer text is written in
- * a thread of its own, so that everybody else is served meanwhile.
+ * Length limit for formatting in this thread (characters), which takes some 20 ms; a longer text is
+ * formatted in a separate thread, so that it does not block others.
  */
 const longestAtOnce = 10_000;
 /**
- * For each mark of Markdown the reader may look through all of the text: a million of such looks
- * take some 20 ms.
+ * For each Markdown mark the parser may scan the whole text: a million such steps take some 20 ms.
  */
 const mostLooks = 2_000_000;
 
-/** How long a text may take (ms), and what it may take of the memory. */
+/** Limits on the time (ms) and memory for one text. */
 const limitMs = 10_000;
 const resourceLimits = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 16 };
 
@@ -23,7 +22,7 @@ const Writing = z.tuple([
   z.object({ parts: z.array(z.string()), opening: z.string(), minutes: z.number() }),
 ]);
 
-/** Whether a text is read in no time, whatever is in it. */
+/** Whether a text is parsed quickly, whatever it contains. */
 export function isQuick(markdown: string): boolean {
   return (
     markdown.length <= longestAtOnce &&
@@ -32,8 +31,8 @@ export function isQuick(markdown: string): boolean {
 }
 
 /**
- * Writes Markdown for the chat without holding up the process. A text that takes too long is sent
- * as it is.
+ * Formats Markdown for the chat without blocking the process. A text that takes too long is sent
+ * unformatted.
  */
 export async function writeForChat(markdown: string, ms: number = limitMs): Promise<Written> {
   if (isQuick(markdown)) return writeText(markdown);

@@ -3,22 +3,22 @@ import { cutPieces } from '../questions/shown-text.ts';
 import { chunk, messageLimit } from './chunk.ts';
 import { format } from './format.ts';
 
-/** An answer of more messages than this is sent as its opening and the address of a page. */
+/** An answer of more messages than this is sent as its opening and a link to a page. */
 export const mostMessages = 3;
 
 /**
- * How many words a minute an adult reads silently (Brysbaert 2019,
+ * Words per minute that an adult reads silently (Brysbaert 2019,
  * doi.org/10.1016/j.jml.2019.104047).
  */
 const wordsAMinute = 238;
 
 /**
- * A text for the chat: its messages, and when these are more than three its opening as one message,
- * and how long it takes to read (minutes). `asItIs`: its Markdown was not read.
+ * A text for the chat: its messages, and, when there are more than three, its opening as one
+ * message and its reading time (minutes). `asItIs`: its Markdown was not parsed.
  */
 export type Written = { parts: string[]; opening: string; minutes: number; asItIs?: boolean };
 
-/** Writes Markdown for the chat. 100,000 characters take about a fifth of a second. */
+/** Formats Markdown for the chat. 100,000 characters take about a fifth of a second. */
 export function writeText(markdown: string): Written {
   const text = format(markdown);
   const parts = chunk(text);
@@ -27,7 +27,7 @@ export function writeText(markdown: string): Written {
     : { parts, opening: openingOf(text), minutes: minutesToRead(text) };
 }
 
-/** The same without reading the Markdown: for a text that cannot be read in time. */
+/** Splits a text without parsing its Markdown, for texts that cannot be parsed in time. */
 export function writeAsItIs(markdown: string): Written {
   const parts = cutPieces(markdown, messageLimit).filter((part) => part.trim() !== '');
   return {
@@ -40,7 +40,7 @@ export function writeAsItIs(markdown: string): Written {
 
 const ellipsis = ' …';
 
-/** The beginning of a text as one message, which says when it breaks off in the middle. */
+/** The start of a text as one message, with an ellipsis if it breaks off mid-sentence. */
 function openingOf(text: string): string {
   const [opening = ''] = chunk(text, messageLimit - ellipsis.length);
   return /[\p{L}\p{N},;–—-]$/u.test(opening) ? opening + ellipsis : opening;

@@ -4,19 +4,19 @@ import { forwardChanges } from '../../shared/runtime/time-zone.ts';
 const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
 
-/** How far is looked for two days in a row (ms): a whole cycle of leap years. */
+/** How far ahead two consecutive days are searched for (ms): a whole cycle of leap years. */
 const leapCycle = 1461 * dayMs;
 
-/** The most runs that a cron has in a day. Throws when it is no cron. */
+/** The most runs of a cron in one day. Throws when it is not a valid cron. */
 export function cronRunsPerDay(cron: string): number {
   return timesOfDay(cron).length;
 }
 
 /**
- * The smallest time (ms) between two runs of a cron of five fields, or six with seconds, by the
- * clocks of `timezone` (IANA) in the year from `now` (ms since 1970). What matters is the day's
- * times, the step from one day to the next where both fire, and the days on which clocks are put
- * forward: a run in the hour that is skipped comes an hour later. Throws when it is no cron.
+ * The shortest gap (ms) between two runs of a cron with five fields, or six with seconds, in
+ * `timezone` (IANA) within a year from `now` (ms since 1970). Considers the day's times, the gap
+ * between consecutive days if both fire, and the days on which clocks go forward: a run in the
+ * skipped hour comes an hour later. Throws when it is not a valid cron.
  */
 export function cronGapMs(cron: string, timezone: string, now: number): number {
   const times = timesOfDay(cron);
@@ -25,14 +25,14 @@ export function cronGapMs(cron: string, timezone: string, now: number): number {
   const gaps = [withinDay];
   if (overnight >= withinDay || overnight >= dayMs / 2 || hasDaysInRow(cron, now))
     gaps.push(overnight);
-  // What is that close is close enough to know.
+  // A gap this short needs no further search.
   if (Math.min(...gaps) > minuteMs)
     for (const change of forwardChanges(timezone, now, now + 366 * dayMs))
       gaps.push(gapAround(cron, timezone, change));
   return Math.min(...gaps);
 }
 
-/** When a cron fires on a day on which it does (ms since midnight), in order. */
+/** The times of day at which a cron fires (ms since midnight), in order. */
 function timesOfDay(cron: string): number[] {
   const { hour, minute, second } = CronExpressionParser.parse(cron).fields;
   const numbers = ({ values }: { values: readonly unknown[] }): number[] =>
@@ -50,7 +50,7 @@ function smallestStep(times: readonly number[]): number {
   return smallest;
 }
 
-/** Whether a cron fires on two days in a row. */
+/** Whether a cron fires on two consecutive days. */
 function hasDaysInRow(cron: string, now: number): boolean {
   const days = CronExpressionParser.parse(`0 12 ${cron.trim().split(/\s+/).slice(-3).join(' ')}`, {
     tz: 'UTC',
@@ -64,10 +64,7 @@ function hasDaysInRow(cron: string, now: number): boolean {
   return false;
 }
 
-/**
- * The smallest step between runs from three hours before a change of the clocks to three hours
- * after it.
- */
+/** The shortest gap between runs from three hours before a clock change to three hours after it. */
 function gapAround(cron: string, timezone: string, change: number): number {
   const around = 180 * minuteMs;
   const runs = CronExpressionParser.parse(cron, {

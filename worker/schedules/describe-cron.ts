@@ -15,8 +15,8 @@ const months = [
 ];
 
 /**
- * Says in words when a cron of five fields fires, such as "every weekday at 9:00". What has no
- * short name is said as the cron it is.
+ * Describes when a cron of five fields fires, such as "every weekday at 9:00". A cron without a
+ * short description is shown as it is.
  */
 export function cronWords(cron: string): string {
   const [minute = '', hour = '', day = '', month = '', weekday = ''] = cron.trim().split(/\s+/);
@@ -30,7 +30,7 @@ export function cronWords(cron: string): string {
 const isAny = (field: string): boolean => field === '*' || field === '?';
 const isNumber = (field: string): boolean => /^\d+$/.test(field);
 
-/** What happens more often than once a day. */
+/** Crons that fire more often than once a day. */
 function withinDay(minute: string, hour: string): string | undefined {
   if (hour !== '*') return undefined;
   if (minute === '*') return 'every minute';
@@ -66,7 +66,7 @@ function dayWords(day: string, month: string, weekday: string): string | undefin
 function weekdayWords(weekday: string): string | undefined {
   if (isAny(weekday)) return 'every day';
   if (/^(1-5|mon-fri)$/i.test(weekday)) return 'every weekday';
-  // A Sunday is 0 or 7.
+  // Sunday is 0 or 7.
   const names = weekday
     .split(',')
     .map((entry) =>
@@ -77,7 +77,7 @@ function weekdayWords(weekday: string): string | undefined {
   return names.every((name) => name !== undefined) ? `every ${join(names)}` : undefined;
 }
 
-/** `a, b and c`. */
+/** Formats `a, b and c`. */
 function join(parts: string[]): string {
   return parts.length < 2 ? parts.join('') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`;
 }

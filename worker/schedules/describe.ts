@@ -3,13 +3,15 @@ import type { PlannedSchedule, Schedule } from '../../shared/store/schedules.ts'
 import { cut } from '../../shared/runtime/cut.ts';
 import { cronWords } from './describe-cron.ts';
 
-/** A tick that comes later than this (ms) says so. */
+/** A tick later than this (ms) mentions it. */
 const lateMs = 2 * 60_000;
 
-/** Most of a prompt that a list shows (characters). */
+/** How much of a prompt a list shows (characters). */
 const shownPrompt = 100;
 
-/** When a schedule fires, such as "every weekday at 9:00" or "once, Mon 5 Jan 2026, 9:00". */
+/**
+ * Describes when a schedule fires, such as "every weekday at 9:00" or "once, Mon 5 Jan 2026, 9:00".
+ */
 export function scheduleWords({
   cron,
   at,
@@ -19,9 +21,8 @@ export function scheduleWords({
 }
 
 /**
- * What a schedule says to Claude when it is due: a note in brackets on a line of its own, and the
- * prompt. `due` and `now` are ms since 1970; the note tells when a tick is late, with the time that
- * it was meant for.
+ * The prompt for Claude when a schedule is due, after a note in brackets on a separate line. `due`
+ * and `now` are ms since 1970; a late tick's note includes the intended time.
  */
 export function tickText(schedule: Schedule, due: number, now: number): string {
   const late =
@@ -31,21 +32,21 @@ export function tickText(schedule: Schedule, due: number, now: number): string {
   return `[Scheduled: ${scheduleWords(schedule)}${late}]\n${schedule.prompt}`;
 }
 
-/** The beginning of a prompt, on one line. */
+/** The start of a prompt, on one line. */
 function promptWords(prompt: string): string {
   return cut(prompt, shownPrompt);
 }
 
 /**
- * What the person is told of a new repeating schedule: what, when, what becomes of its answers when
- * they have not written for a day (`closed`), and how to cancel it.
+ * Announces a new repeating schedule: what, when, what happens to its answers when the person has
+ * not written for a day (`closed`), and how to cancel it.
  */
 export function newScheduleWords(schedule: Schedule, closed: string): string {
   const { number, timezone, prompt } = schedule;
   return `Scheduled as number ${number}: ${scheduleWords(schedule)} (${timezone}), “${promptWords(prompt)}”. When you have not written for a day by then, ${closed}. Text “/schedules cancel ${number}” to end it.`;
 }
 
-/** What the person is asked about a schedule that runs more often than a new one may. */
+/** Asks about a schedule that runs more often than new ones may. */
 export function denseScheduleWords(
   schedule: Schedule,
   minutesApart: number,
@@ -56,19 +57,19 @@ export function denseScheduleWords(
 }
 
 /**
- * What the person is told of a schedule that is paused since its last answers all waited for them.
+ * Announces that a schedule is paused because its last answers all wait for the person to write.
  */
 export function pausedScheduleWords(schedule: Schedule, runs: number): string {
   const { number, prompt } = schedule;
   return `I paused number ${number} of your schedules, ${scheduleWords(schedule)}, “${promptWords(prompt)}”: its last ${runs} answers all waited for you to write. Text “/schedules resume ${number}” to start it again, or “/schedules cancel ${number}” to end it.`;
 }
 
-/** What the person is told when the day's runs are used up. */
+/** Announces that the day's runs are used up. */
 export function fullDayWords(runsPerDay: number): string {
   return `Your schedules have run ${runsPerDay} times today, which is the most for a day, so they rest until tomorrow. Text “/schedules” to see them.`;
 }
 
-/** A line about a schedule: its number, when, what, and the next time. */
+/** Describes a schedule in one line: its number, when, what, and the next run. */
 export function scheduleLine({ next, paused, ...schedule }: PlannedSchedule): string {
   const then = paused
     ? ' (paused)'

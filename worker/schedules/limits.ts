@@ -2,14 +2,14 @@ import type { Schedule } from '../../shared/store/schedules.ts';
 import { cronGapMs, cronRunsPerDay } from './cron-gap.ts';
 
 /**
- * How often schedules may run: the least minutes between two runs of a repeating one, and the most
- * runs of one person's in a day.
+ * Limits for schedules: the minimum minutes between two runs of a repeating one, and the maximum
+ * runs per person and day.
  */
 export type ScheduleLimits = { minutesApart: number; runsPerDay: number };
 
 /**
- * The smallest time (ms) between two runs of a schedule; Infinity for one that comes once, and for
- * a cron that cannot be read any more.
+ * The shortest gap (ms) between two runs of a schedule; Infinity for a one-time schedule and for a
+ * cron that is no longer valid.
  */
 function gapOf({ cron, timezone }: Pick<Schedule, 'cron' | 'timezone'>, now: number): number {
   return (
@@ -29,7 +29,7 @@ function attempt<T>(work: () => T): T | undefined {
   }
 }
 
-/** Whether a schedule runs more often than a new one may. */
+/** Whether a schedule runs more often than new ones may. */
 export function isTooDense(
   schedule: Pick<Schedule, 'cron' | 'timezone'>,
   { minutesApart }: ScheduleLimits,
@@ -39,8 +39,8 @@ export function isTooDense(
 }
 
 /**
- * Why a new repeating schedule may not be, in a sentence for the model; undefined when it may.
- * `present` are the person's others.
+ * Why a new repeating schedule is refused, as a sentence for the model; undefined when it is
+ * allowed. `present` are the person's other schedules.
  */
 export function judgeRepeating(
   schedule: Pick<Schedule, 'cron' | 'timezone'>,

@@ -29,16 +29,18 @@ export type TickParts = {
   now: () => number;
 };
 
-/** So many runs in a row whose answers wait for the person to write pause a schedule. */
+/**
+ * A schedule is paused after this many consecutive runs whose answers wait for the person to write.
+ */
 const mostParked = 7;
 
 /**
- * Turns a schedule that is due into a message and a turn of its conversation, in one atomic step.
- * The message's id is that of the tick, so a tick that is worked twice, after a crash, is one
- * message. BullMQ keeps one coming job for each cron: ticks that were missed while everything was
- * down are one tick. Beyond the most runs of a person's day a tick is left out, and the person is
- * told. A repeating schedule whose answers all wait for the person to write is paused, and says so.
- * A schedule of a person who may not write any more does not run: all of theirs are set aside.
+ * Turns a due schedule into a message and a turn of its conversation, in one atomic step. The
+ * message has the tick's id, so a tick processed twice, after a crash, is one message. BullMQ keeps
+ * one upcoming job per cron: ticks missed while everything was down become one tick. Beyond a
+ * person's daily maximum a tick is skipped, and the person is notified. A repeating schedule whose
+ * answers all wait for the person to write is paused, and the person is notified. A schedule of a
+ * person who is no longer allowed to write does not run: all of theirs are set aside.
  */
 export function createTickProcessor({
   accept,
@@ -69,14 +71,14 @@ export function createTickProcessor({
       { id, conversation: schedule.conversation, turn: id, text, ...(choices ? { choices } : {}) },
     ]));
 
-  /** Asks the person once about a schedule that was made when schedules could run more often. */
+  /** Asks the person once about a schedule created when schedules could run more often. */
   const ask = async (schedule: Schedule): Promise<void> => {
     const { conversation, number } = schedule;
     const items = [
       { id: `/schedules keep ${number}`, title: 'Keep' },
       { id: `/schedules cancel ${number}`, title: 'Cancel' },
     ];
-    // Said before it is noted: after a death in between the same sentence is not put again.
+    // Sent before it is recorded: after a crash in between, the outbox drops the repeated message.
     await say(
       schedule,
       `schedule-often.${conversation}.${number}`,
@@ -86,7 +88,7 @@ export function createTickProcessor({
     await runs.noteAsked(conversation, number);
   };
 
-  /** Said before it is noted, as above. */
+  /** Sent before it is recorded, as above. */
   const pause = async (schedule: Schedule, due: number): Promise<void> => {
     const { conversation, number } = schedule;
     const items = [
@@ -102,18 +104,18 @@ export function createTickProcessor({
     await schedules.pause(schedule);
     log.warn(
       { conversation, schedule: number, parked: mostParked },
-      'a schedule is paused: its answers wait for the person to write',
+      'paused a schedule: its answers wait for the person to write',
     );
   };
 
   /**
-   * It stays planned: the version that wrote it may come back. The person hears of it once for as
-   * long as the sentence is known.
+   * Puts an unreadable schedule on the dead list. It stays planned, because the version that wrote
+   * it may come back. The person is notified once, for as long as the outbox remembers the message.
    */
   const setAside = async (job: Job<unknown>): Promise<void> => {
     const conversation =
       z.object({ conversation: PersonAddress }).safeParse(job.data).data?.conversation ?? '';
-    log.error({ conversation, job: job.id }, 'a schedule cannot be read: it is on the dead list');
+    log.error({ conversation, job: job.id }, 'unreadable schedule moved to the dead list');
     const turn = job.repeatJobKey ?? job.id ?? '';
     if (conversation !== '')
       await outbox.put([
@@ -130,7 +132,7 @@ export function createTickProcessor({
     const count = await schedules.setAside(schedule.conversation, schedule);
     log.warn(
       { conversation: schedule.conversation, schedules: count },
-      'schedules of a person who may not write any more are set aside',
+      'set aside the schedules of a person no longer allowed to write',
     );
     await onSetAside(schedule.conversation);
     return { turn: '' };
@@ -176,7 +178,7 @@ export function createTickProcessor({
           schedule: schedule.number,
           perDay: limits.runsPerDay,
         },
-        'a schedule is due, and the day’s runs are used up',
+        'skipped a due schedule: the daily runs are used up',
       );
       return { turn: '' };
     }
@@ -189,7 +191,7 @@ export function createTickProcessor({
       human: false,
     };
     const { outcome, turn } = await accept(message);
-    // They were removed between the look and the step.
+    // The person was removed between the check and the step.
     if (outcome === 'refused') return await stop(schedule);
     log.info(
       {
@@ -208,8 +210,8 @@ export function createTickProcessor({
 }
 
 /**
- * When a repeated job was meant to run (ms since 1970): a job of a BullMQ job scheduler carries it
- * at the end of its id, `repeat:<scheduler>:<time>`.
+ * When a repeated job was due (ms since 1970): a job of a BullMQ job scheduler has it at the end of
+ * its id, `repeat:<scheduler>:<time>`.
  */
 function dueTime(job: Job<unknown>): number {
   return Number(job.id?.split(':').at(-1));

@@ -7,7 +7,7 @@ import {
   parseMoment,
 } from '../../shared/runtime/time-zone.ts';
 
-/** What Claude asks for: one of `when` (ISO 8601), `inMinutes` and `cron`. */
+/** Claude's request, with one of `when` (ISO 8601), `inMinutes` and `cron`. */
 export type ScheduleRequest = {
   prompt: string;
   when?: string | undefined;
@@ -16,24 +16,21 @@ export type ScheduleRequest = {
   timezone?: string | undefined;
 };
 
-/** The longest prompt that is kept (characters). */
+/** Length limit for a prompt (characters). */
 const longestPrompt = 4000;
 
-/** The furthest time that is taken (ms): five years. */
+/** The latest accepted time (ms from now): five years. */
 const furthestMs = 5 * 366 * 24 * 3600_000;
 
 const askZone =
   'The person’s time zone is not known. Ask the person which one it is (a city is enough), then call this tool again with `timezone` as an IANA name such as Europe/Berlin. It is remembered then.';
 
-/** What to schedule, or a sentence for the model that says what is wrong. */
+/** The schedule to create, or a sentence for the model that states the problem. */
 export type ReadRequest =
   | { schedule: Pick<Schedule, 'prompt' | 'timezone' | 'cron' | 'at'>; next: number }
   | { problem: string };
 
-/**
- * Reads a request. `known` is the person's time zone if they have said it; `now` is in ms since
- * 1970.
- */
+/** Parses a request. `known` is the person's time zone, if stored; `now` is in ms since 1970. */
 export function readScheduleRequest(
   { prompt, when, inMinutes, cron, timezone }: ScheduleRequest,
   known: string | undefined,
@@ -87,8 +84,8 @@ function readCron(cron: string, zone: string | undefined, now: number): ReadTime
   if (cron.trim().split(/\s+/).length !== 5) return { problem: wrong };
   if (zone === undefined) return { problem: askZone };
   try {
-    // BullMQ's own reading of it, so that what passes here also runs; `undefined` when it never
-    // fires.
+    // Uses BullMQ's own parser, so that whatever passes here also runs; it returns `undefined` when
+    // the cron never fires.
     const next: unknown = defaultRepeatStrategy(now, { pattern: cron.trim(), tz: zone });
     return typeof next === 'number' && Number.isFinite(next)
       ? { next }

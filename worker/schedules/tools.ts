@@ -18,9 +18,9 @@ export type ScheduleToolParts = {
   conversations: Conversations;
   outbox: Outbox;
   limits: ScheduleLimits;
-  /** Whether there is a template that says an answer is waiting. */
+  /** Whether a WhatsApp template announces waiting answers. */
   hasTemplate: boolean;
-  /** The turn that asks, and which run of it this is. */
+  /** The requesting turn, and the number of this run of it. */
   turn: string;
   run: number;
   conversation: string;
@@ -28,10 +28,10 @@ export type ScheduleToolParts = {
   now: () => number;
 };
 
-/** The most schedules that a conversation may have at a time. */
+/** Limit on schedules per conversation. */
 export const mostSchedules = 50;
 
-/** The tools by which Claude plans turns of its own. They answer the model in sentences. */
+/** The tools by which Claude plans its own turns. They answer the model in sentences. */
 export function createScheduleTools({
   schedules,
   conversations,
@@ -45,8 +45,8 @@ export function createScheduleTools({
   now,
 }: ScheduleToolParts): ScheduleTools {
   /**
-   * Tells the person of a repeating schedule, whatever Claude says. Its id is the schedule's, so
-   * that it is told once.
+   * Announces a repeating schedule to the person, independent of Claude. The reply's id derives
+   * from the schedule, so that it is sent once.
    */
   const tell = async (schedule: Schedule): Promise<void> => {
     if (schedule.cron !== undefined)
@@ -74,7 +74,7 @@ export function createScheduleTools({
       await conversations.write(conversation, fence, { timezone: request.timezone });
     const present = await schedules.list(conversation);
     const { prompt, cron, at, timezone } = read.schedule;
-    // A turn that goes on after a crash may ask for the same again.
+    // A turn resumed after a crash may request the same schedule again.
     const same = present.find(
       (other) =>
         other.prompt === prompt &&
@@ -119,9 +119,7 @@ export function createScheduleTools({
   };
 
   let last: Promise<unknown> = Promise.resolve();
-  /**
-   * One call after the other, so that the most is the most even when Claude calls several at once.
-   */
+  /** Serialises the calls, so that the limit holds even when Claude makes several at once. */
   const inTurn = async (work: () => Promise<string>): Promise<string> => {
     const mine = last.then(work).catch((error: unknown) => {
       if (error instanceof FencedError)

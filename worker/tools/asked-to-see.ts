@@ -1,6 +1,6 @@
 /**
- * Words by which people ask for a picture, in the languages that are written most. A word counts
- * from its beginning: “screenshots” is one, too.
+ * Words that request a picture, in the most written languages. Words match as prefixes:
+ * “screenshots” counts, too.
  */
 const words = [
   // English
@@ -58,22 +58,22 @@ const words = [
   'знімок',
 ].join('|');
 /**
- * Languages that write without blanks between words, or whose words change at the beginning: the
- * word counts anywhere.
+ * Languages without blanks between words, or with inflected word beginnings: the word matches
+ * anywhere.
  */
 const anywhere =
   'スクリーンショット|スクショ|見せて|画像|写真|截图|截屏|截圖|图片|照片|給我看|给我看|스크린샷|캡처|사진|보여|لقطة|صورة|स्क्रीनशॉट|तस्वीर|दिखा';
 
 const asking = new RegExp(`(?<![\\p{L}\\p{N}_/.-])(?:${words})|${anywhere}`, 'iu');
-/** What says that no picture is wanted. */
+/** Phrases that decline a picture. */
 const refusing =
   /(?<!\p{L})(?:no|without(?: an?| any)?|(?:do not|don['’]t) (?:send|take|make|need|want)(?: me| us)?(?: an?| any| the)?|kein(?:e|en)?|ohne|sans|pas de|sin|sem|senza|без) (?:\p{L}+ )?(?:screen ?shots?|pictures?|photos?|images?|bild(?:er)?|fotos?|captures?|capturas?|скрин\p{L}*)/giu;
 
 /**
- * Whether somebody asked to see something: one of the texts, each in the person's own words, has a
- * word for a picture or for showing outside of a phrase that wants none. It decides whether
- * screenshots that Claude has taken and not sent are sent without it, so a wrong yes costs a
- * picture that nobody minds, and a wrong no a second request; hence the plain words.
+ * Whether a person asked to see something: one of the texts, each in the person's own words, has a
+ * word for a picture or for showing, outside a phrase that declines one. It decides whether
+ * screenshots that Claude took but did not send are sent anyway, so a false positive costs a
+ * harmless picture and a false negative a second request; hence the simple words.
  */
 export function asksToSee(texts: string[]): boolean {
   return texts.some((text) => asking.test(text.replaceAll(refusing, ' ')));

@@ -19,32 +19,33 @@ import type { SendQuota } from './send-quota.ts';
 export type ChatToolParts = {
   outbox: Outbox;
   files: FileStore;
-  /** Where the page of what the quota leaves over is kept. */
+  /** Stores the page for messages beyond the quota. */
   pages: PageStore;
-  /** How much the turn may still send. */
+  /** Limits how much the turn sends. */
   quota: SendQuota;
-  /** What is sent is read with the agent's rights. */
+  /** Reads files to send with the agent's rights. */
   agentFiles: AgentFiles;
-  /** Looks into what is sent. */
+  /** Inspects files to send. */
   reader: FileReader;
-  /** Where the relay hands files out, for those that WhatsApp does not carry. */
+  /** The relay's address for files that WhatsApp does not carry. */
   publicUrl: string;
-  /** The turn whose tools these are. */
+  /** The turn that the tools belong to. */
   turn: string;
   conversation: string;
   workspace: string;
   fence: Fence;
   /**
-   * Aborts with the turn: what is being looked into ends, and what a tool would send from then on
-   * is not sent, so a stop takes back all there is.
+   * Aborts with the turn: it ends the inspection of files and stops the tools from sending, so that
+   * a stop withdraws everything.
    */
   signal: AbortSignal;
-  /** Called for everything that goes to the person; what goes to the page counts as well. */
+  /** Called for everything sent to the person, including entries on the page. */
   onSent: () => void;
 };
 
 /**
- * The largest file taken (bytes): half of what the file store holds. Over 16 MB it goes as a link.
+ * The largest accepted file (bytes): half of the file store's capacity. Above 16 MB it is sent as a
+ * link.
  */
 const largestFile = 32 * 1024 * 1024;
 
@@ -56,8 +57,8 @@ const fileSentences: Record<FileProblem['kind'], (file: string) => string> = {
 };
 
 /**
- * The tools by which a turn's agent sends something to the person. They answer the model in
- * sentences; only being fenced off ends the turn.
+ * The agent's tools for sending to the person. They answer the model in sentences; only being
+ * fenced off ends the turn.
  */
 export function createChatTools(parts: ChatToolParts): SendTools {
   const { outbox, files, turn, conversation, fence } = parts;
@@ -71,8 +72,8 @@ export function createChatTools(parts: ChatToolParts): SendTools {
   };
 
   /**
-   * Puts what the quota leaves over onto the turn's page, whose address the person gets once.
-   * Returns what the model hears.
+   * Appends messages beyond the quota to the turn's page, whose address the person gets once.
+   * Returns the answer for the model.
    */
   const addToPage = async (entry: string, markdown: string): Promise<string> => {
     const token = await parts.pages.append(`${turn}.rest`, entry, markdown);
@@ -112,8 +113,7 @@ export function createChatTools(parts: ChatToolParts): SendTools {
     const file = path.resolve(parts.workspace, input.path);
     const bytes = await parts.agentFiles.read(file, largestFile);
     if (bytes.byteLength === 0) return 'That file is empty, so it was not sent.';
-    // Named by its content: the same picture is not sent twice in one turn, however often it is
-    // asked for.
+    // Identified by its content: the same picture is sent only once per turn.
     const id = `${turn}.file.${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`;
     if (await outbox.has(id)) return 'That file was sent already.';
     const name = path.basename(file);

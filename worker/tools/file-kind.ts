@@ -6,8 +6,8 @@ import { textEncoding } from '../media/text-encoding.ts';
 import { isTextType, typeOfExtension } from '../media/type-names.ts';
 
 /**
- * What a file is, as far as WhatsApp cares. `carried` tells whether it goes as it is, `captioned`
- * whether a text may go with it. A `picture` is made to fit before it goes.
+ * A file's properties for WhatsApp. `carried` means that it can be sent as it is, `captioned` that
+ * it may have a caption. A `picture` is converted before it is sent.
  */
 export type FileKind = {
   type: string;
@@ -17,7 +17,7 @@ export type FileKind = {
   captioned: boolean;
 };
 
-/** What WhatsApp takes besides pictures (the same page). */
+/** The types that WhatsApp accepts besides pictures (the same page). */
 const carried = new Set([
   'application/pdf',
   'video/mp4',
@@ -33,8 +33,8 @@ const carried = new Set([
 ]);
 
 /**
- * Of these containers WhatsApp takes one codec only (the same page): H.264 in films, Opus in sound.
- * The marks by which each is known.
+ * In these containers WhatsApp accepts only one codec (the same page): H.264 in films, Opus in
+ * sound. The byte strings that identify each.
  */
 const codecs = new Map([
   ['video/mp4', ['avc1', 'avc3']],
@@ -42,8 +42,8 @@ const codecs = new Map([
 ]);
 
 /**
- * Tells a file's kind from its bytes first and its name second. `type` has the character set where
- * it is a text.
+ * Detects a file's kind from its bytes first and its name second. `type` includes the character set
+ * of a text.
  */
 export function describeFile(name: string, bytes: Buffer): FileKind {
   const promised = typeOfExtension(path.extname(name));
@@ -63,7 +63,7 @@ export function describeFile(name: string, bytes: Buffer): FileKind {
   };
 }
 
-/** The character set as a type says it; nothing where it is not known. */
+/** The charset parameter of a type; empty if it is unknown. */
 function charsetOf(bytes: Buffer, promised: string): string {
   const encoding = textEncoding(bytes, isTextType(promised)) ?? 'unknown';
   return encoding === 'unknown' ? '' : `; charset=${encoding}`;

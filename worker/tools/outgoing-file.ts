@@ -6,30 +6,24 @@ import { chunk } from '../reply/chunk.ts';
 import { format } from '../reply/format.ts';
 import { isQuick } from '../reply/writing.ts';
 
-/** A file's content under the name that the person sees. */
+/** A file's content with the name shown to the person. */
 export type NamedFile = { bytes: Buffer; type: string; name: string };
 
-/**
- * One message of those that a file becomes: with the file itself, or with an address of it after
- * the label.
- */
+/** One of the messages for a file: with the file itself, or with its address after the label. */
 export type Piece = { text: string; media?: NamedFile; link?: { label: string; file: NamedFile } };
 
-/** How a file goes out, and what the model hears of it; no pieces when it does not. */
+/** The messages for a file, and the answer for the model; no pieces when the file is not sent. */
 export type Sending = { pieces: Piece[]; told: string };
 
-/**
- * The longest caption (characters). Meta takes 1024 under a picture; an address may have to go with
- * it.
- */
+/** The longest caption (characters). Meta accepts 1024 under a picture; an address may be added. */
 const longestCaption = 700;
 
 const extensions = { 'image/png': '.png', 'image/jpeg': '.jpg' } as const;
 
 /**
- * Decides how a file goes out: pictures made to fit, other kinds as they are where WhatsApp carries
- * them, all else as a link. `name` is the file's own, `caption` Markdown. A picture that cannot be
- * used does not go. Throws the signal's reason.
+ * Decides how to send a file: pictures are converted, other types go as they are if WhatsApp
+ * carries them, everything else becomes a link. `name` is the file's own, `caption` Markdown. An
+ * unusable picture is not sent. Throws the signal's reason.
  */
 export async function planSending(
   reader: FileReader,
@@ -41,12 +35,12 @@ export async function planSending(
   const { seen, view, blobs } = await reader.send(bytes, name, signal);
   const original: NamedFile = { bytes, type: seen.type, name };
   const words = isQuick(caption) ? format(caption.trim()) : caption.trim();
-  // What cannot be opened may be wanted as a file all the same, as iPhones' photos are.
+  // A picture that cannot be opened here may still be wanted as a file, such as an iPhone's photo.
   const asFile = view.kind === 'fault' && view.fault === 'heic';
   if (view.kind === 'fault' && !asFile)
     return { pieces: [], told: `That picture was not sent: ${pictureFaults[view.fault].words}.` };
   const isPicture = view.kind === 'chat';
-  // A caption that says no more than the link does is none.
+  // A caption equal to the link's label is dropped.
   if (!isPicture && !seen.carried) return asLink(original, words === name ? '' : words);
   // WhatsApp shows a caption under pictures and films only
   // (twilio.com/docs/whatsapp/guidance-whatsapp-media-messages).
@@ -82,8 +76,8 @@ function asLink(file: NamedFile, words: string): Sending {
 }
 
 /**
- * What the person reads before the original's address, and what the model hears, where the picture
- * does not show all of it.
+ * The label before the original's address, and the answer for the model, when the picture loses
+ * something.
  */
 const losses = {
   'its end': {

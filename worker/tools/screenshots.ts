@@ -4,23 +4,23 @@ import { asksToSee } from './asked-to-see.ts';
 
 /** The screenshots of one turn. */
 export type Screenshots = {
-  /** Every event of the turn, in order. */
+  /** Records every event of the turn, in order. */
   note(event: AgentEvent): void;
   /**
-   * Sends what Claude has photographed and not sent, if `asked` (what the answered messages say, in
-   * the person's own words) wants to see something: the last three at most. To be called right
-   * before the answer. Never throws, as `sendFile` does not.
+   * Sends screenshots that Claude has taken but not sent, if `asked` (the answered messages in the
+   * person's own words) requests a picture: the last three at most. Call it right before the
+   * answer. Never throws, as `sendFile` does not.
    */
   sendUnsent(asked: string[]): Promise<void>;
 };
 
-/** More pictures than this nobody has asked for. */
+/** More pictures than this would be too many. */
 const mostSent = 3;
 
 /**
- * Screenshots on request arrive also when Claude takes them and forgets to send them. When it sends
- * one of them itself it has made its choice: that one and those before it stay out. A picture is
- * known by its content to `sendFile`, so none goes twice, however it was sent before.
+ * Sends requested screenshots even when Claude takes them and forgets to send them. When it sends
+ * one itself it has made its choice: that one and earlier ones are left out. `sendFile` identifies
+ * a picture by its content, so none is sent twice.
  */
 export function createScreenshots({ sendFile }: Pick<SendTools, 'sendFile'>): Screenshots {
   let unsent: string[] = [];

@@ -1,30 +1,28 @@
-/** How many messages a turn sends until the rest goes to a page, where nothing else is set. */
+/** The default number of messages per turn before the rest goes to a page. */
 export const usualMessagesPerTurn = 30;
 
-/**
- * What is kept free for the answer, which is at most three messages, and for the link to the page.
- */
+/** Messages reserved for the answer, which has at most three, and for the link to the page. */
 const reserved = 4;
 
-/** Counts what a turn sends beside its answer. */
+/** Counts the messages of a turn besides its answer. */
 export type SendQuota = {
   /**
-   * Whether `count` further messages fit; they are counted if they do. After the first that did
-   * not, none fits: the order of what is said stays.
+   * Whether `count` further messages fit, and counts them if they do. After the first refusal
+   * nothing fits, so that the order of the messages is kept.
    */
   take(count: number): Promise<boolean>;
   /**
-   * Whether a line of progress fits: progress leaves half of the quota to what Claude sends. It is
-   * counted if it does.
+   * Whether a progress line fits, and counts it if it does. Progress leaves half of the quota to
+   * Claude's own messages.
    */
   takeProgress(): Promise<boolean>;
 };
 
 /**
- * A turn sends at most `most` messages, of which an answer and a link to the page of the rest
- * always fit. `sentBefore` says how many replies the turn has put in an earlier attempt; it is
- * asked once, at the first message. `heard` is how many messages of the person the turn has taken
- * up: with each further one the quota begins anew, since somebody reads along.
+ * A turn sends at most `most` messages, which always leaves room for an answer and a link to the
+ * page. `sentBefore` returns how many replies an earlier attempt of the turn has sent; it is called
+ * once, at the first message. `heard` is the number of the person's messages in the turn: each
+ * further one resets the quota, since the person is reading along.
  */
 export function createSendQuota({
   most,

@@ -1,9 +1,9 @@
 import type { AskTools, ChatTools } from '../agent/agent.ts';
 
 /**
- * The same tools behind a gate: none of them, and so none that needs leave, begins before `settled`
- * has resolved. By then `signal` has aborted if the turn is another worker's; the tools that ask
- * reject with its reason, and the others are kept from any effect by the turn's fence.
+ * Wraps the tools in a gate: none of them, including those that need approval, starts before
+ * `settled` has resolved. By then `signal` has aborted if another worker has the turn; the asking
+ * tools reject with its reason, and the turn's fence keeps the others from any effect.
  */
 export function gateTools(
   tools: ChatTools,

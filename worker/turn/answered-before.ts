@@ -13,24 +13,24 @@ export type AnsweredBeforeDeps = {
 };
 
 /**
- * What is sent beside answers: notices of the relay and lines about long work. They are no sign of
- * an answer.
+ * Messages other than answers: notices of the relay and progress lines. They do not indicate an
+ * answer.
  */
 const beside =
   /^Waking up your computer|^Your computer does not wake|(?<!\d)\d+ min(?: so far\))?$/;
 
 /**
- * For so long after the store has changed (ms) messages from before may still come in: they are
- * looked for in Twilio's list.
+ * For this long after the store has changed (ms), older messages may still arrive: Twilio's list is
+ * searched for their answers.
  */
 const lateMs = 15 * 60_000;
 
 /**
- * When the words of a turn may have been said before, by what the store has lost (ISO 8601): when
- * the oldest of its messages was written, or some minutes before the store changed, where such a
- * message may still come. Twilio posts an answered message anew when its acknowledgement went with
- * the store, and the relay takes it for a new one of that moment: for a quarter of an hour each
- * answer waits for a look into the list. Undefined when nothing may have been said.
+ * The earliest time at which a turn's text may have been sent before, according to the store's loss
+ * (ISO 8601): the time of its oldest message, or some minutes before the store changed while such a
+ * message may still arrive. Twilio resends an answered message when its acknowledgement was lost
+ * with the store, and the relay takes it for a new one of that moment: for a quarter of an hour
+ * each answer is looked up in the list first. Undefined when nothing may have been sent.
  */
 export function mayHaveBeenSaid(
   { messages, since }: Pick<Snapshot, 'messages' | 'since'>,
@@ -48,19 +48,19 @@ export function mayHaveBeenSaid(
 }
 
 /**
- * When an answer that the agent's transcript had already may have been said (ISO 8601): it is
- * looked up where the store has changed since then, also right after the change. A copy of an
- * answered message that comes in late looks like a new one.
+ * The earliest time at which an answer already in the agent's transcript may have been sent (ISO
+ * 8601): it is looked up if the store has changed since then, including right after the change. A
+ * late copy of an answered message looks like a new one.
  */
 export function rememberedSaidAt(now: number): string {
   return new Date(now - lateMs).toISOString();
 }
 
 /**
- * The same outbox for a turn that may have messages older than the store as it is now: what is said
- * then may have been said before, so it is looked up in Twilio's list before it is sent. `saidAt`
- * tells at each put when the oldest was written (ISO 8601), since old messages may come in while
- * the turn runs; undefined, nothing may have been said.
+ * Wraps the outbox for a turn that may have messages older than the current store: its replies may
+ * have been sent before, so they are looked up in Twilio's list first. `saidAt` returns, at each
+ * put, the time of the oldest message (ISO 8601), since old messages may arrive while the turn
+ * runs; undefined when nothing may have been sent.
  */
 export function lookUpFirst(outbox: Outbox, saidAt: () => string | undefined): Outbox {
   return {
@@ -77,14 +77,14 @@ export function lookUpFirst(outbox: Outbox, saidAt: () => string | undefined): O
 }
 
 /**
- * Leaves out messages that have their answer already, though the store does not know of it: it has
- * lost the end of what was written, or is a restored copy. Only what is older than the store as it
- * is now is looked up: a message of ours to this person that Twilio's list has and the ledger does
- * not, said after theirs and before the store changed, counts as its answer, and the person hears
- * that it does. With a session it is not asked: there the agent's transcript knows exactly which
- * messages have their answer, which is looked up then before it is sent. What `isExhausted` is
- * asked all the same: the agent does not see it again. Returns those that are to be worked. Throws
- * what the list's refusal throws: nothing is worked before the look.
+ * Drops messages that were answered before the store lost the record of it: it has lost its latest
+ * writes, or is a restored copy. Only messages older than the current store are looked up: a
+ * message of ours to this person that is in Twilio's list and not in the ledger, sent after theirs
+ * and before the store changed, counts as their answer, and the person is informed. With a session
+ * the lookup is skipped: the agent's transcript knows exactly which messages are answered, and the
+ * answer is looked up before it is sent. Messages that satisfy `isExhausted` are looked up anyway,
+ * because the agent does not see them again. Returns the messages to work on. Throws what the
+ * list's refusal throws: nothing is worked before the lookup.
  */
 export async function leaveAnswered(
   { outbox, ledger, messenger }: AnsweredBeforeDeps,
@@ -119,7 +119,7 @@ export async function leaveAnswered(
   if (answered.size === 0) return messages;
   log.warn(
     { conversation, messages: answered.size },
-    'answered before the store came back different: not answered again',
+    'answered before the store changed: not answered again',
   );
   const words = answeredBeforeWords(old.filter(({ id }) => answered.has(id)));
   await outbox.put(
@@ -131,14 +131,14 @@ export async function leaveAnswered(
 }
 
 /**
- * Twilio's list says that something was said after these, not that it was their answer: the person
- * knows better.
+ * Twilio's list shows that something was sent after these messages, not that it was their answer:
+ * the person knows better.
  */
 export function answeredBeforeWords(messages: Message[]): string {
   return `I lost the last moments of my memory. I think I answered ${quoteMessages(messages)} already. If not, text it again.`;
 }
 
-/** Twilio tells times in whole seconds. */
+/** Twilio reports times in whole seconds. */
 function second(at: string): number {
   return Math.floor(Date.parse(at) / 1000) * 1000;
 }

@@ -1,23 +1,20 @@
-/** Tells a running turn that something came in for its conversation. */
+/** Notifies a running turn of new messages in its conversation. */
 export type Arrivals = {
-  /** `message` is the id of what came in. */
+  /** `message` is the id of the new message. */
   announce(conversation: string, message: string): void;
-  /** Something may have come in anywhere. */
+  /** Notifies all: there may be new messages anywhere. */
   announceAll(): void;
   /**
-   * Hears what comes in for a conversation from now on. A conversation has one turn, so it has one
-   * listener.
+   * Listens for new messages of a conversation from now on. A conversation has one turn and
+   * therefore one listener.
    */
   listen(conversation: string): Subscription;
 };
 
-/**
- * What a turn has heard. Nothing is lost while nobody asks: whoever is told next is told of it at
- * once.
- */
+/** A turn's new messages. Buffers them until a callback is attached. */
 export type Subscription = {
   /**
-   * Calls back at each arrival that is not known already, until the returned function is called.
+   * Calls back at each new message that is not known yet, until the returned function is called.
    */
   tell(onArrival: () => void, isKnown: (message: string) => boolean): () => void;
   end(): void;

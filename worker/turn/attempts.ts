@@ -4,28 +4,29 @@ import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
 import type { TurnMessage } from '../../shared/store/queues.ts';
 import type { TurnContext } from './context.ts';
 
-/** After so many attempts that crashed or failed a message is given up. */
+/** A message is given up after this many attempts that crashed or failed. */
 export const mostAttempts = 3;
 
 /**
- * How often a worker has begun with the messages of a turn. Redis counts: the message at the head
- * when the turn is picked up, before anything of it is read, each other when it is taken up. An
- * attempt that was ended from outside (a stop, a usage limit, the line for a place) is given back.
+ * Counts how often a worker has started the messages of a turn. Redis keeps the counts: the first
+ * message counts when the turn is picked up, before any of it is read, every other one when it is
+ * taken up. An attempt that was ended from outside (a stop, a usage limit, the wait for a slot) is
+ * given back.
  */
 export type Attempts = {
   /** Attempts at a message before this run of the turn. */
   before(id: string): number;
-  /** Attempts at the messages that this run has begun with, this one included. */
+  /** Attempts at the messages that this run has started, including this one. */
   begun(): ReadonlyMap<string, number>;
-  /** What this run has taken up. */
+  /** The messages that this run has taken up. */
   taken(): ReadonlySet<string>;
   /**
-   * Takes messages up: counts those that are not counted yet and writes all into the turn's job.
-   * Throws FencedError.
+   * Takes messages up: counts the uncounted ones and writes all of them into the turn's job. Throws
+   * FencedError.
    */
   take(messages: Message[]): Promise<void>;
   /**
-   * Gives back the attempts of this run. `waits`: how often the turn was put off, if changed.
+   * Gives back the attempts of this run. `waits`: how often the turn was delayed, if changed.
    * Throws FencedError.
    */
   giveBack(waits?: number): Promise<void>;
@@ -36,7 +37,7 @@ export function createAttempts(
   { job, turn, fence }: Pick<TurnContext, 'job' | 'turn' | 'fence'>,
   snapshot: Pick<Snapshot, 'attempts' | 'counted'>,
 ): Attempts {
-  // A version before this one counted in the job alone.
+  // An earlier version counted in the job alone.
   const inJob = new Map(messagesOf(job.data).map(({ id, attempts }) => [id, attempts]));
   const before = (id: string): number => {
     const inRedis = (snapshot.attempts.get(id) ?? 0) - (id === snapshot.counted ? 1 : 0);

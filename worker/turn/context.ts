@@ -6,20 +6,20 @@ import type { Subscription } from './arrivals.ts';
 import type { TurnSlot } from './turn-slot.ts';
 
 /**
- * The turn at work: its job, the proof that this worker has it, and the signal that asks for its
+ * The current turn: its job, the proof that this worker has it, and the signal that requests its
  * end. Times are ms since 1970.
  */
 export type TurnContext = {
   job: Job<TurnData, TurnResult>;
   token: string;
-  /** The job's id, which names the turn everywhere. */
+  /** The job's id, which identifies the turn everywhere. */
   turn: string;
   conversation: string;
   fence: Fence;
-  /** What comes in for the conversation while the turn runs. */
+  /** New messages of the conversation while the turn runs. */
   subscription: Subscription;
   signal: AbortSignal;
-  /** Its place among the turns that may work. */
+  /** Its slot among the turns that may work. */
   slot: TurnSlot;
   startedAt: number;
   log: Log;

@@ -22,41 +22,40 @@ import { giveUp } from './outcome.ts';
 export type DispatchDeps = CommandParts & { ledger: Ledger; readSnapshot: ReadSnapshot };
 
 /**
- * The most messages that one turn takes up; what is beyond waits for the next turn, so that no job
- * grows without an end.
+ * Limit on messages per turn; the rest waits for the next turn, so that no job grows without bound.
  */
 const mostPerTurn = 200;
 
 /**
- * What a turn does with the messages that come in: commands are obeyed, answers reach their
- * question, the rest is for Claude.
+ * Dispatches a turn's new messages: commands are run, answers go to their question, the rest goes
+ * to Claude.
  */
 export type Dispatch = {
-  /** What this turn has taken up. */
+  /** The messages that this turn has taken up. */
   taken(): ReadonlySet<string>;
-  /** The reply of ours that a message quotes. */
+  /** Our reply that a message quotes. */
   quoted(message: Message): Reply | undefined;
-  /** The session that the turn goes on with: the last one, or the one that was quoted. */
+  /** The session that the turn resumes: the last one, or that of the quoted reply. */
   session(): string | undefined;
-  /** Notes the session at work. */
+  /** Sets the current session. */
   goOnWith(session: string): void;
-  /** What is remembered of the conversation, as of the last look. */
+  /** The conversation's stored state at the last look. */
   known(): Conversation;
-  /** What the last look has found. */
+  /** The snapshot of the last look. */
   snapshot(): Snapshot;
-  /** Whether a look has found this message, and how many the last one has found. */
+  /** Whether a look has found this message, and how many messages the last one has found. */
   hasSeen(id: string): boolean;
   waiting(): number;
   /**
-   * Looks through the inbox, does what is to be done with it now, and returns what Claude is to
-   * get, oldest first. `busy`: Claude has got something already, and what it gets now is taken up;
-   * else that is for the caller. Throws FencedError.
+   * Reads the inbox, handles what can be handled now, and returns the messages for Claude, oldest
+   * first. `busy`: Claude already has messages of this turn, and the returned ones are taken up
+   * here; otherwise the caller takes them up. Throws FencedError.
    */
   look(busy: boolean): Promise<Message[]>;
 };
 
 /**
- * `opening` is what the turn has read, and serves the first look; `questions` and `attempts` are
+ * `snapshot` is what the turn has read, and serves the first look; `questions` and `attempts` are
  * those of this turn.
  */
 export function createDispatch(
@@ -84,14 +83,13 @@ export function createDispatch(
     const fresh = messages.filter(({ id }) => !quotes.has(id));
     for (const { id, quoted } of fresh)
       quotes.set(id, quoted === undefined ? undefined : await ledger.findSent(quoted));
-    // When the person has written, Twilio's 24-hour window is open again. What a schedule brings
-    // does not open it.
+    // A message from the person reopens Twilio's 24-hour window. A scheduled one does not.
     if (parked > 0 && fresh.some(isFromPerson) && (await ledger.unpark(conversation)) > 0)
       await outbox.deliver(conversation);
     return messages;
   };
 
-  /** Says of what waits although Claude is at work that it does, once for each message. */
+  /** Tells the person once per message that it waits while Claude is at work. */
   const sayLater = async (messages: Message[]): Promise<void> => {
     for (const { id } of messages.filter(
       (message) => isFromPerson(message) && !told.has(message.id),
@@ -125,7 +123,7 @@ export function createDispatch(
     async look(busy) {
       const prompts: Message[] = [];
       let [messages, from] = [await readInbox(), 0];
-      // What answered a question in an earlier run of this turn is settled with the next answer.
+      // Answers to questions of an earlier run of this turn are settled with the next answer.
       const takenUp = (): Set<string> =>
         new Set([...attempts.taken(), ...questions.answerers(), ...prompts.map(({ id }) => id)]);
       let done = takenUp();
@@ -173,7 +171,7 @@ export function createDispatch(
             ? obey(parts, context, step, busy)
             : questions.sayOfTap(step.message, step.sentence));
           messages = await readInbox();
-          // A command may have led to another session.
+          // A command may have changed the session.
           if (!busy && step.kind === 'command') session = last.conversation.session;
         } else if (step.kind === 'answer') {
           await take([step.message]);
@@ -203,7 +201,7 @@ async function obey(
     answer = await found.command.run(parts, { message, argument: found.argument, context, busy });
   } catch (error) {
     if (error instanceof FencedError || signal.aborted) throw error;
-    // What Claude works on meanwhile has no part in it.
+    // Claude's current work is not affected.
     log.error({ err: error }, 'a defect: a command failed');
     return await giveUp(parts, context, new AgentFailure('broken', 'a command failed'), [message]);
   }
@@ -223,8 +221,8 @@ async function obey(
 }
 
 /**
- * Entries that cannot be read leave the inbox in the step that says so: nothing behind them may
- * wait for them.
+ * Moves unreadable entries out of the inbox and says so in one step, so that they do not block the
+ * messages behind them.
  */
 async function setAside(
   outbox: Outbox,
@@ -233,7 +231,7 @@ async function setAside(
 ): Promise<void> {
   log.error(
     { conversation, entries: unreadable.length },
-    'entries of the inbox cannot be read: they are on the dead list',
+    'unreadable inbox entries moved to the dead list',
   );
   const id = `${turn}.unreadable.${createHash('sha256').update(Buffer.concat(unreadable)).digest('hex').slice(0, 12)}`;
   await outbox.put(

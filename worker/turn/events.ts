@@ -22,8 +22,8 @@ export type EventParts = {
 };
 
 /**
- * The turn whose events these are. `title` is what a new session is called; `onAnswered` gets the
- * messages of an answer once it is put, and how many the inbox still holds.
+ * The turn of the events. `title` is the name for a new session; `onAnswered` receives the messages
+ * of an answer once it is in the outbox, and the number left in the inbox.
  */
 export type EventTurn = {
   context: TurnContext;
@@ -38,12 +38,12 @@ export type EventTurn = {
 };
 
 /**
- * What becomes of the agent's events: answers go to the outbox, the session is remembered, each
- * step is in the job's log.
+ * Handles the agent's events: answers go to the outbox, the session is stored, each step is written
+ * to the job's log.
  */
 export type TurnEvents = {
   onEvent(event: AgentEvent): Promise<void>;
-  /** Something has gone to the person. */
+  /** Something was sent to the person. */
   onSent(): void;
 };
 
@@ -61,8 +61,8 @@ export function createTurnEvents(
       ...(doing === undefined ? {} : { doing }),
     });
   /**
-   * What is under way in plain words, as `/status` and a stop tell it; what the person sees the
-   * effect of is no news.
+   * The current step in plain words, for `/status` and for a stop; undefined for steps whose effect
+   * the person sees.
    */
   const wordsOf = (event: ToolEvent): string | undefined => {
     const words = describeStep(event)?.doing;
@@ -88,8 +88,8 @@ export function createTurnEvents(
   const onAnswer = async (event: Extract<AgentEvent, { kind: 'answer' }>): Promise<void> => {
     await reporter?.flush();
     await beforeAnswer(event.prompts);
-    // A turn that has sent something needs no closing word; one that has not must not end in
-    // silence.
+    // A turn that has sent something needs no closing words; one that has sent nothing must not end
+    // in silence.
     const written = await parts.writeAnswer(event.id, event.text);
     const texts = written.length > 0 || said ? written : ['Done.'];
     const replies = texts.map((text, index) => ({
@@ -100,8 +100,8 @@ export function createTurnEvents(
       session: dispatch.session() ?? '',
       ...(event.remembered ? { saidAt: rememberedSaidAt(Date.now()) } : {}),
     }));
-    // In the step that puts the answer: one that is read from the transcript after a crash has no
-    // price any more.
+    // Booked in the step that puts the answer, because an answer read from the transcript after a
+    // crash has no price any more.
     const price = {
       conversation,
       answer: event.id,
@@ -116,7 +116,7 @@ export function createTurnEvents(
     });
     result.replies += replies.length;
     result.messages += event.prompts.length;
-    // What is booked is added at the turn's end, with what led to no answer.
+    // Booked usage is added at the turn's end, together with usage that led to no answer.
     if (!event.usage.isBooked) {
       result.inputTokens += event.usage.inputTokens;
       result.outputTokens += event.usage.outputTokens;

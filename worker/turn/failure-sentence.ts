@@ -2,9 +2,9 @@ import { formatMoment } from '../../shared/runtime/time-zone.ts';
 import type { FailureKind } from '../agent/agent.ts';
 
 /**
- * What the person is told when a turn is given up: one plain, true sentence, and what helps. A
- * usage limit that ends at `resetsAt` is told with that time by the person's clock (`timezone`, an
- * IANA name); then the turn only waits.
+ * The message when a turn is given up: one plain, true sentence, and what helps. For a usage limit
+ * that ends at `resetsAt` it states that time by the person's clock (`timezone`, an IANA name);
+ * then the turn only waits.
  */
 export function failureSentence(
   kind: FailureKind,
@@ -39,11 +39,11 @@ export function failureSentence(
   return sentences[kind];
 }
 
-/** What is said when a usage limit gives no time for its end. */
+/** The message for a usage limit without a known end. */
 export const limitWithoutTime =
   "Claude's usage limit is reached. I keep trying, and go on by myself.";
 
-/** `15:00` when that is today, else with the day. */
+/** Formats `15:00` if that is today, else includes the day. */
 function until(moment: Date, timezone: string, now: Date): string {
   const whole = formatMoment(moment.getTime(), timezone);
   const [day, time = whole] = whole.split(', ');

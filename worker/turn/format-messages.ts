@@ -2,13 +2,10 @@ import { cut } from '../../shared/runtime/cut.ts';
 import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
 
-/** Most of a text that is quoted (characters). */
+/** Length limit for a quoted text (characters). */
 const longest = 60;
 
-/**
- * What a message is called when the person is told of it: its beginning in quotation marks, or what
- * it is.
- */
+/** Refers to a message in a text for the person: its start in quotation marks, or its kind. */
 export function quoteMessage(message: Message): string {
   const text = cut(message.text.replace(/^\/queue\s+/i, ''), longest);
   if (!isFromPerson(message)) return 'something scheduled';
@@ -16,20 +13,19 @@ export function quoteMessage(message: Message): string {
   return `“${text}”`;
 }
 
-/** How many of several messages are named, to the person and to Claude. */
+/** How many of several messages are listed, for the person and for Claude. */
 const mostQuoted = 10;
 const mostRecalled = 30;
 
-/** What several messages are called: the first by their beginnings, the rest by their number. */
+/** Refers to several messages: the first by their starts, the rest by their number. */
 export function quoteMessages(messages: Message[]): string {
   const more = messages.length > mostQuoted ? ` and ${messages.length - mostQuoted} more` : '';
   return `${messages.slice(0, mostQuoted).map(quoteMessage).join(', ')}${more}`;
 }
 
 /**
- * What Claude is told of messages that were given up, when it goes on after an interruption: its
- * conversation has them without an answer, and the person was told so. Undefined where there are
- * none.
+ * A note for Claude about messages that were given up, when it resumes after an interruption: its
+ * conversation has them without an answer, and the person knows that. Undefined if there are none.
  */
 export function givenUpNote(givenUp: Message[]): string | undefined {
   if (givenUp.length === 0) return undefined;
@@ -39,8 +35,7 @@ export function givenUpNote(givenUp: Message[]): string | undefined {
 }
 
 /**
- * What a stop says of the messages that it took back, with a blank before it; empty where there
- * were none.
+ * The sentence about messages withdrawn by a stop, with a leading blank; empty if there were none.
  */
 export function withdrawnWords(count: number): string {
   if (count === 0) return '';

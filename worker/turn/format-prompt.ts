@@ -4,22 +4,21 @@ import { takeFile } from '../media/incoming-file.ts';
 import type { IncomingFile, IncomingParts } from '../media/incoming-file.ts';
 
 export type PromptParts = IncomingParts & {
-  /** What Claude is told before the message, such as what it quotes. */
+  /** Text for Claude before the message, such as the quoted reply. */
   before?: string | undefined;
 };
 
 /**
- * What a message is for Claude, with the person's own words in it (`said`), spoken ones, too. Or,
- * when there is nothing in it that can be read, what the person is to be told instead; Claude is
- * not asked then.
+ * A message for Claude, with the person's own words in it (`said`), including spoken ones. If
+ * nothing in it can be read, the reply to the person instead; then the message does not go to
+ * Claude.
  */
 export type ReadMessage = { prompt: Prompt; said: string } | { sentence: string };
 
 /**
- * Writes a person's message as Claude gets it: the text as it is, pictures and PDFs to look at,
- * voice messages written down, every file also in the workspace with its path. What could not be
- * fetched or read is said in words, and never holds up the message. Throws only the signal's
- * reason.
+ * Converts a person's message for Claude: its text unchanged, pictures and PDFs as attachments,
+ * voice messages transcribed, every file also in the workspace with its path. Failures to fetch or
+ * read a file are reported in words, and never block the message. Throws only the signal's reason.
  */
 export async function toPrompt(
   message: Message,
@@ -47,7 +46,7 @@ export async function toPrompt(
   };
 }
 
-/** A message without anything in it is of a kind that WhatsApp or Twilio does not pass on. */
+/** An empty message is of a kind that WhatsApp or Twilio does not pass on. */
 const emptySentence =
   'Your message arrived empty. Polls, view-once pictures and some other kinds do not reach me, nor does a place that you sent while I was away. Please send it again or another way.';
 

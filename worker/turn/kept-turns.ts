@@ -5,15 +5,14 @@ import type { Log } from '../../shared/runtime/log.ts';
 import { delayJob } from '../process/job-moves.ts';
 import type { Processor } from '../process/queue-worker.ts';
 
-/** What says itself what becomes of the job. */
+/** Errors that already determine what happens to the job. */
 const settled = [DelayedError, WaitingError, UnrecoverableError, FencedError];
 
 /**
- * Keeps a turn under its name when a defect or a refusal of Redis ends it: it is put off by
- * `pauseMs`. As a failed job it would leave its messages to a turn of another name, and what a turn
- * says, sends and asks on the way is named after the turn: the next one would do all of it a second
- * time. Where it cannot even be put off it stays with this worker without being worked, and the
- * lease brings it back.
+ * Keeps a turn under its name when a defect or a Redis error ends it: it is delayed by `pauseMs`. A
+ * failed job would leave its messages to a turn with another name, and the replies, files and
+ * questions of a turn are named after it: the next turn would repeat all of them. If delaying
+ * fails, too, the job stays active in this worker without running, and the lease recovers it.
  */
 export function keepTurns(process: Processor, pauseMs: (job: Job) => number, log: Log): Processor {
   return async (job, token, signal) => {
@@ -22,10 +21,10 @@ export function keepTurns(process: Processor, pauseMs: (job: Job) => number, log
     } catch (error) {
       if (settled.some((kind) => error instanceof kind)) throw error;
       const ms = pauseMs(job);
-      log.error({ turn: job.id, err: error, pauseMs: ms }, 'a turn broke off: it is put off');
+      log.error({ turn: job.id, err: error, pauseMs: ms }, 'turn broke off: delayed');
       return await delayJob(job, token, ms).catch((reason: unknown) => {
         if (reason instanceof DelayedError) throw reason;
-        log.error({ turn: job.id, err: reason }, 'a turn could not be put off');
+        log.error({ turn: job.id, err: reason }, 'delaying a turn failed');
         throw new WaitingError();
       });
     }

@@ -7,35 +7,29 @@ import { readAnswer } from '../questions/question.ts';
 import type { OpenQuestion } from '../questions/question.ts';
 import { isStop } from './stop.ts';
 
-/** What a turn knows when it decides what to do with the messages that wait. */
+/** The inputs for deciding about the waiting messages. */
 export type Situation = {
-  /** Messages that this turn has taken up already. */
+  /** Messages that this turn has taken up. */
   taken: ReadonlySet<string>;
-  /** The turn has as much as one turn may have: what is for Claude waits for the next. */
+  /** The turn has reached its limit: further messages for Claude wait for the next. */
   full?: boolean;
-  /** Claude has been given something in this turn. */
+  /** Claude has received something in this turn. */
   busy: boolean;
   question: OpenQuestion | undefined;
   /**
-   * Whether a message came before the question's deadline, however late it is looked at; without
-   * this, each did.
+   * Whether a message came before the question's deadline, however late it is processed; by default
+   * every message did.
    */
   inTime?: (message: Message) => boolean;
-  /** The session at work, or the one that would be gone on with. */
+  /** The current session, or the one to resume. */
   session: string | undefined;
-  /**
-   * What a message quotes, as far as it is one of ours: the reply's id and the session it was said
-   * in.
-   */
+  /** Our reply that a message quotes: its id and its session. */
   quoted: (message: Message) => { id: string; session?: string | undefined } | undefined;
-  /** What a tap gets that belongs to a question and does not answer the open one. */
+  /** The reply to a tap that belongs to a question and does not answer the open one. */
   tapSentence: (message: Message) => string | undefined;
 };
 
-/**
- * What to do next. `later`: the message waits for a turn of its own; after a `barrier` everything
- * waits.
- */
+/** The next step. At a `barrier`, this message and all later ones wait. */
 export type NextStep =
   | { kind: 'command'; message: Message; found: FoundCommand }
   | { kind: 'answer'; message: Message; words: string[] }
@@ -45,14 +39,14 @@ export type NextStep =
 
 const queued = /^\/queue\s+/i;
 
-/** The text of a message without the word that only says when to do it. */
+/** The message without its `/queue` prefix. */
 export function withoutQueue(message: Message): Message {
   return queued.test(message.text)
     ? { ...message, text: message.text.replace(queued, '') }
     : message;
 }
 
-/** The answer that a message gives to the open question. */
+/** A message's answer to the open question. */
 function answerOf(
   message: Message,
   { question, inTime = () => true, quoted }: Situation,
@@ -63,9 +57,9 @@ function answerOf(
 }
 
 /**
- * Decides what to do next with a conversation's waiting messages, oldest first; undefined when
- * there is nothing to do now. `from` is where to go on when the step before was a prompt and
- * nothing else has changed: what it left behind need not be looked at again.
+ * Decides the next step for a conversation's waiting messages, oldest first; undefined when there
+ * is nothing to do now. `from` is where to continue when the previous step was a prompt and nothing
+ * else has changed: earlier messages need no second look.
  */
 export function nextStep(
   messages: Message[],
@@ -77,8 +71,8 @@ export function nextStep(
 }
 
 /**
- * What goes before everything that was said earlier: a stop, and a tap on a question. `step` is
- * undefined when it is seen to elsewhere.
+ * The step that precedes all earlier messages: a stop, or a tap on a question. `step` is undefined
+ * when it is handled elsewhere.
  */
 function urgentStep(
   messages: Message[],
@@ -86,9 +80,9 @@ function urgentStep(
 ): { step: NextStep | undefined } | undefined {
   const { taken, busy, tapSentence } = situation;
   const stop = messages.find(isStop);
-  // What runs is ended by the stop itself, which also takes back what was said before it.
+  // The stop itself ends a running turn, and also withdraws earlier messages.
   if (stop) return { step: busy ? undefined : asCommand(stop, true) };
-  // A tap is about its question, whatever was said before it.
+  // A tap belongs to its question, whatever came before it.
   for (const message of messages) {
     const sentence = taken.has(message.id) ? undefined : tapSentence(message);
     if (sentence === undefined) continue;
@@ -122,7 +116,7 @@ function ordinaryStep(
   return undefined;
 }
 
-/** Only a person's message is a command. */
+/** Only a person's message can be a command. */
 function asCommand(
   message: Message,
   isFirst: boolean,
@@ -132,8 +126,8 @@ function asCommand(
 }
 
 /**
- * What is queued by the person, planned by a schedule, or meant for Claude Code's own commands is
- * not said into the middle of something else.
+ * Whether a message needs a separate turn: queued messages, scheduled ones, and Claude Code's own
+ * commands must not interrupt other work.
  */
 export function wantsOwnTurn(message: Message): boolean {
   return !isFromPerson(message) || commandText(message).startsWith('/');

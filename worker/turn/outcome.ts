@@ -16,7 +16,7 @@ import type { TurnContext } from './context.ts';
 import { planWait } from './retry-plan.ts';
 import { closingTime, closingWindowWords, mayOutlast } from './window.ts';
 
-/** What ends a turn needs of the worker. */
+/** The worker's parts that end a turn. */
 export type EndingParts = {
   inbox: Inbox;
   outbox: Outbox;
@@ -25,19 +25,19 @@ export type EndingParts = {
 };
 
 /**
- * How far a turn had come: how often its messages were begun with; `answerers` are messages that
- * have answered its questions.
+ * The progress of a turn: the attempts at its messages; `answerers` are messages that have answered
+ * its questions.
  */
 export type TurnStand = { attempts: Attempts; answerers: string[] };
 
-/** Whether a message has ended its worker too often to be begun with once more. */
+/** Whether a message has crashed its worker too often to be started again. */
 export function isExhausted({ id }: Message, attempts: Attempts): boolean {
   return attempts.before(id) >= mostAttempts;
 }
 
 /**
- * Gives up what has ended its worker too often, before anything of it is looked at again, and
- * returns the messages that are still to be worked. Throws FencedError.
+ * Gives up messages that crashed their worker too often, before they are processed again, and
+ * returns the remaining ones. Throws FencedError.
  */
 export async function giveUpExhausted(
   parts: EndingParts,
@@ -49,8 +49,8 @@ export async function giveUpExhausted(
   if (exhausted.length === 0) return messages;
   const answered = new Set(answerers);
   const failed = exhausted.filter(({ id }) => !answered.has(id));
-  // What answered a question goes with the work that asked it; other work that was begun may still
-  // need it.
+  // Answers to questions go with the work that asked them; other work in progress may still need
+  // them.
   const isAllOver = messages.every(
     (message) =>
       isExhausted(message, attempts) ||
@@ -70,8 +70,8 @@ export async function giveUpExhausted(
 }
 
 /**
- * Decides what becomes of a turn that did not end well: handed back, put off, tried again, or given
- * up with a sentence. Always throws.
+ * Decides what happens to a turn that failed: hand it back, delay it, retry it, or give it up with
+ * a sentence. Always throws.
  */
 export async function endBadly(
   parts: EndingParts,
@@ -99,7 +99,7 @@ export async function endBadly(
   const { waits = 0 } = job.data;
   const wait = planWait(failure, waits, Date.now(), timezone);
   if (wait) {
-    // Said once for each message that waits, not again at each attempt.
+    // Sent once per waiting message, not again at each attempt.
     const newest = [...attempts.begun().keys()].at(-1) ?? '';
     await parts.outbox.put(
       [
@@ -117,8 +117,8 @@ export async function endBadly(
   }
   const begun = attempts.begun();
   const worthAnother = failure.kind === 'died' || failure.kind === 'broken';
-  // What answered a question says nothing without the work that asked it: it goes when that work is
-  // given up.
+  // An answer to a question is meaningless without the work that asked it: it is removed when that
+  // work is given up.
   const left = (await parts.inbox.read(conversation)).filter(
     ({ id }) => begun.has(id) && !answerers.includes(id),
   );
@@ -135,8 +135,7 @@ export async function endBadly(
 }
 
 /**
- * A sentence about WhatsApp's window when it closes before work that is put off by `ms` can be
- * done; else ''.
+ * A sentence about WhatsApp's window if it closes before work delayed by `ms` can be done; else ''.
  */
 function windowWordsOf(
   { hasTemplate }: EndingParts,
@@ -151,9 +150,9 @@ function windowWordsOf(
 }
 
 /**
- * Says in one sentence that there will be no answer to what failed, which `retry` can bring back;
- * `settled` leave the inbox with it, for good. All in one step. Without anything that failed
- * nothing is said. Throws FencedError.
+ * Announces in one sentence that the failed messages get no answer, which `retry` can bring back;
+ * `settled` ones leave the inbox for good. All in one step. Sends nothing if no message failed.
+ * Throws FencedError.
  */
 export async function giveUp(
   { conversations, outbox }: Pick<EndingParts, 'conversations' | 'outbox'>,
@@ -176,8 +175,8 @@ export async function giveUp(
 }
 
 /**
- * Ends a turn that the person has stopped: its messages and the stop are settled in the step that
- * says so, and what was under way or waited is named.
+ * Ends a turn stopped by the person: its messages and the stop are settled in the step that
+ * confirms it and names the current step and the dropped messages.
  */
 export async function settleStopped(
   { inbox, outbox }: EndingParts,

@@ -27,17 +27,20 @@ export type TurnParts = WorkParts &
   AnsweredBeforeDeps &
   QuestionParts & {
     arrivals: Arrivals;
-    /** Gives the conversation another turn, for what this one leaves. */
+    /** Adds another turn to the conversation, for the messages left by this one. */
     addTurn: (conversation: string) => Promise<unknown>;
-    /** Called when what a person had waiting was set aside, since they may not write any more. */
+    /**
+     * Called when a person's waiting items were set aside because they are no longer allowed to
+     * write.
+     */
     onSetAside: (conversation: string) => Promise<void>;
-    /** Brings the conversation's turn forward if it is put off. */
+    /** Promotes the conversation's turn if it is delayed. */
     promoteTurn: (conversation: string) => Promise<void>;
   };
 
 /**
- * Works one turn of a conversation: inbox → agent → outbox. Every step is safe to repeat, and the
- * fence (BullMQ's lock on the job) keeps a worker that was taken for dead from doing any of them. A
+ * Works one turn of a conversation: inbox → agent → outbox. Every step is idempotent, and the fence
+ * (BullMQ's lock on the job) keeps a worker that was considered dead from performing any of them. A
  * message leaves the inbox in the same step that puts its answer into the outbox.
  */
 export function createTurnProcessor(
@@ -46,7 +49,7 @@ export function createTurnProcessor(
   return async (job, token, signal) => {
     const turn = job.id ?? '';
     const { conversation } = job.data;
-    // Before anything is read: what comes in from here on is read, or heard of.
+    // Subscribes before anything is read, so that every later message is either read or announced.
     const subscription = parts.arrivals.listen(conversation);
     const context: TurnContext = {
       job,
@@ -63,7 +66,7 @@ export function createTurnProcessor(
     const result = emptyResult();
     try {
       const { hasBegun, left } = await workInbox(parts, context, result);
-      // What waits for a turn of its own, such as something queued.
+      // Messages that need a separate turn, such as queued ones.
       if (left !== 0 && (await parts.inbox.size(conversation)) > 0)
         await parts.addTurn(conversation);
       result.durationMs = Date.now() - context.startedAt;
@@ -74,7 +77,7 @@ export function createTurnProcessor(
       if (!(error instanceof NotAllowedError)) throw error;
       context.log.warn(
         { conversation },
-        'the person may not write any more: what waited is set aside',
+        'person no longer allowed to write: set aside the waiting items',
       );
       await parts.onSetAside(conversation);
       return result;
@@ -84,7 +87,7 @@ export function createTurnProcessor(
   };
 }
 
-/** Adds what the model proxy has counted for the turn, all of its attempts together. */
+/** Adds the usage that the model proxy has counted for the turn, over all of its attempts. */
 function addUse(result: TurnResult, use: ModelUse): void {
   result.inputTokens += use.input + use.cacheWrite5m + use.cacheWrite1h + use.cacheRead;
   result.outputTokens += use.output;
@@ -92,8 +95,8 @@ function addUse(result: TurnResult, use: ModelUse): void {
 }
 
 /**
- * Works what waits, and fills the result. `left` is how many messages the inbox still holds,
- * undefined when that is not known.
+ * Works the waiting messages, and fills the result. `left` is the number of messages left in the
+ * inbox, undefined when unknown.
  */
 async function workInbox(
   parts: TurnParts,
@@ -135,7 +138,7 @@ async function workInbox(
     await resumeQuestion(context, questions, dispatch);
     const begun = await waitInLine(parts, context, dispatch, () => attempts.giveBack());
     if (!begun) {
-      // What waits for another turn was not begun with.
+      // Messages left for another turn were not started.
       if (dispatch.waiting() > 0) await attempts.giveBack();
       return { hasBegun, left: dispatch.waiting() };
     }

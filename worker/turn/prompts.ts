@@ -15,36 +15,32 @@ import type { TurnContext } from './context.ts';
 
 export type FeedParts = Omit<PromptParts, 'before' | 'workspace'> & { outbox: Outbox };
 
-/**
- * What Claude is given in a turn, from the first messages to the last that come in while it works.
- */
+/** Claude's messages in a turn, from the first to the last that come in while it works. */
 export type PromptFeed = {
-  /** They end when everything is answered and nothing more is there. */
+  /** Ends when everything is answered and no more messages wait. */
   prompts: AsyncIterable<Prompt>;
-  /**
-   * Gives Claude the messages with which the turn begins. Returns false when there is nothing in
-   * them for it.
-   */
+  /** Passes Claude the turn's first messages. Returns false when they contain nothing for it. */
   begin(first: Message[]): Promise<boolean>;
-  /** Something may have come in. */
+  /** There may be new messages. */
   lookAgain(): void;
-  /** These messages are answered, and the inbox still holds so many. */
+  /** These messages are answered; `left` is the number left in the inbox. */
   answered(ids: string[], left: number): void;
   /**
-   * How many messages the inbox held after the last answer; undefined when more has come in since.
+   * The number of messages in the inbox after the last answer; undefined when more have come in
+   * since.
    */
   left(): number | undefined;
-  /** What the person has said in messages that are not answered yet, in their own words. */
+  /** The person's own words in messages that are not answered yet. */
   wordsOf(ids: string[]): string[];
-  /** The person's last message that Claude has got. */
+  /** The person's latest message that Claude has received. */
   newest(): Message | undefined;
-  /** Waits for what is under way. */
+  /** Waits for the look under way. */
   settle(): Promise<void>;
 };
 
 export type FeedTurn = {
   context: TurnContext;
-  /** What Claude is told when it takes an interrupted turn up. */ recall: string | undefined;
+  /** A note for Claude when it resumes an interrupted turn. */ recall: string | undefined;
   dispatch: Dispatch;
   workspace: string;
   result: TurnResult;
@@ -52,12 +48,12 @@ export type FeedTurn = {
   onTrouble: (error: unknown) => void;
 };
 
-/** An inbox of so many messages is looked through after each answer. */
+/** An inbox of at most this many messages is read again after each answer. */
 const shortInbox = 50;
 
 /**
- * One look at the inbox at a time, so that nothing is handed over twice or out of order.
- * `onTrouble` gets what ends the turn.
+ * Reads the inbox one look at a time, so that nothing is passed on twice or out of order.
+ * `onTrouble` receives the error that ends the turn.
  */
 export function createPromptFeed(
   parts: FeedParts,
@@ -66,18 +62,19 @@ export function createPromptFeed(
   const { conversation, turn, fence } = context;
   const prompts = createAsyncQueue<Prompt>();
   /**
-   * What Claude has been given and has not answered: the person's own words, by the message's id.
+   * Messages that Claude has received and not answered: the person's own words, by the message's
+   * id.
    */
   const open = new Map<string, string>();
   let newest: Message | undefined;
   let left: number | undefined;
   let looking: Promise<void> = Promise.resolve();
-  /** A look is planned and has not begun: it sees what has come in until then. */
+  /** A look is scheduled and has not started: it will see everything that comes in until then. */
   let isPlanned = false;
-  /** How many messages the inbox held at the last look, less those that were answered since. */
+  /** The number of messages in the inbox at the last look, minus those answered since. */
   let expected = 0;
 
-  /** Answers a message that cannot be read; Claude does not hear of it. */
+  /** Answers an unreadable message without passing it to Claude. */
   const sayInstead = async (id: string, text: string): Promise<void> => {
     await parts.outbox.put([{ id: `${id}.unread`, conversation, turn, text }], fence, {
       conversation,
@@ -137,8 +134,8 @@ export function createPromptFeed(
       for (const id of ids) open.delete(id);
       left = inInbox;
       expected -= ids.length;
-      // An inbox that is empty need not be looked through, nor a long one with nothing new; what
-      // comes in from here on is heard of.
+      // Skips the look for an empty inbox, and for a long one with nothing new; later messages are
+      // announced.
       if (inInbox > 0 && (inInbox <= shortInbox || inInbox !== expected)) this.lookAgain();
       else looking = looking.then(finishIfDone);
     },
@@ -149,10 +146,10 @@ export function createPromptFeed(
   };
 }
 
-/** The most of a quoted reply that Claude is told (characters). */
+/** Length limit for a quoted reply passed to Claude (characters). */
 const mostQuoted = 300;
 
-/** What the person quotes is told to Claude, who does not see the chat. */
+/** Includes the quoted reply, because Claude does not see the chat. */
 function quotation(reply: Reply | undefined): string | undefined {
   const quoted = cut(reply?.text ?? '', mostQuoted);
   return quoted === '' ? undefined : `[In reply to your message: “${quoted}”]`;

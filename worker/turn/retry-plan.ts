@@ -1,19 +1,19 @@
 import type { AgentFailure } from '../agent/agent.ts';
 import { failureSentence, limitWithoutTime } from './failure-sentence.ts';
 
-/** How long a turn is put off (ms), and what the person is told of it. */
+/** How long a turn is delayed (ms), and the message to the person. */
 export type Wait = { ms: number; sentence: string };
 
 const minute = 60_000;
 
-/** The pauses after which a usage limit without a time is tried again: an hour in all. */
+/** The backoff for a usage limit without a known end: an hour in all. */
 const pauses = [1, 2, 5, 10, 15, 30].map((minutes) => minutes * minute);
 
 /**
- * Whether a failed turn waits and goes on by itself: only for a usage limit, since Claude Code
+ * Whether a failed turn waits and resumes by itself: only for a usage limit, since Claude Code
  * itself has waited for an overloaded or absent service as long as `MODEL_PATIENCE_SECONDS` allows.
- * `waited` is how often the turn was put off for it already, `now` ms since 1970, `timezone` the
- * person's (IANA name). Undefined when the turn is to be given up.
+ * `waited` is how often the turn was already delayed for it, `now` ms since 1970, `timezone` the
+ * person's (IANA name). Undefined when the turn must be given up.
  */
 export function planWait(
   { kind, resetsAt }: Pick<AgentFailure, 'kind' | 'resetsAt'>,
@@ -27,7 +27,7 @@ export function planWait(
       ms: Math.max(resetsAt.getTime() - now, 1000),
       sentence: failureSentence(kind, resetsAt, timezone, new Date(now)),
     };
-  // A limit that holds although its time is over has none that could be relied on.
+  // A limit that persists beyond its stated end has no reliable one.
   const ms = pauses[waited];
   return ms === undefined ? undefined : { ms, sentence: limitWithoutTime };
 }

@@ -1,17 +1,17 @@
-/** A turn's place among those that may work at once. */
+/** A turn's slot, or its place in the queue for one. */
 export type Place = {
-  /** Ends when the turn may work. */
+  /** Resolves when the turn may work. */
   granted: Promise<void>;
   isGranted(): boolean;
   /** 1 is next; 0 when granted. */
   position(): number;
-  /** Gives the place to the next in the line, or leaves the line. */
+  /** Passes the slot to the next turn in the queue, or leaves the queue. */
   leave(): void;
 };
 
 /**
- * So many turns work at once, the others in the order in which they came; `goesFirst` is for one
- * that was at work before.
+ * At most `max` turns work at once; the others queue in order of arrival. `goesFirst` is for a turn
+ * that worked before.
  */
 export type Slots = { max: number; taken(): number; enter(goesFirst?: boolean): Place };
 

@@ -3,10 +3,10 @@ import type { Log } from '../../shared/runtime/log.ts';
 import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
 
-/** The reason with which a turn is aborted when the person says stop. */
+/** The reason for aborting a turn when the person says stop. */
 export class StopRequest extends Error {
   override name = 'StopRequest';
-  /** The message that said it. */
+  /** The message with the stop. */
   readonly by: Message;
 
   constructor(by: Message) {
@@ -15,7 +15,7 @@ export class StopRequest extends Error {
   }
 }
 
-/** Whether a person's message means: end what you are doing. */
+/** Whether a person's message is a stop. */
 export function isStop(message: Message): boolean {
   return isFromPerson(message) && /^\/?stop[.!]?$/i.test(message.text.trim());
 }
@@ -23,12 +23,12 @@ export function isStop(message: Message): boolean {
 export type StopWatch = { signal: AbortSignal; look(): void };
 
 /**
- * Looks for a stop in a conversation at work, and aborts with StopRequest: it never waits behind
+ * Watches a conversation at work for a stop, and aborts with StopRequest: a stop never waits behind
  * the work that it stops.
  */
 export function createStopWatch(inbox: Inbox, conversation: string, log: Log): StopWatch {
   const stopping = new AbortController();
-  /** One look is under way; `again`: something has come in since it began. */
+  /** A look is under way; `again`: a message has come in since it started. */
   let looking = false;
   let again = false;
   const look = async (): Promise<void> => {
@@ -45,7 +45,7 @@ export function createStopWatch(inbox: Inbox, conversation: string, log: Log): S
       if (looking) return;
       looking = true;
       void look()
-        .catch((error: unknown) => log.warn({ err: error }, 'could not look for a stop'))
+        .catch((error: unknown) => log.warn({ err: error }, 'checking for a stop failed'))
         .finally(() => (looking = false));
     },
   };

@@ -1,24 +1,24 @@
 import type { Place, Slots } from './slots.ts';
 
 /**
- * A turn's place among those that may work. While the turn waits for its person the place is
- * another's; when the answer comes the turn takes one again, before those that have not begun.
+ * A turn's slot. While the turn waits for its person, the slot is free for others; when the answer
+ * comes, the turn takes one again, before turns that have not started.
  */
 export type TurnSlot = {
   hold(place: Place): void;
   isHeld(): boolean;
-  /** Whether the turn waits to get a place again. */
+  /** Whether the turn is queued for a slot again. */
   isQueued(): boolean;
   giveBack(): void;
   /**
-   * Returns when the turn may work again. `onLong` is told the place in the line when that takes
-   * longer than a moment. Rejects with the signal's reason.
+   * Returns when the turn may work again. Calls `onLong` with the place in the queue when that
+   * takes longer than a moment. Rejects with the signal's reason.
    */
   takeAgain(signal: AbortSignal, onLong: (position: number) => Promise<void>): Promise<void>;
   leave(): void;
 };
 
-/** How long a turn waits in the line before its person hears of it (ms). */
+/** How long a turn waits in the queue before its person is notified (ms). */
 const patienceMs = 1000;
 
 export function createTurnSlot(slots: Slots): TurnSlot {
@@ -37,7 +37,7 @@ export function createTurnSlot(slots: Slots): TurnSlot {
     isQueued: () => place !== undefined && !place.isGranted(),
     giveBack: leave,
     async takeAgain(signal, onLong) {
-      // Before the turn had a place there was none to give back.
+      // A turn that never held a slot has none to take again.
       if (!wasHeld || place) return;
       const queued = slots.enter(true);
       place = queued;

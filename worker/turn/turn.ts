@@ -51,7 +51,7 @@ export type WorkParts = DispatchDeps &
     agent: Agent;
     files: FileStore;
     pages: PageStore;
-    /** How many messages a turn sends before the rest goes to a page. */
+    /** The number of messages a turn may send before the rest goes to a page. */
     messagesPerTurn: number;
     agentFiles: AgentFiles;
     dataDir: string;
@@ -67,8 +67,8 @@ export type WorkParts = DispatchDeps &
   };
 
 /**
- * A turn that has something for Claude: `first` are the messages it begins with, and `result` is
- * filled while it works.
+ * A turn with work for Claude: `first` are its first messages, and `result` is filled while it
+ * works.
  */
 export type TurnWork = {
   context: TurnContext;
@@ -76,7 +76,9 @@ export type TurnWork = {
   dispatch: Dispatch;
   first: Message[];
   result: TurnResult;
-  /** Told how to make the turn look through its inbox, and how to let it go while it asks. */
+  /**
+   * Receives the functions that make the turn read its inbox, and that release it while it asks.
+   */
   onListening: (told: { heard: () => void; letGo: (reason: AwaitingAnswer) => boolean }) => void;
 };
 
@@ -85,9 +87,9 @@ export function emptyResult(): TurnResult {
 }
 
 /**
- * Gives Claude the messages, and what comes in while it works, until everything is answered.
- * Returns how many messages the inbox still holds, undefined when that is not known. Throws what
- * ended it before: a StopRequest, an AgentFailure, FencedError, or the signal's reason.
+ * Passes Claude the messages, including those that come in while it works, until everything is
+ * answered. Returns the number of messages left in the inbox, undefined when unknown. Throws the
+ * error that ended it early: a StopRequest, an AgentFailure, FencedError, or the signal's reason.
  */
 export async function workTurn(
   parts: WorkParts,
@@ -120,7 +122,7 @@ export async function workTurn(
   onListening({
     heard,
     letGo(reason) {
-      // The call that asks is a running tool itself; what runs beside it is not to be lost.
+      // The asking call is itself a running tool; others running beside it must not be lost.
       if (watchdog.running() > 1) return false;
       end(reason);
       return true;
@@ -131,14 +133,14 @@ export async function workTurn(
   );
   let reporter: ProgressReporter | undefined;
   let window: ReturnType<typeof watchWindow> | undefined;
-  // While the first messages' files are fetched and written down only a stop is heard; what else
-  // comes in is looked at afterwards.
+  // While the first messages' files are fetched and transcribed, only a stop is handled; other
+  // messages are read afterwards.
   let hasMissed = false;
   let endListening = context.subscription.tell(() => {
     hasMissed = true;
     stop.look();
   }, dispatch.hasSeen);
-  // It looks while the rest is made ready.
+  // Scans the workspace while the rest is prepared.
   const trust = createWorkspaceTrust(parts, context, questions, workspace);
   try {
     await parts.agentFiles.makeDirectory(workspace);
@@ -147,7 +149,7 @@ export async function workTurn(
     window = watchWindow(parts, context);
     endListening();
     endListening = context.subscription.tell(heard, dispatch.hasSeen);
-    // What came with them and waits for a turn of its own wants a word.
+    // Messages that came with the first ones and need a separate turn get a notice.
     if (hasMissed || dispatch.waiting() > first.length) heard();
     await parts.claim(conversation);
     const settings = dispatch.known();
@@ -233,8 +235,8 @@ type ToolDeps = {
 };
 
 /**
- * What Claude may call beside its own tools. None begins before a worker that was halted knows what
- * is still its own.
+ * Claude's tools besides its own. None starts before a worker that was halted knows which jobs it
+ * still has.
  */
 function createTools(
   parts: WorkParts,
@@ -264,7 +266,7 @@ function createTools(
   return gateTools({ ...chatTools, ...scheduleTools, ...askTools }, parts.thaw.settled, signal);
 }
 
-/** Tells the person of long work: now and then a line, or each step when they want to see it. */
+/** Reports long work to the person: a line now and then, or each step if they want that. */
 function tell(
   { outbox, progress }: WorkParts,
   { job, turn, conversation, fence, startedAt, log }: TurnContext,

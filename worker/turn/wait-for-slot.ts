@@ -8,14 +8,14 @@ import type { TurnContext } from './context.ts';
 
 export { placeWords };
 
-/** A turn that begins within this time (ms) needs no word about its place. */
+/** A turn that starts within this time (ms) needs no message about its place. */
 const patienceMs = 1000;
 
 /**
- * Waits until the turn may work, and returns its place with what it begins with; undefined when
- * there is nothing to work, or the person has taken it back. What comes in meanwhile is obeyed: a
- * command, a stop. Who still waits after a moment is told their place, once for each turn. `onWait`
- * is called once, before it waits. Throws the signal's reason.
+ * Waits for a slot, and returns it with the turn's first messages; undefined when there is nothing
+ * to work on, or the person has withdrawn it. Handles messages that come in meanwhile: commands, a
+ * stop. After a moment the person gets their place in the queue, once per turn. `onWait` is called
+ * once, before the wait. Throws the signal's reason.
  */
 export async function waitInLine(
   { outbox, slots }: { outbox: Outbox; slots: Slots },
@@ -44,11 +44,11 @@ export async function waitInLine(
       place ??= slots.enter();
       isWorking = place.isGranted();
       if (isWorking) return { place, first };
-      // Nothing has begun for it yet, so that a crash of somebody else's work is no attempt of its
-      // own.
+      // The turn has not started anything yet, so a crash caused by another turn must not count as
+      // its attempt.
       if (!hasWaited) await onWait();
       hasWaited = true;
-      // One whom only a schedule has woken waits for nobody's answer.
+      // For a turn with scheduled messages only, the person is not waiting for an answer.
       if (isLong && first.some(isFromPerson))
         await outbox.put(
           [{ id: `${turn}.place`, conversation, turn, text: placeWords(place.position()) }],

@@ -2,25 +2,24 @@ import { AgentFailure } from '../agent/agent.ts';
 import type { AgentEvent } from '../agent/agent.ts';
 
 /**
- * How long an agent may be silent (ms): `idleMs` while no tool runs; a running tool has the
- * time-out it declares, or `toolMs` when it declares none, and `idleMs` on top.
+ * How long an agent may be silent (ms): `idleMs` while no tool runs; a running tool has its
+ * declared timeout, or `toolMs` without one, and `idleMs` on top.
  */
 export type Silence = { idleMs: number; toolMs: number };
 
 export type Watchdog = {
   /**
-   * Aborts when the turn's own signal does, or with AgentFailure when there was no sign of life for
-   * too long.
+   * Aborts with the turn's own signal, or with AgentFailure after too long without a sign of life.
    */
   signal: AbortSignal;
-  /** Every event is a sign of life; the beginnings and ends of tools are accounted. */
+  /** Every event is a sign of life; also tracks which tools run. */
   note(event: AgentEvent): void;
-  /** How many tools run. */
+  /** The number of running tools. */
   running(): number;
   stop(): void;
 };
 
-/** `isExcused`: the silence is the person's, who is being asked something. */
+/** `isExcused`: the person is being asked something, so the silence is theirs. */
 export function createWatchdog(
   silence: Silence,
   signal: AbortSignal,

@@ -4,22 +4,22 @@ import { formatMoment } from '../../shared/runtime/time-zone.ts';
 import type { TurnContext } from './context.ts';
 
 /**
- * WhatsApp lets us write for this time (ms) after the person's last message
- * (developers.facebook.com/docs/whatsapp/pricing#customer-service-windows).
+ * How long after the person's last message WhatsApp allows replies (ms;
+ * developers.facebook.com/docs/whatsapp/pricing#customer-service-windows).
  */
 export const windowMs = 24 * 3600_000;
 
-/** Work that goes on within this time (ms) of the window's end may outlast it. */
+/** Work still going on this close (ms) to the window's end may outlast it. */
 const nearMs = 3600_000;
 
-/** What becomes of an answer that finds the window closed. */
+/** What happens to an answer when the window is closed. */
 export function closedWindowWords(hasTemplate: boolean): string {
   return hasTemplate
     ? 'I send you a short notice by a template, and you get the answer when you write anything'
     : 'the answer waits here until you write anything';
 }
 
-/** What the person is told before the window closes. `closesAt` is in ms since 1970. */
+/** Warns that the window is about to close. `closesAt` is in ms since 1970. */
 export function closingWindowWords(
   closesAt: number,
   timezone: string | undefined,
@@ -29,15 +29,15 @@ export function closingWindowWords(
 }
 
 /**
- * When the window closes (ms since 1970) after the person's last message (ISO 8601); NaN when no
- * message is known.
+ * When the window closes (ms since 1970) after the person's last message (ISO 8601); NaN without a
+ * known message.
  */
 export function closingTime(wroteAt: string | undefined): number {
   return wroteAt === undefined ? NaN : Date.parse(wroteAt) + windowMs;
 }
 
 /**
- * Whether work that begins or goes on at `at` (ms since 1970) may outlast a window that is open
+ * Whether work that starts or continues at `at` (ms since 1970) may outlast a window that is open
  * now.
  */
 export function mayOutlast(closesAt: number, at: number, now = Date.now()): boolean {
@@ -52,8 +52,8 @@ export type WindowParts = {
 };
 
 /**
- * Tells the person, once for each closing, when work may outlast the window. Nothing is said once
- * it is closed: it would not arrive.
+ * Warns the person, once per closing, when work may outlast the window. Sends nothing after it is
+ * closed, because it would not arrive.
  */
 export function watchWindow(
   { conversations, outbox, hasTemplate, now }: WindowParts,
@@ -85,7 +85,7 @@ export function watchWindow(
   };
   const start = (): void =>
     void look().catch((error: unknown) =>
-      log.warn({ err: error }, 'could not look at the 24-hour window'),
+      log.warn({ err: error }, 'checking the 24-hour window failed'),
     );
   start();
   return {

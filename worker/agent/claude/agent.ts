@@ -23,34 +23,34 @@ import type { WorkProcesses } from '../sandbox/work-processes.ts';
 export type ClaudeOptions = AgentHomeOptions &
   Omit<SessionOptionParts, 'watchesCost'> & {
     /**
-     * The groups that mark the processes, given back at the end; undefined, the agent takes some
-     * itself where it may.
+     * The groups that mark the processes, released at the end; when undefined, the agent leases
+     * some itself if it may.
      */
     groups?: GroupLease | undefined;
     /**
-     * How many processes and threads the agent's user may have at once; undefined, as many as the
-     * worker.
+     * Limit on processes and threads of the agent's user; when undefined, the worker's own limit
+     * applies.
      */
     maxProcesses?: number | undefined;
-    /** The file that counts what the system has ended for memory. */
+    /** The cgroup file that counts OOM kills. */
     memoryEvents?: string | undefined;
-    /** How long the model's service may be in trouble before the turn is given up (ms). */
+    /** How long the model's service may fail before the turn is given up (ms). */
     modelPatienceMs: number;
     /**
-     * How many processes may live at once, at work, idle and spare together; a browser counts as
-     * one more. Those at work are never ended for it.
+     * Limit on live processes: working, idle and prewarmed together; a browser counts as one more.
+     * Working processes are never ended to meet it.
      */
     maxLive: number;
     /** How long an idle process is kept for the next message (ms). */
     idleMs: number;
     /**
-     * How long nothing may have begun or ended before a spare process is started for the next new
-     * session (ms); undefined, none is.
+     * How long nothing may have started or ended before a prewarmed process is started for the next
+     * new session (ms); undefined disables prewarming.
      */
     prewarmMs?: number | undefined;
   };
 
-/** The agent's processes, by what they are known, and what watches over their number and memory. */
+/** The agent's processes, the groups that mark them, and the watch on their number and memory. */
 function createProcesses({
   user,
   owner,
@@ -93,8 +93,8 @@ function createSessionParts(
 }
 
 /**
- * The Agent that is Claude Code, by its SDK: one session a conversation, its process kept between
- * turns, and a spare for a new one.
+ * The Agent that runs Claude Code through its SDK: one session per conversation, its process kept
+ * between turns, and a prewarmed process for a new session.
  */
 export function createClaudeAgent(options: ClaudeOptions): Agent {
   const { log } = options;
@@ -119,16 +119,16 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
     log,
   });
 
-  /** A process for the turn, of which nobody knows yet. */
+  /** Takes a prewarmed process or starts a new one for the turn. */
   const start = async (turn: ComingTurn): Promise<LiveSession> => {
-    // A spare is started before it is known what its workspace brings.
+    // A prewarmed process starts before the workspace's own grants are known.
     const isPrewarmed = turn.session === undefined && prewarmed.count() > 0 && keyOf(turn) === '';
     pool.makeRoom(isPrewarmed ? 0 : 1);
     return (
       (isPrewarmed ? await prewarmed.claim(turn) : undefined) ?? (await startSession(parts, turn))
     );
   };
-  /** The process that is kept for the turn's session, if there is one. */
+  /** Takes the idle process kept for the turn's session, if there is one. */
   const takeKept = async (turn: AgentTurn): Promise<LiveSession | undefined> => {
     await preparing.get(turn.conversation);
     const live = await idle.take(turn.conversation);
@@ -142,7 +142,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       const prepared = start(turn)
         .then((live) => idle.keep(turn.conversation, live))
         .catch((error: unknown) =>
-          log.warn({ err: error, conversation: turn.conversation }, 'a session was not prepared'),
+          log.warn({ err: error, conversation: turn.conversation }, 'session preparation failed'),
         )
         .finally(() => preparing.delete(turn.conversation));
       preparing.set(turn.conversation, prepared);
@@ -169,13 +169,13 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         live.tools = undefined;
         if (finished) await idle.keep(turn.conversation, live);
         else {
-          // Interrupted first, it brings its transcript up to date, by which the next turn knows
-          // what has arrived; unless another writes it now.
+          // An interrupt makes Claude Code update the transcript, which tells the next turn what
+          // has arrived. Skipped when another worker has the turn and writes the transcript now.
           if (!live.ended && !isTakenAway(turn.signal)) await live.interrupt();
           await live.close();
         }
-        // What it has used is in the account before the turn tells of it; what runs on behind it is
-        // the conversation's.
+        // Book the usage before the turn reports it; whatever still runs in the background counts
+        // for the conversation.
         live.model.end();
         await live.model.settled();
         pool.makeRoom(0);
@@ -201,8 +201,8 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
 }
 
 /**
- * Whether a process is in the turn's session, with the same grants; for a new one, that it has not
- * been given anything.
+ * Whether a process is in the turn's session and has the same grants; for a new session, whether
+ * the process is still unused.
  */
 function serves(live: LiveSession, turn: AgentTurn): boolean {
   const { session } = turn;

@@ -3,7 +3,9 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { ApprovalRequest } from '../agent.ts';
 
-/** What Claude Code says of a call beside its name and input; only what decides here. */
+/**
+ * What Claude Code passes with a call besides its name and input, limited to the fields used here.
+ */
 const Reasons = z.looseObject({
   suggestions: z
     .array(
@@ -24,7 +26,7 @@ type Reasons = z.infer<typeof Reasons>;
 type Described = Pick<ApprovalRequest, 'title' | 'detail' | 'more'>;
 type Part = { label: string; text: string };
 
-/** The tools that change one file, with the input that names it. */
+/** The tools that change one file, with the input field that holds its path. */
 const fileInputs = new Map([
   ['Write', 'file_path'],
   ['Edit', 'file_path'],
@@ -32,13 +34,13 @@ const fileInputs = new Map([
   ['NotebookEdit', 'notebook_path'],
 ]);
 
-/** The tools that open an address and do nothing else. */
+/** The tools that only open an address. */
 const addressTools = new Set(['WebFetch', 'mcp__playwright__browser_navigate']);
 
 /**
- * Describes a tool call to the person who is to allow it: the whole input, in plain words where the
- * tool is known. `options` are those of Claude Code's `canUseTool`; unreadable ones count as a
- * reason for care.
+ * Describes a tool call to the person who approves it: the whole input, in plain words where the
+ * tool is known. `options` are those of Claude Code's `canUseTool`; unreadable options make the
+ * default no.
  */
 export function describeRequest(
   tool: string,
@@ -89,7 +91,7 @@ function describeCall(tool: string, input: Record<string, unknown>): Described {
 }
 
 /**
- * A command's description is Claude's own word on it: it has no effect, and is neither shown nor
+ * Drops a command's description: Claude wrote it and it has no effect, so it is neither shown nor
  * approved.
  */
 function effectiveInput(tool: string, input: Record<string, unknown>): Record<string, unknown> {
@@ -104,7 +106,7 @@ const Edit = z.object({
   replace_all: z.boolean().optional(),
 });
 
-/** What each tool changes in its file, and which names of the input that shows. */
+/** What each tool changes in its file, and the input fields that this covers. */
 const changes = new Map<string, { form: z.ZodType<Part[]>; names: string[] }>([
   [
     'Write',
@@ -156,7 +158,7 @@ function describeChange(tool: string, fileInput: string, input: Record<string, u
   ];
 }
 
-/** What is left of an input, as JSON. */
+/** The rest of an input, as JSON. */
 function asJson(rest: Record<string, unknown>): Part[] {
   return Object.keys(rest).length === 0
     ? []
@@ -164,10 +166,10 @@ function asJson(rest: Record<string, unknown>): Part[] {
 }
 
 /**
- * What “always” would allow: this very command, any change of this very file, or this very address.
- * Undefined where that cannot be said exactly: a star stands for different things at different
- * times, so does a command that Claude Code cannot take apart, and what another tool does depends
- * on more than its input.
+ * What “always” would allow: exactly this command, any change to this file, or exactly this
+ * address. Undefined where that cannot be stated exactly: a glob matches different things at
+ * different times, Claude Code cannot parse every command, and other tools depend on more than
+ * their input.
  */
 function describeAlways(
   tool: string,
@@ -201,14 +203,14 @@ function suggestsRule({ suggestions = [] }: Reasons, tool: string): boolean {
 }
 
 /**
- * With Claude Code's own reason for asking, so that a file which leads elsewhere meanwhile is asked
- * about again.
+ * Includes Claude Code's own reason for asking, so that a path which meanwhile leads elsewhere is
+ * asked about again.
  */
 function keyOf(subject: unknown[], { decisionReasonType = '', blockedPath = '' }: Reasons): string {
   return digestOf([...subject, decisionReasonType, blockedPath]);
 }
 
-/** The SHA-256 of a value, the same for any order of the names in its objects. */
+/** The SHA-256 of a value, independent of the key order in its objects. */
 function digestOf(value: unknown): string {
   const sort = (_name: string, part: unknown): unknown => {
     if (part === null || typeof part !== 'object' || Array.isArray(part)) return part;

@@ -1,13 +1,12 @@
 import type { HookCallback, HookCallbackMatcher } from '@anthropic-ai/claude-agent-sdk';
 import type { LiveSession } from './session.ts';
 
-/** The person may be asked and take their time (seconds): a day. */
+/** The person may take a day to answer (seconds). */
 const longestWait = 24 * 3600;
 
 /**
- * Asks the turn before each tool call whether its budget lets it go on, so that the person is asked
- * before the model proxy refuses anything; a turn that may not is being ended, and the tool does
- * not run.
+ * Checks the turn's budget before each tool call, so that the person is asked before the model
+ * proxy refuses a request; without budget the turn is ending and the tool does not run.
  */
 export function watchCost(live: () => LiveSession | undefined): HookCallbackMatcher {
   const look: HookCallback = async (_input, _toolUseId, { signal }) => {

@@ -1,24 +1,24 @@
 import type { LiveSession } from './session.ts';
 
 /**
- * Claude Code processes between two turns, each for so long (ms). One that dies meanwhile is
- * forgotten.
+ * Idle Claude Code processes between two turns, each kept for a limited time (ms). A process that
+ * dies meanwhile is dropped.
  */
 export type IdleSessions = {
   /**
-   * Takes the conversation's process out, if there is one. One that is being closed has ended
-   * afterwards.
+   * Takes out the conversation's process, if there is one. Waits for a process that is being
+   * closed.
    */
   take(conversation: string): Promise<LiveSession | undefined>;
   /** Keeps a process for the conversation's next turn. */
   keep(conversation: string, live: LiveSession): Promise<void>;
-  /** Closes what is kept for a conversation. */
+  /** Closes the process kept for a conversation. */
   release(conversation: string): Promise<void>;
-  /** Begins to close the one that was used least recently. Returns false when none is kept. */
+  /** Starts closing the least recently used process. Returns false when none is kept. */
   closeOldest(): boolean;
-  /** Those that are kept, oldest first. */
+  /** The kept processes, oldest first. */
   kept(): LiveSession[];
-  /** Closes all, and keeps none any more. */
+  /** Closes all processes and keeps no more. */
   stop(): Promise<void>;
 };
 

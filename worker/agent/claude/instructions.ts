@@ -1,5 +1,5 @@
 import { cutLines } from '../../../shared/runtime/cut.ts';
-/** What Claude is told about where it is, on top of Claude Code's own instructions. */
+/** Tells Claude where it runs, on top of Claude Code's own instructions. */
 export const instructions = `You are reached through Sidepocket: the person writes to you on WhatsApp from a phone, and you work on their own cloud computer.
 - Your final answer is sent to the chat by itself. Write it for a phone: short, plain, no long code unless asked for.
 - Show instead of telling: take a screenshot with the playwright tools and send it with the whatsapp tool send_file. The same goes for any file the person asks for.
@@ -11,25 +11,26 @@ export const instructions = `You are reached through Sidepocket: the person writ
 const noteMark = '[Sidepocket]';
 
 /**
- * What Claude is told when a turn goes on after an interruption; the person's text is in the
- * transcript already.
+ * Sent to Claude when a turn resumes after an interruption; the transcript already has the person's
+ * text.
  */
 export const resumeNote = `${noteMark} You were interrupted while working on the person's last message: the computer was restarted or your process ended. Check what is already done before you do anything again, then go on and answer.`;
 
 /**
- * The same when the model proxy has refused to go on, and the person has raised the budget since.
+ * Sent to Claude when the model proxy refused a request for its cost and the person has raised the
+ * budget since.
  */
 export const raisedNote = `${noteMark} You were interrupted while working, because the budget was used up. The person has raised it. Check what is already done before you do anything again, then go on and answer.`;
 
 /**
- * The same for a message that was broken off and has been overtaken by others since; `text` says
- * which, in its first words.
+ * Sent to Claude for a message that was interrupted and that later ones have overtaken; `text`
+ * identifies it by its first words.
  */
 export function overtakenNote(text: string): string {
   return `${noteMark} You were interrupted while working on an earlier message of the person, which has no answer yet: “${cutLines(text, 200)}”. Check what is already done before you do anything again, then go on and answer that one.`;
 }
 
-/** Whether a text in the transcript is a note of ours and not the person's. */
+/** Whether a text in the transcript is one of our notes rather than the person's message. */
 export function isNote(text: string): boolean {
   return text.startsWith(`${noteMark} You were interrupted`);
 }

@@ -24,39 +24,37 @@ export type SessionOptionParts = {
   imagesDir: string;
   chromium: string | undefined;
   user?: AgentUser | undefined;
-  /** What bounds its processes and marks them. */
+  /** Limits its processes and marks them. */
   bounds?: Bounds;
-  /**
-   * Looks into the pictures that the browser makes; without it they come as Playwright gives them.
-   */
+  /** Converts the browser's screenshots; without it they are passed on as Playwright makes them. */
   reader?: FileReader | undefined;
-  /** Whether a turn is asked, before each tool call, if it may go on at its cost. */
+  /** Whether each tool call checks the budget first. */
   watchesCost?: boolean;
 };
 
-/** What a process finds around it. */
+/** The environment of a process. */
 export type SessionSurroundings = {
-  /** Its whole environment. */
+  /** Its environment variables, all of them. */
   env: Record<string, string>;
   /**
-   * Makes what its browser needs in a workspace, with a directory for the pictures, and returns the
-   * browser's whole environment.
+   * Prepares the browser's directories in a workspace, including one for its screenshots, and
+   * returns the browser's environment variables, all of them.
    */
   furnishBrowser(workspace: string, pictures: string): Promise<Record<string, string>>;
-  /** The worker's own directory that stands for the project's settings. */
+  /** The worker's own directory that replaces the project's settings. */
   root: string;
   /**
-   * The workspace with what of its own may run there; undefined for a spare, which has none yet.
+   * The workspace and its grants; undefined for a prewarmed process, which has no workspace yet.
    */
   project: { workspace: string; grants: WorkspaceGrants; isResumed: boolean } | undefined;
-  /** The session that it works for, asked for at each use; a spare has none yet. */
+  /**
+   * The session that it works for, looked up at each use; undefined for an unclaimed prewarmed
+   * process.
+   */
   live(): LiveSession | undefined;
 };
 
-/**
- * The part of Claude Code's options that is the same for every session, but for what a project
- * brings.
- */
+/** The Claude Code options that all sessions share, plus those that the project adds. */
 export function createSessionOptions(
   parts: SessionOptionParts,
   { env, furnishBrowser, root, project, live }: SessionSurroundings,
@@ -92,7 +90,7 @@ export function createSessionOptions(
     },
     systemPrompt: { type: 'preset', preset: 'claude_code', append: instructions, snapshot: true },
     ...lockSession({ env, root, grants, workspace: project?.workspace }),
-    // Not on the command line, which others on the machine may read.
+    // Keeps them off the command line, which others on the machine can read.
     mcpServersDelivery: 'initialize',
     mcpServers: {
       ...(project ? serversOf(grants, project.workspace, variables) : {}),

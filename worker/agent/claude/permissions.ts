@@ -34,15 +34,15 @@ const noWords = {
 } as const;
 
 /**
- * Answers Claude Code's questions by the tools of the turn at work: its own AskUserQuestion and
- * ExitPlanMode, and whether a tool may run. Claude Code itself learns no rule from a yes: its rules
+ * Answers Claude Code's permission requests through the tools of the current turn: AskUserQuestion,
+ * ExitPlanMode, and whether a tool may run. Claude Code adds no rule after a yes, because its rules
  * would allow more than was shown.
  */
 export function createCanUseTool(tools: () => ChatTools | undefined): CanUseTool {
   return async (name, given, options) => {
     const present = tools();
     if (!present) return deny('Nobody can be asked right now.');
-    // What is shown, approved and run is one and the same.
+    // A copy, so that what is shown, approved and run is the same.
     const input = structuredClone(given);
     if (name === 'AskUserQuestion') return await ask(present, input, options.signal);
     if (name === 'ExitPlanMode') return await decidePlan(present, input, options.signal);
@@ -56,7 +56,10 @@ export function createCanUseTool(tools: () => ChatTools | undefined): CanUseTool
   };
 }
 
-/** Claude Code hands over the plan as it is written down; without a file there is none. */
+/**
+ * Reads the plan from the input: Claude Code passes it from the plan file, and nothing without a
+ * file.
+ */
 async function decidePlan(
   tools: ChatTools,
   input: Record<string, unknown>,
@@ -82,7 +85,7 @@ async function decidePlan(
   const edits: PermissionUpdate[] = [
     { type: 'setMode', mode: 'acceptEdits', destination: 'session' },
   ];
-  // An older way to allow commands together with a plan; nobody has seen them.
+  // A legacy way to allow commands along with a plan; the person has not seen them.
   const { allowedPrompts: _, ...shown } = input;
   return {
     behavior: 'allow',

@@ -3,12 +3,12 @@ import type { LiveSession } from './session.ts';
 import type { Prewarmed } from './prewarmed.ts';
 
 /**
- * How many Claude Code processes may live at once, at work, idle and spare together; a browser
- * counts as one more. Those at work are never ended for it.
+ * Limits live Claude Code processes: working, idle and prewarmed together; a browser counts as one
+ * more. Working processes are never ended to meet the limit.
  */
 export type ProcessPool = {
   /**
-   * Begins to close the spare, which is soon made again, and then idle processes, the least
+   * Starts closing the prewarmed process, which is cheap to replace, and then idle processes, least
    * recently used first, until `more` fit or none is left.
    */
   makeRoom(more: number): void;

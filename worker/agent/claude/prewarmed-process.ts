@@ -10,29 +10,29 @@ import { partsFor, settingsOf, surround } from './start.ts';
 import type { SessionParts, Wanted } from './start.ts';
 
 /**
- * A Claude Code process that has started and works for nobody yet; it serves one new session, at
- * once.
+ * A Claude Code process that is started but not assigned yet; it serves one new session without
+ * startup delay.
  */
 export type PrewarmedProcess = {
-  /** Settles when its process has ended, whoever it worked for. */
+  /** Settles when its process has ended, claimed or not. */
   readonly exited: Promise<void>;
   /**
-   * Makes it the process of a new session. Rejects when it has died or may not serve this one, as
-   * in a directory with agents of its own; then it is closed, nothing was asked of it, and the
-   * session is to be started the usual way.
+   * Makes it the process of a new session. Rejects when it has died or may not serve this session,
+   * for example in a directory with its own agents; then it is closed, nothing was sent to it, and
+   * the session must be started the usual way.
    */
   claim(wanted: Wanted): Promise<LiveSession>;
   close(): Promise<void>;
 };
 
-/** How long it may take to start, and to take a session (ms). Here they take 700 and 100. */
+/** Timeouts for the start and for the claim (ms). Measured here: 700 and 100. */
 const startMs = 30_000;
 const claimMs = 5000;
 
 /**
- * Starts a spare in a directory of its own below the data directory. Its session's id is chosen
- * now, so that its processes carry the mark of the session that it will serve; its temporary
- * directory is its own, too. `starting` breaks the start off. Throws when it does not start.
+ * Starts a prewarmed process in its own directory below the data directory. Chooses the session's
+ * id now, so that its processes carry the mark of the session they will serve; its temporary
+ * directory is separate, too. `starting` aborts the start. Throws when the process does not start.
  */
 export async function startPrewarmedProcess(
   parts: SessionParts,
@@ -42,7 +42,7 @@ export async function startPrewarmedProcess(
   const id = randomUUID();
   const processes = parts.processes.ofSession(id);
   const parked = path.join(dataDir, 'spare');
-  // Short, since sockets are made below it, whose paths may have 107 characters.
+  // A short name, since sockets are created below it, whose paths may have 107 characters.
   const [environmentOf, model, root] = await Promise.all([
     home.furnish(`spare-${id.slice(0, 8)}`, [parked]),
     home.admit(),

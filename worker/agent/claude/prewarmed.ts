@@ -3,27 +3,31 @@ import type { LiveSession } from './session.ts';
 import type { Wanted } from './start.ts';
 import type { PrewarmedProcess } from './prewarmed-process.ts';
 
-/** The spare that is kept ready for the next new session, when there is room for one. */
+/** The prewarmed process that is kept for the next new session, when there is room for one. */
 export type Prewarmed = {
-  /** How many there are or are being started: 0 or 1. */
+  /** The number of prewarmed processes, including one that is starting: 0 or 1. */
   count(): number;
   /**
-   * Makes the spare, if there is one, the process of a new session; undefined when none serves it.
+   * Assigns the prewarmed process to a new session; undefined when there is none or it does not
+   * fit.
    */
   claim(wanted: Wanted): Promise<LiveSession | undefined>;
-  /** Something has begun or ended. When nothing more does for a while, a spare is started. */
+  /**
+   * Reports that a process has started or ended. After a calm period a prewarmed process is
+   * started.
+   */
   stir(): void;
-  /** Begins to close it. Returns false when there is none. */
+  /** Starts closing it. Returns false when there is none. */
   drop(): boolean;
   stop(): Promise<void>;
 };
 
 export type PrewarmedDeps = {
-  /** Starts one; aborting breaks the start off. */
+  /** Starts a prewarmed process; aborting cancels the start. */
   start: (starting: AbortController) => Promise<PrewarmedProcess>;
   /**
-   * How long nothing may have begun or ended before one is started (ms): it must not compete with a
-   * session's own start. Undefined, none is kept.
+   * How long nothing may have started or ended before a process is prewarmed (ms): it must not
+   * compete with a session's own start. Undefined disables prewarming.
    */
   calmMs: number | undefined;
   hasRoom: () => boolean;
@@ -44,7 +48,7 @@ export function createPrewarmed({ start, calmMs, hasRoom, log }: PrewarmedDeps):
     if (!spare) return false;
     starting?.abort();
     const closed = close(spare)
-      .catch((error: unknown) => log.warn({ err: error }, 'a spare process was not closed'))
+      .catch((error: unknown) => log.warn({ err: error }, 'prewarmed process not closed'))
       .finally(() => closing.delete(closed));
     closing.add(closed);
     spare = undefined;
@@ -55,10 +59,10 @@ export function createPrewarmed({ start, calmMs, hasRoom, log }: PrewarmedDeps):
     const breakOff = new AbortController();
     const made = start(breakOff)
       .catch((error: unknown) => {
-        if (!breakOff.signal.aborted) log.warn({ err: error }, 'no spare process could be started');
+        if (!breakOff.signal.aborted) log.warn({ err: error }, 'prewarming a process failed');
         return undefined;
       })
-      // From here on it is closed, not broken off.
+      // Once started, it is closed rather than aborted.
       .finally(() => {
         if (starting === breakOff) starting = undefined;
       });
@@ -81,10 +85,7 @@ export function createPrewarmed({ start, calmMs, hasRoom, log }: PrewarmedDeps):
       try {
         return await (await taken)?.claim(wanted);
       } catch (error) {
-        log.info(
-          { err: error },
-          'the spare process does not serve this session; another is started',
-        );
+        log.info({ err: error }, 'prewarmed process does not fit this session; starting another');
         return undefined;
       }
     },

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { UUID } from 'node:crypto';
 
 /**
- * The uuid under which a message goes to Claude Code: the same each time it is computed, so that a
- * transcript tells whether the message has arrived (RFC 9562, version 8: the bits are ours).
+ * The uuid under which a message goes to Claude Code. Deterministic, so the transcript tells
+ * whether the message has arrived (RFC 9562, version 8: custom bits).
  */
 export function promptId(messageId: string): UUID {
   const hex = createHash('sha256').update(`sidepocket:${messageId}`).digest('hex');

@@ -9,38 +9,41 @@ import { findPrompt } from './transcript.ts';
 import type { PromptState } from './transcript.ts';
 import type { Translation } from './translate.ts';
 
-/** The account of which prompts of a turn wait for an answer. */
+/** Tracks which prompts of a turn are unanswered. */
 export type PromptTracker = {
   /**
-   * Gives every prompt to Claude Code that has not had it before. Ends when the turn's prompts are
-   * closed and handed over.
+   * Sends every prompt that Claude Code has not received before. Ends when the turn's prompts are
+   * closed and delivered.
    */
   feed(): Promise<void>;
   /** A prompt has left Claude Code's queue. */
   take(uuid: string): void;
-  /** A tool has begun, or ended. */
+  /** A tool has started or ended. */
   noteTool(id: string, isRunning: boolean): void;
-  /** A prompt was dropped: Claude Code has had it, though the transcript did not say so. */
+  /**
+   * Claude Code dropped a prompt because it had received it before, though the transcript did not
+   * say so.
+   */
   askAgain(uuid: string): void;
-  /** What waits for an answer was refused for its cost and may go on now. */
+  /** The unanswered prompts were refused for their cost and may go on now. */
   goOn(): void;
   answer(result: Extract<Translation, { kind: 'result' }>): void;
 };
 
 const noUsage: Usage = { inputTokens: 0, outputTokens: 0, costUsd: 0, isBooked: true };
 
-/** Keeps the account, and closes the events when the last prompt is answered. */
+/** Creates the tracker, which closes the events when the last prompt is answered. */
 export function createPromptTracker(
   live: LiveSession,
   turn: AgentTurn,
   events: AsyncQueue<AgentEvent>,
 ): PromptTracker {
-  /** What was given to Claude Code, by its uuid, and the prompts that this answers. */
+  /** What was sent to Claude Code, by uuid, and the prompts that each text answers. */
   const pending = new Map<string, string[]>();
   let continuation: string[] | undefined;
-  /** `hasNewer`: something was given that Claude Code had not had before. */
+  /** `hasNewer`: a prompt was sent that Claude Code had not received before. */
   let [closed, hasNewer] = [false, false];
-  /** Given and not taken up yet. */
+  /** Sent and not taken up yet. */
   const queued = new Set<string>();
   const tools = new Set<string>();
   let change = Promise.withResolvers<void>();
@@ -54,10 +57,10 @@ export function createPromptTracker(
   };
 
   /**
-   * Hands a text over while a tool runs, at whose end the model gets all that waits, or once the
-   * one before has left Claude Code's queue. Of texts that wait together for the end of an answer
-   * the transcript keeps only the last one's uuid, and after a crash the others would be asked
-   * again; so no two do.
+   * Sends a text while a tool runs, because the model gets all queued texts when the tool ends, or
+   * once the previous text has left Claude Code's queue. When several texts wait for the end of an
+   * answer, the transcript keeps only the last one's uuid, and after a crash the others would be
+   * asked again; so at most one waits there.
    */
   const give = async (
     uuid: UUID,
@@ -91,9 +94,9 @@ export function createPromptTracker(
         usage: noUsage,
         remembered: true,
       });
-    // Claude Code passes over a uuid that it has had, so going on is asked for under a new one.
-    // What is not the last that was said is named, also before the answer to something newer is
-    // written down.
+    // Claude Code ignores a uuid that it has seen, so the request to go on uses a new one. If the
+    // message is not the most recent, the note names it, even before the answer to a newer one is
+    // written.
     if (known.overtaken || (hasNewer && !continuation))
       return await give(randomUUID(), overtakenNote(prompt.text), [prompt.id]);
     if (continuation) return void continuation.push(prompt.id);
@@ -133,7 +136,7 @@ export function createPromptTracker(
     },
     answer({ id, text, uuids }) {
       const consumed = uuids.filter((uuid) => pending.has(uuid));
-      // Not an answer to the person: Claude Code began by itself.
+      // Claude Code started by itself, so this does not answer the person.
       if (consumed.length === 0) return;
       const prompts = consumed.flatMap((uuid) => pending.get(uuid) ?? []);
       for (const uuid of consumed) {
@@ -146,7 +149,7 @@ export function createPromptTracker(
   };
 }
 
-/** Gives at each call what the session has used since the one before, or since it was made. */
+/** Returns, at each call, the session's usage since the previous call or since creation. */
 function createUsageTaker({ model }: LiveSession): () => Usage {
   let counted = model.used();
   return () => {

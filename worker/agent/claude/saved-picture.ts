@@ -1,11 +1,11 @@
-/** Whether a tool is the one that photographs the page. */
+/** Whether a tool takes screenshots of the page. */
 export function takesPicture(tool: string): boolean {
   return tool.endsWith('browser_take_screenshot');
 }
 
 /**
- * The path of the picture that a result of that tool names; undefined when it names none. `content`
- * is the result's, as MCP or the Messages API has it.
+ * The path of the screenshot named in that tool's result; undefined when there is none. `content`
+ * is the result's content as in MCP or the Messages API.
  */
 export function savedPicture(content: unknown): string | undefined {
   const blocks: unknown[] = Array.isArray(content) ? content : [content];
@@ -24,9 +24,9 @@ export function savedPicture(content: unknown): string | undefined {
 }
 
 /**
- * Playwright MCP's line about a picture that it has saved: the label may hold any words, the path
- * is absolute since `--file-paths absolute` says so. The label is the page's, which may hold the
- * line's own signs: the path begins after the first of those that are followed by a slash.
+ * Parses Playwright MCP's line about a saved screenshot. The path is absolute because of
+ * `--file-paths absolute`. The label comes from the page and may itself contain the line's
+ * delimiters: the path starts after the last delimiter that is followed by a slash.
  */
 function pathOf(line: string): string | undefined {
   if (!line.startsWith('- [Screenshot of ') || !line.endsWith(')')) return undefined;

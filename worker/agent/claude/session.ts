@@ -12,75 +12,69 @@ import type { SessionProcesses } from '../sandbox/work-processes.ts';
 
 type ContentBlock = Exclude<SDKUserMessage['message']['content'], string>[number];
 
-/** Who listens to a live session during a turn. */
+/** Receives a live session's messages during a turn. */
 export type Listener = {
-  /** `heard` when the model itself has spoken. */
+  /** `heard` is true when the message comes from the model itself. */
   onMessage(translations: Translation[], heard: boolean): void;
   /** The process has ended; nothing more comes. */
   onEnd(error: unknown): void;
 };
 
-/** `model` undefined is Claude Code's own choice. */
+/** `model` undefined leaves the choice to Claude Code. */
 export type Settings = { model: string | undefined; permissions: PermissionMode };
 
 /**
  * One running Claude Code process with its session, open for many turns. It belongs to one
- * conversation and has at most one listener, the turn at work.
+ * conversation and has at most one listener, the current turn.
  */
 export type LiveSession = {
-  /** It becomes another when the person clears the conversation. */
+  /** Changes when the person clears the conversation. */
   readonly id: string;
-  /** The directory that it works in. */
+  /** Its working directory. */
   readonly workspace: string;
-  /** The process was started on an existing session: what it knows is in the transcript. */
+  /** The process resumed an existing session: its history is in the transcript. */
   readonly resumed: boolean;
-  /** What of the workspace's own it runs with, as grantsKey names it. */
+  /** The workspace's own hooks and programs that it runs with, in the form of grantsKey. */
   readonly grants: string;
-  /** The prompts that were given to this process. */
+  /** The prompts sent to this process. */
   readonly sent: ReadonlySet<string>;
   readonly ended: boolean;
-  /** Its browser, once there was need of one. */
+  /** Its browser, once one was needed. */
   browser: BrowserProcess | undefined;
-  /** The tools of the turn at work; the process's `whatsapp` server asks for them. */
+  /** The tools of the current turn; the process's `whatsapp` server looks them up. */
   tools: ChatTools | undefined;
-  /** Says something in the chat: at once while a turn is at work, else with the next one. */
+  /** Sends a message to the chat: at once during a turn, else with the next one. */
   tell(text: string): void;
   /**
-   * Sets what the next prompt is worked with; what is so already costs nothing. Rejects when Claude
-   * Code refuses it.
+   * Applies the settings for the next prompt; unchanged ones cost nothing. Rejects when Claude Code
+   * refuses it.
    */
   configure(settings: Settings): Promise<void>;
-  /** Its access to the model, where all that its processes ask is counted. */
+  /** Its access to the model, which counts every request of its processes. */
   readonly model: ModelSession;
-  /** What Claude Code has written down of the session. */
+  /** The session as Claude Code has written it down. */
   transcript(): Promise<TranscriptEntry[]>;
   listen(listener: Listener | undefined): void;
-  /**
-   * A piece of work begins in it: what it starts from now on ends with it when it is broken off.
-   */
+  /** Marks the start of a piece of work: processes started from now on end if it is aborted. */
   begin(): void;
-  /** The work was done; what it has left running stays when the process ends. */
+  /** Marks the work as done; processes that it left running survive the end of Claude Code. */
   done(): void;
   send(uuid: UUID, text: string, attachments?: Attachment[]): void;
   /**
-   * Asks Claude Code to stop what it does, so that the transcript says so. Ends within a second
-   * whether it could or not.
+   * Asks Claude Code to stop, so that the transcript records it. Returns within a second even if
+   * that fails.
    */
   interrupt(): Promise<void>;
-  /**
-   * Ends the process with what it has under it, and with all that the work has started which was
-   * begun and not done.
-   */
+  /** Ends the process with its descendants, and everything that unfinished work has started. */
   close(): Promise<void>;
 };
 
-/** How long an interruption may take before the processes are simply ended (ms). */
+/** How long an interrupt may take before the processes are ended anyway (ms). */
 const interruptPatience = 1000;
 
 /**
-/**
- * What a session is made of: `id` is the session's, new or resumed, `processes` are those around it, `model` is its access to the model, `transcript`
- * reads what is written down under an id.
+ * The parts of a session: `id` is the session's, new or resumed, `processes` are those around it,
+ * `model` is its access to the model, `transcript` reads the transcript of an id.
  */
 export type SessionStart = {
   id: string;
@@ -94,8 +88,8 @@ export type SessionStart = {
 };
 
 /**
- * The session of a Claude Code process, which `open` starts, or takes, with what it is to read its
- * prompts from. Throws what `open` throws.
+ * The session of a Claude Code process, which `open` starts or claims, passing it the stream of
+ * prompts. Throws what `open` throws.
  */
 export function createLiveSession(
   start: SessionStart,
@@ -107,7 +101,7 @@ export function createLiveSession(
   const translate = createTranslator();
   let current = id;
   let configured = settings;
-  /** The mode that Claude Code says it is in; a plan changes it. */
+  /** The mode that Claude Code reports; a plan changes it. */
   let mode = settings.permissions;
   let listener: Listener | undefined;
   let end: { error: unknown } | undefined;
@@ -138,8 +132,8 @@ export function createLiveSession(
     },
     async configure(next) {
       if (next.model !== configured.model) await claude.setModel(next.model);
-      // Unasked edits were allowed for the plan that was carried out. Planning itself goes on in
-      // the next turn.
+      // Unapproved edits were allowed only for the plan that was carried out. Planning itself
+      // continues in the next turn.
       const isLeftOver = mode === 'acceptEdits' && next.permissions === 'default';
       if (next.permissions !== configured.permissions || isLeftOver)
         await claude.setPermissionMode(next.permissions);
@@ -203,10 +197,7 @@ export function createLiveSession(
   return session;
 }
 
-/**
- * Interrupts what is under way; Claude Code may take a while to say so, and is not waited for that
- * long.
- */
+/** Interrupts the current work without waiting long for Claude Code to confirm it. */
 async function interruptSoon(claude: Query): Promise<void> {
   const timer = Promise.withResolvers<void>();
   const timeout = setTimeout(timer.resolve, interruptPatience);
@@ -215,8 +206,8 @@ async function interruptSoon(claude: Query): Promise<void> {
 }
 
 /**
- * The chat as a process reaches it, which outlasts the turns: what is told between two of them
- * waits for the next.
+ * The chat as a process sees it. It outlasts the turns: texts sent between two turns wait for the
+ * next.
  */
 function createChat(): Pick<LiveSession, 'tell'> & {
   tools(): ChatTools | undefined;

@@ -16,14 +16,11 @@ export type SessionParts = SessionOptionParts & {
   dataDir: string;
   home: AgentHome;
   processes: WorkProcesses;
-  /** The model where none was chosen; undefined is Claude Code's own choice. */
+  /** The default model; undefined leaves the choice to Claude Code. */
   model: string | undefined;
 };
 
-/**
- * What a turn needs its session for: whose it is, where it works, what it goes on with, and by
- * which settings.
- */
+/** What a turn needs of a session: conversation, workspace, session to resume, and settings. */
 export type Wanted = Pick<
   AgentTurn,
   'conversation' | 'workspace' | 'session' | 'model' | 'permissions' | 'grants'
@@ -37,8 +34,8 @@ export function settingsOf(
 }
 
 /**
- * Starts Claude Code in a session of its own, or in the one that it goes on with; one of which
- * nothing is written down is begun anew.
+ * Starts Claude Code in a new session or resumes the given one; a session without a transcript is
+ * started anew.
  */
 export async function startSession(parts: SessionParts, wanted: Wanted): Promise<LiveSession> {
   const { home } = parts;
@@ -83,14 +80,15 @@ export async function startSession(parts: SessionParts, wanted: Wanted): Promise
   return live;
 }
 
-/** The parts of a session whose processes these are. */
+/** The parts of a session with its processes' user and group. */
 export function partsFor(parts: SessionParts, { user, group }: SessionProcesses): SessionParts {
   return { ...parts, user, bounds: { ...parts.bounds, group } };
 }
 
 /**
- * What the process of a mark finds around it; `environmentOf` is of its own furnishing. The browser
- * has the conversation's own temporary directory, also when it belongs to what was a spare.
+ * The environment for the process with this mark; `environmentOf` belongs to its own directories.
+ * The browser uses the conversation's own temporary directory, even for a process that was
+ * prewarmed.
  */
 export function surround(
   home: AgentHome,

@@ -6,7 +6,7 @@ import { pictureSize } from '../../reading/picture-size.ts';
 import type { Refine } from '../mcp/browser-server.ts';
 import { savedPicture, takesPicture } from './saved-picture.ts';
 
-/** The blocks of a result of MCP, as far as pictures matter. */
+/** The content blocks of an MCP result, limited to what concerns pictures. */
 const Content = z.array(
   z.union([
     z.looseObject({ type: z.literal('image'), data: z.string(), mimeType: z.string() }),
@@ -15,21 +15,21 @@ const Content = z.array(
 );
 type Block = z.infer<typeof Content>[number];
 
-/** The largest picture that is looked into (characters of base64): 32 MB. */
+/** Size limit for converting a picture (characters of base64): 32 MB. */
 const largest = Math.ceil((32 * 1024 * 1024 * 4) / 3);
 /**
- * What the model gets as it is: a picture of at most so many pixels a side, not too long to be read
- * in one, of at most so many characters.
+ * A picture within these limits goes to the model unchanged: pixels per side and characters, if it
+ * is also short enough not to be cut into parts.
  */
 const [longestSide, mostCharacters] = [2000, 5 * 1024 * 1024];
-/** Where a picture's size stands, at the latest (characters of base64). */
+/** A picture's size stands within this many characters of base64. */
 const headCharacters = 64 * 1024;
 
 /**
- * Shows the model a tool's pictures as those that people send are shown: as large as it can see,
- * and a long page in parts. Claude Code would make a whole page as small as one picture may be.
- * What cannot be opened is left out with a sentence in its place: a picture that the API refuses
- * would spoil the session.
+ * Shows tools' pictures to the model the way people's pictures are shown: as large as it can see, a
+ * long page in parts. Claude Code would shrink a whole page to the size of one picture. A picture
+ * that cannot be opened is replaced by a sentence, because a picture that the API refuses would
+ * break the session.
  */
 export function createToolPictures(reader: FileReader): Refine {
   return async (result, tool, signal) => {
@@ -47,7 +47,7 @@ export function createToolPictures(reader: FileReader): Refine {
   };
 }
 
-/** Whether the model can look at a picture as it is, by its head. */
+/** Whether the model can read a picture unchanged, judged by its header. */
 function fits({ data, mimeType }: ImageBlock): boolean {
   const size = pictureSize(Buffer.from(data.slice(0, headCharacters), 'base64'), mimeType);
   if (!size || data.length > mostCharacters) return false;

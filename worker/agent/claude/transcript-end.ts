@@ -1,8 +1,8 @@
 import type { SessionFile } from './transcript-file.ts';
 
 /**
- * A line of a transcript, as far as its order matters: what was said and done (`uuid`), and Claude
- * Code's note where it is (`last-prompt`).
+ * A transcript line, limited to what determines its order: entries (`uuid`) and Claude Code's note
+ * of its position (`last-prompt`).
  */
 type Line = {
   type?: unknown;
@@ -18,12 +18,11 @@ type Line = {
 const said = new Set<unknown>(['user', 'assistant', 'attachment', 'system']);
 
 /**
- * Finds the end of a session that Claude Code would not go on at. Every 64 kB it notes which entry
- * it is at, and goes on there when the session is resumed, unless the last entry descends from it.
- * A process that is killed may leave the note at an entry that a resume passes over, such as a
- * failed request to the model: then all that is said later stands beside it, and the resume after
- * that knows nothing of it. Returns the uuid of the last entry when that is so; undefined when the
- * note is right, or there is none.
+ * Finds the end of a session that Claude Code would not resume at. Every 64 kB it notes its current
+ * entry, and resumes there unless the last entry descends from it. A killed process may leave the
+ * note at an entry that a resume skips, such as a failed model request: everything said later then
+ * branches off beside it, and the resume after that misses it. Returns the uuid of the last entry
+ * in that case; undefined when the note is right or missing.
  */
 export function findLostEnd(transcript: string): string | undefined {
   let [end, above, note]: (string | undefined)[] = [];
@@ -33,7 +32,7 @@ export function findLostEnd(transcript: string): string | undefined {
     const line = parseLine(transcript.slice(from, to));
     to = from - 1;
     if (line.type === 'last-prompt' && note === undefined) {
-      // Nothing was said after it, so it is as Claude Code wants it. A note of nothing is none.
+      // Nothing was said after the note, so it is right. A note of null counts as no note.
       if (end === undefined && line.leafUuid !== undefined) return undefined;
       if (line.leafUuid === null) return undefined;
       if (typeof line.leafUuid === 'string') note = line.leafUuid;
@@ -43,7 +42,7 @@ export function findLostEnd(transcript: string): string | undefined {
         path.add(line.uuid);
         above = typeof line.parentUuid === 'string' ? line.parentUuid : undefined;
       }
-      // What was said before a summary counts no more, a note from then included.
+      // Entries before a summary no longer count, including a note among them.
       if (line.subtype === 'compact_boundary' && note === undefined) return undefined;
     }
     if (note !== undefined && (path.has(note) || above === note)) return undefined;
@@ -57,7 +56,7 @@ function isOnMain(line: Line): line is Line & { uuid: string } {
   return line.isSidechain !== true && !line.teamName && line.attachment?.type !== 'fork_briefing';
 }
 
-/** A line that a kill has cut short was not said. */
+/** Parses a line; one truncated by a kill counts as empty. */
 function parseLine(line: string): Line {
   try {
     const entry: unknown = JSON.parse(line);
@@ -68,9 +67,9 @@ function parseLine(line: string): Line {
 }
 
 /**
- * Sees to it that a session is resumed at its end. No process may work in it. Returns whether
- * something had to be done. Throws when it could not be: Claude would answer what is long answered,
- * and not what was asked.
+ * Makes sure that a session is resumed at its end. No process may work in it meanwhile. Returns
+ * whether the transcript had to be repaired. Throws when the repair fails, because Claude would
+ * then answer an old message instead of the new one.
  */
 export async function keepEnd(session: string, file: SessionFile): Promise<boolean> {
   const end = findLostEnd(await file.read(session));

@@ -2,12 +2,12 @@ import { runAsAgentOrOwn } from '../sandbox/shell.ts';
 import type { AgentUser } from '../sandbox/user.ts';
 
 /**
- * How much of a transcript's end is read (bytes): the agent may write what it likes into it, and
- * what matters is at the end.
+ * How much of a transcript's end is read (bytes): the agent may write anything into it, and only
+ * the end matters.
  */
 const mostRead = 32 * 2 ** 20;
 const read = `for file in "$1"/projects/*/"$2".jsonl; do [ -f "$file" ] && exec tail -c ${mostRead} -- "$file"; done`;
-/** A line that was cut short stays a line of its own. */
+/** Keeps a truncated last line separate from the appended one. */
 const append = `for file in "$1"/projects/*/"$2".jsonl; do
   if [ -f "$file" ]; then
     [ -z "$(tail -c 1 -- "$file")" ] || echo >> "$file" || exit 1
@@ -17,16 +17,16 @@ const append = `for file in "$1"/projects/*/"$2".jsonl; do
 done`;
 
 /**
- * A session's transcript in Claude Code's directory, reached with the rights of the agent's user:
- * Claude Code shows it to its own user only.
+ * A session's transcript in Claude Code's directory, accessed as the agent's user because only that
+ * user may read it.
  */
 export type SessionFile = {
   /**
-   * The last 32 MB of it, '' when there is none. A session is found by its id, whatever project
-   * directory it is in. Throws when it cannot be read.
+   * The last 32 MB of it, '' when there is none. Finds a session by its id in any project
+   * directory. Throws when it cannot be read.
    */
   read(session: string): Promise<string>;
-  /** Appends a line to a transcript that there is. Throws when it could not be written. */
+  /** Appends a line to an existing transcript. Throws when it could not be written. */
   append(session: string, line: string): Promise<void>;
 };
 

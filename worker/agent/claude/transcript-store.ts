@@ -1,7 +1,7 @@
 import type { SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 import type { SessionFile } from './transcript-file.ts';
 
-/** The transcripts for the SDK's readers. Nothing is written by this way. */
+/** Gives the SDK's readers read-only access to the transcripts. */
 export function createSessionStore(file: SessionFile): SessionStore {
   return {
     async load({ sessionId, subpath }) {
@@ -15,7 +15,7 @@ export function createSessionStore(file: SessionFile): SessionStore {
   };
 }
 
-/** A line that a kill, or the bound on what is read, has cut short was not said. */
+/** Parses a line; one truncated by a kill or by the read limit is dropped. */
 function parseLine(line: string): SessionStoreEntry[] {
   try {
     const entry: unknown = JSON.parse(line);

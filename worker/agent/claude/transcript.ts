@@ -4,9 +4,9 @@ import { z } from 'zod';
 import { isNote } from './instructions.ts';
 
 /**
- * One entry of a transcript, as far as it matters here. `answer` is a block of a complete answer;
- * `break` is where Claude Code noted that it was interrupted or that the model failed; `note` is
- * our own request to go on.
+ * One transcript entry, limited to what matters here. `answer` is a block of a complete answer;
+ * `break` marks an interruption or a failure of the model, noted by Claude Code; `note` is our own
+ * request to go on.
  */
 export type TranscriptEntry = {
   id: string;
@@ -15,8 +15,8 @@ export type TranscriptEntry = {
 };
 
 /**
- * What a transcript says about a prompt: never arrived, arrived without an answer, or answered.
- * `overtaken` when something that came later was answered before it.
+ * The state of a prompt in the transcript: never arrived, arrived without an answer, or answered.
+ * `overtaken` when something later was answered first.
  */
 export type PromptState =
   | { state: 'absent' }
@@ -49,10 +49,7 @@ export async function readTranscript(
   return messages.map(({ uuid, type, message }) => ({ id: uuid, ...readEntry(type, message) }));
 }
 
-/**
- * What an entry is, from its type and its message as the Messages API has it. An entry of an
- * unknown form is `other`.
- */
+/** Classifies an entry by its type and its Messages API message. An unknown form is `other`. */
 export function readEntry(type: string, message: unknown): Omit<TranscriptEntry, 'id'> {
   const parsed = TranscriptMessage.safeParse(message);
   if (!parsed.success) return { kind: 'other', text: '' };
@@ -71,17 +68,17 @@ export function readEntry(type: string, message: unknown): Omit<TranscriptEntry,
       text,
     };
   if (type !== 'assistant') return { kind: 'other', text };
-  // Claude Code writes entries of its own under the model "<synthetic>": errors, and fillers after
-  // an interruption.
+  // Claude Code writes its own entries under the model "<synthetic>": errors, and placeholders
+  // after an interruption.
   if (model === '<synthetic>') return { kind: 'break', text };
   return { kind: stopReason === 'end_turn' ? 'answer' : 'other', text };
 }
 
 /**
- * Finds out what became of a prompt. Its answer is the next complete one after it, unless the work
- * on it was broken off: what follows then is the answer to something else, until a note takes the
- * work up again. Claude Code writes one entry for each block of an answer, so the whole is the run
- * of such entries, and its id is that of the last one with text.
+ * Determines the state of a prompt. Its answer is the next complete one after it, unless the work
+ * on it was interrupted: later answers then belong to something else, until a note resumes the
+ * work. Claude Code writes one entry per block of an answer, so the whole answer is the run of such
+ * entries, and its id is that of the last one with text.
  */
 export function findPrompt(transcript: TranscriptEntry[], promptId: string): PromptState {
   const at = transcript.findIndex((entry) => entry.id === promptId);
@@ -99,7 +96,7 @@ export function findPrompt(transcript: TranscriptEntry[], promptId: string): Pro
   return { state: 'unanswered', overtaken };
 }
 
-/** The answer at the beginning of `rest`; `fallbackId` is its id when it has no words. */
+/** The answer at the start of `rest`; `fallbackId` is its id when it has no text. */
 function readAnswer(rest: TranscriptEntry[], fallbackId: string): { id: string; text: string } {
   const length = rest.findIndex((entry) => entry.kind !== 'answer');
   const run = length < 0 ? rest : rest.slice(0, length);
@@ -110,7 +107,7 @@ function readAnswer(rest: TranscriptEntry[], fallbackId: string): { id: string; 
   };
 }
 
-/** The text of an answer that came in several blocks. */
+/** Joins an answer's blocks into one text. */
 export function joinBlocks(blocks: string[]): string {
   return blocks
     .map((block) => block.trim())

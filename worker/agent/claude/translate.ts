@@ -6,37 +6,37 @@ import type { AgentEvent, FailureKind } from '../agent.ts';
 import { savedPicture, takesPicture } from './saved-picture.ts';
 import { joinBlocks } from './transcript.ts';
 
-/** What a message of the SDK means. Messages without a meaning here are signs of life. */
+/** What an SDK message means. Messages without a meaning here count as signs of life. */
 export type Translation =
   | AgentEvent
   /**
-   * One answer of the model is complete. `uuids` are the prompts that it consumed; none when Claude
-   * Code began by itself, as it does when a background command ends. `toldUsd` is what Claude Code
-   * says that its work has cost since it last said so (US dollars).
+   * One answer of the model is complete. `uuids` are the prompts that it consumed; empty when
+   * Claude Code started by itself, as it does when a background command ends. `toldUsd` is the cost
+   * that Claude Code reports since its last report (US dollars).
    */
   | { kind: 'result'; id: string; text: string; uuids: string[]; toldUsd: number | undefined }
-  /** Claude Code has taken a prompt out of its queue and gives it to the model. */
+  /** Claude Code has taken a prompt out of its queue and passes it to the model. */
   | { kind: 'taken'; uuid: string }
   /**
-   * Claude Code has dropped a prompt, as it does with a uuid that it had before: no result will
-   * come.
+   * Claude Code has dropped a prompt, as it does with a uuid that it has seen before: no result
+   * will come.
    */
   | { kind: 'passed-over'; uuid: string }
   | { kind: 'interrupted' }
   | { kind: 'failure'; failure: AgentFailure };
 
 /**
- * Turns the messages of one Claude Code process into what they mean, one at a time; it remembers
- * the answer's blocks until the result.
+ * Translates the messages of one Claude Code process, one at a time; keeps the answer's blocks
+ * until the result.
  */
 export type Translator = (message: SDKMessage) => Translation[];
 
 export function createTranslator(): Translator {
   let blocks: { id: string; text: string }[] = [];
-  /** After a compaction Claude Code says earlier messages again. */
+  /** After a compaction Claude Code repeats earlier messages. */
   const said = new Set<string>();
   const taken = new Set<string>();
-  /** The calls under way that photograph the page. */
+  /** Screenshot calls under way. */
   const photographing = new Set<string>();
   let trouble: string | undefined;
   let limit: { resetsAt: number | undefined } | undefined;
@@ -79,7 +79,7 @@ export function createTranslator(): Translator {
     const text = joinBlocks(answer.map((block) => block.text)) || message.result.trim();
     return {
       kind: 'result',
-      // An answer without words is named after its prompt, as the transcript's reader does it.
+      // An answer without text takes its prompt's id, as in the transcript reader.
       id: answer.at(-1)?.id ?? uuids.at(-1) ?? message.uuid,
       text,
       uuids,
@@ -134,7 +134,7 @@ export function createTranslator(): Translator {
           message.parent_tool_use_id === null
             ? toolResults(message.message.content, photographing)
             : [];
-        // What was said before a tool ran is not the answer.
+        // Text before a tool call is not part of the answer.
         if (ended.length > 0) blocks = [];
         return ended.length > 0 ? ended : [{ kind: 'alive' }];
       }
@@ -153,8 +153,8 @@ export function createTranslator(): Translator {
 }
 
 /**
- * The model proxy has refused a request, since a budget is used up. The SDK passes the API's own
- * word for it on without a type.
+ * The model proxy has refused a request because a budget is used up. The SDK passes on the API's
+ * error type without a type of its own.
  */
 const Refused = z.object({
   api_error_status: z.literal(402),
@@ -162,8 +162,8 @@ const Refused = z.object({
 });
 
 /**
- * What a result's work has cost, by model, sub-agents and work between two results included;
- * another field that has no type.
+ * The cost of a result by model, including sub-agents and work between two results; another field
+ * that the SDK does not type.
  */
 const SinceLastResult = z.object({
   model_usage_since_last_result: z.record(z.string(), z.object({ costUSD: z.number() })),
@@ -178,8 +178,8 @@ function toldUsd(message: SDKResultMessage): number | undefined {
 }
 
 /**
- * Claude Code tells what becomes of each prompt in messages that the SDK passes on without a type
- * of their own.
+ * Claude Code reports each prompt's lifecycle in messages that the SDK passes on without a type of
+ * their own.
  */
 const Lifecycle = z.object({
   type: z.literal('command_lifecycle'),
@@ -208,7 +208,7 @@ function toolResults(content: unknown, photographing: Set<string>): Translation[
   });
 }
 
-/** The one input of a tool that tells most, for a log line: a command, a path, an address. */
+/** The most telling input of a tool, for a log line: a command, a path, an address. */
 function summarise(input: unknown): string {
   if (typeof input !== 'object' || input === null) return '';
   const entries = new Map(Object.entries(input));
@@ -241,8 +241,8 @@ function timeoutOf(input: unknown): number | undefined {
 }
 
 /**
- * Failures that Claude Code tells apart by the way in which its work ended. It calls every picture,
- * document or request that is too large or broken an `image_error`.
+ * Failures that Claude Code distinguishes by its terminal reason. It reports any picture, document
+ * or request that is too large or broken as `image_error`.
  */
 function kindOfEnd(reason: SDKResultMessage['terminal_reason']): FailureKind | undefined {
   if (
@@ -254,7 +254,7 @@ function kindOfEnd(reason: SDKResultMessage['terminal_reason']): FailureKind | u
   return reason === 'image_error' ? 'unreadable' : undefined;
 }
 
-/** What Claude Code says when nobody is signed in, or not as it has to be. */
+/** What Claude Code reports when it is not signed in, or not in the required way. */
 const signedOut = new Set([
   'authentication_failed',
   'oauth_org_not_allowed',
@@ -263,7 +263,7 @@ const signedOut = new Set([
   'cloud_credential_error',
 ]);
 
-/** Names a failure of the model's side from the SDK's word for it, or from the HTTP status. */
+/** Classifies a failure on the model's side by the SDK's error name or by the HTTP status. */
 export function failureKind(trouble: string | undefined, status: number | undefined): FailureKind {
   if ((trouble !== undefined && signedOut.has(trouble)) || status === 401 || status === 403)
     return 'signed-out';
@@ -272,6 +272,6 @@ export function failureKind(trouble: string | undefined, status: number | undefi
   if (trouble === 'overloaded' || status === 529) return 'overloaded';
   if (trouble === 'model_not_found') return 'no-model';
   if (trouble === 'server_error' || (status !== undefined && status >= 500)) return 'model-away';
-  // A request that is refused as it is has a status; without one nobody answered.
+  // A refused request has a status; without one the service did not answer.
   return trouble === 'unknown' && status === undefined ? 'model-away' : 'broken';
 }

@@ -9,12 +9,12 @@ import type { MachineWatch } from '../sandbox/machine-watch.ts';
 import { failureKind } from './translate.ts';
 import type { Translation } from './translate.ts';
 
-/** How often in a row a turn may be refused for its cost and go on. */
+/** How many consecutive refusals for cost a turn survives. */
 const mostRefusals = 3;
 
 /**
- * Works one turn in a live session; `modelPatienceMs` as the agent's. Throws AgentFailure or the
- * turn's abort reason; then the session must be closed.
+ * Works one turn in a live session; `modelPatienceMs` is the agent's option. Throws AgentFailure or
+ * the turn's abort reason; then the session must be closed.
  */
 export async function* workTurn(
   live: LiveSession,
@@ -28,13 +28,13 @@ export async function* workTurn(
   let session = live.id;
   let [refusals, isAsking] = [0, false];
 
-  /** The model proxy has refused to go on; the person may raise the budget. */
+  /** The model proxy has refused a request; asks the person to raise the budget. */
   const askForMore = async (failure: AgentFailure): Promise<void> => {
     if (isAsking) return;
     isAsking = true;
     refusals += 1;
     try {
-      // Refused again and again without an answer in between, the two counts differ, and asking
+      // Repeated refusals without an answer in between mean that the two counts differ, and asking
       // does not help.
       if (refusals <= mostRefusals && (await turn.tools.mayGoOn(turn.signal))) asked.goOn();
       else events.fail(failure);
@@ -63,7 +63,7 @@ export async function* workTurn(
       case 'passed-over':
         return asked.askAgain(translation.uuid);
       case 'session':
-        // Claude Code names its session at each prompt; only another one is news.
+        // Claude Code reports its session at each prompt; only a different one is news.
         events.push(translation.id === session ? { kind: 'alive' } : translation);
         session = translation.id;
         return;
@@ -101,7 +101,7 @@ export async function* workTurn(
     onEnd: (error) => void onEnd(error),
   });
   turn.signal.addEventListener('abort', onAbort, { once: true });
-  // An abort that came while the process was being started has no event any more.
+  // An abort during the process's start fires no event here.
   if (turn.signal.aborted) onAbort();
   else asked.feed().catch((error: unknown) => events.fail(error));
   const endLooking = machine.during(turn.tools);
@@ -114,12 +114,12 @@ export async function* workTurn(
   }
 }
 
-/** Whether a turn was aborted since another worker has it. */
+/** Whether a turn was aborted because another worker has it. */
 export function isTakenAway(signal: AbortSignal): boolean {
   return signal.aborted && signal.reason instanceof FencedError;
 }
 
-/** Gives the model's service up when it has been in trouble for too long. */
+/** Gives up on the model's service when it has failed for too long. */
 function createPatience(
   ms: number,
   events: AsyncQueue<AgentEvent>,
@@ -128,7 +128,7 @@ function createPatience(
   return {
     lose(reason) {
       const kind = failureKind(reason, undefined);
-      // Asking again does not bring a sign-in back.
+      // Retrying does not restore a sign-in.
       if (kind === 'signed-out') return events.fail(new AgentFailure(kind, reason));
       timer ??= setTimeout(
         () => events.fail(new AgentFailure(kind === 'broken' ? 'model-away' : kind, reason)),

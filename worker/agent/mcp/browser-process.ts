@@ -6,22 +6,19 @@ import type { AgentUser, Command } from '../sandbox/user.ts';
 import { createRpc } from './rpc.ts';
 import type { RpcResult } from './rpc.ts';
 
-/**
- * The Playwright MCP server at work for one session; it starts Chromium itself, at the first call
- * that needs it.
- */
+/** The Playwright MCP server of one session; it starts Chromium at the first call that needs it. */
 export type BrowserProcess = {
   readonly ended: boolean;
   /**
-   * Runs one of its tools and gives its result as MCP has it. Rejects when the process ends, and
-   * with the signal's reason.
+   * Calls one of its tools and returns the MCP result. Rejects when the process ends, and with the
+   * signal's reason.
    */
   call(name: string, input: RpcResult | undefined, signal: AbortSignal): Promise<RpcResult>;
 };
 
 /**
- * `env` is the whole environment, with the session's mark: by it the process and Chromium end with
- * the session. `workspace` is where it may read files.
+ * `env` is the whole environment, including the session's mark, by which the process and Chromium
+ * end with the session. `workspace` is where it may read files.
  */
 export type BrowserStart = {
   command: Command;
@@ -31,10 +28,10 @@ export type BrowserStart = {
   bounds?: Bounds;
 };
 
-/** The version of MCP that is spoken (modelcontextprotocol.io/specification/2025-06-18). */
+/** The supported MCP version (modelcontextprotocol.io/specification/2025-06-18). */
 const protocolVersion = '2025-06-18';
 
-/** Starts it as the agent's user, within its bounds. */
+/** Starts it as the agent's user, within its resource limits. */
 export function startBrowserProcess({
   command: asked,
   workspace,
@@ -49,7 +46,7 @@ export function startBrowserProcess({
     stdio: ['pipe', 'pipe', 'ignore'],
     detached: true,
   });
-  // Playwright asks where it may read files from.
+  // Playwright requests the roots that it may read files from.
   const rpc = createRpc(child.stdin, child.stdout, (method) =>
     method === 'roots/list'
       ? { roots: [{ uri: pathToFileURL(workspace).href, name: 'workspace' }] }
@@ -71,7 +68,7 @@ export function startBrowserProcess({
       clientInfo: { name: 'sidepocket', version: '1.0.0' },
     })
     .then(() => rpc.notify('notifications/initialized'));
-  // Whoever calls learns of it.
+  // Callers that await it see the rejection.
   ready.catch(() => undefined);
 
   return {

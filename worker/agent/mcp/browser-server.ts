@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { BrowserProcess } from './browser-process.ts';
 import type { RpcResult } from './rpc.ts';
 
-/** The tools of the Playwright MCP server, as it lists them itself; a test compares. */
+/** The tools of the Playwright MCP server, in its own listing; a test compares the two. */
 const Tools = z.array(z.looseObject({ name: z.string() }));
 
 const ListTools = z.object({ method: z.literal('tools/list') });
@@ -18,22 +18,19 @@ const CallTool = z.object({
   }),
 });
 
-/**
- * Changes what a tool's result shows the model; `tool` is its name. Rejects only with the signal's
- * reason.
- */
+/** Changes the result of `tool` before the model sees it. Rejects only with the signal's reason. */
 export type Refine = (result: RpcResult, tool: string, signal: AbortSignal) => Promise<RpcResult>;
 
 let tools: z.infer<typeof Tools> | undefined;
 
-/** The file of the tools, read once. */
+/** The list of the browser's tools, read once. */
 export const browserToolsFile = path.join(import.meta.dirname, 'browser-tools.json');
 
 /**
- * The MCP server `playwright` of one session. It knows the browser's tools without asking for them,
- * and `start` makes the process behind it at the first call: a session that needs no browser
- * neither waits for one nor pays for it (about 110 MB and half a second). One that has ended is
- * started again. `refine` changes a result before the model gets it.
+ * The MCP server `playwright` of one session. It lists the browser's tools from a file, and `start`
+ * creates the process at the first call: a session without a browser saves the wait and the memory
+ * (about 110 MB and half a second). A process that has ended is restarted. `refine` changes a
+ * result before the model gets it.
  */
 export function browserServer(
   start: () => Promise<BrowserProcess>,
@@ -43,7 +40,7 @@ export function browserServer(
   const { server } = config.instance;
   let browser: Promise<BrowserProcess> | undefined;
   let ended = (): boolean => true;
-  /** Calls that come together share one. */
+  /** Concurrent calls share one process. */
   const present = (): Promise<BrowserProcess> => {
     if (browser && !ended()) return browser;
     const starting = start();

@@ -9,8 +9,8 @@ const applications = [
 ];
 
 /**
- * Finds a Chromium or Chrome: on the PATH, where macOS keeps it, or Playwright's own. Undefined
- * when there is none.
+ * Finds a Chromium or Chrome: on the PATH, in macOS's application directory, or Playwright's own.
+ * Undefined when there is none.
  */
 export async function findChromium(searchPath: string): Promise<string | undefined> {
   const candidates = searchPath
@@ -32,9 +32,9 @@ function isExecutable(file: string): boolean {
 }
 
 /**
- * What runs the Playwright MCP server: headless, forgetting everything at its end, with pictures
- * going to `imagesDir`. Chromium's own sandbox is off: it needs privileges that a container's user
- * lacks, and the VM is the boundary.
+ * The command for the Playwright MCP server: headless, without a persistent profile, screenshots in
+ * `imagesDir`. Chromium's own sandbox is off: it needs privileges that a container's user lacks,
+ * and the VM is the boundary.
  */
 export function browserCommand(
   chromium: string | undefined,

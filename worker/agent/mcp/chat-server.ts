@@ -3,10 +3,10 @@ import type { McpSdkServerConfigWithInstance } from '@anthropic-ai/claude-agent-
 import { z } from 'zod';
 import type { ChatTools } from '../agent.ts';
 
-/** A tool's answer to the model. */
+/** Builds a tool's answer to the model. */
 type Say = (text: string) => { content: { type: 'text'; text: string }[] };
 
-/** Claude Code tells an MCP tool the id of the call that reached it. */
+/** Claude Code passes the call's id to an MCP tool. */
 const Extra = z.looseObject({ _meta: z.looseObject({ 'claudecode/toolUseId': z.string() }) });
 
 function callIdOf(extra: unknown): string {
@@ -14,7 +14,7 @@ function callIdOf(extra: unknown): string {
 }
 
 /**
- * The MCP server `whatsapp` of one session. `tools` is asked at each call, since a live session
+ * The MCP server `whatsapp` of one session. `tools` is called each time, since a live session
  * outlasts a turn and each turn brings its own.
  */
 export function chatServer(tools: () => ChatTools | undefined): McpSdkServerConfigWithInstance {
@@ -51,7 +51,7 @@ export function chatServer(tools: () => ChatTools | undefined): McpSdkServerConf
   });
 }
 
-/** The tools that plan turns; `away` is said when no turn is at work. */
+/** The tools that plan turns; they return `away` when no turn is at work. */
 function scheduleTools(tools: () => ChatTools | undefined, say: Say, away: string) {
   return [
     tool(

@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import { z } from 'zod';
 
 /**
- * One message of JSON-RPC 2.0, as far as it matters here: a request, a notification or an answer.
+ * One JSON-RPC 2.0 message, limited to what matters here: a request, a notification or an answer.
  */
 const RpcMessage = z.looseObject({
   id: z.union([z.string(), z.number()]).optional(),
@@ -15,23 +15,23 @@ const RpcMessage = z.looseObject({
 export type RpcResult = Record<string, unknown>;
 
 /**
- * The asking side of JSON-RPC 2.0, a message a line, as MCP servers speak it on their standard
- * input and output.
+ * The client side of JSON-RPC 2.0, one message per line, as MCP servers use it on standard input
+ * and output.
  */
 export type Rpc = {
   /**
-   * Rejects with what the other side says against it, when the other side is gone, and with the
-   * signal's reason, which the other side is told.
+   * Rejects with the other side's error, when the other side is gone, and with the signal's reason;
+   * an abort is also sent to the other side.
    */
   request(method: string, params: RpcResult, signal?: AbortSignal): Promise<RpcResult>;
   notify(method: string, params?: RpcResult): void;
-  /** The other side is gone: what waits for an answer gets none. */
+  /** The other side is gone: rejects all pending requests. */
   end(reason: Error): void;
 };
 
 /**
- * `answer` says what the other side gets when it asks by itself; undefined, that nothing is known
- * of it. A line that is no message is passed over.
+ * `answer` answers the other side's own requests; undefined means an unknown method. Lines that are
+ * not messages are ignored.
  */
 export function createRpc(
   input: Writable,
@@ -46,7 +46,7 @@ export function createRpc(
   let gone: Error | undefined;
   const send = (message: RpcResult): void =>
     void input.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
-  // Whoever writes to a process that has ended learns it by its end.
+  // A write to an ended process fails silently here; its end reports the failure.
   input.on('error', () => undefined);
 
   const onMessage = ({ id, method, result, error }: z.infer<typeof RpcMessage>): void => {

@@ -14,21 +14,21 @@ import { addUse } from './sessions.ts';
 import type { SessionState } from './sessions.ts';
 import type { SeenUsage } from './usage-reader.ts';
 
-/** A request that has been noted and may go out. */
+/** A request that has been recorded and may go out. */
 export type Entry = {
-  /** Books what the answer has said so far. */
+  /** Books the usage reported so far. */
   book(seen: SeenUsage): void;
   /**
-   * Books the last of it, once; without `seen` it has cost nothing. `isKnown` false: the service
-   * may have charged more than was seen.
+   * Books the final usage, once; without `seen` the request cost nothing. `isKnown` false: the
+   * service may have charged more than was seen.
    */
   settle(seen: SeenUsage | undefined, isKnown: boolean): void;
 };
 
 /**
  * `day`, `turn`: that budget is used up. `busy`: too much is under way for the budget or for one
- * session. `away`: Redis does not take the note, so that the request must not go out. `gone`: its
- * client has given up.
+ * session. `away`: Redis cannot record the request, so it must not go out. `gone`: its client has
+ * given up.
  */
 export type Admission =
   | { entry: Entry; refused?: never }
@@ -36,7 +36,7 @@ export type Admission =
 
 export type ModelAccount = {
   /**
-   * Notes a request of a conversation's session before it goes out; `gone` fires when its client
+   * Records a request of a conversation's session before it goes out; `gone` fires when its client
    * gives up. Never rejects.
    */
   open(
@@ -55,27 +55,25 @@ export type ModelAccountParts = {
   owner: string;
   log: Log;
   /**
-   * How long Redis may take to note a request, and how long one waits for others to end before it
-   * is refused (ms).
+   * Timeout for recording a request in Redis, and how long a request waits for others to end before
+   * it is refused (ms).
    */
   times?: { noteMs: number; waitMs: number };
 };
 
 /**
- * Claude Code asks again after 0.5 s, ten times in three minutes (seen with 2.1.330), so that a
- * short outage passes unseen.
+ * Claude Code retries after 0.5 s, ten times in three minutes (seen with 2.1.330), so a short
+ * outage stays invisible.
  */
 const usualTimes = { noteMs: 5000, waitMs: 5 * 60_000 };
 
-/** How often one that waits asks again, since another worker may have made room (ms). */
+/** How often a waiting request retries, since another worker may have made room (ms). */
 const askAgainMs = 1000;
 
-/**
- * How many requests of one session may be under way; Claude Code with its sub-agents has about ten.
- */
+/** Limit on concurrent requests of one session; Claude Code with its sub-agents has about ten. */
 const mostUnderWay = 32;
 
-/** The largest answer of a current model (tokens), which is what Claude Code asks for. */
+/** The largest answer of a current model (tokens), which Claude Code requests as its limit. */
 const largestAnswer = 128_000;
 
 /** The largest context of a current model (tokens). */
@@ -98,10 +96,7 @@ export function createModelAccount({
     const name = model ?? asked;
     if (!prices.knows(name) && !unpriced.has(name) && unpriced.size < 100) {
       unpriced.add(name);
-      log.warn(
-        { model: name },
-        'no price is known for this model; it is counted at the price of the dearest one',
-      );
+      log.warn({ model: name }, 'unknown price for this model; using the highest known price');
     }
     return { tokens, cost: prices.cost(name, tokens, serving) };
   };
@@ -116,7 +111,7 @@ export function createModelAccount({
         .catch((error: unknown) =>
           log.error(
             { err: error, conversation: request.conversation },
-            'a request to the model was not booked',
+            'booking a model request failed',
           ),
         )
         .finally(() => session.bookings.delete(writing));
@@ -127,7 +122,7 @@ export function createModelAccount({
       book(seen) {
         if (isSettled) return;
         const booking = priceOf(seen, request.model);
-        // The model that answers may be a dearer one than the request has named.
+        // The model that answers may cost more than the requested one.
         const { input, cacheRead, cacheWrite5m, cacheWrite1h } = seen.tokens;
         const most = prices.cost(seen.model ?? request.model, {
           ...noTokens,
@@ -178,8 +173,8 @@ export function createModelAccount({
 }
 
 /**
- * The model that a body names, which is the first that Claude Code says; another order is answered
- * all the same, and held back for at the dearest price.
+ * The model named in a body, where Claude Code puts it first; with another order the request still
+ * goes out, and the highest price is reserved for it.
  */
 function askedModel(body: Buffer): string {
   return (
@@ -188,12 +183,12 @@ function askedModel(body: Buffer): string {
   );
 }
 
-/** How many tokens a body has at most, by four characters a token. */
+/** Upper bound on a body's tokens, at four characters per token. */
 function readAtMost(body: Buffer): number {
   return Math.min(Math.ceil(body.length / 4), largestContext);
 }
 
-/** What Redis says within the time; a note that it makes later is taken back. */
+/** The answer of Redis within the timeout; a record made later is undone. */
 async function note(
   requests: ModelRequests,
   request: OpenRequest,
@@ -217,12 +212,12 @@ async function note(
     )
     .catch(() => undefined);
   return await Promise.race([asked, late]).catch((error: unknown) => {
-    log.warn({ err: error }, 'a request to the model could not be noted');
+    log.warn({ err: error }, 'recording a model request failed');
     return 'away' as const;
   });
 }
 
-/** Where requests of a conversation wait for one of it to end. */
+/** Where a conversation's requests wait until one of them ends. */
 function createRoom(): {
   announce(conversation: string): void;
   wait(conversation: string, gone: AbortSignal): Promise<void>;

@@ -1,17 +1,16 @@
-/** Reads server-sent events out of bytes that come in any pieces. */
+/** Reads server-sent events from bytes in chunks of any size. */
 export type EventReader = { feed(chunk: Buffer): void; end(): void };
 
 /**
- * A line or an event longer than this (characters) is passed over; the largest of the Messages API
- * is a signature of a few thousand.
+ * Longer lines and events are ignored (characters); the largest of the Messages API is a signature
+ * of a few thousand.
  */
 const longest = 4 * 1024 * 1024;
 
 /**
- * Calls `onEvent` with the JSON object of each event, whose `type` is its name where the object has
- * none. As the standard has it, lines end with CR, LF or both, an event may have several `data:`
- * lines, and what is no field is passed over. What is no JSON object is passed over, too. Never
- * throws.
+ * Calls `onEvent` with the JSON object of each event; `type` defaults to the event's name. By the
+ * standard, lines end with CR, LF or both, an event may have several `data:` lines, and unknown
+ * lines are ignored. Data other than a JSON object is ignored, too. Never throws.
  */
 export function createEventReader(onEvent: (event: Record<string, unknown>) => void): EventReader {
   const decoder = new TextDecoder('utf-8');
@@ -37,7 +36,7 @@ export function createEventReader(onEvent: (event: Record<string, unknown>) => v
     else data = [];
   };
   const feedText = (text: string): void => {
-    // A CR at the end of a piece may be the first half of a line's end.
+    // A CR at the end of a chunk may be the first half of a line ending.
     let from = endedWithCr && text.startsWith('\n') ? 1 : 0;
     endedWithCr = text.endsWith('\r');
     const ends = /\r\n|\r|\n/g;
@@ -57,8 +56,8 @@ export function createEventReader(onEvent: (event: Record<string, unknown>) => v
       if (text !== '') feedText(text);
     },
     end() {
-      // An event without its blank line has not ended by the standard; what it says of money counts
-      // all the same.
+      // By the standard an event without its blank line is incomplete, but the usage in it still
+      // counts.
       if (rest !== '' && !isTooLong) onLine(rest);
       rest = '';
       dispatch();

@@ -20,10 +20,7 @@ import type { Entry } from './account.ts';
 import { createJsonUsageReader, createStreamUsageReader } from './usage-reader.ts';
 import type { UsageReader } from './usage-reader.ts';
 
-/**
- * Headers that concern one connection and not the message (RFC 9110, 7.6.1), and its length, which
- * is said anew.
- */
+/** Hop-by-hop headers (RFC 9110, 7.6.1), and the length, which is set anew. */
 const hopByHop: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -37,8 +34,8 @@ const hopByHop: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What must not reach the service from here: credentials of another kind, and what some servers
- * take for another method, path or host.
+ * Headers that must not be forwarded: other credentials, and what some servers read as another
+ * method, path or host.
  */
 const kept =
   /^(?:content-length|expect|host|accept-encoding|cookie|authorization|x-api-key|forwarded|x-forwarded-.*|x-original-.*|x-rewrite-.*|x-http-method.*|x-method-override)$/;
@@ -51,15 +48,15 @@ export type Forwarding = {
   target: URL;
   agent: HttpAgent;
   credential: { header: string; value: string };
-  /** Where it is booked; undefined for what costs nothing. */
+  /** Books the request; undefined for requests that cost nothing. */
   entry: Entry | undefined;
   log: Log;
 };
 
 /**
- * Sends a request on and its answer back as it comes, and books what passes. When one side ends
- * early, so does the other. The answer is asked for without compression, so that each piece can be
- * read as it passes.
+ * Forwards a request, streams its answer back, and books the usage as it passes. When one side ends
+ * early, so does the other. The answer is requested uncompressed, so that each piece can be read as
+ * it passes.
  */
 export function forward({
   request,
@@ -85,21 +82,20 @@ export function forward({
     isAnswered = true;
     const isGood =
       answer.statusCode !== undefined && answer.statusCode >= 200 && answer.statusCode < 300;
-    // What is refused costs nothing.
+    // A refused request costs nothing.
     if (!isGood) entry?.settle(undefined, true);
     else if (entry) bookAnswer(answer, entry);
     response.writeHead(answer.statusCode ?? 502, withoutHops(answer.headers));
     response.flushHeaders();
-    // An answer that breaks off is broken off here, too; that the client's side has gone is no
-    // error.
+    // An answer that breaks off is cut off here, too; a client that has left is no error.
     pipeline(answer, response, () => undefined);
   });
   outgoing.on('error', (error) => {
     if (response.destroyed) return;
-    // Without an answer there is no charge.
+    // No charge without an answer.
     if (!isAnswered) entry?.settle(undefined, true);
     const { code, message } = reportError(error);
-    log.warn({ err: error }, 'the model’s service was not reached');
+    log.warn({ err: error }, 'model service unreachable');
     if (response.headersSent) response.destroy();
     else
       refuse(
@@ -112,13 +108,13 @@ export function forward({
   response.on('close', () => {
     if (response.writableFinished) return;
     outgoing.destroy();
-    // Nothing was heard of its cost yet, though the service may work on it.
+    // No cost was reported yet, though the service may be working on the request.
     if (!isAnswered) entry?.settle(undefined, false);
   });
   outgoing.end(body);
 }
 
-/** Follows a good answer as it passes, and books it at its beginning and its end. */
+/** Reads a successful answer as it passes, and books it at its start and end. */
 function bookAnswer(answer: IncomingMessage, entry: Entry): void {
   const isStream = /^text\/event-stream\b/i.test(answer.headers['content-type'] ?? '');
   const reader = isStream
@@ -132,17 +128,17 @@ function bookAnswer(answer: IncomingMessage, entry: Entry): void {
     entry.settle(seen.hasBegun ? seen : undefined, seen.hasBegun);
   };
   const tap = createTap(answer.headers['content-encoding'], reader, finish);
-  // Before the pipe: what has passed is booked when the other side has it.
+  // Registered before the pipe, so usage is booked by the time the other side has it.
   answer.on('data', tap.write);
   answer.on('close', tap.end);
 }
 
-/** The most of a decompressed answer that is read (bytes). */
+/** Read limit for a decompressed answer (bytes). */
 const longestAnswer = 256 * 1024 * 1024;
 
 /**
- * Hands what passes to the reader, decompressed where the service compresses all the same; then
- * `finish` follows once everything is read.
+ * Passes the stream to the reader, decompressed where the service compresses anyway; calls `finish`
+ * once everything is read.
  */
 function createTap(
   encoding: string | undefined,
@@ -194,8 +190,8 @@ function onward(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
 }
 
 /**
- * Answers in the form of the Messages API's errors (docs.anthropic.com/en/api/errors). What of the
- * request has not arrived yet is read and dropped.
+ * Answers with an error in the Messages API's form (docs.anthropic.com/en/api/errors). The rest of
+ * the request is read and dropped.
  */
 export function refuse(
   response: ServerResponse,

@@ -15,22 +15,22 @@ import type { Admitted, ModelKeys, ModelSession } from './sessions.ts';
 
 export type ModelProxyOptions = ModelAccountParts & {
   keys: ModelKeys;
-  /** Where the model's service is; undefined is Anthropic's. */
+  /** The address of the model's service; undefined is Anthropic's. */
   baseUrl: string | undefined;
   /** The worker's own environment, for its HTTPS_PROXY and NO_PROXY. */
   host: Environment;
 };
 
 export type ModelProxy = Running & {
-  /** This proxy's address, as the variable that Claude Code knows. */
+  /** This proxy's address, in the variable that Claude Code reads. */
   environment: { ANTHROPIC_BASE_URL: string };
-  /** Lets another session of Claude Code in. */
+  /** Admits another session of Claude Code. */
   admit(): ModelSession;
 };
 
 /**
- * How long a connection may be idle (ms): here longer than anybody waits between two requests,
- * there short of what servers and gateways close by themselves.
+ * Idle timeouts for connections (ms): here longer than any pause between two requests, upstream
+ * shorter than the timeouts of servers and gateways.
  */
 const idleHereMs = 30 * 60_000;
 const idleThereMs = 30_000;
@@ -39,15 +39,15 @@ const idleThereMs = 30_000;
 const arrivalMs = 120_000;
 
 /**
- * The largest request that the Messages API takes (bytes, docs.anthropic.com/en/api/errors), and
- * how much of all requests is held at once.
+ * The largest request that the Messages API accepts (bytes, docs.anthropic.com/en/api/errors), and
+ * the limit on all request bodies held at once.
  */
 const largestBody = 32 * 1024 * 1024;
 const mostHeld = 256 * 1024 * 1024;
 
 /**
- * Methods that some server has a use for; a request by another, such as TRACE, which would show the
- * key, is refused as one.
+ * Methods that a server may support; others, such as TRACE, which would reveal the key, are refused
+ * by method.
  */
 const methods: ReadonlySet<string> = new Set([
   'GET',
@@ -63,8 +63,8 @@ const methods: ReadonlySet<string> = new Set([
 type Refusal = readonly [status: number, type: string, message: string];
 
 /**
- * What is answered when a request may not go out. Claude Code ends its work at once at a 402, with
- * these words, and asks again at a 529 (seen with 2.1.330).
+ * Answers to refused requests. Claude Code stops at once at a 402, showing this message, and
+ * retries at a 529 (seen with 2.1.330).
  */
 const refusals: Readonly<Record<'day' | 'turn' | 'busy' | 'away', Refusal>> = {
   day: [
@@ -86,10 +86,10 @@ const refusals: Readonly<Record<'day' | 'turn' | 'busy' | 'away', Refusal>> = {
 };
 
 /**
- * Starts an HTTP server on 127.0.0.1 that stands between Claude Code and the model's service. It is
- * the one place that counts: a request goes on only with the placeholder of a living session, by
- * one of three routes, and once it is noted in the account; what its answer says of tokens is
- * booked as it passes. The key takes the placeholder's place here, so that it never is on the
+ * Starts an HTTP server on 127.0.0.1 between Claude Code and the model's service. All usage is
+ * counted here: a request passes only with the placeholder of a living session, by one of three
+ * routes, and once it is recorded in the account; the tokens that its answer reports are booked as
+ * it passes. The proxy replaces the placeholder with the key, so that the key never reaches the
  * agent's side. Throws when it cannot listen.
  */
 export async function runModelProxy(options: ModelProxyOptions): Promise<ModelProxy> {
@@ -135,7 +135,7 @@ export async function runModelProxy(options: ModelProxyOptions): Promise<ModelPr
     response.once('close', () => gone.abort());
     const { entry, refused } = await account.open(session, conversation, bytes, gone.signal);
     if (refused) return refused === 'gone' ? undefined : refuse(response, ...refusals[refused]);
-    // Its client gave up while it was being noted; nothing has gone out.
+    // The client gave up while the request was being recorded; nothing has gone out.
     if (response.destroyed) return entry.settle(undefined, true);
     forward({ ...onward, body: bytes, entry });
   };
@@ -159,9 +159,9 @@ export async function runModelProxy(options: ModelProxyOptions): Promise<ModelPr
       return refuse(response, 404, 'not_found_error', 'There is nothing here.');
     }
     serve(request, response, route, admitted).catch((error: unknown) => {
-      // Its client has broken it off while it arrived.
+      // The client aborted the request while it arrived.
       if (request.destroyed && !request.complete) return;
-      log.error({ err: error }, 'a request to the model was not served');
+      log.error({ err: error }, 'model request failed in the proxy');
       refuse(response, 500, 'api_error', 'The request could not be passed on.');
     });
   });
@@ -176,9 +176,9 @@ export async function runModelProxy(options: ModelProxyOptions): Promise<ModelPr
       orphans > 0 &&
       log.warn(
         { orphans },
-        'requests to the model were under way when an earlier boot ended; what they cost beyond what is booked is not known',
+        'model requests were open when an earlier boot ended; their unbooked cost is unknown',
       ),
-    (error: unknown) => log.warn({ err: error }, 'requests of an earlier boot were not settled'),
+    (error: unknown) => log.warn({ err: error }, 'settling the requests of an earlier boot failed'),
   );
   return {
     environment: {
@@ -194,8 +194,8 @@ export async function runModelProxy(options: ModelProxyOptions): Promise<ModelPr
 }
 
 /**
- * Reads a request's body whole: it goes on with a length of our own making, so that both sides
- * agree where it ends. `hold` is asked for each piece.
+ * Reads a request's whole body, because it is forwarded with a length computed here, so that both
+ * sides agree where it ends. `hold` decides on each chunk.
  */
 async function readBody(
   request: IncomingMessage,
@@ -216,8 +216,8 @@ async function readBody(
 }
 
 /**
- * Logs what was refused, at most once in ten seconds for each reason, since a program of the
- * agent's may try without end.
+ * Logs refusals, at most one per ten seconds and reason, since a program of the agent's may retry
+ * without end.
  */
 function createComplaint(log: Log): (reason: string) => void {
   const counts = new Map<string, { count: number; saidAt: number }>();
@@ -225,7 +225,7 @@ function createComplaint(log: Log): (reason: string) => void {
     const { count, saidAt } = counts.get(reason) ?? { count: 0, saidAt: -Infinity };
     const now = performance.now();
     const isDue = now - saidAt >= 10_000;
-    if (isDue) log.warn({ reason, count: count + 1 }, 'refused a request to the model proxy');
+    if (isDue) log.warn({ reason, count: count + 1 }, 'model proxy refused a request');
     counts.set(reason, isDue ? { count: 0, saidAt: now } : { count: count + 1, saidAt });
   };
 }

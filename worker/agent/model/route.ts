@@ -1,20 +1,20 @@
 /**
- * What Claude Code may ask of the model's service. `target` is the path and query that go on;
- * nothing of the client's own spelling does.
+ * A request that Claude Code may send to the model's service. `target` is the path and query to
+ * forward, rebuilt rather than copied from the client.
  */
 export type ModelRoute = { kind: 'messages' | 'count-tokens' | 'models'; target: string };
 
 /** A model's id, as in `/v1/models/claude-opus-5-5`. */
 const modelPath = /^\/v1\/models(\/[A-Za-z0-9][A-Za-z0-9_-]*(?:[.:@][A-Za-z0-9_-]+)*)?$/;
 
-/** Queries that change nothing but the page of a list. */
+/** Queries that only select the page of a list. */
 const modelQuery =
   /^(?:(?:limit=\d{1,4}|(?:after_id|before_id)=[\w.:@-]{1,100}|beta=true)(?:&(?!$)|$))*$/;
 
 /**
- * Reads a request's line strictly: the three routes letter by letter, each with its one method, and
- * the few queries that Claude Code uses. Returns undefined for everything else, such as another
- * spelling of the same path.
+ * Parses a request line strictly: the three routes exactly, each with its one method, and the few
+ * queries that Claude Code uses. Returns undefined for everything else, such as another spelling of
+ * the same path.
  */
 export function parseModelRoute(
   method: string | undefined,

@@ -3,66 +3,66 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Log } from '../../../shared/runtime/log.ts';
 import type { Booking } from '../../../shared/store/model-requests.ts';
 
-/** What pays for the model: an API key, the token of a subscription, or both. */
+/** Credentials for the model: an API key, the token of a subscription, or both. */
 export type ModelKeys = {
   ANTHROPIC_API_KEY?: string | undefined;
   CLAUDE_CODE_OAUTH_TOKEN?: string | undefined;
 };
 
-/** What a session has used since its process began. */
+/** A session's usage since its process started. */
 export type SessionUse = { costUsd: number; inputTokens: number; outputTokens: number };
 
 /**
- * One session of Claude Code at the model proxy. All that its processes ask of the model, a
- * command's `curl` included, is counted for the conversation that it is bound to, and for the turn
- * at work when there is one.
+ * One session of Claude Code at the model proxy. All model requests of its processes, a command's
+ * `curl` included, count for the conversation that it is bound to, and for the current turn if
+ * there is one.
  */
 export type ModelSession = {
-  /** Placeholders in the variables of the keys: Claude Code's whole access to the model. */
+  /** Placeholders in the key variables: Claude Code's only access to the model. */
   readonly placeholders: Record<string, string>;
-  /** Says whose session it is; before that nothing it asks goes on. */
+  /** Binds the session to a conversation; before that its requests are refused. */
   bind(conversation: string): void;
-  /** A turn begins; `timezone` is the person's (IANA name), whose day it is. */
+  /** Starts a turn; `timezone` is the person's (IANA name) and defines the day. */
   begin(turn: string, timezone: string | undefined): void;
   end(): void;
   used(): SessionUse;
   /**
-   * Takes what Claude Code says that its work has cost since it last said so (US dollars), and
-   * warns when less was counted here. More is usual: a command's requests and broken streams are in
-   * no account of Claude Code's.
+   * Takes the cost that Claude Code reports since its last report (US dollars), and warns when less
+   * was counted here. More is usual: Claude Code does not account for a command's requests and
+   * broken streams.
    */
   compare(toldUsd: number): void;
-  /** Settles when what has ended of its requests is in Redis, within a few seconds in any case. */
+  /** Settles when its finished requests are booked in Redis, within a few seconds in any case. */
   settled(): Promise<void>;
-  /** Its placeholders are good for nothing any more. */
+  /** Invalidates its placeholders. */
   close(): void;
 };
 
-/** A session as the proxy itself sees it. */
+/** A session's state inside the proxy. */
 export type SessionState = {
   conversation: string | undefined;
   turn: string;
   timezone: string | undefined;
-  /** Requests that were let in and have not ended. */
+  /** Admitted requests that have not ended. */
   underWay: number;
   used: SessionUse;
   /** Bookings on their way to Redis. */
   bookings: Set<Promise<void>>;
 };
 
-/** A session's request: what stands for the key, and what is sent in its place. */
+/** A request's session, and the header and key that replace the placeholder. */
 export type Admitted = { session: SessionState; header: Credential['header']; value: string };
 
 export type ModelSessions = {
-  /** A new session of which nobody knows whose it is. */
+  /** Creates a session that is not bound to a conversation yet. */
   create(): ModelSession;
-  /** Whose request it is; undefined for one that carries no placeholder of a living session. */
+  /** The session of a request; undefined without the placeholder of a living session. */
   find(headers: IncomingHttpHeaders): Admitted | undefined;
 };
 
 /**
  * How a key is sent (as seen with Claude Code 2.1.330, with and without ANTHROPIC_BASE_URL), and
- * the form of what stands for it.
+ * the prefix of its placeholder.
  */
 type Credential = {
   variable: keyof ModelKeys;
@@ -81,12 +81,12 @@ const credentials: readonly Credential[] = [
   },
 ];
 
-/** How long Redis is waited for at the end of a turn (ms). */
+/** How long the end of a turn waits for Redis (ms). */
 const settleMs = 3000;
 
 /**
- * Which part of what Claude Code tells, and how much of it (US dollars), may be missing before it
- * is worth a warning.
+ * Share and amount (US dollars) of the cost reported by Claude Code that may be missing here
+ * without a warning.
  */
 const tolerated = { share: 0.1, usd: 0.01 };
 
@@ -123,7 +123,7 @@ export function createModelSessions(keys: ModelKeys, log: Log): ModelSessions {
           if (missing <= Math.max(toldUsd * tolerated.share, tolerated.usd)) return;
           log.warn(
             { toldUsd, countedUsd, conversation: session.conversation },
-            'Claude Code says that its work has cost more than the model proxy has counted',
+            'Claude Code reports a higher cost than the model proxy counted',
           );
         },
         bind: (conversation) => void (session.conversation = conversation),
@@ -156,7 +156,7 @@ export function createModelSessions(keys: ModelKeys, log: Log): ModelSessions {
   };
 }
 
-/** Adds a booking's growth to what the session has used. */
+/** Adds the increase of a booking to the session's usage. */
 export function addUse(session: SessionState, before: Booking, after: Booking): void {
   const read = ({ tokens }: Booking): number =>
     tokens.input + tokens.cacheRead + tokens.cacheWrite5m + tokens.cacheWrite1h;
@@ -165,7 +165,7 @@ export function addUse(session: SessionState, before: Booking, after: Booking): 
   session.used.outputTokens += after.tokens.output - before.tokens.output;
 }
 
-/** Placeholders are looked up by their digest, so that how long it takes says nothing of them. */
+/** Placeholders are looked up by their digest, so that the lookup's timing reveals nothing. */
 function nameOf(header: string, value: string): string {
   return createHash('sha256').update(`${header}: ${value}`).digest('base64');
 }

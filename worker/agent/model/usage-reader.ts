@@ -2,34 +2,31 @@ import { createEventReader } from './event-reader.ts';
 import { noTokens } from '../../../shared/runtime/model-prices.ts';
 import type { ModelTokens, Serving } from '../../../shared/runtime/model-prices.ts';
 
-/** What an answer of the model has said of its own use so far. */
+/** The usage that an answer of the model has reported so far. */
 export type SeenUsage = {
   /** The model that answered. */
   model: string | undefined;
   tokens: ModelTokens;
   serving: Serving;
-  /** Whether anything was said at all. */
+  /** Whether any usage was reported. */
   hasBegun: boolean;
   /** Whether the whole answer has passed, with its final numbers. */
   isWhole: boolean;
 };
 
-/**
- * Reads the use of the model out of an answer that passes by in pieces. Never throws, whatever the
- * bytes are.
- */
+/** Reads the usage from an answer that passes in chunks. Never throws, whatever the bytes are. */
 export type UsageReader = { feed(chunk: Buffer): void; end(): void; seen(): SeenUsage };
 
-/** A whole answer longer than this is not read (bytes). */
+/** A longer JSON answer is not read (bytes). */
 const longestAnswer = 16 * 1024 * 1024;
 
-/** About how many characters a token is, by Anthropic's rule of thumb. */
+/** Approximate characters per token, by Anthropic's rule of thumb. */
 const charactersPerToken = 4;
 
 /**
- * For a stream of events. `onChange` is called when the answer has begun, and when it is whole. An
- * answer that is cut before it names its output counts by the text that has passed, since otherwise
- * nobody would pay for what is hung up on.
+ * Reads an event stream. Calls `onChange` when the answer starts and when it is whole. An answer
+ * that is cut off before it reports its output is counted by the text that has passed, since a
+ * client could otherwise avoid the cost by hanging up.
  */
 export function createStreamUsageReader(onChange: (seen: SeenUsage) => void): UsageReader {
   const usage = createUsage();
@@ -82,7 +79,7 @@ export function createStreamUsageReader(onChange: (seen: SeenUsage) => void): Us
   return { feed: events.feed, end: events.end, seen };
 }
 
-/** For an answer that comes as one JSON object. */
+/** Reads an answer that is one JSON object. */
 export function createJsonUsageReader(): UsageReader {
   let chunks: Buffer[] = [];
   let size = 0;
@@ -119,8 +116,8 @@ export function createJsonUsageReader(): UsageReader {
 }
 
 /**
- * Usage objects of one answer, each of which tells the sums up to it: of each number the last that
- * is not zero holds.
+ * Merges the usage objects of one answer, which are cumulative: the last non-zero value of each
+ * number counts.
  */
 function createUsage(): {
   add(said: Record<string, unknown>): void;
@@ -130,7 +127,7 @@ function createUsage(): {
   const last = new Map<string, number>();
   const serving: Serving = { isFast: false, isInUs: false };
   const note = (name: string, value: unknown): void => {
-    // A number beyond any model's context is nonsense, and would be a price.
+    // A number beyond any model's context is invalid and would be priced.
     if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0 && value < 1e9)
       last.set(name, value);
   };
@@ -170,7 +167,7 @@ function createUsage(): {
   };
 }
 
-/** How many characters of an answer a delta brings. */
+/** Number of characters in a delta. */
 function textOf(delta: Record<string, unknown>): number {
   return ['text', 'partial_json', 'thinking'].reduce(
     (sum, name) => sum + (typeof delta[name] === 'string' ? delta[name].length : 0),

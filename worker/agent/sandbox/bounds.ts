@@ -1,33 +1,30 @@
 import { asAgent } from './user.ts';
 import type { AgentUser, Command } from './user.ts';
 
-/** What bounds the work that the agent starts. */
+/** Resource limits for the agent's processes. */
 export type Bounds = {
-  /** The group that marks it, where the user brings none. */
+  /** The group that marks them, if the user brings none. */
   group?: number | undefined;
   /**
-   * How many processes and threads its user may have at once (RLIMIT_NPROC); undefined, as many as
-   * the worker's own. Root is exempt.
+   * Limit on processes and threads of its user (RLIMIT_NPROC); when undefined, the worker's own
+   * applies. Root is exempt.
    */
   maxProcesses?: number | undefined;
 };
 
 /**
- * How much likelier than the worker it is chosen when memory runs out, of 1000
- * (`/proc/PID/oom_score_adj`). It can undo this down to 0, which is the worker's.
+ * The agent's OOM score adjustment, of 1000 (`/proc/PID/oom_score_adj`), so that the OOM killer
+ * prefers it to the worker. The agent can lower it down to 0, the worker's value.
  */
 const outOfMemoryScore = 500;
 
 /**
- * `-u` is bash's and `-p` dash's name for the same limit. A bound that cannot be set is no reason
- * to stay idle: an outer one may be lower.
+ * `-u` is bash's and `-p` dash's name for the same limit. A failure to set a limit is ignored: an
+ * outer one may be lower.
  */
 const script = `{ echo ${outOfMemoryScore} > /proc/self/oom_score_adj; [ -z "$1" ] || ulimit -u "$1" || ulimit -p "$1"; } 2> /dev/null; shift; exec "$@"`;
 
-/**
- * The same command as the agent's user and within its bounds. Elsewhere than on Linux there are
- * none.
- */
+/** Wraps a command to run as the agent's user within its limits. Only Linux has limits. */
 export function asBoundAgent(
   user: AgentUser | undefined,
   { group, maxProcesses }: Bounds,

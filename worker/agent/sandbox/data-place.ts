@@ -16,7 +16,7 @@ import { runAsWorker } from './shell.ts';
 import type { AgentUser } from './user.ts';
 import { findBarrier, makePublicDirectory } from './reach.ts';
 
-/** What lies at the top of an agent's directory. */
+/** The entries at the top of an agent's directory. */
 const ours = new Set([
   'claude',
   'home',
@@ -29,10 +29,10 @@ const ours = new Set([
 ]);
 
 /**
- * Where a directory of the agent's really lies: where it is said to, or, when the agent's user may
- * not enter that place and the worker is root, in a public one, with what it held before; a link
- * then leads there. Throws, with a sentence, when it can be neither. A worker that is not root
- * leaves it.
+ * The real location of the agent's directory: the given one, or, when the agent's user may not
+ * enter it and the worker is root, a public directory that takes over the content and is linked
+ * from the given path. Throws, with a sentence, when neither is possible. A worker that is not root
+ * leaves it unchanged.
  */
 export async function reachData(directory: string, user: AgentUser): Promise<string> {
   const real = await realpath(directory).catch(() => directory);
@@ -75,9 +75,9 @@ async function moveTo(from: string, to: string): Promise<void> {
 }
 
 /**
- * As root, hands a directory over that is new, empty, or what an agent that ran as root has left.
- * Anything else is left alone: it may be anything. Never for a directory inside the agent's: it
- * could be a link.
+ * As root, gives a directory to the agent's user if it is new, empty, or left by an agent that ran
+ * as root. Leaves any other directory alone, because its content is unknown. Never for a directory
+ * inside the agent's: it could be a link.
  */
 export async function give(user: AgentUser, directory: string): Promise<void> {
   if (process.getuid?.() !== 0) return;

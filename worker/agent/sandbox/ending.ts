@@ -3,20 +3,19 @@ import { readProcessTable } from './process-table.ts';
 import type { ProcessEntry } from './process-table.ts';
 
 /**
- * How long an ending may take (ms), and how often it is looked whether a storm of forks stands
- * still before it is ended as it is.
+ * Timeout for ending processes (ms), and how many rounds of halting may fail to freeze a fork storm
+ * before it is killed anyway.
  */
 const patienceMs = 5000;
 const mostHalts = 25;
 
-/** A process by its id and beginning, since ids come again. */
+/** Identifies a process by its id and start time, since ids are reused. */
 const nameOf = ({ pid, startedAt }: ProcessEntry): string => `${pid} ${startedAt}`;
 
 /**
- * Ends every process that `select` names, and looks again until it names none. They are halted
- * first, all of them, so that none starts another or changes its parent while the others are being
- * ended. Returns how many there were. One that the kernel holds may outlive it: after 5 s it gives
- * up. Elsewhere than on Linux there are none.
+ * Ends every process that `select` returns, and repeats until it returns none. Halts all of them
+ * first, so that none forks or changes its parent meanwhile. Returns how many there were. A process
+ * stuck in the kernel may survive: after 5 s it gives up. Does nothing except on Linux.
  */
 export async function endProcesses(
   select: (table: ProcessEntry[]) => ProcessEntry[] | Promise<ProcessEntry[]>,
@@ -43,9 +42,8 @@ export async function endProcesses(
 }
 
 /**
- * Halts every process that `select` names, and looks again until none of them moves, or a storm of
- * forks does not come to rest. The returned function lets those go on that it has halted and that
- * live still.
+ * Halts every process that `select` returns, and repeats until none is left running or a fork storm
+ * does not settle. The returned function resumes the halted processes that are still alive.
  */
 export async function haltProcesses(
   select: (table: ProcessEntry[]) => ProcessEntry[] | Promise<ProcessEntry[]>,
@@ -74,16 +72,16 @@ function send(pid: number, signal: NodeJS.Signals): void {
 }
 
 /**
- * The processes of one Claude Code process: `isOurs` knows them, `worker` has started those at
- * their head, `since` is when the work began that is being ended.
+ * The processes of one Claude Code process: `isOurs` recognises them, `worker` is the parent of the
+ * top ones, `since` is when the work to be ended began.
  */
 export type Work = { isOurs: (entry: ProcessEntry) => boolean; worker: number; since: number };
 
 /**
- * Which processes end with a piece of work. All that began since, Claude Code itself and its
- * browser with what they have under them; not what an earlier piece of work has left running on
- * purpose: what began before and has no parent among them any more, and what that has started
- * since.
+ * Selects the processes that end with a piece of work: all that started since, and Claude Code
+ * itself and its browser with their descendants. Excludes what an earlier piece of work left
+ * running on purpose: processes that started before and have no parent among them any more, and
+ * what those have started since.
  */
 export function selectWork(table: ProcessEntry[], { isOurs, worker, since }: Work): ProcessEntry[] {
   const ours = new Map(table.filter(isOurs).map((entry) => [entry.pid, entry]));

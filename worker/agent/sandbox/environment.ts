@@ -3,8 +3,8 @@ import type { Environment } from '../../../shared/runtime/env.ts';
 import { markVariable } from './processes.ts';
 
 /**
- * Variables of the host that Claude Code and its tools may see. Everything else, the secrets first
- * of all, stays out.
+ * Host variables that Claude Code and its tools may see. Everything else, above all the secrets,
+ * stays out.
  */
 const passedOn = [
   'PATH',
@@ -24,7 +24,7 @@ const passedOn = [
   'CURL_CA_BUNDLE',
 ];
 
-/** What Claude Code needs to know. Values that are undefined are left out. */
+/** The agent's secrets and settings. Undefined values are left out. */
 export type AgentSecrets = {
   ANTHROPIC_API_KEY?: string | undefined;
   CLAUDE_CODE_OAUTH_TOKEN?: string | undefined;
@@ -33,15 +33,15 @@ export type AgentSecrets = {
   GITHUB_TOKEN?: string | undefined;
 };
 
-/** Where Claude Code keeps its transcripts and settings, below the data directory. */
+/** Claude Code's directory for transcripts and settings, below the data directory. */
 export function claudeDirectory(dataDir: string): string {
   return path.join(dataDir, 'claude');
 }
 
 /**
- * Whose environment it is: `mark` names the session for the reaper, `name` is the conversation's
- * among directories, `isRoot` says whether its processes are root's. `user` is what they call their
- * user, which may have no account to say it.
+ * The owner of an environment: `mark` identifies the session for the reaper, `name` is the
+ * conversation's directory name, `isRoot` says whether its processes run as root. `user` is the
+ * user name they see, which may have no account.
  */
 export type EnvironmentOwner = {
   mark: string;
@@ -51,9 +51,9 @@ export type EnvironmentOwner = {
 };
 
 /**
- * The whole environment of an agent's processes. `given` is what it gets on top of the usual. The
- * home, the conversation's temporary directory and Claude Code's own are below the data directory,
- * so that they survive a stop and belong to the agent alone.
+ * The complete environment of an agent's processes. `given` is added to the defaults. The home, the
+ * conversation's temporary directory and Claude Code's own are below the data directory, so that
+ * they survive a stop and belong to the agent alone.
  */
 export function agentEnvironment(
   host: Environment,
@@ -72,11 +72,10 @@ export function agentEnvironment(
     CLAUDE_CONFIG_DIR: claudeDirectory(dataDir),
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
     DISABLE_AUTOUPDATER: '1',
-    // No settings file, wherever it lies, changes where the model is, by which key, or through
-    // which proxy.
+    // Prevents any settings file from changing the model's address, key or proxy.
     CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1',
     CLAUDE_AGENT_SDK_CLIENT_APP: 'sidepocket',
-    // Claude Code refuses to skip its permission questions as root unless told that it is in a
+    // As root, Claude Code refuses to skip its permission prompts unless it is told that it is in a
     // sandbox; the VM is one.
     IS_SANDBOX: isRoot ? '1' : undefined,
     [markVariable]: mark,
@@ -89,8 +88,8 @@ export function agentEnvironment(
 }
 
 /**
- * Where the host has a proxy for the internet, this machine's own addresses are still reached
- * directly: the model's is one.
+ * Bypasses the host's internet proxy for this machine's own addresses, because the model proxy is
+ * on one of them.
  */
 function pastProxies(host: Environment): Environment {
   if (!['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'].some((name) => host[name]))

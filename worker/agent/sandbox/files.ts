@@ -4,8 +4,8 @@ import { runAsAgent } from './shell.ts';
 import type { AgentUser } from './user.ts';
 
 /**
- * Why a file could not be read: there is none (or it is no plain file), the agent may not read it,
- * or it has more bytes than asked for.
+ * Why a file could not be read: it is missing or not a regular file, the agent may not read it, or
+ * it has more bytes than asked for.
  */
 export class FileProblem extends Error {
   override name = 'FileProblem';
@@ -20,29 +20,27 @@ export class FileProblem extends Error {
 }
 
 /**
- * The files of the agent, touched with its rights and no others: a path that the agent names, or a
- * link that it has laid, leads nowhere that it could not go by itself. Paths are absolute.
+ * Accesses the agent's files with the agent's rights only, so that a path named by the agent, or a
+ * symlink of its own, leads nowhere that the agent could not go itself. Paths are absolute.
  */
 export type AgentFiles = {
-  /** The content of a plain file of at most `most` bytes. Throws FileProblem. */
+  /** The content of a regular file of at most `most` bytes. Throws FileProblem. */
   read(file: string, most: number): Promise<Buffer>;
   /**
-   * Writes a file, with the directories above it; `mode` are its permissions. Throws when it cannot
-   * be written.
+   * Writes a file and creates its parent directories; `mode` sets its permissions. Throws when it
+   * cannot be written.
    */
   write(file: string, bytes: Buffer, mode?: number): Promise<void>;
   /**
-   * Makes a directory, with those above it; one that is there is left as it is, but for its
-   * permissions where `mode` names them. Throws when it cannot be made.
+   * Creates a directory and its parents; an existing one stays as it is, except for its permissions
+   * if `mode` is given. Throws when it cannot be created.
    */
   makeDirectory(directory: string, mode?: number): Promise<void>;
 };
 
 const usualMode = 0o644;
 
-/**
- * What the shell answers for the kinds of FileProblem; numbers that no command here uses by itself.
- */
+/** Exit codes of the shell for the kinds of FileProblem, which no command here uses itself. */
 const problems = new Map([
   [66, 'missing'],
   [67, 'forbidden'],
@@ -90,7 +88,7 @@ function filesOf(user: AgentUser): AgentFiles {
       return output;
     },
     async write(file, bytes, mode = usualMode) {
-      // Until its permissions are set, a new file is open to nobody else.
+      // A new file is private until its permissions are set.
       const { code, said } = await runAsAgent(
         user,
         'mkdir -p -- "$2" && umask 077 && cat > "$1" && chmod "$3" "$1"',

@@ -3,14 +3,14 @@ import { FileProblem } from './files.ts';
 import type { AgentFiles } from './files.ts';
 
 /**
- * Whom commits are by until somebody says otherwise. git guesses a name from the account, which the
- * agent's user may not have, and an address from the machine's name.
+ * The default author of commits. Without it git derives a name from the account, which the agent's
+ * user may not have, and an address from the host name.
  */
 const settings = '[user]\n\tname = Claude\n\temail = noreply@anthropic.com\n';
 
 /**
- * Gives git a name and an address where the home has no settings of its own. They are the weakest
- * there are: a repository's, and any that are set later, go before.
+ * Gives git a default name and address if the home has no settings. They have the lowest
+ * precedence: a repository's settings, and any set later, override them.
  */
 export async function giveIdentity(files: AgentFiles, home: string): Promise<void> {
   const file = path.join(home, '.gitconfig');

@@ -2,23 +2,21 @@ import path from 'node:path';
 import type { AgentFiles } from './files.ts';
 
 /**
- * Where gh keeps its sign-in, below a home (cli.github.com/manual/gh_help_environment:
- * GH_CONFIG_DIR).
+ * gh's sign-in file, relative to a home (cli.github.com/manual/gh_help_environment: GH_CONFIG_DIR).
  */
 const signIn = path.join('.config', 'gh', 'hosts.yml');
 
 /**
- * Signs git and gh in to GitHub, and nothing else: the token goes into gh's own file in the agent's
- * home, from which git takes it for github.com. What the agent runs can read that file; it works
- * with the token, so it cannot be kept from it. Returns the variables for git.
+ * Signs git and gh in to GitHub only: writes the token to gh's own file in the agent's home, from
+ * which git reads it for github.com. The agent's processes can read that file; they work with the
+ * token, so it cannot be hidden from them. Returns the environment variables for git.
  */
 export async function grantGithub(
   files: AgentFiles,
   home: string,
   token: string,
 ): Promise<Record<string, string>> {
-  // The name keeps a gh of 2.40 or later from asking GitHub for it when it brings the file into its
-  // newer form.
+  // The user name keeps gh 2.40 or later from querying GitHub for it when it migrates the file.
   await files.write(
     path.join(home, signIn),
     Buffer.from(
@@ -30,13 +28,13 @@ export async function grantGithub(
 }
 
 /**
- * Settings by which git asks that file for github.com; they come by the environment, so that the
- * agent's own ~/.gitconfig is left as it is.
+ * Git settings that read the token for github.com from that file; passed in the environment, so
+ * that the agent's own ~/.gitconfig stays unchanged.
  */
 function gitSettings(file: string): Record<string, string> {
   const quoted = `'${file.replaceAll("'", String.raw`'\''`)}'`;
   const helper = `!f() { [ "$1" = get ] || exit 0; echo username=x-access-token; sed -n '/oauth_token:/{s/.*oauth_token: */password=/p;q}' ${quoted}; }; f`;
-  // The first, empty value takes helpers away that the machine may have for every address.
+  // The first, empty value clears credential helpers that the machine may have for all addresses.
   const settings = [
     ['credential.https://github.com.helper', ''],
     ['credential.https://github.com.helper', helper],

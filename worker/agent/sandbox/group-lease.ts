@@ -13,39 +13,36 @@ import { readProcess, readProcessTable } from './process-table.ts';
 import type { ProcessEntry } from './process-table.ts';
 
 /**
- * A worker's own block of group numbers on this machine. No file belongs to them and no account has
- * them: they only mark processes. The block is the worker's for as long as it lives, which every
- * other worker here can see.
+ * A worker's own block of group ids on this machine. No file or account uses them: they only mark
+ * processes. The worker holds the block for its lifetime, visibly to every other worker here.
  */
 export type GroupLease = {
-  /** The group of whatever belongs to no session. */
+  /** The group for processes outside a session. */
   readonly own: number;
-  /** A group for a session; no living process has it. */
+  /** Takes a group for a session that no living process has. */
   take(): number;
-  /** Whether a process is of this worker. */
+  /** Whether a process belongs to this worker. */
   isOurs(entry: ProcessEntry): boolean;
   /**
-   * Which of the processes are of workers that live no more: of their blocks, and with `uid` all of
-   * that user's, unless another worker with the same agent's user lives.
+   * The processes left by dead workers: those of their blocks, and with `uid` all of that user's,
+   * unless another worker with the same agent's user lives.
    */
   orphans(table: ProcessEntry[], uid?: number): ProcessEntry[];
-  /** Gives the block back. */
+  /** Releases the block. */
   end(): void;
 };
 
-/** Numbers that are mapped here: `first`, and so many blocks of so many. */
+/** A range of mapped ids: `blocks` blocks of `size` ids each, starting at `first`. */
 export type NumberRange = { first: number; blocks: number; size: number };
 
 /**
- * Beyond those that systemd documents as anybody's (systemd.io/UIDS-GIDS), and in a container with
- * 65,536 numbers those below Debian's reserved ones.
+ * Ids outside the ranges that systemd documents as assigned (systemd.io/UIDS-GIDS); in a container
+ * with 65,536 ids, those below Debian's reserved ones.
  */
 const wide: NumberRange = { first: 0x71_00_00_00, blocks: 8192, size: 1024 };
 const narrow: NumberRange = { first: 50_000, blocks: 156, size: 64 };
 
-/**
- * The numbers for groups by the content of `/proc/self/gid_map`; undefined when too few are mapped.
- */
+/** The group id range for a given `/proc/self/gid_map`; undefined when too few ids are mapped. */
 export function groupRange(map: string): NumberRange | undefined {
   const spans = map.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
   const isMapped = ({ first, blocks, size }: NumberRange): boolean =>
@@ -55,7 +52,7 @@ export function groupRange(map: string): NumberRange | undefined {
   return [wide, narrow].find(isMapped);
 }
 
-/** What a lease's file says of its holder. */
+/** The holder recorded in a lease file. */
 const Holder = z.object({
   pid: z.int(),
   startedAt: z.number(),
@@ -66,15 +63,15 @@ const Holder = z.object({
 });
 type Holder = z.infer<typeof Holder>;
 
-/** Root's place, which the image hands to the worker's user, and that of any other worker. */
+/** Root's directory, which the image gives to the worker's user, and that of any other worker. */
 const directories = (uid: number): string[] => ['/run/sidepocket', `/tmp/sidepocket-leases-${uid}`];
 const isPlace = (name: string): boolean => name.startsWith('sidepocket-leases-');
 
 const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 
 /**
- * Every lease whose holder lives. A file of the agent's own says nothing: `agentUid` could forge
- * one.
+ * Every lease whose holder is alive. Ignores files owned by the agent, because `agentUid` could
+ * forge one.
  */
 function livingHolders(agentUid: number): Holder[] {
   const slots = [
@@ -113,9 +110,9 @@ function isAlive({ pid, startedAt, boot }: Holder): boolean {
 }
 
 /**
- * Takes a block for a worker whose agent runs as the user `uid`. Undefined where processes cannot
- * be marked by groups: elsewhere than on Linux, without the right to set groups, or where no place
- * can be had in which leases are kept.
+ * Leases a block for a worker whose agent runs as the user `uid`. Undefined where processes cannot
+ * be marked by groups: except on Linux, without the right to set groups, or without a directory for
+ * the leases.
  */
 export function leaseGroups(uid: number): GroupLease | undefined {
   if (process.platform !== 'linux') return undefined;
@@ -156,10 +153,7 @@ function readText(file: string): string {
   }
 }
 
-/**
- * Takes the leases away that this user's workers have left, but those of which a process lives
- * still.
- */
+/** Removes the leases left by this user's workers, except those with a living process. */
 function dropDead(agentUid: number): void {
   const table = readProcessTable();
   for (const directory of directories(process.getuid?.() ?? 0)) {
@@ -172,7 +166,7 @@ function dropDead(agentUid: number): void {
   }
 }
 
-/** A file that is left says nothing once its holder has ended. */
+/** Deletes a lease file; one that stays has no effect once its holder has ended. */
 function drop(file: string): void {
   try {
     unlinkSync(file);
@@ -182,8 +176,8 @@ function drop(file: string): void {
 }
 
 /**
- * Writes the lease where the worker may; undefined when it may nowhere. One of a dead holder gives
- * way.
+ * Writes the lease to the first writable directory; undefined when there is none. Replaces a dead
+ * holder's lease.
  */
 function write(holder: Holder): string | undefined {
   for (const directory of directories(process.getuid?.() ?? 0)) {
@@ -198,7 +192,7 @@ function write(holder: Holder): string | undefined {
       writeFileSync(file, JSON.stringify(holder), { flag: 'wx', mode: 0o644 });
       return file;
     } catch {
-      // The next place, or the next block.
+      // Try the next directory, or the next block.
     }
   }
   return undefined;

@@ -22,51 +22,45 @@ import type { TranscriptEntry } from '../claude/transcript.ts';
 
 export type AgentHomeOptions = {
   dataDir: string;
-  /** Whose processes the agent's are; undefined, they are the worker's own user's. */
+  /** The user of the agent's processes; undefined means the worker's own user. */
   user?: AgentUser | undefined;
   secrets: AgentSecrets;
-  /** The worker's own environment, of which the agent sees a few names. */
+  /** The worker's own environment, of which the agent sees a few variables. */
   host: Environment;
   log: Log;
-  /** Where the model's requests are counted, at which prices, and within which limits. */
+  /** Accounting, prices and limits for the model's requests. */
   accounting: Pick<ModelAccountParts, 'requests' | 'prices' | 'limits'>;
-  /**
-   * `WORKER_ID#boot`: a part of the mark on every process, and whose requests to the model they
-   * are.
-   */
+  /** `WORKER_ID#boot`: part of the mark on every process, and the owner of its model requests. */
   owner: string;
 };
 
 export type EnvironmentOf = (mark: string, model: ModelSession) => Record<string, string>;
 
-/**
- * What the agent's processes find around them: their directories, what they may know, and the way
- * to the model.
- */
+/** The surroundings of the agent's processes: directories, environment, and access to the model. */
 export type AgentHome = {
   /**
-   * Lets another session in at the model proxy; its placeholders are the processes' access to the
+   * Admits another session at the model proxy; its placeholders are the processes' access to the
    * model.
    */
   admit(): Promise<ModelSession>;
   /**
-   * Makes what the processes of a session need, with `directories` of its own, and returns what
-   * gives their whole environment for a mark and the session's access to the model; `name` is
-   * theirs among directories. What is there already is left as it is. Throws when something could
-   * not be made.
+   * Prepares a session's directories, including its own `directories`, and returns a function that
+   * builds the processes' whole environment from a mark and the session's access to the model;
+   * `name` names their directories. Existing ones are left as they are. Throws when something could
+   * not be created.
    */
   furnish(name: string, directories: string[]): Promise<EnvironmentOf>;
-  /** What Claude Code takes for a project's settings. */
+  /** The directories that Claude Code reads as a project's settings. */
   roots: ConfigRoots;
   /**
-   * Takes out of Claude Code's own settings what would change a process that starts now. Never
+   * Removes from Claude Code's own settings what would affect a process that starts now. Never
    * rejects.
    */
   clean(): Promise<void>;
   /** A session's transcript; empty when there is none. */
   transcript(session: string, workspace: string): Promise<TranscriptEntry[]>;
   /**
-   * Makes Claude Code go on with a session at its transcript's end. No process may be in it. Throws
+   * Makes Claude Code resume a session at its transcript's end. No process may be in it. Throws
    * when it could not.
    */
   keepEnd(session: string): Promise<void>;
@@ -142,7 +136,7 @@ export function createAgentHome({
       if (!(await keepEnd(session, sessionFile))) return;
       log.warn(
         { session },
-        'Claude Code would have gone on in the middle of the session: it goes on at its end',
+        'repaired the transcript: Claude Code would have resumed in the middle of the session',
       );
     },
     async close() {

@@ -4,46 +4,40 @@ import type { SendTools } from '../agent.ts';
 import { readProcessTable } from './process-table.ts';
 import type { WorkProcesses } from './work-processes.ts';
 
-/** What the agent's work can run out of. */
+/** A resource that ran out during the agent's work. */
 export type Shortage = 'no-memory' | 'no-processes';
 
-/** Looks whether a failure was the machine's. */
+/** Detects whether the machine caused a failure. */
 export type MachineWatch = {
-  /**
-   * What has run out since it was last looked; undefined when nothing has. A storm of processes is
-   * ended.
-   */
+  /** The resource that ran out since the last check; undefined when none did. Ends a fork storm. */
   look(): Promise<Shortage | undefined>;
-  /** Looks, and tells the person. `callId` is the model's id of the call that failed. */
+  /** Checks, and informs the person. `callId` is the model's id of the call that failed. */
   tell(tools: SendTools, callId: string): Promise<void>;
   /**
-   * Looks for a storm of processes during a turn, and tells the person of one that it has ended.
-   * Returns what ends the looking.
+   * Watches for a fork storm during a turn, and informs the person when it has ended one. Returns a
+   * function that stops the watch.
    */
   during(tools: SendTools): () => void;
 };
 
 export type MachineWatchOptions = {
-  /** The user of the agent's processes, and how many it may have; undefined, it is not limited. */
+  /** The user of the agent's processes and its process limit; undefined means no limit. */
   uid: number | undefined;
   maxProcesses: number | undefined;
   processes: Pick<WorkProcesses, 'endStorm'>;
-  /**
-   * The file that counts what the system has ended for memory, with a line `oom_kill N`; undefined
-   * where there is none.
-   */
+  /** The file that counts OOM kills, with a line `oom_kill N`; undefined where there is none. */
   memoryEvents: string | undefined;
 };
 
 /**
- * From this share of its limit on a user counts as out of processes: what is turned away goes on
- * trying.
+ * A user at this share of its limit counts as out of processes, because refused forks keep
+ * retrying.
  */
 const fullShare = 0.9;
 
 /**
- * How often it is looked for a storm during a turn (ms); it takes some 5 ms. One is what is found
- * twice in a row: a burst passes.
+ * How often a turn checks for a fork storm (ms); a check takes some 5 ms. Two hits in a row make a
+ * storm, because a burst passes.
  */
 const lookMs = 2000;
 
@@ -113,9 +107,8 @@ function readText(file: string | undefined): string {
 }
 
 /**
- * The file that counts the processes of this one's cgroup that were ended for memory: cgroup 2 has
- * `memory.events`, cgroup 1 `memory.oom_control`. Where neither can be read it is the whole
- * machine's `/proc/vmstat`.
+ * The file that counts OOM kills in this process's cgroup: `memory.events` in cgroup 2,
+ * `memory.oom_control` in cgroup 1. Where neither can be read, the whole machine's `/proc/vmstat`.
  */
 export function findMemoryEvents(): string | undefined {
   const lines = readText('/proc/self/cgroup')

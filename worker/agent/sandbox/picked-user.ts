@@ -13,19 +13,17 @@ import path from 'node:path';
 import type { AgentUser } from './user.ts';
 import { readProcessTable } from './process-table.ts';
 
-/** Numbers for users: `count` from `first` on. */
+/** A range of user ids: `count` from `first` on. */
 type UserRange = { first: number; count: number };
 
 /**
- * Beyond those that systemd documents as anybody's (systemd.io/UIDS-GIDS), and in a container with
- * 65,536 numbers some that Debian gives to accounts last.
+ * Ids outside the ranges that systemd documents as assigned (systemd.io/UIDS-GIDS); in a container
+ * with 65,536 ids, some that Debian assigns to accounts last.
  */
 const wide: UserRange = { first: 0x70_00_00_00, count: 0x10_00_00 };
 const narrow: UserRange = { first: 40_000, count: 10_000 };
 
-/**
- * The numbers for users by the content of `/proc/self/uid_map`; undefined when too few are mapped.
- */
+/** The user id range for a given `/proc/self/uid_map`; undefined when too few ids are mapped. */
 export function userRange(map: string): UserRange | undefined {
   const spans = map.split('\n').map((line) => line.trim().split(/\s+/).map(Number));
   return [wide, narrow].find(({ first, count }) =>
@@ -34,22 +32,22 @@ export function userRange(map: string): UserRange | undefined {
 }
 
 export type PickOptions = {
-  /** Where the agent's files are; its owner is the user that was picked before. */
+  /** The agent's directory; its owner is the user picked earlier. */
   dataDir: string;
   /** The content of `/etc/passwd`. */
   passwd: string;
 };
 
 /**
- * Where root notes the number until the directory has that owner: two workers that start at the
- * same time take the same.
+ * Root's note of the id until the directory has that owner, so that two workers starting at the
+ * same time use the same one.
  */
 const noteName = '.agent-user';
 
 /**
- * Picks a user for the agent that no account has: the owner of its directory, so that its files
- * stay its own, else a number that follows from the directory's path and that no process and no
- * file in the usual places has. Throws, with a sentence, when none can be had.
+ * Picks a user id without an account for the agent: the owner of its directory, so that it keeps
+ * its files, else an id derived from the directory's path that no process and no file in the usual
+ * places has. Throws, with a sentence, when none is available.
  */
 export function pickUser({ dataDir, passwd }: PickOptions): AgentUser {
   const range = userRange(readFileSync('/proc/self/uid_map', 'latin1'));
@@ -97,8 +95,8 @@ function ownersIn(directory: string): number[] {
 }
 
 /**
- * Writes the number down, whole or not at all, and reads what stands there: another worker may have
- * been first. The directory is still the worker's own.
+ * Writes the id atomically and reads back what the file holds, since another worker may have been
+ * first. At this point the directory is still the worker's own.
  */
 function agree(file: string, uid: number, isOurs: (uid: number) => boolean): number {
   const unfinished = `${file}.${process.pid}`;

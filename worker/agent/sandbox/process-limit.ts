@@ -2,9 +2,9 @@ import type { AgentUser } from './user.ts';
 import { readProcessTable } from './process-table.ts';
 
 /**
- * The limit that the agent's processes get, since the kernel counts threads by user (RLIMIT_NPROC).
- * A user of the agent's own has `most`; where it shares the worker's, what that user runs already
- * is beside it. Root is exempt from such a limit, so it has none.
+ * The process limit for the agent; the kernel counts threads per user (RLIMIT_NPROC). A user of the
+ * agent's own gets `most`; a user shared with the worker gets `most` on top of its current threads.
+ * Root is exempt from such a limit, so it has none.
  */
 export function maxProcessesOf(most: number, user: AgentUser | undefined): number | undefined {
   if (user) return most;

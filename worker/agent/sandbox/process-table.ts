@@ -1,14 +1,14 @@
 import { readFileSync, readdirSync } from 'node:fs';
 
-/** A living process as `/proc` shows it; one that has ended and is not reaped yet is none. */
+/** A living process in `/proc`; zombies are left out. */
 export type ProcessEntry = {
   pid: number;
   parent: number;
-  /** The POSIX session, by the id of the process that began it. */
+  /** The POSIX session, by the id of its first process. */
   session: number;
   /**
-   * When it began, in hundredths of a second since the machine did (`proc_pid_stat(5)`, field 22;
-   * Linux shows every program 100 ticks a second).
+   * Start time in hundredths of a second since boot (`proc_pid_stat(5)`, field 22; Linux reports
+   * 100 ticks a second to every program).
    */
   startedAt: number;
   uid: number;
@@ -18,8 +18,8 @@ export type ProcessEntry = {
 };
 
 /**
- * Every process of the machine; empty where there is no `/proc`. The kernel answers from its
- * memory, in some 30 µs a process.
+ * Every process of the machine; empty without `/proc`. The kernel answers from memory, in some 30
+ * µs per process.
  */
 export function readProcessTable(): ProcessEntry[] {
   return listPids().flatMap((pid) => readProcess(pid) ?? []);
@@ -35,7 +35,7 @@ function listPids(): number[] {
   }
 }
 
-/** One process; undefined when there is none of this id. */
+/** One process; undefined if there is none with this id. */
 export function readProcess(pid: number): ProcessEntry | undefined {
   try {
     return parseProcess(
@@ -49,8 +49,8 @@ export function readProcess(pid: number): ProcessEntry | undefined {
 }
 
 /**
- * What the two files say; undefined for one that has ended. A process chooses its own name, which
- * may hold brackets, blanks and line breaks.
+ * Parses the two files; undefined for an ended process. A process chooses its own name, which may
+ * hold brackets, blanks and line breaks.
  */
 export function parseProcess(pid: number, stat: string, status: string): ProcessEntry | undefined {
   const [state = '', parent = '', , session = '', ...rest] = stat
@@ -58,11 +58,11 @@ export function parseProcess(pid: number, stat: string, status: string): Process
     .split(' ');
   const line = (name: string): string =>
     new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1] ?? '';
-  // The second of Uid's numbers is the one in force.
+  // The second number of Uid is the effective one.
   const uid = Number(line('Uid').split(/\s+/)[1]);
   const groups = line('Groups').split(/\s+/).filter(Boolean).map(Number);
   const threads = Number(line('Threads'));
-  // One whose first thread has ended while others go on looks like a dead one.
+  // A process whose first thread has ended while others run looks like a zombie.
   if (state === 'X' || (state === 'Z' && threads <= 1)) return undefined;
   return {
     pid,
@@ -75,7 +75,7 @@ export function parseProcess(pid: number, stat: string, status: string): Process
   };
 }
 
-/** Now, as `startedAt` counts; 0 where there is no `/proc`. */
+/** The current time on the scale of `startedAt`; 0 without `/proc`. */
 export function processClock(): number {
   try {
     return Math.floor(Number(readFileSync('/proc/uptime', 'latin1').split(' ')[0]) * 100);

@@ -8,30 +8,30 @@ import type { Bounds } from './bounds.ts';
 import { runAsAgent } from './shell.ts';
 import type { AgentUser } from './user.ts';
 
-/** The variable by which every process of an agent, down to Chromium's, is known as such. */
+/** The variable that marks every process of an agent, down to Chromium's. */
 export const markVariable = 'SIDEPOCKET_AGENT';
 
 /**
- * The mark of a session's processes: `WORKER_ID#boot/session@DATA_DIR`. The directory tells systems
- * apart that run on one machine under one name.
+ * The mark of a session's processes: `WORKER_ID#boot/session@DATA_DIR`. The directory distinguishes
+ * systems that run on one machine under one name.
  */
 export function createMark(owner: string, session: string, dataDir: string): string {
   return `${owner}/${session}@${dataDir}`;
 }
 
-/** Whether a mark is of some boot of this worker. */
+/** Whether a mark belongs to any boot of this worker. */
 export function isOfWorker(mark: string, worker: string, dataDir: string): boolean {
   return mark.startsWith(`${worker}#`) && mark.endsWith(`@${dataDir}`);
 }
 
-/** Whether a mark is of this session, whoever works it. */
+/** Whether a mark belongs to this session, of any worker. */
 export function isOfSession(mark: string, session: string, dataDir: string): boolean {
   return mark.endsWith(`/${session}@${dataDir}`);
 }
 
 /**
- * How to start Claude Code as the agent's user, or as the worker's own, within its bounds: as the
- * leader of a process group, so that ending the group ends what is in it.
+ * Starts Claude Code as the agent's user, or the worker's own, within its limits: as the leader of
+ * a process group, so that ending the group ends everything in it.
  */
 export function createSpawn(
   user: AgentUser | undefined,
@@ -64,20 +64,20 @@ function killGroup(pid: number, signal: NodeJS.Signals | number): boolean {
   }
 }
 
-/** How long killed processes may take to be gone (ms). */
+/** How long killed processes may take to end (ms). */
 const dyingMs = 2000;
 
 /**
- * Which processes are looked for: those with a variable of this name, and with a user only those of
- * that user, which the worker itself may not look into.
+ * Selects processes: those with a variable of this name, and with `user` only those of that user,
+ * whose environment the worker itself may not read.
  */
 export type Marked = { variable?: string; user?: AgentUser | undefined };
 
 /**
- * Ends every process that carries a mark for which `matches` says yes: what a killed Claude Code
- * leaves behind (MCP servers, Chromium, commands). Looks again until none is left, since a process
- * may start another while it is being ended. Returns how many there were. It reads `/proc`, so
- * elsewhere than on Linux it finds none.
+ * Ends every process whose mark satisfies `matches`, such as the MCP servers, Chromium and commands
+ * that a killed Claude Code leaves behind. Repeats until none is left, since a process may fork
+ * while it is being ended. Returns how many there were. It reads `/proc`, so it finds none except
+ * on Linux.
  */
 export async function killMarked(
   matches: (mark: string) => boolean,
@@ -111,8 +111,8 @@ export async function findMarked({ variable = markVariable, user }: Marked = {})
 }
 
 /**
- * The kernel answers from its memory, in some 20 µs a process: waiting for each answer in turn
- * would take many times as long as all of them.
+ * Synchronous, because the kernel answers from memory, in some 20 µs per process: awaiting each
+ * answer in turn would take many times as long as all of them.
  */
 function findReadable(variable: string): { pid: number; mark: string }[] {
   const found: { pid: number; mark: string }[] = [];
@@ -126,7 +126,7 @@ function findReadable(variable: string): { pid: number; mark: string }[] {
   return found;
 }
 
-/** Empty for a process that has ended, or is another user's. */
+/** Empty for a process that has ended or belongs to another user. */
 function readEnvironment(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'latin1');
@@ -136,9 +136,9 @@ function readEnvironment(pid: number): string {
 }
 
 /**
- * An environment is shown to its own user only, so that user reads them here. It could tell any
- * number, since what the agent runs may meddle with its other processes; what it tells is believed
- * only of processes that are its own.
+ * Only a process's own user may read its environment, so this reads it as that user. The agent's
+ * processes could tamper with that and report any id, so the result is limited to processes of that
+ * user.
  */
 async function findMarkedOf(
   user: AgentUser,

@@ -17,27 +17,28 @@ import {
 import path from 'node:path';
 import { findBarrier, makePublicDirectory } from './reach.ts';
 
-/** The project's root, and what of it the agent's user runs or reads. */
+/** The project's root, and the parts that the agent's user runs or reads. */
 const root = path.join(import.meta.dirname, '..', '..', '..');
 const packages = 'node_modules';
 const sources = ['worker', 'shared'];
 
-/** What no program reads. */
+/** Files that no program reads. */
 const isIdle = (name: string): boolean =>
   /\.(map|md|d\.[cm]?ts)$/.test(name) || name === '.bin' || name === '.cache';
 
-/** Where a program lies for the agent's user: the path itself, or that of its copy. */
+/** A program's path for the agent's user: the original or its copy. */
 export type ProgramPaths = {
   at(file: string): string;
-  /** Where the copies lie; undefined when there are none. */ readonly place: string | undefined;
+  /**
+   * The directory of the copies; undefined when there are none.
+   */ readonly place: string | undefined;
 };
 
 /**
- * Sees that the agent's user reaches the programs that it is to run: Node, the project's code with
- * its packages, and `others`, such as a Chromium. What lies behind a directory that it may not
- * enter, as below /root, is put where it can: as hard links, which take no room, or copies on
- * another file system. Only root can do so; any other worker leaves things as they are. Throws when
- * it cannot be done.
+ * Makes the programs that the agent runs accessible to its user: Node, the project's code with its
+ * packages, and `others`, such as a Chromium. Programs behind a directory that the user may not
+ * enter, as below /root, are put elsewhere: as hard links, which take no space, or as copies on
+ * another file system. Only root can do so; any other worker changes nothing. Throws when it fails.
  */
 export async function reachPrograms(
   user: { uid: number; gid: number },
@@ -54,8 +55,8 @@ export async function reachPrograms(
     for (const file of [process.execPath, ...others]) {
       if (moved.some(([from]) => isWithin(file, from)) || !(await findBarrier(file, user)))
         continue;
-      // Playwright's own Chromium needs what lies beside it; of anything else no more is shown than
-      // the program.
+      // Playwright's own Chromium needs the files beside it; of anything else only the program is
+      // exposed.
       const from = file.includes('/ms-playwright/') ? path.dirname(file) : file;
       const directory = await makePublicDirectory(`program-${digest(from, stampOf(file))}`, from);
       const to = path.join(directory, path.basename(from));
@@ -82,10 +83,7 @@ const stampOf = (file: string): string => {
   return `${mtimeMs} ${size}`;
 };
 
-/**
- * Packages change all at once, when npm installs them; the code may change from one start to the
- * next.
- */
+/** Packages change all at once, when npm installs them; the code may change between two starts. */
 async function copyProject(): Promise<string> {
   const name = `program-${digest(root)}-`;
   const directory = await makePublicDirectory(
@@ -93,7 +91,7 @@ async function copyProject(): Promise<string> {
     root,
   );
   const parent = path.dirname(directory);
-  // Those of packages that npm has replaced since.
+  // Copies of packages that npm has replaced since.
   for (const other of readdirSync(parent))
     if (other.includes(name) && other !== path.basename(directory))
       rmSync(path.join(parent, other), { recursive: true, force: true });
@@ -105,7 +103,7 @@ async function copyProject(): Promise<string> {
   return directory;
 }
 
-/** All of it or nothing, also when another worker does the same. */
+/** Atomic, even when another worker does the same. */
 function putWhole(from: string, to: string): void {
   const unfinished = `${to}.${process.pid}`;
   rmSync(unfinished, { recursive: true, force: true });
@@ -134,14 +132,11 @@ function put(from: string, to: string): void {
   else if (about.isFile()) putFile(from, unfinished, about.mode);
   else return;
   renameSync(unfinished, to);
-  // Renaming one link over another of the same file does nothing.
+  // Renaming one hard link over another of the same file does nothing.
   rmSync(unfinished, { force: true });
 }
 
-/**
- * A file that everybody may read is linked; another one is copied, since the permissions of a link
- * are those of the file.
- */
+/** Links a world-readable file and copies any other, since a link shares the file's permissions. */
 function putFile(from: string, to: string, mode: number): void {
   if ((mode & 0o004) !== 0) {
     try {

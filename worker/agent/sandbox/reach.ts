@@ -1,12 +1,12 @@
 import { lstat, mkdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-/** Whose way is looked at. */
+/** The user whose access is checked. */
 type Walker = { uid: number; gid: number };
 
 /**
  * The first directory on the way to a path that a user may not enter; undefined when there is none.
- * The way is that of the real path, as far as it exists. Access lists are not looked at.
+ * Follows the real path, as far as it exists. Ignores ACLs.
  */
 export async function findBarrier(
   target: string,
@@ -24,7 +24,7 @@ export async function findBarrier(
   return undefined;
 }
 
-/** The path without links, also where its end does not exist yet. */
+/** The path without symlinks, even when its end does not exist yet. */
 async function realOf(target: string): Promise<string> {
   try {
     return await realpath(target);
@@ -35,13 +35,13 @@ async function realOf(target: string): Promise<string> {
 }
 
 /**
- * Where root puts what the agent's user has to reach: by itself below /var/lib, for what is below
- * /tmp there.
+ * Where root puts files that the agent's user must reach: below /var/lib, or below /tmp for files
+ * from /tmp.
  */
 const publicPlace = '/var/lib/sidepocket';
 
 /**
- * Makes a directory of root's that every user may enter and only root may write in, called after
+ * Creates a directory of root's that every user may enter and only root may write to, named after
  * `name`, which is unique. Throws when something else is in its place.
  */
 export async function makePublicDirectory(name: string, forPath: string): Promise<string> {

@@ -3,19 +3,19 @@ import type { McpServerConfig, Options } from '@anthropic-ai/claude-agent-sdk';
 import type { WorkspaceGrants } from '../workspace/grants.ts';
 
 /**
- * After so many days without use Claude Code deletes a session's transcript, and `/resume` begins
- * anew: a year, where its own default is 30 days.
+ * Claude Code deletes a session's transcript after this many days without use, and `/resume` then
+ * starts anew: a year instead of its own default of 30 days.
  */
 const transcriptDays = 365;
 
 /**
- * What keeps a session from what others have written into the workspace and into Claude Code's own
- * directory.
+ * Protects a session from settings that others have written to the workspace and to Claude Code's
+ * own directory.
  */
 export type LockParts = {
   /** The session's whole environment, which no settings may change. */
   env: Record<string, string>;
-  /** The directory that stands for the project's settings; see ConfigRoots. */
+  /** The directory that replaces the project's settings; see ConfigRoots. */
   root: string;
   grants: WorkspaceGrants;
   /** Undefined for a process that has no workspace yet. */
@@ -25,11 +25,11 @@ export type LockParts = {
 /**
  * Claude Code's options that leave every setting to the worker (tried with 2.1.330;
  * docs/security.md has the table):
- * - `projectConfigRoot`: settings of the project come from the worker's own directory. No `user`
- *   among the sources: the agent writes those itself.
- * - `strictMcpConfig`: only our MCP servers and those agreed to, also for agents and plugins.
- * - the managed locks: no hooks of skills and agents, and no rights from `allowed-tools` of a
- *   command or skill; they also hold for `allowedTools`, so our own server is allowed there.
+ * - `projectConfigRoot`: project settings come from the worker's own directory. `user` is not
+ * among the sources, because the agent writes those itself.
+ * - `strictMcpConfig`: only our MCP servers and approved ones, also for agents and plugins.
+ * - the managed locks: no hooks from skills and agents, and no permissions from `allowed-tools` of
+ * a command or skill; they also apply to `allowedTools`, so our own server is allowed there.
  * - `settings.env`: our variables again, after those of `.claude.json`.
  */
 export function lockSession({
@@ -56,7 +56,7 @@ export function lockSession({
   return {
     settingSources: ['project', 'local'],
     projectConfigRoot: root,
-    // What a skill brings along is read there without a question, as it is in the workspace.
+    // A skill's own files can be read there without approval, as in the workspace.
     additionalDirectories: [path.join(root, '.claude')],
     strictMcpConfig: true,
     settings: { cleanupPeriodDays: transcriptDays, env: { ...variablesOf(grants), ...variables } },
@@ -73,12 +73,12 @@ export function lockSession({
 }
 
 /**
- * The settings travel on a command line, which others on the machine may read; what lies there is
- * guarded by CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST.
+ * Variables kept out of the settings, which travel on a command line that others on the machine can
+ * read; CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST protects them instead.
  */
 const isSecret = /KEY|TOKEN|SECRET|PASSWORD|^ANTHROPIC_/i;
 
-/** The variables of the workspace that were agreed to. */
+/** The workspace's approved variables. */
 export function variablesOf({ programs }: WorkspaceGrants): Record<string, string> {
   return Object.assign(
     {},
@@ -87,8 +87,8 @@ export function variablesOf({ programs }: WorkspaceGrants): Record<string, strin
 }
 
 /**
- * The MCP servers of the workspace that were agreed to; `${NAME}` and `${NAME:-else}` are filled
- * from the variables.
+ * The workspace's approved MCP servers; `${NAME}` and `${NAME:-else}` are filled from the
+ * variables.
  */
 export function serversOf(
   { programs }: WorkspaceGrants,
@@ -120,8 +120,7 @@ export function serversOf(
 }
 
 /**
- * Claude Code starts servers in the directory of the project's settings, which is not the workspace
- * here.
+ * Claude Code starts servers in the project settings' directory, which is not the workspace here.
  */
 function inWorkspace(
   workspace: string,

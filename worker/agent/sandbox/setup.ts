@@ -11,19 +11,19 @@ import { pickUser } from './picked-user.ts';
 import { reachPrograms } from './program-copy.ts';
 
 export type SettlingOptions = {
-  /** The user that AGENT_USER names. */
+  /** The user named by AGENT_USER. */
   wanted: string | undefined;
   dataDir: string;
   imagesDir: string;
   redisUrl: string;
-  /** Further programs that the agent runs, by their absolute paths. */
+  /** Absolute paths of further programs that the agent runs. */
   programs?: string[];
   log: Log;
 };
 
 /**
- * Who the agent is, where its files really lie, and where copies of the programs do if there are
- * any. Without a user it is the worker's own.
+ * The agent's user, the real location of its files, and that of its program copies if there are
+ * any. Without a user the agent runs as the worker.
  */
 export type Settled = {
   user: AgentUser | undefined;
@@ -33,11 +33,11 @@ export type Settled = {
 };
 
 /**
- * Finds the agent's user, or picks one where nobody was named and the worker may switch, and sees
- * that it can work: that its directories are its own and that it can run what it needs. Says in the
- * log what is out of the agent's reach and what is not. A worker that may not switch works as one
- * user with its agent; one that may, and every root, has an agent of another user or throws a
- * SetupError, but where AGENT_USER names root itself.
+ * Finds the agent's user, or picks one if none was named and the worker may switch users, and makes
+ * sure that it can work: that it owns its directories and can run its programs. Logs what the agent
+ * can and cannot reach. A worker that may not switch shares one user with its agent; one that may,
+ * and root in any case, has an agent of another user or throws a SetupError, unless AGENT_USER
+ * names root itself.
  */
 export async function settleAgent({
   wanted,
@@ -78,7 +78,7 @@ export async function settleAgent({
   }
 }
 
-/** Worker and agent are one user, which must not be root unless the owner says so. */
+/** Runs worker and agent as one user, which must not be root unless the owner says so. */
 function settleAsOne(
   because: string,
   wanted: string | undefined,
@@ -129,12 +129,12 @@ async function sayHow(
   if (real !== dataDir)
     log.warn(
       { user: user.name, dataDir, place: real },
-      'the agent’s user may not enter DATA_DIR where it was: its files lie in another place now, to which DATA_DIR is a link',
+      'the agent’s user may not enter DATA_DIR: its files are in another place, which DATA_DIR links to',
     );
   if (place !== undefined)
     log.warn(
       { user: user.name, place },
-      'the agent’s user may not enter the place of the programs: it runs them from a copy',
+      'the agent’s user may not enter the programs’ directory: running them from a copy',
     );
   const environmentFile = path.resolve('.env');
   if (await may(user, '-r', environmentFile).catch(() => false))
@@ -148,7 +148,7 @@ async function sayHow(
     );
 }
 
-/** Makes the directories the agent's. Returns what stands in the way, as a clause. */
+/** Gives the directories to the agent. Returns the problem, if any, as a clause. */
 async function settle({
   user,
   dataDir,

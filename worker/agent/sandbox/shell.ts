@@ -4,25 +4,23 @@ import { asAgent } from './user.ts';
 import type { AgentUser, Command } from './user.ts';
 
 /**
- * How long a line of shell may take (ms). Only a file that is no plain one, slipped in at the wrong
- * moment, makes one take longer.
+ * Timeout for a shell script (ms). Only a special file, swapped in at the wrong moment, makes one
+ * take longer.
  */
 const patience = 30_000;
-/** One that goes through all files of the agent, once (ms). */
+/** Timeout for a script that goes through all files of the agent, once (ms). */
 const longPatience = 10 * 60_000;
 
-/** What one may write (bytes): the agent may have put anything into what is read. */
+/** Output limit (bytes), since the agent may have put anything into the files that are read. */
 const mostOutput = 64 * 2 ** 20;
 
-/**
- * How a line of shell ended (`null` when it was killed), what it wrote, and what it complained of.
- */
+/** A script's exit code (`null` when it was killed), its output and its error output. */
 export type ShellResult = { code: number | null; output: Buffer; said: string };
 
 /**
- * Runs a line of shell with the rights of the agent's user and nothing in its environment.
- * `parameters` are `$1` and so on, and are never read as shell. Throws when it could not be
- * started, as where util-linux's `setpriv` is missing, and when it writes more than 64 MB.
+ * Runs a shell script with the rights of the agent's user and an empty environment. `parameters`
+ * are `$1` and so on, and are never parsed as shell. Throws when it cannot start, for example
+ * without util-linux's `setpriv`, and when it writes more than 64 MB.
  */
 export async function runAsAgent(
   user: AgentUser,
@@ -36,7 +34,7 @@ export async function runAsAgent(
   );
 }
 
-/** The same for an agent that may have no user of its own: then it runs as the worker itself. */
+/** Like runAsAgent, but runs as the worker when the agent has no user of its own. */
 export async function runAsAgentOrOwn(
   user: AgentUser | undefined,
   script: string,
@@ -47,7 +45,7 @@ export async function runAsAgentOrOwn(
     : await run({ command: 'sh', args: ['-c', script, 'sh', ...parameters] });
 }
 
-/** Runs a line of shell as the worker itself. Throws when it fails. */
+/** Runs a shell script as the worker itself. Throws when it fails. */
 export async function runAsWorker(script: string, parameters: string[]): Promise<void> {
   const { code, said } = await run(
     { command: 'sh', args: ['-c', script, 'sh', ...parameters] },
@@ -81,7 +79,7 @@ async function run(
     };
   child.stdout.on('data', keepIn(output));
   child.stderr.on('data', keepIn(said));
-  // One that has ended already takes no input; how it ended tells why.
+  // Writing to an ended process fails; its exit code tells why.
   child.stdin.on('error', () => undefined);
   child.stdin.end(input);
   const code = await new Promise<number | null>((resolve, reject) => {

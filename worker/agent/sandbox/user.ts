@@ -1,59 +1,59 @@
 import { SetupError } from '../../../shared/runtime/errors.ts';
 
 /**
- * The user whose processes the agent's are: another than the worker's, so that the worker's secrets
- * are out of their reach.
+ * The user of the agent's processes: different from the worker's, so that they cannot reach the
+ * worker's secrets.
  */
 export type AgentUser = {
   name: string;
   uid: number;
   gid: number;
-  /** No account: a number that the worker has picked. */
+  /** Has no account: the worker picked the id. */
   isPicked?: boolean;
   /**
-   * A supplementary group that a command of the agent's is given. It belongs to nothing else, every
-   * descendant has it, none can put it off without the right to set groups, and `/proc/PID/status`
-   * shows it: by it the processes of a worker, or of one session, are known.
+   * A supplementary group for a command of the agent. It belongs to nothing else, all descendants
+   * inherit it, none can drop it without the right to set groups, and `/proc/PID/status` shows it:
+   * it identifies the processes of a worker or of one session.
    */
   group?: number;
   /**
-   * Where a program or a file of ours lies for this user, which may not enter every directory that
+   * Where one of our programs or files lies for this user, which may not enter every directory that
    * the worker may.
    */
   programAt?: (file: string) => string;
 };
 
 /**
- * Whom the agent runs as; without a user it runs as the worker itself, and `because` says why, as a
- * clause. With `mayPick` nobody was named, and the worker may run it as any number.
+ * The user that the agent runs as; without one it runs as the worker itself, and `because` gives
+ * the reason as a clause. With `mayPick` no user was named, and the worker may use any id.
  */
 export type AgentUserChoice =
   | { user: AgentUser; because?: undefined }
   | { user: undefined; because: string; mayPick?: boolean };
 
-/** What the choice depends on. */
+/** The inputs of the choice. */
 export type Surroundings = {
   /** The content of `/etc/passwd`. */
   passwd: string;
-  /** The content of this process's `/proc/self/status`; empty where there is no such file. */
+  /** The content of this process's `/proc/self/status`; empty where that file is missing. */
   status: string;
   /** This process's own user. */
   uid: number | undefined;
 };
 
-/** The account that the agent has where nobody says otherwise. */
+/** The agent's default account. */
 export const usualName = 'agent';
 
 /**
- * Capabilities by their number (`linux/capability.h`) that changing the user and ending another
- * user's processes need.
+ * Capabilities needed to change the user and to end another user's processes, by number
+ * (`linux/capability.h`).
  */
 const needed = { kill: 5, setgid: 6, setuid: 7 };
 
 /**
- * Chooses the agent's user: the one that `wanted` names, else one called “agent” if there is one
- * and this process may switch. A wanted user that cannot be had is a SetupError, since the owner
- * counts on it; the worker's own user is a way to say “none”.
+ * Chooses the agent's user: the one named by `wanted`, else “agent” if that exists and this process
+ * may switch users. A wanted user that is not available is a SetupError, since the owner relies on
+ * it; naming the worker's own user means “none”.
  */
 export function chooseAgentUser(
   wanted: string | undefined,
@@ -101,20 +101,19 @@ function isAllowed(status: string): boolean {
   return Object.values(needed).every((bit) => (capabilities >> BigInt(bit)) & 1n);
 }
 
-/** The capabilities in force, as a set of bits. */
+/** The effective capabilities, as a bit set. */
 function readCapabilities(status: string): bigint {
   const hexadecimal = /^CapEff:\s*([0-9a-fA-F]+)$/m.exec(status)?.[1];
   return hexadecimal ? BigInt(`0x${hexadecimal}`) : 0n;
 }
 
-/** A command, with the directory it runs in where that is not this process's own. */
+/** A command, with its working directory if that differs from this process's own. */
 export type Command = { command: string; args: string[]; cwd?: string | undefined };
 
 /**
- * The same command, run as the agent's user: without a group but its own and the one by which it is
- * known, without any capability, and with no way to gain one (`setpriv`, of util-linux). The
- * directory is entered by the agent, which the worker may not be allowed to. Without a user the
- * command stays as it is.
+ * Wraps a command to run as the agent's user: without groups except its own and its marker, without
+ * capabilities, and with no way to gain any (`setpriv`, of util-linux). The agent enters the
+ * directory, since the worker may not be allowed to. Without a user the command stays unchanged.
  */
 export function asAgent(user: AgentUser | undefined, { command, args, cwd }: Command): Command {
   if (!user) return { command, args, cwd };

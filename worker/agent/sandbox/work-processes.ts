@@ -7,24 +7,22 @@ import { processClock, readProcessTable } from './process-table.ts';
 import type { ProcessEntry } from './process-table.ts';
 
 /**
- * The processes around one process of Claude Code: how they are started so that they are known, and
- * how they end.
+ * The processes around one Claude Code process: how they are marked at the start, and how they end.
  */
 export type SessionProcesses = {
-  /** What they carry in their environment. */
+  /** The mark in their environment. */
   readonly mark: string;
-  /** Their user, with the group that marks them; undefined, they are the worker's own user's. */
+  /** Their user, with the group that marks them; undefined means the worker's own user. */
   readonly user: AgentUser | undefined;
-  /** The group that marks them; undefined where there is none. */
+  /** The group that marks them, if any. */
   readonly group: number | undefined;
-  /** A piece of work begins: what is started from now on ends with it when it is broken off. */
-  begin(): void;
-  /** It was done: what it has left running stays. */
-  done(): void;
   /**
-   * Ends Claude Code with what it has under it, and the work that was begun and not done with all
-   * of its processes.
+   * Marks the start of a piece of work: processes started from now on end with it if it is aborted.
    */
+  begin(): void;
+  /** Marks the work as done: processes that it left running stay. */
+  done(): void;
+  /** Ends Claude Code with its descendants, and all processes of unfinished work. */
   end(): Promise<void>;
 };
 
@@ -32,23 +30,22 @@ export type SessionProcesses = {
 export type WorkProcesses = {
   ofSession(session: string): SessionProcesses;
   /**
-   * Ends what another worker's process has under way in a session: it may have outlived that
-   * worker, and two must never work on one.
+   * Ends another worker's processes in a session: they may have outlived that worker, and two must
+   * never work on one session.
    */
   endOthers(session: string): Promise<void>;
   /**
-   * Ends the commands of one session, the one that has the most threads; Claude Code itself and its
-   * MCP servers stay.
+   * Ends the commands of the session with the most threads; Claude Code itself and its MCP servers
+   * stay.
    */
   endStorm(): Promise<void>;
   /**
-   * Halts every process that this worker's agent has started; the returned function lets them go
-   * on.
+   * Halts every process that this worker's agent has started; the returned function resumes them.
    */
   haltAll(): Promise<() => void>;
   /**
-   * Ends every process that this worker's agent has started, whatever became of it. Returns how
-   * many there were.
+   * Ends every process that this worker's agent has started, wherever it is in the process tree.
+   * Returns how many there were.
    */
   endAll(): Promise<number>;
 };
@@ -58,9 +55,7 @@ export type WorkProcessesOptions = {
   /** `WORKER_ID#boot`. */
   owner: string;
   dataDir: string;
-  /**
-   * Undefined where processes are marked by their environment alone, which one of them can put off.
-   */
+  /** Undefined where only the environment marks processes, which a process can remove. */
   groups: GroupLease | undefined;
 };
 
@@ -70,7 +65,7 @@ export function createWorkProcesses({
   dataDir,
   groups,
 }: WorkProcessesOptions): WorkProcesses {
-  /** Those whose environment says what `matches` says yes to, by their ids. */
+  /** The ids of processes whose mark satisfies `matches`. */
   const marked = async (matches: (mark: string) => boolean): Promise<Set<number>> => {
     const found = await findMarked({ user });
     return new Set(found.filter(({ mark }) => matches(mark)).map(({ pid }) => pid));
@@ -146,7 +141,10 @@ export function createWorkProcesses({
   };
 }
 
-/** Whether a process is the Claude Code that works in a session: it was started with its name. */
+/**
+ * Whether a process is the Claude Code of a session, judged by the session's id on its command
+ * line.
+ */
 function isWorking(pid: number, session: string): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'latin1')
@@ -158,15 +156,15 @@ function isWorking(pid: number, session: string): boolean {
 }
 
 /**
- * Whether a process is in Claude Code's own POSIX session, and so no command: those have sessions
- * of their own.
+ * Whether a process is in Claude Code's own POSIX session, and so not a command: commands have
+ * their own sessions.
  */
 function isServing(table: ProcessEntry[], { session, pid }: ProcessEntry): boolean {
   const leader = table.find((entry) => entry.pid === session);
   return leader !== undefined && leader.pid !== pid && leader.parent === process.pid;
 }
 
-/** Processes with everything below them. */
+/** The processes and all their descendants. */
 function withDescendants(table: ProcessEntry[], heads: Set<number>): ProcessEntry[] {
   const below = new Set(heads);
   for (let size = -1; size !== below.size;) {

@@ -4,40 +4,39 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 /**
- * Directories from which Claude Code takes a project's settings in place of the workspace. They are
- * the worker's own and hold no settings, so whatever the workspace's `.claude/settings.json`,
- * `settings.local.json` and `.mcp.json` say, also later, is not read. What only has words for
- * Claude is linked: commands, skills and agents. `CLAUDE.md` and its like come from the workspace
- * itself.
+ * Directories that Claude Code reads as a project's settings instead of the workspace. They belong
+ * to the worker and hold no settings, so the workspace's `.claude/settings.json`,
+ * `settings.local.json` and `.mcp.json` are never read, whatever they say later. Only what holds
+ * text for Claude is linked: commands, skills and agents. `CLAUDE.md` and similar files come from
+ * the workspace itself.
  */
 export type ConfigRoots = {
   /** The root for a workspace. */
   of(workspace: string): Promise<string>;
-  /** A root for a workspace that is not known yet; `name` tells it from others. */
+  /** Creates a root for a workspace that is not known yet; `name` must be unique. */
   park(name: string): Promise<string>;
-  /** Makes a parked root that of a workspace. */
+  /** Assigns a parked root to a workspace. */
   link(root: string, workspace: string): Promise<void>;
   /** Removes a parked root. */
   remove(root: string): Promise<void>;
   close(): Promise<void>;
 };
 
-/** What of a workspace's `.claude` is linked. */
+/** The linked parts of a workspace's `.claude`. */
 const linked = ['commands', 'skills', 'agents'];
 
 /**
- * `dataDir` gives the roots their name, so that paths in a transcript lead somewhere also after a
- * restart.
+ * The roots' names derive from `dataDir`, so that paths in a transcript stay valid across restarts.
  */
 export function createConfigRoots(dataDir: string): ConfigRoots {
   let base: Promise<string> | undefined;
   const make = async (kind: string, name: string): Promise<string> => {
     const kinds = path.join(await (base ??= makeBase(dataDir)), kind);
     const root = path.join(kinds, name);
-    // Where the agent is the worker's own user, it could have laid settings there.
+    // If the agent shares the worker's user, it could have put settings there.
     await rm(root, { recursive: true, force: true });
     await mkdir(path.join(root, '.claude'), { recursive: true });
-    // The agent reads them, whatever the worker's umask is.
+    // Readable by the agent, independent of the worker's umask.
     await Promise.all(
       [kinds, root, path.join(root, '.claude')].map((directory) => chmod(directory, 0o755)),
     );
@@ -68,8 +67,8 @@ export function createConfigRoots(dataDir: string): ConfigRoots {
 }
 
 /**
- * In the usual temporary directory, where others may have laid something under that name: then a
- * name that only the worker knows is taken.
+ * Uses the temporary directory, where others may have created that name already: then it takes a
+ * random name.
  */
 async function makeBase(dataDir: string): Promise<string> {
   const named = path.join(

@@ -4,16 +4,15 @@ import type { Log } from '../../../shared/runtime/log.ts';
 import { FileProblem } from '../sandbox/files.ts';
 import type { AgentFiles } from '../sandbox/files.ts';
 
-/** The largest that is read (bytes); Claude Code's own has some 100 kB after long use. */
+/** Read limit (bytes); Claude Code's own file has some 100 kB after long use. */
 const largest = 16 * 1024 * 1024;
 
 const GlobalConfig = z.looseObject({ env: z.unknown().optional() });
 
 /**
- * Takes the variables out of Claude Code's `.claude.json` before a process reads them: they would
- * come over the worker's, any name among them, and Claude Code has no lock for it. The file is
- * Claude Code's memory, so the rest stays. What is no such file is left to Claude Code. Never
- * throws.
+ * Removes the variables from Claude Code's `.claude.json` before a process reads them: they would
+ * override any of the worker's, and Claude Code has no lock for it. The rest stays, because the
+ * file is Claude Code's memory. An invalid file is left to Claude Code. Never throws.
  */
 export async function cleanGlobalConfig(
   files: AgentFiles,
@@ -28,10 +27,10 @@ export async function cleanGlobalConfig(
     await files.write(file, Buffer.from(JSON.stringify(rest, null, 2)), 0o600);
     log.warn(
       { file },
-      'took variables out of Claude Code’s own settings: they are the worker’s to set',
+      'removed variables from Claude Code’s own settings: only the worker sets them',
     );
   } catch (error) {
     if (error instanceof FileProblem && error.kind === 'missing') return;
-    log.warn({ file, err: error }, 'Claude Code’s own settings were not looked through');
+    log.warn({ file, err: error }, 'checking Claude Code’s own settings failed');
   }
 }

@@ -3,8 +3,8 @@ import type { WorkspaceLook } from './reader.ts';
 import type { WorkspaceProgram, WorkspaceRules } from './programs.ts';
 
 /**
- * What of a workspace's own a session runs with: the programs that the person has agreed to, and
- * the rules that only forbid.
+ * The workspace's own parts that a session runs with: the approved programs, and the rules that
+ * only forbid.
  */
 export type WorkspaceGrants = {
   programs: (WorkspaceProgram & { digest: string })[];
@@ -13,7 +13,7 @@ export type WorkspaceGrants = {
 
 export const noGrants: WorkspaceGrants = { programs: [], rules: { deny: [], ask: [] } };
 
-/** The grants of a look with the programs that `isAgreed` says yes to. */
+/** The grants of a scanned workspace, limited to the programs that `isAgreed` approves. */
 export function grant(
   { programs, rules }: WorkspaceLook,
   isAgreed: (digest: string) => boolean,
@@ -21,7 +21,7 @@ export function grant(
   return { programs: programs.filter(({ digest }) => isAgreed(digest)), rules };
 }
 
-/** A text that is the same for the same grants only; empty when nothing is granted. */
+/** A key that is equal for equal grants only; empty when nothing is granted. */
 export function grantsKey({ programs, rules }: WorkspaceGrants): string {
   if (programs.length === 0 && rules.deny.length === 0 && rules.ask.length === 0) return '';
   return createHash('sha256')

@@ -1,32 +1,32 @@
 /**
- * A word of a command that may be the name of a file, relative to the workspace. `runs`: it stands
- * where a program or its script stands, so that its content counts whatever it is.
+ * A word of a command that may be a file name, relative to the workspace. `runs`: it is in the
+ * position of a program or script, so its content counts whatever it is.
  */
 export type NamedFile = { word: string; runs: boolean };
 
 /**
- * The most words that one command may have (Claude Code's own hooks have some ten), and the longest
- * that may be a file's name.
+ * Limits on the words of one command (Claude Code's own hooks have some ten) and on the length of a
+ * file name.
  */
 const mostWords = 400;
 const longestWord = 500;
 
-/** Programs whose next words name what they run. */
+/** Programs that run what their next words name. */
 const runners = new RegExp(
   String.raw`^(?:\S*/)?(?:(?:ba|z|da|k|fi)?sh|node|deno|bun|python[\d.]*|pypy\d?|ruby|perl|php|lua|java|go|cargo|tsx|ts-node|npx|pnpx|bunx|uvx?|pipx|env|exec|eval|nohup|setsid|time|timeout|sudo|command|nice|ionice|xargs|source|\.|make|awk|sed)$`,
 );
 
 /**
- * The files that a command may name: its words as they stand, and below the directories that it
- * goes to. What a shell makes of patterns, and of variables other than CLAUDE_PROJECT_DIR, is not
- * known here. Undefined when there are too many.
+ * The files that a command may name: its words as written, also below the directories that it
+ * changes to. Shell patterns, and variables other than CLAUDE_PROJECT_DIR, are not expanded.
+ * Undefined when there are too many.
  */
 export function findNamedFiles(command: string): NamedFile[] | undefined {
   const simple = command.replaceAll(/\$\{?CLAUDE_PROJECT_DIR\}?/g, '.').replaceAll(/["'\\]/g, '');
   const quoted = [...command.matchAll(/'([^']+)'|"([^"]+)"/g)].map(
     ([, single, double]) => single ?? double ?? '',
   );
-  // What is written to does not run; what is read from may.
+  // Files written to do not run; files read from may.
   const commands = simple
     .replaceAll(/(?<!\d)\d*>+[&|]?\s*[^\s;|&()<>]*/g, ' ')
     .replaceAll('<', ' ');
@@ -50,8 +50,8 @@ export function findNamedFiles(command: string): NamedFile[] | undefined {
 }
 
 /**
- * What one simple command runs: its first word, and those behind a program that runs others.
- * Assignments before it are passed over.
+ * What one simple command runs: its first word, and the words after a program that runs others.
+ * Skips leading assignments.
  */
 function runBy(command: string): string[] {
   const words = command.split(/\s+/).filter((word) => word !== '' && !/^\w+=/.test(word));
@@ -62,8 +62,8 @@ function runBy(command: string): string[] {
 }
 
 /**
- * Whether the content of a named file belongs to what would run. A command's data, such as a log
- * that it writes, does not: else each run would be another.
+ * Whether a named file's content is part of what would run. A command's data, such as a log that it
+ * writes, is not: it would need a new approval for each run.
  */
 export function isProgram({ word, runs }: NamedFile, content: Buffer): boolean {
   return (

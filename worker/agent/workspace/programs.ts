@@ -5,8 +5,7 @@ import { findNamedFiles } from './named-files.ts';
 import type { NamedFile } from './named-files.ts';
 
 /**
- * How a session is to start an MCP server of the workspace: the entry of `.mcp.json`, field by
- * field.
+ * How a session starts an MCP server of the workspace: the entry of `.mcp.json`, field by field.
  */
 export type WorkspaceServer =
   | { type: 'stdio'; command: string; args: string[]; env: Record<string, string> }
@@ -21,8 +20,8 @@ export type WorkspaceHook = {
 };
 
 /**
- * Something in the workspace that runs, or changes what runs. `name` is how people call it, `shown`
- * everything that would run, and `files` what in it may name a file of the workspace.
+ * A part of the workspace that runs, or changes what runs. `name` is its name in the chat, `shown`
+ * everything that would run, and `files` the words that may name a file of the workspace.
  */
 export type WorkspaceProgram = Found & { files: NamedFile[] };
 type Found = { name: string; shown: string } & (
@@ -31,9 +30,7 @@ type Found = { name: string; shown: string } & (
   | { kind: 'variables'; values: Record<string, string> }
 );
 
-/**
- * The three files in which a workspace names such things, as text; undefined where there is none.
- */
+/** The contents of the three files that configure them; undefined if a file is missing. */
 export type WorkspaceTexts = {
   mcp: string | undefined;
   settings: string | undefined;
@@ -41,15 +38,15 @@ export type WorkspaceTexts = {
 };
 
 /**
- * What a workspace brings: programs that need a yes, rules that only forbid, and what stays off
- * whatever is said, as sentences.
+ * The contents of a workspace's configuration: programs that need approval, rules that only forbid,
+ * and, as sentences, what stays off in any case.
  */
 export type WorkspaceFinds = { programs: WorkspaceProgram[]; rules: WorkspaceRules; off: string[] };
 export type WorkspaceRules = { deny: string[]; ask: string[] };
 
 /**
- * Events whose hooks the worker runs itself. A hook can forbid, tell and end; none of these lets it
- * allow.
+ * Events whose hooks the worker runs itself. A hook can forbid, inform and stop; at none of these
+ * can it allow.
  */
 export const hookEvents = [
   'SessionStart',
@@ -63,16 +60,16 @@ export const hookEvents = [
 export type WorkspaceHookEvent = (typeof hookEvents)[number];
 
 /**
- * The most of each kind, and the longest text of one (characters), that is looked at: what is asked
- * must fit a chat.
+ * Limits on the number of each kind and on the length of one text (characters): the question must
+ * fit a chat.
  */
 const mostPrograms = 40;
 const longestShown = 4000;
 const mostRules = 200;
 
 /**
- * Keys of settings that run a command or lead elsewhere for the model's access; the worker gives
- * that itself.
+ * Settings keys that run a command or redirect the access to the model, which the worker provides
+ * itself.
  */
 const helpers = [
   'apiKeyHelper',
@@ -88,7 +85,7 @@ const helpers = [
   'fileSuggestion',
   'sshHostCommands',
 ];
-/** Keys of settings that bring programs from elsewhere. */
+/** Settings keys that bring in programs from elsewhere. */
 const packages = [
   'enabledPlugins',
   'extraKnownMarketplaces',
@@ -96,9 +93,7 @@ const packages = [
   'managedMcpServers',
 ];
 
-/**
- * Names that the worker itself sets, or that decide where the model, the home and the tools are.
- */
+/** Variables that the worker itself sets, or that determine the model, the home or the tools. */
 const ownNames = new RegExp(
   `^(?:${[
     'ANTHROPIC_',
@@ -160,7 +155,7 @@ const Hook = z.strictObject({
 const Matcher = z.strictObject({ matcher: z.string().optional(), hooks: z.array(z.unknown()) });
 const Entries = z.record(z.string(), z.unknown());
 
-/** Reads what a workspace's files bring. Pure, total: whatever the texts hold, it returns. */
+/** Reads a workspace's configuration files. Pure and total: it returns for any text. */
 export function readWorkspacePrograms({ mcp, settings, local }: WorkspaceTexts): WorkspaceFinds {
   const finds: WorkspaceFinds = { programs: [], rules: { deny: [], ask: [] }, off: [] };
   readServers(mcp, finds);
@@ -195,8 +190,8 @@ export function readWorkspacePrograms({ mcp, settings, local }: WorkspaceTexts):
 }
 
 /**
- * One name for exactly this: it changes with every letter of what would run and with the content of
- * the files that it names.
+ * A digest of exactly this program: it changes with every letter of what would run and with the
+ * content of the files that it names.
  */
 export function digestOf(program: WorkspaceProgram, contents: string[]): string {
   return createHash('sha256')
@@ -212,7 +207,7 @@ function readServers(text: string | undefined, finds: WorkspaceFinds): void {
     const stdio = Stdio.safeParse(entry).data;
     const remote = Remote.safeParse(entry).data;
     const name = `MCP server “${plain(id)}”`;
-    // Two underscores part a server's name from its tool's, so that `whatsapp__x` would pass for
+    // Two underscores separate a server's name from its tool's, so `whatsapp__x` would pass for
     // `whatsapp`.
     if (
       !/^[a-z0-9-]+(?:_[a-z0-9-]+)*$/i.test(id) ||
@@ -299,8 +294,8 @@ function readVariables(value: unknown, finds: WorkspaceFinds): Record<string, st
 }
 
 /**
- * Rules that forbid, or that have Claude ask, hold without a yes; a path that begins at the
- * project's root is left to the caller.
+ * Rules that forbid, or that make Claude ask, apply without approval; the caller handles paths from
+ * the project's root.
  */
 function readRules(value: unknown, rules: WorkspaceRules): void {
   const permissions = Entries.safeParse(value).data ?? {};
@@ -319,8 +314,7 @@ function readRules(value: unknown, rules: WorkspaceRules): void {
 }
 
 /**
- * Takes a find up, unless it is more than can be shown; `texts` are those in which it may name
- * files.
+ * Adds a program, unless it is too large to be shown; `texts` are the parts that may name files.
  */
 function add(finds: WorkspaceFinds, program: Found, texts: string[]): void {
   if (finds.programs.length >= mostPrograms)
@@ -346,16 +340,13 @@ function parseObject(
     const parsed = Entries.safeParse(JSON.parse(text)).data;
     if (parsed) return parsed;
   } catch {
-    // Said below.
+    // Reported below.
   }
   finds.off.push(`${file}: it cannot be read as settings`);
   return undefined;
 }
 
-/**
- * Characters that change how a text looks without being seen: what is approved must look like what
- * runs.
- */
+/** Invisible characters that change how a text looks: what is approved must look like what runs. */
 const hidden = /(?![\n\t])[\p{Cc}\p{Cf}\u2028\u2029]/u;
 
 const isFull = (value: unknown): boolean =>
@@ -363,7 +354,7 @@ const isFull = (value: unknown): boolean =>
 const quote = (word: string): string =>
   /^[\w@%+=:,./$-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 
-/** A name out of a file for a sentence: without what marks or hides, and short. */
+/** Makes a name from a file fit a sentence: without markup or invisible characters, and short. */
 function plain(name: string): string {
   return head(name.replaceAll(/[\p{Cc}\p{Cf}“”*`~\s]+/gu, ' '), 60);
 }

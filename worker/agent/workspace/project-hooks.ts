@@ -16,32 +16,32 @@ import type { WorkspaceReader } from './reader.ts';
 export type ProjectHookParts = {
   grants: WorkspaceGrants;
   workspace: string;
-  /** Whether the session goes on with an earlier one. */
+  /** Whether the session resumes an earlier one. */
   isResumed: boolean;
   /** The whole environment of the hooks' commands. */
   env: Record<string, string>;
   user: AgentUser | undefined;
   reader: WorkspaceReader;
-  /** Says something in the chat. */
+  /** Sends a message to the chat. */
   tell: (text: string) => void;
 };
 
 /**
- * The longest a hook may take (ms): under it stays what the settings say, and well under it what
- * the watchdog takes for silence.
+ * The longest timeout of a hook (ms): settings may only shorten it, and it is well below the
+ * watchdog's silence limit.
  */
 const longestMs = 60_000;
-/** How long Claude Code waits for ours, which end by themselves before (seconds). */
+/** Claude Code's timeout for our callbacks, which end earlier by themselves (seconds). */
 const patienceS = longestMs / 1000 + 10;
-/** The most that is read of what a hook prints (bytes). */
+/** Read limit for a hook's output (bytes). */
 const mostOutput = 256 * 1024;
 
 /**
- * The hooks of the workspace that the person has agreed to, as callbacks of the SDK: their commands
- * run as the agent, with Claude Code's input on standard input and by its protocol (exit code 2 or
- * `decision: block` forbids, what is printed is told to Claude). Since they are ours, those in the
- * files stay locked. Before each run the command's files are looked at again: what has changed
- * since the yes does not run. No hook can allow anything.
+ * The workspace's approved hooks, as callbacks of the SDK: their commands run as the agent, with
+ * Claude Code's input on standard input and by its protocol (exit code 2 or `decision: block`
+ * forbids, output goes to Claude). Because the callbacks are ours, the hooks in the files stay
+ * locked. Before each run the command's files are checked again: a hook that changed since its
+ * approval does not run. No hook can allow anything.
  */
 export function projectHooks(parts: ProjectHookParts): NonNullable<Options['hooks']> {
   const hooks: NonNullable<Options['hooks']> = {};
@@ -68,9 +68,7 @@ export function projectHooks(parts: ProjectHookParts): NonNullable<Options['hook
   return hooks;
 }
 
-/**
- * Whether a matcher of SessionStart, which names sources with bars between them, is for this one.
- */
+/** Whether a SessionStart matcher, which lists sources separated by bars, includes this one. */
 const isFor = (matcher: string | undefined, source: string): boolean =>
   ['', '*', source].some((name) =>
     (matcher ?? '')
@@ -80,8 +78,8 @@ const isFor = (matcher: string | undefined, source: string): boolean =>
   );
 
 /**
- * Claude Code has begun its session before it hears of callbacks for that, so what is to run then
- * runs before the first prompt, which gets the words.
+ * Claude Code starts its session before it receives callbacks for SessionStart, so those hooks run
+ * before the first prompt, which gets their output.
  */
 function runFirst(callbacks: HookCallback[], source: 'startup' | 'resume'): HookCallback {
   let hasBegun = false;
@@ -139,7 +137,7 @@ function createCallback(
   };
 }
 
-/** How a hook's command went; `code` null when a signal ended it. */
+/** The result of a hook's command; `code` is null when a signal ended it. */
 type HookRun =
   | { kind: 'ended'; code: number | null; output: string; said: string }
   | { kind: 'too-long' }
@@ -156,8 +154,8 @@ type HookCommand = {
 };
 
 /**
- * Runs it as the leader of a process group, so that its end is the end of all that it has in the
- * foreground. Never rejects.
+ * Runs it as the leader of a process group, so that killing the group ends all its foreground
+ * processes. Never rejects.
  */
 async function runHook({
   command,
@@ -189,7 +187,8 @@ async function runHook({
   const onAbort = (): void => end({ kind: 'failed', said: 'it was interrupted' });
   signal.addEventListener('abort', onAbort, { once: true });
   child.once('error', (error) => over.resolve({ kind: 'failed', said: error.message }));
-  // Its exit and not the end of its output: what it has left in the background may hold that open.
+  // Waits for the exit rather than for the end of the output, which background processes may hold
+  // open.
   child.once('exit', (code) =>
     setImmediate(() => over.resolve({ kind: 'ended', code, output: output(), said: said() })),
   );
@@ -220,8 +219,8 @@ function collect(stream: NodeJS.ReadableStream): () => string {
 }
 
 /**
- * What of a hook's own JSON counts. What would allow, or change what was asked about, is no part of
- * it.
+ * The fields of a hook's JSON that count. Fields that would allow a call or change its input are
+ * left out.
  */
 const Printed = z.object({
   continue: z.boolean().optional(),
@@ -239,8 +238,8 @@ const Printed = z.object({
 });
 
 /**
- * Claude Code's protocol: 2 forbids, another code but 0 is an error that changes nothing, and what
- * is printed is JSON or, at two events, words for Claude.
+ * Claude Code's protocol: 2 forbids, any other non-zero code is an error without effect, and the
+ * output is JSON or, at two events, text for Claude.
  */
 export function readHookResult(
   event: WorkspaceHookEvent,
@@ -309,7 +308,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Says each thing once. */
+/** Sends each text only once. */
 function tellOnce(tell: (text: string) => void): (text: string) => void {
   const told = new Set<string>();
   return (text) => {
@@ -318,5 +317,5 @@ function tellOnce(tell: (text: string) => void): (text: string) => void {
   };
 }
 
-/** A command for a sentence: on one line, as code, cut when it is long. */
+/** Formats a command for a sentence: on one line, as code, truncated when long. */
 const inLine = (command: string): string => `\`${cut(command.replaceAll('`', "'"), 120)}\``;

@@ -9,47 +9,43 @@ import type { NamedFile } from './named-files.ts';
 import { digestOf, readWorkspacePrograms } from './programs.ts';
 import type { WorkspaceFinds, WorkspaceProgram } from './programs.ts';
 
-/** A program with the digest of all that would run. */
+/** A program with the digest of everything that would run. */
 export type DigestedProgram = WorkspaceProgram & { digest: string };
 
-/** What a workspace brings, seen at one moment. */
+/** The result of scanning a workspace's configuration. */
 export type WorkspaceLook = Omit<WorkspaceFinds, 'programs'> & { programs: DigestedProgram[] };
 
 /**
- * Looks into workspaces with the agent's rights. A file that is too large, no plain file or not
+ * Scans workspaces with the agent's rights. A file that is too large, not a regular file or not
  * readable in time counts as broken.
  */
 export type WorkspaceReader = {
   look(workspace: string): Promise<WorkspaceLook>;
-  /** The digest of a program as its files are now; undefined when they cannot be read whole. */
+  /**
+   * The digest of a program from its current files; undefined when they cannot be read completely.
+   */
   digest(workspace: string, program: WorkspaceProgram): Promise<string | undefined>;
 };
 
-/**
- * The largest settings file and the largest script that are looked at, and the most of all together
- * (bytes).
- */
+/** Read limits for a settings file, for a script, and for all files together (bytes). */
 const largestSettings = 256 * 1024;
 const largestScript = 1024 * 1024;
 const mostTogether = 8 * 1024 * 1024;
-/** How many names of files are looked at, and for how long that may take (ms). */
+/** How many named files are read, and how long that may take (ms). */
 const mostScripts = 1000;
 const readMs = 5000;
 
-/** What reading gave: undefined, there is no such file; null, it is there and cannot be used. */
+/** A file's content; undefined: the file does not exist; null: it exists and cannot be used. */
 type Content = Buffer | null | undefined;
 
 const settingFiles = ['.mcp.json', '.claude/settings.json', '.claude/settings.local.json'];
 
-/** A reader with the rights of `user`; without one, with the worker's own. */
+/** A reader with the rights of `user`, or with the worker's own if undefined. */
 export function createWorkspaceReader(user: AgentUser | undefined): WorkspaceReader {
   const read = (files: string[], most: number): Promise<Content[]> =>
     user ? readAs(user, files, most) : readOwn(files, most);
 
-  /**
-   * The digests of programs, in order; undefined for one that names a file which cannot be read
-   * whole.
-   */
+  /** The programs' digests, in order; undefined if a named file cannot be read completely. */
   const digestAll = async (
     workspace: string,
     programs: WorkspaceProgram[],
@@ -98,12 +94,12 @@ export function createWorkspaceReader(user: AgentUser | undefined): WorkspaceRea
   };
 }
 
-/** The files of the workspace that a program may name, by absolute path. */
+/** The workspace files that a program may name, by absolute path. */
 function filesOf({ files }: WorkspaceProgram, workspace: string): Map<string, NamedFile> {
   const named = files
     .filter(({ word }) => !word.includes('\0'))
     .map((file): [string, NamedFile] => [path.resolve(workspace, file.word), file]);
-  // Named twice, it counts as what runs if it does so once.
+  // A file named twice counts as run if one of the words runs it.
   return new Map(
     named
       .filter(([file]) => file.startsWith(`${workspace}${path.sep}`))
@@ -127,7 +123,7 @@ async function readOwn(files: string[], most: number): Promise<Content[]> {
   return contents;
 }
 
-/** Opened without waiting, so that a pipe in place of a file holds nothing up. */
+/** Opens without blocking, so that a pipe in place of a file holds nothing up. */
 async function readOne(file: string, most: number): Promise<Content> {
   const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch(
     (error: NodeJS.ErrnoException) =>
@@ -152,7 +148,7 @@ async function readOne(file: string, most: number): Promise<Content> {
   }
 }
 
-/** A line for each file: `-` there is none, `!` it cannot be used, else its content in base64. */
+/** Prints one line per file: `-` does not exist, `!` cannot be used, else its content in base64. */
 const lines = `most=$1; left=$2; shift 2
 for f do
   if [ ! -e "$f" ] || [ -d "$f" ]; then echo -
@@ -162,8 +158,8 @@ for f do
 done`;
 
 /**
- * Slipped in between the test and the reading, a pipe would hold it up: then all of it is ended,
- * and nothing counts as read.
+ * A pipe swapped in between the test and the read would block: then the whole script is killed, and
+ * no file counts as read.
  */
 const boundedLines = `lines=$1; shift; exec timeout -s KILL ${readMs / 1000} sh -c "$lines" sh "$@"`;
 
