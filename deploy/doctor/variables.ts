@@ -44,7 +44,7 @@ function adviceFor(name: string): string {
   const meaning = meanings[name];
   return meaning
     ? `Set it in the environment or in .env: ${meaning}.`
-    : 'Correct it in the environment or in .env; the README lists every variable.';
+    : 'Correct it in the environment or in .env; docs/reference.md lists every variable.';
 }
 
 /**
