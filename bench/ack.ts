@@ -9,7 +9,7 @@ import { formatRatio, formatSpread, median, medianRatio, percentile } from './st
 const sides = ['ours', 'floor', 'plain'] as const satisfies Side[];
 type Compared = (typeof sides)[number];
 
-/** How many requests a round has, by the number of connections. */
+/** Requests per round, by the number of connections. */
 const requests = new Map([
   [1, 800],
   [10, 3000],
@@ -22,20 +22,20 @@ const quickRequests = new Map([
 ]);
 
 /**
- * What one round found: CPU time a request (µs), and how long half of the answers and 99 of 100
- * took at most (ms).
+ * The result of one round: CPU time per request (µs), and the latency of the answers at p50 and p99
+ * (ms).
  */
 type Round = { cpu: number; p50: number; p99: number };
 
 /** The rounds of each side. */
 type Rounds = Record<Compared, Round[]>;
 
-/** What may not be exceeded, as a multiple. */
+/** The limit, as a multiple. */
 const targets = { floor: 1.5, plain: 0.75, p99: 2 };
 
 /**
- * Why a target against the plain way is missed where it is, from CPU profiles of 8,000 webhooks
- * over 10 connections.
+ * Why a target against the plain way is missed, from CPU profiles of 8,000 webhooks over 10
+ * connections.
  */
 const notes =
   'Half of the answers over 10 connections came after 1.15, 1.29, 1.68 and 1.79 times the floor’s time in four runs, while 1 and 50 connections held in each: at this load the lines of the log and the writes of ten requests are gathered, which waits for a turn of the event loop. Where the plain way is not undercut by a quarter: on Node 24 Express, its router and its form parser take about 65 µs of a webhook (on Node 20 they took 240), and two plain commands to Redis are cheaper for ioredis than one transaction of five (19 against 31 µs). A profile of ours gives, of about 250 µs: 42 the system call that answers, 14 the one that speaks to Redis, 31 ioredis, 17 the HMAC, 15 BullMQ and its packing of the job, 14 garbage collection, 12 the parsing of the form, 25 Node’s HTTP, 9 the log (14 since pino redacts it), 2 the metrics, and about 35 all code of our own; so without the log ours takes about as much CPU as the plain way, which logs nothing, and without limits, metrics and what keeps a duplicate from adding a turn, too, a webhook in one such transaction measured 0.6 to 0.85 of it. Tried and dropped: a transaction by ioredis’s `multi()` (65 µs more: an object with BullMQ’s 60 scripts as methods, each time), leaving out the third command of the transaction, shorter scripts and no time-out on the commands (nothing that could be measured). With a network between relay and Redis the second trip of the plain way decides: see the last line.';
@@ -84,8 +84,8 @@ async function measure(
 }
 
 /**
- * A process's code is at its fastest after some ten thousand requests only; until then the compiler
- * is measured.
+ * A process reaches its full speed only after some ten thousand requests; until then the
+ * measurement includes the compiler.
  */
 async function warmUp(
   stage: RelayStage,
@@ -159,8 +159,8 @@ function rowsOf(connections: number, { ours, floor, plain }: Rounds): Row[] {
 }
 
 /**
- * What storing a message costs by itself: no way to have a floor's guarantees can undercut the
- * plain way by more.
+ * The cost of storing a message alone: no implementation with the floor's guarantees can undercut
+ * the plain way by more.
  */
 function floorAgainstPlain(found: Map<number, Rounds>): string {
   const ratios = [...found].map(

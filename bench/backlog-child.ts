@@ -7,9 +7,9 @@ import type { BacklogJob, BacklogReply } from './backlog-message.ts';
 
 export type Looked = Extract<BacklogReply, { kind: 'looked' }>;
 
-/** A part of the system in a process of its own. Both throw when it has failed or ended. */
+/** A part of the system in a separate process. Both throw when it has failed or ended. */
 export type BacklogChild = Running & {
-  /** Returns the CPU time that it took (µs). */
+  /** Returns the CPU time used (µs). */
   accept(job: Omit<Extract<BacklogJob, { kind: 'accept' }>, 'kind'>): Promise<number>;
   look(): Promise<Looked>;
 };

@@ -1,16 +1,16 @@
-/** What the children of the backlog's measurement are told. */
+/** Messages to the children of the backlog measurement. */
 export type BacklogJob =
   /**
-   * Take in messages `from` to `to` (exclusive), of which message n is the ⌊n / conversations⌋-th
-   * of conversation n mod conversations.
+   * Accept messages `from` to `to` (exclusive), of which message n is the ⌊n / conversations⌋-th of
+   * conversation n mod conversations.
    */
   | { kind: 'accept'; from: number; to: number; conversations: number }
-  /** How is it? Collects the garbage first. */
+  /** Asks for the state. Collects garbage first. */
   | { kind: 'look' };
 
 /**
- * Their answers. `cpuMicros` is the time that accepting took of the process; memory is in bytes;
- * `answered` and `outOfOrder` count messages.
+ * Their answers. `cpuMicros` is the CPU time that the process spent on accepting; memory is in
+ * bytes; `answered` and `outOfOrder` count messages.
  */
 export type BacklogReply =
   | { kind: 'accepted'; cpuMicros: number }
@@ -27,7 +27,7 @@ export type BacklogReply =
 export const phoneOf = (conversation: number): string =>
   `+1555${String(conversation).padStart(7, '0')}`;
 
-/** The memory of this process after its garbage was collected; it must run with --expose-gc. */
+/** The memory of this process after garbage collection; it must run with --expose-gc. */
 export function measureMemory(): { residentBytes: number; heapBytes: number } {
   globalThis.gc?.();
   const { rss, heapUsed, external } = process.memoryUsage();

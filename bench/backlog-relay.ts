@@ -18,15 +18,15 @@ import { measureMemory, phoneOf } from './backlog-message.ts';
 import type { BacklogJob, BacklogReply } from './backlog-message.ts';
 import { createSilentMessenger } from './silent-messenger.ts';
 
-/** So many messages are on their way in at the same time. */
+/** The number of messages that are accepted concurrently. */
 const atOnce = 50;
 
-/** Telling ten thousand people that the VM does not wake would be another measurement (ms). */
+/** Notifying ten thousand people that the VM does not wake would be another measurement (ms). */
 const hour = 3600_000;
 
 /**
- * What the relay does with a message once its signature is right, in a process of its own: the
- * limit, the intake, "typing…", and a waker whose VM does not wake.
+ * The relay's handling of a message after its signature check, in a separate process: the limit,
+ * the intake, "typing…", and a waker whose VM does not wake.
  */
 const config = parseRelayConfig(JSON.parse(process.argv[2] ?? '{}') as Record<string, string>);
 const log = createLog('relay', 'silent');

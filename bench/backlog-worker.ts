@@ -9,17 +9,17 @@ import type { BacklogJob, BacklogReply } from './backlog-message.ts';
 import { createSilentMessenger } from './silent-messenger.ts';
 
 /**
- * The whole worker around an agent that answers at once: all that a conversation has said, in one
- * answer.
+ * The whole worker around an agent that answers immediately: one answer to everything in a
+ * conversation.
  */
 const config = parseWorkerConfig(JSON.parse(process.argv[2] ?? '{}') as Record<string, string>);
 const log = createLog('worker', 'silent');
 let answered = 0;
 let outOfOrder = 0;
-/** The number of the message that each conversation must send next. */
+/** The number of the next expected message of each conversation. */
 const expected = new Map<string, number>();
 
-/** The prompts that are there by now. */
+/** The prompts that have arrived so far. */
 async function takeAll(
   prompts: AsyncIterator<Prompt>,
   first: Prompt,

@@ -25,7 +25,7 @@ const sizes: { full: Size; quick: Size } = {
   quick: { messages: 2000, conversations: 200, block: 100, warmUp: 2000 },
 };
 
-/** What accepting a message cost (µs of CPU) with so many waiting already. */
+/** The CPU cost of accepting a message (µs) at a given number of waiting messages. */
 type Cost = { waiting: number; relay: number; redis: number };
 
 /** `empty` is a Redis with nothing in it, to compare with. */
@@ -40,12 +40,12 @@ type Stage = {
 const mostRatio = 1.2;
 
 /**
- * So many blocks at the beginning, and as many at the end, are compared by their medians: a single
- * one says more of the machine.
+ * The number of blocks at the beginning, and at the end, whose medians are compared: a single block
+ * reflects mostly the noise of the machine.
  */
 const compared = 9;
 
-/** A relay on one of the Redises, and what a block of messages costs there. */
+/** A relay on one of the Redis servers, and the cost of a block of messages there. */
 function startRelay(
   server: RedisServer,
   searchPath: string,
@@ -81,8 +81,8 @@ function startRelay(
 }
 
 /**
- * Lets all messages come in; every other block is measured in turn with one into a Redis that is
- * empty, by another process.
+ * Accepts all messages; each block alternates with a block that another process accepts into an
+ * empty Redis.
  */
 async function fill({
   options: { say, signal, searchPath },
@@ -93,7 +93,7 @@ async function fill({
   const [relay, peer] = [startRelay(server, searchPath), startRelay(empty, searchPath)];
   const [redis, peerRedis] = [new Redis(server.url), new Redis(empty.url)];
   try {
-    // A process is slow until it is warm, which is no matter of the backlog.
+    // A process is slow until it is warm, which is unrelated to the backlog.
     for (const each of [relay, peer])
       await each.accept({ from: 0, to: size.warmUp, conversations: 100 });
     await redis.flushall();
@@ -103,7 +103,7 @@ async function fill({
       await relay.accept({ from, to: from + size.block, conversations: size.conversations });
       costs.push(await relay.cost(from + size.block, size.block, size.conversations));
       await peerRedis.flushall();
-      // The same messages, so that only what waits differs.
+      // The same messages, so that only the backlog differs.
       peers.push(await peer.cost(from + size.block, size.block, size.conversations));
       if (costs.length % 5 === 0) {
         looks.push(await relay.look());
@@ -161,7 +161,8 @@ async function workOff({
 }
 
 /**
- * How long BullMQ's event streams are, and how many finished jobs it keeps, at most of the queues.
+ * The length of BullMQ's event streams and the number of finished jobs it keeps: the maximum over
+ * the queues.
  */
 async function readBounds(server: RedisServer): Promise<{ events: number; kept: number }> {
   const redis = new Redis(server.url);
@@ -180,7 +181,7 @@ async function readBounds(server: RedisServer): Promise<{ events: number; kept: 
 
 const megabytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MB`;
 
-/** The last third against the first: memory that grows with the backlog would show. */
+/** The last third against the first: this shows memory that grows with the backlog. */
 function memoryRow(what: string, looks: Looked[]): Row {
   const third = Math.ceil(looks.length / 3);
   const [first, last] = [looks.slice(0, third), looks.slice(-third)].map((part) => ({
@@ -198,8 +199,8 @@ function memoryRow(what: string, looks: Looked[]): Row {
 }
 
 /**
- * How a cost has grown: at the end against the beginning, each as a multiple of what it was into an
- * empty Redis at that time.
+ * The growth of a cost: the end against the beginning, each as a multiple of the cost with an empty
+ * Redis at that time.
  */
 function costRow(who: 'relay' | 'redis', costs: Cost[], peers: Cost[]): Row {
   const pairs = costs.map((cost, index) => ({

@@ -6,17 +6,17 @@ import { endWithUs } from '../simulator/child-process.ts';
 import type { Running } from '../shared/runtime/lifecycle.ts';
 import type { BareAsk, BareSetting } from './peers/bare-claude.ts';
 
-/** A process that runs Claude Code by the SDK alone. */
+/** A process that runs Claude Code with the SDK alone. */
 export type BareProcess = Running & {
-  /** Has a prompt asked; returns the session. */
+  /** Sends a prompt; returns the session. */
   ask(asked: BareAsk): Promise<string>;
-  /** Settles when the process has ended by itself. */
+  /** Settles when the process has exited on its own. */
   ended: Promise<unknown>;
 };
 
 /**
- * Starts it by the same Node, with the flags of the worker's own start. `setting.dataDir` is its
- * own.
+ * Starts it with the same Node and the flags of the worker's start. `setting.dataDir` is for this
+ * process only.
  */
 export function startBare(setting: BareSetting, searchPath: string): BareProcess {
   const child = fork(

@@ -19,8 +19,8 @@ const phone = '+15551230001';
 const Line = z.object({ at: z.number(), maxMs: z.number(), residentBytes: z.number() });
 
 /**
- * What was seen of a process in a stretch of time: the longest that its event loop was held up
- * (ms), and its memory at the beginning and at most (bytes).
+ * A measurement of a process over a period: the longest delay of its event loop (ms), and its
+ * memory at the beginning and at its maximum (bytes).
  */
 export type Watched = { longestMs: number; fromBytes: number; mostBytes: number };
 
@@ -32,8 +32,8 @@ export type BoundsStage = {
   /** Where the conversation's files are. */
   workspace: string;
   /**
-   * Does something from the phone, waits for so many messages that come back, and reads their
-   * pages; says what was seen of both processes meanwhile.
+   * Acts on the phone, waits for the given number of replies, and reads their pages; returns the
+   * measurements of both processes during that time.
    */
   watch(input: PhoneInput, replies: number): Promise<{ relay: Watched; worker: Watched }>;
 };

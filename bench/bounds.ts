@@ -13,8 +13,8 @@ import { formatNumber, median } from './statistics.ts';
 
 const mostMs = 50;
 /**
- * The most that the worker's memory may grow by over what it had before (bytes): ten times the
- * largest file that WhatsApp carries, for its bytes, its pixels and what is made of them.
+ * The maximum growth of the worker's memory (bytes): ten times the largest file that WhatsApp
+ * accepts, for its bytes, its pixels and the data derived from them.
  */
 const mostGrowth = 10 * 16 * 2 ** 20;
 
@@ -41,7 +41,7 @@ const stories: Story[] = [
   { matches: (asked) => asked.startsWith('look'), next: () => text('Seen.') },
 ];
 
-/** A picture of noise, which does not get smaller: about 16 MB as PNG. */
+/** A picture of noise, which does not compress: about 16 MB as PNG. */
 async function largePicture(): Promise<Buffer> {
   const [width, height] = [2600, 2040];
   return await sharp(randomBytes(width * height * 3), { raw: { width, height, channels: 3 } })
@@ -114,7 +114,7 @@ export const boundsSection: Section = {
       const picture = await largePicture();
       const hello: Case = { what: 'two words', input: { text: 'say hello' }, replies: 1 };
       await stage.watch(hello.input, 1);
-      // What is loaded with the first picture is no matter of its size.
+      // Code loaded with the first picture is independent of its size.
       await stage.watch(
         mediaInput(
           await sharp({ create: { width: 9, height: 9, channels: 3, background: 'red' } })

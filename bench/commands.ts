@@ -11,8 +11,8 @@ import { withSystem } from './system-stage.ts';
 export const mostForMessage = 40;
 
 /**
- * How long nothing may be sent before a message counts as over (ms): its status callbacks come
- * within 0.4 s.
+ * The idle time after which a message counts as complete (ms): its status callbacks arrive within
+ * 0.4 s.
  */
 const quietMs = 900;
 
@@ -20,7 +20,10 @@ async function untilQuiet(count: CommandCount, signal: AbortSignal): Promise<voi
   while (Date.now() - count.lastAt() < quietMs) await sleep(50, undefined, { signal });
 }
 
-/** What the clients send for one message, with everything awake and Claude's session live. */
+/**
+ * The commands that the clients send for one message, with everything awake and Claude's session
+ * live.
+ */
 async function countMessages(options: BenchOptions, messages: number): Promise<Counted[]> {
   return await withSystem(options, {}, async ({ simulator, say }) => {
     await say('say first');

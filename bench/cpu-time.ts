@@ -1,8 +1,8 @@
 import { readFileSync, readdirSync } from 'node:fs';
 
 /**
- * The CPU time of all threads of a process that still live (µs), from Linux's /proc: the first
- * number of `schedstat` is the time on a core in nanoseconds. NaN when there is no such process.
+ * The CPU time of all live threads of a process (µs), from Linux's /proc: the first number of
+ * `schedstat` is the time on a core in nanoseconds. NaN when there is no such process.
  */
 export function cpuMicrosOf(pid: number): number {
   try {

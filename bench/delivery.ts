@@ -10,13 +10,13 @@ import { withSystem } from './system-stage.ts';
 const mostMs = 20;
 
 /**
- * Where the time went between the model's last token and the POST (ms): Claude Code and the way to
- * the outbox, the way to the delivery, the carrier's SDK.
+ * The time between the model's last token and the POST (ms), by part: Claude Code up to the outbox,
+ * the outbox up to the delivery, the carrier's SDK.
  */
 type Way = { total: number; put: number; nextDelivery: number; post: number };
 
 /**
- * When a reply was put into the outbox and its attempt noted (ms since 1970). The reply's name is
+ * When a reply was put into the outbox and its attempt recorded (ms since 1970). The reply's id is
  * written when Twilio has answered.
  */
 async function readReply(

@@ -9,18 +9,16 @@ import { formatNumber, percentile } from './statistics.ts';
 import { makeRequests } from './webhook-requests.ts';
 
 /**
- * What a webhook may take under each attack (ms), and the relay's memory (MB of 2^20 bytes): 50
- * connections, or 2,000 silent ones.
+ * The limits under each attack, for a webhook's latency (ms) and the relay's memory (MB of 2^20
+ * bytes): 50 connections, or 2,000 silent ones.
  */
 const targets = { webhookMs: 1000, memory: 120, memorySilent: 150 };
 const [few, many] = [50, 2000];
 
-/** How long each attack lasts (ms), and how long it goes on before anything is measured. */
+/** The duration of each attack (ms), and its lead time before the measurement. */
 const [lastsMs, quickMs, beforeMs] = [5000, 1500, 500];
 
-/**
- * The most that a webhook waits for its answer before it counts as lost (ms): Twilio gives up then.
- */
+/** The time after which an unanswered webhook counts as lost (ms): Twilio gives up then. */
 const lostMs = 15_000;
 
 export const doorSection: Section = {
@@ -47,10 +45,7 @@ async function measure(options: BenchOptions, stage: RelayStage): Promise<Sectio
   };
 }
 
-/**
- * Lets a relay load all that it may ever load: the image holds that compiled, and compiling takes
- * 20 MB.
- */
+/** Makes a relay load all its code: the image holds it compiled, and compiling takes 20 MB. */
 async function compile(stage: RelayStage): Promise<void> {
   const relay = await stage.start('ours');
   await stage.untilReady(relay);
@@ -104,8 +99,8 @@ async function measureAttack(
 }
 
 /**
- * Sends webhooks one after the other for so long. How long each took (ms). Throws when one is not
- * answered with 200.
+ * Sends webhooks one after the other for the given time. Returns the latency of each (ms). Throws
+ * when an answer is not 200.
  */
 async function send(port: number, ms: number): Promise<number[]> {
   const took: number[] = [];

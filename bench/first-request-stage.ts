@@ -14,37 +14,39 @@ import type { BareSetting } from './peers/bare-claude.ts';
 import type { BenchOptions } from './section.ts';
 
 /**
- * The whole system with the real Claude Code, and bare ones beside it; the models are scripted and
- * answer at once.
+ * The whole system with the real Claude Code, and bare Claude Code processes beside it; the models
+ * are scripted and answer immediately.
  */
 export type FirstRequestStage = {
   /**
-   * Sends a message and returns how long it took until the model was asked (ms); ends when the
-   * answer has come.
+   * Sends a message and returns the time until the request to the model (ms); resolves when the
+   * answer has arrived.
    */
   say(text: string): Promise<number>;
   /** Ends the worker, if it runs, as after its idle time. */
   sendToSleep(): Promise<void>;
-  /** Ends the Claude Code process of the session that was asked last. */
+  /** Ends the Claude Code process of the session that was used last. */
   endLive(): Promise<void>;
   /** Waits for a spare process that has started. */
   untilSpare(): Promise<void>;
   /** Starts a process with Claude Code and nothing else; it is stopped at the end. */
   startBare(name: string, change: Pick<BareSetting, 'usual' | 'text'>): BareProcess;
   /**
-   * How long it took from `since` (ms since 1970) until a bare one asked the model with this text
-   * in its prompt.
+   * The time from `since` (ms since 1970) until a bare Claude Code sent a model request with this
+   * text in its prompt.
    */
   askedBare(text: string, since: number): Promise<number>;
 };
 
 /**
- * A spare is taken for started so long after its process is there (ms): it shows itself in no other
- * way.
+ * The time after which a spare counts as started once its process exists (ms): it gives no other
+ * sign.
  */
 const prewarmMs = 1500;
 
-/** One phone gets more answers here than WhatsApp would take; none waits for the pace. */
+/**
+ * One phone gets more answers here than WhatsApp would accept; no answer waits for the send rate.
+ */
 const unpaced = { PACE_SECONDS: '0.01', PACE_BURST: '1000' };
 
 /** Sets the stage for as long as `play` takes. */
@@ -132,7 +134,7 @@ export async function withFirstRequestStage<T>(
         await poll('its end', async () =>
           (await processes()).every(({ session }) => session !== last) ? true : undefined,
         );
-        // The worker has read of it by then.
+        // The worker has received it by then.
         await sleep(300, undefined, { signal });
       },
       async untilSpare() {

@@ -8,8 +8,8 @@ import { formatRatio, formatSpread, median, medianRatio, percentile } from './st
 const warmMessages = { quick: 5, full: 20 };
 
 /**
- * What was measured (ms), a value for each round; of warm messages each one. `usual` has the
- * browser's server as a process of the session's own.
+ * The measurements (ms), one value per round; for warm messages one value per message. `usual` runs
+ * the browser's server as a process of the session.
  */
 type Times = Record<
   'warm' | 'fresh' | 'resumed' | 'resumedBare' | 'resumedUsual' | 'cold' | 'coldBare' | 'coldUsual',
@@ -32,7 +32,7 @@ export const firstRequestSection: Section = {
   },
 };
 
-/** One look at each, `usual` only in the long form. */
+/** One measurement of each, `usual` only in the long form. */
 async function measure(
   { quick, rounds, say, signal }: BenchOptions,
   stage: FirstRequestStage,
@@ -48,8 +48,7 @@ async function measure(
     coldUsual: [],
   };
   const [bare, usual] = [createPeer(stage, 'bare', false), createPeer(stage, 'usual', true)];
-  // What a first run of all makes, such as compiled code and directories, is none of what is
-  // compared.
+  // A first run creates compiled code and directories, which are not part of the comparison.
   if (!quick) await stage.say('say first');
   for (let round = 1; round <= rounds && !signal.aborted; round += 1) {
     say(`round ${round} of ${rounds}`);
@@ -73,8 +72,8 @@ async function measure(
 }
 
 /**
- * A bare Claude Code: started with its process, or resumed in one that runs. Both give how long it
- * took until the model was asked (ms).
+ * A bare Claude Code: started with its process, or resumed in a running process. Both return the
+ * time until the request to the model (ms).
  */
 function createPeer(
   stage: FirstRequestStage,

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 
 /**
- * What a connection of an attack sends, again after each answer; '' nothing at all. `index` counts
- * what was sent.
+ * What a connection of an attack sends, again after each answer; '' sends nothing. `index` counts
+ * the sends.
  */
 export type Attack = (index: number) => Buffer;
 
@@ -10,7 +10,7 @@ const signature = 'X-Twilio-Signature: AAAAAAAAAAAAAAAAAAAAAAAAAAA=';
 const formType = 'Content-Type: application/x-www-form-urlencoded';
 const full = 64_000;
 
-/** From an address of its own each time, as far as the relay believes that. */
+/** From a different address each time, as far as the relay trusts that. */
 const by = (index: number): string =>
   `X-Forwarded-For: 10.${(index >> 16) & 255}.${(index >> 8) & 255}.${index & 255}`;
 const post = (body: string, ...headers: string[]): Buffer =>
@@ -21,8 +21,8 @@ const get = (path: string, ...headers: string[]): Buffer =>
   Buffer.from(`${[`GET ${path} HTTP/1.1`, 'Host: x', ...headers].join('\r\n')}\r\n\r\n`);
 
 /**
- * Forms that cost the most to parse, sort and hash, and whatever else Node or Express do much work
- * for, by name.
+ * Forms that cost the most to parse, sort and hash, and other input that is expensive for Node or
+ * Express, by name.
  */
 export const attacks = {
   '32,000 parameters': () => post('a&'.repeat(full / 2)),

@@ -2,15 +2,15 @@ import { connect } from 'node:net';
 import { attacks } from './flood-attacks.ts';
 
 /**
- * Attacks a relay over so many connections until it is ended: `flood-process.ts PORT CONNECTIONS
- * ATTACK`. A connection that is closed is opened again, and each sends its next when it has an
- * answer.
+ * Attacks a relay over the given number of connections until it is ended: `flood-process.ts PORT
+ * CONNECTIONS ATTACK`. It reopens closed connections, and each connection sends its next request
+ * after an answer.
  */
 const [port, connections, name = ''] = process.argv.slice(2);
 const attack = attacks[name];
 if (!attack) throw new Error(`there is no attack “${name}”`);
 
-/** How long it waits before it connects again (ms). */
+/** The pause before it reconnects (ms). */
 const againMs = 2;
 
 let sent = 0;

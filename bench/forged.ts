@@ -8,12 +8,12 @@ import { formatRatio, formatSpread, medianRatio } from './statistics.ts';
 import { messageForm, phones, sign, twilioSide } from './webhook-requests.ts';
 import type { Signing } from './webhook-requests.ts';
 
-/** What a wrong signature may cost, as a multiple of what a right one does. */
+/** The limit for the cost of a wrong signature, as a multiple of a right one. */
 const most = 1.3;
 
 const connections = 10;
 
-/** How each kind of request is sent, and what it is answered with. */
+/** How each kind of request is sent, and the expected answer. */
 const kinds = {
   right: { signing: 'right', addresses: 'one', status: '200' },
   forged: { signing: 'wrong', addresses: 'many', status: '403' },
@@ -78,7 +78,7 @@ async function measureKind(
 ): Promise<number> {
   const { signing, addresses, status } = kinds[kind];
   const job = { port: relay.port, connections, signing, addresses };
-  // So many wrong ones are answered otherwise, in each minute.
+  // The relay answers this many wrong requests a minute differently.
   if (status === '429') await load.run({ ...job, count: 200 });
   await stage.empty();
   const before = relay.cpuMicros();
@@ -86,7 +86,7 @@ async function measureKind(
   return (relay.cpuMicros() - before) / count;
 }
 
-/** The CPU time of a check (µs) in each round: of forged signatures, and of right ones. */
+/** The CPU time of a check (µs) in each round: for forged signatures and for right ones. */
 function checkAlone(rounds: number, count: number): [forged: number[], right: number[]] {
   const verify = createVerifier(twilioSide.publicUrl, [twilioSide.authToken]);
   const posts = phones.map((phone, index) => {

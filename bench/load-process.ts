@@ -4,8 +4,8 @@ import type { LoadJob, LoadResult } from './load.ts';
 import { makeRequests } from './webhook-requests.ts';
 
 /**
- * Requests are made once and sent again after the store was emptied: making them must not be part
- * of what is measured.
+ * Requests are created once and resent after the store was emptied: creating them must not be part
+ * of the measurement.
  */
 const made = new Map<string, Buffer[]>();
 
@@ -26,7 +26,7 @@ async function run({
 }: LoadJob): Promise<LoadResult> {
   const key = `${count} ${signing} ${addresses}`;
   const requests = made.get(key) ?? makeRequests(count, signing, addresses);
-  // Those from many addresses come from others the next time.
+  // Requests from many addresses use other addresses the next time.
   if (addresses === 'one') made.set(key, requests);
   const statuses: Record<string, number> = {};
   const milliseconds: number[] = [];
@@ -61,8 +61,8 @@ async function openAnew(port: number, speak: Speak): Promise<Speak> {
 }
 
 /**
- * A keep-alive connection on bare TCP, so that the generator takes as little of the machine as it
- * can. One request at a time; throws when it is closed in between.
+ * A keep-alive connection on bare TCP, so that the generator uses as little of the machine as
+ * possible. One request at a time; throws when it is closed in between.
  */
 async function openConnection(port: number): Promise<Speak> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });

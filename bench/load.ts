@@ -6,8 +6,8 @@ import { endWithUs } from '../simulator/child-process.ts';
 import type { Signing } from './webhook-requests.ts';
 
 /**
- * `count` requests over so many keep-alive connections, each of which sends its next when it has
- * its answer; with `seconds` the same ones again and again for that long.
+ * `count` requests over the given number of keep-alive connections, each of which sends its next
+ * request after an answer; with `seconds` the same requests repeat for that time.
  */
 export type LoadJob = {
   port: number;
@@ -18,9 +18,7 @@ export type LoadJob = {
   seconds?: number;
 };
 
-/**
- * How long each answer took, in the order of their ends, and how many there were of each status.
- */
+/** The latency of each answer, in order of completion, and the number of answers by status. */
 export type LoadResult =
   { milliseconds: number[]; statuses: Record<string, number> } | { error: string };
 
@@ -29,9 +27,7 @@ export type Load = Running & {
   run(job: LoadJob, status?: string): Promise<{ milliseconds: number[] }>;
 };
 
-/**
- * Starts the load generator, in a process of its own: its work must not count as anybody else's.
- */
+/** Starts the load generator in a separate process: its work must not count for another process. */
 export function startLoad(): Load {
   const child = fork(path.join(import.meta.dirname, 'load-process.ts'), { stdio: 'ignore' });
   endWithUs(child);

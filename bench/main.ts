@@ -66,7 +66,7 @@ async function main(): Promise<number> {
   return measured.some(({ result }) => result.rows.some(({ held }) => held === false)) ? 1 : 0;
 }
 
-/** Writes the page and its plots beside this program. */
+/** Writes the page and its plots next to this program. */
 async function write(measured: Measured[], rounds: number): Promise<void> {
   const directory = import.meta.dirname;
   await mkdir(directory, { recursive: true });

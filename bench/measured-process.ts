@@ -14,21 +14,21 @@ export type MeasuredOptions = {
   flags?: string[];
   environment: Record<string, string>;
   searchPath: string;
-  /** Where its output goes, without anybody in between; nowhere by default. */
+  /** Where its output goes, directly; nowhere by default. */
   logFile?: string;
 };
 
-/** A process whose use of the machine is read from Linux's /proc. */
+/** A process whose resource use is read from Linux's /proc. */
 export type MeasuredProcess = Running & {
   pid: number;
-  /** The CPU time of all its threads that still live (µs). */
+  /** The CPU time of all its live threads (µs). */
   cpuMicros(): number;
-  /** What it has of the memory now, and the most it ever had (bytes). */
+  /** Its memory now, and its peak (bytes). */
   residentBytes(): number;
   peakBytes(): number;
 };
 
-/** Starts one of our processes or of the peers by the same Node. */
+/** Starts one of our processes or of the peers with the same Node. */
 export function startMeasured({
   entry,
   args = [],

@@ -4,14 +4,14 @@ import type { AddressInfo } from 'node:net';
 import type { Running } from '../shared/runtime/lifecycle.ts';
 
 /**
- * What came by: the request's method and path, when it had arrived whole and when its answer had
- * been handed on whole (ms since 1970).
+ * One exchange: the request's method and path, the time of its complete arrival and the time its
+ * answer was forwarded completely (ms since 1970).
  */
 export type Noted = { method: string; path: string; requestedAt: number; answeredAt: number };
 
 /**
- * Hands everything on to a server of this machine and notes when. `onRequest` and `onAnswered` are
- * called at these moments.
+ * Forwards everything to a server on this machine and records the times. `onRequest` and
+ * `onAnswered` are called at these moments.
  */
 export async function runNotingProxy(
   target: string,
@@ -33,7 +33,7 @@ export async function runNotingProxy(
       { method: near.method ?? 'GET', headers: near.headers },
       (answer: IncomingMessage) => {
         response.writeHead(answer.statusCode ?? 502, answer.headers);
-        // Each piece goes on as it comes; the end is noted before it does.
+        // Each chunk is forwarded as it arrives; the end is recorded before it is forwarded.
         answer.on('end', () => {
           seen.answeredAt = now();
           noted.onAnswered?.(seen);

@@ -6,7 +6,7 @@ const size = { width: 720, height: 380 };
 
 const colours = ['#0b7a5c', '#8a8f98', '#c2603a', '#3b6fb6'];
 
-/** Draws the plot as an SVG of its own, with a ground that is light in dark pages, too. */
+/** Draws the plot as a standalone SVG, with a background that is also light in dark pages. */
 export function drawPlot({ title, x, y, series }: Plot): string {
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, ...size });
   chart.setOption({
@@ -32,7 +32,7 @@ export function drawPlot({ title, x, y, series }: Plot): string {
   return svg;
 }
 
-/** All places on the axis, in order. */
+/** All positions on the axis, in order. */
 function axisOf(series: Plot['series']): string[] {
   return [...new Set(series.flatMap(({ points }) => points.map(([at]) => at)))]
     .toSorted((a, b) => a - b)

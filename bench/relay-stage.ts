@@ -19,22 +19,22 @@ export type Side = 'ours' | 'floor' | 'plain' | 'minimal';
 export type RelayProcess = MeasuredProcess & { port: number };
 
 /**
- * What relays are measured on: a Redis as in production, a Twilio that says yes to everything, and
- * a worker's sign of life.
+ * The stage for measuring relays: a Redis as in production, a Twilio that accepts everything, and a
+ * worker's heartbeat.
  */
 export type RelayStage = {
   redis: Redis;
   redisPort: number;
-  /** A directory for as long as the stage stands. */
+  /** A directory that exists as long as the stage. */
   dir: string;
   /** Starts a relay; `redisUrl` is the stage's own unless given. It is stopped at the end. */
   start(
     side: Side,
     change?: { redisUrl?: string; environment?: Record<string, string> },
   ): Promise<RelayProcess>;
-  /** Waits until the relay says that it is ready; `everyMs` is how often it is asked. */
+  /** Waits until the relay reports that it is ready; `everyMs` is the polling interval. */
   untilReady(relay: RelayProcess, everyMs?: number): Promise<void>;
-  /** Takes away every message and job, and returns how many messages had been claimed. */
+  /** Removes every message and job, and returns the number of claimed messages. */
   empty(): Promise<number>;
 };
 
@@ -46,8 +46,8 @@ const entries = {
 };
 
 /**
- * Options for Node: for ours those of the image. The other settings that ours makes by itself are
- * given to the floor and the plain way, too; the minimal relay is run as people run one.
+ * Options for Node: for our relay those of the image. The other settings that our relay makes on
+ * its own also apply to the floor and the plain way; the minimal relay runs with defaults.
  */
 const ofImage = ['--max-semi-space-size=4'];
 const flagsOf = {
@@ -57,10 +57,10 @@ const flagsOf = {
   minimal: [],
 };
 
-/** A worker renews its sign of life every 20 s, for 60 s. */
+/** A worker renews its heartbeat every 20 s, for 60 s. */
 const heartbeat = { everyMs: 20_000, holdMs: 60_000 };
 
-/** What BullMQ and the worker have written about themselves stays. */
+/** The metadata of BullMQ and the worker stays. */
 const emptyLua = `
   local messages = 0
   for _, key in ipairs(redis.call('KEYS', '*')) do
@@ -118,7 +118,7 @@ export async function withRelayStage<T>(
       releasers.add(side, () => relay.stop());
       return { ...relay, port };
     };
-    // As the image's build does: what Node compiles at a start is kept for those that follow.
+    // As in the image's build: Node's compiled code of one start is kept for the next ones.
     const first = await start('ours');
     await untilReady(first.port, 20);
     await first.stop();
@@ -136,8 +136,8 @@ export async function withRelayStage<T>(
 }
 
 /**
- * The relay's whole environment, as in the image. One phone may send as much as a round takes; the
- * limit is looked at all the same.
+ * The relay's whole environment, as in the image. One phone may send as much as a round needs; the
+ * limit is still checked.
  */
 function production(
   port: number,

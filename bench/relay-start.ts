@@ -10,7 +10,7 @@ const target = 1.2;
 /** The most memory under load (MB of 2^20 bytes, as machines are sold). */
 const mostMemory = 120;
 
-/** How often a relay that starts is asked whether it is ready (ms). */
+/** How often a starting relay is polled for readiness (ms). */
 const askMs = 3;
 
 /** Time from the spawn to the first 200 of `/ready`, and CPU until then (ms). */

@@ -2,7 +2,7 @@ import type { Section, SectionResult } from './section.ts';
 
 export type Measured = { section: Section; result: SectionResult };
 
-/** What the machine is, in a few words. */
+/** A short description of the machine. */
 export type Machine = { cores: number; model: string; memoryBytes: number; node: string };
 
 /** All results as a Markdown page. */

@@ -5,12 +5,12 @@ import type { RelayStage, Side } from './relay-stage.ts';
 import type { Row } from './section.ts';
 import { percentile } from './statistics.ts';
 
-/** How much longer Redis's answers take on the way (ms). */
+/** The added latency of Redis's answers (ms). */
 const delayMs = 20;
 
 /**
- * How many times an ack waits for Redis: by how much longer it takes when each answer of Redis's
- * takes 20 ms longer.
+ * The number of times an ack waits for Redis, derived from its added latency when each answer of
+ * Redis takes 20 ms longer.
  */
 export async function countTrips(stage: RelayStage, load: Load, quick: boolean): Promise<Row[]> {
   const proxy = await runDelayingProxy(stage.redisPort);
@@ -58,8 +58,7 @@ export async function countTrips(stage: RelayStage, load: Load, quick: boolean):
 type DelayingProxy = { port: number; delay(ms: number): void; stop(): Promise<void> };
 
 /**
- * A TCP proxy in front of a server of this machine that holds each piece of its answers back for a
- * while, in order.
+ * A TCP proxy in front of a server on this machine that delays each chunk of its answers, in order.
  */
 async function runDelayingProxy(target: number): Promise<DelayingProxy> {
   const sockets = new Set<Socket>();

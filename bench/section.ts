@@ -2,7 +2,7 @@ import type { Log } from '../shared/runtime/log.ts';
 
 /**
  * One line of the results. `peer` is the floor or the usual way, measured in the same run; `held`
- * says whether the target held, undefined where there is none.
+ * says whether the target was met; undefined without a target.
  */
 export type Row = {
   what: string;
@@ -23,28 +23,27 @@ export type Plot = {
 };
 
 /**
- * `notes` are paragraphs in Markdown: what a number needs to be understood, and where a target was
- * missed, what takes the time.
+ * `notes` are paragraphs in Markdown: explanations of a number, and for a missed target, where the
+ * time goes.
  */
 export type SectionResult = { rows: Row[]; notes: string[]; plots?: Plot[] };
 
 export type BenchOptions = {
-  /** A short form, for a look: fewer and shorter rounds. */
+  /** A short form, for a quick check: fewer and shorter rounds. */
   quick: boolean;
   /** How often each side is measured. */
   rounds: number;
-  /** Where programs such as `redis-server` are looked for. */
+  /** The search path for programs such as `redis-server`. */
   searchPath: string;
   log: Log;
-  /** Tells what is done now. */
+  /** Reports the current step. */
   say: (line: string) => void;
   signal: AbortSignal;
 };
 
 /**
- * One thing that is measured, next to its peer. `method` says in one paragraph what against what,
- * and how. `run` ends everything that it has started, also when it fails; it throws when it could
- * not measure.
+ * One measurement next to its peer. `method` describes the comparison in one paragraph. `run` ends
+ * everything that it has started, also when it fails; it throws when the measurement fails.
  */
 export type Section = {
   name: string;

@@ -12,7 +12,7 @@ import type { Section } from './section.ts';
 import { takeUpSection } from './take-up.ts';
 import { workerStartSection } from './worker-start.ts';
 
-/** Everything that is measured, in the order of the results. */
+/** All measurements, in the order of the results. */
 export const sections: Section[] = [
   ackSection,
   forgedSection,

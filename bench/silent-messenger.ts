@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { Messenger } from '../shared/delivery/messenger.ts';
 
 /**
- * A carrier that takes everything at once and does nothing with it, so that only what is around it
- * is measured.
+ * A carrier that accepts everything immediately and does nothing with it, so that only its
+ * surroundings are measured.
  */
 export function createSilentMessenger(): Messenger {
   return {

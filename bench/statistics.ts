@@ -1,7 +1,7 @@
 /** The middle of the values, and the lowest and highest. */
 export type Spread = { median: number; low: number; high: number };
 
-/** What the given part (0 to 1) of the values does not exceed; NaN without values. */
+/** The quantile of the values (0 to 1); NaN without values. */
 export function percentile(values: number[], part: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return (
@@ -32,7 +32,7 @@ export function formatSpread(values: number[], unit: string): string {
   return values.length > 1 ? `${text} (${formatNumber(low)}–${formatNumber(high)})` : text;
 }
 
-/** Three digits that count: 0.123, 1.23, 12.3, 123, 1,234. */
+/** Three significant digits: 0.123, 1.23, 12.3, 123, 1,234. */
 export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return '–';
   const size = Math.abs(value);
@@ -44,8 +44,8 @@ export function formatNumber(value: number): string {
 }
 
 /**
- * Such as `1.32×`. Ratios are taken within a round, where both sides met the same machine, and then
- * their median.
+ * Such as `1.32×`. Each ratio is computed within a round, under the same machine conditions; the
+ * result is their median.
  */
 export function formatRatio(ours: number[], peer: number[]): string {
   return `${medianRatio(ours, peer).toFixed(2)}×`;

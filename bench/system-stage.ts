@@ -10,7 +10,7 @@ import type { BenchOptions } from './section.ts';
 /** The whole system with the real Claude Code, awake, and a phone. */
 export type SystemStage = {
   simulator: Simulator;
-  /** Sends a text and waits until its answer is there; that is returned, as the phone has it. */
+  /** Sends a text, waits for its answer and returns it as the phone shows it. */
   say(text: string): Promise<ChatMessage>;
 };
 

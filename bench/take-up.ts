@@ -6,7 +6,7 @@ import type { WorkerProcess, WorkerStage } from './worker-stage.ts';
 
 const mostMs = 1000;
 
-/** When this worker began with the turn (ms since 1970). Throws after half a minute. */
+/** When this worker started the turn (ms since 1970). Throws after half a minute. */
 async function turnBegan(worker: WorkerProcess, turn: string): Promise<number> {
   for (const deadline = Date.now() + 30_000; Date.now() < deadline; await sleep(5)) {
     const line = worker.logged().find(({ msg, turn: own }) => msg === 'turn' && own === turn);
@@ -16,8 +16,8 @@ async function turnBegan(worker: WorkerProcess, turn: string): Promise<number> {
 }
 
 /**
- * Kills a worker in the middle of a turn, and starts another at once. Returns how long after its
- * spawn that one was at work on the turn (ms).
+ * Kills a worker in the middle of a turn, and starts another immediately. Returns the time from its
+ * spawn until it works on the turn (ms).
  */
 async function measureTakeUp(stage: WorkerStage): Promise<number> {
   await stage.empty();

@@ -1,8 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
 
 /**
- * Where the measured relays say they are reached, and the account whose messages they take. All of
- * it is made up.
+ * The public address of the measured relays, and the account whose messages they accept. All of it
+ * is invented.
  */
 export const twilioSide = {
   publicUrl: 'https://relay.example.com',
@@ -21,21 +21,21 @@ export const phones: readonly string[] = Array.from(
 );
 
 /**
- * `right`: as Twilio signs. `wrong`: a signature of the right form by somebody who does not know
- * the token. `none`: no signature at all.
+ * `right`: as Twilio signs. `wrong`: a well-formed signature made without the token. `none`: no
+ * signature at all.
  */
 export type Signing = 'right' | 'wrong' | 'none';
 
 /**
- * So many requests that are wrong come from one address, fewer than a relay takes before it turns
- * the address away.
+ * The number of wrong requests from one address: fewer than a relay accepts before it blocks the
+ * address.
  */
 const wrongPerAddress = 40;
 
 /**
- * Webhook requests as bytes for the wire, each with an id of its own, from the phones in turn.
- * `addresses` `one`: all come by way of the same client; `many`: the client changes before it has
- * sent enough to be turned away, and is never one that was there before.
+ * Webhook requests as bytes for the wire, each with a unique id, from the phones in turn.
+ * `addresses` `one`: all come from the same client; `many`: the client changes before it has sent
+ * enough to be blocked, and no client repeats.
  */
 export function makeRequests(count: number, signing: Signing, addresses: 'one' | 'many'): Buffer[] {
   const first = addressesUsed;

@@ -27,14 +27,14 @@ export const phone = '+15551230001';
 export type WorkerProcess = MeasuredProcess & { startedAt: number; logged(): LogLine[] };
 
 /**
- * What workers are measured on: a Redis as in production and a scripted model; what is sent goes
- * nowhere.
+ * The stage for measuring workers: a Redis as in production and a scripted model; sent messages are
+ * discarded.
  */
 export type WorkerStage = {
   redis: Redis;
   /**
-   * Accepts a text as the relay does, from one phone. Returns the id of the message, which is that
-   * of its turn.
+   * Accepts a text as the relay does, from one phone. Returns the id of the message, which is also
+   * its turn's.
    */
   accept(text: string): Promise<string>;
   /** Puts a reply into the outbox, and returns the id of the delivery. */
@@ -51,7 +51,7 @@ export type WorkerStage = {
   takenAt(queue: 'turns' | 'deliveries', job: string): Promise<number>;
   /** Waits until Claude Code runs a tool in this turn. */
   untilTool(turn: string): Promise<void>;
-  /** Takes everything away. */
+  /** Removes everything. */
   empty(): Promise<void>;
 };
 
@@ -128,7 +128,7 @@ export async function withWorkerStage<T>(
       },
       empty: async () => {
         await redis.flushall();
-        // What BullMQ says of itself is written once by each process.
+        // Each process writes BullMQ's metadata once.
         await Promise.all([turns, deliveries].map(({ queue }) => queue.getBackend().client));
       },
     });
@@ -160,7 +160,7 @@ function production(
   };
 }
 
-/** The lines that are there; the last one may be half written. */
+/** The lines so far; the last one may be incomplete. */
 export function readLog(file: string): LogLine[] {
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
   return text

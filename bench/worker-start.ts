@@ -14,7 +14,7 @@ type Sides = {
   minimalCpu: number[];
 };
 
-/** What is known of a start: spawn to first job (ms), and the CPU time until then (ms). */
+/** The measurements of a start: spawn to first job (ms), and the CPU time until then (ms). */
 type Start = { ms: number; cpuMs: number };
 
 async function measureStart(
@@ -28,7 +28,7 @@ async function measureStart(
   const worker = await stage.start(side, queue);
   const takenAt = await stage.takenAt(queue, job);
   const cpuMs = worker.cpuMicros() / 1000;
-  // It ends as it does in production, with what it has compiled kept.
+  // It ends as in production, and keeps its compiled code.
   await sleep(200);
   await worker.stop();
   return { ms: takenAt - worker.startedAt, cpuMs };
@@ -40,7 +40,7 @@ async function measureQueue(
   { rounds, signal }: BenchOptions,
 ): Promise<Sides> {
   const sides: Sides = { ours: [], minimal: [], cached: [], oursCpu: [], minimalCpu: [] };
-  // What is compiled is kept from the first start on.
+  // Compiled code is kept from the first start on.
   for (const side of ['ours', 'minimal, cached'] as const) await measureStart(stage, side, queue);
   for (let round = 0; round < rounds; round += 1) {
     signal.throwIfAborted();

@@ -6,8 +6,8 @@ import { compiledDirectory } from '../shared/runtime/compile-cache.ts';
 import type { Running } from '../shared/runtime/lifecycle.ts';
 
 /**
- * One of the product's own processes, run as in production: its entry point, its environment and
- * nothing else of ours.
+ * One of the product's own processes, run as in production: only its entry point and its
+ * environment.
  */
 export type Child = Running & {
   process: ChildProcess;
@@ -25,16 +25,13 @@ export type ChildOptions = {
   logFile: string;
 };
 
-/**
- * What this process has started and still runs: none of it outlives a process that is told to exit
- * at once.
- */
+/** The running children of this process: none outlives a process that must exit immediately. */
 const started = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of started) child.kill('SIGKILL');
 });
 
-/** Ends the child with this process, whatever ends this one short of SIGKILL. */
+/** Ends the child with this process, for every end of this one except SIGKILL. */
 export function endWithUs(child: ChildProcess): void {
   started.add(child);
   child.once('close', () => started.delete(child));
@@ -49,7 +46,7 @@ export function startChild({ entry, environment, searchPath, logFile }: ChildOpt
   const child = spawn(process.execPath, [path.join(root, entry)], {
     // Not the project's directory: a file .env there is the owner's, for the real thing.
     cwd: path.dirname(logFile),
-    // As in the image, what Node compiles is kept from the first line on.
+    // As in the image, Node keeps its compiled code from the first line on.
     env: { PATH: searchPath, NODE_COMPILE_CACHE: compiledDirectory, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
@@ -75,8 +72,8 @@ export function startChild({ entry, environment, searchPath, logFile }: ChildOpt
 }
 
 /**
- * Waits until an address answers 200, or the process ends first. Throws with the log's place; the
- * process is then ended.
+ * Waits until an address answers 200, or the process ends first. Otherwise ends the process and
+ * throws, naming the log file.
  */
 export async function untilReady(child: Child, url: string, logFile: string): Promise<void> {
   const hasEnded = (): boolean =>

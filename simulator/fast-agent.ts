@@ -15,18 +15,16 @@ type Answer = Extract<AgentEvent, { kind: 'answer' }>;
 export type FastAgentOptions = {
   /** Where its transcripts are, one file a session. */
   dir: string;
-  /** What it answers to a text; may take its time. `tool` reports a step. */
+  /** Its answer to a text; may take a while. `tool` reports a step. */
   answer: (text: string, turn: AgentTurn, tool: (name: string) => void) => Promise<string>;
-  /**
-   * Called when an answer is in the transcript and nobody knows of it yet: crash tests die here.
-   */
+  /** Called when an answer is in the transcript and not yet reported: crash tests die here. */
   onAnswered?: (text: string) => void;
 };
 
 /**
  * An agent without a model, for tests of everything around it: it keeps a transcript on disk, so it
- * can be killed and resumed like Claude Code, and keeps the same contract. It has nothing that runs
- * beside it, so going on with a prompt is answering it from the start.
+ * can be killed and resumed like Claude Code, and keeps the same contract. It has no background
+ * processes, so it resumes a prompt by answering it from the start.
  */
 export function createFastAgent({ dir, answer, onAnswered }: FastAgentOptions): Agent {
   const stopping = new AbortController();
@@ -95,7 +93,7 @@ function createAnswer(prompt: Prompt, id: string, text: string, tokens: number):
 
 async function readEntries(file: string): Promise<Entry[]> {
   const text = await readFile(file, 'utf8').catch(() => '');
-  // A line that a kill has cut short was not said.
+  // A line that a kill has truncated does not count.
   return text.split('\n').flatMap((line) => parseLine(line));
 }
 

@@ -2,13 +2,13 @@ import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 /**
- * Ports from which any is taken: below those that systems give to outgoing connections (Linux from
- * 32768, macOS from 49152), so that nobody else is given the port between the look and its use.
+ * The range for any free port: below the ports of outgoing connections (Linux from 32768, macOS
+ * from 49152), so that the system does not assign the port between the check and its use.
  */
 const range = { from: 12_000, to: 32_000 };
 
 /**
- * A port on 127.0.0.1 that nobody listens on: the preferred one if it is free, else any; 0 is any.
+ * A port on 127.0.0.1 without a listener: the preferred one if it is free, else any; 0 is any.
  * Throws when none is found.
  */
 export async function freePort(preferred: number): Promise<number> {

@@ -13,7 +13,7 @@ const runningFile = path.join(dir, 'running.json');
 if (existsSync('.env')) process.loadEnvFile('.env');
 const log = createLog('simulator', process.env['LOG_LEVEL'] || 'warn');
 
-/** What makes the real model be used instead of the scripted one. */
+/** The variables that select the real model instead of the scripted one. */
 const modelVariables = [
   'ANTHROPIC_API_KEY',
   'CLAUDE_CODE_OAUTH_TOKEN',
@@ -21,7 +21,7 @@ const modelVariables = [
   'ANTHROPIC_MODEL',
 ];
 
-/** Other choices that hold here, too. */
+/** Other variables that apply here, too. */
 const choices = [
   'PERMISSIONS',
   'ANSWER_MINUTES',
@@ -56,7 +56,9 @@ function realModel(): Record<string, string> {
     : {};
 }
 
-/** The address of a system that already runs from this directory, whose data two cannot share. */
+/**
+ * The address of a system that already runs from this directory; two systems cannot share its data.
+ */
 async function findRunning(): Promise<string | undefined> {
   try {
     const url = await findPhoneUrl(runningFile);
@@ -67,7 +69,7 @@ async function findRunning(): Promise<string | undefined> {
   }
 }
 
-/** Whom Claude Code and its tools run as, and where their files lie. */
+/** The user that Claude Code and its tools run as, and the place of their files. */
 function describeAgent({ user, dataDir, programs }: Simulator['agent']): string {
   const own = process.getuid?.() === 0 ? 'root, as AGENT_USER says' : 'your own user';
   return `${user === undefined ? own : `the user ${user}`}, with its files in ${dataDir}${programs === undefined ? '' : ` and copies of the programs in ${programs}`}`;

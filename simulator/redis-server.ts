@@ -13,9 +13,9 @@ export type RedisServer = Running & { url: string; port: number; pid: number };
 const startPatience = 15_000;
 
 /**
- * Starts a Redis of our own on 127.0.0.1 with its data in `dir`, set as in production: nothing is
- * evicted, and every write is on disk before it is acknowledged. `port` 0 takes any. Throws when it
- * does not answer.
+ * Starts a separate Redis on 127.0.0.1 with its data in `dir`, configured as in production: nothing
+ * is evicted, and every write is on disk before it is acknowledged. `port` 0 takes any. Throws when
+ * it does not answer.
  */
 export async function runRedisServer({
   dir,

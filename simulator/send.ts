@@ -21,7 +21,7 @@ const runningFile = '.sidepocket/running.json';
 const pollMs = 300;
 const hintAfterMs = 10_000;
 
-/** The command was called in a way it does not understand. */
+/** The command line is invalid. */
 class WrongUsage extends Error {}
 
 type Command = { text: string; media: string | null; from: string | null; timeoutMs: number };
@@ -144,7 +144,7 @@ async function follow(
   }
 }
 
-/** Says what went wrong and returns the exit code for it. */
+/** Prints the error and returns its exit code. */
 function explain(error: unknown): number {
   if (error instanceof WrongUsage) {
     console.error(`${error.message}\nSee: npm run send -- --help`);

@@ -22,14 +22,14 @@ import { runVm } from './vm.ts';
 export type SimulatorOptions = {
   /** Where data, logs and Redis live between runs. */
   dir: string;
-  /** A key of the real model and what goes with it; empty runs the scripted model. */
+  /** A key of the real model and related variables; empty runs the scripted model. */
   model: Record<string, string>;
   searchPath: string;
   /** The worker stops itself after this time without work. */
   idleMinutes: number;
   /** Further variables for both processes. */
   environment?: Record<string, string>;
-  /** The preferred ports; one that is taken is replaced by any other. 0 takes any. */
+  /** The preferred ports; a port in use is replaced by any other. 0 takes any. */
   ports: { phone: number; relay: number; worker: number };
   log: Log;
 };
@@ -41,20 +41,20 @@ export type Simulator = Running & {
   dashboardPassword: string;
   redisUrl: string;
   logsDir: string;
-  /** The phones, for those who need no page. */
+  /** The phones, for callers without a page. */
   chat: Chat;
-  /** What the page's frame shows of the system now. */
+  /** The current state of the system for the page's frame. */
   system(): SystemState;
   /**
-   * Whom Claude Code runs as, undefined when that is the user of this process, where its files lie,
-   * and where it runs copies of the programs from, if it does.
+   * The user that Claude Code runs as, undefined for the user of this process; the place of its
+   * files; and the place of its copies of the programs, if it uses copies.
    */
   agent: { user: string | undefined; dataDir: string; programs: string | undefined };
-  /** What the scripted model was asked so far, oldest first. */
+  /** The requests to the scripted model so far, oldest first. */
   modelRequests(): readonly ModelRequest[];
 };
 
-/** Made up, like everything of this account. */
+/** Invented, like everything of this account. */
 const account = {
   accountSid: `AC${'5'.repeat(32)}`,
   authToken: 'simulated-auth-token',
@@ -62,15 +62,18 @@ const account = {
 };
 const phones = ['+15551230001', '+15551230002'];
 const dashboardPassword = 'sidepocket-here';
-/** The variable by which the processes of a local system are known, should it be killed itself. */
+/**
+ * The variable that identifies the processes of a local system, in case the system itself is
+ * killed.
+ */
 const localMark = 'SIDEPOCKET_LOCAL';
-/** How long the worker may take to stop (ms): its STOP_SECONDS and what it closes. */
+/** How long the worker may take to stop (ms): its STOP_SECONDS plus closing its connections. */
 const stopPatience = 25_000;
 const wakeSecret = 'simulated-wake-secret';
 
 /**
- * Runs the whole system on this machine: the real relay and worker as processes, and a Twilio, a
- * phone and (without a key) a model of ours around them.
+ * Runs the whole system on this machine: the real relay and worker as processes, and a simulated
+ * Twilio, a phone and (without a key) a scripted model around them.
  */
 export async function runSimulator({
   dir,
@@ -85,8 +88,8 @@ export async function runSimulator({
   const logsDir = path.join(dir, 'logs');
   try {
     await mkdir(logsDir, { recursive: true, mode: 0o700 });
-    // The agent of a root's worker is another user: it may go through here, and sees nothing but
-    // its own.
+    // The agent of a worker that runs as root is another user: it may traverse this directory, and
+    // sees only its own files.
     if (process.getuid?.() === 0) await chmod(dir, 0o711);
     const dataDir = path.join(dir, 'data');
     const agent = await settleAgent({
@@ -99,7 +102,7 @@ export async function runSimulator({
     const orphans = await killMarked((mark) => mark === dir, { variable: localMark });
     if (orphans > 0)
       log.warn({ orphans }, 'ended what an earlier run, which was killed, had left running');
-    // The twin forgets its chats when it stops; a Redis that remembered them would not fit together
+    // The twin forgets its chats when it stops; a Redis that remembered them would be inconsistent
     // with it.
     await rm(path.join(dir, 'redis'), { recursive: true, force: true });
     const redisServer = await runRedisServer({

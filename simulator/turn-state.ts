@@ -3,8 +3,8 @@ import { keys } from '../shared/store/redis/keys.ts';
 import type { TurnState } from './phone/chat-source.ts';
 
 /**
- * How far a message has come, from the product's Redis: it is over when its answer has left the
- * outbox too.
+ * The progress of a message, from the product's Redis: it is done when its answer has also left the
+ * outbox.
  */
 export async function readTurnState(redis: Redis, sid: string): Promise<TurnState> {
   const { state, conversation } = await redis.hgetall(keys.message(sid));

@@ -7,7 +7,7 @@ import type { SystemState } from './chat.ts';
 export type VmOptions = {
   /** Starts the worker; settles when it is ready. */
   boot: () => Promise<Child>;
-  /** The bearer token that a wake must bring. */
+  /** The bearer token that a wake request must carry. */
   secret: string;
   onState: (state: SystemState['vm']) => void;
 };

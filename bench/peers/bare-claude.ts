@@ -1,8 +1,8 @@
 /**
- * Claude Code by the SDK and nothing else, with the options that the worker gives it. As a program
- * it starts a session at once, the floor for a worker that does not run; told so by its parent it
- * starts one for each message, the floor for a session that is not live. What is asked goes to the
- * model at the address given.
+ * Claude Code with the SDK and nothing else, with the options of the worker. As a program it starts
+ * a session immediately, the floor for a worker that is not running; on its parent's request it
+ * starts one session per message, the floor for a session that is not live. Requests go to the
+ * model at the given address.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
@@ -16,8 +16,8 @@ import { createSessionOptions } from '../../worker/agent/claude/options.ts';
 import { noGrants } from '../../worker/agent/workspace/grants.ts';
 
 /**
- * What the program is given: `usual` runs the browser's MCP server as a process of the session's
- * own, as its page says; `text` is asked at once.
+ * The program's options: `usual` runs the browser's MCP server as a process of the session, as its
+ * page says; `text` is sent immediately.
  */
 export type BareSetting = {
   dataDir: string;
@@ -27,8 +27,8 @@ export type BareSetting = {
   text?: string;
 };
 /**
- * What its parent asks: a prompt, in the session that it names or a new one. Answered with the
- * session's id.
+ * A request of its parent: a prompt, in the named session or a new one. The answer is the session's
+ * id.
  */
 export type BareAsk = { text: string; session?: string };
 

@@ -7,7 +7,7 @@ import { peerOptions } from './peer-options.ts';
 
 /**
  * The floor of an ack: bare node:http, one HMAC, and claim, inbox and turn in one transaction. It
- * is what the work itself costs, without a log, limits, metrics or any care for what can go wrong.
+ * shows the cost of the work alone, without a log, limits, metrics or error handling.
  */
 const { port, redisUrl, publicUrl, authToken } = peerOptions();
 

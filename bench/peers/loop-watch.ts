@@ -3,10 +3,9 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { isMainThread } from 'node:worker_threads';
 
 /**
- * Loaded into a process of ours by `--import`, it writes every 100 ms how long the event loop was
- * held up at most since the last line (ms), and what the process has of the memory (bytes), into
- * the file that `--watch-file=` among the arguments names. Threads inherit `--import`; they are not
- * watched.
+ * Loaded into one of our processes with `--import`, it writes every 100 ms the longest delay of the
+ * event loop since the last line (ms), and the memory of the process (bytes), into the file of the
+ * argument `--watch-file=`. Threads inherit `--import`; they are not watched.
  */
 const file = process.argv
   .find((argument) => argument.startsWith('--watch-file='))

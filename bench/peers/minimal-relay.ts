@@ -1,14 +1,14 @@
 import { Queue } from 'bullmq';
 import express from 'express';
 import { Redis } from 'ioredis';
-// Twilio's check of signatures alone: the whole SDK would take longer to load than everything else
+// Only Twilio's signature check: the whole SDK would take longer to load than everything else
 // together.
 import { validateRequest } from 'twilio/lib/webhooks/webhooks.js';
 import { peerOptions } from './peer-options.ts';
 
 /**
  * The smallest relay on Express and BullMQ, to compare starts and memory with: no log, no
- * dashboard, no metrics, and nothing of Twilio's but the check of signatures.
+ * dashboard, no metrics, and only the signature check of Twilio's SDK.
  */
 const { port, redisUrl, publicUrl, authToken } = peerOptions();
 

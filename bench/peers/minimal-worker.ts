@@ -14,5 +14,5 @@ const { redisUrl, queue, prefix } = JSON.parse(process.argv[2] ?? '{}') as {
 const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
 const worker = new Worker(queue, async () => 'done', { connection, prefix, name: 'minimal#1' });
 worker.on('error', () => undefined);
-// An exit of its own, so that Node keeps what it has compiled.
+// An explicit exit, so that Node keeps its compiled code.
 process.on('SIGTERM', () => process.exit(0));

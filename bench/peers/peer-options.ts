@@ -1,4 +1,4 @@
-/** What a peer is told when it is started. */
+/** The options of a peer at its start. */
 export type PeerOptions = { port: number; redisUrl: string; publicUrl: string; authToken: string };
 
 /** The options, as JSON in the first argument of the process. */

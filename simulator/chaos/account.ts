@@ -3,16 +3,13 @@ import { keys } from '../../shared/store/redis/keys.ts';
 import { createSpend, dayOf, monthOf } from '../../shared/store/spend.ts';
 import type { BillEntry } from '../model/bill.ts';
 
-/**
- * What the model has billed, beside what the product has counted: requests, and all of their
- * tokens.
- */
+/** The model's bill and the product's own count: requests, and all of their tokens. */
 export type Account = {
   billed: number;
   counted: number;
   /**
-   * Requests whose whole cost never became known, since a process was killed under them, and those
-   * that are open still.
+   * Requests of unknown total cost, because a process was killed during them, and requests that are
+   * still open.
    */
   unsettled: number;
   billedTokens: number;
@@ -20,8 +17,8 @@ export type Account = {
 };
 
 /**
- * Reads the product's own account of the months that a run has touched, at the end of it: of the
- * conversations that Claude Code answered, since the others' costs are invented.
+ * Reads, at the end of a run, the product's own account of its months: for the conversations that
+ * Claude Code answered, since the others' costs are invented.
  */
 export async function readAccount(
   redis: Redis,
@@ -50,8 +47,8 @@ export async function readAccount(
 }
 
 /**
- * Whether the two differ by no more requests than were open at a kill, and the product counts
- * nothing that was not billed. Where Redis has forgotten a time, what was counted then is missing.
+ * Whether the two differ by at most the requests that were open at a kill, and the product counts
+ * nothing unbilled. If Redis has lost a period, the counts of that period are missing.
  */
 export function isBalanced(
   { billed, counted, unsettled, billedTokens, countedTokens }: Account,

@@ -23,7 +23,7 @@ export type ChaosRun = PlanOptions & {
   keep: boolean;
   searchPath: string;
   log: Log;
-  /** Told what goes on, in sentences. */
+  /** Receives progress reports, in sentences. */
   say: (line: string) => void;
   /** Ends the run early; everything is cleaned up. */
   signal: AbortSignal;
@@ -34,12 +34,12 @@ export type ChaosResult = {
   verdict: Verdict;
   account: Account;
   kills: KillCount;
-  /** What the person still got who was taken from the list. */
+  /** What the person removed from the list still received. */
   afterRemoval: string[];
-  /** Second and later lives of the processes, and deaths that nobody caused. */
+  /** Restarts of the processes, and deaths that the run did not cause. */
   restarts: number;
   ownDeaths: number;
-  /** What had not come to an end when the run gave up waiting. */
+  /** The unfinished work when the run gave up waiting. */
   stuck: string[];
   seconds: number;
 };
@@ -49,7 +49,7 @@ const lateRoundMs = 10_000;
 /** How long after the schedule's end the relay may need to take in what it refused (ms). */
 const acceptPatience = 60_000;
 
-/** What is on its way to Twilio when the list changes still arrives (ms). */
+/** The time in which requests that were under way when the list changed still arrive (ms). */
 const removalGraceMs = 5000;
 
 /**
@@ -118,8 +118,8 @@ export async function runChaos(run: ChaosRun): Promise<ChaosResult> {
 }
 
 /**
- * Sends, kills and troubles until the schedule is through and every message is accepted. Afterwards
- * Twilio behaves.
+ * Runs sends, kills and troubles until the schedule is complete and every message is accepted.
+ * Afterwards Twilio is fault-free.
  */
 async function playSchedule(
   run: ChaosRun,
@@ -145,7 +145,7 @@ async function playSchedule(
       signal: deadline,
     };
     const sending = sendAll(sender, plan.messages, startedAt, sent);
-    // What becomes of the leaver's own messages is not judged with the others'.
+    // The leaver's own messages are not judged with the others'.
     const leaving = Promise.all([
       sendAll(sender, plan.leaver.messages, startedAt, []),
       removeAt(startedAt + plan.leaver.atMs, system, run.signal),
@@ -164,14 +164,18 @@ async function playSchedule(
   }
 }
 
-/** Takes the leaver from the list at this time. When the list was in force (ms since 1970). */
+/**
+ * Removes the leaver from the list at this time. Returns when the list took effect (ms since 1970).
+ */
 async function removeAt(at: number, system: ChaosSystem, signal: AbortSignal): Promise<number> {
   await sleep(Math.max(at - Date.now(), 0), undefined, { signal });
   await system.remove();
   return Date.now();
 }
 
-/** The replies that somebody got later than so long after this time (ms since 1970). */
+/**
+ * The replies that reached a person later than the grace period after this time (ms since 1970).
+ */
 function answersAfter(at: number, conversation: string, twin: Twin): string[] {
   return received({ twin, conversations: [conversation] })
     .filter((reply) => reply.at > at + removalGraceMs)

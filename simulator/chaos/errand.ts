@@ -3,19 +3,19 @@ import { callTool, text } from '../model/answer.ts';
 import type { Story } from '../model/stories/story.ts';
 import { wordsToSay } from '../model/stories/say.ts';
 
-/** What Claude Code is told after an interruption; the person's own texts never match it. */
+/** The note to Claude Code after an interruption; the person's own texts never match it. */
 const resumed = /^\[Sidepocket\] You were interrupted.*$/gm;
 /** A note on an earlier message quotes it. */
 const quoted = /“([^”]*)”/;
 const everyQuoted = /“[^”]*”/g;
-/** What the note says to leave. */
+/** The messages that the note says to leave. */
 const left = /^The person was told that there is no answer to these .*$/gm;
 const wanted = /\banswer to \S+.*$/gm;
 
 /**
  * The chaos run's story: `say answer to LABEL`, `… with a note` (a message in between) and `… with
- * a tool` (a command of about a second). When asked to go on, it answers every open request of the
- * conversation, except those that the note tells it to leave.
+ * a tool` (a command of about a second). When asked to continue, it answers every open request of
+ * the conversation, except those that the note says to leave.
  * @param onTool called when a tool call goes out. @param onAnswer called when the last words go
  * out.
  */

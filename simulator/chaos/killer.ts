@@ -9,8 +9,8 @@ import { hangNextPost } from './twilio-troubles.ts';
 export type Victims = { relay: Member; redis: Member; workers: Member[]; store: RedisTroubles };
 
 /**
- * What became of the planned kills; `missed` are those whose moment did not come or whose victim
- * was down already.
+ * The outcome of the planned kills; `missed` are kills whose moment did not occur or whose target
+ * was already down.
  */
 export type KillCount = {
   done: Partial<Record<KillKind, number>>;
@@ -22,13 +22,13 @@ export type KillerParts = { victims: Victims; moments: Moments; faults: Faults; 
 /** How long a kill waits for its moment (ms). */
 const momentPatience = 15_000;
 /**
- * How long the guard of a stuck event loop has (ms); the run's workers give it five ticks of a
+ * The time that the guard of a stuck event loop has (ms); the run's workers give it five ticks of a
  * second.
  */
 const guardPatience = 30_000;
 
 /**
- * Carries one planned kill out, moment and all. Resolves true when somebody was killed, once it
+ * Executes one planned kill, including its moment. Resolves true when a process was killed, once it
  * runs again.
  */
 export async function kill(
@@ -101,7 +101,7 @@ export async function kill(
   }
 }
 
-/** Carries the whole schedule out, each kill at its time whatever the others do. */
+/** Executes the whole schedule, each kill at its own time. */
 export async function killAll(
   parts: KillerParts,
   kills: PlannedKill[],

@@ -1,26 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** One life of a process. `ended` settles when it has ended, however. */
+/** One life of a process. `ended` settles when it has ended, for any reason. */
 export type Life = { pid: number; ended: Promise<unknown>; stop(): Promise<void> };
 
-/** A process that is started again whenever it ends, as a platform does it. */
+/** A process that is restarted whenever it ends, as a platform does. */
 export type Member = {
   readonly name: string;
   /** Its process, as long as one runs. */
   readonly pid: number | undefined;
   /** Lives after the first one. */
   readonly restarts: number;
-  /** How often it ended without being asked to. */
+  /** How often it ended on its own. */
   readonly ownDeaths: number;
   /**
-   * Ends it with SIGKILL, when need be after waiting until it runs, and starts it again after
-   * `restartMs` and what `meanwhile` does. Resolves when it runs again; false when it could not be
-   * ended.
+   * Kills it with SIGKILL, if necessary after waiting until it runs, and restarts it after
+   * `restartMs` and `meanwhile`. Resolves when it runs again; false when it could not be killed.
    */
   crash(restartMs: number, meanwhile?: () => Promise<void>): Promise<boolean>;
   /** The same, `graceMs` after a SIGTERM; it may have ended by then. */
   crashWhileStopping(graceMs: number, restartMs: number): Promise<boolean>;
-  /** Stops it by SIGSTOP for this time (ms) and lets it go on. False when it did not run. */
+  /** Suspends it with SIGSTOP for this time (ms) and resumes it. False when it was not running. */
   freeze(ms: number): Promise<boolean>;
   /**
    * Sends it a signal after which it should end without another; resolves true once it has ended
@@ -31,14 +30,14 @@ export type Member = {
   stop(): Promise<void>;
 };
 
-/** How long a process that ended by itself is left lying (ms). */
+/** The pause before a process that ended on its own is restarted (ms). */
 const respawnMs = 200;
-/** So often a start is tried before the process is left dead. */
+/** The number of start attempts before the process is left dead. */
 const mostTries = 20;
 
 /**
- * Starts the process and keeps it running. `start` throws when it does not come up; at a restart
- * that is tried again.
+ * Starts the process and keeps it running. `start` throws when the process does not come up; a
+ * restart is then retried.
  */
 export async function keepRunning(name: string, start: () => Promise<Life>): Promise<Member> {
   let life: Life | undefined;
@@ -128,7 +127,7 @@ export async function keepRunning(name: string, start: () => Promise<Life>): Pro
   };
 }
 
-/** Stops it and lets it go on after `ms`; what has ended in between stays ended. */
+/** Suspends it and resumes it after `ms`; a process that has ended meanwhile stays ended. */
 async function stopFor(victim: Life, ms: number): Promise<true> {
   signal(victim.pid, 'SIGSTOP');
   await sleep(ms);
@@ -137,8 +136,8 @@ async function stopFor(victim: Life, ms: number): Promise<true> {
 }
 
 /**
- * Sends the signal and, when it has not ended within `ms`, SIGKILL. Resolves whether the first was
- * enough.
+ * Sends the signal and, when it has not ended within `ms`, SIGKILL. Resolves whether the first
+ * signal was enough.
  */
 async function endBy(victim: Life, name: NodeJS.Signals, ms: number): Promise<boolean> {
   signal(victim.pid, name);
@@ -159,6 +158,6 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
-    // It has ended by itself.
+    // It has ended on its own.
   }
 }

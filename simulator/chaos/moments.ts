@@ -12,7 +12,7 @@ import type { Twin } from '../twilio/twin.ts';
  */
 export type Moment = 'accepting' | 'tool' | 'answered' | 'claude-tool' | 'claude-answered';
 
-/** Says when something happens inside processes that do not know that they are watched. */
+/** Reports events inside processes that are unaware of being watched. */
 export type Moments = {
   happened(moment: Moment): void;
   /** Resolves true at the next such moment, false after `ms` or at the stop. */
@@ -21,8 +21,8 @@ export type Moments = {
 };
 
 /**
- * Watches the channel on which Redis tells of each message, the phones, and the transcripts in
- * `transcripts`; who else sees a moment reports it by `happened`.
+ * Watches the channel on which Redis announces each message, the phones, and the transcripts in
+ * `transcripts`; other observers report a moment with `happened`.
  */
 export function createMoments({
   redisUrl,

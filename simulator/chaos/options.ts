@@ -3,8 +3,8 @@ import { allKinds } from './plan.ts';
 import type { KillKind } from './plan.ts';
 
 /**
- * What a chaos run is asked for. `minutes` is how long messages are sent and processes killed;
- * settling comes on top.
+ * The options of a chaos run. `minutes` is how long messages are sent and processes killed;
+ * settling takes extra time.
  */
 export type ChaosOptions = {
   messages: number;
@@ -14,11 +14,11 @@ export type ChaosOptions = {
   workers: number;
   /** How many of the conversations are answered by the real Claude Code. */
   claude: number;
-  /** What befalls the processes. */
+  /** The kinds of kills and troubles. */
   kinds: readonly KillKind[];
   /** Where the whole result goes as JSON. */
   json: string | undefined;
-  /** Leaves the directory with logs, Redis and transcripts behind. */
+  /** Keeps the directory with logs, Redis and transcripts. */
   keep: boolean;
 };
 
@@ -54,7 +54,7 @@ ${wrap(allKinds, 56)
 
 Exit codes: 0 nothing lost, doubled or out of order, 1 otherwise, 2 wrong usage, 130 interrupted.`;
 
-/** The command was called in a way it does not understand. */
+/** The command line is invalid. */
 export class WrongUsage extends Error {
   override name = 'WrongUsage';
 }

@@ -5,8 +5,8 @@ import { createSeededRandom } from '../twilio/seeded-random.ts';
  * The moments at which a process is killed. Those without a name of their own are random; the
  * others wait for what they name: `accepting` a message's way into Redis, `mid-tool` a running
  * tool, `last-token` a complete answer that is not yet in the outbox, `posted` a reply that Twilio
- * has and Redis does not know of, `posting` one that Twilio was asked for in vain, `stopping` a
- * stop that has begun.
+ * has and Redis does not know of, `posting` a POST that Twilio does not answer, `stopping` a stop
+ * that has begun.
  */
 export const killKinds = [
   'worker',
@@ -22,9 +22,9 @@ export const killKinds = [
 ] as const;
 
 /**
- * What else befalls a system: processes that are stopped for a while and go on (`frozen`), an event
- * loop that stands still for good until the guard ends its process (`stuck`), a Redis without free
- * memory, one that is demoted to a replica, one that comes back as it was some seconds ago, and
+ * The other troubles of a system: processes that are suspended for a while and resumed (`frozen`),
+ * an event loop that is blocked until the guard kills its process (`stuck`), a Redis without free
+ * memory, a Redis demoted to a replica, a Redis restored to its state of some seconds ago, and
  * connections to it that break between a command and its reply.
  */
 export const troubleKinds = [
@@ -41,8 +41,8 @@ export const allKinds = [...killKinds, ...troubleKinds] as const;
 export type KillKind = (typeof allKinds)[number];
 
 /**
- * One message to be sent. Times are ms from the start; `lateCopyMs` after its sending the same
- * webhook comes once more.
+ * One message to send. Times are ms from the start; `lateCopyMs` after the send the same webhook is
+ * sent once more.
  */
 export type PlannedMessage = {
   atMs: number;
@@ -68,7 +68,7 @@ export type PlannedKill = {
   lengthMs: number;
 };
 
-/** Somebody who may not write any more from `atMs` on, and who writes before and after. */
+/** A person who may no longer write from `atMs` on, and who writes before and after. */
 export type PlannedLeaver = { conversation: string; atMs: number; messages: PlannedMessage[] };
 
 export type Plan = {
@@ -80,7 +80,7 @@ export type Plan = {
   leaver: PlannedLeaver;
   /** When the last message and the last kill are due (ms). */
   durationMs: number;
-  /** Names the schedule: equal digests, equal schedules. */
+  /** Identifies the schedule: equal digests, equal schedules. */
   digest: string;
 };
 
@@ -91,7 +91,7 @@ export type PlanOptions = {
   workers: number;
   minutes: number;
   seed: number;
-  /** One kill in so many milliseconds, on average. */
+  /** The average time between two kills (ms). */
   killEveryMs?: number;
   /** The kinds that the run has; all of them unless given. */
   kinds?: readonly KillKind[];
@@ -99,17 +99,17 @@ export type PlanOptions = {
 
 /**
  * A worker boots in about two seconds and gives a turn up after three deaths, so kills keep this
- * distance (ms) unless told otherwise.
+ * distance (ms) by default.
  */
 const usualKillEveryMs = 6000;
 
 /**
- * Kinds by weight: a round of every kind, and the worker's random death twice more, since it has
+ * Kinds by weight: each kind once, and the worker's random death twice more, since the worker has
  * most to lose.
  */
 const weighted: KillKind[] = [...allKinds, 'worker', 'worker'];
 
-/** Ends of texts that break what counts in bytes, UTF-16 units or lines, as phones send them. */
+/** Ends of texts that break code which counts bytes, UTF-16 units or lines, as phones send them. */
 const oddEndings = [
   ' \u{1F469}\u{1F3FD}\u200D\u{1F680}\u{1F469}\u{1F3FD}\u200D\u{1F680}',
   ` ${'\u{1F600}'.repeat(60)}`,
@@ -177,7 +177,7 @@ function planMessages(
     const conversation = conversations[phone] ?? '';
     const label = `${phone}-${String(index).padStart(4, '0')}`;
     const manner = random();
-    // Only a tool makes a scripted model's turn long enough to be killed in the middle.
+    // Only a tool makes a scripted model's turn long enough for a kill in the middle.
     const extra =
       manner < 0.2
         ? ' with a note'
@@ -185,7 +185,7 @@ function planMessages(
           ? ' with a tool'
           : '';
     const odd = random() < 0.25 ? (oddEndings[between(0, oddEndings.length - 1)] ?? '') : '';
-    // The manner stands last, since that is where the agents look for it.
+    // The manner comes last, since the agents look for it there.
     const text = `${claude.has(conversation) ? 'say answer to ' : ''}${label}${claude.has(conversation) ? '' : odd}${extra}`;
     return {
       atMs,
@@ -214,7 +214,7 @@ function planLeaver(durationMs: number, between: Between): PlannedLeaver {
   return { conversation, atMs, messages };
 }
 
-/** Gives every kind its turn before one comes again, in an order of the seed's. */
+/** Uses every kind once before any repeats, in an order that the seed determines. */
 function planKills(
   durationMs: number,
   { killEveryMs = usualKillEveryMs, kinds = allKinds, workers, claude }: PlanOptions,
@@ -253,7 +253,7 @@ function delayOf(kind: KillKind, between: Between): number {
   return 0;
 }
 
-/** A worker's lease holds for 4 s here, so a frozen one has lost it when it goes on. */
+/** A worker's lease lasts 4 s here, so a frozen worker has lost it when it resumes. */
 function lengthOf(kind: KillKind, between: Between): number {
   if (kind === 'worker-frozen') return between(5000, 9000);
   if (kind === 'relay-frozen') return between(500, 3000);

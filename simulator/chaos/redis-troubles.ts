@@ -5,38 +5,34 @@ import type { Member } from './member.ts';
 import type { Forgotten } from './verdict.ts';
 
 /**
- * What can happen to a Redis short of its death. Each resolves when it is over; false when Redis
- * was away already.
+ * The troubles of a Redis short of its death. Each resolves when it is over; false when Redis was
+ * already down.
  */
 export type RedisTroubles = {
-  /** Leaves it no memory for this time (ms): every write that takes some is refused. */
+  /** Leaves it no memory for this time (ms): it refuses every write that needs memory. */
   fill(ms: number): Promise<boolean>;
   /**
-   * Makes it a replica of a master that is not there for this time (ms): it answers what it is
-   * asked and refuses every write.
+   * Makes it a replica of an absent master for this time (ms): it answers reads and refuses every
+   * write.
    */
   demote(ms: number): Promise<boolean>;
   /**
-   * Copies its data, goes on for `ms`, kills it and starts it with the copy after `restartMs`: what
-   * was written in between is gone.
+   * Copies its data, lets it run for `ms`, kills it and starts it with the copy after `restartMs`:
+   * the writes in between are lost.
    */
   restore(ms: number, restartMs: number): Promise<boolean>;
   /**
-   * Breaks every connection again and again for this time (ms), also between a command and its
-   * reply.
+   * Breaks every connection repeatedly for this time (ms), also between a command and its reply.
    */
   cut(ms: number): Promise<boolean>;
-  /** The times that restored copies know nothing of. */
+  /** The periods that restored copies have lost. */
   forgotten: readonly Forgotten[];
   stop(): void;
 };
 
-/** Between two cuts (ms). */
+/** The pause between two cuts (ms). */
 const cutEveryMs = 70;
-/**
- * The longest time in which the relay must have taken in again what a restored Redis has forgotten
- * (ms).
- */
+/** The time limit for the relay to accept again what a restored Redis has lost (ms). */
 const undoPatience = 5000;
 
 /** @param dir where the Redis of `member` keeps its data. */
@@ -47,7 +43,7 @@ export function createRedisTroubles(url: string, dir: string, member: () => Memb
     await redis.call(...words);
   const forgotten: Forgotten[] = [];
   let busy = Promise.resolve();
-  // One at a time: two would end each other.
+  // One at a time: two would end each other prematurely.
   const alone = async (act: () => Promise<void>): Promise<boolean> => {
     if (member().pid === undefined) return false;
     const mine = busy.then(act);
@@ -57,7 +53,7 @@ export function createRedisTroubles(url: string, dir: string, member: () => Memb
       () => false,
     );
   };
-  /** Undoes what was done, also in a Redis that was killed and started in between. */
+  /** Undoes the trouble, also in a Redis that was killed and restarted in between. */
   const undo = async (...words: [string, ...string[]]): Promise<void> => {
     await Promise.race([call(...words), sleep(undoPatience, undefined, { ref: false })]);
   };

@@ -4,7 +4,7 @@ import { allKinds } from './plan.ts';
 import type { Offence } from './verdict.ts';
 
 /**
- * Whether the promise held: nothing lost, doubled or out of order, nothing refused to the end,
+ * Whether the promise held: nothing lost, doubled or out of order, no message refused for good,
  * nothing stuck, and the model's bill accounted for.
  */
 export function isClean({ verdict, account, stuck, afterRemoval, kills }: ChaosResult): boolean {

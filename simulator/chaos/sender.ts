@@ -11,16 +11,13 @@ export type SenderParts = {
   signal: AbortSignal;
 };
 
-/**
- * What a webhook that failed for good waits before it is delivered again (ms), as a repair of gaps
- * would.
- */
+/** The pause before a webhook that failed for good is delivered again (ms), as a backfill would. */
 const repairMs = 700;
 
 /**
- * Sends one planned message from its phone and sees to it that it is accepted: what the relay did
- * not take is delivered again under the same id, until the signal aborts. `sent` has the message as
- * soon as it has an id. Late copies come in addition.
+ * Sends one planned message from its phone and ensures that it is accepted: a message that the
+ * relay did not take is delivered again under the same id, until the signal aborts. `sent` has the
+ * message as soon as it has an id. Late copies are sent in addition.
  */
 export async function send(
   { twin, webhookUrl, authToken, signal }: SenderParts,
@@ -57,7 +54,7 @@ export async function send(
   if (!signal.aborted) await deliver();
 }
 
-/** Waits, or ends at once when the signal aborts. */
+/** Waits, or returns immediately when the signal aborts. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -13,15 +13,15 @@ export type SettlingParts = {
 };
 
 /**
- * How the wait ended: everything is delivered, or nothing has moved for too long; `stuck` says
- * where.
+ * The outcome of the wait: everything is delivered, or nothing has changed for too long; `stuck`
+ * says where.
  */
 export type Settled = { quiet: boolean; stuck: string[] };
 
 /**
- * So long nothing may move before it is taken for stuck, and so long everything must be quiet
- * before it is believed (ms). The relay takes in what Redis has forgotten about a minute after it
- * is back.
+ * How long nothing may change before the system counts as stuck, and how long everything must be
+ * quiet before it counts as settled (ms). The relay accepts again what Redis has lost about a
+ * minute after Redis is back.
  */
 const noProgressMs = 120_000;
 const quietMs = 2000;
@@ -101,7 +101,7 @@ export function received({
   );
 }
 
-/** Adds to each message what Redis says of it. */
+/** Adds the state in Redis to each message. */
 export async function readStates(redis: Redis, sent: SentMessage[]): Promise<void> {
   for (const message of sent) {
     const { state, turn } = await redis.hgetall(keys.message(message.sid));

@@ -21,7 +21,7 @@ import { createRedisTroubles } from './redis-troubles.ts';
 
 export type SystemOptions = {
   conversations: string[];
-  /** Somebody else who may write until `remove`. */
+  /** Another person, who may write until `remove`. */
   leaver: string;
   /** The conversations that Claude Code answers. */
   claude: string[];
@@ -29,7 +29,7 @@ export type SystemOptions = {
   searchPath: string;
   /** Stories of the scripted model. */
   stories: Story[];
-  /** Leaves the directory behind. */
+  /** Keeps the directory. */
   keep: boolean;
   log: Log;
 };
@@ -44,8 +44,8 @@ export type ChaosSystem = Running & {
   transcripts: string;
   victims: Victims;
   /**
-   * Takes the leaver from the list, with a new start of the relay. Resolves when it runs with the
-   * new list.
+   * Removes the leaver from the list and restarts the relay. Resolves when it runs with the new
+   * list.
    */
   remove(): Promise<void>;
   /** What the model has billed so far. */
@@ -59,8 +59,8 @@ const account = {
 };
 
 /**
- * Runs the product's processes around a Twilio twin and, when somebody needs it, a scripted model.
- * Leaves no process and no directory behind.
+ * Runs the product's processes around a Twilio twin and, if needed, a scripted model. Leaves no
+ * process and no directory behind.
  */
 export async function runChaosSystem({
   conversations,
@@ -169,8 +169,8 @@ export async function runChaosSystem({
 }
 
 /**
- * Starts one of the product's processes and waits until it answers. Throws when it does not, with
- * the process ended.
+ * Starts one of the product's processes and waits until it answers. Otherwise ends the process and
+ * throws.
  */
 async function startProcess(options: ChildOptions, port: number): Promise<Life> {
   const child = startChild(options);
@@ -189,7 +189,7 @@ async function startRedis(dir: string, port: number): Promise<Life> {
   return { pid: server.pid, ended: ended(server.pid), stop: () => server.stop() };
 }
 
-/** Settles when no process with this id is left. */
+/** Settles when no process with this id exists. */
 async function ended(pid: number): Promise<void> {
   for (;;) {
     try {
@@ -201,7 +201,7 @@ async function ended(pid: number): Promise<void> {
   }
 }
 
-/** Ends what a killed worker has left of its agents, until nothing is left. */
+/** Ends the remaining agent processes of a killed worker. */
 async function reap(mark: string): Promise<void> {
   const isOurs = (found: string): boolean => found.startsWith(mark);
   for (

@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastAgentOptions } from '../fast-agent.ts';
 
-/** How long the fast agent takes for a text (ms): looks random and is always the same. */
+/** The time that the fast agent takes for a text (ms): pseudorandom and reproducible. */
 export function thinkingTime(text: string): number {
   const number = createHash('sha256').update(text).digest().readUInt16BE(0);
   return text.endsWith(' with a tool') ? 300 + (number % 700) : number % 120;
 }
 
-/** Answers `answer to <text>`; a text that ends in `with a note` gets a message in the middle. */
+/**
+ * Answers `answer to <text>`; a text that ends in `with a note` also sends a message in the middle.
+ */
 export const answerFast: FastAgentOptions['answer'] = async (text, turn, tool) => {
   await sleep(thinkingTime(text), undefined, { signal: turn.signal });
   if (text.endsWith(' with a note')) {

@@ -1,15 +1,13 @@
 import type { FaultName, FaultSetting, Faults } from '../twilio/faults.ts';
 
-/**
- * The failure callbacks are the one thing a product cannot do without, so those are never dropped.
- */
+/** A product depends on the failure callbacks, so they are never dropped. */
 const isNoFailure = (params: Record<string, string>): boolean =>
   params['MessageStatus'] !== 'failed' && params['MessageStatus'] !== 'undelivered';
-/** A sentence that says of a failure is not made to fail as well: nothing could be told of it. */
+/** A sentence that reports a failure is never made to fail: nothing could report that failure. */
 const isNoSentence = (params: Record<string, string>): boolean =>
   !/could not|I stopped|I cannot/.test(params['Body'] ?? '');
 
-/** Every fault with its share of chances; the seed is added to each. */
+/** Every fault with its probability; the seed is added to each. */
 const shares: Partial<Record<FaultName, FaultSetting>> = {
   'create-429': { probability: 0.05 },
   'create-500-before': { probability: 0.03 },
@@ -27,10 +25,10 @@ const shares: Partial<Record<FaultName, FaultSetting>> = {
   'list-lags': { probability: 0.5, ms: 700 },
 };
 
-/** WhatsApp's late failures take turns (twilio.com/docs/api/errors). */
+/** The late failures of WhatsApp, in rotation (twilio.com/docs/api/errors). */
 const lateCodes = [30_008, 63_019] as const;
 
-/** Turns every fault on, as the seed says. */
+/** Turns every fault on, seeded. */
 export function makeTrouble(faults: Faults, seed: number): void {
   for (const [index, [name, setting]] of Object.entries(shares).entries())
     faults.set(name as FaultName, { ...setting, seed: seed * 100 + index });
@@ -49,7 +47,7 @@ export function failLate(faults: Faults, seed: number, round: number): void {
 
 /**
  * Makes the next POST hang after (or before) Twilio took the message. Resolves true as soon as it
- * hangs, false after `ms`; then the share of the run holds again.
+ * hangs, false after `ms`; then the probability of the run applies again.
  */
 export async function hangNextPost(
   faults: Faults,

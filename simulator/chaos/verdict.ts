@@ -1,8 +1,8 @@
 import type { ChatStatus } from '../chat.ts';
 
 /**
- * A message as it went in. Times are ms since 1970; `acceptedAt` is the first 200 for it. `state`
- * and `turn` are what Redis says at the end.
+ * A message as it was sent. Times are ms since 1970; `acceptedAt` is the first 200 for it. `state`
+ * and `turn` are the values in Redis at the end.
  */
 export type SentMessage = {
   label: string;
@@ -15,8 +15,8 @@ export type SentMessage = {
 };
 
 /**
- * Something that Twilio took from the product, in the order in which it took them. `toldFailure`:
- * the product was told, and said 200, that it never arrived.
+ * A message that Twilio accepted from the product, in order of acceptance. `toldFailure`: a
+ * callback reported that it never arrived, and the product answered 200.
  */
 export type ReceivedReply = {
   sid: string;
@@ -27,7 +27,7 @@ export type ReceivedReply = {
   toldFailure: boolean;
 };
 
-/** A time (ms since 1970) of which Redis has forgotten everything. */
+/** A period (ms since 1970) that Redis has lost. */
 export type Forgotten = { from: number; to: number };
 
 export type Offence = { label: string; conversation: string; sid: string; why: string };
@@ -35,11 +35,11 @@ export type Offence = { label: string; conversation: string; sid: string; why: s
 export type Verdict = {
   accepted: number;
   answered: number;
-  /** Given up, and the person was told so. */
+  /** Given up, with a sentence to the person. */
   failed: number;
   /**
-   * WhatsApp failed after Twilio had taken it, and the callback that says so met a relay that was
-   * down: nobody can know.
+   * WhatsApp failed after Twilio had accepted it, and the relay was down when the callback came:
+   * the product cannot know.
    */
   undeliveredUntold: Offence[];
   notAccepted: number;
@@ -57,8 +57,8 @@ const sentences = {
 
 /**
  * Judges a run from the phones' side: each accepted message has exactly one answer that arrived, or
- * a sentence; answers come in the order of acceptance. What was accepted in a time that Redis has
- * `forgotten` is taken in again later, behind what came in between.
+ * a sentence; answers come in the order of acceptance. Messages accepted in a period that Redis has
+ * `forgotten` are accepted again later, behind those that came in between.
  */
 export function judge(
   sent: SentMessage[],
@@ -134,8 +134,8 @@ function judgeMessage(verdict: Verdict, message: SentMessage, own: ReceivedReply
 }
 
 /**
- * What was given up counts as told only when the sentences are there: one for each turn, and one
- * for each reply that WhatsApp refused for good.
+ * Given-up messages count as reported only if the sentences arrived: one for each turn, and one for
+ * each reply that WhatsApp refused for good.
  */
 function judgeSentences(verdict: Verdict, messages: SentMessage[], own: ReceivedReply[]): void {
   const count = (pattern: RegExp): number => own.filter((reply) => pattern.test(reply.text)).length;
@@ -166,9 +166,9 @@ function judgeSentences(verdict: Verdict, messages: SentMessage[], own: Received
 }
 
 /**
- * One message came before another when its 200 was there before the other was sent; messages that
- * were under way together have no order. The place of an answer is its first acceptance by Twilio,
- * whatever became of it.
+ * One message came before another when its 200 was there before the other was sent; concurrent
+ * messages have no order. The place of an answer is its first acceptance by Twilio, whatever its
+ * later state.
  */
 function judgeOrder(
   verdict: Verdict,

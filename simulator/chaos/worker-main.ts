@@ -16,20 +16,19 @@ import { createSplitAgent } from './split-agent.ts';
 import { answerFast } from './thinking.ts';
 
 const log = createLog('worker', process.env['LOG_LEVEL'] || 'info');
-/** The numbers whose messages Claude Code answers; the fast agent has the rest. */
+/** The numbers whose messages Claude Code answers; the fast agent answers the rest. */
 const claudeNumbers = new Set(
   (process.env['CHAOS_CLAUDE'] ?? '').split(',').filter((number) => number !== ''),
 );
 /**
- * A Twilio that does not answer is given up early (ms), since a run has little time; Twilio's own
- * pace is not the question here.
+ * The short time-out for an unresponsive Twilio (ms), since a run has little time; Twilio's own
+ * speed is not under test here.
  */
 const twilioTimeoutMs = 4000;
 
-// A run has little time: the guard ends a process that stands still after five seconds instead of
-// thirty.
+// A run has little time: the guard kills a frozen process after five seconds instead of thirty.
 guardEventLoop('worker', log, { tickMs: 1000, mostTicks: 5 });
-// How the run makes the event loop stand still.
+// How the run blocks the event loop.
 process.on('SIGUSR2', () => {
   for (;;);
 });

@@ -7,12 +7,13 @@ import type { Running } from '../../shared/runtime/lifecycle.ts';
 export type Counted = { total: number; commands: [name: string, count: number][] };
 
 /**
- * Counts what clients send to a Redis; commands inside scripts are not theirs and are not billed.
+ * Counts the commands that clients send to a Redis; commands inside scripts do not count and are
+ * not billed.
  */
 export type CommandCount = Running & {
-  /** Begins anew. */
+  /** Resets the count. */
   reset(): void;
-  /** What was sent since the last reset. */
+  /** The commands since the last reset. */
   read(): Counted;
   /** When the last command came, or the counting began (ms since 1970). */
   lastAt(): number;
@@ -26,7 +27,7 @@ const monitorLine = /^\+[\d.]+ \[\d+ (\S+)\] "([^"]*)"/;
 
 /**
  * Watches with Redis's MONITOR, on a bare connection: a client's own greeting and checks would be
- * among what it counts. Throws when the Redis is not reached.
+ * counted. Throws when the Redis is not reached.
  */
 export async function countCommands(url: string): Promise<CommandCount> {
   const { hostname, port } = new URL(url);

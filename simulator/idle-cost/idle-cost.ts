@@ -12,14 +12,14 @@ import type { CommandCount, Counted } from './command-count.ts';
 
 export type IdleCostOptions = {
   /**
-   * How long is counted with the VM asleep, and with it awake (s); without the second nothing is
-   * counted awake.
+   * How long to count with the VM asleep and awake (s); without the second nothing is counted
+   * awake.
    */
   seconds: number;
   awakeSeconds: number | undefined;
   searchPath: string;
   log: Log;
-  /** Told what is done now. */
+  /** Receives the current step. */
   say: (line: string) => void;
   signal: AbortSignal;
 };
@@ -34,20 +34,20 @@ export type IdleCost = {
 const daySeconds = 24 * 3600;
 
 /**
- * What BullMQ sends a day for each queue that is empty: two commands to ask for a job, one to look
- * for stalled ones. They are too rare to be seen in minutes.
+ * The commands that BullMQ sends a day for each empty queue: two to fetch a job, one to check for
+ * stalled ones. They are too rare to be seen in minutes.
  */
 const slowPollsPerDay =
   queueNames.length *
   ((daySeconds / slowPolls.drainSeconds) * 2 + daySeconds / (slowPolls.stalledMs / 1000));
 
 /**
- * After a message the relay looks once more when the last sign of life would have run out, which
+ * After a message the relay checks once more when the last heartbeat would have expired, which
  * takes a minute (ms).
  */
 const afterMessageMs = 65_000;
 
-/** How long nothing may be sent before a system counts as settled (ms). */
+/** The idle time after which a system counts as settled (ms). */
 const quietMs = 3000;
 
 /**
@@ -95,8 +95,8 @@ async function measureAwake(
   const message = count.read();
   say('Waiting until everything about the message is over …');
   await sleep(afterMessageMs, undefined, { signal });
-  // The window begins right after a command, so that it holds whole intervals of whatever comes
-  // regularly.
+  // The window begins right after a command, so that it contains whole intervals of regular
+  // commands.
   const last = count.lastAt();
   await poll('a sign of life', () => count.lastAt() > last, signal);
   say(`Counting for ${awakeSeconds} s while it is awake with nothing to do …`);
@@ -111,8 +111,8 @@ async function measureAwake(
 }
 
 /**
- * A system with a scripted model in a directory of its own, and a count of its commands, for as
- * long as `use` takes.
+ * A system with a scripted model in a separate directory, and a count of its commands, for the
+ * duration of `use`.
  */
 async function withCounted<T>(
   { searchPath, log }: IdleCostOptions,
@@ -144,7 +144,7 @@ async function withCounted<T>(
   }
 }
 
-/** Sends a text from the first phone, and waits for what comes back. */
+/** Sends a text from the first phone, and waits for the reply. */
 async function answer(simulator: Simulator, signal: AbortSignal): Promise<void> {
   const phone = simulator.system().phones[0] ?? '';
   const replies = (): number =>

@@ -11,7 +11,7 @@ const help = `Counts the Redis commands of the whole system while it sleeps, for
 
 Exits 1 when a command is sent while it sleeps, or more than 6,000 a day while it is awake.`;
 
-/** A whole number of seconds; undefined when it is none. */
+/** A whole number of seconds; undefined for any other text. */
 function parseSeconds(text: string): number | undefined {
   return /^\d{1,6}$/.test(text) ? Number(text) : undefined;
 }

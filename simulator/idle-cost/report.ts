@@ -29,7 +29,7 @@ export function formatIdleCost(
   ].join('\n');
 }
 
-/** Whether the system is as cheap as it must be. */
+/** Whether the system meets its limits. */
 export function isCheap({ asleep, awake }: IdleCost): boolean {
   return asleep.total === 0 && (awake === undefined || awake.perDay <= mostPerDay);
 }

@@ -56,8 +56,8 @@ export async function writeStream(
   });
   for (const event of streamEvents(message)) {
     if (cut && event.type === 'content_block_stop') {
-      // Ending the socket lets what was written arrive; the missing last chunk tells the reader
-      // that it is not all.
+      // Ending the socket lets the written data arrive; the missing last chunk shows the reader
+      // that the answer is incomplete.
       response.socket?.end();
       return;
     }

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
 /**
- * One block of what the scripted model says: words, or a call of a tool that Claude Code really
- * executes.
+ * One block of the scripted model's answer: words, or a tool call that Claude Code really executes.
  */
 export type AnswerBlock =
   | { type: 'text'; text: string }
@@ -52,8 +51,8 @@ export function callsTool(answer: Answer): boolean {
 }
 
 /**
- * About how many tokens a text of this many characters is; Anthropic's rule of thumb is four
- * characters a token.
+ * The approximate number of tokens of a text of this many characters; Anthropic's rule of thumb is
+ * four characters a token.
  */
 export function countTokens(characters: number): number {
   return Math.max(1, Math.ceil(characters / 4));
@@ -63,8 +62,8 @@ export function countTokens(characters: number): number {
  * Wraps an answer as a Messages API message with fresh ids.
  * @param model the model's name, echoed as the real API does
  * @param requestCharacters length of the request's body, from which the input tokens are estimated
- * @param withCache tells half of the input as read from the cache and a quarter as written to it,
- * for both times
+ * @param withCache reports half of the input as read from the cache and a quarter as written to it,
+ * for both lifetimes
  */
 export function createMessage(
   answer: Answer,

@@ -2,7 +2,7 @@ import type { Usage } from './answer.ts';
 import { countTokens } from './answer.ts';
 import type { StreamEvent } from './answer-stream.ts';
 
-/** What the model charges for one request, by kinds of tokens. */
+/** The charge for one request, by kinds of tokens. */
 export type BillEntry = {
   /** Claude Code's session id, from its header; null when another client asks. */
   session: string | null;
@@ -16,8 +16,8 @@ export type BillEntry = {
 
 /**
  * An entry for a streamed answer, which grows with each event that has been written: the input with
- * the first, and at an answer's end the output. One that is cut or hung up on is charged by the
- * text that was written until then.
+ * the first, and at an answer's end the output. An answer that is cut off or aborted by the client
+ * is charged by the text written until then.
  */
 export function chargeStream(
   bill: BillEntry[],
@@ -39,7 +39,7 @@ export function chargeStream(
   };
 }
 
-/** An entry for an answer that is sent whole. */
+/** An entry for an answer that is not streamed. */
 export function chargeWhole(
   bill: BillEntry[],
   client: Pick<BillEntry, 'session' | 'model'>,

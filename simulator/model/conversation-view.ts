@@ -16,7 +16,7 @@ export type ToolResult = {
 /** Something the person wrote. `steering` when it arrived while the turn was already running. */
 export type PersonText = { text: string; steering: boolean };
 
-/** What a story sees of a conversation: the current turn in detail, the past in outline. */
+/** A story's view of a conversation: the current turn in detail, the past in outline. */
 export type ConversationView = {
   /** The person's texts of this turn, in order. */
   texts: PersonText[];
@@ -33,7 +33,7 @@ export type ConversationView = {
   answersBefore: number;
   /** Claude Code's working directory as its prompt states it. */
   cwd: string | null;
-  /** The file for its plan that Claude Code names while it plans. */
+  /** The plan file that Claude Code names while it plans. */
   planFile: string | null;
 };
 
@@ -41,7 +41,8 @@ type ToolCall = Pick<ToolResult, 'name' | 'input'>;
 type Turn = Pick<ConversationView, 'texts' | 'results' | 'media'>;
 
 /**
- * What Claude Code puts between an unfinished turn and the next prompt when it resumes a session.
+ * The text that Claude Code puts between an unfinished turn and the next prompt when it resumes a
+ * session.
  */
 const resumeFiller = 'No response requested.';
 const interruptedPattern = /^\[Request interrupted by user/;
@@ -133,7 +134,7 @@ function resultText({ content }: RequestBlock): string {
     .trim();
 }
 
-/** What Claude Code names in its prompt or its reminders. */
+/** The paths that Claude Code names in its prompt or its reminders. */
 function findNamed({ system, messages }: MessagesRequest, pattern: RegExp): string | null {
   const prompts = typeof system === 'string' ? [system] : system.map((part) => part.text ?? '');
   const sent = messages.filter(({ role }) => role !== 'assistant');

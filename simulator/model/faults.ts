@@ -1,9 +1,8 @@
 import type { ApiError } from './api-error.ts';
 
 /**
- * What goes wrong, set by a test at any time. The numbers count down with each request that they
- * hit; `Infinity` means until further notice. Several may be set: the one that stands first here
- * comes first.
+ * The faults, set by a test at any time. The numbers count down with each request that they hit;
+ * `Infinity` means until further notice. Several may be set: they apply in the order of this list.
  */
 export type Faults = {
   /** Connections are dropped without an answer, as when the API cannot be reached. */
@@ -41,7 +40,7 @@ const creditTooLow =
   'Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.';
 const rateLimited = "This request would exceed your account's rate limit. Please try again later.";
 
-/** What befalls one request. */
+/** The fault of one request. */
 export type Fault =
   { kind: 'drop' } | { kind: 'hang' } | { kind: 'cut' } | { kind: 'refuse'; error: ApiError };
 

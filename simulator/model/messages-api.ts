@@ -12,7 +12,7 @@ import { answerSideRequest } from './side-request.ts';
 import { tellStory } from './stories/stories.ts';
 import type { Story } from './stories/story.ts';
 
-/** One `POST /v1/messages` as it is remembered. */
+/** The record of one `POST /v1/messages`. */
 export type ModelRequest = {
   /** ISO 8601. */
   at: string;
@@ -23,12 +23,12 @@ export type ModelRequest = {
   /** Claude Code's session id, from its header; null when another client asks. */
   session: string | null;
   view: ConversationView;
-  /** What was answered; null when a fault came first. */
+  /** The answer; null when a fault came first. */
   answer: Answer | null;
   fault: Fault['kind'] | null;
 };
 
-/** What the API answers from; `requests` grows and `faults` is counted down while it runs. */
+/** The state of the API; `requests` grows and `faults` counts down while it runs. */
 export type MessagesApi = {
   /** Think time before each answer, in milliseconds. */
   delayMs: number;
@@ -36,7 +36,7 @@ export type MessagesApi = {
   quiet: boolean;
   requests: ModelRequest[];
   faults: Faults;
-  /** What was charged, oldest first. */
+  /** The charges, oldest first. */
   bill: BillEntry[];
   withCache: boolean;
   log: Pick<Logger, 'info' | 'warn'> | undefined;
@@ -51,7 +51,7 @@ export function createMessagesApi(api: MessagesApi): RequestListener {
   return (request, response) => void serve(api, request, response);
 }
 
-/** Answers one HTTP request and never rejects: what goes wrong becomes an error of the API. */
+/** Answers one HTTP request and never rejects: failures become errors of the API. */
 async function serve(
   api: MessagesApi,
   request: IncomingMessage,

@@ -32,7 +32,8 @@ const messagesRequest = z.looseObject({
 });
 
 /**
- * What a scripted model needs of a `POST /v1/messages` body; unknown fields are kept and ignored.
+ * The fields of a `POST /v1/messages` body that a scripted model needs; unknown fields are kept and
+ * ignored.
  */
 export type MessagesRequest = z.infer<typeof messagesRequest>;
 export type RequestMessage = MessagesRequest['messages'][number];

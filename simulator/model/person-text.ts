@@ -16,8 +16,9 @@ const steeringPattern =
   /The user sent a new message while you were working:\n([\s\S]*?)(?=\n\nThis is how Claude Code surfaces|\n*<\/system-reminder>|$)/g;
 
 /**
- * Strips from a text block what Claude Code or the host added, leaving the person's words. A person
- * who writes only a bracketed line keeps it: context lines go only while something else remains.
+ * Removes the additions of Claude Code or the host from a text block, leaving the person's words. A
+ * person who writes only a bracketed line keeps it: context lines go only while something else
+ * remains.
  */
 export function personText(block: string): string {
   const own = block.replace(injectedPattern, '').replace(imageNotePattern, '').trim();

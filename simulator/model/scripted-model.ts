@@ -8,11 +8,11 @@ import type { Story } from './stories/story.ts';
 export type ScriptedModel = {
   /** The value for ANTHROPIC_BASE_URL. */
   url: string;
-  /** What was asked, oldest first; the last thousand are kept. */
+  /** The requests, oldest first; the last thousand are kept. */
   requests: ModelRequest[];
   /** Set these to make the model fail; see Faults. */
   faults: Faults;
-  /** What was charged, oldest first; it is never cut. */
+  /** The charges, oldest first; the list is never truncated. */
   bill: BillEntry[];
   /** Ends every open answer and frees the port; stopping twice is fine. */
   stop(): Promise<void>;
@@ -26,19 +26,19 @@ export type ScriptedModelOptions = {
   everywhere?: boolean;
   /** Think time before each answer, in milliseconds. */
   delayMs?: number;
-  /** Stories that are asked before the standard ones. */
+  /** Stories that take precedence over the standard ones. */
   stories?: readonly Story[];
   /** Leaves out the note that the first answer of a session comes from a script. */
   quiet?: boolean;
-  /** Tells a part of the input as cached, as the real API does for Claude Code. */
+  /** Reports a part of the input as cached, as the real API does for Claude Code. */
   withCache?: boolean;
   log?: Pick<Logger, 'info' | 'warn'>;
 };
 
 /**
  * Starts a server that speaks the Anthropic Messages API
- * (https://docs.anthropic.com/en/api/messages) and answers from stories. The real Claude Code takes
- * it for the model and really executes the tools that it calls.
+ * (https://docs.anthropic.com/en/api/messages) and answers from stories. The real Claude Code uses
+ * it as the model and really executes the tools that it calls.
  * @throws Error when the port is taken or the host is not one of this machine
  */
 export async function runScriptedModel(options: ScriptedModelOptions = {}): Promise<ScriptedModel> {

@@ -3,8 +3,8 @@ import { blocksOf, type MessagesRequest } from './messages-request.ts';
 
 /**
  * Answers the small requests that Claude Code makes beside the conversation; null when the request
- * is a turn of it. A turn always offers tools. A check of the quota asks for one token, a title or
- * a topic is asked for without tools, and a compaction asks for a summary in the last message.
+ * is a turn of it. A turn always offers tools. A quota check requests one token, a title or topic
+ * request has no tools, and a compaction asks for a summary in the last message.
  */
 export function answerSideRequest(request: MessagesRequest): Answer | null {
   if (request.max_tokens === 1) return text('ok');

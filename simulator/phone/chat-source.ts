@@ -1,8 +1,8 @@
 import type { ChatEvent, ChatMessage, PhoneInput } from '../chat.ts';
 
 /**
- * Where the phone page gets its chats from, and where it puts what a person does. Contract: phones
- * are E.164 numbers; a number never seen before has an empty chat and is not an error.
+ * The phone page's source of chats and sink for a person's actions. Contract: phones are E.164
+ * numbers; a number never seen before has an empty chat and is not an error.
  */
 export interface ChatSource {
   /** Every message of this phone's chat, oldest first. */
@@ -22,5 +22,5 @@ export interface ChatSource {
   closeWindow(phone: string): void;
 }
 
-/** What became of the turn that a message started. */
+/** The state of the turn that a message started. */
 export type TurnState = 'waiting' | 'working' | 'answered' | 'failed';

@@ -12,7 +12,7 @@ const retryMs = 1000;
 
 /**
  * Server-sent events (WHATWG HTML, section 9.2) to every open page. Nothing is replayed: a page
- * that comes back reads the state again. `close` ends every stream, which the pages see as a lost
+ * that reconnects reads the state again. `close` ends every stream, which the pages see as a lost
  * connection.
  */
 export class EventStream {

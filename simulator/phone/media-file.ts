@@ -34,7 +34,8 @@ const mediaTypes: Record<string, string> = {
 };
 
 /**
- * Reads a file into what the phone sends. Throws the file system's error when it cannot be read.
+ * Reads a file into the form that the phone sends. Throws the file system's error when it cannot be
+ * read.
  */
 export async function readMediaFile(path: string): Promise<NonNullable<PhoneInput['media']>> {
   const bytes = await readFile(path);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ChatMessage, PhoneInput, SystemState } from '../chat.ts';
 import type { TurnState } from './chat-source.ts';
 
-/** Nothing answers where the simulated phone should be. */
+/** Nothing answers at the address of the simulated phone. */
 export class NotRunning extends Error {
   constructor() {
     super('Sidepocket is not running here. Start it with: npm start');
@@ -24,7 +24,8 @@ export type PhoneClient = {
 const running = z.looseObject({ phoneUrl: z.url({ protocol: /^https?$/ }) });
 
 /**
- * The address a running system has written down for others. Throws `NotRunning` when there is none.
+ * The address that a running system has recorded for other processes. Throws `NotRunning` without a
+ * running system.
  */
 export async function findPhoneUrl(runningFile: string): Promise<string> {
   try {

@@ -51,10 +51,7 @@ const phoneInput = z
     'A message needs text, media, a location or a choice.',
   );
 
-/**
- * What a request's body turned out to be: an input, or the HTTP status and the sentence that refuse
- * it.
- */
+/** The parsed body of a request: an input, or the HTTP status and the sentence of the refusal. */
 export type ParsedInput =
   { ok: true; input: PhoneInput } | { ok: false; status: 400 | 413; error: string };
 

@@ -86,7 +86,7 @@ const requireJson: RequestHandler<{ phone: string }> = (request, response, next)
   response.status(415).json({ error: 'Send JSON with Content-Type: application/json.' });
 };
 
-/** Turns what went wrong into JSON; `report` gets what the person does not need to see. */
+/** Turns an error into JSON; `report` gets the details that the person does not need to see. */
 export function createErrorAnswer(report: (error: unknown) => void): ErrorRequestHandler {
   return (error: unknown, _request, response, next) => {
     if (response.headersSent) return next(error);

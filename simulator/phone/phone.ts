@@ -15,11 +15,11 @@ export type PhoneOptions = {
   port: number;
   host?: string;
   chat: ChatSource;
-  /** The state of the system now; asked once for every page that opens. */
+  /** The current state of the system; read once for every page that opens. */
   system: () => SystemState;
-  /** What became of the turn a message (by its sid) started; `waiting` for a sid nobody knows. */
+  /** The state of the turn that a message (by its sid) started; `waiting` for an unknown sid. */
   turnState: (sid: string) => Promise<TurnState>;
-  /** Told of errors that a page only sees as a plain sentence. */
+  /** Receives errors that a page only shows as a plain sentence. */
   report?: (error: unknown) => void;
 };
 
@@ -33,8 +33,7 @@ export type Phone = {
 
 /**
  * Runs the simulated phone: a web page with its API. Meant for the person at this machine, so it
- * binds to the loopback address unless told otherwise and has no sign-in. Throws when the port is
- * taken.
+ * binds to the loopback address by default and has no sign-in. Throws when the port is taken.
  */
 export async function runPhone({
   port,
@@ -89,10 +88,7 @@ function createApp(
 
 const loopbackHosts = new Set(['127.0.0.1', 'localhost', '::1']);
 
-/**
- * A web site whose name is made to point at this machine (DNS rebinding) would otherwise read the
- * chats.
- */
+/** Otherwise a web site whose name points at this machine (DNS rebinding) could read the chats. */
 const refuseForeignHosts: RequestHandler = (request, response, next) => {
   if (loopbackHosts.has(request.hostname.replace(/^\[|\]$/g, ''))) return next();
   response.status(403).json({ error: 'This page answers only to localhost.' });

@@ -22,7 +22,7 @@ export function formatReply(message: ChatMessage): string[] {
   ];
 }
 
-/** Prints each reply once; what was in the chat before counts as printed. */
+/** Prints each reply once; earlier messages in the chat count as printed. */
 export class ReplyPrinter {
   readonly #printed: Set<string>;
   readonly #print: (line: string) => void;
@@ -32,7 +32,7 @@ export class ReplyPrinter {
     this.#print = print;
   }
 
-  /** Prints what is new in the chat and tells whether there was anything. */
+  /** Prints the new messages in the chat and returns whether there were any. */
   show(chat: ChatMessage[]): boolean {
     const fresh = chat.filter(
       (message) => message.direction === 'outbound' && !this.#printed.has(message.sid),

@@ -7,7 +7,7 @@ import { runExternalServices } from './surroundings.ts';
 
 const log = createLog('surroundings', process.env['LOG_LEVEL'] || 'info');
 
-/** The addresses at which the product's processes are told to find these two. */
+/** The addresses of these two for the product's processes. */
 const schema = z.object({
   PUBLIC_URL: v.PUBLIC_URL,
   REDIS_URL: v.REDIS_URL,
@@ -37,7 +37,7 @@ await runProcess(log, async () => {
     ports: { twilio: Number(twilio.port), model: Number(model.port), phone: 4040 },
     phoneHost: '0.0.0.0',
   });
-  // Where `npm run send` looks for the phone.
+  // The place where `npm run send` looks for the phone.
   await mkdir('.sidepocket', { recursive: true });
   await writeFile(
     '.sidepocket/running.json',

@@ -9,17 +9,17 @@ import { readTurnState } from '../turn-state.ts';
 import { runTwin } from '../twilio/twin.ts';
 
 export type ExternalServicesOptions = {
-  /** The Twilio account and the number that the product is set up with. */
+  /** The Twilio account and the number in the product's configuration. */
   account: { accountSid: string; authToken: string; number: string };
   phones: string[];
-  /** The relay, where the product takes messages. */
+  /** The relay, where the product accepts messages. */
   relayUrl: string;
   redisUrl: string;
   /** The name by which the product's processes reach this one. */
   host: string;
   /**
    * Listens on all of this machine's addresses, since the processes are in different networks; else
-   * on what the name leads to.
+   * on the address of the name.
    */
   everywhere?: boolean;
   ports: { twilio: number; model: number; phone: number };
@@ -31,7 +31,7 @@ export type ExternalServicesOptions = {
 export type ExternalServices = Running & { twilioUrl: string; modelUrl: string; phoneUrl: string };
 
 /**
- * Runs what surrounds the product on the internet, for one that runs somewhere else, such as in
+ * Runs the product's surroundings on the internet, for a product that runs elsewhere, such as in
  * containers: a Twilio, a model and the phone page.
  */
 export async function runExternalServices({

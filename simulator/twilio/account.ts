@@ -1,4 +1,4 @@
-/** Whose Twilio this is: the credentials, and the WhatsApp sender's number in E.164. */
+/** The account of this Twilio: the credentials, and the WhatsApp sender's number in E.164. */
 export type Account = {
   sid: string;
   authToken: string;

@@ -7,14 +7,13 @@ import { e164Pattern, userIdPattern } from './account.ts';
 export type WritesAs = 'number' | 'id' | 'id alone';
 
 /**
- * What a webhook says of who wrote: Twilio's `From` and `ExternalUserId` without `whatsapp:`, and
- * `WaId`.
+ * The sender in a webhook: Twilio's `From` and `ExternalUserId` without `whatsapp:`, and `WaId`.
  */
 export type SenderNames = { from: string; userId: string; waId: string | null };
 
 /**
  * The addresses of phones. A phone is named by its number (E.164) or, when it never had one here,
- * by its user id. One with a number has a user id as well, and gets what is sent to either.
+ * by its user id. A phone with a number has a user id as well, and receives what is sent to either.
  */
 export class Addresses {
   readonly #writesAs = new Map<string, WritesAs>();
@@ -29,7 +28,8 @@ export class Addresses {
   }
 
   /**
-   * From now on the phone's messages name it so. @throws RangeError for a phone without a number.
+   * Sets how the phone's messages name it from now on. @throws RangeError for a phone without a
+   * number.
    */
   writeAs(phone: string, how: WritesAs): void {
     if (!e164Pattern.test(phone)) throw new RangeError(`${phone} has no number to write as.`);
@@ -41,7 +41,7 @@ export class Addresses {
     return e164Pattern.test(phone) ? `ID.${phone.slice(1).padStart(16, '1')}` : phone;
   }
 
-  /** The phone that an address leads to. */
+  /** The phone behind an address. */
   phoneOf(address: string): string {
     return this.#phones.get(address) ?? address;
   }

@@ -41,7 +41,7 @@ export class Background {
     this.signal.throwIfAborted();
   }
 
-  /** Aborts what runs and resolves when nothing runs any more. Stopping twice is fine. */
+  /** Aborts the running tasks and resolves when all have ended. Stopping twice is fine. */
   async stop(): Promise<void> {
     this.#controller.abort();
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);

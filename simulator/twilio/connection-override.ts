@@ -1,6 +1,6 @@
 /**
- * What can make Twilio try a webhook again: a 4xx or 5xx answer, no connection (ct), no answer in
- * time (rt).
+ * The reasons for which Twilio retries a webhook: a 4xx or 5xx answer, no connection (ct), no
+ * answer in time (rt).
  */
 export type RetryReason = '4xx' | '5xx' | 'ct' | 'rt';
 

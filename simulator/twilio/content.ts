@@ -57,7 +57,7 @@ const contentRequest = z.looseObject({
 export type ContentRequest = z.infer<typeof contentRequest>;
 
 /**
- * What a content becomes in the chat; `failure` is the code a message with it ends with, or null.
+ * The form of a content in the chat; `failure` is the code a message with it ends with, or null.
  */
 export type RenderedContent = {
   body: string;
@@ -68,8 +68,8 @@ export type RenderedContent = {
 };
 
 /**
- * What a value may not hold (https://www.twilio.com/docs/api/errors/21656): line breaks, tabs, more
- * than four blanks in a row. Apostrophes are refused as people have met it
+ * The characters that a value may not contain (https://www.twilio.com/docs/api/errors/21656): line
+ * breaks, tabs, more than four blanks in a row. Apostrophes are refused as people have met it
  * (https://github.com/twilio/twilio-node/issues/1082), in every field, which is the strictest
  * reading.
  */
@@ -94,7 +94,7 @@ export function parseContent(body: unknown): ContentRequest {
  * Fills a content's placeholders, in bodies, titles and ids; the content's own variables are the
  * defaults. WhatsApp shows the richest type: quick reply, list, media, then text. Filled-in values
  * that break a limit fail with 63021.
- * @throws Refusal 21656 when a placeholder has no value, or one that Twilio does not take.
+ * @throws Refusal 21656 when a placeholder has no value, or a value that Twilio does not accept.
  */
 export function renderContent(
   content: Pick<ContentRequest, 'types' | 'variables'>,

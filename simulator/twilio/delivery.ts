@@ -14,7 +14,7 @@ import type { SessionWindow } from './session-window.ts';
  */
 export type SendRate = { sentMs: number; deliveredMs: number; readMs: number };
 
-/** What a message still has to pass after it was accepted. */
+/** The remaining steps of a message after its acceptance. */
 export type Shipment = {
   mediaUrl: string | null;
   /**
@@ -22,7 +22,7 @@ export type Shipment = {
    * buttons and lists may not.
    */
   template: boolean;
-  /** A failure that is known already, from rendering the content. */
+  /** A failure that is already known from rendering the content. */
   failure: number | null;
 };
 
@@ -69,7 +69,7 @@ export class Delivery {
     });
   }
 
-  /** The person opened the chat: what was delivered becomes read. */
+  /** The person opened the chat: delivered messages become read. */
   markRead(phone: string): void {
     const { messages, callbacks, background, pace } = this.#parts;
     const isUnread = (record: MessageRecord): boolean =>

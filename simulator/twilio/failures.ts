@@ -1,5 +1,5 @@
 /**
- * What a message can end with after Twilio took it with a 201: Twilio's code and the sentence of
+ * The failures of a message after Twilio accepted it with a 201: Twilio's code and the sentence of
  * its error page (https://www.twilio.com/docs/api/errors), which goes into `ChannelStatusMessage`
  * and `error_message`.
  */

@@ -49,7 +49,7 @@ export type FaultSetting = {
   copies?: number;
 };
 
-/** A fault that happens now. */
+/** A fault that applies now. */
 export type Fault = { name: FaultName; code: number; ms: number; copies: number };
 
 type Armed = { setting: FaultSetting; left: number; random: () => number };

@@ -6,8 +6,8 @@ import type { MessageRecord } from './message-record.ts';
  * The parameters of an inbound message webhook, as documented and captured:
  * https://www.twilio.com/docs/messaging/guides/webhook-request A list choice has ListId and
  * ListTitle beside Body; no capture of one is published, so its further parameters follow those of
- * a button tap. Of a person whose user name hides the number there is no WaId.
- * @param sender what the webhook says of who wrote. `choice` is the tap or choice the message
+ * a button tap. A person whose user name hides the number has no WaId.
+ * @param sender the sender as the webhook names it. `choice` is the tap or choice the message
  * stands for, `quotedFrom` the address that sent the quoted message, `site` the twin's own address,
  * where MediaUrl points.
  */

@@ -7,7 +7,7 @@ import type { TwinMemory } from './memory.ts';
 const fetchMs = 10_000;
 
 /**
- * Fetches a MediaUrl as Twilio does, first HEAD and then GET, and checks what comes.
+ * Fetches a MediaUrl as Twilio does, first HEAD and then GET, and checks the result.
  * @returns the file, or the failure code for the message: 63019 when it cannot be downloaded, 63021
  * when HEAD and GET disagree about the type, and what `checkMedia` finds. It never rejects.
  */

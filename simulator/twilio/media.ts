@@ -62,9 +62,9 @@ export function createMediaRoutes(
 }
 
 /**
- * What is served without credentials: the signed addresses under /cdn, which refuse a request that
- * brings credentials along, as Amazon's storage does, and /phone-media, where the phone page finds
- * pictures and files.
+ * The files that are served without credentials: the signed addresses under /cdn, which refuse a
+ * request that brings credentials along, as Amazon's storage does, and /phone-media, where the
+ * phone page finds pictures and files.
  */
 export function createOpenMediaRoutes(
   { messages, memory }: Omit<Parts, 'faults' | 'site'>,
@@ -152,7 +152,7 @@ function remember(memory: TwinMemory, req: Request, status: number): void {
 }
 
 /**
- * What a browser may show as it is; anything else, such as a page of HTML, must not run scripts as
+ * The types that a browser may show directly; other types, such as HTML, must not run scripts as
  * this site.
  */
 const harmlessPattern = /^(image\/(?!svg)|audio\/|video\/|application\/pdf$)/;

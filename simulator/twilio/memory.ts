@@ -1,6 +1,6 @@
 import type { CallbackAttempt, DeliveryAttempt } from './signed-delivery.ts';
 
-/** One POST to Messages, whatever came of it. */
+/** One POST to Messages, with any outcome. */
 export type CreateAttempt = {
   /** The form's parameters; `MediaUrl` has only the first of several. */
   params: Record<string, string>;
@@ -9,7 +9,7 @@ export type CreateAttempt = {
    * answered.
    */
   outcome: string;
-  /** The message that came of it; null when none did. */
+  /** The resulting message; null without one. */
   sid: string | null;
   /** The code of a refusal. */
   code: number | null;
@@ -32,10 +32,10 @@ export type MediaFetch = {
 /** One POST to the typing indicator. */
 export type TypingRequest = { messageId: string; channel: string; status: number; at: string };
 
-/** What Twilio's debugger would show: an error code, the address it is about, and the message. */
+/** An entry of Twilio's debugger: an error code, the address concerned, and the message. */
 export type Alert = { code: number; url: string; sid: string; at: string };
 
-/** What happened so far, for assertions; every list is in order of time. */
+/** The events so far, for assertions; every list is chronological. */
 export class TwinMemory {
   readonly attempts: CreateAttempt[] = [];
   readonly webhooks: DeliveryAttempt[] = [];

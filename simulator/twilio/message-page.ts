@@ -77,7 +77,7 @@ function createFilter(query: URLSearchParams): (record: MessageRecord) => boolea
     if (from !== null && record.from !== from) return false;
     if (on === null && since === null && until === null) return true;
     if (record.sentAt === null) return false;
-    // date_sent is told to the second, so it is compared to the second.
+    // date_sent has a resolution of one second, so it is compared to the second.
     const sent = Math.floor(record.sentAt.getTime() / 1000) * 1000;
     if (on !== null && (sent < on.start || sent > on.end)) return false;
     if (since !== null && sent < since.start) return false;

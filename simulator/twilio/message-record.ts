@@ -15,7 +15,7 @@ export type StoredMedia = {
 };
 
 /**
- * All the twin knows of one message. Both Twilio's resource and the phone's bubble are made from
+ * The complete record of one message. Both Twilio's resource and the phone's bubble are made from
  * it.
  */
 export type MessageRecord = {
@@ -46,7 +46,7 @@ export type MessageRecord = {
   createdAt: Date;
   updatedAt: Date;
   sentAt: Date | null;
-  /** Where status callbacks go, with the URL's fragment; null for none. */
+  /** The address for status callbacks, with the URL's fragment; null for none. */
   statusCallback: string | null;
 };
 

@@ -89,7 +89,7 @@ async function createMessage(parts: Parts, req: Request, res: Response): Promise
   if (before !== null) return misbehave(before.name, attempt, req, res);
   const { record, shipment } = accept(parts, req, attempt);
   attempt.sid = record.sid;
-  // The answer shows the message as it was accepted, whatever happens to it before the answer is
+  // The answer shows the message as it was accepted, even if its state changes before the answer is
   // written.
   const answer = formatResource(record);
   if (faults.take('callback-before-answer', params) === null) delivery.start(record, shipment);
@@ -143,8 +143,8 @@ function accept(
 }
 
 /**
- * Answers a create as its fault says. A hanging request stays open until the client or the twin's
- * stop ends it.
+ * Answers a create according to its fault. A hanging request stays open until the client or the
+ * twin's stop ends it.
  */
 function misbehave(name: FaultName, attempt: CreateAttempt, req: Request, res: Response): void {
   attempt.outcome = name;

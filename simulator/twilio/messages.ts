@@ -1,7 +1,7 @@
 import type { ChatEvent, ChatMessage, ChatStatus } from '../chat.ts';
 import { formatChatMessage, type MessageRecord } from './message-record.ts';
 
-/** What a new record must say; the rest starts empty. */
+/** The required fields of a new record; the rest starts empty. */
 export type NewMessage = Pick<
   MessageRecord,
   'sid' | 'accountSid' | 'direction' | 'from' | 'to' | 'phone' | 'body' | 'status'
@@ -9,8 +9,8 @@ export type NewMessage = Pick<
   Partial<MessageRecord>;
 
 /**
- * The twin's memory of messages, oldest first, and the source of what the phone is told. Contract:
- * a message is told to listeners once, when it is shown; its later states only after that. A
+ * The twin's memory of messages, oldest first, and the source of the phone's events. Contract:
+ * listeners receive a message once, when it is shown, and its later states only after that. A
  * listener must not throw.
  */
 export class Messages {
@@ -23,7 +23,7 @@ export class Messages {
     this.#site = site;
   }
 
-  /** Keeps a new message; the phone does not show it yet. */
+  /** Stores a new message; the phone does not show it yet. */
   add(fields: NewMessage): MessageRecord {
     const now = new Date();
     const record: MessageRecord = {
@@ -55,12 +55,12 @@ export class Messages {
     return [...this.#records.values()];
   }
 
-  /** Forgets a message at Twilio's side. */
+  /** Deletes a message on Twilio's side. */
   remove(sid: string): boolean {
     return this.#records.delete(sid);
   }
 
-  /** What one phone shows, oldest first. */
+  /** The messages that one phone shows, oldest first. */
   chat(phone: string): ChatMessage[] {
     const shown = this.all().filter((record) => record.phone === phone && record.shown);
     return shown.map((record) => formatChatMessage(record, this.#site));

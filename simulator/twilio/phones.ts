@@ -12,13 +12,13 @@ import { createSid } from './sid.ts';
 import type { Webhooks } from './webhooks.ts';
 
 /**
- * The people's side of the twin: what their phones show, and what they do on them. A phone is its
- * number (E.164), or its user id when it has no number.
+ * The people's side of the twin: the contents of their phones, and the actions on them. A phone is
+ * identified by its number (E.164), or by its user id when it has no number.
  */
 export type Chat = {
   /** The numbers that exist: those given at the start and those that wrote or were written to. */
   phones(): string[];
-  /** What this phone shows, oldest first. */
+  /** The messages that this phone shows, oldest first. */
   messages(phone: string): ChatMessage[];
   message(sid: string): ChatMessage | null;
   /** @returns a function that ends the listening. A listener must not throw. */
@@ -32,8 +32,8 @@ export type Chat = {
   /** The person opens the chat and sees what was delivered. */
   markRead(phone: string): void;
   /**
-   * How the phone's messages name it from now on: by number, unless said otherwise. @throws
-   * RangeError for a phone without a number.
+   * Sets how the phone's messages name it from now on: by number, by default. @throws RangeError
+   * for a phone without a number.
    */
   writeAs(phone: string, how: WritesAs): void;
   /** Lets the 24-hour window of this phone lapse; its next message opens it again. */
@@ -79,8 +79,8 @@ async function deliverInbound(
   messages.show(record);
   const notice = sandbox.intercept(record.phone, record.body);
   if (notice !== null) {
-    // Twilio answers these itself; the notice is shown although a phone that has not joined can get
-    // nothing else.
+    // Twilio answers these itself; the notice is shown although a phone that has not joined
+    // receives nothing else.
     messages.show(createReply(parts, record.phone, notice, 'delivered'));
     return { sid: record.sid, status: 0 };
   }
@@ -176,7 +176,7 @@ function readMedia({ name, type, base64 }: NonNullable<PhoneInput['media']>): St
   const bytes = Buffer.from(base64, 'base64');
   if (bytes.length > maxMediaBytes)
     throw new RangeError(`The file ${name} is larger than WhatsApp's 16 MB.`);
-  // WhatsApp tells the plain type: a recording's "audio/ogg; codecs=opus" arrives as audio/ogg.
+  // WhatsApp reports the plain type: a recording's "audio/ogg; codecs=opus" arrives as audio/ogg.
   const plain = type.split(';')[0]?.trim().toLowerCase() ?? type;
   return { sid: createSid('ME'), type: plain, name, bytes, createdAt: new Date(), deleted: false };
 }

@@ -5,8 +5,8 @@ const notJoined =
   'Twilio Sandbox: Your number is not connected to a Sandbox. Send "join" and your sandbox code first.';
 
 /**
- * Who joined the sandbox (https://www.twilio.com/docs/whatsapp/sandbox). A sender of its own has no
- * such list: then `enabled` is false and everyone counts as joined.
+ * Who joined the sandbox (https://www.twilio.com/docs/whatsapp/sandbox). A dedicated sender has no
+ * such list: then `enabled` is false and every phone counts as joined.
  */
 export class Sandbox {
   readonly #enabled: boolean;

@@ -7,8 +7,8 @@ import { createSid } from './sid.ts';
 import { formatSinglePageMeta } from './single-page.ts';
 
 /**
- * The WhatsApp sender's settings: where Twilio calls for inbound messages and for states; null for
- * nowhere.
+ * The WhatsApp sender's settings: the addresses that Twilio calls for inbound messages and for
+ * states; null for none.
  */
 export type Sender = {
   sid: string;

@@ -17,7 +17,7 @@ export type DeliveryAttempt = {
 };
 
 /**
- * A status callback the twin made, or one that a fault dropped (then `status` is 0 and no request
+ * A status callback that the twin made or that a fault dropped (then `status` is 0 and no request
  * was made).
  */
 export type CallbackAttempt = DeliveryAttempt & { dropped: boolean };
@@ -27,7 +27,7 @@ export type CallbackAttempt = DeliveryAttempt & { dropped: boolean };
  * idempotency token and the signature are the same on each try; retries follow each other at once
  * and share the total time, as
  * https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides states.
- * @param configured the webhook's URL with its fragment. @param onAttempt is told of every request
+ * @param configured the webhook's URL with its fragment. @param onAttempt receives every request
  * after its answer.
  * @returns the last answer. @throws RangeError when the URL or its fragment is invalid.
  */

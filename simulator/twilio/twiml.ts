@@ -1,8 +1,8 @@
 import { maxAnswerBytes, type PostOutcome } from './form-post.ts';
 
 /**
- * What Twilio makes of a webhook's answer: texts for the person (often none), or an error for the
- * debugger.
+ * Twilio's interpretation of a webhook's answer: texts for the person (often none), or an error for
+ * the debugger.
  */
 export type WebhookAnswer = { replies: string[]; error: null } | { replies: []; error: number };
 

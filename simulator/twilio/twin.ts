@@ -50,8 +50,8 @@ export type TwinOptions = {
   /** Where the states of a message without a StatusCallback of its own go. */
   statusUrl?: string;
   /**
-   * Numbers, or user ids of phones without one, that exist from the start; any other comes into
-   * being when it is used.
+   * Numbers, or user ids of phones without one, that exist from the start; any other is created on
+   * first use.
    */
   phones?: readonly string[];
   /** How fast messages travel; by default 100, 300 and 0 ms. */
@@ -69,14 +69,11 @@ export type Twin = {
   url: string;
   chat: Chat;
   faults: Faults;
-  /**
-   * What happened so far; `messages` and `contents` are Twilio's resources as they are now, oldest
-   * first.
-   */
+  /** The events so far; `messages` and `contents` are Twilio's current resources, oldest first. */
   memory: TwinMemory;
   messages(): MessageResource[];
   contents(): ContentResource[];
-  /** Ends every connection and all that still runs. Stopping twice is fine. */
+  /** Ends every connection and every running task. Stopping twice is fine. */
   stop(): Promise<void>;
 };
 

@@ -17,7 +17,7 @@ type Parts = {
 };
 
 /**
- * What came of an inbound message: the HTTP status of the product's answer (0 for none) and texts
+ * The outcome of an inbound message: the HTTP status of the product's answer (0 for none) and texts
  * for the person.
  */
 export type WebhookResult = { status: number; replies: string[] };
@@ -33,7 +33,7 @@ export class Webhooks {
   }
 
   /**
-   * Resolves when Twilio would give up or be satisfied; an error is in the memory's alerts. The
+   * Resolves when Twilio would give up or accept the answer; errors are in the memory's alerts. The
    * fault `webhook-duplicate` makes several deliveries at once; the result is then the first one's.
    */
   async deliver(params: Record<string, string>): Promise<WebhookResult> {

@@ -1,6 +1,6 @@
 import type { Stations } from './wake-time.ts';
 
-/** The stretches between two stations, and how they are called. */
+/** The intervals between two stations, and their names. */
 const stretches: [name: string, of: (stations: Stations) => number | undefined][] = [
   ['webhook until the relay has it', ({ sent, accepted }) => accepted - sent],
   ['until the worker is ready', ({ accepted, ready }) => ready && ready - accepted],
@@ -10,7 +10,7 @@ const stretches: [name: string, of: (stations: Stations) => number | undefined][
   ['webhook until the answer is sent', ({ sent, answered }) => answered - sent],
 ];
 
-/** The medians as a table for the terminal, in ms. A stretch that no message had is a dash. */
+/** The medians as a table for the terminal, in ms. An interval without a measurement is a dash. */
 export function formatWakeTime({ cold, warm }: { cold: Stations[]; warm: Stations[] }): string {
   const rows = stretches.map(([name, of]) => [name, median(cold.map(of)), median(warm.map(of))]);
   const width = Math.max(...rows.map(([name = '']) => name.length));

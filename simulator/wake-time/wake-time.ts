@@ -8,8 +8,8 @@ import { runSimulator } from '../simulator.ts';
 import type { Simulator } from '../simulator.ts';
 
 /**
- * When the stations of one message were reached (ms since 1970). `ready` is missing when the worker
- * ran already.
+ * The times of the stations of one message (ms since 1970). `ready` is missing when the worker was
+ * already running.
  */
 export type Stations = {
   sent: number;
@@ -38,7 +38,7 @@ type LogLine = z.infer<typeof LogLine>;
 
 /**
  * Runs the whole system with the real Claude Code and a scripted model, and sends it two messages a
- * round: one while the worker does not run, and one as soon as the first is answered. Returns the
+ * round: one while the worker is not running, and one as soon as the first is answered. Returns the
  * stations of each.
  */
 export async function measureWakeTime({
@@ -85,7 +85,7 @@ async function measureMessage(
   const replies = () =>
     simulator.chat.messages(phone).filter(({ direction }) => direction === 'outbound');
   const [before, asked] = [replies().length, simulator.modelRequests().length];
-  // That the computer is waking up is said, too, where that takes long.
+  // If waking takes long, the chat also reports that the computer is waking up.
   const answer = () =>
     replies()
       .slice(before)

@@ -22,7 +22,7 @@ export const command: Story = {
   },
 };
 
-/** A code fence longer than any that the output itself holds. */
+/** A code fence longer than any in the output itself. */
 function fence(output: string): string {
   const longest = Math.max(2, ...[...output.matchAll(/`{3,}/g)].map((match) => match[0].length));
   const marks = '`'.repeat(longest + 1);

@@ -14,7 +14,7 @@ export const abilities = [
   'fail',
 ];
 
-/** Anything that no other story knows. */
+/** Any text that no other story matches. */
 export const hello: Story = {
   matches: () => true,
   next: () =>

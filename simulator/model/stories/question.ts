@@ -13,7 +13,8 @@ const sizeQuestion = createQuestion('Which size shall it be?', 'Size', [
   'Large',
 ]);
 /**
- * How Claude Code gives the answers to the model: `"Question?"="Label"`, one pair after the other.
+ * The form in which Claude Code passes the answers to the model: `"Question?"="Label"`, one pair
+ * after the other.
  */
 const pairPattern = /"([^"]+)"="([^"]*)"/g;
 
@@ -31,8 +32,7 @@ export const question: Story = {
         : [colourQuestion];
       return callTool('AskUserQuestion', { questions });
     }
-    // Where nobody can be asked by a tool, the question is put in words; the next message is its
-    // answer.
+    // Without a tool for questions, the story asks in plain text; the next message is the answer.
     if (result.isError)
       return text(
         `${colourQuestion.question} ${colourQuestion.options.map(({ label }, index) => `${index + 1}. ${label}`).join('  ')}`,

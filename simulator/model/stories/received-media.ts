@@ -25,9 +25,7 @@ const kindWords: Record<string, string> = {
 };
 const pathPattern = /(?:^|[\s"'(<`])(\/[^\s"')>`]+\.([a-z0-9]{2,5}))/gi;
 
-/**
- * Paths of files with a known ending that a text names, as a host does for what it has downloaded.
- */
+/** Paths of files with a known extension in a text, as a host writes them for downloaded files. */
 export function namedFiles(asked: string): string[] {
   return [...new Set([...asked.matchAll(pathPattern)].map((match) => match[1] ?? ''))].filter(
     (path) => kindOf(path) !== undefined,
@@ -35,8 +33,8 @@ export function namedFiles(asked: string): string[] {
 }
 
 /**
- * Says what was received. It is chosen when a turn has pictures or documents and no words that
- * another story knows.
+ * Describes the received files. It is chosen when a turn has pictures or documents and no words
+ * that another story matches.
  */
 export const receivedMedia: Story = {
   matches: (asked) => namedFiles(asked).length > 0,
@@ -49,7 +47,7 @@ export const receivedMedia: Story = {
   },
 };
 
-/** Content blocks count first: a file that is also named by its path is the same file. */
+/** Content blocks take precedence: a file that the text also names by its path is the same file. */
 function countKinds(view: ConversationView, asked: string): [string, number][] {
   const kinds = new Map<string, number>();
   for (const path of namedFiles(asked)) {

@@ -4,7 +4,7 @@ import type { Story } from './story.ts';
 const commandPattern = /^(?:please +)?(?:say|echo)(?::\s*|\s+)/gim;
 
 /**
- * What `say X` or `echo X` asks to be said; several commands in one text give several lines. Null
+ * The text that `say X` or `echo X` asks for; several commands in one text give several lines. Null
  * when it asks for nothing.
  */
 export function wordsToSay(command: string): string | null {

@@ -36,8 +36,8 @@ export const screenshot: Story = {
 };
 
 /**
- * The first web address in a text, with a scheme added when the person left it out; null when there
- * is none.
+ * The first web address in a text, with a scheme added if the person omitted it; null without an
+ * address.
  */
 export function findAddress(asked: string): string | null {
   const found = addressPattern.exec(asked)?.[0]?.replace(/[.,;:!?)]+$/, '');
@@ -47,8 +47,8 @@ export function findAddress(asked: string): string | null {
 }
 
 /**
- * The line of a tool's error that says what happened, without the heading and the call's inner
- * name.
+ * The line of a tool's error that describes the failure, without the heading and the call's
+ * internal name.
  */
 function firstError(report: string): string {
   const line =

@@ -32,9 +32,9 @@ const scriptedNote = '_(I am a scripted model: no API key is in use.)_';
 const continuePattern = /\b(?:continue|carry on|go on|pick up|resume)\b/i;
 
 /**
- * What the model says next: the story of the last text that opened the turn, and at the end a word
- * on every other text.
- * @param own stories that are asked before the standard ones
+ * The next answer of the model: the story of the last text that opened the turn, and at the end a
+ * sentence on every other text.
+ * @param own stories that take precedence over the standard ones
  * @param quiet leaves out the note that the first answer of a session carries
  */
 export function tellStory(
@@ -64,8 +64,8 @@ export function tellStory(
 }
 
 /**
- * The story for a text, and the text it is told for: a text that only asks to go on stands for the
- * one that was cut off.
+ * The story for a text, and the text that it answers: a text that only asks to continue stands for
+ * the interrupted text.
  */
 function chooseStory(
   view: ConversationView,
@@ -87,7 +87,7 @@ function chooseStory(
   return { story: hasMedia ? receivedMedia : hello, asked };
 }
 
-/** What the answer says about a text that did not choose the story. */
+/** The sentence of the answer about a text that did not choose the story. */
 function acknowledge({ text }: PersonText): string {
   return wordsToSay(text) ?? `You also said: “${text}”`;
 }

@@ -12,7 +12,7 @@ export type Story = {
    */
   matches(text: string): boolean;
   /**
-   * What the model says next in this turn.
+   * The next answer of the model in this turn.
    * @param view the conversation, with the tool results of this turn so far
    * @param text the text that chose the story
    */

@@ -31,7 +31,7 @@ export const work: Story = {
   },
 };
 
-/** How long the person asked for, in seconds, and in how many steps of Bash that is done. */
+/** The requested time in seconds, and the number of Bash steps for it. */
 export function planWork(asked: string): { seconds: number; steps: number } {
   const [, amount, unit] = askedPattern.exec(asked) ?? [];
   const wanted =

@@ -20,7 +20,7 @@ export type BubbleActions = {
   retry(sid: string): void;
 };
 
-/** What a bubble shows besides its message. */
+/** The parts of a bubble besides its message. */
 export type BubbleContext = { quoted: ChatMessage | null; first: boolean };
 
 /**

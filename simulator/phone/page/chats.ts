@@ -7,7 +7,8 @@ export class Chats {
   #sinceReload: ChatEvent[] = [];
 
   /**
-   * To be called before chats are read anew, so that events that overtake the answers are not lost.
+   * Must be called before chats are reloaded, so that events that overtake the answers are not
+   * lost.
    */
   beginReload(): void {
     this.#sinceReload = [];
@@ -33,13 +34,14 @@ export class Chats {
   }
 
   /**
-   * When the typing indicator of this chat ends, in milliseconds since 1970; 0 when there is none.
+   * When the typing indicator of this chat ends, in milliseconds since 1970; 0 without an
+   * indicator.
    */
   typingUntil(phone: string): number {
     return this.#typingUntil.get(phone) ?? 0;
   }
 
-  /** How many replies reached this phone and were not looked at. */
+  /** The number of unread replies on this phone. */
   unread(phone: string): number {
     return this.messages(phone).filter(
       (message) => message.direction === 'outbound' && !settled.has(message.status),

@@ -3,7 +3,7 @@ import { readFile, refuseFile } from './draft-file.ts';
 import { viewDraftFile, viewDraftQuote } from './draft-view.ts';
 import { find } from './element.ts';
 
-/** What a person has prepared for one phone and not sent yet. */
+/** The unsent draft of a person for one phone. */
 type Draft = { text: string; quoted: ChatMessage | null; file: File | null };
 
 /** The form at the foot of the chat. Every phone keeps a draft of its own. */

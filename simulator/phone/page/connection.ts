@@ -4,9 +4,7 @@ const firstWaitMs = 500;
 const longestWaitMs = 5000;
 
 export type ConnectionListener = {
-  /**
-   * The stream is open, for the first time or again: whatever was known before may be out of date.
-   */
+  /** The stream is open, for the first time or again: earlier data may be out of date. */
   onUp(): void;
   onDown(): void;
   onEvent(event: ChatEvent): void;

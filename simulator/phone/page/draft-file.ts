@@ -14,7 +14,7 @@ export function refuseFile(file: File): string | null {
     : null;
 }
 
-/** Reads a file into what the API takes. Throws when it cannot be read. */
+/** Reads a file into the form of the API. Throws when it cannot be read. */
 export async function readFile(file: File): Promise<NonNullable<PhoneInput['media']>> {
   const address = await new Promise<string>((resolve, reject) => {
     const reader = new FileReader();

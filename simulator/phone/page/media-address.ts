@@ -1,7 +1,7 @@
 const schemes = new Set(['http:', 'https:', 'data:', 'blob:']);
 
 /**
- * The address of a file as the page may use it; one that would run a script becomes an empty page.
+ * A safe address of a file for the page; an address that would run a script becomes an empty page.
  */
 export function mediaAddress(url: string): string {
   const parsed = URL.parse(url, location.href);

@@ -5,7 +5,7 @@ import { fileEnding, formatSize, mediaKind } from './media-kind.ts';
 import { openPicture } from './picture-dialog.ts';
 import { viewVoice } from './voice-view.ts';
 
-/** What a message shows of one file. */
+/** The view of one file in a message. */
 export function viewMedia(media: ChatMedia): HTMLElement {
   switch (mediaKind(media.type)) {
     case 'picture':

@@ -1,6 +1,6 @@
 import type { ChatMessage, PhoneInput } from '../../chat.ts';
 
-/** A message on its way, or one that did not get away and waits for a retry. */
+/** A message that is being sent, or that failed and waits for a retry. */
 export type Pending = {
   id: string;
   phone: string;

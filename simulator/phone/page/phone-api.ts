@@ -1,6 +1,6 @@
 import type { ChatMessage, PhoneInput, SystemState } from '../../chat.ts';
 
-/** What the server said no to, in a sentence for the person. */
+/** A refusal of the server, in a sentence for the person. */
 export class Refused extends Error {}
 
 /**

@@ -38,8 +38,7 @@ export class Scroller {
   }
 
   /**
-   * To be called after `added` messages were put at the end; `own` when the last is the reader's
-   * own.
+   * Must be called after `added` messages were appended; `own` when the last is the reader's own.
    */
   follow(added: number, own: boolean): void {
     if (this.#stuck || own) return this.toBottom();

@@ -7,10 +7,7 @@ import type { PhoneApi } from './phone-api.ts';
 /** A page that is being looked at reports what it shows as read this soon after it shows it. */
 const readAfterMs = 200;
 
-/**
- * What the page knows and what it does with it; calls `onChange` whenever something to show has
- * changed.
- */
+/** The state of the page and its actions; calls `onChange` whenever the view has changed. */
 export class Session {
   readonly #api: PhoneApi;
   readonly #onChange: () => void;
@@ -73,7 +70,7 @@ export class Session {
     this.#outbox.retry(id);
   }
 
-  /** Reads everything anew, as after a lost connection. */
+  /** Reloads everything, as after a lost connection. */
   async reload(): Promise<void> {
     this.#chats.beginReload();
     this.system = await this.#api.system();

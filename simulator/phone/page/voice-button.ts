@@ -4,8 +4,8 @@ import { canRecord, recordVoice } from './voice-recorder.ts';
 import type { Recording } from './voice-recorder.ts';
 
 /**
- * The microphone: records a voice note and hands it to `send` when the person presses send. Where
- * nothing can be recorded it asks for an audio file instead.
+ * The microphone: records a voice note and hands it to `send` when the person presses send. If
+ * recording is impossible it asks for an audio file instead.
  */
 export function enableVoice(send: (file: File) => void): void {
   const composer = find('#composer', HTMLFormElement);
