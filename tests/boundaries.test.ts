@@ -108,7 +108,9 @@ test('an import goes down from floor to floor of shared, never up, and every fil
   expect(shared.filter(({ file }) => !isOnFloor(file))).toEqual([]);
 });
 
-/** Files that a folder of the product may have; the fullest of other projects of this size has 35. */
+/**
+ * Files that a folder of the product may have; the fullest of other projects of this size has 35.
+ */
 const fullestFolder = 25;
 
 test('no folder of the product is fuller than a person can look through', () => {

@@ -5,7 +5,9 @@ import { expect, test } from 'vitest';
 const root = path.join(import.meta.dirname, '..');
 const design = readFileSync(path.join(root, 'docs', 'design.md'), 'utf8');
 
-/** The rows of the table below a heading: each its first cell and the files that its last one names. */
+/**
+ * The rows of the table below a heading: each its first cell and the files that its last one names.
+ */
 function rowsBelow(heading: string): { text: string; files: string[] }[] {
   const [, section = ''] = design.split(`\n${heading}\n`);
   const [own = ''] = section.split(/^#+ /m);

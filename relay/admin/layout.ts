@@ -13,40 +13,16 @@ const links = [
 
 /** A whole page behind the sign-in, without any script. */
 export function adminPage({ title, path, token }: PageFrame, content: Html): string {
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="robots" content="noindex" />
-        <title>${title} · Sidepocket</title>
-        <link rel="icon" href="data:," />
-        <style>
-          ${style}
-        </style>
-      </head>
-      <body>
-        <header class="top">
-          <div>
-            <a class="brand" href="/admin" aria-label="Sidepocket"
-              ><i></i><span>Sidepocket</span></a
-            >
-            <nav>
-              ${links.map(([to, name]) => html`<a href="${to}" ${to === path && new Html(' aria-current="page"')}>${name}</a>`)}
-            </nav>
-            <form method="post" action="/admin/sign-out">
-              ${tokenField(token)}<button class="plain">Sign out</button>
-            </form>
-          </div>
-        </header>
-        <main>${content}</main>
-      </body>
-    </html>`.text;
+  return html`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
+<title>${title} · Sidepocket</title><link rel="icon" href="data:,"><style>${style}</style></head><body>
+<header class="top"><div><a class="brand" href="/admin" aria-label="Sidepocket"><i></i><span>Sidepocket</span></a><nav>${links.map(([to, name]) => html`<a href="${to}"${to === path && new Html(' aria-current="page"')}>${name}</a>`)}</nav>
+<form method="post" action="/admin/sign-out">${tokenField(token)}<button class="plain">Sign out</button></form></div></header>
+<main>${content}</main></body></html>`.text;
 }
 
 /** The hidden field that proves a form is ours. */
 export function tokenField(token: string): Html {
-  return html`<input type="hidden" name="token" value="${token}" />`;
+  return html`<input type="hidden" name="token" value="${token}">`;
 }
 
 /** A form that is one button. */

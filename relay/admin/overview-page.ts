@@ -30,68 +30,18 @@ export function overviewPage(
   const total = spend.reduce((sum, { costUsd }) => sum + costUsd, 0);
   return adminPage(
     { title: 'Overview', path: '/admin', token },
-    html`<div class="head">
-        <h1>Overview</h1>
-        <span class="soft small">as of ${momentWords(now)} UTC, <a href="/admin">refresh</a></span>
-      </div>
-      ${warning !== undefined && html`<section class="card" role="alert"><p class="bad">${warning}</p></section>`}
-      ${said && html`<p class="said" role="status">${said}</p>`}
-      <div class="tiles">${tiles(overview)}</div>
-      ${ownerWords(overview)} ${deadLetters(overview, token, mayWrite)}
-      <section class="card">
-        <header>
-          <h2>Spent</h2>
-          <span class="soft small"
-            >${dollars(total)} in 30 days, ${dollars(monthUsd)} this
-            month${unsettled.unsettled > 0 && html`, ${counted(unsettled.unsettled, 'request')} not settled (about ${dollars(unsettled.unsettledUsd)})`}</span
-          >
-        </header>
-        ${spendPlot(spend)}
-      </section>
-      <div class="pair">
-        <section class="card">
-          <header>
-            <h2>Turns</h2>
-            <a class="small" href="/admin/queues/queue/turns">all</a>
-          </header>
-          <ul class="rows">
-            ${turns.slice(0, 12).map((turn) => turnRow(turn, now))}
-          </ul>
-          ${turns.length === 0 && html`<p class="soft">None yet. Send a message to begin.</p>`}
-        </section>
-        <div class="stack">
-          <section class="card">
-            <header><h2>Conversations</h2></header>
-            <ul class="rows">
-              ${conversations.map((line) => conversationRow(line, now))}
-            </ul>
-            ${conversations.length === 0 && html`<p class="soft">Nobody has written yet.</p>`}${overview.unlisted > 0 && html`<p class="soft small">and about ${overview.unlisted} more</p>`}
-          </section>
-          <section class="card">
-            <header><h2>Speed</h2></header>
-            ${speed(overview)}
-          </section>
-          <section class="card">
-            <header><h2>Versions</h2></header>
-            <dl>
-              ${overview.versions.map(
-                ([name, version]) =>
-                  html`<dt>${name}</dt>
-                    <dd>${version}</dd>`,
-              )}
-            </dl>
-          </section>
-        </div>
-      </div>
-      ${
-        mayWrite &&
-        html`<section class="card">
-          <header><h2>Tidy up</h2></header>
-          <div class="actions">
-            ${actionButton('/admin/clean/completed', token, 'Remove turns finished over a week ago')}${actionButton('/admin/clean/failed', token, 'Forget failed turns and replies')}
-          </div>
-        </section>`
-      }`,
+    html`<div class="head"><h1>Overview</h1><span class="soft small">as of ${momentWords(now)} UTC, <a href="/admin">refresh</a></span></div>
+${warning !== undefined && html`<section class="card" role="alert"><p class="bad">${warning}</p></section>`}
+${said && html`<p class="said" role="status">${said}</p>`}
+<div class="tiles">${tiles(overview)}</div>
+${ownerWords(overview)}
+${deadLetters(overview, token, mayWrite)}
+<section class="card"><header><h2>Spent</h2><span class="soft small">${dollars(total)} in 30 days, ${dollars(monthUsd)} this month${unsettled.unsettled > 0 && html`, ${counted(unsettled.unsettled, 'request')} not settled (about ${dollars(unsettled.unsettledUsd)})`}</span></header>${spendPlot(spend)}</section>
+<div class="pair"><section class="card"><header><h2>Turns</h2><a class="small" href="/admin/queues/queue/turns">all</a></header><ul class="rows">${turns.slice(0, 12).map((turn) => turnRow(turn, now))}</ul>${turns.length === 0 && html`<p class="soft">None yet. Send a message to begin.</p>`}</section>
+<div class="stack"><section class="card"><header><h2>Conversations</h2></header><ul class="rows">${conversations.map((line) => conversationRow(line, now))}</ul>${conversations.length === 0 && html`<p class="soft">Nobody has written yet.</p>`}${overview.unlisted > 0 && html`<p class="soft small">and about ${overview.unlisted} more</p>`}</section>
+<section class="card"><header><h2>Speed</h2></header>${speed(overview)}</section>
+<section class="card"><header><h2>Versions</h2></header><dl>${overview.versions.map(([name, version]) => html`<dt>${name}</dt><dd>${version}</dd>`)}</dl></section></div></div>
+${mayWrite && html`<section class="card"><header><h2>Tidy up</h2></header><div class="actions">${actionButton('/admin/clean/completed', token, 'Remove turns finished over a week ago')}${actionButton('/admin/clean/failed', token, 'Forget failed turns and replies')}</div></section>`}`,
   );
 }
 
@@ -126,11 +76,7 @@ function tiles({
 }
 
 function tile(name: string, value: Html, about: string): Html {
-  return html`<section class="card tile">
-    <p class="soft small">${name}</p>
-    <p class="value">${value}</p>
-    <p class="soft small">${about}</p>
-  </section>`;
+  return html`<section class="card tile"><p class="soft small">${name}</p><p class="value">${value}</p><p class="soft small">${about}</p></section>`;
 }
 
 /** The names of the VM's states. */
@@ -151,12 +97,8 @@ function vmWords({ state, since, worker, nextDue }: VmLine, now: number): string
 function ownerWords({ ownerWords: words, now }: Overview): Html | false {
   return (
     words.length > 0 &&
-    html`<section class="card">
-      <header><h2 class="bad">Needs you</h2></header>
-      <ul class="rows">
-        ${words.map(({ text, at }) => html`<li><span class="text">${text}</span><span class="soft small">${agoWords(Date.parse(at), now)}</span></li>`)}
-      </ul>
-    </section>`
+    html`<section class="card"><header><h2 class="bad">Needs you</h2></header>
+<ul class="rows">${words.map(({ text, at }) => html`<li><span class="text">${text}</span><span class="soft small">${agoWords(Date.parse(at), now)}</span></li>`)}</ul></section>`
   );
 }
 
@@ -171,15 +113,8 @@ function deadLetters(
   );
   return (
     count > 0 &&
-    html`<section class="card">
-      <header>
-        <h2 class="bad">Needs a look</h2>
-        <span class="soft small">${counted(count, 'dead letter')}</span>
-      </header>
-      <ul class="rows">
-        ${deadTurns.map((dead) => deadTurnRow(dead, { now, token, mayWrite }))}${failedReplies.map((reply) => failedReplyRow(reply, now))}
-      </ul>
-    </section>`
+    html`<section class="card"><header><h2 class="bad">Needs a look</h2><span class="soft small">${counted(count, 'dead letter')}</span></header>
+<ul class="rows">${deadTurns.map((dead) => deadTurnRow(dead, { now, token, mayWrite }))}${failedReplies.map((reply) => failedReplyRow(reply, now))}</ul></section>`
   );
 }
 
@@ -195,20 +130,11 @@ function deadTurnRow(
   const about =
     first &&
     `${counted(messages.length, 'message')} of ${first.conversation} given up, ${agoWords(Date.parse(first.at), now)}`;
-  return html`<li>
-    ${titleLink(turn, first?.text ?? '')}<span class="side">${retry || tag('failed')}</span
-    ><span class="soft small">${about}</span>
-  </li>`;
+  return html`<li>${titleLink(turn, first?.text ?? '')}<span class="side">${retry || tag('failed')}</span><span class="soft small">${about}</span></li>`;
 }
 
 function failedReplyRow({ turn, text, file, conversation, code, at }: Reply, now: number): Html {
-  return html`<li>
-    ${titleLink(turn, text || file?.name || '')}<span class="side"
-      ><span class="tag bad">${code === undefined ? 'failed' : `code ${code}`}</span></span
-    ><span class="soft small"
-      >reply not delivered to ${conversation}, ${agoWords(Date.parse(at), now)}</span
-    >
-  </li>`;
+  return html`<li>${titleLink(turn, text || file?.name || '')}<span class="side"><span class="tag bad">${code === undefined ? 'failed' : `code ${code}`}</span></span><span class="soft small">reply not delivered to ${conversation}, ${agoWords(Date.parse(at), now)}</span></li>`;
 }
 
 function turnRow(
@@ -222,10 +148,7 @@ function turnRow(
     ...(tookMs === undefined ? [] : [durationWords(tookMs)]),
     ...(costUsd ? [dollars(costUsd)] : []),
   ];
-  return html`<li>
-    ${titleLink(id, text)}<span class="right">${tag(state)}</span
-    ><span class="soft small wide">${about.join(' · ')}</span>
-  </li>`;
+  return html`<li>${titleLink(id, text)}<span class="right">${tag(state)}</span><span class="soft small wide">${about.join(' · ')}</span></li>`;
 }
 
 function titleLink(turn: string | undefined, text: string): Html {
@@ -248,12 +171,7 @@ function conversationRow(
     ...(sending > 0 ? [`${counted(sending, 'reply', 'replies')} on the way`] : []),
     ...(parked > 0 ? [`${counted(parked, 'reply', 'replies')} for when they write`] : []),
   ];
-  return html`<li>
-    <span class="num">${number}</span
-    ><span class="right num"
-      >${costToday > 0 && html`${dollars(costToday)} <span class="soft small">today</span>`}</span
-    ><span class="soft small wide">${said.join(' · ') || 'nothing waits'}</span>
-  </li>`;
+  return html`<li><span class="num">${number}</span><span class="right num">${costToday > 0 && html`${dollars(costToday)} <span class="soft small">today</span>`}</span><span class="soft small wide">${said.join(' · ') || 'nothing waits'}</span></li>`;
 }
 
 function speed({ ack, answer, vm }: Overview): Html {
@@ -262,18 +180,6 @@ function speed({ ack, answer, vm }: Overview): Html {
     ['Message answered in', answer],
   ];
   const wakes = vm.wakes.slice(0, 5).map((ms) => durationWords(ms));
-  return html`<dl>
-    ${rows.map(
-      ([name, spread]) =>
-        html`<dt>${name}</dt>
-          <dd>${spread ? durationWords(spread.p50) : '–'}</dd>
-          ${
-            spread &&
-            html`<dt class="under small">95 % within, of ${spread.count}</dt>
-              <dd class="soft small">${durationWords(spread.p95)}</dd>`
-          }`,
-    )}
-    <dt>Last wakes took</dt>
-    <dd>${wakes.length > 0 ? wakes.join(', ') : '–'}</dd>
-  </dl>`;
+  return html`<dl>${rows.map(([name, spread]) => html`<dt>${name}</dt><dd>${spread ? durationWords(spread.p50) : '–'}</dd>${spread && html`<dt class="under small">95 % within, of ${spread.count}</dt><dd class="soft small">${durationWords(spread.p95)}</dd>`}`)}
+<dt>Last wakes took</dt><dd>${wakes.length > 0 ? wakes.join(', ') : '–'}</dd></dl>`;
 }

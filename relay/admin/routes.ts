@@ -48,10 +48,7 @@ export function createAdmin(parts: AdminParts): Router {
   const notHere = (request: Request): string =>
     adminPage(
       { title: 'Not here', path: '', token: sessions.formToken(request) },
-      html`<section class="card">
-        <h1>This turn is not here</h1>
-        <p class="soft">Either it never was, or it is no longer kept.</p>
-      </section>`,
+      html`<section class="card"><h1>This turn is not here</h1><p class="soft">Either it never was, or it is no longer kept.</p></section>`,
     );
 
   router.get(

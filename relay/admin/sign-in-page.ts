@@ -12,30 +12,10 @@ p { margin: .75rem 0 0; color: var(--bad); }`);
 
 /** The sign-in form, with the problem of the last attempt. */
 export function signInPage(problem: string): string {
-  return html`<!doctype html>
-    <html lang="en">
-      <meta charset="utf-8" /><meta
-        name="viewport"
-        content="width=device-width, initial-scale=1"
-      /><meta name="robots" content="noindex" /><title>Sidepocket: sign in</title
-      ><link rel="icon" href="data:," />
-      <style>
-        ${style}
-      </style>
-      <main>
-        <form method="post">
-          <h1>Sidepocket</h1>
-          <label for="password">Password</label>
-          <input
-            id="password"
-            name="password"
-            type="password"
-            autocomplete="current-password"
-            required
-            autofocus
-          />
-          <button>Sign in</button>${problem && html`<p role="alert">${problem}</p>`}
-        </form>
-      </main>
-    </html>`.text;
+  return html`<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><title>Sidepocket: sign in</title><link rel="icon" href="data:,">
+<style>${style}</style>
+<main><form method="post"><h1>Sidepocket</h1><label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required autofocus>
+<button>Sign in</button>${problem && html`<p role="alert">${problem}</p>`}</form></main></html>`
+    .text;
 }

@@ -16,32 +16,12 @@ export function spendPlot(days: DaySpend[]): Html {
   const total = days.reduce((sum, { costUsd }) => sum + costUsd, 0);
   const bars = days.map(({ day, costUsd }, index) => {
     const size = costUsd > 0 ? Math.max((costUsd / highest) * height, least) : least;
-    return html`<rect
-      x="${index * step}"
-      y="${round(height - size)}"
-      width="${barWidth}"
-      height="${round(size)}"
-      ${costUsd === 0 && new Html(' class="none"')}
-      ><title>${dayWords(day)}: ${dollars(costUsd)}</title></rect
-    >`;
+    return html`<rect x="${index * step}" y="${round(height - size)}" width="${barWidth}" height="${round(size)}"${costUsd === 0 && new Html(' class="none"')}><title>${dayWords(day)}: ${dollars(costUsd)}</title></rect>`;
   });
   const label = `${dollars(total)} in ${days.length} days, at most ${dollars(highest)} on one day`;
   const [first, last] = [days[0], days.at(-1)];
-  return html`<div class="plot">
-    <svg
-      viewBox="0 0 ${days.length * step - (step - barWidth)} ${height}"
-      preserveAspectRatio="none"
-      role="img"
-      aria-label="${label}"
-    >
-      ${bars}
-    </svg>
-    <div class="axis">
-      <span>${first && dayWords(first.day)}</span
-      ><span>${highest > 0 ? `highest day ${dollars(highest)}` : 'nothing spent'}</span
-      ><span>${last && 'today'}</span>
-    </div>
-  </div>`;
+  return html`<div class="plot"><svg viewBox="0 0 ${days.length * step - (step - barWidth)} ${height}" preserveAspectRatio="none" role="img" aria-label="${label}">${bars}</svg>
+<div class="axis"><span>${first && dayWords(first.day)}</span><span>${highest > 0 ? `highest day ${dollars(highest)}` : 'nothing spent'}</span><span>${last && 'today'}</span></div></div>`;
 }
 
 function round(value: number): number {

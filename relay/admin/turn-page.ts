@@ -34,60 +34,17 @@ export function turnPage(
   const { id, state, messages, steps, replies, failure, retryable } = story;
   return adminPage(
     { title: 'Turn', path: '', token },
-    html`<div class="head">
-        <h1>${cut(messages[0]?.text ?? '', 80) || 'A turn'}</h1>
-        <span class="soft small">${id}</span>
-      </div>
-      ${said && html`<p class="said" role="status">${said}</p>`}
-      ${
-        failure &&
-        html`<section class="card">
-          <header><h2>Why it failed</h2></header>
-          <p class="bad whole">${failure}</p>
-        </section>`
-      }
-      ${mayWrite && retryable.length > 0 && html`<div class="actions">${actionButton(`/admin/turns/${encodeURIComponent(id)}/retry`, token, `Try ${counted(retryable.length, 'message')} again`, 'main')}</div>`}
-      <div class="pair">
-        <section class="card">
-          <header>
-            <h2>The turn</h2>
-            ${state && tag(state)}
-          </header>
-          ${facts(story)}
-        </section>
-        <section class="card">
-          <header><h2>${counted(messages.length, 'message')}</h2></header>
-          <ul class="rows">
-            ${messages.map(
-              (message) =>
-                html`<li>
-                  <span class="whole wide">${message.text || '(no text)'}</span
-                  >${aboutLine(message.state, [momentWords(Date.parse(message.at)), message.media > 0 && counted(message.media, 'file'), message.attempts > 1 && `${message.attempts} attempts`])}
-                </li>`,
-            )}
-          </ul>
-        </section>
-      </div>
-      <section class="card">
-        <header>
-          <h2>Replies</h2>
-          <span class="soft small">${counted(replies.length, 'reply', 'replies')}</span>
-        </header>
-        <ul class="rows">
-          ${replies.map(replyRow)}
-        </ul>
-        ${replies.length === 0 && html`<p class="soft">None yet.</p>`}
-      </section>
-      <section class="card">
-        <header>
-          <h2>Steps</h2>
-          <span class="soft small">${counted(steps.length, 'line')}</span>
-        </header>
-        <ul class="rows">
-          ${steps.map((step) => stepRow(step, story.startedAt))}
-        </ul>
-        ${steps.length === 0 && html`<p class="soft">No tool was used.</p>`}
-      </section>`,
+    html`<div class="head"><h1>${cut(messages[0]?.text ?? '', 80) || 'A turn'}</h1><span class="soft small">${id}</span></div>
+${said && html`<p class="said" role="status">${said}</p>`}
+${failure && html`<section class="card"><header><h2>Why it failed</h2></header><p class="bad whole">${failure}</p></section>`}
+${mayWrite && retryable.length > 0 && html`<div class="actions">${actionButton(`/admin/turns/${encodeURIComponent(id)}/retry`, token, `Try ${counted(retryable.length, 'message')} again`, 'main')}</div>`}
+<div class="pair"><section class="card"><header><h2>The turn</h2>${state && tag(state)}</header>${facts(story)}</section>
+<section class="card"><header><h2>${counted(messages.length, 'message')}</h2></header><ul class="rows">${messages.map(
+      (message) =>
+        html`<li><span class="whole wide">${message.text || '(no text)'}</span>${aboutLine(message.state, [momentWords(Date.parse(message.at)), message.media > 0 && counted(message.media, 'file'), message.attempts > 1 && `${message.attempts} attempts`])}</li>`,
+    )}</ul></section></div>
+<section class="card"><header><h2>Replies</h2><span class="soft small">${counted(replies.length, 'reply', 'replies')}</span></header><ul class="rows">${replies.map(replyRow)}</ul>${replies.length === 0 && html`<p class="soft">None yet.</p>`}</section>
+<section class="card"><header><h2>Steps</h2><span class="soft small">${counted(steps.length, 'line')}</span></header><ul class="rows">${steps.map((step) => stepRow(step, story.startedAt))}</ul>${steps.length === 0 && html`<p class="soft">No tool was used.</p>`}</section>`,
   );
 }
 
@@ -128,16 +85,7 @@ function facts({
     ['Attempts', String(attempts)],
     ['Worker', worker],
   ];
-  return html`<dl>
-    ${rows.flatMap(([name, value]) =>
-      value === undefined
-        ? []
-        : [
-            html`<dt>${name}</dt>
-              <dd>${value}</dd>`,
-          ],
-    )}
-  </dl>`;
+  return html`<dl>${rows.flatMap(([name, value]) => (value === undefined ? [] : [html`<dt>${name}</dt><dd>${value}</dd>`]))}</dl>`;
 }
 
 function replyRow({ text, file, status, attempts, code, at, sid }: Reply): Html {
@@ -147,18 +95,12 @@ function replyRow({ text, file, status, attempts, code, at, sid }: Reply): Html 
     code !== undefined && `Twilio’s code ${code}`,
     sid,
   ];
-  return html`<li>
-    <span class="whole wide"
-      >${file && html`<span class="tag">${file.name}</span> `}${text || (file ? '' : '(no text)')}</span
-    >${aboutLine(status, about)}
-  </li>`;
+  return html`<li><span class="whole wide">${file && html`<span class="tag">${file.name}</span> `}${text || (file ? '' : '(no text)')}</span>${aboutLine(status, about)}</li>`;
 }
 
 /** A state with its details on one line. */
 function aboutLine(state: string | undefined, parts: (string | false | undefined)[]): Html {
-  return html`<span class="soft small wide about"
-    >${state && tag(state)} ${parts.filter((part) => typeof part === 'string').join(' · ')}</span
-  >`;
+  return html`<span class="soft small wide about">${state && tag(state)} ${parts.filter((part) => typeof part === 'string').join(' · ')}</span>`;
 }
 
 function stepRow({ at, text }: Step, startedAt: number | undefined): Html {
@@ -168,7 +110,5 @@ function stepRow({ at, text }: Step, startedAt: number | undefined): Html {
       : startedAt === undefined || at < startedAt
         ? momentWords(at)
         : `+${durationWords(at - startedAt)}`;
-  return html`<li>
-    <span class="whole">${text}</span><span class="soft small num right">${when}</span>
-  </li>`;
+  return html`<li><span class="whole">${text}</span><span class="soft small num right">${when}</span></li>`;
 }

@@ -37,9 +37,9 @@ export function mutationsOf(file: string, test: string, lines: Line[]): Mutation
 }
 
 /**
- * Reads the mutated text of a file below `root`, and its line. How the formatter breaks lines does not
- * matter to where the text is found. Throws an Error with a sentence when the text is not there exactly
- * once, or the result is no TypeScript.
+ * Reads the mutated text of a file below `root`, and its line. How the formatter breaks lines does
+ * not matter to where the text is found. Throws an Error with a sentence when the text is not there
+ * exactly once, or the result is no TypeScript.
  */
 export function mutate(
   root: string,
@@ -56,7 +56,10 @@ export function mutate(
   return { original, mutated, line: before.split('\n').length };
 }
 
-/** Finds a text with any white space between its words and signs, and with a comma more before a bracket. */
+/**
+ * Finds a text with any white space between its words and signs, and with a comma more before a
+ * bracket.
+ */
 function patternOf(text: string): RegExp {
   const parts = text.match(/[\w$]+|[^\w\s$]/g) ?? [];
   const escaped = parts.map((part) => part.replaceAll(/[.*+?^${}()|[\]\\/-]/g, String.raw`\$&`));
