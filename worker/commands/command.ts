@@ -48,7 +48,7 @@ export type CommandAnswer = string | { text: string; choices: Choices };
 /** A text that the worker handles itself instead of Claude. */
 export type Command = {
   /** Matches the whole text; its first group is the argument. */
-  pattern: RegExp;
+  pattern: { exec(text: string): readonly (string | undefined)[] | null };
   /** A line of `/help`: what to write, and what it does. */
   help?: { usage: string; does: string };
   /** Runs even while Claude is at work; otherwise it waits, and so does every later message. */

@@ -9,8 +9,9 @@ const listed = 10;
 /** Starting a new session and returning to an earlier one. */
 export const sessionCommands: Command[] = [
   {
-    pattern: /^\/new$/i,
-    help: { usage: '/new', does: 'a fresh conversation; the files stay' },
+    // With a text behind it the message is worked: the turn begins a session for it.
+    pattern: /^\/(?:new|clear)$/i,
+    help: { usage: '/new, /new look at x', does: 'a fresh conversation; the files stay' },
     anytime: false,
     async run({ conversations }, { message, context: { fence } }) {
       const { session } = await conversations.read(message.conversation);

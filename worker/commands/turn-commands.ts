@@ -2,13 +2,14 @@ import type { GivenUp } from '../../shared/store/boxes/given-up.ts';
 import type { Fence, Inbox } from '../../shared/store/boxes/inbox.ts';
 import { formatMoment } from '../../shared/runtime/time-zone.ts';
 import { quoteMessage, withdrawnWords } from '../turn/format-messages.ts';
+import { readStop } from '../turn/stop-words.ts';
 import type { Command } from './command.ts';
 
 /** Stopping, retrying and queueing turns. */
 export const turnCommands: Command[] = [
   {
     // A stop during a turn ends it before commands are parsed; this one stops messages that wait.
-    pattern: /^\/?stop[.!]?$/i,
+    pattern: { exec: (text) => (readStop(text) === 'stop' ? [text] : null) },
     help: { usage: '/stop', does: 'ends what I am doing, at once' },
     anytime: true,
     async run({ inbox, outbox }, { message: { id, conversation }, context: { turn, fence } }) {
@@ -28,6 +29,12 @@ export const turnCommands: Command[] = [
       });
       return undefined;
     },
+  },
+  {
+    // The button beside Stop, when a text may have been a stop.
+    pattern: /^\/go-on$/,
+    anytime: true,
+    run: async () => 'I go on.',
   },
   {
     pattern: /^\/?retry[.!]?$/i,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Choices } from '../../shared/store/choices.ts';
 import type { Conversation } from '../../shared/store/conversation.ts';
 import { unreadableSentence } from '../../shared/store/boxes/dead-letters.ts';
 import { FencedError } from '../../shared/store/boxes/inbox.ts';
@@ -11,11 +12,12 @@ import type { Reply } from '../../shared/store/reply.ts';
 import { AgentFailure } from '../agent/agent.ts';
 import type { Attempts } from './attempts.ts';
 import type { CommandAnswer, CommandParts } from '../commands/command.ts';
-import { nextStep, wantsOwnTurn } from './next-step.ts';
+import { beginsAnew, nextStep, wantsOwnTurn } from './next-step.ts';
 import type { NextStep } from './next-step.ts';
 import type { Questions } from '../questions/questions.ts';
 import { chunk } from '../reply/chunk.ts';
 import { isStop } from './stop.ts';
+import { readStop } from './stop-words.ts';
 import type { TurnContext } from './context.ts';
 import { giveUp } from './outcome.ts';
 
@@ -109,6 +111,31 @@ export function createDispatch(
     }
   };
 
+  /** The session that a message goes on with, or undefined when it begins a fresh one. */
+  const sessionFor = async (message: Message): Promise<string | undefined> => {
+    // A later attempt goes on with what the first one has begun.
+    if (!beginsAnew(message) || attempts.before(message.id) > 0)
+      return quotes.get(message.id)?.session ?? session;
+    await parts.conversations.write(conversation, fence, { session: '' });
+    return undefined;
+  };
+
+  /**
+   * Asks once about a text that may be a stop; the work goes on, and Claude gets the text as well.
+   */
+  const askWhetherToStop = async ({ id }: Message): Promise<void> => {
+    const items = [
+      { id: '/stop', title: 'Stop' },
+      { id: '/go-on', title: 'Go on' },
+    ];
+    const text = 'Shall I stop what I am doing?';
+    const choices: Choices = { kind: 'buttons', items };
+    await outbox.put(
+      [{ id: `${id}.stop`, conversation, turn, text, choices, urgent: true }],
+      fence,
+    );
+  };
+
   return {
     taken: attempts.taken,
     quoted: (message) => quotes.get(message.id),
@@ -148,7 +175,9 @@ export function createDispatch(
           from,
         );
         if (step?.kind === 'prompt' && !(busy && questions.open())) {
-          if (!atWork) session = quotes.get(step.message.id)?.session ?? session;
+          if (!atWork) session = await sessionFor(step.message);
+          if (busy && isFromPerson(step.message) && readStop(step.message.text) === 'maybe')
+            await askWhetherToStop(step.message);
           prompts.push(step.message);
           done.add(step.message.id);
           from = messages.indexOf(step.message, from) + 1;
@@ -156,7 +185,7 @@ export function createDispatch(
         }
         from = 0;
         if (step === undefined || step.kind === 'barrier') {
-          if (busy && !messages.some(isStop))
+          if (busy && !messages.some((message) => isStop(message, question !== undefined)))
             await sayLater(
               messages.filter(
                 (message) =>

@@ -2,12 +2,21 @@ import { cut } from '../../shared/runtime/cut.ts';
 import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
 
+const queue = /^\/queue\s+(?=\S)/i;
+const anew = /^\/(?:new|clear)\s+(?=\S)/i;
+
+/** A message as Claude reads it: without the word of ours that says when and where it is worked. */
+export function withoutPrefix(message: Message): Message {
+  const text = message.text.replace(queue, '');
+  return { ...message, text: isFromPerson(message) ? text.replace(anew, '') : text };
+}
+
 /** Length limit for a quoted text (characters). */
 const longest = 60;
 
 /** Refers to a message in a text for the person: its start in quotation marks, or its kind. */
 export function quoteMessage(message: Message): string {
-  const text = cut(message.text.replace(/^\/queue\s+/i, ''), longest);
+  const text = cut(withoutPrefix(message).text, longest);
   if (!isFromPerson(message)) return 'something scheduled';
   if (text === '') return message.media.length > 0 ? 'a file' : 'a message';
   return `“${text}”`;

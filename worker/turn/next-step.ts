@@ -37,13 +37,12 @@ export type NextStep =
   | { kind: 'prompt'; message: Message }
   | { kind: 'barrier'; message: Message };
 
-const queued = /^\/queue\s+/i;
-
-/** The message without its `/queue` prefix. */
-export function withoutQueue(message: Message): Message {
-  return queued.test(message.text)
-    ? { ...message, text: message.text.replace(queued, '') }
-    : message;
+/**
+ * Whether a message asks for a fresh conversation that begins with it, as in `/new look at x`.
+ * `/clear` is what Claude Code calls the same.
+ */
+export function beginsAnew(message: Message): boolean {
+  return isFromPerson(message) && /^\/(?:new|clear)\s+\S/i.test(message.text);
 }
 
 /** A message's answer to the open question. */
@@ -78,8 +77,8 @@ function urgentStep(
   messages: Message[],
   situation: Situation,
 ): { step: NextStep | undefined } | undefined {
-  const { taken, busy, tapSentence } = situation;
-  const stop = messages.find(isStop);
+  const { taken, busy, question, tapSentence } = situation;
+  const stop = messages.find((message) => isStop(message, question !== undefined));
   // The stop itself ends a running turn, and also withdraws earlier messages.
   if (stop) return { step: busy ? undefined : asCommand(stop, true) };
   // A tap belongs to its question, whatever came before it.

@@ -7,8 +7,7 @@ import type { Reply } from '../../shared/store/reply.ts';
 import type { Prompt } from '../agent/agent.ts';
 import { createAsyncQueue } from '../agent/async-queue.ts';
 import type { Dispatch } from './dispatch.ts';
-import { givenUpNote } from './format-messages.ts';
-import { withoutQueue } from './next-step.ts';
+import { givenUpNote, withoutPrefix } from './format-messages.ts';
 import { toPrompt } from './format-prompt.ts';
 import type { PromptParts } from './format-prompt.ts';
 import type { TurnContext } from './context.ts';
@@ -87,7 +86,7 @@ export function createPromptFeed(
   const hand = async (messages: Message[]): Promise<void> => {
     for (const message of messages) {
       const read = await toPrompt(
-        withoutQueue(message),
+        withoutPrefix(message),
         { ...parts, workspace, before: quotation(dispatch.quoted(message)) },
         signal,
       );

@@ -2,6 +2,7 @@ import type { Inbox } from '../../shared/store/boxes/inbox.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
+import { anyStopWord, readStop } from './stop-words.ts';
 
 /** The reason for aborting a turn when the person says stop. */
 export class StopRequest extends Error {
@@ -15,9 +16,14 @@ export class StopRequest extends Error {
   }
 }
 
-/** Whether a person's message is a stop. */
-export function isStop(message: Message): boolean {
-  return isFromPerson(message) && /^\/?stop[.!]?$/i.test(message.text.trim());
+/**
+ * Whether a person's message is a stop. While a question is open (`isAsking`), words that may
+ * answer it, such as “cancel”, are none. A tap stops only by a button that says so by its id.
+ */
+export function isStop(message: Message, isAsking = false): boolean {
+  if (!isFromPerson(message)) return false;
+  if (message.choice) return message.choice.id === '/stop';
+  return readStop(message.text, isAsking) === 'stop';
 }
 
 export type StopWatch = { signal: AbortSignal; look(): void };
@@ -26,7 +32,12 @@ export type StopWatch = { signal: AbortSignal; look(): void };
  * Watches a conversation at work for a stop, and aborts with StopRequest: a stop never waits behind
  * the work that it stops.
  */
-export function createStopWatch(inbox: Inbox, conversation: string, log: Log): StopWatch {
+export function createStopWatch(
+  inbox: Inbox,
+  conversation: string,
+  isAsking: () => boolean,
+  log: Log,
+): StopWatch {
   const stopping = new AbortController();
   /** A look is under way; `again`: a message has come in since it started. */
   let looking = false;
@@ -34,7 +45,9 @@ export function createStopWatch(inbox: Inbox, conversation: string, log: Log): S
   const look = async (): Promise<void> => {
     do {
       again = false;
-      const stop = (await inbox.read(conversation, /stop/i)).find(isStop);
+      const stop = (await inbox.read(conversation, anyStopWord)).find((message) =>
+        isStop(message, isAsking()),
+      );
       if (stop) stopping.abort(new StopRequest(stop));
     } while (again);
   };

@@ -26,6 +26,7 @@ import { createScreenshots } from '../tools/screenshots.ts';
 import { createSendQuota } from '../tools/send-quota.ts';
 import type { SendQuota } from '../tools/send-quota.ts';
 import { createSteps, stepTimes } from '../progress/verbose.ts';
+import { withoutPrefix } from './format-messages.ts';
 import { createStopWatch } from './stop.ts';
 import { gateTools } from '../tools/tool-gate.ts';
 import { startProgressReporter } from '../progress/reporter.ts';
@@ -97,7 +98,12 @@ export async function workTurn(
 ): Promise<number | undefined> {
   const { conversation, turn, fence, log } = context;
   const workspace = workspaceOf(parts.dataDir, conversation);
-  const stop = createStopWatch(parts.inbox, conversation, log);
+  const stop = createStopWatch(
+    parts.inbox,
+    conversation,
+    () => questions.open() !== undefined,
+    log,
+  );
   const trouble = new AbortController();
   const end = (error: unknown): void => trouble.abort(error);
   const watchdog = createWatchdog(
@@ -182,7 +188,7 @@ export async function workTurn(
       dispatch,
       result,
       reporter,
-      title: first[0]?.text ?? '',
+      title: first[0] ? withoutPrefix(first[0]).text : '',
       beforeAnswer: (ids) => screenshots.sendUnsent(feed.wordsOf(ids)),
       onAnswered: (ids, left) => feed.answered(ids, left),
     });

@@ -153,9 +153,39 @@ export const turns = [
       `if (control.kind !== 'release') return;`,
     ],
   ]),
-  ...mutationsOf('worker/turn/stop.ts', answers, [
-    ['only a person says stop', 'return isFromPerson(message) && /', 'return /'],
-    ['a stop is the word alone', '/^\\/?stop[.!]?$/i', '/^\\/?stop/i', ended],
+  ...mutationsOf('worker/turn/stop.ts', 'tests/worker/stop-words.test.ts', [
+    ['only a person says stop', 'if (!isFromPerson(message)) return false;', ''],
+    [
+      'a tap stops by its id alone',
+      "if (message.choice) return message.choice.id === '/stop';",
+      '',
+    ],
+  ]),
+  ...mutationsOf('worker/turn/stop-words.ts', 'tests/worker/stop-words.test.ts', [
+    ['a stop is short', 'words.length <= mostOfStop && isAllStop', 'isAllStop'],
+    [
+      'a stop has no other word',
+      'words.length <= mostOfStop && isAllStop',
+      'words.length <= mostOfStop',
+    ],
+    ['a word that may answer is no stop', 'isAsking ? strong : stops', 'stops'],
+    [
+      'a long text is no stop',
+      'if (isCommand || words.length > mostOfMaybe) return undefined;',
+      'if (isCommand) return undefined;',
+    ],
+  ]),
+  ...mutationsOf('worker/turn/dispatch.ts', 'tests/worker/stop-asked.test.ts', [
+    [
+      'a text that may be a stop is asked about',
+      "readStop(step.message.text) === 'maybe'",
+      'false',
+    ],
+    [
+      'a fresh conversation leaves the old one',
+      'if (!beginsAnew(message) || attempts',
+      'if (true || attempts',
+    ],
   ]),
   ...mutationsOf('worker/turn/slots.ts', 'tests/worker/places.test.ts', [
     ['so many turns work at once', 'while (holders.size < max) {', 'while (true) {'],

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { keys } from '../../shared/store/redis/keys.ts';
+import type { ChatMessage } from '../../simulator/chat.ts';
+import { phone, withPipeline } from '../support/pipeline.ts';
+import type { Pipeline } from '../support/pipeline.ts';
+import { until } from '../support/until.ts';
+
+const texts = (pipeline: Pipeline): string[] => pipeline.replies().map((reply) => reply.text);
+
+test('a text that may be a stop goes to Claude and gets two buttons; the work goes on until one is tapped', async () => {
+  await withPipeline({}, async (pipeline) => {
+    await pipeline.startWorker({ answer: async () => await new Promise<string>(() => undefined) });
+    const sid = await pipeline.say('hang on');
+    const isAtWork = async (): Promise<boolean> =>
+      (await pipeline.redis.hget(keys.message(sid), 'state')) === 'working';
+    await until('the work', isAtWork);
+    await pipeline.say('stop the dev server');
+    const question = await until('the question', () => pipeline.replies()[0]);
+    expect(question.text).toBe('Shall I stop what I am doing?');
+    expect(question.buttons.map(({ title }) => title)).toEqual(['Stop', 'Go on']);
+    const tap = async ({ sid: quoted, buttons }: ChatMessage, title: string): Promise<unknown> => {
+      const { id } = buttons.find((button) => button.title === title) ?? { id: '' };
+      return await pipeline.twin.chat.receive(phone, {
+        choice: { id, title, kind: 'button' },
+        quoted,
+      });
+    };
+    await tap(question, 'Go on');
+    await until('the word about it', () => texts(pipeline).includes('I go on.'));
+    expect(await isAtWork()).toBe(true);
+    await tap(question, 'Stop');
+    await until('the stop', () => texts(pipeline).some((text) => text.startsWith('Stopped.')));
+    expect(await pipeline.redis.llen(keys.inbox(phone))).toBe(0);
+  });
+});
+
+test('/new with a text is answered in a fresh session; the next message stays in it', async () => {
+  await withPipeline({}, async (pipeline) => {
+    await pipeline.startWorker();
+    const session = async (): Promise<string | null> =>
+      await pipeline.redis.hget(keys.conversation(phone), 'session');
+    await pipeline.say('hello');
+    await until('the answer', () => texts(pipeline).length === 1);
+    const first = await session();
+    await pipeline.say('/new look at x');
+    await until('the second answer', () => texts(pipeline).length === 2);
+    const second = await session();
+    await pipeline.say('and y');
+    await until('the third answer', () => texts(pipeline).length === 3);
+    expect(texts(pipeline)).toEqual(['answer to hello', 'answer to look at x', 'answer to and y']);
+    expect(second).not.toBe(first);
+    expect(await session()).toBe(second);
+  });
+});

@@ -1,0 +1,141 @@
+import { expect, test } from 'vitest';
+import { findCommand } from '../../worker/commands/find-command.ts';
+import { beginsAnew } from '../../worker/turn/next-step.ts';
+import { withoutPrefix } from '../../worker/turn/format-messages.ts';
+import { isStop } from '../../worker/turn/stop.ts';
+import { anyStopWord, readStop } from '../../worker/turn/stop-words.ts';
+import type { Message } from '../../shared/store/message.ts';
+
+const message = (text: string, change: Partial<Message> = {}): Message => ({
+  id: 'SM1',
+  conversation: '+15551230001',
+  at: '2026-01-31T12:00:00.000Z',
+  text,
+  media: [],
+  human: true,
+  ...change,
+});
+
+/** Fifty ways to say stop, in ten languages. */
+const stops = `
+stop | Stop | STOP | stop. | stop! | stop!! | /stop | /Stop | /stop now | /stop it please
+please stop | Please, stop! | stop please | stop it | stop it please | stop now | stop everything | just stop | ok stop | stop that now
+cancel | cancel it | cancel everything please | abort | abort now | halt | quit it | /stop the server and all else
+stopp | Stopp bitte | bitte abbrechen | sofort anhalten | alles abbrechen
+arrête | arrêtez svp | arrete tout | para | para ya | detente por favor | basta
+ferma tutto | fermati subito | pare agora | parar tudo | stoppen alsjeblieft | zatrzymaj teraz | przestań proszę
+dur | hemen durdur | стоп | остановись пожалуйста | хватит
+`;
+/** Fifty texts that are work, some with such a word in them. */
+const work = `
+cancel the subscription form | add a stop button to the player | why does the server halt after an hour
+the bus stop list is empty, look at it | abbrechen-Button in den Dialog einbauen bitte | para mañana quiero un informe
+never stop the server while it migrates the data | make the tests pass | please look at the login page | hello | yes | no | 2
+non-stop flights are missing | stopwatch is wrong by a second | unstoppable | nonstop | quit the editor mode in vim config
+please explain what abort does here | is there a way to cancel a subscription | the deploy was aborted, why | halted jobs are red
+which para in the text is the longest one here | basta pasta recipe page is broken on the phone today
+fermata symbol is drawn wrong | parar de enviar e-mails quando o usuário sai do grupo | stoppen-Regel in der Firewall erklären
+durdurma düğmesi ekle | hastane durağı sayfasını aç | остановка автобуса на карте | отменаем скидки в корзине
+annuleringsformulier nakijken | przestankowanie w tekście popraw | alto adige page | halting problem | full-stop rule
+cancellation policy page | cancelled orders | stops at the third step of the wizard, look at it | a pare of shoes
+now please look at it | please | now | it | all | ok | thanks | that | por favor | bitte | merci | grazie
+`;
+const lines = (text: string): string[] =>
+  text
+    .split(/[|\n]/)
+    .map((line) => line.trim())
+    .filter(Boolean);
+
+test('fifty ways to say stop are a stop, in any spelling of theirs', () => {
+  expect(lines(stops).length).toBeGreaterThanOrEqual(50);
+  expect(lines(stops).filter((text) => readStop(text) !== 'stop')).toEqual([]);
+  expect(lines(stops).filter((text) => !anyStopWord.test(text))).toEqual([]);
+  const decomposed = 'arrête'.normalize('NFD');
+  expect([readStop(decomposed), anyStopWord.test(decomposed)]).toEqual(['stop', true]);
+});
+
+test('fifty texts that are work are none', () => {
+  expect(lines(work).length).toBeGreaterThanOrEqual(50);
+  expect(lines(work).filter((text) => readStop(text) === 'stop')).toEqual([]);
+  expect(lines(work).filter((text) => readStop(text) === 'maybe')).toEqual([]);
+});
+
+test('a stop word at either end of up to eight words is asked about', () => {
+  const unclear = [
+    'stop the dev server',
+    'I think you should stop',
+    'hey wait, halt',
+    'stop doing the thing with the tests',
+  ];
+  expect(unclear.filter((text) => readStop(text) !== 'maybe')).toEqual([]);
+  expect(readStop('stop doing the thing with the tests and commit it')).toBeUndefined();
+  expect(readStop('/deploy stop')).toBeUndefined();
+  expect(readStop(`stop ${' '.repeat(300)}`)).toBeUndefined();
+});
+
+test('while a question is open a word that may answer it is no stop, and a tap stops by its id only', () => {
+  expect(['cancel', 'basta', 'quit'].map((text) => isStop(message(text), true))).toEqual([
+    false,
+    false,
+    false,
+  ]);
+  expect(['stop', 'please stop', '/stop'].map((text) => isStop(message(text), true))).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  expect(isStop(message('Stop', { choice: { id: 'turn.ask.1', title: 'Stop' } as never }))).toBe(
+    false,
+  );
+  expect(isStop(message('Stop', { choice: { id: '/stop', title: 'Stop' } as never }))).toBe(true);
+  expect(isStop(message('stop', { human: false }))).toBe(false);
+});
+
+test('a fresh conversation begins with the text behind /new or /clear', () => {
+  for (const text of ['/new look at x', '/clear look at x', '/NEW look at x']) {
+    expect(findCommand(message(text), true)).toBeUndefined();
+    expect(beginsAnew(message(text))).toBe(true);
+    expect(withoutPrefix(message(text)).text).toBe('look at x');
+  }
+  const isCommand = (text: string): boolean => findCommand(message(text), true) !== undefined;
+  expect(['/new', '/clear', '/new please'].filter((text) => !isCommand(text))).toEqual([]);
+  expect(beginsAnew(message('/new look', { human: false }))).toBe(false);
+  expect(withoutPrefix(message('/queue /new look')).text).toBe('look');
+});
+
+test('courtesy behind a command is understood, and a misspelt one is asked about', async () => {
+  const usage = (text: string): string | undefined =>
+    findCommand(message(text), true)?.command.help?.usage;
+  expect(['/status please', '/status.', '/verbose on', '/cost'].map(usage)).toEqual([
+    '/status',
+    '/status',
+    '/verbose',
+    '/cost',
+  ]);
+  expect(findCommand(message('/quiet now'), true)).toBeDefined();
+  expect(findCommand(message('help'), true)).toBeDefined();
+  expect(findCommand(message('help'), false)).toBeUndefined();
+  const meant = async (text: string): Promise<unknown> =>
+    await findCommand(message(text), true)?.command.run({} as never, {} as never);
+  const about = (name: string) => ({
+    text: `Did you mean /${name}?`,
+    choices: { kind: 'buttons', items: [{ id: `/${name}`, title: `/${name}` }] },
+  });
+  expect(await meant('/hlep')).toEqual(about('help'));
+  expect(await meant('/statsu')).toEqual(about('status'));
+  expect(await meant('/costs')).toEqual(about('cost'));
+  expect(await meant('/session')).toEqual(about('sessions'));
+  expect(await meant('/schedule')).toEqual(about('schedules'));
+  const others = [
+    '/compact',
+    '/context',
+    '/review',
+    '/init',
+    '/deploy now',
+    '/etc/hosts is wrong',
+    '/stats',
+    '/rename',
+    'statsu',
+  ];
+  expect(others.filter((text) => findCommand(message(text), true) !== undefined)).toEqual([]);
+});

@@ -1,0 +1,82 @@
+/** Words that stop work by themselves, by language. */
+const stopWords: Record<string, string[]> = {
+  English: ['stop', 'halt', 'abort', 'cancel', 'quit'],
+  German: ['stopp', 'stoppen', 'anhalten', 'abbrechen', 'aufhören', 'abbruch'],
+  French: ['arrête', 'arrêtez', 'arrete', 'stoppe', 'annule', 'annulez'],
+  Spanish: ['para', 'pare', 'detente', 'deténgase', 'alto', 'cancela', 'basta'],
+  Italian: ['ferma', 'fermati', 'fermo', 'smetti', 'annulla', 'basta'],
+  Portuguese: ['pare', 'pára', 'parar', 'cancele', 'chega'],
+  Dutch: ['stoppen', 'annuleer', 'ophouden'],
+  Polish: ['zatrzymaj', 'przestań', 'anuluj'],
+  Turkish: ['dur', 'durdur', 'iptal'],
+  Russian: ['стоп', 'остановись', 'остановите', 'хватит', 'отмена', 'прекрати'],
+};
+
+/** Words that may stand beside a stop word without changing what it says, by language. */
+const fillers: Record<string, string[]> = {
+  English: ['please', 'pls', 'now', 'it', 'all', 'that', 'this', 'everything', 'right', 'just'],
+  courtesy: ['ok', 'okay', 'immediately', 'working', 'there', 'no', 'hey', 'at', 'once', 'thanks'],
+  German: ['bitte', 'jetzt', 'sofort', 'alles', 'mal', 'das', 'damit', 'nein', 'danke'],
+  French: ['svp', 'stp', 'maintenant', 'tout', 'ça', 'cela', 'non', 'merci', 'tout de suite'],
+  Spanish: ['por', 'favor', 'ahora', 'ya', 'todo', 'eso', 'esto', 'gracias'],
+  Italian: ['per', 'favore', 'ora', 'adesso', 'subito', 'tutto', 'questo', 'grazie'],
+  Portuguese: ['por', 'favor', 'agora', 'já', 'tudo', 'isso', 'obrigado', 'obrigada'],
+  Dutch: ['alsjeblieft', 'nu', 'alles', 'dat', 'ermee', 'meteen', 'dank'],
+  Polish: ['proszę', 'teraz', 'wszystko', 'to', 'już', 'dzięki'],
+  Turkish: ['lütfen', 'şimdi', 'hemen', 'hepsini', 'et', 'artık'],
+  Russian: ['пожалуйста', 'сейчас', 'всё', 'все', 'это', 'немедленно', 'спасибо'],
+};
+
+/**
+ * Stop words that ask for a question when they begin or end a longer text. The others are also
+ * ordinary verbs and prepositions: “cancel the subscription form” and “para mañana” are work.
+ */
+const strong = new Set([
+  'stop',
+  'stopp',
+  'halt',
+  'abort',
+  'стоп',
+  'arrête',
+  'arrêtez',
+  'zatrzymaj',
+]);
+
+const asSet = (words: Record<string, string[]>): ReadonlySet<string> =>
+  new Set(Object.values(words).flat());
+const stops = asSet(stopWords);
+const quiet = asSet(fillers);
+
+/** The most words of a text that only says stop, and of one that may mean it. */
+const [mostOfStop, mostOfMaybe] = [4, 8];
+
+/** Every stop word as it may occur in a message, for a search before the message is parsed. */
+export const anyStopWord = new RegExp(
+  [...stops].flatMap((word) => [word, word.normalize('NFD')]).join('|'),
+  'iu',
+);
+
+/**
+ * Whether a text tells to stop: `stop` when all of up to four words are stop words and fillers,
+ * `maybe` when a text of up to eight words begins or ends with a stop word. A slash before it does
+ * not matter; neither do case, punctuation and white space. While a question is open (`isAsking`)
+ * only the words of `strong` count: the others may answer it.
+ */
+export function readStop(text: string, isAsking = false): 'stop' | 'maybe' | undefined {
+  // Longer than any text of eight words that could mean it.
+  if (text.length > 200) return undefined;
+  const counted = isAsking ? strong : stops;
+  const words =
+    text
+      .normalize('NFC')
+      .toLowerCase()
+      .match(/[\p{L}\p{M}\p{N}’'-]+/gu) ?? [];
+  const [first = '', last = ''] = [words[0], words.at(-1)];
+  const isAllStop = words.every((word) => counted.has(word) || quiet.has(word));
+  if (words.length <= mostOfStop && isAllStop && words.some((word) => counted.has(word)))
+    return 'stop';
+  const isCommand = text.trimStart().startsWith('/');
+  if (isCommand && first === 'stop') return 'stop';
+  if (isCommand || words.length > mostOfMaybe) return undefined;
+  return strong.has(first) || strong.has(last) ? 'maybe' : undefined;
+}
