@@ -17,7 +17,7 @@ export default defineConfig(async () => {
       slowTestThreshold: 60_000 * slowness,
       // The tests start real processes and wait for them a good deal; four files at a time keep two
       // cores busy.
-      maxWorkers: 4,
+      maxWorkers: 3,
       // Files of one worker share their modules: loading them anew for each would take a third of
       // the time.
       isolate: false,

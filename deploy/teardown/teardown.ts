@@ -82,7 +82,7 @@ async function confirmLoss(
 ): Promise<void> {
   if (yes) return;
   if (!asking)
-    throw new SetupError('Nothing was destroyed: confirmation needs a terminal, or --yes.');
+    throw new SetupError('Nothing was destroyed: confirmation needs a terminal. Say --yes.');
   await asking.text(`Type ${prefix} to destroy it`, {
     judge: (value) =>
       value === prefix ? undefined : `must be ${prefix}; Ctrl-C leaves everything as it is`,

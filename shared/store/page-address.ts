@@ -8,7 +8,11 @@ export type PageAddress = { id: string; expires: number };
 
 const idBytes = 16;
 const expiryBytes = 4;
-const signatureBytes = 16;
+/**
+ * The whole is not a multiple of three bytes: then the last sign of a token is a letter or a digit,
+ * which phones keep in a link. Links of an earlier version have 16.
+ */
+const signatureBytes = 17;
 
 /**
  * The id of an answer's page: 128 bits that cannot be guessed without the secret, and stable for
@@ -22,12 +26,12 @@ export function pageId(secret: Buffer, answer: string): string {
     .toString('hex');
 }
 
-/** Encodes an address as one signed token of 48 characters, which need no escaping in a URL. */
+/** Encodes an address as one signed token of 50 characters, which need no escaping in a URL. */
 export function signPageAddress(secret: Buffer, { id, expires }: PageAddress): string {
   const body = Buffer.alloc(idBytes + expiryBytes);
   body.write(id, 'hex');
   body.writeUInt32BE(Math.floor(expires / 1000), idBytes);
-  return Buffer.concat([body, signatureOf(secret, body)]).toString('base64url');
+  return Buffer.concat([body, signatureOf(secret, body, signatureBytes)]).toString('base64url');
 }
 
 /**
@@ -41,16 +45,17 @@ export function readPageAddress(
   if (!isPageToken(token)) return undefined;
   const bytes = Buffer.from(token, 'base64url');
   const body = bytes.subarray(0, idBytes + expiryBytes);
-  if (!timingSafeEqual(bytes.subarray(body.length), signatureOf(secret, body))) return undefined;
+  const signature = bytes.subarray(body.length);
+  if (!timingSafeEqual(signature, signatureOf(secret, body, signature.length))) return undefined;
   const expires = body.readUInt32BE(idBytes) * 1000;
   return expires > now ? { id: body.toString('hex', 0, idBytes), expires } : undefined;
 }
 
 /** Whether a text has the form of a token; other texts need no query to Redis. */
 export function isPageToken(text: string): boolean {
-  return /^[\w-]{48}$/.test(text);
+  return /^[\w-]{50}$|^[\w-]{48}$/.test(text);
 }
 
-function signatureOf(secret: Buffer, body: Buffer): Buffer {
-  return createHmac('sha256', secret).update(body).digest().subarray(0, signatureBytes);
+function signatureOf(secret: Buffer, body: Buffer, bytes: number): Buffer {
+  return createHmac('sha256', secret).update(body).digest().subarray(0, bytes);
 }

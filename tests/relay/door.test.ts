@@ -80,7 +80,7 @@ test('an address that sends too much without a right signature gets 429, and wha
     expect(await redis.llen(keys.inbox(phone))).toBe(1);
     expect((await fetch(`${bench.relayUrl}/health`)).status).toBe(200);
     // A flood is no flood of lines.
-    expect(logged().filter(({ msg }) => String(msg).startsWith('turned away'))).toHaveLength(1);
+    expect(logged().filter(({ msg }) => String(msg).startsWith('rate limited'))).toHaveLength(1);
     expect(logged().filter(({ msg }) => msg === 'refused').length).toBe(wrongPerMinute);
   });
 });

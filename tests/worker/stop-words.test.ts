@@ -136,6 +136,8 @@ test('courtesy behind a command is understood, and a misspelt one is asked about
     '/stats',
     '/rename',
     'statsu',
+    '/queue fix',
+    '/new look',
   ];
   expect(others.filter((text) => findCommand(message(text), true) !== undefined)).toEqual([]);
 });

@@ -101,7 +101,7 @@ test('a stop takes what was said before it and what is at work, and leaves what 
   expect(puts[0]?.replies[0]?.text).not.toMatch(/text of [acd]/);
 });
 
-test('a stop is that word alone, of a person', () => {
+test('a stop is such words alone, of a person', () => {
   const said = (text: string): Message => ({ ...message('a'), text });
   expect(['stop', 'Stop.', ' /STOP! '].map((text) => isStop(said(text)))).toEqual([
     true,
@@ -109,9 +109,7 @@ test('a stop is that word alone, of a person', () => {
     true,
   ]);
   expect(
-    ['stop it', 'non-stop', 'stop the server, please', 'stopp', '//stop'].filter((text) =>
-      isStop(said(text)),
-    ),
+    ['non-stop', 'stop the server, please', 'unstoppable'].filter((text) => isStop(said(text))),
   ).toEqual([]);
   expect(isStop({ ...said('stop'), human: false })).toBe(false);
 });

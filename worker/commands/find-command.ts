@@ -29,11 +29,15 @@ const help: Command = {
   },
 };
 
+const courtesies = new Set(['please', 'pls', 'now', 'on', 'thanks']);
+
 /** A command without the words of courtesy behind it, as in `/status please`. */
 function withoutCourtesy(text: string): string {
-  return text.startsWith('/')
-    ? text.replace(/(?:\s+(?:please|pls|now|on|thanks))?[.!?]?$/i, '')
-    : text;
+  if (!text.startsWith('/')) return text;
+  const words = text.replace(/[.!?]$/, '').split(/\s+/);
+  return words
+    .slice(0, courtesies.has(words.at(-1)?.toLowerCase() ?? '') ? -1 : undefined)
+    .join(' ');
 }
 
 /** Names of commands, as a person may misspell them. */
@@ -59,7 +63,7 @@ const claudeCodes = new Set([
  */
 function findMeant(text: string): string | undefined {
   const word = /^\/([a-z]{3,14})(?:\s\S+)?[.!?]?$/i.exec(text)?.[1]?.toLowerCase();
-  if (word === undefined || claudeCodes.has(word)) return undefined;
+  if (word === undefined || claudeCodes.has(word) || names.includes(word)) return undefined;
   const most = word.length < 5 ? 1 : 2;
   const near = ['help', ...names].filter((name) => distance(word, name) <= most);
   return near.toSorted((one, other) => distance(word, one) - distance(word, other))[0];

@@ -1,7 +1,7 @@
+import { stripVTControlCharacters } from 'node:util';
 import { lexer } from 'marked';
 import type { Token, Tokens } from 'marked';
 import { mapLines } from './fence.ts';
-import { readHtml } from './html-text.ts';
 import { formatInline, mark } from './inline.ts';
 import { formatTable } from './table.ts';
 
@@ -9,10 +9,13 @@ import { formatTable } from './table.ts';
  * Converts Claude's Markdown to WhatsApp's marks (faq.whatsapp.com: "How to format your messages"):
  * `*bold*`, `_italic_`, `~strike~`, code, quotes and lists. Where WhatsApp has no mark: headings
  * become bold, links show their address, tables become aligned text or a list, and nested list
- * items get a bullet of their own. No word of the text is lost. A text nested too deeply to parse
+ * items get a bullet of their own. What WhatsApp cannot show as a mark stays as it was written: HTML,
+ * names such as `__init__`, signs within words, paths and sums. Colours of a terminal and control
+ * characters are left out. A text nested too deeply to parse
  * (thousands of nested quotes) is sent as written.
  */
-export function format(markdown: string): string {
+export function format(said: string): string {
+  const markdown = withoutControls(said);
   try {
     return formatBlocks(lexer(markdown, { gfm: true }), '\n\n', 0).trim();
   } catch {
@@ -20,6 +23,12 @@ export function format(markdown: string): string {
     // lost because of its form.
     return markdown.trim();
   }
+}
+
+/** Colours and other control sequences of a terminal, and characters that nothing shows. */
+function withoutControls(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return stripVTControlCharacters(text).replaceAll(/[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/g, '');
 }
 
 /** `depth` counts the enclosing lists. */
@@ -55,11 +64,7 @@ function formatBlock(token: Token, depth: number): string {
     case 'hr':
       return '———';
     case 'html':
-      return readHtml(token.raw)
-        .split('\n')
-        .map((line) => line.trim())
-        .filter((line) => line !== '')
-        .join('\n');
+      return token.raw.replaceAll(/<br\s*\/?>/gi, '\n').trim();
     default:
       return token.raw.trim();
   }

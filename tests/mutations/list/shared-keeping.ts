@@ -39,7 +39,7 @@ export const keeping = [
   ...mutationsOf('shared/store/page-address.ts', pages, [
     [
       'a page’s address is signed',
-      'if (!timingSafeEqual(bytes.subarray(body.length), signatureOf(secret, body))) return undefined;',
+      'if (!timingSafeEqual(signature, signatureOf(secret, body, signature.length))) return undefined;',
       '',
     ],
     ['a page’s address expires', 'return expires > now ? {', 'return true ? {'],

@@ -12,6 +12,7 @@ const [user, approval, chunks] = [
   'tests/worker/reply-chunk.test.ts',
 ];
 const [routes, budgets] = [{ named: 'three routes' }, { named: 'forty requests' }];
+const becomes = { named: 'becomes' };
 const [ends, endKept] = [{ named: 'where Claude Code' }, { named: 'kept once' }];
 
 /** What Claude and what it runs may do, and what foreign files may. */
@@ -340,6 +341,26 @@ export const agent = [
       "{ cwd: '/', env: process.env, stdio",
       { named: 'none of the worker' },
     ],
+  ]),
+  ...mutationsOf('worker/reply/inline.ts', 'tests/worker/reply-format.test.ts', [
+    ['a name in underscores stays', 'if (/^__\\w+__$/.test(raw)) return true;', '', becomes],
+    [
+      'signs within a word stay',
+      'if (!inWord && !isAsWritten(token))',
+      'if (!isAsWritten(token))',
+      becomes,
+    ],
+    ['signs of a pattern stay', 'if (!inWord && !isAsWritten(token))', 'if (!inWord)', becomes],
+    [
+      'backslashes of a path stay',
+      'isInPath(tokens, index) ? token.raw : text(token)',
+      'text(token)',
+      becomes,
+    ],
+    ['a tag stays', "isLineBreak(token.raw) ? '\\n' : token.raw", "'\\n'", becomes],
+  ]),
+  ...mutationsOf('worker/reply/format.ts', 'tests/worker/reply-format.test.ts', [
+    ['colours are left out', 'stripVTControlCharacters(text)', 'text', becomes],
   ]),
   ...mutationsOf('worker/reply/chunk.ts', chunks, [
     [
