@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
 import { prefix } from '../shared/store/redis/keys.ts';
-import { createReleasers } from '../shared/runtime/lifecycle.ts';
+import { createShutdown } from '../shared/runtime/lifecycle.ts';
 import { keptJobs } from '../shared/store/redis/retention.ts';
 import { queueNames } from '../shared/store/vm-state.ts';
 import { runRedisServer } from '../simulator/redis-server.ts';
@@ -278,14 +278,14 @@ export const backlogSection: Section = {
   method:
     'While the worker sleeps, 100,000 messages over 10,000 conversations come in, 50 at a time, through what the relay does with a message once its signature is right: limit, intake, “typing…”, and a waker whose VM does not wake, and who does not tell people of it here. CPU is taken for every other hundredth, of that process and of Redis, in turn with as many messages by another such process into an empty Redis; the ratio is how that multiple has grown. Then the whole worker works them off, around an agent that answers at once and a carrier that takes everything; the agent checks the order within each conversation.',
   async run(options) {
-    const releasers = createReleasers(options.log);
+    const shutdown = createShutdown(options.log);
     try {
       const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-bench-'));
-      releasers.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
+      shutdown.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
       const server = await runRedisServer({ dir: path.join(dir, 'redis') });
-      releasers.add('redis server', () => server.stop());
+      shutdown.add('redis server', () => server.stop());
       const empty = await runRedisServer({ dir: path.join(dir, 'empty') });
-      releasers.add('empty redis server', () => empty.stop());
+      shutdown.add('empty redis server', () => empty.stop());
       return await measure({
         options,
         size: options.quick ? sizes.quick : sizes.full,
@@ -294,7 +294,7 @@ export const backlogSection: Section = {
         dataDir: path.join(dir, 'data'),
       });
     } finally {
-      await releasers.run();
+      await shutdown.run();
     }
   },
 };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { createReleasers } from '../shared/runtime/lifecycle.ts';
+import { createShutdown } from '../shared/runtime/lifecycle.ts';
 import type { ChatMessage, PhoneInput } from '../simulator/chat.ts';
 import { freePort } from '../simulator/free-port.ts';
 import { runScriptedModel } from '../simulator/model/scripted-model.ts';
@@ -43,14 +43,14 @@ export async function withBoundsStage<T>(
   stories: readonly Story[],
   use: (stage: BoundsStage) => Promise<T>,
 ): Promise<T> {
-  const releasers = createReleasers(log);
+  const shutdown = createShutdown(log);
   try {
     const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-bench-'));
-    releasers.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
+    shutdown.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
     const redis = await runRedisServer({ dir: path.join(dir, 'redis') });
-    releasers.add('redis server', () => redis.stop());
+    shutdown.add('redis server', () => redis.stop());
     const model = await runScriptedModel({ quiet: true, stories });
-    releasers.add('model', () => model.stop());
+    shutdown.add('model', () => model.stop());
     const [relayPort, workerPort] = [await freePort(0), await freePort(0)];
     const account = {
       accountSid: `AC${'7'.repeat(32)}`,
@@ -63,7 +63,7 @@ export async function withBoundsStage<T>(
       webhookUrl: `http://127.0.0.1:${relayPort}/webhook#rc=3&rp=5xx,ct,rt`,
       pace: { sentMs: 5, deliveredMs: 10, readMs: 0 },
     });
-    releasers.add('twin', () => twin.stop());
+    shutdown.add('twin', () => twin.stop());
     const dataDir = path.join(dir, 'data');
     const start = (name: 'relay' | 'worker', port: number): void => {
       const file = path.join(dir, `${name}.watch`);
@@ -90,7 +90,7 @@ export async function withBoundsStage<T>(
           NODE_ENV: 'production',
         },
       });
-      releasers.add(name, () => started.stop());
+      shutdown.add(name, () => started.stop());
     };
     start('relay', relayPort);
     start('worker', workerPort);
@@ -136,7 +136,7 @@ export async function withBoundsStage<T>(
       },
     });
   } finally {
-    await releasers.run();
+    await shutdown.run();
   }
 }
 

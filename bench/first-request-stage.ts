@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createReleasers } from '../shared/runtime/lifecycle.ts';
+import { createShutdown } from '../shared/runtime/lifecycle.ts';
 import { runScriptedModel } from '../simulator/model/scripted-model.ts';
 import type { ModelRequest } from '../simulator/model/messages-api.ts';
 import { runSimulator } from '../simulator/simulator.ts';
@@ -54,7 +54,7 @@ export async function withFirstRequestStage<T>(
   { searchPath, log, signal }: BenchOptions,
   play: (stage: FirstRequestStage) => Promise<T>,
 ): Promise<T> {
-  const releasers = createReleasers(log);
+  const shutdown = createShutdown(log);
   const poll = async <Found>(
     what: string,
     look: () => Found | undefined | Promise<Found | undefined>,
@@ -71,7 +71,7 @@ export async function withFirstRequestStage<T>(
   };
   try {
     const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-bench-'));
-    releasers.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
+    shutdown.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
     const simulator = await runSimulator({
       dir,
       model: {},
@@ -81,9 +81,9 @@ export async function withFirstRequestStage<T>(
       ports: { phone: 0, relay: 0, worker: 0 },
       log,
     });
-    releasers.add('system', () => simulator.stop(), 30_000);
+    shutdown.add('system', () => simulator.stop(), 30_000);
     const model = await runScriptedModel({ quiet: true });
-    releasers.add('model', () => model.stop());
+    shutdown.add('model', () => model.stop());
     const chromium = await findChromium(searchPath);
     const phone = simulator.system().phones[0] ?? '';
     const dataDir = path.join(dir, 'data');
@@ -148,7 +148,7 @@ export async function withFirstRequestStage<T>(
           { dataDir: path.join(dir, name), modelUrl: model.url, chromium, ...change },
           searchPath,
         );
-        releasers.add(name, () => bare.stop());
+        shutdown.add(name, () => bare.stop());
         return bare;
       },
       askedBare: async (text, since) =>
@@ -161,7 +161,7 @@ export async function withFirstRequestStage<T>(
         ) - since,
     });
   } finally {
-    await releasers.run();
+    await shutdown.run();
   }
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
 import { keys } from '../shared/store/redis/keys.ts';
-import { createReleasers } from '../shared/runtime/lifecycle.ts';
+import { createShutdown } from '../shared/runtime/lifecycle.ts';
 import { heapSettings } from '../relay/small-heap.ts';
 import { freePort } from '../simulator/free-port.ts';
 import { runRedisServer } from '../simulator/redis-server.ts';
@@ -74,22 +74,22 @@ export async function withRelayStage<T>(
   { searchPath, log }: BenchOptions,
   play: (stage: RelayStage) => Promise<T>,
 ): Promise<T> {
-  const releasers = createReleasers(log);
+  const shutdown = createShutdown(log);
   try {
     const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-bench-'));
-    releasers.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
+    shutdown.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
     const server = await runRedisServer({ dir: path.join(dir, 'redis') });
-    releasers.add('redis server', () => server.stop());
+    shutdown.add('redis server', () => server.stop());
     const redis = new Redis(server.url);
     redis.on('error', () => undefined);
-    releasers.add('redis', () => redis.disconnect());
+    shutdown.add('redis', () => redis.disconnect());
     const live = (): void =>
       void redis.set(keys.heartbeat, 'bench#1', 'PX', heartbeat.holdMs).catch(() => undefined);
     live();
     const beating = setInterval(live, heartbeat.everyMs);
-    releasers.add('heartbeat', () => clearInterval(beating));
+    shutdown.add('heartbeat', () => clearInterval(beating));
     const twilio = await runAgreeableTwilio();
-    releasers.add('twilio', () => twilio.stop());
+    shutdown.add('twilio', () => twilio.stop());
     const start: RelayStage['start'] = async (
       side,
       { redisUrl = server.url, environment = {} } = {},
@@ -115,7 +115,7 @@ export async function withRelayStage<T>(
           ...environment,
         },
       });
-      releasers.add(side, () => relay.stop());
+      shutdown.add(side, () => relay.stop());
       return { ...relay, port };
     };
     // As in the image's build: Node's compiled code of one start is kept for the next ones.
@@ -131,7 +131,7 @@ export async function withRelayStage<T>(
       empty: async () => Number(await redis.eval(emptyLua, 0, keys.heartbeat)),
     });
   } finally {
-    await releasers.run();
+    await shutdown.run();
   }
 }
 

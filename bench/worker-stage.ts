@@ -8,7 +8,7 @@ import { Redis } from 'ioredis';
 import { z } from 'zod';
 import { createIntake } from '../shared/store/boxes/intake.ts';
 import { keys, prefix } from '../shared/store/redis/keys.ts';
-import { createReleasers } from '../shared/runtime/lifecycle.ts';
+import { createShutdown } from '../shared/runtime/lifecycle.ts';
 import { createOutbox } from '../shared/store/boxes/outbox.ts';
 import { createDeliveries, createTurns } from '../shared/store/queues.ts';
 import { freePort } from '../simulator/free-port.ts';
@@ -59,19 +59,19 @@ export async function withWorkerStage<T>(
   { searchPath, log, signal }: BenchOptions,
   play: (stage: WorkerStage) => Promise<T>,
 ): Promise<T> {
-  const releasers = createReleasers(log);
+  const shutdown = createShutdown(log);
   try {
     const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-bench-'));
-    releasers.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
+    shutdown.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
     const server = await runRedisServer({ dir: path.join(dir, 'redis') });
-    releasers.add('redis server', () => server.stop());
+    shutdown.add('redis server', () => server.stop());
     const model = await runScriptedModel({ quiet: true });
-    releasers.add('model', () => model.stop());
+    shutdown.add('model', () => model.stop());
     const redis = new Redis(server.url);
     redis.on('error', () => undefined);
-    releasers.add('redis', () => redis.disconnect());
+    shutdown.add('redis', () => redis.disconnect());
     const [turns, deliveries] = [createTurns(redis), createDeliveries(redis)];
-    releasers.add('queues', () => Promise.all([turns.close(), deliveries.close()]));
+    shutdown.add('queues', () => Promise.all([turns.close(), deliveries.close()]));
     const [accept, outbox] = [createIntake(turns), createOutbox(redis, deliveries)];
     let started = 0;
     return await play({
@@ -102,7 +102,7 @@ export async function withWorkerStage<T>(
           searchPath,
           logFile,
         });
-        releasers.add(side, () => worker.stop());
+        shutdown.add(side, () => worker.stop());
         return { ...worker, startedAt, logged: () => readLog(logFile) };
       },
       async takenAt(queue, job) {
@@ -133,7 +133,7 @@ export async function withWorkerStage<T>(
       },
     });
   } finally {
-    await releasers.run();
+    await shutdown.run();
   }
 }
 

@@ -3,7 +3,7 @@ import type { Log } from '../shared/runtime/log.ts';
 import { Message } from '../shared/store/message.ts';
 import { SendFailure } from '../shared/delivery/messenger.ts';
 import type { Messenger, Remembered } from '../shared/delivery/messenger.ts';
-import type { Claims } from './claims.ts';
+import type { Claims } from './dedup.ts';
 import type { JudgeParties } from '../shared/twilio/parties.ts';
 import type { People } from './people/people.ts';
 import type { Receive } from './http/reception.ts';

@@ -2,7 +2,7 @@ import type { RequestListener } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createDelivery, reconcilingTimes } from '../shared/delivery/deliver.ts';
 import { createIntake } from '../shared/store/boxes/intake.ts';
-import { createReleasers } from '../shared/runtime/lifecycle.ts';
+import { createShutdown } from '../shared/runtime/lifecycle.ts';
 import type { Running } from '../shared/runtime/lifecycle.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import type { Messenger } from '../shared/delivery/messenger.ts';
@@ -25,7 +25,7 @@ import type { AllowList } from './people/allow-list.ts';
 import { createAliases } from './people/aliases.ts';
 import { createUnsignedRateLimit } from './http/unsigned-rate-limit.ts';
 import type { UnsignedRateLimit } from './http/unsigned-rate-limit.ts';
-import { createClaims } from './claims.ts';
+import { createClaims } from './dedup.ts';
 import { backfillTimes as usualBackfillTimes, createBackfill } from './backfill.ts';
 import type { Backfill, BackfillTimes } from './backfill.ts';
 import { createLazySite } from './http/lazy-site.ts';
@@ -92,16 +92,16 @@ export async function runRelay(
     tracing = untraced,
   }: RelayParts = relayParts(config, log),
 ): Promise<Running & { url: string }> {
-  const releasers = createReleasers(log);
-  releasers.add('tracing', () => tracing.stop(), 3000);
+  const shutdown = createShutdown(log);
+  shutdown.add('tracing', () => tracing.stop(), 3000);
   const messenger = traceMessenger(carrier, tracing.trace);
   try {
     const redis = connectRedis(config.REDIS_URL, 'fail-fast', log);
-    releasers.add('redis', () => redis.disconnect());
+    shutdown.add('redis', () => redis.disconnect());
     const days = config.RETENTION_DAYS;
     const queues = createQueues(redis, { retentionDays: days, telemetry: tracing.queues });
     const stores = createStores(redis, queues, { days });
-    releasers.add('queues', () => stores.close(), 2000);
+    shutdown.add('queues', () => stores.close(), 2000);
     const { turns, outbox, ledger, spend } = stores;
 
     const pace = createSendRate(redis, paceFor(config.TWILIO_WHATSAPP_NUMBER, config));
@@ -145,7 +145,7 @@ export async function runRelay(
       typing: createTyping(redis, messenger),
     });
     const renderer = createPageRenderer();
-    releasers.add('page renderer', () => renderer.stop());
+    shutdown.add('page renderer', () => renderer.stop());
     const intake = createRelayIntake(config, stores, list, keeper, log);
     const backfill = createRelayRepair(config, stores, {
       keeper,
@@ -176,9 +176,9 @@ export async function runRelay(
       listener,
       unsignedRateLimit,
     });
-    releasers.add('server', () => server.stop());
-    const starting = startUp(relay, releasers);
-    releasers.add('start-up', () => starting.stop());
+    shutdown.add('server', () => server.stop());
+    const starting = startUp(relay, shutdown);
+    shutdown.add('start-up', () => starting.stop());
     log.info({ port: server.port, publicUrl: config.PUBLIC_URL }, 'relay listening');
     const weakness =
       config.ADMIN_PASSWORD === undefined ? undefined : judgePassword(config.ADMIN_PASSWORD);
@@ -186,9 +186,9 @@ export async function runRelay(
       log.warn(
         `ADMIN_PASSWORD ${weakness}: whoever guesses it reads every message. “openssl rand -base64 18” makes a good one`,
       );
-    return { url: `http://127.0.0.1:${server.port}`, stop: () => releasers.run() };
+    return { url: `http://127.0.0.1:${server.port}`, stop: () => shutdown.run() };
   } catch (error) {
-    await releasers.run();
+    await shutdown.run();
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { Releasers, Running } from '../shared/runtime/lifecycle.ts';
+import type { Shutdown, Running } from '../shared/runtime/lifecycle.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import { sweep } from '../shared/store/boxes/sweep.ts';
 import type { TellOwner } from '../shared/store/owner.ts';
@@ -54,7 +54,7 @@ export type StartUpDeps = {
  */
 export function startUp(
   { stores, list, tellOwner, keeper, backfill, log }: StartUpDeps,
-  releasers: Releasers,
+  shutdown: Shutdown,
 ): Running {
   const { redis, turns, deliveries } = stores;
   const settleMembership = createMembership({ ...stores, list, tellOwner, log });
@@ -74,21 +74,21 @@ export function startUp(
         // only this.
         await settleMembership().catch(() => {
           const settling = beginInOrder([settleMembership], log);
-          releasers.add('list of people', () => settling.stop());
+          shutdown.add('list of people', () => settling.stop());
         });
         // After a reconnect, Redis may be an older copy.
         redis.on('ready', onReady);
-        releasers.add('list of people', () => redis.off('ready', onReady));
+        shutdown.add('list of people', () => redis.off('ready', onReady));
       },
       async () => void (await sweep(redis, turns, deliveries, log)),
       async () => {
         const keeping = await keeper.start();
-        releasers.add('VM keeper', () => keeping.stop());
+        shutdown.add('VM keeper', () => keeping.stop());
       },
       async () => {
         const repairing = backfill.start();
         redis.on('ready', backfill.redisIsBack);
-        releasers.add('backfill', () => repairing.stop());
+        shutdown.add('backfill', () => repairing.stop());
       },
     ],
     log,

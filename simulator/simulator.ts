@@ -1,7 +1,7 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Redis } from 'ioredis';
-import { createReleasers } from '../shared/runtime/lifecycle.ts';
+import { createShutdown } from '../shared/runtime/lifecycle.ts';
 import type { Running } from '../shared/runtime/lifecycle.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import { settleAgent } from '../worker/agent/sandbox/setup.ts';
@@ -84,7 +84,7 @@ export async function runSimulator({
   ports,
   log,
 }: SimulatorOptions): Promise<Simulator> {
-  const releasers = createReleasers(log);
+  const shutdown = createShutdown(log);
   const logsDir = path.join(dir, 'logs');
   try {
     await mkdir(logsDir, { recursive: true, mode: 0o700 });
@@ -109,9 +109,9 @@ export async function runSimulator({
       dir: path.join(dir, 'redis'),
       environment: { PATH: searchPath, [localMark]: dir },
     });
-    releasers.add('Redis', () => redisServer.stop());
+    shutdown.add('Redis', () => redisServer.stop());
     const scripted = Object.keys(model).length === 0 ? await runScriptedModel() : undefined;
-    if (scripted) releasers.add('model', () => scripted.stop());
+    if (scripted) shutdown.add('model', () => scripted.stop());
 
     const relayPort = await freePort(ports.relay);
     const workerPort = await freePort(ports.worker);
@@ -121,7 +121,7 @@ export async function runSimulator({
       phones,
       webhookUrl: `${relayUrl}/webhook#rc=3&rp=5xx,ct,rt`,
     });
-    releasers.add('Twilio', () => twin.stop());
+    shutdown.add('Twilio', () => twin.stop());
 
     const environment = {
       [localMark]: dir,
@@ -160,13 +160,13 @@ export async function runSimulator({
       onState: () => announce(),
       boot: () => start('worker', workerPort, { IDLE_MINUTES: String(idleMinutes) }),
     });
-    releasers.add('VM', () => vm.stop(), stopPatience);
+    shutdown.add('VM', () => vm.stop(), stopPatience);
     const relay = await start('relay', relayPort, { WAKE_URL: vm.url });
-    releasers.add('relay', () => relay.stop());
+    shutdown.add('relay', () => relay.stop());
 
     const redis = new Redis(redisServer.url);
     redis.on('error', (error: Error) => log.debug({ err: error }, 'Redis'));
-    releasers.add('Redis connection', () => redis.disconnect());
+    shutdown.add('Redis connection', () => redis.disconnect());
     const dashboardUrl = `${relayUrl}/admin`;
     const system = (): SystemState => ({
       number: account.number,
@@ -181,7 +181,7 @@ export async function runSimulator({
       system,
       turnState: (sid) => readTurnState(redis, sid),
     });
-    releasers.add('phone', () => phone.stop());
+    shutdown.add('phone', () => phone.stop());
     announce = () => phone.announce(system());
     return {
       phoneUrl: phone.url,
@@ -194,10 +194,10 @@ export async function runSimulator({
       system,
       modelRequests: () => scripted?.requests ?? [],
       agent: { user: agent.user?.name, dataDir: agent.dataDir, programs: agent.programs },
-      stop: () => releasers.run(),
+      stop: () => shutdown.run(),
     };
   } catch (error) {
-    await releasers.run();
+    await shutdown.run();
     throw error;
   }
 }

@@ -213,6 +213,27 @@ test('every package that is imported is used by somebody, so that these rules sa
     expect(usersOf(name), `users of ${name}`).not.toEqual([]);
 });
 
+/** What a newcomer searches for, in the field's words. */
+const terms =
+  'rate-?limit retry backoff dedup idempotent concurrency health csrf shutdown heartbeat lock steer cancel'.split(
+    ' ',
+  );
+
+test('each of the field’s terms finds a file or an export of the product', () => {
+  const names = production.flatMap(({ file, text }) => [
+    file,
+    ...(text.match(/^export .*/gm) ?? []),
+  ]);
+  const finds = (term: string): boolean => names.some((name) => new RegExp(term, 'i').test(name));
+  expect(terms.filter((term) => !finds(term))).toEqual([]);
+});
+
+test('comments read as an engineer’s English: few marks of a translation', () => {
+  const marks = /\b(?:whoever|nobody|is none|so many|is told|one that)\b/gi;
+  const comments = production.flatMap(({ text }) => text.match(/^\s*(?:\/\/|\/?\*).*$/gm) ?? []);
+  expect(comments.join('\n').match(marks)?.length ?? 0).toBeLessThanOrEqual(30);
+});
+
 test('no test replaces a module', () => {
   const replacing = new RegExp(['vi', String.raw`\.(do)?(un)?[mM]ock\b`].join(''));
   expect(

@@ -15,7 +15,7 @@ import { isOfWorker, killMarked } from './agent/sandbox/processes.ts';
 import { maxProcessesOf } from './agent/sandbox/process-limit.ts';
 import type { FileReader } from './reading/file-reader.ts';
 import type { WorkerConfig } from './config.ts';
-import { maxLiveAgents } from './max-agents.ts';
+import { maxLiveAgents } from './concurrency.ts';
 
 /** How long an idle process is kept for its conversation's next message (ms). */
 const idleMs = 10 * 60_000;

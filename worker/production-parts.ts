@@ -9,7 +9,7 @@ import type { AgentUser } from './agent/sandbox/user.ts';
 import type { WorkerConfig } from './config.ts';
 import { leaseTimes } from './process/lease.ts';
 import { createTranscriber } from './media/transcriber.ts';
-import { maxAgents } from './max-agents.ts';
+import { maxAgents } from './concurrency.ts';
 import type { WorkerParts } from './worker-parts.ts';
 
 /** `quit` ends the process gracefully. */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { createContents } from '../shared/twilio/content-cache.ts';
 import { listenToControl } from '../shared/store/redis/pubsub.ts';
 import type { Control } from '../shared/store/redis/pubsub.ts';
-import { createReleasers } from '../shared/runtime/lifecycle.ts';
+import { createShutdown } from '../shared/runtime/lifecycle.ts';
 import type { Running } from '../shared/runtime/lifecycle.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import { createQueues } from '../shared/store/all-queues.ts';
@@ -28,8 +28,8 @@ import { keepTurns } from './turn/kept-turns.ts';
 import { createLease } from './process/lease.ts';
 import type { Lease } from './process/lease.ts';
 import { openHttpServer } from './process/http.ts';
-import { createResweep } from './process/resweep.ts';
-import type { Resweep } from './process/resweep.ts';
+import { createSweepBackoff } from './process/sweep-backoff.ts';
+import type { SweepBackoff } from './process/sweep-backoff.ts';
 import { closeQueueWorker, createQueueWorker } from './process/queue-worker.ts';
 import type { Processor } from './process/queue-worker.ts';
 import { createFileReader } from './reading/file-reader.ts';
@@ -62,35 +62,35 @@ export async function runWorker(
   log: Log,
   begun?: Boot,
 ): Promise<Running & { url: string }> {
-  const releasers = createReleasers(log);
+  const shutdown = createShutdown(log);
   const { tracing = untraced } = parts;
-  releasers.add('tracing', () => tracing.stop(), 3000);
+  shutdown.add('tracing', () => tracing.stop(), 3000);
   const workers = new Map<QueueName, Worker>();
   const running = createRunningJobs();
   try {
     const { redis, boot, agent, claims } =
       begun ?? (await bootWorker(config, parts.createAgent, log));
-    releasers.add('redis', () => redis.disconnect());
-    releasers.add('agent', () => agent.stop());
+    shutdown.add('redis', () => redis.disconnect());
+    shutdown.add('agent', () => agent.stop());
     const reader = parts.reader ?? createFileReader({ user: parts.user, log });
-    releasers.add('reader', () => reader.stop());
+    shutdown.add('reader', () => reader.stop());
     const queues = createQueues(redis, {
       retentionDays: config.RETENTION_DAYS,
       telemetry: tracing.queues,
     });
     const { turns, deliveries } = queues;
-    releasers.add('queues', () => queues.close(), 2000);
+    shutdown.add('queues', () => queues.close(), 2000);
     const outbox = createOutbox(redis, deliveries, config.RETENTION_DAYS);
     const memory = createRedisMemory(
       redis,
       warnOfPressure(log, createTellOwner({ redis, outbox, log })),
     );
-    const resweep = createResweep({
+    const sweepBackoff = createSweepBackoff({
       sweep: (conversation) => sweepAmong([conversation], redis, turns, deliveries),
       log,
     });
-    releasers.add('sweep after failures', () => resweep.stop());
-    const onStranded = createOnStranded({ resweep, redis, turns, deliveries, log });
+    shutdown.add('sweep after failures', () => sweepBackoff.stop());
+    const onStranded = createOnStranded({ sweepBackoff, redis, turns, deliveries, log });
     const lease = createLease({
       redis,
       worker: config.WORKER_ID,
@@ -109,7 +109,7 @@ export async function runWorker(
       ask: () => lease.renew(),
       log,
     });
-    releasers.add('thaw', () => thaw.stop());
+    shutdown.add('thaw', () => thaw.stop());
     const arrivals = createArrivals();
     const onControl = (said: Control): void => {
       if (said.kind !== 'message') return claims.onControl(said);
@@ -121,7 +121,7 @@ export async function runWorker(
           .catch((error: unknown) => log.warn({ err: error }, 'promoting a delayed turn failed'));
     };
     const control = listenToControl(redis, onControl, () => arrivals.announceAll());
-    releasers.add('control', async () => (await control).stop());
+    shutdown.add('control', async () => (await control).stop());
 
     const messenger = traceMessenger(parts.createMessenger(createContents(redis)), tracing.trace);
     const processors = createLateProcessors({
@@ -140,7 +140,7 @@ export async function runWorker(
     });
 
     const sleep = createSleepOf({ config, parts, redis, lease, workers, onStranded, log });
-    releasers.add('sleep', () => sleep?.stop());
+    shutdown.add('sleep', () => sleep?.stop());
     const atWork = new Set<string>();
     const start = (name: QueueName, concurrency: number, process: Processor): void => {
       const awake: Processor = (job, token, signal) =>
@@ -162,7 +162,7 @@ export async function runWorker(
     };
     const keptTurns = keepTurns(
       processors.of('turns'),
-      (job) => resweep.pauseAfterFailure(conversationOf(job)),
+      (job) => sweepBackoff.pauseAfterFailure(conversationOf(job)),
       log,
     );
     // Takes more turns than may work at once: people in the queue learn their place, and can stop.
@@ -173,9 +173,9 @@ export async function runWorker(
     );
     start('deliveries', parts.concurrency.deliveries, processors.of('deliveries'));
     start('schedules', 1, processors.of('schedules'));
-    for (const [name, worker] of workers) sweepAfter(name, worker, resweep, log);
-    releasers.add('lease', () => lease.stop());
-    releasers.add(
+    for (const [name, worker] of workers) sweepAfter(name, worker, sweepBackoff, log);
+    shutdown.add('lease', () => lease.stop());
+    shutdown.add(
       'workers',
       () =>
         Promise.all(
@@ -206,7 +206,7 @@ export async function runWorker(
       secret: config.WAKE_SECRET,
       onWake: () => sleep?.stir(),
     });
-    releasers.add('door', () => http.stop());
+    shutdown.add('door', () => http.stop());
     // The idle time starts when everything is ready, because a slow start is not idle time.
     sleep?.stir();
     log.info({ url: http.url, worker: lease.owner }, 'the worker is ready');
@@ -224,21 +224,21 @@ export async function runWorker(
       parts.warmMs ?? warmMs,
     ).unref();
     const daily = lifetimes.start();
-    releasers.add('warming', () => [clearTimeout(warming), daily.stop()]);
-    return { url: http.url, stop: () => releasers.run() };
+    shutdown.add('warming', () => [clearTimeout(warming), daily.stop()]);
+    return { url: http.url, stop: () => shutdown.run() };
   } catch (error) {
-    await releasers.run();
+    await shutdown.run();
     throw error;
   }
 }
 
 /** Sweeps again after failed jobs. */
-function sweepAfter(queue: QueueName, worker: Worker, resweep: Resweep, log: Log): void {
+function sweepAfter(queue: QueueName, worker: Worker, sweepBackoff: SweepBackoff, log: Log): void {
   worker.on('failed', (job, error) => {
     log.error({ queue, job: job?.id, err: error }, 'a job failed');
-    if (job) resweep.onFailed(conversationOf(job));
+    if (job) sweepBackoff.onFailed(conversationOf(job));
   });
-  worker.on('completed', (job) => resweep.onDone(conversationOf(job)));
+  worker.on('completed', (job) => sweepBackoff.onDone(conversationOf(job)));
 }
 
 /** Tracks the directory names of conversations with a running turn. */
@@ -256,7 +256,7 @@ function conversationOf(job: Job): string {
 }
 
 type StrandedDeps = {
-  resweep: Resweep;
+  sweepBackoff: SweepBackoff;
   redis: Redis;
   turns: Turns;
   deliveries: Deliveries;
@@ -268,14 +268,14 @@ type StrandedDeps = {
  * applies.
  */
 function createOnStranded({
-  resweep,
+  sweepBackoff,
   redis,
   turns,
   deliveries,
   log,
 }: StrandedDeps): (conversations: string[]) => Promise<void> {
   return async (conversations) => {
-    const due = conversations.filter((conversation) => !resweep.isPending(conversation));
+    const due = conversations.filter((conversation) => !sweepBackoff.isPending(conversation));
     const added = due.length === 0 ? 0 : await sweepAmong(due, redis, turns, deliveries);
     if (added > 0) log.warn({ added }, 'created jobs for stranded conversations');
   };

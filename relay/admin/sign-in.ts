@@ -6,7 +6,7 @@ import { createAttempts } from './sign-in-rate-limit.ts';
 import type { Outcome } from './sign-in-rate-limit.ts';
 import type { AdminSessions } from './session.ts';
 import type { Password } from './password.ts';
-import { refuseOtherOrigins } from './same-origin.ts';
+import { refuseOtherOrigins } from './csrf.ts';
 import { signInPage } from './sign-in-page.ts';
 
 /** The path of the form; everything else under `/admin` requires a sign-in. */

@@ -1,7 +1,7 @@
 import type { Log } from '../../shared/runtime/log.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { SpanAttributes } from '../../shared/runtime/tracing.ts';
-import type { Claims } from '../claims.ts';
+import type { Claims } from '../dedup.ts';
 import type { Foreign, JudgeParties } from '../../shared/twilio/parties.ts';
 import type { People } from '../people/people.ts';
 import type { Receive } from './reception.ts';

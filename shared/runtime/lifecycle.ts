@@ -8,7 +8,7 @@ import { SetupError, reportError } from './errors.ts';
 export type Running = { stop(): Promise<void> };
 
 /** Releases resources in reverse order of acquisition. */
-export type Releasers = {
+export type Shutdown = {
   /** `patienceMs` bounds the release: with Redis away some would never finish. */
   add(name: string, release: () => unknown, patienceMs?: number): void;
   run(): Promise<void>;
@@ -18,7 +18,7 @@ export type Releasers = {
  * Collects what must be closed. `run` closes in reverse order, continues after a failure and closes
  * each thing once; a start that fails half-way uses it, too.
  */
-export function createReleasers(log: Log): Releasers {
+export function createShutdown(log: Log): Shutdown {
   const stack: { name: string; release: () => unknown; patienceMs: number }[] = [];
   let running: Promise<void> | undefined;
   const releaseAll = async (): Promise<void> => {

@@ -6,7 +6,7 @@ import { FencedError } from './boxes/inbox.ts';
 import type { Fence } from './boxes/inbox.ts';
 import { parseJson } from '../runtime/json.ts';
 import { keys, prefix } from './redis/keys.ts';
-import { callKey, onceLua } from './redis/once.ts';
+import { callKey, idempotentLua } from './redis/idempotent.ts';
 import { PersonAddress } from '../runtime/person-address.ts';
 import type { QueueOptions } from './queues.ts';
 import type { Redis } from './redis/redis.ts';
@@ -93,7 +93,7 @@ const numberScript = defineScript({
   args: ['callId', 'request', 'thisRun', 'lifetimeSeconds'],
   fence: 'required',
   // `request` is a digest. A call with the id '' always gets a new number.
-  lua: `${onceLua}
+  lua: `${idempotentLua}
     if isFenced() then return 'fenced' end
     local function count() return redis.call('HINCRBY', conversationKey, 'schedules', 1) end
     if callId == '' then return once(call, count) end

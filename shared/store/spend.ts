@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keys } from './redis/keys.ts';
-import { callKey, onceLua } from './redis/once.ts';
+import { callKey, idempotentLua } from './redis/idempotent.ts';
 import type { Redis } from './redis/redis.ts';
 import { defineScript, runScript } from './redis/script.ts';
 
@@ -137,7 +137,7 @@ const grantScript = defineScript({
   name: 'sidepocketGrant',
   keys: ['turnSums', 'call'],
   args: ['micros', 'lifetimeSeconds'],
-  lua: `${onceLua}
+  lua: `${idempotentLua}
     return once(call, function()
       redis.call('HINCRBY', turnSums, 'granted', micros)
       return redis.call('EXPIRE', turnSums, lifetimeSeconds)

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createReleasers } from '../../shared/runtime/lifecycle.ts';
+import { createShutdown } from '../../shared/runtime/lifecycle.ts';
 import type { Running } from '../../shared/runtime/lifecycle.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import { findMarked, killMarked } from '../../worker/agent/sandbox/processes.ts';
@@ -72,24 +72,24 @@ export async function runChaosSystem({
   keep,
   log,
 }: SystemOptions): Promise<ChaosSystem> {
-  const releasers = createReleasers(log);
+  const shutdown = createShutdown(log);
   try {
     const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-chaos-'));
     if (!keep)
-      releasers.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
+      shutdown.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
     await mkdir(path.join(dir, 'logs'));
     const mark = `chaos-${process.pid}-`;
-    releasers.add('orphans', () => reap(mark));
+    shutdown.add('orphans', () => reap(mark));
 
     const [redisPort, relayPort] = [await freePort(0), await freePort(0)];
     const redis = await keepRunning('redis', () => startRedis(path.join(dir, 'redis'), redisPort));
-    releasers.add('redis', () => redis.stop());
+    shutdown.add('redis', () => redis.stop());
     const store = createRedisTroubles(
       `redis://127.0.0.1:${redisPort}`,
       path.join(dir, 'redis'),
       () => redis,
     );
-    releasers.add('troubles of Redis', async () => store.stop());
+    shutdown.add('troubles of Redis', async () => store.stop());
     const webhookUrl = `http://127.0.0.1:${relayPort}/webhook#rc=3&rp=5xx,ct,rt`;
     const twin = await runTwin({
       ...account,
@@ -97,9 +97,9 @@ export async function runChaosSystem({
       webhookUrl,
       pace: { sentMs: 20, deliveredMs: 50, readMs: 0 },
     });
-    releasers.add('Twilio', () => twin.stop());
+    shutdown.add('Twilio', () => twin.stop());
     const model = claude.length > 0 ? await runScriptedModel({ stories, quiet: true }) : undefined;
-    if (model) releasers.add('model', () => model.stop());
+    if (model) shutdown.add('model', () => model.stop());
 
     const redisUrl = `redis://127.0.0.1:${redisPort}`;
     const dataDir = path.join(dir, 'data');
@@ -134,7 +134,7 @@ export async function runChaosSystem({
       const member = await keepRunning(name, () =>
         startProcess({ ...options, environment: environmentNow() }, port),
       );
-      releasers.add(name, () => member.stop());
+      shutdown.add(name, () => member.stop());
       return member;
     };
     const relay = await start('relay', 'relay/main.ts', relayPort, {});
@@ -160,10 +160,10 @@ export async function runChaosSystem({
       transcripts: path.join(dataDir, 'transcripts'),
       victims: { redis, relay, workers: crew, store },
       bill: model?.bill ?? [],
-      stop: () => releasers.run(),
+      stop: () => shutdown.run(),
     };
   } catch (error) {
-    await releasers.run();
+    await shutdown.run();
     throw error;
   }
 }

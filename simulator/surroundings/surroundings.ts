@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import type { Log } from '../../shared/runtime/log.ts';
-import { createReleasers } from '../../shared/runtime/lifecycle.ts';
+import { createShutdown } from '../../shared/runtime/lifecycle.ts';
 import type { Running } from '../../shared/runtime/lifecycle.ts';
 import type { SystemState } from '../chat.ts';
 import { runScriptedModel } from '../model/scripted-model.ts';
@@ -45,10 +45,10 @@ export async function runExternalServices({
   phoneHost,
   log,
 }: ExternalServicesOptions): Promise<ExternalServices> {
-  const releasers = createReleasers(log);
+  const shutdown = createShutdown(log);
   try {
     const model = await runScriptedModel({ host, everywhere, port: ports.model });
-    releasers.add('model', () => model.stop());
+    shutdown.add('model', () => model.stop());
     const twin = await runTwin({
       ...account,
       phones,
@@ -57,10 +57,10 @@ export async function runExternalServices({
       port: ports.twilio,
       webhookUrl: `${relayUrl}/webhook#ct=2000&rt=4000&rc=3&rp=5xx,ct,rt`,
     });
-    releasers.add('Twilio', () => twin.stop());
+    shutdown.add('Twilio', () => twin.stop());
     const redis = new Redis(redisUrl);
     redis.on('error', (error: Error) => log.debug({ err: error }, 'Redis'));
-    releasers.add('Redis connection', () => redis.disconnect());
+    shutdown.add('Redis connection', () => redis.disconnect());
     const system = (): SystemState => ({
       number: account.number,
       phones,
@@ -75,15 +75,15 @@ export async function runExternalServices({
       system,
       turnState: (sid) => readTurnState(redis, sid),
     });
-    releasers.add('phone', () => phone.stop());
+    shutdown.add('phone', () => phone.stop());
     return {
       twilioUrl: twin.url,
       modelUrl: model.url,
       phoneUrl: phone.url,
-      stop: () => releasers.run(),
+      stop: () => shutdown.run(),
     };
   } catch (error) {
-    await releasers.run();
+    await shutdown.run();
     throw error;
   }
 }

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { parseRelayConfig } from '../../relay/config.ts';
 import { runRelay } from '../../relay/relay.ts';
-import { createReleasers } from '../../shared/runtime/lifecycle.ts';
+import { createShutdown } from '../../shared/runtime/lifecycle.ts';
 import { createFastAgent } from '../../simulator/fast-agent.ts';
 import { runRedisServer } from '../../simulator/redis-server.ts';
 import { withPipeline } from '../support/pipeline.ts';
@@ -72,12 +72,12 @@ test('a backup made while everything runs, put back on another machine: nothing 
         'not pushed yet',
       );
       const server = await runRedisServer({ dir: there.REDIS_DIR });
-      const releasers = createReleasers(log);
-      releasers.add('redis', () => server.stop());
+      const shutdown = createShutdown(log);
+      shutdown.add('redis', () => server.stop());
       try {
         const restored = { ...environment, REDIS_URL: server.url, DATA_DIR: there.DATA_DIR };
         const relayThere = await runRelay(parseRelayConfig(restored), log);
-        releasers.add('relay', () => relayThere.stop());
+        shutdown.add('relay', () => relayThere.stop());
         const agent = createFastAgent({
           dir: path.join(there.DATA_DIR, 'transcripts'),
           answer: async (text) => `answer to ${text}`,
@@ -86,7 +86,7 @@ test('a backup made while everything runs, put back on another machine: nothing 
           environment: { ...restored, PORT: '0' },
           createAgent: async () => agent,
         });
-        releasers.add('worker', () => next.stop());
+        shutdown.add('worker', () => next.stop());
         await until(
           'the answers',
           () => replies().filter(({ text }) => text.startsWith('answer')).length >= 3,
@@ -98,7 +98,7 @@ test('a backup made while everything runs, put back on another machine: nothing 
             .filter((text) => text.startsWith('answer')),
         ).toEqual(['answer to one', 'answer to two', 'answer to three']);
       } finally {
-        await releasers.run();
+        await shutdown.run();
       }
     },
   );

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createClaims } from '../../relay/claims.ts';
+import { createClaims } from '../../relay/dedup.ts';
 import { createAliases } from '../../relay/people/aliases.ts';
 import { createBackfill, backfillTimes } from '../../relay/backfill.ts';
 import type { Backfill, BackfillTimes } from '../../relay/backfill.ts';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import { createReadiness } from '../../relay/http/readiness.ts';
-import { createReleasers } from '../../shared/runtime/lifecycle.ts';
+import { createShutdown } from '../../shared/runtime/lifecycle.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { connectRedis, isDemotion } from '../../shared/store/redis/redis.ts';
@@ -31,16 +31,16 @@ const log = createLog('test', 'silent');
 
 /** A Redis, its replica, and the address of whichever is the primary. */
 async function withPair(run: (pair: Pair) => Promise<void>): Promise<void> {
-  const releasers = createReleasers(log);
+  const shutdown = createShutdown(log);
   try {
     const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-pair-'));
-    releasers.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
+    shutdown.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
     const start = async (name: string): Promise<[RedisServer, Redis]> => {
       const server = await runRedisServer({ dir: path.join(dir, name) });
-      releasers.add(name, () => server.stop());
+      shutdown.add(name, () => server.stop());
       const redis = new Redis(server.url);
       redis.on('error', () => undefined);
-      releasers.add(`to ${name}`, () => redis.disconnect());
+      shutdown.add(`to ${name}`, () => redis.disconnect());
       await redis.config('SET', 'repl-diskless-sync-delay', '0');
       return [server, redis];
     };
@@ -53,7 +53,7 @@ async function withPair(run: (pair: Pair) => Promise<void>): Promise<void> {
       (await toReplica.info('replication')).includes('master_link_status:up'),
     );
     const address = await openSwitch(primary.port);
-    releasers.add('address', () => address.stop());
+    shutdown.add('address', () => address.stop());
     const failOver = async (): Promise<void> => {
       await toReplica.replicaof('NO', 'ONE');
       await toPrimary.replicaof('127.0.0.1', String(replica.port));
@@ -67,7 +67,7 @@ async function withPair(run: (pair: Pair) => Promise<void>): Promise<void> {
       failOver,
     });
   } finally {
-    await releasers.run();
+    await shutdown.run();
   }
 }
 

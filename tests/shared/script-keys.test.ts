@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { createClaims } from '../../relay/claims.ts';
+import { createClaims } from '../../relay/dedup.ts';
 import { createConversations } from '../../shared/store/conversation.ts';
 import { createDeadLetters } from '../../shared/store/boxes/dead-letters.ts';
 import { createNextDeliveries } from '../../shared/store/boxes/next-delivery.ts';

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
-import { createReleasers } from '../../shared/runtime/lifecycle.ts';
+import { createShutdown } from '../../shared/runtime/lifecycle.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { createTwilioMessenger } from '../../shared/twilio/messenger.ts';
@@ -80,17 +80,17 @@ export async function withPipeline(
   test: (pipeline: Pipeline) => Promise<void>,
 ): Promise<void> {
   const log = options.log ?? createLog('test', process.env['LOG_LEVEL'] || 'silent');
-  const releasers = createReleasers(log);
+  const shutdown = createShutdown(log);
   try {
     const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-test-'));
     // A worker that is root has an agent of another user, whose files are below this.
     await chmod(dir, 0o711);
-    releasers.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
+    shutdown.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
     const redisServer = await runRedisServer({ dir: path.join(dir, 'redis') });
-    releasers.add('redis server', () => redisServer.stop());
+    shutdown.add('redis server', () => redisServer.stop());
     const redis = new Redis(redisServer.url);
     redis.on('error', () => undefined);
-    releasers.add('redis', () => redis.disconnect());
+    shutdown.add('redis', () => redis.disconnect());
     const port = await freePort(0);
     const relayUrl = `http://127.0.0.1:${port}`;
     const account = {
@@ -104,7 +104,7 @@ export async function withPipeline(
       webhookUrl: `${relayUrl}/webhook#rc=2&rp=5xx,ct,rt`,
       pace: options.twilioPace ?? { sentMs: 5, deliveredMs: 10, readMs: 0 },
     });
-    releasers.add('twin', () => twin.stop());
+    shutdown.add('twin', () => twin.stop());
     const environment: Record<string, string> = {
       HOST: '127.0.0.1',
       PORT: String(port),
@@ -122,7 +122,7 @@ export async function withPipeline(
     };
     if (options.relay !== false) {
       const relay = await runRelay(parseRelayConfig(environment), log);
-      releasers.add('relay', () => relay.stop());
+      shutdown.add('relay', () => relay.stop());
     }
     await test({
       environment,
@@ -162,15 +162,15 @@ export async function withPipeline(
           },
           log,
         );
-        releasers.add('worker', () => worker.stop());
+        shutdown.add('worker', () => worker.stop());
         return worker;
       },
-      atEnd: (stop) => releasers.add('a part of the test', stop),
+      atEnd: (stop) => shutdown.add('a part of the test', stop),
       say: async (text, from = phone) => (await twin.chat.receive(from, { text })).sid,
       replies: (from = phone) =>
         twin.chat.messages(from).filter((message) => message.direction === 'outbound'),
     });
   } finally {
-    await releasers.run();
+    await shutdown.run();
   }
 }

@@ -46,9 +46,9 @@ test('a longer one is its opening and a link, to a page of the whole', async () 
     expect(opening.length).toBeLessThanOrEqual(messageLimit);
     expect(format(markdown).startsWith(opening.replace(/\n```$/, ''))).toBe(true);
     expect(link).toMatch(
-      /^That is the beginning\. Read it all here, about \d+ min:\nhttps:\/\/relay\.example\/page\/[\w-]{48}$/,
+      /^That is the beginning\. Read it all here, about \d+ min:\nhttps:\/\/relay\.example\/page\/[\w-]{50}$/,
     );
-    expect((await pages.find(link.slice(-48)))?.markdown).toBe(markdown);
+    expect((await pages.find(link.slice(-50)))?.markdown).toBe(markdown);
     expect(await write('answer', markdown)).toEqual([opening, link]);
     expect((await write('another', markdown))[1]).not.toBe(link);
   });

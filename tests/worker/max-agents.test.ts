@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseWorkerConfig } from '../../worker/config.ts';
-import { maxAgents, maxLiveAgents } from '../../worker/max-agents.ts';
+import { maxAgents, maxLiveAgents } from '../../worker/concurrency.ts';
 
 const gigabyte = 1024 ** 3;
 const noLimit = 2 ** 64;

@@ -1,7 +1,7 @@
 import type { Control } from '../../shared/store/redis/pubsub.ts';
 import { keys, prefix } from '../../shared/store/redis/keys.ts';
 import type { Log } from '../../shared/runtime/log.ts';
-import { callKey } from '../../shared/store/redis/once.ts';
+import { callKey } from '../../shared/store/redis/idempotent.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { defineScript, runScript } from '../../shared/store/redis/script.ts';
 

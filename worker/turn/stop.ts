@@ -26,18 +26,18 @@ export function isStop(message: Message, isAsking = false): boolean {
   return readStop(message.text, isAsking) === 'stop';
 }
 
-export type StopWatch = { signal: AbortSignal; look(): void };
+export type CancelWatch = { signal: AbortSignal; look(): void };
 
 /**
  * Watches a conversation at work for a stop, and aborts with StopRequest: a stop never waits behind
  * the work that it stops.
  */
-export function createStopWatch(
+export function createCancelWatch(
   inbox: Inbox,
   conversation: string,
   isAsking: () => boolean,
   log: Log,
-): StopWatch {
+): CancelWatch {
   const stopping = new AbortController();
   /** A look is under way; `again`: a message has come in since it started. */
   let looking = false;

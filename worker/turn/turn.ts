@@ -17,8 +17,8 @@ import { permissionsOf } from '../commands/setting-commands.ts';
 import type { Dispatch, DispatchDeps } from './dispatch.ts';
 import { createProgress } from '../progress/progress.ts';
 import type { ProgressTimes } from '../progress/progress.ts';
-import { createPromptFeed } from './prompts.ts';
-import type { FeedParts } from './prompts.ts';
+import { createSteering } from './steering.ts';
+import type { SteeringDeps } from './steering.ts';
 import type { Questions } from '../questions/questions.ts';
 import type { ScheduleLimits } from '../schedules/limits.ts';
 import { createScheduleTools } from '../schedules/tools.ts';
@@ -27,7 +27,7 @@ import { createSendQuota } from '../tools/send-quota.ts';
 import type { SendQuota } from '../tools/send-quota.ts';
 import { createSteps, stepTimes } from '../progress/verbose.ts';
 import { withoutPrefix } from './format-messages.ts';
-import { createStopWatch } from './stop.ts';
+import { createCancelWatch } from './stop.ts';
 import { gateTools } from '../tools/tool-gate.ts';
 import { startProgressReporter } from '../progress/reporter.ts';
 import type { ProgressReporter } from '../progress/reporter.ts';
@@ -48,7 +48,7 @@ export type WorkParts = DispatchDeps &
   BudgetParts &
   TrustParts &
   WindowParts &
-  FeedParts & {
+  SteeringDeps & {
     agent: Agent;
     files: FileStore;
     pages: PageStore;
@@ -98,7 +98,7 @@ export async function workTurn(
 ): Promise<number | undefined> {
   const { conversation, turn, fence, log } = context;
   const workspace = workspaceOf(parts.dataDir, conversation);
-  const stop = createStopWatch(
+  const stop = createCancelWatch(
     parts.inbox,
     conversation,
     () => questions.open() !== undefined,
@@ -112,7 +112,7 @@ export async function workTurn(
     questions.isWaiting,
   );
   const { signal } = watchdog;
-  const feed = createPromptFeed(parts, {
+  const feed = createSteering(parts, {
     context,
     recall: questions.recall,
     dispatch,

@@ -4,7 +4,7 @@ import type { GivenUp } from './given-up.ts';
 import { keys, prefix } from '../redis/keys.ts';
 import { readMessage } from '../message.ts';
 import type { Message, MessageState } from '../message.ts';
-import { callKey, onceLua } from '../redis/once.ts';
+import { callKey, idempotentLua } from '../redis/idempotent.ts';
 import type { TurnData } from '../queues.ts';
 import type { Redis } from '../redis/redis.ts';
 import { usualRetentionDays } from '../redis/retention.ts';
@@ -124,7 +124,7 @@ const bringBackScript = defineScript({
   // `ids` is JSON of the wanted messages; `askedBy` is the id of the requesting message.
   lua: `-- derives message:*
     ${bringBackLua}
-    ${onceLua}
+    ${idempotentLua}
     if isFenced() then return 'fenced' end
     return once(call, function()
       local count = bringBack(prefix, inbox, conversationKey, ids)

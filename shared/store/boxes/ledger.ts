@@ -11,7 +11,7 @@ import { defineScript, runScript } from '../redis/script.ts';
 import { Reply, addressLua } from '../reply.ts';
 import type { NewReply } from '../reply.ts';
 import { countLua } from '../reply-counts.ts';
-import { callKey } from '../redis/once.ts';
+import { callKey } from '../redis/idempotent.ts';
 import { tooOldWords, unparkScript } from './parked.ts';
 import { retentionSeconds, usualRetentionDays } from '../redis/retention.ts';
 

@@ -9,7 +9,7 @@ import { keys, prefix } from '../redis/keys.ts';
 import { isScheduledId } from '../message.ts';
 import type { MessageState } from '../message.ts';
 import { forgottenBefore, keepLua } from './given-up.ts';
-import { callKey, onceLua } from '../redis/once.ts';
+import { callKey, idempotentLua } from '../redis/idempotent.ts';
 import { insertLua } from './outbox-order.ts';
 import type { Deliveries } from '../queues.ts';
 import type { Redis } from '../redis/redis.ts';
@@ -157,7 +157,7 @@ const withdrawScript = defineScript({
   fence: 'required',
   // All turns if `onlyTurn` is ''. A reply that is being posted stays: Twilio may have it.
   lua: `-- derives reply:*
-    ${onceLua}
+    ${idempotentLua}
     if isFenced() then return 'fenced' end
     return once(call, function()
       local count = 0

@@ -1,6 +1,6 @@
 import { insertLua } from './outbox-order.ts';
 import { prefix } from '../redis/keys.ts';
-import { onceLua } from '../redis/once.ts';
+import { idempotentLua } from '../redis/idempotent.ts';
 import { defineScript } from '../redis/script.ts';
 
 /**
@@ -53,7 +53,7 @@ export const unparkScript = defineScript({
   // for Twilio.
   lua: `-- derives reply:*, parking
     ${insertLua}
-    ${onceLua}
+    ${idempotentLua}
     return once(call, function()
       local count, gone = 0, 0
       for id in function() return redis.call('LPOP', parked) or nil end do

@@ -120,7 +120,7 @@ export const recovery = [
       { test: 'tests/relay/missed-messages.test.ts' },
     ],
   ]),
-  ...mutationsOf('shared/store/redis/once.ts', 'tests/shared/repeated-scripts.test.ts', [
+  ...mutationsOf('shared/store/redis/idempotent.ts', 'tests/shared/repeated-scripts.test.ts', [
     [
       'a repeated script gives its first reply',
       'if known then return cjson.decode(known)[1] end',

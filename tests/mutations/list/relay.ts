@@ -390,7 +390,7 @@ export const relay = [
       { test: 'tests/relay/admin.test.ts', named: 'nothing is changed without' },
     ],
   ]),
-  ...mutationsOf('relay/admin/same-origin.ts', 'tests/relay/admin.test.ts', [
+  ...mutationsOf('relay/admin/csrf.ts', 'tests/relay/admin.test.ts', [
     [
       'another origin’s form is refused',
       'if (isOwn && (site',

@@ -24,7 +24,7 @@ export const turns = [
       'if true then return boot end',
     ],
   ]),
-  ...mutationsOf('worker/turn/prompts.ts', givenUp, [
+  ...mutationsOf('worker/turn/steering.ts', givenUp, [
     ['what was given up is left', 'givenUpNote(dispatch.snapshot().givenUp)', 'givenUpNote([])'],
   ]),
   ...mutationsOf('worker/turn/processor.ts', givenUp, [
@@ -307,7 +307,7 @@ export const turns = [
       '/^[1-9]\\d?/.test(said) ?',
     ],
   ]),
-  ...mutationsOf('worker/process/resweep.ts', 'tests/worker/resweep.test.ts', [
+  ...mutationsOf('worker/process/sweep-backoff.ts', 'tests/worker/sweep-backoff.test.ts', [
     [
       'a conversation that fails is looked after more and more seldom',
       'firstPauseMs * 2 ** (count - 1)',

@@ -10,7 +10,7 @@ const longestPauseMs = 600_000;
 /**
  * Sweeps conversations whose job failed, because of a defect or of Redis, with exponential backoff.
  */
-export type Resweep = {
+export type SweepBackoff = {
   onFailed(conversation: string): void;
   /**
    * Counts a failure without sweeping, and returns how long to leave the conversation alone (ms).
@@ -23,7 +23,7 @@ export type Resweep = {
   stop(): void;
 };
 
-export type ResweepParts = {
+export type SweepBackoffDeps = {
   /** Creates a job for the conversation if something waits without one. */
   sweep: (conversation: string) => Promise<unknown>;
   /** Runs a callback after a time (ms); returns a function that cancels it. */
@@ -31,7 +31,11 @@ export type ResweepParts = {
   log: Log;
 };
 
-export function createResweep({ sweep, after = afterTime, log }: ResweepParts): Resweep {
+export function createSweepBackoff({
+  sweep,
+  after = afterTime,
+  log,
+}: SweepBackoffDeps): SweepBackoff {
   const failures = new Map<string, number>();
   const pending = new Map<string, () => void>();
 

@@ -12,7 +12,7 @@ const lifetime = 3600;
  * breaks before its reply: the same call gets the reply of its first run. `call` is a key of
  * `callKey`; replies are strings or whole numbers.
  */
-export const onceLua = `
+export const idempotentLua = `
   local function once(call, work)
     local known = redis.call('GET', call)
     if known then return cjson.decode(known)[1] end

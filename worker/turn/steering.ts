@@ -12,10 +12,10 @@ import { toPrompt } from './format-prompt.ts';
 import type { PromptParts } from './format-prompt.ts';
 import type { TurnContext } from './context.ts';
 
-export type FeedParts = Omit<PromptParts, 'before' | 'workspace'> & { outbox: Outbox };
+export type SteeringDeps = Omit<PromptParts, 'before' | 'workspace'> & { outbox: Outbox };
 
 /** Claude's messages in a turn, from the first to the last that come in while it works. */
-export type PromptFeed = {
+export type Steering = {
   /** Ends when everything is answered and no more messages wait. */
   prompts: AsyncIterable<Prompt>;
   /** Passes Claude the turn's first messages. Returns false when they contain nothing for it. */
@@ -54,10 +54,10 @@ const shortInbox = 50;
  * Reads the inbox one look at a time, so that nothing is passed on twice or out of order.
  * `onTrouble` receives the error that ends the turn.
  */
-export function createPromptFeed(
-  parts: FeedParts,
+export function createSteering(
+  parts: SteeringDeps,
   { context, recall, dispatch, workspace, result, signal, onTrouble }: FeedTurn,
-): PromptFeed {
+): Steering {
   const { conversation, turn, fence } = context;
   const prompts = createAsyncQueue<Prompt>();
   /**

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { createLog } from '../../shared/runtime/log.ts';
-import { createResweep } from '../../worker/process/resweep.ts';
-import type { Resweep } from '../../worker/process/resweep.ts';
+import { createSweepBackoff } from '../../worker/process/sweep-backoff.ts';
+import type { SweepBackoff } from '../../worker/process/sweep-backoff.ts';
 
 type Pending = { ms: number; run: () => void };
 
 /** A clock of the test's own: what is to be run after which time. */
 function createBench(sweep: (conversation: string) => Promise<unknown>): {
-  resweep: Resweep;
+  sweepBackoff: SweepBackoff;
   pending: Pending[];
   elapse: () => Promise<void>;
 } {
@@ -18,7 +18,7 @@ function createBench(sweep: (conversation: string) => Promise<unknown>): {
     return () => void pending.splice(pending.indexOf(entry), 1);
   };
   return {
-    resweep: createResweep({ sweep, after, log: createLog('test', 'silent') }),
+    sweepBackoff: createSweepBackoff({ sweep, after, log: createLog('test', 'silent') }),
     pending,
     async elapse() {
       pending.shift()?.run();
@@ -29,54 +29,54 @@ function createBench(sweep: (conversation: string) => Promise<unknown>): {
 
 test('each failure of a conversation in a row is looked after later than the one before, up to ten minutes; a success begins anew', async () => {
   const swept: string[] = [];
-  const { resweep, pending, elapse } = createBench(async (conversation) =>
+  const { sweepBackoff, pending, elapse } = createBench(async (conversation) =>
     swept.push(conversation),
   );
   const pauses: (number | undefined)[] = [];
   for (let failure = 0; failure < 9; failure += 1) {
-    resweep.onFailed('a');
+    sweepBackoff.onFailed('a');
     pauses.push(pending[0]?.ms);
     await elapse();
   }
   expect(pauses).toEqual([5, 10, 20, 40, 80, 160, 320, 600, 600].map((seconds) => seconds * 1000));
   expect(swept).toEqual(Array.from({ length: 9 }, () => 'a'));
-  resweep.onFailed('b');
+  sweepBackoff.onFailed('b');
   expect(pending.map(({ ms }) => ms)).toEqual([5000]);
-  resweep.onDone('a');
-  resweep.onFailed('a');
+  sweepBackoff.onDone('a');
+  sweepBackoff.onFailed('a');
   expect(pending.map(({ ms }) => ms)).toEqual([5000, 5000]);
 });
 
 test('a failure that wants no sweep counts with the others', async () => {
-  const { resweep, pending } = createBench(async () => undefined);
+  const { sweepBackoff, pending } = createBench(async () => undefined);
   expect([
-    resweep.pauseAfterFailure('a'),
-    resweep.pauseAfterFailure('a'),
-    resweep.pauseAfterFailure('b'),
+    sweepBackoff.pauseAfterFailure('a'),
+    sweepBackoff.pauseAfterFailure('a'),
+    sweepBackoff.pauseAfterFailure('b'),
   ]).toEqual([5000, 10_000, 5000]);
-  expect([pending, resweep.isPending('a')]).toEqual([[], false]);
-  resweep.onFailed('a');
+  expect([pending, sweepBackoff.isPending('a')]).toEqual([[], false]);
+  sweepBackoff.onFailed('a');
   expect(pending.map(({ ms }) => ms)).toEqual([20_000]);
-  resweep.onDone('b');
-  expect(resweep.pauseAfterFailure('b')).toBe(5000);
+  sweepBackoff.onDone('b');
+  expect(sweepBackoff.pauseAfterFailure('b')).toBe(5000);
 });
 
 test('several failures before the look are looked after once', async () => {
-  const { resweep, pending } = createBench(async () => undefined);
-  resweep.onFailed('a');
-  resweep.onFailed('a');
+  const { sweepBackoff, pending } = createBench(async () => undefined);
+  sweepBackoff.onFailed('a');
+  sweepBackoff.onFailed('a');
   expect(pending).toHaveLength(1);
-  resweep.stop();
+  sweepBackoff.stop();
   expect(pending).toEqual([]);
 });
 
 test('a look that fails, since Redis is away or full, is repeated until one succeeds', async () => {
   let away = 2;
-  const { resweep, pending, elapse } = createBench(async () => {
+  const { sweepBackoff, pending, elapse } = createBench(async () => {
     away -= 1;
     if (away >= 0) throw new Error('OOM');
   });
-  resweep.onFailed('a');
+  sweepBackoff.onFailed('a');
   await elapse();
   expect(pending.map(({ ms }) => ms)).toEqual([10_000]);
   await elapse();
