@@ -70,7 +70,8 @@ test('what Claude has planned comes by itself; /schedules lists it and cancels i
     await said(bench, 'Nothing is scheduled.');
     await bench.say('every weekday at 9 in Europe/Berlin say good morning');
     await said(bench, 'Scheduled as number 1: every weekday at 9:00');
-    await bench.say('remind me in 0.02 minutes to drink water');
+    // Six seconds: a time that has passed before it is scheduled is refused.
+    await bench.say('remind me in 0.1 minutes to drink water');
     await said(bench, 'Reminder: drink water');
     await bench.say('/schedules');
     const list = await said(bench, 'to cancel number 1.');
