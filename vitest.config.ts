@@ -15,8 +15,8 @@ export default defineConfig(async () => {
       hookTimeout: 300_000 * slowness,
       // Only the names of files, unless something fails.
       slowTestThreshold: 60_000 * slowness,
-      // The tests start real processes and wait for them a good deal; three files at a time keep two
-      // cores busy, and a fourth makes each slower.
+      // The tests start real processes and wait for them a good deal; three files at a time keep
+      // two cores busy, and a fourth makes each slower.
       maxWorkers: 3,
       // Files of one worker share their modules: loading them anew for each would take a third of
       // the time.

@@ -136,7 +136,8 @@ export function createFileStore(
     async put(bytes, { type, name }, owner) {
       if (!(await memory.hasRoom()))
         throw new MemoryFullError('Redis is nearly full: it takes no new files');
-      // Not a multiple of three: then the last sign is a letter or a digit, which phones keep in a link.
+      // Not a multiple of three: then the last sign is a letter or a digit, which phones keep in a
+      // link.
       const token = randomBytes(25).toString('base64url');
       const file = { token, type, name, size: bytes.byteLength };
       const expiry = now() + lifetime * 1000;

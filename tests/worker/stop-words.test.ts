@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { findCommand } from '../../worker/commands/find-command.ts';
-import { beginsAnew } from '../../worker/turn/next-step.ts';
+import { beginsAnew, nextStep } from '../../worker/turn/next-step.ts';
 import { withoutPrefix } from '../../worker/turn/format-messages.ts';
 import { isStop } from '../../worker/turn/stop.ts';
 import { anyStopWord, readStop } from '../../worker/turn/stop-words.ts';
@@ -89,6 +89,21 @@ test('while a question is open a word that may answer it is no stop, and a tap s
   );
   expect(isStop(message('Stop', { choice: { id: '/stop', title: 'Stop' } as never }))).toBe(true);
   expect(isStop(message('stop', { human: false }))).toBe(false);
+});
+
+test('while nothing runs “cancel it” is a request, and “please stop” says that nothing runs', () => {
+  const stepOf = (text: string, busy: boolean): string | undefined =>
+    nextStep([message(text)], {
+      taken: new Set(),
+      busy,
+      question: undefined,
+      session: undefined,
+      quoted: () => undefined,
+      tapSentence: () => undefined,
+    })?.kind;
+  expect([stepOf('cancel it', false), stepOf('please stop', false)]).toEqual(['prompt', 'command']);
+  // The running turn ends by its own watch.
+  expect([stepOf('cancel it', true), stepOf('please stop', true)]).toEqual([undefined, undefined]);
 });
 
 test('a fresh conversation begins with the text behind /new or /clear', () => {

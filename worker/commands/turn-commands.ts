@@ -9,7 +9,7 @@ import type { Command } from './command.ts';
 export const turnCommands: Command[] = [
   {
     // A stop during a turn ends it before commands are parsed; this one stops messages that wait.
-    pattern: { exec: (text) => (readStop(text) === 'stop' ? [text] : null) },
+    pattern: { exec: (text) => (readStop(text, true) === 'stop' ? [text] : null) },
     help: { usage: '/stop', does: 'ends what I am doing, at once' },
     anytime: true,
     async run({ inbox, outbox }, { message: { id, conversation }, context: { turn, fence } }) {

@@ -34,8 +34,8 @@ export function mark(sign: string, inner: string): string {
 }
 
 /**
- * Whether WhatsApp would not show a mark here, because a letter, a digit or a sign of code, paths and
- * sums stands right before or after it.
+ * Whether WhatsApp would not show a mark here, because a letter, a digit or a sign of code, paths
+ * and sums stands right before or after it.
  */
 function isInWord(tokens: Token[], index: number): boolean {
   return (
@@ -45,8 +45,8 @@ function isInWord(tokens: Token[], index: number): boolean {
 }
 
 /**
- * Whether a stretch that Markdown reads as marked is a name such as `__init__`, or part of a pattern
- * such as `src/**` + `/*.ts`: then its signs are part of the text.
+ * Whether a stretch that Markdown reads as marked is a name such as `__init__`, or part of a
+ * pattern such as `src/**` + `/*.ts`: then its signs are part of the text.
  */
 function isAsWritten({ raw }: Token): boolean {
   if (/^__\w+__$/.test(raw)) return true;
@@ -60,8 +60,8 @@ function signLength(raw: string): number {
 }
 
 /**
- * Whether an escaped sign belongs to a path or a regular expression, whose backslashes are part of the
- * text: in the same word another backslash stands before a letter or a digit.
+ * Whether an escaped sign belongs to a path or a regular expression, whose backslashes are part of
+ * the text: in the same word another backslash stands before a letter or a digit.
  */
 function isInPath(tokens: Token[], index: number): boolean {
   let [before, after] = ['', ''];

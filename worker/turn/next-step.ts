@@ -78,7 +78,8 @@ function urgentStep(
   situation: Situation,
 ): { step: NextStep | undefined } | undefined {
   const { taken, busy, question, tapSentence } = situation;
-  const stop = messages.find((message) => isStop(message, question !== undefined));
+  // Without work under way “cancel it” is a request about something else.
+  const stop = messages.find((message) => isStop(message, !busy || question !== undefined));
   // The stop itself ends a running turn, and also withdraws earlier messages.
   if (stop) return { step: busy ? undefined : asCommand(stop, true) };
   // A tap belongs to its question, whatever came before it.

@@ -59,13 +59,14 @@ export const anyStopWord = new RegExp(
 /**
  * Whether a text tells to stop: `stop` when all of up to four words are stop words and fillers,
  * `maybe` when a text of up to eight words begins or ends with a stop word. A slash before it does
- * not matter; neither do case, punctuation and white space. While a question is open (`isAsking`)
- * only the words of `strong` count: the others may answer it.
+ * not matter; neither do case, punctuation and white space. With `isStrict` only the words of
+ * `strong` count: the others may answer an open question, or mean something else while nothing
+ * runs.
  */
-export function readStop(text: string, isAsking = false): 'stop' | 'maybe' | undefined {
+export function readStop(text: string, isStrict = false): 'stop' | 'maybe' | undefined {
   // Longer than any text of eight words that could mean it.
   if (text.length > 200) return undefined;
-  const counted = isAsking ? strong : stops;
+  const counted = isStrict ? strong : stops;
   const words =
     text
       .normalize('NFC')

@@ -17,13 +17,14 @@ export class StopRequest extends Error {
 }
 
 /**
- * Whether a person's message is a stop. While a question is open (`isAsking`), words that may
- * answer it, such as “cancel”, are none. A tap stops only by a button that says so by its id.
+ * Whether a person's message is a stop. With `isStrict`, as while a question is open or nothing
+ * runs, words that may mean something else, such as “cancel”, do not count. A tap stops only by the
+ * id of its button.
  */
-export function isStop(message: Message, isAsking = false): boolean {
+export function isStop(message: Message, isStrict = false): boolean {
   if (!isFromPerson(message)) return false;
   if (message.choice) return message.choice.id === '/stop';
-  return readStop(message.text, isAsking) === 'stop';
+  return readStop(message.text, isStrict) === 'stop';
 }
 
 export type CancelWatch = { signal: AbortSignal; look(): void };

@@ -168,7 +168,7 @@ export const turns = [
       'words.length <= mostOfStop && isAllStop',
       'words.length <= mostOfStop',
     ],
-    ['a word that may answer is no stop', 'isAsking ? strong : stops', 'stops'],
+    ['a word that may answer is no stop', 'isStrict ? strong : stops', 'stops'],
     [
       'a long text is no stop',
       'if (isCommand || words.length > mostOfMaybe) return undefined;',
