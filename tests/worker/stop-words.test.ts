@@ -69,6 +69,7 @@ test('a stop word at either end of up to eight words is asked about', () => {
   ];
   expect(unclear.filter((text) => readStop(text) !== 'maybe')).toEqual([]);
   expect(readStop('stop doing the thing with the tests and commit it')).toBeUndefined();
+  expect(readStop('stop it all right now please')).toBe('maybe');
   expect(readStop('/deploy stop')).toBeUndefined();
   expect(readStop(`stop ${' '.repeat(300)}`)).toBeUndefined();
 });
