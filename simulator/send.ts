@@ -121,9 +121,10 @@ async function follow(
   for (;;) {
     const state = await client.turn(sid);
     // The chat is read after the state, so that a reply sent before the turn ended is in it.
-    if (printer.show(await client.messages(phone))) lastSign = performance.now();
-    if (state === 'answered') return 0;
-    if (state === 'failed') {
+    const { printed, isBehind } = printer.show(await client.messages(phone));
+    if (printed > 0) lastSign = performance.now();
+    if (state === 'answered' && !isBehind) return 0;
+    if (state === 'failed' && !isBehind) {
       console.error('The turn failed.');
       return 1;
     }

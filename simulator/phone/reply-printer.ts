@@ -32,15 +32,20 @@ export class ReplyPrinter {
     this.#print = print;
   }
 
-  /** Prints the new messages in the chat and returns whether there were any. */
-  show(chat: ChatMessage[]): boolean {
+  /**
+   * Prints the new messages in the chat, in their order, up to one that is still queued: its file is
+   * not there yet. Returns how many it printed, and whether such a message is left.
+   */
+  show(chat: ChatMessage[]): { printed: number; isBehind: boolean } {
     const fresh = chat.filter(
       (message) => message.direction === 'outbound' && !this.#printed.has(message.sid),
     );
-    for (const message of fresh) {
+    const queued = fresh.findIndex((message) => message.status === 'queued');
+    const ready = queued === -1 ? fresh : fresh.slice(0, queued);
+    for (const message of ready) {
       this.#printed.add(message.sid);
       for (const line of formatReply(message)) this.#print(line);
     }
-    return fresh.length > 0;
+    return { printed: ready.length, isBehind: queued !== -1 };
   }
 }
