@@ -14,6 +14,8 @@ export const Conversation = z.object({
   address: field,
   /** The Claude Code session that the next turn resumes. */
   session: field,
+  /** The last message that began a fresh session with its text (`/new TEXT`). */
+  anew: field,
   /** The person's time zone (IANA name), once known. */
   timezone: field,
   /** When the person last wrote (ISO 8601). */

@@ -52,3 +52,21 @@ test('/new with a text is answered in a fresh session; the next message stays in
     expect(await session()).toBe(second);
   });
 });
+
+test('a fresh conversation that a restart interrupts is resumed, not begun again', async () => {
+  await withPipeline({ environment: { STOP_SECONDS: '1' } }, async (pipeline) => {
+    const hanging = await pipeline.startWorker({
+      answer: async () => await new Promise<string>(() => undefined),
+    });
+    const session = async (): Promise<string | null> =>
+      await pipeline.redis.hget(keys.conversation(phone), 'session');
+    await pipeline.say('/new look at x');
+    const begun = await until('a session', async () => (await session()) || undefined);
+    await hanging.stop();
+    expect(await pipeline.redis.hget(keys.conversation(phone), 'session')).toBe(begun);
+    await pipeline.startWorker();
+    await until('the answer', () => texts(pipeline).length === 1);
+    expect(texts(pipeline)).toEqual(['answer to look at x']);
+    expect(await session()).toBe(begun);
+  });
+});

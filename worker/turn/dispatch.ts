@@ -113,10 +113,10 @@ export function createDispatch(
 
   /** The session that a message goes on with, or undefined when it begins a fresh one. */
   const sessionFor = async (message: Message): Promise<string | undefined> => {
-    // A later attempt goes on with what the first one has begun.
-    if (!beginsAnew(message) || attempts.before(message.id) > 0)
+    // A later attempt, also one after a restart of the worker, resumes what the first one began.
+    if (!beginsAnew(message) || last.conversation.anew === message.id)
       return quotes.get(message.id)?.session ?? session;
-    await parts.conversations.write(conversation, fence, { session: '' });
+    await parts.conversations.write(conversation, fence, { session: '', anew: message.id });
     return undefined;
   };
 

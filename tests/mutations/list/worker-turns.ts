@@ -182,10 +182,12 @@ export const turns = [
       'false',
     ],
     [
-      'a fresh conversation leaves the old one',
-      'if (!beginsAnew(message) || attempts',
-      'if (true || attempts',
+      'a fresh conversation begins once',
+      ' || last.conversation.anew === message.id)',
+      ')',
+      { test: 'tests/worker/stop-asked.test.ts', named: 'resumed' },
     ],
+    ['a fresh conversation leaves the old one', 'if (!beginsAnew(message) ||', 'if (true ||'],
   ]),
   ...mutationsOf('worker/turn/slots.ts', 'tests/worker/places.test.ts', [
     ['so many turns work at once', 'while (holders.size < max) {', 'while (true) {'],
