@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { measureSlowness } from './tests/support/measure-slowness.ts';
+import { secondTries } from './tests/support/second-tries.ts';
 
 export default defineConfig(async () => {
   // Whoever starts Vitest many times in a row has measured it once.
@@ -15,6 +16,10 @@ export default defineConfig(async () => {
       hookTimeout: 300_000 * slowness,
       // Only the names of files, unless something fails.
       slowTestThreshold: 60_000 * slowness,
+      // A race lost on a busy machine does not stop other work, and is not hidden either: the run
+      // ends with the names of the tests that needed a second try.
+      retry: 1,
+      reporters: ['default', secondTries],
       // The tests start real processes and wait for them a good deal; three files at a time keep
       // two cores busy, and a fourth makes each slower.
       maxWorkers: 3,

@@ -56,6 +56,10 @@ test('the commands of docs/operations.md show what it says they show', async () 
       })
     ).stdout;
   try {
+    // A message from before that would be older than the store: its answer is looked up first.
+    await until('the relay knows its store', async () =>
+      (await redis(`redis-cli -u "$REDIS_URL" exists '{sidepocket}:epoch'`)).startsWith('1'),
+    );
     const { sid } = await simulator.chat.receive('+15551230001', { text: 'run: echo hi' });
     // A machine that is slow to wake says so first.
     await until(

@@ -58,6 +58,8 @@ export async function runTest(
     test,
     '--bail',
     '1',
+    '--retry',
+    '0',
     '--maxWorkers',
     '1',
     '--reporter',
