@@ -9,7 +9,10 @@ export type Running = { stop(): Promise<void> };
 
 /** Releases resources in reverse order of acquisition. */
 export type Shutdown = {
-  /** `patienceMs` bounds the release: with Redis away some would never finish. */
+  /**
+   * `patienceMs` bounds the release: with Redis away some would never finish. What is added after
+   * the end of `run`, by a step that finishes late, is released at once.
+   */
   add(name: string, release: () => unknown, patienceMs?: number): void;
   run(): Promise<void>;
 };
@@ -21,6 +24,7 @@ export type Shutdown = {
 export function createShutdown(log: Log): Shutdown {
   const stack: { name: string; release: () => unknown; patienceMs: number }[] = [];
   let running: Promise<void> | undefined;
+  let isOver = false;
   const releaseAll = async (): Promise<void> => {
     for (let entry = stack.pop(); entry; entry = stack.pop()) {
       try {
@@ -29,9 +33,13 @@ export function createShutdown(log: Log): Shutdown {
         log.warn({ err: error, part: entry.name }, 'closing failed');
       }
     }
+    isOver = true;
   };
   return {
-    add: (name, release, patienceMs = 10_000) => stack.push({ name, release, patienceMs }),
+    add(name, release, patienceMs = 10_000) {
+      stack.push({ name, release, patienceMs });
+      if (isOver) void releaseAll();
+    },
     run: () => (running ??= releaseAll()),
   };
 }
