@@ -93,6 +93,7 @@ export const passedOn: Partial<Record<VariableName, readonly Role[]>> = {
   ANTHROPIC_MODEL: ['vm'],
   PERMISSIONS: ['vm'],
   ANSWER_MINUTES: ['vm'],
+  BACKGROUND_MINUTES: ['vm'],
   QUESTION_HOLD_MINUTES: ['vm'],
   MESSAGES_PER_TURN: ['vm'],
   BUDGET_USD_PER_TURN: ['vm'],

@@ -25,6 +25,7 @@ const modelVariables = [
 const choices = [
   'PERMISSIONS',
   'ANSWER_MINUTES',
+  'BACKGROUND_MINUTES',
   'QUESTION_HOLD_MINUTES',
   'MESSAGES_PER_TURN',
   'BUDGET_USD_PER_TURN',

@@ -40,6 +40,7 @@ const schema = z
     IDLE_MINUTES: v.IDLE_MINUTES.optional(),
     WAKE_SECRET: v.WAKE_SECRET.optional(),
     PERMISSIONS: v.PERMISSIONS.default('all'),
+    BACKGROUND_MINUTES: v.BACKGROUND_MINUTES.default(120),
     ANSWER_MINUTES: v.ANSWER_MINUTES.default(30),
     QUESTION_HOLD_MINUTES: v.QUESTION_HOLD_MINUTES.default(3),
     MESSAGES_PER_TURN: v.MESSAGES_PER_TURN.default(usualMessagesPerTurn),

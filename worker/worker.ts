@@ -10,6 +10,8 @@ import type { Log } from '../shared/runtime/log.ts';
 import { createQueues } from '../shared/store/all-queues.ts';
 import type { Deliveries, QueueName, Turns } from '../shared/store/queues.ts';
 import type { Redis } from '../shared/store/redis/redis.ts';
+import { createBackground } from '../shared/store/background.ts';
+import { createIntake } from '../shared/store/boxes/intake.ts';
 import { createOutbox } from '../shared/store/boxes/outbox.ts';
 import { createTellOwner } from '../shared/store/owner.ts';
 import { checkRedis } from '../shared/store/redis/redis-check.ts';
@@ -18,6 +20,9 @@ import { traceMessenger } from '../shared/delivery/traced-messenger.ts';
 import { untraced } from '../shared/runtime/tracing.ts';
 import { sweep, sweepAmong } from '../shared/store/boxes/sweep.ts';
 import { createVmState } from '../shared/store/vm-state.ts';
+import type { Agent } from './agent/agent.ts';
+import { watchBackground } from './background/watch.ts';
+import type { BackgroundWatch } from './background/watch.ts';
 import type { WorkerConfig } from './config.ts';
 import { createArrivals } from './turn/arrivals.ts';
 import { bootWorker } from './process/boot.ts';
@@ -139,7 +144,9 @@ export async function runWorker(
       log,
     });
 
-    const sleep = createSleepOf({ config, parts, redis, lease, workers, onStranded, log });
+    const background = watchWork({ config, redis, turns, agent, owner: lease.owner, log });
+    shutdown.add('background', () => background?.stop());
+    const sleep = createSleepOf({ config, parts, redis, lease, workers, agent, onStranded, log });
     shutdown.add('sleep', () => sleep?.stop());
     const atWork = new Set<string>();
     const start = (name: QueueName, concurrency: number, process: Processor): void => {
@@ -197,6 +204,9 @@ export async function runWorker(
     await sweep(redis, turns, deliveries, log).catch((error: unknown) =>
       log.warn({ err: error }, 'sweep at startup failed'),
     );
+    await background
+      ?.recover()
+      .catch((error: unknown) => log.warn({ err: error }, 'looking for lost work failed'));
     await processors.load();
     void messenger.warmUp?.();
     await agent.make();
@@ -281,12 +291,43 @@ function createOnStranded({
   };
 }
 
+/** Watches the agent's work in the background; undefined when it has none. */
+function watchWork({
+  config,
+  redis,
+  turns,
+  agent,
+  owner,
+  log,
+}: {
+  config: WorkerConfig;
+  redis: Redis;
+  turns: Turns;
+  agent: Agent;
+  owner: string;
+  log: Log;
+}): BackgroundWatch | undefined {
+  return (
+    agent.background &&
+    watchBackground({
+      control: agent.background,
+      store: createBackground(redis),
+      accept: createIntake(turns, config.RETENTION_DAYS),
+      owner,
+      longestMs: config.BACKGROUND_MINUTES * 60_000,
+      log,
+      now: Date.now,
+    })
+  );
+}
+
 type SleepDeps = {
   config: WorkerConfig;
   parts: WorkerParts;
   redis: Redis;
   lease: Lease;
   workers: Map<QueueName, Worker>;
+  agent: Agent;
   onStranded: (conversations: string[]) => Promise<void>;
   log: Log;
 };
@@ -298,6 +339,7 @@ function createSleepOf({
   redis,
   lease,
   workers,
+  agent,
   onStranded,
   log,
 }: SleepDeps): Sleep | undefined {
@@ -309,6 +351,7 @@ function createSleepOf({
     idleMs,
     onAsleep,
     log,
+    isBusy: () => (agent.background?.count() ?? 0) > 0,
     pause: async () => {
       lease.pause();
       await Promise.all([...workers.values()].map((worker) => worker.pause(true)));

@@ -149,6 +149,11 @@ export const variables = {
     .number('must be a number of minutes')
     .positive('must be more than 0')
     .max(24 * 60, 'must be at most a day (1440)'),
+  /** How long work that Claude leaves running in the background may last. */
+  BACKGROUND_MINUTES: z.coerce
+    .number('must be a number of minutes')
+    .positive('must be more than 0')
+    .max(24 * 60, 'must be at most a day (1440)'),
   /** How many messages a turn sends before the rest goes to a page. */
   MESSAGES_PER_TURN: z.coerce
     .number('must be a number')

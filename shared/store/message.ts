@@ -17,17 +17,33 @@ export function isMessageSid(value: string | null): value is string {
  */
 const ScheduledId = z.string().regex(/^schedule-(?:\d+|[A-Z]{2}\.[A-Za-z0-9.]+)-\d+-\d+$/);
 
+/**
+ * The ids of messages about work in the background: the conversation's digits or user id, and a
+ * uuid or a digest.
+ */
+const WorkId = z.string().regex(/^work-(?:\d+|[A-Z]{2}\.[A-Za-z0-9.]+)-[0-9a-f-]{8,64}$/);
+
+/** The id of a message about work in the background; `name` is a uuid or hexadecimal digits. */
+export function workId(conversation: string, name: string): string {
+  return `work-${conversation.replace('+', '')}-${name}`;
+}
+
+/** Whether the message with this id is about work in the background. */
+export function isWorkId(id: string): boolean {
+  return WorkId.safeParse(id).success;
+}
+
 /** Whether the message with this id came from a schedule. */
 export function isScheduledId(id: string): boolean {
   return ScheduledId.safeParse(id).success;
 }
 
 /**
- * One incoming message as the inbox stores it: from a person, without Twilio's parameter names, or
- * from a schedule. `conversation` is the person's address; `at` the time of acceptance (ISO 8601).
+ * One incoming message as the inbox stores it: from a person, without Twilio's parameter names, from
+ * a schedule, or from Claude's own work in the background. `conversation` is the person's address; `at` the time of acceptance (ISO 8601).
  */
 export const Message = z.object({
-  id: z.union([MessageSid, ScheduledId]),
+  id: z.union([MessageSid, ScheduledId, WorkId]),
   conversation: PersonAddress,
   at: z.iso.datetime(),
   text: z.string(),
@@ -45,6 +61,17 @@ export const Message = z.object({
   /** The id of the quoted message (swipe to reply). */
   quoted: MessageSid.optional(),
   profileName: z.string().optional(),
+  /**
+   * Work in the background of a session: `say` is a sentence for the person that needs no model;
+   * without it Claude has something to say, and `tasks` are those that the worker lost sight of.
+   */
+  work: z
+    .object({
+      session: z.string(),
+      say: z.string().optional(),
+      tasks: z.array(z.object({ id: z.string(), description: z.string() })).optional(),
+    })
+    .optional(),
   /**
    * The kind of the inbox entry. A later version may store other kinds: an unknown kind must not be
    * read as a message.

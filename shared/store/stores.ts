@@ -1,4 +1,6 @@
 import type { Queues } from './all-queues.ts';
+import { createBackground } from './background.ts';
+import type { Background } from './background.ts';
 import { createAllowed } from './allowed.ts';
 import type { Allowed } from './allowed.ts';
 import { createInbox } from './boxes/inbox.ts';
@@ -32,6 +34,7 @@ export type Stores = Queues & {
   setAside: SetAside;
   files: FileStore;
   spend: Spend;
+  background: Background;
 };
 
 /** Messages and replies are kept for `days`; `memory` refuses files when Redis is nearly full. */
@@ -53,5 +56,6 @@ export function createStores(redis: Redis, queues: Queues, options: StoresOption
     setAside: createSetAside(redis, turns, deliveries, schedules),
     files: createFileStore(redis, undefined, undefined, memory),
     spend: createSpend(redis),
+    background: createBackground(redis),
   };
 }

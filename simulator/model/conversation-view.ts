@@ -1,4 +1,4 @@
-import { extractSteering, personText } from './person-text.ts';
+import { endedWork, extractSteering, personText } from './person-text.ts';
 import { blocksOf, type MessagesRequest, type RequestBlock } from './messages-request.ts';
 
 /**
@@ -117,7 +117,8 @@ function addBlock(
   } else if (block.type === 'text' && block.text !== undefined) {
     addSteering(turn, block.text);
     if (role === 'system') return;
-    const text = personText(block.text);
+    // A notification alone is a turn that Claude Code has begun by itself.
+    const text = personText(block.text) || (endedWork(block.text) ?? '');
     if (text !== '') turn.texts.push({ text, steering: turn.results.length > 0 });
   }
 }

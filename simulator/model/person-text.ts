@@ -34,3 +34,15 @@ export function extractSteering(block: string): string[] {
     .map((match) => personText(match[1] ?? ''))
     .filter((text) => text !== '');
 }
+
+/**
+ * What Claude Code tells the model when work in the background has ended, as one line that a story
+ * can match: “Background work ended: …” with each summary. Undefined for another text.
+ */
+export function endedWork(block: string): string | undefined {
+  const notices = [...block.matchAll(/<task-notification>([\s\S]*?)<\/task-notification>/g)];
+  const summaries = notices.map(
+    ([, notice = '']) => /<summary>([\s\S]*?)<\/summary>/.exec(notice)?.[1]?.trim() ?? '',
+  );
+  return summaries.length > 0 ? `Background work ended: ${summaries.join('; ')}` : undefined;
+}

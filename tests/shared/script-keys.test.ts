@@ -20,6 +20,7 @@ import type { Redis } from '../../shared/store/redis/redis.ts';
 import { defineScript, runScript } from '../../shared/store/redis/script.ts';
 import { createScheduleRuns } from '../../shared/store/schedule-runs.ts';
 import { createSchedules } from '../../shared/store/schedules.ts';
+import { createBackground } from '../../shared/store/background.ts';
 import { createSetAside } from '../../shared/store/boxes/set-aside.ts';
 import { createSpend, dayOf } from '../../shared/store/spend.ts';
 import { sweepAmong } from '../../shared/store/boxes/sweep.ts';
@@ -186,6 +187,14 @@ async function exercise(redis: Redis): Promise<void> {
   await redis.set(keys.lease('one'), '1');
   await other?.claimIfFree(phone);
   one?.onControl({ kind: 'release', conversation: phone, owner: 'one#1' });
+  const background = createBackground(redis);
+  const work = { conversation: phone, session: 's', owner: 'vm#1' };
+  await background.note({
+    ...work,
+    tasks: [{ id: 'a', description: '', request: '', startedAt: 1 }],
+  });
+  expect(await background.lost()).toHaveLength(1);
+  await background.remove(work);
   const setAside = createSetAside(redis, turns, deliveries, schedules);
   await redis.hset(
     keys.allowed,

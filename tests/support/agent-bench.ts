@@ -125,6 +125,9 @@ function recordingTools(sent: Sent[]): ChatTools {
       sent.push({ text, callId });
       return 'Sent.';
     },
+    async say({ id, text }) {
+      sent.push({ text, callId: id });
+    },
     scheduleTurn: async () => 'Scheduled.',
     listSchedules: async () => 'Nothing is scheduled.',
     cancelSchedule: async () => 'Cancelled.',

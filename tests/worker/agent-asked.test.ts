@@ -8,6 +8,19 @@ import { createLog } from '../../shared/runtime/log.ts';
 import { createModelSessions } from '../../worker/agent/model/sessions.ts';
 import { until } from '../support/until.ts';
 
+const noTools = {
+  sendFile: async () => '',
+  sendMessage: async () => '',
+  say: async () => undefined,
+  scheduleTurn: async () => '',
+  listSchedules: async () => '',
+  cancelSchedule: async () => '',
+  ask: async () => [],
+  approve: async () => 'yes' as const,
+  decidePlan: async () => 'unanswered' as const,
+  mayGoOn: async () => true,
+};
+
 /** The account of one turn in a session that only writes down what it is given. */
 function openAccount(...texts: string[]) {
   const given: { uuid: string; text: string }[] = [];
@@ -21,9 +34,19 @@ function openAccount(...texts: string[]) {
     ended: false,
     browser: undefined,
     tools: undefined,
+    chat: noTools,
+    background: [],
+    isBusy: false,
+    isSpeaking: false,
+    hadBackground: false,
+    takeEnded: () => [],
+    endTask: async () => undefined,
+    watch: () => undefined,
+    quiet: async () => true,
     tell: () => undefined,
     model: createModelSessions({}, createLog('test', 'silent')).create(),
     configure: async () => undefined,
+    takeWords: () => [],
     transcript: async () => [],
     listen: () => undefined,
     begin: () => undefined,
@@ -39,17 +62,6 @@ function openAccount(...texts: string[]) {
   for (const text of texts) prompts.push({ id: text, text });
   prompts.close();
   const events = createAsyncQueue<AgentEvent>();
-  const noTools = {
-    sendFile: async () => '',
-    sendMessage: async () => '',
-    scheduleTurn: async () => '',
-    listSchedules: async () => '',
-    cancelSchedule: async () => '',
-    ask: async () => [],
-    approve: async () => 'yes' as const,
-    decidePlan: async () => 'unanswered' as const,
-    mayGoOn: async () => true,
-  };
   const asked = createPromptTracker(
     live,
     {
@@ -74,7 +86,15 @@ function openAccount(...texts: string[]) {
     return all;
   };
   const answer = (...uuids: string[]): void =>
-    asked.answer({ kind: 'result', id: 'a', text: 'an answer', uuids, toldUsd: undefined });
+    asked.answer({
+      kind: 'result',
+      id: 'a',
+      text: 'an answer',
+      earlier: [],
+      uuids,
+      toldUsd: undefined,
+      isSelfBegun: false,
+    });
   return { asked, given, fed, uuidOf, answers, answer };
 }
 

@@ -27,57 +27,80 @@ test.each<{ name: string; entries: TranscriptEntry[]; expected: object }>([
   {
     name: 'it arrived last',
     entries: transcript('B other', 'b answer hi', 'A other'),
-    expected: { state: 'unanswered', overtaken: false },
+    expected: { state: 'unanswered', overtaken: false, earlier: [] },
   },
   {
     name: 'a tool was called',
     entries: transcript('A other', 't other'),
-    expected: { state: 'unanswered', overtaken: false },
+    expected: { state: 'unanswered', overtaken: false, earlier: [] },
   },
   {
     name: 'it was answered',
     entries: transcript('A other', 't other', 'a answer hi', 'B other', 'b answer no'),
-    expected: { state: 'answered', id: 'a', text: 'hi' },
+    expected: { state: 'answered', id: 'a', text: 'hi', earlier: [] },
   },
   {
     name: 'the answer has several blocks',
     entries: transcript('A other', 'a1 answer one', 'a2 answer two', 'a3 answer'),
-    expected: { state: 'answered', id: 'a2', text: 'one\n\ntwo' },
+    expected: { state: 'answered', id: 'a2', text: 'one\n\ntwo', earlier: [] },
   },
   {
     name: 'the answer is empty',
     entries: transcript('A other', 'a answer'),
-    expected: { state: 'answered', id: 'A', text: '' },
+    expected: { state: 'answered', id: 'A', text: '', earlier: [] },
   },
   {
     name: 'another was steered in',
     entries: transcript('A other', 't other', 'B other', 'a answer both'),
-    expected: { state: 'answered', id: 'a', text: 'both' },
+    expected: { state: 'answered', id: 'a', text: 'both', earlier: [] },
   },
   {
     name: 'the model failed',
     entries: transcript('A other', 'x break Overloaded'),
-    expected: { state: 'unanswered', overtaken: false },
+    expected: { state: 'unanswered', overtaken: false, earlier: [] },
   },
   {
     name: 'it was broken off and another answered',
     entries: transcript('A other', 'x break', 'B other', 'b answer no'),
-    expected: { state: 'unanswered', overtaken: true },
+    expected: { state: 'unanswered', overtaken: true, earlier: [] },
   },
   {
     name: 'it was broken off and gone on with',
     entries: transcript('A other', 'x break', 'n note', 'a answer hi'),
-    expected: { state: 'answered', id: 'a', text: 'hi' },
+    expected: { state: 'answered', id: 'a', text: 'hi', earlier: [] },
   },
   {
     name: 'going on was broken off too',
     entries: transcript('A other', 'x break', 'n note', 'y break', 'B other', 'b answer no'),
-    expected: { state: 'unanswered', overtaken: true },
+    expected: { state: 'unanswered', overtaken: true, earlier: [] },
   },
   {
     name: 'it was gone on with after another',
     entries: transcript('A other', 'x break', 'B other', 'b answer no', 'n note', 'a answer hi'),
-    expected: { state: 'answered', id: 'a', text: 'hi' },
+    expected: { state: 'answered', id: 'a', text: 'hi', earlier: [] },
+  },
+  {
+    name: 'Claude spoke before its tools',
+    entries: transcript('A other', 'w words The bug is in line 43.', 'a answer hi'),
+    expected: {
+      state: 'answered',
+      id: 'a',
+      text: 'hi',
+      earlier: [{ id: 'w', text: 'The bug is in line 43.' }],
+    },
+  },
+  {
+    name: 'Claude spoke before it was broken off, and another was answered',
+    entries: transcript(
+      'A other',
+      'v words Let me look.',
+      'w words Found it.',
+      'x break',
+      'B other',
+      'z words Of the other.',
+      'b answer no',
+    ),
+    expected: { state: 'unanswered', overtaken: true, earlier: [{ id: 'w', text: 'Found it.' }] },
   },
 ])('what became of a prompt when $name', ({ entries, expected }) => {
   expect(findPrompt(entries, 'A')).toEqual(expected);
@@ -90,7 +113,7 @@ test('an entry is what Claude Code wrote it as', () => {
   ).toEqual({ kind: 'answer', text: 'hi' });
   expect(
     readEntry('assistant', { model: 'claude', stop_reason: 'tool_use', content: said('first') }),
-  ).toEqual({ kind: 'other', text: 'first' });
+  ).toEqual({ kind: 'words', text: 'first' });
   expect(
     readEntry('assistant', {
       model: '<synthetic>',

@@ -41,7 +41,7 @@ const result = (fields: Record<string, unknown> = {}) =>
 
 /** What a new process's messages mean, without the signs of life. */
 function translateAll(messages: SDKMessage[]): Translation[] {
-  const translate = createTranslator();
+  const { translate } = createTranslator();
   return messages.flatMap(translate).filter(({ kind }) => kind !== 'alive');
 }
 
@@ -75,8 +75,75 @@ test('an answer is made of the texts after the last tool', () => {
       timeoutMs: 5000,
     },
     { kind: 'tool-end', id: 't', failed: true },
-    { kind: 'result', id: 'd', text: 'First.\n\nSecond.', uuids: ['p'], toldUsd: undefined },
+    {
+      kind: 'result',
+      id: 'd',
+      text: 'First.\n\nSecond.',
+      earlier: [],
+      uuids: ['p'],
+      toldUsd: undefined,
+      isSelfBegun: false,
+    },
   ]);
+});
+
+const call = (id: string) => ({ type: 'tool_use', id, name: 'Bash', input: { command: 'x' } });
+const ended = (id: string): SDKMessage =>
+  message({
+    type: 'user',
+    message: { role: 'user', content: [{ type: 'tool_result', tool_use_id: id }] },
+  });
+
+test('what stands before or beside a tool call comes with the answer, also within one message', () => {
+  const [, , , , answer] = translateAll([
+    said('a', words('The bug is in line 43.')),
+    said('b', call('t1')),
+    // Still the same message of the model: its tool has already ended.
+    ended('t1'),
+    said('c', words('The test has it, too.')),
+    said('d', call('t2')),
+    ended('t2'),
+    said('e', words('All done.')),
+    result({ result: 'All done.' }),
+  ]);
+  expect(answer).toMatchObject({
+    id: 'e',
+    text: 'All done.',
+    earlier: [
+      { id: 'a', text: 'The bug is in line 43.' },
+      { id: 'c', text: 'The test has it, too.' },
+    ],
+  });
+});
+
+test('an answer that ends with a tool is what stood before it, once', () => {
+  const before = [said('a', words('Found it: a typo.')), said('b', call('t')), ended('t')];
+  expect(translateAll([...before, result({ result: 'Found it: a typo.' })]).at(-1)).toMatchObject({
+    id: 'p',
+    text: '',
+    earlier: [{ id: 'a', text: 'Found it: a typo.' }],
+  });
+  const filler = [said('a', words('Let me look.')), said('b', call('t')), ended('t')];
+  expect(translateAll([...filler, result({ result: 'Let me look.' })]).at(-1)).toMatchObject({
+    text: 'Let me look.',
+    earlier: [],
+  });
+});
+
+test('words that are taken out for a question are not in the answer', () => {
+  const { translate, takeWords } = createTranslator();
+  const all = (...messages: SDKMessage[]) => messages.flatMap((each) => translate(each));
+  all(
+    said('a', words('Two ways are open.')),
+    said('b', words('Let me ask.')),
+    said('c', call('t')),
+  );
+  expect(takeWords()).toEqual([{ id: 'a', text: 'Two ways are open.' }]);
+  expect(takeWords()).toEqual([]);
+  expect(all(ended('t'), said('d', words('Done.')), result()).at(-1)).toMatchObject({
+    text: 'Done.',
+    earlier: [],
+  });
 });
 
 test('what a helper of Claude says, and what is said a second time, is no part of the answer', () => {
@@ -214,7 +281,7 @@ test('a failed result is named by what Claude Code said before it', () => {
 });
 
 test('kinds of messages that are not known are signs of life', () => {
-  const translate = createTranslator();
+  const { translate } = createTranslator();
   for (const fields of [
     { type: 'something_new' },
     { type: 'system', subtype: 'something_new' },

@@ -22,10 +22,12 @@ function openBudget(
   const none = async (): Promise<undefined> => undefined;
   const budget = createProcessPool({
     most,
-    working: new Set(working),
+    working: () => working,
     idle: {
       take: none,
       keep: none,
+      touch: () => undefined,
+      drop: () => undefined,
       release: none,
       stop: none,
       kept: () => [...idle.values()],

@@ -33,7 +33,7 @@ describe('what a tool has saved', () => {
   });
 
   test('is told as an event after the tool’s end, of that tool alone', () => {
-    const translate = createTranslator();
+    const { translate } = createTranslator();
     const message = (fields: object): SDKMessage =>
       ({
         parent_tool_use_id: null,

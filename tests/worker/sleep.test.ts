@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { createLog } from '../../shared/runtime/log.ts';
 import { createSleep } from '../../worker/process/sleep.ts';
 import type { Sleep } from '../../worker/process/sleep.ts';
@@ -61,4 +61,29 @@ test('while something is worked nothing is paused; what Redis finds to do resume
   await until('it goes on', () => events.includes('resume'));
   expect(events).toEqual(['pause', 'look', 'resume']);
   sleep.stop();
+});
+
+test('what runs without a job keeps the worker awake', async () => {
+  const events: string[] = [];
+  let isBusy = true;
+  vi.useFakeTimers();
+  try {
+    const sleep = createSleep({
+      idleMs: 5,
+      pause: async () => void events.push('pause'),
+      resume: async () => undefined,
+      isBusy: () => isBusy,
+      fallAsleep: async () => true,
+      onAsleep: () => void events.push('asleep'),
+      log: createLog('test', 'silent'),
+    });
+    sleep.stir();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(events).toEqual([]);
+    isBusy = false;
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(events).toEqual(['pause', 'asleep']);
+  } finally {
+    vi.useRealTimers();
+  }
 });

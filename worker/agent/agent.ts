@@ -1,3 +1,4 @@
+import type { BackgroundControl } from './background.ts';
 import type { WorkspaceGrants } from './workspace/grants.ts';
 
 /**
@@ -10,6 +11,11 @@ export type Prompt = {
   attachments?: Attachment[];
   /** Replaces the text when an interrupted turn has already delivered the prompt. */
   recall?: string | undefined;
+  /**
+   * It is no message of the person: Claude has something to say about its work in the background.
+   * `tasks` are those that ran when the worker lost sight of them.
+   */
+  background?: { tasks: { id: string; description: string }[] };
 };
 
 /** A picture or PDF that came with a message. */
@@ -21,12 +27,21 @@ export type Attachment =
     }
   | { kind: 'pdf'; base64: string };
 
+/** One text that Claude has said; `id` is the same after a crash. */
+export type Words = { id: string; text: string };
+
 /** Sends things to the person while the agent works. */
 export type SendTools = {
   /** `path` is absolute or relative to the workspace. */
   sendFile(input: { path: string; caption?: string | undefined }): Promise<string>;
   /** `callId` is the model's id of the call. */
   sendMessage(input: { text: string; callId: string }): Promise<string>;
+};
+
+/** Sends what Claude has said so far, before something that comes after it in the chat. */
+export type SayTools = {
+  /** Rejects only with FencedError or the signal's reason. */
+  say(words: Words): Promise<void>;
 };
 
 /** Lets the agent plan turns that start by themselves. */
@@ -120,7 +135,7 @@ export type AskTools = {
  * What the agent may do in the chat while it works. SendTools and ScheduleTools return a sentence
  * for the model and never throw.
  */
-export type ChatTools = SendTools & ScheduleTools & AskTools;
+export type ChatTools = SendTools & SayTools & ScheduleTools & AskTools;
 
 /**
  * What needs the person's approval: every tool that could change something, everything but file
@@ -165,14 +180,21 @@ export type AgentEvent =
   | { kind: 'compacted' }
   /** The model's service fails and Claude Code retries. */
   | { kind: 'retrying'; reason: string }
+  /** What Claude has said before it failed. */
+  | { kind: 'words'; words: Words }
   /**
    * The answer to these prompts. `id` stays the same when the answer is read from the transcript
-   * after a crash, which `remembered` indicates.
+   * after a crash, which `remembered` indicates. `earlier` is what Claude said before or beside its
+   * tool calls, without filler; some of it may have been sent before a crash. Without prompts it is
+   * about work in the background that ended meanwhile. `about` is the beginning of the requests that
+   * such work belongs to.
    */
   | {
       kind: 'answer';
       id: string;
       text: string;
+      earlier?: Words[];
+      about?: string[];
       prompts: string[];
       usage: Usage;
       remembered?: true;
@@ -218,7 +240,7 @@ export type ComingTurn = Pick<
  * `answer`; it ends after the last one. A prompt that an earlier, interrupted turn already
  * delivered is not sent again: its answer is looked up, or the work continues. Throws AgentFailure,
  * or the signal's reason when aborted; after that nothing of the turn runs any more and the
- * conversation can be worked again.
+ * conversation can be worked again, except for work in the background, which goes on.
  */
 export interface Agent {
   work(turn: AgentTurn): AsyncIterable<AgentEvent>;
@@ -231,6 +253,8 @@ export interface Agent {
    * Pauses every process of the agent, as far as possible, until the returned function is called.
    */
   pause?(): Promise<() => void>;
+  /** Work that outlives its turn; absent when the agent has none. */
+  background?: BackgroundControl;
   /** Ends whatever is kept open for a conversation, so that another worker can continue it. */
   release(conversation: string): Promise<void>;
   stop(): Promise<void>;

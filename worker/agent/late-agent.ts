@@ -11,9 +11,15 @@ export type LateAgent = Agent & {
 /** Calls wait until the agent is created. `stop` does not create an agent just to stop it. */
 export function createLateAgent(create: () => Promise<Agent>): LateAgent {
   let making: Promise<Agent> | undefined;
+  let made: Agent | undefined;
+  const onMade: ((agent: Agent) => void)[] = [];
   const make = (): Promise<Agent> => {
     if (!making) {
-      making = create();
+      making = create().then((agent) => {
+        made = agent;
+        for (const use of onMade) use(agent);
+        return agent;
+      });
       // Callers that await it see the rejection.
       making.catch(() => undefined);
     }
@@ -23,6 +29,14 @@ export function createLateAgent(create: () => Promise<Agent>): LateAgent {
     make,
     async *work(turn) {
       yield* (await make()).work(turn);
+    },
+    background: {
+      listen(listener) {
+        if (made) made.background?.listen(listener);
+        else onMade.push((agent) => agent.background?.listen(listener));
+      },
+      count: () => made?.background?.count() ?? 0,
+      end: async (...task) => (await made?.background?.end(...task)) ?? false,
     },
     prepare: async (turn) => await (await make().catch(() => undefined))?.prepare?.(turn),
     pause: async () =>

@@ -1,3 +1,4 @@
+import type { Background } from '../../shared/store/background.ts';
 import type { Allowed } from '../../shared/store/allowed.ts';
 import type { Choices } from '../../shared/store/choices.ts';
 import type { Conversations } from '../../shared/store/conversation.ts';
@@ -8,7 +9,7 @@ import type { Schedules } from '../../shared/store/schedules.ts';
 import type { Sessions } from '../../shared/store/sessions.ts';
 import type { SetAside } from '../../shared/store/boxes/set-aside.ts';
 import type { Spend } from '../../shared/store/spend.ts';
-import type { PermissionMode } from '../agent/agent.ts';
+import type { Agent, PermissionMode } from '../agent/agent.ts';
 import type { Slots } from '../turn/slots.ts';
 import type { TurnContext } from '../turn/context.ts';
 
@@ -20,6 +21,9 @@ export type CommandParts = {
   schedules: Schedules;
   sessions: Sessions;
   spend: Spend;
+  /** What runs in the background, and the agent that can end it. */
+  background: Background;
+  agent: Pick<Agent, 'background'>;
   /** The allowed senders, and the items set aside of people who are no longer allowed. */
   allowed: Allowed;
   setAside: SetAside;

@@ -1,5 +1,6 @@
 import { cut } from '../../shared/runtime/cut.ts';
 import { dayOf, monthOf, totalUse } from '../../shared/store/spend.ts';
+import { taskLine } from '../background/describe.ts';
 import { costWords, dollars } from './format-cost.ts';
 import { quoteMessage, quoteMessages } from '../turn/format-messages.ts';
 import { permissionsOf } from './setting-commands.ts';
@@ -26,13 +27,14 @@ export const reportCommands: Command[] = [
 ];
 
 async function writeStatus(
-  { inbox, conversations, spend, permissions, idleMinutes, slots }: CommandParts,
+  { inbox, conversations, spend, background, permissions, idleMinutes, slots }: CommandParts,
   { message, context, busy }: CommandCall,
 ): Promise<string> {
   const { conversation, job, slot, startedAt } = context;
-  const [waiting, settings] = await Promise.all([
+  const [waiting, settings, tasks] = await Promise.all([
     inbox.read(conversation),
     conversations.read(conversation),
+    background.list(conversation),
   ]);
   const lines: string[] = [];
   if (busy) {
@@ -45,6 +47,11 @@ async function writeStatus(
       `Working for ${durationInWords(Date.now() - startedAt)}${first ? ` on ${quoteMessage(first)}` : ''}${step}.`,
     );
   } else lines.push('Nothing is running for you.');
+  if (tasks.length > 0) {
+    lines.push('In the background:');
+    for (const [index, task] of tasks.entries()) lines.push(taskLine(task, index + 1, Date.now()));
+    lines.push('Text “/stop 1” to end number 1. The computer stays awake for it.');
+  }
   const later = waiting.filter(
     ({ id }) => id !== message.id && !job.data.messages.some((taken) => taken.id === id),
   );

@@ -1,27 +1,45 @@
 import type { GivenUp } from '../../shared/store/boxes/given-up.ts';
 import type { Fence, Inbox } from '../../shared/store/boxes/inbox.ts';
+import { cut } from '../../shared/runtime/cut.ts';
 import { formatMoment } from '../../shared/runtime/time-zone.ts';
 import { quoteMessage, withdrawnWords } from '../turn/format-messages.ts';
 import { readStop } from '../turn/stop-words.ts';
-import type { Command } from './command.ts';
+import { taskLine } from '../background/describe.ts';
+import type { Command, CommandAnswer, CommandCall, CommandParts } from './command.ts';
 
 /** Stopping, retrying and queueing turns. */
 export const turnCommands: Command[] = [
+  {
+    pattern: /^(?:\/?stop #?(\d{1,2})|\/stop (all))$/i,
+    anytime: true,
+    run: endTasks,
+  },
   {
     // A stop during a turn ends it before commands are parsed; this one stops messages that wait.
     pattern: { exec: (text) => (readStop(text, true) === 'stop' ? [text] : null) },
     help: { usage: '/stop', does: 'ends what I am doing, at once' },
     anytime: true,
-    async run({ inbox, outbox }, { message: { id, conversation }, context: { turn, fence } }) {
-      const waiting = (await inbox.read(conversation)).map((message) => message.id);
+    async run(
+      { inbox, outbox, background, agent },
+      { message: { id, conversation }, context: { turn, fence } },
+    ) {
+      const waiting = (await inbox.read(conversation))
+        .filter(({ work }) => work === undefined)
+        .map((message) => message.id);
       const before = waiting.slice(0, waiting.indexOf(id));
       const withdrawn = withdrawnWords(await outbox.withdraw(fence, conversation));
+      const tasks = before.length > 0 ? [] : await background.list(conversation);
+      if (tasks.length > 1) return whichTask(tasks);
+      const [task] = tasks;
+      const ended = task && (await endTask(agent, conversation, task));
       const text =
         before.length > 0
           ? `Stopped before I began.${withdrawn}`
-          : withdrawn === ''
-            ? 'Nothing is running.'
-            : `Stopped.${withdrawn}`;
+          : ended !== undefined
+            ? `${ended}${withdrawn}`
+            : withdrawn === ''
+              ? 'Nothing is running.'
+              : `Stopped.${withdrawn}`;
       await outbox.put([{ id: `${id}.stopped`, conversation, turn, text, urgent: true }], fence, {
         conversation,
         ids: [...before, id],
@@ -99,4 +117,49 @@ function olderWords(older: GivenUp[], timezone: string | undefined): string {
     ...lines,
     ...(older.length > mostNamed ? [`and ${older.length - mostNamed} more`] : []),
   ].join('\n');
+}
+
+type Task = Awaited<ReturnType<CommandParts['background']['list']>>[number];
+
+/** Ends a task and returns what to say of it. */
+async function endTask(
+  { background }: CommandParts['agent'],
+  conversation: string,
+  { session, id, description }: Task,
+): Promise<string> {
+  const name = `“${cut(description, 80)}”`;
+  return (await background?.end(conversation, session, id))
+    ? `Stopped what ran in the background: ${name}.`
+    : `${name} does not run any more.`;
+}
+
+/** Asks which of several tasks to end. */
+function whichTask(tasks: Task[]): CommandAnswer {
+  const lines = tasks.map((task, index) => taskLine(task, index + 1, Date.now()));
+  const items = [
+    ...tasks.slice(0, 9).map(({ description }, index) => ({
+      id: `/stop ${index + 1}`,
+      title: `${index + 1}. ${cut(description, 20)}`,
+    })),
+    { id: '/stop all', title: 'All of them' },
+  ];
+  return {
+    text: `What shall I stop?\n${lines.join('\n')}`,
+    choices: { kind: 'list', button: 'Choose', items },
+  };
+}
+
+/** Ends the task with a number, or all. */
+async function endTasks(
+  { background, agent }: CommandParts,
+  { message: { conversation }, argument }: CommandCall,
+): Promise<string> {
+  const tasks = await background.list(conversation);
+  const wanted = argument === '' ? tasks : tasks.slice(Number(argument) - 1, Number(argument));
+  if (wanted.length === 0)
+    return argument === ''
+      ? 'Nothing runs in the background.'
+      : `There is no number ${argument} in the background.`;
+  const said = await Promise.all(wanted.map((task) => endTask(agent, conversation, task)));
+  return said.join('\n');
 }

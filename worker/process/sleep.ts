@@ -9,6 +9,8 @@ export type SleepParts = {
   /** Pauses and resumes the taking of jobs. */
   pause: () => Promise<void>;
   resume: () => Promise<void>;
+  /** Whether something runs without a job, so that the computer must not sleep. */
+  isBusy?: () => boolean;
   /** Decides atomically; true when the VM is asleep now. */
   fallAsleep: () => Promise<boolean>;
   /** Ends the process. */
@@ -29,6 +31,7 @@ export function createSleep({
   idleMs,
   pause,
   resume,
+  isBusy = () => false,
   fallAsleep,
   onAsleep,
   log,
@@ -39,6 +42,7 @@ export function createSleep({
 
   const look = async (): Promise<void> => {
     if (running > 0 || stopped) return;
+    if (isBusy()) return arm(againMs);
     await pause();
     if (running === 0 && (await fallAsleep())) {
       stopped = true;

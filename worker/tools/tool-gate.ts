@@ -29,6 +29,7 @@ export function gateTools(
   };
   return {
     ...asking,
+    say: ask((words) => tools.say(words)),
     sendFile: gate((input) => tools.sendFile(input)),
     sendMessage: gate((input) => tools.sendMessage(input)),
     scheduleTurn: gate((input) => tools.scheduleTurn(input)),

@@ -39,6 +39,8 @@ export type Dispatch = {
   quoted(message: Message): Reply | undefined;
   /** The session that the turn resumes: the last one, or that of the quoted reply. */
   session(): string | undefined;
+  /** Whether the turn's first message is about work in the background. */
+  isAboutWork(): boolean;
   /** Sets the current session. */
   goOnWith(session: string): void;
   /** The conversation's stored state at the last look. */
@@ -74,6 +76,8 @@ export function createDispatch(
   const told = new Set<string>();
   let [last, isRead] = [snapshot, false];
   let { session } = snapshot.conversation;
+  /** The turn is about work in the background, and not about what the person wrote. */
+  let isAboutWork = false;
   let waiting = 0;
 
   const readInbox = async (): Promise<Message[]> => {
@@ -113,6 +117,7 @@ export function createDispatch(
 
   /** The session that a message goes on with, or undefined when it begins a fresh one. */
   const sessionFor = async (message: Message): Promise<string | undefined> => {
+    if (message.work) return message.work.session;
     // A later attempt, also one after a restart of the worker, resumes what the first one began.
     if (!beginsAnew(message) || last.conversation.anew === message.id)
       return quotes.get(message.id)?.session ?? session;
@@ -140,6 +145,7 @@ export function createDispatch(
     taken: attempts.taken,
     quoted: (message) => quotes.get(message.id),
     session: () => session,
+    isAboutWork: () => isAboutWork,
     goOnWith(next) {
       session = next;
     },
@@ -156,7 +162,9 @@ export function createDispatch(
       let done = takenUp();
       for (;;) {
         const atWork = busy || prompts.length > 0;
-        const full = attempts.taken().size + prompts.length >= mostPerTurn;
+        // Work in the background of an earlier conversation has its turn for itself.
+        const isApart = atWork && session !== last.conversation.session && isAboutWork;
+        const full = isApart || attempts.taken().size + prompts.length >= mostPerTurn;
         const question = questions.open();
         const inTime = ({ at }: Message): boolean =>
           question !== undefined && Date.parse(at) <= question.deadline;
@@ -175,7 +183,10 @@ export function createDispatch(
           from,
         );
         if (step?.kind === 'prompt' && !(busy && questions.open())) {
-          if (!atWork) session = await sessionFor(step.message);
+          if (!atWork) {
+            session = await sessionFor(step.message);
+            isAboutWork = step.message.work !== undefined;
+          }
           if (busy && isFromPerson(step.message) && readStop(step.message.text) === 'maybe')
             await askWhetherToStop(step.message);
           prompts.push(step.message);

@@ -3,12 +3,14 @@ import type { Inbox } from '../../shared/store/boxes/inbox.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import type { TurnResult } from '../../shared/store/queues.ts';
 import type { Sessions } from '../../shared/store/sessions.ts';
+import { isWorkId } from '../../shared/store/message.ts';
 import { dayOf } from '../../shared/store/spend.ts';
-import type { AgentEvent } from '../agent/agent.ts';
+import type { AgentEvent, Words } from '../agent/agent.ts';
 import type { Dispatch } from './dispatch.ts';
 import { rememberedSaidAt } from './answered-before.ts';
 import type { Questions } from '../questions/questions.ts';
 import type { AnswerWriter } from '../reply/answer.ts';
+import { wordsReplyId } from '../reply/say-words.ts';
 import { describeStep } from '../progress/tool-descriptions.ts';
 import type { ToolEvent } from '../progress/tool-descriptions.ts';
 import type { ProgressReporter } from '../progress/reporter.ts';
@@ -32,6 +34,8 @@ export type EventTurn = {
   result: TurnResult;
   reporter: ProgressReporter | undefined;
   title: string;
+  /** Sends what Claude has said before its answer. */
+  say: (words: Words) => Promise<void>;
   /** Sends what belongs before the answer to these messages. */
   beforeAnswer: (ids: string[]) => Promise<void>;
   onAnswered: (ids: string[], left: number) => void;
@@ -47,9 +51,22 @@ export type TurnEvents = {
   onSent(): void;
 };
 
+/** A request by its beginning, without what Markdown would read as marks. */
+const quote = (words: string): string => `“${words.replaceAll(/[*_~`]/g, '')}”`;
+
 export function createTurnEvents(
   parts: EventParts,
-  { context, questions, dispatch, result, reporter, title, beforeAnswer, onAnswered }: EventTurn,
+  {
+    context,
+    questions,
+    dispatch,
+    result,
+    reporter,
+    title,
+    say: sayWords,
+    beforeAnswer,
+    onAnswered,
+  }: EventTurn,
 ): TurnEvents {
   const { inbox, outbox, sessions } = parts;
   const { job, turn, conversation, fence, log } = context;
@@ -76,6 +93,8 @@ export function createTurnEvents(
 
   const onSession = async (id: string): Promise<void> => {
     const wanted = dispatch.session();
+    // The person may have begun another conversation since: it stays the current one.
+    if (dispatch.isAboutWork()) return dispatch.goOnWith(id);
     await sessions.note(conversation, fence, { id, title: cut(title, 120), usedAt: Date.now() });
     dispatch.goOnWith(id);
     if (wanted !== undefined && wanted !== id && result.messages === 0)
@@ -85,13 +104,28 @@ export function createTurnEvents(
       );
   };
 
+  /** The whole text of an answer, without what was sent before it. */
+  const textOf = async ({
+    text,
+    earlier = [],
+    about = [],
+  }: Extract<AgentEvent, { kind: 'answer' }>): Promise<string> => {
+    const wasSaid = await Promise.all(earlier.map((words) => outbox.has(wordsReplyId(words))));
+    const unsaid = earlier.filter((_, index) => !wasSaid[index]);
+    const isEmpty = unsaid.length === 0 && text.trim() === '';
+    const head = isEmpty || about.length === 0 ? '' : `_About ${about.map(quote).join(', ')}:_`;
+    return [head, ...unsaid.map((words) => words.text.trim()), text].filter(Boolean).join('\n\n');
+  };
+
   const onAnswer = async (event: Extract<AgentEvent, { kind: 'answer' }>): Promise<void> => {
     await reporter?.flush();
     await beforeAnswer(event.prompts);
     // A turn that has sent something needs no closing words; one that has sent nothing must not end
     // in silence.
-    const written = await parts.writeAnswer(event.id, event.text);
-    const texts = written.length > 0 || said ? written : ['Done.'];
+    const written = await parts.writeAnswer(event.id, await textOf(event));
+    // Claude may have nothing to say about its work in the background.
+    const isAsked = event.prompts.some((id) => !isWorkId(id));
+    const texts = written.length > 0 || said || !isAsked ? written : ['Done.'];
     const replies = texts.map((text, index) => ({
       id: `${event.id}.${index + 1}`,
       conversation,
@@ -151,6 +185,9 @@ export function createTurnEvents(
           );
         case 'retrying':
           return await note(`the model's service is in trouble: ${event.reason}`);
+        case 'words':
+          await reporter?.flush();
+          return await sayWords(event.words);
         case 'answer':
           return await onAnswer(event);
         default:

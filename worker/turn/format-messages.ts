@@ -17,6 +17,7 @@ const longest = 60;
 /** Refers to a message in a text for the person: its start in quotation marks, or its kind. */
 export function quoteMessage(message: Message): string {
   const text = cut(withoutPrefix(message).text, longest);
+  if (message.work) return 'work in the background';
   if (!isFromPerson(message)) return 'something scheduled';
   if (text === '') return message.media.length > 0 ? 'a file' : 'a message';
   return `“${text}”`;

@@ -25,6 +25,7 @@ export async function toPrompt(
   parts: PromptParts,
   signal: AbortSignal,
 ): Promise<ReadMessage> {
+  if (message.work) return readWork(message, message.work);
   const written = message.text.trim() || message.choice?.title || '';
   const files: IncomingFile[] = [];
   for (const [index, media] of message.media.entries())
@@ -44,6 +45,13 @@ export async function toPrompt(
     prompt: { id: message.id, text, ...(attachments.length > 0 ? { attachments } : {}) },
     said,
   };
+}
+
+/** A message about work in the background goes to Claude unless it is a sentence of ours. */
+function readWork({ id }: Message, { say, tasks = [] }: NonNullable<Message['work']>): ReadMessage {
+  return say === undefined
+    ? { prompt: { id, text: '', background: { tasks } }, said: '' }
+    : { sentence: say };
 }
 
 /** An empty message is of a kind that WhatsApp or Twilio does not pass on. */

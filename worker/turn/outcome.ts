@@ -1,4 +1,5 @@
 import { UnrecoverableError } from 'bullmq';
+import type { Background } from '../../shared/store/background.ts';
 import type { Conversations } from '../../shared/store/conversation.ts';
 import { cut } from '../../shared/runtime/cut.ts';
 import { reportError } from '../../shared/runtime/errors.ts';
@@ -7,6 +8,7 @@ import type { Inbox } from '../../shared/store/boxes/inbox.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import { AgentFailure } from '../agent/agent.ts';
+import { taskLine } from '../background/describe.ts';
 import { mostAttempts } from './attempts.ts';
 import type { Attempts } from './attempts.ts';
 import { failureSentence } from './failure-sentence.ts';
@@ -21,6 +23,7 @@ export type EndingParts = {
   inbox: Inbox;
   outbox: Outbox;
   conversations: Conversations;
+  background: Pick<Background, 'list'>;
   hasTemplate: boolean;
 };
 
@@ -179,7 +182,7 @@ export async function giveUp(
  * confirms it and names the current step and the dropped messages.
  */
 export async function settleStopped(
-  { inbox, outbox }: EndingParts,
+  { inbox, outbox, background }: EndingParts,
   { job, turn, fence, log }: TurnContext,
   by: Message,
   { attempts, answerers }: TurnStand,
@@ -199,13 +202,19 @@ export async function settleStopped(
   const dropped = before.filter((message) => !taken.has(message.id));
   const also = dropped.length > 0 ? ` I leave this, too: ${quoteMessages(dropped)}.` : '';
   const withdrawn = withdrawnWords(await outbox.withdraw(fence, conversation, turn));
+  const tasks = await background.list(conversation);
+  const lines = tasks.map((task, index) => `\n${taskLine(task, index + 1, Date.now())}`);
+  const goesOn =
+    lines.length > 0
+      ? `\nThis goes on in the background:${lines.join('')}\nText “stop 1” to end number 1.`
+      : '';
   await outbox.put(
     [
       {
         id: `${by.id}.stopped`,
         conversation,
         turn,
-        text: `Stopped.${doing}${also}${withdrawn}`,
+        text: `Stopped.${doing}${also}${withdrawn}${goesOn}`,
         urgent: true,
       },
     ],

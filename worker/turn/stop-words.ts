@@ -56,6 +56,9 @@ export const anyStopWord = new RegExp(
   'iu',
 );
 
+/** Ends one task in the background, as in “stop 2”: a command, and no stop of the turn. */
+const numbered = /^\/?stop #?\d{1,2}$/i;
+
 /**
  * Whether a text tells to stop: `stop` when all of up to four words are stop words and fillers,
  * `maybe` when a text of up to eight words begins or ends with a stop word. A slash before it does
@@ -65,7 +68,7 @@ export const anyStopWord = new RegExp(
  */
 export function readStop(text: string, isStrict = false): 'stop' | 'maybe' | undefined {
   // Longer than any text of eight words that could mean it.
-  if (text.length > 200) return undefined;
+  if (text.length > 200 || numbered.test(text)) return undefined;
   const counted = isStrict ? strong : stops;
   const words =
     text

@@ -5,7 +5,7 @@ import type { Message } from '../../shared/store/message.ts';
 import type { PageStore } from '../../shared/store/pages.ts';
 import type { TurnResult } from '../../shared/store/queues.ts';
 import type { Typing } from '../../shared/delivery/typing.ts';
-import type { Agent, ChatTools } from '../agent/agent.ts';
+import type { Agent, ChatTools, SayTools, SendTools } from '../agent/agent.ts';
 import type { AgentFiles } from '../agent/sandbox/files.ts';
 import { createAlwaysAllowed } from '../questions/always-allowed.ts';
 import { createAskTools } from '../questions/tools.ts';
@@ -29,6 +29,7 @@ import { createSteps, stepTimes } from '../progress/verbose.ts';
 import { withoutPrefix } from './format-messages.ts';
 import { createCancelWatch } from './stop.ts';
 import { gateTools } from '../tools/tool-gate.ts';
+import { createSayWords } from '../reply/say-words.ts';
 import { startProgressReporter } from '../progress/reporter.ts';
 import type { ProgressReporter } from '../progress/reporter.ts';
 import type { Thaw } from '../process/thaw.ts';
@@ -180,6 +181,15 @@ export async function workTurn(
       signal,
       onSent: () => events.onSent(),
     });
+    const say = createSayWords({
+      outbox: parts.outbox,
+      writeAnswer: parts.writeAnswer,
+      turn,
+      conversation,
+      fence,
+      session: dispatch.session,
+      onSent: () => events.onSent(),
+    });
     const screenshots = createScreenshots(chatTools);
     const budget = createBudget(parts, context, questions, end);
     const events = createTurnEvents(parts, {
@@ -189,6 +199,7 @@ export async function workTurn(
       result,
       reporter,
       title: first[0] ? withoutPrefix(first[0]).text : '',
+      say,
       beforeAnswer: (ids) => screenshots.sendUnsent(feed.wordsOf(ids)),
       onAnswered: (ids, left) => feed.answered(ids, left),
     });
@@ -197,7 +208,7 @@ export async function workTurn(
       questions,
       budget,
       permissions,
-      chatTools,
+      chatTools: { ...chatTools, say },
       session: dispatch.session,
     });
     await budget.mayGoOn(signal);
@@ -236,7 +247,7 @@ type ToolDeps = {
   questions: Questions;
   budget: ReturnType<typeof createBudget>;
   permissions: ReturnType<typeof permissionsOf>;
-  chatTools: ReturnType<typeof createChatTools>;
+  chatTools: SendTools & SayTools;
   session: Dispatch['session'];
 };
 

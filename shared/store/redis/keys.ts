@@ -48,6 +48,11 @@ export const keys = {
    */
   dead: `${prefix}:dead`,
   /**
+   * HASH: work in the background by conversation, a space and the session, as JSON of `owner` (the
+   * worker, `WORKER_ID#boot`) and `tasks`.
+   */
+  background: `${prefix}:background`,
+  /**
    * SET of conversations with entries in their inbox or outbox; maintained by the scripts, so that
    * a scan need not visit every conversation. SET of conversations that once had entries.
    */

@@ -1,4 +1,6 @@
+import { AgentFailure } from '../agent.ts';
 import type { Agent, AgentTurn, ComingTurn } from '../agent.ts';
+import type { BackgroundListener, BackgroundTask } from '../background.ts';
 import { createAgentHome } from '../sandbox/home.ts';
 import type { AgentHomeOptions } from '../sandbox/home.ts';
 import { createFileReader } from '../../reading/file-reader.ts';
@@ -50,6 +52,9 @@ export type ClaudeOptions = AgentHomeOptions &
     prewarmMs?: number | undefined;
   };
 
+/** How long Claude may take to end an interrupted turn beside work that goes on (ms). */
+const quietMs = 3000;
+
 /** The agent's processes, the groups that mark them, and the watch on their number and memory. */
 function createProcesses({
   user,
@@ -98,8 +103,9 @@ function createSessionParts(
  */
 export function createClaudeAgent(options: ClaudeOptions): Agent {
   const { log } = options;
+  let listener: BackgroundListener | undefined;
   const idle = createIdleSessions(options.idleMs);
-  const working = new Set<LiveSession>();
+  const working = new Map<LiveSession, string>();
   const preparing = new Map<string, Promise<void>>();
   const home = createAgentHome(options);
   const { groups, processes, machine } = createProcesses(options);
@@ -108,7 +114,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   const pool = createProcessPool({
     most: options.maxLive,
     idle,
-    working,
+    working: () => [...working.keys()],
     prewarmed: () => prewarmed,
   });
   let stopped = false;
@@ -124,17 +130,43 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
     // A prewarmed process starts before the workspace's own grants are known.
     const isPrewarmed = turn.session === undefined && prewarmed.count() > 0 && keyOf(turn) === '';
     pool.makeRoom(isPrewarmed ? 0 : 1);
-    return (
-      (isPrewarmed ? await prewarmed.claim(turn) : undefined) ?? (await startSession(parts, turn))
-    );
+    const live =
+      (isPrewarmed ? await prewarmed.claim(turn) : undefined) ?? (await startSession(parts, turn));
+    watch(live, turn.conversation);
+    return live;
+  };
+  /** Reports what a process does by itself as long as it lives. */
+  const watch = (live: LiveSession, conversation: string): void => {
+    let known: BackgroundTask[] = [];
+    live.watch({
+      onChange() {
+        idle.touch(live);
+        if (live.background === known) return;
+        known = live.background;
+        listener?.onChange(conversation, live.id, known);
+      },
+      onWanted: () => listener?.onWanted(conversation, live.id),
+      onEnd() {
+        idle.drop(live);
+        // The next boot tells what a worker that stops has lost.
+        if (known.length > 0 && !stopped) listener?.onLost(conversation, live.id, known);
+      },
+    });
   };
   /** Takes the idle process kept for the turn's session, if there is one. */
   const takeKept = async (turn: AgentTurn): Promise<LiveSession | undefined> => {
     await preparing.get(turn.conversation);
-    const live = await idle.take(turn.conversation);
-    if (live && serves(live, turn)) return live;
-    await live?.close();
-    return undefined;
+    return await idle.take(
+      turn.conversation,
+      (live) => serves(live, turn),
+      (live) => live.id !== turn.session,
+    );
+  };
+  /** After a turn that failed or was stopped: what runs in the background is not ended with it. */
+  const keepBackground = async (live: LiveSession, { signal }: AgentTurn): Promise<boolean> => {
+    if (live.ended || stopped || live.background.length === 0 || isTakenAway(signal)) return false;
+    if (signal.reason instanceof AgentFailure) return false;
+    return await live.quiet(quietMs);
   };
 
   return {
@@ -152,7 +184,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       turn.signal.throwIfAborted();
       prewarmed.stir();
       const live = (await takeKept(turn)) ?? (await start(turn));
-      working.add(live);
+      working.set(live, turn.conversation);
       if (stopped) await live.close();
       let finished = false;
       live.begin();
@@ -172,7 +204,10 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
           // An interrupt makes Claude Code update the transcript, which tells the next turn what
           // has arrived. Skipped when another worker has the turn and writes the transcript now.
           if (!live.ended && !isTakenAway(turn.signal)) await live.interrupt();
-          await live.close();
+          if (await keepBackground(live, turn)) {
+            live.done();
+            await idle.keep(turn.conversation, live);
+          } else await live.close();
         }
         // Book the usage before the turn reports it; whatever still runs in the background counts
         // for the conversation.
@@ -187,11 +222,28 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       await preparing.get(conversation);
       await idle.release(conversation);
     },
+    background: {
+      listen(next) {
+        listener = next;
+      },
+      count: () => [...working.keys(), ...idle.kept()].filter((live) => live.isBusy).length,
+      async end(conversation, session, task) {
+        const ours = [...working].flatMap(([live, of]) => (of === conversation ? [live] : []));
+        const live = [...ours, ...idle.kept()].find(
+          ({ id, background }) => id === session && background.some((known) => known.id === task),
+        );
+        if (!live) return false;
+        return await live.endTask(task).then(
+          () => true,
+          () => false,
+        );
+      },
+    },
     async stop() {
       stopped = true;
       await Promise.all([prewarmed.stop(), ...preparing.values()]);
       await idle.stop();
-      await Promise.all([...working].map((live) => live.close()));
+      await Promise.all([...working.keys()].map((live) => live.close()));
       await processes.endAll();
       groups?.end();
       if (!options.reader) await reader.stop();

@@ -1,20 +1,33 @@
 import type { LiveSession } from './session.ts';
 
 /**
- * Idle Claude Code processes between two turns, each kept for a limited time (ms). A process that
- * dies meanwhile is dropped.
+ * Claude Code processes between two turns. One without work in the background is kept for a limited
+ * time (ms), and its conversation has at most one of that kind; one with such work is kept as long
+ * as it lasts. A process that dies meanwhile is dropped.
  */
 export type IdleSessions = {
   /**
-   * Takes out the conversation's process, if there is one. Waits for a process that is being
-   * closed.
+   * Takes out the conversation's process that `isWanted`, if there is one, and closes the others,
+   * except those with work in the background that another session may go beside (`mayStay`). Waits
+   * for processes that are being closed.
    */
-  take(conversation: string): Promise<LiveSession | undefined>;
+  take(
+    conversation: string,
+    isWanted: (live: LiveSession) => boolean,
+    mayStay: (live: LiveSession) => boolean,
+  ): Promise<LiveSession | undefined>;
   /** Keeps a process for the conversation's next turn. */
   keep(conversation: string, live: LiveSession): Promise<void>;
-  /** Closes the process kept for a conversation. */
+  /** The work of a kept process has changed: its time begins when nothing is left. */
+  touch(live: LiveSession): void;
+  /** Drops a process that has ended. */
+  drop(live: LiveSession): void;
+  /** Closes the processes kept for a conversation. */
   release(conversation: string): Promise<void>;
-  /** Starts closing the least recently used process. Returns false when none is kept. */
+  /**
+   * Starts closing the least recently used process that has no work in the background. Returns
+   * false when none is kept.
+   */
   closeOldest(): boolean;
   /** The kept processes, oldest first. */
   kept(): LiveSession[];
@@ -22,55 +35,78 @@ export type IdleSessions = {
   stop(): Promise<void>;
 };
 
+type Kept = { conversation: string; live: LiveSession; timer: NodeJS.Timeout | undefined };
+
 export function createIdleSessions(idleMs: number): IdleSessions {
-  const idle = new Map<string, { live: LiveSession; timer: NodeJS.Timeout }>();
-  const closing = new Map<string, Promise<void>>();
+  const idle = new Map<LiveSession, Kept>();
+  const closing = new Map<string, Set<Promise<void>>>();
   let stopped = false;
 
-  const takeOut = (conversation: string): LiveSession | undefined => {
-    const entry = idle.get(conversation);
-    if (!entry) return undefined;
-    clearTimeout(entry.timer);
-    entry.live.listen(undefined);
-    idle.delete(conversation);
-    return entry.live;
+  const takeOut = (live: LiveSession): void => {
+    clearTimeout(idle.get(live)?.timer);
+    idle.delete(live);
   };
-  const release = async (conversation: string): Promise<void> => {
-    const live = takeOut(conversation);
-    if (live) {
-      const closed = live.close().finally(() => {
-        if (closing.get(conversation) === closed) closing.delete(conversation);
-      });
-      closing.set(conversation, closed);
-    }
-    await closing.get(conversation);
+  const close = async ({ conversation, live }: Kept): Promise<void> => {
+    takeOut(live);
+    const all = closing.get(conversation) ?? new Set();
+    closing.set(conversation, all);
+    const closed = live.close().finally(() => {
+      all.delete(closed);
+      if (all.size === 0) closing.delete(conversation);
+    });
+    all.add(closed);
+    await closed;
   };
-  const releaseSoon = (conversation: string): void =>
-    void release(conversation).catch(() => undefined);
+  const closeSoon = (kept: Kept): void => void close(kept).catch(() => undefined);
+  const arm = (kept: Kept): void => {
+    clearTimeout(kept.timer);
+    kept.timer = kept.live.isBusy ? undefined : setTimeout(closeSoon, idleMs, kept).unref();
+  };
+  const keptFor = (conversation: string): Kept[] =>
+    [...idle.values()].filter((kept) => kept.conversation === conversation);
+  const settle = async (conversation: string): Promise<void> =>
+    void (await Promise.all(closing.get(conversation) ?? []));
 
   return {
-    async take(conversation) {
-      await closing.get(conversation);
-      return takeOut(conversation);
+    async take(conversation, isWanted, mayStay) {
+      await settle(conversation);
+      const kept = keptFor(conversation);
+      const found = kept.find(({ live }) => isWanted(live));
+      if (found) takeOut(found.live);
+      const others = kept.filter(
+        (other) => other !== found && !(other.live.isBusy && mayStay(other.live)),
+      );
+      await Promise.all(others.map(close));
+      return found?.live;
     },
-    release,
+    async release(conversation) {
+      await Promise.all(keptFor(conversation).map(close));
+      await settle(conversation);
+    },
     async keep(conversation, live) {
       if (live.ended || stopped) return await live.close();
-      idle.set(conversation, {
-        live,
-        timer: setTimeout(releaseSoon, idleMs, conversation).unref(),
-      });
-      live.listen({ onMessage: () => undefined, onEnd: () => releaseSoon(conversation) });
+      const kept: Kept = { conversation, live, timer: undefined };
+      idle.set(live, kept);
+      arm(kept);
+    },
+    touch(live) {
+      const kept = idle.get(live);
+      if (kept) arm(kept);
+    },
+    drop(live) {
+      const kept = idle.get(live);
+      if (kept) closeSoon(kept);
     },
     closeOldest() {
-      const [oldest] = idle.keys();
-      if (oldest !== undefined) releaseSoon(oldest);
+      const oldest = [...idle.values()].find(({ live }) => !live.isBusy);
+      if (oldest) closeSoon(oldest);
       return oldest !== undefined;
     },
-    kept: () => [...idle.values()].map(({ live }) => live),
+    kept: () => [...idle.keys()],
     async stop() {
       stopped = true;
-      await Promise.all([...idle.keys(), ...closing.keys()].map(release));
+      await Promise.all([...idle.values()].map(close));
+      await Promise.all([...closing.keys()].map(settle));
     },
   };
 }

@@ -6,6 +6,7 @@ export const instructions = `You are reached through Sidepocket: the person writ
 - On long work, a short send_message in between is welcome when there is something worth knowing.
 - The person cannot see this computer's screen or its files, and cannot open links to localhost.
 - Give the link when you have opened a pull request.
+- What you leave running in the background goes on after your answer. When it ends you are asked by yourself, and what you say then is sent to the chat.
 - You can plan turns of your own: schedule_turn for “every weekday at 9 …” and “in two hours …”. When one is due you get its prompt with a note “[Scheduled: …]” before it. The person did not write just then, so say in a few words what your answer is about.`;
 
 const noteMark = '[Sidepocket]';
@@ -28,6 +29,18 @@ export const raisedNote = `${noteMark} You were interrupted while working, becau
  */
 export function overtakenNote(text: string): string {
   return `${noteMark} You were interrupted while working on an earlier message of the person, which has no answer yet: “${cutLines(text, 200)}”. Check what is already done before you do anything again, then go on and answer that one.`;
+}
+
+/**
+ * Sent to Claude when work in the background has ended and it was interrupted before it could say
+ * so; `lost` are works that ended without an outcome.
+ */
+export function endedNote(lost: { description: string }[]): string {
+  const also =
+    lost.length === 0
+      ? ''
+      : ` This was still running and ended with it: ${lost.map(({ description }) => `“${description}”`).join(', ')}; say so.`;
+  return `${noteMark} You were interrupted while reporting on work in the background: the notification above has no answer yet. Tell the person what came of it.${also}`;
 }
 
 /** Whether a text in the transcript is one of our notes rather than the person's message. */

@@ -83,7 +83,11 @@ export function createSessionOptions(
   return {
     env,
     allowDangerouslySkipPermissions: true,
-    canUseTool: createCanUseTool(() => live()?.tools),
+    // A stop ends what the turn does; what runs in the background is ended one by one.
+    perTaskStopAffordance: true,
+    // They end with the process. schedule_turn outlives it.
+    disallowedTools: ['ScheduleWakeup', 'CronCreate', 'CronDelete', 'CronList'],
+    canUseTool: createCanUseTool(() => live()?.chat),
     hooks: {
       ...hooks,
       PreToolUse: [...(watchesCost ? [watchCost(live)] : []), ...(hooks.PreToolUse ?? [])],
@@ -95,7 +99,7 @@ export function createSessionOptions(
     mcpServers: {
       ...(project ? serversOf(grants, project.workspace, variables) : {}),
       playwright: browserServer(startBrowser, refine),
-      whatsapp: chatServer(() => live()?.tools),
+      whatsapp: chatServer(() => live()?.chat),
     },
     includePartialMessages: true,
     spawnClaudeCodeProcess: createSpawn(user, bounds),

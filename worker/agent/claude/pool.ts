@@ -19,7 +19,7 @@ export type ProcessPool = {
 export type ProcessPoolDeps = {
   most: number;
   idle: IdleSessions;
-  working: ReadonlySet<LiveSession>;
+  working: () => LiveSession[];
   prewarmed: () => Prewarmed;
 };
 
@@ -30,7 +30,7 @@ export function createProcessPool({
   prewarmed,
 }: ProcessPoolDeps): ProcessPool {
   const used = (): number =>
-    [...working, ...idle.kept()].reduce((sum, live) => sum + weigh(live), prewarmed().count());
+    [...working(), ...idle.kept()].reduce((sum, live) => sum + weigh(live), prewarmed().count());
   return {
     makeRoom(more) {
       while (used() + more > most && (prewarmed().drop() || idle.closeOldest()));

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { UUID } from 'node:crypto';
-import type { AgentEvent, AgentTurn, Attachment, Prompt, Usage } from '../agent.ts';
+import type { AgentEvent, AgentTurn, Attachment, Prompt, Usage, Words } from '../agent.ts';
 import type { AsyncQueue } from '../async-queue.ts';
-import { overtakenNote, raisedNote, resumeNote } from './instructions.ts';
+import { endedNote, overtakenNote, raisedNote, resumeNote } from './instructions.ts';
 import type { LiveSession } from './session.ts';
 import { promptId } from './prompt-id.ts';
-import { findPrompt } from './transcript.ts';
+import { findPrompt, findUnspoken } from './transcript.ts';
 import type { PromptState } from './transcript.ts';
 import type { Translation } from './translate.ts';
 
@@ -25,6 +25,8 @@ export type PromptTracker = {
    * say so.
    */
   askAgain(uuid: string): void;
+  /** Claude may have stopped speaking, or calling the chat's tools. */
+  settle(): void;
   /** The unanswered prompts were refused for their cost and may go on now. */
   goOn(): void;
   answer(result: Extract<Translation, { kind: 'result' }>): void;
@@ -41,8 +43,12 @@ export function createPromptTracker(
   /** What was sent to Claude Code, by uuid, and the prompts that each text answers. */
   const pending = new Map<string, string[]>();
   let continuation: string[] | undefined;
+  /** What an interrupted run has said about prompts that go on. */
+  let before: Words[] = [];
   /** `hasNewer`: a prompt was sent that Claude Code had not received before. */
   let [closed, hasNewer] = [false, false];
+  /** Prompts that wait for what Claude says by itself. */
+  const awaited: string[] = [];
   /** Sent and not taken up yet. */
   const queued = new Set<string>();
   const tools = new Set<string>();
@@ -53,7 +59,31 @@ export function createPromptTracker(
   };
   const takeUsage = createUsageTaker(live);
   const finishIfDone = (): void => {
-    if (closed && pending.size === 0) events.close();
+    // A helper in the background may ask the person through this turn.
+    const isAsking = live.isSpeaking && pending.size === 0 && live.background.length > 0;
+    if (closed && pending.size === 0 && awaited.length === 0 && !isAsking) events.close();
+  };
+  const answerWith = (
+    id: string,
+    words: { text: string; earlier?: Words[] },
+    prompts: string[],
+  ): void => {
+    const about = live.takeEnded();
+    events.push({
+      kind: 'answer',
+      id,
+      text: words.text,
+      ...(words.earlier && words.earlier.length > 0 ? { earlier: words.earlier } : {}),
+      ...(about.length > 0 ? { about } : {}),
+      prompts,
+      usage: takeUsage(),
+    });
+  };
+  /** Ends the prompts about the background when Claude has nothing more to say. */
+  const settle = (): void => {
+    if (awaited.length > 0 && !live.isSpeaking)
+      answerWith(awaited[0] ?? '', { text: '' }, awaited.splice(0));
+    finishIfDone();
   };
 
   /**
@@ -79,7 +109,41 @@ export function createPromptTracker(
     return findPrompt(await live.transcript(), uuid);
   };
 
+  /** A process that has its work has said, or says now, what there is; a new one has to look. */
+  const askAboutBackground = async (
+    prompt: Prompt,
+    { tasks }: NonNullable<Prompt['background']>,
+  ): Promise<void> => {
+    awaited.push(prompt.id);
+    if (live.hadBackground || !live.resumed) return settle();
+    const entries = await live.transcript();
+    const lost = tasks.filter(
+      ({ id }) => !entries.some((entry) => entry.kind === 'notice' && entry.text.includes(id)),
+    );
+    const unspoken = findUnspoken(entries);
+    if (unspoken?.state === 'unanswered') {
+      awaited.splice(awaited.indexOf(prompt.id), 1);
+      return await give(randomUUID(), endedNote(lost), [prompt.id]);
+    }
+    if (unspoken)
+      events.push({
+        kind: 'answer',
+        id: unspoken.id,
+        text: unspoken.text,
+        ...(unspoken.earlier.length > 0 ? { earlier: unspoken.earlier } : {}),
+        prompts: [],
+        usage: noUsage,
+        remembered: true,
+      });
+    if (lost.length > 0) {
+      awaited.splice(awaited.indexOf(prompt.id), 1);
+      answerWith(prompt.id, { text: lostWords(lost) }, [prompt.id]);
+    }
+    settle();
+  };
+
   const ask = async (prompt: Prompt): Promise<void> => {
+    if (prompt.background) return await askAboutBackground(prompt, prompt.background);
     const uuid = promptId(prompt.id);
     const known = await lookUp(uuid);
     hasNewer ||= known.state === 'absent';
@@ -90,10 +154,13 @@ export function createPromptTracker(
         kind: 'answer',
         id: known.id,
         text: known.text,
+        ...(known.earlier.length > 0 ? { earlier: known.earlier } : {}),
         prompts: [prompt.id],
         usage: noUsage,
         remembered: true,
       });
+    const isNews = ({ id }: Words): boolean => !before.some((words) => words.id === id);
+    before.push(...known.earlier.filter(isNews));
     // Claude Code ignores a uuid that it has seen, so the request to go on uses a new one. If the
     // message is not the most recent, the note names it, even before the answer to a newer one is
     // written.
@@ -134,19 +201,32 @@ export function createPromptTracker(
       if (prompts.length > 0) void give(randomUUID(), raisedNote, prompts);
       else finishIfDone();
     },
-    answer({ id, text, uuids }) {
+    settle,
+    answer({ id, text, earlier, uuids, isSelfBegun }) {
       const consumed = uuids.filter((uuid) => pending.has(uuid));
-      // Claude Code started by itself, so this does not answer the person.
-      if (consumed.length === 0) return;
+      if (consumed.length === 0) {
+        // Claude Code started by itself: the answer is about its work in the background.
+        if (isSelfBegun) answerWith(id, { text, earlier }, awaited.splice(0));
+        return settle();
+      }
       const prompts = consumed.flatMap((uuid) => pending.get(uuid) ?? []);
       for (const uuid of consumed) {
         if (pending.get(uuid) === continuation) continuation = undefined;
         pending.delete(uuid);
       }
-      events.push({ kind: 'answer', id, text, prompts, usage: takeUsage() });
-      finishIfDone();
+      // What has ended meanwhile is part of this answer.
+      live.takeEnded();
+      answerWith(id, { text, earlier: [...before, ...earlier] }, prompts);
+      before = [];
+      settle();
     },
   };
+}
+
+/** What the person is told of work that ended without a word, with the computer or the process. */
+function lostWords(lost: { description: string }[]): string {
+  const names = lost.map(({ description }) => `“${description}”`).join(', ');
+  return `The computer or Claude Code was restarted, and what still ran in the background ended with it: ${names}. Text me if I shall begin it again.`;
 }
 
 /** Returns, at each call, the session's usage since the previous call or since creation. */

@@ -1,10 +1,12 @@
 import type { PermissionMode, Query, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
-import { randomUUID } from 'node:crypto';
 import type { UUID } from 'node:crypto';
 import type { BrowserProcess } from '../mcp/browser-process.ts';
 import { createAsyncQueue } from '../async-queue.ts';
 import type { ModelSession } from '../model/sessions.ts';
-import type { Attachment, ChatTools } from '../agent.ts';
+import type { Attachment, ChatTools, Words } from '../agent.ts';
+import type { BackgroundTask } from '../background.ts';
+import { createSessionBackground } from './session-background.ts';
+import { createSessionChat } from './session-chat.ts';
 import type { TranscriptEntry } from './transcript.ts';
 import { createTranslator } from './translate.ts';
 import type { Translation } from './translate.ts';
@@ -18,6 +20,17 @@ export type Listener = {
   onMessage(translations: Translation[], heard: boolean): void;
   /** The process has ended; nothing more comes. */
   onEnd(error: unknown): void;
+  /** A call of one of the chat's tools has ended. */
+  onCallEnd?(): void;
+};
+
+/** Watches a session as long as it lives, with a turn and without. */
+export type SessionWatcher = {
+  /** Its work in the background has changed, or it has begun or ended to speak. */
+  onChange(): void;
+  /** It has something to say, or calls one of the chat's tools, and no turn listens. */
+  onWanted(): void;
+  onEnd(): void;
 };
 
 /** `model` undefined leaves the choice to Claude Code. */
@@ -41,8 +54,25 @@ export type LiveSession = {
   readonly ended: boolean;
   /** Its browser, once one was needed. */
   browser: BrowserProcess | undefined;
-  /** The tools of the current turn; the process's `whatsapp` server looks them up. */
+  /** The tools of the current turn. */
   tools: ChatTools | undefined;
+  /** The chat's tools for Claude: a call between two turns waits for the next. */
+  readonly chat: ChatTools;
+  /** The work that Claude has left running. */
+  readonly background: BackgroundTask[];
+  /** Whether it works, speaks, or has something to say without a turn. */
+  readonly isBusy: boolean;
+  /** Whether Claude speaks, or one of the chat's tools is called, at the moment. */
+  readonly isSpeaking: boolean;
+  /** Whether this process has ever had work in the background. */
+  readonly hadBackground: boolean;
+  /** The requests of the tasks that have ended since the last call. */
+  takeEnded(): string[];
+  /** Ends a task in the background. */
+  endTask(id: string): Promise<void>;
+  watch(watcher: SessionWatcher): void;
+  /** Returns once Claude has stopped speaking, or false after `ms`. */
+  quiet(ms: number): Promise<boolean>;
   /** Sends a message to the chat: at once during a turn, else with the next one. */
   tell(text: string): void;
   /**
@@ -52,6 +82,8 @@ export type LiveSession = {
   configure(settings: Settings): Promise<void>;
   /** Its access to the model, which counts every request of its processes. */
   readonly model: ModelSession;
+  /** Takes out what Claude has said since the last result, without filler. */
+  takeWords(): Words[];
   /** The session as Claude Code has written it down. */
   transcript(): Promise<TranscriptEntry[]>;
   listen(listener: Listener | undefined): void;
@@ -98,7 +130,7 @@ export function createLiveSession(
   const { id, workspace, processes, resumed, settings, grants, model, transcript } = start;
   const input = createAsyncQueue<SDKUserMessage>();
   const sent = new Set<string>();
-  const translate = createTranslator();
+  const { translate, takeWords } = createTranslator();
   let current = id;
   let configured = settings;
   /** The mode that Claude Code reports; a plan changes it. */
@@ -106,7 +138,16 @@ export function createLiveSession(
   let listener: Listener | undefined;
   let end: { error: unknown } | undefined;
   let closing: Promise<void> | undefined;
-  const chat = createChat();
+  let watcher: SessionWatcher | undefined;
+  const background = createSessionBackground();
+  /** A turn has been asked for and does not listen yet. */
+  let isTurnWanted = false;
+  const wantTurn = (): void => {
+    if (isTurnWanted) return;
+    isTurnWanted = true;
+    watcher?.onWanted();
+  };
+  const chat = createSessionChat(wantTurn, () => listener?.onCallEnd?.());
 
   const claude = open(input);
 
@@ -120,10 +161,36 @@ export function createLiveSession(
     sent,
     browser: undefined,
     get tools() {
-      return chat.tools();
+      return chat.present();
     },
     set tools(tools) {
       chat.use(tools);
+    },
+    chat: chat.tools,
+    get background() {
+      return background.tasks();
+    },
+    get isBusy() {
+      const isSpeaking = background.isSpeaking() && background.wasUsed();
+      return background.tasks().length > 0 || isSpeaking || background.hasUnheard();
+    },
+    get isSpeaking() {
+      return background.isSpeaking() || chat.calls() > 0;
+    },
+    get hadBackground() {
+      return background.wasUsed();
+    },
+    takeEnded: background.takeEnded,
+    endTask: (task) => claude.stopTask(task),
+    watch(next) {
+      watcher = next;
+    },
+    async quiet(ms) {
+      for (const deadline = Date.now() + ms; background.isSpeaking();) {
+        if (end || Date.now() > deadline) return false;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      return true;
     },
     tell: chat.tell,
     model,
@@ -139,15 +206,21 @@ export function createLiveSession(
         await claude.setPermissionMode(next.permissions);
       configured = next;
     },
+    takeWords,
     transcript: () => transcript(current),
     listen(next) {
       listener = next;
-      if (next && end) next.onEnd(end.error);
+      if (!next) return;
+      isTurnWanted = false;
+      const unheard = background.takeUnheard();
+      if (unheard.length > 0) next.onMessage(unheard, false);
+      if (end) next.onEnd(end.error);
     },
     begin: () => processes.begin(),
     done: () => processes.done(),
     send(uuid, text, attachments = []) {
       sent.add(uuid);
+      background.ask(text);
       input.push({
         type: 'user',
         uuid,
@@ -159,7 +232,10 @@ export function createLiveSession(
         },
       });
     },
-    interrupt: () => interruptSoon(claude),
+    interrupt() {
+      background.mute();
+      return interruptSoon(claude);
+    },
     close: () => (closing ??= close()),
   };
 
@@ -179,19 +255,21 @@ export function createLiveSession(
         const translations = translate(message);
         for (const translation of translations) {
           if (translation.kind === 'session') current = translation.id;
+          if (background.note(translation, listener !== undefined)) watcher?.onChange();
           if (translation.kind === 'result' && translation.toldUsd !== undefined)
             model.compare(translation.toldUsd);
         }
-        listener?.onMessage(
-          translations,
-          message.type === 'stream_event' || message.type === 'assistant',
-        );
+        const isOfModel = message.type === 'stream_event' || message.type === 'assistant';
+        if (listener) listener.onMessage(translations, isOfModel);
+        else if (background.hasUnheard()) wantTurn();
+        if (message.type === 'result') watcher?.onChange();
       }
       end = { error: new Error('Claude Code ended') };
     } catch (error) {
       end = { error };
     }
     listener?.onEnd(end.error);
+    watcher?.onEnd();
   };
   const pumping = pump();
   return session;
@@ -203,30 +281,6 @@ async function interruptSoon(claude: Query): Promise<void> {
   const timeout = setTimeout(timer.resolve, interruptPatience);
   await Promise.race([claude.interrupt().catch(() => undefined), timer.promise]);
   clearTimeout(timeout);
-}
-
-/**
- * The chat as a process sees it. It outlasts the turns: texts sent between two turns wait for the
- * next.
- */
-function createChat(): Pick<LiveSession, 'tell'> & {
-  tools(): ChatTools | undefined;
-  use(tools: ChatTools | undefined): void;
-} {
-  const untold: string[] = [];
-  let present: ChatTools | undefined;
-  const tell = (text: string): void => {
-    if (present) void present.sendMessage({ text, callId: `notice.${randomUUID()}` });
-    else untold.push(text);
-  };
-  return {
-    tell,
-    tools: () => present,
-    use(tools) {
-      present = tools;
-      if (tools) for (const text of untold.splice(0)) tell(text);
-    },
-  };
 }
 
 /** The content block of the Messages API for an attachment. */

@@ -1,33 +1,37 @@
 import { getSessionMessages } from '@anthropic-ai/claude-agent-sdk';
 import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
+import type { Words } from '../agent.ts';
 import { isNote } from './instructions.ts';
+import { withoutFiller } from './words.ts';
 
 /**
  * One transcript entry, limited to what matters here. `answer` is a block of a complete answer;
- * `break` marks an interruption or a failure of the model, noted by Claude Code; `note` is our own
- * request to go on.
+ * `words` were said before or beside a tool call, or before the model's limit of tokens; `break` marks an interruption or a failure of the model, noted by Claude Code; `note` is our own
+ * request to go on, `notice` tells the model that work in the background has ended.
  */
 export type TranscriptEntry = {
   id: string;
-  kind: 'answer' | 'break' | 'note' | 'other';
+  kind: 'answer' | 'words' | 'break' | 'note' | 'notice' | 'other';
   text: string;
 };
 
 /**
  * The state of a prompt in the transcript: never arrived, arrived without an answer, or answered.
- * `overtaken` when something later was answered first.
+ * `overtaken` when something later was answered first. `earlier` is what Claude said about it
+ * before or beside its tool calls, without filler.
  */
 export type PromptState =
   | { state: 'absent' }
-  | { state: 'unanswered'; overtaken: boolean }
-  | { state: 'answered'; id: string; text: string };
+  | { state: 'unanswered'; overtaken: boolean; earlier: Words[] }
+  | { state: 'answered'; id: string; text: string; earlier: Words[] };
 
 const Content = z.union([
   z.string(),
   z.array(z.looseObject({ type: z.string(), text: z.string().optional() })),
 ]);
 const TranscriptMessage = z.object({
+  id: z.string().optional(),
   model: z.string().optional(),
   stop_reason: z.string().nullish(),
   content: Content,
@@ -46,8 +50,25 @@ export async function readTranscript(
     dir: workspace,
     ...(store ? { sessionStore: store } : {}),
   });
-  return messages.map(({ uuid, type, message }) => ({ id: uuid, ...readEntry(type, message) }));
+  // A model's message may go on after a tool call in it: what stands before the call is no answer.
+  const calling = new Set<string>();
+  return messages
+    .toReversed()
+    .map(({ uuid, type, message }) => {
+      const entry = { id: uuid, ...readEntry(type, message) };
+      const { id, content = '' } = TranscriptMessage.safeParse(message).data ?? {};
+      if (id === undefined) return entry;
+      if (Array.isArray(content) && content.some((block) => block.type === 'tool_use'))
+        calling.add(id);
+      return entry.kind === 'answer' && calling.has(id)
+        ? { ...entry, kind: 'words' as const }
+        : entry;
+    })
+    .toReversed();
 }
+
+/** Why a model's message ends although the answer goes on. */
+const goesOn = new Set<unknown>(['tool_use', 'max_tokens', 'pause_turn']);
 
 /** Classifies an entry by its type and its Messages API message. An unknown form is `other`. */
 export function readEntry(type: string, message: unknown): Omit<TranscriptEntry, 'id'> {
@@ -64,14 +85,17 @@ export function readEntry(type: string, message: unknown): Omit<TranscriptEntry,
         ? 'note'
         : text.startsWith('[Request interrupted by user')
           ? 'break'
-          : 'other',
+          : text.trimStart().startsWith('<task-notification>')
+            ? 'notice'
+            : 'other',
       text,
     };
   if (type !== 'assistant') return { kind: 'other', text };
   // Claude Code writes its own entries under the model "<synthetic>": errors, and placeholders
   // after an interruption.
   if (model === '<synthetic>') return { kind: 'break', text };
-  return { kind: stopReason === 'end_turn' ? 'answer' : 'other', text };
+  if (stopReason === 'end_turn') return { kind: 'answer', text };
+  return { kind: goesOn.has(stopReason) && text.trim() !== '' ? 'words' : 'other', text };
 }
 
 /**
@@ -85,15 +109,34 @@ export function findPrompt(transcript: TranscriptEntry[], promptId: string): Pro
   if (at < 0) return { state: 'absent' };
   let broken = false;
   let overtaken = false;
+  const earlier: Words[] = [];
   for (let index = at + 1; index < transcript.length; index += 1) {
-    const kind = transcript[index]?.kind;
+    const { kind, id = '', text = '' } = transcript[index] ?? {};
     if (kind === 'break') broken = true;
     if (kind === 'note') broken = false;
+    if (kind === 'words' && !broken) earlier.push({ id, text });
     if (kind !== 'answer') continue;
-    if (!broken) return { state: 'answered', ...readAnswer(transcript.slice(index), promptId) };
+    if (!broken)
+      return {
+        state: 'answered',
+        ...readAnswer(transcript.slice(index), promptId),
+        earlier: withoutFiller(earlier),
+      };
     overtaken = true;
   }
-  return { state: 'unanswered', overtaken };
+  return { state: 'unanswered', overtaken, earlier: withoutFiller(earlier) };
+}
+
+/**
+ * What became of the latest notice that work in the background has ended; undefined when there is
+ * none.
+ */
+export function findUnspoken(
+  transcript: TranscriptEntry[],
+): Exclude<PromptState, { state: 'absent' }> | undefined {
+  const notice = transcript.findLast(({ kind }) => kind === 'notice');
+  const found = notice && findPrompt(transcript, notice.id);
+  return found?.state === 'absent' ? undefined : found;
 }
 
 /** The answer at the start of `rest`; `fallbackId` is its id when it has no text. */

@@ -1,10 +1,16 @@
-import type { SDKMessage, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
+import type {
+  SDKBackgroundTasksChangedMessage,
+  SDKMessage,
+  SDKResultMessage,
+} from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
 import { cut, cutLines } from '../../../shared/runtime/cut.ts';
 import { AgentFailure } from '../agent.ts';
-import type { AgentEvent, FailureKind } from '../agent.ts';
+import type { AgentEvent, FailureKind, Words } from '../agent.ts';
+import type { BackgroundTask } from '../background.ts';
 import { savedPicture, takesPicture } from './saved-picture.ts';
 import { joinBlocks } from './transcript.ts';
+import { withoutFiller } from './words.ts';
 
 /** What an SDK message means. Messages without a meaning here count as signs of life. */
 export type Translation =
@@ -14,7 +20,18 @@ export type Translation =
    * Claude Code started by itself, as it does when a background command ends. `toldUsd` is the cost
    * that Claude Code reports since its last report (US dollars).
    */
-  | { kind: 'result'; id: string; text: string; uuids: string[]; toldUsd: number | undefined }
+  | {
+      kind: 'result';
+      id: string;
+      text: string;
+      earlier: Words[];
+      uuids: string[];
+      toldUsd: number | undefined;
+      /** Claude Code began by itself and the model has spoken. */
+      isSelfBegun: boolean;
+    }
+  /** Everything that runs in the background now. */
+  | { kind: 'background'; tasks: Pick<BackgroundTask, 'id' | 'kind' | 'description'>[] }
   /** Claude Code has taken a prompt out of its queue and passes it to the model. */
   | { kind: 'taken'; uuid: string }
   /**
@@ -26,13 +43,23 @@ export type Translation =
   | { kind: 'failure'; failure: AgentFailure };
 
 /**
- * Translates the messages of one Claude Code process, one at a time; keeps the answer's blocks
- * until the result.
+ * Translates the messages of one Claude Code process, one at a time; keeps what Claude says until
+ * the result.
  */
-export type Translator = (message: SDKMessage) => Translation[];
+export type Translator = {
+  translate(message: SDKMessage): Translation[];
+  /**
+   * Takes out what Claude has said since the last result, without filler, to be sent before
+   * something else.
+   */
+  takeWords(): Words[];
+};
 
 export function createTranslator(): Translator {
-  let blocks: { id: string; text: string }[] = [];
+  /** Blocks after the last tool call: the answer, unless another call follows. */
+  let blocks: Words[] = [];
+  /** Blocks before or beside a tool call. */
+  let earlier: Words[] = [];
   /** After a compaction Claude Code repeats earlier messages. */
   const said = new Set<string>();
   const taken = new Set<string>();
@@ -41,9 +68,12 @@ export function createTranslator(): Translator {
   let trouble: string | undefined;
   let limit: { resetsAt: number | undefined } | undefined;
 
+  const takeWords = (): Words[] => {
+    const words = withoutFiller([...earlier, ...blocks]);
+    [earlier, blocks] = [[], []];
+    return words;
+  };
   const onResult = (message: SDKResultMessage): Translation => {
-    const answer = blocks;
-    blocks = [];
     if (message.subtype !== 'success') {
       if (
         message.subtype === 'error_during_execution' &&
@@ -76,14 +106,20 @@ export function createTranslator(): Translator {
     }
     const uuids =
       message.user_message_uuids ?? (message.user_message_uuid ? [message.user_message_uuid] : []);
-    const text = joinBlocks(answer.map((block) => block.text)) || message.result.trim();
+    const [before, answer] = [withoutFiller(earlier), blocks];
+    [earlier, blocks] = [[], []];
+    const spoken = joinBlocks(answer.map((block) => block.text));
     return {
       kind: 'result',
       // An answer without text takes its prompt's id, as in the transcript reader.
       id: answer.at(-1)?.id ?? uuids.at(-1) ?? message.uuid,
-      text,
+      // Without a text of its own the result repeats the last one, which stood before a tool.
+      text: spoken || (before.length > 0 ? '' : message.result.trim()),
+      earlier: before,
       uuids,
       toldUsd: toldUsd(message),
+      // Several ends at once have a result each; all but the last are empty.
+      isSelfBegun: uuids.length === 0 && message.num_turns > 0,
     };
   };
 
@@ -94,7 +130,7 @@ export function createTranslator(): Translator {
     return [{ kind: 'passed-over', uuid }];
   };
 
-  return (message) => {
+  const translate = (message: SDKMessage): Translation[] => {
     const lifecycle = Lifecycle.safeParse(message).data;
     if (lifecycle) return onLifecycle(lifecycle.command_uuid, lifecycle.state);
     switch (message.type) {
@@ -102,6 +138,8 @@ export function createTranslator(): Translator {
         if (message.subtype === 'init') return [{ kind: 'session', id: message.session_id }];
         if (message.subtype === 'compact_boundary') return [{ kind: 'compacted' }];
         if (message.subtype === 'api_retry') return [{ kind: 'retrying', reason: message.error }];
+        if (message.subtype === 'background_tasks_changed')
+          return [{ kind: 'background', tasks: message.tasks.flatMap(readTask) }];
         return [{ kind: 'alive' }];
       case 'assistant': {
         if (message.parent_tool_use_id !== null || said.has(message.uuid))
@@ -117,7 +155,8 @@ export function createTranslator(): Translator {
           if (block.type === 'text' && block.text.trim() !== '')
             blocks.push({ id: message.uuid, text: block.text });
           if (block.type === 'tool_use' && takesPicture(block.name)) photographing.add(block.id);
-          if (block.type === 'tool_use')
+          if (block.type === 'tool_use') {
+            earlier.push(...blocks.splice(0));
             events.push({
               kind: 'tool',
               id: block.id,
@@ -126,6 +165,7 @@ export function createTranslator(): Translator {
               ...describe(block.input),
               timeoutMs: timeoutOf(block.input),
             });
+          }
         }
         return events;
       }
@@ -134,8 +174,6 @@ export function createTranslator(): Translator {
           message.parent_tool_use_id === null
             ? toolResults(message.message.content, photographing)
             : [];
-        // Text before a tool call is not part of the answer.
-        if (ended.length > 0) blocks = [];
         return ended.length > 0 ? ended : [{ kind: 'alive' }];
       }
       case 'rate_limit_event':
@@ -150,6 +188,7 @@ export function createTranslator(): Translator {
         return [{ kind: 'alive' }];
     }
   };
+  return { translate, takeWords };
 }
 
 /**
@@ -186,6 +225,15 @@ const Lifecycle = z.object({
   command_uuid: z.string(),
   state: z.string(),
 });
+
+/** A task in the background, unless it only watches something. */
+function readTask(
+  task: SDKBackgroundTasksChangedMessage['tasks'][number],
+): Pick<BackgroundTask, 'id' | 'kind' | 'description'>[] {
+  if (task.ambient) return [];
+  const kind = task.task_type === 'local_agent' ? 'helper' : 'command';
+  return [{ id: task.task_id, kind, description: cut(task.description, 100) || 'a command' }];
+}
 
 function toolResults(content: unknown, photographing: Set<string>): Translation[] {
   if (!Array.isArray(content)) return [];

@@ -1,6 +1,6 @@
 import { FencedError } from '../../../shared/store/boxes/inbox.ts';
 import { AgentFailure } from '../agent.ts';
-import type { AgentEvent, AgentTurn } from '../agent.ts';
+import type { AgentEvent, AgentTurn, ChatTools } from '../agent.ts';
 import { createPromptTracker } from './prompt-tracker.ts';
 import { createAsyncQueue } from '../async-queue.ts';
 import type { AsyncQueue } from '../async-queue.ts';
@@ -28,16 +28,22 @@ export async function* workTurn(
   let session = live.id;
   let [refusals, isAsking] = [0, false];
 
+  /** Claude said something before it failed: the person gets it before the failure's sentence. */
+  const fail = (error: unknown): void => {
+    for (const words of live.takeWords()) events.push({ kind: 'words', words });
+    events.fail(error);
+  };
   /** The model proxy has refused a request; asks the person to raise the budget. */
   const askForMore = async (failure: AgentFailure): Promise<void> => {
     if (isAsking) return;
     isAsking = true;
     refusals += 1;
     try {
+      await sayFirst(live, turn.tools);
       // Repeated refusals without an answer in between mean that the two counts differ, and asking
       // does not help.
       if (refusals <= mostRefusals && (await turn.tools.mayGoOn(turn.signal))) asked.goOn();
-      else events.fail(failure);
+      else fail(failure);
     } catch (error) {
       events.fail(error);
     } finally {
@@ -55,9 +61,11 @@ export async function* workTurn(
         return asked.answer(translation);
       case 'failure':
         if (translation.failure.kind === 'budget') return void askForMore(translation.failure);
-        return events.fail(translation.failure);
+        return fail(translation.failure);
+      case 'background':
+        return asked.settle();
       case 'interrupted':
-        return events.fail(new AgentFailure('died', 'Claude Code was interrupted'));
+        return fail(new AgentFailure('died', 'Claude Code was interrupted'));
       case 'taken':
         return asked.take(translation.uuid);
       case 'passed-over':
@@ -79,26 +87,27 @@ export async function* workTurn(
   };
   const onAbort = (): void => {
     live.listen(undefined);
-    const fail = (): void => events.fail(turn.signal.reason);
-    if (isTakenAway(turn.signal)) fail();
-    else void live.interrupt().then(fail);
+    const end = (): void => events.fail(turn.signal.reason);
+    if (isTakenAway(turn.signal)) end();
+    else void live.interrupt().then(end);
   };
   const onEnd = async (error: unknown): Promise<void> => {
     const shortage = await machine.look();
-    events.fail(
+    fail(
       new AgentFailure(
         shortage ?? 'died',
         error instanceof Error ? error.message : 'Claude Code ended',
       ),
     );
   };
-  live.tools = turn.tools;
+  live.tools = wordsFirst(live, turn.tools);
   live.listen({
     onMessage: (translations, heard) => {
       if (heard) patience.regain();
       for (const translation of translations) onTranslation(translation);
     },
     onEnd: (error) => void onEnd(error),
+    onCallEnd: () => asked.settle(),
   });
   turn.signal.addEventListener('abort', onAbort, { once: true });
   // An abort during the process's start fires no event here.
@@ -112,6 +121,31 @@ export async function* workTurn(
     patience.regain();
     turn.signal.removeEventListener('abort', onAbort);
   }
+}
+
+/**
+ * Sends what Claude has said so far. Claude Code makes its requests at once and says its words
+ * through the stream: what has arrived of the stream is read first.
+ */
+async function sayFirst(live: LiveSession, tools: ChatTools): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  for (const words of live.takeWords()) await tools.say(words);
+}
+
+/** The tools, with what Claude has said before each question of it. */
+function wordsFirst(live: LiveSession, tools: ChatTools): ChatTools {
+  const after =
+    <Args extends unknown[], Result>(ask: (...args: Args) => Promise<Result>) =>
+    async (...args: Args): Promise<Result> => {
+      await sayFirst(live, tools);
+      return await ask(...args);
+    };
+  return {
+    ...tools,
+    ask: after(tools.ask),
+    approve: after(tools.approve),
+    decidePlan: after(tools.decidePlan),
+  };
 }
 
 /** Whether a turn was aborted because another worker has it. */

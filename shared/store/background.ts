@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { parseJson } from '../runtime/json.ts';
+import { keys, prefix } from './redis/keys.ts';
+import type { Redis } from './redis/redis.ts';
+import { defineScript, fieldsOf, runScript } from './redis/script.ts';
+
+/** A task as stored; `startedAt` is ms since 1970. */
+const StoredTask = z.object({
+  id: z.string(),
+  description: z.string(),
+  request: z.string(),
+  startedAt: z.number(),
+});
+export type StoredTask = z.infer<typeof StoredTask>;
+
+const Entry = z.object({ owner: z.string(), tasks: z.array(StoredTask) });
+
+/** The tasks of a session of a conversation, and the worker (`WORKER_ID#boot`) that has them. */
+export type BackgroundEntry = { conversation: string; session: string } & z.infer<typeof Entry>;
+
+/**
+ * What runs in the background of all conversations, as their workers note it: for `/status`, for a
+ * stop, and for the worker that comes after one that has died.
+ */
+export type Background = {
+  /** Notes all that runs in a session now. */
+  note(entry: BackgroundEntry): Promise<void>;
+  /** A conversation's tasks with their sessions, oldest first: the first has the number 1. */
+  list(conversation: string): Promise<(StoredTask & { session: string })[]>;
+  /** The entries of workers that live no more. */
+  lost(): Promise<BackgroundEntry[]>;
+  /** Removes a session's entry if that worker still has it. */
+  remove(entry: Pick<BackgroundEntry, 'conversation' | 'session' | 'owner'>): Promise<void>;
+};
+
+const removeScript = defineScript({
+  name: 'sidepocketBackgroundRemove',
+  keys: ['background'],
+  args: ['field', 'owner'],
+  lua: `
+    local known, entry = pcall(cjson.decode, redis.call('HGET', background, field) or '')
+    if known and type(entry) == 'table' and entry.owner ~= owner then return 0 end
+    return redis.call('HDEL', background, field)`,
+});
+
+const lostScript = defineScript({
+  name: 'sidepocketBackgroundLost',
+  keys: ['background'],
+  args: ['prefix'],
+  // An owner is WORKER_ID#boot; without the lease it is dead.
+  lua: `-- derives lease:*
+    local found, fields = {}, redis.call('HGETALL', background)
+    for index = 1, #fields, 2 do
+      local known, entry = pcall(cjson.decode, fields[index + 1])
+      local owner = known and type(entry) == 'table' and tostring(entry.owner) or ''
+      local worker, boot = string.match(owner, '^(.*)#(%d+)$')
+      if not worker or redis.call('GET', prefix .. ':lease:' .. worker) ~= boot then
+        found[#found + 1] = fields[index]
+        found[#found + 1] = fields[index + 1]
+      end
+    end
+    return found`,
+});
+
+export function createBackground(redis: Redis): Background {
+  const readFields = (fields: Record<string, string>): BackgroundEntry[] =>
+    Object.entries(fields).flatMap(([field, value]) => {
+      const [conversation = '', session = ''] = field.split(' ');
+      const entry = Entry.safeParse(parseJson(value)).data;
+      return entry ? [{ conversation, session, ...entry }] : [];
+    });
+  return {
+    async note({ conversation, session, owner, tasks }) {
+      const field = `${conversation} ${session}`;
+      if (tasks.length === 0) await redis.hdel(keys.background, field);
+      else await redis.hset(keys.background, field, JSON.stringify({ owner, tasks }));
+    },
+    async list(conversation) {
+      return readFields(await redis.hgetall(keys.background))
+        .filter((entry) => entry.conversation === conversation)
+        .flatMap(({ session, tasks }) => tasks.map((task) => ({ ...task, session })))
+        .toSorted((one, other) => one.startedAt - other.startedAt);
+    },
+    async lost() {
+      const found = z.array(z.string()).parse(
+        await runScript(redis, lostScript, {
+          keys: { background: keys.background },
+          args: { prefix },
+        }),
+      );
+      return readFields(fieldsOf(found));
+    },
+    async remove({ conversation, session, owner }) {
+      await runScript(redis, removeScript, {
+        keys: { background: keys.background },
+        args: { field: `${conversation} ${session}`, owner },
+      });
+    },
+  };
+}

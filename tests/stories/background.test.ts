@@ -1,0 +1,146 @@
+import { access, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { callTool, text } from '../../simulator/model/answer.ts';
+import type { Story } from '../../simulator/model/stories/story.ts';
+import { atGate, gate, openGate } from '../support/gate-story.ts';
+import { fromHere, said, tap, texts, withStory, workspaceOf } from '../support/story-bench.ts';
+import type { StoryBench } from '../support/story-bench.ts';
+import { until } from '../support/until.ts';
+
+/** A command that waits for a file of this name. */
+const wait = (name: string): string => `until test -e ${name}; do sleep 0.05; done; echo ${name}`;
+
+/** `watch NAME`: starts a command in the background and says so. */
+const watch: Story = {
+  matches: (asked) => /^watch \w+$/.test(asked),
+  next({ results }, asked) {
+    const name = asked.split(' ')[1] ?? '';
+    return results.length > 0
+      ? text(`I watch ${name}.`)
+      : callTool('Bash', {
+          command: wait(name),
+          description: `Watch ${name}`,
+          run_in_background: true,
+        });
+  },
+};
+
+/** `send a helper`: a sub-agent as the model starts one, without a word about the background. */
+const helper: Story = {
+  matches: (asked) => asked === 'send a helper',
+  next({ results }) {
+    return results.length > 0
+      ? text('I have sent a helper.')
+      : callTool('Agent', {
+          description: 'Count the files',
+          prompt: 'count all files now',
+          subagent_type: 'general-purpose',
+        });
+  },
+};
+
+/** What the helper does. */
+const counting: Story = {
+  matches: (asked) => asked.includes('count all files now'),
+  next: ({ results }) =>
+    results.length > 0
+      ? text('There are seven files.')
+      : callTool('Bash', { command: wait('gate'), description: 'Count' }),
+};
+
+/** What Claude says when work in the background has ended; it also sends a message of its own. */
+const notified: Story = {
+  matches: (asked) => asked.startsWith('Background work ended:'),
+  next({ results }, asked) {
+    if (asked.includes('Count the files') && results.length === 0)
+      return callTool('mcp__whatsapp__send_message', { text: 'One moment, the helper is back.' });
+    return text(asked.includes('Count the files') ? 'Seven files.' : 'It has ended.');
+  },
+};
+
+const stories = [watch, helper, counting, notified, gate];
+
+const running = async ({ redis }: StoryBench): Promise<number> =>
+  Object.values(await redis.hgetall(keys.background)).length;
+
+test('what a helper and a command in the background come to is told, once, beside other work', async () => {
+  await withStory({ stories }, async (bench) => {
+    await bench.say('send a helper');
+    await said(bench, 'I have sent a helper.');
+    await until('it is noted', async () => (await running(bench)) === 1);
+    await bench.say('/status');
+    expect((await said(bench, 'In the background:')).text).toMatch(/\n1\. Count the files \(since/);
+    await openGate(workspaceOf(bench));
+    expect((await said(bench, 'Seven files.')).text).toBe(
+      '_About “send a helper”:_\n\nSeven files.',
+    );
+    expect(texts(bench)).toContain('One moment, the helper is back.');
+    await until('nothing is noted', async () => (await running(bench)) === 0);
+
+    const next = fromHere(bench);
+    await next.say('watch one');
+    await said(next, 'I watch one.');
+    await until('it is noted', async () => (await running(bench)) === 1);
+    const session = await bench.redis.hget(
+      keys.conversation(next.replies()[0]?.phone ?? ''),
+      'session',
+    );
+    // A new conversation leaves it running, and stays the current one.
+    await next.say('/new');
+    await said(next, 'fresh');
+    await next.say('say something else');
+    await said(next, 'something else');
+    await openFile(bench, 'one');
+    expect((await said(next, 'It has ended.')).text).toContain('About “watch one”');
+    expect(
+      await bench.redis.hget(keys.conversation(next.replies()[0]?.phone ?? ''), 'session'),
+    ).not.toBe(session);
+    expect(texts(next).filter((words) => words.includes('It has ended.'))).toHaveLength(1);
+  });
+});
+
+/** Ends a command that waits for a file. */
+const openFile = async (bench: StoryBench, name: string): Promise<void> => {
+  await writeFile(path.join(workspaceOf(bench), name), '');
+};
+
+test('a stop of a turn leaves it running; one of several is ended by its number', async () => {
+  await withStory({ stories }, async (bench) => {
+    for (const name of ['one', 'two']) {
+      await bench.say(`watch ${name}`);
+      await said(bench, `I watch ${name}.`);
+    }
+    await until('both are noted', async () => {
+      const [entry = '{}'] = Object.values(await bench.redis.hgetall(keys.background));
+      return (JSON.parse(entry) as { tasks: unknown[] }).tasks.length === 2;
+    });
+    await bench.say('gate');
+    await atGate(workspaceOf(bench));
+    await bench.say('stop');
+    const stopped = await said(bench, 'Stopped.');
+    expect(stopped.text).toContain('This goes on in the background:\n1. Watch one');
+    await bench.say('stop');
+    await tap(bench, await said(bench, 'What shall I stop?'), '1. Watch one');
+    await said(bench, 'Stopped what ran in the background: “Watch one”.');
+    await openFile(bench, 'two');
+    await said(bench, 'It has ended.');
+    await expect(access(path.join(workspaceOf(bench), 'one'))).rejects.toThrow('ENOENT');
+  });
+});
+
+test('what was running when the worker ended is told by the next, once', async () => {
+  await withStory({ stories }, async (bench) => {
+    await bench.say('watch one');
+    await said(bench, 'I watch one.');
+    await until('it is noted', async () => (await running(bench)) === 1);
+    await bench.restartWorker();
+    const lost = await said(bench, 'ended with it: “Watch one”');
+    expect(lost.text).toContain('Text me if I shall begin it again.');
+    await until('nothing is noted', async () => (await running(bench)) === 0);
+    await bench.say('say it is quiet');
+    await said(bench, 'it is quiet');
+    expect(texts(bench).filter((words) => words.includes('ended with it'))).toHaveLength(1);
+  });
+});

@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest';
+import { callTool, text } from '../../simulator/model/answer.ts';
+import type { Story } from '../../simulator/model/stories/story.ts';
+import { failureSentence } from '../../worker/turn/failure-sentence.ts';
+import { atGate, openGate } from '../support/gate-story.ts';
+import { phone } from '../support/pipeline.ts';
+import { fromHere, said, tap, texts, withStory, workspaceOf } from '../support/story-bench.ts';
+
+const bug = 'The bug is in line 43: the await is missing.';
+const gateCommand = 'touch begun; until test -e gate; do sleep 0.05; done; echo opened';
+
+/** `look`: says what it has found beside a call, then filler beside another, then “All done.” */
+const look: Story = {
+  matches: (asked) => asked === 'look',
+  next({ results }) {
+    const [first, second] = results;
+    if (!first)
+      return [...text(bug), ...callTool('Bash', { command: 'true', description: 'Look' })];
+    if (!second)
+      return [
+        ...text('Let me run the tests.'),
+        ...callTool('Bash', { command: 'true', description: 'Test' }),
+      ];
+    return text('All done.');
+  },
+};
+
+/** `choose`: says something and asks, in one message; then ends with the choice. */
+const choose: Story = {
+  matches: (asked) => asked === 'choose',
+  next({ results }) {
+    const result = results.find(({ name }) => name === 'AskUserQuestion');
+    const options = ['Mend', 'Leave'].map((label) => ({ label, description: label }));
+    return result
+      ? text('Mended.')
+      : [
+          ...text(bug),
+          ...callTool('AskUserQuestion', {
+            questions: [{ question: 'Mend it?', header: 'Bug', multiSelect: false, options }],
+          }),
+        ];
+  },
+};
+
+/** `long look`, also after an interruption: says what it has found, waits at the gate, ends. */
+const longLook: Story = {
+  matches: (asked) => asked === 'long look' || asked.includes('You were interrupted'),
+  next({ results }, asked) {
+    if (results.some(({ text: printed }) => printed.includes('opened'))) return text('Mended.');
+    const wait = callTool('Bash', { command: gateCommand, description: 'Wait at the gate' });
+    return asked === 'long look' && results.length === 0 ? [...text(bug), ...wait] : wait;
+  },
+};
+
+test('what Claude says before and beside its tools reaches the phone, once and in order', async () => {
+  await withStory({ stories: [look, choose, longLook] }, async (bench) => {
+    await bench.say('look');
+    await said(bench, 'All done.');
+    expect(texts(bench)).toEqual([`${bug}\n\nAll done.`]);
+
+    const asking = fromHere(bench);
+    await asking.say('choose');
+    await tap(asking, await said(asking, 'Mend it?'), 'Mend');
+    await said(asking, 'Mended.');
+    expect(texts(asking).map((words) => words.split('\n')[0])).toEqual([
+      bug,
+      'Mend it?',
+      'Mended.',
+    ]);
+
+    const failing = fromHere(bench);
+    await failing.say('long look');
+    await atGate(workspaceOf(failing));
+    bench.model.faults.creditTooLow = Infinity;
+    await openGate(workspaceOf(failing));
+    await said(failing, failureSentence('no-credit'));
+    expect(texts(failing)).toEqual([bug, failureSentence('no-credit')]);
+    bench.model.faults.creditTooLow = 0;
+  });
+});
+
+test('what Claude said before its process died is in the answer, once', async () => {
+  await withStory({ stories: [longLook] }, async (bench) => {
+    await bench.say('long look', phone);
+    await atGate(workspaceOf(bench));
+    await bench.restartWorker();
+    await openGate(workspaceOf(bench));
+    await said(bench, 'Mended.');
+    expect(texts(bench).join('\n').split(bug)).toHaveLength(2);
+    expect(texts(bench).at(-1)).toContain('Mended.');
+  });
+});

@@ -1,0 +1,124 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { createLog } from '../../shared/runtime/log.ts';
+import type { BackgroundEntry } from '../../shared/store/background.ts';
+import { readMessage } from '../../shared/store/message.ts';
+import type { Message } from '../../shared/store/message.ts';
+import type { BackgroundListener, BackgroundTask } from '../../worker/agent/background.ts';
+import { watchBackground } from '../../worker/background/watch.ts';
+
+beforeEach(() => void vi.useFakeTimers({ now: Date.parse('2026-11-29T10:00:00Z') }));
+afterEach(() => void vi.useRealTimers());
+
+const person = '+15551230001';
+const task = (id: string): BackgroundTask => ({
+  id,
+  kind: 'command',
+  description: `task ${id}`,
+  request: 'do it',
+  startedAt: Date.now(),
+});
+
+/** A watch whose stores are lists; `refuse` lets the next so many messages fail. */
+function open({ lost = [] as BackgroundEntry[], refuse = 0 } = {}) {
+  let listener: BackgroundListener | undefined;
+  const messages: Message[] = [];
+  const ended: string[] = [];
+  const notes: BackgroundEntry[] = [];
+  let refusals = refuse;
+  const watch = watchBackground({
+    control: {
+      listen: (next) => void (listener = next),
+      count: () => 0,
+      end: async (_conversation, _session, id) => {
+        ended.push(id);
+        return true;
+      },
+    },
+    store: {
+      note: async (entry) => void notes.push(entry),
+      list: async () => [],
+      lost: async () => lost,
+      remove: async () => undefined,
+    },
+    accept: async (message: Message) => {
+      if (refusals > 0) {
+        refusals -= 1;
+        throw new Error('OOM command not allowed');
+      }
+      messages.push(message);
+      return { outcome: 'new' as const, turn: message.id };
+    },
+    owner: 'vm#1',
+    longestMs: 120 * 60_000,
+    log: createLog('test', 'silent'),
+    now: Date.now,
+  });
+  if (!listener) throw new Error('nobody listens');
+  return { listener, messages, ended, notes, watch };
+}
+
+test('Claude’s wish to speak is a message that the inbox can read, also when Redis refuses at first', async () => {
+  const { listener, messages } = open({ refuse: 2 });
+  listener.onWanted(person, 's');
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(messages).toHaveLength(1);
+  expect(readMessage(JSON.stringify(messages[0]))).toMatchObject({
+    conversation: person,
+    human: false,
+    work: { session: 's' },
+  });
+});
+
+test('Claude begins to speak by itself at most ten times an hour, and is heard later', async () => {
+  const { listener, messages } = open();
+  for (let time = 0; time < 12; time += 1) {
+    listener.onWanted(person, 's');
+    await vi.advanceTimersByTimeAsync(1000);
+  }
+  expect(messages).toHaveLength(10);
+  listener.onWanted('+15551230002', 's');
+  await vi.advanceTimersByTimeAsync(0);
+  expect(messages).toHaveLength(11);
+  await vi.advanceTimersByTimeAsync(3600_000);
+  expect(messages).toHaveLength(12);
+});
+
+test('a task is ended at its cap, a ninth at once, and both are said', async () => {
+  const { listener, messages, ended } = open();
+  const eight = Array.from({ length: 8 }, (_, index) => task(String(index + 1)));
+  listener.onChange(person, 's', eight);
+  listener.onChange(person, 'other', [task('9')]);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(ended).toEqual(['9']);
+  expect(messages[0]?.work?.say).toContain('“task 9”: 8 things were running');
+  listener.onChange(person, 'other', []);
+  listener.onChange(person, 's', eight.slice(1));
+  await vi.advanceTimersByTimeAsync(120 * 60_000 - 1);
+  expect(ended).toEqual(['9']);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(ended).toEqual(['9', '2', '3', '4', '5', '6', '7', '8']);
+  expect(messages.at(-1)?.work?.say).toContain(
+    '“task 8”: it had been running in the background for 2 hours',
+  );
+});
+
+test('what was lost is one message, whoever finds it', async () => {
+  const entry = { conversation: person, session: 's', owner: 'vm#0', tasks: [task('a')] };
+  const [first, second] = [open({ lost: [entry] }), open({ lost: [entry] })];
+  await first.watch.recover();
+  await second.watch.recover();
+  expect(first.messages[0]?.work).toEqual({
+    session: 's',
+    tasks: [{ id: 'a', description: 'task a' }],
+  });
+  expect(second.messages[0]?.id).toBe(first.messages[0]?.id);
+});
+
+test('what a process took with it is noted as gone and told', async () => {
+  const { listener, messages, notes } = open();
+  listener.onChange(person, 's', [task('a')]);
+  listener.onLost(person, 's', [task('a')]);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(notes.map(({ owner, tasks }) => [owner, tasks.length])).toEqual([['vm#1', 1]]);
+  expect(messages[0]?.work?.tasks).toEqual([{ id: 'a', description: 'task a' }]);
+});

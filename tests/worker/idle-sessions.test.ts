@@ -1,0 +1,63 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { createIdleSessions } from '../../worker/agent/claude/idle-sessions.ts';
+import type { LiveSession } from '../../worker/agent/claude/session.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+const person = '+15551230001';
+type Fake = LiveSession & { isBusy: boolean; closed: boolean };
+
+/** A session that only can be kept and closed. */
+function session(id: string, isBusy = false): Fake {
+  const live = { id, isBusy, ended: false, closed: false };
+  return Object.assign(live as unknown as Fake, {
+    close: async () => void (live.closed = true),
+  });
+}
+
+const is =
+  (id: string) =>
+  (live: LiveSession): boolean =>
+    live.id === id;
+const never = (): boolean => false;
+const always = (): boolean => true;
+
+test('a process is kept for its time; one with work in the background as long as that lasts', async () => {
+  const idle = createIdleSessions(1000);
+  const [free, busy] = [session('free'), session('busy', true)];
+  await idle.keep(person, free);
+  await idle.keep(person, busy);
+  await vi.advanceTimersByTimeAsync(5000);
+  expect([free.closed, busy.closed]).toEqual([true, false]);
+  expect(idle.closeOldest()).toBe(false);
+  busy.isBusy = false;
+  idle.touch(busy);
+  await vi.advanceTimersByTimeAsync(999);
+  expect(busy.closed).toBe(false);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(busy.closed).toBe(true);
+});
+
+test('another session goes beside one with work in the background, and closes one without', async () => {
+  const idle = createIdleSessions(1000);
+  const [free, busy, own] = [session('free'), session('busy', true), session('own', true)];
+  for (const live of [free, busy, own]) await idle.keep(person, live);
+  expect(await idle.take(person, is('own'), always)).toBe(own);
+  expect([free.closed, busy.closed, own.closed]).toEqual([true, false, false]);
+  // The session itself, which must not run twice, is closed whatever it does.
+  expect(await idle.take(person, never, never)).toBeUndefined();
+  expect(busy.closed).toBe(true);
+  expect(idle.kept()).toEqual([]);
+});
+
+test('another worker gets everything of a conversation, also what has work in the background', async () => {
+  const idle = createIdleSessions(1000);
+  const [mine, other] = [session('a', true), session('b')];
+  await idle.keep(person, mine);
+  await idle.keep('+15551230002', other);
+  await idle.release(person);
+  expect([mine.closed, other.closed]).toEqual([true, false]);
+  await idle.stop();
+  expect(other.closed).toBe(true);
+});

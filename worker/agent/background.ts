@@ -1,0 +1,31 @@
+/**
+ * Work that Claude has started and left running: a helper (sub-agent) or a command. `description`
+ * is the model's own; `request` is the beginning of the person's words that led to it;
+ * `startedAt` is ms since 1970.
+ */
+export type BackgroundTask = {
+  id: string;
+  kind: 'helper' | 'command';
+  description: string;
+  request: string;
+  startedAt: number;
+};
+
+/** What happens to a session's work in the background, also between turns. */
+export type BackgroundListener = {
+  /** All that runs in the session's background now. */
+  onChange(conversation: string, session: string, tasks: BackgroundTask[]): void;
+  /** Between turns, Claude has begun to speak by itself, or asks for one of the chat's tools. */
+  onWanted(conversation: string, session: string): void;
+  /** The session's process has ended, and these tasks with it. */
+  onLost(conversation: string, session: string, tasks: BackgroundTask[]): void;
+};
+
+/** What the agent does about work in the background. */
+export type BackgroundControl = {
+  listen(listener: BackgroundListener): void;
+  /** How many sessions have such work, or have something to say, without a turn. */
+  count(): number;
+  /** Ends a task. Returns false when it does not run any more. */
+  end(conversation: string, session: string, task: string): Promise<boolean>;
+};

@@ -1,0 +1,82 @@
+import { cutLines } from '../../../shared/runtime/cut.ts';
+import type { BackgroundTask } from '../background.ts';
+import type { Translation } from './translate.ts';
+
+/** How much of a request names a task (characters). */
+const mostQuoted = 60;
+
+/** How much is kept of what Claude says and does between two turns (translations). */
+const mostUnheard = 1000;
+
+/** What a session does without a turn: its work in the background, and what nobody has heard yet. */
+export type SessionBackground = {
+  tasks(): BackgroundTask[];
+  /** Takes in one translation. `isHeard`: a turn listens. Returns true when the tasks changed. */
+  note(translation: Translation, isHeard: boolean): boolean;
+  /** What Claude still says of the turn that is being interrupted is not kept. */
+  mute(): void;
+  /** Names the request that tasks belong to which start from now on. */
+  ask(request: string): void;
+  /** Whether Claude speaks at the moment. */
+  isSpeaking(): boolean;
+  /** What was said and done without a turn, oldest first; takes it out. */
+  takeUnheard(): Translation[];
+  hasUnheard(): boolean;
+  /** The requests of the tasks that have ended since the last call; takes them out. */
+  takeEnded(): string[];
+  /** Whether this process has ever had work in the background. */
+  wasUsed(): boolean;
+};
+
+const unheardKinds = new Set(['tool', 'tool-end', 'picture', 'result', 'failure', 'compacted']);
+
+export function createSessionBackground(now: () => number = Date.now): SessionBackground {
+  let tasks: BackgroundTask[] = [];
+  let unheard: Translation[] = [];
+  let ended: string[] = [];
+  let request = '';
+  let speaking = false;
+  let used = false;
+  let muted = false;
+  return {
+    tasks: () => tasks,
+    note(translation, isHeard) {
+      const { kind } = translation;
+      if (kind === 'session') speaking = true;
+      const isEnd = kind === 'result' || kind === 'failure' || kind === 'interrupted';
+      if (isEnd) speaking = false;
+      const isEmpty = kind === 'result' && !translation.isSelfBegun;
+      if (!isHeard && !muted && unheardKinds.has(kind) && !isEmpty)
+        unheard = [...unheard.slice(1 - mostUnheard), translation];
+      if (isEnd) muted = false;
+      if (kind !== 'background') return false;
+      const before = new Map(tasks.map((task) => [task.id, task]));
+      tasks = translation.tasks.map(
+        (task) => before.get(task.id) ?? { ...task, request, startedAt: now() },
+      );
+      used ||= tasks.length > 0;
+      const left = new Set(tasks.map(({ id }) => id));
+      for (const task of before.values()) if (!left.has(task.id)) ended.push(task.request);
+      return true;
+    },
+    mute() {
+      muted = speaking;
+    },
+    ask(words) {
+      request = cutLines(words, mostQuoted);
+    },
+    isSpeaking: () => speaking,
+    takeUnheard() {
+      const taken = unheard;
+      unheard = [];
+      return taken;
+    },
+    hasUnheard: () => unheard.length > 0,
+    takeEnded() {
+      const taken = [...new Set(ended)].filter((words) => words !== '');
+      ended = [];
+      return taken;
+    },
+    wasUsed: () => used,
+  };
+}

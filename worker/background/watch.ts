@@ -1,0 +1,175 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { Log } from '../../shared/runtime/log.ts';
+import type { Background } from '../../shared/store/background.ts';
+import type { Intake } from '../../shared/store/boxes/intake.ts';
+import { workId } from '../../shared/store/message.ts';
+import type { Message } from '../../shared/store/message.ts';
+import type { BackgroundControl, BackgroundListener, BackgroundTask } from '../agent/background.ts';
+import { overdueWords, tooManyWords } from './describe.ts';
+
+/** How many tasks a person may have in the background at once. */
+const mostTasks = 8;
+
+/** How often Claude may begin to speak by itself to a person, and in which time (ms). */
+const mostAnswers = 10;
+const answersMs = 3600_000;
+
+/** The pause before a failed step is tried again (ms). */
+const againMs = 2000;
+
+export type BackgroundWatchParts = {
+  control: BackgroundControl;
+  store: Background;
+  accept: Intake;
+  /** The worker's name, `WORKER_ID#boot`. */
+  owner: string;
+  /** How long a task may run (ms). */
+  longestMs: number;
+  log: Log;
+  now: () => number;
+};
+
+/**
+ * Turns what happens to work in the background into messages of its conversation, which wait in the
+ * inbox like every other: Claude has something to say, or something was lost or ended. Notes what
+ * runs, for the worker that comes after this one.
+ */
+export type BackgroundWatch = {
+  /** Tells the people whose work was lost with a worker that lives no more. */
+  recover(): Promise<void>;
+  stop(): void;
+};
+
+export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
+  const { control, store, accept, owner, longestMs, log, now } = parts;
+  const running = new Map<string, BackgroundTask[]>();
+  const timers = new Map<string, NodeJS.Timeout>();
+  /** Sessions that already have a message on its way, and when Claude spoke to whom by itself. */
+  const wanted = new Set<string>();
+  const spoken = new Map<string, number[]>();
+  let writing: Promise<void> = Promise.resolve();
+  let stopped = false;
+
+  /** Repeats a step in Redis until it succeeds: a message that is not put would be lost. */
+  const insist = async (step: () => Promise<unknown>): Promise<void> => {
+    for (;;) {
+      try {
+        return void (await step());
+      } catch (error) {
+        log.warn({ err: error }, 'noting work in the background failed: trying again');
+        if (stopped) return;
+        await new Promise((resolve) => setTimeout(resolve, againMs).unref());
+      }
+    }
+  };
+  /** One step after the other, so that the last note of a session stays. */
+  const write = (step: () => Promise<unknown>): void => {
+    writing = writing.then(() => insist(step));
+  };
+  const put = (conversation: string, name: string, work: NonNullable<Message['work']>): void =>
+    write(() =>
+      accept({
+        id: workId(conversation, name),
+        conversation,
+        at: new Date(now()).toISOString(),
+        text: '',
+        media: [],
+        human: false,
+        work,
+      }),
+    );
+  const say = (conversation: string, session: string, sentence: string): void =>
+    put(conversation, randomUUID(), { session, say: sentence });
+  const end = async (
+    conversation: string,
+    session: string,
+    { id }: BackgroundTask,
+    sentence: string,
+  ): Promise<void> => {
+    if (await control.end(conversation, session, id)) say(conversation, session, sentence);
+  };
+  const clear = (key: string): void => {
+    clearTimeout(timers.get(key));
+    timers.delete(key);
+  };
+
+  const bound = (conversation: string, session: string, tasks: BackgroundTask[]): void => {
+    const others = [...running].flatMap(([key, all]) =>
+      key.startsWith(`${conversation} `) && key !== `${conversation} ${session}` ? all : [],
+    );
+    const room = Math.max(mostTasks - others.length, 0);
+    for (const task of tasks.slice(room))
+      void end(conversation, session, task, tooManyWords(task.description, mostTasks));
+    for (const task of tasks.slice(0, room)) {
+      const key = `${conversation} ${session} ${task.id}`;
+      if (timers.has(key)) continue;
+      const words = overdueWords(task.description, Math.round(longestMs / 60_000));
+      const left = Math.max(task.startedAt + longestMs - now(), 0);
+      timers.set(key, setTimeout(() => void end(conversation, session, task, words), left).unref());
+    }
+  };
+
+  /** When Claude may speak next to a person (ms from now). */
+  const delayFor = (conversation: string): number => {
+    const at = now();
+    const recent = (spoken.get(conversation) ?? []).filter((time) => time > at - answersMs);
+    const delay = recent.length < mostAnswers ? 0 : (recent[0] ?? at) + answersMs - at;
+    spoken.set(conversation, [...recent, at + delay].slice(-mostAnswers));
+    return delay;
+  };
+
+  const listener: BackgroundListener = {
+    onChange(conversation, session, tasks) {
+      const key = `${conversation} ${session}`;
+      for (const { id } of running.get(key) ?? [])
+        if (!tasks.some((task) => task.id === id)) clear(`${key} ${id}`);
+      if (tasks.length === 0) running.delete(key);
+      else running.set(key, tasks);
+      log.info({ conversation, session, tasks: tasks.length }, 'work in the background');
+      bound(conversation, session, tasks);
+      write(() => store.note({ conversation, session, owner, tasks }));
+    },
+    onWanted(conversation, session) {
+      const key = `${conversation} ${session}`;
+      if (wanted.has(key)) return;
+      wanted.add(key);
+      // What Claude says until then comes in one answer.
+      const delay = delayFor(conversation);
+      const ask = (): void => {
+        wanted.delete(key);
+        put(conversation, randomUUID(), { session });
+      };
+      if (delay === 0) ask();
+      else timers.set(`${key} wanted`, setTimeout(ask, delay).unref());
+    },
+    onLost(conversation, session, tasks) {
+      running.delete(`${conversation} ${session}`);
+      for (const { id } of tasks) clear(`${conversation} ${session} ${id}`);
+      lose({ conversation, session, owner, tasks });
+    },
+  };
+  /** The message has the same id whichever worker finds the loss, so it comes once. */
+  const lose = (entry: Awaited<ReturnType<Background['lost']>>[number]): void => {
+    const { conversation, session, tasks } = entry;
+    const name = createHash('sha256')
+      .update(JSON.stringify([entry.owner, session, tasks.map(({ id }) => id)]))
+      .digest('hex');
+    put(conversation, name, {
+      session,
+      tasks: tasks.map(({ id, description }) => ({ id, description })),
+    });
+    write(() => store.remove(entry));
+  };
+  control.listen(listener);
+  return {
+    async recover() {
+      for (const entry of await store.lost()) lose(entry);
+      await writing;
+    },
+    stop() {
+      stopped = true;
+      for (const timer of timers.values()) clearTimeout(timer);
+      timers.clear();
+    },
+  };
+}
