@@ -4,12 +4,16 @@ import { keys, prefix } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
 import { defineScript, fieldsOf, runScript } from './redis/script.ts';
 
-/** A task as stored; `startedAt` is ms since 1970. */
+/**
+ * A task as stored; `startedAt` is ms since 1970. `ended`: it has ended, and the person does not know
+ * its outcome yet.
+ */
 const StoredTask = z.object({
   id: z.string(),
   description: z.string(),
   request: z.string(),
   startedAt: z.number(),
+  ended: z.literal(true).optional(),
 });
 export type StoredTask = z.infer<typeof StoredTask>;
 
@@ -25,7 +29,7 @@ export type BackgroundEntry = { conversation: string; session: string } & z.infe
 export type Background = {
   /** Notes all that runs in a session now. */
   note(entry: BackgroundEntry): Promise<void>;
-  /** A conversation's tasks with their sessions, oldest first: the first has the number 1. */
+  /** A conversation's running tasks with their sessions, oldest first: the first has the number 1. */
   list(conversation: string): Promise<(StoredTask & { session: string })[]>;
   /** The entries of workers that live no more. */
   lost(): Promise<BackgroundEntry[]>;
@@ -79,6 +83,7 @@ export function createBackground(redis: Redis): Background {
       return readFields(await redis.hgetall(keys.background))
         .filter((entry) => entry.conversation === conversation)
         .flatMap(({ session, tasks }) => tasks.map((task) => ({ ...task, session })))
+        .filter(({ ended }) => ended === undefined)
         .toSorted((one, other) => one.startedAt - other.startedAt);
     },
     async lost() {

@@ -35,6 +35,9 @@ export function extractSteering(block: string): string[] {
     .filter((text) => text !== '');
 }
 
+/** How a text begins that says that work in the background has ended. */
+export const endedWorkMark = 'Background work ended:';
+
 /**
  * What Claude Code tells the model when work in the background has ended, as one line that a story
  * can match: “Background work ended: …” with each summary. Undefined for another text.
@@ -44,5 +47,5 @@ export function endedWork(block: string): string | undefined {
   const summaries = notices.map(
     ([, notice = '']) => /<summary>([\s\S]*?)<\/summary>/.exec(notice)?.[1]?.trim() ?? '',
   );
-  return summaries.length > 0 ? `Background work ended: ${summaries.join('; ')}` : undefined;
+  return summaries.length > 0 ? `${endedWorkMark} ${summaries.join('; ')}` : undefined;
 }

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
+import { findMarked } from '../../worker/agent/sandbox/processes.ts';
 import { atGate, gate, openGate } from '../support/gate-story.ts';
 import { fromHere, said, tap, texts, withStory, workspaceOf } from '../support/story-bench.ts';
 import type { StoryBench } from '../support/story-bench.ts';
@@ -50,6 +51,19 @@ const counting: Story = {
       : callTool('Bash', { command: wait('gate'), description: 'Count' }),
 };
 
+/** `watch held`: what Claude does about its end takes a while, unless it is told to go on. */
+const held: Story = {
+  matches: (asked) => asked.startsWith('Background work ended:') && asked.includes('Watch held'),
+  next: ({ results }) =>
+    results.length > 0
+      ? text('Held has ended.')
+      : callTool('Bash', { command: wait('gate'), description: 'Look at what came of it' }),
+};
+const goesOn: Story = {
+  matches: (asked) => asked.includes('You were interrupted while reporting'),
+  next: () => text('Held has ended after all.'),
+};
+
 /** What Claude says when work in the background has ended; it also sends a message of its own. */
 const notified: Story = {
   matches: (asked) => asked.startsWith('Background work ended:'),
@@ -60,7 +74,7 @@ const notified: Story = {
   },
 };
 
-const stories = [watch, helper, counting, notified, gate];
+const stories = [held, goesOn, watch, helper, counting, notified, gate];
 
 const running = async ({ redis }: StoryBench): Promise<number> =>
   Object.values(await redis.hgetall(keys.background)).length;
@@ -142,5 +156,28 @@ test('what was running when the worker ended is told by the next, once', async (
     await bench.say('say it is quiet');
     await said(bench, 'it is quiet');
     expect(texts(bench).filter((words) => words.includes('ended with it'))).toHaveLength(1);
+  });
+});
+
+test('a process that is killed between the end and its report is replaced, and the end is told once', async () => {
+  await withStory({ stories }, async (bench) => {
+    await bench.say('watch held');
+    await said(bench, 'I watch held.');
+    await until('it is noted', async () => (await running(bench)) === 1);
+    await openFile(bench, 'held');
+    await until('Claude looks into it', () =>
+      bench.model.requests.some(({ view }) =>
+        view.texts.some(({ text: asked }) => asked.includes('Watch held')),
+      ),
+    );
+    await until('its turn has begun', async () => (await bench.jobs('active')).length === 1);
+    for (const { pid, mark } of await findMarked())
+      if (mark.endsWith(`@${bench.dataDir}`)) process.kill(pid, 'SIGKILL');
+    await said(bench, 'Held has ended after all.');
+    await until('nothing is noted', async () => (await running(bench)) === 0);
+    await bench.say('say it is quiet');
+    await said(bench, 'it is quiet');
+    expect(texts(bench).filter((words) => words.includes('Held has ended'))).toHaveLength(1);
+    expect(texts(bench).filter((words) => words.includes('ended with it'))).toEqual([]);
   });
 });

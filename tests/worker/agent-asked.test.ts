@@ -36,6 +36,8 @@ function openAccount(...texts: string[]) {
     tools: undefined,
     chat: noTools,
     background: [],
+    openTasks: [],
+    settleTasks: () => undefined,
     isBusy: false,
     isSpeaking: false,
     hadBackground: false,

@@ -157,13 +157,16 @@ test('commands of Claude Code get an answer of their own each, and the conversat
   expect(await say('-x say with a dash')).toBeTruthy();
 });
 
-test('what ends in the background answers nobody', async () => {
-  const { say } = main;
+test('what ends in the background is an answer of its own, about what led to it', async () => {
+  const { say, turn } = main;
   expect(await say('in the background')).toBe('Started.');
   const asked = bench.model.requests.length;
   await writeFile(backgroundGate, '');
   await until('Claude Code to be told of the end', () => bench.model.requests.length > asked);
-  expect(await say('say I am heard')).toBe('I am heard');
+  const answers = (await turn({ prompts: ['say I am heard'] })).answers();
+  expect(answers.map(({ prompts }) => prompts.length)).toEqual([0, 1]);
+  expect(answers[0]?.about).toEqual(['in the background']);
+  expect(answers[1]?.text).toBe('I am heard');
   await rm(backgroundGate);
 });
 

@@ -33,6 +33,7 @@ function bench(
   const parts = {
     inbox: { read: async () => waiting.map(message) },
     conversations: { read: async () => ({}) },
+    background: { list: async () => [] },
     outbox: {
       put: async (replies: NewReply[], _fence: unknown, settlement?: Settlement) =>
         void puts.push({ replies, settlement }),

@@ -1,7 +1,7 @@
 /**
  * Work that Claude has started and left running: a helper (sub-agent) or a command. `description`
  * is the model's own; `request` is the beginning of the person's words that led to it;
- * `startedAt` is ms since 1970.
+ * `startedAt` is ms since 1970. `ended`: it has ended, and Claude has not said so yet.
  */
 export type BackgroundTask = {
   id: string;
@@ -9,11 +9,12 @@ export type BackgroundTask = {
   description: string;
   request: string;
   startedAt: number;
+  ended?: true;
 };
 
 /** What happens to a session's work in the background, also between turns. */
 export type BackgroundListener = {
-  /** All that runs in the session's background now. */
+  /** All that runs in the session's background now, and what has ended without a word. */
   onChange(conversation: string, session: string, tasks: BackgroundTask[]): void;
   /** Between turns, Claude has begun to speak by itself, or asks for one of the chat's tools. */
   onWanted(conversation: string, session: string): void;

@@ -97,10 +97,12 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
     const others = [...running].flatMap(([key, all]) =>
       key.startsWith(`${conversation} `) && key !== `${conversation} ${session}` ? all : [],
     );
-    const room = Math.max(mostTasks - others.length, 0);
-    for (const task of tasks.slice(room))
+    const isRunning = ({ ended }: BackgroundTask): boolean => ended === undefined;
+    const room = Math.max(mostTasks - others.filter(isRunning).length, 0);
+    const present = tasks.filter(isRunning);
+    for (const task of present.slice(room))
       void end(conversation, session, task, tooManyWords(task.description, mostTasks));
-    for (const task of tasks.slice(0, room)) {
+    for (const task of present.slice(0, room)) {
       const key = `${conversation} ${session} ${task.id}`;
       if (timers.has(key)) continue;
       const words = overdueWords(task.description, Math.round(longestMs / 60_000));
@@ -122,7 +124,8 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
     onChange(conversation, session, tasks) {
       const key = `${conversation} ${session}`;
       for (const { id } of running.get(key) ?? [])
-        if (!tasks.some((task) => task.id === id)) clear(`${key} ${id}`);
+        if (!tasks.some((task) => task.id === id && task.ended === undefined))
+          clear(`${key} ${id}`);
       if (tasks.length === 0) running.delete(key);
       else running.set(key, tasks);
       log.info({ conversation, session, tasks: tasks.length }, 'work in the background');

@@ -1,5 +1,6 @@
 import { callsTool, text, type Answer } from '../answer.ts';
 import type { ConversationView, PersonText } from '../conversation-view.ts';
+import { endedWorkMark } from '../person-text.ts';
 import { command } from './command.ts';
 import { failure } from './failure.ts';
 import { hello } from './hello.ts';
@@ -38,9 +39,10 @@ const continuePattern = /\b(?:continue|carry on|go on|pick up|resume)\b/i;
  * @param quiet leaves out the note that the first answer of a session carries
  */
 export function tellStory(
-  view: ConversationView,
+  whole: ConversationView,
   { own = [], quiet = false }: { own?: readonly Story[]; quiet?: boolean } = {},
 ): Answer {
+  const view = withoutNotices(whole);
   const opening = Math.max(
     0,
     view.texts.findLastIndex(({ steering }) => !steering),
@@ -58,9 +60,9 @@ export function tellStory(
     words,
     ...view.texts.slice(opening + 1).map(acknowledge),
   ];
-  const whole = spoken.join(view.texts.every(({ text }) => say.matches(text)) ? '\n' : '\n\n');
+  const all = spoken.join(view.texts.every(({ text }) => say.matches(text)) ? '\n' : '\n\n');
   const known = quiet || view.answersBefore > 0 || story === hello;
-  return text(known ? whole : `${whole}\n\n${scriptedNote}`);
+  return text(known ? all : `${all}\n\n${scriptedNote}`);
 }
 
 /**
@@ -90,4 +92,10 @@ function chooseStory(
 /** The sentence of the answer about a text that did not choose the story. */
 function acknowledge({ text }: PersonText): string {
   return wordsToSay(text) ?? `You also said: “${text}”`;
+}
+
+/** The view without the ends of work in the background, unless the turn is about nothing else. */
+function withoutNotices(view: ConversationView): ConversationView {
+  const texts = view.texts.filter((words) => !words.text.startsWith(endedWorkMark));
+  return texts.length > 0 ? { ...view, texts } : view;
 }

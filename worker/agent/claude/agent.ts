@@ -138,11 +138,14 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   /** Reports what a process does by itself as long as it lives. */
   const watch = (live: LiveSession, conversation: string): void => {
     let known: BackgroundTask[] = [];
+    const nameOf = (tasks: BackgroundTask[]): string =>
+      tasks.map(({ id, ended }) => `${id} ${ended ?? ''}`).join();
     live.watch({
       onChange() {
         idle.touch(live);
-        if (live.background === known) return;
-        known = live.background;
+        const open = live.openTasks;
+        if (nameOf(open) === nameOf(known)) return;
+        known = open;
         listener?.onChange(conversation, live.id, known);
       },
       onWanted: () => listener?.onWanted(conversation, live.id),
@@ -194,6 +197,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         live.model.begin(turn.id, turn.timezone);
         yield* workTurn(live, turn, options.modelPatienceMs, machine);
         live.done();
+        live.settleTasks();
         finished = true;
       } finally {
         working.delete(live);

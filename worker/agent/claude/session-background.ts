@@ -10,7 +10,14 @@ const mostUnheard = 1000;
 
 /** What a session does without a turn: its work in the background, and what nobody has heard yet. */
 export type SessionBackground = {
+  /** What runs now. */
   tasks(): BackgroundTask[];
+  /** What runs now, and what has ended without a word: a crash must not silence it. */
+  open(): BackgroundTask[];
+  /** Nothing needs to be said of the end of a task. */
+  dismiss(id: string): void;
+  /** What Claude has said in a turn is on its way to the person. */
+  settle(): void;
   /** Takes in one translation. `isHeard`: a turn listens. Returns true when the tasks changed. */
   note(translation: Translation, isHeard: boolean): boolean;
   /** What Claude still says of the turn that is being interrupted is not kept. */
@@ -38,8 +45,17 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
   let speaking = false;
   let used = false;
   let muted = false;
+  /** Ended without a word, and ended with a word that a turn has not passed on yet. */
+  let unspoken: BackgroundTask[] = [];
+  let unsettled: BackgroundTask[] = [];
+  const dismissed = new Set<string>();
   return {
     tasks: () => tasks,
+    open: () => [...tasks, ...unspoken, ...unsettled],
+    dismiss: (id) => void dismissed.add(id),
+    settle() {
+      unsettled = [];
+    },
     note(translation, isHeard) {
       const { kind } = translation;
       if (kind === 'session') speaking = true;
@@ -49,6 +65,11 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
       if (!isHeard && !muted && unheardKinds.has(kind) && !isEmpty)
         unheard = [...unheard.slice(1 - mostUnheard), translation];
       if (isEnd) muted = false;
+      if (kind === 'result' && (translation.uuids.length > 0 || translation.isSelfBegun)) {
+        // Between two turns a message in the inbox takes care of it from here on.
+        if (isHeard) unsettled.push(...unspoken);
+        unspoken = [];
+      }
       if (kind !== 'background') return false;
       const before = new Map(tasks.map((task) => [task.id, task]));
       tasks = translation.tasks.map(
@@ -56,7 +77,11 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
       );
       used ||= tasks.length > 0;
       const left = new Set(tasks.map(({ id }) => id));
-      for (const task of before.values()) if (!left.has(task.id)) ended.push(task.request);
+      for (const task of before.values()) {
+        if (left.has(task.id)) continue;
+        ended.push(task.request);
+        if (!dismissed.has(task.id)) unspoken.push({ ...task, ended: true });
+      }
       return true;
     },
     mute() {

@@ -60,6 +60,10 @@ export type LiveSession = {
   readonly chat: ChatTools;
   /** The work that Claude has left running. */
   readonly background: BackgroundTask[];
+  /** The same, and what has ended without a word that has reached the person. */
+  readonly openTasks: BackgroundTask[];
+  /** Everything that Claude has said in this turn is on its way to the person. */
+  settleTasks(): void;
   /** Whether it works, speaks, or has something to say without a turn. */
   readonly isBusy: boolean;
   /** Whether Claude speaks, or one of the chat's tools is called, at the moment. */
@@ -181,7 +185,17 @@ export function createLiveSession(
       return background.wasUsed();
     },
     takeEnded: background.takeEnded,
-    endTask: (task) => claude.stopTask(task),
+    endTask(task) {
+      background.dismiss(task);
+      return claude.stopTask(task);
+    },
+    get openTasks() {
+      return background.open();
+    },
+    settleTasks() {
+      background.settle();
+      watcher?.onChange();
+    },
     watch(next) {
       watcher = next;
     },
