@@ -94,6 +94,8 @@ test('a task is ended at its cap, a ninth at once, and both are said', async () 
   listener.onChange(person, 'other', []);
   listener.onChange(person, 's', eight.slice(1));
   await vi.advanceTimersByTimeAsync(120 * 60_000 - 1);
+  const reminders = messages.filter(({ work }) => work?.say?.includes('still runs'));
+  expect(reminders).toHaveLength(7);
   expect(ended).toEqual(['9']);
   await vi.advanceTimersByTimeAsync(1);
   expect(ended).toEqual(['9', '2', '3', '4', '5', '6', '7', '8']);

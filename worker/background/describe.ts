@@ -18,6 +18,11 @@ export function tooManyWords(description: string, most: number): string {
   return `I ended ${name(description)}: ${most} things were running in the background already, which is the most I let run at once.`;
 }
 
+/** What the person is told once of a task that goes on for long. */
+export function stillWords(description: string): string {
+  return `${name(description)} still runs in the background and keeps the computer awake. Text “stop” to end it.`;
+}
+
 /** A task as a line of a list. */
 export function taskLine(
   { description, startedAt }: { description: string; startedAt: number },

@@ -5,7 +5,7 @@ import type { Intake } from '../../shared/store/boxes/intake.ts';
 import { workId } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { BackgroundControl, BackgroundListener, BackgroundTask } from '../agent/background.ts';
-import { overdueWords, tooManyWords } from './describe.ts';
+import { overdueWords, stillWords, tooManyWords } from './describe.ts';
 
 /** How many tasks a person may have in the background at once. */
 const mostTasks = 8;
@@ -16,6 +16,9 @@ const answersMs = 3600_000;
 
 /** The pause before a failed step is tried again (ms). */
 const againMs = 2000;
+
+/** After this time the person is told once that a task still runs (ms). */
+const remindMs = 15 * 60_000;
 
 export type BackgroundWatchParts = {
   control: BackgroundControl;
@@ -88,9 +91,11 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
   ): Promise<void> => {
     if (await control.end(conversation, session, id)) say(conversation, session, sentence);
   };
-  const clear = (key: string): void => {
-    clearTimeout(timers.get(key));
-    timers.delete(key);
+  const clear = (task: string): void => {
+    for (const key of [task, `${task} still`]) {
+      clearTimeout(timers.get(key));
+      timers.delete(key);
+    }
   };
 
   const bound = (conversation: string, session: string, tasks: BackgroundTask[]): void => {
@@ -106,8 +111,12 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
       const key = `${conversation} ${session} ${task.id}`;
       if (timers.has(key)) continue;
       const words = overdueWords(task.description, Math.round(longestMs / 60_000));
-      const left = Math.max(task.startedAt + longestMs - now(), 0);
-      timers.set(key, setTimeout(() => void end(conversation, session, task, words), left).unref());
+      const left = (ms: number): number => Math.max(task.startedAt + ms - now(), 0);
+      const stop = (): void => void end(conversation, session, task, words);
+      timers.set(key, setTimeout(stop, left(longestMs)).unref());
+      if (remindMs >= longestMs) continue;
+      const remind = (): void => say(conversation, session, stillWords(task.description));
+      timers.set(`${key} still`, setTimeout(remind, left(remindMs)).unref());
     }
   };
 
