@@ -1,4 +1,5 @@
 import type { ApiError } from './api-error.ts';
+import type { MessagesRequest } from './messages-request.ts';
 
 /**
  * The faults, set by a test at any time. The numbers count down with each request that they hit;
@@ -30,6 +31,8 @@ export type Faults = {
    * retries.
    */
   rateLimitResetsAt: number | null;
+  /** Looks at each request and says how it is refused, if it is; null refuses none. */
+  refuse: ((request: MessagesRequest) => ApiError | undefined) | null;
   /** Streams that are cut in the middle. */
   cut: number;
   /** Milliseconds before each piece of a streamed answer. */
@@ -70,6 +73,7 @@ export function createFaults(): Faults {
     requestTooLarge: 0,
     rateLimited: 0,
     rateLimitResetsAt: null,
+    refuse: null,
     cut: 0,
     deltaMs: 0,
   };
@@ -78,7 +82,7 @@ export function createFaults(): Faults {
 /**
  * Takes the fault that hits the next request and counts it down; null when the request is answered.
  */
-export function takeFault(faults: Faults): Fault | null {
+export function takeFault(faults: Faults, request: MessagesRequest): Fault | null {
   const hit = (name: Counted): boolean => {
     if (faults[name] <= 0) return false;
     faults[name] -= 1;
@@ -101,6 +105,8 @@ export function takeFault(faults: Faults): Fault | null {
     return refuse(413, 'request_too_large', 'Request exceeds the maximum size');
   if (hit('rateLimited'))
     return refuse(429, 'rate_limit_error', rateLimited, resetHeaders(faults.rateLimitResetsAt));
+  const error = faults.refuse?.(request);
+  if (error) return { kind: 'refuse', error };
   return hit('cut') ? { kind: 'cut' } : null;
 }
 

@@ -112,7 +112,7 @@ async function answerMessages(
 ): Promise<void> {
   const body = await readBody(request);
   const asked = parseMessagesRequest(body);
-  const fault = takeFault(api.faults);
+  const fault = takeFault(api.faults, asked);
   const answer = remember(api, asked, request, fault);
   if (fault?.kind === 'drop') response.destroy();
   if (fault?.kind === 'refuse') sendError(response, fault.error);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { text } from '../../simulator/model/answer.ts';
+import type { ApiErrorType } from '../../simulator/model/api-error.ts';
 import { createFaults } from '../../simulator/model/faults.ts';
 import type { Faults } from '../../simulator/model/faults.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
@@ -19,6 +20,11 @@ const goesOn: Story = {
   next: (_view, asked) => text(`gone on: ${asked}`),
 };
 let isAtGate = false;
+
+/** Refuses each request with these words. */
+const refuses = (status: number, type: ApiErrorType, message: string): Partial<Faults> => ({
+  refuse: () => ({ status, type, message, headers: { 'request-id': 'req_of_this_test' } }),
+});
 
 let bench: ClaudeAgentBench;
 let workspace: string;
@@ -107,6 +113,18 @@ test.each<{ name: string; fault: Partial<Faults>; kind: FailureKind; afterMs: nu
     kind: 'unreadable',
     afterMs: 0,
   },
+  {
+    name: 'closed to an account that was switched off',
+    fault: refuses(400, 'invalid_request_error', 'This organization has been disabled.'),
+    kind: 'account-off',
+    afterMs: 0,
+  },
+  {
+    name: 'closed to this key',
+    fault: refuses(403, 'permission_error', 'Request not allowed'),
+    kind: 'not-allowed',
+    afterMs: 0,
+  },
 ])(
   'a model that is $name ends the turn as $kind; the conversation goes on when it is mended',
   async ({ fault, kind, afterMs }) => {
@@ -122,6 +140,31 @@ test.each<{ name: string; fault: Partial<Faults>; kind: FailureKind; afterMs: nu
     );
   },
 );
+
+test.each([
+  {
+    words:
+      'You have reached your specified API usage limits. You will regain access on 2999-12-01 at 00:00 UTC.',
+    failure: { kind: 'usage-limit', resetsAt: new Date('2999-12-01T00:00:00Z') },
+  },
+  {
+    words:
+      'messages.1.content.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified.',
+    failure: { kind: 'history' },
+  },
+  {
+    words:
+      'messages.2: `tool_use` ids were found without `tool_result` blocks immediately after: toolu_1.',
+    failure: { kind: 'history' },
+  },
+  {
+    words: 'top_p: this is not for sk-ant-api03-key',
+    failure: { kind: 'refused', message: 'top_p: this is not for …' },
+  },
+])('a request that is refused with “$words” is told by its words', async ({ words, failure }) => {
+  const told = await breakAndMend(refuses(400, 'invalid_request_error', words));
+  expect(told.failure).toMatchObject({ ...failure, status: 400, requestId: 'req_of_this_test' });
+});
 
 test('a passing trouble is told as such and does not end the turn', async () => {
   bench.model.faults.overloaded = 1;

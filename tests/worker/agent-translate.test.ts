@@ -1,6 +1,6 @@
 import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk';
 import { expect, test } from 'vitest';
-import { createTranslator, failureKind } from '../../worker/agent/claude/translate.ts';
+import { createTranslator } from '../../worker/agent/claude/translate.ts';
 import type { Translation } from '../../worker/agent/claude/translate.ts';
 
 const usage = {
@@ -254,12 +254,12 @@ test('a failed result is named by what Claude Code said before it', () => {
   expect(failed(trouble('authentication_failed'))).toMatchObject([
     { failure: { kind: 'signed-out' } },
   ]);
-  expect(failed()).toMatchObject([{ failure: { kind: 'broken' } }]);
+  expect(failed()).toMatchObject([{ failure: { kind: 'refused' } }]);
   expect(failed(trouble('model_not_found'))).toMatchObject([{ failure: { kind: 'no-model' } }]);
   for (const [reason, kind] of [
     ['prompt_too_long', 'too-long'],
     ['image_error', 'unreadable'],
-    ['api_error', 'broken'],
+    ['api_error', 'refused'],
   ]) {
     expect(
       translateAll([
@@ -280,6 +280,32 @@ test('a failed result is named by what Claude Code said before it', () => {
   ).toMatchObject([{ failure: { kind: 'broken', message: 'too many' } }]);
 });
 
+test('a refusal keeps its status and its request’s id, and the date in its words ends the limit', () => {
+  const refused = (result_: string, fields: Record<string, unknown> = {}) =>
+    translateAll([
+      message({ ...said('e', words(result_)), error: 'unknown', request_id: 'req_1', ...fields }),
+      result({ is_error: true, api_error_status: 400, result: result_ }),
+    ]);
+  const limit =
+    'API Error: 400 API usage limits. You will regain access on 2026-12-01 at 00:00 UTC.';
+  expect(refused(limit)).toMatchObject([
+    {
+      failure: {
+        kind: 'usage-limit',
+        resetsAt: new Date('2026-12-01T00:00:00Z'),
+        status: 400,
+        requestId: 'req_1',
+      },
+    },
+  ]);
+  expect(refused('API Error: 400 {"error":{"message":"top_p: no"}}')).toMatchObject([
+    { failure: { kind: 'refused', message: 'top_p: no', status: 400, requestId: 'req_1' } },
+  ]);
+  expect(refused('words', { api_error: 'tool_history_mismatch' })).toMatchObject([
+    { failure: { kind: 'history' } },
+  ]);
+});
+
 test('kinds of messages that are not known are signs of life', () => {
   const { translate } = createTranslator();
   for (const fields of [
@@ -290,25 +316,4 @@ test('kinds of messages that are not known are signs of life', () => {
   ]) {
     expect(translate(message(fields))).toEqual([{ kind: 'alive' }]);
   }
-});
-
-test.each([
-  ['overloaded', undefined, 'overloaded'],
-  ['server_error', 529, 'overloaded'],
-  ['server_error', 500, 'model-away'],
-  ['unknown', undefined, 'model-away'],
-  [undefined, 401, 'signed-out'],
-  [undefined, 403, 'signed-out'],
-  ['rate_limit', undefined, 'usage-limit'],
-  [undefined, 429, 'usage-limit'],
-  [undefined, 503, 'model-away'],
-  ['unknown', 400, 'broken'],
-  ['unknown', 402, 'no-credit'],
-  ['verification_required', 403, 'signed-out'],
-  ['model_not_found', 404, 'no-model'],
-  ['billing_error', 400, 'no-credit'],
-  ['invalid_request', 400, 'broken'],
-  [undefined, undefined, 'broken'],
-])('trouble %s with status %s is %s', (trouble, status, kind) => {
-  expect(failureKind(trouble, status)).toBe(kind);
 });

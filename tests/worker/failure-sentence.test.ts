@@ -28,9 +28,13 @@ test('each failure has one sentence of its own that says what helps', () => {
     'signed-out',
     'no-credit',
     'usage-limit',
+    'account-off',
+    'not-allowed',
     'no-model',
     'too-long',
     'unreadable',
+    'history',
+    'refused',
     'broken',
   ];
   const sentences = kinds.map((kind) => failureSentence(kind));

@@ -267,7 +267,10 @@ export interface Agent {
  * - `silent`: no sign of life for too long.
  * - `too-long`, `unreadable`: Claude cannot accept the conversation as it is, or a picture or
  * document in it.
+ * - `history`: the API refuses the conversation so far; only a fresh session helps.
  * - `budget`: its budget is used up.
+ * - `refused`: the API refuses the request for a reason of its own; the failure's message has its
+ * words in short, as they may be quoted to the person.
  * - the others are failures on the model's side that an immediate retry would meet again.
  */
 export type FailureKind =
@@ -280,9 +283,13 @@ export type FailureKind =
   | 'signed-out'
   | 'no-credit'
   | 'usage-limit'
+  | 'account-off'
+  | 'not-allowed'
   | 'no-model'
   | 'too-long'
   | 'unreadable'
+  | 'history'
+  | 'refused'
   | 'budget'
   | 'broken';
 
@@ -291,10 +298,21 @@ export class AgentFailure extends Error {
   readonly kind: FailureKind;
   /** When a usage limit ends, if known. */
   readonly resetsAt: Date | undefined;
+  /** The HTTP status of the refused request, if there was one. */
+  readonly status: number | undefined;
+  /** The API's id of the refused request, which its support asks for. */
+  readonly requestId: string | undefined;
 
-  constructor(kind: FailureKind, message: string, resetsAt?: Date) {
+  constructor(
+    kind: FailureKind,
+    message: string,
+    resetsAt?: Date,
+    refused: { status?: number | undefined; requestId?: string | undefined } = {},
+  ) {
     super(message);
     this.kind = kind;
     this.resetsAt = resetsAt;
+    this.status = refused.status;
+    this.requestId = refused.requestId;
   }
 }

@@ -1,5 +1,17 @@
 import { formatMoment } from '../../shared/runtime/time-zone.ts';
-import type { FailureKind } from '../agent/agent.ts';
+import type { AgentFailure, FailureKind } from '../agent/agent.ts';
+
+/**
+ * The message when a turn is given up for this failure. A refusal that no kind describes is quoted
+ * in short. `timezone` is an IANA name.
+ */
+export function describeFailure(
+  { kind, message, resetsAt }: Pick<AgentFailure, 'kind' | 'message' | 'resetsAt'>,
+  timezone?: string,
+): string {
+  if (kind !== 'refused' || message === '') return failureSentence(kind, resetsAt, timezone);
+  return `I could not finish this. Claude refused it: “${message}”. Text “retry” and I will try again.`;
+}
 
 /**
  * The message when a turn is given up: one plain, true sentence, and what helps. For a usage limit
@@ -27,12 +39,19 @@ export function failureSentence(
     'usage-limit': resetsAt
       ? `Claude's usage limit is reached until ${until(resetsAt, timezone, now)}. I go on by myself then.`
       : `Claude's usage limit is reached. ${again}`,
+    'account-off':
+      'I cannot work right now: the account for Claude is switched off. Once it is on again, or another key is set, text “retry”.',
+    'not-allowed':
+      'I cannot work right now: Claude does not allow it with this key, or from this place. Please check the key, then text “retry”.',
     'no-model':
       'I cannot work right now: the model that is set does not exist, or is not open to this account. Choose another with “/model”, then text “retry”.',
     'too-long':
       'I could not finish this: it has become too long for Claude to read. Text “/new” for a fresh start, which keeps the files, then “retry”.',
     unreadable:
       'I could not finish this: a picture or document in this conversation is too large or broken for Claude. Send it smaller, or text “/new” for a fresh start.',
+    history:
+      'I could not finish this: Claude cannot read our conversation any more. Text “/new” for a fresh start, which keeps the files, then “retry”.',
+    refused: `I could not finish this: Claude refused it. ${again}`,
     budget: 'I stopped here, because the budget is used up. Text “retry” to go on.',
     broken: `I could not finish this: something went wrong on my side. ${again}`,
   };

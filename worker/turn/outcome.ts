@@ -11,7 +11,7 @@ import { AgentFailure } from '../agent/agent.ts';
 import { taskLine } from '../background/describe.ts';
 import { mostAttempts } from './attempts.ts';
 import type { Attempts } from './attempts.ts';
-import { failureSentence } from './failure-sentence.ts';
+import { describeFailure } from './failure-sentence.ts';
 import { delayJob, handBack } from '../process/job-moves.ts';
 import { quoteMessages, withdrawnWords } from './format-messages.ts';
 import type { TurnContext } from './context.ts';
@@ -92,11 +92,12 @@ export async function endBadly(
   }
   const failure =
     error instanceof AgentFailure ? error : new AgentFailure('broken', reportError(error).message);
-  log.warn({ kind: failure.kind, reason: failure.message }, 'turn failed');
+  const { kind, message: reason, status, requestId } = failure;
+  log.warn({ kind, reason, status, requestId }, 'turn failed');
   if (!(error instanceof AgentFailure)) log.error({ err: error }, 'a defect');
   const { conversation } = job.data;
   await parts.inbox.note(fence, turn, conversation, {
-    log: `${new Date().toISOString()} failed: ${failure.kind}: ${failure.message}`,
+    log: `${new Date().toISOString()} failed: ${kind}: ${reason}${requestId ? ` (${requestId})` : ''}`,
   });
   const { timezone, wroteAt } = await parts.conversations.read(conversation);
   const { waits = 0 } = job.data;
@@ -170,7 +171,7 @@ export async function giveUp(
   if (ids.length === 0) return;
   const { conversation } = job.data;
   const { timezone } = await conversations.read(conversation);
-  const text = failureSentence(failure.kind, failure.resetsAt, timezone);
+  const text = describeFailure(failure, timezone);
   const sentences = first
     ? [{ id: `${turn}.failed.${first.id}.${job.attemptsStarted}`, conversation, turn, text }]
     : [];

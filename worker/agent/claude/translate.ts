@@ -6,8 +6,10 @@ import type {
 import { z } from 'zod';
 import { cut, cutLines } from '../../../shared/runtime/cut.ts';
 import { AgentFailure } from '../agent.ts';
-import type { AgentEvent, FailureKind, Words } from '../agent.ts';
+import type { AgentEvent, Words } from '../agent.ts';
 import type { BackgroundTask } from '../background.ts';
+import { classifyRefusal, createFailure, readTrouble } from './refusals.ts';
+import type { Trouble } from './refusals.ts';
 import { savedPicture, takesPicture } from './saved-picture.ts';
 import { joinBlocks } from './transcript.ts';
 import { withoutFiller } from './words.ts';
@@ -65,7 +67,7 @@ export function createTranslator(): Translator {
   const taken = new Set<string>();
   /** Screenshot calls under way. */
   const photographing = new Set<string>();
-  let trouble: string | undefined;
+  let trouble: Trouble | undefined;
   let limit: { resetsAt: number | undefined } | undefined;
 
   const takeWords = (): Words[] => {
@@ -83,27 +85,13 @@ export function createTranslator(): Translator {
       return {
         kind: 'failure',
         failure: new AgentFailure(
-          kindOfEnd(message.terminal_reason) ?? 'broken',
+          classifyRefusal({ terminalReason: message.terminal_reason }),
           cutLines(message.errors.join('; '), 300) || message.subtype,
         ),
       };
     }
-    if (message.is_error) {
-      if (Refused.safeParse(message).success)
-        return {
-          kind: 'failure',
-          failure: new AgentFailure('budget', cutLines(message.result, 300)),
-        };
-      const kind = limit
-        ? 'usage-limit'
-        : (kindOfEnd(message.terminal_reason) ??
-          failureKind(trouble, message.api_error_status ?? undefined));
-      const resetsAt = limit?.resetsAt === undefined ? undefined : new Date(limit.resetsAt * 1000);
-      return {
-        kind: 'failure',
-        failure: new AgentFailure(kind, cutLines(message.result, 300), resetsAt),
-      };
-    }
+    if (message.is_error)
+      return { kind: 'failure', failure: createFailure(message, trouble, limit) };
     const uuids =
       message.user_message_uuids ?? (message.user_message_uuid ? [message.user_message_uuid] : []);
     const [before, answer] = [withoutFiller(earlier), blocks];
@@ -145,11 +133,8 @@ export function createTranslator(): Translator {
         if (message.parent_tool_use_id !== null || said.has(message.uuid))
           return [{ kind: 'alive' }];
         said.add(message.uuid);
-        if (message.error) {
-          trouble = message.error;
-          return [{ kind: 'alive' }];
-        }
-        trouble = undefined;
+        trouble = readTrouble(message);
+        if (trouble) return [{ kind: 'alive' }];
         const events: Translation[] = [{ kind: 'alive' }];
         for (const block of message.message.content) {
           if (block.type === 'text' && block.text.trim() !== '')
@@ -190,15 +175,6 @@ export function createTranslator(): Translator {
   };
   return { translate, takeWords };
 }
-
-/**
- * The model proxy has refused a request because a budget is used up. The SDK passes on the API's
- * error type without a type of its own.
- */
-const Refused = z.object({
-  api_error_status: z.literal(402),
-  api_error_type: z.literal('budget_error'),
-});
 
 /**
  * The cost of a result by model, including sub-agents and work between two results; another field
@@ -286,40 +262,4 @@ function timeoutOf(input: unknown): number | undefined {
     typeof input.timeout === 'number'
     ? input.timeout
     : undefined;
-}
-
-/**
- * Failures that Claude Code distinguishes by its terminal reason. It reports any picture, document
- * or request that is too large or broken as `image_error`.
- */
-function kindOfEnd(reason: SDKResultMessage['terminal_reason']): FailureKind | undefined {
-  if (
-    reason === 'prompt_too_long' ||
-    reason === 'blocking_limit' ||
-    reason === 'rapid_refill_breaker'
-  )
-    return 'too-long';
-  return reason === 'image_error' ? 'unreadable' : undefined;
-}
-
-/** What Claude Code reports when it is not signed in, or not in the required way. */
-const signedOut = new Set([
-  'authentication_failed',
-  'oauth_org_not_allowed',
-  'account_on_hold',
-  'verification_required',
-  'cloud_credential_error',
-]);
-
-/** Classifies a failure on the model's side by the SDK's error name or by the HTTP status. */
-export function failureKind(trouble: string | undefined, status: number | undefined): FailureKind {
-  if ((trouble !== undefined && signedOut.has(trouble)) || status === 401 || status === 403)
-    return 'signed-out';
-  if (trouble === 'billing_error' || status === 402) return 'no-credit';
-  if (trouble === 'rate_limit' || status === 429) return 'usage-limit';
-  if (trouble === 'overloaded' || status === 529) return 'overloaded';
-  if (trouble === 'model_not_found') return 'no-model';
-  if (trouble === 'server_error' || (status !== undefined && status >= 500)) return 'model-away';
-  // A refused request has a status; without one the service did not answer.
-  return trouble === 'unknown' && status === undefined ? 'model-away' : 'broken';
 }

@@ -6,7 +6,7 @@ import { createAsyncQueue } from '../async-queue.ts';
 import type { AsyncQueue } from '../async-queue.ts';
 import type { LiveSession } from './session.ts';
 import type { MachineWatch } from '../sandbox/machine-watch.ts';
-import { failureKind } from './translate.ts';
+import { classifyRefusal } from './refusals.ts';
 import type { Translation } from './translate.ts';
 
 /** How many consecutive refusals for cost a turn survives. */
@@ -161,11 +161,13 @@ function createPatience(
   let timer: NodeJS.Timeout | undefined;
   return {
     lose(reason) {
-      const kind = failureKind(reason, undefined);
-      // Retrying does not restore a sign-in.
-      if (kind === 'signed-out') return events.fail(new AgentFailure(kind, reason));
+      const kind = classifyRefusal({ error: reason });
+      // Retrying does not restore a sign-in or an account.
+      if (kind === 'signed-out' || kind === 'account-off')
+        return events.fail(new AgentFailure(kind, reason));
+      const isUnclear = kind === 'broken' || kind === 'refused';
       timer ??= setTimeout(
-        () => events.fail(new AgentFailure(kind === 'broken' ? 'model-away' : kind, reason)),
+        () => events.fail(new AgentFailure(isUnclear ? 'model-away' : kind, reason)),
         ms,
       );
     },
