@@ -16,6 +16,13 @@ export const Conversation = z.object({
   session: field,
   /** The last message that began a fresh session with its text (`/new TEXT`). */
   anew: field,
+  /**
+   * The session that the next fresh one follows, because the API refuses its history; cleared with
+   * the first answer.
+   */
+  follows: field,
+  /** When sessions were begun anew for that, and for which messages, as JSON. */
+  renewals: field,
   /** The person's time zone (IANA name), once known. */
   timezone: field,
   /** When the person last wrote (ISO 8601). */

@@ -110,10 +110,10 @@ test('an entry is what Claude Code wrote it as', () => {
   const said = (text: string) => [{ type: 'text', text }];
   expect(
     readEntry('assistant', { model: 'claude', stop_reason: 'end_turn', content: said('hi') }),
-  ).toEqual({ kind: 'answer', text: 'hi' });
+  ).toEqual({ kind: 'answer', by: 'claude', text: 'hi' });
   expect(
     readEntry('assistant', { model: 'claude', stop_reason: 'tool_use', content: said('first') }),
-  ).toEqual({ kind: 'words', text: 'first' });
+  ).toEqual({ kind: 'words', by: 'claude', text: 'first' });
   expect(
     readEntry('assistant', {
       model: '<synthetic>',
@@ -128,7 +128,11 @@ test('an entry is what Claude Code wrote it as', () => {
   expect(readEntry('user', { content: overtakenNote('x'.repeat(1000)) })).toMatchObject({
     kind: 'note',
   });
-  expect(readEntry('user', { content: 'hello' })).toEqual({ kind: 'other', text: 'hello' });
+  expect(readEntry('user', { content: 'hello' })).toEqual({
+    kind: 'other',
+    by: 'person',
+    text: 'hello',
+  });
   expect(readEntry('system', { content: 'hello' })).toMatchObject({ kind: 'other' });
   for (const broken of [undefined, null, 7, {}, { content: 7 }])
     expect(readEntry('assistant', broken)).toEqual({ kind: 'other', text: '' });

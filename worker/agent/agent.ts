@@ -211,6 +211,11 @@ export type AgentTurn = {
   /** The session to resume; undefined starts a new one. */
   session: string | undefined;
   /**
+   * The session that a new one follows, because the API refuses its history: the agent passes on
+   * what was said last there.
+   */
+  follows?: string | undefined;
+  /**
    * What to answer. It stays open while more may come; the turn ends when it is closed and
    * everything is answered.
    */

@@ -15,7 +15,7 @@ export const sessionCommands: Command[] = [
     anytime: false,
     async run({ conversations }, { message, context: { fence } }) {
       const { session } = await conversations.read(message.conversation);
-      await conversations.write(message.conversation, fence, { session: '' });
+      await conversations.write(message.conversation, fence, { session: '', follows: '' });
       return session === undefined
         ? 'This is a fresh conversation already.'
         : 'A fresh start. Your files are still here, and /sessions leads back.';
@@ -61,7 +61,7 @@ export const sessionCommands: Command[] = [
         return wanted === ''
           ? 'Which one? /sessions lists them.'
           : `There is no conversation ${cut(wanted, 40)}. /sessions lists them.`;
-      await conversations.write(conversation, fence, { session: found.id });
+      await conversations.write(conversation, fence, { session: found.id, follows: '' });
       return `Back in “${shorten(found.title, 80)}”.`;
     },
   },

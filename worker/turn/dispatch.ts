@@ -16,6 +16,7 @@ import { beginsAnew, nextStep, wantsOwnTurn } from './next-step.ts';
 import type { NextStep } from './next-step.ts';
 import type { Questions } from '../questions/questions.ts';
 import { chunk } from '../reply/chunk.ts';
+import { isRenewed } from './renewal.ts';
 import { isStop } from './stop.ts';
 import { readStop } from './stop-words.ts';
 import type { TurnContext } from './context.ts';
@@ -119,9 +120,13 @@ export function createDispatch(
   const sessionFor = async (message: Message): Promise<string | undefined> => {
     if (message.work) return message.work.session;
     // A later attempt, also one after a restart of the worker, resumes what the first one began.
-    if (!beginsAnew(message) || last.conversation.anew === message.id)
-      return quotes.get(message.id)?.session ?? session;
-    await parts.conversations.write(conversation, fence, { session: '', anew: message.id });
+    if (!beginsAnew(message) || last.conversation.anew === message.id) {
+      const quoted = quotes.get(message.id)?.session;
+      // The session that the message quotes may be the refused one.
+      return isRenewed(last.conversation, message) ? session : (quoted ?? session);
+    }
+    const change = { session: '', follows: '', anew: message.id };
+    await parts.conversations.write(conversation, fence, change);
     return undefined;
   };
 

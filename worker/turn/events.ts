@@ -1,3 +1,4 @@
+import type { Conversations } from '../../shared/store/conversation.ts';
 import { cut } from '../../shared/runtime/cut.ts';
 import type { Inbox } from '../../shared/store/boxes/inbox.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
@@ -19,6 +20,7 @@ import type { TurnContext } from './context.ts';
 export type EventParts = {
   inbox: Inbox;
   outbox: Outbox;
+  conversations: Pick<Conversations, 'write'>;
   sessions: Sessions;
   writeAnswer: AnswerWriter;
 };
@@ -68,7 +70,7 @@ export function createTurnEvents(
     onAnswered,
   }: EventTurn,
 ): TurnEvents {
-  const { inbox, outbox, sessions } = parts;
+  const { inbox, outbox, conversations, sessions } = parts;
   const { job, turn, conversation, fence, log } = context;
   let said = false;
   let compactions = 0;
@@ -97,7 +99,9 @@ export function createTurnEvents(
     if (dispatch.isAboutWork()) return dispatch.goOnWith(id);
     await sessions.note(conversation, fence, { id, title: cut(title, 120), usedAt: Date.now() });
     dispatch.goOnWith(id);
-    if (wanted !== undefined && wanted !== id && result.messages === 0)
+    // A session that follows a refused one was announced when that was refused.
+    const isAnnounced = dispatch.known().follows !== undefined;
+    if (wanted !== undefined && wanted !== id && result.messages === 0 && !isAnnounced)
       await say(
         'lost',
         'I could not find our earlier conversation any more, so this is a fresh start. Your files are still here.',
@@ -148,6 +152,9 @@ export function createTurnEvents(
       state: 'answered',
       price,
     });
+    // The session has what it was to carry over.
+    if (dispatch.known().follows !== undefined)
+      await conversations.write(conversation, fence, { follows: '' });
     result.replies += replies.length;
     result.messages += event.prompts.length;
     // Booked usage is added at the turn's end, together with usage that led to no answer.

@@ -15,6 +15,8 @@ import { describeFailure } from './failure-sentence.ts';
 import { delayJob, handBack } from '../process/job-moves.ts';
 import { quoteMessages, withdrawnWords } from './format-messages.ts';
 import type { TurnContext } from './context.ts';
+import { renewSession } from './renewal.ts';
+import type { FailedSession } from './renewal.ts';
 import { planWait } from './retry-plan.ts';
 import { closingTime, closingWindowWords, mayOutlast } from './window.ts';
 
@@ -29,9 +31,13 @@ export type EndingParts = {
 
 /**
  * The progress of a turn: the attempts at its messages; `answerers` are messages that have answered
- * its questions.
+ * its questions; `session` is the one at work, if work has begun.
  */
-export type TurnStand = { attempts: Attempts; answerers: string[] };
+export type TurnStand = {
+  attempts: Attempts;
+  answerers: string[];
+  session?: FailedSession | undefined;
+};
 
 /** Whether a message has crashed its worker too often to be started again. */
 export function isExhausted({ id }: Message, attempts: Attempts): boolean {
@@ -73,14 +79,14 @@ export async function giveUpExhausted(
 }
 
 /**
- * Decides what happens to a turn that failed: hand it back, delay it, retry it, or give it up with
- * a sentence. Always throws.
+ * Decides what happens to a turn that failed: hand it back, delay it, retry it, begin its session
+ * anew, or give it up with a sentence. Always throws.
  */
 export async function endBadly(
   parts: EndingParts,
   context: TurnContext,
   error: unknown,
-  { attempts, answerers }: TurnStand,
+  { attempts, answerers, session }: TurnStand,
 ): Promise<never> {
   const { job, token, turn, fence, signal, log } = context;
   if (error instanceof FencedError) throw error;
@@ -126,6 +132,10 @@ export async function endBadly(
   const left = (await parts.inbox.read(conversation)).filter(
     ({ id }) => begun.has(id) && !answerers.includes(id),
   );
+  if (session && (await renewSession(parts, context, failure, session, left))) {
+    await attempts.giveBack();
+    return await handBack(job, token);
+  }
   const isOver = (message: Message): boolean =>
     !worthAnother || (begun.get(message.id) ?? 0) >= mostAttempts;
   const isAllOver = left.every(isOver);

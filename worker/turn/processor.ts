@@ -114,7 +114,12 @@ async function workInbox(
     onOpen: () => hooks.heard(),
     letGo: (reason) => hooks.letGo?.(reason) ?? false,
   });
-  const stand = (): TurnStand => ({ attempts, answerers: questions.answerers() });
+  let session = (): TurnStand['session'] => undefined;
+  const stand = (): TurnStand => ({
+    attempts,
+    answerers: questions.answerers(),
+    session: session(),
+  });
   let hasBegun = false;
   try {
     const waiting = await questions.withoutAnswers(snapshot.messages);
@@ -144,6 +149,8 @@ async function workInbox(
     }
     slot.hold(begun.place);
     hasBegun = true;
+    const isResumed = dispatch.session() !== undefined;
+    session = () => ({ id: dispatch.session(), isResumed });
     await attempts.take(begun.first);
     log.info({ conversation, messages: begun.first.length, attempt: job.attemptsStarted }, 'turn');
     const left = await workTurn(own, {

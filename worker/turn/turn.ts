@@ -221,6 +221,7 @@ export async function workTurn(
       prompts: feed.prompts,
       tools,
       session: dispatch.session(),
+      follows: settings.follows,
       signal,
       permissions,
       model: settings.model,

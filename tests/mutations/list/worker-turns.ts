@@ -107,8 +107,8 @@ export const turns = [
   ...mutationsOf('worker/turn/outcome.ts', poison, [
     [
       'a deploy is no attempt',
-      `    await attempts.giveBack();\n    return await handBack`,
-      '    return await handBack',
+      `'turn interrupted');\n    await attempts.giveBack();`,
+      `'turn interrupted');`,
       deploys,
     ],
     [
@@ -188,6 +188,26 @@ export const turns = [
       { test: 'tests/worker/stop-asked.test.ts', named: 'resumed' },
     ],
     ['a fresh conversation leaves the old one', 'if (!beginsAnew(message) ||', 'if (true ||'],
+    [
+      'a refused session is not gone back to by a quote',
+      'isRenewed(last.conversation, message) ? session : (quoted ?? session)',
+      'quoted ?? session',
+      { test: 'tests/stories/refused-history.test.ts' },
+    ],
+  ]),
+  ...mutationsOf('worker/turn/renewal.ts', 'tests/worker/renewal.test.ts', [
+    [
+      'a message begins a session anew once',
+      'if (waiting.some((message) => isRenewed(conversation, message))) return undefined;',
+      '',
+    ],
+    ['sessions are begun anew so often a day', '>= mostRenewals', '>= Infinity'],
+    ['a refusal of something else begins nothing anew', '&& status === 400 &&', '&&'],
+  ]),
+  ...mutationsOf('worker/agent/claude/carried-history.ts', 'tests/worker/carried-history.test.ts', [
+    ['a resumed session has its history', ' || resumed || sent.size > 0', ''],
+    ['what is carried over is bounded', 'Math.min(mostEach, room)', 'mostEach'],
+    ['a prompt that comes again is not carried over', '.filter(({ id }) => id !== except)', ''],
   ]),
   ...mutationsOf('worker/turn/slots.ts', 'tests/worker/places.test.ts', [
     ['so many turns work at once', 'while (holders.size < max) {', 'while (true) {'],

@@ -3,6 +3,7 @@ import type { Agent, AgentTurn, ComingTurn } from '../agent.ts';
 import type { BackgroundListener, BackgroundTask } from '../background.ts';
 import { createAgentHome } from '../sandbox/home.ts';
 import type { AgentHomeOptions } from '../sandbox/home.ts';
+import { carryHistory } from './carried-history.ts';
 import { createFileReader } from '../../reading/file-reader.ts';
 import { isTakenAway, workTurn } from './turn.ts';
 import { leaseGroups } from '../sandbox/group-lease.ts';
@@ -195,7 +196,9 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         yield { kind: 'session', id: live.id };
         await live.configure(settingsOf(turn, parts.model));
         live.model.begin(turn.id, turn.timezone);
-        yield* workTurn(live, turn, options.modelPatienceMs, machine);
+        const read = (session: string): ReturnType<typeof home.transcript> =>
+          home.transcript(session, turn.workspace);
+        yield* workTurn(live, carryHistory(turn, live, read), options.modelPatienceMs, machine);
         live.done();
         live.settleTasks();
         finished = true;

@@ -43,6 +43,13 @@ export function endedNote(lost: { description: string }[]): string {
   return `${noteMark} You were interrupted while reporting on work in the background: the notification above has no answer yet. Tell the person what came of it.${also}`;
 }
 
+/**
+ * Around the last messages of a session whose history the API refused, at the start of the session
+ * that follows it.
+ */
+export const carriedNote = `${noteMark} The earlier session could not go on, because the API refused its history; this is a fresh one. These are the last messages of the earlier one, oldest first, without the steps of the work:`;
+export const carriedNoteEnd = `${noteMark} End of the earlier messages. Only the message below waits for an answer. Work on it may have begun: check what is already done before you do anything again.`;
+
 /** Whether a text in the transcript is one of our notes rather than the person's message. */
 export function isNote(text: string): boolean {
   return text.startsWith(`${noteMark} You were interrupted`);

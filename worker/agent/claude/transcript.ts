@@ -13,6 +13,8 @@ import { withoutFiller } from './words.ts';
 export type TranscriptEntry = {
   id: string;
   kind: 'answer' | 'words' | 'break' | 'note' | 'notice' | 'other';
+  /** Who wrote it: entries of the person's side include what Claude Code adds there. */
+  by?: 'person' | 'claude';
   text: string;
 };
 
@@ -88,14 +90,16 @@ export function readEntry(type: string, message: unknown): Omit<TranscriptEntry,
           : text.trimStart().startsWith('<task-notification>')
             ? 'notice'
             : 'other',
+      by: 'person',
       text,
     };
   if (type !== 'assistant') return { kind: 'other', text };
   // Claude Code writes its own entries under the model "<synthetic>": errors, and placeholders
   // after an interruption.
-  if (model === '<synthetic>') return { kind: 'break', text };
-  if (stopReason === 'end_turn') return { kind: 'answer', text };
-  return { kind: goesOn.has(stopReason) && text.trim() !== '' ? 'words' : 'other', text };
+  const by = 'claude';
+  if (model === '<synthetic>') return { kind: 'break', by, text };
+  if (stopReason === 'end_turn') return { kind: 'answer', by, text };
+  return { kind: goesOn.has(stopReason) && text.trim() !== '' ? 'words' : 'other', by, text };
 }
 
 /**
