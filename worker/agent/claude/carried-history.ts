@@ -72,7 +72,7 @@ function readSaid(transcript: readonly TranscriptEntry[]): Said[] {
   for (const { kind, by, text: whole } of transcript) {
     // A session that followed another one begins with what was carried into it.
     const text = (whole.split(carriedNoteEnd).at(-1) ?? '').trim();
-    const isMeant = (kind === 'answer' || kind === 'other') && by !== undefined;
+    const isMeant = kind !== 'break' && kind !== 'note' && kind !== 'notice' && by !== undefined;
     if (!isMeant || text === '' || notSaid.test(text)) continue;
     const isSummary = by === 'person' && text.startsWith(summaryStart);
     const who = isSummary ? 'Summary' : by === 'person' ? 'Person' : 'You';
