@@ -109,6 +109,8 @@ export type ModelPrices = {
    * Whether the model has a known price; an unknown model costs as much as the most expensive one.
    */
   knows(model: string): boolean;
+  /** The ids of the models with a known price, newest first within a family. */
+  names(): string[];
   /** The cost of a request in millionths of a dollar, rounded up. */
   cost(model: string, tokens: ModelTokens, serving?: Serving): number;
 };
@@ -145,6 +147,7 @@ export function createModelPrices(own: OwnPrices = {}): ModelPrices {
   };
   return {
     knows: (model) => rows.has(idOf(model)),
+    names: () => [...rows.keys()].toReversed(),
     cost(model, tokens, { isFast, isInUs } = { isFast: false, isInUs: false }) {
       const row = rows.get(idOf(model)) ?? dearest;
       const read = tokens.input + tokens.cacheRead + tokens.cacheWrite5m + tokens.cacheWrite1h;

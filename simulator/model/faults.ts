@@ -33,6 +33,8 @@ export type Faults = {
   rateLimitResetsAt: number | null;
   /** Looks at each request and says how it is refused, if it is; null refuses none. */
   refuse: ((request: MessagesRequest) => ApiError | undefined) | null;
+  /** The list of models is refused with 404, as by a gateway that has none. */
+  noModelList: boolean;
   /** Streams that are cut in the middle. */
   cut: number;
   /** Milliseconds before each piece of a streamed answer. */
@@ -74,6 +76,7 @@ export function createFaults(): Faults {
     rateLimited: 0,
     rateLimitResetsAt: null,
     refuse: null,
+    noModelList: false,
     cut: 0,
     deltaMs: 0,
   };

@@ -8,6 +8,7 @@ import { chargeStream, chargeWhole, type BillEntry } from './bill.ts';
 import { parseConversation, type ConversationView } from './conversation-view.ts';
 import { takeFault, type Fault, type Faults } from './faults.ts';
 import { BadRequest, parseMessagesRequest, type MessagesRequest } from './messages-request.ts';
+import { answerModels } from './model-list.ts';
 import { answerSideRequest } from './side-request.ts';
 import { tellStory } from './stories/stories.ts';
 import type { Story } from './stories/story.ts';
@@ -35,6 +36,8 @@ export type MessagesApi = {
   stories: readonly Story[];
   quiet: boolean;
   requests: ModelRequest[];
+  /** The paths of the requests for models, oldest first. */
+  lookups: string[];
   faults: Faults;
   /** The charges, oldest first. */
   bill: BillEntry[];
@@ -44,7 +47,6 @@ export type MessagesApi = {
 
 const mostRemembered = 1_000;
 const largestBodyBytes = 64 * 1024 * 1024;
-const modelNames = ['claude-opus-5-5', 'claude-sonnet-5-5', 'claude-haiku-4-5'];
 
 /** The Messages API as a listener for Node's HTTP server. */
 export function createMessagesApi(api: MessagesApi): RequestListener {
@@ -80,6 +82,7 @@ async function route(
 ): Promise<void> {
   const path = new URL(request.url ?? '/', 'http://model').pathname;
   const method = request.method === 'HEAD' ? 'GET' : request.method;
+  if (method === 'GET' && /^\/v1\/models(\/|$)/.test(path)) return sendModels(api, path, response);
   switch (`${method} ${path}`) {
     case 'POST /v1/messages':
       return answerMessages(api, request, response, gone);
@@ -88,11 +91,6 @@ async function route(
       parseMessagesRequest(body);
       return sendJson(response, { input_tokens: countTokens(body.length) });
     }
-    case 'GET /v1/models':
-      return sendJson(response, {
-        data: modelNames.map((id) => ({ type: 'model', id, display_name: id })),
-        has_more: false,
-      });
     case 'GET /':
       return sendJson(response, { name: 'scripted model', speaks: 'Anthropic Messages API' });
     default:
@@ -102,6 +100,24 @@ async function route(
         message: `Not found: ${request.method} ${path}`,
       });
   }
+}
+
+/** The models, which cost nothing: only the faults that are meant for them apply. */
+function sendModels(
+  { faults, lookups }: MessagesApi,
+  path: string,
+  response: ServerResponse,
+): void {
+  lookups.push(path);
+  if (faults.down) return void response.destroy();
+  if (faults.noModelList)
+    return sendError(response, {
+      status: 404,
+      type: 'not_found_error',
+      message: `Not found: GET ${path}`,
+    });
+  const { status, body } = answerModels(path);
+  response.writeHead(status, { 'content-type': 'application/json' }).end(body);
 }
 
 async function answerMessages(

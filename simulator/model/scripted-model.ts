@@ -10,6 +10,8 @@ export type ScriptedModel = {
   url: string;
   /** The requests, oldest first; the last thousand are kept. */
   requests: ModelRequest[];
+  /** The paths of the requests for models, such as `/v1/models`, oldest first. */
+  lookups: string[];
   /** Set these to make the model fail; see Faults. */
   faults: Faults;
   /** The charges, oldest first; the list is never truncated. */
@@ -53,10 +55,11 @@ export async function runScriptedModel(options: ScriptedModelOptions = {}): Prom
     log,
   } = options;
   const requests: ModelRequest[] = [];
+  const lookups: string[] = [];
   const faults = createFaults();
   const bill: BillEntry[] = [];
   const server = createServer(
-    createMessagesApi({ delayMs, stories, quiet, requests, faults, bill, withCache, log }),
+    createMessagesApi({ delayMs, stories, quiet, requests, lookups, faults, bill, withCache, log }),
   );
   const listeningOn = await listen(server, port, host, everywhere);
   let stopped: Promise<void> | undefined;
@@ -68,6 +71,7 @@ export async function runScriptedModel(options: ScriptedModelOptions = {}): Prom
   return {
     url: `http://${host}:${listeningOn}`,
     requests,
+    lookups,
     faults,
     bill,
     stop: () => (stopped ??= close()),

@@ -108,6 +108,11 @@ describe('the Messages API', () => {
     expect((await (await fetch(`${model.url}/v1/models`)).json()).data[0]).toMatchObject({
       type: 'model',
     });
+    const one = await fetch(`${model.url}/v1/models/claude-sonnet-4-5`);
+    expect((await one.json()).id).toBe('claude-sonnet-4-5-20250929');
+    const none = await fetch(`${model.url}/v1/models/opuss`);
+    expect([none.status, (await none.json()).error.type]).toEqual([404, 'not_found_error']);
+    expect(model.lookups).toHaveLength(3);
     expect((await fetch(model.url, { method: 'HEAD' })).status).toBe(200);
   });
 

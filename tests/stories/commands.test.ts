@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
+import { createConversations } from '../../shared/store/conversation.ts';
 import { gate } from '../support/gate-story.ts';
-import { said, withStory } from '../support/story-bench.ts';
+import { phone } from '../support/pipeline.ts';
+import { said, tap, withStory } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
 test('/help names every command; /status says what runs, also while it runs, and what waits', async () => {
@@ -61,6 +63,32 @@ test('/model changes the model that is asked from then on', async () => {
     await bench.say('/model no such thing; rm');
     await bench.say('say four');
     await said(bench, 'four');
+  });
+});
+
+test('/model asks the service for a name and does not store what no model has', async () => {
+  await withStory({}, async (bench) => {
+    const modelOf = async (): Promise<string | undefined> =>
+      (await createConversations(bench.redis).read(phone)).model;
+    await bench.say('/model Opus');
+    await said(bench, 'The model opus from now on.');
+    expect(bench.model.lookups).toEqual([]);
+    await bench.say('/model haikoo');
+    const unknown = await said(bench, 'I do not know the model “haikoo”. Did you mean haiku?');
+    expect(bench.model.lookups).toEqual(['/v1/models', '/v1/models/haikoo']);
+    expect(await modelOf()).toBe('opus');
+    await tap(bench, unknown, 'Haiku');
+    await said(bench, 'The model haiku from now on.');
+    await bench.say('say one');
+    await said(bench, 'one');
+    expect(bench.model.requests.findLast(({ kind }) => kind === 'turn')?.model).toContain('haiku');
+    await bench.say('/model claude-sonnet-4-5');
+    await said(bench, 'The model claude-sonnet-4-5-20250929 from now on.');
+    bench.model.faults.noModelList = true;
+    await bench.say('/model gpt-5');
+    const away = await said(bench, 'I cannot reach Claude’s servers right now');
+    expect(away.buttons.map(({ title }) => title)).toEqual(['Opus', 'Sonnet', 'Haiku']);
+    expect(await modelOf()).toBe('claude-sonnet-4-5-20250929');
   });
 });
 

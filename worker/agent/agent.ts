@@ -240,6 +240,19 @@ export type ComingTurn = Pick<
   'conversation' | 'workspace' | 'session' | 'model' | 'permissions' | 'grants'
 >;
 
+/** A model that can be chosen by its id; `name` is its name for people. */
+export type KnownModel = { id: string; name: string };
+
+/** What is known of a model's name. */
+export type ModelLookup = {
+  /** The model's id; undefined when no model has that name. */
+  model: string | undefined;
+  /** The models to choose from, newest first. */
+  offered: KnownModel[];
+  /** The model's service has said so; otherwise this is the worker's own list, which may be old. */
+  isFromService: boolean;
+};
+
 /**
  * Answers prompts. Contract of `work`: events come in order; each prompt is in exactly one
  * `answer`; it ends after the last one. A prompt that an earlier, interrupted turn already
@@ -254,6 +267,11 @@ export interface Agent {
    * and never rejects. The actual turn may differ or never come.
    */
   prepare?(turn: ComingTurn): Promise<void>;
+  /**
+   * Looks up a model's name, within a few seconds. Undefined or absent when the agent cannot say
+   * which models there are.
+   */
+  lookUpModel?(name: string): Promise<ModelLookup | undefined>;
   /**
    * Pauses every process of the agent, as far as possible, until the returned function is called.
    */

@@ -39,6 +39,7 @@ export function createLateAgent(create: () => Promise<Agent>): LateAgent {
       end: async (...task) => (await made?.background?.end(...task)) ?? false,
     },
     prepare: async (turn) => await (await make().catch(() => undefined))?.prepare?.(turn),
+    lookUpModel: async (name) => (await make()).lookUpModel?.(name),
     pause: async () =>
       (await (await making?.catch(() => undefined))?.pause?.()) ?? ((): void => undefined),
     release: async (conversation) => (await make()).release(conversation),

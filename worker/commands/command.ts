@@ -21,9 +21,9 @@ export type CommandParts = {
   schedules: Schedules;
   sessions: Sessions;
   spend: Spend;
-  /** What runs in the background, and the agent that can end it. */
+  /** What runs in the background; the agent can end it, and knows which models there are. */
   background: Background;
-  agent: Pick<Agent, 'background'>;
+  agent: Pick<Agent, 'background' | 'lookUpModel'>;
   /** The allowed senders, and the items set aside of people who are no longer allowed. */
   allowed: Allowed;
   setAside: SetAside;

@@ -1,6 +1,7 @@
 import type { Message } from '../../shared/store/message.ts';
 import { commandText } from './command.ts';
 import type { Command } from './command.ts';
+import { editDistance, mostMistakes } from './edit-distance.ts';
 import { peopleCommands } from './people-commands.ts';
 import { reportCommands } from './report-commands.ts';
 import { scheduleCommands } from './schedule-commands.ts';
@@ -64,29 +65,9 @@ const claudeCodes = new Set([
 function findMeant(text: string): string | undefined {
   const word = /^\/([a-z]{3,14})(?:\s\S+)?[.!?]?$/i.exec(text)?.[1]?.toLowerCase();
   if (word === undefined || claudeCodes.has(word) || names.includes(word)) return undefined;
-  const most = word.length < 5 ? 1 : 2;
-  const near = ['help', ...names].filter((name) => distance(word, name) <= most);
-  return near.toSorted((one, other) => distance(word, one) - distance(word, other))[0];
-}
-
-/** How many letters must be put in, taken out, replaced, or swapped with their neighbour. */
-function distance(one: string, other: string): number {
-  const rows: number[][] = [Array.from({ length: other.length + 1 }, (_, column) => column)];
-  for (let row = 1; row <= one.length; row += 1) {
-    const line = [row];
-    for (let column = 1; column <= other.length; column += 1) {
-      const isSame = one[row - 1] === other[column - 1];
-      const isSwap = one[row - 1] === other[column - 2] && one[row - 2] === other[column - 1];
-      line[column] = Math.min(
-        (rows[row - 1]?.[column] ?? 0) + 1,
-        (line[column - 1] ?? 0) + 1,
-        (rows[row - 1]?.[column - 1] ?? 0) + (isSame ? 0 : 1),
-        isSwap ? (rows[row - 2]?.[column - 2] ?? 0) + 1 : Infinity,
-      );
-    }
-    rows.push(line);
-  }
-  return rows.at(-1)?.at(-1) ?? 0;
+  const most = mostMistakes(word.length);
+  const near = ['help', ...names].filter((name) => editDistance(word, name) <= most);
+  return near.toSorted((one, other) => editDistance(word, one) - editDistance(word, other))[0];
 }
 
 /** Asks about a misspelt command, with a button for the one that was meant. */

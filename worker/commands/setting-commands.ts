@@ -2,6 +2,7 @@ import { permissionModes } from '../agent/agent.ts';
 import type { PermissionMode } from '../agent/agent.ts';
 import { namesOfAllowed } from '../questions/always-allowed.ts';
 import type { Command, CommandAnswer } from './command.ts';
+import { modelCommand } from './model-command.ts';
 
 const modeWords: Record<PermissionMode, string> = {
   ask: 'I ask before I change anything or run a command',
@@ -12,39 +13,9 @@ const modeWords: Record<PermissionMode, string> = {
 /** The buttons' titles. */
 const modeTitles: Record<PermissionMode, string> = { ask: 'Ask', edits: 'Edits', all: 'All' };
 
-const modelHelp =
-  '*/model opus*, */model sonnet* or */model haiku* changes it, and so does a model’s full name. */model default* leads back to the usual one.';
-
 /** The person's settings, which apply until changed. */
 export const settingCommands: Command[] = [
-  {
-    pattern: /^\/model(?:\s+(\S+))?$/i,
-    help: { usage: '/model opus', does: 'the model I think with' },
-    anytime: true,
-    async run(
-      { conversations },
-      { message: { conversation }, argument, context: { fence }, busy },
-    ): Promise<CommandAnswer> {
-      const { model } = await conversations.read(conversation);
-      if (argument === '')
-        return {
-          text: `${model ? `The model is ${model}.` : 'The model is the usual one.'}\n\n${modelHelp}`,
-          choices: {
-            kind: 'buttons',
-            items: ['Opus', 'Sonnet', 'Haiku'].map((title) => ({
-              id: `/model ${title.toLowerCase()}`,
-              title,
-            })),
-            told: true,
-          },
-        };
-      if (!/^[\w.:@/[\]-]{1,80}$/.test(argument))
-        return 'That is not a model’s name. Text for example “/model sonnet”.';
-      const isDefault = argument.toLowerCase() === 'default';
-      await conversations.write(conversation, fence, { model: isDefault ? '' : argument });
-      return `${isDefault ? 'The usual model' : `The model ${argument}`} from ${busy ? 'the next task' : 'now'} on.`;
-    },
-  },
+  modelCommand,
   {
     pattern: /^\/permissions(?:\s+(\S+))?$/i,
     help: { usage: '/permissions ask', does: 'what I may do without asking: ask, edits, all' },

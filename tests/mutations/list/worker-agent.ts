@@ -33,6 +33,11 @@ export const agent = [
       routes,
     ],
   ]),
+  ...mutationsOf('worker/agent/model/model-lookup.ts', 'tests/worker/model-lookup.test.ts', [
+    ['a name of dots is no path', '!/^[a-z0-9]/i.test(name)', 'false'],
+    ['a refused list decides nothing', 'list.status !== 200 || ', ''],
+    ['a list has an end', 'if (size > longestList) throw', 'if (false) throw'],
+  ]),
   ...mutationsOf('worker/agent/model/sessions.ts', proxy, [
     [
       'a session that has ended opens nothing',

@@ -224,6 +224,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         prewarmed.stir();
       }
     },
+    lookUpModel: home.lookUpModel,
     pause: () => processes.haltAll(),
     release: async (conversation) => {
       await preparing.get(conversation);

@@ -5,9 +5,11 @@ import type { AddressInfo } from 'node:net';
 import type { Environment } from '../../../shared/runtime/env.ts';
 import type { Running } from '../../../shared/runtime/lifecycle.ts';
 import type { Log } from '../../../shared/runtime/log.ts';
+import type { ModelLookup } from '../agent.ts';
 import { createModelAccount } from './account.ts';
 import type { ModelAccountParts } from './account.ts';
 import { forward, refuse } from './forward.ts';
+import { createModelLookup } from './model-lookup.ts';
 import { parseModelRoute } from './route.ts';
 import type { ModelRoute } from './route.ts';
 import { createModelSessions } from './sessions.ts';
@@ -26,6 +28,8 @@ export type ModelProxy = Running & {
   environment: { ANTHROPIC_BASE_URL: string };
   /** Admits another session of Claude Code. */
   admit(): ModelSession;
+  /** Looks up a model's name at the service, for the worker itself. Never rejects. */
+  lookUpModel(name: string): Promise<ModelLookup>;
 };
 
 /**
@@ -93,7 +97,7 @@ const refusals: Readonly<Record<'day' | 'turn' | 'busy' | 'away', Refusal>> = {
  * agent's side. Throws when it cannot listen.
  */
 export async function runModelProxy(options: ModelProxyOptions): Promise<ModelProxy> {
-  const { keys, baseUrl, host, log, requests, owner } = options;
+  const { keys, baseUrl, host, log, requests, prices, owner } = options;
   const sessions = createModelSessions(keys, log);
   const account = createModelAccount(options);
   const service = new URL(baseUrl ?? 'https://api.anthropic.com');
@@ -185,6 +189,7 @@ export async function runModelProxy(options: ModelProxyOptions): Promise<ModelPr
       ANTHROPIC_BASE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     },
     admit: () => sessions.create(),
+    lookUpModel: createModelLookup({ service, agent, keys, prices, log }),
     async stop() {
       server.close();
       server.closeAllConnections();

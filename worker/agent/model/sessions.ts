@@ -90,6 +90,20 @@ const settleMs = 3000;
  */
 const tolerated = { share: 0.1, usd: 0.01 };
 
+/**
+ * The headers with which the worker itself asks the service; a token needs the beta header, as
+ * Claude Code sends it (2.1.330).
+ */
+export function credentialOf(keys: ModelKeys): Record<string, string> {
+  const found = credentials.find(({ variable }) => keys[variable]);
+  if (!found) return {};
+  const { variable, header, scheme } = found;
+  return {
+    [header]: `${scheme}${keys[variable]}`,
+    ...(header === 'authorization' ? { 'anthropic-beta': 'oauth-2025-04-20' } : {}),
+  };
+}
+
 export function createModelSessions(keys: ModelKeys, log: Log): ModelSessions {
   const admitted = new Map<string, Admitted>();
   return {

@@ -1,5 +1,6 @@
 import type { Environment } from '../../../shared/runtime/env.ts';
 import type { Log } from '../../../shared/runtime/log.ts';
+import type { ModelLookup } from '../agent.ts';
 import { createAgentFiles } from './files.ts';
 import { usualName } from './user.ts';
 import type { AgentUser } from './user.ts';
@@ -43,6 +44,8 @@ export type AgentHome = {
    * model.
    */
   admit(): Promise<ModelSession>;
+  /** Looks up a model's name at the model's service. Throws when the proxy cannot start. */
+  lookUpModel(name: string): Promise<ModelLookup>;
   /**
    * Prepares a session's directories, including its own `directories`, and returns a function that
    * builds the processes' whole environment from a mark and the session's access to the model;
@@ -106,6 +109,7 @@ export function createAgentHome({
     roots,
     clean: () => cleanGlobalConfig(files, claudeDirectory(dataDir), log),
     admit: async () => (await reachModel()).admit(),
+    lookUpModel: async (name) => (await reachModel()).lookUpModel(name),
     async furnish(name, directories) {
       const { HOME: home = '', TMPDIR: temporary = '' } = agentEnvironment(
         {},
