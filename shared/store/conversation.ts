@@ -32,6 +32,8 @@ export const Conversation = z.object({
    */
   model: field,
   permissions: field,
+  /** The effort that the person has chosen; otherwise the model's own. */
+  effort: field,
   /** Set when the person wants to see each step. */
   verbose: field,
   /**

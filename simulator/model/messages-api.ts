@@ -18,6 +18,8 @@ export type ModelRequest = {
   /** ISO 8601. */
   at: string;
   model: string;
+  /** The effort asked for; null when the request names none. */
+  effort: string | null;
   stream: boolean;
   /** `turn` for the conversation itself, `side` for Claude Code's small requests beside it. */
   kind: 'turn' | 'side';
@@ -172,6 +174,7 @@ function remember(
   api.requests.push({
     at: new Date().toISOString(),
     model: asked.model,
+    effort: asked.output_config?.effort ?? null,
     stream: asked.stream,
     kind,
     session: sessionOf(request),

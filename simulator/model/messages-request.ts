@@ -28,6 +28,7 @@ const messagesRequest = z.looseObject({
       }),
     )
     .min(1),
+  output_config: z.looseObject({ effort: z.string().optional() }).optional(),
   tools: z.array(z.looseObject({ name: z.string().optional() })).default([]),
 });
 

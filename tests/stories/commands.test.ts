@@ -18,6 +18,7 @@ test('/help names every command; /status says what runs, also while it runs, and
       '/sessions',
       '/resume',
       '/model',
+      '/effort',
       '/cost',
       '/schedules',
       '/verbose',
@@ -89,6 +90,47 @@ test('/model asks the service for a name and does not store what no model has', 
     const away = await said(bench, 'I cannot reach Claude’s servers right now');
     expect(away.buttons.map(({ title }) => title)).toEqual(['Opus', 'Sonnet', 'Haiku']);
     expect(await modelOf()).toBe('claude-sonnet-4-5-20250929');
+  });
+});
+
+test('/effort changes how much Claude thinks from then on, until it is taken off', async () => {
+  await withStory({}, async (bench) => {
+    const lastEffort = (): string | null | undefined =>
+      bench.model.requests.findLast(({ kind }) => kind === 'turn')?.effort;
+    await bench.say('say one');
+    await said(bench, 'one');
+    const own = lastEffort();
+    expect(own).not.toBe('low');
+    await bench.say('/effort');
+    const list = await said(bench, 'The effort is the model’s own.');
+    expect(list.list?.items.map(({ title }) => title)).toEqual([
+      'Low',
+      'Medium',
+      'High',
+      'Extra high',
+      'Max',
+      'Default',
+    ]);
+    await tap(bench, list, 'Low');
+    await said(bench, 'The effort is low from now on.');
+    await bench.say('say two');
+    await said(bench, 'two');
+    expect(lastEffort()).toBe('low');
+    await bench.say('/status');
+    await said(bench, 'Model: the usual one. Effort: low. Permissions: all.');
+    await bench.say('/effort hihg');
+    await said(bench, 'There is no such effort.');
+    await bench.say('/effort XHIGH');
+    await said(bench, 'The effort is xhigh from now on.');
+    await bench.restartWorker();
+    await bench.say('say three');
+    await said(bench, 'three');
+    expect(lastEffort()).toBe('xhigh');
+    await bench.say('/effort default');
+    await said(bench, 'The effort is the model’s own from now on.');
+    await bench.say('say four');
+    await said(bench, 'four');
+    expect(lastEffort()).toBe(own);
   });
 });
 

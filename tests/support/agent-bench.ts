@@ -14,6 +14,7 @@ import type {
   Agent,
   AgentEvent,
   ChatTools,
+  Effort,
   PermissionMode,
   Prompt,
 } from '../../worker/agent/agent.ts';
@@ -37,6 +38,8 @@ export type Asking = {
   /** Answers what needs leave; yes unless said otherwise. */
   approve?: ChatTools['approve'];
   grants?: WorkspaceGrants;
+  effort?: Effort;
+  model?: string;
   /** Leaves the prompts open for more. */
   open?: boolean;
 };
@@ -69,6 +72,8 @@ export function startTurn(
     permissions = 'all',
     approve,
     grants,
+    effort,
+    model,
   }: Asking,
   sent: Sent[] = [],
 ): RunningTurn {
@@ -94,7 +99,8 @@ export function startTurn(
         prompts: channel,
         tools,
         permissions,
-        model: undefined,
+        model,
+        effort,
         signal: control.signal,
         ...(grants ? { grants } : {}),
       };

@@ -144,6 +144,15 @@ export type ChatTools = SendTools & SayTools & ScheduleTools & AskTools;
 export const permissionModes = ['ask', 'edits', 'all'] as const;
 export type PermissionMode = (typeof permissionModes)[number];
 
+/** How much Claude thinks before it answers, the least first; not every model has every level. */
+export const effortLevels = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
+export type Effort = (typeof effortLevels)[number];
+
+/** The level of that name; undefined for anything else, such as a later version's level. */
+export function readEffort(name: string | undefined): Effort | undefined {
+  return effortLevels.find((level) => level === name);
+}
+
 /**
  * Token counts and price of the requests behind an answer. Booked usage is already in the account,
  * request by request.
@@ -224,6 +233,8 @@ export type AgentTurn = {
   permissions: PermissionMode;
   /** The model's id or an alias such as `opus`; undefined leaves the choice to Claude Code. */
   model: string | undefined;
+  /** How much it thinks; undefined leaves that to the model. */
+  effort?: Effort | undefined;
   /** Which of the workspace's own hooks and programs may run; nothing when absent. */
   grants?: WorkspaceGrants;
   /**
@@ -237,7 +248,7 @@ export type AgentTurn = {
 /** What is known of a turn before it starts. */
 export type ComingTurn = Pick<
   AgentTurn,
-  'conversation' | 'workspace' | 'session' | 'model' | 'permissions' | 'grants'
+  'conversation' | 'workspace' | 'session' | 'model' | 'effort' | 'permissions' | 'grants'
 >;
 
 /** A model that can be chosen by its id; `name` is its name for people. */

@@ -1,6 +1,7 @@
 import { cut } from '../../shared/runtime/cut.ts';
 import { dayOf, monthOf, totalUse } from '../../shared/store/spend.ts';
 import { taskLine } from '../background/describe.ts';
+import { readEffort } from '../agent/agent.ts';
 import { costWords, dollars } from './format-cost.ts';
 import { quoteMessage, quoteMessages } from '../turn/format-messages.ts';
 import { permissionsOf } from './setting-commands.ts';
@@ -68,8 +69,9 @@ async function writeStatus(
       ? 'The computer is awake and stays so.'
       : `The computer is awake; it sleeps after ${idleMinutes} min without work.`,
   );
+  const effort = readEffort(settings.effort);
   lines.push(
-    `Model: ${settings.model ?? 'the usual one'}. Permissions: ${permissionsOf(settings.permissions, permissions)}.`,
+    `Model: ${settings.model ?? 'the usual one'}.${effort ? ` Effort: ${effort}.` : ''} Permissions: ${permissionsOf(settings.permissions, permissions)}.`,
   );
   return lines.join('\n');
 }

@@ -2,6 +2,7 @@ import { permissionModes } from '../agent/agent.ts';
 import type { PermissionMode } from '../agent/agent.ts';
 import { namesOfAllowed } from '../questions/always-allowed.ts';
 import type { Command, CommandAnswer } from './command.ts';
+import { effortCommand } from './effort-command.ts';
 import { modelCommand } from './model-command.ts';
 
 const modeWords: Record<PermissionMode, string> = {
@@ -16,6 +17,7 @@ const modeTitles: Record<PermissionMode, string> = { ask: 'Ask', edits: 'Edits',
 /** The person's settings, which apply until changed. */
 export const settingCommands: Command[] = [
   modelCommand,
+  effortCommand,
   {
     pattern: /^\/permissions(?:\s+(\S+))?$/i,
     help: { usage: '/permissions ask', does: 'what I may do without asking: ask, edits, all' },

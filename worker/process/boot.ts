@@ -2,6 +2,7 @@ import type { Log } from '../../shared/runtime/log.ts';
 import { beginEpoch } from '../../shared/store/redis/epoch.ts';
 import { connectRedis } from '../../shared/store/redis/redis.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
+import { readEffort } from '../agent/agent.ts';
 import type { Agent } from '../agent/agent.ts';
 import { createLateAgent } from '../agent/late-agent.ts';
 import type { LateAgent } from '../agent/late-agent.ts';
@@ -60,6 +61,7 @@ export async function bootWorker(
         workspace: workspaceOf(config.DATA_DIR, conversation),
         session: remembered.session,
         model: remembered.model,
+        effort: readEffort(remembered.effort),
         permissions: permissionsOf(remembered.permissions, config.PERMISSIONS),
       };
       await agent.prepare?.(turn);

@@ -6,6 +6,7 @@ import type { PageStore } from '../../shared/store/pages.ts';
 import type { TurnResult } from '../../shared/store/queues.ts';
 import type { Typing } from '../../shared/delivery/typing.ts';
 import type { Agent, ChatTools, SayTools, SendTools } from '../agent/agent.ts';
+import { readEffort } from '../agent/agent.ts';
 import type { AgentFiles } from '../agent/sandbox/files.ts';
 import { createAlwaysAllowed } from '../questions/always-allowed.ts';
 import { createAskTools } from '../questions/tools.ts';
@@ -225,6 +226,7 @@ export async function workTurn(
       signal,
       permissions,
       model: settings.model,
+      effort: readEffort(settings.effort),
       grants,
     });
     for await (const event of work) {

@@ -105,6 +105,8 @@ export async function startPrewarmedProcess(
               ...(settings.model === undefined || settings.model === parts.model
                 ? {}
                 : { model: settings.model }),
+              // Prewarmed without an effort; the first prompt waits until this one is applied.
+              ...(settings.effort ? { settings: { effortLevel: settings.effort } } : {}),
             },
           }),
         );

@@ -1,4 +1,9 @@
-import type { PermissionMode, Query, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
+import type {
+  EffortLevel,
+  PermissionMode,
+  Query,
+  SDKUserMessage,
+} from '@anthropic-ai/claude-agent-sdk';
 import type { UUID } from 'node:crypto';
 import type { BrowserProcess } from '../mcp/browser-process.ts';
 import { createAsyncQueue } from '../async-queue.ts';
@@ -7,6 +12,7 @@ import type { Attachment, ChatTools, Words } from '../agent.ts';
 import type { BackgroundTask } from '../background.ts';
 import { createSessionBackground } from './session-background.ts';
 import { createSessionChat } from './session-chat.ts';
+import { applyEffort } from './effort.ts';
 import type { TranscriptEntry } from './transcript.ts';
 import { createTranslator } from './translate.ts';
 import type { Translation } from './translate.ts';
@@ -33,8 +39,12 @@ export type SessionWatcher = {
   onEnd(): void;
 };
 
-/** `model` undefined leaves the choice to Claude Code. */
-export type Settings = { model: string | undefined; permissions: PermissionMode };
+/** `model` undefined leaves the choice to Claude Code, `effort` undefined to the model. */
+export type Settings = {
+  model: string | undefined;
+  effort: EffortLevel | undefined;
+  permissions: PermissionMode;
+};
 
 /**
  * One running Claude Code process with its session, open for many turns. It belongs to one
@@ -213,6 +223,7 @@ export function createLiveSession(
     },
     async configure(next) {
       if (next.model !== configured.model) await claude.setModel(next.model);
+      await applyEffort(claude, next.effort, configured.effort);
       // Unapproved edits were allowed only for the plan that was carried out. Planning itself
       // continues in the next turn.
       const isLeftOver = mode === 'acceptEdits' && next.permissions === 'default';

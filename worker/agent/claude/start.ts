@@ -23,14 +23,14 @@ export type SessionParts = SessionOptionParts & {
 /** What a turn needs of a session: conversation, workspace, session to resume, and settings. */
 export type Wanted = Pick<
   AgentTurn,
-  'conversation' | 'workspace' | 'session' | 'model' | 'permissions' | 'grants'
+  'conversation' | 'workspace' | 'session' | 'model' | 'effort' | 'permissions' | 'grants'
 >;
 
 export function settingsOf(
-  { model, permissions }: Wanted,
+  { model, effort, permissions }: Wanted,
   usualModel: string | undefined,
 ): Settings {
-  return { model: model ?? usualModel, permissions: claudeModes[permissions] };
+  return { model: model ?? usualModel, effort, permissions: claudeModes[permissions] };
 }
 
 /**
@@ -73,6 +73,7 @@ export async function startSession(parts: SessionParts, wanted: Wanted): Promise
           cwd: workspace,
           ...(resumed ? { resume: id } : { sessionId: id }),
           ...(settings.model ? { model: settings.model } : {}),
+          ...(settings.effort ? { effort: settings.effort } : {}),
           permissionMode: settings.permissions,
         },
       }),
