@@ -95,6 +95,7 @@ export const passedOn: Partial<Record<VariableName, readonly Role[]>> = {
   ANSWER_MINUTES: ['vm'],
   BACKGROUND_MINUTES: ['vm'],
   QUESTION_HOLD_MINUTES: ['vm'],
+  SUGGESTIONS: ['vm'],
   MESSAGES_PER_TURN: ['vm'],
   BUDGET_USD_PER_TURN: ['vm'],
   BUDGET_USD_PER_DAY: ['vm'],

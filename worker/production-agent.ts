@@ -75,6 +75,7 @@ export function createProductionAgent({
       maxLive: config.MAX_LIVE_AGENTS ?? maxLiveAgents(totalmem(), process.constrainedMemory()),
       idleMs,
       prewarmMs,
+      suggests: config.SUGGESTIONS,
     });
   };
 }

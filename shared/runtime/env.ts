@@ -154,6 +154,8 @@ export const variables = {
     .number('must be a number of minutes')
     .positive('must be more than 0')
     .max(24 * 60, 'must be at most a day (1440)'),
+  /** With 1 the person is offered a next request after an answer; each costs a model request. */
+  SUGGESTIONS: z.enum(['0', '1'], 'must be 1 or 0').transform((value) => value === '1'),
   /** How many messages a turn sends before the rest goes to a page. */
   MESSAGES_PER_TURN: z.coerce
     .number('must be a number')

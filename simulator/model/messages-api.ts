@@ -44,6 +44,8 @@ export type MessagesApi = {
   /** The charges, oldest first. */
   bill: BillEntry[];
   withCache: boolean;
+  /** What the person may type next, when Claude Code asks for that. */
+  suggestion: string;
   log: Pick<Logger, 'info' | 'warn'> | undefined;
 };
 
@@ -165,7 +167,7 @@ function remember(
   fault: Fault | null,
 ): Answer | null {
   const view = parseConversation(asked);
-  const side = answerSideRequest(asked);
+  const side = answerSideRequest(asked, api.suggestion);
   const answered = fault === null || fault.kind === 'cut';
   const answer = answered
     ? (side ?? tellStory(view, { own: api.stories, quiet: api.quiet }))

@@ -34,6 +34,8 @@ export type ScriptedModelOptions = {
   quiet?: boolean;
   /** Reports a part of the input as cached, as the real API does for Claude Code. */
   withCache?: boolean;
+  /** What it suggests as the person's next prompt; by default nothing. */
+  suggestion?: string;
   log?: Pick<Logger, 'info' | 'warn'>;
 };
 
@@ -52,6 +54,7 @@ export async function runScriptedModel(options: ScriptedModelOptions = {}): Prom
     stories = [],
     quiet = false,
     withCache = false,
+    suggestion = 'silence',
     log,
   } = options;
   const requests: ModelRequest[] = [];
@@ -59,7 +62,18 @@ export async function runScriptedModel(options: ScriptedModelOptions = {}): Prom
   const faults = createFaults();
   const bill: BillEntry[] = [];
   const server = createServer(
-    createMessagesApi({ delayMs, stories, quiet, requests, lookups, faults, bill, withCache, log }),
+    createMessagesApi({
+      delayMs,
+      stories,
+      quiet,
+      requests,
+      lookups,
+      faults,
+      bill,
+      withCache,
+      suggestion,
+      log,
+    }),
   );
   const listeningOn = await listen(server, port, host, everywhere);
   let stopped: Promise<void> | undefined;

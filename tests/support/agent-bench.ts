@@ -40,6 +40,7 @@ export type Asking = {
   grants?: WorkspaceGrants;
   effort?: Effort;
   model?: string;
+  onSuggestion?: (suggestion: string) => void;
   /** Leaves the prompts open for more. */
   open?: boolean;
 };
@@ -74,6 +75,7 @@ export function startTurn(
     grants,
     effort,
     model,
+    onSuggestion,
   }: Asking,
   sent: Sent[] = [],
 ): RunningTurn {
@@ -101,6 +103,7 @@ export function startTurn(
         permissions,
         model,
         effort,
+        onSuggestion,
         signal: control.signal,
         ...(grants ? { grants } : {}),
       };

@@ -41,7 +41,9 @@ export type StoryOptions = {
   /** Variables for relay and worker. */
   environment?: Record<string, string>;
   /** What is different about the agent. */
-  agent?: Partial<Pick<ClaudeOptions, 'secrets' | 'modelPatienceMs'>>;
+  agent?: Partial<Pick<ClaudeOptions, 'secrets' | 'modelPatienceMs' | 'suggests'>>;
+  /** What the model suggests as the person's next prompt. */
+  suggestion?: string;
   /** What is different about the worker. */
   worker?: WorkerChange;
 };
@@ -89,10 +91,17 @@ export const workspaceOf = (bench: Pipeline, from = phone): string =>
  * process of the agent is left.
  */
 export async function withStory(
-  { stories = [], withCache = false, environment = {}, agent = {}, worker = {} }: StoryOptions,
+  {
+    stories = [],
+    withCache = false,
+    environment = {},
+    agent = {},
+    suggestion = 'silence',
+    worker = {},
+  }: StoryOptions,
   use: (bench: StoryBench) => Promise<void>,
 ): Promise<void> {
-  const model = await runScriptedModel({ quiet: true, stories, withCache });
+  const model = await runScriptedModel({ quiet: true, stories, withCache, suggestion });
   const owners: { owner: string; dataDir: string }[] = [];
   try {
     await withPipeline(

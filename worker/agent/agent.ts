@@ -235,6 +235,11 @@ export type AgentTurn = {
   model: string | undefined;
   /** How much it thinks; undefined leaves that to the model. */
   effort?: Effort | undefined;
+  /**
+   * Receives what the person may want next, in words of theirs, if the agent suggests something
+   * after an answer; usually called when `work` has ended.
+   */
+  onSuggestion?: ((suggestion: string) => void) | undefined;
   /** Which of the workspace's own hooks and programs may run; nothing when absent. */
   grants?: WorkspaceGrants;
   /**

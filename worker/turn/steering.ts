@@ -1,6 +1,7 @@
 import { cut } from '../../shared/runtime/cut.ts';
 import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
+import type { Ledger } from '../../shared/store/boxes/ledger.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import type { TurnResult } from '../../shared/store/queues.ts';
 import type { Reply } from '../../shared/store/reply.ts';
@@ -11,8 +12,12 @@ import { givenUpNote, withoutPrefix } from './format-messages.ts';
 import { toPrompt } from './format-prompt.ts';
 import type { PromptParts } from './format-prompt.ts';
 import type { TurnContext } from './context.ts';
+import { withSuggestion } from './suggestions.ts';
 
-export type SteeringDeps = Omit<PromptParts, 'before' | 'workspace'> & { outbox: Outbox };
+export type SteeringDeps = Omit<PromptParts, 'before' | 'workspace'> & {
+  outbox: Outbox;
+  ledger: Pick<Ledger, 'find'>;
+};
 
 /** Claude's messages in a turn, from the first to the last that come in while it works. */
 export type Steering = {
@@ -85,9 +90,11 @@ export function createSteering(
   };
   const hand = async (messages: Message[]): Promise<void> => {
     for (const message of messages) {
+      const tapped = await withSuggestion(parts.ledger, withoutPrefix(message));
+      const quoted = tapped.isSuggestion ? undefined : dispatch.quoted(message);
       const read = await toPrompt(
-        withoutPrefix(message),
-        { ...parts, workspace, before: quotation(dispatch.quoted(message)) },
+        tapped.message,
+        { ...parts, workspace, before: quotation(quoted) },
         signal,
       );
       if ('sentence' in read) {

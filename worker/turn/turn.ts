@@ -41,6 +41,7 @@ import { createWatchdog } from './watchdog.ts';
 import type { Silence } from './watchdog.ts';
 import { createWorkspaceTrust } from '../questions/workspace-trust.ts';
 import type { TrustParts } from '../questions/workspace-trust.ts';
+import { createSuggestions } from './suggestions.ts';
 import { watchWindow } from './window.ts';
 import type { WindowParts } from './window.ts';
 import { workspaceOf } from '../workspace.ts';
@@ -212,6 +213,7 @@ export async function workTurn(
       chatTools: { ...chatTools, say },
       session: dispatch.session,
     });
+    const suggestions = createSuggestions(parts, context, { session: dispatch.session, first });
     await budget.mayGoOn(signal);
     const grants = await trust.settle(permissions, signal);
     const work = parts.agent.work({
@@ -228,13 +230,16 @@ export async function workTurn(
       model: settings.model,
       effort: readEffort(settings.effort),
       grants,
+      onSuggestion: suggestions.offer,
     });
     for await (const event of work) {
       watchdog.note(event);
       reporter.note(event);
       screenshots.note(event);
       await events.onEvent(event);
+      suggestions.note(event);
     }
+    suggestions.end();
     return feed.left();
   } finally {
     watchdog.stop();

@@ -27,6 +27,24 @@ export const turns = [
   ...mutationsOf('worker/turn/steering.ts', givenUp, [
     ['what was given up is left', 'givenUpNote(dispatch.snapshot().givenUp)', 'givenUpNote([])'],
   ]),
+  ...mutationsOf('worker/turn/suggestions.ts', 'tests/worker/suggestions.test.ts', [
+    ['nothing is suggested after scheduled work', ' || !first.every(isFromPerson)', ''],
+    [
+      'nothing is suggested to a person who has written on',
+      ' || (await inbox.size(conversation)) > 0',
+      '',
+    ],
+    [
+      'a suggestion after an earlier answer is outdated',
+      'if (answer !== undefined) pending',
+      'if (false) pending',
+    ],
+    [
+      'a suggestion is read for its own person only',
+      'reply?.conversation !== message.conversation',
+      'reply === undefined',
+    ],
+  ]),
   ...mutationsOf('worker/turn/processor.ts', givenUp, [
     [
       'old messages that join a turn are looked up',

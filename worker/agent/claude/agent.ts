@@ -192,6 +192,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       if (stopped) await live.close();
       let finished = false;
       live.begin();
+      live.onSuggestion = turn.onSuggestion;
       try {
         yield { kind: 'session', id: live.id };
         await live.configure(settingsOf(turn, parts.model));

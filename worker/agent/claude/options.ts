@@ -30,6 +30,8 @@ export type SessionOptionParts = {
   reader?: FileReader | undefined;
   /** Whether each tool call checks the budget first. */
   watchesCost?: boolean;
+  /** Whether Claude Code suggests the next prompt after an answer, with a request of its own. */
+  suggests?: boolean;
 };
 
 /** The environment of a process. */
@@ -59,7 +61,7 @@ export function createSessionOptions(
   parts: SessionOptionParts,
   { env, furnishBrowser, root, project, live }: SessionSurroundings,
 ): Options {
-  const { imagesDir, chromium, user, bounds, reader, watchesCost } = parts;
+  const { imagesDir, chromium, user, bounds, reader, watchesCost, suggests } = parts;
   const grants = project?.grants ?? noGrants;
   const startBrowser = async (): Promise<BrowserProcess> => {
     const session = live();
@@ -102,6 +104,7 @@ export function createSessionOptions(
       whatsapp: chatServer(() => live()?.chat),
     },
     includePartialMessages: true,
+    ...(suggests ? { promptSuggestions: true } : {}),
     spawnClaudeCodeProcess: createSpawn(user, bounds),
   };
 }

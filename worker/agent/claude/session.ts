@@ -87,6 +87,11 @@ export type LiveSession = {
   watch(watcher: SessionWatcher): void;
   /** Returns once Claude has stopped speaking, or false after `ms`. */
   quiet(ms: number): Promise<boolean>;
+  /**
+   * Receives the prompt that Claude Code suggests after an answer, also between turns; it belongs
+   * to the latest turn.
+   */
+  onSuggestion?: ((suggestion: string) => void) | undefined;
   /** Sends a message to the chat: at once during a turn, else with the next one. */
   tell(text: string): void;
   /**
@@ -277,6 +282,7 @@ export function createLiveSession(
       for await (const message of claude) {
         if (message.type === 'system' && 'permissionMode' in message)
           mode = message.permissionMode ?? mode;
+        if (message.type === 'prompt_suggestion') session.onSuggestion?.(message.suggestion);
         const translations = translate(message);
         for (const translation of translations) {
           if (translation.kind === 'session') current = translation.id;
