@@ -16,9 +16,9 @@ import { describe, expect, test } from 'vitest';
 import { createAgentFiles } from '../../worker/agent/sandbox/files.ts';
 import type { AgentFiles } from '../../worker/agent/sandbox/files.ts';
 import { runAsAgent } from '../../worker/agent/sandbox/shell.ts';
-import { createSessionFile } from '../../worker/agent/claude/transcript-file.ts';
-import { createSessionStore } from '../../worker/agent/claude/transcript-store.ts';
-import { readTranscript } from '../../worker/agent/claude/transcript.ts';
+import { createSessionFile } from '../../worker/agent/claude/transcript/transcript-file.ts';
+import { createSessionStore } from '../../worker/agent/claude/transcript/transcript-store.ts';
+import { readTranscript } from '../../worker/agent/claude/transcript/transcript.ts';
 import { createTranscriber } from '../../worker/media/transcriber.ts';
 import { agentUser, whyNotSeparate } from '../support/separate-worker.ts';
 

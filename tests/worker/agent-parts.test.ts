@@ -7,8 +7,12 @@ import { agentEnvironment } from '../../worker/agent/sandbox/environment.ts';
 import { overtakenNote, resumeNote } from '../../worker/agent/claude/instructions.ts';
 import { createMark, isOfSession, isOfWorker } from '../../worker/agent/sandbox/processes.ts';
 import { promptId } from '../../worker/agent/claude/prompt-id.ts';
-import { findPrompt, joinBlocks, readEntry } from '../../worker/agent/claude/transcript.ts';
-import type { TranscriptEntry } from '../../worker/agent/claude/transcript.ts';
+import {
+  findPrompt,
+  joinBlocks,
+  readEntry,
+} from '../../worker/agent/claude/transcript/transcript.ts';
+import type { TranscriptEntry } from '../../worker/agent/claude/transcript/transcript.ts';
 
 /** A transcript written as `id kind text`, one entry a string. */
 function transcript(...lines: string[]): TranscriptEntry[] {

@@ -1,10 +1,13 @@
 import { expect, test } from 'vitest';
 import type { AgentTurn, Prompt } from '../../worker/agent/agent.ts';
-import { carryHistory, formatHistory } from '../../worker/agent/claude/carried-history.ts';
+import {
+  carryHistory,
+  formatHistory,
+} from '../../worker/agent/claude/transcript/carried-history.ts';
 import { carriedNote, carriedNoteEnd, resumeNote } from '../../worker/agent/claude/instructions.ts';
 import { promptId } from '../../worker/agent/claude/prompt-id.ts';
-import { readEntry } from '../../worker/agent/claude/transcript.ts';
-import type { TranscriptEntry } from '../../worker/agent/claude/transcript.ts';
+import { readEntry } from '../../worker/agent/claude/transcript/transcript.ts';
+import type { TranscriptEntry } from '../../worker/agent/claude/transcript/transcript.ts';
 
 let count = 0;
 const entry = (type: 'user' | 'assistant', message: object): TranscriptEntry => ({

@@ -189,47 +189,55 @@ export const agent = [
       ],
     ],
   ),
-  ...mutationsOf('worker/agent/claude/transcript-end.ts', 'tests/worker/session-end.test.ts', [
+  ...mutationsOf(
+    'worker/agent/claude/transcript/transcript-end.ts',
+    'tests/worker/session-end.test.ts',
     [
-      'a session goes on at its end',
-      'if (end === undefined) return false;',
-      'return false;',
-      endKept,
+      [
+        'a session goes on at its end',
+        'if (end === undefined) return false;',
+        'return false;',
+        endKept,
+      ],
+      [
+        'a note that was just written holds',
+        'if (end === undefined && line.leafUuid !== undefined)',
+        'if (false)',
+        ends,
+      ],
+      [
+        'a note without an entry counts as no note',
+        'if (line.leafUuid === null) return undefined;',
+        '',
+        ends,
+      ],
+      [
+        'a note from before a summary is none',
+        `if (line.subtype === 'compact_boundary' &&`,
+        'if (false &&',
+        ends,
+      ],
+      ['what a sub-agent said is not the session’s', 'line.isSidechain !== true && ', '', ends],
     ],
+  ),
+  ...mutationsOf(
+    'worker/agent/claude/transcript/transcript-file.ts',
+    'tests/worker/session-end.test.ts',
     [
-      'a note that was just written holds',
-      'if (end === undefined && line.leafUuid !== undefined)',
-      'if (false)',
-      ends,
+      [
+        'a line that was cut short stays its own',
+        `[ -z "$(tail -c 1 -- "$file")" ] || echo`,
+        ': || echo',
+        endKept,
+      ],
+      [
+        'only the end of a transcript is read',
+        'exec tail -c ${mostRead} -- "$file"',
+        'exec cat -- "$file"',
+        { test: 'tests/worker/agent-files.test.ts', named: 'only the end is read' },
+      ],
     ],
-    [
-      'a note without an entry counts as no note',
-      'if (line.leafUuid === null) return undefined;',
-      '',
-      ends,
-    ],
-    [
-      'a note from before a summary is none',
-      `if (line.subtype === 'compact_boundary' &&`,
-      'if (false &&',
-      ends,
-    ],
-    ['what a sub-agent said is not the session’s', 'line.isSidechain !== true && ', '', ends],
-  ]),
-  ...mutationsOf('worker/agent/claude/transcript-file.ts', 'tests/worker/session-end.test.ts', [
-    [
-      'a line that was cut short stays its own',
-      `[ -z "$(tail -c 1 -- "$file")" ] || echo`,
-      ': || echo',
-      endKept,
-    ],
-    [
-      'only the end of a transcript is read',
-      'exec tail -c ${mostRead} -- "$file"',
-      'exec cat -- "$file"',
-      { test: 'tests/worker/agent-files.test.ts', named: 'only the end is read' },
-    ],
-  ]),
+  ),
   ...mutationsOf('worker/agent/sandbox/shell.ts', 'tests/worker/agent-files.test.ts', [
     [
       'a line of shell brings a bounded answer',

@@ -222,11 +222,15 @@ export const turns = [
     ['sessions are begun anew so often a day', '>= mostRenewals', '>= Infinity'],
     ['a refusal of something else begins nothing anew', '&& status === 400 &&', '&&'],
   ]),
-  ...mutationsOf('worker/agent/claude/carried-history.ts', 'tests/worker/carried-history.test.ts', [
-    ['a resumed session has its history', ' || resumed || sent.size > 0', ''],
-    ['what is carried over is bounded', 'Math.min(mostEach, room)', 'mostEach'],
-    ['a prompt that comes again is not carried over', '.filter(({ id }) => id !== except)', ''],
-  ]),
+  ...mutationsOf(
+    'worker/agent/claude/transcript/carried-history.ts',
+    'tests/worker/carried-history.test.ts',
+    [
+      ['a resumed session has its history', ' || resumed || sent.size > 0', ''],
+      ['what is carried over is bounded', 'Math.min(mostEach, room)', 'mostEach'],
+      ['a prompt that comes again is not carried over', '.filter(({ id }) => id !== except)', ''],
+    ],
+  ),
   ...mutationsOf('worker/turn/slots.ts', 'tests/worker/places.test.ts', [
     ['so many turns work at once', 'while (holders.size < max) {', 'while (true) {'],
     ['a place is given to the next', 'if (holders.delete(id)) admit();', 'holders.delete(id);'],

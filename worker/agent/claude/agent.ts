@@ -3,7 +3,7 @@ import type { Agent, AgentTurn, ComingTurn } from '../agent.ts';
 import type { BackgroundListener, BackgroundTask } from '../background.ts';
 import { createAgentHome } from '../sandbox/home.ts';
 import type { AgentHomeOptions } from '../sandbox/home.ts';
-import { carryHistory } from './carried-history.ts';
+import { carryHistory } from './transcript/carried-history.ts';
 import { createFileReader } from '../../reading/file-reader.ts';
 import { isTakenAway, workTurn } from './turn.ts';
 import { leaseGroups } from '../sandbox/group-lease.ts';

@@ -5,8 +5,8 @@ import type { AsyncQueue } from '../async-queue.ts';
 import { endedNote, overtakenNote, raisedNote, resumeNote } from './instructions.ts';
 import type { LiveSession } from './session.ts';
 import { promptId } from './prompt-id.ts';
-import { findPrompt, findUnspoken } from './transcript.ts';
-import type { PromptState } from './transcript.ts';
+import { findPrompt, findUnspoken } from './transcript/transcript.ts';
+import type { PromptState } from './transcript/transcript.ts';
 import type { Translation } from './translate.ts';
 
 /** Tracks which prompts of a turn are unanswered. */

@@ -13,7 +13,7 @@ import type { BackgroundTask } from '../background.ts';
 import { createSessionBackground } from './session-background.ts';
 import { createSessionChat } from './session-chat.ts';
 import { applyEffort } from './effort.ts';
-import type { TranscriptEntry } from './transcript.ts';
+import type { TranscriptEntry } from './transcript/transcript.ts';
 import { createTranslator } from './translate.ts';
 import type { Translation } from './translate.ts';
 import type { SessionProcesses } from '../sandbox/work-processes.ts';

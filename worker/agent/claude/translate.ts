@@ -11,7 +11,7 @@ import type { BackgroundTask } from '../background.ts';
 import { classifyRefusal, createFailure, readTrouble } from './refusals.ts';
 import type { Trouble } from './refusals.ts';
 import { savedPicture, takesPicture } from './saved-picture.ts';
-import { joinBlocks } from './transcript.ts';
+import { joinBlocks } from './transcript/transcript.ts';
 import { withoutFiller } from './words.ts';
 
 /** What an SDK message means. Messages without a meaning here count as signs of life. */

@@ -15,11 +15,11 @@ import type { ConfigRoots } from '../workspace/config-root.ts';
 import { cleanGlobalConfig } from '../workspace/global-config.ts';
 import type { ModelAccountParts } from '../model/account.ts';
 import type { ModelSession } from '../model/sessions.ts';
-import { keepEnd } from '../claude/transcript-end.ts';
-import { createSessionFile } from '../claude/transcript-file.ts';
-import { createSessionStore } from '../claude/transcript-store.ts';
-import { readTranscript } from '../claude/transcript.ts';
-import type { TranscriptEntry } from '../claude/transcript.ts';
+import { keepEnd } from '../claude/transcript/transcript-end.ts';
+import { createSessionFile } from '../claude/transcript/transcript-file.ts';
+import { createSessionStore } from '../claude/transcript/transcript-store.ts';
+import { readTranscript } from '../claude/transcript/transcript.ts';
+import type { TranscriptEntry } from '../claude/transcript/transcript.ts';
 
 export type AgentHomeOptions = {
   dataDir: string;

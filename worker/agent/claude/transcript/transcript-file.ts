@@ -1,5 +1,5 @@
-import { runAsAgentOrOwn } from '../sandbox/shell.ts';
-import type { AgentUser } from '../sandbox/user.ts';
+import { runAsAgentOrOwn } from '../../sandbox/shell.ts';
+import type { AgentUser } from '../../sandbox/user.ts';
 
 /**
  * How much of a transcript's end is read (bytes): the agent may write anything into it, and only

@@ -1,8 +1,8 @@
-import { cutLines } from '../../../shared/runtime/cut.ts';
-import type { AgentTurn, Prompt } from '../agent.ts';
-import { carriedNote, carriedNoteEnd } from './instructions.ts';
-import { promptId } from './prompt-id.ts';
-import type { LiveSession } from './session.ts';
+import { cutLines } from '../../../../shared/runtime/cut.ts';
+import type { AgentTurn, Prompt } from '../../agent.ts';
+import { carriedNote, carriedNoteEnd } from '../instructions.ts';
+import { promptId } from '../prompt-id.ts';
+import type { LiveSession } from '../session.ts';
 import type { TranscriptEntry } from './transcript.ts';
 
 /** How much of an earlier session is passed on: messages, and characters of each and in all. */

@@ -1,9 +1,9 @@
 import { getSessionMessages } from '@anthropic-ai/claude-agent-sdk';
 import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
-import type { Words } from '../agent.ts';
-import { isNote } from './instructions.ts';
-import { withoutFiller } from './words.ts';
+import type { Words } from '../../agent.ts';
+import { isNote } from '../instructions.ts';
+import { withoutFiller } from '../words.ts';
 
 /**
  * One transcript entry, limited to what matters here. `answer` is a block of a complete answer;
