@@ -12,6 +12,7 @@ const [user, approval, chunks] = [
   'tests/worker/reply-chunk.test.ts',
 ];
 const [routes, budgets] = [{ named: 'three routes' }, { named: 'forty requests' }];
+const background = 'tests/worker/session-background.test.ts';
 const becomes = { named: 'becomes' };
 const [ends, endKept] = [{ named: 'where Claude Code' }, { named: 'kept once' }];
 
@@ -401,5 +402,49 @@ export const agent = [
       ')',
       { named: 'so many lines' },
     ],
+  ]),
+  ...mutationsOf('worker/agent/claude/session-background.ts', background, [
+    ['the end of an interrupted turn is not kept', 'muted = speaking;', 'muted = false;'],
+    ['what a turn says of an end is open until it ends', 'unsettled.push(...unspoken)', ''],
+    ['a silent process is not busy for ever', 'now() - lastAt < speakingMs', 'true'],
+    ['what we ended needs no word', 'if (!dismissed.has(task.id))', 'if (true)'],
+  ]),
+  ...mutationsOf('worker/agent/claude/idle-sessions.ts', 'tests/worker/idle-sessions.test.ts', [
+    ['work in the background keeps its process', 'kept.live.isBusy ? undefined : ', ''],
+    [
+      'it does not make room',
+      '.find(({ live }) => !live.isBusy)',
+      '[0]?.live && [...idle.values()][0]',
+    ],
+    ['another session goes beside it', '!(other.live.isBusy && mayStay(other.live))', 'true'],
+    [
+      'its own session does not run twice',
+      '!(other.live.isBusy && mayStay(other.live))',
+      '!other.live.isBusy',
+    ],
+  ]),
+  ...mutationsOf('worker/process/sleep.ts', 'tests/worker/sleep.test.ts', [
+    ['the computer stays awake for it', 'if (isBusy()) return arm(againMs);', ''],
+  ]),
+  ...mutationsOf('worker/background/watch.ts', 'tests/worker/background-watch.test.ts', [
+    ['ten reports an hour', 'recent.length < mostAnswers ? 0', 'true ? 0'],
+    ['eight tasks', 'for (const task of present.slice(room))', 'for (const task of [])'],
+    ['a refused message is tried again', 'if (stopped) return;', 'return;'],
+  ]),
+  ...mutationsOf('shared/store/background.ts', 'tests/shared/background.test.ts', [
+    [
+      'a dead worker is one without its lease',
+      "if not worker or redis.call('GET', prefix .. ':lease:' .. worker) ~= boot then",
+      'if not worker then',
+    ],
+    [
+      'another worker has it since',
+      'entry.owner ~= owner then return 0 end',
+      'false then return 0 end',
+    ],
+  ]),
+  ...mutationsOf('worker/agent/claude/words.ts', 'tests/worker/filler.test.ts', [
+    ['a paragraph is no filler', "plain.length > longestFiller || plain.includes('\\n')", 'false'],
+    ['what follows an announcement arrives', '&& !/[.!?:;…]', '&& !/[♠]'],
   ]),
 ];

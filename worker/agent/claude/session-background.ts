@@ -8,6 +8,9 @@ const mostQuoted = 60;
 /** How much is kept of what Claude says and does between two turns (translations). */
 const mostUnheard = 1000;
 
+/** Claude counts as speaking for this long after its process has sent something (ms). */
+const speakingMs = 10 * 60_000;
+
 /** What a session does without a turn: its work in the background, and what nobody has heard yet. */
 export type SessionBackground = {
   /** What runs now. */
@@ -26,6 +29,11 @@ export type SessionBackground = {
   ask(request: string): void;
   /** Whether Claude speaks at the moment. */
   isSpeaking(): boolean;
+  /**
+   * Whether something runs, is said, or waits to be heard: the process must be kept and the computer
+   * awake. A process that has gone silent in the middle does not count.
+   */
+  isBusy(): boolean;
   /** What was said and done without a turn, oldest first; takes it out. */
   takeUnheard(): Translation[];
   hasUnheard(): boolean;
@@ -43,6 +51,7 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
   let ended: string[] = [];
   let request = '';
   let speaking = false;
+  let lastAt = 0;
   let used = false;
   let muted = false;
   /** Ended without a word, and ended with a word that a turn has not passed on yet. */
@@ -58,6 +67,7 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
     },
     note(translation, isHeard) {
       const { kind } = translation;
+      lastAt = now();
       if (kind === 'session') speaking = true;
       const isEnd = kind === 'result' || kind === 'failure' || kind === 'interrupted';
       if (isEnd) speaking = false;
@@ -91,6 +101,8 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
       request = cutLines(words, mostQuoted);
     },
     isSpeaking: () => speaking,
+    isBusy: () =>
+      tasks.length > 0 || unheard.length > 0 || (speaking && used && now() - lastAt < speakingMs),
     takeUnheard() {
       const taken = unheard;
       unheard = [];

@@ -190,8 +190,7 @@ export function createLiveSession(
       return background.tasks();
     },
     get isBusy() {
-      const isSpeaking = background.isSpeaking() && background.wasUsed();
-      return background.tasks().length > 0 || isSpeaking || background.hasUnheard();
+      return background.isBusy();
     },
     get isSpeaking() {
       return background.isSpeaking() || chat.calls() > 0;
