@@ -58,6 +58,30 @@ function words(seen: ConversationView): string {
     .join('');
 }
 
+test('a command is left in the background, and its end is told by itself', () => {
+  const asked = 'in the background: sleep 20';
+  expect(tell(turn(asked))).toMatchObject([
+    { name: 'Bash', input: { command: 'sleep 20', run_in_background: true } },
+  ]);
+  expect(words(turn(asked, [['Bash', 'Command running in background']]))).toContain(
+    '`sleep 20` runs in the background',
+  );
+  const notice =
+    '<task-notification>\n<task-id>b1</task-id>\n<summary>“sleep 20” completed</summary>\n</task-notification>';
+  expect(words(turn(notice))).toBe('It has ended: “sleep 20” completed');
+  // Together with a text of the person, that text is what the turn is about.
+  expect(
+    words(
+      view([
+        user([
+          { type: 'text', text: notice },
+          { type: 'text', text: 'say hi' },
+        ]),
+      ]),
+    ),
+  ).toBe('hi');
+});
+
 describe('the view of a conversation', () => {
   test('keeps the words of the person and drops what was put around them', () => {
     const seen = view([

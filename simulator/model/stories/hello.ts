@@ -6,6 +6,7 @@ export const abilities = [
   'take a screenshot of https://example.com',
   'run: ls -la',
   'write notes.txt with Buy milk',
+  'in the background: sleep 20',
   'work for 30 seconds (write to me meanwhile)',
   'ask me something',
   'remind me in 2 minutes to water the plants',

@@ -1,6 +1,7 @@
 import { callsTool, text, type Answer } from '../answer.ts';
 import type { ConversationView, PersonText } from '../conversation-view.ts';
 import { endedWorkMark } from '../person-text.ts';
+import { background, backgroundEnd } from './background.ts';
 import { command } from './command.ts';
 import { failure } from './failure.ts';
 import { hello } from './hello.ts';
@@ -20,6 +21,8 @@ export const stories: readonly Story[] = [
   say,
   schedule,
   plan,
+  background,
+  backgroundEnd,
   command,
   question,
   failure,
