@@ -1,8 +1,10 @@
-import { stripVTControlCharacters } from 'node:util';
 import { lexer } from 'marked';
 import type { Token, Tokens } from 'marked';
 import { mapLines } from './fence.ts';
-import { formatInline, mark } from './inline.ts';
+import { formatInline, formatPart, holdsMark } from './inline.ts';
+import { findUsedDefinitions } from './link.ts';
+import { settle } from './settle.ts';
+import { markIfShown, withoutControls } from './signs.ts';
 import { formatTable } from './table.ts';
 
 /**
@@ -17,7 +19,8 @@ import { formatTable } from './table.ts';
 export function format(said: string): string {
   const markdown = withoutControls(said);
   try {
-    return formatBlocks(lexer(markdown, { gfm: true }), '\n\n', 0).trim();
+    const tokens = lexer(markdown, { gfm: true });
+    return formatBlocks(tokens, '\n\n', { depth: 0, sent: findUsedDefinitions(tokens) }).trim();
   } catch {
     // Stack overflow: marked, like this file, recurses into nested blocks. An answer must not be
     // lost because of its form.
@@ -25,70 +28,85 @@ export function format(said: string): string {
   }
 }
 
-/** Colours and other control sequences of a terminal, and characters that nothing shows. */
-function withoutControls(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return stripVTControlCharacters(text).replaceAll(/[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/g, '');
-}
+/** `depth` counts the enclosing lists; `sent` are the definitions that are sent with their links. */
+type Place = { depth: number; sent: ReadonlySet<Token> };
 
-/** `depth` counts the enclosing lists. */
-function formatBlocks(tokens: Token[], separator: string, depth: number): string {
+function formatBlocks(tokens: Token[], separator: string, place: Place): string {
   return tokens
-    .map((token) => formatBlock(token, depth))
+    .map((token) => formatBlock(token, place))
     .filter((text) => text !== '')
     .join(separator);
 }
 
-function formatBlock(token: Token, depth: number): string {
+function formatBlock(token: Token, place: Place): string {
   switch (token.type) {
     case 'space':
-    case 'def':
     case 'checkbox':
       return '';
+    case 'def':
+      return place.sent.has(token) ? '' : token.raw.trim();
     case 'heading':
-      return mark('*', formatInline(children(token), '*'));
+      return settle(markIfShown('*', formatPart(children(token), '*')));
     case 'paragraph':
     case 'text':
       return children(token).length > 0 ? formatInline(children(token)) : text(token);
     case 'code':
-      return `\`\`\`\n${text(token).replaceAll('```', "'''")}\n\`\`\``;
+      return formatFence(text(token));
     case 'blockquote':
       // WhatsApp would show a quote mark without text literally.
-      return mapLines(formatBlocks(children(token), '\n\n', depth), (line) =>
+      return mapLines(formatBlocks(children(token), '\n\n', place), (line) =>
         line === '' ? '' : `> ${line}`,
       );
     case 'list':
-      return formatList(token as Tokens.List, depth);
+      return formatList(token as Tokens.List, place);
     case 'table':
       return formatTable(token as Tokens.Table);
     case 'hr':
       return '———';
     case 'html':
-      return token.raw.replaceAll(/<br\s*\/?>/gi, '\n').trim();
+      return formatHtml(token.raw);
     default:
       return token.raw.trim();
   }
 }
 
-function formatList(list: Tokens.List, depth: number): string {
-  const first = Number(list.start) || 1;
+/** WhatsApp shows an empty fence as it is written. */
+function formatFence(code: string): string {
+  return code.trim() === '' ? '' : `\`\`\`\n${code.replaceAll('```', "'''")}\n\`\`\``;
+}
+
+/** HTML stays as it was written, in a fence if WhatsApp could take its signs for marks. */
+function formatHtml(raw: string): string {
+  const html = raw.replaceAll(/<br\s*\/?>/gi, '\n').trim();
+  return holdsMark(html) || /^[^\S\n]*(?:>|[*] )/m.test(html) ? formatFence(html) : html;
+}
+
+function formatList(list: Tokens.List, { depth, sent }: Place): string {
+  const written = list.items.map((item) => /^\s*(\d{1,9}[.)]|[-*+])/.exec(item.raw)?.[1] ?? '-');
   const items = list.items.map((item, index) => {
-    const point = item.task
-      ? item.checked
-        ? '☑ '
-        : '☐ '
-      : list.ordered
-        ? `${first + index}. `
-        : (points[depth] ?? '▪ ');
-    const body = formatBlocks(item.tokens, '\n', depth + 1);
+    const box = item.task ? (item.checked ? '☑ ' : '☐ ') : '';
+    const point = list.ordered
+      ? `${numberAt(written, index)} ${box}`
+      : box || (written[index] === '+' ? '+ ' : (points[depth] ?? '▪ '));
+    const body = formatBlocks(item.tokens, '\n', { depth: depth + 1, sent });
     // A fence counts only at the start of a line. Everything else after an item's first line is
     // indented below its text.
     return mapLines(
-      body.startsWith('```') ? `${point.trimEnd()}\n${body}` : point + body,
+      body.startsWith('```\n') ? `${point.trimEnd()}\n${body}` : point + body,
       (line, row) => (row === 0 || line === '' ? line : `    ${line}`),
     );
   });
   return items.join(list.loose && depth === 0 ? '\n\n' : '\n');
+}
+
+/**
+ * Numbers stay as they were written, such as the days of dates; those that are all the same ask for
+ * counting.
+ */
+function numberAt(written: string[], index: number): string {
+  const [first = '', own = ''] = [written[0], written[index]];
+  const isCounted = index > 0 && written.every((each) => each === first);
+  return isCounted ? `${Number.parseInt(first, 10) + index}${first.at(-1)}` : own;
 }
 
 /**

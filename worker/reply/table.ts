@@ -1,5 +1,7 @@
 import type { Tokens } from 'marked';
-import { allMarks, formatInline } from './inline.ts';
+import { allMarks, formatPart } from './inline.ts';
+import { settle } from './settle.ts';
+import { markIfShown } from './signs.ts';
 
 /**
  * The widest table that a phone shows in its fixed-width font without wrapping (character columns).
@@ -12,7 +14,7 @@ const widest = 30;
  */
 export function formatTable({ header, rows }: Tokens.Table): string {
   const plain = [header, ...rows].map((row) =>
-    row.map((cell) => formatInline(cell.tokens, allMarks)),
+    row.map((cell) => formatPart(cell.tokens, allMarks)),
   );
   const widths = header.map((_, column) =>
     Math.max(...plain.map((row) => widthOf(row[column] ?? ''))),
@@ -31,37 +33,37 @@ export function formatTable({ header, rows }: Tokens.Table): string {
 }
 
 function asList(header: Tokens.TableCell[], rows: Tokens.TableCell[][]): string {
-  const names = header.map((cell) => formatInline(cell.tokens, allMarks));
+  const names = header.map((cell) => formatPart(cell.tokens, allMarks));
   const named = names.filter((name) => name !== '');
   if (names.length > 2 && rows.length > 0)
-    return rows.map((row) => asRecord(names, row)).join('\n\n');
+    return settle(rows.map((row) => asRecord(names, row)).join('\n\n'));
   const items = rows.map(
     (row) =>
       `- ${row
         .map((cell, column) =>
-          column === 0 && row.length > 1 ? bold(cell) : formatInline(cell.tokens),
+          column === 0 && row.length > 1 ? bold(cell) : formatPart(cell.tokens),
         )
         .filter((text) => text !== '')
         .join(': ')}`,
   );
-  return [...(named.length > 0 ? [`_${named.join(' · ')}_`] : []), ...items].join('\n');
+  const title = named.length > 0 ? [markIfShown('_', named.join(' · '))] : [];
+  return settle([...title, ...items].join('\n'));
 }
 
 /** One row of many columns: the first in bold, then a line for each further column. */
 function asRecord(names: string[], row: Tokens.TableCell[]): string {
   const lines = row.map((cell, column) => {
     const name = names[column] ?? '';
-    const [before, value] = [name === '' ? '' : `${name}: `, formatInline(cell.tokens) || '–'];
+    const before = name === '' ? '' : `${name}: `;
     return column === 0
-      ? `*${before}${formatInline(cell.tokens, allMarks) || '–'}*`
-      : before + value;
+      ? markIfShown('*', `${before}${formatPart(cell.tokens, allMarks) || '–'}`)
+      : `${before}${formatPart(cell.tokens) || '–'}`;
   });
   return lines.join('\n');
 }
 
 function bold(cell: Tokens.TableCell): string {
-  const text = formatInline(cell.tokens, allMarks);
-  return text === '' ? '' : `*${text}*`;
+  return markIfShown('*', formatPart(cell.tokens, allMarks));
 }
 
 function pad(cell: string, width: number, right: boolean): string {

@@ -6,6 +6,10 @@ const [proxy, account, files, programs] = [
   'tests/worker/reading/file-reader.test.ts',
   'tests/worker/workspace-programs.test.ts',
 ];
+const [formatting, markdown] = [
+  'tests/worker/reply-format.test.ts',
+  'tests/worker/reply-markdown.test.ts',
+];
 const [user, approval, chunks] = [
   'tests/worker/agent-user.test.ts',
   'tests/worker/approval-question.test.ts',
@@ -356,25 +360,71 @@ export const agent = [
       { named: 'none of the worker' },
     ],
   ]),
-  ...mutationsOf('worker/reply/inline.ts', 'tests/worker/reply-format.test.ts', [
-    ['a name in underscores stays', 'if (/^__\\w+__$/.test(raw)) return true;', '', becomes],
+  ...mutationsOf('worker/reply/inline.ts', formatting, [
     [
       'signs within a word stay',
-      'if (!inWord && !isAsWritten(token))',
-      'if (!isAsWritten(token))',
+      'if (!isEdge(before, after) || isWrittenName(token))',
+      'if (isWrittenName(token))',
       becomes,
     ],
-    ['signs of a pattern stay', 'if (!inWord && !isAsWritten(token))', 'if (!inWord)', becomes],
     [
-      'backslashes of a path stay',
-      'isInPath(tokens, index) ? token.raw : text(token)',
-      'text(token)',
+      'signs of a pattern stay',
+      'if (!isEdge(before, after) || isWrittenName(token))',
+      'if (!isEdge(before, after))',
       becomes,
     ],
+    ['backslashes of a path stay', ': isInPath(tokens, index)', ': false', becomes],
     ['a tag stays', "isLineBreak(token.raw) ? '\\n' : token.raw", "'\\n'", becomes],
   ]),
-  ...mutationsOf('worker/reply/format.ts', 'tests/worker/reply-format.test.ts', [
+  ...mutationsOf('worker/reply/names.ts', formatting, [
+    ['a name in underscores stays', 'if (/^__\\w+__$/.test(token.raw)) return true;', '', becomes],
+  ]),
+  ...mutationsOf('worker/reply/signs.ts', formatting, [
     ['colours are left out', 'stripVTControlCharacters(text)', 'text', becomes],
+  ]),
+  ...mutationsOf('worker/reply/inline.ts', markdown, [
+    [
+      'an escaped sign is no mark',
+      '(!isAlone && maySign(sign, before, after)) ? token.raw : sign',
+      'false ? token.raw : sign',
+      { named: 'is sent as' },
+    ],
+    [
+      'a mark is set only around what does not end it',
+      'if (isMarkable(shown, sign) && !joinsAddress)',
+      'if (!joinsAddress)',
+      { named: 'is sent as' },
+    ],
+  ]),
+  ...mutationsOf('worker/reply/settle.ts', markdown, [
+    [
+      'a sign of the text is no mark',
+      'if (!isTaken(line, plain, at, open, closers)) {',
+      'if (at >= 0) {',
+      { named: 'is sent as' },
+    ],
+  ]),
+  ...mutationsOf('worker/reply/format.ts', markdown, [
+    [
+      'numbers stay as they were written',
+      'written.every((each) => each === first)',
+      'true',
+      { named: 'is sent as' },
+    ],
+    [
+      'a definition that no link uses is a text',
+      "place.sent.has(token) ? '' : token.raw.trim()",
+      "''",
+      { named: 'is sent as' },
+    ],
+  ]),
+  ...mutationsOf('worker/reply/link.ts', markdown, [
+    [
+      'an address ends in a sign that phones take',
+      ']$/gu, encode)',
+      ']$/gu, (sign) => sign)',
+      { named: 'is sent as' },
+    ],
   ]),
   ...mutationsOf('worker/reply/chunk.ts', chunks, [
     [
