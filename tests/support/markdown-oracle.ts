@@ -95,7 +95,18 @@ export function withoutControls(text: string): string {
   );
 }
 
-/** Reads a Markdown text with a parser that is not the product's (micromark, with GFM). */
+/**
+ * Reads a Markdown text with a parser that is not the product's (micromark, with GFM). What has no
+ * equal in WhatsApp is not expected, or expected as something else:
+ *
+ * - titles of links, languages of code: Markdown itself does not show them
+ * - definitions that a link uses: the address stands behind the link's label
+ * - addresses of headings (`#top`): they lead nowhere in a chat
+ * - marks in tables and in the text of pictures: no mark is shown there
+ * - three backticks within code: they would end it, and become three quotation marks
+ * - the tag for a line break: it is one; lines between parts: a drawn line
+ * - numbers of a list that are all the same: they ask for counting
+ */
 export function readMarkdown(markdown: string): Item[] {
   const source = withoutControls(markdown);
   return createReading(source, parse(source)).read({ quoted: 'no', shown: '', inList: false });

@@ -11,10 +11,11 @@ import { formatTable } from './table.ts';
  * Converts Claude's Markdown to WhatsApp's marks (faq.whatsapp.com: "How to format your messages"):
  * `*bold*`, `_italic_`, `~strike~`, code, quotes and lists. Where WhatsApp has no mark: headings
  * become bold, links show their address, tables become aligned text or a list, and nested list
- * items get a bullet of their own. What WhatsApp cannot show as a mark stays as it was written:
- * HTML, names such as `__init__`, signs within words, paths and sums. Colours of a terminal and
- * control characters are left out. A text nested too deeply to parse (thousands of nested quotes)
- * is sent as written.
+ * items get a bullet of their own. A mark is set only where WhatsApp shows it; what it cannot show
+ * stays as it was written: HTML, names such as `__init__`, signs within words, paths and sums,
+ * numbers of lists, definitions that no link uses. Signs that it would take for marks keep their
+ * backslash, or are sent as code. Colours of a terminal and control characters are left out. A text
+ * nested too deeply to parse (thousands of nested quotes) is sent as written.
  */
 export function format(said: string): string {
   const markdown = withoutControls(said);
