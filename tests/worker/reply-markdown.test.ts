@@ -122,6 +122,7 @@ test('the reader of WhatsApp sees marks at the edges of words, right next to the
 test.each([
   ['\\*not bold\\* and 5 \\* 4 and snake\\_case', '\\*not bold\\* and 5 * 4 and snake_case'],
   ['**a \\* b\\*, c**', '**a * b\\*, c**'],
+  ['~~\\# old~~ **\\[a\\]**', '~# old~ *[a]*'],
   ['# so \\*x\\*', 'so \\*x\\*'],
   ['*[bar*](/url)', '`*bar*` (/url)'],
   ['*/src/*', '`*/src/*`'],

@@ -7,7 +7,10 @@ import type { Token } from 'marked';
 export function isWrittenName(token: Token): boolean {
   if (/^__\w+__$/.test(token.raw)) return true;
   const length = signLength(token);
-  return /^[/\\]/.test(token.raw.slice(length)) || /[/\\]$/.test(token.raw.slice(0, -length));
+  return (
+    /^(?:\/|\\[\p{L}\p{N}])/u.test(token.raw.slice(length)) ||
+    /[/\\]$/.test(token.raw.slice(0, -length))
+  );
 }
 
 /** How many signs stand before and behind a marked stretch. */
