@@ -24,7 +24,7 @@ export type BackgroundEntry = { conversation: string; session: string } & z.infe
 
 /**
  * What runs in the background of all conversations, as their workers note it: for `/status`, for a
- * stop, and for the worker that comes after one that has died.
+ * stop, and for the worker that follows a dead one.
  */
 export type Background = {
   /** Notes all that runs in a session now. */
@@ -43,8 +43,9 @@ const removeScript = defineScript({
   args: ['field', 'owner'],
   lua: `
     local known, entry = pcall(cjson.decode, redis.call('HGET', background, field) or '')
-    if known and type(entry) == 'table' and entry.owner ~= owner then return 0 end
-    return redis.call('HDEL', background, field)`,
+    if known and type(entry) == 'table' and entry.owner ~= owner then return 'done' end
+    redis.call('HDEL', background, field)
+    return 'done'`,
 });
 
 const lostScript = defineScript({

@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { createBackground } from '../../shared/store/background.ts';
 import { createDeadLetters } from '../../shared/store/boxes/dead-letters.ts';
 import { createFailedMessages } from '../../shared/store/boxes/failed-messages.ts';
 import { createFileStore } from '../../shared/store/files.ts';
@@ -292,6 +293,13 @@ test('every script that is sent twice says the same and leaves the same', async 
       JSON.stringify({ ...request, id: 'old', held: 1, booked: { usd: 0 } }),
     );
     await requests.settleOrphans('w#2', Date.now());
+
+    const background = createBackground(twice);
+    const work = { conversation, session: 's', owner: 'gone#1' };
+    const task = { id: 'a', description: '', request: '', startedAt: 1 };
+    await background.note({ ...work, tasks: [task] });
+    expect(await background.lost()).toHaveLength(1);
+    await background.remove(work);
 
     const vm = createVmState(twice);
     await vm.need(Date.now());

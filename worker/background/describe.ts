@@ -5,7 +5,7 @@ const longest = 80;
 
 const name = (description: string): string => `“${cut(description, longest)}”`;
 
-/** What the person is told of a task that was ended for its time. */
+/** Sentence about a task that was ended for its time. */
 export function overdueWords(description: string, minutes: number): string {
   const time = minutes % 60 === 0 ? hours(minutes / 60) : `${minutes} minutes`;
   return `I ended ${name(description)}: it had been running in the background for ${time}, which is the longest I let anything run there.`;
@@ -13,12 +13,12 @@ export function overdueWords(description: string, minutes: number): string {
 
 const hours = (count: number): string => (count === 1 ? 'an hour' : `${count} hours`);
 
-/** What the person is told of a task that was one too many. */
+/** Sentence about a task beyond the most that may run. */
 export function tooManyWords(description: string, most: number): string {
   return `I ended ${name(description)}: ${most} things were running in the background already, which is the most I let run at once.`;
 }
 
-/** What the person is told once of a task that goes on for long. */
+/** Sentence about a task that goes on for long. */
 export function stillWords(description: string): string {
   return `${name(description)} still runs in the background and keeps the computer awake. Text “stop” to end it.`;
 }

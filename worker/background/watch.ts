@@ -17,7 +17,7 @@ const answersMs = 3600_000;
 /** The pause before a failed step is tried again (ms). */
 const againMs = 2000;
 
-/** After this time the person is told once that a task still runs (ms). */
+/** The age at which a task that still runs is mentioned once (ms). */
 const remindMs = 15 * 60_000;
 
 export type BackgroundWatchParts = {

@@ -118,7 +118,7 @@ function formatSpan(token: Token, place: Around): string {
   }
 }
 
-/** An address that a mark would join is looked for over so many characters. */
+/** How far an address that a mark would join is looked for (characters). */
 const longestAddress = 300;
 
 function formatMark(token: Token, sign: string, { open, before, after }: Around): string {

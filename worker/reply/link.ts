@@ -4,7 +4,7 @@ import type { Token, Tokens } from 'marked';
 
 /** Formats a link or a picture: its label, and its address behind it unless both are the same. */
 export function formatLink(label: string, token: Tokens.Link | Tokens.Image): string {
-  // An address in angle brackets, or one that stands by itself, has no entities.
+  // An address in angle brackets, or standing by itself, has no entities.
   const href = /^!?\[/.test(token.raw) ? decodeHTMLStrict(token.href) : token.href;
   if (token.raw.startsWith('mailto:')) return token.raw;
   const address = href.replace(/^mailto:/, '');

@@ -36,5 +36,5 @@ export function isInPath(tokens: Token[], index: number): boolean {
   return /\\[\p{L}\p{N}]/u.test(head.slice(-longestWord) + tail.slice(0, longestWord));
 }
 
-/** A word of a path or an expression is looked at over so many characters to either side. */
+/** How far a word of a path or an expression is looked at, to either side (characters). */
 const longestWord = 300;

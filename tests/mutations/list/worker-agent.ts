@@ -489,8 +489,8 @@ export const agent = [
     ],
     [
       'another worker has it since',
-      'entry.owner ~= owner then return 0 end',
-      'false then return 0 end',
+      "entry.owner ~= owner then return 'done' end",
+      "false then return 'done' end",
     ],
   ]),
   ...mutationsOf('worker/agent/claude/words.ts', 'tests/worker/filler.test.ts', [

@@ -11,7 +11,7 @@ const mostUnheard = 1000;
 /** Claude counts as speaking for this long after its process has sent something (ms). */
 const speakingMs = 10 * 60_000;
 
-/** What a session does without a turn: its work in the background, and what nobody has heard yet. */
+/** What a session does without a turn: its work in the background, and what no turn has heard yet. */
 export type SessionBackground = {
   /** What runs now. */
   tasks(): BackgroundTask[];
