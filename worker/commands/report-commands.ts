@@ -47,7 +47,7 @@ async function writeStatus(
     lines.push(
       `Working for ${durationInWords(Date.now() - startedAt)}${first ? ` on ${quoteMessage(first)}` : ''}${step}.`,
     );
-  } else lines.push('Nothing is running for you.');
+  } else if (tasks.length === 0) lines.push('Nothing is running for you.');
   if (tasks.length > 0) {
     lines.push('In the background:');
     for (const [index, task] of tasks.entries()) lines.push(taskLine(task, index + 1, Date.now()));
