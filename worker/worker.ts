@@ -145,7 +145,9 @@ export async function runWorker(
     });
 
     const background = watchWork({ config, redis, turns, agent, owner: lease.owner, log });
-    shutdown.add('background', () => background?.stop());
+    const refresh = (): void => background?.refresh();
+    redis.on('ready', refresh);
+    shutdown.add('background', () => [redis.off('ready', refresh), background?.stop()]);
     const sleep = createSleepOf({ config, parts, redis, lease, workers, agent, onStranded, log });
     shutdown.add('sleep', () => sleep?.stop());
     const atWork = new Set<string>();

@@ -31,6 +31,8 @@ export type Background = {
   note(entry: BackgroundEntry): Promise<void>;
   /** A conversation's running tasks with their sessions, oldest first: the first has the number 1. */
   list(conversation: string): Promise<(StoredTask & { session: string })[]>;
+  /** All entries. */
+  entries(): Promise<BackgroundEntry[]>;
   /** The entries of workers that live no more. */
   lost(): Promise<BackgroundEntry[]>;
   /** Removes a session's entry if that worker still has it. */
@@ -74,14 +76,17 @@ export function createBackground(redis: Redis): Background {
       const entry = Entry.safeParse(parseJson(value)).data;
       return entry ? [{ conversation, session, ...entry }] : [];
     });
+  const entries = async (): Promise<BackgroundEntry[]> =>
+    readFields(await redis.hgetall(keys.background));
   return {
+    entries,
     async note({ conversation, session, owner, tasks }) {
       const field = `${conversation} ${session}`;
       if (tasks.length === 0) await redis.hdel(keys.background, field);
       else await redis.hset(keys.background, field, JSON.stringify({ owner, tasks }));
     },
     async list(conversation) {
-      return readFields(await redis.hgetall(keys.background))
+      return (await entries())
         .filter((entry) => entry.conversation === conversation)
         .flatMap(({ session, tasks }) => tasks.map((task) => ({ ...task, session })))
         .filter(({ ended }) => ended === undefined)

@@ -183,7 +183,9 @@ function planMessages(
         ? ' with a note'
         : manner < (claude.has(conversation) ? 0.7 : 0.4)
           ? ' with a tool'
-          : '';
+          : manner > 0.8 && claude.has(conversation)
+            ? ' with a helper'
+            : '';
     const odd = random() < 0.25 ? (oddEndings[between(0, oddEndings.length - 1)] ?? '') : '';
     // The manner comes last, since the agents look for it there.
     const text = `${claude.has(conversation) ? 'say answer to ' : ''}${label}${claude.has(conversation) ? '' : odd}${extra}`;

@@ -62,6 +62,8 @@ async function findWaiting({ redis, twin, conversations, sent }: SettlingParts):
     if (travelling.length > 0)
       lines.push(`${conversation}: ${travelling.length} on their way from Twilio`);
   }
+  const running = await redis.hlen(keys.background);
+  if (running > 0) lines.push(`${running} sessions with work in the background`);
   if (lines.length > 0) return lines;
   const accepted = sent.filter(({ acceptedAt }) => acceptedAt !== undefined);
   const known = await Promise.all(

@@ -8,6 +8,8 @@ export function createSplitAgent(
 ): Agent {
   const of = (conversation: string): Agent => (isFirst(conversation) ? first : rest);
   return {
+    // Only Claude Code leaves work running.
+    ...(first.background ? { background: first.background } : {}),
     work: (turn) => of(turn.conversation).work(turn),
     release: (conversation) => of(conversation).release(conversation),
     stop: async () => void (await Promise.all([first.stop(), rest.stop()])),

@@ -79,7 +79,10 @@ export function judge(
   const byConversation = Map.groupBy(sent, (message) => message.conversation);
   for (const [conversation, messages] of byConversation) {
     const own = replies.filter((reply) => reply.conversation === conversation);
-    for (const message of messages) judgeMessage(verdict, message, own);
+    for (const message of messages) {
+      judgeMessage(verdict, message, own);
+      judgeBackground(verdict, message, own, forgotten);
+    }
     judgeSentences(verdict, messages, own);
     judgeOrder(verdict, messages, own, forgotten);
   }
@@ -131,6 +134,34 @@ function judgeMessage(verdict: Verdict, message: SentMessage, own: ReceivedReply
       ),
     );
   }
+}
+
+/**
+ * Work in the background that a message has started ends in one word of its end, or in one sentence
+ * that it was lost.
+ */
+function judgeBackground(
+  verdict: Verdict,
+  { label, conversation, sid, sentAt }: SentMessage,
+  own: ReceivedReply[],
+  forgotten: readonly Forgotten[],
+): void {
+  const arrived = own.filter(hasArrived);
+  const isBegun = arrived.some(({ text }) => text.split('\n').includes(`began ${label}`));
+  const ends = arrived.filter(({ text }) => text.split('\n').includes(`end of ${label}`));
+  const losses = arrived.filter(
+    ({ text }) => text.includes('ended with it') && text.includes(`“Watch ${label}”`),
+  );
+  const offence = { label, conversation, sid };
+  const all = [...ends, ...losses];
+  if (all.length > 1)
+    verdict.doubled.push({
+      ...offence,
+      why: `the end of its work was told ${ends.length} times and its loss ${losses.length} times: ${all.map(describe).join(', ')}`,
+    });
+  // What Redis has forgotten of it cannot be told.
+  if (isBegun && all.length === 0 && !forgotten.some(({ to }) => sentAt < to))
+    verdict.lost.push({ ...offence, why: 'nothing was said of the end of its work' });
 }
 
 /**

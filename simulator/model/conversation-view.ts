@@ -20,6 +20,8 @@ export type PersonText = { text: string; steering: boolean };
 export type ConversationView = {
   /** The person's texts of this turn, in order. */
   texts: PersonText[];
+  /** The ends of work in the background that this turn is told, one line each. */
+  notices: string[];
   /** The tool results of this turn, in order. */
   results: ToolResult[];
   /** Pictures and documents in this turn, as content blocks of the request. */
@@ -38,7 +40,7 @@ export type ConversationView = {
 };
 
 type ToolCall = Pick<ToolResult, 'name' | 'input'>;
-type Turn = Pick<ConversationView, 'texts' | 'results' | 'media'>;
+type Turn = Pick<ConversationView, 'texts' | 'notices' | 'results' | 'media'>;
 
 /**
  * The text that Claude Code puts between an unfinished turn and the next prompt when it resumes a
@@ -60,7 +62,8 @@ export function parseConversation(request: MessagesRequest): ConversationView {
   const calls = new Map<string, ToolCall>();
   const cutOff = () => {
     unfinished.push(...turn.texts.map(({ text }) => text));
-    turn = emptyTurn();
+    // What was told is told again by what asks to go on.
+    turn = { ...emptyTurn(), notices: turn.notices };
   };
   for (const message of request.messages) {
     const blocks = blocksOf(message);
@@ -90,7 +93,7 @@ export function parseConversation(request: MessagesRequest): ConversationView {
 }
 
 function emptyTurn(): Turn {
-  return { texts: [], results: [], media: { images: 0, documents: 0 } };
+  return { texts: [], notices: [], results: [], media: { images: 0, documents: 0 } };
 }
 
 function addBlock(
@@ -118,7 +121,9 @@ function addBlock(
     addSteering(turn, block.text);
     if (role === 'system') return;
     // A notification alone is a turn that Claude Code has begun by itself.
-    const text = personText(block.text) || (endedWork(block.text) ?? '');
+    const ended = endedWork(block.text);
+    if (ended !== undefined) turn.notices.push(ended);
+    const text = personText(block.text) || (ended ?? '');
     if (text !== '') turn.texts.push({ text, steering: turn.results.length > 0 });
   }
 }

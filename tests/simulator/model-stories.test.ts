@@ -144,6 +144,7 @@ describe('the view of a conversation', () => {
     ];
     expect(view(interrupted)).toMatchObject({
       texts: [{ text: 'two', steering: false }],
+      notices: [],
       results: [],
       answersBefore: 0,
       unfinished: ['one'],
@@ -157,6 +158,7 @@ describe('the view of a conversation', () => {
     ];
     expect(view(crashed)).toMatchObject({
       texts: [{ text: 'two' }],
+      notices: [],
       results: [],
       answersBefore: 0,
       unfinished: ['one'],

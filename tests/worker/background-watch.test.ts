@@ -19,7 +19,12 @@ const task = (id: string): BackgroundTask => ({
 });
 
 /** A watch whose stores are lists; `refuse` lets the next so many messages fail. */
-function open({ lost = [] as BackgroundEntry[], refuse = 0 } = {}) {
+function open({
+  lost = [] as BackgroundEntry[],
+  stored = [] as BackgroundEntry[],
+  refuse = 0,
+} = {}) {
+  const removed: string[] = [];
   let listener: BackgroundListener | undefined;
   const messages: Message[] = [];
   const ended: string[] = [];
@@ -37,8 +42,9 @@ function open({ lost = [] as BackgroundEntry[], refuse = 0 } = {}) {
     store: {
       note: async (entry) => void notes.push(entry),
       list: async () => [],
+      entries: async () => stored,
       lost: async () => lost,
-      remove: async () => undefined,
+      remove: async ({ session }) => void removed.push(session),
     },
     accept: async (message: Message) => {
       if (refusals > 0) {
@@ -54,7 +60,7 @@ function open({ lost = [] as BackgroundEntry[], refuse = 0 } = {}) {
     now: Date.now,
   });
   if (!listener) throw new Error('nobody listens');
-  return { listener, messages, ended, notes, watch };
+  return { listener, messages, ended, notes, removed, watch };
 }
 
 test('Claude’s wish to speak is a message that the inbox can read, also when Redis refuses at first', async () => {
@@ -123,4 +129,24 @@ test('what a process took with it is noted as gone and told', async () => {
   await vi.advanceTimersByTimeAsync(0);
   expect(notes.map(({ owner, tasks }) => [owner, tasks.length])).toEqual([['vm#1', 1]]);
   expect(messages[0]?.work?.tasks).toEqual([{ id: 'a', description: 'task a' }]);
+});
+
+test('after Redis has come back as an older copy, what is noted is what runs', async () => {
+  const entry = (session: string, owner: string) => ({
+    conversation: person,
+    session,
+    owner,
+    tasks: [task('old')],
+  });
+  const { listener, notes, removed, watch } = open({
+    stored: [entry('ended', 'vm#1'), entry('s', 'vm#1'), entry('theirs', 'vm#2')],
+  });
+  listener.onChange(person, 's', [task('a')]);
+  watch.refresh();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(removed).toEqual(['ended']);
+  expect(notes.map(({ session, tasks }) => [session, tasks[0]?.id])).toEqual([
+    ['s', 'a'],
+    ['s', 'a'],
+  ]);
 });

@@ -40,6 +40,8 @@ export type BackgroundWatchParts = {
 export type BackgroundWatch = {
   /** Tells the people whose work was lost with a worker that lives no more. */
   recover(): Promise<void>;
+  /** Redis has come back, perhaps as an older copy of itself: notes again what runs. */
+  refresh(): void;
   stop(): void;
 };
 
@@ -177,6 +179,18 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
     async recover() {
       for (const entry of await store.lost()) lose(entry);
       await writing;
+    },
+    refresh() {
+      write(async () => {
+        for (const entry of await store.entries()) {
+          const isGone = !running.has(`${entry.conversation} ${entry.session}`);
+          if (entry.owner === owner && isGone) await store.remove(entry);
+        }
+        for (const [key, tasks] of running) {
+          const [conversation = '', session = ''] = key.split(' ');
+          await store.note({ conversation, session, owner, tasks });
+        }
+      });
     },
     stop() {
       stopped = true;
