@@ -187,11 +187,15 @@ function judgeSentences(verdict: Verdict, messages: SentMessage[], own: Received
       answers.every((reply) => !hasArrived(reply) && reply.toldFailure)
     );
   });
+  // Several messages may have one answer.
+  const answers = new Set(
+    refused.map(({ label }) => own.find((reply) => mentions(reply, 'answer to', label))?.sid),
+  );
   const [unsaid] = refused;
-  if (unsaid && count(sentences.reply) < refused.length) {
+  if (unsaid && count(sentences.reply) < answers.size) {
     verdict.lost.push({
       ...unsaid,
-      why: `${refused.length} answers were refused by WhatsApp and ${count(sentences.reply)} sentences came: ${refused.map((message) => message.label).join(', ')}`,
+      why: `${answers.size} answers were refused by WhatsApp and ${count(sentences.reply)} sentences came: ${refused.map((message) => message.label).join(', ')}`,
     });
   }
 }

@@ -119,10 +119,10 @@ function addBlock(
     addSteering(turn, text);
   } else if (block.type === 'text' && block.text !== undefined) {
     addSteering(turn, block.text);
-    if (role === 'system') return;
-    // A notification alone is a turn that Claude Code has begun by itself.
     const ended = endedWork(block.text);
     if (ended !== undefined) turn.notices.push(ended);
+    if (role === 'system') return;
+    // A notification alone is a turn that Claude Code has begun by itself.
     const text = personText(block.text) || (ended ?? '');
     if (text !== '') turn.texts.push({ text, steering: turn.results.length > 0 });
   }

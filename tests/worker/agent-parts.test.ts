@@ -128,6 +128,11 @@ test('an entry is what Claude Code wrote it as', () => {
   expect(
     readEntry('user', { content: said('[Request interrupted by user for tool use]') }),
   ).toMatchObject({ kind: 'break' });
+  const notice = (status: string): string =>
+    `<task-notification>\n<task-id>b1</task-id>\n<status>${status}</status>\n</task-notification>`;
+  expect(readEntry('user', { content: notice('completed') })).toMatchObject({ kind: 'notice' });
+  // A resumed session says this of work that was cut off.
+  expect(readEntry('user', { content: notice('stopped') })).toMatchObject({ kind: 'other' });
   expect(readEntry('user', { content: resumeNote })).toMatchObject({ kind: 'note' });
   expect(readEntry('user', { content: overtakenNote('x'.repeat(1000)) })).toMatchObject({
     kind: 'note',

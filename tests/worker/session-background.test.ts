@@ -51,6 +51,11 @@ test('what has ended stays open until Claude has said so and the turn is over', 
   // An empty result says nothing.
   background.note(result(false), true);
   expect(open()).toEqual(['b', 'a']);
+  // It ended behind the last tool: the model does not know yet, and is asked afterwards.
+  background.note(result(false, 'prompt'), true);
+  background.settle();
+  expect(open()).toEqual(['b', 'a']);
+  background.note({ kind: 'tool-end', id: 't', failed: false }, true);
   background.note(result(false, 'prompt'), true);
   expect(open()).toEqual(['b', 'a']);
   background.settle();
@@ -93,6 +98,8 @@ test('a session is busy while something runs or Claude speaks of it, and not for
   background.note(running('a'), true);
   expect(background.isBusy()).toBe(true);
   background.note(running(), false);
+  // Claude Code begins a turn about it in a moment.
+  expect(background.isBusy()).toBe(true);
   background.note(session, false);
   now += 10 * 60_000 - 1;
   expect(background.isBusy()).toBe(true);

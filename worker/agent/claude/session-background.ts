@@ -2,6 +2,9 @@ import { cutLines } from '../../../shared/runtime/cut.ts';
 import type { BackgroundTask } from '../background.ts';
 import type { Translation } from './translate.ts';
 
+/** How long after an end Claude Code may take to begin a turn about it (ms). */
+const beginsMs = 60_000;
+
 /** How much of a request names a task (characters). */
 const mostQuoted = 60;
 
@@ -54,8 +57,9 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
   let lastAt = 0;
   let used = false;
   let muted = false;
-  /** Ended without a word, and ended with a word that a turn has not passed on yet. */
-  let unspoken: BackgroundTask[] = [];
+  /** Ended without a word; `folded`: the model has been told with a tool's result. */
+  let unspoken: (BackgroundTask & { folded?: boolean; endedAt: number })[] = [];
+  /** Ended with a word that a turn has not passed on yet. */
   let unsettled: BackgroundTask[] = [];
   const dismissed = new Set<string>();
   return {
@@ -75,10 +79,15 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
       if (!isHeard && !muted && unheardKinds.has(kind) && !isEmpty)
         unheard = [...unheard.slice(1 - mostUnheard), translation];
       if (isEnd) muted = false;
-      if (kind === 'result' && (translation.uuids.length > 0 || translation.isSelfBegun)) {
+      // The model is told of an end with the next tool's result, or in a turn that Claude Code begins.
+      if (kind === 'tool-end') unspoken = unspoken.map((task) => ({ ...task, folded: true }));
+      if (kind === 'result') {
+        const spoken = unspoken.filter(({ folded }) =>
+          translation.isSelfBegun ? true : translation.uuids.length > 0 && folded === true,
+        );
+        unspoken = unspoken.filter((task) => !spoken.includes(task));
         // Between two turns a message in the inbox takes care of it from here on.
-        if (isHeard) unsettled.push(...unspoken);
-        unspoken = [];
+        if (isHeard) unsettled.push(...spoken);
       }
       if (kind !== 'background') return false;
       const before = new Map(tasks.map((task) => [task.id, task]));
@@ -90,7 +99,7 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
       for (const task of before.values()) {
         if (left.has(task.id)) continue;
         ended.push(task.request);
-        if (!dismissed.has(task.id)) unspoken.push({ ...task, ended: true });
+        if (!dismissed.has(task.id)) unspoken.push({ ...task, ended: true, endedAt: now() });
       }
       return true;
     },
@@ -102,7 +111,10 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
     },
     isSpeaking: () => speaking,
     isBusy: () =>
-      tasks.length > 0 || unheard.length > 0 || (speaking && used && now() - lastAt < speakingMs),
+      tasks.length > 0 ||
+      unheard.length > 0 ||
+      unspoken.some(({ endedAt }) => now() - endedAt < beginsMs) ||
+      (speaking && used && now() - lastAt < speakingMs),
     takeUnheard() {
       const taken = unheard;
       unheard = [];

@@ -69,6 +69,16 @@ export async function readTranscript(
     .toReversed();
 }
 
+/**
+ * Whether Claude Code tells the model that work in the background has come to an end of its own: what
+ * a resumed session says of work that was cut off has no outcome.
+ */
+function isOutcome(text: string): boolean {
+  return (
+    text.trimStart().startsWith('<task-notification>') && !text.includes('<status>stopped</status>')
+  );
+}
+
 /** Why a model's message ends although the answer goes on. */
 const goesOn = new Set<unknown>(['tool_use', 'max_tokens', 'pause_turn']);
 
@@ -87,7 +97,7 @@ export function readEntry(type: string, message: unknown): Omit<TranscriptEntry,
         ? 'note'
         : text.startsWith('[Request interrupted by user')
           ? 'break'
-          : text.trimStart().startsWith('<task-notification>')
+          : isOutcome(text)
             ? 'notice'
             : 'other',
       by: 'person',
