@@ -148,10 +148,11 @@ function judgeBackground(
 ): void {
   const arrived = own.filter(hasArrived);
   const isBegun = arrived.some(({ text }) => text.split('\n').includes(`began ${label}`));
-  const ends = arrived.filter(({ text }) => text.split('\n').includes(`end of ${label}`));
-  const losses = arrived.filter(
-    ({ text }) => text.includes('ended with it') && text.includes(`“Watch ${label}”`),
-  );
+  const tellsEnd = ({ text }: ReceivedReply): boolean =>
+    text.split('\n').includes(`end of ${label}`);
+  const tellsLoss = ({ text }: ReceivedReply): boolean =>
+    text.includes('ended with it') && text.includes(`“Watch ${label}”`);
+  const [ends, losses] = [arrived.filter(tellsEnd), arrived.filter(tellsLoss)];
   const offence = { label, conversation, sid };
   const all = [...ends, ...losses];
   if (all.length > 1)
@@ -159,8 +160,9 @@ function judgeBackground(
       ...offence,
       why: `the end of its work was told ${ends.length} times and its loss ${losses.length} times: ${all.map(describe).join(', ')}`,
     });
-  // What Redis has forgotten of it cannot be told.
-  if (isBegun && all.length === 0 && !forgotten.some(({ to }) => sentAt < to))
+  // What Redis has forgotten of it cannot be told. What WhatsApp refuses has a sentence of its own.
+  const wasTold = own.some((reply) => tellsEnd(reply) || tellsLoss(reply));
+  if (isBegun && !wasTold && !forgotten.some(({ to }) => sentAt < to))
     verdict.lost.push({ ...offence, why: 'nothing was said of the end of its work' });
 }
 
