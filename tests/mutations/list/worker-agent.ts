@@ -455,7 +455,8 @@ export const agent = [
   ]),
   ...mutationsOf('worker/agent/claude/session-background.ts', background, [
     ['the end of an interrupted turn is not kept', 'muted = speaking;', 'muted = false;'],
-    ['what a turn says of an end is open until it ends', 'unsettled.push(...unspoken)', ''],
+    ['what a turn says of an end is open until it ends', 'unsettled.push(...spoken)', ''],
+    ['what the model was not told is not said', '&& folded === true', ''],
     ['a silent process is not busy for ever', 'now() - lastAt < speakingMs', 'true'],
     ['what we ended needs no word', 'if (!dismissed.has(task.id))', 'if (true)'],
   ]),
