@@ -2,6 +2,7 @@ import express, { Router } from 'express';
 import type { Request, RequestHandler } from 'express';
 import type { FailedMessages } from '../../shared/store/boxes/failed-messages.ts';
 import type { Log } from '../../shared/runtime/log.ts';
+import { isMessageId } from '../../shared/store/message.ts';
 import type { AdminSessions } from './session.ts';
 import { adminPage } from './layout.ts';
 import type { Cleaning } from './cleaning.ts';
@@ -30,8 +31,8 @@ export type AdminParts = {
   log: Log;
 };
 
-/** Ids of turns: the id of a message that started the turn, or a number of BullMQ's. */
-const turnId = /^(?:(?:SM|MM)[0-9a-fA-F]{32}|schedule-\d+-\d+-\d+|\d{1,16})$/;
+/** Whether this is a turn's id: that of the message that started it, or a number of BullMQ's. */
+const isTurnId = (id: string): boolean => isMessageId(id) || /^\d{1,16}$/.test(id);
 
 /**
  * Our own pages under `/admin`, mounted behind the sign-in: the overview, each turn, and with
@@ -61,7 +62,7 @@ export function createAdmin(parts: AdminParts): Router {
   );
   router.get('/admin/turns/:id', async (request, response) => {
     const { id } = request.params;
-    const story = turnId.test(id) ? await stories.read(id) : undefined;
+    const story = isTurnId(id) ? await stories.read(id) : undefined;
     response
       .status(story ? 200 : 404)
       .set('Cache-Control', 'no-store')
@@ -76,7 +77,7 @@ export function createAdmin(parts: AdminParts): Router {
   );
   router.post('/admin/turns/:id/retry', async (request, response, next) => {
     const { id } = request.params;
-    const story = turnId.test(id) ? await stories.read(id) : undefined;
+    const story = isTurnId(id) ? await stories.read(id) : undefined;
     if (!story) return next();
     const count = await failed.retry(story.conversation, story.retryable);
     log.info(

@@ -38,12 +38,19 @@ export function isScheduledId(id: string): boolean {
   return ScheduledId.safeParse(id).success;
 }
 
+const MessageId = z.union([MessageSid, ScheduledId, WorkId]);
+
+/** Whether this is the id of a message of any kind. */
+export function isMessageId(id: string): boolean {
+  return MessageId.safeParse(id).success;
+}
+
 /**
  * One incoming message as the inbox stores it: from a person, without Twilio's parameter names, from
  * a schedule, or from Claude's own work in the background. `conversation` is the person's address; `at` the time of acceptance (ISO 8601).
  */
 export const Message = z.object({
-  id: z.union([MessageSid, ScheduledId, WorkId]),
+  id: MessageId,
   conversation: PersonAddress,
   at: z.iso.datetime(),
   text: z.string(),
@@ -63,13 +70,19 @@ export const Message = z.object({
   profileName: z.string().optional(),
   /**
    * Work in the background of a session: `say` is a sentence for the person that needs no model;
-   * without it Claude has something to say, and `tasks` are those that the worker lost sight of.
+   * without it Claude has something to say: `about` are the requests of what has ended, and `tasks`
+   * those that the worker lost sight of.
    */
   work: z
     .object({
       session: z.string(),
       say: z.string().optional(),
-      tasks: z.array(z.object({ id: z.string(), description: z.string() })).optional(),
+      about: z.array(z.string()).optional(),
+      tasks: z
+        .array(
+          z.object({ id: z.string(), description: z.string(), request: z.string().optional() }),
+        )
+        .optional(),
     })
     .optional(),
   /**

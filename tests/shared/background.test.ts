@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { createBackground } from '../../shared/store/background.ts';
+import { isMessageId, isWorkId, workId } from '../../shared/store/message.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { withRedis } from '../support/redis.ts';
 
@@ -42,4 +43,14 @@ test('what runs is listed by person, oldest first, and is lost when its worker i
     expect((await store.lost()).length).toBe(0);
     expect(await store.list(one)).toHaveLength(2);
   });
+});
+
+test('a message about work has an id of its own, for every kind of person', () => {
+  const name = '63cac9da-c6e1-4f17-8350-ce7884077321';
+  for (const person of [one, 'US.13491208655302741918'])
+    for (const id of [workId(person, name), workId(person, 'a'.repeat(64))])
+      expect([isWorkId(id), isMessageId(id)]).toEqual([true, true]);
+  expect(isMessageId('schedule-US.13491208655302741918-1-1796000000000')).toBe(true);
+  for (const id of [`work-${name}`, '../turns', 'work-1-x', '7'])
+    expect(isMessageId(id)).toBe(false);
 });
