@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseJson } from '../runtime/json.ts';
+import { parseJson, toJson } from '../runtime/json.ts';
 import { keys, prefix } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
 import { defineScript, fieldsOf, runScript } from './redis/script.ts';
@@ -83,7 +83,7 @@ export function createBackground(redis: Redis): Background {
     async note({ conversation, session, owner, tasks }) {
       const field = `${conversation} ${session}`;
       if (tasks.length === 0) await redis.hdel(keys.background, field);
-      else await redis.hset(keys.background, field, JSON.stringify({ owner, tasks }));
+      else await redis.hset(keys.background, field, toJson({ owner, tasks }));
     },
     async list(conversation) {
       return (await entries())

@@ -20,7 +20,7 @@ export type PersonText = { text: string; steering: boolean };
 export type ConversationView = {
   /** The person's texts of this turn, in order. */
   texts: PersonText[];
-  /** The ends of work in the background that this turn is told, one line each. */
+  /** The background notices in this turn, one line each. */
   notices: string[];
   /** The tool results of this turn, in order. */
   results: ToolResult[];
@@ -62,7 +62,7 @@ export function parseConversation(request: MessagesRequest): ConversationView {
   const calls = new Map<string, ToolCall>();
   const cutOff = () => {
     unfinished.push(...turn.texts.map(({ text }) => text));
-    // What was told is told again by what asks to go on.
+    // A request to go on repeats the notices of the turn that was cut off.
     turn = { ...emptyTurn(), notices: turn.notices };
   };
   for (const message of request.messages) {

@@ -3,6 +3,7 @@ import type { AgentEvent, Prompt } from '../../worker/agent/agent.ts';
 import { createPromptTracker } from '../../worker/agent/claude/prompt-tracker.ts';
 import { createAsyncQueue } from '../../worker/agent/async-queue.ts';
 import { resumeNote } from '../../worker/agent/claude/instructions.ts';
+import type { TranscriptEntry } from '../../worker/agent/claude/transcript/transcript.ts';
 import type { LiveSession } from '../../worker/agent/claude/session.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { createModelSessions } from '../../worker/agent/model/sessions.ts';
@@ -23,12 +24,17 @@ const noTools = {
 
 /** The account of one turn in a session that only writes down what it is given. */
 function openAccount(...texts: string[]) {
+  return openAccountOf(texts.map((text) => ({ id: text, text })));
+}
+
+/** The same for prompts of any kind, in a session with this transcript. */
+function openAccountOf(asking: Prompt[], transcript?: TranscriptEntry[]) {
   const given: { uuid: string; text: string }[] = [];
   const sent = new Set<string>();
   const live: LiveSession = {
     id: 's',
     workspace: '/',
-    resumed: false,
+    resumed: transcript !== undefined,
     grants: '',
     sent,
     ended: false,
@@ -49,7 +55,7 @@ function openAccount(...texts: string[]) {
     model: createModelSessions({}, createLog('test', 'silent')).create(),
     configure: async () => undefined,
     takeWords: () => [],
-    transcript: async () => [],
+    transcript: async () => transcript ?? [],
     listen: () => undefined,
     begin: () => undefined,
     done: () => undefined,
@@ -61,7 +67,7 @@ function openAccount(...texts: string[]) {
     close: async () => undefined,
   };
   const prompts = createAsyncQueue<Prompt>();
-  for (const text of texts) prompts.push({ id: text, text });
+  for (const prompt of asking) prompts.push(prompt);
   prompts.close();
   const events = createAsyncQueue<AgentEvent>();
   const asked = createPromptTracker(
@@ -97,7 +103,7 @@ function openAccount(...texts: string[]) {
       toldUsd: undefined,
       isSelfBegun: false,
     });
-  return { asked, given, fed, uuidOf, answers, answer };
+  return { asked, given, fed, uuidOf, answers, answer, events };
 }
 
 test("no two texts ever wait in Claude Code's queue", async () => {
@@ -138,4 +144,25 @@ test('an answer to nobody, or to another, is no answer to what was asked', async
   answer('somebody else');
   answer(first);
   expect(await answers()).toEqual([['one']]);
+});
+
+test('after a crash an end is told with its heading again, and what has no end is said to be lost', async () => {
+  const entry = (id: string, kind: TranscriptEntry['kind'], text: string): TranscriptEntry => ({
+    id,
+    kind,
+    text,
+  });
+  const task = (id: string, request: string) => ({ id, description: `task ${id}`, request });
+  const background = { tasks: [task('b1', 'count'), task('b2', 'watch')], about: ['look'] };
+  const { events } = openAccountOf(
+    [{ id: 'work', text: '', background }],
+    [entry('n', 'notice', 'b1 has ended'), entry('a', 'answer', 'Seven files.')],
+  );
+  const told: AgentEvent[] = [];
+  for await (const event of events) told.push(event);
+  expect(told).toMatchObject([
+    { id: 'a', text: 'Seven files.', about: ['look', 'count'], prompts: [], remembered: true },
+    { id: 'work', text: expect.stringContaining('“task b2”'), prompts: ['work'] },
+  ]);
+  expect(told[1]).not.toMatchObject({ text: expect.stringContaining('b1') });
 });

@@ -76,17 +76,25 @@ test('Claude’s wish to speak is a message that the inbox can read, also when R
 });
 
 test('Claude begins to speak by itself at most ten times an hour, and is heard later', async () => {
-  const { listener, messages } = open();
+  const { listener, messages, notes } = open();
   for (let time = 0; time < 12; time += 1) {
     listener.onWanted(person, 's');
     await vi.advanceTimersByTimeAsync(1000);
   }
   expect(messages).toHaveLength(10);
+  // What waits for its hour stays noted: a worker that dies meanwhile does not silence it.
+  listener.onChange(person, 'late', [{ ...task('z'), ended: true }]);
+  listener.onWanted(person, 'late');
+  listener.onChange(person, 'late', []);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(notes.at(-1)?.tasks.map(({ id }) => id)).toEqual(['z']);
   listener.onWanted('+15551230002', 's');
   await vi.advanceTimersByTimeAsync(0);
   expect(messages).toHaveLength(11);
   await vi.advanceTimersByTimeAsync(3600_000);
-  expect(messages).toHaveLength(12);
+  expect(messages).toHaveLength(13);
+  expect(messages.at(-1)?.work).toEqual({ session: 'late', about: ['do it'] });
+  expect(notes.at(-1)?.tasks).toEqual([]);
 });
 
 test('a task is ended at its cap, a ninth at once, and both are said', async () => {
@@ -94,17 +102,20 @@ test('a task is ended at its cap, a ninth at once, and both are said', async () 
   const eight = Array.from({ length: 8 }, (_, index) => task(String(index + 1)));
   listener.onChange(person, 's', eight);
   listener.onChange(person, 'other', [task('9')]);
+  // It takes a moment to end, and one more begins meanwhile: neither is said twice.
+  listener.onChange(person, 'other', [task('9'), task('10')]);
   await vi.advanceTimersByTimeAsync(0);
-  expect(ended).toEqual(['9']);
+  expect(ended).toEqual(['9', '10']);
+  expect(messages).toHaveLength(1);
   expect(messages[0]?.work?.say).toContain('“task 9”: 8 things were running');
   listener.onChange(person, 'other', []);
   listener.onChange(person, 's', eight.slice(1));
   await vi.advanceTimersByTimeAsync(120 * 60_000 - 1);
   const reminders = messages.filter(({ work }) => work?.say?.includes('still runs'));
   expect(reminders).toHaveLength(7);
-  expect(ended).toEqual(['9']);
+  expect(ended).toEqual(['9', '10']);
   await vi.advanceTimersByTimeAsync(1);
-  expect(ended).toEqual(['9', '2', '3', '4', '5', '6', '7', '8']);
+  expect(ended).toEqual(['9', '10', '2', '3', '4', '5', '6', '7', '8']);
   expect(messages.at(-1)?.work?.say).toContain(
     '“task 8”: it had been running in the background for 2 hours',
   );
@@ -115,9 +126,10 @@ test('what was lost is one message, whoever finds it', async () => {
   const [first, second] = [open({ lost: [entry] }), open({ lost: [entry] })];
   await first.watch.recover();
   await second.watch.recover();
+  await vi.advanceTimersByTimeAsync(0);
   expect(first.messages[0]?.work).toEqual({
     session: 's',
-    tasks: [{ id: 'a', description: 'task a' }],
+    tasks: [{ id: 'a', description: 'task a', request: 'do it' }],
   });
   expect(second.messages[0]?.id).toBe(first.messages[0]?.id);
 });
@@ -128,7 +140,7 @@ test('what a process took with it is noted as gone and told', async () => {
   listener.onLost(person, 's', [task('a')]);
   await vi.advanceTimersByTimeAsync(0);
   expect(notes.map(({ owner, tasks }) => [owner, tasks.length])).toEqual([['vm#1', 1]]);
-  expect(messages[0]?.work?.tasks).toEqual([{ id: 'a', description: 'task a' }]);
+  expect(messages[0]?.work?.tasks).toEqual([{ id: 'a', description: 'task a', request: 'do it' }]);
 });
 
 test('after Redis has come back as an older copy, what is noted is what runs', async () => {
@@ -149,4 +161,13 @@ test('after Redis has come back as an older copy, what is noted is what runs', a
     ['s', 'a'],
     ['s', 'a'],
   ]);
+});
+
+test('a store that refuses does not keep the worker from starting', async () => {
+  const entry = { conversation: person, session: 's', owner: 'vm#0', tasks: [task('a')] };
+  const { messages, watch } = open({ lost: [entry], refuse: 3 });
+  await watch.recover();
+  expect(messages).toHaveLength(0);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(messages).toHaveLength(1);
 });

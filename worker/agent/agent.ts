@@ -11,11 +11,17 @@ export type Prompt = {
   attachments?: Attachment[];
   /** Replaces the text when an interrupted turn has already delivered the prompt. */
   recall?: string | undefined;
+  /** The person's own words, without notes for Claude; the text unless given. */
+  about?: string;
   /**
    * It is no message of the person: Claude has something to say about its work in the background.
-   * `tasks` are those that ran when the worker lost sight of them.
+   * `tasks` are those that ran when the worker lost sight of them, `about` the requests of what has
+   * ended.
    */
-  background?: { tasks: { id: string; description: string }[] };
+  background?: {
+    tasks: { id: string; description: string; request?: string | undefined }[];
+    about: string[];
+  };
 };
 
 /** A picture or PDF that came with a message. */

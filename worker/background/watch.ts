@@ -17,6 +17,9 @@ const answersMs = 3600_000;
 /** The pause before a failed step is tried again (ms). */
 const againMs = 2000;
 
+/** How long a person hears nothing more of tasks beyond the most (ms). */
+const quietMs = 10 * 60_000;
+
 /** The age at which a task that still runs is mentioned once (ms). */
 const remindMs = 15 * 60_000;
 
@@ -38,7 +41,10 @@ export type BackgroundWatchParts = {
  * runs, for the worker that comes after this one.
  */
 export type BackgroundWatch = {
-  /** Tells the people whose work was lost with a worker that lives no more. */
+  /**
+   * Looks for work that was lost with a worker that lives no more, and has its people told. Does not
+   * wait for that: a store that refuses must not keep the worker from starting.
+   */
   recover(): Promise<void>;
   /** Redis has come back, perhaps as an older copy of itself: notes again what runs. */
   refresh(): void;
@@ -52,6 +58,11 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
   /** Sessions that already have a message on its way, and when Claude spoke to whom by itself. */
   const wanted = new Set<string>();
   const spoken = new Map<string, number[]>();
+  /** Tasks that are being ended, and when a person last heard that there are too many. */
+  const ending = new Set<string>();
+  const scolded = new Map<string, number>();
+  /** What has ended and is reported later, for the hour's sake: noted until then. */
+  const held = new Map<string, BackgroundTask[]>();
   let writing: Promise<void> = Promise.resolve();
   let stopped = false;
 
@@ -77,7 +88,8 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
         id: workId(conversation, name),
         conversation,
         at: new Date(now()).toISOString(),
-        text: '',
+        // For the dashboard; Claude does not get it.
+        text: 'Work in the background',
         media: [],
         human: false,
         work,
@@ -89,11 +101,23 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
     conversation: string,
     session: string,
     { id }: BackgroundTask,
-    sentence: string,
+    sentence: string | undefined,
   ): Promise<void> => {
-    if (await control.end(conversation, session, id)) say(conversation, session, sentence);
+    const key = `${conversation} ${session} ${id}`;
+    // It is still among the tasks until its process is gone.
+    if (ending.has(key)) return;
+    ending.add(key);
+    const isEnded = await control.end(conversation, session, id);
+    if (isEnded && sentence !== undefined) say(conversation, session, sentence);
+  };
+  /** The sentence about a task beyond the most, unless the person has just heard it. */
+  const tooMany = (conversation: string, { description }: BackgroundTask): string | undefined => {
+    const isNews = now() - (scolded.get(conversation) ?? -Infinity) > quietMs;
+    if (isNews) scolded.set(conversation, now());
+    return isNews ? tooManyWords(description, mostTasks) : undefined;
   };
   const clear = (task: string): void => {
+    ending.delete(task);
     for (const key of [task, `${task} still`]) {
       clearTimeout(timers.get(key));
       timers.delete(key);
@@ -108,7 +132,8 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
     const room = Math.max(mostTasks - others.filter(isRunning).length, 0);
     const present = tasks.filter(isRunning);
     for (const task of present.slice(room))
-      void end(conversation, session, task, tooManyWords(task.description, mostTasks));
+      if (!ending.has(`${conversation} ${session} ${task.id}`))
+        void end(conversation, session, task, tooMany(conversation, task));
     for (const task of present.slice(0, room)) {
       const key = `${conversation} ${session} ${task.id}`;
       if (timers.has(key)) continue;
@@ -131,6 +156,14 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
     return delay;
   };
 
+  const note = (conversation: string, session: string): void => {
+    const key = `${conversation} ${session}`;
+    const present = running.get(key) ?? [];
+    const later = (held.get(key) ?? []).filter(({ id }) => !present.some((task) => task.id === id));
+    const tasks = [...present, ...later];
+    write(() => store.note({ conversation, session, owner, tasks }));
+  };
+
   const listener: BackgroundListener = {
     onChange(conversation, session, tasks) {
       const key = `${conversation} ${session}`;
@@ -141,7 +174,7 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
       else running.set(key, tasks);
       log.info({ conversation, session, tasks: tasks.length }, 'work in the background');
       bound(conversation, session, tasks);
-      write(() => store.note({ conversation, session, owner, tasks }));
+      note(conversation, session);
     },
     onWanted(conversation, session) {
       const key = `${conversation} ${session}`;
@@ -149,10 +182,14 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
       wanted.add(key);
       // What Claude says until then comes in one answer.
       const delay = delayFor(conversation);
+      const ended = (running.get(key) ?? []).filter((task) => task.ended);
       const ask = (): void => {
         wanted.delete(key);
-        put(conversation, randomUUID(), { session });
+        const about = [...new Set(ended.map(({ request }) => request))];
+        put(conversation, randomUUID(), { session, about });
+        if (held.delete(key)) note(conversation, session);
       };
+      if (delay > 0) held.set(key, ended);
       if (delay === 0) ask();
       else timers.set(`${key} wanted`, setTimeout(ask, delay).unref());
     },
@@ -170,7 +207,7 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
       .digest('hex');
     put(conversation, name, {
       session,
-      tasks: tasks.map(({ id, description }) => ({ id, description })),
+      tasks: tasks.map(({ id, description, request }) => ({ id, description, request })),
     });
     write(() => store.remove(entry));
   };
@@ -178,19 +215,19 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
   return {
     async recover() {
       for (const entry of await store.lost()) lose(entry);
-      await writing;
     },
     refresh() {
       write(async () => {
         for (const entry of await store.entries()) {
-          const isGone = !running.has(`${entry.conversation} ${entry.session}`);
+          const key = `${entry.conversation} ${entry.session}`;
+          const isGone = !running.has(key) && !held.has(key);
           if (entry.owner === owner && isGone) await store.remove(entry);
         }
-        for (const [key, tasks] of running) {
-          const [conversation = '', session = ''] = key.split(' ');
-          await store.note({ conversation, session, owner, tasks });
-        }
       });
+      for (const key of new Set([...running.keys(), ...held.keys()])) {
+        const [conversation = '', session = ''] = key.split(' ');
+        note(conversation, session);
+      }
     },
     stop() {
       stopped = true;

@@ -48,9 +48,12 @@ export async function toPrompt(
 }
 
 /** A message about work in the background goes to Claude unless it is a sentence of ours. */
-function readWork({ id }: Message, { say, tasks = [] }: NonNullable<Message['work']>): ReadMessage {
+function readWork(
+  { id }: Message,
+  { say, tasks = [], about = [] }: NonNullable<Message['work']>,
+): ReadMessage {
   return say === undefined
-    ? { prompt: { id, text: '', background: { tasks } }, said: '' }
+    ? { prompt: { id, text: '', background: { tasks, about } }, said: '' }
     : { sentence: say };
 }
 

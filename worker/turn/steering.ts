@@ -106,7 +106,7 @@ export function createSteering(
       const recalled = [recall, givenUpNote(dispatch.snapshot().givenUp)].filter(
         (words) => words !== undefined,
       );
-      prompts.push({ ...read.prompt, recall: recalled.join('\n') || undefined });
+      prompts.push({ ...read.prompt, about: read.said, recall: recalled.join('\n') || undefined });
     }
   };
 

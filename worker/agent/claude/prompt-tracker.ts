@@ -47,6 +47,8 @@ export function createPromptTracker(
   let before: Words[] = [];
   /** `hasNewer`: a prompt was sent that Claude Code had not received before. */
   let [closed, hasNewer] = [false, false];
+  /** The person's words of each prompt. */
+  const requests = new Map<string, string>();
   /** Prompts that wait for what Claude says by itself. */
   const awaited: string[] = [];
   /** Sent and not taken up yet. */
@@ -101,7 +103,7 @@ export function createPromptTracker(
     while (queued.size > 0 && tools.size === 0) await change.promise;
     pending.set(uuid, prompts);
     queued.add(uuid);
-    live.send(uuid, text, attachments);
+    live.send(uuid, text, requests.get(prompts.at(-1) ?? '') ?? '', attachments);
   };
 
   const lookUp = async (uuid: UUID): Promise<PromptState> => {
@@ -112,7 +114,7 @@ export function createPromptTracker(
   /** A process that has its work has said, or says now, what there is; a new one has to look. */
   const askAboutBackground = async (
     prompt: Prompt,
-    { tasks }: NonNullable<Prompt['background']>,
+    { tasks, about }: NonNullable<Prompt['background']>,
   ): Promise<void> => {
     awaited.push(prompt.id);
     if (live.hadBackground || !live.resumed) return settle();
@@ -125,12 +127,16 @@ export function createPromptTracker(
       awaited.splice(awaited.indexOf(prompt.id), 1);
       return await give(randomUUID(), endedNote(lost), [prompt.id]);
     }
+    // With the heading that it was sent with: a restored store looks the text up in Twilio's list.
+    const told = tasks.filter((task) => !lost.includes(task)).map(({ request = '' }) => request);
+    const named = [...new Set([...about, ...told])].filter((request) => request !== '');
     if (unspoken)
       events.push({
         kind: 'answer',
         id: unspoken.id,
         text: unspoken.text,
         ...(unspoken.earlier.length > 0 ? { earlier: unspoken.earlier } : {}),
+        ...(named.length > 0 ? { about: named } : {}),
         prompts: [],
         usage: noUsage,
         remembered: true,
@@ -144,6 +150,7 @@ export function createPromptTracker(
 
   const ask = async (prompt: Prompt): Promise<void> => {
     if (prompt.background) return await askAboutBackground(prompt, prompt.background);
+    requests.set(prompt.id, prompt.about ?? prompt.text);
     const uuid = promptId(prompt.id);
     const known = await lookUp(uuid);
     hasNewer ||= known.state === 'absent';

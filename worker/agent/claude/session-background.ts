@@ -1,4 +1,4 @@
-import { cutLines } from '../../../shared/runtime/cut.ts';
+import { cut } from '../../../shared/runtime/cut.ts';
 import type { BackgroundTask } from '../background.ts';
 import type { Translation } from './translate.ts';
 
@@ -107,7 +107,7 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
       muted = speaking;
     },
     ask(words) {
-      request = cutLines(words, mostQuoted);
+      request = cut(words, mostQuoted);
     },
     isSpeaking: () => speaking,
     isBusy: () =>

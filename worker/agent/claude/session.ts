@@ -110,7 +110,8 @@ export type LiveSession = {
   begin(): void;
   /** Marks the work as done; processes that it left running survive the end of Claude Code. */
   done(): void;
-  send(uuid: UUID, text: string, attachments?: Attachment[]): void;
+  /** `request` names what the text asks for, in the person's words. */
+  send(uuid: UUID, text: string, request: string, attachments?: Attachment[]): void;
   /**
    * Asks Claude Code to stop, so that the transcript records it. Returns within a second even if
    * that fails.
@@ -247,9 +248,9 @@ export function createLiveSession(
     },
     begin: () => processes.begin(),
     done: () => processes.done(),
-    send(uuid, text, attachments = []) {
+    send(uuid, text, request, attachments = []) {
       sent.add(uuid);
-      background.ask(text);
+      background.ask(request);
       input.push({
         type: 'user',
         uuid,
