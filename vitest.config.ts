@@ -8,6 +8,13 @@ export default defineConfig(async () => {
   return {
     test: {
       include: ['tests/**/*.test.ts'],
+      tags: [
+        {
+          name: 'long',
+          description:
+            'A further variant of what a shorter test holds, or a load, an attack or a wait that takes long; run by npm run test:all.',
+        },
+      ],
       // What a test that fails has left running ends with its file.
       setupFiles: ['tests/support/end-processes.ts'],
       provide: { slowness },
