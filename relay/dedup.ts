@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { claimSeconds, wroteLua } from '../shared/store/boxes/intake.ts';
+import { claimSeconds } from '../shared/store/boxes/intake.ts';
 import { keys } from '../shared/store/redis/keys.ts';
 import type { Message } from '../shared/store/message.ts';
 import type { Redis } from '../shared/store/redis/redis.ts';
-import { defineScript, runScript } from '../shared/store/redis/script.ts';
+import { runScript } from '../shared/store/redis/script.ts';
+import { loadScript } from '../shared/store/redis/script-file.ts';
 
 /** Tells which incoming messages are known. */
 export type Claims = {
@@ -17,29 +18,14 @@ export type Claims = {
   refuse(message: Message): Promise<void>;
 };
 
-const unknownScript = defineScript({
-  name: 'sidepocketUnknown',
+const unknownScript = loadScript(new URL('lua/unknown.lua', import.meta.url), {
   args: ['messagePrefix'],
   rest: 'ids',
-  // Returns the ids without a claim.
-  lua: `-- derives message:*
-    local unknown = {}
-    for _, id in ipairs(ids) do
-      if redis.call('EXISTS', messagePrefix .. id) == 0 then unknown[#unknown + 1] = id end
-    end
-    return unknown`,
 });
 
-const refuseScript = defineScript({
-  name: 'sidepocketRefuse',
+const refuseScript = loadScript(new URL('lua/refuse.lua', import.meta.url), {
   keys: ['message', 'conversationKey'],
   args: ['lifetimeSeconds', 'conversation', 'at'],
-  lua: `${wroteLua}
-    if redis.call('HSETNX', message, 'conversation', conversation) == 0 then return 0 end
-    redis.call('HSET', message, 'state', 'refused', 'at', at)
-    redis.call('EXPIRE', message, lifetimeSeconds)
-    noteWord(conversationKey, at)
-    return 1`,
 });
 
 /** A claim is kept for `retentionDays`. */

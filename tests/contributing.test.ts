@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { parseLua } from '../shared/store/redis/script-file.ts';
 
 const run = promisify(execFile);
 const root = path.join(import.meta.dirname, '..');
@@ -12,16 +13,19 @@ const read = (file: string): Promise<string> => readFile(path.join(root, file), 
 /** The examples of CONTRIBUTING.md, each with the file that it would be. */
 async function readExamples(): Promise<{ file: string; code: string }[]> {
   const text = await read('CONTRIBUTING.md');
-  return [...text.matchAll(/^```ts (\S+)\n([^]*?)^```$/gm)].map(([, file = '', code = '']) => ({
-    file,
-    code,
-  }));
+  return [...text.matchAll(/^```(?:ts|lua) (\S+)\n([^]*?)^```$/gm)].map(
+    ([, file = '', code = '']) => ({
+      file,
+      code,
+    }),
+  );
 }
 
 test('the examples of CONTRIBUTING.md compile where they say they would stand', async () => {
   const examples = await readExamples();
   expect(examples.map(({ file }) => file.split('/')[0])).toEqual([
     'worker',
+    'shared',
     'shared',
     'worker',
     'tests',
@@ -41,7 +45,7 @@ test('the examples of CONTRIBUTING.md compile where they say they would stand', 
         rootDirs: [dir, root],
         typeRoots: [path.join(root, 'node_modules/@types')],
       },
-      files: examples.map(({ file }) => file),
+      files: examples.map(({ file }) => file).filter((file) => file.endsWith('.ts')),
       include: [],
     };
     await writeFile(path.join(dir, 'tsconfig.json'), JSON.stringify(config));
@@ -51,6 +55,17 @@ test('the examples of CONTRIBUTING.md compile where they say they would stand', 
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+});
+
+test('the example of a script has the names that the example of its store declares', async () => {
+  const examples = await readExamples();
+  const lua = examples.find(({ file }) => file.endsWith('.lua'));
+  const store = examples.find(({ code }) => code.includes('loadScript('));
+  expect(store?.code).toContain(`'lua/${path.basename(lua?.file ?? '')}'`);
+  const { keys, args } = parseLua(lua?.code ?? '');
+  const [, declaredKeys, declaredArgs] =
+    /keys: \['(.*)'\],\n\s*args: \['(.*)'\],/.exec(store?.code ?? '') ?? [];
+  expect([keys.join("', '"), args.join("', '")]).toEqual([declaredKeys, declaredArgs]);
 });
 
 test('every folder that CONTRIBUTING.md names is there', async () => {

@@ -6,8 +6,9 @@ import { otherSpelling } from '../../shared/runtime/number-spelling.ts';
 import { isPhoneNumber } from '../../shared/runtime/person-address.ts';
 import type { PersonAddress } from '../../shared/runtime/person-address.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
-import { defineScript, runScript } from '../../shared/store/redis/script.ts';
-import { setAsideLua } from '../../shared/store/boxes/set-aside.ts';
+import { setAsideSeconds } from '../../shared/store/redis/retention.ts';
+import { runScript } from '../../shared/store/redis/script.ts';
+import { loadScript } from '../../shared/store/redis/script-file.ts';
 
 /**
  * The result of publishing the list: the people removed from it. `isOurs`: the list in Redis is
@@ -39,42 +40,9 @@ const refreshMs = 5000;
 /** The prefix of a field for an address on the list. */
 const listedPattern = /^allowed since [^,]+, by /;
 
-const publishScript = defineScript({
-  name: 'sidepocketAllow',
+const publishScript = loadScript(new URL('lua/allow.lua', import.meta.url), {
   keys: ['allowed'],
-  args: ['prefix', 'started', 'relayWords', 'owner', 'listed'],
-  // `started` is this relay's start (ISO 8601), `relayWords` describes it; `listed` is JSON of
-  // addresses, each followed by its words or ''. Returns whether the list is this relay's, and the
-  // removed people.
-  lua: `${setAsideLua}
-    local list = decode(listed)
-    if #list == 0 then return { 0 } end
-    if redis.call('TYPE', allowed)['ok'] ~= 'hash' then redis.call('DEL', allowed) end
-    local known = redis.call('HGET', allowed, 'list')
-    local start = known and string.match(known, 'started (%S+)')
-    if start and start > started then return { 0 } end
-    local since, present, result = known and started or 'the beginning', {}, { 1 }
-    for i = 1, #list, 2 do
-      local address, spelling = list[i], list[i + 1]
-      present[address] = true
-      local value = redis.call('HGET', allowed, address) or ''
-      local held = string.match(value, '^allowed since ([^,]+)')
-      -- What came to the outbox meanwhile is of before, too.
-      if not held and string.match(value, '^removed') then setAside(prefix, address) end
-      local words = spelling ~= '' and spelling or 'by ' .. relayWords
-      if not held or (spelling ~= '') ~= (string.find(value, ', as ', 1, true) ~= nil) then
-        redis.call('HSET', allowed, address, 'allowed since ' .. (held or since) .. ', ' .. words)
-      end
-    end
-    for _, address in ipairs(redis.call('HKEYS', allowed)) do
-      local isAddress = address ~= 'list' and address ~= 'owner'
-      if isAddress and not present[address] and string.match(redis.call('HGET', allowed, address), '^allowed') then
-        redis.call('HSET', allowed, address, 'removed ' .. started .. ', by ' .. relayWords)
-        result[#result + 1] = address
-      end
-    end
-    redis.call('HSET', allowed, 'list', 'written by ' .. relayWords, 'owner', owner)
-    return result`,
+  args: ['prefix', 'started', 'relayWords', 'owner', 'listed', 'setAsideSeconds'],
 });
 
 const Outcome = z.tuple([z.number()]).rest(z.string());
@@ -130,6 +98,7 @@ export function createAllowList({
           relayWords,
           owner,
           listed: JSON.stringify(withSpellings(allowed)),
+          setAsideSeconds,
         },
       });
       const [isOurs, ...removed] = Outcome.parse(outcome);

@@ -1,20 +1,8 @@
 import { FencedError } from './boxes/inbox.ts';
 import { keys } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
-import { defineScript, runScript } from './redis/script.ts';
-
-/**
- * Lua that returns since when an address may write (ISO 8601; '' for from the beginning), nil if it
- * may not. Until a relay has written the list, or if it cannot be read, every address may write:
- * the relay's own list decides then.
- */
-export const allowedLua = `
-  local function allowedSince(allowed, address)
-    local list = redis.pcall('HGET', allowed, 'list')
-    if type(list) ~= 'string' then return '' end
-    local since = string.match(redis.call('HGET', allowed, address) or '', '^allowed since ([^,]+)')
-    return since == 'the beginning' and '' or since
-  end`;
+import { runScript } from './redis/script.ts';
+import { loadScript } from './redis/script-file.ts';
 
 /**
  * Thrown when a step would work for a person who may no longer write. Their waiting messages are
@@ -34,20 +22,13 @@ export type Allowed = {
   owner(): Promise<string | undefined>;
 };
 
-const hasScript = defineScript({
-  name: 'sidepocketAllowedSince',
+const hasScript = loadScript(new URL('lua/allowed-since.lua', import.meta.url), {
   keys: ['allowed'],
   args: ['address'],
-  lua: `${allowedLua}
-    return allowedSince(allowed, address) and 1 or 0`,
 });
 
-const ownerScript = defineScript({
-  name: 'sidepocketOwner',
+const ownerScript = loadScript(new URL('lua/owner.lua', import.meta.url), {
   keys: ['allowed'],
-  lua: `${allowedLua}
-    local owner = redis.pcall('HGET', allowed, 'owner')
-    return type(owner) == 'string' and allowedSince(allowed, owner) and owner or ''`,
 });
 
 export function createAllowed(redis: Redis): Allowed {

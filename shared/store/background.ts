@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { parseJson, toJson } from '../runtime/json.ts';
 import { keys, prefix } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
-import { defineScript, fieldsOf, runScript } from './redis/script.ts';
+import { fieldsOf, runScript } from './redis/script.ts';
+import { loadScript } from './redis/script-file.ts';
 
 /**
  * A task as stored; `startedAt` is ms since 1970. `ended`: it has ended, and the person does not know
@@ -39,34 +40,14 @@ export type Background = {
   remove(entry: Pick<BackgroundEntry, 'conversation' | 'session' | 'owner'>): Promise<void>;
 };
 
-const removeScript = defineScript({
-  name: 'sidepocketBackgroundRemove',
+const removeScript = loadScript(new URL('lua/background-remove.lua', import.meta.url), {
   keys: ['background'],
   args: ['field', 'owner'],
-  lua: `
-    local known, entry = pcall(cjson.decode, redis.call('HGET', background, field) or '')
-    if known and type(entry) == 'table' and entry.owner ~= owner then return 'done' end
-    redis.call('HDEL', background, field)
-    return 'done'`,
 });
 
-const lostScript = defineScript({
-  name: 'sidepocketBackgroundLost',
+const lostScript = loadScript(new URL('lua/background-lost.lua', import.meta.url), {
   keys: ['background'],
   args: ['prefix'],
-  // An owner is WORKER_ID#boot; without the lease it is dead.
-  lua: `-- derives lease:*
-    local found, fields = {}, redis.call('HGETALL', background)
-    for index = 1, #fields, 2 do
-      local known, entry = pcall(cjson.decode, fields[index + 1])
-      local owner = known and type(entry) == 'table' and tostring(entry.owner) or ''
-      local worker, boot = string.match(owner, '^(.*)#(%d+)$')
-      if not worker or redis.call('GET', prefix .. ':lease:' .. worker) ~= boot then
-        found[#found + 1] = fields[index]
-        found[#found + 1] = fields[index + 1]
-      end
-    end
-    return found`,
 });
 
 export function createBackground(redis: Redis): Background {

@@ -3,7 +3,8 @@ import { FencedError } from './boxes/inbox.ts';
 import type { Fence } from './boxes/inbox.ts';
 import { keys } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
-import { defineScript, runScript } from './redis/script.ts';
+import { runScript } from './redis/script.ts';
+import { loadScript } from './redis/script-file.ts';
 
 /** A field of the hash; an empty string counts as missing. */
 const field = z.preprocess((value) => value || undefined, z.string().optional());
@@ -63,18 +64,10 @@ export type Conversations = {
   write(conversation: string, fence: Fence, change: Change): Promise<void>;
 };
 
-const writeScript = defineScript({
-  name: 'sidepocketConversation',
+const writeScript = loadScript(new URL('lua/conversation.lua', import.meta.url), {
   keys: ['conversationKey'],
   rest: 'fields',
   fence: 'required',
-  // In `fields` each name is followed by its value.
-  lua: `
-    if isFenced() then return 'fenced' end
-    for i = 1, #fields, 2 do
-      redis.call('HSET', conversationKey, fields[i], fields[i + 1])
-    end
-    return 'written'`,
 });
 
 export function createConversations(redis: Redis): Conversations {

@@ -3,7 +3,8 @@ import { keys, prefix } from './redis/keys.ts';
 import { createRedisMemory } from './redis/redis-memory.ts';
 import type { RedisMemory } from './redis/redis-memory.ts';
 import type { Redis } from './redis/redis.ts';
-import { defineScript, runScript } from './redis/script.ts';
+import { runScript } from './redis/script.ts';
+import { loadScript } from './redis/script-file.ts';
 
 /** A stored file. `size` is in bytes. */
 export type StoredFile = { token: string; type: string; name: string; size: number };
@@ -52,8 +53,7 @@ const lifetime = 24 * 3600;
  */
 const safeFor = 4 * 3600;
 
-const reserveScript = defineScript({
-  name: 'sidepocketReserveFile',
+const reserveScript = loadScript(new URL('lua/reserve-file.lua', import.meta.url), {
   keys: ['files', 'fileSizes', 'fileOwners', 'fetched'],
   args: [
     'newToken',
@@ -66,63 +66,11 @@ const reserveScript = defineScript({
     'filePrefix',
     'pieceBytes',
   ],
-  // The keys of a file and its pieces are derived from its token. Files that expire by
-  // `droppableExpiryMs` may be evicted.
-  lua: `
-    -- derives file:*
-    if redis.call('HEXISTS', fileSizes, newToken) == 1 then return 1 end
-    local sizes, owners, total, own = {}, {}, 0, 0
-    local function drop(token)
-      local pieces = math.ceil((sizes[token] or 0) / tonumber(pieceBytes))
-      for index = 0, pieces - 1 do redis.call('DEL', filePrefix .. token .. ':' .. index) end
-      redis.call('DEL', filePrefix .. token)
-      redis.call('ZREM', files, token)
-      for _, hash in ipairs({ fileSizes, fileOwners, fetched }) do redis.call('HDEL', hash, token) end
-    end
-    local kept = redis.call('HGETALL', fileSizes)
-    for index = 1, #kept, 2 do sizes[kept[index]] = tonumber(kept[index + 1]) end
-    for _, token in ipairs(redis.call('ZRANGEBYSCORE', files, '-inf', nowMs)) do
-      drop(token)
-      sizes[token] = nil
-    end
-    local owned = redis.call('HGETALL', fileOwners)
-    for index = 1, #owned, 2 do owners[owned[index]] = owned[index + 1] end
-    for token, size in pairs(sizes) do
-      total = total + size
-      if owners[token] == owner then own = own + size end
-    end
-    -- A conversation may hold two thirds of what the others leave, so there is always room for one that has little.
-    local function fits() return own + tonumber(newSize) <= (tonumber(capBytes) - (total - own)) * 2 / 3 end
-    local classes, doomed = { {}, {}, {} }, {}
-    if not fits() then
-      for _, token in ipairs(redis.call('ZRANGEBYSCORE', files, '-inf', droppableExpiryMs)) do
-        local isOwn, isFetched = owners[token] == owner, redis.call('HEXISTS', fetched, token) == 1
-        local class = isFetched and (isOwn and 1 or 2) or (isOwn and 3)
-        if class then table.insert(classes[class], token) end
-      end
-    end
-    for class, tokens in ipairs(classes) do
-      for _, token in ipairs(tokens) do
-        if fits() then break end
-        total = total - (sizes[token] or 0)
-        if class ~= 2 then own = own - (sizes[token] or 0) end
-        table.insert(doomed, token)
-      end
-    end
-    if not fits() then return 0 end
-    for _, token in ipairs(doomed) do drop(token) end
-    redis.call('ZADD', files, expiryMs, newToken)
-    redis.call('HSET', fileSizes, newToken, newSize)
-    redis.call('HSET', fileOwners, newToken, owner)
-    return 1`,
 });
 
-const fetchedScript = defineScript({
-  name: 'sidepocketFileFetched',
+const fetchedScript = loadScript(new URL('lua/file-fetched.lua', import.meta.url), {
   keys: ['files', 'fetched'],
   args: ['token', 'nowMs'],
-  lua: `if redis.call('ZSCORE', files, token) then return redis.call('HSETNX', fetched, token, nowMs) end
-    return 0`,
 });
 
 /** `capBytes` bounds the total size of all files. */

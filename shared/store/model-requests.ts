@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { keys, prefix } from './redis/keys.ts';
 import type { ModelTokens } from '../runtime/model-prices.ts';
 import type { Redis } from './redis/redis.ts';
-import { defineScript, runScript } from './redis/script.ts';
-import { monthOf, sumLifetime, turnLifetime } from './spend.ts';
+import { runScript } from './redis/script.ts';
+import { loadScript } from './redis/script-file.ts';
+import { monthOf } from './spend.ts';
 
 /** A request to the model, recorded before it is sent. Money is in millionths of a dollar. */
 export type OpenRequest = {
@@ -63,120 +64,19 @@ export type ModelRequests = {
 /** The age at which an open request of another worker without a lease counts as an orphan (ms). */
 const orphanMs = 3600_000;
 
-const openScript = defineScript({
-  name: 'sidepocketModelOpen',
+const openScript = loadScript(new URL('lua/model-open.lua', import.meta.url), {
   keys: ['openRequests', 'daySums', 'turnSums', 'conversationKey'],
   args: ['id', 'newNote', 'conversation', 'turn', 'day', 'dayLimit', 'turnLimit'],
-  // `dayLimit` and `turnLimit` are '' without a budget; `turn` is '' outside a turn.
-  lua: `
-    if redis.call('HEXISTS', openRequests, id) == 1 then return 'open' end
-    if dayLimit ~= '' or turnLimit ~= '' then
-      local heldByDay, heldByTurn = 0, 0
-      for _, raw in ipairs(redis.call('HVALS', openRequests)) do
-        local note = cjson.decode(raw)
-        if note.conversation == conversation then
-          if note.day == day then heldByDay = heldByDay + note.held end
-          if note.turn == turn then heldByTurn = heldByTurn + note.held end
-        end
-      end
-      local function sum(key, ...)
-        local all = 0
-        for _, field in ipairs({ ... }) do all = all + tonumber(redis.call('HGET', key, field) or 0) end
-        return all
-      end
-      local waits = false
-      if dayLimit ~= '' then
-        local spent = sum(daySums, 'usd:' .. conversation, 'held:' .. conversation)
-        local on, dollars = string.match(redis.call('HGET', conversationKey, 'granted') or '', '^(%S+) (%S+)$')
-        local limit = tonumber(dayLimit) + (on == day and tonumber(dollars) or 0) * 1000000
-        if spent >= limit then return 'day' end
-        waits = waits or (heldByDay > 0 and spent + heldByDay >= limit)
-      end
-      if turnLimit ~= '' and turn ~= '' then
-        local spent = sum(turnSums, 'usd', 'held')
-        local limit = tonumber(turnLimit) + sum(turnSums, 'granted')
-        if spent >= limit then return 'turn' end
-        waits = waits or (heldByTurn > 0 and spent + heldByTurn >= limit)
-      end
-      if waits then return 'wait' end
-    end
-    redis.call('HSET', openRequests, id, newNote)
-    return 'open'`,
 });
 
-/**
- * Lua that adds amounts to the sums of a day, its month and a turn; a turn's hash has no
- * conversation in its fields.
- */
-const addLua = `
-  local function add(note, field, amount, day, month, turn)
-    if amount == 0 then return end
-    local text = string.format('%.0f', amount)
-    for _, key in ipairs({ day, month }) do
-      redis.call('HINCRBY', key, field .. ':' .. note.conversation, text)
-      redis.call('EXPIRE', key, ${sumLifetime})
-    end
-    if note.turn ~= '' then
-      redis.call('HINCRBY', turn, field, text)
-      redis.call('EXPIRE', turn, ${turnLifetime})
-    end
-  end`;
-
-const bookScript = defineScript({
-  name: 'sidepocketModelBook',
+const bookScript = loadScript(new URL('lua/model-book.lua', import.meta.url), {
   keys: ['openRequests', 'daySums', 'monthSums', 'turnSums'],
   args: ['id', 'amounts', 'state', 'most'],
-  // `amounts` is JSON of the amounts so far by field; `state` is open, settled or unsettled.
-  lua: `${addLua}
-    local raw = redis.call('HGET', openRequests, id)
-    if not raw then return 0 end
-    local note = cjson.decode(raw)
-    for field, amount in pairs(cjson.decode(amounts)) do
-      add(note, field, amount - (note.booked[field] or 0), daySums, monthSums, turnSums)
-      note.booked[field] = amount
-    end
-    if state == 'open' then
-      note.held = math.max(tonumber(most) - note.booked.usd, 0)
-      redis.call('HSET', openRequests, id, cjson.encode(note))
-      return 1
-    end
-    if state == 'unsettled' then
-      add(note, 'unsettled', 1, daySums, monthSums, turnSums)
-      add(note, 'held', math.max(note.likely - (note.booked.usd or 0), 0), daySums, monthSums, turnSums)
-    end
-    if (note.booked.out or 0) > 0 or (note.booked['in'] or 0) > 0 then
-      add(note, 'requests', 1, daySums, monthSums, turnSums)
-    end
-    redis.call('HDEL', openRequests, id)
-    return 1`,
 });
 
-const orphanScript = defineScript({
-  name: 'sidepocketModelOrphans',
+const orphanScript = loadScript(new URL('lua/model-orphans.lua', import.meta.url), {
   keys: ['openRequests'],
   args: ['prefix', 'ownWorker', 'ownBoot', 'nowMs', 'ageMs'],
-  // The keys of leases and sums are built from the prefix and the names in a request's record.
-  lua: `-- derives lease:*, spend:*, spend-turn:*
-    ${addLua}
-    local all, found = redis.call('HGETALL', openRequests), 0
-    for i = 1, #all, 2 do
-      local note = cjson.decode(all[i + 1])
-      local worker, boot = string.match(note.owner, '^(.*)#(%d+)$')
-      local gone = worker == ownWorker and tonumber(boot) < tonumber(ownBoot)
-      if worker ~= ownWorker and note.at < tonumber(nowMs) - tonumber(ageMs) then
-        gone = redis.call('GET', prefix .. ':lease:' .. worker) ~= boot
-      end
-      if gone then
-        local spend = prefix .. ':spend:'
-        local day, month = spend .. note.day, spend .. string.sub(note.day, 1, 7)
-        local turn = prefix .. ':spend-turn:' .. note.turn
-        add(note, 'unsettled', 1, day, month, turn)
-        add(note, 'held', math.max(note.likely - (note.booked.usd or 0), 0), day, month, turn)
-        redis.call('HDEL', openRequests, all[i])
-        found = found + 1
-      end
-    end
-    return found`,
 });
 
 const Answer = z.enum(['open', 'day', 'turn', 'wait']);

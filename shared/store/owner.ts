@@ -5,7 +5,8 @@ import { keys } from './redis/keys.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Outbox } from './boxes/outbox.ts';
 import type { Redis } from './redis/redis.ts';
-import { defineScript, runScript } from './redis/script.ts';
+import { runScript } from './redis/script.ts';
+import { loadScript } from './redis/script-file.ts';
 
 /** The least time between two notices to the owner about one cause (ms): an hour. */
 export const ownerPauseMs = 3600_000;
@@ -35,26 +36,9 @@ export type OwnerParts = {
   onPut?: (reply: string) => Promise<void>;
 };
 
-const tellScript = defineScript({
-  name: 'sidepocketTellOwner',
+const tellScript = loadScript(new URL('lua/tell-owner.lua', import.meta.url), {
   keys: ['told', 'words'],
   args: ['nowMs', 'cause', 'pauseMs', 'replyPrefix', 'word', 'lifetimeSeconds'],
-  // Returns the id of the reply to put, or ''. After a crash between this and the put, the next
-  // call repairs it: the reply is missing.
-  lua: `-- derives reply:*
-    redis.call('HSET', words, cause, word)
-    redis.call('EXPIRE', words, lifetimeSeconds)
-    local reply, at = unpack(redis.call('HMGET', told, 'reply', 'at'))
-    if reply then
-      local status = redis.call('HGET', replyPrefix .. reply, 'status')
-      local isRecent = tonumber(nowMs) - tonumber(at) < tonumber(pauseMs)
-      if isRecent and not status then return reply end
-      if isRecent or status == 'waiting' or status == 'posting' or status == 'parked' then return '' end
-    end
-    local id = 'owner.' .. cause .. '.' .. nowMs
-    redis.call('HSET', told, 'reply', id, 'at', nowMs)
-    redis.call('EXPIRE', told, lifetimeSeconds)
-    return id`,
 });
 
 export function createTellOwner({

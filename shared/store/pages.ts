@@ -5,7 +5,8 @@ import { createRedisMemory } from './redis/redis-memory.ts';
 import type { RedisMemory } from './redis/redis-memory.ts';
 import type { Redis } from './redis/redis.ts';
 import { retentionSeconds, usualRetentionDays } from './redis/retention.ts';
-import { defineScript, runScript } from './redis/script.ts';
+import { runScript } from './redis/script.ts';
+import { loadScript } from './redis/script-file.ts';
 
 /** An answer as a web page. `grows`: more may be added, so the page must not be cached. */
 export type Page = { markdown: string; written: Date; expires: Date; grows?: true };
@@ -38,30 +39,12 @@ export type PageStore = {
 export type PageCaps = { page: number; total: number };
 export const pageCaps: PageCaps = { page: 400 * 1024, total: 32 * 1024 * 1024 };
 
-const putScript = defineScript({
-  name: 'sidepocketPutPage',
+const putScript = loadScript(new URL('lua/put-page.lua', import.meta.url), {
   keys: ['page', 'pages', 'sizes'],
   args: ['pageId', 'markdown', 'sizeBytes', 'nowMs', 'expiryMs', 'capBytes'],
-  // Returns the expiry of the stored page, or false.
-  lua: `
-    local kept = redis.call('HGET', page, 'expires')
-    if kept then return kept end
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', pages, '-inf', nowMs)) do
-      redis.call('ZREM', pages, id)
-      redis.call('HDEL', sizes, id)
-    end
-    local total = tonumber(sizeBytes)
-    for _, size in ipairs(redis.call('HVALS', sizes)) do total = total + tonumber(size) end
-    if total > tonumber(capBytes) then return false end
-    redis.call('HSET', page, 'markdown', markdown, 'written', nowMs, 'expires', expiryMs)
-    redis.call('PEXPIREAT', page, expiryMs)
-    redis.call('ZADD', pages, expiryMs, pageId)
-    redis.call('HSET', sizes, pageId, sizeBytes)
-    return expiryMs`,
 });
 
-const appendScript = defineScript({
-  name: 'sidepocketAppendToPage',
+const appendScript = loadScript(new URL('lua/append-to-page.lua', import.meta.url), {
   keys: ['page', 'pages', 'sizes', 'entries'],
   args: [
     'pageId',
@@ -73,30 +56,6 @@ const appendScript = defineScript({
     'pageCapBytes',
     'totalCapBytes',
   ],
-  // Returns the page's expiry, or false.
-  lua: `
-    local expires = redis.call('HGET', page, 'expires')
-    if redis.call('SISMEMBER', entries, entry) == 1 and expires then return expires end
-    local size = tonumber(redis.call('HGET', sizes, pageId) or '0') + tonumber(sizeBytes)
-    if size > tonumber(pageCapBytes) then return false end
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', pages, '-inf', nowMs)) do
-      redis.call('ZREM', pages, id)
-      redis.call('HDEL', sizes, id)
-    end
-    local total = tonumber(sizeBytes)
-    for _, kept in ipairs(redis.call('HVALS', sizes)) do total = total + tonumber(kept) end
-    if total > tonumber(totalCapBytes) then return false end
-    if not expires then
-      expires = expiryMs
-      redis.call('HSET', page, 'markdown', '', 'written', nowMs, 'expires', expires, 'grows', '1')
-      redis.call('ZADD', pages, expires, pageId)
-    end
-    redis.call('HSET', page, 'markdown', redis.call('HGET', page, 'markdown') .. markdown)
-    redis.call('SADD', entries, entry)
-    redis.call('HSET', sizes, pageId, size)
-    redis.call('PEXPIREAT', page, expires)
-    redis.call('PEXPIREAT', entries, expires)
-    return expires`,
 });
 
 /** Separates two entries of a growing page. */

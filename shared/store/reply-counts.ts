@@ -1,21 +1,6 @@
 import { keys } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
 
-/** How many failed replies are remembered. */
-const mostFailures = 200;
-
-/**
- * Lua for the ledger: counts a reply's new status or a Twilio error code, and remembers permanently
- * failed replies.
- */
-export const countLua = `
-  -- derives counts, failures
-  local function count(what) redis.call('HINCRBY', '${keys.counts}', what, 1) end
-  local function rememberFailure(id, now)
-    redis.call('ZADD', '${keys.failures}', now, id)
-    redis.call('ZREMRANGEBYRANK', '${keys.failures}', 0, ${-mostFailures - 1})
-  end`;
-
 /**
  * How many replies reached each status, and how often Twilio returned each code, since the
  * beginning.

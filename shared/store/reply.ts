@@ -53,13 +53,6 @@ export type NewReply = {
   saidAt?: string;
 };
 
-/** Lua that notes the current target address in a reply: the address that wrote last. */
-export const addressLua = `
-  local function address(conversation, reply)
-    local to = redis.call('HGET', conversation, 'address')
-    if to then redis.call('HSET', reply, 'to', to) else redis.call('HDEL', reply, 'to') end
-  end`;
-
 /** A JSON field; null, which fails validation, if it cannot be parsed. */
 const readJson = (value: unknown): unknown =>
   typeof value === 'string' && value ? (parseJson(value) ?? null) : undefined;

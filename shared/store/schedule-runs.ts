@@ -1,6 +1,7 @@
 import { keys } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
-import { defineScript, runScript } from './redis/script.ts';
+import { runScript } from './redis/script.ts';
+import { loadScript } from './redis/script-file.ts';
 
 /**
  * What a person was asked about a schedule that runs more often than a new one may, and their
@@ -32,16 +33,9 @@ export type ScheduleRuns = {
 /** How long a day's runs are kept (seconds): the day is over in any time zone by then. */
 const dayLifetime = 3 * 24 * 3600;
 
-const admitScript = defineScript({
-  name: 'sidepocketScheduleRun',
+const admitScript = loadScript(new URL('lua/schedule-run.lua', import.meta.url), {
   keys: ['runs'],
   args: ['tick', 'most', 'lifetimeSeconds'],
-  lua: `
-    if redis.call('SISMEMBER', runs, tick) == 1 then return 1 end
-    if redis.call('SCARD', runs) >= tonumber(most) then return 0 end
-    redis.call('SADD', runs, tick)
-    redis.call('EXPIRE', runs, lifetimeSeconds)
-    return 1`,
 });
 
 export function createScheduleRuns(redis: Redis): ScheduleRuns {

@@ -6,12 +6,13 @@ import { FencedError } from './boxes/inbox.ts';
 import type { Fence } from './boxes/inbox.ts';
 import { parseJson } from '../runtime/json.ts';
 import { keys, prefix } from './redis/keys.ts';
-import { callKey, idempotentLua } from './redis/idempotent.ts';
+import { callKey } from './redis/idempotent.ts';
 import { PersonAddress } from '../runtime/person-address.ts';
 import type { QueueOptions } from './queues.ts';
 import type { Redis } from './redis/redis.ts';
 import { keptJobs, setAsideSeconds, usualRetentionDays } from './redis/retention.ts';
-import { defineScript, runScript } from './redis/script.ts';
+import { runScript } from './redis/script.ts';
+import { loadScript } from './redis/script-file.ts';
 
 /**
  * A turn that starts by itself: once, `at` a time (ms since 1970), or repeatedly by `cron` (five
@@ -83,28 +84,10 @@ export type ScheduleCall = { id: string; request: string; turn: string; run: num
 /** How long calls are kept (s): a turn is over by then. */
 const callLifetime = 8 * 24 * 3600;
 
-/**
- * Counts all schedules that the conversation has ever had. A repeated call, and a request from an
- * earlier run of the turn, get their earlier number.
- */
-const numberScript = defineScript({
-  name: 'sidepocketScheduleNumber',
+const numberScript = loadScript(new URL('lua/schedule-number.lua', import.meta.url), {
   keys: ['conversationKey', 'calls', 'call'],
   args: ['callId', 'request', 'thisRun', 'lifetimeSeconds'],
   fence: 'required',
-  // `request` is a digest. A call with the id '' always gets a new number.
-  lua: `${idempotentLua}
-    if isFenced() then return 'fenced' end
-    local function count() return redis.call('HINCRBY', conversationKey, 'schedules', 1) end
-    if callId == '' then return once(call, count) end
-    local called, asked = 'call:' .. callId, 'asked:' .. request
-    local number = redis.call('HGET', calls, called)
-    if number then return tonumber(number) end
-    local run, earlier = string.match(redis.call('HGET', calls, asked) or '', '^(%d+) (%d+)$')
-    number = run and run ~= thisRun and earlier or count()
-    redis.call('HSET', calls, called, number, asked, thisRun .. ' ' .. number)
-    redis.call('EXPIRE', calls, lifetimeSeconds)
-    return tonumber(number)`,
 });
 
 /** A schedule's id in BullMQ. */

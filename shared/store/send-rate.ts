@@ -1,6 +1,7 @@
 import { keys } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
-import { defineScript, runScript } from './redis/script.ts';
+import { runScript } from './redis/script.ts';
+import { loadScript } from './redis/script-file.ts';
 
 /**
  * The send rate for one person: one message per `intervalMs` in the long run, up to `burst` at
@@ -37,26 +38,9 @@ export type SendRate = {
   reserve(number: string, now: number): Promise<number>;
 };
 
-/**
- * The generic cell rate algorithm, in Lua: the key holds the theoretical arrival time, at which
- * everything sent is paid off; a message may go out while that is less than the burst ahead.
- * Returns 0, or how long to wait (ms).
- */
-export const reserveLua = `
-  local function reserve(key, now, interval, burst)
-    local paid = math.max(tonumber(redis.call('GET', key) or '0'), now)
-    local wait = paid + interval - burst * interval - now
-    if wait > 0 then return math.ceil(wait) end
-    redis.call('SET', key, paid + interval, 'PX', math.ceil(paid + interval - now) + 1000)
-    return 0
-  end`;
-
-const reserveScript = defineScript({
-  name: 'sidepocketReserve',
+const reserveScript = loadScript(new URL('lua/reserve.lua', import.meta.url), {
   keys: ['pace'],
   args: ['nowMs', 'intervalMs', 'burst'],
-  lua: `${reserveLua}
-    return reserve(pace, tonumber(nowMs), tonumber(intervalMs), tonumber(burst))`,
 });
 
 export function createSendRate(redis: Redis, limit: SendRateLimit): SendRate {

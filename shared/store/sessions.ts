@@ -2,7 +2,8 @@ import { FencedError } from './boxes/inbox.ts';
 import type { Fence } from './boxes/inbox.ts';
 import { keys } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
-import { defineScript, runScript } from './redis/script.ts';
+import { runScript } from './redis/script.ts';
+import { loadScript } from './redis/script-file.ts';
 
 /**
  * How many sessions of a conversation are remembered; Claude Code's own files on disk are not
@@ -24,21 +25,10 @@ export type Sessions = {
   list(conversation: string, most: number): Promise<Session[]>;
 };
 
-const noteScript = defineScript({
-  name: 'sidepocketSession',
+const noteScript = loadScript(new URL('lua/session.lua', import.meta.url), {
   keys: ['sessions', 'titles', 'conversationKey'],
   args: ['id', 'title', 'usedAtMs', 'most'],
   fence: 'required',
-  lua: `
-    if isFenced() then return 'fenced' end
-    redis.call('HSET', conversationKey, 'session', id)
-    redis.call('ZADD', sessions, usedAtMs, id)
-    redis.call('HSETNX', titles, id, title)
-    for _, old in ipairs(redis.call('ZRANGE', sessions, 0, -1 - tonumber(most))) do
-      redis.call('ZREM', sessions, old)
-      redis.call('HDEL', titles, old)
-    end
-    return 'noted'`,
 });
 
 export function createSessions(redis: Redis): Sessions {

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { keys } from './redis/keys.ts';
-import { callKey, idempotentLua } from './redis/idempotent.ts';
+import { callKey } from './redis/idempotent.ts';
 import type { Redis } from './redis/redis.ts';
-import { defineScript, runScript } from './redis/script.ts';
+import { runScript } from './redis/script.ts';
+import { loadScript } from './redis/script-file.ts';
 
 /**
  * Spend: dollars according to the price table, tokens (all input, and all output), and the number
@@ -73,31 +74,9 @@ export type Spend = {
   grantTurn(turn: string, usd: number): Promise<void>;
 };
 
-/** How long the sums and the ids of counted answers are kept: as long as a reply (seconds). */
-export const sumLifetime = 400 * 24 * 3600;
-const answerLifetime = 30 * 24 * 3600;
-/** How long a turn's sums are kept (seconds). */
-export const turnLifetime = 30 * 24 * 3600;
-
-/** Lua that adds a price, encoded by `priceOf`, once. Returns 1 if it was added. */
-export const recordLua = `
-  local function record(text)
-    local price = cjson.decode(text)
-    if not redis.call('SET', price.answer, price.conversation, 'NX', 'EX', ${answerLifetime}) then return 0 end
-    for _, sums in ipairs(price.sums) do
-      for field, amount in pairs(price.amounts) do redis.call('HINCRBY', sums, field .. ':' .. price.conversation, amount) end
-      redis.call('EXPIRE', sums, ${sumLifetime})
-    end
-    return 1
-  end`;
-
-const recordScript = defineScript({
-  name: 'sidepocketSpend',
+const recordScript = loadScript(new URL('lua/spend.lua', import.meta.url), {
   keys: ['answer'],
   args: ['price'],
-  lua: `-- derives spend:*
-    ${recordLua}
-    return record(price)`,
 });
 
 /** An entry encoded for the scripts; undefined if it is not counted. */
@@ -121,42 +100,19 @@ export function priceOf({ conversation, answer, day, usage }: SpendEntry): strin
   return JSON.stringify({ answer: keys.spendAnswer(answer), sums, conversation, amounts });
 }
 
-/** Reads several hashes in one trip. */
-const readScript = defineScript({
-  name: 'sidepocketSpendRead',
+const readScript = loadScript(new URL('lua/spend-read.lua', import.meta.url), {
   keys: ['first'],
   rest: 'others',
-  lua: `
-    -- derives spend:*
-    local all = { redis.call('HGETALL', first) }
-    for i, key in ipairs(others) do all[i + 1] = redis.call('HGETALL', key) end
-    return all`,
 });
 
-const grantScript = defineScript({
-  name: 'sidepocketGrant',
+const grantScript = loadScript(new URL('lua/grant.lua', import.meta.url), {
   keys: ['turnSums', 'call'],
-  args: ['micros', 'lifetimeSeconds'],
-  lua: `${idempotentLua}
-    return once(call, function()
-      redis.call('HINCRBY', turnSums, 'granted', micros)
-      return redis.call('EXPIRE', turnSums, lifetimeSeconds)
-    end)`,
+  args: ['micros'],
 });
 
-const standingScript = defineScript({
-  name: 'sidepocketStanding',
+const standingScript = loadScript(new URL('lua/gauges.lua', import.meta.url), {
   keys: ['turnSums', 'daySums'],
   args: ['conversation'],
-  // Returned as text, since Redis truncates Lua numbers.
-  lua: `
-    local function sum(key, ...)
-      local all = 0
-      for _, field in ipairs({ ... }) do all = all + tonumber(redis.call('HGET', key, field) or 0) end
-      return string.format('%.0f', all)
-    end
-    local day = sum(daySums, 'usd:' .. conversation, 'held:' .. conversation)
-    return { sum(turnSums, 'usd', 'held'), sum(turnSums, 'granted'), day }`,
 });
 
 const Micros = z.array(z.string().transform((value) => Number(value) / 1e6));
@@ -222,7 +178,7 @@ export function createSpend(redis: Redis): Spend {
     async grantTurn(turn, usd) {
       await runScript(redis, grantScript, {
         keys: { turnSums: keys.spendTurn(turn), call: callKey() },
-        args: { micros: Math.round(usd * 1e6), lifetimeSeconds: turnLifetime },
+        args: { micros: Math.round(usd * 1e6) },
       });
     },
   };

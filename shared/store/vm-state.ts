@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { boxesLua } from './boxes/box-counts.ts';
 import { keys, prefix } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
-import { defineScript, runScript } from './redis/script.ts';
+import { runScript } from './redis/script.ts';
+import { loadScript } from './redis/script-file.ts';
 
 /** The queues whose jobs keep the VM awake. */
 export const queueNames = ['turns', 'deliveries', 'schedules'] as const;
@@ -42,83 +42,21 @@ export type VmState = {
   usualWake(): Promise<number | undefined>;
 };
 
-/** Checks all queues. Sets `work` (something to do now or soon) and `nextDue` (ms, or nil). */
-const lookLua = `${boxesLua}
-  local work, nextDue = false, nil
-  local function look(base, soon)
-    if redis.call('LLEN', base .. 'wait') + redis.call('LLEN', base .. 'active') + redis.call('ZCARD', base .. 'prioritized') > 0 then work = true end
-    local due = redis.call('ZRANGE', base .. 'delayed', 0, 0, 'WITHSCORES')[2]
-    if due then
-      due = math.floor(tonumber(due) / 0x1000)
-      if due <= soon then work = true end
-      if not nextDue or due < nextDue then nextDue = due end
-    end
-  end
-  local idle = {}
-  -- An inbox whose conversation has a turn is that queue's affair: a turn may be put off for hours. Where a queue has work, no box need be looked into.
-  local function lookAtBoxes(prefix, conversations)
-    if work then return end
-    for _, conversation in ipairs(redis.call('SMEMBERS', conversations)) do
-      local waits = redis.call('LLEN', prefix .. ':inbox:' .. conversation) > 0
-      local sends = redis.call('LLEN', prefix .. ':outbox:' .. conversation) > 0
-      if not waits and not sends then leave(prefix .. ':inbox:' .. conversation) end
-      if sends or waits and redis.call('EXISTS', prefix .. ':turns:de:' .. conversation) == 0 then
-        work = true
-        idle[#idle + 1] = conversation
-        if #idle == 100 then return end
-      end
-    end
-  end`;
-
-const needScript = defineScript({
-  name: 'sidepocketNeed',
+const needScript = loadScript(new URL('lua/need.lua', import.meta.url), {
   keys: ['heartbeat', 'conversations'],
   args: ['prefix', 'nowMs'],
   rest: 'queues',
-  lua: `-- derives turns:*, deliveries:*, schedules:*, inbox:*, outbox:*
-    ${lookLua}
-    for _, queue in ipairs(queues) do look(prefix .. ':' .. queue .. ':', tonumber(nowMs)) end
-    lookAtBoxes(prefix, conversations)
-    return { work and 1 or 0, math.max(redis.call('PTTL', heartbeat), 0), nextDue and tostring(nextDue) or '' }`,
 });
 
-const fallAsleepScript = defineScript({
-  name: 'sidepocketFallAsleep',
+const fallAsleepScript = loadScript(new URL('lua/fall-asleep.lua', import.meta.url), {
   keys: ['heartbeat', 'conversations', 'vm', 'lease'],
   args: ['prefix', 'nowMs', 'soonMs', 'channel'],
   rest: 'queues',
-  lua: `-- derives turns:*, deliveries:*, schedules:*, inbox:*, outbox:*
-    ${lookLua}
-    for _, queue in ipairs(queues) do look(prefix .. ':' .. queue .. ':', tonumber(nowMs) + tonumber(soonMs)) end
-    lookAtBoxes(prefix, conversations)
-    if work then return idle end
-    redis.call('DEL', heartbeat, lease)
-    redis.call('HSET', vm, 'state', 'asleep', 'since', nowMs, 'nextDue', nextDue and tostring(nextDue) or '')
-    redis.call('PUBLISH', channel, cjson.encode({ kind = 'asleep', nextDue = nextDue or 0 }))
-    return 'asleep'`,
 });
 
-const waitingScript = defineScript({
-  name: 'sidepocketWaiting',
+const waitingScript = loadScript(new URL('lua/waiting.lua', import.meta.url), {
   keys: ['conversations'],
   args: ['prefix', 'among', 'nowMs'],
-  // `among` lists the conversations to check, as JSON; '' means all of them. A delayed turn, which
-  // may wait for hours, does not wake the VM before it is due.
-  lua: `-- derives inbox:*, turns:de:*, turns:delayed
-    ${boxesLua}
-    local waiting, messages = {}, 0
-    local function isPutOff(conversation)
-      local turn = redis.call('GET', prefix .. ':turns:de:' .. conversation)
-      local due = turn and redis.call('ZSCORE', prefix .. ':turns:delayed', turn)
-      return due and math.floor(tonumber(due) / 0x1000) > tonumber(nowMs)
-    end
-    for _, conversation in ipairs(among == '' and redis.call('SMEMBERS', conversations) or cjson.decode(among)) do
-      local inbox = prefix .. ':inbox:' .. conversation
-      local length = redis.call('LLEN', inbox)
-      if length == 0 then leave(inbox) elseif not isPutOff(conversation) then waiting[#waiting + 1] = conversation end
-      messages = messages + length
-    end
-    return { waiting, messages }`,
 });
 
 const Waiting = z.tuple([z.array(z.string()), z.number()]);

@@ -66,7 +66,7 @@ const methods = new Set([
 function sources(): { file: string; text: string }[] {
   return ['relay', 'shared', 'worker'].flatMap((folder) =>
     readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.ts'))
+      .filter((file) => /\.(?:ts|lua)$/.test(file))
       .map((file) => ({
         file: path.join(folder, file),
         text: readFileSync(path.join(root, folder, file), 'utf8'),

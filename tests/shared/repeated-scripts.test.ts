@@ -1,5 +1,3 @@
-import { readFileSync, readdirSync } from 'node:fs';
-import path from 'node:path';
 import { expect, test } from 'vitest';
 import { createBackground } from '../../shared/store/background.ts';
 import { createDeadLetters } from '../../shared/store/boxes/dead-letters.ts';
@@ -29,9 +27,9 @@ import {
   sid,
   withStores,
 } from '../support/stores-bench.ts';
+import { scriptNames } from '../support/script-files.ts';
 import { until } from '../support/until.ts';
 
-const root = path.join(import.meta.dirname, '../..');
 const log = createLog('test', 'silent');
 const tokens = {
   input: 1,
@@ -86,26 +84,10 @@ function isSame([first, second]: [unknown, unknown]): boolean {
   return JSON.stringify(first, sorted) === JSON.stringify(second, sorted);
 }
 
-/** Every script of the product, by the name that Redis knows it by. */
-function scriptNames(): string[] {
-  const files = ['shared', 'worker', 'relay'].flatMap((folder) =>
-    readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) =>
-      path.join(root, folder, file),
-    ),
-  );
-  return files
-    .filter((file) => file.endsWith('.ts'))
-    .flatMap((file) =>
-      [...readFileSync(file, 'utf8').matchAll(/name: '(sidepocket[A-Z]\w+)'/g)].map(
-        (match) => match[1] ?? '',
-      ),
-    );
-}
-
 /** What may differ, and why. */
 const exceptions: Record<string, string> = {
-  sidepocketOpening: 'reply: the count of the epoch',
-  sidepocketDeparture: 'reply: the count of the epoch; that it is sent once is held below',
+  sidepocketSnapshot: 'reply: the count of the epoch',
+  sidepocketNextDelivery: 'reply: the count of the epoch; that it is sent once is held below',
   sidepocketRenew: 'reply: how much memory Redis uses',
   sidepocketModelBook: 'reply: nothing reads it',
   sidepocketModelOrphans: 'reply: only logged',

@@ -1,5 +1,3 @@
-import { readFileSync, readdirSync } from 'node:fs';
-import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { createClaims } from '../../relay/dedup.ts';
 import { createConversations } from '../../shared/store/conversation.ts';
@@ -30,6 +28,7 @@ import { createSessionLock } from '../../worker/process/session-lock.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import { guardScripts } from '../support/guarded-scripts.ts';
 import { withRedis } from '../support/redis.ts';
+import { scriptNames } from '../support/script-files.ts';
 import { misnamed } from '../support/script-names.ts';
 import { until } from '../support/until.ts';
 
@@ -46,28 +45,11 @@ const message = (text: string) => ({
   human: true,
 });
 
-/** The names of all scripts in the sources. */
-function namesOfScripts(): string[] {
-  const root = path.join(import.meta.dirname, '..', '..');
-  const files = ['shared', 'relay', 'worker'].flatMap((folder) =>
-    readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) =>
-      path.join(root, folder, name),
-    ),
-  );
-  const texts = files
-    .filter((file) => file.endsWith('.ts'))
-    .map((file) => readFileSync(file, 'utf8'));
-  const defined = /\bname: '(sidepocket[A-Z]\w+)',\n/g;
-  return texts
-    .flatMap((text) => [...text.matchAll(defined)].map(([, name = '']) => name))
-    .toSorted();
-}
-
 test('the guard refuses a key that no rule derives, and one of another slot', async () => {
   await withRedis(async (redis) => {
     const touch = async (key: string) => {
       const name = `sidepocketTest${key.replaceAll(/\W/g, '')}`;
-      const lua = `-- derives reply:*\n return redis.call('GET', '${key}')`;
+      const lua = `-- derives: reply:*\n return redis.call('GET', '${key}')`;
       const script = defineScript({ name, keys: ['outbox'], lua });
       return await runScript(redis, script, { keys: { outbox: keys.outbox(phone) } });
     };
@@ -259,7 +241,7 @@ test('each script touches only keys that it is given or that its rules derive, e
   });
   await withRedis(exercise);
   expect(guard.refused).toEqual([]);
-  expect(namesOfScripts().filter((name) => !guard.run.has(name))).toEqual([]);
+  expect(scriptNames().filter((name) => !guard.run.has(name))).toEqual([]);
   expect(
     [...guard.run].flatMap(([name, lua]) => misnamed(lua).map((wrong) => `${name}: ${wrong}`)),
   ).toEqual([]);

@@ -14,7 +14,7 @@ const noKeys = ['PUBLISH', 'INFO', 'TIME'];
  * derived by a rule of the script's, or that lies in another slot.
  */
 function guardOf(lua: string): string {
-  const rules = [...lua.matchAll(/-- derives ([^\n]+)/g)].flatMap(([, list = '']) =>
+  const rules = [...lua.matchAll(/-- derives: ([^\n]+)/g)].flatMap(([, list = '']) =>
     list.split(',').map((rule) => rule.trim()),
   );
   const list = (names: string[]): string => names.map((name) => `['${name}'] = true`).join(', ');

@@ -1,6 +1,7 @@
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
-import { defineScript, runScript } from '../../shared/store/redis/script.ts';
+import { runScript } from '../../shared/store/redis/script.ts';
+import { loadScript } from '../../shared/store/redis/script-file.ts';
 
 /**
  * The start of 2025 (ms since 1970). Boots are numbered by the seconds since then, so that the
@@ -8,16 +9,9 @@ import { defineScript, runScript } from '../../shared/store/redis/script.ts';
  */
 const countedFrom = Date.UTC(2025, 0, 1);
 
-const bootScript = defineScript({
-  name: 'sidepocketBoot',
+const bootScript = loadScript(new URL('lua/boot.lua', import.meta.url), {
   keys: ['boots'],
   args: ['least'],
-  // Protects against a clock that was set back.
-  lua: `
-    local boot = redis.call('INCR', boots)
-    if boot >= tonumber(least) then return boot end
-    redis.call('SET', boots, least)
-    return tonumber(least)`,
 });
 
 /**

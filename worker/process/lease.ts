@@ -5,8 +5,8 @@ import type { QueueName } from '../../shared/store/queues.ts';
 import { queueNames } from '../../shared/store/vm-state.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { MemoryUse } from '../../shared/store/redis/redis-memory.ts';
-import { defineScript, runScript } from '../../shared/store/redis/script.ts';
-import { isStrandedLua } from '../../shared/store/boxes/sweep.ts';
+import { runScript } from '../../shared/store/redis/script.ts';
+import { loadScript } from '../../shared/store/redis/script-file.ts';
 import { ownerOf } from './boot-number.ts';
 import { lockMs } from './queue-worker.ts';
 import type { RunningJobs } from './running-jobs.ts';
@@ -44,21 +44,7 @@ export type Lease = {
  */
 const unheardMs = 2000;
 
-/**
- * Renews the lease, unless a newer boot of the same worker exists: then this one is fenced off. A
- * job is an orphan when its boot does not hold its worker's lease, or when its boot is this one and
- * does not know the job (a connection can break between Redis's step and its reply); its lock is
- * removed and it is marked as stalled, which is where BullMQ's own recovery takes over. A worker
- * that hangs with an open connection swallows the marker by which BullMQ wakes the others: the
- * first renewal sets one, and so does any renewal that finds waiting jobs without a marker. A job
- * running here whose lock is another's is reported as lost; a lock that expired while this worker
- * was halted, and that no other has taken, is taken again. The first renewal also ends the wake
- * that started this worker, in case the relay died during it. Each renewal checks a batch of
- * conversations for items that wait without a job, whatever the cause, and Redis's memory, which
- * some servers do not report to a script.
- */
-const renewScript = defineScript({
-  name: 'sidepocketRenew',
+const renewScript = loadScript(new URL('lua/renew.lua', import.meta.url), {
   keys: ['lease', 'boots', 'heartbeat', 'waking', 'conversations'],
   args: [
     'ownWorker',
@@ -74,66 +60,6 @@ const renewScript = defineScript({
     'lockMs',
   ],
   rest: 'queues',
-  // The channel is '' except at the first renewal; the running `jobs` are JSON of `queue:id=token`;
-  // the `cursor` is the position among the conversations, of which a `batch` is checked.
-  lua: `-- derives turns:*, deliveries:*, schedules:*, inbox:*, outbox:*, lease:*, vm
-    ${isStrandedLua}
-    local newest = redis.call('GET', boots)
-    if newest and tonumber(newest) > tonumber(ownBoot) then return { 'fenced' } end
-    redis.call('SET', lease, ownBoot, 'PX', holdMs)
-    redis.call('SET', heartbeat, ownWorker .. '#' .. ownBoot, 'PX', holdMs)
-    if channel ~= '' then
-      redis.call('DEL', waking, prefix .. ':vm')
-      redis.call('PUBLISH', channel, cjson.encode({ kind = 'awake' }))
-    end
-    local freed, running, lost = {}, {}, {}
-    local function isLost(base, id, token)
-      local lock = redis.call('GET', base .. id .. ':lock')
-      if lock then return lock ~= token end
-      local isOurs = redis.call('HGET', base .. id, 'pb') == ownWorker .. '#' .. ownBoot
-      if not isOurs or not redis.call('LPOS', base .. 'active', id) then return true end
-      redis.call('SET', base .. id .. ':lock', token, 'PX', lockMs)
-      redis.call('SREM', base .. 'stalled', id)
-      return false
-    end
-    for _, name in ipairs(cjson.decode(jobs)) do
-      local queue, id, token = string.match(name, '^(%a+):(.*)=([^=]*)$')
-      running[queue .. ':' .. id] = true
-      if isLost(prefix .. ':' .. queue .. ':', id, token) then lost[#lost + 1] = name end
-    end
-    for _, queue in ipairs(queues) do
-      local base, count = prefix .. ':' .. queue .. ':', 0
-      for _, id in ipairs(redis.call('LRANGE', base .. 'active', 0, -1)) do
-        local worker, boot = string.match(redis.call('HGET', base .. id, 'pb') or '', '^(.*)#(%d+)$')
-        local orphan = worker and redis.call('GET', prefix .. ':lease:' .. worker) ~= boot
-        if worker == ownWorker and boot == ownBoot and not running[queue .. ':' .. id] then
-          local begun = tonumber(redis.call('HGET', base .. id, 'processedOn') or nowMs)
-          orphan = begun < tonumber(nowMs) - tonumber(unheardMs)
-        end
-        if orphan then
-          redis.call('DEL', base .. id .. ':lock')
-          redis.call('SADD', base .. 'stalled', id)
-          count = count + 1
-        end
-      end
-      if count > 0 then redis.call('DEL', base .. 'stalled-check') end
-      local due = redis.call('ZRANGE', base .. 'delayed', 0, 0, 'WITHSCORES')[2]
-      local waits = redis.call('LLEN', base .. 'wait') > 0 or (due and tonumber(due) / 0x1000 <= tonumber(nowMs))
-      if channel ~= '' or (waits and redis.call('EXISTS', base .. 'marker') == 0) then
-        redis.call('ZADD', base .. 'marker', 0, '0')
-      end
-      if count > 0 then freed[#freed + 1] = queue end
-    end
-    local told, info = pcall(redis.call, 'INFO', 'memory')
-    local used, most = string.match(told and info or '', 'used_memory:(%d+)'), string.match(told and info or '', '\\nmaxmemory:(%d+)')
-    local found, stranded = redis.call('SSCAN', conversations, cursor, 'COUNT', batch), {}
-    for _, conversation in ipairs(found[2]) do
-      local wantsTurn = isStranded(prefix, 'turns', 'inbox', conversation)
-      if wantsTurn or isStranded(prefix, 'deliveries', 'outbox', conversation) then
-        stranded[#stranded + 1] = conversation
-      end
-    end
-    return { 'renewed', freed, found[1], stranded, used or '', most or '0', lost }`,
 });
 
 const Renewal = z.union([
@@ -152,21 +78,9 @@ const Renewal = z.union([
 /** Conversations checked per renewal: with 20,000 of them all are covered in half an hour. */
 const lookedAt = 200;
 
-/**
- * Deletes this boot's lease and heartbeat; a newer boot may have started meanwhile. Tells a relay
- * that relies on the heartbeat that the worker is gone.
- */
-const endScript = defineScript({
-  name: 'sidepocketEndLease',
+const endScript = loadScript(new URL('lua/end-lease.lua', import.meta.url), {
   keys: ['lease', 'heartbeat'],
   args: ['worker', 'boot', 'channel'],
-  lua: `
-    if redis.call('GET', lease) == boot then redis.call('DEL', lease) end
-    if redis.call('GET', heartbeat) == worker .. '#' .. boot then
-      redis.call('DEL', heartbeat)
-      redis.call('PUBLISH', channel, cjson.encode({ kind = 'asleep', nextDue = 0 }))
-    end
-    return 1`,
 });
 
 export type LeaseParts = {

@@ -3,7 +3,8 @@ import { keys, prefix } from '../../shared/store/redis/keys.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import { callKey } from '../../shared/store/redis/idempotent.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
-import { defineScript, runScript } from '../../shared/store/redis/script.ts';
+import { runScript } from '../../shared/store/redis/script.ts';
+import { loadScript } from '../../shared/store/redis/script-file.ts';
 
 /**
  * How long another worker may take to close a session's process before it is considered lost (ms),
@@ -28,36 +29,14 @@ export type SessionLock = {
   onControl(control: Control): void;
 };
 
-const claimScript = defineScript({
-  name: 'sidepocketClaim',
+const claimScript = loadScript(new URL('lua/claim.lua', import.meta.url), {
   keys: ['live', 'call'],
   args: ['owner', 'prefix', 'channel', 'conversation'],
-  // The holder is notified on the channel, unless that is ''. An owner is WORKER_ID#boot; without
-  // the lease it is dead.
-  lua: `
-    -- derives lease:*
-    if redis.call('EXISTS', call) == 1 then return 'taken over' end
-    local current = redis.call('GET', live)
-    if current and current ~= owner then
-      local worker, boot = string.match(current, '^(.*)#(%d+)$')
-      if worker and redis.call('GET', prefix .. ':lease:' .. worker) == boot then
-        local word = { kind = 'release', conversation = conversation, owner = current }
-        if channel ~= '' then redis.call('PUBLISH', channel, cjson.encode(word)) end
-        return current
-      end
-    end
-    redis.call('SET', live, owner, 'EX', 86400)
-    if not current or current == owner then return 'claimed' end
-    -- Sent again after a reply that was lost it says the same: what was kept from before must go.
-    redis.call('SET', call, '1', 'EX', 3600)
-    return 'taken over'`,
 });
 
-const yieldScript = defineScript({
-  name: 'sidepocketYield',
+const yieldScript = loadScript(new URL('lua/yield.lua', import.meta.url), {
   keys: ['live'],
   args: ['owner'],
-  lua: `if redis.call('GET', live) == owner then redis.call('DEL', live) end return 1`,
 });
 
 /** `release` closes this worker's process for a conversation. */

@@ -1,34 +1,15 @@
 import { keys } from '../redis/keys.ts';
 import type { Redis } from '../redis/redis.ts';
 import { retentionSeconds, usualRetentionDays } from '../redis/retention.ts';
-import { defineScript, runScript } from '../redis/script.ts';
-
-/** The maximum length of the dead list. */
-const mostDead = 1000;
+import { runScript } from '../redis/script.ts';
+import { loadScript } from '../redis/script-file.ts';
 
 /** The origin of a dead entry. */
 export type DeadOrigin = 'inbox' | 'outbox' | 'failed' | 'schedules';
 
-/**
- * Lua that adds an entry to the dead list and extends its expiry to `lifetime` seconds from now.
- * `now` is ISO 8601.
- */
-export const buryLua = `
-  local function bury(dead, lifetime, now, origin, conversation, raw)
-    local entry = cjson.encode({ at = now, from = origin, conversation = conversation, entry = raw })
-    -- The same at the same time is the same call again, after a reply that was lost.
-    if redis.call('LINDEX', dead, 0) ~= entry then redis.call('LPUSH', dead, entry) end
-    redis.call('LTRIM', dead, 0, ${mostDead - 1})
-    redis.call('EXPIRE', dead, lifetime)
-  end`;
-
-const buryScript = defineScript({
-  name: 'sidepocketBury',
+const buryScript = loadScript(new URL('lua/bury.lua', import.meta.url), {
   keys: ['dead'],
   args: ['lifetimeSeconds', 'now', 'origin', 'conversation', 'entry'],
-  lua: `${buryLua}
-    bury(dead, lifetimeSeconds, now, origin, conversation, entry)
-    return 1`,
 });
 
 /**

@@ -1,11 +1,11 @@
-import { bringBackLua } from './requeue.ts';
 import { parseJson } from '../../runtime/json.ts';
 import { keys, prefix } from '../redis/keys.ts';
 import { readMessage } from '../message.ts';
 import type { Message } from '../message.ts';
 import type { Turns } from '../queues.ts';
 import type { Redis } from '../redis/redis.ts';
-import { callOf, defineScript } from '../redis/script.ts';
+import { callOf } from '../redis/script.ts';
+import { loadScript } from '../redis/script-file.ts';
 
 /** The messages that were given up. */
 export type FailedMessages = {
@@ -18,14 +18,9 @@ export type FailedMessages = {
   retry(conversation: string, ids: string[]): Promise<number>;
 };
 
-const retryScript = defineScript({
-  name: 'sidepocketRetry',
+const retryScript = loadScript(new URL('lua/retry.lua', import.meta.url), {
   keys: ['inbox', 'conversationKey'],
   args: ['prefix', 'ids'],
-  // `ids` is JSON.
-  lua: `-- derives message:*
-    ${bringBackLua}
-    return bringBack(prefix, inbox, conversationKey, ids)`,
 });
 
 export function createFailedMessages(redis: Redis, turns: Turns): FailedMessages {

@@ -1,14 +1,14 @@
-import { bringBackLua } from './requeue.ts';
 import { forgottenBefore, readGivenUp } from './given-up.ts';
 import type { GivenUp } from './given-up.ts';
 import { keys, prefix } from '../redis/keys.ts';
 import { readMessage } from '../message.ts';
 import type { Message, MessageState } from '../message.ts';
-import { callKey, idempotentLua } from '../redis/idempotent.ts';
+import { callKey } from '../redis/idempotent.ts';
 import type { TurnData } from '../queues.ts';
 import type { Redis } from '../redis/redis.ts';
 import { usualRetentionDays } from '../redis/retention.ts';
-import { defineScript, runScript } from '../redis/script.ts';
+import { runScript } from '../redis/script.ts';
+import { loadScript } from '../redis/script-file.ts';
 
 /**
  * Proof that the caller still holds a job: BullMQ's lock on it and the token that the lock must
@@ -86,55 +86,17 @@ type TurnWrite = {
   doing?: string;
 };
 
-/**
- * The only writer of a turn's job besides BullMQ's own state changes, which check the lock as well.
- * Does the work of BullMQ's updateData, log and updateProgress.
- */
-const turnScript = defineScript({
-  name: 'sidepocketTurn',
+const turnScript = loadScript(new URL('lua/turn.lua', import.meta.url), {
   keys: ['job', 'attempts', 'log'],
   args: ['prefix', 'turn', 'data', 'state', 'line', 'progress'],
   rest: 'counts',
   fence: 'required',
-  // A value of '' is not written: the job's data as JSON, the messages' state, a log line, the
-  // current activity as JSON. In `counts` each message's id is followed by its attempts.
-  lua: `
-    -- derives message:*
-    if isFenced() then return 'fenced' end
-    if redis.call('EXISTS', job) == 1 then
-      if data ~= '' then redis.call('HSET', job, 'data', data) end
-      if progress ~= '' then redis.call('HSET', job, 'progress', progress) end
-      -- A line begins with its time: the same once more is this call again, after a reply that was lost.
-      if line ~= '' and redis.call('LINDEX', log, -1) ~= line then redis.call('RPUSH', log, line) end
-    end
-    for i = 1, #counts, 2 do
-      local id, count = counts[i], counts[i + 1]
-      if count == '0' then redis.call('HDEL', attempts, id) else redis.call('HSET', attempts, id, count) end
-      local key = prefix .. ':message:' .. id
-      if state ~= '' and redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', state, 'turn', turn) end
-    end
-    return 'written'`,
 });
 
-const bringBackScript = defineScript({
-  name: 'sidepocketBringBack',
+const bringBackScript = loadScript(new URL('lua/bring-back.lua', import.meta.url), {
   keys: ['inbox', 'conversationKey', 'call'],
   args: ['prefix', 'askedBy', 'ids'],
   fence: 'required',
-  // `ids` is JSON of the wanted messages; `askedBy` is the id of the requesting message.
-  lua: `-- derives message:*
-    ${bringBackLua}
-    ${idempotentLua}
-    if isFenced() then return 'fenced' end
-    return once(call, function()
-      local count = bringBack(prefix, inbox, conversationKey, ids)
-      if count == 0 then return 0 end
-      for _, raw in ipairs(redis.call('LRANGE', inbox, 0, -1)) do
-        if idOf(raw) == askedBy then redis.call('LREM', inbox, 1, raw) end
-      end
-      redis.call('HSET', prefix .. ':message:' .. askedBy, 'state', 'answered')
-      return count
-    end)`,
 });
 
 /** Given-up messages are kept for `retentionDays`. */

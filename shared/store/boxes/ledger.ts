@@ -1,16 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { allowedLua } from '../allowed.ts';
 import { keys } from '../redis/keys.ts';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import type { Redis } from '../redis/redis.ts';
-import { boxesLua } from './box-counts.ts';
-import { failureLua } from '../redis/failure-lua.ts';
 import type { RefusalAction } from '../reply.ts';
-import { defineScript, runScript } from '../redis/script.ts';
-import { Reply, addressLua } from '../reply.ts';
+import { runScript } from '../redis/script.ts';
+import { loadScript } from '../redis/script-file.ts';
+import { Reply } from '../reply.ts';
 import type { NewReply } from '../reply.ts';
-import { countLua } from '../reply-counts.ts';
 import { callKey } from '../redis/idempotent.ts';
 import { tooOldWords, unparkScript } from './parked.ts';
 import { retentionSeconds, usualRetentionDays } from '../redis/retention.ts';
@@ -85,110 +82,30 @@ export type Ledger = {
   isClaimed(sid: string, reply?: Pick<Reply, 'id' | 'attempts'>): Promise<boolean>;
 };
 
-const noticeScript = defineScript({
-  name: 'sidepocketNotice',
+const noticeScript = loadScript(new URL('lua/notice.lua', import.meta.url), {
   keys: ['reply'],
   args: ['lifetimeSeconds', 'id', 'conversation', 'turn', 'text', 'now'],
-  lua: `
-    if redis.call('HSETNX', reply, 'id', id) == 0 then return 0 end
-    redis.call('HSET', reply, 'notice', '1', 'conversation', conversation, 'turn', turn, 'text', text,
-      'at', now, 'status', 'waiting')
-    return redis.call('EXPIRE', reply, lifetimeSeconds)`,
 });
 
-const beginScript = defineScript({
-  name: 'sidepocketBegin',
+const beginScript = loadScript(new URL('lua/begin.lua', import.meta.url), {
   keys: ['reply', 'outbox', 'conversationKey', 'allowed'],
   args: ['now', 'id', 'conversation', 'only', 'callId'],
   fence: 'optional',
-  // `only` is waiting or ''. A callback may have settled an unclear attempt meanwhile.
-  lua: `${addressLua}
-    ${allowedLua}
-    if isFenced() then return 'fenced' end
-    -- It stays where it is: the next look at the outbox sets all of it aside.
-    if not allowedSince(allowed, conversation) then return 'settled' end
-    local status = redis.call('HGET', reply, 'status')
-    if status == 'posting' and redis.call('HGET', reply, 'noted') == callId then
-      return tonumber(redis.call('HGET', reply, 'attempts'))
-    end
-    if only == 'waiting' and status ~= 'waiting' then return 'settled' end
-    if status ~= 'waiting' and (status ~= 'posting' or redis.call('HEXISTS', reply, 'sid') == 1) then
-      redis.call('LREM', outbox, 1, id)
-      return 'settled'
-    end
-    redis.call('HSET', reply, 'status', 'posting', 'attemptedAt', now, 'noted', callId)
-    address(conversationKey, reply)
-    return redis.call('HINCRBY', reply, 'attempts', 1)`,
 });
 
-const acceptedScript = defineScript({
-  name: 'sidepocketAccepted',
+const acceptedScript = loadScript(new URL('lua/accepted.lua', import.meta.url), {
   keys: ['reply', 'sent', 'outbox'],
   args: ['id', 'sid', 'lifetimeSeconds', 'attempt'],
-  // If a callback came first, it has already claimed the sid, and that claim is right. A reply
-  // without an attempt takes over what was claimed for it while it was missing from the store.
-  lua: `${countLua}
-    ${boxesLua}
-    local isFirst = redis.call('SET', sent, id, 'NX', 'EX', lifetimeSeconds)
-    local isOwn = isFirst or (attempt == '0' and redis.call('GET', sent) == id)
-    local isPosting = isOwn and redis.call('HGET', reply, 'status') == 'posting'
-    if isPosting and redis.call('HGET', reply, 'attempts') == attempt then
-      redis.call('HSET', reply, 'sid', sid, 'status', 'queued')
-      count('status:queued')
-      redis.call('LREM', outbox, 1, id)
-      redis.call('EXPIRE', reply, lifetimeSeconds)
-    end
-    local left = redis.call('LLEN', outbox)
-    if left == 0 then leave(outbox) end
-    return left`,
 });
 
-const failedScript = defineScript({
-  name: 'sidepocketFailed',
+const failedScript = loadScript(new URL('lua/failed.lua', import.meta.url), {
   keys: ['reply', 'outbox', 'parked', 'conversationKey'],
   args: ['id', 'action', 'code', 'nowMs', 'attempt', 'replyPrefix', 'lifetimeSeconds'],
-  lua: `-- derives reply:*, counts, failures
-    ${failureLua}
-    local status = redis.call('HGET', reply, 'status')
-    if (redis.call('HGET', reply, 'attempts') or '0') ~= attempt then return 'superseded' end
-    -- Told before: an attempt fails once, and this call is the same again after a reply that was lost.
-    if redis.call('HGET', reply, 'failedAttempt') == attempt then return redis.call('HGET', reply, 'failedTo') end
-    if status ~= 'posting' and status ~= 'waiting' then return 'superseded' end
-    local now = tonumber(nowMs)
-    local outcome = fail(replyPrefix, outbox, parked, conversationKey, id, action, code, now, lifetimeSeconds)
-    redis.call('HSET', reply, 'failedAttempt', attempt, 'failedTo', outcome)
-    return outcome`,
 });
 
-const noteScript = defineScript({
-  name: 'sidepocketNote',
+const noteScript = loadScript(new URL('lua/note.lua', import.meta.url), {
   keys: ['reply', 'sent', 'outbox', 'parked', 'conversationKey'],
   args: ['id', 'sid', 'newStatus', 'action', 'code', 'lifetimeSeconds', 'nowMs', 'replyPrefix'],
-  lua: `-- derives reply:*, counts, failures
-    ${failureLua}
-    if redis.call('EXISTS', reply) == 0 then return 'unknown' end
-    local status, known = redis.call('HGET', reply, 'status'), redis.call('HGET', reply, 'sid')
-    if newStatus == 'failed' and redis.call('HGET', reply, 'failedSid') == sid then
-      -- Told before: whoever died before acting on it gets the same answer again.
-      local ledTo = { waiting = 'again', parked = 'parked', failed = 'failed' }
-      return ledTo[status] or 'stale'
-    end
-    if known ~= sid then
-      if known or status ~= 'posting' then return 'stale' end
-      if not redis.call('SET', sent, id, 'NX', 'EX', lifetimeSeconds) then return 'stale' end
-      redis.call('HSET', reply, 'sid', sid)
-      redis.call('LREM', outbox, 1, id)
-      redis.call('EXPIRE', reply, lifetimeSeconds)
-    end
-    local rank = { waiting = 0, posting = 0, queued = 1, sent = 2, delivered = 3, read = 4, failed = 5, parked = 5, withdrawn = 5 }
-    if newStatus == 'failed' then
-      if rank[status] >= 3 then return 'stale' end
-      return fail(replyPrefix, outbox, parked, conversationKey, id, action, code, tonumber(nowMs), lifetimeSeconds)
-    end
-    if rank[newStatus] <= rank[status] then return 'stale' end
-    redis.call('HSET', reply, 'status', newStatus)
-    count('status:' .. newStatus)
-    return 'noted'`,
 });
 
 const failureOutcomes = new Set<unknown>(['again', 'parked', 'failed', 'noted', 'unknown']);

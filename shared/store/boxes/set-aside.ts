@@ -1,41 +1,12 @@
 import { z } from 'zod';
-import { allowedLua, createAllowed } from '../allowed.ts';
-import { entryLua } from '../redis/entry-lua.ts';
+import { createAllowed } from '../allowed.ts';
 import { keys, prefix } from '../redis/keys.ts';
-import { insertLua } from './outbox-order.ts';
 import type { Deliveries, Turns } from '../queues.ts';
 import type { Redis } from '../redis/redis.ts';
 import { setAsideSeconds } from '../redis/retention.ts';
-import { defineScript, runScript } from '../redis/script.ts';
+import { runScript } from '../redis/script.ts';
+import { loadScript } from '../redis/script-file.ts';
 import type { Schedules } from '../schedules.ts';
-
-/**
- * Lua that moves everything a conversation has waiting (inbox, outbox, parked replies) out of the
- * queues, and returns the numbers of messages and replies. All of it expires a week after the last
- * move. The keys are built from `prefix` and the conversation.
- */
-export const setAsideLua = `${entryLua}
-  -- derives inbox:*, outbox:*, parked:*, attempts:*, message:*, set-aside:*
-  local function setAside(prefix, conversation)
-    local counts = { messages = 0, replies = 0 }
-    local function move(from, what, note)
-      local source, target = prefix .. ':' .. from .. ':' .. conversation, prefix .. ':set-aside:' .. what .. ':' .. conversation
-      for entry in function() return redis.call('LPOP', source) or nil end do
-        redis.call('RPUSH', target, entry)
-        if note then note(entry) end
-        counts[what] = counts[what] + 1
-      end
-      if counts[what] > 0 then redis.call('EXPIRE', target, ${setAsideSeconds}) end
-    end
-    move('inbox', 'messages', function(entry)
-      local key = prefix .. ':message:' .. (idOf(entry) or '')
-      if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', 'set aside') end
-    end)
-    move('parked', 'replies')
-    move('outbox', 'replies')
-    redis.call('DEL', prefix .. ':attempts:' .. conversation)
-    return counts.messages, counts.replies
-  end`;
 
 /** How much of a person's waiting work is set aside. */
 export type SetAsideCounts = { messages: number; replies: number; schedules: number };
@@ -57,51 +28,15 @@ export type SetAside = {
   drop(conversation: string): Promise<SetAsideCounts>;
 };
 
-const sweepScript = defineScript({
-  name: 'sidepocketSetAsideRemoved',
+const sweepScript = loadScript(new URL('lua/set-aside-removed.lua', import.meta.url), {
   keys: ['allowed'],
-  args: ['prefix'],
+  args: ['prefix', 'setAsideSeconds'],
   rest: 'conversations',
-  lua: `${allowedLua}
-    ${setAsideLua}
-    local moved = {}
-    for _, conversation in ipairs(conversations) do
-      if not allowedSince(allowed, conversation) then
-        local messages, replies = setAside(prefix, conversation)
-        if messages + replies > 0 then moved[#moved + 1] = conversation end
-      end
-    end
-    return moved`,
 });
 
-const bringBackScript = defineScript({
-  name: 'sidepocketBringBackRemoved',
+const bringBackScript = loadScript(new URL('lua/bring-back-removed.lua', import.meta.url), {
   keys: ['allowed', 'asideMessages', 'asideReplies', 'inbox', 'outbox'],
   args: ['prefix', 'conversation', 'now'],
-  lua: `-- derives message:*, reply:*
-    ${allowedLua}
-    ${entryLua}
-    ${insertLua}
-    -- derives message:*, reply:*
-    if not allowedSince(allowed, conversation) then return { 0, 0 } end
-    local messages, replies = 0, 0
-    for raw in function() return redis.call('RPOP', asideMessages) or nil end do
-      redis.call('LPUSH', inbox, raw)
-      local key = prefix .. ':message:' .. (idOf(raw) or '')
-      if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', 'waiting') end
-      messages = messages + 1
-    end
-    for id in function() return redis.call('LPOP', asideReplies) or nil end do
-      local key = prefix .. ':reply:' .. id
-      local status = redis.pcall('HGET', key, 'status')
-      if type(status) == 'string' then
-        if status == 'parked' then redis.call('HSET', key, 'status', 'waiting', 'at', now) end
-        insert(outbox, prefix .. ':reply:', id)
-        replies = replies + 1
-      end
-    end
-    if messages + replies > 0 then join(inbox) end
-    return { messages, replies }`,
 });
 
 const Moved = z.tuple([z.number(), z.number()]);
@@ -136,7 +71,7 @@ export function createSetAside(
         const rest = conversations.slice(index, index + batch);
         const some = await runScript(redis, sweepScript, {
           keys: { allowed: keys.allowed },
-          args: { prefix },
+          args: { prefix, setAsideSeconds },
           rest,
         });
         moved.push(...z.array(z.string()).parse(some));

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { NotAllowedError, allowedLua } from '../allowed.ts';
+import { NotAllowedError } from '../allowed.ts';
 import { Conversation } from '../conversation.ts';
-import { epochLua, epochMemory } from '../redis/epoch.ts';
+import { epochMemory } from '../redis/epoch.ts';
 import { FencedError } from './inbox.ts';
 import type { Fence } from './inbox.ts';
 import { parseJson } from '../../runtime/json.ts';
@@ -9,8 +9,9 @@ import { keys, prefix } from '../redis/keys.ts';
 import { readMessage } from '../message.ts';
 import type { Message } from '../message.ts';
 import type { Redis } from '../redis/redis.ts';
-import { defineScript, fieldsOf, runScriptForBytes } from '../redis/script.ts';
-import { setAsideLua } from './set-aside.ts';
+import { setAsideSeconds } from '../redis/retention.ts';
+import { fieldsOf, runScriptForBytes } from '../redis/script.ts';
+import { loadScript } from '../redis/script-file.ts';
 
 /** The state that a turn decides by, read at one moment. */
 export type Snapshot = {
@@ -50,36 +51,10 @@ export type ReadSnapshot = (
   pickUp?: string,
 ) => Promise<Snapshot>;
 
-const openingScript = defineScript({
-  name: 'sidepocketOpening',
+const openingScript = loadScript(new URL('lua/snapshot.lua', import.meta.url), {
   keys: ['inbox', 'conversationKey', 'parked', 'attempts', 'allowed', 'epoch'],
-  args: ['pickUp', 'prefix', 'conversation', 'now', 'seen'],
+  args: ['pickUp', 'prefix', 'conversation', 'now', 'seen', 'setAsideSeconds'],
   fence: 'required',
-  // `seen` is the highest known count of the epoch. A call repeated after a lost reply does not
-  // count twice.
-  lua: `${setAsideLua}
-    ${allowedLua}
-    ${epochLua}
-    if isFenced() then return { 'fenced' } end
-    if not allowedSince(allowed, conversation) then
-      setAside(prefix, conversation)
-      return { 'not allowed' }
-    end
-    local entries = redis.call('LRANGE', inbox, 0, -1)
-    local known = redis.call('HGET', attempts, 'run') or ''
-    if pickUp ~= '' and string.sub(known, 1, #pickUp + 1) ~= pickUp .. ' ' then
-      for _, raw in ipairs(entries) do
-        local id = idOf(raw)
-        if id then
-          redis.call('HINCRBY', attempts, id, 1)
-          redis.call('HSET', attempts, 'run', pickUp .. ' ' .. id)
-          break
-        end
-      end
-    end
-    local remembered, parkedCount = redis.call('HGETALL', conversationKey), redis.call('LLEN', parked)
-    local since, count = epochOf(epoch, now, seen)
-    return { 'open', entries, remembered, parkedCount, redis.call('HGETALL', attempts), since, count }`,
 });
 
 const bytes = z.instanceof(Buffer);
@@ -124,7 +99,14 @@ export function createReadSnapshot(redis: Redis): ReadSnapshot {
         allowed: keys.allowed,
         epoch: keys.epoch,
       },
-      args: { pickUp, prefix, conversation, now: new Date().toISOString(), seen: epoch.seen },
+      args: {
+        pickUp,
+        prefix,
+        conversation,
+        now: new Date().toISOString(),
+        seen: epoch.seen,
+        setAsideSeconds,
+      },
     });
     const found = Found.parse(reply);
     if (found[0] === 'fenced') throw new FencedError('another worker has this turn');

@@ -1,42 +1,18 @@
 import { z } from 'zod';
-import { boxesLua } from './box-counts.ts';
 import { keys, prefix } from '../redis/keys.ts';
 import type { Log } from '../../runtime/log.ts';
 import type { Deliveries, Turns } from '../queues.ts';
 import type { Redis } from '../redis/redis.ts';
-import { defineScript, runScript } from '../redis/script.ts';
+import { runScript } from '../redis/script.ts';
+import { loadScript } from '../redis/script-file.ts';
 
 /** How many conversations one step checks: the script blocks Redis meanwhile. */
 const batch = 500;
 
-/**
- * Lua that finds a box with entries and no job to empty it. A job's name under the deduplication
- * key counts only while the job exists.
- */
-export const isStrandedLua = `
-  local function isStranded(prefix, queue, box, conversation)
-    if redis.call('LLEN', prefix .. ':' .. box .. ':' .. conversation) == 0 then return false end
-    local job = redis.call('GET', prefix .. ':' .. queue .. ':de:' .. conversation)
-    return not job or redis.call('EXISTS', prefix .. ':' .. queue .. ':' .. job) == 0
-  end`;
-
-const strandedScript = defineScript({
-  name: 'sidepocketStranded',
+const strandedScript = loadScript(new URL('lua/stranded.lua', import.meta.url), {
   keys: ['conversations'],
   args: ['prefix'],
   rest: 'candidates',
-  // Returns the conversations that need a turn, and those that need a delivery. An earlier version
-  // kept all conversations in one set only.
-  lua: `-- derives inbox:*, outbox:*, turns:*, deliveries:*, parked:*, parking, conversation:*, given-up
-    ${boxesLua}
-    ${isStrandedLua}
-    local turns, deliveries = {}, {}
-    for _, conversation in ipairs(candidates) do
-      if isStranded(prefix, 'turns', 'inbox', conversation) then turns[#turns + 1] = conversation end
-      if isStranded(prefix, 'deliveries', 'outbox', conversation) then deliveries[#deliveries + 1] = conversation end
-      leave(prefix .. ':inbox:' .. conversation)
-    end
-    return { turns, deliveries }`,
 });
 
 const Stranded = z.tuple([z.array(z.string()), z.array(z.string())]);

@@ -6,8 +6,9 @@ import type { Redis } from './redis.ts';
  * from KEYS and ARGV, and a call gives each its value. `name` is the script's name in ioredis, so
  * it must be unique in the system. Scripts run atomically in Redis: they are the system's only way
  * to check and then act. A key that is not in KEYS is built from the prefix and the content of a
- * key in KEYS or an argument; the line `-- derives …` in the script lists these keys, after the
- * prefix, and a test enforces it for every script.
+ * key in KEYS or an argument; the line `-- derives: …` in the script lists these keys, after the
+ * prefix, and a test enforces it for every script. The product's scripts are files
+ * (`script-file.ts`).
  */
 export type Script = {
   name: string;

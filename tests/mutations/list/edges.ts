@@ -8,6 +8,14 @@ export const edges = [
   ...mutationsOf('shared/store/redis/script.ts', 'tests/shared/odd-text.test.ts', [
     ['what goes to Lua is well formed', 'allArgs.map(toLua)', 'allArgs'],
   ]),
+  ...mutationsOf('shared/store/redis/script-file.ts', 'tests/shared/script-files.test.ts', [
+    [
+      'a script with other names than its caller’s does not load',
+      'if (own !== given)',
+      'if (false)',
+    ],
+    ['a function stands after what it uses', 'withUsed(readFunctions(name).uses, ordered);', ''],
+  ]),
   ...mutationsOf('shared/store/redis/script.ts', 'tests/shared/script.test.ts', [
     ['a fence asks for the lock', `redis.call('GET', lock) ~= token end`, 'false end'],
     ['a call without a value is refused', 'if (value === undefined) throw', 'if (false) throw'],
@@ -30,17 +38,11 @@ export const edges = [
     ],
     ['pressure is told every ten minutes', 'if (now() - warnedAt < warnEveryMs) return;', ''],
   ]),
-  ...mutationsOf('shared/store/boxes/parked.ts', 'tests/shared/parked.test.ts', [
+  ...mutationsOf('shared/store/redis/functions/park.lua', 'tests/shared/parked.test.ts', [
     [
       'the time of the last word decides whether a reply waits',
       'return wrote and attempted and wrote > attempted',
       'return wrote and attempted',
-    ],
-    ['what goes out again does not expire', `redis.call('PERSIST', key)`, ''],
-    [
-      'what was too old to keep is told of',
-      'if gone == 0 then return count end',
-      'if gone >= 0 then return count end',
     ],
     [
       'runs of a schedule count since the last word',
@@ -48,7 +50,15 @@ export const edges = [
       '',
     ],
   ]),
-  ...mutationsOf('shared/store/redis/failure-lua.ts', 'tests/shared/parked.test.ts', [
+  ...mutationsOf('shared/store/boxes/lua/unpark.lua', 'tests/shared/parked.test.ts', [
+    ['what goes out again does not expire', `redis.call('PERSIST', key)`, ''],
+    [
+      'what was too old to keep is told of',
+      'if gone == 0 then return count end',
+      'if gone >= 0 then return count end',
+    ],
+  ]),
+  ...mutationsOf('shared/store/redis/functions/failure.lua', 'tests/shared/parked.test.ts', [
     [
       'a late 63016 does not park what may go out',
       `if hasWrittenSince(conversation, reply) then return again('0') end`,
@@ -56,28 +66,28 @@ export const edges = [
     ],
     ['a reply that goes out again does not expire', `      redis.call('PERSIST', reply)`, ''],
   ]),
-  ...mutationsOf('shared/store/boxes/requeue.ts', 'tests/shared/given-up.test.ts', [
+  ...mutationsOf('shared/store/redis/functions/requeue.lua', 'tests/shared/given-up.test.ts', [
     [
       'retry brings back what was asked for',
       'local list = id and wanted[id] and back or left',
       'local list = id and back or left',
     ],
   ]),
-  ...mutationsOf('shared/store/allowed.ts', 'tests/relay/allow-list.test.ts', [
+  ...mutationsOf('shared/store/redis/functions/allowed.lua', 'tests/relay/allow-list.test.ts', [
     [
       'without a list everybody may write whom the relay lets',
       `if type(list) ~= 'string' then return '' end`,
       `if type(list) ~= 'string' then return nil end`,
     ],
   ]),
-  ...mutationsOf('shared/store/boxes/snapshot.ts', 'tests/relay/allow-list.test.ts', [
+  ...mutationsOf('shared/store/boxes/lua/snapshot.lua', 'tests/relay/allow-list.test.ts', [
     [
       'a turn of a removed person does not begin',
       'if not allowedSince(allowed, conversation) then',
       'if false then',
     ],
   ]),
-  ...mutationsOf('relay/people/allow-list.ts', 'tests/relay/allow-list.test.ts', [
+  ...mutationsOf('relay/people/lua/allow.lua', 'tests/relay/allow-list.test.ts', [
     ['an older relay changes nothing', 'if start and start > started then return { 0 } end', ''],
     ['an empty list changes nothing', 'if #list == 0 then return { 0 } end', ''],
   ]),

@@ -120,14 +120,18 @@ export const recovery = [
       { test: 'tests/relay/missed-messages.test.ts' },
     ],
   ]),
-  ...mutationsOf('shared/store/redis/idempotent.ts', 'tests/shared/repeated-scripts.test.ts', [
+  ...mutationsOf(
+    'shared/store/redis/functions/idempotent.lua',
+    'tests/shared/repeated-scripts.test.ts',
     [
-      'a repeated script gives its first reply',
-      'if known then return cjson.decode(known)[1] end',
-      '',
+      [
+        'a repeated script gives its first reply',
+        'if known then return cjson.decode(known)[1] end',
+        '',
+      ],
     ],
-  ]),
-  ...mutationsOf('shared/store/redis/epoch.ts', 'tests/shared/epoch.test.ts', [
+  ),
+  ...mutationsOf('shared/store/redis/functions/epoch.lua', 'tests/shared/epoch.test.ts', [
     [
       'another Redis is another store',
       "known ~= identity or tonumber(count or '0') < tonumber(seen)) then since = now",
@@ -181,6 +185,8 @@ export const recovery = [
       'owner !== null',
       { named: 'while it was gone' },
     ],
+  ]),
+  ...mutationsOf('shared/store/boxes/lua/accepted.lua', 'tests/shared/ledger-states.test.ts', [
     [
       'it is noted as sent',
       `local isOwn = isFirst or (attempt == '0' and redis.call('GET', sent) == id)`,

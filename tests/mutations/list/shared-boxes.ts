@@ -11,17 +11,11 @@ const removed = { test: 'tests/shared/removed-person.test.ts' };
 
 /** Messages on their way in, and replies on their way into the outbox. */
 export const boxes = [
-  ...mutationsOf('shared/store/boxes/intake.ts', intake, [
+  ...mutationsOf('shared/store/boxes/lua/accept.lua', intake, [
     [
       'a message is claimed once',
       `if redis.call('HSETNX', message, 'conversation', conversation) == 1 then`,
       `redis.call('HSETNX', message, 'conversation', conversation) if true then`,
-    ],
-    [
-      'a claimed id is remembered for eight days at least',
-      'Math.max(retentionDays, leastClaimDays)',
-      'retentionDays',
-      { test: 'tests/shared/retention.test.ts' },
     ],
     [
       'a late message goes before what was said after it',
@@ -56,11 +50,6 @@ export const boxes = [
     ],
     ['a duplicate gets no turn', `    keepJobAway()\n    local state`, '    local state'],
     [
-      'a duplicate leaves no placeholder behind',
-      'callOf(clearPlaceholderScript',
-      `callOf({ ...clearPlaceholderScript, name: 'sidepocketNothing', lua: 'return 0' }`,
-    ],
-    [
       'a message from elsewhere gets no turn here',
       `      keepJobAway()\n      return 'elsewhere`,
       `      return 'elsewhere`,
@@ -90,21 +79,36 @@ export const boxes = [
       { test: 'tests/shared/retention.test.ts' },
     ],
   ]),
-  ...mutationsOf('shared/store/boxes/inbox.ts', inbox, [
+  ...mutationsOf('shared/store/boxes/intake.ts', intake, [
+    [
+      'a claimed id is remembered for eight days at least',
+      'Math.max(retentionDays, leastClaimDays)',
+      'retentionDays',
+      { test: 'tests/shared/retention.test.ts' },
+    ],
+    [
+      'a duplicate leaves no placeholder behind',
+      'callOf(clearPlaceholderScript',
+      `callOf({ ...clearPlaceholderScript, name: 'sidepocketNothing', lua: 'return 0' }`,
+    ],
+  ]),
+  ...mutationsOf('shared/store/boxes/lua/turn.lua', inbox, [
     [
       'fence of taking messages up',
       `if isFenced() then return 'fenced' end\n    if redis.call('EXISTS', job)`,
       `if redis.call('EXISTS', job)`,
     ],
     [
-      'fence of bringing messages back',
-      `if isFenced() then return 'fenced' end\n    return once(call`,
-      'return once(call',
-    ],
-    [
       'a job that is gone does not come back as a piece of itself',
       `if redis.call('EXISTS', job) == 1 then\n      if data`,
       'if true then\n      if data',
+    ],
+  ]),
+  ...mutationsOf('shared/store/boxes/lua/bring-back.lua', inbox, [
+    [
+      'fence of bringing messages back',
+      `if isFenced() then return 'fenced' end\n    return once(call`,
+      'return once(call',
     ],
     ['bringing back a second time changes nothing', 'if count == 0 then return 0 end', ''],
     [
@@ -113,7 +117,7 @@ export const boxes = [
       '',
     ],
   ]),
-  ...mutationsOf('shared/store/boxes/requeue.ts', inbox, [
+  ...mutationsOf('shared/store/redis/functions/requeue.lua', inbox, [
     ['what comes back comes in its order', 'for i = #back, 1, -1 do', 'for i = 1, #back do'],
     [
       'an expired claim is not renewed without an end',
@@ -126,10 +130,10 @@ export const boxes = [
       '',
     ],
   ]),
-  ...mutationsOf('shared/store/conversation.ts', conversation, [
+  ...mutationsOf('shared/store/lua/conversation.lua', conversation, [
     ['fence of what a conversation remembers', `if isFenced() then return 'fenced' end`, ''],
   ]),
-  ...mutationsOf('shared/store/boxes/outbox.ts', outbox, [
+  ...mutationsOf('shared/store/boxes/lua/put.lua', outbox, [
     ['fence of an answer', `if isFenced() then return 'fenced' end\n    if token`, 'if token'],
     [
       'a reply is put once',
@@ -173,6 +177,8 @@ export const boxes = [
       `if price ~= '' then record(price) end\n    if isFenced() then return 'fenced' end`,
       `if isFenced() then return 'fenced' end\n    if price ~= '' then record(price) end`,
     ],
+  ]),
+  ...mutationsOf('shared/store/boxes/lua/withdraw.lua', outbox, [
     [
       'fence of taking replies back',
       `    if isFenced() then return 'fenced' end\n    return once(`,
@@ -182,10 +188,10 @@ export const boxes = [
     ['an answer is not taken back', 'and aside and (onlyTurn', 'and (onlyTurn'],
     ['a stop takes back its own turn’s words only', `and (onlyTurn == '' or turn == onlyTurn)`, ''],
   ]),
-  ...mutationsOf('shared/store/boxes/given-up.ts', outbox, [
+  ...mutationsOf('shared/store/redis/functions/given-up.lua', outbox, [
     ['what was given up is kept once', 'if not known[raw] then all', 'if true then all'],
   ]),
-  ...mutationsOf('shared/store/boxes/outbox-order.ts', outbox, [
+  ...mutationsOf('shared/store/redis/functions/outbox-order.lua', outbox, [
     [
       'what is urgent goes first',
       `if urgent and not otherUrgent then goesBehind = status ~= 'posting' end`,

@@ -15,6 +15,8 @@ const decision = { named: 'the decision' };
 export const keeping = [
   ...mutationsOf('shared/store/pages.ts', pages, [
     ['a page has a bound', 'if (size > caps.page) return undefined;', ''],
+  ]),
+  ...mutationsOf('shared/store/lua/put-page.lua', pages, [
     ['all pages together have a bound', 'if total > tonumber(capBytes) then return false end', ''],
     ['a page stays as it was first', 'if kept then return kept end', ''],
     [
@@ -23,6 +25,8 @@ export const keeping = [
       `    end\n    local total = tonumber(sizeBytes)\n    for _, size`,
     ],
     ['a page expires', `redis.call('PEXPIREAT', page, expiryMs)`, ''],
+  ]),
+  ...mutationsOf('shared/store/lua/append-to-page.lua', pages, [
     [
       'an entry is added to a page once',
       `if redis.call('SISMEMBER', entries, entry) == 1 and expires then return expires end`,
@@ -44,7 +48,7 @@ export const keeping = [
     ],
     ['a page’s address expires', 'return expires > now ? {', 'return true ? {'],
   ]),
-  ...mutationsOf('shared/store/files.ts', files, [
+  ...mutationsOf('shared/store/lua/reserve-file.lua', files, [
     ['files have a bound', 'if not fits() then return 0 end', ''],
     ['a conversation has a share', '* 2 / 3 end', 'end'],
     [
@@ -60,18 +64,20 @@ export const keeping = [
     ],
     ['an expired file makes room', `      drop(token)\n      sizes[token] = nil`, ''],
     [
-      'a file is there when it is there whole',
-      `if (!piece) throw new Error`,
-      `if (!piece) return;\n        if (false) throw new Error`,
-      { test: 'tests/relay/media.test.ts', named: 'a piece is gone' },
-    ],
-    [
       'what is dropped leaves no pieces',
       `do redis.call('DEL', filePrefix .. token .. ':' .. index) end`,
       'do end',
     ],
   ]),
-  ...mutationsOf('shared/store/boxes/sweep.ts', sweep, [
+  ...mutationsOf('shared/store/files.ts', files, [
+    [
+      'a file is there when it is there whole',
+      `if (!piece) throw new Error`,
+      `if (!piece) return;\n        if (false) throw new Error`,
+      { test: 'tests/relay/media.test.ts', named: 'a piece is gone' },
+    ],
+  ]),
+  ...mutationsOf('shared/store/redis/functions/stranded.lua', sweep, [
     [
       'an empty box gets no job',
       `if redis.call('LLEN', prefix .. ':' .. box .. ':' .. conversation) == 0 then return false end`,
@@ -87,11 +93,15 @@ export const keeping = [
       `return not job or redis.call('EXISTS', prefix .. ':' .. queue .. ':' .. job) == 0`,
       'return not job',
     ],
+  ]),
+  ...mutationsOf('shared/store/boxes/lua/stranded.lua', sweep, [
     [
       'a sweep looks at outboxes, too',
       `if isStranded(prefix, 'deliveries', 'outbox', conversation) then`,
       'if false then',
     ],
+  ]),
+  ...mutationsOf('shared/store/boxes/sweep.ts', sweep, [
     ['a sweep goes through all', `while (cursor !== '0')`, 'while (false)'],
   ]),
   ...mutationsOf('shared/store/queues.ts', queues, [
@@ -109,12 +119,14 @@ export const keeping = [
     ],
     ['a transaction that was given up is an error', 'if (failure) throw failure;', '', added],
   ]),
-  ...mutationsOf('shared/store/spend.ts', 'tests/shared/spend.test.ts', [
+  ...mutationsOf('shared/store/redis/functions/spend.lua', 'tests/shared/spend.test.ts', [
     [
       'an answer’s price counts once',
       `if not redis.call('SET', price.answer, price.conversation, 'NX',`,
       `if not redis.call('SET', price.answer, price.conversation,`,
     ],
+  ]),
+  ...mutationsOf('shared/store/spend.ts', 'tests/shared/spend.test.ts', [
     ['a person’s day is that of their clocks', `timeZone: timezone, year`, `timeZone: 'UTC', year`],
     [
       'an answer that cost nothing leaves its id free',
@@ -127,8 +139,11 @@ export const keeping = [
       'amounts: { usd: `${micros}`, answers: `1` } });',
     ],
   ]),
-  ...mutationsOf('shared/store/vm-state.ts', 'tests/sleep/falling-asleep.test.ts', [
+  ...mutationsOf('shared/store/lua/fall-asleep.lua', 'tests/sleep/falling-asleep.test.ts', [
     ['work keeps the worker awake', 'if work then return idle end', '', decision],
+    ['who falls asleep has no sign of life', `redis.call('DEL', heartbeat, lease)`, '', decision],
+  ]),
+  ...mutationsOf('shared/store/redis/functions/vm-work.lua', 'tests/sleep/falling-asleep.test.ts', [
     [
       'a job that is due soon keeps the worker awake',
       'if due <= soon then work = true end',
@@ -153,7 +168,6 @@ export const keeping = [
       'local sends = false',
       decision,
     ],
-    ['who falls asleep has no sign of life', `redis.call('DEL', heartbeat, lease)`, '', decision],
     [
       'the earliest job that is due decides',
       'if not nextDue or due < nextDue then nextDue = due end',
@@ -161,16 +175,20 @@ export const keeping = [
       decision,
     ],
   ]),
-  ...mutationsOf('shared/store/boxes/dead-letters.ts', 'tests/shared/dead-letters.test.ts', [
-    ['the dead list has a bound', `redis.call('LTRIM', dead, 0, \${mostDead - 1})`, ''],
+  ...mutationsOf(
+    'shared/store/redis/functions/dead-letters.lua',
+    'tests/shared/dead-letters.test.ts',
     [
-      'the dead list expires',
-      `redis.call('EXPIRE', dead, lifetime)`,
-      '',
-      { test: 'tests/shared/next-deliveries.test.ts' },
+      ['the dead list has a bound', `redis.call('LTRIM', dead, 0, mostDead - 1)`, ''],
+      [
+        'the dead list expires',
+        `redis.call('EXPIRE', dead, lifetime)`,
+        '',
+        { test: 'tests/shared/next-deliveries.test.ts' },
+      ],
     ],
-  ]),
-  ...mutationsOf('shared/store/schedule-runs.ts', 'tests/shared/schedule-runs.test.ts', [
+  ),
+  ...mutationsOf('shared/store/lua/schedule-run.lua', 'tests/shared/schedule-runs.test.ts', [
     [
       'a day’s runs have a bound',
       `if redis.call('SCARD', runs) >= tonumber(most) then return 0 end`,
@@ -181,10 +199,14 @@ export const keeping = [
       `if redis.call('SISMEMBER', runs, tick) == 1 then return 1 end`,
       '',
     ],
+  ]),
+  ...mutationsOf('shared/store/schedule-runs.ts', 'tests/shared/schedule-runs.test.ts', [
     ['a choice that was made stays', 'redis.hsetnx(', 'redis.hset('],
   ]),
-  ...mutationsOf('shared/store/schedules.ts', 'tests/worker/schedules.test.ts', [
+  ...mutationsOf('shared/store/lua/schedule-number.lua', 'tests/worker/schedules.test.ts', [
     ['fence of a new schedule', `if isFenced() then return 'fenced' end`, ''],
+  ]),
+  ...mutationsOf('shared/store/schedules.ts', 'tests/worker/schedules.test.ts', [
     ['a person sees their own schedules only', 'schedule.conversation === conversation', 'true'],
   ]),
   ...mutationsOf('shared/runtime/person-address.ts', 'tests/shared/person-address.test.ts', [

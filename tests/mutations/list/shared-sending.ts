@@ -17,7 +17,7 @@ export const sending = [
       { named: 'failed since' },
     ],
   ]),
-  ...mutationsOf('shared/store/boxes/ledger.ts', ledger, [
+  ...mutationsOf('shared/store/boxes/lua/begin.lua', ledger, [
     ['fence of an attempt', `if isFenced() then return 'fenced' end`, ''],
     [
       'a reply that a callback has settled is not begun again',
@@ -31,11 +31,15 @@ export const sending = [
       `      return 'settled'`,
       states,
     ],
+  ]),
+  ...mutationsOf('shared/store/boxes/lua/accepted.lua', ledger, [
     [
       'the number of an attempt that succeeded',
       `isPosting and redis.call('HGET', reply, 'attempts') == attempt then`,
       'isPosting then',
     ],
+  ]),
+  ...mutationsOf('shared/store/boxes/lua/failed.lua', ledger, [
     [
       'the number of an attempt that failed',
       `if (redis.call('HGET', reply, 'attempts') or '0') ~= attempt then return 'superseded' end`,
@@ -47,6 +51,8 @@ export const sending = [
       '',
       states,
     ],
+  ]),
+  ...mutationsOf('shared/store/boxes/lua/note.lua', ledger, [
     [
       'a repeated failure report has the same outcome',
       `if newStatus == 'failed' and redis.call('HGET', reply, 'failedSid') == sid then`,
@@ -70,6 +76,8 @@ export const sending = [
       '',
       states,
     ],
+  ]),
+  ...mutationsOf('shared/store/boxes/lua/notice.lua', ledger, [
     [
       'a notice is entered once',
       `if redis.call('HSETNX', reply, 'id', id) == 0 then return 0 end`,
@@ -77,7 +85,7 @@ export const sending = [
       states,
     ],
   ]),
-  ...mutationsOf('shared/store/redis/failure-lua.ts', states.test, [
+  ...mutationsOf('shared/store/redis/functions/failure.lua', states.test, [
     [
       'a question goes out as text once',
       `redis.call('HSETNX', reply, 'asText', '1') == 1 then`,
@@ -106,8 +114,10 @@ export const sending = [
       `if action == 'park' then`,
     ],
   ]),
-  ...mutationsOf('shared/store/boxes/parked.ts', states.test, [
+  ...mutationsOf('shared/store/redis/functions/park.lua', states.test, [
     ['a reply is parked once', `redis.call('LREM', parked, 1, id)`, ''],
+  ]),
+  ...mutationsOf('shared/store/boxes/lua/unpark.lua', states.test, [
     [
       'time parked does not count as waiting for Twilio',
       `redis.call('HSET', key, 'status', 'waiting', 'at', now)`,
@@ -157,7 +167,7 @@ export const sending = [
       '',
     ],
   ]),
-  ...mutationsOf('shared/store/boxes/next-delivery.ts', nextDeliveries, [
+  ...mutationsOf('shared/store/boxes/lua/next-delivery.lua', nextDeliveries, [
     ['fence of the next delivery', `if isFenced() then return { 'fenced' } end`, ''],
     [
       'an attempt of unknown end is looked up',
@@ -201,19 +211,23 @@ export const sending = [
       `if redis.call('TYPE', key)['ok'] ~= 'hash' and redis.call('EXISTS', key) == 1 then return`,
       'if false then return',
     ],
+  ]),
+  ...mutationsOf('shared/store/boxes/lua/set-aside.lua', nextDeliveries, [
     [
       'an unreadable reply goes to the dead list',
       `bury(dead, lifetimeSeconds, now, 'outbox', conversation, cjson.encode(fields))`,
       '',
     ],
   ]),
-  ...mutationsOf('shared/store/send-rate.ts', 'tests/shared/pace.test.ts', [
+  ...mutationsOf('shared/store/redis/functions/send-rate.lua', 'tests/shared/pace.test.ts', [
     ['a burst ends', 'if wait > 0 then return math.ceil(wait) end', ''],
     [
       'what was sent is counted',
       `redis.call('SET', key, paid + interval,`,
       `redis.call('SET', key, paid,`,
     ],
+  ]),
+  ...mutationsOf('shared/store/send-rate.ts', 'tests/shared/pace.test.ts', [
     ['Twilio’s sandbox is slower', 'sender === sandboxNumber ?', 'false ?'],
     [
       'the owner’s own pace goes before',

@@ -83,7 +83,7 @@ export const agent = [
       { test: account, ...budgets },
     ],
   ]),
-  ...mutationsOf('shared/store/model-requests.ts', account, [
+  ...mutationsOf('shared/store/lua/model-open.lua', account, [
     [
       'a day’s budget that is used up',
       `if spent >= limit then return 'day' end`,
@@ -103,6 +103,8 @@ export const agent = [
       '(tonumber(dollars or 0))',
       budgets,
     ],
+  ]),
+  ...mutationsOf('shared/store/lua/model-book.lua', account, [
     [
       'a step that is repeated books nothing twice',
       'amount - (note.booked[field] or 0)',
@@ -118,6 +120,8 @@ export const agent = [
         why: 'what it would add is no field that is read; the guard keeps the script from failing',
       },
     ],
+  ]),
+  ...mutationsOf('shared/store/lua/model-orphans.lua', account, [
     [
       'what a living worker has open is left alone',
       'tonumber(boot) < tonumber(ownBoot)',
@@ -482,12 +486,14 @@ export const agent = [
     ['eight tasks', 'for (const task of present.slice(room))', 'for (const task of [])'],
     ['a refused message is tried again', 'if (stopped) return;', 'return;'],
   ]),
-  ...mutationsOf('shared/store/background.ts', 'tests/shared/background.test.ts', [
+  ...mutationsOf('shared/store/lua/background-lost.lua', 'tests/shared/background.test.ts', [
     [
       'a dead worker is one without its lease',
       "if not worker or redis.call('GET', prefix .. ':lease:' .. worker) ~= boot then",
       'if not worker then',
     ],
+  ]),
+  ...mutationsOf('shared/store/lua/background-remove.lua', 'tests/shared/background.test.ts', [
     [
       'another worker has it since',
       "entry.owner ~= owner then return 'done' end",

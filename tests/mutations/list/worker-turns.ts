@@ -17,7 +17,7 @@ const [deploys, ended] = [{ named: 'three deploys' }, { test: 'tests/worker/turn
 
 /** Who works, what a turn may do, and what ends it. */
 export const turns = [
-  ...mutationsOf('worker/process/boot-number.ts', lease, [
+  ...mutationsOf('worker/process/lua/boot.lua', lease, [
     [
       'a boot’s number never goes back',
       'if boot >= tonumber(least) then return boot end',
@@ -61,21 +61,11 @@ export const turns = [
   ...mutationsOf('worker/turn/dispatch.ts', givenUp, [
     ['what is brought back is not left', 'snapshot: () => last', 'snapshot: () => snapshot'],
   ]),
-  ...mutationsOf('worker/process/lease.ts', lease, [
+  ...mutationsOf('worker/process/lua/renew.lua', lease, [
     [
       'a newer boot fences an older one off',
       `if newest and tonumber(newest) > tonumber(ownBoot) then return { 'fenced' } end`,
       '',
-    ],
-    [
-      'an old boot does not end the new one’s lease',
-      `if redis.call('GET', lease) == boot then redis.call('DEL', lease) end`,
-      `redis.call('DEL', lease)`,
-    ],
-    [
-      'an old boot does not take the new one’s sign of life',
-      `if redis.call('GET', heartbeat) == worker .. '#' .. boot then`,
-      'if true then',
     ],
     ['the jobs of who is gone are taken back', `redis.call('SADD', base .. 'stalled', id)`, ''],
     [
@@ -94,6 +84,18 @@ export const turns = [
       'a swallowed marker is set again',
       `or (waits and redis.call('EXISTS', base .. 'marker') == 0) then`,
       'then',
+    ],
+  ]),
+  ...mutationsOf('worker/process/lua/end-lease.lua', lease, [
+    [
+      'an old boot does not end the new one’s lease',
+      `if redis.call('GET', lease) == boot then redis.call('DEL', lease) end`,
+      `redis.call('DEL', lease)`,
+    ],
+    [
+      'an old boot does not take the new one’s sign of life',
+      `if redis.call('GET', heartbeat) == worker .. '#' .. boot then`,
+      'if true then',
     ],
   ]),
   ...mutationsOf('worker/turn/attempts.ts', poison, [
@@ -149,7 +151,7 @@ export const turns = [
       ended,
     ],
   ]),
-  ...mutationsOf('worker/process/session-lock.ts', claims, [
+  ...mutationsOf('worker/process/lua/claim.lua', claims, [
     [
       'a session has one process',
       `if worker and redis.call('GET', prefix .. ':lease:' .. worker) == boot then`,
@@ -160,6 +162,8 @@ export const turns = [
       `if worker and redis.call('GET', prefix .. ':lease:' .. worker) == boot then`,
       'if worker then',
     ],
+  ]),
+  ...mutationsOf('worker/process/session-lock.ts', claims, [
     [
       'what was kept from before another had it is let go',
       '      await release(conversation);\n    },',

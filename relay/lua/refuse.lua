@@ -1,0 +1,8 @@
+-- keys: message, conversationKey
+-- args: lifetimeSeconds, conversation, at
+-- uses: wrote
+if redis.call('HSETNX', message, 'conversation', conversation) == 0 then return 0 end
+redis.call('HSET', message, 'state', 'refused', 'at', at)
+redis.call('EXPIRE', message, lifetimeSeconds)
+noteWord(conversationKey, at)
+return 1

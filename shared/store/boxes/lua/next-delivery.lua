@@ -1,0 +1,48 @@
+-- `seen` is the highest known count of the epoch; `callId` identifies this call. An unknown status
+-- comes from a later version.
+-- keys: outbox, pace, conversationKey, allowed, epoch
+-- args: replyPrefix, nowMs, now, intervalMs, burst, prefix, conversation, seen, callId
+-- args: setAsideSeconds, statuses
+-- fence: required
+-- uses: send-rate, address, allowed, set-aside, box-counts, epoch
+-- derives: reply:*
+if isFenced() then return { 'fenced' } end
+if not allowedSince(allowed, conversation) then
+  setAside(prefix, conversation, setAsideSeconds)
+  return { 'none' }
+end
+local since, count = epochOf(epoch, now, seen)
+local known = {}
+for _, status in ipairs(cjson.decode(statuses)) do known[status] = true end
+for id in function() return redis.call('LINDEX', outbox, 0) or nil end do
+  local key = replyPrefix .. id
+  if redis.call('TYPE', key)['ok'] ~= 'hash' and redis.call('EXISTS', key) == 1 then return { 'unreadable', id } end
+  local status, sid, notBefore = unpack(redis.call('HMGET', key, 'status', 'sid', 'notBefore'))
+  if status and not known[status] then return { 'unreadable', id } end
+  -- The very note of this call, whose reply was lost.
+  if status == 'posting' and redis.call('HGET', key, 'noted') == callId then
+    return { 'send', id, redis.call('HGETALL', key) }
+  end
+  if status == 'posting' and not sid then return { 'look-up', id, redis.call('HGETALL', key) } end
+  -- A reply that is older than the store as it is now may have been sent by what the store has lost.
+  local said, at, checked = unpack(redis.call('HMGET', key, 'saidAt', 'at', 'checked'))
+  said = said or at
+  if status == 'waiting' and since ~= '' and said and said < since and checked ~= since then
+    redis.call('HSET', key, 'status', 'posting', 'attemptedAt', said, 'checked', since)
+    redis.call('HSETNX', key, 'attempts', 0)
+    return { 'look-up', id, redis.call('HGETALL', key) }
+  end
+  if status == 'waiting' then
+    local wait = tonumber(notBefore or '0') - tonumber(nowMs)
+    if wait <= 0 then wait = reserve(pace, tonumber(nowMs), tonumber(intervalMs), tonumber(burst)) end
+    if wait > 0 then return { 'wait', math.ceil(wait) } end
+    redis.call('HSET', key, 'status', 'posting', 'attemptedAt', now, 'noted', callId)
+    redis.call('HINCRBY', key, 'attempts', 1)
+    address(conversationKey, key)
+    return { 'send', id, redis.call('HGETALL', key) }
+  end
+  -- Settled by a status callback, or forgotten after its lifetime: it must not hold up what follows.
+  redis.call('LREM', outbox, 1, id)
+end
+leave(outbox)
+return { 'none' }

@@ -1,0 +1,27 @@
+-- keys: reply, sent, outbox, parked, conversationKey
+-- args: id, sid, newStatus, action, code, lifetimeSeconds, nowMs, replyPrefix
+-- uses: failure, reply-counts
+-- derives: reply:*, counts, failures
+if redis.call('EXISTS', reply) == 0 then return 'unknown' end
+local status, known = redis.call('HGET', reply, 'status'), redis.call('HGET', reply, 'sid')
+if newStatus == 'failed' and redis.call('HGET', reply, 'failedSid') == sid then
+  -- Told before: whoever died before acting on it gets the same answer again.
+  local ledTo = { waiting = 'again', parked = 'parked', failed = 'failed' }
+  return ledTo[status] or 'stale'
+end
+if known ~= sid then
+  if known or status ~= 'posting' then return 'stale' end
+  if not redis.call('SET', sent, id, 'NX', 'EX', lifetimeSeconds) then return 'stale' end
+  redis.call('HSET', reply, 'sid', sid)
+  redis.call('LREM', outbox, 1, id)
+  redis.call('EXPIRE', reply, lifetimeSeconds)
+end
+local rank = { waiting = 0, posting = 0, queued = 1, sent = 2, delivered = 3, read = 4, failed = 5, parked = 5, withdrawn = 5 }
+if newStatus == 'failed' then
+  if rank[status] >= 3 then return 'stale' end
+  return fail(replyPrefix, outbox, parked, conversationKey, id, action, code, tonumber(nowMs), lifetimeSeconds)
+end
+if rank[newStatus] <= rank[status] then return 'stale' end
+redis.call('HSET', reply, 'status', newStatus)
+count(reply, 'status:' .. newStatus)
+return 'noted'

@@ -1,0 +1,6 @@
+-- keys: reply
+-- args: lifetimeSeconds, id, conversation, turn, text, now
+if redis.call('HSETNX', reply, 'id', id) == 0 then return 0 end
+redis.call('HSET', reply, 'notice', '1', 'conversation', conversation, 'turn', turn, 'text', text,
+  'at', now, 'status', 'waiting')
+return redis.call('EXPIRE', reply, lifetimeSeconds)

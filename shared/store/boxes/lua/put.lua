@@ -1,0 +1,68 @@
+-- The replies and the ids are JSON; `state` applies to the settled ids, of which `retry` can bring
+-- back the `keptIds`. Messages given up before `forgottenBefore` are dropped. The price may be ''.
+-- keys: outbox, conversations, inbox, conversationKey, attempts, dead, allowed
+-- args: prefix, lifetimeSeconds, conversation, now, replies, settledIds, state, price, keptIds
+-- args: forgottenBefore
+-- rest: unreadable
+-- fence: optional
+-- uses: spend, allowed, outbox-order, entry, dead-letters, given-up
+-- derives: reply:*, turn-replies:*, message:*, given-up, spend:*, spend-answer:*
+if price ~= '' then record(price) end
+if isFenced() then return 'fenced' end
+if token ~= '' and not allowedSince(allowed, conversation) then return 'not allowed' end
+local new = 0
+for _, reply in ipairs(cjson.decode(replies)) do
+  local key = prefix .. ':reply:' .. reply.id
+  if redis.call('HSETNX', key, 'id', reply.id) == 1 then
+    local seq = redis.call('HINCRBY', conversationKey, 'said', 1)
+    redis.call('HSET', key, 'conversation', conversation, 'turn', reply.turn, 'text', reply.text,
+      'at', now, 'status', 'waiting', 'seq', seq)
+    for _, field in ipairs({ 'file', 'template', 'choices', 'session', 'urgent', 'aside', 'tick', 'saidAt' }) do
+      if reply[field] ~= '' then redis.call('HSET', key, field, reply[field]) end
+    end
+    -- It lives until it is sent, and for its lifetime from then on.
+    if reply.urgent == '' then
+      redis.call('RPUSH', outbox, reply.id)
+    else
+      insert(outbox, prefix .. ':reply:', reply.id)
+    end
+    local ofTurn = prefix .. ':turn-replies:' .. reply.turn
+    redis.call('RPUSH', ofTurn, reply.id)
+    redis.call('EXPIRE', ofTurn, lifetimeSeconds)
+    new = new + 1
+  end
+end
+redis.call('SADD', conversations, conversation)
+local settled = {}
+for _, id in ipairs(cjson.decode(settledIds)) do
+  settled[id] = true
+  local key = prefix .. ':message:' .. id
+  if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', state) end
+  redis.call('HDEL', attempts, id)
+end
+local wanted, kept = {}, {}
+for _, id in ipairs(cjson.decode(keptIds)) do wanted[id] = true end
+-- From the head, where they nearly always are, no further than the last of them.
+local from, missing = 0, 0
+for _ in pairs(settled) do missing = missing + 1 end
+while missing > 0 do
+  local entries, gone = redis.call('LRANGE', inbox, from, from + 49), 0
+  for _, raw in ipairs(entries) do
+    local id = idOf(raw)
+    if id and settled[id] and redis.call('LREM', inbox, 1, raw) > 0 then
+      gone, missing, settled[id] = gone + 1, missing - 1, nil
+      if wanted[id] then kept[#kept + 1] = raw end
+    end
+  end
+  if #entries < 50 then break end
+  from = from + 50 - gone
+end
+if #kept > 0 or (next(settled) and redis.call('HEXISTS', conversationKey, 'failed') == 1) then
+  keep(conversationKey, dead, conversation, kept, cjson.decode(replies)[1], now, forgottenBefore, lifetimeSeconds)
+end
+for _, raw in ipairs(unreadable) do
+  if redis.call('LREM', inbox, 1, raw) > 0 then bury(dead, lifetimeSeconds, now, 'inbox', conversation, raw) end
+end
+local left = redis.call('LLEN', inbox)
+if left == 0 then redis.call('DEL', attempts) end
+return { new, left }

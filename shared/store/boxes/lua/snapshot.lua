@@ -1,0 +1,26 @@
+-- `seen` is the highest known count of the epoch. A call repeated after a lost reply does not
+-- count twice.
+-- keys: inbox, conversationKey, parked, attempts, allowed, epoch
+-- args: pickUp, prefix, conversation, now, seen, setAsideSeconds
+-- fence: required
+-- uses: set-aside, allowed, epoch, entry
+if isFenced() then return { 'fenced' } end
+if not allowedSince(allowed, conversation) then
+  setAside(prefix, conversation, setAsideSeconds)
+  return { 'not allowed' }
+end
+local entries = redis.call('LRANGE', inbox, 0, -1)
+local known = redis.call('HGET', attempts, 'run') or ''
+if pickUp ~= '' and string.sub(known, 1, #pickUp + 1) ~= pickUp .. ' ' then
+  for _, raw in ipairs(entries) do
+    local id = idOf(raw)
+    if id then
+      redis.call('HINCRBY', attempts, id, 1)
+      redis.call('HSET', attempts, 'run', pickUp .. ' ' .. id)
+      break
+    end
+  end
+end
+local remembered, parkedCount = redis.call('HGETALL', conversationKey), redis.call('LLEN', parked)
+local since, count = epochOf(epoch, now, seen)
+return { 'open', entries, remembered, parkedCount, redis.call('HGETALL', attempts), since, count }

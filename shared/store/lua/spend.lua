@@ -1,0 +1,5 @@
+-- keys: answer
+-- args: price
+-- uses: spend
+-- derives: spend:*
+return record(price)

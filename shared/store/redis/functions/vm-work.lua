@@ -1,0 +1,28 @@
+-- Checks all queues. Sets `work` (something to do now or soon) and `nextDue` (ms, or nil).
+-- uses: box-counts
+local work, nextDue = false, nil
+local function look(base, soon)
+  if redis.call('LLEN', base .. 'wait') + redis.call('LLEN', base .. 'active') + redis.call('ZCARD', base .. 'prioritized') > 0 then work = true end
+  local due = redis.call('ZRANGE', base .. 'delayed', 0, 0, 'WITHSCORES')[2]
+  if due then
+    due = math.floor(tonumber(due) / 0x1000)
+    if due <= soon then work = true end
+    if not nextDue or due < nextDue then nextDue = due end
+  end
+end
+local idle = {}
+-- An inbox whose conversation has a turn is that queue's affair: a turn may be put off for hours.
+-- Where a queue has work, no box need be looked into.
+local function lookAtBoxes(prefix, conversations)
+  if work then return end
+  for _, conversation in ipairs(redis.call('SMEMBERS', conversations)) do
+    local waits = redis.call('LLEN', prefix .. ':inbox:' .. conversation) > 0
+    local sends = redis.call('LLEN', prefix .. ':outbox:' .. conversation) > 0
+    if not waits and not sends then leave(prefix .. ':inbox:' .. conversation) end
+    if sends or waits and redis.call('EXISTS', prefix .. ':turns:de:' .. conversation) == 0 then
+      work = true
+      idle[#idle + 1] = conversation
+      if #idle == 100 then return end
+    end
+  end
+end
