@@ -203,6 +203,16 @@ test('what parses foreign bytes is loaded by the reading child only', () => {
   ).toEqual([]);
 });
 
+test('there is one comparison of secrets, one wait with a deadline, and one late load', () => {
+  const filesWith = (pattern: RegExp): string[] =>
+    production.filter(({ text }) => pattern.test(text)).map(({ file }) => file);
+  expect(filesWith(/\btimingSafeEqual\b/)).toEqual(['shared/runtime/constant-time.ts']);
+  expect(filesWith(/\basync function within\b/)).toEqual(['shared/runtime/timeout.ts']);
+  expect(filesWith(/\?\?= (?:await )?import\(|\bfunction lazy\b/)).toEqual([
+    'shared/runtime/lazy.ts',
+  ]);
+});
+
 test('every package that is imported is used by somebody, so that these rules say something', () => {
   for (const name of [
     'twilio',

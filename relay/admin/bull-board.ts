@@ -1,16 +1,17 @@
 import type { Queue } from 'bullmq';
 import { Router } from 'express';
 import type { RequestHandler } from 'express';
+import { lazy } from '../../shared/runtime/lazy.ts';
 
 /**
  * Bull Board under `/admin/queues`, read-only: its own retry, promote and add would start a second
  * turn of a conversation. Loaded on first use, since it is large and the relay is small.
  */
 export function createDashboard(queues: Queue[]): Router {
-  let loading: Promise<RequestHandler> | undefined;
+  const board = lazy(() => load(queues));
   const router = Router();
   router.use('/admin/queues', async (request, response, next) => {
-    (await (loading ??= load(queues)))(request, response, next);
+    (await board())(request, response, next);
   });
   return router;
 }

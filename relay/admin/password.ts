@@ -1,5 +1,6 @@
-import { createHmac, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
+import { isSameSecret } from '../../shared/runtime/constant-time.ts';
 
 const salt = 'sidepocket sign-in';
 const scryptAsync = promisify<string, string, number, Buffer>(scrypt);
@@ -27,7 +28,7 @@ export async function createPassword(password: string): Promise<Password> {
     createHmac('sha256', ours).update(text, 'utf8').digest();
   const right = digestOf(password);
   return {
-    isRight: (attempt) => timingSafeEqual(digestOf(attempt), right),
+    isRight: (attempt) => isSameSecret(digestOf(attempt), right),
     key: (purpose) => createHmac('sha256', hash).update(purpose).digest('hex'),
   };
 }

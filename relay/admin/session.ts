@@ -1,9 +1,10 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import cookieSession from 'cookie-session';
 import type { Request, RequestHandler } from 'express';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { Password } from './password.ts';
+import { isSameSecret } from '../../shared/runtime/constant-time.ts';
 
 /** How long a sign-in lasts (ms): 30 days. */
 const lifetime = 30 * 24 * 3600_000;
@@ -80,7 +81,7 @@ export function createAdminSessions(
         Buffer.from(typeof token === 'string' ? token : ''),
         Buffer.from(formToken(request)),
       ];
-      return given.length === own.length && timingSafeEqual(given, own);
+      return isSameSecret(given, own);
     },
   };
 }

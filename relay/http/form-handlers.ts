@@ -15,6 +15,7 @@ import {
   statusParties,
 } from '../../shared/twilio/webhook.ts';
 import type { StatusReport } from '../../shared/twilio/webhook.ts';
+import { within } from '../../shared/runtime/timeout.ts';
 
 export type FormHandlerParts = {
   judgeParties: JudgeParties;
@@ -77,7 +78,7 @@ export function createFormHandlers(parts: FormHandlerParts): FormHandlers {
       if ('foreign' in judgement) return leave('/webhook', judgement.foreign);
       const parsed = parseMessage(form, parts.now());
       const deadline = performance.now() + patience;
-      const sender = await within(
+      const sender = await before(
         deadline,
         people.identify(sendersAddresses(form, parsed.conversation)),
       );
@@ -85,13 +86,13 @@ export function createFormHandlers(parts: FormHandlerParts): FormHandlers {
       if (!senders.admit(sender.conversation)) {
         // Stored before Twilio gets 200: otherwise the next backfill would take it in beside the
         // copy that the person sends again.
-        await within(
+        await before(
           deadline,
           parts.claims.refuse({ ...parsed, conversation: sender.conversation }),
         );
         return parts.count('over the limit');
       }
-      const { outcome, turn, message } = await within(
+      const { outcome, turn, message } = await before(
         deadline,
         parts.receive(parsed, sender),
       ).catch((error: unknown) => {
@@ -116,25 +117,17 @@ export function createFormHandlers(parts: FormHandlerParts): FormHandlers {
       if ('foreign' in judgement) return leave('/webhook/status', judgement.foreign);
       if (!report) return;
       note({ turn: report.turn, reply: report.reply, status: report.status });
-      await within(performance.now() + patience, parts.noteStatus(report));
+      await before(performance.now() + patience, parts.noteStatus(report));
     },
   };
 }
 
 /**
- * The work's result, or an error at the deadline (ms, from `performance.now()`). The work
- * continues: a late write is harmless, since a repeated webhook is a duplicate.
+ * The work's result, or an error at the deadline (ms, from `performance.now()`). A late write is
+ * harmless, since a repeated webhook is a duplicate.
  */
-async function within<T>(deadline: number, work: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => late.reject(new Error('Redis took too long')),
-    deadline - performance.now(),
-  );
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
-    work.catch(() => undefined);
-  }
+async function before<T>(deadline: number, work: Promise<T>): Promise<T> {
+  return await within(deadline - performance.now(), work, () => {
+    throw new Error('Redis took too long');
+  });
 }

@@ -1,5 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type { Log } from '../../shared/runtime/log.ts';
+import { lazy } from '../../shared/runtime/lazy.ts';
 
 /**
  * Loads the site with `create` on the first request. Express and its dependencies are most of the
@@ -7,16 +8,8 @@ import type { Log } from '../../shared/runtime/log.ts';
  * again.
  */
 export function createLazySite(create: () => Promise<RequestListener>, log: Log): RequestListener {
-  let loading: Promise<RequestListener> | undefined;
   let site: RequestListener | undefined;
-  const load = async (): Promise<RequestListener> => {
-    try {
-      return (site = await (loading ??= create()));
-    } catch (error) {
-      loading = undefined;
-      throw error;
-    }
-  };
+  const load = lazy(async () => (site = await create()));
   return (request, response) => {
     if (site) return void site(request, response);
     load().then(

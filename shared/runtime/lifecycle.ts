@@ -1,4 +1,5 @@
 import type { Log } from './log.ts';
+import { within } from './timeout.ts';
 import { SetupError, reportError } from './errors.ts';
 
 /**
@@ -28,7 +29,7 @@ export function createShutdown(log: Log): Shutdown {
   const releaseAll = async (): Promise<void> => {
     for (let entry = stack.pop(); entry; entry = stack.pop()) {
       try {
-        await within(entry.patienceMs, entry.release());
+        await within<unknown>(entry.patienceMs, Promise.resolve(entry.release()));
       } catch (error) {
         log.warn({ err: error, part: entry.name }, 'closing failed');
       }
@@ -42,16 +43,6 @@ export function createShutdown(log: Log): Shutdown {
     },
     run: () => (running ??= releaseAll()),
   };
-}
-
-async function within(ms: number, work: unknown): Promise<void> {
-  const deadline = Promise.withResolvers<never>();
-  const timer = setTimeout(() => deadline.reject(new Error(`it took longer than ${ms} ms`)), ms);
-  try {
-    await Promise.race([work, deadline.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** How long a start may continue after a stop signal (ms); it may be waiting for Redis. */

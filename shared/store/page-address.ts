@@ -1,4 +1,5 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
+import { isSameSecret } from '../runtime/constant-time.ts';
 
 /**
  * The content of a page's address: the page, and when the address expires (ms since 1970, whole
@@ -46,7 +47,7 @@ export function readPageAddress(
   const bytes = Buffer.from(token, 'base64url');
   const body = bytes.subarray(0, idBytes + expiryBytes);
   const signature = bytes.subarray(body.length);
-  if (!timingSafeEqual(signature, signatureOf(secret, body, signature.length))) return undefined;
+  if (!isSameSecret(signature, signatureOf(secret, body, signature.length))) return undefined;
   const expires = body.readUInt32BE(idBytes) * 1000;
   return expires > now ? { id: body.toString('hex', 0, idBytes), expires } : undefined;
 }

@@ -2,6 +2,7 @@ import type { ContentDefinition, ContentForm } from './content.ts';
 import type { Contents } from './content-cache.ts';
 import type { Log } from '../runtime/log.ts';
 import { SendFailure } from '../delivery/messenger.ts';
+import { within } from '../runtime/timeout.ts';
 
 type Sent = { sid: string };
 
@@ -50,7 +51,9 @@ export function createContentSender({
       return content;
     })();
     try {
-      return await within(patienceMs, creation);
+      return await within(patienceMs, creation, () => {
+        throw new SendFailure('reconcile', `no answer within ${patienceMs} ms`);
+      });
     } catch (error) {
       if (!(error instanceof SendFailure)) throw error;
       log.warn(
@@ -106,19 +109,4 @@ async function attempt(post: Promise<Sent>): Promise<Sent | SendFailure> {
 
 function isForGood({ action }: SendFailure): boolean {
   return action === 'as-text' || action === 'give-up' || action === 'unreachable';
-}
-
-/** The work's result, or a SendFailure after `ms`. The work continues. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new SendFailure('reconcile', `no answer within ${ms} ms`)),
-    ms,
-  );
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
-    work.catch(() => undefined);
-  }
 }

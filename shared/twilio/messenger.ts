@@ -13,6 +13,7 @@ import { refusalAction } from './error-codes.ts';
 import { reportError } from '../runtime/errors.ts';
 import { createTwilioRest, filterTime } from './rest.ts';
 import type { ListedMessage, ListedPage, TwilioRest } from './rest.ts';
+import { lazy } from '../runtime/lazy.ts';
 
 export type TwilioAccount = {
   accountSid: string;
@@ -44,8 +45,7 @@ export function createTwilioMessenger(
   timeoutMs: number = requestTimeoutMs,
   contents: Contents = createMemoryContents(),
 ): Messenger {
-  let loading: Promise<Twilio> | undefined;
-  const client = (): Promise<Twilio> => (loading ??= connect(account, timeoutMs));
+  const client = lazy(() => connect(account, timeoutMs));
 
   const rest = createTwilioRest(account, timeoutMs);
 

@@ -1,4 +1,5 @@
-import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey } from 'node:crypto';
+import { isSameSecret } from '../runtime/constant-time.ts';
 
 /** Tells whether Twilio made a signature for this path (with its query) and these parameters. */
 export type Verifier = (
@@ -33,7 +34,7 @@ export function createVerifier(publicUrl: string, authTokens: string[]): Verifie
             .update(base + rest, 'utf8')
             .digest('base64'),
         );
-        return expected.length === given.length && timingSafeEqual(expected, given);
+        return isSameSecret(given, expected);
       }),
     );
   };

@@ -1,8 +1,8 @@
-import type sharp from 'sharp';
 import type { Sharp } from 'sharp';
 import { parseBitmap } from './bitmap.ts';
 import { mostPixels, pictureFaults } from './picture-fault.ts';
 import type { PictureFault } from './picture-fault.ts';
+import { lazy } from '../../shared/runtime/lazy.ts';
 
 /** Says why a picture cannot be used. */
 export class PictureProblem extends Error {
@@ -56,17 +56,13 @@ const drawnSize = 1280;
 const mostDrawn = 8_000_000;
 
 /** Loads sharp with the first picture, because it is large and most turns have none. */
-let loading: Promise<typeof sharp> | undefined;
-
-async function loadSharp(): Promise<typeof sharp> {
-  loading ??= import('sharp').then(({ default: loaded }) => {
-    // One thread and no cache: the machine is Claude's.
-    loaded.concurrency(1);
-    loaded.cache(false);
-    return loaded;
-  });
-  return await loading;
-}
+const loadSharp = lazy(async () => {
+  const { default: loaded } = await import('sharp');
+  // One thread and no cache: the machine is Claude's.
+  loaded.concurrency(1);
+  loaded.cache(false);
+  return loaded;
+});
 
 /**
  * Opens a picture of a type that satisfies `isPicture`. Throws PictureProblem. With `lenient`, the

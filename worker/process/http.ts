@@ -1,8 +1,9 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Running } from '../../shared/runtime/lifecycle.ts';
+import { isSameSecret } from '../../shared/runtime/constant-time.ts';
 
 export type DoorOptions = {
   port: number;
@@ -52,5 +53,5 @@ function answer(request: IncomingMessage, secret: string | undefined): 200 | 204
 
 function isEqual(given: string, expected: string): boolean {
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given), digest(expected));
+  return isSameSecret(digest(given), digest(expected));
 }

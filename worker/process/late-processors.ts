@@ -1,6 +1,7 @@
 import type { QueueName } from '../../shared/store/queues.ts';
 import type { ProcessorParts } from '../processors.ts';
 import type { Processor } from './queue-worker.ts';
+import { lazy } from '../../shared/runtime/lazy.ts';
 
 /**
  * The processors, loaded lazily, in parallel with the fetching of the first job: they are most of
@@ -14,10 +15,7 @@ export type LateProcessors = {
 };
 
 export function createLateProcessors(parts: ProcessorParts): LateProcessors {
-  const make = async (): Promise<Record<QueueName, Processor>> =>
-    (await import('../processors.ts')).createProcessors(parts);
-  let made: ReturnType<typeof make> | undefined;
-  const get = (): ReturnType<typeof make> => (made ??= make());
+  const get = lazy(async () => (await import('../processors.ts')).createProcessors(parts));
   return {
     of: (queue) => async (job, token, signal) => await (await get())[queue](job, token, signal),
     load: async () => void (await get()),

@@ -5,6 +5,7 @@ import type { Log } from '../../shared/runtime/log.ts';
 import type { QueueName } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { RunningJobs } from './running-jobs.ts';
+import { within } from '../../shared/runtime/timeout.ts';
 
 /** Processes a job. `token` is the value of BullMQ's lock on it; `signal` requests its end. */
 export type Processor = (job: Job, token: string, signal: AbortSignal) => Promise<unknown>;
@@ -86,9 +87,6 @@ export async function closeQueueWorker(worker: Worker, ms: number): Promise<void
     () => worker.cancelAllJobs('the worker stops'),
     Math.max(ms - handBackMs, 0),
   );
-  const deadline = Promise.withResolvers<void>();
-  const timer = setTimeout(deadline.resolve, ms);
-  await Promise.race([worker.close(), deadline.promise]);
+  await within(ms, worker.close(), () => undefined);
   clearTimeout(interrupt);
-  clearTimeout(timer);
 }

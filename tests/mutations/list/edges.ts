@@ -8,6 +8,14 @@ export const edges = [
   ...mutationsOf('shared/store/redis/script.ts', 'tests/shared/odd-text.test.ts', [
     ['what goes to Lua is well formed', 'allArgs.map(toLua)', 'allArgs'],
   ]),
+  ...mutationsOf('shared/runtime/lazy.ts', 'tests/shared/lazy.test.ts', [
+    ['what failed is created again', 'if (made === current) made = undefined;', ''],
+    ['what is being created is not created twice', '(made ??= create())', '(made = create())'],
+  ]),
+  ...mutationsOf('shared/runtime/timeout.ts', 'tests/shared/timeout.test.ts', [
+    ['work without an end is given up', 'late.resolve(onLate());', ''],
+    ['a late failure is ignored', 'work.catch(() => undefined);', ''],
+  ]),
   ...mutationsOf('shared/store/redis/script-file.ts', 'tests/shared/script-files.test.ts', [
     [
       'a script with other names than its caller’s does not load',

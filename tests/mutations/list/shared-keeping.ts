@@ -43,7 +43,7 @@ export const keeping = [
   ...mutationsOf('shared/store/page-address.ts', pages, [
     [
       'a page’s address is signed',
-      'if (!timingSafeEqual(signature, signatureOf(secret, body, signature.length))) return undefined;',
+      'if (!isSameSecret(signature, signatureOf(secret, body, signature.length))) return undefined;',
       '',
     ],
     ['a page’s address expires', 'return expires > now ? {', 'return true ? {'],

@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { prewarm } from '@anthropic-ai/claude-agent-sdk';
-import type { SpareProcess } from '@anthropic-ai/claude-agent-sdk';
 import { createLiveSession } from './session.ts';
 import type { LiveSession } from './session.ts';
 import { createSessionOptions } from './options.ts';
 import { partsFor, settingsOf, surround } from './start.ts';
 import type { SessionParts, Wanted } from './start.ts';
+import { within } from '../../../shared/runtime/timeout.ts';
 
 /**
  * A Claude Code process that is started but not assigned yet; it serves one new session without
@@ -110,7 +109,9 @@ export async function startPrewarmedProcess(
             },
           }),
         );
-        await claimed(spare);
+        await within(claimMs, spare.claimed, () => {
+          throw new Error(`it was not claimed within ${claimMs} ms`);
+        });
         return live;
       } catch (error) {
         await live?.close();
@@ -123,17 +124,4 @@ export async function startPrewarmedProcess(
       await endProcesses();
     },
   };
-}
-
-async function claimed(spare: SpareProcess): Promise<void> {
-  const patience = new AbortController();
-  const tooLong = sleep(claimMs, undefined, { signal: patience.signal, ref: false }).then(
-    () => Promise.reject(new Error(`it was not claimed within ${claimMs} ms`)),
-    () => undefined,
-  );
-  try {
-    await Promise.race([spare.claimed, tooLong]);
-  } finally {
-    patience.abort();
-  }
 }

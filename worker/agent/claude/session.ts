@@ -17,6 +17,7 @@ import type { TranscriptEntry } from './transcript/transcript.ts';
 import { createTranslator } from './translate.ts';
 import type { Translation } from './translate.ts';
 import type { SessionProcesses } from '../sandbox/work-processes.ts';
+import { within } from '../../../shared/runtime/timeout.ts';
 
 type ContentBlock = Exclude<SDKUserMessage['message']['content'], string>[number];
 
@@ -308,10 +309,11 @@ export function createLiveSession(
 
 /** Interrupts the current work without waiting long for Claude Code to confirm it. */
 async function interruptSoon(claude: Query): Promise<void> {
-  const timer = Promise.withResolvers<void>();
-  const timeout = setTimeout(timer.resolve, interruptPatience);
-  await Promise.race([claude.interrupt().catch(() => undefined), timer.promise]);
-  clearTimeout(timeout);
+  const interrupted = claude.interrupt().then(
+    () => undefined,
+    () => undefined,
+  );
+  await within(interruptPatience, interrupted, () => undefined);
 }
 
 /** The content block of the Messages API for an attachment. */

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Log } from '../../../shared/runtime/log.ts';
 import type { Booking } from '../../../shared/store/model-requests.ts';
+import { within } from '../../../shared/runtime/timeout.ts';
 
 /** Credentials for the model: an API key, the token of a subscription, or both. */
 export type ModelKeys = {
@@ -148,11 +149,7 @@ export function createModelSessions(keys: ModelKeys, log: Log): ModelSessions {
         end: () => void (session.turn = ''),
         used: () => ({ ...session.used }),
         async settled() {
-          const timeout = AbortSignal.timeout(settleMs);
-          const tooLong = new Promise<void>((resolve) =>
-            timeout.addEventListener('abort', () => resolve(), { once: true }),
-          );
-          await Promise.race([Promise.allSettled(session.bookings), tooLong]);
+          await within(settleMs, Promise.allSettled(session.bookings), () => []);
         },
         close: () => names.forEach((name) => admitted.delete(name)),
       };
