@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { WrongUsage, formatWrongUsage, readArguments } from '../shared/runtime/command-line.ts';
 import { createLog } from '../shared/runtime/log.ts';
 import { drawPlot } from './plot.ts';
 import { formatLines, formatResults } from './results.ts';
@@ -10,23 +10,21 @@ import { sections } from './sections.ts';
 
 const help = `Measures the system next to its floors and peers, in the same run and in turn, and writes bench/results.md with its plots.
 
+  npm run bench -- [--quick] [--only a,b] [--rounds 5]
+
   --quick        a look in under a minute; writes nothing
   --only a,b     these parts only (${sections.map(({ name }) => name).join(', ')}); writes nothing
   --rounds N     how often each side is measured (default 5; quick 1)
-  --help
+  --help         show this
 
-Exits 1 when a target is missed.`;
-
-class UsageError extends Error {}
+Exit codes: 0 measured, 1 a target is missed, 2 wrong usage, 130 interrupted.`;
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      quick: { type: 'boolean', default: false },
-      only: { type: 'string' },
-      rounds: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
+  const { values } = readArguments(process.argv.slice(2), {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    rounds: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
   });
   if (values.help) {
     console.log(help);
@@ -35,10 +33,10 @@ async function main(): Promise<number> {
   const { quick } = values;
   const rounds = values.rounds ?? (quick ? '1' : '5');
   if (!/^[1-9]\d?$/.test(rounds))
-    throw new UsageError('The rounds must be a whole number from 1 to 99.');
+    throw new WrongUsage('The rounds must be a whole number from 1 to 99.');
   const names = values.only?.split(',').map((name) => name.trim());
   const unknown = names?.find((name) => !sections.some((section) => section.name === name));
-  if (unknown !== undefined) throw new UsageError(`There is no part “${unknown}”.`);
+  if (unknown !== undefined) throw new WrongUsage(`There is no part “${unknown}”.`);
   const wanted = sections.filter(({ name }) => names?.includes(name) ?? true);
 
   const interrupted = new AbortController();
@@ -88,12 +86,8 @@ async function write(measured: Measured[], rounds: number): Promise<void> {
 try {
   process.exitCode = await main();
 } catch (error) {
-  console.error(error instanceof Error ? error.message : String(error));
-  const isUsage =
-    error instanceof UsageError ||
-    (error instanceof TypeError &&
-      'code' in error &&
-      String(error.code).startsWith('ERR_PARSE_ARGS'));
-  if (isUsage) console.error(`\n${help}`);
+  const isUsage = error instanceof WrongUsage;
+  if (isUsage) console.error(formatWrongUsage(error, 'npm run bench'));
+  else console.error(error instanceof Error ? error.message : String(error));
   process.exitCode = isUsage ? 2 : 1;
 }

@@ -4,7 +4,7 @@ import type { Asking } from './asking.ts';
 import type { FlyAccount } from './fly-account.ts';
 import { findPrefixes, namesFor } from './names.ts';
 import type { Names, Role } from './names.ts';
-import { WrongUsage } from './options.ts';
+import { WrongUsage } from '../shared/runtime/command-line.ts';
 import type { RedisChoice } from './secret-plan.ts';
 
 /**

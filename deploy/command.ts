@@ -1,7 +1,7 @@
 import { SetupError } from '../shared/runtime/errors.ts';
 import { GivenUp } from './asking.ts';
 import { FlyFailure } from './fly.ts';
-import { WrongUsage } from './options.ts';
+import { WrongUsage, formatWrongUsage } from '../shared/runtime/command-line.ts';
 import { StepFailed } from './step.ts';
 import { TwilioRefused } from './twilio-account.ts';
 
@@ -20,7 +20,7 @@ export async function runCommand(
   } catch (error) {
     if (error instanceof GivenUp) return 130;
     if (error instanceof WrongUsage) {
-      complain(`${error.message}\nSee: npm run ${name} -- --help`);
+      complain(formatWrongUsage(error, `npm run ${name}`));
       return 2;
     }
     if (error instanceof StepFailed) {

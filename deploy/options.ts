@@ -1,12 +1,6 @@
-import { parseArgs } from 'node:util';
-import type { ParseArgsOptionsConfig } from 'node:util';
+import { WrongUsage, readArguments } from '../shared/runtime/command-line.ts';
 import { PersonAddress } from '../shared/runtime/person-address.ts';
 import type { NetworkChoice } from './networks.ts';
-
-/** The command line is invalid. */
-export class WrongUsage extends Error {
-  override name = 'WrongUsage';
-}
 
 export type DeployOptions = {
   dryRun: boolean;
@@ -47,7 +41,7 @@ Exit codes: 0 it runs, 1 something is missing or failed, 2 wrong usage, 130 inte
 
 /** Parses the command line. @returns 'help' if requested. @throws WrongUsage. */
 export function parseDeployOptions(args: string[]): DeployOptions | 'help' {
-  const values = readArgs(args, {
+  const { values } = readArguments(args, {
     'dry-run': { type: 'boolean' },
     prefix: { type: 'string' },
     region: { type: 'string' },
@@ -59,10 +53,8 @@ export function parseDeployOptions(args: string[]): DeployOptions | 'help' {
     renew: { type: 'string', multiple: true },
     help: { type: 'boolean', short: 'h' },
   });
-  if (values['help']) return 'help';
-  const one = (name: string): string | undefined =>
-    typeof values[name] === 'string' ? values[name] : undefined;
-  const [redis, url, hello, renew] = [one('redis'), one('url'), one('hello'), values['renew']];
+  if (values.help) return 'help';
+  const { redis, url, hello, network, region } = values;
   if (redis !== undefined && !['own', 'upstash'].includes(redis) && !/^rediss?:\/\//.test(redis))
     throw new WrongUsage('--redis takes own, upstash, or a redis:// or rediss:// address.');
   if (url !== undefined && !/^https?:\/\/[^/]+\/?$/.test(url))
@@ -74,30 +66,19 @@ export function parseDeployOptions(args: string[]): DeployOptions | 'help' {
     throw new WrongUsage(
       '--hello takes a phone number such as +15551234567, or a WhatsApp user id.',
     );
-  const network = one('network');
   if (network !== undefined && network !== 'own' && network !== 'organization')
     throw new WrongUsage('--network takes own or organization.');
-  const region = one('region');
   if (region !== undefined && !/^[a-z]{3}$/.test(region))
     throw new WrongUsage('--region takes three letters, such as iad; see “fly platform regions”.');
   return {
     dryRun: values['dry-run'] === true,
-    prefix: one('prefix'),
+    prefix: values.prefix,
     region,
-    organization: one('org'),
+    organization: values.org,
     redis,
     url: url?.replace(/\/$/, ''),
     hello: greeted,
     network,
-    renew: Array.isArray(renew) ? renew.map(String) : [],
+    renew: values.renew ?? [],
   };
-}
-
-/** Parses a command line that has options only. @throws WrongUsage with the problem. */
-export function readArgs(args: string[], options: ParseArgsOptionsConfig): Record<string, unknown> {
-  try {
-    return parseArgs({ args, options, allowPositionals: false }).values;
-  } catch (error) {
-    throw new WrongUsage(error instanceof Error ? error.message : String(error));
-  }
 }

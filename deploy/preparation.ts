@@ -24,7 +24,7 @@ import { namesFor } from './names.ts';
 import type { Names, Role } from './names.ts';
 import { chooseNetwork, describeNetwork, findNetwork } from './networks.ts';
 import type { NetworkLook } from './networks.ts';
-import { WrongUsage } from './options.ts';
+import { WrongUsage } from '../shared/runtime/command-line.ts';
 import type { DeployOptions } from './options.ts';
 import { planFly } from './plan.ts';
 import type { Patience } from './plan-outside.ts';

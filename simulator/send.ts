@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { WrongUsage, formatWrongUsage, readArguments } from '../shared/runtime/command-line.ts';
 import type { PhoneInput } from './chat.ts';
 import { NotRunning, PhoneRefused, createPhoneClient, findPhoneUrl } from './phone/phone-client.ts';
 import type { PhoneClient } from './phone/phone-client.ts';
@@ -21,13 +21,19 @@ const runningFile = '.sidepocket/running.json';
 const pollMs = 300;
 const hintAfterMs = 10_000;
 
-/** The command line is invalid. */
-class WrongUsage extends Error {}
-
 type Command = { text: string; media: string | null; from: string | null; timeoutMs: number };
 
 function parseCommand(args: string[]): Command | 'help' {
-  const { values, positionals } = readArgs(args);
+  const { values, positionals } = readArguments(
+    args,
+    {
+      media: { type: 'string' },
+      from: { type: 'string' },
+      timeout: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+    { positionals: true },
+  );
   if (values.help) return 'help';
   const text = positionals.join(' ').trim();
   if (!text && values.media === undefined)
@@ -44,23 +50,6 @@ function parseCommand(args: string[]): Command | 'help' {
     from: values.from ?? null,
     timeoutMs: seconds * 1000,
   };
-}
-
-function readArgs(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        media: { type: 'string' },
-        from: { type: 'string' },
-        timeout: { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-  } catch (error) {
-    throw new WrongUsage(error instanceof Error ? error.message : String(error));
-  }
 }
 
 async function toInput({ text, media }: Command): Promise<PhoneInput> {
@@ -148,7 +137,7 @@ async function follow(
 /** Prints the error and returns its exit code. */
 function explain(error: unknown): number {
   if (error instanceof WrongUsage) {
-    console.error(`${error.message}\nSee: npm run send -- --help`);
+    console.error(formatWrongUsage(error, 'npm run send'));
     return 2;
   }
   if (error instanceof NotRunning || error instanceof PhoneRefused) {

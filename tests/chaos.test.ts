@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { createLog } from '../shared/runtime/log.ts';
 import { runChaos } from '../simulator/chaos/chaos.ts';
-import { WrongUsage, parseChaosOptions } from '../simulator/chaos/options.ts';
+import { WrongUsage } from '../shared/runtime/command-line.ts';
+import { parseChaosOptions } from '../simulator/chaos/options.ts';
 import { allKinds, createPlan } from '../simulator/chaos/plan.ts';
 import { formatReport, isClean } from '../simulator/chaos/report.ts';
 import { judge } from '../simulator/chaos/verdict.ts';

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { mutations } from './mutations/list/list.ts';
 import { mutate } from './mutations/mutation.ts';
-import { WrongUsage, choose, parseMutationOptions } from './mutations/options.ts';
+import { WrongUsage } from '../shared/runtime/command-line.ts';
+import { choose, parseMutationOptions } from './mutations/options.ts';
 
 const root = path.join(import.meta.dirname, '..');
 

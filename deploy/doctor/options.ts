@@ -1,4 +1,4 @@
-import { WrongUsage, readArgs } from '../options.ts';
+import { WrongUsage, readArguments } from '../../shared/runtime/command-line.ts';
 import type { Part } from './variables.ts';
 
 export type DoctorOptions = {
@@ -27,7 +27,7 @@ Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage.`;
 
 /** Parses the command line. @returns 'help' if requested. @throws WrongUsage. */
 export function parseDoctorOptions(args: string[]): DoctorOptions | 'help' {
-  const values = readArgs(args, {
+  const { values } = readArguments(args, {
     for: { type: 'string' },
     fly: { type: 'boolean' },
     prefix: { type: 'string' },
@@ -35,22 +35,22 @@ export function parseDoctorOptions(args: string[]): DoctorOptions | 'help' {
     json: { type: 'boolean' },
     help: { type: 'boolean', short: 'h' },
   });
-  if (values['help']) return 'help';
-  const [part, prefix, url] = [values['for'], values['prefix'], values['url']];
+  if (values.help) return 'help';
+  const { for: part, prefix, url } = values;
   if (part !== undefined && part !== 'relay' && part !== 'worker')
     throw new WrongUsage('--for takes relay or worker.');
-  const fly = values['fly'] === true;
+  const fly = values.fly === true;
   if (!fly && (prefix !== undefined || url !== undefined))
     throw new WrongUsage('--prefix and --url go with --fly.');
-  if (typeof url === 'string' && !/^https?:\/\/[^/]+\/?$/.test(url))
+  if (url !== undefined && !/^https?:\/\/[^/]+\/?$/.test(url))
     throw new WrongUsage(
       '--url takes an address without a path, such as https://pocket.example.com.',
     );
   return {
     fly,
-    json: values['json'] === true,
+    json: values.json === true,
     parts: part ? [part] : ['relay', 'worker'],
-    prefix: typeof prefix === 'string' ? prefix : undefined,
-    url: typeof url === 'string' ? url.replace(/\/$/, '') : undefined,
+    prefix,
+    url: url?.replace(/\/$/, ''),
   };
 }

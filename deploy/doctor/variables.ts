@@ -35,7 +35,7 @@ const meanings: Record<string, string> = {
   ...Object.fromEntries(
     settings.map(({ name, question }) => [
       name,
-      question.replace(/^./, (first) => first.toLowerCase()),
+      question.replace(/^(?:An?|The) /, (first) => first.toLowerCase()),
     ]),
   ),
 };

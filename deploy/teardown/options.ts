@@ -1,4 +1,4 @@
-import { WrongUsage, readArgs } from '../options.ts';
+import { WrongUsage, readArguments } from '../../shared/runtime/command-line.ts';
 
 export type TeardownOptions = {
   dryRun: boolean;
@@ -21,23 +21,23 @@ Exit codes: 0 it is gone, 1 something failed, 2 wrong usage, 130 interrupted.`;
 
 /** Parses the command line. @returns 'help' if requested. @throws WrongUsage. */
 export function parseTeardownOptions(args: string[]): TeardownOptions | 'help' {
-  const values = readArgs(args, {
+  const { values } = readArguments(args, {
     'dry-run': { type: 'boolean' },
     prefix: { type: 'string' },
     url: { type: 'string' },
     yes: { type: 'boolean' },
     help: { type: 'boolean', short: 'h' },
   });
-  if (values['help']) return 'help';
-  const [prefix, url] = [values['prefix'], values['url']];
-  if (typeof url === 'string' && !/^https?:\/\/[^/]+\/?$/.test(url))
+  if (values.help) return 'help';
+  const { prefix, url } = values;
+  if (url !== undefined && !/^https?:\/\/[^/]+\/?$/.test(url))
     throw new WrongUsage(
       '--url takes an address without a path, such as https://pocket.example.com.',
     );
   return {
     dryRun: values['dry-run'] === true,
-    yes: values['yes'] === true,
-    prefix: typeof prefix === 'string' ? prefix : undefined,
-    url: typeof url === 'string' ? url.replace(/\/$/, '') : undefined,
+    yes: values.yes === true,
+    prefix,
+    url: url?.replace(/\/$/, ''),
   };
 }

@@ -1,7 +1,8 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Running } from '../../shared/runtime/lifecycle.ts';
+import { listen } from '../../shared/runtime/listen.ts';
 import { createRateLimit } from './rate-limit.ts';
 import type { UnsignedRateLimit } from './unsigned-rate-limit.ts';
 import { createConnections, createRequestBounds } from './connections.ts';
@@ -65,7 +66,7 @@ export type ServerOptions = {
   >;
 };
 
-/** Serves until stopped. Throws when the port is taken. */
+/** Serves until stopped. Throws SetupError when the port is taken. */
 export async function runServer({
   port,
   host,
@@ -108,11 +109,7 @@ export async function runServer({
     socket.setTimeout(firstByteMs);
     connections.admit(socket);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port, ...(host ? { host } : {}) }, resolve);
-  });
-  return { port: (server.address() as AddressInfo).port, stop: () => close(server) };
+  return { port: await listen(server, { port, host }), stop: () => close(server) };
 }
 
 /** Closes a connection whose body arrives in too many chunks. */

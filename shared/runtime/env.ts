@@ -14,8 +14,10 @@ const baseUrl = z
 const port = z.coerce
   .number('must be a number')
   .int('must be a whole number')
-  .min(0)
+  .min(0, 'must be a port from 0 to 65535')
   .max(65_535, 'must be a port from 0 to 65535');
+
+const text = z.string().min(1, 'must not be empty');
 
 /** Applies one of our parsers to the text; the message of its RangeError becomes the problem. */
 function readAs<Value>(
@@ -32,7 +34,31 @@ function readAs<Value>(
   };
 }
 
-const seconds = z.coerce.number('must be a number of seconds').positive('must be more than 0');
+/** At most a day: a timer of Node ends at once when its time is over 24.8 days. */
+const seconds = z.coerce
+  .number('must be a number of seconds')
+  .positive('must be more than 0')
+  .max(86_400, 'must be at most a day (86400)');
+
+/**
+ * The addresses of a list with commas. A wrong entry is named by its place and the end of its
+ * number, since the list is that of real people.
+ */
+function readSenders(value: string, context: z.core.$RefinementCtx): PersonAddress[] {
+  const entries = value
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+  if (entries.length === 0) context.addIssue('must name at least one number, such as +15551234567');
+  return entries.map((entry, index) => {
+    const parsed = PersonAddress.safeParse(entry);
+    if (parsed.success) return parsed.data;
+    const end = /\d{2}$/.exec(entry.replaceAll(/\D/g, ''))?.[0];
+    const place = `number ${index + 1} of ${entries.length}${end === undefined ? '' : ` (it ends in ${end})`}`;
+    context.addIssue(`${place} ${parsed.error.issues[0]?.message}`);
+    return z.NEVER;
+  });
+}
 
 /**
  * The recommended minimum length of the dashboard's password (characters): it is the only
@@ -48,13 +74,13 @@ export function judgePassword(password: string): string | undefined {
 }
 
 /**
- * The schema of every variable that the system reads. A process picks the ones it uses; a malformed
- * variable is a problem for every process, a missing one only for a process that requires it.
+ * The schema of every variable that the system reads. A process picks the ones it uses, and checks
+ * only those: what another process reads may be wrong or missing.
  */
 export const variables = {
   PORT: port,
   /** The address to listen on; unset, all of the machine's, IPv6 and IPv4. */
-  HOST: z.string().min(1),
+  HOST: text,
   PUBLIC_URL: baseUrl,
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// address' }),
   TWILIO_ACCOUNT_SID: z
@@ -63,9 +89,9 @@ export const variables = {
       /^AC[0-9a-fA-F]{32}$/,
       'must be AC and 32 hexadecimal digits, as the Twilio console shows it',
     ),
-  TWILIO_AUTH_TOKEN: z.string().min(1),
+  TWILIO_AUTH_TOKEN: text,
   /** For token rotation: webhooks signed with this token are accepted, too. */
-  TWILIO_AUTH_TOKEN_SECONDARY: z.string().min(1),
+  TWILIO_AUTH_TOKEN_SECONDARY: text,
   TWILIO_WHATSAPP_NUMBER: PhoneNumber,
   TWILIO_API_URL: baseUrl,
   /**
@@ -75,24 +101,16 @@ export const variables = {
   TWILIO_TEMPLATE_SID: z
     .string()
     .regex(/^HX[0-9a-fA-F]{32}$/, 'must be HX and 32 hexadecimal digits'),
-  ALLOWED_SENDERS: z
-    .string()
-    .transform((value) =>
-      value
-        .split(',')
-        .map((entry) => entry.trim())
-        .filter((entry) => entry !== ''),
-    )
-    .pipe(z.array(PersonAddress).min(1, 'must name at least one number, such as +15551234567')),
+  ALLOWED_SENDERS: z.string().transform(readSenders),
   /** Who receives notices that need a person; unset, the first of ALLOWED_SENDERS. */
   OWNER: PersonAddress,
-  ANTHROPIC_API_KEY: z.string().min(1),
-  CLAUDE_CODE_OAUTH_TOKEN: z.string().min(1),
+  ANTHROPIC_API_KEY: text,
+  CLAUDE_CODE_OAUTH_TOKEN: text,
   ANTHROPIC_BASE_URL: baseUrl,
-  ANTHROPIC_MODEL: z.string().min(1),
+  ANTHROPIC_MODEL: text,
   GITHUB_TOKEN: z.string().regex(/^[\w-]+$/, 'must be a token as GitHub shows it'),
   /** The user that the agent's processes run as. */
-  AGENT_USER: z.string().min(1),
+  AGENT_USER: text,
   /**
    * The limit of processes and threads for the agent's user. Claude Code has up to 15, a browser
    * about 100.
@@ -103,7 +121,7 @@ export const variables = {
     .min(100, 'must be at least 100'),
   DATA_DIR: z.string().transform((value) => path.resolve(value)),
   IMAGES_DIR: z.string().transform((value) => path.resolve(value)),
-  ADMIN_PASSWORD: z.string().min(1),
+  ADMIN_PASSWORD: text,
   /** With 1 the dashboard may retry turns and clear finished jobs; otherwise it is read-only. */
   ADMIN_WRITE: z.enum(['0', '1'], 'must be 1 or 0').transform((value) => value === '1'),
   /**
@@ -121,14 +139,17 @@ export const variables = {
     .number('must be a number of days')
     .positive('must be more than 0')
     .max(3650, 'must be at most 3650'),
-  CHROMIUM_PATH: z.string().min(1),
+  CHROMIUM_PATH: text,
   /** Names a worker across its boots; workers that run at the same time need different names. */
   WORKER_ID: z.string().regex(/^[\w.-]{1,64}$/, 'may have letters, digits, dots and dashes'),
   /** The worker exits after this time without work; unset, it never does. */
-  IDLE_MINUTES: z.coerce.number('must be a number of minutes').positive('must be more than 0'),
+  IDLE_MINUTES: z.coerce
+    .number('must be a number of minutes')
+    .positive('must be more than 0')
+    .max(7 * 24 * 60, 'must be at most a week (10080)'),
   /** What the relay calls to wake the worker; unset, the worker is always on. */
   WAKE_URL: baseUrl,
-  WAKE_SECRET: z.string().min(1),
+  WAKE_SECRET: text,
   /**
    * The send rate for one person, overriding Twilio's usual limits: seconds per message, and the
    * burst size.
@@ -220,16 +241,19 @@ export const variables = {
     .max(100, 'must be at most 100'),
   /** Transcribes voice messages: an OpenAI-compatible service, or a command on this machine. */
   TRANSCRIBE_URL: baseUrl,
-  TRANSCRIBE_MODEL: z.string().min(1),
-  TRANSCRIBE_API_KEY: z.string().min(1),
-  TRANSCRIBE_COMMAND: z.string().min(1),
+  TRANSCRIBE_MODEL: text,
+  TRANSCRIBE_API_KEY: text,
+  TRANSCRIBE_COMMAND: text,
   /** OpenTelemetry's usual variables; without an endpoint nothing is sent. */
   OTEL_EXPORTER_OTLP_ENDPOINT: baseUrl,
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: baseUrl,
   OTEL_SDK_DISABLED: z
     .enum(['true', 'false'], 'must be true or false')
     .transform((value) => value === 'true'),
-  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+  LOG_LEVEL: z.enum(
+    ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+    'must be fatal, error, warn, info, debug, trace or silent',
+  ),
 } as const;
 
 export type Environment = Record<string, string | undefined>;
@@ -248,11 +272,34 @@ export function parseEnvironment<Schema extends z.ZodType>(
   );
   const parsed = schema.safeParse(present);
   if (parsed.success) return parsed.data;
-  const lines = parsed.error.issues.map((issue) => {
+  const problems = parsed.error.issues.map((issue) => {
     const name = String(issue.path[0] ?? 'environment');
-    return `  ${name}: ${name in present || issue.code === 'custom' ? issue.message : 'is missing'}`;
+    const isKnown = name in present || issue.code === 'custom';
+    return { name, problem: isKnown ? issue.message : 'is missing' };
   });
-  throw new SetupError(`The environment is not complete:\n${[...new Set(lines)].join('\n')}`);
+  throw new SetupError(formatProblems(problems));
+}
+
+/**
+ * What is missing and what is wrong, each under its heading with one line for a problem, and where
+ * to find out more.
+ */
+function formatProblems(problems: readonly { name: string; problem: string }[]): string {
+  const list = (heading: string, isListed: (problem: string) => boolean): string[] => {
+    const lines = problems
+      .filter(({ problem }) => isListed(problem))
+      .map(({ name, problem }) => `  ${name}: ${problem}`);
+    return lines.length > 0 ? [heading, ...new Set(lines)] : [];
+  };
+  const isMissing = (problem: string): boolean => problem.startsWith('is missing');
+  const missing = list('The environment is not complete:', isMissing);
+  return [
+    ...missing,
+    ...list('The environment is not valid:', (problem) => !isMissing(problem)),
+    missing.length > 0
+      ? 'Copy .env.example to .env and fill it in. “npm run doctor” looks whether everything is there and works.'
+      : 'docs/reference.md lists every variable. “npm run doctor” looks whether everything is there and works.',
+  ].join('\n');
 }
 
 function parseJson(text: string): unknown {

@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
+import { WrongUsage, formatWrongUsage } from '../../shared/runtime/command-line.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { runChaos } from './chaos.ts';
-import { WrongUsage, chaosHelp, parseChaosOptions } from './options.ts';
+import { chaosHelp, parseChaosOptions } from './options.ts';
 import type { ChaosOptions } from './options.ts';
 import { formatReport, isClean } from './report.ts';
 
@@ -38,7 +39,7 @@ try {
   else process.exitCode = await main(options);
 } catch (error) {
   if (error instanceof WrongUsage) {
-    console.error(`${error.message}\n\n${chaosHelp}`);
+    console.error(formatWrongUsage(error, 'npm run chaos'));
     process.exitCode = 2;
   } else if (interrupted.signal.aborted) {
     process.exitCode = 130;

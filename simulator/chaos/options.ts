@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { WrongUsage, readArguments } from '../../shared/runtime/command-line.ts';
 import { allKinds } from './plan.ts';
 import type { KillKind } from './plan.ts';
 
@@ -54,11 +54,6 @@ ${wrap(allKinds, 56)
 
 Exit codes: 0 nothing lost, doubled or out of order, 1 otherwise, 2 wrong usage, 130 interrupted.`;
 
-/** The command line is invalid. */
-export class WrongUsage extends Error {
-  override name = 'WrongUsage';
-}
-
 const numbers = {
   messages: { preset: 300, least: 1, most: 100_000, whole: true },
   conversations: { preset: 20, least: 1, most: 200, whole: true },
@@ -68,17 +63,31 @@ const numbers = {
   claude: { preset: 2, least: 0, most: 200, whole: true },
 } as const;
 
+const [text, flag] = [{ type: 'string' }, { type: 'boolean' }] as const;
+const options = {
+  messages: text,
+  conversations: text,
+  seed: text,
+  minutes: text,
+  workers: text,
+  claude: text,
+  kinds: text,
+  json: text,
+  keep: flag,
+  help: { ...flag, short: 'h' },
+} as const;
+
 /** Reads the command line. Throws WrongUsage with a sentence. */
 export function parseChaosOptions(args: string[]): ChaosOptions | 'help' {
-  const values = readArgs(args);
-  if (values['help'] === true) return 'help';
+  const { values } = readArguments(args, options);
+  if (values.help) return 'help';
   const number = (name: keyof typeof numbers): number => {
     const { preset, least, most, whole } = numbers[name];
     const given = values[name];
     const value = given === undefined ? preset : Number(given);
     if (given === '' || !(value >= least && value <= most) || (whole && !Number.isInteger(value))) {
       throw new WrongUsage(
-        `--${name} must be a ${whole ? 'whole ' : ''}number from ${least} to ${most}, not "${String(given)}".`,
+        `--${name} must be a ${whole ? 'whole ' : ''}number from ${least} to ${most}, not "${given}".`,
       );
     }
     return value;
@@ -97,9 +106,9 @@ export function parseChaosOptions(args: string[]): ChaosOptions | 'help' {
     minutes: number('minutes'),
     workers: number('workers'),
     claude,
-    kinds: typeof kinds === 'string' ? parseKinds(kinds) : allKinds,
-    json: typeof json === 'string' ? json : undefined,
-    keep: values['keep'] === true,
+    kinds: kinds === undefined ? allKinds : parseKinds(kinds),
+    json,
+    keep: values.keep === true,
   };
 }
 
@@ -112,29 +121,4 @@ function parseKinds(given: string): KillKind[] {
       );
     return kind;
   });
-}
-
-function readArgs(args: string[]): Record<string, string | boolean | undefined> {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean' } as const;
-  try {
-    const { values } = parseArgs({
-      args,
-      options: {
-        messages: text,
-        conversations: text,
-        seed: text,
-        minutes: text,
-        workers: text,
-        claude: text,
-        kinds: text,
-        json: text,
-        keep: flag,
-        help: { ...flag, short: 'h' },
-      },
-    });
-    return values;
-  } catch (error) {
-    throw new WrongUsage(error instanceof Error ? error.message : String(error));
-  }
 }

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { WrongUsage, formatWrongUsage, readArguments } from '../../shared/runtime/command-line.ts';
 import { format } from '../../worker/reply/format.ts';
 import { hasEveryWord, isDisputed } from '../support/markdown-disputes.ts';
 import { findMarkdownFault } from '../support/markdown-faults.ts';
@@ -17,19 +17,17 @@ second Markdown parser reads against what a reader of WhatsApp's marks sees.
 Prints each text that says something else; one that the two parsers read differently has to keep
 its words. Exit codes: 0 none does, 1 otherwise, 2 wrong usage.`;
 
-/** Reads the command line; throws with a sentence when it does not understand it. */
+/** Reads the command line; throws WrongUsage with a sentence. */
 function readOptions(): { texts: number; seed: number } | 'help' {
-  const { values } = parseArgs({
-    options: {
-      texts: { type: 'string', default: '10000' },
-      seed: { type: 'string', default: '1' },
-      help: { type: 'boolean', short: 'h' },
-    },
+  const { values } = readArguments(process.argv.slice(2), {
+    texts: { type: 'string', default: '10000' },
+    seed: { type: 'string', default: '1' },
+    help: { type: 'boolean', short: 'h' },
   });
   if (values.help) return 'help';
   const [texts, seed] = [Number(values.texts), Number(values.seed)];
   if (!Number.isSafeInteger(texts) || texts < 1 || !Number.isSafeInteger(seed))
-    throw new TypeError('--texts and --seed take whole numbers.');
+    throw new WrongUsage('--texts and --seed take whole numbers.');
   return { texts, seed };
 }
 
@@ -56,7 +54,7 @@ try {
     process.exitCode = faults === 0 ? 0 : 1;
   }
 } catch (error) {
-  if (!(error instanceof TypeError)) throw error;
-  console.error(`${error.message}\n\n${help}`);
+  if (!(error instanceof WrongUsage)) throw error;
+  console.error(formatWrongUsage(error, 'npm run markdown'));
   process.exitCode = 2;
 }

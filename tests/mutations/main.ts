@@ -1,7 +1,8 @@
 import path from 'node:path';
+import { WrongUsage, formatWrongUsage } from '../../shared/runtime/command-line.ts';
 import { mutations } from './list/list.ts';
 import { describe, runMutations } from './mutations.ts';
-import { WrongUsage, choose, mutationsHelp, parseMutationOptions } from './options.ts';
+import { choose, mutationsHelp, parseMutationOptions } from './options.ts';
 import type { MutationOptions } from './options.ts';
 
 const interrupted = new AbortController();
@@ -48,6 +49,6 @@ try {
   else process.exitCode = await main(options);
 } catch (error) {
   if (!(error instanceof WrongUsage)) throw error;
-  console.error(`${error.message}\n\n${mutationsHelp}`);
+  console.error(formatWrongUsage(error, 'npm run mutations'));
   process.exitCode = 2;
 }

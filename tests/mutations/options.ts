@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { WrongUsage, readArguments } from '../../shared/runtime/command-line.ts';
 import type { Mutation } from './mutation.ts';
 
 export type MutationOptions = { only: string | undefined; isList: boolean; isVerbose: boolean };
@@ -17,29 +17,17 @@ change), explained (no test notices it, and the list says why), SURVIVED, or WRO
 
 Exit codes: 0 all killed or explained, 1 otherwise, 2 wrong usage, 130 interrupted.`;
 
-/** The command was called in a way it does not understand. */
-export class WrongUsage extends Error {
-  override name = 'WrongUsage';
-}
-
 /** Reads the command line. Throws WrongUsage with a sentence. */
 export function parseMutationOptions(args: string[]): MutationOptions | 'help' {
-  try {
-    const { values } = parseArgs({
-      args,
-      options: {
-        only: { type: 'string' },
-        list: { type: 'boolean' },
-        verbose: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-    return values.help
-      ? 'help'
-      : { only: values.only, isList: values.list === true, isVerbose: values.verbose === true };
-  } catch (error) {
-    throw new WrongUsage(error instanceof Error ? error.message : String(error));
-  }
+  const { values } = readArguments(args, {
+    only: { type: 'string' },
+    list: { type: 'boolean' },
+    verbose: { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+  });
+  return values.help
+    ? 'help'
+    : { only: values.only, isList: values.list === true, isVerbose: values.verbose === true };
 }
 
 export type Numbered = Mutation & { number: number };

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Running } from '../../shared/runtime/lifecycle.ts';
 import { isSameSecret } from '../../shared/runtime/constant-time.ts';
+import { listen } from '../../shared/runtime/listen.ts';
 
 export type DoorOptions = {
   port: number;
@@ -15,7 +15,7 @@ export type DoorOptions = {
 
 /**
  * The worker's small HTTP server: `GET /health`, and `POST /wake`, which starts a stopped machine
- * on Fly.
+ * on Fly. Throws SetupError when the port is taken.
  */
 export async function openHttpServer({
   port,
@@ -30,12 +30,8 @@ export async function openHttpServer({
       .writeHead(status, { 'Content-Type': 'application/json' })
       .end(status === 200 ? '{"status":"ok"}' : '');
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port, ...(host ? { host } : {}) }, resolve);
-  });
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${await listen(server, { port, host })}`,
     async stop() {
       server.close();
       server.closeAllConnections();

@@ -36,6 +36,33 @@ export const edges = [
       'JSON.parse(text)',
     ],
   ]),
+  ...mutationsOf('shared/runtime/env.ts', 'tests/shared/environment.test.ts', [
+    ['zod’s own words stay out', "'must be fatal, error, warn, info, debug, trace or silent'", ''],
+    [
+      'a timer gets no more than it bears',
+      ".max(7 * 24 * 60, 'must be at most a week (10080)')",
+      '',
+    ],
+    [
+      'a list’s wrong number is named by its place',
+      'number ${index + 1} of ${entries.length}',
+      'one of them',
+    ],
+  ]),
+  ...mutationsOf('shared/runtime/listen.ts', 'tests/shared/command-line.test.ts', [
+    [
+      'a busy port is a sentence',
+      'sentence === undefined ? error : new SetupError(sentence)',
+      'error',
+    ],
+  ]),
+  ...mutationsOf('relay/main.ts', 'tests/shared/command-line.test.ts', [
+    [
+      'the relay refuses what it does not know',
+      'refuseArguments(process.argv.slice(2), {',
+      'refuseArguments([], {',
+    ],
+  ]),
   ...mutationsOf('shared/store/redis/redis-memory.ts', 'tests/shared/redis-memory.test.ts', [
     ['files are refused from 70 % on', 'shareOf(use) < noFilesFrom', 'true'],
     ['Redis is asked once in five seconds', 'now() - askedAt >= believedMs', 'true'],

@@ -72,7 +72,7 @@ export async function settleAgent({
   } catch (error) {
     if (error instanceof SetupError) throw error;
     throw new SetupError(
-      `The environment is not complete:\n  AGENT_USER: ${reportError(error).message}`,
+      `The environment is not valid:\n  AGENT_USER: ${reportError(error).message}`,
       { cause: error },
     );
   }
@@ -94,7 +94,7 @@ function settleAsOne(
   }
   if (wanted === undefined) {
     throw new SetupError(
-      `The environment is not complete:\n  AGENT_USER: ${because}, and the worker is root without the right to be another user. The agent must not be root; set AGENT_USER=root if it shall be all the same`,
+      `The environment is not valid:\n  AGENT_USER: ${because}, and the worker is root without the right to be another user. The agent must not be root; set AGENT_USER=root if it shall be all the same`,
     );
   }
   log.error(

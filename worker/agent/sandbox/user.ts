@@ -80,7 +80,7 @@ export function chooseAgentUser(
 
 function without(wanted: string | undefined, because: string): AgentUserChoice {
   if (wanted !== undefined)
-    throw new SetupError(`The environment is not complete:\n  AGENT_USER: ${because}`);
+    throw new SetupError(`The environment is not valid:\n  AGENT_USER: ${because}`);
   return { user: undefined, because };
 }
 
