@@ -12,8 +12,12 @@ import type { Running } from '../shared/runtime/lifecycle.ts';
 export type Child = Running & {
   process: ChildProcess;
   /** Settles with how the process ended. */
-  exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  exited: Promise<Ended>;
+  /** What it said last about why it ends; '' when it said nothing. */
+  reason(): string;
 };
+
+export type Ended = { code: number | null; signal: NodeJS.Signals | null };
 
 export type ChildOptions = {
   /** The entry point, such as `relay/main.ts`. */
@@ -55,7 +59,10 @@ export function startChild({ entry, environment, searchPath, logFile }: ChildOpt
   const log = createWriteStream(logFile, { flags: 'a' });
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
-  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+  const said = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk: Buffer) => (said.stdout = tail(said.stdout + String(chunk))));
+  child.stderr.on('data', (chunk: Buffer) => (said.stderr = tail(said.stderr + String(chunk))));
+  const exited = new Promise<Ended>((resolve) => {
     child.once('close', (code, signal) => {
       log.end();
       resolve({ code, signal });
@@ -64,11 +71,39 @@ export function startChild({ entry, environment, searchPath, logFile }: ChildOpt
   return {
     process: child,
     exited,
+    reason: () => said.stderr.trim() || fatalMessage(said.stdout),
     async stop() {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
       await exited;
     },
   };
+}
+
+/** The last lines of an output, which is enough for a reason. */
+function tail(output: string): string {
+  return output.slice(-4000);
+}
+
+/** The message of the last fatal line of a log; '' when there is none. */
+function fatalMessage(log: string): string {
+  const last = log.split('\n').findLast((line) => line.startsWith('{"level":"fatal"'));
+  return last === undefined ? '' : (/"msg":"((?:[^"\\]|\\.)*)"/.exec(last)?.[1] ?? '');
+}
+
+/**
+ * The end of a process in a sentence for the terminal, with its reason and where the rest stands.
+ */
+export function formatEnd(
+  name: string,
+  { code, signal }: Ended,
+  { reason, logFile }: { reason: string; logFile: string },
+): string {
+  const how = signal ?? `exit code ${code}`;
+  return [
+    `The ${name} has ended (${how}).`,
+    ...(reason ? [reason] : []),
+    `Its log: ${logFile}`,
+  ].join('\n');
 }
 
 /**

@@ -1,15 +1,34 @@
 import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { SetupError } from '../shared/runtime/errors.ts';
-import { runProcess } from '../shared/runtime/lifecycle.ts';
-import { createLog } from '../shared/runtime/log.ts';
-import { createPhoneClient, findPhoneUrl } from './phone/phone-client.ts';
-import { runSimulator } from './simulator.ts';
+import { refuseArguments } from '../shared/runtime/command-line.ts';
 import type { Simulator } from './simulator.ts';
 
+refuseArguments(process.argv.slice(2), {
+  command: 'npm start',
+  help: `Runs the whole system on this machine: the real relay and worker, a Redis, and a simulated Twilio with a phone page.
+
+  npm start
+
+It needs no account and has no options. With ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN in the environment or in a file .env
+the real model answers, otherwise a scripted one; docs/reference.md lists the other variables that apply here, too.
+It prefers the ports 4040 (phone page), 8080 (relay) and 8081 (worker), and takes others where these are in use.
+“npm run send” sends a message from another terminal. The first Ctrl-C stops everything in order, a second one at once.
+
+Exit codes: 0 stopped, 1 it could not start, 2 wrong usage, 130 ended by a second signal.`,
+});
+
+// Loaded after that: the help needs nothing of it.
+const [{ runProcess }, { createLog }, { claimRunningFile }, { runSimulator }] = await Promise.all([
+  import('../shared/runtime/lifecycle.ts'),
+  import('../shared/runtime/log.ts'),
+  import('./running-file.ts'),
+  import('./simulator.ts'),
+]);
+
 const dir = path.join(import.meta.dirname, '..', '.sidepocket');
-const runningFile = path.join(dir, 'running.json');
+const ports = { phone: 4040, relay: 8080, worker: 8081 };
+/** A system that stops needs up to 35 s: its worker 25, the rest little (ms). */
+const stopPatience = 60_000;
 if (existsSync('.env')) process.loadEnvFile('.env');
 const log = createLog('simulator', process.env['LOG_LEVEL'] || 'warn');
 
@@ -58,50 +77,51 @@ function realModel(): Record<string, string> {
     : {};
 }
 
-/**
- * The address of a system that already runs from this directory; two systems cannot share its data.
- */
-async function findRunning(): Promise<string | undefined> {
-  try {
-    const url = await findPhoneUrl(runningFile);
-    await createPhoneClient(url).system();
-    return url;
-  } catch {
-    return undefined;
-  }
-}
-
 /** The user that Claude Code and its tools run as, and the place of their files. */
 function describeAgent({ user, dataDir, programs }: Simulator['agent']): string {
   const own = process.getuid?.() === 0 ? 'root, as AGENT_USER says' : 'your own user';
   return `${user === undefined ? own : `the user ${user}`}, with its files in ${dataDir}${programs === undefined ? '' : ` and copies of the programs in ${programs}`}`;
 }
 
+/** The phone page's address, and why it is not at the usual port. */
+function describePhone({ phoneUrl }: Simulator): string {
+  return new URL(phoneUrl).port === String(ports.phone)
+    ? phoneUrl
+    : `${phoneUrl}   (port ${ports.phone} is in use by another program)`;
+}
+
 await runProcess(log, async () => {
-  const other = await findRunning();
-  if (other) throw new SetupError(`Sidepocket is running here already: ${other}`);
-  console.log('Starting Sidepocket on this machine …');
-  const model = realModel();
-  const simulator = await runSimulator({
-    dir,
-    model,
-    searchPath: process.env['PATH'] ?? '',
-    idleMinutes: 1,
-    environment: Object.fromEntries(pick(choices)),
-    ports: { phone: 4040, relay: 8080, worker: 8081 },
-    log,
+  const running = await claimRunningFile({
+    file: path.join(dir, 'running.json'),
+    program: path.join('simulator', 'main.ts'),
+    say: (line) => console.log(line),
+    patienceMs: stopPatience,
   });
-  await writeFile(
-    runningFile,
-    JSON.stringify({
-      phoneUrl: simulator.phoneUrl,
-      relayUrl: simulator.relayUrl,
-      redisUrl: simulator.redisUrl,
-      pid: process.pid,
-    }),
-  );
+  const model = realModel();
+  const start = async (): Promise<Simulator> => {
+    console.log('Starting Sidepocket on this machine …');
+    return await runSimulator({
+      dir,
+      model,
+      searchPath: process.env['PATH'] ?? '',
+      idleMinutes: 1,
+      environment: Object.fromEntries(pick(choices)),
+      ports,
+      say: (line) => console.error(line),
+      log,
+    });
+  };
+  const simulator = await start().catch(async (error: unknown) => {
+    await running.release();
+    throw error;
+  });
+  await running.announce({
+    phoneUrl: simulator.phoneUrl,
+    relayUrl: simulator.relayUrl,
+    redisUrl: simulator.redisUrl,
+  });
   console.log(`
-  Phone       ${simulator.phoneUrl}
+  Phone       ${describePhone(simulator)}
   Dashboard   ${simulator.dashboardUrl}   (password: ${simulator.dashboardPassword})
   Redis       ${simulator.redisUrl}
   Logs        ${path.relative(process.cwd(), simulator.logsDir) || '.'}
@@ -115,8 +135,10 @@ await runProcess(log, async () => {
   return {
     async stop() {
       console.log('Stopping …');
-      await rm(runningFile, { force: true });
+      await running.stopping();
+      // The file outlives the stop: until its end, what runs here is this system's.
       await simulator.stop();
+      await running.release();
     },
   };
 });

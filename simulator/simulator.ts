@@ -4,10 +4,12 @@ import { Redis } from 'ioredis';
 import { createShutdown } from '../shared/runtime/lifecycle.ts';
 import type { Running } from '../shared/runtime/lifecycle.ts';
 import type { Log } from '../shared/runtime/log.ts';
+import { parseRelayConfig } from '../relay/config.ts';
+import { parseWorkerConfig } from '../worker/config.ts';
 import { settleAgent } from '../worker/agent/sandbox/setup.ts';
 import { killMarked } from '../worker/agent/sandbox/processes.ts';
 import type { SystemState } from './chat.ts';
-import { startChild, untilReady } from './child-process.ts';
+import { formatEnd, startChild, untilReady } from './child-process.ts';
 import type { Child } from './child-process.ts';
 import { freePort } from './free-port.ts';
 import type { ModelRequest } from './model/messages-api.ts';
@@ -31,6 +33,8 @@ export type SimulatorOptions = {
   environment?: Record<string, string>;
   /** The preferred ports; a port in use is replaced by any other. 0 takes any. */
   ports: { phone: number; relay: number; worker: number };
+  /** Receives what the person at the terminal should know, such as why a process has ended. */
+  say?: (line: string) => void;
   log: Log;
 };
 
@@ -72,6 +76,37 @@ const stopPatience = 25_000;
 const wakeSecret = 'simulated-wake-secret';
 
 /**
+ * Checks both processes' environments before anything is started; the addresses, which are not
+ * known yet, are made up. Throws SetupError with what is wrong.
+ */
+function checkEnvironments(given: Record<string, string>): void {
+  const address = 'http://127.0.0.1';
+  const environment = {
+    ...givenToBoth({ redisUrl: 'redis://127.0.0.1', relayUrl: address, twilioUrl: address }),
+    ANTHROPIC_API_KEY: 'scripted',
+    ...given,
+  };
+  parseRelayConfig(environment);
+  parseWorkerConfig(environment);
+}
+
+/** The variables of the invented account for both processes. */
+function givenToBoth(at: { redisUrl: string; relayUrl: string; twilioUrl: string }) {
+  return {
+    HOST: '127.0.0.1',
+    PUBLIC_URL: at.relayUrl,
+    REDIS_URL: at.redisUrl,
+    ADMIN_PASSWORD: dashboardPassword,
+    TWILIO_ACCOUNT_SID: account.accountSid,
+    TWILIO_AUTH_TOKEN: account.authToken,
+    TWILIO_WHATSAPP_NUMBER: account.number,
+    TWILIO_API_URL: at.twilioUrl,
+    WAKE_SECRET: wakeSecret,
+    ALLOWED_SENDERS: phones.join(','),
+  };
+}
+
+/**
  * Runs the whole system on this machine: the real relay and worker as processes, and a simulated
  * Twilio, a phone and (without a key) a scripted model around them.
  */
@@ -82,8 +117,10 @@ export async function runSimulator({
   idleMinutes,
   environment: extra = {},
   ports,
+  say = () => undefined,
   log,
 }: SimulatorOptions): Promise<Simulator> {
+  checkEnvironments({ ...model, ...extra });
   const shutdown = createShutdown(log);
   const logsDir = path.join(dir, 'logs');
   try {
@@ -125,19 +162,16 @@ export async function runSimulator({
 
     const environment = {
       [localMark]: dir,
-      HOST: '127.0.0.1',
-      PUBLIC_URL: relayUrl,
-      REDIS_URL: redisServer.url,
+      ...givenToBoth({ redisUrl: redisServer.url, relayUrl, twilioUrl: twin.url }),
       DATA_DIR: dataDir,
-      ADMIN_PASSWORD: dashboardPassword,
-      TWILIO_ACCOUNT_SID: account.accountSid,
-      TWILIO_AUTH_TOKEN: account.authToken,
-      TWILIO_WHATSAPP_NUMBER: account.number,
-      TWILIO_API_URL: twin.url,
-      WAKE_SECRET: wakeSecret,
-      ALLOWED_SENDERS: phones.join(','),
       ...(scripted ? { ANTHROPIC_API_KEY: 'scripted', ANTHROPIC_BASE_URL: scripted.url } : model),
       ...extra,
+    };
+    let isStopping = false;
+    const sayEnd = async (name: string, child: Child, logFile: string): Promise<void> => {
+      const ended = await child.exited;
+      if (ended.code === 0 || isStopping) return;
+      say(formatEnd(name, ended, { reason: child.reason(), logFile }));
     };
     const start = async (
       name: 'relay' | 'worker',
@@ -151,6 +185,7 @@ export async function runSimulator({
         searchPath,
         logFile,
       });
+      void sayEnd(name, child, logFile);
       await untilReady(child, `http://127.0.0.1:${port}/health`, logFile);
       return child;
     };
@@ -194,7 +229,10 @@ export async function runSimulator({
       system,
       modelRequests: () => scripted?.requests ?? [],
       agent: { user: agent.user?.name, dataDir: agent.dataDir, programs: agent.programs },
-      stop: () => shutdown.run(),
+      stop() {
+        isStopping = true;
+        return shutdown.run();
+      },
     };
   } catch (error) {
     await shutdown.run();
