@@ -1,4 +1,4 @@
-import { endedWork, extractSteering, personText } from './person-text.ts';
+import { endedWork, extractSteering, personText, receivedNotes } from './person-text.ts';
 import { blocksOf, type MessagesRequest, type RequestBlock } from './messages-request.ts';
 
 /**
@@ -24,6 +24,11 @@ export type ConversationView = {
   notices: string[];
   /** The tool results of this turn, in order. */
   results: ToolResult[];
+  /**
+   * What the host says in this turn of files, places, contacts and voice messages, a note each,
+   * without its brackets.
+   */
+  received: string[];
   /** Pictures and documents in this turn, as content blocks of the request. */
   media: { images: number; documents: number };
   /**
@@ -40,7 +45,7 @@ export type ConversationView = {
 };
 
 type ToolCall = Pick<ToolResult, 'name' | 'input'>;
-type Turn = Pick<ConversationView, 'texts' | 'notices' | 'results' | 'media'>;
+type Turn = Pick<ConversationView, 'texts' | 'notices' | 'received' | 'results' | 'media'>;
 
 /**
  * The text that Claude Code puts between an unfinished turn and the next prompt when it resumes a
@@ -93,7 +98,7 @@ export function parseConversation(request: MessagesRequest): ConversationView {
 }
 
 function emptyTurn(): Turn {
-  return { texts: [], notices: [], results: [], media: { images: 0, documents: 0 } };
+  return { texts: [], notices: [], received: [], results: [], media: { images: 0, documents: 0 } };
 }
 
 function addBlock(
@@ -122,6 +127,7 @@ function addBlock(
     const ended = endedWork(block.text);
     if (ended !== undefined) turn.notices.push(ended);
     if (role === 'system') return;
+    turn.received.push(...receivedNotes(block.text));
     // A notification alone is a turn that Claude Code has begun by itself.
     const text = personText(block.text) || (ended ?? '');
     if (text !== '') turn.texts.push({ text, steering: turn.results.length > 0 });

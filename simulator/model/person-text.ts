@@ -49,3 +49,15 @@ export function endedWork(block: string): string | undefined {
   );
   return summaries.length > 0 ? `${endedWorkMark} ${summaries.join('; ')}` : undefined;
 }
+
+/** How the host says what a person has sent besides words. */
+const receivedPattern =
+  /\[((?:The person (?:sent a file of type|shared) |Voice message, )[^\]]*(?:\] *[^[\n][^\n]*)?)/g;
+
+/**
+ * The host's notes in a text block about files, places, contacts and voice messages, without
+ * brackets; a voice message with its words.
+ */
+export function receivedNotes(block: string): string[] {
+  return [...block.matchAll(receivedPattern)].map(([, note = '']) => note.replace(/\]$/, ''));
+}

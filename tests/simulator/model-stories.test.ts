@@ -339,3 +339,48 @@ describe('stories', () => {
     ]);
   });
 });
+
+const sentFile = (type: string, more = ''): string =>
+  `[The person sent a file of type ${type}; it is at /w/inbox/1a2b-1.bin]${more}`;
+
+test.each([
+  [
+    '[The person shared a location: Pier 17, 40.7, -74]',
+    '1 location. The place: Pier 17, 40.7, -74.',
+  ],
+  [
+    '[The person shared a contact: Ada, +44 20 7946 0000 (cell); the card is at /w/inbox/a.vcf]',
+    '1 contact card. The contact: Ada, +44 20 7946 0000 (cell).',
+  ],
+  [
+    '[Voice message, transcribed by a machine; the recording is at /w/a.ogg] Look at the log.',
+    '1 voice note. I heard: “Look at the log.”',
+  ],
+  [sentFile('application/zip'), '1 archive.'],
+  [`what is in it?\n${sentFile('application/zip')}`, '1 archive.'],
+  [sentFile('image/webp'), '1 sticker.'],
+  [
+    sentFile('application/pdf', ' [It is not shown to you here: read it with your tools.]'),
+    '1 document.',
+  ],
+  [sentFile('application/x-unknown'), '1 file.'],
+  [
+    `${sentFile('image/png')}\n${sentFile('image/png')}\n${sentFile('audio/ogg')}`,
+    '2 pictures and 1 voice note.',
+  ],
+])('whatever is received is seen, also with words beside it: %s', (sent, seen) => {
+  const end = 'A scripted model cannot look inside, but it did arrive.';
+  expect(words(turn(sent))).toBe(`I received ${seen} ${end}`);
+});
+
+test('what is shown as a picture or a document is not counted twice', () => {
+  const image = { type: 'image', source: { type: 'base64', media_type: 'image/webp', data: 'AA' } };
+  const shown = view([user([{ type: 'text', text: sentFile('image/webp') }, image])]);
+  expect(words(shown)).toMatch(/^I received 1 sticker\. /);
+  const pdf = {
+    type: 'document',
+    source: { type: 'base64', media_type: 'application/pdf', data: 'AA' },
+  };
+  const both = view([user([{ type: 'text', text: sentFile('application/pdf') }, pdf, image])]);
+  expect(words(both)).toMatch(/^I received 1 document and 1 picture\. /);
+});

@@ -50,6 +50,15 @@ const send = (
 const shown = ({ model }: StoryBench): unknown =>
   model.requests.findLast(({ kind }) => kind === 'turn')?.view.media;
 
+/** What a newcomer without a key may send: the scripted model says of each kind that it came. */
+async function tryScriptedModel(bench: StoryBench): Promise<void> {
+  await send(bench, 'application/zip', 'PK\u0003\u0004 an archive', 'what is in it?');
+  await said(bench, 'I received 1 archive.');
+  const sticker = await plainPicture(20, 20).webp().toBuffer();
+  await send(bench, 'image/webp', sticker);
+  await said(bench, 'I received 1 sticker.');
+}
+
 test('Claude sees pictures and PDFs, reads voice messages, contacts and places, and finds other files at their path; what is broken holds nothing up', async () => {
   await withTranscriptionService(async (service) => {
     service.answer = () => ({
@@ -61,6 +70,7 @@ test('Claude sees pictures and PDFs, reads voice messages, contacts and places, 
       {},
     );
     await withStory({ stories: [reader], worker: { transcribe } }, async (bench) => {
+      await tryScriptedModel(bench);
       await send(bench, 'audio/ogg', voice);
       expect((await said(bench, 'I know: [Voice message')).text).toMatch(
         /\/inbox\/\S+\.ogg\] Look at the login page\.$/,

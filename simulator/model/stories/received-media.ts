@@ -32,34 +32,76 @@ export function namedFiles(asked: string): string[] {
   );
 }
 
+/** Everyday words for the types that a host names, the first that fits. */
+const typeWords: [RegExp, string][] = [
+  [/^image\/webp$/, 'sticker'],
+  [/^image\//, 'picture'],
+  [/^audio\/(?:ogg|opus)$/, 'voice note'],
+  [/^audio\//, 'audio file'],
+  [/^video\//, 'video'],
+  [/^text\/(?:x-)?vcard$/, 'contact card'],
+  [/^application\/(?:zip|x-zip-compressed)$/, 'archive'],
+  [/^(?:application\/pdf|text\/)|document|sheet/, 'document'],
+];
+
 /**
- * Describes the received files. It is chosen when a turn has pictures or documents and no words
- * that another story matches.
+ * Describes what has been received: files, stickers, places, contacts and voice notes. It is chosen
+ * when a turn has some and no words that another story matches.
  */
 export const receivedMedia: Story = {
   matches: (asked) => namedFiles(asked).length > 0,
   next(view, asked) {
-    const counted = countKinds(view, asked);
-    const list = counted
+    const counted = [...countKinds(view, asked)]
       .map(([kind, count]) => (count === 1 ? `1 ${kind}` : `${count} ${kind}s`))
       .join(' and ');
-    return text(`I received ${list}. A scripted model cannot look inside, but it did arrive.`);
+    const told = view.received.flatMap(detailOf);
+    return text(
+      [
+        `I received ${counted}.`,
+        ...told,
+        'A scripted model cannot look inside, but it did arrive.',
+      ].join(' '),
+    );
   },
 };
 
-/** Content blocks take precedence: a file that the text also names by its path is the same file. */
-function countKinds(view: ConversationView, asked: string): [string, number][] {
+/** What a host's note says of a thing that has no file, or besides its file. */
+function detailOf(note: string): string[] {
+  const [, place] = /^The person shared a location: (.+)$/.exec(note) ?? [];
+  if (place !== undefined) return [`The place: ${place}.`];
+  const [, contact] =
+    /^The person shared a contact: (.+?)(?:; the card is at .+)?$/.exec(note) ?? [];
+  if (contact !== undefined) return [`The contact: ${contact}.`];
+  const [, words] = /^Voice message, [^\]]*\] *(.+)$/.exec(note) ?? [];
+  return words === undefined ? [] : [`I heard: “${words}”`];
+}
+
+/** The kind of what a host's note is about. */
+function kindOfNote(note: string): string {
+  if (note.startsWith('Voice message')) return 'voice note';
+  if (note.startsWith('The person shared a location')) return 'location';
+  if (note.startsWith('The person shared')) return 'contact card';
+  const type = /^The person sent a file of type ([^;,\s]+)/.exec(note)?.[1] ?? '';
+  return typeWords.find(([pattern]) => pattern.test(type))?.[1] ?? 'file';
+}
+
+/**
+ * The host's notes take precedence, then paths in the text; a content block is a file that one of
+ * them names as well.
+ */
+function countKinds({ received, media }: ConversationView, asked: string): Map<string, number> {
   const kinds = new Map<string, number>();
-  for (const path of namedFiles(asked)) {
-    const kind = kindOf(path) ?? 'file';
-    kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
-  }
-  const blocks: [string, number][] = [
-    ['picture', view.media.images],
-    ['document', view.media.documents],
+  const named = received.length > 0 ? received.map(kindOfNote) : namedFiles(asked).map(kindOf);
+  for (const kind of named) kinds.set(kind ?? 'file', (kinds.get(kind ?? 'file') ?? 0) + 1);
+  const blocks: [string, string[], number][] = [
+    ['picture', ['picture', 'sticker'], media.images],
+    ['document', ['document'], media.documents],
   ];
-  for (const [kind, count] of blocks) if (count > (kinds.get(kind) ?? 0)) kinds.set(kind, count);
-  return [...kinds];
+  for (const [kind, names, count] of blocks) {
+    const others = names.reduce((sum, name) => sum + (kinds.get(name) ?? 0), 0);
+    if (count > others) kinds.set(kind, (kinds.get(kind) ?? 0) + count - others);
+  }
+  return kinds;
 }
 
 function kindOf(path: string): string | undefined {

@@ -88,7 +88,8 @@ function chooseStory(
     const cutOff = known.find((story) => story.matches(earlier));
     if (cutOff) return { story: cutOff, asked: earlier };
   }
-  const hasMedia = view.media.images + view.media.documents > 0 || receivedMedia.matches(asked);
+  const { images, documents } = view.media;
+  const hasMedia = images + documents + view.received.length > 0 || receivedMedia.matches(asked);
   return { story: hasMedia ? receivedMedia : hello, asked };
 }
 
