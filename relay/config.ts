@@ -21,6 +21,7 @@ const schema = z
     WAKE_SECRET: v.WAKE_SECRET.optional(),
     ADMIN_PASSWORD: v.ADMIN_PASSWORD.optional(),
     ADMIN_WRITE: v.ADMIN_WRITE.default(false),
+    PRETEND_COSTS: v.PRETEND_COSTS.default(false),
     TRUST_PROXY: v.TRUST_PROXY.optional(),
     // WhatsApp sends up to 100 pictures at once, each as its own message.
     SENDER_LIMIT_PER_MINUTE: v.SENDER_LIMIT_PER_MINUTE.default(120),

@@ -51,6 +51,7 @@ const schema = z
     // Enough for a schedule every quarter of an hour, day and night, and a few others.
     SCHEDULE_RUNS_PER_DAY: v.SCHEDULE_RUNS_PER_DAY.default(100),
     MODEL_PRICES: v.MODEL_PRICES.optional(),
+    PRETEND_COSTS: v.PRETEND_COSTS.default(false),
     STOP_SECONDS: v.STOP_SECONDS.default(10),
     MODEL_PATIENCE_SECONDS: v.MODEL_PATIENCE_SECONDS.default(120),
     MAX_AGENTS: v.MAX_AGENTS.optional(),

@@ -65,7 +65,7 @@ export function createProcessors({
   log,
 }: ProcessorParts): Record<QueueName, Processor> {
   const days = config.RETENTION_DAYS;
-  const stores = createStores(redis, queues, { days, memory });
+  const stores = createStores(redis, queues, { days, memory, isPretend: config.PRETEND_COSTS });
   const { turns, schedules, outbox, ledger, allowed, setAside } = stores;
   const scheduleLimits = {
     minutesApart: config.SCHEDULE_MINUTES_APART,

@@ -24,9 +24,9 @@ export function agoWords(at: number, now: number): string {
   return ms > 0 ? `${wholeWords(ms)} ago` : `in ${wholeWords(-ms)}`;
 }
 
-/** An amount of money: cents, or more decimals below a few cents. */
-export function dollars(amount: number): string {
-  return `$${amount !== 0 && amount < 0.1 ? amount.toFixed(4) : amount.toFixed(2)}`;
+/** An amount of money: cents, or more decimals below a few cents; `isPretend` says that none is paid. */
+export function dollars(amount: number, isPretend: boolean): string {
+  return `${isPretend ? `pretend${bound}` : ''}$${amount !== 0 && amount < 0.1 ? amount.toFixed(4) : amount.toFixed(2)}`;
 }
 
 /**

@@ -21,6 +21,7 @@ export type AdminMountParts = {
   config: {
     ADMIN_PASSWORD?: string | undefined;
     ADMIN_WRITE: boolean;
+    PRETEND_COSTS: boolean;
     PUBLIC_URL: string;
     TRUST_PROXY: ProxyTrust;
   };
@@ -67,6 +68,7 @@ export async function createAdminMount(
       stories: createTurnStories(redis, turns, failed),
       clean: createCleaning(redis, queues),
       mayWrite: config.ADMIN_WRITE,
+      isPretend: config.PRETEND_COSTS,
       warning:
         weakness && `The password of this dashboard ${weakness}. Set a longer ADMIN_PASSWORD.`,
     }),

@@ -17,6 +17,8 @@ import { tag } from './turn-page.ts';
 export type OverviewFrame = {
   token: string;
   mayWrite: boolean;
+  /** Whether the amounts are those of a model that costs nothing. */
+  isPretend: boolean;
   said: string;
   warning?: string | undefined;
 };
@@ -24,7 +26,7 @@ export type OverviewFrame = {
 /** The overview as a page. */
 export function overviewPage(
   overview: Overview,
-  { token, mayWrite, said, warning }: OverviewFrame,
+  { token, mayWrite, isPretend, said, warning }: OverviewFrame,
 ): string {
   const { now, turns, conversations, spend, monthUsd, unsettled } = overview;
   const total = spend.reduce((sum, { costUsd }) => sum + costUsd, 0);
@@ -33,26 +35,22 @@ export function overviewPage(
     html`<div class="head"><h1>Overview</h1><span class="soft small">as of ${momentWords(now)} UTC, <a href="/admin">refresh</a></span></div>
 ${warning !== undefined && html`<section class="card" role="alert"><p class="bad">${warning}</p></section>`}
 ${said && html`<p class="said" role="status">${said}</p>`}
-<div class="tiles">${tiles(overview)}</div>
+<div class="tiles">${tiles(overview, isPretend)}</div>
 ${ownerWords(overview)}
 ${deadLetters(overview, token, mayWrite)}
-<section class="card"><header><h2>Spent</h2><span class="soft small">${dollars(total)} in 30 days, ${dollars(monthUsd)} this month${unsettled.unsettled > 0 && html`, ${counted(unsettled.unsettled, 'request')} not settled (about ${dollars(unsettled.unsettledUsd)})`}</span></header>${spendPlot(spend)}</section>
-<div class="pair"><section class="card"><header><h2>Turns</h2><a class="small" href="/admin/queues/queue/turns">all</a></header><ul class="rows">${turns.slice(0, 12).map((turn) => turnRow(turn, now))}</ul>${turns.length === 0 && html`<p class="soft">None yet. Send a message to begin.</p>`}</section>
-<div class="stack"><section class="card"><header><h2>Conversations</h2></header><ul class="rows">${conversations.map((line) => conversationRow(line, now))}</ul>${conversations.length === 0 && html`<p class="soft">Nobody has written yet.</p>`}${overview.unlisted > 0 && html`<p class="soft small">and about ${overview.unlisted} more</p>`}</section>
+<section class="card"><header><h2>Spent</h2><span class="soft small">${dollars(total, isPretend)} in 30 days, ${dollars(monthUsd, isPretend)} this month${unsettled.unsettled > 0 && html`, ${counted(unsettled.unsettled, 'request')} not settled (about ${dollars(unsettled.unsettledUsd, isPretend)})`}</span></header>${spendPlot(spend, isPretend)}</section>
+<div class="pair"><section class="card"><header><h2>Turns</h2><a class="small" href="/admin/queues/queue/turns">all</a></header><ul class="rows">${turns.slice(0, 12).map((turn) => turnRow(turn, now, isPretend))}</ul>${turns.length === 0 && html`<p class="soft">None yet. Send a message to begin.</p>`}</section>
+<div class="stack"><section class="card"><header><h2>Conversations</h2></header><ul class="rows">${conversations.map((line) => conversationRow(line, now, isPretend))}</ul>${conversations.length === 0 && html`<p class="soft">Nobody has written yet.</p>`}${overview.unlisted > 0 && html`<p class="soft small">and about ${overview.unlisted} more</p>`}</section>
 <section class="card"><header><h2>Speed</h2></header>${speed(overview)}</section>
 <section class="card"><header><h2>Versions</h2></header><dl>${overview.versions.map(([name, version]) => html`<dt>${name}</dt><dd>${version}</dd>`)}</dl></section></div></div>
 ${mayWrite && html`<section class="card"><header><h2>Tidy up</h2></header><div class="actions">${actionButton('/admin/clean/completed', token, 'Remove turns finished over a week ago')}${actionButton('/admin/clean/failed', token, 'Forget failed turns and replies')}</div></section>`}`,
   );
 }
 
-function tiles({
-  vm,
-  conversations,
-  messagesWaiting: waiting,
-  spend,
-  answer,
-  now,
-}: Overview): Html[] {
+function tiles(
+  { vm, conversations, messagesWaiting: waiting, spend, answer, now }: Overview,
+  isPretend: boolean,
+): Html[] {
   const oldest = Math.min(...conversations.flatMap((line) => line.waitingSince ?? []));
   const today = spend.at(-1);
   return [
@@ -66,7 +64,11 @@ function tiles({
       html`${waiting}`,
       waiting === 0 ? 'nobody waits' : `the oldest ${agoWords(oldest, now)}`,
     ),
-    tile('Today', html`${dollars(today?.costUsd ?? 0)}`, counted(today?.answers ?? 0, 'answer')),
+    tile(
+      'Today',
+      html`${dollars(today?.costUsd ?? 0, isPretend)}`,
+      counted(today?.answers ?? 0, 'answer'),
+    ),
     tile(
       'Typical answer',
       html`${answer ? durationWords(answer.p50) : '–'}`,
@@ -140,13 +142,14 @@ function failedReplyRow({ turn, text, file, conversation, code, at }: Reply, now
 function turnRow(
   { id, text, conversation, messages, state, at, tookMs, costUsd }: TurnLine,
   now: number,
+  isPretend: boolean,
 ): Html {
   const about = [
     agoWords(at, now),
     conversation,
     ...(messages > 1 ? [`${messages} messages`] : []),
     ...(tookMs === undefined ? [] : [durationWords(tookMs)]),
-    ...(costUsd ? [dollars(costUsd)] : []),
+    ...(costUsd ? [dollars(costUsd, isPretend)] : []),
   ];
   return html`<li>${titleLink(id, text)}<span class="right">${tag(state)}</span><span class="soft small wide">${about.join(' · ')}</span></li>`;
 }
@@ -161,6 +164,7 @@ function titleLink(turn: string | undefined, text: string): Html {
 function conversationRow(
   { number, waiting, sending, parked, waitingSince, costToday }: ConversationLine,
   now: number,
+  isPretend: boolean,
 ): Html {
   const said = [
     ...(waiting > 0
@@ -171,7 +175,7 @@ function conversationRow(
     ...(sending > 0 ? [`${counted(sending, 'reply', 'replies')} on the way`] : []),
     ...(parked > 0 ? [`${counted(parked, 'reply', 'replies')} for when they write`] : []),
   ];
-  return html`<li><span class="num">${number}</span><span class="right num">${costToday > 0 && html`${dollars(costToday)} <span class="soft small">today</span>`}</span><span class="soft small wide">${said.join(' · ') || 'nothing waits'}</span></li>`;
+  return html`<li><span class="num">${number}</span><span class="right num">${costToday > 0 && html`${dollars(costToday, isPretend)} <span class="soft small">today</span>`}</span><span class="soft small wide">${said.join(' · ') || 'nothing waits'}</span></li>`;
 }
 
 function speed({ ack, answer, vm }: Overview): Html {

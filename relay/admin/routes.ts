@@ -10,6 +10,7 @@ import { html } from './html.ts';
 import { counted } from './format-measures.ts';
 import type { Overview } from './overview.ts';
 import { overviewPage } from './overview-page.ts';
+import type { OverviewFrame } from './overview-page.ts';
 import { fieldOf } from './sign-in.ts';
 import { turnPage } from './turn-page.ts';
 import type { TurnStories } from './turn-story.ts';
@@ -24,6 +25,8 @@ export type AdminParts = {
   onRetried: () => void;
   /** Whether the dashboard may change anything. */
   mayWrite: boolean;
+  /** Whether the amounts of money are those of a model that costs nothing. */
+  isPretend: boolean;
   /**
    * A problem of this dashboard for the owner to fix, as a sentence; undefined without a problem.
    */
@@ -39,11 +42,12 @@ const isTurnId = (id: string): boolean => isMessageId(id) || /^\d{1,16}$/.test(i
  * `mayWrite` the actions on them.
  */
 export function createAdmin(parts: AdminParts): Router {
-  const { sessions, overview, stories, failed, clean, mayWrite, warning, log } = parts;
+  const { sessions, overview, stories, failed, clean, mayWrite, isPretend, warning, log } = parts;
   const router = Router();
-  const frame = (request: Request): { token: string; mayWrite: boolean; said: string } => ({
+  const frame = (request: Request): Omit<OverviewFrame, 'warning'> => ({
     token: sessions.formToken(request),
     mayWrite,
+    isPretend,
     said: saidBy(request.query['done']),
   });
   const notHere = (request: Request): string =>

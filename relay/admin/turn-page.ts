@@ -29,7 +29,12 @@ export function tag(state: TurnState | Reply['status'] | string): Html {
 /** Everything about a turn. `mayWrite` allows retrying its messages here. */
 export function turnPage(
   story: TurnStory,
-  { token, mayWrite, said }: { token: string; mayWrite: boolean; said: string },
+  {
+    token,
+    mayWrite,
+    isPretend,
+    said,
+  }: { token: string; mayWrite: boolean; isPretend: boolean; said: string },
 ): string {
   const { id, state, messages, steps, replies, failure, retryable } = story;
   return adminPage(
@@ -38,7 +43,7 @@ export function turnPage(
 ${said && html`<p class="said" role="status">${said}</p>`}
 ${failure && html`<section class="card"><header><h2>Why it failed</h2></header><p class="bad whole">${failure}</p></section>`}
 ${mayWrite && retryable.length > 0 && html`<div class="actions">${actionButton(`/admin/turns/${encodeURIComponent(id)}/retry`, token, `Try ${counted(retryable.length, 'message')} again`, 'main')}</div>`}
-<div class="pair"><section class="card"><header><h2>The turn</h2>${state && tag(state)}</header>${facts(story)}</section>
+<div class="pair"><section class="card"><header><h2>The turn</h2>${state && tag(state)}</header>${facts(story, isPretend)}</section>
 <section class="card"><header><h2>${counted(messages.length, 'message')}</h2></header><ul class="rows">${messages.map(
       (message) =>
         html`<li><span class="whole wide">${message.text || '(no text)'}</span>${aboutLine(message.state, [momentWords(Date.parse(message.at)), message.media > 0 && counted(message.media, 'file'), message.attempts > 1 && `${message.attempts} attempts`])}</li>`,
@@ -48,18 +53,21 @@ ${mayWrite && retryable.length > 0 && html`<div class="actions">${actionButton(`
   );
 }
 
-function facts({
-  state,
-  conversation,
-  addedAt,
-  startedAt,
-  finishedAt,
-  attempts,
-  worker,
-  result,
-  use,
-  messages,
-}: TurnStory): Html {
+function facts(
+  {
+    state,
+    conversation,
+    addedAt,
+    startedAt,
+    finishedAt,
+    attempts,
+    worker,
+    result,
+    use,
+    messages,
+  }: TurnStory,
+  isPretend: boolean,
+): Html {
   const firstAt = messages[0] ? Date.parse(messages[0].at) : addedAt;
   const rows: [string, string | undefined][] = [
     ['With', conversation],
@@ -69,7 +77,14 @@ function facts({
       finishedAt === undefined ? undefined : durationWords(finishedAt - firstAt),
     ],
     ['Claude worked', result && durationWords(result.durationMs)],
-    ['Cost', result ? dollars(result.costUsd) : use.costUsd > 0 ? dollars(use.costUsd) : undefined],
+    [
+      'Cost',
+      result
+        ? dollars(result.costUsd, isPretend)
+        : use.costUsd > 0
+          ? dollars(use.costUsd, isPretend)
+          : undefined,
+    ],
     [
       'Tokens',
       result &&
@@ -78,7 +93,7 @@ function facts({
     [
       'Not settled',
       use.unsettled > 0
-        ? `${counted(use.unsettled, 'request')}, about ${dollars(use.unsettledUsd)}`
+        ? `${counted(use.unsettled, 'request')}, about ${dollars(use.unsettledUsd, isPretend)}`
         : undefined,
     ],
     ['Began', startedAt === undefined ? undefined : momentWords(startedAt)],

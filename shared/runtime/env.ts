@@ -203,6 +203,8 @@ export const variables = {
     .int('must be a whole number')
     .min(1, 'must be at least 1')
     .max(1440, 'must be at most 1440'),
+  /** With 1 the model is not a paid one, such as a scripted one: amounts are called pretend. */
+  PRETEND_COSTS: z.enum(['0', '1'], 'must be 1 or 0').transform((value) => value === '1'),
   /** What models cost, as JSON; see docs/costs.md. */
   MODEL_PRICES: z.string().transform((value, context) => {
     const prices = OwnPrices.safeParse(parseJson(value)).data;

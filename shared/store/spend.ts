@@ -52,6 +52,8 @@ export type Spending = ReadonlyMap<string, Spent>;
  * answers are counted separately.
  */
 export type Spend = {
+  /** The amounts are those of a model that costs nothing, such as a scripted one. */
+  readonly isPretend: boolean;
   /**
    * Adds an answer's price once, however often it is called. Needs no fence: a worker that was
    * declared dead has spent its money all the same. An answer without cost, such as one found in
@@ -130,10 +132,11 @@ const fields = {
   answers: 'answers',
 } as const;
 
-export function createSpend(redis: Redis): Spend {
+export function createSpend(redis: Redis, { isPretend = false } = {}): Spend {
   const readHashes = async ([first = '', ...rest]: string[]): Promise<Map<string, Spent>[]> =>
     Hashes.parse(await runScript(redis, readScript, { keys: { first }, rest })).map(parseHash);
   return {
+    isPretend,
     async record(entry) {
       const price = priceOf(entry);
       if (price === undefined) return false;

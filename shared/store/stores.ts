@@ -37,13 +37,16 @@ export type Stores = Queues & {
   background: Background;
 };
 
-/** Messages and replies are kept for `days`; `memory` refuses files when Redis is nearly full. */
-export type StoresOptions = { days: number; memory?: RedisMemory };
+/**
+ * Messages and replies are kept for `days`; `memory` refuses files when Redis is nearly full;
+ * `isPretend`: the model costs nothing.
+ */
+export type StoresOptions = { days: number; memory?: RedisMemory; isPretend?: boolean };
 
 /** Creates the stores beside their queues, on a connection that the caller closes after them. */
 export function createStores(redis: Redis, queues: Queues, options: StoresOptions): Stores {
   const { turns, deliveries, schedules } = queues;
-  const { days, memory } = options;
+  const { days, memory, isPretend = false } = options;
   return {
     ...queues,
     redis,
@@ -55,7 +58,7 @@ export function createStores(redis: Redis, queues: Queues, options: StoresOption
     allowed: createAllowed(redis),
     setAside: createSetAside(redis, turns, deliveries, schedules),
     files: createFileStore(redis, undefined, undefined, memory),
-    spend: createSpend(redis),
+    spend: createSpend(redis, { isPretend }),
     background: createBackground(redis),
   };
 }

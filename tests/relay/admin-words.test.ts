@@ -51,7 +51,7 @@ test('lengths of time, moments and money are said as people say them', () => {
   expect(
     [100_000, 99_500, 98_000, 40_000, 102_500, 300_000].map((at) => plain(agoWords(at, 100_000))),
   ).toEqual(['now', 'now', '2 s ago', '1 min ago', 'in 2 s', 'in 3 min']);
-  expect([0, 0.0006, 0.05, 0.1, 1, 1234.567].map(dollars)).toEqual([
+  expect([0, 0.0006, 0.05, 0.1, 1, 1234.567].map((amount) => dollars(amount, false))).toEqual([
     '$0.00',
     '$0.0006',
     '$0.0500',
@@ -65,6 +65,13 @@ test('lengths of time, moments and money are said as people say them', () => {
     '0 messages',
     '2 replies',
   ]);
+});
+
+test('amounts of a model that costs nothing are called pretend, in the plot, too', () => {
+  expect(plain(dollars(1.5, true))).toBe('pretend $1.50');
+  const plot = plain(spendPlot([{ day: '2026-11-23', costUsd: 0.5 }], true).text);
+  expect(plot).toContain('highest day pretend $0.50');
+  expect(plot.match(/\$/g)).toHaveLength(plot.match(/pretend \$/g)?.length ?? 0);
 });
 
 test('what stands in a template is text, unless it is HTML already', () => {
@@ -87,7 +94,7 @@ test('the plot has a bar for each day that stays within it, and none that cannot
           costUsd,
         }));
         const bars = [
-          ...spendPlot(days).text.matchAll(
+          ...spendPlot(days, false).text.matchAll(
             /<rect x="([\d.]+)" y="([\d.]+)" width="7" height="([\d.]+)"/g,
           ),
         ].map(([, ...numbers]) => numbers.map(Number));
@@ -100,13 +107,16 @@ test('the plot has a bar for each day that stays within it, and none that cannot
     ),
     { numRuns: 100 },
   );
-  expect(spendPlot([{ day: '2026-11-23', costUsd: 0 }]).text).toContain('nothing spent');
+  expect(spendPlot([{ day: '2026-11-23', costUsd: 0 }], false).text).toContain('nothing spent');
   expect(
     plain(
-      spendPlot([
-        { day: '2026-11-22', costUsd: 1.5 },
-        { day: '2026-11-23', costUsd: 0.5 },
-      ]).text,
+      spendPlot(
+        [
+          { day: '2026-11-22', costUsd: 1.5 },
+          { day: '2026-11-23', costUsd: 0.5 },
+        ],
+        false,
+      ).text,
     ),
   ).toContain('aria-label="$2.00 in 2 days, at most $1.50 on one day"');
 });

@@ -13,7 +13,7 @@ import { until } from '../support/until.ts';
 const failing = new AgentFailure('no-credit', 'Your credit balance is too low');
 
 test('the overview tells of the VM, the turns, what was spent, the dead letters and the versions, and whatever was said is only text', async () => {
-  await withRelay({}, async (bench) => {
+  await withRelay({ PRETEND_COSTS: '1' }, async (bench) => {
     const { redis, say, startWorker, replies } = bench;
     const admin = await signIn(bench);
     expect((await admin.get('/admin')).text).toContain('None yet. Send a message to begin.');
@@ -45,7 +45,7 @@ test('the overview tells of the VM, the turns, what was spent, the dead letters 
     expect([status, headers.get('cache-control')]).toEqual([200, 'no-store']);
     for (const part of [
       'Awake',
-      '$1.25',
+      'pretend\u00a0$1.25',
       '&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;quotes&quot;',
       'please fail',
       '1 message of +15551230001 given up',
@@ -60,6 +60,7 @@ test('the overview tells of the VM, the turns, what was spent, the dead letters 
       '<svg',
     ])
       expect(text).toContain(part);
+    expect(text.match(/\$\d/g)).toHaveLength(text.match(/pretend\u00a0\$\d/g)?.length ?? 0);
     expect(text).not.toContain('<script');
     // For reading only: nothing to press but the sign-out.
     expect([...text.matchAll(/<button[^>]*>([^<]*)/g)].map(([, label]) => label)).toEqual([

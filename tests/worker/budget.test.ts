@@ -24,6 +24,7 @@ async function mayGoOn(
   budgets: { turnUsd: number | undefined; dayUsd: number | undefined },
   { turnUsd = 0, dayUsd = 0, granted = '' }: Stand,
   answer = 'Stop here',
+  isPretend = false,
 ): Promise<Told> {
   const told: Told = { goesOn: false, asked: [], failures: [] };
   await withRedis(async (redis) => {
@@ -43,7 +44,11 @@ async function mayGoOn(
     } as unknown as Questions;
     const end = (failure: AgentFailure): void => void told.failures.push(failure.kind);
     const budget = createBudget(
-      { budgets, conversations: createConversations(redis), spend: createSpend(redis) },
+      {
+        budgets,
+        conversations: createConversations(redis),
+        spend: createSpend(redis, { isPretend }),
+      },
       context,
       questions,
       end,
@@ -84,4 +89,14 @@ test('with leave the task goes on by a dollar at a time, and is asked about agai
   const { goesOn, asked } = await mayGoOn(daily, { dayUsd: 3.5 }, 'Continue? +$1');
   expect(goesOn).toBe(true);
   expect(asked).toHaveLength(2);
+});
+
+test('the budget of a model that costs nothing is asked about in pretend dollars, also on the button', async () => {
+  const turn = { turnUsd: 1, dayUsd: undefined };
+  const told = await mayGoOn(turn, { turnUsd: 1.5 }, 'Go on? Pretend +$1', true);
+  expect(told).toEqual({
+    goesOn: true,
+    asked: ['This task has cost pretend $1.50; its budget is pretend $1.00. Shall I go on?'],
+    failures: [],
+  });
 });

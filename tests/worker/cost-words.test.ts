@@ -13,6 +13,7 @@ const words = (
   today: [string, Spent][],
   month: [string, Spent][],
   unsettled = { unsettled: 0, unsettledUsd: 0 },
+  isPretend = false,
 ) =>
   costWords({
     conversation: me,
@@ -20,6 +21,7 @@ const words = (
     today: new Map(today),
     month: new Map(month),
     unsettled,
+    isPretend,
   });
 
 test('one who is alone hears of today and the month', () => {
@@ -67,11 +69,25 @@ test('what led to no answer has cost all the same, and what is not settled is sa
   );
 });
 
+test('every amount of a model that costs nothing is called pretend, and no other is', () => {
+  const others: [string, Spent][] = Array.from({ length: 10 }, (_, index) => [
+    `+155599910${index}`,
+    spent(index + 1),
+  ]);
+  const month: [string, Spent][] = [...others, [me, spent(0.5)]];
+  const unsettled = { unsettled: 1, unsettledUsd: 0.02 };
+  const text = words([[me, spent(0.421)]], month, unsettled, true);
+  expect(text).toContain('Today: pretend $0.42 (1 answer)');
+  expect(text).toContain('Nothing has been paid.');
+  expect(text.match(/\$/g)).toHaveLength(text.match(/pretend \$/g)?.length ?? 0);
+  expect(words([[me, spent(0.421)]], month, unsettled)).not.toMatch(/pretend/i);
+});
+
 test.each([
   [0, '$0.00'],
   [0.004, 'under $0.01'],
   [0.006, '$0.01'],
   [12, '$12.00'],
 ])('%d dollars are %s', (usd, text) => {
-  expect(dollars(usd)).toBe(text);
+  expect(dollars(usd, false)).toBe(text);
 });

@@ -7,6 +7,7 @@ export type CostReport = {
   today: Spending;
   month: Spending;
   unsettled: Pick<ModelUse, 'unsettled' | 'unsettledUsd'>;
+  isPretend: boolean;
 };
 
 /** How many conversations are listed one by one. */
@@ -18,7 +19,11 @@ const shown = 8;
  * asker's day, `YYYY-MM-DD`. `unsettled` are this month's requests whose full cost never became
  * known.
  */
-export function costWords({ conversation, day, today, month, unsettled }: CostReport): string {
+export function costWords(report: CostReport): string {
+  const { conversation, day, today, month, unsettled, isPretend } = report;
+  const money = (usd: number): string => dollars(usd, isPretend);
+  const amount = ({ costUsd, answers }: Spent): string =>
+    `${money(costUsd)} (${count(answers)} ${answers === 1 ? 'answer' : 'answers'})`;
   const [ofDay, ofMonth] = [total(today), total(month)];
   if (ofMonth.answers === 0 && ofMonth.costUsd === 0 && unsettled.unsettled === 0)
     return 'Nothing has been spent this month.';
@@ -29,7 +34,7 @@ export function costWords({ conversation, day, today, month, unsettled }: CostRe
   if (others.length > 0) {
     const rest = others.slice(shown).map(([, spent]) => spent);
     const share = (who: string, ofDay: number, ofMonth: number): string =>
-      `${who}: ${dollars(ofDay)} today, ${dollars(ofMonth)} this month`;
+      `${who}: ${money(ofDay)} today, ${money(ofMonth)} this month`;
     lines.push(
       '',
       share('You', today.get(conversation)?.costUsd ?? 0, month.get(conversation)?.costUsd ?? 0),
@@ -38,7 +43,7 @@ export function costWords({ conversation, day, today, month, unsettled }: CostRe
       lines.push(share(`…${who.slice(-4)}`, today.get(who)?.costUsd ?? 0, spent.costUsd));
     if (rest.length > 0)
       lines.push(
-        `${rest.length} more: ${dollars(rest.reduce((sum, spent) => sum + spent.costUsd, 0))} this month`,
+        `${rest.length} more: ${money(rest.reduce((sum, spent) => sum + spent.costUsd, 0))} this month`,
       );
   }
   lines.push(
@@ -48,20 +53,22 @@ export function costWords({ conversation, day, today, month, unsettled }: CostRe
   const { unsettled: requests, unsettledUsd } = unsettled;
   if (requests > 0)
     lines.push(
-      `Not settled: ${count(requests)} broken-off ${requests === 1 ? 'request' : 'requests'}, perhaps ${dollars(unsettledUsd)} more.`,
+      `Not settled: ${count(requests)} broken-off ${requests === 1 ? 'request' : 'requests'}, perhaps ${money(unsettledUsd)} more.`,
     );
   lines.push(
-    'These are estimates by the list prices. Work that was stopped or failed is counted, too.',
+    isPretend
+      ? 'This is what the real model would cost, by a rough guess. Nothing has been paid.'
+      : 'These are estimates by the list prices. Work that was stopped or failed is counted, too.',
   );
   return lines.join('\n');
 }
 
-function amount({ costUsd, answers }: Spent): string {
-  return `${dollars(costUsd)} (${count(answers)} ${answers === 1 ? 'answer' : 'answers'})`;
-}
-
-/** Formats `$1,234.50`; an amount that would round to zero is shown as small. */
-export function dollars(usd: number): string {
+/**
+ * Formats `$1,234.50`, or `pretend $1,234.50`; an amount that would round to zero is shown as
+ * small.
+ */
+export function dollars(usd: number, isPretend: boolean): string {
+  if (isPretend) return `pretend ${dollars(usd, false)}`;
   if (usd > 0 && usd < 0.005) return 'under $0.01';
   return `$${usd.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
 }

@@ -22,7 +22,13 @@ export const reportCommands: Command[] = [
     async run({ conversations, spend }, { message: { conversation } }) {
       const day = dayOf(Date.now(), (await conversations.read(conversation)).timezone);
       const [spending, use] = await Promise.all([spend.read(day), spend.use(monthOf(day))]);
-      return costWords({ conversation, day, ...spending, unsettled: totalUse(use) });
+      return costWords({
+        conversation,
+        day,
+        ...spending,
+        unsettled: totalUse(use),
+        isPretend: spend.isPretend,
+      });
     },
   },
 ];
@@ -58,7 +64,7 @@ async function writeStatus(
   );
   if (later.length > 0) lines.push(`Waiting: ${quoteMessages(later)}.`);
   const day = dayOf(Date.now(), settings.timezone);
-  lines.push(`Spent today: ${dollars(await spend.today(day, conversation))}.`);
+  lines.push(`Spent today: ${dollars(await spend.today(day, conversation), spend.isPretend)}.`);
   const others = slots.taken() - (slot.isHeld() ? 1 : 0);
   if (others > 0)
     lines.push(

@@ -24,7 +24,9 @@ export type Budget = {
 
 /** How much one approval adds (US dollars). */
 const stepUsd = 1;
-const goOn = `Continue? +$${stepUsd}`;
+/** The button that raises a budget; it has at most 20 characters. */
+const goOnWords = (isPretend: boolean): string =>
+  isPretend ? `Go on? Pretend +$${stepUsd}` : `Continue? +$${stepUsd}`;
 
 /**
  * Checks a turn's cost against the sums that the model proxy keeps, and raises the proxy's limit
@@ -36,6 +38,8 @@ export function createBudget(
   questions: Questions,
   end: (failure: AgentFailure) => void,
 ): Budget {
+  const goOn = goOnWords(spend.isPretend);
+  const money = (usd: number): string => dollars(usd, spend.isPretend);
   /** The first limit reached, in words, with the function that raises it. */
   const findLimit = async (): Promise<
     { words: string; subject: string; grant: () => Promise<void> } | undefined
@@ -45,7 +49,7 @@ export function createBudget(
     const day = dayOf(Date.now(), timezone);
     const { turnUsd, turnGrantedUsd, dayUsd } = await spend.standing(turn, conversation, day);
     if (budgets.turnUsd !== undefined && turnUsd >= budgets.turnUsd + turnGrantedUsd) {
-      const words = `This task has cost ${dollars(turnUsd)}; its budget is ${dollars(budgets.turnUsd + turnGrantedUsd)}.`;
+      const words = `This task has cost ${money(turnUsd)}; its budget is ${money(budgets.turnUsd + turnGrantedUsd)}.`;
       return {
         words,
         subject: `turn ${turnGrantedUsd}`,
@@ -55,7 +59,7 @@ export function createBudget(
     const [grantedOn, amount] = granted.split(' ');
     const grantedToday = grantedOn === day ? Number(amount) : 0;
     if (budgets.dayUsd === undefined || dayUsd < budgets.dayUsd + grantedToday) return undefined;
-    const words = `Today has cost ${dollars(dayUsd)}; the day's budget is ${dollars(budgets.dayUsd + grantedToday)}.`;
+    const words = `Today has cost ${money(dayUsd)}; the day's budget is ${money(budgets.dayUsd + grantedToday)}.`;
     return {
       words,
       subject: `${day} ${grantedToday}`,
