@@ -110,7 +110,7 @@ export async function readOverview(
     readVm(redis),
     createVmState(redis).waiting(now),
     readConversations(redis),
-    readTurnLines(turns, mostShown),
+    readTurnLines(redis, turns, mostShown),
     spend.days(today, 30),
     spend.read(today),
     spend.use(monthOf(today)),

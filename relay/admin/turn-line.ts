@@ -1,8 +1,12 @@
 import type { Job } from 'bullmq';
+import { waitingQuestion } from '../../shared/store/conversation.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { TurnData, TurnResult, Turns } from '../../shared/store/queues.ts';
 
 /** The state of a turn. */
-export type TurnState = 'waiting' | 'put off' | 'working' | 'done' | 'failed';
+export type TurnState =
+  'waiting' | 'put off' | 'waiting for the person' | 'working' | 'done' | 'failed';
 
 /** A turn as one line. Times are ms since 1970; `tookMs` runs from its first message to its end. */
 export type TurnLine = {
@@ -30,7 +34,7 @@ const states = [
  * The newest turns of each state, at most `most` of each, active ones first. Skips turns that had
  * nothing to do.
  */
-export async function readTurnLines(turns: Turns, most: number): Promise<TurnLine[]> {
+export async function readTurnLines(redis: Redis, turns: Turns, most: number): Promise<TurnLine[]> {
   const lists = await Promise.all(
     states.map(async ([type, state]) =>
       (await turns.queue.getJobs([type], 0, most - 1, false)).map((job) => toLine(job, state)),
@@ -40,7 +44,22 @@ export async function readTurnLines(turns: Turns, most: number): Promise<TurnLin
   const finished = [...failed, ...completed]
     .filter((line) => line.messages > 0)
     .toSorted((a, b) => b.at - a.at);
-  return [...active, ...waiting, ...delayed, ...finished];
+  const open = await Promise.all(
+    [...active, ...waiting, ...delayed].map(async (line) => ({
+      ...line,
+      state: (await isAsking(redis, line)) ? ('waiting for the person' as const) : line.state,
+    })),
+  );
+  return [...open, ...finished];
+}
+
+/** Whether a turn that has not ended waits for the answer to its question. */
+export async function isAsking(
+  redis: Redis,
+  { id, conversation }: Pick<TurnLine, 'id' | 'conversation'>,
+): Promise<boolean> {
+  const stored = await redis.hget(keys.conversation(conversation), 'questions');
+  return waitingQuestion(stored ?? undefined, id) !== undefined;
 }
 
 /** Our name for a job's state; undefined for an unknown state. */

@@ -19,6 +19,7 @@ const looks: Record<string, 'good' | 'bad' | 'busy'> = {
   posting: 'busy',
   parked: 'busy',
   'put off': 'busy',
+  'waiting for the person': 'busy',
 };
 
 /** A word in a coloured pill. */

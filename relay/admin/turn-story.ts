@@ -6,7 +6,7 @@ import type { Redis } from '../../shared/store/redis/redis.ts';
 import { Reply } from '../../shared/store/reply.ts';
 import { createSpend } from '../../shared/store/spend.ts';
 import type { ModelUse } from '../../shared/store/spend.ts';
-import { turnState } from './turn-line.ts';
+import { isAsking, turnState } from './turn-line.ts';
 import type { TurnState } from './turn-line.ts';
 
 /** A line of the turn's log; `at` is ms since 1970. */
@@ -58,12 +58,13 @@ export function createTurnStories(redis: Redis, turns: Turns, failed: FailedMess
       Promise.all(messages.map((message) => redis.hget(keys.message(message.id), 'state'))),
     ]);
     const given = new Set(dead.map((message) => message.id));
+    const isOpen = job.finishedOn === undefined && (await isAsking(redis, { id, conversation }));
     return {
       id,
       conversation,
       replies,
       use,
-      state: turnState(type),
+      state: isOpen ? 'waiting for the person' : turnState(type),
       addedAt: job.timestamp,
       startedAt: job.processedOn,
       finishedAt: job.finishedOn,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { FencedError } from './boxes/inbox.ts';
 import type { Fence } from './boxes/inbox.ts';
+import { parseJson } from '../runtime/json.ts';
 import { keys } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
 import { runScript } from './redis/script.ts';
@@ -54,6 +55,24 @@ export const Conversation = z.object({
   allowed: field,
 });
 export type Conversation = z.infer<typeof Conversation>;
+
+/** What every version stores of a turn's open question. */
+const Waiting = z.object({
+  turn: z.string(),
+  open: z.object({ text: z.string(), labels: z.array(z.string()) }),
+});
+
+/**
+ * The question with which a turn waits for the person, from the conversation's stored value; undefined
+ * when it does not wait. `labels` are the answers to choose from.
+ */
+export function waitingQuestion(
+  stored: string | undefined,
+  turn: string,
+): { text: string; labels: string[] } | undefined {
+  const { data } = Waiting.safeParse(parseJson(stored ?? ''));
+  return data?.turn === turn ? data.open : undefined;
+}
 
 /** The changes a turn can make; '' clears a field. */
 export type Change = Partial<Record<keyof Conversation, string>>;

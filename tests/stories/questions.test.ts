@@ -65,13 +65,11 @@ const options: StoryOptions = {
 };
 const open = holdOpen<StoryBench>((use) => withStory(options, use));
 
-test('a question comes with buttons and a tap answers it, in the same turn; chatter does not', async () => {
+test('a question comes with buttons and a tap answers it, in the same turn', async () => {
   const bench = fromHere(open());
   await bench.say('ask me something');
   const question = await said(bench, 'Which colour');
   expect(question.buttons.map(({ title }) => title)).toEqual(['Red', 'Green', 'Blue']);
-  await bench.say('well, yes, I do not know');
-  await said(bench, 'I pass that on.');
   await tap(bench, question, 'Green');
   await said(bench, 'You chose Green.');
   await until('all is answered', async () => (await bench.redis.llen(keys.inbox(phone))) === 0);
@@ -96,12 +94,22 @@ test('two questions are asked one after the other; a label and a number answer; 
   await said(bench, 'You said Four');
 });
 
-test('a question of Claude’s is answered in the person’s own words by quoting it', async () => {
+test('a question of Claude’s is answered in the person’s own words, also by quoting it', async () => {
   const bench = fromHere(open());
   await bench.say('ask me something');
   const question = await said(bench, 'Which colour');
   await bench.twin.chat.receive(phone, { text: 'a dark violet', quoted: question.sid });
   expect((await said(bench, 'You chose')).text).toContain('You chose a dark violet.');
+  await bench.say('ask me two things');
+  await until(
+    'the first of two',
+    () => texts(bench).filter((text) => text.includes('Or answer in your own words'))[1],
+  );
+  await bench.say('the green one');
+  await said(bench, 'Which size');
+  await bench.say('Medium, please');
+  const answer = await said(bench, 'You chose the green one.');
+  expect(answer.text).toContain('You chose Medium, please.');
 });
 
 test('a question survives a restart: it is not asked twice, and the old buttons answer it', async () => {
@@ -144,7 +152,7 @@ test('with permissions “ask” a command waits for a yes; a no keeps it from r
   expect(question.text).toContain("sh -c 'touch a.txt'");
   expect(question.buttons.map(({ title }) => title)).toEqual(['Yes', 'Yes, always', 'No']);
   await bench.say('yes please go ahead');
-  await said(bench, 'I pass that on.');
+  await said(bench, 'Shall I run it?');
   expect(texts(bench).some((words) => words.startsWith('Did touch'))).toBe(false);
   await tap(bench, question, 'No');
   await said(bench, 'It was not allowed');

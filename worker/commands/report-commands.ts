@@ -1,4 +1,5 @@
 import { cut } from '../../shared/runtime/cut.ts';
+import { waitingQuestion } from '../../shared/store/conversation.ts';
 import { dayOf, monthOf, totalUse } from '../../shared/store/spend.ts';
 import { taskLine } from '../background/describe.ts';
 import { readEffort } from '../agent/agent.ts';
@@ -37,14 +38,16 @@ async function writeStatus(
   { inbox, conversations, spend, background, permissions, idleMinutes, slots }: CommandParts,
   { message, context, busy }: CommandCall,
 ): Promise<string> {
-  const { conversation, job, slot, startedAt } = context;
+  const { conversation, turn, job, slot, startedAt } = context;
   const [waiting, settings, tasks] = await Promise.all([
     inbox.read(conversation),
     conversations.read(conversation),
     background.list(conversation),
   ]);
   const lines: string[] = [];
-  if (busy) {
+  const asked = waitingQuestion(settings.questions, turn);
+  if (asked) lines.push(waitingWords(asked));
+  else if (busy) {
     const first = waiting.find(({ id }) => job.data.messages.some((taken) => taken.id === id));
     const step =
       typeof job.progress === 'string' && job.progress !== ''
@@ -80,6 +83,14 @@ async function writeStatus(
     `Model: ${settings.model ?? 'the usual one'}.${effort ? ` Effort: ${effort}.` : ''} Permissions: ${permissionsOf(settings.permissions, permissions)}.`,
   );
   return lines.join('\n');
+}
+
+/** Length limit for a repeated question (characters). */
+const longestQuestion = 200;
+
+function waitingWords({ text, labels }: { text: string; labels: string[] }): string {
+  const choices = labels.length > 0 ? ` (${labels.join(', ')})` : '';
+  return `I am waiting for you: “${cut(text, longestQuestion)}”${choices}`;
 }
 
 function durationInWords(ms: number): string {

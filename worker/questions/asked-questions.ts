@@ -33,10 +33,10 @@ const Answer = z.object({
 type Answer = z.infer<typeof Answer>;
 
 /**
- * Stands for a message that approved late: that message is also a prompt, so it must not be removed
- * as an answer.
+ * Stands for a message that is also a prompt, and so must not be removed as an answer: it approved
+ * late, or answered with a file.
  */
-const afterwards = 'afterwards';
+export const afterwards = 'afterwards';
 
 /**
  * A turn's questions as the conversation stores them: a worker that takes over the turn continues
@@ -70,6 +70,8 @@ export type AskedQuestions = {
    * 1970.
    */
   begin(id: string, question: Question, deadline: number): Promise<OpenQuestion>;
+  /** Records that the open question was asked again with other buttons. */
+  askAgain(open: OpenQuestion): Promise<void>;
   /** `by` is the answering message; undefined when the default applied. */
   settle(open: OpenQuestion, words: string[], by: string | undefined): Promise<void>;
   /**
@@ -129,10 +131,15 @@ export function createAskedQuestions(
     async begin(id, question, deadline) {
       if (asked.open?.id === id) return asked.open;
       if (asked.open) note(asked.open.id, 'I do not ask that any more');
-      const open = openQuestion(id, question, deadline);
+      const open = openQuestion(id, question, now(), deadline);
       asked.open = open;
       await keep();
       return open;
+    },
+    async askAgain(open) {
+      if (open.again) return;
+      open.again = true;
+      await keep();
     },
     async settle({ id, kind, text, labels, fallback }, words, by) {
       asked.answers[id] = { text, words, ...(by === undefined ? {} : { by }) };
@@ -196,7 +203,7 @@ export function createAskedQuestions(
   };
 }
 
-function openQuestion(id: string, question: Question, deadline: number): OpenQuestion {
+function openQuestion(id: string, question: Question, at: number, deadline: number): OpenQuestion {
   const { kind, text, summary = text, options, multiple, yes, no, fallback } = question;
   const labels = options.map(({ label }) => label);
   return {
@@ -205,6 +212,7 @@ function openQuestion(id: string, question: Question, deadline: number): OpenQue
     text: summary,
     labels,
     multiple,
+    at,
     deadline,
     fallback,
     ...(yes ? { yes } : {}),

@@ -42,6 +42,10 @@ export const OpenQuestion = z.object({
   no: z.string().optional(),
   /** The default at the deadline; missing in values stored by an earlier version. */
   fallback: z.string().optional(),
+  /** When it was asked (ms since 1970); missing in values stored by an earlier version. */
+  at: z.number().optional(),
+  /** It was asked again with two buttons, in another order than the first ones: numbers end. */
+  again: z.boolean().optional(),
 });
 export type OpenQuestion = z.infer<typeof OpenQuestion>;
 
@@ -52,7 +56,7 @@ const mostItems = 10;
 /** Formats the question with its choices. Multiple choices are answered by numbers. */
 export function writeQuestion(
   id: string,
-  { text, options, multiple, fallback }: Question,
+  { kind, text, options, multiple, fallback }: Question,
   minutes: number,
 ): { text: string; choices?: Choices } {
   const items = options.map(({ label, description }, index) => ({
@@ -60,7 +64,8 @@ export function writeQuestion(
     title: label,
     ...(description ? { description } : {}),
   }));
-  const without = `_Without an answer in ${minutesInWords(minutes)}: ${fallback}._`;
+  const orWords = kind === 'choice' ? 'Or answer in your own words. ' : '';
+  const without = `_${orWords}Without an answer in ${minutesInWords(minutes)}: ${fallback}._`;
   if (multiple || items.length === 0 || items.length > mostItems) {
     const lines = options.map(
       ({ label, description }, index) =>
@@ -87,10 +92,10 @@ export function writeQuestion(
 
 /**
  * Reads a person's message as the answer to an open question. A tap, a number or a label answers,
- * and to a question of Claude's also the person's own words when they quote it. Approval takes a
- * tap, the exact number, the exact label, or a quoted “yes”; a text that starts with a no refuses,
- * and the answer is the label and that text. Undefined when the message is something else. `quoted`
- * is the id of the reply that the message quotes.
+ * and to a question of Claude's also the person's own words. Approval takes a tap, the exact number,
+ * the exact label, or a quoted “yes”; a text that starts with a no refuses, and the answer is the
+ * label and that text. Undefined when the message is something else. `quoted` is the id of the reply
+ * that the message quotes.
  */
 export function readAnswer(
   open: OpenQuestion,
@@ -106,15 +111,55 @@ export function readAnswer(
   }
   // A message with a file stays a prompt, so that the file is not lost.
   if (media.length > 0 || location) return undefined;
-  const quotesThis = quoted?.startsWith(`${open.id}.`) ?? false;
-  if (open.kind === 'choice') return readChoice(open, text.trim(), quotesThis);
+  const quotesThis = quotes(open, quoted);
+  if (open.kind === 'choice') {
+    const isOwn = quotesThis || (isAfter(open, message) && !commandLike.test(text.trim()));
+    return readChoice(open, text.trim(), isOwn);
+  }
   // A quote of another message belongs to that message.
   return quotesThis || message.quoted === undefined
     ? readDecision(open, text, quotesThis)
     : undefined;
 }
 
-function readChoice(open: OpenQuestion, text: string, quotesThis: boolean): string[] | undefined {
+/**
+ * Whether a message with a file or a place is meant as the answer to a question of Claude's. It
+ * stays a prompt as well, and `readSaidAnswer` reads its words.
+ */
+export function answersByFile(
+  open: OpenQuestion,
+  message: Message,
+  quoted: string | undefined,
+): boolean {
+  const { media, location } = message;
+  if (open.kind !== 'choice' || !isFromPerson(message)) return false;
+  return (
+    (media.length > 0 || location !== undefined) && (quotes(open, quoted) || isAfter(open, message))
+  );
+}
+
+/** The answer in words that were spoken, or written under a file. */
+export function readSaidAnswer(open: OpenQuestion, said: string): string[] {
+  return readChoice(open, said.trim(), true) ?? [];
+}
+
+function quotes(open: OpenQuestion, quoted: string | undefined): boolean {
+  return quoted?.startsWith(`${open.id}.`) ?? false;
+}
+
+/**
+ * Whether a message may answer without naming the question: it quotes nothing else, and came after
+ * the question was asked.
+ */
+function isAfter({ at = Infinity }: OpenQuestion, message: Message): boolean {
+  return message.quoted === undefined && Date.parse(message.at) >= at;
+}
+
+/** A command, ours or Claude Code's, and not a path. */
+const commandLike = /^\/[a-z][\w:-]*(?:\s|$)/i;
+
+/** `isOwn`: the person's own words count as well. */
+function readChoice(open: OpenQuestion, text: string, isOwn: boolean): string[] | undefined {
   const numbers = readNumbers(text);
   if (numbers && (open.multiple || numbers.length === 1)) {
     const labels = numbers.map((number) => open.labels[number - 1]);
@@ -123,19 +168,46 @@ function readChoice(open: OpenQuestion, text: string, quotesThis: boolean): stri
   const spoken = normalise(text);
   const label = open.labels.find((candidate) => spoken !== '' && normalise(candidate) === spoken);
   if (label !== undefined) return [label];
-  return text !== '' && quotesThis ? [text] : undefined;
+  return text !== '' && isOwn ? [text] : undefined;
 }
 
 function readDecision(open: OpenQuestion, text: string, quotesThis: boolean): string[] | undefined {
-  const { kind, labels, yes, no } = open;
+  const { kind, labels, yes, no, again } = open;
   const said = fold(text);
-  const numbered = /^[1-9]\d?$/.test(said) ? labels[Number(said) - 1] : undefined;
+  const numbered = !again && /^[1-9]\d?$/.test(said) ? labels[Number(said) - 1] : undefined;
   const label = numbered ?? labels.find((candidate) => fold(candidate) === said);
   if (label !== undefined) return [label];
   if (quotesThis && said === 'yes' && yes !== undefined) return [yes];
   if (no === undefined || said === '') return undefined;
   // A text that quotes a plan says what should be different.
   return beginsWithNo(text) || (kind === 'plan' && quotesThis) ? [no, text.trim()] : undefined;
+}
+
+/**
+ * Asks for approval again, after a text that neither gives nor refuses it: with a button for yes and
+ * one for no. A tap on them answers the open question. Undefined for a question of Claude's.
+ */
+export function writeAgain(open: OpenQuestion): { text: string; choices: Choices } | undefined {
+  const { id, kind, text, labels, yes, no } = open;
+  if (kind === 'choice' || yes === undefined || no === undefined) return undefined;
+  const isRun = /\brun\b/i.test(text.split('?')[0] ?? '');
+  const title = kind === 'permission' ? (isRun ? 'Yes, run it' : 'Yes, do it') : yes;
+  const ask = {
+    permission: `${isRun ? 'Shall I run it' : 'Shall I do it'}?`,
+    budget: 'Shall I go on?',
+    plan: 'Shall I begin?',
+  };
+  return {
+    text: `${ask[kind]} Please tap, or write “${yes}” or “${no}”: anything else is not a yes. I read your message right after that.`,
+    choices: {
+      kind: 'buttons',
+      told: true,
+      items: [
+        { id: `${id}.${labels.indexOf(yes) + 1}`, title },
+        { id: `${id}.${labels.indexOf(no) + 1}`, title: no },
+      ],
+    },
+  };
 }
 
 /** Ignores case and the number of blanks. */

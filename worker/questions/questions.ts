@@ -1,12 +1,19 @@
+import type { Choices } from '../../shared/store/choices.ts';
 import type { Conversation } from '../../shared/store/conversation.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import { createAnswerWait } from './answer-wait.ts';
 import type { QuestionHooks } from './answer-wait.ts';
-import { createAskedQuestions } from './asked-questions.ts';
+import { afterwards, createAskedQuestions } from './asked-questions.ts';
 import type { PromptTrackerDeps } from './asked-questions.ts';
 import { placeWords } from '../media/format-place.ts';
-import { minutesInWords, writeQuestion } from './question.ts';
+import {
+  answersByFile,
+  minutesInWords,
+  readSaidAnswer,
+  writeAgain,
+  writeQuestion,
+} from './question.ts';
 import type { OpenQuestion, Question } from './question.ts';
 import type { TurnContext } from '../turn/context.ts';
 
@@ -48,8 +55,22 @@ export type Questions = {
    * when nothing was asked before.
    */
   recall: string | undefined;
-  /** Tells the person once that their words do not answer the open question. */
-  remark(): Promise<void>;
+  /**
+   * Tells the person that this message does not answer the open question, which keeps it from
+   * Claude. Asks for approval again, with two buttons. Throws FencedError.
+   */
+  remark(message: Message): Promise<void>;
+  /**
+   * Takes a message with a file for the answer to the open question, if it is one: `said` are the
+   * words in it. It goes to Claude as well, unless its words are all of it (`isAll`). Throws
+   * FencedError.
+   */
+  answerByFile(
+    message: Message,
+    quoted: string | undefined,
+    said: string,
+    isAll: boolean,
+  ): Promise<boolean>;
   /**
    * The reply to a tap that belongs to a question and does not answer the open one; undefined for
    * any other message. Such a tap is never a prompt, but a tap that confirms a late answer is.
@@ -64,13 +85,10 @@ export type Questions = {
   sayOfTap(tap: Message, sentence: string): Promise<void>;
 };
 
-const howToAnswer: Record<Question['kind'], string> = {
-  choice:
-    'To answer my question above, tap a choice, send its number, or swipe it to the right and write.',
-  permission: 'My question above still waits: tap an answer or send its number.',
-  budget: 'My question above still waits: tap an answer or send its number.',
-  plan: 'My plan above still waits: tap an answer, or swipe it to the right and write what should be different.',
-};
+const questionFirst = 'I read that as soon as you have answered my question above.';
+
+/** The answer in a file that has no words. */
+const inTheFile = 'see what the person sends next';
 
 /** `kept` is the conversation's stored state. */
 export function createQuestions(
@@ -84,7 +102,7 @@ export function createQuestions(
   const asked = createAskedQuestions(parts, context, kept);
   const answers = createAnswerWait({ slot, hooks, holdMs, now });
   let last: Promise<unknown> = Promise.resolve();
-  const say = async (replies: { id: string; text: string }[]): Promise<void> =>
+  const say = async (replies: { id: string; text: string; choices?: Choices }[]): Promise<void> =>
     void (await outbox.put(
       replies.map((reply) => ({ ...reply, conversation, turn, aside: true as const })),
       fence,
@@ -180,10 +198,21 @@ export function createQuestions(
       };
       await outbox.put([reply], fence, { conversation, ids: [tap.id], state: 'answered' });
     },
-    async remark() {
+    async remark({ id }) {
       const open = asked.open();
-      if (open)
-        await say([{ id: `${open.id}.remark`, text: `I pass that on. ${howToAnswer[open.kind]}` }]);
+      if (!open) return;
+      const again = writeAgain(open);
+      if (again) await asked.askAgain(open);
+      await say([{ id: `${id}.remark`, ...(again ?? { text: questionFirst }) }]);
+    },
+    async answerByFile(message, quoted, said, isAll) {
+      const open = asked.open();
+      if (!open || !answersByFile(open, message, quoted)) return false;
+      const words = readSaidAnswer(open, said);
+      await (isAll && words.length > 0
+        ? settle(open, words, message.id)
+        : settle(open, [...words, inTheFile], afterwards));
+      return true;
     },
   };
 }

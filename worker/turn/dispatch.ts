@@ -14,6 +14,7 @@ import type { Attempts } from './attempts.ts';
 import type { CommandAnswer, CommandParts } from '../commands/command.ts';
 import { beginsAnew, nextStep, wantsOwnTurn } from './next-step.ts';
 import type { NextStep } from './next-step.ts';
+import { answersByFile } from '../questions/question.ts';
 import type { Questions } from '../questions/questions.ts';
 import { chunk } from '../reply/chunk.ts';
 import { isRenewed } from './renewal.ts';
@@ -160,6 +161,7 @@ export function createDispatch(
     waiting: () => waiting,
     async look(busy) {
       const prompts: Message[] = [];
+      let unclear: Message | undefined;
       let [messages, from] = [await readInbox(), 0];
       // Answers to questions of an earlier run of this turn are settled with the next answer.
       const takenUp = (): Set<string> =>
@@ -222,11 +224,15 @@ export function createDispatch(
           await take([step.message]);
           await questions.answer(step.words, step.message);
         } else {
-          await questions.remark();
+          const quoted = quotes.get(step.message.id)?.id;
+          const isFile = question && answersByFile(question, step.message, quoted);
+          if (!isFile && isFromPerson(step.message)) unclear = step.message;
           prompts.push(step.message);
         }
         done = takenUp();
       }
+      // One remark for all that came at once, unless the answer was among it.
+      if (unclear) await questions.remark(unclear);
       for (const prompt of prompts) await questions.confirm(prompt);
       if (busy && prompts.length > 0) await take(prompts);
       return prompts;

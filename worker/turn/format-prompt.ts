@@ -13,7 +13,14 @@ export type PromptParts = IncomingParts & {
  * nothing in it can be read, the reply to the person instead; then the message does not go to
  * Claude.
  */
-export type ReadMessage = { prompt: Prompt; said: string } | { sentence: string };
+export type ReadMessage =
+  | {
+      prompt: Prompt;
+      said: string;
+      /** The message is speech, and `said` is all of it. */
+      isSpoken?: boolean;
+    }
+  | { sentence: string };
 
 /**
  * Converts a person's message for Claude: its text unchanged, pictures and PDFs as attachments,
@@ -44,6 +51,7 @@ export async function toPrompt(
   return {
     prompt: { id: message.id, text, ...(attachments.length > 0 ? { attachments } : {}) },
     said,
+    isSpoken: files.length > 0 && files.every((file) => file.said !== undefined) && place === '',
   };
 }
 

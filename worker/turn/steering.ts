@@ -6,6 +6,7 @@ import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import type { TurnResult } from '../../shared/store/queues.ts';
 import type { Reply } from '../../shared/store/reply.ts';
 import type { Prompt } from '../agent/agent.ts';
+import type { Questions } from '../questions/questions.ts';
 import { createAsyncQueue } from '../agent/async-queue.ts';
 import type { Dispatch } from './dispatch.ts';
 import { givenUpNote, withoutPrefix } from './format-messages.ts';
@@ -44,7 +45,7 @@ export type Steering = {
 
 export type FeedTurn = {
   context: TurnContext;
-  /** A note for Claude when it resumes an interrupted turn. */ recall: string | undefined;
+  questions: Pick<Questions, 'recall' | 'answerByFile'>;
   dispatch: Dispatch;
   workspace: string;
   result: TurnResult;
@@ -61,7 +62,7 @@ const shortInbox = 50;
  */
 export function createSteering(
   parts: SteeringDeps,
-  { context, recall, dispatch, workspace, result, signal, onTrouble }: FeedTurn,
+  { context, questions, dispatch, workspace, result, signal, onTrouble }: FeedTurn,
 ): Steering {
   const { conversation, turn, fence } = context;
   const prompts = createAsyncQueue<Prompt>();
@@ -101,12 +102,18 @@ export function createSteering(
         await sayInstead(message.id, read.sentence);
         continue;
       }
+      const isAll = read.isSpoken ?? false;
+      const answers = (): Promise<boolean> =>
+        questions.answerByFile(message, quoted?.id, read.said, isAll);
+      if (isAll && (await answers())) continue;
       open.set(message.id, read.said);
       if (isFromPerson(message)) newest = message;
-      const recalled = [recall, givenUpNote(dispatch.snapshot().givenUp)].filter(
+      const recalled = [questions.recall, givenUpNote(dispatch.snapshot().givenUp)].filter(
         (words) => words !== undefined,
       );
       prompts.push({ ...read.prompt, about: read.said, recall: recalled.join('\n') || undefined });
+      // Claude gets the file as soon as the question that it answers is out of the way.
+      if (!isAll) await answers();
     }
   };
 

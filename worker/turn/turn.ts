@@ -117,7 +117,7 @@ export async function workTurn(
   const { signal } = watchdog;
   const feed = createSteering(parts, {
     context,
-    recall: questions.recall,
+    questions,
     dispatch,
     workspace,
     result,

@@ -214,6 +214,23 @@ export const recovery = [
       ['a conversation remembers thirty questions', '.slice(-most)', ''],
     ],
   ),
+  ...mutationsOf('worker/questions/question.ts', 'tests/worker/own-words.test.ts', [
+    [
+      'what came before a question is no answer in one’s own words',
+      ' && Date.parse(message.at) >= at',
+      '',
+    ],
+    ['a command is no answer in one’s own words', ' && !commandLike.test(text.trim())', ''],
+    ['after two other buttons no number gives leave', '!again && ', ''],
+    [
+      'a file gives no leave',
+      "open.kind !== 'choice' || !isFromPerson(message)",
+      '!isFromPerson(message)',
+    ],
+  ]),
+  ...mutationsOf('worker/questions/questions.ts', 'tests/worker/own-words.test.ts', [
+    ['a question that is asked again has no numbers', 'if (again) await asked.askAgain(open);', ''],
+  ]),
   ...mutationsOf('worker/questions/awaiting-answer.ts', 'tests/worker/open-questions.test.ts', [
     [
       'an answer that came while the turn was put off brings it forward',
