@@ -85,15 +85,14 @@ test('an unknown command goes to Claude Code: the workspace’s commands and ski
   await bench.say('/farewell all', otherPhone);
   expect((await said(bench, 'goodbye', otherPhone)).text).toContain('goodbye to all');
   await bench.say('/compact', otherPhone);
-  await said(
-    bench,
-    'Our conversation had become long, so I summed its beginning up for myself.',
-    otherPhone,
-  );
+  await said(bench, 'I have summed our conversation up, and go on from there.', otherPhone);
   await bench.say('which last', otherPhone);
   await said(bench, 'last: ', otherPhone);
   // The first two answers are summed up; `/compact` itself has no words.
-  expect(texts(bench, otherPhone).slice(-2)).toEqual(['Done.', 'last: 1 before']);
+  expect(texts(bench, otherPhone).slice(-2)).toEqual([
+    'I have summed our conversation up, and go on from there. I may ask again about details.',
+    'last: 1 before',
+  ]);
 });
 
 test('a session that is not there any more is said, and the work goes on', async () => {

@@ -225,23 +225,23 @@ test('a session is named, a retry told, an interruption seen', () => {
   ).toEqual([{ kind: 'interrupted' }]);
 });
 
-test('a compaction is told, however much it has dropped', () => {
-  const boundary = {
-    type: 'system',
-    subtype: 'compact_boundary',
-    compact_metadata: {
-      trigger: 'auto',
-      pre_tokens: 180_000,
-      post_tokens: 2638,
-      duration_ms: 24_000,
-    },
-  };
+test('a compaction is told, however much it has dropped, and whether the person asked for it', () => {
+  const boundary = (trigger: string) =>
+    message({
+      type: 'system',
+      subtype: 'compact_boundary',
+      compact_metadata: { trigger, pre_tokens: 180_000, post_tokens: 2638, duration_ms: 24_000 },
+    });
   expect(
     translateAll([
       message({ type: 'system', subtype: 'status', status: 'compacting' }),
-      message(boundary),
+      boundary('auto'),
+      boundary('manual'),
     ]),
-  ).toEqual([{ kind: 'compacted' }]);
+  ).toEqual([
+    { kind: 'compacted', isAsked: false },
+    { kind: 'compacted', isAsked: true },
+  ]);
 });
 
 test('a failed result is named by what Claude Code said before it', () => {

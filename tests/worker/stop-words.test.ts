@@ -119,6 +119,24 @@ test('a fresh conversation begins with the text behind /new or /clear', () => {
   expect(withoutPrefix(message('/queue /new look')).text).toBe('look');
 });
 
+test('a sentence that begins with a slash is said to Claude at once, and a command waits', () => {
+  const isSaid = (text: string): boolean =>
+    nextStep([message(text)], {
+      taken: new Set(),
+      busy: true,
+      question: undefined,
+      session: undefined,
+      quoted: () => undefined,
+      tapSentence: () => undefined,
+    })?.kind === 'prompt';
+  expect(['/etc/hosts is broken', '/', '/usr/bin', '/2 more', '//x'].map(isSaid)).toEqual(
+    Array.from({ length: 5 }, () => true),
+  );
+  expect(['/compact', '/review 12', '/mcp:tool x', '/queue fix it'].map(isSaid)).toEqual(
+    Array.from({ length: 4 }, () => false),
+  );
+});
+
 test('courtesy behind a command is understood, and a misspelt one is asked about', async () => {
   const usage = (text: string): string | undefined =>
     findCommand(message(text), true)?.command.help?.usage;

@@ -191,8 +191,11 @@ export type AgentEvent =
   | { kind: 'picture'; path: string }
   /** A sign of life. */
   | { kind: 'alive' }
-  /** The conversation grew too long and was replaced by a summary. */
-  | { kind: 'compacted' }
+  /**
+   * The conversation was replaced by a summary: because it grew too long, or because the person
+   * asked for it (`isAsked`).
+   */
+  | { kind: 'compacted'; isAsked: boolean }
   /** The model's service fails and Claude Code retries. */
   | { kind: 'retrying'; reason: string }
   /** What Claude has said before it failed. */

@@ -63,6 +63,11 @@ export type Command = {
   run(parts: CommandParts, call: CommandCall): Promise<CommandAnswer | undefined>;
 };
 
+/** Whether a text has the form of a command, ours or Claude Code's; a path is a sentence. */
+export function isCommandLike(text: string): boolean {
+  return /^\/[a-z][\w:-]*(?:\s|$)/i.test(text.trim());
+}
+
 /** The text to search for a command: a tapped choice may contain one. */
 export function commandText(message: Message): string {
   return message.choice?.id.startsWith('/') ? message.choice.id : message.text.trim();

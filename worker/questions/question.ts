@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Choices } from '../../shared/store/choices.ts';
+import { isCommandLike } from '../commands/command.ts';
 import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
 
@@ -113,7 +114,7 @@ export function readAnswer(
   if (media.length > 0 || location) return undefined;
   const quotesThis = quotes(open, quoted);
   if (open.kind === 'choice') {
-    const isOwn = quotesThis || (isAfter(open, message) && !commandLike.test(text.trim()));
+    const isOwn = quotesThis || (isAfter(open, message) && !isCommandLike(text));
     return readChoice(open, text.trim(), isOwn);
   }
   // A quote of another message belongs to that message.
@@ -154,9 +155,6 @@ function quotes(open: OpenQuestion, quoted: string | undefined): boolean {
 function isAfter({ at = Infinity }: OpenQuestion, message: Message): boolean {
   return message.quoted === undefined && Date.parse(message.at) >= at;
 }
-
-/** A command, ours or Claude Code's, and not a path. */
-const commandLike = /^\/[a-z][\w:-]*(?:\s|$)/i;
 
 /** `isOwn`: the person's own words count as well. */
 function readChoice(open: OpenQuestion, text: string, isOwn: boolean): string[] | undefined {

@@ -53,6 +53,14 @@ export type TurnEvents = {
   onSent(): void;
 };
 
+/** Tells that the conversation was replaced by a summary. */
+function compactedWords(isAsked: boolean): string {
+  const done = isAsked
+    ? 'I have summed our conversation up, and go on from there.'
+    : 'Our conversation had become long, so I summed its beginning up for myself.';
+  return `${done} I may ask again about details.`;
+}
+
 /** A request by its beginning, without what Markdown would read as marks. */
 const quote = (words: string): string => `“${words.replaceAll(/[*_~`]/g, '')}”`;
 
@@ -186,10 +194,13 @@ export function createTurnEvents(
           return;
         case 'compacted':
           compactions += 1;
-          return await say(
+          await say(
             `compacted.${job.attemptsStarted}.${compactions}`,
-            'Our conversation had become long, so I summed its beginning up for myself. I may ask again about details.',
+            compactedWords(event.isAsked),
           );
+          // What the person asked for is done with that.
+          said ||= event.isAsked;
+          return;
         case 'retrying':
           return await note(`the model's service is in trouble: ${event.reason}`);
         case 'words':

@@ -1,6 +1,6 @@
 import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
-import { commandText } from '../commands/command.ts';
+import { commandText, isCommandLike } from '../commands/command.ts';
 import { findCommand } from '../commands/find-command.ts';
 import type { FoundCommand } from '../commands/find-command.ts';
 import { readAnswer } from '../questions/question.ts';
@@ -130,5 +130,5 @@ function asCommand(
  * commands must not interrupt other work.
  */
 export function wantsOwnTurn(message: Message): boolean {
-  return !isFromPerson(message) || commandText(message).startsWith('/');
+  return !isFromPerson(message) || isCommandLike(commandText(message));
 }

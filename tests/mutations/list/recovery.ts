@@ -220,7 +220,7 @@ export const recovery = [
       ' && Date.parse(message.at) >= at',
       '',
     ],
-    ['a command is no answer in one’s own words', ' && !commandLike.test(text.trim())', ''],
+    ['a command is no answer in one’s own words', ' && !isCommandLike(text)', ''],
     ['after two other buttons no number gives leave', '!again && ', ''],
     [
       'a file gives no leave',

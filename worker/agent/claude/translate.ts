@@ -124,7 +124,8 @@ export function createTranslator(): Translator {
     switch (message.type) {
       case 'system':
         if (message.subtype === 'init') return [{ kind: 'session', id: message.session_id }];
-        if (message.subtype === 'compact_boundary') return [{ kind: 'compacted' }];
+        if (message.subtype === 'compact_boundary')
+          return [{ kind: 'compacted', isAsked: message.compact_metadata.trigger === 'manual' }];
         if (message.subtype === 'api_retry') return [{ kind: 'retrying', reason: message.error }];
         if (message.subtype === 'background_tasks_changed')
           return [{ kind: 'background', tasks: message.tasks.flatMap(readTask) }];
