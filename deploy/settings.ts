@@ -132,6 +132,7 @@ export const decided: readonly VariableName[] = [
   'CHROMIUM_PATH',
   'WORKER_ID',
   'IDLE_MINUTES',
+  'VM_USD_PER_HOUR',
   'STOP_SECONDS',
   'WAKE_URL',
   'WAKE_SECRET',

@@ -167,6 +167,7 @@ test('compose gives each process every variable that it reads, and none of the o
     'CHROMIUM_PATH',
     'FLY_MACHINE_ID',
     'IDLE_MINUTES',
+    'VM_USD_PER_HOUR',
   ]);
   expect(Object.keys(relay).toSorted()).toEqual(
     variablesOf('relay/config.ts')

@@ -131,6 +131,10 @@ test('the VM stops by itself, is started by its address, and is restarted only w
   expect(vm?.mounts).toMatchObject({ destination: '/data' });
   expect(vm?.vm).toEqual([{ size: 'performance-1x', memory: '4gb' }]);
   expect(vm?.env).toMatchObject({ IDLE_MINUTES: '60', DATA_DIR: '/data' });
+  const costs = readFileSync(path.join(import.meta.dirname, '../docs/costs.md'), 'utf8');
+  expect(costs).toContain(
+    `performance-1x, 4 GB: $41 a month, which is $${vm?.env['VM_USD_PER_HOUR']} an hour`,
+  );
   expect(vm?.kill_timeout).toBeGreaterThan(Number(vm?.env['STOP_SECONDS']));
 });
 

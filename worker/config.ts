@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { variables as v, parseEnvironment } from '../shared/runtime/env.ts';
 import type { Environment } from '../shared/runtime/env.ts';
 import { usualRetentionDays } from '../shared/store/redis/retention.ts';
+import type { Awake } from './background/describe.ts';
 import { usualMessagesPerTurn } from './tools/send-quota.ts';
 
 const schema = z
@@ -38,6 +39,7 @@ const schema = z
     WORKER_ID: v.WORKER_ID.optional(),
     FLY_MACHINE_ID: v.WORKER_ID.optional(),
     IDLE_MINUTES: v.IDLE_MINUTES.optional(),
+    VM_USD_PER_HOUR: v.VM_USD_PER_HOUR.optional(),
     WAKE_SECRET: v.WAKE_SECRET.optional(),
     PERMISSIONS: v.PERMISSIONS.default('all'),
     BACKGROUND_MINUTES: v.BACKGROUND_MINUTES.default(120),
@@ -89,4 +91,12 @@ export type WorkerConfig = z.output<typeof schema>;
  */
 export function parseWorkerConfig(environment: Environment): WorkerConfig {
   return parseEnvironment(schema, environment);
+}
+
+/** What work in the background costs; undefined when the computer is always on. */
+export function awakeOf({
+  IDLE_MINUTES,
+  VM_USD_PER_HOUR,
+}: Pick<WorkerConfig, 'IDLE_MINUTES' | 'VM_USD_PER_HOUR'>): Awake {
+  return IDLE_MINUTES === undefined ? undefined : { usdPerHour: VM_USD_PER_HOUR };
 }

@@ -20,6 +20,7 @@ import type { Agent } from './agent/agent.ts';
 import { createAgentFiles } from './agent/sandbox/files.ts';
 import { createWorkspaceReader } from './agent/workspace/reader.ts';
 import type { Arrivals } from './turn/arrivals.ts';
+import { awakeOf } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { createDeliveryProcessor } from './deliveries.ts';
 import type { SessionLock } from './process/session-lock.ts';
@@ -115,6 +116,7 @@ export function createProcessors({
     scheduleLimits,
     hasTemplate: template !== undefined,
     idleMinutes: config.IDLE_MINUTES,
+    awake: awakeOf(config),
     slots: createSlots(parts.concurrency.turns),
     now: Date.now,
     addTurn: (conversation) => turns.add(conversation),

@@ -23,6 +23,7 @@ import { createVmState } from '../shared/store/vm-state.ts';
 import type { Agent } from './agent/agent.ts';
 import { watchBackground } from './background/watch.ts';
 import type { BackgroundWatch } from './background/watch.ts';
+import { awakeOf } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { createArrivals } from './turn/arrivals.ts';
 import { bootWorker } from './process/boot.ts';
@@ -317,6 +318,7 @@ function watchWork({
       accept: createIntake(turns, config.RETENTION_DAYS),
       owner,
       longestMs: config.BACKGROUND_MINUTES * 60_000,
+      awake: awakeOf(config),
       log,
       now: Date.now,
     })

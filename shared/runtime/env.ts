@@ -147,6 +147,8 @@ export const variables = {
     .number('must be a number of minutes')
     .positive('must be more than 0')
     .max(7 * 24 * 60, 'must be at most a week (10080)'),
+  /** What an hour of the worker's machine costs while it is awake. */
+  VM_USD_PER_HOUR: z.coerce.number('must be a number of dollars').positive('must be more than 0'),
   /** What the relay calls to wake the worker; unset, the worker is always on. */
   WAKE_URL: baseUrl,
   WAKE_SECRET: text,

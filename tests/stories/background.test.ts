@@ -80,12 +80,15 @@ const running = async ({ redis }: StoryBench): Promise<number> =>
   Object.values(await redis.hgetall(keys.background)).length;
 
 test('what a helper and a command in the background come to is told, once, beside other work', async () => {
-  await withStory({ stories }, async (bench) => {
+  const environment = { IDLE_MINUTES: '60', VM_USD_PER_HOUR: '0.057' };
+  await withStory({ stories, environment }, async (bench) => {
     await bench.say('send a helper');
     await said(bench, 'I have sent a helper.');
     await until('it is noted', async () => (await running(bench)) === 1);
     await bench.say('/status');
-    expect((await said(bench, 'In the background:')).text).toMatch(/\n1\. Count the files \(since/);
+    expect((await said(bench, 'In the background:')).text).toMatch(
+      /\n1\. Count the files \(since.*\n.* The computer stays awake for it, at about \$0\.06 an hour\./,
+    );
     await openGate(workspaceOf(bench));
     expect((await said(bench, 'Seven files.')).text).toBe(
       '_About “send a helper”:_\n\nSeven files.',

@@ -4,6 +4,9 @@ import type { BackgroundEntry } from '../../shared/store/background.ts';
 import { readMessage } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { BackgroundListener, BackgroundTask } from '../../worker/agent/background.ts';
+import { stillWords } from '../../worker/background/describe.ts';
+import type { Awake } from '../../worker/background/describe.ts';
+import { awakeOf } from '../../worker/config.ts';
 import { watchBackground } from '../../worker/background/watch.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: Date.parse('2026-11-29T10:00:00Z') }));
@@ -23,6 +26,7 @@ function open({
   lost = [] as BackgroundEntry[],
   stored = [] as BackgroundEntry[],
   refuse = 0,
+  awake = undefined as Awake,
 } = {}) {
   const removed: string[] = [];
   let listener: BackgroundListener | undefined;
@@ -56,6 +60,7 @@ function open({
     },
     owner: 'vm#1',
     longestMs: 120 * 60_000,
+    awake,
     log: createLog('test', 'silent'),
     now: Date.now,
   });
@@ -111,14 +116,53 @@ test('a task is ended at its cap, a ninth at once, and both are said', async () 
   listener.onChange(person, 'other', []);
   listener.onChange(person, 's', eight.slice(1));
   await vi.advanceTimersByTimeAsync(120 * 60_000 - 1);
-  const reminders = messages.filter(({ work }) => work?.say?.includes('still runs'));
-  expect(reminders).toHaveLength(7);
   expect(ended).toEqual(['9', '10']);
   await vi.advanceTimersByTimeAsync(1);
   expect(ended).toEqual(['9', '10', '2', '3', '4', '5', '6', '7', '8']);
   expect(messages.at(-1)?.work?.say).toContain(
     '“task 8”: it had been running in the background for 2 hours',
   );
+});
+
+test('what keeps the computer awake is said once, with all that runs and the price of an hour', async () => {
+  const { listener, messages } = open({ awake: { usdPerHour: 0.057 } });
+  listener.onChange(person, 's', [task('a'), task('b')]);
+  listener.onChange('+15551230002', 's', [task('theirs')]);
+  await vi.advanceTimersByTimeAsync(14 * 60_000);
+  listener.onChange(person, 'other', [task('c')]);
+  await vi.advanceTimersByTimeAsync(30 * 60_000);
+  const said = messages.map(({ conversation, work }) => [conversation, work?.say]);
+  expect(said).toEqual([
+    [
+      person,
+      '“task a”, “task b” and “task c” still run in the background and keep the computer awake, which costs about $0.06 an hour. Text “stop” to choose what to end.',
+    ],
+    [
+      '+15551230002',
+      '“task theirs” still runs in the background and keeps the computer awake, which costs about $0.06 an hour. Text “stop” to end it.',
+    ],
+  ]);
+  // Another one that comes later is news.
+  listener.onChange(person, 'other', []);
+  listener.onChange(person, 'other', [task('d')]);
+  await vi.advanceTimersByTimeAsync(15 * 60_000);
+  expect(messages.map(({ work }) => work?.say).slice(2)).toEqual([
+    '“task d” still runs in the background and keeps the computer awake, which costs about $0.06 an hour. Text “stop” to end it.',
+  ]);
+});
+
+test('no price is named that is not known, and no sleep that does not come', () => {
+  expect(stillWords(['Serve'], undefined)).toBe(
+    '“Serve” still runs in the background. Text “stop” to end it.',
+  );
+  expect(stillWords(['Serve'], { usdPerHour: undefined })).toBe(
+    '“Serve” still runs in the background and keeps the computer awake. Text “stop” to end it.',
+  );
+  expect(stillWords(['Serve'], { usdPerHour: 0.004 })).toContain(
+    'which costs under $0.01 an hour.',
+  );
+  expect(awakeOf({ IDLE_MINUTES: undefined, VM_USD_PER_HOUR: 0.057 })).toBeUndefined();
+  expect(awakeOf({ IDLE_MINUTES: 60, VM_USD_PER_HOUR: 0.057 })).toEqual({ usdPerHour: 0.057 });
 });
 
 test('what was lost is one message, whoever finds it', async () => {

@@ -1,4 +1,5 @@
 import { cut } from '../../shared/runtime/cut.ts';
+import { dollars } from '../commands/format-cost.ts';
 
 /** Length limit for a description (characters). */
 const longest = 80;
@@ -18,9 +19,27 @@ export function tooManyWords(description: string, most: number): string {
   return `I ended ${name(description)}: ${most} things were running in the background already, which is the most I let run at once.`;
 }
 
-/** Sentence about a task that goes on for long. */
-export function stillWords(description: string): string {
-  return `${name(description)} still runs in the background and keeps the computer awake. Text “stop” to end it.`;
+/** Whether work keeps the computer awake that would sleep otherwise; an hour's price (US dollars). */
+export type Awake = { usdPerHour: number | undefined } | undefined;
+
+/** Sentence about tasks that go on for long; at least one description. */
+export function stillWords(descriptions: readonly string[], awake: Awake): string {
+  const names = new Intl.ListFormat('en-GB').format(descriptions.map(name));
+  const [run, keep, end] =
+    descriptions.length === 1
+      ? ['runs', 'keeps', 'Text “stop” to end it.']
+      : ['run', 'keep', 'Text “stop” to choose what to end.'];
+  const hour = priceWords(awake);
+  const price = hour === '' ? '' : `, which costs ${hour}`;
+  const cost = awake ? ` and ${keep} the computer awake${price}` : '';
+  return `${names} still ${run} in the background${cost}. ${end}`;
+}
+
+/** What an hour of the computer costs; '' when it is not known. */
+export function priceWords(awake: Awake): string {
+  if (awake?.usdPerHour === undefined) return '';
+  const amount = dollars(awake.usdPerHour);
+  return `${amount.startsWith('$') ? 'about ' : ''}${amount} an hour`;
 }
 
 /** A task as a line of a list. */

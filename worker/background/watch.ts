@@ -5,10 +5,8 @@ import type { Intake } from '../../shared/store/boxes/intake.ts';
 import { workId } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { BackgroundControl, BackgroundListener, BackgroundTask } from '../agent/background.ts';
-import { overdueWords, stillWords, tooManyWords } from './describe.ts';
-
-/** How many tasks a person may have in the background at once. */
-const mostTasks = 8;
+import type { Awake } from './describe.ts';
+import { createTaskLimits } from './limits.ts';
 
 /** How often Claude may begin to speak by itself to a person, and in which time (ms). */
 const mostAnswers = 10;
@@ -16,12 +14,6 @@ const answersMs = 3600_000;
 
 /** The pause before a failed step is tried again (ms). */
 const againMs = 2000;
-
-/** How long a person hears nothing more of tasks beyond the most (ms). */
-const quietMs = 10 * 60_000;
-
-/** The age at which a task that still runs is mentioned once (ms). */
-const remindMs = 15 * 60_000;
 
 export type BackgroundWatchParts = {
   control: BackgroundControl;
@@ -31,6 +23,8 @@ export type BackgroundWatchParts = {
   owner: string;
   /** How long a task may run (ms). */
   longestMs: number;
+  /** What it means that something runs; undefined when the computer is always on. */
+  awake: Awake;
   log: Log;
   now: () => number;
 };
@@ -52,15 +46,12 @@ export type BackgroundWatch = {
 };
 
 export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
-  const { control, store, accept, owner, longestMs, log, now } = parts;
+  const { control, store, accept, owner, longestMs, awake, log, now } = parts;
   const running = new Map<string, BackgroundTask[]>();
   const timers = new Map<string, NodeJS.Timeout>();
   /** Sessions that already have a message on its way, and when Claude spoke to whom by itself. */
   const wanted = new Set<string>();
   const spoken = new Map<string, number[]>();
-  /** Tasks that are being ended, and when a person last heard that there are too many. */
-  const ending = new Set<string>();
-  const scolded = new Map<string, number>();
   /** What has ended and is reported later, for the hour's sake: noted until then. */
   const held = new Map<string, BackgroundTask[]>();
   let writing: Promise<void> = Promise.resolve();
@@ -97,55 +88,7 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
     );
   const say = (conversation: string, session: string, sentence: string): void =>
     put(conversation, randomUUID(), { session, say: sentence });
-  const end = async (
-    conversation: string,
-    session: string,
-    { id }: BackgroundTask,
-    sentence: string | undefined,
-  ): Promise<void> => {
-    const key = `${conversation} ${session} ${id}`;
-    // It is still among the tasks until its process is gone.
-    if (ending.has(key)) return;
-    ending.add(key);
-    const isEnded = await control.end(conversation, session, id);
-    if (isEnded && sentence !== undefined) say(conversation, session, sentence);
-  };
-  /** The sentence about a task beyond the most, unless the person has just heard it. */
-  const tooMany = (conversation: string, { description }: BackgroundTask): string | undefined => {
-    const isNews = now() - (scolded.get(conversation) ?? -Infinity) > quietMs;
-    if (isNews) scolded.set(conversation, now());
-    return isNews ? tooManyWords(description, mostTasks) : undefined;
-  };
-  const clear = (task: string): void => {
-    ending.delete(task);
-    for (const key of [task, `${task} still`]) {
-      clearTimeout(timers.get(key));
-      timers.delete(key);
-    }
-  };
-
-  const bound = (conversation: string, session: string, tasks: BackgroundTask[]): void => {
-    const others = [...running].flatMap(([key, all]) =>
-      key.startsWith(`${conversation} `) && key !== `${conversation} ${session}` ? all : [],
-    );
-    const isRunning = ({ ended }: BackgroundTask): boolean => ended === undefined;
-    const room = Math.max(mostTasks - others.filter(isRunning).length, 0);
-    const present = tasks.filter(isRunning);
-    for (const task of present.slice(room))
-      if (!ending.has(`${conversation} ${session} ${task.id}`))
-        void end(conversation, session, task, tooMany(conversation, task));
-    for (const task of present.slice(0, room)) {
-      const key = `${conversation} ${session} ${task.id}`;
-      if (timers.has(key)) continue;
-      const words = overdueWords(task.description, Math.round(longestMs / 60_000));
-      const left = (ms: number): number => Math.max(task.startedAt + ms - now(), 0);
-      const stop = (): void => void end(conversation, session, task, words);
-      timers.set(key, setTimeout(stop, left(longestMs)).unref());
-      if (remindMs >= longestMs) continue;
-      const remind = (): void => say(conversation, session, stillWords(task.description));
-      timers.set(`${key} still`, setTimeout(remind, left(remindMs)).unref());
-    }
-  };
+  const limits = createTaskLimits({ control, running, say, longestMs, awake, now });
 
   /** When Claude may speak next to a person (ms from now). */
   const delayFor = (conversation: string): number => {
@@ -169,11 +112,11 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
       const key = `${conversation} ${session}`;
       for (const { id } of running.get(key) ?? [])
         if (!tasks.some((task) => task.id === id && task.ended === undefined))
-          clear(`${key} ${id}`);
+          limits.clear(conversation, session, id);
       if (tasks.length === 0) running.delete(key);
       else running.set(key, tasks);
       log.info({ conversation, session, tasks: tasks.length }, 'work in the background');
-      bound(conversation, session, tasks);
+      limits.apply(conversation, session, tasks);
       note(conversation, session);
     },
     onWanted(conversation, session) {
@@ -195,7 +138,7 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
     },
     onLost(conversation, session, tasks) {
       running.delete(`${conversation} ${session}`);
-      for (const { id } of tasks) clear(`${conversation} ${session} ${id}`);
+      for (const { id } of tasks) limits.clear(conversation, session, id);
       lose({ conversation, session, owner, tasks });
     },
   };
@@ -233,6 +176,7 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
       stopped = true;
       for (const timer of timers.values()) clearTimeout(timer);
       timers.clear();
+      limits.stop();
     },
   };
 }

@@ -10,6 +10,7 @@ import type { Sessions } from '../../shared/store/sessions.ts';
 import type { SetAside } from '../../shared/store/boxes/set-aside.ts';
 import type { Spend } from '../../shared/store/spend.ts';
 import type { Agent, PermissionMode } from '../agent/agent.ts';
+import type { Awake } from '../background/describe.ts';
 import type { Slots } from '../turn/slots.ts';
 import type { TurnContext } from '../turn/context.ts';
 
@@ -31,6 +32,8 @@ export type CommandParts = {
   permissions: PermissionMode;
   /** The worker stops itself after this time without work (minutes); undefined disables that. */
   idleMinutes: number | undefined;
+  /** What it means that something runs in the background. */
+  awake: Awake;
   /** The worker's slots for turns, free and taken. */
   slots: Slots;
 };

@@ -1,7 +1,8 @@
 import { cut } from '../../shared/runtime/cut.ts';
 import { waitingQuestion } from '../../shared/store/conversation.ts';
 import { dayOf, monthOf, totalUse } from '../../shared/store/spend.ts';
-import { taskLine } from '../background/describe.ts';
+import { priceWords, taskLine } from '../background/describe.ts';
+import type { Awake } from '../background/describe.ts';
 import { readEffort } from '../agent/agent.ts';
 import { costWords, dollars } from './format-cost.ts';
 import { quoteMessage, quoteMessages } from '../turn/format-messages.ts';
@@ -35,7 +36,7 @@ export const reportCommands: Command[] = [
 ];
 
 async function writeStatus(
-  { inbox, conversations, spend, background, permissions, idleMinutes, slots }: CommandParts,
+  { inbox, conversations, spend, background, permissions, idleMinutes, awake, slots }: CommandParts,
   { message, context, busy }: CommandCall,
 ): Promise<string> {
   const { conversation, turn, job, slot, startedAt } = context;
@@ -60,7 +61,7 @@ async function writeStatus(
   if (tasks.length > 0) {
     lines.push('In the background:');
     for (const [index, task] of tasks.entries()) lines.push(taskLine(task, index + 1, Date.now()));
-    lines.push('Text “/stop 1” to end number 1. The computer stays awake for it.');
+    lines.push(`Text “/stop 1” to end number 1.${awakeWords(awake)}`);
   }
   const later = waiting.filter(
     ({ id }) => id !== message.id && !job.data.messages.some((taken) => taken.id === id),
@@ -91,6 +92,11 @@ const longestQuestion = 200;
 function waitingWords({ text, labels }: { text: string; labels: string[] }): string {
   const choices = labels.length > 0 ? ` (${labels.join(', ')})` : '';
   return `I am waiting for you: “${cut(text, longestQuestion)}”${choices}`;
+}
+
+function awakeWords(awake: Awake): string {
+  const price = priceWords(awake);
+  return awake ? ` The computer stays awake for it${price === '' ? '' : `, at ${price}`}.` : '';
 }
 
 function durationInWords(ms: number): string {

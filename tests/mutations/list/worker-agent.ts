@@ -483,8 +483,11 @@ export const agent = [
   ]),
   ...mutationsOf('worker/background/watch.ts', 'tests/worker/background-watch.test.ts', [
     ['ten reports an hour', 'recent.length < mostAnswers ? 0', 'true ? 0'],
-    ['eight tasks', 'for (const task of present.slice(room))', 'for (const task of [])'],
     ['a refused message is tried again', 'if (stopped) return;', 'return;'],
+  ]),
+  ...mutationsOf('worker/background/limits.ts', 'tests/worker/background-watch.test.ts', [
+    ['eight tasks', 'for (const task of present.slice(room))', 'for (const task of [])'],
+    ['what runs is mentioned once', 'if (reminded.has(`${key} ${id}`)) continue;', ''],
   ]),
   ...mutationsOf('shared/store/lua/background-lost.lua', 'tests/shared/background.test.ts', [
     [

@@ -1,0 +1,122 @@
+import type { BackgroundControl, BackgroundTask } from '../agent/background.ts';
+import { overdueWords, stillWords, tooManyWords } from './describe.ts';
+import type { Awake } from './describe.ts';
+
+/** How many tasks a person may have in the background at once. */
+const mostTasks = 8;
+
+/** How long a person hears nothing more of tasks beyond the most (ms). */
+const quietMs = 10 * 60_000;
+
+/** The age at which a task that still runs is mentioned once (ms). */
+const remindMs = 15 * 60_000;
+
+/** Keeps a person's tasks within their number and their time, and says what goes on for long. */
+export type TaskLimits = {
+  /** Takes in a session's tasks: ends those beyond the most, and sets the timers of the others. */
+  apply(conversation: string, session: string, tasks: BackgroundTask[]): void;
+  /** A task has ended. */
+  clear(conversation: string, session: string, id: string): void;
+  stop(): void;
+};
+
+export type TaskLimitsDeps = {
+  control: Pick<BackgroundControl, 'end'>;
+  /** The tasks of each session, by `CONVERSATION SESSION`. */
+  running: ReadonlyMap<string, BackgroundTask[]>;
+  /** Sends a sentence to the conversation. */
+  say(conversation: string, session: string, sentence: string): void;
+  /** How long a task may run (ms). */
+  longestMs: number;
+  /** What it means that something runs; undefined when the computer is always on. */
+  awake: Awake;
+  now: () => number;
+};
+
+export function createTaskLimits({
+  control,
+  running,
+  say,
+  longestMs,
+  awake,
+  now,
+}: TaskLimitsDeps): TaskLimits {
+  const timers = new Map<string, NodeJS.Timeout>();
+  /** Tasks that are being ended, and when a person last heard that there are too many. */
+  const ending = new Set<string>();
+  const scolded = new Map<string, number>();
+  /** Tasks that the person has been reminded of. */
+  const reminded = new Set<string>();
+  const isRunning = ({ ended }: BackgroundTask): boolean => ended === undefined;
+
+  const end = async (
+    conversation: string,
+    session: string,
+    { id }: BackgroundTask,
+    sentence: string | undefined,
+  ): Promise<void> => {
+    const key = `${conversation} ${session} ${id}`;
+    // It is still among the tasks until its process is gone.
+    if (ending.has(key)) return;
+    ending.add(key);
+    const isEnded = await control.end(conversation, session, id);
+    if (isEnded && sentence !== undefined) say(conversation, session, sentence);
+  };
+  /** The sentence about a task beyond the most, unless the person has just heard it. */
+  const tooMany = (conversation: string, { description }: BackgroundTask): string | undefined => {
+    const isNews = now() - (scolded.get(conversation) ?? -Infinity) > quietMs;
+    if (isNews) scolded.set(conversation, now());
+    return isNews ? tooManyWords(description, mostTasks) : undefined;
+  };
+  /** Mentions all that runs in the conversation in one sentence, each task once. */
+  const remind = (conversation: string, session: string, { id: due }: BackgroundTask): void => {
+    if (reminded.has(`${conversation} ${session} ${due}`)) return;
+    const descriptions: string[] = [];
+    for (const [key, tasks] of running) {
+      if (!key.startsWith(`${conversation} `)) continue;
+      for (const { id, description } of tasks.filter(isRunning)) {
+        if (reminded.has(`${key} ${id}`)) continue;
+        reminded.add(`${key} ${id}`);
+        descriptions.push(description);
+      }
+    }
+    if (descriptions.length > 0) say(conversation, session, stillWords(descriptions, awake));
+  };
+
+  return {
+    apply(conversation, session, tasks) {
+      const others = [...running].flatMap(([key, all]) =>
+        key.startsWith(`${conversation} `) && key !== `${conversation} ${session}` ? all : [],
+      );
+      const room = Math.max(mostTasks - others.filter(isRunning).length, 0);
+      const present = tasks.filter(isRunning);
+      for (const task of present.slice(room))
+        if (!ending.has(`${conversation} ${session} ${task.id}`))
+          void end(conversation, session, task, tooMany(conversation, task));
+      for (const task of present.slice(0, room)) {
+        const key = `${conversation} ${session} ${task.id}`;
+        if (timers.has(key)) continue;
+        const words = overdueWords(task.description, Math.round(longestMs / 60_000));
+        const left = (ms: number): number => Math.max(task.startedAt + ms - now(), 0);
+        const stop = (): void => void end(conversation, session, task, words);
+        timers.set(key, setTimeout(stop, left(longestMs)).unref());
+        if (remindMs >= longestMs) continue;
+        const timer = setTimeout(remind, left(remindMs), conversation, session, task);
+        timers.set(`${key} still`, timer.unref());
+      }
+    },
+    clear(conversation, session, id) {
+      const task = `${conversation} ${session} ${id}`;
+      ending.delete(task);
+      reminded.delete(task);
+      for (const key of [task, `${task} still`]) {
+        clearTimeout(timers.get(key));
+        timers.delete(key);
+      }
+    },
+    stop() {
+      for (const timer of timers.values()) clearTimeout(timer);
+      timers.clear();
+    },
+  };
+}
