@@ -124,7 +124,8 @@ const openFile = async (bench: StoryBench, name: string): Promise<void> => {
 };
 
 test('a stop of a turn leaves it running; one of several is ended by its number', async () => {
-  await withStory({ stories }, async (bench) => {
+  const worker = { progress: { firstMs: 300, everyMs: 300 } };
+  await withStory({ stories, worker }, async (bench) => {
     for (const name of ['one', 'two']) {
       await bench.say(`watch ${name}`);
       await said(bench, `I watch ${name}.`);
@@ -133,8 +134,10 @@ test('a stop of a turn leaves it running; one of several is ended by its number'
       const [entry = '{}'] = Object.values(await bench.redis.hgetall(keys.background));
       return (JSON.parse(entry) as { tasks: unknown[] }).tasks.length === 2;
     });
+    const long = fromHere(bench);
     await bench.say('gate');
     await atGate(workspaceOf(bench));
+    await said(long, '. 2 things run in the background.');
     await bench.say('stop');
     const stopped = await said(bench, 'Stopped.');
     expect(stopped.text).toContain('This goes on in the background:\n1. Watch one');

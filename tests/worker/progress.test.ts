@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createLog } from '../../shared/runtime/log.ts';
 import type { AgentEvent } from '../../worker/agent/agent.ts';
+import { createAlongside } from '../../worker/background/describe.ts';
 import { createProgress, progressTimes } from '../../worker/progress/progress.ts';
 import type { Narrator } from '../../worker/progress/progress.ts';
 import { createSteps, stepTimes } from '../../worker/progress/verbose.ts';
@@ -180,6 +181,27 @@ test('whatever happens: never the same twice, never more than one a minute, noth
     ),
     { numRuns: 100, seed: 5 },
   );
+});
+
+test('what runs in the background is named with a line when it is news', () => {
+  const add = createAlongside();
+  expect([
+    add('Thinking', []),
+    add('Thinking, 1 min', ['Dev server']),
+    add('Thinking, 2 min', ['Dev server']),
+    add('Thinking, 3 min', ['Dev server', 'Tests']),
+    add('Thinking, 4 min', ['Dev server', 'Build']),
+    add('Thinking, 5 min', []),
+    add('Thinking, 6 min', ['Build']),
+  ]).toEqual([
+    'Thinking',
+    'Thinking, 1 min. “Dev server” runs in the background.',
+    'Thinking, 2 min',
+    'Thinking, 3 min. 2 things run in the background.',
+    'Thinking, 4 min. 2 things run in the background.',
+    'Thinking, 5 min',
+    'Thinking, 6 min. “Build” runs in the background.',
+  ]);
 });
 
 test('steps are told gathered, each once, and not faster than WhatsApp takes them', async () => {

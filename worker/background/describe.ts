@@ -35,6 +35,24 @@ export function stillWords(descriptions: readonly string[], awake: Awake): strin
   return `${names} still ${run} in the background${cost}. ${end}`;
 }
 
+/**
+ * Adds to progress lines what runs in the background beside the work: at the first line, and when it
+ * has changed.
+ */
+export function createAlongside(): (line: string, descriptions: readonly string[]) => string {
+  let said = '';
+  return (line, descriptions) => {
+    const present = descriptions.join('\n');
+    const isNews = present !== said;
+    said = present;
+    const [first, ...others] = descriptions;
+    if (!isNews || first === undefined) return line;
+    const subject =
+      others.length === 0 ? `${name(first)} runs` : `${descriptions.length} things run`;
+    return `${line}. ${subject} in the background.`;
+  };
+}
+
 /** What an hour of the computer costs; '' when it is not known. */
 export function priceWords(awake: Awake): string {
   if (awake?.usdPerHour === undefined) return '';

@@ -8,6 +8,7 @@ import type { Typing } from '../../shared/delivery/typing.ts';
 import type { Agent, ChatTools, SayTools, SendTools } from '../agent/agent.ts';
 import { readEffort } from '../agent/agent.ts';
 import type { AgentFiles } from '../agent/sandbox/files.ts';
+import { createAlongside } from '../background/describe.ts';
 import { createAlwaysAllowed } from '../questions/always-allowed.ts';
 import { createAskTools } from '../questions/tools.ts';
 import type { AwaitingAnswer } from '../questions/answer-wait.ts';
@@ -293,16 +294,22 @@ function createTools(
 
 /** Reports long work to the person: a line now and then, or each step if they want that. */
 function tell(
-  { outbox, progress }: WorkParts,
+  { outbox, background, progress }: WorkParts,
   { job, turn, conversation, fence, startedAt, log }: TurnContext,
   questions: Questions,
   { verbose }: Conversation,
   quota: SendQuota,
 ): ProgressReporter {
+  const alongside = createAlongside();
   return startProgressReporter({
     narrator: verbose === undefined ? createProgress(progress, startedAt) : createSteps(stepTimes),
-    tell: async ({ text, index }) => {
+    tell: async ({ text: line, index }) => {
       if (!(await quota.takeProgress())) return;
+      const tasks = verbose === undefined ? await background.list(conversation) : [];
+      const text = alongside(
+        line,
+        tasks.map(({ description }) => description),
+      );
       await outbox.put(
         [
           {

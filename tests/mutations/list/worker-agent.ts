@@ -485,6 +485,9 @@ export const agent = [
     ['ten reports an hour', 'recent.length < mostAnswers ? 0', 'true ? 0'],
     ['a refused message is tried again', 'if (stopped) return;', 'return;'],
   ]),
+  ...mutationsOf('worker/background/describe.ts', 'tests/worker/progress.test.ts', [
+    ['a progress line says what is news', '!isNews || ', ''],
+  ]),
   ...mutationsOf('worker/background/limits.ts', 'tests/worker/background-watch.test.ts', [
     ['eight tasks', 'for (const task of present.slice(room))', 'for (const task of [])'],
     ['what runs is mentioned once', 'if (reminded.has(`${key} ${id}`)) continue;', ''],
