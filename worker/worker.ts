@@ -106,6 +106,7 @@ export async function runWorker(
       running,
       recover: async (name) => void (await workers.get(name)?.getBackend().moveStalledJobsToWait()),
       onStranded,
+      onLostWork: () => background?.recover(),
       onMemory: memory.note,
       onFenced: parts.onFenced,
     });
@@ -207,9 +208,6 @@ export async function runWorker(
     await sweep(redis, turns, deliveries, log).catch((error: unknown) =>
       log.warn({ err: error }, 'sweep at startup failed'),
     );
-    await background
-      ?.recover()
-      .catch((error: unknown) => log.warn({ err: error }, 'looking for lost work failed'));
     await processors.load();
     void messenger.warmUp?.();
     await agent.make();

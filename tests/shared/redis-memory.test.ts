@@ -91,6 +91,7 @@ test('each renewal of the lease tells of Redis’s memory and of what waits with
       onFenced: () => undefined,
       log: createLog('test', 'silent'),
       onStranded: async (conversations) => void found.push(conversations),
+      onLostWork: () => undefined,
       onMemory: (use) => void uses.push(use),
     });
     await redis.sadd(

@@ -296,6 +296,7 @@ test('every script that is sent twice says the same and leaves the same', async 
       running: createRunningJobs(),
       recover: async () => undefined,
       onStranded: async () => undefined,
+      onLostWork: () => undefined,
       onMemory: () => undefined,
       onFenced: () => undefined,
       log,

@@ -162,6 +162,19 @@ test('what was running when the worker ended is told by the next, once', async (
     await bench.say('say it is quiet');
     await said(bench, 'it is quiet');
     expect(texts(bench).filter((words) => words.includes('ended with it'))).toHaveLength(1);
+
+    // Another worker dies beside this one, which goes on.
+    const next = fromHere(bench);
+    const [person] = bench.replies().map((reply) => reply.phone);
+    const session = await bench.redis.hget(keys.conversation(person ?? ''), 'session');
+    const task = { id: 'b1', description: 'Watch two', request: 'watch two', startedAt: 1 };
+    const entry = { owner: 'another#1', tasks: [task] };
+    await bench.redis.hset(keys.background, `${person} ${session}`, JSON.stringify(entry));
+    await said(next, 'ended with it: “Watch two”');
+    await until('nothing is noted', async () => (await running(bench)) === 0);
+    await next.say('say it is quiet again');
+    await said(next, 'it is quiet again');
+    expect(texts(next).filter((words) => words.includes('ended with it'))).toHaveLength(1);
   });
 });
 

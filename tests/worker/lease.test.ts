@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { createBackground } from '../../shared/store/background.ts';
 import { keys, prefix } from '../../shared/store/redis/keys.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
@@ -11,7 +12,13 @@ import { withRedis } from '../support/redis.ts';
 const log = createLog('test', 'silent');
 const times = { renewMs: 3600_000, holdMs: 60_000 };
 
-type Boot = Lease & { boot: number; freed: string[]; isFenced: () => boolean };
+type Boot = Lease & {
+  boot: number;
+  freed: string[];
+  isFenced: () => boolean;
+  /** How often it was told that a dead worker has left work in the background. */
+  lostWork: () => number;
+};
 
 /** The next boot of a worker, with the queues whose jobs it took back. */
 async function boot(redis: Redis, worker: string, running: string[] = []): Promise<Boot> {
@@ -20,6 +27,7 @@ async function boot(redis: Redis, worker: string, running: string[] = []): Promi
   for (const id of running) jobs.begin('turns', id, `${worker}#${number}:1`);
   const freed: string[] = [];
   let fenced = false;
+  let lostWork = 0;
   const lease = createLease({
     redis,
     worker,
@@ -28,11 +36,12 @@ async function boot(redis: Redis, worker: string, running: string[] = []): Promi
     running: jobs,
     recover: async (queue) => void freed.push(queue),
     onStranded: async () => undefined,
+    onLostWork: () => (lostWork += 1),
     onMemory: () => undefined,
     onFenced: () => (fenced = true),
     log,
   });
-  return { ...lease, boot: number, freed, isFenced: () => fenced };
+  return { ...lease, boot: number, freed, isFenced: () => fenced, lostWork: () => lostWork };
 }
 
 const takeJob = async (
@@ -130,5 +139,27 @@ test('a boot has a higher number than the one before, also after Redis came back
     expect(await countBoot(redis, 'vm')).toBeGreaterThan(first);
     await redis.set(keys.boots('vm'), '3');
     expect(await countBoot(redis, 'vm')).toBeGreaterThanOrEqual(first);
+  });
+});
+
+test('a living worker learns of the work that a dead one has left, and of no other', async () => {
+  await withRedis(async (redis) => {
+    const living = await boot(redis, 'vm');
+    const other = await boot(redis, 'other');
+    await other.renew();
+    const background = createBackground(redis);
+    const work = { conversation: '+15551230001', session: 's', owner: other.owner, tasks: [] };
+    const task = { id: 'a', description: 'a', request: 'a', startedAt: 1 };
+    await background.note({ ...work, tasks: [task] });
+    await background.note({ ...work, session: 'own', owner: living.owner, tasks: [task] });
+    await living.renew();
+    expect(living.lostWork()).toBe(0);
+    await redis.del(keys.lease('other'));
+    await living.renew();
+    await living.renew();
+    expect(living.lostWork()).toBe(2);
+    await background.remove(work);
+    await living.renew();
+    expect(living.lostWork()).toBe(2);
   });
 });

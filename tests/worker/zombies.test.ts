@@ -45,6 +45,7 @@ function openLease(redis: Redis, running: RunningJobs, onFenced = (): void => un
     running,
     recover: async () => undefined,
     onStranded: async () => undefined,
+    onLostWork: () => undefined,
     onMemory: () => undefined,
     onFenced,
     log,

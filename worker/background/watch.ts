@@ -36,10 +36,10 @@ export type BackgroundWatchParts = {
  */
 export type BackgroundWatch = {
   /**
-   * Looks for work that was lost with a worker that lives no more, and has its people told. Does not
-   * wait for that: a store that refuses must not keep the worker from starting.
+   * Looks for work that was lost with a worker that lives no more, and has its people told. Safe to
+   * repeat. Does not wait: a store that refuses must not keep the worker from starting.
    */
-  recover(): Promise<void>;
+  recover(): void;
   /** Redis has come back, perhaps as an older copy of itself: notes again what runs. */
   refresh(): void;
   stop(): void;
@@ -54,6 +54,8 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
   const spoken = new Map<string, number[]>();
   /** What has ended and is reported later, for the hour's sake: noted until then. */
   const held = new Map<string, BackgroundTask[]>();
+  /** Losses that are being told. */
+  const losing = new Set<string>();
   let writing: Promise<void> = Promise.resolve();
   let stopped = false;
 
@@ -148,16 +150,24 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
     const name = createHash('sha256')
       .update(JSON.stringify([entry.owner, session, tasks.map(({ id }) => id)]))
       .digest('hex');
+    if (losing.has(name)) return;
+    losing.add(name);
     put(conversation, name, {
       session,
       tasks: tasks.map(({ id, description, request }) => ({ id, description, request })),
     });
-    write(() => store.remove(entry));
+    write(async () => {
+      await store.remove(entry);
+      losing.delete(name);
+    });
   };
   control.listen(listener);
   return {
-    async recover() {
-      for (const entry of await store.lost()) lose(entry);
+    recover() {
+      store.lost().then(
+        (entries) => entries.forEach(lose),
+        (error: unknown) => log.warn({ err: error }, 'looking for lost work failed'),
+      );
     },
     refresh() {
       write(async () => {

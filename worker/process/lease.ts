@@ -45,7 +45,7 @@ export type Lease = {
 const unheardMs = 2000;
 
 const renewScript = loadScript(new URL('lua/renew.lua', import.meta.url), {
-  keys: ['lease', 'boots', 'heartbeat', 'waking', 'conversations'],
+  keys: ['lease', 'boots', 'heartbeat', 'waking', 'conversations', 'background'],
   args: [
     'ownWorker',
     'ownBoot',
@@ -72,6 +72,7 @@ const Renewal = z.union([
     z.string(),
     z.coerce.number(),
     z.array(z.string()),
+    z.number(),
   ]),
 ]);
 
@@ -95,6 +96,8 @@ export type LeaseParts = {
   recover: (queue: QueueName) => Promise<void>;
   /** Creates jobs for conversations with items that wait without one. */
   onStranded: (conversations: string[]) => Promise<void>;
+  /** Called while a dead worker's work in the background is noted. */
+  onLostWork: () => void;
   /** Receives Redis's memory usage. */
   onMemory: (use: MemoryUse) => void;
   /** Called once, when a newer boot of this worker has taken over. */
@@ -111,6 +114,7 @@ export function createLease({
   running,
   recover,
   onStranded,
+  onLostWork,
   onMemory,
   onFenced,
   log,
@@ -129,6 +133,7 @@ export function createLease({
         heartbeat: keys.heartbeat,
         waking: keys.waking,
         conversations: keys.conversations,
+        background: keys.background,
       },
       args: {
         ownWorker: worker,
@@ -160,13 +165,14 @@ export function createLease({
       onFenced();
       return;
     }
-    const [, freed, next, stranded, used, most] = renewal;
+    const [, freed, next, stranded, used, most, , hasLostWork] = renewal;
     cursor = next;
     if (used !== '') onMemory({ usedBytes: Number(used), mostBytes: most });
     for (const name of freed) {
       log.warn({ queue: name }, 'recovering the jobs of a dead worker');
       await recover(name);
     }
+    if (hasLostWork === 1) onLostWork();
     if (stranded.length > 0) await onStranded(stranded);
   };
 

@@ -484,6 +484,10 @@ export const agent = [
   ...mutationsOf('worker/background/watch.ts', 'tests/worker/background-watch.test.ts', [
     ['ten reports an hour', 'recent.length < mostAnswers ? 0', 'true ? 0'],
     ['a refused message is tried again', 'if (stopped) return;', 'return;'],
+    ['a loss that is being told is not told again', 'if (losing.has(name)) return;', ''],
+  ]),
+  ...mutationsOf('worker/process/lease.ts', 'tests/worker/lease.test.ts', [
+    ['a living worker learns of lost work', 'if (hasLostWork === 1) onLostWork();', ''],
   ]),
   ...mutationsOf('worker/background/describe.ts', 'tests/worker/progress.test.ts', [
     ['a progress line says what is news', '!isNews || ', ''],
@@ -492,7 +496,7 @@ export const agent = [
     ['eight tasks', 'for (const task of present.slice(room))', 'for (const task of [])'],
     ['what runs is mentioned once', 'if (reminded.has(`${key} ${id}`)) continue;', ''],
   ]),
-  ...mutationsOf('shared/store/lua/background-lost.lua', 'tests/shared/background.test.ts', [
+  ...mutationsOf('shared/store/redis/functions/lost-work.lua', 'tests/shared/background.test.ts', [
     [
       'a dead worker is one without its lease',
       "if not worker or redis.call('GET', prefix .. ':lease:' .. worker) ~= boot then",

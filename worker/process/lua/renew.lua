@@ -8,13 +8,13 @@
 -- worker was halted, and that no other has taken, is taken again. The first renewal also ends the
 -- wake that started this worker, in case the relay died during it. Each renewal checks a batch of
 -- conversations for items that wait without a job, whatever the cause, and Redis's memory, which
--- some servers do not report to a script.
+-- some servers do not report to a script; and whether a dead worker has left work in the background.
 -- The channel is '' except at the first renewal; the running `jobs` are JSON of `queue:id=token`;
 -- the `cursor` is the position among the conversations, of which a `batch` is checked.
--- keys: lease, boots, heartbeat, waking, conversations
+-- keys: lease, boots, heartbeat, waking, conversations, background
 -- args: ownWorker, ownBoot, holdMs, prefix, nowMs, channel, jobs, unheardMs, cursor, batch, lockMs
 -- rest: queues
--- uses: stranded
+-- uses: stranded, lost-work
 -- derives: turns:*, deliveries:*, schedules:*, inbox:*, outbox:*, lease:*, vm
 local newest = redis.call('GET', boots)
 if newest and tonumber(newest) > tonumber(ownBoot) then return { 'fenced' } end
@@ -71,4 +71,5 @@ for _, conversation in ipairs(found[2]) do
     stranded[#stranded + 1] = conversation
   end
 end
-return { 'renewed', freed, found[1], stranded, used or '', most or '0', lost }
+local hasLostWork = #lostWork(prefix, background) > 0 and 1 or 0
+return { 'renewed', freed, found[1], stranded, used or '', most or '0', lost, hasLostWork }
