@@ -58,6 +58,7 @@ function openAccountOf(asking: Prompt[], transcript?: TranscriptEntry[]) {
     transcript: async () => transcript ?? [],
     listen: () => undefined,
     begin: () => undefined,
+    endDetached: async () => undefined,
     done: () => undefined,
     send(uuid, text) {
       sent.add(uuid);

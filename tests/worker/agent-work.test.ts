@@ -88,6 +88,32 @@ test.skipIf(!isRoot)(
 );
 
 test.skipIf(!isRoot)(
+  `a stop beside work in the background ends what its own turn has detached, and nothing of that work${notHere}`,
+  async () => {
+    await withOwnUser({}, async (bench, workspace, uid) => {
+      const first = startTurn(bench.agent, workspace, {
+        prompts: ['in the background: (sleep 1001 > /dev/null 2>&1 &); sleep 1002; exit'],
+      });
+      expect(await first.ended).toBeUndefined();
+      await until('the work in the background', () => sleeps(uid).length === 2);
+      const [leader] = await bench.leaders();
+
+      const second = startTurn(bench.agent, workspace, {
+        prompts: [
+          'run env -i setsid sleep 2001 > /dev/null 2>&1 & ( (sleep 2002 > /dev/null 2>&1 &) & ) ; sleep 2003',
+        ],
+        session: first.session(),
+      });
+      await until('the second work', () => sleeps(uid).length === 5);
+      second.abort(new Error('stop'));
+      expect(await second.ended).toMatchObject({ message: 'stop' });
+      expect(sleeps(uid)).toEqual(['1001', '1002']);
+      expect(await bench.leaders()).toEqual([leader]);
+    });
+  },
+);
+
+test.skipIf(!isRoot)(
   `a fork bomb ends at the limit, is ended, the person hears of it, and the work goes on${notHere}`,
   async () => {
     await withOwnUser({ maxProcesses: 100 }, async (bench, workspace, uid) => {

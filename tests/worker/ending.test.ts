@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { asAgent } from '../../worker/agent/sandbox/user.ts';
-import { endProcesses, selectWork } from '../../worker/agent/sandbox/ending.ts';
+import { endProcesses, selectDetached, selectWork } from '../../worker/agent/sandbox/ending.ts';
 import { groupRange, leaseGroups } from '../../worker/agent/sandbox/group-lease.ts';
 import {
   parseProcess,
@@ -69,6 +69,29 @@ test.each<{ name: string; others: string[]; left: number[] }>([
     selectWork(all, { isOurs: () => true, worker: 1000, since: 500 }).map(({ pid }) => pid),
   );
   expect(all.map(({ pid }) => pid).filter((pid) => !ended.has(pid))).toEqual(left);
+});
+
+test.each<{ name: string; others: string[]; ended: number[] }>([
+  { name: 'nothing else', others: [], ended: [] },
+  {
+    name: 'what the work has detached, with its children',
+    others: ['20<1 20 500', '21<20 20 501', '22<1 19 502', '23<22 23 503'],
+    ended: [20, 21, 22, 23],
+  },
+  {
+    name: 'a task, of before or of now, with its children and what it has detached',
+    others: ['30<10 30 300', '31<1 30 600', '40<10 40 600', '41<40 40 601', '42<1 40 602'],
+    ended: [],
+  },
+  {
+    name: 'what an earlier work left, with children of now',
+    others: ['50<1 50 300', '51<50 50 600', '52<1 50 601'],
+    ended: [],
+  },
+  { name: 'what an MCP server has started', others: ['60<11 60 600', '61<1 10 601'], ended: [] },
+])('where Claude Code goes on, only what is detached ends: $name', ({ others, ended }) => {
+  const work = { isOurs: () => true, worker: 1000, since: 500 };
+  expect(selectDetached(table(...usual, ...others), work).map(({ pid }) => pid)).toEqual(ended);
 });
 
 test('what is not of the session is never named, and a ring of parents ends the search', () => {

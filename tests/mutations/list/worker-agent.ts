@@ -283,6 +283,18 @@ export const agent = [
       { named: 'is never named' },
     ],
     [
+      'a task goes on beside a stop',
+      '!isAttached(entry) && ',
+      '',
+      { named: 'where Claude Code goes on' },
+    ],
+    [
+      'what a task has detached goes on',
+      ' && !sessions.has(entry.session),',
+      ',',
+      { named: 'where Claude Code goes on' },
+    ],
+    [
       'Claude Code itself ends',
       'startedAt < since && !heads.has(pid) && !ours',
       'startedAt < since && !ours',
@@ -485,6 +497,14 @@ export const agent = [
     ['ten reports an hour', 'recent.length < mostAnswers ? 0', 'true ? 0'],
     ['a refused message is tried again', 'if (stopped) return;', 'return;'],
     ['a loss that is being told is not told again', 'if (losing.has(name)) return;', ''],
+  ]),
+  ...mutationsOf('worker/agent/claude/agent.ts', 'tests/worker/agent-work.test.ts', [
+    [
+      'a stop ends what its turn has detached',
+      'await live.endDetached();',
+      '',
+      { named: 'beside' },
+    ],
   ]),
   ...mutationsOf('worker/process/lease.ts', 'tests/worker/lease.test.ts', [
     ['a living worker learns of lost work', 'if (hasLostWork === 1) onLostWork();', ''],

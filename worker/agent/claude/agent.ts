@@ -213,6 +213,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
           // has arrived. Skipped when another worker has the turn and writes the transcript now.
           if (!live.ended && !isTakenAway(turn.signal)) await live.interrupt();
           if (await keepBackground(live, turn)) {
+            await live.endDetached();
             live.done();
             await idle.keep(turn.conversation, live);
           } else await live.close();

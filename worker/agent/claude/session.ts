@@ -109,6 +109,8 @@ export type LiveSession = {
   listen(listener: Listener | undefined): void;
   /** Marks the start of a piece of work: processes started from now on end if it is aborted. */
   begin(): void;
+  /** Ends what the unfinished work has detached from the process, which lives on. */
+  endDetached(): Promise<void>;
   /** Marks the work as done; processes that it left running survive the end of Claude Code. */
   done(): void;
   /** `request` names what the text asks for, in the person's words. */
@@ -248,6 +250,7 @@ export function createLiveSession(
       if (end) next.onEnd(end.error);
     },
     begin: () => processes.begin(),
+    endDetached: () => processes.endDetached(),
     done: () => processes.done(),
     send(uuid, text, request, attachments = []) {
       sent.add(uuid);

@@ -83,11 +83,9 @@ export type Work = { isOurs: (entry: ProcessEntry) => boolean; worker: number; s
  * running on purpose: processes that started before and have no parent among them any more, and
  * what those have started since.
  */
-export function selectWork(table: ProcessEntry[], { isOurs, worker, since }: Work): ProcessEntry[] {
-  const ours = new Map(table.filter(isOurs).map((entry) => [entry.pid, entry]));
-  const heads = new Set(
-    [...ours.values()].filter(({ parent }) => parent === worker).map(({ pid }) => pid),
-  );
+export function selectWork(table: ProcessEntry[], work: Work): ProcessEntry[] {
+  const { since } = work;
+  const { ours, heads } = readWork(table, work);
   const isLeft = ({ pid, parent, startedAt }: ProcessEntry): boolean =>
     startedAt < since && !heads.has(pid) && !ours.has(parent);
   const left = [...ours.values()].filter(isLeft);
@@ -95,18 +93,53 @@ export function selectWork(table: ProcessEntry[], { isOurs, worker, since }: Wor
   const sessions = new Set(
     left.map(({ session }) => session).filter((session) => session > 0 && !heads.has(session)),
   );
+  const ends = new Set([...roots, ...heads]);
   const hasRoot = (entry: ProcessEntry): boolean => {
-    const seen = new Set<number>();
-    for (
-      let at: ProcessEntry | undefined = entry;
-      at && !seen.has(at.pid);
-      at = ours.get(at.parent)
-    ) {
-      if (roots.has(at.pid)) return true;
-      if (heads.has(at.pid)) return false;
-      seen.add(at.pid);
-    }
-    return sessions.has(entry.session);
+    const found = findAncestor(ours, entry, ends);
+    return found === undefined ? sessions.has(entry.session) : roots.has(found);
   };
   return [...ours.values()].filter((entry) => !hasRoot(entry));
+}
+
+/**
+ * Selects what a stopped piece of work has started and detached, where Claude Code lives on for its
+ * registered tasks: not its descendants, and not what shares a POSIX session with one of them, as
+ * what a task of its own has detached does.
+ */
+export function selectDetached(table: ProcessEntry[], work: Work): ProcessEntry[] {
+  const { ours, heads } = readWork(table, work);
+  const isAttached = (entry: ProcessEntry): boolean =>
+    findAncestor(ours, entry, heads) !== undefined;
+  const sessions = new Set([...ours.values()].filter(isAttached).map(({ session }) => session));
+  return selectWork(table, work).filter(
+    (entry) => !isAttached(entry) && !sessions.has(entry.session),
+  );
+}
+
+/** The work's processes by id, and the ids of its top ones. */
+function readWork(
+  table: ProcessEntry[],
+  { isOurs, worker }: Work,
+): { ours: Map<number, ProcessEntry>; heads: Set<number> } {
+  const ours = new Map(table.filter(isOurs).map((entry) => [entry.pid, entry]));
+  const tops = [...ours.values()].filter(({ parent }) => parent === worker);
+  return { ours, heads: new Set(tops.map(({ pid }) => pid)) };
+}
+
+/** The process itself or its nearest ancestor among these; undefined when there is none. */
+function findAncestor(
+  ours: ReadonlyMap<number, ProcessEntry>,
+  entry: ProcessEntry,
+  among: ReadonlySet<number>,
+): number | undefined {
+  const seen = new Set<number>();
+  for (
+    let at: ProcessEntry | undefined = entry;
+    at && !seen.has(at.pid);
+    at = ours.get(at.parent)
+  ) {
+    if (among.has(at.pid)) return at.pid;
+    seen.add(at.pid);
+  }
+  return undefined;
 }

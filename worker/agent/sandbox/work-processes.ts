@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { AgentUser } from './user.ts';
-import { endProcesses, haltProcesses, selectWork } from './ending.ts';
+import { endProcesses, haltProcesses, selectDetached, selectWork } from './ending.ts';
 import type { GroupLease } from './group-lease.ts';
 import { createMark, findMarked, isOfSession } from './processes.ts';
 import { processClock, readProcessTable } from './process-table.ts';
@@ -22,6 +22,8 @@ export type SessionProcesses = {
   begin(): void;
   /** Marks the work as done: processes that it left running stay. */
   done(): void;
+  /** Ends what unfinished work has detached, and leaves Claude Code and its descendants running. */
+  endDetached(): Promise<void>;
   /** Ends Claude Code with its descendants, and all processes of unfinished work. */
   end(): Promise<void>;
 };
@@ -86,21 +88,23 @@ export function createWorkProcesses({
       const mark = createMark(owner, session, dataDir);
       const group = groups?.take();
       let since: number | undefined;
+      const endWork = async (select: typeof selectWork): Promise<void> => {
+        const began = since ?? Infinity;
+        await endProcesses(async (table) => {
+          const ids = group === undefined ? await marked((other) => other === mark) : undefined;
+          const isOurs = ({ pid, groups: own }: ProcessEntry): boolean =>
+            group === undefined ? (ids?.has(pid) ?? false) : own.includes(group);
+          return select(table, { isOurs, worker: process.pid, since: began });
+        });
+      };
       return {
         mark,
         group,
         user: user && { ...user, ...(group === undefined ? {} : { group }) },
         begin: () => (since = processClock()),
         done: () => (since = undefined),
-        async end() {
-          const began = since ?? Infinity;
-          await endProcesses(async (table) => {
-            const ids = group === undefined ? await marked((other) => other === mark) : undefined;
-            const isOurs = ({ pid, groups: own }: ProcessEntry): boolean =>
-              group === undefined ? (ids?.has(pid) ?? false) : own.includes(group);
-            return selectWork(table, { isOurs, worker: process.pid, since: began });
-          });
-        },
+        endDetached: () => endWork(selectDetached),
+        end: () => endWork(selectWork),
       };
     },
     async endOthers(session) {
