@@ -70,14 +70,15 @@ export const Message = z.object({
   profileName: z.string().optional(),
   /**
    * Work in the background of a session: `say` is a sentence for the person that needs no model;
-   * without it Claude has something to say: `about` are the requests of what has ended, and `tasks`
-   * those that the worker lost sight of.
+   * without it Claude has something to say: `about` are the requests of what has ended and `ended`
+   * its tasks, and `tasks` are those that the worker lost sight of.
    */
   work: z
     .object({
       session: z.string(),
       say: z.string().optional(),
       about: z.array(z.string()).optional(),
+      ended: z.array(z.string()).optional(),
       tasks: z
         .array(
           z.object({ id: z.string(), description: z.string(), request: z.string().optional() }),

@@ -28,7 +28,11 @@ function openAccount(...texts: string[]) {
 }
 
 /** The same for prompts of any kind, in a session with this transcript. */
-function openAccountOf(asking: Prompt[], transcript?: TranscriptEntry[]) {
+function openAccountOf(
+  asking: Prompt[],
+  transcript?: TranscriptEntry[],
+  had: readonly string[] = [],
+) {
   const given: { uuid: string; text: string }[] = [];
   const sent = new Set<string>();
   const live: LiveSession = {
@@ -46,7 +50,7 @@ function openAccountOf(asking: Prompt[], transcript?: TranscriptEntry[]) {
     settleTasks: () => undefined,
     isBusy: false,
     isSpeaking: false,
-    hadBackground: false,
+    hasHad: (ids) => ids.length === 0 || ids.some((id) => had.includes(id)),
     takeEnded: () => [],
     endTask: async () => undefined,
     watch: () => undefined,
@@ -147,14 +151,19 @@ test('an answer to nobody, or to another, is no answer to what was asked', async
   expect(await answers()).toEqual([['one']]);
 });
 
+const entry = (id: string, kind: TranscriptEntry['kind'], text: string): TranscriptEntry => ({
+  id,
+  kind,
+  text,
+});
+const task = (id: string, request: string) => ({ id, description: `task ${id}`, request });
+
 test('after a crash an end is told with its heading again, and what has no end is said to be lost', async () => {
-  const entry = (id: string, kind: TranscriptEntry['kind'], text: string): TranscriptEntry => ({
-    id,
-    kind,
-    text,
-  });
-  const task = (id: string, request: string) => ({ id, description: `task ${id}`, request });
-  const background = { tasks: [task('b1', 'count'), task('b2', 'watch')], about: ['look'] };
+  const background = {
+    tasks: [task('b1', 'count'), task('b2', 'watch')],
+    about: ['look'],
+    ended: [],
+  };
   const { events } = openAccountOf(
     [{ id: 'work', text: '', background }],
     [entry('n', 'notice', 'b1 has ended'), entry('a', 'answer', 'Seven files.')],
@@ -166,4 +175,55 @@ test('after a crash an end is told with its heading again, and what has no end i
     { id: 'work', text: expect.stringContaining('“task b2”'), prompts: ['work'] },
   ]);
   expect(told[1]).not.toMatchObject({ text: expect.stringContaining('b1') });
+});
+
+test('a process with work of its own looks up what another has left, and leaves its own to itself', async () => {
+  const transcript = [
+    entry('n1', 'notice', 'b1 has ended'),
+    entry('a1', 'answer', 'Seven files.'),
+    entry('n3', 'notice', 'b3 has ended'),
+  ];
+  const about = (name: string, ids: { tasks?: string[]; ended?: string[] }): Prompt => ({
+    id: name,
+    text: '',
+    background: {
+      tasks: (ids.tasks ?? []).map((id) => task(id, 'watch')),
+      about: [],
+      ended: ids.ended ?? [],
+    },
+  });
+  const { events, given } = openAccountOf(
+    [
+      about('spoken', { ended: ['b1'] }),
+      about('lost', { tasks: ['b2'] }),
+      about('own', { ended: ['b3'] }),
+    ],
+    transcript,
+    ['b3'],
+  );
+  const told: AgentEvent[] = [];
+  for await (const event of events) told.push(event);
+  expect(told).toMatchObject([
+    { id: 'a1', text: 'Seven files.', prompts: [], remembered: true },
+    { text: '', prompts: ['spoken'] },
+    { id: 'lost', text: expect.stringContaining('“task b2”'), prompts: ['lost'] },
+    { text: '', prompts: ['own'] },
+  ]);
+  expect(given).toEqual([]);
+});
+
+test('two messages about an end that has no answer ask Claude once', async () => {
+  const { given, uuidOf, answers, answer, fed } = openAccountOf(
+    [
+      { id: 'lost', text: '', background: { tasks: [task('b1', 'x')], about: [], ended: [] } },
+      { id: 'wanted', text: '', background: { tasks: [], about: [], ended: ['b1'] } },
+      { id: 'other', text: '', background: { tasks: [task('b2', 'y')], about: [], ended: ['b1'] } },
+    ],
+    [entry('n', 'notice', 'b1 has ended')],
+  );
+  const note = await uuidOf(0);
+  await fed;
+  answer(note);
+  expect(await answers()).toEqual([['other'], ['lost', 'wanted']]);
+  expect(given).toHaveLength(1);
 });

@@ -98,7 +98,7 @@ test('Claude begins to speak by itself at most ten times an hour, and is heard l
   expect(messages).toHaveLength(11);
   await vi.advanceTimersByTimeAsync(3600_000);
   expect(messages).toHaveLength(13);
-  expect(messages.at(-1)?.work).toEqual({ session: 'late', about: ['do it'] });
+  expect(messages.at(-1)?.work).toEqual({ session: 'late', about: ['do it'], ended: ['z'] });
   expect(notes.at(-1)?.tasks).toEqual([]);
 });
 

@@ -16,11 +16,12 @@ export type Prompt = {
   /**
    * It is no message of the person: Claude has something to say about its work in the background.
    * `tasks` are those that ran when the worker lost sight of them, `about` the requests of what has
-   * ended.
+   * ended, `ended` the ids of its tasks.
    */
   background?: {
     tasks: { id: string; description: string; request?: string | undefined }[];
     about: string[];
+    ended: string[];
   };
 };
 

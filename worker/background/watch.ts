@@ -131,7 +131,7 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
       const ask = (): void => {
         wanted.delete(key);
         const about = [...new Set(ended.map(({ request }) => request))];
-        put(conversation, randomUUID(), { session, about });
+        put(conversation, randomUUID(), { session, about, ended: ended.map(({ id }) => id) });
         if (held.delete(key)) note(conversation, session);
       };
       if (delay > 0) held.set(key, ended);

@@ -58,10 +58,10 @@ export async function toPrompt(
 /** A message about work in the background goes to Claude unless it is a sentence of ours. */
 function readWork(
   { id }: Message,
-  { say, tasks = [], about = [] }: NonNullable<Message['work']>,
+  { say, tasks = [], about = [], ended = [] }: NonNullable<Message['work']>,
 ): ReadMessage {
   return say === undefined
-    ? { prompt: { id, text: '', background: { tasks, about } }, said: '' }
+    ? { prompt: { id, text: '', background: { tasks, about, ended } }, said: '' }
     : { sentence: say };
 }
 

@@ -198,6 +198,10 @@ export const agent = [
       ],
     ],
   ),
+  ...mutationsOf('worker/agent/claude/prompt-tracker.ts', 'tests/worker/agent-asked.test.ts', [
+    ['another process looks what was left', 'if (live.hasHad(ids) ||', 'if (live.hasHad([]) ||'],
+    ['Claude reports an end once', 'if (report) return void report.push(prompt.id);', ''],
+  ]),
   ...mutationsOf(
     'worker/agent/claude/transcript/transcript-end.ts',
     'tests/worker/session-end.test.ts',

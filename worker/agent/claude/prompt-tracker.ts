@@ -43,6 +43,8 @@ export function createPromptTracker(
   /** What was sent to Claude Code, by uuid, and the prompts that each text answers. */
   const pending = new Map<string, string[]>();
   let continuation: string[] | undefined;
+  /** The prompts that a request to report on ended work answers. */
+  let report: string[] | undefined;
   /** What an interrupted run has said about prompts that go on. */
   let before: Words[] = [];
   /** `hasNewer`: a prompt was sent that Claude Code had not received before. */
@@ -111,26 +113,34 @@ export function createPromptTracker(
     return findPrompt(await live.transcript(), uuid);
   };
 
-  /** A process that has its work has said, or says now, what there is; a new one has to look. */
+  /**
+   * The process that had the tasks has said, or says now, what there is; any other has to look, also
+   * when it has work of its own.
+   */
   const askAboutBackground = async (
     prompt: Prompt,
-    { tasks, about }: NonNullable<Prompt['background']>,
+    { tasks, about, ended }: NonNullable<Prompt['background']>,
   ): Promise<void> => {
     awaited.push(prompt.id);
-    if (live.hadBackground || !live.resumed) return settle();
+    const ids = [...tasks.map(({ id }) => id), ...ended];
+    if (live.hasHad(ids) || (ids.length === 0 && !live.resumed)) return settle();
     const entries = await live.transcript();
     const lost = tasks.filter(
       ({ id }) => !entries.some((entry) => entry.kind === 'notice' && entry.text.includes(id)),
     );
-    const unspoken = findUnspoken(entries);
-    if (unspoken?.state === 'unanswered') {
+    const unspoken = findUnspoken(entries, ids);
+    const isUnanswered = unspoken?.state === 'unanswered';
+    if (isUnanswered && !(report && lost.length > 0)) {
       awaited.splice(awaited.indexOf(prompt.id), 1);
-      return await give(randomUUID(), endedNote(lost), [prompt.id]);
+      // Two messages may be about the same end: Claude is asked once.
+      if (report) return void report.push(prompt.id);
+      report = [prompt.id];
+      return await give(randomUUID(), endedNote(lost), report);
     }
     // With the heading that it was sent with: a restored store looks the text up in Twilio's list.
     const told = tasks.filter((task) => !lost.includes(task)).map(({ request = '' }) => request);
     const named = [...new Set([...about, ...told])].filter((request) => request !== '');
-    if (unspoken)
+    if (unspoken && !isUnanswered)
       events.push({
         kind: 'answer',
         id: unspoken.id,
@@ -203,7 +213,7 @@ export function createPromptTracker(
       const prompts = [...pending.values()].flat();
       pending.clear();
       queued.clear();
-      continuation = undefined;
+      [continuation, report] = [undefined, undefined];
       announce();
       if (prompts.length > 0) void give(randomUUID(), raisedNote, prompts);
       else finishIfDone();
@@ -219,6 +229,7 @@ export function createPromptTracker(
       const prompts = consumed.flatMap((uuid) => pending.get(uuid) ?? []);
       for (const uuid of consumed) {
         if (pending.get(uuid) === continuation) continuation = undefined;
+        if (pending.get(uuid) === report) report = undefined;
         pending.delete(uuid);
       }
       // What has ended meanwhile is part of this answer.

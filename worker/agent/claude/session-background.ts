@@ -42,8 +42,8 @@ export type SessionBackground = {
   hasUnheard(): boolean;
   /** The requests of the tasks that have ended since the last call; takes them out. */
   takeEnded(): string[];
-  /** Whether this process has ever had work in the background. */
-  wasUsed(): boolean;
+  /** Whether this process has ever had one of these tasks, or any task if none is named. */
+  hasHad(ids: readonly string[]): boolean;
 };
 
 const unheardKinds = new Set(['tool', 'tool-end', 'picture', 'result', 'failure', 'compacted']);
@@ -55,7 +55,7 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
   let request = '';
   let speaking = false;
   let lastAt = 0;
-  let used = false;
+  const known = new Set<string>();
   let muted = false;
   /** Ended without a word; `folded`: the model has been told with a tool's result. */
   let unspoken: (BackgroundTask & { folded?: boolean; endedAt: number })[] = [];
@@ -94,7 +94,7 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
       tasks = translation.tasks.map(
         (task) => before.get(task.id) ?? { ...task, request, startedAt: now() },
       );
-      used ||= tasks.length > 0;
+      for (const { id } of tasks) known.add(id);
       const left = new Set(tasks.map(({ id }) => id));
       for (const task of before.values()) {
         if (left.has(task.id)) continue;
@@ -114,7 +114,7 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
       tasks.length > 0 ||
       unheard.length > 0 ||
       unspoken.some(({ endedAt }) => now() - endedAt < beginsMs) ||
-      (speaking && used && now() - lastAt < speakingMs),
+      (speaking && known.size > 0 && now() - lastAt < speakingMs),
     takeUnheard() {
       const taken = unheard;
       unheard = [];
@@ -126,6 +126,6 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
       ended = [];
       return taken;
     },
-    wasUsed: () => used,
+    hasHad: (ids) => (ids.length === 0 ? known.size > 0 : ids.some((id) => known.has(id))),
   };
 }

@@ -79,8 +79,8 @@ export type LiveSession = {
   readonly isBusy: boolean;
   /** Whether Claude speaks, or one of the chat's tools is called, at the moment. */
   readonly isSpeaking: boolean;
-  /** Whether this process has ever had work in the background. */
-  readonly hadBackground: boolean;
+  /** Whether this process has ever had one of these tasks, or any task if none is named. */
+  hasHad(ids: readonly string[]): boolean;
   /** The requests of the tasks that have ended since the last call. */
   takeEnded(): string[];
   /** Ends a task in the background. */
@@ -199,9 +199,7 @@ export function createLiveSession(
     get isSpeaking() {
       return background.isSpeaking() || chat.calls() > 0;
     },
-    get hadBackground() {
-      return background.wasUsed();
-    },
+    hasHad: background.hasHad,
     takeEnded: background.takeEnded,
     endTask(task) {
       background.dismiss(task);

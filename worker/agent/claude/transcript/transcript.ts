@@ -142,13 +142,17 @@ export function findPrompt(transcript: TranscriptEntry[], promptId: string): Pro
 }
 
 /**
- * What became of the latest notice that work in the background has ended; undefined when there is
- * none.
+ * What became of the latest notice that work in the background has ended: one of the tasks with
+ * these ids, or any if none is named. Undefined when there is no notice.
  */
 export function findUnspoken(
   transcript: TranscriptEntry[],
+  ids: readonly string[],
 ): Exclude<PromptState, { state: 'absent' }> | undefined {
-  const notice = transcript.findLast(({ kind }) => kind === 'notice');
+  const notice = transcript.findLast(
+    ({ kind, text }) =>
+      kind === 'notice' && (ids.length === 0 || ids.some((id) => text.includes(id))),
+  );
   const found = notice && findPrompt(transcript, notice.id);
   return found?.state === 'absent' ? undefined : found;
 }
