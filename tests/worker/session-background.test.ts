@@ -60,8 +60,16 @@ test('what has ended stays open until Claude has said so and the turn is over', 
   expect(open()).toEqual(['b', 'a']);
   background.settle();
   expect(open()).toEqual(['b']);
-  // Without a turn a message in the inbox takes care of it.
+  // Without a turn a message in the inbox takes care of it. What ends while Claude speaks of
+  // another end has its own turn afterwards.
+  background.note(running('c'), false);
+  background.note(session, false);
   background.note(running(), false);
+  background.note(result(true), false);
+  expect(open()).toEqual(['c']);
+  background.takeUnheard();
+  expect(background.isBusy()).toBe(true);
+  background.note(session, false);
   background.note(result(true), false);
   expect(open()).toEqual([]);
 });

@@ -474,6 +474,7 @@ export const agent = [
     ],
   ]),
   ...mutationsOf('worker/agent/claude/session-background.ts', background, [
+    ['an end during a report has its own', '? begun === true || folded === true', '? true'],
     ['the end of an interrupted turn is not kept', 'muted = speaking;', 'muted = false;'],
     ['what a turn says of an end is open until it ends', 'unsettled.push(...spoken)', ''],
     ['what the model was not told is not said', '&& folded === true', ''],

@@ -57,8 +57,11 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
   let lastAt = 0;
   const known = new Set<string>();
   let muted = false;
-  /** Ended without a word; `folded`: the model has been told with a tool's result. */
-  let unspoken: (BackgroundTask & { folded?: boolean; endedAt: number })[] = [];
+  /**
+   * Ended without a word; `folded`: the model has been told with a tool's result; `begun`: Claude
+   * Code has begun a turn since.
+   */
+  let unspoken: (BackgroundTask & { folded?: boolean; begun?: boolean; endedAt: number })[] = [];
   /** Ended with a word that a turn has not passed on yet. */
   let unsettled: BackgroundTask[] = [];
   const dismissed = new Set<string>();
@@ -72,7 +75,10 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
     note(translation, isHeard) {
       const { kind } = translation;
       lastAt = now();
-      if (kind === 'session') speaking = true;
+      if (kind === 'session') {
+        speaking = true;
+        unspoken = unspoken.map((task) => ({ ...task, begun: true }));
+      }
       const isEnd = kind === 'result' || kind === 'failure' || kind === 'interrupted';
       if (isEnd) speaking = false;
       const isEmpty = kind === 'result' && !translation.isSelfBegun;
@@ -82,8 +88,11 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
       // The model is told of an end with the next tool's result, or in a turn that Claude Code begins.
       if (kind === 'tool-end') unspoken = unspoken.map((task) => ({ ...task, folded: true }));
       if (kind === 'result') {
-        const spoken = unspoken.filter(({ folded }) =>
-          translation.isSelfBegun ? true : translation.uuids.length > 0 && folded === true,
+        // What ends during a turn that Claude Code has begun has another one for itself.
+        const spoken = unspoken.filter(({ folded, begun }) =>
+          translation.isSelfBegun
+            ? begun === true || folded === true
+            : translation.uuids.length > 0 && folded === true,
         );
         unspoken = unspoken.filter((task) => !spoken.includes(task));
         // Between two turns a message in the inbox takes care of it from here on.
