@@ -56,7 +56,7 @@ export function createAlongside(): (line: string, descriptions: readonly string[
 /** What an hour of the computer costs; '' when it is not known. */
 export function priceWords(awake: Awake): string {
   if (awake?.usdPerHour === undefined) return '';
-  const amount = dollars(awake.usdPerHour);
+  const amount = dollars(awake.usdPerHour, false);
   return `${amount.startsWith('$') ? 'about ' : ''}${amount} an hour`;
 }
 
