@@ -40,7 +40,7 @@ test('/help names every command; /status says what runs, also while it runs, and
     expect(busy.text).toMatch(/on “gate”, now: waiting at the gate\.\nWaiting: “say done”\./);
     await bench.say('stop');
     expect((await said(bench, 'Stopped.')).text).toBe(
-      'Stopped. I was at this: waiting at the gate. I leave this, too: “say done”.',
+      'Stopped. The last step: waiting at the gate. Left out: “say done”.',
     );
   });
 });

@@ -17,10 +17,10 @@ test('two people are served side by side, a third is told the place in the line 
       await bench.say('gate', otherPhone);
       for (const from of [phone, otherPhone]) await atGate(workspaceOf(bench, from));
       await bench.say('say my turn', stranger);
-      await said(bench, 'All hands are busy.', stranger);
+      await said(bench, 'I am busy with other work.', stranger);
       await bench.say('/status', phone);
       expect((await said(bench, 'Working for', phone)).text).toContain(
-        'I also work for somebody else.',
+        'I am also working for someone else.',
       );
 
       // The gate of one is not the gate of the other: each has a workspace of their own.
@@ -28,7 +28,7 @@ test('two people are served side by side, a third is told the place in the line 
       await said(bench, 'through', phone);
       await said(bench, 'my turn', stranger);
       expect(texts(bench, stranger)).toEqual([
-        'All hands are busy. You are next; I start by myself.',
+        'I am busy with other work. You are next, and I start by myself.',
         'my turn',
       ]);
       expect(texts(bench, otherPhone)).toEqual([]);

@@ -64,7 +64,7 @@ test('/stop ends the tool that runs with all of its processes, and says what was
     expect(await findShell(bench)).toBeGreaterThan(0);
     await bench.say('Stop');
     await until('the stop', () => texts(bench).length > 0);
-    expect(texts(bench)).toEqual(['Stopped. I was at this: waiting at the gate.']);
+    expect(texts(bench)).toEqual(['Stopped. The last step: waiting at the gate.']);
     await until('no shell of it is left', async () => (await findShell(bench)) === 0);
     await bench.say('say hello again');
     await until('the next answer', () => texts(bench).includes('hello again'));

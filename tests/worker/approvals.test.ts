@@ -117,7 +117,7 @@ test('a question that its time, a stop or its turn has ended says so to a late t
       await said('No answer in 2 seconds, so: No.');
       await said('ls: unanswered');
       await tap(bench, late, 'No');
-      await said('That question is settled (No, by itself).');
+      await said('That question is settled (No, since no answer came).');
       await say('colour x');
       const stopped = await said('Which?');
       await say('/stop');

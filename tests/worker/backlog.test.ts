@@ -92,7 +92,7 @@ test('with hundreds of messages waiting a command and a stop behind them are hea
       replies().find(({ text }) => text.startsWith('Stopped')),
     );
     expect(stopped.text).toMatch(
-      /^Stopped\..* I leave this, too: “message 200”, .*“message 209” and 90 more\./,
+      /^Stopped\..* Left out: “message 200”, .*“message 209” and 90 more\./,
     );
     expect(asked).toEqual(['message 0']);
     expect(await redis.llen(keys.inbox(phone))).toBe(0);

@@ -71,16 +71,16 @@ test('a question takes no place: others work meanwhile, and the answer gets the 
     await until('the other is at work', () => begun.includes('work'));
     await pipeline.say('hello', stranger);
     await until('the third waits', () =>
-      texts(pipeline, stranger).some((text) => text.startsWith('All hands are busy')),
+      texts(pipeline, stranger).some((text) => text.startsWith('I am busy with other work')),
     );
     // Answered while the place is another's: it waits for that, before who has not begun.
     await tap(pipeline, 'ls', 'Yes');
     await until('the person hears of it', () =>
-      texts(pipeline).includes('All hands are busy. You are next; I start by myself.'),
+      texts(pipeline).includes('I am busy with other work. You are next, and I start by myself.'),
     );
     await pipeline.say('/status');
     await until('the status', () =>
-      texts(pipeline).some((text) => text.includes('I also work for somebody else.')),
+      texts(pipeline).some((text) => text.includes('I am also working for someone else.')),
     );
     expect(texts(pipeline).filter((text) => text.startsWith('run ls:'))).toEqual([]);
     gate.resolve();

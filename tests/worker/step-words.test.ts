@@ -38,7 +38,7 @@ test.each([
     'Bash',
     'npm test',
     'Test-suite of the shop',
-    'Working: Test-suite of the shop',
+    'Test-suite of the shop',
     'Test-suite of the shop',
   ],
   [

@@ -63,8 +63,8 @@ test('with one place the others are told theirs, once, and start by themselves',
       await until('the second place', () => texts(stranger).length === 1);
       expect(phones.map(texts)).toEqual([
         [],
-        ['All hands are busy. You are next; I start by myself.'],
-        ['All hands are busy. You are number 2 in the line; I start by myself.'],
+        ['I am busy with other work. You are next, and I start by myself.'],
+        ['I am busy with other work. You are number 2 in the line, and I start by myself.'],
       ]);
       open();
       await until('all answers', () =>
@@ -75,7 +75,7 @@ test('with one place the others are told theirs, once, and start by themselves',
         ),
       );
       expect(
-        phones.map((from) => texts(from).filter((text) => text.startsWith('All hands')).length),
+        phones.map((from) => texts(from).filter((text) => text.startsWith('I am busy')).length),
       ).toEqual([0, 1, 1]);
     }),
   );
@@ -144,7 +144,7 @@ test('whoever wrote before the worker was ready is told too, but not somebody wh
       expect(
         [stranger, otherPhone]
           .flatMap(texts)
-          .every((text) => text.startsWith('All hands are busy.')),
+          .every((text) => text.startsWith('I am busy with other work.')),
       ).toBe(true);
     });
   });
@@ -162,7 +162,7 @@ async function takeIn({ redis }: Pipeline, message: Message): Promise<void> {
 
 test('number 1 is next', () => {
   expect([1, 2].map(placeWords)).toEqual([
-    'All hands are busy. You are next; I start by myself.',
-    'All hands are busy. You are number 2 in the line; I start by myself.',
+    'I am busy with other work. You are next, and I start by myself.',
+    'I am busy with other work. You are number 2 in the line, and I start by myself.',
   ]);
 });

@@ -72,7 +72,9 @@ async function writeStatus(
   const others = slots.taken() - (slot.isHeld() ? 1 : 0);
   if (others > 0)
     lines.push(
-      others === 1 ? 'I also work for somebody else.' : `I also work for ${others} other people.`,
+      others === 1
+        ? 'I am also working for someone else.'
+        : `I am also working for ${others} other people.`,
     );
   lines.push(
     idleMinutes === undefined

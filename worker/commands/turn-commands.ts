@@ -130,7 +130,7 @@ async function endTask(
   const name = `“${cut(description, 80)}”`;
   return (await background?.end(conversation, session, id))
     ? `Stopped what ran in the background: ${name}.`
-    : `${name} does not run any more.`;
+    : `${name} is not running any more.`;
 }
 
 /** Asks which of several tasks to end. */

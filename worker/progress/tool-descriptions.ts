@@ -109,8 +109,7 @@ function describeOther(name: string, description: string | undefined): StepWords
       : '';
     return { doing: `A helper is at work${task}`, line: `Give a helper work${task}` };
   }
-  if (description)
-    return { doing: asInProgress(description) ?? `Working: ${description}`, line: description };
+  if (description) return { doing: asInProgress(description) ?? description, line: description };
   if (name === 'Bash') return { doing: 'Running a command', line: 'Run a command' };
   if (name === 'EnterPlanMode' || name === 'ExitPlanMode')
     return { doing: 'Making a plan', line: 'Make a plan' };

@@ -153,7 +153,7 @@ export function createAskedQuestions(
       };
       note(
         id,
-        by === undefined ? `${words.join(', ')}, by itself` : words.join(', '),
+        by === undefined ? `${words.join(', ')}, since no answer came` : words.join(', '),
         by === undefined ? missed : undefined,
       );
       await keep();
@@ -172,7 +172,7 @@ export function createAskedQuestions(
     tapSentence({ choice }) {
       if (choice === undefined || !isQuestionButton(choice.id)) return undefined;
       if (asked.open && choice.id.startsWith(`${asked.open.id}.`))
-        return 'That is none of the answers to my question.';
+        return 'That is not one of the answers to my question.';
       if (confirmedAnswer(settled, choice.id)) return undefined;
       if (isLeftAsItIs(choice.id)) return 'All right, it stays as it is.';
       const late = lateAnswer(settled, choice.id);

@@ -53,7 +53,7 @@ export function denseScheduleWords(
   runsPerDay: number,
 ): string {
   const { number, prompt } = schedule;
-  return `Number ${number} of your schedules, “${promptWords(prompt)}”, runs ${scheduleWords(schedule)}: more often than every ${minutesApart} minutes, which is the least for new ones. Text “/schedules keep ${number}” to keep it as it is, or “/schedules cancel ${number}” to end it. Until then it goes on, with at most ${runsPerDay} runs a day.`;
+  return `Number ${number} of your schedules, “${promptWords(prompt)}”, comes ${scheduleWords(schedule)}. New ones come every ${minutesApart} minutes at most. Text “/schedules keep ${number}” to keep it as it is, or “/schedules cancel ${number}” to end it. Until then it goes on, with at most ${runsPerDay} runs a day.`;
 }
 
 /**

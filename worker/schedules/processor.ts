@@ -123,7 +123,7 @@ export function createTickProcessor({
           id: `${turn}.unreadable`,
           conversation,
           turn,
-          text: 'Something you had scheduled is due, but I cannot read what it was. Text “/schedules” for what I know of.',
+          text: 'Something you had scheduled is due, but I cannot read what it was. Text “/schedules” for the ones that I know.',
         },
       ]);
     await dead.add('schedules', conversation, JSON.stringify(job.data));

@@ -103,7 +103,12 @@ export function createScheduleTools({
     const far = isFar
       ? ` Tell the person: when they have not written for a day by then, ${closedWindowWords(hasTemplate)}.`
       : '';
-    return `Scheduled as number ${added.number}: ${scheduleWords(added)} (${timezone}). It comes next on ${formatMoment(read.next, timezone)}.${far}`;
+    const planned = `Scheduled as number ${added.number}: ${scheduleWords(added)}`;
+    // A single time is its own next one, and names UTC by itself.
+    const zone = cron === undefined && timezone === 'UTC' ? '' : ` (${timezone})`;
+    const next =
+      cron === undefined ? '' : ` It comes next on ${formatMoment(read.next, timezone)}.`;
+    return `${planned}${zone}.${next}${far}`;
   };
 
   const list = async (): Promise<string> => {

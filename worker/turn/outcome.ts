@@ -208,10 +208,10 @@ export async function settleStopped(
   const ids = [...before, by, ...waiting.filter(({ id }) => taken.has(id))].map(({ id }) => id);
   const doing =
     typeof job.progress === 'string' && job.progress !== ''
-      ? ` I was at this: ${cut(job.progress, 200)}.`
+      ? ` The last step: ${cut(job.progress, 200)}.`
       : '';
   const dropped = before.filter((message) => !taken.has(message.id));
-  const also = dropped.length > 0 ? ` I leave this, too: ${quoteMessages(dropped)}.` : '';
+  const also = dropped.length > 0 ? ` Left out: ${quoteMessages(dropped)}.` : '';
   const withdrawn = withdrawnWords(await outbox.withdraw(fence, conversation, turn));
   const tasks = await background.list(conversation);
   const lines = tasks.map((task, index) => `\n${taskLine(task, index + 1, Date.now())}`);

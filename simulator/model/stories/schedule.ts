@@ -23,9 +23,16 @@ export const schedule: Story = {
     const said = results.find(
       ({ name }) => name.startsWith('mcp__whatsapp__') && name.includes('schedule'),
     );
-    return said ? text(said.text) : ask(asked);
+    return said ? text(forPerson(said.text, asked)) : ask(asked);
   },
 };
+
+/** A tool's answer without what it tells the model to do. */
+function forPerson(said: string, asked: string): string {
+  if (said.includes('time zone is not known'))
+    return `Which time zone are you in? Write it with the time, such as “${asked.trim().replace(/( at [\d:]+)/, '$1 in Europe/Berlin')}”.`;
+  return said.replace(/ ?Tell the person[^]*$/, '').trim();
+}
 
 function ask(asked: string): Answer {
   const [, amount, unit = 'm', words] = remindPattern.exec(asked) ?? [];

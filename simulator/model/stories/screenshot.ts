@@ -28,10 +28,11 @@ export const screenshot: Story = {
     const path = savedPattern.exec(taken.text)?.[1];
     if (path === undefined)
       return text('The browser took a picture but did not say where it saved it.');
-    const title = titlePattern.exec(opened.text)?.[1]?.trim() ?? 'no title';
+    const title = titlePattern.exec(opened.text)?.[1]?.trim();
     const sent = results.some(({ name }) => name === 'mcp__whatsapp__send_file');
-    if (sent) return text(`Here is ${address}. The page's title is “${title}”.`);
-    return callTool('mcp__whatsapp__send_file', { path, caption: title });
+    const named = title ? ` The page's title is “${title}”.` : '';
+    if (sent) return text(`Here is ${address}.${named}`);
+    return callTool('mcp__whatsapp__send_file', { path, ...(title ? { caption: title } : {}) });
   },
 };
 

@@ -1,0 +1,289 @@
+/**
+ * When the texts of a source file come and to whom. `parts` names functions and constants of the file
+ * whose texts come at another time; 'none' are those that are not for the chat.
+ */
+export type Occasion = {
+  file: string;
+  when: string | 'none';
+  to?: 'the owner';
+  parts?: Record<string, string | 'none'>;
+};
+
+/** A part of the table; the texts stand in the order of these lists. */
+export const subjects: { title: string; occasions: Occasion[] }[] = [
+  {
+    title: 'While a message waits',
+    occasions: [
+      {
+        file: 'relay/http/sender-rate-limit.ts',
+        when: 'more messages come in a minute than are taken in',
+      },
+      {
+        file: 'relay/wake/vm.ts',
+        when: 'the computer sleeps and takes longer to wake',
+        parts: { tellFailing: 'the computer does not wake up', failedWakeWords: 'none' },
+      },
+      { file: 'worker/media/format-place.ts', when: 'every slot is taken for a second' },
+      {
+        file: 'worker/turn/dispatch.ts',
+        when: 'a message for a turn of its own comes during other work',
+        parts: { askWhetherToStop: 'a text during work begins or ends with a stop word' },
+      },
+      {
+        file: 'worker/progress/progress.ts',
+        when: 'work takes long',
+        parts: { words: 'work takes long: the step, and for how long' },
+      },
+      {
+        file: 'worker/progress/tool-descriptions.ts',
+        when: 'work takes long, in /status and after a stop (…ing); with /verbose (the other form)',
+      },
+      {
+        file: 'worker/turn/window.ts',
+        when: 'work may outlast WhatsApp’s 24 hours',
+      },
+    ],
+  },
+  {
+    title: 'Answers and files',
+    occasions: [
+      {
+        file: 'worker/turn/events.ts',
+        when: 'Claude has nothing more to say',
+        parts: {
+          compactedWords: 'the conversation was replaced by a summary, on request or by itself',
+          onSession: 'Claude Code no longer has the session',
+          onEvent: 'none',
+        },
+      },
+      { file: 'worker/reply/answer.ts', when: 'an answer is longer than a few messages' },
+      {
+        file: 'worker/tools/chat-tools.ts',
+        when: 'none',
+        parts: { addToPage: 'one task sends very many messages' },
+      },
+      {
+        file: 'worker/turn/suggestions.ts',
+        when: 'Claude suggests what may come next (SUGGESTIONS=1)',
+        parts: { withSuggestion: 'none' },
+      },
+      { file: 'worker/turn/renewal.ts', when: 'the API refuses the conversation’s history' },
+      { file: 'worker/turn/answered-before.ts', when: 'Redis has lost its latest moments' },
+      {
+        file: 'worker/tools/outgoing-file.ts',
+        when: 'none',
+        parts: { label: 'a picture comes with a link: the link’s name' },
+      },
+      {
+        file: 'shared/delivery/deliver.ts',
+        when: 'WhatsApp refuses a reply',
+        parts: { announceParked: 'a parked answer waits and there is no template' },
+      },
+      {
+        file: 'shared/store/boxes/next-delivery.ts',
+        when: 'a stored reply cannot be read',
+      },
+      {
+        file: 'shared/store/boxes/parked.ts',
+        when: 'the person is back and parked answers have expired',
+      },
+      { file: 'shared/store/boxes/dead-letters.ts', when: 'a stored message cannot be read' },
+    ],
+  },
+  {
+    title: 'Questions',
+    occasions: [
+      {
+        file: 'worker/questions/question.ts',
+        when: 'Claude asks',
+        parts: {
+          writeAgain: 'a text that neither gives nor refuses an open permission',
+          noWords: 'none',
+          minutesInWords: 'how long an answer may take',
+        },
+      },
+      {
+        file: 'worker/questions/questions.ts',
+        when: 'nothing answered the question in time',
+        parts: {
+          questionFirst: 'a message that is no answer comes while a question is open',
+          inTheFile: 'none',
+          expire: 'none',
+        },
+      },
+      {
+        file: 'worker/questions/asked-questions.ts',
+        when: 'a tap on a question that is settled: how it was settled',
+        parts: {
+          tapSentence: 'a tap that answers nothing',
+          recallWords: 'none',
+        },
+      },
+      {
+        file: 'worker/questions/settled-questions.ts',
+        when: 'a tap on a question that no longer waits',
+      },
+      { file: 'worker/questions/tools.ts', when: 'none' },
+      {
+        file: 'worker/agent/claude/approval-request.ts',
+        when: 'Claude needs permission',
+        parts: { describeAlways: 'what “Yes, always” covers' },
+      },
+      { file: 'worker/questions/approval-question.ts', when: 'Claude needs permission' },
+      { file: 'worker/questions/shown-text.ts', when: 'what is to be allowed may mislead the eye' },
+      {
+        file: 'worker/questions/plan-question.ts',
+        when: 'Claude has planned',
+      },
+      { file: 'worker/questions/budget.ts', when: 'a budget is used up' },
+      { file: 'worker/questions/workspace-trust.ts', when: 'a project brings programs of its own' },
+      { file: 'shared/store/choices.ts', when: 'a question cannot have buttons' },
+    ],
+  },
+  {
+    title: 'When something failed',
+    occasions: [
+      { file: 'worker/turn/failure-sentence.ts', when: 'a turn is given up or waits for a limit' },
+      {
+        file: 'worker/turn/format-prompt.ts',
+        when: 'a message has nothing that could be read',
+        parts: { locationNote: 'none' },
+      },
+      {
+        file: 'worker/media/incoming-file.ts',
+        when: 'none',
+        parts: {
+          unread: 'a file could not be read, and the message has no text',
+          reason: 'why a file could not be read',
+        },
+      },
+      { file: 'worker/media/picture-fault.ts', when: 'why a picture could not be opened' },
+      { file: 'shared/twilio/media.ts', when: 'why a file could not be fetched' },
+      { file: 'worker/media/transcribing.ts', when: 'why a voice message could not be understood' },
+      {
+        file: 'worker/media/transcriber-command.ts',
+        when: 'why a voice message could not be understood',
+      },
+      {
+        file: 'worker/media/transcriber-service.ts',
+        when: 'why a voice message could not be understood',
+      },
+    ],
+  },
+  {
+    title: 'Commands',
+    occasions: [
+      { file: 'worker/commands/find-command.ts', when: 'a misspelt command' },
+      {
+        file: 'worker/commands/turn-commands.ts',
+        when: '/stop with a number, while something runs in the background',
+        parts: { olderWords: '/retry, with more than can be listed' },
+      },
+      { file: 'worker/turn/outcome.ts', when: 'a stop during work' },
+      {
+        file: 'worker/turn/format-messages.ts',
+        when: 'a message is named',
+        parts: { givenUpNote: 'none', withdrawnWords: 'a stop takes back what is not sent yet' },
+      },
+      { file: 'worker/background/describe.ts', when: 'something runs in the background' },
+      { file: 'worker/background/watch.ts', when: 'none' },
+      {
+        file: 'worker/commands/session-commands.ts',
+        when: '/sessions, for a session without a title',
+      },
+      { file: 'worker/commands/format-age.ts', when: '/sessions: when it was last used' },
+      { file: 'worker/commands/report-commands.ts', when: '/status' },
+      { file: 'worker/commands/format-cost.ts', when: '/cost' },
+      { file: 'worker/commands/model-command.ts', when: '/model with a name that no model has' },
+      { file: 'worker/commands/effort-command.ts', when: '/effort: the list' },
+      { file: 'worker/commands/setting-commands.ts', when: '/permissions' },
+      { file: 'worker/commands/schedule-commands.ts', when: '/schedules' },
+      { file: 'worker/commands/people-commands.ts', when: '/people', to: 'the owner' },
+    ],
+  },
+  {
+    title: 'Schedules',
+    occasions: [
+      {
+        file: 'worker/schedules/describe.ts',
+        when: 'a repeating schedule is new',
+        parts: {
+          tickText: 'none',
+          denseScheduleWords: 'a schedule runs more often than new ones may',
+          pausedScheduleWords: 'the last answers of a schedule all wait for the person',
+          fullDayWords: 'the schedules have used up the day’s runs',
+        },
+      },
+      { file: 'worker/schedules/describe-cron.ts', when: 'when a schedule comes' },
+      {
+        file: 'worker/schedules/processor.ts',
+        when: 'a schedule is announced or paused',
+        parts: { setAside: 'a schedule that is due cannot be read' },
+      },
+    ],
+  },
+  {
+    title: 'To the owner',
+    occasions: [
+      {
+        file: 'relay/wake/vm.ts',
+        when: 'none',
+        parts: { failedWakeWords: 'the computer does not wake up' },
+        to: 'the owner',
+      },
+      {
+        file: 'relay/people/membership.ts',
+        when: 'people were removed from ALLOWED_SENDERS',
+        parts: {
+          returnedWords: 'a removed person is back',
+          askForReturned: 'a removed person is back',
+        },
+        to: 'the owner',
+      },
+      {
+        file: 'worker/processors.ts',
+        when: 'a removed person had something waiting',
+        to: 'the owner',
+      },
+      { file: 'shared/store/redis/redis-memory.ts', when: 'Redis is nearly full', to: 'the owner' },
+    ],
+  },
+];
+
+/** Files and folders whose texts are for another reader than a person in the chat. */
+export const notForTheChat: Record<string, string[]> = {
+  'pages and HTTP': ['relay/admin/', 'relay/http/', 'relay/pages/'],
+  Claude: [
+    'worker/agent/',
+    'worker/media/chat-picture.ts',
+    'worker/media/contact-card.ts',
+    'worker/schedules/limits.ts',
+    'worker/schedules/request.ts',
+    'worker/schedules/tools.ts',
+    'worker/turn/steering.ts',
+  ],
+  'the log and the terminal': [
+    'relay/people/allow-list.ts',
+    'relay/relay.ts',
+    'relay/start-up.ts',
+    'shared/runtime/',
+    'shared/store/redis/redis-check.ts',
+    'shared/twilio/parties.ts',
+    'shared/twilio/rest.ts',
+    'worker/process/',
+    'worker/questions/answer-wait.ts',
+    'worker/reading/',
+    'worker/turn/stop.ts',
+    'worker/worker.ts',
+  ],
+  'nobody: scripts, states and patterns': [
+    'shared/store/boxes/outbox.ts',
+    'shared/store/boxes/snapshot.ts',
+    'shared/store/page-address.ts',
+    'shared/store/redis/script.ts',
+    'worker/media/file-type.ts',
+    'worker/media/pdf.ts',
+    'worker/tools/asked-to-see.ts',
+    'worker/turn/stop-words.ts',
+  ],
+};
