@@ -74,13 +74,32 @@ async function breakAndMend(
   return { failure, ms, again: mended.answers()[0]?.text ?? '' };
 }
 
-test.each<{ name: string; fault: Partial<Faults>; kind: FailureKind; afterMs: number }>([
+type BrokenModel = { name: string; fault: Partial<Faults>; kind: FailureKind; afterMs: number };
+const endsAs =
+  'a model that is $name ends the turn as $kind; the conversation goes on when it is mended';
+const endsAndGoesOn = async ({ fault, kind, afterMs }: BrokenModel): Promise<void> => {
+  const { failure, ms, again } = await breakAndMend(fault);
+  expect(failure.kind).toBe(kind);
+  expect(ms).toBeGreaterThanOrEqual(afterMs);
+  // Claude Code's own retries would take three minutes; the margin is for a busy machine.
+  expect(ms).toBeLessThan(afterMs + scaled(20_000));
+  // What was told in the very moment of the failure may not be in the transcript, or be there
+  // without Claude Code's filler behind it; then the model hears it anew.
+  expect(again).toMatch(
+    /^((what was asked\n\n)?gone on: \[Sidepocket\] You were interrupted while working on the person's last message|what was asked$)/,
+  );
+};
+
+test.each<BrokenModel>([
   {
     name: 'overloaded for ever',
     fault: { overloaded: Infinity },
     kind: 'overloaded',
     afterMs: patienceMs,
   },
+])(endsAs, endsAndGoesOn);
+
+test.each<BrokenModel>([
   {
     name: 'failing for ever',
     fault: { internalError: Infinity },
@@ -125,32 +144,28 @@ test.each<{ name: string; fault: Partial<Faults>; kind: FailureKind; afterMs: nu
     kind: 'not-allowed',
     afterMs: 0,
   },
-])(
-  'a model that is $name ends the turn as $kind; the conversation goes on when it is mended',
-  async ({ fault, kind, afterMs }) => {
-    const { failure, ms, again } = await breakAndMend(fault);
-    expect(failure.kind).toBe(kind);
-    expect(ms).toBeGreaterThanOrEqual(afterMs);
-    // Claude Code's own retries would take three minutes; the margin is for a busy machine.
-    expect(ms).toBeLessThan(afterMs + scaled(20_000));
-    // What was told in the very moment of the failure may not be in the transcript, or be there
-    // without Claude Code's filler behind it; then the model hears it anew.
-    expect(again).toMatch(
-      /^((what was asked\n\n)?gone on: \[Sidepocket\] You were interrupted while working on the person's last message|what was asked$)/,
-    );
-  },
-);
+])(endsAs, { tags: 'long' }, endsAndGoesOn);
 
-test.each([
-  {
-    words:
-      'You have reached your specified API usage limits. You will regain access on 2999-12-01 at 00:00 UTC.',
-    failure: { kind: 'usage-limit', resetsAt: new Date('2999-12-01T00:00:00Z') },
-  },
+type Refusal = { words: string; failure: object };
+const isTold = 'a request that is refused with “$words” is told by its words';
+const isToldByItsWords = async ({ words, failure }: Refusal): Promise<void> => {
+  const told = await breakAndMend(refuses(400, 'invalid_request_error', words));
+  expect(told.failure).toMatchObject({ ...failure, status: 400, requestId: 'req_of_this_test' });
+};
+
+test.each<Refusal>([
   {
     words:
       'messages.1.content.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified.',
     failure: { kind: 'history' },
+  },
+])(isTold, isToldByItsWords);
+
+test.each<Refusal>([
+  {
+    words:
+      'You have reached your specified API usage limits. You will regain access on 2999-12-01 at 00:00 UTC.',
+    failure: { kind: 'usage-limit', resetsAt: new Date('2999-12-01T00:00:00Z') },
   },
   {
     words:
@@ -161,10 +176,7 @@ test.each([
     words: 'top_p: this is not for sk-ant-api03-key',
     failure: { kind: 'refused', message: 'top_p: this is not for …' },
   },
-])('a request that is refused with “$words” is told by its words', async ({ words, failure }) => {
-  const told = await breakAndMend(refuses(400, 'invalid_request_error', words));
-  expect(told.failure).toMatchObject({ ...failure, status: 400, requestId: 'req_of_this_test' });
-});
+])(isTold, { tags: 'long' }, isToldByItsWords);
 
 test('a passing trouble is told as such and does not end the turn', async () => {
   bench.model.faults.overloaded = 1;
