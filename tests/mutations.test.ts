@@ -8,11 +8,14 @@ import { choose, parseMutationOptions } from './mutations/options.ts';
 
 const root = path.join(import.meta.dirname, '..');
 
-test('each line of the list of mutations fits the code: its text is there once, the result is TypeScript, and its test is there by its name', () => {
+/** The title of a test that `npm test` leaves out: a guard of the list is held by another one. */
+const longTitle = /(['"`])(?:(?!\1).)*\1,\s*\{[^{}]*tags: 'long'/g;
+
+test('each line of the list of mutations fits the code: its text is there once, the result is TypeScript, and its test is there by its name and not a long one', () => {
   const wrong = mutations.flatMap((mutation) => {
     try {
       mutate(root, mutation);
-      const test = readFileSync(path.join(root, mutation.test), 'utf8');
+      const test = readFileSync(path.join(root, mutation.test), 'utf8').replaceAll(longTitle, '');
       return new RegExp(mutation.named ?? '').test(test)
         ? []
         : [`${mutation.file}, ${mutation.guard}: no test “${mutation.named}” in ${mutation.test}`];

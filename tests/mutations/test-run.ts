@@ -45,7 +45,7 @@ const Report = z.object({
 const makesNoSense =
   /ReferenceError|Error compiling script|nonexistent global variable|attempt to (call|index|compare|perform)/;
 
-/** Runs one test file in the copy and ends all that it has started. */
+/** Runs one test file in the copy, without its long tests, and ends all that it has started. */
 export async function runTest(
   copy: ProjectCopy,
   { test, named, limitMs, slowness, searchPath, signal }: TestRun,
@@ -60,6 +60,8 @@ export async function runTest(
     '1',
     '--retry',
     '0',
+    '--tags-filter',
+    'not long',
     '--maxWorkers',
     '1',
     '--reporter',
