@@ -8,7 +8,7 @@ COPY package.json package-lock.json ./
 # What nothing reads at run time is a third of all packages.
 FROM packages AS relay-packages
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
- && npm uninstall --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund @anthropic-ai/claude-agent-sdk @clack/prompts @playwright/mcp playwright sharp \
+ && npm uninstall --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund @anthropic-ai/claude-agent-sdk @clack/prompts @playwright/mcp cronstrue playwright sharp \
  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.md' \) -delete
 
 # Claude Code is set aside, as a layer of its own: it is the largest by far, and stays the same when other packages change.

@@ -124,7 +124,7 @@ test('a schedule that was made when more was allowed goes on, is asked about onc
 
       await say('/schedules keep 1');
       await until('it runs on', () => ticks() > 4);
-      await until('its answer', () => texts().includes('Kept as it is: every minute.'));
+      await until('its answer', () => texts().includes('Kept as it is: every second.'));
       expect(texts().filter((text) => text.includes('/schedules keep 1'))).toHaveLength(1);
       expect(texts().filter((text) => text.startsWith('Your schedules have run'))).toHaveLength(1);
       await say('/schedules cancel 1');

@@ -1,11 +1,6 @@
 import { defaultRepeatStrategy } from 'bullmq';
 import type { Schedule } from '../../shared/store/schedules.ts';
-import {
-  formatMoment,
-  isTimeZone,
-  momentTime,
-  parseMoment,
-} from '../../shared/runtime/time-zone.ts';
+import { formatMoment, isTimeZone, parseMoment } from '../../shared/runtime/time-zone.ts';
 
 /** Claude's request, with one of `when` (ISO 8601), `inMinutes` and `cron`. */
 export type ScheduleRequest = {
@@ -66,14 +61,11 @@ function readTime(
   zone: string | undefined,
   now: number,
 ): ReadTime {
-  const moment = when === undefined ? undefined : parseMoment(when);
+  const moment = when === undefined ? undefined : parseMoment(when, zone ?? 'UTC');
   if (when !== undefined && !moment)
     return { problem: `“${when}” is not a time. Write it as ISO 8601, such as 2026-01-31T09:00.` };
-  if (moment?.offsetMinutes === undefined && moment && zone === undefined)
-    return { problem: askZone };
-  const next = Math.round(
-    moment ? momentTime(moment, zone ?? 'UTC') : now + (inMinutes ?? 0) * 60_000,
-  );
+  if (moment?.isLocal && zone === undefined) return { problem: askZone };
+  const next = moment?.time ?? Math.round(now + (inMinutes ?? 0) * 60_000);
   if (!(next > now))
     return { problem: `That time has passed. It is ${formatMoment(now, zone ?? 'UTC')} now.` };
   return next - now > furthestMs ? { problem: 'That is more than five years away.' } : { next };

@@ -8,6 +8,17 @@ export const edges = [
   ...mutationsOf('shared/store/redis/script.ts', 'tests/shared/odd-text.test.ts', [
     ['what goes to Lua is well formed', 'allArgs.map(toLua)', 'allArgs'],
   ]),
+  ...mutationsOf('shared/runtime/time-zone.ts', 'tests/worker/schedule-words.test.ts', [
+    [
+      'a time that occurs twice is the first',
+      'moment.isValid ? moment.getPossibleOffsets() : []',
+      '[moment]',
+    ],
+    ['a bare offset is no time zone', '/^[A-Za-z]/.test(name) && ', ''],
+  ]),
+  ...mutationsOf('worker/schedules/describe-cron.ts', 'tests/worker/schedule-words.test.ts', [
+    ['days come before times', 'if (times !== undefined) return', 'if (false) return'],
+  ]),
   ...mutationsOf('shared/runtime/lazy.ts', 'tests/shared/lazy.test.ts', [
     ['what failed is created again', 'if (made === current) made = undefined;', ''],
     ['what is being created is not created twice', '(made ??= create())', '(made = create())'],
