@@ -1,8 +1,9 @@
 import type { Running } from '../shared/runtime/lifecycle.ts';
-import type { Reply } from '../shared/store/reply.ts';
+import { sweep } from '../shared/store/boxes/sweep.ts';
+import type { Stores } from '../shared/store/stores.ts';
 import { createTakeMissed } from './missed-messages.ts';
 import type { MissedMessageParts } from './missed-messages.ts';
-import type { StatusReport } from '../shared/twilio/webhook.ts';
+import type { VmKeeper } from './wake/vm.ts';
 
 /**
  * The intervals of the backfill (ms). The first round asks the carrier for the last `lookBackMs`;
@@ -25,12 +26,10 @@ export const backfillTimes: BackfillTimes = {
   youngMs: 60_000,
 };
 
-export type BackfillDeps = MissedMessageParts & {
-  /** The reply that a Twilio message is, if it is one of ours. */
-  findReply: (sid: string) => Promise<Reply | undefined>;
-  noteStatus: (report: StatusReport) => Promise<void>;
-  /** Adds a job for waiting entries in Redis that have no job. */
-  sweep: () => Promise<unknown>;
+export type BackfillDeps = Omit<MissedMessageParts, 'keeper'> & {
+  /** Where our replies are found, and what waits without a job. */
+  stores: Pick<Stores, 'redis' | 'turns' | 'deliveries' | 'ledger'>;
+  keeper: Pick<VmKeeper, 'onAccepted' | 'look'>;
   times: BackfillTimes;
   /** In ms since 1970. */
   now: () => number;
@@ -135,15 +134,9 @@ type MakeRound = (
   youngMs: number,
 ) => Promise<'done' | 'young' | 'failed'>;
 
-function createRound({
-  messenger,
-  findReply,
-  noteStatus,
-  sweep,
-  log,
-  ...parts
-}: BackfillDeps): MakeRound {
-  const takeMissed = createTakeMissed({ ...parts, messenger, log });
+function createRound(parts: BackfillDeps): MakeRound {
+  const { messenger, incoming, stores, keeper, log } = parts;
+  const takeMissed = createTakeMissed(parts);
   /**
    * Failures noted in an earlier round: a message of ours may fail long after it was sent, so each
    * round reads the whole day.
@@ -154,10 +147,10 @@ function createRound({
     const listed = new Set<string>();
     for await (const { sid, code } of messenger.undelivered(earliest)) {
       if (!told.has(sid)) {
-        const reply = await findReply(sid);
+        const reply = await stores.ledger.findSent(sid);
         // The ledger ignores what it already knows, so noting it again changes nothing.
         if (reply)
-          await noteStatus({
+          await incoming.noteStatus({
             reply: reply.id,
             conversation: reply.conversation,
             sid,
@@ -181,7 +174,7 @@ function createRound({
     };
     const left = await attempt(() => takeMissed(now, since, youngMs));
     const rest = await attempt(async () => {
-      await sweep();
+      if ((await sweep(stores.redis, stores.turns, stores.deliveries, log)) > 0) keeper.look();
       await repairReplies(earliest);
       return true;
     });

@@ -3,20 +3,15 @@ import type { Log } from '../shared/runtime/log.ts';
 import { Message } from '../shared/store/message.ts';
 import { SendFailure } from '../shared/delivery/messenger.ts';
 import type { Messenger, Remembered } from '../shared/delivery/messenger.ts';
-import type { Claims } from './dedup.ts';
-import type { JudgeParties } from '../shared/twilio/parties.ts';
-import type { People } from './people/people.ts';
-import type { Receive } from './http/reception.ts';
+import type { Incoming } from './incoming.ts';
+import type { VmKeeper } from './wake/vm.ts';
 
 export type MissedMessageParts = {
   messenger: Messenger;
-  claims: Pick<Claims, 'unknown'>;
+  incoming: Incoming;
+  keeper: Pick<VmKeeper, 'onAccepted'>;
   /** Our account; no other account is queried. */
   accountSid: string;
-  judgeParties: JudgeParties;
-  people: People;
-  receive: Receive;
-  onAccepted: (message: Message) => void;
   log: Log;
 };
 
@@ -35,7 +30,8 @@ export type LeftOver = { young: boolean; failed: number };
 export type TakeMissed = (now: Date, since: Date, youngMs: number) => Promise<LeftOver>;
 
 export function createTakeMissed(parts: MissedMessageParts): TakeMissed {
-  const { messenger, claims, judgeParties, people, log } = parts;
+  const { messenger, incoming, log } = parts;
+  const { claims, judgeParties, people } = incoming;
 
   return async (now, since, youngMs) => {
     /**
@@ -87,14 +83,14 @@ export function createTakeMissed(parts: MissedMessageParts): TakeMissed {
         }
       }
     }
-    for (const message of newest.values()) parts.onAccepted(message);
+    for (const message of newest.values()) parts.keeper.onAccepted(message);
     return left;
   };
 }
 
 /** Returns the message if it was new. */
 async function takeIn(
-  { receive, log }: MissedMessageParts,
+  { incoming, log }: MissedMessageParts,
   remembered: Remembered,
   sender: Sender,
 ): Promise<Message | undefined> {
@@ -107,7 +103,7 @@ async function takeIn(
     human: true,
   });
   if (!data) return undefined;
-  const { outcome, turn, message } = await receive(data, { ...sender, missed: true });
+  const { outcome, turn, message } = await incoming.receive(data, { ...sender, missed: true });
   if (outcome !== 'new') return undefined;
   log.warn(
     { turn, message: message.id, conversation: message.conversation },

@@ -7,12 +7,10 @@ import type { Running } from '../shared/runtime/lifecycle.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import type { Messenger } from '../shared/delivery/messenger.ts';
 import { createTellOwner } from '../shared/store/owner.ts';
-import type { TellOwner } from '../shared/store/owner.ts';
 import { createSendRate, paceFor } from '../shared/store/send-rate.ts';
 import { judgePassword } from '../shared/runtime/env.ts';
 import { createRedisMemory, warnOfPressure } from '../shared/store/redis/redis-memory.ts';
 import { connectRedis } from '../shared/store/redis/redis.ts';
-import { sweep } from '../shared/store/boxes/sweep.ts';
 import { traceMessenger } from '../shared/delivery/traced-messenger.ts';
 import { untraced } from '../shared/runtime/tracing.ts';
 import type { Tracing } from '../shared/runtime/tracing.ts';
@@ -24,26 +22,27 @@ import { createAllowList } from './people/allow-list.ts';
 import type { AllowList } from './people/allow-list.ts';
 import { createAliases } from './people/aliases.ts';
 import { createUnsignedRateLimit } from './http/unsigned-rate-limit.ts';
-import type { UnsignedRateLimit } from './http/unsigned-rate-limit.ts';
 import { createClaims } from './dedup.ts';
 import { backfillTimes as usualBackfillTimes, createBackfill } from './backfill.ts';
-import type { Backfill, BackfillTimes } from './backfill.ts';
+import type { BackfillTimes } from './backfill.ts';
 import { createLazySite } from './http/lazy-site.ts';
 import { createMetrics } from './metrics.ts';
-import type { Metrics } from './metrics.ts';
 import { createNotices, createSendNow } from '../shared/delivery/notices.ts';
-import type { Notices } from '../shared/delivery/notices.ts';
 import { createPageRenderer } from './pages/renderer.ts';
-import type { PageRenderer } from './pages/renderer.ts';
 import { createJudgeParties } from '../shared/twilio/parties.ts';
 import { createListedPeople } from './people/people.ts';
 import { createProbes } from './http/health.ts';
 import { createReadiness } from './http/readiness.ts';
 import { createReceive } from './http/reception.ts';
-import { createSamples } from './metric-samples.ts';
+import { createFormHandlers } from './http/form-handlers.ts';
+import { createSignedForms } from './http/signed-form.ts';
+import type { SiteParts } from './http/site.ts';
+import type { Incoming } from './incoming.ts';
+import { createWebhookMeter } from './webhook-meter.ts';
 import { createSenderRateLimit } from './http/sender-rate-limit.ts';
 import { runServer } from './http/server.ts';
 import { createVerifier } from '../shared/twilio/signature.ts';
+import type { Verifier } from '../shared/twilio/signature.ts';
 import { readGauges } from './gauges.ts';
 import { createStatusCallbacks } from '../shared/twilio/status-callbacks.ts';
 import { createQueues } from '../shared/store/all-queues.ts';
@@ -54,7 +53,6 @@ import type { VmKeeper } from './wake/vm.ts';
 import { wakerTimes } from './wake/waker.ts';
 import type { WakerTimes } from './wake/waker.ts';
 import { createWebhooks } from './http/webhooks.ts';
-import type { WebhookParts } from './http/webhooks.ts';
 
 /**
  * The relay's dependencies besides its configuration; tests use shorter times. The tracing stops
@@ -66,9 +64,6 @@ export type RelayParts = {
   backfillTimes?: BackfillTimes;
   tracing?: Tracing;
 };
-
-/** The overview shows this many of the latest response times to Twilio. */
-const mostAcks = 1000;
 
 /** The composition that production runs. */
 export function relayParts(config: RelayConfig, log: Log): RelayParts {
@@ -146,30 +141,50 @@ export async function runRelay(
     });
     const renderer = createPageRenderer();
     shutdown.add('page renderer', () => renderer.stop());
-    const intake = createRelayIntake(config, stores, list, keeper, log);
-    const backfill = createRelayRepair(config, stores, {
-      keeper,
-      intake,
+    const incoming = createIncoming(config, stores, list, keeper, log);
+    const backfill = createBackfill({
+      stores,
       messenger,
+      incoming,
+      keeper,
+      accountSid: config.TWILIO_ACCOUNT_SID,
       times: backfillTimes,
+      log,
+      now: Date.now,
     });
-    const relay: Parts = {
+
+    const meter = createWebhookMeter(metrics);
+    const unsignedRateLimit = createUnsignedRateLimit(config.TRUST_PROXY, log);
+    const handlers = createFormHandlers({
+      incoming,
+      keeper,
+      senders: createSenderRateLimit(config.SENDER_LIMIT_PER_MINUTE, notices, log),
+      meter,
+      log,
+      now: () => new Date(),
+    });
+    const webhooks = createWebhooks({
+      readSigned: createSignedForms(verifierOf(config), unsignedRateLimit),
+      handlers,
+      meter,
+      backfill,
+      trace: tracing.trace,
+      log,
+    });
+    const probes = createProbes(createReadiness(redis));
+    const site = createSiteLater({
       config,
       stores,
-      list,
-      tellOwner,
-      metrics,
-      keeper,
-      notices,
+      meter,
+      unsignedRateLimit,
       renderer,
-      tracing,
-      backfill,
-      intake,
+      keeper,
       log,
+    });
+    // Twilio's webhooks first, then the probes, then the rest.
+    const listener: RequestListener = (request, response) => {
+      if (!webhooks(request, response) && !probes(request, response)) site(request, response);
     };
-
-    const unsignedRateLimit = createUnsignedRateLimit(config.TRUST_PROXY, log);
-    const listener = createListener(relay, unsignedRateLimit);
     const server = await runServer({
       port: config.PORT,
       host: config.HOST,
@@ -177,7 +192,7 @@ export async function runRelay(
       unsignedRateLimit,
     });
     shutdown.add('server', () => server.stop());
-    const starting = startUp(relay, shutdown);
+    const starting = startUp({ stores, list, keeper, backfill, log }, shutdown);
     shutdown.add('start-up', () => starting.stop());
     log.info({ port: server.port, publicUrl: config.PUBLIC_URL }, 'relay listening');
     const weakness =
@@ -193,124 +208,50 @@ export async function runRelay(
   }
 }
 
-type Parts = {
-  config: RelayConfig;
-  stores: Stores;
-  list: AllowList;
-  tellOwner: TellOwner;
-  metrics: Metrics;
-  keeper: VmKeeper;
-  notices: Notices;
-  renderer: PageRenderer;
-  tracing: Tracing;
-  backfill: Backfill;
-  intake: RelayIntake;
-  log: Log;
-};
+/** The configuration is complete: a token of the account, and during a rotation a second one. */
+function verifierOf({
+  PUBLIC_URL,
+  TWILIO_AUTH_TOKEN,
+  TWILIO_AUTH_TOKEN_SECONDARY,
+}: RelayConfig): Verifier {
+  return createVerifier(
+    PUBLIC_URL,
+    [TWILIO_AUTH_TOKEN, TWILIO_AUTH_TOKEN_SECONDARY].filter((token) => token !== undefined),
+  );
+}
 
-/** How a message or a status comes in, by webhook or by backfill. */
-type RelayIntake = Pick<
-  WebhookParts,
-  | 'judgeParties'
-  | 'people'
-  | 'receive'
-  | 'claims'
-  | 'onAccepted'
-  | 'onUnclear'
-  | 'noteStatus'
-  | 'log'
->;
-
-function createRelayIntake(
+function createIncoming(
   config: RelayConfig,
-  { redis, turns, ledger, outbox }: Stores,
+  stores: Stores,
   list: AllowList,
   keeper: VmKeeper,
   log: Log,
-): RelayIntake {
-  const people = createListedPeople(list, createAliases(redis));
-  const statuses = createStatusCallbacks(ledger, outbox, config.TWILIO_TEMPLATE_SID, log);
+): Incoming {
+  const people = createListedPeople(list, createAliases(stores.redis));
+  const intake = createIntake(stores.turns, config.RETENTION_DAYS);
+  const statuses = createStatusCallbacks(
+    stores.ledger,
+    stores.outbox,
+    config.TWILIO_TEMPLATE_SID,
+    log,
+  );
   return {
     judgeParties: createJudgeParties(config.TWILIO_ACCOUNT_SID, config.TWILIO_WHATSAPP_NUMBER),
     people,
-    receive: createReceive(createIntake(turns, config.RETENTION_DAYS), people, () =>
-      list.publish(),
-    ),
-    claims: createClaims(redis, config.RETENTION_DAYS),
-    onAccepted: keeper.onAccepted,
-    onUnclear: keeper.look,
+    receive: createReceive(intake, people, () => list.publish()),
+    claims: createClaims(stores.redis, config.RETENTION_DAYS),
     async noteStatus(report) {
       if (await statuses(report)) keeper.look();
     },
-    log,
   };
 }
 
-/** Everything that the relay serves: Twilio's webhooks first, then the probes, then the rest. */
-function createListener(
-  { config, stores, metrics, keeper, notices, renderer, tracing, backfill, intake, log }: Parts,
-  unsignedRateLimit: UnsignedRateLimit,
-): RequestListener {
-  const acks = createSamples(mostAcks);
-  const webhooks = createWebhooks({
-    ...intake,
-    unsignedRateLimit,
-    verify: createVerifier(
-      config.PUBLIC_URL,
-      [config.TWILIO_AUTH_TOKEN, config.TWILIO_AUTH_TOKEN_SECONDARY].filter(
-        (token) => token !== undefined,
-      ),
-    ),
-    senders: createSenderRateLimit(config.SENDER_LIMIT_PER_MINUTE, notices, log),
-    trace: tracing.trace,
-    count: (outcome) => metrics.accepted.inc({ outcome }),
-    onNotStored: backfill.somethingWasRefused,
-    onAnswered: (path, status, ms) => {
-      metrics.ackSeconds.observe({ path, status }, ms / 1000);
-      if (path === '/webhook' && status === 200) acks.note(ms);
-    },
-    now: () => new Date(),
-  });
-  const probes = createProbes(createReadiness(stores.redis));
-  const site = createLazySite(async () => {
+/** The site, loaded with its first request. */
+function createSiteLater(parts: SiteParts): RequestListener {
+  return createLazySite(async () => {
     // Express alone is the larger half; pending requests go first.
     await import('express');
     await nextTurn();
-    return (await import('./http/site.ts')).createSite({
-      config,
-      stores,
-      metrics,
-      unsignedRateLimit,
-      renderer,
-      acks,
-      onRetried: keeper.look,
-      log,
-    });
-  }, log);
-  return (request, response) => {
-    if (!webhooks(request, response) && !probes(request, response)) site(request, response);
-  };
-}
-
-function createRelayRepair(
-  config: RelayConfig,
-  { redis, turns, deliveries, ledger }: Stores,
-  {
-    keeper,
-    intake,
-    messenger,
-    times,
-  }: { keeper: VmKeeper; intake: RelayIntake; messenger: Messenger; times: BackfillTimes },
-): Backfill {
-  return createBackfill({
-    ...intake,
-    messenger,
-    times,
-    accountSid: config.TWILIO_ACCOUNT_SID,
-    findReply: (sid) => ledger.findSent(sid),
-    async sweep() {
-      if ((await sweep(redis, turns, deliveries, intake.log)) > 0) keeper.look();
-    },
-    now: Date.now,
-  });
+    return (await import('./http/site.ts')).createSite(parts);
+  }, parts.log);
 }

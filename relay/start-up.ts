@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import type { Shutdown, Running } from '../shared/runtime/lifecycle.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import { sweep } from '../shared/store/boxes/sweep.ts';
-import type { TellOwner } from '../shared/store/owner.ts';
 import { beginEpoch } from '../shared/store/redis/epoch.ts';
 import { checkRedis } from '../shared/store/redis/redis-check.ts';
 import type { Backfill } from './backfill.ts';
@@ -42,7 +41,6 @@ function beginInOrder(steps: (() => Promise<void>)[], log: Log): Running {
 export type StartUpDeps = {
   stores: Stores;
   list: AllowList;
-  tellOwner: TellOwner;
   keeper: VmKeeper;
   backfill: Backfill;
   log: Log;
@@ -53,11 +51,11 @@ export type StartUpDeps = {
  * the same, and the steps run when they can.
  */
 export function startUp(
-  { stores, list, tellOwner, keeper, backfill, log }: StartUpDeps,
+  { stores, list, keeper, backfill, log }: StartUpDeps,
   shutdown: Shutdown,
 ): Running {
   const { redis, turns, deliveries } = stores;
-  const settleMembership = createMembership({ ...stores, list, tellOwner, log });
+  const settleMembership = createMembership({ stores, list, log });
   const onReady = (): void =>
     void settleMembership().catch((error: unknown) =>
       log.warn({ err: error }, 'could not publish the allow list'),

@@ -3,10 +3,7 @@ import { createFailedMessages } from '../../shared/store/boxes/failed-messages.t
 import { judgePassword } from '../../shared/runtime/env.ts';
 import type { ProxyTrust } from '../../shared/runtime/address-ranges.ts';
 import type { Log } from '../../shared/runtime/log.ts';
-import type { Deliveries, Turns } from '../../shared/store/queues.ts';
-import type { Redis } from '../../shared/store/redis/redis.ts';
-import type { Schedules } from '../../shared/store/schedules.ts';
-import type { Spend } from '../../shared/store/spend.ts';
+import type { Stores } from '../../shared/store/stores.ts';
 import { createDashboard } from './bull-board.ts';
 import type { Samples } from '../metric-samples.ts';
 import { createAdmin } from './routes.ts';
@@ -16,6 +13,7 @@ import { createPassword } from './password.ts';
 import { createAdminSessions } from './session.ts';
 import { createSignIn } from './sign-in.ts';
 import { createTurnStories } from './turn-story.ts';
+import type { VmKeeper } from '../wake/vm.ts';
 
 export type AdminMountParts = {
   config: {
@@ -25,15 +23,11 @@ export type AdminMountParts = {
     PUBLIC_URL: string;
     TRUST_PROXY: ProxyTrust;
   };
-  redis: Redis;
-  turns: Turns;
-  deliveries: Deliveries;
-  schedules: Schedules;
-  spend: Spend;
+  stores: Pick<Stores, 'redis' | 'turns' | 'deliveries' | 'schedules' | 'spend'>;
   acks: Samples;
   versions: [name: string, version: string][];
-  /** Called when the worker may have new work; must not throw. */
-  onRetried: () => void;
+  /** Learns that the worker may have new work. */
+  keeper: Pick<VmKeeper, 'look'>;
   log: Log;
 };
 
@@ -41,11 +35,15 @@ export type AdminMountParts = {
  * Everything under `/admin`: the sign-in, and behind it our own pages and Bull Board. Undefined
  * without a password.
  */
-export async function createAdminMount(
-  parts: AdminMountParts,
-): Promise<{ signIn: Router; pages: Router; dashboard: Router } | undefined> {
-  const { config, redis, turns, deliveries, schedules, spend, acks, versions, onRetried, log } =
-    parts;
+export async function createAdminMount({
+  config,
+  stores,
+  acks,
+  versions,
+  keeper,
+  log,
+}: AdminMountParts): Promise<{ signIn: Router; pages: Router; dashboard: Router } | undefined> {
+  const { redis, turns, deliveries, schedules, spend } = stores;
   if (config.ADMIN_PASSWORD === undefined) return undefined;
   const weakness = judgePassword(config.ADMIN_PASSWORD);
   const password = await createPassword(config.ADMIN_PASSWORD);
@@ -61,12 +59,10 @@ export async function createAdminMount(
     }),
     pages: createAdmin({
       sessions,
-      failed,
-      onRetried,
+      actions: { failed, clean: createCleaning(redis, queues), keeper },
       log,
       overview: () => readOverview({ redis, turns, spend, acks, versions }, Date.now()),
       stories: createTurnStories(redis, turns, failed),
-      clean: createCleaning(redis, queues),
       mayWrite: config.ADMIN_WRITE,
       isPretend: config.PRETEND_COSTS,
       warning:

@@ -14,15 +14,14 @@ import type { OverviewFrame } from './overview-page.ts';
 import { fieldOf } from './sign-in.ts';
 import { turnPage } from './turn-page.ts';
 import type { TurnStories } from './turn-story.ts';
+import type { VmKeeper } from '../wake/vm.ts';
 
 export type AdminParts = {
   sessions: AdminSessions;
   overview: () => Promise<Overview>;
   stories: TurnStories;
-  failed: FailedMessages;
-  clean: Cleaning;
-  /** Called when the worker may have new work; must not throw. */
-  onRetried: () => void;
+  /** What the dashboard may change, and who learns that the worker may have new work. */
+  actions: { failed: FailedMessages; clean: Cleaning; keeper: Pick<VmKeeper, 'look'> };
   /** Whether the dashboard may change anything. */
   mayWrite: boolean;
   /** Whether the amounts of money are those of a model that costs nothing. */
@@ -42,7 +41,8 @@ const isTurnId = (id: string): boolean => isMessageId(id) || /^\d{1,16}$/.test(i
  * `mayWrite` the actions on them.
  */
 export function createAdmin(parts: AdminParts): Router {
-  const { sessions, overview, stories, failed, clean, mayWrite, isPretend, warning, log } = parts;
+  const { sessions, overview, stories, actions, mayWrite, isPretend, warning, log } = parts;
+  const { failed, clean, keeper } = actions;
   const router = Router();
   const frame = (request: Request): Omit<OverviewFrame, 'warning'> => ({
     token: sessions.formToken(request),
@@ -88,7 +88,7 @@ export function createAdmin(parts: AdminParts): Router {
       { turn: id, conversation: story.conversation, messages: count },
       'retried by the owner',
     );
-    if (count > 0) parts.onRetried();
+    if (count > 0) keeper.look();
     response.redirect(303, `/admin/turns/${id}?done=retried-${count}`);
   });
   router.post('/admin/clean/:what', async (request, response, next) => {

@@ -13,9 +13,8 @@ export type AppParts = {
   unsignedRateLimit: UnsignedRateLimit;
   /** Which connecting machines are proxies. */
   proxies: ProxyTrust;
-  media: Router;
-  /** Long answers as web pages. */
-  pages: Router;
+  /** What needs no sign-in: files, and long answers as web pages. */
+  open: Router[];
   /** The sign-in and the routes behind it, in this order; absent without a password. */
   admin: { signIn: Router; pages: Router; dashboard: Router } | undefined;
   metrics: Metrics;
@@ -30,7 +29,7 @@ export function createApp(parts: AppParts): Express {
   app.set('trust proxy', (peer: string, hop: number) => hop === 0 && isProxy(peer, parts.proxies));
   const door = keepDoor(parts.unsignedRateLimit);
   app.use(['/media', '/page'], door);
-  app.use(parts.media, parts.pages);
+  app.use(...parts.open);
   app.use(
     helmet({
       contentSecurityPolicy: {

@@ -1,10 +1,9 @@
 import type { Log } from '../../shared/runtime/log.ts';
-import type { Message } from '../../shared/store/message.ts';
 import type { SpanAttributes } from '../../shared/runtime/tracing.ts';
-import type { Claims } from '../dedup.ts';
-import type { Foreign, JudgeParties } from '../../shared/twilio/parties.ts';
-import type { People } from '../people/people.ts';
-import type { Receive } from './reception.ts';
+import type { Foreign } from '../../shared/twilio/parties.ts';
+import type { Incoming } from '../incoming.ts';
+import type { VmKeeper } from '../wake/vm.ts';
+import type { WebhookMeter } from '../webhook-meter.ts';
 import type { SenderRateLimit } from './sender-rate-limit.ts';
 import {
   messageParties,
@@ -14,25 +13,14 @@ import {
   sendersAddresses,
   statusParties,
 } from '../../shared/twilio/webhook.ts';
-import type { StatusReport } from '../../shared/twilio/webhook.ts';
 import { within } from '../../shared/runtime/timeout.ts';
 
 export type FormHandlerParts = {
-  judgeParties: JudgeParties;
-  people: People;
+  incoming: Incoming;
+  /** Learns of each new message, and of possible work when a message may have been stored before. */
+  keeper: Pick<VmKeeper, 'onAccepted' | 'look'>;
   senders: SenderRateLimit;
-  receive: Receive;
-  claims: Claims;
-  noteStatus: (report: StatusReport) => Promise<void>;
-  /** Counts the outcome of an incoming message. */
-  count: (outcome: string) => void;
-  /** Called after a new message was stored; must not throw. */
-  onAccepted: (message: Message) => void;
-  /**
-   * Called when a message may have been stored earlier, or by an attempt with an unknown outcome;
-   * must not throw.
-   */
-  onUnclear: () => void;
+  meter: Pick<WebhookMeter, 'count'>;
   log: Log;
   now: () => Date;
 };
@@ -53,15 +41,22 @@ export type FormHandlers = {
  */
 const patience = 1700;
 
-export function createFormHandlers(parts: FormHandlerParts): FormHandlers {
-  const { judgeParties, people, senders, log } = parts;
+export function createFormHandlers({
+  incoming,
+  keeper,
+  senders,
+  meter,
+  log,
+  now,
+}: FormHandlerParts): FormHandlers {
+  const { judgeParties, people } = incoming;
 
   const leave = (path: string, foreign: Foreign): void => {
-    parts.count('not ours');
+    meter.count('not ours');
     log.warn({ path, foreign }, `a webhook that is not for us: wrong ${foreign}`);
   };
   const refuse = (from: string): void => {
-    parts.count('not allowed');
+    meter.count('not allowed');
     const near = people.nearTo(from);
     if (near === undefined) log.warn({ from }, 'a sender who is not allowed');
     else
@@ -76,7 +71,7 @@ export function createFormHandlers(parts: FormHandlerParts): FormHandlers {
       requireSid(form);
       const judgement = judgeParties(messageParties(form));
       if ('foreign' in judgement) return leave('/webhook', judgement.foreign);
-      const parsed = parseMessage(form, parts.now());
+      const parsed = parseMessage(form, now());
       const deadline = performance.now() + patience;
       const sender = await before(
         deadline,
@@ -88,28 +83,28 @@ export function createFormHandlers(parts: FormHandlerParts): FormHandlers {
         // copy that the person sends again.
         await before(
           deadline,
-          parts.claims.refuse({ ...parsed, conversation: sender.conversation }),
+          incoming.claims.refuse({ ...parsed, conversation: sender.conversation }),
         );
-        return parts.count('over the limit');
+        return meter.count('over the limit');
       }
       const { outcome, turn, message } = await before(
         deadline,
-        parts.receive(parsed, sender),
+        incoming.receive(parsed, sender),
       ).catch((error: unknown) => {
         senders.giveBack(sender.conversation);
-        parts.onUnclear();
+        keeper.look();
         throw error;
       });
       if (outcome !== 'new') senders.giveBack(sender.conversation);
       if (outcome === 'refused') return refuse(parsed.conversation);
-      parts.count(outcome);
+      meter.count(outcome);
       note({ turn, message: message.id, outcome });
       log.info(
         { turn, message: message.id, conversation: message.conversation, outcome },
         'accepted',
       );
-      if (outcome === 'duplicate') parts.onUnclear();
-      else parts.onAccepted(message);
+      if (outcome === 'duplicate') keeper.look();
+      else keeper.onAccepted(message);
     },
     async takeStatus(form, query, note) {
       const report = parseStatus(form, query);
@@ -117,7 +112,7 @@ export function createFormHandlers(parts: FormHandlerParts): FormHandlers {
       if ('foreign' in judgement) return leave('/webhook/status', judgement.foreign);
       if (!report) return;
       note({ turn: report.turn, reply: report.reply, status: report.status });
-      await before(performance.now() + patience, parts.noteStatus(report));
+      await before(performance.now() + patience, incoming.noteStatus(report));
     },
   };
 }

@@ -6,22 +6,21 @@ import { createApp } from './app.ts';
 import type { RelayConfig } from '../config.ts';
 import type { UnsignedRateLimit } from './unsigned-rate-limit.ts';
 import { createMedia } from './media.ts';
-import type { Metrics } from '../metrics.ts';
+import type { VmKeeper } from '../wake/vm.ts';
+import type { WebhookMeter } from '../webhook-meter.ts';
 import { createPages } from '../pages/routes.ts';
 import type { PageRenderer } from '../pages/renderer.ts';
-import type { Samples } from '../metric-samples.ts';
 import type { Stores } from '../../shared/store/stores.ts';
 import { readVersions } from '../admin/versions.ts';
 
 export type SiteParts = {
   config: RelayConfig;
   stores: Stores;
-  metrics: Metrics;
+  meter: WebhookMeter;
   unsignedRateLimit: UnsignedRateLimit;
   renderer: PageRenderer;
-  acks: Samples;
-  /** Called when the worker may have new work; must not throw. */
-  onRetried: () => void;
+  /** Learns that the worker may have new work. */
+  keeper: Pick<VmKeeper, 'look'>;
   log: Log;
 };
 
@@ -29,27 +28,20 @@ export type SiteParts = {
 export async function createSite({
   config,
   stores,
-  metrics,
+  meter,
   unsignedRateLimit,
   renderer,
-  acks,
-  onRetried,
+  keeper,
   log,
 }: SiteParts): Promise<RequestListener> {
+  const pages = createPageStore(stores.redis, config.RETENTION_DAYS);
+  const { acks } = meter;
   return createApp({
     log,
-    metrics,
+    metrics: meter.metrics,
     unsignedRateLimit,
     proxies: config.TRUST_PROXY,
-    media: createMedia(stores.files, log),
-    pages: createPages(createPageStore(stores.redis, config.RETENTION_DAYS), renderer, log),
-    admin: await createAdminMount({
-      ...stores,
-      config,
-      acks,
-      log,
-      versions: readVersions(),
-      onRetried,
-    }),
+    open: [createMedia(stores.files, log), createPages(pages, renderer, log)],
+    admin: await createAdminMount({ config, stores, acks, versions: readVersions(), keeper, log }),
   });
 }

@@ -1,22 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Tracer } from '../../shared/runtime/tracing.ts';
 import { createRateLimit } from './rate-limit.ts';
-import type { UnsignedRateLimit } from './unsigned-rate-limit.ts';
+import type { Log } from '../../shared/runtime/log.ts';
 import { BadRequest } from '../../shared/twilio/bad-request.ts';
-import { createFormHandlers } from './form-handlers.ts';
-import type { FormHandlerParts } from './form-handlers.ts';
+import type { Backfill } from '../backfill.ts';
+import type { WebhookMeter } from '../webhook-meter.ts';
+import type { FormHandlers } from './form-handlers.ts';
 import { answerAndClose } from './server.ts';
-import type { Verifier } from '../../shared/twilio/signature.ts';
-import { createSignedForms } from './signed-form.ts';
+import type { SignedForms } from './signed-form.ts';
 
-export type WebhookParts = FormHandlerParts & {
-  verify: Verifier;
-  unsignedRateLimit: UnsignedRateLimit;
+export type WebhookParts = {
+  readSigned: SignedForms;
+  handlers: FormHandlers;
+  meter: Pick<WebhookMeter, 'count' | 'answered'>;
+  /** Looks later for what could not be stored. */
+  backfill: Pick<Backfill, 'somethingWasRefused'>;
   trace: Tracer;
-  /** Called when a Twilio webhook could not be stored; must not throw. */
-  onNotStored: () => void;
-  /** Reports how long Twilio waited for the answer (ms). */
-  onAnswered: (path: string, status: number, ms: number) => void;
+  log: Log;
 };
 
 /**
@@ -37,21 +37,22 @@ const refusalsLogged = 600;
  * same address. A form that is slow to check is queued, so that a Twilio webhook waits for one such
  * form at most.
  */
-export function createWebhooks(
-  parts: WebhookParts,
-): (request: IncomingMessage, response: ServerResponse) => boolean {
-  const { verify, unsignedRateLimit, log } = parts;
-  const { takeMessage, takeStatus } = createFormHandlers(parts);
-  const readSigned = createSignedForms(verify, unsignedRateLimit);
+export function createWebhooks({
+  readSigned,
+  handlers: { takeMessage, takeStatus },
+  meter,
+  backfill,
+  trace,
+  log,
+}: WebhookParts): (request: IncomingMessage, response: ServerResponse) => boolean {
   const lines = createRateLimit(refusalsLogged);
 
   const handle = async (request: IncomingMessage, url: string, path: string): Promise<void> => {
     const form = await readSigned(request, url);
     // Only a request signed by Twilio starts a trace.
-    if (path === '/webhook')
-      await parts.trace('message', 'server', (note) => takeMessage(form, note));
+    if (path === '/webhook') await trace('message', 'server', (note) => takeMessage(form, note));
     else
-      await parts.trace('status', 'server', (note) =>
+      await trace('status', 'server', (note) =>
         takeStatus(form, new URLSearchParams(url.slice(path.length)), note),
       );
   };
@@ -64,7 +65,7 @@ export function createWebhooks(
     const start = performance.now();
     const answer = (status: number, body: string): void => {
       respond(response, status, body);
-      parts.onAnswered(path, status, performance.now() - start);
+      meter.answered(path, status, performance.now() - start);
     };
     const refuse = ({ status, message }: BadRequest): void => {
       // The rate limit has already logged this address.
@@ -72,7 +73,7 @@ export function createWebhooks(
         log.warn({ path, status, reason: message }, 'refused');
       if (status === 429 || status === 503) {
         turnAway(request, response, status);
-        parts.onAnswered(path, status, performance.now() - start);
+        meter.answered(path, status, performance.now() - start);
         return;
       }
       // The rest of a refused body is read and dropped: closing with unread bytes would reset the
@@ -84,8 +85,8 @@ export function createWebhooks(
       () => answer(200, nothingToSay),
       (error: unknown) => {
         if (error instanceof BadRequest) return refuse(error);
-        parts.count('not stored');
-        parts.onNotStored();
+        meter.count('not stored');
+        backfill.somethingWasRefused();
         log.error({ path, err: error }, 'not stored');
         answer(503, '');
       },

@@ -1,23 +1,16 @@
 import type { Control } from '../../shared/store/redis/pubsub.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Log } from '../../shared/runtime/log.ts';
-import type { Outbox } from '../../shared/store/boxes/outbox.ts';
-import type { TellOwner } from '../../shared/store/owner.ts';
-import { createAllowed } from '../../shared/store/allowed.ts';
-import type { Redis } from '../../shared/store/redis/redis.ts';
-import type { Schedules } from '../../shared/store/schedules.ts';
+import { createTellOwner } from '../../shared/store/owner.ts';
+import type { Stores } from '../../shared/store/stores.ts';
 import { setAsideSeconds } from '../../shared/store/redis/retention.ts';
 import { setAsideWords } from '../../shared/store/boxes/set-aside.ts';
-import type { SetAside, SetAsideCounts } from '../../shared/store/boxes/set-aside.ts';
+import type { SetAsideCounts } from '../../shared/store/boxes/set-aside.ts';
 import type { AllowList } from './allow-list.ts';
 
 export type MembershipParts = {
-  redis: Redis;
+  stores: Pick<Stores, 'redis' | 'outbox' | 'schedules' | 'setAside' | 'allowed'>;
   list: AllowList;
-  setAside: SetAside;
-  schedules: Schedules;
-  outbox: Pick<Outbox, 'put'>;
-  tellOwner: TellOwner;
   log: Log;
 };
 
@@ -33,16 +26,9 @@ const isSomething = ({ messages, replies, schedules }: SetAsideCounts): boolean 
  * everything from the current state rather than from the latest change, so a crash in between does
  * no harm. Throws when Redis is away.
  */
-export function createMembership({
-  redis,
-  list,
-  setAside,
-  schedules,
-  outbox,
-  tellOwner,
-  log,
-}: MembershipParts): () => Promise<void> {
-  const allowed = createAllowed(redis);
+export function createMembership({ stores, list, log }: MembershipParts): () => Promise<void> {
+  const { redis, outbox, schedules, setAside, allowed } = stores;
+  const tellOwner = createTellOwner({ redis, outbox, log });
 
   /** Sets aside what removed people have waiting. Returns those who had something. */
   const sweep = async (): Promise<Set<string>> => {

@@ -11,15 +11,19 @@ const never = new Promise<never>(() => undefined);
 function bench(change: Partial<FormHandlerParts> = {}) {
   const told: string[] = [];
   const parts = {
-    judgeParties: () => ({ person: undefined }),
-    people: { identify: async () => ({ conversation: phone }), nearTo: () => undefined },
+    incoming: {
+      judgeParties: () => ({ person: undefined }),
+      people: { identify: async () => ({ conversation: phone }), nearTo: () => undefined },
+      receive: () => never,
+      claims: { refuse: () => never },
+      noteStatus: () => never,
+    },
+    keeper: {
+      onAccepted: () => void told.push('accepted'),
+      look: () => void told.push('unclear'),
+    },
     senders: { admit: () => true, giveBack: () => void told.push('given back') },
-    receive: () => never,
-    claims: { refuse: () => never },
-    noteStatus: () => never,
-    count: () => undefined,
-    onAccepted: () => void told.push('accepted'),
-    onUnclear: () => void told.push('unclear'),
+    meter: { count: () => undefined },
     log: createLog('test', 'silent'),
     now: () => new Date(),
     ...change,

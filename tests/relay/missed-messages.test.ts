@@ -17,7 +17,6 @@ import { createOutbox } from '../../shared/store/boxes/outbox.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import { createDeliveries, createTurns } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
-import { sweep } from '../../shared/store/boxes/sweep.ts';
 import { createTwilioMessenger } from '../../shared/twilio/messenger.ts';
 import { runTwin } from '../../simulator/twilio/twin.ts';
 import type { Twin } from '../../simulator/twilio/twin.ts';
@@ -99,16 +98,17 @@ async function withRepair(use: (bench: Bench) => Promise<void>): Promise<void> {
                   yield { messages: change(messages), again: async () => change(await again()) };
               },
             },
-            claims: createClaims(redis, 30),
+            incoming: {
+              claims: createClaims(redis, 30),
+              judgeParties: createJudgeParties(account.accountSid, account.number),
+              people,
+              receive: createReceive(createIntake(turns), people, async () => undefined),
+              noteStatus: async ({ reply, conversation, sid, code }) =>
+                void (await ledger.note(reply, conversation, sid, 'failed', 'give-up', code)),
+            },
+            keeper: { onAccepted: ({ id }) => void accepted.push(id), look: () => undefined },
             accountSid: account.accountSid,
-            judgeParties: createJudgeParties(account.accountSid, account.number),
-            people,
-            receive: createReceive(createIntake(turns), people, async () => undefined),
-            onAccepted: ({ id }) => void accepted.push(id),
-            findReply: (sid) => ledger.findSent(sid),
-            noteStatus: async ({ reply, conversation, sid, code }) =>
-              void (await ledger.note(reply, conversation, sid, 'failed', 'give-up', code)),
-            sweep: () => sweep(redis, turns, deliveries, log),
+            stores: { redis, turns, deliveries, ledger },
             times: { ...backfillTimes, ...times },
             now: () => Date.now() + clock.ahead,
             log,
