@@ -56,6 +56,8 @@ export type SystemState = {
   /** The product's WhatsApp number, E.164. */
   number: string;
   phones: string[];
+  /** The phones that may write to the product; undefined where that is not known. */
+  allowed?: string[];
   vm: 'asleep' | 'waking' | 'awake' | 'unknown';
   model: 'scripted' | 'real';
   dashboardUrl: string | null;

@@ -1,58 +1,17 @@
-import { WrongUsage, formatWrongUsage, readArguments } from '../shared/runtime/command-line.ts';
+import { WrongUsage, formatWrongUsage } from '../shared/runtime/command-line.ts';
 import type { PhoneInput } from './chat.ts';
 import { NotRunning, PhoneRefused, createPhoneClient, findPhoneUrl } from './phone/phone-client.ts';
 import type { PhoneClient } from './phone/phone-client.ts';
-import { isPhone } from './phone/phone-input.ts';
 import { readMediaFile } from './phone/media-file.ts';
+import { parseSendOptions, sendHelp } from './phone/send-options.ts';
+import type { SendOptions } from './phone/send-options.ts';
 import { ReplyPrinter } from './phone/reply-printer.ts';
-
-const helpText = `Sends a WhatsApp message to the Sidepocket that runs here, and prints the replies.
-
-  npm run send -- "text" [--media FILE] [--from +15555550100] [--timeout SECONDS]
-
-  --media FILE       attach a picture, document or voice note (at most 16 MB)
-  --from PHONE       send as this phone, by its number or user id; without it, as the first phone of the running system
-  --timeout SECONDS  give up when there is no answer after this time; without it, wait
-  --help             show this
-
-Exit codes: 0 answered, 1 not running, failed or no answer in time, 2 wrong usage, 130 interrupted.`;
 
 const runningFile = '.sidepocket/running.json';
 const pollMs = 300;
 const hintAfterMs = 10_000;
 
-type Command = { text: string; media: string | null; from: string | null; timeoutMs: number };
-
-function parseCommand(args: string[]): Command | 'help' {
-  const { values, positionals } = readArguments(
-    args,
-    {
-      media: { type: 'string' },
-      from: { type: 'string' },
-      timeout: { type: 'string' },
-      help: { type: 'boolean', short: 'h' },
-    },
-    { positionals: true },
-  );
-  if (values.help) return 'help';
-  const text = positionals.join(' ').trim();
-  if (!text && values.media === undefined)
-    throw new WrongUsage('There is nothing to send. Give a text, or a file with --media.');
-  if (values.from !== undefined && !isPhone(values.from))
-    throw new WrongUsage(
-      `"${values.from}" is not a phone number in international form, such as +15555550100.`,
-    );
-  const seconds = values.timeout === undefined ? Infinity : Number(values.timeout);
-  if (!(seconds > 0)) throw new WrongUsage(`"${values.timeout}" is not a number of seconds.`);
-  return {
-    text,
-    media: values.media ?? null,
-    from: values.from ?? null,
-    timeoutMs: seconds * 1000,
-  };
-}
-
-async function toInput({ text, media }: Command): Promise<PhoneInput> {
+async function toInput({ text, media }: SendOptions): Promise<PhoneInput> {
   if (!media) return { text };
   const file = await readMediaFile(media).catch((error: unknown) => {
     throw new WrongUsage(
@@ -64,7 +23,7 @@ async function toInput({ text, media }: Command): Promise<PhoneInput> {
 }
 
 /** Sends the message and prints replies until its turn has ended. Returns the exit code. */
-async function send(command: Command, input: PhoneInput): Promise<number> {
+async function send(command: SendOptions, input: PhoneInput): Promise<number> {
   const client = createPhoneClient(await findPhoneUrl(runningFile));
   const system = await client.system();
   const phone = command.from ?? system.phones[0];
@@ -150,8 +109,8 @@ function explain(error: unknown): number {
 process.on('SIGINT', () => process.exit(130));
 
 try {
-  const command = parseCommand(process.argv.slice(2));
-  if (command === 'help') console.log(helpText);
+  const command = parseSendOptions(process.argv.slice(2));
+  if (command === 'help') console.log(sendHelp);
   else process.exitCode = await send(command, await toInput(command));
 } catch (error) {
   process.exitCode = explain(error);

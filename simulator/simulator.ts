@@ -164,7 +164,13 @@ export async function runSimulator({
       [localMark]: dir,
       ...givenToBoth({ redisUrl: redisServer.url, relayUrl, twilioUrl: twin.url }),
       DATA_DIR: dataDir,
-      ...(scripted ? { ANTHROPIC_API_KEY: 'scripted', ANTHROPIC_BASE_URL: scripted.url } : model),
+      ...(scripted
+        ? {
+            ANTHROPIC_API_KEY: 'scripted',
+            ANTHROPIC_BASE_URL: scripted.url,
+            PRETEND_COSTS: '1',
+          }
+        : model),
       ...extra,
     };
     let isStopping = false;
@@ -196,8 +202,23 @@ export async function runSimulator({
       boot: () => start('worker', workerPort, { IDLE_MINUTES: String(idleMinutes) }),
     });
     shutdown.add('VM', () => vm.stop(), stopPatience);
-    const relay = await start('relay', relayPort, { WAKE_URL: vm.url });
-    shutdown.add('relay', () => relay.stop());
+    let allowed = [...phones];
+    const startRelay = (): Promise<Child> =>
+      start('relay', relayPort, { WAKE_URL: vm.url, ALLOWED_SENDERS: allowed.join(',') });
+    let relay = startRelay();
+    shutdown.add('relay', async () => (await relay).stop());
+    await relay;
+    // As its owner would: the list is the relay's variable, which a restart reads.
+    const allow = async (phone: string): Promise<void> => {
+      if (allowed.includes(phone)) return;
+      allowed = [...allowed, phone];
+      relay = relay.then(async (old) => {
+        await old.stop();
+        return await startRelay();
+      });
+      await relay;
+      announce();
+    };
 
     const redis = new Redis(redisServer.url);
     redis.on('error', (error: Error) => log.debug({ err: error }, 'Redis'));
@@ -206,6 +227,7 @@ export async function runSimulator({
     const system = (): SystemState => ({
       number: account.number,
       phones,
+      allowed,
       vm: vm.state(),
       model: scripted ? 'scripted' : 'real',
       dashboardUrl,
@@ -215,6 +237,7 @@ export async function runSimulator({
       chat: twin.chat,
       system,
       turnState: (sid) => readTurnState(redis, sid),
+      allow,
     });
     shutdown.add('phone', () => phone.stop());
     announce = () => phone.announce(system());

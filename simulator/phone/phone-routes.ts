@@ -19,6 +19,7 @@ type Sources = {
   events: EventStream;
   system: () => SystemState;
   turnState: (sid: string) => Promise<TurnState>;
+  allow?: (phone: string) => Promise<void>;
 };
 
 const checkPhone: RequestHandler<{ phone: string }> = (request, response, next) => {
@@ -29,7 +30,7 @@ const checkPhone: RequestHandler<{ phone: string }> = (request, response, next) 
 };
 
 /** The API under /api. Every refusal is JSON with one sentence in `error`. */
-export function createPhoneRoutes({ chat, events, system, turnState }: Sources): Router {
+export function createPhoneRoutes({ chat, events, system, turnState, allow }: Sources): Router {
   const router = Router();
   router.use((_request, response, next) => {
     response.setHeader('Cache-Control', 'no-store');
@@ -63,6 +64,14 @@ export function createPhoneRoutes({ chat, events, system, turnState }: Sources):
   router.post('/chats/:phone/close-window', checkPhone, requireJson, (request, response) => {
     chat.closeWindow(request.params.phone);
     response.status(204).end();
+  });
+  router.post('/chats/:phone/allow', checkPhone, requireJson, async (request, response) => {
+    if (!allow)
+      return response
+        .status(400)
+        .json({ error: 'Add the number to ALLOWED_SENDERS and start the relay again.' });
+    await allow(request.params.phone);
+    return response.status(204).end();
   });
   router.get('/turns/:sid', async (request, response) => {
     if (!messageSidPattern.test(request.params.sid))

@@ -19,6 +19,8 @@ export type PhoneOptions = {
   system: () => SystemState;
   /** The state of the turn that a message (by its sid) started; `waiting` for an unknown sid. */
   turnState: (sid: string) => Promise<TurnState>;
+  /** Allows a phone to write to the product; absent where that is not in our hands. */
+  allow?: (phone: string) => Promise<void>;
   /** Receives errors that a page only shows as a plain sentence. */
   report?: (error: unknown) => void;
 };

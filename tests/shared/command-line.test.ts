@@ -48,7 +48,7 @@ const programs = Object.entries(
 test('every script that starts a program of ours has help, with the way to call it and its exit codes', () => {
   expect(programs.length).toBeGreaterThan(12);
   for (const [script, file] of programs) {
-    const imported = [...read(file).matchAll(/from '(\.\/[\w-]*options\.ts)'/g)].map(
+    const imported = [...read(file).matchAll(/from '(\.\/[\w/-]*options\.ts)'/g)].map(
       ([, name = '']) => read(path.join(path.dirname(file), name)),
     );
     const text = [read(file), ...imported].join('\n');

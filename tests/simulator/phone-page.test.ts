@@ -1,19 +1,8 @@
-import type { Browser, BrowserContextOptions, Page } from 'playwright';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ANNA, BERT, PIXEL } from '../support/phone-bench.ts';
-import type { PhoneBench } from '../support/phone-bench.ts';
-import { SOON, bubbles, launchBrowser, messageText, withPage } from '../support/phone-page.ts';
+import { expect, test } from 'vitest';
+import { PIXEL } from '../support/phone-bench.ts';
+import { SOON, bubbles, lastDigits, messageText, sharePage } from '../support/phone-page.ts';
 
-let browser: Browser;
-beforeAll(async () => {
-  browser = await launchBrowser();
-});
-afterAll(() => browser.close());
-
-const onPage = (
-  use: (page: Page, bench: PhoneBench) => Promise<void>,
-  options?: BrowserContextOptions,
-) => withPage(browser, use, options);
+const { onPage } = sharePage();
 
 const picture = {
   url: `data:image/png;base64,${PIXEL.toString('base64')}`,
@@ -23,13 +12,13 @@ const picture = {
 };
 
 test('typing shows in the header and the chat until the reply comes or time is up', () =>
-  onPage(async (page, { chat }) => {
-    chat.setTyping(ANNA, 25_000);
+  onPage(async (page, { chat, anna }) => {
+    chat.setTyping(anna, 25_000);
     await page.locator('.typing').waitFor();
     await expect.poll(() => page.locator('#subtitle').textContent(), SOON).toBe('typing…');
-    chat.put(ANNA, { text: 'here' });
+    chat.put(anna, { text: 'here' });
     await page.locator('.typing').waitFor({ state: 'detached' });
-    chat.setTyping(ANNA, 300);
+    chat.setTyping(anna, 300);
     await page.locator('.typing').waitFor();
     await page.locator('.typing').waitFor({ state: 'detached' });
     await expect.poll(() => page.locator('#subtitle').textContent(), SOON).toBe('online');
@@ -57,18 +46,19 @@ test('the header tells the state of the machine, the dashboard and the scripted 
     expect(await page.locator('#dashboard').isVisible()).toBe(false);
   }));
 
-test('a picture opens in full size, and Escape closes it', () =>
-  onPage(async (page, { chat }) => {
-    chat.put(ANNA, { media: [picture] });
+test('a picture opens in full size with its caption, and Escape closes it', () =>
+  onPage(async (page, { chat, anna }) => {
+    chat.put(anna, { media: [picture], text: 'The *start* page' });
     await page.getByRole('button', { name: 'Open picture pixel.png' }).click();
-    await page.getByRole('dialog').getByRole('img', { name: 'pixel.png' }).waitFor();
+    await page.getByRole('dialog').getByRole('img', { name: 'The start page' }).waitFor();
+    await page.getByRole('dialog').locator('strong', { hasText: 'start' }).waitFor();
     await page.keyboard.press('Escape');
     await expect.poll(() => page.getByRole('dialog').count(), SOON).toBe(0);
   }));
 
 test('documents, voice notes and places have their own look', () =>
-  onPage(async (page, { chat, phone }) => {
-    chat.put(ANNA, {
+  onPage(async (page, { chat, phone, anna }) => {
+    chat.put(anna, {
       media: [
         { url: `${phone.url}/x.pdf`, type: 'application/pdf', name: 'report.pdf', size: 123_456 },
       ],
@@ -76,7 +66,7 @@ test('documents, voice notes and places have their own look', () =>
     const card = page.getByRole('link', { name: 'report.pdf' });
     await card.waitFor();
     expect(await card.innerText()).toMatch(/123 kB · PDF/);
-    chat.put(ANNA, {
+    chat.put(anna, {
       media: [{ url: `${phone.url}/x.ogg`, type: 'audio/ogg', name: 'a.ogg', size: 5 }],
     });
     await page.getByRole('button', { name: 'Play voice note' }).click();
@@ -96,10 +86,10 @@ test('documents, voice notes and places have their own look', () =>
   }));
 
 test('phones: unread counts, switching, drafts, and a number of one’s own', () =>
-  onPage(async (page, { chat }) => {
-    chat.put(BERT, { text: 'for bert' });
-    chat.put(BERT, { text: 'again' });
-    const row = page.getByRole('button', { name: /555 0101/ });
+  onPage(async (page, { chat, anna, bert }) => {
+    chat.put(bert, { text: 'for bert' });
+    chat.put(bert, { text: 'again' });
+    const row = page.getByRole('button', { name: new RegExp(lastDigits(bert)) });
     await row.getByLabel('2 unread').waitFor();
     expect(await page.title()).toBe('(2) Sidepocket');
     await messageText(page).fill('a draft of Anna');
@@ -107,9 +97,9 @@ test('phones: unread counts, switching, drafts, and a number of one’s own', ()
     await bubbles(page).getByText('for bert').waitFor();
     expect(await messageText(page).inputValue()).toBe('');
     await expect
-      .poll(() => chat.messages(BERT).map((message) => message.status), SOON)
+      .poll(() => chat.messages(bert).map((message) => message.status), SOON)
       .toEqual(['read', 'read']);
-    await page.getByRole('button', { name: /555 0100/ }).click();
+    await page.getByRole('button', { name: new RegExp(lastDigits(anna)) }).click();
     expect(await messageText(page).inputValue()).toBe('a draft of Anna');
     await page.getByRole('button', { name: 'Add a phone' }).first().click();
     await page.getByLabel('Number').fill('12345');
@@ -127,10 +117,10 @@ test('phones: unread counts, switching, drafts, and a number of one’s own', ()
   }));
 
 test('markup in texts, names and numbers shows as text', () =>
-  onPage(async (page, { chat }) => {
+  onPage(async (page, { chat, anna }) => {
     const evil =
       '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script> *<b>bold</b>* [x](javascript:alert(1)) javascript:alert(1)';
-    chat.put(ANNA, {
+    chat.put(anna, {
       text: evil,
       buttons: [{ id: 'a', title: '<i>tap</i>' }],
       media: [
@@ -150,23 +140,30 @@ test('markup in texts, names and numbers shows as text', () =>
   }));
 
 test('the chat stays at the end, unless the reader scrolled up', () =>
-  onPage(async (page, { chat }) => {
+  onPage(async (page, { chat, anna }) => {
     const fromEnd = () =>
       page
         .locator('#scroller')
         .evaluate((view) => view.scrollHeight - view.scrollTop - view.clientHeight);
-    for (let line = 0; line < 60; line++) chat.put(ANNA, { text: `line ${line}` });
+    for (let line = 0; line < 60; line++) chat.put(anna, { text: `line ${line}` });
     await bubbles(page).nth(59).waitFor();
     await expect.poll(fromEnd, SOON).toBeLessThan(2);
+    // A picture that has loaded when the scroll before it is told of.
+    await page.locator('#scroller').evaluate((view) => {
+      view.querySelector<HTMLElement>('#about')?.style.setProperty('height', '900px');
+      view.dispatchEvent(new Event('scroll'));
+    });
+    await expect.poll(fromEnd, SOON).toBeLessThan(2);
+    await page.locator('#about').evaluate((about) => about.style.removeProperty('height'));
     await page.locator('#scroller').evaluate((view) => view.scrollTo(0, 0));
     await page.getByRole('button', { name: 'Go to the newest message' }).waitFor();
-    chat.put(ANNA, { text: 'new below' });
+    chat.put(anna, { text: 'new below' });
     await page.getByRole('button', { name: 'Go to 1 new message' }).click();
     await expect.poll(fromEnd, SOON).toBeLessThan(2);
   }));
 
 test('nothing is wider than the window, however narrow that is', () =>
-  onPage(async (page, { chat, phone, system }) => {
+  onPage(async (page, { chat, phone, system, anna }) => {
     const widths = [1280, 768, 390, 320];
     phone.announce({ ...system, model: 'scripted', dashboardUrl: phone.url });
     for (const width of widths) {
@@ -174,20 +171,20 @@ test('nothing is wider than the window, however narrow that is', () =>
       const fits = await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
       expect(fits, `at ${width} px`).toBe(true);
     }
-    chat.put(ANNA, {
+    chat.put(anna, {
       text: `${'w'.repeat(300)} https://a.example/${'x'.repeat(200)}\n\`\`\`\n${'code '.repeat(60)}\n\`\`\``,
     });
-    chat.put(ANNA, {
+    chat.put(anna, {
       text: 'Choose',
       media: [picture],
       buttons: [{ id: 'a', title: 'A title of 20 signs' }],
     });
-    chat.put(ANNA, {
+    chat.put(anna, {
       media: [
         { url: phone.url, type: 'application/pdf', name: `${'name'.repeat(30)}.pdf`, size: 1 },
       ],
     });
-    chat.put(ANNA, { media: [{ url: phone.url, type: 'audio/ogg', name: 'a.ogg', size: 1 }] });
+    chat.put(anna, { media: [{ url: phone.url, type: 'audio/ogg', name: 'a.ogg', size: 1 }] });
     await bubbles(page).nth(3).waitFor({ state: 'attached' });
     for (const width of widths) {
       await page.setViewportSize({ width, height: 700 });
@@ -202,4 +199,93 @@ test('nothing is wider than the window, however narrow that is', () =>
       );
       expect(tooWide, `at ${width} px`).toEqual([]);
     }
+  }));
+
+test('the note about the scripted model can be closed, and stays closed', () =>
+  onPage(async (page, { phone, system }) => {
+    const bench = { ...system, model: 'scripted' as const };
+    phone.announce(bench);
+    await page.getByText('Scripted model').waitFor();
+    await page.getByRole('button', { name: 'Close this note' }).click();
+    expect(await page.locator('#scripted').isVisible()).toBe(false);
+    phone.announce({ ...bench, vm: 'asleep' });
+    await page.getByText('asleep, wakes when you write').waitFor();
+    expect(await page.locator('#scripted').isVisible()).toBe(false);
+    expect(await page.evaluate(() => localStorage.getItem('scripted-strip-closed'))).toBe('yes');
+    await page.evaluate(() => localStorage.removeItem('scripted-strip-closed'));
+  }));
+
+test('a number that is not allowed is told so, as anyone unknown, and can be allowed', () =>
+  onPage(async (page, { phone, system, anna, bert }) => {
+    phone.announce({ ...system, allowed: [anna, bert] });
+    await page.getByText('asleep').or(page.getByText('online')).first().waitFor();
+    expect(await page.locator('#stranger').isVisible()).toBe(false);
+    phone.announce({ ...system, allowed: [bert] });
+    const note = page.locator('#stranger');
+    await note.waitFor();
+    expect(await note.innerText()).toMatch(/1\s555\s555\s\d{4} is not in ALLOWED_SENDERS/);
+    await page.getByRole('button', { name: 'Allow this number' }).click();
+    await note.waitFor({ state: 'hidden' });
+  }));
+
+test('on a narrow page the header says whose phone it is, and the unread count stands beside the arrow', () =>
+  onPage(
+    async (page, { chat, anna, bert }) => {
+      for (let count = 0; count < 44; count++) chat.put(bert, { text: `for bert ${count}` });
+      const badge = page.locator('#other-unread', { hasText: '44' });
+      await badge.waitFor();
+      expect(await page.locator('#whose').innerText()).toContain(lastDigits(anna));
+      const [arrow, count, button, names] = await page
+        .locator('#show-phones > svg, #other-unread, #show-phones, .chat-names')
+        .evaluateAll((parts) =>
+          ['svg', 'SPAN', 'BUTTON', 'DIV'].map((tag) =>
+            parts
+              .find(({ tagName }) => tagName === tag)
+              ?.getBoundingClientRect()
+              .toJSON(),
+          ),
+        );
+      expect(count.left).toBeGreaterThanOrEqual(arrow.right);
+      expect(count.right).toBeLessThanOrEqual(button.right);
+      expect(button.right).toBeLessThanOrEqual(names.left);
+    },
+    { viewport: { width: 390, height: 844 } },
+  ));
+
+test('the preview of a sent text stands on one line with its ticks', () =>
+  onPage(async (page, { chat, anna }) => {
+    chat.put(anna, { direction: 'inbound', status: 'read', text: 'how are you' });
+    const line = page.locator('.phone[aria-current="true"] .phone-last');
+    await line.getByText('how are you').waitFor();
+    const heights = await line.evaluate((node) => [
+      node.getBoundingClientRect().height,
+      Number.parseFloat(getComputedStyle(node).fontSize),
+    ]);
+    expect(heights[0]).toBeLessThan(2 * (heights[1] ?? 0));
+  }));
+
+test('each line has its own direction: right-to-left ones stand on the right', () =>
+  onPage(async (page, { chat, anna }) => {
+    const lines = ['This is a line of Latin letters that makes the bubble wide', 'مرحبا', 'short'];
+    chat.put(anna, { text: `${lines.join('\n')}\n- مرحبا\n- b\n\nlast\nمرحبا` });
+    const text = bubbles(page).last().locator('.text');
+    await text.waitFor();
+    const sides = await text.evaluate((node) => {
+      const bubble = (node.closest('.bubble') as HTMLElement).getBoundingClientRect();
+      const walker = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+      const seen: string[] = [];
+      for (let part = walker.nextNode(); part; part = walker.nextNode()) {
+        let start = 0;
+        for (const line of (part.textContent ?? '').split('\n')) {
+          const range = document.createRange();
+          range.setStart(part, start);
+          range.setEnd(part, start + line.length);
+          start += line.length + 1;
+          const { left, right } = range.getBoundingClientRect();
+          seen.push(left - bubble.left > bubble.right - right ? 'right' : 'left');
+        }
+      }
+      return seen;
+    });
+    expect(sides).toEqual(['left', 'right', 'left', 'right', 'left', 'left', 'right']);
   }));

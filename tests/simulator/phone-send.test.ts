@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ANNA, BERT, PIXEL, withPhone } from '../support/phone-bench.ts';
 import type { PhoneBench } from '../support/phone-bench.ts';
+import { parseSendOptions } from '../../simulator/phone/send-options.ts';
 import { until } from '../support/until.ts';
 
 const SEND = join(import.meta.dirname, '../../simulator/send.ts');
@@ -92,22 +93,29 @@ test.concurrent('sends a file as another phone; a failed turn exits 1', () =>
   ),
 );
 
-test.concurrent.each([
+test.each([
   [[], /nothing to send/],
   [['hi', '--from', '555'], /not a phone number/],
-  [['hi', '--media', 'missing.png'], /missing\.png cannot be read/],
   [['hi', '--timeout', 'soon'], /not a number of seconds/],
-  [['hi', '--loud'], /--loud/],
-])('wrong usage %j exits 2', async (args, sentence) => {
-  const run = await send(null, ...args);
-  expect([run.code, run.out]).toEqual([2, '']);
-  expect(run.err).toMatch(sentence);
+  [['hi', '--loud'], /no option --loud/],
+])('wrong usage %j is a sentence', (args, sentence) => {
+  expect(() => parseSendOptions(args)).toThrow(sentence);
 });
 
-test.concurrent('--help explains and exits 0', async () => {
-  const run = await send(null, '--help');
-  expect([run.code, run.err]).toEqual([0, '']);
-  expect(run.out).toMatch(/npm run send -- "text"/);
+test.concurrent('a file that is not there is wrong usage, which exits 2', async () => {
+  const run = await send(null, 'hi', '--media', 'missing.png');
+  expect([run.code, run.out]).toEqual([2, '']);
+  expect(run.err).toMatch(/^missing\.png cannot be read: .*\nSee: npm run send -- --help\n$/);
+});
+
+test('what is right is read', () => {
+  expect(parseSendOptions(['hi', 'there', '--timeout', '2', '--from', ANNA])).toEqual({
+    text: 'hi there',
+    media: undefined,
+    from: ANNA,
+    timeoutMs: 2000,
+  });
+  expect(parseSendOptions(['-h'])).toBe('help');
 });
 
 test.concurrent('a refused webhook and a time that runs out exit 1', () =>

@@ -1,23 +1,12 @@
-import type { Browser, BrowserContextOptions, Page } from 'playwright';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { ANNA, PIXEL, withPhone } from '../support/phone-bench.ts';
-import type { PhoneBench } from '../support/phone-bench.ts';
-import { SOON, bubbles, launchBrowser, messageText, withPage } from '../support/phone-page.ts';
+import { SOON, bubbles, messageText, openPage, sharePage } from '../support/phone-page.ts';
 import { scaled } from '../support/machine-speed.ts';
 
-let browser: Browser;
-beforeAll(async () => {
-  browser = await launchBrowser();
-});
-afterAll(() => browser.close());
-
-const onPage = (
-  use: (page: Page, bench: PhoneBench) => Promise<void>,
-  options?: BrowserContextOptions,
-) => withPage(browser, use, options);
+const { onPage, browser } = sharePage();
 
 test('type and send; ticks follow the states', () =>
-  onPage(async (page, { chat }) => {
+  onPage(async (page, { chat, anna }) => {
     await messageText(page).fill('hello *there*');
     await page.keyboard.press('Shift+Enter');
     await page.keyboard.type('second line');
@@ -27,7 +16,7 @@ test('type and send; ticks follow the states', () =>
       .toEqual(['hello *there*\nsecond line']);
     const mine = bubbles(page).last();
     await mine.locator('strong').waitFor();
-    const [message] = chat.messages(ANNA);
+    const [message] = chat.messages(anna);
     if (!message) throw new Error('no message');
     for (const [status, label] of [
       ['received', 'Delivered'],
@@ -45,8 +34,8 @@ test('type and send; ticks follow the states', () =>
   }));
 
 test('a tap on a button answers once; a list opens a sheet', () =>
-  onPage(async (page, { chat }) => {
-    const asked = chat.put(ANNA, {
+  onPage(async (page, { chat, anna }) => {
+    const asked = chat.put(anna, {
       text: 'Go?',
       buttons: [
         { id: 'yes', title: 'Yes' },
@@ -60,7 +49,7 @@ test('a tap on a button answers once; a list opens a sheet', () =>
     await expect
       .poll(() => page.locator('.choice', { hasText: 'No' }).isDisabled(), SOON)
       .toBe(true);
-    const list = chat.put(ANNA, {
+    const list = chat.put(anna, {
       text: 'When?',
       list: {
         button: 'Choose',
@@ -75,12 +64,15 @@ test('a tap on a button answers once; a list opens a sheet', () =>
     await expect
       .poll(() => chat.received[1]?.input, SOON)
       .toEqual({ quoted: list.sid, choice: { id: '2', title: 'Later', kind: 'list' } });
+    await expect
+      .poll(() => page.getByRole('button', { name: 'Choose' }).isDisabled(), SOON)
+      .toBe(true);
   }));
 
 test('choices are part of their bubble, and an answer quotes the question in words', () =>
   onPage(
-    async (page, { chat }) => {
-      const asked = chat.put(ANNA, {
+    async (page, { chat, anna }) => {
+      const asked = chat.put(anna, {
         text: 'May I run\n```npm test```\n\n1. soon\n2. later',
         buttons: [
           { id: 'a', title: 'Allow' },
@@ -104,9 +96,9 @@ test('choices are part of their bubble, and an answer quotes the question in wor
   ));
 
 test('a reply quotes; a click on the quote goes to the original', () =>
-  onPage(async (page, { chat }) => {
-    const original = chat.put(ANNA, { text: 'the original' });
-    for (let line = 0; line < 40; line++) chat.put(ANNA, { text: `line ${line}` });
+  onPage(async (page, { chat, anna }) => {
+    const original = chat.put(anna, { text: 'the original' });
+    for (let line = 0; line < 40; line++) chat.put(anna, { text: `line ${line}` });
     await bubbles(page).nth(40).waitFor();
     await bubbles(page).first().hover();
     await bubbles(page)
@@ -129,8 +121,8 @@ test('a reply quotes; a click on the quote goes to the original', () =>
 
 test('a swipe to the right quotes as well', () =>
   onPage(
-    async (page, { chat }) => {
-      chat.put(ANNA, { text: 'swipe me' });
+    async (page, { chat, anna }) => {
+      chat.put(anna, { text: 'swipe me' });
       await bubbles(page).first().waitFor();
       await bubbles(page)
         .first()
@@ -150,11 +142,11 @@ test('a swipe to the right quotes as well', () =>
           .evaluate((bubble) => bubble.style.translate),
       ).toBe('');
     },
-    { viewport: { width: 390, height: 844 }, hasTouch: true },
+    { viewport: { width: 390, height: 844 } },
   ));
 
 test('by keyboard only: suggestion, send, answer, reply', () =>
-  onPage(async (page, { chat }) => {
+  onPage(async (page, { chat, anna }) => {
     const tabTo = async (name: RegExp) => {
       for (let presses = 0; presses < 40; presses++) {
         const label = await page.evaluate(() =>
@@ -174,7 +166,7 @@ test('by keyboard only: suggestion, send, answer, reply', () =>
     expect(await messageText(page).inputValue()).toMatch(/^run a command:/);
     await page.keyboard.press('Enter');
     await expect.poll(() => chat.received.length, SOON).toBe(1);
-    chat.put(ANNA, { text: 'Sure?', buttons: [{ id: 'y', title: 'Certainly' }] });
+    chat.put(anna, { text: 'Sure?', buttons: [{ id: 'y', title: 'Certainly' }] });
     await page.getByRole('button', { name: 'Certainly' }).waitFor();
     await page.locator('#scroller').focus();
     await tabTo(/Certainly/);
@@ -182,13 +174,15 @@ test('by keyboard only: suggestion, send, answer, reply', () =>
     await expect.poll(() => chat.received[1]?.input.choice?.id, SOON).toBe('y');
   }));
 
-test('a lost connection is told, nothing is lost, and the page comes back by itself', () =>
-  onPage(async (page, bench) => {
+test('a lost connection is told, also in the header, nothing is lost, and the page comes back by itself', () =>
+  withPhone(async (bench) => {
     const port = Number(new URL(bench.phone.url).port);
     bench.chat.put(ANNA, { text: 'before' });
+    const page = await openPage(browser(), bench.phone.url);
     await bubbles(page).first().waitFor();
     await bench.phone.stop();
     await page.getByText('No connection to the simulator').waitFor();
+    expect(await page.locator('#subtitle').innerText()).toBe('not connected');
     await messageText(page).fill('into the void');
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Retry' }).waitFor();
@@ -197,12 +191,14 @@ test('a lost connection is told, nothing is lost, and the page comes back by its
       await page
         .getByText('No connection to the simulator')
         .waitFor({ state: 'hidden', timeout: scaled(10_000) });
+      expect(await page.locator('#subtitle').innerText()).toBe('online');
       await bubbles(page).getByText('after').waitFor();
       await page.getByRole('button', { name: 'Retry' }).click();
       await expect.poll(() => chat.received[0]?.input.text, SOON).toBe('into the void');
       await expect.poll(() => bubbles(page).count(), SOON).toBe(2);
       expect(await page.locator('.failure:visible').count()).toBe(0);
     }, port);
+    await page.context().close();
   }));
 
 test('a webhook that failed is told under its message', () =>
@@ -252,13 +248,10 @@ test('a file is attached, captioned, sent; pasted; removed; refused when too lar
   }));
 
 test('a voice note is recorded and sent', () =>
-  onPage(
-    async (page, { chat }) => {
-      await page.getByRole('button', { name: 'Record a voice note' }).click();
-      await expect.poll(() => page.locator('#recording-time').textContent(), SOON).toBe('0:01');
-      await page.getByRole('button', { name: 'Send' }).click();
-      await expect.poll(() => chat.received[0]?.input.media?.type, SOON).toMatch(/^audio\//);
-      await page.getByRole('button', { name: 'Play voice note' }).waitFor();
-    },
-    { permissions: ['microphone'] },
-  ));
+  onPage(async (page, { chat }) => {
+    await page.getByRole('button', { name: 'Record a voice note' }).click();
+    await expect.poll(() => page.locator('#recording-time').textContent(), SOON).toBe('0:01');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await expect.poll(() => chat.received[0]?.input.media?.type, SOON).toMatch(/^audio\//);
+    await page.getByRole('button', { name: 'Play voice note' }).waitFor();
+  }));

@@ -89,5 +89,24 @@ test('the phone page shows the machine asleep, a message wakes it, and it falls 
     await until('it is awake again', () => system().vm === 'awake', 60_000);
     await bubbles(page).filter({ hasText: 'Reminder: water the plants' }).waitFor();
     await page.getByText('asleep, wakes when you write').waitFor();
+
+    await tryStranger(page, chat);
   });
 });
+
+/** A phone added on the page is unknown to the system until it is allowed there. */
+async function tryStranger(page: Page, chat: Simulator['chat']): Promise<void> {
+  const stranger = '+447700900123';
+  await page.getByRole('button', { name: 'Add a phone' }).first().click();
+  await page.getByLabel('Number').fill(stranger);
+  await page.keyboard.press('Enter');
+  await page.getByText('is not in ALLOWED_SENDERS').waitFor();
+  await say(page, 'hello from a stranger');
+  await page.getByRole('button', { name: 'Allow this number' }).click();
+  await page.getByText('is not in ALLOWED_SENDERS').waitFor({ state: 'hidden' });
+  await say(page, '/cost');
+  // The money of a scripted model is none.
+  await bubbles(page).filter({ hasText: 'Today: pretend $' }).waitFor();
+  const heard = chat.messages(stranger).filter(({ direction }) => direction === 'outbound');
+  expect(heard.map(({ text }) => text.split(':')[0])).toEqual(['Today']);
+}

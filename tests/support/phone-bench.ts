@@ -30,15 +30,21 @@ export async function withPhone<Result>(
     model: 'real',
     dashboardUrl: null,
   };
+  const bench: PhoneBench = { phone: undefined as never, chat, system, turns, errors };
   const phone = await runPhone({
     port,
     chat,
-    system: () => system,
+    system: () => bench.system,
+    allow: async (allowed) => {
+      bench.system = { ...bench.system, allowed: [...(bench.system.allowed ?? []), allowed] };
+      phone.announce(bench.system);
+    },
     turnState: async (sid) => turns.get(sid) ?? 'waiting',
     report: (error) => errors.push(error),
   });
+  bench.phone = phone;
   try {
-    return await use({ phone, chat, system, turns, errors });
+    return await use(bench);
   } finally {
     await phone.stop();
   }

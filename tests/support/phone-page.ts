@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chromium } from 'playwright';
-import type { Browser, BrowserContextOptions, Page } from 'playwright';
+import type { Browser, Page } from 'playwright';
+import { afterAll, beforeAll } from 'vitest';
 import { withPhone } from './phone-bench.ts';
 import type { PhoneBench } from './phone-bench.ts';
 import { scaled } from './machine-speed.ts';
@@ -19,35 +20,86 @@ export function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath, args });
 }
 
+/** Two phones that no other test has, on the page that the file's tests share. */
+export type PageBench = PhoneBench & { anna: string; bert: string };
+
+type OnPage = (
+  use: (page: Page, bench: PageBench) => Promise<void>,
+  options?: { viewport?: { width: number; height: number } },
+) => Promise<void>;
+
+const usualViewport = { width: 1280, height: 800 };
+
 /**
- * Opens the phone's page on a chat in memory for as long as `use` takes. Throws what the page
- * threw.
+ * One browser with one page of the phone on a chat in memory, for all tests of a file: a page takes
+ * longer to load than most of them. Each gets two phones of its own and fails by what the page
+ * throws meanwhile.
  */
-export function withPage(
-  browser: Browser,
-  use: (page: Page, bench: PhoneBench) => Promise<void>,
-  options: BrowserContextOptions = {},
-): Promise<void> {
-  return withPhone(async (bench) => {
-    const context = await browser.newContext({
-      viewport: { width: 1280, height: 800 },
-      reducedMotion: 'reduce',
-      locale: 'en-US',
-      ...options,
-    });
-    try {
-      const page = await context.newPage();
-      page.setDefaultTimeout(scaled(10_000));
-      const thrown: Error[] = [];
+export function sharePage(): { onPage: OnPage; browser: () => Browser } {
+  let browser: Browser;
+  let page: Page;
+  let shared: PhoneBench;
+  let thrown: Error[] = [];
+  let count = 0;
+  const finished = Promise.withResolvers<void>();
+  let closed: Promise<void>;
+  beforeAll(async () => {
+    browser = await launchBrowser();
+    const ready = Promise.withResolvers<void>();
+    closed = withPhone(async (bench) => {
+      shared = bench;
+      page = await openPage(browser, bench.phone.url);
       page.on('pageerror', (error) => thrown.push(error));
-      await page.goto(bench.phone.url);
-      await page.locator('.phone').first().waitFor({ state: 'attached' });
-      await use(page, bench);
-      if (thrown.length > 0) throw new AggregateError(thrown, 'The page threw.');
-    } finally {
-      await context.close();
-    }
+      ready.resolve();
+      await finished.promise;
+    });
+    await Promise.race([ready.promise, closed]);
   });
+  afterAll(async () => {
+    finished.resolve();
+    await browser.close();
+    await closed;
+  });
+  const onPage: OnPage = async (use, { viewport = usualViewport } = {}) => {
+    const { chat, phone } = shared;
+    const number = 1000 + 10 * (count += 1);
+    const [anna, bert] = [`+1555555${number}`, `+1555555${number + 1}`];
+    thrown = [];
+    chat.received.length = 0;
+    Object.assign(chat, { answer: 200, onReceive: () => undefined });
+    const { allowed: _, ...system } = shared.system;
+    shared.system = { ...system, ...usualState, phones: [anna, bert] };
+    await page.setViewportSize(usualViewport);
+    phone.announce(shared.system);
+    await page.getByRole('button', { name: new RegExp(lastDigits(anna)) }).click();
+    await page.mouse.move(0, 0);
+    await page.setViewportSize(viewport);
+    await use(page, { ...shared, anna, bert });
+    if (thrown.length > 0) throw new AggregateError(thrown, 'The page threw.');
+  };
+  return { onPage, browser: () => browser };
+}
+
+const usualState = { vm: 'awake', model: 'real', dashboardUrl: null } as const;
+
+/** The end of a number as the page writes it. */
+export function lastDigits(phone: string): string {
+  return phone.slice(-4);
+}
+
+/** Opens the phone's page at this address, in a context of its own. */
+export async function openPage(browser: Browser, url: string): Promise<Page> {
+  const context = await browser.newContext({
+    viewport: usualViewport,
+    reducedMotion: 'reduce',
+    locale: 'en-US',
+    permissions: ['microphone'],
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(scaled(10_000));
+  await page.goto(url);
+  await page.locator('.phone').first().waitFor({ state: 'attached' });
+  return page;
 }
 
 /** A condition is looked at again for this long: a busy machine may take a while. */

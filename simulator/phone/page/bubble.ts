@@ -40,7 +40,7 @@ export function viewMessage(
     { class: 'bubble', 'data-media': kind, 'data-bare': bare },
     element('span', { class: 'visually-hidden' }, `${authorOf(message)}: `),
     message.quoted ? viewQuote(message.quoted, quoted, actions) : null,
-    ...message.media.map(viewMedia),
+    ...message.media.map((media) => viewMedia(media, message.text)),
     message.location ? viewLocation(message.location) : null,
     message.text && !message.location ? viewText(message.text) : null,
     element(
@@ -73,7 +73,8 @@ export function viewMessage(
 
 /**
  * Brings ticks, the reason of a failure and the state of the choices up to date. `failure` is a
- * page's own reason.
+ * page's own reason; `chosen` is the title of the answer to the choices, '' for an answer in other
+ * words.
  */
 export function updateMessage(
   row: HTMLElement,

@@ -10,12 +10,24 @@ const subtitles: Record<SystemState['vm'], string> = {
   unknown: '',
 };
 
-/** Shows the state of the system behind the chat in the header and in the strip under it. */
-export function showHeader(system: SystemState | null, typing: boolean, example: string): void {
-  const state = typing ? 'typing' : (system?.vm ?? 'unknown');
-  const text = typing
-    ? 'typing…'
-    : subtitles[system?.vm ?? 'unknown'] || (system ? formatNumber(system.number) : 'connecting…');
+export type HeaderState = {
+  system: SystemState | null;
+  /** The phone whose chat is shown; '' before there is one. */
+  phone: string;
+  typing: boolean;
+  connected: boolean;
+};
+
+/** Shows whose chat it is, and the state of the system behind it. */
+export function showHeader({ system, phone, typing, connected }: HeaderState): void {
+  find('#whose', HTMLElement).textContent = phone ? formatNumber(phone) : '';
+  const state = connected ? (typing ? 'typing' : (system?.vm ?? 'unknown')) : 'lost';
+  const text = !connected
+    ? 'not connected'
+    : typing
+      ? 'typing…'
+      : subtitles[system?.vm ?? 'unknown'] ||
+        (system ? formatNumber(system.number) : 'connecting…');
   const subtitle = find('#subtitle', HTMLElement);
   if (subtitle.dataset['state'] !== state || subtitle.innerText !== text) {
     subtitle.dataset['state'] = state;
@@ -34,8 +46,6 @@ export function showHeader(system: SystemState | null, typing: boolean, example:
     link.hidden = address === null;
     if (address) link.href = address;
   }
-  find('#scripted', HTMLElement).hidden = system?.model !== 'scripted';
-  find('#scripted-try', HTMLElement).textContent = `Try: ${example}`;
 }
 
 function dashboardAddress(system: SystemState | null): string | null {

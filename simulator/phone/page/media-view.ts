@@ -5,11 +5,11 @@ import { fileEnding, formatSize, mediaKind } from './media-kind.ts';
 import { openPicture } from './picture-dialog.ts';
 import { viewVoice } from './voice-view.ts';
 
-/** The view of one file in a message. */
-export function viewMedia(media: ChatMedia): HTMLElement {
+/** The view of one file in a message; `caption` is the message's text. */
+export function viewMedia(media: ChatMedia, caption: string): HTMLElement {
   switch (mediaKind(media.type)) {
     case 'picture':
-      return viewPicture(media);
+      return viewPicture(media, caption);
     case 'voice':
       return viewVoice(mediaAddress(media.url));
     case 'video':
@@ -25,7 +25,7 @@ export function viewMedia(media: ChatMedia): HTMLElement {
   }
 }
 
-function viewPicture(media: ChatMedia): HTMLElement {
+function viewPicture(media: ChatMedia, caption: string): HTMLElement {
   const image = element('img', { src: mediaAddress(media.url), alt: '', decoding: 'async' });
   const button = element(
     'button',
@@ -33,7 +33,7 @@ function viewPicture(media: ChatMedia): HTMLElement {
       class: 'picture',
       type: 'button',
       'aria-label': `Open picture ${media.name}`,
-      onclick: () => openPicture(media),
+      onclick: () => openPicture(media, caption),
     },
     image,
   );

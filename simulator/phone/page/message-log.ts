@@ -6,6 +6,7 @@ import { dayOf, formatDay } from './moment.ts';
 import { reconcile } from './reconcile.ts';
 import type { Row } from './reconcile.ts';
 import type { Scroller } from './scroller.ts';
+import { chosenTitle } from './settled-messages.ts';
 
 export type LogState = {
   phone: string;
@@ -92,16 +93,6 @@ function signatureOf(message: ChatMessage, first: boolean, quoted: ChatMessage |
     first,
     quoted: quoted ? quoted.sid : null,
   });
-}
-
-/** The answer given to a message's choices, which WhatsApp allows once. */
-function chosenTitle(message: ChatMessage, messages: ChatMessage[]): string | null {
-  if (message.buttons.length === 0) return null;
-  const answer = messages.find(
-    (other) =>
-      other.quoted === message.sid && message.buttons.some((button) => button.title === other.text),
-  );
-  return answer?.text ?? null;
 }
 
 function dayRow(message: ChatMessage): Row {

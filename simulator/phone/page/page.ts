@@ -11,8 +11,9 @@ import { openList } from './list-dialog.ts';
 import { openLocationForm } from './location-form.ts';
 import { MessageLog } from './message-log.ts';
 import { createPhoneApi } from './phone-api.ts';
-import { showPhoneList } from './phone-list.ts';
+import { countWords, showPhoneList } from './phone-list.ts';
 import { formatNumber, parseNumber } from './phone-number.ts';
+import { enableScriptedStrip, showScriptedStrip } from './scripted-strip.ts';
 import { Scroller } from './scroller.ts';
 import { Session } from './session.ts';
 import { screenshotRequest, showSuggestions } from './suggestions.ts';
@@ -47,7 +48,9 @@ function show(): void {
   const { phone, system } = session;
   const messages = session.messages(phone);
   const typing = session.isTyping(phone);
-  showHeader(system, typing, screenshotRequest);
+  showHeader({ system, phone, typing, connected: session.connected });
+  showScriptedStrip(system);
+  showStranger(phone);
   find('#lost', HTMLElement).hidden = session.connected;
   find('#about', HTMLElement).textContent = phone
     ? `This is the simulated phone ${formatNumber(phone).replaceAll(' ', '\u00a0')}. No Twilio account is involved.`
@@ -55,6 +58,27 @@ function show(): void {
   find('#empty', HTMLElement).hidden = !session.isLoaded(phone) || messages.length > 0;
   log.show({ phone, messages, typing, failures: session.failures });
   showPhones(phone);
+}
+
+/** Says that a phone may not write, which its chat shows only by silence. */
+function showStranger(phone: string): void {
+  const allowed = session.system?.allowed;
+  find('#stranger', HTMLElement).hidden = phone === '' || (allowed?.includes(phone) ?? true);
+  find('#stranger-number', HTMLElement).textContent = formatNumber(phone).replaceAll(' ', '\u00a0');
+}
+
+/** Puts the shown phone on the list of those who may write, which restarts the relay. */
+async function allow(): Promise<void> {
+  const button = find('#allow', HTMLButtonElement);
+  button.disabled = true;
+  button.textContent = 'Allowing …';
+  try {
+    await api.allow(session.phone);
+  } catch (error) {
+    composer.complain(error instanceof Error ? error.message : String(error));
+  }
+  button.disabled = false;
+  button.textContent = 'Allow this number';
 }
 
 function showPhones(selected: string): void {
@@ -69,7 +93,7 @@ function showPhones(selected: string): void {
   const unread = rows.reduce((sum, row) => sum + row.unread, 0);
   const badge = find('#other-unread', HTMLElement);
   badge.hidden = unread === 0;
-  badge.textContent = String(unread);
+  badge.textContent = countWords(unread);
   find('#show-phones', HTMLElement).setAttribute(
     'aria-label',
     unread === 0 ? 'All phones' : `All phones, ${unread} unread`,
@@ -127,9 +151,8 @@ function enableButtons(): void {
     app.dataset['view'] = 'phones';
     find('#phone-list [aria-current="true"]', HTMLButtonElement).focus();
   });
-  find('#scripted-try', HTMLElement).addEventListener('click', () =>
-    composer.fill(screenshotRequest),
-  );
+  enableScriptedStrip(screenshotRequest, (text) => composer.fill(text));
+  find('#allow', HTMLButtonElement).addEventListener('click', () => void allow());
   find('#attach-location', HTMLElement).addEventListener('click', () => {
     find('#attach-menu', HTMLElement).hidePopover();
     openLocationForm((location) => session.send({ location }));

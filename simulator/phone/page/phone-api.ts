@@ -13,6 +13,7 @@ export type PhoneApi = {
   send(phone: string, input: PhoneInput): Promise<{ sid: string; status: number }>;
   markRead(phone: string): Promise<void>;
   closeWindow(phone: string): Promise<void>;
+  allow(phone: string): Promise<void>;
 };
 
 export function createPhoneApi(): PhoneApi {
@@ -23,6 +24,7 @@ export function createPhoneApi(): PhoneApi {
     send: (phone, input) => ask(chat(phone), input),
     markRead: (phone) => ask(`${chat(phone)}/read`, {}),
     closeWindow: (phone) => ask(`${chat(phone)}/close-window`, {}),
+    allow: (phone) => ask(`${chat(phone)}/allow`, {}),
   };
 }
 

@@ -59,7 +59,7 @@ function fillRow(node: HTMLElement, row: PhoneRow): void {
       ? element(
           'span',
           { class: 'badge', 'aria-label': `${row.unread} unread` },
-          String(row.unread),
+          countWords(row.unread),
         )
       : null;
   button.replaceChildren(
@@ -82,6 +82,11 @@ function lastLine(last: ChatMessage | null): Node[] {
 function formatMoment(iso: string): string {
   const now = new Date();
   return dayOf(iso) === now.toDateString() ? formatTime(iso) : formatDay(iso, now);
+}
+
+/** A number for a badge, which has room for two digits. */
+export function countWords(count: number): string {
+  return count > 99 ? '99+' : String(count);
 }
 
 /** One of six colours, always the same for a number, and not the same for the next number. */

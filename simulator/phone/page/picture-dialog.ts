@@ -2,12 +2,13 @@ import type { ChatMedia } from '../../chat.ts';
 import { element } from './element.ts';
 import { icon } from './icon.ts';
 import { mediaAddress } from './media-address.ts';
+import { plainText, viewText } from './text-view.ts';
 
 /**
- * Shows a picture in full size over the page. Escape, the cross and a click beside the picture
+ * Shows a picture in full size over the page, with its caption under it ('' for none). Escape, the cross and a click beside the picture
  * close it.
  */
-export function openPicture(media: ChatMedia): void {
+export function openPicture(media: ChatMedia, caption: string): void {
   const close = element(
     'button',
     {
@@ -37,11 +38,19 @@ export function openPicture(media: ChatMedia): void {
     element(
       'div',
       { class: 'picture-stage' },
-      element('img', { src: mediaAddress(media.url), alt: media.name }),
+      element('img', {
+        src: mediaAddress(media.url),
+        alt: caption ? plainText(caption) : media.name,
+      }),
     ),
+    caption ? element('div', { class: 'picture-caption' }, viewText(caption)) : null,
   );
   dialog.addEventListener('click', (event) => {
-    if (!(event.target instanceof Element) || !event.target.closest('img, header')) dialog.close();
+    if (
+      !(event.target instanceof Element) ||
+      !event.target.closest('img, header, .picture-caption')
+    )
+      dialog.close();
   });
   dialog.addEventListener('close', () => dialog.remove());
   document.body.append(dialog);

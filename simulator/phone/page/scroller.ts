@@ -11,6 +11,8 @@ export class Scroller {
   readonly #label: HTMLElement;
   #stuck = true;
   #missed = 0;
+  /** Where the view stood, to tell a reader who scrolls up from content that grows. */
+  #top = 0;
 
   constructor(
     view: HTMLElement,
@@ -34,6 +36,7 @@ export class Scroller {
     this.#stuck = true;
     this.#missed = 0;
     this.#view.scrollTop = this.#view.scrollHeight;
+    this.#top = this.#view.scrollTop;
     this.#showButton();
   }
 
@@ -47,7 +50,11 @@ export class Scroller {
   }
 
   #onScroll(): void {
-    this.#stuck = this.#view.scrollHeight - this.#view.scrollTop - this.#view.clientHeight < near;
+    const { scrollHeight, scrollTop, clientHeight } = this.#view;
+    const isNear = scrollHeight - scrollTop - clientHeight < near;
+    // A picture may have grown between the scroll and its event.
+    this.#stuck = isNear || (this.#stuck && scrollTop >= this.#top);
+    this.#top = scrollTop;
     if (this.#stuck) this.#missed = 0;
     this.#showButton();
   }

@@ -3,6 +3,7 @@ import { Chats } from './chats.ts';
 import { knownPhones } from './known-phones.ts';
 import { Outbox, asMessage } from './outbox.ts';
 import type { PhoneApi } from './phone-api.ts';
+import { withoutResent } from './settled-messages.ts';
 
 /** A page that is being looked at reports what it shows as read this soon after it shows it. */
 const readAfterMs = 200;
@@ -37,7 +38,10 @@ export class Session {
 
   /** The chat of a phone with what is still on its way to the server. */
   messages(phone: string): ChatMessage[] {
-    return [...this.#chats.messages(phone), ...this.#outbox.of(phone).map(asMessage)];
+    return [
+      ...withoutResent(this.#chats.messages(phone)),
+      ...this.#outbox.of(phone).map(asMessage),
+    ];
   }
 
   isTyping(phone: string): boolean {

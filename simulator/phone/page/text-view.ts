@@ -4,7 +4,7 @@ import type { Block, Inline } from './whatsapp-text.ts';
 
 /** The nodes of a message's text. Everything from the message goes in as text nodes. */
 export function viewText(text: string): HTMLElement {
-  return element('div', { class: 'text', dir: 'auto' }, ...parseWhatsappText(text).map(viewBlock));
+  return element('div', { class: 'text' }, ...parseWhatsappText(text).map(viewBlock));
 }
 
 /** The text without its marks on one line, for a snippet. */
@@ -21,7 +21,7 @@ function viewBlock(block: Block): HTMLElement {
     case 'paragraph':
       return element('p', spaced, ...block.children.map(viewInline));
     case 'quote':
-      return element('blockquote', spaced, ...block.children.map(viewInline));
+      return element('blockquote', { dir: 'auto', ...spaced }, ...block.children.map(viewInline));
     case 'code':
       return element(
         'pre',
@@ -29,10 +29,12 @@ function viewBlock(block: Block): HTMLElement {
         element('code', {}, block.text),
       );
     case 'list': {
-      const items = block.items.map((item) => element('li', {}, ...item.map(viewInline)));
+      const items = block.items.map((item) =>
+        element('li', { dir: 'auto' }, ...item.map(viewInline)),
+      );
       return block.ordered
-        ? element('ol', { start: String(block.start), ...spaced }, ...items)
-        : element('ul', spaced, ...items);
+        ? element('ol', { dir: 'auto', start: String(block.start), ...spaced }, ...items)
+        : element('ul', { dir: 'auto', ...spaced }, ...items);
     }
     default:
       return block satisfies never;

@@ -127,7 +127,7 @@ function markAt(
   if (sign === '`') return codeAt(text, at);
   if (sign === 'h') return linkAt(text, at);
   const kind = markStyles[sign];
-  if (!kind || at < (hopeless.get(sign) ?? 0) || isWord(text[at - 1]) || isBlank(text[at + 1]))
+  if (!kind || at < (hopeless.get(sign) ?? 0) || joins(text[at - 1], '<') || isBlank(text[at + 1]))
     return null;
   const close = closing(text, at, sign);
   if (close === -1) hopeless.set(sign, (text.indexOf('\n', at) + 1 || text.length + 1) - 1);
@@ -137,11 +137,11 @@ function markAt(
 }
 
 /**
- * A mark closes on the same line, after something that is not blank and before the end of a word.
+ * A mark closes on the same line, after something that is not blank and before the edge of a word.
  */
 function closing(text: string, open: number, sign: string): number {
   for (let at = open + 2; at < text.length && text[at] !== '\n'; at++) {
-    if (text[at] === sign && !isBlank(text[at - 1]) && !isWord(text[at + 1])) return at;
+    if (text[at] === sign && !isBlank(text[at - 1]) && !joins(text[at + 1], '>')) return at;
   }
   return -1;
 }
@@ -174,6 +174,16 @@ function trimLink(link: string): string {
 
 function isWord(sign: string | undefined): boolean {
   return sign !== undefined && /[\p{L}\p{N}]/u.test(sign);
+}
+
+/**
+ * Whether a sign joins a mark to its word, so that the mark is part of the text: letters, digits,
+ * and the signs of paths, sums and code (`C:\\Users\\_me_`, `a=_b_`). WhatsApp publishes no
+ * grammar; bridges that read its messages take only blanks, brackets, punctuation and other marks
+ * for the edge of a word.
+ */
+function joins(sign: string | undefined, bracket: '<' | '>'): boolean {
+  return sign !== undefined && (sign === bracket || /[\p{L}\p{N}\p{M}\\/=@#$%^+&|]/u.test(sign));
 }
 
 function isBlank(sign: string | undefined): boolean {
