@@ -82,6 +82,7 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
       {
         file: 'shared/store/boxes/next-delivery.ts',
         when: 'a stored reply cannot be read',
+        parts: { slowWords: 'before the third reply in a row that the send rate delays' },
       },
       {
         file: 'shared/store/boxes/parked.ts',

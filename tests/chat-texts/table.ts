@@ -29,6 +29,10 @@ function isUnderOther(file: string): boolean {
   return others.some((other) => other.endsWith('/') && file.startsWith(other));
 }
 
+/** What may be a text of several words, outside of a comment: parsing a file takes far longer. */
+const aText = /['`][^'`\n]*\p{L} +[\p{L}$]/u;
+const aComment = /^\s*(?:\/\/|\*|\/\*\*).*$/gm;
+
 /** The texts of every source file that may have some for the chat. */
 async function readAll(): Promise<Map<string, SourceText[]>> {
   const folders = ['relay', 'shared', 'worker'];
@@ -44,10 +48,11 @@ async function readAll(): Promise<Map<string, SourceText[]>> {
     .filter((file) => file.endsWith('.ts') && (listed.has(file) || !isUnderOther(file)))
     .toSorted();
   const texts = await Promise.all(
-    sources.map(
-      async (file) =>
-        [file, await readSourceTexts(await readFile(path.join(root, file), 'utf8'))] as const,
-    ),
+    sources.map(async (file) => {
+      const source = await readFile(path.join(root, file), 'utf8');
+      const isWorthIt = listed.has(file) || aText.test(source.replaceAll(aComment, ''));
+      return [file, isWorthIt ? await readSourceTexts(source) : []] as const;
+    }),
   );
   return new Map(texts.filter(([, found]) => found.length > 0));
 }

@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest';
-import { createNextDeliveries, unreadableReply } from '../../shared/store/boxes/next-delivery.ts';
+import {
+  createNextDeliveries,
+  slowWords,
+  unreadableReply,
+} from '../../shared/store/boxes/next-delivery.ts';
 import type { NextDeliveries } from '../../shared/store/boxes/next-delivery.ts';
 import { FencedError } from '../../shared/store/boxes/inbox.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
@@ -72,6 +76,38 @@ test('replies leave in order, each with its attempt noted, as fast as the pace a
       kind: 'send',
       reply: { id: 'c' },
     });
+  });
+});
+
+test('before the third reply in a row that the pace delays the person hears why, once until it is over', async () => {
+  await withDepartures(async ({ nextDeliveries, ledger, say }) => {
+    let time = now;
+    /** Sends all there is; returns the ids in order, with a * for each wait. */
+    const sendAll = async (): Promise<string> => {
+      let sent = '';
+      for (;;) {
+        const next = await nextDeliveries.next(conversation, fence, time);
+        if (next.kind === 'none') return sent;
+        if (next.kind === 'wait') {
+          // Asked again at the same moment, as after a lost answer.
+          expect(await nextDeliveries.next(conversation, fence, time)).toEqual(next);
+          [time, sent] = [time + next.ms, `${sent}*`];
+        } else {
+          await ledger.accepted(next.reply, `sid-${next.reply.id}`, next.reply.attempts);
+          sent += `${next.reply.id} `;
+          if (next.reply.id.endsWith('.slow')) expect(next.reply.text).toBe(slowWords(3000));
+        }
+      }
+    };
+    await say('a', 'b', 'c', 'd', 'e', 'f', 'g');
+    expect(await sendAll()).toBe('a b *c *d *e.slow *e *f *g ');
+    await say('h', 'i');
+    expect(await sendAll()).toBe('*h *i ');
+    time += 60_000;
+    await say('j', 'k', 'l', 'm', 'n');
+    expect(await sendAll()).toBe('j k *l *m *n.slow *n ');
+    expect(slowWords(3000)).toContain('every 3 seconds');
+    expect([slowWords(1), slowWords(1000)]).toEqual(['', expect.stringContaining('a second')]);
   });
 });
 

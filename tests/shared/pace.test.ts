@@ -85,6 +85,21 @@ test("one number's pace does not slow another's, and asking costs nothing", asyn
   });
 });
 
+test('after a burst of 45 one message is free again each 6 s, so that ten go at once after a minute', async () => {
+  await withRedis(async (redis) => {
+    const pace = createSendRate(redis, paceFor('+15550100000'));
+    const now = 1_800_000_000_000;
+    const goAt = async (time: number): Promise<number> => {
+      let count = 0;
+      while ((await pace.reserve('+15551230001', time)) === 0) count += 1;
+      return count;
+    };
+    expect([await goAt(now), await goAt(now + 6000), await goAt(now + 66_000)]).toEqual([
+      45, 1, 10,
+    ]);
+  });
+});
+
 test("the sandbox's number has the sandbox's limit, any other WhatsApp's", () => {
   expect(paceFor('+14155238886')).toEqual({ intervalMs: 3000, burst: 1 });
   expect(paceFor('+15550100000')).toEqual({ intervalMs: 6000, burst: 45 });

@@ -29,6 +29,17 @@ export type NextDeliveries = {
   next(conversation: string, fence: Fence, now: number): Promise<NextDelivery>;
 };
 
+/** The delayed replies in a row after which the person hears why they come slowly. */
+const mostDelayedUntold = 3;
+
+/** The notice about a pace of at least a second; '' for a faster one, which is not noticed. */
+export function slowWords(intervalMs: number): string {
+  const seconds = Math.round(intervalMs / 1000);
+  if (seconds < 1) return '';
+  const pace = seconds === 1 ? 'one message a second' : `one message every ${seconds} seconds`;
+  return `That was a lot at once: WhatsApp now takes ${pace} from me. The rest follows by itself.`;
+}
+
 const nextScript = loadScript(new URL('lua/next-delivery.lua', import.meta.url), {
   keys: ['outbox', 'pace', 'conversationKey', 'allowed', 'epoch'],
   args: [
@@ -43,6 +54,8 @@ const nextScript = loadScript(new URL('lua/next-delivery.lua', import.meta.url),
     'callId',
     'setAsideSeconds',
     'statuses',
+    'mostDelayed',
+    'slow',
   ],
   fence: 'required',
 });
@@ -104,6 +117,8 @@ export function createNextDeliveries(
           callId: randomUUID(),
           setAsideSeconds,
           statuses: JSON.stringify(ReplyStatus.options),
+          mostDelayed: mostDelayedUntold,
+          slow: slowWords(limit.intervalMs),
         },
       }),
     );

@@ -175,6 +175,21 @@ export const sending = [
       'if false then return',
     ],
     [
+      'a delayed reply counts once',
+      `if redis.call('HSETNX', key, 'delayed', 1) == 0 then return end`,
+      `redis.call('HSET', key, 'delayed', 1)`,
+    ],
+    [
+      'a pace is explained once',
+      `'delayed', 1) ~= tonumber(mostDelayed)`,
+      `'delayed', 1) < tonumber(mostDelayed)`,
+    ],
+    [
+      'a reply in time ends the row of delayed ones',
+      `redis.call('HDEL', conversationKey, 'delayed')`,
+      '',
+    ],
+    [
       'a reply that is put off waits',
       `local wait = tonumber(notBefore or '0') - tonumber(nowMs)`,
       'local wait = 0',

@@ -1,8 +1,9 @@
 -- `seen` is the highest known count of the epoch; `callId` identifies this call. An unknown status
--- comes from a later version.
+-- comes from a later version. `slow` is the notice before the reply that is the last of `mostDelayed`
+-- delayed ones; '' is none.
 -- keys: outbox, pace, conversationKey, allowed, epoch
 -- args: replyPrefix, nowMs, now, intervalMs, burst, prefix, conversation, seen, callId
--- args: setAsideSeconds, statuses
+-- args: setAsideSeconds, statuses, mostDelayed, slow
 -- fence: required
 -- uses: send-rate, address, allowed, set-aside, box-counts, epoch
 -- derives: reply:*
@@ -12,6 +13,16 @@ if not allowedSince(allowed, conversation) then
   return { 'none' }
 end
 local since, count = epochOf(epoch, now, seen)
+-- Counts a reply that the send rate delays, once; the person hears of it before the last of some.
+local function delay(id, key)
+  if redis.call('HSETNX', key, 'delayed', 1) == 0 then return end
+  if redis.call('HINCRBY', conversationKey, 'delayed', 1) ~= tonumber(mostDelayed) or slow == '' then return end
+  local notice = id .. '.slow'
+  local fields = { 'id', notice, 'conversation', conversation, 'turn', redis.call('HGET', key, 'turn') or id, 'text', slow }
+  redis.call('HSET', replyPrefix .. notice, 'at', now, 'status', 'waiting', 'delayed', 1,
+    'seq', redis.call('HINCRBY', conversationKey, 'said', 1), unpack(fields))
+  redis.call('LPUSH', outbox, notice)
+end
 local known = {}
 for _, status in ipairs(cjson.decode(statuses)) do known[status] = true end
 for id in function() return redis.call('LINDEX', outbox, 0) or nil end do
@@ -34,8 +45,12 @@ for id in function() return redis.call('LINDEX', outbox, 0) or nil end do
   end
   if status == 'waiting' then
     local wait = tonumber(notBefore or '0') - tonumber(nowMs)
-    if wait <= 0 then wait = reserve(pace, tonumber(nowMs), tonumber(intervalMs), tonumber(burst)) end
+    if wait <= 0 then
+      wait = reserve(pace, tonumber(nowMs), tonumber(intervalMs), tonumber(burst))
+      if wait > 0 then delay(id, key) end
+    end
     if wait > 0 then return { 'wait', math.ceil(wait) } end
+    if not redis.call('HGET', key, 'delayed') then redis.call('HDEL', conversationKey, 'delayed') end
     redis.call('HSET', key, 'status', 'posting', 'attemptedAt', now, 'noted', callId)
     redis.call('HINCRBY', key, 'attempts', 1)
     address(conversationKey, key)
