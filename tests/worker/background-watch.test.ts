@@ -165,6 +165,18 @@ test('no price is named that is not known, and no sleep that does not come', () 
   expect(awakeOf({ IDLE_MINUTES: 60, VM_USD_PER_HOUR: 0.057 })).toEqual({ usdPerHour: 0.057 });
 });
 
+test('a session that could not be saved is told once, whichever worker notices', async () => {
+  const [first, second] = [open(), open()];
+  first.listener.onUnsaved(person, 's', 'disk');
+  second.listener.onUnsaved(person, 's', 'quota');
+  second.listener.onUnsaved(person, 'other', 'quota');
+  await vi.advanceTimersByTimeAsync(0);
+  expect(first.messages[0]?.work?.say).toMatch(/^This computer’s disk is full, so part of our/);
+  expect(second.messages[0]?.work?.say).toMatch(/^My share of this computer’s disk is used up/);
+  expect(second.messages[0]?.id).toBe(first.messages[0]?.id);
+  expect(second.messages[1]?.id).not.toBe(first.messages[0]?.id);
+});
+
 test('what was lost is one message, whoever finds it', async () => {
   const entry = { conversation: person, session: 's', owner: 'vm#0', tasks: [task('a')] };
   const [first, second] = [open({ lost: [entry] }), open({ lost: [entry] })];

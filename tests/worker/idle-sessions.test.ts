@@ -1,5 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Query, SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
+import { createLog } from '../../shared/runtime/log.ts';
+import { createModelSessions } from '../../worker/agent/model/sessions.ts';
 import { createIdleSessions } from '../../worker/agent/claude/idle-sessions.ts';
+import { createLiveSession } from '../../worker/agent/claude/session.ts';
 import type { LiveSession } from '../../worker/agent/claude/session.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -60,4 +64,62 @@ test('another worker gets everything of a conversation, also what has work in th
   expect([mine.closed, other.closed]).toEqual([true, false]);
   await idle.stop();
   expect(other.closed).toBe(true);
+});
+
+/**
+ * A session whose process says at its end what it could not write, as Claude Code does: not when it
+ * is killed before.
+ */
+function unsavedSession(lost: string): { live: LiveSession; said: string[]; killed: () => number } {
+  const said: string[] = [];
+  let killed = 0;
+  async function* run(prompts: AsyncIterable<SDKUserMessage>): AsyncGenerator<SDKMessage> {
+    for await (const _ of prompts);
+    if (killed > 0) return;
+    yield {
+      type: 'system',
+      subtype: 'session_writes_lost',
+      error_code: 'ENOSPC',
+      lost: [lost],
+    } as unknown as SDKMessage;
+  }
+  const live = createLiveSession(
+    {
+      id: 's',
+      workspace: '/',
+      processes: {
+        mark: '',
+        user: undefined,
+        group: undefined,
+        begin: () => undefined,
+        done: () => undefined,
+        endDetached: async () => undefined,
+        end: async () => undefined,
+      },
+      resumed: false,
+      settings: { model: undefined, effort: undefined, permissions: 'default' },
+      grants: '',
+      model: createModelSessions({}, createLog('test', 'silent')).create(),
+      transcript: async () => [],
+    },
+    (prompts) => Object.assign(run(prompts), { close: () => (killed += 1) }) as unknown as Query,
+  );
+  live.watch({
+    onChange: () => undefined,
+    onWanted: () => undefined,
+    onUnsaved: (why) => said.push(why),
+    onEnd: () => undefined,
+  });
+  return { live, said, killed: () => killed };
+}
+
+test('an idle process may say at its end what it could not save', async () => {
+  const idle = createIdleSessions(1000);
+  const [chat, settings] = [unsavedSession('transcript'), unsavedSession('global_config')];
+  await idle.keep(person, chat.live);
+  await idle.keep(person, settings.live);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect([chat.said, settings.said]).toEqual([['disk'], []]);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect([chat.killed(), settings.killed()]).toEqual([1, 1]);
 });

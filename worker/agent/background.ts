@@ -12,6 +12,9 @@ export type BackgroundTask = {
   ended?: true;
 };
 
+/** Why a session was not saved: the disk is full, or the user's share of it is. */
+export type UnsavedReason = 'disk' | 'quota';
+
 /** What happens to a session's work in the background, also between turns. */
 export type BackgroundListener = {
   /** All that runs in the session's background now, and what has ended without a word. */
@@ -20,6 +23,8 @@ export type BackgroundListener = {
   onWanted(conversation: string, session: string): void;
   /** The session's process has ended, and these tasks with it. */
   onLost(conversation: string, session: string, tasks: BackgroundTask[]): void;
+  /** Part of the session could not be written to the disk. */
+  onUnsaved(conversation: string, session: string, why: UnsavedReason): void;
 };
 
 /** What the agent does about work in the background. */

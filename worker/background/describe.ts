@@ -1,4 +1,5 @@
 import { cut } from '../../shared/runtime/cut.ts';
+import type { UnsavedReason } from '../agent/background.ts';
 import { dollars } from '../commands/format-cost.ts';
 
 /** Length limit for a description (characters). */
@@ -51,6 +52,15 @@ export function createAlongside(): (line: string, descriptions: readonly string[
       others.length === 0 ? `${name(first)} runs` : `${descriptions.length} things run`;
     return `${line}. ${subject} in the background.`;
   };
+}
+
+/** Sentence about a session that could not be written to the disk. */
+export function unsavedWords(why: UnsavedReason): string {
+  const full =
+    why === 'quota'
+      ? 'My share of this computer’s disk is used up'
+      : 'This computer’s disk is full';
+  return `${full}, so part of our conversation was not saved, and I may not remember it later. Please have some space freed; until then more may be lost.`;
 }
 
 /** What an hour of the computer costs; '' when it is not known. */

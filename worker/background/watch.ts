@@ -5,6 +5,7 @@ import type { Intake } from '../../shared/store/boxes/intake.ts';
 import { workId } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { BackgroundControl, BackgroundListener, BackgroundTask } from '../agent/background.ts';
+import { unsavedWords } from './describe.ts';
 import type { Awake } from './describe.ts';
 import { createTaskLimits } from './limits.ts';
 
@@ -143,13 +144,16 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
       for (const { id } of tasks) limits.clear(conversation, session, id);
       lose({ conversation, session, owner, tasks });
     },
+    onUnsaved(conversation, session, why) {
+      log.error({ conversation, session, why }, 'part of a session could not be saved');
+      // The id is the session's, so the person hears it once.
+      put(conversation, digest(['unsaved', session]), { session, say: unsavedWords(why) });
+    },
   };
   /** The message has the same id whichever worker finds the loss, so it comes once. */
   const lose = (entry: Awaited<ReturnType<Background['lost']>>[number]): void => {
     const { conversation, session, tasks } = entry;
-    const name = createHash('sha256')
-      .update(JSON.stringify([entry.owner, session, tasks.map(({ id }) => id)]))
-      .digest('hex');
+    const name = digest([entry.owner, session, tasks.map(({ id }) => id)]);
     if (losing.has(name)) return;
     losing.add(name);
     put(conversation, name, {
@@ -189,4 +193,8 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
       limits.stop();
     },
   };
+}
+
+function digest(parts: unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }

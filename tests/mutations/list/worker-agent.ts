@@ -483,6 +483,7 @@ export const agent = [
   ]),
   ...mutationsOf('worker/agent/claude/idle-sessions.ts', 'tests/worker/idle-sessions.test.ts', [
     ['work in the background keeps its process', 'kept.live.isBusy ? undefined : ', ''],
+    ['what was not saved is said at the end', 'graceMs = 1000', 'graceMs = 0'],
     [
       'it does not make room',
       '.find(({ live }) => !live.isBusy)',

@@ -150,6 +150,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         listener?.onChange(conversation, live.id, known);
       },
       onWanted: () => listener?.onWanted(conversation, live.id),
+      onUnsaved: (why) => listener?.onUnsaved(conversation, live.id, why),
       onEnd() {
         idle.drop(live);
         // The next boot tells what a worker that stops has lost.

@@ -35,6 +35,9 @@ export type IdleSessions = {
   stop(): Promise<void>;
 };
 
+/** How long an idle process may take to end by itself (ms). */
+const graceMs = 1000;
+
 type Kept = { conversation: string; live: LiveSession; timer: NodeJS.Timeout | undefined };
 
 export function createIdleSessions(idleMs: number): IdleSessions {
@@ -46,18 +49,18 @@ export function createIdleSessions(idleMs: number): IdleSessions {
     clearTimeout(idle.get(live)?.timer);
     idle.delete(live);
   };
-  const close = async ({ conversation, live }: Kept): Promise<void> => {
+  const close = async ({ conversation, live }: Kept, ms = 0): Promise<void> => {
     takeOut(live);
     const all = closing.get(conversation) ?? new Set();
     closing.set(conversation, all);
-    const closed = live.close().finally(() => {
+    const closed = live.close(ms).finally(() => {
       all.delete(closed);
       if (all.size === 0) closing.delete(conversation);
     });
     all.add(closed);
     await closed;
   };
-  const closeSoon = (kept: Kept): void => void close(kept).catch(() => undefined);
+  const closeSoon = (kept: Kept): void => void close(kept, graceMs).catch(() => undefined);
   const arm = (kept: Kept): void => {
     clearTimeout(kept.timer);
     kept.timer = kept.live.isBusy ? undefined : setTimeout(closeSoon, idleMs, kept).unref();
@@ -76,11 +79,11 @@ export function createIdleSessions(idleMs: number): IdleSessions {
       const others = kept.filter(
         (other) => other !== found && !(other.live.isBusy && mayStay(other.live)),
       );
-      await Promise.all(others.map(close));
+      await Promise.all(others.map((other) => close(other)));
       return found?.live;
     },
     async release(conversation) {
-      await Promise.all(keptFor(conversation).map(close));
+      await Promise.all(keptFor(conversation).map((kept) => close(kept)));
       await settle(conversation);
     },
     async keep(conversation, live) {
@@ -105,7 +108,7 @@ export function createIdleSessions(idleMs: number): IdleSessions {
     kept: () => [...idle.keys()],
     async stop() {
       stopped = true;
-      await Promise.all([...idle.values()].map(close));
+      await Promise.all([...idle.values()].map((kept) => close(kept)));
       await Promise.all([...closing.keys()].map(settle));
     },
   };

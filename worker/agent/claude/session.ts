@@ -9,7 +9,7 @@ import type { BrowserProcess } from '../mcp/browser-process.ts';
 import { createAsyncQueue } from '../async-queue.ts';
 import type { ModelSession } from '../model/sessions.ts';
 import type { Attachment, ChatTools, Words } from '../agent.ts';
-import type { BackgroundTask } from '../background.ts';
+import type { BackgroundTask, UnsavedReason } from '../background.ts';
 import { createSessionBackground } from './session-background.ts';
 import { createSessionChat } from './session-chat.ts';
 import { applyEffort } from './effort.ts';
@@ -37,6 +37,8 @@ export type SessionWatcher = {
   onChange(): void;
   /** It has something to say, or calls one of the chat's tools, and no turn listens. */
   onWanted(): void;
+  /** Part of the transcript could not be written; Claude Code says so when it ends. */
+  onUnsaved(why: UnsavedReason): void;
   onEnd(): void;
 };
 
@@ -120,8 +122,11 @@ export type LiveSession = {
    * that fails.
    */
   interrupt(): Promise<void>;
-  /** Ends the process with its descendants, and everything that unfinished work has started. */
-  close(): Promise<void>;
+  /**
+   * Ends the process with its descendants, and everything that unfinished work has started. It may
+   * end by itself within `graceMs`, which lets it say what it could not write.
+   */
+  close(graceMs?: number): Promise<void>;
 };
 
 /** How long an interrupt may take before the processes are ended anyway (ms). */
@@ -268,11 +273,12 @@ export function createLiveSession(
       background.mute();
       return interruptSoon(claude);
     },
-    close: () => (closing ??= close()),
+    close: (graceMs = 0) => (closing ??= close(graceMs)),
   };
 
-  const close = async (): Promise<void> => {
+  const close = async (graceMs: number): Promise<void> => {
     input.close();
+    if (graceMs > 0) await within(graceMs, pumping, () => undefined);
     claude.close();
     await processes.end();
     model.close();
@@ -285,6 +291,10 @@ export function createLiveSession(
         if (message.type === 'system' && 'permissionMode' in message)
           mode = message.permissionMode ?? mode;
         if (message.type === 'prompt_suggestion') session.onSuggestion?.(message.suggestion);
+        if (message.type === 'system' && message.subtype === 'session_writes_lost') {
+          if (message.lost.includes('transcript'))
+            watcher?.onUnsaved(message.error_code === 'EDQUOT' ? 'quota' : 'disk');
+        }
         const translations = translate(message);
         for (const translation of translations) {
           if (translation.kind === 'session') current = translation.id;
