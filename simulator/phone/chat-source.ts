@@ -5,8 +5,11 @@ import type { ChatEvent, ChatMessage, PhoneInput } from '../chat.ts';
  * numbers; a number never seen before has an empty chat and is not an error.
  */
 export interface ChatSource {
-  /** Every message of this phone's chat, oldest first. */
-  messages(phone: string): ChatMessage[];
+  /**
+   * Every message of this phone's chat, oldest first; with `underway` also those that have not
+   * arrived, as `queued`.
+   */
+  messages(phone: string, underway?: boolean): ChatMessage[];
   /** Calls the listener for every event of every phone until the returned function is called. */
   on(listener: (event: ChatEvent) => void): () => void;
   /**

@@ -16,6 +16,7 @@ export class PhoneRefused extends Error {}
 /** The simulated phone from another process. Each call throws `NotRunning` or `PhoneRefused`. */
 export type PhoneClient = {
   system(): Promise<SystemState>;
+  /** The chat with what is still on its way to the phone, as `queued`. */
   messages(phone: string): Promise<ChatMessage[]>;
   send(phone: string, input: PhoneInput): Promise<{ sid: string; status: number }>;
   turn(sid: string): Promise<TurnState>;
@@ -39,7 +40,7 @@ export function createPhoneClient(url: string): PhoneClient {
   const chat = (phone: string) => `/api/chats/${encodeURIComponent(phone)}`;
   return {
     system: () => ask(url, '/api/system'),
-    messages: (phone) => ask(url, chat(phone)),
+    messages: (phone) => ask(url, `${chat(phone)}?underway=1`),
     send: (phone, input) => ask(url, chat(phone), input),
     turn: async (sid) => (await ask<{ state: TurnState }>(url, `/api/turns/${sid}`)).state,
   };

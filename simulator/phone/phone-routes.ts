@@ -39,7 +39,7 @@ export function createPhoneRoutes({ chat, events, system, turnState, allow }: So
   router.get('/system', (_request, response) => response.json(system()));
   router.get('/events', (request, response) => events.attach(request, response));
   router.get('/chats/:phone', checkPhone, (request, response) =>
-    response.json(chat.messages(request.params.phone)),
+    response.json(chat.messages(request.params.phone, request.query['underway'] === '1')),
   );
   router.post(
     '/chats/:phone',

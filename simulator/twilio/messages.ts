@@ -60,9 +60,14 @@ export class Messages {
     return this.#records.delete(sid);
   }
 
-  /** The messages that one phone shows, oldest first. */
-  chat(phone: string): ChatMessage[] {
-    const shown = this.all().filter((record) => record.phone === phone && record.shown);
+  /**
+   * The messages that one phone shows, oldest first; with `underway` also those that are still on
+   * their way to it, such as one whose picture is being fetched, as `queued`.
+   */
+  chat(phone: string, underway = false): ChatMessage[] {
+    const shown = this.all().filter(
+      (record) => record.phone === phone && (record.shown || underway),
+    );
     return shown.map((record) => formatChatMessage(record, this.#site));
   }
 

@@ -18,8 +18,11 @@ import type { Webhooks } from './webhooks.ts';
 export type Chat = {
   /** The numbers that exist: those given at the start and those that wrote or were written to. */
   phones(): string[];
-  /** The messages that this phone shows, oldest first. */
-  messages(phone: string): ChatMessage[];
+  /**
+   * The messages that this phone shows, oldest first; with `underway` also those that are still on
+   * their way to it, as `queued`.
+   */
+  messages(phone: string, underway?: boolean): ChatMessage[];
   message(sid: string): ChatMessage | null;
   /** @returns a function that ends the listening. A listener must not throw. */
   on(listener: (event: ChatEvent) => void): () => void;
@@ -56,7 +59,7 @@ export function createChat(parts: Parts, known: readonly string[]): Chat {
   const { messages, delivery, window } = parts;
   return {
     phones: () => [...new Set([...known, ...messages.all().map(({ phone }) => phone)])],
-    messages: (phone) => messages.chat(phone),
+    messages: (phone, underway) => messages.chat(phone, underway),
     message: (sid) => messages.chatMessage(sid),
     on: (listener) => messages.on(listener),
     receive: async (phone, input) => {

@@ -56,6 +56,16 @@ test('a picture opens in full size with its caption, and Escape closes it', () =
     await expect.poll(() => page.getByRole('dialog').count(), SOON).toBe(0);
   }));
 
+test('a picture that comes late stands where it was sent, before the text that came meanwhile', () =>
+  onPage(async (page, { chat, anna }) => {
+    chat.put(anna, { text: 'Here it is.', at: '2026-01-31T12:00:02.000Z' });
+    await bubbles(page).getByText('Here it is.').waitFor();
+    chat.put(anna, { media: [picture], at: '2026-01-31T12:00:01.000Z' });
+    await page.getByRole('button', { name: 'Open picture pixel.png' }).waitFor();
+    await bubbles(page).first().locator('.picture').waitFor();
+    expect(await bubbles(page).last().innerText()).toContain('Here it is.');
+  }));
+
 test('documents, voice notes and places have their own look', () =>
   onPage(async (page, { chat, phone, anna }) => {
     chat.put(anna, {

@@ -8,6 +8,7 @@ import {
   withTwilio,
   type Received,
 } from '../support/twilio-bench.ts';
+import { ReplyPrinter } from '../../simulator/phone/reply-printer.ts';
 import { until } from '../support/until.ts';
 import type { ServerResponse } from 'node:http';
 
@@ -152,5 +153,29 @@ test('outbound media is fetched with HEAD and GET, kept for the phone, and bad m
       method: 'HEAD',
       status: 0,
     });
+  });
+});
+
+test('a picture that takes its time keeps its place before the text that was sent after it, in the terminal, too', async () => {
+  await withTwilio({}, async ({ twin, client, receiver }) => {
+    let release = (): void => undefined;
+    receiver.answer = ({ path }, response) => {
+      if (path !== '/slow.png') return false;
+      response.setHeader('Content-Type', 'image/png');
+      release = () => void response.end(png);
+      return true;
+    };
+    await twin.chat.receive(PHONE, { text: 'show me' });
+    const before = twin.chat.messages(PHONE, true);
+    const lines: string[] = [];
+    const printer = new ReplyPrinter(before, (line) => lines.push(line));
+    const send = { from: FROM, to: TO };
+    await client.messages.create({ ...send, mediaUrl: [`${receiver.url}/slow.png`] });
+    await client.messages.create({ ...send, body: 'Here it is.' });
+    await until('the text', () => twin.chat.messages(PHONE).some(({ text }) => text !== 'show me'));
+    expect(printer.show(twin.chat.messages(PHONE, true))).toEqual({ printed: 0, isBehind: true });
+    await until('the fetch', () => (release(), twin.chat.messages(PHONE).length === 3));
+    await until('the end', () => !printer.show(twin.chat.messages(PHONE, true)).isBehind);
+    expect(lines).toEqual([expect.stringContaining('/phone-media/'), 'Here it is.']);
   });
 });

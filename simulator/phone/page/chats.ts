@@ -58,7 +58,10 @@ export class Chats {
   #put(message: ChatMessage): void {
     const known = this.messages(message.phone);
     const at = known.findIndex((other) => other.sid === message.sid);
-    this.#messages.set(message.phone, at === -1 ? [...known, message] : known.with(at, message));
+    this.#messages.set(
+      message.phone,
+      at === -1 ? inserted(known, message) : known.with(at, message),
+    );
     if (message.direction === 'outbound' && at === -1) this.#typingUntil.delete(message.phone);
   }
 
@@ -68,6 +71,15 @@ export class Chats {
     );
     this.#messages.set(phone, messages);
   }
+}
+
+/**
+ * The chat with a message at its place by time: a picture takes longer than the text that was sent
+ * after it.
+ */
+function inserted(known: ChatMessage[], message: ChatMessage): ChatMessage[] {
+  const before = known.findLastIndex(({ at }) => at <= message.at) + 1;
+  return known.toSpliced(before, 0, message);
 }
 
 const settled = new Set(['read', 'failed', 'undelivered']);

@@ -78,20 +78,8 @@ export const edges = [
       'refuseArguments([], {',
     ],
   ]),
-  ...mutationsOf('simulator/running-file.ts', 'tests/simulator/running-file.test.ts', [
-    [
-      'a system that stops still has its directory',
-      "holder.state !== 'stopping' || Date.now() > deadline",
-      "holder.state === 'running'",
-    ],
-    [
-      'another program with the number is no system',
-      'return stdout.includes(program)',
-      'return true',
-    ],
-  ]),
-  ...mutationsOf('simulator/simulator.ts', 'tests/simulator/running-file.test.ts', [
-    ['both environments are checked first', 'checkEnvironments({ ...model, ...extra });', ''],
+  ...mutationsOf('worker/commands/format-cost.ts', 'tests/worker/cost-words.test.ts', [
+    ['pretended money is called so', 'if (isPretend) return', 'if (false) return'],
   ]),
   ...mutationsOf('shared/store/redis/redis-memory.ts', 'tests/shared/redis-memory.test.ts', [
     ['files are refused from 70 % on', 'shareOf(use) < noFilesFrom', 'true'],
