@@ -34,6 +34,7 @@ const redis = connectRedis(config.REDIS_URL, 'fail-fast', log);
 await once(redis, 'ready');
 const stores = createStores(redis, createQueues(redis, { retentionDays: config.RETENTION_DAYS }), {
   days: config.RETENTION_DAYS,
+  log,
 });
 const messenger = createSilentMessenger();
 const deliver = createDelivery({

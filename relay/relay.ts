@@ -9,7 +9,6 @@ import type { Messenger } from '../shared/delivery/messenger.ts';
 import { createTellOwner } from '../shared/store/owner.ts';
 import { createSendRate, paceFor } from '../shared/store/send-rate.ts';
 import { judgePassword } from '../shared/runtime/env.ts';
-import { createRedisMemory, warnOfPressure } from '../shared/store/redis/redis-memory.ts';
 import { connectRedis } from '../shared/store/redis/redis.ts';
 import { traceMessenger } from '../shared/delivery/traced-messenger.ts';
 import { untraced } from '../shared/runtime/tracing.ts';
@@ -95,9 +94,9 @@ export async function runRelay(
     shutdown.add('redis', () => redis.disconnect());
     const days = config.RETENTION_DAYS;
     const queues = createQueues(redis, { retentionDays: days, telemetry: tracing.queues });
-    const stores = createStores(redis, queues, { days });
+    const stores = createStores(redis, queues, { days, log });
     shutdown.add('queues', () => stores.close(), 2000);
-    const { turns, outbox, ledger, spend } = stores;
+    const { outbox, ledger } = stores;
 
     const pace = createSendRate(redis, paceFor(config.TWILIO_WHATSAPP_NUMBER, config));
     const deliver = createDelivery({
@@ -112,7 +111,6 @@ export async function runRelay(
       now: Date.now,
     });
     const notices = createNotices(ledger, deliver, log);
-    const tellOwner = createTellOwner({ redis, outbox, log });
     // The worker that would send it does not wake up.
     const tellOwnerNow = createTellOwner({
       redis,
@@ -126,8 +124,7 @@ export async function runRelay(
       owner: config.OWNER,
       log,
     });
-    const memory = createRedisMemory(redis, warnOfPressure(log, tellOwner));
-    const metrics = createMetrics(() => readGauges({ redis, turns, spend, memory }, Date.now()));
+    const metrics = createMetrics(() => readGauges(stores, Date.now()));
     const keeper = createVmKeeper({
       redis,
       metrics,

@@ -8,12 +8,8 @@ import { createReadSnapshot } from '../shared/store/boxes/snapshot.ts';
 import { createSendRate } from '../shared/store/send-rate.ts';
 import { createPageStore } from '../shared/store/pages.ts';
 import type { QueueName } from '../shared/store/queues.ts';
-import type { Queues } from '../shared/store/all-queues.ts';
-import type { Redis } from '../shared/store/redis/redis.ts';
-import { createStores } from '../shared/store/stores.ts';
-import type { RedisMemory } from '../shared/store/redis/redis-memory.ts';
+import type { Stores } from '../shared/store/stores.ts';
 import { createScheduleRuns } from '../shared/store/schedule-runs.ts';
-import { createTellOwner } from '../shared/store/owner.ts';
 import { setAsideWords } from '../shared/store/boxes/set-aside.ts';
 import { createTyping } from '../shared/delivery/typing.ts';
 import type { Agent } from './agent/agent.ts';
@@ -39,9 +35,7 @@ export type ProcessorParts = {
   messenger: Messenger;
   config: WorkerConfig;
   parts: WorkerParts;
-  redis: Redis;
-  queues: Queues;
-  memory: RedisMemory;
+  stores: Stores;
   agent: Agent;
   claims: SessionLock;
   arrivals: Arrivals;
@@ -55,9 +49,7 @@ export function createProcessors({
   messenger,
   config,
   parts,
-  redis,
-  queues,
-  memory,
+  stores,
   agent,
   claims,
   arrivals,
@@ -66,14 +58,12 @@ export function createProcessors({
   log,
 }: ProcessorParts): Record<QueueName, Processor> {
   const days = config.RETENTION_DAYS;
-  const stores = createStores(redis, queues, { days, memory, isPretend: config.PRETEND_COSTS });
-  const { turns, schedules, outbox, ledger, allowed, setAside } = stores;
+  const { redis, turns, schedules, outbox, ledger, allowed, setAside, tellOwner } = stores;
   const scheduleLimits = {
     minutesApart: config.SCHEDULE_MINUTES_APART,
     runsPerDay: config.SCHEDULE_RUNS_PER_DAY,
   };
-  const pages = createPageStore(redis, days, undefined, undefined, memory);
-  const tellOwner = createTellOwner({ redis, outbox, log });
+  const pages = createPageStore(redis, days, undefined, undefined, stores.memory);
   const onSetAside = async (conversation: string): Promise<void> => {
     const words = setAsideWords(await setAside.counts(conversation));
     if (words !== '')

@@ -8,14 +8,12 @@ import { createShutdown } from '../shared/runtime/lifecycle.ts';
 import type { Running } from '../shared/runtime/lifecycle.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import { createQueues } from '../shared/store/all-queues.ts';
-import type { Deliveries, QueueName, Turns } from '../shared/store/queues.ts';
+import type { QueueName } from '../shared/store/queues.ts';
 import type { Redis } from '../shared/store/redis/redis.ts';
-import { createBackground } from '../shared/store/background.ts';
 import { createIntake } from '../shared/store/boxes/intake.ts';
-import { createOutbox } from '../shared/store/boxes/outbox.ts';
-import { createTellOwner } from '../shared/store/owner.ts';
+import { createStores } from '../shared/store/stores.ts';
+import type { Stores } from '../shared/store/stores.ts';
 import { checkRedis } from '../shared/store/redis/redis-check.ts';
-import { createRedisMemory, warnOfPressure } from '../shared/store/redis/redis-memory.ts';
 import { traceMessenger } from '../shared/delivery/traced-messenger.ts';
 import { untraced } from '../shared/runtime/tracing.ts';
 import { sweep, sweepAmong } from '../shared/store/boxes/sweep.ts';
@@ -84,19 +82,19 @@ export async function runWorker(
       retentionDays: config.RETENTION_DAYS,
       telemetry: tracing.queues,
     });
-    const { turns, deliveries } = queues;
     shutdown.add('queues', () => queues.close(), 2000);
-    const outbox = createOutbox(redis, deliveries, config.RETENTION_DAYS);
-    const memory = createRedisMemory(
-      redis,
-      warnOfPressure(log, createTellOwner({ redis, outbox, log })),
-    );
+    const stores = createStores(redis, queues, {
+      days: config.RETENTION_DAYS,
+      log,
+      isPretend: config.PRETEND_COSTS,
+    });
+    const { turns, deliveries } = stores;
     const sweepBackoff = createSweepBackoff({
       sweep: (conversation) => sweepAmong([conversation], redis, turns, deliveries),
       log,
     });
     shutdown.add('sweep after failures', () => sweepBackoff.stop());
-    const onStranded = createOnStranded({ sweepBackoff, redis, turns, deliveries, log });
+    const onStranded = createOnStranded({ sweepBackoff, stores, log });
     const lease = createLease({
       redis,
       worker: config.WORKER_ID,
@@ -107,7 +105,7 @@ export async function runWorker(
       recover: async (name) => void (await workers.get(name)?.getBackend().moveStalledJobsToWait()),
       onStranded,
       onLostWork: () => background?.recover(),
-      onMemory: memory.note,
+      onMemory: stores.memory.note,
       onFenced: parts.onFenced,
     });
     const thaw = watchThaw({
@@ -135,9 +133,7 @@ export async function runWorker(
       messenger,
       config,
       parts,
-      redis,
-      queues,
-      memory,
+      stores,
       agent,
       claims,
       arrivals,
@@ -146,7 +142,7 @@ export async function runWorker(
       log,
     });
 
-    const background = watchWork({ config, redis, turns, agent, owner: lease.owner, log });
+    const background = watchWork({ config, stores, agent, owner: lease.owner, log });
     const refresh = (): void => background?.refresh();
     redis.on('ready', refresh);
     shutdown.add('background', () => [redis.off('ready', refresh), background?.stop()]);
@@ -268,9 +264,7 @@ function conversationOf(job: Job): string {
 
 type StrandedDeps = {
   sweepBackoff: SweepBackoff;
-  redis: Redis;
-  turns: Turns;
-  deliveries: Deliveries;
+  stores: Stores;
   log: Log;
 };
 
@@ -280,9 +274,7 @@ type StrandedDeps = {
  */
 function createOnStranded({
   sweepBackoff,
-  redis,
-  turns,
-  deliveries,
+  stores: { redis, turns, deliveries },
   log,
 }: StrandedDeps): (conversations: string[]) => Promise<void> {
   return async (conversations) => {
@@ -295,15 +287,13 @@ function createOnStranded({
 /** Watches the agent's work in the background; undefined when it has none. */
 function watchWork({
   config,
-  redis,
-  turns,
+  stores,
   agent,
   owner,
   log,
 }: {
   config: WorkerConfig;
-  redis: Redis;
-  turns: Turns;
+  stores: Stores;
   agent: Agent;
   owner: string;
   log: Log;
@@ -312,8 +302,8 @@ function watchWork({
     agent.background &&
     watchBackground({
       control: agent.background,
-      store: createBackground(redis),
-      accept: createIntake(turns, config.RETENTION_DAYS),
+      store: stores.background,
+      accept: createIntake(stores.turns, config.RETENTION_DAYS),
       owner,
       longestMs: config.BACKGROUND_MINUTES * 60_000,
       awake: awakeOf(config),

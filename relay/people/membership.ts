@@ -1,7 +1,6 @@
 import type { Control } from '../../shared/store/redis/pubsub.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Log } from '../../shared/runtime/log.ts';
-import { createTellOwner } from '../../shared/store/owner.ts';
 import type { Stores } from '../../shared/store/stores.ts';
 import { setAsideSeconds } from '../../shared/store/redis/retention.ts';
 import { setAsideWords } from '../../shared/store/boxes/set-aside.ts';
@@ -9,7 +8,7 @@ import type { SetAsideCounts } from '../../shared/store/boxes/set-aside.ts';
 import type { AllowList } from './allow-list.ts';
 
 export type MembershipParts = {
-  stores: Pick<Stores, 'redis' | 'outbox' | 'schedules' | 'setAside' | 'allowed'>;
+  stores: Pick<Stores, 'redis' | 'outbox' | 'schedules' | 'setAside' | 'allowed' | 'tellOwner'>;
   list: AllowList;
   log: Log;
 };
@@ -27,8 +26,7 @@ const isSomething = ({ messages, replies, schedules }: SetAsideCounts): boolean 
  * no harm. Throws when Redis is away.
  */
 export function createMembership({ stores, list, log }: MembershipParts): () => Promise<void> {
-  const { redis, outbox, schedules, setAside, allowed } = stores;
-  const tellOwner = createTellOwner({ redis, outbox, log });
+  const { redis, outbox, schedules, setAside, allowed, tellOwner } = stores;
 
   /** Sets aside what removed people have waiting. Returns those who had something. */
   const sweep = async (): Promise<Set<string>> => {

@@ -13,6 +13,10 @@ import { createLedger } from './boxes/ledger.ts';
 import type { Ledger } from './boxes/ledger.ts';
 import { createOutbox } from './boxes/outbox.ts';
 import type { Outbox } from './boxes/outbox.ts';
+import type { Log } from '../runtime/log.ts';
+import { createTellOwner } from './owner.ts';
+import type { TellOwner } from './owner.ts';
+import { createRedisMemory, warnOfPressure } from './redis/redis-memory.ts';
 import type { RedisMemory } from './redis/redis-memory.ts';
 import type { Redis } from './redis/redis.ts';
 import { createSetAside } from './boxes/set-aside.ts';
@@ -25,6 +29,10 @@ import type { Spend } from './spend.ts';
 /** Everything that relay and worker keep in Redis. */
 export type Stores = Queues & {
   redis: Redis;
+  /** Redis's memory; the owner hears when it is nearly full. */
+  memory: RedisMemory;
+  /** Notices to the owner go through the outbox. */
+  tellOwner: TellOwner;
   inbox: Inbox;
   outbox: Outbox;
   ledger: Ledger;
@@ -37,21 +45,23 @@ export type Stores = Queues & {
   background: Background;
 };
 
-/**
- * Messages and replies are kept for `days`; `memory` refuses files when Redis is nearly full;
- * `isPretend`: the model costs nothing.
- */
-export type StoresOptions = { days: number; memory?: RedisMemory; isPretend?: boolean };
+/** Messages and replies are kept for `days`; `isPretend`: the model costs nothing. */
+export type StoresOptions = { days: number; log: Log; isPretend?: boolean };
 
 /** Creates the stores beside their queues, on a connection that the caller closes after them. */
 export function createStores(redis: Redis, queues: Queues, options: StoresOptions): Stores {
   const { turns, deliveries, schedules } = queues;
-  const { days, memory, isPretend = false } = options;
+  const { days, log, isPretend = false } = options;
+  const outbox = createOutbox(redis, deliveries, days);
+  const tellOwner = createTellOwner({ redis, outbox, log });
+  const memory = createRedisMemory(redis, warnOfPressure(log, tellOwner));
   return {
     ...queues,
     redis,
+    memory,
+    tellOwner,
     inbox: createInbox(redis, days),
-    outbox: createOutbox(redis, deliveries, days),
+    outbox,
     ledger: createLedger(redis, () => new Date(), days),
     conversations: createConversations(redis),
     sessions: createSessions(redis),
