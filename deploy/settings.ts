@@ -108,6 +108,10 @@ export const passedOn: Partial<Record<VariableName, readonly Role[]>> = {
   TRANSCRIBE_URL: ['vm'],
   TRANSCRIBE_MODEL: ['vm'],
   TRANSCRIBE_API_KEY: ['vm'],
+  SPEAK_URL: ['vm'],
+  SPEAK_MODEL: ['vm'],
+  SPEAK_VOICE: ['vm'],
+  SPEAK_API_KEY: ['vm'],
   PACE_SECONDS: both,
   PACE_BURST: both,
   MODEL_PATIENCE_SECONDS: ['vm'],
@@ -139,6 +143,7 @@ export const decided: readonly VariableName[] = [
   'AGENT_USER',
   'TRUST_PROXY',
   'TRANSCRIBE_COMMAND',
+  'SPEAK_COMMAND',
 ];
 
 /** The apps that read an owner's variable; empty for a variable that the deployment sets. */

@@ -62,6 +62,11 @@ const schema = z
     TRANSCRIBE_MODEL: v.TRANSCRIBE_MODEL.default('whisper-1'),
     TRANSCRIBE_API_KEY: v.TRANSCRIBE_API_KEY.optional(),
     TRANSCRIBE_COMMAND: v.TRANSCRIBE_COMMAND.optional(),
+    SPEAK_URL: v.SPEAK_URL.optional(),
+    SPEAK_MODEL: v.SPEAK_MODEL.default('tts-1'),
+    SPEAK_VOICE: v.SPEAK_VOICE.default('alloy'),
+    SPEAK_API_KEY: v.SPEAK_API_KEY.optional(),
+    SPEAK_COMMAND: v.SPEAK_COMMAND.optional(),
   })
   .refine(
     (env) => env.ANTHROPIC_API_KEY !== undefined || env.CLAUDE_CODE_OAUTH_TOKEN !== undefined,
@@ -75,6 +80,11 @@ const schema = z
   .refine((env) => env.TRANSCRIBE_URL === undefined || env.TRANSCRIBE_COMMAND === undefined, {
     path: ['TRANSCRIBE_COMMAND'],
     message: 'cannot be set together with TRANSCRIBE_URL',
+    when: () => true,
+  })
+  .refine((env) => env.SPEAK_URL === undefined || env.SPEAK_COMMAND === undefined, {
+    path: ['SPEAK_COMMAND'],
+    message: 'cannot be set together with SPEAK_URL',
     when: () => true,
   })
   .transform((env) => ({

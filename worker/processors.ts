@@ -117,6 +117,7 @@ export function createProcessors({
     messagesPerTurn: config.MESSAGES_PER_TURN,
     writeAnswer: createAnswerWriter({ pages, publicUrl: config.PUBLIC_URL, log }),
     transcribe: parts.transcribe,
+    speak: parts.speak,
     progress: parts.progress ?? progressTimes,
     fetchMedia: createMediaFetch({
       accountSid: config.TWILIO_ACCOUNT_SID,

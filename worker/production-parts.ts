@@ -8,6 +8,7 @@ import { createTwilioMessenger, requestTimeoutMs } from '../shared/twilio/messen
 import type { AgentUser } from './agent/sandbox/user.ts';
 import type { WorkerConfig } from './config.ts';
 import { leaseTimes } from './process/lease.ts';
+import { createSpeaker } from './media/speaker.ts';
 import { createTranscriber } from './media/transcriber.ts';
 import { maxAgents } from './concurrency.ts';
 import type { WorkerParts } from './worker-parts.ts';
@@ -39,6 +40,7 @@ export async function createProductionParts({
     user,
     tracing: await startTracing(config, 'sidepocket-worker'),
     transcribe: createTranscriber(config, environment, user),
+    speak: createSpeaker(config, environment, user),
     createMessenger: (contents) => createTwilioMessenger(account, log, requestTimeoutMs, contents),
     pace: paceFor(config.TWILIO_WHATSAPP_NUMBER, config),
     reconciling: reconcilingTimes,

@@ -8,6 +8,7 @@ import type { Agent } from './agent/agent.ts';
 import type { AgentUser } from './agent/sandbox/user.ts';
 import type { LeaseTimes } from './process/lease.ts';
 import type { ProgressTimes } from './progress/progress.ts';
+import type { Speaker } from './media/speaking.ts';
 import type { Transcriber } from './media/transcribing.ts';
 import type { FileReader } from './reading/file-reader.ts';
 import type { Silence } from './turn/watchdog.ts';
@@ -28,6 +29,8 @@ export type WorkerParts = {
   createMessenger: (contents: Contents) => Messenger;
   /** Transcribes voice messages; undefined or absent when not configured. */
   transcribe?: Transcriber | undefined;
+  /** Speaks the answers to voice messages; undefined or absent when not configured. */
+  speak?: Speaker | undefined;
   /**
    * Reads files from people and from the agent; stopped with the worker. By default the worker
    * creates its own.

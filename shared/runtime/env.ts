@@ -248,6 +248,12 @@ export const variables = {
   TRANSCRIBE_MODEL: text,
   TRANSCRIBE_API_KEY: text,
   TRANSCRIBE_COMMAND: text,
+  /** Speaks the answers to voice messages: an OpenAI-compatible service, or a command. */
+  SPEAK_URL: baseUrl,
+  SPEAK_MODEL: text,
+  SPEAK_VOICE: text,
+  SPEAK_API_KEY: text,
+  SPEAK_COMMAND: text,
   /** OpenTelemetry's usual variables; without an endpoint nothing is sent. */
   OTEL_EXPORTER_OTLP_ENDPOINT: baseUrl,
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: baseUrl,

@@ -162,6 +162,10 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
       { file: 'shared/twilio/media.ts', when: 'why a file could not be fetched' },
       { file: 'worker/media/transcribing.ts', when: 'why a voice message could not be understood' },
       {
+        file: 'worker/media/program.ts',
+        when: 'why a voice message could not be understood: what the program did',
+      },
+      {
         file: 'worker/media/transcriber-command.ts',
         when: 'why a voice message could not be understood',
       },

@@ -136,7 +136,11 @@ function isSilent(node: Node, source: string): boolean {
   const callee = asNode(node['callee']);
   if (!callee) return false;
   const name = source.slice(...callee.range);
-  if (node.type === 'NewExpression') return !spokenProblems.has(name);
+  if (node.type === 'NewExpression')
+    return (
+      !spokenProblems.has(name) &&
+      /(?:Error|Problem|Failure|Request|RegExp|Set|Gauge|Counter|Histogram)$/.test(name)
+    );
   return (
     silentCalls.test(name) ||
     /\.(?:test|match|includes|startsWith|endsWith|log|note)$/.test(name) ||

@@ -20,6 +20,7 @@ const secrets = {
   GITHUB_TOKEN: 'ghp_secretOfGithub',
   WAKE_SECRET: 'secret-of-the-wake',
   TRANSCRIBE_API_KEY: 'secret-of-the-transcriber',
+  SPEAK_API_KEY: 'secret-of-the-speaker',
 };
 const redisPassword = 'secret-of-redis';
 

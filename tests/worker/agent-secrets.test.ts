@@ -71,6 +71,7 @@ async function withHouse(use: (house: House) => Promise<void>): Promise<void> {
     model: `sk-ant-api03-${invent()}`,
     wake: invent(),
     transcriber: invent(),
+    speaker: invent(),
     twilio: 'test-auth-token',
   };
   const burglary: Burglary = { attacks: [], files: [] };
@@ -88,6 +89,7 @@ async function withHouse(use: (house: House) => Promise<void>): Promise<void> {
         ANTHROPIC_API_KEY: secrets.model,
         ANTHROPIC_BASE_URL: model.url,
         TRANSCRIBE_API_KEY: secrets.transcriber,
+        SPEAK_API_KEY: secrets.speaker,
         GITHUB_TOKEN: 'github_pat_reachable',
         LOG_LEVEL: 'debug',
         // No spare process is started, which would take as long as the one that works.

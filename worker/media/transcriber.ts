@@ -1,4 +1,5 @@
 import type { AgentUser } from '../agent/sandbox/user.ts';
+import { programEnvironment } from './program.ts';
 import { createCommandTranscriber } from './transcriber-command.ts';
 import { createServiceTranscriber } from './transcriber-service.ts';
 import type { Transcriber } from './transcribing.ts';
@@ -10,9 +11,6 @@ export type TranscribeSettings = {
   TRANSCRIBE_API_KEY?: string | undefined;
   TRANSCRIBE_COMMAND?: string | undefined;
 };
-
-/** The host variables that a transcribing command needs; the secrets stay out. */
-const passedOn = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TMPDIR', 'LD_LIBRARY_PATH'];
 
 /**
  * The configured transcriber; undefined when there is none. `host` is the worker's own environment,
@@ -31,8 +29,5 @@ export function createTranscriber(
   } = settings;
   if (url !== undefined) return createServiceTranscriber({ url, model, apiKey });
   if (command === undefined) return undefined;
-  const environment = passedOn.flatMap((name): [string, string][] =>
-    host[name] === undefined ? [] : [[name, host[name]]],
-  );
-  return createCommandTranscriber({ command, environment: Object.fromEntries(environment), user });
+  return createCommandTranscriber({ command, environment: programEnvironment(host), user });
 }

@@ -41,6 +41,8 @@ export type EventTurn = {
   /** Sends what belongs before the answer to these messages. */
   beforeAnswer: (ids: string[]) => Promise<void>;
   onAnswered: (ids: string[], left: number) => void;
+  /** An answer to these messages is in the outbox, with this text. */
+  onWritten: (answer: string, text: string, ids: string[]) => void;
 };
 
 /**
@@ -76,6 +78,7 @@ export function createTurnEvents(
     say: sayWords,
     beforeAnswer,
     onAnswered,
+    onWritten,
   }: EventTurn,
 ): TurnEvents {
   const { inbox, outbox, conversations, sessions } = parts;
@@ -171,6 +174,7 @@ export function createTurnEvents(
       result.outputTokens += event.usage.outputTokens;
       result.costUsd += event.usage.costUsd;
     }
+    if (!event.remembered) onWritten(event.id, texts.join('\n\n'), event.prompts);
     onAnswered(event.prompts, left);
   };
 

@@ -37,6 +37,8 @@ export type Steering = {
   left(): number | undefined;
   /** The person's own words in messages that are not answered yet. */
   wordsOf(ids: string[]): string[];
+  /** Whether one of these messages, not answered yet, is a voice message. */
+  isSpoken(ids: string[]): boolean;
   /** The person's latest message that Claude has received. */
   newest(): Message | undefined;
   /** Waits for the look under way. */
@@ -71,6 +73,7 @@ export function createSteering(
    * id.
    */
   const open = new Map<string, string>();
+  const spoken = new Set<string>();
   let newest: Message | undefined;
   let left: number | undefined;
   let looking: Promise<void> = Promise.resolve();
@@ -107,6 +110,7 @@ export function createSteering(
         questions.answerByFile(message, quoted?.id, read.said, isAll);
       if (isAll && (await answers())) continue;
       open.set(message.id, read.said);
+      if (isAll) spoken.add(message.id);
       if (isFromPerson(message)) newest = message;
       const recalled = [questions.recall, givenUpNote(dispatch.snapshot().givenUp)].filter(
         (words) => words !== undefined,
@@ -153,6 +157,7 @@ export function createSteering(
       else looking = looking.then(finishIfDone);
     },
     left: () => left,
+    isSpoken: (ids) => ids.some((id) => spoken.has(id)),
     wordsOf: (ids) => ids.map((id) => open.get(id) ?? ''),
     newest: () => newest,
     settle: () => looking,

@@ -31,6 +31,8 @@ import { createSteps, stepTimes } from '../progress/verbose.ts';
 import { withoutPrefix } from './format-messages.ts';
 import { createCancelWatch } from './stop.ts';
 import { gateTools } from '../tools/tool-gate.ts';
+import { createVoiceAnswers } from '../reply/voice-answers.ts';
+import type { VoiceParts } from '../reply/voice-answers.ts';
 import { createSayWords } from '../reply/say-words.ts';
 import { startProgressReporter } from '../progress/reporter.ts';
 import type { ProgressReporter } from '../progress/reporter.ts';
@@ -52,6 +54,7 @@ export type WorkParts = DispatchDeps &
   BudgetParts &
   TrustParts &
   WindowParts &
+  VoiceParts &
   SteeringDeps & {
     agent: Agent;
     files: FileStore;
@@ -205,6 +208,9 @@ export async function workTurn(
       say,
       beforeAnswer: (ids) => screenshots.sendUnsent(feed.wordsOf(ids)),
       onAnswered: (ids, left) => feed.answered(ids, left),
+      onWritten: (answer, text, ids) => {
+        if (feed.isSpoken(ids)) voice.begin(answer, text);
+      },
     });
     const permissions = permissionsOf(settings.permissions, parts.permissions);
     const tools = createTools(parts, context, {
@@ -214,6 +220,7 @@ export async function workTurn(
       chatTools: { ...chatTools, say },
       session: dispatch.session,
     });
+    const voice = createVoiceAnswers(parts, context, signal);
     const suggestions = createSuggestions(parts, context, { session: dispatch.session, first });
     await budget.mayGoOn(signal);
     const grants = await trust.settle(permissions, signal);
@@ -241,6 +248,7 @@ export async function workTurn(
       suggestions.note(event);
     }
     suggestions.end();
+    await voice.settle();
     return feed.left();
   } finally {
     watchdog.stop();

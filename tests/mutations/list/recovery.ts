@@ -231,6 +231,23 @@ export const recovery = [
   ...mutationsOf('worker/questions/questions.ts', 'tests/worker/own-words.test.ts', [
     ['a question that is asked again has no numbers', 'if (again) await asked.askAgain(open);', ''],
   ]),
+  ...mutationsOf('worker/reply/voice-answers.ts', 'tests/worker/media/speaker.test.ts', [
+    [
+      'a failed speaker does not fail the turn',
+      'if (error instanceof FencedError) throw error;',
+      'throw error;',
+    ],
+  ]),
+  ...mutationsOf('worker/turn/turn.ts', 'tests/worker/media/speaker.test.ts', [
+    ['only an answer to speech is spoken', 'if (feed.isSpoken(ids)) voice.begin', 'voice.begin'],
+  ]),
+  ...mutationsOf('worker/media/speaking.ts', 'tests/worker/media/speaker.test.ts', [
+    [
+      'only Opus in Ogg is sent as a voice message',
+      "if (!isOpus || !bytes.subarray(0, 64).includes('OpusHead'))",
+      'if (false)',
+    ],
+  ]),
   ...mutationsOf('worker/questions/awaiting-answer.ts', 'tests/worker/open-questions.test.ts', [
     [
       'an answer that came while the turn was put off brings it forward',

@@ -3,10 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseWorkerConfig } from '../../../worker/config.ts';
-import {
-  createCommandTranscriber,
-  splitCommand,
-} from '../../../worker/media/transcriber-command.ts';
+import { splitCommand } from '../../../worker/media/program.ts';
+import { createCommandTranscriber } from '../../../worker/media/transcriber-command.ts';
 import {
   createServiceTranscriber,
   transcriptionsAddress,
