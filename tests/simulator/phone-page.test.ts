@@ -160,11 +160,11 @@ test('the chat stays at the end, unless the reader scrolled up', () =>
     await expect.poll(fromEnd, SOON).toBeLessThan(2);
     // A picture that has loaded when the scroll before it is told of.
     await page.locator('#scroller').evaluate((view) => {
-      view.querySelector<HTMLElement>('#about')?.style.setProperty('height', '900px');
+      view.querySelector<HTMLElement>('#rows')?.style.setProperty('padding-bottom', '900px');
       view.dispatchEvent(new Event('scroll'));
     });
     await expect.poll(fromEnd, SOON).toBeLessThan(2);
-    await page.locator('#about').evaluate((about) => about.style.removeProperty('height'));
+    await page.locator('#rows').evaluate((rows) => rows.style.removeProperty('padding-bottom'));
     await page.locator('#scroller').evaluate((view) => view.scrollTo(0, 0));
     await page.getByRole('button', { name: 'Go to the newest message' }).waitFor();
     chat.put(anna, { text: 'new below' });
