@@ -28,7 +28,9 @@ const wanted = /\banswer to \S+.*$/gm;
 export function createErrand(onTool: () => void, onAnswer: () => void): Story {
   return {
     matches: (asked) =>
-      asked.search(resumed) >= 0 || asked.startsWith(endedWorkMark) || wordsToSay(asked) !== null,
+      asked.search(resumed) >= 0 ||
+      asked.startsWith(endedWorkMark) ||
+      wordsToSay(asked) !== undefined,
     next({ texts, notices, results, unfinished }): Answer {
       const whole = texts.map((entry) => entry.text).join('\n');
       const givenUp = new Set(

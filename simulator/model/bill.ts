@@ -4,8 +4,8 @@ import type { StreamEvent } from './answer-stream.ts';
 
 /** The charge for one request, by kinds of tokens. */
 export type BillEntry = {
-  /** Claude Code's session id, from its header; null when another client asks. */
-  session: string | null;
+  /** Claude Code's session id, from its header; undefined when another client asks. */
+  session: string | undefined;
   model: string;
   input: number;
   output: number;

@@ -39,9 +39,9 @@ export type ConversationView = {
   /** Complete answers the model gave before this turn. */
   answersBefore: number;
   /** Claude Code's working directory as its prompt states it. */
-  cwd: string | null;
+  cwd: string | undefined;
   /** The plan file that Claude Code names while it plans. */
-  planFile: string | null;
+  planFile: string | undefined;
 };
 
 type ToolCall = Pick<ToolResult, 'name' | 'input'>;
@@ -147,7 +147,7 @@ function resultText({ content }: RequestBlock): string {
 }
 
 /** The paths that Claude Code names in its prompt or its reminders. */
-function findNamed({ system, messages }: MessagesRequest, pattern: RegExp): string | null {
+function findNamed({ system, messages }: MessagesRequest, pattern: RegExp): string | undefined {
   const prompts = typeof system === 'string' ? [system] : system.map((part) => part.text ?? '');
   const sent = messages.filter(({ role }) => role !== 'assistant');
   const injected = sent.flatMap((message) => blocksOf(message).map((block) => block.text ?? ''));
@@ -155,5 +155,5 @@ function findNamed({ system, messages }: MessagesRequest, pattern: RegExp): stri
     const found = pattern.exec(prompt)?.[1]?.trim();
     if (found) return found;
   }
-  return null;
+  return undefined;
 }

@@ -27,12 +27,12 @@ export type Faults = {
   /** 429 rate_limit_error; `rateLimitResetsAt` says until when. */
   rateLimited: number;
   /**
-   * Milliseconds since the epoch; null leaves the reset headers out, which Claude Code answers with
+   * Milliseconds since the epoch; undefined leaves the reset headers out, which Claude Code answers with
    * retries.
    */
-  rateLimitResetsAt: number | null;
-  /** Looks at each request and says how it is refused, if it is; null refuses none. */
-  refuse: ((request: MessagesRequest) => ApiError | undefined) | null;
+  rateLimitResetsAt: number | undefined;
+  /** Looks at each request and says how it is refused, if it is; undefined refuses none. */
+  refuse: ((request: MessagesRequest) => ApiError | undefined) | undefined;
   /** The list of models is refused with 404, as by a gateway that has none. */
   noModelList: boolean;
   /** Streams that are cut in the middle. */
@@ -74,8 +74,8 @@ export function createFaults(): Faults {
     promptTooLong: 0,
     requestTooLarge: 0,
     rateLimited: 0,
-    rateLimitResetsAt: null,
-    refuse: null,
+    rateLimitResetsAt: undefined,
+    refuse: undefined,
     noModelList: false,
     cut: 0,
     deltaMs: 0,
@@ -83,9 +83,9 @@ export function createFaults(): Faults {
 }
 
 /**
- * Takes the fault that hits the next request and counts it down; null when the request is answered.
+ * Takes the fault that hits the next request and counts it down; undefined when the request is answered.
  */
-export function takeFault(faults: Faults, request: MessagesRequest): Fault | null {
+export function takeFault(faults: Faults, request: MessagesRequest): Fault | undefined {
   const hit = (name: Counted): boolean => {
     if (faults[name] <= 0) return false;
     faults[name] -= 1;
@@ -110,7 +110,7 @@ export function takeFault(faults: Faults, request: MessagesRequest): Fault | nul
     return refuse(429, 'rate_limit_error', rateLimited, resetHeaders(faults.rateLimitResetsAt));
   const error = faults.refuse?.(request);
   if (error) return { kind: 'refuse', error };
-  return hit('cut') ? { kind: 'cut' } : null;
+  return hit('cut') ? { kind: 'cut' } : undefined;
 }
 
 function refuse(
@@ -123,8 +123,8 @@ function refuse(
 }
 
 /** The headers with which the API names the end of a usage limit, in whole seconds. */
-function resetHeaders(resetsAt: number | null): Record<string, string> {
-  if (resetsAt === null) return {};
+function resetHeaders(resetsAt: number | undefined): Record<string, string> {
+  if (resetsAt === undefined) return {};
   return {
     'retry-after': String(Math.max(0, Math.ceil((resetsAt - Date.now()) / 1000))),
     'anthropic-ratelimit-unified-status': 'rejected',

@@ -18,17 +18,17 @@ export type ModelRequest = {
   /** ISO 8601. */
   at: string;
   model: string;
-  /** The effort asked for; null when the request names none. */
-  effort: string | null;
+  /** The effort asked for; undefined when the request names none. */
+  effort: string | undefined;
   stream: boolean;
   /** `turn` for the conversation itself, `side` for Claude Code's small requests beside it. */
   kind: 'turn' | 'side';
-  /** Claude Code's session id, from its header; null when another client asks. */
-  session: string | null;
+  /** Claude Code's session id, from its header; undefined when another client asks. */
+  session: string | undefined;
   view: ConversationView;
-  /** The answer; null when a fault came first. */
-  answer: Answer | null;
-  fault: Fault['kind'] | null;
+  /** The answer; undefined when a fault came first. */
+  answer: Answer | undefined;
+  fault: Fault['kind'] | undefined;
 };
 
 /** The state of the API; `requests` grows and `faults` counts down while it runs. */
@@ -136,7 +136,7 @@ async function answerMessages(
   const answer = remember(api, asked, request, fault);
   if (fault?.kind === 'drop') response.destroy();
   if (fault?.kind === 'refuse') sendError(response, fault.error);
-  if (answer === null) return;
+  if (answer === undefined) return;
   if (api.delayMs > 0) await sleep(api.delayMs, undefined, { signal: gone });
   const message = createMessage(answer, asked.model, body.length, api.withCache);
   const client = { session: sessionOf(request), model: asked.model };
@@ -154,35 +154,35 @@ async function answerMessages(
   }
 }
 
-function sessionOf(request: IncomingMessage): string | null {
+function sessionOf(request: IncomingMessage): string | undefined {
   const session = request.headers['x-claude-code-session-id'];
-  return typeof session === 'string' ? session : null;
+  return typeof session === 'string' ? session : undefined;
 }
 
-/** Decides the answer and keeps it in memory; null when a fault takes its place. */
+/** Decides the answer and keeps it in memory; undefined when a fault takes its place. */
 function remember(
   api: MessagesApi,
   asked: MessagesRequest,
   request: IncomingMessage,
-  fault: Fault | null,
-): Answer | null {
+  fault: Fault | undefined,
+): Answer | undefined {
   const view = parseConversation(asked);
   const side = answerSideRequest(asked, api.suggestion);
-  const answered = fault === null || fault.kind === 'cut';
+  const answered = fault === undefined || fault.kind === 'cut';
   const answer = answered
     ? (side ?? tellStory(view, { own: api.stories, quiet: api.quiet }))
-    : null;
+    : undefined;
   const kind = side ? 'side' : 'turn';
   api.requests.push({
     at: new Date().toISOString(),
     model: asked.model,
-    effort: asked.output_config?.effort ?? null,
+    effort: asked.output_config?.effort,
     stream: asked.stream,
     kind,
     session: sessionOf(request),
     view,
     answer,
-    fault: fault?.kind ?? null,
+    fault: fault?.kind,
   });
   if (api.requests.length > mostRemembered) api.requests.shift();
   api.log?.info(

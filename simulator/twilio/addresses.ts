@@ -9,7 +9,7 @@ export type WritesAs = 'number' | 'id' | 'id alone';
 /**
  * The sender in a webhook: Twilio's `From` and `ExternalUserId` without `whatsapp:`, and `WaId`.
  */
-export type SenderNames = { from: string; userId: string; waId: string | null };
+export type SenderNames = { from: string; userId: string; waId: string | undefined };
 
 /**
  * The addresses of phones. A phone is named by its number (E.164) or, when it never had one here,
@@ -52,7 +52,7 @@ export class Addresses {
     return {
       from: how === 'number' ? phone : userId,
       userId,
-      waId: how === 'id alone' ? null : phone.slice(1),
+      waId: how === 'id alone' ? undefined : phone.slice(1),
     };
   }
 }

@@ -69,7 +69,7 @@ export class Callbacks {
     if (address === null) return async () => undefined;
     const params = formatCallback(record, sender.sid);
     return async () => {
-      if (faults.take('callbacks-dropped', params) !== null) {
+      if (faults.take('callbacks-dropped', params) !== undefined) {
         const at = new Date().toISOString();
         memory.callbacks.push({
           url: address,

@@ -54,10 +54,10 @@ export function createContentRoutes(
   const routes = Router();
   const path = '/v1/Content';
   routes.use(path, (_req, _res, next) => {
-    if (faults.take('content-refused') !== null)
+    if (faults.take('content-refused') !== undefined)
       throw new Refusal(20403, 'this account cannot use the Content API');
-    if (faults.take('content-fails') !== null) throw new Refusal(20500);
-    if (faults.take('content-hangs') === null) next();
+    if (faults.take('content-fails') !== undefined) throw new Refusal(20500);
+    if (faults.take('content-hangs') === undefined) next();
   });
   routes
     .route(path)

@@ -98,7 +98,7 @@ export class Delivery {
     messages.show(record);
     const end = failure === null ? 'delivered' : failureStatus(failure);
     const params = { MessageSid: record.sid, To: record.to, Body: record.body };
-    const shuffled = faults.take('callbacks-shuffled', params) !== null;
+    const shuffled = faults.take('callbacks-shuffled', params) !== undefined;
     const held: (() => Promise<void>)[] = [];
     const enter = async (status: 'sent' | typeof end, ms: number): Promise<void> => {
       await background.pause(ms);
@@ -128,7 +128,7 @@ export class Delivery {
       Body: record.body,
       MessageSid: record.sid,
     });
-    if (fault !== null) return fault.code;
+    if (fault !== undefined) return fault.code;
     if (!sandbox.admits(record.phone)) return 63_015;
     if (failure !== null) return failure;
     if (!template && !window.isOpen(record.phone)) return 63_016;

@@ -83,12 +83,12 @@ export class Faults {
    * Asks whether a fault happens at this chance, and counts it when it does.
    * @param params the parameters of the request or callback at hand, for `when`.
    */
-  take(name: FaultName, params: Record<string, string> = {}): Fault | null {
+  take(name: FaultName, params: Record<string, string> = {}): Fault | undefined {
     const armed = this.#armed.get(name);
-    if (armed === undefined || armed.left < 1) return null;
+    if (armed === undefined || armed.left < 1) return undefined;
     const { setting } = armed;
-    if (setting.when !== undefined && !setting.when(params)) return null;
-    if (armed.random() >= (setting.probability ?? 1)) return null;
+    if (setting.when !== undefined && !setting.when(params)) return undefined;
+    if (armed.random() >= (setting.probability ?? 1)) return undefined;
     armed.left -= 1;
     return {
       name,
@@ -99,12 +99,12 @@ export class Faults {
   }
 
   /** The first of several faults that happens at this chance. */
-  takeFirst(names: readonly FaultName[], params: Record<string, string>): Fault | null {
+  takeFirst(names: readonly FaultName[], params: Record<string, string>): Fault | undefined {
     for (const name of names) {
       const fault = this.take(name, params);
-      if (fault !== null) return fault;
+      if (fault !== undefined) return fault;
     }
-    return null;
+    return undefined;
   }
 }
 

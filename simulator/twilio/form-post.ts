@@ -6,7 +6,7 @@ import { request as requestHttps } from 'node:https';
  * reading (rt).
  */
 export type PostOutcome =
-  | { status: number; type: string; chunked: boolean; body: string; failure: null }
+  | { status: number; type: string; chunked: boolean; body: string; failure: undefined }
   | { status: 0; type: ''; chunked: false; body: ''; failure: 'ct' | 'rt' };
 
 /**
@@ -98,7 +98,7 @@ function readAnswer(response: IncomingMessage, finish: (outcome?: PostOutcome) =
       type: (response.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '',
       chunked: response.headers['transfer-encoding'] === 'chunked',
       body: Buffer.concat(chunks).toString('utf8'),
-      failure: null,
+      failure: undefined,
     });
   response.on('data', (chunk: Buffer) => {
     chunks.push(chunk);

@@ -22,7 +22,7 @@ export function formatInbound(
 ): Record<string, string> {
   const profile = {
     ProfileName: `Phone ${record.phone.slice(-4)}`,
-    ...(sender.waId === null ? {} : { WaId: sender.waId }),
+    ...(sender.waId === undefined ? {} : { WaId: sender.waId }),
   };
   const tapped = choice === undefined ? {} : formatChoice(choice);
   const forwarded = { Forwarded: 'false', FrequentlyForwarded: 'false' };

@@ -28,7 +28,7 @@ export async function fetchMedia(
     const type = mediaType(response);
     const bytes = await readLimited(response);
     const code = type === mediaType(head) ? checkMedia(type, bytes) : 63_021;
-    if (code !== null) return code;
+    if (code !== undefined) return code;
     return {
       sid: createSid('ME'),
       type,

@@ -27,12 +27,12 @@ export const maxMediaBytes = 16 * 1024 * 1024;
 
 /**
  * @param type a media type without parameters. @param bytes the whole file.
- * @returns the failure code a message with this media ends with, or null: 63019 for no bytes, 63034
+ * @returns the failure code a message with this media ends with, or undefined: 63019 for no bytes, 63034
  * for too many, 63021 for a type that WhatsApp does not take or that the bytes contradict.
  */
-export function checkMedia(type: string, bytes: Buffer): number | null {
+export function checkMedia(type: string, bytes: Buffer): number | undefined {
   if (bytes.length === 0) return 63_019;
   if (bytes.length > (type.startsWith('image/') ? maxImageBytes : maxMediaBytes)) return 63_034;
   if (!accepted.some((pattern) => pattern.test(type))) return 63_021;
-  return (signatures[type]?.(bytes) ?? true) ? null : 63_021;
+  return (signatures[type]?.(bytes) ?? true) ? undefined : 63_021;
 }

@@ -48,7 +48,7 @@ export function createMediaRoutes(
     .get((req, res) => {
       const { record, media } = findMedia(messages, req);
       if (req.path.endsWith('.json')) return void res.json(formatMedia(record, media));
-      const missing = faults.take('media-missing', { MessageSid: record.sid }) !== null;
+      const missing = faults.take('media-missing', { MessageSid: record.sid }) !== undefined;
       remember(memory, req, missing ? 404 : 307);
       if (missing) throw new Refusal(20404, req.path);
       res.redirect(307, `${site}/cdn/${record.sid}/${media.sid}?${seal.sign(media.sid)}`);

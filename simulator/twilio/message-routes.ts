@@ -86,16 +86,16 @@ async function createMessage(parts: Parts, req: Request, res: Response): Promise
   };
   memory.attempts.push(attempt);
   const before = faults.takeFirst(faultsBefore, params);
-  if (before !== null) return misbehave(before.name, attempt, req, res);
+  if (before !== undefined) return misbehave(before.name, attempt, req, res);
   const { record, shipment } = accept(parts, req, attempt);
   attempt.sid = record.sid;
   // The answer shows the message as it was accepted, even if its state changes before the answer is
   // written.
   const answer = formatResource(record);
-  if (faults.take('callback-before-answer', params) === null) delivery.start(record, shipment);
+  if (faults.take('callback-before-answer', params) === undefined) delivery.start(record, shipment);
   else await delivery.startWithCallback(record, shipment);
   const after = faults.takeFirst(faultsAfter, params);
-  if (after !== null) return misbehave(after.name, attempt, req, res);
+  if (after !== undefined) return misbehave(after.name, attempt, req, res);
   attempt.outcome = 'accepted';
   res.status(201).json(answer);
 }
@@ -112,7 +112,7 @@ function accept(
     if (content === undefined) throw new Refusal(21655, request.contentSid ?? '');
     if (
       content !== null &&
-      faults.take('content-unusable', readParams(readForm(req.body))) !== null
+      faults.take('content-unusable', readParams(readForm(req.body))) !== undefined
     )
       throw new Refusal(21656, 'this content cannot be used');
     const rendered = content === null ? null : renderContent(content, request.contentVariables);

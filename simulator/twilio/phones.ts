@@ -81,7 +81,7 @@ async function deliverInbound(
   window.open(record.phone);
   messages.show(record);
   const notice = sandbox.intercept(record.phone, record.body);
-  if (notice !== null) {
+  if (notice !== undefined) {
     // Twilio answers these itself; the notice is shown although a phone that has not joined
     // receives nothing else.
     messages.show(createReply(parts, record.phone, notice, 'delivered'));

@@ -26,13 +26,13 @@ export class Sandbox {
   /**
    * Takes a text before the product does: `join` and a code joins, and a phone that has not joined
    * gets no further.
-   * @returns Twilio's own answer to the phone, or null when the message goes on to the product.
+   * @returns Twilio's own answer to the phone, or undefined when the message goes on to the product.
    */
-  intercept(phone: string, text: string): string | null {
+  intercept(phone: string, text: string): string | undefined {
     if (this.#enabled && /^join\s+\S+$/i.test(text.trim())) {
       this.#joined.add(phone);
       return joinedText;
     }
-    return this.admits(phone) ? null : notJoined;
+    return this.admits(phone) ? undefined : notJoined;
   }
 }

@@ -61,7 +61,8 @@ export async function deliverSigned(
       at: new Date().toISOString(),
     });
     const reason = retryReason(outcome);
-    const again = reason !== null && override.policy.has(reason) && attempt <= override.retries;
+    const again =
+      reason !== undefined && override.policy.has(reason) && attempt <= override.retries;
     if (!again || Date.now() >= deadline || signal.aborted) return outcome;
   }
 }
@@ -71,8 +72,8 @@ function withoutUser(url: string): string {
   return url.replace(/^(https?:\/\/)[^/?#@]*@/i, '$1');
 }
 
-function retryReason(outcome: PostOutcome): RetryReason | null {
-  if (outcome.failure !== null) return outcome.failure;
+function retryReason(outcome: PostOutcome): RetryReason | undefined {
+  if (outcome.failure !== undefined) return outcome.failure;
   if (outcome.status >= 500) return '5xx';
-  return outcome.status >= 400 ? '4xx' : null;
+  return outcome.status >= 400 ? '4xx' : undefined;
 }

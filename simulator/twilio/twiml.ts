@@ -4,7 +4,8 @@ import { maxAnswerBytes, type PostOutcome } from './form-post.ts';
  * Twilio's interpretation of a webhook's answer: texts for the person (often none), or an error for
  * the debugger.
  */
-export type WebhookAnswer = { replies: string[]; error: null } | { replies: []; error: number };
+export type WebhookAnswer =
+  { replies: string[]; error: undefined } | { replies: []; error: number };
 
 const twimlTypes = new Set(['text/xml', 'application/xml', 'text/html']);
 
@@ -17,14 +18,14 @@ const twimlTypes = new Set(['text/xml', 'application/xml', 'text/html']);
 export function readWebhookAnswer(outcome: PostOutcome): WebhookAnswer {
   const { status, type, chunked, body, failure } = outcome;
   const wrong = (error: number): WebhookAnswer => ({ replies: [], error });
-  if (failure !== null) return wrong(failure === 'ct' ? 11_205 : 11_200);
+  if (failure !== undefined) return wrong(failure === 'ct' ? 11_205 : 11_200);
   if (status < 200 || status > 299) return wrong(11_200);
   if (Buffer.byteLength(body) > maxAnswerBytes) return wrong(11_750);
-  if (status === 204) return { replies: [], error: null };
+  if (status === 204) return { replies: [], error: undefined };
   if (body === '' && chunked) return wrong(11_770);
   if (body === '' && type !== '' && !twimlTypes.has(type)) return wrong(11_200);
-  if (body === '') return { replies: [], error: null };
-  if (type === 'text/plain') return { replies: [body], error: null };
+  if (body === '') return { replies: [], error: undefined };
+  if (type === 'text/plain') return { replies: [body], error: undefined };
   return twimlTypes.has(type) ? readTwiml(body) : wrong(12_300);
 }
 
@@ -39,7 +40,7 @@ function readTwiml(xml: string): WebhookAnswer {
       return unescapeXml(body.replace(/<[^>]*>/g, '')).trim();
     },
   );
-  return { replies: replies.filter((reply) => reply !== ''), error: null };
+  return { replies: replies.filter((reply) => reply !== ''), error: undefined };
 }
 
 /** One root element, every tag closed in order, and no text outside of it. */

@@ -24,7 +24,8 @@ export function createTypingRoutes(messages: Messages, faults: Faults, memory: T
       const request = { messageId, channel, status: 200, at: new Date().toISOString() };
       memory.typing.push(request);
       try {
-        if (faults.take('typing-fails', { messageId, channel }) !== null) throw new Refusal(20500);
+        if (faults.take('typing-fails', { messageId, channel }) !== undefined)
+          throw new Refusal(20500);
         showTyping(messages, messageId, channel);
       } catch (error) {
         request.status = error instanceof Refusal ? error.status : 500;

@@ -49,7 +49,7 @@ export class Webhooks {
     if (sender.webhookUrl === null) return { status: 0, replies: [] };
     const url = sender.webhookUrl.split('#')[0] ?? '';
     const { status, answer } = await this.#post(sender.webhookUrl, params);
-    if (answer.error === null || sender.fallbackUrl === null)
+    if (answer.error === undefined || sender.fallbackUrl === null)
       return { status, replies: answer.replies };
     const fallback = { ...params, ErrorCode: String(answer.error), ErrorUrl: url };
     const second = await this.#post(sender.fallbackUrl, fallback);
@@ -71,7 +71,7 @@ export class Webhooks {
       },
     );
     const answer = readWebhookAnswer(outcome);
-    if (answer.error !== null && !background.signal.aborted) {
+    if (answer.error !== undefined && !background.signal.aborted) {
       memory.alert(answer.error, configured, params['MessageSid'] ?? '');
       log.warn(
         { code: answer.error, status: outcome.status, url: configured },

@@ -56,7 +56,7 @@ describe('the Messages API', () => {
       {
         kind: 'turn',
         stream: false,
-        fault: null,
+        fault: undefined,
         view: { texts: [{ text: 'say hi' }] },
         answer: text('hi'),
       },
@@ -189,7 +189,7 @@ describe('faults', () => {
     expect(await first.json()).toMatchObject({ type: 'error', error: { type } });
     expect((await post(ask('say x'))).status).toBe(status);
     expect((await post(ask('say x'))).status).toBe(200);
-    expect(model.requests.map((request) => request.fault)).toEqual(['refuse', 'refuse', null]);
+    expect(model.requests.map((request) => request.fault)).toEqual(['refuse', 'refuse', undefined]);
   });
 
   test('a rate limit names its end', async () => {
@@ -215,7 +215,7 @@ describe('faults', () => {
     const cut = await post(ask('say x', { stream: true }));
     await expect(cut.text()).rejects.toThrow('terminated');
     expect(await (await post(ask('say x'))).json()).toMatchObject({ content: [{ text: 'x' }] });
-    expect(model.requests.map(({ fault }) => fault)).toEqual(['drop', 'hang', 'cut', null]);
+    expect(model.requests.map(({ fault }) => fault)).toEqual(['drop', 'hang', 'cut', undefined]);
   });
 
   test('tokens can be slow, and stopping ends an open answer', async () => {

@@ -48,7 +48,9 @@ test('the real Claude Code passes on what is said while a tool runs, tells the s
       },
     };
     expect(await claude.ask([picture])).toContain('1 picture');
-    expect(model.requests.every(({ fault, kind }) => fault === null && kind === 'turn')).toBe(true);
+    expect(model.requests.every(({ fault, kind }) => fault === undefined && kind === 'turn')).toBe(
+      true,
+    );
     expect(new Set(model.requests.map(({ session }) => session)).size).toBe(1);
   }));
 

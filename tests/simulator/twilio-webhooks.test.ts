@@ -247,16 +247,16 @@ test('TwiML and plain text become messages to the person', async () => {
     expect(twin.messages()[1]).toMatchObject({ direction: 'outbound-reply' });
   });
   const read = (type: string, body: string, status = 200) =>
-    readWebhookAnswer({ status, type, body, chunked: false, failure: null });
+    readWebhookAnswer({ status, type, body, chunked: false, failure: undefined });
   const twiml =
     '<?xml version="1.0"?><Response><Message><Body>a &amp; b</Body></Message><Message>c</Message></Response>';
-  expect(read('text/xml', twiml)).toEqual({ replies: ['a & b', 'c'], error: null });
-  expect(read('text/xml', '<Response/>')).toEqual({ replies: [], error: null });
+  expect(read('text/xml', twiml)).toEqual({ replies: ['a & b', 'c'], error: undefined });
+  expect(read('text/xml', '<Response/>')).toEqual({ replies: [], error: undefined });
   expect(read('text/html', 'ok').error).toBe(12_100);
   expect(read('text/xml', '<Response>').error).toBe(12_100);
   expect(read('text/xml', '<Reply/>').error).toBe(12_102);
   expect(read('application/json', '{}').error).toBe(12_300);
   expect(read('application/json', '').error).toBe(11_200);
-  expect(read('', '').error).toBeNull();
+  expect(read('', '').error).toBeUndefined();
   expect(read('text/xml', 'x'.repeat(70_000)).error).toBe(11_750);
 });

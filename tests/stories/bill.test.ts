@@ -85,7 +85,7 @@ test('the account is the model’s bill, token by token and person by person: wi
     const use = await accountOf(bench);
     const mine = new Set(await sessionsOf(bench, phone));
     const bill = Map.groupBy(model.bill, ({ session }): string =>
-      session !== null && mine.has(session) ? phone : otherPhone,
+      session !== undefined && mine.has(session) ? phone : otherPhone,
     );
     expect(bill.get(phone)?.length).toBeGreaterThan(7);
     for (const who of [phone, otherPhone] as const) {
@@ -96,7 +96,7 @@ test('the account is the model’s bill, token by token and person by person: wi
         bill.get(who)?.length,
       ]);
     }
-    expect(model.bill.find(({ session }) => session === null)).toBeDefined();
+    expect(model.bill.find(({ session }) => session === undefined)).toBeDefined();
     // Each turn has its own part of it, the stopped one as well.
     const turns = (await bench.jobs('completed')).filter((job) => job.returnvalue.inputTokens > 0);
     expect(turns).toHaveLength(6);

@@ -95,7 +95,7 @@ test('/model asks the service for a name and does not store what no model has', 
 
 test('/effort changes how much Claude thinks from then on, until it is taken off', async () => {
   await withStory({}, async (bench) => {
-    const lastEffort = (): string | null | undefined =>
+    const lastEffort = (): string | undefined =>
       bench.model.requests.findLast(({ kind }) => kind === 'turn')?.effort;
     await bench.say('say one');
     await said(bench, 'one');

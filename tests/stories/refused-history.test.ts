@@ -60,7 +60,7 @@ test('a history that the API refuses is begun anew once: the message is answered
     bench.model.faults.refuse = () => refusal;
     await bench.say('count fifth');
     await said(bench, failureSentence('history'));
-    bench.model.faults.refuse = null;
+    bench.model.faults.refuse = undefined;
     await bench.say('retry');
     await until('the answer', () => texts(bench).some((words) => words.startsWith('fifth: ')));
     expect(texts(bench).filter((words) => words === renewalSentence)).toHaveLength(3);

@@ -6,7 +6,9 @@ import { until } from '../support/until.ts';
 const [ann, bob] = ['+15551120001', '+15551120002'] as const;
 
 /** One turn; returns its session and what its request to the model named. */
-type Say = (asking: Asking) => Promise<{ session: string; effort: string | null; model: string }>;
+type Say = (
+  asking: Asking,
+) => Promise<{ session: string; effort: string | undefined; model: string }>;
 
 async function withAgent(
   options: ClaudeAgentBenchOptions,

@@ -24,7 +24,7 @@ export const plan: Story = {
     }
     const drafts = results.filter((result) => result.name === 'Write').length;
     if (exits.length > drafts || exits.length === 3) return text('Then I leave it at the plan.');
-    if (planFile === null || drafts > exits.length) return callTool('ExitPlanMode', {});
+    if (planFile === undefined || drafts > exits.length) return callTool('ExitPlanMode', {});
     return callTool('Write', {
       file_path: planFile,
       content: `# Plan, draft ${drafts + 1}\n\n1. Look at the files\n2. Write \`${name}\`\n`,

@@ -7,9 +7,9 @@ const commandPattern = /^(?:please +)?(?:say|echo)(?::\s*|\s+)/gim;
  * The text that `say X` or `echo X` asks for; several commands in one text give several lines. Null
  * when it asks for nothing.
  */
-export function wordsToSay(command: string): string | null {
+export function wordsToSay(command: string): string | undefined {
   const [, ...words] = command.split(commandPattern);
-  return words.length === 0 ? null : words.map((part) => part.trim()).join('\n');
+  return words.length === 0 ? undefined : words.map((part) => part.trim()).join('\n');
 }
 
 /** `say X`: answers exactly X, so that every distinct text has a distinct answer. */

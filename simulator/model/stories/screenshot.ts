@@ -17,7 +17,7 @@ export const screenshot: Story = {
   matches: (asked) => askedPattern.test(asked),
   next({ results }, asked) {
     const address = findAddress(asked);
-    if (address === null)
+    if (address === undefined)
       return text('Which page? Write for example: take a screenshot of https://example.com');
     const failed = results.find(({ isError }) => isError);
     if (failed) return text(`I could not do that: ${firstError(failed.text)}`);
@@ -37,12 +37,12 @@ export const screenshot: Story = {
 };
 
 /**
- * The first web address in a text, with a scheme added if the person omitted it; null without an
+ * The first web address in a text, with a scheme added if the person omitted it; undefined without an
  * address.
  */
-export function findAddress(asked: string): string | null {
+export function findAddress(asked: string): string | undefined {
   const found = addressPattern.exec(asked)?.[0]?.replace(/[.,;:!?)]+$/, '');
-  if (found === undefined) return null;
+  if (found === undefined) return undefined;
   if (/^https?:/i.test(found)) return found;
   return `${/^(?:localhost|127\.)/.test(found) ? 'http' : 'https'}://${found}`;
 }

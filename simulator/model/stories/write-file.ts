@@ -10,7 +10,7 @@ const unnamedPattern = /^(?:please +)?(?:write|create|make)\b[^\n]*\bfile\b/im;
 export const writeFile: Story = {
   matches: (asked) => namedPattern.test(asked) || unnamedPattern.test(asked),
   next({ results, cwd }, asked) {
-    if (cwd === null)
+    if (cwd === undefined)
       return text('I cannot write a file: Claude Code did not tell me its working directory.');
     const [, name = 'notes.txt', content = 'Written by the scripted model.'] =
       namedPattern.exec(asked) ?? [];
