@@ -10,6 +10,22 @@ export function isTimeZone(name: string): boolean {
   return /^[A-Za-z]/.test(name) && IANAZone.isValidZone(name);
 }
 
+/** What the zone's clock shows at a moment, as if it were UTC (both ms since 1970). */
+export function clockTime(ms: number, zone: string): number {
+  return ms + DateTime.fromMillis(ms, { zone }).offset * 60_000;
+}
+
+/**
+ * The moment at which the zone's clock shows this time (both ms since 1970, the time as if it were
+ * UTC). A time skipped in spring is moved later by what is skipped; a time that occurs twice in
+ * autumn is the first.
+ */
+export function momentOfClock(time: number, zone: string): number {
+  const moment = DateTime.fromMillis(time, { zone: 'utc' }).setZone(zone, { keepLocalTime: true });
+  const [first = moment] = moment.getPossibleOffsets();
+  return first.toMillis();
+}
+
 /**
  * The moments (ms since 1970, to the minute) within a range at which a zone's clocks go forward.
  */

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { Queue } from 'bullmq';
-import type { JobsOptions } from 'bullmq';
+import type { JobsOptions, RepeatStrategy } from 'bullmq';
 import { z } from 'zod';
 import { FencedError } from './boxes/inbox.ts';
 import type { Fence } from './boxes/inbox.ts';
+import { nextRun } from '../runtime/cron.ts';
 import { parseJson } from '../runtime/json.ts';
 import { keys, prefix } from './redis/keys.ts';
 import { callKey } from './redis/idempotent.ts';
@@ -98,6 +99,10 @@ const idOf = ({ conversation, number }: Pick<Schedule, 'conversation' | 'number'
 const SetAsideSchedule = Schedule.extend({ paused: z.literal(true).optional() });
 type SetAsideSchedule = z.infer<typeof SetAsideSchedule>;
 
+/** When BullMQ is to run a schedule next; the queue and its worker need the same. */
+export const repeatStrategy: RepeatStrategy = (after, { pattern = '', tz = 'UTC' }) =>
+  nextRun(pattern, tz, after);
+
 /** The planned schedules in BullMQ, and the paused ones stored beside them. */
 function createPlan(redis: Redis, queue: Queue<Schedule>, jobOptions: JobsOptions) {
   const listPaused = async (conversation: string): Promise<PlannedSchedule[]> => {
@@ -186,6 +191,7 @@ export function createSchedules(
     prefix,
     streams: { events: { maxLen: 100 } },
     defaultJobOptions: jobOptions,
+    settings: { repeatStrategy },
     ...(telemetry ? { telemetry } : {}),
   });
   // BullMQ re-emits the connection's errors here; the connection's own listener has logged them.

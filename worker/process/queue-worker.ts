@@ -4,6 +4,7 @@ import { prefix } from '../../shared/store/redis/keys.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import type { QueueName } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
+import { repeatStrategy } from '../../shared/store/schedules.ts';
 import type { RunningJobs } from './running-jobs.ts';
 import { within } from '../../shared/runtime/timeout.ts';
 
@@ -67,6 +68,7 @@ export function createQueueWorker({
     drainDelay: slowPolls.drainSeconds,
     stalledInterval: slowPolls.stalledMs,
     maxStalledCount: 1_000_000,
+    settings: { repeatStrategy },
     ...(telemetry ? { telemetry } : {}),
   });
   // The connection logs its own loss.

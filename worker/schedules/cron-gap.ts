@@ -1,4 +1,5 @@
 import { CronExpressionParser } from 'cron-parser';
+import { nextRun } from '../../shared/runtime/cron.ts';
 import { forwardChanges } from '../../shared/runtime/time-zone.ts';
 
 const minuteMs = 60_000;
@@ -67,14 +68,14 @@ function hasDaysInRow(cron: string, now: number): boolean {
 /** The shortest gap between runs from three hours before a clock change to three hours after it. */
 function gapAround(cron: string, timezone: string, change: number): number {
   const around = 180 * minuteMs;
-  const runs = CronExpressionParser.parse(cron, {
-    tz: timezone,
-    currentDate: new Date(change - around),
-  });
   const times: number[] = [];
-  for (let time = nextOf(runs); time !== undefined && time <= change + around; time = nextOf(runs))
+  for (
+    let time = nextRun(cron, timezone, change - around);
+    time !== undefined && time <= change + around;
+    time = nextRun(cron, timezone, time)
+  )
     times.push(time);
-  return smallestStep([...new Set(times)]);
+  return smallestStep(times);
 }
 
 /** The next run (ms since 1970); undefined when there is none. */

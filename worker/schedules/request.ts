@@ -1,4 +1,4 @@
-import { defaultRepeatStrategy } from 'bullmq';
+import { nextRun } from '../../shared/runtime/cron.ts';
 import type { Schedule } from '../../shared/store/schedules.ts';
 import { formatMoment, isTimeZone, parseMoment } from '../../shared/runtime/time-zone.ts';
 
@@ -76,12 +76,9 @@ function readCron(cron: string, zone: string | undefined, now: number): ReadTime
   if (cron.trim().split(/\s+/).length !== 5) return { problem: wrong };
   if (zone === undefined) return { problem: askZone };
   try {
-    // Uses BullMQ's own parser, so that whatever passes here also runs; it returns `undefined` when
-    // the cron never fires.
-    const next: unknown = defaultRepeatStrategy(now, { pattern: cron.trim(), tz: zone });
-    return typeof next === 'number' && Number.isFinite(next)
-      ? { next }
-      : { problem: `“${cron}” never comes.` };
+    // The same function plans it, so that whatever passes here also runs.
+    const next = nextRun(cron.trim(), zone, now);
+    return next === undefined ? { problem: `“${cron}” never comes.` } : { next };
   } catch {
     return { problem: wrong };
   }

@@ -230,6 +230,17 @@ export const keeping = [
       },
     ],
   ]),
+  ...mutationsOf('shared/runtime/cron.ts', 'tests/shared/cron.test.ts', [
+    ['a skipped time is still to come', 'clock - skipped - 1', 'clock - 1'],
+    ['a time that occurs twice runs once', 'if (moment > after && (', 'if (('],
+    ['the earlier moment comes first', ' || moment < best', ''],
+  ]),
+  ...mutationsOf('shared/runtime/time-zone.ts', 'tests/shared/cron.test.ts', [
+    ['the first of two counts', 'Math.min(...fits)', 'Math.max(...fits)'],
+  ]),
+  ...mutationsOf('worker/process/queue-worker.ts', 'tests/shared/cron.test.ts', [
+    ['a schedule that has run is planned by our function', 'settings: { repeatStrategy },', ''],
+  ]),
   ...mutationsOf('shared/runtime/cut.ts', 'tests/shared/cut-line.test.ts', [
     [
       'no half of an emoji',

@@ -1,0 +1,41 @@
+import { CronExpressionParser } from 'cron-parser';
+import { clockTime, momentOfClock } from './time-zone.ts';
+
+const dayMs = 24 * 3600_000;
+
+/**
+ * The next run of a cron (five fields, or six with seconds) in `timezone` (IANA) after a moment
+ * (both ms since 1970); undefined when there is none. Each time that a clock shows counts once: one
+ * that is skipped in spring comes later by what is skipped, one that occurs twice in autumn is the
+ * first. Throws when the cron is not valid.
+ *
+ * Cron-parser's own time zones leave out the day on which the clocks go forward at midnight
+ * (Africa/Cairo, America/Havana, America/Santiago), and repeat a run where they go back two hours
+ * (Antarctica/Troll). So it only reads the cron here, on a clock without a zone.
+ */
+export function nextRun(cron: string, timezone: string, after: number): number | undefined {
+  // What was skipped within the last day may still be to come.
+  const clock = clockTime(after, timezone);
+  const skipped = Math.max(clock - after - (clockTime(after - dayMs, timezone) - after + dayMs), 0);
+  const times = CronExpressionParser.parse(cron, {
+    tz: 'UTC',
+    currentDate: new Date(clock - skipped - 1),
+  });
+  let best: number | undefined;
+  for (let time = nextOf(times); time !== undefined; time = nextOf(times)) {
+    // A later time of the clock may be an earlier moment while an earlier one is skipped.
+    if (best !== undefined && time >= clockTime(best, timezone)) break;
+    const moment = momentOfClock(time, timezone);
+    if (moment > after && (best === undefined || moment < best)) best = moment;
+  }
+  return best;
+}
+
+/** The next time (ms); undefined when there is none. */
+function nextOf(times: ReturnType<typeof CronExpressionParser.parse>): number | undefined {
+  try {
+    return times.next().getTime();
+  } catch {
+    return undefined;
+  }
+}

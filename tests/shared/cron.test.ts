@@ -1,0 +1,120 @@
+import { expect, test } from 'vitest';
+import { nextRun } from '../../shared/runtime/cron.ts';
+import { clockTime } from '../../shared/runtime/time-zone.ts';
+import { createLog } from '../../shared/runtime/log.ts';
+import { createSchedules, repeatStrategy } from '../../shared/store/schedules.ts';
+import { createQueueWorker } from '../../worker/process/queue-worker.ts';
+import { createRunningJobs } from '../../worker/process/running-jobs.ts';
+import { withRedis } from '../support/redis.ts';
+
+const minuteMs = 60_000;
+const dayMs = 24 * 60 * minuteMs;
+const [from, to] = [Date.parse('2027-01-01T00:00Z'), Date.parse('2028-01-01T00:00Z')];
+
+type Change = { zone: string; at: number; byMs: number };
+
+/** The moments of 2027 at which a zone's clocks change, to the minute, and by how much. */
+function changesOf(zone: string): Change[] {
+  const offset = (ms: number): number => clockTime(ms, zone) - ms;
+  const found: Change[] = [];
+  for (let week = from; week < to; week += 7 * dayMs) {
+    let [before, after] = [week, week + 7 * dayMs];
+    const [old, next] = [offset(before), offset(after)];
+    if (old === next) continue;
+    while (after - before > minuteMs) {
+      const middle = before + Math.floor((after - before) / 2 / minuteMs) * minuteMs;
+      if (offset(middle) === old) before = middle;
+      else after = middle;
+    }
+    found.push({ zone, at: after, byMs: next - old });
+  }
+  return found;
+}
+
+/** One zone for each kind of change: the time of day at which it comes, and how far it goes. */
+const changes = [
+  ...new Map(
+    Intl.supportedValuesOf('timeZone')
+      .flatMap(changesOf)
+      .map((change) => [
+        `${(clockTime(change.at - minuteMs, change.zone) % dayMs) / minuteMs} ${change.byMs}`,
+        change,
+      ]),
+  ).values(),
+];
+
+const clock = (ms: number, zone: string): string =>
+  new Date(clockTime(ms, zone)).toISOString().slice(0, 16);
+
+test('a daily schedule comes once on every day, at whatever minute, also where clocks change', () => {
+  expect(changes.length).toBeGreaterThan(15);
+  for (const { zone, at, byMs } of changes) {
+    const around = clockTime(at - minuteMs, zone) + minuteMs;
+    const width = Math.abs(byMs) / minuteMs + 30;
+    for (let offset = -width; offset <= width; offset += offset % 30 === 0 ? 1 : 29) {
+      const time = new Date(around + offset * minuteMs);
+      const cron = `${time.getUTCMinutes()} ${time.getUTCHours()} * * *`;
+      let run = at - 3 * dayMs;
+      const runs = Array.from({ length: 6 }, () => (run = nextRun(cron, zone, run) ?? NaN));
+      // What was skipped before midnight comes after it, and belongs to the day before.
+      const isLate = (ms: number): boolean =>
+        clock(ms, zone).slice(11) !== time.toISOString().slice(11, 16);
+      const meant = runs.map((ms) => clockTime(ms, zone) - (isLate(ms) ? byMs : 0));
+      const days = meant.map((ms) => Math.floor(ms / dayMs) * dayMs);
+      const steps = days.slice(1).map((day, index) => day - (days[index] ?? 0));
+      expect(
+        steps.every((step) => step === dayMs),
+        `${cron} in ${zone}: ${runs.map((ms) => clock(ms, zone)).join(', ')}`,
+      ).toBe(true);
+    }
+  }
+});
+
+test.each([
+  // Midnight does not exist, and cron-parser leaves out the day.
+  ['0 0 * * *', 'Africa/Cairo', '2027-04-29T12:00Z', '2027-04-30T01:00'],
+  ['30 2 * * *', 'Europe/Berlin', '2027-03-27T12:00Z', '2027-03-28T03:30'],
+  // What was skipped is still to come when the clocks have changed already.
+  ['30 2 * * *', 'Europe/Berlin', '2027-03-28T01:10Z', '2027-03-28T03:30'],
+  ['30 2 * * *', 'Europe/Berlin', '2027-03-28T01:30Z', '2027-03-29T02:30'],
+  // Twice 2:30: the first one counts, also between the two.
+  ['30 2 * * *', 'Europe/Berlin', '2027-10-31T00:29Z', '2027-10-31T02:30'],
+  ['30 2 * * *', 'Europe/Berlin', '2027-10-31T00:30Z', '2027-11-01T02:30'],
+  // Half an hour is skipped from 2:00 on: 2:35 comes before what was meant for 2:10.
+  ['10,35 2 * * *', 'Australia/Lord_Howe', '2027-10-02T12:00Z', '2027-10-03T02:35'],
+  ['10,35 2 * * *', 'Australia/Lord_Howe', '2027-10-02T15:35Z', '2027-10-03T02:40'],
+  ['0 0 29 2 *', 'UTC', '2027-03-01T00:00Z', '2028-02-29T00:00'],
+])('%s in %s after %s comes at %s', (cron, zone, after, next) => {
+  const run = nextRun(cron, zone, Date.parse(after));
+  expect(run === undefined ? undefined : clock(run, zone)).toBe(next);
+});
+
+test('what is no cron is refused', () => {
+  expect(() => nextRun('0 0 30 2 *', 'UTC', from)).toThrow('day of month');
+  expect(() => nextRun('every day', 'UTC', from)).toThrow('cannot resolve alias');
+});
+
+test('BullMQ asks this function, when a schedule is planned and when it has run', async () => {
+  const at = Date.parse('2027-04-29T12:00Z');
+  expect(await repeatStrategy(at, { pattern: '0 0 * * *', tz: 'Africa/Cairo' })).toBe(
+    nextRun('0 0 * * *', 'Africa/Cairo', at),
+  );
+  await withRedis(async (redis) => {
+    const { queue, close } = createSchedules(redis);
+    const worker = createQueueWorker({
+      name: 'schedules',
+      redis,
+      owner: 'vm#1',
+      concurrency: 1,
+      process: async () => undefined,
+      running: createRunningJobs(),
+      onLockLost: () => undefined,
+      log: createLog('test', 'silent'),
+    });
+    expect([queue, worker].map(({ opts }) => opts.settings?.repeatStrategy)).toEqual([
+      repeatStrategy,
+      repeatStrategy,
+    ]);
+    await Promise.all([worker.close(), close()]);
+  });
+});
