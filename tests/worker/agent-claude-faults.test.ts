@@ -75,11 +75,9 @@ async function breakAndMend(
 }
 
 type BrokenModel = { name: string; fault: Partial<Faults>; kind: FailureKind; afterMs: number };
-const endsAs =
-  'a model that is $name ends the turn as $kind; the conversation goes on when it is mended';
-const endsAndGoesOn = async ({ fault, kind, afterMs }: BrokenModel): Promise<void> => {
+/** The kind of failure that ends the turn, at its time; the conversation goes on. */
+async function kindOf({ fault, afterMs }: BrokenModel): Promise<FailureKind> {
   const { failure, ms, again } = await breakAndMend(fault);
-  expect(failure.kind).toBe(kind);
   expect(ms).toBeGreaterThanOrEqual(afterMs);
   // Claude Code's own retries would take three minutes; the margin is for a busy machine.
   expect(ms).toBeLessThan(afterMs + scaled(20_000));
@@ -88,7 +86,8 @@ const endsAndGoesOn = async ({ fault, kind, afterMs }: BrokenModel): Promise<voi
   expect(again).toMatch(
     /^((what was asked\n\n)?gone on: \[Sidepocket\] You were interrupted while working on the person's last message|what was asked$)/,
   );
-};
+  return failure.kind;
+}
 
 test.each<BrokenModel>([
   {
@@ -97,7 +96,12 @@ test.each<BrokenModel>([
     kind: 'overloaded',
     afterMs: patienceMs,
   },
-])(endsAs, endsAndGoesOn);
+])(
+  'a model that is $name ends the turn as $kind; the conversation goes on when it is mended',
+  async (broken) => {
+    expect(await kindOf(broken)).toBe(broken.kind);
+  },
+);
 
 test.each<BrokenModel>([
   {
@@ -144,14 +148,17 @@ test.each<BrokenModel>([
     kind: 'not-allowed',
     afterMs: 0,
   },
-])(endsAs, { tags: 'long' }, endsAndGoesOn);
+])(
+  'a model that is $name ends the turn as $kind; the conversation goes on when it is mended',
+  { tags: 'long' },
+  async (broken) => {
+    expect(await kindOf(broken)).toBe(broken.kind);
+  },
+);
 
 type Refusal = { words: string; failure: object };
-const isTold = 'a request that is refused with “$words” is told by its words';
-const isToldByItsWords = async ({ words, failure }: Refusal): Promise<void> => {
-  const told = await breakAndMend(refuses(400, 'invalid_request_error', words));
-  expect(told.failure).toMatchObject({ ...failure, status: 400, requestId: 'req_of_this_test' });
-};
+const refusedWith = async (words: string): Promise<AgentFailure> =>
+  (await breakAndMend(refuses(400, 'invalid_request_error', words))).failure;
 
 test.each<Refusal>([
   {
@@ -159,7 +166,13 @@ test.each<Refusal>([
       'messages.1.content.0: `thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified.',
     failure: { kind: 'history' },
   },
-])(isTold, isToldByItsWords);
+])('a request that is refused with “$words” is told by its words', async ({ words, failure }) => {
+  expect(await refusedWith(words)).toMatchObject({
+    ...failure,
+    status: 400,
+    requestId: 'req_of_this_test',
+  });
+});
 
 test.each<Refusal>([
   {
@@ -176,7 +189,17 @@ test.each<Refusal>([
     words: 'top_p: this is not for sk-ant-api03-key',
     failure: { kind: 'refused', message: 'top_p: this is not for …' },
   },
-])(isTold, { tags: 'long' }, isToldByItsWords);
+])(
+  'a request that is refused with “$words” is told by its words',
+  { tags: 'long' },
+  async ({ words, failure }) => {
+    expect(await refusedWith(words)).toMatchObject({
+      ...failure,
+      status: 400,
+      requestId: 'req_of_this_test',
+    });
+  },
+);
 
 test('a passing trouble is told as such and does not end the turn', async () => {
   bench.model.faults.overloaded = 1;
