@@ -27,6 +27,7 @@ function open({
   stored = [] as BackgroundEntry[],
   refuse = 0,
   awake = undefined as Awake,
+  mostSessions = 4,
 } = {}) {
   const removed: string[] = [];
   let listener: BackgroundListener | undefined;
@@ -38,6 +39,7 @@ function open({
     control: {
       listen: (next) => void (listener = next),
       count: () => 0,
+      mostSessions: () => mostSessions,
       end: async (_conversation, _session, id) => {
         ended.push(id);
         return true;
@@ -122,6 +124,25 @@ test('a task is ended at its cap, a ninth at once, and both are said', async () 
   expect(messages.at(-1)?.work?.say).toContain(
     '“task 8”: it had been running in the background for 2 hours',
   );
+});
+
+test('no more sessions have work than the memory has room for, whoever they belong to', async () => {
+  const { listener, messages, ended } = open({ mostSessions: 2 });
+  const third = '+15551230003';
+  listener.onChange(person, 's', [task('a')]);
+  listener.onChange(person, 'fresh', [task('b')]);
+  listener.onChange(third, 's', [task('c')]);
+  listener.onChange(person, 's', [task('a'), task('d')]);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(ended).toEqual(['c']);
+  expect(messages.map(({ conversation, work }) => [conversation, work?.say])).toEqual([
+    [third, expect.stringMatching(/^I ended “task c”: as much runs in the background already/)],
+  ]);
+  listener.onChange(third, 's', []);
+  listener.onChange(person, 's', []);
+  listener.onChange(third, 's', [task('e')]);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(ended).toEqual(['c']);
 });
 
 test('what keeps the computer awake is said once, with all that runs and the price of an hour', async () => {

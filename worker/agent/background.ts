@@ -32,6 +32,8 @@ export type BackgroundControl = {
   listen(listener: BackgroundListener): void;
   /** How many sessions have such work, or have something to say, without a turn. */
   count(): number;
+  /** How many sessions may have such work at once; more would be too much for the memory. */
+  mostSessions(): number;
   /** Ends a task. Returns false when it does not run any more. */
   end(conversation: string, session: string, task: string): Promise<boolean>;
 };

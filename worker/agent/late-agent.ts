@@ -36,6 +36,7 @@ export function createLateAgent(create: () => Promise<Agent>): LateAgent {
         else onMade.push((agent) => agent.background?.listen(listener));
       },
       count: () => made?.background?.count() ?? 0,
+      mostSessions: () => made?.background?.mostSessions() ?? Infinity,
       end: async (...task) => (await made?.background?.end(...task)) ?? false,
     },
     prepare: async (turn) => await (await make().catch(() => undefined))?.prepare?.(turn),

@@ -23,6 +23,11 @@ export function tooManyWords(description: string, most: number): string {
 /** Whether work keeps the computer awake that would sleep otherwise; an hour's price (US dollars). */
 export type Awake = { usdPerHour: number | undefined } | undefined;
 
+/** Sentence about a task in a session beyond those that the memory has room for. */
+export function noRoomWords(description: string): string {
+  return `I ended ${name(description)}: as much runs in the background already as this computer has memory for. Ask me again when some of it has ended.`;
+}
+
 /** Sentence about tasks that go on for long; at least one description. */
 export function stillWords(descriptions: readonly string[], awake: Awake): string {
   const names = new Intl.ListFormat('en-GB').format(descriptions.map(name));

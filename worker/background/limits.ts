@@ -1,5 +1,5 @@
 import type { BackgroundControl, BackgroundTask } from '../agent/background.ts';
-import { overdueWords, stillWords, tooManyWords } from './describe.ts';
+import { noRoomWords, overdueWords, stillWords, tooManyWords } from './describe.ts';
 import type { Awake } from './describe.ts';
 
 /** How many tasks a person may have in the background at once. */
@@ -21,7 +21,7 @@ export type TaskLimits = {
 };
 
 export type TaskLimitsDeps = {
-  control: Pick<BackgroundControl, 'end'>;
+  control: Pick<BackgroundControl, 'end' | 'mostSessions'>;
   /** The tasks of each session, by `CONVERSATION SESSION`. */
   running: ReadonlyMap<string, BackgroundTask[]>;
   /** Sends a sentence to the conversation. */
@@ -63,10 +63,15 @@ export function createTaskLimits({
     if (isEnded && sentence !== undefined) say(conversation, session, sentence);
   };
   /** The sentence about a task beyond the most, unless the person has just heard it. */
-  const tooMany = (conversation: string, { description }: BackgroundTask): string | undefined => {
+  const tooMany = (conversation: string, words: string): string | undefined => {
     const isNews = now() - (scolded.get(conversation) ?? -Infinity) > quietMs;
     if (isNews) scolded.set(conversation, now());
-    return isNews ? tooManyWords(description, mostTasks) : undefined;
+    return isNews ? words : undefined;
+  };
+  /** Whether the memory has room for the process of a session with work, beside earlier ones. */
+  const hasRoom = (key: string): boolean => {
+    const sessions = [...running].filter(([, tasks]) => tasks.some(isRunning));
+    return sessions.findIndex(([name]) => name === key) < control.mostSessions();
   };
   /** Mentions all that runs in the conversation in one sentence, each task once. */
   const remind = (conversation: string, session: string, { id: due }: BackgroundTask): void => {
@@ -88,11 +93,15 @@ export function createTaskLimits({
       const others = [...running].flatMap(([key, all]) =>
         key.startsWith(`${conversation} `) && key !== `${conversation} ${session}` ? all : [],
       );
-      const room = Math.max(mostTasks - others.filter(isRunning).length, 0);
+      const isFull = !hasRoom(`${conversation} ${session}`);
+      const room = isFull ? 0 : Math.max(mostTasks - others.filter(isRunning).length, 0);
       const present = tasks.filter(isRunning);
-      for (const task of present.slice(room))
-        if (!ending.has(`${conversation} ${session} ${task.id}`))
-          void end(conversation, session, task, tooMany(conversation, task));
+      for (const task of present.slice(room)) {
+        if (ending.has(`${conversation} ${session} ${task.id}`)) continue;
+        const { description } = task;
+        const words = isFull ? noRoomWords(description) : tooManyWords(description, mostTasks);
+        void end(conversation, session, task, tooMany(conversation, words));
+      }
       for (const task of present.slice(0, room)) {
         const key = `${conversation} ${session} ${task.id}`;
         if (timers.has(key)) continue;

@@ -520,6 +520,7 @@ export const agent = [
   ]),
   ...mutationsOf('worker/background/limits.ts', 'tests/worker/background-watch.test.ts', [
     ['eight tasks', 'for (const task of present.slice(room))', 'for (const task of [])'],
+    ['the memory has a bound', 'const isFull = !hasRoom(', 'const isFull = false && !hasRoom('],
     ['what runs is mentioned once', 'if (reminded.has(`${key} ${id}`)) continue;', ''],
   ]),
   ...mutationsOf('shared/store/redis/functions/lost-work.lua', 'tests/shared/background.test.ts', [

@@ -238,6 +238,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         listener = next;
       },
       count: () => [...working.keys(), ...idle.kept()].filter((live) => live.isBusy).length,
+      mostSessions: () => options.maxLive,
       async end(conversation, session, task) {
         const ours = [...working].flatMap(([live, of]) => (of === conversation ? [live] : []));
         const live = [...ours, ...idle.kept()].find(
