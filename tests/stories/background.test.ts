@@ -1,11 +1,13 @@
 import { access, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { callTool, text } from '../../simulator/model/answer.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
 import { findMarked } from '../../worker/agent/sandbox/processes.ts';
 import { atGate, gate, openGate } from '../support/gate-story.ts';
+import { otherPhone } from '../support/pipeline.ts';
 import { fromHere, said, tap, texts, withStory, workspaceOf } from '../support/story-bench.ts';
 import type { StoryBench } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
@@ -198,5 +200,34 @@ test('a process that is killed between the end and its report is replaced, and t
     await said(bench, 'it is quiet');
     expect(texts(bench).filter((words) => words.includes('Held has ended'))).toHaveLength(1);
     expect(texts(bench).filter((words) => words.includes('ended with it'))).toEqual([]);
+  });
+});
+
+test('work in the background keeps its process and the computer awake, also when another conversation needs the room', async () => {
+  let isAsleep = false;
+  const worker = { onAsleep: () => void (isAsleep = true) };
+  const options = {
+    stories,
+    agent: { maxLive: 1 },
+    environment: { IDLE_MINUTES: '0.002' },
+    worker,
+  };
+  await withStory(options, async (bench) => {
+    await bench.say('watch one');
+    await said(bench, 'I watch one.');
+    await until('it is noted', async () => (await running(bench)) === 1);
+    await bench.say('say hello from here', otherPhone);
+    await said(bench, 'hello from here', otherPhone);
+    // Many times the idle time.
+    await sleep(2000);
+    expect([isAsleep, await running(bench)]).toEqual([false, 1]);
+    // The memory has no room for a second session with such work.
+    await bench.say('watch two', otherPhone);
+    await said(bench, 'as much runs in the background already', otherPhone);
+    await openFile(bench, 'one');
+    await said(bench, 'It has ended.');
+    await until('the computer is asleep', () => isAsleep);
+    expect(await running(bench)).toBe(0);
+    expect(texts(bench).filter((words) => words.includes('It has ended.'))).toHaveLength(1);
   });
 });

@@ -41,7 +41,7 @@ export type StoryOptions = {
   /** Variables for relay and worker. */
   environment?: Record<string, string>;
   /** What is different about the agent. */
-  agent?: Partial<Pick<ClaudeOptions, 'secrets' | 'modelPatienceMs' | 'suggests'>>;
+  agent?: Partial<Pick<ClaudeOptions, 'secrets' | 'modelPatienceMs' | 'suggests' | 'maxLive'>>;
   /** What the model suggests as the person's next prompt. */
   suggestion?: string;
   /** What is different about the worker. */
