@@ -1,6 +1,6 @@
 /**
  * The work's result, or after `ms` milliseconds what `onLate` returns or throws; by default an
- * Error. The work continues then, and its own failure is ignored.
+ * Error. The work continues then; a failure of it is ignored, since the race has seen it.
  */
 export async function within<T>(ms: number, work: Promise<T>, onLate?: () => T): Promise<T> {
   const late = Promise.withResolvers<T>();
@@ -16,6 +16,5 @@ export async function within<T>(ms: number, work: Promise<T>, onLate?: () => T):
     return await Promise.race([work, late.promise]);
   } finally {
     clearTimeout(timer);
-    work.catch(() => undefined);
   }
 }

@@ -25,7 +25,6 @@ export const edges = [
   ]),
   ...mutationsOf('shared/runtime/timeout.ts', 'tests/shared/timeout.test.ts', [
     ['work without an end is given up', 'late.resolve(onLate());', ''],
-    ['a late failure is ignored', 'work.catch(() => undefined);', ''],
   ]),
   ...mutationsOf('shared/store/redis/script-file.ts', 'tests/shared/script-files.test.ts', [
     [
