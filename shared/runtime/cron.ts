@@ -5,9 +5,9 @@ const dayMs = 24 * 3600_000;
 
 /**
  * The next run of a cron (five fields, or six with seconds) in `timezone` (IANA) after a moment
- * (both ms since 1970); undefined when there is none. Each time that a clock shows counts once: one
- * that is skipped in spring comes later by what is skipped, one that occurs twice in autumn is the
- * first. Throws when the cron is not valid.
+ * (both ms since 1970); undefined when there is none. Each time that a clock shows counts once: a
+ * time skipped in spring comes later by what is skipped, and a time that occurs twice in autumn is
+ * the first. Throws when the cron is not valid.
  *
  * Cron-parser's own time zones leave out the day on which the clocks go forward at midnight
  * (Africa/Cairo, America/Havana, America/Santiago), and repeat a run where they go back two hours

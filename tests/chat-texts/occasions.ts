@@ -192,6 +192,8 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
       },
       { file: 'worker/background/describe.ts', when: 'something runs in the background' },
       { file: 'worker/background/watch.ts', when: 'none' },
+      { file: 'worker/main.ts', when: 'none' },
+      { file: 'relay/main.ts', when: 'none' },
       {
         file: 'worker/commands/session-commands.ts',
         when: '/sessions, for a session without a title',

@@ -236,7 +236,11 @@ export const keeping = [
     ['the earlier moment comes first', ' || moment < best', ''],
   ]),
   ...mutationsOf('shared/runtime/time-zone.ts', 'tests/shared/cron.test.ts', [
-    ['the first of two counts', 'Math.min(...fits)', 'Math.max(...fits)'],
+    [
+      'the first of two counts',
+      'return first.toMillis();',
+      'return (moment.getPossibleOffsets().at(-1) ?? first).toMillis();',
+    ],
   ]),
   ...mutationsOf('worker/process/queue-worker.ts', 'tests/shared/cron.test.ts', [
     ['a schedule that has run is planned by our function', 'settings: { repeatStrategy },', ''],

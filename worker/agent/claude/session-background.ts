@@ -85,7 +85,7 @@ export function createSessionBackground(now: () => number = Date.now): SessionBa
       if (!isHeard && !muted && unheardKinds.has(kind) && !isEmpty)
         unheard = [...unheard.slice(1 - mostUnheard), translation];
       if (isEnd) muted = false;
-      // The model is told of an end with the next tool's result, or in a turn that Claude Code begins.
+      // The model hears of an end with the next tool's result, or in a turn that Claude Code begins.
       if (kind === 'tool-end') unspoken = unspoken.map((task) => ({ ...task, folded: true }));
       if (kind === 'result') {
         // What ends during a turn that Claude Code has begun has another one for itself.
