@@ -27,9 +27,9 @@ export default defineConfig(async () => {
       // ends with the names of the tests that needed a second try.
       retry: 1,
       reporters: ['default', secondTries],
-      // The tests start real processes and wait for them a good deal; three files at a time keep
-      // two cores busy, and a fourth makes each slower.
-      maxWorkers: 3,
+      // The tests start real processes and wait for them a good deal: four files at a time keep two
+      // cores busy.
+      maxWorkers: 4,
       // Files of one worker share their modules: loading them anew for each would take a third of
       // the time.
       isolate: false,

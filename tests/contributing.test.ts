@@ -21,41 +21,45 @@ async function readExamples(): Promise<{ file: string; code: string }[]> {
   );
 }
 
-test('the examples of CONTRIBUTING.md compile where they say they would stand', async () => {
-  const examples = await readExamples();
-  expect(examples.map(({ file }) => file.split('/')[0])).toEqual([
-    'worker',
-    'shared',
-    'shared',
-    'worker',
-    'tests',
-  ]);
-  const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-contributing-'));
-  try {
-    for (const { file, code } of examples) {
-      await mkdir(path.dirname(path.join(dir, file)), { recursive: true });
-      await writeFile(path.join(dir, file), code);
+test(
+  'the examples of CONTRIBUTING.md compile where they say they would stand',
+  { tags: 'long' },
+  async () => {
+    const examples = await readExamples();
+    expect(examples.map(({ file }) => file.split('/')[0])).toEqual([
+      'worker',
+      'shared',
+      'shared',
+      'worker',
+      'tests',
+    ]);
+    const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-contributing-'));
+    try {
+      for (const { file, code } of examples) {
+        await mkdir(path.dirname(path.join(dir, file)), { recursive: true });
+        await writeFile(path.join(dir, file), code);
+      }
+      await writeFile(path.join(dir, 'package.json'), '{ "type": "module" }');
+      await symlink(path.join(root, 'node_modules'), path.join(dir, 'node_modules'));
+      const config = {
+        extends: path.join(root, 'tsconfig.json'),
+        // What is not beside an example is where the project has it.
+        compilerOptions: {
+          rootDirs: [dir, root],
+          typeRoots: [path.join(root, 'node_modules/@types')],
+        },
+        files: examples.map(({ file }) => file).filter((file) => file.endsWith('.ts')),
+        include: [],
+      };
+      await writeFile(path.join(dir, 'tsconfig.json'), JSON.stringify(config));
+      const tsc = path.join(root, 'node_modules', '.bin', 'tsc');
+      const { stdout } = await run(tsc, ['-p', dir]).catch((error: { stdout: string }) => error);
+      expect(stdout).toBe('');
+    } finally {
+      await rm(dir, { recursive: true, force: true });
     }
-    await writeFile(path.join(dir, 'package.json'), '{ "type": "module" }');
-    await symlink(path.join(root, 'node_modules'), path.join(dir, 'node_modules'));
-    const config = {
-      extends: path.join(root, 'tsconfig.json'),
-      // What is not beside an example is where the project has it.
-      compilerOptions: {
-        rootDirs: [dir, root],
-        typeRoots: [path.join(root, 'node_modules/@types')],
-      },
-      files: examples.map(({ file }) => file).filter((file) => file.endsWith('.ts')),
-      include: [],
-    };
-    await writeFile(path.join(dir, 'tsconfig.json'), JSON.stringify(config));
-    const tsc = path.join(root, 'node_modules', '.bin', 'tsc');
-    const { stdout } = await run(tsc, ['-p', dir]).catch((error: { stdout: string }) => error);
-    expect(stdout).toBe('');
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
-});
+  },
+);
 
 test('the example of a script has the names that the example of its store declares', async () => {
   const examples = await readExamples();

@@ -65,28 +65,36 @@ test('each script that a page names is there, and those that a person needs are 
     expect(runs.map(({ script }) => script)).toContain(name);
 });
 
-test('each option that a page names is one that the command explains', async () => {
-  const named = new Map<string, Set<string>>();
-  for (const { script, rest } of runs)
-    named.set(
-      script,
-      new Set([...(named.get(script) ?? []), ...(rest.match(/(?<=^|\s)--[\w-]+/g) ?? [])]),
-    );
-  const unknown = [...named]
-    .filter(([, options]) => options.size > 0)
-    .map(async ([script, options]) => {
-      const { stdout } = await run(
-        process.execPath,
-        ['--disable-warning=ExperimentalWarning', path.join(root, entryOf(script) ?? ''), '--help'],
-        { cwd: root, timeout: scaled(60_000) },
+test(
+  'each option that a page names is one that the command explains',
+  { tags: 'long' },
+  async () => {
+    const named = new Map<string, Set<string>>();
+    for (const { script, rest } of runs)
+      named.set(
+        script,
+        new Set([...(named.get(script) ?? []), ...(rest.match(/(?<=^|\s)--[\w-]+/g) ?? [])]),
       );
-      return [...options]
-        .filter((option) => !new RegExp(`${option}(?![\\w-])`).test(stdout))
-        .map((option) => `${script} ${option}`);
-    });
-  expect((await Promise.all(unknown)).flat()).toEqual([]);
-  expect(named.get('deploy')).toContain('--dry-run');
-});
+    const unknown = [...named]
+      .filter(([, options]) => options.size > 0)
+      .map(async ([script, options]) => {
+        const { stdout } = await run(
+          process.execPath,
+          [
+            '--disable-warning=ExperimentalWarning',
+            path.join(root, entryOf(script) ?? ''),
+            '--help',
+          ],
+          { cwd: root, timeout: scaled(60_000) },
+        );
+        return [...options]
+          .filter((option) => !new RegExp(`${option}(?![\\w-])`).test(stdout))
+          .map((option) => `${script} ${option}`);
+      });
+    expect((await Promise.all(unknown)).flat()).toEqual([]);
+    expect(named.get('deploy')).toContain('--dry-run');
+  },
+);
 
 test('each file, link and heading that a page leads to is there', () => {
   const anchorOf = (heading: string): string =>

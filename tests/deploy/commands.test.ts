@@ -53,63 +53,71 @@ test.each(entries)(
   },
 );
 
-test('a dry run needs neither fly nor an account, shows the whole plan, and asks for nothing', async () => {
-  await withDirectory(async (dir) => {
-    const { code, output } = await runEntry(
-      'deploy/main.ts',
-      ['--dry-run', '--prefix', prefix],
-      dir,
-      {},
-    );
-    expect(code).toBe(0);
-    expect(output).toContain('not installed');
-    for (const part of ['redis', 'relay', 'vm']) {
-      expect(output).toContain(`fly apps create ${prefix}-${part} --org personal`);
-      expect(output).toContain(
-        `fly deploy --config fly.${part}.toml --app ${prefix}-${part} --ha=false`,
+test(
+  'a dry run needs neither fly nor an account, shows the whole plan, and asks for nothing',
+  { tags: 'long' },
+  async () => {
+    await withDirectory(async (dir) => {
+      const { code, output } = await runEntry(
+        'deploy/main.ts',
+        ['--dry-run', '--prefix', prefix],
+        dir,
+        {},
       );
-    }
-    expect(output).toContain(
-      `https://${prefix}-relay.fly.dev/webhook#ct=2000&rt=4000&rc=3&rp=5xx,ct,rt`,
-    );
-    expect(output).toContain(
-      'It would ask for TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_WHATSAPP_NUMBER, ALLOWED_SENDERS, ANTHROPIC_API_KEY',
-    );
-    const { code: refused, output: said } = await runEntry('deploy/main.ts', [], dir, {});
-    expect([refused, said]).toEqual([
-      1,
-      expect.stringContaining('https://fly.io/docs/flyctl/install/'),
-    ]);
-  });
-});
+      expect(code).toBe(0);
+      expect(output).toContain('not installed');
+      for (const part of ['redis', 'relay', 'vm']) {
+        expect(output).toContain(`fly apps create ${prefix}-${part} --org personal`);
+        expect(output).toContain(
+          `fly deploy --config fly.${part}.toml --app ${prefix}-${part} --ha=false`,
+        );
+      }
+      expect(output).toContain(
+        `https://${prefix}-relay.fly.dev/webhook#ct=2000&rt=4000&rc=3&rp=5xx,ct,rt`,
+      );
+      expect(output).toContain(
+        'It would ask for TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_WHATSAPP_NUMBER, ALLOWED_SENDERS, ANTHROPIC_API_KEY',
+      );
+      const { code: refused, output: said } = await runEntry('deploy/main.ts', [], dir, {});
+      expect([refused, said]).toEqual([
+        1,
+        expect.stringContaining('https://fly.io/docs/flyctl/install/'),
+      ]);
+    });
+  },
+);
 
-test('deployed, looked at and taken down by the real commands, with the values from a file .env', async () => {
-  await withFly({}, async (bench) => {
-    bench.fly.flycast[`http://${prefix}-vm.flycast`] = bench.outside.url;
-    await writeFile(
-      path.join(bench.environment['HOME'] ?? '', '.env'),
-      Object.entries(bench.owner)
-        .map(([name, value]) => `${name}=${value}\n`)
-        .join(''),
-    );
-    const url = ['--url', bench.outside.url];
-    const deployed = await bench.run('deploy/main.ts', ['--prefix', prefix, ...url]);
-    expect(deployed).toMatchObject({
-      code: 0,
-      output: expect.stringContaining('Sidepocket is up.'),
+test(
+  'deployed, looked at and taken down by the real commands, with the values from a file .env',
+  { tags: 'long' },
+  async () => {
+    await withFly({}, async (bench) => {
+      bench.fly.flycast[`http://${prefix}-vm.flycast`] = bench.outside.url;
+      await writeFile(
+        path.join(bench.environment['HOME'] ?? '', '.env'),
+        Object.entries(bench.owner)
+          .map(([name, value]) => `${name}=${value}\n`)
+          .join(''),
+      );
+      const url = ['--url', bench.outside.url];
+      const deployed = await bench.run('deploy/main.ts', ['--prefix', prefix, ...url]);
+      expect(deployed).toMatchObject({
+        code: 0,
+        output: expect.stringContaining('Sidepocket is up.'),
+      });
+      expect(deployed.output).toContain('Machine is now in a good state');
+      expect(await bench.run('deploy/doctor/main.ts', ['--fly', ...url])).toMatchObject({
+        code: 0,
+        output: expect.stringContaining('Nothing is wrong.'),
+      });
+      expect(await bench.run('deploy/teardown/main.ts', ['--yes', ...url])).toMatchObject({
+        code: 0,
+        output: expect.stringContaining('It is gone.'),
+      });
+      expect(bench.fly.apps).toEqual({});
     });
-    expect(deployed.output).toContain('Machine is now in a good state');
-    expect(await bench.run('deploy/doctor/main.ts', ['--fly', ...url])).toMatchObject({
-      code: 0,
-      output: expect.stringContaining('Nothing is wrong.'),
-    });
-    expect(await bench.run('deploy/teardown/main.ts', ['--yes', ...url])).toMatchObject({
-      code: 0,
-      output: expect.stringContaining('It is gone.'),
-    });
-    expect(bench.fly.apps).toEqual({});
-  });
-});
+  },
+);
 
 /** util-linux's script gives a command a terminal. */
 const hasTerminal = await promisify(execFile)('script', ['--version']).then(
@@ -178,43 +186,47 @@ test.skipIf(!hasTerminal)(
   },
 );
 
-test.skipIf(!hasTerminal)('at a real terminal everything is asked for and deployed', async () => {
-  await withFly({}, async (bench) => {
-    bench.fly.flycast[`http://${prefix}-vm.flycast`] = bench.outside.url;
-    const {
-      TWILIO_ACCOUNT_SID = '',
-      TWILIO_AUTH_TOKEN = '',
-      TWILIO_WHATSAPP_NUMBER = '',
-      TWILIO_API_URL = '',
-      ANTHROPIC_BASE_URL = '',
-    } = bench.owner;
-    const answers = [
-      ['What shall the apps', `${prefix}\r`],
-      ['best near you', 'fra\r'],
-      ['account SID (', `${TWILIO_ACCOUNT_SID}\r`],
-      ['auth token (', `${TWILIO_AUTH_TOKEN}\r`],
-      ['WhatsApp number at', `${TWILIO_WHATSAPP_NUMBER}\r`],
-      ['Your own phone', '+15551230001\r'],
-      ['What does Claude run on', '\r'],
-      ['An API key of Anthropic', 'secret-model-key\r'],
-      ['A GitHub token', '\r'],
-    ] as const;
-    const command = `${process.execPath} ${path.join(root, 'deploy/main.ts')} --url ${bench.outside.url}`;
-    const { code, screen } = await runAtTerminal(
-      command,
-      bench.environment['HOME'] ?? '',
-      { ...bench.environment, TWILIO_API_URL, ANTHROPIC_BASE_URL },
-      answers,
-    );
-    expect(screen).toContain('Sidepocket is up.');
-    expect(code).toBe(0);
-    expect(screen).not.toContain(TWILIO_AUTH_TOKEN);
-    expect(Object.keys(bench.fly.apps)).toEqual([
-      `${prefix}-redis`,
-      `${prefix}-relay`,
-      `${prefix}-vm`,
-    ]);
-    expect(bench.fly.apps[`${prefix}-vm`]?.machine?.region).toBe('fra');
-    expect(bench.fly.apps[`${prefix}-vm`]?.secrets['GITHUB_TOKEN']).toBeUndefined();
-  });
-});
+test.skipIf(!hasTerminal)(
+  'at a real terminal everything is asked for and deployed',
+  { tags: 'long' },
+  async () => {
+    await withFly({}, async (bench) => {
+      bench.fly.flycast[`http://${prefix}-vm.flycast`] = bench.outside.url;
+      const {
+        TWILIO_ACCOUNT_SID = '',
+        TWILIO_AUTH_TOKEN = '',
+        TWILIO_WHATSAPP_NUMBER = '',
+        TWILIO_API_URL = '',
+        ANTHROPIC_BASE_URL = '',
+      } = bench.owner;
+      const answers = [
+        ['What shall the apps', `${prefix}\r`],
+        ['best near you', 'fra\r'],
+        ['account SID (', `${TWILIO_ACCOUNT_SID}\r`],
+        ['auth token (', `${TWILIO_AUTH_TOKEN}\r`],
+        ['WhatsApp number at', `${TWILIO_WHATSAPP_NUMBER}\r`],
+        ['Your own phone', '+15551230001\r'],
+        ['What does Claude run on', '\r'],
+        ['An API key of Anthropic', 'secret-model-key\r'],
+        ['A GitHub token', '\r'],
+      ] as const;
+      const command = `${process.execPath} ${path.join(root, 'deploy/main.ts')} --url ${bench.outside.url}`;
+      const { code, screen } = await runAtTerminal(
+        command,
+        bench.environment['HOME'] ?? '',
+        { ...bench.environment, TWILIO_API_URL, ANTHROPIC_BASE_URL },
+        answers,
+      );
+      expect(screen).toContain('Sidepocket is up.');
+      expect(code).toBe(0);
+      expect(screen).not.toContain(TWILIO_AUTH_TOKEN);
+      expect(Object.keys(bench.fly.apps)).toEqual([
+        `${prefix}-redis`,
+        `${prefix}-relay`,
+        `${prefix}-vm`,
+      ]);
+      expect(bench.fly.apps[`${prefix}-vm`]?.machine?.region).toBe('fra');
+      expect(bench.fly.apps[`${prefix}-vm`]?.secrets['GITHUB_TOKEN']).toBeUndefined();
+    });
+  },
+);

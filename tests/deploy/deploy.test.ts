@@ -129,24 +129,28 @@ test('no secret is in a command line or on the screen, and no variable of ours i
   });
 });
 
-test('code that changed is deployed, to the apps that it is part of', async () => {
-  await withDeploy({}, async (bench) => {
-    await bench.deploy();
-    const done = changes(bench).length;
-    await writeFile(path.join(bench.sources, 'relay', 'code.ts'), '// changed\n');
-    expect((await bench.deploy()).error).toBeUndefined();
-    expect(changes(bench).slice(done)).toEqual([
-      expect.stringMatching(`^deploy --config fly.relay.toml --app ${prefix}-relay `),
-    ]);
-    await writeFile(path.join(bench.sources, 'shared', 'code.ts'), '// changed\n');
-    expect((await bench.deploy()).error).toBeUndefined();
-    expect(
-      changes(bench)
-        .slice(done + 1)
-        .map((line) => line.split(' ')[4]),
-    ).toEqual([`${prefix}-relay`, `${prefix}-vm`]);
-  });
-});
+test(
+  'code that changed is deployed, to the apps that it is part of',
+  { tags: 'long' },
+  async () => {
+    await withDeploy({}, async (bench) => {
+      await bench.deploy();
+      const done = changes(bench).length;
+      await writeFile(path.join(bench.sources, 'relay', 'code.ts'), '// changed\n');
+      expect((await bench.deploy()).error).toBeUndefined();
+      expect(changes(bench).slice(done)).toEqual([
+        expect.stringMatching(`^deploy --config fly.relay.toml --app ${prefix}-relay `),
+      ]);
+      await writeFile(path.join(bench.sources, 'shared', 'code.ts'), '// changed\n');
+      expect((await bench.deploy()).error).toBeUndefined();
+      expect(
+        changes(bench)
+          .slice(done + 1)
+          .map((line) => line.split(' ')[4]),
+      ).toEqual([`${prefix}-relay`, `${prefix}-vm`]);
+    });
+  },
+);
 
 test('a secret is set again when it is asked for, and only its app is deployed', async () => {
   await withDeploy({}, async (bench) => {
@@ -234,22 +238,31 @@ async function expectCompletedAfter(
   await expectComplete(bench, output + last.output);
 }
 
-test('a run that fails at any step says so and leaves Twilio alone; running again goes on from there', async () => {
-  await withDeploy(
-    {},
-    async (bench) => await expectCompletedAfter(bench, steps, 'before', 'the API is out of order'),
-  );
-});
+test(
+  'a run that fails at any step says so and leaves Twilio alone; running again goes on from there',
+  { tags: 'long' },
+  async () => {
+    await withDeploy(
+      {},
+      async (bench) =>
+        await expectCompletedAfter(bench, steps, 'before', 'the API is out of order'),
+    );
+  },
+);
 
-test('one that fails at every step in turn, after fly has done its part, is completed in the end', async () => {
-  await withDeploy(
-    {},
-    async (bench) =>
-      await expectCompletedAfter(bench, steps, 'after', 'the connection to the API was lost'),
-  );
-});
+test(
+  'one that fails at every step in turn, after fly has done its part, is completed in the end',
+  { tags: 'long' },
+  async () => {
+    await withDeploy(
+      {},
+      async (bench) =>
+        await expectCompletedAfter(bench, steps, 'after', 'the connection to the API was lost'),
+    );
+  },
+);
 
-test('a run that fails at any look is completed by the next', async () => {
+test('a run that fails at any look is completed by the next', { tags: 'long' }, async () => {
   const looks = ['auth whoami', 'apps list', 'orgs list', 'volumes list', 'ips list'];
   await withDeploy(
     {},

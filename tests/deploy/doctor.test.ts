@@ -83,42 +83,48 @@ async function point(
   });
 }
 
-test('where all is well nothing is wrong, where it is not every problem is found; no secret is shown', async () => {
-  await withPipeline(
-    {
-      environment: {
-        CLAUDE_CODE_OAUTH_TOKEN: `sk-ant-oat01-${'s'.repeat(40)}`,
-        ANTHROPIC_API_KEY: '',
+test(
+  'where all is well nothing is wrong, where it is not every problem is found; no secret is shown',
+  { tags: 'long' },
+  async () => {
+    await withPipeline(
+      {
+        environment: {
+          CLAUDE_CODE_OAUTH_TOKEN: `sk-ant-oat01-${'s'.repeat(40)}`,
+          ANTHROPIC_API_KEY: '',
+        },
       },
-    },
-    async (pipeline) => {
-      await point(pipeline);
-      const { code, findings, text } = await consult(pipeline.environment);
-      expect(problems(findings)).toEqual([]);
-      expect(code).toBe(0);
-      expect(new Set(findings.map((finding) => finding.about))).toEqual(
-        new Set([
-          'Variables',
-          'Redis',
-          'Clock',
-          'Twilio',
-          'WhatsApp number',
-          'Webhook',
-          'Status address',
-          'Relay',
-          'Claude',
-          'Chromium',
-          'Disk',
-        ]),
-      );
-      expect(about(findings, 'Claude')).toMatchObject([{ status: 'unchecked' }]);
-      expect(about(findings, 'Chromium')).toMatchObject([{ status: chromium ? 'ok' : 'problem' }]);
-      for (const name of ['TWILIO_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN', 'ADMIN_PASSWORD'])
-        expect(text).not.toContain(pipeline.environment[name]);
-      await expectIll(pipeline);
-    },
-  );
-});
+      async (pipeline) => {
+        await point(pipeline);
+        const { code, findings, text } = await consult(pipeline.environment);
+        expect(problems(findings)).toEqual([]);
+        expect(code).toBe(0);
+        expect(new Set(findings.map((finding) => finding.about))).toEqual(
+          new Set([
+            'Variables',
+            'Redis',
+            'Clock',
+            'Twilio',
+            'WhatsApp number',
+            'Webhook',
+            'Status address',
+            'Relay',
+            'Claude',
+            'Chromium',
+            'Disk',
+          ]),
+        );
+        expect(about(findings, 'Claude')).toMatchObject([{ status: 'unchecked' }]);
+        expect(about(findings, 'Chromium')).toMatchObject([
+          { status: chromium ? 'ok' : 'problem' },
+        ]);
+        for (const name of ['TWILIO_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN', 'ADMIN_PASSWORD'])
+          expect(text).not.toContain(pipeline.environment[name]);
+        await expectIll(pipeline);
+      },
+    );
+  },
+);
 
 async function expectIll({ redis, environment }: Pipeline): Promise<void> {
   // BullMQ says it on the console, too.

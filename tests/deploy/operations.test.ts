@@ -39,62 +39,66 @@ function gist(output: string): string[] {
   return plain.trim().split('\n').toSorted();
 }
 
-test('the commands of docs/operations.md show what it says they show', async () => {
-  const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-operations-'));
-  const simulator = await runSimulator({
-    dir,
-    model: {},
-    searchPath: process.env['PATH'] ?? '',
-    idleMinutes: 0.05,
-    ports: { phone: 0, relay: 0, worker: 0 },
-    log: createLog('test', 'silent'),
-  });
-  const redis = async (commands: string): Promise<string> =>
-    (
-      await promisify(execFile)('sh', ['-euc', commands], {
-        env: { PATH: process.env['PATH'] ?? '', REDIS_URL: simulator.redisUrl },
-      })
-    ).stdout;
-  try {
-    // A message from before that would be older than the store: its answer is looked up first.
-    await until('the relay knows its store', async () =>
-      (await redis(`redis-cli -u "$REDIS_URL" exists '{sidepocket}:epoch'`)).startsWith('1'),
-    );
-    const { sid } = await simulator.chat.receive('+15551230001', { text: 'run: echo hi' });
-    // A machine that is slow to wake says so first.
-    await until(
-      'the answer',
-      () =>
-        simulator.chat
-          .messages('+15551230001')
-          .some((message) => message.direction === 'outbound' && message.text.includes('hi\n')),
-      60_000,
-    );
-    const replyId = (
-      await redis(`redis-cli -u "$REDIS_URL" lrange '{sidepocket}:turn-replies:${sid}' 0 -1`)
-    ).trim();
-    await until(
-      'its delivery',
-      async () =>
-        /^(delivered|read)$/m.test(
-          await redis(`redis-cli -u "$REDIS_URL" hget '{sidepocket}:reply:${replyId}' status`),
-        ),
-      30_000,
-      200,
-    );
-    await until('the VM sleeps', () => simulator.system().vm === 'asleep', 30_000, 100);
+test(
+  'the commands of docs/operations.md show what it says they show',
+  { tags: 'long' },
+  async () => {
+    const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-operations-'));
+    const simulator = await runSimulator({
+      dir,
+      model: {},
+      searchPath: process.env['PATH'] ?? '',
+      idleMinutes: 0.05,
+      ports: { phone: 0, relay: 0, worker: 0 },
+      log: createLog('test', 'silent'),
+    });
+    const redis = async (commands: string): Promise<string> =>
+      (
+        await promisify(execFile)('sh', ['-euc', commands], {
+          env: { PATH: process.env['PATH'] ?? '', REDIS_URL: simulator.redisUrl },
+        })
+      ).stdout;
+    try {
+      // A message from before that would be older than the store: its answer is looked up first.
+      await until('the relay knows its store', async () =>
+        (await redis(`redis-cli -u "$REDIS_URL" exists '{sidepocket}:epoch'`)).startsWith('1'),
+      );
+      const { sid } = await simulator.chat.receive('+15551230001', { text: 'run: echo hi' });
+      // A machine that is slow to wake says so first.
+      await until(
+        'the answer',
+        () =>
+          simulator.chat
+            .messages('+15551230001')
+            .some((message) => message.direction === 'outbound' && message.text.includes('hi\n')),
+        60_000,
+      );
+      const replyId = (
+        await redis(`redis-cli -u "$REDIS_URL" lrange '{sidepocket}:turn-replies:${sid}' 0 -1`)
+      ).trim();
+      await until(
+        'its delivery',
+        async () =>
+          /^(delivered|read)$/m.test(
+            await redis(`redis-cli -u "$REDIS_URL" hget '{sidepocket}:reply:${replyId}' status`),
+          ),
+        30_000,
+        200,
+      );
+      await until('the VM sleeps', () => simulator.system().vm === 'asleep', 30_000, 100);
 
-    const examples = await readExamples();
-    expect(examples).toHaveLength(6);
-    for (const { commands, output } of examples) {
-      const ours = commands
-        .replaceAll(/\bSM[0-9a-f]{32}\b/g, sid)
-        .replaceAll(/(?<=:reply:)[^']+/g, replyId)
-        .replaceAll('redis-cli ', 'redis-cli --no-raw ');
-      expect(gist(await redis(ours))).toEqual(gist(output));
+      const examples = await readExamples();
+      expect(examples).toHaveLength(6);
+      for (const { commands, output } of examples) {
+        const ours = commands
+          .replaceAll(/\bSM[0-9a-f]{32}\b/g, sid)
+          .replaceAll(/(?<=:reply:)[^']+/g, replyId)
+          .replaceAll('redis-cli ', 'redis-cli --no-raw ');
+        expect(gist(await redis(ours))).toEqual(gist(output));
+      }
+    } finally {
+      await simulator.stop();
+      await rm(dir, { recursive: true, force: true, maxRetries: 5 });
     }
-  } finally {
-    await simulator.stop();
-    await rm(dir, { recursive: true, force: true, maxRetries: 5 });
-  }
-});
+  },
+);

@@ -80,56 +80,60 @@ test('a person signs in with the password and finds the finished turn, with noth
   });
 });
 
-test('the overview and a turn fit a phone and a desk, in light and dark, and a person finds the way in, through and out', async () => {
-  await withRelay({ ADMIN_WRITE: '1' }, async (bench) => {
-    await bench.startWorker();
-    const words = `a${'very'.repeat(60)}long word, and <b>more</b> of it`;
-    const sid = await bench.say(words);
-    await until(
-      'the end of the turn',
-      async () => (await bench.redis.zcard(`${prefix}:turns:completed`)) === 1,
-    );
-    for (const [width, height, colorScheme] of [
-      [390, 844, 'dark'],
-      [1280, 800, 'light'],
-    ] as const) {
-      const context = await browser.newContext({
-        viewport: { width, height },
-        colorScheme,
-        javaScriptEnabled: false,
-      });
-      try {
-        const page = await context.newPage();
-        page.setDefaultTimeout(8000);
-        const fits = async (): Promise<void> => {
-          const { scrollWidth } = await page
-            .locator('html')
-            .evaluate((element) => ({ scrollWidth: element.scrollWidth }));
-          expect(scrollWidth, `${new URL(page.url()).pathname} at ${width}`).toBeLessThanOrEqual(
-            width,
-          );
-        };
-        await page.goto(`${bench.relayUrl}/admin`);
-        await signIn(page, password);
-        await page.waitForURL('**/admin');
-        await fits();
-        await page
-          .getByRole('link', { name: words.slice(0, 40) })
-          .first()
-          .click();
-        await page.waitForURL(`**/admin/turns/${sid}`);
-        await fits();
-        await page.getByText('answer to', { exact: false }).first().waitFor();
-        await page.getByRole('button', { name: 'Sign out' }).click();
-        await page.waitForURL('**/admin/sign-in');
-        await page.goto(`${bench.relayUrl}/admin`);
-        expect(new URL(page.url()).pathname).toBe('/admin/sign-in');
-      } finally {
-        await context.close();
+test(
+  'the overview and a turn fit a phone and a desk, in light and dark, and a person finds the way in, through and out',
+  { tags: 'long' },
+  async () => {
+    await withRelay({ ADMIN_WRITE: '1' }, async (bench) => {
+      await bench.startWorker();
+      const words = `a${'very'.repeat(60)}long word, and <b>more</b> of it`;
+      const sid = await bench.say(words);
+      await until(
+        'the end of the turn',
+        async () => (await bench.redis.zcard(`${prefix}:turns:completed`)) === 1,
+      );
+      for (const [width, height, colorScheme] of [
+        [390, 844, 'dark'],
+        [1280, 800, 'light'],
+      ] as const) {
+        const context = await browser.newContext({
+          viewport: { width, height },
+          colorScheme,
+          javaScriptEnabled: false,
+        });
+        try {
+          const page = await context.newPage();
+          page.setDefaultTimeout(8000);
+          const fits = async (): Promise<void> => {
+            const { scrollWidth } = await page
+              .locator('html')
+              .evaluate((element) => ({ scrollWidth: element.scrollWidth }));
+            expect(scrollWidth, `${new URL(page.url()).pathname} at ${width}`).toBeLessThanOrEqual(
+              width,
+            );
+          };
+          await page.goto(`${bench.relayUrl}/admin`);
+          await signIn(page, password);
+          await page.waitForURL('**/admin');
+          await fits();
+          await page
+            .getByRole('link', { name: words.slice(0, 40) })
+            .first()
+            .click();
+          await page.waitForURL(`**/admin/turns/${sid}`);
+          await fits();
+          await page.getByText('answer to', { exact: false }).first().waitFor();
+          await page.getByRole('button', { name: 'Sign out' }).click();
+          await page.waitForURL('**/admin/sign-in');
+          await page.goto(`${bench.relayUrl}/admin`);
+          expect(new URL(page.url()).pathname).toBe('/admin/sign-in');
+        } finally {
+          await context.close();
+        }
       }
-    }
-  });
-});
+    });
+  },
+);
 
 test('what would change a queue is refused, whatever the page shows', async () => {
   await withRelay({}, async ({ relayUrl, redis, post }) => {

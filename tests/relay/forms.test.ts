@@ -84,43 +84,47 @@ const wellFormed = (form: Form): Form =>
 
 const changes = dictionary(name, value, { maxKeys: 12 });
 
-test('a few thousand forms that Twilio has signed and nobody expects are a message that can be read back, or a 400', async () => {
-  await withRelay({ SENDER_LIMIT_PER_MINUTE: '100000' }, async ({ post, redis, logged }) => {
-    const seen = new Map<number, number>();
-    const many = array(
-      record({
-        change: changes,
-        path: constantFrom(
-          '/webhook',
-          '/webhook',
-          '/webhook/status?reply=x&conversation=%2B15551230001',
-          '/webhook/status?%',
-        ),
-      }),
-      { minLength: 10, maxLength: 10 },
-    );
-    await assert(
-      asyncProperty(many, async (batch) => {
-        const answers = await Promise.all(
-          batch.map(({ change, path }) =>
-            post(path, wellFormed({ ...messageForm(), MessageStatus: 'delivered', ...change })),
+test(
+  'a few thousand forms that Twilio has signed and nobody expects are a message that can be read back, or a 400',
+  { tags: 'long' },
+  async () => {
+    await withRelay({ SENDER_LIMIT_PER_MINUTE: '100000' }, async ({ post, redis, logged }) => {
+      const seen = new Map<number, number>();
+      const many = array(
+        record({
+          change: changes,
+          path: constantFrom(
+            '/webhook',
+            '/webhook',
+            '/webhook/status?reply=x&conversation=%2B15551230001',
+            '/webhook/status?%',
           ),
-        );
-        for (const { status } of answers) {
-          seen.set(status, (seen.get(status) ?? 0) + 1);
-          expect([200, 400]).toContain(status);
-        }
-      }),
-      { numRuns: 250, endOnFailure: true },
-    );
-    expect([...seen.keys()].toSorted()).toEqual([200, 400]);
-    for (const conversation of await redis.smembers(keys.conversations)) {
-      for (const raw of await redis.lrange(keys.inbox(conversation), 0, -1))
-        expect(Message.safeParse(JSON.parse(raw)).error, `of ${raw}`).toBeUndefined();
-    }
-    expect(logged().filter((line) => line['level'] === 'error')).toEqual([]);
-  });
-});
+        }),
+        { minLength: 10, maxLength: 10 },
+      );
+      await assert(
+        asyncProperty(many, async (batch) => {
+          const answers = await Promise.all(
+            batch.map(({ change, path }) =>
+              post(path, wellFormed({ ...messageForm(), MessageStatus: 'delivered', ...change })),
+            ),
+          );
+          for (const { status } of answers) {
+            seen.set(status, (seen.get(status) ?? 0) + 1);
+            expect([200, 400]).toContain(status);
+          }
+        }),
+        { numRuns: 250, endOnFailure: true },
+      );
+      expect([...seen.keys()].toSorted()).toEqual([200, 400]);
+      for (const conversation of await redis.smembers(keys.conversations)) {
+        for (const raw of await redis.lrange(keys.inbox(conversation), 0, -1))
+          expect(Message.safeParse(JSON.parse(raw)).error, `of ${raw}`).toBeUndefined();
+      }
+      expect(logged().filter((line) => line['level'] === 'error')).toEqual([]);
+    });
+  },
+);
 
 test('of a thousand forged ones none is taken, whatever they sign with', async () => {
   await withRelay({}, async ({ environment, post, redis }) => {

@@ -124,7 +124,7 @@ test('a turn tells its story: messages, attempts, steps with their time, replies
   });
 });
 
-test('when nobody looks the dashboard sends no Redis command', async () => {
+test('when nobody looks the dashboard sends no Redis command', { tags: 'long' }, async () => {
   await withRelay({}, async (bench) => {
     const admin = await signIn(bench);
     expect((await admin.get('/admin')).status).toBe(200);

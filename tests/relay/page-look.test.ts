@@ -92,95 +92,111 @@ test('on a phone and at a desk, by day and by night it reads well, and what is w
   });
 });
 
-test('a diff’s colours reach from edge to edge of its box, also where a line is longer than the box', async () => {
-  const diff = `\`\`\`diff\n@@ -1 +1 @@ main\n-short\n+${'long '.repeat(60)}\n\`\`\``;
-  await withAnswer(diff, { viewport: phone }, async (page) => {
-    const box = await page.locator('pre').evaluate((element) => ({
-      left: element.getBoundingClientRect().left,
-      width: element.scrollWidth,
-    }));
-    for (const kind of ['.hljs-meta', '.hljs-deletion', '.hljs-addition']) {
-      const line = await page.locator(kind).evaluate((element) => ({
+test(
+  'a diff’s colours reach from edge to edge of its box, also where a line is longer than the box',
+  { tags: 'long' },
+  async () => {
+    const diff = `\`\`\`diff\n@@ -1 +1 @@ main\n-short\n+${'long '.repeat(60)}\n\`\`\``;
+    await withAnswer(diff, { viewport: phone }, async (page) => {
+      const box = await page.locator('pre').evaluate((element) => ({
         left: element.getBoundingClientRect().left,
-        width: element.getBoundingClientRect().width,
+        width: element.scrollWidth,
       }));
-      expect(Math.abs(line.left - box.left), `of ${kind}`).toBeLessThanOrEqual(1);
-      expect(Math.abs(line.width - box.width), `of ${kind}`).toBeLessThanOrEqual(1);
-    }
-  });
-});
+      for (const kind of ['.hljs-meta', '.hljs-deletion', '.hljs-addition']) {
+        const line = await page.locator(kind).evaluate((element) => ({
+          left: element.getBoundingClientRect().left,
+          width: element.getBoundingClientRect().width,
+        }));
+        expect(Math.abs(line.left - box.left), `of ${kind}`).toBeLessThanOrEqual(1);
+        expect(Math.abs(line.width - box.width), `of ${kind}`).toBeLessThanOrEqual(1);
+      }
+    });
+  },
+);
 
-test('an answer full of attacks runs nothing, loads nothing and leaves the page as it is', async () => {
-  const attacks = [
-    '<script>document.title="hacked"</script>',
-    '<img src="http://127.0.0.1:9/x.png" onerror="document.title=\'hacked\'">',
-    '![x](http://127.0.0.1:9/y.png)',
-    '<style>body{display:none}</style>',
-    '<link rel=stylesheet href="http://127.0.0.1:9/z.css">',
-    '<iframe src="http://127.0.0.1:9/"></iframe>',
-    '<meta http-equiv="refresh" content="0;url=http://127.0.0.1:9/">',
-    '<svg><script>document.title="hacked"</script></svg>',
-    '</main></body><form action="http://127.0.0.1:9/"><input></form>',
-    '<base href="http://127.0.0.1:9/">',
-    '[x](javascript:document.title="hacked")',
-    '<details open ontoggle="document.title=\'hacked\'">x</details>',
-    '<video autoplay src="http://127.0.0.1:9/v"></video>',
-  ];
-  await withAnswer(
-    ['# Safe', ...attacks, 'the end'].join('\n\n'),
-    { viewport: phone },
-    async (page, seen) => {
-      await page.getByText('the end').waitFor();
-      expect(await page.title()).toBe('Safe');
-      expect(
-        await page
-          .locator('main')
-          .evaluate(
-            (main) =>
-              main.querySelectorAll(
-                'script, img, style, link, iframe, meta, svg, form, input, base, video, body',
-              ).length,
+test(
+  'an answer full of attacks runs nothing, loads nothing and leaves the page as it is',
+  { tags: 'long' },
+  async () => {
+    const attacks = [
+      '<script>document.title="hacked"</script>',
+      '<img src="http://127.0.0.1:9/x.png" onerror="document.title=\'hacked\'">',
+      '![x](http://127.0.0.1:9/y.png)',
+      '<style>body{display:none}</style>',
+      '<link rel=stylesheet href="http://127.0.0.1:9/z.css">',
+      '<iframe src="http://127.0.0.1:9/"></iframe>',
+      '<meta http-equiv="refresh" content="0;url=http://127.0.0.1:9/">',
+      '<svg><script>document.title="hacked"</script></svg>',
+      '</main></body><form action="http://127.0.0.1:9/"><input></form>',
+      '<base href="http://127.0.0.1:9/">',
+      '[x](javascript:document.title="hacked")',
+      '<details open ontoggle="document.title=\'hacked\'">x</details>',
+      '<video autoplay src="http://127.0.0.1:9/v"></video>',
+    ];
+    await withAnswer(
+      ['# Safe', ...attacks, 'the end'].join('\n\n'),
+      { viewport: phone },
+      async (page, seen) => {
+        await page.getByText('the end').waitFor();
+        expect(await page.title()).toBe('Safe');
+        expect(
+          await page
+            .locator('main')
+            .evaluate(
+              (main) =>
+                main.querySelectorAll(
+                  'script, img, style, link, iframe, meta, svg, form, input, base, video, body',
+                ).length,
+            ),
+        ).toBe(0);
+        expect(
+          await page
+            .locator('main a[href]')
+            .evaluateAll((links) =>
+              links
+                .map((link) => link.getAttribute('href'))
+                .filter((href) => !/^https?:/.test(href ?? '')),
+            ),
+        ).toEqual([]);
+        expect(await page.locator('main').innerText()).toContain(
+          '<script>document.title="hacked"</script>',
+        );
+        expect(seen).toEqual({
+          requests: expect.toSatisfy((requests: string[]) =>
+            requests.every((request) => request === 'the page' || request === 'data:'),
           ),
-      ).toBe(0);
-      expect(
-        await page
-          .locator('main a[href]')
-          .evaluateAll((links) =>
-            links
-              .map((link) => link.getAttribute('href'))
-              .filter((href) => !/^https?:/.test(href ?? '')),
-          ),
-      ).toEqual([]);
-      expect(await page.locator('main').innerText()).toContain(
-        '<script>document.title="hacked"</script>',
-      );
-      expect(seen).toEqual({
-        requests: expect.toSatisfy((requests: string[]) =>
-          requests.every((request) => request === 'the page' || request === 'data:'),
-        ),
-        troubles: [],
-      });
-    },
-  );
-});
+          troubles: [],
+        });
+      },
+    );
+  },
+);
 
-test('one endless line breaks on a phone instead of making the page wide', async () => {
-  await withAnswer(
-    `${'x'.repeat(300_000)}\n\n[link](https://a.example/${'y'.repeat(2000)})\n\n\`${'z'.repeat(2000)}\`\n\n| ${'w'.repeat(500)} | b |\n|---|---|\n| c | d |`,
-    { viewport: phone },
-    async (page) => {
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(phone.width);
-    },
-  );
-});
+test(
+  'one endless line breaks on a phone instead of making the page wide',
+  { tags: 'long' },
+  async () => {
+    await withAnswer(
+      `${'x'.repeat(300_000)}\n\n[link](https://a.example/${'y'.repeat(2000)})\n\n\`${'z'.repeat(2000)}\`\n\n| ${'w'.repeat(500)} | b |\n|---|---|\n| c | d |`,
+      { viewport: phone },
+      async (page) => {
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(phone.width);
+      },
+    );
+  },
+);
 
-test('the page of an address that leads nowhere looks like the others', async () => {
-  await withRelay({}, async ({ relayUrl }) => {
-    const context = await browser.newContext({ viewport: phone, colorScheme: 'dark' });
-    const page = await context.newPage();
-    await page.goto(`${relayUrl}/page/nothing`);
-    await page.getByRole('heading', { name: 'There is no page here' }).waitFor();
-    expect(await page.evaluate(findFaintTexts)).toEqual([]);
-    await context.close();
-  });
-});
+test(
+  'the page of an address that leads nowhere looks like the others',
+  { tags: 'long' },
+  async () => {
+    await withRelay({}, async ({ relayUrl }) => {
+      const context = await browser.newContext({ viewport: phone, colorScheme: 'dark' });
+      const page = await context.newPage();
+      await page.goto(`${relayUrl}/page/nothing`);
+      await page.getByRole('heading', { name: 'There is no page here' }).waitFor();
+      expect(await page.evaluate(findFaintTexts)).toEqual([]);
+      await context.close();
+    });
+  },
+);

@@ -21,26 +21,30 @@ test('texts that come together are rendered one after the other, each its own', 
   }
 });
 
-test('what crashes the thread or takes too long fails alone, and the next text has a new thread', async () => {
-  const renderer = createPageRenderer(patient);
-  try {
-    const [deep, next] = await Promise.allSettled([
-      renderer.render('>'.repeat(100_000)),
-      renderer.render('fine'),
-    ]);
-    expect(deep).toMatchObject({ status: 'rejected', reason: { name: 'RangeError' } });
-    expect(next).toMatchObject({
-      status: 'fulfilled',
-      value: { title: 'fine', body: '<p>fine</p>\n' },
-    });
-  } finally {
-    await renderer.stop();
-  }
-  // No thread starts within a millisecond.
-  const hasty = createPageRenderer({ ...patient, limitMs: 1 });
-  await expect(hasty.render('text')).rejects.toThrow('aborted');
-  await hasty.stop();
-});
+test(
+  'what crashes the thread or takes too long fails alone, and the next text has a new thread',
+  { tags: 'long' },
+  async () => {
+    const renderer = createPageRenderer(patient);
+    try {
+      const [deep, next] = await Promise.allSettled([
+        renderer.render('>'.repeat(100_000)),
+        renderer.render('fine'),
+      ]);
+      expect(deep).toMatchObject({ status: 'rejected', reason: { name: 'RangeError' } });
+      expect(next).toMatchObject({
+        status: 'fulfilled',
+        value: { title: 'fine', body: '<p>fine</p>\n' },
+      });
+    } finally {
+      await renderer.stop();
+    }
+    // No thread starts within a millisecond.
+    const hasty = createPageRenderer({ ...patient, limitMs: 1 });
+    await expect(hasty.render('text')).rejects.toThrow('aborted');
+    await hasty.stop();
+  },
+);
 
 test('a renderer that was idle for a while goes on when asked', async () => {
   const renderer = createPageRenderer({ ...patient, idleMs: 1 });

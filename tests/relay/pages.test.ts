@@ -116,7 +116,7 @@ test('a browser asks again before the page expires', async () => {
   });
 });
 
-test('guessing addresses is turned away like any other guessing', async () => {
+test('guessing addresses is turned away like any other guessing', { tags: 'long' }, async () => {
   await withRelay({}, async ({ relayUrl }) => {
     await earlyInTheMinute();
     const statuses: number[] = [];

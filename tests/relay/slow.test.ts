@@ -34,36 +34,40 @@ function trickle(port: number, beginning: string, byte: string): Promise<Slow> {
 const head =
   'POST /webhook HTTP/1.1\r\nHost: relay.example.com\r\nContent-Type: application/x-www-form-urlencoded\r\n';
 
-test('who sends a header or a body byte by byte is cut off within seconds, many at once too, and Twilio does not notice', async () => {
-  await withRelay({}, async ({ environment, post, redis, logged }) => {
-    const port = Number(environment['PORT']);
-    const slow = Promise.all([
-      ...Array.from({ length: 100 }, () => trickle(port, `${head}X-Slow: `, 'x')),
-      ...Array.from({ length: 100 }, () =>
-        trickle(port, `${head}Content-Length: 60000\r\n\r\n`, 'x'),
-      ),
-      ...Array.from({ length: 10 }, () =>
-        trickle(port, `${head}Transfer-Encoding: chunked\r\n\r\n`, '1\r\nx\r\n'),
-      ),
-      trickle(port, 'GET /health HTTP/1.1\r\n', 'X-A: b\r\n'),
-      trickle(port, '', 'G'),
-    ]);
-    for (let round = 0; round < 10; round += 1) {
-      const start = performance.now();
-      expect((await post('/webhook', messageForm({ Body: 'fast' }))).status).toBe(200);
-      expect(performance.now() - start).toBeLessThan(scaled(5000));
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-    for (const { ms, answer } of await slow) {
-      // Within the limit of 10 s, the pause between two checks, and what a busy machine takes.
-      expect(ms).toBeLessThan(scaled(20_000));
-      expect(answer).toMatch(/^(HTTP\/1\.1 4(00|08) |$)/);
-      expect(answer.includes('    at ')).toBe(false);
-    }
-    expect(await redis.keys('*:message:*')).not.toEqual([]);
-    expect(logged().filter((line) => line['level'] === 'error')).toEqual([]);
-  });
-});
+test(
+  'who sends a header or a body byte by byte is cut off within seconds, many at once too, and Twilio does not notice',
+  { tags: 'long' },
+  async () => {
+    await withRelay({}, async ({ environment, post, redis, logged }) => {
+      const port = Number(environment['PORT']);
+      const slow = Promise.all([
+        ...Array.from({ length: 100 }, () => trickle(port, `${head}X-Slow: `, 'x')),
+        ...Array.from({ length: 100 }, () =>
+          trickle(port, `${head}Content-Length: 60000\r\n\r\n`, 'x'),
+        ),
+        ...Array.from({ length: 10 }, () =>
+          trickle(port, `${head}Transfer-Encoding: chunked\r\n\r\n`, '1\r\nx\r\n'),
+        ),
+        trickle(port, 'GET /health HTTP/1.1\r\n', 'X-A: b\r\n'),
+        trickle(port, '', 'G'),
+      ]);
+      for (let round = 0; round < 10; round += 1) {
+        const start = performance.now();
+        expect((await post('/webhook', messageForm({ Body: 'fast' }))).status).toBe(200);
+        expect(performance.now() - start).toBeLessThan(scaled(5000));
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+      for (const { ms, answer } of await slow) {
+        // Within the limit of 10 s, the pause between two checks, and what a busy machine takes.
+        expect(ms).toBeLessThan(scaled(20_000));
+        expect(answer).toMatch(/^(HTTP\/1\.1 4(00|08) |$)/);
+        expect(answer.includes('    at ')).toBe(false);
+      }
+      expect(await redis.keys('*:message:*')).not.toEqual([]);
+      expect(logged().filter((line) => line['level'] === 'error')).toEqual([]);
+    });
+  },
+);
 
 test('a file that nobody takes does not stay in memory: its pieces are read as they are taken', async () => {
   await withRelay({}, async ({ environment, redis, post }) => {

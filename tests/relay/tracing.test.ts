@@ -118,7 +118,7 @@ test('without an address, or switched off, nothing is traced and a job carries n
   });
 });
 
-test('a collector that is away holds nothing up', async () => {
+test('a collector that is away holds nothing up', { tags: 'long' }, async () => {
   await withPipeline(
     {
       relay: false,

@@ -151,98 +151,110 @@ async function expectGuard(pid: number): Promise<void> {
   );
 }
 
-test('the worker takes the whole list of variables, runs, and exits 0 at SIGTERM', async () => {
-  await withPipeline({ relay: false }, async ({ environment }) => {
-    const port = await freePort(0);
-    await withEntry(
-      'worker/main.ts',
-      everything(environment, port),
-      async ({ pid, output, signal, exited }) => {
-        await until(`the worker is healthy: ${output.stderr}`, () => isHealthy(port));
-        await expectGuard(pid);
-        signal('SIGTERM');
-        expect(await exited, `after ${output.stdout}${output.stderr}`).toEqual({
-          code: 0,
-          signal: null,
-        });
-        expect(output.stderr).toBe('');
-      },
-    );
-  });
-});
-
-test('so does the relay, and it answers what it has begun before it goes; a second signal ends it at once', async () => {
-  await withPipeline({ relay: false }, async ({ environment }) => {
-    const port = await freePort(0);
-    await withEntry(
-      'relay/main.ts',
-      everything(environment, port),
-      async ({ pid, output, signal, exited }) => {
-        await until(`the relay is healthy: ${output.stderr}`, () => isHealthy(port));
-        await expectGuard(pid);
-        const socket = connect(port, '127.0.0.1');
-        socket.on('error', () => undefined);
-        let answer = '';
-        socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
-        socket.write(unfinished);
-        await until('the relay reads the body', () => answer.includes('100 Continue'));
-        signal('SIGTERM');
-        await until('the relay stops', () => output.stdout.includes('"stopping"'));
-        await until('it takes no new connection', async () => !(await isHealthy(port)));
-        socket.write('a=1');
-        await until('the answer', () => answer.includes('403 Forbidden'));
-        socket.destroy();
-        expect(await exited, `after ${output.stdout}${output.stderr}`).toEqual({
-          code: 0,
-          signal: null,
-        });
-        expect(output.stderr).toBe('');
-      },
-    );
-    await withEntry(
-      'relay/main.ts',
-      everything(environment, port),
-      async ({ output, signal, exited }) => {
-        await until('the relay is healthy', () => isHealthy(port));
-        const socket = connect(port, '127.0.0.1');
-        socket.on('error', () => undefined);
-        socket.write(unfinished);
-        await once(socket, 'data');
-        signal('SIGTERM');
-        await until('the relay stops', () => output.stdout.includes('"stopping"'));
-        const start = performance.now();
-        signal('SIGINT');
-        expect((await exited).code).toBe(130);
-        expect(performance.now() - start).toBeLessThan(scaled(2000));
-        socket.destroy();
-      },
-    );
-  });
-});
-
-test('a worker whose stop takes long, since Redis is frozen, ends at once at a second signal', async () => {
-  await withPipeline({ relay: false }, async ({ environment, redisServer }) => {
-    const port = await freePort(0);
-    await withEntry(
-      'worker/main.ts',
-      everything(environment, port),
-      async ({ output, signal, exited }) => {
-        await until('the worker is healthy', () => isHealthy(port));
-        process.kill(redisServer.pid, 'SIGSTOP');
-        try {
+test(
+  'the worker takes the whole list of variables, runs, and exits 0 at SIGTERM',
+  { tags: 'long' },
+  async () => {
+    await withPipeline({ relay: false }, async ({ environment }) => {
+      const port = await freePort(0);
+      await withEntry(
+        'worker/main.ts',
+        everything(environment, port),
+        async ({ pid, output, signal, exited }) => {
+          await until(`the worker is healthy: ${output.stderr}`, () => isHealthy(port));
+          await expectGuard(pid);
           signal('SIGTERM');
-          await until('the worker stops', () => output.stdout.includes('"stopping"'));
+          expect(await exited, `after ${output.stdout}${output.stderr}`).toEqual({
+            code: 0,
+            signal: null,
+          });
+          expect(output.stderr).toBe('');
+        },
+      );
+    });
+  },
+);
+
+test(
+  'so does the relay, and it answers what it has begun before it goes; a second signal ends it at once',
+  { tags: 'long' },
+  async () => {
+    await withPipeline({ relay: false }, async ({ environment }) => {
+      const port = await freePort(0);
+      await withEntry(
+        'relay/main.ts',
+        everything(environment, port),
+        async ({ pid, output, signal, exited }) => {
+          await until(`the relay is healthy: ${output.stderr}`, () => isHealthy(port));
+          await expectGuard(pid);
+          const socket = connect(port, '127.0.0.1');
+          socket.on('error', () => undefined);
+          let answer = '';
+          socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+          socket.write(unfinished);
+          await until('the relay reads the body', () => answer.includes('100 Continue'));
           signal('SIGTERM');
+          await until('the relay stops', () => output.stdout.includes('"stopping"'));
+          await until('it takes no new connection', async () => !(await isHealthy(port)));
+          socket.write('a=1');
+          await until('the answer', () => answer.includes('403 Forbidden'));
+          socket.destroy();
+          expect(await exited, `after ${output.stdout}${output.stderr}`).toEqual({
+            code: 0,
+            signal: null,
+          });
+          expect(output.stderr).toBe('');
+        },
+      );
+      await withEntry(
+        'relay/main.ts',
+        everything(environment, port),
+        async ({ output, signal, exited }) => {
+          await until('the relay is healthy', () => isHealthy(port));
+          const socket = connect(port, '127.0.0.1');
+          socket.on('error', () => undefined);
+          socket.write(unfinished);
+          await once(socket, 'data');
+          signal('SIGTERM');
+          await until('the relay stops', () => output.stdout.includes('"stopping"'));
+          const start = performance.now();
+          signal('SIGINT');
           expect((await exited).code).toBe(130);
-        } finally {
-          process.kill(redisServer.pid, 'SIGCONT');
-        }
-      },
-    );
-  });
-});
+          expect(performance.now() - start).toBeLessThan(scaled(2000));
+          socket.destroy();
+        },
+      );
+    });
+  },
+);
 
-test('the relay starts and answers while Redis is away', async () => {
+test(
+  'a worker whose stop takes long, since Redis is frozen, ends at once at a second signal',
+  { tags: 'long' },
+  async () => {
+    await withPipeline({ relay: false }, async ({ environment, redisServer }) => {
+      const port = await freePort(0);
+      await withEntry(
+        'worker/main.ts',
+        everything(environment, port),
+        async ({ output, signal, exited }) => {
+          await until('the worker is healthy', () => isHealthy(port));
+          process.kill(redisServer.pid, 'SIGSTOP');
+          try {
+            signal('SIGTERM');
+            await until('the worker stops', () => output.stdout.includes('"stopping"'));
+            signal('SIGTERM');
+            expect((await exited).code).toBe(130);
+          } finally {
+            process.kill(redisServer.pid, 'SIGCONT');
+          }
+        },
+      );
+    });
+  },
+);
+
+test('the relay starts and answers while Redis is away', { tags: 'long' }, async () => {
   await withPipeline({ relay: false }, async ({ environment }) => {
     const [port, nobody] = [await freePort(0), await freePort(0)];
     await withEntry(

@@ -77,7 +77,7 @@ test.each(['spin', 'regex', 'block'])(
 );
 
 describe.concurrent('a process lives on', () => {
-  test('that was stopped for longer than the guard waits', async () => {
+  test('that was stopped for longer than the guard waits', { tags: 'long' }, async () => {
     await withGuarded('none', async (guarded) => {
       await until('its work', () => dots(guarded) > 5);
       guarded.child.kill('SIGSTOP');
@@ -107,7 +107,7 @@ describe.concurrent('a process lives on', () => {
     },
   );
 
-  test('that stands still while it is being debugged', async () => {
+  test('that stands still while it is being debugged', { tags: 'long' }, async () => {
     await withGuarded(
       'block',
       async (guarded) => {
@@ -120,7 +120,7 @@ describe.concurrent('a process lives on', () => {
   });
 });
 
-test('a healthy process lives on beside two busy loops', async () => {
+test('a healthy process lives on beside two busy loops', { tags: 'long' }, async () => {
   const busy = [1, 2].map(() => spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }));
   try {
     await withGuarded('none', async (guarded) => {
@@ -133,35 +133,39 @@ test('a healthy process lives on beside two busy loops', async () => {
   }
 });
 
-test('after it was stopped in the middle of a silence the guard starts anew', async () => {
-  const watched = spawn('sleep', ['60'], { stdio: 'ignore' });
-  const ended = once(watched, 'exit');
-  const guard = spawn(
-    'bash',
-    [
-      guardScript,
-      String(watched.pid),
-      String(tickMs / 1000),
-      String(guardTimes.mostTicks),
-      'watched',
-    ],
-    { stdio: ['pipe', 'ignore', 'ignore'] },
-  );
-  try {
-    guard.stdin.write('+');
-    await sleep(8 * tickMs);
-    guard.kill('SIGSTOP');
-    await sleep(2500);
-    const wokenAt = performance.now();
-    guard.kill('SIGCONT');
-    expect(await ended).toEqual([null, 'SIGKILL']);
-    // All of its ticks and the second that the line of the log is given.
-    expect(performance.now() - wokenAt).toBeGreaterThan(wholeMs + 1000);
-  } finally {
-    watched.kill('SIGKILL');
-    guard.kill('SIGKILL');
-  }
-});
+test(
+  'after it was stopped in the middle of a silence the guard starts anew',
+  { tags: 'long' },
+  async () => {
+    const watched = spawn('sleep', ['60'], { stdio: 'ignore' });
+    const ended = once(watched, 'exit');
+    const guard = spawn(
+      'bash',
+      [
+        guardScript,
+        String(watched.pid),
+        String(tickMs / 1000),
+        String(guardTimes.mostTicks),
+        'watched',
+      ],
+      { stdio: ['pipe', 'ignore', 'ignore'] },
+    );
+    try {
+      guard.stdin.write('+');
+      await sleep(8 * tickMs);
+      guard.kill('SIGSTOP');
+      await sleep(2500);
+      const wokenAt = performance.now();
+      guard.kill('SIGCONT');
+      expect(await ended).toEqual([null, 'SIGKILL']);
+      // All of its ticks and the second that the line of the log is given.
+      expect(performance.now() - wokenAt).toBeGreaterThan(wholeMs + 1000);
+    } finally {
+      watched.kill('SIGKILL');
+      guard.kill('SIGKILL');
+    }
+  },
+);
 
 test.skipIf(!hasProc)('the guard ends with its process (needs /proc)', async () => {
   let guard = 0;

@@ -89,6 +89,7 @@ test.skipIf(process.platform !== 'linux')(
 
 test.skipIf(!isRoot)(
   `no secret is in what /proc shows of a worker or a relay, as root and as a plain user${isRoot ? '' : ' (not here: needs Linux and root)'}`,
+  { tags: 'long' },
   async () => {
     const secrets = [
       'twilio-secret',

@@ -24,37 +24,41 @@ async function readTranscript(home: string, session: string): Promise<string> {
   return file === undefined ? '' : readFile(join(projects, file), 'utf8');
 }
 
-test('the real Claude Code passes on what is said while a tool runs, tells the stories and executes their tools', () =>
-  withClaude(async ({ open, cwd, model }) => {
-    const claude = open({ answers: 'Green' });
-    await expectSteering(claude, model);
-    expect(await claude.ask('hello')).toContain('scripted model');
-    expect(await claude.ask('say Grüße 👋')).toBe('Grüße 👋');
-    expect(await claude.ask('run: pwd')).toBe(`\`\`\`\n${cwd}\n\`\`\``);
-    expect(await claude.ask('write todo.md with Buy milk')).toBe(
-      'I wrote todo.md and sent it to you.',
-    );
-    expect(await readFile(join(cwd, 'todo.md'), 'utf8')).toBe('Buy milk\n');
-    expect(claude.sent).toEqual([{ path: join(cwd, 'todo.md'), caption: 'todo.md' }]);
-    expect(await claude.ask('fail')).toContain('exit code 3');
-    expect(await claude.ask('ask me something')).toContain('You chose Green.');
-    expect(await claude.ask('2000 characters')).toHaveLength(2000);
-    const picture = {
-      type: 'image' as const,
-      source: {
-        type: 'base64' as const,
-        media_type: 'image/png' as const,
-        data: PIXEL.toString('base64'),
-      },
-    };
-    expect(await claude.ask([picture])).toContain('1 picture');
-    expect(model.requests.every(({ fault, kind }) => fault === undefined && kind === 'turn')).toBe(
-      true,
-    );
-    expect(new Set(model.requests.map(({ session }) => session)).size).toBe(1);
-  }));
+test(
+  'the real Claude Code passes on what is said while a tool runs, tells the stories and executes their tools',
+  { tags: 'long' },
+  () =>
+    withClaude(async ({ open, cwd, model }) => {
+      const claude = open({ answers: 'Green' });
+      await expectSteering(claude, model);
+      expect(await claude.ask('hello')).toContain('scripted model');
+      expect(await claude.ask('say Grüße 👋')).toBe('Grüße 👋');
+      expect(await claude.ask('run: pwd')).toBe(`\`\`\`\n${cwd}\n\`\`\``);
+      expect(await claude.ask('write todo.md with Buy milk')).toBe(
+        'I wrote todo.md and sent it to you.',
+      );
+      expect(await readFile(join(cwd, 'todo.md'), 'utf8')).toBe('Buy milk\n');
+      expect(claude.sent).toEqual([{ path: join(cwd, 'todo.md'), caption: 'todo.md' }]);
+      expect(await claude.ask('fail')).toContain('exit code 3');
+      expect(await claude.ask('ask me something')).toContain('You chose Green.');
+      expect(await claude.ask('2000 characters')).toHaveLength(2000);
+      const picture = {
+        type: 'image' as const,
+        source: {
+          type: 'base64' as const,
+          media_type: 'image/png' as const,
+          data: PIXEL.toString('base64'),
+        },
+      };
+      expect(await claude.ask([picture])).toContain('1 picture');
+      expect(
+        model.requests.every(({ fault, kind }) => fault === undefined && kind === 'turn'),
+      ).toBe(true);
+      expect(new Set(model.requests.map(({ session }) => session)).size).toBe(1);
+    }),
+);
 
-test('a page is opened in the real browser, and its picture sent', async () => {
+test('a page is opened in the real browser, and its picture sent', { tags: 'long' }, async () => {
   const page = createServer((_request, response) => {
     response.setHeader('content-type', 'text/html').end('<title>Local page</title><h1>Hello</h1>');
   }).listen(0, '127.0.0.1');
@@ -123,7 +127,7 @@ async function expectSteering(claude: ClaudeSession, model: ScriptedModel): Prom
   expect(last?.media.images).toBe(1);
 }
 
-test('texts that wait for the end of a turn are answered together', () =>
+test('texts that wait for the end of a turn are answered together', { tags: 'long' }, () =>
   withClaude(
     async ({ open }) => {
       const claude = open();
@@ -138,33 +142,38 @@ test('texts that wait for the end of a turn are answered together', () =>
       expect(answers.flatMap((answer) => answer.split('\n'))).toEqual(['a', 'b', 'c']);
     },
     { delayMs: 100 },
-  ));
+  ),
+);
 
-test('a turn that was interrupted, or lost in a crash, does not leak into the next one', () =>
-  withClaude(async ({ open, model, home }) => {
-    const claude = open();
-    claude.send('work for 60 seconds');
-    await claude.next(callsTool);
-    await claude.query.interrupt();
-    expect((await claude.next(isResult)).subtype).toBe('error_during_execution');
-    expect(await claude.ask('say after the stop')).toBe('after the stop');
-    claude.send('work for 3 seconds');
-    const { session_id } = await claude.next(callsTool);
-    await expect
-      .poll(() => readTranscript(home, session_id))
-      .toMatch(/work for 3 seconds.*step 1; sleep/s);
-    claude.kill();
-    expect(String(await claude.end())).toContain('SIGKILL');
-    const resumed = open({ resume: session_id });
-    expect(await resumed.ask('Please continue.')).toContain('Done: I worked for 3 seconds');
-    expect(model.requests.at(-1)?.view).toMatchObject({
-      answersBefore: 1,
-      unfinished: ['work for 3 seconds'],
-      results: [{}, {}],
-    });
-  }));
+test(
+  'a turn that was interrupted, or lost in a crash, does not leak into the next one',
+  { tags: 'long' },
+  () =>
+    withClaude(async ({ open, model, home }) => {
+      const claude = open();
+      claude.send('work for 60 seconds');
+      await claude.next(callsTool);
+      await claude.query.interrupt();
+      expect((await claude.next(isResult)).subtype).toBe('error_during_execution');
+      expect(await claude.ask('say after the stop')).toBe('after the stop');
+      claude.send('work for 3 seconds');
+      const { session_id } = await claude.next(callsTool);
+      await expect
+        .poll(() => readTranscript(home, session_id))
+        .toMatch(/work for 3 seconds.*step 1; sleep/s);
+      claude.kill();
+      expect(String(await claude.end())).toContain('SIGKILL');
+      const resumed = open({ resume: session_id });
+      expect(await resumed.ask('Please continue.')).toContain('Done: I worked for 3 seconds');
+      expect(model.requests.at(-1)?.view).toMatchObject({
+        answersBefore: 1,
+        unfinished: ['work for 3 seconds'],
+        results: [{}, {}],
+      });
+    }),
+);
 
-test('faults reach Claude Code as those of the real API do', () =>
+test('faults reach Claude Code as those of the real API do', { tags: 'long' }, () =>
   withClaude(async ({ open, model }) => {
     const claude = open({ env: { CLAUDE_CODE_MAX_RETRIES: '2' } });
     model.faults.overloaded = 1;
@@ -192,4 +201,5 @@ test('faults reach Claude Code as those of the real API do', () =>
       is_error: false,
       result: expect.stringContaining('a sentence that is cut'),
     });
-  }));
+  }),
+);

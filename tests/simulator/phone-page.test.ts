@@ -11,18 +11,22 @@ const picture = {
   size: PIXEL.length,
 };
 
-test('typing shows in the header and the chat until the reply comes or time is up', () =>
-  onPage(async (page, { chat, anna }) => {
-    chat.setTyping(anna, 25_000);
-    await page.locator('.typing').waitFor();
-    await expect.poll(() => page.locator('#subtitle').textContent(), SOON).toBe('typing…');
-    chat.put(anna, { text: 'here' });
-    await page.locator('.typing').waitFor({ state: 'detached' });
-    chat.setTyping(anna, 300);
-    await page.locator('.typing').waitFor();
-    await page.locator('.typing').waitFor({ state: 'detached' });
-    await expect.poll(() => page.locator('#subtitle').textContent(), SOON).toBe('online');
-  }));
+test(
+  'typing shows in the header and the chat until the reply comes or time is up',
+  { tags: 'long' },
+  () =>
+    onPage(async (page, { chat, anna }) => {
+      chat.setTyping(anna, 25_000);
+      await page.locator('.typing').waitFor();
+      await expect.poll(() => page.locator('#subtitle').textContent(), SOON).toBe('typing…');
+      chat.put(anna, { text: 'here' });
+      await page.locator('.typing').waitFor({ state: 'detached' });
+      chat.setTyping(anna, 300);
+      await page.locator('.typing').waitFor();
+      await page.locator('.typing').waitFor({ state: 'detached' });
+      await expect.poll(() => page.locator('#subtitle').textContent(), SOON).toBe('online');
+    }),
+);
 
 test('the header tells the state of the machine, the dashboard and the scripted model', () =>
   onPage(async (page, { phone, system }) => {
@@ -46,7 +50,7 @@ test('the header tells the state of the machine, the dashboard and the scripted 
     expect(await page.locator('#dashboard').isVisible()).toBe(false);
   }));
 
-test('a picture opens in full size with its caption, and Escape closes it', () =>
+test('a picture opens in full size with its caption, and Escape closes it', { tags: 'long' }, () =>
   onPage(async (page, { chat, anna }) => {
     chat.put(anna, { media: [picture], text: 'The *start* page' });
     await page.getByRole('button', { name: 'Open picture pixel.png' }).click();
@@ -54,7 +58,8 @@ test('a picture opens in full size with its caption, and Escape closes it', () =
     await page.getByRole('dialog').locator('strong', { hasText: 'start' }).waitFor();
     await page.keyboard.press('Escape');
     await expect.poll(() => page.getByRole('dialog').count(), SOON).toBe(0);
-  }));
+  }),
+);
 
 test('a picture that comes late stands where it was sent, before the text that came meanwhile', () =>
   onPage(async (page, { chat, anna }) => {
@@ -66,7 +71,7 @@ test('a picture that comes late stands where it was sent, before the text that c
     expect(await bubbles(page).last().innerText()).toContain('Here it is.');
   }));
 
-test('documents, voice notes and places have their own look', () =>
+test('documents, voice notes and places have their own look', { tags: 'long' }, () =>
   onPage(async (page, { chat, phone, anna }) => {
     chat.put(anna, {
       media: [
@@ -93,9 +98,10 @@ test('documents, voice notes and places have their own look', () =>
       latitude: 52.5,
       label: 'Ferry Building',
     });
-  }));
+  }),
+);
 
-test('phones: unread counts, switching, drafts, and a number of one’s own', () =>
+test('phones: unread counts, switching, drafts, and a number of one’s own', { tags: 'long' }, () =>
   onPage(async (page, { chat, anna, bert }) => {
     chat.put(bert, { text: 'for bert' });
     chat.put(bert, { text: 'again' });
@@ -124,7 +130,8 @@ test('phones: unread counts, switching, drafts, and a number of one’s own', ()
       .toEqual(['+447700900123']);
     await page.reload();
     await bubbles(page).getByText('hi').waitFor();
-  }));
+  }),
+);
 
 test('markup in texts, names and numbers shows as text', () =>
   onPage(async (page, { chat, anna }) => {
@@ -172,7 +179,7 @@ test('the chat stays at the end, unless the reader scrolled up', () =>
     await expect.poll(fromEnd, SOON).toBeLessThan(2);
   }));
 
-test('nothing is wider than the window, however narrow that is', () =>
+test('nothing is wider than the window, however narrow that is', { tags: 'long' }, () =>
   onPage(async (page, { chat, phone, system, anna }) => {
     const widths = [1280, 768, 390, 320];
     phone.announce({ ...system, model: 'scripted', dashboardUrl: phone.url });
@@ -209,7 +216,8 @@ test('nothing is wider than the window, however narrow that is', () =>
       );
       expect(tooWide, `at ${width} px`).toEqual([]);
     }
-  }));
+  }),
+);
 
 test('the note about the scripted model can be closed, and stays closed', () =>
   onPage(async (page, { phone, system }) => {

@@ -71,7 +71,7 @@ test.concurrent('prints every reply of the turn and exits 0', () =>
   }),
 );
 
-test.concurrent('sends a file as another phone; a failed turn exits 1', () =>
+test.concurrent('sends a file as another phone; a failed turn exits 1', { tags: 'long' }, () =>
   withPhone((bench) =>
     inProject(bench.phone.url, async (folder) => {
       await writeFile(join(folder, 'pixel.png'), PIXEL);
@@ -98,7 +98,7 @@ test.each([
   [['hi', '--from', '555'], /not a phone number/],
   [['hi', '--timeout', 'soon'], /not a number of seconds/],
   [['hi', '--loud'], /no option --loud/],
-])('wrong usage %j is a sentence', (args, sentence) => {
+])('wrong usage %j is a sentence', { tags: 'long' }, (args, sentence) => {
   expect(() => parseSendOptions(args)).toThrow(sentence);
 });
 
@@ -131,15 +131,18 @@ test.concurrent('a refused webhook and a time that runs out exit 1', () =>
   }),
 );
 
-test.concurrent('after ten quiet seconds it says that it still waits; Ctrl-C exits 130', () =>
-  withPhone((bench) =>
-    inProject(bench.phone.url, async (folder) => {
-      const { child, run, done } = start(folder, ['hi']);
-      await until('that it waits', () => run.err.includes('Still waiting for its turn'));
-      child.kill('SIGINT');
-      expect((await done).code).toBe(130);
-    }),
-  ),
+test.concurrent(
+  'after ten quiet seconds it says that it still waits; Ctrl-C exits 130',
+  { tags: 'long' },
+  () =>
+    withPhone((bench) =>
+      inProject(bench.phone.url, async (folder) => {
+        const { child, run, done } = start(folder, ['hi']);
+        await until('that it waits', () => run.err.includes('Still waiting for its turn'));
+        child.kill('SIGINT');
+        expect((await done).code).toBe(130);
+      }),
+    ),
 );
 
 // Alone: nothing else may be given the address that has gone.

@@ -69,31 +69,35 @@ test('a tap on a button answers once; a list opens a sheet', () =>
       .toBe(true);
   }));
 
-test('choices are part of their bubble, and an answer quotes the question in words', () =>
-  onPage(
-    async (page, { chat, anna }) => {
-      const asked = chat.put(anna, {
-        text: 'May I run\n```npm test```\n\n1. soon\n2. later',
-        buttons: [
-          { id: 'a', title: 'Allow' },
-          { id: 'd', title: 'Deny' },
-        ],
-      });
-      await page.getByRole('button', { name: 'Deny' }).click();
-      await page.locator('.quote-text', { hasText: 'May I run npm test soon later' }).waitFor();
-      const [bubble, ...choices] = await page
-        .locator(`#m-${asked.sid}`)
-        .locator('.bubble, .choice')
-        .evaluateAll((parts) =>
-          parts.map((part) => part.getBoundingClientRect().toJSON() as DOMRect),
+test(
+  'choices are part of their bubble, and an answer quotes the question in words',
+  { tags: 'long' },
+  () =>
+    onPage(
+      async (page, { chat, anna }) => {
+        const asked = chat.put(anna, {
+          text: 'May I run\n```npm test```\n\n1. soon\n2. later',
+          buttons: [
+            { id: 'a', title: 'Allow' },
+            { id: 'd', title: 'Deny' },
+          ],
+        });
+        await page.getByRole('button', { name: 'Deny' }).click();
+        await page.locator('.quote-text', { hasText: 'May I run npm test soon later' }).waitFor();
+        const [bubble, ...choices] = await page
+          .locator(`#m-${asked.sid}`)
+          .locator('.bubble, .choice')
+          .evaluateAll((parts) =>
+            parts.map((part) => part.getBoundingClientRect().toJSON() as DOMRect),
+          );
+        expect(choices.map(({ left, right }) => [left, right])).toEqual(
+          [1, 2].map(() => [bubble?.left, bubble?.right]),
         );
-      expect(choices.map(({ left, right }) => [left, right])).toEqual(
-        [1, 2].map(() => [bubble?.left, bubble?.right]),
-      );
-      expect(choices.at(-1)?.bottom).toBe(bubble?.bottom);
-    },
-    { viewport: { width: 390, height: 844 } },
-  ));
+        expect(choices.at(-1)?.bottom).toBe(bubble?.bottom);
+      },
+      { viewport: { width: 390, height: 844 } },
+    ),
+);
 
 test('a reply quotes; a click on the quote goes to the original', () =>
   onPage(async (page, { chat, anna }) => {
@@ -119,7 +123,7 @@ test('a reply quotes; a click on the quote goes to the original', () =>
       .toBe(`m-${original.sid}`);
   }));
 
-test('a swipe to the right quotes as well', () =>
+test('a swipe to the right quotes as well', { tags: 'long' }, () =>
   onPage(
     async (page, { chat, anna }) => {
       chat.put(anna, { text: 'swipe me' });
@@ -143,9 +147,10 @@ test('a swipe to the right quotes as well', () =>
       ).toBe('');
     },
     { viewport: { width: 390, height: 844 } },
-  ));
+  ),
+);
 
-test('by keyboard only: suggestion, send, answer, reply', () =>
+test('by keyboard only: suggestion, send, answer, reply', { tags: 'long' }, () =>
   onPage(async (page, { chat, anna }) => {
     const tabTo = async (name: RegExp) => {
       for (let presses = 0; presses < 40; presses++) {
@@ -172,86 +177,97 @@ test('by keyboard only: suggestion, send, answer, reply', () =>
     await tabTo(/Certainly/);
     await page.keyboard.press('Enter');
     await expect.poll(() => chat.received[1]?.input.choice?.id, SOON).toBe('y');
-  }));
+  }),
+);
 
-test('a lost connection is told, also in the header, nothing is lost, and the page comes back by itself', () =>
-  withPhone(async (bench) => {
-    const port = Number(new URL(bench.phone.url).port);
-    bench.chat.put(ANNA, { text: 'before' });
-    const page = await openPage(browser(), bench.phone.url);
-    await bubbles(page).first().waitFor();
-    await bench.phone.stop();
-    await page.getByText('No connection to the simulator').waitFor();
-    expect(await page.locator('#subtitle').innerText()).toBe('not connected');
-    await messageText(page).fill('into the void');
-    await page.keyboard.press('Enter');
-    await page.getByRole('button', { name: 'Retry' }).waitFor();
-    await withPhone(async ({ chat }) => {
-      chat.put(ANNA, { text: 'after' });
-      await page
-        .getByText('No connection to the simulator')
-        .waitFor({ state: 'hidden', timeout: scaled(10_000) });
-      expect(await page.locator('#subtitle').innerText()).toBe('online');
-      await bubbles(page).getByText('after').waitFor();
-      await page.getByRole('button', { name: 'Retry' }).click();
-      await expect.poll(() => chat.received[0]?.input.text, SOON).toBe('into the void');
-      await expect.poll(() => bubbles(page).count(), SOON).toBe(2);
-      expect(await page.locator('.failure:visible').count()).toBe(0);
-    }, port);
-    await page.context().close();
-  }));
+test(
+  'a lost connection is told, also in the header, nothing is lost, and the page comes back by itself',
+  { tags: 'long' },
+  () =>
+    withPhone(async (bench) => {
+      const port = Number(new URL(bench.phone.url).port);
+      bench.chat.put(ANNA, { text: 'before' });
+      const page = await openPage(browser(), bench.phone.url);
+      await bubbles(page).first().waitFor();
+      await bench.phone.stop();
+      await page.getByText('No connection to the simulator').waitFor();
+      expect(await page.locator('#subtitle').innerText()).toBe('not connected');
+      await messageText(page).fill('into the void');
+      await page.keyboard.press('Enter');
+      await page.getByRole('button', { name: 'Retry' }).waitFor();
+      await withPhone(async ({ chat }) => {
+        chat.put(ANNA, { text: 'after' });
+        await page
+          .getByText('No connection to the simulator')
+          .waitFor({ state: 'hidden', timeout: scaled(10_000) });
+        expect(await page.locator('#subtitle').innerText()).toBe('online');
+        await bubbles(page).getByText('after').waitFor();
+        await page.getByRole('button', { name: 'Retry' }).click();
+        await expect.poll(() => chat.received[0]?.input.text, SOON).toBe('into the void');
+        await expect.poll(() => bubbles(page).count(), SOON).toBe(2);
+        expect(await page.locator('.failure:visible').count()).toBe(0);
+      }, port);
+      await page.context().close();
+    }),
+);
 
-test('a webhook that failed is told under its message', () =>
+test('a webhook that failed is told under its message', { tags: 'long' }, () =>
   onPage(async (page, { chat }) => {
     chat.answer = 500;
     await messageText(page).fill('hello');
     await page.keyboard.press('Enter');
     await page.getByText('Not received: Sidepocket answered 500').waitFor();
     expect(await page.getByRole('button', { name: 'Retry' }).isVisible()).toBe(false);
-  }));
+  }),
+);
 
-test('a file is attached, captioned, sent; pasted; removed; refused when too large', () =>
-  onPage(async (page, { chat }) => {
-    await page
-      .locator('#pick-picture')
-      .setInputFiles({ name: 'pixel.png', mimeType: 'image/png', buffer: PIXEL });
-    await page.getByPlaceholder('Add a caption').fill('look');
-    await page.getByRole('button', { name: 'Send' }).click();
-    await expect
-      .poll(() => chat.received[0]?.input, SOON)
-      .toEqual({
-        text: 'look',
-        media: { name: 'pixel.png', type: 'image/png', base64: PIXEL.toString('base64') },
+test(
+  'a file is attached, captioned, sent; pasted; removed; refused when too large',
+  { tags: 'long' },
+  () =>
+    onPage(async (page, { chat }) => {
+      await page
+        .locator('#pick-picture')
+        .setInputFiles({ name: 'pixel.png', mimeType: 'image/png', buffer: PIXEL });
+      await page.getByPlaceholder('Add a caption').fill('look');
+      await page.getByRole('button', { name: 'Send' }).click();
+      await expect
+        .poll(() => chat.received[0]?.input, SOON)
+        .toEqual({
+          text: 'look',
+          media: { name: 'pixel.png', type: 'image/png', base64: PIXEL.toString('base64') },
+        });
+      await page.evaluate(() => {
+        const data = new DataTransfer();
+        data.items.add(new File(['x'], 'pasted.txt', { type: 'text/plain' }));
+        document
+          .querySelector('#text')
+          ?.dispatchEvent(
+            new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }),
+          );
       });
-    await page.evaluate(() => {
-      const data = new DataTransfer();
-      data.items.add(new File(['x'], 'pasted.txt', { type: 'text/plain' }));
-      document
-        .querySelector('#text')
-        ?.dispatchEvent(
-          new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }),
-        );
-    });
-    await page.getByText('pasted.txt').waitFor();
-    await page.getByRole('button', { name: 'Remove pasted.txt' }).click();
-    await page.getByText('pasted.txt').waitFor({ state: 'detached' });
-    await page.evaluate(() => {
-      const data = new DataTransfer();
-      data.items.add(new File([new Uint8Array(16 * 1024 * 1024 + 1)], 'huge.pdf'));
-      document
-        .querySelector('main')
-        ?.dispatchEvent(
-          new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }),
-        );
-    });
-    await page.getByText('huge.pdf is larger than 16 MB').waitFor();
-  }));
+      await page.getByText('pasted.txt').waitFor();
+      await page.getByRole('button', { name: 'Remove pasted.txt' }).click();
+      await page.getByText('pasted.txt').waitFor({ state: 'detached' });
+      await page.evaluate(() => {
+        const data = new DataTransfer();
+        data.items.add(new File([new Uint8Array(16 * 1024 * 1024 + 1)], 'huge.pdf'));
+        document
+          .querySelector('main')
+          ?.dispatchEvent(
+            new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }),
+          );
+      });
+      await page.getByText('huge.pdf is larger than 16 MB').waitFor();
+    }),
+);
 
-test('a voice note is recorded and sent', () =>
+test('a voice note is recorded and sent', { tags: 'long' }, () =>
   onPage(async (page, { chat }) => {
     await page.getByRole('button', { name: 'Record a voice note' }).click();
     await expect.poll(() => page.locator('#recording-time').textContent(), SOON).toBe('0:01');
     await page.getByRole('button', { name: 'Send' }).click();
     await expect.poll(() => chat.received[0]?.input.media?.type, SOON).toMatch(/^audio\//);
     await page.getByRole('button', { name: 'Play voice note' }).waitFor();
-  }));
+  }),
+);

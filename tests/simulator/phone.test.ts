@@ -76,7 +76,7 @@ test('a number that is none, a form, and an unknown address are refused', () =>
     expect((await fetch(`${phone.url}/nothing.ts`)).status).toBe(404);
   }));
 
-test('a file of 16 MB passes, a larger one is a 413 with a sentence', () =>
+test('a file of 16 MB passes, a larger one is a 413 with a sentence', { tags: 'long' }, () =>
   withPhone(async ({ phone, chat }) => {
     // Each on a connection of its own: while this process makes such a text, the server may close
     // one that is kept.
@@ -103,7 +103,8 @@ test('a file of 16 MB passes, a larger one is a 413 with a sentence', () =>
       ]);
     }
     expect(chat.received).toHaveLength(1);
-  }));
+  }),
+);
 
 test('what the chat cannot send is refused with its sentence', () =>
   withPhone(async ({ phone, chat, errors }) => {

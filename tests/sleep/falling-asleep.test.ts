@@ -196,28 +196,35 @@ describe.concurrent('a worker', () => {
     });
   });
 
-  test('a worker with an unsent reply stays, and goes when it is sent; a parked one does not keep it', async () => {
-    await withPipeline({}, async (pipeline) => {
-      const { twin, say, redis } = pipeline;
-      const { ms } = await untilAsleep(pipeline, async (bench) => {
-        twin.faults.set('create-500-before');
-        await say('hello');
-        await until('a reply that waits', async () => (await redis.llen(keys.outbox(phone))) === 1);
-        await outstay(bench);
-        twin.faults.clear('create-500-before');
-        await until('it is sent', async () => (await redis.llen(keys.outbox(phone))) === 0);
-      });
-      expect(ms).toBeLessThan(idleMs + windowMs);
+  test(
+    'a worker with an unsent reply stays, and goes when it is sent; a parked one does not keep it',
+    { tags: 'long' },
+    async () => {
+      await withPipeline({}, async (pipeline) => {
+        const { twin, say, redis } = pipeline;
+        const { ms } = await untilAsleep(pipeline, async (bench) => {
+          twin.faults.set('create-500-before');
+          await say('hello');
+          await until(
+            'a reply that waits',
+            async () => (await redis.llen(keys.outbox(phone))) === 1,
+          );
+          await outstay(bench);
+          twin.faults.clear('create-500-before');
+          await until('it is sent', async () => (await redis.llen(keys.outbox(phone))) === 0);
+        });
+        expect(ms).toBeLessThan(idleMs + windowMs);
 
-      const parked = await untilAsleep(pipeline, async () => {
-        twin.faults.set('late-failure', { code: 63_016 });
-        await say('are you there');
-        await until('it is parked', async () => (await redis.llen(keys.parked(phone))) === 1);
+        const parked = await untilAsleep(pipeline, async () => {
+          twin.faults.set('late-failure', { code: 63_016 });
+          await say('are you there');
+          await until('it is parked', async () => (await redis.llen(keys.parked(phone))) === 1);
+        });
+        expect(parked.ms).toBeLessThan(idleMs + windowMs);
+        expect(await redis.llen(keys.parked(phone))).toBe(1);
       });
-      expect(parked.ms).toBeLessThan(idleMs + windowMs);
-      expect(await redis.llen(keys.parked(phone))).toBe(1);
-    });
-  });
+    },
+  );
 
   test('a worker stays for a schedule that is due soon, and not for one that is due later', async () => {
     await withPipeline({}, async (pipeline) => {

@@ -65,34 +65,41 @@ async function say(page: Page, text: string): Promise<void> {
   await page.keyboard.press('Enter');
 }
 
-test('the phone page shows the machine asleep, a message wakes it, and it falls asleep again; what is planned wakes it too', async () => {
-  await withPhonePage(async (page, { system, chat }) => {
-    await page.getByText('asleep, wakes when you write').waitFor();
-    const header = await watchHeader(page);
-    // Time enough for it to fall asleep before.
-    await say(page, `remind me in ${Math.ceil(scaled(15_000) / 1000)} seconds to water the plants`);
-    await page.getByText('waking up…').or(page.getByText('typing…')).first().waitFor();
-    await bubbles(page).filter({ hasText: 'Scheduled as number 1' }).waitFor();
-    expect(system().vm).toBe('awake');
-    await page.getByText('asleep, wakes when you write').waitFor();
-    expect(system().vm).toBe('asleep');
-    const shown = await header();
-    expect([shown.at(0), shown.at(-1)]).toEqual([
-      'asleep, wakes when you write',
-      'asleep, wakes when you write',
-    ]);
-    expect(shown.some((text) => text === 'typing…' || text === 'waking up…')).toBe(true);
+test(
+  'the phone page shows the machine asleep, a message wakes it, and it falls asleep again; what is planned wakes it too',
+  { tags: 'long' },
+  async () => {
+    await withPhonePage(async (page, { system, chat }) => {
+      await page.getByText('asleep, wakes when you write').waitFor();
+      const header = await watchHeader(page);
+      // Time enough for it to fall asleep before.
+      await say(
+        page,
+        `remind me in ${Math.ceil(scaled(15_000) / 1000)} seconds to water the plants`,
+      );
+      await page.getByText('waking up…').or(page.getByText('typing…')).first().waitFor();
+      await bubbles(page).filter({ hasText: 'Scheduled as number 1' }).waitFor();
+      expect(system().vm).toBe('awake');
+      await page.getByText('asleep, wakes when you write').waitFor();
+      expect(system().vm).toBe('asleep');
+      const shown = await header();
+      expect([shown.at(0), shown.at(-1)]).toEqual([
+        'asleep, wakes when you write',
+        'asleep, wakes when you write',
+      ]);
+      expect(shown.some((text) => text === 'typing…' || text === 'waking up…')).toBe(true);
 
-    expect(
-      chat.messages(system().phones[0] ?? '').some(({ text }) => text.startsWith('Reminder')),
-    ).toBe(false);
-    await until('it is awake again', () => system().vm === 'awake', 60_000);
-    await bubbles(page).filter({ hasText: 'Reminder: water the plants' }).waitFor();
-    await page.getByText('asleep, wakes when you write').waitFor();
+      expect(
+        chat.messages(system().phones[0] ?? '').some(({ text }) => text.startsWith('Reminder')),
+      ).toBe(false);
+      await until('it is awake again', () => system().vm === 'awake', 60_000);
+      await bubbles(page).filter({ hasText: 'Reminder: water the plants' }).waitFor();
+      await page.getByText('asleep, wakes when you write').waitFor();
 
-    await tryStranger(page, chat);
-  });
-});
+      await tryStranger(page, chat);
+    });
+  },
+);
 
 /** A phone added on the page is unknown to the system until it is allowed there. */
 async function tryStranger(page: Page, chat: Simulator['chat']): Promise<void> {

@@ -33,109 +33,113 @@ function planArrivals(seed: number): Arrival[] {
   }));
 }
 
-test('whenever a message arrives around the decision to sleep, it is answered once', async () => {
-  await withRedis(async (redis: Redis) => {
-    // What is tried here is order; that writes reach the disk only costs time.
-    await redis.config('SET', 'appendfsync', 'no');
-    const turns = createTurns(redis);
-    const accept = createIntake(turns);
-    const vm = createVmState(redis);
-    const queue = new Worker<TurnData>('turns', null, {
-      connection: redis,
-      prefix,
-      autorun: false,
-    });
-    let seed = 0;
-    let accepted: string[] = [];
-    let arrivals: Arrival[] = [];
-    let sleeper: Sleeper | undefined;
-    let clock = 1_800_000_000_000;
-    const send = async (): Promise<void> => {
-      const id = `SM${String(seed).padStart(16, '0')}${String(accepted.length).padStart(16, '0')}`;
-      accepted.push(id);
-      await accept({
-        id,
-        conversation: '+15551230001',
-        at: new Date(clock).toISOString(),
-        text: 'x',
-        media: [],
+test(
+  'whenever a message arrives around the decision to sleep, it is answered once',
+  { tags: 'long' },
+  async () => {
+    await withRedis(async (redis: Redis) => {
+      // What is tried here is order; that writes reach the disk only costs time.
+      await redis.config('SET', 'appendfsync', 'no');
+      const turns = createTurns(redis);
+      const accept = createIntake(turns);
+      const vm = createVmState(redis);
+      const queue = new Worker<TurnData>('turns', null, {
+        connection: redis,
+        prefix,
+        autorun: false,
       });
-      clock += 1;
-      waker.look();
-    };
-    const at = async (decision: number, moment: Moment): Promise<void> => {
-      const now = arrivals.filter(
-        (arrival) => arrival.moment === moment && arrival.decision <= decision,
-      );
-      arrivals = arrivals.filter((arrival) => !now.includes(arrival));
-      for (const { isWaitedFor } of now) {
-        const sent = send();
-        if (isWaitedFor) await sent;
-      }
-    };
-    const waker = createWaker({
-      vm,
-      log,
-      now: () => clock,
-      times: { tellMs: 1e9, giveUpMs: 1e9, firstPauseMs: 1, lastPauseMs: 2 },
-      call: async () => await sleeper?.wake(),
-      begin: async (now) => now,
-      end: async () => undefined,
-      tellWaking: () => undefined,
-      tellFailing: () => undefined,
-      onRound: () => undefined,
-    });
-    const control = await listenToControl(
-      redis,
-      (said) => {
-        sleeper?.onControl(said);
-        waker.onControl(said);
-      },
-      () => undefined,
-    );
-    const met = new Map<Moment, number>();
-    try {
-      for (seed = 1; seed <= schedules; seed += 1) {
-        arrivals = planArrivals(seed);
-        const planned = arrivals;
-        accepted = [];
-        sleeper = createSleeper({
-          redis,
-          queue,
-          vm,
-          idleMs: 1 + (seed % 3),
-          now: () => clock,
-          at,
-          log,
+      let seed = 0;
+      let accepted: string[] = [];
+      let arrivals: Arrival[] = [];
+      let sleeper: Sleeper | undefined;
+      let clock = 1_800_000_000_000;
+      const send = async (): Promise<void> => {
+        const id = `SM${String(seed).padStart(16, '0')}${String(accepted.length).padStart(16, '0')}`;
+        accepted.push(id);
+        await accept({
+          id,
+          conversation: '+15551230001',
+          at: new Date(clock).toISOString(),
+          text: 'x',
+          media: [],
         });
-        await send();
-        const own = sleeper;
-        await until(
-          `schedule ${seed} is quiet: ${JSON.stringify(planned)}`,
-          async () =>
-            own.isOff() &&
-            own.answered.length >= accepted.length &&
-            (await redis.exists(keys.heartbeat, keys.inbox('+15551230001'))) === 0,
-          60_000,
-          1,
+        clock += 1;
+        waker.look();
+      };
+      const at = async (decision: number, moment: Moment): Promise<void> => {
+        const now = arrivals.filter(
+          (arrival) => arrival.moment === moment && arrival.decision <= decision,
         );
-        expect({ seed, answered: own.answered.toSorted() }).toEqual({
-          seed,
-          answered: accepted.toSorted(),
-        });
-        for (const arrival of planned)
-          if (!arrivals.includes(arrival))
-            met.set(arrival.moment, (met.get(arrival.moment) ?? 0) + 1);
-        own.stop();
+        arrivals = arrivals.filter((arrival) => !now.includes(arrival));
+        for (const { isWaitedFor } of now) {
+          const sent = send();
+          if (isWaitedFor) await sent;
+        }
+      };
+      const waker = createWaker({
+        vm,
+        log,
+        now: () => clock,
+        times: { tellMs: 1e9, giveUpMs: 1e9, firstPauseMs: 1, lastPauseMs: 2 },
+        call: async () => await sleeper?.wake(),
+        begin: async (now) => now,
+        end: async () => undefined,
+        tellWaking: () => undefined,
+        tellFailing: () => undefined,
+        onRound: () => undefined,
+      });
+      const control = await listenToControl(
+        redis,
+        (said) => {
+          sleeper?.onControl(said);
+          waker.onControl(said);
+        },
+        () => undefined,
+      );
+      const met = new Map<Moment, number>();
+      try {
+        for (seed = 1; seed <= schedules; seed += 1) {
+          arrivals = planArrivals(seed);
+          const planned = arrivals;
+          accepted = [];
+          sleeper = createSleeper({
+            redis,
+            queue,
+            vm,
+            idleMs: 1 + (seed % 3),
+            now: () => clock,
+            at,
+            log,
+          });
+          await send();
+          const own = sleeper;
+          await until(
+            `schedule ${seed} is quiet: ${JSON.stringify(planned)}`,
+            async () =>
+              own.isOff() &&
+              own.answered.length >= accepted.length &&
+              (await redis.exists(keys.heartbeat, keys.inbox('+15551230001'))) === 0,
+            60_000,
+            1,
+          );
+          expect({ seed, answered: own.answered.toSorted() }).toEqual({
+            seed,
+            answered: accepted.toSorted(),
+          });
+          for (const arrival of planned)
+            if (!arrivals.includes(arrival))
+              met.set(arrival.moment, (met.get(arrival.moment) ?? 0) + 1);
+          own.stop();
+        }
+        // Every moment was met often enough to say something.
+        expect(moments.filter((moment) => (met.get(moment) ?? 0) < 15)).toEqual([]);
+      } finally {
+        waker.stop();
+        await control.stop();
+        sleeper?.stop();
+        await queue.close();
+        await turns.close();
       }
-      // Every moment was met often enough to say something.
-      expect(moments.filter((moment) => (met.get(moment) ?? 0) < 15)).toEqual([]);
-    } finally {
-      waker.stop();
-      await control.stop();
-      sleeper?.stop();
-      await queue.close();
-      await turns.close();
-    }
-  });
-});
+    });
+  },
+);

@@ -125,109 +125,125 @@ const openFile = async (bench: StoryBench, name: string): Promise<void> => {
   await writeFile(path.join(workspaceOf(bench), name), '');
 };
 
-test('a stop of a turn leaves it running; one of several is ended by its number', async () => {
-  const worker = { progress: { firstMs: 300, everyMs: 300 } };
-  await withStory({ stories, worker }, async (bench) => {
-    for (const name of ['one', 'two']) {
-      await bench.say(`watch ${name}`);
-      await said(bench, `I watch ${name}.`);
-    }
-    await until('both are noted', async () => {
-      const [entry = '{}'] = Object.values(await bench.redis.hgetall(keys.background));
-      return (JSON.parse(entry) as { tasks: unknown[] }).tasks.length === 2;
+test(
+  'a stop of a turn leaves it running; one of several is ended by its number',
+  { tags: 'long' },
+  async () => {
+    const worker = { progress: { firstMs: 300, everyMs: 300 } };
+    await withStory({ stories, worker }, async (bench) => {
+      for (const name of ['one', 'two']) {
+        await bench.say(`watch ${name}`);
+        await said(bench, `I watch ${name}.`);
+      }
+      await until('both are noted', async () => {
+        const [entry = '{}'] = Object.values(await bench.redis.hgetall(keys.background));
+        return (JSON.parse(entry) as { tasks: unknown[] }).tasks.length === 2;
+      });
+      const long = fromHere(bench);
+      await bench.say('gate');
+      await atGate(workspaceOf(bench));
+      await said(long, '. 2 things run in the background.');
+      await bench.say('stop');
+      const stopped = await said(bench, 'Stopped.');
+      expect(stopped.text).toContain('This goes on in the background:\n1. Watch one');
+      await bench.say('stop');
+      await tap(bench, await said(bench, 'What shall I stop?'), '1. Watch one');
+      await said(bench, 'Stopped what ran in the background: “Watch one”.');
+      await openFile(bench, 'two');
+      await said(bench, 'It has ended.');
+      await expect(access(path.join(workspaceOf(bench), 'one'))).rejects.toThrow('ENOENT');
     });
-    const long = fromHere(bench);
-    await bench.say('gate');
-    await atGate(workspaceOf(bench));
-    await said(long, '. 2 things run in the background.');
-    await bench.say('stop');
-    const stopped = await said(bench, 'Stopped.');
-    expect(stopped.text).toContain('This goes on in the background:\n1. Watch one');
-    await bench.say('stop');
-    await tap(bench, await said(bench, 'What shall I stop?'), '1. Watch one');
-    await said(bench, 'Stopped what ran in the background: “Watch one”.');
-    await openFile(bench, 'two');
-    await said(bench, 'It has ended.');
-    await expect(access(path.join(workspaceOf(bench), 'one'))).rejects.toThrow('ENOENT');
-  });
-});
+  },
+);
 
-test('what was running when the worker ended is told by the next, once', async () => {
-  await withStory({ stories }, async (bench) => {
-    await bench.say('watch one');
-    await said(bench, 'I watch one.');
-    await until('it is noted', async () => (await running(bench)) === 1);
-    await bench.restartWorker();
-    const lost = await said(bench, 'ended with it: “Watch one”');
-    expect(lost.text).toContain('Text me if I shall begin it again.');
-    await until('nothing is noted', async () => (await running(bench)) === 0);
-    await bench.say('say it is quiet');
-    await said(bench, 'it is quiet');
-    expect(texts(bench).filter((words) => words.includes('ended with it'))).toHaveLength(1);
+test(
+  'what was running when the worker ended is told by the next, once',
+  { tags: 'long' },
+  async () => {
+    await withStory({ stories }, async (bench) => {
+      await bench.say('watch one');
+      await said(bench, 'I watch one.');
+      await until('it is noted', async () => (await running(bench)) === 1);
+      await bench.restartWorker();
+      const lost = await said(bench, 'ended with it: “Watch one”');
+      expect(lost.text).toContain('Text me if I shall begin it again.');
+      await until('nothing is noted', async () => (await running(bench)) === 0);
+      await bench.say('say it is quiet');
+      await said(bench, 'it is quiet');
+      expect(texts(bench).filter((words) => words.includes('ended with it'))).toHaveLength(1);
 
-    // Another worker dies beside this one, which goes on.
-    const next = fromHere(bench);
-    const [person] = bench.replies().map((reply) => reply.phone);
-    const session = await bench.redis.hget(keys.conversation(person ?? ''), 'session');
-    const task = { id: 'b1', description: 'Watch two', request: 'watch two', startedAt: 1 };
-    const entry = { owner: 'another#1', tasks: [task] };
-    await bench.redis.hset(keys.background, `${person} ${session}`, JSON.stringify(entry));
-    await said(next, 'ended with it: “Watch two”');
-    await until('nothing is noted', async () => (await running(bench)) === 0);
-    await next.say('say it is quiet again');
-    await said(next, 'it is quiet again');
-    expect(texts(next).filter((words) => words.includes('ended with it'))).toHaveLength(1);
-  });
-});
+      // Another worker dies beside this one, which goes on.
+      const next = fromHere(bench);
+      const [person] = bench.replies().map((reply) => reply.phone);
+      const session = await bench.redis.hget(keys.conversation(person ?? ''), 'session');
+      const task = { id: 'b1', description: 'Watch two', request: 'watch two', startedAt: 1 };
+      const entry = { owner: 'another#1', tasks: [task] };
+      await bench.redis.hset(keys.background, `${person} ${session}`, JSON.stringify(entry));
+      await said(next, 'ended with it: “Watch two”');
+      await until('nothing is noted', async () => (await running(bench)) === 0);
+      await next.say('say it is quiet again');
+      await said(next, 'it is quiet again');
+      expect(texts(next).filter((words) => words.includes('ended with it'))).toHaveLength(1);
+    });
+  },
+);
 
-test('a process that is killed between the end and its report is replaced, and the end is told once', async () => {
-  await withStory({ stories }, async (bench) => {
-    await bench.say('watch held');
-    await said(bench, 'I watch held.');
-    await until('it is noted', async () => (await running(bench)) === 1);
-    await openFile(bench, 'held');
-    await until('Claude looks into it', () =>
-      bench.model.requests.some(({ view }) =>
-        view.texts.some(({ text: asked }) => asked.includes('Watch held')),
-      ),
-    );
-    await until('its turn has begun', async () => (await bench.jobs('active')).length === 1);
-    for (const { pid, mark } of await findMarked())
-      if (mark.endsWith(`@${bench.dataDir}`)) process.kill(pid, 'SIGKILL');
-    await said(bench, 'Held has ended after all.');
-    await until('nothing is noted', async () => (await running(bench)) === 0);
-    await bench.say('say it is quiet');
-    await said(bench, 'it is quiet');
-    expect(texts(bench).filter((words) => words.includes('Held has ended'))).toHaveLength(1);
-    expect(texts(bench).filter((words) => words.includes('ended with it'))).toEqual([]);
-  });
-});
+test(
+  'a process that is killed between the end and its report is replaced, and the end is told once',
+  { tags: 'long' },
+  async () => {
+    await withStory({ stories }, async (bench) => {
+      await bench.say('watch held');
+      await said(bench, 'I watch held.');
+      await until('it is noted', async () => (await running(bench)) === 1);
+      await openFile(bench, 'held');
+      await until('Claude looks into it', () =>
+        bench.model.requests.some(({ view }) =>
+          view.texts.some(({ text: asked }) => asked.includes('Watch held')),
+        ),
+      );
+      await until('its turn has begun', async () => (await bench.jobs('active')).length === 1);
+      for (const { pid, mark } of await findMarked())
+        if (mark.endsWith(`@${bench.dataDir}`)) process.kill(pid, 'SIGKILL');
+      await said(bench, 'Held has ended after all.');
+      await until('nothing is noted', async () => (await running(bench)) === 0);
+      await bench.say('say it is quiet');
+      await said(bench, 'it is quiet');
+      expect(texts(bench).filter((words) => words.includes('Held has ended'))).toHaveLength(1);
+      expect(texts(bench).filter((words) => words.includes('ended with it'))).toEqual([]);
+    });
+  },
+);
 
-test('work in the background keeps its process and the computer awake, also when another conversation needs the room', async () => {
-  let isAsleep = false;
-  const worker = { onAsleep: () => void (isAsleep = true) };
-  const options = {
-    stories,
-    agent: { maxLive: 1 },
-    environment: { IDLE_MINUTES: '0.002' },
-    worker,
-  };
-  await withStory(options, async (bench) => {
-    await bench.say('watch one');
-    await said(bench, 'I watch one.');
-    await until('it is noted', async () => (await running(bench)) === 1);
-    await bench.say('say hello from here', otherPhone);
-    await said(bench, 'hello from here', otherPhone);
-    // Many times the idle time.
-    await sleep(2000);
-    expect([isAsleep, await running(bench)]).toEqual([false, 1]);
-    // The memory has no room for a second session with such work.
-    await bench.say('watch two', otherPhone);
-    await said(bench, 'as much runs in the background already', otherPhone);
-    await openFile(bench, 'one');
-    await said(bench, 'It has ended.');
-    await until('the computer is asleep', () => isAsleep);
-    expect(await running(bench)).toBe(0);
-    expect(texts(bench).filter((words) => words.includes('It has ended.'))).toHaveLength(1);
-  });
-});
+test(
+  'work in the background keeps its process and the computer awake, also when another conversation needs the room',
+  { tags: 'long' },
+  async () => {
+    let isAsleep = false;
+    const worker = { onAsleep: () => void (isAsleep = true) };
+    const options = {
+      stories,
+      agent: { maxLive: 1 },
+      environment: { IDLE_MINUTES: '0.002' },
+      worker,
+    };
+    await withStory(options, async (bench) => {
+      await bench.say('watch one');
+      await said(bench, 'I watch one.');
+      await until('it is noted', async () => (await running(bench)) === 1);
+      await bench.say('say hello from here', otherPhone);
+      await said(bench, 'hello from here', otherPhone);
+      // Many times the idle time.
+      await sleep(2000);
+      expect([isAsleep, await running(bench)]).toEqual([false, 1]);
+      // The memory has no room for a second session with such work.
+      await bench.say('watch two', otherPhone);
+      await said(bench, 'as much runs in the background already', otherPhone);
+      await openFile(bench, 'one');
+      await said(bench, 'It has ended.');
+      await until('the computer is asleep', () => isAsleep);
+      expect(await running(bench)).toBe(0);
+      expect(texts(bench).filter((words) => words.includes('It has ended.'))).toHaveLength(1);
+    });
+  },
+);

@@ -113,34 +113,38 @@ test('the account is the model’s bill, token by token and person by person: wi
   });
 });
 
-test('forty requests by curl: what goes beyond the budget is refused there and then, Claude Code stops at once, and goes on by the person’s leave', async () => {
-  await withStory(
-    { stories, environment: { BUDGET_USD_PER_TURN: '0.1' }, worker: { silence } },
-    async (bench) => {
-      await bench.say('curl 40');
-      // Forty programs are started one after the other.
-      const question = await until(
-        'the question',
-        () => bench.replies().find(({ text: words }) => words.includes('Shall I go on?')),
-        80_000,
-      );
-      expect(question.text).toMatch(/^This task has cost \$0\.1\d?; its budget is \$0\.10/);
-      const statuses = await readFile(path.join(workspaceOf(bench), 'statuses'), 'utf8');
-      expect(statuses).toMatch(/^(200 )+(402 )+$/);
-      expect(statuses.split(' ').filter(Boolean)).toHaveLength(40);
-      const { redis, model } = bench;
-      const spent = (await createSpend(redis).use(dayOf(Date.now()))).get(phone)?.costUsd ?? 0;
-      expect([spent >= 0.1, spent < 0.11]).toEqual([true, true]);
-      // Nothing of what was refused has reached the model.
-      expect(model.requests).toHaveLength(1 + statuses.split('200').length - 1);
-      await tap(bench, question, 'Continue? +$1');
-      // The note that it may go on comes behind the words of the question, whose answer is the
-      // statuses.
-      await until(
-        'the answer',
-        () => bench.replies().find(({ text: words }) => words.startsWith('200 ')),
-        60_000,
-      );
-    },
-  );
-});
+test(
+  'forty requests by curl: what goes beyond the budget is refused there and then, Claude Code stops at once, and goes on by the person’s leave',
+  { tags: 'long' },
+  async () => {
+    await withStory(
+      { stories, environment: { BUDGET_USD_PER_TURN: '0.1' }, worker: { silence } },
+      async (bench) => {
+        await bench.say('curl 40');
+        // Forty programs are started one after the other.
+        const question = await until(
+          'the question',
+          () => bench.replies().find(({ text: words }) => words.includes('Shall I go on?')),
+          80_000,
+        );
+        expect(question.text).toMatch(/^This task has cost \$0\.1\d?; its budget is \$0\.10/);
+        const statuses = await readFile(path.join(workspaceOf(bench), 'statuses'), 'utf8');
+        expect(statuses).toMatch(/^(200 )+(402 )+$/);
+        expect(statuses.split(' ').filter(Boolean)).toHaveLength(40);
+        const { redis, model } = bench;
+        const spent = (await createSpend(redis).use(dayOf(Date.now()))).get(phone)?.costUsd ?? 0;
+        expect([spent >= 0.1, spent < 0.11]).toEqual([true, true]);
+        // Nothing of what was refused has reached the model.
+        expect(model.requests).toHaveLength(1 + statuses.split('200').length - 1);
+        await tap(bench, question, 'Continue? +$1');
+        // The note that it may go on comes behind the words of the question, whose answer is the
+        // statuses.
+        await until(
+          'the answer',
+          () => bench.replies().find(({ text: words }) => words.startsWith('200 ')),
+          60_000,
+        );
+      },
+    );
+  },
+);

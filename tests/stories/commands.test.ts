@@ -45,7 +45,7 @@ test('/help names every command; /status says what runs, also while it runs, and
   });
 });
 
-test('/model changes the model that is asked from then on', async () => {
+test('/model changes the model that is asked from then on', { tags: 'long' }, async () => {
   await withStory({}, async (bench) => {
     await bench.say('say one');
     await said(bench, 'one');
@@ -67,88 +67,102 @@ test('/model changes the model that is asked from then on', async () => {
   });
 });
 
-test('/model asks the service for a name and does not store what no model has', async () => {
-  await withStory({}, async (bench) => {
-    const modelOf = async (): Promise<string | undefined> =>
-      (await createConversations(bench.redis).read(phone)).model;
-    await bench.say('/model Opus');
-    await said(bench, 'The model opus from now on.');
-    expect(bench.model.lookups).toEqual([]);
-    await bench.say('/model haikoo');
-    const unknown = await said(bench, 'I do not know the model “haikoo”. Did you mean haiku?');
-    expect(bench.model.lookups).toEqual(['/v1/models', '/v1/models/haikoo']);
-    expect(await modelOf()).toBe('opus');
-    await tap(bench, unknown, 'Haiku');
-    await said(bench, 'The model haiku from now on.');
-    await bench.say('say one');
-    await said(bench, 'one');
-    expect(bench.model.requests.findLast(({ kind }) => kind === 'turn')?.model).toContain('haiku');
-    await bench.say('/model claude-sonnet-4-5');
-    await said(bench, 'The model claude-sonnet-4-5-20250929 from now on.');
-    bench.model.faults.noModelList = true;
-    await bench.say('/model gpt-5');
-    const away = await said(bench, 'I cannot reach Claude’s servers right now');
-    expect(away.buttons.map(({ title }) => title)).toEqual(['Opus', 'Sonnet', 'Haiku']);
-    expect(await modelOf()).toBe('claude-sonnet-4-5-20250929');
-  });
-});
+test(
+  '/model asks the service for a name and does not store what no model has',
+  { tags: 'long' },
+  async () => {
+    await withStory({}, async (bench) => {
+      const modelOf = async (): Promise<string | undefined> =>
+        (await createConversations(bench.redis).read(phone)).model;
+      await bench.say('/model Opus');
+      await said(bench, 'The model opus from now on.');
+      expect(bench.model.lookups).toEqual([]);
+      await bench.say('/model haikoo');
+      const unknown = await said(bench, 'I do not know the model “haikoo”. Did you mean haiku?');
+      expect(bench.model.lookups).toEqual(['/v1/models', '/v1/models/haikoo']);
+      expect(await modelOf()).toBe('opus');
+      await tap(bench, unknown, 'Haiku');
+      await said(bench, 'The model haiku from now on.');
+      await bench.say('say one');
+      await said(bench, 'one');
+      expect(bench.model.requests.findLast(({ kind }) => kind === 'turn')?.model).toContain(
+        'haiku',
+      );
+      await bench.say('/model claude-sonnet-4-5');
+      await said(bench, 'The model claude-sonnet-4-5-20250929 from now on.');
+      bench.model.faults.noModelList = true;
+      await bench.say('/model gpt-5');
+      const away = await said(bench, 'I cannot reach Claude’s servers right now');
+      expect(away.buttons.map(({ title }) => title)).toEqual(['Opus', 'Sonnet', 'Haiku']);
+      expect(await modelOf()).toBe('claude-sonnet-4-5-20250929');
+    });
+  },
+);
 
-test('/effort changes how much Claude thinks from then on, until it is taken off', async () => {
-  await withStory({}, async (bench) => {
-    const lastEffort = (): string | undefined =>
-      bench.model.requests.findLast(({ kind }) => kind === 'turn')?.effort;
-    await bench.say('say one');
-    await said(bench, 'one');
-    const own = lastEffort();
-    expect(own).not.toBe('low');
-    await bench.say('/effort');
-    const list = await said(bench, 'The effort is the model’s own.');
-    expect(list.list?.items.map(({ title }) => title)).toEqual([
-      'Low',
-      'Medium',
-      'High',
-      'Extra high',
-      'Max',
-      'Default',
-    ]);
-    await tap(bench, list, 'Low');
-    await said(bench, 'The effort is low from now on.');
-    await bench.say('say two');
-    await said(bench, 'two');
-    expect(lastEffort()).toBe('low');
-    await bench.say('/status');
-    await said(bench, 'Model: the usual one. Effort: low. Permissions: all.');
-    await bench.say('/effort hihg');
-    await said(bench, 'There is no such effort.');
-    await bench.say('/effort XHIGH');
-    await said(bench, 'The effort is xhigh from now on.');
-    await bench.restartWorker();
-    await bench.say('say three');
-    await said(bench, 'three');
-    expect(lastEffort()).toBe('xhigh');
-    await bench.say('/effort default');
-    await said(bench, 'The effort is the model’s own from now on.');
-    await bench.say('say four');
-    await said(bench, 'four');
-    expect(lastEffort()).toBe(own);
-  });
-});
+test(
+  '/effort changes how much Claude thinks from then on, until it is taken off',
+  { tags: 'long' },
+  async () => {
+    await withStory({}, async (bench) => {
+      const lastEffort = (): string | undefined =>
+        bench.model.requests.findLast(({ kind }) => kind === 'turn')?.effort;
+      await bench.say('say one');
+      await said(bench, 'one');
+      const own = lastEffort();
+      expect(own).not.toBe('low');
+      await bench.say('/effort');
+      const list = await said(bench, 'The effort is the model’s own.');
+      expect(list.list?.items.map(({ title }) => title)).toEqual([
+        'Low',
+        'Medium',
+        'High',
+        'Extra high',
+        'Max',
+        'Default',
+      ]);
+      await tap(bench, list, 'Low');
+      await said(bench, 'The effort is low from now on.');
+      await bench.say('say two');
+      await said(bench, 'two');
+      expect(lastEffort()).toBe('low');
+      await bench.say('/status');
+      await said(bench, 'Model: the usual one. Effort: low. Permissions: all.');
+      await bench.say('/effort hihg');
+      await said(bench, 'There is no such effort.');
+      await bench.say('/effort XHIGH');
+      await said(bench, 'The effort is xhigh from now on.');
+      await bench.restartWorker();
+      await bench.say('say three');
+      await said(bench, 'three');
+      expect(lastEffort()).toBe('xhigh');
+      await bench.say('/effort default');
+      await said(bench, 'The effort is the model’s own from now on.');
+      await bench.say('say four');
+      await said(bench, 'four');
+      expect(lastEffort()).toBe(own);
+    });
+  },
+);
 
-test('what Claude has planned comes by itself; /schedules lists it and cancels it', async () => {
-  await withStory({}, async (bench) => {
-    await bench.say('/schedules');
-    await said(bench, 'Nothing is scheduled.');
-    await bench.say('every weekday at 9 in Europe/Berlin say good morning');
-    await said(bench, 'Scheduled as number 1: every weekday at 9:00');
-    // Six seconds: a time that has passed before it is scheduled is refused.
-    await bench.say('remind me in 0.1 minutes to drink water');
-    await said(bench, 'Reminder: drink water');
-    await bench.say('/schedules');
-    const list = await said(bench, 'to cancel number 1.');
-    expect(list.text).toMatch(
-      /^1\. every weekday at 9:00: say good morning \(next: .*9:00\)\n\nText/,
-    );
-    await bench.say('/schedules cancel 1');
-    await said(bench, 'Cancelled: every weekday at 9:00, “say good morning”.');
-  });
-});
+test(
+  'what Claude has planned comes by itself; /schedules lists it and cancels it',
+  { tags: 'long' },
+  async () => {
+    await withStory({}, async (bench) => {
+      await bench.say('/schedules');
+      await said(bench, 'Nothing is scheduled.');
+      await bench.say('every weekday at 9 in Europe/Berlin say good morning');
+      await said(bench, 'Scheduled as number 1: every weekday at 9:00');
+      // Six seconds: a time that has passed before it is scheduled is refused.
+      await bench.say('remind me in 0.1 minutes to drink water');
+      await said(bench, 'Reminder: drink water');
+      await bench.say('/schedules');
+      const list = await said(bench, 'to cancel number 1.');
+      expect(list.text).toMatch(
+        /^1\. every weekday at 9:00: say good morning \(next: .*9:00\)\n\nText/,
+      );
+      await bench.say('/schedules cancel 1');
+      await said(bench, 'Cancelled: every weekday at 9:00, “say good morning”.');
+    });
+  },
+);

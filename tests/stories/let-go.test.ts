@@ -32,33 +32,37 @@ async function isLetGo(bench: StoryBench): Promise<void> {
 
 const promptsOf = ({ model }: StoryBench): string => JSON.stringify(model.requests.at(-1));
 
-test('Claude Code ends while a question waits; the answer goes on where it asked, and what was approved runs once', async () => {
-  const options = {
-    stories: [note],
-    environment: { STOP_SECONDS: '1', QUESTION_HOLD_MINUTES: '0.001' },
-  };
-  await withStory(options, async (whole) => {
-    let bench = fromHere(whole);
-    await bench.say('ask me something');
-    const question = await said(bench, 'Which colour');
-    await isLetGo(bench);
-    await bench.restartWorker();
-    await tap(bench, question, 'Blue');
-    await said(bench, 'You chose Blue.');
-    expect(texts(bench).filter((words) => words.includes('I take blue'))).toHaveLength(1);
+test(
+  'Claude Code ends while a question waits; the answer goes on where it asked, and what was approved runs once',
+  { tags: 'long' },
+  async () => {
+    const options = {
+      stories: [note],
+      environment: { STOP_SECONDS: '1', QUESTION_HOLD_MINUTES: '0.001' },
+    };
+    await withStory(options, async (whole) => {
+      let bench = fromHere(whole);
+      await bench.say('ask me something');
+      const question = await said(bench, 'Which colour');
+      await isLetGo(bench);
+      await bench.restartWorker();
+      await tap(bench, question, 'Blue');
+      await said(bench, 'You chose Blue.');
+      expect(texts(bench).filter((words) => words.includes('I take blue'))).toHaveLength(1);
 
-    await bench.say('/permissions ask');
-    await said(bench, 'I ask before');
-    bench = fromHere(whole);
-    await bench.say('note');
-    const leave = await said(bench, "echo first >> notes'");
-    await isLetGo(bench);
-    await tap(bench, leave, 'Yes');
-    await said(bench, 'Noted.');
-    expect(await readFile(path.join(workspaceOf(bench), 'notes'), 'utf8')).toBe('first\n');
-    expect(texts(bench).filter((words) => words.includes('echo first'))).toHaveLength(1);
-    // A tap is an answer, and never a prompt of its own.
-    expect(promptsOf(bench)).not.toMatch(/"text":"(Yes|No|Blue)"/);
-    expect(await bench.redis.llen(keys.inbox(phone))).toBe(0);
-  });
-});
+      await bench.say('/permissions ask');
+      await said(bench, 'I ask before');
+      bench = fromHere(whole);
+      await bench.say('note');
+      const leave = await said(bench, "echo first >> notes'");
+      await isLetGo(bench);
+      await tap(bench, leave, 'Yes');
+      await said(bench, 'Noted.');
+      expect(await readFile(path.join(workspaceOf(bench), 'notes'), 'utf8')).toBe('first\n');
+      expect(texts(bench).filter((words) => words.includes('echo first'))).toHaveLength(1);
+      // A tap is an answer, and never a prompt of its own.
+      expect(promptsOf(bench)).not.toMatch(/"text":"(Yes|No|Blue)"/);
+      expect(await bench.redis.llen(keys.inbox(phone))).toBe(0);
+    });
+  },
+);

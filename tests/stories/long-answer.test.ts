@@ -48,29 +48,33 @@ const reporter: Story = {
     ),
 };
 
-test('Markdown becomes WhatsApp’s own marks; a longer answer is cut where it reads well, a very long one is its opening and a link to a page of the whole', async () => {
-  await withStory({ stories: [reporter] }, async (bench) => {
-    await bench.say('report');
-    expect((await said(bench, 'What I found')).text).toBe(shownReport);
+test(
+  'Markdown becomes WhatsApp’s own marks; a longer answer is cut where it reads well, a very long one is its opening and a link to a page of the whole',
+  { tags: 'long' },
+  async () => {
+    await withStory({ stories: [reporter] }, async (bench) => {
+      await bench.say('report');
+      expect((await said(bench, 'What I found')).text).toBe(shownReport);
 
-    await bench.say('4000 characters');
-    await until('the parts', () => texts(bench).length === 4);
-    for (const part of texts(bench).slice(1)) {
-      expect(part.length).toBeLessThanOrEqual(messageLimit);
-      expect(part.split('```').length % 2).toBe(1);
-    }
+      await bench.say('4000 characters');
+      await until('the parts', () => texts(bench).length === 4);
+      for (const part of texts(bench).slice(1)) {
+        expect(part.length).toBeLessThanOrEqual(messageLimit);
+        expect(part.split('```').length % 2).toBe(1);
+      }
 
-    await bench.say('all of it');
-    const { text: link } = await said(bench, '/page/');
-    expect(texts(bench)).toHaveLength(6);
-    // A busy machine may not render it in time, which shows its plain text.
-    const html = await until('the rendered page', async () => {
-      const page = await fetch(link.split('\n').at(-1) ?? '');
-      expect(page.status).toBe(200);
-      const shown = await page.text();
-      return shown.includes('<p>The very end.</p>') && shown;
+      await bench.say('all of it');
+      const { text: link } = await said(bench, '/page/');
+      expect(texts(bench)).toHaveLength(6);
+      // A busy machine may not render it in time, which shows its plain text.
+      const html = await until('the rendered page', async () => {
+        const page = await fetch(link.split('\n').at(-1) ?? '');
+        expect(page.status).toBe(200);
+        const shown = await page.text();
+        return shown.includes('<p>The very end.</p>') && shown;
+      });
+      for (const part of ['<td align="right">12</td>', 'hljs-addition', 'hljs-keyword'])
+        expect(html).toContain(part);
     });
-    for (const part of ['<td align="right">12</td>', 'hljs-addition', 'hljs-keyword'])
-      expect(html).toContain(part);
-  });
-});
+  },
+);

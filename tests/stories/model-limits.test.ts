@@ -7,42 +7,46 @@ import { withPipeline } from '../support/pipeline.ts';
 import { modelKey, said, texts, withStory } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
 
-test('a passing overload is not felt; other trouble is a sentence, “retry” goes on, no secret is kept', async () => {
-  await withStory({}, async (bench) => {
-    bench.model.faults.overloaded = 1;
-    await bench.say('say all is well');
-    await until('the answer', () => texts(bench).length > 0);
-    expect(texts(bench)).toEqual(['all is well']);
-    const troubles = [
-      ['unauthorized', 'signed-out'],
-      ['creditTooLow', 'no-credit'],
-    ] as const;
-    for (const [index, [fault, kind]] of troubles.entries()) {
-      bench.model.faults[fault] = Infinity;
-      await bench.say(`say number ${index}`);
-      await said(bench, failureSentence(kind));
-      bench.model.faults[fault] = 0;
-      await bench.say('retry');
-      await said(bench, `number ${index}`);
-      expect(texts(bench)).toHaveLength(3 + index * 2);
-    }
-    const failed = await bench.jobs('failed');
-    expect(failed.map(({ failedReason }) => failedReason)).toContain(
-      'no-credit: Credit balance is too low',
-    );
-    const stored = JSON.stringify([
-      failed.map((job) => job.toJSON()),
-      await Promise.all(failed.map(bench.logs)),
-    ]);
-    expect(stored).toContain('failed: no-credit: Credit balance is too low');
-    for (const secret of [
-      modelKey,
-      bench.environment['TWILIO_AUTH_TOKEN'] ?? '?',
-      bench.environment['ADMIN_PASSWORD'] ?? '?',
-    ])
-      expect(stored).not.toContain(secret);
-  });
-});
+test(
+  'a passing overload is not felt; other trouble is a sentence, “retry” goes on, no secret is kept',
+  { tags: 'long' },
+  async () => {
+    await withStory({}, async (bench) => {
+      bench.model.faults.overloaded = 1;
+      await bench.say('say all is well');
+      await until('the answer', () => texts(bench).length > 0);
+      expect(texts(bench)).toEqual(['all is well']);
+      const troubles = [
+        ['unauthorized', 'signed-out'],
+        ['creditTooLow', 'no-credit'],
+      ] as const;
+      for (const [index, [fault, kind]] of troubles.entries()) {
+        bench.model.faults[fault] = Infinity;
+        await bench.say(`say number ${index}`);
+        await said(bench, failureSentence(kind));
+        bench.model.faults[fault] = 0;
+        await bench.say('retry');
+        await said(bench, `number ${index}`);
+        expect(texts(bench)).toHaveLength(3 + index * 2);
+      }
+      const failed = await bench.jobs('failed');
+      expect(failed.map(({ failedReason }) => failedReason)).toContain(
+        'no-credit: Credit balance is too low',
+      );
+      const stored = JSON.stringify([
+        failed.map((job) => job.toJSON()),
+        await Promise.all(failed.map(bench.logs)),
+      ]);
+      expect(stored).toContain('failed: no-credit: Credit balance is too low');
+      for (const secret of [
+        modelKey,
+        bench.environment['TWILIO_AUTH_TOKEN'] ?? '?',
+        bench.environment['ADMIN_PASSWORD'] ?? '?',
+      ])
+        expect(stored).not.toContain(secret);
+    });
+  },
+);
 
 // That Claude Code fails in these ways is shown in tests/worker/agent-claude-faults.test.ts.
 test('so are a lasting overload and no such model', async () => {
@@ -66,30 +70,37 @@ test('so are a lasting overload and no such model', async () => {
   });
 });
 
-test('a usage limit is told with the time of its end, waited for, and the turn goes on by itself', async () => {
-  await withStory(
-    {
-      agent: {
-        secrets: { ANTHROPIC_API_KEY: undefined, CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-oat01-scripted' },
+test(
+  'a usage limit is told with the time of its end, waited for, and the turn goes on by itself',
+  { tags: 'long' },
+  async () => {
+    await withStory(
+      {
+        agent: {
+          secrets: {
+            ANTHROPIC_API_KEY: undefined,
+            CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-oat01-scripted',
+          },
+        },
       },
-    },
-    async (bench) => {
-      await bench.say('say one');
-      await said(bench, 'one');
-      const resetsAt = Math.ceil(Date.now() / 1000) * 1000 + 6000;
-      Object.assign(bench.model.faults, { rateLimited: Infinity, rateLimitResetsAt: resetsAt });
-      await bench.say('say two');
-      const limit = await said(bench, 'usage limit');
-      expect(limit.text).toMatch(
-        /^Claude's usage limit is reached until (?:.* )?\d{1,2}:\d\d UTC\. I go on by myself then\.$/,
-      );
-      bench.model.faults.rateLimited = 0;
-      await said(bench, 'two');
-      expect(Date.now()).toBeGreaterThanOrEqual(resetsAt);
-      expect(texts(bench)).toEqual(['one', limit.text, 'two']);
-    },
-  );
-});
+      async (bench) => {
+        await bench.say('say one');
+        await said(bench, 'one');
+        const resetsAt = Math.ceil(Date.now() / 1000) * 1000 + 6000;
+        Object.assign(bench.model.faults, { rateLimited: Infinity, rateLimitResetsAt: resetsAt });
+        await bench.say('say two');
+        const limit = await said(bench, 'usage limit');
+        expect(limit.text).toMatch(
+          /^Claude's usage limit is reached until (?:.* )?\d{1,2}:\d\d UTC\. I go on by myself then\.$/,
+        );
+        bench.model.faults.rateLimited = 0;
+        await said(bench, 'two');
+        expect(Date.now()).toBeGreaterThanOrEqual(resetsAt);
+        expect(texts(bench)).toEqual(['one', limit.text, 'two']);
+      },
+    );
+  },
+);
 
 test('a usage limit without a time is said once, waited for, and the turn goes on by itself', async () => {
   await withPipeline({}, async ({ say, replies, redis, startWorker }) => {

@@ -22,30 +22,34 @@ test('long work says now and then what it does, never the same twice, and the an
   );
 });
 
-test('by itself a short turn says nothing but its answer; with /verbose each step is told, before the answer', async () => {
-  await withStory({ stories: [gate] }, async (bench) => {
-    await bench.say('run: echo hello');
-    await until('the answer', () => texts(bench).length > 0);
-    expect(texts(bench)).toEqual([expect.stringContaining('hello')]);
-    expect(bench.twin.memory.typing.map(({ status }) => status)).toContain(200);
-    await bench.say('/verbose');
-    await until('the word about it', () => texts(bench).length === 2);
-    await bench.say('gate');
-    await until('the step', () => texts(bench).includes('▸ Wait at the gate'));
-    await openGate(workspaceOf(bench));
-    await until('the answer', () => texts(bench).includes('through'));
-    await bench.say('run: echo twice');
-    await until('the second answer', () => texts(bench).some((text) => text.includes('twice')));
-    expect(texts(bench).slice(2)).toEqual([
-      '▸ Wait at the gate',
-      'through',
-      '▸ Run the command that was asked for',
-      expect.stringContaining('twice'),
-    ]);
-    await bench.say('/quiet');
-    await said(bench, 'Quiet again');
-    await bench.say('run: echo thrice');
-    await said(bench, 'thrice');
-    expect(texts(bench)).toHaveLength(8);
-  });
-});
+test(
+  'by itself a short turn says nothing but its answer; with /verbose each step is told, before the answer',
+  { tags: 'long' },
+  async () => {
+    await withStory({ stories: [gate] }, async (bench) => {
+      await bench.say('run: echo hello');
+      await until('the answer', () => texts(bench).length > 0);
+      expect(texts(bench)).toEqual([expect.stringContaining('hello')]);
+      expect(bench.twin.memory.typing.map(({ status }) => status)).toContain(200);
+      await bench.say('/verbose');
+      await until('the word about it', () => texts(bench).length === 2);
+      await bench.say('gate');
+      await until('the step', () => texts(bench).includes('▸ Wait at the gate'));
+      await openGate(workspaceOf(bench));
+      await until('the answer', () => texts(bench).includes('through'));
+      await bench.say('run: echo twice');
+      await until('the second answer', () => texts(bench).some((text) => text.includes('twice')));
+      expect(texts(bench).slice(2)).toEqual([
+        '▸ Wait at the gate',
+        'through',
+        '▸ Run the command that was asked for',
+        expect.stringContaining('twice'),
+      ]);
+      await bench.say('/quiet');
+      await said(bench, 'Quiet again');
+      await bench.say('run: echo thrice');
+      await said(bench, 'thrice');
+      expect(texts(bench)).toHaveLength(8);
+    });
+  },
+);

@@ -124,24 +124,28 @@ test('a question survives a restart: it is not asked twice, and the old buttons 
   ).toHaveLength(1);
 });
 
-test('what answered a question goes with the work that asked it: it is neither said to Claude nor brought back by “retry”', async () => {
-  const bench = fromHere(open());
-  await bench.say('ask, then wait');
-  await tap(bench, await said(bench, 'Go on?'), 'Yes');
-  await atGate(workspaceOf(bench));
-  // The worker that goes on has not heard the answer itself.
-  bench.model.faults.creditTooLow = Infinity;
-  await bench.restartWorker();
-  await said(bench, failureSentence('no-credit'));
-  await until('nothing is left', async () => (await bench.redis.llen(keys.inbox(phone))) === 0);
-  bench.model.faults.creditTooLow = 0;
-  expect(
-    JSON.parse((await bench.redis.hget(keys.conversation(phone), 'failed')) ?? ''),
-  ).toHaveLength(1);
-  await bench.say('say it is quiet');
-  await said(bench, 'it is quiet');
-  expect(texts(bench)).toHaveLength(3);
-});
+test(
+  'what answered a question goes with the work that asked it: it is neither said to Claude nor brought back by “retry”',
+  { tags: 'long' },
+  async () => {
+    const bench = fromHere(open());
+    await bench.say('ask, then wait');
+    await tap(bench, await said(bench, 'Go on?'), 'Yes');
+    await atGate(workspaceOf(bench));
+    // The worker that goes on has not heard the answer itself.
+    bench.model.faults.creditTooLow = Infinity;
+    await bench.restartWorker();
+    await said(bench, failureSentence('no-credit'));
+    await until('nothing is left', async () => (await bench.redis.llen(keys.inbox(phone))) === 0);
+    bench.model.faults.creditTooLow = 0;
+    expect(
+      JSON.parse((await bench.redis.hget(keys.conversation(phone), 'failed')) ?? ''),
+    ).toHaveLength(1);
+    await bench.say('say it is quiet');
+    await said(bench, 'it is quiet');
+    expect(texts(bench)).toHaveLength(3);
+  },
+);
 
 test('with permissions “ask” a command waits for a yes; a no keeps it from running; “edits” lets files be changed; the chat changes the mode', async () => {
   const bench = fromHere(open());
@@ -179,31 +183,39 @@ test('with permissions “ask” a command waits for a yes; a no keeps it from r
   ).toHaveLength(2);
 });
 
-test('where the account cannot have buttons the question comes with numbers', async () => {
-  const bench = fromHere(open());
-  // What was made while it could is forgotten.
-  await bench.redis.del(await bench.redis.keys(keys.content('*')));
-  bench.twin.faults.set('content-refused');
-  await bench.say('ask me something');
-  const question = await said(bench, 'Which colour');
-  expect(question.buttons).toEqual([]);
-  expect(question.text).toMatch(/1\. Red[^]*2\. Green[^]*3\. Blue/);
-  await bench.say('3');
-  await said(bench, 'You chose Blue.');
-  // What asks nothing says by itself what to write.
-  await bench.say('/permissions');
-  const modes = await said(bench, '*/permissions ask*');
-  expect(modes.buttons).toEqual([]);
-  expect(modes.text).toMatch(/I work without asking \(now\)$/);
-});
-
-test('without an answer in time the stated default holds, and is said', async () => {
-  await withStory({ environment: { ANSWER_MINUTES: '0.03' } }, async (bench) => {
+test(
+  'where the account cannot have buttons the question comes with numbers',
+  { tags: 'long' },
+  async () => {
+    const bench = fromHere(open());
+    // What was made while it could is forgotten.
+    await bench.redis.del(await bench.redis.keys(keys.content('*')));
+    bench.twin.faults.set('content-refused');
     await bench.say('ask me something');
-    expect((await said(bench, 'Which colour')).text).toContain(
-      'Without an answer in 2 seconds: Red.',
-    );
-    await said(bench, 'No answer in 2 seconds, so: Red.');
-    await said(bench, 'You chose Red.');
-  });
-});
+    const question = await said(bench, 'Which colour');
+    expect(question.buttons).toEqual([]);
+    expect(question.text).toMatch(/1\. Red[^]*2\. Green[^]*3\. Blue/);
+    await bench.say('3');
+    await said(bench, 'You chose Blue.');
+    // What asks nothing says by itself what to write.
+    await bench.say('/permissions');
+    const modes = await said(bench, '*/permissions ask*');
+    expect(modes.buttons).toEqual([]);
+    expect(modes.text).toMatch(/I work without asking \(now\)$/);
+  },
+);
+
+test(
+  'without an answer in time the stated default holds, and is said',
+  { tags: 'long' },
+  async () => {
+    await withStory({ environment: { ANSWER_MINUTES: '0.03' } }, async (bench) => {
+      await bench.say('ask me something');
+      expect((await said(bench, 'Which colour')).text).toContain(
+        'Without an answer in 2 seconds: Red.',
+      );
+      await said(bench, 'No answer in 2 seconds, so: Red.');
+      await said(bench, 'You chose Red.');
+    });
+  },
+);

@@ -59,61 +59,74 @@ async function tryScriptedModel(bench: StoryBench): Promise<void> {
   await said(bench, 'I received 1 sticker.');
 }
 
-test('Claude sees pictures and PDFs, reads voice messages, contacts and places, and finds other files at their path; what is broken holds nothing up', async () => {
-  await withTranscriptionService(async (service) => {
-    service.answer = () => ({
-      status: 200,
-      body: JSON.stringify({ text: 'Look at the login page.' }),
-    });
-    const transcribe = createTranscriber(
-      { TRANSCRIBE_URL: service.url, TRANSCRIBE_MODEL: 'whisper-1' },
-      {},
-    );
-    await withStory({ stories: [reader], worker: { transcribe } }, async (bench) => {
-      await tryScriptedModel(bench);
-      await send(bench, 'audio/ogg', voice);
-      expect((await said(bench, 'I know: [Voice message')).text).toMatch(
-        /\/inbox\/\S+\.ogg\] Look at the login page\.$/,
-      );
-
-      await send(bench, 'image/png', await plainPicture(40, 30).png().toBuffer(), 'what is this?');
-      await said(bench, 'I received 1 picture.');
-      expect(shown(bench)).toEqual({ images: 1, documents: 0 });
-      await send(bench, 'application/pdf', pdf, 'and this?');
-      await said(bench, 'I received 1 document.');
-      expect(shown(bench)).toEqual({ images: 0, documents: 1 });
-
-      await send(bench, 'text/csv', 'name,price\nbread,3\n');
-      expect((await said(bench, 'It says:')).text).toBe('It says: name,price\nbread,3');
-      await send(bench, 'text/vcard', contact);
-      await said(bench, 'contact: Ada Lovelace, +44 20 7946 0000 (cell)');
-      await bench.twin.chat.receive(phone, {
-        location: { latitude: 51.5, longitude: -0.12, label: 'The Crown' },
+test(
+  'Claude sees pictures and PDFs, reads voice messages, contacts and places, and finds other files at their path; what is broken holds nothing up',
+  { tags: 'long' },
+  async () => {
+    await withTranscriptionService(async (service) => {
+      service.answer = () => ({
+        status: 200,
+        body: JSON.stringify({ text: 'Look at the login page.' }),
       });
-      await said(bench, 'location: The Crown, 51.5, -0.12');
+      const transcribe = createTranscriber(
+        { TRANSCRIBE_URL: service.url, TRANSCRIBE_MODEL: 'whisper-1' },
+        {},
+      );
+      await withStory({ stories: [reader], worker: { transcribe } }, async (bench) => {
+        await tryScriptedModel(bench);
+        await send(bench, 'audio/ogg', voice);
+        expect((await said(bench, 'I know: [Voice message')).text).toMatch(
+          /\/inbox\/\S+\.ogg\] Look at the login page\.$/,
+        );
 
-      await send(bench, 'image/jpeg', Buffer.from([0xff, 0xd8, 0xff, 0, 0, 0]));
-      await bench.say('say I go on');
-      await said(bench, 'I go on');
-      expect(texts(bench).slice(-2)).toEqual([
-        'I could not open the picture that you sent: it is broken. Please send it again.',
-        'I go on',
-      ]);
+        await send(
+          bench,
+          'image/png',
+          await plainPicture(40, 30).png().toBuffer(),
+          'what is this?',
+        );
+        await said(bench, 'I received 1 picture.');
+        expect(shown(bench)).toEqual({ images: 1, documents: 0 });
+        await send(bench, 'application/pdf', pdf, 'and this?');
+        await said(bench, 'I received 1 document.');
+        expect(shown(bench)).toEqual({ images: 0, documents: 1 });
+
+        await send(bench, 'text/csv', 'name,price\nbread,3\n');
+        expect((await said(bench, 'It says:')).text).toBe('It says: name,price\nbread,3');
+        await send(bench, 'text/vcard', contact);
+        await said(bench, 'contact: Ada Lovelace, +44 20 7946 0000 (cell)');
+        await bench.twin.chat.receive(phone, {
+          location: { latitude: 51.5, longitude: -0.12, label: 'The Crown' },
+        });
+        await said(bench, 'location: The Crown, 51.5, -0.12');
+
+        await send(bench, 'image/jpeg', Buffer.from([0xff, 0xd8, 0xff, 0, 0, 0]));
+        await bench.say('say I go on');
+        await said(bench, 'I go on');
+        expect(texts(bench).slice(-2)).toEqual([
+          'I could not open the picture that you sent: it is broken. Please send it again.',
+          'I go on',
+        ]);
+      });
     });
-  });
-});
+  },
+);
 
-test('without a transcriber a voice message gets one clear sentence, and what follows is heard', async () => {
-  await withPipeline({}, async (bench) => {
-    const asked: string[] = [];
-    await bench.startWorker({ answer: async (words) => (asked.push(words), words) });
-    await send(bench, 'audio/ogg', voice);
-    await bench.say('/schedules');
-    await until('both answers', () => texts(bench).length === 2);
-    expect(texts(bench).toSorted()).toEqual([
-      'I cannot listen to voice messages yet: no transcriber is set up. Please write it.',
-      expect.stringContaining('Nothing is scheduled.'),
-    ]);
-    expect(asked).toEqual([]);
-  });
-});
+test(
+  'without a transcriber a voice message gets one clear sentence, and what follows is heard',
+  { tags: 'long' },
+  async () => {
+    await withPipeline({}, async (bench) => {
+      const asked: string[] = [];
+      await bench.startWorker({ answer: async (words) => (asked.push(words), words) });
+      await send(bench, 'audio/ogg', voice);
+      await bench.say('/schedules');
+      await until('both answers', () => texts(bench).length === 2);
+      expect(texts(bench).toSorted()).toEqual([
+        'I cannot listen to voice messages yet: no transcriber is set up. Please write it.',
+        expect.stringContaining('Nothing is scheduled.'),
+      ]);
+      expect(asked).toEqual([]);
+    });
+  },
+);

@@ -53,22 +53,26 @@ const wayward: Story = {
   },
 };
 
-test('where changes of files need no leave, those that would change what needs leave do', async () => {
-  await withStory(
-    { stories: [wayward], environment: { PERMISSIONS: 'edits', ANSWER_MINUTES: '0.005' } },
-    async (bench) => {
-      for (const [name, steps] of Object.entries(ways)) {
-        const before = texts(bench).length;
-        await bench.say(`take ${name}`);
-        await said(bench, `${name}: step ${steps.length} of ${steps.length} was refused.`);
-        // Nobody answers, so a step that is asked about is refused; those before it were not asked
-        // about.
-        expect(
-          texts(bench)
-            .slice(before)
-            .filter((words) => words.startsWith('May I ')),
-        ).toHaveLength(1);
-      }
-    },
-  );
-});
+test(
+  'where changes of files need no leave, those that would change what needs leave do',
+  { tags: 'long' },
+  async () => {
+    await withStory(
+      { stories: [wayward], environment: { PERMISSIONS: 'edits', ANSWER_MINUTES: '0.005' } },
+      async (bench) => {
+        for (const [name, steps] of Object.entries(ways)) {
+          const before = texts(bench).length;
+          await bench.say(`take ${name}`);
+          await said(bench, `${name}: step ${steps.length} of ${steps.length} was refused.`);
+          // Nobody answers, so a step that is asked about is refused; those before it were not asked
+          // about.
+          expect(
+            texts(bench)
+              .slice(before)
+              .filter((words) => words.startsWith('May I ')),
+          ).toHaveLength(1);
+        }
+      },
+    );
+  },
+);

@@ -70,38 +70,46 @@ test('/new begins afresh and keeps the files, /sessions lists what was; a tap in
   await said(bench, 'sixth: 4 before');
 });
 
-test('an unknown command goes to Claude Code: the workspace’s commands and skills work, and its own; that it has summed up is said', async () => {
-  const bench = open();
-  const own = path.join(workspaceOf(bench, otherPhone), '.claude');
-  await mkdir(path.join(own, 'commands'), { recursive: true });
-  await writeFile(path.join(own, 'commands', 'greet.md'), 'say greetings to $ARGUMENTS');
-  await mkdir(path.join(own, 'skills', 'farewell'), { recursive: true });
-  await writeFile(
-    path.join(own, 'skills', 'farewell', 'SKILL.md'),
-    '---\nname: farewell\ndescription: Says goodbye\n---\nsay goodbye to $ARGUMENTS',
-  );
-  await bench.say('/greet everybody', otherPhone);
-  expect((await said(bench, 'greetings', otherPhone)).text).toBe('greetings to everybody');
-  await bench.say('/farewell all', otherPhone);
-  expect((await said(bench, 'goodbye', otherPhone)).text).toContain('goodbye to all');
-  await bench.say('/compact', otherPhone);
-  await said(bench, 'I have summed our conversation up, and go on from there.', otherPhone);
-  await bench.say('which last', otherPhone);
-  await said(bench, 'last: ', otherPhone);
-  // The first two answers are summed up; `/compact` itself has no words.
-  expect(texts(bench, otherPhone).slice(-2)).toEqual([
-    'I have summed our conversation up, and go on from there. I may ask again about details.',
-    'last: 1 before',
-  ]);
-});
+test(
+  'an unknown command goes to Claude Code: the workspace’s commands and skills work, and its own; that it has summed up is said',
+  { tags: 'long' },
+  async () => {
+    const bench = open();
+    const own = path.join(workspaceOf(bench, otherPhone), '.claude');
+    await mkdir(path.join(own, 'commands'), { recursive: true });
+    await writeFile(path.join(own, 'commands', 'greet.md'), 'say greetings to $ARGUMENTS');
+    await mkdir(path.join(own, 'skills', 'farewell'), { recursive: true });
+    await writeFile(
+      path.join(own, 'skills', 'farewell', 'SKILL.md'),
+      '---\nname: farewell\ndescription: Says goodbye\n---\nsay goodbye to $ARGUMENTS',
+    );
+    await bench.say('/greet everybody', otherPhone);
+    expect((await said(bench, 'greetings', otherPhone)).text).toBe('greetings to everybody');
+    await bench.say('/farewell all', otherPhone);
+    expect((await said(bench, 'goodbye', otherPhone)).text).toContain('goodbye to all');
+    await bench.say('/compact', otherPhone);
+    await said(bench, 'I have summed our conversation up, and go on from there.', otherPhone);
+    await bench.say('which last', otherPhone);
+    await said(bench, 'last: ', otherPhone);
+    // The first two answers are summed up; `/compact` itself has no words.
+    expect(texts(bench, otherPhone).slice(-2)).toEqual([
+      'I have summed our conversation up, and go on from there. I may ask again about details.',
+      'last: 1 before',
+    ]);
+  },
+);
 
-test('a session that is not there any more is said, and the work goes on', async () => {
-  const bench = open();
-  await bench.say('which first', stranger);
-  await said(bench, 'first: 0 before', stranger);
-  await bench.restartWorker();
-  await rm(path.join(claudeDirectory(bench.dataDir), 'projects'), { recursive: true });
-  await bench.say('which second', stranger);
-  await said(bench, 'I could not find our earlier conversation any more', stranger);
-  expect((await said(bench, 'second: ', stranger)).text).toBe('second: 0 before');
-});
+test(
+  'a session that is not there any more is said, and the work goes on',
+  { tags: 'long' },
+  async () => {
+    const bench = open();
+    await bench.say('which first', stranger);
+    await said(bench, 'first: 0 before', stranger);
+    await bench.restartWorker();
+    await rm(path.join(claudeDirectory(bench.dataDir), 'projects'), { recursive: true });
+    await bench.say('which second', stranger);
+    await said(bench, 'I could not find our earlier conversation any more', stranger);
+    expect((await said(bench, 'second: ', stranger)).text).toBe('second: 0 before');
+  },
+);

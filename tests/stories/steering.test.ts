@@ -38,24 +38,28 @@ test('what is said while Claude works is heard at the next tool boundary and ans
   });
 });
 
-test('/queue waits for the turn after, and says so; what is said later is heard before it', async () => {
-  await withStory({ stories: [gate] }, async (bench) => {
-    await bench.say('gate');
-    await atGate(workspaceOf(bench));
-    await bench.say('/queue say the queued one');
-    await until('it is told', () =>
-      texts(bench).some((text) => text.startsWith('I do that as soon as this is done')),
-    );
-    const now = await bench.say('say now');
-    await until('it is taken up', async () => (await stateOf(bench, now)) === 'working');
-    await openGate(workspaceOf(bench));
-    await until('the queued one', () => texts(bench).includes('the queued one'));
-    expect(await worked(bench)).toHaveLength(2);
-    const [, ...answers] = texts(bench);
-    expect(answers.at(-1)).toBe('the queued one');
-    expect(answers.slice(0, -1).join('\n')).toMatch(/^through[^]*now/);
-  });
-});
+test(
+  '/queue waits for the turn after, and says so; what is said later is heard before it',
+  { tags: 'long' },
+  async () => {
+    await withStory({ stories: [gate] }, async (bench) => {
+      await bench.say('gate');
+      await atGate(workspaceOf(bench));
+      await bench.say('/queue say the queued one');
+      await until('it is told', () =>
+        texts(bench).some((text) => text.startsWith('I do that as soon as this is done')),
+      );
+      const now = await bench.say('say now');
+      await until('it is taken up', async () => (await stateOf(bench, now)) === 'working');
+      await openGate(workspaceOf(bench));
+      await until('the queued one', () => texts(bench).includes('the queued one'));
+      expect(await worked(bench)).toHaveLength(2);
+      const [, ...answers] = texts(bench);
+      expect(answers.at(-1)).toBe('the queued one');
+      expect(answers.slice(0, -1).join('\n')).toMatch(/^through[^]*now/);
+    });
+  },
+);
 
 test('/stop ends the tool that runs with all of its processes, and says what was under way', async () => {
   await withStory({ stories: [gate] }, async (bench) => {

@@ -79,23 +79,27 @@ test('what Claude says before and beside its tools reaches the phone, once and i
   });
 });
 
-test('what Claude said before its process died is in the answer, once', async () => {
-  await withStory({ stories: [longLook, choose] }, async (bench) => {
-    await bench.say('long look', phone);
-    await atGate(workspaceOf(bench));
-    await bench.restartWorker();
-    await openGate(workspaceOf(bench));
-    await said(bench, 'Mended.');
-    expect(texts(bench).join('\n').split(bug)).toHaveLength(2);
-    expect(texts(bench).at(-1)).toContain('Mended.');
+test(
+  'what Claude said before its process died is in the answer, once',
+  { tags: 'long' },
+  async () => {
+    await withStory({ stories: [longLook, choose] }, async (bench) => {
+      await bench.say('long look', phone);
+      await atGate(workspaceOf(bench));
+      await bench.restartWorker();
+      await openGate(workspaceOf(bench));
+      await said(bench, 'Mended.');
+      expect(texts(bench).join('\n').split(bug)).toHaveLength(2);
+      expect(texts(bench).at(-1)).toContain('Mended.');
 
-    // What stood before a question was sent with it, and is in the transcript, too.
-    const asking = fromHere(bench);
-    await asking.say('choose');
-    const question = await said(asking, 'Mend it?');
-    await asking.restartWorker();
-    await tap(asking, question, 'Mend');
-    await said(asking, 'Mended.');
-    expect(texts(asking).join('\n').split(bug)).toHaveLength(2);
-  });
-});
+      // What stood before a question was sent with it, and is in the transcript, too.
+      const asking = fromHere(bench);
+      await asking.say('choose');
+      const question = await said(asking, 'Mend it?');
+      await asking.restartWorker();
+      await tap(asking, question, 'Mend');
+      await said(asking, 'Mended.');
+      expect(texts(asking).join('\n').split(bug)).toHaveLength(2);
+    });
+  },
+);

@@ -209,20 +209,24 @@ test('a passing trouble is told as such and does not end the turn', async () => 
   expect(turn.answers().map((answer) => answer.text)).toEqual(['it worked']);
 });
 
-test('a prompt that failed and was overtaken by another is not taken for answered', async () => {
-  const prompt = { id: `SM${crypto.randomUUID()}`, text: 'say the first thing' };
-  bench.model.faults.creditTooLow = Infinity;
-  expect(await goOn(prompt).ended).toMatchObject({ kind: 'no-credit' });
-  bench.model.faults.creditTooLow = 0;
-  const other = goOn('say the second thing');
-  expect(await other.ended).toBeUndefined();
-  const retried = goOn(prompt);
-  expect(await retried.ended).toBeUndefined();
-  expect(retried.answers()[0]?.id).not.toBe(other.answers()[0]?.id);
-  expect(retried.answers()[0]?.text).toContain(
-    'an earlier message of the person, which has no answer yet: “say the first thing”',
-  );
-});
+test(
+  'a prompt that failed and was overtaken by another is not taken for answered',
+  { tags: 'long' },
+  async () => {
+    const prompt = { id: `SM${crypto.randomUUID()}`, text: 'say the first thing' };
+    bench.model.faults.creditTooLow = Infinity;
+    expect(await goOn(prompt).ended).toMatchObject({ kind: 'no-credit' });
+    bench.model.faults.creditTooLow = 0;
+    const other = goOn('say the second thing');
+    expect(await other.ended).toBeUndefined();
+    const retried = goOn(prompt);
+    expect(await retried.ended).toBeUndefined();
+    expect(retried.answers()[0]?.id).not.toBe(other.answers()[0]?.id);
+    expect(retried.answers()[0]?.text).toContain(
+      'an earlier message of the person, which has no answer yet: “say the first thing”',
+    );
+  },
+);
 
 test('a prompt that failed and comes back behind another one is named, since it is not the last', async () => {
   const conversation = '+15550000005';
@@ -296,7 +300,7 @@ test('a conversation that was compacted says so, and goes on', async () => {
 
 // An agent of its own each; the reader of transcripts looks where the last one keeps its, so these
 // come last.
-test('a model that cannot be reached at all is away', async () => {
+test('a model that cannot be reached at all is away', { tags: 'long' }, async () => {
   const own = await openClaudeAgent({
     modelPatienceMs: 1000,
     secrets: { ANTHROPIC_BASE_URL: 'http://127.0.0.1:9' },
@@ -311,7 +315,7 @@ test('a model that cannot be reached at all is away', async () => {
   }
 });
 
-test('the usage limit of a subscription says when it ends', async () => {
+test('the usage limit of a subscription says when it ends', { tags: 'long' }, async () => {
   const own = await openClaudeAgent({
     secrets: { ANTHROPIC_API_KEY: undefined, CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-oat01-scripted' },
   });

@@ -106,7 +106,7 @@ async function converse(conversation: string, own: ClaudeAgentBench = bench) {
   };
 }
 
-test('each answer costs its own part, also after a resume', async () => {
+test('each answer costs its own part, also after a resume', { tags: 'long' }, async () => {
   const { turn, release } = main;
   const costs: number[] = [];
   for (const words of ['say 1', 'say 2', 'say 3'])
@@ -232,26 +232,34 @@ test('clearing the conversation begins another session, which is told and gone o
   );
 });
 
-test('a process is kept for the next turn; the one used least recently is closed when there are too many', async () => {
-  const [one, two, three] = [main, await converse('+15551110002'), await converse('+15551110003')];
-  await one.say('say 1');
-  const [first] = await bench.leaders();
-  await one.say('say again');
-  expect(await bench.leaders()).toEqual([first]);
-  await two.say('say 2');
-  expect(await bench.leaders()).toHaveLength(2);
-  await three.say('say 3');
-  const left = await until('two processes', async () => {
-    const leaders = await bench.leaders();
-    return leaders.length === 2 && leaders;
-  });
-  expect(left).not.toContain(first);
-  expect(await one.say('say I am back')).toBe('I am back');
-  await Promise.all([one.release(), two.release(), three.release()]);
-  expect(await bench.processes()).toEqual([]);
-});
+test(
+  'a process is kept for the next turn; the one used least recently is closed when there are too many',
+  { tags: 'long' },
+  async () => {
+    const [one, two, three] = [
+      main,
+      await converse('+15551110002'),
+      await converse('+15551110003'),
+    ];
+    await one.say('say 1');
+    const [first] = await bench.leaders();
+    await one.say('say again');
+    expect(await bench.leaders()).toEqual([first]);
+    await two.say('say 2');
+    expect(await bench.leaders()).toHaveLength(2);
+    await three.say('say 3');
+    const left = await until('two processes', async () => {
+      const leaders = await bench.leaders();
+      return leaders.length === 2 && leaders;
+    });
+    expect(left).not.toContain(first);
+    expect(await one.say('say I am back')).toBe('I am back');
+    await Promise.all([one.release(), two.release(), three.release()]);
+    expect(await bench.processes()).toEqual([]);
+  },
+);
 
-test('a process that nobody needs for a while is closed', async () => {
+test('a process that nobody needs for a while is closed', { tags: 'long' }, async () => {
   const own = await openClaudeAgent({ idleMs: 200 });
   try {
     const { say } = await converse('+15551110004', own);

@@ -30,56 +30,64 @@ async function withAgent(
   }
 }
 
-test('an effort is there from the start, changes in the open process, and is taken off again', async () => {
-  await withAgent({}, async (bench, say) => {
-    const { effort: own } = await say({ conversation: bob });
-    expect(own).not.toBe('low');
-    const first = await say({ effort: 'low' });
-    expect(first.effort).toBe('low');
-    const [process] = await bench.processes(first.session);
-    const { session } = first;
-    expect((await say({ session, effort: 'max' })).effort).toBe('max');
-    expect((await say({ session })).effort).toBe(own);
-    // Another model keeps it.
-    expect(await say({ session, effort: 'low', model: 'claude-sonnet-5-5' })).toMatchObject({
-      effort: 'low',
-      model: 'claude-sonnet-5-5',
+test(
+  'an effort is there from the start, changes in the open process, and is taken off again',
+  { tags: 'long' },
+  async () => {
+    await withAgent({}, async (bench, say) => {
+      const { effort: own } = await say({ conversation: bob });
+      expect(own).not.toBe('low');
+      const first = await say({ effort: 'low' });
+      expect(first.effort).toBe('low');
+      const [process] = await bench.processes(first.session);
+      const { session } = first;
+      expect((await say({ session, effort: 'max' })).effort).toBe('max');
+      expect((await say({ session })).effort).toBe(own);
+      // Another model keeps it.
+      expect(await say({ session, effort: 'low', model: 'claude-sonnet-5-5' })).toMatchObject({
+        effort: 'low',
+        model: 'claude-sonnet-5-5',
+      });
+      expect(await say({ session, effort: 'low', model: 'claude-opus-5-5' })).toMatchObject({
+        effort: 'low',
+        model: 'claude-opus-5-5',
+      });
+      expect(await bench.processes(session)).toContain(process);
+      // A process of its own resumes the session with the effort of the turn.
+      await bench.agent.release(ann);
+      expect((await say({ session, effort: 'medium' })).effort).toBe('medium');
+      expect(await bench.processes(session)).not.toContain(process);
     });
-    expect(await say({ session, effort: 'low', model: 'claude-opus-5-5' })).toMatchObject({
-      effort: 'low',
-      model: 'claude-opus-5-5',
+  },
+);
+
+test(
+  'a prewarmed process serves a turn with an effort and one without',
+  { tags: 'long' },
+  async () => {
+    await withAgent({ prewarmMs: 50, maxLive: 4 }, async (bench, say) => {
+      const spareOf = (known: number[]): Promise<number> =>
+        until('a spare', async () => (await bench.leaders()).find((pid) => !known.includes(pid)));
+      const first = await say({ conversation: bob });
+      const known = await bench.processes(first.session);
+      const spare = await spareOf(known);
+      const second = await say({ effort: 'low' });
+      expect(await bench.processes(second.session)).toContain(spare);
+      expect(second.effort).toBe('low');
+      expect((await say({ session: second.session })).effort).toBe(first.effort);
+      await bench.agent.release(bob);
+      const next = await spareOf([...known, spare]);
+      const third = await say({ conversation: bob });
+      expect(await bench.processes(third.session)).toContain(next);
+      expect(third.effort).toBe(first.effort);
+      expect((await say({ conversation: bob, session: third.session, effort: 'max' })).effort).toBe(
+        'max',
+      );
     });
-    expect(await bench.processes(session)).toContain(process);
-    // A process of its own resumes the session with the effort of the turn.
-    await bench.agent.release(ann);
-    expect((await say({ session, effort: 'medium' })).effort).toBe('medium');
-    expect(await bench.processes(session)).not.toContain(process);
-  });
-});
+  },
+);
 
-test('a prewarmed process serves a turn with an effort and one without', async () => {
-  await withAgent({ prewarmMs: 50, maxLive: 4 }, async (bench, say) => {
-    const spareOf = (known: number[]): Promise<number> =>
-      until('a spare', async () => (await bench.leaders()).find((pid) => !known.includes(pid)));
-    const first = await say({ conversation: bob });
-    const known = await bench.processes(first.session);
-    const spare = await spareOf(known);
-    const second = await say({ effort: 'low' });
-    expect(await bench.processes(second.session)).toContain(spare);
-    expect(second.effort).toBe('low');
-    expect((await say({ session: second.session })).effort).toBe(first.effort);
-    await bench.agent.release(bob);
-    const next = await spareOf([...known, spare]);
-    const third = await say({ conversation: bob });
-    expect(await bench.processes(third.session)).toContain(next);
-    expect(third.effort).toBe(first.effort);
-    expect((await say({ conversation: bob, session: third.session, effort: 'max' })).effort).toBe(
-      'max',
-    );
-  });
-});
-
-test('what was made ready for a turn has its effort', async () => {
+test('what was made ready for a turn has its effort', { tags: 'long' }, async () => {
   await withAgent({}, async (bench, say) => {
     const coming = {
       conversation: ann,

@@ -80,7 +80,7 @@ test('the worker’s own files are read and written whole, or it is told why not
 describe.skipIf(reason !== undefined)(
   `the files of an agent of another user${reason ? ` (not here: ${reason})` : ''}`,
   () => {
-    test('are read and written the same way, and are the agent’s', async () => {
+    test('are read and written the same way, and are the agent’s', { tags: 'long' }, async () => {
       await withDirectory(async (dir) => {
         await expectContract(createAgentFiles(agentUser()), dir);
         expect((await stat(path.join(dir, 'deep', 'er'))).uid).toBe(agentUser().uid);

@@ -26,6 +26,7 @@ const ofUser = (uid: number): number[] =>
 
 test.skipIf(!isRoot)(
   `as root the agent is a user that was picked; two workers on one directory pick the same and end nothing of each other${notHere}`,
+  { tags: 'long' },
   async () => {
     const model = await runScriptedModel({ quiet: true });
     const workers: Child[] = [];
@@ -148,6 +149,7 @@ async function usedPackages(): Promise<string[]> {
 
 test.skipIf(!isRoot)(
   `npm start works as root in a place that the agent’s user may not enter, and says where its files lie${notHere}`,
+  { tags: 'long' },
   async () => {
     const closed = await mkdtemp(path.join(tmpdir(), 'sidepocket-closed-'));
     const checkout = path.join(closed, 'checkout');
@@ -204,6 +206,7 @@ test.skipIf(!isRoot)(
 
 test.skipIf(!isRoot)(
   `root without the right to be another user does not start, but where AGENT_USER says root${notHere}`,
+  { tags: 'long' },
   async () => {
     await withPipeline({ relay: false }, async ({ environment }) => {
       const port = await freePort(0);

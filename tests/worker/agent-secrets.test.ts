@@ -188,23 +188,27 @@ describe.skipIf(reason !== undefined)(
   () => {
     const house = holdOpen(withHouse);
 
-    test('git and gh are signed in to GitHub, other addresses get nothing', async () => {
-      const { worker, say, replies } = house();
-      const ask = (host: string): string =>
-        `printf 'protocol=https\\nhost=${host}\\n\\n' | GIT_TERMINAL_PROMPT=0 git credential fill 2>&1`;
-      await worker();
-      const look = "stat -c '%a %U' ~/.config/gh/hosts.yml";
-      await say(
-        `run env | grep -c github_pat; ${ask('github.com')}; ${ask('example.com')}; ${look}`,
-      );
-      const reply = await until('the answer', () =>
-        replies().find(({ text }) => text.includes('nobody')),
-      );
-      expect(reply.text).toContain('username=x-access-token\npassword=github_pat_reachable');
-      expect(reply.text).toContain("could not read Username for 'https://example.com'");
-      expect(reply.text).toContain('600 nobody');
-      expect(reply.text.split('\n').find((line) => /^\d+$/.test(line))).toBe('0');
-    });
+    test(
+      'git and gh are signed in to GitHub, other addresses get nothing',
+      { tags: 'long' },
+      async () => {
+        const { worker, say, replies } = house();
+        const ask = (host: string): string =>
+          `printf 'protocol=https\\nhost=${host}\\n\\n' | GIT_TERMINAL_PROMPT=0 git credential fill 2>&1`;
+        await worker();
+        const look = "stat -c '%a %U' ~/.config/gh/hosts.yml";
+        await say(
+          `run env | grep -c github_pat; ${ask('github.com')}; ${ask('example.com')}; ${look}`,
+        );
+        const reply = await until('the answer', () =>
+          replies().find(({ text }) => text.includes('nobody')),
+        );
+        expect(reply.text).toContain('username=x-access-token\npassword=github_pat_reachable');
+        expect(reply.text).toContain("could not read Username for 'https://example.com'");
+        expect(reply.text).toContain('600 nobody');
+        expect(reply.text.split('\n').find((line) => /^\d+$/.test(line))).toBe('0');
+      },
+    );
 
     test('nothing that the agent runs gets at a secret of the worker, whatever way it tries', async () => {
       const worker = await house().worker();
@@ -256,34 +260,38 @@ describe.skipIf(reason !== undefined)(
       for (const secret of Object.values(secrets)) expect(worker.output()).not.toContain(secret);
     });
 
-    test('a killed worker’s processes are ended by the next boot, which goes on with the session', async () => {
-      const { dataDir, environment, say, replies, told, start, ...rest } = house();
-      const first = await rest.worker();
-      await say('run (setsid sleep 1000 > /dev/null 2>&1 &) ; echo $$ > shell.pid; sleep 500');
-      const mark = `${environment['WORKER_ID'] ?? ''}#`;
-      const running = async (): Promise<number> =>
-        (await findMarked()).filter((found) => found.mark.startsWith(mark)).length;
-      const begun = path.join(dataDir, 'workspaces', phone.slice(1), 'shell.pid');
-      await until(
-        'the command',
-        async () => (await readFile(begun, 'utf8').catch(() => '')) !== '',
-      );
-      expect(await running()).toBeGreaterThan(2);
-      await first.stop('SIGKILL');
+    test(
+      'a killed worker’s processes are ended by the next boot, which goes on with the session',
+      { tags: 'long' },
+      async () => {
+        const { dataDir, environment, say, replies, told, start, ...rest } = house();
+        const first = await rest.worker();
+        await say('run (setsid sleep 1000 > /dev/null 2>&1 &) ; echo $$ > shell.pid; sleep 500');
+        const mark = `${environment['WORKER_ID'] ?? ''}#`;
+        const running = async (): Promise<number> =>
+          (await findMarked()).filter((found) => found.mark.startsWith(mark)).length;
+        const begun = path.join(dataDir, 'workspaces', phone.slice(1), 'shell.pid');
+        await until(
+          'the command',
+          async () => (await readFile(begun, 'utf8').catch(() => '')) !== '',
+        );
+        expect(await running()).toBeGreaterThan(2);
+        await first.stop('SIGKILL');
 
-      const second = await start();
-      expect(second.output()).toContain('ended what an earlier boot left running');
-      // By this note the transcript was read.
-      await until('the note that the work was interrupted', () =>
-        told().includes('You were interrupted while working'),
-      );
-      await say('stop');
-      await until('the answer to stop', () =>
-        replies().some((reply) => reply.text.startsWith('Stopped')),
-      );
-      await second.stop();
-      expect(await running()).toBe(0);
-    });
+        const second = await start();
+        expect(second.output()).toContain('ended what an earlier boot left running');
+        // By this note the transcript was read.
+        await until('the note that the work was interrupted', () =>
+          told().includes('You were interrupted while working'),
+        );
+        await say('stop');
+        await until('the answer to stop', () =>
+          replies().some((reply) => reply.text.startsWith('Stopped')),
+        );
+        await second.stop();
+        expect(await running()).toBe(0);
+      },
+    );
   },
 );
 
@@ -292,38 +300,47 @@ describe.skipIf(reason !== undefined)(
   () => {
     const house = holdOpen(withHouse);
 
-    test('a worker that cannot give the agent what it needs says so and does not start', async () => {
-      const { start, redis, environment } = house();
-      const nobody = 'AGENT_USER: there is no user “somebody-else” on this machine';
-      await expect(start({ AGENT_USER: 'somebody-else' })).rejects.toThrow(nobody);
-      await expect(start({ AGENT_USER: 'root' })).rejects.toThrow(
-        'AGENT_USER: the agent must not be root',
-      );
-      const notMade = 'AGENT_USER: the user “nobody” cannot work here: /root/pictures was not made';
-      await expect(start({ IMAGES_DIR: '/root/pictures' })).rejects.toThrow(notMade);
-      // A boot that is counted fences off the earlier ones: none of these may end a worker that
-      // works.
-      expect(await redis.exists(keys.boots(environment['WORKER_ID'] ?? ''))).toBe(0);
-    });
+    test(
+      'a worker that cannot give the agent what it needs says so and does not start',
+      { tags: 'long' },
+      async () => {
+        const { start, redis, environment } = house();
+        const nobody = 'AGENT_USER: there is no user “somebody-else” on this machine';
+        await expect(start({ AGENT_USER: 'somebody-else' })).rejects.toThrow(nobody);
+        await expect(start({ AGENT_USER: 'root' })).rejects.toThrow(
+          'AGENT_USER: the agent must not be root',
+        );
+        const notMade =
+          'AGENT_USER: the user “nobody” cannot work here: /root/pictures was not made';
+        await expect(start({ IMAGES_DIR: '/root/pictures' })).rejects.toThrow(notMade);
+        // A boot that is counted fences off the earlier ones: none of these may end a worker that
+        // works.
+        expect(await redis.exists(keys.boots(environment['WORKER_ID'] ?? ''))).toBe(0);
+      },
+    );
 
-    test('where worker and agent are one user, as the log says, no environment shows a secret either', async () => {
-      const { start, secrets } = house();
-      const worker = await start({}, 'agent');
-      const isTried = (attack: string): boolean =>
-        attack === 'its own environment' || attack === 'every environment';
-      const { loot } = await breakIn(house(), worker, { isTried });
-      expect(worker.output()).toContain(
-        'the agent runs as the worker’s own user: what it runs could read the worker’s secrets',
-      );
-      const all = loot.get('every environment') ?? '';
-      // It does look into the worker's own.
-      expect(all).toContain('SIDEPOCKET_ENVIRONMENT_FD=');
-      expect(
-        Object.entries(secrets)
-          .filter(([, secret]) => all.includes(secret))
-          .map(([name]) => name),
-      ).toEqual([]);
-      expect(loot.get('its own environment')).not.toContain(secrets['model']);
-    });
+    test(
+      'where worker and agent are one user, as the log says, no environment shows a secret either',
+      { tags: 'long' },
+      async () => {
+        const { start, secrets } = house();
+        const worker = await start({}, 'agent');
+        const isTried = (attack: string): boolean =>
+          attack === 'its own environment' || attack === 'every environment';
+        const { loot } = await breakIn(house(), worker, { isTried });
+        expect(worker.output()).toContain(
+          'the agent runs as the worker’s own user: what it runs could read the worker’s secrets',
+        );
+        const all = loot.get('every environment') ?? '';
+        // It does look into the worker's own.
+        expect(all).toContain('SIDEPOCKET_ENVIRONMENT_FD=');
+        expect(
+          Object.entries(secrets)
+            .filter(([, secret]) => all.includes(secret))
+            .map(([name]) => name),
+        ).toEqual([]);
+        expect(loot.get('its own environment')).not.toContain(secrets['model']);
+      },
+    );
   },
 );

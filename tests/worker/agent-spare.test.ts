@@ -74,51 +74,59 @@ async function spareOf(bench: ClaudeAgentBench, known: number[] = []): Promise<n
 
 const [ann, bob, cem] = ['+15551120001', '+15551120002', '+15551120003'] as const;
 
-test('a spare serves the next new session, in its own directory; then another is made', async () => {
-  await withAgent({ prewarmMs: 50, maxLive: 3 }, async (bench, say) => {
-    const first = await say(ann, 'say hi');
-    const [own = 0] = await bench.processes(first.session);
-    const spare = await spareOf(bench, [own]);
-    const second = await say(bob, 'where');
-    expect(second.answer).toBe(path.join(bench.dataDir, 'workspaces', bob.slice(1)));
-    // It carries the mark of its session from the beginning.
-    expect(await bench.processes(second.session)).toContain(spare);
-    expect(bench.model.requests.at(-1)?.session).toBe(second.session);
-    const third = await say(bob, 'say again', second.session);
-    expect(await bench.processes(third.session)).toContain(spare);
-    await spareOf(bench, [own, spare]);
-    await bench.agent.release(bob);
-    // It is a session like any other: another process goes on with it.
-    expect((await say(bob, 'say at last', second.session)).session).toBe(second.session);
-    expect(bench.model.requests.at(-1)?.view.answersBefore).toBe(2);
-  });
-});
+test(
+  'a spare serves the next new session, in its own directory; then another is made',
+  { tags: 'long' },
+  async () => {
+    await withAgent({ prewarmMs: 50, maxLive: 3 }, async (bench, say) => {
+      const first = await say(ann, 'say hi');
+      const [own = 0] = await bench.processes(first.session);
+      const spare = await spareOf(bench, [own]);
+      const second = await say(bob, 'where');
+      expect(second.answer).toBe(path.join(bench.dataDir, 'workspaces', bob.slice(1)));
+      // It carries the mark of its session from the beginning.
+      expect(await bench.processes(second.session)).toContain(spare);
+      expect(bench.model.requests.at(-1)?.session).toBe(second.session);
+      const third = await say(bob, 'say again', second.session);
+      expect(await bench.processes(third.session)).toContain(spare);
+      await spareOf(bench, [own, spare]);
+      await bench.agent.release(bob);
+      // It is a session like any other: another process goes on with it.
+      expect((await say(bob, 'say at last', second.session)).session).toBe(second.session);
+      expect(bench.model.requests.at(-1)?.view.answersBefore).toBe(2);
+    });
+  },
+);
 
-test('a spare that may not serve a directory, or has died, leaves the session to a process of its own', async () => {
-  await withAgent({ prewarmMs: 50, maxLive: 2 }, async (bench, say) => {
-    const settings = path.join(await bench.workspace(bob.slice(1)), '.claude');
-    await mkdir(path.join(settings, 'agents'), { recursive: true });
-    await writeFile(
-      path.join(settings, 'agents', 'painter.md'),
-      '---\nname: painter\ndescription: Paints.\n---\nPaint.',
-    );
-    await say(ann, 'say hi');
-    await bench.agent.release(ann);
-    const refused = await spareOf(bench);
-    const second = await say(bob, 'where');
-    expect(second.answer).toBe(path.dirname(settings));
-    expect(await bench.processes(second.session)).not.toContain(refused);
-    expect(await bench.leaders()).not.toContain(refused);
-    await bench.agent.release(bob);
+test(
+  'a spare that may not serve a directory, or has died, leaves the session to a process of its own',
+  { tags: 'long' },
+  async () => {
+    await withAgent({ prewarmMs: 50, maxLive: 2 }, async (bench, say) => {
+      const settings = path.join(await bench.workspace(bob.slice(1)), '.claude');
+      await mkdir(path.join(settings, 'agents'), { recursive: true });
+      await writeFile(
+        path.join(settings, 'agents', 'painter.md'),
+        '---\nname: painter\ndescription: Paints.\n---\nPaint.',
+      );
+      await say(ann, 'say hi');
+      await bench.agent.release(ann);
+      const refused = await spareOf(bench);
+      const second = await say(bob, 'where');
+      expect(second.answer).toBe(path.dirname(settings));
+      expect(await bench.processes(second.session)).not.toContain(refused);
+      expect(await bench.leaders()).not.toContain(refused);
+      await bench.agent.release(bob);
 
-    const killed = await spareOf(bench);
-    process.kill(killed, 'SIGKILL');
-    expect((await say(cem, 'say hello')).answer).toBe('hello');
-    expect(await bench.leaders()).not.toContain(killed);
-  });
-});
+      const killed = await spareOf(bench);
+      process.kill(killed, 'SIGKILL');
+      expect((await say(cem, 'say hello')).answer).toBe('hello');
+      expect(await bench.leaders()).not.toContain(killed);
+    });
+  },
+);
 
-test('a spare is given up when a browser takes its place', async () => {
+test('a spare is given up when a browser takes its place', { tags: 'long' }, async () => {
   await withAgent({ prewarmMs: 50, maxLive: 2 }, async (bench, say) => {
     const first = await say(ann, 'say hi');
     const [own = 0] = await bench.processes(first.session);
@@ -129,26 +137,35 @@ test('a spare is given up when a browser takes its place', async () => {
   });
 });
 
-test('what was made ready for a turn is what works it; what was made ready for another is closed', async () => {
-  await withAgent({ maxLive: 3 }, async (bench, say) => {
-    const workspace = await bench.workspace(ann.slice(1));
-    const coming = { conversation: ann, workspace, model: undefined, permissions: 'all' as const };
-    await bench.agent.prepare?.({ ...coming, session: undefined });
-    const [ready = 0] = await bench.leaders();
-    const first = await say(ann, 'say one');
-    expect(await bench.processes(first.session)).toEqual([ready]);
-    await bench.agent.release(ann);
+test(
+  'what was made ready for a turn is what works it; what was made ready for another is closed',
+  { tags: 'long' },
+  async () => {
+    await withAgent({ maxLive: 3 }, async (bench, say) => {
+      const workspace = await bench.workspace(ann.slice(1));
+      const coming = {
+        conversation: ann,
+        workspace,
+        model: undefined,
+        permissions: 'all' as const,
+      };
+      await bench.agent.prepare?.({ ...coming, session: undefined });
+      const [ready = 0] = await bench.leaders();
+      const first = await say(ann, 'say one');
+      expect(await bench.processes(first.session)).toEqual([ready]);
+      await bench.agent.release(ann);
 
-    await bench.agent.prepare?.({ ...coming, session: first.session });
-    const [resumed = 0] = await bench.processes(first.session);
-    expect((await say(ann, 'say two', first.session)).answer).toBe('two');
-    expect(bench.model.requests.at(-1)?.view.answersBefore).toBe(1);
-    expect(await bench.leaders()).toEqual([resumed]);
-    await bench.agent.release(ann);
+      await bench.agent.prepare?.({ ...coming, session: first.session });
+      const [resumed = 0] = await bench.processes(first.session);
+      expect((await say(ann, 'say two', first.session)).answer).toBe('two');
+      expect(bench.model.requests.at(-1)?.view.answersBefore).toBe(1);
+      expect(await bench.leaders()).toEqual([resumed]);
+      await bench.agent.release(ann);
 
-    await bench.agent.prepare?.({ ...coming, session: first.session });
-    const other = await say(ann, 'say three');
-    expect(other.session).not.toBe(first.session);
-    expect(await bench.processes(first.session)).toEqual([]);
-  });
-});
+      await bench.agent.prepare?.({ ...coming, session: first.session });
+      const other = await say(ann, 'say three');
+      expect(other.session).not.toBe(first.session);
+      expect(await bench.processes(first.session)).toEqual([]);
+    });
+  },
+);

@@ -115,6 +115,7 @@ test.skipIf(!isRoot)(
 
 test.skipIf(!isRoot)(
   `a fork bomb ends at the limit, is ended, the person hears of it, and the work goes on${notHere}`,
+  { tags: 'long' },
   async () => {
     await withOwnUser({ maxProcesses: 100 }, async (bench, workspace, uid) => {
       const sent: Sent[] = [];
@@ -155,6 +156,7 @@ cgroup?.remove();
 
 test.skipIf(!cgroup)(
   `a command that the system ends for its memory is told of as that, and the work goes on${cgroup ? '' : ' (not here: needs root and a cgroup of its own)'}`,
+  { tags: 'long' },
   async () => {
     const group = makeCgroup(64 * 1024 * 1024);
     if (!group) throw new Error('no cgroup');

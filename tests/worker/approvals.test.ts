@@ -108,32 +108,36 @@ test('a tap answers its question once; every other tap hears what became of it, 
   });
 });
 
-test('a question that its time, a stop or its turn has ended says so to a late tap', async () => {
-  await withLeave(
-    async (bench) => {
-      const { say, said, texts, replies } = bench;
-      await say('run ls');
-      const late = await said(question);
-      await said('No answer in 2 seconds, so: No.');
-      await said('ls: unanswered');
-      await tap(bench, late, 'No');
-      await said('That question is settled (No, since no answer came).');
-      await say('colour x');
-      const stopped = await said('Which?');
-      await say('/stop');
-      await said('Stopped');
-      await tap(bench, stopped, 'Red');
-      await said('That question is settled (its work has ended).');
-      await say('run ls');
-      const before = replies().length;
-      await said(question, before);
-      await tap(bench, stopped, 'Blue');
-      await said('That question is settled (its work has ended).', before);
-      expect(texts().some((text) => text.startsWith('prompt'))).toBe(false);
-    },
-    { environment: { ANSWER_MINUTES: '0.03' } },
-  );
-});
+test(
+  'a question that its time, a stop or its turn has ended says so to a late tap',
+  { tags: 'long' },
+  async () => {
+    await withLeave(
+      async (bench) => {
+        const { say, said, texts, replies } = bench;
+        await say('run ls');
+        const late = await said(question);
+        await said('No answer in 2 seconds, so: No.');
+        await said('ls: unanswered');
+        await tap(bench, late, 'No');
+        await said('That question is settled (No, since no answer came).');
+        await say('colour x');
+        const stopped = await said('Which?');
+        await say('/stop');
+        await said('Stopped');
+        await tap(bench, stopped, 'Red');
+        await said('That question is settled (its work has ended).');
+        await say('run ls');
+        const before = replies().length;
+        await said(question, before);
+        await tap(bench, stopped, 'Blue');
+        await said('That question is settled (its work has ended).', before);
+        expect(texts().some((text) => text.startsWith('prompt'))).toBe(false);
+      },
+      { environment: { ANSWER_MINUTES: '0.03' } },
+    );
+  },
+);
 
 test('an answer that comes too late is asked about; stood by it gives leave for the very call, once', async () => {
   await withLeave(

@@ -36,78 +36,82 @@ async function expectTexts(pipeline: Pipeline, expected: string[]): Promise<void
  * Every way in which a process ends and the next goes on, one after the other: the process that
  * goes on in one story is the one that ends in the next. The answers so far are in `expected`.
  */
-test('killed at any moment, or told to stop: the next worker goes on, and all is answered once', async () => {
-  await withPipeline({}, async (pipeline) => {
-    const expected: string[] = [];
-    let worker = await startWorkerProcess(pipeline);
-    const next = async (...answers: string[]): Promise<void> => {
-      worker = await startWorkerProcess(pipeline);
-      expected.push(...answers);
+test(
+  'killed at any moment, or told to stop: the next worker goes on, and all is answered once',
+  { tags: 'long' },
+  async () => {
+    await withPipeline({}, async (pipeline) => {
+      const expected: string[] = [];
+      let worker = await startWorkerProcess(pipeline);
+      const next = async (...answers: string[]): Promise<void> => {
+        worker = await startWorkerProcess(pipeline);
+        expected.push(...answers);
+        await expectTexts(pipeline, expected);
+      };
+      const begin = async (text: string): Promise<string> => {
+        const sid = await pipeline.say(text);
+        await until('the work', () => isHanging(pipeline, text));
+        return sid;
+      };
+
+      // In the middle of the work: at once, where BullMQ alone would wait for its lock of 30 s to run
+      // out.
+      await begin('hang on');
+      await crash(worker);
+      const startedAt = Date.now();
+      await next('answer to hang on');
+      expect(Date.now() - startedAt).toBeLessThan(scaled(10_000));
+
+      // After the last token, before the answer is stored: it is found in the transcript and sent
+      // once.
+      await pipeline.say('die now');
+      await worker.exited;
+      await next('answer to die now');
+
+      // During a stop.
+      await begin('hang during the stop');
+      worker.process.kill('SIGTERM');
+      await until('the stop', async () =>
+        (await readFile(worker.logFile, 'utf8')).includes('stopping'),
+      );
+      await crash(worker);
+      await next('answer to hang during the stop');
+
+      // Told to stop: it hands its turn back without counting an attempt and exits 0; the next one
+      // resumes the session.
+      const sid = await begin('hang until the stop');
+      const session = await until('the session', () =>
+        pipeline.redis.hget(keys.conversation(phone), 'session'),
+      );
+      worker.process.kill('SIGTERM');
+      expect(await worker.exited).toEqual({ code: 0, signal: null });
+      expect(await pipeline.redis.hmget(keys.job('turns', sid), 'stc')).toEqual([null]);
+      await next('answer to hang until the stop');
+      expect(await pipeline.redis.hget(keys.conversation(phone), 'session')).toBe(session);
+
+      // A newer boot of the same worker fences the old one off: what the old one still does changes
+      // nothing.
+      const old = worker;
+      await begin('slow one');
+      old.process.kill('SIGSTOP');
+      await next('answer to slow one');
+      old.process.kill('SIGCONT');
+      await old.exited;
+      await pipeline.say('hello');
+      expected.push('answer to hello');
       await expectTexts(pipeline, expected);
-    };
-    const begin = async (text: string): Promise<string> => {
-      const sid = await pipeline.say(text);
-      await until('the work', () => isHanging(pipeline, text));
-      return sid;
-    };
 
-    // In the middle of the work: at once, where BullMQ alone would wait for its lock of 30 s to run
-    // out.
-    await begin('hang on');
-    await crash(worker);
-    const startedAt = Date.now();
-    await next('answer to hang on');
-    expect(Date.now() - startedAt).toBeLessThan(scaled(10_000));
-
-    // After the last token, before the answer is stored: it is found in the transcript and sent
-    // once.
-    await pipeline.say('die now');
-    await worker.exited;
-    await next('answer to die now');
-
-    // During a stop.
-    await begin('hang during the stop');
-    worker.process.kill('SIGTERM');
-    await until('the stop', async () =>
-      (await readFile(worker.logFile, 'utf8')).includes('stopping'),
-    );
-    await crash(worker);
-    await next('answer to hang during the stop');
-
-    // Told to stop: it hands its turn back without counting an attempt and exits 0; the next one
-    // resumes the session.
-    const sid = await begin('hang until the stop');
-    const session = await until('the session', () =>
-      pipeline.redis.hget(keys.conversation(phone), 'session'),
-    );
-    worker.process.kill('SIGTERM');
-    expect(await worker.exited).toEqual({ code: 0, signal: null });
-    expect(await pipeline.redis.hmget(keys.job('turns', sid), 'stc')).toEqual([null]);
-    await next('answer to hang until the stop');
-    expect(await pipeline.redis.hget(keys.conversation(phone), 'session')).toBe(session);
-
-    // A newer boot of the same worker fences the old one off: what the old one still does changes
-    // nothing.
-    const old = worker;
-    await begin('slow one');
-    old.process.kill('SIGSTOP');
-    await next('answer to slow one');
-    old.process.kill('SIGCONT');
-    await old.exited;
-    await pipeline.say('hello');
-    expected.push('answer to hello');
-    await expectTexts(pipeline, expected);
-
-    // Between the POST and its note: it is found at Twilio and not sent again.
-    pipeline.twin.faults.set('create-hang-after', { times: 1 });
-    pipeline.twin.faults.set('callbacks-dropped');
-    await pipeline.say('and now');
-    await until('the message at Twilio', () => texts(pipeline).length === expected.length + 1);
-    await crash(worker);
-    await next('answer to and now');
-    await worker.stop();
-  });
-});
+      // Between the POST and its note: it is found at Twilio and not sent again.
+      pipeline.twin.faults.set('create-hang-after', { times: 1 });
+      pipeline.twin.faults.set('callbacks-dropped');
+      await pipeline.say('and now');
+      await until('the message at Twilio', () => texts(pipeline).length === expected.length + 1);
+      await crash(worker);
+      await next('answer to and now');
+      await worker.stop();
+    });
+  },
+);
 
 test('killed three times by a message: one sentence, and retry; a second signal ends it at once', async () => {
   await withPipeline({}, async (pipeline) => {

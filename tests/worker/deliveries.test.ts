@@ -46,7 +46,7 @@ describe('one answer arrives once, whatever Twilio does to the POST', () => {
     ['callback-before-answer'],
     ['callbacks-dropped'],
   ];
-  test('after each of its faults', async () => {
+  test('after each of its faults', { tags: 'long' }, async () => {
     await withPipeline({}, async (pipeline) => {
       await pipeline.startWorker({ twilioTimeoutMs: scaled(1500) });
       const expected: string[] = [];

@@ -90,40 +90,48 @@ test('a picture that a person sends reaches the agent as a picture and as a file
   });
 });
 
-test('a picture beyond the model’s limits is made to fit, and the file stays as it was', async () => {
-  await withMedia({}, async ({ send, answers, seen }) => {
-    const photo = await noisePicture(2600, 2000).jpeg({ quality: 95 }).toBuffer();
-    expect(photo.byteLength).toBeGreaterThan(4e6);
-    await send(photo, 'image/jpeg', 'what is this?');
-    await answers(1);
-    const [picture] = seen[0]?.attachments ?? [];
-    expect([picture?.kind, picture?.kind === 'picture' && picture.type]).toEqual([
-      'picture',
-      'image/jpeg',
-    ]);
-    expect(picture?.base64.length).toBeLessThan(5 * 1024 * 1024);
-    // Compared as a whole: the matchers look at each of four million bytes.
-    expect(
-      (await readFile(/it is at (\S+)\]/.exec(seen[0]?.text ?? '')?.[1] ?? '')).equals(photo),
-    ).toBe(true);
-  });
-});
+test(
+  'a picture beyond the model’s limits is made to fit, and the file stays as it was',
+  { tags: 'long' },
+  async () => {
+    await withMedia({}, async ({ send, answers, seen }) => {
+      const photo = await noisePicture(2600, 2000).jpeg({ quality: 95 }).toBuffer();
+      expect(photo.byteLength).toBeGreaterThan(4e6);
+      await send(photo, 'image/jpeg', 'what is this?');
+      await answers(1);
+      const [picture] = seen[0]?.attachments ?? [];
+      expect([picture?.kind, picture?.kind === 'picture' && picture.type]).toEqual([
+        'picture',
+        'image/jpeg',
+      ]);
+      expect(picture?.base64.length).toBeLessThan(5 * 1024 * 1024);
+      // Compared as a whole: the matchers look at each of four million bytes.
+      expect(
+        (await readFile(/it is at (\S+)\]/.exec(seen[0]?.text ?? '')?.[1] ?? '')).equals(photo),
+      ).toBe(true);
+    });
+  },
+);
 
-test('a file that Twilio does not hand out does not hold the message up, and is told to the person when there is nothing else', async () => {
-  await withMedia({}, async ({ send, answers, seen, twin }) => {
-    twin.faults.set('media-missing');
-    await send(Buffer.from('%PDF-1.4'), 'application/pdf', 'look');
-    expect(await answers(1)).toEqual(['seen']);
-    expect(seen[0]?.text).toBe(
-      'look\n[The person sent a file of type application/pdf, which could not be fetched: Twilio did not hand it out. Tell them so.]',
-    );
-    await send(png, 'image/png');
-    expect((await answers(2))[1]).toBe(
-      'I could not get the picture that you sent: Twilio did not hand it out. Please send it again.',
-    );
-    expect(seen).toHaveLength(1);
-  });
-});
+test(
+  'a file that Twilio does not hand out does not hold the message up, and is told to the person when there is nothing else',
+  { tags: 'long' },
+  async () => {
+    await withMedia({}, async ({ send, answers, seen, twin }) => {
+      twin.faults.set('media-missing');
+      await send(Buffer.from('%PDF-1.4'), 'application/pdf', 'look');
+      expect(await answers(1)).toEqual(['seen']);
+      expect(seen[0]?.text).toBe(
+        'look\n[The person sent a file of type application/pdf, which could not be fetched: Twilio did not hand it out. Tell them so.]',
+      );
+      await send(png, 'image/png');
+      expect((await answers(2))[1]).toBe(
+        'I could not get the picture that you sent: Twilio did not hand it out. Please send it again.',
+      );
+      expect(seen).toHaveLength(1);
+    });
+  },
+);
 
 test('a voice message is written down by the service that is set up', async () => {
   await withTranscriptionService(async (service) => {
@@ -166,27 +174,31 @@ test('a voice message is written down by the service that is set up', async () =
   });
 });
 
-test('without a transcriber a voice message gets one sentence, asks nobody, and holds nothing up', async () => {
-  await withMedia({}, async ({ send, answers, seen, say, redis }) => {
-    await send(voice, 'audio/ogg');
-    await say('never mind');
-    const texts = await answers(2);
-    expect(texts).toEqual([
-      'I cannot listen to voice messages yet: no transcriber is set up. Please write it.',
-      'seen',
-    ]);
-    expect(seen.map((prompt) => prompt.text)).toEqual(['never mind']);
-    expect(await redis.llen(`{sidepocket}:inbox:${phone}`)).toBe(0);
-    // Music is a file like any other.
-    await send(Buffer.from('ID3\x04 a song', 'latin1'), 'audio/mpeg');
-    await answers(3);
-    expect(seen[1]?.text).toMatch(
-      /^\[The person sent a file of type audio\/mpeg; it is at \S+\.mp3\] \[It could not be written down: no transcriber is set up\.\]$/,
-    );
-  });
-});
+test(
+  'without a transcriber a voice message gets one sentence, asks nobody, and holds nothing up',
+  { tags: 'long' },
+  async () => {
+    await withMedia({}, async ({ send, answers, seen, say, redis }) => {
+      await send(voice, 'audio/ogg');
+      await say('never mind');
+      const texts = await answers(2);
+      expect(texts).toEqual([
+        'I cannot listen to voice messages yet: no transcriber is set up. Please write it.',
+        'seen',
+      ]);
+      expect(seen.map((prompt) => prompt.text)).toEqual(['never mind']);
+      expect(await redis.llen(`{sidepocket}:inbox:${phone}`)).toBe(0);
+      // Music is a file like any other.
+      await send(Buffer.from('ID3\x04 a song', 'latin1'), 'audio/mpeg');
+      await answers(3);
+      expect(seen[1]?.text).toMatch(
+        /^\[The person sent a file of type audio\/mpeg; it is at \S+\.mp3\] \[It could not be written down: no transcriber is set up\.\]$/,
+      );
+    });
+  },
+);
 
-test('contacts and places come as words', async () => {
+test('contacts and places come as words', { tags: 'long' }, async () => {
   await withMedia({}, async ({ send, answers, seen, twin }) => {
     const card = (name: string, number: string): string =>
       `BEGIN:VCARD\r\nVERSION:3.0\r\nFN:${name}\r\nTEL;type=CELL:${number}\r\nEND:VCARD\r\n`;
@@ -208,7 +220,7 @@ test('contacts and places come as words', async () => {
   });
 });
 
-test('what cannot be read is said, and what follows is answered', async () => {
+test('what cannot be read is said, and what follows is answered', { tags: 'long' }, async () => {
   await withMedia({}, async ({ send, answers, seen }) => {
     const photo = await plainPicture(80, 80).jpeg().toBuffer();
     await send(Buffer.concat([photo.subarray(0, 3), Buffer.alloc(90)]), 'image/jpeg');

@@ -72,48 +72,57 @@ async function behind(text: string): Promise<{ type: string | null; bytes: Buffe
   };
 }
 
-test('pictures are made to fit, cut when they are too long, and lead to the original where they cannot show it', async () => {
-  await withSending(async ({ send, twin, replies }) => {
-    expect(
-      await send(1, 'photo.png', await noisePicture(1900, 1400).png().toBuffer(), 'The **noise**'),
-    ).toEqual({ told: 'Sent.', got: [{ text: 'The *noise*', media: ['photo.jpg image/jpeg'] }] });
-    const size = replies().find(({ media }) => media.length > 0)?.media[0]?.size ?? 0;
-    expect(size).toBeGreaterThan(0);
-    expect(size).toBeLessThan(5 * 1024 * 1024);
+test(
+  'pictures are made to fit, cut when they are too long, and lead to the original where they cannot show it',
+  { tags: 'long' },
+  async () => {
+    await withSending(async ({ send, twin, replies }) => {
+      expect(
+        await send(
+          1,
+          'photo.png',
+          await noisePicture(1900, 1400).png().toBuffer(),
+          'The **noise**',
+        ),
+      ).toEqual({ told: 'Sent.', got: [{ text: 'The *noise*', media: ['photo.jpg image/jpeg'] }] });
+      const size = replies().find(({ media }) => media.length > 0)?.media[0]?.size ?? 0;
+      expect(size).toBeGreaterThan(0);
+      expect(size).toBeLessThan(5 * 1024 * 1024);
 
-    expect(
-      await send(3, 'page.png', await plainPicture(1280, 9000).png().toBuffer(), 'The page'),
-    ).toEqual({
-      told: 'Sent as 3 pictures, one after the other, since it is too long to be read in one.',
-      got: [
-        { text: 'The page\n1 of 3', media: ['page-1.png image/png'] },
-        { text: '2 of 3', media: ['page-2.png image/png'] },
-        { text: '3 of 3', media: ['page-3.png image/png'] },
-      ],
+      expect(
+        await send(3, 'page.png', await plainPicture(1280, 9000).png().toBuffer(), 'The page'),
+      ).toEqual({
+        told: 'Sent as 3 pictures, one after the other, since it is too long to be read in one.',
+        got: [
+          { text: 'The page\n1 of 3', media: ['page-1.png image/png'] },
+          { text: '2 of 3', media: ['page-2.png image/png'] },
+          { text: '3 of 3', media: ['page-3.png image/png'] },
+        ],
+      });
+
+      const endless = await plainPicture(300, 20_000).png().toBuffer();
+      const { told, got } = await send(3, 'endless.png', endless);
+      expect(told).toContain('its beginning as a picture and the whole as a link');
+      expect(got.map(({ text }) => text.replace(/http\S+/, 'ADDRESS'))).toEqual([
+        '1 of 3\nThe whole: ADDRESS',
+        '2 of 3',
+        '3 of 3',
+      ]);
+      expect((await behind(got[0]?.text ?? '')).bytes.equals(endless)).toBe(true);
+
+      const gif = await movingPicture(200, 100);
+      const moving = await send(1, 'cat.gif', gif, 'A cat');
+      expect(moving.told).toContain('still picture with a link');
+      expect(moving.got).toEqual([
+        { text: expect.stringMatching(/^A cat\nMoving: http\S+$/), media: ['cat.png image/png'] },
+      ]);
+      expect(await behind(moving.got[0]?.text ?? '')).toEqual({ type: 'image/gif', bytes: gif });
+      expect(
+        twin.memory.mediaFetches.filter(({ by, status }) => by === 'twin' && status !== 200),
+      ).toEqual([]);
     });
-
-    const endless = await plainPicture(300, 20_000).png().toBuffer();
-    const { told, got } = await send(3, 'endless.png', endless);
-    expect(told).toContain('its beginning as a picture and the whole as a link');
-    expect(got.map(({ text }) => text.replace(/http\S+/, 'ADDRESS'))).toEqual([
-      '1 of 3\nThe whole: ADDRESS',
-      '2 of 3',
-      '3 of 3',
-    ]);
-    expect((await behind(got[0]?.text ?? '')).bytes.equals(endless)).toBe(true);
-
-    const gif = await movingPicture(200, 100);
-    const moving = await send(1, 'cat.gif', gif, 'A cat');
-    expect(moving.told).toContain('still picture with a link');
-    expect(moving.got).toEqual([
-      { text: expect.stringMatching(/^A cat\nMoving: http\S+$/), media: ['cat.png image/png'] },
-    ]);
-    expect(await behind(moving.got[0]?.text ?? '')).toEqual({ type: 'image/gif', bytes: gif });
-    expect(
-      twin.memory.mediaFetches.filter(({ by, status }) => by === 'twin' && status !== 200),
-    ).toEqual([]);
-  });
-});
+  },
+);
 
 test('the same picture does not go twice, and what cannot be used is told to the model alone', async () => {
   await withPipeline({}, async (pipeline) => {
@@ -144,36 +153,40 @@ test('the same picture does not go twice, and what cannot be used is told to the
   });
 });
 
-test('what WhatsApp does not carry goes as a link, up to 32 MB; a caption that has no place under a file goes before it', async () => {
-  await withSending(async ({ send }) => {
-    const link = await send(1, 'notes.md', Buffer.from('# größer'), 'My notes');
-    expect(link).toEqual({
-      told: 'Sent as a link that works for a day, since WhatsApp does not carry this kind of file.',
-      got: [{ text: expect.stringMatching(/^My notes\nnotes\.md: http\S+$/), media: [] }],
-    });
-    expect(await behind(link.got[0]?.text ?? '')).toEqual({
-      type: 'text/plain; charset=utf-8',
-      bytes: Buffer.from('# größer'),
-    });
+test(
+  'what WhatsApp does not carry goes as a link, up to 32 MB; a caption that has no place under a file goes before it',
+  { tags: 'long' },
+  async () => {
+    await withSending(async ({ send }) => {
+      const link = await send(1, 'notes.md', Buffer.from('# größer'), 'My notes');
+      expect(link).toEqual({
+        told: 'Sent as a link that works for a day, since WhatsApp does not carry this kind of file.',
+        got: [{ text: expect.stringMatching(/^My notes\nnotes\.md: http\S+$/), media: [] }],
+      });
+      expect(await behind(link.got[0]?.text ?? '')).toEqual({
+        type: 'text/plain; charset=utf-8',
+        bytes: Buffer.from('# größer'),
+      });
 
-    expect((await send(2, 'report.pdf', Buffer.from('%PDF-1.7 …'), 'The report')).got).toEqual([
-      { text: 'The report', media: [] },
-      { text: '', media: ['report.pdf application/pdf'] },
-    ]);
+      expect((await send(2, 'report.pdf', Buffer.from('%PDF-1.7 …'), 'The report')).got).toEqual([
+        { text: 'The report', media: [] },
+        { text: '', media: ['report.pdf application/pdf'] },
+      ]);
 
-    const large = Buffer.concat([Buffer.from('%PDF-1.7'), Buffer.alloc(20 * 1024 * 1024, 1)]);
-    const heavy = await send(1, 'large.pdf', large);
-    expect(heavy.told).toBe(
-      'Sent as a link that works for a day, since WhatsApp takes 16 MB at most.',
-    );
-    expect((await behind(heavy.got[0]?.text ?? '')).bytes.equals(large)).toBe(true);
+      const large = Buffer.concat([Buffer.from('%PDF-1.7'), Buffer.alloc(20 * 1024 * 1024, 1)]);
+      const heavy = await send(1, 'large.pdf', large);
+      expect(heavy.told).toBe(
+        'Sent as a link that works for a day, since WhatsApp takes 16 MB at most.',
+      );
+      expect((await behind(heavy.got[0]?.text ?? '')).bytes.equals(large)).toBe(true);
 
-    expect(await send(0, 'huge.bin', Buffer.alloc(33 * 1024 * 1024))).toEqual({
-      told: 'That file has more than 32 MB, which cannot be sent, not even as a link: make it smaller or split it.',
-      got: [],
+      expect(await send(0, 'huge.bin', Buffer.alloc(33 * 1024 * 1024))).toEqual({
+        told: 'That file has more than 32 MB, which cannot be sent, not even as a link: make it smaller or split it.',
+        got: [],
+      });
     });
-  });
-});
+  },
+);
 
 test('a long caption loses nothing', async () => {
   await withSending(async ({ send }) => {

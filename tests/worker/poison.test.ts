@@ -207,24 +207,28 @@ test('three deploys during one turn are no attempts, nor is waiting for a usage 
   });
 });
 
-test('a message that waits in the line while others crash their worker loses no attempt, nor does one that was handed over later', async () => {
-  await withPipeline({}, async (pipeline) => {
-    await pipeline.startWorker({
-      // At the end nothing is worth waiting for.
-      environment: { STOP_SECONDS: '1' },
-      concurrency: { turns: 1, deliveries: 50 },
-      answer: async () => await new Promise<string>(() => undefined),
+test(
+  'a message that waits in the line while others crash their worker loses no attempt, nor does one that was handed over later',
+  { tags: 'long' },
+  async () => {
+    await withPipeline({}, async (pipeline) => {
+      await pipeline.startWorker({
+        // At the end nothing is worth waiting for.
+        environment: { STOP_SECONDS: '1' },
+        concurrency: { turns: 1, deliveries: 50 },
+        answer: async () => await new Promise<string>(() => undefined),
+      });
+      const worked = await pipeline.say('hang');
+      await until(
+        'the work',
+        async () => (await pipeline.redis.hget(keys.message(worked), 'state')) === 'working',
+      );
+      const waits = await pipeline.say('hello', otherPhone);
+      await until('its place in the line', () => texts(pipeline, otherPhone).length === 1);
+      expect(await attemptsOf(pipeline, otherPhone)).not.toHaveProperty(waits);
+      expect(await attemptsOf(pipeline)).toMatchObject({ [worked]: '1' });
+      const later = await pipeline.say('one more thing');
+      await until('the later one', async () => (await attemptsOf(pipeline))[later] === '1');
     });
-    const worked = await pipeline.say('hang');
-    await until(
-      'the work',
-      async () => (await pipeline.redis.hget(keys.message(worked), 'state')) === 'working',
-    );
-    const waits = await pipeline.say('hello', otherPhone);
-    await until('its place in the line', () => texts(pipeline, otherPhone).length === 1);
-    expect(await attemptsOf(pipeline, otherPhone)).not.toHaveProperty(waits);
-    expect(await attemptsOf(pipeline)).toMatchObject({ [worked]: '1' });
-    const later = await pipeline.say('one more thing');
-    await until('the later one', async () => (await attemptsOf(pipeline))[later] === '1');
-  });
-});
+  },
+);

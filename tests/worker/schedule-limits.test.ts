@@ -101,43 +101,49 @@ test('a repeating schedule that comes too often is refused, a single time may be
   });
 });
 
-test('a schedule that was made when more was allowed goes on, is asked about once, rests when the day’s runs are used up, and runs freely once it is kept', async () => {
-  await withLimits(
-    { SCHEDULE_RUNS_PER_DAY: '3' },
-    async ({ add, say, texts, schedules, redis, replies }) => {
-      await say('hello');
-      await until('the chat is open', () => texts().includes('did hello'));
-      await add('* * * * * *');
-      const ticks = (): number => texts().filter((text) => text === 'did tick').length;
-      const question = await until('the question', () =>
-        replies().find(({ text }) => text.includes('/schedules keep 1')),
-      );
-      expect(question.text).toMatch(
-        /^Number 1 of your schedules, “tick”, runs .*more often than every 15 minutes.*“\/schedules cancel 1” to end it\. Until then it goes on, with at most 3 runs a day\.$/,
-      );
-      expect(question.buttons.map(({ title }) => title)).toEqual(['Keep', 'Cancel']);
-      await until('the day is full', () =>
-        texts().some((text) => text.startsWith('Your schedules have run 3 times today')),
-      );
-      await until('three runs', () => ticks() === 3);
-      expect(await redis.hgetall(keys.scheduleChoices(phone))).toEqual({ 1: 'asked' });
+test(
+  'a schedule that was made when more was allowed goes on, is asked about once, rests when the day’s runs are used up, and runs freely once it is kept',
+  { tags: 'long' },
+  async () => {
+    await withLimits(
+      { SCHEDULE_RUNS_PER_DAY: '3' },
+      async ({ add, say, texts, schedules, redis, replies }) => {
+        await say('hello');
+        await until('the chat is open', () => texts().includes('did hello'));
+        await add('* * * * * *');
+        const ticks = (): number => texts().filter((text) => text === 'did tick').length;
+        const question = await until('the question', () =>
+          replies().find(({ text }) => text.includes('/schedules keep 1')),
+        );
+        expect(question.text).toMatch(
+          /^Number 1 of your schedules, “tick”, runs .*more often than every 15 minutes.*“\/schedules cancel 1” to end it\. Until then it goes on, with at most 3 runs a day\.$/,
+        );
+        expect(question.buttons.map(({ title }) => title)).toEqual(['Keep', 'Cancel']);
+        await until('the day is full', () =>
+          texts().some((text) => text.startsWith('Your schedules have run 3 times today')),
+        );
+        await until('three runs', () => ticks() === 3);
+        expect(await redis.hgetall(keys.scheduleChoices(phone))).toEqual({ 1: 'asked' });
 
-      await say('/schedules keep 1');
-      await until('it runs on', () => ticks() > 4);
-      await until('its answer', () => texts().includes('Kept as it is: every second.'));
-      expect(texts().filter((text) => text.includes('/schedules keep 1'))).toHaveLength(1);
-      expect(texts().filter((text) => text.startsWith('Your schedules have run'))).toHaveLength(1);
-      await say('/schedules cancel 1');
-      await until('its end', () => texts().some((text) => text.startsWith('Cancelled:')));
-      expect(await schedules.list(phone)).toEqual([]);
-      expect(await redis.exists(keys.scheduleChoices(phone))).toBe(0);
-      await say('/schedules keep 1');
-      await until('there is none', () =>
-        texts().includes('There is no schedule 1. Text “/schedules” for the list.'),
-      );
-    },
-  );
-});
+        await say('/schedules keep 1');
+        await until('it runs on', () => ticks() > 4);
+        await until('its answer', () => texts().includes('Kept as it is: every second.'));
+        expect(texts().filter((text) => text.includes('/schedules keep 1'))).toHaveLength(1);
+        expect(texts().filter((text) => text.startsWith('Your schedules have run'))).toHaveLength(
+          1,
+        );
+        await say('/schedules cancel 1');
+        await until('its end', () => texts().some((text) => text.startsWith('Cancelled:')));
+        expect(await schedules.list(phone)).toEqual([]);
+        expect(await redis.exists(keys.scheduleChoices(phone))).toBe(0);
+        await say('/schedules keep 1');
+        await until('there is none', () =>
+          texts().includes('There is no schedule 1. Text “/schedules” for the list.'),
+        );
+      },
+    );
+  },
+);
 
 test('single times have runs of their own, so that a busy schedule takes none from a reminder', async () => {
   await withLimits({ SCHEDULE_RUNS_PER_DAY: '2' }, async ({ add, say, schedules, texts }) => {

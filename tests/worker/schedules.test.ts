@@ -202,57 +202,61 @@ test('a schedule’s turn does not send what waits for the person to write', asy
   });
 });
 
-test('every tick comes once, whatever happens to the worker; what was missed comes once', async () => {
-  await withPipeline({}, async (pipeline) => {
-    const { redis, replies } = pipeline;
-    const schedules = createSchedules(redis);
-    let worker = await startWorkerProcess(pipeline);
-    try {
-      // Nobody's answers wait: a schedule whose answers do is paused.
-      await pipeline.say('hello');
-      // Seconds are BullMQ's own; Claude is held to minutes.
-      await schedules.add(
-        { conversation: phone, prompt: 'tick', timezone: 'UTC', cron: '* * * * * *' },
-        await holdFence(pipeline),
-      );
-      const ticks = async (): Promise<number[]> =>
-        (await redis.keys(keys.message('schedule-*')))
-          .map((key) => Number(key.split('-').at(-1)))
-          .toSorted((a, b) => a - b);
-      for (let round = 1; round <= 2; round += 1) {
-        const before = (await ticks()).length;
-        await until('two more ticks', async () => (await ticks()).length >= before + 2);
-        await crash(worker);
-        worker = await startWorkerProcess(pipeline);
+test(
+  'every tick comes once, whatever happens to the worker; what was missed comes once',
+  { tags: 'long' },
+  async () => {
+    await withPipeline({}, async (pipeline) => {
+      const { redis, replies } = pipeline;
+      const schedules = createSchedules(redis);
+      let worker = await startWorkerProcess(pipeline);
+      try {
+        // Nobody's answers wait: a schedule whose answers do is paused.
+        await pipeline.say('hello');
+        // Seconds are BullMQ's own; Claude is held to minutes.
+        await schedules.add(
+          { conversation: phone, prompt: 'tick', timezone: 'UTC', cron: '* * * * * *' },
+          await holdFence(pipeline),
+        );
+        const ticks = async (): Promise<number[]> =>
+          (await redis.keys(keys.message('schedule-*')))
+            .map((key) => Number(key.split('-').at(-1)))
+            .toSorted((a, b) => a - b);
+        for (let round = 1; round <= 2; round += 1) {
+          const before = (await ticks()).length;
+          await until('two more ticks', async () => (await ticks()).length >= before + 2);
+          await crash(worker);
+          worker = await startWorkerProcess(pipeline);
+        }
+        await worker.stop();
+        const stoppedAt = Date.now();
+        const known = (await ticks()).length;
+        await until('some ticks are missed', () => Date.now() > stoppedAt + 3500);
+        await pipeline.startWorker({ environment: { WORKER_ID: 'vm' } });
+        await until('ticks again', async () => (await ticks()).length >= known + 3);
+        await schedules.cancel(phone, 1);
+        // Of a schedule that comes so often the person is asked once.
+        const answers = (): string[] =>
+          replies()
+            .map(({ text }) => text)
+            .filter((text) => !/\/schedules keep|hello/.test(text));
+        await until('all are answered', async () => answers().length >= (await ticks()).length);
+        const late = (await ticks()).slice(known);
+        // One for all that were missed, and then those that come in time.
+        expect((late[1] ?? 0) - (late[0] ?? 0)).toBeGreaterThanOrEqual(3000);
+        expect((await ticks()).every((tick) => tick % 1000 === 0)).toBe(true);
+        await until(
+          'nothing is under way',
+          async () =>
+            (await redis.llen(keys.inbox(phone))) === 0 &&
+            (await redis.llen(keys.outbox(phone))) === 0,
+        );
+        expect(answers()).toHaveLength((await ticks()).length);
+        expect(replies()).toHaveLength(answers().length + 2);
+      } finally {
+        await worker.stop();
+        await schedules.close();
       }
-      await worker.stop();
-      const stoppedAt = Date.now();
-      const known = (await ticks()).length;
-      await until('some ticks are missed', () => Date.now() > stoppedAt + 3500);
-      await pipeline.startWorker({ environment: { WORKER_ID: 'vm' } });
-      await until('ticks again', async () => (await ticks()).length >= known + 3);
-      await schedules.cancel(phone, 1);
-      // Of a schedule that comes so often the person is asked once.
-      const answers = (): string[] =>
-        replies()
-          .map(({ text }) => text)
-          .filter((text) => !/\/schedules keep|hello/.test(text));
-      await until('all are answered', async () => answers().length >= (await ticks()).length);
-      const late = (await ticks()).slice(known);
-      // One for all that were missed, and then those that come in time.
-      expect((late[1] ?? 0) - (late[0] ?? 0)).toBeGreaterThanOrEqual(3000);
-      expect((await ticks()).every((tick) => tick % 1000 === 0)).toBe(true);
-      await until(
-        'nothing is under way',
-        async () =>
-          (await redis.llen(keys.inbox(phone))) === 0 &&
-          (await redis.llen(keys.outbox(phone))) === 0,
-      );
-      expect(answers()).toHaveLength((await ticks()).length);
-      expect(replies()).toHaveLength(answers().length + 2);
-    } finally {
-      await worker.stop();
-      await schedules.close();
-    }
-  });
-});
+    });
+  },
+);

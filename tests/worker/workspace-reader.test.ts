@@ -102,23 +102,27 @@ const reason = whyNotSeparate();
 describe.skipIf(reason !== undefined)(
   `with the agent’s rights${reason ? ` (not here: ${reason})` : ''}`,
   () => {
-    test('it is the same, and a link to what the agent may not read leads nowhere', async () => {
-      await withWorkspace(async (workspace) => {
-        const { uid, gid } = agentUser();
-        await Promise.all(
-          [workspace, path.join(workspace, '.claude')].map((directory) =>
-            chown(directory, uid, gid),
-          ),
-        );
-        await expectContract(createWorkspaceReader(agentUser()), workspace);
-        const secret = path.join(path.dirname(workspace), 'secret.json');
-        await writeFile(secret, JSON.stringify({ env: { WORKERS: 'secret' } }), { mode: 0o600 });
-        await rm(path.join(workspace, '.mcp.json'), { force: true });
-        await symlink(secret, path.join(workspace, '.claude', 'settings.local.json'));
-        expect(
-          JSON.stringify(await createWorkspaceReader(agentUser()).look(workspace)),
-        ).not.toContain('secret');
-      });
-    });
+    test(
+      'it is the same, and a link to what the agent may not read leads nowhere',
+      { tags: 'long' },
+      async () => {
+        await withWorkspace(async (workspace) => {
+          const { uid, gid } = agentUser();
+          await Promise.all(
+            [workspace, path.join(workspace, '.claude')].map((directory) =>
+              chown(directory, uid, gid),
+            ),
+          );
+          await expectContract(createWorkspaceReader(agentUser()), workspace);
+          const secret = path.join(path.dirname(workspace), 'secret.json');
+          await writeFile(secret, JSON.stringify({ env: { WORKERS: 'secret' } }), { mode: 0o600 });
+          await rm(path.join(workspace, '.mcp.json'), { force: true });
+          await symlink(secret, path.join(workspace, '.claude', 'settings.local.json'));
+          expect(
+            JSON.stringify(await createWorkspaceReader(agentUser()).look(workspace)),
+          ).not.toContain('secret');
+        });
+      },
+    );
   },
 );

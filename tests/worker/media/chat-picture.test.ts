@@ -42,7 +42,7 @@ test('what fits goes as it is; a large photo is made smaller, a screenshot keeps
   });
 });
 
-test('12 MB of noise become a JPEG under the limit', async () => {
+test('12 MB of noise become a JPEG under the limit', { tags: 'long' }, async () => {
   const noise = await noisePicture(2400, 1800).png().toBuffer();
   expect(noise.byteLength).toBeGreaterThan(12e6);
   expect(await fitted(noise, 'image/png')).toMatchObject({

@@ -32,7 +32,7 @@ test('a picture within the limits is shown as it is', async () => {
   ]);
 });
 
-test('one beyond them is made to fit', async () => {
+test('one beyond them is made to fit', { tags: 'long' }, async () => {
   expect(await shown(await plainPicture(9000, 6000).jpeg().toBuffer(), 'image/jpeg')).toEqual([
     'jpeg 2000×1333',
   ]);

@@ -54,34 +54,38 @@ afterEach(async () => {
   if (linux) await until('no child is left', () => children().length === 0);
 });
 
-test('hostile files are read or given up in time, while the event loop is free and the memory stays', async () => {
-  const [reader, impatient] = [open(), open({ processorSeconds: drawingSeconds })];
-  const files = hostileFiles.map((file) => ({ ...file, bytes: file.bytes() }));
-  globalThis.gc?.();
-  const [before, delay] = [process.memoryUsage().rss, monitorEventLoopDelay({ resolution: 5 })];
-  delay.enable();
-  const readings = await Promise.all(
-    files.map(({ bytes, type }) =>
-      (bytes === endlessDrawing ? impatient : reader).receive(bytes, type, signal),
-    ),
-  );
-  delay.disable();
-  const kinds = new Map(files.map(({ what }, index) => [what, readings[index]?.view]));
-  expect(kinds.get('comments without a drawing after them')).toEqual({ kind: 'nothing' });
-  expect(kinds.get('a drawing that takes for ever')).toEqual({ kind: 'fault', fault: 'time' });
-  expect(kinds.get('a card with one number of many kinds')).toMatchObject({ kind: 'contacts' });
-  expect(kinds.get('a card with very many numbers')).toMatchObject({
-    kind: 'contacts',
-    contacts: [expect.stringMatching(/^Ada, (1, ){10}and 24990 more entries$/)],
-  });
-  expect(kinds.get('object streams without an end')).toMatchObject({ kind: 'pdf', whole: false });
-  expect(kinds.get('names of object streams')).toMatchObject({ kind: 'pdf', whole: true });
-  expect(['pictures', 'fault']).toContain(kinds.get('a small file of very many pixels')?.kind);
-  // What a busy machine does to it is not ours: a file in this process held it up for as long as it
-  // took.
-  expect(delay.max / 1e6).toBeLessThan(scaled(3000));
-  expect(process.memoryUsage().rss - before).toBeLessThan(64 * 2 ** 20);
-});
+test(
+  'hostile files are read or given up in time, while the event loop is free and the memory stays',
+  { tags: 'long' },
+  async () => {
+    const [reader, impatient] = [open(), open({ processorSeconds: drawingSeconds })];
+    const files = hostileFiles.map((file) => ({ ...file, bytes: file.bytes() }));
+    globalThis.gc?.();
+    const [before, delay] = [process.memoryUsage().rss, monitorEventLoopDelay({ resolution: 5 })];
+    delay.enable();
+    const readings = await Promise.all(
+      files.map(({ bytes, type }) =>
+        (bytes === endlessDrawing ? impatient : reader).receive(bytes, type, signal),
+      ),
+    );
+    delay.disable();
+    const kinds = new Map(files.map(({ what }, index) => [what, readings[index]?.view]));
+    expect(kinds.get('comments without a drawing after them')).toEqual({ kind: 'nothing' });
+    expect(kinds.get('a drawing that takes for ever')).toEqual({ kind: 'fault', fault: 'time' });
+    expect(kinds.get('a card with one number of many kinds')).toMatchObject({ kind: 'contacts' });
+    expect(kinds.get('a card with very many numbers')).toMatchObject({
+      kind: 'contacts',
+      contacts: [expect.stringMatching(/^Ada, (1, ){10}and 24990 more entries$/)],
+    });
+    expect(kinds.get('object streams without an end')).toMatchObject({ kind: 'pdf', whole: false });
+    expect(kinds.get('names of object streams')).toMatchObject({ kind: 'pdf', whole: true });
+    expect(['pictures', 'fault']).toContain(kinds.get('a small file of very many pixels')?.kind);
+    // What a busy machine does to it is not ours: a file in this process held it up for as long as it
+    // took.
+    expect(delay.max / 1e6).toBeLessThan(scaled(3000));
+    expect(process.memoryUsage().rss - before).toBeLessThan(64 * 2 ** 20);
+  },
+);
 
 test('the same files are sent, or not, in time', async () => {
   const [reader, impatient] = [open(), open({ processorSeconds: drawingSeconds })];
