@@ -100,7 +100,7 @@ test.skipIf(!isRoot)(
 
       const second = startTurn(bench.agent, workspace, {
         prompts: [
-          'run env -i setsid sleep 2001 > /dev/null 2>&1 & ( (sleep 2002 > /dev/null 2>&1 &) & ) ; sleep 2003',
+          'run env -i setsid sleep 2001 > /dev/null 2>&1 & ( (env -i setsid sleep 2002 > /dev/null 2>&1 &) & ) ; sleep 2003',
         ],
         session: first.session(),
       });

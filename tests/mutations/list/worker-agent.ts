@@ -288,14 +288,8 @@ export const agent = [
     ],
     [
       'a task goes on beside a stop',
-      '!isAttached(entry) && ',
+      '.filter((entry) => !sessions.has(entry.session))',
       '',
-      { named: 'where Claude Code goes on' },
-    ],
-    [
-      'what a task has detached goes on',
-      ' && !sessions.has(entry.session),',
-      ',',
       { named: 'where Claude Code goes on' },
     ],
     [

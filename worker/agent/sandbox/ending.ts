@@ -103,17 +103,15 @@ export function selectWork(table: ProcessEntry[], work: Work): ProcessEntry[] {
 
 /**
  * Selects what a stopped piece of work has started and detached, where Claude Code lives on for its
- * registered tasks: not its descendants, and not what shares a POSIX session with one of them, as
- * what a task of its own has detached does.
+ * registered tasks: not what is in a POSIX session with one of its descendants, as they themselves
+ * are, and what a task has put in the background of its shell.
  */
 export function selectDetached(table: ProcessEntry[], work: Work): ProcessEntry[] {
   const { ours, heads } = readWork(table, work);
   const isAttached = (entry: ProcessEntry): boolean =>
     findAncestor(ours, entry, heads) !== undefined;
   const sessions = new Set([...ours.values()].filter(isAttached).map(({ session }) => session));
-  return selectWork(table, work).filter(
-    (entry) => !isAttached(entry) && !sessions.has(entry.session),
-  );
+  return selectWork(table, work).filter((entry) => !sessions.has(entry.session));
 }
 
 /** The work's processes by id, and the ids of its top ones. */
