@@ -112,6 +112,7 @@ export const passedOn: Partial<Record<VariableName, readonly Role[]>> = {
   SPEAK_MODEL: ['vm'],
   SPEAK_VOICE: ['vm'],
   SPEAK_API_KEY: ['vm'],
+  PRETEND_COSTS: both,
   PACE_SECONDS: both,
   PACE_BURST: both,
   MODEL_PATIENCE_SECONDS: ['vm'],

@@ -278,5 +278,6 @@ test('a message of a kind that does not reach us is answered by a sentence; what
   ).toEqual({
     prompt: { id: empty.id, text: '[In reply to your message: “Here is the picture.”]\nfix it' },
     said: 'fix it',
+    isSpoken: false,
   });
 });

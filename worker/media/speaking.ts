@@ -36,7 +36,7 @@ export function spokenText(text: string): string | undefined {
     .replaceAll(/```[^]*?(?:```|$)/g, ' ')
     .replaceAll(/https?:\/\/\S+/g, ' ')
     .replaceAll(/(?<![\p{L}\p{N}])[*_~`]+(?=\S)|(?<=\S)[*_~`]+(?![\p{L}\p{N}])/gu, '')
-    .replaceAll(/^\s*(?:[-•>]|\d+\.)\s+/gm, '')
+    .replaceAll(/^[ \t]*(?:[-•>]|\d{1,9}\.)[ \t]+/gm, '')
     .replaceAll(/[ \t]+/g, ' ')
     .replaceAll(/ ?\n\s*/g, '\n')
     .trim();
