@@ -33,6 +33,7 @@ import { createLease } from './process/lease.ts';
 import type { Lease } from './process/lease.ts';
 import { openHttpServer } from './process/http.ts';
 import { createSweepBackoff } from './process/sweep-backoff.ts';
+import { watchLateSchedules } from './schedules/late-schedules.ts';
 import type { SweepBackoff } from './process/sweep-backoff.ts';
 import { closeQueueWorker, createQueueWorker } from './process/queue-worker.ts';
 import type { Processor } from './process/queue-worker.ts';
@@ -226,12 +227,13 @@ export async function runWorker(
       isAtWork: (name) => atWork.has(name),
       log,
     });
+    const late = watchLateSchedules(stores.schedules, log);
     const warming = setTimeout(
-      () => void Promise.all([reader.warm(), lifetimes.clean()]),
+      () => void Promise.all([reader.warm(), lifetimes.clean(), late.look()]),
       parts.warmMs ?? warmMs,
     ).unref();
     const daily = lifetimes.start();
-    shutdown.add('warming', () => [clearTimeout(warming), daily.stop()]);
+    shutdown.add('warming', () => [clearTimeout(warming), late.stop(), daily.stop()]);
     return { url: http.url, stop: () => shutdown.run() };
   } catch (error) {
     await shutdown.run();

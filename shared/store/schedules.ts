@@ -72,6 +72,11 @@ export type Schedules = {
    * schedule running.
    */
   resume(conversation: string, number: number): Promise<Schedule | undefined>;
+  /**
+   * Plans anew what stands later than its next run after `now` (ms since 1970), as it does where a
+   * clock was ahead when the last run was planned. Returns how many schedules that were.
+   */
+  planAgain(now: number): Promise<number>;
   close(): Promise<void>;
 };
 
@@ -102,6 +107,17 @@ type SetAsideSchedule = z.infer<typeof SetAsideSchedule>;
 /** When BullMQ is to run a schedule next; the queue and its worker need the same. */
 export const repeatStrategy: RepeatStrategy = (after, { pattern = '', tz = 'UTC' }) =>
   nextRun(pattern, tz, after);
+
+/** Whether a repeating schedule stands later than its next run after `now`. */
+function isLate({ cron, timezone, next }: PlannedSchedule, now: number): boolean {
+  if (cron === undefined) return false;
+  try {
+    return next > (nextRun(cron, timezone, now) ?? Infinity);
+  } catch {
+    // Another version stored it, in words that this one does not know.
+    return false;
+  }
+}
 
 /** The planned schedules in BullMQ, and the paused ones stored beside them. */
 function createPlan(redis: Redis, queue: Queue<Schedule>, jobOptions: JobsOptions) {
@@ -224,6 +240,11 @@ export function createSchedules(
       // An existing schedule with this number stays unchanged, including its time.
       const { data } = Schedule.safeParse((await queue.getJob(idOf(whole)))?.data);
       return data ?? whole;
+    },
+    async planAgain(now) {
+      const late = (await listAll()).filter((schedule) => isLate(schedule, now));
+      for (const { next: _, paused: __, ...schedule } of late) await plan(schedule);
+      return late.length;
     },
     async cancel(conversation, number) {
       const schedule = (await list(conversation)).find((known) => known.number === number);

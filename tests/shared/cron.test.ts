@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { nextRun } from '../../shared/runtime/cron.ts';
 import { clockTime } from '../../shared/runtime/time-zone.ts';
 import { createLog } from '../../shared/runtime/log.ts';
@@ -116,5 +116,30 @@ test('BullMQ asks this function, when a schedule is planned and when it has run'
       repeatStrategy,
     ]);
     await Promise.all([worker.close(), close()]);
+  });
+});
+
+test('what a clock that was ahead has planned too late is planned anew, and nothing else', async () => {
+  await withRedis(async (redis) => {
+    const schedules = createSchedules(redis);
+    const [conversation, timezone, cron] = ['+15551230001', 'Europe/Berlin', '0 9 * * *'];
+    const plan = (number: number) =>
+      schedules.queue.upsertJobScheduler(
+        `15551230001-${number}`,
+        { pattern: cron, tz: timezone },
+        { name: 'schedule', data: { conversation, number, prompt: 'look', timezone, cron } },
+      );
+    await plan(1);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3 * 24 * 3600_000 });
+    await plan(2).finally(() => vi.useRealTimers());
+    const nexts = async (): Promise<number[]> =>
+      (await schedules.list(conversation)).map(({ next }) => next);
+    const [right = 0, late = 0] = await nexts();
+    expect(late).toBeGreaterThan(right);
+    expect(await schedules.planAgain(Date.now())).toBe(1);
+    expect(await nexts()).toEqual([right, right]);
+    expect(await schedules.planAgain(Date.now())).toBe(0);
+    expect(await schedules.queue.getDelayedCount()).toBe(2);
+    await schedules.close();
   });
 });

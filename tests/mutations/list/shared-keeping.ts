@@ -242,6 +242,13 @@ export const keeping = [
       'return (moment.getPossibleOffsets().at(-1) ?? first).toMillis();',
     ],
   ]),
+  ...mutationsOf('shared/store/schedules.ts', 'tests/shared/cron.test.ts', [
+    [
+      'a run that stands too late is planned anew',
+      'return next > (nextRun(cron, timezone, now) ?? Infinity);',
+      'return false;',
+    ],
+  ]),
   ...mutationsOf('worker/process/queue-worker.ts', 'tests/shared/cron.test.ts', [
     ['a schedule that has run is planned by our function', 'settings: { repeatStrategy },', ''],
   ]),
