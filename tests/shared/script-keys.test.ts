@@ -1,4 +1,4 @@
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createClaims } from '../../relay/dedup.ts';
 import { createConversations } from '../../shared/store/conversation.ts';
 import { createDeadLetters } from '../../shared/store/boxes/dead-letters.ts';
@@ -32,7 +32,10 @@ import { scriptNames } from '../support/script-files.ts';
 import { misnamed } from '../support/script-names.ts';
 import { until } from '../support/until.ts';
 
-const guard = guardScripts();
+let guard: ReturnType<typeof guardScripts>;
+beforeAll(() => {
+  guard = guardScripts();
+});
 afterAll(() => guard.stop());
 const fence = { lock: keys.jobLock('turns', 'held'), token: 'mine' };
 const newId = (): string => `SM${Math.random().toString(16).slice(2).padEnd(32, '0').slice(0, 32)}`;

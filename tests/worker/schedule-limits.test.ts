@@ -116,7 +116,7 @@ test(
           replies().find(({ text }) => text.includes('/schedules keep 1')),
         );
         expect(question.text).toMatch(
-          /^Number 1 of your schedules, “tick”, runs .*more often than every 15 minutes.*“\/schedules cancel 1” to end it\. Until then it goes on, with at most 3 runs a day\.$/,
+          /^Number 1 of your schedules, “tick”, comes every second\. New ones come every 15 minutes at most\. .*“\/schedules cancel 1” to end it\. Until then it goes on, with at most 3 runs a day\.$/,
         );
         expect(question.buttons.map(({ title }) => title)).toEqual(['Keep', 'Cancel']);
         await until('the day is full', () =>
