@@ -9,8 +9,8 @@ import type { VmKeeper } from './wake/vm.ts';
  * The intervals of the backfill (ms). The first round asks the carrier for the last `lookBackMs`;
  * then a round every `everyMs` asks for everything since the last complete round, with an overlap
  * of `overlapMs`. A message younger than `youngMs` may still arrive by webhook: Twilio's retries
- * end within half a minute. An incomplete round is repeated after `youngMs`, a failed one with a
- * growing backoff.
+ * end within half a minute. A round that left such a message is repeated when it is old enough, a
+ * failed one after `youngMs` and then with a growing backoff.
  */
 export type BackfillTimes = {
   lookBackMs: number;
@@ -78,13 +78,9 @@ export function createBackfill(parts: BackfillDeps): Backfill {
       new Date(earliest),
       complete === undefined ? 0 : times.youngMs,
     );
-    failures = outcome === 'failed' ? failures + 1 : 0;
-    if (outcome !== 'failed') complete = lastBegan;
-    runIn(
-      outcome === 'done'
-        ? times.everyMs
-        : times.youngMs * Math.min(2 ** Math.max(failures - 1, 0), mostPatience),
-    );
+    failures = outcome.isFailed ? failures + 1 : 0;
+    if (!outcome.isFailed) complete = lastBegan;
+    runIn(failures > 0 ? backoff(failures, times) : pauseFor(outcome.youngUntil - now(), times));
   };
   function run(): void {
     if (isStopped || !isStarted) return;
@@ -123,16 +119,32 @@ export function createBackfill(parts: BackfillDeps): Backfill {
 /** The longest backoff between two failing rounds, in multiples of `youngMs`. */
 const mostPatience = 10;
 
+/** The pause after the last of `failures` rounds that failed in a row (ms). */
+function backoff(failures: number, { youngMs }: BackfillTimes): number {
+  return youngMs * Math.min(2 ** (failures - 1), mostPatience);
+}
+
+/** How many rounds young messages may cause within `youngMs`. */
+const mostRounds = 12;
+
+/** The pause after a round (ms); what it left is old enough in `dueMs`, Infinity if it left nothing. */
+export function pauseFor(
+  dueMs: number,
+  { youngMs, everyMs }: Pick<BackfillTimes, 'youngMs' | 'everyMs'>,
+): number {
+  return Math.min(Math.max(dueMs, youngMs / mostRounds), everyMs);
+}
+
 /**
- * `young`: something may still arrive by webhook. `failed`: a lookup or an intake failed. Never
- * throws.
+ * `youngUntil`: until then something may still arrive by webhook (ms since 1970; Infinity when
+ * nothing is awaited). `isFailed`: a lookup or an intake failed. Never throws.
  */
 type MakeRound = (
   now: Date,
   since: Date,
   earliest: Date,
   youngMs: number,
-) => Promise<'done' | 'young' | 'failed'>;
+) => Promise<{ isFailed: boolean; youngUntil: number }>;
 
 function createRound(parts: BackfillDeps): MakeRound {
   const { messenger, incoming, stores, keeper, log } = parts;
@@ -178,7 +190,9 @@ function createRound(parts: BackfillDeps): MakeRound {
       await repairReplies(earliest);
       return true;
     });
-    if (!left || left.failed > 0 || !rest) return 'failed';
-    return left.young ? 'young' : 'done';
+    return {
+      isFailed: !left || left.failed > 0 || !rest,
+      youngUntil: left?.youngUntil ?? Infinity,
+    };
   };
 }

@@ -16,10 +16,10 @@ export type MissedMessageParts = {
 };
 
 /**
- * What a pass over the carrier's list has left: whether some messages are too young, and how many
- * could not be taken in.
+ * What a pass over the carrier's list has left: when the first message that is too young is old
+ * enough (ms since 1970; Infinity without such a message), and how many could not be taken in.
  */
-export type LeftOver = { young: boolean; failed: number };
+export type LeftOver = { youngUntil: number; failed: number };
 
 /**
  * Takes in messages that the carrier has since then and the relay does not know, oldest first. The
@@ -58,14 +58,16 @@ export function createTakeMissed(parts: MissedMessageParts): TakeMissed {
       }
       return missing;
     };
-    const isYoung = ({ remembered: { at } }: { remembered: Remembered }): boolean =>
-      now.getTime() - at.getTime() < youngMs;
+    const oldEnoughAt = ({ remembered: { at } }: { remembered: Remembered }): number =>
+      at.getTime() + youngMs;
+    const isYoung = (missed: { remembered: Remembered }): boolean =>
+      now.getTime() < oldEnoughAt(missed);
 
     const pages: (() => Promise<Remembered[]>)[] = [];
-    const left: LeftOver = { young: false, failed: 0 };
+    const left: LeftOver = { youngUntil: Infinity, failed: 0 };
     for await (const { messages, again } of messenger.received(since)) {
       const missing = await findMissing(messages);
-      left.young ||= missing.some(isYoung);
+      left.youngUntil = Math.min(left.youngUntil, ...missing.filter(isYoung).map(oldEnoughAt));
       if (missing.some((message) => !isYoung(message))) pages.push(again);
     }
     /** The last message of each conversation: “typing…” shows once for all of them. */

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readAtMost } from '../runtime/read-at-most.ts';
 
 /**
  * Why an incoming file could not be fetched; the message is a plain clause for Claude and the log.
@@ -95,12 +96,7 @@ async function read(response: Response): Promise<Buffer> {
     await response.body?.cancel();
     throw new Error(`HTTP ${response.status}`);
   }
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body) {
-    size += chunk.byteLength;
-    if (size > largest) throw new MediaProblem('it has more than 16 MB');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+  const bytes = await readAtMost(response, largest);
+  if (!bytes) throw new MediaProblem('it has more than 16 MB');
+  return bytes;
 }

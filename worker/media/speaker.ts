@@ -1,3 +1,4 @@
+import { readAtMost } from '../../shared/runtime/read-at-most.ts';
 import type { AgentUser } from '../agent/sandbox/user.ts';
 import { programEnvironment, runProgram, splitCommand } from './program.ts';
 import { checkSound, mostSound, speakPatience, SpeakProblem } from './speaking.ts';
@@ -69,8 +70,12 @@ function createServiceSpeaker(
         body: JSON.stringify({ model, voice, input: text, response_format: 'opus' }),
         signal: AbortSignal.any([signal, AbortSignal.timeout(speakPatience)]),
       });
-      const bytes = Buffer.from(await response.arrayBuffer());
-      if (!response.ok) throw new SpeakProblem(`the speaker refused it (HTTP ${response.status})`);
+      if (!response.ok) {
+        await response.body?.cancel();
+        throw new SpeakProblem(`the speaker refused it (HTTP ${response.status})`);
+      }
+      const bytes = await readAtMost(response, mostSound);
+      if (!bytes) throw new SpeakProblem('the speaker’s answer is too large');
       return checkSound(bytes);
     } catch (error) {
       signal.throwIfAborted();

@@ -1,6 +1,10 @@
+import { readAtMost } from '../../shared/runtime/read-at-most.ts';
 import { z } from 'zod';
 import { checkTranscript, TranscribeProblem, transcribePatience } from './transcribing.ts';
 import type { Transcriber } from './transcribing.ts';
+
+/** The longest answer that is read (bytes): a transcript of an hour, with much to spare. */
+const mostAnswer = 1024 * 1024;
 
 /**
  * `url` is the service's base address, such as https://api.openai.com, or the full address of its
@@ -48,10 +52,13 @@ export function createServiceTranscriber({
         body,
         signal: AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]),
       });
-      const answer = await response.text();
-      if (!response.ok)
+      if (!response.ok) {
+        await response.body?.cancel();
         throw new TranscribeProblem(`the transcriber refused it (HTTP ${response.status})`);
-      return checkTranscript(textOf(answer));
+      }
+      const answer = await readAtMost(response, mostAnswer);
+      if (!answer) throw new TranscribeProblem('the transcriber’s answer is too large');
+      return checkTranscript(textOf(answer.toString()));
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof TranscribeProblem) throw error;

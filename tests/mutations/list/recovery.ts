@@ -29,13 +29,19 @@ export const recovery = [
     ],
     [
       'a round that left something young is repeated soon',
-      `outcome === 'done' ? times.everyMs :`,
-      'true ? times.everyMs :',
+      'Math.max(dueMs, youngMs / mostRounds)',
+      'everyMs',
       { test: 'tests/relay/missed-messages.test.ts' },
     ],
     [
+      'what is young is looked for as soon as it is old enough',
+      'Math.max(dueMs, youngMs / mostRounds)',
+      'youngMs',
+      { test: 'tests/relay/missed-messages.test.ts', named: 'as soon as it is old enough' },
+    ],
+    [
       'a round that failed is not complete',
-      `if (outcome !== 'failed') complete = lastBegan;`,
+      'if (!outcome.isFailed) complete = lastBegan;',
       'complete = lastBegan;',
       { test: 'tests/relay/missed-messages.test.ts' },
     ],

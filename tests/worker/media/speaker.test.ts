@@ -52,6 +52,8 @@ test('a service is asked for Opus, and what it does wrong is said in a plain cla
   expect(asked).toEqual([{ path: '/v1/audio/speech', key: 'Bearer sk-key', body }]);
   answer.bytes = Buffer.from('ID3 an mp3');
   await expect(speak?.('Hello', never)).rejects.toThrow('the speaker’s answer is not Opus in Ogg');
+  answer.bytes = Buffer.concat([sound, Buffer.alloc(40 * 1024 * 1024)]);
+  await expect(speak?.('Hello', never)).rejects.toThrow('the speaker’s answer is too large');
   answer.status = 401;
   await expect(speak?.('Hello', never)).rejects.toThrow('the speaker refused it (HTTP 401)');
   const away = createSpeaker({ ...usual, SPEAK_URL: 'http://127.0.0.1:9' }, {});
