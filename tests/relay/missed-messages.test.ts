@@ -137,38 +137,34 @@ async function withRepair(use: (bench: Bench) => Promise<void>): Promise<void> {
 const commandsOf = async (redis: Redis): Promise<number> =>
   Number(/total_commands_processed:(\d+)/.exec(await redis.info('stats'))?.[1]);
 
-test(
-  'more than a thousand missed messages are all taken in, in order, and looking again costs one trip for each page',
-  { tags: 'long' },
-  async () => {
-    await withRepair(async ({ twin, redis, repair, miss, texts, accepted, lists, clock }) => {
-      const expected = Array.from({ length: 600 }, (_, index) => `number ${index}`);
-      for (const text of expected) await Promise.all([miss(text), miss(text, otherPhone)]);
-      const repairing = repair({ youngMs: 60_000 });
-      repairing.start();
-      await until(
-        'all of them',
-        async () =>
-          (await redis.llen(keys.inbox(phone))) + (await redis.llen(keys.inbox(otherPhone))) ===
-            1200 && accepted.length > 0,
-      );
-      expect(await texts()).toEqual(expected);
-      expect(await texts(otherPhone)).toEqual(expected);
-      // “typing…” and the wake are for people, not for messages.
-      expect(accepted).toHaveLength(2);
-      const before = await commandsOf(redis);
-      clock.ahead = 3600_000;
-      repairing.redisIsBack();
-      await until('a second look', () => lists() === 2);
-      await until('its end', async () =>
-        (await redis.info('commandstats')).includes('cmdstat_sscan:calls=2'),
-      );
-      // With the scripts’ own EXISTS of each message, which are one trip for each page.
-      expect((await commandsOf(redis)) - before).toBeLessThan(1200 + 60);
-      expect(twin.messages().length).toBe(1200);
-    });
-  },
-);
+test('more than a thousand missed messages are all taken in, in order, and looking again costs one trip for each page', async () => {
+  await withRepair(async ({ twin, redis, repair, miss, texts, accepted, lists, clock }) => {
+    const expected = Array.from({ length: 600 }, (_, index) => `number ${index}`);
+    for (const text of expected) await Promise.all([miss(text), miss(text, otherPhone)]);
+    const repairing = repair({ youngMs: 60_000 });
+    repairing.start();
+    await until(
+      'all of them',
+      async () =>
+        (await redis.llen(keys.inbox(phone))) + (await redis.llen(keys.inbox(otherPhone))) ===
+          1200 && accepted.length > 0,
+    );
+    expect(await texts()).toEqual(expected);
+    expect(await texts(otherPhone)).toEqual(expected);
+    // “typing…” and the wake are for people, not for messages.
+    expect(accepted).toHaveLength(2);
+    const before = await commandsOf(redis);
+    clock.ahead = 3600_000;
+    repairing.redisIsBack();
+    await until('a second look', () => lists() === 2);
+    await until('its end', async () =>
+      (await redis.info('commandstats')).includes('cmdstat_sscan:calls=2'),
+    );
+    // With the scripts’ own EXISTS of each message, which are one trip for each page.
+    expect((await commandsOf(redis)) - before).toBeLessThan(1200 + 60);
+    expect(twin.messages().length).toBe(1200);
+  });
+});
 
 test('a message of a stranger leaves nothing in Redis, and no page of theirs is read twice', async () => {
   await withRepair(async ({ redis, repair, miss, texts }) => {

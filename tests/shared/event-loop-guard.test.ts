@@ -91,6 +91,7 @@ describe.concurrent('a process lives on', () => {
 
   test.skipIf(!hasProc)(
     'whose guard was stopped with it, as on a machine that was suspended (needs /proc)',
+    { tags: 'long' },
     async () => {
       await withGuarded('none', async (guarded) => {
         await until('its work', () => dots(guarded) > 5);

@@ -248,7 +248,7 @@ describe.concurrent('a worker', () => {
     });
   });
 
-  test('a worker without IDLE_MINUTES stays', async () => {
+  test('a worker without IDLE_MINUTES stays', { tags: 'long' }, async () => {
     await withPipeline({}, async (pipeline) => {
       let lives = true;
       await pipeline.startWorker({ onAsleep: () => void (lives = false) });

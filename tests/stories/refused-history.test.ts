@@ -34,42 +34,38 @@ const refusing =
       ? refusal
       : undefined;
 
-test(
-  'a history that the API refuses is begun anew once: the message is answered, the person told, the old one kept',
-  { tags: 'long' },
-  async () => {
-    await withStory({ stories: [counts] }, async (bench) => {
-      await bench.say('count first');
-      const old = await said(bench, 'first: 0 before');
-      bench.model.faults.refuse = refusing('first: 0 before');
-      await bench.say('count second');
-      await said(bench, 'second: 0 before');
-      expect(texts(bench)).toEqual(['first: 0 before', renewalSentence, 'second: 0 before']);
-      const asked = bench.model.requests.findLast(({ kind }) => kind === 'turn')?.view.texts;
-      const heard = asked?.map((said) => said.text).join('\n') ?? '';
-      expect(heard).toContain('Person: count first\n\nYou: first: 0 before');
-      expect(heard.match(/count second/g)).toHaveLength(1);
+test('a history that the API refuses is begun anew once: the message is answered, the person told, the old one kept', async () => {
+  await withStory({ stories: [counts] }, async (bench) => {
+    await bench.say('count first');
+    const old = await said(bench, 'first: 0 before');
+    bench.model.faults.refuse = refusing('first: 0 before');
+    await bench.say('count second');
+    await said(bench, 'second: 0 before');
+    expect(texts(bench)).toEqual(['first: 0 before', renewalSentence, 'second: 0 before']);
+    const asked = bench.model.requests.findLast(({ kind }) => kind === 'turn')?.view.texts;
+    const heard = asked?.map((said) => said.text).join('\n') ?? '';
+    expect(heard).toContain('Person: count first\n\nYou: first: 0 before');
+    expect(heard.match(/count second/g)).toHaveLength(1);
 
-      await bench.say('count third');
-      await said(bench, 'third: 1 before');
-      await bench.say('/sessions');
-      const list = await said(bench, '1. count second (now)');
-      expect(list.text).toContain('2. count first');
+    await bench.say('count third');
+    await said(bench, 'third: 1 before');
+    await bench.say('/sessions');
+    const list = await said(bench, '1. count second (now)');
+    expect(list.text).toContain('2. count first');
 
-      // A quoted answer leads back to the refused session; so does its own fresh start.
-      await bench.twin.chat.receive(phone, { text: 'count fourth', quoted: old.sid });
-      await said(bench, 'fourth: 0 before');
+    // A quoted answer leads back to the refused session; so does its own fresh start.
+    await bench.twin.chat.receive(phone, { text: 'count fourth', quoted: old.sid });
+    await said(bench, 'fourth: 0 before');
 
-      bench.model.faults.refuse = () => refusal;
-      await bench.say('count fifth');
-      await said(bench, failureSentence('history'));
-      bench.model.faults.refuse = undefined;
-      await bench.say('retry');
-      await until('the answer', () => texts(bench).some((words) => words.startsWith('fifth: ')));
-      expect(texts(bench).filter((words) => words === renewalSentence)).toHaveLength(3);
-    });
-  },
-);
+    bench.model.faults.refuse = () => refusal;
+    await bench.say('count fifth');
+    await said(bench, failureSentence('history'));
+    bench.model.faults.refuse = undefined;
+    await bench.say('retry');
+    await until('the answer', () => texts(bench).some((words) => words.startsWith('fifth: ')));
+    expect(texts(bench).filter((words) => words === renewalSentence)).toHaveLength(3);
+  });
+});
 
 /** The gate, also behind what was carried over. */
 const carriedGate: Story = {
