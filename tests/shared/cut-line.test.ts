@@ -5,6 +5,7 @@ test('a line is cut to its length, between characters as people see them, and is
   expect(cut('short', 5)).toBe('short');
   expect(cut('1234567', 5)).toBe('1234…');
   expect(cut('a\n\tb \u0000 c', 20)).toBe('a b c');
+  expect(cut('half \ud83d', 20)).toBe('half \ufffd');
   const family = '👩‍👩‍👧';
   expect(cut(`ab${family}cd`, 9)).toBe('ab…');
   expect(cut(`ab${family}cdef`, 11)).toBe(`ab${family}…`);

@@ -62,26 +62,28 @@ test('a service gets the file, the model and the key, and its text comes back', 
 
 test('what goes wrong at a service is said in a plain clause', async () => {
   await withTranscriptionService(async (service) => {
-    const transcribe = createServiceTranscriber({
-      url: service.url,
-      model: 'm',
-      apiKey: undefined,
-      patienceMs: 300,
-    });
+    const settings = { url: service.url, model: 'm', apiKey: undefined };
+    const transcribe = createServiceTranscriber(settings);
     const outcomes: [() => ReturnType<typeof service.answer>, string][] = [
       [
         () => ({ status: 401, body: '{"error":{"message":"Incorrect API key provided: sk-…"}}' }),
         'the transcriber refused it (HTTP 401)',
       ],
       [() => ({ status: 200, body: '<html>' }), 'the transcriber’s answer makes no sense'],
+      [
+        () => ({ status: 200, body: `{"text":"${'a '.repeat(600_000)}"}` }),
+        'the transcriber’s answer is too large',
+      ],
       [() => ({ status: 200, body: '{"text":" "}' }), 'there are no words in it'],
-      [() => new Promise(() => undefined), 'the transcriber took too long'],
     ];
     for (const [answer, words] of outcomes) {
       service.answer = answer;
       await expect(transcribe(voice, never)).rejects.toThrow(words);
     }
     service.answer = () => new Promise(() => undefined);
+    await expect(
+      createServiceTranscriber({ ...settings, patienceMs: 300 })(voice, never),
+    ).rejects.toThrow('the transcriber took too long');
     const stop = new AbortController();
     const stopped = createServiceTranscriber({ url: service.url, model: 'm', apiKey: undefined })(
       voice,
