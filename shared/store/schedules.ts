@@ -243,8 +243,14 @@ export function createSchedules(
     },
     async planAgain(now) {
       const late = (await listAll()).filter((schedule) => isLate(schedule, now));
-      for (const { next: _, paused: __, ...schedule } of late) await plan(schedule);
-      return late.length;
+      let count = 0;
+      for (const { next, paused: _, ...schedule } of late) {
+        // Cancelled, paused or run since: it must not come back.
+        if ((await queue.getJobScheduler(idOf(schedule)))?.next !== next) continue;
+        await plan(schedule);
+        count += 1;
+      }
+      return count;
     },
     async cancel(conversation, number) {
       const schedule = (await list(conversation)).find((known) => known.number === number);

@@ -249,6 +249,13 @@ export const keeping = [
       'return false;',
     ],
   ]),
+  ...mutationsOf('shared/store/schedules.ts', 'tests/shared/cron.test.ts', [
+    [
+      'what is cancelled meanwhile is not planned anew',
+      'if ((await queue.getJobScheduler(idOf(schedule)))?.next !== next) continue;',
+      '',
+    ],
+  ]),
   ...mutationsOf('worker/process/queue-worker.ts', 'tests/shared/cron.test.ts', [
     ['a schedule that has run is planned by our function', 'settings: { repeatStrategy },', ''],
   ]),
