@@ -38,4 +38,4 @@ button { font: inherit; font-size: .9375rem; border: 1px solid var(--edge); back
 button.main { border-color: var(--brand); background: var(--brand); color: #fff; } button.main:hover { background: #006d59; } button.plain { border: 0; padding: .25rem 0; color: var(--soft); } .actions { display: flex; flex-wrap: wrap; gap: .6rem; }
 .said { background: var(--tint); color: var(--good); border-radius: 12px; padding: .7rem 1rem; }
 @media (min-width: 48rem) { .pair { grid-template-columns: 1fr 1fr; } main { padding: 1.75rem 1.5rem 4rem; } main, .pair, .stack, .tiles { gap: 1.25rem; } .top > div { padding-inline: 1.5rem; } .card { padding: 1.3rem 1.4rem; } }
-@media (max-width: 30rem) { .top > div { gap: .9rem; } .tiles { grid-template-columns: 1fr 1fr; gap: .75rem; } .tile .value { font-size: 1.25rem; } .brand span { display: none; } .card { padding: 1rem; } button { min-height: 2.5rem; } }`;
+@media (max-width: 30rem) { .top > div { gap: .9rem; } .tiles { grid-template-columns: 1fr 1fr; gap: .75rem; } .tile .value { font-size: 1.1rem; } .brand span { display: none; } .card { padding: 1rem; } button { min-height: 2.5rem; } }`;

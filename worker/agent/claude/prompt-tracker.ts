@@ -241,7 +241,7 @@ export function createPromptTracker(
   };
 }
 
-/** The sentence for the person about work that ended without a word, with the computer or the process. */
+/** The sentence about work that ended without a word, with the computer or the process. */
 function lostWords(lost: { description: string }[]): string {
   const names = lost.map(({ description }) => `“${description}”`).join(', ');
   return `The computer or Claude Code was restarted, and what still ran in the background ended with it: ${names}. Text me if I shall begin it again.`;
