@@ -5,3 +5,5 @@ import { renderMarkdown } from './markdown.ts';
 parentPort?.on('message', (markdown: string) =>
   parentPort?.postMessage(renderMarkdown(markdown), []),
 );
+// It is ready now.
+parentPort?.postMessage('ready', []);

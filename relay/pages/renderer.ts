@@ -14,35 +14,45 @@ export type PageRenderer = {
   stop(): Promise<void>;
 };
 
-export type RenderTimes = { limitMs: number; idleMs: number };
-export const renderTimes: RenderTimes = { limitMs: 5000, idleMs: 60_000 };
+/**
+ * `startMs` limits the thread's start, `limitMs` the rendering of one text; the thread ends after
+ * `idleMs`.
+ */
+export type RenderTimes = { startMs: number; limitMs: number; idleMs: number };
+/** The start reads the highlighter, which takes several seconds on a sixteenth of a core. */
+export const renderTimes: RenderTimes = { startMs: 20_000, limitMs: 5000, idleMs: 60_000 };
 
 /** The thread's memory limits on a machine of 256 MB. */
 const resourceLimits = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16 };
 
 const Rendering = z.tuple([z.object({ title: z.string(), body: z.string() })]);
 
-export function createPageRenderer({ limitMs, idleMs }: RenderTimes = renderTimes): PageRenderer {
+export function createPageRenderer(times: RenderTimes = renderTimes): PageRenderer {
+  const { startMs, limitMs, idleMs } = times;
   const stopping = new AbortController();
-  let thread: Worker | undefined;
+  let thread: RenderThread | undefined;
   let last: Promise<unknown> = Promise.resolve();
   let idle: NodeJS.Timeout | undefined;
 
   const end = async (): Promise<void> => {
     clearTimeout(idle);
-    const ended = thread;
+    const ended = thread?.worker;
     thread = undefined;
     await ended?.terminate();
   };
+  const within = (ms: number): { signal: AbortSignal } => ({
+    signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(ms)]),
+  });
   const renderNow = async (markdown: string): Promise<Rendered> => {
     stopping.signal.throwIfAborted();
     clearTimeout(idle);
-    const renderer = (thread ??= startThread());
+    const current = (thread ??= { worker: startThread(), isReady: false });
+    const renderer = current.worker;
     renderer.ref();
     try {
-      const rendered = once(renderer, 'message', {
-        signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(limitMs)]),
-      });
+      if (!current.isReady) await once(renderer, 'message', within(startMs));
+      current.isReady = true;
+      const rendered = once(renderer, 'message', within(limitMs));
       renderer.postMessage(markdown, []);
       return Rendering.parse(await rendered)[0];
     } catch (error) {
@@ -66,6 +76,9 @@ export function createPageRenderer({ limitMs, idleMs }: RenderTimes = renderTime
     },
   };
 }
+
+/** A thread; its first message says that it is ready. */
+type RenderThread = { worker: Worker; isReady: boolean };
 
 function startThread(): Worker {
   const thread = new Worker(new URL('./render-thread.ts', import.meta.url), {
