@@ -3,7 +3,7 @@ import { createPageRenderer, renderTimes } from '../../relay/pages/renderer.ts';
 import { scaled } from '../support/machine-speed.ts';
 import { writeMarkdown } from '../../simulator/model/stories/long-answer.ts';
 
-const patient = { ...renderTimes, limitMs: scaled(60_000) };
+const patient = { ...renderTimes, startMs: scaled(60_000), limitMs: scaled(60_000) };
 
 test('texts that come together are rendered one after the other, each its own', async () => {
   const renderer = createPageRenderer(patient);
@@ -40,7 +40,7 @@ test(
       await renderer.stop();
     }
     // No thread starts within a millisecond.
-    const hasty = createPageRenderer({ ...patient, limitMs: 1 });
+    const hasty = createPageRenderer({ ...patient, startMs: 1 });
     await expect(hasty.render('text')).rejects.toThrow('aborted');
     await hasty.stop();
   },
