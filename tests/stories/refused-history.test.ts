@@ -8,6 +8,8 @@ import { renewalSentence } from '../../worker/turn/renewal.ts';
 import { atGate, gate, openGate } from '../support/gate-story.ts';
 import { phone } from '../support/pipeline.ts';
 import { said, texts, withStory, workspaceOf } from '../support/story-bench.ts';
+import type { StoryBench } from '../support/story-bench.ts';
+import type { ChatMessage } from '../../simulator/chat.ts';
 import { until } from '../support/until.ts';
 
 /** Says how many answers the model sees before this one, and what it was asked last. */
@@ -34,13 +36,19 @@ const refusing =
       ? refusal
       : undefined;
 
+/** Two messages, and a history that is refused from the second on. Returns the first answer. */
+async function refuseHistory(bench: StoryBench): Promise<ChatMessage> {
+  await bench.say('count first');
+  const old = await said(bench, 'first: 0 before');
+  bench.model.faults.refuse = refusing('first: 0 before');
+  await bench.say('count second');
+  await said(bench, 'second: 0 before');
+  return old;
+}
+
 test('a history that the API refuses is begun anew once: the message is answered, the person told, the old one kept', async () => {
   await withStory({ stories: [counts] }, async (bench) => {
-    await bench.say('count first');
-    const old = await said(bench, 'first: 0 before');
-    bench.model.faults.refuse = refusing('first: 0 before');
-    await bench.say('count second');
-    await said(bench, 'second: 0 before');
+    await refuseHistory(bench);
     expect(texts(bench)).toEqual(['first: 0 before', renewalSentence, 'second: 0 before']);
     const asked = bench.model.requests.findLast(({ kind }) => kind === 'turn')?.view.texts;
     const heard = asked?.map((said) => said.text).join('\n') ?? '';
@@ -52,20 +60,28 @@ test('a history that the API refuses is begun anew once: the message is answered
     await bench.say('/sessions');
     const list = await said(bench, '1. count second (now)');
     expect(list.text).toContain('2. count first');
-
-    // A quoted answer leads back to the refused session; so does its own fresh start.
-    await bench.twin.chat.receive(phone, { text: 'count fourth', quoted: old.sid });
-    await said(bench, 'fourth: 0 before');
-
-    bench.model.faults.refuse = () => refusal;
-    await bench.say('count fifth');
-    await said(bench, failureSentence('history'));
-    bench.model.faults.refuse = undefined;
-    await bench.say('retry');
-    await until('the answer', () => texts(bench).some((words) => words.startsWith('fifth: ')));
-    expect(texts(bench).filter((words) => words === renewalSentence)).toHaveLength(3);
   });
 });
+
+test(
+  'an answer of the refused history that is quoted begins anew as well, and a fresh session that is refused is given up',
+  { tags: 'long' },
+  async () => {
+    await withStory({ stories: [counts] }, async (bench) => {
+      const old = await refuseHistory(bench);
+      await bench.twin.chat.receive(phone, { text: 'count third', quoted: old.sid });
+      await said(bench, 'third: 0 before');
+
+      bench.model.faults.refuse = () => refusal;
+      await bench.say('count fourth');
+      await said(bench, failureSentence('history'));
+      bench.model.faults.refuse = undefined;
+      await bench.say('retry');
+      await until('the answer', () => texts(bench).some((words) => words.startsWith('fourth: ')));
+      expect(texts(bench).filter((words) => words === renewalSentence)).toHaveLength(3);
+    });
+  },
+);
 
 /** The gate, also behind what was carried over. */
 const carriedGate: Story = {
