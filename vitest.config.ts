@@ -33,6 +33,8 @@ export default defineConfig(async () => {
       // Files of one worker share their modules: loading them anew for each would take a third of
       // the time.
       isolate: false,
+      // Node's own import, as in production, in place of Vite's: less processor time.
+      experimental: { viteModuleRunner: false },
       // As the worker is started: in the mode `all` Claude asks nothing on purpose.
       execArgv: ['--disable-warning=CLAUDE_SDK_CAN_USE_TOOL_SHADOWED'],
     },

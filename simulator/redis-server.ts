@@ -5,7 +5,13 @@ import type { Running } from '../shared/runtime/lifecycle.ts';
 import { endWithUs } from './child-process.ts';
 import { freePort } from './free-port.ts';
 
-export type RedisServer = Running & { url: string; port: number; pid: number };
+export type RedisServer = Running & {
+  url: string;
+  port: number;
+  pid: number;
+  /** Settles when its process has ended, whatever ended it. */
+  ended: Promise<void>;
+};
 
 /**
  * How long a Redis may take to answer after its start (ms): it reads its append-only file first.
@@ -65,7 +71,7 @@ export async function runRedisServer({
     await stop();
     throw new Error(`redis-server did not start on port ${own}`);
   }
-  return { url, port: own, pid: child.pid, stop };
+  return { url, port: own, pid: child.pid, ended, stop };
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -18,13 +18,14 @@ import { Message } from '../../shared/store/message.ts';
 import { phone } from '../support/pipeline.ts';
 import { messageForm, newSid, signatureFor, withRelay } from '../support/relay-bench.ts';
 import type { Form } from '../support/relay-bench.ts';
+import { anyCharacter } from '../support/any-character.ts';
 
 /**
  * Values as Twilio would not send them: any text, lone surrogates and control characters too,
  * numbers that are none, addresses, and what other parsers trip over.
  */
 const value = oneof(
-  string({ unit: 'binary', maxLength: 60 }),
+  string({ unit: anyCharacter, maxLength: 60 }),
   string({ unit: 'grapheme', maxLength: 60 }),
   webUrl(),
   constantFrom(

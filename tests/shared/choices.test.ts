@@ -5,6 +5,7 @@ import { numberedText, roomForText, toTappable } from '../../shared/store/choice
 import type { Choices } from '../../shared/store/choices.ts';
 import { defineContent } from '../../shared/twilio/content.ts';
 import { parseContent, renderContent } from '../../simulator/twilio/content.ts';
+import { anyCharacter } from '../support/any-character.ts';
 
 const buttons = (...titles: string[]): Choices => ({
   kind: 'buttons',
@@ -22,7 +23,7 @@ const list = (items: { title: string; description?: string }[], button = 'Choose
  */
 const words = oneof(
   string({ unit: 'grapheme', maxLength: 120 }),
-  string({ unit: 'binary', maxLength: 40 }),
+  string({ unit: anyCharacter, maxLength: 40 }),
   constantFrom(
     '',
     ' ',

@@ -41,13 +41,14 @@ import { tickText } from '../../worker/schedules/describe.ts';
 import { withPipeline } from '../support/pipeline.ts';
 import { withRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
+import { anyCharacter } from '../support/any-character.ts';
 
 const conversation = '+15551230001';
 
 /** Any UTF-16, with what is cut wrongly most often in the foreground. */
 const odd = array(
   oneof(
-    string({ unit: 'binary' }),
+    string({ unit: anyCharacter }),
     constantFrom(
       '\u0000',
       '\u2028',

@@ -1,21 +1,89 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import { connectRedis } from '../../shared/store/redis/redis.ts';
 import { runRedisServer } from '../../simulator/redis-server.ts';
+import type { RedisServer } from '../../simulator/redis-server.ts';
+
+/**
+ * Servers that no test uses now, for the next test of the same file: a start takes longer than most
+ * tests. They end with the file, as everything does that its tests have started.
+ */
+const idle = new Set<RedisServer>();
+
+/** What a test may have done to a server that emptying does not undo, as Redis counts calls. */
+const changes =
+  /^cmdstat_(?:config\|set|config\|rewrite|acl\||debug|client\|(?:pause|no-)|function|module|replicaof|slaveof|failover|cluster|shutdown)/m;
+
+async function startServer(): Promise<RedisServer> {
+  const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-redis-'));
+  const server = await runRedisServer({ dir });
+  void forget(server, dir);
+  return server;
+}
+
+async function forget(server: RedisServer, dir: string): Promise<void> {
+  await server.ended;
+  idle.delete(server);
+  rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+}
+
+const connect = ({ url }: RedisServer): Redis =>
+  connectRedis(url, 'patient', createLog('test', 'silent'));
+
+/** An idle server without data, scripts, statistics and connections, if there is one. */
+async function takeIdle(): Promise<RedisServer | undefined> {
+  for (const server of idle) {
+    idle.delete(server);
+    const redis = connect(server);
+    try {
+      const clients = String(await redis.client('LIST'))
+        .trim()
+        .split('\n');
+      if (clients.length === 1) {
+        await redis
+          .multi()
+          .flushall()
+          .script('FLUSH')
+          .config('RESETSTAT')
+          .call('LATENCY', 'RESET')
+          .call('SLOWLOG', 'RESET')
+          .exec();
+        return server;
+      }
+    } finally {
+      redis.disconnect();
+    }
+    // A connection that a test has left open may still write.
+    await server.stop();
+  }
+  return undefined;
+}
+
+/** Keeps a server for the next test, unless this one has changed more than its data. */
+async function giveBack(server: RedisServer, redis: Redis): Promise<void> {
+  const calls = await Promise.race([
+    redis.info('commandstats').catch(() => undefined),
+    server.ended.then(() => undefined),
+  ]);
+  redis.disconnect();
+  if (calls === undefined || changes.test(calls)) await server.stop();
+  else idle.add(server);
+}
 
 /** A Redis of the test's own, with a connection to it, for as long as `test` takes. */
 export async function withRedis(test: (redis: Redis) => Promise<void>): Promise<void> {
-  const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-redis-'));
-  const server = await runRedisServer({ dir });
-  const redis = connectRedis(server.url, 'patient', createLog('test', 'silent'));
+  const server = (await takeIdle()) ?? (await startServer());
+  const redis = connect(server);
   try {
     await test(redis);
-  } finally {
+    await giveBack(server, redis);
+  } catch (error) {
     redis.disconnect();
     await server.stop();
-    await rm(dir, { recursive: true, force: true, maxRetries: 3 });
+    throw error;
   }
 }

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { chunk, messageLimit } from '../../worker/reply/chunk.ts';
 import { findCutFaults } from '../support/cut-faults.ts';
+import { anyCharacter } from '../support/any-character.ts';
 
 const limits = fc.oneof(fc.constant(messageLimit), fc.integer({ min: 100, max: 400 }));
 /**
@@ -85,7 +86,7 @@ test('a text of words, links, emoji, spans, lists, quotes and fences is said who
 
 test('of any text whatever nothing is lost, and no part is too long, blank or broken within a character', () => {
   const any = fc.oneof(
-    fc.string({ unit: 'binary', maxLength: 3000, size: 'max' }),
+    fc.string({ unit: anyCharacter, maxLength: 3000, size: 'max' }),
     fc.string({ unit: 'grapheme', maxLength: 3000, size: 'max' }),
     fc.string({
       unit: fc.constantFrom(

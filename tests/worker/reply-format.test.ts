@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { chunk, messageLimit } from '../../worker/reply/chunk.ts';
 import { format } from '../../worker/reply/format.ts';
 import { findCutFaults } from '../support/cut-faults.ts';
+import { anyCharacter } from '../support/any-character.ts';
 
 test.each([
   ['# Done\n\nThe **login** page', '*Done*\n\nThe *login* page'],
@@ -165,7 +166,7 @@ test('any text at all can be formatted', () => {
   });
   fc.assert(
     fc.property(
-      fc.oneof(marks, fc.string({ unit: 'binary', maxLength: 500, size: 'max' })),
+      fc.oneof(marks, fc.string({ unit: anyCharacter, maxLength: 500, size: 'max' })),
       (markdown) => {
         expect(findCutFaults(format(markdown), chunk(format(markdown), 200), 200)).toEqual([]);
       },

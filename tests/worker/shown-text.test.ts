@@ -7,6 +7,7 @@ import {
   showText,
   warningsAbout,
 } from '../../worker/questions/shown-text.ts';
+import { anyCharacter } from '../support/any-character.ts';
 
 /** Reads a shown text back: what it does not bring back, a person could not know. */
 function readBack(shown: string): string {
@@ -79,7 +80,7 @@ const anyText = array(
   oneof(
     constantFrom(...hostile),
     string({ maxLength: 8 }),
-    string({ unit: 'binary', maxLength: 4 }),
+    string({ unit: anyCharacter, maxLength: 4 }),
   ),
   { maxLength: 40 },
 ).map((parts) => parts.join(''));
