@@ -22,13 +22,13 @@ export type ChatMessage = {
   text: string;
   media: ChatMedia[];
   buttons: ChatChoice[];
-  list: { button: string; items: ChatChoice[] } | null;
+  list: { button: string; items: ChatChoice[] } | undefined;
   /** Set when the message is a shared place; degrees of WGS 84. */
   location?: { latitude: number; longitude: number; label?: string; address?: string };
   /** The sid of the message this one quotes (swipe to reply). */
-  quoted: string | null;
+  quoted: string | undefined;
   status: ChatStatus;
-  errorCode: number | null;
+  errorCode: number | undefined;
   /** ISO 8601. */
   at: string;
 };
@@ -46,9 +46,15 @@ export type PhoneInput = {
 /** Pushed to every open page, as one server-sent event whose data is this JSON. */
 export type ChatEvent =
   | { kind: 'message'; message: ChatMessage }
-  | { kind: 'status'; sid: string; phone: string; status: ChatStatus; errorCode: number | null }
+  | {
+      kind: 'status';
+      sid: string;
+      phone: string;
+      status: ChatStatus;
+      errorCode: number | undefined;
+    }
   /** `until` is ISO 8601: Twilio's indicator lasts 25 s or until the next message. */
-  | { kind: 'typing'; phone: string; until: string | null }
+  | { kind: 'typing'; phone: string; until: string | undefined }
   | { kind: 'system'; system: SystemState };
 
 /** What the page's frame says about the system behind the chat. */
@@ -60,5 +66,5 @@ export type SystemState = {
   allowed?: string[];
   vm: 'asleep' | 'waking' | 'awake' | 'unknown';
   model: 'scripted' | 'real';
-  dashboardUrl: string | null;
+  dashboardUrl: string | undefined;
 };

@@ -56,7 +56,7 @@ type Followed = {
   sid: string;
   printer: ReplyPrinter;
   timeoutMs: number;
-  dashboardUrl: string | null;
+  dashboardUrl: string | undefined;
 };
 
 async function follow(

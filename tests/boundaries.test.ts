@@ -331,3 +331,18 @@ test('a text for people is shortened by shared/runtime/cut.ts alone, which halve
     ),
   ).toEqual([]);
 });
+
+/** Where `null` is another's: fields of Twilio's and the model's JSON, Node's, and options of libraries. */
+const foreignNull =
+  /\b(?:stop_\w+|\w+_page_ur[il]|friendly_name|offline_reasons|messaging_service_sid|price(?:_unit)?|date_sent|error_\w+|maxRetriesPerRequest): |exitCode|signalCode|NodeJS\.Signals|typeof \w+ !== 'object'|getItem\(|replaceState\(|, null, 2\)/;
+
+test('the simulator says undefined for what is not there, and names its constants as the rest does', () => {
+  const lines = simulator.flatMap(({ file, text }) =>
+    text.split('\n').map((line) => `${file}: ${line.trim()}`),
+  );
+  const isComment = (line: string): boolean => /^\S+: (?:\/\/|\/?\*)/.test(line);
+  const nulls = lines.filter((line) => /\bnull\b/.test(line) && !isComment(line));
+  expect(nulls.filter((line) => !foreignNull.test(line))).toEqual([]);
+  const loud = /\b(?:const|let|readonly) [A-Z][A-Z\d]*_?[A-Z\d_]+\b/;
+  expect(lines.filter((line) => loud.test(line))).toEqual([]);
+});

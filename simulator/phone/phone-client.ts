@@ -57,7 +57,7 @@ async function ask<Answer>(url: string, path: string, body?: object): Promise<An
   const response = await fetch(new URL(path, url), request).catch(() => {
     throw new NotRunning();
   });
-  const answer: unknown = await response.json().catch(() => null);
+  const answer: unknown = await response.json().catch(() => undefined);
   if (response.ok) return answer as Answer;
   const sentence =
     typeof answer === 'object' && answer && 'error' in answer

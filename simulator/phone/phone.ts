@@ -54,7 +54,7 @@ export async function runPhone({
   const off = options.chat.on((event) => events.send(event));
   const address = server.address();
   const bound = typeof address === 'object' && address ? address.port : port;
-  let stopped: Promise<unknown> | null = null;
+  let stopped: Promise<unknown> | undefined;
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
     announce: (system) => events.send({ kind: 'system', system }),

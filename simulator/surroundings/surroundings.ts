@@ -66,7 +66,7 @@ export async function runExternalServices({
       phones,
       vm: 'unknown',
       model: 'scripted',
-      dashboardUrl: null,
+      dashboardUrl: undefined,
     });
     const phone = await runPhone({
       port: ports.phone,

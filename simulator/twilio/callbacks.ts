@@ -29,7 +29,7 @@ export function formatCallback(record: MessageRecord, senderSid: string): Record
     ...(status === 'read' ? {} : { ChannelInstallSid: senderSid }),
     ...(status === 'sent' ? { StructuredMessage: 'false' } : {}),
     ...(status === 'delivered' || status === 'read' ? { EventType: event } : {}),
-    ...(errorCode === null
+    ...(errorCode === undefined
       ? {}
       : { ErrorCode: String(errorCode), ChannelStatusMessage: failureText(errorCode) }),
   };
@@ -66,7 +66,7 @@ export class Callbacks {
   prepare(record: MessageRecord): () => Promise<void> {
     const { account, sender, faults, memory, background } = this.#parts;
     const address = record.statusCallback ?? sender.statusUrl;
-    if (address === null) return async () => undefined;
+    if (address === undefined) return async () => undefined;
     const params = formatCallback(record, sender.sid);
     return async () => {
       if (faults.take('callbacks-dropped', params) !== undefined) {

@@ -55,8 +55,8 @@ function readNumber(
   most: number,
   preset: number,
 ): number {
-  const text = keys.get(key);
-  if (text === null) return preset;
+  const text = keys.get(key) ?? undefined;
+  if (text === undefined) return preset;
   const value = Number(text);
   if (text.trim() === '' || !Number.isInteger(value) || value < least || value > most) {
     throw new RangeError(`#${key} must be a whole number from ${least} to ${most}, not "${text}"`);

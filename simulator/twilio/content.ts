@@ -57,14 +57,14 @@ const contentRequest = z.looseObject({
 export type ContentRequest = z.infer<typeof contentRequest>;
 
 /**
- * The form of a content in the chat; `failure` is the code a message with it ends with, or null.
+ * The form of a content in the chat; `failure` is the code a message with it ends with, or undefined.
  */
 export type RenderedContent = {
   body: string;
   buttons: ChatChoice[];
-  list: { button: string; items: ChatChoice[] } | null;
-  mediaUrl: string | null;
-  failure: number | null;
+  list: { button: string; items: ChatChoice[] } | undefined;
+  mediaUrl: string | undefined;
+  failure: number | undefined;
 };
 
 /**
@@ -110,7 +110,7 @@ export function renderContent(
       return value;
     });
   const rendered = renderRichest(content.types, fill);
-  return { ...rendered, failure: isWithinLimits(rendered) ? null : 63_021 };
+  return { ...rendered, failure: isWithinLimits(rendered) ? undefined : 63_021 };
 }
 
 function renderRichest(
@@ -123,7 +123,7 @@ function renderRichest(
     'twilio/media': media,
     'twilio/text': text,
   } = types;
-  const plain = { buttons: [], list: null, mediaUrl: null };
+  const plain = { buttons: [], list: undefined, mediaUrl: undefined };
   if (reply) {
     const buttons = reply.actions.map(({ id, title }) => ({
       id: fill(id ?? title),

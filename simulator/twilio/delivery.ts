@@ -16,14 +16,14 @@ export type SendRate = { sentMs: number; deliveredMs: number; readMs: number };
 
 /** The remaining steps of a message after its acceptance. */
 export type Shipment = {
-  mediaUrl: string | null;
+  mediaUrl: string | undefined;
   /**
    * A content that WhatsApp can approve may be sent outside the 24-hour window; free text, media,
    * buttons and lists may not.
    */
   template: boolean;
   /** A failure that is already known from rendering the content. */
-  failure: number | null;
+  failure: number | undefined;
 };
 
 type Parts = {
@@ -94,15 +94,15 @@ export class Delivery {
     const { messages, callbacks, faults, background, pace } = this.#parts;
     const failure = await this.#findFailure(record, shipment);
     background.signal.throwIfAborted();
-    messages.emit({ kind: 'typing', phone: record.phone, until: null });
+    messages.emit({ kind: 'typing', phone: record.phone, until: undefined });
     messages.show(record);
-    const end = failure === null ? 'delivered' : failureStatus(failure);
+    const end = failure === undefined ? 'delivered' : failureStatus(failure);
     const params = { MessageSid: record.sid, To: record.to, Body: record.body };
     const shuffled = faults.take('callbacks-shuffled', params) !== undefined;
     const held: (() => Promise<void>)[] = [];
     const enter = async (status: 'sent' | typeof end, ms: number): Promise<void> => {
       await background.pause(ms);
-      messages.setStatus(record, status, status === end ? failure : null);
+      messages.setStatus(record, status, status === end ? failure : undefined);
       const post = callbacks.prepare(record);
       if (shuffled) held.unshift(post);
       // Twilio does not wait for one callback's answer before the next state; the first may be
@@ -121,7 +121,7 @@ export class Delivery {
   async #findFailure(
     record: MessageRecord,
     { mediaUrl, template, failure }: Shipment,
-  ): Promise<number | null> {
+  ): Promise<number | undefined> {
     const { faults, memory, background, window, sandbox } = this.#parts;
     const fault = faults.take('late-failure', {
       To: record.to,
@@ -130,12 +130,12 @@ export class Delivery {
     });
     if (fault !== undefined) return fault.code;
     if (!sandbox.admits(record.phone)) return 63_015;
-    if (failure !== null) return failure;
+    if (failure !== undefined) return failure;
     if (!template && !window.isOpen(record.phone)) return 63_016;
-    if (mediaUrl === null) return null;
+    if (mediaUrl === undefined) return undefined;
     const media = await fetchMedia(mediaUrl, background.signal, memory);
     if (typeof media === 'number') return media;
     record.media = [media];
-    return null;
+    return undefined;
   }
 }

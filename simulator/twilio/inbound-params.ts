@@ -18,7 +18,7 @@ export function formatInbound(
     choice,
     quotedFrom,
     site,
-  }: { choice: PhoneInput['choice']; quotedFrom: string | null; site: string },
+  }: { choice: PhoneInput['choice']; quotedFrom: string | undefined; site: string },
 ): Record<string, string> {
   const profile = {
     ProfileName: `Phone ${record.phone.slice(-4)}`,
@@ -47,9 +47,9 @@ export function formatInbound(
     ChannelMetadata: JSON.stringify({ type: 'whatsapp', data: { context } }),
     ...formatMedia(record, site),
     ...formatLocation(record),
-    ...(choice === undefined && quotedFrom === null ? {} : forwarded),
+    ...(choice === undefined && quotedFrom === undefined ? {} : forwarded),
     ...tapped,
-    ...(record.quoted === null || quotedFrom === null
+    ...(record.quoted === undefined || quotedFrom === undefined
       ? {}
       : { OriginalRepliedMessageSid: record.quoted, OriginalRepliedMessageSender: quotedFrom }),
   };

@@ -76,10 +76,10 @@ export function createOpenMediaRoutes(
       req.headers.authorization !== undefined
         ? 400
         : seal.check(req.params.media, req.query)
-          ? null
+          ? undefined
           : 403;
     remember(memory, req, refused ?? 200);
-    if (refused !== null)
+    if (refused !== undefined)
       return void res.status(refused).type('application/xml').send(cdnErrors[refused]);
     sendBytes(res, findMedia(messages, req).media);
   });

@@ -9,10 +9,10 @@ export type CreateAttempt = {
    * answered.
    */
   outcome: string;
-  /** The resulting message; null without one. */
-  sid: string | null;
+  /** The resulting message; undefined without one. */
+  sid: string | undefined;
   /** The code of a refusal. */
-  code: number | null;
+  code: number | undefined;
   at: string;
 };
 

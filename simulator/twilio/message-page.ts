@@ -29,12 +29,13 @@ export function pageMessages(
   query: URLSearchParams,
   path: string,
 ): MessagePage {
-  const size = readSize(query.get('PageSize'));
+  const size = readSize(query.get('PageSize') ?? undefined);
   const page = Number(query.get('Page') ?? 0) || 0;
   const found = records.filter(createFilter(query)).toReversed();
-  const token = query.get('PageToken');
-  const last = token === null ? -1 : found.findIndex((record) => `PA${record.sid}` === token);
-  if (token !== null && last < 0) throw new Refusal(20001, `PageToken "${token}" names no page`);
+  const token = query.get('PageToken') ?? undefined;
+  const last = token === undefined ? -1 : found.findIndex((record) => `PA${record.sid}` === token);
+  if (token !== undefined && last < 0)
+    throw new Refusal(20001, `PageToken "${token}" names no page`);
   const slice = found.slice(last + 1, last + 1 + size);
   const more = last + 1 + size < found.length;
   const link = (pageNumber: number, after?: string): string => {
@@ -58,8 +59,8 @@ export function pageMessages(
   };
 }
 
-function readSize(text: string | null): number {
-  if (text === null) return 50;
+function readSize(text: string | undefined): number {
+  if (text === undefined) return 50;
   const size = Number(text);
   const allowed = Number.isInteger(size) && size >= 1 && size <= 1000;
   if (!allowed) throw new Refusal(20001, `PageSize must be from 1 to 1000, not "${text}"`);
@@ -67,27 +68,27 @@ function readSize(text: string | null): number {
 }
 
 function createFilter(query: URLSearchParams): (record: MessageRecord) => boolean {
-  const to = query.get('To');
-  const from = query.get('From');
-  const on = readRange(query.get('DateSent'));
-  const since = readRange(query.get('DateSent>'));
-  const until = readRange(query.get('DateSent<'));
+  const read = (name: string): string | undefined => query.get(name) ?? undefined;
+  const [to, from] = [read('To'), read('From')];
+  const on = readRange(read('DateSent'));
+  const since = readRange(read('DateSent>'));
+  const until = readRange(read('DateSent<'));
   return (record) => {
-    if (to !== null && record.to !== to) return false;
-    if (from !== null && record.from !== from) return false;
-    if (on === null && since === null && until === null) return true;
-    if (record.sentAt === null) return false;
+    if (to !== undefined && record.to !== to) return false;
+    if (from !== undefined && record.from !== from) return false;
+    if (on === undefined && since === undefined && until === undefined) return true;
+    if (record.sentAt === undefined) return false;
     // date_sent has a resolution of one second, so it is compared to the second.
     const sent = Math.floor(record.sentAt.getTime() / 1000) * 1000;
-    if (on !== null && (sent < on.start || sent > on.end)) return false;
-    if (since !== null && sent < since.start) return false;
-    return until === null || sent <= until.end;
+    if (on !== undefined && (sent < on.start || sent > on.end)) return false;
+    if (since !== undefined && sent < since.start) return false;
+    return until === undefined || sent <= until.end;
   };
 }
 
 /** The milliseconds a date or a time stands for: a whole day, or one moment. */
-function readRange(text: string | null): { start: number; end: number } | null {
-  if (text === null) return null;
+function readRange(text: string | undefined): { start: number; end: number } | undefined {
+  if (text === undefined) return undefined;
   const start = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : NaN;
   if (Number.isNaN(start))
     throw new Refusal(20001, `DateSent "${text}" is not like 2026-01-31 or 2026-01-31T12:00:00Z`);

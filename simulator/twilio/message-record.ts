@@ -32,11 +32,11 @@ export type MessageRecord = {
   numMedia: number;
   media: StoredMedia[];
   buttons: ChatChoice[];
-  list: { button: string; items: ChatChoice[] } | null;
-  location: PhoneInput['location'] | null;
-  quoted: string | null;
+  list: { button: string; items: ChatChoice[] } | undefined;
+  location: PhoneInput['location'] | undefined;
+  quoted: string | undefined;
   status: ChatStatus;
-  errorCode: number | null;
+  errorCode: number | undefined;
   /**
    * Whether the phone shows it, and whether its reader has seen it (inbound: the product sent a
    * typing indicator).
@@ -45,9 +45,9 @@ export type MessageRecord = {
   seen: boolean;
   createdAt: Date;
   updatedAt: Date;
-  sentAt: Date | null;
-  /** The address for status callbacks, with the URL's fragment; null for none. */
-  statusCallback: string | null;
+  sentAt: Date | undefined;
+  /** The address for status callbacks, with the URL's fragment; undefined for none. */
+  statusCallback: string | undefined;
 };
 
 /** Twilio's JSON of a message (https://www.twilio.com/docs/messaging/api/message-resource). */
@@ -87,11 +87,11 @@ export function formatResource(record: MessageRecord): MessageResource {
     api_version: '2010-04-01',
     body: record.body,
     date_created: formatRfc2822(record.createdAt),
-    date_sent: record.sentAt === null ? null : formatRfc2822(record.sentAt),
+    date_sent: record.sentAt ? formatRfc2822(record.sentAt) : null,
     date_updated: formatRfc2822(record.updatedAt),
     direction: record.direction,
-    error_code: record.errorCode,
-    error_message: record.errorCode === null ? null : failureText(record.errorCode),
+    error_code: record.errorCode ?? null,
+    error_message: record.errorCode === undefined ? null : failureText(record.errorCode),
     from: record.from,
     messaging_service_sid: null,
     num_media: String(record.numMedia),

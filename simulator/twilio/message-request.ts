@@ -13,10 +13,10 @@ export type MessageRequest = {
   /** The address that it goes to: a number (E.164) or a user id. */
   to: string;
   body: string;
-  mediaUrl: string | null;
-  contentSid: string | null;
+  mediaUrl: string | undefined;
+  contentSid: string | undefined;
   contentVariables: Record<string, string>;
-  statusCallback: string | null;
+  statusCallback: string | undefined;
 };
 
 /**
@@ -55,7 +55,7 @@ export function parseMessageRequest(form: Form, account: Account): MessageReques
   const to = parseAddresses(params, account);
   const body = params['Body'] ?? '';
   const mediaUrls = [form['MediaUrl'] ?? []].flat().filter((address) => address !== '');
-  const contentSid = params['ContentSid'] ?? null;
+  const contentSid = params['ContentSid'];
   checkContent(params, mediaUrls, contentSid);
   return {
     to,
@@ -86,15 +86,15 @@ function parseAddresses(params: Record<string, string>, account: Account): strin
 function checkContent(
   params: Record<string, string>,
   mediaUrls: string[],
-  contentSid: string | null,
+  contentSid: string | undefined,
 ): void {
   const body = params['Body'];
-  if (contentSid !== null && !/^HX[0-9a-fA-F]{32}$/.test(contentSid))
+  if (contentSid !== undefined && !/^HX[0-9a-fA-F]{32}$/.test(contentSid))
     throw new Refusal(21655, contentSid);
-  if (contentSid !== null && (body !== undefined || mediaUrls.length > 0)) {
+  if (contentSid !== undefined && (body !== undefined || mediaUrls.length > 0)) {
     throw new Refusal(20001, 'ContentSid cannot be combined with Body or MediaUrl');
   }
-  if (contentSid === null && mediaUrls.length === 0) {
+  if (contentSid === undefined && mediaUrls.length === 0) {
     if (body === undefined) throw new Refusal(21619);
     if (body.trim() === '') throw new Refusal(21602);
   }
@@ -109,13 +109,13 @@ function checkContent(
   }
 }
 
-function parseMediaUrls(addresses: string[]): string | null {
+function parseMediaUrls(addresses: string[]): string | undefined {
   if (addresses.length > 10) throw new Refusal(21623, `${addresses.length} given`);
   for (const address of addresses) {
     if (!URL.canParse(address) || !/^https?:$/.test(new URL(address).protocol))
       throw new Refusal(21620, address);
   }
-  return addresses[0] ?? null;
+  return addresses[0];
 }
 
 function parseContentVariables(json: string | undefined): Record<string, string> {
@@ -137,8 +137,8 @@ function parseContentVariables(json: string | undefined): Record<string, string>
   return variables;
 }
 
-function parseStatusCallback(address: string | undefined): string | null {
-  if (address === undefined || address === '') return null;
+function parseStatusCallback(address: string | undefined): string | undefined {
+  if (address === undefined || address === '') return undefined;
   try {
     parseConnectionOverride(address);
   } catch (error) {

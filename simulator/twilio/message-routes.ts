@@ -80,8 +80,8 @@ async function createMessage(parts: Parts, req: Request, res: Response): Promise
   const attempt: CreateAttempt = {
     params,
     outcome: 'pending',
-    sid: null,
-    code: null,
+    sid: undefined,
+    code: undefined,
     at: new Date().toISOString(),
   };
   memory.attempts.push(attempt);
@@ -108,20 +108,21 @@ function accept(
   const { account, addresses, messages, contents, faults } = parts;
   try {
     const request = parseMessageRequest(readForm(req.body), account);
-    const content = request.contentSid === null ? null : contents.find(request.contentSid);
-    if (content === undefined) throw new Refusal(21655, request.contentSid ?? '');
+    const { contentSid } = request;
+    const content = contentSid === undefined ? undefined : contents.find(contentSid);
+    if (contentSid !== undefined && content === undefined) throw new Refusal(21655, contentSid);
     if (
-      content !== null &&
+      content !== undefined &&
       faults.take('content-unusable', readParams(readForm(req.body))) !== undefined
     )
       throw new Refusal(21656, 'this content cannot be used');
-    const rendered = content === null ? null : renderContent(content, request.contentVariables);
+    const rendered = content && renderContent(content, request.contentVariables);
     // A list cannot have WhatsApp's approval, and buttons here never asked for it: both serve the
     // 24-hour window only.
-    const template = rendered !== null && rendered.list === null && rendered.buttons.length === 0;
+    const template = rendered?.list === undefined && rendered?.buttons.length === 0;
     const mediaUrl = rendered?.mediaUrl ?? request.mediaUrl;
     const record = messages.add({
-      sid: createSid(mediaUrl === null ? 'SM' : 'MM'),
+      sid: createSid(mediaUrl === undefined ? 'SM' : 'MM'),
       accountSid: account.sid,
       direction: 'outbound-api',
       from: whatsappAddress(account.number),
@@ -129,15 +130,15 @@ function accept(
       phone: addresses.phoneOf(request.to),
       body: rendered?.body ?? request.body,
       status: 'queued',
-      numMedia: mediaUrl === null ? 0 : 1,
+      numMedia: mediaUrl === undefined ? 0 : 1,
       buttons: rendered?.buttons ?? [],
-      list: rendered?.list ?? null,
+      list: rendered?.list,
       statusCallback: request.statusCallback,
     });
-    return { record, shipment: { mediaUrl, template, failure: rendered?.failure ?? null } };
+    return { record, shipment: { mediaUrl, template, failure: rendered?.failure } };
   } catch (error) {
     attempt.outcome = 'refused';
-    attempt.code = error instanceof Refusal ? error.code : null;
+    attempt.code = error instanceof Refusal ? error.code : undefined;
     throw error;
   }
 }

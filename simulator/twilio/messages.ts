@@ -30,16 +30,16 @@ export class Messages {
       numMedia: 0,
       media: [],
       buttons: [],
-      list: null,
-      location: null,
-      quoted: null,
-      errorCode: null,
+      list: undefined,
+      location: undefined,
+      quoted: undefined,
+      errorCode: undefined,
       shown: false,
       seen: false,
       createdAt: now,
       updatedAt: now,
-      sentAt: null,
-      statusCallback: null,
+      sentAt: undefined,
+      statusCallback: undefined,
       ...fields,
     };
     this.#records.set(record.sid, record);
@@ -71,9 +71,9 @@ export class Messages {
     return shown.map((record) => formatChatMessage(record, this.#site));
   }
 
-  chatMessage(sid: string): ChatMessage | null {
+  chatMessage(sid: string): ChatMessage | undefined {
     const record = this.find(sid);
-    return record?.shown === true ? formatChatMessage(record, this.#site) : null;
+    return record?.shown === true ? formatChatMessage(record, this.#site) : undefined;
   }
 
   /** Puts a message on the phone's screen. */
@@ -84,7 +84,7 @@ export class Messages {
   }
 
   /** Moves a message to a new state; `sent` and a failure fix the time it was sent. */
-  setStatus(record: MessageRecord, status: ChatStatus, errorCode: number | null = null): void {
+  setStatus(record: MessageRecord, status: ChatStatus, errorCode?: number): void {
     record.status = status;
     record.errorCode = errorCode;
     record.updatedAt = new Date();

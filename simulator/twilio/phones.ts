@@ -23,7 +23,7 @@ export type Chat = {
    * their way to it, as `queued`.
    */
   messages(phone: string, underway?: boolean): ChatMessage[];
-  message(sid: string): ChatMessage | null;
+  message(sid: string): ChatMessage | undefined;
   /** @returns a function that ends the listening. A listener must not throw. */
   on(listener: (event: ChatEvent) => void): () => void;
   /**
@@ -87,15 +87,15 @@ async function deliverInbound(
     messages.show(createReply(parts, record.phone, notice, 'delivered'));
     return { sid: record.sid, status: 0 };
   }
-  const quotedFrom = record.quoted === null ? null : (messages.find(record.quoted)?.from ?? null);
+  const quotedFrom = record.quoted === undefined ? undefined : messages.find(record.quoted)?.from;
   const { status, replies } = await webhooks.deliver(
     formatInbound(record, addresses.sender(record.phone), { choice, quotedFrom, site }),
   );
   for (const text of replies) {
     parts.delivery.start(createReply(parts, record.phone, text, 'queued'), {
-      mediaUrl: null,
+      mediaUrl: undefined,
       template: false,
-      failure: null,
+      failure: undefined,
     });
   }
   return { sid: record.sid, status };
@@ -139,8 +139,8 @@ function createInbound(
     status: 'received',
     numMedia: media.length,
     media,
-    location: input.location ?? null,
-    quoted: input.quoted ?? null,
+    location: input.location,
+    quoted: input.quoted,
     sentAt: new Date(),
   });
 }

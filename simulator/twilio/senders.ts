@@ -8,13 +8,13 @@ import { formatSinglePageMeta } from './single-page.ts';
 
 /**
  * The WhatsApp sender's settings: the addresses that Twilio calls for inbound messages and for
- * states; null for none.
+ * states; undefined for none.
  */
 export type Sender = {
   sid: string;
-  webhookUrl: string | null;
-  fallbackUrl: string | null;
-  statusUrl: string | null;
+  webhookUrl: string | undefined;
+  fallbackUrl: string | undefined;
+  statusUrl: string | undefined;
 };
 
 /** @throws RangeError when an address or its fragment is invalid. */
@@ -29,8 +29,8 @@ export function createSender(addresses: {
   return {
     sid: createSid('XE'),
     webhookUrl,
-    fallbackUrl: fallbackUrl ?? null,
-    statusUrl: statusUrl ?? null,
+    fallbackUrl,
+    statusUrl,
   };
 }
 
@@ -88,9 +88,9 @@ export function createSenderRoutes(sender: Sender, account: Account, site: strin
         fallback_url: fallback,
         status_callback_url: status,
       } = parsed.data.webhook ?? {};
-      sender.webhookUrl = callback === undefined ? sender.webhookUrl : callback || null;
-      sender.fallbackUrl = fallback === undefined ? sender.fallbackUrl : fallback || null;
-      sender.statusUrl = status === undefined ? sender.statusUrl : status || null;
+      sender.webhookUrl = callback === undefined ? sender.webhookUrl : callback || undefined;
+      sender.fallbackUrl = fallback === undefined ? sender.fallbackUrl : fallback || undefined;
+      sender.statusUrl = status === undefined ? sender.statusUrl : status || undefined;
       res.status(202).json(formatSender(sender, account, site));
     })
     .all(refuseMethod);

@@ -46,10 +46,10 @@ export class Webhooks {
 
   async #deliverOnce(params: Record<string, string>): Promise<WebhookResult> {
     const { sender } = this.#parts;
-    if (sender.webhookUrl === null) return { status: 0, replies: [] };
+    if (sender.webhookUrl === undefined) return { status: 0, replies: [] };
     const url = sender.webhookUrl.split('#')[0] ?? '';
     const { status, answer } = await this.#post(sender.webhookUrl, params);
-    if (answer.error === undefined || sender.fallbackUrl === null)
+    if (answer.error === undefined || sender.fallbackUrl === undefined)
       return { status, replies: answer.replies };
     const fallback = { ...params, ErrorCode: String(answer.error), ErrorUrl: url };
     const second = await this.#post(sender.fallbackUrl, fallback);

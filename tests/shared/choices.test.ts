@@ -85,7 +85,7 @@ describe('what can be tapped', () => {
           parseContent(JSON.parse(JSON.stringify(form.definition))),
           form.values,
         );
-        expect(shown.failure).toBeNull();
+        expect(shown.failure).toBeUndefined();
         expect(shown.body).toBe(body(text));
         const tappable = toTappable(choices);
         expect(shown.list?.items ?? shown.buttons).toEqual(tappable?.items);

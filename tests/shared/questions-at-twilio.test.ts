@@ -96,7 +96,7 @@ describe('something to tap', () => {
       expect(await shown(twin, sid)).toMatchObject({
         text: question,
         buttons: choices.items,
-        list: null,
+        list: undefined,
       });
       await twin.chat.receive(PHONE, {
         quoted: sid,

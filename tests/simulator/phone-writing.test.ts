@@ -25,7 +25,7 @@ test('type and send; ticks follow the states', () =>
       ['read', 'Read'],
       ['failed', 'Failed'],
     ] as const) {
-      chat.setStatus(message, status, status === 'failed' ? 63016 : null);
+      chat.setStatus(message, status, status === 'failed' ? 63016 : undefined);
       await mine.getByRole('img', { name: label }).waitFor();
     }
     await mine.getByText('24-hour window is closed').waitFor();

@@ -150,7 +150,7 @@ test('the page comes as JavaScript without types and with a strict policy', () =
 test('events reach every open stream, and stopping ends them', () =>
   withPhone(async ({ phone, chat, system }) => {
     const streams = await Promise.all([1, 2].map(() => fetch(`${phone.url}/api/events`)));
-    const event: ChatEvent = { kind: 'typing', phone: ANNA, until: null };
+    const event: ChatEvent = { kind: 'typing', phone: ANNA, until: undefined };
     chat.emit(event);
     phone.announce({ ...system, vm: 'asleep' });
     await phone.stop();

@@ -9,10 +9,10 @@ const reply = (sid: string, change: Partial<ChatMessage>): ChatMessage => ({
   text: '',
   media: [],
   buttons: [],
-  list: null,
-  quoted: null,
+  list: undefined,
+  quoted: undefined,
   status: 'sent',
-  errorCode: null,
+  errorCode: undefined,
   at: '2026-01-31T12:00:00.000Z',
   ...change,
 });

@@ -10,16 +10,16 @@ const message = (change: Partial<ChatMessage>): ChatMessage => ({
   text: '',
   media: [],
   buttons: [],
-  list: null,
-  quoted: null,
+  list: undefined,
+  quoted: undefined,
   status: 'delivered',
-  errorCode: null,
+  errorCode: undefined,
   at: '2026-01-31T12:00:00.000Z',
   ...change,
 });
 const titled = (...titles: string[]) => titles.map((title) => ({ id: title, title }));
 const question = message({ text: 'Which colour?', buttons: titled('Red', 'Green', 'Blue') });
-const said = (text: string, quoted: string | null = null): ChatMessage =>
+const said = (text: string, quoted?: string): ChatMessage =>
   message({ direction: 'inbound', text, quoted });
 
 test.each([
@@ -27,13 +27,13 @@ test.each([
   ['a swipe with other words', [said('the dark one', question.sid)], ''],
   ['the title in a plain text', [said('hm'), said('green.')], 'Green'],
   ['its number', [said('3')], 'Blue'],
-  ['other words', [said('the dark one')], null],
+  ['other words', [said('the dark one')], undefined],
   [
     'what answers the next question',
     [message({ text: 'And?', buttons: titled('Red') }), said('red')],
-    null,
+    undefined,
   ],
-  ['nothing', [], null],
+  ['nothing', [], undefined],
 ])('a question is answered by %s', (_how, later, title) => {
   expect(chosenTitle(question, [question, ...later])).toBe(title);
 });
@@ -41,9 +41,9 @@ test.each([
 test('a list is answered once as well, and what has no choices never', () => {
   const list = message({ list: { button: 'Choose', items: titled('Today', 'Later') } });
   expect(chosenTitle(list, [list, said('Later', list.sid)])).toBe('Later');
-  expect(chosenTitle(list, [list])).toBeNull();
+  expect(chosenTitle(list, [list])).toBeUndefined();
   const plain = message({ text: 'no question' });
-  expect(chosenTitle(plain, [plain, said('1', plain.sid)])).toBeNull();
+  expect(chosenTitle(plain, [plain, said('1', plain.sid)])).toBeUndefined();
 });
 
 test('a reply that was parked and sent again is there once, at its second place', () => {

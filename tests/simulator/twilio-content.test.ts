@@ -205,7 +205,7 @@ test('typing marks the message and those before it as read and shows for 25 s; w
     const third = await twin.chat.receive(PHONE, { text: 'three' });
     let untilTime = 0;
     twin.chat.on((event) => {
-      if (event.kind === 'typing' && event.until !== null) untilTime = Date.parse(event.until);
+      if (event.kind === 'typing' && event.until !== undefined) untilTime = Date.parse(event.until);
     });
     const { typingIndicator } = client.messaging.v2;
     expect(

@@ -28,7 +28,7 @@ test('creates that fail before or after the message was taken', async () => {
         fault: name,
         ...error,
       });
-      const sid = taken ? twin.messages().at(-1)?.sid : null;
+      const sid = taken ? twin.messages().at(-1)?.sid : undefined;
       expect(twin.memory.attempts.at(-1)).toMatchObject({ outcome: name, sid });
       expect({ fault: name, added: twin.messages().length - before }).toEqual({
         fault: name,

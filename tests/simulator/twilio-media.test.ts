@@ -115,7 +115,7 @@ test('outbound media is fetched with HEAD and GET, kept for the phone, and bad m
       expect([sid.slice(0, 2), numMedia]).toEqual(['MM', '1']);
       return until(path, () => {
         const message = twin.chat.message(sid);
-        return message !== null && ['delivered', 'failed'].includes(message.status) && message;
+        return message !== undefined && ['delivered', 'failed'].includes(message.status) && message;
       });
     };
     const picture = await send('/media/good.png');

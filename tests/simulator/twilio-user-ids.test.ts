@@ -91,6 +91,6 @@ test('the phone page and npm run send take a user id as it is', () => {
     parseNumber(` ${userId} `),
     parseNumber('+1 (555) 123-0001'),
     parseNumber('US.'),
-  ]).toEqual([userId, '+15551230001', null]);
+  ]).toEqual([userId, '+15551230001', undefined]);
   expect(formatNumber(userId)).toBe(userId);
 });

@@ -99,7 +99,7 @@ test('pictures, voice notes, files, places, quotes, taps and choices arrive as T
     for (const types of [{ 'twilio/quick-reply': buttons }, { 'twilio/list-picker': list }]) {
       const content = await client.content.v1.contents.create({ language: 'en', types } as never);
       const { sid } = await client.messages.create({ from: FROM, to: TO, contentSid: content.sid });
-      await until('the question', () => twin.chat.message(sid) !== null);
+      await until('the question', () => twin.chat.message(sid) !== undefined);
       sids.push(sid);
     }
     const [asked = '', picker = ''] = sids;

@@ -34,7 +34,7 @@ test('a person is an address of WhatsApp: by user id, by both, in either spellin
       };
       const sentTo = (from: string): (string | undefined)[] =>
         twin.memory.attempts
-          .filter(({ sid }) => sid !== null && twin.chat.message(sid)?.phone === from)
+          .filter(({ sid }) => sid !== undefined && twin.chat.message(sid)?.phone === from)
           .map(({ params }) => params['To']);
       try {
         await startRelay();

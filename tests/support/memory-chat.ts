@@ -47,7 +47,7 @@ export class MemoryChat implements ChatSource {
             },
           ]
         : [],
-      quoted: input.quoted ?? null,
+      quoted: input.quoted,
       ...(location ? { location } : {}),
     });
     this.received.push({ phone, input, sid: message.sid });
@@ -75,10 +75,10 @@ export class MemoryChat implements ChatSource {
       text: '',
       media: [],
       buttons: [],
-      list: null,
-      quoted: null,
+      list: undefined,
+      quoted: undefined,
       status: 'delivered',
-      errorCode: null,
+      errorCode: undefined,
       at: new Date().toISOString(),
       ...fields,
     };
@@ -87,11 +87,7 @@ export class MemoryChat implements ChatSource {
     return message;
   }
 
-  setStatus(
-    { sid, phone }: ChatMessage,
-    status: ChatStatus,
-    errorCode: number | null = null,
-  ): void {
+  setStatus({ sid, phone }: ChatMessage, status: ChatStatus, errorCode?: number): void {
     this.#messages.set(
       phone,
       this.messages(phone).map((message) =>

@@ -28,7 +28,7 @@ export async function withPhone<Result>(
     phones: [ANNA, BERT],
     vm: 'awake',
     model: 'real',
-    dashboardUrl: null,
+    dashboardUrl: undefined,
   };
   const bench: PhoneBench = { phone: undefined as never, chat, system, turns, errors };
   const phone = await runPhone({

@@ -80,7 +80,7 @@ export function sharePage(): { onPage: OnPage; browser: () => Browser } {
   return { onPage, browser: () => browser };
 }
 
-const usualState = { vm: 'awake', model: 'real', dashboardUrl: null } as const;
+const usualState = { vm: 'awake', model: 'real', dashboardUrl: undefined } as const;
 
 /** The end of a number as the page writes it. */
 export function lastDigits(phone: string): string {

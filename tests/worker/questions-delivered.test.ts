@@ -56,7 +56,7 @@ async function withQuestions(run: (bench: Bench) => Promise<void>): Promise<void
 /** What was posted to Twilio and taken, by its form. */
 const taken = ({ twin }: Pipeline): string[] =>
   twin.memory.attempts
-    .filter(({ sid }) => sid !== null)
+    .filter(({ sid }) => sid !== undefined)
     .map(({ params }) => (params['ContentSid'] ? 'content' : (params['Body'] ?? '')));
 const settled = ({ redis }: Pipeline) =>
   until('an empty outbox', async () => (await redis.llen(keys.outbox(phone))) === 0);

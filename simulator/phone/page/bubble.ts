@@ -21,7 +21,7 @@ export type BubbleActions = {
 };
 
 /** The parts of a bubble besides its message. */
-export type BubbleContext = { quoted: ChatMessage | null; first: boolean };
+export type BubbleContext = { quoted: ChatMessage | undefined; first: boolean };
 
 /**
  * Builds the row of a message: its bubble, with the choices at its lower end, and the reply button
@@ -39,10 +39,10 @@ export function viewMessage(
     'div',
     { class: 'bubble', 'data-media': kind, 'data-bare': bare },
     element('span', { class: 'visually-hidden' }, `${authorOf(message)}: `),
-    message.quoted ? viewQuote(message.quoted, quoted, actions) : null,
+    message.quoted ? viewQuote(message.quoted, quoted, actions) : undefined,
     ...message.media.map((media) => viewMedia(media, message.text)),
-    message.location ? viewLocation(message.location) : null,
-    message.text && !message.location ? viewText(message.text) : null,
+    message.location ? viewLocation(message.location) : undefined,
+    message.text && !message.location ? viewText(message.text) : undefined,
     element(
       'span',
       { class: 'meta' },
@@ -64,7 +64,7 @@ export function viewMessage(
       'div',
       { class: 'bubble-line' },
       bubble,
-      canReply ? replyButton(message, actions) : null,
+      canReply ? replyButton(message, actions) : undefined,
     ),
   );
   if (canReply) enableSwipe(row, bubble, () => actions.reply(message));
@@ -79,10 +79,10 @@ export function viewMessage(
 export function updateMessage(
   row: HTMLElement,
   message: ChatMessage,
-  details: { failure: string | null; chosen: string | null },
+  details: { failure: string | undefined; chosen: string | undefined },
   retry: (sid: string) => void,
 ): void {
-  const tick = details.failure === null ? tickOf(message) : 'failed';
+  const tick = details.failure === undefined ? tickOf(message) : 'failed';
   const slot = row.querySelector<HTMLElement>('.tick-slot');
   if (slot && slot.dataset['tick'] !== String(tick)) {
     slot.dataset['tick'] = String(tick);
@@ -93,24 +93,24 @@ export function updateMessage(
   if (line)
     showFailure(
       line,
-      tick === 'failed' ? (details.failure ?? failureSentence(message.errorCode)) : null,
+      tick === 'failed' ? (details.failure ?? failureSentence(message.errorCode)) : undefined,
       message,
       retry,
     );
   for (const button of row.querySelectorAll<HTMLButtonElement>('.choice')) {
-    button.disabled = details.chosen !== null;
+    button.disabled = details.chosen !== undefined;
     button.toggleAttribute('data-chosen', button.dataset['title'] === details.chosen);
   }
 }
 
 function showFailure(
   line: HTMLElement,
-  sentence: string | null,
+  sentence: string | undefined,
   message: ChatMessage,
   retry: (sid: string) => void,
 ): void {
-  line.hidden = sentence === null;
-  if (sentence === null || line.dataset['sentence'] === sentence) return;
+  line.hidden = sentence === undefined;
+  if (sentence === undefined || line.dataset['sentence'] === sentence) return;
   line.dataset['sentence'] = sentence;
   const again = element(
     'button',
@@ -121,7 +121,11 @@ function showFailure(
   line.replaceChildren(sentence, ...(message.sid.startsWith('pending-') ? [' ', again] : []));
 }
 
-function viewQuote(sid: string, quoted: ChatMessage | null, actions: BubbleActions): HTMLElement {
+function viewQuote(
+  sid: string,
+  quoted: ChatMessage | undefined,
+  actions: BubbleActions,
+): HTMLElement {
   if (!quoted)
     return element(
       'div',

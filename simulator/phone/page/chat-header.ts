@@ -11,7 +11,7 @@ const subtitles: Record<SystemState['vm'], string> = {
 };
 
 export type HeaderState = {
-  system: SystemState | null;
+  system: SystemState | undefined;
   /** The phone whose chat is shown; '' before there is one. */
   phone: string;
   typing: boolean;
@@ -43,12 +43,12 @@ export function showHeader({ system, phone, typing, connected }: HeaderState): v
     find('#dashboard', HTMLAnchorElement),
     find('#menu-dashboard', HTMLAnchorElement),
   ]) {
-    link.hidden = address === null;
+    link.hidden = address === undefined;
     if (address) link.href = address;
   }
 }
 
-function dashboardAddress(system: SystemState | null): string | null {
-  const url = system?.dashboardUrl ? URL.parse(system.dashboardUrl) : null;
-  return url && ['http:', 'https:'].includes(url.protocol) ? url.href : null;
+function dashboardAddress(system: SystemState | undefined): string | undefined {
+  const url = system?.dashboardUrl ? URL.parse(system.dashboardUrl) : undefined;
+  return url && ['http:', 'https:'].includes(url.protocol) ? url.href : undefined;
 }

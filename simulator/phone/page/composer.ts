@@ -4,7 +4,7 @@ import { viewDraftFile, viewDraftQuote } from './draft-view.ts';
 import { find } from './element.ts';
 
 /** The unsent draft of a person for one phone. */
-type Draft = { text: string; quoted: ChatMessage | null; file: File | null };
+type Draft = { text: string; quoted: ChatMessage | undefined; file: File | undefined };
 
 /** The form at the foot of the chat. Every phone keeps a draft of its own. */
 export class Composer {
@@ -15,7 +15,7 @@ export class Composer {
   readonly #problem = find('#problem', HTMLElement);
   readonly #drafts = new Map<string, Draft>();
   readonly #onSend: (input: PhoneInput) => void;
-  #draft: Draft = { text: '', quoted: null, file: null };
+  #draft: Draft = { text: '', quoted: undefined, file: undefined };
 
   constructor(onSend: (input: PhoneInput) => void) {
     this.#onSend = onSend;
@@ -31,10 +31,10 @@ export class Composer {
   }
 
   switchTo(phone: string): void {
-    this.#draft = this.#drafts.get(phone) ?? { text: '', quoted: null, file: null };
+    this.#draft = this.#drafts.get(phone) ?? { text: '', quoted: undefined, file: undefined };
     this.#drafts.set(phone, this.#draft);
     this.#text.value = this.#draft.text;
-    this.complain(null);
+    this.complain(undefined);
     this.#showQuote();
     this.#showFile();
     this.#fit();
@@ -48,24 +48,24 @@ export class Composer {
     this.#text.setSelectionRange(text.length, text.length);
   }
 
-  quote(message: ChatMessage | null): void {
+  quote(message: ChatMessage | undefined): void {
     this.#draft.quoted = message;
     this.#showQuote();
     this.#text.focus();
   }
 
-  attach(file: File | null): void {
+  attach(file: File | undefined): void {
     const refusal = file && refuseFile(file);
     this.complain(refusal);
-    this.#draft.file = refusal ? null : file;
+    this.#draft.file = refusal ? undefined : file;
     this.#showFile();
     this.#fit();
     this.#text.focus();
   }
 
-  complain(sentence: string | null): void {
-    this.#problem.hidden = sentence === null;
-    this.#problem.textContent = sentence;
+  complain(sentence: string | undefined): void {
+    this.#problem.hidden = sentence === undefined;
+    this.#problem.textContent = sentence ?? '';
   }
 
   focus(): void {
@@ -78,9 +78,9 @@ export class Composer {
     const text = draft.text.trim();
     if (!text && !draft.file) return;
     const sent = { ...draft };
-    Object.assign(draft, { text: '', quoted: null, file: null });
+    Object.assign(draft, { text: '', quoted: undefined, file: undefined });
     this.#text.value = '';
-    this.complain(null);
+    this.complain(undefined);
     this.#showQuote();
     this.#showFile();
     this.#fit();
@@ -104,7 +104,7 @@ export class Composer {
       event.preventDefault();
       void this.submit();
     } else if (event.key === 'Escape' && this.#draft.quoted) {
-      this.quote(null);
+      this.quote(undefined);
     }
   }
 
@@ -114,22 +114,24 @@ export class Composer {
     this.#text.style.height = `${this.#text.scrollHeight}px`;
     this.#form.toggleAttribute(
       'data-ready',
-      this.#draft.text.trim() !== '' || this.#draft.file !== null,
+      this.#draft.text.trim() !== '' || this.#draft.file !== undefined,
     );
     this.#text.placeholder = this.#draft.file ? 'Add a caption' : 'Message';
   }
 
   #showQuote(): void {
     const { quoted } = this.#draft;
-    this.#quoteBar.hidden = quoted === null;
+    this.#quoteBar.hidden = quoted === undefined;
     this.#quoteBar.replaceChildren(
-      ...(quoted ? viewDraftQuote(quoted, () => this.quote(null)) : []),
+      ...(quoted ? viewDraftQuote(quoted, () => this.quote(undefined)) : []),
     );
   }
 
   #showFile(): void {
     const { file } = this.#draft;
-    this.#fileBar.hidden = file === null;
-    this.#fileBar.replaceChildren(...(file ? viewDraftFile(file, () => this.attach(null)) : []));
+    this.#fileBar.hidden = file === undefined;
+    this.#fileBar.replaceChildren(
+      ...(file ? viewDraftFile(file, () => this.attach(undefined)) : []),
+    );
   }
 }

@@ -6,12 +6,12 @@ import type { PhoneInput } from '../../chat.ts';
  */
 const bytesMax = 16 * 1024 * 1024;
 
-/** The sentence that says why this file cannot be attached, or null when it can. */
-export function refuseFile(file: File): string | null {
+/** The sentence that says why this file cannot be attached, or undefined when it can. */
+export function refuseFile(file: File): string | undefined {
   if (file.size === 0) return `${file.name} is empty.`;
   return file.size > bytesMax
     ? `${file.name} is larger than 16 MB, which is the most WhatsApp carries.`
-    : null;
+    : undefined;
 }
 
 /** Reads a file into the form of the API. Throws when it cannot be read. */

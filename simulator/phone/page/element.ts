@@ -8,14 +8,14 @@ type Attributes = Record<string, string | boolean | ((event: Event) => void)>;
 export function element<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
   attributes: Attributes = {},
-  ...children: (Node | string | null)[]
+  ...children: (Node | string | undefined)[]
 ): HTMLElementTagNameMap[Tag] {
   const built = document.createElement(tag);
   for (const [key, value] of Object.entries(attributes)) {
     if (typeof value === 'function') built.addEventListener(key.slice(2), value);
     else if (value !== false) built.setAttribute(key, value === true ? '' : value);
   }
-  built.append(...children.filter((child) => child !== null));
+  built.append(...children.filter((child) => child !== undefined));
   return built;
 }
 

@@ -15,8 +15,8 @@ const sentences: Record<number, string> = {
 };
 
 /** Why a message failed, for the line under it. */
-export function failureSentence(errorCode: number | null): string {
-  if (errorCode === null) return 'Not delivered';
+export function failureSentence(errorCode: number | undefined): string {
+  if (errorCode === undefined) return 'Not delivered';
   const reason = sentences[errorCode];
   return reason
     ? `Not delivered: ${reason} (${errorCode})`

@@ -5,13 +5,13 @@ export type Field = { name: string; label: string; value: string; type: string; 
 
 /**
  * Asks for a few values in a sheet. `accept` gets them by name and returns a sentence when
- * something is wrong with them, which keeps the sheet open, or null, which closes it.
+ * something is wrong with them, which keeps the sheet open, or undefined, which closes it.
  */
 export function openForm(
   title: string,
   fields: Field[],
   action: string,
-  accept: (values: Map<string, string>) => string | null,
+  accept: (values: Map<string, string>) => string | undefined,
 ): void {
   const close = element(
     'button',
@@ -33,8 +33,8 @@ export function openForm(
       'div',
       { class: 'field' },
       element('label', { for: `form-${field.name}` }, field.label),
-      inputs[index] ?? null,
-      field.hint ? element('small', {}, field.hint) : null,
+      inputs[index],
+      field.hint ? element('small', {}, field.hint) : undefined,
     ),
   );
   const form = element(
@@ -47,9 +47,9 @@ export function openForm(
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     const sentence = accept(new Map(inputs.map((input) => [input.name, input.value.trim()])));
-    problem.hidden = sentence === null;
-    problem.textContent = sentence;
-    if (sentence === null) dialog.close();
+    problem.hidden = sentence === undefined;
+    problem.textContent = sentence ?? '';
+    if (sentence === undefined) dialog.close();
   });
   const dialog = element(
     'dialog',

@@ -30,7 +30,9 @@ export function openList(
         'button',
         { type: 'button', onclick: pick(item) },
         element('span', { class: 'list-title' }, item.title),
-        item.description ? element('span', { class: 'list-description' }, item.description) : null,
+        item.description
+          ? element('span', { class: 'list-description' }, item.description)
+          : undefined,
       ),
     ),
   );

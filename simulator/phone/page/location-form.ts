@@ -13,15 +13,15 @@ export function openLocationForm(
   openForm('Share a location', fields, 'Send location', (values) => {
     const latitude = degrees(values.get('latitude'), 90);
     const longitude = degrees(values.get('longitude'), 180);
-    if (latitude === null) return 'The latitude is a number from -90 to 90.';
-    if (longitude === null) return 'The longitude is a number from -180 to 180.';
+    if (latitude === undefined) return 'The latitude is a number from -90 to 90.';
+    if (longitude === undefined) return 'The longitude is a number from -180 to 180.';
     const label = values.get('label');
     send({ latitude, longitude, ...(label ? { label } : {}) });
-    return null;
+    return undefined;
   });
 }
 
-function degrees(typed: string | undefined, limit: number): number | null {
+function degrees(typed: string | undefined, limit: number): number | undefined {
   const value = typed ? Number(typed) : Number.NaN;
-  return Math.abs(value) <= limit ? value : null;
+  return Math.abs(value) <= limit ? value : undefined;
 }

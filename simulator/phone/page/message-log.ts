@@ -61,9 +61,9 @@ export class MessageLog {
       const before = messages[index - 1];
       const newDay = !before || dayOf(before.at) !== dayOf(message.at);
       const first = newDay || before.direction !== message.direction;
-      const quoted = message.quoted ? (bySid.get(message.quoted) ?? null) : null;
+      const quoted = message.quoted ? bySid.get(message.quoted) : undefined;
       const details = {
-        failure: failures.get(message.sid) ?? null,
+        failure: failures.get(message.sid),
         chosen: chosenTitle(message, messages),
       };
       const row: Row = {
@@ -78,7 +78,11 @@ export class MessageLog {
 }
 
 /** Everything a row is built from; a status only updates the row. */
-function signatureOf(message: ChatMessage, first: boolean, quoted: ChatMessage | null): string {
+function signatureOf(
+  message: ChatMessage,
+  first: boolean,
+  quoted: ChatMessage | undefined,
+): string {
   const media = message.media.map(({ url, name, type, size }) => [
     url.slice(0, 300),
     name,
@@ -88,10 +92,10 @@ function signatureOf(message: ChatMessage, first: boolean, quoted: ChatMessage |
   return JSON.stringify({
     ...message,
     media,
-    status: null,
-    errorCode: null,
+    status: undefined,
+    errorCode: undefined,
     first,
-    quoted: quoted ? quoted.sid : null,
+    quoted: quoted ? quoted.sid : undefined,
   });
 }
 

@@ -6,7 +6,7 @@ export type Pending = {
   phone: string;
   input: PhoneInput;
   at: string;
-  failure: string | null;
+  failure: string | undefined;
 };
 
 type Send = (phone: string, input: PhoneInput) => Promise<{ sid: string; status: number }>;
@@ -44,14 +44,14 @@ export class Outbox {
       phone,
       input,
       at: new Date().toISOString(),
-      failure: null,
+      failure: undefined,
     };
     this.#pending.push(pending);
     void this.#attempt(pending);
   }
 
   retry(id: string): void {
-    const pending = this.#pending.find((other) => other.id === id && other.failure !== null);
+    const pending = this.#pending.find((other) => other.id === id && other.failure !== undefined);
     if (pending) void this.#attempt(pending);
   }
 
@@ -62,13 +62,13 @@ export class Outbox {
   settle(message: ChatMessage): void {
     if (message.direction !== 'inbound') return;
     const match = this.#pending.find(
-      (pending) => pending.failure === null && isSame(pending, message),
+      (pending) => pending.failure === undefined && isSame(pending, message),
     );
     if (match) this.#drop(match);
   }
 
   async #attempt(pending: Pending): Promise<void> {
-    pending.failure = null;
+    pending.failure = undefined;
     this.#onChange();
     try {
       await this.#onSent(pending.phone, await this.#send(pending.phone, pending.input));
@@ -112,11 +112,11 @@ export function asMessage({ id, phone, input, at, failure }: Pending): ChatMessa
         ]
       : [],
     buttons: [],
-    list: null,
+    list: undefined,
     ...(input.location ? { location: input.location } : {}),
-    quoted: input.quoted ?? null,
-    status: failure === null ? 'queued' : 'failed',
-    errorCode: null,
+    quoted: input.quoted,
+    status: failure === undefined ? 'queued' : 'failed',
+    errorCode: undefined,
     at,
   };
 }

@@ -84,7 +84,7 @@ async function allow(): Promise<void> {
 function showPhones(selected: string): void {
   const rows = session.phones().map((phone) => ({
     phone,
-    last: session.messages(phone).at(-1) ?? null,
+    last: session.messages(phone).at(-1),
     unread: session.unread(phone),
     typing: session.isTyping(phone),
     selected: phone === selected,
@@ -130,7 +130,7 @@ function askForPhone(): void {
       if (!phone) return 'That is not a number in international form, such as +1 555 555 0103.';
       addPhone(phone);
       pick(phone);
-      return null;
+      return undefined;
     },
   );
 }

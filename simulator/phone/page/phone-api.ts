@@ -40,17 +40,17 @@ async function ask<Answer>(path: string, body?: object): Promise<Answer> {
     throw new Refused('No connection to the simulator.');
   });
   const answer: unknown =
-    response.status === 204 ? undefined : await response.json().catch(() => null);
+    response.status === 204 ? undefined : await response.json().catch(() => undefined);
   if (!response.ok)
     throw new Refused(refusalOf(answer) ?? `The simulator answered ${response.status}.`);
   return answer as Answer;
 }
 
-function refusalOf(answer: unknown): string | null {
+function refusalOf(answer: unknown): string | undefined {
   return typeof answer === 'object' &&
     answer &&
     'error' in answer &&
     typeof answer.error === 'string'
     ? answer.error
-    : null;
+    : undefined;
 }

@@ -9,7 +9,7 @@ import { tickOf, viewTick } from './ticks.ts';
 
 export type PhoneRow = {
   phone: string;
-  last: ChatMessage | null;
+  last: ChatMessage | undefined;
   unread: number;
   typing: boolean;
   selected: boolean;
@@ -61,7 +61,7 @@ function fillRow(node: HTMLElement, row: PhoneRow): void {
           { class: 'badge', 'aria-label': `${row.unread} unread` },
           countWords(row.unread),
         )
-      : null;
+      : undefined;
   button.replaceChildren(
     avatar,
     element('span', { class: 'phone-number' }, formatNumber(row.phone)),
@@ -73,7 +73,7 @@ function fillRow(node: HTMLElement, row: PhoneRow): void {
   );
 }
 
-function lastLine(last: ChatMessage | null): Node[] {
+function lastLine(last: ChatMessage | undefined): Node[] {
   if (!last) return [document.createTextNode('No messages yet')];
   const tick = tickOf(last);
   return [...(tick ? [viewTick(tick)] : []), ...snippetOf(last)];

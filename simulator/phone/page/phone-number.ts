@@ -10,11 +10,11 @@ export function formatNumber(number: string): string {
 }
 
 /**
- * What a person typed, without blanks, dots, dashes and brackets; null when it is not an E.164
+ * What a person typed, without blanks, dots, dashes and brackets; undefined when it is not an E.164
  * number then. A WhatsApp user id is taken as it is.
  */
-export function parseNumber(typed: string): string | null {
+export function parseNumber(typed: string): string | undefined {
   if (/^[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}$/.test(typed.trim())) return typed.trim();
   const number = typed.replace(/[\s().-]/g, '').replace(/^00/, '+');
-  return /^\+[1-9]\d{6,14}$/.test(number) ? number : null;
+  return /^\+[1-9]\d{6,14}$/.test(number) ? number : undefined;
 }

@@ -43,7 +43,7 @@ export function openPicture(media: ChatMedia, caption: string): void {
         alt: caption ? plainText(caption) : media.name,
       }),
     ),
-    caption ? element('div', { class: 'picture-caption' }, viewText(caption)) : null,
+    caption ? element('div', { class: 'picture-caption' }, viewText(caption)) : undefined,
   );
   dialog.addEventListener('click', (event) => {
     if (

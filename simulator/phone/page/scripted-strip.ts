@@ -15,7 +15,7 @@ export function enableScriptedStrip(example: string, use: (example: string) => v
   });
 }
 
-export function showScriptedStrip(system: SystemState | null): void {
+export function showScriptedStrip(system: SystemState | undefined): void {
   find('#scripted', HTMLElement).hidden =
     system?.model !== 'scripted' || localStorage.getItem(storageKey) !== null;
 }

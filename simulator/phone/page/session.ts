@@ -16,7 +16,7 @@ export class Session {
   readonly #outbox: Outbox;
   /** Why a message failed, as far as only this page knows: the product did not take its webhook. */
   readonly failures = new Map<string, string>();
-  system: SystemState | null = null;
+  system: SystemState | undefined;
   phone = '';
   connected = true;
   #reading = 0;

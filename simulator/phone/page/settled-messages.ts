@@ -2,11 +2,11 @@ import type { ChatMessage } from '../../chat.ts';
 
 /**
  * The answer to a message's choices, which counts once: the title that was tapped, named or
- * numbered, '' for an answer in other words; null while there is none.
+ * numbered, '' for an answer in other words; undefined while there is none.
  */
-export function chosenTitle(message: ChatMessage, messages: ChatMessage[]): string | null {
+export function chosenTitle(message: ChatMessage, messages: ChatMessage[]): string | undefined {
   const choices = message.list?.items ?? message.buttons;
-  if (choices.length === 0) return null;
+  if (choices.length === 0) return undefined;
   const later = messages.slice(messages.indexOf(message) + 1);
   const asksAgain = later.findIndex(
     ({ direction, buttons, list }) => direction === 'outbound' && (buttons.length > 0 || list),
@@ -28,7 +28,7 @@ export function chosenTitle(message: ChatMessage, messages: ChatMessage[]): stri
     const title = said(text);
     if (title !== undefined) return title;
   }
-  return null;
+  return undefined;
 }
 
 /**

@@ -7,7 +7,7 @@ const farthest = 80;
  * meanwhile.
  */
 export function enableSwipe(row: HTMLElement, bubble: HTMLElement, reply: () => void): void {
-  let start: { x: number; y: number } | null = null;
+  let start: { x: number; y: number } | undefined;
   let shift = 0;
   const follow = (x: number) => {
     shift = x;
@@ -18,7 +18,7 @@ export function enableSwipe(row: HTMLElement, bubble: HTMLElement, reply: () => 
     'touchstart',
     (event) => {
       const touch = event.touches.length === 1 ? event.touches[0] : undefined;
-      start = touch ? { x: touch.clientX, y: touch.clientY } : null;
+      start = touch ? { x: touch.clientX, y: touch.clientY } : undefined;
     },
     { passive: true },
   );
@@ -28,18 +28,18 @@ export function enableSwipe(row: HTMLElement, bubble: HTMLElement, reply: () => 
       const touch = event.touches[0];
       if (!start || !touch) return;
       const across = touch.clientX - start.x;
-      if (shift === 0 && Math.abs(touch.clientY - start.y) > Math.abs(across)) start = null;
+      if (shift === 0 && Math.abs(touch.clientY - start.y) > Math.abs(across)) start = undefined;
       else follow(Math.max(0, Math.min(farthest, across)));
     },
     { passive: true },
   );
   row.addEventListener('touchend', () => {
     if (shift >= replyAt) reply();
-    start = null;
+    start = undefined;
     follow(0);
   });
   row.addEventListener('touchcancel', () => {
-    start = null;
+    start = undefined;
     follow(0);
   });
 }

@@ -5,9 +5,9 @@ import { icon } from './icon.ts';
 export type Tick = 'pending' | 'sent' | 'delivered' | 'read' | 'failed';
 
 /** The tick beside a message. Replies carry none, as on a real phone, unless they failed. */
-export function tickOf({ direction, status }: ChatMessage): Tick | null {
+export function tickOf({ direction, status }: ChatMessage): Tick | undefined {
   if (status === 'failed' || status === 'undelivered') return 'failed';
-  if (direction === 'outbound') return null;
+  if (direction === 'outbound') return undefined;
   if (status === 'queued') return 'pending';
   return status === 'received' ? 'delivered' : status;
 }

@@ -12,7 +12,7 @@ export function enableVoice(send: (file: File) => void): void {
   const bar = find('#recording', HTMLElement);
   const time = find('#recording-time', HTMLElement);
   const button = find('#voice', HTMLButtonElement);
-  let recording: Recording | null = null;
+  let recording: Recording | undefined;
   const record = async () => {
     const started = await recordVoice();
     const since = performance.now();
@@ -25,7 +25,7 @@ export function enableVoice(send: (file: File) => void): void {
     show(true);
     const file = await started.finished;
     clearInterval(clock);
-    recording = null;
+    recording = undefined;
     show(false);
     if (file) send(file);
   };

@@ -2,8 +2,8 @@
 const recordingTypes = ['audio/ogg;codecs=opus', 'audio/mp4', 'audio/webm;codecs=opus'];
 
 export type Recording = {
-  /** Ends the recording; null when it was thrown away with `cancel`. */
-  finished: Promise<File | null>;
+  /** Ends the recording; undefined when it was thrown away with `cancel`. */
+  finished: Promise<File | undefined>;
   finish(): void;
   cancel(): void;
 };
@@ -23,12 +23,12 @@ export async function recordVoice(): Promise<Recording> {
   const parts: Blob[] = [];
   let kept = true;
   recorder.addEventListener('dataavailable', (event) => parts.push(event.data));
-  const finished = new Promise<File | null>((resolve) => {
+  const finished = new Promise<File | undefined>((resolve) => {
     recorder.addEventListener('stop', () => {
       for (const track of stream.getTracks()) track.stop();
       const recorded = recorder.mimeType.split(';')[0] ?? '';
       const ending = recorded.split('/')[1] ?? 'ogg';
-      resolve(kept ? new File(parts, `voice-note.${ending}`, { type: recorded }) : null);
+      resolve(kept ? new File(parts, `voice-note.${ending}`, { type: recorded }) : undefined);
     });
   });
   recorder.start();

@@ -122,17 +122,17 @@ function markAt(
   text: string,
   at: number,
   hopeless: Map<string, number>,
-): { node: Inline; length: number } | null {
+): { node: Inline; length: number } | undefined {
   const sign = text[at] ?? '';
   if (sign === '`') return codeAt(text, at);
   if (sign === 'h') return linkAt(text, at);
   const kind = markStyles[sign];
   if (!kind || at < (hopeless.get(sign) ?? 0) || joins(text[at - 1], '<') || isBlank(text[at + 1]))
-    return null;
+    return undefined;
   const close = closing(text, at, sign);
   if (close === -1) hopeless.set(sign, (text.indexOf('\n', at) + 1 || text.length + 1) - 1);
   return close === -1
-    ? null
+    ? undefined
     : { node: { kind, children: parseInline(text.slice(at + 1, close)) }, length: close - at + 1 };
 }
 
@@ -146,21 +146,21 @@ function closing(text: string, open: number, sign: string): number {
   return -1;
 }
 
-function codeAt(text: string, at: number): { node: Inline; length: number } | null {
+function codeAt(text: string, at: number): { node: Inline; length: number } | undefined {
   codePattern.lastIndex = at;
   const match = codePattern.exec(text);
-  return (
-    match && { node: { kind: 'code', text: match[1] ?? match[2] ?? '' }, length: match[0].length }
-  );
+  if (!match) return undefined;
+  const code = match[1] ?? match[2] ?? '';
+  return { node: { kind: 'code', text: code }, length: match[0].length };
 }
 
-function linkAt(text: string, at: number): { node: Inline; length: number } | null {
+function linkAt(text: string, at: number): { node: Inline; length: number } | undefined {
   linkPattern.lastIndex = at;
-  const match = isWord(text[at - 1]) ? null : linkPattern.exec(text);
+  const match = isWord(text[at - 1]) ? undefined : linkPattern.exec(text);
   const found = match && trimLink(match[0]);
   return found && URL.canParse(found)
     ? { node: { kind: 'link', text: found, href: found }, length: found.length }
-    : null;
+    : undefined;
 }
 
 /**
