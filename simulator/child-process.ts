@@ -108,19 +108,26 @@ export function formatEnd(
 
 /**
  * Waits until an address answers 200, or the process ends first. Otherwise ends the process and
- * throws, naming the log file.
+ * throws, naming the log file; the signal's reason when that is aborted.
  */
-export async function untilReady(child: Child, url: string, logFile: string): Promise<void> {
+export async function untilReady(
+  child: Child,
+  url: string,
+  logFile: string,
+  signal?: AbortSignal,
+): Promise<void> {
   const hasEnded = (): boolean =>
     child.process.exitCode !== null || child.process.signalCode !== null;
+  const isEnded = (): boolean => signal?.aborted ?? false;
   const deadline = Date.now() + 30_000;
-  while (Date.now() < deadline && !hasEnded()) {
+  while (Date.now() < deadline && !hasEnded() && !isEnded()) {
     const response = await fetch(url).catch(() => undefined);
     if (response?.ok) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   const ended = hasEnded();
   child.process.kill('SIGKILL');
+  signal?.throwIfAborted();
   throw new Error(
     `${url} does not answer${ended ? ': its process has ended' : ''}. See ${logFile}`,
   );

@@ -27,7 +27,7 @@ const [{ runProcess }, { createLog }, { claimRunningFile }, { runSimulator }] = 
 
 const dir = path.join(import.meta.dirname, '..', '.sidepocket');
 const ports = { phone: 4040, relay: 8080, worker: 8081 };
-/** A system that stops needs up to 35 s: its worker 25, the rest little (ms). */
+/** A system that stops needs up to 25 s: its worker 15, the rest little (ms). */
 const stopPatience = 60_000;
 if (existsSync('.env')) process.loadEnvFile('.env');
 const log = createLog('simulator', process.env['LOG_LEVEL'] || 'warn');
@@ -95,14 +95,17 @@ function describePhone({ phoneUrl }: Simulator): string {
     : `${phoneUrl}   (port ${ports.phone} is in use by another program)`;
 }
 
-await runProcess(log, async () => {
+await runProcess(log, async (_quit, signal) => {
   const running = await claimRunningFile({
     file: path.join(dir, 'running.json'),
     program: path.join('simulator', 'main.ts'),
     say: (line) => console.log(line),
     patienceMs: stopPatience,
+    signal,
   });
   const model = realModel();
+  const sayStopping = (): void => console.log('Stopping …');
+  signal.addEventListener('abort', sayStopping, { once: true });
   const start = async (): Promise<Simulator> => {
     console.log('Starting Sidepocket on this machine …');
     return await runSimulator({
@@ -113,6 +116,7 @@ await runProcess(log, async () => {
       environment: Object.fromEntries(pick(choices)),
       ports,
       say: (line) => console.error(line),
+      signal,
       log,
     });
   };
@@ -139,7 +143,6 @@ await runProcess(log, async () => {
 `);
   return {
     async stop() {
-      console.log('Stopping …');
       await running.stopping();
       // The file outlives the stop: until its end, what runs here is this system's.
       await simulator.stop();

@@ -38,6 +38,8 @@ export type ClaimOptions = {
   say: (line: string) => void;
   /** How long a system that stops is waited for (ms). */
   patienceMs: number;
+  /** Ends the wait: throws its reason. */
+  signal?: AbortSignal;
 };
 
 /** How often the end of a stopping system is looked for (ms). */
@@ -48,7 +50,7 @@ const pollMs = 100;
  * killed system has left does not count. Throws SetupError when another system has the directory.
  */
 export async function claimRunningFile(options: ClaimOptions): Promise<RunningFile> {
-  const { file, program, say, patienceMs } = options;
+  const { file, program, say, patienceMs, signal } = options;
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
   const deadline = Date.now() + patienceMs;
   let hasSaid = false;
@@ -63,6 +65,7 @@ export async function claimRunningFile(options: ClaimOptions): Promise<RunningFi
       throw new SetupError(refusals[holder.state](holder));
     if (!hasSaid) say('The Sidepocket that ran here is still stopping. Waiting for its end …');
     hasSaid = true;
+    signal?.throwIfAborted();
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
   let addresses: Partial<Addresses> = {};

@@ -7,7 +7,7 @@ import type { Log } from '../shared/runtime/log.ts';
 import { parseRelayConfig } from '../relay/config.ts';
 import { parseWorkerConfig } from '../worker/config.ts';
 import { settleAgent } from '../worker/agent/sandbox/setup.ts';
-import { killMarked } from '../worker/agent/sandbox/processes.ts';
+import { killMarked, killMarkedNow } from '../worker/agent/sandbox/processes.ts';
 import type { SystemState } from './chat.ts';
 import { formatEnd, startChild, untilReady } from './child-process.ts';
 import type { Child } from './child-process.ts';
@@ -35,6 +35,8 @@ export type SimulatorOptions = {
   ports: { phone: number; relay: number; worker: number };
   /** Receives what the person at the terminal should know, such as why a process has ended. */
   say?: (line: string) => void;
+  /** Ends the start: it closes what it has opened, and throws the signal's reason. */
+  signal?: AbortSignal;
   log: Log;
 };
 
@@ -71,8 +73,12 @@ const dashboardPassword = 'sidepocket-here';
  * killed.
  */
 const localMark = 'SIDEPOCKET_LOCAL';
-/** How long the worker may take to stop (ms): its STOP_SECONDS plus closing its connections. */
-const stopPatience = 25_000;
+/**
+ * The worker's time for a stop (s). It interrupts a turn at once, since the next start forgets the
+ * turn. With closing its connections the stop takes at most `stopPatience` (ms).
+ */
+const stopSeconds = 3;
+const stopPatience = 15_000;
 const wakeSecret = 'simulated-wake-secret';
 
 /**
@@ -118,6 +124,7 @@ export async function runSimulator({
   environment: extra = {},
   ports,
   say = () => undefined,
+  signal,
   log,
 }: SimulatorOptions): Promise<Simulator> {
   checkEnvironments({ ...model, ...extra });
@@ -136,9 +143,17 @@ export async function runSimulator({
       redisUrl: 'redis://:none@here',
       log: log.child({}, { level: 'error' }),
     });
+    signal?.throwIfAborted();
     const orphans = await killMarked((mark) => mark === dir, { variable: localMark });
     if (orphans > 0)
       log.warn({ orphans }, 'ended what an earlier run, which was killed, had left running');
+    // A worker that is killed while it starts leaves Claude's processes.
+    const endLeft = (): void => {
+      killMarkedNow((mark) => mark === dir, localMark);
+      killMarkedNow((mark) => mark.endsWith(`@${agent.dataDir}`));
+    };
+    process.on('exit', endLeft);
+    shutdown.add('processes left', () => [process.off('exit', endLeft), endLeft()]);
     // The twin forgets its chats when it stops; a Redis that remembered them would be inconsistent
     // with it.
     await rm(path.join(dir, 'redis'), { recursive: true, force: true });
@@ -147,6 +162,7 @@ export async function runSimulator({
       environment: { PATH: searchPath, [localMark]: dir },
     });
     shutdown.add('Redis', () => redisServer.stop());
+    signal?.throwIfAborted();
     const scripted = Object.keys(model).length === 0 ? await runScriptedModel() : undefined;
     if (scripted) shutdown.add('model', () => scripted.stop());
 
@@ -176,7 +192,7 @@ export async function runSimulator({
     let isStopping = false;
     const sayEnd = async (name: string, child: Child, logFile: string): Promise<void> => {
       const ended = await child.exited;
-      if (ended.code === 0 || isStopping) return;
+      if (ended.code === 0 || isStopping || signal?.aborted) return;
       say(formatEnd(name, ended, { reason: child.reason(), logFile }));
     };
     const start = async (
@@ -192,21 +208,25 @@ export async function runSimulator({
         logFile,
       });
       void sayEnd(name, child, logFile);
-      await untilReady(child, `http://127.0.0.1:${port}/health`, logFile);
+      await untilReady(child, `http://127.0.0.1:${port}/health`, logFile, signal);
       return child;
     };
     let announce = (): void => undefined;
     const vm = await runVm({
       secret: wakeSecret,
       onState: () => announce(),
-      boot: () => start('worker', workerPort, { IDLE_MINUTES: String(idleMinutes) }),
+      boot: () =>
+        start('worker', workerPort, {
+          IDLE_MINUTES: String(idleMinutes),
+          STOP_SECONDS: String(stopSeconds),
+        }),
     });
     shutdown.add('VM', () => vm.stop(), stopPatience);
     let allowed = [...phones];
     const startRelay = (): Promise<Child> =>
       start('relay', relayPort, { WAKE_URL: vm.url, ALLOWED_SENDERS: allowed.join(',') });
     let relay = startRelay();
-    shutdown.add('relay', async () => (await relay).stop());
+    shutdown.add('relay', async () => (await relay.catch(() => undefined))?.stop());
     await relay;
     // As its owner would: the list is the relay's variable, which a restart reads.
     const allow = async (phone: string): Promise<void> => {

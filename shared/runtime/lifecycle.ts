@@ -49,19 +49,29 @@ export function createShutdown(log: Log): Shutdown {
 const startPatience = 10_000;
 
 /**
+ * A second SIGINT within this time is the same Ctrl-C (ms): the terminal sends it to the whole
+ * process group, and npm passes its own on.
+ */
+const samePressMs = 500;
+
+/**
  * Runs a process from start to exit by one policy: the first SIGTERM or SIGINT stops gracefully and
  * exits 0, a second one exits at once (130). A signal during the start waits for the start, so that
  * opened resources are closed. `start` receives a function that ends the process gracefully from
- * inside, without a signal. A failed start prints its cause and exits 1.
+ * inside, without a signal, and the signal of that end: a start that rejects with its reason, having
+ * closed everything, exits 0. A failed start prints its cause and exits 1.
  */
 export async function runProcess(
   log: Log,
-  start: (quit: () => void) => Promise<Running>,
+  start: (quit: () => void, ended: AbortSignal) => Promise<Running>,
 ): Promise<void> {
   const started = Promise.withResolvers<Running>();
+  const ended = new AbortController();
   let signals = 0;
+  let firstPress = -Infinity;
   let ending: Promise<void> | undefined;
   const end = async (): Promise<void> => {
+    ended.abort(new Error('the process ends'));
     try {
       await within(startPatience, started.promise);
       await (await started.promise).stop();
@@ -73,6 +83,9 @@ export async function runProcess(
   };
   const quit = (): void => void (ending ??= end());
   const onSignal = (signal: NodeJS.Signals): void => {
+    const at = performance.now();
+    if (signal === 'SIGINT' && at - firstPress < samePressMs) return;
+    if (signal === 'SIGINT') firstPress = at;
     signals += 1;
     if (signals > 1) process.exit(130);
     log.info({ signal }, 'stopping');
@@ -88,8 +101,9 @@ export async function runProcess(
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   try {
-    started.resolve(await start(quit));
+    started.resolve(await start(quit, ended.signal));
   } catch (error) {
+    if (ended.signal.aborted && error === ended.signal.reason) process.exit(0);
     if (error instanceof SetupError) process.stderr.write(`${error.message}\n`);
     else
       log.fatal(

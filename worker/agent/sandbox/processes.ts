@@ -95,6 +95,14 @@ export async function killMarked(
   return killed.size;
 }
 
+/**
+ * The same for a process that must exit now: one pass, and only over processes whose environment
+ * this one may read.
+ */
+export function killMarkedNow(matches: (mark: string) => boolean, variable = markVariable): void {
+  for (const { pid, mark } of findReadable(variable)) if (matches(mark)) kill(pid);
+}
+
 function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
