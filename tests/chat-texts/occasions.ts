@@ -292,5 +292,6 @@ export const notForTheChat: Record<string, string[]> = {
     'worker/media/pdf.ts',
     'worker/tools/asked-to-see.ts',
     'worker/turn/stop-words.ts',
+    'worker/questions/agreement.ts',
   ],
 };

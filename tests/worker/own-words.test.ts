@@ -34,6 +34,14 @@ const permission: OpenQuestion = {
   yes: 'Yes',
   no: 'No',
 };
+const plan: OpenQuestion = {
+  ...colours,
+  kind: 'plan',
+  text: 'That is my plan. Shall I begin?',
+  labels: ['Go', 'Go, edits unasked', 'Keep planning'],
+  yes: 'Go',
+  no: 'Keep planning',
+};
 const message = (text: string, more: Partial<Message> = {}): Message => ({
   id: `SM${'1'.repeat(32)}`,
   conversation: phone,
@@ -63,11 +71,53 @@ test('any text after a question of Claude’s answers it, in the person’s own 
   ).toBeUndefined();
 });
 
+test('words to a plan say what should be different; those that only agree approve nothing', () => {
+  const read = (text: string, more: Partial<Message> = {}) =>
+    readAnswer(plan, message(text, more), undefined);
+  const wishes = [
+    'use postgres',
+    'Use Postgres instead, please.',
+    'what does step 2 do?',
+    'yes, but use postgres',
+    'ok and add tests',
+    'go with postgres',
+    'ja, aber mit Tests',
+    'benutze postgres',
+    'utilise postgres',
+    'используй postgres',
+    '用 postgres',
+    'start with the tests',
+    'postgres',
+  ];
+  for (const text of wishes) expect([text, read(text)]).toEqual([text, ['Keep planning', text]]);
+  const agreements =
+    'yes|Yes!|ok|okay, go ahead|do it|lgtm|looks good to me|Sure, go on|start now please|perfect, thanks|ja bitte|klar|oui|d’accord|vas-y|sí, claro|sim|sì|да|давай|evet|はい|好的|네|نعم|👍|✅👍🏽||?|7|1, 2|4.'.split(
+      '|',
+    );
+  for (const text of agreements) expect([text, read(text)]).toEqual([text, undefined]);
+  for (const text of ['/status', '/new use postgres']) expect(read(text)).toBeUndefined();
+  // What came before the plan, quotes another message or was written by no person is about something else.
+  expect(read('use postgres', { at: '2026-01-31T11:59:59.999Z' })).toBeUndefined();
+  expect(read('use postgres', { quoted: `SM${'9'.repeat(32)}` })).toBeUndefined();
+  expect(read('use postgres', { human: false })).toBeUndefined();
+  // Spoken words, and those under a file, neither approve by a number nor by a label.
+  const said = ['use postgres', 'Go.', 'go, edits unasked', '1', 'yes', ''];
+  const [wish, ...others] = said.map((words) => readSaidAnswer(plan, words));
+  expect(wish).toEqual(['Keep planning', 'use postgres']);
+  expect(others.flat()).toEqual([]);
+  expect(['like this', 'ok', ''].map((words) => readSaidAnswer(plan, words, 'a file'))).toEqual([
+    ['Keep planning', 'like this; a file'],
+    [],
+    ['Keep planning', 'a file'],
+  ]);
+});
+
 test('a file answers a question of Claude’s, and its words are read like written ones', () => {
   const isAnswer = (question: OpenQuestion, more: Partial<Message>) =>
     answersByFile(question, message('', more), undefined);
   expect(isAnswer(colours, { media: picture })).toBe(true);
   expect(isAnswer(colours, { location: { latitude: 1, longitude: 2 } })).toBe(true);
+  expect(isAnswer(plan, { media: picture })).toBe(true);
   expect(isAnswer(permission, { media: picture })).toBe(false);
   expect(isAnswer(colours, {})).toBe(false);
   expect(isAnswer(colours, { media: picture, human: false })).toBe(false);
@@ -131,7 +181,7 @@ test('nothing is answered with silence while a question is open, and /status say
   });
 });
 
-test('a voice message and a picture answer a question, too; the picture is also shown to Claude', async () => {
+test('a voice message and a picture answer a question or a plan, too; the picture is also shown to Claude', async () => {
   await withTranscriptionService(async (service) => {
     await withPipeline({}, async (pipeline) => {
       const transcribe = createServiceTranscriber({ url: service.url, model: 'm', apiKey: 'k' });
@@ -158,7 +208,17 @@ test('a voice message and a picture answer a question, too; the picture is also 
       await send(Buffer.from('a,b'), 'text/plain', 'like this');
       await said('colour: like this, see what the person sends next');
       await said('prompt like this\n[The person sent a file');
-      expect(service.asked).toHaveLength(1);
+      await pipeline.say('plan A');
+      await said('That is my plan.');
+      const say = async (text: string): Promise<void> => {
+        service.answer = () => ({ status: 200, body: JSON.stringify({ text }) });
+        await send(Buffer.from('OggS\0\x02 a voice in OpusHead', 'latin1'), 'audio/ogg');
+      };
+      await say('Go.');
+      await said('Shall I begin? Please tap');
+      await say('Use Postgres.');
+      await said('plan: {"keep":"Use Postgres."}');
+      expect(service.asked).toHaveLength(3);
     });
   });
 });

@@ -60,6 +60,16 @@ test('a plan is shown whole before the question, and decided by its buttons or i
     expect(last.text).toContain('*Go*: I carry it out without asking');
     await tap(bench, last, 'Go, edits unasked');
     await said('plan: {"go":{"edits":false}}', before);
+    // A plain text says what should be different; one that only agrees is asked about.
+    const start = replies().length;
+    await say('plan D');
+    await said('That is my plan.', start);
+    await say('looks good to me');
+    const again = await said('Shall I begin? Please tap', start);
+    expect(again.buttons.map(({ title }) => title)).toEqual(['Go', 'Keep planning']);
+    await say('use sqlite');
+    await said('plan: {"keep":"use sqlite"}', start);
+    await said('prompt looks good to me', start);
   });
 });
 

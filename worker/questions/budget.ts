@@ -30,7 +30,8 @@ const goOnWords = (isPretend: boolean): string =>
 
 /**
  * Checks a turn's cost against the sums that the model proxy keeps, and raises the proxy's limit
- * with the person's approval. `end` ends the turn.
+ * with the person's approval. Whether one model request exceeds it is decided in
+ * `shared/store/model-requests.ts`. `end` ends the turn.
  */
 export function createBudget(
   { budgets, conversations, spend }: BudgetParts,

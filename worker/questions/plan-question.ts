@@ -51,8 +51,7 @@ export async function writePlanQuestion(
       { label: goUnasked, description: words.goUnasked },
       {
         label: keep,
-        description:
-          'I change nothing yet. Swipe this to the right and write what should be different',
+        description: 'I change nothing yet. Or just write what should be different',
       },
     ],
     subject: plan ?? '',

@@ -3,6 +3,7 @@ import type { Choices } from '../../shared/store/choices.ts';
 import { isCommandLike } from '../commands/command.ts';
 import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
+import { isAgreement } from './agreement.ts';
 
 /**
  * `choice` is a question of Claude's; the others ask for approval, and accept only their own
@@ -95,8 +96,9 @@ export function writeQuestion(
  * Reads a person's message as the answer to an open question. A tap, a number or a label answers,
  * and to a question of Claude's also the person's own words. Approval takes a tap, the exact number,
  * the exact label, or a quoted “yes”; a text that starts with a no refuses, and the answer is the
- * label and that text. Undefined when the message is something else. `quoted` is the id of the reply
- * that the message quotes.
+ * label and that text. To a plan every other text refuses in this way, except one that only agrees.
+ * Undefined when the message is something else. `quoted` is the id of the reply that the message
+ * quotes.
  */
 export function readAnswer(
   open: OpenQuestion,
@@ -113,19 +115,17 @@ export function readAnswer(
   // A message with a file stays a prompt, so that the file is not lost.
   if (media.length > 0 || location) return undefined;
   const quotesThis = quotes(open, quoted);
-  if (open.kind === 'choice') {
-    const isOwn = quotesThis || (isAfter(open, message) && !isCommandLike(text));
-    return readChoice(open, text.trim(), isOwn);
-  }
+  const isOwn = quotesThis || (isAfter(open, message) && !isCommandLike(text));
+  if (open.kind === 'choice') return readChoice(open, text.trim(), isOwn);
   // A quote of another message belongs to that message.
   return quotesThis || message.quoted === undefined
-    ? readDecision(open, text, quotesThis)
+    ? readDecision(open, text, quotesThis, isOwn)
     : undefined;
 }
 
 /**
- * Whether a message with a file or a place is meant as the answer to a question of Claude's. It
- * stays a prompt as well, and `readSaidAnswer` reads its words.
+ * Whether a message with a file or a place is meant as the answer to a question of Claude's, or to a
+ * plan. It stays a prompt as well, and `readSaidAnswer` reads its words.
  */
 export function answersByFile(
   open: OpenQuestion,
@@ -133,15 +133,23 @@ export function answersByFile(
   quoted: string | undefined,
 ): boolean {
   const { media, location } = message;
-  if (open.kind !== 'choice' || !isFromPerson(message)) return false;
+  if ((open.kind !== 'choice' && open.kind !== 'plan') || !isFromPerson(message)) return false;
   return (
     (media.length > 0 || location !== undefined) && (quotes(open, quoted) || isAfter(open, message))
   );
 }
 
-/** The answer in words that were spoken, or written under a file. */
-export function readSaidAnswer(open: OpenQuestion, said: string): string[] {
-  return readChoice(open, said.trim(), true) ?? [];
+/**
+ * The answer in words that were spoken, or written under a file; `more` says that the file is part
+ * of it. Empty when they answer nothing: a plan is never approved like that.
+ */
+export function readSaidAnswer(open: OpenQuestion, said: string, more?: string): string[] {
+  const words = said.trim();
+  const rest = more === undefined ? [] : [more];
+  if (open.kind !== 'plan') return [...(readChoice(open, words, true) ?? []), ...rest];
+  if (open.no === undefined || (words !== '' && isAgreement(words))) return [];
+  const wish = [...(words === '' ? [] : [words]), ...rest].join('; ');
+  return wish === '' ? [] : [open.no, wish];
 }
 
 function quotes(open: OpenQuestion, quoted: string | undefined): boolean {
@@ -169,7 +177,12 @@ function readChoice(open: OpenQuestion, text: string, isOwn: boolean): string[] 
   return text !== '' && isOwn ? [text] : undefined;
 }
 
-function readDecision(open: OpenQuestion, text: string, quotesThis: boolean): string[] | undefined {
+function readDecision(
+  open: OpenQuestion,
+  text: string,
+  quotesThis: boolean,
+  isOwn: boolean,
+): string[] | undefined {
   const { kind, labels, yes, no, again } = open;
   const said = fold(text);
   const numbered = !again && /^[1-9]\d?$/.test(said) ? labels[Number(said) - 1] : undefined;
@@ -177,8 +190,9 @@ function readDecision(open: OpenQuestion, text: string, quotesThis: boolean): st
   if (label !== undefined) return [label];
   if (quotesThis && said === 'yes' && yes !== undefined) return [yes];
   if (no === undefined || said === '') return undefined;
-  // A text that quotes a plan says what should be different.
-  return beginsWithNo(text) || (kind === 'plan' && quotesThis) ? [no, text.trim()] : undefined;
+  // Words to a plan say what should be different.
+  const isWish = kind === 'plan' && isOwn && !isAgreement(text);
+  return beginsWithNo(text) || isWish ? [no, text.trim()] : undefined;
 }
 
 /**

@@ -62,8 +62,8 @@ export type Questions = {
   remark(message: Message): Promise<void>;
   /**
    * Takes a message with a file for the answer to the open question, if it is one: `said` are the
-   * words in it. It goes to Claude as well, unless its words are all of it (`isAll`). Throws
-   * FencedError.
+   * words in it. It goes to Claude as well, unless its words are all of it (`isAll`). Words that
+   * only agree with a plan get the remark. Throws FencedError.
    */
   answerByFile(
     message: Message,
@@ -127,6 +127,14 @@ export function createQuestions(
       },
     ]);
     await settle(open, [fallback], undefined);
+  };
+
+  const remark = async ({ id }: Message): Promise<void> => {
+    const open = asked.open();
+    if (!open) return;
+    const again = writeAgain(open);
+    if (again) await asked.askAgain(open);
+    await say([{ id: `${id}.remark`, ...(again ?? { text: questionFirst }) }]);
   };
 
   const askOne = async (id: string, question: Question, signal: AbortSignal): Promise<void> => {
@@ -198,20 +206,17 @@ export function createQuestions(
       };
       await outbox.put([reply], fence, { conversation, ids: [tap.id], state: 'answered' });
     },
-    async remark({ id }) {
-      const open = asked.open();
-      if (!open) return;
-      const again = writeAgain(open);
-      if (again) await asked.askAgain(open);
-      await say([{ id: `${id}.remark`, ...(again ?? { text: questionFirst }) }]);
-    },
+    remark,
     async answerByFile(message, quoted, said, isAll) {
       const open = asked.open();
       if (!open || !answersByFile(open, message, quoted)) return false;
-      const words = readSaidAnswer(open, said);
-      await (isAll && words.length > 0
-        ? settle(open, words, message.id)
-        : settle(open, [...words, inTheFile], afterwards));
+      const spoken = isAll ? readSaidAnswer(open, said) : [];
+      const words = spoken.length > 0 ? spoken : readSaidAnswer(open, said, inTheFile);
+      if (words.length === 0) {
+        await remark(message);
+        return false;
+      }
+      await settle(open, words, spoken.length > 0 ? message.id : afterwards);
       return true;
     },
   };
