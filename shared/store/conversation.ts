@@ -53,6 +53,8 @@ export const Conversation = z.object({
   /** The outcome of the last questions, and the person's permanent permissions, each as JSON. */
   settled: field,
   allowed: field,
+  /** The answers that are still to be spoken, as JSON. */
+  unspoken: field,
 });
 export type Conversation = z.infer<typeof Conversation>;
 

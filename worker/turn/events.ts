@@ -41,8 +41,10 @@ export type EventTurn = {
   /** Sends what belongs before the answer to these messages. */
   beforeAnswer: (ids: string[]) => Promise<void>;
   onAnswered: (ids: string[], left: number) => void;
-  /** An answer to these messages is in the outbox, with this text. */
-  onWritten: (answer: string, text: string, ids: string[]) => void;
+  /** A new answer to these messages is about to be put, with this text. */
+  onWriting: (answer: string, text: string, ids: string[]) => Promise<void>;
+  /** An answer is in the outbox. */
+  onWritten: (answer: string) => void;
 };
 
 /**
@@ -78,6 +80,7 @@ export function createTurnEvents(
     say: sayWords,
     beforeAnswer,
     onAnswered,
+    onWriting,
     onWritten,
   }: EventTurn,
 ): TurnEvents {
@@ -157,6 +160,7 @@ export function createTurnEvents(
       day: dayOf(Date.now(), dispatch.known().timezone),
       usage: event.usage,
     };
+    if (!event.remembered) await onWriting(event.id, texts.join('\n\n'), event.prompts);
     const { left } = await outbox.put(replies, fence, {
       conversation,
       ids: [...event.prompts, ...questions.answerers()],
@@ -174,7 +178,7 @@ export function createTurnEvents(
       result.outputTokens += event.usage.outputTokens;
       result.costUsd += event.usage.costUsd;
     }
-    if (!event.remembered) onWritten(event.id, texts.join('\n\n'), event.prompts);
+    onWritten(event.id);
     onAnswered(event.prompts, left);
   };
 

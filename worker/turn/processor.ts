@@ -20,6 +20,7 @@ import { createTurnSlot } from './turn-slot.ts';
 import { endBadly, giveUpExhausted, isExhausted, settleStopped } from './outcome.ts';
 import type { TurnStand } from './outcome.ts';
 import { waitInLine } from './wait-for-slot.ts';
+import { createVoiceAnswers } from '../reply/voice-answers.ts';
 import { emptyResult, workTurn } from './turn.ts';
 import type { WorkParts } from './turn.ts';
 
@@ -94,6 +95,17 @@ function addUse(result: TurnResult, use: ModelUse): void {
   result.costUsd += use.costUsd;
 }
 
+/** Makes the sounds that an earlier run of a worker has left out: its answers are in the outbox. */
+async function speakLeft(
+  parts: TurnParts,
+  context: TurnContext,
+  { conversation }: Pick<Snapshot, 'conversation'>,
+): Promise<void> {
+  const voice = createVoiceAnswers(parts, context, conversation, context.signal);
+  await voice.resume();
+  await voice.settle();
+}
+
 /**
  * Works the waiting messages, and fills the result. `left` is the number of messages left in the
  * inbox, undefined when unknown.
@@ -143,6 +155,7 @@ async function workInbox(
     await resumeQuestion(context, questions, dispatch);
     const begun = await waitInLine(parts, context, dispatch, () => attempts.giveBack());
     if (!begun) {
+      await speakLeft(own, context, first);
       // Messages left for another turn were not started.
       if (dispatch.waiting() > 0) await attempts.giveBack();
       return { hasBegun, left: dispatch.waiting() };

@@ -208,9 +208,10 @@ export async function workTurn(
       say,
       beforeAnswer: (ids) => screenshots.sendUnsent(feed.wordsOf(ids)),
       onAnswered: (ids, left) => feed.answered(ids, left),
-      onWritten: (answer, text, ids) => {
-        if (feed.isSpoken(ids)) voice.begin(answer, text);
+      onWriting: async (answer, text, ids) => {
+        if (feed.isSpoken(ids)) await voice.plan(answer, text);
       },
+      onWritten: (answer) => voice.begin(answer),
     });
     const permissions = permissionsOf(settings.permissions, parts.permissions);
     const tools = createTools(parts, context, {
@@ -220,7 +221,8 @@ export async function workTurn(
       chatTools: { ...chatTools, say },
       session: dispatch.session,
     });
-    const voice = createVoiceAnswers(parts, context, signal);
+    const voice = createVoiceAnswers(parts, context, settings, signal);
+    await voice.resume();
     const suggestions = createSuggestions(parts, context, { session: dispatch.session, first });
     await budget.mayGoOn(signal);
     const grants = await trust.settle(permissions, signal);

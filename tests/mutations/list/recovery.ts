@@ -230,9 +230,12 @@ export const recovery = [
     ['after two other buttons no number gives leave', '!again && ', ''],
     [
       'a file gives no leave',
-      "open.kind !== 'choice' || !isFromPerson(message)",
+      "(open.kind !== 'choice' && open.kind !== 'plan') || !isFromPerson(message)",
       '!isFromPerson(message)',
     ],
+    ['a text that agrees with a plan is asked about', 'isOwn && !isAgreement(text)', 'isOwn'],
+    ['a text before a plan is not about it', "kind === 'plan' && isOwn", "kind === 'plan'"],
+    ['spoken words do not approve a plan', "(words !== '' && isAgreement(words))", 'false'],
   ]),
   ...mutationsOf('worker/questions/questions.ts', 'tests/worker/own-words.test.ts', [
     ['a question that is asked again has no numbers', 'if (again) await asked.askAgain(open);', ''],
@@ -243,9 +246,35 @@ export const recovery = [
       'if (error instanceof FencedError) throw error;',
       'throw error;',
     ],
+    [
+      'a sound is made once',
+      'if (await outbox.has(id)) return;',
+      '',
+      { why: 'the outbox skips a reply whose id exists: this only spares the speaker' },
+    ],
+    [
+      'a sound comes behind its text',
+      'if (await outbox.has(`${answer}.1`)) begin(answer);',
+      'if (true) begin(answer);',
+    ],
+    ['a late sound is not made', 'if (now() - at < mostLateMs) await put', 'await put'],
+    [
+      'a sound that is cut off stays planned',
+      'if (signal.aborted && !(signal.reason instanceof StopRequest)) return;',
+      '',
+    ],
+    ['a stop withdraws a sound', ' && !(signal.reason instanceof StopRequest)', ''],
+    ['a turn whose sound is cut off is taken up again', 'signal.throwIfAborted();\n    },', '},'],
+  ]),
+  ...mutationsOf('worker/turn/processor.ts', 'tests/worker/media/speaker.test.ts', [
+    ['the next worker makes the sound', 'await speakLeft(own, context, first);', ''],
   ]),
   ...mutationsOf('worker/turn/turn.ts', 'tests/worker/media/speaker.test.ts', [
-    ['only an answer to speech is spoken', 'if (feed.isSpoken(ids)) voice.begin', 'voice.begin'],
+    [
+      'only an answer to speech is spoken',
+      'if (feed.isSpoken(ids)) await voice.plan',
+      'await voice.plan',
+    ],
   ]),
   ...mutationsOf('worker/media/speaking.ts', 'tests/worker/media/speaker.test.ts', [
     [
