@@ -6,7 +6,10 @@ import type { Redis } from '../shared/store/redis/redis.ts';
 import { runScript } from '../shared/store/redis/script.ts';
 import { loadScript } from '../shared/store/redis/script-file.ts';
 
-/** Tells which incoming messages are known. */
+/**
+ * Tells which incoming messages are known. Whether a message is a duplicate is decided where it is
+ * stored, in `shared/store/boxes/intake.ts`.
+ */
 export type Claims = {
   /** The ids that have no claim, in one trip to Redis. */
   unknown(ids: readonly string[]): Promise<Set<string>>;

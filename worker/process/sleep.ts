@@ -11,7 +11,7 @@ export type SleepParts = {
   resume: () => Promise<void>;
   /** Whether something runs without a job, so that the computer must not sleep. */
   isBusy?: () => boolean;
-  /** Decides atomically; true when the VM is asleep now. */
+  /** Decides atomically (`shared/store/vm-state.ts`); true when the VM is asleep now. */
   fallAsleep: () => Promise<boolean>;
   /** Ends the process. */
   onAsleep: () => void;
