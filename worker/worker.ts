@@ -146,7 +146,12 @@ export async function runWorker(
     const background = watchWork({ config, stores, agent, owner: lease.owner, log });
     const refresh = (): void => background?.refresh();
     redis.on('ready', refresh);
-    shutdown.add('background', () => [redis.off('ready', refresh), background?.stop()]);
+    shutdown.add('background', async () => {
+      redis.off('ready', refresh);
+      await background?.stop();
+    });
+    // Claude Code says at its end what it could not save; the background notes it.
+    shutdown.add('agent’s processes', () => agent.stop());
     const sleep = createSleepOf({ config, parts, redis, lease, workers, agent, onStranded, log });
     shutdown.add('sleep', () => sleep?.stop());
     const atWork = new Set<string>();

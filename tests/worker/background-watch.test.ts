@@ -3,11 +3,14 @@ import { createLog } from '../../shared/runtime/log.ts';
 import type { BackgroundEntry } from '../../shared/store/background.ts';
 import { readMessage } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
+import type { Agent } from '../../worker/agent/agent.ts';
 import type { BackgroundListener, BackgroundTask } from '../../worker/agent/background.ts';
 import { stillWords } from '../../worker/background/describe.ts';
 import type { Awake } from '../../worker/background/describe.ts';
 import { awakeOf } from '../../worker/config.ts';
 import { watchBackground } from '../../worker/background/watch.ts';
+import { withPipeline } from '../support/pipeline.ts';
+import { until } from '../support/until.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: Date.parse('2026-11-29T10:00:00Z') }));
 afterEach(() => void vi.useRealTimers());
@@ -251,4 +254,32 @@ test('a store that refuses does not keep the worker from starting', async () => 
   await vi.advanceTimersByTimeAsync(10_000);
   expect(messages).toHaveLength(1);
   expect(removed).toEqual(['s']);
+});
+
+test('what a session could not save at the worker’s stop is said by the next worker, once', async () => {
+  vi.useRealTimers();
+  await withPipeline({}, async ({ startWorker, say, replies }) => {
+    let listener: BackgroundListener | undefined;
+    const createAgent = async (): Promise<Agent> => ({
+      // oxlint-disable-next-line require-yield
+      async *work() {
+        throw new Error('nothing is asked');
+      },
+      background: {
+        listen: (next) => void (listener = next),
+        count: () => 0,
+        mostSessions: () => 4,
+        end: async () => false,
+      },
+      release: async () => undefined,
+      stop: async () => listener?.onUnsaved(person, 's', 'disk'),
+    });
+    const worker = await startWorker({ createAgent });
+    await worker.stop();
+    await startWorker();
+    await until('the sentence', () => replies().length === 1);
+    expect(replies()[0]?.text).toContain('This computer’s disk is full');
+    await say('hello');
+    await until('the answer', () => replies().length === 2);
+  });
 });

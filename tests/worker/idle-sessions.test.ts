@@ -122,4 +122,9 @@ test('an idle process may say at its end what it could not save', async () => {
   expect([chat.said, settings.said]).toEqual([['disk'], []]);
   await vi.advanceTimersByTimeAsync(1000);
   expect([chat.killed(), settings.killed()]).toEqual([1, 1]);
+  // A stop of the worker lets it say so, too.
+  const last = unsavedSession('transcript');
+  await idle.keep(person, last.live);
+  await idle.stop();
+  expect([last.said, last.killed()]).toEqual([['disk'], 1]);
 });

@@ -8,10 +8,14 @@ export type LateAgent = Agent & {
   pause(): Promise<() => void>;
 };
 
-/** Calls wait until the agent is created. `stop` does not create an agent just to stop it. */
+/**
+ * Calls wait until the agent is created. `stop` does not create an agent just to stop it, and stops
+ * it once.
+ */
 export function createLateAgent(create: () => Promise<Agent>): LateAgent {
   let making: Promise<Agent> | undefined;
   let made: Agent | undefined;
+  let stopping: Promise<void> | undefined;
   const onMade: ((agent: Agent) => void)[] = [];
   const make = (): Promise<Agent> => {
     if (!making) {
@@ -24,6 +28,10 @@ export function createLateAgent(create: () => Promise<Agent>): LateAgent {
       making.catch(() => undefined);
     }
     return making;
+  };
+  const stop = async (): Promise<void> => {
+    const agent = await making?.catch(() => undefined);
+    await agent?.stop();
   };
   return {
     make,
@@ -44,9 +52,6 @@ export function createLateAgent(create: () => Promise<Agent>): LateAgent {
     pause: async () =>
       (await (await making?.catch(() => undefined))?.pause?.()) ?? ((): void => undefined),
     release: async (conversation) => (await make()).release(conversation),
-    async stop() {
-      const agent = await making?.catch(() => undefined);
-      await agent?.stop();
-    },
+    stop: () => (stopping ??= stop()),
   };
 }

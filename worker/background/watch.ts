@@ -43,7 +43,8 @@ export type BackgroundWatch = {
   recover(): void;
   /** Redis has come back, perhaps as an older copy of itself: notes again what runs. */
   refresh(): void;
-  stop(): void;
+  /** Returns when what was noted until now is written, or cannot be. */
+  stop(): Promise<void>;
 };
 
 export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
@@ -186,11 +187,12 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
         note(conversation, session);
       }
     },
-    stop() {
+    async stop() {
       stopped = true;
       for (const timer of timers.values()) clearTimeout(timer);
       timers.clear();
       limits.stop();
+      await writing;
     },
   };
 }

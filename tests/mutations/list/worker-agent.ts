@@ -479,6 +479,11 @@ export const agent = [
     ['work in the background keeps its process', 'kept.live.isBusy ? undefined : ', ''],
     ['what was not saved is said at the end', 'graceMs = 1000', 'graceMs = 0'],
     [
+      'a stop lets a process say it',
+      '.map((kept) => close(kept, graceMs))',
+      '.map((kept) => close(kept))',
+    ],
+    [
       'it does not make room',
       '.find(({ live }) => !live.isBusy)',
       '[0]?.live && [...idle.values()][0]',
@@ -497,6 +502,14 @@ export const agent = [
     ['ten reports an hour', 'recent.length < mostAnswers ? 0', 'true ? 0'],
     ['a refused message is tried again', 'if (stopped) return;', 'return;'],
     ['a loss that is being told is not told again', 'if (losing.has(name)) return;', ''],
+    ['a stop waits for what is noted', 'limits.stop();\n      await writing;', 'limits.stop();'],
+  ]),
+  ...mutationsOf('worker/worker.ts', 'tests/worker/background-watch.test.ts', [
+    [
+      'the agent ends before what notes its end',
+      "shutdown.add('agent’s processes', () => agent.stop());",
+      '',
+    ],
   ]),
   ...mutationsOf('worker/agent/claude/agent.ts', 'tests/worker/agent-work.test.ts', [
     [

@@ -144,16 +144,17 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
     live.watch({
       onChange() {
         idle.touch(live);
+        // The next boot tells what a worker that stops has lost.
+        if (stopped) return;
         const open = live.openTasks;
         if (nameOf(open) === nameOf(known)) return;
         known = open;
         listener?.onChange(conversation, live.id, known);
       },
-      onWanted: () => listener?.onWanted(conversation, live.id),
+      onWanted: () => (stopped ? undefined : listener?.onWanted(conversation, live.id)),
       onUnsaved: (why) => listener?.onUnsaved(conversation, live.id, why),
       onEnd() {
         idle.drop(live);
-        // The next boot tells what a worker that stops has lost.
         if (known.length > 0 && !stopped) listener?.onLost(conversation, live.id, known);
       },
     });

@@ -35,7 +35,7 @@ export type IdleSessions = {
   stop(): Promise<void>;
 };
 
-/** How long an idle process may take to end by itself (ms). */
+/** How long an idle process may take to end by itself (ms), and to say what it could not save. */
 const graceMs = 1000;
 
 type Kept = { conversation: string; live: LiveSession; timer: NodeJS.Timeout | undefined };
@@ -108,7 +108,7 @@ export function createIdleSessions(idleMs: number): IdleSessions {
     kept: () => [...idle.keys()],
     async stop() {
       stopped = true;
-      await Promise.all([...idle.values()].map((kept) => close(kept)));
+      await Promise.all([...idle.values()].map((kept) => close(kept, graceMs)));
       await Promise.all([...closing.keys()].map(settle));
     },
   };
