@@ -1,4 +1,4 @@
-import { access, writeFile } from 'node:fs/promises';
+import { access, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -76,7 +76,29 @@ const notified: Story = {
   },
 };
 
-const stories = [held, goesOn, watch, helper, counting, notified, gate];
+/** `fold`: hears of an end with the result of a command, and then works on. */
+const fold: Story = {
+  matches: (asked) => asked === 'fold' || asked.includes('interrupted while working on the person'),
+  next({ results }) {
+    const waits = ['first', 'second'].find(
+      (name) => !results.some(({ isError, text: printed }) => !isError && printed.includes(name)),
+    );
+    return waits === undefined
+      ? text('Both are through, and one has ended.')
+      : callTool('Bash', { command: wait(waits), description: `Wait for the ${waits}` });
+  },
+};
+
+const stories = [held, goesOn, fold, watch, helper, counting, notified, gate];
+
+const processesOf = async ({ dataDir }: StoryBench): Promise<{ pid: number }[]> =>
+  (await findMarked()).filter(({ mark }) => mark.endsWith(`@${dataDir}`));
+
+/** The command lines of Claude's processes, one after the other. */
+const commandsOf = async (bench: StoryBench): Promise<string> => {
+  const files = (await processesOf(bench)).map(({ pid }) => `/proc/${pid}/cmdline`);
+  return (await Promise.all(files.map((file) => readFile(file, 'latin1').catch(() => '')))).join();
+};
 
 const running = async ({ redis }: StoryBench): Promise<number> =>
   Object.values(await redis.hgetall(keys.background)).length;
@@ -203,8 +225,7 @@ test(
         ),
       );
       await until('its turn has begun', async () => (await bench.jobs('active')).length === 1);
-      for (const { pid, mark } of await findMarked())
-        if (mark.endsWith(`@${bench.dataDir}`)) process.kill(pid, 'SIGKILL');
+      for (const { pid } of await processesOf(bench)) process.kill(pid, 'SIGKILL');
       await said(bench, 'Held has ended after all.');
       await until('nothing is noted', async () => (await running(bench)) === 0);
       await bench.say('say it is quiet');
@@ -244,6 +265,37 @@ test(
       await until('the computer is asleep', () => isAsleep);
       expect(await running(bench)).toBe(0);
       expect(texts(bench).filter((words) => words.includes('It has ended.'))).toHaveLength(1);
+    });
+  },
+);
+
+/**
+ * The notice of an end stands in the transcript beside the result that it came with, so the message
+ * about the loss, which the crash has put behind the turn, finds it there, and its answer after it.
+ */
+test(
+  'an end that Claude has heard of in a turn that crashed is told with its answer, and not as lost',
+  { tags: 'long' },
+  async () => {
+    await withStory({ stories }, async (bench) => {
+      await bench.say('watch one');
+      await said(bench, 'I watch one.');
+      await until('it is noted', async () => (await running(bench)) === 1);
+      await bench.say('fold');
+      const isAt = (name: string): Promise<unknown> =>
+        until(`the ${name} command`, async () => (await commandsOf(bench)).includes(wait(name)));
+      await isAt('first');
+      await openFile(bench, 'one');
+      await until('its end', async () => !(await commandsOf(bench)).includes(wait('one')));
+      await openFile(bench, 'first');
+      await isAt('second');
+      for (const { pid } of await processesOf(bench)) process.kill(pid, 'SIGKILL');
+      await openFile(bench, 'second');
+      await said(bench, 'Both are through');
+      await until('nothing is noted', async () => (await running(bench)) === 0);
+      await bench.say('say it is quiet');
+      await said(bench, 'it is quiet');
+      expect(texts(bench).filter((words) => words.includes('ended with it'))).toEqual([]);
     });
   },
 );

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { Job } from 'bullmq';
 import { expect, test } from 'vitest';
 import { keys } from '../../shared/store/redis/keys.ts';
@@ -5,6 +6,7 @@ import type { TurnData, TurnResult } from '../../shared/store/queues.ts';
 import { findMarked } from '../../worker/agent/sandbox/processes.ts';
 import { atGate, gate, openGate } from '../support/gate-story.ts';
 import { phone } from '../support/pipeline.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { texts, withStory, workspaceOf } from '../support/story-bench.ts';
 import type { StoryBench } from '../support/story-bench.ts';
 import { until } from '../support/until.ts';
@@ -61,12 +63,15 @@ test(
   },
 );
 
-test('/stop ends the tool that runs with all of its processes, and says what was under way', async () => {
+test('“please stop it now” ends the command that runs within a second, with all of its processes, and says what was under way', async () => {
   await withStory({ stories: [gate] }, async (bench) => {
     await bench.say('gate');
     await atGate(workspaceOf(bench));
-    expect(await findShell(bench)).toBeGreaterThan(0);
-    await bench.say('Stop');
+    expect([await isAtGate(bench), (await findShell(bench)) > 0]).toEqual([true, true]);
+    const saidAt = performance.now();
+    await bench.say('please stop it now');
+    await until('its end', async () => !(await isAtGate(bench)), 60_000, 10);
+    expect(performance.now() - saidAt).toBeLessThan(scaled(1000));
     await until('the stop', () => texts(bench).length > 0);
     expect(texts(bench)).toEqual(['Stopped. The last step: waiting at the gate.']);
     await until('no shell of it is left', async () => (await findShell(bench)) === 0);
@@ -78,6 +83,15 @@ test('/stop ends the tool that runs with all of its processes, and says what was
     expect(texts(bench).at(-1)).toBe('Nothing is running.');
   });
 });
+
+/** Whether the command that waits at the gate still runs. */
+async function isAtGate({ dataDir }: StoryBench): Promise<boolean> {
+  const own = (await findMarked()).filter(({ mark }) => mark.includes(dataDir));
+  const commands = await Promise.all(
+    own.map(({ pid }) => readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '')),
+  );
+  return commands.some((command) => command.includes('test -e gate'));
+}
 
 /** The processes of an agent that work in this bench's directory. */
 async function findShell(bench: StoryBench): Promise<number> {

@@ -3,6 +3,7 @@ import { keys } from '../../shared/store/redis/keys.ts';
 import type { ChatMessage } from '../../simulator/chat.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
+import { scaled } from '../support/machine-speed.ts';
 import { until } from '../support/until.ts';
 
 const texts = (pipeline: Pipeline): string[] => pipeline.replies().map((reply) => reply.text);
@@ -14,8 +15,10 @@ test('a text that may be a stop goes to Claude and gets two buttons; the work go
     const isAtWork = async (): Promise<boolean> =>
       (await pipeline.redis.hget(keys.message(sid), 'state')) === 'working';
     await until('the work', isAtWork);
+    const saidAt = performance.now();
     await pipeline.say('stop the dev server');
     const question = await until('the question', () => pipeline.replies()[0]);
+    expect(performance.now() - saidAt).toBeLessThan(scaled(1000));
     expect(question.text).toBe('Shall I stop what I am doing?');
     expect(question.buttons.map(({ title }) => title)).toEqual(['Stop', 'Go on']);
     const tap = async ({ sid: quoted, buttons }: ChatMessage, title: string): Promise<unknown> => {
