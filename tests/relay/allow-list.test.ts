@@ -5,6 +5,7 @@ import { NotAllowedError, createAllowed } from '../../shared/store/allowed.ts';
 import { createNextDeliveries } from '../../shared/store/boxes/next-delivery.ts';
 import { createIntake } from '../../shared/store/boxes/intake.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
+import { createLinks } from '../../shared/store/links/links.ts';
 import { createLedger } from '../../shared/store/boxes/ledger.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import type { Message } from '../../shared/store/message.ts';
@@ -109,6 +110,21 @@ test('the list says in words who may write, since when and by whom; what a young
     await redis.set(keys.allowed, 'a string');
     expect(await createAllowed(redis).has('+15559999999')).toBe(true);
     expect(await second.publish()).toEqual({ isOurs: true, removed: [] });
+  });
+});
+
+test('a removed person’s links are revoked, and stay so when they are back; another’s stay', async () => {
+  await withLists(async ({ listOf, redis }) => {
+    const links = createLinks(redis);
+    const linkOf = async (person: string): Promise<string> =>
+      (await links.add({ purpose: 'secret', person, object: 'TOKEN', detail: '', uses: 1 })).token;
+    await listOf([one, other], 60_000).publish();
+    const [mine, theirs] = [await linkOf(one), await linkOf(other)];
+    await listOf([one], 30_000).publish();
+    expect(await links.find(theirs)).toBeUndefined();
+    await listOf([one, other]).publish();
+    expect([await links.find(theirs), await links.list(other)]).toEqual([undefined, []]);
+    expect(await links.use(mine, 'a cookie')).toBe('ok');
   });
 });
 

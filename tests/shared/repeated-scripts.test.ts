@@ -4,6 +4,7 @@ import { createDeadLetters } from '../../shared/store/boxes/dead-letters.ts';
 import { createFailedMessages } from '../../shared/store/boxes/failed-messages.ts';
 import { createFileStore } from '../../shared/store/files.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
+import { createLinks } from '../../shared/store/links/links.ts';
 import { createModelRequests } from '../../shared/store/model-requests.ts';
 import { createSendRate } from '../../shared/store/send-rate.ts';
 import { createPageStore } from '../../shared/store/pages.ts';
@@ -236,6 +237,17 @@ test('every script that is sent twice says the same and leaves the same', async 
       conversation,
     );
     await files.noteFetched(file.token);
+    const links = createLinks(twice);
+    const link = await links.add({
+      purpose: 'secret',
+      person: conversation,
+      object: 'TOKEN',
+      detail: '',
+      uses: 1,
+    });
+    expect(await links.use(link.token, 'a cookie')).toBe('ok');
+    expect(await links.use(link.token, 'another')).toBe('used');
+    expect(await links.revoke(conversation)).toBe(1);
     const pages = createPageStore(twice);
     await pages.put('page', 'text');
     await pages.append('growing', 'entry', 'text');

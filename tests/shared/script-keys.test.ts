@@ -17,6 +17,7 @@ import { createDeliveries, createTurns } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { defineScript, runScript } from '../../shared/store/redis/script.ts';
 import { createScheduleRuns } from '../../shared/store/schedule-runs.ts';
+import { createLinks } from '../../shared/store/links/links.ts';
 import { createSchedules } from '../../shared/store/schedules.ts';
 import { createBackground } from '../../shared/store/background.ts';
 import { createSetAside } from '../../shared/store/boxes/set-aside.ts';
@@ -158,6 +159,12 @@ async function exercise(redis: Redis): Promise<void> {
   const pages = createPageStore(redis);
   await pages.put('a', 'text');
   await pages.append('b', 'entry', 'text');
+  const links = createLinks(redis);
+  const link = { purpose: 'secret', person: phone, object: 'TOKEN', detail: '', uses: 1 } as const;
+  const linkTokens = [];
+  for (let count = 0; count < 21; count += 1) linkTokens.push((await links.add(link)).token);
+  expect(await links.use(linkTokens.at(-1) ?? '', 'a cookie')).toBe('ok');
+  expect(await links.revoke(phone)).toBe(20);
   await createScheduleRuns(redis).admit(phone, day, 'once', 'tick', 10);
   const added = await schedules.add(
     { conversation: phone, prompt: 'p', timezone: 'UTC', at: Date.now() + 3600_000 },

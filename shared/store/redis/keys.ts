@@ -150,6 +150,15 @@ export const keys = {
    */
   pages: `${prefix}:pages`,
   pageSizes: `${prefix}:page-sizes`,
+  /**
+   * HASH that expires: a link in a chat (`digest` of its token, purpose, person, object, uses,
+   * expiry, and `by:DIGEST` for each browser that used it). ZSET that expires: the ids of a person's
+   * links by when they are forgotten (ms since 1970).
+   */
+  link: (id: string): string => `${prefix}:link:${id}`,
+  links: (person: string): string => `${prefix}:links:${person}`,
+  /** STRING that expires after an hour: a secret that only the person's computer can open, as JSON. */
+  sealed: (link: string): string => `${prefix}:sealed:${link}`,
   /** STRING: the lease of a worker; its value names the boot that holds it. */
   lease: (worker: string): string => `${prefix}:lease:${worker}`,
   /** STRING: counts the boots of a worker. */
