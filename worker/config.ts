@@ -108,5 +108,7 @@ export function awakeOf({
   IDLE_MINUTES,
   VM_USD_PER_HOUR,
 }: Pick<WorkerConfig, 'IDLE_MINUTES' | 'VM_USD_PER_HOUR'>): Awake {
-  return IDLE_MINUTES === undefined ? undefined : { usdPerHour: VM_USD_PER_HOUR };
+  return IDLE_MINUTES === undefined
+    ? undefined
+    : { idleMinutes: IDLE_MINUTES, usdPerHour: VM_USD_PER_HOUR };
 }

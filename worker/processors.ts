@@ -7,19 +7,20 @@ import type { Messenger } from '../shared/delivery/messenger.ts';
 import { createReadSnapshot } from '../shared/store/boxes/snapshot.ts';
 import { createSendRate } from '../shared/store/send-rate.ts';
 import { createPageStore } from '../shared/store/pages.ts';
+import { createLinks } from '../shared/store/links/links.ts';
+import { createSealedSecrets } from '../shared/store/links/sealed.ts';
 import type { QueueName } from '../shared/store/queues.ts';
 import type { Stores } from '../shared/store/stores.ts';
 import { createScheduleRuns } from '../shared/store/schedule-runs.ts';
 import { setAsideWords } from '../shared/store/boxes/set-aside.ts';
 import { createTyping } from '../shared/delivery/typing.ts';
-import type { Agent } from './agent/agent.ts';
 import { createAgentFiles } from './agent/sandbox/files.ts';
 import { createWorkspaceReader } from './agent/workspace/reader.ts';
 import type { Arrivals } from './turn/arrivals.ts';
 import { awakeOf } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { createDeliveryProcessor } from './deliveries.ts';
-import type { SessionLock } from './process/session-lock.ts';
+import type { Boot } from './process/boot.ts';
 import { createMediaFetch } from '../shared/twilio/media.ts';
 import { createSlots } from './turn/slots.ts';
 import { progressTimes } from './progress/progress.ts';
@@ -27,6 +28,7 @@ import type { Processor } from './process/queue-worker.ts';
 import type { FileReader } from './reading/file-reader.ts';
 import { createAnswerWriter } from './reply/answer.ts';
 import { createTickProcessor } from './schedules/processor.ts';
+import { createSecretDesk } from './secrets/secret-desk.ts';
 import { createTurnProcessor } from './turn/processor.ts';
 import type { Thaw } from './process/thaw.ts';
 import type { WorkerParts } from './worker-parts.ts';
@@ -36,8 +38,7 @@ export type ProcessorParts = {
   config: WorkerConfig;
   parts: WorkerParts;
   stores: Stores;
-  agent: Agent;
-  claims: SessionLock;
+  boot: Pick<Boot, 'agent' | 'claims' | 'secrets'>;
   arrivals: Arrivals;
   reader: FileReader;
   thaw: Pick<Thaw, 'settled'>;
@@ -50,8 +51,7 @@ export function createProcessors({
   config,
   parts,
   stores,
-  agent,
-  claims,
+  boot,
   arrivals,
   reader,
   thaw,
@@ -86,7 +86,7 @@ export function createProcessors({
   });
   const processTurn = createTurnProcessor({
     ...stores,
-    agent,
+    agent: boot.agent,
     arrivals,
     onSetAside,
     messenger,
@@ -105,13 +105,19 @@ export function createProcessors({
     budgets: { turnUsd: config.BUDGET_USD_PER_TURN, dayUsd: config.BUDGET_USD_PER_DAY },
     scheduleLimits,
     hasTemplate: template !== undefined,
-    idleMinutes: config.IDLE_MINUTES,
     awake: awakeOf(config),
+    secrets: createSecretDesk({
+      secrets: boot.secrets,
+      links: createLinks(redis),
+      sealed: createSealedSecrets(redis),
+      publicUrl: config.PUBLIC_URL,
+      shared: config.GITHUB_TOKEN === undefined ? [] : ['GITHUB_TOKEN'],
+    }),
     slots: createSlots(parts.concurrency.turns),
     now: Date.now,
     addTurn: (conversation) => turns.add(conversation),
     promoteTurn: (conversation) => turns.promote(conversation),
-    claim: (conversation) => claims.claim(conversation),
+    claim: (conversation) => boot.claims.claim(conversation),
     typing: createTyping(redis, messenger),
     pages,
     messagesPerTurn: config.MESSAGES_PER_TURN,

@@ -10,13 +10,15 @@ import { bootWorker } from './process/boot.ts';
 import { parseWorkerConfig } from './config.ts';
 import { createProductionAgent } from './production-agent.ts';
 import { createFileReader } from './reading/file-reader.ts';
+import { createHidden } from './secrets/hidden.ts';
 
 /**
  * Runs the production worker until it is stopped. `environment` is the process's own. Loads and
  * runs first what Claude Code's start needs, and the rest while it starts.
  */
 export async function runWorkerProcess(environment: Environment): Promise<void> {
-  const log = createLog('worker', environment['LOG_LEVEL'] || 'info');
+  const hidden = createHidden();
+  const log = createLog('worker', environment['LOG_LEVEL'] || 'info', undefined, hidden.blankAll);
   await runProcess(log, async (quit) => {
     const asked = parseWorkerConfig(environment);
     // Installed before the first turn, whose content may be what freezes the worker.
@@ -48,7 +50,7 @@ export async function runWorkerProcess(environment: Environment): Promise<void> 
       reader,
       log,
     });
-    const boot = await bootWorker(config, createAgent, log);
+    const boot = await bootWorker(config, createAgent, log, hidden);
     await boot.ready;
     const [{ createProductionParts }, { runWorker }] = await Promise.all([
       import('./production-parts.ts'),

@@ -2,9 +2,8 @@ import type { Contents } from '../shared/twilio/content-cache.ts';
 import type { Reconciling } from '../shared/delivery/deliver.ts';
 import type { Messenger } from '../shared/delivery/messenger.ts';
 import type { SendRateLimit } from '../shared/store/send-rate.ts';
-import type { Redis } from '../shared/store/redis/redis.ts';
 import type { Tracing } from '../shared/runtime/tracing.ts';
-import type { Agent } from './agent/agent.ts';
+import type { CreateAgent } from './process/boot.ts';
 import type { AgentUser } from './agent/sandbox/user.ts';
 import type { LeaseTimes } from './process/lease.ts';
 import type { ProgressTimes } from './progress/progress.ts';
@@ -18,11 +17,7 @@ import type { Silence } from './turn/watchdog.ts';
  * composition.
  */
 export type WorkerParts = {
-  /**
-   * Creates the agent once the worker has its name, `WORKER_ID#boot`. `redis` is the worker's own
-   * connection.
-   */
-  createAgent: (owner: string, redis: Redis) => Promise<Agent>;
+  createAgent: CreateAgent;
   /** The owner of the agent's files, if not the worker's own user. */
   user?: AgentUser | undefined;
   /** Creates the messenger with the Twilio contents known to Redis. */

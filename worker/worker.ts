@@ -73,8 +73,8 @@ export async function runWorker(
   const workers = new Map<QueueName, Worker>();
   const running = createRunningJobs();
   try {
-    const { redis, boot, agent, claims } =
-      begun ?? (await bootWorker(config, parts.createAgent, log));
+    const booted = begun ?? (await bootWorker(config, parts.createAgent, log));
+    const { redis, boot, agent, claims } = booted;
     shutdown.add('redis', () => redis.disconnect());
     shutdown.add('agent', () => agent.stop());
     const reader = parts.reader ?? createFileReader({ user: parts.user, log });
@@ -135,8 +135,7 @@ export async function runWorker(
       config,
       parts,
       stores,
-      agent,
-      claims,
+      boot: booted,
       arrivals,
       reader,
       thaw,

@@ -13,7 +13,7 @@ export type AppParts = {
   unsignedRateLimit: UnsignedRateLimit;
   /** Which connecting machines are proxies. */
   proxies: ProxyTrust;
-  /** What needs no sign-in: files, and long answers as web pages. */
+  /** What needs no sign-in: files, long answers as web pages, and links of a chat. */
   open: Router[];
   /** The sign-in and the routes behind it, in this order; absent without a password. */
   admin: { signIn: Router; pages: Router; dashboard: Router } | undefined;
@@ -28,7 +28,7 @@ export function createApp(parts: AppParts): Express {
   // addresses.
   app.set('trust proxy', (peer: string, hop: number) => hop === 0 && isProxy(peer, parts.proxies));
   const door = keepDoor(parts.unsignedRateLimit);
-  app.use(['/media', '/page'], door);
+  app.use(['/media', '/page', '/link'], door);
   app.use(...parts.open);
   app.use(
     helmet({

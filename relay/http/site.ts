@@ -1,10 +1,15 @@
 import type { RequestListener } from 'node:http';
 import type { Log } from '../../shared/runtime/log.ts';
+import { createIntake } from '../../shared/store/boxes/intake.ts';
+import { createLinks } from '../../shared/store/links/links.ts';
+import { createSealedSecrets } from '../../shared/store/links/sealed.ts';
 import { createPageStore } from '../../shared/store/pages.ts';
 import { createAdminMount } from '../admin/mount.ts';
 import { createApp } from './app.ts';
 import type { RelayConfig } from '../config.ts';
 import type { UnsignedRateLimit } from './unsigned-rate-limit.ts';
+import { createLinkRoutes } from '../links/routes.ts';
+import { createSecretLinks } from '../links/secret-links.ts';
 import { createMedia } from './media.ts';
 import type { VmKeeper } from '../wake/vm.ts';
 import type { WebhookMeter } from '../webhook-meter.ts';
@@ -24,7 +29,7 @@ export type SiteParts = {
   log: Log;
 };
 
-/** The routes served by Express: files, pages, the dashboard and the metrics. */
+/** The routes served by Express: files, pages, links, the dashboard and the metrics. */
 export async function createSite({
   config,
   stores,
@@ -36,12 +41,23 @@ export async function createSite({
 }: SiteParts): Promise<RequestListener> {
   const pages = createPageStore(stores.redis, config.RETENTION_DAYS);
   const { acks } = meter;
+  const secret = createSecretLinks({
+    sealed: createSealedSecrets(stores.redis),
+    accept: createIntake(stores.turns, config.RETENTION_DAYS),
+    look: () => keeper.look(),
+    now: () => new Date(),
+  });
+  const links = createLinkRoutes({
+    links: createLinks(stores.redis),
+    handlers: { secret },
+    secure: config.PUBLIC_URL.startsWith('https:'),
+  });
   return createApp({
     log,
     metrics: meter.metrics,
     unsignedRateLimit,
     proxies: config.TRUST_PROXY,
-    open: [createMedia(stores.files, log), createPages(pages, renderer, log)],
+    open: [createMedia(stores.files, log), createPages(pages, renderer, log), links],
     admin: await createAdminMount({ config, stores, acks, versions: readVersions(), keeper, log }),
   });
 }

@@ -6,32 +6,52 @@ const style = readFileSync(new URL('./page.css', import.meta.url), 'utf8').trim(
 /** A green square, as on our other pages. */
 const icon = `data:image/svg+xml,${encodeURIComponent('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect x="1" y="1" width="14" height="14" rx="4" fill="#008069"/></svg>')}`;
 
+const hashOf = (text: string): string =>
+  `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+
+const policy = `default-src 'none'; style-src ${hashOf(style)}; img-src data:; base-uri 'none'; frame-ancestors 'none'`;
+
 /**
  * The headers of every page: no scripts, no external loads, no framing, no indexing by search
  * engines, and no referrer to the sites it links to.
  */
 export const documentHeaders = {
   'Content-Type': 'text/html; charset=utf-8',
-  'Content-Security-Policy': `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+  'Content-Security-Policy': `${policy}; form-action 'none'`,
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
   'X-Robots-Tag': 'noindex, nofollow',
 };
 
-/** Builds a whole page. `title` is plain text; `about`, `body` and `footer` are safe HTML. */
+/** The same for a page with a form of ours and this one script. */
+export function scriptedHeaders(script: string): typeof documentHeaders {
+  return {
+    ...documentHeaders,
+    'Content-Security-Policy': `${policy}; form-action 'self'; script-src ${hashOf(script)}`,
+  };
+}
+
+/**
+ * Builds a whole page. `title` is plain text; `about`, `body` and `footer` are safe HTML; `script`
+ * is the text of a script at its end; `lang` is the language of the body, if it is known.
+ */
 export function writeDocument({
   title,
   about,
   body,
   footer,
+  script,
+  lang,
 }: {
   title: string;
   about: string;
   body: string;
   footer: string;
+  script?: string;
+  lang?: string;
 }): string {
   return `<!doctype html>
-<html>
+<html${lang === undefined ? '' : ` lang="${lang}"`}>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -46,7 +66,7 @@ export function writeDocument({
 ${body}
 </main>
 <footer class="about" lang="en">${footer}</footer>
-</body>
+${script === undefined ? '' : `<script>${script}</script>\n`}</body>
 </html>
 `;
 }

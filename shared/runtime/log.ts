@@ -37,9 +37,15 @@ const hushed = [
 /**
  * Creates the process's logger: one JSON line per entry, on standard output unless `destination` is
  * given. Masks phone numbers and user ids anywhere in the line, in this one place; reduces errors
- * to name, message and code; omits texts and secrets.
+ * to name, message and code; omits texts and secrets. `blank` removes from each line what only the
+ * process knows to be secret.
  */
-export function createLog(name: string, level: string, destination?: DestinationStream): Log {
+export function createLog(
+  name: string,
+  level: string,
+  destination?: DestinationStream,
+  blank: (line: string) => string = (line) => line,
+): Log {
   const options: LoggerOptions = {
     name,
     // An invalid level is reported with the rest of the environment; until then the default
@@ -50,7 +56,7 @@ export function createLog(name: string, level: string, destination?: Destination
     formatters: { level: (label) => ({ level: label }) },
     serializers: { err: reportError, error: reportError },
     redact: { paths: hushed, censor: '…' },
-    hooks: { streamWrite: maskNumbers },
+    hooks: { streamWrite: (line) => maskNumbers(blank(line)) },
   };
   return pino(options, destination ?? (standardOutput ??= gatherLines(pino.destination(1))));
 }

@@ -28,6 +28,17 @@ export function workId(conversation: string, name: string): string {
   return `work-${conversation.replace('+', '')}-${name}`;
 }
 
+/**
+ * The ids of messages about a secret that was entered: the conversation's digits or user id, and the
+ * id of the link.
+ */
+const SecretId = z.string().regex(/^secret-(?:\d+|[A-Z]{2}\.[A-Za-z0-9.]+)-[0-9a-f]{16}$/);
+
+/** The id of the message about a secret that was entered through a link. */
+export function secretId(conversation: string, link: string): string {
+  return `secret-${conversation.replace('+', '')}-${link}`;
+}
+
 /** Whether the message with this id is about work in the background. */
 export function isWorkId(id: string): boolean {
   return WorkId.safeParse(id).success;
@@ -38,7 +49,7 @@ export function isScheduledId(id: string): boolean {
   return ScheduledId.safeParse(id).success;
 }
 
-const MessageId = z.union([MessageSid, ScheduledId, WorkId]);
+const MessageId = z.union([MessageSid, ScheduledId, WorkId, SecretId]);
 
 /** Whether this is the id of a message of any kind. */
 export function isMessageId(id: string): boolean {
@@ -47,7 +58,7 @@ export function isMessageId(id: string): boolean {
 
 /**
  * One incoming message as the inbox stores it: from a person, without Twilio's parameter names, from
- * a schedule, or from Claude's own work in the background. `conversation` is the person's address; `at` the time of acceptance (ISO 8601).
+ * a schedule, from the page of a secret, or from Claude's own work in the background. `conversation` is the person's address; `at` the time of acceptance (ISO 8601).
  */
 export const Message = z.object({
   id: MessageId,
@@ -86,6 +97,8 @@ export const Message = z.object({
         .optional(),
     })
     .optional(),
+  /** A secret waits in Redis, sealed, under the id of this link. No person wrote the message. */
+  sealed: z.string().optional(),
   /**
    * The kind of the inbox entry. A later version may store other kinds: an unknown kind must not be
    * read as a message.

@@ -205,6 +205,17 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
       { file: 'worker/commands/effort-command.ts', when: '/effort: the list' },
       { file: 'worker/commands/setting-commands.ts', when: '/permissions' },
       { file: 'worker/commands/schedule-commands.ts', when: '/schedules' },
+      {
+        file: 'worker/commands/secret-commands.ts',
+        when: '/secret, /secrets, /links',
+        parts: {
+          outcomeWords: 'a secret was entered on its page',
+          takeSecret: 'a secret was entered too long ago',
+          withPlace: '/secret, where the worker has no directory of its own',
+        },
+      },
+      { file: 'relay/links/secret-links.ts', when: 'none' },
+      { file: 'relay/links/secret-page.ts', when: 'none' },
       { file: 'worker/commands/people-commands.ts', when: '/people', to: 'the owner' },
     ],
   },

@@ -149,7 +149,7 @@ test('no more sessions have work than the memory has room for, whoever they belo
 });
 
 test('what keeps the computer awake is said once, with all that runs and the price of an hour', async () => {
-  const { listener, messages } = open({ awake: { usdPerHour: 0.057 } });
+  const { listener, messages } = open({ awake: { idleMinutes: 60, usdPerHour: 0.057 } });
   listener.onChange(person, 's', [task('a'), task('b')]);
   listener.onChange('+15551230002', 's', [task('theirs')]);
   await vi.advanceTimersByTimeAsync(14 * 60_000);
@@ -179,14 +179,17 @@ test('no price is named that is not known, and no sleep that does not come', () 
   expect(stillWords(['Serve'], undefined)).toBe(
     '“Serve” still runs in the background. Text “stop” to end it.',
   );
-  expect(stillWords(['Serve'], { usdPerHour: undefined })).toBe(
+  expect(stillWords(['Serve'], { idleMinutes: 60, usdPerHour: undefined })).toBe(
     '“Serve” still runs in the background and keeps the computer awake. Text “stop” to end it.',
   );
-  expect(stillWords(['Serve'], { usdPerHour: 0.004 })).toContain(
+  expect(stillWords(['Serve'], { idleMinutes: 60, usdPerHour: 0.004 })).toContain(
     'which costs under $0.01 an hour.',
   );
   expect(awakeOf({ IDLE_MINUTES: undefined, VM_USD_PER_HOUR: 0.057 })).toBeUndefined();
-  expect(awakeOf({ IDLE_MINUTES: 60, VM_USD_PER_HOUR: 0.057 })).toEqual({ usdPerHour: 0.057 });
+  expect(awakeOf({ IDLE_MINUTES: 60, VM_USD_PER_HOUR: 0.057 })).toEqual({
+    idleMinutes: 60,
+    usdPerHour: 0.057,
+  });
 });
 
 test('a session that could not be saved is told once, whichever worker notices', async () => {

@@ -20,8 +20,11 @@ export function tooManyWords(description: string, most: number): string {
   return `I ended ${name(description)}: ${most} things were running in the background already, which is the most I let run at once.`;
 }
 
-/** Whether work keeps the computer awake that would sleep otherwise; an hour's price (US dollars). */
-export type Awake = { usdPerHour: number | undefined } | undefined;
+/**
+ * When the computer sleeps without work (minutes), and an hour's price (US dollars); undefined when it
+ * never sleeps.
+ */
+export type Awake = { idleMinutes: number; usdPerHour: number | undefined } | undefined;
 
 /** Sentence about a task in a session beyond those that the memory has room for. */
 export function noRoomWords(description: string): string {

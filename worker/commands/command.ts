@@ -11,6 +11,7 @@ import type { SetAside } from '../../shared/store/boxes/set-aside.ts';
 import type { Spend } from '../../shared/store/spend.ts';
 import type { Agent, PermissionMode } from '../agent/agent.ts';
 import type { Awake } from '../background/describe.ts';
+import type { SecretDesk } from '../secrets/secret-desk.ts';
 import type { Slots } from '../turn/slots.ts';
 import type { TurnContext } from '../turn/context.ts';
 
@@ -30,10 +31,10 @@ export type CommandParts = {
   setAside: SetAside;
   /** The default mode, until the person chooses another. */
   permissions: PermissionMode;
-  /** The worker stops itself after this time without work (minutes); undefined disables that. */
-  idleMinutes: number | undefined;
-  /** What it means that something runs in the background. */
+  /** When the worker stops itself, and what it means that something runs in the background. */
   awake: Awake;
+  /** A person's secrets and links. */
+  secrets: SecretDesk;
   /** The worker's slots for turns, free and taken. */
   slots: Slots;
 };

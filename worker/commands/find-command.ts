@@ -5,6 +5,7 @@ import { editDistance, mostMistakes } from './edit-distance.ts';
 import { peopleCommands } from './people-commands.ts';
 import { reportCommands } from './report-commands.ts';
 import { scheduleCommands } from './schedule-commands.ts';
+import { secretCommands, takeSecret } from './secret-commands.ts';
 import { sessionCommands } from './session-commands.ts';
 import { settingCommands } from './setting-commands.ts';
 import { turnCommands } from './turn-commands.ts';
@@ -14,6 +15,7 @@ const all: Command[] = [
   ...sessionCommands,
   ...settingCommands,
   ...scheduleCommands,
+  ...secretCommands,
   ...peopleCommands,
   ...reportCommands,
 ];
@@ -90,6 +92,7 @@ export type FoundCommand = { command: Command; argument: string };
  * worked on.
  */
 export function findCommand(message: Message, isFirst: boolean): FoundCommand | undefined {
+  if (message.sealed !== undefined) return { command: takeSecret, argument: '' };
   const text = commandText(message);
   for (const form of [text, withoutCourtesy(text)]) {
     for (const command of [...all, help]) {

@@ -36,7 +36,7 @@ export const reportCommands: Command[] = [
 ];
 
 async function writeStatus(
-  { inbox, conversations, spend, background, permissions, idleMinutes, awake, slots }: CommandParts,
+  { inbox, conversations, spend, background, permissions, awake, slots }: CommandParts,
   { message, context, busy }: CommandCall,
 ): Promise<string> {
   const { conversation, turn, job, slot, startedAt } = context;
@@ -77,9 +77,9 @@ async function writeStatus(
         : `I am also working for ${others} other people.`,
     );
   lines.push(
-    idleMinutes === undefined
+    awake === undefined
       ? 'The computer is awake and stays so.'
-      : `The computer is awake; it sleeps after ${idleMinutes} min without work.`,
+      : `The computer is awake; it sleeps after ${awake.idleMinutes} min without work.`,
   );
   const effort = readEffort(settings.effort);
   lines.push(

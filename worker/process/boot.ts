@@ -10,9 +10,20 @@ import { countBoot, ownerOf } from './boot-number.ts';
 import { readComing } from './peek-turn.ts';
 import { permissionsOf } from '../commands/setting-commands.ts';
 import type { WorkerConfig } from '../config.ts';
+import { createHidden } from '../secrets/hidden.ts';
+import type { Hidden } from '../secrets/hidden.ts';
+import { hideSecrets } from '../secrets/hide-secrets.ts';
+import { createSecrets } from '../secrets/secrets.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 import { createSessionLock } from './session-lock.ts';
 import type { SessionLock } from './session-lock.ts';
 import { workspaceOf } from '../workspace.ts';
+
+/**
+ * Creates the agent once the worker has its name, `WORKER_ID#boot`. `redis` is the worker's own
+ * connection; `secrets` are those of the people whose commands the agent runs.
+ */
+export type CreateAgent = (owner: string, redis: Redis, secrets: Secrets) => Promise<Agent>;
 
 /**
  * The parts that exist first: connection, name, and the agent, which is already created if a turn
@@ -23,18 +34,21 @@ export type Boot = {
   boot: number;
   agent: LateAgent;
   claims: SessionLock;
+  secrets: Secrets;
   ready: Promise<void>;
 };
 
 /**
  * Numbers the worker's boot and has the agent prepare the first turn before the rest of the worker
  * exists: Claude Code takes longer to start than everything else, so both start in parallel.
- * Without a waiting turn, the queues come before the agent. Throws when Redis refuses.
+ * Without a waiting turn, the queues come before the agent. `hidden` learns what is blanked in the
+ * log. Throws when Redis refuses.
  */
 export async function bootWorker(
   config: WorkerConfig,
-  createAgent: (owner: string, redis: Redis) => Promise<Agent>,
+  createAgent: CreateAgent,
   log: Log,
+  hidden: Hidden = createHidden(),
 ): Promise<Boot> {
   const redis = connectRedis(config.REDIS_URL, 'patient', log);
   try {
@@ -44,7 +58,10 @@ export async function bootWorker(
       beginEpoch(redis),
     ]);
     const owner = ownerOf(config.WORKER_ID, boot);
-    const agent = createLateAgent(() => createAgent(owner, redis));
+    const secrets = createSecrets({ dataDir: config.DATA_DIR, hidden });
+    const agent = createLateAgent(async () =>
+      hideSecrets(await createAgent(owner, redis, secrets), secrets, log),
+    );
     const claims = createSessionLock(
       redis,
       owner,
@@ -69,7 +86,7 @@ export async function bootWorker(
     const ready = prepare().catch((error: unknown) =>
       log.warn({ err: error }, 'preparing the first turn failed'),
     );
-    return { redis, boot, agent, claims, ready };
+    return { redis, boot, agent, claims, secrets, ready };
   } catch (error) {
     redis.disconnect();
     throw error;

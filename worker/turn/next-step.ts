@@ -116,12 +116,13 @@ function ordinaryStep(
   return undefined;
 }
 
-/** Only a person's message can be a command. */
+/** Only a person's message can be a command, or what a person has entered on a page. */
 function asCommand(
   message: Message,
   isFirst: boolean,
 ): Extract<NextStep, { kind: 'command' }> | undefined {
-  const found = isFromPerson(message) ? findCommand(message, isFirst) : undefined;
+  const isAsked = isFromPerson(message) || message.sealed !== undefined;
+  const found = isAsked ? findCommand(message, isFirst) : undefined;
   return found && { kind: 'command', message, found };
 }
 

@@ -16,11 +16,12 @@ import { runAsWorker } from './shell.ts';
 import type { AgentUser } from './user.ts';
 import { findBarrier, makePublicDirectory } from './reach.ts';
 
-/** The entries at the top of an agent's directory. */
+/** The entries at the top of an agent's directory; `sealed` is the worker's. */
 const ours = new Set([
   'claude',
   'home',
   'images',
+  'sealed',
   'spare',
   'tmp',
   'transcripts',
@@ -89,6 +90,9 @@ export async function give(user: AgentUser, directory: string): Promise<void> {
     names.every((name) => ours.has(name)) &&
     (await stat(directory)).uid === 0
   )
-    await runAsWorker('chown -Rh -- "$1" "$2"', [`${user.uid}:${user.gid}`, directory]);
+    await runAsWorker('find "$2" -path "$2/sealed" -prune -o -exec chown -h -- "$1" {} +', [
+      `${user.uid}:${user.gid}`,
+      directory,
+    ]);
   else if (names.length === 0) await chown(directory, user.uid, user.gid);
 }

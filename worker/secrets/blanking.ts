@@ -1,0 +1,121 @@
+/** A secret's name and value. */
+export type NamedSecret = { name: string; value: string };
+
+/** Replaces every secret in a text, in any of the forms in which programs print one. */
+export type Blank = (text: string) => string;
+
+/** The shortest piece of a secret that is looked for (characters): less is in ordinary words. */
+const shortestPiece = 6;
+
+/** Lines of a value with several, such as a key, are looked for alone from this length on. */
+const shortestLine = 16;
+
+/** The lengths at which programs break lines of base64: `base64`, and PEM. */
+const lineLengths = [76, 64];
+
+/** What stands for a secret; no sign of it means anything in Markdown or WhatsApp. */
+export function blankMark(name: string): string {
+  return `•••${name}•••`;
+}
+
+/**
+ * Builds the blanking of these secrets: as they are, line by line, in JSON, in an address, in HTML,
+ * and in base64 wherever in the encoded text they begin. A text that was cut within a secret ends
+ * with “…”: what is left of the secret before it goes, too.
+ */
+export function createBlank(secrets: readonly NamedSecret[]): Blank {
+  const marks = new Map<string, string>();
+  for (const { name, value } of secrets)
+    for (const form of formsOf(value)) if (!marks.has(form)) marks.set(form, blankMark(name));
+  // The longest first: a shorter secret may be a part of it.
+  const forms = [...marks].toSorted(([one], [other]) => other.length - one.length);
+  return (text) => {
+    if (forms.length === 0) return text;
+    let blanked = text;
+    for (const [form, mark] of forms)
+      if (blanked.includes(form)) blanked = blanked.replaceAll(form, () => mark);
+    return blanked.includes('…') ? blankCuts(blanked, forms) : blanked;
+  };
+}
+
+/** Every form of a value that is looked for. */
+function formsOf(value: string): Set<string> {
+  const lines = value.split(/\r?\n/).filter((line) => line.length >= shortestLine);
+  const forms = [
+    value,
+    value.replaceAll('\n', '\r\n'),
+    ...(lines.length > 1 ? lines.filter((line) => !line.startsWith('-----')) : []),
+    JSON.stringify(value).slice(1, -1),
+    JSON.stringify(JSON.stringify(value).slice(1, -1)).slice(1, -1),
+    ...addressForms(value),
+    value
+      .replaceAll('&', '&amp;')
+      .replaceAll('<', '&lt;')
+      .replaceAll('>', '&gt;')
+      .replaceAll('"', '&quot;'),
+    // As a shell quotes it.
+    value.replaceAll("'", String.raw`'\''`),
+    Buffer.from(value).toString('hex'),
+    ...base64Forms(value),
+  ];
+  return new Set(forms.filter((form) => form.length >= shortestPiece));
+}
+
+/** As in a path, in a query, and in a form; escapes come in both cases. */
+function addressForms(value: string): string[] {
+  const wellFormed = value.toWellFormed();
+  const query = new URLSearchParams({ a: wellFormed }).toString().slice(2);
+  const forms = [encodeURIComponent(wellFormed), encodeURI(wellFormed), query];
+  return forms.flatMap((form) => [
+    form,
+    form.replaceAll(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase()),
+  ]);
+}
+
+/**
+ * In base64 a value looks in three ways, by where in a group of three bytes it begins. Signs that
+ * also hold bits of its neighbours are left out.
+ */
+function base64Forms(value: string): string[] {
+  const bytes = Buffer.from(value);
+  return [0, 1, 2].flatMap((before) => {
+    const encoded = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
+    const own = encoded.slice(
+      Math.ceil((before * 8) / 6),
+      Math.floor(((before + bytes.length) * 8) / 6),
+    );
+    const urlSafe = own.replaceAll('+', '-').replaceAll('/', '_');
+    return [own, urlSafe, ...(before === 0 ? lineLengths.flatMap((size) => wrap(own, size)) : [])];
+  });
+}
+
+/** The lines of a text that is broken after each `size` characters. */
+function wrap(text: string, size: number): string[] {
+  if (text.length <= size) return [];
+  const lines: string[] = [];
+  for (let at = 0; at < text.length; at += size) lines.push(text.slice(at, at + size));
+  return lines.filter((line) => line.length >= shortestLine);
+}
+
+/** Blanks the beginning of a secret where a text was cut within it. */
+function blankCuts(text: string, forms: readonly [form: string, mark: string][]): string {
+  const pieces = text.split('…');
+  const last = pieces.pop() ?? '';
+  const ended = pieces.map((piece) => {
+    for (const [form, mark] of forms) {
+      const length = overlap(piece, form);
+      if (length > 0) return piece.slice(0, piece.length - length) + mark;
+    }
+    return piece;
+  });
+  return [...ended, last].join('…');
+}
+
+/** How many of the first characters of `form` a text ends with; 0 when they are too few. */
+function overlap(text: string, form: string): number {
+  const head = form.slice(0, shortestPiece);
+  const from = Math.max(text.length - form.length + 1, 0);
+  for (let at = text.indexOf(head, from); at >= 0; at = text.indexOf(head, at + 1))
+    if (form.startsWith(text.slice(at))) return text.length - at;
+  return 0;
+}

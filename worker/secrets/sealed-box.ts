@@ -1,0 +1,25 @@
+import nacl from 'tweetnacl';
+
+/** A pair of X25519 keys. */
+export type KeyPair = { publicKey: Uint8Array; secretKey: Uint8Array };
+
+/** The pair of a private key of 32 bytes. */
+export function keyPairOf(privateKey: Uint8Array): KeyPair {
+  return nacl.box.keyPair.fromSecretKey(privateKey);
+}
+
+/**
+ * Opens what `relay/links/seal-secret.js` has sealed; undefined when it was sealed to another key or
+ * was changed. The form is that of libsodium's sealed box: the public key of a pair that was made
+ * for this box, then XSalsa20-Poly1305 under a nonce that depends on both public keys. The nonce
+ * comes from SHA-512, which the small library for browsers has, instead of BLAKE2b.
+ */
+export function openBox(box: Uint8Array, home: KeyPair): Uint8Array | undefined {
+  const size = nacl.box.publicKeyLength;
+  if (box.length < size + nacl.box.overheadLength) return undefined;
+  const sender = box.subarray(0, size);
+  const nonce = nacl
+    .hash(Buffer.concat([sender, home.publicKey]))
+    .subarray(0, nacl.box.nonceLength);
+  return nacl.box.open(box.subarray(size), nonce, sender, home.secretKey) ?? undefined;
+}

@@ -1,0 +1,73 @@
+import { personOf } from '../../shared/store/person.ts';
+import type { Link, Links } from '../../shared/store/links/links.ts';
+import type { SecretDetail } from '../../shared/store/links/secret-link.ts';
+import type { SealedSecrets } from '../../shared/store/links/sealed.ts';
+import type { KnownSecret, SetOutcome, Secrets } from './secrets.ts';
+
+/** What became of what was entered on a page; `gone`: it waited for too long. */
+export type Taken = { name: string; outcome: SetOutcome } | { outcome: 'gone' };
+
+/** A person's secrets and links, as commands of the chat see them. */
+export type SecretDesk = {
+  /** Creates the link of the page where a secret is entered. Throws NoPlaceError. */
+  ask(conversation: string, name: string): Promise<string>;
+  /** Stores what was entered through a link. May be repeated. */
+  take(conversation: string, link: string): Promise<Taken>;
+  /** Throws NoPlaceError, as does `remove`. */
+  list(conversation: string): Promise<KnownSecret[]>;
+  remove(conversation: string, name: string): Promise<boolean>;
+  /** Whether everybody here has a value of this name from the worker's environment. */
+  isShared(name: string): boolean;
+  shared: readonly string[];
+  openLinks(conversation: string): Promise<Link[]>;
+  /** Returns how many links were revoked. */
+  revokeLinks(conversation: string, ids?: readonly string[]): Promise<number>;
+};
+
+export type SecretDeskParts = {
+  secrets: Secrets;
+  links: Links;
+  sealed: SealedSecrets;
+  publicUrl: string;
+  /** The names that the worker's environment has for everybody's commands. */
+  shared: readonly string[];
+};
+
+export function createSecretDesk({
+  secrets,
+  links,
+  sealed,
+  publicUrl,
+  shared,
+}: SecretDeskParts): SecretDesk {
+  return {
+    async ask(conversation, name) {
+      const detail: SecretDetail = { conversation, key: await secrets.publicKey() };
+      const { token } = await links.add({
+        purpose: 'secret',
+        person: personOf(conversation),
+        object: name,
+        detail: JSON.stringify(detail),
+        uses: 1,
+      });
+      return `${publicUrl}/link/${token}`;
+    },
+    async take(conversation, link) {
+      const person = personOf(conversation);
+      const found = await sealed.find(link);
+      if (found?.person !== person) return { outcome: 'gone' };
+      const { name, box } = found;
+      // An earlier attempt has stored it, and ended before it could say so.
+      if (box === '') return { name, outcome: 'set' };
+      const outcome = await secrets.set(person, name, box);
+      if (outcome === 'set') await sealed.empty(link);
+      return { name, outcome };
+    },
+    list: (conversation) => secrets.list(personOf(conversation)),
+    remove: (conversation, name) => secrets.remove(personOf(conversation), name),
+    isShared: (name) => shared.includes(name),
+    shared,
+    openLinks: (conversation) => links.list(personOf(conversation)),
+    revokeLinks: (conversation, ids) => links.revoke(personOf(conversation), ids),
+  };
+}
