@@ -3,8 +3,8 @@ import type { Environment } from '../shared/runtime/env.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import { createModelPrices } from '../shared/runtime/model-prices.ts';
 import { createModelRequests } from '../shared/store/model-requests.ts';
+import { personOf } from '../shared/store/person.ts';
 import type { Redis } from '../shared/store/redis/redis.ts';
-import type { Agent } from './agent/agent.ts';
 import { usualName } from './agent/sandbox/user.ts';
 import type { AgentHomeOptions } from './agent/sandbox/home.ts';
 import type { AgentUser } from './agent/sandbox/user.ts';
@@ -15,6 +15,7 @@ import { isOfWorker, killMarked } from './agent/sandbox/processes.ts';
 import { maxProcessesOf } from './agent/sandbox/process-limit.ts';
 import type { FileReader } from './reading/file-reader.ts';
 import type { WorkerConfig } from './config.ts';
+import type { CreateAgent } from './process/boot.ts';
 import { maxLiveAgents } from './concurrency.ts';
 
 /** How long an idle process is kept for its conversation's next message (ms). */
@@ -44,8 +45,8 @@ export function createProductionAgent({
   chromium,
   reader,
   log,
-}: ProductionAgentParts): (owner: string, redis: Redis) => Promise<Agent> {
-  return async (owner, redis) => {
+}: ProductionAgentParts): CreateAgent {
+  return async (owner, redis, secrets) => {
     const [{ createClaudeAgent }, orphans] = await Promise.all([
       import('./agent/claude/agent.ts'),
       endLeft({ config, user, groups }),
@@ -67,8 +68,11 @@ export function createProductionAgent({
         ANTHROPIC_MODEL: config.ANTHROPIC_MODEL,
         GITHUB_TOKEN: config.GITHUB_TOKEN,
       },
-      maxProcesses: maxProcessesOf(config.AGENT_MAX_PROCESSES, user),
-      memoryEvents: findMemoryEvents(),
+      machine: {
+        maxProcesses: maxProcessesOf(config.AGENT_MAX_PROCESSES, user),
+        memoryEvents: findMemoryEvents(),
+      },
+      variablesOf: (conversation) => secrets.values(personOf(conversation)),
       host: environment,
       accounting: accountingOf(config, redis),
       modelPatienceMs: config.MODEL_PATIENCE_SECONDS * 1000,

@@ -47,6 +47,7 @@ export type ProxyBenchOptions = {
   path?: string;
   limits?: Limits;
   times?: ModelAccountParts['times'];
+  exportsOf?: (conversation: string) => Promise<string>;
 };
 
 export const aRequest = JSON.stringify({
@@ -68,6 +69,7 @@ export async function withProxy(
     path = '',
     limits = { turn: undefined, day: undefined },
     times,
+    exportsOf,
   } = options;
   const requests: ProxyBench['requests'] = [];
   const server = createServer((request, response) => {
@@ -89,6 +91,7 @@ export async function withProxy(
     keys,
     baseUrl: `${service}${path}`,
     host: {},
+    exportsOf,
     owner: 'w#2',
     log: createLog('test', 'silent'),
   });

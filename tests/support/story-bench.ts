@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Job } from 'bullmq';
 import { expect } from 'vitest';
+import { personOf } from '../../shared/store/person.ts';
 import { createTurns } from '../../shared/store/queues.ts';
 import type { TurnData, TurnResult } from '../../shared/store/queues.ts';
 import type { ChatMessage } from '../../simulator/chat.ts';
@@ -111,13 +112,14 @@ export async function withStory(
         const chromium = await findChromium(process.env['PATH'] ?? '');
         const startWorker = (change: WorkerChange = {}) =>
           pipeline.startWorker({
-            createAgent: async (owner, redis) => {
+            createAgent: async (owner, redis, secrets) => {
               owners.push({ owner, dataDir: pipeline.dataDir });
               return createClaudeAgent({
                 dataDir: pipeline.dataDir,
                 imagesDir: path.join(pipeline.dataDir, 'images'),
                 chromium,
                 owner,
+                variablesOf: (conversation) => secrets.values(personOf(conversation)),
                 log: pipeline.log,
                 accounting: accountingOf(
                   parseWorkerConfig({ ...pipeline.environment, PORT: '0' }),

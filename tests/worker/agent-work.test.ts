@@ -31,12 +31,12 @@ const sleeps = (uid: number): string[] =>
 
 /** Claude Code as a user that nothing else here has. */
 async function withOwnUser(
-  options: { maxProcesses?: number; memoryEvents?: string },
+  machine: { maxProcesses?: number; memoryEvents?: string },
   use: (bench: ClaudeAgentBench, workspace: string, uid: number) => Promise<void>,
 ): Promise<void> {
   const uid = freeUid();
   const bench = await openClaudeAgent({
-    ...options,
+    machine,
     user: { name: String(uid), uid, gid: uid, isPicked: true },
   });
   try {

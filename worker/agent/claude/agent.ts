@@ -30,13 +30,16 @@ export type ClaudeOptions = AgentHomeOptions &
      * some itself if it may.
      */
     groups?: GroupLease | undefined;
-    /**
-     * Limit on processes and threads of the agent's user; when undefined, the worker's own limit
-     * applies.
-     */
-    maxProcesses?: number | undefined;
-    /** The cgroup file that counts OOM kills. */
-    memoryEvents?: string | undefined;
+    /** What the machine allows its processes. */
+    machine?: {
+      /**
+       * Limit on processes and threads of the agent's user; when undefined, the worker's own limit
+       * applies.
+       */
+      maxProcesses?: number | undefined;
+      /** The cgroup file that counts OOM kills. */
+      memoryEvents?: string | undefined;
+    };
     /** How long the model's service may fail before the turn is given up (ms). */
     modelPatienceMs: number;
     /**
@@ -61,8 +64,7 @@ function createProcesses({
   user,
   owner,
   dataDir,
-  maxProcesses,
-  memoryEvents,
+  machine: { maxProcesses, memoryEvents } = {},
   groups: leased,
 }: ClaudeOptions): {
   groups: GroupLease | undefined;
@@ -86,14 +88,14 @@ function createSessionParts(
   const {
     accounting: { limits },
     secrets,
-    maxProcesses,
+    machine,
   } = options;
   const watchesCost = limits.turn !== undefined || limits.day !== undefined;
   return {
     ...options,
     ...made,
     watchesCost,
-    bounds: { maxProcesses },
+    bounds: { maxProcesses: machine?.maxProcesses },
     model: secrets.ANTHROPIC_MODEL,
   };
 }

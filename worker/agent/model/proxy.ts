@@ -8,6 +8,7 @@ import type { Log } from '../../../shared/runtime/log.ts';
 import type { ModelLookup } from '../agent.ts';
 import { createModelAccount } from './account.ts';
 import type { ModelAccountParts } from './account.ts';
+import { answerExports, isExportsRequest } from './exports.ts';
 import { forward, refuse } from './forward.ts';
 import { createModelLookup } from './model-lookup.ts';
 import { parseModelRoute } from './route.ts';
@@ -21,6 +22,8 @@ export type ModelProxyOptions = ModelAccountParts & {
   baseUrl: string | undefined;
   /** The worker's own environment, for its HTTPS_PROXY and NO_PROXY. */
   host: Environment;
+  /** The variables of a conversation's commands, in shell, for the session's own commands. */
+  exportsOf?: ((conversation: string) => Promise<string>) | undefined;
 };
 
 export type ModelProxy = Running & {
@@ -94,10 +97,11 @@ const refusals: Readonly<Record<'day' | 'turn' | 'busy' | 'away', Refusal>> = {
  * counted here: a request passes only with the placeholder of a living session, by one of three
  * routes, and once it is recorded in the account; the tokens that its answer reports are booked as
  * it passes. The proxy replaces the placeholder with the key, so that the key never reaches the
- * agent's side. Throws when it cannot listen.
+ * agent's side. A session's commands also get the variables of its person here. Throws when it
+ * cannot listen.
  */
 export async function runModelProxy(options: ModelProxyOptions): Promise<ModelProxy> {
-  const { keys, baseUrl, host, log, requests, prices, owner } = options;
+  const { keys, baseUrl, host, log, requests, prices, owner, exportsOf } = options;
   const sessions = createModelSessions(keys, log);
   const account = createModelAccount(options);
   const service = new URL(baseUrl ?? 'https://api.anthropic.com');
@@ -145,6 +149,8 @@ export async function runModelProxy(options: ModelProxyOptions): Promise<ModelPr
   };
 
   const server = createServer((request, response) => {
+    const ofCommand = isExportsRequest(request) && sessions.findOfCommand(request.headers);
+    if (ofCommand) return void answerExports(response, ofCommand.conversation, exportsOf, log);
     const admitted = sessions.find(request.headers);
     if (!admitted) {
       complain('no placeholder of a living session');

@@ -21,6 +21,8 @@ export type SessionUse = { costUsd: number; inputTokens: number; outputTokens: n
 export type ModelSession = {
   /** Placeholders in the key variables: Claude Code's only access to the model. */
   readonly placeholders: Record<string, string>;
+  /** What its commands identify themselves with; it gives no access to the model. */
+  readonly commandToken: string;
   /** Binds the session to a conversation; before that its requests are refused. */
   bind(conversation: string): void;
   /** Starts a turn; `timezone` is the person's (IANA name) and defines the day. */
@@ -59,7 +61,12 @@ export type ModelSessions = {
   create(): ModelSession;
   /** The session of a request; undefined without the placeholder of a living session. */
   find(headers: IncomingHttpHeaders): Admitted | undefined;
+  /** The living session of a command's request; undefined without its token. */
+  findOfCommand(headers: IncomingHttpHeaders): SessionState | undefined;
 };
+
+/** The header of a command's token. */
+const commandHeader = 'x-sidepocket-token';
 
 /**
  * How a key is sent (as seen with Claude Code 2.1.330, with and without ANTHROPIC_BASE_URL), and
@@ -107,6 +114,7 @@ export function credentialOf(keys: ModelKeys): Record<string, string> {
 
 export function createModelSessions(keys: ModelKeys, log: Log): ModelSessions {
   const admitted = new Map<string, Admitted>();
+  const ofCommands = new Map<string, SessionState>();
   return {
     create() {
       const session: SessionState = {
@@ -128,9 +136,13 @@ export function createModelSessions(keys: ModelKeys, log: Log): ModelSessions {
         admitted.set(name, { session, header, value: `${scheme}${key}` });
         names.push(name);
       }
+      const commandToken = randomBytes(32).toString('base64url');
+      const commandName = nameOf(commandHeader, commandToken);
+      ofCommands.set(commandName, session);
       let compared = 0;
       return {
         placeholders,
+        commandToken,
         compare(toldUsd) {
           const countedUsd = session.used.costUsd - compared;
           compared = session.used.costUsd;
@@ -151,7 +163,10 @@ export function createModelSessions(keys: ModelKeys, log: Log): ModelSessions {
         async settled() {
           await within(settleMs, Promise.allSettled(session.bookings), () => []);
         },
-        close: () => names.forEach((name) => admitted.delete(name)),
+        close() {
+          names.forEach((name) => admitted.delete(name));
+          ofCommands.delete(commandName);
+        },
       };
     },
     find(headers) {
@@ -164,6 +179,8 @@ export function createModelSessions(keys: ModelKeys, log: Log): ModelSessions {
       }
       return undefined;
     },
+    findOfCommand: (headers) =>
+      ofCommands.get(nameOf(commandHeader, String(headers[commandHeader] ?? ''))),
   };
 }
 

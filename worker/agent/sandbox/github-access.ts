@@ -24,16 +24,21 @@ export async function grantGithub(
     ),
     0o600,
   );
-  return gitSettings(path.join(home, signIn));
+  return githubSettings({ from: 'file', file: path.join(home, signIn) });
 }
 
 /**
- * Git settings that read the token for github.com from that file; passed in the environment, so
- * that the agent's own ~/.gitconfig stays unchanged.
+ * Git settings that take the token for github.com from gh's file, or from GITHUB_TOKEN of the command
+ * itself; passed in the environment, so that the agent's own ~/.gitconfig stays unchanged.
  */
-function gitSettings(file: string): Record<string, string> {
-  const quoted = `'${file.replaceAll("'", String.raw`'\''`)}'`;
-  const helper = `!f() { [ "$1" = get ] || exit 0; echo username=x-access-token; sed -n '/oauth_token:/{s/.*oauth_token: */password=/p;q}' ${quoted}; }; f`;
+export function githubSettings(
+  token: { from: 'file'; file: string } | { from: 'variable' },
+): Record<string, string> {
+  const read =
+    token.from === 'file'
+      ? `sed -n '/oauth_token:/{s/.*oauth_token: */password=/p;q}' '${token.file.replaceAll("'", String.raw`'\''`)}'`
+      : `printf 'password=%s\\n' "$GITHUB_TOKEN"`;
+  const helper = `!f() { [ "$1" = get ] || exit 0; echo username=x-access-token; ${read}; }; f`;
   // The first, empty value clears credential helpers that the machine may have for all addresses.
   const settings = [
     ['credential.https://github.com.helper', ''],

@@ -5,6 +5,7 @@ import { createAgentFiles } from './files.ts';
 import { usualName } from './user.ts';
 import type { AgentUser } from './user.ts';
 import { giveIdentity } from './git-identity.ts';
+import { commandVariables, writeExports } from './command-environment.ts';
 import { agentEnvironment, claudeDirectory } from './environment.ts';
 import type { AgentSecrets } from './environment.ts';
 import { grantGithub } from './github-access.ts';
@@ -31,6 +32,11 @@ export type AgentHomeOptions = {
   log: Log;
   /** Accounting, prices and limits for the model's requests. */
   accounting: Pick<ModelAccountParts, 'requests' | 'prices' | 'limits'>;
+  /**
+   * Variables for the commands of a conversation's person, read before each command; none by
+   * default.
+   */
+  variablesOf?: ((conversation: string) => Promise<Record<string, string>>) | undefined;
   /** `WORKER_ID#boot`: part of the mark on every process, and the owner of its model requests. */
   owner: string;
 };
@@ -77,6 +83,7 @@ export function createAgentHome({
   host,
   log,
   accounting,
+  variablesOf,
   owner,
 }: AgentHomeOptions): AgentHome {
   const {
@@ -96,6 +103,8 @@ export function createAgentHome({
       ...accounting,
       keys: { ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN },
       baseUrl: ANTHROPIC_BASE_URL,
+      exportsOf:
+        variablesOf && (async (conversation) => writeExports(await variablesOf(conversation))),
       host,
       owner,
       log,
@@ -131,7 +140,13 @@ export function createAgentHome({
         agentEnvironment(
           host,
           dataDir,
-          { ANTHROPIC_MODEL, ...environment, ...model.placeholders, ...git },
+          {
+            ANTHROPIC_MODEL,
+            ...environment,
+            ...model.placeholders,
+            ...git,
+            ...(variablesOf ? commandVariables(user, model.commandToken) : {}),
+          },
           { mark, name, isRoot, user: known },
         );
     },
