@@ -2,6 +2,7 @@ import type { Mutation } from '../mutation.ts';
 import { edges } from './edges.ts';
 import { recovery } from './recovery.ts';
 import { relay } from './relay.ts';
+import { secrets } from './secrets.ts';
 import { boxes } from './shared-boxes.ts';
 import { keeping } from './shared-keeping.ts';
 import { sending } from './shared-sending.ts';
@@ -18,4 +19,5 @@ export const mutations: readonly Mutation[] = [
   ...agent,
   ...edges,
   ...recovery,
+  ...secrets,
 ];
