@@ -4,7 +4,7 @@ import { createNextDeliveries } from '../shared/store/boxes/next-delivery.ts';
 import { createIntake } from '../shared/store/boxes/intake.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import type { Messenger } from '../shared/delivery/messenger.ts';
-import { createReadSnapshot } from '../shared/store/boxes/snapshot.ts';
+import { createSnapshots } from '../shared/store/boxes/snapshot.ts';
 import { createSendRate } from '../shared/store/send-rate.ts';
 import { createPageStore } from '../shared/store/pages.ts';
 import { createLinks } from '../shared/store/links/links.ts';
@@ -12,23 +12,24 @@ import { createSealedSecrets } from '../shared/store/links/sealed.ts';
 import type { QueueName } from '../shared/store/queues.ts';
 import type { Stores } from '../shared/store/stores.ts';
 import { createScheduleRuns } from '../shared/store/schedule-runs.ts';
-import { setAsideWords } from '../shared/store/boxes/set-aside.ts';
+import { tellOfSetAside } from '../shared/store/boxes/set-aside.ts';
 import { createTyping } from '../shared/delivery/typing.ts';
 import { createAgentFiles } from './agent/sandbox/files.ts';
 import { createWorkspaceReader } from './agent/workspace/reader.ts';
-import type { Arrivals } from './turn/arrivals.ts';
+import type { Arrivals } from './process/arrivals.ts';
 import { awakeOf } from './config.ts';
 import type { WorkerConfig } from './config.ts';
 import { createDeliveryProcessor } from './deliveries.ts';
 import type { Boot } from './process/boot.ts';
 import { createMediaFetch } from '../shared/twilio/media.ts';
-import { createSlots } from './turn/slots.ts';
+import { createSlots } from './process/slots.ts';
 import { progressTimes } from './progress/progress.ts';
 import type { Processor } from './process/queue-worker.ts';
 import type { FileReader } from './reading/file-reader.ts';
 import { createAnswerWriter } from './reply/answer.ts';
 import { createTickProcessor } from './schedules/processor.ts';
 import { createSecretDesk } from './secrets/secret-desk.ts';
+import type { TurnDeps, TurnSettings } from './turn/deps.ts';
 import { createTurnProcessor } from './turn/processor.ts';
 import type { Thaw } from './process/thaw.ts';
 import type { WorkerParts } from './worker-parts.ts';
@@ -46,110 +47,113 @@ export type ProcessorParts = {
 };
 
 /** Creates the processor of each queue. */
-export function createProcessors({
-  messenger,
-  config,
-  parts,
-  stores,
-  boot,
-  arrivals,
-  reader,
-  thaw,
-  log,
-}: ProcessorParts): Record<QueueName, Processor> {
+export function createProcessors(parts: ProcessorParts): Record<QueueName, Processor> {
+  const { config, stores } = parts;
+  const { redis, outbox } = stores;
   const days = config.RETENTION_DAYS;
-  const { redis, turns, schedules, outbox, ledger, allowed, setAside, tellOwner } = stores;
-  const scheduleLimits = {
-    minutesApart: config.SCHEDULE_MINUTES_APART,
-    runsPerDay: config.SCHEDULE_RUNS_PER_DAY,
-  };
-  const pages = createPageStore(redis, days, undefined, undefined, stores.memory);
-  const onSetAside = async (conversation: string): Promise<void> => {
-    const words = setAsideWords(await setAside.counts(conversation));
-    if (words !== '')
-      await tellOwner(
-        'removed',
-        `${conversation} may not write any more. I set aside what waited: ${words}.`,
-      );
-  };
-  const template = config.TWILIO_TEMPLATE_SID;
+  const settings = settingsOf(parts);
   const deliver = createDelivery({
-    messenger,
-    template,
+    messenger: parts.messenger,
+    template: config.TWILIO_TEMPLATE_SID,
     outbox,
-    ledger,
-    log,
+    ledger: stores.ledger,
+    log: parts.log,
     publicUrl: config.PUBLIC_URL,
-    pace: createSendRate(redis, parts.pace),
-    reconciling: parts.reconciling,
+    pace: createSendRate(redis, parts.parts.pace),
+    reconciling: parts.parts.times.reconciling,
     now: Date.now,
-  });
-  const processTurn = createTurnProcessor({
-    ...stores,
-    agent: boot.agent,
-    arrivals,
-    onSetAside,
-    messenger,
-    reader,
-    thaw,
-    log,
-    readSnapshot: createReadSnapshot(redis),
-    agentFiles: createAgentFiles(parts.user),
-    workspaces: createWorkspaceReader(parts.user),
-    dataDir: config.DATA_DIR,
-    publicUrl: config.PUBLIC_URL,
-    silence: parts.silence,
-    permissions: config.PERMISSIONS,
-    answerMs: config.ANSWER_MINUTES * 60_000,
-    holdMs: config.QUESTION_HOLD_MINUTES * 60_000,
-    budgets: { turnUsd: config.BUDGET_USD_PER_TURN, dayUsd: config.BUDGET_USD_PER_DAY },
-    scheduleLimits,
-    hasTemplate: template !== undefined,
-    awake: awakeOf(config),
-    secrets: createSecretDesk({
-      secrets: boot.secrets,
-      links: createLinks(redis),
-      sealed: createSealedSecrets(redis),
-      publicUrl: config.PUBLIC_URL,
-      shared: config.GITHUB_TOKEN === undefined ? [] : ['GITHUB_TOKEN'],
-    }),
-    slots: createSlots(parts.concurrency.turns),
-    now: Date.now,
-    addTurn: (conversation) => turns.add(conversation),
-    promoteTurn: (conversation) => turns.promote(conversation),
-    claim: (conversation) => boot.claims.claim(conversation),
-    typing: createTyping(redis, messenger),
-    pages,
-    messagesPerTurn: config.MESSAGES_PER_TURN,
-    writeAnswer: createAnswerWriter({ pages, publicUrl: config.PUBLIC_URL, log }),
-    transcribe: parts.transcribe,
-    speak: parts.speak,
-    progress: parts.progress ?? progressTimes,
-    fetchMedia: createMediaFetch({
-      accountSid: config.TWILIO_ACCOUNT_SID,
-      authToken: config.TWILIO_AUTH_TOKEN,
-      apiUrl: config.TWILIO_API_URL ?? 'https://api.twilio.com',
-      pausesMs: [500, 2000],
-    }),
   });
   return {
-    turns: processTurn,
+    turns: createTurnProcessor(turnDepsOf(parts, settings)),
     deliveries: createDeliveryProcessor(
-      createNextDeliveries(redis, parts.pace, days),
+      createNextDeliveries(redis, parts.parts.pace, days),
       deliver,
       Date.now,
     ),
     schedules: createTickProcessor({
-      accept: createIntake(turns, days),
-      allowed,
-      schedules,
-      onSetAside,
+      accept: createIntake(stores.turns, days),
+      allowed: stores.allowed,
+      schedules: stores.schedules,
+      onSetAside: (conversation) => tellOfSetAside(stores, conversation),
       dead: createDeadLetters(redis, days),
       runs: createScheduleRuns(redis),
       outbox,
-      limits: scheduleLimits,
-      log,
+      limits: settings.scheduleLimits,
+      log: parts.log,
       now: Date.now,
     }),
+  };
+}
+
+/** What the configuration says about turns. */
+function settingsOf({ config, parts: { times } }: ProcessorParts): TurnSettings {
+  return {
+    dataDir: config.DATA_DIR,
+    publicUrl: config.PUBLIC_URL,
+    permissions: config.PERMISSIONS,
+    messagesPerTurn: config.MESSAGES_PER_TURN,
+    budgets: { turnUsd: config.BUDGET_USD_PER_TURN, dayUsd: config.BUDGET_USD_PER_DAY },
+    scheduleLimits: {
+      minutesApart: config.SCHEDULE_MINUTES_APART,
+      runsPerDay: config.SCHEDULE_RUNS_PER_DAY,
+    },
+    hasTemplate: config.TWILIO_TEMPLATE_SID !== undefined,
+    awake: awakeOf(config),
+    times: {
+      answerMs: config.ANSWER_MINUTES * 60_000,
+      holdMs: config.QUESTION_HOLD_MINUTES * 60_000,
+      silence: times.silence,
+      progress: times.progress ?? progressTimes,
+    },
+  };
+}
+
+/** What a turn uses of this worker. */
+function turnDepsOf(
+  { config, parts, boot, messenger, reader, log, ...own }: ProcessorParts,
+  settings: TurnSettings,
+): TurnDeps {
+  const { redis, memory } = own.stores;
+  const { user, media = {}, concurrency } = parts;
+  const { publicUrl } = settings;
+  const pages = createPageStore(redis, config.RETENTION_DAYS, undefined, undefined, memory);
+  return {
+    stores: {
+      ...own.stores,
+      pages,
+      snapshots: createSnapshots(redis),
+      secrets: createSecretDesk({
+        secrets: boot.secrets,
+        links: createLinks(redis),
+        sealed: createSealedSecrets(redis),
+        publicUrl,
+        shared: config.GITHUB_TOKEN === undefined ? [] : ['GITHUB_TOKEN'],
+      }),
+    },
+    agent: boot.agent,
+    media: {
+      fetchMedia: createMediaFetch({
+        accountSid: config.TWILIO_ACCOUNT_SID,
+        authToken: config.TWILIO_AUTH_TOKEN,
+        apiUrl: config.TWILIO_API_URL ?? 'https://api.twilio.com',
+        pausesMs: [500, 2000],
+      }),
+      reader,
+      transcribe: media.transcribe,
+      speak: media.speak,
+      agentFiles: createAgentFiles(user),
+      workspaces: createWorkspaceReader(user),
+    },
+    chat: {
+      messenger,
+      typing: createTyping(redis, messenger),
+      writeAnswer: createAnswerWriter({ pages, publicUrl, log }),
+    },
+    settings,
+    slots: createSlots(concurrency.turns),
+    arrivals: own.arrivals,
+    claims: boot.claims,
+    thaw: own.thaw,
+    log,
   };
 }

@@ -54,13 +54,9 @@ export function createProductionAgent({
     if (orphans > 0) log.warn({ orphans }, 'ended what an earlier boot left running');
     return createClaudeAgent({
       dataDir: config.DATA_DIR,
-      imagesDir: config.IMAGES_DIR,
       user,
-      groups,
-      reader,
       owner,
       log,
-      chromium,
       secrets: {
         ANTHROPIC_API_KEY: config.ANTHROPIC_API_KEY,
         CLAUDE_CODE_OAUTH_TOKEN: config.CLAUDE_CODE_OAUTH_TOKEN,
@@ -68,18 +64,26 @@ export function createProductionAgent({
         ANTHROPIC_MODEL: config.ANTHROPIC_MODEL,
         GITHUB_TOKEN: config.GITHUB_TOKEN,
       },
-      machine: {
-        maxProcesses: maxProcessesOf(config.AGENT_MAX_PROCESSES, user),
-        memoryEvents: findMemoryEvents(),
-      },
       variablesOf: (conversation) => secrets.values(personOf(conversation)),
       host: environment,
       accounting: accountingOf(config, redis),
-      modelPatienceMs: config.MODEL_PATIENCE_SECONDS * 1000,
-      maxLive: config.MAX_LIVE_AGENTS ?? maxLiveAgents(totalmem(), process.constrainedMemory()),
-      idleMs,
-      prewarmMs,
-      suggests: config.SUGGESTIONS,
+      session: {
+        imagesDir: config.IMAGES_DIR,
+        chromium,
+        reader,
+        suggests: config.SUGGESTIONS,
+        modelPatienceMs: config.MODEL_PATIENCE_SECONDS * 1000,
+      },
+      processes: {
+        groups,
+        maxProcesses: maxProcessesOf(config.AGENT_MAX_PROCESSES, user),
+        memoryEvents: findMemoryEvents(),
+      },
+      pool: {
+        maxLive: config.MAX_LIVE_AGENTS ?? maxLiveAgents(totalmem(), process.constrainedMemory()),
+        idleMs,
+        prewarmMs,
+      },
     });
   };
 }

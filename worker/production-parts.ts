@@ -39,13 +39,17 @@ export async function createProductionParts({
   return {
     user,
     tracing: await startTracing(config, 'sidepocket-worker'),
-    transcribe: createTranscriber(config, environment, user),
-    speak: createSpeaker(config, environment, user),
+    media: {
+      transcribe: createTranscriber(config, environment, user),
+      speak: createSpeaker(config, environment, user),
+    },
     createMessenger: (contents) => createTwilioMessenger(account, log, requestTimeoutMs, contents),
     pace: paceFor(config.TWILIO_WHATSAPP_NUMBER, config),
-    reconciling: reconcilingTimes,
-    silence: { idleMs: 5 * 60_000, toolMs: 10 * 60_000 },
-    lease: leaseTimes,
+    times: {
+      reconciling: reconcilingTimes,
+      silence: { idleMs: 5 * 60_000, toolMs: 10 * 60_000 },
+      lease: leaseTimes,
+    },
     concurrency: {
       turns: config.MAX_AGENTS ?? maxAgents(totalmem(), process.constrainedMemory()),
       deliveries: 50,

@@ -57,6 +57,11 @@ export async function runWorkerProcess(environment: Environment): Promise<void> 
       import('./worker.ts'),
     ]);
     const parts = await createProductionParts({ config, environment, user, log, quit });
-    return await runWorker(config, { ...parts, createAgent, reader }, log, boot);
+    return await runWorker(
+      config,
+      { ...parts, createAgent, media: { ...parts.media, reader } },
+      log,
+      boot,
+    );
   });
 }

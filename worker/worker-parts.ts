@@ -22,6 +22,21 @@ export type WorkerParts = {
   user?: AgentUser | undefined;
   /** Creates the messenger with the Twilio contents known to Redis. */
   createMessenger: (contents: Contents) => Messenger;
+  media?: WorkerMedia;
+  times: WorkerTimes;
+  /** Traces its steps; stopped with the worker. No tracing by default. */
+  tracing?: Tracing;
+  pace: SendRateLimit;
+  /** How many conversations are worked at once, and how many are sent to at once. */
+  concurrency: { turns: number; deliveries: number };
+  /** Called when the worker is idle and has fallen asleep: end the process. */
+  onAsleep: () => void;
+  /** Called when a newer boot of this worker has taken over; this one stops. */
+  onFenced: () => void;
+};
+
+/** What reads, transcribes and speaks files. */
+export type WorkerMedia = {
   /** Transcribes voice messages; undefined or absent when not configured. */
   transcribe?: Transcriber | undefined;
   /** Speaks the answers to voice messages; undefined or absent when not configured. */
@@ -31,22 +46,16 @@ export type WorkerParts = {
    * creates its own.
    */
   reader?: FileReader | undefined;
+};
+
+export type WorkerTimes = {
   /**
    * How long after its start the worker prewarms a reader process (ms); three seconds by default.
    */
   warmMs?: number;
   /** When long work reports progress; after a minute by default. */
   progress?: ProgressTimes;
-  /** Traces its steps; stopped with the worker. No tracing by default. */
-  tracing?: Tracing;
-  pace: SendRateLimit;
   reconciling: Reconciling;
   silence: Silence;
   lease: LeaseTimes;
-  /** How many conversations are worked at once, and how many are sent to at once. */
-  concurrency: { turns: number; deliveries: number };
-  /** Called when the worker is idle and has fallen asleep: end the process. */
-  onAsleep: () => void;
-  /** Called when a newer boot of this worker has taken over; this one stops. */
-  onFenced: () => void;
 };

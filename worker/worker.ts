@@ -23,12 +23,12 @@ import { watchBackground } from './background/watch.ts';
 import type { BackgroundWatch } from './background/watch.ts';
 import { awakeOf } from './config.ts';
 import type { WorkerConfig } from './config.ts';
-import { createArrivals } from './turn/arrivals.ts';
+import { createArrivals } from './process/arrivals.ts';
 import { bootWorker } from './process/boot.ts';
 import type { Boot } from './process/boot.ts';
 import { createLateProcessors } from './process/late-processors.ts';
 import { createFileLifetimes } from './process/file-lifetimes.ts';
-import { keepTurns } from './turn/kept-turns.ts';
+import { keepTurns } from './process/kept-turns.ts';
 import { createLease } from './process/lease.ts';
 import type { Lease } from './process/lease.ts';
 import { openHttpServer } from './process/http.ts';
@@ -77,7 +77,7 @@ export async function runWorker(
     const { redis, boot, agent, claims } = booted;
     shutdown.add('redis', () => redis.disconnect());
     shutdown.add('agent', () => agent.stop());
-    const reader = parts.reader ?? createFileReader({ user: parts.user, log });
+    const reader = parts.media?.reader ?? createFileReader({ user: parts.user, log });
     shutdown.add('reader', () => reader.stop());
     const queues = createQueues(redis, {
       retentionDays: config.RETENTION_DAYS,
@@ -100,17 +100,20 @@ export async function runWorker(
       redis,
       worker: config.WORKER_ID,
       boot,
-      times: parts.lease,
+      times: parts.times.lease,
       log,
       running,
-      recover: async (name) => void (await workers.get(name)?.getBackend().moveStalledJobsToWait()),
-      onStranded,
-      onLostWork: () => background?.recover(),
-      onMemory: stores.memory.note,
-      onFenced: parts.onFenced,
+      listener: {
+        recover: async (name) =>
+          void (await workers.get(name)?.getBackend().moveStalledJobsToWait()),
+        onStranded,
+        onLostWork: () => background?.recover(),
+        onMemory: stores.memory.note,
+        onFenced: parts.onFenced,
+      },
     });
     const thaw = watchThaw({
-      longestMs: parts.lease.holdMs - parts.lease.renewMs,
+      longestMs: parts.times.lease.holdMs - parts.times.lease.renewMs,
       pause: () => agent.pause(),
       ask: () => lease.renew(),
       log,
@@ -234,7 +237,7 @@ export async function runWorker(
     const late = watchLateSchedules(stores.schedules, log);
     const warming = setTimeout(
       () => void Promise.all([reader.warm(), lifetimes.clean(), late.look()]),
-      parts.warmMs ?? warmMs,
+      parts.times.warmMs ?? warmMs,
     ).unref();
     const daily = lifetimes.start();
     shutdown.add('warming', () => [clearTimeout(warming), late.stop(), daily.stop()]);

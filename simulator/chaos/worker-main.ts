@@ -61,9 +61,11 @@ await runProcess(log, async (quit) => {
             );
       },
       pace: { intervalMs: 20, burst: 100 },
-      reconciling: { firstMs: 300, lastMs: 1500, blindMs: 2000 },
-      silence: { idleMs: 60_000, toolMs: 60_000 },
-      lease: { renewMs: 1000, holdMs: 4000 },
+      times: {
+        reconciling: { firstMs: 300, lastMs: 1500, blindMs: 2000 },
+        silence: { idleMs: 60_000, toolMs: 60_000 },
+        lease: { renewMs: 1000, holdMs: 4000 },
+      },
       concurrency: { turns: 10, deliveries: 50 },
       onAsleep: quit,
       onFenced: quit,
@@ -76,18 +78,19 @@ async function createClaude(config: WorkerConfig, owner: string, redis: Redis): 
   const { createClaudeAgent } = await import('../../worker/agent/claude/agent.ts');
   return createClaudeAgent({
     dataDir: config.DATA_DIR,
-    imagesDir: config.IMAGES_DIR,
     owner,
     log,
     accounting: accountingOf(config, redis),
-    chromium: config.CHROMIUM_PATH,
     secrets: {
       ANTHROPIC_API_KEY: config.ANTHROPIC_API_KEY,
       ANTHROPIC_BASE_URL: config.ANTHROPIC_BASE_URL,
     },
     host: process.env,
-    modelPatienceMs: config.MODEL_PATIENCE_SECONDS * 1000,
-    maxLive: 3,
-    idleMs: 10 * 60_000,
+    session: {
+      imagesDir: config.IMAGES_DIR,
+      chromium: config.CHROMIUM_PATH,
+      modelPatienceMs: config.MODEL_PATIENCE_SECONDS * 1000,
+    },
+    pool: { maxLive: 3, idleMs: 10 * 60_000 },
   });
 }

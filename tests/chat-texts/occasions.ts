@@ -259,7 +259,7 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
         to: 'the owner',
       },
       {
-        file: 'worker/processors.ts',
+        file: 'shared/store/boxes/set-aside.ts',
         when: 'a removed person had something waiting',
         to: 'the owner',
       },

@@ -9,7 +9,7 @@ import { createLinks } from '../../shared/store/links/links.ts';
 import { createLedger } from '../../shared/store/boxes/ledger.ts';
 import { createLog } from '../../shared/runtime/log.ts';
 import type { Message } from '../../shared/store/message.ts';
-import { createReadSnapshot } from '../../shared/store/boxes/snapshot.ts';
+import { createSnapshots } from '../../shared/store/boxes/snapshot.ts';
 import { createOutbox } from '../../shared/store/boxes/outbox.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import { createDeliveries, createTurns } from '../../shared/store/queues.ts';
@@ -165,7 +165,7 @@ test('what a removed person has waiting is set aside for a week: nothing is work
     const schedules = createSchedules(redis);
     const setAside = createSetAside(redis, turns, deliveries, schedules);
     const [read, nextDeliveries, ledger] = [
-      createReadSnapshot(redis),
+      createSnapshots(redis).read,
       createNextDeliveries(redis, { intervalMs: 1, burst: 1000 }),
       createLedger(redis),
     ];

@@ -3,7 +3,7 @@ import { createNextDeliveries } from '../../shared/store/boxes/next-delivery.ts'
 import { beginEpoch, epochMemory } from '../../shared/store/redis/epoch.ts';
 import { createIntake } from '../../shared/store/boxes/intake.ts';
 import { keys, prefix } from '../../shared/store/redis/keys.ts';
-import { createReadSnapshot } from '../../shared/store/boxes/snapshot.ts';
+import { createSnapshots } from '../../shared/store/boxes/snapshot.ts';
 import { createTurns } from '../../shared/store/queues.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
@@ -16,7 +16,7 @@ test('a store is what it was until Redis is another run or history of it, or its
   await withRedis(async (redis) => {
     await redis.set(fence.lock, fence.token);
     expect(await beginEpoch(redis)).toBe('');
-    const read = createReadSnapshot(redis);
+    const read = createSnapshots(redis).read;
     const since = async (): Promise<string> => (await read(phone, fence)).since;
     expect([await since(), await since()]).toEqual(['', '']);
     expect(epochMemory(redis).seen).toBe(3);

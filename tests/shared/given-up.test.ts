@@ -79,7 +79,7 @@ async function withGivenUp(use: (bench: Bench) => Promise<void>): Promise<void> 
           const asked = await say(text);
           const found = findCommand(asked, true);
           return await found?.command.run(
-            { inbox, conversations: createConversations(redis) } as never,
+            { stores: { inbox, conversations: createConversations(redis) } } as never,
             { message: asked, argument: found.argument, context: { fence } } as never,
           );
         },

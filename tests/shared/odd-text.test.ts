@@ -22,7 +22,7 @@ import { parseJson, toJson, wellFormedJson } from '../../shared/runtime/json.ts'
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createLedger } from '../../shared/store/boxes/ledger.ts';
 import type { Message } from '../../shared/store/message.ts';
-import { createReadSnapshot } from '../../shared/store/boxes/snapshot.ts';
+import { createSnapshots } from '../../shared/store/boxes/snapshot.ts';
 import { createOutbox } from '../../shared/store/boxes/outbox.ts';
 import { createPageStore } from '../../shared/store/pages.ts';
 import { createDeliveries, createTurns } from '../../shared/store/queues.ts';
@@ -153,7 +153,7 @@ function partsOn(redis: Redis) {
     accept: createIntake(turns),
     inbox: createInbox(redis),
     failed: createFailedMessages(redis, turns),
-    read: createReadSnapshot(redis),
+    read: createSnapshots(redis).read,
     ledger: createLedger(redis),
     nextDeliveries: createNextDeliveries(redis, { intervalMs: 1, burst: 1000 }),
     sessions: createSessions(redis),

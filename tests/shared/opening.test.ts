@@ -3,8 +3,8 @@ import { FencedError, createInbox } from '../../shared/store/boxes/inbox.ts';
 import type { Inbox } from '../../shared/store/boxes/inbox.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Message } from '../../shared/store/message.ts';
-import { createReadSnapshot } from '../../shared/store/boxes/snapshot.ts';
-import type { ReadSnapshot } from '../../shared/store/boxes/snapshot.ts';
+import { createSnapshots } from '../../shared/store/boxes/snapshot.ts';
+import type { Snapshots } from '../../shared/store/boxes/snapshot.ts';
 import { createOutbox } from '../../shared/store/boxes/outbox.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import { createDeliveries } from '../../shared/store/queues.ts';
@@ -24,7 +24,7 @@ const message = (text: string): Message => ({
 
 type Bench = {
   redis: Redis;
-  read: ReadSnapshot;
+  read: Snapshots['read'];
   inbox: Inbox;
   outbox: Outbox;
   counts: () => Promise<Record<string, string>>;
@@ -38,7 +38,7 @@ async function withOpening(run: (bench: Bench) => Promise<void>): Promise<void> 
     await redis.set(fence.lock, fence.token);
     await run({
       redis,
-      read: createReadSnapshot(redis),
+      read: createSnapshots(redis).read,
       inbox: createInbox(redis),
       outbox: createOutbox(redis, deliveries),
       counts: () => redis.hgetall(keys.attempts(conversation)),

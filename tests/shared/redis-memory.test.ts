@@ -87,12 +87,14 @@ test('each renewal of the lease tells of Redis’s memory and of what waits with
       boot: 1,
       times: { renewMs: 1000, holdMs: 1000 },
       running: createRunningJobs(),
-      recover: async () => undefined,
-      onFenced: () => undefined,
       log: createLog('test', 'silent'),
-      onStranded: async (conversations) => void found.push(conversations),
-      onLostWork: () => undefined,
-      onMemory: (use) => void uses.push(use),
+      listener: {
+        recover: async () => undefined,
+        onFenced: () => undefined,
+        onStranded: async (conversations) => void found.push(conversations),
+        onLostWork: () => undefined,
+        onMemory: (use) => void uses.push(use),
+      },
     });
     await redis.sadd(
       keys.conversations,

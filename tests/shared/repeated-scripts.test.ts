@@ -306,12 +306,14 @@ test('every script that is sent twice says the same and leaves the same', async 
       boot: 2,
       times: { renewMs: 1000, holdMs: 1000 },
       running: createRunningJobs(),
-      recover: async () => undefined,
-      onStranded: async () => undefined,
-      onLostWork: () => undefined,
-      onMemory: () => undefined,
-      onFenced: () => undefined,
       log,
+      listener: {
+        recover: async () => undefined,
+        onStranded: async () => undefined,
+        onLostWork: () => undefined,
+        onMemory: () => undefined,
+        onFenced: () => undefined,
+      },
     });
     await lease.renew();
     await redis.set(keys.lease('gone'), '2');

@@ -20,7 +20,12 @@ import type {
 } from '../../worker/agent/agent.ts';
 import { createAsyncQueue } from '../../worker/agent/async-queue.ts';
 import { createClaudeAgent } from '../../worker/agent/claude/agent.ts';
-import type { ClaudeOptions } from '../../worker/agent/claude/agent.ts';
+import type {
+  ClaudeOptions,
+  PoolOptions,
+  ProcessOptions,
+  SessionOptions,
+} from '../../worker/agent/claude/agent.ts';
 import { claudeDirectory } from '../../worker/agent/sandbox/environment.ts';
 import { findMarked } from '../../worker/agent/sandbox/processes.ts';
 import { scaled } from './machine-speed.ts';
@@ -180,7 +185,12 @@ export type ClaudeAgentBench = {
   stop(): Promise<void>;
 };
 
-export type ClaudeAgentBenchOptions = Partial<ClaudeOptions> & { model?: ScriptedModelOptions };
+export type ClaudeAgentBenchOptions = Partial<
+  Omit<ClaudeOptions, 'session' | 'processes' | 'pool'> &
+    SessionOptions &
+    ProcessOptions &
+    PoolOptions
+> & { model?: ScriptedModelOptions };
 
 /**
  * Opens a scripted model and an agent in a directory of their own. One bench at a time in a
@@ -189,6 +199,17 @@ export type ClaudeAgentBenchOptions = Partial<ClaudeOptions> & { model?: Scripte
 export async function openClaudeAgent({
   model: modelOptions,
   secrets,
+  imagesDir,
+  chromium,
+  reader,
+  suggests = false,
+  modelPatienceMs = scaled(30_000),
+  groups,
+  maxProcesses,
+  memoryEvents,
+  maxLive = 3,
+  idleMs = 60_000,
+  prewarmMs,
   ...options
 }: ClaudeAgentBenchOptions = {}): Promise<ClaudeAgentBench> {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'sidepocket-agent-'));
@@ -199,8 +220,15 @@ export async function openClaudeAgent({
   process.env['CLAUDE_CONFIG_DIR'] = claudeDirectory(dataDir);
   const agent = createClaudeAgent({
     dataDir,
-    imagesDir: path.join(dataDir, 'images'),
-    chromium: undefined,
+    session: {
+      imagesDir: imagesDir ?? path.join(dataDir, 'images'),
+      chromium,
+      reader,
+      suggests,
+      modelPatienceMs,
+    },
+    processes: { groups, maxProcesses, memoryEvents },
+    pool: { maxLive, idleMs, prewarmMs },
     secrets: { ANTHROPIC_API_KEY: 'scripted', ANTHROPIC_BASE_URL: model.url, ...secrets },
     host: process.env,
     accounting: {
@@ -209,9 +237,6 @@ export async function openClaudeAgent({
       limits: { turn: undefined, day: undefined },
     },
     owner,
-    modelPatienceMs: scaled(30_000),
-    maxLive: 3,
-    idleMs: 60_000,
     log: createLog('test', 'silent'),
     ...options,
   });

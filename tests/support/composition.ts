@@ -112,3 +112,34 @@ export function destructuredParameters(sources: Source[]): Composition[] {
     }));
   });
 }
+
+/** The functions with a name, with how many parameters they have. */
+export function parameters(sources: Source[]): Composition[] {
+  return sources.flatMap(({ file, text }) => {
+    // A type's `=>` and its angle brackets are no signs of their own here.
+    const code = blank(text).replaceAll('=>', '  ');
+    return [...code.matchAll(/\bfunction\*? (\w+)(?:<[^>(]*>)?\(/g)].map((match) => ({
+      at: file,
+      name: match[1] ?? '',
+      members: countOf(code, match.index + match[0].length - 1),
+    }));
+  });
+}
+
+/** How many things stand between a bracket and the one that closes it, separated by commas. */
+function countOf(code: string, open: number): number {
+  const end = closing(code, open) - 1;
+  let [count, isBegun, depth] = [0, false, 0];
+  for (let at = open + 1; at < end; at += 1) {
+    const sign = code[at] ?? '';
+    if (sign === '<') depth += 1;
+    if (sign === '>') depth -= 1;
+    if (depth === 0 && sign === ',') isBegun = false;
+    else if (!isBegun && /\S/.test(sign)) {
+      isBegun = true;
+      count += 1;
+    }
+    if ('([{'.includes(sign)) at = closing(code, at) - 1;
+  }
+  return count;
+}

@@ -18,7 +18,7 @@ import type { Twin } from '../../simulator/twilio/twin.ts';
 import type { ChatMessage } from '../../simulator/chat.ts';
 import { parseWorkerConfig } from '../../worker/config.ts';
 import { runWorker } from '../../worker/worker.ts';
-import type { WorkerParts } from '../../worker/worker-parts.ts';
+import type { WorkerMedia, WorkerParts, WorkerTimes } from '../../worker/worker-parts.ts';
 import { scaled } from './machine-speed.ts';
 
 export const phone = '+15551230001';
@@ -53,7 +53,9 @@ export type Pipeline = {
 /**
  * What is different about a worker: other parts, what the fast agent answers, further variables.
  */
-export type WorkerChange = Partial<WorkerParts> & {
+export type WorkerChange = Partial<
+  Omit<WorkerParts, 'media' | 'times'> & WorkerMedia & WorkerTimes
+> & {
   answer?: FastAgentOptions['answer'];
   environment?: Record<string, string>;
   /**
@@ -136,6 +138,14 @@ export async function withPipeline(
         answer = async (text: string) => `answer to ${text}`,
         environment: extra = {},
         twilioTimeoutMs = scaled(10_000),
+        transcribe,
+        speak,
+        reader,
+        warmMs = 3600_000,
+        progress,
+        reconciling = { firstMs: 100, lastMs: scaled(1500), blindMs: 2000 },
+        silence = { idleMs: scaled(10_000), toolMs: scaled(10_000) },
+        lease = { renewMs: 200, holdMs: scaled(600) },
         ...change
       } = {}) {
         const worker = await runWorker(
@@ -151,11 +161,9 @@ export async function withPipeline(
                 contents,
               ),
             pace: { intervalMs: 1, burst: 1000 },
-            reconciling: { firstMs: 100, lastMs: scaled(1500), blindMs: 2000 },
-            silence: { idleMs: scaled(10_000), toolMs: scaled(10_000) },
-            lease: { renewMs: 200, holdMs: scaled(600) },
+            media: { transcribe, speak, reader },
+            times: { warmMs, reconciling, silence, lease, ...(progress ? { progress } : {}) },
             concurrency: { turns: 5, deliveries: 50 },
-            warmMs: 3600_000,
             onAsleep: () => undefined,
             onFenced: () => undefined,
             ...change,

@@ -6,7 +6,7 @@ import { createIntake } from '../../shared/store/boxes/intake.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createLedger } from '../../shared/store/boxes/ledger.ts';
 import type { Message } from '../../shared/store/message.ts';
-import { createReadSnapshot } from '../../shared/store/boxes/snapshot.ts';
+import { createSnapshots } from '../../shared/store/boxes/snapshot.ts';
 import { createOutbox } from '../../shared/store/boxes/outbox.ts';
 import { createDeliveries, createTurns } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
@@ -49,7 +49,7 @@ export function openStores(redis: Redis) {
     sessions: createSessions(redis),
     schedules: createSchedules(redis),
     spend: createSpend(redis),
-    readSnapshot: createReadSnapshot(redis),
+    readSnapshot: createSnapshots(redis).read,
   };
 }
 

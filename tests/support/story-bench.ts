@@ -10,7 +10,11 @@ import type { ScriptedModel } from '../../simulator/model/scripted-model.ts';
 import type { Story } from '../../simulator/model/stories/story.ts';
 import { findChromium } from '../../worker/agent/mcp/browser.ts';
 import { createClaudeAgent } from '../../worker/agent/claude/agent.ts';
-import type { ClaudeOptions } from '../../worker/agent/claude/agent.ts';
+import type {
+  ClaudeOptions,
+  PoolOptions,
+  SessionOptions,
+} from '../../worker/agent/claude/agent.ts';
 import { claudeDirectory } from '../../worker/agent/sandbox/environment.ts';
 import { findMarked } from '../../worker/agent/sandbox/processes.ts';
 import { parseWorkerConfig } from '../../worker/config.ts';
@@ -42,7 +46,11 @@ export type StoryOptions = {
   /** Variables for relay and worker. */
   environment?: Record<string, string>;
   /** What is different about the agent. */
-  agent?: Partial<Pick<ClaudeOptions, 'secrets' | 'modelPatienceMs' | 'suggests' | 'maxLive'>>;
+  agent?: Partial<
+    Pick<ClaudeOptions, 'secrets'> &
+      Pick<SessionOptions, 'suggests' | 'modelPatienceMs'> &
+      Pick<PoolOptions, 'maxLive'>
+  >;
   /** What the model suggests as the person's next prompt. */
   suggestion?: string;
   /** What is different about the worker. */
@@ -116,8 +124,6 @@ export async function withStory(
               owners.push({ owner, dataDir: pipeline.dataDir });
               return createClaudeAgent({
                 dataDir: pipeline.dataDir,
-                imagesDir: path.join(pipeline.dataDir, 'images'),
-                chromium,
                 owner,
                 variablesOf: (conversation) => secrets.values(personOf(conversation)),
                 log: pipeline.log,
@@ -126,10 +132,13 @@ export async function withStory(
                   redis,
                 ),
                 host: process.env,
-                modelPatienceMs: scaled(30_000),
-                maxLive: 3,
-                idleMs: 60_000,
-                ...agent,
+                session: {
+                  imagesDir: path.join(pipeline.dataDir, 'images'),
+                  chromium,
+                  suggests: agent.suggests ?? false,
+                  modelPatienceMs: agent.modelPatienceMs ?? scaled(30_000),
+                },
+                pool: { maxLive: agent.maxLive ?? 3, idleMs: 60_000 },
                 secrets: {
                   ANTHROPIC_API_KEY: modelKey,
                   ...agent.secrets,

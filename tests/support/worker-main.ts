@@ -58,9 +58,11 @@ await runProcess(log, async (quit) => {
       createMessenger: (contents) =>
         createTwilioMessenger(account, log, requestTimeoutMs, contents),
       pace: { intervalMs: 1, burst: 1000 },
-      reconciling: { firstMs: 100, lastMs: 1500, blindMs: 2000 },
-      silence: { idleMs: 60_000, toolMs: 60_000 },
-      lease: { renewMs: 300, holdMs: Number(process.env['TEST_LEASE_MS'] ?? 1500) },
+      times: {
+        reconciling: { firstMs: 100, lastMs: 1500, blindMs: 2000 },
+        silence: { idleMs: 60_000, toolMs: 60_000 },
+        lease: { renewMs: 300, holdMs: Number(process.env['TEST_LEASE_MS'] ?? 1500) },
+      },
       concurrency: { turns: 5, deliveries: 50 },
       onAsleep: quit,
       onFenced: quit,

@@ -36,7 +36,7 @@ async function withOwnUser(
 ): Promise<void> {
   const uid = freeUid();
   const bench = await openClaudeAgent({
-    machine,
+    ...machine,
     user: { name: String(uid), uid, gid: uid, isPicked: true },
   });
   try {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createArrivals } from '../../worker/turn/arrivals.ts';
+import { createArrivals } from '../../worker/process/arrivals.ts';
 
 const conversation = '+15551230001';
 const never = (): boolean => false;

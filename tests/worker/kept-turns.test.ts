@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { FencedError } from '../../shared/store/boxes/inbox.ts';
 import { keys, prefix } from '../../shared/store/redis/keys.ts';
 import { createLog } from '../../shared/runtime/log.ts';
-import { keepTurns } from '../../worker/turn/kept-turns.ts';
+import { keepTurns } from '../../worker/process/kept-turns.ts';
 import type { Processor } from '../../worker/process/queue-worker.ts';
 import { phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';

@@ -34,12 +34,14 @@ async function boot(redis: Redis, worker: string, running: string[] = []): Promi
     boot: number,
     times,
     running: jobs,
-    recover: async (queue) => void freed.push(queue),
-    onStranded: async () => undefined,
-    onLostWork: () => (lostWork += 1),
-    onMemory: () => undefined,
-    onFenced: () => (fenced = true),
     log,
+    listener: {
+      recover: async (queue) => void freed.push(queue),
+      onStranded: async () => undefined,
+      onLostWork: () => (lostWork += 1),
+      onMemory: () => undefined,
+      onFenced: () => (fenced = true),
+    },
   });
   return { ...lease, boot: number, freed, isFenced: () => fenced, lostWork: () => lostWork };
 }

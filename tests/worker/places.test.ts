@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createSlots } from '../../worker/turn/slots.ts';
+import { createSlots } from '../../worker/process/slots.ts';
 
 test('so many work at once, the others in the order in which they came; who leaves the line makes way', async () => {
   const slots = createSlots(2);

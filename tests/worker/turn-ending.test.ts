@@ -31,14 +31,17 @@ function bench(
 ) {
   const puts: Put[] = [];
   const parts = {
-    inbox: { read: async () => waiting.map(message) },
-    conversations: { read: async () => ({}) },
-    background: { list: async () => [] },
-    outbox: {
-      put: async (replies: NewReply[], _fence: unknown, settlement?: Settlement) =>
-        void puts.push({ replies, settlement }),
-      withdraw: async () => 0,
+    stores: {
+      inbox: { read: async () => waiting.map(message) },
+      conversations: { read: async () => ({}) },
+      background: { list: async () => [] },
+      outbox: {
+        put: async (replies: NewReply[], _fence: unknown, settlement?: Settlement) =>
+          void puts.push({ replies, settlement }),
+        withdraw: async () => 0,
+      },
     },
+    settings: { hasTemplate: false },
   } as unknown as EndingParts;
   const context = {
     job: { data: { conversation }, progress: 'reading the log', attemptsStarted: 1 },
@@ -124,9 +127,11 @@ test('a usage limit that outlasts the window says so with its end; one that does
     const wroteAt = new Date(Date.now() - hoursSinceWriting * 3600_000).toISOString();
     const parts = {
       ...own.parts,
-      inbox: { note: async () => undefined },
-      conversations: { read: async () => ({ wroteAt }) },
-      hasTemplate: false,
+      stores: {
+        ...own.parts.stores,
+        inbox: { note: async () => undefined },
+        conversations: { read: async () => ({ wroteAt }) },
+      },
     } as unknown as EndingParts;
     const job = {
       ...context.job,

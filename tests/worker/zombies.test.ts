@@ -43,12 +43,14 @@ function openLease(redis: Redis, running: RunningJobs, onFenced = (): void => un
     boot: 1,
     times: { renewMs: 20_000, holdMs: 60_000 },
     running,
-    recover: async () => undefined,
-    onStranded: async () => undefined,
-    onLostWork: () => undefined,
-    onMemory: () => undefined,
-    onFenced,
     log,
+    listener: {
+      recover: async () => undefined,
+      onStranded: async () => undefined,
+      onLostWork: () => undefined,
+      onMemory: () => undefined,
+      onFenced,
+    },
   });
 }
 

@@ -1,43 +1,10 @@
-import type { Background } from '../../shared/store/background.ts';
-import type { Allowed } from '../../shared/store/allowed.ts';
 import type { Choices } from '../../shared/store/choices.ts';
-import type { Conversations } from '../../shared/store/conversation.ts';
-import type { Inbox } from '../../shared/store/boxes/inbox.ts';
 import type { Message } from '../../shared/store/message.ts';
-import type { Outbox } from '../../shared/store/boxes/outbox.ts';
-import type { Schedules } from '../../shared/store/schedules.ts';
-import type { Sessions } from '../../shared/store/sessions.ts';
-import type { SetAside } from '../../shared/store/boxes/set-aside.ts';
-import type { Spend } from '../../shared/store/spend.ts';
-import type { Agent, PermissionMode } from '../agent/agent.ts';
-import type { Awake } from '../background/describe.ts';
-import type { SecretDesk } from '../secrets/secret-desk.ts';
-import type { Slots } from '../turn/slots.ts';
 import type { TurnContext } from '../turn/context.ts';
+import type { TurnDeps } from '../turn/deps.ts';
 
 /** The worker's parts that commands use. */
-export type CommandParts = {
-  inbox: Inbox;
-  outbox: Outbox;
-  conversations: Conversations;
-  schedules: Schedules;
-  sessions: Sessions;
-  spend: Spend;
-  /** What runs in the background; the agent can end it, and knows which models there are. */
-  background: Background;
-  agent: Pick<Agent, 'background' | 'lookUpModel'>;
-  /** The allowed senders, and the items set aside of people who are no longer allowed. */
-  allowed: Allowed;
-  setAside: SetAside;
-  /** The default mode, until the person chooses another. */
-  permissions: PermissionMode;
-  /** When the worker stops itself, and what it means that something runs in the background. */
-  awake: Awake;
-  /** A person's secrets and links. */
-  secrets: SecretDesk;
-  /** The worker's slots for turns, free and taken. */
-  slots: Slots;
-};
+export type CommandParts = Pick<TurnDeps, 'stores' | 'agent' | 'settings' | 'slots'>;
 
 /**
  * A command found in a message, and the turn that runs it. `busy` means that Claude is at work in

@@ -21,7 +21,7 @@ export const effortCommand: Command = {
   help: { usage: '/effort high', does: 'how much I think before I answer' },
   anytime: true,
   async run(
-    { conversations },
+    { stores: { conversations } },
     { message: { conversation }, argument, context: { fence }, busy },
   ): Promise<CommandAnswer> {
     const wanted = argument.toLowerCase();

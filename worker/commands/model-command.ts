@@ -20,7 +20,7 @@ export const modelCommand: Command = {
   help: { usage: '/model opus', does: 'the model I think with' },
   anytime: true,
   async run(
-    { conversations, agent },
+    { stores: { conversations }, agent },
     { message: { conversation }, argument, context: { fence }, busy },
   ): Promise<CommandAnswer> {
     if (argument === '') {

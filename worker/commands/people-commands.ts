@@ -13,7 +13,7 @@ export const peopleCommands: Command[] = [
   {
     pattern: /^\/people\s+(.+)$/is,
     anytime: true,
-    async run({ allowed, setAside }, { message, argument }) {
+    async run({ stores: { allowed, setAside } }, { message, argument }) {
       if ((await allowed.owner()) !== message.conversation)
         return 'Only the owner can decide that.';
       const [, what, address] = /^(do|drop)\s+(\S+)$/i.exec(argument) ?? [];

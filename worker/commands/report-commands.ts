@@ -21,7 +21,7 @@ export const reportCommands: Command[] = [
     pattern: /^\/cost$/i,
     help: { usage: '/cost', does: 'what I have cost today and this month' },
     anytime: true,
-    async run({ conversations, spend }, { message: { conversation } }) {
+    async run({ stores: { conversations, spend } }, { message: { conversation } }) {
       const day = dayOf(Date.now(), (await conversations.read(conversation)).timezone);
       const [spending, use] = await Promise.all([spend.read(day), spend.use(monthOf(day))]);
       return costWords({
@@ -36,7 +36,11 @@ export const reportCommands: Command[] = [
 ];
 
 async function writeStatus(
-  { inbox, conversations, spend, background, permissions, awake, slots }: CommandParts,
+  {
+    stores: { inbox, conversations, spend, background },
+    slots,
+    settings: { permissions, awake },
+  }: CommandParts,
   { message, context, busy }: CommandCall,
 ): Promise<string> {
   const { conversation, turn, job, slot, startedAt } = context;

@@ -10,7 +10,7 @@ export const scheduleCommands: Command[] = [
       does: 'what is planned, how to cancel it, and how to start again what is paused',
     },
     anytime: true,
-    async run({ schedules }, { message }) {
+    async run({ stores: { schedules } }, { message }) {
       const present = await schedules.list(message.conversation);
       if (present.length === 0)
         return 'Nothing is scheduled. Ask me for something such as “every weekday at 9 look at the deploy log”.';
@@ -26,7 +26,7 @@ export const scheduleCommands: Command[] = [
   {
     pattern: /^\/schedules\s+(.+)$/is,
     anytime: true,
-    async run({ schedules }, { message, argument }) {
+    async run({ stores: { schedules } }, { message, argument }) {
       const number = /^(?:cancel|delete|remove)\s+#?(\d{1,9})\.?$/i.exec(argument)?.[1];
       const kept = /^keep\s+#?(\d{1,9})\.?$/i.exec(argument)?.[1];
       if (kept !== undefined) {

@@ -24,7 +24,7 @@ export const secretCommands: Command[] = [
     pattern: /^\/secret(?:\s+(.+))?$/is,
     help: { usage: '/secret GITHUB_TOKEN', does: 'a page to enter a key that my commands need' },
     anytime: true,
-    async run({ secrets }, { message: { conversation }, argument, context: { log } }) {
+    async run({ stores: { secrets } }, { message: { conversation }, argument, context: { log } }) {
       const [, given = '', rest = ''] = /^([^\s=:]*)[\s=:]*(.*)$/s.exec(argument) ?? [];
       if (given === '')
         return 'Text “/secret” with a name, such as “/secret GITHUB_TOKEN”, and I send you a page to enter the value on.';
@@ -50,7 +50,7 @@ export const secretCommands: Command[] = [
     pattern: /^\/secrets(?:\s+(.+))?$/is,
     help: { usage: '/secrets', does: 'which of them are set, and how to remove one' },
     anytime: true,
-    async run({ secrets }, { message: { conversation }, argument, context: { log } }) {
+    async run({ stores: { secrets } }, { message: { conversation }, argument, context: { log } }) {
       if (argument === '') return await withPlace(log, () => listSecrets(secrets, conversation));
       const wanted = /^(?:remove|delete)\s+(\S+)$/i.exec(argument)?.[1]?.toUpperCase();
       if (wanted === undefined)
@@ -68,7 +68,7 @@ export const secretCommands: Command[] = [
     pattern: /^\/links(?:\s+(.+))?$/is,
     help: { usage: '/links', does: 'pages of yours that are still open, and how to close them' },
     anytime: true,
-    async run({ secrets }, { message: { conversation }, argument }) {
+    async run({ stores: { secrets } }, { message: { conversation }, argument }) {
       const open = await secrets.openLinks(conversation);
       if (argument === '') {
         if (open.length === 0) return 'No page of yours is open.';
@@ -95,7 +95,7 @@ export const secretCommands: Command[] = [
 export const takeSecret: Command = {
   pattern: /^$/,
   anytime: true,
-  async run({ secrets }, { message: { conversation, sealed = '' }, context: { log } }) {
+  async run({ stores: { secrets } }, { message: { conversation, sealed = '' }, context: { log } }) {
     return await withPlace(log, async () => {
       const taken = await secrets.take(conversation, sealed);
       if (taken.outcome === 'gone')

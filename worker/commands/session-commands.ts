@@ -13,7 +13,7 @@ export const sessionCommands: Command[] = [
     pattern: /^\/(?:new|clear)$/i,
     help: { usage: '/new, /new look at x', does: 'a fresh conversation; the files stay' },
     anytime: false,
-    async run({ conversations }, { message, context: { fence } }) {
+    async run({ stores: { conversations } }, { message, context: { fence } }) {
       const { session } = await conversations.read(message.conversation);
       await conversations.write(message.conversation, fence, { session: '', follows: '' });
       return session === undefined
@@ -25,7 +25,10 @@ export const sessionCommands: Command[] = [
     pattern: /^\/sessions$/i,
     help: { usage: '/sessions', does: 'earlier conversations' },
     anytime: true,
-    async run({ conversations, sessions }, { message: { conversation } }): Promise<CommandAnswer> {
+    async run(
+      { stores: { conversations, sessions } },
+      { message: { conversation } },
+    ): Promise<CommandAnswer> {
       const [{ session: current }, all] = await Promise.all([
         conversations.read(conversation),
         sessions.list(conversation, listed),
@@ -49,7 +52,7 @@ export const sessionCommands: Command[] = [
     help: { usage: '/resume 2', does: 'goes back to number 2 of them' },
     anytime: false,
     async run(
-      { conversations, sessions },
+      { stores: { conversations, sessions } },
       { message: { conversation }, argument, context: { fence } },
     ) {
       const all = await sessions.list(conversation, listed);

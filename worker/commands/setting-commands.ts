@@ -23,7 +23,7 @@ export const settingCommands: Command[] = [
     help: { usage: '/permissions ask', does: 'what I may do without asking: ask, edits, all' },
     anytime: true,
     async run(
-      { conversations, permissions },
+      { stores: { conversations }, settings: { permissions } },
       { message: { conversation }, argument, context: { fence }, busy },
     ): Promise<CommandAnswer> {
       if (argument.toLowerCase() === 'project') {
@@ -59,7 +59,7 @@ export const settingCommands: Command[] = [
     pattern: /^\/verbose$/i,
     help: { usage: '/verbose', does: 'shows each step; /quiet ends that' },
     anytime: true,
-    async run({ conversations }, { message: { conversation }, context: { fence } }) {
+    async run({ stores: { conversations } }, { message: { conversation }, context: { fence } }) {
       await conversations.write(conversation, fence, { verbose: 'yes' });
       return 'I show you each step from now on. /quiet ends that.';
     },
@@ -67,7 +67,7 @@ export const settingCommands: Command[] = [
   {
     pattern: /^\/quiet$/i,
     anytime: true,
-    async run({ conversations }, { message: { conversation }, context: { fence } }) {
+    async run({ stores: { conversations } }, { message: { conversation }, context: { fence } }) {
       await conversations.write(conversation, fence, { verbose: '' });
       return 'Quiet again: I write when there is something to say.';
     },

@@ -20,7 +20,7 @@ export const turnCommands: Command[] = [
     help: { usage: '/stop', does: 'ends what I am doing, at once' },
     anytime: true,
     async run(
-      { inbox, outbox, background, agent },
+      { stores: { inbox, outbox, background }, agent },
       { message: { id, conversation }, context: { turn, fence } },
     ) {
       const waiting = (await inbox.read(conversation))
@@ -59,7 +59,10 @@ export const turnCommands: Command[] = [
     help: { usage: '/retry', does: 'tries again what did not work last' },
     anytime: false,
     firstOnly: true,
-    async run({ inbox, conversations }, { message: { id, conversation }, context: { fence } }) {
+    async run(
+      { stores: { inbox, conversations } },
+      { message: { id, conversation }, context: { fence } },
+    ) {
       const [last, ...older] = await inbox.givenUp(conversation);
       if (!last || (await bringBack(inbox, fence, conversation, id, last)) === 0)
         return 'There is nothing to try again.';
@@ -72,7 +75,10 @@ export const turnCommands: Command[] = [
     pattern: /^\/retry\s+#?(\d{1,3})[.!]?$/i,
     anytime: false,
     firstOnly: true,
-    async run({ inbox }, { message: { id, conversation }, argument, context: { fence } }) {
+    async run(
+      { stores: { inbox } },
+      { message: { id, conversation }, argument, context: { fence } },
+    ) {
       const wanted = (await inbox.givenUp(conversation))[Number(argument) - 1];
       if (!wanted || (await bringBack(inbox, fence, conversation, id, wanted)) === 0)
         return `There is no number ${argument} to try again.`;
@@ -119,7 +125,7 @@ function olderWords(older: GivenUp[], timezone: string | undefined): string {
   ].join('\n');
 }
 
-type Task = Awaited<ReturnType<CommandParts['background']['list']>>[number];
+type Task = Awaited<ReturnType<CommandParts['stores']['background']['list']>>[number];
 
 /** Ends a task and returns what to say of it. */
 async function endTask(
@@ -151,7 +157,7 @@ function whichTask(tasks: Task[]): CommandAnswer {
 
 /** Ends the task with a number, or all. */
 async function endTasks(
-  { background, agent }: CommandParts,
+  { stores: { background }, agent }: CommandParts,
   { message: { conversation }, argument }: CommandCall,
 ): Promise<string> {
   const tasks = await background.list(conversation);

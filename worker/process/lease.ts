@@ -84,6 +84,20 @@ const endScript = loadScript(new URL('lua/end-lease.lua', import.meta.url), {
   args: ['worker', 'boot', 'channel'],
 });
 
+/** What happens at a renewal. */
+export type LeaseListener = {
+  /** Makes BullMQ put the jobs marked as stalled back to the head of the queue. */
+  recover(queue: QueueName): Promise<void>;
+  /** Creates jobs for conversations with items that wait without one. */
+  onStranded(conversations: string[]): Promise<void>;
+  /** Called while a dead worker's work in the background is noted. */
+  onLostWork(): void;
+  /** Receives Redis's memory usage. */
+  onMemory(use: MemoryUse): void;
+  /** Called once, when a newer boot of this worker has taken over. */
+  onFenced(): void;
+};
+
 export type LeaseParts = {
   redis: Redis;
   worker: string;
@@ -92,33 +106,13 @@ export type LeaseParts = {
   times: LeaseTimes;
   /** The jobs running in this worker. */
   running: RunningJobs;
-  /** Makes BullMQ put the jobs marked as stalled back to the head of the queue. */
-  recover: (queue: QueueName) => Promise<void>;
-  /** Creates jobs for conversations with items that wait without one. */
-  onStranded: (conversations: string[]) => Promise<void>;
-  /** Called while a dead worker's work in the background is noted. */
-  onLostWork: () => void;
-  /** Receives Redis's memory usage. */
-  onMemory: (use: MemoryUse) => void;
-  /** Called once, when a newer boot of this worker has taken over. */
-  onFenced: () => void;
+  listener: LeaseListener;
   log: Log;
 };
 
 /** The lease of a numbered boot. The first `renew` takes it. */
-export function createLease({
-  redis,
-  worker,
-  boot,
-  times,
-  running,
-  recover,
-  onStranded,
-  onLostWork,
-  onMemory,
-  onFenced,
-  log,
-}: LeaseParts): Lease {
+export function createLease(parts: LeaseParts): Lease {
+  const { redis, worker, boot, times, running, listener, log } = parts;
   let timer: NodeJS.Timeout | undefined;
   let fenced = false;
   let first = true;
@@ -162,18 +156,18 @@ export function createLease({
       fenced = true;
       clearInterval(timer);
       log.error({ worker, boot }, 'a newer boot of this worker has taken over');
-      onFenced();
+      listener.onFenced();
       return;
     }
     const [, freed, next, stranded, used, most, , hasLostWork] = renewal;
     cursor = next;
-    if (used !== '') onMemory({ usedBytes: Number(used), mostBytes: most });
+    if (used !== '') listener.onMemory({ usedBytes: Number(used), mostBytes: most });
     for (const name of freed) {
       log.warn({ queue: name }, 'recovering the jobs of a dead worker');
-      await recover(name);
+      await listener.recover(name);
     }
-    if (hasLostWork === 1) onLostWork();
-    if (stranded.length > 0) await onStranded(stranded);
+    if (hasLostWork === 1) listener.onLostWork();
+    if (stranded.length > 0) await listener.onStranded(stranded);
   };
 
   const renewSafely = (): void =>

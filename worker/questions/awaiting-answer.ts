@@ -1,14 +1,11 @@
 import { DelayedError } from 'bullmq';
-import type { Inbox } from '../../shared/store/boxes/inbox.ts';
 import type { Message } from '../../shared/store/message.ts';
 import { AwaitingAnswer } from './answer-wait.ts';
 import type { Attempts } from '../turn/attempts.ts';
 import type { Dispatch } from '../turn/dispatch.ts';
 import type { Questions } from './questions.ts';
 import type { TurnContext } from '../turn/context.ts';
-
-/** The worker's parts used here. */
-export type AwaitingParts = { inbox: Inbox; promoteTurn: (conversation: string) => Promise<void> };
+import type { TurnDeps } from '../turn/deps.ts';
 
 /**
  * Runs at the start of a turn that has asked before: takes the answer, or the default after the
@@ -34,7 +31,7 @@ export async function resumeQuestion(
  * is not counted. Always throws the error that BullMQ expects, or FencedError.
  */
 export async function putOffForAnswer(
-  { inbox, promoteTurn }: AwaitingParts,
+  { stores: { inbox, turns } }: Pick<TurnDeps, 'stores'>,
   { job, token, conversation, log }: TurnContext,
   { deadline }: AwaitingAnswer,
   attempts: Attempts,
@@ -50,7 +47,7 @@ export async function putOffForAnswer(
   // Messages that came in before the delay have not promoted the turn; one may be the answer.
   const isNew = ({ id }: Message): boolean => !known.has(id);
   if (!questions.open() || (await inbox.read(conversation)).some(isNew))
-    await promoteTurn(conversation);
+    await turns.promote(conversation);
   throw new DelayedError();
 }
 

@@ -1,11 +1,9 @@
 import type { Choices } from '../../shared/store/choices.ts';
 import type { Conversation } from '../../shared/store/conversation.ts';
 import type { Message } from '../../shared/store/message.ts';
-import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import { createAnswerWait } from './answer-wait.ts';
 import type { QuestionHooks } from './answer-wait.ts';
 import { afterwards, createAskedQuestions } from './asked-questions.ts';
-import type { PromptTrackerDeps } from './asked-questions.ts';
 import { placeWords } from '../media/format-place.ts';
 import {
   answersByFile,
@@ -16,15 +14,7 @@ import {
 } from './question.ts';
 import type { OpenQuestion, Question } from './question.ts';
 import type { TurnContext } from '../turn/context.ts';
-
-/**
- * `answerMs` is the time limit for an answer, `holdMs` how long the agent is kept while waiting.
- */
-export type QuestionParts = PromptTrackerDeps & {
-  outbox: Outbox;
-  answerMs: number;
-  holdMs: number;
-};
+import type { TurnDeps } from '../turn/deps.ts';
 
 /** The questions of one turn to its person, one at a time. */
 export type Questions = {
@@ -92,14 +82,16 @@ const inTheFile = 'see what the person sends next';
 
 /** `kept` is the conversation's stored state. */
 export function createQuestions(
-  parts: QuestionParts,
+  { stores, settings }: Pick<TurnDeps, 'stores' | 'settings'>,
   context: TurnContext,
   kept: Pick<Conversation, 'questions' | 'settled'>,
   hooks: QuestionHooks,
 ): Questions {
-  const { outbox, answerMs, holdMs, now } = parts;
+  const { outbox, conversations } = stores;
+  const { answerMs, holdMs } = settings.times;
   const { turn, conversation, fence, slot } = context;
-  const asked = createAskedQuestions(parts, context, kept);
+  const now = Date.now;
+  const asked = createAskedQuestions({ conversations, now }, context, kept);
   const answers = createAnswerWait({ slot, hooks, holdMs, now });
   let last: Promise<unknown> = Promise.resolve();
   const say = async (replies: { id: string; text: string; choices?: Choices }[]): Promise<void> =>

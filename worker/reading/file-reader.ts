@@ -3,7 +3,7 @@ import type { Log } from '../../shared/runtime/log.ts';
 import type { AgentUser } from '../agent/sandbox/user.ts';
 import type { PictureFault } from '../media/picture-fault.ts';
 import { extensionOf } from '../media/type-names.ts';
-import { createSlots } from '../turn/slots.ts';
+import { createSlots } from '../process/slots.ts';
 import type { Seen, Task, View } from './answer.ts';
 import { checkAnswer } from './check-answer.ts';
 import { readingProgram, startReadingChild } from './reading-child.ts';

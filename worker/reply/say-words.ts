@@ -1,17 +1,11 @@
-import type { Fence } from '../../shared/store/boxes/inbox.ts';
-import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import type { Words } from '../agent/agent.ts';
-import type { AnswerWriter } from './answer.ts';
+import type { TurnContext } from '../turn/context.ts';
+import type { TurnDeps } from '../turn/deps.ts';
 
 /** The id of the first reply with these words. */
 export const wordsReplyId = ({ id }: Words): string => `${id}.words.1`;
 
-export type WordsParts = {
-  outbox: Outbox;
-  writeAnswer: AnswerWriter;
-  turn: string;
-  conversation: string;
-  fence: Fence;
+export type WordsTurn = {
   /** The session that a reply quoting them goes on with. */
   session: () => string | undefined;
   /** Called for each message put. */
@@ -22,8 +16,11 @@ export type WordsParts = {
  * Returns a function that sends what Claude has said before the answer, formatted like an answer;
  * words that were sent already are not sent again. It throws FencedError.
  */
-export function createSayWords(parts: WordsParts): (words: Words) => Promise<void> {
-  const { outbox, writeAnswer, turn, conversation, fence, session, onSent } = parts;
+export function createSayWords(
+  { stores: { outbox }, chat: { writeAnswer } }: Pick<TurnDeps, 'stores' | 'chat'>,
+  { turn, conversation, fence }: TurnContext,
+  { session, onSent }: WordsTurn,
+): (words: Words) => Promise<void> {
   return async (words) => {
     const texts = await writeAnswer(`${words.id}.words`, words.text);
     const replies = texts.map((text, index) => ({

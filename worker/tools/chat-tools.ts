@@ -1,39 +1,23 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { FileStoreFullError, MemoryFullError } from '../../shared/store/files.ts';
-import type { FileStore, StoredFile } from '../../shared/store/files.ts';
-import type { Fence } from '../../shared/store/boxes/inbox.ts';
+import type { StoredFile } from '../../shared/store/files.ts';
 import { FencedError } from '../../shared/store/boxes/inbox.ts';
-import type { Outbox } from '../../shared/store/boxes/outbox.ts';
-import type { PageStore } from '../../shared/store/pages.ts';
 import { reportError } from '../../shared/runtime/errors.ts';
 import type { SendTools } from '../agent/agent.ts';
 import { FileProblem } from '../agent/sandbox/files.ts';
-import type { AgentFiles } from '../agent/sandbox/files.ts';
 import { planSending } from './outgoing-file.ts';
 import type { NamedFile, Piece } from './outgoing-file.ts';
-import type { FileReader } from '../reading/file-reader.ts';
 import { writeForChat } from '../reply/writing.ts';
+import type { TurnContext } from '../turn/context.ts';
+import type { TurnDeps } from '../turn/deps.ts';
 import type { SendQuota } from './send-quota.ts';
 
-export type ChatToolParts = {
-  outbox: Outbox;
-  files: FileStore;
-  /** Stores the page for messages beyond the quota. */
-  pages: PageStore;
+/** The turn that the tools belong to. */
+export type ChatToolTurn = {
+  workspace: string;
   /** Limits how much the turn sends. */
   quota: SendQuota;
-  /** Reads files to send with the agent's rights. */
-  agentFiles: AgentFiles;
-  /** Inspects files to send. */
-  reader: FileReader;
-  /** The relay's address for files that WhatsApp does not carry. */
-  publicUrl: string;
-  /** The turn that the tools belong to. */
-  turn: string;
-  conversation: string;
-  workspace: string;
-  fence: Fence;
   /**
    * Aborts with the turn: it ends the inspection of files and stops the tools from sending, so that
    * a stop withdraws everything.
@@ -60,15 +44,20 @@ const fileSentences: Record<FileProblem['kind'], (file: string) => string> = {
  * The agent's tools for sending to the person. They answer the model in sentences; only being
  * fenced off ends the turn.
  */
-export function createChatTools(parts: ChatToolParts): SendTools {
-  const { outbox, files, turn, conversation, fence } = parts;
+export function createChatTools(
+  { stores, media, settings }: Pick<TurnDeps, 'stores' | 'media' | 'settings'>,
+  { turn, conversation, fence }: TurnContext,
+  { workspace, quota, signal, onSent }: ChatToolTurn,
+): SendTools {
+  const { outbox, files, pages } = stores;
+  const { publicUrl } = settings;
   const say = async (replies: { id: string; text: string; file?: StoredFile }[]): Promise<void> => {
-    parts.signal.throwIfAborted();
+    signal.throwIfAborted();
     await outbox.put(
       replies.map((reply) => ({ ...reply, conversation, turn, aside: true as const })),
       fence,
     );
-    for (const _ of replies) parts.onSent();
+    for (const _ of replies) onSent();
   };
 
   /**
@@ -76,7 +65,7 @@ export function createChatTools(parts: ChatToolParts): SendTools {
    * Returns the answer for the model.
    */
   const addToPage = async (entry: string, markdown: string): Promise<string> => {
-    const token = await parts.pages.append(`${turn}.rest`, entry, markdown);
+    const token = await pages.append(`${turn}.rest`, entry, markdown);
     if (token === undefined)
       return 'Not sent: this turn has sent too much already, and there is no room on a page for the rest. Say what matters in your answer.';
     const id = `${turn}.rest`;
@@ -84,14 +73,14 @@ export function createChatTools(parts: ChatToolParts): SendTools {
       await say([
         {
           id,
-          text: `That is a lot of messages. I collect the rest on one page, which grows while I work:\n${parts.publicUrl}/page/${token}`,
+          text: `That is a lot of messages. I collect the rest on one page, which grows while I work:\n${publicUrl}/page/${token}`,
         },
       ]);
     return 'This turn has sent as many messages as it may, so this went to a page that the person has a link to. Send nothing more; say what matters in your answer.';
   };
 
   const addressOf = async (file: NamedFile): Promise<string> =>
-    `${parts.publicUrl}/media/${(await files.put(file.bytes, file, conversation)).token}`;
+    `${publicUrl}/media/${(await files.put(file.bytes, file, conversation)).token}`;
 
   const toReply = async (
     { text, media, link }: Piece,
@@ -110,20 +99,20 @@ export function createChatTools(parts: ChatToolParts): SendTools {
     path: string;
     caption?: string | undefined;
   }): Promise<string> => {
-    const file = path.resolve(parts.workspace, input.path);
-    const bytes = await parts.agentFiles.read(file, largestFile);
+    const file = path.resolve(workspace, input.path);
+    const bytes = await media.agentFiles.read(file, largestFile);
     if (bytes.byteLength === 0) return 'That file is empty, so it was not sent.';
     // Identified by its content: the same picture is sent only once per turn.
     const id = `${turn}.file.${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`;
     if (await outbox.has(id)) return 'That file was sent already.';
     const name = path.basename(file);
     const { pieces, told } = await planSending(
-      parts.reader,
+      media.reader,
       { name, bytes },
       input.caption ?? '',
-      parts.signal,
+      signal,
     );
-    if (!(await parts.quota.take(pieces.length))) {
+    if (!(await quota.take(pieces.length))) {
       const type =
         pieces.find(({ media }) => media)?.media?.type ??
         pieces.find(({ link }) => link)?.link?.file.type ??
@@ -144,7 +133,7 @@ export function createChatTools(parts: ChatToolParts): SendTools {
     try {
       return await work();
     } catch (error) {
-      if (parts.signal.aborted) return 'This turn has ended, so nothing was sent.';
+      if (signal.aborted) return 'This turn has ended, so nothing was sent.';
       if (error instanceof FencedError)
         return 'This turn was taken over by another worker. Stop working now.';
       if (error instanceof FileProblem) return fileSentences[error.kind](error.file);
@@ -162,8 +151,7 @@ export function createChatTools(parts: ChatToolParts): SendTools {
       guarded(async () => {
         const { parts: texts } = await writeForChat(text);
         if (texts.length === 0) return 'The text is empty, so nothing was sent.';
-        if (!(await parts.quota.take(texts.length)))
-          return await addToPage(`${turn}.${callId}`, text);
+        if (!(await quota.take(texts.length))) return await addToPage(`${turn}.${callId}`, text);
         await say(
           texts.map((part, index) => ({ id: `${turn}.${callId}.${index + 1}`, text: part })),
         );

@@ -2,7 +2,7 @@ import type { Job } from 'bullmq';
 import type { Fence } from '../../shared/store/boxes/inbox.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import type { TurnData, TurnResult } from '../../shared/store/queues.ts';
-import type { Subscription } from './arrivals.ts';
+import type { Subscription } from '../process/arrivals.ts';
 import type { TurnSlot } from './turn-slot.ts';
 
 /**

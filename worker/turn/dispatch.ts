@@ -4,9 +4,8 @@ import type { Conversation } from '../../shared/store/conversation.ts';
 import { unreadableSentence } from '../../shared/store/boxes/dead-letters.ts';
 import { FencedError } from '../../shared/store/boxes/inbox.ts';
 import { isFromPerson } from '../../shared/store/message.ts';
-import type { Ledger } from '../../shared/store/boxes/ledger.ts';
 import type { Message } from '../../shared/store/message.ts';
-import type { Snapshot, ReadSnapshot } from '../../shared/store/boxes/snapshot.ts';
+import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import type { Reply } from '../../shared/store/reply.ts';
 import { AgentFailure } from '../agent/agent.ts';
@@ -22,8 +21,6 @@ import { isStop } from './stop.ts';
 import { readStop } from './stop-words.ts';
 import type { TurnContext } from './context.ts';
 import { giveUp } from './outcome.ts';
-
-export type DispatchDeps = CommandParts & { ledger: Ledger; readSnapshot: ReadSnapshot };
 
 /**
  * Limit on messages per turn; the rest waits for the next turn, so that no job grows without bound.
@@ -65,13 +62,13 @@ export type Dispatch = {
  * those of this turn.
  */
 export function createDispatch(
-  parts: DispatchDeps,
+  parts: CommandParts,
   context: TurnContext,
   questions: Questions,
   attempts: Attempts,
   snapshot: Snapshot,
 ): Dispatch {
-  const { outbox, ledger } = parts;
+  const { outbox, ledger, snapshots, conversations } = parts.stores;
   const { turn, conversation, fence } = context;
   const { take } = attempts;
   const quotes = new Map<string, Reply | undefined>();
@@ -83,7 +80,7 @@ export function createDispatch(
   let waiting = 0;
 
   const readInbox = async (): Promise<Message[]> => {
-    if (isRead) last = await parts.readSnapshot(conversation, fence);
+    if (isRead) last = await snapshots.read(conversation, fence);
     isRead = true;
     const { messages, unreadable, parked } = last;
     waiting = messages.length;
@@ -127,7 +124,7 @@ export function createDispatch(
       return isRenewed(last.conversation, message) ? session : (quoted ?? session);
     }
     const change = { session: '', follows: '', anew: message.id };
-    await parts.conversations.write(conversation, fence, change);
+    await conversations.write(conversation, fence, change);
     return undefined;
   };
 
@@ -241,7 +238,7 @@ export function createDispatch(
 }
 
 async function obey(
-  parts: DispatchDeps,
+  parts: CommandParts,
   context: TurnContext,
   { message, found }: Extract<NextStep, { kind: 'command' }>,
   busy: boolean,
@@ -254,7 +251,9 @@ async function obey(
     if (error instanceof FencedError || signal.aborted) throw error;
     // Claude's current work is not affected.
     log.error({ err: error }, 'a defect: a command failed');
-    return await giveUp(parts, context, new AgentFailure('broken', 'a command failed'), [message]);
+    return await giveUp(parts.stores, context, new AgentFailure('broken', 'a command failed'), [
+      message,
+    ]);
   }
   if (answer === undefined) return;
   const { text, choices } =
@@ -268,7 +267,8 @@ async function obey(
     ...(choices ? { choices } : {}),
     urgent: true as const,
   }));
-  await parts.outbox.put(replies, fence, { conversation, ids: [message.id], state: 'answered' });
+  const settlement = { conversation, ids: [message.id], state: 'answered' as const };
+  await parts.stores.outbox.put(replies, fence, settlement);
 }
 
 /**

@@ -1,29 +1,17 @@
-import type { Conversations } from '../../shared/store/conversation.ts';
 import { cut } from '../../shared/runtime/cut.ts';
-import type { Inbox } from '../../shared/store/boxes/inbox.ts';
-import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import type { TurnResult } from '../../shared/store/queues.ts';
-import type { Sessions } from '../../shared/store/sessions.ts';
 import { isWorkId } from '../../shared/store/message.ts';
 import { dayOf } from '../../shared/store/spend.ts';
 import type { AgentEvent, Words } from '../agent/agent.ts';
 import type { Dispatch } from './dispatch.ts';
 import { rememberedSaidAt } from './answered-before.ts';
 import type { Questions } from '../questions/questions.ts';
-import type { AnswerWriter } from '../reply/answer.ts';
 import { wordsReplyId } from '../reply/say-words.ts';
 import { describeStep } from '../progress/tool-descriptions.ts';
 import type { ToolEvent } from '../progress/tool-descriptions.ts';
 import type { ProgressReporter } from '../progress/reporter.ts';
 import type { TurnContext } from './context.ts';
-
-export type EventParts = {
-  inbox: Inbox;
-  outbox: Outbox;
-  conversations: Pick<Conversations, 'write'>;
-  sessions: Sessions;
-  writeAnswer: AnswerWriter;
-};
+import type { TurnDeps } from './deps.ts';
 
 /**
  * The turn of the events. `title` is the name for a new session; `onAnswered` receives the messages
@@ -69,7 +57,7 @@ function compactedWords(isAsked: boolean): string {
 const quote = (words: string): string => `“${words.replaceAll(/[*_~`]/g, '')}”`;
 
 export function createTurnEvents(
-  parts: EventParts,
+  { stores, chat }: Pick<TurnDeps, 'stores' | 'chat'>,
   {
     context,
     questions,
@@ -84,7 +72,7 @@ export function createTurnEvents(
     onWritten,
   }: EventTurn,
 ): TurnEvents {
-  const { inbox, outbox, conversations, sessions } = parts;
+  const { inbox, outbox, conversations, sessions } = stores;
   const { job, turn, conversation, fence, log } = context;
   let said = false;
   let compactions = 0;
@@ -140,7 +128,7 @@ export function createTurnEvents(
     await beforeAnswer(event.prompts);
     // A turn that has sent something needs no closing words; one that has sent nothing must not end
     // in silence.
-    const written = await parts.writeAnswer(event.id, await textOf(event));
+    const written = await chat.writeAnswer(event.id, await textOf(event));
     // Claude may have nothing to say about its work in the background.
     const isAsked = event.prompts.some((id) => !isWorkId(id));
     const texts = written.length > 0 || said || !isAsked ? written : ['Done.'];

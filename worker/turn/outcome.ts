@@ -1,12 +1,8 @@
 import { UnrecoverableError } from 'bullmq';
-import type { Background } from '../../shared/store/background.ts';
-import type { Conversations } from '../../shared/store/conversation.ts';
 import { cut } from '../../shared/runtime/cut.ts';
 import { reportError } from '../../shared/runtime/errors.ts';
 import { FencedError } from '../../shared/store/boxes/inbox.ts';
-import type { Inbox } from '../../shared/store/boxes/inbox.ts';
 import type { Message } from '../../shared/store/message.ts';
-import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import { AgentFailure } from '../agent/agent.ts';
 import { taskLine } from '../background/describe.ts';
 import { mostAttempts } from './attempts.ts';
@@ -15,19 +11,14 @@ import { describeFailure } from './failure-sentence.ts';
 import { delayJob, handBack } from '../process/job-moves.ts';
 import { quoteMessages, withdrawnWords } from './format-messages.ts';
 import type { TurnContext } from './context.ts';
+import type { TurnDeps, TurnSettings, TurnStores } from './deps.ts';
 import { renewSession } from './renewal.ts';
 import type { FailedSession } from './renewal.ts';
 import { planWait } from './retry-plan.ts';
 import { closingTime, closingWindowWords, mayOutlast } from './window.ts';
 
 /** The worker's parts that end a turn. */
-export type EndingParts = {
-  inbox: Inbox;
-  outbox: Outbox;
-  conversations: Conversations;
-  background: Pick<Background, 'list'>;
-  hasTemplate: boolean;
-};
+export type EndingParts = Pick<TurnDeps, 'stores' | 'settings'>;
 
 /**
  * The progress of a turn: the attempts at its messages; `answerers` are messages that have answered
@@ -68,7 +59,7 @@ export async function giveUpExhausted(
   );
   await attempts.take(failed);
   await giveUp(
-    parts,
+    parts.stores,
     context,
     new AgentFailure('died', 'it ended the worker each time'),
     failed,
@@ -83,7 +74,7 @@ export async function giveUpExhausted(
  * anew, or give it up with a sentence. Always throws.
  */
 export async function endBadly(
-  parts: EndingParts,
+  { stores, settings }: EndingParts,
   context: TurnContext,
   error: unknown,
   { attempts, answerers, session }: TurnStand,
@@ -102,22 +93,22 @@ export async function endBadly(
   log.warn({ kind, reason, status, requestId }, 'turn failed');
   if (!(error instanceof AgentFailure)) log.error({ err: error }, 'a defect');
   const { conversation } = job.data;
-  await parts.inbox.note(fence, turn, conversation, {
+  await stores.inbox.note(fence, turn, conversation, {
     log: `${new Date().toISOString()} failed: ${kind}: ${reason}${requestId ? ` (${requestId})` : ''}`,
   });
-  const { timezone, wroteAt } = await parts.conversations.read(conversation);
+  const { timezone, wroteAt } = await stores.conversations.read(conversation);
   const { waits = 0 } = job.data;
   const wait = planWait(failure, waits, Date.now(), timezone);
   if (wait) {
     // Sent once per waiting message, not again at each attempt.
     const newest = [...attempts.begun().keys()].at(-1) ?? '';
-    await parts.outbox.put(
+    await stores.outbox.put(
       [
         {
           id: `${turn}.limit.${newest}`,
           conversation,
           turn,
-          text: `${wait.sentence}${windowWordsOf(parts, wait.ms, wroteAt, timezone)}`,
+          text: `${wait.sentence}${windowWordsOf(settings, wait.ms, wroteAt, timezone)}`,
         },
       ],
       fence,
@@ -129,17 +120,17 @@ export async function endBadly(
   const worthAnother = failure.kind === 'died' || failure.kind === 'broken';
   // An answer to a question is meaningless without the work that asked it: it is removed when that
   // work is given up.
-  const left = (await parts.inbox.read(conversation)).filter(
+  const left = (await stores.inbox.read(conversation)).filter(
     ({ id }) => begun.has(id) && !answerers.includes(id),
   );
-  if (session && (await renewSession(parts, context, failure, session, left))) {
+  if (session && (await renewSession(stores, context, failure, session, left))) {
     await attempts.giveBack();
     return await handBack(job, token);
   }
   const isOver = (message: Message): boolean =>
     !worthAnother || (begun.get(message.id) ?? 0) >= mostAttempts;
   const isAllOver = left.every(isOver);
-  await giveUp(parts, context, failure, left.filter(isOver), isAllOver ? answerers : []);
+  await giveUp(stores, context, failure, left.filter(isOver), isAllOver ? answerers : []);
   if (isAllOver) throw new UnrecoverableError(`${failure.kind}: ${failure.message}`);
   return await delayJob(
     job,
@@ -152,7 +143,7 @@ export async function endBadly(
  * A sentence about WhatsApp's window if it closes before work delayed by `ms` can be done; else ''.
  */
 function windowWordsOf(
-  { hasTemplate }: EndingParts,
+  { hasTemplate }: Pick<TurnSettings, 'hasTemplate'>,
   ms: number,
   wroteAt: string | undefined,
   timezone: string | undefined,
@@ -169,7 +160,7 @@ function windowWordsOf(
  * Throws FencedError.
  */
 export async function giveUp(
-  { conversations, outbox }: Pick<EndingParts, 'conversations' | 'outbox'>,
+  { conversations, outbox }: Pick<TurnStores, 'conversations' | 'outbox'>,
   { job, turn, fence }: TurnContext,
   failure: AgentFailure,
   failed: Message[],
@@ -193,7 +184,7 @@ export async function giveUp(
  * confirms it and names the current step and the dropped messages.
  */
 export async function settleStopped(
-  { inbox, outbox, background }: EndingParts,
+  { stores: { inbox, outbox, background } }: Pick<TurnDeps, 'stores'>,
   { job, turn, fence, log }: TurnContext,
   by: Message,
   { attempts, answerers }: TurnStand,

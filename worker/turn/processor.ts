@@ -1,43 +1,26 @@
 import type { Job } from 'bullmq';
 import { NotAllowedError } from '../../shared/store/allowed.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
+import { tellOfSetAside } from '../../shared/store/boxes/set-aside.ts';
 import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
 import type { TurnData, TurnResult } from '../../shared/store/queues.ts';
 import type { ModelUse } from '../../shared/store/spend.ts';
 import { AwaitingAnswer } from '../questions/answer-wait.ts';
 import type { QuestionHooks } from '../questions/answer-wait.ts';
 import { leaveAnswered, lookUpFirst, mayHaveBeenSaid } from './answered-before.ts';
-import type { AnsweredBeforeDeps } from './answered-before.ts';
-import type { Arrivals } from './arrivals.ts';
 import { createAttempts } from './attempts.ts';
 import { putOffForAnswer, resumeQuestion } from '../questions/awaiting-answer.ts';
 import { createDispatch } from './dispatch.ts';
 import { createQuestions } from '../questions/questions.ts';
-import type { QuestionParts } from '../questions/questions.ts';
 import { StopRequest } from './stop.ts';
 import type { TurnContext } from './context.ts';
+import type { TurnDeps } from './deps.ts';
 import { createTurnSlot } from './turn-slot.ts';
 import { endBadly, giveUpExhausted, isExhausted, settleStopped } from './outcome.ts';
 import type { TurnStand } from './outcome.ts';
 import { waitInLine } from './wait-for-slot.ts';
 import { createVoiceAnswers } from '../reply/voice-answers.ts';
 import { emptyResult, workTurn } from './turn.ts';
-import type { WorkParts } from './turn.ts';
-
-export type TurnParts = WorkParts &
-  AnsweredBeforeDeps &
-  QuestionParts & {
-    arrivals: Arrivals;
-    /** Adds another turn to the conversation, for the messages left by this one. */
-    addTurn: (conversation: string) => Promise<unknown>;
-    /**
-     * Called when a person's waiting items were set aside because they are no longer allowed to
-     * write.
-     */
-    onSetAside: (conversation: string) => Promise<void>;
-    /** Promotes the conversation's turn if it is delayed. */
-    promoteTurn: (conversation: string) => Promise<void>;
-  };
 
 /**
  * Works one turn of a conversation: inbox → agent → outbox. Every step is idempotent, and the fence
@@ -45,13 +28,14 @@ export type TurnParts = WorkParts &
  * message leaves the inbox in the same step that puts its answer into the outbox.
  */
 export function createTurnProcessor(
-  parts: TurnParts,
+  deps: TurnDeps,
 ): (job: Job<TurnData, TurnResult>, token: string, signal: AbortSignal) => Promise<TurnResult> {
+  const { stores } = deps;
   return async (job, token, signal) => {
     const turn = job.id ?? '';
     const { conversation } = job.data;
     // Subscribes before anything is read, so that every later message is either read or announced.
-    const subscription = parts.arrivals.listen(conversation);
+    const subscription = deps.arrivals.listen(conversation);
     const context: TurnContext = {
       job,
       token,
@@ -59,19 +43,19 @@ export function createTurnProcessor(
       conversation,
       signal,
       subscription,
-      slot: createTurnSlot(parts.slots),
+      slot: createTurnSlot(deps.slots),
       fence: { lock: keys.jobLock('turns', turn), token },
       startedAt: Date.now(),
-      log: parts.log.child({ turn }),
+      log: deps.log.child({ turn }),
     };
     const result = emptyResult();
     try {
-      const { hasBegun, left } = await workInbox(parts, context, result);
+      const { hasBegun, left } = await workInbox(deps, context, result);
       // Messages that need a separate turn, such as queued ones.
-      if (left !== 0 && (await parts.inbox.size(conversation)) > 0)
-        await parts.addTurn(conversation);
+      if (left !== 0 && (await stores.inbox.size(conversation)) > 0)
+        await stores.turns.add(conversation);
       result.durationMs = Date.now() - context.startedAt;
-      if (hasBegun) addUse(result, await parts.spend.turn(turn));
+      if (hasBegun) addUse(result, await stores.spend.turn(turn));
       if (hasBegun) context.log.info(result, 'turn done');
       return result;
     } catch (error) {
@@ -80,7 +64,7 @@ export function createTurnProcessor(
         { conversation },
         'person no longer allowed to write: set aside the waiting items',
       );
-      await parts.onSetAside(conversation);
+      await tellOfSetAside(stores, conversation);
       return result;
     } finally {
       subscription.end();
@@ -97,11 +81,16 @@ function addUse(result: TurnResult, use: ModelUse): void {
 
 /** Makes the sounds that an earlier run of a worker has left out: its answers are in the outbox. */
 async function speakLeft(
-  parts: TurnParts,
+  { stores, media }: TurnDeps,
   context: TurnContext,
   { conversation }: Pick<Snapshot, 'conversation'>,
 ): Promise<void> {
-  const voice = createVoiceAnswers(parts, context, conversation, context.signal);
+  const voice = createVoiceAnswers(
+    { ...stores, speak: media.speak },
+    context,
+    conversation,
+    context.signal,
+  );
   await voice.resume();
   await voice.settle();
 }
@@ -111,18 +100,23 @@ async function speakLeft(
  * inbox, undefined when unknown.
  */
 async function workInbox(
-  parts: TurnParts,
+  deps: TurnDeps,
   context: TurnContext,
   result: TurnResult,
 ): Promise<{ hasBegun: boolean; left: number | undefined }> {
+  const { stores } = deps;
   const { conversation, job, log, signal, slot, turn, fence } = context;
-  const snapshot = await parts.readSnapshot(conversation, fence, `${turn}:${job.attemptsStarted}`);
+  const snapshot = await stores.snapshots.read(
+    conversation,
+    fence,
+    `${turn}:${job.attemptsStarted}`,
+  );
   const hooks = {
     heard: (): void => undefined,
     letGo: undefined as QuestionHooks['letGo'] | undefined,
   };
-  const attempts = createAttempts(parts.inbox, context, snapshot);
-  const questions = createQuestions(parts, context, snapshot.conversation, {
+  const attempts = createAttempts(stores.inbox, context, snapshot);
+  const questions = createQuestions(deps, context, snapshot.conversation, {
     onOpen: () => hooks.heard(),
     letGo: (reason) => hooks.letGo?.(reason) ?? false,
   });
@@ -136,12 +130,12 @@ async function workInbox(
   try {
     const waiting = await questions.withoutAnswers(snapshot.messages);
     const unanswered = await leaveAnswered(
-      parts,
+      { ...stores, messenger: deps.chat.messenger },
       context,
       { ...snapshot, messages: waiting },
       (message) => isExhausted(message, attempts),
     );
-    const messages = await giveUpExhausted(parts, context, unanswered, stand());
+    const messages = await giveUpExhausted(deps, context, unanswered, stand());
     const givenUp = [
       ...snapshot.givenUp,
       ...unanswered.filter((message) => !messages.includes(message)),
@@ -149,11 +143,12 @@ async function workInbox(
     const first: Snapshot = { ...snapshot, messages, givenUp };
     let lastSnapshot = (): Snapshot => first;
     const saidAt = (): string | undefined => mayHaveBeenSaid(lastSnapshot(), Date.now());
-    const own = { ...parts, outbox: lookUpFirst(parts.outbox, saidAt) };
+    const outbox = lookUpFirst(stores.outbox, saidAt);
+    const own: TurnDeps = { ...deps, stores: { ...stores, outbox } };
     const dispatch = createDispatch(own, context, questions, attempts, first);
     lastSnapshot = dispatch.snapshot;
     await resumeQuestion(context, questions, dispatch);
-    const begun = await waitInLine(parts, context, dispatch, () => attempts.giveBack());
+    const begun = await waitInLine(deps, context, dispatch, () => attempts.giveBack());
     if (!begun) {
       await speakLeft(own, context, first);
       // Messages left for another turn were not started.
@@ -177,10 +172,10 @@ async function workInbox(
     return { hasBegun, left };
   } catch (error) {
     if (error instanceof AwaitingAnswer && !signal.aborted)
-      return await putOffForAnswer(parts, context, error, attempts, questions);
+      return await putOffForAnswer(deps, context, error, attempts, questions);
     if (!(error instanceof StopRequest) || signal.aborted)
-      return await endBadly(parts, context, error, stand());
-    await settleStopped(parts, context, error.by, stand());
+      return await endBadly(deps, context, error, stand());
+    await settleStopped(deps, context, error.by, stand());
     return { hasBegun, left: undefined };
   } finally {
     slot.leave();

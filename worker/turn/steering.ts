@@ -1,8 +1,6 @@
 import { cut } from '../../shared/runtime/cut.ts';
 import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
-import type { Ledger } from '../../shared/store/boxes/ledger.ts';
-import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import type { TurnResult } from '../../shared/store/queues.ts';
 import type { Reply } from '../../shared/store/reply.ts';
 import type { Prompt } from '../agent/agent.ts';
@@ -11,14 +9,9 @@ import { createAsyncQueue } from '../agent/async-queue.ts';
 import type { Dispatch } from './dispatch.ts';
 import { givenUpNote, withoutPrefix } from './format-messages.ts';
 import { toPrompt } from './format-prompt.ts';
-import type { PromptParts } from './format-prompt.ts';
 import type { TurnContext } from './context.ts';
+import type { TurnDeps } from './deps.ts';
 import { withSuggestion } from './suggestions.ts';
-
-export type SteeringDeps = Omit<PromptParts, 'before' | 'workspace'> & {
-  outbox: Outbox;
-  ledger: Pick<Ledger, 'find'>;
-};
 
 /** Claude's messages in a turn, from the first to the last that come in while it works. */
 export type Steering = {
@@ -63,7 +56,7 @@ const shortInbox = 50;
  * `onTrouble` receives the error that ends the turn.
  */
 export function createSteering(
-  parts: SteeringDeps,
+  { stores: { outbox, ledger }, media }: Pick<TurnDeps, 'stores' | 'media'>,
   { context, questions, dispatch, workspace, result, signal, onTrouble }: FeedTurn,
 ): Steering {
   const { conversation, turn, fence } = context;
@@ -84,7 +77,7 @@ export function createSteering(
 
   /** Answers an unreadable message without passing it to Claude. */
   const sayInstead = async (id: string, text: string): Promise<void> => {
-    await parts.outbox.put([{ id: `${id}.unread`, conversation, turn, text }], fence, {
+    await outbox.put([{ id: `${id}.unread`, conversation, turn, text }], fence, {
       conversation,
       ids: [id],
       state: 'answered',
@@ -94,11 +87,11 @@ export function createSteering(
   };
   const hand = async (messages: Message[]): Promise<void> => {
     for (const message of messages) {
-      const tapped = await withSuggestion(parts.ledger, withoutPrefix(message));
+      const tapped = await withSuggestion(ledger, withoutPrefix(message));
       const quoted = tapped.isSuggestion ? undefined : dispatch.quoted(message);
       const read = await toPrompt(
         tapped.message,
-        { ...parts, workspace, before: quotation(quoted) },
+        { ...media, workspace, before: quotation(quoted) },
         signal,
       );
       if ('sentence' in read) {

@@ -1,4 +1,4 @@
-import type { Place, Slots } from './slots.ts';
+import type { Place, Slots } from '../process/slots.ts';
 
 /**
  * A turn's slot. While the turn waits for its person, the slot is free for others; when the answer

@@ -1,28 +1,19 @@
 import type { Conversation } from '../../shared/store/conversation.ts';
-import type { FileStore } from '../../shared/store/files.ts';
-import type { Log } from '../../shared/runtime/log.ts';
 import type { Message } from '../../shared/store/message.ts';
-import type { PageStore } from '../../shared/store/pages.ts';
 import type { TurnResult } from '../../shared/store/queues.ts';
-import type { Typing } from '../../shared/delivery/typing.ts';
-import type { Agent, ChatTools, SayTools, SendTools } from '../agent/agent.ts';
+import type { ChatTools, SayTools, SendTools } from '../agent/agent.ts';
 import { readEffort } from '../agent/agent.ts';
-import type { AgentFiles } from '../agent/sandbox/files.ts';
 import { createAlongside } from '../background/describe.ts';
 import { createAlwaysAllowed } from '../questions/always-allowed.ts';
 import { createAskTools } from '../questions/tools.ts';
 import type { AwaitingAnswer } from '../questions/answer-wait.ts';
 import { createBudget } from '../questions/budget.ts';
-import type { BudgetParts } from '../questions/budget.ts';
 import { createChatTools } from '../tools/chat-tools.ts';
 import { permissionsOf } from '../commands/setting-commands.ts';
-import type { Dispatch, DispatchDeps } from './dispatch.ts';
+import type { Dispatch } from './dispatch.ts';
 import { createProgress } from '../progress/progress.ts';
-import type { ProgressTimes } from '../progress/progress.ts';
 import { createSteering } from './steering.ts';
-import type { SteeringDeps } from './steering.ts';
 import type { Questions } from '../questions/questions.ts';
-import type { ScheduleLimits } from '../schedules/limits.ts';
 import { createScheduleTools } from '../schedules/tools.ts';
 import { createScreenshots } from '../tools/screenshots.ts';
 import { createSendQuota } from '../tools/send-quota.ts';
@@ -32,47 +23,17 @@ import { withoutPrefix } from './format-messages.ts';
 import { createCancelWatch } from './stop.ts';
 import { gateTools } from '../tools/tool-gate.ts';
 import { createVoiceAnswers } from '../reply/voice-answers.ts';
-import type { VoiceParts } from '../reply/voice-answers.ts';
 import { createSayWords } from '../reply/say-words.ts';
 import { startProgressReporter } from '../progress/reporter.ts';
 import type { ProgressReporter } from '../progress/reporter.ts';
-import type { Thaw } from '../process/thaw.ts';
 import type { TurnContext } from './context.ts';
+import type { TurnDeps } from './deps.ts';
 import { createTurnEvents } from './events.ts';
-import type { EventParts } from './events.ts';
 import { createWatchdog } from './watchdog.ts';
-import type { Silence } from './watchdog.ts';
 import { createWorkspaceTrust } from '../questions/workspace-trust.ts';
-import type { TrustParts } from '../questions/workspace-trust.ts';
 import { createSuggestions } from './suggestions.ts';
 import { watchWindow } from './window.ts';
-import type { WindowParts } from './window.ts';
 import { workspaceOf } from '../workspace.ts';
-
-export type WorkParts = DispatchDeps &
-  EventParts &
-  BudgetParts &
-  TrustParts &
-  WindowParts &
-  VoiceParts &
-  SteeringDeps & {
-    agent: Agent;
-    files: FileStore;
-    pages: PageStore;
-    /** The number of messages a turn may send before the rest goes to a page. */
-    messagesPerTurn: number;
-    agentFiles: AgentFiles;
-    dataDir: string;
-    publicUrl: string;
-    /** Returns when no other worker has a process for this conversation. */
-    claim: (conversation: string) => Promise<void>;
-    typing: Typing;
-    silence: Silence;
-    progress: ProgressTimes;
-    scheduleLimits: ScheduleLimits;
-    thaw: Pick<Thaw, 'settled'>;
-    log: Log;
-  };
 
 /**
  * A turn with work for Claude: `first` are its first messages, and `result` is filled while it
@@ -100,13 +61,14 @@ export function emptyResult(): TurnResult {
  * error that ended it early: a StopRequest, an AgentFailure, FencedError, or the signal's reason.
  */
 export async function workTurn(
-  parts: WorkParts,
+  deps: TurnDeps,
   { context, questions, dispatch, first, result, onListening }: TurnWork,
 ): Promise<number | undefined> {
-  const { conversation, turn, fence, log } = context;
-  const workspace = workspaceOf(parts.dataDir, conversation);
+  const { stores, media, chat, settings } = deps;
+  const { conversation, turn, log } = context;
+  const workspace = workspaceOf(settings.dataDir, conversation);
   const stop = createCancelWatch(
-    parts.inbox,
+    stores.inbox,
     conversation,
     () => questions.open() !== undefined,
     log,
@@ -114,12 +76,12 @@ export async function workTurn(
   const trouble = new AbortController();
   const end = (error: unknown): void => trouble.abort(error);
   const watchdog = createWatchdog(
-    parts.silence,
+    settings.times.silence,
     AbortSignal.any([context.signal, stop.signal, trouble.signal]),
     questions.isWaiting,
   );
   const { signal } = watchdog;
-  const feed = createSteering(parts, {
+  const feed = createSteering(deps, {
     context,
     questions,
     dispatch,
@@ -141,7 +103,7 @@ export async function workTurn(
       return true;
     },
   });
-  const typing = parts.typing.keep(conversation, () =>
+  const typing = chat.typing.keep(conversation, () =>
     questions.isWaiting() || signal.aborted ? undefined : feed.newest(),
   );
   let reporter: ProgressReporter | undefined;
@@ -154,51 +116,30 @@ export async function workTurn(
     stop.look();
   }, dispatch.hasSeen);
   // Scans the workspace while the rest is prepared.
-  const trust = createWorkspaceTrust(parts, context, questions, workspace);
+  const trust = createWorkspaceTrust({ ...stores, ...media }, context, questions, workspace);
   try {
-    await parts.agentFiles.makeDirectory(workspace);
+    await media.agentFiles.makeDirectory(workspace);
     if (!(await feed.begin(first))) return undefined;
     typing.begin();
-    window = watchWindow(parts, context);
+    window = watchWindow({ ...stores, hasTemplate: settings.hasTemplate, now: Date.now }, context);
     endListening();
     endListening = context.subscription.tell(heard, dispatch.hasSeen);
     // Messages that came with the first ones and need a separate turn get a notice.
     if (hasMissed || dispatch.waiting() > first.length) heard();
-    await parts.claim(conversation);
-    const settings = dispatch.known();
+    await deps.claims.claim(conversation);
+    const chosen = dispatch.known();
     const quota = createSendQuota({
-      most: parts.messagesPerTurn,
-      sentBefore: () => parts.outbox.countOf(turn),
+      most: settings.messagesPerTurn,
+      sentBefore: () => stores.outbox.countOf(turn),
       heard: () => dispatch.taken().size,
     });
-    reporter = tell(parts, context, questions, settings, quota);
-    const chatTools = createChatTools({
-      outbox: parts.outbox,
-      files: parts.files,
-      pages: parts.pages,
-      quota,
-      agentFiles: parts.agentFiles,
-      reader: parts.reader,
-      publicUrl: parts.publicUrl,
-      turn,
-      conversation,
-      workspace,
-      fence,
-      signal,
-      onSent: () => events.onSent(),
-    });
-    const say = createSayWords({
-      outbox: parts.outbox,
-      writeAnswer: parts.writeAnswer,
-      turn,
-      conversation,
-      fence,
-      session: dispatch.session,
-      onSent: () => events.onSent(),
-    });
+    reporter = tell(deps, context, questions, chosen, quota);
+    const onSent = (): void => events.onSent();
+    const chatTools = createChatTools(deps, context, { workspace, quota, signal, onSent });
+    const say = createSayWords(deps, context, { session: dispatch.session, onSent });
     const screenshots = createScreenshots(chatTools);
-    const budget = createBudget(parts, context, questions, end);
-    const events = createTurnEvents(parts, {
+    const budget = createBudget({ ...stores, budgets: settings.budgets }, context, questions, end);
+    const events = createTurnEvents(deps, {
       context,
       questions,
       dispatch,
@@ -213,32 +154,32 @@ export async function workTurn(
       },
       onWritten: (answer) => voice.begin(answer),
     });
-    const permissions = permissionsOf(settings.permissions, parts.permissions);
-    const tools = createTools(parts, context, {
+    const permissions = permissionsOf(chosen.permissions, settings.permissions);
+    const tools = createTools(deps, context, {
       questions,
       budget,
       permissions,
       chatTools: { ...chatTools, say },
       session: dispatch.session,
     });
-    const voice = createVoiceAnswers(parts, context, settings, signal);
+    const voice = createVoiceAnswers({ ...stores, speak: media.speak }, context, chosen, signal);
     await voice.resume();
-    const suggestions = createSuggestions(parts, context, { session: dispatch.session, first });
+    const suggestions = createSuggestions(stores, context, { session: dispatch.session, first });
     await budget.mayGoOn(signal);
     const grants = await trust.settle(permissions, signal);
-    const work = parts.agent.work({
+    const work = deps.agent.work({
       id: turn,
-      timezone: settings.timezone,
+      timezone: chosen.timezone,
       conversation,
       workspace,
       prompts: feed.prompts,
       tools,
       session: dispatch.session(),
-      follows: settings.follows,
+      follows: chosen.follows,
       signal,
       permissions,
-      model: settings.model,
-      effort: readEffort(settings.effort),
+      model: chosen.model,
+      effort: readEffort(chosen.effort),
       grants,
       onSuggestion: suggestions.offer,
     });
@@ -275,12 +216,14 @@ type ToolDeps = {
  * still has.
  */
 function createTools(
-  parts: WorkParts,
+  { stores, chat, settings, thaw }: TurnDeps,
   context: TurnContext,
   { questions, budget, permissions, chatTools, session }: ToolDeps,
 ): ChatTools {
   const { conversation, turn, fence, job, signal } = context;
-  const { schedules, conversations, outbox, scheduleLimits: limits, hasTemplate } = parts;
+  const { schedules, conversations, outbox, pages } = stores;
+  const { scheduleLimits: limits, hasTemplate, publicUrl } = settings;
+  const { writeAnswer } = chat;
   const scheduleTools = createScheduleTools({
     schedules,
     conversations,
@@ -296,15 +239,15 @@ function createTools(
   const askTools = createAskTools(questions, budget, {
     mode: permissions,
     allowed: createAlwaysAllowed(conversations, context, session),
-    show: parts,
-    writeAnswer: parts.writeAnswer,
+    show: { pages, publicUrl },
+    writeAnswer,
   });
-  return gateTools({ ...chatTools, ...scheduleTools, ...askTools }, parts.thaw.settled, signal);
+  return gateTools({ ...chatTools, ...scheduleTools, ...askTools }, thaw.settled, signal);
 }
 
 /** Reports long work to the person: a line now and then, or each step if they want that. */
 function tell(
-  { outbox, background, progress }: WorkParts,
+  { stores: { outbox, background }, settings: { times } }: TurnDeps,
   { job, turn, conversation, fence, startedAt, log }: TurnContext,
   questions: Questions,
   { verbose }: Conversation,
@@ -312,7 +255,8 @@ function tell(
 ): ProgressReporter {
   const alongside = createAlongside();
   return startProgressReporter({
-    narrator: verbose === undefined ? createProgress(progress, startedAt) : createSteps(stepTimes),
+    narrator:
+      verbose === undefined ? createProgress(times.progress, startedAt) : createSteps(stepTimes),
     tell: async ({ text: line, index }) => {
       if (!(await quota.takeProgress())) return;
       const tasks = verbose === undefined ? await background.list(conversation) : [];

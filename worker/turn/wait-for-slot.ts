@@ -1,10 +1,10 @@
 import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
-import type { Outbox } from '../../shared/store/boxes/outbox.ts';
 import type { Dispatch } from './dispatch.ts';
 import { placeWords } from '../media/format-place.ts';
-import type { Place, Slots } from './slots.ts';
+import type { Place } from '../process/slots.ts';
 import type { TurnContext } from './context.ts';
+import type { TurnDeps } from './deps.ts';
 
 export { placeWords };
 
@@ -18,7 +18,7 @@ const patienceMs = 1000;
  * once, before the wait. Throws the signal's reason.
  */
 export async function waitInLine(
-  { outbox, slots }: { outbox: Outbox; slots: Slots },
+  { stores: { outbox }, slots }: Pick<TurnDeps, 'stores' | 'slots'>,
   { conversation, turn, fence, signal, subscription }: TurnContext,
   dispatch: Dispatch,
   onWait: () => Promise<void>,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { createAllowed } from '../allowed.ts';
 import { keys, prefix } from '../redis/keys.ts';
+import type { TellOwner } from '../owner.ts';
 import type { Deliveries, Turns } from '../queues.ts';
 import type { Redis } from '../redis/redis.ts';
 import { setAsideSeconds } from '../redis/retention.ts';
@@ -105,6 +106,19 @@ export function createSetAside(
       return dropped;
     },
   };
+}
+
+/** Tells the owner what was set aside of a person who may not write any more, if anything was. */
+export async function tellOfSetAside(
+  { setAside, tellOwner }: { setAside: SetAside; tellOwner: TellOwner },
+  conversation: string,
+): Promise<void> {
+  const words = setAsideWords(await setAside.counts(conversation));
+  if (words !== '')
+    await tellOwner(
+      'removed',
+      `${conversation} may not write any more. I set aside what waited: ${words}.`,
+    );
 }
 
 /** The set-aside work in words: `2 messages, 1 reply and 1 schedule`; '' if there is nothing. */

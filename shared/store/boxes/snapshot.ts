@@ -38,18 +38,16 @@ export type Snapshot = {
   counted: string | undefined;
 };
 
-/**
- * Reads a conversation's snapshot in one trip to Redis: at the start of a turn, and again whenever
- * a message arrives. `pickUp` names a run of the turn: the first read with it counts an attempt of
- * the message at the head, in the same step, before anything can throw. Without it nothing is
- * counted. If the person may no longer write, sets their waiting work aside and throws
- * NotAllowedError. Throws FencedError.
- */
-export type ReadSnapshot = (
-  conversation: string,
-  fence: Fence,
-  pickUp?: string,
-) => Promise<Snapshot>;
+export type Snapshots = {
+  /**
+   * Reads a conversation's snapshot in one trip to Redis: at the start of a turn, and again
+   * whenever a message arrives. `pickUp` names a run of the turn: the first read with it counts an
+   * attempt of the message at the head, in the same step, before anything can throw. Without it
+   * nothing is counted. If the person may no longer write, sets their waiting work aside and throws
+   * NotAllowedError. Throws FencedError.
+   */
+  read(conversation: string, fence: Fence, pickUp?: string): Promise<Snapshot>;
+};
 
 const openingScript = loadScript(new URL('lua/snapshot.lua', import.meta.url), {
   keys: ['inbox', 'conversationKey', 'parked', 'attempts', 'allowed', 'epoch'],
@@ -77,7 +75,7 @@ const Found = z.union([
 /** How many parsed entries are cached: a long inbox is read again and again. */
 const mostRemembered = 5000;
 
-export function createReadSnapshot(redis: Redis): ReadSnapshot {
+export function createSnapshots(redis: Redis): Snapshots {
   const parsed = new Map<string, Message | undefined>();
   const parse = (entry: string): Message | undefined => {
     const known = parsed.get(entry);
@@ -87,46 +85,49 @@ export function createReadSnapshot(redis: Redis): ReadSnapshot {
     parsed.set(entry, message);
     return message;
   };
-  return async (conversation, fence, pickUp = '') => {
-    const epoch = epochMemory(redis);
-    const reply = await runScriptForBytes(redis, openingScript, {
-      fence,
-      keys: {
-        inbox: keys.inbox(conversation),
-        conversationKey: keys.conversation(conversation),
-        parked: keys.parked(conversation),
-        attempts: keys.attempts(conversation),
-        allowed: keys.allowed,
-        epoch: keys.epoch,
-      },
-      args: {
-        pickUp,
-        prefix,
-        conversation,
-        now: new Date().toISOString(),
-        seen: epoch.seen,
-        setAsideSeconds,
-      },
-    });
-    const found = Found.parse(reply);
-    if (found[0] === 'fenced') throw new FencedError('another worker has this turn');
-    if (found[0] === 'not allowed') throw new NotAllowedError('the person may not write any more');
-    const [, inbox, fields, parked, counts, since, count] = found;
-    epoch.seen = count;
-    const remembered = fieldsOf(fields);
-    const read = inbox.map((entry) => ({ entry, message: parse(String(entry)) }));
-    const { run = '', ...attempts } = fieldsOf(counts);
-    const [by, counted] = run.split(' ');
-    return {
-      messages: read.flatMap(({ message }) => message ?? []),
-      unreadable: read.flatMap(({ entry, message }) => (message ? [] : entry)),
-      conversation: Conversation.parse(remembered),
-      givenUp: entriesOf(remembered['failed']).flatMap((entry) => parse(entry) ?? []),
-      parked,
-      since,
-      attempts: new Map(Object.entries(attempts).map(([id, count]) => [id, Number(count)])),
-      counted: pickUp !== '' && by === pickUp ? counted : undefined,
-    };
+  return {
+    async read(conversation, fence, pickUp = '') {
+      const epoch = epochMemory(redis);
+      const reply = await runScriptForBytes(redis, openingScript, {
+        fence,
+        keys: {
+          inbox: keys.inbox(conversation),
+          conversationKey: keys.conversation(conversation),
+          parked: keys.parked(conversation),
+          attempts: keys.attempts(conversation),
+          allowed: keys.allowed,
+          epoch: keys.epoch,
+        },
+        args: {
+          pickUp,
+          prefix,
+          conversation,
+          now: new Date().toISOString(),
+          seen: epoch.seen,
+          setAsideSeconds,
+        },
+      });
+      const found = Found.parse(reply);
+      if (found[0] === 'fenced') throw new FencedError('another worker has this turn');
+      if (found[0] === 'not allowed')
+        throw new NotAllowedError('the person may not write any more');
+      const [, inbox, fields, parked, counts, since, count] = found;
+      epoch.seen = count;
+      const remembered = fieldsOf(fields);
+      const read = inbox.map((entry) => ({ entry, message: parse(String(entry)) }));
+      const { run = '', ...attempts } = fieldsOf(counts);
+      const [by, counted] = run.split(' ');
+      return {
+        messages: read.flatMap(({ message }) => message ?? []),
+        unreadable: read.flatMap(({ entry, message }) => (message ? [] : entry)),
+        conversation: Conversation.parse(remembered),
+        givenUp: entriesOf(remembered['failed']).flatMap((entry) => parse(entry) ?? []),
+        parked,
+        since,
+        attempts: new Map(Object.entries(attempts).map(([id, count]) => [id, Number(count)])),
+        counted: pickUp !== '' && by === pickUp ? counted : undefined,
+      };
+    },
   };
 }
 

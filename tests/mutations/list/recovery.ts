@@ -286,7 +286,7 @@ export const recovery = [
   ...mutationsOf('worker/questions/awaiting-answer.ts', 'tests/worker/open-questions.test.ts', [
     [
       'an answer that came while the turn was put off brings it forward',
-      'if (!questions.open() || (await inbox.read(conversation)).some(isNew)) await promoteTurn(conversation);',
+      'if (!questions.open() || (await inbox.read(conversation)).some(isNew)) await turns.promote(conversation);',
       '',
     ],
     ['a turn that was let go has made no attempt', 'await attempts.giveBack();', ''],

@@ -520,7 +520,7 @@ export const agent = [
     ],
   ]),
   ...mutationsOf('worker/process/lease.ts', 'tests/worker/lease.test.ts', [
-    ['a living worker learns of lost work', 'if (hasLostWork === 1) onLostWork();', ''],
+    ['a living worker learns of lost work', 'if (hasLostWork === 1) listener.onLostWork();', ''],
   ]),
   ...mutationsOf('worker/background/describe.ts', 'tests/worker/progress.test.ts', [
     ['a progress line says what is news', '!isNews || ', ''],

@@ -235,7 +235,7 @@ export const turns = [
       ['a prompt that comes again is not carried over', '.filter(({ id }) => id !== except)', ''],
     ],
   ),
-  ...mutationsOf('worker/turn/slots.ts', 'tests/worker/places.test.ts', [
+  ...mutationsOf('worker/process/slots.ts', 'tests/worker/places.test.ts', [
     ['so many turns work at once', 'while (holders.size < max) {', 'while (true) {'],
     ['a place is given to the next', 'if (holders.delete(id)) admit();', 'holders.delete(id);'],
   ]),
@@ -374,7 +374,7 @@ export const turns = [
       'onDone: () => undefined,',
     ],
   ]),
-  ...mutationsOf('worker/turn/kept-turns.ts', 'tests/worker/kept-turns.test.ts', [
+  ...mutationsOf('worker/process/kept-turns.ts', 'tests/worker/kept-turns.test.ts', [
     [
       'a turn that breaks off keeps its name',
       'return await delayJob(job, token, ms).catch(',

@@ -5,6 +5,7 @@ import { createAgentHome } from '../sandbox/home.ts';
 import type { AgentHomeOptions } from '../sandbox/home.ts';
 import { carryHistory } from './transcript/carried-history.ts';
 import { createFileReader } from '../../reading/file-reader.ts';
+import type { FileReader } from '../../reading/file-reader.ts';
 import { isTakenAway, workTurn } from './turn.ts';
 import { leaseGroups } from '../sandbox/group-lease.ts';
 import type { GroupLease } from '../sandbox/group-lease.ts';
@@ -23,38 +24,46 @@ import type { Prewarmed } from './prewarmed.ts';
 import { createWorkProcesses } from '../sandbox/work-processes.ts';
 import type { WorkProcesses } from '../sandbox/work-processes.ts';
 
-export type ClaudeOptions = AgentHomeOptions &
-  Omit<SessionOptionParts, 'watchesCost'> & {
-    /**
-     * The groups that mark the processes, released at the end; when undefined, the agent leases
-     * some itself if it may.
-     */
-    groups?: GroupLease | undefined;
-    /** What the machine allows its processes. */
-    machine?: {
-      /**
-       * Limit on processes and threads of the agent's user; when undefined, the worker's own limit
-       * applies.
-       */
-      maxProcesses?: number | undefined;
-      /** The cgroup file that counts OOM kills. */
-      memoryEvents?: string | undefined;
-    };
-    /** How long the model's service may fail before the turn is given up (ms). */
-    modelPatienceMs: number;
-    /**
-     * Limit on live processes: working, idle and prewarmed together; a browser counts as one more.
-     * Working processes are never ended to meet it.
-     */
-    maxLive: number;
-    /** How long an idle process is kept for the next message (ms). */
-    idleMs: number;
-    /**
-     * How long nothing may have started or ended before a prewarmed process is started for the next
-     * new session (ms); undefined disables prewarming.
-     */
-    prewarmMs?: number | undefined;
-  };
+export type ClaudeOptions = AgentHomeOptions & {
+  session: SessionOptions;
+  processes?: ProcessOptions;
+  pool: PoolOptions;
+};
+
+export type SessionOptions = Omit<SessionOptionParts, 'user' | 'bounds' | 'watchesCost'> & {
+  /** How long the model's service may fail before the turn is given up (ms). */
+  modelPatienceMs: number;
+};
+
+export type ProcessOptions = {
+  /**
+   * The groups that mark the processes, released at the end; when undefined, the agent leases some
+   * itself if it may.
+   */
+  groups?: GroupLease | undefined;
+  /**
+   * Limit on processes and threads of the agent's user; when undefined, the worker's own limit
+   * applies.
+   */
+  maxProcesses?: number | undefined;
+  /** The cgroup file that counts OOM kills. */
+  memoryEvents?: string | undefined;
+};
+
+export type PoolOptions = {
+  /**
+   * Limit on live processes: working, idle and prewarmed together; a browser counts as one more.
+   * Working processes are never ended to meet it.
+   */
+  maxLive: number;
+  /** How long an idle process is kept for the next message (ms). */
+  idleMs: number;
+  /**
+   * How long nothing may have started or ended before a prewarmed process is started for the next
+   * new session (ms); undefined disables prewarming.
+   */
+  prewarmMs?: number | undefined;
+};
 
 /** How long Claude may take to end an interrupted turn beside work that goes on (ms). */
 const quietMs = 3000;
@@ -64,8 +73,7 @@ function createProcesses({
   user,
   owner,
   dataDir,
-  machine: { maxProcesses, memoryEvents } = {},
-  groups: leased,
+  processes: { maxProcesses, memoryEvents, groups: leased } = {},
 }: ClaudeOptions): {
   groups: GroupLease | undefined;
   processes: WorkProcesses;
@@ -83,20 +91,22 @@ function createProcesses({
 
 function createSessionParts(
   options: ClaudeOptions,
-  made: Pick<SessionParts, 'reader' | 'home' | 'processes'>,
+  made: Pick<SessionParts, 'home' | 'processes'> & { reader: FileReader },
 ): SessionParts {
-  const {
-    accounting: { limits },
-    secrets,
-    machine,
-  } = options;
-  const watchesCost = limits.turn !== undefined || limits.day !== undefined;
+  const { accounting, dataDir, user, secrets, session, processes } = options;
+  const { limits } = accounting;
   return {
-    ...options,
-    ...made,
-    watchesCost,
-    bounds: { maxProcesses: machine?.maxProcesses },
+    home: made.home,
+    processes: made.processes,
+    dataDir,
     model: secrets.ANTHROPIC_MODEL,
+    options: {
+      ...session,
+      reader: made.reader,
+      user,
+      bounds: { maxProcesses: processes?.maxProcesses },
+      watchesCost: limits.turn !== undefined || limits.day !== undefined,
+    },
   };
 }
 
@@ -107,15 +117,15 @@ function createSessionParts(
 export function createClaudeAgent(options: ClaudeOptions): Agent {
   const { log } = options;
   let listener: BackgroundListener | undefined;
-  const idle = createIdleSessions(options.idleMs);
+  const idle = createIdleSessions(options.pool.idleMs);
   const working = new Map<LiveSession, string>();
   const preparing = new Map<string, Promise<void>>();
   const home = createAgentHome(options);
   const { groups, processes, machine } = createProcesses(options);
-  const reader = options.reader ?? createFileReader({ user: options.user, log });
+  const reader = options.session.reader ?? createFileReader({ user: options.user, log });
   const parts = createSessionParts(options, { reader, home, processes });
   const pool = createProcessPool({
-    most: options.maxLive,
+    most: options.pool.maxLive,
     idle,
     working: () => [...working.keys()],
     prewarmed: () => prewarmed,
@@ -123,7 +133,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
   let stopped = false;
   const prewarmed: Prewarmed = createPrewarmed({
     start: (starting) => startPrewarmedProcess(parts, starting),
-    calmMs: options.prewarmMs,
+    calmMs: options.pool.prewarmMs,
     hasRoom: pool.hasRoom,
     log,
   });
@@ -203,7 +213,12 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         live.model.begin(turn.id, turn.timezone);
         const read = (session: string): ReturnType<typeof home.transcript> =>
           home.transcript(session, turn.workspace);
-        yield* workTurn(live, carryHistory(turn, live, read), options.modelPatienceMs, machine);
+        yield* workTurn(
+          live,
+          carryHistory(turn, live, read),
+          options.session.modelPatienceMs,
+          machine,
+        );
         live.done();
         live.settleTasks();
         finished = true;
@@ -241,7 +256,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
         listener = next;
       },
       count: () => [...working.keys(), ...idle.kept()].filter((live) => live.isBusy).length,
-      mostSessions: () => options.maxLive,
+      mostSessions: () => options.pool.maxLive,
       async end(conversation, session, task) {
         const ours = [...working].flatMap(([live, of]) => (of === conversation ? [live] : []));
         const live = [...ours, ...idle.kept()].find(
@@ -261,7 +276,7 @@ export function createClaudeAgent(options: ClaudeOptions): Agent {
       await Promise.all([...working.keys()].map((live) => live.close()));
       await processes.endAll();
       groups?.end();
-      if (!options.reader) await reader.stop();
+      if (!options.session.reader) await reader.stop();
       await home.close();
     },
   };

@@ -4,7 +4,7 @@ import { prewarm } from '@anthropic-ai/claude-agent-sdk';
 import { createLiveSession } from './session.ts';
 import type { LiveSession } from './session.ts';
 import { createSessionOptions } from './options.ts';
-import { partsFor, settingsOf, surround } from './start.ts';
+import { optionsFor, settingsOf, surround } from './start.ts';
 import type { SessionParts, Wanted } from './start.ts';
 import { within } from '../../../shared/runtime/timeout.ts';
 
@@ -61,7 +61,7 @@ export async function startPrewarmedProcess(
     project: undefined,
   };
   const options = {
-    ...createSessionOptions(partsFor(parts, processes), surroundings),
+    ...createSessionOptions(optionsFor(parts, processes), surroundings),
     cwd: parked,
     sessionId: id,
     abortController: starting,

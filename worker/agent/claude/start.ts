@@ -12,7 +12,8 @@ import { grantsKey, noGrants } from '../workspace/grants.ts';
 import type { SessionOptionParts, SessionSurroundings } from './options.ts';
 import type { SessionProcesses, WorkProcesses } from '../sandbox/work-processes.ts';
 
-export type SessionParts = SessionOptionParts & {
+export type SessionParts = {
+  options: SessionOptionParts;
   dataDir: string;
   home: AgentHome;
   processes: WorkProcesses;
@@ -60,7 +61,7 @@ export async function startSession(parts: SessionParts, wanted: Wanted): Promise
   let live: LiveSession | undefined;
   const project = { workspace, grants, isResumed: resumed };
   const around = surround(home, { mark: processes.mark, model }, environmentOf, () => live);
-  const options = createSessionOptions(partsFor(parts, processes), { ...around, root, project });
+  const options = createSessionOptions(optionsFor(parts, processes), { ...around, root, project });
   const transcript = (other: string): ReturnType<AgentHome['transcript']> =>
     home.transcript(other, workspace);
   live = createLiveSession(
@@ -81,9 +82,12 @@ export async function startSession(parts: SessionParts, wanted: Wanted): Promise
   return live;
 }
 
-/** The parts of a session with its processes' user and group. */
-export function partsFor(parts: SessionParts, { user, group }: SessionProcesses): SessionParts {
-  return { ...parts, user, bounds: { ...parts.bounds, group } };
+/** The options of a session with its processes' user and group. */
+export function optionsFor(
+  { options }: SessionParts,
+  { user, group }: SessionProcesses,
+): SessionOptionParts {
+  return { ...options, user, bounds: { ...options.bounds, group } };
 }
 
 /**

@@ -2,8 +2,8 @@ import { DelayedError, UnrecoverableError, WaitingError } from 'bullmq';
 import type { Job } from 'bullmq';
 import { FencedError } from '../../shared/store/boxes/inbox.ts';
 import type { Log } from '../../shared/runtime/log.ts';
-import { delayJob } from '../process/job-moves.ts';
-import type { Processor } from '../process/queue-worker.ts';
+import { delayJob } from './job-moves.ts';
+import type { Processor } from './queue-worker.ts';
 
 /** Errors that already determine what happens to the job. */
 const settled = [DelayedError, WaitingError, UnrecoverableError, FencedError];

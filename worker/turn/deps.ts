@@ -1,0 +1,99 @@
+import type { Messenger } from '../../shared/delivery/messenger.ts';
+import type { Typing } from '../../shared/delivery/typing.ts';
+import type { Log } from '../../shared/runtime/log.ts';
+import type { Snapshots } from '../../shared/store/boxes/snapshot.ts';
+import type { PageStore } from '../../shared/store/pages.ts';
+import type { Stores } from '../../shared/store/stores.ts';
+import type { MediaFetch } from '../../shared/twilio/media.ts';
+import type { Agent, PermissionMode } from '../agent/agent.ts';
+import type { AgentFiles } from '../agent/sandbox/files.ts';
+import type { WorkspaceReader } from '../agent/workspace/reader.ts';
+import type { Awake } from '../background/describe.ts';
+import type { Speaker } from '../media/speaking.ts';
+import type { Transcriber } from '../media/transcribing.ts';
+import type { SessionLock } from '../process/session-lock.ts';
+import type { Thaw } from '../process/thaw.ts';
+import type { ProgressTimes } from '../progress/progress.ts';
+import type { FileReader } from '../reading/file-reader.ts';
+import type { AnswerWriter } from '../reply/answer.ts';
+import type { SecretDesk } from '../secrets/secret-desk.ts';
+import type { ScheduleLimits } from '../schedules/limits.ts';
+import type { Arrivals } from '../process/arrivals.ts';
+import type { Slots } from '../process/slots.ts';
+import type { Silence } from './watchdog.ts';
+
+/** What a turn uses of its worker: whole objects, each made once. */
+export type TurnDeps = {
+  stores: TurnStores;
+  agent: Agent;
+  media: TurnMedia;
+  chat: TurnChat;
+  settings: TurnSettings;
+  /** The worker's slots for turns, free and taken. */
+  slots: Slots;
+  arrivals: Arrivals;
+  /** Makes sure that no other worker has a process for a conversation. */
+  claims: Pick<SessionLock, 'claim'>;
+  thaw: Pick<Thaw, 'settled'>;
+  log: Log;
+};
+
+/** The stores of both processes, and those that only turns write: they are loaded with them. */
+export type TurnStores = Stores & {
+  pages: PageStore;
+  snapshots: Snapshots;
+  /** A person's secrets and links. */
+  secrets: SecretDesk;
+};
+
+/** What fetches, reads, transcribes and speaks files. */
+export type TurnMedia = {
+  fetchMedia: MediaFetch;
+  /** Inspects files from people and from the agent. */
+  reader: FileReader;
+  /** Undefined when none is configured. */
+  transcribe: Transcriber | undefined;
+  /** Undefined when none is configured. */
+  speak: Speaker | undefined;
+  /** Reads and writes files with the agent's rights. */
+  agentFiles: AgentFiles;
+  /** Finds the programs that a workspace brings along. */
+  workspaces: WorkspaceReader;
+};
+
+/** What reaches the chat beside the outbox. */
+export type TurnChat = {
+  messenger: Pick<Messenger, 'sentTo'>;
+  typing: Typing;
+  writeAnswer: AnswerWriter;
+};
+
+/** What the configuration says about turns. */
+export type TurnSettings = {
+  dataDir: string;
+  /** The relay's address for pages, and for files that WhatsApp does not carry. */
+  publicUrl: string;
+  /** The default mode, until the person chooses another. */
+  permissions: PermissionMode;
+  /** The number of messages a turn may send before the rest goes to a page. */
+  messagesPerTurn: number;
+  /** Limits in US dollars per turn, and per person and day; undefined means no limit. */
+  budgets: { turnUsd: number | undefined; dayUsd: number | undefined };
+  scheduleLimits: ScheduleLimits;
+  /** Whether a WhatsApp template announces waiting answers. */
+  hasTemplate: boolean;
+  /** When the worker stops itself, and what it means that something runs in the background. */
+  awake: Awake;
+  times: TurnTimes;
+};
+
+/**
+ * `answerMs` is the time limit for an answer, `holdMs` how long the agent is kept while waiting for
+ * one.
+ */
+export type TurnTimes = {
+  answerMs: number;
+  holdMs: number;
+  silence: Silence;
+  progress: ProgressTimes;
+};
