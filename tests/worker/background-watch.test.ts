@@ -259,6 +259,13 @@ test('a store that refuses does not keep the worker from starting', async () => 
   expect(removed).toEqual(['s']);
 });
 
+test('a stop returns when all that was noted is written', async () => {
+  const { listener, messages, watch } = open();
+  for (const session of ['a', 'b', 'c']) listener.onUnsaved(person, session, 'disk');
+  await watch.stop();
+  expect(messages).toHaveLength(3);
+});
+
 test('what a session could not save at the worker’s stop is said by the next worker, once', async () => {
   vi.useRealTimers();
   await withPipeline({}, async ({ startWorker, say, replies }) => {
@@ -280,7 +287,7 @@ test('what a session could not save at the worker’s stop is said by the next w
     const worker = await startWorker({ createAgent });
     await worker.stop();
     await startWorker();
-    await until('the sentence', () => replies().length === 1);
+    await until('the sentence', () => replies().length === 1, 20_000);
     expect(replies()[0]?.text).toContain('This computer’s disk is full');
     await say('hello');
     await until('the answer', () => replies().length === 2);
