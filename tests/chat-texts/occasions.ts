@@ -53,7 +53,7 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
         parts: {
           compactedWords: 'the conversation was replaced by a summary, on request or by itself',
           onSession: 'Claude Code no longer has the session',
-          onEvent: 'none',
+          onKind: 'none',
         },
       },
       { file: 'worker/reply/answer.ts', when: 'an answer is longer than a few messages' },
@@ -291,6 +291,7 @@ export const notForTheChat: Record<string, string[]> = {
     'worker/process/',
     'worker/questions/answer-wait.ts',
     'worker/reading/',
+    'worker/turn/mailbox.ts',
     'worker/turn/stop.ts',
     'worker/worker.ts',
   ],

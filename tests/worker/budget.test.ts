@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createConversations } from '../../shared/store/conversation.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createSpend, dayOf } from '../../shared/store/spend.ts';
-import type { AgentFailure } from '../../worker/agent/agent.ts';
+import { AgentFailure } from '../../worker/agent/agent.ts';
 import { createBudget } from '../../worker/questions/budget.ts';
 import type { Question } from '../../worker/questions/question.ts';
 import type { Questions } from '../../worker/questions/questions.ts';
@@ -42,7 +42,7 @@ async function mayGoOn(
         return { words: [answer], answered: true };
       },
     } as unknown as Questions;
-    const end = (failure: AgentFailure): void => void told.failures.push(failure.kind);
+    const ending = new AbortController();
     const budget = createBudget(
       {
         budgets,
@@ -51,9 +51,11 @@ async function mayGoOn(
       },
       context,
       questions,
-      end,
+      ending,
     );
     told.goesOn = await budget.mayGoOn(new AbortController().signal);
+    const failure: unknown = ending.signal.reason;
+    if (failure instanceof AgentFailure) told.failures.push(failure.kind);
   });
   return told;
 }

@@ -6,7 +6,8 @@ import { createAlongside } from '../../worker/background/describe.ts';
 import { createProgress, progressTimes } from '../../worker/progress/progress.ts';
 import type { Narrator } from '../../worker/progress/progress.ts';
 import { createSteps, stepTimes } from '../../worker/progress/verbose.ts';
-import { startProgressReporter } from '../../worker/progress/reporter.ts';
+import { createProgressReporter } from '../../worker/progress/reporter.ts';
+import type { ProgressReporter, ProgressReporterDeps } from '../../worker/progress/reporter.ts';
 
 beforeEach(() => void vi.useFakeTimers({ now: 0 }));
 afterEach(() => void vi.useRealTimers());
@@ -37,6 +38,14 @@ const answer: AgentEvent = {
 };
 
 const usual = { isWaiting: () => false, log: createLog('test', 'silent'), now: () => Date.now() };
+
+/** A reporter whose lines are told as soon as they are due. */
+function startProgressReporter(deps: Omit<ProgressReporterDeps, 'mailbox'>): ProgressReporter {
+  const mailbox = { post: () => void reporter.tellDue() };
+  const reporter: ProgressReporter = createProgressReporter({ ...deps, mailbox });
+  reporter.start();
+  return reporter;
+}
 
 /** Tells what a narrator says, each line with its minute and second. */
 function tellAll(narrator: Narrator, isWaiting = () => false) {

@@ -1,54 +1,35 @@
-/** Notifies a running turn of new messages in its conversation. */
+/** Notifies running turns of new messages in their conversations. */
 export type Arrivals = {
   /** `message` is the id of the new message. */
   announce(conversation: string, message: string): void;
   /** Notifies all: there may be new messages anywhere. */
   announceAll(): void;
   /**
-   * Listens for new messages of a conversation from now on. A conversation has one turn and
-   * therefore one listener.
+   * Calls back at each new message of a conversation from now on, with undefined if there may be
+   * any number, until the returned function is called.
    */
-  listen(conversation: string): Subscription;
+  listen(conversation: string, onArrival: Listener): () => void;
 };
 
-/** A turn's new messages. Buffers them until a callback is attached. */
-export type Subscription = {
-  /**
-   * Calls back at each new message that is not known yet, until the returned function is called.
-   */
-  tell(onArrival: () => void, isKnown: (message: string) => boolean): () => void;
-  end(): void;
-};
+type Listener = (message: string | undefined) => void;
 
 export function createArrivals(): Arrivals {
-  const listeners = new Map<string, (message?: string) => void>();
+  const listeners = new Map<string, Set<Listener>>();
   return {
-    announce: (conversation, message) => listeners.get(conversation)?.(message),
-    announceAll() {
-      for (const listener of listeners.values()) listener();
+    announce(conversation, message) {
+      for (const listener of listeners.get(conversation) ?? []) listener(message);
     },
-    listen(conversation) {
-      let untold: (string | undefined)[] = [];
-      let told: ((message?: string) => void) | undefined;
-      const hear = (message?: string): void => (told ? told(message) : void untold.push(message));
-      listeners.set(conversation, hear);
-      return {
-        tell(onArrival, isKnown) {
-          const isNews = (message?: string): boolean => message === undefined || !isKnown(message);
-          const mine = (message?: string): void => {
-            if (isNews(message)) onArrival();
-          };
-          told = mine;
-          const missed = untold;
-          untold = [];
-          if (missed.some(isNews)) onArrival();
-          return () => {
-            if (told === mine) told = undefined;
-          };
-        },
-        end() {
-          if (listeners.get(conversation) === hear) listeners.delete(conversation);
-        },
+    announceAll() {
+      for (const all of listeners.values()) for (const listener of all) listener(undefined);
+    },
+    listen(conversation, onArrival) {
+      const all = listeners.get(conversation) ?? new Set();
+      // A listener of its own, since the same function may listen twice.
+      const listener: Listener = (message) => onArrival(message);
+      listeners.set(conversation, all.add(listener));
+      return () => {
+        all.delete(listener);
+        if (all.size === 0 && listeners.get(conversation) === all) listeners.delete(conversation);
       };
     },
   };

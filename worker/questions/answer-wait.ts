@@ -1,5 +1,6 @@
 import type { OpenQuestion } from './question.ts';
-import type { TurnSlot } from '../turn/turn-slot.ts';
+import type { TurnSlot } from '../process/slots.ts';
+import type { Mailbox } from '../turn/mailbox.ts';
 
 /**
  * The reason for releasing a turn while its person thinks. `deadline`: when the question's default
@@ -16,15 +17,12 @@ export class AwaitingAnswer extends Error {
 }
 
 /**
- * The turn's hooks for questions: `onOpen` is called when a question starts to wait and may be
- * answered; `letGo` ends the turn until the answer, and returns whether it could.
+ * The mailbox receives that a question waits, and each `holdMs` that it still does: then the turn
+ * may be released until the answer.
  */
-export type QuestionHooks = { onOpen: () => void; letGo: (reason: AwaitingAnswer) => boolean };
-
-/** `holdMs` is how long the agent is kept while waiting for an answer. */
 export type AnswerWaitParts = {
   slot: TurnSlot;
-  hooks: QuestionHooks;
+  mailbox: Pick<Mailbox, 'post'>;
   holdMs: number;
   now: () => number;
 };
@@ -38,7 +36,7 @@ export type AnswerWait = {
   settle(id: string): void;
 };
 
-export function createAnswerWait({ slot, hooks, holdMs, now }: AnswerWaitParts): AnswerWait {
+export function createAnswerWait({ slot, mailbox, holdMs, now }: AnswerWaitParts): AnswerWait {
   let waiting: { id: string; resolve: () => void } | undefined;
   return {
     isWaiting: () => waiting !== undefined,
@@ -47,13 +45,13 @@ export function createAnswerWait({ slot, hooks, holdMs, now }: AnswerWaitParts):
       waiting = { id, resolve };
       const timer = setTimeout(resolve, Math.max(deadline - now(), 0));
       const holding = setInterval(() => {
-        if (deadline > now() && hooks.letGo(new AwaitingAnswer(deadline))) clearInterval(holding);
+        if (deadline > now()) mailbox.post({ kind: 'question-held', question: id, deadline });
       }, holdMs);
       const onAbort = (): void => resolve();
       signal.addEventListener('abort', onAbort, { once: true });
       // Nothing runs while the person thinks, so another turn may use the slot.
       slot.giveBack();
-      hooks.onOpen();
+      mailbox.post({ kind: 'question-opened' });
       await promise;
       clearTimeout(timer);
       clearInterval(holding);

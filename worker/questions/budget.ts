@@ -31,13 +31,13 @@ const goOnWords = (isPretend: boolean): string =>
 /**
  * Checks a turn's cost against the sums that the model proxy keeps, and raises the proxy's limit
  * with the person's approval. Whether one model request exceeds it is decided in
- * `shared/store/model-requests.ts`. `end` ends the turn.
+ * `shared/store/model-requests.ts`. Without approval `ending` ends the turn.
  */
 export function createBudget(
   { budgets, conversations, spend }: BudgetParts,
   { conversation, turn, fence }: TurnContext,
   questions: Questions,
-  end: (failure: AgentFailure) => void,
+  ending: AbortController,
 ): Budget {
   const goOn = goOnWords(spend.isPretend);
   const money = (usd: number): string => dollars(usd, spend.isPretend);
@@ -85,7 +85,7 @@ export function createBudget(
         };
         const { words } = await questions.ask(question, signal);
         if (words[0] !== goOn) {
-          end(new AgentFailure('budget', limit.words));
+          ending.abort(new AgentFailure('budget', limit.words));
           return false;
         }
         await limit.grant();

@@ -2,7 +2,6 @@ import type { Choices } from '../../shared/store/choices.ts';
 import type { Conversation } from '../../shared/store/conversation.ts';
 import type { Message } from '../../shared/store/message.ts';
 import { createAnswerWait } from './answer-wait.ts';
-import type { QuestionHooks } from './answer-wait.ts';
 import { afterwards, createAskedQuestions } from './asked-questions.ts';
 import { placeWords } from '../media/format-place.ts';
 import {
@@ -85,14 +84,13 @@ export function createQuestions(
   { stores, settings }: Pick<TurnDeps, 'stores' | 'settings'>,
   context: TurnContext,
   kept: Pick<Conversation, 'questions' | 'settled'>,
-  hooks: QuestionHooks,
 ): Questions {
   const { outbox, conversations } = stores;
   const { answerMs, holdMs } = settings.times;
-  const { turn, conversation, fence, slot } = context;
+  const { turn, conversation, fence, slot, mailbox } = context;
   const now = Date.now;
   const asked = createAskedQuestions({ conversations, now }, context, kept);
-  const answers = createAnswerWait({ slot, hooks, holdMs, now });
+  const answers = createAnswerWait({ slot, mailbox, holdMs, now });
   let last: Promise<unknown> = Promise.resolve();
   const say = async (replies: { id: string; text: string; choices?: Choices }[]): Promise<void> =>
     void (await outbox.put(

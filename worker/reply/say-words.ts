@@ -1,25 +1,20 @@
 import type { Words } from '../agent/agent.ts';
+import type { SentMessages } from '../tools/sent-messages.ts';
 import type { TurnContext } from '../turn/context.ts';
 import type { TurnDeps } from '../turn/deps.ts';
 
 /** The id of the first reply with these words. */
 export const wordsReplyId = ({ id }: Words): string => `${id}.words.1`;
 
-export type WordsTurn = {
-  /** The session that a reply quoting them goes on with. */
-  session: () => string | undefined;
-  /** Called for each message put. */
-  onSent: () => void;
-};
-
 /**
- * Returns a function that sends what Claude has said before the answer, formatted like an answer;
+ * `session` is the one that a reply quoting the words goes on with. Returns a function that sends what Claude has said before the answer, formatted like an answer;
  * words that were sent already are not sent again. It throws FencedError.
  */
 export function createSayWords(
   { stores: { outbox }, chat: { writeAnswer } }: Pick<TurnDeps, 'stores' | 'chat'>,
   { turn, conversation, fence }: TurnContext,
-  { session, onSent }: WordsTurn,
+  { session }: { session(): string | undefined },
+  sent: SentMessages,
 ): (words: Words) => Promise<void> {
   return async (words) => {
     const texts = await writeAnswer(`${words.id}.words`, words.text);
@@ -31,6 +26,6 @@ export function createSayWords(
       session: session() ?? '',
     }));
     await outbox.put(replies, fence);
-    for (const _ of replies) onSent();
+    for (const _ of replies) sent.note();
   };
 }

@@ -12,6 +12,7 @@ import { writeForChat } from '../reply/writing.ts';
 import type { TurnContext } from '../turn/context.ts';
 import type { TurnDeps } from '../turn/deps.ts';
 import type { SendQuota } from './send-quota.ts';
+import type { SentMessages } from './sent-messages.ts';
 
 /** The turn that the tools belong to. */
 export type ChatToolTurn = {
@@ -23,8 +24,8 @@ export type ChatToolTurn = {
    * a stop withdraws everything.
    */
   signal: AbortSignal;
-  /** Called for everything sent to the person, including entries on the page. */
-  onSent: () => void;
+  /** Counts everything sent to the person, including entries on the page. */
+  sent: SentMessages;
 };
 
 /**
@@ -47,7 +48,7 @@ const fileSentences: Record<FileProblem['kind'], (file: string) => string> = {
 export function createChatTools(
   { stores, media, settings }: Pick<TurnDeps, 'stores' | 'media' | 'settings'>,
   { turn, conversation, fence }: TurnContext,
-  { workspace, quota, signal, onSent }: ChatToolTurn,
+  { workspace, quota, signal, sent }: ChatToolTurn,
 ): SendTools {
   const { outbox, files, pages } = stores;
   const { publicUrl } = settings;
@@ -57,7 +58,7 @@ export function createChatTools(
       replies.map((reply) => ({ ...reply, conversation, turn, aside: true as const })),
       fence,
     );
-    for (const _ of replies) onSent();
+    for (const _ of replies) sent.note();
   };
 
   /**

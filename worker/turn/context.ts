@@ -2,8 +2,8 @@ import type { Job } from 'bullmq';
 import type { Fence } from '../../shared/store/boxes/inbox.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import type { TurnData, TurnResult } from '../../shared/store/queues.ts';
-import type { Subscription } from '../process/arrivals.ts';
-import type { TurnSlot } from './turn-slot.ts';
+import type { TurnSlot } from '../process/slots.ts';
+import type { Mailbox } from './mailbox.ts';
 
 /**
  * The current turn: its job, the proof that this worker has it, and the signal that requests its
@@ -16,8 +16,8 @@ export type TurnContext = {
   turn: string;
   conversation: string;
   fence: Fence;
-  /** New messages of the conversation while the turn runs. */
-  subscription: Subscription;
+  /** What happens to the turn. */
+  mailbox: Mailbox;
   signal: AbortSignal;
   /** Its slot among the turns that may work. */
   slot: TurnSlot;

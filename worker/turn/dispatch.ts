@@ -52,9 +52,10 @@ export type Dispatch = {
   /**
    * Reads the inbox, handles what can be handled now, and returns the messages for Claude, oldest
    * first. `busy`: Claude already has messages of this turn, and the returned ones are taken up
-   * here; otherwise the caller takes them up. Throws FencedError.
+   * here; otherwise the caller takes them up. `isClosed`: Claude takes no more messages in this
+   * turn. Throws FencedError.
    */
-  look(busy: boolean): Promise<Message[]>;
+  look(busy: boolean, isClosed?: boolean): Promise<Message[]>;
 };
 
 /**
@@ -156,7 +157,7 @@ export function createDispatch(
     snapshot: () => last,
     hasSeen: (id) => quotes.has(id),
     waiting: () => waiting,
-    async look(busy) {
+    async look(busy, isClosed = false) {
       const prompts: Message[] = [];
       let unclear: Message | undefined;
       let [messages, from] = [await readInbox(), 0];
@@ -168,7 +169,7 @@ export function createDispatch(
         const atWork = busy || prompts.length > 0;
         // Work in the background of an earlier conversation has its turn for itself.
         const isApart = atWork && session !== last.conversation.session && isAboutWork;
-        const full = isApart || attempts.taken().size + prompts.length >= mostPerTurn;
+        const full = isClosed || isApart || attempts.taken().size + prompts.length >= mostPerTurn;
         const question = questions.open();
         const inTime = ({ at }: Message): boolean =>
           question !== undefined && Date.parse(at) <= question.deadline;

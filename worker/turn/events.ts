@@ -1,49 +1,37 @@
 import { cut } from '../../shared/runtime/cut.ts';
-import type { TurnResult } from '../../shared/store/queues.ts';
 import { isWorkId } from '../../shared/store/message.ts';
 import { dayOf } from '../../shared/store/spend.ts';
 import type { AgentEvent, Words } from '../agent/agent.ts';
-import type { Dispatch } from './dispatch.ts';
 import { rememberedSaidAt } from './answered-before.ts';
-import type { Questions } from '../questions/questions.ts';
 import { wordsReplyId } from '../reply/say-words.ts';
+import type { VoiceAnswers } from '../reply/voice-answers.ts';
+import type { Screenshots } from '../tools/screenshots.ts';
+import type { SentMessages } from '../tools/sent-messages.ts';
 import { describeStep } from '../progress/tool-descriptions.ts';
 import type { ToolEvent } from '../progress/tool-descriptions.ts';
 import type { ProgressReporter } from '../progress/reporter.ts';
-import type { TurnContext } from './context.ts';
 import type { TurnDeps } from './deps.ts';
+import type { Steering, TurnWork } from './steering.ts';
+import type { Suggestions } from './suggestions.ts';
 
-/**
- * The turn of the events. `title` is the name for a new session; `onAnswered` receives the messages
- * of an answer once it is in the outbox, and the number left in the inbox.
- */
-export type EventTurn = {
-  context: TurnContext;
-  questions: Questions;
-  dispatch: Dispatch;
-  result: TurnResult;
-  reporter: ProgressReporter | undefined;
+/** What an event of the agent is passed to. `title` is the name for a new session. */
+export type EventParts = {
   title: string;
+  steering: Steering;
+  reporter: ProgressReporter;
+  screenshots: Screenshots;
   /** Sends what Claude has said before its answer. */
   say: (words: Words) => Promise<void>;
-  /** Sends what belongs before the answer to these messages. */
-  beforeAnswer: (ids: string[]) => Promise<void>;
-  onAnswered: (ids: string[], left: number) => void;
-  /** A new answer to these messages is about to be put, with this text. */
-  onWriting: (answer: string, text: string, ids: string[]) => Promise<void>;
-  /** An answer is in the outbox. */
-  onWritten: (answer: string) => void;
+  sent: SentMessages;
+  voice: VoiceAnswers;
+  suggestions: Suggestions;
 };
 
 /**
  * Handles the agent's events: answers go to the outbox, the session is stored, each step is written
  * to the job's log.
  */
-export type TurnEvents = {
-  onEvent(event: AgentEvent): Promise<void>;
-  /** Something was sent to the person. */
-  onSent(): void;
-};
+export type TurnEvents = { onEvent(event: AgentEvent): Promise<void> };
 
 /** Tells that the conversation was replaced by a summary. */
 function compactedWords(isAsked: boolean): string {
@@ -58,23 +46,13 @@ const quote = (words: string): string => `“${words.replaceAll(/[*_~`]/g, '')}�
 
 export function createTurnEvents(
   { stores, chat }: Pick<TurnDeps, 'stores' | 'chat'>,
-  {
-    context,
-    questions,
-    dispatch,
-    result,
-    reporter,
-    title,
-    say: sayWords,
-    beforeAnswer,
-    onAnswered,
-    onWriting,
-    onWritten,
-  }: EventTurn,
+  { context, questions, dispatch, result }: TurnWork,
+  { title, steering, reporter, screenshots, say: sayWords, sent, voice, suggestions }: EventParts,
 ): TurnEvents {
   const { inbox, outbox, conversations, sessions } = stores;
   const { job, turn, conversation, fence, log } = context;
-  let said = false;
+  /** What the person asked for was done without an answer. */
+  let isDone = false;
   let compactions = 0;
   const note = (text: string, doing?: string): Promise<void> =>
     inbox.note(fence, turn, conversation, {
@@ -124,14 +102,15 @@ export function createTurnEvents(
   };
 
   const onAnswer = async (event: Extract<AgentEvent, { kind: 'answer' }>): Promise<void> => {
-    await reporter?.flush();
-    await beforeAnswer(event.prompts);
+    await reporter.flush();
+    // What belongs before the answer.
+    await screenshots.sendUnsent(steering.wordsOf(event.prompts));
     // A turn that has sent something needs no closing words; one that has sent nothing must not end
     // in silence.
     const written = await chat.writeAnswer(event.id, await textOf(event));
     // Claude may have nothing to say about its work in the background.
     const isAsked = event.prompts.some((id) => !isWorkId(id));
-    const texts = written.length > 0 || said || !isAsked ? written : ['Done.'];
+    const texts = written.length > 0 || sent.any() || isDone || !isAsked ? written : ['Done.'];
     const replies = texts.map((text, index) => ({
       id: `${event.id}.${index + 1}`,
       conversation,
@@ -148,7 +127,8 @@ export function createTurnEvents(
       day: dayOf(Date.now(), dispatch.known().timezone),
       usage: event.usage,
     };
-    if (!event.remembered) await onWriting(event.id, texts.join('\n\n'), event.prompts);
+    if (!event.remembered && steering.isSpoken(event.prompts))
+      await voice.plan(event.id, texts.join('\n\n'));
     const { left } = await outbox.put(replies, fence, {
       conversation,
       ids: [...event.prompts, ...questions.answerers()],
@@ -166,46 +146,45 @@ export function createTurnEvents(
       result.outputTokens += event.usage.outputTokens;
       result.costUsd += event.usage.costUsd;
     }
-    onWritten(event.id);
-    onAnswered(event.prompts, left);
+    voice.begin(event.id);
+    steering.noteAnswer(event.prompts, left);
+  };
+
+  const onKind = async (event: AgentEvent): Promise<void> => {
+    switch (event.kind) {
+      case 'session':
+        return await onSession(event.id);
+      case 'tool':
+        log.debug({ tool: event.name }, 'tool');
+        await note(`${event.name} ${event.summary}`, wordsOf(event));
+        job.progress = wordsOf(event) ?? job.progress;
+        return;
+      case 'tool-end':
+        if (event.failed) await note('… failed');
+        return;
+      case 'compacted':
+        compactions += 1;
+        await say(`compacted.${job.attemptsStarted}.${compactions}`, compactedWords(event.isAsked));
+        // What the person asked for is done with that.
+        isDone ||= event.isAsked;
+        return;
+      case 'retrying':
+        return await note(`the model's service is in trouble: ${event.reason}`);
+      case 'words':
+        await reporter.flush();
+        return await sayWords(event.words);
+      case 'answer':
+        return await onAnswer(event);
+      default:
+    }
   };
 
   return {
-    onSent() {
-      said = true;
-      reporter?.said();
-      result.replies += 1;
-    },
     async onEvent(event) {
-      switch (event.kind) {
-        case 'session':
-          return await onSession(event.id);
-        case 'tool':
-          log.debug({ tool: event.name }, 'tool');
-          await note(`${event.name} ${event.summary}`, wordsOf(event));
-          job.progress = wordsOf(event) ?? job.progress;
-          return;
-        case 'tool-end':
-          if (event.failed) await note('… failed');
-          return;
-        case 'compacted':
-          compactions += 1;
-          await say(
-            `compacted.${job.attemptsStarted}.${compactions}`,
-            compactedWords(event.isAsked),
-          );
-          // What the person asked for is done with that.
-          said ||= event.isAsked;
-          return;
-        case 'retrying':
-          return await note(`the model's service is in trouble: ${event.reason}`);
-        case 'words':
-          await reporter?.flush();
-          return await sayWords(event.words);
-        case 'answer':
-          return await onAnswer(event);
-        default:
-      }
+      reporter.note(event);
+      screenshots.note(event);
+      await onKind(event);
+      suggestions.note(event);
     },
   };
 }

@@ -6,7 +6,6 @@ import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
 import type { TurnData, TurnResult } from '../../shared/store/queues.ts';
 import type { ModelUse } from '../../shared/store/spend.ts';
 import { AwaitingAnswer } from '../questions/answer-wait.ts';
-import type { QuestionHooks } from '../questions/answer-wait.ts';
 import { leaveAnswered, lookUpFirst, mayHaveBeenSaid } from './answered-before.ts';
 import { createAttempts } from './attempts.ts';
 import { putOffForAnswer, resumeQuestion } from '../questions/awaiting-answer.ts';
@@ -15,7 +14,8 @@ import { createQuestions } from '../questions/questions.ts';
 import { StopRequest } from './stop.ts';
 import type { TurnContext } from './context.ts';
 import type { TurnDeps } from './deps.ts';
-import { createTurnSlot } from './turn-slot.ts';
+import { createTurnSlot } from '../process/slots.ts';
+import { createMailbox } from './mailbox.ts';
 import { endBadly, giveUpExhausted, isExhausted, settleStopped } from './outcome.ts';
 import type { TurnStand } from './outcome.ts';
 import { waitInLine } from './wait-for-slot.ts';
@@ -35,14 +35,17 @@ export function createTurnProcessor(
     const turn = job.id ?? '';
     const { conversation } = job.data;
     // Subscribes before anything is read, so that every later message is either read or announced.
-    const subscription = deps.arrivals.listen(conversation);
+    const mailbox = createMailbox();
+    const endListening = deps.arrivals.listen(conversation, (id) =>
+      mailbox.post({ kind: 'message', id }),
+    );
     const context: TurnContext = {
       job,
       token,
       turn,
       conversation,
       signal,
-      subscription,
+      mailbox,
       slot: createTurnSlot(deps.slots),
       fence: { lock: keys.jobLock('turns', turn), token },
       startedAt: Date.now(),
@@ -67,7 +70,8 @@ export function createTurnProcessor(
       await tellOfSetAside(stores, conversation);
       return result;
     } finally {
-      subscription.end();
+      endListening();
+      mailbox.close();
     }
   };
 }
@@ -111,15 +115,8 @@ async function workInbox(
     fence,
     `${turn}:${job.attemptsStarted}`,
   );
-  const hooks = {
-    heard: (): void => undefined,
-    letGo: undefined as QuestionHooks['letGo'] | undefined,
-  };
   const attempts = createAttempts(stores.inbox, context, snapshot);
-  const questions = createQuestions(deps, context, snapshot.conversation, {
-    onOpen: () => hooks.heard(),
-    letGo: (reason) => hooks.letGo?.(reason) ?? false,
-  });
+  const questions = createQuestions(deps, context, snapshot.conversation);
   let session = (): TurnStand['session'] => undefined;
   const stand = (): TurnStand => ({
     attempts,
@@ -148,7 +145,7 @@ async function workInbox(
     const dispatch = createDispatch(own, context, questions, attempts, first);
     lastSnapshot = dispatch.snapshot;
     await resumeQuestion(context, questions, dispatch);
-    const begun = await waitInLine(deps, context, dispatch, () => attempts.giveBack());
+    const begun = await waitInLine(deps, context, dispatch, attempts);
     if (!begun) {
       await speakLeft(own, context, first);
       // Messages left for another turn were not started.
@@ -167,7 +164,6 @@ async function workInbox(
       dispatch,
       first: begun.first,
       result,
-      onListening: (told) => Object.assign(hooks, told),
     });
     return { hasBegun, left };
   } catch (error) {

@@ -6,23 +6,49 @@ import type { Reply } from '../../shared/store/reply.ts';
 import type { Prompt } from '../agent/agent.ts';
 import type { Questions } from '../questions/questions.ts';
 import { createAsyncQueue } from '../agent/async-queue.ts';
+import type { TurnContext } from './context.ts';
+import { needsLook, nextMove } from './decisions.ts';
+import type { TurnDeps } from './deps.ts';
 import type { Dispatch } from './dispatch.ts';
 import { givenUpNote, withoutPrefix } from './format-messages.ts';
 import { toPrompt } from './format-prompt.ts';
-import type { TurnContext } from './context.ts';
-import type { TurnDeps } from './deps.ts';
+import type { TurnEvent } from './mailbox.ts';
 import { withSuggestion } from './suggestions.ts';
 
-/** Claude's messages in a turn, from the first to the last that come in while it works. */
+/**
+ * A turn with work for Claude: `first` are its first messages, and `result` is filled while it
+ * works.
+ */
+export type TurnWork = {
+  context: TurnContext;
+  questions: Questions;
+  dispatch: Dispatch;
+  first: Message[];
+  result: TurnResult;
+};
+
+/**
+ * Claude's messages in a turn, from the first to the last that come in while it works. Everything
+ * but `prompts`, `begin` and `settle` is called by the handler of an event, one after the other.
+ */
 export type Steering = {
   /** Ends when everything is answered and no more messages wait. */
   prompts: AsyncIterable<Prompt>;
-  /** Passes Claude the turn's first messages. Returns false when they contain nothing for it. */
+  /**
+   * Passes Claude the turn's first messages. Returns false when they contain nothing for it. Until
+   * then no look is made. It waits for events to be handled, so no handler may wait for it.
+   */
   begin(first: Message[]): Promise<boolean>;
-  /** There may be new messages. */
-  lookAgain(): void;
+  /** There may be new messages: looks at the inbox, now or when what was taken up is read. */
+  look(): Promise<void>;
+  /** A message is read: passes it to Claude. */
+  pass(read: Extract<TurnEvent, { kind: 'read' }>): Promise<void>;
+  /** All messages that were taken up are passed on. */
+  onAllRead(): Promise<void>;
   /** These messages are answered; `left` is the number left in the inbox. */
-  answered(ids: string[], left: number): void;
+  noteAnswer(ids: string[], left: number): void;
+  /** Makes the next move: a look that is due, or the end of Claude's input. */
+  move(): Promise<void>;
   /**
    * The number of messages in the inbox after the last answer; undefined when more have come in
    * since.
@@ -34,32 +60,20 @@ export type Steering = {
   isSpoken(ids: string[]): boolean;
   /** The person's latest message that Claude has received. */
   newest(): Message | undefined;
-  /** Waits for the look under way. */
+  /** Waits until nothing is read any more. */
   settle(): Promise<void>;
 };
 
-export type FeedTurn = {
-  context: TurnContext;
-  questions: Pick<Questions, 'recall' | 'answerByFile'>;
-  dispatch: Dispatch;
-  workspace: string;
-  result: TurnResult;
-  signal: AbortSignal;
-  onTrouble: (error: unknown) => void;
-};
-
-/** An inbox of at most this many messages is read again after each answer. */
-const shortInbox = 50;
-
 /**
- * Reads the inbox one look at a time, so that nothing is passed on twice or out of order.
- * `onTrouble` receives the error that ends the turn.
+ * Reads the inbox one look at a time. Files are fetched and transcribed beside the handling of
+ * events, which goes on meanwhile: a message that is read comes back as an event.
  */
 export function createSteering(
   { stores: { outbox, ledger }, media }: Pick<TurnDeps, 'stores' | 'media'>,
-  { context, questions, dispatch, workspace, result, signal, onTrouble }: FeedTurn,
+  { context, questions, dispatch, result }: TurnWork,
+  { workspace, signal }: { workspace: string; signal: AbortSignal },
 ): Steering {
-  const { conversation, turn, fence } = context;
+  const { conversation, turn, fence, mailbox } = context;
   const prompts = createAsyncQueue<Prompt>();
   /**
    * Messages that Claude has received and not answered: the person's own words, by the message's
@@ -69,9 +83,9 @@ export function createSteering(
   const spoken = new Set<string>();
   let newest: Message | undefined;
   let left: number | undefined;
-  let looking: Promise<void> = Promise.resolve();
-  /** A look is scheduled and has not started: it will see everything that comes in until then. */
-  let isPlanned = false;
+  // The first messages are the first that are read.
+  let [isReading, isLookDue, isClosed] = [true, false, false];
+  let reading: Promise<void> = Promise.resolve();
   /** The number of messages in the inbox at the last look, minus those answered since. */
   let expected = 0;
 
@@ -85,75 +99,89 @@ export function createSteering(
     result.messages += 1;
     result.replies += 1;
   };
-  const hand = async (messages: Message[]): Promise<void> => {
+  /** Reads messages, oldest first. Each is passed on before the next one is read. */
+  const read = async (messages: Message[]): Promise<void> => {
     for (const message of messages) {
       const tapped = await withSuggestion(ledger, withoutPrefix(message));
       const quoted = tapped.isSuggestion ? undefined : dispatch.quoted(message);
-      const read = await toPrompt(
-        tapped.message,
-        { ...media, workspace, before: quotation(quoted) },
-        signal,
-      );
-      if ('sentence' in read) {
-        await sayInstead(message.id, read.sentence);
-        continue;
-      }
-      const isAll = read.isSpoken ?? false;
-      const answers = (): Promise<boolean> =>
-        questions.answerByFile(message, quoted?.id, read.said, isAll);
-      if (isAll && (await answers())) continue;
-      open.set(message.id, read.said);
-      if (isAll) spoken.add(message.id);
-      if (isFromPerson(message)) newest = message;
-      const recalled = [questions.recall, givenUpNote(dispatch.snapshot().givenUp)].filter(
-        (words) => words !== undefined,
-      );
-      prompts.push({ ...read.prompt, about: read.said, recall: recalled.join('\n') || undefined });
-      // Claude gets the file as soon as the question that it answers is out of the way.
-      if (!isAll) await answers();
+      const parts = { ...media, workspace, before: quotation(quoted) };
+      const found = await toPrompt(tapped.message, parts, signal);
+      await mailbox.deliver({ kind: 'read', message, quoted: quoted?.id, found });
     }
   };
-
-  const finishIfDone = (): void => {
-    if (open.size === 0) prompts.close();
-  };
-  const look = async (before: Promise<void>): Promise<void> => {
-    left = undefined;
-    await before;
-    isPlanned = false;
+  const lookNow = async (): Promise<void> => {
+    isLookDue = false;
     signal.throwIfAborted();
-    const messages = await dispatch.look(true);
+    // Claude takes no more messages when its input is closed: they wait for the next turn.
+    const messages = await dispatch.look(true, isClosed);
     expected = dispatch.waiting();
-    await hand(messages);
-    finishIfDone();
+    if (messages.length === 0) return await move();
+    isReading = true;
+    reading = read(messages).then(
+      () => mailbox.post({ kind: 'all-read' }),
+      (error: unknown) => mailbox.post({ kind: 'failed', error }),
+    );
+  };
+  const move = async (): Promise<void> => {
+    const next = nextMove({ open: open.size, isReading, isLookDue });
+    if (next === 'look') return await lookNow();
+    if (next === 'wait') return;
+    isClosed = true;
+    prompts.close();
   };
 
   return {
     prompts,
     async begin(first) {
-      await hand(first);
-      return open.size > 0;
+      await read(first);
+      if (open.size === 0) return false;
+      isReading = false;
+      // Messages that came with the first ones and need a separate turn get a notice.
+      if (isLookDue || dispatch.waiting() > first.length) mailbox.post({ kind: 'look' });
+      return true;
     },
-    lookAgain() {
+    async look() {
       left = undefined;
-      if (isPlanned) return;
-      isPlanned = true;
-      looking = look(looking).catch(onTrouble);
+      isLookDue = true;
+      await move();
     },
-    answered(ids, inInbox) {
+    async pass({ message, quoted, found }) {
+      if ('sentence' in found) return await sayInstead(message.id, found.sentence);
+      const isAll = found.isSpoken ?? false;
+      const answers = (): Promise<boolean> =>
+        questions.answerByFile(message, quoted, found.said, isAll);
+      if (isAll && (await answers())) return;
+      open.set(message.id, found.said);
+      if (isAll) spoken.add(message.id);
+      if (isFromPerson(message)) newest = message;
+      const recalled = [questions.recall, givenUpNote(dispatch.snapshot().givenUp)].filter(
+        (words) => words !== undefined,
+      );
+      prompts.push({
+        ...found.prompt,
+        about: found.said,
+        recall: recalled.join('\n') || undefined,
+      });
+      // Claude gets the file as soon as the question that it answers is out of the way.
+      if (!isAll) await answers();
+    },
+    async onAllRead() {
+      isReading = false;
+      await move();
+    },
+    noteAnswer(ids, inInbox) {
       for (const id of ids) open.delete(id);
       left = inInbox;
       expected -= ids.length;
-      // Skips the look for an empty inbox, and for a long one with nothing new; later messages are
-      // announced.
-      if (inInbox > 0 && (inInbox <= shortInbox || inInbox !== expected)) this.lookAgain();
-      else looking = looking.then(finishIfDone);
+      // Behind what is waiting in the mailbox: a message there still belongs to this turn.
+      mailbox.post({ kind: needsLook(inInbox, expected) ? 'look' : 'answered' });
     },
-    left: () => left,
+    move,
+    left: () => (isLookDue ? undefined : left),
     isSpoken: (ids) => ids.some((id) => spoken.has(id)),
     wordsOf: (ids) => ids.map((id) => open.get(id) ?? ''),
     newest: () => newest,
-    settle: () => looking,
+    settle: () => reading,
   };
 }
 

@@ -1,7 +1,9 @@
-import type { Inbox } from '../../shared/store/boxes/inbox.ts';
-import type { Log } from '../../shared/runtime/log.ts';
 import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
+import type { Questions } from '../questions/questions.ts';
+import type { TurnContext } from './context.ts';
+import { isNews } from './decisions.ts';
+import type { TurnDeps } from './deps.ts';
 import { anyStopWord, readStop } from './stop-words.ts';
 
 /** The reason for aborting a turn when the person says stop. */
@@ -27,17 +29,18 @@ export function isStop(message: Message, isStrict = false): boolean {
   return readStop(message.text, isStrict) === 'stop';
 }
 
-export type CancelWatch = { signal: AbortSignal; look(): void };
+export type CancelWatch = { signal: AbortSignal; look(): void; end(): void };
 
 /**
- * Watches a conversation at work for a stop, and aborts with StopRequest: a stop never waits behind
- * the work that it stops.
+ * Watches a conversation at work for a stop, and aborts with StopRequest. It hears of new messages
+ * itself and looks beside the turn's mailbox: a stop never waits behind the work that it stops, nor
+ * behind an event that is being handled.
  */
 export function createCancelWatch(
-  inbox: Inbox,
-  conversation: string,
-  isAsking: () => boolean,
-  log: Log,
+  { stores: { inbox }, arrivals }: Pick<TurnDeps, 'stores' | 'arrivals'>,
+  { conversation, mailbox, log }: TurnContext,
+  questions: Pick<Questions, 'open'>,
+  { hasSeen }: { hasSeen(id: string): boolean },
 ): CancelWatch {
   const stopping = new AbortController();
   /** A look is under way; `again`: a message has come in since it started. */
@@ -47,20 +50,23 @@ export function createCancelWatch(
     do {
       again = false;
       const stop = (await inbox.read(conversation, anyStopWord)).find((message) =>
-        isStop(message, isAsking()),
+        isStop(message, questions.open() !== undefined),
       );
       if (stop) stopping.abort(new StopRequest(stop));
     } while (again);
   };
-  return {
-    signal: stopping.signal,
-    look() {
-      again = true;
-      if (looking) return;
-      looking = true;
-      void look()
-        .catch((error: unknown) => log.warn({ err: error }, 'checking for a stop failed'))
-        .finally(() => (looking = false));
-    },
+  const lookSoon = (): void => {
+    again = true;
+    if (looking) return;
+    looking = true;
+    void look()
+      .catch((error: unknown) => log.warn({ err: error }, 'checking for a stop failed'))
+      .finally(() => (looking = false));
   };
+  const end = arrivals.listen(conversation, (id) => {
+    if (isNews({ kind: 'message', id }, hasSeen)) lookSoon();
+  });
+  // What came in before, and no look at the inbox has seen, is in the mailbox.
+  if (mailbox.waiting().some((event) => isNews(event, hasSeen))) lookSoon();
+  return { signal: stopping.signal, look: lookSoon, end };
 }

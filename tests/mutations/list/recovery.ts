@@ -269,12 +269,8 @@ export const recovery = [
   ...mutationsOf('worker/turn/processor.ts', 'tests/worker/media/speaker.test.ts', [
     ['the next worker makes the sound', 'await speakLeft(own, context, first);', ''],
   ]),
-  ...mutationsOf('worker/turn/turn.ts', 'tests/worker/media/speaker.test.ts', [
-    [
-      'only an answer to speech is spoken',
-      'if (feed.isSpoken(ids)) await voice.plan',
-      'await voice.plan',
-    ],
+  ...mutationsOf('worker/turn/events.ts', 'tests/worker/media/speaker.test.ts', [
+    ['only an answer to speech is spoken', ' && steering.isSpoken(event.prompts)', ''],
   ]),
   ...mutationsOf('worker/media/speaking.ts', 'tests/worker/media/speaker.test.ts', [
     [
@@ -295,7 +291,7 @@ export const recovery = [
     ['a question takes no place', 'slot.giveBack();', ''],
     [
       'the agent goes while the person thinks',
-      'if (deadline > now() && hooks.letGo(new AwaitingAnswer(deadline))) clearInterval(holding);',
+      "if (deadline > now()) mailbox.post({ kind: 'question-held', question: id, deadline });",
       '',
     ],
   ]),

@@ -27,6 +27,47 @@ export const turns = [
   ...mutationsOf('worker/turn/steering.ts', givenUp, [
     ['what was given up is left', 'givenUpNote(dispatch.snapshot().givenUp)', 'givenUpNote([])'],
   ]),
+  ...mutationsOf('worker/turn/steering.ts', 'tests/worker/steering.test.ts', [
+    [
+      'no look is made before the first messages are read',
+      '[true, false, false]',
+      '[false, false, false]',
+    ],
+    [
+      'nothing is taken up that Claude would not get',
+      'dispatch.look(true, isClosed)',
+      'dispatch.look(true)',
+    ],
+  ]),
+  ...mutationsOf('worker/turn/decisions.ts', 'tests/worker/decisions.test.ts', [
+    ['what is being read keeps Claude’s input open', "if (isReading) return 'wait';", ''],
+    ['another tool beside a question is not lost', ' && tools <= 1', ''],
+    ['an answered question releases nothing', 'open === question && ', ''],
+    [
+      'a long inbox with nothing new is not read again',
+      '(left <= shortInbox || left !== expected)',
+      'true',
+    ],
+  ]),
+  ...mutationsOf('worker/turn/mailbox.ts', 'tests/worker/mailbox.test.ts', [
+    [
+      'an event of the agent is handled before the next one',
+      'await handle(letter.event);',
+      'void handle(letter.event);',
+    ],
+    [
+      'the end of a turn keeps nothing waiting',
+      "sender?.reject(new MailboxClosed('the turn is over'));",
+      'void sender;',
+    ],
+  ]),
+  ...mutationsOf('worker/turn/stop.ts', 'tests/worker/cancel-watch.test.ts', [
+    [
+      'a stop does not wait in the mailbox',
+      "if (isNews({ kind: 'message', id }, hasSeen)) lookSoon();",
+      '',
+    ],
+  ]),
   ...mutationsOf('worker/turn/suggestions.ts', 'tests/worker/suggestions.test.ts', [
     ['nothing is suggested after scheduled work', ' || !first.every(isFromPerson)', ''],
     [

@@ -1,0 +1,158 @@
+import type { SayTools, SendTools } from '../agent/agent.ts';
+import { createAlongside } from '../background/describe.ts';
+import { createProgress } from '../progress/progress.ts';
+import { createProgressReporter } from '../progress/reporter.ts';
+import type { ProgressReporter } from '../progress/reporter.ts';
+import { createSteps, stepTimes } from '../progress/verbose.ts';
+import { createBudget } from '../questions/budget.ts';
+import type { Budget } from '../questions/budget.ts';
+import { createWorkspaceTrust } from '../questions/workspace-trust.ts';
+import type { WorkspaceTrust } from '../questions/workspace-trust.ts';
+import { createSayWords } from '../reply/say-words.ts';
+import { createVoiceAnswers } from '../reply/voice-answers.ts';
+import type { VoiceAnswers } from '../reply/voice-answers.ts';
+import { createChatTools } from '../tools/chat-tools.ts';
+import { createScreenshots } from '../tools/screenshots.ts';
+import { createSendQuota } from '../tools/send-quota.ts';
+import type { SendQuota } from '../tools/send-quota.ts';
+import { createSentMessages } from '../tools/sent-messages.ts';
+import { workspaceOf } from '../workspace.ts';
+import type { TurnDeps } from './deps.ts';
+import { createTurnEvents } from './events.ts';
+import type { TurnEvents } from './events.ts';
+import { withoutPrefix } from './format-messages.ts';
+import { createSteering } from './steering.ts';
+import type { Steering, TurnWork } from './steering.ts';
+import { createCancelWatch } from './stop.ts';
+import type { CancelWatch } from './stop.ts';
+import { createSuggestions } from './suggestions.ts';
+import type { Suggestions } from './suggestions.ts';
+import { createWatchdog } from './watchdog.ts';
+import type { Watchdog } from './watchdog.ts';
+
+/** What a turn with work for Claude is made of; nothing of it calls the turn back. */
+export type TurnParts = {
+  cancellation: Cancellation;
+  steering: Steering;
+  events: TurnEvents;
+  reporter: ProgressReporter;
+  budget: Budget;
+  trust: WorkspaceTrust;
+  chatTools: SendTools & SayTools;
+  voice: VoiceAnswers;
+  suggestions: Suggestions;
+};
+
+/**
+ * What ends the work early. It does not wait in the mailbox: whatever is being handled is cancelled
+ * with it.
+ */
+export type Cancellation = {
+  /** Aborts with the worker's reason, a StopRequest, silence, or what `ending` is aborted with. */
+  signal: AbortSignal;
+  ending: AbortController;
+  stop: CancelWatch;
+  watchdog: Watchdog;
+};
+
+function createCancellation(
+  deps: TurnDeps,
+  { context, questions, dispatch }: TurnWork,
+): Cancellation {
+  const ending = new AbortController();
+  const stop = createCancelWatch(deps, context, questions, dispatch);
+  const watchdog = createWatchdog(
+    deps.settings.times.silence,
+    AbortSignal.any([context.signal, stop.signal, ending.signal]),
+    questions.isWaiting,
+  );
+  return { signal: watchdog.signal, ending, stop, watchdog };
+}
+
+/** Makes the parts, each of those that it uses. Scans the workspace while the rest is prepared. */
+export function createTurnParts(deps: TurnDeps, work: TurnWork): TurnParts {
+  const { stores, media, settings } = deps;
+  const { context, questions, dispatch, first, result } = work;
+  const { conversation, turn, mailbox } = context;
+  const workspace = workspaceOf(settings.dataDir, conversation);
+  const cancellation = createCancellation(deps, work);
+  const { signal, ending } = cancellation;
+  const trust = createWorkspaceTrust({ ...stores, ...media }, context, questions, workspace);
+  const steering = createSteering(deps, work, { workspace, signal });
+  const quota = createSendQuota({
+    most: settings.messagesPerTurn,
+    sentBefore: () => stores.outbox.countOf(turn),
+    heard: () => dispatch.taken().size,
+  });
+  const sent = createSentMessages(mailbox, result);
+  const sendTools = createChatTools(deps, context, { workspace, quota, signal, sent });
+  const say = createSayWords(deps, context, dispatch, sent);
+  const voice = createVoiceAnswers(
+    { ...stores, speak: media.speak },
+    context,
+    dispatch.known(),
+    signal,
+  );
+  const suggestions = createSuggestions(stores, context, { session: dispatch.session, first });
+  const reporter = createReporter(deps, work, quota);
+  const events = createTurnEvents(deps, work, {
+    title: first[0] ? withoutPrefix(first[0]).text : '',
+    steering,
+    reporter,
+    screenshots: createScreenshots(sendTools),
+    say,
+    sent,
+    voice,
+    suggestions,
+  });
+  return {
+    cancellation,
+    steering,
+    events,
+    reporter,
+    budget: createBudget({ ...stores, budgets: settings.budgets }, context, questions, ending),
+    trust,
+    chatTools: { ...sendTools, say },
+    voice,
+    suggestions,
+  };
+}
+
+/** Reports long work to the person: a line now and then, or each step if they want that. */
+function createReporter(
+  { stores: { outbox, background }, settings: { times } }: TurnDeps,
+  { context, questions, dispatch }: TurnWork,
+  quota: SendQuota,
+): ProgressReporter {
+  const { job, turn, conversation, fence, startedAt, mailbox, log } = context;
+  const { verbose } = dispatch.known();
+  const alongside = createAlongside();
+  return createProgressReporter({
+    narrator:
+      verbose === undefined ? createProgress(times.progress, startedAt) : createSteps(stepTimes),
+    tell: async ({ text: line, index }) => {
+      if (!(await quota.takeProgress())) return;
+      const tasks = verbose === undefined ? await background.list(conversation) : [];
+      const text = alongside(
+        line,
+        tasks.map(({ description }) => description),
+      );
+      await outbox.put(
+        [
+          {
+            id: `${turn}.progress.${job.attemptsStarted}.${index}`,
+            conversation,
+            turn,
+            text,
+            aside: true,
+          },
+        ],
+        fence,
+      );
+    },
+    isWaiting: questions.isWaiting,
+    mailbox,
+    log,
+    now: Date.now,
+  });
+}
