@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { AgentEvent, Prompt } from '../../worker/agent/agent.ts';
 import { createPromptTracker } from '../../worker/agent/claude/prompt-tracker.ts';
 import { createAsyncQueue } from '../../worker/agent/async-queue.ts';
+import { promptId } from '../../worker/agent/claude/prompt-id.ts';
 import { resumeNote } from '../../worker/agent/claude/instructions.ts';
 import type { TranscriptEntry } from '../../worker/agent/claude/transcript/transcript.ts';
 import type { LiveSession } from '../../worker/agent/claude/session.ts';
@@ -83,6 +84,7 @@ function openAccountOf(
       workspace: '/',
       session: undefined,
       prompts,
+      taken: () => asking.map(({ id }) => id),
       tools: noTools,
       permissions: 'all',
       model: undefined,
@@ -175,6 +177,27 @@ test('after a crash an end is told with its heading again, and what has no end i
     { id: 'work', text: expect.stringContaining('“task b2”'), prompts: ['work'] },
   ]);
   expect(told[1]).not.toMatchObject({ text: expect.stringContaining('b1') });
+});
+
+test('an answer of an earlier run is told with all messages that it answers, so that they are settled in one step', async () => {
+  const { events } = openAccountOf(
+    ['one', 'two', 'other'].map((id) => ({ id, text: id })),
+    [
+      entry(promptId('one'), 'other', 'one'),
+      entry(promptId('two'), 'other', 'two'),
+      entry('a', 'answer', 'Both are done.'),
+      entry(promptId('other'), 'other', 'other'),
+      entry('b', 'answer', 'The other, too.'),
+    ],
+  );
+  const told: AgentEvent[] = [];
+  for await (const event of events) told.push(event);
+  expect(told).toMatchObject([
+    { id: 'a', prompts: ['one'], covers: ['two'], remembered: true },
+    { id: 'a', prompts: ['two'], covers: ['one'], remembered: true },
+    { id: 'b', prompts: ['other'], remembered: true },
+  ]);
+  expect(told[2]).not.toHaveProperty('covers');
 });
 
 test('a process with work of its own looks up what another has left, and leaves its own to itself', async () => {

@@ -215,6 +215,8 @@ export type AgentEvent =
       earlier?: Words[];
       about?: string[];
       prompts: string[];
+      /** Further messages of the turn that a remembered answer answers; they come once more. */
+      covers?: string[];
       usage: Usage;
       remembered?: true;
     };
@@ -239,6 +241,11 @@ export type AgentTurn = {
    * everything is answered.
    */
   prompts: AsyncIterable<Prompt>;
+  /**
+   * The ids of the messages that are or will be among the prompts, as far as known: an answer of an
+   * earlier run settles all of those that it answers at once.
+   */
+  taken?: () => Iterable<string>;
   tools: ChatTools;
   permissions: PermissionMode;
   /** The model's id or an alias such as `opus`; undefined leaves the choice to Claude Code. */

@@ -131,7 +131,7 @@ export function createTurnEvents(
       await voice.plan(event.id, texts.join('\n\n'));
     const { left } = await outbox.put(replies, fence, {
       conversation,
-      ids: [...event.prompts, ...questions.answerers()],
+      ids: [...event.prompts, ...(event.covers ?? []), ...questions.answerers()],
       state: 'answered',
       price,
     });

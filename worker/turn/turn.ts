@@ -134,6 +134,7 @@ async function runAgent(deps: TurnDeps, work: TurnWork, parts: TurnParts): Promi
       conversation,
       workspace,
       prompts: steering.prompts,
+      taken: dispatch.taken,
       tools,
       session: dispatch.session(),
       follows: chosen.follows,

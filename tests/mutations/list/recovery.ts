@@ -269,6 +269,9 @@ export const recovery = [
   ...mutationsOf('worker/turn/processor.ts', 'tests/worker/media/speaker.test.ts', [
     ['the next worker makes the sound', 'await speakLeft(own, context, first);', ''],
   ]),
+  ...mutationsOf('worker/turn/events.ts', 'tests/worker/remembered-answer.test.ts', [
+    ['a remembered answer settles all that it answers', '...(event.covers ?? []), ', ''],
+  ]),
   ...mutationsOf('worker/turn/events.ts', 'tests/worker/media/speaker.test.ts', [
     ['only an answer to speech is spoken', ' && steering.isSpoken(event.prompts)', ''],
   ]),

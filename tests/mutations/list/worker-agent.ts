@@ -200,6 +200,7 @@ export const agent = [
   ),
   ...mutationsOf('worker/agent/claude/prompt-tracker.ts', 'tests/worker/agent-asked.test.ts', [
     ['another process looks what was left', 'if (live.hasHad(ids) ||', 'if (live.hasHad([]) ||'],
+    ['a remembered answer comes with all that it answers', 'known.id === answer;', 'false;'],
     ['Claude reports an end once', 'if (report) return void report.push(prompt.id);', ''],
   ]),
   ...mutationsOf(

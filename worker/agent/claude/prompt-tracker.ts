@@ -113,6 +113,15 @@ export function createPromptTracker(
     return findPrompt(await live.transcript(), uuid);
   };
 
+  /** The other messages of the turn that an answer of an earlier run has answered. */
+  const coveredBy = async (answer: string, prompt: string): Promise<string[]> => {
+    const entries = await live.transcript();
+    return [...(turn.taken?.() ?? [])].filter((id) => {
+      const known = findPrompt(entries, promptId(id));
+      return id !== prompt && known.state === 'answered' && known.id === answer;
+    });
+  };
+
   /**
    * The process that had the tasks has said, or says now, what there is; any other has to look, also
    * when it has work of its own.
@@ -166,16 +175,21 @@ export function createPromptTracker(
     hasNewer ||= known.state === 'absent';
     if (known.state === 'absent')
       return await give(uuid, prompt.text, [prompt.id], prompt.attachments);
-    if (known.state === 'answered')
+    if (known.state === 'answered') {
+      // In one step with the answer: after a crash in between, the others would count as begun
+      // again, and be given up in the end although their answer was sent.
+      const covers = await coveredBy(known.id, prompt.id);
       return events.push({
         kind: 'answer',
         id: known.id,
         text: known.text,
         ...(known.earlier.length > 0 ? { earlier: known.earlier } : {}),
         prompts: [prompt.id],
+        ...(covers.length > 0 ? { covers } : {}),
         usage: noUsage,
         remembered: true,
       });
+    }
     const isNews = ({ id }: Words): boolean => !before.some((words) => words.id === id);
     before.push(...known.earlier.filter(isNews));
     // Claude Code ignores a uuid that it has seen, so the request to go on uses a new one. If the
