@@ -48,15 +48,6 @@ export function mayHaveBeenSaid(
 }
 
 /**
- * The earliest time at which an answer already in the agent's transcript may have been sent (ISO
- * 8601): it is looked up if the store has changed since then, including right after the change. A
- * late copy of an answered message looks like a new one.
- */
-export function rememberedSaidAt(now: number): string {
-  return new Date(now - lateMs).toISOString();
-}
-
-/**
  * Wraps the outbox for a turn that may have messages older than the current store: its replies may
  * have been sent before, so they are looked up in Twilio's list first. `saidAt` returns, at each
  * put, the time of the oldest message (ISO 8601), since old messages may arrive while the turn

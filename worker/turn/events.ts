@@ -2,7 +2,6 @@ import { cut } from '../../shared/runtime/cut.ts';
 import { isWorkId } from '../../shared/store/message.ts';
 import { dayOf } from '../../shared/store/spend.ts';
 import type { AgentEvent, Words } from '../agent/agent.ts';
-import { rememberedSaidAt } from './answered-before.ts';
 import { wordsReplyId } from '../reply/say-words.ts';
 import type { VoiceAnswers } from '../reply/voice-answers.ts';
 import type { Screenshots } from '../tools/screenshots.ts';
@@ -117,7 +116,6 @@ export function createTurnEvents(
       turn,
       text,
       session: dispatch.session() ?? '',
-      ...(event.remembered ? { saidAt: rememberedSaidAt(Date.now()) } : {}),
     }));
     // Booked in the step that puts the answer, because an answer read from the transcript after a
     // crash has no price any more.

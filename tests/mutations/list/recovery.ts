@@ -200,11 +200,11 @@ export const recovery = [
       { named: 'while it was gone' },
     ],
   ]),
-  ...mutationsOf('worker/turn/events.ts', 'tests/shared/epoch.test.ts', [
+  ...mutationsOf('worker/turn/answered-before.ts', 'tests/shared/epoch.test.ts', [
     [
-      'what the transcript remembers is looked up',
-      '...(event.remembered ? { saidAt: rememberedSaidAt(Date.now()) } : {})',
-      '...{}',
+      'an answer right after the change is looked up, however new its message looks',
+      'return now - Date.parse(since) < lateMs',
+      'return false',
       { named: 'has already' },
     ],
   ]),
@@ -282,12 +282,14 @@ export const recovery = [
       'if (false)',
     ],
   ]),
-  ...mutationsOf('worker/questions/awaiting-answer.ts', 'tests/worker/open-questions.test.ts', [
+  ...mutationsOf('worker/questions/awaiting-answer.ts', 'tests/worker/awaiting-answer.test.ts', [
     [
       'an answer that came while the turn was put off brings it forward',
       'if (!questions.open() || (await inbox.read(conversation)).some(isNew)) await turns.promote(conversation);',
       '',
     ],
+  ]),
+  ...mutationsOf('worker/questions/awaiting-answer.ts', 'tests/worker/open-questions.test.ts', [
     ['a turn that was let go has made no attempt', 'await attempts.giveBack();', ''],
   ]),
   ...mutationsOf('worker/questions/answer-wait.ts', 'tests/worker/open-questions.test.ts', [
