@@ -1,6 +1,6 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { chmod, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -155,6 +155,52 @@ test('the VM gives the agent its tools and a user of its own, and starts the wor
     /"worker": "node ((?:--\S+ )*)worker\/main\.ts"/.exec(read('package.json')) ?? [];
   for (const flag of flags.trim().split(' ')) expect(start).toContain(` ${flag} `);
 });
+
+/** The part of the start script that settles a volume, for a worker and an agent of these names. */
+function settleVolume(data: string, worker: string, agent: string): void {
+  const [part = ''] = read('docker/vm.sh').split('# Where the worker notes');
+  const script = part.replaceAll('sidepocket', worker).replaceAll(/\bagent\b/g, agent);
+  execFileSync('sh', ['-c', script], { env: { PATH: process.env['PATH'], DATA_DIR: data } });
+}
+
+test.skipIf(process.getuid?.() !== 0)(
+  'a volume is the agent’s but for the worker’s own directory, which no agent can replace or be given',
+  async () => {
+    const data = await mkdtemp(path.join(tmpdir(), 'sidepocket-volume-'));
+    const sealed = path.join(data, 'sealed');
+    const key = path.join(sealed, 'key');
+    const [worker, agent] = ['daemon', 'games'];
+    const uidOf = (file: string): number => statSync(file).uid;
+    const sh = (script: string): string =>
+      execFileSync('sh', ['-c', script], { cwd: data, encoding: 'utf8' });
+    const [own, theirs] = [worker, agent].map((name) => Number(sh(`id -u ${name}`)));
+    try {
+      await chmod(data, 0o700);
+      sh('mkdir -p home/x && touch home/x/y');
+      settleVolume(data, worker, agent);
+      expect([data, `${data}/home/x/y`, sealed].map(uidOf)).toEqual([theirs, theirs, own]);
+      expect([data, sealed].map((file) => statSync(file).mode & 0o777)).toEqual([0o711, 0o700]);
+      sh(`printf ours > sealed/key && chown ${worker} sealed/key && touch of-root`);
+      settleVolume(data, worker, agent);
+      expect([key, `${data}/of-root`].map(uidOf)).toEqual([own, theirs]);
+      // Moved away by the agent: what is in it stays the worker's, and what is planted goes.
+      sh(`mv sealed moved && mkdir sealed && printf evil > sealed/key && touch of-root-again`);
+      sh(`chown -R ${agent} sealed && chown root of-root-again`);
+      settleVolume(data, worker, agent);
+      expect([sealed, `${data}/moved/key`].map(uidOf)).toEqual([own, own]);
+      expect(existsSync(key)).toBe(false);
+      sh('rm -r sealed && ln -s /etc sealed');
+      settleVolume(data, worker, agent);
+      expect(lstatSync(sealed).isDirectory()).toBe(true);
+      // Restored by root.
+      sh('rm -r sealed && mv moved sealed && chown -R root sealed');
+      settleVolume(data, worker, agent);
+      expect([sealed, key].map(uidOf)).toEqual([own, own]);
+    } finally {
+      await rm(data, { recursive: true });
+    }
+  },
+);
 
 test('compose gives each process every variable that it reads, and none of the other’s', () => {
   const [relay, vm] = [environmentOf('relay'), environmentOf('vm')];

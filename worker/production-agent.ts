@@ -64,8 +64,10 @@ export function createProductionAgent({
         ANTHROPIC_MODEL: config.ANTHROPIC_MODEL,
         GITHUB_TOKEN: config.GITHUB_TOKEN,
       },
-      variablesOf: (conversation) => secrets.values(personOf(conversation)),
-      host: environment,
+      environment: {
+        host: environment,
+        variablesOf: (conversation) => secrets.values(personOf(conversation)),
+      },
       accounting: accountingOf(config, redis),
       session: {
         imagesDir: config.IMAGES_DIR,

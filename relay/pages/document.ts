@@ -9,7 +9,8 @@ const icon = `data:image/svg+xml,${encodeURIComponent('<svg xmlns="http://www.w3
 const hashOf = (text: string): string =>
   `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
-const policy = `default-src 'none'; style-src ${hashOf(style)}; img-src data:; base-uri 'none'; frame-ancestors 'none'`;
+const policyOf = (form: `'none'` | `'self'`): string =>
+  `default-src 'none'; style-src ${hashOf(style)}; img-src data:; base-uri 'none'; form-action ${form}; frame-ancestors 'none'`;
 
 /**
  * The headers of every page: no scripts, no external loads, no framing, no indexing by search
@@ -17,7 +18,7 @@ const policy = `default-src 'none'; style-src ${hashOf(style)}; img-src data:; b
  */
 export const documentHeaders = {
   'Content-Type': 'text/html; charset=utf-8',
-  'Content-Security-Policy': `${policy}; form-action 'none'`,
+  'Content-Security-Policy': policyOf(`'none'`),
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
   'X-Robots-Tag': 'noindex, nofollow',
@@ -27,7 +28,7 @@ export const documentHeaders = {
 export function scriptedHeaders(script: string): typeof documentHeaders {
   return {
     ...documentHeaders,
-    'Content-Security-Policy': `${policy}; form-action 'self'; script-src ${hashOf(script)}`,
+    'Content-Security-Policy': `${policyOf(`'self'`)}; script-src ${hashOf(script)}`,
   };
 }
 

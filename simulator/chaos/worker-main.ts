@@ -85,7 +85,7 @@ async function createClaude(config: WorkerConfig, owner: string, redis: Redis): 
       ANTHROPIC_API_KEY: config.ANTHROPIC_API_KEY,
       ANTHROPIC_BASE_URL: config.ANTHROPIC_BASE_URL,
     },
-    host: process.env,
+    environment: { host: process.env },
     session: {
       imagesDir: config.IMAGES_DIR,
       chromium: config.CHROMIUM_PATH,

@@ -9,6 +9,7 @@ import { findFaintTexts } from '../support/contrast.ts';
 import { launchBrowser } from '../support/phone-page.ts';
 import { phone } from '../support/pipeline.ts';
 import { withRelay } from '../support/relay-bench.ts';
+import { until } from '../support/until.ts';
 
 let browser: Browser;
 beforeAll(async () => {
@@ -100,9 +101,22 @@ test('on a phone a value is encrypted in the browser, sent as such, and the page
     );
     await page.reload();
     await page.getByRole('heading', { name: 'GITHUB_TOKEN is on its way' }).waitFor();
-    await page.goBack();
-    expect(await page.content()).not.toContain('xxxx');
     expect(troubles).toEqual([]);
+  });
+});
+
+test('what was entered does not stay in the page, even if it is not answered', async () => {
+  await withPage({ viewport: small }, async ({ page, entered }) => {
+    // The browser stays on the page.
+    await page.route('**/*', (route) => route.fulfill({ status: 204 }));
+    await page.getByLabel('Value').fill('a good value');
+    await page.getByRole('button').click();
+    await until(
+      'the field is empty',
+      async () => (await page.getByLabel('Value').inputValue()) === '',
+      10_000,
+    );
+    expect(await entered()).toBeUndefined();
   });
 });
 

@@ -15,7 +15,9 @@ test.skipIf(process.platform !== 'linux')(
     const secrets: Record<string, Record<string, string>> = {
       [phone]: { A_KEY: first },
     };
-    const bench = await openClaudeAgent({ variablesOf: async (person) => secrets[person] ?? {} });
+    const bench = await openClaudeAgent({
+      environment: { host: process.env, variablesOf: async (person) => secrets[person] ?? {} },
+    });
     try {
       const [mine, theirs] = [await bench.workspace('1'), await bench.workspace('2')];
       const running = startTurn(bench.agent, mine, {

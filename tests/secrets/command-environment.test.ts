@@ -15,13 +15,14 @@ async function runCommand(
   { port }: Pick<ProxyBench, 'port'>,
   { commandToken }: Pick<ModelSession, 'commandToken'>,
   command: string,
+  shell = 'bash',
 ): Promise<string> {
   const variables = commandVariables(undefined, commandToken);
   const script = await readFile(variables['CLAUDE_ENV_FILE'] ?? '', 'utf8');
   const text = `true && ${script}\n: && eval '${command.replaceAll("'", String.raw`'\''`)}'`;
   const address = `http://127.0.0.1:${port}`;
   const env = { PATH: process.env['PATH'], ANTHROPIC_BASE_URL: address, ...variables };
-  return (await run('bash', ['-c', text], { env })).stdout;
+  return (await run(shell, ['-c', text], { env })).stdout;
 }
 
 const odd = `a'b"c $(touch x) \`id\` \\ \n second line; é 👩‍🚀 ${'x'.repeat(8000)}`;
@@ -40,7 +41,8 @@ test('a command gets the variables of its session’s person, exactly, and no ot
       async (bench) => {
         const [mine, theirs, unbound] = [bench.session(ann), bench.session(bob), bench.admit()];
         const print = 'printf "%s|%s|%s" "${ODD-none}" "${A_KEY-none}" "${B_KEY-none}"';
-        expect(await runCommand(bench, mine, print)).toBe(`${odd}|of ann|none`);
+        for (const shell of ['bash', 'sh'])
+          expect(await runCommand(bench, mine, print, shell)).toBe(`${odd}|of ann|none`);
         expect(await runCommand(bench, theirs, print)).toBe('none|none|of bob');
         expect(await runCommand(bench, unbound, print)).toBe('none|none|none');
         variables[ann] = { A_KEY: 'another' };

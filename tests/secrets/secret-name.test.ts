@@ -1,4 +1,4 @@
-import { assert, oneof, property, string, stringMatching } from 'fast-check';
+import { assert, constantFrom, oneof, property, string } from 'fast-check';
 import { expect, test } from 'vitest';
 import { readSecretName } from '../../worker/secrets/secret-name.ts';
 
@@ -88,10 +88,16 @@ test('anything that is no name is refused, and what is taken is a name', () => {
   ])
     expect([wrong, readSecretName(wrong)]).toEqual([wrong, { fault: 'form' }]);
   assert(
-    property(oneof(string({ unit: 'binary' }), stringMatching(/^[\w$ =-]{1,30}$/)), (text) => {
-      const { name } = readSecretName(text);
-      expect(name === undefined || /^[A-Z][A-Z0-9_]{0,99}$/.test(name)).toBe(true);
-    }),
-    { numRuns: 300 },
+    property(
+      oneof(
+        string({ unit: 'binary' }),
+        string({ unit: constantFrom(...'ABYZ_019az$ =-'), maxLength: 30 }),
+      ),
+      (text) => {
+        const { name } = readSecretName(text);
+        expect(name === undefined || /^[A-Z][A-Z0-9_]{0,99}$/.test(name)).toBe(true);
+      },
+    ),
+    { numRuns: 100 },
   );
 });

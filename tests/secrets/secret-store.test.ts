@@ -16,6 +16,8 @@ import { expect, test } from 'vitest';
 import { NoPlaceError } from '../../worker/secrets/kept-directory.ts';
 import { createSecrets, mostSecrets } from '../../worker/secrets/secrets.ts';
 import type { Secrets } from '../../worker/secrets/secrets.ts';
+import { runAsAgent } from '../../worker/agent/sandbox/shell.ts';
+import { freeUid } from '../support/free-uid.ts';
 import { seal } from '../support/seal.ts';
 
 const [ann, bob] = ['+15551230001', 'US.13491208655302741918'];
@@ -133,6 +135,32 @@ test.skipIf(process.getuid?.() !== 0)(
       await writeFile(path.join(sealed, 'key'), Buffer.alloc(32, 1));
       await chown(sealed, 65_534, 65_534);
       await expect(secrets.publicKey()).rejects.toThrow(NoPlaceError);
+    });
+  },
+);
+
+test.skipIf(process.getuid?.() !== 0)(
+  'an agent to whom the directory around it belongs cannot read the secrets, nor have others believed',
+  async () => {
+    await withDisk(async (dataDir, secrets) => {
+      const uid = freeUid();
+      const user = { name: String(uid), uid, gid: uid, isPicked: true };
+      await chown(dataDir, uid, uid);
+      const sealed = path.join(dataDir, 'sealed');
+      const box = seal('a good value', await secrets.publicKey());
+      expect(await secrets.set(ann, 'TOKEN', box)).toBe('set');
+      const run = async (script: string): Promise<string> => {
+        const { output, said } = await runAsAgent(user, script, [sealed]);
+        return `${output.toString('latin1')}${said}`;
+      };
+      expect(await run('ls "$1"; cat "$1/key" "$1"/*.json')).not.toMatch(/box|json\n/);
+      expect(await run('rm -rf "$1"; rmdir "$1"; [ -d "$1" ] && echo there')).toContain('there');
+      // It can put one of its own in its place, with a key that it knows.
+      await run('mv "$1" "$1.old"; mkdir -m 700 "$1"; head -c 32 /dev/zero > "$1/key"');
+      await expect(secrets.publicKey()).rejects.toThrow(NoPlaceError);
+      expect(await secrets.values(ann)).toEqual({});
+      await run('rm -rf "$1"; mv "$1.old" "$1"');
+      expect(await secrets.values(ann)).toEqual({ TOKEN: 'a good value' });
     });
   },
 );

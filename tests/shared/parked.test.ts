@@ -243,7 +243,7 @@ test('a schedule whose last seven answers wait for the person is paused, says so
     const [list, act] = scheduleCommands;
     const obey = async (argument: string): Promise<unknown> =>
       await (argument === '' ? list : act)?.run(
-        { schedules } as never,
+        { stores: { schedules } } as never,
         { message: { conversation: phone }, argument } as never,
       );
     expect(await obey('')).toBe(

@@ -230,7 +230,7 @@ export async function openClaudeAgent({
     processes: { groups, maxProcesses, memoryEvents },
     pool: { maxLive, idleMs, prewarmMs },
     secrets: { ANTHROPIC_API_KEY: 'scripted', ANTHROPIC_BASE_URL: model.url, ...secrets },
-    host: process.env,
+    environment: { host: process.env },
     accounting: {
       requests: createModelRequests(redis),
       prices: createModelPrices(),

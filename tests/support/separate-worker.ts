@@ -60,6 +60,13 @@ export async function startSeparateWorker(
   await chmod(path.dirname(dataDir), 0o711);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   await chown(dataDir, uid, gid);
+  if (as === 'worker') {
+    // As docker/vm.sh leaves the volume.
+    const sealed = path.join(dataDir, 'sealed');
+    await chmod(dataDir, 0o711);
+    await mkdir(sealed, { recursive: true, mode: 0o700 });
+    await chown(sealed, own.uid, own.gid);
+  }
   const child = spawn(
     'setpriv',
     [

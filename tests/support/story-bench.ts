@@ -125,13 +125,15 @@ export async function withStory(
               return createClaudeAgent({
                 dataDir: pipeline.dataDir,
                 owner,
-                variablesOf: (conversation) => secrets.values(personOf(conversation)),
                 log: pipeline.log,
                 accounting: accountingOf(
                   parseWorkerConfig({ ...pipeline.environment, PORT: '0' }),
                   redis,
                 ),
-                host: process.env,
+                environment: {
+                  host: process.env,
+                  variablesOf: (conversation) => secrets.values(personOf(conversation)),
+                },
                 session: {
                   imagesDir: path.join(pipeline.dataDir, 'images'),
                   chromium,

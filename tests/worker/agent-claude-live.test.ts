@@ -72,7 +72,7 @@ let bench: ClaudeAgentBench;
 let main: Conversation;
 beforeAll(async () => {
   bench = await openClaudeAgent({
-    host: { ...process.env, ...hostSecrets },
+    environment: { host: { ...process.env, ...hostSecrets } },
     model: { stories },
     maxLive: 2,
   });

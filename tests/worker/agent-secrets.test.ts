@@ -9,8 +9,10 @@ import type { Story } from '../../simulator/model/stories/story.ts';
 import { findMarked } from '../../worker/agent/sandbox/processes.ts';
 import { attacks } from '../support/attacks.ts';
 import { holdOpen } from '../support/hold-open.ts';
-import { phone, withPipeline } from '../support/pipeline.ts';
+import { createLinkBrowser } from '../support/link-browser.ts';
+import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
+import { seal } from '../support/seal.ts';
 import { startSeparateWorker, whyNotSeparate } from '../support/separate-worker.ts';
 import type { SeparateWorker } from '../support/separate-worker.ts';
 import { until } from '../support/until.ts';
@@ -183,6 +185,24 @@ async function breakIn(
   return { loot: new Map(tried.map(([name], index) => [name, printed(index)])), files };
 }
 
+/** Enters a secret of a person on its page, and returns it once the worker has it. */
+async function enterSecret({ say, replies }: House, from: string): Promise<string> {
+  const value = randomBytes(12).toString('hex');
+  await say('/secret THEIR_KEY', from);
+  const url = await until('the link', () =>
+    replies(from)
+      .map(({ text }) => /https?:\/\/\S+\/link\/\S+/.exec(text)?.[0])
+      .find((found) => found !== undefined),
+  );
+  const browser = createLinkBrowser();
+  const page = await (await browser.get(url)).text();
+  await browser.post(url, { sealed: seal(value, /data-key="([\w-]+)"/.exec(page)?.[1] ?? '') });
+  await until('it is set', () =>
+    replies(from).some(({ text }) => text.startsWith('THEIR_KEY is set.')),
+  );
+  return value;
+}
+
 describe.skipIf(reason !== undefined)(
   `with an agent of another user${reason ? ` (not here: ${reason})` : ''}`,
   () => {
@@ -214,6 +234,7 @@ describe.skipIf(reason !== undefined)(
       const worker = await house().worker();
       const { dataDir, secrets, replies, told, twin } = house();
       const environments = [`/proc/${worker.pid}/environ`, '/proc/self/environ'];
+      const theirs = await enterSecret(house(), otherPhone);
       const wanted = ['leak.txt', 'out.txt', ...environments, '/etc/shadow', '/root/.profile'];
       const { loot, files } = await breakIn(house(), worker, { wanted });
       expect(loot.get('its own environment')).toMatch(
@@ -224,6 +245,8 @@ describe.skipIf(reason !== undefined)(
       expect(loot.get('its own environment')).toMatch(/^ANTHROPIC_API_KEY=sk-ant-api03-/m);
       expect(loot.get('every environment')).toContain('SIDEPOCKET_AGENT=');
       expect(loot.get('Redis')).toContain('NOAUTH');
+      expect(loot.get('the secrets of others')).toContain('Permission denied');
+      expect(loot.get('the secrets of others')).toContain('HTTP/1.1 401');
       expect(loot.get('the way to the model')).toMatch(/^HTTP\/1\.1 200/m);
       // Every attack was really made: each has printed something, if only that it was refused.
       expect([...loot].filter(([, printed]) => printed === '').map(([name]) => name)).toEqual([]);
@@ -233,7 +256,9 @@ describe.skipIf(reason !== undefined)(
       const sent = await filesSent(house());
       expect(sent).toEqual([expect.stringMatching(/^PATH=[^\0]*\0(PWD=[^\0]*\0)?$/)]);
       const heard = [told(), JSON.stringify(replies()), ...sent].join('\n');
-      const found = Object.entries(secrets).flatMap(([name, secret]) => [
+      const key = await readFile(path.join(dataDir, 'sealed', 'key'));
+      const sought = { ...secrets, theirs, key: key.toString('base64') };
+      const found = Object.entries(sought).flatMap(([name, secret]) => [
         ...(heard.includes(secret) ? [`${name} was told`] : []),
         ...[...files]
           .filter(([, content]) => content.includes(secret))

@@ -206,7 +206,7 @@ export type AgentEvent =
    * after a crash, which `remembered` indicates. `earlier` is what Claude said before or beside its
    * tool calls, without filler; some of it may have been sent before a crash. Without prompts it is
    * about work in the background that ended meanwhile. `about` is the beginning of the requests that
-   * such work belongs to.
+   * such work belongs to. `covers` are further messages with this answer, which come once more.
    */
   | {
       kind: 'answer';
@@ -215,7 +215,6 @@ export type AgentEvent =
       earlier?: Words[];
       about?: string[];
       prompts: string[];
-      /** Further messages of the turn that a remembered answer answers; they come once more. */
       covers?: string[];
       usage: Usage;
       remembered?: true;
@@ -241,10 +240,7 @@ export type AgentTurn = {
    * everything is answered.
    */
   prompts: AsyncIterable<Prompt>;
-  /**
-   * The ids of the messages that are or will be among the prompts, as far as known: an answer of an
-   * earlier run settles all of those that it answers at once.
-   */
+  /** The messages taken up so far: an answer of an earlier run settles all that it answers at once. */
   taken?: () => Iterable<string>;
   tools: ChatTools;
   permissions: PermissionMode;

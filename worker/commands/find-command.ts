@@ -72,7 +72,7 @@ function findMeant(text: string): string | undefined {
   return near.toSorted((one, other) => editDistance(word, one) - editDistance(word, other))[0];
 }
 
-/** Asks about a misspelt command, with a button for the one that was meant. */
+/** Asks about a misspelt command, with a button for the right one. */
 function didYouMean(name: string): Command {
   return {
     pattern: /^$/,

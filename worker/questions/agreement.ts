@@ -30,7 +30,7 @@ const words = new Set(
 
 /**
  * Whether a text says nothing but yes: every word of it agrees, or it has no letter, as 👍. Nothing
- * is approved by that; it tells such a text from one that wants something else.
+ * is approved by that; it tells such a text from a text that wants something else.
  */
 export function isAgreement(text: string): boolean {
   const said =

@@ -96,7 +96,7 @@ export function writeQuestion(
  * Reads a person's message as the answer to an open question. A tap, a number or a label answers,
  * and to a question of Claude's also the person's own words. Approval takes a tap, the exact number,
  * the exact label, or a quoted “yes”; a text that starts with a no refuses, and the answer is the
- * label and that text. To a plan every other text refuses in this way, except one that only agrees.
+ * label and that text. To a plan every other text refuses in this way, except mere agreement.
  * Undefined when the message is something else. `quoted` is the id of the reply that the message
  * quotes.
  */

@@ -22,21 +22,25 @@ import { createSessionStore } from '../claude/transcript/transcript-store.ts';
 import { readTranscript } from '../claude/transcript/transcript.ts';
 import type { TranscriptEntry } from '../claude/transcript/transcript.ts';
 
-export type AgentHomeOptions = {
-  dataDir: string;
-  /** The user of the agent's processes; undefined means the worker's own user. */
-  user?: AgentUser | undefined;
-  secrets: AgentSecrets;
+export type AgentEnvironment = {
   /** The worker's own environment, of which the agent sees a few variables. */
   host: Environment;
-  log: Log;
-  /** Accounting, prices and limits for the model's requests. */
-  accounting: Pick<ModelAccountParts, 'requests' | 'prices' | 'limits'>;
   /**
    * Variables for the commands of a conversation's person, read before each command; none by
    * default.
    */
   variablesOf?: ((conversation: string) => Promise<Record<string, string>>) | undefined;
+};
+
+export type AgentHomeOptions = {
+  dataDir: string;
+  /** The user of the agent's processes; undefined means the worker's own user. */
+  user?: AgentUser | undefined;
+  secrets: AgentSecrets;
+  environment: AgentEnvironment;
+  log: Log;
+  /** Accounting, prices and limits for the model's requests. */
+  accounting: Pick<ModelAccountParts, 'requests' | 'prices' | 'limits'>;
   /** `WORKER_ID#boot`: part of the mark on every process, and the owner of its model requests. */
   owner: string;
 };
@@ -80,10 +84,9 @@ export function createAgentHome({
   dataDir,
   user,
   secrets,
-  host,
+  environment: { host, variablesOf },
   log,
   accounting,
-  variablesOf,
   owner,
 }: AgentHomeOptions): AgentHome {
   const {

@@ -1,0 +1,100 @@
+import {
+  assert,
+  asyncProperty,
+  constantFrom,
+  oneof,
+  string,
+  stringMatching,
+  uint8Array,
+} from 'fast-check';
+import { expect, test } from 'vitest';
+import { createLinks } from '../../shared/store/links/links.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import { personOf } from '../../shared/store/person.ts';
+import { createLinkBrowser } from '../support/link-browser.ts';
+import { phone } from '../support/pipeline.ts';
+import { withRelay } from '../support/relay-bench.ts';
+
+test(
+  'whatever is posted to a link, by whomever, is answered without a fault, and only a whole form uses it',
+  { tags: 'long' },
+  async () => {
+    // The door turns away who is wrong sixty times in a minute: each request is another client's.
+    await withRelay({ TRUST_PROXY: '1' }, async ({ redis, relayUrl }) => {
+      const links = createLinks(redis);
+      const detail = JSON.stringify({ conversation: phone, key: 'k'.repeat(43) });
+      const link = {
+        purpose: 'secret',
+        person: personOf(phone),
+        object: 'T',
+        detail,
+        uses: 1,
+      } as const;
+      let client = 0;
+      const forwarded = (): Record<string, string> => ({
+        'X-Forwarded-For': `10.${(client += 1) >> 16}.${(client >> 8) & 255}.${client & 255}`,
+      });
+      await assert(
+        asyncProperty(
+          oneof(
+            constantFrom(
+              '',
+              'sealed',
+              'sealed=',
+              `sealed=${'x'.repeat(20_000)}`,
+              'a=1&'.repeat(30),
+            ),
+            string({ unit: 'binary', maxLength: 200 }),
+            uint8Array({ maxLength: 300 }),
+          ),
+          constantFrom(
+            'application/x-www-form-urlencoded',
+            'application/x-www-form-urlencoded; charset=utf-16',
+            'multipart/form-data; boundary=x',
+            'application/json',
+            'text/plain',
+            '',
+          ),
+          oneof(
+            constantFrom('mine', 'none'),
+            stringMatching(/^[\w-]{22}$/),
+            string({ maxLength: 30 }),
+          ),
+          stringMatching(/^[\w-]{21}[AQgw]$/),
+          async (body, type, cookie, other) => {
+            const { token } = await links.add(link);
+            const url = `${relayUrl}/link/${token}`;
+            const own = /link=[\w-]{22}/.exec(
+              (await fetch(url, { headers: forwarded() })).headers.get('set-cookie') ?? '',
+            )?.[0];
+            const send = (where: string): Promise<Response> =>
+              fetch(where, {
+                method: 'POST',
+                redirect: 'manual',
+                body: typeof body === 'string' ? body : Buffer.from(body),
+                headers: {
+                  ...forwarded(),
+                  'Content-Type': type,
+                  Cookie: cookie === 'mine' ? (own ?? '') : `link=${encodeURIComponent(cookie)}`,
+                },
+              });
+            for (const where of [url, `${relayUrl}/link/${other}`]) {
+              const { status } = await send(where);
+              expect(status).toBeGreaterThanOrEqual(400);
+              expect(status).toBeLessThan(500);
+            }
+            expect(await redis.llen(keys.inbox(phone))).toBe(0);
+            expect((await links.find(token))?.isOpen).toBe(true);
+          },
+        ),
+        { numRuns: 300 },
+      );
+      const { token } = await links.add(link);
+      const browser = createLinkBrowser();
+      await browser.get(`${relayUrl}/link/${token}`);
+      const whole = await browser.post(`${relayUrl}/link/${token}`, { sealed: 'x'.repeat(100) });
+      expect(whole.status).toBe(303);
+      expect(await redis.llen(keys.inbox(phone))).toBe(1);
+    });
+  },
+);
