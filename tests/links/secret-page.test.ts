@@ -146,10 +146,14 @@ test('the page reads well on a phone and at a desk, by day and by night', async 
   });
 });
 
-test('without JavaScript nothing can be sent, and the page says what to do', async () => {
-  await withPage({ viewport: small, javaScriptEnabled: false }, async ({ page }) => {
-    await page.getByText('This page needs JavaScript to encrypt the value.').waitFor();
-    expect(await page.getByRole('button').isDisabled()).toBe(true);
-    expect(await page.locator('textarea').getAttribute('name')).toBeNull();
-  });
-});
+test(
+  'without JavaScript nothing can be sent, and the page says what to do',
+  { tags: 'long' },
+  async () => {
+    await withPage({ viewport: small, javaScriptEnabled: false }, async ({ page }) => {
+      await page.getByText('This page needs JavaScript to encrypt the value.').waitFor();
+      expect(await page.getByRole('button').isDisabled()).toBe(true);
+      expect(await page.locator('textarea').getAttribute('name')).toBeNull();
+    });
+  },
+);

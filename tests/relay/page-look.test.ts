@@ -52,45 +52,49 @@ async function withAnswer(
 const phone = { width: 390, height: 844 };
 const desk = { width: 1280, height: 800 };
 
-test('on a phone and at a desk, by day and by night it reads well, and what is wide scrolls by itself', async () => {
-  await withAnswer(markdown, { viewport: phone }, async (page, seen) => {
-    expect(await page.title()).toBe('Why the login page broke on phones');
-    const ways = [
-      [phone, 'light'],
-      [phone, 'dark'],
-      [desk, 'light'],
-      [desk, 'dark'],
-    ] as const;
-    for (const [viewport, colorScheme] of ways) {
-      await page.setViewportSize(viewport);
-      await page.emulateMedia({ colorScheme });
-      const where = `at ${viewport.width} px, ${colorScheme}`;
-      expect(await page.evaluate(() => document.documentElement.scrollWidth), `on ${where}`).toBe(
-        viewport.width,
-      );
-      const [size, width] = await page
-        .locator('main > p')
-        .first()
-        .evaluate(
-          (element) =>
-            [Number.parseFloat(getComputedStyle(element).fontSize), element.clientWidth] as const,
+test(
+  'on a phone and at a desk, by day and by night it reads well, and what is wide scrolls by itself',
+  { tags: 'long' },
+  async () => {
+    await withAnswer(markdown, { viewport: phone }, async (page, seen) => {
+      expect(await page.title()).toBe('Why the login page broke on phones');
+      const ways = [
+        [phone, 'light'],
+        [phone, 'dark'],
+        [desk, 'light'],
+        [desk, 'dark'],
+      ] as const;
+      for (const [viewport, colorScheme] of ways) {
+        await page.setViewportSize(viewport);
+        await page.emulateMedia({ colorScheme });
+        const where = `at ${viewport.width} px, ${colorScheme}`;
+        expect(await page.evaluate(() => document.documentElement.scrollWidth), `on ${where}`).toBe(
+          viewport.width,
         );
-      expect(size, `on ${where}`).toBeGreaterThanOrEqual(16);
-      // So many characters in a line.
-      expect(width / (size * 0.5), `on ${where}`).toBeLessThanOrEqual(95);
-      const code = page.locator('pre').nth(1);
-      expect(await code.evaluate((box) => box.scrollWidth > box.clientWidth), `on ${where}`).toBe(
-        true,
-      );
-      expect(await page.evaluate(findFaintTexts), `on ${where}`).toEqual([]);
-      const light = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-      expect(light, `on ${where}`).toBe(
-        colorScheme === 'light' ? 'rgb(255, 255, 255)' : 'rgb(16, 23, 28)',
-      );
-    }
-    expect(seen.troubles).toEqual([]);
-  });
-});
+        const [size, width] = await page
+          .locator('main > p')
+          .first()
+          .evaluate(
+            (element) =>
+              [Number.parseFloat(getComputedStyle(element).fontSize), element.clientWidth] as const,
+          );
+        expect(size, `on ${where}`).toBeGreaterThanOrEqual(16);
+        // So many characters in a line.
+        expect(width / (size * 0.5), `on ${where}`).toBeLessThanOrEqual(95);
+        const code = page.locator('pre').nth(1);
+        expect(await code.evaluate((box) => box.scrollWidth > box.clientWidth), `on ${where}`).toBe(
+          true,
+        );
+        expect(await page.evaluate(findFaintTexts), `on ${where}`).toEqual([]);
+        const light = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+        expect(light, `on ${where}`).toBe(
+          colorScheme === 'light' ? 'rgb(255, 255, 255)' : 'rgb(16, 23, 28)',
+        );
+      }
+      expect(seen.troubles).toEqual([]);
+    });
+  },
+);
 
 test(
   'a diff’s colours reach from edge to edge of its box, also where a line is longer than the box',

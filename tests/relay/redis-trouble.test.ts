@@ -67,23 +67,27 @@ test('with Redis stopped messages get 503, and are taken again once it is back',
   });
 });
 
-test('with Redis frozen messages get 503, and are taken again once it is awake', async () => {
-  await withRelay({}, async (bench) => {
-    expect((await timed(bench)).status).toBe(200);
-    process.kill(bench.redisServer.pid, 'SIGSTOP');
-    try {
-      await Promise.all([
-        expectRefusals(bench),
-        statusOf(bench, '/ready').then((status) => expect(status).toBe(503)),
-        statusOf(bench, '/health').then((status) => expect(status).toBe(200)),
-        statusOf(bench, `/media/${'a'.repeat(32)}`).then((status) => expect(status).toBe(503)),
-      ]);
-    } finally {
-      process.kill(bench.redisServer.pid, 'SIGCONT');
-    }
-    await expectRecovery(bench);
-  });
-});
+test(
+  'with Redis frozen messages get 503, and are taken again once it is awake',
+  { tags: 'long' },
+  async () => {
+    await withRelay({}, async (bench) => {
+      expect((await timed(bench)).status).toBe(200);
+      process.kill(bench.redisServer.pid, 'SIGSTOP');
+      try {
+        await Promise.all([
+          expectRefusals(bench),
+          statusOf(bench, '/ready').then((status) => expect(status).toBe(503)),
+          statusOf(bench, '/health').then((status) => expect(status).toBe(200)),
+          statusOf(bench, `/media/${'a'.repeat(32)}`).then((status) => expect(status).toBe(503)),
+        ]);
+      } finally {
+        process.kill(bench.redisServer.pid, 'SIGCONT');
+      }
+      await expectRecovery(bench);
+    });
+  },
+);
 
 test('what a frozen Redis took late after all is a duplicate when Twilio repeats it', async () => {
   await withRelay({}, async (bench) => {

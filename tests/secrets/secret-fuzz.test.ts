@@ -5,6 +5,7 @@ import { secretCommands } from '../../worker/commands/secret-commands.ts';
 import type { CommandCall, CommandParts } from '../../worker/commands/command.ts';
 import type { SecretDesk } from '../../worker/secrets/secret-desk.ts';
 import { phone } from '../support/pipeline.ts';
+import { anyCharacter } from '../support/any-character.ts';
 
 const log = createLog('test', 'silent');
 
@@ -31,7 +32,7 @@ async function say(text: string): Promise<{ answer: string; asked: string[] }> {
   for (const { pattern, run } of secretCommands) {
     const match = pattern.exec(text);
     if (!match) continue;
-    const parts = { secrets: openDesk(asked) } as unknown as CommandParts;
+    const parts = { stores: { secrets: openDesk(asked) } } as unknown as CommandParts;
     const call = {
       message: { conversation: phone },
       argument: (match[1] ?? '').trim(),
@@ -49,7 +50,7 @@ test('whatever is typed behind a name is never repeated, and no reserved name ge
       oneof(
         constantFrom('GITHUB_TOKEN', 'a_key', 'LD_PRELOAD', 'git_dir', 'PATH', 'http_proxy', '1X'),
         string({ unit: constantFrom(...'ABYZ_019az$=-é'), minLength: 1, maxLength: 40 }),
-        string({ unit: 'binary', maxLength: 40 }),
+        string({ unit: anyCharacter, maxLength: 40 }),
       ),
       constantFrom(' ', '=', ': ', '\n', '  =  '),
       string({ minLength: 10, maxLength: 60 }).map((text) => `#${text.trim()}#`),

@@ -89,26 +89,30 @@ async function keepBusy(clone: string, run: { output: string }): Promise<void> {
   await until('the command', isBusy);
 }
 
-test('SIGINT to npm start’s process ends all that it has started, also while Claude works and during the start', async () => {
-  await withClone(async (clone) => {
-    const run = start(clone, process.execPath, directly);
-    await keepBusy(clone, run);
-    const began = performance.now();
-    process.kill(run.pid, 'SIGINT');
-    expect(await run.ended).toEqual([0, null]);
-    expect(performance.now() - began).toBeLessThan(scaled(10_000));
-    expect(await findStarted(clone)).toEqual([]);
+test(
+  'SIGINT to npm start’s process ends all that it has started, also while Claude works and during the start',
+  { tags: 'long' },
+  async () => {
+    await withClone(async (clone) => {
+      const run = start(clone, process.execPath, directly);
+      await keepBusy(clone, run);
+      const began = performance.now();
+      process.kill(run.pid, 'SIGINT');
+      expect(await run.ended).toEqual([0, null]);
+      expect(performance.now() - began).toBeLessThan(scaled(10_000));
+      expect(await findStarted(clone)).toEqual([]);
 
-    const next = start(clone, process.execPath, directly);
-    await until('Redis', async () =>
-      (await findStarted(clone)).some((command) => command.includes('redis-server')),
-    );
-    process.kill(next.pid, 'SIGINT');
-    expect(await next.ended).toEqual([0, null]);
-    expect(next.output).not.toContain('Ctrl-C stops everything');
-    expect(await findStarted(clone)).toEqual([]);
-  });
-});
+      const next = start(clone, process.execPath, directly);
+      await until('Redis', async () =>
+        (await findStarted(clone)).some((command) => command.includes('redis-server')),
+      );
+      process.kill(next.pid, 'SIGINT');
+      expect(await next.ended).toEqual([0, null]);
+      expect(next.output).not.toContain('Ctrl-C stops everything');
+      expect(await findStarted(clone)).toEqual([]);
+    });
+  },
+);
 
 test(
   'Ctrl-C in the terminal of npm start stops in order; pressed twice it ends all at once',

@@ -222,33 +222,37 @@ test('a hundred messages at once are one wake, with one call at a time', async (
 });
 
 // These wait for seconds, so they do it together.
-test.concurrent('a relay killed while it wakes the VM goes on when it is back', async () => {
-  let isBack = false;
-  const onCall = async (
-    bench: SleepBench,
-    _call: number,
-    response: Parameters<typeof refuse>[0],
-  ): Promise<void> => {
-    if (!isBack) return refuse(response);
-    await bench.boot();
-    accept(response);
-  };
-  await withSleep({ relay: false, onCall }, async (bench) => {
-    const relay = await startRelayProcess(bench);
-    await bench.say('hello');
-    await until('it has begun', () => bench.wake.calls.length >= 2);
-    await crash(relay);
-    expect(await bench.redis.exists(keys.waking)).toBe(1);
-    const calls = bench.wake.calls.length;
-    isBack = true;
-    await bench.startRelay();
-    await answered(bench, 'hello');
-    expect(bench.wake.calls.length).toBeGreaterThan(calls);
-    await until('the wake is over', async () => (await bench.redis.exists(keys.waking)) === 0);
-    // That the computer is waking up is said, too, where that takes long.
-    expect(texts(bench).filter((text) => text.startsWith('answer'))).toEqual(['answer to hello']);
-  });
-});
+test.concurrent(
+  'a relay killed while it wakes the VM goes on when it is back',
+  { tags: 'long' },
+  async () => {
+    let isBack = false;
+    const onCall = async (
+      bench: SleepBench,
+      _call: number,
+      response: Parameters<typeof refuse>[0],
+    ): Promise<void> => {
+      if (!isBack) return refuse(response);
+      await bench.boot();
+      accept(response);
+    };
+    await withSleep({ relay: false, onCall }, async (bench) => {
+      const relay = await startRelayProcess(bench);
+      await bench.say('hello');
+      await until('it has begun', () => bench.wake.calls.length >= 2);
+      await crash(relay);
+      expect(await bench.redis.exists(keys.waking)).toBe(1);
+      const calls = bench.wake.calls.length;
+      isBack = true;
+      await bench.startRelay();
+      await answered(bench, 'hello');
+      expect(bench.wake.calls.length).toBeGreaterThan(calls);
+      await until('the wake is over', async () => (await bench.redis.exists(keys.waking)) === 0);
+      // That the computer is waking up is said, too, where that takes long.
+      expect(texts(bench).filter((text) => text.startsWith('answer'))).toEqual(['answer to hello']);
+    });
+  },
+);
 
 test.concurrent(
   'a worker that crashed is woken when its sign of life has run out, in the middle of a turn and at rest',
@@ -329,6 +333,7 @@ test.concurrent(
 
 test.concurrent(
   'asleep, nothing is asked of Redis, not even by a look that was planned while the VM was awake',
+  { tags: 'long' },
   async () => {
     await withSleep({ idleMinutes: 0.003 }, async (bench) => {
       await bench.say('hello');

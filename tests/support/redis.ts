@@ -64,7 +64,8 @@ async function takeIdle(): Promise<RedisServer | undefined> {
 }
 
 /** Keeps a server for the next test, unless this one has changed more than its data. */
-async function giveBack(server: RedisServer, redis: Redis): Promise<void> {
+async function giveBack(server: RedisServer): Promise<void> {
+  const redis = connect(server);
   const calls = await Promise.race([
     redis.info('commandstats').catch(() => undefined),
     server.ended.then(() => undefined),
@@ -74,16 +75,26 @@ async function giveBack(server: RedisServer, redis: Redis): Promise<void> {
   else idle.add(server);
 }
 
-/** A Redis of the test's own, with a connection to it, for as long as `test` takes. */
-export async function withRedis(test: (redis: Redis) => Promise<void>): Promise<void> {
+/** A Redis of the test's own for as long as `test` takes, which must leave it running. */
+export async function withRedisServer(test: (server: RedisServer) => Promise<void>): Promise<void> {
   const server = (await takeIdle()) ?? (await startServer());
-  const redis = connect(server);
   try {
-    await test(redis);
-    await giveBack(server, redis);
+    await test(server);
+    await giveBack(server);
   } catch (error) {
-    redis.disconnect();
     await server.stop();
     throw error;
   }
+}
+
+/** The same, with a connection to it. */
+export async function withRedis(test: (redis: Redis) => Promise<void>): Promise<void> {
+  await withRedisServer(async (server) => {
+    const redis = connect(server);
+    try {
+      await test(redis);
+    } finally {
+      redis.disconnect();
+    }
+  });
 }

@@ -193,44 +193,54 @@ test('an answer is what comes after the last tool, with all its blocks, live and
   expect(outline(again)).toEqual(live.flatMap(outline));
 });
 
-test('a process that died between two turns is replaced, and its session goes on', async () => {
-  const { conversation, turn, workspace } = main;
-  const before = await turn({ prompts: ['say before'] });
-  const answers = bench.model.requests.at(-1)?.view.answersBefore ?? NaN;
-  const [pid] = await bench.leaders();
-  if (pid === undefined) throw new Error('there is no process');
-  process.kill(pid, 'SIGKILL');
-  await until('its end', async () => !(await bench.leaders()).includes(pid));
-  const prompt = { id: `SM${crypto.randomUUID()}`, text: 'say after' };
-  const asking = { conversation, session: before.session(), prompts: [prompt] };
-  // In the moment of its death a turn may still be given to it; that turn fails as one that is
-  // worth another attempt.
-  const after = await until('a turn that works', async () => {
-    const attempt = startTurn(bench.agent, workspace, asking);
-    const failure = await attempt.ended;
-    return failure === undefined ? attempt : (failure as AgentFailure).kind !== 'died' && attempt;
-  });
-  expect(after.session()).toBe(before.session());
-  expect(after.answers().map((answer) => answer.text)).toEqual(['after']);
-  expect(bench.model.requests.at(-1)?.view.answersBefore).toBe(answers + 1);
-});
+test(
+  'a process that died between two turns is replaced, and its session goes on',
+  { tags: 'long' },
+  async () => {
+    const { conversation, turn, workspace } = main;
+    const before = await turn({ prompts: ['say before'] });
+    const answers = bench.model.requests.at(-1)?.view.answersBefore ?? NaN;
+    const [pid] = await bench.leaders();
+    if (pid === undefined) throw new Error('there is no process');
+    process.kill(pid, 'SIGKILL');
+    await until('its end', async () => !(await bench.leaders()).includes(pid));
+    const prompt = { id: `SM${crypto.randomUUID()}`, text: 'say after' };
+    const asking = { conversation, session: before.session(), prompts: [prompt] };
+    // In the moment of its death a turn may still be given to it; that turn fails as one that is
+    // worth another attempt.
+    const after = await until('a turn that works', async () => {
+      const attempt = startTurn(bench.agent, workspace, asking);
+      const failure = await attempt.ended;
+      return failure === undefined ? attempt : (failure as AgentFailure).kind !== 'died' && attempt;
+    });
+    expect(after.session()).toBe(before.session());
+    expect(after.answers().map((answer) => answer.text)).toEqual(['after']);
+    expect(bench.model.requests.at(-1)?.view.answersBefore).toBe(answers + 1);
+  },
+);
 
-test('clearing the conversation begins another session, which is told and gone on with', async () => {
-  const { turn, release } = main;
-  await turn({ prompts: ['say first'] });
-  const cleared = await turn({ prompts: ['/clear'] });
-  const sessions = cleared.events.flatMap((event) => (event.kind === 'session' ? [event.id] : []));
-  expect(sessions).toHaveLength(2);
-  const prompt = { id: `SM${crypto.randomUUID()}`, text: 'say fresh' };
-  const fresh = await turn({ prompts: [prompt] });
-  expect(fresh.session()).toBe(sessions[1]);
-  expect(bench.model.requests.at(-1)?.view.answersBefore).toBe(0);
-  await release();
-  const again = await turn({ prompts: [prompt] });
-  expect(again.answers().map(({ id, text: words }) => [id, words])).toEqual(
-    fresh.answers().map(({ id, text: words }) => [id, words]),
-  );
-});
+test(
+  'clearing the conversation begins another session, which is told and gone on with',
+  { tags: 'long' },
+  async () => {
+    const { turn, release } = main;
+    await turn({ prompts: ['say first'] });
+    const cleared = await turn({ prompts: ['/clear'] });
+    const sessions = cleared.events.flatMap((event) =>
+      event.kind === 'session' ? [event.id] : [],
+    );
+    expect(sessions).toHaveLength(2);
+    const prompt = { id: `SM${crypto.randomUUID()}`, text: 'say fresh' };
+    const fresh = await turn({ prompts: [prompt] });
+    expect(fresh.session()).toBe(sessions[1]);
+    expect(bench.model.requests.at(-1)?.view.answersBefore).toBe(0);
+    await release();
+    const again = await turn({ prompts: [prompt] });
+    expect(again.answers().map(({ id, text: words }) => [id, words])).toEqual(
+      fresh.answers().map(({ id, text: words }) => [id, words]),
+    );
+  },
+);
 
 test(
   'a process is kept for the next turn; the one used least recently is closed when there are too many',

@@ -6,7 +6,7 @@ import { endedNote, overtakenNote, raisedNote, resumeNote } from './instructions
 import type { LiveSession } from './session.ts';
 import { promptId } from './prompt-id.ts';
 import { findPrompt, findUnspoken } from './transcript/transcript.ts';
-import type { PromptState } from './transcript/transcript.ts';
+import type { PromptState, TranscriptEntry } from './transcript/transcript.ts';
 import type { Translation } from './translate.ts';
 
 /** Tracks which prompts of a turn are unanswered. */
@@ -113,15 +113,6 @@ export function createPromptTracker(
     return findPrompt(await live.transcript(), uuid);
   };
 
-  /** The other messages of the turn that an answer of an earlier run has answered. */
-  const coveredBy = async (answer: string, prompt: string): Promise<string[]> => {
-    const entries = await live.transcript();
-    return [...(turn.taken?.() ?? [])].filter((id) => {
-      const known = findPrompt(entries, promptId(id));
-      return id !== prompt && known.state === 'answered' && known.id === answer;
-    });
-  };
-
   /**
    * The process that had the tasks has said, or says now, what there is; any other has to look, also
    * when it has work of its own.
@@ -178,7 +169,8 @@ export function createPromptTracker(
     if (known.state === 'answered') {
       // In one step with the answer: after a crash in between, the others would count as begun
       // again, and be given up in the end although their answer was sent.
-      const covers = await coveredBy(known.id, prompt.id);
+      const others = [...(turn.taken?.() ?? [])].filter((id) => id !== prompt.id);
+      const covers = answeredBy(known.id, others, await live.transcript());
       return events.push({
         kind: 'answer',
         id: known.id,
@@ -253,6 +245,14 @@ export function createPromptTracker(
       settle();
     },
   };
+}
+
+/** Which of these messages an answer of an earlier run has answered. */
+function answeredBy(answer: string, messages: string[], entries: TranscriptEntry[]): string[] {
+  return messages.filter((id) => {
+    const known = findPrompt(entries, promptId(id));
+    return known.state === 'answered' && known.id === answer;
+  });
 }
 
 /** The sentence about work that ended without a word, with the computer or the process. */
