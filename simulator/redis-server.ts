@@ -9,6 +9,8 @@ export type RedisServer = Running & {
   url: string;
   port: number;
   pid: number;
+  /** Where its data is. */
+  dir: string;
   /** Settles when its process has ended, whatever ended it. */
   ended: Promise<void>;
 };
@@ -71,7 +73,7 @@ export async function runRedisServer({
     await stop();
     throw new Error(`redis-server did not start on port ${own}`);
   }
-  return { url, port: own, pid: child.pid, ended, stop };
+  return { url, port: own, pid: child.pid, dir, ended, stop };
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -55,7 +55,7 @@ test(
 
         await run(await commandsOf('backup'), elsewhere, {
           REDIS_URL: redisServer.url,
-          REDIS_DIR: path.join(path.dirname(dataDir), 'redis'),
+          REDIS_DIR: redisServer.dir,
           DATA_DIR: dataDir,
         });
         expect(JSON.stringify(await redis.config('GET', 'auto-aof-rewrite-percentage'))).toContain(

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { expect, test } from 'vitest';
 import { parseRelayConfig } from '../../relay/config.ts';
 import { backfillTimes } from '../../relay/backfill.ts';
@@ -72,12 +71,12 @@ const texts = async ({ redis }: Pipeline): Promise<string[]> =>
 
 test('what could not be stored while Redis was away or full is taken in soon after', async () => {
   await withEagerRelay(async (pipeline) => {
-    const { redis, redisServer, dataDir, say } = pipeline;
+    const { redis, redisServer, say } = pipeline;
     await say('one');
     await redisServer.stop();
     await say('while Redis was away');
     const restarted = await runRedisServer({
-      dir: path.join(dataDir, '..', 'redis'),
+      dir: redisServer.dir,
       port: redisServer.port,
     });
     try {

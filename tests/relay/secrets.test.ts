@@ -61,7 +61,6 @@ test(
             replies,
             startWorker,
             relayUrl,
-            dataDir,
           } = pipeline;
           await redis.config('SET', 'requirepass', redisPassword);
           environment['REDIS_URL'] =
@@ -126,7 +125,7 @@ test(
           } finally {
             await relay.stop();
           }
-          const kept = readRedisFiles(path.join(dataDir, '..', 'redis'));
+          const kept = readRedisFiles(redisServer.dir);
           // The search finds what is there.
           expect(logged).toContain('a defect');
           expect(kept).toContain('private words');

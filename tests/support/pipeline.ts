@@ -11,7 +11,6 @@ import { runRelay } from '../../relay/relay.ts';
 import { createFastAgent } from '../../simulator/fast-agent.ts';
 import type { FastAgentOptions } from '../../simulator/fast-agent.ts';
 import { freePort } from '../../simulator/free-port.ts';
-import { runRedisServer } from '../../simulator/redis-server.ts';
 import type { RedisServer } from '../../simulator/redis-server.ts';
 import { runTwin } from '../../simulator/twilio/twin.ts';
 import type { Twin } from '../../simulator/twilio/twin.ts';
@@ -19,6 +18,7 @@ import type { ChatMessage } from '../../simulator/chat.ts';
 import { parseWorkerConfig } from '../../worker/config.ts';
 import { runWorker } from '../../worker/worker.ts';
 import type { WorkerMedia, WorkerParts, WorkerTimes } from '../../worker/worker-parts.ts';
+import { giveBackRedis, takeRedis } from './redis.ts';
 import { scaled } from './machine-speed.ts';
 
 export const phone = '+15551230001';
@@ -88,8 +88,8 @@ export async function withPipeline(
     // A worker that is root has an agent of another user, whose files are below this.
     await chmod(dir, 0o711);
     shutdown.add('directory', () => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
-    const redisServer = await runRedisServer({ dir: path.join(dir, 'redis') });
-    shutdown.add('redis server', () => redisServer.stop());
+    const redisServer = await takeRedis();
+    shutdown.add('redis server', () => giveBackRedis(redisServer));
     const redis = new Redis(redisServer.url);
     redis.on('error', () => undefined);
     shutdown.add('redis', () => redis.disconnect());

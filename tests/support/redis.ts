@@ -21,15 +21,18 @@ const changes =
 async function startServer(): Promise<RedisServer> {
   const dir = await mkdtemp(path.join(tmpdir(), 'sidepocket-redis-'));
   const server = await runRedisServer({ dir });
-  void forget(server, dir);
+  void removeAtEnd(server);
   return server;
 }
 
-async function forget(server: RedisServer, dir: string): Promise<void> {
+/** One that ends while it is idle ends with its file. */
+async function removeAtEnd(server: RedisServer): Promise<void> {
   await server.ended;
-  idle.delete(server);
-  rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+  if (idle.delete(server)) remove(server);
 }
+
+const remove = ({ dir }: RedisServer): void =>
+  rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
 
 const connect = ({ url }: RedisServer): Redis =>
   connectRedis(url, 'patient', createLog('test', 'silent'));
@@ -58,43 +61,41 @@ async function takeIdle(): Promise<RedisServer | undefined> {
       redis.disconnect();
     }
     // A connection that a test has left open may still write.
-    await server.stop();
+    await discard(server);
   }
   return undefined;
 }
 
-/** Keeps a server for the next test, unless this one has changed more than its data. */
-async function giveBack(server: RedisServer): Promise<void> {
+async function discard(server: RedisServer): Promise<void> {
+  await server.stop();
+  remove(server);
+}
+
+/** A Redis of the test's own, until it is given back. */
+export async function takeRedis(): Promise<RedisServer> {
+  return (await takeIdle()) ?? (await startServer());
+}
+
+/** Keeps a server for the next test, unless this one has stopped it or changed more than its data. */
+export async function giveBackRedis(server: RedisServer): Promise<void> {
   const redis = connect(server);
   const calls = await Promise.race([
     redis.info('commandstats').catch(() => undefined),
     server.ended.then(() => undefined),
   ]);
   redis.disconnect();
-  if (calls === undefined || changes.test(calls)) await server.stop();
+  if (calls === undefined || changes.test(calls)) await discard(server);
   else idle.add(server);
 }
 
-/** A Redis of the test's own for as long as `test` takes, which must leave it running. */
-export async function withRedisServer(test: (server: RedisServer) => Promise<void>): Promise<void> {
-  const server = (await takeIdle()) ?? (await startServer());
-  try {
-    await test(server);
-    await giveBack(server);
-  } catch (error) {
-    await server.stop();
-    throw error;
-  }
-}
-
-/** The same, with a connection to it. */
+/** A Redis of the test's own, with a connection to it, for as long as `test` takes. */
 export async function withRedis(test: (redis: Redis) => Promise<void>): Promise<void> {
-  await withRedisServer(async (server) => {
-    const redis = connect(server);
-    try {
-      await test(redis);
-    } finally {
-      redis.disconnect();
-    }
-  });
+  const server = await takeRedis();
+  const redis = connect(server);
+  try {
+    await test(redis);
+  } finally {
+    redis.disconnect();
+    await giveBackRedis(server);
+  }
 }

@@ -66,7 +66,7 @@ export async function withRelay(
           restartRedis: async () =>
             void restarted.push(
               await runRedisServer({
-                dir: path.join(pipeline.dataDir, '..', 'redis'),
+                dir: pipeline.redisServer.dir,
                 port: pipeline.redisServer.port,
               }),
             ),

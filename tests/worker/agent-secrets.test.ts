@@ -173,6 +173,7 @@ async function breakIn(
       twilioUrl: house.twin.url,
       codeDir: path.join(import.meta.dirname, '..', '..'),
       outerDir: path.dirname(house.dataDir),
+      redisDir: house.redisServer.dir,
     }),
   ).filter(([name]) => isTried(name));
   Object.assign(house.burglary, { attacks: tried, files: wanted });
@@ -279,7 +280,7 @@ describe.skipIf(reason !== undefined)(
       };
       await twin.chat.receive(phone, { text: 'what is in this picture?', media });
       await until('an answer', () => replies().length > before);
-      expect((await readdir(path.dirname(dataDir))).toSorted()).toEqual(['data', 'redis']);
+      expect((await readdir(path.dirname(dataDir))).toSorted()).toEqual(['data']);
       expect(worker.process.exitCode).toBe(null);
       expect(worker.output()).toContain('the agent runs as a user of its own');
       for (const secret of Object.values(secrets)) expect(worker.output()).not.toContain(secret);
