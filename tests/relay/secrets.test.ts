@@ -52,16 +52,8 @@ test(
           },
         },
         async (pipeline) => {
-          const {
-            environment,
-            redis,
-            redisServer,
-            twin,
-            say,
-            replies,
-            startWorker,
-            relayUrl,
-          } = pipeline;
+          const { environment, redis, redisServer, twin, say, replies, startWorker, relayUrl } =
+            pipeline;
           await redis.config('SET', 'requirepass', redisPassword);
           environment['REDIS_URL'] =
             `redis://default:${redisPassword}@127.0.0.1:${redisServer.port}`;
