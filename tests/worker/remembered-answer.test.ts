@@ -34,3 +34,47 @@ test('one answer of an earlier run settles all messages that it answers, althoug
     expect(runs).toBe(1);
   });
 });
+
+test('a turn whose answer the store has lost begins anew at the head of the inbox, so that the order holds', async () => {
+  await withPipeline({}, async ({ startWorker, say, replies, redis }) => {
+    let runs = 0;
+    let entry = '';
+    for (const text of ['zero', 'one']) await say(text);
+    await startWorker({
+      createAgent: async (): Promise<Agent> => ({
+        async *work({ prompts, signal }): AsyncGenerator<AgentEvent> {
+          runs += 1;
+          const run = runs;
+          const aborted = Promise.withResolvers<never>();
+          aborted.promise.catch(() => undefined);
+          signal.addEventListener('abort', () => aborted.reject(signal.reason), { once: true });
+          const coming = prompts[Symbol.asyncIterator]();
+          for (;;) {
+            const next = await Promise.race([coming.next(), aborted.promise]);
+            if (next.done === true) return;
+            const { id, text } = next.value;
+            // The first run answers what comes second, and is at work on the first.
+            if (run === 1 && text === 'zero') continue;
+            if (text === 'one') entry = (await redis.lindex(keys.inbox(phone), 1)) ?? entry;
+            const words = `${text}, run ${run}`;
+            yield { kind: 'answer', id: `${id}.${run}`, text: words, prompts: [id], usage };
+          }
+        },
+        release: async () => undefined,
+        stop: async () => undefined,
+      }),
+    });
+    await until('the second answer', () => replies().length === 1);
+    // A copy of the store from before that answer, put back while the turn works.
+    await redis.rpush(keys.inbox(phone), entry);
+    await say('two');
+    await until('the end of all', async () => (await redis.llen(keys.inbox(phone))) === 0);
+    await until('all answers', () => replies().some(({ text }) => text.startsWith('two')));
+    expect(replies().map(({ text }) => text)).toEqual([
+      'one, run 1',
+      'zero, run 2',
+      'one, run 2',
+      'two, run 2',
+    ]);
+  });
+});

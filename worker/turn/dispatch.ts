@@ -21,6 +21,7 @@ import { isStop } from './stop.ts';
 import { readStop } from './stop-words.ts';
 import type { TurnContext } from './context.ts';
 import { giveUp } from './outcome.ts';
+import { LostAnswerError } from './answered-before.ts';
 
 /**
  * Limit on messages per turn; the rest waits for the next turn, so that no job grows without bound.
@@ -42,6 +43,8 @@ export type Dispatch = {
   isAboutWork(): boolean;
   /** Sets the current session. */
   goOnWith(session: string): void;
+  /** These messages have their answer in the outbox. */
+  noteAnswered(ids: readonly string[]): void;
   /** The conversation's stored state at the last look. */
   known(): Conversation;
   /** The snapshot of the last look. */
@@ -74,6 +77,7 @@ export function createDispatch(
   const { take } = attempts;
   const quotes = new Map<string, Reply | undefined>();
   const told = new Set<string>();
+  const answered = new Set<string>();
   let [last, isRead] = [snapshot, false];
   let { session } = snapshot.conversation;
   /** The turn is about work in the background, and not about what the person wrote. */
@@ -84,6 +88,7 @@ export function createDispatch(
     if (isRead) last = await snapshots.read(conversation, fence);
     isRead = true;
     const { messages, unreadable, parked } = last;
+    if (messages.some(({ id }) => answered.has(id))) throw new LostAnswerError();
     waiting = messages.length;
     if (unreadable.length > 0) await setAside(outbox, context, unreadable);
     const fresh = messages.filter(({ id }) => !quotes.has(id));
@@ -152,6 +157,9 @@ export function createDispatch(
     isAboutWork: () => isAboutWork,
     goOnWith(next) {
       session = next;
+    },
+    noteAnswered(ids) {
+      for (const id of ids) answered.add(id);
     },
     known: () => last.conversation,
     snapshot: () => last,

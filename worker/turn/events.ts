@@ -133,6 +133,7 @@ export function createTurnEvents(
       state: 'answered',
       price,
     });
+    dispatch.noteAnswered([...event.prompts, ...(event.covers ?? [])]);
     // The session has what it was to carry over.
     if (dispatch.known().follows !== undefined)
       await conversations.write(conversation, fence, { follows: '' });

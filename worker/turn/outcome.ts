@@ -6,6 +6,7 @@ import type { Message } from '../../shared/store/message.ts';
 import { AgentFailure } from '../agent/agent.ts';
 import { taskLine } from '../background/describe.ts';
 import { mostAttempts } from './attempts.ts';
+import { LostAnswerError } from './answered-before.ts';
 import type { Attempts } from './attempts.ts';
 import { describeFailure } from './failure-sentence.ts';
 import { delayJob, handBack } from '../process/job-moves.ts';
@@ -82,8 +83,8 @@ export async function endBadly(
   const { job, token, turn, fence, signal, log } = context;
   if (error instanceof FencedError) throw error;
   if (signal.reason instanceof FencedError) throw signal.reason;
-  if (signal.aborted) {
-    log.info({ reason: String(signal.reason) }, 'turn interrupted');
+  if (signal.aborted || error instanceof LostAnswerError) {
+    log.info({ reason: String(signal.aborted ? signal.reason : error) }, 'turn interrupted');
     await attempts.giveBack();
     return await handBack(job, token);
   }

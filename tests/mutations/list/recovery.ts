@@ -269,6 +269,16 @@ export const recovery = [
   ...mutationsOf('worker/turn/processor.ts', 'tests/worker/media/speaker.test.ts', [
     ['the next worker makes the sound', 'await speakLeft(own, context, first);', ''],
   ]),
+  ...mutationsOf('worker/turn/dispatch.ts', 'tests/worker/remembered-answer.test.ts', [
+    [
+      'a turn whose answer is lost begins anew',
+      'if (messages.some(({ id }) => answered.has(id))) throw new LostAnswerError();',
+      '',
+    ],
+  ]),
+  ...mutationsOf('worker/turn/outcome.ts', 'tests/worker/remembered-answer.test.ts', [
+    ['a lost answer is no failure', ' || error instanceof LostAnswerError', ''],
+  ]),
   ...mutationsOf('worker/turn/events.ts', 'tests/worker/remembered-answer.test.ts', [
     ['a remembered answer settles all that it answers', '...(event.covers ?? []), ', ''],
   ]),
