@@ -21,7 +21,8 @@ async function runCommand(
   const script = await readFile(variables['CLAUDE_ENV_FILE'] ?? '', 'utf8');
   const text = `true && ${script}\n: && eval '${command.replaceAll("'", String.raw`'\''`)}'`;
   const address = `http://127.0.0.1:${port}`;
-  const env = { PATH: process.env['PATH'], ANTHROPIC_BASE_URL: address, ...variables };
+  // Without SHLVL bash reads ~/.bashrc when its input is a socket, as Node's pipes are.
+  const env = { PATH: process.env['PATH'], SHLVL: '1', ANTHROPIC_BASE_URL: address, ...variables };
   return (await run(shell, ['-c', text], { env })).stdout;
 }
 

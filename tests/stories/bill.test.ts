@@ -61,57 +61,63 @@ async function accountOf({ redis }: StoryBench): Promise<ReadonlyMap<string, Mod
 const sessionsOf = ({ redis }: StoryBench, from: string): Promise<string[]> =>
   redis.zrange(keys.sessions(from), '0', '-1');
 
-test('the account is the model’s bill, token by token and person by person: with tools, helpers, retries, cut streams, a stop, a curl of the agent’s and another person', async () => {
-  await withStory({ stories, withCache: true, worker: { silence } }, async (bench) => {
-    const { model } = bench;
-    await Promise.all([bench.say('run: echo one'), bench.say('run: echo two', otherPhone)]);
-    await Promise.all([said(bench, 'one'), said(bench, 'two', otherPhone)]);
-    model.faults.overloaded = 1;
-    model.faults.cut = 1;
-    await bench.say('say after trouble');
-    await said(bench, 'after trouble');
-    await bench.say('delegate');
-    await said(bench, 'delegated');
-    await bench.say('curl 2', otherPhone);
-    await said(bench, '200 200', otherPhone);
-    // It is stopped in a pause between two pieces, the first of which has passed.
-    model.faults.deltaMs = 2000;
-    const before = model.bill.length;
-    await bench.say('long');
-    await until('the first piece', () => (model.bill[before]?.output ?? 0) > 1);
-    await bench.say('/stop');
-    await said(bench, 'Stopped');
-    model.faults.deltaMs = 0;
-    const use = await accountOf(bench);
-    const mine = new Set(await sessionsOf(bench, phone));
-    const bill = Map.groupBy(model.bill, ({ session }): string =>
-      session !== undefined && mine.has(session) ? phone : otherPhone,
-    );
-    expect(bill.get(phone)?.length).toBeGreaterThan(7);
-    for (const who of [phone, otherPhone] as const) {
-      const counted = use.get(who);
-      expect([who, counted && sumOf([counted]), counted?.requests]).toEqual([
-        who,
-        sumOf(bill.get(who) ?? []),
-        bill.get(who)?.length,
-      ]);
-    }
-    expect(model.bill.find(({ session }) => session === undefined)).toBeDefined();
-    // Each turn has its own part of it, the stopped one as well.
-    const turns = (await bench.jobs('completed')).filter((job) => job.returnvalue.inputTokens > 0);
-    expect(turns).toHaveLength(6);
-    const reads = sumOf(model.bill).reduce((sum, amount) => sum + amount, 0);
-    expect(
-      turns.reduce(
-        (sum, { returnvalue }) => sum + returnvalue.inputTokens + returnvalue.outputTokens,
-        0,
-      ),
-    ).toBe(reads);
-    expect(
-      turns.filter(({ returnvalue }) => returnvalue.messages === 0 && returnvalue.costUsd > 0),
-    ).toHaveLength(1);
-  });
-});
+test(
+  'the account is the model’s bill, token by token and person by person: with tools, helpers, retries, cut streams, a stop, a curl of the agent’s and another person',
+  { tags: 'long' },
+  async () => {
+    await withStory({ stories, withCache: true, worker: { silence } }, async (bench) => {
+      const { model } = bench;
+      await Promise.all([bench.say('run: echo one'), bench.say('run: echo two', otherPhone)]);
+      await Promise.all([said(bench, 'one'), said(bench, 'two', otherPhone)]);
+      model.faults.overloaded = 1;
+      model.faults.cut = 1;
+      await bench.say('say after trouble');
+      await said(bench, 'after trouble');
+      await bench.say('delegate');
+      await said(bench, 'delegated');
+      await bench.say('curl 2', otherPhone);
+      await said(bench, '200 200', otherPhone);
+      // It is stopped in a pause between two pieces, the first of which has passed.
+      model.faults.deltaMs = 2000;
+      const before = model.bill.length;
+      await bench.say('long');
+      await until('the first piece', () => (model.bill[before]?.output ?? 0) > 1);
+      await bench.say('/stop');
+      await said(bench, 'Stopped');
+      model.faults.deltaMs = 0;
+      const use = await accountOf(bench);
+      const mine = new Set(await sessionsOf(bench, phone));
+      const bill = Map.groupBy(model.bill, ({ session }): string =>
+        session !== undefined && mine.has(session) ? phone : otherPhone,
+      );
+      expect(bill.get(phone)?.length).toBeGreaterThan(7);
+      for (const who of [phone, otherPhone] as const) {
+        const counted = use.get(who);
+        expect([who, counted && sumOf([counted]), counted?.requests]).toEqual([
+          who,
+          sumOf(bill.get(who) ?? []),
+          bill.get(who)?.length,
+        ]);
+      }
+      expect(model.bill.find(({ session }) => session === undefined)).toBeDefined();
+      // Each turn has its own part of it, the stopped one as well.
+      const turns = (await bench.jobs('completed')).filter(
+        (job) => job.returnvalue.inputTokens > 0,
+      );
+      expect(turns).toHaveLength(6);
+      const reads = sumOf(model.bill).reduce((sum, amount) => sum + amount, 0);
+      expect(
+        turns.reduce(
+          (sum, { returnvalue }) => sum + returnvalue.inputTokens + returnvalue.outputTokens,
+          0,
+        ),
+      ).toBe(reads);
+      expect(
+        turns.filter(({ returnvalue }) => returnvalue.messages === 0 && returnvalue.costUsd > 0),
+      ).toHaveLength(1);
+    });
+  },
+);
 
 test(
   'forty requests by curl: what goes beyond the budget is refused there and then, Claude Code stops at once, and goes on by the person’s leave',
