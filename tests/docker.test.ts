@@ -348,3 +348,17 @@ test('the try file is a whole configuration with nothing real in it', async () =
   );
   expect(model.hostname).toBe(twilio.hostname);
 });
+
+test('every program and module that the Dockerfile runs or loads is there', () => {
+  const dockerfile = read('Dockerfile');
+  const programs = [...dockerfile.matchAll(/\b(?:relay|worker|simulator)\/[\w/-]+\.ts/g)].map(
+    ([file]) => file,
+  );
+  const [, names = ''] =
+    /\[([^\]]+)\]\.map\(\(name\) => import\('\/app\/worker\/'/.exec(dockerfile) ?? [];
+  const loaded = [...names.matchAll(/'([^']+)'/g)].map(([, name]) => `worker/${name}.ts`);
+  expect(programs).toContain('worker/main.ts');
+  expect(loaded.length).toBeGreaterThan(2);
+  for (const file of [...programs, ...loaded])
+    expect([file, existsSync(path.join(root, file))]).toEqual([file, true]);
+});
