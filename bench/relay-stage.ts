@@ -99,14 +99,18 @@ export async function withRelayStage<T>(
         entry: entries[side],
         flags: flagsOf[side],
         searchPath,
-        args: [
-          JSON.stringify({
-            port,
-            redisUrl,
-            publicUrl: twilioSide.publicUrl,
-            authToken: twilioSide.authToken,
-          }),
-        ],
+        // Our own takes everything from its environment, and refuses arguments.
+        args:
+          side === 'ours'
+            ? []
+            : [
+                JSON.stringify({
+                  port,
+                  redisUrl,
+                  publicUrl: twilioSide.publicUrl,
+                  authToken: twilioSide.authToken,
+                }),
+              ],
         environment: {
           ...(side === 'ours'
             ? production(port, redisUrl, twilio.url, path.join(dir, 'compiled'))
