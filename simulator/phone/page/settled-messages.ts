@@ -2,7 +2,7 @@ import type { ChatMessage } from '../../chat.ts';
 
 /**
  * The answer to a message's choices, which counts once: the title that was tapped, named or
- * numbered, '' for an answer in other words; undefined while there is none.
+ * numbered, '' for an answer in other words; undefined while it has no answer.
  */
 export function chosenTitle(message: ChatMessage, messages: ChatMessage[]): string | undefined {
   const choices = message.list?.items ?? message.buttons;
