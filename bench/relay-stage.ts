@@ -49,7 +49,7 @@ const entries = {
  * Options for Node: for our relay those of the image. The other settings that our relay makes on
  * its own also apply to the floor and the plain way; the minimal relay runs with defaults.
  */
-const ofImage = ['--max-semi-space-size=4'];
+const ofImage = ['--max-semi-space-size=2'];
 const flagsOf = {
   ours: ofImage,
   floor: [...ofImage, ...heapSettings],
@@ -165,6 +165,7 @@ function production(
     SENDER_LIMIT_PER_MINUTE: '1000000',
     MALLOC_ARENA_MAX: '1',
     NODE_COMPILE_CACHE: compiled,
+    SIDEPOCKET_ALONE: '1',
   };
 }
 

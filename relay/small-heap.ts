@@ -16,13 +16,13 @@ const startedMs = 300;
  * collects anything. The old space grows by a fifth between collections, which applies from the
  * first collection on, so one runs soon after the start (10 ms). The main thread scavenges the
  * young space by itself, since handing so little to helper threads takes longer; only a flag at the
- * start of Node can set the young space's size (`--max-semi-space-size=4`, in MB). Call it after
+ * start of Node can set the young space's size (`--max-semi-space-size=2`, in MB). Call it after
  * all code is loaded: the heap grows during loading anyway.
  */
 export function keepHeapSmall(): void {
   for (const setting of heapSettings) setFlagsFromString(setting);
   const collect = findCollector();
-  setTimeout(() => collect(), startedMs).unref();
+  setTimeout(() => collect('major'), startedMs).unref();
 }
 
 /**
@@ -37,18 +37,18 @@ export function createYoungCollector(everyBytes: number): (bytes: number) => voi
     if (since < everyBytes) return;
     since = 0;
     collect ??= findCollector();
-    collect({ type: 'minor' });
+    collect('minor');
   };
 }
 
 /**
  * V8's `gc` function. Node exposes it to contexts created after the flag is set, not to the current
- * one.
+ * one. The type is always named: without one, an argument of `undefined` means a minor collection.
  */
-function findCollector(): (options?: { type: 'minor' }) => void {
+function findCollector(): (type: 'major' | 'minor') => void {
   setFlagsFromString('--expose-gc');
   const collect: unknown = runInNewContext('gc');
-  return (options) => {
-    if (typeof collect === 'function') collect(options);
+  return (type) => {
+    if (typeof collect === 'function') collect({ type });
   };
 }

@@ -156,6 +156,13 @@ test('the VM gives the agent its tools and a user of its own, and starts the wor
   for (const flag of flags.trim().split(' ')) expect(start).toContain(` ${flag} `);
 });
 
+test('only the relay’s image says that no other program runs beside it', () => {
+  const said = [...stages.keys()].filter((stage) =>
+    linesOf(stage).some((line) => line.includes('SIDEPOCKET_ALONE')),
+  );
+  expect(said).toEqual(['relay']);
+});
+
 /** The part of the start script that settles a volume, for a worker and an agent of these names. */
 function settleVolume(data: string, worker: string, agent: string): void {
   const [part = ''] = read('docker/vm.sh').split('# Where the worker notes');

@@ -496,4 +496,11 @@ export const relay = [
       { test: 'tests/sleep/waking.test.ts', named: 'does not succeed' },
     ],
   ]),
+  ...mutationsOf('relay/small-heap.ts', 'tests/relay/small-heap.test.ts', [
+    [
+      'after the start the whole heap is collected',
+      "setTimeout(() => collect('major'), startedMs).unref();",
+      "setTimeout(() => collect('minor'), startedMs).unref();",
+    ],
+  ]),
 ];
