@@ -33,12 +33,14 @@ COPY --from=relay-packages /app/node_modules ./node_modules
 FROM small AS relay
 COPY shared ./shared
 COPY relay ./relay
-# What Node compiles is kept for every start of this user. Without any setting the program only says what is missing.
+# What Node compiles is kept for every start of this user: what is loaded at once, for which the program without any setting will do,
+# and what the first page loads, under the settings of the heap that apply by then.
 # No other program runs as this user here, so the relay need not start a second time to hide its environment from it.
 ENV NODE_COMPILE_CACHE=/app/compiled MALLOC_ARENA_MAX=1 SIDEPOCKET_ALONE=1
 RUN install -d -o sidepocket compiled
 USER sidepocket
-RUN node --max-semi-space-size=2 relay/main.ts 2> /dev/null; test -n "$(ls compiled)"
+RUN node --max-semi-space-size=2 relay/main.ts 2> /dev/null; \
+    node --max-semi-space-size=2 --input-type=module --eval "(await import('/app/relay/small-heap.ts')).keepHeapSmall(); await import('/app/relay/http/site.ts')"
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/health`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "--max-semi-space-size=2", "relay/main.ts"]

@@ -38,7 +38,8 @@ export const attacks = {
     Buffer.from(
       `POST /webhook HTTP/1.1\r\nHost: x\r\n${formType}\r\n${signature}\r\n${by(index)}\r\nTransfer-Encoding: chunked\r\n\r\n${'1\r\na\r\n'.repeat(10_000)}0\r\n\r\n`,
     ),
-  '3,900 kinds of answers': (index) => get('/admin', `Accept: ${'a/b,'.repeat(3900)}`, by(index)),
+  '1,900 kinds of answers': (index) => get('/admin', `Accept: ${'a/b,'.repeat(1900)}`, by(index)),
+  'a header of 15 kB': (index) => get('/admin', `Accept: ${'a/b,'.repeat(3900)}`, by(index)),
   'guessed files, many addresses': (index) =>
     get(`/media/${randomBytes(16).toString('hex')}`, by(index)),
   'guessed passwords, many addresses': (index) =>

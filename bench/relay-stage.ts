@@ -122,9 +122,11 @@ export async function withRelayStage<T>(
       shutdown.add(side, () => relay.stop());
       return { ...relay, port };
     };
-    // As in the image's build: Node's compiled code of one start is kept for the next ones.
+    // As in the image's build: Node's compiled code of one start and of the first page is kept for
+    // the next ones.
     const first = await start('ours');
     await untilReady(first.port, 20);
+    await fetch(`http://127.0.0.1:${first.port}/admin`).then((page) => page.arrayBuffer());
     await first.stop();
     return await play({
       redis,
