@@ -1,8 +1,8 @@
 import type { Fence } from '../store/boxes/inbox.ts';
-import type { Ledger } from '../store/boxes/ledger.ts';
+import type { FailureOutcome, Ledger, StatusOutcome } from '../store/boxes/ledger.ts';
 import type { Log } from '../runtime/log.ts';
 import { SendFailure } from './messenger.ts';
-import type { Messenger, Outgoing } from './messenger.ts';
+import type { FoundMessage, Messenger, Outgoing } from './messenger.ts';
 import type { Outbox } from '../store/boxes/outbox.ts';
 import type { SendRate } from '../store/send-rate.ts';
 import type { Reply } from '../store/reply.ts';
@@ -64,6 +64,27 @@ const patience = 24 * 3600_000;
 export function createDelivery(parts: DeliveryParts): Deliver {
   const { messenger, ledger, pace, reconciling, log } = parts;
 
+  /** Applies a refusal. `note` is what tells the ledger of it. */
+  const settle = async (
+    reply: Reply,
+    action: SendFailure['action'],
+    note: () => Promise<StatusOutcome | FailureOutcome | undefined>,
+  ): Promise<DeliveryStep> => {
+    // The explanation comes before the note: after a crash in between the refusal comes again, and
+    // the explanation is sent only once.
+    if (isFinal(action, reply)) await explain(parts.outbox, ledger, reply.id, action);
+    const outcome = await note();
+    if (outcome === 'parked')
+      await announceParked(
+        parts.outbox,
+        reply.conversation,
+        reply.id,
+        parts.template,
+        new Date(parts.now()),
+      );
+    return outcome === 'again' ? { done: false, waitMs: 0 } : { done: true };
+  };
+
   const refused = async (
     reply: Reply,
     attempt: number,
@@ -81,19 +102,22 @@ export function createDelivery(parts: DeliveryParts): Deliver {
     );
     if (failure.action === 'reconcile') return { done: false, waitMs: reconciling.firstMs };
     const action = parts.now() - Date.parse(reply.at) > patience ? 'give-up' : failure.action;
-    // The explanation comes before the note: after a crash in between the refusal comes again, and
-    // the explanation is sent only once.
-    if (isFinal(action, reply)) await explain(parts.outbox, ledger, reply.id, action);
-    const outcome = await ledger.failed(reply, attempt, action, failure.code);
-    if (outcome === 'parked')
-      await announceParked(
-        parts.outbox,
-        reply.conversation,
-        reply.id,
-        parts.template,
-        new Date(parts.now()),
-      );
-    return outcome === 'again' ? { done: false, waitMs: 0 } : { done: true };
+    return await settle(reply, action, () => ledger.failed(reply, attempt, action, failure.code));
+  };
+
+  /**
+   * A refusal that Twilio's list shows: its status callback came before the store lost it, and does
+   * not come again.
+   */
+  const refusedLater = async (
+    reply: Reply,
+    sid: string,
+    { action, code }: NonNullable<FoundMessage['refusal']>,
+  ): Promise<DeliveryStep> => {
+    log.warn({ turn: reply.turn, reply: reply.id, sid, code, action }, 'a send had failed');
+    return await settle(reply, action, () =>
+      ledger.note(reply.id, reply.conversation, sid, 'failed', action, code),
+    );
   };
 
   /**
@@ -110,11 +134,12 @@ export function createDelivery(parts: DeliveryParts): Deliver {
     try {
       // Twilio's dates are whole seconds, and clocks differ a little; the claim below excludes an
       // older identical message.
-      for (const sid of await messenger.find(
+      for (const { sid, refusal } of await messenger.find(
         describe(parts.publicUrl, reply),
         new Date(attemptedAt - 30_000),
       )) {
         if (await ledger.isClaimed(sid, reply)) continue;
+        if (refusal) return await refusedLater(reply, sid, refusal);
         await ledger.accepted(reply, sid, reply.attempts);
         log.info({ turn: reply.turn, reply: reply.id, sid }, 'send confirmed by Twilio’s list');
         return { done: true };
@@ -213,8 +238,17 @@ export async function explain(
   const text = reply.file
     ? `I could not send you the file ${reply.file.name}: WhatsApp did not take it.`
     : 'One of my messages could not be delivered. Please ask me again.';
+  const { attempts, attemptedAt: saidAt } = reply;
+  // Before a reply that this store never sent, its explanation may have been sent, too.
+  const lost = attempts === 0 && saidAt !== undefined ? { saidAt } : {};
   await outbox.put([
-    { id: `${reply.id}.failure`, conversation: reply.conversation, turn: reply.turn, text },
+    {
+      id: `${reply.id}.failure`,
+      conversation: reply.conversation,
+      turn: reply.turn,
+      text,
+      ...lost,
+    },
   ]);
 }
 

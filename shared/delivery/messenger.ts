@@ -39,6 +39,12 @@ export type Remembered = {
  */
 export type RememberedPage = { messages: Remembered[]; again: () => Promise<Remembered[]> };
 
+/** A message of ours in the carrier's list, and the reason why it did not arrive, if it failed. */
+export type FoundMessage = {
+  sid: string;
+  refusal?: { action: RefusalAction; code: number | undefined };
+};
+
 /** A message of ours that failed after it was accepted. */
 export type Undelivered = { sid: string; to: string; code: number | undefined };
 
@@ -60,10 +66,10 @@ export interface Messenger {
    */
   send(message: Outgoing, notAfter?: number): Promise<{ sid: string }>;
   /**
-   * Ids of messages identical to this one, in either form, that the carrier accepted at or after
-   * `since`: failed ones last, otherwise the oldest first. Throws SendFailure.
+   * Messages identical to this one, in either form, that the carrier accepted at or after `since`:
+   * failed ones last, otherwise the oldest first. Throws SendFailure.
    */
-  find(message: Outgoing, since: Date): Promise<string[]>;
+  find(message: Outgoing, since: Date): Promise<FoundMessage[]>;
   /** Shows "typing…" and marks the message as read. Never throws: it is best effort. */
   showTyping(messageId: string): Promise<void>;
   /** All incoming messages since then, page by page, the newest page first. Throws SendFailure. */

@@ -7,7 +7,7 @@ import { createMemoryContents } from './content-cache.ts';
 import type { Contents } from './content-cache.ts';
 import type { Log } from '../runtime/log.ts';
 import { SendFailure } from '../delivery/messenger.ts';
-import type { Messenger, Outgoing, Remembered } from '../delivery/messenger.ts';
+import type { FoundMessage, Messenger, Outgoing, Remembered } from '../delivery/messenger.ts';
 import { whatsappAddress } from '../runtime/person-address.ts';
 import { refusalAction } from './error-codes.ts';
 import { reportError } from '../runtime/errors.ts';
@@ -119,7 +119,7 @@ export function createTwilioMessenger(
         const same = listed.filter((entry) => isSame(entry, message, since)).toReversed();
         // A failed message may have been sent again, and the store may have lost that.
         return [...same.filter((entry) => !hasFailed(entry)), ...same.filter(hasFailed)].map(
-          (entry) => entry.sid,
+          toFound,
         );
       }),
 
@@ -252,6 +252,13 @@ function bodyOf({ text, choices, mediaUrl }: Outgoing): Payload {
 
 function hasFailed({ status }: MessageInstance): boolean {
   return status === 'failed' || status === 'undelivered';
+}
+
+/** A failed message has the refusal that its status callback reported. */
+function toFound(entry: MessageInstance): FoundMessage {
+  if (!hasFailed(entry)) return { sid: entry.sid };
+  const code = entry.errorCode || undefined;
+  return { sid: entry.sid, refusal: { action: refusalAction(code), code } };
 }
 
 function isSame(entry: MessageInstance, message: Outgoing, since: Date): boolean {

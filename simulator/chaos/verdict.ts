@@ -53,6 +53,7 @@ export type Verdict = {
 const sentences = {
   turn: /^(I could not finish this|I stopped this|I cannot work right now|Claude's usage limit)/,
   reply: /could not be delivered\. Please ask me again/,
+  unsure: /^I lost the last moments of my memory/,
 };
 
 /**
@@ -125,7 +126,7 @@ function judgeMessage(verdict: Verdict, message: SentMessage, own: ReceivedReply
     verdict.undeliveredUntold.push(
       offence(`Twilio took it and WhatsApp did not: ${answers.map(describe).join(', ')}`),
     );
-  } else if (answers.length > 0) {
+  } else if (answers.length > 0 || own.some((reply) => isUnsure(reply, message.label))) {
     verdict.failed += 1;
   } else if (acceptedAt !== undefined) {
     verdict.lost.push(
@@ -237,6 +238,11 @@ function judgeOrder(
       });
     }
   }
+}
+
+/** Says that the message may have been answered before the store lost the record of it. */
+function isUnsure(reply: ReceivedReply, label: string): boolean {
+  return hasArrived(reply) && sentences.unsure.test(reply.text) && reply.text.includes(`“${label}`);
 }
 
 function mentions(reply: ReceivedReply, words: string, label: string): boolean {

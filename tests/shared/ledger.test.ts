@@ -88,6 +88,22 @@ test('a status callback that settles an unclear send keeps it from being sent ag
   });
 });
 
+test('a failure of what a store has lost is noted for a reply without an attempt, and for no other', async () => {
+  await withLedger(async ({ redis, ledger, say, reply, waiting }) => {
+    await say('r1', 'r2');
+    const note = (id: string): Promise<string> =>
+      ledger.note(id, conversation, `sid-${id}`, 'failed', 'give-up', 63_022);
+    for (const id of ['r1', 'r2']) {
+      await redis.set(keys.sent(`sid-${id}`), id);
+      await redis.hset(keys.reply(id), 'status', 'posting');
+    }
+    await redis.hset(keys.reply('r2'), 'attempts', 1);
+    expect([await note('r1'), await note('r2')]).toEqual(['failed', 'stale']);
+    expect([(await reply('r1')).status, (await reply('r2')).status]).toEqual(['failed', 'posting']);
+    expect(await waiting()).toEqual(['r2']);
+  });
+});
+
 test('the word of an attempt that another has overtaken changes nothing', async () => {
   await withLedger(async ({ ledger, say, reply, waiting }) => {
     await say('r1');

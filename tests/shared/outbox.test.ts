@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { FencedError } from '../../shared/store/boxes/inbox.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import { createLedger } from '../../shared/store/boxes/ledger.ts';
-import { createOutbox } from '../../shared/store/boxes/outbox.ts';
+import { LostAnswerError, createOutbox } from '../../shared/store/boxes/outbox.ts';
 import type { Outbox, Settlement } from '../../shared/store/boxes/outbox.ts';
 import { createDeliveries } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
@@ -114,6 +114,32 @@ test('what is given up is kept byte by byte, each message once; what cannot be r
     );
     expect(await failed()).toEqual([entryOf('a'), entryOf('b')]);
     expect(await inbox()).toEqual([]);
+  });
+});
+
+test('nothing is put when the store has lost an earlier answer of the turn, and its message waits again', async () => {
+  await withOutbox(async ({ outbox, waiting, inbox }) => {
+    const put = (id: string, answered: string[]): Promise<unknown> =>
+      outbox.put([reply(`r-${id}`)], fence, settle([id], { answered }));
+    await expect(put('b', ['a'])).rejects.toThrow(LostAnswerError);
+    // The store has lost the settled message, too.
+    await expect(put('c', ['b'])).rejects.toThrow(LostAnswerError);
+    expect([await waiting(), await inbox()]).toEqual([[], [entryOf('a'), entryOf('b')]]);
+    // What waits behind the settled message has come in again.
+    expect(await put('a', ['b'])).toEqual({ added: 1, left: 1 });
+    expect(await put('b', ['a'])).toEqual({ added: 1, left: 0 });
+  });
+});
+
+test('an answered message that waits again behind many is found', async () => {
+  await withOutbox(async ({ redis, outbox }) => {
+    await redis.rpush(
+      keys.inbox(conversation),
+      ...Array.from({ length: 120 }, (_, index) => entryOf(`m${index}`)),
+    );
+    await expect(
+      outbox.put([reply('r1')], fence, settle(['x'], { answered: ['m119'] })),
+    ).rejects.toThrow(LostAnswerError);
   });
 });
 

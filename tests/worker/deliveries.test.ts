@@ -3,7 +3,9 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { SendFailure } from '../../shared/delivery/messenger.ts';
+import type { FoundMessage, Messenger } from '../../shared/delivery/messenger.ts';
 import { createTwilioMessenger } from '../../shared/twilio/messenger.ts';
+import type { TwilioAccount } from '../../shared/twilio/messenger.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { FaultName, FaultSetting } from '../../simulator/twilio/faults.ts';
 import { scaled } from '../support/machine-speed.ts';
@@ -11,6 +13,15 @@ import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
 import { signatureFor } from '../support/relay-bench.ts';
 import { until } from '../support/until.ts';
+
+function accountOf({ environment, twin }: Pipeline): TwilioAccount {
+  return {
+    accountSid: environment['TWILIO_ACCOUNT_SID'] ?? '',
+    authToken: 'test-auth-token',
+    number: '+15550100000',
+    apiUrl: twin.url,
+  };
+}
 
 /**
  * Waits until everything that is to be sent was sent, and returns the texts that the phone got and
@@ -103,19 +114,45 @@ describe('one answer arrives once, whatever Twilio does to the POST', () => {
   });
 });
 
+describe('an unclear send that Twilio lists as failed, with no callback', () => {
+  test.each([
+    {
+      code: 63_022,
+      what: 'is said to have failed',
+      last: 'One of my messages could not be delivered. Please ask me again.',
+    },
+    { code: 63_019, what: 'is sent once more', last: 'answer to one' },
+  ])('$code: it $what', async ({ code, last }) => {
+    await withPipeline({}, async (pipeline) => {
+      pipeline.twin.faults.set('create-reset-after', { times: 1 });
+      pipeline.twin.faults.set('late-failure', { times: 1, code });
+      pipeline.twin.faults.set('callbacks-dropped', { times: 3 });
+      const messenger = createTwilioMessenger(accountOf(pipeline), pipeline.log);
+      const hasFailed = (): boolean =>
+        pipeline.replies().some(({ status }) => status === 'failed' || status === 'undelivered');
+      const find: Messenger['find'] = async (...asked) => {
+        await until('the failure in the list', hasFailed);
+        return await messenger.find(...asked);
+      };
+      await pipeline.startWorker({
+        createMessenger: () => ({ ...messenger, find }),
+        reconciling: { firstMs: 20, lastMs: scaled(20_000), blindMs: 3_600_000 },
+      });
+      await pipeline.say('one');
+      expect(await settled(pipeline, 1)).toEqual([last]);
+      expect(pipeline.replies().map(({ text }) => text)).toEqual(['answer to one', last]);
+    });
+  });
+});
+
 test('a list that is refused for good is not believed before a late status callback may have come', async () => {
   await withPipeline({}, async (pipeline) => {
     pipeline.twin.faults.set('create-reset-after', { times: 1 });
     pipeline.twin.faults.set('callbacks-dropped');
-    const account = {
-      accountSid: pipeline.environment['TWILIO_ACCOUNT_SID'] ?? '',
-      authToken: 'test-auth-token',
-      number: '+15550100000',
-      apiUrl: pipeline.twin.url,
-    };
+    const account = accountOf(pipeline);
     const messenger = createTwilioMessenger(account, pipeline.log);
     let looks = 0;
-    const find = async (): Promise<string[]> => {
+    const find = async (): Promise<FoundMessage[]> => {
       looks += 1;
       throw new SendFailure('give-up', 'may not be listed', 20_003);
     };

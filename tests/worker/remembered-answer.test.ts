@@ -35,6 +35,41 @@ test('one answer of an earlier run settles all messages that it answers, althoug
   });
 });
 
+test('a turn that goes on when the store has lost its answer puts no later one before it', async () => {
+  await withPipeline({}, async ({ startWorker, say, replies, redis }) => {
+    let runs = 0;
+    const attempts: (string | null)[] = [];
+    const restored = Promise.withResolvers<void>();
+    for (const text of ['zero', 'one']) await say(text);
+    const [entry = ''] = await redis.lrange(keys.inbox(phone), 0, 0);
+    await startWorker({
+      createAgent: async (): Promise<Agent> => ({
+        async *work({ prompts }): AsyncGenerator<AgentEvent> {
+          runs += 1;
+          const run = runs;
+          for await (const { id, text } of prompts) {
+            if (text === 'one') attempts.push(await redis.hget(keys.attempts(phone), id));
+            if (run === 1 && text === 'one') await restored.promise;
+            const words = `${text}, run ${run}`;
+            yield { kind: 'answer', id: `${id}.${run}`, text: words, prompts: [id], usage };
+          }
+        },
+        release: async () => undefined,
+        stop: async () => undefined,
+      }),
+    });
+    await until('the first answer', () => replies().length === 1);
+    // A copy of the store from before that answer, put back while the turn works.
+    await redis.lpush(keys.inbox(phone), entry);
+    restored.resolve();
+    await until('the end of all', async () => (await redis.llen(keys.inbox(phone))) === 0);
+    await until('all answers', () => replies().some(({ text }) => text.startsWith('one')));
+    expect(replies().map(({ text }) => text)).toEqual(['zero, run 1', 'zero, run 2', 'one, run 2']);
+    // The loss is no failure of the message.
+    expect(attempts).toEqual(['1', '1']);
+  });
+});
+
 test('a turn whose answer the store has lost begins anew at the head of the inbox, so that the order holds', async () => {
   await withPipeline({}, async ({ startWorker, say, replies, redis }) => {
     let runs = 0;

@@ -13,14 +13,6 @@ export type AnsweredBeforeDeps = {
 };
 
 /**
- * The store has lost an answer of this turn, as a restored copy has: its message waits again. The
- * turn begins anew at the head of the inbox, so that the answer goes out in its order.
- */
-export class LostAnswerError extends Error {
-  override name = 'LostAnswerError';
-}
-
-/**
  * Messages other than answers: notices of the relay and progress lines. They do not indicate an
  * answer.
  */

@@ -21,7 +21,6 @@ import { isStop } from './stop.ts';
 import { readStop } from './stop-words.ts';
 import type { TurnContext } from './context.ts';
 import { giveUp } from './outcome.ts';
-import { LostAnswerError } from './answered-before.ts';
 
 /**
  * Limit on messages per turn; the rest waits for the next turn, so that no job grows without bound.
@@ -45,6 +44,8 @@ export type Dispatch = {
   goOnWith(session: string): void;
   /** These messages have their answer in the outbox. */
   noteAnswered(ids: readonly string[]): void;
+  /** The messages of this turn that have their answer in the outbox. */
+  answered(): string[];
   /** The conversation's stored state at the last look. */
   known(): Conversation;
   /** The snapshot of the last look. */
@@ -88,7 +89,6 @@ export function createDispatch(
     if (isRead) last = await snapshots.read(conversation, fence);
     isRead = true;
     const { messages, unreadable, parked } = last;
-    if (messages.some(({ id }) => answered.has(id))) throw new LostAnswerError();
     waiting = messages.length;
     if (unreadable.length > 0) await setAside(outbox, context, unreadable);
     const fresh = messages.filter(({ id }) => !quotes.has(id));
@@ -161,6 +161,7 @@ export function createDispatch(
     noteAnswered(ids) {
       for (const id of ids) answered.add(id);
     },
+    answered: () => [...answered],
     known: () => last.conversation,
     snapshot: () => last,
     hasSeen: (id) => quotes.has(id),

@@ -130,6 +130,7 @@ export function createTurnEvents(
     const { left } = await outbox.put(replies, fence, {
       conversation,
       ids: [...event.prompts, ...(event.covers ?? []), ...questions.answerers()],
+      answered: dispatch.answered(),
       state: 'answered',
       price,
     });

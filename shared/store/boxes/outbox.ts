@@ -18,10 +18,20 @@ import type { ScriptInput } from '../redis/script.ts';
 import { priceOf } from '../spend.ts';
 import type { SpendEntry } from '../spend.ts';
 
+/**
+ * The store has lost an answer of this turn, as a restored copy has: its message waits again. The
+ * turn begins anew at the head of the inbox, so that the answer goes out in its order.
+ */
+export class LostAnswerError extends Error {
+  override name = 'LostAnswerError';
+}
+
 /** Messages that reach their final state in the same step that puts their reply. */
 export type Settlement = {
   conversation: string;
   ids: string[];
+  /** What the turn has answered before: none of these may wait before the settled ones. */
+  answered?: string[];
   state: Extract<MessageState, 'answered' | 'failed'>;
   /** The ids that `retry` can bring back. */
   kept?: string[];
@@ -43,8 +53,9 @@ export type Outbox = {
    * Appends replies of one conversation in order and ensures that a delivery job exists. Skips a
    * reply whose id exists. With a settlement, the messages that they answer leave the inbox in the
    * same atomic step, so a message is never answered twice and never loses its answer. Throws
-   * FencedError when another worker holds the fence, and NotAllowedError when a turn would answer a
-   * person who may no longer write.
+   * FencedError when another worker holds the fence, NotAllowedError when a turn would answer a
+   * person who may no longer write, and LostAnswerError when a message that the turn has `answered`
+   * waits before the settled ones.
    */
   put(replies: NewReply[], fence?: Fence, settlement?: Settlement): Promise<Put>;
   /** Whether a reply with this id was ever put. */
@@ -73,6 +84,7 @@ const putScript = loadScript(new URL('lua/put.lua', import.meta.url), {
     'price',
     'keptIds',
     'forgottenBefore',
+    'answeredIds',
   ],
   rest: 'unreadable',
   fence: 'optional',
@@ -118,6 +130,7 @@ export function createOutbox(
           price: (settlement?.price && priceOf(settlement.price)) ?? '',
           keptIds: JSON.stringify(settlement?.kept ?? []),
           forgottenBefore: forgottenBefore(Date.now(), retentionDays),
+          answeredIds: JSON.stringify(settlement?.answered ?? []),
         },
         rest: settlement?.unreadable ?? [],
       };
@@ -126,6 +139,7 @@ export function createOutbox(
           ? (await deliveries.runAndAdd({ call: callOf(putScript, input) }, conversation)).reply
           : await runScript(redis, putScript, input);
       if (outcome === 'fenced') throw new FencedError('another worker has this turn');
+      if (outcome === 'lost') throw new LostAnswerError('an answered message waits again');
       if (outcome === 'not allowed') throw new NotAllowedError('the person may not write any more');
       const [added, left] = Outcome.parse(outcome);
       return { added, left };

@@ -269,12 +269,21 @@ export const recovery = [
   ...mutationsOf('worker/turn/processor.ts', 'tests/worker/media/speaker.test.ts', [
     ['the next worker makes the sound', 'await speakLeft(own, context, first);', ''],
   ]),
-  ...mutationsOf('worker/turn/dispatch.ts', 'tests/worker/remembered-answer.test.ts', [
+  ...mutationsOf('worker/turn/events.ts', 'tests/worker/remembered-answer.test.ts', [
     [
-      'a turn whose answer is lost begins anew',
-      'if (messages.some(({ id }) => answered.has(id))) throw new LostAnswerError();',
+      'no answer is put before one that the store has lost',
+      'answered: dispatch.answered(),',
+      '',
+      { named: 'puts no later one' },
+    ],
+  ]),
+  ...mutationsOf('shared/store/boxes/lua/put.lua', 'tests/shared/outbox.test.ts', [
+    [
+      'what waits behind the settled message is no loss',
+      'if id and others[id] then return false end',
       '',
     ],
+    ['the whole inbox is searched', 'from = from + 50\n  end', 'return false\n  end'],
   ]),
   ...mutationsOf('worker/turn/outcome.ts', 'tests/worker/remembered-answer.test.ts', [
     ['a lost answer is no failure', ' || error instanceof LostAnswerError', ''],

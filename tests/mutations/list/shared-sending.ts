@@ -54,6 +54,18 @@ export const sending = [
   ]),
   ...mutationsOf('shared/store/boxes/lua/note.lua', ledger, [
     [
+      'a claim of an earlier attempt is not taken over',
+      `(redis.call('HGET', reply, 'attempts') or '0') == '0' and `,
+      '',
+      { named: 'without an attempt' },
+    ],
+    [
+      'a claim from before the store lost the reply is taken over',
+      'if not isFirst and not isOwn then',
+      'if not isFirst then',
+      { named: 'without an attempt' },
+    ],
+    [
       'a repeated failure report has the same outcome',
       `if newStatus == 'failed' and redis.call('HGET', reply, 'failedSid') == sid then`,
       'if false then',
@@ -122,6 +134,14 @@ export const sending = [
       'time parked does not count as waiting for Twilio',
       `redis.call('HSET', key, 'status', 'waiting', 'at', now)`,
       `redis.call('HSET', key, 'status', 'waiting')`,
+    ],
+  ]),
+  ...mutationsOf('shared/delivery/deliver.ts', 'tests/worker/deliveries.test.ts', [
+    [
+      'what Twilio lists as failed has not arrived',
+      'if (refusal) return await refusedLater(reply, sid, refusal);',
+      '',
+      { named: 'lists as failed' },
     ],
   ]),
   ...mutationsOf('shared/delivery/deliver.ts', delivery, [

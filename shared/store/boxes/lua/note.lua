@@ -11,7 +11,10 @@ if newStatus == 'failed' and redis.call('HGET', reply, 'failedSid') == sid then
 end
 if known ~= sid then
   if known or status ~= 'posting' then return 'stale' end
-  if not redis.call('SET', sent, id, 'NX', 'EX', lifetimeSeconds) then return 'stale' end
+  local isFirst = redis.call('SET', sent, id, 'NX', 'EX', lifetimeSeconds)
+  -- A reply without an attempt takes over what was claimed for it while it was missing from the store.
+  local isOwn = (redis.call('HGET', reply, 'attempts') or '0') == '0' and redis.call('GET', sent) == id
+  if not isFirst and not isOwn then return 'stale' end
   redis.call('HSET', reply, 'sid', sid)
   redis.call('LREM', outbox, 1, id)
   redis.call('EXPIRE', reply, lifetimeSeconds)

@@ -1,8 +1,10 @@
 -- The replies and the ids are JSON; `state` applies to the settled ids, of which `retry` can bring
 -- back the `keptIds`. Messages given up before `forgottenBefore` are dropped. The price may be ''.
+-- None of the `answeredIds` may wait before the settled ones: else the store has lost their answers,
+-- and nothing is put before those.
 -- keys: outbox, conversations, inbox, conversationKey, attempts, dead, allowed
 -- args: prefix, lifetimeSeconds, conversation, now, replies, settledIds, state, price, keptIds
--- args: forgottenBefore
+-- args: forgottenBefore, answeredIds
 -- rest: unreadable
 -- fence: optional
 -- uses: spend, allowed, outbox-order, entry, dead-letters, given-up
@@ -10,6 +12,27 @@
 if price ~= '' then record(price) end
 if isFenced() then return 'fenced' end
 if token ~= '' and not allowedSince(allowed, conversation) then return 'not allowed' end
+-- Whether one of the messages waits before the first of the others, or at all without any of those.
+local function waitsBefore(ids, others)
+  local from = 0
+  while true do
+    local entries = redis.call('LRANGE', inbox, from, from + 49)
+    for _, raw in ipairs(entries) do
+      local id = idOf(raw)
+      if id and others[id] then return false end
+      if id and ids[id] then return true end
+    end
+    if #entries < 50 then return false end
+    from = from + 50
+  end
+end
+local function setOf(ids)
+  local set = {}
+  for _, id in ipairs(cjson.decode(ids)) do set[id] = true end
+  return set
+end
+local before = setOf(answeredIds)
+if next(before) and waitsBefore(before, setOf(settledIds)) then return 'lost' end
 local new = 0
 for _, reply in ipairs(cjson.decode(replies)) do
   local key = prefix .. ':reply:' .. reply.id
