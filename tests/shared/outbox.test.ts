@@ -131,6 +131,18 @@ test('nothing is put when the store has lost an earlier answer of the turn, and 
   });
 });
 
+test('what was given up stays so when a later answer covers it, until it is brought back', async () => {
+  await withOutbox(async ({ redis, outbox }) => {
+    const state = (): Promise<string | null> => redis.hget(keys.message('a'), 'state');
+    await outbox.put([reply('r1')], fence, settle(['a'], { state: 'failed', kept: ['a'] }));
+    await outbox.put([reply('r2')], fence, settle(['b', 'a']));
+    expect(await state()).toBe('failed');
+    await redis.hset(keys.message('a'), 'state', 'waiting');
+    await outbox.put([reply('r3')], fence, settle(['a']));
+    expect(await state()).toBe('answered');
+  });
+});
+
 test('an answered message that waits again behind many is found', async () => {
   await withOutbox(async ({ redis, outbox }) => {
     await redis.rpush(

@@ -4,11 +4,17 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { browserCommand, findChromium } from '../../worker/agent/mcp/browser.ts';
 import { agentEnvironment } from '../../worker/agent/sandbox/environment.ts';
-import { overtakenNote, resumeNote } from '../../worker/agent/claude/instructions.ts';
+import {
+  endedNote,
+  overtakenNote,
+  raisedNote,
+  resumeNote,
+} from '../../worker/agent/claude/instructions.ts';
 import { createMark, isOfSession, isOfWorker } from '../../worker/agent/sandbox/processes.ts';
 import { promptId } from '../../worker/agent/claude/prompt-id.ts';
 import {
   findPrompt,
+  findUnspoken,
   joinBlocks,
   readEntry,
 } from '../../worker/agent/claude/transcript/transcript.ts';
@@ -80,7 +86,49 @@ test.each<{ name: string; entries: TranscriptEntry[]; expected: object }>([
   },
   {
     name: 'it was gone on with after another',
-    entries: transcript('A other', 'x break', 'B other', 'b answer no', 'n note', 'a answer hi'),
+    entries: transcript(
+      'A other',
+      'x break',
+      'B other',
+      'b answer no',
+      `n note ${overtakenNote('A', 'A')}`,
+      'a answer hi',
+    ),
+    expected: { state: 'answered', id: 'a', text: 'hi', earlier: [] },
+  },
+  {
+    name: 'another that was broken off with it was gone on with',
+    entries: transcript(
+      'B other',
+      'A other',
+      'x break',
+      `n note ${overtakenNote('A', 'B')}`,
+      'b answer no',
+    ),
+    expected: { state: 'unanswered', overtaken: true, earlier: [] },
+  },
+  {
+    name: 'a later one was broken off and gone on with',
+    entries: transcript(
+      'A other',
+      'x break',
+      'B other',
+      'b answer no',
+      'C other',
+      'y break',
+      `n note ${resumeNote}\nrecall`,
+      'c answer no',
+    ),
+    expected: { state: 'unanswered', overtaken: true, earlier: [] },
+  },
+  {
+    name: 'the report on work in the background was gone on with',
+    entries: transcript('N notice', 'A other', 'x break', `n note ${endedNote([])}`, 'w answer no'),
+    expected: { state: 'unanswered', overtaken: true, earlier: [] },
+  },
+  {
+    name: 'the budget was raised',
+    entries: transcript('A other', 'x break', 'w answer no', `n note ${raisedNote}`, 'a answer hi'),
     expected: { state: 'answered', id: 'a', text: 'hi', earlier: [] },
   },
   {
@@ -110,6 +158,17 @@ test.each<{ name: string; entries: TranscriptEntry[]; expected: object }>([
   expect(findPrompt(entries, 'A')).toEqual(expected);
 });
 
+test('a report on work in the background is gone on with by a note about such work, or a raised budget', () => {
+  const after = (note: string): string | undefined =>
+    findUnspoken(transcript('N notice', 'x break', `n note ${note}`, 'a answer hi'), [])?.state;
+  expect([endedNote([]), raisedNote, resumeNote, overtakenNote('x', 'N')].map(after)).toEqual([
+    'answered',
+    'answered',
+    'unanswered',
+    'unanswered',
+  ]);
+});
+
 test('an entry is what Claude Code wrote it as', () => {
   const said = (text: string) => [{ type: 'text', text }];
   expect(
@@ -134,7 +193,7 @@ test('an entry is what Claude Code wrote it as', () => {
   // A resumed session says this of work that was cut off.
   expect(readEntry('user', { content: notice('stopped') })).toMatchObject({ kind: 'other' });
   expect(readEntry('user', { content: resumeNote })).toMatchObject({ kind: 'note' });
-  expect(readEntry('user', { content: overtakenNote('x'.repeat(1000)) })).toMatchObject({
+  expect(readEntry('user', { content: overtakenNote('x'.repeat(1000), 'A') })).toMatchObject({
     kind: 'note',
   });
   expect(readEntry('user', { content: 'hello' })).toEqual({

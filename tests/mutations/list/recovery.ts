@@ -283,7 +283,30 @@ export const recovery = [
       'if id and others[id] then return false end',
       '',
     ],
+    [
+      'what was given up stays so',
+      "if redis.call('EXISTS', key) == 1 and not isGivenUp then",
+      "if redis.call('EXISTS', key) == 1 then",
+    ],
     ['the whole inbox is searched', 'from = from + 50\n  end', 'return false\n  end'],
+  ]),
+  ...mutationsOf('worker/agent/claude/instructions.ts', 'tests/worker/agent-parts.test.ts', [
+    [
+      'a note about work in the background is for no message',
+      'if (isAboutWork !== prompt.isNotice) return false;',
+      '',
+    ],
+    [
+      'a note that names a message is for that one',
+      'if (named !== undefined) return named === prompt.id;',
+      '',
+    ],
+    [
+      'the last message is none that was overtaken',
+      'return !(note.startsWith(resumeNote) && prompt.overtaken);',
+      'return true;',
+    ],
+    ['a raised budget is for all', 'if (note.startsWith(raisedNote)) return true;', ''],
   ]),
   ...mutationsOf('worker/turn/outcome.ts', 'tests/worker/remembered-answer.test.ts', [
     ['a lost answer is no failure', ' || error instanceof LostAnswerError', ''],

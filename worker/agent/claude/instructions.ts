@@ -26,10 +26,10 @@ export const raisedNote = `${noteMark} You were interrupted while working, becau
 
 /**
  * Sent to Claude for a message that was interrupted and that later ones have overtaken; `text`
- * identifies it by its first words.
+ * identifies it for Claude by its first words, and `promptId` in the transcript.
  */
-export function overtakenNote(text: string): string {
-  return `${noteMark} You were interrupted while working on an earlier message of the person, which has no answer yet: “${cutLines(text, 200)}”. Check what is already done before you do anything again, then go on and answer that one.`;
+export function overtakenNote(text: string, promptId: string): string {
+  return `${noteMark} You were interrupted while working on an earlier message of the person, which has no answer yet: “${cutLines(text, 200)}”. Check what is already done before you do anything again, then go on and answer that one (message ${promptId}).`;
 }
 
 /**
@@ -50,6 +50,23 @@ export function endedNote(lost: { description: string }[]): string {
  */
 export const carriedNote = `${noteMark} The earlier session could not go on, because the API refused its history; this is a fresh one. These are the last messages of the earlier one, oldest first, without the steps of the work:`;
 export const carriedNoteEnd = `${noteMark} End of the earlier messages. Only the message below waits for an answer. Work on it may have begun: check what is already done before you do anything again.`;
+
+/**
+ * Whether Claude goes on with a prompt when it reads a note of ours: a raised budget is for all, a
+ * note about background work for a notice alone, one that names a message for that message alone,
+ * and the person's last message is none that a later answer has overtaken.
+ */
+export function goesOnWith(
+  note: string,
+  prompt: { id: string; isNotice: boolean; overtaken: boolean },
+): boolean {
+  if (note.startsWith(raisedNote)) return true;
+  const isAboutWork = note.startsWith(`${noteMark} You were interrupted while reporting`);
+  if (isAboutWork !== prompt.isNotice) return false;
+  const [, named] = /\(message ([\w-]+)\)\.$/.exec(note) ?? [];
+  if (named !== undefined) return named === prompt.id;
+  return !(note.startsWith(resumeNote) && prompt.overtaken);
+}
 
 /** Whether a text in the transcript is one of our notes rather than the person's message. */
 export function isNote(text: string): boolean {

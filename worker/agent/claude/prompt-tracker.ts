@@ -188,7 +188,7 @@ export function createPromptTracker(
     // message is not the most recent, the note names it, even before the answer to a newer one is
     // written.
     if (known.overtaken || (hasNewer && !continuation))
-      return await give(randomUUID(), overtakenNote(prompt.text), [prompt.id]);
+      return await give(randomUUID(), overtakenNote(prompt.text, uuid), [prompt.id]);
     if (continuation) return void continuation.push(prompt.id);
     continuation = [prompt.id];
     await give(randomUUID(), [resumeNote, prompt.recall].filter(Boolean).join('\n'), continuation);

@@ -60,7 +60,9 @@ local settled = {}
 for _, id in ipairs(cjson.decode(settledIds)) do
   settled[id] = true
   local key = prefix .. ':message:' .. id
-  if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', state) end
+  -- What was given up stays so, whatever a later answer covers, until it is brought back.
+  local isGivenUp = state == 'answered' and redis.call('HGET', key, 'state') == 'failed'
+  if redis.call('EXISTS', key) == 1 and not isGivenUp then redis.call('HSET', key, 'state', state) end
   redis.call('HDEL', attempts, id)
 end
 local wanted, kept = {}, {}

@@ -2,7 +2,7 @@ import { getSessionMessages } from '@anthropic-ai/claude-agent-sdk';
 import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
 import type { Words } from '../../agent.ts';
-import { isNote } from '../instructions.ts';
+import { goesOnWith, isNote } from '../instructions.ts';
 import { withoutFiller } from '../words.ts';
 
 /**
@@ -114,20 +114,21 @@ export function readEntry(type: string, message: unknown): Omit<TranscriptEntry,
 
 /**
  * Determines the state of a prompt. Its answer is the next complete one after it, unless the work
- * on it was interrupted: later answers then belong to something else, until a note resumes the
+ * on it was interrupted: later answers then belong to something else, until a note resumes that
  * work. Claude Code writes one entry per block of an answer, so the whole answer is the run of such
  * entries, and its id is that of the last one with text.
  */
 export function findPrompt(transcript: TranscriptEntry[], promptId: string): PromptState {
   const at = transcript.findIndex((entry) => entry.id === promptId);
   if (at < 0) return { state: 'absent' };
+  const isNotice = transcript[at]?.kind === 'notice';
   let broken = false;
   let overtaken = false;
   const earlier: Words[] = [];
   for (let index = at + 1; index < transcript.length; index += 1) {
     const { kind, id = '', text = '' } = transcript[index] ?? {};
     if (kind === 'break') broken = true;
-    if (kind === 'note') broken = false;
+    if (kind === 'note' && goesOnWith(text, { id: promptId, isNotice, overtaken })) broken = false;
     if (kind === 'words' && !broken) earlier.push({ id, text });
     if (kind !== 'answer') continue;
     if (!broken)
