@@ -146,6 +146,10 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
     occasions: [
       { file: 'worker/turn/failure-sentence.ts', when: 'a turn is given up or waits for a limit' },
       {
+        file: 'worker/agent/claude/local-command.ts',
+        when: 'a command of Claude Code’s cannot run here',
+      },
+      {
         file: 'worker/turn/format-prompt.ts',
         when: 'a message has nothing that could be read',
         parts: { locationNote: 'none' },

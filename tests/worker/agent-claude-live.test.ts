@@ -155,6 +155,11 @@ test('commands of Claude Code get an answer of their own each, and the conversat
   expect(compact.answers()[0]?.text).not.toContain('cost');
   expect((await turn({ prompts: ['/no-such-command'] })).answers()).toHaveLength(1);
   expect(await say('-x say with a dash')).toBeTruthy();
+  // A terminal's command that Claude Code does not have here is a sentence, which the model reads.
+  expect(await say('/help me\nsay read by the model')).toContain('read by the model');
+  expect(await say('/focus')).toBe(
+    '/focus works only in Claude Code’s own terminal. /help lists what I know.',
+  );
 });
 
 test('what ends in the background is an answer of its own, about what led to it', async () => {

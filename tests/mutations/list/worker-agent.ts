@@ -260,6 +260,23 @@ export const agent = [
       { named: 'only the end is read' },
     ],
   ]),
+  ...mutationsOf('worker/agent/claude/local-command.ts', 'tests/worker/local-command.test.ts', [
+    ['a sentence with a slash is kept one', 'name === undefined || isCommand', 'true'],
+    ['an alias is a command', " || one.aliases?.includes(name ?? '')", ''],
+    [
+      'the text beside a picture is kept, too',
+      '{ ...block, text: keepSentence',
+      '{ ...block, was: keepSentence',
+    ],
+  ]),
+  ...mutationsOf('worker/agent/claude/session.ts', 'tests/worker/agent-claude-live.test.ts', [
+    [
+      'prompts are kept sentences',
+      'keepSentences(input, () => claude.supportedCommands())',
+      'input',
+      { named: 'commands of Claude Code' },
+    ],
+  ]),
   ...mutationsOf('worker/agent/claude/start.ts', 'tests/worker/session-end.test.ts', [
     [
       'a session is resumed at its end',

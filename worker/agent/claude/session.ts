@@ -13,6 +13,7 @@ import type { BackgroundTask, UnsavedReason } from '../background.ts';
 import { createSessionBackground } from './session-background.ts';
 import { createSessionChat } from './session-chat.ts';
 import { applyEffort } from './effort.ts';
+import { keepSentences } from './local-command.ts';
 import type { TranscriptEntry } from './transcript/transcript.ts';
 import { createTranslator } from './translate.ts';
 import type { Translation } from './translate.ts';
@@ -177,7 +178,7 @@ export function createLiveSession(
   };
   const chat = createSessionChat(wantTurn, () => listener?.onCallEnd?.());
 
-  const claude = open(input);
+  const claude = open(keepSentences(input, () => claude.supportedCommands()));
 
   const session: LiveSession = {
     get id() {

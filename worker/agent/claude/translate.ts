@@ -8,6 +8,7 @@ import { cut, cutLines } from '../../../shared/runtime/cut.ts';
 import { AgentFailure } from '../agent.ts';
 import type { AgentEvent, Words } from '../agent.ts';
 import type { BackgroundTask } from '../background.ts';
+import { sayForPerson } from './local-command.ts';
 import { classifyRefusal, createFailure, readTrouble } from './refusals.ts';
 import type { Trouble } from './refusals.ts';
 import { savedPicture, takesPicture } from './saved-picture.ts';
@@ -97,12 +98,14 @@ export function createTranslator(): Translator {
     const [before, answer] = [withoutFiller(earlier), blocks];
     [earlier, blocks] = [[], []];
     const spoken = joinBlocks(answer.map((block) => block.text));
+    // Without a text of its own the result repeats the last one, which stood before a tool.
+    const words = spoken || (before.length > 0 ? '' : message.result.trim());
     return {
       kind: 'result',
       // An answer without text takes its prompt's id, as in the transcript reader.
       id: answer.at(-1)?.id ?? uuids.at(-1) ?? message.uuid,
-      // Without a text of its own the result repeats the last one, which stood before a tool.
-      text: spoken || (before.length > 0 ? '' : message.result.trim()),
+      // What no model has said comes from Claude Code's own commands.
+      text: message.num_turns === 0 ? sayForPerson(words) : words,
       earlier: before,
       uuids,
       toldUsd: toldUsd(message),
