@@ -16,7 +16,7 @@ const message = (text: string, change: Partial<Message> = {}): Message => ({
   ...change,
 });
 
-/** Fifty ways to say stop, in ten languages. */
+/** Ways to say stop, in fifteen languages and by signs. */
 const stops = `
 stop | Stop | STOP | stop. | stop! | stop!! | /stop | /Stop | /stop now | /stop it please
 please stop | Please, stop! | stop please | stop it | stop it please | stop now | stop everything | just stop | ok stop | stop that now
@@ -25,6 +25,8 @@ stopp | Stopp bitte | bitte abbrechen | sofort anhalten | alles abbrechen
 arrête | arrêtez svp | arrete tout | para | para ya | detente por favor | basta
 ferma tutto | fermati subito | pare agora | parar tudo | stoppen alsjeblieft | zatrzymaj teraz | przestań proszę
 dur | hemen durdur | стоп | остановись пожалуйста | хватит
+hör auf | Hör auf bitte! | hou op | arrête ça tout de suite | arrête, s’il te plaît | Stoppp | STOOOP!!
+توقف | توقف من فضلك | रुको | बंद करो | 停止 | 请停止 | やめて | ストップ | 멈춰 | 🛑 | 🛑🛑 | ⏹️ | ⛔ stop
 `;
 /** Fifty texts that are work, some with such a word in them. */
 const work = `
@@ -38,6 +40,7 @@ fermata symbol is drawn wrong | parar de enviar e-mails quando o usuário sai do
 durdurma düğmesi ekle | hastane durağı sayfasını aç | остановка автобуса на карте | отменаем скидки в корзине
 annuleringsformulier nakijken | przestankowanie w tekście popraw | alto adige page | halting problem | full-stop rule
 cancellation policy page | cancelled orders | stops at the third step of the wizard, look at it | a pare of shoes
+hör aufmerksam zu und fasse es zusammen | 取消按钮坏了 | 停车场页面坏了 | やめてほしい機能の一覧 | 그만큼 느려요 | 👍 | ✋
 now please look at it | please | now | it | all | ok | thanks | that | por favor | bitte | merci | grazie
 `;
 const lines = (text: string): string[] =>
@@ -46,7 +49,7 @@ const lines = (text: string): string[] =>
     .map((line) => line.trim())
     .filter(Boolean);
 
-test('fifty ways to say stop are a stop, in any spelling of theirs', () => {
+test('more than fifty ways to say stop are a stop, in any spelling of theirs', () => {
   expect(lines(stops).length).toBeGreaterThanOrEqual(50);
   expect(lines(stops).filter((text) => readStop(text) !== 'stop')).toEqual([]);
   expect(lines(stops).filter((text) => !anyStopWord.test(text))).toEqual([]);
@@ -107,14 +110,16 @@ test('while nothing runs “cancel it” is a request, and “please stop” say
   expect([stepOf('cancel it', true), stepOf('please stop', true)]).toEqual([undefined, undefined]);
 });
 
-test('a fresh conversation begins with the text behind /new or /clear', () => {
-  for (const text of ['/new look at x', '/clear look at x', '/NEW look at x']) {
+test('a fresh conversation begins with the text behind /new, /clear or /reset', () => {
+  for (const text of ['/new look at x', '/clear look at x', '/NEW look at x', '/reset look at x']) {
     expect(findCommand(message(text), true)).toBeUndefined();
     expect(beginsAnew(message(text))).toBe(true);
     expect(withoutPrefix(message(text)).text).toBe('look at x');
   }
   const isCommand = (text: string): boolean => findCommand(message(text), true) !== undefined;
-  expect(['/new', '/clear', '/new please'].filter((text) => !isCommand(text))).toEqual([]);
+  expect(['/new', '/clear', '/reset', '/new please'].filter((text) => !isCommand(text))).toEqual(
+    [],
+  );
   expect(beginsAnew(message('/new look', { human: false }))).toBe(false);
   expect(withoutPrefix(message('/queue /new look')).text).toBe('look');
 });
@@ -140,13 +145,20 @@ test('a sentence that begins with a slash is said to Claude at once, and a comma
 test('courtesy behind a command is understood, and a misspelt one is asked about', async () => {
   const usage = (text: string): string | undefined =>
     findCommand(message(text), true)?.command.help?.usage;
-  expect(['/status please', '/status.', '/verbose on', '/cost'].map(usage)).toEqual([
-    '/status',
-    '/status',
-    '/verbose',
-    '/cost',
-  ]);
-  expect(findCommand(message('/quiet now'), true)).toBeDefined();
+  expect(
+    ['/status please', '/status.', '/verbose on', '/cost', '/usage', '/quiet off'].map(usage),
+  ).toEqual(['/status', '/status', '/verbose', '/cost', '/cost', '/verbose']);
+  const argument = (text: string): string | undefined => findCommand(message(text), true)?.argument;
+  expect(
+    ['/schedules list', '/secrets show', '/links list', '/permissions all', '/links close all'].map(
+      argument,
+    ),
+  ).toEqual(['', '', '', 'all', 'close all']);
+  expect(argument('/schedules cancel #1 right now please!')).toBe('cancel #1');
+  expect(argument('/secret GITHUB_TOKEN please')).toBe('GITHUB_TOKEN');
+  const isQuiet = (text: string): boolean =>
+    findCommand(message(text), true)?.command.pattern.exec('/quiet') !== null;
+  expect(['/quiet now', '/verbose off', '/quiet'].map(isQuiet)).toEqual([true, true, true]);
   expect(findCommand(message('help'), true)).toBeDefined();
   expect(findCommand(message('help'), false)).toBeUndefined();
   const meant = async (text: string): Promise<unknown> =>
@@ -167,7 +179,6 @@ test('courtesy behind a command is understood, and a misspelt one is asked about
     '/init',
     '/deploy now',
     '/etc/hosts is wrong',
-    '/stats',
     '/rename',
     'statsu',
     '/queue fix',

@@ -85,6 +85,6 @@ export function taskLine(
   now: number,
 ): string {
   const minutes = Math.floor((now - startedAt) / 60_000);
-  const since = minutes < 1 ? 'since just now' : `for ${minutes} min`;
+  const since = minutes < 1 ? 'just begun' : `for ${minutes} min`;
   return `${number}. ${cut(description, longest)} (${since})`;
 }

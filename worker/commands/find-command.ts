@@ -32,15 +32,18 @@ const help: Command = {
   },
 };
 
-const courtesies = new Set(['please', 'pls', 'now', 'on', 'thanks']);
+/** Words behind a command that ask for nothing more. */
+const courtesies = new Set(['please', 'pls', 'now', 'right', 'on', 'thanks', 'thx', 'again']);
 
-/** A command without the words of courtesy behind it, as in `/status please`. */
+/** A list is shown by its name alone, as `/schedules`. */
+const listing = /^(\/\w+s)\s+(?:list|show)$/i;
+
+/** A command without the words of courtesy behind it, as in `/status please` or `/links list`. */
 function withoutCourtesy(text: string): string {
   if (!text.startsWith('/')) return text;
-  const words = text.replace(/[.!?]$/, '').split(/\s+/);
-  return words
-    .slice(0, courtesies.has(words.at(-1)?.toLowerCase() ?? '') ? -1 : undefined)
-    .join(' ');
+  const words = text.replace(/[.!?]+$/, '').split(/\s+/);
+  while (words.length > 1 && courtesies.has(words.at(-1)?.toLowerCase() ?? '')) words.pop();
+  return words.join(' ').replace(listing, '$1');
 }
 
 /** Names of commands, as a person may misspell them. */
@@ -50,16 +53,7 @@ const names = all.flatMap(({ help: about }) => about?.usage.match(/(?<=^\/)[a-z]
  * What Claude Code knows by a name that is near to one of ours (code.claude.com/docs: “Built-in
  * commands”).
  */
-const claudeCodes = new Set([
-  'model',
-  'cost',
-  'resume',
-  'status',
-  'stats',
-  'statusline',
-  'rename',
-  'help',
-]);
+const claudeCodes = new Set(['model', 'cost', 'resume', 'status', 'statusline', 'rename', 'help']);
 
 /**
  * Our command that a misspelt one is nearest to; undefined when none is near, or it is a sentence.
@@ -94,12 +88,11 @@ export type FoundCommand = { command: Command; argument: string };
 export function findCommand(message: Message, isFirst: boolean): FoundCommand | undefined {
   if (message.sealed !== undefined) return { command: takeSecret, argument: '' };
   const text = commandText(message);
-  for (const form of [text, withoutCourtesy(text)]) {
-    for (const command of [...all, help]) {
-      const match = command.pattern.exec(form);
-      if (match && (!command.firstOnly || isFirst || form.startsWith('/')))
-        return { command, argument: (match[1] ?? '').trim() };
-    }
+  const form = withoutCourtesy(text);
+  for (const command of [...all, help]) {
+    const match = command.pattern.exec(form);
+    if (match && (!command.firstOnly || isFirst || form.startsWith('/')))
+      return { command, argument: (match[1] ?? '').trim() };
   }
   const meant = text === message.text.trim() ? findMeant(text) : undefined;
   return meant === undefined ? undefined : { command: didYouMean(meant), argument: '' };

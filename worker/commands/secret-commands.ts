@@ -15,9 +15,6 @@ const faultWords: Record<NameFault, (name: string) => string> = {
     `${name.toUpperCase()} changes how programs run, so it cannot be a secret. Please choose another name.`,
 };
 
-/** Words of courtesy that are no value. */
-const courtesy = /^(?:please|pls|now|thanks)[.!]?$/i;
-
 /** Secrets of the person: entered on a page, listed by name, removed. */
 export const secretCommands: Command[] = [
   {
@@ -29,7 +26,7 @@ export const secretCommands: Command[] = [
       if (given === '')
         return 'Text “/secret” with a name, such as “/secret GITHUB_TOKEN”, and I send you a page to enter the value on.';
       const { name, fault } = readSecretName(given);
-      const isTold = rest !== '' && !courtesy.test(rest);
+      const isTold = rest !== '';
       const known = isTold
         ? 'That value is in this chat and at Twilio now, so please treat it as known to others. I have not kept it. '
         : '';

@@ -1,5 +1,6 @@
 import { cut } from '../../shared/runtime/cut.ts';
 import type { Session } from '../../shared/store/sessions.ts';
+import { anewName } from '../turn/format-messages.ts';
 import { agoInWords } from './format-age.ts';
 import type { Command, CommandAnswer } from './command.ts';
 
@@ -10,7 +11,7 @@ const listed = 10;
 export const sessionCommands: Command[] = [
   {
     // With a text behind it the message is worked: the turn begins a session for it.
-    pattern: /^\/(?:new|clear)$/i,
+    pattern: new RegExp(`^${anewName}$`, 'i'),
     help: { usage: '/new, /new look at x', does: 'a fresh conversation; the files stay' },
     anytime: false,
     async run({ stores: { conversations } }, { message, context: { fence } }) {

@@ -30,7 +30,10 @@ export const settingCommands: Command[] = [
         await conversations.write(conversation, fence, { trusted: '' });
         return 'I have forgotten what you said about the project’s own programs, and ask again with your next message.';
       }
-      const wanted = permissionModes.find((mode) => mode === argument.toLowerCase());
+      // “edit” is “edits”.
+      const wanted = permissionModes.find(
+        (mode) => mode === argument.toLowerCase() || mode === `${argument.toLowerCase()}s`,
+      );
       if (wanted) {
         // Clears the “always” approvals, so that the confirmation is true.
         await conversations.write(conversation, fence, { permissions: wanted, allowed: '' });
@@ -41,7 +44,10 @@ export const settingCommands: Command[] = [
       const lines = permissionModes.map(
         (mode) => `*/permissions ${mode}*: ${modeWords[mode]}${mode === present ? ' (now)' : ''}`,
       );
-      const text = [...lines, ...allowedWords(namesOfAllowed(allowed, session))].join('\n');
+      const unknown = argument === '' ? [] : ['There is no such mode.', ''];
+      const text = [...unknown, ...lines, ...allowedWords(namesOfAllowed(allowed, session))].join(
+        '\n',
+      );
       return {
         text,
         choices: {
@@ -56,7 +62,7 @@ export const settingCommands: Command[] = [
     },
   },
   {
-    pattern: /^\/verbose$/i,
+    pattern: /^\/verbose$|^\/quiet off$/i,
     help: { usage: '/verbose', does: 'shows each step; /quiet ends that' },
     anytime: true,
     async run({ stores: { conversations } }, { message: { conversation }, context: { fence } }) {
@@ -65,7 +71,7 @@ export const settingCommands: Command[] = [
     },
   },
   {
-    pattern: /^\/quiet$/i,
+    pattern: /^\/quiet$|^\/verbose off$/i,
     anytime: true,
     async run({ stores: { conversations } }, { message: { conversation }, context: { fence } }) {
       await conversations.write(conversation, fence, { verbose: '' });

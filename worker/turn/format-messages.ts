@@ -3,7 +3,12 @@ import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
 
 const queue = /^\/queue\s+(?=\S)/i;
-const anew = /^\/(?:new|clear)\s+(?=\S)/i;
+/**
+ * What begins a fresh conversation: `/new`, or `/clear` and `/reset`, which Claude Code calls the
+ * same.
+ */
+export const anewName = '/(?:new|clear|reset)';
+const anew = new RegExp(`^${anewName}\\s+(?=\\S)`, 'i');
 
 /** A message as Claude reads it: without the word of ours that says when and where it is worked. */
 export function withoutPrefix(message: Message): Message {

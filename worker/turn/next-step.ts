@@ -5,6 +5,7 @@ import { findCommand } from '../commands/find-command.ts';
 import type { FoundCommand } from '../commands/find-command.ts';
 import { readAnswer } from '../questions/question.ts';
 import type { OpenQuestion } from '../questions/question.ts';
+import { anewName } from './format-messages.ts';
 import { isStop } from './stop.ts';
 
 /** The inputs for deciding about the waiting messages. */
@@ -37,12 +38,11 @@ export type NextStep =
   | { kind: 'prompt'; message: Message }
   | { kind: 'barrier'; message: Message };
 
-/**
- * Whether a message asks for a fresh conversation that begins with it, as in `/new look at x`.
- * `/clear` is what Claude Code calls the same.
- */
+const beginning = new RegExp(`^${anewName}\\s+\\S`, 'i');
+
+/** Whether a message asks for a fresh conversation that begins with it, as in `/new look at x`. */
 export function beginsAnew(message: Message): boolean {
-  return isFromPerson(message) && /^\/(?:new|clear)\s+\S/i.test(message.text);
+  return isFromPerson(message) && beginning.test(message.text);
 }
 
 /** A message's answer to the open question. */

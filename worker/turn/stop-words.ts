@@ -1,15 +1,29 @@
-/** Words that stop work by themselves, by language. */
+/** Words, phrases and signs that stop work by themselves, by language. */
 const stopWords: Record<string, string[]> = {
   English: ['stop', 'halt', 'abort', 'cancel', 'quit'],
-  German: ['stopp', 'stoppen', 'anhalten', 'abbrechen', 'aufhören', 'abbruch'],
+  German: ['stopp', 'stoppen', 'anhalten', 'abbrechen', 'aufhören', 'abbruch', 'hör auf'],
   French: ['arrête', 'arrêtez', 'arrete', 'stoppe', 'annule', 'annulez'],
   Spanish: ['para', 'pare', 'detente', 'deténgase', 'alto', 'cancela', 'basta'],
   Italian: ['ferma', 'fermati', 'fermo', 'smetti', 'annulla', 'basta'],
   Portuguese: ['pare', 'pára', 'parar', 'cancele', 'chega'],
-  Dutch: ['stoppen', 'annuleer', 'ophouden'],
+  Dutch: ['stoppen', 'annuleer', 'ophouden', 'hou op', 'houd op'],
   Polish: ['zatrzymaj', 'przestań', 'anuluj'],
   Turkish: ['dur', 'durdur', 'iptal'],
   Russian: ['стоп', 'остановись', 'остановите', 'хватит', 'отмена', 'прекрати'],
+  Arabic: ['توقف', 'قف', 'أوقف', 'كفى', 'إلغاء'],
+  Hindi: ['रुको', 'रुकिए', 'रोको', 'बंद करो', 'रद्द करो'],
+  Chinese: ['停', '停止', '请停止', '停下', '停下来', '停一下', '取消'],
+  Japanese: [
+    'ストップ',
+    '止めて',
+    'やめて',
+    '止めてください',
+    'やめてください',
+    '中止',
+    'キャンセル',
+  ],
+  Korean: ['멈춰', '멈춰줘', '그만', '그만해', '중지', '중단', '취소'],
+  signs: ['🛑', '⛔', '⏹'],
 };
 
 /** Words that may stand beside a stop word without changing what it says, by language. */
@@ -17,7 +31,19 @@ const fillers: Record<string, string[]> = {
   English: ['please', 'pls', 'now', 'it', 'all', 'that', 'this', 'everything', 'right', 'just'],
   courtesy: ['ok', 'okay', 'immediately', 'working', 'there', 'no', 'hey', 'at', 'once', 'thanks'],
   German: ['bitte', 'jetzt', 'sofort', 'alles', 'mal', 'das', 'damit', 'nein', 'danke'],
-  French: ['svp', 'stp', 'maintenant', 'tout', 'ça', 'cela', 'non', 'merci', 'tout de suite'],
+  French: [
+    'svp',
+    'stp',
+    'maintenant',
+    'tout',
+    'ça',
+    'cela',
+    'non',
+    'merci',
+    'tout de suite',
+    "s'il te plaît",
+    "s'il vous plaît",
+  ],
   Spanish: ['por', 'favor', 'ahora', 'ya', 'todo', 'eso', 'esto', 'gracias'],
   Italian: ['per', 'favore', 'ora', 'adesso', 'subito', 'tutto', 'questo', 'grazie'],
   Portuguese: ['por', 'favor', 'agora', 'já', 'tudo', 'isso', 'obrigado', 'obrigada'],
@@ -25,6 +51,7 @@ const fillers: Record<string, string[]> = {
   Polish: ['proszę', 'teraz', 'wszystko', 'to', 'już', 'dzięki'],
   Turkish: ['lütfen', 'şimdi', 'hemen', 'hepsini', 'et', 'artık'],
   Russian: ['пожалуйста', 'сейчас', 'всё', 'все', 'это', 'немедленно', 'спасибо'],
+  others: ['من فضلك', 'الآن', 'कृपया', 'अभी', '请', '马上', '今すぐ', '지금', '제발'],
 };
 
 /**
@@ -40,6 +67,17 @@ const strong = new Set([
   'arrête',
   'arrêtez',
   'zatrzymaj',
+  'hör auf',
+  'hou op',
+  'توقف',
+  'रुको',
+  '停止',
+  '停下',
+  'ストップ',
+  '止めて',
+  'やめて',
+  '멈춰',
+  '🛑',
 ]);
 
 const asSet = (words: Record<string, string[]>): ReadonlySet<string> =>
@@ -47,12 +85,30 @@ const asSet = (words: Record<string, string[]>): ReadonlySet<string> =>
 const stops = asSet(stopWords);
 const quiet = asSet(fillers);
 
+/** A phrase of the tables, which counts as one word; a word; or a sign that stands for one. */
+const oneWord = new RegExp(
+  `${[...stops, ...quiet]
+    .filter((words) => words.includes(' '))
+    .map((words) => `${words.replaceAll(' ', '\\s+')}(?![\\p{L}\\p{M}\\p{N}])`)
+    .join('|')}|[\\p{L}\\p{M}\\p{N}'-]+|🛑|⛔|⏹`,
+  'giu',
+);
+
+/** A word of the tables as a person may write it: “Stooop” is “stop”. */
+function asWritten(word: string): string {
+  const plain = word.replaceAll(/\s+/g, ' ');
+  return stops.has(plain) || quiet.has(plain) ? plain : plain.replaceAll(/(\p{L})\1{2,}/gu, '$1');
+}
+
 /** The most words of a text that only says stop, and of one that may mean it. */
 const [mostOfStop, mostOfMaybe] = [4, 8];
 
 /** Every stop word as it may occur in a message, for a search before the message is parsed. */
 export const anyStopWord = new RegExp(
-  [...stops].flatMap((word) => [word, word.normalize('NFD')]).join('|'),
+  [...stops]
+    .flatMap((word) => [word, word.normalize('NFD')])
+    .map((word) => word.replaceAll(/\p{L}/gu, '$&+').replaceAll(' ', '\\s+'))
+    .join('|'),
   'iu',
 );
 
@@ -70,11 +126,9 @@ export function readStop(text: string, isStrict = false): 'stop' | 'maybe' | und
   // Longer than any text of eight words that could mean it.
   if (text.length > 200 || numbered.test(text)) return undefined;
   const counted = isStrict ? strong : stops;
-  const words =
-    text
-      .normalize('NFC')
-      .toLowerCase()
-      .match(/[\p{L}\p{M}\p{N}’'-]+/gu) ?? [];
+  // A phone may choose the apostrophe, and mark a sign as a picture.
+  const plain = text.normalize('NFC').toLowerCase().replaceAll('’', "'").replaceAll('\uFE0F', '');
+  const words = (plain.match(oneWord) ?? []).map(asWritten);
   const [first = '', last = ''] = [words[0], words.at(-1)];
   const isAllStop = words.every((word) => counted.has(word) || quiet.has(word));
   if (words.length <= mostOfStop && isAllStop && words.some((word) => counted.has(word)))
