@@ -173,7 +173,7 @@ test.skipIf(!isRoot)(
           stream.setEncoding('utf8').on('data', (text: string) => (output += text));
         await until('the start', () => output.includes('Ctrl-C stops everything'), 60_000);
         const told =
-          /Agent {7}the user (\d+), with its files in (\S+) and copies of the programs in (\S+)/.exec(
+          /Agent {7}a user of its own, number (\d+), with its files in (\S+) and copies of the programs in (\S+)/.exec(
             output,
           );
         [, , place, programs] = told ?? [];

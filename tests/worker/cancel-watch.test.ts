@@ -50,7 +50,7 @@ test('a stop is heard at once while an event is being handled, however long that
   expect(signal.aborted).toBe(false);
   arrivals.announce(conversation, stop.id);
   await settled();
-  expect(signal.reason).toMatchObject({ name: 'StopRequest', by: stop });
+  expect(signal.reason).toMatchObject({ name: 'StopRequest', by: stop, isAsked: false });
 });
 
 test('a stop that came before the work began is heard as well, and what was seen costs no reading', async () => {

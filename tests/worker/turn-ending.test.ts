@@ -99,10 +99,20 @@ test('what answered a question goes with the work that asked it, and not before'
 
 test('a stop takes what was said before it and what is at work, and leaves what was said after it', async () => {
   const { parts, context, stand, puts } = bench(['a', 'b', 'stop', 'c', 'd'], {}, ['a', 'd']);
-  await settleStopped(parts, context, message('stop'), stand);
+  await settleStopped(parts, context, { by: message('stop'), isAsked: false }, stand);
   expect(puts[0]?.settlement).toMatchObject({ ids: ['a', 'b', 'stop', 'd'], state: 'answered' });
   expect(puts[0]?.replies[0]?.text).toContain('text of b');
   expect(puts[0]?.replies[0]?.text).not.toMatch(/text of [acd]/);
+});
+
+test('a stop names the last step, and none that waited for the person’s answer', async () => {
+  const said = async (isAsked: boolean): Promise<string | undefined> => {
+    const { parts, context, stand, puts } = bench(['a', 'stop'], {}, ['a']);
+    await settleStopped(parts, context, { by: message('stop'), isAsked }, stand);
+    return puts[0]?.replies[0]?.text;
+  };
+  expect(await said(false)).toBe('Stopped. The last step: reading the log.');
+  expect(await said(true)).toBe('Stopped. I was waiting for your answer, and have not gone on.');
 });
 
 test('a stop is such words alone, of a person', () => {

@@ -16,6 +16,7 @@ import type { TurnDeps, TurnSettings, TurnStores } from './deps.ts';
 import { renewSession } from './renewal.ts';
 import type { FailedSession } from './renewal.ts';
 import { planWait } from './retry-plan.ts';
+import type { StopRequest } from './stop.ts';
 import { closingTime, closingWindowWords, mayOutlast } from './window.ts';
 
 /** The worker's parts that end a turn. */
@@ -182,12 +183,12 @@ export async function giveUp(
 
 /**
  * Ends a turn stopped by the person: its messages and the stop are settled in the step that
- * confirms it and names the current step and the dropped messages.
+ * confirms it and names the current step, or the open question, and the dropped messages.
  */
 export async function settleStopped(
   { stores: { inbox, outbox, background } }: Pick<TurnDeps, 'stores'>,
   { job, turn, fence, log }: TurnContext,
-  by: Message,
+  { by, isAsked }: Pick<StopRequest, 'by' | 'isAsked'>,
   { attempts, answerers }: TurnStand,
 ): Promise<void> {
   const { conversation } = job.data;
@@ -198,10 +199,12 @@ export async function settleStopped(
     waiting.findIndex(({ id }) => id === by.id),
   );
   const ids = [...before, by, ...waiting.filter(({ id }) => taken.has(id))].map(({ id }) => id);
-  const doing =
-    typeof job.progress === 'string' && job.progress !== ''
-      ? ` The last step: ${cut(job.progress, 200)}.`
-      : '';
+  const step = typeof job.progress === 'string' ? job.progress : '';
+  const doing = isAsked
+    ? ' I was waiting for your answer, and have not gone on.'
+    : step === ''
+      ? ''
+      : ` The last step: ${cut(step, 200)}.`;
   const dropped = before.filter((message) => !taken.has(message.id));
   const also = dropped.length > 0 ? ` Left out: ${quoteMessages(dropped)}.` : '';
   const withdrawn = withdrawnWords(await outbox.withdraw(fence, conversation, turn));

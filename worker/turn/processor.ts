@@ -171,7 +171,7 @@ async function workInbox(
       return await putOffForAnswer(deps, context, error, attempts, questions);
     if (!(error instanceof StopRequest) || signal.aborted)
       return await endBadly(deps, context, error, stand());
-    await settleStopped(deps, context, error.by, stand());
+    await settleStopped(deps, context, error, stand());
     return { hasBegun, left: undefined };
   } finally {
     slot.leave();

@@ -11,10 +11,13 @@ export class StopRequest extends Error {
   override name = 'StopRequest';
   /** The message with the stop. */
   readonly by: Message;
+  /** A question waited for the person, so the step that was to come had not begun. */
+  readonly isAsked: boolean;
 
-  constructor(by: Message) {
+  constructor(by: Message, isAsked: boolean) {
     super('the person said stop');
     this.by = by;
+    this.isAsked = isAsked;
   }
 }
 
@@ -49,10 +52,10 @@ export function createCancelWatch(
   const look = async (): Promise<void> => {
     do {
       again = false;
-      const stop = (await inbox.read(conversation, anyStopWord)).find((message) =>
-        isStop(message, questions.open() !== undefined),
-      );
-      if (stop) stopping.abort(new StopRequest(stop));
+      const waiting = await inbox.read(conversation, anyStopWord);
+      const isAsked = questions.open() !== undefined;
+      const stop = waiting.find((message) => isStop(message, isAsked));
+      if (stop) stopping.abort(new StopRequest(stop, isAsked));
     } while (again);
   };
   const lookSoon = (): void => {

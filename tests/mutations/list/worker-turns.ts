@@ -180,6 +180,12 @@ export const turns = [
     ],
     ['waiting for a usage limit is no attempt', 'await attempts.giveBack(waits + 1);', '', deploys],
     [
+      'a stop names no step that waited for an answer',
+      'const doing = isAsked',
+      'const doing = false',
+      ended,
+    ],
+    [
       'a stop takes back what was said beside it',
       'await outbox.withdraw(fence, conversation, turn)',
       '0',
@@ -232,6 +238,9 @@ export const turns = [
       'words.length <= mostOfStop',
     ],
     ['a word that may answer is no stop', 'isStrict ? strong : stops', 'stops'],
+    ['a drawn-out word is that word', "plain.replaceAll(/(\\p{L})\\1{2,}/gu, '$1')", 'plain'],
+    ['a drawn-out word is found', "'$&+'", "'$&'"],
+    ['a sign may be marked as a picture', ".replaceAll('\\uFE0F', '')", ''],
     [
       'a long text is no stop',
       'if (isCommand || words.length > mostOfMaybe) return undefined;',

@@ -189,7 +189,7 @@ test('what is planned is spoken once its text is out, within ten minutes, and no
     await put('c');
     const ended = AbortSignal.abort(new Error('the worker stops'));
     await expect(run(resume, { signal: ended })).rejects.toThrow('the worker stops');
-    const stopped = AbortSignal.abort(new StopRequest(message('2')));
+    const stopped = AbortSignal.abort(new StopRequest(message('2'), false));
     await expect(run(resume, { signal: stopped })).rejects.toThrow('the person said stop');
     expect(await run(resume)).toEqual([]);
     for (const answer of ['d', 'e']) {
