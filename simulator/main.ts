@@ -85,14 +85,14 @@ function realModel(): Record<string, string> {
 /** The user that Claude Code and its tools run as, and the place of their files. */
 function describeAgent({ user, dataDir, programs }: Simulator['agent']): string {
   const own = process.getuid?.() === 0 ? 'root, as AGENT_USER says' : 'your own user';
-  return `${user === undefined ? own : `the user ${user}`}, with its files in ${dataDir}${programs === undefined ? '' : ` and copies of the programs in ${programs}`}`;
+  return `${user === undefined ? own : `a user of its own, number ${user}`}, with its files in ${dataDir}${programs === undefined ? '' : ` and copies of the programs in ${programs}`}`;
 }
 
-/** The phone page's address, and why it is not at the usual port. */
-function describePhone({ phoneUrl }: Simulator): string {
-  return new URL(phoneUrl).port === String(ports.phone)
-    ? phoneUrl
-    : `${phoneUrl}   (port ${ports.phone} is in use by another program)`;
+/** Why a page is not at the port that it prefers; empty where it is. */
+function whyElsewhere(url: string, preferred: number): string {
+  return new URL(url).port === String(preferred)
+    ? ''
+    : `   (port ${preferred} is in use by another program)`;
 }
 
 await runProcess(log, async (_quit, signal) => {
@@ -130,8 +130,8 @@ await runProcess(log, async (_quit, signal) => {
     redisUrl: simulator.redisUrl,
   });
   console.log(`
-  Phone       ${describePhone(simulator)}
-  Dashboard   ${simulator.dashboardUrl}   (password: ${simulator.dashboardPassword})
+  Phone       ${simulator.phoneUrl}${whyElsewhere(simulator.phoneUrl, ports.phone)}
+  Dashboard   ${simulator.dashboardUrl}   (password: ${simulator.dashboardPassword})${whyElsewhere(simulator.dashboardUrl, ports.relay)}
   Redis       ${simulator.redisUrl}
   Logs        ${path.relative(process.cwd(), simulator.logsDir) || '.'}
   Model       ${Object.keys(model).length > 0 ? 'the real one, by your key' : 'scripted, since no ANTHROPIC_API_KEY is set'}

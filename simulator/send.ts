@@ -14,8 +14,9 @@ const hintAfterMs = 10_000;
 async function toInput({ text, media }: SendOptions): Promise<PhoneInput> {
   if (!media) return { text };
   const file = await readMediaFile(media).catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error);
     throw new WrongUsage(
-      `${media} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      why.startsWith('ENOENT') ? `There is no file ${media}.` : `${media} cannot be read: ${why}`,
     );
   });
   if (!file.base64) throw new WrongUsage(`${media} is empty.`);

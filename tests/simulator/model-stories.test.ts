@@ -82,6 +82,32 @@ test('a command is left in the background, and its end is told by itself', () =>
   ).toBe('hi');
 });
 
+test('a refusal is answered in words for the person, and a silent command says so', () => {
+  const no = 'The person said no. Do not try it in another way; say what you would need.';
+  const yarn = 'The person said no: “no, use yarn”. Do what they say; do not try the same again.';
+  const late = 'The person did not answer in time, which means no. Go on without it.';
+  const asked = ['run: npm i', 'in the background: sleep 9', 'write a.txt', 'screenshot of a.io'];
+  for (const text of asked) {
+    expect(words(turn(text, [['Tool', `!${no}`]]))).toBe('All right, I leave it.');
+    expect(words(turn(text, [['Tool', `!${yarn}`]]))).toBe(
+      'All right, I leave it, since you said “no, use yarn”.',
+    );
+    expect(words(turn(text, [['Tool', `!${late}`]]))).toBe(
+      'I had no answer from you, so I left it.',
+    );
+  }
+  expect(words(turn('run: npm i', [['Bash', '!exit code 1']]))).toContain('failed');
+  expect(words(turn('run: true', [['Bash', '(Bash completed with no output)']]))).toBe(
+    '`true` ran and printed nothing.',
+  );
+});
+
+test('neither a summary nor a command of Claude Code’s is repeated to the person', () => {
+  const summary = 'This session is being continued from a previous conversation that ran out …';
+  expect(words(view([user(summary), user('/restart'), user('say hi')]))).toBe('hi');
+  expect(words(view([user('a word'), user('say hi')]))).toContain('You also said: “a word”');
+});
+
 describe('the view of a conversation', () => {
   test('keeps the words of the person and drops what was put around them', () => {
     const seen = view([

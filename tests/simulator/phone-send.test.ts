@@ -105,7 +105,7 @@ test.each([
 test.concurrent('a file that is not there is wrong usage, which exits 2', async () => {
   const run = await send(null, 'hi', '--media', 'missing.png');
   expect([run.code, run.out]).toEqual([2, '']);
-  expect(run.err).toMatch(/^missing\.png cannot be read: .*\nSee: npm run send -- --help\n$/);
+  expect(run.err).toMatch(/^There is no file missing\.png\.\nSee: npm run send -- --help\n$/);
 });
 
 test('what is right is read', () => {

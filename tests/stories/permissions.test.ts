@@ -49,7 +49,7 @@ test(
     await nth(bench, 'I wrote a.txt as planned.', 0);
     // Carried out, it works in the mode from before.
     await bench.say('run touch b.txt');
-    await nth(bench, 'completed with no output', 0);
+    await nth(bench, 'ran and printed nothing', 0);
     expect(asked(bench, 'May I')).toEqual([]);
 
     await bench.say('/permissions ask');
@@ -61,7 +61,7 @@ test(
     await bench.say('write d.txt');
     expect((await nth(bench, 'May I', 0)).text).toContain('Written by the scripted model.');
     await bench.say('no');
-    await nth(bench, 'I could not write or send d.txt', 0);
+    await nth(bench, 'All right, I leave it.', 0);
   },
 );
 
@@ -79,9 +79,9 @@ test(
       '```\ntouch one.txt\n```\n_Yes, always: this command and no other, in this session._',
     );
     await tap(bench, question, 'Yes, always');
-    await nth(bench, 'completed with no output', 0);
+    await nth(bench, 'ran and printed nothing', 0);
     await bench.say('run touch one.txt');
-    await nth(bench, 'completed with no output', 1);
+    await nth(bench, 'ran and printed nothing', 1);
     expect(asked(bench, 'May I')).toHaveLength(1);
     const others = [
       'run touch two.txt',
@@ -94,7 +94,7 @@ test(
       await bench.say(other);
       await nth(bench, 'May I', index + 1);
       await bench.say('no');
-      await nth(bench, 'The person said no.', index);
+      await nth(bench, 'All right, I leave it.', index);
     }
     expect(await readdir(workspace)).toEqual(expect.arrayContaining(['one.txt']));
     for (const name of ['two.txt', 'notes.txt', '.claude'])

@@ -38,7 +38,8 @@ export const question: Story = {
         `${colourQuestion.question} ${colourQuestion.options.map(({ label }, index) => `${index + 1}. ${label}`).join('  ')}`,
       );
     const chosen = [...result.text.matchAll(pairPattern)].map(
-      ([, asking, answer]) => `${asking} You chose ${answer}.`,
+      ([, asking, answer]) =>
+        `${asking} You chose ${answer}${/[.!?…]$/.test(answer ?? '') ? '' : '.'}`,
     );
     if (chosen.length === 0) return text('I got no answer to my question, so I leave it at that.');
     return text(chosen.join('\n'));

@@ -1,4 +1,5 @@
 import { callTool, text } from '../answer.ts';
+import { refusedWords } from './refused.ts';
 import type { Story } from './story.ts';
 
 const askedPattern =
@@ -15,7 +16,10 @@ const titlePattern = /^- Page Title: *(.+)$/m;
 /** `take a screenshot of URL`: opens the page in the real browser, saves a picture and sends it. */
 export const screenshot: Story = {
   matches: (asked) => askedPattern.test(asked),
-  next({ results }, asked) {
+  next(view, asked) {
+    const { results } = view;
+    const refused = refusedWords(view);
+    if (refused !== undefined) return text(refused);
     const address = findAddress(asked);
     if (address === undefined)
       return text('Which page? Write for example: take a screenshot of https://example.com');

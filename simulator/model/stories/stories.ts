@@ -59,7 +59,10 @@ export function tellStory(
   if (callsTool(answer)) return answer;
   const words = answer.map((block) => (block.type === 'text' ? block.text : '')).join('');
   const spoken = [
-    ...before.filter(({ text }) => text !== asked).map(acknowledge),
+    ...before
+      // Claude Code has answered its own commands.
+      .filter(({ text: said }) => said !== asked && !/^\/[\w:-]+(?:\s|$)/.test(said))
+      .map(acknowledge),
     words,
     ...view.texts.slice(opening + 1).map(acknowledge),
   ];
@@ -98,8 +101,16 @@ function acknowledge({ text }: PersonText): string {
   return wordsToSay(text) ?? `You also said: “${text}”`;
 }
 
-/** The view without the ends of work in the background, unless the turn is about nothing else. */
+/** Claude Code's own words: a notice, or a summary in place of what was said before. */
+const notOfThePerson = [
+  endedWorkMark,
+  'This session is being continued from a previous conversation',
+];
+
+/** The view without Claude Code's own words, unless the turn is about nothing else. */
 function withoutNotices(view: ConversationView): ConversationView {
-  const texts = view.texts.filter((words) => !words.text.startsWith(endedWorkMark));
+  const texts = view.texts.filter(
+    ({ text: said }) => !notOfThePerson.some((beginning) => said.startsWith(beginning)),
+  );
   return texts.length > 0 ? { ...view, texts } : view;
 }

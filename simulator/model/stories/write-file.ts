@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path';
 import { callTool, text } from '../answer.ts';
+import { refusedWords } from './refused.ts';
 import type { Story } from './story.ts';
 
 const namedPattern =
@@ -9,7 +10,10 @@ const unnamedPattern = /^(?:please +)?(?:write|create|make)\b[^\n]*\bfile\b/im;
 /** `write NAME with TEXT`: writes the file into the working directory and sends it. */
 export const writeFile: Story = {
   matches: (asked) => namedPattern.test(asked) || unnamedPattern.test(asked),
-  next({ results, cwd }, asked) {
+  next(view, asked) {
+    const { results, cwd } = view;
+    const refused = refusedWords(view);
+    if (refused !== undefined) return text(refused);
     if (cwd === undefined)
       return text('I cannot write a file: Claude Code did not tell me its working directory.');
     const [, name = 'notes.txt', content = 'Written by the scripted model.'] =
