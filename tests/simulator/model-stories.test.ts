@@ -106,6 +106,8 @@ test('neither a summary nor a command of Claude Code’s is repeated to the pers
   const summary = 'This session is being continued from a previous conversation that ran out …';
   expect(words(view([user(summary), user('/restart'), user('say hi')]))).toBe('hi');
   expect(words(view([user('a word'), user('say hi')]))).toContain('You also said: “a word”');
+  const file = '[The person sent a file of type audio/mp4; it is at /home/w/inbox/1.m4a]';
+  expect(words(view([user(file), user('say hi')]))).toContain('I also received this: audio file.');
 });
 
 describe('the view of a conversation', () => {

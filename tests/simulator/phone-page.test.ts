@@ -306,4 +306,8 @@ test('each line has its own direction: right-to-left ones stand on the right', (
       return seen;
     });
     expect(sides).toEqual(['left', 'right', 'left', 'right', 'left', 'left', 'right']);
+    // The points of the list stand on the side of its first line, within the bubble.
+    expect(await text.locator('ul').evaluate((node) => getComputedStyle(node).direction)).toBe(
+      'rtl',
+    );
   }));

@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
 import { text } from '../answer.ts';
 import type { ConversationView } from '../conversation-view.ts';
+import { receivedNotes } from '../person-text.ts';
 import type { Story } from './story.ts';
 
 const kindWords: Record<string, string> = {
@@ -74,6 +75,15 @@ function detailOf(note: string): string[] {
   if (contact !== undefined) return [`The contact: ${contact}.`];
   const [, words] = /^Voice message, [^\]]*\] *(.+)$/.exec(note) ?? [];
   return words === undefined ? [] : [`I heard: “${words}”`];
+}
+
+/** What the model says of a text that came in mid-work and only tells of files and places. */
+export function receivedWords(asked: string): string | undefined {
+  const notes = receivedNotes(asked);
+  if (notes.length === 0 || !asked.startsWith('[')) return undefined;
+  return [`I also received this: ${kindOfNote(notes[0] ?? '')}.`, ...notes.flatMap(detailOf)].join(
+    ' ',
+  );
 }
 
 /** The kind of what a host's note is about. */

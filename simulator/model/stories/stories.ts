@@ -8,7 +8,7 @@ import { hello } from './hello.ts';
 import { longAnswer } from './long-answer.ts';
 import { plan } from './plan.ts';
 import { question } from './question.ts';
-import { receivedMedia } from './received-media.ts';
+import { receivedMedia, receivedWords } from './received-media.ts';
 import { say, wordsToSay } from './say.ts';
 import { schedule } from './schedule.ts';
 import { screenshot } from './screenshot.ts';
@@ -98,7 +98,7 @@ function chooseStory(
 
 /** The sentence of the answer about a text that did not choose the story. */
 function acknowledge({ text }: PersonText): string {
-  return wordsToSay(text) ?? `You also said: “${text}”`;
+  return wordsToSay(text) ?? receivedWords(text) ?? `You also said: “${text}”`;
 }
 
 /** Claude Code's own words: a notice, or a summary in place of what was said before. */

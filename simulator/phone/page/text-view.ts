@@ -29,9 +29,8 @@ function viewBlock(block: Block): HTMLElement {
         element('code', {}, block.text),
       );
     case 'list': {
-      const items = block.items.map((item) =>
-        element('li', { dir: 'auto' }, ...item.map(viewInline)),
-      );
+      // Without a direction of their own: the list takes its side, and its marks', from them.
+      const items = block.items.map((item) => element('li', {}, ...item.map(viewInline)));
       return block.ordered
         ? element('ol', { dir: 'auto', start: String(block.start), ...spaced }, ...items)
         : element('ul', { dir: 'auto', ...spaced }, ...items);
