@@ -60,7 +60,7 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
       {
         file: 'worker/tools/chat-tools.ts',
         when: 'none',
-        parts: { addToPage: 'one task sends very many messages' },
+        parts: { restWords: 'one task sends very many messages' },
       },
       {
         file: 'worker/turn/suggestions.ts',

@@ -41,6 +41,8 @@ test('/new begins afresh and keeps the files, /sessions lists what was; a tap in
   const old = await said(bench, 'first: 0 before');
   await bench.say('which second');
   await said(bench, 'second: 1 before');
+  await bench.say('/sessions');
+  await said(bench, 'There is no other yet.');
   await bench.say('/new');
   await said(bench, 'A fresh start.');
   await bench.say('which third');

@@ -166,7 +166,7 @@ test('a voice message is written down by the service that is set up', async () =
         service.answer = () => ({ status: 429, body: '{}' });
         await send(voice, 'audio/ogg');
         expect((await answers(2))[1]).toBe(
-          'I could not understand your voice message: the transcriber refused it (HTTP 429). Please write it, or say it again.',
+          'I could not understand your voice message: the transcriber refused it (error 429). Please write it, or say it again.',
         );
         expect(seen).toHaveLength(1);
       },

@@ -39,7 +39,8 @@ export const sessionCommands: Command[] = [
         (session, index) =>
           `${index + 1}. ${shorten(session.title, 60)} (${session.id === current ? 'now' : agoInWords(session.usedAt, Date.now())})`,
       );
-      const text = `${lines.join('\n')}\n\nText “/resume 2” to go back to number 2, or reply to one of my answers there.`;
+      const other = all.findIndex((session) => session.id !== current) + 1;
+      const text = `${lines.join('\n')}\n\n${other === 0 ? 'There is no other yet.' : `Text “/resume ${other}” to go back to number ${other}, or reply to one of my answers there.`}`;
       return all.length === 1
         ? text
         : {

@@ -72,7 +72,7 @@ function createServiceSpeaker(
       });
       if (!response.ok) {
         await response.body?.cancel();
-        throw new SpeakProblem(`the speaker refused it (HTTP ${response.status})`);
+        throw new SpeakProblem(`the speaker refused it (error ${response.status})`);
       }
       const bytes = await readAtMost(response, mostSound);
       if (!bytes) throw new SpeakProblem('the speaker’s answer is too large');

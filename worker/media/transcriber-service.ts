@@ -54,7 +54,7 @@ export function createServiceTranscriber({
       });
       if (!response.ok) {
         await response.body?.cancel();
-        throw new TranscribeProblem(`the transcriber refused it (HTTP ${response.status})`);
+        throw new TranscribeProblem(`the transcriber refused it (error ${response.status})`);
       }
       const answer = await readAtMost(response, mostAnswer);
       if (!answer) throw new TranscribeProblem('the transcriber’s answer is too large');

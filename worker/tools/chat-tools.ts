@@ -41,6 +41,11 @@ const fileSentences: Record<FileProblem['kind'], (file: string) => string> = {
     'That file has more than 32 MB, which cannot be sent, not even as a link: make it smaller or split it.',
 };
 
+/** Tells the person of the page with what comes beyond the quota. */
+function restWords(pageUrl: string): string {
+  return `That is a lot of messages. I collect the rest on one page, which grows while I work:\n${pageUrl}`;
+}
+
 /**
  * The agent's tools for sending to the person. They answer the model in sentences; only being
  * fenced off ends the turn.
@@ -74,7 +79,7 @@ export function createChatTools(
       await say([
         {
           id,
-          text: `That is a lot of messages. I collect the rest on one page, which grows while I work:\n${publicUrl}/page/${token}`,
+          text: restWords(`${publicUrl}/page/${token}`),
         },
       ]);
     return 'This turn has sent as many messages as it may, so this went to a page that the person has a link to. Send nothing more; say what matters in your answer.';

@@ -62,7 +62,7 @@ test('a service is asked for Opus, and what it does wrong is said in a plain cla
   answer.bytes = Buffer.concat([sound, Buffer.alloc(40 * 1024 * 1024)]);
   await expect(speak?.('Hello', never)).rejects.toThrow('the speaker’s answer is too large');
   answer.status = 401;
-  await expect(speak?.('Hello', never)).rejects.toThrow('the speaker refused it (HTTP 401)');
+  await expect(speak?.('Hello', never)).rejects.toThrow('the speaker refused it (error 401)');
   const away = createSpeaker({ ...usual, SPEAK_URL: 'http://127.0.0.1:9' }, {});
   await expect(away?.('Hello', never)).rejects.toThrow('the speaker cannot be reached');
   expect(createSpeaker(usual, {})).toBeUndefined();

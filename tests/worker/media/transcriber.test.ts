@@ -67,7 +67,7 @@ test('what goes wrong at a service is said in a plain clause', async () => {
     const outcomes: [() => ReturnType<typeof service.answer>, string][] = [
       [
         () => ({ status: 401, body: '{"error":{"message":"Incorrect API key provided: sk-…"}}' }),
-        'the transcriber refused it (HTTP 401)',
+        'the transcriber refused it (error 401)',
       ],
       [() => ({ status: 200, body: '<html>' }), 'the transcriber’s answer makes no sense'],
       [
