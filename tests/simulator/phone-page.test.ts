@@ -282,6 +282,22 @@ test('the preview of a sent text stands on one line with its ticks', () =>
     expect(heights[0]).toBeLessThan(2 * (heights[1] ?? 0));
   }));
 
+test('a day that has passed is said, until this phone writes again', () =>
+  onPage(async (page, { chat, anna }) => {
+    const passed = page.getByText('24 hours have passed.');
+    chat.put(anna, { direction: 'inbound', text: 'hi' });
+    await bubbles(page).last().waitFor();
+    expect(await passed.isVisible()).toBe(false);
+    await page.getByRole('button', { name: 'Menu' }).click();
+    await page.getByRole('button', { name: 'Let 24 hours pass' }).click();
+    await passed.waitFor();
+    chat.put(anna, { text: 'an answer opens no window' });
+    await bubbles(page).getByText('an answer').waitFor();
+    expect(await passed.isVisible()).toBe(true);
+    chat.put(anna, { direction: 'inbound', text: 'me again' });
+    await passed.waitFor({ state: 'hidden' });
+  }));
+
 test('each line has its own direction: right-to-left ones stand on the right', () =>
   onPage(async (page, { chat, anna }) => {
     const lines = ['This is a line of Latin letters that makes the bubble wide', 'مرحبا', 'short'];

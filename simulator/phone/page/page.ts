@@ -51,6 +51,7 @@ function show(): void {
   showHeader({ system, phone, typing, connected: session.connected });
   showScriptedStrip(system);
   showStranger(phone);
+  find('#window-closed', HTMLElement).hidden = closedAfter.get(phone) !== lastWritten(phone);
   find('#lost', HTMLElement).hidden = session.connected;
   find('#about', HTMLElement).textContent = phone
     ? `This is the simulated phone ${formatNumber(phone).replaceAll(' ', '\u00a0')}. No Twilio account is involved.`
@@ -58,6 +59,25 @@ function show(): void {
   find('#empty', HTMLElement).hidden = !session.isLoaded(phone) || messages.length > 0;
   log.show({ phone, messages, typing, failures: session.failures });
   showPhones(phone);
+}
+
+/** The last message of each phone whose window was closed here; it opens with the next one. */
+const closedAfter = new Map<string, string>();
+
+function lastWritten(phone: string): string {
+  return session.messages(phone).findLast(({ direction }) => direction === 'inbound')?.sid ?? '';
+}
+
+/** Acts as if the shown phone had last written more than 24 hours ago, and says so. */
+async function letDayPass(): Promise<void> {
+  const { phone } = session;
+  try {
+    await api.closeWindow(phone);
+    closedAfter.set(phone, lastWritten(phone));
+    show();
+  } catch (error) {
+    composer.complain(error instanceof Error ? error.message : String(error));
+  }
 }
 
 /** Says that a phone may not write, which its chat shows only by silence. */
@@ -140,13 +160,7 @@ function enableButtons(): void {
   menu.addEventListener('click', () => menu.hidePopover());
   find('#add-phone', HTMLElement).addEventListener('click', askForPhone);
   find('#menu-add', HTMLElement).addEventListener('click', askForPhone);
-  find('#menu-window', HTMLElement).addEventListener('click', () => {
-    api
-      .closeWindow(session.phone)
-      .catch((error: unknown) =>
-        composer.complain(error instanceof Error ? error.message : String(error)),
-      );
-  });
+  find('#menu-window', HTMLElement).addEventListener('click', () => void letDayPass());
   find('#show-phones', HTMLElement).addEventListener('click', () => {
     app.dataset['view'] = 'phones';
     find('#phone-list [aria-current="true"]', HTMLButtonElement).focus();
