@@ -62,6 +62,7 @@ const choices = [
   'SPEAK_VOICE',
   'SPEAK_COMMAND',
   'ADMIN_WRITE',
+  'LOG_LEVEL',
   'GITHUB_TOKEN',
   'AGENT_USER',
   'AGENT_MAX_PROCESSES',

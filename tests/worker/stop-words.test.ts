@@ -148,6 +148,13 @@ test('courtesy behind a command is understood, and a misspelt one is asked about
   expect(
     ['/status please', '/status.', '/verbose on', '/cost', '/usage', '/quiet off'].map(usage),
   ).toEqual(['/status', '/status', '/verbose', '/cost', '/cost', '/verbose']);
+  expect(['/ status', '／status', '／ Cost', 'please retry', 'Retry, please!'].map(usage)).toEqual([
+    '/status',
+    '/status',
+    '/cost',
+    '/retry',
+    '/retry',
+  ]);
   const argument = (text: string): string | undefined => findCommand(message(text), true)?.argument;
   expect(
     ['/schedules list', '/secrets show', '/links list', '/permissions all', '/links close all'].map(

@@ -38,10 +38,14 @@ const courtesies = new Set(['please', 'pls', 'now', 'right', 'on', 'thanks', 'th
 /** A list is shown by its name alone, as `/schedules`. */
 const listing = /^(\/\w+s)\s+(?:list|show)$/i;
 
+/** A slash as a phone may write it: with a blank that it puts in, or as wide as a Chinese letter. */
+const slash = /^(?:\/ +|／ *)(?=[a-z])/i;
+
 /** A command without the words of courtesy behind it, as in `/status please` or `/links list`. */
-function withoutCourtesy(text: string): string {
+function withoutCourtesy(written: string): string {
+  const text = written.replace(slash, '/');
   if (!text.startsWith('/')) return text;
-  const words = text.replace(/[.!?]+$/, '').split(/\s+/);
+  const words = text.replace(/[.!?]{1,9}$/, '').split(/\s+/);
   while (words.length > 1 && courtesies.has(words.at(-1)?.toLowerCase() ?? '')) words.pop();
   return words.join(' ').replace(listing, '$1');
 }

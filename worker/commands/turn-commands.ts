@@ -55,7 +55,7 @@ export const turnCommands: Command[] = [
     run: async () => 'I go on.',
   },
   {
-    pattern: /^\/?retry[.!]?$/i,
+    pattern: /^\/?(?:please )?retry(?:,? please)?[.!]*$/i,
     help: { usage: '/retry', does: 'tries again what did not work last' },
     anytime: false,
     firstOnly: true,
