@@ -40,7 +40,7 @@ fermata symbol is drawn wrong | parar de enviar e-mails quando o usuário sai do
 durdurma düğmesi ekle | hastane durağı sayfasını aç | остановка автобуса на карте | отменаем скидки в корзине
 annuleringsformulier nakijken | przestankowanie w tekście popraw | alto adige page | halting problem | full-stop rule
 cancellation policy page | cancelled orders | stops at the third step of the wizard, look at it | a pare of shoes
-hör aufmerksam zu und fasse es zusammen | 取消按钮坏了 | 停车场页面坏了 | やめてほしい機能の一覧 | 그만큼 느려요 | 👍 | ✋
+hör aufmerksam zu und fasse es zusammen | 取消按钮坏了 | 停车场页面坏了 | やめてほしい機能の一覧 | 그만큼 느려요 | 👍 | ✋ | don't stop | please do not stop | Don’t stop!
 now please look at it | please | now | it | all | ok | thanks | that | por favor | bitte | merci | grazie
 `;
 const lines = (text: string): string[] =>

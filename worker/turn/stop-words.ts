@@ -100,6 +100,9 @@ function asWritten(word: string): string {
   return stops.has(plain) || quiet.has(plain) ? plain : plain.replaceAll(/(\p{L})\1{2,}/gu, '$1');
 }
 
+/** Right before a stop word they ask to go on: “don't stop”. */
+const negations = new Set(["don't", 'dont', 'not', 'never', 'nicht']);
+
 /** The most words of a text that only says stop, and of one that may mean it. */
 const [mostOfStop, mostOfMaybe] = [4, 8];
 
@@ -136,5 +139,6 @@ export function readStop(text: string, isStrict = false): 'stop' | 'maybe' | und
   const isCommand = text.trimStart().startsWith('/');
   if (isCommand && first === 'stop') return 'stop';
   if (isCommand || words.length > mostOfMaybe) return undefined;
-  return strong.has(first) || strong.has(last) ? 'maybe' : undefined;
+  const isDenied = negations.has(words.at(-2) ?? '');
+  return strong.has(first) || (strong.has(last) && !isDenied) ? 'maybe' : undefined;
 }

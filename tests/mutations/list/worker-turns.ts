@@ -239,6 +239,7 @@ export const turns = [
     ],
     ['a word that may answer is no stop', 'isStrict ? strong : stops', 'stops'],
     ['a drawn-out word is that word', "plain.replaceAll(/(\\p{L})\\1{2,}/gu, '$1')", 'plain'],
+    ['“don’t stop” is no stop', ' && !isDenied', ''],
     ['a drawn-out word is found', "'$&+'", "'$&'"],
     ['a sign may be marked as a picture', ".replaceAll('\\uFE0F', '')", ''],
     [
