@@ -404,6 +404,27 @@ describe('leave', () => {
     expect(readAnswer(once, message('2'), undefined)).toEqual(['No']);
   });
 
+  test('a text that was written before the question is no answer to it, whatever it says', () => {
+    const asked = Date.parse(message('').at);
+    const before = new Date(asked - 1).toISOString();
+    for (const question of [permission, plan, budget, colours]) {
+      const known = { ...question, at: asked };
+      const [label = ''] = known.labels;
+      for (const words of ['1', label, known.yes ?? label, 'no', 'no, use yarn']) {
+        const early = message(words, { at: before });
+        expect([words, readAnswer(known, early, undefined)]).toEqual([words, undefined]);
+      }
+      expect(readAnswer(known, message('1'), undefined)).toEqual([label]);
+      // A tap and a quote name the question, so clocks do not count.
+      expect(readAnswer(known, { ...tap(`${id}.1`, label), at: before }, undefined)).toEqual([
+        label,
+      ]);
+      expect(
+        readAnswer(known, message('1', { at: before, quoted: quoting }), `${id}.text`),
+      ).toEqual([label]);
+    }
+  });
+
   test('a text that begins with a no refuses, and its words are kept', () => {
     const refusals = [
       'no, use yarn',

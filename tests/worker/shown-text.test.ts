@@ -142,6 +142,68 @@ describe('a shown text', () => {
       'Careful: parts of it run from right to left, so their order may mislead.',
     ]);
   });
+
+  test('is told of letters that pass for Latin ones, and not of other people’s words', () => {
+    for (const misleading of [
+      'сору a b',
+      'echo а',
+      'cat ΑΒΕ',
+      'ᎪᎡᎢ x',
+      'ꓡꓢ x',
+      'հօ x',
+      '𝚛𝚖 -rf x',
+      'Ⅰs',
+      'ｒｍ -rf x',
+      'ɡit push',
+    ])
+      expect([misleading, warningsAbout(misleading)]).toEqual([
+        misleading,
+        ['Careful: some of its letters only look like Latin ones.'],
+      ]);
+    for (const plain of [
+      'git commit -m "Ответ: рок"',
+      'echo "сор и мусор"',
+      'echo "Ωμέγα και ο"',
+      'git commit -m "ＡＢテスト"',
+      'echo "Grüße, naïve ıspanak"',
+      'բարև օր',
+    ])
+      expect([plain, warningsAbout(plain)]).toEqual([plain, []]);
+  });
+
+  test('is told of signs that pass for those of a shell or an address, in a command only', () => {
+    for (const misleading of [
+      'curl https://github.com∕kubernetes∕a@v1.zip',
+      'cat foo⁄bar',
+      'rm ‐rf x',
+      'rm –rf x',
+      'rm −rf x',
+      'ls \u037e rm',
+      'echo safe ； rm',
+      'a＞b',
+      'foo․txt',
+      'echo ǃ',
+      'echo ʼa; rm -rf xʼ',
+      'echo ‘a; rm -rf x’',
+      'echo “$(date)”',
+      'cat ﹨etc',
+      'a ∣ b',
+    ]) {
+      expect([misleading, warningsAbout(misleading)]).toEqual([
+        misleading,
+        ['Careful: some of its signs, such as a dash or a quotation mark, are not the usual ones.'],
+      ]);
+      expect(warningsAbout(misleading, 'notes.md')).toEqual([]);
+    }
+    for (const plain of [
+      'echo “hi” – ok',
+      'git commit -m "Don’t do this; it’s slow"',
+      'git commit -m "修复：登录（一）"',
+      'echo "1 – 2 … 3 € ™ ½ ²"',
+      "grep -rn 'a|b' . > out; ls",
+    ])
+      expect([plain, warningsAbout(plain)]).toEqual([plain, []]);
+  });
 });
 
 describe('pieces', () => {

@@ -43,7 +43,7 @@ export async function writeApproval(
   const visible = raw.map(({ label, text }) => ({ label, text: showText(text) }));
   const parts = visible.filter(({ label, text }) => label !== '' || text !== '');
   const title = cut(showLine(request.title), 120);
-  const warnings = warningsAbout(raw.map(({ text }) => text).join('\n'));
+  const warnings = warningsAbout(raw.map(({ text }) => text).join('\n'), request.detail);
   const always = request.always ? [`_Yes, always: ${request.always.words}, in this session._`] : [];
   const shown = await show(title, parts, [...warnings, ...always], where);
   if (!shown) return undefined;

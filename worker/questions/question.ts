@@ -96,8 +96,8 @@ export function writeQuestion(
  * Reads a person's message as the answer to an open question. A tap, a number or a label answers,
  * and to a question of Claude's also the person's own words. Approval takes a tap, the exact number,
  * the exact label, or a quoted “yes”; a text that starts with a no refuses, and the answer is the
- * label and that text. To a plan every other text refuses in this way, except mere agreement.
- * Undefined when the message is something else. `quoted` is the id of the reply that the message
+ * label and that text. To a plan every other text refuses in this way, except mere agreement. A text
+ * from before the question answers only by quoting it. Undefined when the message is something else. `quoted` is the id of the reply that the message
  * quotes.
  */
 export function readAnswer(
@@ -115,6 +115,8 @@ export function readAnswer(
   // A message with a file stays a prompt, so that the file is not lost.
   if (media.length > 0 || location) return undefined;
   const quotesThis = quotes(open, quoted);
+  // Whatever it says, it was written without knowing the question.
+  if (!quotesThis && Date.parse(message.at) < (open.at ?? 0)) return undefined;
   const isOwn = quotesThis || (isAfter(open, message) && !isCommandLike(text));
   if (open.kind === 'choice') return readChoice(open, text.trim(), isOwn);
   // A quote of another message belongs to that message.

@@ -1,3 +1,5 @@
+import { hasLatinLookAlikes, hasSignLookAlikes } from './look-alikes.ts';
+
 /**
  * Characters that are invisible or can be mistaken for others: control and format characters
  * (bidirectional overrides, zero-width ones, ANSI's escape), unusual blanks, characters without a
@@ -44,17 +46,22 @@ function formatCodePoint(character: string): string {
 
 const rightToLeft =
   /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
-const latinLike = /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Cherokee}\p{Script=Armenian}]/u;
 
-/** Warnings about a text whose characters are all visible but can still mislead. */
-export function warningsAbout(text: string): string[] {
-  const words = text.match(/[\p{L}\p{M}]+/gu) ?? [];
-  const isMixed = words.some((word) => /\p{Script=Latin}/u.test(word) && latinLike.test(word));
+/**
+ * Warnings about a text whose characters are all visible but can still mislead. `command` is the
+ * part of it that a program reads sign by sign; prose has signs of every kind.
+ */
+export function warningsAbout(text: string, command: string = text): string[] {
   return [
     ...(rightToLeft.test(text)
       ? ['Careful: parts of it run from right to left, so their order may mislead.']
       : []),
-    ...(isMixed ? ['Careful: some of its letters only look like Latin ones.'] : []),
+    ...(hasLatinLookAlikes(text)
+      ? ['Careful: some of its letters only look like Latin ones.']
+      : []),
+    ...(hasSignLookAlikes(command)
+      ? ['Careful: some of its signs, such as a dash or a quotation mark, are not the usual ones.']
+      : []),
   ];
 }
 

@@ -12,7 +12,7 @@ import type { DigestedProgram, WorkspaceLook, WorkspaceReader } from '../agent/w
 import type { Question } from './question.ts';
 import type { Questions } from './questions.ts';
 import { chunk } from '../reply/chunk.ts';
-import { showLine, showText } from './shown-text.ts';
+import { showLine, showText, warningsAbout } from './shown-text.ts';
 import type { TurnContext } from '../turn/context.ts';
 
 export type TrustParts = {
@@ -77,7 +77,8 @@ export function createWorkspaceTrust(
   };
 
   const ask = async (programs: DigestedProgram[], signal: AbortSignal): Promise<'yes' | 'no'> => {
-    const shown = programs.map(describe).join('\n\n');
+    const warnings = warningsAbout(programs.map(({ shown }) => shown).join('\n'));
+    const shown = [...programs.map(describe), ...warnings].join('\n\n');
     const isLong = shown.length > mostInQuestion;
     const names = cut(programs.map(({ name }) => name).join(', '), mostInQuestion);
     if (isLong)

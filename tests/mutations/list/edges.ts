@@ -162,4 +162,26 @@ export const edges = [
       "return false ? '' :",
     ],
   ]),
+  ...mutationsOf('worker/questions/question.ts', 'tests/worker/question-answers.test.ts', [
+    [
+      'what was written before the question does not answer it',
+      '!quotesThis && Date.parse(message.at) < (open.at ?? 0)',
+      'false',
+    ],
+  ]),
+  ...mutationsOf('worker/questions/look-alikes.ts', 'tests/worker/shown-text.test.ts', [
+    ['a word of look-alikes alone is pointed out', 'letters.length > 0 &&', 'false &&'],
+    [
+      'a text in another script is not suspected',
+      'letters.every((letter) => like.test(letter))',
+      'letters.some((letter) => like.test(letter))',
+    ],
+    ['signs that only look like a shell’s are pointed out', 'signs.test(text) ||', ''],
+    ['a dash for a hyphen is pointed out', 'dashedOption.test(text) ||', ''],
+    [
+      'curly quotes do not hide a command',
+      '.some((part) => readByShell.test(part))',
+      '.some(() => false)',
+    ],
+  ]),
 ];
