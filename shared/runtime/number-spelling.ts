@@ -48,12 +48,22 @@ export function isSameNumber(one: string, other: string): boolean {
 const prefixPlaces = [2, 3, 4, 5] as const;
 
 /**
- * Whether one number (E.164) has one more digit than the other after the country code: a
- * superfluous trunk 0, or a missing mobile digit. They may still be two different numbers: it is a
- * hint for the operator who configured one of them.
+ * The countries that put two digits before all of their numbers, which their people may still know
+ * and WhatsApp may still have in the old form: Benin on 30 November 2024 (01), Côte d’Ivoire on 31
+ * January 2021 (by operator). Later subscribers of Côte d’Ivoire may differ in these digits alone, so
+ * the two forms are not taken for one number.
+ */
+const renumbered = [/^(\+229)01(\d{8})$/, /^(\+225)(?:01|05|07|21|25|27)(\d{8})$/] as const;
+
+/**
+ * Whether one number (E.164) has one more digit than the other after the country code (a
+ * superfluous trunk 0, or a missing mobile digit), or the two digits of a new numbering plan. They
+ * may still be two different numbers: it is a hint for the operator who configured one of them.
  */
 export function isNearNumber(one: string, other: string): boolean {
   const [short, long] = one.length < other.length ? [one, other] : [other, one];
+  if (renumbered.some((plan) => plan.test(long) && long.replace(plan, '$1$2') === short))
+    return true;
   return (
     long.length === short.length + 1 &&
     prefixPlaces.some((place) => long.slice(0, place) + long.slice(place + 1) === short)

@@ -88,26 +88,29 @@ function parseMedia(form: URLSearchParams): Message['media'] {
 }
 
 function parseLocation(form: URLSearchParams): Message['location'] {
-  const [latitude, longitude] = [form.get('Latitude'), form.get('Longitude')];
-  if (
-    !latitude ||
-    !longitude ||
-    !Number.isFinite(Number(latitude)) ||
-    !Number.isFinite(Number(longitude))
-  )
-    return undefined;
+  const latitude = parseDegrees(form.get('Latitude'), 90);
+  const longitude = parseDegrees(form.get('Longitude'), 180);
+  if (latitude === undefined || longitude === undefined) return undefined;
   const [label, address] = [form.get('Label'), form.get('Address')];
   return {
-    latitude: Number(latitude),
-    longitude: Number(longitude),
+    latitude,
+    longitude,
     ...(label ? { label } : {}),
     ...(address ? { address } : {}),
   };
 }
 
+const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+
+/** Undefined unless it is a decimal number between `-most` and `most`. */
+function parseDegrees(text: string | null, most: number): number | undefined {
+  const degrees = decimal.test(text ?? '') ? Number(text) : Number.NaN;
+  return Math.abs(degrees) <= most ? degrees : undefined;
+}
+
 function parseChoice(form: URLSearchParams): Message['choice'] {
-  const id = form.get('ButtonPayload') ?? form.get('ListId');
-  const title = form.get('ButtonText') ?? form.get('ListTitle') ?? form.get('Body') ?? '';
+  const id = form.get('ButtonPayload') || form.get('ListId');
+  const title = form.get('ButtonText') || form.get('ListTitle') || form.get('Body') || '';
   return id ? { id, title } : undefined;
 }
 

@@ -76,6 +76,35 @@ test('a place becomes a location with numbers', () => {
   });
 });
 
+test('a place that is not on the earth is none, and an empty parameter hides no tap', () => {
+  const placeIn = (Latitude: string, Longitude: string): Message['location'] =>
+    parseMessage(new URLSearchParams(messageForm({ Latitude, Longitude })), now).location;
+  for (const [latitude, longitude] of [
+    ['91', '0'],
+    ['-90.0001', '0'],
+    ['0', '180.5'],
+    ['NaN', '1'],
+    ['Infinity', '1'],
+    ['1e400', '1'],
+    [' ', '1'],
+    ['0x10', '1'],
+    ['1,5', '2'],
+    ['', ''],
+  ] as const)
+    expect([latitude, longitude, placeIn(latitude, longitude)]).toEqual([
+      latitude,
+      longitude,
+      undefined,
+    ]);
+  expect(placeIn('-90', '+180.0')).toEqual({ latitude: -90, longitude: 180 });
+  expect(placeIn('0', '-1.2E-5')).toEqual({ latitude: 0, longitude: -0.000012 });
+  const tap = { ButtonPayload: '', ButtonText: '', ListId: 'item-2', ListTitle: 'Second' };
+  expect(parseMessage(new URLSearchParams(messageForm(tap)), now).choice).toEqual({
+    id: 'item-2',
+    title: 'Second',
+  });
+});
+
 test('a picture and a voice note become media', () => {
   const media =
     'https://api.twilio.com/2010-04-01/Accounts/AC00000000000000000000000000000000/Messages';

@@ -117,3 +117,21 @@ test('a digit more after the country code is near, whichever has it; anything el
   expect(isNearNumber('+15551230001', '+15551230001')).toBe(false);
   expect(isNearNumber('+15551230001', '+15551230002')).toBe(false);
 });
+
+test('the numbers of countries that have put two digits before them are near to the old ones, and not the same', () => {
+  for (const [old, present, isNear] of [
+    ['+22997123456', '+2290197123456', true],
+    ['+22507123456', '+2250707123456', true],
+    ['+22520123456', '+2252720123456', true],
+    ['+22997123456', '+2290297123456', false],
+    ['+22997123456', '+2290197123457', false],
+    ['+22507123456', '+2250907123456', false],
+    ['+22897123456', '+2280197123456', false],
+  ] as const) {
+    expect([isNearNumber(old, present), isNearNumber(present, old)], present).toEqual([
+      isNear,
+      isNear,
+    ]);
+    expect(isSameNumber(old, present)).toBe(false);
+  }
+});

@@ -1,5 +1,5 @@
 import { textEncoding, toUtf8 } from './text-encoding.ts';
-import { isTextType, office } from './type-names.ts';
+import { isTextType, office, toPlainType } from './type-names.ts';
 
 const starts = (bytes: Buffer, text: string, at = 0): boolean =>
   bytes.subarray(at, at + text.length).toString('latin1') === text;
@@ -53,7 +53,7 @@ const olderOffice = new Set([
  * `application/octet-stream`.
  */
 export function fileType(bytes: Buffer, claimed: string): string {
-  const claim = (claimed.split(';')[0] ?? '').trim().toLowerCase();
+  const claim = toPlainType(claimed);
   const known = signatures.find((signature) => signature.matches(bytes))?.type;
   if (known) return known;
   if (starts(bytes, 'ftyp', 4)) return containerType(brandsOf(bytes), claim);

@@ -7,7 +7,7 @@ import type { MediaFetch } from '../../shared/twilio/media.ts';
 import { pictureFaults } from './picture-fault.ts';
 import { TranscribeProblem } from './transcribing.ts';
 import type { Transcriber } from './transcribing.ts';
-import { extensionOf } from './type-names.ts';
+import { extensionOf, toPlainType } from './type-names.ts';
 import type { FileReader, Reading } from '../reading/file-reader.ts';
 
 export type IncomingParts = {
@@ -56,7 +56,7 @@ export async function takeFile(
   name: string,
   signal: AbortSignal,
 ): Promise<IncomingFile> {
-  const claimed = (media.type.split(';')[0] ?? '').trim().toLowerCase();
+  const claimed = toPlainType(media.type);
   try {
     const bytes = await parts.fetchMedia(media.url, signal);
     const reading = await parts.reader.receive(bytes, claimed, signal);

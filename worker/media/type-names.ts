@@ -1,6 +1,18 @@
 /** The common prefix of the newer office types. */
 export const office = 'application/vnd.openxmlformats-officedocument.';
 
+/** The form of a type (RFC 6838, 4.2), in lower case and without parameters. */
+export const plainType = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,99}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,99}$/;
+
+/**
+ * A sender's or a server's word for a type, in lower case and without parameters; if it has not the
+ * form of a type, `application/octet-stream`.
+ */
+export function toPlainType(claimed: string): string {
+  const type = (claimed.split(';', 1)[0] ?? '').trim().toLowerCase();
+  return plainType.test(type) ? type : 'application/octet-stream';
+}
+
 /** Types by file extension: the kind of a text file, or of a container. */
 const byExtension: Record<string, string> = {
   '.txt': 'text/plain',
@@ -57,6 +69,8 @@ const extensions = new Map([
   ['text/csv', '.csv'],
   ['text/html', '.html'],
   ['text/vcard', '.vcf'],
+  ['text/calendar', '.ics'],
+  ['text/markdown', '.md'],
   ['application/msword', '.doc'],
   ['application/vnd.ms-excel', '.xls'],
   ['application/vnd.ms-powerpoint', '.ppt'],
@@ -67,7 +81,7 @@ const extensions = new Map([
 
 /** The file extension for a type (without parameters), including the dot. */
 export function extensionOf(type: string): string {
-  return extensions.get(type) ?? '.bin';
+  return extensions.get(type) ?? (type.startsWith('text/') ? '.txt' : '.bin');
 }
 
 /** Whether a claimed type is a text type. */

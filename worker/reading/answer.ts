@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { pictureFaults } from '../media/picture-fault.ts';
 import type { PictureFault } from '../media/picture-fault.ts';
+import { plainType } from '../media/type-names.ts';
 
 /** A child's task for the bytes that it gets. */
 export type Task =
@@ -13,7 +14,7 @@ export type Task =
 
 const Type = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9.+-]{0,99}\/[a-z0-9][a-z0-9.+-]{0,99}(?:; charset=[a-z0-9-]{1,20})?$/);
+  .refine((type) => plainType.test(type.replace(/; charset=[a-z0-9-]{1,20}$/, '')));
 const faults = Object.keys(pictureFaults) as PictureFault[];
 
 /** The first frame: the kind of file. `voice`: Opus sound, as WhatsApp records it. */

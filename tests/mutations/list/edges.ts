@@ -184,4 +184,23 @@ export const edges = [
       '.some(() => false)',
     ],
   ]),
+  ...mutationsOf('worker/media/type-names.ts', 'tests/worker/media/file-type.test.ts', [
+    [
+      'a claimed type has the form of one',
+      "plainType.test(type) ? type : 'application/octet-stream'",
+      'type',
+    ],
+  ]),
+  ...mutationsOf('shared/twilio/webhook.ts', 'tests/relay/webhook.test.ts', [
+    ['a place is on the earth', 'Math.abs(degrees) <= most ?', 'true ?'],
+    ['a place has numbers', "decimal.test(text ?? '') ?", 'text ?'],
+    [
+      'an empty parameter hides no tap',
+      "form.get('ButtonPayload') ||",
+      "form.get('ButtonPayload') ??",
+    ],
+  ]),
+  ...mutationsOf('shared/runtime/number-spelling.ts', 'tests/shared/number-spelling.test.ts', [
+    ['an old number is near to its new one', 'renumbered.some(', 'false && renumbered.some('],
+  ]),
 ];

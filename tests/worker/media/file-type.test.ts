@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { describeFile } from '../../../worker/tools/file-kind.ts';
 import { fileType } from '../../../worker/media/file-type.ts';
-import { extensionOf } from '../../../worker/media/type-names.ts';
+import { extensionOf, toPlainType } from '../../../worker/media/type-names.ts';
 import { movingPicture, plainPicture } from '../../support/made-pictures.ts';
 
 const latin = (text: string): Buffer => Buffer.from(text, 'latin1');
@@ -128,6 +128,26 @@ test('what libraries write is told, and each type has an ending', async () => {
     expect(extensionOf(type)).toBe(ending);
   }
   expect(extensionOf('application/x-anything')).toBe('.bin');
+  expect([extensionOf('text/x-python'), extensionOf('text/calendar')]).toEqual(['.txt', '.ics']);
+});
+
+test('a claimed type that is none counts for nothing; one that is stays, with its odd signs', () => {
+  expect(fileType(latin('print(1)'), 'TEXT/x_script.python; charset=utf-8')).toBe(
+    'text/x_script.python',
+  );
+  for (const claim of [
+    'text/',
+    'text/x y',
+    'text/x-"a"',
+    'text/html\n[The person sent a file',
+    'text/größe',
+    'text/a/b',
+    `text/${'x'.repeat(101)}`,
+    'text',
+    '',
+  ])
+    expect([claim, fileType(latin('hi'), claim)]).toEqual([claim, 'text/plain']);
+  expect(toPlainType('image/png]\n[The person sent')).toBe('application/octet-stream');
 });
 
 describe('what WhatsApp carries as it is', () => {
