@@ -5,6 +5,7 @@ import { SendFailure } from './messenger.ts';
 import type { FoundMessage, Messenger, Outgoing } from './messenger.ts';
 import type { Outbox } from '../store/boxes/outbox.ts';
 import type { SendRate } from '../store/send-rate.ts';
+import { longestPauseMs } from '../store/reply.ts';
 import type { Reply } from '../store/reply.ts';
 
 /**
@@ -63,6 +64,7 @@ const patience = 24 * 3600_000;
  */
 export function createDelivery(parts: DeliveryParts): Deliver {
   const { messenger, ledger, pace, reconciling, log } = parts;
+  const ages = createAges();
 
   /** Applies a refusal. `note` is what tells the ledger of it. */
   const settle = async (
@@ -127,16 +129,19 @@ export function createDelivery(parts: DeliveryParts): Deliver {
   const lookUp = async (reply: Reply): Promise<DeliveryStep | undefined> => {
     const attemptedAt = Date.parse(reply.attemptedAt ?? reply.at);
     // A send missing from the store may have gone out until the moment the store changed.
-    const age =
+    const { age, isCertain } = ages.of(
+      reply,
       parts.now() -
-      Math.max(attemptedAt, Date.parse(reply.checked ?? reply.attemptedAt ?? reply.at));
+        Math.max(attemptedAt, Date.parse(reply.checked ?? reply.attemptedAt ?? reply.at)),
+    );
+    const since = isCertain ? attemptedAt - 30_000 : parts.now() - patience;
     if (age < reconciling.firstMs) return { done: false, waitMs: reconciling.firstMs - age };
     try {
       // Twilio's dates are whole seconds, and clocks differ a little; the claim below excludes an
       // older identical message.
       for (const { sid, refusal } of await messenger.find(
         describe(parts.publicUrl, reply),
-        new Date(attemptedAt - 30_000),
+        new Date(since),
       )) {
         if (await ledger.isClaimed(sid, reply)) continue;
         if (refusal) return await refusedLater(reply, sid, refusal);
@@ -184,9 +189,11 @@ export function createDelivery(parts: DeliveryParts): Deliver {
       const found = await lookUp(reply);
       if (found) return found;
     }
+    const pauseMs = reply.notBefore - parts.now();
     const waitMs =
-      Math.max(reply.notBefore - parts.now(), 0) ||
-      (await pace.reserve(reply.conversation, parts.now()));
+      pauseMs > 0 && pauseMs <= longestPauseMs
+        ? pauseMs
+        : await pace.reserve(reply.conversation, parts.now());
     if (waitMs > 0) return { done: false, waitMs };
     const attempt = await ledger.begin(fence, reply);
     if (attempt === undefined) return { done: true };
@@ -194,6 +201,29 @@ export function createDelivery(parts: DeliveryParts): Deliver {
     return await send((await ledger.find(reply.id)) ?? reply, attempt);
   };
 }
+
+/**
+ * How long ago attempts were made (ms). An attempt in the future was noted by a clock that was set
+ * back since: then its age is how long this process has known of it, and its moment is not certain.
+ */
+function createAges(): {
+  of(reply: Reply, age: number): { age: number; isCertain: boolean };
+} {
+  const knownSince = new Map<string, number>();
+  return {
+    of({ id, attempts }, age) {
+      const attempt = `${attempts} ${id}`;
+      if (age >= 0 && !knownSince.has(attempt)) return { age, isCertain: true };
+      if (knownSince.size >= mostUncertain) knownSince.clear();
+      const since = knownSince.get(attempt) ?? performance.now();
+      knownSince.set(attempt, since);
+      return { age: performance.now() - since, isCertain: false };
+    },
+  };
+}
+
+/** Beyond this number of attempts in the future their ages begin anew. */
+const mostUncertain = 1000;
 
 /** Whether no further attempt will be made. */
 function isFinal(action: SendFailure['action'], reply: Reply): boolean {

@@ -21,6 +21,12 @@ export const ReplyStatus = z.enum([
 export type ReplyStatus = z.infer<typeof ReplyStatus>;
 
 /**
+ * The longest pause before a refused reply is sent again (ms; `redis/functions/failure.lua`). One
+ * that seems longer comes of a clock that was set back, and counts as over.
+ */
+export const longestPauseMs = 900_000;
+
+/**
  * A picture or document of a reply, stored in the file store; `name` is shown to the person, `size`
  * is in bytes.
  */

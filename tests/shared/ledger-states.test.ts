@@ -80,6 +80,17 @@ test('a reply’s state never goes back: not by a late callback, one of an earli
   });
 });
 
+test('a callback about a reply in a state of a later version changes nothing and fails nothing', async () => {
+  await withReply(async ({ redis, begin, say }) => {
+    await begin();
+    await say('sent');
+    await redis.hset(keys.reply('r1'), 'status', 'translating');
+    for (const status of ['queued', 'delivered', 'failed'] as const)
+      expect(await say(status)).toBe('stale');
+    expect(await redis.hget(keys.reply('r1'), 'status')).toBe('translating');
+  });
+});
+
 test('the pause before a repeat doubles from a second to a minute; what is sent once more is given up at the second refusal', async () => {
   await withReply(async ({ ledger, reply, begin }) => {
     const pauses: number[] = [];

@@ -128,7 +128,8 @@ test('the numbers of countries that have put two digits before them are near to 
     ['+22507123456', '+2250907123456', false],
     ['+22897123456', '+2280197123456', false],
   ] as const) {
-    expect([isNearNumber(old, present), isNearNumber(present, old)], present).toEqual([
+    expect([present, isNearNumber(old, present), isNearNumber(present, old)]).toEqual([
+      present,
       isNear,
       isNear,
     ]);

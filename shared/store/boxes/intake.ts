@@ -18,6 +18,15 @@ const leastClaimDays = 8;
  */
 export type Stored = { outcome: 'new' | 'duplicate' | 'stranded' | 'refused'; turn: string };
 
+/**
+ * By how much a webhook may overtake an earlier one between its arrival and its storing (ms): the
+ * relay gives a request 1.7 s.
+ */
+const overtakingMs = 2000;
+
+/** The last moment that a date can have (ISO 8601). */
+const endOfTime = '9999-12-31T23:59:59.999Z';
+
 /** How long the claim of an id is kept (s), where messages are kept for `retentionDays`. */
 export function claimSeconds(retentionDays: number): number {
   return retentionSeconds(Math.max(retentionDays, leastClaimDays));
@@ -66,6 +75,7 @@ const acceptScript = loadScript(new URL('lua/accept.lua', import.meta.url), {
     'conversationPrefix',
     'senderJson',
     'dueScore',
+    'saidLaterUntil',
   ],
 });
 
@@ -88,6 +98,7 @@ export function createIntake(turns: Turns, retentionDays: number = usualRetentio
   const claimLifetime = claimSeconds(retentionDays);
   const accept = async (message: Message, sender?: Sender): Promise<Acceptance> => {
     const { id, conversation, at } = message;
+    const isNow = sender !== undefined && sender.missed !== true;
     const step = {
       id,
       call: callOf(acceptScript, {
@@ -113,6 +124,7 @@ export function createIntake(turns: Turns, retentionDays: number = usualRetentio
           conversationPrefix: keys.conversation(''),
           senderJson: sender ? JSON.stringify(sender) : '',
           dueScore: Math.min(Date.parse(at), Date.now()) * 0x1000,
+          saidLaterUntil: isNow ? new Date(Date.parse(at) + overtakingMs).toISOString() : endOfTime,
         },
       }),
       wantsJob: (reply: unknown) => reply === 'new',

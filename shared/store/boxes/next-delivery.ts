@@ -6,7 +6,7 @@ import type { Fence } from './inbox.ts';
 import { keys, prefix } from '../redis/keys.ts';
 import type { SendRateLimit } from '../send-rate.ts';
 import type { Redis } from '../redis/redis.ts';
-import { Reply, ReplyStatus } from '../reply.ts';
+import { longestPauseMs, Reply, ReplyStatus } from '../reply.ts';
 import { retentionSeconds, setAsideSeconds, usualRetentionDays } from '../redis/retention.ts';
 import { fieldsOf, runScript } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
@@ -56,6 +56,7 @@ const nextScript = loadScript(new URL('lua/next-delivery.lua', import.meta.url),
     'statuses',
     'mostDelayed',
     'slow',
+    'longestPauseMs',
   ],
   fence: 'required',
 });
@@ -119,6 +120,7 @@ export function createNextDeliveries(
           statuses: JSON.stringify(ReplyStatus.options),
           mostDelayed: mostDelayedUntold,
           slow: slowWords(limit.intervalMs),
+          longestPauseMs,
         },
       }),
     );

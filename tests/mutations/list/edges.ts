@@ -203,4 +203,41 @@ export const edges = [
   ...mutationsOf('shared/runtime/number-spelling.ts', 'tests/shared/number-spelling.test.ts', [
     ['an old number is near to its new one', 'renumbered.some(', 'false && renumbered.some('],
   ]),
+  ...mutationsOf(
+    'shared/store/redis/functions/send-rate.lua',
+    'tests/shared/clock-set-back.test.ts',
+    [['a clock set back does not slow the send rate', 'if paid > most then', 'if false then']],
+  ),
+  ...mutationsOf(
+    'shared/store/boxes/lua/next-delivery.lua',
+    'tests/shared/clock-set-back.test.ts',
+    [['a clock set back prolongs no pause', 'or wait > tonumber(longestPauseMs) then', 'then']],
+  ),
+  ...mutationsOf('shared/store/boxes/lua/accept.lua', 'tests/shared/clock-set-back.test.ts', [
+    ['a clock set back changes no order', 'and time <= saidLaterUntil', ''],
+  ]),
+  ...mutationsOf('shared/delivery/deliver.ts', 'tests/shared/clock-set-back.test.ts', [
+    [
+      'an attempt in the future has an age',
+      'if (age >= 0 && !knownSince.has(attempt)) return',
+      'if (age < Infinity) return',
+    ],
+    [
+      'an uncertain attempt is looked for far back',
+      'isCertain ? attemptedAt - 30_000 : parts.now() - patience',
+      'parts.now() - 30_000',
+    ],
+    [
+      'a clock set back prolongs no pause before a repeat',
+      'pauseMs > 0 && pauseMs <= longestPauseMs',
+      'pauseMs > 0',
+    ],
+  ]),
+  ...mutationsOf('shared/store/boxes/lua/note.lua', 'tests/shared/ledger-states.test.ts', [
+    [
+      'a status of a later version fails no callback',
+      "if not rank[status] then return 'stale' end",
+      '',
+    ],
+  ]),
 ];

@@ -171,7 +171,6 @@ export const relay = [
       "Number(form.get('NumMedia')) || 0",
     ],
     ['a file has an address', '.filter((file) => URL.canParse(file.url))', ''],
-    ['a place has numbers', '|| !Number.isFinite(Number(latitude)) ||', '||'],
   ]),
   ...mutationsOf('relay/http/form-handlers.ts', webhooks, [
     [

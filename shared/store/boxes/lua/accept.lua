@@ -4,10 +4,11 @@
 -- whose id exists). The same trick keeps a turn away from a message whose sender belongs
 -- elsewhere. A message on a separate channel tells the workers about the arrival.
 -- `entry` is the message as JSON; `senderJson` is '' if no person sent it. `delayedTurns` is the
--- set of delayed turns, in which entries up to `dueScore` are due.
+-- set of delayed turns, in which entries up to `dueScore` are due. An entry with a time after `at`
+-- was said later only if it is not after `saidLaterUntil`: else the clock was set back.
 -- keys: message, inbox, conversations, job, deduplication, conversationKey, aliases, allowed
 -- args: lifetimeSeconds, conversation, at, entry, channel, messageId, messagePrefix, delayedTurns
--- args: conversationPrefix, senderJson, dueScore
+-- args: conversationPrefix, senderJson, dueScore, saidLaterUntil
 -- uses: entry, allowed, wrote
 -- derives: message:*, conversation:*, turns:delayed
 local sender = senderJson ~= '' and cjson.decode(senderJson)
@@ -42,7 +43,8 @@ if redis.call('HSETNX', message, 'conversation', conversation) == 1 then
   if last and (atOf(last) or '') > at then
     for _, raw in ipairs(redis.call('LRANGE', inbox, 0, -1)) do
       local id = idOf(raw)
-      local isLater = id and (atOf(raw) or '') > at
+      local time = atOf(raw) or ''
+      local isLater = id and time > at and time <= saidLaterUntil
       if not placed and isLater and redis.call('HGET', messagePrefix .. id, 'state') == 'waiting' then
         redis.call('LINSERT', inbox, 'BEFORE', raw, entry)
         placed = true

@@ -3,7 +3,7 @@
 -- delayed ones; '' is none.
 -- keys: outbox, pace, conversationKey, allowed, epoch
 -- args: replyPrefix, nowMs, now, intervalMs, burst, prefix, conversation, seen, callId
--- args: setAsideSeconds, statuses, mostDelayed, slow
+-- args: setAsideSeconds, statuses, mostDelayed, slow, longestPauseMs
 -- fence: required
 -- uses: send-rate, address, allowed, set-aside, box-counts, epoch
 -- derives: reply:*
@@ -45,7 +45,8 @@ for id in function() return redis.call('LINDEX', outbox, 0) or nil end do
   end
   if status == 'waiting' then
     local wait = tonumber(notBefore or '0') - tonumber(nowMs)
-    if wait <= 0 then
+    -- No pause is longer: the clock was set back.
+    if wait <= 0 or wait > tonumber(longestPauseMs) then
       wait = reserve(pace, tonumber(nowMs), tonumber(intervalMs), tonumber(burst))
       if wait > 0 then delay(id, key) end
     end

@@ -19,7 +19,9 @@ if known ~= sid then
   redis.call('LREM', outbox, 1, id)
   redis.call('EXPIRE', reply, lifetimeSeconds)
 end
+-- A status of a later version is left to that version.
 local rank = { waiting = 0, posting = 0, queued = 1, sent = 2, delivered = 3, read = 4, failed = 5, parked = 5, withdrawn = 5 }
+if not rank[status] then return 'stale' end
 if newStatus == 'failed' then
   if rank[status] >= 3 then return 'stale' end
   return fail(replyPrefix, outbox, parked, conversationKey, id, action, code, tonumber(nowMs), lifetimeSeconds)
