@@ -93,16 +93,17 @@ test('an unclear send is looked up soon, far enough back, and sent again only af
         now: () => now,
       });
       const start = performance.now();
+      let longestMs = 0;
       for (let isDone = false; !isDone;) {
         const reply = await ledger.find('a');
         if (!reply) throw new Error('no reply');
         const step = await deliver(reply);
         isDone = step.done;
-        if (!step.done) {
-          expect(step.waitMs).toBeLessThanOrEqual(80);
-          await new Promise((resolve) => setTimeout(resolve, step.waitMs));
-        }
+        const waitMs = step.done ? 0 : step.waitMs;
+        longestMs = Math.max(longestMs, waitMs);
+        await new Promise((resolve) => setTimeout(resolve, Math.min(waitMs, 1000)));
       }
+      expect(longestMs).toBeLessThanOrEqual(80);
       // The attempt may have been made long before the present time of the clock.
       expect(now - (lookedUp[0]?.getTime() ?? now)).toBeGreaterThanOrEqual(24 * 3600_000);
       expect(sent).toHaveLength(isThere ? 0 : 1);

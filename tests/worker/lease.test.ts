@@ -84,6 +84,22 @@ test('an old boot that ends after the new one has begun takes neither its lease 
   });
 });
 
+test('a delivery that a clock, set back since, has put off for hours is due; one that waits as usual is not, nor is a turn', async () => {
+  await withRedis(async (redis) => {
+    const due = (ms: number): number => (Date.now() + ms) * 0x1000;
+    const delayed = (queue: 'deliveries' | 'turns'): string => `${prefix}:${queue}:delayed`;
+    await redis.zadd(delayed('deliveries'), due(600_000), 'usual', due(7_200_000), 'lost');
+    await redis.zadd(delayed('turns'), due(7_200_000), 'limited');
+    const own = await boot(redis, 'vm');
+    await own.renew();
+    const waitOf = async (queue: 'deliveries' | 'turns', id: string): Promise<number> =>
+      Number(await redis.zscore(delayed(queue), id)) / 0x1000 - Date.now();
+    expect(await waitOf('deliveries', 'lost')).toBeLessThanOrEqual(0);
+    expect(await waitOf('deliveries', 'usual')).toBeGreaterThan(500_000);
+    expect(await waitOf('turns', 'limited')).toBeGreaterThan(7_000_000);
+  });
+});
+
 test('an old boot is fenced off by the next one, and renews nothing', async () => {
   await withRedis(async (redis) => {
     const first = await boot(redis, 'vm');

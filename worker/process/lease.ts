@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { keys, prefix } from '../../shared/store/redis/keys.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import type { QueueName } from '../../shared/store/queues.ts';
+import { longestPauseMs } from '../../shared/store/reply.ts';
 import { queueNames } from '../../shared/store/vm-state.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { MemoryUse } from '../../shared/store/redis/redis-memory.ts';
@@ -58,6 +59,7 @@ const renewScript = loadScript(new URL('lua/renew.lua', import.meta.url), {
     'cursor',
     'batch',
     'lockMs',
+    'longestWaitMs',
   ],
   rest: 'queues',
 });
@@ -141,6 +143,7 @@ export function createLease(parts: LeaseParts): Lease {
         cursor,
         batch: lookedAt,
         lockMs,
+        longestWaitMs: 2 * longestPauseMs,
       },
       rest: queueNames,
     });

@@ -9,10 +9,12 @@
 -- wake that started this worker, in case the relay died during it. Each renewal checks a batch of
 -- conversations for items that wait without a job, whatever the cause, and Redis's memory, which
 -- some servers do not report to a script; and whether a dead worker has left work in the background.
+-- A delivery that is delayed for more than `longestWaitMs` is due: the clock was set back meanwhile.
 -- The channel is '' except at the first renewal; the running `jobs` are JSON of `queue:id=token`;
 -- the `cursor` is the position among the conversations, of which a `batch` is checked.
 -- keys: lease, boots, heartbeat, waking, conversations, background
 -- args: ownWorker, ownBoot, holdMs, prefix, nowMs, channel, jobs, unheardMs, cursor, batch, lockMs
+-- args: longestWaitMs
 -- rest: queues
 -- uses: stranded, lost-work
 -- derives: turns:*, deliveries:*, schedules:*, inbox:*, outbox:*, lease:*, vm
@@ -55,6 +57,13 @@ for _, queue in ipairs(queues) do
     end
   end
   if count > 0 then redis.call('DEL', base .. 'stalled-check') end
+  if queue == 'deliveries' then
+    local latest = (tonumber(nowMs) + tonumber(longestWaitMs)) * 0x1000
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', base .. 'delayed', string.format('(%.0f', latest), '+inf')) do
+      redis.call('ZADD', base .. 'delayed', string.format('%.0f', tonumber(nowMs) * 0x1000), id)
+      redis.call('ZADD', base .. 'marker', 0, '0')
+    end
+  end
   local due = redis.call('ZRANGE', base .. 'delayed', 0, 0, 'WITHSCORES')[2]
   local waits = redis.call('LLEN', base .. 'wait') > 0 or (due and tonumber(due) / 0x1000 <= tonumber(nowMs))
   if channel ~= '' or (waits and redis.call('EXISTS', base .. 'marker') == 0) then
