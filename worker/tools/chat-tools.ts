@@ -6,6 +6,7 @@ import { FencedError } from '../../shared/store/boxes/inbox.ts';
 import { reportError } from '../../shared/runtime/errors.ts';
 import type { SendTools } from '../agent/agent.ts';
 import { FileProblem } from '../agent/sandbox/files.ts';
+import { nameForPerson } from './file-name.ts';
 import { planSending } from './outgoing-file.ts';
 import type { NamedFile, Piece } from './outgoing-file.ts';
 import { writeForChat } from '../reply/writing.ts';
@@ -111,7 +112,7 @@ export function createChatTools(
     // Identified by its content: the same picture is sent only once per turn.
     const id = `${turn}.file.${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`;
     if (await outbox.has(id)) return 'That file was sent already.';
-    const name = path.basename(file);
+    const name = nameForPerson(file);
     const { pieces, told } = await planSending(
       media.reader,
       { name, bytes },

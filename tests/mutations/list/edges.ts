@@ -247,4 +247,8 @@ export const edges = [
       'if false then',
     ],
   ]),
+  ...mutationsOf('worker/tools/file-name.ts', 'tests/worker/file-name.test.ts', [
+    ['a file’s name turns no line around', ".replaceAll(misleading, '')", ''],
+    ['a long name keeps its ending', 'ending.length > longestEnding', 'true'],
+  ]),
 ];
