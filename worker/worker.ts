@@ -313,6 +313,7 @@ function watchWork({
       control: agent.background,
       store: stores.background,
       accept: createIntake(stores.turns, config.RETENTION_DAYS),
+      allowed: stores.allowed,
       owner,
       longestMs: config.BACKGROUND_MINUTES * 60_000,
       awake: awakeOf(config),

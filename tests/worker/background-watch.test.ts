@@ -37,6 +37,7 @@ function open({
   const messages: Message[] = [];
   const ended: string[] = [];
   const notes: BackgroundEntry[] = [];
+  const gone = new Set<string>();
   let refusals = refuse;
   const watch = watchBackground({
     control: {
@@ -63,6 +64,7 @@ function open({
       messages.push(message);
       return { outcome: 'new' as const, turn: message.id };
     },
+    allowed: { has: async (conversation) => !gone.has(conversation) },
     owner: 'vm#1',
     longestMs: 120 * 60_000,
     awake,
@@ -70,7 +72,7 @@ function open({
     now: Date.now,
   });
   if (!listener) throw new Error('nobody listens');
-  return { listener, messages, ended, notes, removed, watch };
+  return { listener, messages, ended, notes, removed, gone, watch };
 }
 
 test('Claude’s wish to speak is a message that the inbox can read, also when Redis refuses at first', async () => {
@@ -105,6 +107,23 @@ test('Claude begins to speak by itself at most ten times an hour, and is heard l
   expect(messages).toHaveLength(13);
   expect(messages.at(-1)?.work).toEqual({ session: 'late', about: ['do it'], ended: ['z'] });
   expect(notes.at(-1)?.tasks).toEqual([]);
+});
+
+test('what runs for a person who may not write any more is ended within seconds, and nothing of others', async () => {
+  const { listener, ended, gone, watch } = open();
+  listener.onChange(person, 's', [task('a'), { ...task('told'), ended: true }]);
+  listener.onChange(person, 't', [task('b')]);
+  listener.onChange('+15551230002', 's', [task('c')]);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(ended).toEqual([]);
+  gone.add(person);
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(ended).toEqual(['a', 'b']);
+  listener.onChange(person, 's', []);
+  listener.onChange(person, 't', []);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(ended).toEqual(['a', 'b']);
+  await watch.stop();
 });
 
 test('a task is ended at its cap, a ninth at once, and both are said', async () => {

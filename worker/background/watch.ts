@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Log } from '../../shared/runtime/log.ts';
+import type { Allowed } from '../../shared/store/allowed.ts';
 import type { Background } from '../../shared/store/background.ts';
 import type { Intake } from '../../shared/store/boxes/intake.ts';
 import { workId } from '../../shared/store/message.ts';
@@ -13,6 +14,9 @@ import { createTaskLimits } from './limits.ts';
 const mostAnswers = 10;
 const answersMs = 3600_000;
 
+/** How often it is checked whether those whose work runs may still write (ms). */
+const checkMs = 20_000;
+
 /** The pause before a failed step is tried again (ms). */
 const againMs = 2000;
 
@@ -20,6 +24,8 @@ export type BackgroundWatchParts = {
   control: BackgroundControl;
   store: Background;
   accept: Intake;
+  /** The work of a person who may not write any more is ended. */
+  allowed: Pick<Allowed, 'has'>;
   /** The worker's name, `WORKER_ID#boot`. */
   owner: string;
   /** How long a task may run (ms). */
@@ -48,7 +54,7 @@ export type BackgroundWatch = {
 };
 
 export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
-  const { control, store, accept, owner, longestMs, awake, log, now } = parts;
+  const { control, store, accept, allowed, owner, longestMs, awake, log, now } = parts;
   const running = new Map<string, BackgroundTask[]>();
   const timers = new Map<string, NodeJS.Timeout>();
   /** Sessions that already have a message on its way, and when Claude spoke to whom by itself. */
@@ -167,6 +173,20 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
     });
   };
   control.listen(listener);
+  const endOfRemoved = async (): Promise<void> => {
+    for (const [key, tasks] of running) {
+      const [conversation = '', session = ''] = key.split(' ');
+      const present = tasks.filter(({ ended }) => ended === undefined);
+      if (present.length === 0 || (await allowed.has(conversation))) continue;
+      log.warn({ conversation, tasks: present.length }, 'ending the work of a removed person');
+      for (const { id } of present) await control.end(conversation, session, id);
+    }
+  };
+  const checking = setInterval(() => {
+    endOfRemoved().catch((error: unknown) =>
+      log.warn({ err: error }, 'looking for the work of removed people failed'),
+    );
+  }, checkMs).unref();
   return {
     recover() {
       store.lost().then(
@@ -189,6 +209,7 @@ export function watchBackground(parts: BackgroundWatchParts): BackgroundWatch {
     },
     async stop() {
       stopped = true;
+      clearInterval(checking);
       for (const timer of timers.values()) clearTimeout(timer);
       timers.clear();
       limits.stop();

@@ -251,4 +251,11 @@ export const edges = [
     ['a file’s name turns no line around', ".replaceAll(misleading, '')", ''],
     ['a long name keeps its ending', 'ending.length > longestEnding', 'true'],
   ]),
+  ...mutationsOf('worker/background/watch.ts', 'tests/worker/background-watch.test.ts', [
+    [
+      'what runs for a removed person is ended',
+      '|| (await allowed.has(conversation))) continue;',
+      '|| true) continue;',
+    ],
+  ]),
 ];
