@@ -39,7 +39,7 @@ export type ProcessorParts = {
   config: WorkerConfig;
   parts: WorkerParts;
   stores: Stores;
-  boot: Pick<Boot, 'agent' | 'claims' | 'secrets'>;
+  boot: Pick<Boot, 'agent' | 'claims' | 'secrets' | 'personOf'>;
   arrivals: Arrivals;
   reader: FileReader;
   thaw: Pick<Thaw, 'settled'>;
@@ -123,6 +123,8 @@ function turnDepsOf(
       pages,
       snapshots: createSnapshots(redis),
       secrets: createSecretDesk({
+        people: own.stores.people,
+        personOf: boot.personOf,
         secrets: boot.secrets,
         links: createLinks(redis),
         sealed: createSealedSecrets(redis),

@@ -3,7 +3,6 @@ import type { Environment } from '../shared/runtime/env.ts';
 import type { Log } from '../shared/runtime/log.ts';
 import { createModelPrices } from '../shared/runtime/model-prices.ts';
 import { createModelRequests } from '../shared/store/model-requests.ts';
-import { personOf } from '../shared/store/person.ts';
 import type { Redis } from '../shared/store/redis/redis.ts';
 import { usualName } from './agent/sandbox/user.ts';
 import type { AgentHomeOptions } from './agent/sandbox/home.ts';
@@ -46,7 +45,7 @@ export function createProductionAgent({
   reader,
   log,
 }: ProductionAgentParts): CreateAgent {
-  return async (owner, redis, secrets) => {
+  return async (owner, redis, secretsOf) => {
     const [{ createClaudeAgent }, orphans] = await Promise.all([
       import('./agent/claude/agent.ts'),
       endLeft({ config, user, groups }),
@@ -64,10 +63,7 @@ export function createProductionAgent({
         ANTHROPIC_MODEL: config.ANTHROPIC_MODEL,
         GITHUB_TOKEN: config.GITHUB_TOKEN,
       },
-      environment: {
-        host: environment,
-        variablesOf: (conversation) => secrets.values(personOf(conversation)),
-      },
+      environment: { host: environment, variablesOf: secretsOf },
       accounting: accountingOf(config, redis),
       session: {
         imagesDir: config.IMAGES_DIR,

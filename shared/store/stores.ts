@@ -16,6 +16,8 @@ import type { Outbox } from './boxes/outbox.ts';
 import type { Log } from '../runtime/log.ts';
 import { createTellOwner } from './owner.ts';
 import type { TellOwner } from './owner.ts';
+import { createPeopleStore } from './people.ts';
+import type { People } from './people.ts';
 import { createRedisMemory, warnOfPressure } from './redis/redis-memory.ts';
 import type { RedisMemory } from './redis/redis-memory.ts';
 import type { Redis } from './redis/redis.ts';
@@ -39,6 +41,7 @@ export type Stores = Queues & {
   conversations: Conversations;
   sessions: Sessions;
   allowed: Allowed;
+  people: People;
   setAside: SetAside;
   files: FileStore;
   spend: Spend;
@@ -66,6 +69,7 @@ export function createStores(redis: Redis, queues: Queues, options: StoresOption
     conversations: createConversations(redis),
     sessions: createSessions(redis),
     allowed: createAllowed(redis),
+    people: createPeopleStore(redis),
     setAside: createSetAside(redis, turns, deliveries, schedules),
     files: createFileStore(redis, undefined, undefined, memory),
     spend: createSpend(redis, { isPretend }),

@@ -10,7 +10,6 @@ import {
 import { expect, test } from 'vitest';
 import { createLinks } from '../../shared/store/links/links.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
-import { personOf } from '../../shared/store/person.ts';
 import { createLinkBrowser } from '../support/link-browser.ts';
 import { phone } from '../support/pipeline.ts';
 import { withRelay } from '../support/relay-bench.ts';
@@ -26,7 +25,7 @@ test(
       const detail = JSON.stringify({ conversation: phone, key: 'k'.repeat(43) });
       const link = {
         purpose: 'secret',
-        person: personOf(phone),
+        person: phone,
         object: 'T',
         detail,
         uses: 1,

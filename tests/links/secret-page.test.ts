@@ -3,7 +3,6 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createLinks } from '../../shared/store/links/links.ts';
 import { createSealedSecrets } from '../../shared/store/links/sealed.ts';
-import { personOf } from '../../shared/store/person.ts';
 import { openBox } from '../../worker/secrets/sealed-box.ts';
 import { findFaintTexts } from '../support/contrast.ts';
 import { launchBrowser } from '../support/phone-page.ts';
@@ -43,12 +42,12 @@ async function withPage(
     const links = createLinks(redis);
     const { token } = await links.add({
       purpose: 'secret',
-      person: personOf(phone),
+      person: phone,
       object: 'GITHUB_TOKEN',
       detail: JSON.stringify({ conversation: phone, key }),
       uses: 1,
     });
-    const id = (await links.list(personOf(phone)))[0]?.id ?? '';
+    const id = (await links.list(phone))[0]?.id ?? '';
     const context = await browser.newContext(options);
     try {
       const page = await context.newPage();

@@ -37,7 +37,7 @@ function recordingTools(): { tools: ChatTools; given: Record<string, unknown> } 
 
 test('nothing of what an agent says, asks, plans, suggests, leaves running or fails with holds a secret', async () => {
   const hidden = createHidden();
-  hidden.add(phone, [{ name: 'TOKEN', value }]);
+  hidden.add(`the person of ${phone}`, [{ name: 'TOKEN', value }]);
   const usage = { inputTokens: 1, outputTokens: 1, costUsd: 0 };
   const said: AgentEvent[] = [
     { kind: 'tool', id: 't', name: 'Bash', summary: `run ${value}`, timeoutMs: undefined },
@@ -94,7 +94,8 @@ test('nothing of what an agent says, asks, plans, suggests, leaves running or fa
   };
   const read: string[] = [];
   const secrets = { hidden, values: async (person: string) => (read.push(person), {}) };
-  const agent = hideSecrets(inner, secrets, createLog('test', 'silent'));
+  const personOf = async (conversation: string) => `the person of ${conversation}`;
+  const agent = hideSecrets(inner, secrets, personOf, createLog('test', 'silent'));
   const { tools, given } = recordingTools();
   const suggested: string[] = [];
   const turn = {
@@ -108,7 +109,7 @@ test('nothing of what an agent says, asks, plans, suggests, leaves running or fa
     for await (const event of agent.work(turn)) events.push(event);
   })().catch((error: unknown) => error);
 
-  expect(read).toEqual([phone]);
+  expect(read).toEqual([`the person of ${phone}`]);
   expect(events).toHaveLength(said.length);
   const mark = '•••TOKEN•••';
   expect(events[0]).toEqual({ ...said[0], summary: `run ${mark}` });

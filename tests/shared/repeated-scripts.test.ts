@@ -7,6 +7,7 @@ import { keys } from '../../shared/store/redis/keys.ts';
 import { createLinks } from '../../shared/store/links/links.ts';
 import { createModelRequests } from '../../shared/store/model-requests.ts';
 import { createSendRate } from '../../shared/store/send-rate.ts';
+import { createPeopleStore } from '../../shared/store/people.ts';
 import { createPageStore } from '../../shared/store/pages.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import type { NewReply, Reply } from '../../shared/store/reply.ts';
@@ -248,6 +249,8 @@ test('every script that is sent twice says the same and leaves the same', async 
     expect(await links.use(link.token, 'a cookie')).toBe('ok');
     expect(await links.use(link.token, 'another')).toBe('used');
     expect(await links.revoke(conversation)).toBe(1);
+    const people = createPeopleStore(twice);
+    await people.idOf(conversation);
     const pages = createPageStore(twice);
     await pages.put('page', 'text');
     await pages.append('growing', 'entry', 'text');

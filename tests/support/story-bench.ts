@@ -1,7 +1,6 @@
 import path from 'node:path';
 import type { Job } from 'bullmq';
 import { expect } from 'vitest';
-import { personOf } from '../../shared/store/person.ts';
 import { createTurns } from '../../shared/store/queues.ts';
 import type { TurnData, TurnResult } from '../../shared/store/queues.ts';
 import type { ChatMessage } from '../../simulator/chat.ts';
@@ -120,7 +119,7 @@ export async function withStory(
         const chromium = await findChromium(process.env['PATH'] ?? '');
         const startWorker = (change: WorkerChange = {}) =>
           pipeline.startWorker({
-            createAgent: async (owner, redis, secrets) => {
+            createAgent: async (owner, redis, secretsOf) => {
               owners.push({ owner, dataDir: pipeline.dataDir });
               return createClaudeAgent({
                 dataDir: pipeline.dataDir,
@@ -130,10 +129,7 @@ export async function withStory(
                   parseWorkerConfig({ ...pipeline.environment, PORT: '0' }),
                   redis,
                 ),
-                environment: {
-                  host: process.env,
-                  variablesOf: (conversation) => secrets.values(personOf(conversation)),
-                },
+                environment: { host: process.env, variablesOf: secretsOf },
                 session: {
                   imagesDir: path.join(pipeline.dataDir, 'images'),
                   chromium,

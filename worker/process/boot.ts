@@ -1,5 +1,6 @@
 import type { Log } from '../../shared/runtime/log.ts';
 import { beginEpoch } from '../../shared/store/redis/epoch.ts';
+import { createPeopleStore } from '../../shared/store/people.ts';
 import { connectRedis } from '../../shared/store/redis/redis.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { readEffort } from '../agent/agent.ts';
@@ -13,6 +14,8 @@ import type { WorkerConfig } from '../config.ts';
 import { createHidden } from '../secrets/hidden.ts';
 import type { Hidden } from '../secrets/hidden.ts';
 import { hideSecrets } from '../secrets/hide-secrets.ts';
+import { createPersonOf } from '../secrets/person-of.ts';
+import type { PersonOf } from '../secrets/person-of.ts';
 import { createSecrets } from '../secrets/secrets.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import { createSessionLock } from './session-lock.ts';
@@ -21,9 +24,10 @@ import { workspaceOf } from '../workspace.ts';
 
 /**
  * Creates the agent once the worker has its name, `WORKER_ID#boot`. `redis` is the worker's own
- * connection; `secrets` are those of the people whose commands the agent runs.
+ * connection; `secretsOf` are those of a conversation's person, for their commands.
  */
-export type CreateAgent = (owner: string, redis: Redis, secrets: Secrets) => Promise<Agent>;
+export type CreateAgent = (owner: string, redis: Redis, secretsOf: SecretsOf) => Promise<Agent>;
+export type SecretsOf = (conversation: string) => Promise<Record<string, string>>;
 
 /**
  * The parts that exist first: connection, name, and the agent, which is already created if a turn
@@ -35,6 +39,7 @@ export type Boot = {
   agent: LateAgent;
   claims: SessionLock;
   secrets: Secrets;
+  personOf: PersonOf;
   ready: Promise<void>;
 };
 
@@ -59,8 +64,11 @@ export async function bootWorker(
     ]);
     const owner = ownerOf(config.WORKER_ID, boot);
     const secrets = createSecrets({ dataDir: config.DATA_DIR, hidden });
+    const personOf = createPersonOf(createPeopleStore(redis), secrets);
+    const secretsOf: SecretsOf = async (conversation) =>
+      secrets.values(await personOf(conversation));
     const agent = createLateAgent(async () =>
-      hideSecrets(await createAgent(owner, redis, secrets), secrets, log),
+      hideSecrets(await createAgent(owner, redis, secretsOf), secrets, personOf, log),
     );
     const claims = createSessionLock(
       redis,
@@ -86,7 +94,7 @@ export async function bootWorker(
     const ready = prepare().catch((error: unknown) =>
       log.warn({ err: error }, 'preparing the first turn failed'),
     );
-    return { redis, boot, agent, claims, secrets, ready };
+    return { redis, boot, agent, claims, secrets, personOf, ready };
   } catch (error) {
     redis.disconnect();
     throw error;

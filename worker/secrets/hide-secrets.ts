@@ -1,8 +1,8 @@
 import type { Log } from '../../shared/runtime/log.ts';
-import { personOf } from '../../shared/store/person.ts';
 import type { Agent, AgentTurn, ChatTools } from '../agent/agent.ts';
 import type { BackgroundListener } from '../agent/background.ts';
 import type { Blank } from './blanking.ts';
+import type { PersonOf } from './person-of.ts';
 import type { Secrets } from './secrets.ts';
 
 /** Fields that name something and are never shown: a blanked path or id would lead nowhere. */
@@ -17,16 +17,22 @@ const names = new Set(['id', 'callId', 'kind', 'path', 'digest', 'key', 'prompts
 export function hideSecrets(
   agent: Agent,
   secrets: Pick<Secrets, 'values' | 'hidden'>,
+  personOf: PersonOf,
   log: Log,
 ): Agent {
-  const blankOf = (conversation: string): Blank => secrets.hidden.blankFor(personOf(conversation));
+  /** The person of each conversation that has worked: nothing comes from another one. */
+  const people = new Map<string, string>();
+  const blankOf = (conversation: string): Blank =>
+    secrets.hidden.blankFor(people.get(conversation) ?? conversation);
   return {
     ...agent,
     async *work(turn) {
+      const person = await personOf(turn.conversation);
+      people.set(turn.conversation, person);
       const blank = blankOf(turn.conversation);
       // Nothing is set where the secrets cannot be read, so nothing can be printed either.
       await secrets
-        .values(personOf(turn.conversation))
+        .values(person)
         .catch((error: unknown) => log.warn({ err: error }, 'the secrets could not be read'));
       try {
         for await (const event of agent.work(quietTurn(turn, blank)))

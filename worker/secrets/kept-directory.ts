@@ -18,6 +18,8 @@ export type KeptDirectory = {
   write(name: string, bytes: Uint8Array): Promise<void>;
   /** Creates a file unless it exists, in one step. */
   writeOnce(name: string, bytes: Uint8Array): Promise<void>;
+  /** Removes a file; one that does not exist is removed already. */
+  remove(name: string): Promise<void>;
 };
 
 const openFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
@@ -81,6 +83,7 @@ export function createKeptDirectory(directory: string): KeptDirectory {
           await rm(file, { force: true });
         }
       }),
+    remove: (name) => within((at) => rm(path.join(at, name), { force: true })),
   };
 }
 

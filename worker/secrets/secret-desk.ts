@@ -1,7 +1,9 @@
-import { personOf } from '../../shared/store/person.ts';
+import type { People } from '../../shared/store/people.ts';
 import type { Link, Links } from '../../shared/store/links/links.ts';
 import type { SecretDetail } from '../../shared/store/links/secret-link.ts';
 import type { SealedSecrets } from '../../shared/store/links/sealed.ts';
+import { formerNames } from './person-of.ts';
+import type { PersonOf } from './person-of.ts';
 import type { KnownSecret, SetOutcome, Secrets } from './secrets.ts';
 
 /** What became of what was entered on a page; `gone`: it waited for too long. */
@@ -25,6 +27,8 @@ export type SecretDesk = {
 };
 
 export type SecretDeskParts = {
+  people: Pick<People, 'of'>;
+  personOf: PersonOf;
   secrets: Secrets;
   links: Links;
   sealed: SealedSecrets;
@@ -34,18 +38,25 @@ export type SecretDeskParts = {
 };
 
 export function createSecretDesk({
+  people,
+  personOf,
   secrets,
   links,
   sealed,
   publicUrl,
   shared,
 }: SecretDeskParts): SecretDesk {
+  /** All names that a link of the person may have. */
+  const namesOf = async (conversation: string): Promise<string[]> => {
+    const person = await people.of(conversation);
+    return [person.id, ...formerNames(person)];
+  };
   return {
     async ask(conversation, name) {
       const detail: SecretDetail = { conversation, key: await secrets.publicKey() };
       const { token } = await links.add({
         purpose: 'secret',
-        person: personOf(conversation),
+        person: await personOf(conversation),
         object: name,
         detail: JSON.stringify(detail),
         uses: 1,
@@ -53,21 +64,28 @@ export function createSecretDesk({
       return `${publicUrl}/link/${token}`;
     },
     async take(conversation, link) {
-      const person = personOf(conversation);
       const found = await sealed.find(link);
-      if (found?.person !== person) return { outcome: 'gone' };
+      if (!found || !(await namesOf(conversation)).includes(found.person))
+        return { outcome: 'gone' };
       const { name, box } = found;
       // An earlier attempt has stored it, and ended before it could say so.
       if (box === '') return { name, outcome: 'set' };
-      const outcome = await secrets.set(person, name, box);
+      const outcome = await secrets.set(await personOf(conversation), name, box);
       if (outcome === 'set') await sealed.empty(link);
       return { name, outcome };
     },
-    list: (conversation) => secrets.list(personOf(conversation)),
-    remove: (conversation, name) => secrets.remove(personOf(conversation), name),
+    list: async (conversation) => secrets.list(await personOf(conversation)),
+    remove: async (conversation, name) => secrets.remove(await personOf(conversation), name),
     isShared: (name) => shared.includes(name),
     shared,
-    openLinks: (conversation) => links.list(personOf(conversation)),
-    revokeLinks: (conversation, ids) => links.revoke(personOf(conversation), ids),
+    async openLinks(conversation) {
+      const names = await namesOf(conversation);
+      return (await Promise.all(names.map((name) => links.list(name)))).flat();
+    },
+    async revokeLinks(conversation, ids) {
+      let revoked = 0;
+      for (const name of await namesOf(conversation)) revoked += await links.revoke(name, ids);
+      return revoked;
+    },
   };
 }

@@ -37,6 +37,11 @@ export type Secrets = {
    * no directory of the worker's own.
    */
   values(person: string): Promise<Record<string, string>>;
+  /**
+   * Takes over what is stored under an earlier name of the person: one of their addresses, or a
+   * record that was joined into theirs. What they have set since stays. May be repeated.
+   */
+  adopt(person: string, former: string): Promise<void>;
   /** What is blanked of what a person gets to see; current once `values` was called. */
   hidden: Hidden;
 };
@@ -129,6 +134,14 @@ export function createSecrets({
       await write(person, stored);
       await values(person);
       return 'set';
+    },
+    async adopt(person, former) {
+      const theirs = await read(former);
+      if (Object.keys(theirs.secrets).length === 0) return;
+      const own = await read(person);
+      await write(person, { secrets: { ...theirs.secrets, ...own.secrets } });
+      // Last: after a crash in between, it is taken over again.
+      await directory.remove(fileOf(former));
     },
     async list(person) {
       const stored = await read(person);

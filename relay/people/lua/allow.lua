@@ -3,7 +3,7 @@
 -- removed people.
 -- keys: allowed
 -- args: prefix, started, relayWords, owner, listed, setAsideSeconds
--- uses: set-aside, entry, links
+-- uses: set-aside, entry, links, person
 local list = decode(listed)
 if #list == 0 then return { 0 } end
 if redis.call('TYPE', allowed)['ok'] ~= 'hash' then redis.call('DEL', allowed) end
@@ -28,6 +28,8 @@ for _, address in ipairs(redis.call('HKEYS', allowed)) do
   if isAddress and not present[address] and string.match(redis.call('HGET', allowed, address), '^allowed') then
     redis.call('HSET', allowed, address, 'removed ' .. started .. ', by ' .. relayWords)
     revokeLinks(prefix, address)
+    local id = personOf(prefix, address)
+    if id then revokeLinks(prefix, id) end
     result[#result + 1] = address
   end
 end

@@ -86,6 +86,13 @@ export const keys = {
    */
   aliases: `${prefix}:aliases`,
   /**
+   * HASH: a person, in words: `since` (when the record began), `addresses`, `conversations`, `name`,
+   * `timezone`, `allowed` (since when and by whom), `user` and `home` on the computer, `limit`,
+   * `former` (ids that were joined into this one). HASH: the id of the person of each address.
+   */
+  person: (id: string): string => `${prefix}:person:${id}`,
+  people: `${prefix}:people`,
+  /**
    * HASH: the state of a conversation (its session; the address that wrote last, and when, if it is
    * not the conversation's own; `wroteAt`, when the person last wrote, which opens WhatsApp's
    * 24-hour window; the session that a fresh one `follows` because its history was refused, and

@@ -9,7 +9,7 @@
 -- keys: message, inbox, conversations, job, deduplication, conversationKey, aliases, allowed
 -- args: lifetimeSeconds, conversation, at, entry, channel, messageId, messagePrefix, delayedTurns
 -- args: conversationPrefix, senderJson, dueScore, saidLaterUntil
--- uses: entry, allowed, wrote
+-- uses: entry, allowed, wrote, person
 -- derives: message:*, conversation:*, turns:delayed
 local sender = senderJson ~= '' and cjson.decode(senderJson)
 local function keepJobAway()
@@ -55,7 +55,12 @@ if redis.call('HSETNX', message, 'conversation', conversation) == 1 then
   redis.call('SADD', conversations, conversation)
   if sender then
     noteWord(conversationKey, at)
-    for _, alias in ipairs(sender.proven) do redis.call('HSET', aliases, alias, conversation) end
+    for _, alias in ipairs(sender.proven) do
+      if redis.call('HGET', aliases, alias) ~= conversation then
+        redis.call('HSET', aliases, alias, conversation)
+        joinAddress(string.match(aliases, '^{[^}]*}'), alias, conversation)
+      end
+    end
     -- Answers go to the address that wrote last; a message that comes late was not the last.
     local since = redis.call('HGET', conversationKey, 'addressAt')
     if since and since <= at or not since and sender.address ~= conversation then
