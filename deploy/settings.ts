@@ -84,6 +84,7 @@ export const settings: readonly Setting[] = [
 export const passedOn: Partial<Record<VariableName, readonly Role[]>> = {
   TWILIO_AUTH_TOKEN_SECONDARY: ['relay'],
   TWILIO_TEMPLATE_SID: both,
+  TWILIO_SANDBOX_WORDS: ['vm'],
   OWNER: ['relay'],
   ADMIN_WRITE: ['relay'],
   SENDER_LIMIT_PER_MINUTE: ['relay'],

@@ -89,6 +89,10 @@ export function createProcessors(parts: ProcessorParts): Record<QueueName, Proce
 function settingsOf({ config, parts: { times } }: ProcessorParts): TurnSettings {
   return {
     dataDir: config.DATA_DIR,
+    chatNumber: {
+      number: config.TWILIO_WHATSAPP_NUMBER,
+      joinWords: config.TWILIO_SANDBOX_WORDS,
+    },
     publicUrl: config.PUBLIC_URL,
     permissions: config.PERMISSIONS,
     messagesPerTurn: config.MESSAGES_PER_TURN,

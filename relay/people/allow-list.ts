@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { keys, prefix } from '../../shared/store/redis/keys.ts';
+import { isInvited, isListed, isOut } from '../../shared/store/allowed.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import { otherSpelling } from '../../shared/runtime/number-spelling.ts';
 import { isPhoneNumber } from '../../shared/runtime/person-address.ts';
@@ -18,7 +19,7 @@ export type Published = { isOurs: boolean; removed: string[] };
 
 /**
  * Who may write: this relay's variable until it has read Redis, then the list of the relay that
- * started last.
+ * started last, with those whom the owner has invited and without those removed in the chat.
  */
 export type AllowList = {
   current(): readonly PersonAddress[];
@@ -28,17 +29,12 @@ export type AllowList = {
    */
   publish(): Promise<Published>;
   /**
-   * Checks for a list from a relay that started later, at most every few seconds. Returns whether
-   * the list has changed. Throws when Redis is away.
+   * Checks whether Redis allows one of these addresses, which this list does not: a relay that
+   * started later, or the owner in the chat, has added it. Returns whether the list has changed.
+   * Throws when Redis is away.
    */
-  refresh(): Promise<boolean>;
+  refresh(addresses: readonly string[]): Promise<boolean>;
 };
-
-/** The least time between two lookups in Redis for strangers (ms): each costs a trip. */
-const refreshMs = 5000;
-
-/** The prefix of a field for an address on the list. */
-const listedPattern = /^allowed since [^,]+, by /;
 
 const publishScript = loadScript(new URL('lua/allow.lua', import.meta.url), {
   keys: ['allowed'],
@@ -65,7 +61,6 @@ export function createAllowList({
 }: AllowListParts): AllowList {
   let current = allowed;
   let started: string | undefined;
-  let nextLook = 0;
 
   const startOf = async (): Promise<string> => {
     const [seconds, micros] = await redis.time();
@@ -75,11 +70,14 @@ export function createAllowList({
     const fields = await redis.hgetall(keys.allowed);
     const theirs = /started (\S+)/.exec(fields['list'] ?? '')?.[1];
     const isTheirs = theirs !== undefined && started !== undefined && theirs > started;
-    const next = isTheirs
-      ? Object.keys(fields)
-          .filter((address) => listedPattern.test(fields[address] ?? ''))
-          .toSorted()
-      : allowed;
+    const [invited, listed] = [isInvited, isListed].map((is) =>
+      Object.keys(fields)
+        .filter((address) => is(fields[address]))
+        .toSorted(),
+    );
+    const isIn = (address: string): boolean => address === owner || !isOut(fields[address]);
+    const own = [...allowed.filter(isIn), ...(invited ?? [])];
+    const next = [...new Set(isTheirs ? listed : own)];
     const hasChanged =
       next.length !== current.length || next.some((address) => !current.includes(address));
     if (hasChanged) current = next;
@@ -109,9 +107,10 @@ export function createAllowList({
       await read();
       return { isOurs: isOurs === 1, removed };
     },
-    async refresh() {
-      if (performance.now() < nextLook) return false;
-      nextLook = performance.now() + refreshMs;
+    async refresh(addresses) {
+      if (addresses.length === 0) return false;
+      const entries = await redis.hmget(keys.allowed, ...addresses);
+      if (!entries.some((words) => words?.startsWith('allowed'))) return false;
       started ??= await startOf();
       return await read();
     },

@@ -1,10 +1,12 @@
-import type { Control } from '../../shared/store/redis/pubsub.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
 import type { Log } from '../../shared/runtime/log.ts';
 import type { Stores } from '../../shared/store/stores.ts';
 import { setAsideSeconds } from '../../shared/store/redis/retention.ts';
-import { setAsideWords } from '../../shared/store/boxes/set-aside.ts';
-import type { SetAsideCounts } from '../../shared/store/boxes/set-aside.ts';
+import {
+  announceRemoval,
+  returnedQuestion,
+  setAsideWords,
+} from '../../shared/store/boxes/set-aside.ts';
 import type { AllowList } from './allow-list.ts';
 
 export type MembershipParts = {
@@ -15,9 +17,6 @@ export type MembershipParts = {
 
 /** How many conversations one step checks. */
 const batch = 500;
-
-const isSomething = ({ messages, replies, schedules }: SetAsideCounts): boolean =>
-  messages + replies + schedules > 0;
 
 /**
  * Publishes the allow list and handles people who were removed or are back: sets aside what removed
@@ -57,30 +56,15 @@ export function createMembership({ stores, list, log }: MembershipParts): () => 
 
   const askForReturned = async (): Promise<void> => {
     const owner = await allowed.owner();
+    if (owner === undefined) return;
     for (const address of list.current()) {
-      const counts = await setAside.counts(address);
-      if (!isSomething(counts)) continue;
+      const question = await returnedQuestion({ setAside, allowed }, owner, address);
+      if (!question) continue;
       log.warn(
-        { conversation: address, ...counts },
+        { conversation: address },
         'a person is allowed again; their waiting work is still set aside',
       );
-      if (owner === undefined) continue;
-      const since =
-        /^allowed since ([^,]+)/.exec((await redis.hget(keys.allowed, address)) ?? '')?.[1] ?? '';
-      const id = `returned.${address}.${Date.parse(since) || 0}`;
-      const items = [
-        { id: `/people do ${address}`, title: 'Do it' },
-        { id: `/people drop ${address}`, title: 'Drop it' },
-      ];
-      await outbox.put([
-        {
-          id,
-          conversation: owner,
-          turn: id,
-          text: returnedWords(address, counts),
-          choices: { kind: 'buttons', items, told: true },
-        },
-      ]);
+      await outbox.put([question]);
     }
   };
 
@@ -90,10 +74,8 @@ export function createMembership({ stores, list, log }: MembershipParts): () => 
     await tellOfRemoved(await sweep());
     for (const conversation of removed) {
       log.warn({ conversation }, 'person removed from the allow list');
-      // Makes a running turn check its inbox, and end. Only after the owner has been told, or the
-      // worker would report half of it.
-      const said: Control = { kind: 'message', conversation, id: 'removed', putOff: false };
-      await redis.publish(keys.arrivals, JSON.stringify(said));
+      // Only after the owner has been told, or the worker would report half of it.
+      await announceRemoval(redis, conversation);
     }
     await askForReturned();
   };
@@ -103,8 +85,4 @@ export function createMembership({ stores, list, log }: MembershipParts): () => 
 export function removedWords(people: string[]): string {
   const days = setAsideSeconds / 86_400;
   return `No longer in ALLOWED_SENDERS: ${people.join(', ')}. I set what was waiting aside. It is not done, and I delete it after ${days} days unless they come back.`;
-}
-
-function returnedWords(address: string, counts: SetAsideCounts): string {
-  return `${address} may write again. From before, ${setAsideWords(counts)} ${counts.messages + counts.replies + counts.schedules === 1 ? 'is' : 'are'} still set aside. Shall I do it, or drop it? Text “/people do ${address}” or “/people drop ${address}”.`;
 }

@@ -132,9 +132,13 @@ export function createListedPeople(list: AllowList, aliases: Aliases): People {
     return people;
   };
   return {
-    identify: async (addresses) =>
-      (await now().identify(addresses)) ??
-      ((await list.refresh()) ? await now().identify(addresses) : undefined),
+    async identify(addresses) {
+      const sender = await now().identify(addresses);
+      if (sender) return sender;
+      const leads = addresses.flatMap((address) => aliases.known(canonical(address)) ?? []);
+      const isChanged = await list.refresh([...new Set([...addresses, ...leads])]);
+      return isChanged ? await now().identify(addresses) : undefined;
+    },
     move: (sender, conversation) => now().move(sender, conversation),
     note: (sender) => now().note(sender),
     nearTo: (address) => now().nearTo(address),

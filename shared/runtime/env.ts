@@ -101,6 +101,14 @@ export const variables = {
   TWILIO_TEMPLATE_SID: z
     .string()
     .regex(/^HX[0-9a-fA-F]{32}$/, 'must be HX and 32 hexadecimal digits'),
+  /** What a phone sends to join Twilio's sandbox, for invitations. */
+  TWILIO_SANDBOX_WORDS: z
+    .string()
+    .trim()
+    .regex(
+      /^join [a-z]+-[a-z]+$/i,
+      'must be as Twilio’s console shows it, such as join copper-fox',
+    ),
   ALLOWED_SENDERS: z.string().transform(readSenders),
   /** Who receives notices that need a person; unset, the first of ALLOWED_SENDERS. */
   OWNER: PersonAddress,

@@ -28,7 +28,7 @@ export type OpenRequest = {
 
 /**
  * The budgets of a turn and of a person's day in millionths of a dollar, without grants; undefined:
- * no limit.
+ * no limit. A limit in the person's record replaces that of the day.
  */
 export type Limits = { turn: number | undefined; day: number | undefined };
 

@@ -10,7 +10,7 @@ import { loadScript } from './redis/script-file.ts';
 export type SendRateLimit = { intervalMs: number; burst: number };
 
 /** Twilio's sandbox number, shared by all accounts (twilio.com/docs/whatsapp/sandbox). */
-const sandboxNumber = '+14155238886';
+export const sandboxNumber = '+14155238886';
 
 /**
  * The send rate for a sender: the sandbox takes 1 message in 3 s; WhatsApp's pair rate is 1 in 6 s

@@ -41,8 +41,16 @@ export type ModelUse = {
   unsettledUsd: number;
 };
 
-/** Used parts of a turn's and a day's budget (US dollars), including unsettled requests. */
-export type Gauges = { turnUsd: number; turnGrantedUsd: number; dayUsd: number };
+/**
+ * Used parts of a turn's budget and of the person's day (US dollars), including unsettled requests,
+ * and the day's limit that the owner has set for the person.
+ */
+export type Gauges = {
+  turnUsd: number;
+  turnGrantedUsd: number;
+  dayUsd: number;
+  limitUsd: number | undefined;
+};
 
 /** Each conversation's spend in a period. */
 export type Spending = ReadonlyMap<string, Spent>;
@@ -117,7 +125,9 @@ const standingScript = loadScript(new URL('lua/gauges.lua', import.meta.url), {
   args: ['conversation'],
 });
 
-const Micros = z.array(z.string().transform((value) => Number(value) / 1e6));
+const Micros = z.array(
+  z.string().transform((value) => (value === '' ? undefined : Number(value) / 1e6)),
+);
 
 const Hashes = z.array(z.array(z.string()));
 
@@ -175,8 +185,8 @@ export function createSpend(redis: Redis, { isPretend = false } = {}): Spend {
     async standing(turn, conversation, day) {
       const sums = { turnSums: keys.spendTurn(turn), daySums: keys.spend(day) };
       const values = await runScript(redis, standingScript, { keys: sums, args: { conversation } });
-      const [turnUsd = 0, turnGrantedUsd = 0, dayUsd = 0] = Micros.parse(values);
-      return { turnUsd, turnGrantedUsd, dayUsd };
+      const [turnUsd = 0, turnGrantedUsd = 0, dayUsd = 0, limitUsd] = Micros.parse(values);
+      return { turnUsd, turnGrantedUsd, dayUsd, limitUsd };
     },
     async grantTurn(turn, usd) {
       await runScript(redis, grantScript, {

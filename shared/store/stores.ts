@@ -5,6 +5,8 @@ import { createAllowed } from './allowed.ts';
 import type { Allowed } from './allowed.ts';
 import { createInbox } from './boxes/inbox.ts';
 import type { Inbox } from './boxes/inbox.ts';
+import { createDecisions } from './people/decisions.ts';
+import type { Decisions } from './people/decisions.ts';
 import { createConversations } from './conversation.ts';
 import type { Conversations } from './conversation.ts';
 import { createFileStore } from './files.ts';
@@ -42,6 +44,7 @@ export type Stores = Queues & {
   sessions: Sessions;
   allowed: Allowed;
   people: People;
+  decisions: Decisions;
   setAside: SetAside;
   files: FileStore;
   spend: Spend;
@@ -70,6 +73,7 @@ export function createStores(redis: Redis, queues: Queues, options: StoresOption
     sessions: createSessions(redis),
     allowed: createAllowed(redis),
     people: createPeopleStore(redis),
+    decisions: createDecisions(redis),
     setAside: createSetAside(redis, turns, deliveries, schedules),
     files: createFileStore(redis, undefined, undefined, memory),
     spend: createSpend(redis, { isPretend }),

@@ -23,6 +23,10 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
         when: 'the computer sleeps and takes longer to wake',
         parts: { tellFailing: 'the computer does not wake up', failedWakeWords: 'none' },
       },
+      {
+        file: 'worker/people/meet.ts',
+        when: 'an invited person writes for the first time',
+      },
       { file: 'worker/media/format-place.ts', when: 'every slot is taken for a second' },
       {
         file: 'worker/turn/dispatch.ts',
@@ -220,7 +224,6 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
       },
       { file: 'relay/links/secret-links.ts', when: 'none' },
       { file: 'relay/links/secret-page.ts', when: 'none' },
-      { file: 'worker/commands/people-commands.ts', when: '/people', to: 'the owner' },
     ],
   },
   {
@@ -256,16 +259,30 @@ export const subjects: { title: string; occasions: Occasion[] }[] = [
       {
         file: 'relay/people/membership.ts',
         when: 'people were removed from ALLOWED_SENDERS',
-        parts: {
-          returnedWords: 'a removed person is back',
-          askForReturned: 'a removed person is back',
-        },
         to: 'the owner',
       },
       {
         file: 'shared/store/boxes/set-aside.ts',
         when: 'a removed person had something waiting',
+        parts: { returnedQuestion: 'a removed person is back' },
         to: 'the owner',
+      },
+      { file: 'worker/commands/people-commands.ts', when: '/people, /limit', to: 'the owner' },
+      {
+        file: 'worker/commands/invite-commands.ts',
+        when: '/invite, /remove',
+        parts: { decidedWords: 'a tap under /invite or /remove' },
+        to: 'the owner',
+      },
+      {
+        file: 'worker/people/invitation.ts',
+        when: 'someone is invited: what to pass on',
+        to: 'the owner',
+      },
+      { file: 'worker/people/read-number.ts', when: '/invite, /remove', to: 'the owner' },
+      {
+        file: 'worker/commands/owner-only.ts',
+        when: '/people, /invite, /remove or /limit of anybody else',
       },
       { file: 'shared/store/redis/redis-memory.ts', when: 'Redis is nearly full', to: 'the owner' },
     ],
@@ -302,6 +319,7 @@ export const notForTheChat: Record<string, string[]> = {
   'nobody: scripts, states and patterns': [
     'shared/store/boxes/outbox.ts',
     'shared/store/boxes/snapshot.ts',
+    'shared/store/people.ts',
     'shared/store/page-address.ts',
     'shared/store/redis/script.ts',
     'worker/media/file-type.ts',

@@ -101,11 +101,12 @@ test('the list says in words who may write, since when and by whom; what a young
     expect(await listOf([]).publish()).toEqual({ isOurs: false, removed: [] });
     expect(await words()).toEqual(changed);
     const stranger = listOf([one], 90_000);
-    expect([await stranger.refresh(), stranger.current(), await stranger.refresh()]).toEqual([
-      true,
-      [one, other],
-      false,
-    ]);
+    expect([await stranger.refresh(['+15559999999']), stranger.current()]).toEqual([false, [one]]);
+    expect([
+      await stranger.refresh([other]),
+      stranger.current(),
+      await stranger.refresh([other]),
+    ]).toEqual([true, [one, other], false]);
     // What stands there is no list: the relay writes its own.
     await redis.set(keys.allowed, 'a string');
     expect(await createAllowed(redis).has('+15559999999')).toBe(true);

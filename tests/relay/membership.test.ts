@@ -3,7 +3,8 @@ import { parseRelayConfig } from '../../relay/config.ts';
 import { runRelay } from '../../relay/relay.ts';
 import { keys, prefix } from '../../shared/store/redis/keys.ts';
 import { createSchedules } from '../../shared/store/schedules.ts';
-import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
+import type { ChatMessage } from '../../simulator/chat.ts';
+import { otherPhone, phone, stranger, withPipeline } from '../support/pipeline.ts';
 import { until } from '../support/until.ts';
 
 test('a person who is taken out of the list is worked for no more, not even in a turn that runs; when they are back the owner is asked', async () => {
@@ -66,7 +67,7 @@ test('a person who is taken out of the list is worked for no more, not even in a
     expect(replies(otherPhone)).toEqual([]);
     await say(`/people do ${otherPhone}`, otherPhone);
     expect((await until('a refusal', () => replies(otherPhone)[0])).text).toBe(
-      'Only the owner can decide that.',
+      'Only the owner can do that.',
     );
     await twin.chat.receive(phone, {
       text: 'Do it',
@@ -84,6 +85,87 @@ test('a person who is taken out of the list is worked for no more, not even in a
     expect(asked).not.toContain('let me in');
     expect(await schedules.list(otherPhone)).toHaveLength(1);
     await schedules.close();
+    await relay.stop();
+  });
+});
+
+test('the owner invites in the chat, removes, and invites again: each holds across a relay that starts anew', async () => {
+  await withPipeline({ relay: false }, async (pipeline) => {
+    const { redis, say, replies, twin, environment, log } = pipeline;
+    const startRelay = async (allowed: string) =>
+      await runRelay(parseRelayConfig({ ...environment, ALLOWED_SENDERS: allowed }), log);
+    let answered = 0;
+    /** The owner's next reply. */
+    const next = async (what: string) => {
+      const reply = await until(what, () => replies()[answered]);
+      answered += 1;
+      return reply;
+    };
+    const tap = async ({ buttons }: ChatMessage, title: string): Promise<void> => {
+      const { id = '' } = buttons.find((button) => button.title === title) ?? {};
+      await twin.chat.receive(phone, { text: title, choice: { id, title, kind: 'button' } });
+    };
+    const hanging = Promise.withResolvers<void>();
+    let hung = 0;
+    let relay = await startRelay(phone);
+    await pipeline.startWorker({
+      answer: async (text) => {
+        if (text === 'hang' && (hung += 1) === 1) {
+          hanging.resolve();
+          await new Promise(() => undefined);
+        }
+        return `answer to ${text}`;
+      },
+    });
+    await say('too early', stranger);
+    await say('/invite 001 (555) 999-9999');
+    const asked = await next('the question');
+    expect(asked.text).toContain('Shall I let *+1 555 999 9999*');
+    await tap(asked, 'Invite');
+    const link = await next('the link');
+    expect(link.text).toContain('https://wa.me/15550100000?text=Hello');
+    expect(link.media).toHaveLength(1);
+    await say('let me in', stranger);
+    await until('the guest is answered', () => replies(stranger).length === 2);
+    const texts = (): string[] => replies(stranger).map(({ text }) => text);
+    expect(texts()[0]).toContain('+1 555 123 0001');
+    expect(texts()[0]).toContain('they pay');
+    expect(texts()[1]).toBe('answer to let me in');
+
+    await say('hang', stranger);
+    await hanging.promise;
+    await say(`/remove ${stranger}`);
+    await tap(await next('the question'), 'Remove');
+    expect((await next('the end')).text).toBe(
+      '+1 555 999 9999 may not write to me any more. I have set aside 1 message, for 7 days.',
+    );
+    await until(
+      'the turn is over',
+      async () => (await redis.exists(keys.deduplication('turns', stranger))) === 0,
+    );
+    await relay.stop();
+    relay = await startRelay(`${phone},${stranger}`);
+    await say('let me in again', stranger);
+    await say('hello');
+    expect((await next('an answer')).text).toBe('answer to hello');
+    expect(await redis.exists(keys.inbox(stranger), keys.outbox(stranger))).toBe(0);
+    expect(texts()).toHaveLength(2);
+
+    await say(`/invite ${stranger}`);
+    await tap(await next('the question'), 'Invite');
+    // A message with a picture takes its time, and may come after the next one.
+    const links = (): ChatMessage[] => replies().filter(({ text }) => text.includes('wa.me'));
+    await until('another link', () => links().length === 2);
+    const question = await until('the question about before', () =>
+      replies().find(({ text }) => text.includes('1 message is still set aside')),
+    );
+    answered = replies().length;
+    await tap(question, 'Do it');
+    expect((await next('the word')).text).toContain('Going on with 1 message');
+    await say('and now', stranger);
+    await until('both are answered', () => texts().length === 4);
+    // Greeted once, and nothing of what was refused.
+    expect(texts().slice(2)).toEqual(['answer to hang', 'answer to and now']);
     await relay.stop();
   });
 });

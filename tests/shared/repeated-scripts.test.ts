@@ -7,6 +7,7 @@ import { keys } from '../../shared/store/redis/keys.ts';
 import { createLinks } from '../../shared/store/links/links.ts';
 import { createModelRequests } from '../../shared/store/model-requests.ts';
 import { createSendRate } from '../../shared/store/send-rate.ts';
+import { createDecisions } from '../../shared/store/people/decisions.ts';
 import { createPeopleStore } from '../../shared/store/people.ts';
 import { createPageStore } from '../../shared/store/pages.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
@@ -251,6 +252,16 @@ test('every script that is sent twice says the same and leaves the same', async 
     expect(await links.revoke(conversation)).toBe(1);
     const people = createPeopleStore(twice);
     await people.idOf(conversation);
+    const decisions = createDecisions(twice);
+    await redis.hset(keys.allowed, 'list', 'started 2026-01-01T00:00:00.000Z');
+    for (const [kind, tap] of [
+      ['invite', sid('e')],
+      ['remove', sid('f')],
+    ] as const) {
+      const token = await decisions.ask({ kind, address: '+15551230002' });
+      expect((await decisions.decide(token, tap, true, conversation)).outcome).toBe('done');
+    }
+    await redis.del(keys.allowed);
     const pages = createPageStore(twice);
     await pages.put('page', 'text');
     await pages.append('growing', 'entry', 'text');

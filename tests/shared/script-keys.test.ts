@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createClaims } from '../../relay/dedup.ts';
 import { createConversations } from '../../shared/store/conversation.ts';
+import { createDecisions } from '../../shared/store/people/decisions.ts';
 import { createDeadLetters } from '../../shared/store/boxes/dead-letters.ts';
 import { createNextDeliveries } from '../../shared/store/boxes/next-delivery.ts';
 import { createFailedMessages } from '../../shared/store/boxes/failed-messages.ts';
@@ -13,7 +14,7 @@ import { createOutbox } from '../../shared/store/boxes/outbox.ts';
 import { createTellOwner } from '../../shared/store/owner.ts';
 import { createSendRate } from '../../shared/store/send-rate.ts';
 import { createPageStore } from '../../shared/store/pages.ts';
-import { createPeopleStore } from '../../shared/store/people.ts';
+import { createPeopleStore, limitWords } from '../../shared/store/people.ts';
 import { createDeliveries, createTurns } from '../../shared/store/queues.ts';
 import type { Redis } from '../../shared/store/redis/redis.ts';
 import { defineScript, runScript } from '../../shared/store/redis/script.ts';
@@ -160,6 +161,15 @@ async function exercise(redis: Redis): Promise<void> {
   await people.idOf('US.1');
   await people.idOf(phone);
   await proveAddresses(redis, phone, 'US.1');
+  await people.note((await people.of(phone)).id, { limit: limitWords(5, phone, new Date()) });
+  const decisions = createDecisions(redis);
+  for (const kind of ['invite', 'remove'] as const)
+    await decisions.decide(
+      await decisions.ask({ kind, address: otherPhone }),
+      newId(),
+      true,
+      phone,
+    );
   await redis.zadd(keys.files, 1, file.token);
   await files.put(Buffer.alloc(1000), { type: 'text/plain', name: 'x' }, otherPhone);
   const pages = createPageStore(redis);

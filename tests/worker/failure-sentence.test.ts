@@ -35,6 +35,7 @@ test('each failure has one sentence of its own that says what helps', () => {
     'unreadable',
     'history',
     'refused',
+    'day-limit',
     'broken',
   ];
   const sentences = kinds.map((kind) => failureSentence(kind));

@@ -317,10 +317,9 @@ export interface Agent {
  * - `died`: its process ended; worth another attempt.
  * - `no-memory`, `no-processes`: it ended because the machine ran out of memory or processes.
  * - `silent`: no sign of life for too long.
- * - `too-long`, `unreadable`: Claude cannot accept the conversation as it is, or a picture or
- * document in it.
+ * - `too-long`, `unreadable`: Claude cannot accept the conversation, or a picture or document in it.
  * - `history`: the API refuses the conversation so far; only a fresh session helps.
- * - `budget`: its budget is used up.
+ * - `budget`, `day-limit`: its budget is used up, or what the owner lets the person use in a day.
  * - `refused`: the API refuses the request for a reason of its own; the failure's message has its
  * words in short, as they may be quoted to the person.
  * - the others are failures on the model's side that an immediate retry would meet again.
@@ -343,6 +342,7 @@ export type FailureKind =
   | 'history'
   | 'refused'
   | 'budget'
+  | 'day-limit'
   | 'broken';
 
 export class AgentFailure extends Error {

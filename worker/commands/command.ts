@@ -1,5 +1,6 @@
 import type { Choices } from '../../shared/store/choices.ts';
 import type { Message } from '../../shared/store/message.ts';
+import type { NewReply, ReplyFile } from '../../shared/store/reply.ts';
 import type { TurnContext } from '../turn/context.ts';
 import type { TurnDeps } from '../turn/deps.ts';
 
@@ -17,8 +18,12 @@ export type CommandCall = {
   busy: boolean;
 };
 
-/** The answer to the person, optionally with choices to tap. */
-export type CommandAnswer = string | { text: string; choices: Choices };
+/**
+ * The answer to the person, optionally with choices to tap, a picture above it, or a message after
+ * it.
+ */
+export type CommandAnswer =
+  string | { text: string; choices?: Choices; file?: ReplyFile; next?: NewReply };
 
 /** A text that the worker handles itself instead of Claude. */
 export type Command = {
@@ -28,6 +33,8 @@ export type Command = {
   help?: { usage: string; does: string };
   /** Runs even while Claude is at work; otherwise it waits, and so does every later message. */
   anytime: boolean;
+  /** The help shows it to the owner only. */
+  ownerOnly?: boolean;
   /** Without a slash it counts only as the first waiting message. */
   firstOnly?: boolean;
   /** Returns the answer; undefined when the message is already settled. */

@@ -2,6 +2,8 @@ import type { Message } from '../../shared/store/message.ts';
 import { commandText } from './command.ts';
 import type { Command } from './command.ts';
 import { editDistance, mostMistakes } from './edit-distance.ts';
+import { inviteCommands } from './invite-commands.ts';
+import { ownerOf } from './owner-only.ts';
 import { peopleCommands } from './people-commands.ts';
 import { reportCommands } from './report-commands.ts';
 import { scheduleCommands } from './schedule-commands.ts';
@@ -17,6 +19,7 @@ const all: Command[] = [
   ...scheduleCommands,
   ...secretCommands,
   ...peopleCommands,
+  ...inviteCommands,
   ...reportCommands,
 ];
 
@@ -24,9 +27,10 @@ const help: Command = {
   pattern: /^\/?help[.!?]?$/i,
   anytime: true,
   firstOnly: true,
-  async run() {
-    const lines = all.flatMap(({ help: about }) =>
-      about ? `*${about.usage}*: ${about.does}` : [],
+  async run({ stores }, { message: { conversation } }) {
+    const isOwner = (await ownerOf(stores, conversation)) !== undefined;
+    const lines = all.flatMap(({ help: about, ownerOnly = false }) =>
+      about && (isOwner || !ownerOnly) ? `*${about.usage}*: ${about.does}` : [],
     );
     return `Write what you want done, as you would to a colleague. Send a picture or a file along, or swipe to reply to an earlier answer. While I work, I hear what you write.\n\n${lines.join('\n')}\n\nAny other / command goes to Claude Code.`;
   },

@@ -41,14 +41,22 @@ export function createBudget(
 ): Budget {
   const goOn = goOnWords(spend.isPretend);
   const money = (usd: number): string => dollars(usd, spend.isPretend);
-  /** The first limit reached, in words, with the function that raises it. */
+  /**
+   * The first limit reached, in words, with the function that raises it: the person cannot raise what
+   * the owner has set for them.
+   */
   const findLimit = async (): Promise<
-    { words: string; subject: string; grant: () => Promise<void> } | undefined
+    { words: string; subject: string; grant?: () => Promise<void> } | undefined
   > => {
-    if (budgets.turnUsd === undefined && budgets.dayUsd === undefined) return undefined;
     const { timezone, granted = '' } = await conversations.read(conversation);
     const day = dayOf(Date.now(), timezone);
-    const { turnUsd, turnGrantedUsd, dayUsd } = await spend.standing(turn, conversation, day);
+    const standing = await spend.standing(turn, conversation, day);
+    const { turnUsd, turnGrantedUsd, dayUsd, limitUsd } = standing;
+    if (limitUsd !== undefined && dayUsd >= limitUsd)
+      return {
+        words: `Today has cost ${money(dayUsd)}, and the owner has set ${money(limitUsd)} a day for you.`,
+        subject: day,
+      };
     if (budgets.turnUsd !== undefined && turnUsd >= budgets.turnUsd + turnGrantedUsd) {
       const words = `This task has cost ${money(turnUsd)}; its budget is ${money(budgets.turnUsd + turnGrantedUsd)}.`;
       return {
@@ -59,7 +67,8 @@ export function createBudget(
     }
     const [grantedOn, amount] = granted.split(' ');
     const grantedToday = grantedOn === day ? Number(amount) : 0;
-    if (budgets.dayUsd === undefined || dayUsd < budgets.dayUsd + grantedToday) return undefined;
+    if (limitUsd !== undefined || budgets.dayUsd === undefined) return undefined;
+    if (dayUsd < budgets.dayUsd + grantedToday) return undefined;
     const words = `Today has cost ${money(dayUsd)}; the day's budget is ${money(budgets.dayUsd + grantedToday)}.`;
     return {
       words,
@@ -72,6 +81,10 @@ export function createBudget(
   return {
     async mayGoOn(signal) {
       for (let limit = await findLimit(); limit; limit = await findLimit()) {
+        if (!limit.grant) {
+          ending.abort(new AgentFailure('day-limit', limit.words));
+          return false;
+        }
         const options = [{ label: goOn }, { label: 'Stop here' }];
         const question: Question = {
           kind: 'budget',

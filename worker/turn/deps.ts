@@ -9,6 +9,7 @@ import type { Agent, PermissionMode } from '../agent/agent.ts';
 import type { AgentFiles } from '../agent/sandbox/files.ts';
 import type { WorkspaceReader } from '../agent/workspace/reader.ts';
 import type { Awake } from '../background/describe.ts';
+import type { ChatNumber } from '../people/invitation.ts';
 import type { Speaker } from '../media/speaking.ts';
 import type { Transcriber } from '../media/transcribing.ts';
 import type { SessionLock } from '../process/session-lock.ts';
@@ -71,6 +72,8 @@ export type TurnChat = {
 /** What the configuration says about turns. */
 export type TurnSettings = {
   dataDir: string;
+  /** Our number in the chat, for people who do not know it yet. */
+  chatNumber: ChatNumber;
   /** The relay's address for pages, and for files that WhatsApp does not carry. */
   publicUrl: string;
   /** The default mode, until the person chooses another. */

@@ -7,7 +7,7 @@ import { isFromPerson } from '../../shared/store/message.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { Snapshot } from '../../shared/store/boxes/snapshot.ts';
 import type { Outbox } from '../../shared/store/boxes/outbox.ts';
-import type { Reply } from '../../shared/store/reply.ts';
+import type { NewReply, Reply } from '../../shared/store/reply.ts';
 import { AgentFailure } from '../agent/agent.ts';
 import type { Attempts } from './attempts.ts';
 import type { CommandAnswer, CommandParts } from '../commands/command.ts';
@@ -266,17 +266,19 @@ async function obey(
     ]);
   }
   if (answer === undefined) return;
-  const { text, choices } =
-    typeof answer === 'string' ? { text: answer, choices: undefined } : answer;
-  const texts = choices ? [text] : chunk(text);
-  const replies = texts.map((part, index) => ({
+  const { text, choices, file, next }: Exclude<CommandAnswer, string> =
+    typeof answer === 'string' ? { text: answer } : answer;
+  const texts = choices || file ? [text] : chunk(text);
+  const replies: NewReply[] = texts.map((part, index) => ({
     id: `${message.id}.command.${index + 1}`,
     conversation,
     turn,
     text: part,
     ...(choices ? { choices } : {}),
-    urgent: true as const,
+    ...(file ? { file } : {}),
+    urgent: true,
   }));
+  if (next) replies.push({ ...next, conversation, turn });
   const settlement = { conversation, ids: [message.id], state: 'answered' as const };
   await parts.stores.outbox.put(replies, fence, settlement);
 }

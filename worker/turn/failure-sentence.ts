@@ -3,12 +3,14 @@ import type { AgentFailure, FailureKind } from '../agent/agent.ts';
 
 /**
  * The message when a turn is given up for this failure. A refusal that no kind describes is quoted
- * in short. `timezone` is an IANA name.
+ * in short, and what the owner has set is named. `timezone` is an IANA name.
  */
 export function describeFailure(
   { kind, message, resetsAt }: Pick<AgentFailure, 'kind' | 'message' | 'resetsAt'>,
   timezone?: string,
 ): string {
+  if (kind === 'day-limit' && message !== '')
+    return `I stopped here. ${message} Text “retry” tomorrow, or ask for more.`;
   if (kind !== 'refused' || message === '') return failureSentence(kind, resetsAt, timezone);
   return `I could not finish this. Claude refused it: “${message}”. Text “retry” and I will try again.`;
 }
@@ -53,6 +55,8 @@ export function failureSentence(
       'I could not finish this: Claude cannot read our conversation any more. Text “/new” for a fresh start, which keeps the files, then “retry”.',
     refused: `I could not finish this: Claude refused it. ${again}`,
     budget: 'I stopped here, because the budget is used up. Text “retry” to go on.',
+    'day-limit':
+      'I stopped here: what the owner lets you use in a day is used up. Text “retry” tomorrow, or ask for more.',
     broken: `I could not finish this: something went wrong on my side. ${again}`,
   };
   return sentences[kind];

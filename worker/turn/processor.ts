@@ -16,6 +16,7 @@ import type { TurnContext } from './context.ts';
 import type { TurnDeps } from './deps.ts';
 import { createTurnSlot } from '../process/slots.ts';
 import { createMailbox } from './mailbox.ts';
+import { meetPerson } from '../people/meet.ts';
 import { endBadly, giveUpExhausted, isExhausted, settleStopped } from './outcome.ts';
 import type { TurnStand } from './outcome.ts';
 import { waitInLine } from './wait-for-slot.ts';
@@ -125,6 +126,7 @@ async function workInbox(
   });
   let hasBegun = false;
   try {
+    await meetPerson(stores, context, snapshot.messages);
     const waiting = await questions.withoutAnswers(snapshot.messages);
     const unanswered = await leaveAnswered(
       { ...stores, messenger: deps.chat.messenger },

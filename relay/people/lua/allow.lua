@@ -3,7 +3,7 @@
 -- removed people.
 -- keys: allowed
 -- args: prefix, started, relayWords, owner, listed, setAsideSeconds
--- uses: set-aside, entry, links, person
+-- uses: set-aside, entry, links, person, invitation
 local list = decode(listed)
 if #list == 0 then return { 0 } end
 if redis.call('TYPE', allowed)['ok'] ~= 'hash' then redis.call('DEL', allowed) end
@@ -15,18 +15,26 @@ for i = 1, #list, 2 do
   local address, spelling = list[i], list[i + 1]
   present[address] = true
   local value = redis.call('HGET', allowed, address) or ''
+  -- Whoever the variable makes the owner may write.
+  local isDecided = isInvited(value) or isOut(value) and address ~= owner
   local held = string.match(value, '^allowed since ([^,]+)')
   -- What came to the outbox meanwhile is of before, too.
-  if not held and string.match(value, '^removed') then setAside(prefix, address, setAsideSeconds) end
+  if not held and not isDecided and string.match(value, '^removed') then setAside(prefix, address, setAsideSeconds) end
   local words = spelling ~= '' and spelling or 'by ' .. relayWords
-  if not held or (spelling ~= '') ~= (string.find(value, ', as ', 1, true) ~= nil) then
-    redis.call('HSET', allowed, address, 'allowed since ' .. (held or since) .. ', ' .. words)
+  if not isDecided and (not held or (spelling ~= '') ~= (string.find(value, ', as ', 1, true) ~= nil)) then
+    setAllowed(prefix, allowed, address, 'allowed since ' .. (held or since) .. ', ' .. words)
   end
 end
+-- An invited person stays, and so does the other spelling of their number.
+local function isGuest(address)
+  local words = redis.call('HGET', allowed, address) or ''
+  local origin = string.match(words, ', as the other spelling of (%S+)$')
+  return isInvited(words) or (origin and isInvited(redis.call('HGET', allowed, origin) or ''))
+end
 for _, address in ipairs(redis.call('HKEYS', allowed)) do
-  local isAddress = address ~= 'list' and address ~= 'owner'
-  if isAddress and not present[address] and string.match(redis.call('HGET', allowed, address), '^allowed') then
-    redis.call('HSET', allowed, address, 'removed ' .. started .. ', by ' .. relayWords)
+  local isStale = address ~= 'list' and address ~= 'owner' and not present[address] and not isGuest(address)
+  if isStale and string.match(redis.call('HGET', allowed, address), '^allowed') then
+    setAllowed(prefix, allowed, address, 'removed ' .. started .. ', by ' .. relayWords)
     revokeLinks(prefix, address)
     local id = personOf(prefix, address)
     if id then revokeLinks(prefix, id) end

@@ -1,10 +1,13 @@
 import { z } from 'zod';
-import { createAllowed } from '../allowed.ts';
+import { createAllowed, isOut } from '../allowed.ts';
+import type { Allowed } from '../allowed.ts';
 import { keys, prefix } from '../redis/keys.ts';
 import type { TellOwner } from '../owner.ts';
 import type { Deliveries, Turns } from '../queues.ts';
+import type { Control } from '../redis/pubsub.ts';
 import type { Redis } from '../redis/redis.ts';
 import { setAsideSeconds } from '../redis/retention.ts';
+import type { NewReply } from '../reply.ts';
 import { runScript } from '../redis/script.ts';
 import { loadScript } from '../redis/script-file.ts';
 import type { Schedules } from '../schedules.ts';
@@ -108,17 +111,55 @@ export function createSetAside(
   };
 }
 
-/** Tells the owner what was set aside of a person who may not write any more, if anything was. */
+/**
+ * Tells the owner what was set aside of a person who may not write any more, if anything was, unless
+ * the owner has removed them in the chat and knows.
+ */
 export async function tellOfSetAside(
-  { setAside, tellOwner }: { setAside: SetAside; tellOwner: TellOwner },
+  { setAside, allowed, tellOwner }: { setAside: SetAside; allowed: Allowed; tellOwner: TellOwner },
   conversation: string,
 ): Promise<void> {
+  if (isOut(await allowed.words(conversation))) return;
   const words = setAsideWords(await setAside.counts(conversation));
   if (words !== '')
     await tellOwner(
       'removed',
       `${conversation} may not write any more. I set aside what waited: ${words}.`,
     );
+}
+
+/** Makes a running turn of a removed person check its inbox, and end. */
+export async function announceRemoval(redis: Redis, conversation: string): Promise<void> {
+  const said: Control = { kind: 'message', conversation, id: 'removed', putOff: false };
+  await redis.publish(keys.arrivals, JSON.stringify(said));
+}
+
+/**
+ * The question to the owner about a person who may write again and has work set aside; undefined
+ * when there is none. It is asked once for each time the person is back.
+ */
+export async function returnedQuestion(
+  { setAside, allowed }: { setAside: Pick<SetAside, 'counts'>; allowed: Allowed },
+  owner: string,
+  address: string,
+): Promise<NewReply | undefined> {
+  const counts = await setAside.counts(address);
+  const words = setAsideWords(counts);
+  if (words === '') return undefined;
+  const since = /^allowed since ([^,]+)/.exec((await allowed.words(address)) ?? '')?.[1] ?? '';
+  const id = `returned.${address}.${Date.parse(since) || 0}`;
+  const items = [
+    { id: `/people do ${address}`, title: 'Do it' },
+    { id: `/people drop ${address}`, title: 'Drop it' },
+  ];
+  const isOne = counts.messages + counts.replies + counts.schedules === 1;
+  return {
+    id,
+    conversation: owner,
+    turn: id,
+    text: `${address} may write again. From before, ${words} ${isOne ? 'is' : 'are'} still set aside. Shall I do it, or drop it? Text “/people do ${address}” or “/people drop ${address}”.`,
+    choices: { kind: 'buttons', items, told: true },
+  };
 }
 
 /** The set-aside work in words: `2 messages, 1 reply and 1 schedule`; '' if there is nothing. */

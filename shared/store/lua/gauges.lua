@@ -1,10 +1,19 @@
--- Returned as text, since Redis truncates Lua numbers.
+-- What a turn and its person's day have cost, over all conversations of the person. Returned as
+-- text, since Redis truncates Lua numbers; the last one is '' without a limit of the person's own.
 -- keys: turnSums, daySums
 -- args: conversation
+-- uses: person
+local prefix = string.match(daySums, '^{[^}]*}')
 local function sum(key, ...)
   local all = 0
   for _, field in ipairs({ ... }) do all = all + tonumber(redis.call('HGET', key, field) or 0) end
-  return string.format('%.0f', all)
+  return all
 end
-local day = sum(daySums, 'usd:' .. conversation, 'held:' .. conversation)
-return { sum(turnSums, 'usd', 'held'), sum(turnSums, 'granted'), day }
+local conversations, limit = purseOf(prefix, conversation)
+local day = 0
+for _, name in ipairs(conversations) do day = day + sum(daySums, 'usd:' .. name, 'held:' .. name) end
+local amounts = { sum(turnSums, 'usd', 'held'), sum(turnSums, 'granted'), day }
+local reply = {}
+for index, amount in ipairs(amounts) do reply[index] = string.format('%.0f', amount) end
+reply[4] = limit and string.format('%.0f', limit) or ''
+return reply

@@ -1,15 +1,22 @@
--- `dayLimit` and `turnLimit` are '' without a budget; `turn` is '' outside a turn.
+-- `dayLimit` and `turnLimit` are '' without a budget; `turn` is '' outside a turn. The day's budget
+-- is the person's, over all their conversations. A limit of the person's own replaces it, and what
+-- they have granted themselves does not raise it.
 -- keys: openRequests, daySums, turnSums, conversationKey
 -- args: id, newNote, conversation, turn, day, dayLimit, turnLimit
+-- uses: person
+-- derives: conversation:*
 if redis.call('HEXISTS', openRequests, id) == 1 then return 'open' end
-if dayLimit ~= '' or turnLimit ~= '' then
+local prefix, name = string.match(conversationKey, '^({[^}]*}):conversation:(.*)$')
+local conversations, own = purseOf(prefix, name)
+local limit = own or tonumber(dayLimit)
+if limit or turnLimit ~= '' then
+  local isOwn = {}
+  for _, other in ipairs(conversations) do isOwn[other] = true end
   local heldByDay, heldByTurn = 0, 0
   for _, raw in ipairs(redis.call('HVALS', openRequests)) do
     local note = cjson.decode(raw)
-    if note.conversation == conversation then
-      if note.day == day then heldByDay = heldByDay + note.held end
-      if note.turn == turn then heldByTurn = heldByTurn + note.held end
-    end
+    if isOwn[note.conversation] and note.day == day then heldByDay = heldByDay + note.held end
+    if note.conversation == conversation and note.turn == turn then heldByTurn = heldByTurn + note.held end
   end
   local function sum(key, ...)
     local all = 0
@@ -17,18 +24,22 @@ if dayLimit ~= '' or turnLimit ~= '' then
     return all
   end
   local waits = false
-  if dayLimit ~= '' then
-    local spent = sum(daySums, 'usd:' .. conversation, 'held:' .. conversation)
-    local on, dollars = string.match(redis.call('HGET', conversationKey, 'granted') or '', '^(%S+) (%S+)$')
-    local limit = tonumber(dayLimit) + (on == day and tonumber(dollars) or 0) * 1000000
+  if limit then
+    local spent = 0
+    for other in pairs(isOwn) do
+      spent = spent + sum(daySums, 'usd:' .. other, 'held:' .. other)
+      local key = prefix .. ':conversation:' .. other
+      local on, dollars = string.match(redis.call('HGET', key, 'granted') or '', '^(%S+) (%S+)$')
+      if not own and on == day then limit = limit + (tonumber(dollars) or 0) * 1000000 end
+    end
     if spent >= limit then return 'day' end
     waits = waits or (heldByDay > 0 and spent + heldByDay >= limit)
   end
   if turnLimit ~= '' and turn ~= '' then
     local spent = sum(turnSums, 'usd', 'held')
-    local limit = tonumber(turnLimit) + sum(turnSums, 'granted')
-    if spent >= limit then return 'turn' end
-    waits = waits or (heldByTurn > 0 and spent + heldByTurn >= limit)
+    local most = tonumber(turnLimit) + sum(turnSums, 'granted')
+    if spent >= most then return 'turn' end
+    waits = waits or (heldByTurn > 0 and spent + heldByTurn >= most)
   end
   if waits then return 'wait' end
 end

@@ -14,8 +14,10 @@ export const keys = {
   /**
    * HASH: who may write, in words. `list` says which relay wrote the list and when that relay
    * started, `owner` who receives notices that need a person; each other field is an address with
-   * `allowed since TIME, by …` or `removed TIME, by …`. Without `list`, everyone that the relay
-   * lets in may write.
+   * `allowed since TIME, by …` or `removed TIME, by …`. What the owner has decided in the chat
+   * outlives the relay's list: `allowed since TIME, invited by OWNER`, with `until TIME` until the
+   * person's first message, and `removed TIME, by OWNER in the chat`. Without `list`, everyone that
+   * the relay lets in may write.
    */
   allowed: `${prefix}:allowed`,
   /**
@@ -92,6 +94,11 @@ export const keys = {
    */
   person: (id: string): string => `${prefix}:person:${id}`,
   people: `${prefix}:people`,
+  /**
+   * HASH that expires: what the owner was asked about a person (`kind`, `address`, its other
+   * `spelling`), and the message that has decided it with the `outcome`.
+   */
+  personQuestion: (token: string): string => `${prefix}:person-question:${token}`,
   /**
    * HASH: the state of a conversation (its session; the address that wrote last, and when, if it is
    * not the conversation's own; `wroteAt`, when the person last wrote, which opens WhatsApp's

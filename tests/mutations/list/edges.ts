@@ -143,13 +143,6 @@ export const edges = [
     ['an older relay changes nothing', 'if start and start > started then return { 0 } end', ''],
     ['an empty list changes nothing', 'if #list == 0 then return { 0 } end', ''],
   ]),
-  ...mutationsOf('worker/commands/people-commands.ts', 'tests/relay/membership.test.ts', [
-    [
-      'only the owner decides',
-      `if ((await allowed.owner()) !== message.conversation) return 'Only the owner can decide that.';`,
-      '',
-    ],
-  ]),
   ...mutationsOf('worker/questions/asked-questions.ts', 'tests/worker/approvals.test.ts', [
     [
       'a late answer gives leave when it is stood by',

@@ -1,5 +1,6 @@
 import type { Mutation } from '../mutation.ts';
 import { edges } from './edges.ts';
+import { persons } from './people.ts';
 import { recovery } from './recovery.ts';
 import { relay } from './relay.ts';
 import { secrets } from './secrets.ts';
@@ -20,4 +21,5 @@ export const mutations: readonly Mutation[] = [
   ...edges,
   ...recovery,
   ...secrets,
+  ...persons,
 ];

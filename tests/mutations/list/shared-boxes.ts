@@ -62,14 +62,14 @@ export const boxes = [
     ['answers go to the address that wrote last', 'if since and since <= at or', 'if since or'],
     [
       'what a message proves of its sender is kept',
-      `for _, alias in ipairs(sender.proven) do redis.call('HSET', aliases, alias, conversation) end`,
+      `redis.call('HSET', aliases, alias, conversation)`,
       '',
     ],
-    ['who may not write is not taken in', 'if not since or sender and', 'if sender and', removed],
+    ['who may not write is not taken in', 'if not since or isEarly', 'if isEarly', removed],
     [
       'what was written before its writer was allowed is not taken in',
-      'and sender.missed and string.sub(at, 1, 19) < since then',
-      'and false then',
+      'sender.missed and string.sub(at, 1, 19) < since',
+      'false',
       removed,
     ],
     [

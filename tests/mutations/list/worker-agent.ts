@@ -92,15 +92,15 @@ export const agent = [
     ],
     [
       'a task’s budget that is used up',
-      `if spent >= limit then return 'turn' end`,
+      `if spent >= most then return 'turn' end`,
       '',
       { named: 'forty requests|budget' },
     ],
     ['what is open is held back', `if waits then return 'wait' end`, '', budgets],
     [
       'a day’s grant counts on its day',
-      `(on == day and tonumber(dollars) or 0)`,
-      '(tonumber(dollars or 0))',
+      'if not own and on == day then',
+      'if not own then',
       budgets,
     ],
   ]),

@@ -9,7 +9,7 @@
 -- keys: message, inbox, conversations, job, deduplication, conversationKey, aliases, allowed
 -- args: lifetimeSeconds, conversation, at, entry, channel, messageId, messagePrefix, delayedTurns
 -- args: conversationPrefix, senderJson, dueScore, saidLaterUntil
--- uses: entry, allowed, wrote, person
+-- uses: entry, allowed, wrote, person, invitation
 -- derives: message:*, conversation:*, turns:delayed
 local sender = senderJson ~= '' and cjson.decode(senderJson)
 local function keepJobAway()
@@ -29,9 +29,10 @@ if other then
   keepJobAway()
   return 'elsewhere ' .. other
 end
-local since = allowedSince(allowed, conversation)
+local since, tag = allowedSince(allowed, conversation), string.match(aliases, '^{[^}]*}')
 -- Twilio's list tells whole seconds: within the second of the change a message counts as earlier.
-if not since or sender and sender.missed and string.sub(at, 1, 19) < since then
+local isEarly = since and sender and sender.missed and string.sub(at, 1, 19) < since
+if not since or isEarly or sender and not useInvitation(tag, allowed, conversation, at) then
   keepJobAway()
   return 'refused'
 end
@@ -58,7 +59,7 @@ if redis.call('HSETNX', message, 'conversation', conversation) == 1 then
     for _, alias in ipairs(sender.proven) do
       if redis.call('HGET', aliases, alias) ~= conversation then
         redis.call('HSET', aliases, alias, conversation)
-        joinAddress(string.match(aliases, '^{[^}]*}'), alias, conversation)
+        joinAddress(tag, alias, conversation)
       end
     end
     -- Answers go to the address that wrote last; a message that comes late was not the last.

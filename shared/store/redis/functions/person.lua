@@ -65,3 +65,21 @@ local function joinAddress(prefix, address, conversation)
   end
   if id then addAddress(prefix, id, address) end
 end
+-- Notes whether an address may write, in words: in the list, and in the record of its person.
+local function setAllowed(prefix, allowed, address, words)
+  redis.call('HSET', allowed, address, words)
+  local id = personOf(prefix, address)
+  if id and not string.find(words, ', as ', 1, true) then redis.call('HSET', recordOf(prefix, id), 'allowed', words) end
+end
+-- The conversations of a conversation's person, and the person's limit of a day (millionths of a
+-- dollar); only itself, and no limit, where there is no record.
+local function purseOf(prefix, conversation)
+  local id, list, limit = personOf(prefix, conversation), {}, nil
+  if id then
+    local record = recordOf(prefix, id)
+    for word in wordsOf(redis.call('HGET', record, 'conversations')) do list[#list + 1] = word end
+    limit = tonumber(string.match(redis.call('HGET', record, 'limit') or '', '^([%d.]+) dollars a day'))
+  end
+  if #list == 0 then list[1] = conversation end
+  return list, limit and limit * 1000000
+end

@@ -1,0 +1,114 @@
+import { mutationsOf } from '../mutation.ts';
+
+const [people, decisions, commands, limit, personOf] = [
+  'tests/shared/people.test.ts',
+  'tests/shared/decisions.test.ts',
+  'tests/worker/people-commands.test.ts',
+  'tests/worker/day-limit.test.ts',
+  'tests/secrets/person-of.test.ts',
+];
+
+/** Who a person is, who lets people in and out, and what they may cost. */
+export const persons = [
+  ...mutationsOf('shared/store/redis/functions/person.lua', people, [
+    [
+      'two people with a number each stay two',
+      'id ~= other and hasNumber(id) and hasNumber(other)',
+      'false',
+    ],
+    [
+      'the older record stays',
+      'if since(other) .. other < since(one) .. one then one, other = other, one end',
+      '',
+    ],
+    ['a joined record’s id is remembered', "append(kept, 'former', other)", ''],
+  ]),
+  ...mutationsOf('shared/store/people.ts', people, [
+    [
+      'both spellings of a number are one person',
+      'isPhoneNumber(address) ? canonicalNumber(address) : address',
+      'address',
+    ],
+  ]),
+  ...mutationsOf('shared/store/people/lua/decide.lua', decisions, [
+    [
+      'a question is decided once',
+      "if by then return { by == message and outcome or 'used', kind, address } end",
+      '',
+    ],
+    ['only a yes decides', "choice ~= 'yes' and 'cancelled' or ", ''],
+    ['the owner cannot be removed', "if gone[owner] then return 'owner' end", ''],
+    ['so many invitations wait', "if open >= tonumber(mostOpen) then return 'many' end", ''],
+    ['who may write is not invited', "return 'already' end", 'end'],
+    [
+      'a removal holds for the other spelling',
+      'if gone[originOf(known[index + 1])] then add(known[index]) end',
+      '',
+    ],
+    [
+      'a removed person’s links are gone',
+      'for id in pairs(ids) do revokeLinks(prefix, id) end',
+      '',
+    ],
+    ['what waits is set aside', 'setAside(prefix, who, setAsideSeconds)', ''],
+  ]),
+  ...mutationsOf('shared/store/redis/functions/invitation.lua', decisions, [
+    ['an invitation ends', 'return not isLate', 'return true'],
+    [
+      'an invitation is used up by a message',
+      'or accepted)',
+      "or accepted .. ' until ' .. expiry)",
+    ],
+  ]),
+  ...mutationsOf('relay/people/lua/allow.lua', decisions, [
+    [
+      'a removal in the chat outlives a relay’s list',
+      'isInvited(value) or isOut(value) and address ~= owner',
+      'isInvited(value)',
+    ],
+    ['an invitation outlives a relay’s list', ' and not isGuest(address)', ''],
+    ['the configured owner may write', ' and address ~= owner\n', '\n'],
+  ]),
+  ...mutationsOf('relay/people/allow-list.ts', decisions, [
+    ['who was removed in the chat is not on the list', '!isOut(fields[address])', 'true'],
+    ['who was invited is on the list', ', ...(invited ?? [])', ''],
+  ]),
+  ...mutationsOf('worker/commands/owner-only.ts', commands, [
+    [
+      'only the owner gives the owner’s commands',
+      "owner === undefined ? 'Only the owner can do that.' : ",
+      '',
+    ],
+    ['another person is not the owner', 'one === other ? owner : undefined', 'owner'],
+  ]),
+  ...mutationsOf('worker/commands/invite-commands.ts', commands, [
+    ['a text is no tap', 'if (message.choice?.id !== `/${kind} ${argument}`)', 'if (false)'],
+  ]),
+  ...mutationsOf('shared/store/lua/model-open.lua', limit, [
+    ['the owner’s limit goes before the budget', 'own or tonumber(dayLimit)', 'tonumber(dayLimit)'],
+    ['a person does not raise the owner’s limit', 'if not own and on == day', 'if on == day'],
+    [
+      'a budget counts all conversations of a person',
+      'for other in pairs(isOwn) do',
+      'for other in pairs({ [name] = true }) do',
+    ],
+  ]),
+  ...mutationsOf('worker/questions/budget.ts', limit, [
+    ['the owner’s limit is not asked about', '!limit.grant', 'false'],
+  ]),
+  ...mutationsOf('worker/secrets/secrets.ts', personOf, [
+    [
+      'what was set since stays',
+      '{ ...theirs.secrets, ...own.secrets }',
+      '{ ...own.secrets, ...theirs.secrets }',
+    ],
+    ['what was taken over is removed', 'await directory.remove(fileOf(former));', ''],
+  ]),
+  ...mutationsOf('worker/secrets/secret-desk.ts', personOf, [
+    [
+      'another person’s secret is not taken',
+      '!(await namesOf(conversation)).includes(found.person)',
+      'false',
+    ],
+  ]),
+];

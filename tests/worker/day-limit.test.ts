@@ -1,0 +1,136 @@
+import { expect, test } from 'vitest';
+import { createConversations } from '../../shared/store/conversation.ts';
+import { createModelRequests } from '../../shared/store/model-requests.ts';
+import { createPeopleStore, limitOf, limitWords } from '../../shared/store/people.ts';
+import { keys } from '../../shared/store/redis/keys.ts';
+import type { Redis } from '../../shared/store/redis/redis.ts';
+import { createSpend, dayOf } from '../../shared/store/spend.ts';
+import { AgentFailure } from '../../worker/agent/agent.ts';
+import { createBudget } from '../../worker/questions/budget.ts';
+import type { Questions } from '../../worker/questions/questions.ts';
+import type { TurnContext } from '../../worker/turn/context.ts';
+import { describeFailure } from '../../worker/turn/failure-sentence.ts';
+import { proveAddresses } from '../support/prove-addresses.ts';
+import { withRedis } from '../support/redis.ts';
+
+const [ann, annsId, bob] = ['+15551230001', 'US.1', '+15551230002'];
+const day = dayOf(Date.now());
+const fence = { lock: keys.jobLock('turns', '1'), token: 'mine' };
+const micros = (usd: number): string => String(usd * 1e6);
+
+/** Ann writes from two addresses, each with a conversation; bob is another person. */
+async function withPeople(
+  use: (bench: {
+    redis: Redis;
+    limit(usd: number | undefined): Promise<void>;
+    spend(usd: number, conversation?: string): Promise<void>;
+    open(conversation: string, dayUsd?: number): Promise<string>;
+  }) => Promise<void>,
+): Promise<void> {
+  await withRedis(async (redis) => {
+    const [people, requests] = [createPeopleStore(redis), createModelRequests(redis)];
+    for (const address of [ann, annsId, bob]) await people.idOf(address);
+    await proveAddresses(redis, ann, annsId);
+    await redis.set(fence.lock, fence.token);
+    let count = 0;
+    await use({
+      redis,
+      async limit(usd) {
+        const { id } = await people.of(ann);
+        await people.note(id, { limit: usd === undefined ? '' : limitWords(usd, bob, new Date()) });
+        expect(limitOf(await people.of(annsId))).toBe(usd);
+      },
+      spend: async (usd, conversation = ann) =>
+        void (await redis.hincrby(keys.spend(day), `usd:${conversation}`, micros(usd))),
+      async open(conversation, dayUsd) {
+        const request = {
+          id: `r${(count += 1)}`,
+          owner: 'w#1',
+          conversation,
+          turn: '',
+          model: 'm',
+          day,
+          at: 1,
+          most: Number(micros(1)),
+          likely: 1,
+        };
+        const dayLimit = dayUsd === undefined ? undefined : Number(micros(dayUsd));
+        return await requests.open(request, { turn: undefined, day: dayLimit });
+      },
+    });
+  });
+}
+
+test('a day’s budget is the person’s: it counts all their conversations, what is open in them, and what they granted in any', async () => {
+  await withPeople(async ({ redis, spend, open }) => {
+    await spend(3);
+    await spend(1.5, annsId);
+    expect(await open(bob, 5)).toBe('open');
+    expect(await open(ann, 4)).toBe('day');
+    expect(await open(ann, 5)).toBe('open');
+    // Half a dollar is left, and the open request may need it.
+    expect(await open(annsId, 5)).toBe('wait');
+    await redis.hset(keys.conversation(annsId), 'granted', `${day} 2`);
+    expect(await open(ann, 5)).toBe('open');
+    expect(await open(ann, 3)).toBe('wait');
+  });
+});
+
+test('a limit of the owner’s replaces the budget, in both directions, and nobody but the owner raises it', async () => {
+  await withPeople(async ({ redis, limit, spend, open }) => {
+    await spend(2);
+    await spend(2, annsId);
+    await limit(4);
+    for (const conversation of [ann, annsId])
+      for (const budget of [undefined, 100]) expect(await open(conversation, budget)).toBe('day');
+    expect(await open(bob)).toBe('open');
+    await redis.hset(keys.conversation(ann), 'granted', `${day} 50`);
+    expect(await open(ann, 100)).toBe('day');
+    await limit(4.5);
+    expect(await open(ann, 1)).toBe('open');
+    await limit(0);
+    expect(await open(ann)).toBe('day');
+    await limit(undefined);
+    expect(await open(ann)).toBe('open');
+  });
+});
+
+test('at the owner’s limit a turn ends with a sentence instead of a question', async () => {
+  await withPeople(async ({ redis, limit, spend }) => {
+    const asked: string[] = [];
+    const questions = {
+      ask: async ({ text }: { text: string }) => {
+        asked.push(text);
+        return { words: ['Stop here'], answered: true };
+      },
+    } as unknown as Questions;
+    const mayGoOn = async (conversation: string): Promise<[boolean, unknown]> => {
+      const ending = new AbortController();
+      const budget = createBudget(
+        {
+          budgets: { turnUsd: undefined, dayUsd: 3 },
+          conversations: createConversations(redis),
+          spend: createSpend(redis),
+        },
+        { conversation, turn: 'turn', fence } as TurnContext,
+        questions,
+        ending,
+      );
+      return [await budget.mayGoOn(new AbortController().signal), ending.signal.reason];
+    };
+    await spend(2);
+    await spend(3, annsId);
+    await limit(6);
+    expect(await mayGoOn(ann)).toEqual([true, undefined]);
+    await limit(5);
+    const [goesOn, reason] = await mayGoOn(ann);
+    expect([goesOn, asked]).toEqual([false, []]);
+    if (!(reason instanceof AgentFailure)) throw new Error('no failure');
+    expect(describeFailure(reason)).toBe(
+      'I stopped here. Today has cost $5.00, and the owner has set $5.00 a day for you. Text “retry” tomorrow, or ask for more.',
+    );
+    await limit(undefined);
+    expect((await mayGoOn(annsId))[0]).toBe(false);
+    expect(asked).toEqual([expect.stringContaining("the day's budget is $3.00")]);
+  });
+});

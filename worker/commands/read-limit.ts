@@ -1,0 +1,37 @@
+import { readNumber } from '../people/read-number.ts';
+
+/**
+ * A number and what it may cost in a day (US dollars): undefined when only the number is given,
+ * `bad` when the rest cannot be read.
+ */
+export type ReadLimit = { number: string; usd: number | 'off' | 'bad' | undefined };
+
+/** The most that a limit may be (US dollars). */
+const most = 10_000;
+
+const amount = String.raw`(\d{1,9}(?:[.,]\d{1,2})?)`;
+const withSign = new RegExp(String.raw`^(.*?) ?(?:us)?\$ ?${amount}$`, 'i');
+const withUnit = new RegExp(String.raw`^(.*?) ${amount} ?(?:\$|usd|us dollars?|dollars?)$`, 'i');
+const bare = /^(.*) (\S+)$/;
+
+/**
+ * Splits what follows `/limit`: a number in any spelling, and an amount such as `$5`, `5 dollars`,
+ * `2.50` or `off`. `near` is the owner's number (`readNumber`).
+ */
+export function readLimit(text: string, near: string): ReadLimit {
+  const words = text.trim().split(/\s+/).join(' ');
+  const plain = words.replace(/ (?:a|per) day[.!]?$/i, '');
+  const signed = withSign.exec(plain) ?? withUnit.exec(plain);
+  if (signed) return { number: signed[1] ?? '', usd: dollarsOf(signed[2] ?? '') };
+  const [, number = '', last = ''] = bare.exec(plain) ?? [];
+  if (/^(?:off|none|no|unlimited)$/i.test(last)) return { number, usd: 'off' };
+  // All of it may be a number with spaces.
+  if (readNumber(plain, near)) return { number: plain, usd: undefined };
+  if (!readNumber(number, near)) return { number: plain, usd: undefined };
+  return { number, usd: new RegExp(`^${amount}$`).test(last) ? dollarsOf(last) : 'bad' };
+}
+
+function dollarsOf(digits: string): number | 'bad' {
+  const usd = Number(digits.replace(',', '.'));
+  return usd <= most ? usd : 'bad';
+}

@@ -1,0 +1,32 @@
+import { isInvited } from '../../shared/store/allowed.ts';
+import type { Message } from '../../shared/store/message.ts';
+import type { Stores } from '../../shared/store/stores.ts';
+import { showNumber } from './read-number.ts';
+import type { TurnContext } from '../turn/context.ts';
+
+/**
+ * Notes the name of the person whose messages wait, and greets an invited person once, before the
+ * answer to their first message. Returns the person's id.
+ */
+export async function meetPerson(
+  { people, outbox }: Pick<Stores, 'people' | 'outbox'>,
+  { conversation, turn, fence }: Pick<TurnContext, 'conversation' | 'turn' | 'fence'>,
+  messages: Message[],
+): Promise<string> {
+  const person = await people.of(conversation);
+  const name = messages.findLast(({ profileName }) => profileName !== undefined)?.profileName;
+  if (name !== undefined && name !== person.name) await people.note(person.id, { name });
+  if (person.greeted !== undefined || !isInvited(person.allowed)) return person.id;
+  const inviter = /, invited by ([^\s,]+)/.exec(person.allowed ?? '')?.[1] ?? '';
+  const known = await people.find(inviter);
+  const number = showNumber(inviter);
+  const text = welcomeWords(known?.name === undefined ? number : `${known.name} (${number})`);
+  await outbox.put([{ id: `welcome.${person.id}`, conversation, turn, text }], fence);
+  await people.note(person.id, { greeted: new Date().toISOString() });
+  return person.id;
+}
+
+/** The first words to an invited person. `owner` is who has invited them. */
+export function welcomeWords(owner: string): string {
+  return `Welcome! I am Sidepocket: Claude on a computer that works for you, here in WhatsApp. Text me what you want done, as you would to a colleague; “/help” says more.\n\n${owner} has invited you. The computer is theirs: they can read along, and they pay for what I do for you.`;
+}
