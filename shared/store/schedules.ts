@@ -8,6 +8,7 @@ import { nextRun } from '../runtime/cron.ts';
 import { parseJson } from '../runtime/json.ts';
 import { keys, prefix } from './redis/keys.ts';
 import { callKey } from './redis/idempotent.ts';
+import { createPeopleStore } from './people.ts';
 import { PersonAddress } from '../runtime/person-address.ts';
 import type { QueueOptions } from './queues.ts';
 import type { Redis } from './redis/redis.ts';
@@ -42,6 +43,8 @@ export type Schedules = {
   queue: Queue<Schedule>;
   /** A conversation's schedules by their numbers. */
   list(conversation: string): Promise<PlannedSchedule[]>;
+  /** The schedules of all conversations of a conversation's person. */
+  listPerson(conversation: string): Promise<PlannedSchedule[]>;
   /**
    * Adds a schedule and returns it with its number, or the one that this call has already added.
    * Throws FencedError when another worker holds the calling turn.
@@ -213,11 +216,16 @@ export function createSchedules(
   // BullMQ re-emits the connection's errors here; the connection's own listener has logged them.
   queue.on('error', () => undefined);
 
+  const people = createPeopleStore(redis);
   const { list, listAll, plan, unplan, notePaused } = createPlan(redis, queue, jobOptions);
 
   return {
     queue,
     list,
+    async listPerson(conversation) {
+      const { conversations } = await people.of(conversation);
+      return (await Promise.all(conversations.map(list))).flat();
+    },
     async add(schedule, fence, call) {
       const number = await runScript(redis, numberScript, {
         fence,

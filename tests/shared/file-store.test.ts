@@ -3,6 +3,8 @@ import { expect, test } from 'vitest';
 import { FileStoreFullError, createFileStore } from '../../shared/store/files.ts';
 import type { FileStore, StoredFile } from '../../shared/store/files.ts';
 import { keys } from '../../shared/store/redis/keys.ts';
+import { createPeopleStore } from '../../shared/store/people.ts';
+import { proveAddresses } from '../support/prove-addresses.ts';
 import { withRedis } from '../support/redis.ts';
 
 const about = { type: 'image/png', name: 'picture.png' };
@@ -87,6 +89,21 @@ test('a conversation fills two thirds of what the others leave; more is refused 
     await put(29, '+15551230004');
     pass(25 * hour);
     await put(800);
+  });
+});
+
+test('a share is a person’s, over the conversations of both of their addresses', async () => {
+  await withRedis(async (redis) => {
+    const [files, people] = [createFileStore(redis, 1200), createPeopleStore(redis)];
+    for (const address of [owner, 'US.1']) await people.idOf(address);
+    await files.put(randomBytes(400), about, 'US.1');
+    await proveAddresses(redis, owner, 'US.1');
+    await files.put(randomBytes(400), about, owner);
+    for (const conversation of [owner, 'US.1'])
+      await expect(files.put(randomBytes(1), about, conversation)).rejects.toThrow(
+        FileStoreFullError,
+      );
+    await files.put(randomBytes(266), about, other);
   });
 });
 

@@ -1,6 +1,45 @@
 import { expect, test } from 'vitest';
 import { createSlots } from '../../worker/process/slots.ts';
 
+test('a free slot goes round by person: many turns of one do not keep another waiting', async () => {
+  const slots = createSlots(1);
+  const working = slots.enter('ann');
+  const anns = Array.from({ length: 5 }, () => slots.enter('ann'));
+  const bobs = [slots.enter('bob'), slots.enter('bob')];
+  const cara = slots.enter('cara');
+  expect([...anns, ...bobs, cara].map((place) => place.position())).toEqual([
+    3, 5, 6, 7, 8, 1, 4, 2,
+  ]);
+  const names = new Map([
+    ...anns.map((place, index) => [place, `ann ${index + 1}`] as const),
+    ...bobs.map((place, index) => [place, `bob ${index + 1}`] as const),
+    [cara, 'cara'],
+  ]);
+  const order: string[] = [];
+  working.leave();
+  for (let left = names.size; left > 0; left -= 1) {
+    const [place, name] = [...names].find(([one]) => one.isGranted()) ?? [];
+    order.push(name ?? 'nobody');
+    if (place) names.delete(place);
+    place?.leave();
+  }
+  expect(order).toEqual(['bob 1', 'cara', 'ann 1', 'bob 2', 'ann 2', 'ann 3', 'ann 4', 'ann 5']);
+});
+
+test('who holds fewer slots is next, and a turn that worked before goes before all', async () => {
+  const slots = createSlots(3);
+  const held = [slots.enter('ann'), slots.enter('ann'), slots.enter('bob')];
+  const [anns, bobs] = [slots.enter('ann'), slots.enter('bob')];
+  held[0]?.leave();
+  // Each holds one now; bob has got one later.
+  expect([anns.isGranted(), bobs.isGranted()]).toEqual([true, false]);
+  const back = slots.enter('ann', true);
+  expect(['ann', 'bob', 'cara'].map(slots.isWanted)).toEqual([true, true, true]);
+  expect([back.position(), bobs.position()]).toEqual([1, 2]);
+  held[1]?.leave();
+  expect([back.isGranted(), bobs.isGranted()]).toEqual([true, false]);
+});
+
 test('so many work at once, the others in the order in which they came; who leaves the line makes way', async () => {
   const slots = createSlots(2);
   const [a, b, c, d, e] = [

@@ -19,7 +19,7 @@ const messageOf = (id: string): Message => ({
 });
 
 /** A turn whose inbox holds what `finds` says at each look, and whose events a test handles. */
-function bench(finds: string[][] = []) {
+function bench(finds: string[][] = [], isWanted = false) {
   const mailbox = createMailbox();
   const looks: { isClosed: boolean | undefined }[] = [];
   const dispatch = {
@@ -34,7 +34,13 @@ function bench(finds: string[][] = []) {
   const steering = createSteering(
     { stores: {}, media: {} } as unknown as TurnDeps,
     {
-      context: { conversation, turn: 'turn', fence: { lock: '', token: '' }, mailbox },
+      context: {
+        conversation,
+        turn: 'turn',
+        fence: { lock: '', token: '' },
+        mailbox,
+        slot: { isWanted: () => isWanted },
+      },
       questions: { recall: undefined, answerByFile: async () => false },
       dispatch,
     } as unknown as TurnWork,
@@ -111,4 +117,19 @@ test('when Claude’s input is closed a look takes nothing up, and what is left 
   expect(looks).toEqual([{ isClosed: true }]);
   expect(passed).toEqual(['a']);
   expect(steering.left()).toBeUndefined();
+});
+
+test('while another person waits for the slot, nothing more is begun once everything is answered; what belongs to the work still is', async () => {
+  const { mailbox, steering, looks, passed, input, run } = bench([['b'], []], true);
+  const begun = steering.begin([messageOf('a')]);
+  await run();
+  await begun;
+  // It may be about the work.
+  mailbox.post({ kind: 'message', id: 'b' });
+  await run();
+  expect([looks, passed]).toEqual([[{ isClosed: false }], ['a', 'b']]);
+  steering.noteAnswer(['a', 'b'], 1);
+  await run();
+  expect(looks.at(-1)).toEqual({ isClosed: true });
+  expect(input.isClosed).toBe(true);
 });

@@ -10,39 +10,97 @@ export type Place = {
 };
 
 /**
- * At most `max` turns work at once; the others queue in order of arrival. `goesFirst` is for a turn
- * that worked before.
+ * At most `max` turns work at once; the others queue. A free slot goes round by person: to the person
+ * with the fewest slots, then to the one who got a slot the longest ago, and of one person to the
+ * turn that came first. `goesFirst` is for a turn that worked before.
  */
-export type Slots = { max: number; taken(): number; enter(goesFirst?: boolean): Place };
+export type Slots = {
+  max: number;
+  taken(): number;
+  enter(person?: string, goesFirst?: boolean): Place;
+  /** Whether a turn of another person waits for a slot. */
+  isWanted(person: string): boolean;
+};
+
+type Queued = { id: symbol; person: string; goesFirst: boolean; grant: () => void };
+
+/** What decides who is next: how many slots each person holds, and when they got the last one. */
+type Shares = { held: Map<string, number>; gotAt: Map<string, number>; count: number };
+
+function grantTo({ held, gotAt, count }: Shares, person: string): Shares {
+  return {
+    held: new Map(held).set(person, (held.get(person) ?? 0) + 1),
+    gotAt: new Map(gotAt).set(person, count),
+    count: count + 1,
+  };
+}
+
+/** The next of a line that is not empty. */
+function nextOf(line: readonly Queued[], { held, gotAt }: Shares): Queued | undefined {
+  const first = line.find(({ goesFirst }) => goesFirst);
+  if (first) return first;
+  const share = ({ person }: Queued): [number, number] => [
+    held.get(person) ?? 0,
+    gotAt.get(person) ?? -1,
+  ];
+  return line.reduce<Queued | undefined>((best, one) => {
+    if (!best) return one;
+    const [[holds, at], [bestHolds, bestAt]] = [share(one), share(best)];
+    return holds < bestHolds || (holds === bestHolds && at < bestAt) ? one : best;
+  }, undefined);
+}
 
 export function createSlots(max: number): Slots {
-  const holders = new Set<symbol>();
-  const line: { id: symbol; grant: () => void }[] = [];
+  const holders = new Map<symbol, string>();
+  const line: Queued[] = [];
+  let shares: Shares = { held: new Map(), gotAt: new Map(), count: 0 };
   const admit = (): void => {
     while (holders.size < max) {
-      const next = line.shift();
+      const next = nextOf(line, shares);
       if (!next) return;
-      holders.add(next.id);
+      line.splice(line.indexOf(next), 1);
+      holders.set(next.id, next.person);
+      shares = grantTo(shares, next.person);
       next.grant();
+    }
+  };
+  const release = (person: string): void => {
+    const left = (shares.held.get(person) ?? 1) - 1;
+    if (left > 0) shares.held.set(person, left);
+    else shares.held.delete(person);
+    admit();
+  };
+  /** How many turns are granted a slot before this one and with it, if none ends or comes. */
+  const positionOf = (id: symbol): number => {
+    const left = [...line];
+    let coming = shares;
+    for (let position = 1; ; position += 1) {
+      const next = nextOf(left, coming);
+      if (!next) return 0;
+      if (next.id === id) return position;
+      left.splice(left.indexOf(next), 1);
+      coming = grantTo(coming, next.person);
     }
   };
   return {
     max,
     taken: () => holders.size,
-    enter(goesFirst = false) {
+    isWanted: (person) => line.some((queued) => queued.person !== person),
+    enter(person = '', goesFirst = false) {
       const id = Symbol('place');
       const { promise, resolve } = Promise.withResolvers<void>();
-      if (goesFirst) line.unshift({ id, grant: resolve });
-      else line.push({ id, grant: resolve });
+      const queued = { id, person, goesFirst, grant: resolve };
+      if (goesFirst) line.unshift(queued);
+      else line.push(queued);
       admit();
       return {
         granted: promise,
         isGranted: () => holders.has(id),
-        position: () => line.findIndex((entry) => entry.id === id) + 1,
+        position: () => positionOf(id),
         leave() {
           const at = line.findIndex((entry) => entry.id === id);
           if (at >= 0) line.splice(at, 1);
-          if (holders.delete(id)) admit();
+          if (holders.delete(id)) release(person);
         },
       };
     },
@@ -54,10 +112,12 @@ export function createSlots(max: number): Slots {
  * comes, the turn takes one again, before turns that have not started.
  */
 export type TurnSlot = {
-  hold(place: Place): void;
+  hold(place: Place, person: string): void;
   isHeld(): boolean;
   /** Whether the turn is queued for a slot again. */
   isQueued(): boolean;
+  /** Whether a turn of another person waits for the slot that this turn holds. */
+  isWanted(): boolean;
   giveBack(): void;
   /**
    * Returns when the turn may work again. Calls `onLong` with the place in the queue when that
@@ -72,23 +132,24 @@ const patienceMs = 1000;
 
 export function createTurnSlot(slots: Slots): TurnSlot {
   let place: Place | undefined;
-  let wasHeld = false;
+  let holder: string | undefined;
   const leave = (): void => {
     place?.leave();
     place = undefined;
   };
   return {
-    hold(taken) {
+    hold(taken, person) {
       place = taken;
-      wasHeld = true;
+      holder = person;
     },
     isHeld: () => place?.isGranted() ?? false,
     isQueued: () => place !== undefined && !place.isGranted(),
+    isWanted: () => holder !== undefined && slots.isWanted(holder),
     giveBack: leave,
     async takeAgain(signal, onLong) {
       // A turn that never held a slot has none to take again.
-      if (!wasHeld || place) return;
-      const queued = slots.enter(true);
+      if (holder === undefined || place) return;
+      const queued = slots.enter(holder, true);
       place = queued;
       const { promise: aborted, reject } = Promise.withResolvers<never>();
       const onAbort = (): void => reject(signal.reason);

@@ -28,7 +28,7 @@ export type ScheduleToolParts = {
   now: () => number;
 };
 
-/** Limit on schedules per conversation. */
+/** Limit on schedules per person. */
 export const mostSchedules = 50;
 
 /** The tools by which Claude plans its own turns. They answer the model in sentences. */
@@ -72,7 +72,8 @@ export function createScheduleTools({
     if ('problem' in read) return read.problem;
     if (request.timezone !== undefined && request.timezone !== known)
       await conversations.write(conversation, fence, { timezone: request.timezone });
-    const present = await schedules.list(conversation);
+    const all = await schedules.listPerson(conversation);
+    const present = all.filter((schedule) => schedule.conversation === conversation);
     const { prompt, cron, at, timezone } = read.schedule;
     // A turn resumed after a crash may request the same schedule again.
     const same = present.find(
@@ -89,9 +90,9 @@ export function createScheduleTools({
         : '';
       return `That is scheduled already, as number ${same.number}.${paused}`;
     }
-    if (present.length >= mostSchedules)
+    if (all.length >= mostSchedules)
       return `There are ${mostSchedules} schedules already, which is the most. Cancel one first.`;
-    const problem = judgeRepeating(read.schedule, present, limits, now());
+    const problem = judgeRepeating(read.schedule, all, limits, now());
     if (problem !== undefined) return problem;
     const call =
       callId === undefined

@@ -126,7 +126,7 @@ async function workInbox(
   });
   let hasBegun = false;
   try {
-    await meetPerson(stores, context, snapshot.messages);
+    const person = await meetPerson(stores, context, snapshot.messages);
     const waiting = await questions.withoutAnswers(snapshot.messages);
     const unanswered = await leaveAnswered(
       { ...stores, messenger: deps.chat.messenger },
@@ -147,14 +147,14 @@ async function workInbox(
     const dispatch = createDispatch(own, context, questions, attempts, first);
     lastSnapshot = dispatch.snapshot;
     await resumeQuestion(context, questions, dispatch);
-    const begun = await waitInLine(deps, context, dispatch, attempts);
+    const begun = await waitInLine(deps, context, dispatch, attempts, person);
     if (!begun) {
       await speakLeft(own, context, first);
       // Messages left for another turn were not started.
       if (dispatch.waiting() > 0) await attempts.giveBack();
       return { hasBegun, left: dispatch.waiting() };
     }
-    slot.hold(begun.place);
+    slot.hold(begun.place, person);
     hasBegun = true;
     const isResumed = dispatch.session() !== undefined;
     session = () => ({ id: dispatch.session(), isResumed });

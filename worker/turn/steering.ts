@@ -73,7 +73,7 @@ export function createSteering(
   { context, questions, dispatch, result }: TurnWork,
   { workspace, signal }: { workspace: string; signal: AbortSignal },
 ): Steering {
-  const { conversation, turn, fence, mailbox } = context;
+  const { conversation, turn, fence, mailbox, slot } = context;
   const prompts = createAsyncQueue<Prompt>();
   /**
    * Messages that Claude has received and not answered: the person's own words, by the message's
@@ -112,8 +112,9 @@ export function createSteering(
   const lookNow = async (): Promise<void> => {
     isLookDue = false;
     signal.throwIfAborted();
-    // Claude takes no more messages when its input is closed: they wait for the next turn.
-    const messages = await dispatch.look(true, isClosed);
+    // Claude takes no more messages when its input is closed, and begins with no others while another
+    // person waits for the slot: they wait for the next turn.
+    const messages = await dispatch.look(true, isClosed || (open.size === 0 && slot.isWanted()));
     expected = dispatch.waiting();
     if (messages.length === 0) return await move();
     isReading = true;

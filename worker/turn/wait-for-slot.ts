@@ -24,6 +24,7 @@ export async function waitInLine(
   { conversation, turn, fence, signal, mailbox }: TurnContext,
   dispatch: Dispatch,
   attempts: Pick<Attempts, 'giveBack'>,
+  person: string,
 ): Promise<{ place: Place; first: Message[] } | undefined> {
   const look = (): void => mailbox.post({ kind: 'wait-changed' });
   signal.addEventListener('abort', look, { once: true });
@@ -47,7 +48,7 @@ export async function waitInLine(
       const first = await dispatch.look(false);
       signal.throwIfAborted();
       if (first.length === 0) return undefined;
-      place ??= slots.enter();
+      place ??= slots.enter(person);
       isWorking = place.isGranted();
       if (isWorking) return { place, first };
       if (!hasWaited) {

@@ -3,6 +3,7 @@
 -- keys: files, fileSizes, fileOwners, fetched
 -- args: newToken, newSize, nowMs, expiryMs, capBytes, owner, droppableExpiryMs, filePrefix
 -- args: pieceBytes
+-- uses: person
 -- derives: file:*
 if redis.call('HEXISTS', fileSizes, newToken) == 1 then return 1 end
 local sizes, owners, total, own = {}, {}, 0, 0
@@ -19,18 +20,24 @@ for _, token in ipairs(redis.call('ZRANGEBYSCORE', files, '-inf', nowMs)) do
   drop(token)
   sizes[token] = nil
 end
-local owned = redis.call('HGETALL', fileOwners)
-for index = 1, #owned, 2 do owners[owned[index]] = owned[index + 1] end
+-- A share is a person's, whichever conversation of theirs a file is from.
+local prefix, ids = string.match(filePrefix, '^{[^}]*}'), {}
+local function shareOf(conversation)
+  ids[conversation] = ids[conversation] or personOf(prefix, conversation) or conversation
+  return ids[conversation]
+end
+local owned, ownShare = redis.call('HGETALL', fileOwners), shareOf(owner)
+for index = 1, #owned, 2 do owners[owned[index]] = shareOf(owned[index + 1]) end
 for token, size in pairs(sizes) do
   total = total + size
-  if owners[token] == owner then own = own + size end
+  if owners[token] == ownShare then own = own + size end
 end
--- A conversation may hold two thirds of what the others leave, so there is always room for one that has little.
+-- A person may hold two thirds of what the others leave, so there is always room for one that has little.
 local function fits() return own + tonumber(newSize) <= (tonumber(capBytes) - (total - own)) * 2 / 3 end
 local classes, doomed = { {}, {}, {} }, {}
 if not fits() then
   for _, token in ipairs(redis.call('ZRANGEBYSCORE', files, '-inf', droppableExpiryMs)) do
-    local isOwn, isFetched = owners[token] == owner, redis.call('HEXISTS', fetched, token) == 1
+    local isOwn, isFetched = owners[token] == ownShare, redis.call('HEXISTS', fetched, token) == 1
     local class = isFetched and (isOwn and 1 or 2) or (isOwn and 3)
     if class then table.insert(classes[class], token) end
   end

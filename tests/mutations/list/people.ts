@@ -1,14 +1,15 @@
 import { mutationsOf } from '../mutation.ts';
 
-const [people, decisions, commands, limit, personOf] = [
+const [people, decisions, commands, limit, personOf, places] = [
   'tests/shared/people.test.ts',
   'tests/shared/decisions.test.ts',
   'tests/worker/people-commands.test.ts',
   'tests/worker/day-limit.test.ts',
   'tests/secrets/person-of.test.ts',
+  'tests/worker/places.test.ts',
 ];
 
-/** Who a person is, who lets people in and out, and what they may cost. */
+/** Who a person is, who lets people in and out, and that none takes more than a fair share. */
 export const persons = [
   ...mutationsOf('shared/store/redis/functions/person.lua', people, [
     [
@@ -109,6 +110,44 @@ export const persons = [
       'another person’s secret is not taken',
       '!(await namesOf(conversation)).includes(found.person)',
       'false',
+    ],
+  ]),
+  ...mutationsOf('worker/process/slots.ts', places, [
+    ['only another person waits for a slot', 'queued.person !== person', 'true'],
+    [
+      'slots go round by person',
+      'holds < bestHolds || (holds === bestHolds && at < bestAt)',
+      'false',
+    ],
+    [
+      'who holds fewer slots is next',
+      'holds < bestHolds || (holds === bestHolds && at < bestAt)',
+      'at < bestAt',
+    ],
+  ]),
+  ...mutationsOf('worker/turn/steering.ts', 'tests/worker/steering.test.ts', [
+    ['who waits for a slot is not kept waiting', ' || (open.size === 0 && slot.isWanted())', ''],
+    [
+      'steering goes on while others wait',
+      '(open.size === 0 && slot.isWanted())',
+      'slot.isWanted()',
+    ],
+  ]),
+  ...mutationsOf('shared/store/lua/reserve-file.lua', 'tests/shared/file-store.test.ts', [
+    ['a share is a person’s', 'personOf(prefix, conversation) or conversation', 'conversation'],
+  ]),
+  ...mutationsOf('worker/schedules/tools.ts', 'tests/worker/schedule-calls.test.ts', [
+    [
+      'schedules are counted by person',
+      'judgeRepeating(read.schedule, all,',
+      'judgeRepeating(read.schedule, present,',
+    ],
+  ]),
+  ...mutationsOf('shared/store/lua/schedule-run.lua', 'tests/shared/schedule-runs.test.ts', [
+    [
+      'runs are counted by person',
+      'ipairs((purseOf(prefix, conversation)))',
+      'ipairs({ conversation })',
     ],
   ]),
 ];

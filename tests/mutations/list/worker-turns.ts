@@ -35,8 +35,8 @@ export const turns = [
     ],
     [
       'nothing is taken up that Claude would not get',
-      'dispatch.look(true, isClosed)',
-      'dispatch.look(true)',
+      'isClosed || (open.size === 0',
+      '(open.size === 0',
     ],
   ]),
   ...mutationsOf('worker/turn/decisions.ts', 'tests/worker/decisions.test.ts', [
@@ -288,7 +288,11 @@ export const turns = [
   ),
   ...mutationsOf('worker/process/slots.ts', 'tests/worker/places.test.ts', [
     ['so many turns work at once', 'while (holders.size < max) {', 'while (true) {'],
-    ['a place is given to the next', 'if (holders.delete(id)) admit();', 'holders.delete(id);'],
+    [
+      'a place is given to the next',
+      'if (holders.delete(id)) release(person);',
+      'holders.delete(id);',
+    ],
   ]),
   ...mutationsOf('worker/tools/send-quota.ts', 'tests/worker/send-limits.test.ts', [
     [
