@@ -6,6 +6,7 @@ import { createLog } from '../../shared/runtime/log.ts';
 import { createLinkBrowser } from '../support/link-browser.ts';
 import { otherPhone, phone, withPipeline } from '../support/pipeline.ts';
 import type { Pipeline } from '../support/pipeline.ts';
+import { createPeopleStore } from '../../shared/store/people.ts';
 import { dumpRedis } from '../support/redis-dump.ts';
 import { seal } from '../support/seal.ts';
 import { until } from '../support/until.ts';
@@ -64,7 +65,10 @@ test('a secret goes from the page to the disk and into no text: not Redis, not t
     const forms = [value, Buffer.from(value).toString('base64'), encodeURIComponent(value)];
     const shown = JSON.stringify([replies(), replies(otherPhone)]);
     const sealed = JSON.parse(
-      await readFile(path.join(dataDir, 'sealed', `${phone.slice(1)}.json`), 'utf8'),
+      await readFile(
+        path.join(dataDir, 'sealed', `${await createPeopleStore(redis).idOf(phone)}.json`),
+        'utf8',
+      ),
     ) as { secrets: Record<string, { box: string }> };
     const stored = JSON.stringify(await dumpRedis(redis));
     for (const form of forms) {
