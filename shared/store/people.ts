@@ -1,7 +1,7 @@
 import { scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { canonicalNumber } from '../runtime/number-spelling.ts';
+import { canonicalNumber, otherSpelling } from '../runtime/number-spelling.ts';
 import { isPhoneNumber } from '../runtime/person-address.ts';
 import { keys, prefix } from './redis/keys.ts';
 import type { Redis } from './redis/redis.ts';
@@ -45,7 +45,7 @@ export type People = {
   idOf(conversation: string): Promise<string>;
   /** The person of a conversation; begins their record if it is missing. */
   of(conversation: string): Promise<Person>;
-  /** The person of an address; undefined when there is no record. */
+  /** The person of an address, or of a number’s other spelling; undefined without a record. */
   find(address: string): Promise<Person | undefined>;
   /** Notes facts about a person in words; '' takes one away. */
   note(id: string, facts: PersonFacts): Promise<void>;
@@ -78,10 +78,11 @@ export function createPeopleStore(redis: Redis, now: () => Date = () => new Date
     of,
     idOf: async (conversation) => (await of(conversation)).id,
     async find(address) {
-      const id = await redis.hget(keys.people, address);
-      return id === null
-        ? undefined
-        : { ...Record.parse(await redis.hgetall(keys.person(id))), id };
+      const spelling = isPhoneNumber(address) ? otherSpelling(address) : undefined;
+      const [own, other] = await redis.hmget(keys.people, address, spelling ?? address);
+      const id = own ?? other ?? undefined;
+      if (id === undefined) return undefined;
+      return { ...Record.parse(await redis.hgetall(keys.person(id))), id };
     },
     async note(id, facts) {
       const gone = Object.keys(facts).filter((fact) => facts[fact as keyof PersonFacts] === '');

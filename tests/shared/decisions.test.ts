@@ -94,6 +94,8 @@ test('an invited person may write, in both spellings of the number, whatever lat
     expect(await words(bobsOther)).toContain(`as the other spelling of ${bob}`);
     expect(await decide('invite', bob)).toBe('already');
     expect(await decide('invite', owner)).toBe('already');
+    expect(await decide('remove', bob)).toBe('done');
+    expect(await words(bobsOther)).toMatch(/^removed .* in the chat$/);
   });
 });
 

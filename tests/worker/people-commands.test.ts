@@ -122,6 +122,23 @@ test('an invitation shows number and country, and counts only for a tap of the o
   });
 });
 
+test('a number that is back keeps the spelling of its conversation', async () => {
+  await withCommands(async ({ redis, say, tap, stores }) => {
+    const short = '+551187654321';
+    await stores.people.idOf(short);
+    await redis.hset(
+      keys.allowed,
+      short,
+      `removed 2026-11-24T09:00:00.000Z, by ${owner} in the chat`,
+    );
+    await tap(await say(`/invite ${bob}`), 0);
+    expect(await stores.allowed.words(short)).toContain(`invited by ${owner} until`);
+    expect(await stores.allowed.words(bob)).toContain(`as the other spelling of ${short}`);
+    expect((await say(`/limit ${bob} $3`)).text).toContain('may cost $3.00 a day');
+    expect((await stores.people.of(short)).conversations).toEqual([short]);
+  });
+});
+
 test('each odd wish has its sentence', async () => {
   await withCommands(async ({ say }) => {
     const said = async (text: string): Promise<string> => (await say(text)).text;

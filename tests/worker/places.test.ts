@@ -5,6 +5,7 @@ test('a free slot goes round by person: many turns of one do not keep another wa
   const slots = createSlots(1);
   const working = slots.enter('ann');
   const anns = Array.from({ length: 5 }, () => slots.enter('ann'));
+  expect(slots.isWanted('ann')).toBe(false);
   const bobs = [slots.enter('bob'), slots.enter('bob')];
   const cara = slots.enter('cara');
   expect([...anns, ...bobs, cara].map((place) => place.position())).toEqual([
@@ -28,16 +29,18 @@ test('a free slot goes round by person: many turns of one do not keep another wa
 
 test('who holds fewer slots is next, and a turn that worked before goes before all', async () => {
   const slots = createSlots(3);
-  const held = [slots.enter('ann'), slots.enter('ann'), slots.enter('bob')];
-  const [anns, bobs] = [slots.enter('ann'), slots.enter('bob')];
-  held[0]?.leave();
-  // Each holds one now; bob has got one later.
-  expect([anns.isGranted(), bobs.isGranted()]).toEqual([true, false]);
+  const [bob, , ann] = ['bob', 'bob', 'ann'].map((person) => slots.enter(person));
+  const [bobs, anns] = [slots.enter('bob'), slots.enter('ann')];
+  expect([bobs.position(), anns.position()]).toEqual([2, 1]);
+  // Bob got his last one before, and holds two.
+  ann?.leave();
+  expect([bobs.isGranted(), anns.isGranted()]).toEqual([false, true]);
   const back = slots.enter('ann', true);
-  expect(['ann', 'bob', 'cara'].map(slots.isWanted)).toEqual([true, true, true]);
   expect([back.position(), bobs.position()]).toEqual([1, 2]);
-  held[1]?.leave();
+  expect(['ann', 'bob', 'cara'].map(slots.isWanted)).toEqual([true, true, true]);
+  bob?.leave();
   expect([back.isGranted(), bobs.isGranted()]).toEqual([true, false]);
+  expect(['ann', 'bob'].map(slots.isWanted)).toEqual([true, false]);
 });
 
 test('so many work at once, the others in the order in which they came; who leaves the line makes way', async () => {

@@ -76,7 +76,10 @@ test.each([
   ['Ana', 'Ana', undefined],
   ['$5', '', 5],
 ])('“/limit %s” is about “%s”, with %s', (text, number, usd) => {
-  expect(readLimit(text, german)).toEqual({ number, usd });
+  expect(readLimit(text, (part) => readNumber(part, german) !== undefined)).toEqual({
+    number,
+    usd,
+  });
 });
 
 test('whatever stands behind /invite, /remove or /limit is an address or nothing, and an amount or nothing', () => {
@@ -92,7 +95,7 @@ test('whatever stands behind /invite, /remove or /limit is an address or nothing
       (text, near) => {
         const read = readNumber(text, near);
         expect(read === undefined || PersonAddress.safeParse(read.address).success).toBe(true);
-        const { usd } = readLimit(text, near);
+        const { usd } = readLimit(text, (part) => readNumber(part, near) !== undefined);
         expect(typeof usd !== 'number' || (usd >= 0 && usd <= 10_000)).toBe(true);
       },
     ),

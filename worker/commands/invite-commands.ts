@@ -10,11 +10,10 @@ import {
 import { FileStoreFullError, MemoryFullError } from '../../shared/store/files.ts';
 import { isSameNumber } from '../../shared/runtime/number-spelling.ts';
 import { setAsideSeconds } from '../../shared/store/redis/retention.ts';
-import { drawQr } from '../people/qr-picture.ts';
 import type { Command, CommandAnswer, CommandCall, CommandParts } from './command.ts';
 import { chatLink, passOnWords } from '../people/invitation.ts';
 import { ownerCommand } from './owner-only.ts';
-import { readNumber, showNumber } from '../people/read-number.ts';
+import { loadNumbers, loadQr } from '../people/late.ts';
 
 const daySeconds = 24 * 3600;
 const invitationDays = invitationMs / 1000 / daySeconds;
@@ -44,15 +43,19 @@ export const unreadNumber =
   'I cannot read that as a phone number. Write it with its country, such as +49 170 1234567.';
 
 async function askToInvite(
-  { stores: { allowed, decisions } }: CommandParts,
+  { stores: { allowed, people, decisions } }: CommandParts,
   { argument }: CommandCall,
   owner: string,
 ): Promise<CommandAnswer> {
   if (argument === '')
     return 'Text “/invite” with the phone number, such as “/invite +49 170 1234567”.';
-  const read = readNumber(argument, owner);
+  const read = (await loadNumbers()).readNumber(argument, owner);
   if (!read) return unreadNumber;
-  const { address, shown, country, isKnown } = read;
+  const { shown, country, isKnown } = read;
+  // Of a number's two spellings the one of the conversation stays.
+  const before = await people.find(read.address);
+  const address =
+    before?.conversations.find((name) => isSameNumber(name, read.address)) ?? read.address;
   if (isSameNumber(address, owner)) return 'That is your own number: you may write already.';
   const words = await allowed.words(address);
   if (words?.startsWith('allowed') && !(isInvited(words) && words.includes(' until ')))
@@ -73,7 +76,7 @@ async function askToRemove(
 ): Promise<CommandAnswer> {
   if (argument === '')
     return 'Text “/remove” with the phone number, such as “/remove +49 170 1234567”. “/people” lists them.';
-  const read = readNumber(argument, owner);
+  const read = (await loadNumbers()).readNumber(argument, owner);
   if (!read) return unreadNumber;
   const { address, shown, country } = read;
   const person = await people.find(address);
@@ -100,7 +103,7 @@ function ask(token: string, text: string, command: Decision['kind'], yes: string
   return { text, choices };
 }
 
-/** The answer to a tap on one of the buttons; undefined when the message is none. */
+/** The answer to a tap on one of the buttons; undefined when the message is not a tap. */
 async function answerTap(
   parts: CommandParts,
   { message, argument, context }: CommandCall,
@@ -125,7 +128,7 @@ async function decidedWords(
   decided: Decided,
 ): Promise<string> {
   if (decided.outcome === 'gone') return 'That question is too old. Please write it once more.';
-  const shown = showNumber(decided.address);
+  const shown = (await loadNumbers()).showNumber(decided.address);
   switch (decided.outcome) {
     case 'done': {
       const person = await people.find(decided.address);
@@ -177,9 +180,10 @@ async function passOn(
 ): Promise<CommandAnswer> {
   const question = await returnedQuestion({ setAside, allowed }, owner, address);
   const next = question ? { next: question } : {};
-  const text = passOnWords(chatNumber, showNumber(address), invitationDays);
+  const shown = (await loadNumbers()).showNumber(address);
+  const text = passOnWords(chatNumber, shown, invitationDays);
   try {
-    const bytes = drawQr(chatLink(chatNumber));
+    const bytes = (await loadQr()).drawQr(chatLink(chatNumber));
     const about = { type: 'image/png', name: 'invitation.png' };
     return { text, file: await files.put(bytes, about, owner), ...next };
   } catch (error) {

@@ -9,7 +9,7 @@ import { dollars } from './format-cost.ts';
 import { unreadNumber } from './invite-commands.ts';
 import { ownerCommand } from './owner-only.ts';
 import { readLimit } from './read-limit.ts';
-import { readNumber, showNumber } from '../people/read-number.ts';
+import { loadNumbers } from '../people/late.ts';
 
 const isNothing = ({ messages, replies, schedules }: SetAsideCounts): boolean =>
   messages + replies + schedules === 0;
@@ -31,7 +31,9 @@ export const peopleCommands: Command[] = [
     async ({ stores: { allowed, people, spend } }, { argument }, owner) => {
       if (argument === '')
         return 'Text “/limit” with the phone number and dollars a day, such as “/limit +49 170 1234567 $5”; “off” instead of the dollars takes it back.';
-      const { number, usd } = readLimit(argument, owner);
+      const { readNumber } = await loadNumbers();
+      const isNumber = (text: string): boolean => readNumber(text, owner) !== undefined;
+      const { number, usd } = readLimit(argument, isNumber);
       const read = readNumber(number, owner);
       if (!read) return unreadNumber;
       const { address, shown } = read;
@@ -79,7 +81,11 @@ const mostListed = 30;
 
 async function listPeople({ stores }: CommandParts, owner: string): Promise<string> {
   const { allowed, people, conversations, spend } = stores;
-  const [listed, { timezone }] = await Promise.all([allowed.all(), conversations.read(owner)]);
+  const [listed, { timezone }, { showNumber }] = await Promise.all([
+    allowed.all(),
+    conversations.read(owner),
+    loadNumbers(),
+  ]);
   const now = Date.now();
   const seen = new Set<string>();
   const lines: string[] = [];
@@ -98,7 +104,7 @@ async function listPeople({ stores }: CommandParts, owner: string): Promise<stri
     const costs = await Promise.all(names.map((name) => spend.today(day, name)));
     lines.push(
       personWords({
-        who: whoWords(person, address, names.includes(owner)),
+        who: whoWords(person, showNumber(address), names.includes(owner)),
         words,
         costUsd: costs.reduce((sum, cost) => sum + cost, 0),
         limitUsd: person && limitOf(person),
@@ -119,10 +125,9 @@ async function listPeople({ stores }: CommandParts, owner: string): Promise<stri
   ].join('\n');
 }
 
-function whoWords(person: Person | undefined, address: string, isOwner: boolean): string {
-  const number = `*${showNumber(address)}*`;
-  if (isOwner) return `${number} (you)`;
-  return person?.name === undefined ? number : `${number} (${person.name})`;
+function whoWords(person: Person | undefined, shown: string, isOwner: boolean): string {
+  if (isOwner) return `*${shown}* (you)`;
+  return person?.name === undefined ? `*${shown}*` : `*${shown}* (${person.name})`;
 }
 
 /** What the list says about a person; times are ms since 1970, money is today's. */

@@ -1,5 +1,3 @@
-import { readNumber } from '../people/read-number.ts';
-
 /**
  * A number and what it may cost in a day (US dollars): undefined when only the number is given,
  * `bad` when the rest cannot be read.
@@ -16,9 +14,9 @@ const bare = /^(.*) (\S+)$/;
 
 /**
  * Splits what follows `/limit`: a number in any spelling, and an amount such as `$5`, `5 dollars`,
- * `2.50` or `off`. `near` is the owner's number (`readNumber`).
+ * `2.50` or `off`. `isNumber` says whether a text is one.
  */
-export function readLimit(text: string, near: string): ReadLimit {
+export function readLimit(text: string, isNumber: (text: string) => boolean): ReadLimit {
   const words = text.trim().split(/\s+/).join(' ');
   const plain = words.replace(/ (?:a|per) day[.!]?$/i, '');
   const signed = withSign.exec(plain) ?? withUnit.exec(plain);
@@ -26,8 +24,8 @@ export function readLimit(text: string, near: string): ReadLimit {
   const [, number = '', last = ''] = bare.exec(plain) ?? [];
   if (/^(?:off|none|no|unlimited)$/i.test(last)) return { number, usd: 'off' };
   // All of it may be a number with spaces.
-  if (readNumber(plain, near)) return { number: plain, usd: undefined };
-  if (!readNumber(number, near)) return { number: plain, usd: undefined };
+  if (isNumber(plain)) return { number: plain, usd: undefined };
+  if (!isNumber(number)) return { number: plain, usd: undefined };
   return { number, usd: new RegExp(`^${amount}$`).test(last) ? dollarsOf(last) : 'bad' };
 }
 

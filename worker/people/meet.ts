@@ -1,7 +1,7 @@
 import { isInvited } from '../../shared/store/allowed.ts';
 import type { Message } from '../../shared/store/message.ts';
 import type { Stores } from '../../shared/store/stores.ts';
-import { showNumber } from './read-number.ts';
+import { loadNumbers } from './late.ts';
 import type { TurnContext } from '../turn/context.ts';
 
 /**
@@ -19,7 +19,7 @@ export async function meetPerson(
   if (person.greeted !== undefined || !isInvited(person.allowed)) return person.id;
   const inviter = /, invited by ([^\s,]+)/.exec(person.allowed ?? '')?.[1] ?? '';
   const known = await people.find(inviter);
-  const number = showNumber(inviter);
+  const number = (await loadNumbers()).showNumber(inviter);
   const text = welcomeWords(known?.name === undefined ? number : `${known.name} (${number})`);
   await outbox.put([{ id: `welcome.${person.id}`, conversation, turn, text }], fence);
   await people.note(person.id, { greeted: new Date().toISOString() });

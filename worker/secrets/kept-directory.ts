@@ -18,7 +18,7 @@ export type KeptDirectory = {
   write(name: string, bytes: Uint8Array): Promise<void>;
   /** Creates a file unless it exists, in one step. */
   writeOnce(name: string, bytes: Uint8Array): Promise<void>;
-  /** Removes a file; one that does not exist is removed already. */
+  /** Removes a file if it exists. */
   remove(name: string): Promise<void>;
 };
 

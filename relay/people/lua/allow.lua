@@ -15,7 +15,7 @@ for i = 1, #list, 2 do
   local address, spelling = list[i], list[i + 1]
   present[address] = true
   local value = redis.call('HGET', allowed, address) or ''
-  -- Whoever the variable makes the owner may write.
+  -- The owner of the variable may write.
   local isDecided = isInvited(value) or isOut(value) and address ~= owner
   local held = string.match(value, '^allowed since ([^,]+)')
   -- What came to the outbox meanwhile is of before, too.

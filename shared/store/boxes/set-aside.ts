@@ -136,7 +136,7 @@ export async function announceRemoval(redis: Redis, conversation: string): Promi
 
 /**
  * The question to the owner about a person who may write again and has work set aside; undefined
- * when there is none. It is asked once for each time the person is back.
+ * when nothing is set aside. It is asked once for each time the person is back.
  */
 export async function returnedQuestion(
   { setAside, allowed }: { setAside: Pick<SetAside, 'counts'>; allowed: Allowed },
