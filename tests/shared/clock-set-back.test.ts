@@ -77,7 +77,7 @@ test('an unclear send is looked up soon, far enough back, and sent again only af
           ...createSilentMessenger(),
           find: async (_, since) => {
             lookedUp.push(since);
-            return isThere ? [newSid()] : [];
+            return isThere ? [{ sid: newSid() }] : [];
           },
           send: async (message) => {
             sent.push(message);

@@ -416,12 +416,9 @@ describe('leave', () => {
       }
       expect(readAnswer(known, message('1'), undefined)).toEqual([label]);
       // A tap and a quote name the question, so clocks do not count.
-      expect(readAnswer(known, { ...tap(`${id}.1`, label), at: before }, undefined)).toEqual([
-        label,
-      ]);
-      expect(
-        readAnswer(known, message('1', { at: before, quoted: quoting }), `${id}.text`),
-      ).toEqual([label]);
+      const [tapped, quote] = [tap(`${id}.1`, label), message('1', { quoted: quoting })];
+      expect(readAnswer(known, { ...tapped, at: before }, undefined)).toEqual([label]);
+      expect(readAnswer(known, { ...quote, at: before }, `${id}.text`)).toEqual([label]);
     }
   });
 
@@ -554,23 +551,10 @@ describe('who speaks', () => {
   });
 
   test('what no person wrote never answers, approves, commands or stops', () => {
-    const texts = [
-      'Yes',
-      '1',
-      'yes, always',
-      'No',
-      'stop',
-      '/stop',
-      'STOP!',
-      '/permissions all',
-      '/new',
-      '/resume 1',
-      '/retry',
-      'retry',
-      '/model opus',
-      '/schedules cancel 1',
-      '/verbose',
-    ];
+    const texts = (
+      'Yes|1|yes, always|No|stop|/stop|STOP!|/permissions all|/new|/resume 1|/retry|retry|' +
+      '/model opus|/schedules cancel 1|/verbose'
+    ).split('|');
     for (const text of texts) {
       for (const spoken of [
         tick(text),
@@ -613,12 +597,8 @@ describe('who speaks', () => {
     expect(nextStep([yes], situation({ question: undefined, busy: false, tapSentence }))).toEqual(
       stale,
     );
-    expect(
-      nextStep(
-        [yes],
-        situation({ question: { ...permission, id: id.replace(/1$/, '2') }, tapSentence }),
-      ),
-    ).toEqual(stale);
+    const other = { ...permission, id: id.replace(/1$/, '2') };
+    expect(nextStep([yes], situation({ question: other, tapSentence }))).toEqual(stale);
     // A text that equals a payload is a text.
     const typed = message(`${id}.1`);
     expect(nextStep([typed], situation({ tapSentence }))).toEqual({

@@ -30,7 +30,7 @@ export const boxes = [
     ['a late message is put in once', 'if not placed and isLater', 'if isLater'],
     [
       'a late message does not go before one of the same time or older',
-      `local isLater = id and (atOf(raw) or '') > at`,
+      `local isLater = id and time > at and time <= saidLaterUntil`,
       `local isLater = id`,
     ],
     [
@@ -159,7 +159,7 @@ export const boxes = [
     ],
     [
       'an expired claim of an answered message is not renewed',
-      `if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'state', state) end`,
+      `if redis.call('EXISTS', key) == 1 and not isGivenUp then redis.call('HSET', key, 'state', state) end`,
       `redis.call('HSET', key, 'state', state)`,
     ],
     [

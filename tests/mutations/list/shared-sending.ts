@@ -216,8 +216,8 @@ export const sending = [
     ],
     [
       'the pace holds a reply back',
-      'if wait <= 0 then wait = reserve(',
-      'if false then wait = reserve(',
+      'wait = reserve(pace, tonumber(nowMs), tonumber(intervalMs), tonumber(burst))',
+      'wait = 0',
     ],
     [
       'what is settled does not hold up what follows',

@@ -417,7 +417,7 @@ export const agent = [
   ...mutationsOf('worker/reply/inline.ts', markdown, [
     [
       'an escaped sign is no mark',
-      '(!isAlone && maySign(sign, before, next)) ? token.raw : sign',
+      '(!isAlone && maySign(sign, before, after)) ? token.raw : sign',
       'false ? token.raw : sign',
       { named: 'is sent as' },
     ],
