@@ -31,7 +31,7 @@ export const inviteCommands: Command[] = [
   ownerCommand(
     {
       pattern: /^\/remove(?:\s+(.+))?$/is,
-      help: { usage: '/remove +49 170 1234567', does: 'ends that' },
+      help: { usage: '/remove +49 170 1234567', does: 'takes them out again' },
     },
     async (parts, call, owner) =>
       (await answerTap(parts, call, owner, 'remove')) ?? (await askToRemove(parts, call, owner)),

@@ -14,10 +14,10 @@ export function chatLink({ number, joinWords }: ChatNumber): string {
 export function passOnWords(chat: ChatNumber, shown: string, days: number): string {
   const link = chatLink(chat);
   if (chat.number !== sandboxNumber)
-    return `${shown} may write to me now, for the first time within ${days} days. Pass this link or the picture on; it opens our chat:\n${link}`;
+    return `${shown} may write to me now; the first message has to come within ${days} days. Pass this link or the picture on; it opens our chat:\n${link}`;
   const join =
     chat.joinWords === undefined
       ? '“join” and the two words that Twilio’s console shows you'
       : `“${chat.joinWords}”`;
-  return `${shown} may write to me now, for the first time within ${days} days. I am in Twilio’s sandbox, so they send ${join} first, and then whatever they want. Pass this link or the picture on; it opens our chat:\n${link}`;
+  return `${shown} may write to me now; the first message has to come within ${days} days. I am in Twilio’s sandbox, so they send ${join} first, and then whatever they want. Pass this link or the picture on; it opens our chat:\n${link}`;
 }
